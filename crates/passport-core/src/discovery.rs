@@ -1,0 +1,123 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use serde::Deserialize;
+use url::Url;
+
+use crate::{Issuer, Limits, Origin, Transport, TransportError};
+
+const LIMITS: Limits = Limits { timeout: Duration::from_secs(5), max_body: 64 * 1024 };
+
+/// What the discovery document of an [`Issuer`] says, as far as it is used and after it was checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ProviderMetadata {
+    /// Where the signing keys are; of the issuer's own origin.
+    pub jwks_uri: Url,
+}
+
+/// Reads the discovery document of `issuer`: below `/passport/` first, and at the root when there is none (404).
+///
+/// The document must name the very issuer it was asked for
+/// ([RFC 8414, section 3.3](https://www.rfc-editor.org/rfc/rfc8414#section-3.3)), and its `jwks_uri` must be of the
+/// issuer's origin, so that whoever can edit the document cannot bring in keys from elsewhere.
+///
+/// # Errors
+/// When no document can be had, or it says something that is not accepted.
+///
+/// # Cancel safety
+/// Dropping the future ends the exchange; nothing is kept.
+pub async fn discover(transport: &Transport, issuer: &Issuer) -> Result<ProviderMetadata, DiscoveryError> {
+    for url in issuer.discovery_urls() {
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = url.as_str().parse().map_err(|_| DiscoveryError::NotFound)?;
+        let response = transport.exchange(request, LIMITS).await?;
+        match response.status() {
+            StatusCode::OK => return check(issuer, response.body()),
+            StatusCode::NOT_FOUND => {}
+            status => return Err(DiscoveryError::Status(status)),
+        }
+    }
+    Err(DiscoveryError::NotFound)
+}
+
+#[derive(Deserialize)]
+struct Document {
+    issuer: String,
+    jwks_uri: String,
+}
+
+fn check(issuer: &Issuer, body: &[u8]) -> Result<ProviderMetadata, DiscoveryError> {
+    let document: Document = serde_json::from_slice(body).map_err(|_| DiscoveryError::NotADocument)?;
+    if document.issuer != issuer.id() {
+        return Err(DiscoveryError::ForeignIssuer { expected: issuer.id().to_owned() });
+    }
+    let jwks_uri = Url::parse(&document.jwks_uri).map_err(|_| DiscoveryError::ForeignKeys)?;
+    if Origin::of(&jwks_uri).ok() != Some(issuer.origin()) {
+        return Err(DiscoveryError::ForeignKeys);
+    }
+    Ok(ProviderMetadata { jwks_uri })
+}
+
+/// Why [`discover`] gave nothing.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DiscoveryError {
+    /// The document names another issuer than the one it was asked for.
+    #[error(
+        "the discovery document names another issuer than `{expected}`; compare them byte for byte, a slash at the end included"
+    )]
+    ForeignIssuer {
+        /// The configured issuer.
+        expected: String,
+    },
+    /// `jwks_uri` is missing, malformed or of another origin than the issuer.
+    #[error(
+        "the discovery document's jwks_uri is not of the issuer's own origin; set the JWKS URL by hand if that is intended"
+    )]
+    ForeignKeys,
+    /// The answer is not a discovery document.
+    #[error("the answer is not a discovery document")]
+    NotADocument,
+    /// No document at either place.
+    #[error(
+        "there is no discovery document below the issuer; check the issuer's URL or set the JWKS URL by hand"
+    )]
+    NotFound,
+    /// An answer that is neither 200 nor 404.
+    #[error("discovery was answered with status {0}")]
+    Status(StatusCode),
+    /// No complete answer.
+    #[error("discovery failed")]
+    Transport(#[from] TransportError),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(issuer: &str, jwks_uri: &str) -> Result<ProviderMetadata, DiscoveryError> {
+        let body = serde_json::json!({ "issuer": issuer, "jwks_uri": jwks_uri }).to_string();
+        check(&Issuer::new("https://passport.bizfirst.ai").unwrap(), body.as_bytes())
+    }
+
+    #[test]
+    fn a_document_of_the_issuer_is_accepted() {
+        assert!(checked("https://passport.bizfirst.ai", "https://passport.bizfirst.ai/keys").is_ok());
+    }
+
+    #[test]
+    fn another_issuer_is_refused_even_if_only_a_slash_differs() {
+        let result = checked("https://passport.bizfirst.ai/", "https://passport.bizfirst.ai/keys");
+        assert!(matches!(result, Err(DiscoveryError::ForeignIssuer { .. })));
+    }
+
+    #[test]
+    fn keys_of_another_origin_are_refused() {
+        for uri in ["https://evil.example/keys", "http://passport.bizfirst.ai/keys", "file:///keys", "keys"] {
+            let result = checked("https://passport.bizfirst.ai", uri);
+            assert!(matches!(result, Err(DiscoveryError::ForeignKeys)), "{uri}");
+        }
+    }
+}

@@ -1,0 +1,213 @@
+use std::fmt;
+
+use url::Url;
+
+use crate::Origin;
+
+/// A Passport: the issuer its tokens name, and where its endpoints are.
+///
+/// The issuer's text is kept byte for byte, because tokens are compared with it byte for byte. Endpoints follow from
+/// it as Passport documents them (`/passport/token`, discovery under `/passport/` and at the root); each can be
+/// overridden, so that anything that speaks the same protocol will do.
+///
+/// Everything must be `https`; plain `http` is accepted for loopback hosts only.
+#[derive(Clone, Debug)]
+pub struct Issuer {
+    id: String,
+    base: Url,
+    token_url: Option<Url>,
+    jwks_url: Option<Url>,
+}
+
+const PASSPORT: &str = "https://passport.bizfirst.ai";
+const JWKS_PATHS: [&str; 2] = ["/passport/.well-known/jwks.json", "/.well-known/jwks.json"];
+
+impl Issuer {
+    /// The issuer whose tokens say `iss: <id>`, with its endpoints below the same URL.
+    ///
+    /// # Errors
+    /// When `id` is not an absolute `https` URL (or `http` on loopback), or has user information, a query or a
+    /// fragment.
+    pub fn new(id: &str) -> Result<Self, InvalidIssuer> {
+        let base = endpoint(id)?;
+        if base.query().is_some() {
+            return Err(InvalidIssuer::new("it has a query"));
+        }
+        Ok(Self { id: id.to_owned(), base, token_url: None, jwks_url: None })
+    }
+
+    /// BizFirst's Passport, `https://passport.bizfirst.ai`.
+    ///
+    /// # Panics
+    /// Never: the URL is a constant and well-formed.
+    #[must_use]
+    pub fn passport() -> Self {
+        Self::new(PASSPORT).expect("the constant is a valid issuer")
+    }
+
+    /// Sends token requests to `url`. Defaults to `/passport/token` below the issuer.
+    ///
+    /// # Errors
+    /// As [`Issuer::new`]; a query is allowed.
+    pub fn with_token_url(mut self, url: &str) -> Result<Self, InvalidIssuer> {
+        self.token_url = Some(endpoint(url)?);
+        Ok(self)
+    }
+
+    /// Reads the signing keys from `url`, without discovery. Defaults to what discovery says.
+    ///
+    /// # Errors
+    /// As [`Issuer::new`]; a query is allowed.
+    pub fn with_jwks_url(mut self, url: &str) -> Result<Self, InvalidIssuer> {
+        self.jwks_url = Some(endpoint(url)?);
+        Ok(self)
+    }
+
+    /// The issuer's text, as it stands in the `iss` claim.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The origin of the issuer's URL.
+    ///
+    /// # Panics
+    /// Never: [`Issuer::new`] has checked it.
+    #[must_use]
+    pub fn origin(&self) -> Origin {
+        Origin::of(&self.base).expect("an issuer's URL was checked to have an origin")
+    }
+
+    /// Where tokens are requested.
+    #[must_use]
+    pub fn token_url(&self) -> Url {
+        self.token_url.clone().unwrap_or_else(|| self.below("/passport/token"))
+    }
+
+    /// Where the signing keys are, if that was set by hand.
+    #[must_use]
+    pub fn jwks_url(&self) -> Option<&Url> {
+        self.jwks_url.as_ref()
+    }
+
+    /// Where the discovery document may be, best first: below `/passport/` as Passport documents it, then at the
+    /// place of [OpenID Connect Discovery, section 4](https://openid.net/specs/openid-connect-discovery-1_0.html#ProviderConfig).
+    #[must_use]
+    pub fn discovery_urls(&self) -> [Url; 2] {
+        ["/passport/.well-known/openid-configuration", "/.well-known/openid-configuration"]
+            .map(|path| self.below(path))
+    }
+
+    /// The other of the two places where Passport's pages put the signing keys, when `url` is one of them.
+    #[must_use]
+    pub fn other_jwks_url(&self, url: &Url) -> Option<Url> {
+        let [documented, specified] = JWKS_PATHS.map(|path| self.below(path));
+        if *url == documented {
+            Some(specified)
+        } else if *url == specified {
+            Some(documented)
+        } else {
+            None
+        }
+    }
+
+    fn below(&self, path: &str) -> Url {
+        let mut url = self.base.clone();
+        url.set_path(&[self.base.path().trim_end_matches('/'), path].concat());
+        url
+    }
+}
+
+impl Default for Issuer {
+    fn default() -> Self {
+        Self::passport()
+    }
+}
+
+fn endpoint(text: &str) -> Result<Url, InvalidIssuer> {
+    let url = Url::parse(text).map_err(|_| InvalidIssuer::new("it is not an absolute URL"))?;
+    let origin = Origin::of(&url).map_err(|_| InvalidIssuer::new("it is not an https URL"))?;
+    if !origin.is_secure() {
+        return Err(InvalidIssuer::new("plain http is for loopback hosts only; use https"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(InvalidIssuer::new("it carries user information"));
+    }
+    if url.fragment().is_some() {
+        return Err(InvalidIssuer::new("it has a fragment"));
+    }
+    Ok(url)
+}
+
+impl fmt::Display for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.id)
+    }
+}
+
+/// A URL that cannot be an [`Issuer`] or one of its endpoints. It is not quoted, as it may hold credentials.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an issuer's URL (expected https://host): {reason}")]
+pub struct InvalidIssuer {
+    reason: &'static str,
+}
+
+impl InvalidIssuer {
+    fn new(reason: &'static str) -> Self {
+        Self { reason }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_is_kept_byte_for_byte() {
+        for id in ["https://passport.bizfirst.ai", "https://x.auth0.com/", "https://Host/Realms/x"] {
+            assert_eq!(Issuer::new(id).unwrap().id(), id);
+        }
+    }
+
+    #[test]
+    fn endpoints_are_where_passport_documents_them() {
+        let issuer = Issuer::passport();
+        assert_eq!(issuer.token_url().as_str(), "https://passport.bizfirst.ai/passport/token");
+        assert_eq!(
+            issuer.discovery_urls().map(String::from),
+            [
+                "https://passport.bizfirst.ai/passport/.well-known/openid-configuration",
+                "https://passport.bizfirst.ai/.well-known/openid-configuration",
+            ]
+        );
+    }
+
+    #[test]
+    fn an_issuer_with_a_path_keeps_it() {
+        let issuer = Issuer::new("https://host/tenant/").unwrap();
+        assert_eq!(issuer.token_url().as_str(), "https://host/tenant/passport/token");
+    }
+
+    #[test]
+    fn the_two_places_of_the_keys_know_each_other() {
+        let issuer = Issuer::passport();
+        let documented = Url::parse("https://passport.bizfirst.ai/passport/.well-known/jwks.json").unwrap();
+        let specified = issuer.other_jwks_url(&documented).unwrap();
+        assert_eq!(specified.as_str(), "https://passport.bizfirst.ai/.well-known/jwks.json");
+        assert_eq!(issuer.other_jwks_url(&specified), Some(documented));
+        assert_eq!(issuer.other_jwks_url(&Url::parse("https://elsewhere/keys").unwrap()), None);
+    }
+
+    #[test]
+    fn plain_http_is_for_loopback_only() {
+        assert!(Issuer::new("http://127.0.0.1:8080").is_ok());
+        assert!(Issuer::new("http://passport.bizfirst.ai").is_err());
+        assert!(Issuer::passport().with_token_url("http://elsewhere/token").is_err());
+    }
+
+    #[test]
+    fn credentials_in_a_url_are_refused_and_not_echoed() {
+        let error = Issuer::new("https://user:hunter2@host").unwrap_err();
+        assert!(!error.to_string().contains("hunter2"));
+    }
+}

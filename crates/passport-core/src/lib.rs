@@ -1,0 +1,39 @@
+//! The vocabulary that both sides of tower-passport share.
+//!
+//! An [`Issuer`] names a Passport and knows its endpoints. A [`ClientId`] and a [`SecretSource`] are what a
+//! service shows to get a token; [`Scopes`] are what it asks for; an [`AccessToken`] is what it gets. Both sides
+//! talk to Passport through a [`Transport`] with fixed [`Limits`] and read the time from a [`Clock`].
+//!
+//! This crate spawns nothing and keeps no global state. You rarely depend on it directly: `passport-outbound` and
+//! `passport-inbound` re-export what their users need.
+
+mod client_id;
+mod clock;
+mod config_error;
+mod discovery;
+mod fingerprint;
+mod issuer;
+mod origin;
+mod scope;
+mod secret;
+mod single_flight;
+mod token;
+mod transport;
+
+pub use crate::{
+    client_id::{ClientId, InvalidClientId},
+    clock::{Clock, ManualClock, SystemClock},
+    config_error::{ConfigError, ConfigProblem},
+    discovery::{DiscoveryError, ProviderMetadata, discover},
+    fingerprint::Fingerprint,
+    issuer::{InvalidIssuer, Issuer},
+    origin::{InvalidOrigin, Origin},
+    scope::{InvalidScope, Scopes},
+    secret::{
+        EnvSecrets, FileSecrets, InvalidSecretRef, ResolvedSecret, Secret, SecretError, SecretErrorKind,
+        SecretProvider, SecretRef, SecretSource,
+    },
+    single_flight::{Flight, Lead, Role, SingleFlight},
+    token::{AccessToken, InvalidAccessToken},
+    transport::{HttpExchange, HttpTransport, Limits, Transport, TransportError, TransportErrorKind},
+};

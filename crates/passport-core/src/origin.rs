@@ -1,0 +1,144 @@
+use std::{fmt, net::IpAddr, str::FromStr};
+
+use url::{Host, Url};
+
+/// Scheme, host and port of a URL ([RFC 6454](https://www.rfc-editor.org/rfc/rfc6454#section-4)): the unit in which
+/// trust is given.
+///
+/// ```
+/// use passport_core::Origin;
+///
+/// let origin: Origin = "https://API.bizfirst.ai".parse()?;
+/// assert_eq!(origin.to_string(), "https://api.bizfirst.ai:443");
+/// assert!("https://api.bizfirst.ai/v1".parse::<Origin>().is_err(), "an origin has no path");
+/// # Ok::<(), passport_core::InvalidOrigin>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Origin {
+    https: bool,
+    /// Lower case; an IPv6 address stands in brackets.
+    host: String,
+    port: u16,
+    loopback: bool,
+}
+
+impl Origin {
+    /// The origin of a URL.
+    ///
+    /// # Errors
+    /// When the URL is neither `http` nor `https`, or has no host.
+    pub fn of(url: &Url) -> Result<Self, InvalidOrigin> {
+        let https = match url.scheme() {
+            "https" => true,
+            "http" => false,
+            _ => return Err(InvalidOrigin("its scheme is neither https nor http")),
+        };
+        let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
+            return Err(InvalidOrigin("it has no host"));
+        };
+        Ok(Self { https, loopback: is_loopback(&host), host: host.to_string(), port })
+    }
+
+    /// Whether a bearer token may travel there: over TLS, or without leaving this machine
+    /// ([RFC 6750, section 5.3](https://www.rfc-editor.org/rfc/rfc6750#section-5.3)).
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.https || self.loopback
+    }
+
+    /// Whether the host is `localhost` or a loopback address.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.loopback
+    }
+
+    /// Whether a request with these parts goes to this origin. Allocates nothing.
+    ///
+    /// `port` is `None` when the request names none; the scheme's default is assumed then.
+    #[must_use]
+    pub fn matches(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
+        let (expected, default_port) = if self.https { ("https", 443) } else { ("http", 80) };
+        scheme.eq_ignore_ascii_case(expected)
+            && port.unwrap_or(default_port) == self.port
+            && host.eq_ignore_ascii_case(&self.host)
+    }
+}
+
+fn is_loopback(host: &Host<&str>) -> bool {
+    match host {
+        Host::Domain(name) => name.eq_ignore_ascii_case("localhost"),
+        Host::Ipv4(address) => IpAddr::V4(*address).is_loopback(),
+        Host::Ipv6(address) => IpAddr::V6(*address).is_loopback(),
+    }
+}
+
+impl FromStr for Origin {
+    type Err = InvalidOrigin;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let url = Url::parse(text).map_err(|_| InvalidOrigin("it is not an absolute URL"))?;
+        if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
+            return Err(InvalidOrigin("it has more than scheme, host and port"));
+        }
+        if !url.username().is_empty() || url.password().is_some() {
+            return Err(InvalidOrigin("it carries user information"));
+        }
+        Self::of(&url)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.https { "https" } else { "http" };
+        write!(f, "{scheme}://{}:{}", self.host, self.port)
+    }
+}
+
+/// A text or URL that is not an [`Origin`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an origin (expected https://host[:port]): {0}")]
+pub struct InvalidOrigin(&'static str);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origin(text: &str) -> Origin {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn case_and_the_default_port_make_no_difference() {
+        assert_eq!(origin("HTTPS://Api.BizFirst.ai"), origin("https://api.bizfirst.ai:443/"));
+        assert!(origin("https://api.bizfirst.ai").matches("https", "API.bizfirst.ai", None));
+        assert!(origin("http://[::1]:80").matches("http", "[::1]", None));
+    }
+
+    #[test]
+    fn another_scheme_host_or_port_does_not_match() {
+        let api = origin("https://api.bizfirst.ai");
+        assert!(!api.matches("http", "api.bizfirst.ai", Some(443)));
+        assert!(!api.matches("https", "api.bizfirst.ai.", None));
+        assert!(!api.matches("https", "evil-api.bizfirst.ai", None));
+        assert!(!api.matches("https", "api.bizfirst.ai", Some(8443)));
+    }
+
+    #[test]
+    fn only_tls_or_loopback_is_secure() {
+        for secure in ["https://x", "http://localhost:1", "http://127.8.9.1", "http://[::1]:1"] {
+            assert!(origin(secure).is_secure(), "{secure}");
+        }
+        for open in ["http://x", "http://localhost.evil.com", "http://10.0.0.1", "http://0.0.0.0"] {
+            assert!(!origin(open).is_secure(), "{open}");
+        }
+    }
+
+    #[test]
+    fn user_information_paths_and_odd_schemes_are_refused() {
+        for text in
+            ["https://a@b", "https://b/p", "https://b?q", "https://b#f", "ftp://b", "file:///x", "b:443"]
+        {
+            assert!(text.parse::<Origin>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+use std::env;
+
+use super::{ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider, SecretRef};
+
+pub(super) const SCHEME: &str = "env";
+
+/// Reads `env:NAME` from the environment of this process.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EnvSecrets;
+
+impl SecretProvider for EnvSecrets {
+    async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+        match env::var(reference.place()) {
+            Ok(value) => Ok(ResolvedSecret::new(Secret::new(value))),
+            Err(env::VarError::NotPresent) => Err(SecretError::new(
+                SecretErrorKind::NotFound,
+                reference.clone(),
+                "the environment variable is not set",
+            )),
+            Err(env::VarError::NotUnicode(_)) => Err(SecretError::new(
+                SecretErrorKind::Unreadable,
+                reference.clone(),
+                "the environment variable is not UTF-8",
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::SecretSource;
+    use super::*;
+
+    #[tokio::test]
+    async fn a_variable_is_read() {
+        // Cargo sets this one for every test run.
+        let resolved = SecretSource::env("CARGO_PKG_NAME").resolve().await.unwrap();
+        assert_eq!(resolved.secret().expose(), "passport-core");
+    }
+
+    #[tokio::test]
+    async fn a_missing_variable_is_named() {
+        let error = SecretSource::env("PASSPORT_NO_SUCH_VARIABLE").resolve().await.unwrap_err();
+        assert_eq!(error.kind(), SecretErrorKind::NotFound);
+        assert!(error.to_string().contains("PASSPORT_NO_SUCH_VARIABLE"));
+    }
+}

@@ -1,0 +1,139 @@
+//! One attempt for any number of callers.
+//!
+//! The first caller becomes the lead and runs the attempt wherever it likes (usually in a task of its own, so that
+//! no caller's cancellation ends it); everybody, the lead's caller included, waits on a [`Flight`]. Nothing is
+//! spawned here.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+/// Lets one attempt run at a time and gives all callers its outcome.
+#[derive(Debug)]
+pub struct SingleFlight<T> {
+    running: Mutex<Option<watch::Receiver<Option<T>>>>,
+}
+
+/// What a caller of [`SingleFlight::join`] is.
+#[derive(Debug)]
+pub enum Role<T> {
+    /// An attempt is on its way; wait for it.
+    Follower(Flight<T>),
+    /// There was none: run it, then tell everybody through [`Lead::land`].
+    Leader(Lead<T>, Flight<T>),
+}
+
+/// The duty to finish an attempt. Dropping it without [`Lead::land`] ends the attempt without an outcome.
+#[derive(Debug)]
+pub struct Lead<T> {
+    outcome: watch::Sender<Option<T>>,
+}
+
+/// A seat in a running attempt.
+#[derive(Clone, Debug)]
+pub struct Flight<T> {
+    outcome: watch::Receiver<Option<T>>,
+}
+
+impl<T: Clone> SingleFlight<T> {
+    /// No attempt is running.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { running: Mutex::new(None) }
+    }
+
+    /// Joins the running attempt, or becomes the one who runs it.
+    #[must_use]
+    pub fn join(&self) -> Role<T> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(outcome) = running.as_ref() {
+            // An attempt is running while its lead lives and has said nothing. A lead that was dropped (its task
+            // panicked, its runtime went away) thereby makes room for the next.
+            if outcome.has_changed().is_ok() && outcome.borrow().is_none() {
+                return Role::Follower(Flight { outcome: outcome.clone() });
+            }
+        }
+        let (sender, receiver) = watch::channel(None);
+        *running = Some(receiver.clone());
+        Role::Leader(Lead { outcome: sender }, Flight { outcome: receiver })
+    }
+}
+
+impl<T: Clone> Default for SingleFlight<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T> Lead<T> {
+    /// Ends the attempt and hands its outcome to all who wait.
+    pub fn land(self, outcome: T) {
+        // Nobody may be waiting any more; that is no failure.
+        let _ = self.outcome.send(Some(outcome));
+    }
+}
+
+impl<T: Clone> Flight<T> {
+    /// Waits for the outcome: `None` when the lead was dropped without one.
+    ///
+    /// # Cancel safety
+    /// Dropping this future leaves the attempt and the other callers alone.
+    pub async fn outcome(mut self) -> Option<T> {
+        self.outcome.wait_for(Option::is_some).await.ok()?.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lead(flights: &SingleFlight<u8>) -> (Lead<u8>, Flight<u8>) {
+        match flights.join() {
+            Role::Leader(lead, flight) => (lead, flight),
+            Role::Follower(_) => panic!("expected to lead"),
+        }
+    }
+
+    fn follow(flights: &SingleFlight<u8>) -> Flight<u8> {
+        match flights.join() {
+            Role::Follower(flight) => flight,
+            Role::Leader(..) => panic!("expected to follow"),
+        }
+    }
+
+    #[tokio::test]
+    async fn all_callers_get_the_outcome_of_one_attempt() {
+        let flights = SingleFlight::new();
+        let (lead, first) = lead(&flights);
+        let second = follow(&flights);
+        lead.land(7);
+        assert_eq!((first.outcome().await, second.outcome().await), (Some(7), Some(7)));
+    }
+
+    #[tokio::test]
+    async fn the_next_caller_after_the_outcome_leads_again() {
+        let flights = SingleFlight::new();
+        lead(&flights).0.land(1);
+        let (_lead, _flight) = lead(&flights);
+    }
+
+    #[tokio::test]
+    async fn a_lead_that_is_lost_frees_the_waiters_and_the_seat() {
+        let flights = SingleFlight::new();
+        let (lost, first) = lead(&flights);
+        let second = follow(&flights);
+        drop(lost);
+        assert_eq!((first.outcome().await, second.outcome().await), (None, None));
+        let (_lead, _flight) = lead(&flights);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_goes_away_does_not_end_the_attempt() {
+        let flights = SingleFlight::new();
+        let (lead, first) = lead(&flights);
+        let second = follow(&flights);
+        drop(first);
+        lead.land(3);
+        assert_eq!(second.outcome().await, Some(3));
+    }
+}

@@ -1,0 +1,238 @@
+//! The few HTTP exchanges this project makes of its own: small, bounded, never redirected.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{Request, Response};
+use url::Url;
+
+use crate::Origin;
+
+/// How long an exchange may take and how much it may bring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// From the first byte sent to the last byte read.
+    pub timeout: Duration,
+    /// The largest response body, in bytes.
+    pub max_body: usize,
+}
+
+/// Sends one request and reads its whole response.
+///
+/// Implement it to bring an HTTP stack of your own; [`HttpTransport`] is the default. An implementation must not
+/// follow redirects, and must fail rather than return more than [`Limits::max_body`] bytes.
+pub trait HttpExchange: fmt::Debug + Send + Sync + 'static {
+    /// Sends `request` and reads its response within `limits`. A status of any kind is a success here.
+    ///
+    /// # Errors
+    /// When there is no complete response.
+    fn exchange(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> impl Future<Output = Result<Response<Bytes>, TransportError>> + Send;
+}
+
+/// A handle to an [`HttpExchange`]. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Transport(Arc<dyn DynHttpExchange>);
+
+impl Transport {
+    /// A transport that goes through `exchange`.
+    #[must_use]
+    pub fn new(exchange: impl HttpExchange) -> Self {
+        Self(Arc::new(exchange))
+    }
+
+    /// See [`HttpExchange::exchange`]. The timeout is kept here too, whatever the implementation does.
+    ///
+    /// # Errors
+    /// When there is no complete response within `limits`.
+    pub async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> Result<Response<Bytes>, TransportError> {
+        tokio::time::timeout(limits.timeout, self.0.exchange_dyn(request, limits))
+            .await
+            .unwrap_or_else(|_| Err(TransportErrorKind::Timeout.into()))
+    }
+}
+
+impl Default for Transport {
+    /// An [`HttpTransport`] of its own. Clone it to share its connections.
+    fn default() -> Self {
+        Self::new(HttpTransport::new())
+    }
+}
+
+/// The object-safe twin of [`HttpExchange`].
+trait DynHttpExchange: fmt::Debug + Send + Sync {
+    fn exchange_dyn(&self, request: Request<Bytes>, limits: Limits) -> ExchangeFuture<'_>;
+}
+
+type ExchangeFuture<'a> = Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'a>>;
+
+impl<E: HttpExchange> DynHttpExchange for E {
+    fn exchange_dyn(&self, request: Request<Bytes>, limits: Limits) -> ExchangeFuture<'_> {
+        Box::pin(self.exchange(request, limits))
+    }
+}
+
+/// The default [`HttpExchange`], on reqwest.
+///
+/// Redirects are not followed, nothing is decompressed, no cookies are kept. The system's proxy is used, but never
+/// for loopback hosts: a client secret for a local Passport must not leave the machine.
+///
+/// The clients are built on first use: a service that never meets a remote Passport loads no root certificates.
+pub struct HttpTransport {
+    settings: Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync>,
+    remote: OnceLock<Result<reqwest::Client, TransportError>>,
+    loopback: OnceLock<Result<reqwest::Client, TransportError>>,
+}
+
+impl HttpTransport {
+    /// With reqwest's defaults for TLS and connections.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::configured(|builder| builder)
+    }
+
+    /// With settings of your own, such as a private root certificate or a proxy. The rules of [`HttpTransport`] are
+    /// applied after them and cannot be undone.
+    #[must_use]
+    pub fn configured(
+        settings: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync + 'static,
+    ) -> Self {
+        Self { settings: Box::new(settings), remote: OnceLock::new(), loopback: OnceLock::new() }
+    }
+
+    fn client_for(&self, url: &Url) -> Result<&reqwest::Client, TransportError> {
+        let settings = || (self.settings)(reqwest::Client::builder());
+        let client = if Origin::of(url).is_ok_and(|origin| origin.is_loopback()) {
+            self.loopback.get_or_init(|| build(settings().no_proxy()))
+        } else {
+            self.remote.get_or_init(|| build(settings()))
+        };
+        client.as_ref().map_err(Clone::clone)
+    }
+}
+
+fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, TransportError> {
+    builder
+        .redirect(reqwest::redirect::Policy::none())
+        .referer(false)
+        .no_gzip()
+        .no_brotli()
+        .no_zstd()
+        .no_deflate()
+        .build()
+        .map_err(|error| TransportError::of(TransportErrorKind::Setup, error))
+}
+
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpTransport").finish_non_exhaustive()
+    }
+}
+
+impl Default for HttpTransport {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl HttpExchange for HttpTransport {
+    async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let request = reqwest::Request::try_from(request)
+            .map_err(|error| TransportError::of(TransportErrorKind::Setup, error))?;
+        let mut response = self.client_for(request.url())?.execute(request).await.map_err(classified)?;
+
+        let announced = response.content_length().unwrap_or(0);
+        if announced > limits.max_body as u64 {
+            return Err(TransportErrorKind::TooLarge.into());
+        }
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(classified)? {
+            if body.len() + chunk.len() > limits.max_body {
+                return Err(TransportErrorKind::TooLarge.into());
+            }
+            body.extend_from_slice(&chunk);
+        }
+
+        let mut complete = Response::new(body.freeze());
+        *complete.status_mut() = response.status();
+        *complete.headers_mut() = std::mem::take(response.headers_mut());
+        Ok(complete)
+    }
+}
+
+fn classified(error: reqwest::Error) -> TransportError {
+    let kind = if error.is_timeout() {
+        TransportErrorKind::Timeout
+    } else if error.is_connect() {
+        TransportErrorKind::Connect
+    } else {
+        TransportErrorKind::Broken
+    };
+    TransportError::of(kind, error)
+}
+
+/// An exchange that gave no complete response.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{kind}")]
+pub struct TransportError {
+    kind: TransportErrorKind,
+    #[source]
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+/// What went wrong on the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TransportErrorKind {
+    /// The connection or the response broke off.
+    #[error("the connection broke off before the response was complete")]
+    Broken,
+    /// No connection: refused, unreachable, unknown host, TLS failure.
+    #[error("no connection could be made")]
+    Connect,
+    /// The HTTP client could not be built, or the request is not one it can send.
+    #[error("the HTTP client could not be set up")]
+    Setup,
+    /// Not done within [`Limits::timeout`].
+    #[error("no complete response within the time limit")]
+    Timeout,
+    /// More than [`Limits::max_body`].
+    #[error("the response is larger than allowed")]
+    TooLarge,
+}
+
+impl TransportError {
+    /// What went wrong.
+    #[must_use]
+    pub fn kind(&self) -> TransportErrorKind {
+        self.kind
+    }
+
+    /// The URL is taken off: it adds nothing (the caller knows it), and a query may hold what is nobody's business.
+    fn of(kind: TransportErrorKind, error: reqwest::Error) -> Self {
+        Self { kind, source: Some(Arc::new(error.without_url())) }
+    }
+}
+
+impl From<TransportErrorKind> for TransportError {
+    fn from(kind: TransportErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+}
