@@ -1,0 +1,112 @@
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use tokio::{sync::watch, task::JoinHandle};
+
+use crate::{
+    Counters, DevIdentityBuilder, DevPassportBuilder, Endpoint, Fault, Hostile, StartError, TestJwtBuilder,
+    keys::SigningKey, shared::Shared,
+};
+
+/// A running dev Passport. It stops when the last handle is dropped, or at [`DevPassport::shutdown`].
+#[derive(Debug)]
+pub struct DevPassport {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) stop: watch::Sender<()>,
+    pub(crate) server: JoinHandle<()>,
+}
+
+impl DevPassport {
+    /// Starts on a free port of 127.0.0.1, with the defaults of [`DevPassport::builder`].
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    pub async fn start() -> Result<Self, StartError> {
+        Self::builder().start().await
+    }
+
+    /// Settings before the start.
+    pub fn builder() -> DevPassportBuilder {
+        DevPassportBuilder::default()
+    }
+
+    /// The issuer, for example `http://127.0.0.1:40123`: what its tokens say and where its endpoints are.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.shared.issuer()
+    }
+
+    /// The audience of its tokens.
+    #[must_use]
+    pub fn audience(&self) -> &str {
+        &self.shared.audience
+    }
+
+    /// Describes a managed identity named `name`; finish with [`DevIdentityBuilder::create`].
+    pub fn managed_identity(&self, name: &str) -> DevIdentityBuilder {
+        DevIdentityBuilder::new(Arc::clone(&self.shared), name)
+    }
+
+    /// A user's access token, complete and valid: `sub` is `user_id`, the rest can be changed.
+    pub fn user_token(&self, user_id: &str) -> TestJwtBuilder {
+        TestJwtBuilder::for_user(&self.shared, user_id)
+    }
+
+    /// A token that a resource server must refuse.
+    #[must_use]
+    pub fn hostile_token(&self, hostile: Hostile) -> String {
+        hostile.mint(self.user_token("user-1"), self.issuer())
+    }
+
+    /// Publishes a new signing key and signs with it from now on. The old keys stay published.
+    pub async fn rotate_keys(&self) {
+        self.publish_next_key().await;
+        self.shared.keys().sign_with_newest();
+    }
+
+    /// Publishes a new signing key without signing with it yet.
+    pub async fn publish_next_key(&self) {
+        let kid = self.shared.keys().next_kid();
+        let key = SigningKey::generate(kid).await;
+        self.shared.keys().publish(key);
+    }
+
+    /// Takes all keys but the signing one out of the JWKS.
+    pub fn retire_old_keys(&self) {
+        self.shared.keys().retire_all_but_signing();
+    }
+
+    /// Whether new tokens name their key in the header (`kid`). They do by default; Passport's own samples do not.
+    pub fn set_kid_in_tokens(&self, kid: bool) {
+        self.shared.kid_in_tokens.store(kid, Ordering::SeqCst);
+    }
+
+    /// How long new tokens last, in whole seconds. 3600 s by default.
+    pub fn set_token_lifetime(&self, lifetime: Duration) {
+        self.shared.token_lifetime_s.store(lifetime.as_secs(), Ordering::SeqCst);
+    }
+
+    /// Makes `endpoint` fail until [`DevPassport::heal`].
+    pub fn inject(&self, endpoint: Endpoint, fault: Fault) {
+        self.shared.faults.inject(endpoint, fault);
+    }
+
+    /// Ends the fault of `endpoint`.
+    pub fn heal(&self, endpoint: Endpoint) {
+        self.shared.faults.heal(endpoint);
+    }
+
+    /// How often each endpoint was asked.
+    #[must_use]
+    pub fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// Stops listening, lets running requests finish (5 s at most) and ends.
+    pub async fn shutdown(mut self) {
+        let _ = self.stop.send(());
+        let _ = (&mut self.server).await;
+    }
+}

@@ -1,0 +1,130 @@
+//! The ways in which an identity provider fails, and the switchboard that turns them on.
+
+use std::{
+    collections::HashMap,
+    io,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use axum::body::Body;
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::Frame;
+
+/// An endpoint that can be counted and made to fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Endpoint {
+    /// The discovery document, at both places.
+    Discovery,
+    /// `POST /passport/token/introspect`.
+    Introspection,
+    /// The signing keys, at both places.
+    Jwks,
+    /// `POST /passport/token`.
+    Token,
+}
+
+impl Endpoint {
+    pub(crate) fn of_path(path: &str) -> Option<Self> {
+        match path.strip_prefix("/passport").unwrap_or(path) {
+            "/.well-known/openid-configuration" => Some(Self::Discovery),
+            "/.well-known/jwks.json" => Some(Self::Jwks),
+            "/token" => Some(Self::Token),
+            "/token/introspect" => Some(Self::Introspection),
+            _ => None,
+        }
+    }
+}
+
+/// A way to fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The connection is closed without an answer.
+    Down,
+    /// The answer is right but comes this much later.
+    Slow(Duration),
+    /// This status, with an empty body.
+    Status(StatusCode),
+    /// Status 200 with a web page, as a proxy or a captive portal sends it.
+    Html,
+    /// The right status and headers, but the connection ends in the middle of the body.
+    Truncated,
+    /// The right status and headers with a body of this many bytes.
+    Oversize(usize),
+    /// A redirect to this address.
+    Redirect(String),
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Faults(Mutex<HashMap<Endpoint, Fault>>);
+
+impl Faults {
+    pub(crate) fn inject(&self, endpoint: Endpoint, fault: Fault) {
+        self.table().insert(endpoint, fault);
+    }
+
+    pub(crate) fn heal(&self, endpoint: Endpoint) {
+        self.table().remove(&endpoint);
+    }
+
+    pub(crate) fn current(&self, endpoint: Endpoint) -> Option<Fault> {
+        self.table().get(&endpoint).cloned()
+    }
+
+    fn table(&self) -> std::sync::MutexGuard<'_, HashMap<Endpoint, Fault>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The body of every answer: a broken one must be able to fail.
+pub(crate) type AnswerBody = UnsyncBoxBody<Bytes, io::Error>;
+
+pub(crate) fn intact(response: Response<Body>) -> Response<AnswerBody> {
+    response.map(|body| body.map_err(io::Error::other).boxed_unsync())
+}
+
+impl Fault {
+    /// What becomes of `response` under this fault.
+    ///
+    /// # Errors
+    /// When the connection is to be closed instead.
+    pub(crate) async fn distort(self, response: Response<Body>) -> Result<Response<AnswerBody>, io::Error> {
+        match self {
+            Self::Down => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the endpoint is down")),
+            Self::Slow(delay) => {
+                tokio::time::sleep(delay).await;
+                Ok(intact(response))
+            }
+            Self::Status(status) => Ok(with_body(status, "text/plain", Vec::new())),
+            Self::Html => Ok(with_body(StatusCode::OK, "text/html", b"<html>Please log in</html>".to_vec())),
+            Self::Truncated => truncated(response).await,
+            Self::Oversize(size) => Ok(with_body(response.status(), "application/json", vec![b' '; size])),
+            Self::Redirect(location) => {
+                let mut response = with_body(StatusCode::TEMPORARY_REDIRECT, "text/plain", Vec::new());
+                if let Ok(location) = HeaderValue::from_str(&location) {
+                    response.headers_mut().insert(header::LOCATION, location);
+                }
+                Ok(response)
+            }
+        }
+    }
+}
+
+fn with_body(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<AnswerBody> {
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    intact(response)
+}
+
+async fn truncated(response: Response<Body>) -> Result<Response<AnswerBody>, io::Error> {
+    let (mut parts, body) = response.into_parts();
+    let whole = body.collect().await.map_err(io::Error::other)?.to_bytes();
+    parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));
+    let half = whole.slice(..whole.len() / 2);
+    let then_break = io::Error::new(io::ErrorKind::ConnectionAborted, "the answer is cut off");
+    let frames = futures_util::stream::iter([Ok(Frame::data(half)), Err(then_break)]);
+    Ok(Response::from_parts(parts, StreamBody::new(frames).boxed_unsync()))
+}

@@ -1,0 +1,162 @@
+use std::{fmt, sync::Arc};
+
+use crate::{
+    TestJwtBuilder,
+    registry::{Identity, random_id},
+    shared::Shared,
+};
+
+/// Describes a managed identity; [`DevIdentityBuilder::create`] puts it into the dev Passport.
+#[derive(Debug)]
+#[must_use]
+pub struct DevIdentityBuilder {
+    shared: Arc<Shared>,
+    identity: Identity,
+}
+
+impl DevIdentityBuilder {
+    pub(crate) fn new(shared: Arc<Shared>, name: &str) -> Self {
+        let identity = Identity {
+            managed_identity_id: random_id("mi-guid-"),
+            client_id: format!("mi-{name}-clientid"),
+            name: name.to_owned(),
+            tenant_id: "tenant-1".to_owned(),
+            roles: Vec::new(),
+            enabled: true,
+            secrets: Vec::new(),
+        };
+        Self { shared, identity }
+    }
+
+    /// Adds a role. None by default.
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.identity.roles.push(role.into());
+        self
+    }
+
+    /// The tenant it belongs to. `tenant-1` by default.
+    pub fn tenant(mut self, tenant_id: impl Into<String>) -> Self {
+        self.identity.tenant_id = tenant_id.into();
+        self
+    }
+
+    /// Registers the identity, with one active secret.
+    ///
+    /// An identity of the same name is replaced, as its client id is made from the name.
+    #[must_use]
+    pub fn create(self) -> DevIdentity {
+        let client_id = self.identity.client_id.clone();
+        let managed_identity_id = self.identity.managed_identity_id.clone();
+        let first_secret = self.shared.registry().add(self.identity).into();
+        DevIdentity { shared: self.shared, client_id, managed_identity_id, first_secret }
+    }
+}
+
+/// A managed identity of the dev Passport, and what an administrator can do to it.
+#[derive(Clone, Debug)]
+pub struct DevIdentity {
+    shared: Arc<Shared>,
+    client_id: String,
+    managed_identity_id: String,
+    first_secret: DevSecret,
+}
+
+impl DevIdentity {
+    /// The client id, for example `mi-payroll-scheduler-clientid`. It is also the `sub` of its tokens.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.client_id
+    }
+
+    /// The id under which audit logs know it.
+    #[must_use]
+    pub fn managed_identity_id(&self) -> &str {
+        &self.managed_identity_id
+    }
+
+    /// The secret it was created with.
+    #[must_use]
+    pub fn secret(&self) -> &str {
+        self.first_secret.value()
+    }
+
+    /// The id of the secret it was created with.
+    #[must_use]
+    pub fn secret_id(&self) -> &str {
+        self.first_secret.id()
+    }
+
+    /// Another active secret; the ones before it stay active.
+    ///
+    /// # Panics
+    /// Never: identities are replaced but not removed.
+    #[must_use]
+    pub fn generate_secret(&self) -> DevSecret {
+        let secret = self.shared.registry().generate_secret(&self.client_id);
+        secret.expect("identities are replaced but never removed").into()
+    }
+
+    /// Refuses the secret from now on and revokes the tokens that were got with it (introspection shows it).
+    pub fn revoke_secret(&self, secret_id: &str) {
+        self.shared.registry().revoke_secret(&self.client_id, secret_id);
+    }
+
+    /// Refuses all secrets and revokes all tokens.
+    pub fn disable(&self) {
+        self.shared.registry().set_enabled(&self.client_id, false);
+    }
+
+    /// Accepts the active secrets again. Revoked tokens stay revoked.
+    pub fn enable(&self) {
+        self.shared.registry().set_enabled(&self.client_id, true);
+    }
+
+    /// Replaces the roles. The next token has them; tokens that are out keep the old ones.
+    pub fn set_roles<R: Into<String>>(&self, roles: impl IntoIterator<Item = R>) {
+        let roles = roles.into_iter().map(Into::into).collect();
+        self.shared.registry().set_roles(&self.client_id, roles);
+    }
+
+    /// A token as the token endpoint would give it, for tests that need one to change or to send by hand.
+    ///
+    /// # Panics
+    /// As [`DevIdentity::generate_secret`].
+    pub fn token(&self) -> TestJwtBuilder {
+        let registry = self.shared.registry();
+        let identity = registry.get(&self.client_id).expect("identities are replaced but never removed");
+        TestJwtBuilder::for_managed_identity(&self.shared, identity)
+    }
+}
+
+/// A client secret, with the id under which it is revoked. `Debug` does not show the secret.
+#[derive(Clone)]
+pub struct DevSecret {
+    id: String,
+    value: String,
+}
+
+impl DevSecret {
+    /// What to revoke it by.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The secret.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+}
+
+impl From<(String, String)> for DevSecret {
+    fn from((id, value): (String, String)) -> Self {
+        Self { id, value }
+    }
+}
+
+impl fmt::Debug for DevSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DevSecret").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,133 @@
+//! The signing keys: several at once, with and without a `kid`, rotated on demand.
+
+use std::sync::Arc;
+
+use aws_lc_rs::{
+    encoding::AsDer,
+    rand::SystemRandom,
+    rsa::{KeyPair, KeySize, PublicKeyComponents},
+    signature::{KeyPair as _, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RSA_PKCS1_SHA512, RsaEncoding},
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+use tokio::task::spawn_blocking;
+
+/// An RSA 2048 key pair with its name.
+#[derive(Clone, Debug)]
+pub(crate) struct SigningKey {
+    pub(crate) kid: String,
+    pair: Arc<KeyPair>,
+}
+
+impl SigningKey {
+    /// A new key pair, made off the async threads: it takes about a tenth of a second of pure arithmetic.
+    pub(crate) async fn generate(kid: String) -> Self {
+        let made = spawn_blocking(|| Self::generate_now(kid)).await;
+        made.expect("generating a key does not panic")
+    }
+
+    pub(crate) fn generate_now(kid: String) -> Self {
+        let pair = KeyPair::generate(KeySize::Rsa2048).expect("the operating system gives randomness");
+        Self { kid, pair: Arc::new(pair) }
+    }
+
+    pub(crate) fn sign_rs256(&self, message: &[u8]) -> Vec<u8> {
+        self.sign(&RSA_PKCS1_SHA256, message)
+    }
+
+    /// A genuine signature of the wrong algorithm.
+    pub(crate) fn sign_rs512(&self, message: &[u8]) -> Vec<u8> {
+        self.sign(&RSA_PKCS1_SHA512, message)
+    }
+
+    fn sign(&self, encoding: &'static dyn RsaEncoding, message: &[u8]) -> Vec<u8> {
+        let mut signature = vec![0; self.pair.public_modulus_len()];
+        self.pair
+            .sign(encoding, &SystemRandom::new(), message, &mut signature)
+            .expect("a key of 2048 bits signs any message");
+        signature
+    }
+
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        let public = self.pair.public_key();
+        let components = PublicKeyComponents {
+            n: public.modulus().big_endian_without_leading_zero(),
+            e: public.exponent().big_endian_without_leading_zero(),
+        };
+        components.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
+    }
+
+    /// The public key in the shape that Passport publishes.
+    pub(crate) fn jwk(&self) -> Value {
+        let public = self.pair.public_key();
+        let text = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
+        json!({
+            "kty": "RSA",
+            "use": "sig",
+            "alg": "RS256",
+            "kid": self.kid,
+            "n": text(public.modulus().big_endian_without_leading_zero()),
+            "e": text(public.exponent().big_endian_without_leading_zero()),
+        })
+    }
+
+    /// The public key as an attacker would feed it to an HMAC verifier.
+    pub(crate) fn public_der(&self) -> Vec<u8> {
+        self.pair
+            .public_key()
+            .as_der()
+            .map(|der: aws_lc_rs::encoding::PublicKeyX509Der<'_>| der.as_ref().to_vec())
+            .expect("a generated key has an encoding")
+    }
+}
+
+/// What is published and which key signs.
+#[derive(Debug)]
+pub(crate) struct KeyRing {
+    /// Newest last. All are published.
+    published: Vec<SigningKey>,
+    /// Of `published`, the one that signs.
+    signing: usize,
+    generated: u32,
+}
+
+impl KeyRing {
+    pub(crate) fn new(first: SigningKey) -> Self {
+        Self { published: vec![first], signing: 0, generated: 1 }
+    }
+
+    pub(crate) fn next_kid(&mut self) -> String {
+        self.generated += 1;
+        kid(self.generated)
+    }
+
+    pub(crate) fn publish(&mut self, key: SigningKey) {
+        self.published.push(key);
+    }
+
+    pub(crate) fn sign_with_newest(&mut self) {
+        self.signing = self.published.len() - 1;
+    }
+
+    pub(crate) fn retire_all_but_signing(&mut self) {
+        let signing = self.published.swap_remove(self.signing);
+        self.published = vec![signing];
+        self.signing = 0;
+    }
+
+    pub(crate) fn signing(&self) -> &SigningKey {
+        &self.published[self.signing]
+    }
+
+    pub(crate) fn jwks(&self) -> Value {
+        json!({ "keys": self.published.iter().map(SigningKey::jwk).collect::<Vec<_>>() })
+    }
+
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.published.iter().any(|key| key.verifies(message, signature))
+    }
+}
+
+pub(crate) fn kid(number: u32) -> String {
+    format!("signing-key-{number}")
+}

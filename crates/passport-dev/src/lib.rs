@@ -1,0 +1,45 @@
+//! A Passport for your laptop and your tests.
+//!
+//! [`DevPassport::start`] runs a real HTTP server on a free loopback port, in your process: token endpoint,
+//! discovery and JWKS at both documented places, introspection. It knows managed identities with secrets and roles,
+//! rotates its signing keys when told, mints tokens for users ([`TestJwtBuilder`]) and for attackers ([`Hostile`]),
+//! counts what it is asked ([`Counters`]), and fails in the ways a real identity provider fails ([`Fault`]).
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! use passport_dev::{DevPassport, Endpoint, Fault};
+//!
+//! let passport = DevPassport::start().await?;
+//! let payroll = passport.managed_identity("payroll-scheduler").role("payroll.read").create();
+//! println!("{} {} {}", passport.issuer(), payroll.client_id(), payroll.secret());
+//!
+//! passport.inject(Endpoint::Token, Fault::Down);
+//! passport.heal(Endpoint::Token);
+//! assert_eq!(passport.counters().token(), 0);
+//! # Ok(()) }
+//! ```
+//!
+//! It is for development and tests only: nothing is persisted, and the admin door is the Rust API you hold.
+
+mod builder;
+mod counters;
+mod dev_passport;
+mod faults;
+mod hostile;
+mod identity;
+mod jwt;
+mod keys;
+mod registry;
+mod routes;
+mod serve;
+mod shared;
+
+pub use crate::{
+    builder::{DevPassportBuilder, StartError},
+    counters::Counters,
+    dev_passport::DevPassport,
+    faults::{Endpoint, Fault},
+    hostile::Hostile,
+    identity::{DevIdentity, DevIdentityBuilder, DevSecret},
+    jwt::TestJwtBuilder,
+};

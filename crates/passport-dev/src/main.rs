@@ -1,0 +1,85 @@
+//! `passport-dev`: a Passport for your laptop.
+
+#![expect(clippy::print_stdout, reason = "printing how to use it is what this program does")]
+
+use std::{error::Error, net::SocketAddr, time::Duration};
+
+use clap::Parser;
+use passport_dev::{DevIdentityBuilder, DevPassport};
+
+/// A Passport for your laptop: issues and publishes real tokens, keeps nothing, serves this machine only.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Options {
+    /// Where to listen; loopback addresses only.
+    #[arg(long, env = "PASSPORT_DEV_ADDRESS", default_value = "127.0.0.1:8090")]
+    address: SocketAddr,
+
+    /// The audience of the tokens.
+    #[arg(long, env = "PASSPORT_DEV_AUDIENCE", default_value = "bizfirstgo-api")]
+    audience: String,
+
+    /// How long tokens last, in seconds.
+    #[arg(long, env = "PASSPORT_DEV_TOKEN_LIFETIME", default_value_t = 3600)]
+    token_lifetime: u64,
+
+    /// The name of the managed identity that is ready to use.
+    #[arg(long, env = "PASSPORT_DEV_IDENTITY", default_value = "dev-service")]
+    identity: String,
+
+    /// A role of that identity; may be given several times.
+    #[arg(long = "role")]
+    roles: Vec<String>,
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let options = Options::parse();
+    let passport = DevPassport::builder()
+        .address(options.address)
+        .audience(options.audience)
+        .token_lifetime(Duration::from_secs(options.token_lifetime))
+        .start()
+        .await?;
+    introduce(&passport, &options.identity, options.roles);
+    until_told_to_stop().await?;
+    println!("stopping");
+    passport.shutdown().await;
+    Ok(())
+}
+
+fn introduce(passport: &DevPassport, name: &str, roles: Vec<String>) {
+    let identity = roles.into_iter().fold(passport.managed_identity(name), DevIdentityBuilder::role).create();
+    let (issuer, client_id, secret) = (passport.issuer(), identity.client_id(), identity.secret());
+    println!("passport-dev is listening; Ctrl-C stops it");
+    println!("  issuer         {issuer}");
+    println!("  audience       {}", passport.audience());
+    println!("  discovery      {issuer}/passport/.well-known/openid-configuration");
+    println!("  signing keys   {issuer}/passport/.well-known/jwks.json");
+    println!("  token          {issuer}/passport/token");
+    println!("  introspection  {issuer}/passport/token/introspect");
+    println!("  client id      {client_id}");
+    println!("  client secret  {secret}");
+    println!();
+    println!(
+        "curl -u '{client_id}:{secret}' -d 'grant_type=client_credentials&scope=openid%20roles' {issuer}/passport/token"
+    );
+    println!();
+    println!("user token for user-1:");
+    println!("{}", passport.user_token("user-1").build());
+}
+
+/// Ctrl-C, or the signal that service managers and containers send.
+async fn until_told_to_stop() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminated = signal(SignalKind::terminate())?;
+        tokio::select! {
+            interrupted = tokio::signal::ctrl_c() => interrupted,
+            _ = terminated.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}

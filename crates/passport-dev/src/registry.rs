@@ -1,0 +1,123 @@
+//! What this Passport knows: identities, their secrets, and the tokens it has revoked. Plain data, no I/O.
+
+use std::collections::{HashMap, HashSet};
+
+use aws_lc_rs::{constant_time, rand};
+
+/// A managed identity as the registry keeps it.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    pub(crate) managed_identity_id: String,
+    pub(crate) client_id: String,
+    pub(crate) name: String,
+    pub(crate) tenant_id: String,
+    pub(crate) roles: Vec<String>,
+    pub(crate) enabled: bool,
+    pub(crate) secrets: Vec<StoredSecret>,
+}
+
+#[derive(Clone)]
+pub(crate) struct StoredSecret {
+    pub(crate) secret_id: String,
+    value: String,
+    /// The `jti` of each token that was got with it, so that revoking the secret revokes them.
+    issued: Vec<String>,
+}
+
+impl StoredSecret {
+    /// A new secret, and what is shown of it once.
+    fn generate() -> (Self, (String, String)) {
+        let secret = Self { secret_id: random_id("sec-"), value: random_id("mics_sk_"), issued: Vec::new() };
+        let shown = (secret.secret_id.clone(), secret.value.clone());
+        (secret, shown)
+    }
+}
+
+impl std::fmt::Debug for StoredSecret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StoredSecret").field("secret_id", &self.secret_id).finish_non_exhaustive()
+    }
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Registry {
+    /// By client id.
+    identities: HashMap<String, Identity>,
+    revoked_tokens: HashSet<String>,
+}
+
+impl Registry {
+    /// Adds an identity with one secret: the secret's id and its value.
+    pub(crate) fn add(&mut self, mut identity: Identity) -> (String, String) {
+        let (secret, shown) = StoredSecret::generate();
+        identity.secrets.push(secret);
+        self.identities.insert(identity.client_id.clone(), identity);
+        shown
+    }
+
+    pub(crate) fn get(&self, client_id: &str) -> Option<&Identity> {
+        self.identities.get(client_id)
+    }
+
+    /// The enabled identity that `secret` belongs to, and the secret's id.
+    pub(crate) fn authenticate(&self, client_id: &str, secret: &str) -> Option<(&Identity, String)> {
+        let identity = self.identities.get(client_id).filter(|identity| identity.enabled)?;
+        let stored = identity.secrets.iter().find(|stored| {
+            constant_time::verify_slices_are_equal(stored.value.as_bytes(), secret.as_bytes()).is_ok()
+        })?;
+        Some((identity, stored.secret_id.clone()))
+    }
+
+    pub(crate) fn note_issued(&mut self, client_id: &str, secret_id: &str, jti: &str) {
+        let secrets = self.identities.get_mut(client_id).map(|identity| &mut identity.secrets);
+        if let Some(secret) = secrets.into_iter().flatten().find(|secret| secret.secret_id == secret_id) {
+            secret.issued.push(jti.to_owned());
+        }
+    }
+
+    /// Another active secret for `client_id`: its id and its value.
+    pub(crate) fn generate_secret(&mut self, client_id: &str) -> Option<(String, String)> {
+        let identity = self.identities.get_mut(client_id)?;
+        let (secret, shown) = StoredSecret::generate();
+        identity.secrets.push(secret);
+        Some(shown)
+    }
+
+    /// Forgets a secret and revokes every token that was got with it.
+    pub(crate) fn revoke_secret(&mut self, client_id: &str, secret_id: &str) {
+        let Some(identity) = self.identities.get_mut(client_id) else {
+            return;
+        };
+        let revoked = identity.secrets.extract_if(.., |secret| secret.secret_id == secret_id);
+        self.revoked_tokens.extend(revoked.flat_map(|secret| secret.issued));
+    }
+
+    /// Disabling revokes every token of the identity; enabling brings none of them back.
+    pub(crate) fn set_enabled(&mut self, client_id: &str, enabled: bool) {
+        let Some(identity) = self.identities.get_mut(client_id) else {
+            return;
+        };
+        identity.enabled = enabled;
+        if !enabled {
+            let issued = identity.secrets.iter_mut().flat_map(|secret| secret.issued.drain(..));
+            self.revoked_tokens.extend(issued);
+        }
+    }
+
+    pub(crate) fn set_roles(&mut self, client_id: &str, roles: Vec<String>) {
+        if let Some(identity) = self.identities.get_mut(client_id) {
+            identity.roles = roles;
+        }
+    }
+
+    pub(crate) fn is_revoked(&self, jti: &str) -> bool {
+        self.revoked_tokens.contains(jti)
+    }
+}
+
+/// `prefix` and 24 random hexadecimal digits, the length Passport's own samples have.
+pub(crate) fn random_id(prefix: &str) -> String {
+    let mut random = [0; 12];
+    rand::fill(&mut random).expect("the operating system gives randomness");
+    random.iter().fold(prefix.to_owned(), |id, byte| format!("{id}{byte:02x}"))
+}

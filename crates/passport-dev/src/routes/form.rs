@@ -1,0 +1,27 @@
+use std::{collections::HashMap, convert::Infallible};
+
+use axum::extract::{FromRequest, OptionalFromRequest, Request};
+
+/// A form body in which no field stands twice.
+#[derive(Debug)]
+pub(super) struct Form(HashMap<String, String>);
+
+impl Form {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+}
+
+impl<S: Send + Sync> OptionalFromRequest<S> for Form {
+    type Rejection = Infallible;
+
+    /// `None` for anything that is not such a form; the endpoint answers with the error that its RFC wants.
+    async fn from_request(request: Request, state: &S) -> Result<Option<Self>, Self::Rejection> {
+        let Ok(fields) = axum::Form::<Vec<(String, String)>>::from_request(request, state).await else {
+            return Ok(None);
+        };
+        let count = fields.0.len();
+        let table: HashMap<_, _> = fields.0.into_iter().collect();
+        Ok((table.len() == count).then_some(Self(table)))
+    }
+}

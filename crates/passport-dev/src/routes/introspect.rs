@@ -1,0 +1,56 @@
+//! `POST /passport/token/introspect` ([RFC 7662](https://www.rfc-editor.org/rfc/rfc7662)).
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use serde_json::{Map, Value, json};
+
+use super::{OAuthError, client_auth, form::Form};
+use crate::{
+    jwt::{own_claims, unix_seconds},
+    shared::Shared,
+};
+
+/// The claims that Passport's documented reply repeats.
+const REPEATED: [&str; 7] = ["sub", "exp", "iat", "iss", "email", "roles", "tenant_id"];
+
+pub(super) async fn introspect(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    form: Option<Form>,
+) -> Response {
+    let asked = || {
+        let form = form.ok_or(OAuthError::invalid_request("send a form body"))?;
+        client_auth::authenticate(&shared.registry(), &headers, &form)?;
+        let token = form.get("token").ok_or(OAuthError::invalid_request("token is missing"))?;
+        Ok::<_, OAuthError>(active_claims(&shared, token))
+    };
+    match asked() {
+        Err(error) => error.into_response(),
+        Ok(None) => Json(json!({ "active": false })).into_response(),
+        Ok(Some(claims)) => Json(reply(&claims)).into_response(),
+    }
+}
+
+fn active_claims(shared: &Arc<Shared>, token: &str) -> Option<Map<String, Value>> {
+    let claims = own_claims(shared, token)?;
+    let expired = claims.get("exp").and_then(Value::as_u64)? <= unix_seconds(shared.clock.now());
+    let jti = claims.get("jti").and_then(Value::as_str).unwrap_or_default();
+    let revoked = shared.registry().is_revoked(jti);
+    (!expired && !revoked).then_some(claims)
+}
+
+fn reply(claims: &Map<String, Value>) -> Value {
+    let mut reply = Map::new();
+    reply.insert("active".to_owned(), json!(true));
+    reply.insert("client_id".to_owned(), claims.get("sub").cloned().unwrap_or_default());
+    reply.insert("scope".to_owned(), json!("openid roles"));
+    let repeated = REPEATED.iter().filter_map(|name| Some(((*name).to_owned(), claims.get(*name)?.clone())));
+    reply.extend(repeated);
+    Value::Object(reply)
+}

@@ -1,0 +1,93 @@
+//! The endpoints, as `passport-protocol` documents them.
+
+mod client_auth;
+mod form;
+mod introspect;
+mod token;
+
+use std::sync::Arc;
+
+use axum::{
+    Json, Router,
+    extract::State,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use serde_json::{Value, json};
+
+use crate::shared::Shared;
+
+pub(crate) fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/passport/.well-known/openid-configuration", get(discovery))
+        .route("/.well-known/openid-configuration", get(discovery))
+        .route("/passport/.well-known/jwks.json", get(jwks))
+        .route("/.well-known/jwks.json", get(jwks))
+        .route("/passport/token", post(token::issue))
+        .route("/passport/token/introspect", post(introspect::introspect))
+        .with_state(shared)
+}
+
+async fn discovery(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    let issuer = shared.issuer();
+    Json(json!({
+        "issuer": issuer,
+        "authorization_endpoint": format!("{issuer}/passport/authorize"),
+        "token_endpoint": format!("{issuer}/passport/token"),
+        "userinfo_endpoint": format!("{issuer}/passport/userinfo"),
+        "jwks_uri": format!("{issuer}/passport/.well-known/jwks.json"),
+        "end_session_endpoint": format!("{issuer}/passport/logout"),
+        "response_types_supported": ["code", "token", "id_token"],
+        "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "scopes_supported": token::SCOPES,
+        "claims_supported": [
+            "sub", "iss", "aud", "exp", "iat", "email", "name", "given_name", "family_name", "roles", "tenant_id",
+            "permissions",
+        ],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "code_challenge_methods_supported": ["S256"],
+    }))
+}
+
+async fn jwks(State(shared): State<Arc<Shared>>) -> Json<Value> {
+    Json(shared.keys().jwks())
+}
+
+/// An OAuth2 error ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+#[derive(Debug)]
+struct OAuthError {
+    code: &'static str,
+    description: &'static str,
+}
+
+impl OAuthError {
+    const INVALID_CLIENT: Self = Self {
+        code: "invalid_client",
+        description: "the client is unknown, disabled, or its secret is not active",
+    };
+
+    const fn invalid_request(description: &'static str) -> Self {
+        Self { code: "invalid_request", description }
+    }
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        let body = Json(json!({ "error": self.code, "error_description": self.description }));
+        if self.code == "invalid_client" {
+            let challenge =
+                [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"passport\""))];
+            (StatusCode::UNAUTHORIZED, NO_STORE, challenge, body).into_response()
+        } else {
+            (StatusCode::BAD_REQUEST, NO_STORE, body).into_response()
+        }
+    }
+}
+
+const NO_STORE: [(HeaderName, HeaderValue); 2] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::PRAGMA, HeaderValue::from_static("no-cache")),
+];

@@ -1,0 +1,58 @@
+//! `POST /passport/token`.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    extract::State,
+    http::HeaderMap,
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use super::{NO_STORE, OAuthError, client_auth, form::Form};
+use crate::{jwt::TestJwtBuilder, shared::Shared};
+
+pub(super) const SCOPES: [&str; 5] = ["openid", "profile", "email", "roles", "tenant"];
+
+pub(super) async fn issue(
+    State(shared): State<Arc<Shared>>,
+    headers: HeaderMap,
+    form: Option<Form>,
+) -> Response {
+    granted(&shared, &headers, form).map_or_else(IntoResponse::into_response, |(token, lifetime)| {
+        let body = json!({ "access_token": token, "token_type": "Bearer", "expires_in": lifetime.as_secs() });
+        (NO_STORE, Json(body)).into_response()
+    })
+}
+
+fn granted(
+    shared: &Shared,
+    headers: &HeaderMap,
+    form: Option<Form>,
+) -> Result<(String, Duration), OAuthError> {
+    let form = form.ok_or(OAuthError::invalid_request(
+        "send an application/x-www-form-urlencoded body without repeated fields",
+    ))?;
+    let grant = form.get("grant_type").ok_or(OAuthError::invalid_request("grant_type is missing"))?;
+    let client = client_auth::authenticate(&shared.registry(), headers, &form)?;
+    if grant != "client_credentials" {
+        return Err(OAuthError {
+            code: "unsupported_grant_type",
+            description: "this Passport issues client_credentials tokens only",
+        });
+    }
+    let scopes = form.get("scope").unwrap_or("openid roles");
+    if !scopes.split(' ').all(|scope| SCOPES.contains(&scope)) {
+        return Err(OAuthError { code: "invalid_scope", description: "a scope is not known" });
+    }
+
+    let mut registry = shared.registry();
+    let identity = registry.get(&client.client_id).ok_or(OAuthError::INVALID_CLIENT)?;
+    let token = TestJwtBuilder::for_managed_identity(shared, identity);
+    if let Some(jti) = token.jti() {
+        registry.note_issued(&client.client_id, &client.secret_id, jti);
+    }
+    drop(registry);
+    Ok((token.build(), shared.token_lifetime()))
+}

@@ -1,0 +1,68 @@
+//! What the server and all handles share.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use passport_core::Clock;
+
+use crate::{Counters, faults::Faults, keys::KeyRing, registry::Registry};
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    issuer: String,
+    pub(crate) audience: String,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) token_lifetime_s: AtomicU64,
+    pub(crate) kid_in_tokens: AtomicBool,
+    keys: Mutex<KeyRing>,
+    registry: Mutex<Registry>,
+    pub(crate) counters: Counters,
+    pub(crate) faults: Faults,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        issuer: String,
+        audience: String,
+        clock: Arc<dyn Clock>,
+        token_lifetime: Duration,
+        keys: KeyRing,
+    ) -> Self {
+        Self {
+            issuer,
+            audience,
+            clock,
+            token_lifetime_s: AtomicU64::new(token_lifetime.as_secs()),
+            kid_in_tokens: AtomicBool::new(true),
+            keys: Mutex::new(keys),
+            registry: Mutex::default(),
+            counters: Counters::default(),
+            faults: Faults::default(),
+        }
+    }
+
+    pub(crate) fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    pub(crate) fn keys(&self) -> MutexGuard<'_, KeyRing> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn token_lifetime(&self) -> Duration {
+        Duration::from_secs(self.token_lifetime_s.load(Ordering::SeqCst))
+    }
+
+    pub(crate) fn kid_in_tokens(&self) -> bool {
+        self.kid_in_tokens.load(Ordering::SeqCst)
+    }
+}
