@@ -1,0 +1,37 @@
+use super::Destination;
+
+/// A request that must not get a token. Nothing was sent.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AttachError {
+    /// The request carries an `Authorization` header already.
+    #[error(
+        "the request carries an Authorization header already; remove it, or send it through a client without this layer"
+    )]
+    AuthorizationPresent,
+    /// Its origin is not among the [`AllowedOrigins`](crate::AllowedOrigins).
+    #[error("{origin} is not among the allowed origins, so the token does not go there")]
+    DestinationNotAllowed {
+        /// Scheme, host and port of the request.
+        origin: String,
+    },
+    /// Its URI names no origin.
+    #[error(
+        "the request's URI names no origin, so it cannot be seen where the token would go; above a tonic Channel, use AllowedOrigins::channel"
+    )]
+    DestinationUnknown,
+}
+
+impl AttachError {
+    pub(crate) fn not_allowed(destination: &Destination<'_>) -> Self {
+        match *destination {
+            Destination::Absolute { scheme, host, port: Some(port) } => {
+                Self::DestinationNotAllowed { origin: format!("{scheme}://{host}:{port}") }
+            }
+            Destination::Absolute { scheme, host, port: None } => {
+                Self::DestinationNotAllowed { origin: format!("{scheme}://{host}") }
+            }
+            Destination::PathOnly | Destination::Unclear => Self::DestinationUnknown,
+        }
+    }
+}

@@ -1,0 +1,165 @@
+use std::task::Poll;
+
+use http::{Request, header::AUTHORIZATION};
+use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
+use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit};
+use tower_test::mock;
+
+use super::*;
+use crate::{
+    AllowedOrigins, TokenError, TokenErrorKind,
+    test_support::{ScriptedSource, identity},
+};
+
+type Mock = mock::Mock<Request<()>, &'static str>;
+type Handle = mock::Handle<Request<()>, &'static str>;
+
+const API: &str = "https://api.bizfirst.ai/payroll";
+
+fn layer(source: &std::sync::Arc<ScriptedSource>) -> AttachTokenLayer {
+    AttachTokenLayer::new(identity(source), AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap())
+}
+
+fn client(source: &std::sync::Arc<ScriptedSource>) -> (AttachToken<Mock>, Handle) {
+    let (mock, handle) = mock::pair();
+    (layer(source).layer(mock), handle)
+}
+
+fn request(uri: &str) -> Request<()> {
+    Request::get(uri).body(()).unwrap()
+}
+
+#[tokio::test]
+async fn a_request_carries_the_token_and_nothing_else_changes() {
+    let (mut client, mut handle) = client(&ScriptedSource::new());
+    handle.allow(2);
+    for _ in 0..2 {
+        let mut sent = request(API);
+        sent.headers_mut().insert("x-own", "kept".parse().unwrap());
+        let response = client.ready().await.unwrap().call(sent);
+        let (seen, reply) = tokio::join!(response, async {
+            let (seen, respond) = handle.next_request().await.unwrap();
+            respond.send_response("done");
+            seen
+        });
+        assert_eq!(seen.unwrap(), "done");
+        assert_eq!(reply.headers()[AUTHORIZATION], "Bearer token-1");
+        assert!(reply.headers()[AUTHORIZATION].is_sensitive());
+        assert_eq!(reply.headers()["x-own"], "kept");
+        assert_eq!(reply.uri(), API);
+    }
+}
+
+#[tokio::test]
+async fn a_request_waits_for_the_first_token_and_is_sent_once() {
+    let source = ScriptedSource::new();
+    let (mut client, mut handle) = client(&source);
+    handle.allow(1);
+    source.hold();
+    let mut response = task::spawn(client.ready().await.unwrap().call(request(API)));
+    assert_pending!(response.poll());
+    assert_pending!(handle.poll_request(), "nothing may leave without a token");
+    source.release();
+    tokio::task::yield_now().await;
+    assert_pending!(response.poll());
+    let (sent, respond) = handle.next_request().await.unwrap();
+    assert_eq!(sent.headers()[AUTHORIZATION], "Bearer token-1");
+    respond.send_response("done");
+    assert_eq!(assert_ready_ok!(response.poll()), "done");
+}
+
+#[tokio::test]
+async fn without_a_token_the_request_fails_and_does_not_leave() {
+    let source = ScriptedSource::new();
+    source.fail_next(TokenErrorKind::Refused);
+    let (mut client, mut handle) = client(&source);
+    handle.allow(1);
+    let error = client.ready().await.unwrap().call(request(API)).await.unwrap_err();
+    let error = error.downcast::<TokenError>().unwrap();
+    assert_eq!(error.kind(), TokenErrorKind::Refused);
+    assert_pending!(handle.poll_request());
+}
+
+#[tokio::test]
+async fn a_token_failure_never_makes_the_service_look_broken() {
+    let source = ScriptedSource::new();
+    source.fail_next(TokenErrorKind::Unavailable);
+    let (mut client, mut handle) = client(&source);
+    handle.allow(2);
+    client.ready().await.unwrap().call(request(API)).await.unwrap_err();
+    assert!(client.ready().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_foreign_origin_gets_no_request_and_no_token() {
+    let source = ScriptedSource::new();
+    let (mut client, mut handle) = client(&source);
+    handle.allow(1);
+    for uri in ["https://evil.example/x", "http://api.bizfirst.ai/x", "https://api.bizfirst.ai:8443/x"] {
+        let mut response = task::spawn(client.ready().await.unwrap().call(request(uri)));
+        let error = assert_ready_err!(response.poll()).downcast::<AttachError>().unwrap();
+        assert!(matches!(*error, AttachError::DestinationNotAllowed { .. }), "{uri}");
+    }
+    let mut response = task::spawn(client.ready().await.unwrap().call(request("/only/a/path")));
+    let error = assert_ready_err!(response.poll()).downcast::<AttachError>().unwrap();
+    assert_eq!(*error, AttachError::DestinationUnknown);
+    assert_pending!(handle.poll_request());
+    assert_eq!(source.calls(), 0, "no token is fetched for a request that may not have it");
+}
+
+#[tokio::test]
+async fn an_authorization_header_that_is_there_already_is_neither_sent_nor_replaced() {
+    let (mut client, mut handle) = client(&ScriptedSource::new());
+    handle.allow(1);
+    let mut with_header = request(API);
+    with_header.headers_mut().insert(AUTHORIZATION, "Bearer a-user".parse().unwrap());
+    let error = client.ready().await.unwrap().call(with_header).await.unwrap_err();
+    assert_eq!(*error.downcast::<AttachError>().unwrap(), AttachError::AuthorizationPresent);
+    assert_pending!(handle.poll_request());
+}
+
+/// `ConcurrencyLimit` panics when it is called without having been polled ready.
+#[tokio::test]
+async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
+    let source = ScriptedSource::new();
+    let (mock, mut handle) = mock::pair::<Request<()>, &'static str>();
+    let mut client = layer(&source).layer(ConcurrencyLimit::new(mock, 1));
+    handle.allow(2);
+
+    source.hold();
+    let mut cold = task::spawn(client.ready().await.unwrap().call(request(API)));
+    assert_pending!(cold.poll());
+    {
+        let mut next = task::spawn(client.ready());
+        assert_pending!(next.poll(), "the waiting request holds the only permit");
+    }
+    source.release();
+    tokio::task::yield_now().await;
+    assert_pending!(cold.poll());
+    handle.next_request().await.unwrap().1.send_response("cold");
+    assert_eq!(assert_ready_ok!(cold.poll()), "cold");
+    drop(cold);
+
+    let mut warm = task::spawn(client.ready().await.unwrap().call(request(API)));
+    assert_pending!(warm.poll());
+    handle.next_request().await.unwrap().1.send_response("warm");
+    assert_eq!(assert_ready_ok!(warm.poll()), "warm");
+}
+
+#[tokio::test]
+async fn not_ready_inside_is_not_ready_outside() {
+    let (mut client, mut handle) = client(&ScriptedSource::new());
+    handle.allow(0);
+    let poll = task::spawn(()).enter(|cx, _| client.poll_ready(cx));
+    assert!(matches!(poll, Poll::Pending));
+}
+
+#[tokio::test]
+async fn a_reqwest_request_is_checked_by_its_url() {
+    use super::request::sealed::{Destination, Parts};
+
+    let url = "https://user@API.bizfirst.ai:8443/x".parse().unwrap();
+    let request = reqwest::Request::new(reqwest::Method::GET, url);
+    let expected = Destination::Absolute { scheme: "https", host: "api.bizfirst.ai", port: Some(8443) };
+    assert_eq!(request.destination(), expected);
+}

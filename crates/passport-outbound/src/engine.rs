@@ -1,0 +1,134 @@
+//! Drives one slot: decides with `refresh`, fetches through a source, keeps in the slot.
+
+use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
+
+use passport_core::{AccessToken, ClientId, Clock, Flight, Lead, Role};
+
+use crate::{
+    TokenError, TokenErrorKind,
+    cache::{Kept, Outcome, Slot},
+    credential::{Credential, PendingCredential},
+    error::Failure,
+    refresh::{Phase, RefreshPolicy},
+    telemetry,
+};
+
+/// Who mints tokens. Called in a task of its own, never twice at a time for one slot.
+pub(crate) trait TokenSource: fmt::Debug + Send + Sync + 'static {
+    fn mint(&self) -> MintFuture<'_>;
+}
+
+pub(crate) type MintFuture<'a> = Pin<Box<dyn Future<Output = Result<Minted, Failure>> + Send + 'a>>;
+
+/// A token as the source gave it.
+pub(crate) struct Minted {
+    pub(crate) access_token: String,
+    pub(crate) lifetime: Duration,
+}
+
+#[derive(Debug)]
+pub(crate) struct Engine {
+    pub(crate) client_id: ClientId,
+    pub(crate) source: Box<dyn TokenSource>,
+    pub(crate) slot: Arc<Slot>,
+    pub(crate) policy: RefreshPolicy,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Engine {
+    /// The token, at once if there is one that may be sent.
+    pub(crate) fn credential(self: &Arc<Self>) -> Credential {
+        if let Some(token) = self.live_token() {
+            return Credential::Ready(token.into_authorization());
+        }
+        let fetched = Arc::clone(self).fetched();
+        Credential::Pending(PendingCredential::new(async {
+            fetched.await.map(AccessToken::into_authorization)
+        }))
+    }
+
+    /// The token, waiting for it if need be.
+    pub(crate) async fn token(self: &Arc<Self>) -> Result<AccessToken, TokenError> {
+        match self.live_token() {
+            Some(token) => Ok(token),
+            None => Arc::clone(self).fetched().await,
+        }
+    }
+
+    /// The kept token if it may be sent. Sees to its successor when it is time; nobody waits for that.
+    fn live_token(self: &Arc<Self>) -> Option<AccessToken> {
+        let kept = self.slot.kept();
+        let kept = kept.as_deref()?;
+        let now = self.clock.now();
+        match kept.schedule.phase(now) {
+            Phase::Fresh => {}
+            Phase::Soft if self.slot.pausing(now).is_some() => {}
+            Phase::Soft => drop(self.attempt()),
+            Phase::Hard => return None,
+        }
+        Some(kept.token.clone())
+    }
+
+    async fn fetched(self: Arc<Self>) -> Result<AccessToken, TokenError> {
+        let aborted = || Err(TokenError::new(&self.client_id, Failure::of(TokenErrorKind::Aborted)));
+        let outcome = self.attempt().outcome().await.unwrap_or_else(aborted);
+        outcome.map(|kept| kept.token.clone())
+    }
+
+    /// Joins the running attempt or starts one, in a task that no caller's cancellation reaches.
+    fn attempt(self: &Arc<Self>) -> Flight<Outcome> {
+        match self.slot.flights.join() {
+            Role::Follower(flight) => flight,
+            Role::Leader(lead, flight) => {
+                // Without a runtime the lead is dropped here, and the flight ends without an outcome.
+                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                    runtime.spawn(Arc::clone(self).lead(lead));
+                }
+                flight
+            }
+        }
+    }
+
+    async fn lead(self: Arc<Self>, lead: Lead<Outcome>) {
+        // The attempt before this one may have ended between a caller's look at the slot and its taking the lead.
+        let outcome = match self.settled() {
+            Some(outcome) => outcome,
+            None => self.mint().await,
+        };
+        lead.land(outcome);
+    }
+
+    fn settled(&self) -> Option<Outcome> {
+        let now = self.clock.now();
+        let fresh =
+            self.slot.kept().as_ref().filter(|kept| kept.schedule.phase(now) == Phase::Fresh).map(Arc::clone);
+        fresh.map(Ok).or_else(|| self.slot.pausing(now).map(Err))
+    }
+
+    async fn mint(&self) -> Outcome {
+        let asked_at = self.clock.now();
+        let minted = self.source.mint().await.and_then(|minted| {
+            let expires_at = asked_at.checked_add(minted.lifetime).unwrap_or(asked_at);
+            let token = AccessToken::new(&minted.access_token, expires_at)
+                .map_err(|error| Failure::of(TokenErrorKind::UnusableResponse).caused_by(error))?;
+            // The life counts from before the request, so that a slow answer is not trusted for too long.
+            Ok(Arc::new(Kept { token, schedule: self.policy.schedule(asked_at, minted.lifetime) }))
+        });
+        match minted {
+            Ok(kept) => {
+                telemetry::token_fetched(&self.client_id, &kept.token);
+                self.slot.install(Arc::clone(&kept));
+                Ok(kept)
+            }
+            Err(failure) => {
+                let error = TokenError::new(&self.client_id, failure);
+                telemetry::token_not_fetched(&self.client_id, &error);
+                self.slot.note_failure(&error, self.clock.now(), fastrand::f64());
+                Err(error)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

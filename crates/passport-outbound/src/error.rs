@@ -1,0 +1,159 @@
+use std::{error::Error, fmt, sync::Arc};
+
+use http::StatusCode;
+use passport_core::ClientId;
+
+/// Why there is no token.
+///
+/// One attempt's error is shared by all callers that waited for it, so it is cheap to clone. Through an
+/// [`AttachTokenLayer`](crate::AttachTokenLayer) it arrives as a boxed error; downcast it. It names the client id and
+/// what to do; neither the secret nor anything of the response's body is in it.
+#[derive(Clone)]
+pub struct TokenError(Arc<Inner>);
+
+struct Inner {
+    client_id: ClientId,
+    kind: TokenErrorKind,
+    status: Option<StatusCode>,
+    oauth_error: Option<String>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// What kind of failure a [`TokenError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenErrorKind {
+    /// The task that fetched the token ended without a result.
+    Aborted,
+    /// Passport refused: wrong or revoked secret, disabled identity, unknown scope.
+    Refused,
+    /// The client secret could not be read.
+    Secret,
+    /// Passport cannot be reached, or says that it cannot answer now.
+    Unavailable,
+    /// The answer is not a usable token response.
+    UnusableResponse,
+}
+
+impl TokenError {
+    pub(crate) fn new(client_id: &ClientId, failure: Failure) -> Self {
+        Self(Arc::new(Inner {
+            client_id: client_id.clone(),
+            kind: failure.kind,
+            status: failure.status,
+            oauth_error: failure.oauth_error,
+            source: failure.source,
+        }))
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> TokenErrorKind {
+        self.0.kind
+    }
+
+    /// The status of Passport's answer, if there was one.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
+    }
+
+    /// The OAuth2 error code of Passport's answer, such as `invalid_client`
+    /// ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+    #[must_use]
+    pub fn oauth_error(&self) -> Option<&str> {
+        self.0.oauth_error.as_deref()
+    }
+
+    fn remedy(&self) -> &'static str {
+        match (self.kind(), self.oauth_error()) {
+            (TokenErrorKind::Refused, Some("invalid_scope")) => "check the scopes that are asked for",
+            (TokenErrorKind::Refused, _) => {
+                "check the client id, that the secret is active, and that the identity is enabled"
+            }
+            (TokenErrorKind::Secret, _) => "check the place of the client secret",
+            (TokenErrorKind::Unavailable, _) => {
+                "it will be asked again; check that Passport is up and reachable"
+            }
+            (TokenErrorKind::UnusableResponse, _) => "check that the issuer's URL is a Passport",
+            (TokenErrorKind::Aborted, _) => "the tokio runtime is shutting down, or there is none",
+        }
+    }
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.kind() {
+            TokenErrorKind::Aborted => "the attempt was aborted",
+            TokenErrorKind::Refused => "Passport refused",
+            TokenErrorKind::Secret => "the client secret could not be read",
+            TokenErrorKind::Unavailable => "Passport is unavailable",
+            TokenErrorKind::UnusableResponse => "Passport's answer is not a usable token response",
+        };
+        write!(f, "no token for `{}`: {what}", self.0.client_id)?;
+        match (self.status(), self.oauth_error()) {
+            (Some(status), Some(code)) => write!(f, " ({} {code})", status.as_u16())?,
+            (Some(status), None) => write!(f, " ({})", status.as_u16())?,
+            (None, _) => {}
+        }
+        write!(f, "; {}", self.remedy())
+    }
+}
+
+impl fmt::Debug for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenError")
+            .field("client_id", &self.0.client_id)
+            .field("kind", &self.0.kind)
+            .field("status", &self.0.status)
+            .field("oauth_error", &self.0.oauth_error)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl Error for TokenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}
+
+/// A failed attempt, before it is known whose it was.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: TokenErrorKind,
+    status: Option<StatusCode>,
+    oauth_error: Option<String>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl Failure {
+    pub(crate) fn of(kind: TokenErrorKind) -> Self {
+        Self { kind, status: None, oauth_error: None, source: None }
+    }
+
+    pub(crate) fn status(mut self, status: StatusCode) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    pub(crate) fn oauth_error(mut self, code: Option<String>) -> Self {
+        self.oauth_error = code;
+        self
+    }
+
+    pub(crate) fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Box::new(source));
+        self
+    }
+
+    #[cfg(test)]
+    pub(crate) fn kind(&self) -> TokenErrorKind {
+        self.kind
+    }
+
+    #[cfg(test)]
+    pub(crate) fn code(&self) -> Option<&str> {
+        self.oauth_error.as_deref()
+    }
+}

@@ -1,0 +1,64 @@
+//! Get, keep and attach the token of a Passport managed identity.
+//!
+//! A [`ManagedIdentity`] is a service's own identity: a client id and the place of its secret. It fetches a token
+//! when the first request needs one, keeps it, and refreshes it 60 s before it expires while requests go on with the
+//! current one. An [`AttachTokenLayer`] puts that token on each request of any Tower client: `reqwest::Client`,
+//! hyper-util's client, a tonic `Channel`.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let passport = passport_dev::DevPassport::start().await?;
+//! # let registered = passport.managed_identity("payroll-scheduler").create();
+//! # let (issuer, secret) = (passport.issuer(), registered.secret());
+//! use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity, SecretSource};
+//! use tower::ServiceBuilder;
+//!
+//! let identity = ManagedIdentity::builder("mi-payroll-scheduler-clientid", SecretSource::env("PASSPORT_CLIENT_SECRET"))
+//! #   .secret(SecretSource::fixed(secret))
+//!     .issuer(issuer) // https://passport.bizfirst.ai by default
+//!     .build()?;
+//!
+//! let client = ServiceBuilder::new()
+//!     .layer(AttachTokenLayer::new(identity, AllowedOrigins::new(["https://api.bizfirst.ai"])?))
+//!     .service(reqwest::Client::new());
+//! # let _ = client;
+//! # Ok(()) }
+//! ```
+//!
+//! # What is promised
+//!
+//! 1. A request never leaves without a token, nor with one that has expired: it fails with a [`TokenError`] instead.
+//! 2. A token never goes to an origin that is not in [`AllowedOrigins`], nor over plain HTTP off this machine.
+//! 3. Any number of callers cause one token request at a time. A caller that is cancelled does not cancel it.
+//! 4. While a token is live, no caller waits for its successor.
+//! 5. Neither tokens nor secrets appear in `Debug` output, errors or traces.
+
+mod attach;
+mod builder;
+mod cache;
+mod credential;
+mod destination;
+mod endpoint;
+mod engine;
+mod error;
+mod managed_identity;
+mod refresh;
+mod telemetry;
+
+#[cfg(test)]
+mod test_support;
+
+pub use passport_core::{
+    AccessToken, ClientId, Clock, ConfigError, HttpExchange, HttpTransport, Limits, ManualClock,
+    ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind, SecretProvider, SecretRef, SecretSource,
+    SystemClock, Transport, TransportError, TransportErrorKind,
+};
+
+pub use crate::{
+    attach::{AttachError, AttachToken, AttachTokenFuture, AttachTokenLayer, OutboundRequest},
+    builder::ManagedIdentityBuilder,
+    cache::TokenCache,
+    destination::AllowedOrigins,
+    error::{TokenError, TokenErrorKind},
+    managed_identity::ManagedIdentity,
+};

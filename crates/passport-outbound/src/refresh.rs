@@ -1,0 +1,170 @@
+//! When a token is refreshed and when it is no longer sent. Pure: everything takes the time as an argument.
+
+use std::time::{Duration, SystemTime};
+
+/// The default distance from the expiry at which a refresh starts. From Passport's own client.
+pub(crate) const DEFAULT_THRESHOLD: Duration = Duration::from_secs(60);
+
+/// At most this long before its expiry a token is no longer sent: the receiver's clock may run ahead of ours.
+const HARD_MARGIN: Duration = Duration::from_secs(5);
+
+const MAX_JITTER: Duration = Duration::from_secs(30);
+
+const FIRST_BACKOFF: Duration = Duration::from_millis(500);
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+
+/// When the refresh of each token starts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct RefreshPolicy {
+    /// How long before the expiry.
+    pub(crate) threshold: Duration,
+    /// This instance's share of the jitter, in 0..1. It never changes, so that instances stay apart.
+    pub(crate) jitter: f64,
+}
+
+/// The two moments in a token's life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Schedule {
+    soft_at: SystemTime,
+    hard_at: SystemTime,
+}
+
+/// Where a token stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Send it.
+    Fresh,
+    /// Send it, and see to its successor.
+    Soft,
+    /// Do not send it.
+    Hard,
+}
+
+impl RefreshPolicy {
+    /// The threshold is at most half of the life, so that a short-lived token is not refreshed without end; the
+    /// jitter is at most 10 % of the life and 30 s, so that a fleet does not refresh in step.
+    pub(crate) fn schedule(&self, minted_at: SystemTime, lifetime: Duration) -> Schedule {
+        let threshold = self.threshold.min(lifetime / 2);
+        let jitter = (lifetime / 10).min(MAX_JITTER).mul_f64(self.jitter.clamp(0.0, 1.0));
+        let margin = (lifetime / 10).min(HARD_MARGIN);
+        let after =
+            |part: Duration| minted_at.checked_add(lifetime.saturating_sub(part)).unwrap_or(minted_at);
+        let hard_at = after(margin);
+        Schedule { soft_at: after(threshold + jitter).min(hard_at), hard_at }
+    }
+}
+
+impl Schedule {
+    pub(crate) fn phase(&self, now: SystemTime) -> Phase {
+        if now < self.soft_at {
+            Phase::Fresh
+        } else if now < self.hard_at {
+            Phase::Soft
+        } else {
+            Phase::Hard
+        }
+    }
+}
+
+/// How long to leave Passport alone after failures: full jitter, doubling from 0.5 s to 30 s.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Backoff {
+    failures: u32,
+    until: Option<SystemTime>,
+}
+
+impl Backoff {
+    /// Whether an attempt at `now` would come too soon. A pause that is further off than any pause can be is a sign
+    /// that the clock was set back; it does not count.
+    pub(crate) fn is_pausing(&self, now: SystemTime) -> bool {
+        self.until
+            .and_then(|until| until.duration_since(now).ok())
+            .is_some_and(|left| !left.is_zero() && left <= MAX_BACKOFF)
+    }
+
+    /// `random` is in 0..1.
+    pub(crate) fn note_failure(&mut self, now: SystemTime, random: f64) {
+        let ceiling = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(6)).min(MAX_BACKOFF);
+        self.failures = self.failures.saturating_add(1);
+        self.until = now.checked_add(ceiling.mul_f64(random.clamp(0.0, 1.0)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    const NO_JITTER: RefreshPolicy = RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };
+    const FULL_JITTER: RefreshPolicy = RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 1.0 };
+
+    fn at(seconds: f64) -> SystemTime {
+        let start = UNIX_EPOCH + Duration::from_secs(1_000_000);
+        let distance = Duration::from_secs_f64(seconds.abs());
+        if seconds < 0.0 { start - distance } else { start + distance }
+    }
+
+    #[test]
+    fn the_soft_and_the_hard_moment_follow_from_the_lifetime() {
+        for (policy, lifetime, soft, hard) in [
+            (NO_JITTER, 3600.0, 3540.0, 3595.0),
+            (FULL_JITTER, 3600.0, 3510.0, 3595.0),
+            (NO_JITTER, 900.0, 840.0, 895.0),
+            (NO_JITTER, 100.0, 50.0, 95.0),
+            (FULL_JITTER, 100.0, 40.0, 95.0),
+            (NO_JITTER, 20.0, 10.0, 18.0),
+            (NO_JITTER, 1.0, 0.5, 0.9),
+            (NO_JITTER, 0.0, 0.0, 0.0),
+        ] {
+            let schedule = policy.schedule(at(0.0), Duration::from_secs_f64(lifetime));
+            assert_eq!(schedule, Schedule { soft_at: at(soft), hard_at: at(hard) }, "{policy:?} {lifetime}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_fresh_then_soft_then_hard() {
+        let schedule = NO_JITTER.schedule(at(0.0), Duration::from_secs(3600));
+        for (now, phase) in [
+            (-10.0, Phase::Fresh),
+            (3539.9, Phase::Fresh),
+            (3540.0, Phase::Soft),
+            (3594.9, Phase::Soft),
+            (3595.0, Phase::Hard),
+            (9999.0, Phase::Hard),
+        ] {
+            assert_eq!(schedule.phase(at(now)), phase, "{now}");
+        }
+    }
+
+    #[test]
+    fn a_threshold_of_zero_leaves_no_gap_behind_the_hard_moment() {
+        let policy = RefreshPolicy { threshold: Duration::ZERO, jitter: 0.0 };
+        let schedule = policy.schedule(at(0.0), Duration::from_secs(3600));
+        assert_eq!(schedule.phase(at(3594.0)), Phase::Fresh);
+        assert_eq!(schedule.phase(at(3595.0)), Phase::Hard);
+    }
+
+    #[test]
+    fn an_absurd_lifetime_does_not_overflow() {
+        let schedule = FULL_JITTER.schedule(at(0.0), Duration::MAX);
+        assert_eq!(schedule.phase(at(0.0)), Phase::Hard);
+    }
+
+    #[test]
+    fn the_backoff_doubles_up_to_its_ceiling() {
+        let mut backoff = Backoff::default();
+        for pause in [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0] {
+            backoff.note_failure(at(0.0), 1.0);
+            assert!(backoff.is_pausing(at(pause - 0.01)), "{pause}");
+            assert!(!backoff.is_pausing(at(pause)), "{pause}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_does_not_prolong_a_pause() {
+        let mut backoff = Backoff::default();
+        backoff.note_failure(at(0.0), 1.0);
+        assert!(!backoff.is_pausing(at(-3600.0)));
+    }
+}
