@@ -4,7 +4,7 @@
 //! no caller's cancellation ends it); everybody, the lead's caller included, waits on a [`Flight`]. Nothing is
 //! spawned here.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
@@ -45,18 +45,32 @@ impl<T: Clone> SingleFlight<T> {
     /// Joins the running attempt, or becomes the one who runs it.
     #[must_use]
     pub fn join(&self) -> Role<T> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(outcome) = running.as_ref() {
-            // An attempt is running while its lead lives and has said nothing. A lead that was dropped (its task
-            // panicked, its runtime went away) thereby makes room for the next.
-            if outcome.has_changed().is_ok() && outcome.borrow().is_none() {
-                return Role::Follower(Flight { outcome: outcome.clone() });
-            }
+        let mut running = self.lock();
+        if let Some(flight) = seat(&running) {
+            return Role::Follower(flight);
         }
         let (sender, receiver) = watch::channel(None);
         *running = Some(receiver.clone());
         Role::Leader(Lead { outcome: sender }, Flight { outcome: receiver })
     }
+
+    /// The running attempt, if there is one.
+    #[must_use]
+    pub fn running(&self) -> Option<Flight<T>> {
+        seat(&self.lock())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<watch::Receiver<Option<T>>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An attempt is running while its lead lives and has said nothing. A lead that was dropped (its task panicked, its
+/// runtime went away) thereby makes room for the next.
+fn seat<T>(attempt: &Option<watch::Receiver<Option<T>>>) -> Option<Flight<T>> {
+    let outcome = attempt.as_ref()?;
+    let running = outcome.has_changed().is_ok() && outcome.borrow().is_none();
+    running.then(|| Flight { outcome: outcome.clone() })
 }
 
 impl<T: Clone> Default for SingleFlight<T> {

@@ -1,0 +1,94 @@
+use std::{
+    mem,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response, header::AUTHORIZATION};
+use tower_service::Service;
+
+use super::{AuthenticateFuture, future::PendingVerdict};
+use crate::{
+    IdInfo, Rejection, ResponseBody, TokenVerifier, bearer::bearer, challenge::Protocol, verifier::Verdict,
+};
+
+/// The service that [`AuthenticateLayer`](super::AuthenticateLayer) makes.
+#[derive(Clone, Debug)]
+pub struct Authenticate<S> {
+    inner: S,
+    verifier: TokenVerifier,
+}
+
+/// What can be said of a request at once.
+enum Decision {
+    Pass(IdInfo),
+    Refuse(Rejection),
+    Wait(PendingVerdict),
+}
+
+impl<S> Authenticate<S> {
+    pub(super) fn new(inner: S, verifier: TokenVerifier) -> Self {
+        Self { inner, verifier }
+    }
+
+    /// The service inside.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    fn decide<B>(&self, request: &Request<B>) -> Decision {
+        let token = match bearer(request.headers()) {
+            Ok(Some(token)) => token,
+            Ok(None) => return Decision::Refuse(Rejection::CredentialsMissing),
+            Err(reason) => return Decision::Refuse(reason.into()),
+        };
+        match self.verifier.verify_now(token) {
+            Verdict::Settled(Ok(caller)) => Decision::Pass(caller),
+            Verdict::Settled(Err(error)) => Decision::Refuse(error.into()),
+            Verdict::KeysOnTheWay(keys) => {
+                let (verifier, token) = (self.verifier.clone(), token.to_owned());
+                Decision::Wait(PendingVerdict::new(async move { verifier.verify_with(keys, &token).await }))
+            }
+        }
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Authenticate<S>
+where
+    S: Service<Request<B>, Response = Response<R>> + Clone,
+{
+    type Response = Response<ResponseBody<R>>;
+    type Error = S::Error;
+    type Future = AuthenticateFuture<S, B>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        request.extensions_mut().remove::<IdInfo>();
+        match self.decide(&request) {
+            Decision::Pass(caller) => {
+                introduce(&mut request, caller);
+                AuthenticateFuture::passed(self.inner.call(request))
+            }
+            Decision::Refuse(rejection) => {
+                AuthenticateFuture::refused(rejection, Protocol::of(request.headers()))
+            }
+            Decision::Wait(verdict) => {
+                // The service that was polled ready goes into the future; its clone was not, and stays here. See
+                // "Be careful when cloning inner services" in the documentation of `tower::Service`.
+                let not_ready = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, not_ready);
+                AuthenticateFuture::waiting(verdict, ready, request)
+            }
+        }
+    }
+}
+
+/// Tells the inner service who calls, and its logs not to show the token.
+pub(super) fn introduce<B>(request: &mut Request<B>, caller: IdInfo) {
+    if let Some(authorization) = request.headers_mut().get_mut(AUTHORIZATION) {
+        authorization.set_sensitive(true);
+    }
+    request.extensions_mut().insert(caller);
+}

@@ -1,0 +1,150 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, header::AUTHORIZATION};
+use http_body_util::{BodyExt, Full};
+use passport_dev::{DevPassport, Endpoint, Fault};
+use tokio_test::{assert_pending, assert_ready_ok, task};
+use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit};
+use tower_test::mock;
+
+use super::*;
+use crate::{IdInfo, Rejection, RejectionReason, TokenVerifier};
+
+type Reply = Response<Full<Bytes>>;
+type Mock = mock::Mock<Request<()>, Reply>;
+type Handle = mock::Handle<Request<()>, Reply>;
+
+struct Setup {
+    passport: DevPassport,
+    service: Authenticate<Mock>,
+    handle: Handle,
+}
+
+async fn setup() -> Setup {
+    let passport = DevPassport::start().await.unwrap();
+    let (mock, handle) = mock::pair();
+    let service = layer(&passport).layer(mock);
+    Setup { passport, service, handle }
+}
+
+fn layer(passport: &DevPassport) -> AuthenticateLayer {
+    let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap();
+    AuthenticateLayer::new(verifier)
+}
+
+fn with_token(token: &str) -> Request<()> {
+    Request::get("/").header(AUTHORIZATION, format!("Bearer {token}")).body(()).unwrap()
+}
+
+fn done() -> Reply {
+    Response::new(Full::from("done"))
+}
+
+#[tokio::test]
+async fn a_good_token_brings_its_identity_to_the_inner_service() {
+    let Setup { passport, mut service, mut handle } = setup().await;
+    let token = passport.user_token("user-7").role("clerk").build();
+    let response = service.ready().await.unwrap().call(with_token(&token));
+    let (response, caller) = tokio::join!(response, async {
+        let (request, respond) = handle.next_request().await.unwrap();
+        respond.send_response(done());
+        assert!(request.headers()[AUTHORIZATION].is_sensitive());
+        request.extensions().get::<IdInfo>().cloned()
+    });
+    let caller = caller.unwrap();
+    assert_eq!((caller.user_id(), caller.tenant_id()), ("user-7", "tenant-1"));
+    assert!(caller.has_role("clerk") && !caller.is_service_account());
+    assert_eq!(response.unwrap().into_body().collect().await.unwrap().to_bytes(), "done");
+}
+
+#[tokio::test]
+async fn a_refused_request_never_reaches_the_inner_service() {
+    let Setup { passport, mut service, mut handle } = setup().await;
+    let expired = passport.user_token("u").expired_for(Duration::from_secs(120)).build();
+    for (request, rejection) in [
+        (Request::new(()), Rejection::CredentialsMissing),
+        (with_token("a.b.c"), RejectionReason::Malformed.into()),
+        (with_token(&expired), RejectionReason::Expired.into()),
+    ] {
+        let response = service.ready().await.unwrap().call(request).await.unwrap();
+        assert_eq!(response.status(), 401);
+        assert_eq!(response.extensions().get(), Some(&rejection));
+    }
+    assert_pending!(handle.poll_request());
+}
+
+#[tokio::test]
+async fn an_identity_that_was_smuggled_in_is_removed() {
+    let Setup { passport, mut service, mut handle } = setup().await;
+    let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap();
+    let smuggled = verifier.verify(&passport.user_token("smuggled").build()).await.unwrap();
+    let mut request = with_token(&passport.user_token("real").build());
+    request.extensions_mut().insert(smuggled);
+    let response = service.ready().await.unwrap().call(request);
+    let (_, caller) = tokio::join!(response, async {
+        let (request, respond) = handle.next_request().await.unwrap();
+        respond.send_response(done());
+        request.extensions().get::<IdInfo>().cloned()
+    });
+    assert_eq!(caller.unwrap().user_id(), "real");
+}
+
+#[tokio::test]
+async fn with_known_keys_a_request_is_decided_in_the_call() {
+    let Setup { passport, mut service, mut handle } = setup().await;
+    let token = passport.user_token("u").build();
+    let first = service.ready().await.unwrap().call(with_token(&token));
+    let (first, ()) = tokio::join!(first, async {
+        handle.next_request().await.unwrap().1.send_response(done());
+    });
+    first.unwrap();
+
+    let mut warm = task::spawn(service.ready().await.unwrap().call(with_token(&token)));
+    handle.next_request().await.unwrap().1.send_response(done());
+    assert_eq!(assert_ready_ok!(warm.poll()).status(), 200);
+}
+
+/// `ConcurrencyLimit` panics when it is called without having been polled ready.
+#[tokio::test]
+async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
+    let passport = DevPassport::start().await.unwrap();
+    passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_millis(100)));
+    let inner = tower::service_fn(|_: Request<()>| async { Ok::<_, std::convert::Infallible>(done()) });
+    let mut service = layer(&passport).layer(ConcurrencyLimit::new(inner, 1));
+    let token = passport.user_token("u").build();
+
+    let mut cold = task::spawn(service.ready().await.unwrap().call(with_token(&token)));
+    assert_pending!(cold.poll());
+    {
+        let mut next = task::spawn(service.ready());
+        assert_pending!(next.poll(), "the waiting request holds the only permit");
+    }
+    assert_eq!(cold.await.unwrap().status(), 200);
+    for _ in 0..3 {
+        let warm = service.ready().await.unwrap().call(with_token(&token)).await;
+        assert_eq!(warm.unwrap().status(), 200);
+    }
+}
+
+#[tokio::test]
+async fn a_refused_request_leaves_the_ready_service_in_place() {
+    let passport = DevPassport::start().await.unwrap();
+    let inner = tower::service_fn(|_: Request<()>| async { Ok::<_, std::convert::Infallible>(done()) });
+    let mut service = layer(&passport).layer(ConcurrencyLimit::new(inner, 1));
+    for _ in 0..3 {
+        let refused = service.ready().await.unwrap().call(Request::new(())).await.unwrap();
+        assert_eq!(refused.status(), 401);
+    }
+    let token = passport.user_token("u").build();
+    let passed = service.ready().await.unwrap().call(with_token(&token)).await.unwrap();
+    assert_eq!(passed.status(), 200);
+}
+
+#[tokio::test]
+async fn not_ready_inside_is_not_ready_outside() {
+    let Setup { mut service, mut handle, .. } = setup().await;
+    handle.allow(0);
+    let poll = task::spawn(()).enter(|cx, _| service.poll_ready(cx));
+    assert!(poll.is_pending());
+}

@@ -1,0 +1,209 @@
+//! What a refused caller sees: RFC 6750 and Passport's error body on HTTP, a trailers-only response on gRPC.
+//!
+//! Everything is a fixed text. Nothing of the request ever comes back, so nothing can be injected, and no more is told
+//! than the seven names of Passport's own SDK.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Response,
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+use crate::{Rejection, telemetry};
+
+/// How the caller speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Grpc,
+    Http,
+}
+
+impl Protocol {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        if content_type.starts_with(b"application/grpc") { Self::Grpc } else { Self::Http }
+    }
+}
+
+/// The response to a refused request, with the whole reason in its extensions.
+pub(crate) fn refusal(rejection: Rejection, protocol: Protocol) -> Response<Bytes> {
+    telemetry::refused(&rejection);
+    let mut response = match protocol {
+        Protocol::Grpc => grpc(&rejection),
+        Protocol::Http => http(&rejection),
+    };
+    response.extensions_mut().insert(rejection);
+    response
+}
+
+fn http(rejection: &Rejection) -> Response<Bytes> {
+    let words = Words::of(rejection);
+    let mut response = Response::new(Bytes::from_static(words.body.as_bytes()));
+    *response.status_mut() = rejection.status();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(challenge) = words.challenge {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    }
+    if let Rejection::KeysUnavailable { retry_after } = rejection {
+        headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
+    }
+    response
+}
+
+/// Trailers-only: the status stands in the headers, and there is no body
+/// ([gRPC over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses)).
+fn grpc(rejection: &Rejection) -> Response<Bytes> {
+    const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+    const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+    let mut response = Response::new(Bytes::new());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(STATUS, HeaderValue::from(u16::from(rejection.grpc_code())));
+    headers.insert(MESSAGE, HeaderValue::from_static(Words::of(rejection).message));
+    response
+}
+
+/// The fixed texts of a refusal.
+struct Words {
+    challenge: Option<&'static str>,
+    body: &'static str,
+    message: &'static str,
+}
+
+/// `Words` for a rejected token, by the name that Passport's SDK has for the reason.
+macro_rules! token_words {
+    ($name:literal) => {
+        Words {
+            challenge: Some(concat!(
+                "Bearer realm=\"passport\", error=\"invalid_token\", error_description=\"",
+                $name,
+                "\""
+            )),
+            body: concat!("{\"error\":\"invalid_token\",\"reason\":\"", $name, "\"}"),
+            message: concat!("invalid token: ", $name),
+        }
+    };
+}
+
+impl Words {
+    fn of(rejection: &Rejection) -> Self {
+        match rejection {
+            // No error code: the caller has done nothing wrong yet (RFC 6750, section 3.1).
+            Rejection::CredentialsMissing => Self {
+                challenge: Some("Bearer realm=\"passport\""),
+                body: "{\"error\":\"authentication_required\"}",
+                message: "authentication required",
+            },
+            Rejection::KeysUnavailable { .. } => Self {
+                challenge: None,
+                body: "{\"error\":\"temporarily_unavailable\"}",
+                message: "tokens cannot be verified at the moment",
+            },
+            Rejection::Miswired => {
+                Self { challenge: None, body: "{\"error\":\"server_error\"}", message: "server error" }
+            }
+            Rejection::ServiceAccountRequired => Self {
+                challenge: None,
+                body: "{\"error\":\"forbidden\",\"reason\":\"ServiceAccountRequired\"}",
+                message: "forbidden: service account required",
+            },
+            Rejection::Token(reason) => match reason.passport_name() {
+                "AudienceMismatch" => token_words!("AudienceMismatch"),
+                "ClaimsRequired" => token_words!("ClaimsRequired"),
+                "IssuerMismatch" => token_words!("IssuerMismatch"),
+                "KeyNotFound" => token_words!("KeyNotFound"),
+                "SignatureInvalid" => token_words!("SignatureInvalid"),
+                "TokenExpired" => token_words!("TokenExpired"),
+                _ => token_words!("MalformedToken"),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::RejectionReason;
+
+    #[test]
+    fn a_rejected_token_gets_a_challenge_and_passports_body() {
+        let response = refusal(RejectionReason::Expired.into(), Protocol::Http);
+        assert_eq!(response.status(), 401);
+        assert_eq!(
+            response.headers()[WWW_AUTHENTICATE],
+            r#"Bearer realm="passport", error="invalid_token", error_description="TokenExpired""#
+        );
+        assert_eq!(response.body(), r#"{"error":"invalid_token","reason":"TokenExpired"}"#);
+        assert_eq!(response.extensions().get(), Some(&Rejection::Token(RejectionReason::Expired)));
+    }
+
+    #[test]
+    fn missing_credentials_get_a_bare_challenge() {
+        let response = refusal(Rejection::CredentialsMissing, Protocol::Http);
+        assert_eq!(response.status(), 401);
+        assert_eq!(response.headers()[WWW_AUTHENTICATE], r#"Bearer realm="passport""#);
+        assert!(!response.body().windows(13).any(|part| part == b"invalid_token"));
+    }
+
+    #[test]
+    fn missing_keys_are_not_the_callers_fault() {
+        let rejection = Rejection::KeysUnavailable { retry_after: Duration::from_millis(2500) };
+        let response = refusal(rejection.clone(), Protocol::Http);
+        assert_eq!(
+            (response.status().as_u16(), &response.headers()[RETRY_AFTER]),
+            (503, &"2".parse().unwrap())
+        );
+        assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
+        assert_eq!(refusal(rejection, Protocol::Grpc).headers()["grpc-status"], "14");
+    }
+
+    #[test]
+    fn every_passport_name_has_its_own_words() {
+        for reason in [
+            RejectionReason::AlgorithmNotAllowed,
+            RejectionReason::AudienceMismatch,
+            RejectionReason::BoundToken,
+            RejectionReason::Expired,
+            RejectionReason::IssuerMismatch,
+            RejectionReason::KeyNotFound,
+            RejectionReason::TooLong,
+        ] {
+            let response = refusal(reason.into(), Protocol::Http);
+            let body = format!(r#"{{"error":"invalid_token","reason":"{}"}}"#, reason.passport_name());
+            assert_eq!(response.body(), body.as_bytes());
+        }
+    }
+
+    #[test]
+    fn grpc_gets_its_status_in_the_headers_and_no_body() {
+        for (rejection, status) in [
+            (Rejection::CredentialsMissing, "16"),
+            (RejectionReason::Expired.into(), "16"),
+            (Rejection::ServiceAccountRequired, "7"),
+            (Rejection::Miswired, "13"),
+        ] {
+            let response = refusal(rejection, Protocol::Grpc);
+            assert_eq!(response.status(), 200);
+            assert_eq!(response.headers()["grpc-status"], status);
+            assert_eq!(response.headers()[CONTENT_TYPE], "application/grpc");
+            assert!(response.body().is_empty());
+        }
+    }
+
+    #[test]
+    fn the_protocol_is_seen_by_the_content_type() {
+        for (content_type, protocol) in [
+            ("application/grpc", Protocol::Grpc),
+            ("application/grpc+proto", Protocol::Grpc),
+            ("application/json", Protocol::Http),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().unwrap())]);
+            assert_eq!(Protocol::of(&headers), protocol, "{content_type}");
+        }
+        assert_eq!(Protocol::of(&HeaderMap::new()), Protocol::Http);
+    }
+}

@@ -1,0 +1,15 @@
+//! The middleware that lets only some callers through.
+//!
+//! It stands inside of an [`AuthenticateLayer`](crate::AuthenticateLayer) and reads the
+//! [`IdInfo`](crate::IdInfo) that one has left. If there is none, the stack is wired wrong: nobody passes, the caller
+//! gets 500, and an error event tells the operator which layer is missing.
+
+mod future;
+mod layer;
+mod requirement;
+mod service;
+
+pub(crate) use self::requirement::identity;
+pub use self::{
+    future::RequireServiceAccountFuture, layer::RequireServiceAccountLayer, service::RequireServiceAccount,
+};

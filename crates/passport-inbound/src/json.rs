@@ -1,0 +1,86 @@
+//! Strict readings of JSON, shared by headers and claims.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error};
+use serde_json::Number;
+
+/// Reads a JSON object. An array is none, though serde would take one for a struct.
+pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
+    let first = json.iter().find(|byte| !byte.is_ascii_whitespace())?;
+    if *first != b'{' {
+        return None;
+    }
+    serde_json::from_slice(json).ok()
+}
+
+/// For an `Option` member: `null` is a value of the wrong type, not an absence. Goes with `#[serde(default)]`.
+pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    value: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(value).map(Some)
+}
+
+/// A string or a list of strings.
+pub(crate) fn one_or_many<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(match OneOrMany::deserialize(value)? {
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
+    })
+}
+
+/// `true` for the boolean `true` and for nothing else; no type is an error.
+pub(crate) fn exactly_true<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Flag {
+        Bool(bool),
+        Other(serde::de::IgnoredAny),
+    }
+    Ok(matches!(Flag::deserialize(value)?, Flag::Bool(true)))
+}
+
+/// Seconds since 1970 as a JSON number, fractions allowed
+/// ([RFC 7519, section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)). Before 1970 counts as 1970; what no
+/// clock can show is an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NumericDate(pub(crate) SystemTime);
+
+impl<'de> Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        let seconds = Number::deserialize(value)?.as_f64().filter(|seconds| seconds.is_finite());
+        let since = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok());
+        let time = since.and_then(|since| UNIX_EPOCH.checked_add(since));
+        time.map(Self).ok_or_else(|| D::Error::custom("not a date"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_object_is_an_object() {
+        assert!(object::<serde_json::Value>(b" {}").is_some());
+        for json in [&b"[]"[..], b"\"{}\"", b"null", b"", b"\xef\xbb\xbf{}", b"{} {}", b"{\"a\":\"\xff\"}"] {
+            assert!(object::<serde_json::Value>(json).is_none(), "{json:?}");
+        }
+    }
+
+    #[test]
+    fn a_date_is_a_number_that_a_clock_can_show() {
+        let date = |json: &str| serde_json::from_str::<NumericDate>(json).ok().map(|date| date.0);
+        assert_eq!(date("1.5"), Some(UNIX_EPOCH + Duration::from_millis(1500)));
+        assert_eq!(date("-1"), Some(UNIX_EPOCH));
+        assert!(date("1e18").is_some());
+        for json in ["1e19", "1e400", "18446744073709551616000", "\"1\"", "null", "true", "[1]", "{}"] {
+            assert_eq!(date(json), None, "{json}");
+        }
+    }
+}

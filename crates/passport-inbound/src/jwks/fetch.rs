@@ -1,0 +1,83 @@
+use std::{
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use passport_core::{DiscoveryError, Issuer, Limits, Transport, TransportError, discover};
+use url::Url;
+
+use super::KeySet;
+
+const LIMITS: Limits = Limits { timeout: Duration::from_secs(5), max_body: 256 * 1024 };
+
+/// Reads an issuer's keys from where it says they are.
+#[derive(Debug)]
+pub(crate) struct JwksSource {
+    issuer: Issuer,
+    transport: Transport,
+    /// Where they were the last time.
+    known: Mutex<Option<Url>>,
+}
+
+/// Why there is no new key set.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FetchError {
+    #[error("the place of the signing keys could not be discovered")]
+    Discovery(#[from] DiscoveryError),
+    #[error("the key set has no usable RS256 key")]
+    NoUsableKey,
+    #[error("the answer is not a key set")]
+    NotAKeySet,
+    #[error("the key set was answered with status {0}")]
+    Status(StatusCode),
+    #[error("the key set could not be read")]
+    Transport(#[from] TransportError),
+}
+
+impl JwksSource {
+    pub(crate) fn new(issuer: Issuer, transport: Transport) -> Self {
+        let known = Mutex::new(issuer.jwks_url().cloned());
+        Self { issuer, transport, known }
+    }
+
+    pub(crate) fn issuer(&self) -> &str {
+        self.issuer.id()
+    }
+
+    pub(crate) async fn fetch(&self) -> Result<KeySet, FetchError> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let url = match known {
+            Some(url) => url,
+            None => discover(&self.transport, &self.issuer).await?.jwks_uri,
+        };
+        let (url, response) = self.get_either(url).await?;
+        let keys = KeySet::parse(response.body())?;
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(url);
+        Ok(keys)
+    }
+
+    /// Passport's pages name two places for the keys: when one has none (404), the other is tried, once.
+    async fn get_either(&self, url: Url) -> Result<(Url, Response<Bytes>), FetchError> {
+        let response = self.get(&url).await?;
+        match (response.status(), self.issuer.other_jwks_url(&url)) {
+            (StatusCode::OK, _) => Ok((url, response)),
+            (StatusCode::NOT_FOUND, Some(other)) => {
+                let response = self.get(&other).await?;
+                if response.status() == StatusCode::OK {
+                    Ok((other, response))
+                } else {
+                    Err(FetchError::Status(response.status()))
+                }
+            }
+            (status, _) => Err(FetchError::Status(status)),
+        }
+    }
+
+    async fn get(&self, url: &Url) -> Result<Response<Bytes>, FetchError> {
+        let mut request = Request::new(Bytes::new());
+        *request.uri_mut() = url.as_str().parse().map_err(|_| FetchError::NotAKeySet)?;
+        Ok(self.transport.exchange(request, LIMITS).await?)
+    }
+}

@@ -1,0 +1,223 @@
+use std::{sync::Arc, time::Duration};
+
+use futures_util::future::join_all;
+use passport_core::ManualClock;
+use passport_dev::{DevPassport, Endpoint, Fault, TestJwtBuilder};
+
+use crate::{IdInfo, RejectionReason, TokenVerifier, VerifyError, verifier::Verdict};
+
+struct Setup {
+    passport: DevPassport,
+    verifier: TokenVerifier,
+    clock: ManualClock,
+}
+
+async fn setup() -> Setup {
+    let clock = ManualClock::at_unix_seconds(1_750_000_000);
+    let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
+    let verifier = TokenVerifier::builder(passport.audience())
+        .issuer(passport.issuer())
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    Setup { passport, verifier, clock }
+}
+
+impl Setup {
+    fn token(&self) -> TestJwtBuilder {
+        self.passport.user_token("u").expires_in(Duration::from_secs(7 * 24 * 60 * 60))
+    }
+
+    async fn verify(&self, token: &str) -> Result<IdInfo, VerifyError> {
+        self.verifier.verify(token).await
+    }
+}
+
+fn reason(outcome: Result<IdInfo, VerifyError>) -> RejectionReason {
+    match outcome {
+        Err(VerifyError::Rejected(reason)) => reason,
+        other => panic!("expected a rejection, got {other:?}"),
+    }
+}
+
+fn is_unavailable(outcome: &Result<IdInfo, VerifyError>) -> bool {
+    matches!(outcome, Err(VerifyError::KeysUnavailable { .. }))
+}
+
+#[tokio::test]
+async fn a_thousand_first_callers_cause_one_fetch() {
+    let setup = Arc::new(setup().await);
+    let token: Arc<str> = setup.token().build().into();
+    let callers: Vec<_> = (0..1000)
+        .map(|_| {
+            let (setup, token) = (Arc::clone(&setup), Arc::clone(&token));
+            tokio::spawn(async move { setup.verify(&token).await.is_ok() })
+        })
+        .collect();
+    for caller in callers {
+        assert!(caller.await.unwrap());
+    }
+    assert_eq!(setup.passport.counters().jwks(), 1);
+    assert_eq!(setup.passport.counters().discovery(), 1);
+}
+
+#[tokio::test]
+async fn a_rotation_costs_one_fetch_and_no_call() {
+    let setup = setup().await;
+    setup.verify(&setup.token().build()).await.unwrap();
+    setup.passport.rotate_keys().await;
+    let token = setup.token().build();
+    let all = (0..80).map(|_| setup.verify(&token));
+    for outcome in join_all(all).await {
+        outcome.unwrap();
+    }
+    assert_eq!(setup.passport.counters().jwks(), 2);
+}
+
+#[tokio::test]
+async fn a_rotation_without_kid_costs_one_fetch_and_no_call() {
+    let setup = setup().await;
+    setup.passport.set_kid_in_tokens(false);
+    let old = setup.token().build();
+    setup.verify(&old).await.unwrap();
+    setup.passport.rotate_keys().await;
+    setup.verify(&setup.token().build()).await.unwrap();
+    setup.verify(&old).await.unwrap();
+    assert_eq!(setup.passport.counters().jwks(), 2);
+}
+
+#[tokio::test]
+async fn unknown_keys_cause_one_fetch_in_a_cooldown_and_are_answered_at_once() {
+    let setup = setup().await;
+    setup.verify(&setup.token().build()).await.unwrap();
+    for round in 1..=2 {
+        for junk in 0..100 {
+            let token = setup.token().header("kid", format!("junk-{junk}")).build();
+            assert_eq!(reason(setup.verify(&token).await), RejectionReason::KeyNotFound);
+        }
+        assert_eq!(setup.passport.counters().jwks(), 1 + round);
+        setup.clock.advance(Duration::from_secs(30));
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_published_late_is_accepted_after_the_cooldown() {
+    let setup = setup().await;
+    setup.verify(&setup.token().build()).await.unwrap();
+    let junk = setup.token().header("kid", "junk").build();
+    assert_eq!(reason(setup.verify(&junk).await), RejectionReason::KeyNotFound);
+    setup.passport.rotate_keys().await;
+    let token = setup.token().build();
+    assert_eq!(reason(setup.verify(&token).await), RejectionReason::KeyNotFound);
+    setup.clock.advance(Duration::from_secs(30));
+    setup.verify(&token).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_retired_key_is_refused_after_the_next_refresh() {
+    let setup = setup().await;
+    let old = setup.token().build();
+    setup.verify(&old).await.unwrap();
+    setup.passport.rotate_keys().await;
+    setup.passport.retire_old_keys();
+    setup.verify(&setup.token().build()).await.unwrap();
+    assert_eq!(reason(setup.verify(&old).await), RejectionReason::KeyNotFound);
+}
+
+#[tokio::test]
+async fn old_keys_are_refreshed_in_the_background_while_calls_go_on() {
+    let setup = setup().await;
+    let token = setup.token().build();
+    setup.verify(&token).await.unwrap();
+    setup.clock.advance(Duration::from_secs(600));
+    setup.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_secs(60)));
+    for _ in 0..100 {
+        setup.verify(&token).await.unwrap();
+    }
+    setup.passport.counters().reached(Endpoint::Jwks, 2).await;
+    assert_eq!(setup.passport.counters().jwks(), 2);
+}
+
+#[tokio::test]
+async fn no_fault_of_the_issuer_takes_good_keys_away() {
+    let setup = setup().await;
+    let token = setup.token().build();
+    setup.verify(&token).await.unwrap();
+    for fault in [
+        Fault::Down,
+        Fault::Status(http::StatusCode::INTERNAL_SERVER_ERROR),
+        Fault::Status(http::StatusCode::FORBIDDEN),
+        Fault::Html,
+        Fault::Truncated,
+        Fault::Oversize(300 * 1024),
+        Fault::Redirect("http://127.0.0.1:1/keys".to_owned()),
+    ] {
+        setup.passport.inject(Endpoint::Jwks, fault.clone());
+        setup.clock.advance(Duration::from_secs(600));
+        let junk = setup.token().header("kid", "junk").build();
+        assert_eq!(reason(setup.verify(&junk).await), RejectionReason::KeyNotFound, "{fault:?}");
+        assert!(setup.verify(&token).await.is_ok(), "{fault:?}");
+    }
+}
+
+#[tokio::test]
+async fn keys_are_believed_for_a_day_of_outage_and_then_no_more() {
+    let setup = setup().await;
+    let token = setup.token().build();
+    setup.verify(&token).await.unwrap();
+    setup.passport.inject(Endpoint::Jwks, Fault::Down);
+    setup.clock.advance(Duration::from_secs(24 * 60 * 60 - 1));
+    setup.verify(&token).await.unwrap();
+    setup.passport.counters().reached(Endpoint::Jwks, 2).await;
+    setup.clock.advance(Duration::from_secs(31));
+    assert!(is_unavailable(&setup.verify(&token).await));
+    setup.passport.heal(Endpoint::Jwks);
+    setup.clock.advance(Duration::from_secs(30));
+    setup.verify(&token).await.unwrap();
+}
+
+#[tokio::test]
+async fn without_keys_the_issuer_is_blamed_and_asked_again_soon() {
+    let setup = setup().await;
+    let token = setup.token().build();
+    setup.passport.inject(Endpoint::Discovery, Fault::Down);
+    assert!(is_unavailable(&setup.verify(&token).await));
+    assert!(is_unavailable(&setup.verify(&token).await));
+    assert_eq!(setup.passport.counters().discovery(), 1, "the second call came too soon");
+    setup.passport.heal(Endpoint::Discovery);
+    setup.clock.advance(Duration::from_secs(1));
+    setup.verify(&token).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_issuer_that_hangs_holds_a_caller_for_two_seconds_at_most() {
+    let setup = setup().await;
+    setup.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_secs(600)));
+    let token = setup.token().build();
+    tokio::time::pause();
+    let before = tokio::time::Instant::now();
+    assert!(is_unavailable(&setup.verify(&token).await));
+    assert!(before.elapsed() <= Duration::from_millis(2100), "{:?}", before.elapsed());
+}
+
+#[tokio::test]
+async fn the_other_place_of_the_keys_is_tried_when_one_has_none() {
+    let setup = setup().await;
+    let wrong = format!("{}/.well-known/jwks.json", setup.passport.issuer());
+    let verifier = TokenVerifier::builder(setup.passport.audience())
+        .issuer(setup.passport.issuer())
+        .jwks_url(wrong)
+        .clock(setup.clock.clone())
+        .build()
+        .unwrap();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    assert_eq!(setup.passport.counters().discovery(), 0, "a place that was set by hand needs no discovery");
+}
+
+#[test]
+fn without_a_runtime_the_caller_gets_an_error_and_no_panic() {
+    let verifier = TokenVerifier::builder("api").build().unwrap();
+    let token = "eyJhbGciOiJSUzI1NiJ9.e30.c2ln";
+    let verdict = verifier.verify_now(token);
+    assert!(matches!(verdict, Verdict::KeysOnTheWay(_)));
+}

@@ -1,0 +1,65 @@
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::{RejectionReason, VerifyError};
+
+/// Why a request was not let through.
+///
+/// The response says little of it; the whole is in the response's extensions, for layers outside that log or count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// There is no `Authorization` header, or it is not of the Bearer scheme. 401.
+    #[error("no credentials")]
+    CredentialsMissing,
+    /// No signing keys can be had. 503.
+    #[error("the signing keys are unavailable")]
+    KeysUnavailable {
+        /// When it is worth while to ask again.
+        retry_after: Duration,
+    },
+    /// A guard or an extractor ran without an [`AuthenticateLayer`](crate::AuthenticateLayer) before it. 500: the
+    /// caller can do nothing about it, and nobody is let through.
+    #[error("no AuthenticateLayer ran before a guard")]
+    Miswired,
+    /// The caller is not a managed identity. 403.
+    #[error("the caller is not a service account")]
+    ServiceAccountRequired,
+    /// The token is not acceptable. 401.
+    #[error("the token is rejected: {0}")]
+    Token(#[from] RejectionReason),
+}
+
+impl Rejection {
+    /// The status of the HTTP response.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::CredentialsMissing | Self::Token(_) => StatusCode::UNAUTHORIZED,
+            Self::KeysUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Miswired => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::ServiceAccountRequired => StatusCode::FORBIDDEN,
+        }
+    }
+
+    /// The [gRPC status code](https://grpc.io/docs/guides/status-codes/) of the gRPC response.
+    #[must_use]
+    pub fn grpc_code(&self) -> u8 {
+        match self {
+            Self::CredentialsMissing | Self::Token(_) => 16,
+            Self::KeysUnavailable { .. } => 14,
+            Self::Miswired => 13,
+            Self::ServiceAccountRequired => 7,
+        }
+    }
+}
+
+impl From<VerifyError> for Rejection {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::KeysUnavailable { retry_after } => Self::KeysUnavailable { retry_after },
+            VerifyError::Rejected(reason) => Self::Token(reason),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+use std::{sync::Arc, time::SystemTime};
+
+use passport_core::{Clock, Flight};
+
+use crate::{
+    IdInfo, RejectionReason, TokenVerifierBuilder, VerifyError,
+    claims::Claims,
+    jwks::{KeyKeeper, Refresh, Selected, Snapshot},
+    jws::Jws,
+    policy::Policy,
+};
+
+/// Turns a token into an [`IdInfo`], or says why not. Knows no HTTP framework.
+///
+/// Cheap to clone; clones share the keys. Building one does no I/O; the keys are fetched when the first token comes.
+#[derive(Clone, Debug)]
+pub struct TokenVerifier {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    policy: Policy,
+    keeper: Arc<KeyKeeper>,
+    clock: Arc<dyn Clock>,
+}
+
+/// What can be said of a token without waiting.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Settled(Result<IdInfo, VerifyError>),
+    /// Its key is not known; newer keys are on their way.
+    KeysOnTheWay(Flight<()>),
+}
+
+/// What one set of keys says to a token.
+enum Finding {
+    Settled(Result<IdInfo, RejectionReason>),
+    /// Another set might say more; this is the answer if there is none.
+    KeyMissing(RejectionReason),
+}
+
+impl TokenVerifier {
+    /// A verifier of tokens for `audience`, the one thing that has no default. A service that users and managed
+    /// identities call has several; add them with [`TokenVerifierBuilder::audience`].
+    pub fn builder(audience: impl Into<String>) -> TokenVerifierBuilder {
+        TokenVerifierBuilder::new(audience.into())
+    }
+
+    pub(crate) fn new(policy: Policy, keeper: KeyKeeper, clock: Arc<dyn Clock>) -> Self {
+        Self { shared: Arc::new(Shared { policy, keeper: Arc::new(keeper), clock }) }
+    }
+
+    /// Verifies a token in the compact form, without the `Bearer` in front of it.
+    ///
+    /// Waits only if the token's key is not known: for the one refresh that all callers share, and 2 s at most.
+    ///
+    /// # Errors
+    /// [`VerifyError::Rejected`] when the token is not acceptable, [`VerifyError::KeysUnavailable`] when there are no
+    /// keys to tell.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves a refresh running for the others.
+    pub async fn verify(&self, token: &str) -> Result<IdInfo, VerifyError> {
+        match self.verify_now(token) {
+            Verdict::Settled(outcome) => outcome,
+            Verdict::KeysOnTheWay(keys) => self.verify_with(keys, token).await,
+        }
+    }
+
+    /// The hot path: synchronous.
+    pub(crate) fn verify_now(&self, token: &str) -> Verdict {
+        let Shared { keeper, clock, .. } = &*self.shared;
+        let jws = match Jws::parse(token) {
+            Ok(jws) => jws,
+            Err(reason) => return Verdict::Settled(Err(reason.into())),
+        };
+        let now = clock.now();
+        let snapshot = keeper.snapshot(now);
+        let unsettled = match self.examine(&jws, snapshot.as_deref(), now) {
+            Some(Finding::Settled(outcome)) => return Verdict::Settled(outcome.map_err(Into::into)),
+            Some(Finding::KeyMissing(reason)) => Some(reason),
+            None => None,
+        };
+        match (keeper.refresh(snapshot.as_ref(), now), unsettled) {
+            (Refresh::Wait(keys), _) => Verdict::KeysOnTheWay(keys),
+            (Refresh::Done, _) => Verdict::Settled(self.verify_last(&jws)),
+            (Refresh::TooSoon(_), Some(reason)) => Verdict::Settled(Err(reason.into())),
+            (Refresh::TooSoon(retry_after), None) => {
+                Verdict::Settled(Err(VerifyError::KeysUnavailable { retry_after }))
+            }
+        }
+    }
+
+    /// The slow path: once more, when the keys have come or patience has ended.
+    pub(crate) async fn verify_with(&self, keys: Flight<()>, token: &str) -> Result<IdInfo, VerifyError> {
+        // Late keys are as good as none; whether there are any is seen below.
+        let _ = tokio::time::timeout(self.shared.keeper.patience(), keys.outcome()).await;
+        self.verify_last(&Jws::parse(token)?)
+    }
+
+    /// Asks for no further keys.
+    fn verify_last(&self, jws: &Jws<'_>) -> Result<IdInfo, VerifyError> {
+        let Shared { keeper, clock, .. } = &*self.shared;
+        let now = clock.now();
+        match self.examine(jws, keeper.snapshot(now).as_deref(), now) {
+            Some(Finding::Settled(outcome)) => outcome.map_err(Into::into),
+            Some(Finding::KeyMissing(reason)) => Err(reason.into()),
+            None => Err(VerifyError::KeysUnavailable { retry_after: keeper.retry_after(now) }),
+        }
+    }
+
+    /// What `snapshot` says to the token; `None` when there are no keys at all.
+    fn examine(&self, jws: &Jws<'_>, snapshot: Option<&Snapshot>, now: SystemTime) -> Option<Finding> {
+        Some(match snapshot?.keys.select(jws.kid.as_deref(), jws.message, &jws.signature) {
+            Selected::Verified => Finding::Settled(self.accept(jws, now)),
+            Selected::Forged => Finding::Settled(Err(RejectionReason::SignatureInvalid)),
+            Selected::UnknownKey => Finding::KeyMissing(RejectionReason::KeyNotFound),
+            Selected::NoneFits => Finding::KeyMissing(RejectionReason::SignatureInvalid),
+        })
+    }
+
+    /// The signature is good; are the claims?
+    fn accept(&self, jws: &Jws<'_>, now: SystemTime) -> Result<IdInfo, RejectionReason> {
+        let claims = Claims::parse(&jws.payload)?;
+        self.shared.policy.check(&claims, now)?;
+        Ok(IdInfo::new(claims, jws.payload.clone()))
+    }
+}
