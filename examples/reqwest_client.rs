@@ -1,0 +1,46 @@
+//! The outbound side over reqwest: `reqwest::Client` is a Tower service, so the layer goes straight onto it.
+
+#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+
+use axum::{Router, routing::get};
+use passport_dev::DevPassport;
+use passport_examples::serve;
+use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier};
+use passport_outbound::{AllowedOrigins, AttachError, AttachTokenLayer, ManagedIdentity, SecretSource};
+use tower::{Service, ServiceBuilder, ServiceExt};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let passport = DevPassport::start().await?;
+    let registered = passport.managed_identity("erp-sync").role("erp.read").create();
+    let api = erp_api(&passport).await?;
+
+    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
+        .issuer(passport.issuer())
+        .build()?;
+    let mut client = ServiceBuilder::new()
+        .layer(AttachTokenLayer::new(identity, AllowedOrigins::new([&api])?))
+        .service(reqwest::Client::new());
+
+    // Build the request with reqwest as ever, then send it through the client with the token.
+    let request =
+        reqwest::Client::new().get(format!("{api}/api/erp/accounts")).header("x-request-id", "42").build()?;
+    let response = client.ready().await?.call(request).await?.error_for_status()?;
+    println!("the API answers: {}", response.text().await?);
+
+    // A host that is not on the list gets neither the token nor the request.
+    let elsewhere = reqwest::Request::new(reqwest::Method::GET, "https://elsewhere.example/".parse()?);
+    let error = client.ready().await?.call(elsewhere).await.err().ok_or("it should have been refused")?;
+    println!("elsewhere: {error}");
+    if error.is::<AttachError>() { Ok(()) } else { Err(error) }
+}
+
+async fn erp_api(passport: &DevPassport) -> Result<String, BoxError> {
+    let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build()?;
+    let accounts =
+        get(|caller: IdInfo| async move { format!("the accounts, for {}", caller.display_name()) });
+    let api = Router::new().route("/api/erp/accounts", accounts).layer(AuthenticateLayer::new(verifier));
+    Ok(serve(api).await?)
+}
