@@ -51,7 +51,7 @@ pub enum Hostile {
     LogoutToken,
     /// `nbf` is an hour ahead.
     NotYetValid,
-    /// 64 KiB.
+    /// 12 KiB: more than any access token has, less than HTTP servers refuse by themselves.
     Oversized,
     /// The signature is cut off.
     SignatureMissing,
@@ -130,7 +130,7 @@ impl Hostile {
             Self::IssuerWrong => good.claim("iss", "https://evil.example").build(),
             Self::LogoutToken => good.header("typ", "logout+jwt").build(),
             Self::NotYetValid => good.claim("nbf", in_an_hour).expires_in(hour * 2).build(),
-            Self::Oversized => good.claim("padding", "x".repeat(64 * 1024)).build(),
+            Self::Oversized => good.claim("padding", "x".repeat(9 * 1024)).build(),
             Self::SignatureMissing => without_signature(&good),
             Self::SignatureRespelled => respelled(&good.build()),
             Self::SignatureWrong => signed_by_another(&good),

@@ -5,9 +5,6 @@ use http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::RejectionReason;
 
-/// The longest token that is looked at, in bytes.
-const MAX_LEN: usize = 8 * 1024;
-
 /// The bearer token of a request; `None` when there are no credentials or they are of another scheme.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, RejectionReason> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
@@ -21,17 +18,8 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, RejectionReaso
         return Ok(None);
     }
     let token = &rest[rest.iter().take_while(|byte| **byte == b' ').count()..];
-    if token.len() > MAX_LEN {
-        return Err(RejectionReason::TooLong);
-    }
-    if token.is_empty() || !token.iter().all(|byte| is_compact_jws_byte(*byte)) {
-        return Err(RejectionReason::Malformed);
-    }
+    // What a token may look like is for `jws` to say; text it must be.
     str::from_utf8(token).map(Some).map_err(|_| RejectionReason::Malformed)
-}
-
-fn is_compact_jws_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
 #[cfg(test)]
@@ -71,29 +59,13 @@ mod tests {
     }
 
     #[test]
-    fn anything_that_is_no_compact_jws_is_malformed() {
-        for value in [
-            &b"Bearer"[..],
-            b"Bearer ",
-            b"Bearer \ta.b.c",
-            b"Bearer\ta.b.c",
-            b"Bearer \"a.b.c\"",
-            b"Bearer a.b.c d",
-            b"Bearer a.b.c,Bearer d.e.f",
-            b"Bearer a.b.c=",
-            b"Bearer a+b/c",
-            b"Bearer {\"payload\":1}",
-            b"Bearer \xff\xfe",
-        ] {
-            let outcome = read(&[value]);
-            // A tab is no blank, so the second of them is a scheme of its own.
-            assert!(matches!(outcome, Err(RejectionReason::Malformed) | Ok(None)), "{value:?} {outcome:?}");
-        }
+    fn only_blanks_part_the_scheme_from_the_token() {
+        assert_eq!(read(&[b"Bearer\ta.b.c"]), Ok(None), "a tab makes it another scheme");
+        assert_eq!(read(&[b"Bearer"]), Ok(Some(String::new())));
     }
 
     #[test]
-    fn a_long_token_is_refused_before_anything_else_is_done() {
-        let header = [b"Bearer ".as_slice(), &vec![b'.'; MAX_LEN + 1]].concat();
-        assert_eq!(read(&[&header]), Err(RejectionReason::TooLong));
+    fn what_is_not_text_is_malformed() {
+        assert_eq!(read(&[b"Bearer \xff\xfe"]), Err(RejectionReason::Malformed));
     }
 }

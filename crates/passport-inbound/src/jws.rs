@@ -6,6 +6,9 @@ use serde::{Deserialize, de::IgnoredAny};
 
 use crate::{RejectionReason, json};
 
+/// The longest token that is looked at, in bytes. Passport's have about one thousand.
+const MAX_LEN: usize = 8 * 1024;
+
 /// A token in parts. Its header is acceptable; its signature is not checked.
 #[derive(Debug)]
 pub(crate) struct Jws<'a> {
@@ -31,6 +34,9 @@ struct Header {
 
 impl<'a> Jws<'a> {
     pub(crate) fn parse(token: &'a str) -> Result<Self, RejectionReason> {
+        if token.len() > MAX_LEN {
+            return Err(RejectionReason::TooLong);
+        }
         let (message, signature) = token.rsplit_once('.').ok_or(RejectionReason::Malformed)?;
         let (header, payload) = message.split_once('.').ok_or(RejectionReason::Malformed)?;
         if payload.contains('.') {
@@ -142,6 +148,12 @@ mod tests {
     }
 
     #[test]
+    fn a_long_token_is_refused_before_it_is_decoded() {
+        assert_eq!(Jws::parse(&".".repeat(MAX_LEN + 1)).err(), Some(RejectionReason::TooLong));
+        assert_eq!(Jws::parse(&".".repeat(MAX_LEN)).err(), Some(RejectionReason::Malformed));
+    }
+
+    #[test]
     fn members_that_nobody_looks_at_may_be_anything() {
         assert!(parse(r#"{"alg":"RS256","jwk":{"kty":"oct"},"x":[1,{"y":null}],"jku":5}"#).is_ok());
     }
@@ -159,6 +171,13 @@ mod tests {
             "eyJhbGciOiJSUzI1NiJ9.e30.c2l=",
             "eyJhbGciOiJSUzI1NiJ9.e30.c2lnbh",
             "....",
+            "eyJhbGciOiJSUzI1NiJ9.e30.\"c2ln\"",
+            "eyJhbGciOiJSUzI1NiJ9.e30.c2ln c2ln",
+            "eyJhbGciOiJSUzI1NiJ9.e30.c2ln,c2ln",
+            "\teyJhbGciOiJSUzI1NiJ9.e30.c2ln",
+            "eyJhbGciOiJSUzI1NiJ9.e3+.c2ln",
+            "eyJhbGciOiJSUzI1NiJ9%2Ee30%2Ec2ln",
+            "{\"payload\":\"e30\"}",
         ] {
             assert_eq!(Jws::parse(token).err(), Some(RejectionReason::Malformed), "{token}");
         }

@@ -1,4 +1,7 @@
-use std::{sync::Arc, time::SystemTime};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use passport_core::{Clock, Flight};
 
@@ -33,11 +36,11 @@ pub(crate) enum Verdict {
     KeysOnTheWay(Flight<()>),
 }
 
-/// What one set of keys says to a token.
-enum Finding {
+/// What the keys at hand say to a token.
+enum Finding<'a> {
     Settled(Result<IdInfo, RejectionReason>),
-    /// Another set might say more; this is the answer if there is none.
-    KeyMissing(RejectionReason),
+    /// Other keys might say more. If there are none, this is the reason; without one, there are no keys at all.
+    Unsettled(Jws<'a>, Option<RejectionReason>),
 }
 
 impl TokenVerifier {
@@ -77,18 +80,14 @@ impl TokenVerifier {
         };
         let now = clock.now();
         let snapshot = keeper.snapshot(now);
-        let unsettled = match self.examine(&jws, snapshot.as_deref(), now) {
-            Some(Finding::Settled(outcome)) => return Verdict::Settled(outcome.map_err(Into::into)),
-            Some(Finding::KeyMissing(reason)) => Some(reason),
-            None => None,
+        let (jws, reason) = match self.examine(jws, snapshot.as_deref(), now) {
+            Finding::Settled(outcome) => return Verdict::Settled(outcome.map_err(Into::into)),
+            Finding::Unsettled(jws, reason) => (jws, reason),
         };
-        match (keeper.refresh(snapshot.as_ref(), now), unsettled) {
-            (Refresh::Wait(keys), _) => Verdict::KeysOnTheWay(keys),
-            (Refresh::Done, _) => Verdict::Settled(self.verify_last(&jws)),
-            (Refresh::TooSoon(_), Some(reason)) => Verdict::Settled(Err(reason.into())),
-            (Refresh::TooSoon(retry_after), None) => {
-                Verdict::Settled(Err(VerifyError::KeysUnavailable { retry_after }))
-            }
+        match keeper.refresh(snapshot.as_ref(), now) {
+            Refresh::Wait(keys) => Verdict::KeysOnTheWay(keys),
+            Refresh::Done => Verdict::Settled(self.verify_last(jws)),
+            Refresh::TooSoon(retry_after) => Verdict::Settled(Err(unsettled(reason, retry_after))),
         }
     }
 
@@ -96,34 +95,37 @@ impl TokenVerifier {
     pub(crate) async fn verify_with(&self, keys: Flight<()>, token: &str) -> Result<IdInfo, VerifyError> {
         // Late keys are as good as none; whether there are any is seen below.
         let _ = tokio::time::timeout(self.shared.keeper.patience(), keys.outcome()).await;
-        self.verify_last(&Jws::parse(token)?)
+        self.verify_last(Jws::parse(token)?)
     }
 
     /// Asks for no further keys.
-    fn verify_last(&self, jws: &Jws<'_>) -> Result<IdInfo, VerifyError> {
+    fn verify_last(&self, jws: Jws<'_>) -> Result<IdInfo, VerifyError> {
         let Shared { keeper, clock, .. } = &*self.shared;
         let now = clock.now();
         match self.examine(jws, keeper.snapshot(now).as_deref(), now) {
-            Some(Finding::Settled(outcome)) => outcome.map_err(Into::into),
-            Some(Finding::KeyMissing(reason)) => Err(reason.into()),
-            None => Err(VerifyError::KeysUnavailable { retry_after: keeper.retry_after(now) }),
+            Finding::Settled(outcome) => outcome.map_err(Into::into),
+            Finding::Unsettled(_, reason) => Err(unsettled(reason, keeper.retry_after(now))),
         }
     }
 
-    /// What `snapshot` says to the token; `None` when there are no keys at all.
-    fn examine(&self, jws: &Jws<'_>, snapshot: Option<&Snapshot>, now: SystemTime) -> Option<Finding> {
-        Some(match snapshot?.keys.select(jws.kid.as_deref(), jws.message, &jws.signature) {
-            Selected::Verified => Finding::Settled(self.accept(jws, now)),
+    fn examine<'a>(&self, jws: Jws<'a>, snapshot: Option<&Snapshot>, now: SystemTime) -> Finding<'a> {
+        let Some(snapshot) = snapshot else { return Finding::Unsettled(jws, None) };
+        match snapshot.keys.select(jws.kid.as_deref(), jws.message, &jws.signature) {
+            Selected::Verified => Finding::Settled(self.accept(jws.payload, now)),
             Selected::Forged => Finding::Settled(Err(RejectionReason::SignatureInvalid)),
-            Selected::UnknownKey => Finding::KeyMissing(RejectionReason::KeyNotFound),
-            Selected::NoneFits => Finding::KeyMissing(RejectionReason::SignatureInvalid),
-        })
+            Selected::UnknownKey => Finding::Unsettled(jws, Some(RejectionReason::KeyNotFound)),
+            Selected::NoneFits => Finding::Unsettled(jws, Some(RejectionReason::SignatureInvalid)),
+        }
     }
 
     /// The signature is good; are the claims?
-    fn accept(&self, jws: &Jws<'_>, now: SystemTime) -> Result<IdInfo, RejectionReason> {
-        let claims = Claims::parse(&jws.payload)?;
+    fn accept(&self, payload: Vec<u8>, now: SystemTime) -> Result<IdInfo, RejectionReason> {
+        let claims = Claims::parse(&payload)?;
         self.shared.policy.check(&claims, now)?;
-        Ok(IdInfo::new(claims, jws.payload.clone()))
+        Ok(IdInfo::new(claims, payload))
     }
+}
+
+fn unsettled(reason: Option<RejectionReason>, retry_after: Duration) -> VerifyError {
+    reason.map_or(VerifyError::KeysUnavailable { retry_after }, VerifyError::Rejected)
 }

@@ -1,0 +1,98 @@
+//! axum: `.layer`, `.route_layer`, `ServiceBuilder`, extractors, and stacks that are wired wrong.
+
+use axum::{Json, Router, routing::get};
+use passport_dev::{DevPassport, Endpoint, Fault};
+use passport_inbound::{AuthenticateLayer, IdInfo, Rejection, RequireServiceAccountLayer};
+use serde_json::{Value, json};
+use tower::{ServiceBuilder, ServiceExt};
+
+use crate::support::{serve, status_with, verifier};
+
+#[tokio::test]
+async fn authentication_and_guard_compose_in_a_service_builder() {
+    let passport = DevPassport::start().await.unwrap();
+    let registered = passport.managed_identity("payroll").create();
+    let stack = ServiceBuilder::new()
+        .layer(AuthenticateLayer::new(verifier(&passport)))
+        .layer(RequireServiceAccountLayer::new());
+    let url = serve(Router::new().route("/", get(|| async { "ok" })).layer(stack)).await;
+    assert_eq!(status_with(&url, Some(&registered.token().build())).await, 200);
+    assert_eq!(status_with(&url, Some(&passport.user_token("u").build())).await, 403);
+    assert_eq!(status_with(&url, None).await, 401);
+}
+
+#[tokio::test]
+async fn a_route_layer_protects_its_routes_and_leaves_the_fallback_alone() {
+    let passport = DevPassport::start().await.unwrap();
+    let router = Router::new()
+        .route("/mine", get(|caller: IdInfo| async move { caller.user_id().to_owned() }))
+        .route_layer(AuthenticateLayer::new(verifier(&passport)))
+        .route("/open", get(|caller: Option<IdInfo>| async move { caller.is_none().to_string() }));
+    let url = serve(router).await;
+    assert_eq!(status_with(&format!("{url}/mine"), Some(&passport.user_token("u").build())).await, 200);
+    assert_eq!(status_with(&format!("{url}/mine"), None).await, 401);
+    assert_eq!(status_with(&format!("{url}/open"), None).await, 200);
+    assert_eq!(status_with(&format!("{url}/nowhere"), None).await, 404);
+}
+
+#[tokio::test]
+async fn a_guard_or_an_extractor_without_authentication_lets_nobody_through() {
+    let passport = DevPassport::start().await.unwrap();
+    let token = passport.managed_identity("payroll").create().token().build();
+    let router = Router::new()
+        .route("/guarded", get(|| async { "open to the world" }))
+        .route_layer(RequireServiceAccountLayer::new())
+        .route("/extracted", get(|_: IdInfo| async { "open to the world" }));
+    let url = serve(router).await;
+    for path in ["/guarded", "/extracted"] {
+        let response =
+            reqwest::Client::new().get(format!("{url}{path}")).bearer_auth(&token).send().await.unwrap();
+        assert_eq!(response.status(), 500, "{path}");
+        assert_eq!(response.text().await.unwrap(), r#"{"error":"server_error"}"#, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn layers_in_the_wrong_order_let_nobody_through() {
+    let passport = DevPassport::start().await.unwrap();
+    let token = passport.managed_identity("payroll").create().token().build();
+    let router = Router::new()
+        .route("/", get(|| async { "reached" }))
+        .layer(AuthenticateLayer::new(verifier(&passport)))
+        .layer(RequireServiceAccountLayer::new());
+    assert_eq!(status_with(&serve(router).await, Some(&token)).await, 500);
+}
+
+#[tokio::test]
+async fn own_claims_are_read_on_demand() {
+    let passport = DevPassport::start().await.unwrap();
+    let read = |caller: IdInfo| async move { Json(caller.claims::<Value>().unwrap()["department"].clone()) };
+    let router = Router::new().route("/", get(read)).layer(AuthenticateLayer::new(verifier(&passport)));
+    let url = serve(router).await;
+    let token = passport.user_token("u").claim("department", json!({ "id": 7 })).build();
+    let response = reqwest::Client::new().get(url).bearer_auth(token).send().await.unwrap();
+    assert_eq!(response.json::<Value>().await.unwrap(), json!({ "id": 7 }));
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_had_are_503_with_retry_after() {
+    let passport = DevPassport::start().await.unwrap();
+    passport.inject(Endpoint::Discovery, Fault::Down);
+    let router =
+        Router::new().route("/", get(|| async {})).layer(AuthenticateLayer::new(verifier(&passport)));
+    let token = passport.user_token("u").build();
+    let response = reqwest::Client::new().get(serve(router).await).bearer_auth(token).send().await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert!(response.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+    assert!(response.headers().get("www-authenticate").is_none());
+}
+
+#[tokio::test]
+async fn the_whole_reason_is_there_for_layers_outside() {
+    let passport = DevPassport::start().await.unwrap();
+    let router =
+        Router::new().route("/", get(|| async {})).layer(AuthenticateLayer::new(verifier(&passport)));
+    let request = http::Request::get("/").body(axum::body::Body::empty()).unwrap();
+    let response = router.oneshot(request).await.unwrap();
+    assert_eq!(response.extensions().get(), Some(&Rejection::CredentialsMissing));
+}

@@ -1,0 +1,101 @@
+//! The outbound layer over each client, in the stacks that people build.
+
+use std::time::Duration;
+
+use axum::{Router, response::Redirect, routing::get};
+use bytes::Bytes;
+use http::{Request, header::AUTHORIZATION};
+use http_body_util::{BodyExt, Full};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use passport_dev::DevPassport;
+use passport_outbound::{AllowedOrigins, AttachError, AttachTokenLayer, ConfigError};
+use tower::{Service, ServiceBuilder, ServiceExt};
+use tower_http::follow_redirect::FollowRedirectLayer;
+
+use crate::support::{api, identity, serve};
+
+fn layer(passport: &DevPassport, origin: &str) -> AttachTokenLayer {
+    let registered = passport.managed_identity("payroll").create();
+    AttachTokenLayer::new(identity(passport, &registered), AllowedOrigins::new([origin]).unwrap())
+}
+
+#[tokio::test]
+async fn hyper_and_reqwest_take_the_same_layer() {
+    let passport = DevPassport::start().await.unwrap();
+    let api = api(&passport).await;
+    let layer = layer(&passport, &api);
+    let url = format!("{api}/whoami");
+
+    let hyper = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let mut hyper = ServiceBuilder::new().layer(layer.clone()).service(hyper);
+    let request = Request::get(&url).body(Full::default()).unwrap();
+    let response = hyper.ready().await.unwrap().call(request).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(!response.into_body().collect().await.unwrap().to_bytes().is_empty());
+
+    let mut reqwest = ServiceBuilder::new().layer(layer).service(reqwest::Client::new());
+    let request = reqwest::Request::new(reqwest::Method::GET, url.parse().unwrap());
+    assert_eq!(reqwest.ready().await.unwrap().call(request).await.unwrap().status(), 200);
+    assert_eq!(passport.counters().token(), 1);
+}
+
+#[tokio::test]
+async fn the_layer_composes_with_limits_timeouts_and_buffers() {
+    let passport = DevPassport::start().await.unwrap();
+    let api = api(&passport).await;
+    let client = ServiceBuilder::new()
+        .buffer(16)
+        .concurrency_limit(2)
+        .layer(layer(&passport, &api))
+        .timeout(Duration::from_secs(10))
+        .concurrency_limit(1)
+        .service(reqwest::Client::new());
+    let calls = (0..20).map(|_| {
+        let request = reqwest::Request::new(reqwest::Method::GET, format!("{api}/whoami").parse().unwrap());
+        client.clone().oneshot(request)
+    });
+    for response in futures_util::future::join_all(calls).await {
+        assert_eq!(response.unwrap().status(), 200);
+    }
+    assert_eq!(passport.counters().token(), 1);
+}
+
+/// Answers with the `Authorization` header that it was sent, if any.
+async fn foreign_host() -> String {
+    let echo =
+        get(|headers: http::HeaderMap| async move { format!("{:?}", headers.get(AUTHORIZATION).is_some()) });
+    serve(Router::new().route("/", echo)).await
+}
+
+async fn redirecting_to(target: String) -> String {
+    serve(Router::new().route("/", get(|| async move { Redirect::temporary(&target) }))).await
+}
+
+#[tokio::test]
+async fn a_redirect_that_is_followed_outside_of_the_layer_does_not_take_the_token_along() {
+    let passport = DevPassport::start().await.unwrap();
+    let api = redirecting_to(foreign_host().await).await;
+    let mut client = ServiceBuilder::new()
+        .layer(FollowRedirectLayer::new())
+        .layer(layer(&passport, &api))
+        .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
+    let request = Request::get(&api).body(Full::default()).unwrap();
+    let error = client.ready().await.unwrap().call(request).await.unwrap_err();
+    assert!(matches!(*error.downcast::<AttachError>().unwrap(), AttachError::DestinationNotAllowed { .. }));
+}
+
+#[tokio::test]
+async fn a_redirect_that_is_followed_inside_of_the_layer_does_not_take_the_token_along() {
+    let passport = DevPassport::start().await.unwrap();
+    let api = redirecting_to(foreign_host().await).await;
+    let mut client = ServiceBuilder::new().layer(layer(&passport, &api)).service(reqwest::Client::new());
+    let request = reqwest::Request::new(reqwest::Method::GET, api.parse().unwrap());
+    let response = client.ready().await.unwrap().call(request).await.unwrap();
+    assert_eq!(response.text().await.unwrap(), "false", "reqwest takes the header off for another host");
+}
+
+#[test]
+fn a_plain_http_origin_off_this_machine_is_refused_before_anything_is_sent() {
+    let error: ConfigError = AllowedOrigins::channel("http://payroll.bizfirst.ai").unwrap_err();
+    assert!(error.to_string().contains("https"), "{error}");
+}

@@ -1,0 +1,98 @@
+//! tonic on both ends.
+
+use std::time::Duration;
+
+use passport_dev::{DevPassport, Endpoint as Door, Fault};
+use passport_inbound::{AuthenticateLayer, RequireServiceAccountLayer};
+use passport_outbound::{AllowedOrigins, AttachTokenLayer};
+use tokio::net::TcpListener;
+use tokio_stream::{StreamExt, wrappers::TcpListenerStream};
+use tonic::{
+    Code, Request,
+    transport::{Endpoint, Server},
+};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tower::ServiceBuilder;
+
+use crate::support::{grpc_server, identity, verifier};
+
+#[tokio::test]
+async fn a_channel_with_the_layer_makes_unary_and_streaming_calls() {
+    let passport = DevPassport::start().await.unwrap();
+    let registered = passport.managed_identity("payroll").create();
+    let endpoint = grpc_server(&passport).await;
+    let channel = ServiceBuilder::new()
+        .layer(AttachTokenLayer::new(
+            identity(&passport, &registered),
+            AllowedOrigins::channel(&endpoint).unwrap(),
+        ))
+        .timeout(Duration::from_secs(10))
+        .concurrency_limit(4)
+        .service(Endpoint::from_shared(endpoint).unwrap().connect_lazy());
+    let mut client = HealthClient::new(channel);
+    let reply = client.check(HealthCheckRequest::default()).await.unwrap();
+    assert_eq!(reply.into_inner().status, 1);
+    let mut stream = client.watch(HealthCheckRequest::default()).await.unwrap().into_inner();
+    assert_eq!(stream.next().await.unwrap().unwrap().status, 1);
+    assert_eq!(passport.counters().token(), 1);
+}
+
+#[tokio::test]
+async fn a_channel_without_a_token_is_unauthenticated() {
+    let passport = DevPassport::start().await.unwrap();
+    let channel = Endpoint::from_shared(grpc_server(&passport).await).unwrap().connect_lazy();
+    let mut client = HealthClient::new(channel);
+    let status = client.check(HealthCheckRequest::default()).await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "authentication required"));
+    let status = client.watch(HealthCheckRequest::default()).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated);
+}
+
+#[tokio::test]
+async fn two_authorization_entries_are_unauthenticated() {
+    let passport = DevPassport::start().await.unwrap();
+    let channel = Endpoint::from_shared(grpc_server(&passport).await).unwrap().connect_lazy();
+    let good: tonic::metadata::MetadataValue<_> =
+        format!("Bearer {}", passport.user_token("u").build()).parse().unwrap();
+    let mut request = Request::new(HealthCheckRequest::default());
+    request.metadata_mut().append("authorization", good.clone());
+    request.metadata_mut().append("authorization", good);
+    let status = HealthClient::new(channel).check(request).await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "invalid token: MalformedToken"));
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_had_are_unavailable() {
+    let passport = DevPassport::start().await.unwrap();
+    passport.inject(Door::Jwks, Fault::Down);
+    let channel = Endpoint::from_shared(grpc_server(&passport).await).unwrap().connect_lazy();
+    let mut request = Request::new(HealthCheckRequest::default());
+    let token = format!("Bearer {}", passport.user_token("u").build());
+    request.metadata_mut().insert("authorization", token.parse().unwrap());
+    let status = HealthClient::new(channel).check(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unavailable);
+}
+
+#[tokio::test]
+async fn a_guarded_server_denies_users_and_serves_services() {
+    let passport = DevPassport::start().await.unwrap();
+    let registered = passport.managed_identity("payroll").create();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let (_, health) = tonic_health::server::health_reporter();
+    let server = Server::builder()
+        .layer(AuthenticateLayer::new(verifier(&passport)))
+        .layer(RequireServiceAccountLayer::new())
+        .add_service(health);
+    tokio::spawn(async { server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap() });
+    let mut client = HealthClient::new(Endpoint::from_shared(endpoint).unwrap().connect_lazy());
+    for (token, code) in [
+        (passport.user_token("alice").build(), Code::PermissionDenied),
+        (registered.token().build(), Code::Ok),
+    ] {
+        let mut request = Request::new(HealthCheckRequest::default());
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        let code_seen = client.check(request).await.map_or_else(|status| status.code(), |_| Code::Ok);
+        assert_eq!(code_seen, code);
+    }
+}

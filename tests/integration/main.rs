@@ -1,0 +1,15 @@
+//! End to end, over real sockets on loopback: one module for each concern.
+
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests, helpers included")]
+
+mod allocations;
+mod architecture;
+mod axum_stack;
+mod clients;
+mod dev_passport;
+mod differential;
+mod grpc_stack;
+mod hostile_tokens;
+mod leaks;
+mod support;
+mod the_road;

@@ -1,0 +1,80 @@
+//! Servers on free loopback ports and clients for them.
+
+use axum::{Json, Router, routing::get};
+use passport_dev::{DevIdentity, DevPassport};
+use passport_inbound::{AuthenticateLayer, IdInfo, RequireServiceAccountLayer, TokenVerifier};
+use passport_outbound::{AllowedOrigins, AttachToken, AttachTokenLayer, ManagedIdentity, SecretSource};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::Server;
+use tower::{Layer, ServiceExt};
+
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type Client = AttachToken<reqwest::Client>;
+
+pub(crate) fn verifier(passport: &DevPassport) -> TokenVerifier {
+    TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap()
+}
+
+pub(crate) async fn serve(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    base
+}
+
+/// An API with a route for everybody with a token and one for machines.
+pub(crate) async fn api(passport: &DevPassport) -> String {
+    let router = Router::new()
+        .route("/internal/sync", get(|| async { "synced" }))
+        .route_layer(RequireServiceAccountLayer::new())
+        .route("/whoami", get(whoami))
+        .layer(AuthenticateLayer::new(verifier(passport)));
+    serve(router).await
+}
+
+async fn whoami(caller: IdInfo) -> Json<Value> {
+    Json(json!({
+        "user_id": caller.user_id(),
+        "tenant_id": caller.tenant_id(),
+        "email": caller.email(),
+        "display_name": caller.display_name(),
+        "roles": caller.roles(),
+        "is_service_account": caller.is_service_account(),
+        "managed_identity_id": caller.managed_identity_id(),
+    }))
+}
+
+/// The standard health service behind an `AuthenticateLayer`.
+pub(crate) async fn grpc_server(passport: &DevPassport) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let (_, health) = tonic_health::server::health_reporter();
+    let server = Server::builder().layer(AuthenticateLayer::new(verifier(passport))).add_service(health);
+    tokio::spawn(async { server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap() });
+    endpoint
+}
+
+pub(crate) fn identity(passport: &DevPassport, registered: &DevIdentity) -> ManagedIdentity {
+    ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
+        .issuer(passport.issuer())
+        .build()
+        .unwrap()
+}
+
+pub(crate) fn client(identity: ManagedIdentity, api: &str) -> Client {
+    AttachTokenLayer::new(identity, AllowedOrigins::new([api]).unwrap()).layer(reqwest::Client::new())
+}
+
+pub(crate) async fn get_with(client: &Client, url: &str) -> Result<reqwest::Response, BoxError> {
+    let request = reqwest::Request::new(reqwest::Method::GET, url.parse()?);
+    client.clone().oneshot(request).await
+}
+
+/// The status of a `GET` with `token`, or with none.
+pub(crate) async fn status_with(url: &str, token: Option<&str>) -> u16 {
+    let request = reqwest::Client::new().get(url);
+    let request = token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
+    request.send().await.unwrap().status().as_u16()
+}

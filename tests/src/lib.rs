@@ -1,0 +1,7 @@
+//! Compiles the code in the README and in `docs/`, so that it cannot drift. The tests are in `integration/`.
+
+#[doc = include_str!("../../README.md")]
+mod readme {}
+
+#[doc = include_str!("../../docs/architecture.md")]
+mod architecture {}
