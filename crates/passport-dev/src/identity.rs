@@ -2,16 +2,16 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     TestJwtBuilder,
-    registry::{Identity, random_id},
+    registry::{Identity, random_id, random_secret},
     shared::Shared,
 };
 
 /// Describes a managed identity; [`DevIdentityBuilder::create`] puts it into the dev Passport.
-#[derive(Debug)]
 #[must_use]
 pub struct DevIdentityBuilder {
     shared: Arc<Shared>,
     identity: Identity,
+    secret: String,
 }
 
 impl DevIdentityBuilder {
@@ -25,7 +25,7 @@ impl DevIdentityBuilder {
             enabled: true,
             secrets: Vec::new(),
         };
-        Self { shared, identity }
+        Self { shared, identity, secret: random_secret() }
     }
 
     /// Adds a role. None by default.
@@ -40,6 +40,12 @@ impl DevIdentityBuilder {
         self
     }
 
+    /// The first secret. A random one by default.
+    pub fn secret(mut self, secret: impl Into<String>) -> Self {
+        self.secret = secret.into();
+        self
+    }
+
     /// Registers the identity, with one active secret.
     ///
     /// An identity of the same name is replaced, as its client id is made from the name.
@@ -47,8 +53,14 @@ impl DevIdentityBuilder {
     pub fn create(self) -> DevIdentity {
         let client_id = self.identity.client_id.clone();
         let managed_identity_id = self.identity.managed_identity_id.clone();
-        let first_secret = self.shared.registry().add(self.identity).into();
+        let first_secret = self.shared.registry().add(self.identity, self.secret).into();
         DevIdentity { shared: self.shared, client_id, managed_identity_id, first_secret }
+    }
+}
+
+impl fmt::Debug for DevIdentityBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DevIdentityBuilder").field("identity", &self.identity).finish_non_exhaustive()
     }
 }
 

@@ -2,10 +2,12 @@
 
 #![expect(clippy::print_stdout, reason = "printing how to use it is what this program does")]
 
+mod console;
+
 use std::{error::Error, net::SocketAddr, time::Duration};
 
 use clap::Parser;
-use passport_dev::{DevIdentityBuilder, DevPassport};
+use passport_dev::{DevIdentity, DevIdentityBuilder, DevPassport};
 
 /// A Passport for your laptop: issues and publishes real tokens, keeps nothing, serves this machine only.
 #[derive(Debug, Parser)]
@@ -30,6 +32,10 @@ struct Options {
     /// A role of that identity; may be given several times.
     #[arg(long = "role")]
     roles: Vec<String>,
+
+    /// Its client secret; a random one if none is given.
+    #[arg(long, env = "PASSPORT_DEV_SECRET", hide_env_values = true)]
+    secret: Option<String>,
 }
 
 #[tokio::main]
@@ -41,17 +47,25 @@ async fn main() -> Result<(), Box<dyn Error>> {
         .token_lifetime(Duration::from_secs(options.token_lifetime))
         .start()
         .await?;
-    introduce(&passport, &options.identity, options.roles);
-    until_told_to_stop().await?;
+    let identity = register(&passport, &options.identity, options.roles, options.secret);
+    introduce(&passport, &identity);
+    tokio::select! {
+        stopped = until_told_to_stop() => stopped?,
+        () = console::run(&passport, &identity) => {}
+    }
     println!("stopping");
     passport.shutdown().await;
     Ok(())
 }
 
-fn introduce(passport: &DevPassport, name: &str, roles: Vec<String>) {
-    let identity = roles.into_iter().fold(passport.managed_identity(name), DevIdentityBuilder::role).create();
+fn register(passport: &DevPassport, name: &str, roles: Vec<String>, secret: Option<String>) -> DevIdentity {
+    let new = roles.into_iter().fold(passport.managed_identity(name), DevIdentityBuilder::role);
+    secret.into_iter().fold(new, DevIdentityBuilder::secret).create()
+}
+
+fn introduce(passport: &DevPassport, identity: &DevIdentity) {
     let (issuer, client_id, secret) = (passport.issuer(), identity.client_id(), identity.secret());
-    println!("passport-dev is listening; Ctrl-C stops it");
+    println!("passport-dev is listening; Ctrl-C stops it, `help` lists what can be typed");
     println!("  issuer         {issuer}");
     println!("  audience       {}", passport.audience());
     println!("  discovery      {issuer}/passport/.well-known/openid-configuration");
@@ -62,11 +76,8 @@ fn introduce(passport: &DevPassport, name: &str, roles: Vec<String>) {
     println!("  client secret  {secret}");
     println!();
     println!(
-        "curl -u '{client_id}:{secret}' -d 'grant_type=client_credentials&scope=openid%20roles' {issuer}/passport/token"
+        "curl -u '{client_id}:{secret}' -d 'grant_type=client_credentials&scope=openid%20roles' \\\n  {issuer}/passport/token"
     );
-    println!();
-    println!("user token for user-1:");
-    println!("{}", passport.user_token("user-1").build());
 }
 
 /// Ctrl-C, or the signal that service managers and containers send.

@@ -26,8 +26,8 @@ pub(crate) struct StoredSecret {
 
 impl StoredSecret {
     /// A new secret, and what is shown of it once.
-    fn generate() -> (Self, (String, String)) {
-        let secret = Self { secret_id: random_id("sec-"), value: random_id("mics_sk_"), issued: Vec::new() };
+    fn new(value: String) -> (Self, (String, String)) {
+        let secret = Self { secret_id: random_id("sec-"), value, issued: Vec::new() };
         let shown = (secret.secret_id.clone(), secret.value.clone());
         (secret, shown)
     }
@@ -48,8 +48,8 @@ pub(crate) struct Registry {
 
 impl Registry {
     /// Adds an identity with one secret: the secret's id and its value.
-    pub(crate) fn add(&mut self, mut identity: Identity) -> (String, String) {
-        let (secret, shown) = StoredSecret::generate();
+    pub(crate) fn add(&mut self, mut identity: Identity, secret: String) -> (String, String) {
+        let (secret, shown) = StoredSecret::new(secret);
         identity.secrets.push(secret);
         self.identities.insert(identity.client_id.clone(), identity);
         shown
@@ -78,7 +78,7 @@ impl Registry {
     /// Another active secret for `client_id`: its id and its value.
     pub(crate) fn generate_secret(&mut self, client_id: &str) -> Option<(String, String)> {
         let identity = self.identities.get_mut(client_id)?;
-        let (secret, shown) = StoredSecret::generate();
+        let (secret, shown) = StoredSecret::new(random_secret());
         identity.secrets.push(secret);
         Some(shown)
     }
@@ -113,6 +113,10 @@ impl Registry {
     pub(crate) fn is_revoked(&self, jti: &str) -> bool {
         self.revoked_tokens.contains(jti)
     }
+}
+
+pub(crate) fn random_secret() -> String {
+    random_id("mics_sk_")
 }
 
 /// `prefix` and 24 random hexadecimal digits, the length Passport's own samples have.

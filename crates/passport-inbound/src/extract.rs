@@ -12,7 +12,6 @@ use http::request::Parts;
 use crate::{
     IdInfo, Rejection,
     challenge::{Protocol, refusal},
-    guard::identity,
 };
 
 /// Takes who calls from the request.
@@ -23,7 +22,7 @@ impl<S: Sync> FromRequestParts<S> for IdInfo {
     type Rejection = Rejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        identity(&parts.extensions).cloned()
+        Self::required(&parts.extensions).cloned()
     }
 }
 
@@ -33,7 +32,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for IdInfo {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, Self::Rejection> {
-        Ok(identity(&parts.extensions).ok().cloned())
+        Ok(parts.extensions.get().cloned())
     }
 }
 

@@ -1,8 +1,9 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
+use http::Extensions;
 use serde::de::DeserializeOwned;
 
-use crate::claims::Claims;
+use crate::{Rejection, claims::Claims};
 
 /// Who calls: a user or a service account, verified.
 ///
@@ -21,6 +22,11 @@ impl IdInfo {
     /// Only `verifier` calls this, after every check has passed.
     pub(crate) fn new(claims: Claims, payload: Vec<u8>) -> Self {
         Self(Arc::new(Verified { claims, payload }))
+    }
+
+    /// Who calls, as an `AuthenticateLayer` has found. If none has run, the stack is wired wrong.
+    pub(crate) fn required(extensions: &Extensions) -> Result<&Self, Rejection> {
+        extensions.get().ok_or(Rejection::Miswired)
     }
 
     /// The user, or the client id of a managed identity (`sub`).

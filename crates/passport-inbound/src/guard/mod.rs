@@ -9,7 +9,6 @@ mod layer;
 mod requirement;
 mod service;
 
-pub(crate) use self::requirement::identity;
 pub use self::{
     future::RequireServiceAccountFuture, layer::RequireServiceAccountLayer, service::RequireServiceAccount,
 };

@@ -4,13 +4,12 @@ use http::Extensions;
 
 use crate::{IdInfo, Rejection};
 
-/// Who calls, as an `AuthenticateLayer` has found.
-pub(crate) fn identity(extensions: &Extensions) -> Result<&IdInfo, Rejection> {
-    extensions.get().ok_or(Rejection::Miswired)
-}
-
 pub(super) fn service_account(extensions: &Extensions) -> Result<(), Rejection> {
-    if identity(extensions)?.is_service_account() { Ok(()) } else { Err(Rejection::ServiceAccountRequired) }
+    if IdInfo::required(extensions)?.is_service_account() {
+        Ok(())
+    } else {
+        Err(Rejection::ServiceAccountRequired)
+    }
 }
 
 #[cfg(test)]

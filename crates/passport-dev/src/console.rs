@@ -1,0 +1,225 @@
+//! What can be typed while the program runs: an outage, a rotation, a revoked secret, at the moment you want it.
+
+use std::{future::pending, io::stdin, str::FromStr, thread, time::Duration};
+
+use http::StatusCode;
+use passport_dev::{DevIdentity, DevPassport, Endpoint, Fault, TestJwtBuilder};
+use tokio::sync::mpsc;
+
+const HELP: &str = "\
+  counters                     how often each endpoint was asked
+  rotate | publish | retire    sign with a new key | publish one | unpublish all but the signing one
+  kid on | kid off             whether new tokens name their key
+  lifetime SECONDS             how long new tokens last
+  fault ENDPOINT FAULT         discovery, introspection, jwks or token; down, html, truncated, slow MILLISECONDS,
+                               status CODE, oversize BYTES or redirect URL
+  heal ENDPOINT                end its fault
+  secret                       another active secret
+  revoke SECRET-ID             refuse a secret, revoke its tokens
+  disable | enable             the identity
+  roles ROLE...                its roles from the next token on
+  user ID ROLE...              a user's token
+  stop";
+
+#[derive(Debug, PartialEq)]
+enum Command {
+    Counters,
+    Disable,
+    Enable,
+    Fault(Endpoint, Fault),
+    Heal(Endpoint),
+    Help,
+    Kid(bool),
+    Lifetime(Duration),
+    Publish,
+    Retire,
+    Revoke(String),
+    Roles(Vec<String>),
+    Rotate,
+    Secret,
+    Stop,
+    User(String, Vec<String>),
+}
+
+/// Does what is typed, until `stop`. When there is nobody to type (end of input), it does nothing for ever.
+pub(crate) async fn run(passport: &DevPassport, identity: &DevIdentity) {
+    let mut lines = typed();
+    while let Some(line) = lines.recv().await {
+        if line.trim().is_empty() {
+            continue;
+        }
+        match line.parse() {
+            Ok(Command::Stop) => return,
+            Ok(command) => println!("{}", execute(command, passport, identity).await),
+            Err(problem) => println!("{problem}; `help` lists what can be typed"),
+        }
+    }
+    pending::<()>().await;
+}
+
+/// Lines from a thread of its own: a read from the terminal cannot be cancelled, and one on the runtime's threads
+/// would hold its end up until somebody presses a key.
+fn typed() -> mpsc::UnboundedReceiver<String> {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    thread::spawn(move || {
+        for line in stdin().lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+async fn execute(command: Command, passport: &DevPassport, identity: &DevIdentity) -> String {
+    match command {
+        Command::Counters => {
+            let counters = passport.counters();
+            return format!(
+                "discovery {}, introspection {}, jwks {}, token {}",
+                counters.discovery(),
+                counters.introspection(),
+                counters.jwks(),
+                counters.token()
+            );
+        }
+        Command::Disable => identity.disable(),
+        Command::Enable => identity.enable(),
+        Command::Fault(endpoint, fault) => passport.inject(endpoint, fault),
+        Command::Heal(endpoint) => passport.heal(endpoint),
+        Command::Help | Command::Stop => return HELP.to_owned(),
+        Command::Kid(kid) => passport.set_kid_in_tokens(kid),
+        Command::Lifetime(lifetime) => passport.set_token_lifetime(lifetime),
+        Command::Publish => passport.publish_next_key().await,
+        Command::Retire => passport.retire_old_keys(),
+        Command::Revoke(secret_id) => identity.revoke_secret(&secret_id),
+        Command::Roles(roles) => identity.set_roles(roles),
+        Command::Rotate => passport.rotate_keys().await,
+        Command::Secret => {
+            let secret = identity.generate_secret();
+            return format!("{} {} (the first one is {})", secret.id(), secret.value(), identity.secret_id());
+        }
+        Command::User(id, roles) => {
+            return roles.into_iter().fold(passport.user_token(&id), TestJwtBuilder::role).build();
+        }
+    }
+    "done".to_owned()
+}
+
+impl FromStr for Command {
+    type Err = String;
+
+    fn from_str(line: &str) -> Result<Self, Self::Err> {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
+        Ok(match *words {
+            ["counters"] => Self::Counters,
+            ["disable"] => Self::Disable,
+            ["enable"] => Self::Enable,
+            ["fault", name, ref fault @ ..] => Self::Fault(endpoint(name)?, self::fault(fault)?),
+            ["heal", name] => Self::Heal(endpoint(name)?),
+            ["help"] => Self::Help,
+            ["kid", "on"] => Self::Kid(true),
+            ["kid", "off"] => Self::Kid(false),
+            ["lifetime", seconds] => Self::Lifetime(Duration::from_secs(number(seconds)?)),
+            ["publish"] => Self::Publish,
+            ["retire"] => Self::Retire,
+            ["revoke", secret_id] => Self::Revoke(secret_id.to_owned()),
+            ["roles", ref roles @ ..] => Self::Roles(owned(roles)),
+            ["rotate"] => Self::Rotate,
+            ["secret"] => Self::Secret,
+            ["stop"] => Self::Stop,
+            ["user", id, ref roles @ ..] => Self::User(id.to_owned(), owned(roles)),
+            _ => return Err(format!("`{line}` is not a command")),
+        })
+    }
+}
+
+fn endpoint(name: &str) -> Result<Endpoint, String> {
+    match name {
+        "discovery" => Ok(Endpoint::Discovery),
+        "introspection" => Ok(Endpoint::Introspection),
+        "jwks" => Ok(Endpoint::Jwks),
+        "token" => Ok(Endpoint::Token),
+        _ => Err(format!("`{name}` is not an endpoint")),
+    }
+}
+
+fn fault(words: &[&str]) -> Result<Fault, String> {
+    Ok(match *words {
+        ["down"] => Fault::Down,
+        ["html"] => Fault::Html,
+        ["oversize", bytes] => Fault::Oversize(number(bytes)?),
+        ["redirect", url] => Fault::Redirect(url.to_owned()),
+        ["slow", millis] => Fault::Slow(Duration::from_millis(number(millis)?)),
+        ["status", code] => Fault::Status(
+            StatusCode::from_u16(number(code)?).map_err(|_| format!("`{code}` is not a status"))?,
+        ),
+        ["truncated"] => Fault::Truncated,
+        _ => return Err(format!("`{}` is not a fault", words.join(" "))),
+    })
+}
+
+fn number<N: FromStr>(word: &str) -> Result<N, String> {
+    word.parse().map_err(|_| format!("`{word}` is not such a number"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_read() {
+        for (line, command) in [
+            (" rotate ", Command::Rotate),
+            (
+                "fault token slow 500",
+                Command::Fault(Endpoint::Token, Fault::Slow(Duration::from_millis(500))),
+            ),
+            (
+                "fault jwks status 503",
+                Command::Fault(Endpoint::Jwks, Fault::Status(StatusCode::SERVICE_UNAVAILABLE)),
+            ),
+            ("user alice clerk", Command::User("alice".to_owned(), vec!["clerk".to_owned()])),
+            ("roles", Command::Roles(vec![])),
+        ] {
+            assert_eq!(line.parse(), Ok(command), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for (line, named) in [
+            ("rotat", "`rotat`"),
+            ("fault tokens down", "`tokens`"),
+            ("fault token sideways", "`sideways`"),
+            ("fault token slow soon", "`soon`"),
+            ("fault token status 9", "`9`"),
+        ] {
+            assert!(line.parse::<Command>().unwrap_err().contains(named), "{line}");
+        }
+    }
+
+    #[tokio::test]
+    async fn commands_act_on_the_running_passport() {
+        let passport = DevPassport::start().await.unwrap();
+        let identity = passport.managed_identity("payroll").create();
+        let before = passport.user_token("u").build();
+        for line in [
+            "kid off",
+            "rotate",
+            "retire",
+            "lifetime 5",
+            "disable",
+            "enable",
+            "fault token down",
+            "heal token",
+        ] {
+            assert_eq!(execute(line.parse().unwrap(), &passport, &identity).await, "done", "{line}");
+        }
+        let after = execute("user u".parse().unwrap(), &passport, &identity).await;
+        assert_ne!(before.split('.').next(), after.split('.').next(), "the header has lost its kid");
+        let counters = execute(Command::Counters, &passport, &identity).await;
+        assert_eq!(counters, "discovery 0, introspection 0, jwks 0, token 0");
+    }
+}
