@@ -1,0 +1,57 @@
+use std::{fmt, future::Future, pin::Pin};
+
+use super::{Secret, SecretError, SecretRef};
+
+/// Reads secrets of one kind of reference.
+pub trait SecretProvider: fmt::Debug + Send + Sync + 'static {
+    /// Reads the secret behind `reference` as it is now.
+    ///
+    /// # Errors
+    /// A [`SecretError`] that names the reference and what to do, never the value.
+    fn resolve(
+        &self,
+        reference: &SecretRef,
+    ) -> impl Future<Output = Result<ResolvedSecret, SecretError>> + Send;
+}
+
+/// A secret as its provider gave it.
+#[derive(Clone, Debug)]
+pub struct ResolvedSecret {
+    secret: Secret,
+    version: String,
+}
+
+impl ResolvedSecret {
+    /// A secret whose provider knows no versions; a fingerprint stands in for one.
+    #[must_use]
+    pub fn new(secret: Secret) -> Self {
+        let version = secret.fingerprint().to_string();
+        Self { secret, version }
+    }
+
+    /// The secret.
+    #[must_use]
+    pub fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// Something that changes when the secret does, fit for logs.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+}
+
+/// The object-safe twin of [`SecretProvider`], so that users write an `async fn` and nobody sees a box.
+pub(super) trait DynSecretProvider: fmt::Debug + Send + Sync {
+    fn resolve_dyn<'a>(&'a self, reference: &'a SecretRef) -> ResolveFuture<'a>;
+}
+
+pub(super) type ResolveFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<ResolvedSecret, SecretError>> + Send + 'a>>;
+
+impl<P: SecretProvider> DynSecretProvider for P {
+    fn resolve_dyn<'a>(&'a self, reference: &'a SecretRef) -> ResolveFuture<'a> {
+        Box::pin(self.resolve(reference))
+    }
+}

@@ -1,0 +1,72 @@
+use std::{fmt, str::FromStr};
+
+/// Where a secret lives: `scheme:place`, where the scheme names the provider.
+///
+/// ```
+/// use passport_core::SecretRef;
+///
+/// let reference: SecretRef = "env:PAYROLL_SECRET".parse()?;
+/// assert_eq!((reference.scheme(), reference.place()), ("env", "PAYROLL_SECRET"));
+/// # Ok::<(), passport_core::InvalidSecretRef>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SecretRef {
+    scheme: String,
+    place: String,
+}
+
+impl SecretRef {
+    /// The part before the colon, in lower case.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// The part behind the colon.
+    #[must_use]
+    pub fn place(&self) -> &str {
+        &self.place
+    }
+
+    pub(super) fn of(scheme: &str, place: String) -> Self {
+        Self { scheme: scheme.to_owned(), place }
+    }
+}
+
+impl FromStr for SecretRef {
+    type Err = InvalidSecretRef;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let (scheme, place) = text.split_once(':').ok_or(InvalidSecretRef)?;
+        let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+            && scheme.chars().all(|char| char.is_ascii_alphanumeric() || "+-.".contains(char));
+        if !is_scheme || place.is_empty() {
+            return Err(InvalidSecretRef);
+        }
+        Ok(Self::of(&scheme.to_ascii_lowercase(), place.to_owned()))
+    }
+}
+
+impl fmt::Display for SecretRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.scheme, self.place)
+    }
+}
+
+/// A text that is no [`SecretRef`]. It is not quoted: people paste the secret itself where its reference belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "not a secret reference: expected env:NAME or file:/path (the text is not shown, in case it is the secret itself)"
+)]
+pub struct InvalidSecretRef;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_pasted_as_a_reference_is_not_echoed() {
+        let error = "mics_sk_abcdefghijklmnopqrstuvwx".parse::<SecretRef>().unwrap_err();
+        assert!(!error.to_string().contains("abcdef"));
+    }
+}

@@ -1,0 +1,99 @@
+use std::sync::Arc;
+
+use super::{
+    EnvSecrets, FileSecrets, ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider, SecretRef,
+    env, file, provider::DynSecretProvider,
+};
+
+/// A secret's place together with the provider that reads it. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SecretSource {
+    provider: Arc<dyn DynSecretProvider>,
+    reference: SecretRef,
+}
+
+impl SecretSource {
+    /// The secret behind `reference`, read by `provider`.
+    #[must_use]
+    pub fn new(provider: impl SecretProvider, reference: SecretRef) -> Self {
+        Self { provider: Arc::new(provider), reference }
+    }
+
+    /// The environment variable `name`, read at each use.
+    #[must_use]
+    pub fn env(name: impl Into<String>) -> Self {
+        Self::new(EnvSecrets, SecretRef::of(env::SCHEME, name.into()))
+    }
+
+    /// The content of the file at `path`, read at each use; line breaks at its end do not count.
+    #[must_use]
+    pub fn file(path: impl Into<String>) -> Self {
+        Self::new(FileSecrets, SecretRef::of(file::SCHEME, path.into()))
+    }
+
+    /// A secret that never changes. For tests and tools; a deployed service has a reference.
+    #[must_use]
+    pub fn fixed(secret: impl Into<Secret>) -> Self {
+        Self::new(FixedSecret(secret.into()), SecretRef::of("fixed", "value".to_owned()))
+    }
+
+    /// Picks the provider by the reference's scheme: `env:` or `file:`.
+    ///
+    /// # Errors
+    /// When no built-in provider has that scheme; use [`SecretSource::new`] with a provider of your own then.
+    pub fn from_reference(reference: SecretRef) -> Result<Self, SecretError> {
+        match reference.scheme() {
+            env::SCHEME => Ok(Self::new(EnvSecrets, reference)),
+            file::SCHEME => Ok(Self::new(FileSecrets, reference)),
+            _ => Err(SecretError::new(
+                SecretErrorKind::UnknownScheme,
+                reference,
+                "the built-in schemes are env: and file:; bring a SecretProvider for others",
+            )),
+        }
+    }
+
+    /// Reads the secret as it is now.
+    ///
+    /// # Errors
+    /// What the provider says.
+    pub async fn resolve(&self) -> Result<ResolvedSecret, SecretError> {
+        let resolved = self.provider.resolve_dyn(&self.reference).await?;
+        if resolved.secret().expose().is_empty() {
+            return Err(SecretError::new(
+                SecretErrorKind::Empty,
+                self.reference.clone(),
+                "it is there but holds nothing",
+            ));
+        }
+        Ok(resolved)
+    }
+}
+
+#[derive(Debug)]
+struct FixedSecret(Secret);
+
+impl SecretProvider for FixedSecret {
+    async fn resolve(&self, _reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+        Ok(ResolvedSecret::new(self.0.clone()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_empty_secret_is_an_error() {
+        let error = SecretSource::fixed("").resolve().await.unwrap_err();
+        assert_eq!(error.kind(), SecretErrorKind::Empty);
+    }
+
+    #[test]
+    fn a_scheme_without_a_provider_is_named() {
+        let reference = "vault:kv/payroll".parse().unwrap();
+        let error = SecretSource::from_reference(reference).unwrap_err();
+        assert_eq!(error.kind(), SecretErrorKind::UnknownScheme);
+        assert!(error.to_string().contains("`vault:kv/payroll`"));
+    }
+}
