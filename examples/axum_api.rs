@@ -39,7 +39,7 @@ async fn all(caller: IdInfo) -> Result<String, StatusCode> {
 async fn main() -> Result<(), BoxError> {
     let passport = DevPassport::start().await?;
     let verifier = TokenVerifier::builder("bizfirstgo-api") // tokens of managed identities
-        .audience("payroll-web") // tokens of the web app's users
+        .accept_audience("payroll-web") // tokens of the web app's users
         .issuer(passport.issuer())
         .build()?;
     let api = serve(api(verifier)).await?;

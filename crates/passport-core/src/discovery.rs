@@ -1,7 +1,6 @@
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::StatusCode;
 use serde::Deserialize;
 use url::Url;
 
@@ -30,9 +29,7 @@ pub struct ProviderMetadata {
 /// Dropping the future ends the exchange; nothing is kept.
 pub async fn discover(transport: &Transport, issuer: &Issuer) -> Result<ProviderMetadata, DiscoveryError> {
     for url in issuer.discovery_urls() {
-        let mut request = Request::new(Bytes::new());
-        *request.uri_mut() = url.as_str().parse().map_err(|_| DiscoveryError::NotFound)?;
-        let response = transport.exchange(request, LIMITS).await?;
+        let response = transport.get(&url, LIMITS).await?;
         match response.status() {
             StatusCode::OK => return check(issuer, response.body()),
             StatusCode::NOT_FOUND => {}

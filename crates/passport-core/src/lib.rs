@@ -35,5 +35,7 @@ pub use crate::{
     },
     single_flight::{Flight, Lead, Role, SingleFlight},
     token::{AccessToken, InvalidAccessToken},
-    transport::{HttpExchange, HttpTransport, Limits, Transport, TransportError, TransportErrorKind},
+    transport::{
+        HttpExchange, HttpTransport, Limits, Transport, TransportError, TransportErrorKind, request_to,
+    },
 };

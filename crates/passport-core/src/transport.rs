@@ -50,6 +50,14 @@ impl Transport {
         Self(Arc::new(exchange))
     }
 
+    /// A `GET` of `url`. See [`Transport::exchange`].
+    ///
+    /// # Errors
+    /// When there is no complete response within `limits`.
+    pub async fn get(&self, url: &Url, limits: Limits) -> Result<Response<Bytes>, TransportError> {
+        self.exchange(request_to(url, Bytes::new())?, limits).await
+    }
+
     /// See [`HttpExchange::exchange`]. The timeout is kept here too, whatever the implementation does.
     ///
     /// # Errors
@@ -61,8 +69,21 @@ impl Transport {
     ) -> Result<Response<Bytes>, TransportError> {
         tokio::time::timeout(limits.timeout, self.0.exchange_dyn(request, limits))
             .await
-            .unwrap_or_else(|_| Err(TransportErrorKind::Timeout.into()))
+            .unwrap_or_else(|_| Err(TransportError::new(TransportErrorKind::Timeout)))
     }
+}
+
+/// A request to `url` with `body`, of method `GET` until it is changed.
+///
+/// # Errors
+/// When the URL is none that HTTP can carry.
+pub fn request_to(url: &Url, body: Bytes) -> Result<Request<Bytes>, TransportError> {
+    let uri = url.as_str().parse().map_err(|error: http::uri::InvalidUri| {
+        TransportError::new(TransportErrorKind::Setup).caused_by(error)
+    })?;
+    let mut request = Request::new(body);
+    *request.uri_mut() = uri;
+    Ok(request)
 }
 
 impl Default for Transport {
@@ -90,11 +111,13 @@ impl<E: HttpExchange> DynHttpExchange for E {
 /// Redirects are not followed, nothing is decompressed, no cookies are kept. The system's proxy is used, but never
 /// for loopback hosts: a client secret for a local Passport must not leave the machine.
 ///
-/// The clients are built on first use: a service that never meets a remote Passport loads no root certificates.
+/// A client is built when a host of its kind is first met, so that a Passport on plain loopback needs no root
+/// certificates on the machine.
 pub struct HttpTransport {
     settings: Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync>,
     remote: OnceLock<Result<reqwest::Client, TransportError>>,
-    loopback: OnceLock<Result<reqwest::Client, TransportError>>,
+    loopback_tls: OnceLock<Result<reqwest::Client, TransportError>>,
+    loopback_plain: OnceLock<Result<reqwest::Client, TransportError>>,
 }
 
 impl HttpTransport {
@@ -110,15 +133,21 @@ impl HttpTransport {
     pub fn configured(
         settings: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync + 'static,
     ) -> Self {
-        Self { settings: Box::new(settings), remote: OnceLock::new(), loopback: OnceLock::new() }
+        Self {
+            settings: Box::new(settings),
+            remote: OnceLock::new(),
+            loopback_tls: OnceLock::new(),
+            loopback_plain: OnceLock::new(),
+        }
     }
 
     fn client_for(&self, url: &Url) -> Result<&reqwest::Client, TransportError> {
         let settings = || (self.settings)(reqwest::Client::builder());
-        let client = if Origin::of(url).is_ok_and(|origin| origin.is_loopback()) {
-            self.loopback.get_or_init(|| build(settings().no_proxy()))
-        } else {
-            self.remote.get_or_init(|| build(settings()))
+        let loopback = Origin::of(url).is_ok_and(|origin| origin.is_loopback());
+        let client = match (loopback, url.scheme()) {
+            (false, _) => self.remote.get_or_init(|| build(settings())),
+            (true, "https") => self.loopback_tls.get_or_init(|| build(settings().no_proxy())),
+            (true, _) => self.loopback_plain.get_or_init(|| build(settings().no_proxy().tls_certs_only([]))),
         };
         client.as_ref().map_err(Clone::clone)
     }
@@ -133,7 +162,7 @@ fn build(builder: reqwest::ClientBuilder) -> Result<reqwest::Client, TransportEr
         .no_zstd()
         .no_deflate()
         .build()
-        .map_err(|error| TransportError::of(TransportErrorKind::Setup, error))
+        .map_err(|error| TransportError::from_reqwest(TransportErrorKind::Setup, error))
 }
 
 impl fmt::Debug for HttpTransport {
@@ -155,17 +184,17 @@ impl HttpExchange for HttpTransport {
         limits: Limits,
     ) -> Result<Response<Bytes>, TransportError> {
         let request = reqwest::Request::try_from(request)
-            .map_err(|error| TransportError::of(TransportErrorKind::Setup, error))?;
+            .map_err(|error| TransportError::from_reqwest(TransportErrorKind::Setup, error))?;
         let mut response = self.client_for(request.url())?.execute(request).await.map_err(classified)?;
 
         let announced = response.content_length().unwrap_or(0);
         if announced > limits.max_body as u64 {
-            return Err(TransportErrorKind::TooLarge.into());
+            return Err(TransportError::new(TransportErrorKind::TooLarge));
         }
         let mut body = BytesMut::new();
         while let Some(chunk) = response.chunk().await.map_err(classified)? {
             if body.len() + chunk.len() > limits.max_body {
-                return Err(TransportErrorKind::TooLarge.into());
+                return Err(TransportError::new(TransportErrorKind::TooLarge));
             }
             body.extend_from_slice(&chunk);
         }
@@ -185,7 +214,7 @@ fn classified(error: reqwest::Error) -> TransportError {
     } else {
         TransportErrorKind::Broken
     };
-    TransportError::of(kind, error)
+    TransportError::from_reqwest(kind, error)
 }
 
 /// An exchange that gave no complete response.
@@ -219,6 +248,18 @@ pub enum TransportErrorKind {
 }
 
 impl TransportError {
+    /// An error of `kind`.
+    #[must_use]
+    pub fn new(kind: TransportErrorKind) -> Self {
+        Self { kind, source: None }
+    }
+
+    /// The same, with what caused it. Mind that the cause is printed: it must not hold a secret.
+    #[must_use]
+    pub fn caused_by(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Arc::new(source)), ..self }
+    }
+
     /// What went wrong.
     #[must_use]
     pub fn kind(&self) -> TransportErrorKind {
@@ -226,13 +267,7 @@ impl TransportError {
     }
 
     /// The URL is taken off: it adds nothing (the caller knows it), and a query may hold what is nobody's business.
-    fn of(kind: TransportErrorKind, error: reqwest::Error) -> Self {
-        Self { kind, source: Some(Arc::new(error.without_url())) }
-    }
-}
-
-impl From<TransportErrorKind> for TransportError {
-    fn from(kind: TransportErrorKind) -> Self {
-        Self { kind, source: None }
+    fn from_reqwest(kind: TransportErrorKind, error: reqwest::Error) -> Self {
+        Self::new(kind).caused_by(error.without_url())
     }
 }

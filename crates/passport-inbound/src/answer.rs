@@ -45,6 +45,13 @@ impl<B> ResponseBody<B> {
     }
 }
 
+/// An empty body of the inner kind; some layers of tower-http ask for one.
+impl<B: Default> Default for ResponseBody<B> {
+    fn default() -> Self {
+        Self::inner(B::default())
+    }
+}
+
 impl<B: Body<Data = Bytes>> Body for ResponseBody<B> {
     type Data = Bytes;
     type Error = B::Error;

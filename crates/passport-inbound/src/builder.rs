@@ -35,9 +35,9 @@ impl TokenVerifierBuilder {
         }
     }
 
-    /// Another audience that is accepted. Passport's managed identities have `bizfirstgo-api`, a user's token has the
+    /// Accepts tokens for another audience, too. Passport's managed identities have `bizfirstgo-api`, a user's token has the
     /// client id of the user's app.
-    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+    pub fn accept_audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self
     }

@@ -9,7 +9,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::{Rejection, telemetry};
+use crate::{Rejection, Requirement, error::CoarseReason, telemetry};
 
 /// How the caller speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,19 +104,19 @@ impl Words {
             Rejection::Miswired => {
                 Self { challenge: None, body: "{\"error\":\"server_error\"}", message: "server error" }
             }
-            Rejection::ServiceAccountRequired => Self {
+            Rejection::Forbidden(Requirement::ServiceAccount) => Self {
                 challenge: None,
                 body: "{\"error\":\"forbidden\",\"reason\":\"ServiceAccountRequired\"}",
                 message: "forbidden: service account required",
             },
-            Rejection::Token(reason) => match reason.passport_name() {
-                "AudienceMismatch" => token_words!("AudienceMismatch"),
-                "ClaimsRequired" => token_words!("ClaimsRequired"),
-                "IssuerMismatch" => token_words!("IssuerMismatch"),
-                "KeyNotFound" => token_words!("KeyNotFound"),
-                "SignatureInvalid" => token_words!("SignatureInvalid"),
-                "TokenExpired" => token_words!("TokenExpired"),
-                _ => token_words!("MalformedToken"),
+            Rejection::Token(reason) => match reason.coarse() {
+                CoarseReason::AudienceMismatch => token_words!("AudienceMismatch"),
+                CoarseReason::ClaimsRequired => token_words!("ClaimsRequired"),
+                CoarseReason::IssuerMismatch => token_words!("IssuerMismatch"),
+                CoarseReason::KeyNotFound => token_words!("KeyNotFound"),
+                CoarseReason::MalformedToken => token_words!("MalformedToken"),
+                CoarseReason::SignatureInvalid => token_words!("SignatureInvalid"),
+                CoarseReason::TokenExpired => token_words!("TokenExpired"),
             },
         }
     }
@@ -183,7 +183,7 @@ mod tests {
         for (rejection, status) in [
             (Rejection::CredentialsMissing, "16"),
             (RejectionReason::Expired.into(), "16"),
-            (Rejection::ServiceAccountRequired, "7"),
+            (Rejection::Forbidden(Requirement::ServiceAccount), "7"),
             (Rejection::Miswired, "13"),
         ] {
             let response = refusal(rejection, Protocol::Grpc);

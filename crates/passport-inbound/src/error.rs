@@ -11,7 +11,7 @@ pub enum VerifyError {
         retry_after: Duration,
     },
     /// The token is not acceptable.
-    #[error("the token is rejected: {0}")]
+    #[error(transparent)]
     Rejected(#[from] RejectionReason),
 }
 
@@ -22,49 +22,49 @@ pub enum VerifyError {
 #[non_exhaustive]
 pub enum RejectionReason {
     /// `alg` is not RS256.
-    #[error("its algorithm is not allowed")]
+    #[error("the token's algorithm is not allowed")]
     AlgorithmNotAllowed,
     /// `aud` is missing or names none of the configured audiences.
-    #[error("it is for another audience")]
+    #[error("the token is for another audience")]
     AudienceMismatch,
     /// `cnf` binds it to a client key, which is not checked here.
-    #[error("it is bound to a client key")]
+    #[error("the token is bound to a client key")]
     BoundToken,
     /// `crit` demands an extension.
-    #[error("it demands an extension (crit)")]
+    #[error("the token demands an extension (crit)")]
     CriticalHeader,
     /// More than one `Authorization` header.
     #[error("there is more than one Authorization header")]
     DuplicateCredentials,
     /// `exp` is past.
-    #[error("it has expired")]
+    #[error("the token has expired")]
     Expired,
     /// `iat` is ahead.
-    #[error("it was issued in the future")]
+    #[error("the token was issued in the future")]
     IssuedInFuture,
     /// `iss` is missing or not the configured issuer.
-    #[error("it is of another issuer")]
+    #[error("the token is of another issuer")]
     IssuerMismatch,
     /// No published key has its `kid`.
-    #[error("its key is not published")]
+    #[error("the token's key is not published")]
     KeyNotFound,
     /// It is not a JWS in compact form with JSON objects inside, or a claim has a wrong type.
-    #[error("it is malformed")]
+    #[error("the token is malformed")]
     Malformed,
     /// A claim that must be there is not.
-    #[error("the claim `{0}` is missing")]
+    #[error("the token's claim `{0}` is missing")]
     MissingClaim(&'static str),
     /// It is an ID token, a logout token or another kind of JWT.
-    #[error("it is not an access token")]
+    #[error("the token is not an access token")]
     NotAnAccessToken,
     /// `nbf` is ahead.
-    #[error("it is not valid yet")]
+    #[error("the token is not valid yet")]
     NotYetValid,
     /// The signature does not fit.
-    #[error("its signature is invalid")]
+    #[error("the token's signature is invalid")]
     SignatureInvalid,
     /// It is longer than 8 KiB.
-    #[error("it is too long")]
+    #[error("the token is too long")]
     TooLong,
 }
 
@@ -73,19 +73,43 @@ impl RejectionReason {
     /// told.
     #[must_use]
     pub fn passport_name(self) -> &'static str {
+        match self.coarse() {
+            CoarseReason::AudienceMismatch => "AudienceMismatch",
+            CoarseReason::ClaimsRequired => "ClaimsRequired",
+            CoarseReason::IssuerMismatch => "IssuerMismatch",
+            CoarseReason::KeyNotFound => "KeyNotFound",
+            CoarseReason::MalformedToken => "MalformedToken",
+            CoarseReason::SignatureInvalid => "SignatureInvalid",
+            CoarseReason::TokenExpired => "TokenExpired",
+        }
+    }
+
+    pub(crate) fn coarse(self) -> CoarseReason {
         match self {
-            Self::AlgorithmNotAllowed | Self::SignatureInvalid => "SignatureInvalid",
-            Self::AudienceMismatch => "AudienceMismatch",
-            Self::BoundToken | Self::MissingClaim(_) | Self::NotAnAccessToken => "ClaimsRequired",
-            Self::Expired => "TokenExpired",
-            Self::IssuerMismatch => "IssuerMismatch",
-            Self::KeyNotFound => "KeyNotFound",
+            Self::AlgorithmNotAllowed | Self::SignatureInvalid => CoarseReason::SignatureInvalid,
+            Self::AudienceMismatch => CoarseReason::AudienceMismatch,
+            Self::BoundToken | Self::MissingClaim(_) | Self::NotAnAccessToken => CoarseReason::ClaimsRequired,
+            Self::Expired => CoarseReason::TokenExpired,
+            Self::IssuerMismatch => CoarseReason::IssuerMismatch,
+            Self::KeyNotFound => CoarseReason::KeyNotFound,
             Self::CriticalHeader
             | Self::DuplicateCredentials
             | Self::IssuedInFuture
             | Self::Malformed
             | Self::NotYetValid
-            | Self::TooLong => "MalformedToken",
+            | Self::TooLong => CoarseReason::MalformedToken,
         }
     }
+}
+
+/// The seven reasons that Passport's SDK tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CoarseReason {
+    AudienceMismatch,
+    ClaimsRequired,
+    IssuerMismatch,
+    KeyNotFound,
+    MalformedToken,
+    SignatureInvalid,
+    TokenExpired,
 }

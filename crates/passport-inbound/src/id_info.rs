@@ -24,7 +24,7 @@ impl IdInfo {
         Self(Arc::new(Verified { claims, payload }))
     }
 
-    /// Who calls, as an `AuthenticateLayer` has found. If none has run, the stack is wired wrong.
+    /// The caller that an `AuthenticateLayer` has put there. If none has run, the stack is wired wrong.
     pub(crate) fn required(extensions: &Extensions) -> Result<&Self, Rejection> {
         extensions.get().ok_or(Rejection::Miswired)
     }

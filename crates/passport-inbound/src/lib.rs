@@ -30,9 +30,10 @@
 //! 3. The signature, with a key that the issuer publishes: the one that `kid` names, or, without a `kid`, one of at
 //!    most four. An unknown `kid` never falls back to another key.
 //! 4. `iss` equals the configured issuer byte for byte; `aud` holds one of the configured audiences; `exp`, `nbf` and
-//!    `iat` within 60 s of skew; `sub` and `tenant_id` are there. A wrong JSON type or a member that stands twice is a
-//!    refusal, never an absence.
-//! 5. ID tokens, logout tokens and tokens bound to a client key (`cnf`) are refused.
+//!    `iat` within 60 s of skew; `sub` and `tenant_id` are there. A wrong JSON type, or one of
+//!    these members twice, is a refusal, never an absence.
+//! 5. What is marked as an ID token or a logout token (`nonce`, `at_hash`, `c_hash`, `events`, another `typ`) and what
+//!    is bound to a client key (`cnf`) is refused. `is_service_account` counts only as the boolean `true`.
 //!
 //! A refusal is 401 with an [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3) challenge and a coarse
 //! reason, or UNAUTHENTICATED on gRPC. Keys that cannot be had are 503, or UNAVAILABLE: not the caller's fault.
@@ -58,8 +59,8 @@ mod telemetry;
 mod verifier;
 
 pub use passport_core::{
-    Clock, ConfigError, HttpExchange, HttpTransport, Limits, ManualClock, SystemClock, Transport,
-    TransportError, TransportErrorKind,
+    Clock, ConfigError, ConfigProblem, HttpExchange, HttpTransport, Limits, ManualClock, SystemClock,
+    Transport, TransportError, TransportErrorKind,
 };
 
 pub use crate::{
@@ -67,7 +68,7 @@ pub use crate::{
     authenticate::{Authenticate, AuthenticateFuture, AuthenticateLayer},
     builder::TokenVerifierBuilder,
     error::{RejectionReason, VerifyError},
-    guard::{RequireServiceAccount, RequireServiceAccountFuture, RequireServiceAccountLayer},
+    guard::{Require, RequireFuture, RequireServiceAccountLayer, Requirement},
     id_info::IdInfo,
     rejection::Rejection,
     verifier::TokenVerifier,

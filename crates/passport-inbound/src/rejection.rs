@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::{RejectionReason, VerifyError};
+use crate::{RejectionReason, Requirement, VerifyError};
 
 /// Why a request was not let through.
 ///
@@ -13,6 +13,9 @@ pub enum Rejection {
     /// There is no `Authorization` header, or it is not of the Bearer scheme. 401.
     #[error("no credentials")]
     CredentialsMissing,
+    /// The caller does not satisfy what the route demands. 403.
+    #[error("the caller does not satisfy {0:?}")]
+    Forbidden(Requirement),
     /// No signing keys can be had. 503.
     #[error("the signing keys are unavailable")]
     KeysUnavailable {
@@ -23,11 +26,8 @@ pub enum Rejection {
     /// caller can do nothing about it, and nobody is let through.
     #[error("no AuthenticateLayer ran before a guard")]
     Miswired,
-    /// The caller is not a managed identity. 403.
-    #[error("the caller is not a service account")]
-    ServiceAccountRequired,
     /// The token is not acceptable. 401.
-    #[error("the token is rejected: {0}")]
+    #[error(transparent)]
     Token(#[from] RejectionReason),
 }
 
@@ -39,7 +39,7 @@ impl Rejection {
             Self::CredentialsMissing | Self::Token(_) => StatusCode::UNAUTHORIZED,
             Self::KeysUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Miswired => StatusCode::INTERNAL_SERVER_ERROR,
-            Self::ServiceAccountRequired => StatusCode::FORBIDDEN,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
         }
     }
 
@@ -50,7 +50,7 @@ impl Rejection {
             Self::CredentialsMissing | Self::Token(_) => 16,
             Self::KeysUnavailable { .. } => 14,
             Self::Miswired => 13,
-            Self::ServiceAccountRequired => 7,
+            Self::Forbidden(_) => 7,
         }
     }
 }

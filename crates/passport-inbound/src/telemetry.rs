@@ -16,7 +16,7 @@ pub(crate) fn refused(rejection: &Rejection) {
         Rejection::KeysUnavailable { retry_after } => {
             tracing::warn!(target: TARGET, ?retry_after, "request refused: the signing keys are unavailable");
         }
-        Rejection::CredentialsMissing | Rejection::ServiceAccountRequired => {
+        Rejection::CredentialsMissing | Rejection::Forbidden(_) => {
             tracing::debug!(target: TARGET, reason = ?rejection, "request refused");
         }
         Rejection::Token(reason) => {

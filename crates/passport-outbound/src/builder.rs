@@ -56,12 +56,6 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// The secret's place, in the stead of the one the builder was started with.
-    pub fn secret(mut self, secret: SecretSource) -> Self {
-        self.secret = secret;
-        self
-    }
-
     /// What to ask for, separated by blanks. Defaults to `openid roles`, as Passport's managed identities do.
     pub fn scopes(mut self, scopes: impl Into<String>) -> Self {
         self.scopes = Some(scopes.into());
@@ -75,8 +69,8 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// The most that one attempt may take, reading the secret included. Defaults to 10 s: the first caller waits that
-    /// long at most, and a later one does not wait at all.
+    /// The most that one attempt may take, reading the secret included. Defaults to 10 s: no
+    /// caller waits longer for it.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self

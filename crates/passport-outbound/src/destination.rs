@@ -9,6 +9,9 @@ use crate::attach::{AttachError, Destination};
 /// Scheme, host and port must all match; each must be `https`, or a loopback host. The check is made on each request,
 /// so a redirect that is followed above the layer cannot carry the token elsewhere.
 ///
+/// What the client below does with a request is its own business: one that uses the system's proxy (reqwest does, unless
+/// told `no_proxy()`) may send even a loopback request there, in plain text.
+///
 /// ```
 /// use passport_outbound::AllowedOrigins;
 ///

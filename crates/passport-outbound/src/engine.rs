@@ -26,6 +26,11 @@ pub(crate) struct Minted {
     pub(crate) lifetime: Duration,
 }
 
+/// A token with no life left. Sending it would break a promise; asking again at once would be a storm.
+#[derive(Debug, thiserror::Error)]
+#[error("the token had expired when it arrived")]
+struct DeadOnArrival;
+
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) client_id: ClientId,
@@ -112,7 +117,11 @@ impl Engine {
             let token = AccessToken::new(&minted.access_token, expires_at)
                 .map_err(|error| Failure::of(TokenErrorKind::UnusableResponse).caused_by(error))?;
             // The life counts from before the request, so that a slow answer is not trusted for too long.
-            Ok(Arc::new(Kept { token, schedule: self.policy.schedule(asked_at, minted.lifetime) }))
+            let schedule = self.policy.schedule(asked_at, minted.lifetime);
+            if schedule.phase(self.clock.now()) == Phase::Hard {
+                return Err(Failure::of(TokenErrorKind::UnusableResponse).caused_by(DeadOnArrival));
+            }
+            Ok(Arc::new(Kept { token, schedule }))
         });
         match minted {
             Ok(kept) => {

@@ -6,16 +6,12 @@
 //! hyper-util's client, a tonic `Channel`.
 //!
 //! ```
-//! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! # let passport = passport_dev::DevPassport::start().await?;
-//! # let registered = passport.managed_identity("payroll-scheduler").create();
-//! # let (issuer, secret) = (passport.issuer(), registered.secret());
+//! # fn main() -> Result<(), passport_outbound::ConfigError> {
 //! use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity, SecretSource};
 //! use tower::ServiceBuilder;
 //!
 //! let identity = ManagedIdentity::builder("mi-payroll-scheduler-clientid", SecretSource::env("PASSPORT_CLIENT_SECRET"))
-//! #   .secret(SecretSource::fixed(secret))
-//!     .issuer(issuer) // https://passport.bizfirst.ai by default
+//!     .issuer("https://passport.bizfirst.ai") // the default
 //!     .build()?;
 //!
 //! let client = ServiceBuilder::new()
@@ -27,8 +23,9 @@
 //!
 //! # What is promised
 //!
-//! 1. A request never leaves without a token, nor with one that has expired: it fails with a [`TokenError`] instead.
-//! 2. A token never goes to an origin that is not in [`AllowedOrigins`], nor over plain HTTP off this machine.
+//! 1. A request never leaves without a token, nor with one that has expired when it is attached: it fails with a [`TokenError`] instead.
+//! 2. A token is put on a request only if its origin is in [`AllowedOrigins`], and only for HTTPS or loopback. (Mind
+//!    that a client with a system proxy may send loopback requests there; see [`AllowedOrigins`].)
 //! 3. Any number of callers cause one token request at a time. A caller that is cancelled does not cancel it.
 //! 4. While a token is live, no caller waits for its successor.
 //! 5. Neither tokens nor secrets appear in `Debug` output, errors or traces.
@@ -49,9 +46,9 @@ mod telemetry;
 mod test_support;
 
 pub use passport_core::{
-    AccessToken, ClientId, Clock, ConfigError, HttpExchange, HttpTransport, Limits, ManualClock,
-    ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind, SecretProvider, SecretRef, SecretSource,
-    SystemClock, Transport, TransportError, TransportErrorKind,
+    AccessToken, ClientId, Clock, ConfigError, ConfigProblem, Fingerprint, HttpExchange, HttpTransport,
+    InvalidSecretRef, Limits, ManualClock, ResolvedSecret, Secret, SecretError, SecretErrorKind,
+    SecretProvider, SecretRef, SecretSource, SystemClock, Transport, TransportError, TransportErrorKind,
 };
 
 pub use crate::{

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::SecretRef;
 
 /// A secret that could not be read. Names the reference and the remedy, never the value.
@@ -7,6 +9,8 @@ pub struct SecretError {
     kind: SecretErrorKind,
     reference: SecretRef,
     reason: String,
+    #[source]
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 /// What kind of thing went wrong with a secret.
@@ -27,7 +31,13 @@ impl SecretError {
     /// An error of `kind`; `reason` must not hold the secret.
     #[must_use]
     pub fn new(kind: SecretErrorKind, reference: SecretRef, reason: impl Into<String>) -> Self {
-        Self { kind, reference, reason: reason.into() }
+        Self { kind, reference, reason: reason.into(), source: None }
+    }
+
+    /// The same, with what caused it. Mind that the cause is printed: it must not hold the secret.
+    #[must_use]
+    pub fn caused_by(self, source: impl std::error::Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Arc::new(source)), ..self }
     }
 
     /// What kind of thing went wrong.

@@ -12,13 +12,23 @@ pub struct FileSecrets;
 
 impl SecretProvider for FileSecrets {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        let path = reference.place().strip_prefix("//").unwrap_or(reference.place());
+        let path = match reference.place().strip_prefix("//") {
+            Some(host) if !host.starts_with('/') => {
+                return Err(SecretError::new(
+                    SecretErrorKind::Unreadable,
+                    reference.clone(),
+                    "it names a host; write file:/path or file:///path",
+                ));
+            }
+            Some(path) => path,
+            None => reference.place(),
+        };
         let content = tokio::fs::read_to_string(path).await.map_err(|error| {
             let kind = match error.kind() {
                 ErrorKind::NotFound => SecretErrorKind::NotFound,
                 _ => SecretErrorKind::Unreadable,
             };
-            SecretError::new(kind, reference.clone(), error.to_string())
+            SecretError::new(kind, reference.clone(), error.kind().to_string()).caused_by(error)
         })?;
         Ok(ResolvedSecret::new(Secret::new(content.trim_end_matches(['\r', '\n']))))
     }
@@ -50,6 +60,12 @@ mod tests {
             SecretSource::from_reference(reference).unwrap().resolve().await.unwrap().secret().expose(),
             "x"
         );
+    }
+
+    #[tokio::test]
+    async fn a_url_with_two_slashes_names_a_host_and_is_refused() {
+        let source = SecretSource::from_reference("file://etc/secret".parse().unwrap()).unwrap();
+        assert_eq!(source.resolve().await.unwrap_err().kind(), SecretErrorKind::Unreadable);
     }
 
     #[tokio::test]

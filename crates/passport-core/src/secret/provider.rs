@@ -29,6 +29,12 @@ impl ResolvedSecret {
         Self { secret, version }
     }
 
+    /// The same, with the version that the provider gave. It is logged, so it must tell nothing of the secret.
+    #[must_use]
+    pub fn with_version(self, version: impl Into<String>) -> Self {
+        Self { version: version.into(), ..self }
+    }
+
     /// The secret.
     #[must_use]
     pub fn secret(&self) -> &Secret {

@@ -11,20 +11,20 @@ use pin_project_lite::pin_project;
 use crate::{ResponseBody, answer::Answer};
 
 pin_project! {
-    /// The response future of [`RequireServiceAccount`](super::RequireServiceAccount).
-    pub struct RequireServiceAccountFuture<F> {
+    /// The response future of [`Require`](super::Require).
+    pub struct RequireFuture<F> {
         #[pin]
         answer: Answer<F>,
     }
 }
 
-impl<F> RequireServiceAccountFuture<F> {
+impl<F> RequireFuture<F> {
     pub(super) fn new(answer: Answer<F>) -> Self {
         Self { answer }
     }
 }
 
-impl<F, B, E> Future for RequireServiceAccountFuture<F>
+impl<F, B, E> Future for RequireFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
 {
@@ -35,8 +35,8 @@ where
     }
 }
 
-impl<F> fmt::Debug for RequireServiceAccountFuture<F> {
+impl<F> fmt::Debug for RequireFuture<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequireServiceAccountFuture").finish_non_exhaustive()
+        f.debug_struct("RequireFuture").finish_non_exhaustive()
     }
 }

@@ -1,6 +1,6 @@
 use tower_layer::Layer;
 
-use super::RequireServiceAccount;
+use super::{Require, Requirement};
 
 /// Lets managed identities pass and nobody else. Passport's `[RequireServiceAccount]`.
 ///
@@ -20,9 +20,9 @@ impl RequireServiceAccountLayer {
 }
 
 impl<S> Layer<S> for RequireServiceAccountLayer {
-    type Service = RequireServiceAccount<S>;
+    type Service = Require<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        RequireServiceAccount::new(inner)
+        Require::new(inner, Requirement::ServiceAccount)
     }
 }

@@ -10,5 +10,5 @@ mod requirement;
 mod service;
 
 pub use self::{
-    future::RequireServiceAccountFuture, layer::RequireServiceAccountLayer, service::RequireServiceAccount,
+    future::RequireFuture, layer::RequireServiceAccountLayer, requirement::Requirement, service::Require,
 };

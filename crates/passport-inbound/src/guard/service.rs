@@ -3,18 +3,19 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{RequireServiceAccountFuture, requirement};
+use super::{RequireFuture, Requirement};
 use crate::{ResponseBody, answer::Answer, challenge::Protocol};
 
-/// The service that [`RequireServiceAccountLayer`](super::RequireServiceAccountLayer) makes.
+/// The service of a guard, such as [`RequireServiceAccountLayer`](super::RequireServiceAccountLayer) makes.
 #[derive(Clone, Debug)]
-pub struct RequireServiceAccount<S> {
+pub struct Require<S> {
     inner: S,
+    requirement: Requirement,
 }
 
-impl<S> RequireServiceAccount<S> {
-    pub(super) fn new(inner: S) -> Self {
-        Self { inner }
+impl<S> Require<S> {
+    pub(super) fn new(inner: S, requirement: Requirement) -> Self {
+        Self { inner, requirement }
     }
 
     /// The service inside.
@@ -23,20 +24,20 @@ impl<S> RequireServiceAccount<S> {
     }
 }
 
-impl<S, B, R> Service<Request<B>> for RequireServiceAccount<S>
+impl<S, B, R> Service<Request<B>> for Require<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
 {
     type Response = Response<ResponseBody<R>>;
     type Error = S::Error;
-    type Future = RequireServiceAccountFuture<S::Future>;
+    type Future = RequireFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        RequireServiceAccountFuture::new(match requirement::service_account(request.extensions()) {
+        RequireFuture::new(match self.requirement.check(request.extensions()) {
             Ok(()) => Answer::Inner { response: self.inner.call(request) },
             Err(rejection) => Answer::refused(rejection, Protocol::of(request.headers())),
         })

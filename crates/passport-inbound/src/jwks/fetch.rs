@@ -1,10 +1,10 @@
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use bytes::Bytes;
-use http::{Request, Response, StatusCode};
+use http::{Response, StatusCode};
 use passport_core::{DiscoveryError, Issuer, Limits, Transport, TransportError, discover};
 use url::Url;
 
@@ -17,8 +17,8 @@ const LIMITS: Limits = Limits { timeout: Duration::from_secs(5), max_body: 256 *
 pub(crate) struct JwksSource {
     issuer: Issuer,
     transport: Transport,
-    /// Where they were the last time.
-    known: Mutex<Option<Url>>,
+    /// Where they were the last time. Forgotten when they are there no more, so that a move is noticed.
+    discovered: Mutex<Option<Url>>,
 }
 
 /// Why there is no new key set.
@@ -38,8 +38,7 @@ pub(crate) enum FetchError {
 
 impl JwksSource {
     pub(crate) fn new(issuer: Issuer, transport: Transport) -> Self {
-        let known = Mutex::new(issuer.jwks_url().cloned());
-        Self { issuer, transport, known }
+        Self { issuer, transport, discovered: Mutex::default() }
     }
 
     pub(crate) fn issuer(&self) -> &str {
@@ -47,15 +46,23 @@ impl JwksSource {
     }
 
     pub(crate) async fn fetch(&self) -> Result<KeySet, FetchError> {
-        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(url) = self.issuer.jwks_url() {
+            return Ok(self.fetch_from(url.clone()).await?.0);
+        }
+        let known = self.discovered().take();
         let url = match known {
             Some(url) => url,
             None => discover(&self.transport, &self.issuer).await?.jwks_uri,
         };
-        let (url, response) = self.get_either(url).await?;
-        let keys = KeySet::parse(response.body())?;
-        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(url);
+        let (keys, url) = self.fetch_from(url).await?;
+        *self.discovered() = Some(url);
         Ok(keys)
+    }
+
+    /// The keys, and where they were found.
+    async fn fetch_from(&self, url: Url) -> Result<(KeySet, Url), FetchError> {
+        let (url, response) = self.get_either(url).await?;
+        Ok((KeySet::parse(response.body())?, url))
     }
 
     /// Passport's pages name two places for the keys: when one has none (404), the other is tried, once.
@@ -76,8 +83,10 @@ impl JwksSource {
     }
 
     async fn get(&self, url: &Url) -> Result<Response<Bytes>, FetchError> {
-        let mut request = Request::new(Bytes::new());
-        *request.uri_mut() = url.as_str().parse().map_err(|_| FetchError::NotAKeySet)?;
-        Ok(self.transport.exchange(request, LIMITS).await?)
+        Ok(self.transport.get(url, LIMITS).await?)
+    }
+
+    fn discovered(&self) -> MutexGuard<'_, Option<Url>> {
+        self.discovered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

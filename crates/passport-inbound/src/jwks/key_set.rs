@@ -10,7 +10,8 @@ use crate::{json, signature::VerifyingKey, telemetry};
 /// More entries than this are not looked at.
 const MAX_KEYS: usize = 100;
 
-/// How many keys a token without a `kid` is tried with.
+/// How many keys a token without a `kid` is tried with: the first of the set. A bound on work, as anyone may send such
+/// a token; Passport publishes two keys during a rotation and one otherwise.
 const MAX_TRIES: usize = 4;
 
 /// The usable keys of an issuer, each parsed once.
@@ -65,7 +66,6 @@ impl KeySet {
     pub(crate) fn select(&self, kid: Option<&str>, message: &[u8], signature: &[u8]) -> Selected {
         let verifies = |key: &&Key| key.key.verifies(message, signature);
         let Some(kid) = kid else {
-            // The newest keys stand last in most sets, the oldest in others: with so few, the order does not matter.
             let found = self.keys.iter().take(MAX_TRIES).find(verifies);
             return if found.is_some() { Selected::Verified } else { Selected::NoneFits };
         };

@@ -1,10 +1,10 @@
-use std::{sync::Arc, time::Duration};
+use std::{sync::Arc, task::Poll, time::Duration};
 
 use futures_util::future::join_all;
 use passport_core::ManualClock;
 use passport_dev::{DevPassport, Endpoint, Fault, TestJwtBuilder};
 
-use crate::{IdInfo, RejectionReason, TokenVerifier, VerifyError, verifier::Verdict};
+use crate::{IdInfo, RejectionReason, TokenVerifier, VerifyError};
 
 struct Setup {
     passport: DevPassport,
@@ -217,7 +217,23 @@ async fn the_other_place_of_the_keys_is_tried_when_one_has_none() {
 #[test]
 fn without_a_runtime_the_caller_gets_an_error_and_no_panic() {
     let verifier = TokenVerifier::builder("api").build().unwrap();
-    let token = "eyJhbGciOiJSUzI1NiJ9.e30.c2ln";
-    let verdict = verifier.verify_now(token);
-    assert!(matches!(verdict, Verdict::KeysOnTheWay(_)));
+    let mut caller = tokio_test::task::spawn(verifier.verify("eyJhbGciOiJSUzI1NiJ9.e30.c2ln"));
+    match caller.poll() {
+        Poll::Ready(outcome) => assert!(is_unavailable(&outcome)),
+        Poll::Pending => panic!("nobody could ever wake this caller"),
+    }
+}
+
+#[tokio::test]
+async fn keys_that_have_moved_are_discovered_again() {
+    let setup = setup().await;
+    setup.verify(&setup.token().build()).await.unwrap();
+    setup.passport.rotate_keys().await;
+    let token = setup.token().build();
+    setup.passport.inject(Endpoint::Jwks, Fault::Status(http::StatusCode::GONE));
+    assert_eq!(reason(setup.verify(&token).await), RejectionReason::KeyNotFound);
+    setup.passport.heal(Endpoint::Jwks);
+    setup.clock.advance(Duration::from_secs(30));
+    setup.verify(&token).await.unwrap();
+    assert_eq!(setup.passport.counters().discovery(), 2);
 }

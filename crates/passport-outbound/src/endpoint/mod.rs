@@ -3,9 +3,11 @@
 mod request;
 mod response;
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use passport_core::{ClientId, Clock, Limits, Scopes, SecretSource, Transport};
+use bytes::Bytes;
+use http::Response;
+use passport_core::{ClientId, Clock, Limits, Scopes, Secret, SecretSource, Transport, TransportError};
 use tokio::time::timeout;
 use url::Url;
 
@@ -29,7 +31,7 @@ pub(crate) struct ClientCredentials {
     pub(crate) scopes: Scopes,
     pub(crate) transport: Transport,
     pub(crate) timeout: Duration,
-    pub(crate) clock: std::sync::Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl TokenSource for ClientCredentials {
@@ -49,10 +51,13 @@ impl ClientCredentials {
         let resolved = resolved.map_err(|error| Failure::of(TokenErrorKind::Secret).caused_by(error))?;
         telemetry::secret_read(&self.client_id, resolved.version());
 
-        let request = request::build(&self.token_url, &self.client_id, resolved.secret(), &self.scopes)?;
-        let limits = Limits { timeout: self.timeout, max_body: MAX_RESPONSE };
-        let response = self.transport.exchange(request, limits).await;
+        let response = self.ask(resolved.secret()).await;
         let response = response.map_err(|error| Failure::of(TokenErrorKind::Unavailable).caused_by(error))?;
         response::read(&response, self.clock.now())
+    }
+
+    async fn ask(&self, secret: &Secret) -> Result<Response<Bytes>, TransportError> {
+        let request = request::build(&self.token_url, &self.client_id, secret, &self.scopes)?;
+        self.transport.exchange(request, Limits { timeout: self.timeout, max_body: MAX_RESPONSE }).await
     }
 }

@@ -5,10 +5,8 @@ use http::{
     HeaderValue, Method, Request,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE},
 };
-use passport_core::{ClientId, Scopes, Secret};
+use passport_core::{ClientId, Scopes, Secret, TransportError, TransportErrorKind, request_to};
 use url::Url;
-
-use crate::{TokenErrorKind, error::Failure};
 
 /// A token request as Passport documents it: HTTP Basic, form body, `%20` between scopes.
 pub(super) fn build(
@@ -16,14 +14,12 @@ pub(super) fn build(
     client_id: &ClientId,
     secret: &Secret,
     scopes: &Scopes,
-) -> Result<Request<Bytes>, Failure> {
-    let unusable = || Failure::of(TokenErrorKind::UnusableResponse);
+) -> Result<Request<Bytes>, TransportError> {
     let body = format!("grant_type=client_credentials&scope={}", percent_encoded(&scopes.to_string()));
-    let mut request = Request::new(Bytes::from(body));
+    let mut request = request_to(token_url, Bytes::from(body))?;
     *request.method_mut() = Method::POST;
-    *request.uri_mut() = token_url.as_str().parse().map_err(|_| unusable())?;
     let headers = request.headers_mut();
-    headers.insert(AUTHORIZATION, basic(client_id, secret).ok_or_else(unusable)?);
+    headers.insert(AUTHORIZATION, basic(client_id, secret)?);
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     Ok(request)
@@ -32,13 +28,14 @@ pub(super) fn build(
 /// `client_secret_basic`: id and secret are form-encoded first
 /// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)). For the alphabets of Passport's
 /// own ids and secrets that changes nothing.
-fn basic(client_id: &ClientId, secret: &Secret) -> Option<HeaderValue> {
+fn basic(client_id: &ClientId, secret: &Secret) -> Result<HeaderValue, TransportError> {
     let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
     let pair = Secret::new([encoded(client_id.as_str()), encoded(secret.expose())].join(":"));
     let header = Secret::new(["Basic ", &BASE64_STANDARD.encode(pair.expose())].concat());
-    let mut value = HeaderValue::from_str(header.expose()).ok()?;
+    let mut value = HeaderValue::from_str(header.expose())
+        .map_err(|error| TransportError::new(TransportErrorKind::Setup).caused_by(error))?;
     value.set_sensitive(true);
-    Some(value)
+    Ok(value)
 }
 
 /// Form encoding with `%20` for the blank, as every raw sample of Passport has it.

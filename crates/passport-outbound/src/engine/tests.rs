@@ -164,6 +164,27 @@ async fn a_token_that_lives_shorter_than_the_threshold_is_still_used() {
     assert_eq!(source.calls(), 1);
 }
 
+#[tokio::test]
+async fn a_token_without_a_life_is_neither_sent_nor_asked_for_again_at_once() {
+    let (source, clock) = (ScriptedSource::with_lifetime(Duration::ZERO), clock());
+    let engine = engine(&source, &clock);
+    assert_eq!(fetch(&engine).await, Err(TokenErrorKind::UnusableResponse));
+    assert_eq!(ready(&engine), None);
+}
+
+#[tokio::test]
+async fn a_token_that_dies_on_the_way_is_not_sent() {
+    let (source, clock) = (ScriptedSource::with_lifetime(Duration::from_secs(3)), clock());
+    let engine = engine(&source, &clock);
+    source.hold();
+    let mut caller = task::spawn(fetch(&engine));
+    assert_pending!(caller.poll());
+    tokio::task::yield_now().await;
+    clock.advance(Duration::from_secs(4));
+    source.release();
+    assert_eq!(caller.await, Err(TokenErrorKind::UnusableResponse));
+}
+
 #[test]
 fn without_a_runtime_the_caller_gets_an_error_and_no_panic() {
     let engine = engine(&ScriptedSource::new(), &clock());
