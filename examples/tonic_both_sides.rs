@@ -48,7 +48,7 @@ async fn main() -> Result<(), BoxError> {
 
     let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build()?;
     let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let endpoint = format!("http://{}", listener.local_addr()?);
+    let endpoint = Endpoint::from_shared(format!("http://{}", listener.local_addr()?))?;
     let server =
         Server::builder().layer(AuthenticateLayer::new(verifier)).add_service(HealthServer::new(Payroll));
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
@@ -56,9 +56,9 @@ async fn main() -> Result<(), BoxError> {
     let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
         .issuer(passport.issuer())
         .build()?;
-    let channel = Endpoint::from_shared(endpoint.clone())?.connect_lazy();
+    let channel = endpoint.connect_lazy();
     let with_token = ServiceBuilder::new()
-        .layer(AttachTokenLayer::new(identity, AllowedOrigins::channel(&endpoint)?))
+        .layer(AttachTokenLayer::new(identity, AllowedOrigins::channel(endpoint.uri())?))
         .service(channel.clone());
 
     let reply = HealthClient::new(with_token).check(HealthCheckRequest::default()).await?;

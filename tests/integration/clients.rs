@@ -96,6 +96,7 @@ async fn a_redirect_that_is_followed_inside_of_the_layer_does_not_take_the_token
 
 #[test]
 fn a_plain_http_origin_off_this_machine_is_refused_before_anything_is_sent() {
-    let error: ConfigError = AllowedOrigins::channel("http://payroll.bizfirst.ai").unwrap_err();
+    let error: ConfigError =
+        AllowedOrigins::channel(&http::Uri::from_static("http://payroll.bizfirst.ai")).unwrap_err();
     assert!(error.to_string().contains("https"), "{error}");
 }

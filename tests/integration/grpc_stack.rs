@@ -20,15 +20,15 @@ use crate::support::{grpc_server, identity, verifier};
 async fn a_channel_with_the_layer_makes_unary_and_streaming_calls() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
-    let endpoint = grpc_server(&passport).await;
+    let endpoint = Endpoint::from_shared(grpc_server(&passport).await).unwrap();
     let channel = ServiceBuilder::new()
         .layer(AttachTokenLayer::new(
             identity(&passport, &registered),
-            AllowedOrigins::channel(&endpoint).unwrap(),
+            AllowedOrigins::channel(endpoint.uri()).unwrap(),
         ))
         .timeout(Duration::from_secs(10))
         .concurrency_limit(4)
-        .service(Endpoint::from_shared(endpoint).unwrap().connect_lazy());
+        .service(endpoint.connect_lazy());
     let mut client = HealthClient::new(channel);
     let reply = client.check(HealthCheckRequest::default()).await.unwrap();
     assert_eq!(reply.into_inner().status, 1);

@@ -1,5 +1,6 @@
 use std::fmt;
 
+use http::Uri;
 use url::Url;
 
 use crate::Origin;
@@ -11,7 +12,7 @@ use crate::Origin;
 /// overridden, so that anything that speaks the same protocol will do.
 ///
 /// Everything must be `https`; plain `http` is accepted for loopback hosts only.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Issuer {
     id: String,
     base: Url,
@@ -118,6 +119,13 @@ impl Issuer {
     }
 }
 
+/// Overridden endpoints are left out: a query may hold what is nobody's business.
+impl fmt::Debug for Issuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Issuer").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 impl Default for Issuer {
     fn default() -> Self {
         Self::passport()
@@ -136,6 +144,9 @@ fn endpoint(text: &str) -> Result<Url, InvalidIssuer> {
     if url.fragment().is_some() {
         return Err(InvalidIssuer::new("it has a fragment"));
     }
+    if url.as_str().parse::<Uri>().is_err() {
+        return Err(InvalidIssuer::new("HTTP cannot carry it"));
+    }
     Ok(url)
 }
 
@@ -147,7 +158,7 @@ impl fmt::Display for Issuer {
 
 /// A URL that cannot be an [`Issuer`] or one of its endpoints. It is not quoted, as it may hold credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not an issuer's URL (expected https://host): {reason}")]
+#[error("not a URL that Passport can have (expected https://host): {reason}")]
 pub struct InvalidIssuer {
     reason: &'static str,
 }

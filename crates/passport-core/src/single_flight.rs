@@ -49,9 +49,15 @@ impl<T: Clone> SingleFlight<T> {
         if let Some(flight) = seat(&running) {
             return Role::Follower(flight);
         }
-        let (sender, receiver) = watch::channel(None);
-        *running = Some(receiver.clone());
-        Role::Leader(Lead { outcome: sender }, Flight { outcome: receiver })
+        let (lead, flight) = depart(&mut running);
+        Role::Leader(lead, flight)
+    }
+
+    /// Runs an attempt whatever else is running: for callers who decide under a lock of their own, with
+    /// [`SingleFlight::running`].
+    #[must_use]
+    pub fn lead(&self) -> (Lead<T>, Flight<T>) {
+        depart(&mut self.lock())
     }
 
     /// The running attempt, if there is one.
@@ -63,6 +69,12 @@ impl<T: Clone> SingleFlight<T> {
     fn lock(&self) -> MutexGuard<'_, Option<watch::Receiver<Option<T>>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn depart<T>(running: &mut Option<watch::Receiver<Option<T>>>) -> (Lead<T>, Flight<T>) {
+    let (sender, receiver) = watch::channel(None);
+    *running = Some(receiver.clone());
+    (Lead { outcome: sender }, Flight { outcome: receiver })
 }
 
 /// An attempt is running while its lead lives and has said nothing. A lead that was dropped (its task panicked, its

@@ -58,7 +58,7 @@ impl Transport {
         self.exchange(request_to(url, Bytes::new())?, limits).await
     }
 
-    /// See [`HttpExchange::exchange`]. The timeout is kept here too, whatever the implementation does.
+    /// See [`HttpExchange::exchange`]. The limits are kept here too, whatever the implementation does.
     ///
     /// # Errors
     /// When there is no complete response within `limits`.
@@ -67,9 +67,13 @@ impl Transport {
         request: Request<Bytes>,
         limits: Limits,
     ) -> Result<Response<Bytes>, TransportError> {
-        tokio::time::timeout(limits.timeout, self.0.exchange_dyn(request, limits))
+        let response = tokio::time::timeout(limits.timeout, self.0.exchange_dyn(request, limits))
             .await
-            .unwrap_or_else(|_| Err(TransportError::new(TransportErrorKind::Timeout)))
+            .unwrap_or_else(|_| Err(TransportError::new(TransportErrorKind::Timeout)))?;
+        if response.body().len() > limits.max_body {
+            return Err(TransportError::new(TransportErrorKind::TooLarge));
+        }
+        Ok(response)
     }
 }
 
@@ -108,7 +112,7 @@ impl<E: HttpExchange> DynHttpExchange for E {
 
 /// The default [`HttpExchange`], on reqwest.
 ///
-/// Redirects are not followed, nothing is decompressed, no cookies are kept. The system's proxy is used, but never
+/// Redirects are not followed and nothing is decompressed. The system's proxy is used, but never
 /// for loopback hosts: a client secret for a local Passport must not leave the machine.
 ///
 /// A client is built when a host of its kind is first met, so that a Passport on plain loopback needs no root

@@ -3,9 +3,11 @@
 //! Everything is a fixed text. Nothing of the request ever comes back, so nothing can be injected, and no more is told
 //! than the seven names of Passport's own SDK.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Response,
+    HeaderValue, Method, Request, Response, Version,
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
@@ -19,9 +21,19 @@ pub(crate) enum Protocol {
 }
 
 impl Protocol {
-    pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-        if content_type.starts_with(b"application/grpc") { Self::Grpc } else { Self::Http }
+    /// gRPC is a `POST` over HTTP/2 of exactly that media type. Anything else is HTTP: there a refusal is never 200,
+    /// which a proxy that asks whether to let a request through would take for a yes.
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        const GRPC: &[u8] = b"application/grpc";
+        let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let is_grpc = content_type.split_at_checked(GRPC.len()).is_some_and(|(start, rest)| {
+            start.eq_ignore_ascii_case(GRPC) && matches!(rest, [] | [b'+' | b';', ..])
+        });
+        if is_grpc && request.method() == Method::POST && request.version() == Version::HTTP_2 {
+            Self::Grpc
+        } else {
+            Self::Http
+        }
     }
 }
 
@@ -47,9 +59,14 @@ fn http(rejection: &Rejection) -> Response<Bytes> {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
     if let Rejection::KeysUnavailable { retry_after } = rejection {
-        headers.insert(RETRY_AFTER, HeaderValue::from(retry_after.as_secs().max(1)));
+        headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(*retry_after)));
     }
     response
+}
+
+/// Rounded up, so that an obedient caller does not come back too early.
+fn whole_seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
 /// Trailers-only: the status stands in the headers, and there is no body
@@ -124,8 +141,6 @@ impl Words {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::RejectionReason;
 
@@ -155,7 +170,7 @@ mod tests {
         let response = refusal(rejection.clone(), Protocol::Http);
         assert_eq!(
             (response.status().as_u16(), &response.headers()[RETRY_AFTER]),
-            (503, &"2".parse().unwrap())
+            (503, &"3".parse().unwrap())
         );
         assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
         assert_eq!(refusal(rejection, Protocol::Grpc).headers()["grpc-status"], "14");
@@ -195,15 +210,35 @@ mod tests {
     }
 
     #[test]
-    fn the_protocol_is_seen_by_the_content_type() {
-        for (content_type, protocol) in [
-            ("application/grpc", Protocol::Grpc),
-            ("application/grpc+proto", Protocol::Grpc),
-            ("application/json", Protocol::Http),
-        ] {
-            let headers = HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().unwrap())]);
-            assert_eq!(Protocol::of(&headers), protocol, "{content_type}");
+    fn only_a_post_over_http_2_of_the_very_media_type_is_grpc() {
+        let protocol = |method: Method, version: Version, content_type: &str| {
+            let request =
+                Request::builder().method(method).version(version).header(CONTENT_TYPE, content_type);
+            Protocol::of(&request.body(()).unwrap())
+        };
+        for content_type in ["application/grpc", "application/grpc+proto", "Application/gRPC; x=y"] {
+            assert_eq!(
+                protocol(Method::POST, Version::HTTP_2, content_type),
+                Protocol::Grpc,
+                "{content_type}"
+            );
+            assert_eq!(
+                protocol(Method::GET, Version::HTTP_2, content_type),
+                Protocol::Http,
+                "{content_type}"
+            );
+            assert_eq!(
+                protocol(Method::POST, Version::HTTP_11, content_type),
+                Protocol::Http,
+                "{content_type}"
+            );
         }
-        assert_eq!(Protocol::of(&HeaderMap::new()), Protocol::Http);
+        for content_type in ["application/grpc-web", "application/grpcx", "application/json", ""] {
+            assert_eq!(
+                protocol(Method::POST, Version::HTTP_2, content_type),
+                Protocol::Http,
+                "{content_type}"
+            );
+        }
     }
 }

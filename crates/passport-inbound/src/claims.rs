@@ -29,9 +29,9 @@ pub(crate) struct Claims {
     pub(crate) name: Option<String>,
     pub(crate) jti: Option<String>,
     pub(crate) managed_identity_id: Option<String>,
-    #[serde(default, deserialize_with = "json::one_or_many")]
+    #[serde(default, deserialize_with = "json::any_number")]
     pub(crate) roles: Vec<String>,
-    #[serde(default, deserialize_with = "json::one_or_many")]
+    #[serde(default, deserialize_with = "json::any_number")]
     pub(crate) permissions: Vec<String>,
     #[serde(default, deserialize_with = "json::exactly_true")]
     pub(crate) is_service_account: bool,
@@ -112,6 +112,15 @@ mod tests {
             assert!(!flag(value), "{value}");
         }
         assert!(!Claims::parse(br#"{"Is_Service_Account":true}"#).unwrap().is_service_account);
+    }
+
+    #[test]
+    fn null_for_what_nothing_depends_on_is_as_good_as_nothing() {
+        for name in
+            ["email", "name", "jti", "managed_identity_id", "roles", "permissions", "is_service_account"]
+        {
+            assert!(Claims::parse(format!(r#"{{"{name}":null}}"#).as_bytes()).is_ok(), "{name}");
+        }
     }
 
     #[test]

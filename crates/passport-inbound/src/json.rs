@@ -35,6 +35,13 @@ pub(crate) fn one_or_many<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<Str
     })
 }
 
+/// The same, where `null` and nothing are an empty list.
+pub(crate) fn any_number<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    struct List(#[serde(deserialize_with = "one_or_many")] Vec<String>);
+    Ok(Option::<List>::deserialize(value)?.map(|list| list.0).unwrap_or_default())
+}
+
 /// `true` for the boolean `true` and for nothing else; no type is an error.
 pub(crate) fn exactly_true<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
     #[derive(Deserialize)]

@@ -14,7 +14,8 @@ pub(crate) fn refused(rejection: &Rejection) {
             "a guard or an extractor found no identity: no AuthenticateLayer ran before it; add one outside of it"
         ),
         Rejection::KeysUnavailable { retry_after } => {
-            tracing::warn!(target: TARGET, ?retry_after, "request refused: the signing keys are unavailable");
+            // Anyone can cause it for as long as there are no keys; the failed attempts are what is warned of.
+            tracing::debug!(target: TARGET, ?retry_after, "request refused: the signing keys are unavailable");
         }
         Rejection::CredentialsMissing | Rejection::Forbidden(_) => {
             tracing::debug!(target: TARGET, reason = ?rejection, "request refused");

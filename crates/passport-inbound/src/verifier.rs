@@ -60,7 +60,7 @@ impl TokenVerifier {
     ///
     /// # Errors
     /// [`VerifyError::Rejected`] when the token is not acceptable, [`VerifyError::KeysUnavailable`] when there are no
-    /// keys to tell.
+    /// keys to tell. It needs a tokio runtime with its timer enabled; without a runtime no keys can be fetched.
     ///
     /// # Cancel safety
     /// Dropping the future leaves a refresh running for the others.
@@ -74,31 +74,50 @@ impl TokenVerifier {
     /// The hot path: synchronous.
     pub(crate) fn verify_now(&self, token: &str) -> Verdict {
         let Shared { keeper, clock, .. } = &*self.shared;
-        let jws = match Jws::parse(token) {
+        let mut jws = match Jws::parse(token) {
             Ok(jws) => jws,
             Err(reason) => return Verdict::Settled(Err(reason.into())),
         };
         let now = clock.now();
-        let snapshot = keeper.snapshot(now);
-        let (jws, reason) = match self.examine(jws, snapshot.as_deref(), now) {
-            Finding::Settled(outcome) => return Verdict::Settled(outcome.map_err(Into::into)),
-            Finding::Unsettled(jws, reason) => (jws, reason),
-        };
-        match keeper.refresh(snapshot.as_ref(), now) {
-            Refresh::Wait(keys) => Verdict::KeysOnTheWay(keys),
-            Refresh::Done => Verdict::Settled(self.verify_last(jws)),
-            Refresh::TooSoon(retry_after) => Verdict::Settled(Err(unsettled(reason, retry_after))),
+        loop {
+            let snapshot = keeper.snapshot(now);
+            let (unsettled_jws, reason) = match self.examine(jws, snapshot.as_deref(), now) {
+                Finding::Settled(outcome) => return Verdict::Settled(outcome.map_err(Into::into)),
+                Finding::Unsettled(jws, reason) => (jws, reason),
+            };
+            jws = unsettled_jws;
+            match keeper.refresh(snapshot.as_ref(), now) {
+                Refresh::Wait(keys) => return Verdict::KeysOnTheWay(keys),
+                Refresh::TooSoon(retry_after) => {
+                    return Verdict::Settled(Err(unsettled(reason, retry_after)));
+                }
+                // Newer keys have come since we looked.
+                Refresh::Done => {}
+            }
         }
     }
 
-    /// The slow path: once more, when the keys have come or patience has ended.
+    /// The slow path: once more when the keys have come. They may have left the issuer before the token's key was
+    /// published, so a second refresh is waited for as well, if the cooldown allows one; all within one patience.
     pub(crate) async fn verify_with(&self, keys: Flight<()>, token: &str) -> Result<IdInfo, VerifyError> {
-        // Late keys are as good as none; whether there are any is seen below. Without a runtime nobody fetches, so the
-        // wait ends by itself, and there is no timer to end it.
-        if tokio::runtime::Handle::try_current().is_ok() {
-            let _ = tokio::time::timeout(self.shared.keeper.patience(), keys.outcome()).await;
+        let look_again = async {
+            keys.outcome().await;
+            match self.verify_now(token) {
+                Verdict::Settled(outcome) => outcome,
+                Verdict::KeysOnTheWay(keys) => {
+                    keys.outcome().await;
+                    self.verify_last(Jws::parse(token)?)
+                }
+            }
+        };
+        // Without a runtime nobody fetches, so there is nothing to wait for, and no timer to end the wait.
+        if tokio::runtime::Handle::try_current().is_err() {
+            return self.verify_last(Jws::parse(token)?);
         }
-        self.verify_last(Jws::parse(token)?)
+        match tokio::time::timeout(self.shared.keeper.patience(), look_again).await {
+            Ok(outcome) => outcome,
+            Err(_) => self.verify_last(Jws::parse(token)?),
+        }
     }
 
     /// Asks for no further keys.

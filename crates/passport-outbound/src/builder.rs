@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use passport_core::{
     ClientId, Clock, ConfigError, ConfigProblem, Issuer, Scopes, SecretSource, SystemClock, Transport,
@@ -13,7 +13,6 @@ use crate::{
 };
 
 /// Settings of a [`ManagedIdentity`]. [`build`](Self::build) reports every mistake at once.
-#[derive(Debug)]
 #[must_use]
 pub struct ManagedIdentityBuilder {
     client_id: String,
@@ -23,7 +22,7 @@ pub struct ManagedIdentityBuilder {
     scopes: Option<String>,
     refresh_threshold: Duration,
     request_timeout: Duration,
-    cache: TokenCache,
+    cache: Option<TokenCache>,
     transport: Transport,
     clock: Arc<dyn Clock>,
 }
@@ -38,7 +37,7 @@ impl ManagedIdentityBuilder {
             scopes: None,
             refresh_threshold: DEFAULT_THRESHOLD,
             request_timeout: Duration::from_secs(10),
-            cache: TokenCache::memory(),
+            cache: None,
             transport: Transport::default(),
             clock: Arc::new(SystemClock),
         }
@@ -76,9 +75,9 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// Keeps the token in `cache`. Defaults to a cache of its own.
+    /// Keeps the token in `cache`. By default it is kept for this identity and its clones alone.
     pub fn token_cache(mut self, cache: TokenCache) -> Self {
-        self.cache = cache;
+        self.cache = Some(cache);
         self
     }
 
@@ -119,7 +118,8 @@ impl ManagedIdentityBuilder {
         };
 
         let token_url = issuer.token_url();
-        let slot = self.cache.slot(CacheKey::new(&client_id, &token_url, &scopes));
+        let key = || CacheKey::new(&client_id, &token_url, &scopes);
+        let slot = self.cache.map_or_else(Arc::default, |cache| cache.slot(key()));
         let source = Box::new(ClientCredentials {
             client_id: client_id.clone(),
             secret: self.secret,
@@ -131,5 +131,18 @@ impl ManagedIdentityBuilder {
         });
         let policy = RefreshPolicy { threshold: self.refresh_threshold, jitter: fastrand::f64() };
         Ok(ManagedIdentity::new(Engine { client_id, source, slot, policy, clock: self.clock }))
+    }
+}
+
+/// URLs are left out: until they are checked, they may hold credentials.
+impl fmt::Debug for ManagedIdentityBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManagedIdentityBuilder")
+            .field("client_id", &self.client_id)
+            .field("secret", &self.secret)
+            .field("scopes", &self.scopes)
+            .field("refresh_threshold", &self.refresh_threshold)
+            .field("request_timeout", &self.request_timeout)
+            .finish_non_exhaustive()
     }
 }

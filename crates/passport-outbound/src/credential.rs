@@ -12,7 +12,7 @@ use crate::TokenError;
 /// What an identity answers to "your token, please".
 #[derive(Debug)]
 pub(crate) enum Credential {
-    /// Here it is. The hot path: nothing was awaited, locked or allocated.
+    /// Here it is. The hot path: nothing was awaited or allocated, and outside of the threshold nothing locked.
     Ready(HeaderValue),
     /// It has to be fetched first.
     Pending(PendingCredential),

@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
+use http::Uri;
 use passport_core::{ConfigError, ConfigProblem, InvalidOrigin, Origin};
+use url::Url;
 
 use crate::attach::{AttachError, Destination};
 
@@ -34,7 +36,7 @@ impl AllowedOrigins {
         let mut problems = Vec::new();
         let origins: Vec<_> = urls
             .into_iter()
-            .filter_map(|url| ConfigProblem::collect(&mut problems, OPTION, secure(url.as_ref())))
+            .filter_map(|url| ConfigProblem::collect(&mut problems, OPTION, secure(url.as_ref().parse())))
             .collect();
         if origins.is_empty() && problems.is_empty() {
             problems.push(ConfigProblem::new(OPTION, "name at least one, or no request could pass"));
@@ -46,15 +48,21 @@ impl AllowedOrigins {
         }
     }
 
-    /// For a tonic `Channel` to `endpoint`.
+    /// For a tonic `Channel` that was made from an endpoint with this URI (`endpoint.uri()`).
     ///
-    /// Above a channel a request names only its path; the channel knows where it goes. So path-only requests pass,
-    /// and `endpoint` (the one the channel was made with) is checked here instead.
+    /// Above a channel a request names only its path; the channel knows where it goes. So path-only requests pass, and
+    /// the URI is checked here instead. That the channel really goes there is the caller's word.
     ///
     /// # Errors
     /// As [`AllowedOrigins::new`].
-    pub fn channel(endpoint: &str) -> Result<Self, ConfigError> {
-        Ok(Self { path_only: true, ..Self::new([endpoint])? })
+    pub fn channel(uri: &Uri) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let origin = ConfigProblem::collect(&mut problems, OPTION, Url::parse(&uri.to_string()));
+        let origin =
+            origin.and_then(|url| ConfigProblem::collect(&mut problems, OPTION, secure(Origin::of(&url))));
+        origin
+            .map(|origin| Self { origins: Arc::new([origin]), path_only: true })
+            .ok_or_else(|| ConfigError::new(problems))
     }
 
     /// Whether the token may go to `destination`.
@@ -72,8 +80,8 @@ impl AllowedOrigins {
 
 const OPTION: &str = "allowed_origins";
 
-fn secure(url: &str) -> Result<Origin, NotAllowable> {
-    let origin: Origin = url.parse()?;
+fn secure(origin: Result<Origin, InvalidOrigin>) -> Result<Origin, NotAllowable> {
+    let origin = origin?;
     if origin.is_secure() { Ok(origin) } else { Err(NotAllowable::Plain(origin)) }
 }
 
@@ -114,7 +122,7 @@ mod tests {
 
     #[test]
     fn above_a_channel_a_path_is_enough() {
-        let origins = AllowedOrigins::channel("https://grpc.bizfirst.ai").unwrap();
+        let origins = AllowedOrigins::channel(&Uri::from_static("https://grpc.bizfirst.ai/base")).unwrap();
         assert!(origins.check(&Destination::PathOnly).is_ok());
         assert!(origins.check(&Destination::Unclear).is_err());
         assert!(origins.check(&absolute("https", "elsewhere", None)).is_err());

@@ -75,9 +75,29 @@ impl Engine {
     }
 
     async fn fetched(self: Arc<Self>) -> Result<AccessToken, TokenError> {
-        let aborted = || Err(TokenError::new(&self.client_id, Failure::of(TokenErrorKind::Aborted)));
-        let outcome = self.attempt().outcome().await.unwrap_or_else(aborted);
-        outcome.map(|kept| kept.token.clone())
+        let outcome = match self.attempt().outcome().await {
+            Some(outcome) => outcome,
+            // Lost, perhaps with the runtime of whoever led it. Ours may be well, so once more.
+            None => self.attempt().outcome().await.unwrap_or_else(|| Err(self.lost())),
+        };
+        let kept = outcome?;
+        if kept.schedule.phase(self.clock.now()) == Phase::Hard {
+            // Whoever waits may be polled late, after the machine has slept.
+            return Err(TokenError::new(&self.client_id, Failure::of(TokenErrorKind::Aborted)));
+        }
+        Ok(kept.token.clone())
+    }
+
+    /// Twice lost: the source panics, or there is no runtime. It counts as a failure, so that there is a pause.
+    fn lost(&self) -> TokenError {
+        self.failed(Failure::of(TokenErrorKind::Aborted))
+    }
+
+    fn failed(&self, failure: Failure) -> TokenError {
+        let error = TokenError::new(&self.client_id, failure);
+        telemetry::token_not_fetched(&self.client_id, &error);
+        self.slot.note_failure(&error, self.clock.now(), fastrand::f64());
+        error
     }
 
     /// Joins the running attempt or starts one, in a task that no caller's cancellation reaches.
@@ -85,21 +105,21 @@ impl Engine {
         match self.slot.flights.join() {
             Role::Follower(flight) => flight,
             Role::Leader(lead, flight) => {
-                // Without a runtime the lead is dropped here, and the flight ends without an outcome.
-                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                // The attempt before this one may have ended between a caller's look at the slot and its taking the
+                // lead; or it is too soon for another.
+                if let Some(outcome) = self.settled() {
+                    lead.land(outcome);
+                } else if let Ok(runtime) = tokio::runtime::Handle::try_current() {
                     runtime.spawn(Arc::clone(self).lead(lead));
                 }
+                // Without a runtime the lead is dropped here, and the flight ends without an outcome.
                 flight
             }
         }
     }
 
     async fn lead(self: Arc<Self>, lead: Lead<Outcome>) {
-        // The attempt before this one may have ended between a caller's look at the slot and its taking the lead.
-        let outcome = match self.settled() {
-            Some(outcome) => outcome,
-            None => self.mint().await,
-        };
+        let outcome = self.mint().await;
         lead.land(outcome);
     }
 
@@ -129,12 +149,7 @@ impl Engine {
                 self.slot.install(Arc::clone(&kept));
                 Ok(kept)
             }
-            Err(failure) => {
-                let error = TokenError::new(&self.client_id, failure);
-                telemetry::token_not_fetched(&self.client_id, &error);
-                self.slot.note_failure(&error, self.clock.now(), fastrand::f64());
-                Err(error)
-            }
+            Err(failure) => Err(self.failed(failure)),
         }
     }
 }

@@ -76,7 +76,9 @@ impl TokenError {
                 "it will be asked again; check that Passport is up and reachable"
             }
             (TokenErrorKind::UnusableResponse, _) => "check that the issuer's URL is a Passport",
-            (TokenErrorKind::Aborted, _) => "the tokio runtime is shutting down, or there is none",
+            (TokenErrorKind::Aborted, _) => {
+                "the tokio runtime is shutting down or missing, the secret provider has panicked, or the machine has slept"
+            }
         }
     }
 }

@@ -22,9 +22,10 @@ pub(crate) struct RefreshPolicy {
     pub(crate) jitter: f64,
 }
 
-/// The two moments in a token's life.
+/// The moments in a token's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Schedule {
+    minted_at: SystemTime,
     soft_at: SystemTime,
     hard_at: SystemTime,
 }
@@ -50,13 +51,16 @@ impl RefreshPolicy {
         let after =
             |part: Duration| minted_at.checked_add(lifetime.saturating_sub(part)).unwrap_or(minted_at);
         let hard_at = after(margin);
-        Schedule { soft_at: after(threshold + jitter).min(hard_at), hard_at }
+        Schedule { minted_at, soft_at: after(threshold + jitter).min(hard_at), hard_at }
     }
 }
 
 impl Schedule {
+    /// A time well before the token was minted means that the clock was set back, and that the other two moments are
+    /// further off than the token lives. Its successor will know better.
     pub(crate) fn phase(&self, now: SystemTime) -> Phase {
-        if now < self.soft_at {
+        let set_back = self.minted_at.duration_since(now).is_ok_and(|by| by > HARD_MARGIN);
+        if now < self.soft_at && !set_back {
             Phase::Fresh
         } else if now < self.hard_at {
             Phase::Soft
@@ -70,23 +74,21 @@ impl Schedule {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Backoff {
     failures: u32,
-    until: Option<SystemTime>,
+    pause: Option<(SystemTime, SystemTime)>,
 }
 
 impl Backoff {
-    /// Whether an attempt at `now` would come too soon. A pause that is further off than any pause can be is a sign
-    /// that the clock was set back; it does not count.
+    /// Whether an attempt at `now` would come too soon. A time before the failure means that the clock was set back;
+    /// no pause counts then.
     pub(crate) fn is_pausing(&self, now: SystemTime) -> bool {
-        self.until
-            .and_then(|until| until.duration_since(now).ok())
-            .is_some_and(|left| !left.is_zero() && left <= MAX_BACKOFF)
+        self.pause.is_some_and(|(since, until)| (since..until).contains(&now))
     }
 
     /// `random` is in 0..1.
     pub(crate) fn note_failure(&mut self, now: SystemTime, random: f64) {
         let ceiling = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(6)).min(MAX_BACKOFF);
         self.failures = self.failures.saturating_add(1);
-        self.until = now.checked_add(ceiling.mul_f64(random.clamp(0.0, 1.0)));
+        self.pause = now.checked_add(ceiling.mul_f64(random.clamp(0.0, 1.0))).map(|until| (now, until));
     }
 }
 
@@ -118,7 +120,11 @@ mod tests {
             (NO_JITTER, 0.0, 0.0, 0.0),
         ] {
             let schedule = policy.schedule(at(0.0), Duration::from_secs_f64(lifetime));
-            assert_eq!(schedule, Schedule { soft_at: at(soft), hard_at: at(hard) }, "{policy:?} {lifetime}");
+            assert_eq!(
+                schedule,
+                Schedule { minted_at: at(0.0), soft_at: at(soft), hard_at: at(hard) },
+                "{policy:?} {lifetime}"
+            );
         }
     }
 
@@ -126,7 +132,9 @@ mod tests {
     fn a_token_is_fresh_then_soft_then_hard() {
         let schedule = NO_JITTER.schedule(at(0.0), Duration::from_secs(3600));
         for (now, phase) in [
-            (-10.0, Phase::Fresh),
+            (-3600.0, Phase::Soft),
+            (-4.0, Phase::Fresh),
+            (0.0, Phase::Fresh),
             (3539.9, Phase::Fresh),
             (3540.0, Phase::Soft),
             (3594.9, Phase::Soft),
@@ -165,6 +173,7 @@ mod tests {
     fn a_clock_that_was_set_back_does_not_prolong_a_pause() {
         let mut backoff = Backoff::default();
         backoff.note_failure(at(0.0), 1.0);
-        assert!(!backoff.is_pausing(at(-3600.0)));
+        assert!(backoff.is_pausing(at(0.1)));
+        assert!(!backoff.is_pausing(at(-0.1)));
     }
 }

@@ -1,5 +1,7 @@
 use std::io::ErrorKind;
 
+use zeroize::Zeroizing;
+
 use super::{ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider, SecretRef};
 
 pub(super) const SCHEME: &str = "file";
@@ -23,7 +25,7 @@ impl SecretProvider for FileSecrets {
             Some(path) => path,
             None => reference.place(),
         };
-        let content = tokio::fs::read_to_string(path).await.map_err(|error| {
+        let content = tokio::fs::read_to_string(path).await.map(Zeroizing::new).map_err(|error| {
             let kind = match error.kind() {
                 ErrorKind::NotFound => SecretErrorKind::NotFound,
                 _ => SecretErrorKind::Unreadable,

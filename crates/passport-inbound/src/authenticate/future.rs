@@ -81,7 +81,7 @@ where
                             introduce(&mut request, caller);
                             Answer::Inner { response: ready.call(request) }
                         }
-                        Err(error) => Answer::refused(error.into(), Protocol::of(request.headers())),
+                        Err(error) => Answer::refused(error.into(), Protocol::of(&request)),
                     };
                     state.set(State::Decided { answer });
                 }

@@ -65,15 +65,12 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        request.extensions_mut().remove::<IdInfo>();
         match self.decide(&request) {
             Decision::Pass(caller) => {
                 introduce(&mut request, caller);
                 AuthenticateFuture::passed(self.inner.call(request))
             }
-            Decision::Refuse(rejection) => {
-                AuthenticateFuture::refused(rejection, Protocol::of(request.headers()))
-            }
+            Decision::Refuse(rejection) => AuthenticateFuture::refused(rejection, Protocol::of(&request)),
             Decision::Wait(verdict) => {
                 // The service that was polled ready goes into the future; its clone was not, and stays here. See
                 // "Be careful when cloning inner services" in the documentation of `tower::Service`.

@@ -75,7 +75,7 @@ async fn a_refused_request_never_reaches_the_inner_service() {
 }
 
 #[tokio::test]
-async fn an_identity_that_was_smuggled_in_is_removed() {
+async fn an_identity_that_was_smuggled_in_is_replaced() {
     let Setup { passport, mut service, mut handle } = setup().await;
     let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap();
     let smuggled = verifier.verify(&passport.user_token("smuggled").build()).await.unwrap();

@@ -39,7 +39,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         RequireFuture::new(match self.requirement.check(request.extensions()) {
             Ok(()) => Answer::Inner { response: self.inner.call(request) },
-            Err(rejection) => Answer::refused(rejection, Protocol::of(request.headers())),
+            Err(rejection) => Answer::refused(rejection, Protocol::of(&request)),
         })
     }
 }

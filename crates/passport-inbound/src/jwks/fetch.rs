@@ -26,6 +26,8 @@ pub(crate) struct JwksSource {
 pub(crate) enum FetchError {
     #[error("the place of the signing keys could not be discovered")]
     Discovery(#[from] DiscoveryError),
+    #[error("the task that fetched the key set ended without a result")]
+    Lost,
     #[error("the key set has no usable RS256 key")]
     NoUsableKey,
     #[error("the answer is not a key set")]
@@ -49,14 +51,19 @@ impl JwksSource {
         if let Some(url) = self.issuer.jwks_url() {
             return Ok(self.fetch_from(url.clone()).await?.0);
         }
-        let known = self.discovered().take();
+        let known = self.discovered().clone();
         let url = match known {
             Some(url) => url,
             None => discover(&self.transport, &self.issuer).await?.jwks_uri,
         };
-        let (keys, url) = self.fetch_from(url).await?;
-        *self.discovered() = Some(url);
-        Ok(keys)
+        let fetched = self.fetch_from(url).await;
+        match &fetched {
+            Ok((_, url)) => *self.discovered() = Some(url.clone()),
+            Err(FetchError::Status(StatusCode::NOT_FOUND | StatusCode::GONE)) => *self.discovered() = None,
+            // An outage says nothing about where the keys are.
+            Err(_) => {}
+        }
+        Ok(fetched?.0)
     }
 
     /// The keys, and where they were found.

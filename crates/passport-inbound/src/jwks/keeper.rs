@@ -4,13 +4,16 @@ use std::{
 };
 
 use arc_swap::ArcSwapOption;
-use passport_core::{Clock, Flight, Lead, Role, SingleFlight};
+use passport_core::{Clock, Flight, Lead, SingleFlight};
 
 use super::{
-    JwksSource, KeySet,
+    FetchError, JwksSource, KeySet,
     schedule::{Cause, Cooldown, Freshness, KeySettings},
 };
 use crate::telemetry;
+
+/// When to ask again while keys are on their way.
+const SOON: Duration = Duration::from_secs(1);
 
 /// Keeps an issuer's keys: serves the last good set, refreshes it, bounds how often and how long.
 #[derive(Debug)]
@@ -58,7 +61,7 @@ impl KeyKeeper {
         match self.settings.freshness(snapshot.fetched_at, now) {
             Freshness::Fresh => Some(snapshot),
             Freshness::Due => {
-                drop(self.refresh_because(Cause::Schedule, now));
+                drop(self.refresh_because(Cause::Schedule, Some(&snapshot), now));
                 Some(snapshot)
             }
             Freshness::Expired => None,
@@ -67,13 +70,8 @@ impl KeyKeeper {
 
     /// Asks for keys that are newer than `seen`, the ones in which the caller looked in vain.
     pub(crate) fn refresh(self: &Arc<Self>, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> Refresh {
-        let installed = self.installed.load();
-        match (seen, installed.as_ref()) {
-            (Some(seen), Some(installed)) if !Arc::ptr_eq(seen, installed) => Refresh::Done,
-            (Some(_), _) => self.refresh_because(Cause::UnknownKey, now),
-            (None, Some(installed)) if self.is_believed(installed, now) => Refresh::Done,
-            (None, _) => self.refresh_because(Cause::Schedule, now),
-        }
+        let cause = if seen.is_some() { Cause::UnknownKey } else { Cause::Schedule };
+        self.refresh_because(cause, seen, now)
     }
 
     /// How long a request waits for a refresh at most.
@@ -81,60 +79,97 @@ impl KeyKeeper {
         self.settings.patience
     }
 
-    /// How long until the keys are fetched again at the earliest.
+    /// When it is worth while to ask again for what there are no keys for.
     pub(crate) fn retry_after(&self, now: SystemTime) -> Duration {
-        self.cooldown().left(now, &self.settings)
+        let cooldown = self.cooldown();
+        if self.flights.running().is_some() { SOON } else { cooldown.left(now) }
+    }
+
+    /// Everything is decided under the lock: an attempt installs its keys before it ends, so that whoever finds none
+    /// running sees what the last one has brought.
+    fn refresh_because(
+        self: &Arc<Self>,
+        cause: Cause,
+        seen: Option<&Arc<Snapshot>>,
+        now: SystemTime,
+    ) -> Refresh {
+        let mut cooldown = self.cooldown();
+        if let Some(flight) = self.flights.running() {
+            return Refresh::Wait(flight);
+        }
+        if self.has_newer_than(seen, now) {
+            return Refresh::Done;
+        }
+        let left = cooldown.left(now);
+        if !left.is_zero() {
+            return Refresh::TooSoon(left);
+        }
+        let (lead, flight) = self.flights.lead();
+        // Without a runtime the lead is dropped, and the flight ends without keys.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            cooldown.begin(now, &self.settings);
+            let attempt = Attempt { keeper: Arc::clone(self), cause, lead: Some(lead) };
+            runtime.spawn(attempt.run());
+        }
+        Refresh::Wait(flight)
+    }
+
+    fn has_newer_than(&self, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> bool {
+        let installed = self.installed.load();
+        let Some(installed) = installed.as_ref() else { return false };
+        seen.is_none_or(|seen| !Arc::ptr_eq(seen, installed)) && self.is_believed(installed, now)
     }
 
     fn is_believed(&self, snapshot: &Snapshot, now: SystemTime) -> bool {
         self.settings.freshness(snapshot.fetched_at, now) != Freshness::Expired
     }
 
-    fn refresh_because(self: &Arc<Self>, cause: Cause, now: SystemTime) -> Refresh {
-        // Whoever wants to lead holds this lock, so there is one claim for one attempt.
-        let mut cooldown = self.cooldown();
-        if let Some(flight) = self.flights.running() {
-            return Refresh::Wait(flight);
-        }
-        let left = cooldown.left(now, &self.settings);
-        if !left.is_zero() {
-            return Refresh::TooSoon(left);
-        }
-        match self.flights.join() {
-            Role::Follower(flight) => Refresh::Wait(flight),
-            Role::Leader(lead, flight) => {
-                cooldown.begin(now, &self.settings);
-                drop(cooldown);
-                // Without a runtime the lead is dropped here, and the flight ends without an outcome.
-                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                    runtime.spawn(Arc::clone(self).lead(lead, cause));
-                }
-                Refresh::Wait(flight)
-            }
-        }
+    fn install(&self, keys: KeySet, fetched_at: SystemTime, cause: Cause) {
+        telemetry::keys_installed(self.source.issuer(), keys.len());
+        let keys = keys.newest_first(self.installed.load().as_ref().map(|old| &old.keys));
+        self.installed.store(Some(Arc::new(Snapshot { keys, fetched_at })));
+        self.cooldown().succeed(cause);
     }
 
-    async fn lead(self: Arc<Self>, lead: Lead<()>, cause: Cause) {
-        let asked_at = self.clock.now();
-        match self.source.fetch().await {
-            Ok(keys) => {
-                telemetry::keys_installed(self.source.issuer(), keys.len());
-                self.installed.store(Some(Arc::new(Snapshot { keys, fetched_at: asked_at })));
-                self.cooldown().succeed(cause);
-            }
-            Err(error) => {
-                let now = self.clock.now();
-                let installed = self.installed.load();
-                let age = installed.as_ref().and_then(|old| now.duration_since(old.fetched_at).ok());
-                telemetry::keys_not_installed(self.source.issuer(), &error, age);
-                let have_keys = installed.as_ref().is_some_and(|old| self.is_believed(old, now));
-                self.cooldown().fail(now, have_keys, &self.settings);
-            }
-        }
-        lead.land(());
+    fn note_failure(&self, error: &FetchError) {
+        let now = self.clock.now();
+        let installed = self.installed.load();
+        let age = installed.as_ref().and_then(|old| now.duration_since(old.fetched_at).ok());
+        telemetry::keys_not_installed(self.source.issuer(), error, age);
+        let have_keys = installed.as_ref().is_some_and(|old| self.is_believed(old, now));
+        self.cooldown().fail(now, have_keys, &self.settings);
     }
 
     fn cooldown(&self) -> MutexGuard<'_, Cooldown> {
         self.cooldown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An attempt on its way. One that is lost (its task panicked, its runtime went away) has failed like any other.
+struct Attempt {
+    keeper: Arc<KeyKeeper>,
+    cause: Cause,
+    /// Taken when there is an outcome.
+    lead: Option<Lead<()>>,
+}
+
+impl Attempt {
+    async fn run(mut self) {
+        let asked_at = self.keeper.clock.now();
+        let fetched = self.keeper.source.fetch().await;
+        let Some(lead) = self.lead.take() else { return };
+        match fetched {
+            Ok(keys) => self.keeper.install(keys, asked_at, self.cause),
+            Err(error) => self.keeper.note_failure(&error),
+        }
+        lead.land(());
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if self.lead.is_some() {
+            self.keeper.note_failure(&FetchError::Lost);
+        }
     }
 }

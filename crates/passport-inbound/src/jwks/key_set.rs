@@ -10,7 +10,7 @@ use crate::{json, signature::VerifyingKey, telemetry};
 /// More entries than this are not looked at.
 const MAX_KEYS: usize = 100;
 
-/// How many keys a token without a `kid` is tried with: the first of the set. A bound on work, as anyone may send such
+/// How many keys a token without a `kid` is tried with: the newest. A bound on work, as anyone may send such
 /// a token; Passport publishes two keys during a rotation and one otherwise.
 const MAX_TRIES: usize = 4;
 
@@ -23,6 +23,8 @@ pub(crate) struct KeySet {
 #[derive(Debug)]
 struct Key {
     kid: Option<String>,
+    /// As it was published, to know it again.
+    modulus: String,
     key: VerifyingKey,
 }
 
@@ -58,6 +60,16 @@ impl KeySet {
         if keys.is_empty() { Err(FetchError::NoUsableKey) } else { Ok(Self { keys }) }
     }
 
+    /// The keys that `previous` did not have come first, then the others from the end: most issuers append. The order
+    /// matters only to tokens without a `kid`, which are tried with the first few.
+    pub(crate) fn newest_first(mut self, previous: Option<&Self>) -> Self {
+        let is_known =
+            |key: &Key| previous.is_some_and(|set| set.keys.iter().any(|known| known.modulus == key.modulus));
+        self.keys.reverse();
+        self.keys.sort_by_key(is_known);
+        self
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
@@ -82,7 +94,7 @@ fn usable(jwk: Jwk) -> Option<Key> {
     if !is_for_rs256(&jwk.common) {
         return None;
     }
-    Some(Key { key: VerifyingKey::from_jwk(rsa)?, kid: jwk.common.key_id })
+    Some(Key { key: VerifyingKey::from_jwk(rsa)?, modulus: rsa.n.clone(), kid: jwk.common.key_id })
 }
 
 /// `use`, `key_ops` and `alg` may be absent, but must not say something else.
@@ -164,6 +176,25 @@ mod tests {
         for body in ["", "<html>", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"keys":[}"#] {
             assert!(matches!(KeySet::parse(body.as_bytes()), Err(FetchError::NotAKeySet)), "{body}");
         }
+    }
+
+    #[test]
+    fn the_newest_keys_come_first() {
+        let named = |kid: &str, byte: u8| {
+            use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+            let mut key = changed("kid", json!(kid));
+            key["n"] = json!(BASE64_URL_SAFE_NO_PAD.encode(vec![byte; 256]));
+            key
+        };
+        let set = |keys: &[Value]| KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap();
+        let kids = |set: &KeySet| set.keys.iter().map(|key| key.kid.clone().unwrap()).collect::<Vec<_>>();
+        let (a, b, c) = (named("a", 0xc1), named("b", 0xc3), named("c", 0xc5));
+        let first = set(&[a.clone(), b.clone()]).newest_first(None);
+        assert_eq!(kids(&first), ["b", "a"]);
+        assert_eq!(
+            kids(&set(&[a.clone(), c.clone(), b.clone()]).newest_first(Some(&first))),
+            ["c", "b", "a"]
+        );
     }
 
     #[test]

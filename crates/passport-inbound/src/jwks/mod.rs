@@ -13,4 +13,6 @@ pub(crate) use self::{
 };
 
 #[cfg(test)]
+mod race_tests;
+#[cfg(test)]
 mod tests;

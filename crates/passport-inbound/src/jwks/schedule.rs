@@ -40,8 +40,13 @@ pub(crate) enum Freshness {
 
 impl KeySettings {
     pub(crate) fn freshness(&self, fetched_at: SystemTime, now: SystemTime) -> Freshness {
-        // A clock that was set back makes keys look as if they came from the future; they are new enough.
-        let age = now.duration_since(fetched_at).unwrap_or_default();
+        let age = match now.duration_since(fetched_at) {
+            Ok(age) => age,
+            // A caller may have read the clock before the keys came, and clocks are nudged.
+            Err(ahead) if ahead.duration() <= self.cooldown => Duration::ZERO,
+            // The clock was set back. How old the keys are is not known, so new ones are due.
+            Err(_) => return Freshness::Due,
+        };
         if age >= self.max_stale {
             Freshness::Expired
         } else if age >= self.ttl {
@@ -64,21 +69,25 @@ pub(crate) enum Cause {
 /// When the next attempt may be made.
 #[derive(Debug, Default)]
 pub(crate) struct Cooldown {
-    not_before: Option<SystemTime>,
+    /// From when until when no attempt may be made.
+    pause: Option<(SystemTime, SystemTime)>,
+    /// In a row, while there were no keys.
     failures: u32,
 }
 
 impl Cooldown {
-    /// How long until an attempt may be made; zero if it may be made now.
-    pub(crate) fn left(&self, now: SystemTime, settings: &KeySettings) -> Duration {
-        let left = self.not_before.and_then(|until| until.duration_since(now).ok()).unwrap_or_default();
-        // More than a whole cooldown means that the clock was set back.
-        if left > settings.cooldown { Duration::ZERO } else { left }
+    /// How long until an attempt may be made; zero if it may be made now. A time before the pause began means that the
+    /// clock was set back; no pause counts then.
+    pub(crate) fn left(&self, now: SystemTime) -> Duration {
+        match self.pause {
+            Some((since, until)) if since <= now => until.duration_since(now).unwrap_or_default(),
+            _ => Duration::ZERO,
+        }
     }
 
     /// An attempt begins. The cooldown is claimed at once, so that it holds whatever the attempt brings.
     pub(crate) fn begin(&mut self, now: SystemTime, settings: &KeySettings) {
-        self.not_before = now.checked_add(settings.cooldown);
+        self.pause_for(settings.cooldown, now);
     }
 
     /// The attempt has brought keys. One that the schedule asked for leaves no cooldown behind: the first unknown key
@@ -86,17 +95,23 @@ impl Cooldown {
     pub(crate) fn succeed(&mut self, cause: Cause) {
         self.failures = 0;
         if cause == Cause::Schedule {
-            self.not_before = None;
+            self.pause = None;
         }
     }
 
     /// The attempt has failed. Without any keys the next one comes soon, as nothing works until then.
     pub(crate) fn fail(&mut self, now: SystemTime, have_keys: bool, settings: &KeySettings) {
+        if have_keys {
+            self.failures = 0;
+            return;
+        }
         let backoff = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(16)).min(settings.cooldown);
         self.failures = self.failures.saturating_add(1);
-        if !have_keys {
-            self.not_before = now.checked_add(backoff);
-        }
+        self.pause_for(backoff, now);
+    }
+
+    fn pause_for(&mut self, time: Duration, now: SystemTime) {
+        self.pause = now.checked_add(time).map(|until| (now, until));
     }
 }
 
@@ -111,7 +126,7 @@ mod tests {
     }
 
     fn left(cooldown: &Cooldown, now: u64) -> u64 {
-        cooldown.left(at(now), &KeySettings::default()).as_secs()
+        cooldown.left(at(now)).as_secs()
     }
 
     #[test]
@@ -126,7 +141,8 @@ mod tests {
         ] {
             assert_eq!(KeySettings::default().freshness(at(0), at(age)), freshness, "{age}");
         }
-        assert_eq!(KeySettings::default().freshness(at(5), at(0)), Freshness::Fresh, "clock set back");
+        assert_eq!(KeySettings::default().freshness(at(5), at(0)), Freshness::Fresh, "clock nudged");
+        assert_eq!(KeySettings::default().freshness(at(500), at(0)), Freshness::Due, "clock set back");
     }
 
     #[test]
@@ -174,6 +190,7 @@ mod tests {
     fn a_clock_that_was_set_back_does_not_prolong_the_cooldown() {
         let mut cooldown = Cooldown::default();
         cooldown.begin(at(1000), &KeySettings::default());
-        assert_eq!(left(&cooldown, 0), 0);
+        assert_eq!(left(&cooldown, 1001), 29);
+        assert_eq!(left(&cooldown, 999), 0);
     }
 }

@@ -150,7 +150,6 @@ async fn no_fault_of_the_issuer_takes_good_keys_away() {
         Fault::Html,
         Fault::Truncated,
         Fault::Oversize(300 * 1024),
-        Fault::Redirect("http://127.0.0.1:1/keys".to_owned()),
     ] {
         setup.passport.inject(Endpoint::Jwks, fault.clone());
         setup.clock.advance(Duration::from_secs(600));
@@ -158,6 +157,30 @@ async fn no_fault_of_the_issuer_takes_good_keys_away() {
         assert_eq!(reason(setup.verify(&junk).await), RejectionReason::KeyNotFound, "{fault:?}");
         assert!(setup.verify(&token).await.is_ok(), "{fault:?}");
     }
+}
+
+#[tokio::test]
+async fn a_redirect_to_somebody_elses_keys_is_not_followed() {
+    let (setup, other) = (setup().await, DevPassport::start().await.unwrap());
+    let elsewhere = format!("{}/.well-known/jwks.json", other.issuer());
+    setup.passport.inject(Endpoint::Jwks, Fault::Redirect(elsewhere));
+    assert!(is_unavailable(&setup.verify(&setup.token().build()).await));
+    assert_eq!(other.counters().jwks(), 0);
+}
+
+#[tokio::test]
+async fn a_key_that_was_published_while_the_keys_were_on_their_way_is_waited_for() {
+    let setup = setup().await;
+    setup.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_millis(200)));
+    let old = setup.token().build();
+    let mut first = tokio_test::task::spawn(setup.verify(&old));
+    assert!(first.poll().is_pending());
+    setup.passport.counters().reached(Endpoint::Jwks, 1).await;
+    setup.passport.rotate_keys().await;
+    let new = setup.token().build();
+    let (first, second) = tokio::join!(first, setup.verify(&new));
+    first.unwrap();
+    second.unwrap();
 }
 
 #[tokio::test]

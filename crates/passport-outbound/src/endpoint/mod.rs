@@ -3,12 +3,14 @@
 mod request;
 mod response;
 
-use std::{sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::Response;
-use passport_core::{ClientId, Clock, Limits, Scopes, Secret, SecretSource, Transport, TransportError};
-use tokio::time::timeout;
+use passport_core::{
+    ClientId, Clock, Limits, Scopes, Secret, SecretSource, Transport, TransportError, TransportErrorKind,
+};
+use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::{
@@ -23,7 +25,6 @@ const MAX_RESPONSE: usize = 64 * 1024;
 
 /// Mints tokens with the client credentials grant
 /// ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
-#[derive(Debug)]
 pub(crate) struct ClientCredentials {
     pub(crate) client_id: ClientId,
     pub(crate) secret: SecretSource,
@@ -36,28 +37,45 @@ pub(crate) struct ClientCredentials {
 
 impl TokenSource for ClientCredentials {
     fn mint(&self) -> MintFuture<'_> {
-        Box::pin(async {
-            // One limit for reading the secret and for the exchange: a provider may hang as well as Passport.
-            timeout(self.timeout, self.exchange())
-                .await
-                .unwrap_or_else(|elapsed| Err(Failure::of(TokenErrorKind::Unavailable).caused_by(elapsed)))
-        })
+        Box::pin(self.exchange())
     }
 }
 
 impl ClientCredentials {
+    /// One limit for reading the secret and for the exchange: a provider may hang as well as Passport.
     async fn exchange(&self) -> Result<Minted, Failure> {
-        let resolved = self.secret.resolve().await;
+        let deadline = Instant::now() + self.timeout;
+        let resolved = timeout_at(deadline, self.secret.resolve()).await;
+        let resolved = resolved.map_err(|late| Failure::of(TokenErrorKind::Secret).caused_by(late))?;
         let resolved = resolved.map_err(|error| Failure::of(TokenErrorKind::Secret).caused_by(error))?;
         telemetry::secret_read(&self.client_id, resolved.version());
 
-        let response = self.ask(resolved.secret()).await;
-        let response = response.map_err(|error| Failure::of(TokenErrorKind::Unavailable).caused_by(error))?;
-        response::read(&response, self.clock.now())
+        let response = timeout_at(deadline, self.ask(resolved.secret())).await;
+        let response = response.map_err(|late| Failure::of(TokenErrorKind::Unavailable).caused_by(late))?;
+        response::read(&response.map_err(no_response)?, self.clock.now())
     }
 
     async fn ask(&self, secret: &Secret) -> Result<Response<Bytes>, TransportError> {
         let request = request::build(&self.token_url, &self.client_id, secret, &self.scopes)?;
         self.transport.exchange(request, Limits { timeout: self.timeout, max_body: MAX_RESPONSE }).await
+    }
+}
+
+fn no_response(error: TransportError) -> Failure {
+    let kind = match error.kind() {
+        TransportErrorKind::TooLarge => TokenErrorKind::UnusableResponse,
+        _ => TokenErrorKind::Unavailable,
+    };
+    Failure::of(kind).caused_by(error)
+}
+
+/// The URL is left out: a query may hold what is nobody's business.
+impl fmt::Debug for ClientCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCredentials")
+            .field("client_id", &self.client_id)
+            .field("secret", &self.secret)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
     }
 }

@@ -7,6 +7,7 @@ use http::{
 };
 use passport_core::{ClientId, Scopes, Secret, TransportError, TransportErrorKind, request_to};
 use url::Url;
+use zeroize::Zeroizing;
 
 /// A token request as Passport documents it: HTTP Basic, form body, `%20` between scopes.
 pub(super) fn build(
@@ -29,10 +30,12 @@ pub(super) fn build(
 /// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)). For the alphabets of Passport's
 /// own ids and secrets that changes nothing.
 fn basic(client_id: &ClientId, secret: &Secret) -> Result<HeaderValue, TransportError> {
-    let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-    let pair = Secret::new([encoded(client_id.as_str()), encoded(secret.expose())].join(":"));
-    let header = Secret::new(["Basic ", &BASE64_STANDARD.encode(pair.expose())].concat());
-    let mut value = HeaderValue::from_str(header.expose())
+    let encoded = |text: &str| Zeroizing::new(byte_serialize(text.as_bytes()).collect::<String>());
+    let (id, secret) = (encoded(client_id.as_str()), encoded(secret.expose()));
+    let pair = Zeroizing::new([id.as_str(), secret.as_str()].join(":"));
+    let pair = Zeroizing::new(BASE64_STANDARD.encode(pair.as_str()));
+    let header = Zeroizing::new(["Basic ", pair.as_str()].concat());
+    let mut value = HeaderValue::from_str(&header)
         .map_err(|error| TransportError::new(TransportErrorKind::Setup).caused_by(error))?;
     value.set_sensitive(true);
     Ok(value)

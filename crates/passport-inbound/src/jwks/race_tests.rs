@@ -1,0 +1,118 @@
+//! Herds on many threads, against an issuer that answers from memory: the narrow windows between look and lock.
+
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::{Request, Response};
+use passport_core::{HttpExchange, Limits, Transport, TransportError, TransportErrorKind};
+use passport_dev::DevPassport;
+use url::Url;
+
+use crate::TokenVerifier;
+
+const ROUNDS: usize = 150;
+const HERD: usize = 64;
+
+/// Answers every request for keys with the current set, at once.
+#[derive(Clone, Debug, Default)]
+struct InMemory {
+    keys: Arc<Mutex<Bytes>>,
+    fetches: Arc<AtomicUsize>,
+    panics: bool,
+}
+
+impl HttpExchange for InMemory {
+    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        assert!(!self.panics, "this exchange panics on purpose");
+        self.fetches.fetch_add(1, Ordering::SeqCst);
+        Ok(Response::new(self.keys.lock().unwrap().clone()))
+    }
+}
+
+impl InMemory {
+    async fn load_from(&self, passport: &DevPassport) {
+        let url = Url::parse(&format!("{}/.well-known/jwks.json", passport.issuer())).unwrap();
+        let limits = Limits { timeout: std::time::Duration::from_secs(5), max_body: 100_000 };
+        let keys = Transport::default().get(&url, limits).await.unwrap().into_body();
+        *self.keys.lock().unwrap() = keys;
+    }
+
+    fn verifier(&self, passport: &DevPassport) -> TokenVerifier {
+        TokenVerifier::builder(passport.audience())
+            .issuer(passport.issuer())
+            .jwks_url(format!("{}/keys", passport.issuer()))
+            .transport(Transport::new(self.clone()))
+            .build()
+            .unwrap()
+    }
+}
+
+async fn herd(verifier: &TokenVerifier, token: &Arc<str>) {
+    let callers = (0..HERD).map(|_| {
+        let (verifier, token) = (verifier.clone(), Arc::clone(token));
+        tokio::spawn(async move { verifier.verify(&token).await })
+    });
+    for outcome in join_all(callers).await {
+        outcome.unwrap().expect("a good token is never refused");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_cold_herd_on_many_threads_makes_exactly_one_fetch() {
+    let (passport, issuer) = (DevPassport::start().await.unwrap(), InMemory::default());
+    issuer.load_from(&passport).await;
+    let token: Arc<str> = passport.user_token("u").build().into();
+    for round in 1..=ROUNDS {
+        herd(&issuer.verifier(&passport), &token).await;
+        assert_eq!(issuer.fetches.load(Ordering::SeqCst), round);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_rotation_under_a_herd_on_many_threads_makes_one_fetch_and_refuses_nobody() {
+    let (passport, issuer) = (DevPassport::start().await.unwrap(), InMemory::default());
+    issuer.load_from(&passport).await;
+    let before = issuer.keys.lock().unwrap().clone();
+    let old: Arc<str> = passport.user_token("u").build().into();
+    passport.rotate_keys().await;
+    issuer.load_from(&passport).await;
+    let after = issuer.keys.lock().unwrap().clone();
+    let new: Arc<str> = passport.user_token("u").build().into();
+    for round in 1..=ROUNDS {
+        *issuer.keys.lock().unwrap() = before.clone();
+        let verifier = issuer.verifier(&passport);
+        verifier.verify(&old).await.unwrap();
+        *issuer.keys.lock().unwrap() = after.clone();
+        herd(&verifier, &new).await;
+        assert_eq!(issuer.fetches.load(Ordering::SeqCst), 2 * round);
+    }
+}
+
+#[tokio::test]
+async fn an_exchange_that_panics_is_a_failure_like_any_other() {
+    let passport = DevPassport::start().await.unwrap();
+    let issuer = InMemory { panics: true, ..InMemory::default() };
+    let verifier = issuer.verifier(&passport);
+    let error = verifier.verify(&passport.user_token("u").build()).await.unwrap_err();
+    match error {
+        crate::VerifyError::KeysUnavailable { retry_after } => {
+            assert!(retry_after.as_secs() <= 1, "{retry_after:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_exchange_that_ignores_the_limit_on_size_is_not_believed() {
+    let passport = DevPassport::start().await.unwrap();
+    let issuer = InMemory::default();
+    *issuer.keys.lock().unwrap() = Bytes::from(vec![b' '; 300 * 1024]);
+    let limits = Limits { timeout: std::time::Duration::from_secs(5), max_body: 256 * 1024 };
+    let url = Url::parse(passport.issuer()).unwrap();
+    let error = Transport::new(issuer).get(&url, limits).await.unwrap_err();
+    assert_eq!(error.kind(), TransportErrorKind::TooLarge);
+}
