@@ -5,7 +5,7 @@
 
 use axum::{Router, http::StatusCode, routing::get};
 use passport_dev::DevPassport;
-use passport_examples::serve;
+use passport_examples::{local_client, serve};
 use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -47,7 +47,7 @@ async fn main() -> Result<(), BoxError> {
     let alice = passport.user_token("alice").audience("payroll-web").build();
     let admin = passport.user_token("bob").audience("payroll-web").role("payroll.admin").build();
     let stranger = passport.user_token("eve").audience("another-app").build();
-    let client = reqwest::Client::new();
+    let client = local_client()?;
     for (who, token, path, expected) in [
         ("nobody", None, "/health", 200),
         ("nobody", None, "/payroll/mine", 401),

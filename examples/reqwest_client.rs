@@ -4,7 +4,7 @@
 
 use axum::{Router, routing::get};
 use passport_dev::DevPassport;
-use passport_examples::serve;
+use passport_examples::{local_client, serve};
 use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier};
 use passport_outbound::{AllowedOrigins, AttachError, AttachTokenLayer, ManagedIdentity, SecretSource};
 use tower::{Service, ServiceBuilder, ServiceExt};
@@ -22,11 +22,11 @@ async fn main() -> Result<(), BoxError> {
         .build()?;
     let mut client = ServiceBuilder::new()
         .layer(AttachTokenLayer::new(identity, AllowedOrigins::new([&api])?))
-        .service(reqwest::Client::new());
+        .service(local_client()?); // reqwest::Client::new() in a service
 
     // Build the request with reqwest as ever, then send it through the client with the token.
     let request =
-        reqwest::Client::new().get(format!("{api}/api/erp/accounts")).header("x-request-id", "42").build()?;
+        local_client()?.get(format!("{api}/api/erp/accounts")).header("x-request-id", "42").build()?;
     let response = client.ready().await?.call(request).await?.error_for_status()?;
     println!("the API answers: {}", response.text().await?);
 

@@ -5,7 +5,7 @@
 
 use axum::{Router, routing::post};
 use passport_dev::DevPassport;
-use passport_examples::serve;
+use passport_examples::{local_client, serve};
 use passport_inbound::{AuthenticateLayer, IdInfo, RequireServiceAccountLayer, TokenVerifier};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -28,7 +28,7 @@ async fn main() -> Result<(), BoxError> {
     let scheduler = passport.managed_identity("payroll-scheduler").create().token().build();
     let alice = passport.user_token("alice").build();
     let claims_to_be_one = passport.user_token("mallory").claim("is_service_account", "true").build();
-    let client = reqwest::Client::new();
+    let client = local_client()?;
     for (who, token, expected) in [
         ("the scheduler", Some(&scheduler), 200),
         ("alice", Some(&alice), 403),

@@ -51,3 +51,35 @@ fn no_library_turns_a_crypto_backend_of_jsonwebtoken_on() {
         }
     }
 }
+
+/// The names of the files in a folder of the project that end in `ending`, without it.
+fn names(folder: &str, ending: &str) -> BTreeSet<String> {
+    let folder = format!("{}/../{folder}", env!("CARGO_MANIFEST_DIR"));
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name());
+    entries.filter_map(|name| Some(name.to_str()?.strip_suffix(ending)?.to_owned())).collect()
+}
+
+#[test]
+fn every_example_is_declared_and_in_the_readme() {
+    let metadata = MetadataCommand::new().no_deps().exec().unwrap();
+    let package = metadata.packages.iter().find(|package| package.name == "passport-examples").unwrap();
+    let declared: BTreeSet<_> = package
+        .targets
+        .iter()
+        .filter(|target| target.is_example())
+        .map(|target| target.name.clone())
+        .collect();
+    let mut files = names("examples", ".rs");
+    files.remove("support");
+    assert_eq!(declared, files);
+    let readme = include_str!("../../README.md");
+    assert!(files.iter().all(|name| readme.contains(&format!("`{name}`"))), "{files:?}");
+}
+
+#[test]
+fn every_page_of_the_docs_is_compiled() {
+    let compiled = include_str!("../src/lib.rs");
+    for page in names("docs", ".md") {
+        assert!(compiled.contains(&format!("docs/{page}.md")), "add docs/{page}.md to tests/src/lib.rs");
+    }
+}

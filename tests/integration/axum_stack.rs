@@ -1,12 +1,15 @@
 //! axum: `.layer`, `.route_layer`, `ServiceBuilder`, extractors, and stacks that are wired wrong.
 
+use std::time::Duration;
+
 use axum::{Json, Router, routing::get};
 use passport_dev::{DevPassport, Endpoint, Fault};
 use passport_inbound::{AuthenticateLayer, IdInfo, Rejection, RequireServiceAccountLayer};
 use serde_json::{Value, json};
 use tower::{ServiceBuilder, ServiceExt};
+use tower_http::{cors::CorsLayer, timeout::TimeoutLayer};
 
-use crate::support::{serve, status_with, verifier};
+use crate::support::{http, serve, status_with, verifier};
 
 #[tokio::test]
 async fn authentication_and_guard_compose_in_a_service_builder() {
@@ -19,6 +22,28 @@ async fn authentication_and_guard_compose_in_a_service_builder() {
     assert_eq!(status_with(&url, Some(&registered.token().build())).await, 200);
     assert_eq!(status_with(&url, Some(&passport.user_token("u").build())).await, 403);
     assert_eq!(status_with(&url, None).await, 401);
+}
+
+#[tokio::test]
+async fn cors_and_timeout_stand_outside_as_in_most_stacks() {
+    let passport = DevPassport::start().await.unwrap();
+    let inner = tower::service_fn(|_: http::Request<axum::body::Body>| async {
+        Ok::<_, std::convert::Infallible>(http::Response::new(axum::body::Body::empty()))
+    });
+    let stack = ServiceBuilder::new()
+        .layer(CorsLayer::permissive())
+        .layer(TimeoutLayer::with_status_code(http::StatusCode::GATEWAY_TIMEOUT, Duration::from_secs(5)))
+        .layer(AuthenticateLayer::new(verifier(&passport)))
+        .layer(RequireServiceAccountLayer::new())
+        .service(inner);
+    let preflight = http::Request::options("/")
+        .header("origin", "https://app.example")
+        .header("access-control-request-method", "GET")
+        .body(axum::body::Body::empty())
+        .unwrap();
+    assert_eq!(stack.clone().oneshot(preflight).await.unwrap().status(), 200);
+    let request = http::Request::get("/").body(axum::body::Body::empty()).unwrap();
+    assert_eq!(stack.oneshot(request).await.unwrap().status(), 401);
 }
 
 #[tokio::test]
@@ -45,8 +70,7 @@ async fn a_guard_or_an_extractor_without_authentication_lets_nobody_through() {
         .route("/extracted", get(|_: IdInfo| async { "open to the world" }));
     let url = serve(router).await;
     for path in ["/guarded", "/extracted"] {
-        let response =
-            reqwest::Client::new().get(format!("{url}{path}")).bearer_auth(&token).send().await.unwrap();
+        let response = http().get(format!("{url}{path}")).bearer_auth(&token).send().await.unwrap();
         assert_eq!(response.status(), 500, "{path}");
         assert_eq!(response.text().await.unwrap(), r#"{"error":"server_error"}"#, "{path}");
     }
@@ -70,7 +94,7 @@ async fn own_claims_are_read_on_demand() {
     let router = Router::new().route("/", get(read)).layer(AuthenticateLayer::new(verifier(&passport)));
     let url = serve(router).await;
     let token = passport.user_token("u").claim("department", json!({ "id": 7 })).build();
-    let response = reqwest::Client::new().get(url).bearer_auth(token).send().await.unwrap();
+    let response = http().get(url).bearer_auth(token).send().await.unwrap();
     assert_eq!(response.json::<Value>().await.unwrap(), json!({ "id": 7 }));
 }
 
@@ -81,7 +105,7 @@ async fn keys_that_cannot_be_had_are_503_with_retry_after() {
     let router =
         Router::new().route("/", get(|| async {})).layer(AuthenticateLayer::new(verifier(&passport)));
     let token = passport.user_token("u").build();
-    let response = reqwest::Client::new().get(serve(router).await).bearer_auth(token).send().await.unwrap();
+    let response = http().get(serve(router).await).bearer_auth(token).send().await.unwrap();
     assert_eq!(response.status(), 503);
     assert!(response.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
     assert!(response.headers().get("www-authenticate").is_none());

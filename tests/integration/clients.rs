@@ -12,7 +12,7 @@ use passport_outbound::{AllowedOrigins, AttachError, AttachTokenLayer, ConfigErr
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
 
-use crate::support::{api, identity, serve};
+use crate::support::{api, http, identity, serve};
 
 fn layer(passport: &DevPassport, origin: &str) -> AttachTokenLayer {
     let registered = passport.managed_identity("payroll").create();
@@ -33,7 +33,7 @@ async fn hyper_and_reqwest_take_the_same_layer() {
     assert_eq!(response.status(), 200);
     assert!(!response.into_body().collect().await.unwrap().to_bytes().is_empty());
 
-    let mut reqwest = ServiceBuilder::new().layer(layer).service(reqwest::Client::new());
+    let mut reqwest = ServiceBuilder::new().layer(layer).service(http());
     let request = reqwest::Request::new(reqwest::Method::GET, url.parse().unwrap());
     assert_eq!(reqwest.ready().await.unwrap().call(request).await.unwrap().status(), 200);
     assert_eq!(passport.counters().token(), 1);
@@ -49,7 +49,7 @@ async fn the_layer_composes_with_limits_timeouts_and_buffers() {
         .layer(layer(&passport, &api))
         .timeout(Duration::from_secs(10))
         .concurrency_limit(1)
-        .service(reqwest::Client::new());
+        .service(http());
     let calls = (0..20).map(|_| {
         let request = reqwest::Request::new(reqwest::Method::GET, format!("{api}/whoami").parse().unwrap());
         client.clone().oneshot(request)
@@ -88,7 +88,7 @@ async fn a_redirect_that_is_followed_outside_of_the_layer_does_not_take_the_toke
 async fn a_redirect_that_is_followed_inside_of_the_layer_does_not_take_the_token_along() {
     let passport = DevPassport::start().await.unwrap();
     let api = redirecting_to(foreign_host().await).await;
-    let mut client = ServiceBuilder::new().layer(layer(&passport, &api)).service(reqwest::Client::new());
+    let mut client = ServiceBuilder::new().layer(layer(&passport, &api)).service(http());
     let request = reqwest::Request::new(reqwest::Method::GET, api.parse().unwrap());
     let response = client.ready().await.unwrap().call(request).await.unwrap();
     assert_eq!(response.text().await.unwrap(), "false", "reqwest takes the header off for another host");

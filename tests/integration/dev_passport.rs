@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 use passport_dev::{DevIdentity, DevPassport, Endpoint, Fault};
-use reqwest::{Client, Response};
+use reqwest::Response;
 use serde_json::{Value, json};
+
+use crate::support::http;
 
 async fn post(
     passport: &DevPassport,
@@ -13,7 +15,7 @@ async fn post(
     basic: Option<(&str, &str)>,
     body: &'static str,
 ) -> Response {
-    let request = Client::new()
+    let request = http()
         .post(format!("{}{path}", passport.issuer()))
         .header("content-type", "application/x-www-form-urlencoded")
         .body(body);
@@ -38,7 +40,7 @@ async fn token(
 }
 
 async fn is_active(passport: &DevPassport, asks: &DevIdentity, token: &str) -> bool {
-    let response = Client::new()
+    let response = http()
         .post(format!("{}/passport/token/introspect", passport.issuer()))
         .basic_auth(asks.client_id(), Some(asks.secret()))
         .header("content-type", "application/x-www-form-urlencoded")
@@ -50,7 +52,7 @@ async fn is_active(passport: &DevPassport, asks: &DevIdentity, token: &str) -> b
 }
 
 async fn get(passport: &DevPassport, path: &str) -> Value {
-    reqwest::get(format!("{}{path}", passport.issuer())).await.unwrap().json().await.unwrap()
+    http().get(format!("{}{path}", passport.issuer())).send().await.unwrap().json().await.unwrap()
 }
 
 #[tokio::test]
@@ -82,7 +84,7 @@ async fn the_secret_may_stand_in_the_form() {
         ("client_secret", identity.secret()),
     ];
     let body: String = form.iter().map(|(name, value)| format!("{name}={value}&")).collect();
-    let request = Client::new().post(format!("{}/passport/token", passport.issuer()));
+    let request = http().post(format!("{}/passport/token", passport.issuer()));
     let request = request.header("content-type", "application/x-www-form-urlencoded").body(body);
     assert_eq!(request.send().await.unwrap().status(), 200);
 }
@@ -202,7 +204,8 @@ async fn a_changed_role_is_in_the_next_token() {
 async fn each_fault_does_what_it_says_and_heals() {
     let passport = DevPassport::start().await.unwrap();
     let url = format!("{}/passport/.well-known/jwks.json", passport.issuer());
-    let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let client = reqwest::Client::builder().no_proxy().redirect(reqwest::redirect::Policy::none());
+    let client = client.tls_certs_only([]).build().unwrap();
     let asked = || async { client.get(&url).send().await };
 
     passport.inject(Endpoint::Jwks, Fault::Down);

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use passport_dev::{DevPassport, Endpoint as Door, Fault};
 use passport_inbound::{AuthenticateLayer, RequireServiceAccountLayer};
-use passport_outbound::{AllowedOrigins, AttachTokenLayer};
+use passport_outbound::{AllowedOrigins, AttachTokenLayer, TokenError, TokenErrorKind};
 use tokio::net::TcpListener;
 use tokio_stream::{StreamExt, wrappers::TcpListenerStream};
 use tonic::{
@@ -95,4 +95,19 @@ async fn a_guarded_server_denies_users_and_serves_services() {
         let code_seen = client.check(request).await.map_or_else(|status| status.code(), |_| Code::Ok);
         assert_eq!(code_seen, code);
     }
+}
+
+#[tokio::test]
+async fn why_there_is_no_token_can_be_found_behind_the_status() {
+    let passport = DevPassport::start().await.unwrap();
+    let registered = passport.managed_identity("payroll").create();
+    registered.disable();
+    let endpoint = Endpoint::from_shared(grpc_server(&passport).await).unwrap();
+    let origins = AllowedOrigins::channel(endpoint.uri()).unwrap();
+    let channel = ServiceBuilder::new()
+        .layer(AttachTokenLayer::new(identity(&passport, &registered), origins))
+        .service(endpoint.connect_lazy());
+    let status = HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap_err();
+    let source = std::error::Error::source(&status).and_then(|source| source.downcast_ref::<TokenError>());
+    assert_eq!(source.unwrap().kind(), TokenErrorKind::Refused, "{status:?}");
 }

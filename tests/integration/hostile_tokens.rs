@@ -6,7 +6,7 @@ use passport_inbound::{RejectionReason, VerifyError};
 use tonic::{Code, Request, transport::Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
-use crate::support::{api, grpc_server, verifier};
+use crate::support::{api, grpc_server, http, verifier};
 
 /// What each hostile token is refused for.
 fn expected(hostile: Hostile) -> RejectionReason {
@@ -54,7 +54,7 @@ async fn on_http_every_hostile_token_is_401_with_a_challenge_and_a_coarse_reason
     let url = format!("{}/whoami", api(&passport).await);
     for hostile in Hostile::ALL {
         let token = passport.hostile_token(hostile);
-        let response = reqwest::Client::new().get(&url).bearer_auth(&token).send().await.unwrap();
+        let response = http().get(&url).bearer_auth(&token).send().await.unwrap();
         let name = expected(hostile).passport_name();
         assert_eq!(response.status(), 401, "{hostile:?}");
         assert_eq!(
@@ -104,7 +104,7 @@ async fn odd_authorization_headers_are_refused_or_count_as_none() {
         for header in &headers {
             map.append(AUTHORIZATION, header.parse().unwrap());
         }
-        let response = reqwest::Client::new().get(&url).headers(map).send().await.unwrap();
+        let response = http().get(&url).headers(map).send().await.unwrap();
         assert_eq!(response.status(), 401, "{headers:?}");
         assert_eq!(response.headers()["www-authenticate"], challenge, "{headers:?}");
     }
@@ -115,7 +115,7 @@ async fn a_header_that_is_not_text_is_refused_without_a_panic() {
     let passport = DevPassport::start().await.unwrap();
     let url = format!("{}/whoami", api(&passport).await);
     let header = HeaderValue::from_bytes(b"Bearer \xff\xfe.\x80.\x81").unwrap();
-    let response = reqwest::Client::new().get(&url).header(AUTHORIZATION, header).send().await.unwrap();
+    let response = http().get(&url).header(AUTHORIZATION, header).send().await.unwrap();
     assert_eq!(response.status(), 401);
 }
 
@@ -124,7 +124,7 @@ async fn a_token_anywhere_but_in_the_header_counts_for_nothing() {
     let passport = DevPassport::start().await.unwrap();
     let good = passport.user_token("u").build();
     let url = format!("{}/whoami?access_token={good}", api(&passport).await);
-    let request = reqwest::Client::new()
+    let request = http()
         .get(&url)
         .header("cookie", format!("access_token={good}"))
         .header("proxy-authorization", format!("Bearer {good}"))

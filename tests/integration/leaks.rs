@@ -61,6 +61,7 @@ async fn neither_traces_nor_errors_nor_debug_output_hold_a_secret_or_a_token() {
         let signature = token.rsplit('.').next().unwrap();
         assert!(signature.len() < 20 || !output.contains(signature), "a hostile token");
     }
+    assert!(!output.contains("passw0rd"), "credentials in a URL");
     assert!(!output.contains("eyJ"), "something that looks like a token");
     let basic = base64_of(&format!("{}:{}", registered.client_id(), registered.secret()));
     assert!(!output.contains(&basic), "Basic credentials");
@@ -69,10 +70,14 @@ async fn neither_traces_nor_errors_nor_debug_output_hold_a_secret_or_a_token() {
 async fn use_both_sides(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
     let api = api(passport).await;
     let identity = identity(passport, registered);
+    let with_query = ManagedIdentity::builder("mi", SecretSource::fixed("x"))
+        .token_url("https://host/token?code=passw0rd")
+        .build()
+        .unwrap();
     let client = client(identity.clone(), &api);
     let status = get_with(&client, &format!("{api}/whoami")).await.unwrap().status();
     let token = identity.token().await.unwrap();
-    format!("{status} {identity:?} {client:?} {token:?} {registered:?} {passport:?}")
+    format!("{with_query:?} {status} {identity:?} {client:?} {token:?} {registered:?} {passport:?}")
 }
 
 async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
@@ -91,7 +96,8 @@ async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::D
     let pasted = registered.secret().parse::<passport_outbound::SecretRef>();
     printed.push(format!("{pasted:?}"));
     let builder = ManagedIdentity::builder("", SecretSource::fixed(registered.secret()))
-        .issuer("http://user:password@host")
+        .issuer("http://user:passw0rd@host")
+        .token_url("https://host/token?code=passw0rd")
         .scopes("\"");
     printed.push(format!("{builder:?}"));
     printed.push(format!("{:?}", builder.build()));

@@ -63,7 +63,6 @@ async fn a_short_lived_token_is_refreshed_and_a_key_rotated_without_a_failed_cal
     let api = api(&passport).await;
     let client = client(identity(&passport, &registered), &api);
     let url = format!("{api}/whoami");
-    passport.inject(Endpoint::Token, Fault::Slow(Duration::from_millis(200)));
     let (mut rotated, mut calls) = (false, 0);
     while passport.counters().token() < 4 {
         if passport.counters().token() == 2 && !rotated {
@@ -76,6 +75,25 @@ async fn a_short_lived_token_is_refreshed_and_a_key_rotated_without_a_failed_cal
     assert!(rotated && calls > 10, "{calls}");
     assert_eq!(get_with(&client, &url).await.unwrap().status(), 200);
     assert_eq!(passport.counters().jwks(), 2);
+}
+
+/// The refresh that is on its way never ends, so a call that waited for it would not either.
+#[tokio::test]
+async fn no_call_waits_for_a_refresh_while_the_token_lives() {
+    let passport = DevPassport::builder().token_lifetime(Duration::from_secs(8)).start().await.unwrap();
+    let registered = passport.managed_identity("payroll").create();
+    let api = api(&passport).await;
+    let client = client(identity(&passport, &registered), &api);
+    let url = format!("{api}/whoami");
+    get_with(&client, &url).await.unwrap();
+    passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3600)));
+    while passport.counters().token() < 2 {
+        assert_eq!(get_with(&client, &url).await.unwrap().status(), 200);
+    }
+    for _ in 0..100 {
+        assert_eq!(get_with(&client, &url).await.unwrap().status(), 200);
+    }
+    assert_eq!(passport.counters().token(), 2);
 }
 
 #[tokio::test]
@@ -110,7 +128,7 @@ async fn every_way_in_which_the_token_endpoint_fails_is_a_typed_error() {
         (Fault::Status(http::StatusCode::NO_CONTENT), TokenErrorKind::UnusableResponse),
         (Fault::Html, TokenErrorKind::UnusableResponse),
         (Fault::Truncated, TokenErrorKind::Unavailable),
-        (Fault::Oversize(100 * 1024), TokenErrorKind::Unavailable),
+        (Fault::Oversize(100 * 1024), TokenErrorKind::UnusableResponse),
         (Fault::Redirect("http://127.0.0.1:1/elsewhere".to_owned()), TokenErrorKind::UnusableResponse),
     ] {
         passport.inject(Endpoint::Token, fault.clone());
@@ -182,4 +200,23 @@ async fn identities_that_share_a_cache_share_one_token() {
     let (first, second) = (build(), build());
     assert_eq!(first.token().await.unwrap().expose(), second.token().await.unwrap().expose());
     assert_eq!(passport.counters().token(), 1);
+}
+
+/// As a test suite with a runtime for each test has it.
+#[test]
+fn an_attempt_that_is_lost_with_its_runtime_is_made_again_on_another() {
+    let runtime =
+        || tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let (lasting, short_lived) = (runtime(), runtime());
+    let passport = lasting.block_on(DevPassport::start()).unwrap();
+    let registered = passport.managed_identity("payroll").create();
+    let identity = identity(&passport, &registered);
+    passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3600)));
+    let leader = identity.clone();
+    short_lived.spawn(async move { leader.token().await });
+    lasting.block_on(passport.counters().reached(Endpoint::Token, 1));
+    let follower = lasting.spawn(async move { identity.token().await });
+    passport.heal(Endpoint::Token);
+    short_lived.shutdown_background();
+    lasting.block_on(follower).unwrap().unwrap();
 }

@@ -54,6 +54,16 @@ impl ManualClock {
     }
 }
 
+impl ManualClock {
+    /// Moves the clock back, to the millisecond, as an operator or a time server may.
+    pub fn set_back(&self, by: Duration) {
+        let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        let _ = self
+            .unix_millis
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| Some(now.saturating_sub(millis)));
+    }
+}
+
 impl Clock for ManualClock {
     fn now(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(self.unix_millis.load(Ordering::SeqCst))

@@ -275,3 +275,7 @@ impl TransportError {
         Self::new(kind).caused_by(error.without_url())
     }
 }
+
+#[cfg(test)]
+#[path = "transport_tests.rs"]
+mod tests;

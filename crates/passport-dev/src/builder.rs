@@ -91,7 +91,7 @@ impl Default for DevPassportBuilder {
 #[non_exhaustive]
 pub enum StartError {
     /// The address cannot be bound.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address} ({source}); another address, or port 0 for a free one, may do")]
     Bind {
         /// What was to be bound.
         address: SocketAddr,

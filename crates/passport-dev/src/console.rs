@@ -41,7 +41,8 @@ enum Command {
     User(String, Vec<String>),
 }
 
-/// Does what is typed, until `stop`. When there is nobody to type (end of input), it does nothing for ever.
+/// Does what is typed, until `stop`. When the input has ended, it does nothing for ever. Only on demand: a program in the
+/// background that reads from its terminal is stopped by the system.
 pub(crate) async fn run(passport: &DevPassport, identity: &DevIdentity) {
     let mut lines = typed();
     while let Some(line) = lines.recv().await {

@@ -10,7 +10,7 @@ use crate::{
     keys::SigningKey, shared::Shared,
 };
 
-/// A running dev Passport. It stops when the last handle is dropped, or at [`DevPassport::shutdown`].
+/// A running dev Passport. It stops when this is dropped, or at [`DevPassport::shutdown`].
 #[derive(Debug)]
 pub struct DevPassport {
     pub(crate) shared: Arc<Shared>,

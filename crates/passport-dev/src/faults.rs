@@ -28,11 +28,13 @@ pub enum Endpoint {
 
 impl Endpoint {
     pub(crate) fn of_path(path: &str) -> Option<Self> {
-        match path.strip_prefix("/passport").unwrap_or(path) {
-            "/.well-known/openid-configuration" => Some(Self::Discovery),
-            "/.well-known/jwks.json" => Some(Self::Jwks),
-            "/token" => Some(Self::Token),
-            "/token/introspect" => Some(Self::Introspection),
+        match path {
+            "/passport/.well-known/openid-configuration" | "/.well-known/openid-configuration" => {
+                Some(Self::Discovery)
+            }
+            "/passport/.well-known/jwks.json" | "/.well-known/jwks.json" => Some(Self::Jwks),
+            "/passport/token" => Some(Self::Token),
+            "/passport/token/introspect" => Some(Self::Introspection),
             _ => None,
         }
     }

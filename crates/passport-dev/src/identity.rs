@@ -129,14 +129,16 @@ impl DevIdentity {
         self.shared.registry().set_roles(&self.client_id, roles);
     }
 
-    /// A token as the token endpoint would give it, for tests that need one to change or to send by hand.
+    /// A token as the token endpoint would give it for the first secret, for tests that need one to change or to send by hand.
     ///
     /// # Panics
     /// As [`DevIdentity::generate_secret`].
     pub fn token(&self) -> TestJwtBuilder {
-        let registry = self.shared.registry();
+        let mut registry = self.shared.registry();
         let identity = registry.get(&self.client_id).expect("identities are replaced but never removed");
-        TestJwtBuilder::for_managed_identity(&self.shared, identity)
+        let token = TestJwtBuilder::for_managed_identity(&self.shared, identity);
+        registry.note_issued(&self.client_id, self.first_secret.id(), token.jti());
+        token
     }
 }
 

@@ -86,14 +86,14 @@ impl TestJwtBuilder {
 
     /// How long it lasts from now on.
     pub fn expires_in(self, lifetime: Duration) -> Self {
-        let exp = unix_seconds(self.now + lifetime);
+        let exp = self.now_unix().saturating_add(lifetime.as_secs());
         self.claim("exp", exp)
     }
 
     /// One that ended that long ago.
     pub fn expired_for(self, ago: Duration) -> Self {
-        let exp = unix_seconds(self.now - ago);
-        let iat = exp - 3600;
+        let exp = self.now_unix().saturating_sub(ago.as_secs());
+        let iat = exp.saturating_sub(3600);
         self.claim("exp", exp).claim("iat", iat)
     }
 
@@ -149,8 +149,8 @@ impl TestJwtBuilder {
         &self.key
     }
 
-    pub(crate) fn jti(&self) -> Option<&str> {
-        self.claims.get("jti").and_then(Value::as_str)
+    pub(crate) fn jti(&self) -> &str {
+        self.claims.get("jti").and_then(Value::as_str).unwrap_or_default()
     }
 }
 

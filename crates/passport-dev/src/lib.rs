@@ -19,7 +19,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! It is for development and tests only: nothing is persisted, and the admin door is the Rust API you hold.
+//! It is for development and tests only: nothing is persisted, and there is no admin API on HTTP. The library is steered
+//! by the Rust API you hold, the program by its console (`passport-dev --console`).
 
 mod builder;
 mod counters;
@@ -33,6 +34,8 @@ mod registry;
 mod routes;
 mod serve;
 mod shared;
+
+pub use passport_core::{Clock, ManualClock, SystemClock};
 
 pub use crate::{
     builder::{DevPassportBuilder, StartError},

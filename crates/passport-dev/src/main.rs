@@ -1,10 +1,14 @@
 //! `passport-dev`: a Passport for your laptop.
 
-#![expect(clippy::print_stdout, reason = "printing how to use it is what this program does")]
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing how to use it is what this program does"
+)]
 
 mod console;
 
-use std::{error::Error, net::SocketAddr, time::Duration};
+use std::{error::Error, net::SocketAddr, process::ExitCode, time::Duration};
 
 use clap::Parser;
 use passport_dev::{DevIdentity, DevIdentityBuilder, DevPassport};
@@ -23,7 +27,7 @@ struct Options {
 
     /// How long tokens last, in seconds.
     #[arg(long, env = "PASSPORT_DEV_TOKEN_LIFETIME", default_value_t = 3600)]
-    token_lifetime: u64,
+    token_lifetime: u32,
 
     /// The name of the managed identity that is ready to use.
     #[arg(long, env = "PASSPORT_DEV_IDENTITY", default_value = "dev-service")]
@@ -36,22 +40,36 @@ struct Options {
     /// Its client secret; a random one if none is given.
     #[arg(long, env = "PASSPORT_DEV_SECRET", hide_env_values = true)]
     secret: Option<String>,
+
+    /// Read commands from the terminal: outages, rotations, revoked secrets. `help` lists them.
+    #[arg(long)]
+    console: bool,
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let options = Options::parse();
+async fn main() -> ExitCode {
+    match run(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("passport-dev: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> Result<(), Box<dyn Error>> {
+    let stop = Stop::listen()?;
     let passport = DevPassport::builder()
         .address(options.address)
         .audience(options.audience)
-        .token_lifetime(Duration::from_secs(options.token_lifetime))
+        .token_lifetime(Duration::from_secs(options.token_lifetime.into()))
         .start()
         .await?;
     let identity = register(&passport, &options.identity, options.roles, options.secret);
     introduce(&passport, &identity);
     tokio::select! {
-        stopped = until_told_to_stop() => stopped?,
-        () = console::run(&passport, &identity) => {}
+        () = stop.told() => {}
+        () = console::run(&passport, &identity), if options.console => {}
     }
     println!("stopping");
     passport.shutdown().await;
@@ -65,7 +83,7 @@ fn register(passport: &DevPassport, name: &str, roles: Vec<String>, secret: Opti
 
 fn introduce(passport: &DevPassport, identity: &DevIdentity) {
     let (issuer, client_id, secret) = (passport.issuer(), identity.client_id(), identity.secret());
-    println!("passport-dev is listening; Ctrl-C stops it, `help` lists what can be typed");
+    println!("passport-dev is listening; Ctrl-C stops it");
     println!("  issuer         {issuer}");
     println!("  audience       {}", passport.audience());
     println!("  discovery      {issuer}/passport/.well-known/openid-configuration");
@@ -80,17 +98,31 @@ fn introduce(passport: &DevPassport, identity: &DevIdentity) {
     );
 }
 
-/// Ctrl-C, or the signal that service managers and containers send.
-async fn until_told_to_stop() -> std::io::Result<()> {
+/// Ctrl-C, or the signal that service managers and containers send. Listened to from the start, so that neither is
+/// lost while the program comes up.
+struct Stop {
     #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut terminated = signal(SignalKind::terminate())?;
+    terminated: tokio::signal::unix::Signal,
+}
+
+impl Stop {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            #[cfg(unix)]
+            terminated: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
+        })
+    }
+
+    #[cfg(unix)]
+    async fn told(mut self) {
         tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => interrupted,
-            _ = terminated.recv() => Ok(()),
+            _ = tokio::signal::ctrl_c() => {}
+            _ = self.terminated.recv() => {}
         }
     }
+
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    async fn told(self) {
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }

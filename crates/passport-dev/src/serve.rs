@@ -1,6 +1,6 @@
 //! The accept loop: real sockets, HTTP/1 and HTTP/2, faults applied last.
 
-use std::{io, pin::pin, sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
 use axum::body::Body;
 use hyper_util::{
@@ -11,6 +11,7 @@ use hyper_util::{
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::watch,
+    task::JoinSet,
 };
 use tower::ServiceExt;
 
@@ -21,30 +22,38 @@ use crate::{
     shared::Shared,
 };
 
+/// What running requests get before they are ended.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// Serves until `stopped` speaks or its sender is gone, then gives running requests a grace period and ends all.
 pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<()>) {
     let router = routes::router(Arc::clone(&shared));
-    let connections = GracefulShutdown::new();
+    let graceful = GracefulShutdown::new();
+    let mut connections = JoinSet::new();
     loop {
-        let stream = tokio::select! {
+        tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
-                Err(_) => continue,
+                Ok((stream, _)) => {
+                    connections.spawn(connection(stream, &graceful, &shared, &router));
+                }
+                // Out of file descriptors, most likely: some will be free again.
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             },
-            // A message or the end of the channel: both mean that nobody needs us any more.
+            Some(_) = connections.join_next() => {}
             _ = stopped.changed() => break,
-        };
-        serve_connection(stream, &connections, &shared, &router);
+        }
     }
     drop(listener);
-    let _ = tokio::time::timeout(Duration::from_secs(5), connections.shutdown()).await;
+    let _ = tokio::time::timeout(GRACE, graceful.shutdown()).await;
+    connections.shutdown().await;
 }
 
-fn serve_connection(
+fn connection(
     stream: TcpStream,
-    connections: &GracefulShutdown,
+    graceful: &GracefulShutdown,
     shared: &Arc<Shared>,
     router: &axum::Router,
-) {
+) -> impl Future<Output = ()> + Send + 'static {
     // Small answers must not wait for the peer's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let (shared, router) = (Arc::clone(shared), router.clone());
@@ -53,11 +62,11 @@ fn serve_connection(
     }));
     let connection =
         auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).into_owned();
-    let watched = connections.watch(connection);
-    tokio::spawn(async move {
+    let watched = graceful.watch(connection);
+    async move {
         // A connection that was cut off on purpose ends in an error; there is nobody to tell.
-        let _ = pin!(watched).await;
-    });
+        let _ = watched.await;
+    }
 }
 
 async fn answer(

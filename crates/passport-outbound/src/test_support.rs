@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -27,6 +27,7 @@ pub(crate) struct ScriptedSource {
     failures: Mutex<VecDeque<TokenErrorKind>>,
     lifetime: Duration,
     gate: Semaphore,
+    panics: AtomicBool,
 }
 
 impl ScriptedSource {
@@ -40,6 +41,7 @@ impl ScriptedSource {
             failures: Mutex::default(),
             lifetime,
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
+            panics: AtomicBool::new(false),
         })
     }
 
@@ -56,6 +58,10 @@ impl ScriptedSource {
         self.failures.lock().unwrap().push_back(kind);
     }
 
+    pub(crate) fn panic_from_now_on(&self) {
+        self.panics.store(true, Ordering::SeqCst);
+    }
+
     pub(crate) fn calls(&self) -> usize {
         self.calls.load(Ordering::SeqCst)
     }
@@ -65,6 +71,7 @@ impl TokenSource for Arc<ScriptedSource> {
     fn mint(&self) -> MintFuture<'_> {
         Box::pin(async {
             let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
+            assert!(!self.panics.load(Ordering::SeqCst), "this source panics on purpose");
             self.gate.acquire().await.unwrap().forget();
             match self.failures.lock().unwrap().pop_front() {
                 Some(kind) => Err(Failure::of(kind)),

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{OAuthError, client_auth, form::Form};
+use super::{OAuthError, client_auth, form::Form, token::DEFAULT_SCOPE};
 use crate::{
     jwt::{own_claims, unix_seconds},
     shared::Shared,
@@ -39,17 +39,23 @@ pub(super) async fn introspect(
 
 fn active_claims(shared: &Arc<Shared>, token: &str) -> Option<Map<String, Value>> {
     let claims = own_claims(shared, token)?;
-    let expired = claims.get("exp").and_then(Value::as_u64)? <= unix_seconds(shared.clock.now());
+    let now = unix_seconds(shared.clock.now());
+    let time = |name: &str| claims.get(name).and_then(Value::as_u64);
     let jti = claims.get("jti").and_then(Value::as_str).unwrap_or_default();
-    let revoked = shared.registry().is_revoked(jti);
-    (!expired && !revoked).then_some(claims)
+    let active = time("exp")? > now
+        && time("nbf").is_none_or(|nbf| nbf <= now)
+        && claims.get("iss").and_then(Value::as_str) == Some(shared.issuer())
+        && !shared.registry().is_revoked(jti);
+    active.then_some(claims)
 }
 
+/// A managed identity's client is itself (`sub`); a user's is the app that the token is for (`aud`).
 fn reply(claims: &Map<String, Value>) -> Value {
+    let client = if claims.contains_key("managed_identity_id") { "sub" } else { "aud" };
     let mut reply = Map::new();
     reply.insert("active".to_owned(), json!(true));
-    reply.insert("client_id".to_owned(), claims.get("sub").cloned().unwrap_or_default());
-    reply.insert("scope".to_owned(), json!("openid roles"));
+    reply.insert("client_id".to_owned(), claims.get(client).cloned().unwrap_or_default());
+    reply.insert("scope".to_owned(), json!(DEFAULT_SCOPE));
     let repeated = REPEATED.iter().filter_map(|name| Some(((*name).to_owned(), claims.get(*name)?.clone())));
     reply.extend(repeated);
     Value::Object(reply)

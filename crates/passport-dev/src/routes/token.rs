@@ -13,6 +13,9 @@ use serde_json::json;
 use super::{NO_STORE, OAuthError, client_auth, form::Form};
 use crate::{jwt::TestJwtBuilder, shared::Shared};
 
+/// What is granted when nothing is asked for.
+pub(super) const DEFAULT_SCOPE: &str = "openid roles";
+
 pub(super) const SCOPES: [&str; 5] = ["openid", "profile", "email", "roles", "tenant"];
 
 pub(super) async fn issue(
@@ -35,24 +38,22 @@ fn granted(
         "send an application/x-www-form-urlencoded body without repeated fields",
     ))?;
     let grant = form.get("grant_type").ok_or(OAuthError::invalid_request("grant_type is missing"))?;
-    let client = client_auth::authenticate(&shared.registry(), headers, &form)?;
+    let mut registry = shared.registry();
+    let client = client_auth::authenticate(&registry, headers, &form)?;
     if grant != "client_credentials" {
         return Err(OAuthError {
             code: "unsupported_grant_type",
             description: "this Passport issues client_credentials tokens only",
         });
     }
-    let scopes = form.get("scope").unwrap_or("openid roles");
-    if !scopes.split(' ').all(|scope| SCOPES.contains(&scope)) {
+    // An empty parameter counts as omitted (RFC 6749, section 3.2).
+    let scope = form.get("scope").filter(|scope| !scope.is_empty()).unwrap_or(DEFAULT_SCOPE);
+    if !scope.split(' ').all(|scope| SCOPES.contains(&scope)) {
         return Err(OAuthError { code: "invalid_scope", description: "a scope is not known" });
     }
-
-    let mut registry = shared.registry();
     let identity = registry.get(&client.client_id).ok_or(OAuthError::INVALID_CLIENT)?;
     let token = TestJwtBuilder::for_managed_identity(shared, identity);
-    if let Some(jti) = token.jti() {
-        registry.note_issued(&client.client_id, &client.secret_id, jti);
-    }
+    registry.note_issued(&client.client_id, &client.secret_id, token.jti());
     drop(registry);
     Ok((token.build(), shared.token_lifetime()))
 }

@@ -42,6 +42,43 @@ async fn a_thousand_callers_on_an_empty_slot_make_one_attempt() {
     assert_eq!(source.calls(), 1);
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_herd_on_many_threads_makes_one_attempt_however_fast_it_ends() {
+    for _ in 0..300 {
+        let source = ScriptedSource::new();
+        let engine = engine(&source, &clock());
+        let callers = (0..64).map(|_| {
+            let engine = Arc::clone(&engine);
+            tokio::spawn(async move { fetch(&engine).await })
+        });
+        for caller in futures_util::future::join_all(callers).await {
+            assert_eq!(caller.unwrap().unwrap(), "token-1");
+        }
+        assert_eq!(source.calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_source_that_panics_is_an_error_with_a_pause() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source, &clock());
+    source.panic_from_now_on();
+    assert_eq!(fetch(&engine).await, Err(TokenErrorKind::Aborted));
+    assert_eq!(source.calls(), 2, "once, and once more in case it was the runtime");
+}
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_makes_the_token_due() {
+    let (source, clock) = (ScriptedSource::new(), clock());
+    let engine = engine(&source, &clock);
+    clock.advance(HOUR * 24);
+    fetch(&engine).await.unwrap();
+    clock.set_back(HOUR * 24);
+    assert_eq!(ready(&engine).as_deref(), Some("token-1"));
+    settle(&engine).await;
+    assert_eq!(ready(&engine).as_deref(), Some("token-2"));
+}
+
 #[tokio::test]
 async fn nothing_is_fetched_before_somebody_asks() {
     let source = ScriptedSource::new();

@@ -1,0 +1,100 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+};
+
+use super::*;
+
+const LIMITS: Limits = Limits { timeout: Duration::from_secs(10), max_body: 100 };
+
+/// Answers every request with `response`, byte for byte, and counts them.
+async fn server(response: impl Into<String>) -> (Url, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let (response, asked) = (response.into(), Arc::new(AtomicUsize::new(0)));
+    let counter = Arc::clone(&asked);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.read(&mut [0; 4096]).await;
+            counter.fetch_add(1, Ordering::SeqCst);
+            let _ = stream.write_all(response.as_bytes()).await;
+        }
+    });
+    (url, asked)
+}
+
+fn kind(outcome: Result<Response<Bytes>, TransportError>) -> TransportErrorKind {
+    outcome.unwrap_err().kind()
+}
+
+#[tokio::test]
+async fn a_response_comes_back_whole_whatever_its_status() {
+    let (url, _) = server("HTTP/1.1 418 X\r\nx-own: 1\r\ncontent-length: 4\r\n\r\nbody").await;
+    let response = Transport::default().get(&url, LIMITS).await.unwrap();
+    assert_eq!((response.status().as_u16(), &response.headers()["x-own"]), (418, &"1".parse().unwrap()));
+    assert_eq!(response.body(), "body");
+}
+
+#[tokio::test]
+async fn the_limit_on_size_holds_with_and_without_an_announced_length() {
+    let (announced, _) = server("HTTP/1.1 200 OK\r\ncontent-length: 101\r\n\r\n").await;
+    assert_eq!(kind(Transport::default().get(&announced, LIMITS).await), TransportErrorKind::TooLarge);
+    let unannounced = format!("HTTP/1.1 200 OK\r\nconnection: close\r\n\r\n{}", "x".repeat(101));
+    let (unannounced, _) = server(unannounced).await;
+    assert_eq!(kind(Transport::default().get(&unannounced, LIMITS).await), TransportErrorKind::TooLarge);
+}
+
+#[tokio::test]
+async fn a_redirect_is_a_response_and_is_not_followed_even_if_the_settings_say_so() {
+    let (target, asked) = server("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let (url, _) = server(format!("HTTP/1.1 307 X\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n")).await;
+    let follows =
+        HttpTransport::configured(|settings| settings.redirect(reqwest::redirect::Policy::limited(10)));
+    let response = Transport::new(follows).get(&url, LIMITS).await.unwrap();
+    assert_eq!(response.status(), 307);
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn loopback_is_reached_directly_even_if_the_settings_name_a_proxy() {
+    let (proxy, asked) = server("HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await;
+    let (url, _) = server("HTTP/1.1 204 X\r\n\r\n").await;
+    let proxied = HttpTransport::configured(move |settings| {
+        settings.proxy(reqwest::Proxy::all(proxy.clone()).expect("the URL of a test server"))
+    });
+    assert_eq!(Transport::new(proxied).get(&url, LIMITS).await.unwrap().status(), 204);
+    assert_eq!(asked.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_off_or_is_refused_is_told_apart() {
+    let (cut_off, _) = server("HTTP/1.1 200 OK\r\ncontent-length: 10\r\nconnection: close\r\n\r\nhalf").await;
+    assert_eq!(kind(Transport::default().get(&cut_off, LIMITS).await), TransportErrorKind::Broken);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let nobody = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    drop(listener);
+    assert_eq!(kind(Transport::default().get(&nobody, LIMITS).await), TransportErrorKind::Connect);
+}
+
+#[tokio::test]
+async fn a_server_that_hangs_is_left_at_the_time_limit() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    tokio::time::pause();
+    assert_eq!(kind(Transport::default().get(&url, LIMITS).await), TransportErrorKind::Timeout);
+}
+
+#[tokio::test]
+async fn an_error_does_not_show_the_query() {
+    let url = Url::parse("http://127.0.0.1:1/?code=passw0rd").unwrap();
+    let error = Transport::default().get(&url, LIMITS).await.unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("passw0rd"));
+}

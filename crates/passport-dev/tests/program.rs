@@ -1,0 +1,99 @@
+//! The program `passport-dev`, run as people run it.
+
+#![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests, helpers included")]
+
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    process::{Child, Command, Stdio},
+};
+
+use serde_json::Value;
+
+fn start(arguments: &[&str]) -> (Child, BufReader<std::process::ChildStdout>) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_passport-dev"))
+        .args(["--address", "127.0.0.1:0"])
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = BufReader::new(child.stdout.take().unwrap());
+    (child, output)
+}
+
+/// What the program prints under `name`.
+fn field(lines: &[String], name: &str) -> String {
+    let line = lines.iter().find_map(|line| line.trim().strip_prefix(name));
+    line.unwrap_or_else(|| panic!("no {name} in {lines:#?}")).trim().to_owned()
+}
+
+fn introduction(output: &mut impl BufRead) -> Vec<String> {
+    let lines = output.lines().map(Result::unwrap);
+    let mut seen = Vec::new();
+    for line in lines {
+        // The curl line is the last of the introduction; it stands on two lines.
+        let last = line.trim_start().starts_with("http");
+        seen.push(line);
+        if last {
+            return seen;
+        }
+    }
+    panic!("the introduction ended early: {seen:#?}")
+}
+
+#[tokio::test]
+async fn it_prints_what_one_needs_to_get_a_token() {
+    let (mut child, mut output) = start(&["--secret", "s3cret", "--role", "a", "--token-lifetime", "120"]);
+    let lines = introduction(&mut output);
+    let curl = lines[lines.len() - 2..].join("");
+    let (client_id, token_url) = (field(&lines, "client id"), field(&lines, "token"));
+    assert_eq!(field(&lines, "client secret"), "s3cret");
+    assert!(curl.contains(&format!("'{client_id}:s3cret'")) && curl.ends_with(&token_url), "{curl}");
+
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+    let request = client
+        .post(token_url)
+        .basic_auth(client_id, Some("s3cret"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .body("grant_type=client_credentials&scope=openid%20roles");
+    let reply = request.send().await.unwrap().text().await.unwrap();
+    let reply: Value = serde_json::from_str(&reply).unwrap();
+    assert_eq!((&reply["token_type"], &reply["expires_in"]), (&"Bearer".into(), &120.into()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+#[cfg(unix)]
+fn a_signal_ends_it_in_good_order() {
+    let (mut child, mut output) = start(&[]);
+    introduction(&mut output);
+    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    assert!(rest.ends_with("stopping\n"), "{rest}");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn its_console_obeys() {
+    let (mut child, mut output) = start(&["--console"]);
+    introduction(&mut output);
+    child.stdin.take().unwrap().write_all(b"rotate\nfault token sideways\nstop\n").unwrap();
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    assert!(rest.starts_with("done\n`sideways` is not a fault"), "{rest}");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn an_address_off_this_machine_is_refused_in_words() {
+    let output =
+        Command::new(env!("CARGO_BIN_EXE_passport-dev")).args(["--address", "0.0.0.0:0"]).output().unwrap();
+    assert!(!output.status.success());
+    let problem = String::from_utf8(output.stderr).unwrap();
+    assert!(problem.contains("loopback") && !problem.contains("StartError"), "{problem}");
+}
