@@ -2,39 +2,43 @@
 
 use std::{env, path::Path, process::Command};
 
-use crate::run::{Outcome, answers, run};
+use crate::run::{Outcome, answers, fed, run};
 
-struct Tool {
-    /// How it is called, and with what to see that it is there.
-    program: String,
-    probe: &'static [&'static str],
-    debian_package: &'static str,
-    why: &'static str,
+/// Something that must be there, how to see that it is, and where Debian has it.
+struct Need {
+    what: &'static str,
+    is_met: fn() -> bool,
+    debian_packages: &'static [&'static str],
 }
 
-fn needed() -> [Tool; 1] {
-    [Tool {
-        program: env::var("CC").unwrap_or_else(|_| "cc".to_owned()),
-        probe: &["--version"],
-        debian_package: "gcc",
-        why: "a C compiler, for the cryptography of aws-lc",
-    }]
-}
+const NEEDS: [Need; 1] = [Need {
+    what: "a C compiler with the headers of the C library (for the cryptography of aws-lc)",
+    is_met: c_compiles,
+    debian_packages: &["gcc", "libc6-dev"],
+}];
 
 pub(crate) fn bring() -> Outcome {
-    for tool in needed() {
-        if !answers(&tool.program, tool.probe) {
-            install(&tool)?;
+    for need in NEEDS {
+        if !(need.is_met)() {
+            install(&need)?;
         }
     }
     Ok(())
 }
 
-fn install(tool: &Tool) -> Outcome {
-    let missing = format!(
-        "`{}` is missing ({}); on Debian: apt-get install {}",
-        tool.program, tool.why, tool.debian_package
-    );
+/// A compiler may be there without the headers, and a linker without a compiler.
+fn c_compiles() -> bool {
+    let compiler = env::var("CC").unwrap_or_else(|_| "cc".to_owned());
+    let mut words = compiler.split_whitespace();
+    let Some(program) = words.next() else { return false };
+    let mut command = Command::new(program);
+    command.args(words).args(["-x", "c", "-fsyntax-only", "-"]);
+    fed(&mut command, "#include <stdlib.h>\nint main(void) { return EXIT_SUCCESS; }\n")
+}
+
+fn install(need: &Need) -> Outcome {
+    let packages = need.debian_packages.join(" ");
+    let missing = format!("missing: {}; on Debian: apt-get install {packages}", need.what);
     if !Path::new("/etc/debian_version").exists() || !answers("apt-get", &["--version"]) {
         return Err(missing);
     }
@@ -42,9 +46,12 @@ fn install(tool: &Tool) -> Outcome {
         let mut command = if answers("sudo", &["-n", "true"]) { sudo() } else { Command::new("apt-get") };
         run(command.args(arguments))
     };
+    let mut install = vec!["install", "--yes", "--no-install-recommends"];
+    install.extend(need.debian_packages);
     as_root(&["update"])
-        .and_then(|()| as_root(&["install", "--yes", "--no-install-recommends", tool.debian_package]))
-        .map_err(|problem| format!("{missing}\n{problem}"))
+        .and_then(|()| as_root(&install))
+        .map_err(|problem| format!("{missing}\n{problem}"))?;
+    if (need.is_met)() { Ok(()) } else { Err(format!("{missing}; it was installed, but does not work")) }
 }
 
 fn sudo() -> Command {

@@ -1,23 +1,26 @@
 //! Commands, shown before they run.
 
-use std::process::{Command, Stdio};
+use std::{
+    ffi::OsString,
+    io::Write,
+    process::{Command, Stdio},
+};
 
 /// The problem as text, ready to be shown.
 pub(crate) type Outcome = Result<(), String>;
 
 pub(crate) fn cargo(arguments: &[&str]) -> Outcome {
-    run(Command::new(env!("CARGO")).args(arguments))
+    cargo_with(&[], arguments)
 }
 
-pub(crate) fn cargo_with((name, value): (&str, &str), arguments: &[&str]) -> Outcome {
-    run(Command::new(env!("CARGO")).args(arguments).env(name, value))
+pub(crate) fn cargo_with(environment: &[(&str, &str)], arguments: &[&str]) -> Outcome {
+    // The cargo that runs us, or the one on the path.
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    run(Command::new(program).args(arguments).envs(environment.iter().copied()))
 }
 
 pub(crate) fn run(command: &mut Command) -> Outcome {
-    let arguments: Vec<_> = command.get_args().map(|argument| argument.to_string_lossy()).collect();
-    let program = std::path::Path::new(command.get_program());
-    let name = program.file_name().unwrap_or_default().to_string_lossy();
-    let line = format!("{name} {}", arguments.join(" "));
+    let line = shown(command);
     println!("\n$ {line}");
     match command.status() {
         Ok(status) if status.success() => Ok(()),
@@ -26,9 +29,29 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
     }
 }
 
+fn shown(command: &Command) -> String {
+    let environment = command.get_envs().filter_map(|(name, value)| {
+        Some(format!("{}='{}'", name.to_string_lossy(), value?.to_string_lossy()))
+    });
+    let program = std::path::Path::new(command.get_program()).file_name().unwrap_or_default();
+    let arguments = command.get_args().map(|argument| argument.to_string_lossy().into_owned());
+    let words: Vec<_> =
+        environment.chain([program.to_string_lossy().into_owned()]).chain(arguments).collect();
+    words.join(" ")
+}
+
 /// Whether a program is there and content.
 pub(crate) fn answers(program: &str, arguments: &[&str]) -> bool {
-    let mut command = Command::new(program);
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    fed(Command::new(program).args(arguments), "")
+}
+
+/// Whether a program is there and content with what it is fed. Nothing of it is shown.
+pub(crate) fn fed(command: &mut Command, input: &str) -> bool {
+    let quiet = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    let Ok(mut child) = quiet.spawn() else { return false };
+    if let Some(mut stdin) = child.stdin.take() {
+        // A program that does not read is judged by its status all the same.
+        let _ = stdin.write_all(input.as_bytes());
+    }
+    child.wait().is_ok_and(|status| status.success())
 }
