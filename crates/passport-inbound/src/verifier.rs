@@ -81,11 +81,11 @@ impl TokenVerifier {
         let now = clock.now();
         loop {
             let snapshot = keeper.snapshot(now);
-            let (unsettled_jws, reason) = match self.examine(jws, snapshot.as_deref(), now) {
+            let reason;
+            (jws, reason) = match self.examine(jws, snapshot.as_deref(), now) {
                 Finding::Settled(outcome) => return Verdict::Settled(outcome.map_err(Into::into)),
                 Finding::Unsettled(jws, reason) => (jws, reason),
             };
-            jws = unsettled_jws;
             match keeper.refresh(snapshot.as_ref(), now) {
                 Refresh::Wait(keys) => return Verdict::KeysOnTheWay(keys),
                 Refresh::TooSoon(retry_after) => {

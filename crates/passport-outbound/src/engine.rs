@@ -75,29 +75,18 @@ impl Engine {
     }
 
     async fn fetched(self: Arc<Self>) -> Result<AccessToken, TokenError> {
+        let aborted = || self.error(Failure::of(TokenErrorKind::Aborted));
         let outcome = match self.attempt().outcome().await {
             Some(outcome) => outcome,
             // Lost, perhaps with the runtime of whoever led it. Ours may be well, so once more.
-            None => self.attempt().outcome().await.unwrap_or_else(|| Err(self.lost())),
+            None => self.attempt().outcome().await.unwrap_or_else(|| Err(aborted())),
         };
         let kept = outcome?;
-        if kept.schedule.phase(self.clock.now()) == Phase::Hard {
+        match kept.schedule.phase(self.clock.now()) {
+            Phase::Fresh | Phase::Soft => Ok(kept.token.clone()),
             // Whoever waits may be polled late, after the machine has slept.
-            return Err(TokenError::new(&self.client_id, Failure::of(TokenErrorKind::Aborted)));
+            Phase::Hard => Err(aborted()),
         }
-        Ok(kept.token.clone())
-    }
-
-    /// Twice lost: the source panics, or there is no runtime. It counts as a failure, so that there is a pause.
-    fn lost(&self) -> TokenError {
-        self.failed(Failure::of(TokenErrorKind::Aborted))
-    }
-
-    fn failed(&self, failure: Failure) -> TokenError {
-        let error = TokenError::new(&self.client_id, failure);
-        telemetry::token_not_fetched(&self.client_id, &error);
-        self.slot.note_failure(&error, self.clock.now(), fastrand::f64());
-        error
     }
 
     /// Joins the running attempt or starts one, in a task that no caller's cancellation reaches.
@@ -110,17 +99,12 @@ impl Engine {
                 if let Some(outcome) = self.settled() {
                     lead.land(outcome);
                 } else if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                    runtime.spawn(Arc::clone(self).lead(lead));
+                    runtime.spawn(Attempt { engine: Arc::clone(self), lead: Some(lead) }.run());
                 }
                 // Without a runtime the lead is dropped here, and the flight ends without an outcome.
                 flight
             }
         }
-    }
-
-    async fn lead(self: Arc<Self>, lead: Lead<Outcome>) {
-        let outcome = self.mint().await;
-        lead.land(outcome);
     }
 
     fn settled(&self) -> Option<Outcome> {
@@ -149,7 +133,46 @@ impl Engine {
                 self.slot.install(Arc::clone(&kept));
                 Ok(kept)
             }
-            Err(failure) => Err(self.failed(failure)),
+            Err(failure) => {
+                let error = self.error(failure);
+                telemetry::token_not_fetched(&self.client_id, &error);
+                self.slot.note_failure(&error, self.clock.now(), fastrand::f64());
+                Err(error)
+            }
+        }
+    }
+
+    fn note_loss(&self) {
+        let error = self.error(Failure::of(TokenErrorKind::Aborted));
+        telemetry::token_not_fetched(&self.client_id, &error);
+        self.slot.note_loss(&error, self.clock.now(), fastrand::f64());
+    }
+
+    fn error(&self, failure: Failure) -> TokenError {
+        TokenError::new(&self.client_id, failure)
+    }
+}
+
+/// An attempt on its way. It may be lost: its source panics, or its runtime goes away.
+struct Attempt {
+    engine: Arc<Engine>,
+    /// Taken when there is an outcome.
+    lead: Option<Lead<Outcome>>,
+}
+
+impl Attempt {
+    async fn run(mut self) {
+        let outcome = self.engine.mint().await;
+        if let Some(lead) = self.lead.take() {
+            lead.land(outcome);
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if self.lead.is_some() {
+            self.engine.note_loss();
         }
     }
 }

@@ -1,4 +1,5 @@
 use std::{
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::SystemTime,
 };
@@ -33,6 +34,8 @@ pub(crate) struct Slot {
 struct Trouble {
     backoff: Backoff,
     last: Option<TokenError>,
+    /// Whether the last attempt was lost.
+    lost: bool,
 }
 
 impl Slot {
@@ -52,6 +55,14 @@ impl Slot {
         let mut trouble = self.trouble();
         trouble.backoff.note_failure(now, random);
         trouble.last = Some(error.clone());
+    }
+
+    /// Notes an attempt that was lost. The first may have gone with somebody's runtime and is made again at once; from the
+    /// second in a row on, a loss is a failure.
+    pub(crate) fn note_loss(&self, error: &TokenError, now: SystemTime, random: f64) {
+        if mem::replace(&mut self.trouble().lost, true) {
+            self.note_failure(error, now, random);
+        }
     }
 
     /// The last error, while it is too soon for another attempt.
