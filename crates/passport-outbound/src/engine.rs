@@ -64,10 +64,8 @@ impl Engine {
     fn live_token(self: &Arc<Self>) -> Option<AccessToken> {
         let kept = self.slot.kept();
         let kept = kept.as_deref()?;
-        let now = self.clock.now();
-        match kept.schedule.phase(now) {
+        match kept.schedule.phase(self.clock.now()) {
             Phase::Fresh => {}
-            Phase::Soft if self.slot.pausing(now).is_some() => {}
             Phase::Soft => drop(self.attempt()),
             Phase::Hard => return None,
         }

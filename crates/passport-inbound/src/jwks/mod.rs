@@ -13,6 +13,6 @@ pub(crate) use self::{
 };
 
 #[cfg(test)]
-mod race_tests;
+mod in_memory_tests;
 #[cfg(test)]
 mod tests;

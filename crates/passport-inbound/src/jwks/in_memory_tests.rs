@@ -1,4 +1,5 @@
-//! Herds on many threads, against an issuer that answers from memory: the narrow windows between look and lock.
+//! Against an issuer that answers from memory, at once: herds on many threads, for the narrow windows between look and
+//! lock, and what a real issuer does not do.
 
 use std::sync::{
     Arc, Mutex,
@@ -23,12 +24,17 @@ struct InMemory {
     keys: Arc<Mutex<Bytes>>,
     fetches: Arc<AtomicUsize>,
     panics: bool,
+    /// Where the keys are; 404 elsewhere. Everywhere, if it is not said.
+    only_at: Option<&'static str>,
 }
 
 impl HttpExchange for InMemory {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
         assert!(!self.panics, "this exchange panics on purpose");
         self.fetches.fetch_add(1, Ordering::SeqCst);
+        if self.only_at.is_some_and(|place| place != request.uri().path()) {
+            return Ok(Response::builder().status(404).body(Bytes::new()).expect("a status and no body"));
+        }
         Ok(Response::new(self.keys.lock().unwrap().clone()))
     }
 }
@@ -44,7 +50,7 @@ impl InMemory {
     fn verifier(&self, passport: &DevPassport) -> TokenVerifier {
         TokenVerifier::builder(passport.audience())
             .issuer(passport.issuer())
-            .jwks_url(format!("{}/keys", passport.issuer()))
+            .jwks_url(format!("{}/passport/.well-known/jwks.json", passport.issuer()))
             .transport(Transport::new(self.clone()))
             .build()
             .unwrap()
@@ -115,4 +121,16 @@ async fn an_exchange_that_ignores_the_limit_on_size_is_not_believed() {
     let url = Url::parse(passport.issuer()).unwrap();
     let error = Transport::new(issuer).get(&url, limits).await.unwrap_err();
     assert_eq!(error.kind(), TransportErrorKind::TooLarge);
+}
+
+#[tokio::test]
+async fn the_other_place_of_the_keys_is_tried_once_when_one_has_none() {
+    let passport = DevPassport::start().await.unwrap();
+    let token = passport.user_token("u").build();
+    for (only_at, found) in [("/.well-known/jwks.json", true), ("/elsewhere", false)] {
+        let issuer = InMemory { only_at: Some(only_at), ..InMemory::default() };
+        issuer.load_from(&passport).await;
+        assert_eq!(issuer.verifier(&passport).verify(&token).await.is_ok(), found, "{only_at}");
+        assert_eq!(issuer.fetches.load(Ordering::SeqCst), 2);
+    }
 }
