@@ -60,6 +60,15 @@ impl<T: Clone> SingleFlight<T> {
         depart(&mut self.lock())
     }
 
+    /// Makes room for another attempt although `flight` has not ended: its lead sits on a runtime that nobody drives, for
+    /// example. What the lead may say later reaches those who still wait for it.
+    pub fn give_up(&self, flight: &Flight<T>) {
+        let mut running = self.lock();
+        if running.as_ref().is_some_and(|running| running.same_channel(&flight.outcome)) {
+            *running = None;
+        }
+    }
+
     /// The running attempt, if there is one.
     #[must_use]
     pub fn running(&self) -> Option<Flight<T>> {
@@ -151,6 +160,19 @@ mod tests {
         drop(lost);
         assert_eq!((first.outcome().await, second.outcome().await), (None, None));
         let (_lead, _flight) = lead(&flights);
+    }
+
+    #[tokio::test]
+    async fn an_attempt_that_is_given_up_makes_room_and_only_it_does() {
+        let flights = SingleFlight::new();
+        let (frozen, first) = lead(&flights);
+        flights.give_up(&first);
+        let (_next, second) = lead(&flights);
+        flights.give_up(&first);
+        let _third = follow(&flights);
+        frozen.land(1);
+        assert_eq!(first.outcome().await, Some(1));
+        drop(second);
     }
 
     #[tokio::test]

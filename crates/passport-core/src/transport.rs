@@ -119,9 +119,9 @@ impl<E: HttpExchange> DynHttpExchange for E {
 /// certificates on the machine.
 pub struct HttpTransport {
     settings: Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync>,
-    remote: OnceLock<Result<reqwest::Client, TransportError>>,
-    loopback_tls: OnceLock<Result<reqwest::Client, TransportError>>,
-    loopback_plain: OnceLock<Result<reqwest::Client, TransportError>>,
+    remote: OnceLock<reqwest::Client>,
+    loopback_tls: OnceLock<reqwest::Client>,
+    loopback_plain: OnceLock<reqwest::Client>,
 }
 
 impl HttpTransport {
@@ -148,12 +148,22 @@ impl HttpTransport {
     fn client_for(&self, url: &Url) -> Result<&reqwest::Client, TransportError> {
         let settings = || (self.settings)(reqwest::Client::builder());
         let loopback = Origin::of(url).is_ok_and(|origin| origin.is_loopback());
-        let client = match (loopback, url.scheme()) {
-            (false, _) => self.remote.get_or_init(|| build(settings())),
-            (true, "https") => self.loopback_tls.get_or_init(|| build(settings().no_proxy())),
-            (true, _) => self.loopback_plain.get_or_init(|| build(settings().no_proxy().tls_certs_only([]))),
-        };
-        client.as_ref().map_err(Clone::clone)
+        match (loopback, url.scheme()) {
+            (false, _) => built(&self.remote, settings),
+            (true, "https") => built(&self.loopback_tls, || settings().no_proxy()),
+            (true, _) => built(&self.loopback_plain, || settings().no_proxy().tls_certs_only([])),
+        }
+    }
+}
+
+/// The client of `cell`. A failure to build it is not kept: root certificates may be mounted late.
+fn built(
+    cell: &OnceLock<reqwest::Client>,
+    settings: impl Fn() -> reqwest::ClientBuilder,
+) -> Result<&reqwest::Client, TransportError> {
+    match cell.get() {
+        Some(client) => Ok(client),
+        None => build(settings()).map(|client| cell.get_or_init(|| client)),
     }
 }
 

@@ -130,7 +130,14 @@ impl ManagedIdentityBuilder {
             clock: Arc::clone(&self.clock),
         });
         let policy = RefreshPolicy { threshold: self.refresh_threshold, jitter: fastrand::f64() };
-        Ok(ManagedIdentity::new(Engine { client_id, source, slot, policy, clock: self.clock }))
+        Ok(ManagedIdentity::new(Engine {
+            client_id,
+            source,
+            slot,
+            policy,
+            attempt_timeout: self.request_timeout,
+            clock: self.clock,
+        }))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use passport_core::{AccessToken, ClientId, Clock, Flight, Lead, Role};
+use tokio::time::timeout;
 
 use crate::{
     TokenError, TokenErrorKind,
@@ -31,12 +32,17 @@ pub(crate) struct Minted {
 #[error("the token had expired when it arrived")]
 struct DeadOnArrival;
 
+/// How much longer than an attempt may take its outcome is waited for.
+const GRACE: Duration = Duration::from_secs(1);
+
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub(crate) client_id: ClientId,
     pub(crate) source: Box<dyn TokenSource>,
     pub(crate) slot: Arc<Slot>,
     pub(crate) policy: RefreshPolicy,
+    /// The most that the source takes.
+    pub(crate) attempt_timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -64,8 +70,11 @@ impl Engine {
     fn live_token(self: &Arc<Self>) -> Option<AccessToken> {
         let kept = self.slot.kept();
         let kept = kept.as_deref()?;
-        match kept.schedule.phase(self.clock.now()) {
+        let now = self.clock.now();
+        match kept.schedule.phase(now) {
             Phase::Fresh => {}
+            // An attempt would come to the same, at the price of a seat in it for each call.
+            Phase::Soft if self.slot.pausing(now).is_some() => {}
             Phase::Soft => drop(self.attempt()),
             Phase::Hard => return None,
         }
@@ -74,10 +83,10 @@ impl Engine {
 
     async fn fetched(self: Arc<Self>) -> Result<AccessToken, TokenError> {
         let aborted = || self.error(Failure::of(TokenErrorKind::Aborted));
-        let outcome = match self.attempt().outcome().await {
+        let outcome = match self.outcome().await {
             Some(outcome) => outcome,
             // Lost, perhaps with the runtime of whoever led it. Ours may be well, so once more.
-            None => self.attempt().outcome().await.unwrap_or_else(|| Err(aborted())),
+            None => self.outcome().await.unwrap_or_else(|| Err(aborted())),
         };
         let kept = outcome?;
         match kept.schedule.phase(self.clock.now()) {
@@ -85,6 +94,21 @@ impl Engine {
             // Whoever waits may be polled late, after the machine has slept.
             Phase::Hard => Err(aborted()),
         }
+    }
+
+    /// The outcome of an attempt, if it has one. An attempt is bounded in time; one that says nothing for longer sits on a
+    /// runtime that nobody drives, and is given up.
+    async fn outcome(self: &Arc<Self>) -> Option<Outcome> {
+        let flight = self.attempt();
+        // Without a runtime nothing was started, so the wait ends by itself, and there is no timer to end it.
+        if tokio::runtime::Handle::try_current().is_err() {
+            return flight.outcome().await;
+        }
+        let waited = timeout(self.attempt_timeout + GRACE, flight.clone().outcome()).await;
+        waited.unwrap_or_else(|_| {
+            self.slot.flights.give_up(&flight);
+            None
+        })
     }
 
     /// Joins the running attempt or starts one, in a task that no caller's cancellation reaches.

@@ -99,6 +99,7 @@ fn unshared_engine(source: &Arc<ScriptedSource>, clock: &ManualClock) -> Engine 
         source: Box::new(Arc::clone(source)),
         slot: Arc::new(Slot::default()),
         policy: RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 0.0 },
+        attempt_timeout: Duration::from_secs(10),
         clock: Arc::new(clock.clone()),
     }
 }

@@ -94,15 +94,14 @@ impl KeyKeeper {
         now: SystemTime,
     ) -> Refresh {
         let mut cooldown = self.cooldown();
-        if let Some(flight) = self.flights.running() {
-            return Refresh::Wait(flight);
-        }
-        if self.has_newer_than(seen, now) {
-            return Refresh::Done;
-        }
         let left = cooldown.left(now);
-        if !left.is_zero() {
-            return Refresh::TooSoon(left);
+        match self.flights.running() {
+            // An attempt claims the cooldown and takes less. One that still runs after it sits on a runtime that nobody
+            // drives; another takes its place.
+            Some(flight) if !left.is_zero() => return Refresh::Wait(flight),
+            _ if self.has_newer_than(seen, now) => return Refresh::Done,
+            None if !left.is_zero() => return Refresh::TooSoon(left),
+            _ => {}
         }
         let (lead, flight) = self.flights.lead();
         // Without a runtime the lead is dropped, and the flight ends without keys.

@@ -60,13 +60,13 @@ impl KeySet {
         if keys.is_empty() { Err(FetchError::NoUsableKey) } else { Ok(Self { keys }) }
     }
 
-    /// The keys that `previous` did not have come first, then the others from the end: most issuers append. The order
-    /// matters only to tokens without a `kid`, which are tried with the first few.
+    /// The keys that `previous` did not have come first, then the others as they stood there. In a first set, those from
+    /// the end come first: most issuers append. The order matters only to tokens without a `kid`, which are tried with
+    /// the first few.
     pub(crate) fn newest_first(mut self, previous: Option<&Self>) -> Self {
-        let is_known =
-            |key: &Key| previous.is_some_and(|set| set.keys.iter().any(|known| known.modulus == key.modulus));
+        let known_at = |key: &Key| previous?.keys.iter().position(|known| known.modulus == key.modulus);
         self.keys.reverse();
-        self.keys.sort_by_key(is_known);
+        self.keys.sort_by_key(known_at); // unknown ones, `None`, sort first
         self
     }
 

@@ -223,6 +223,20 @@ async fn an_issuer_that_hangs_holds_a_caller_for_two_seconds_at_most() {
     assert!(before.elapsed() <= Duration::from_millis(2100), "{:?}", before.elapsed());
 }
 
+#[test]
+fn a_fetch_on_a_runtime_that_nobody_drives_is_given_up_after_the_cooldown() {
+    let frozen = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let driven = tokio::runtime::Runtime::new().unwrap();
+    let setup = driven.block_on(setup());
+    let token = setup.token().build();
+    frozen.block_on(async {
+        let mut caller = tokio_test::task::spawn(setup.verify(&token));
+        assert!(caller.poll().is_pending());
+    });
+    setup.clock.advance(Duration::from_secs(31));
+    driven.block_on(setup.verify(&token)).unwrap();
+}
+
 #[tokio::test]
 async fn a_place_that_was_set_by_hand_needs_no_discovery() {
     let setup = setup().await;

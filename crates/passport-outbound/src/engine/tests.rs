@@ -67,6 +67,16 @@ async fn a_source_that_panics_is_an_error_with_a_pause() {
     assert_eq!(source.calls(), 2, "once, and once more in case it was the runtime");
 }
 
+#[tokio::test(start_paused = true)]
+async fn an_attempt_on_a_runtime_that_nobody_drives_is_given_up() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source, &clock());
+    let frozen = engine.slot.flights.join();
+    assert_eq!(fetch(&engine).await.unwrap(), "token-1");
+    assert_eq!(source.calls(), 1);
+    drop(frozen);
+}
+
 #[tokio::test]
 async fn a_clock_that_was_set_back_makes_the_token_due() {
     let (source, clock) = (ScriptedSource::new(), clock());
