@@ -34,6 +34,9 @@ async fn traced(work: impl Future<Output = String>) -> String {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
+    // With one subscriber only, tracing asks the thread that meets an event first whether it wants it; that may be the
+    // thread of another test, which does not. With two, it asks the subscribers.
+    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
     // The runtime of a test has one thread, so this covers the tasks that are spawned, too.
     let _guard = tracing::subscriber::set_default(subscriber);
     let printed = work.await;
