@@ -5,6 +5,9 @@ use std::time::{Duration, SystemTime};
 /// The first pause after a failure while there are no keys at all; it doubles up to the cooldown.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 
+/// A caller may have read the clock a little before the pause began that it meets.
+const NUDGE: Duration = Duration::from_secs(5);
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeySettings {
     /// Keys of this age are refreshed in the background.
@@ -76,13 +79,12 @@ pub(crate) struct Cooldown {
 }
 
 impl Cooldown {
-    /// How long until an attempt may be made; zero if it may be made now. A time before the pause began means that the
-    /// clock was set back; no pause counts then.
+    /// How long until an attempt may be made; zero if it may be made now. A time well before the pause began means that
+    /// the clock was set back; no pause counts then.
     pub(crate) fn left(&self, now: SystemTime) -> Duration {
-        match self.pause {
-            Some((since, until)) if since <= now => until.duration_since(now).unwrap_or_default(),
-            _ => Duration::ZERO,
-        }
+        let Some((since, until)) = self.pause else { return Duration::ZERO };
+        let set_back = since.duration_since(now).is_ok_and(|by| by > NUDGE);
+        if set_back { Duration::ZERO } else { until.duration_since(now).unwrap_or_default() }
     }
 
     /// An attempt begins. The cooldown is claimed at once, so that it holds whatever the attempt brings.
@@ -191,6 +193,13 @@ mod tests {
         let mut cooldown = Cooldown::default();
         cooldown.begin(at(1000), &KeySettings::default());
         assert_eq!(left(&cooldown, 1001), 29);
-        assert_eq!(left(&cooldown, 999), 0);
+        assert_eq!(left(&cooldown, 994), 0);
+    }
+
+    #[test]
+    fn a_caller_that_read_the_clock_just_before_the_cooldown_began_is_held_by_it() {
+        let mut cooldown = Cooldown::default();
+        cooldown.begin(at(1000), &KeySettings::default());
+        assert_eq!(left(&cooldown, 999), 31);
     }
 }
