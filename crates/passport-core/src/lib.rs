@@ -17,6 +17,7 @@ mod origin;
 mod scope;
 mod secret;
 mod single_flight;
+mod sync;
 mod token;
 mod transport;
 

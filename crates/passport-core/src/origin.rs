@@ -1,4 +1,8 @@
-use std::{fmt, net::IpAddr, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+    str::FromStr,
+};
 
 use url::{Host, Url};
 
@@ -60,7 +64,13 @@ impl Origin {
         let (expected, default_port) = if self.https { ("https", 443) } else { ("http", 80) };
         scheme.eq_ignore_ascii_case(expected)
             && port.unwrap_or(default_port) == self.port
-            && host.eq_ignore_ascii_case(&self.host)
+            && (host.eq_ignore_ascii_case(&self.host) || self.is_same_ipv6(host))
+    }
+
+    /// An IPv6 address has many spellings; a client may send any of them.
+    fn is_same_ipv6(&self, host: &str) -> bool {
+        let address = |text: &str| text.strip_prefix('[')?.strip_suffix(']')?.parse::<Ipv6Addr>().ok();
+        address(host).is_some_and(|theirs| address(&self.host) == Some(theirs))
     }
 }
 
@@ -112,6 +122,23 @@ mod tests {
         assert_eq!(origin("HTTPS://Api.BizFirst.ai"), origin("https://api.bizfirst.ai:443/"));
         assert!(origin("https://api.bizfirst.ai").matches("https", "API.bizfirst.ai", None));
         assert!(origin("http://[::1]:80").matches("http", "[::1]", None));
+    }
+
+    #[test]
+    fn an_ipv6_address_is_the_same_however_it_is_written() {
+        let loopback = origin("http://[::1]:80");
+        assert!(loopback.matches("http", "[0:0:0:0:0:0:0:1]", None));
+        assert!(origin("https://[2001:DB8::1]").matches("https", "[2001:db8:0::1]", Some(443)));
+        assert!(!loopback.matches("http", "[::2]", None));
+        assert!(!loopback.matches("http", "::1", None));
+        assert!(!loopback.matches("http", "[::1%25eth0]", None));
+    }
+
+    #[test]
+    fn an_international_name_is_compared_as_it_travels() {
+        let origin = origin("https://Bücher.example");
+        assert!(origin.matches("https", "xn--bcher-kva.example", None));
+        assert!(!origin.matches("https", "bücher.example", None), "no client sends it like this");
     }
 
     #[test]

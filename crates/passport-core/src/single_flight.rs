@@ -4,9 +4,11 @@
 //! no caller's cancellation ends it); everybody, the lead's caller included, waits on a [`Flight`]. Nothing is
 //! spawned here.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use tokio::sync::watch;
+
+use crate::sync::{Mutex, MutexGuard};
 
 /// Lets one attempt run at a time and gives all callers its outcome.
 #[derive(Debug)]
@@ -61,12 +63,14 @@ impl<T: Clone> SingleFlight<T> {
     }
 
     /// Makes room for another attempt although `flight` has not ended: its lead sits on a runtime that nobody drives, for
-    /// example. What the lead may say later reaches those who still wait for it.
-    pub fn give_up(&self, flight: &Flight<T>) {
+    /// example. What the lead may say later reaches those who still wait for it. Whether it was the running one.
+    pub fn give_up(&self, flight: &Flight<T>) -> bool {
         let mut running = self.lock();
-        if running.as_ref().is_some_and(|running| running.same_channel(&flight.outcome)) {
+        let is_it = running.as_ref().is_some_and(|running| running.same_channel(&flight.outcome));
+        if is_it {
             *running = None;
         }
+        is_it
     }
 
     /// The running attempt, if there is one.

@@ -4,6 +4,8 @@ use passport_core::{
     ClientId, Clock, ConfigError, ConfigProblem, Issuer, Scopes, SecretSource, SystemClock, Transport,
 };
 
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
 use crate::{
     ManagedIdentity, TokenCache,
     cache::CacheKey,
@@ -75,7 +77,8 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// Keeps the token in `cache`. By default it is kept for this identity and its clones alone.
+    /// What becomes of the token once it is fetched. By default it is kept in memory, for this identity and its clones
+    /// alone.
     pub fn token_cache(mut self, cache: TokenCache) -> Self {
         self.cache = Some(cache);
         self
@@ -118,8 +121,7 @@ impl ManagedIdentityBuilder {
         };
 
         let token_url = issuer.token_url();
-        let key = || CacheKey::new(&client_id, &token_url, &scopes);
-        let slot = self.cache.map_or_else(Arc::default, |cache| cache.slot(key()));
+        let key = CacheKey::new(&client_id, &token_url, &scopes);
         let source = Box::new(ClientCredentials {
             client_id: client_id.clone(),
             secret: self.secret,
@@ -129,6 +131,7 @@ impl ManagedIdentityBuilder {
             timeout: self.request_timeout,
             clock: Arc::clone(&self.clock),
         });
+        let slot = self.cache.map_or_else(Arc::default, |cache| cache.slot(key));
         let policy = RefreshPolicy { threshold: self.refresh_threshold, jitter: fastrand::f64() };
         Ok(ManagedIdentity::new(Engine {
             client_id,
@@ -137,6 +140,8 @@ impl ManagedIdentityBuilder {
             policy,
             attempt_timeout: self.request_timeout,
             clock: self.clock,
+            life: CancellationToken::new(),
+            attempts: TaskTracker::new(),
         }))
     }
 }

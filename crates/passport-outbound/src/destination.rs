@@ -11,6 +11,15 @@ use crate::attach::{AttachError, Destination};
 /// Scheme, host and port must all match; each must be `https`, or a loopback host. The check is made on each request,
 /// so a redirect that is followed above the layer cannot carry the token elsewhere.
 ///
+/// | in the list or in the request | |
+/// |---|---|
+/// | upper case, the scheme's default port | make no difference |
+/// | international names | are compared as `xn--`, which is how they travel |
+/// | IPv6 addresses | are compared as addresses, however they are written |
+/// | a trailing dot (`api.bizfirst.ai.`) | is another host |
+/// | `user:password@` | is refused |
+/// | other spellings of an address (`0x7f.1`), subdomains, prefixes | are other hosts |
+///
 /// What the client below does with a request is its own business: one that uses the system's proxy (reqwest does, unless
 /// told `no_proxy()`) may send even a loopback request there, in plain text.
 ///
@@ -25,6 +34,7 @@ use crate::attach::{AttachError, Destination};
 pub struct AllowedOrigins {
     origins: Arc<[Origin]>,
     path_only: bool,
+    any_https: bool,
 }
 
 impl AllowedOrigins {
@@ -33,19 +43,7 @@ impl AllowedOrigins {
     /// # Errors
     /// A [`ConfigError`] with each text that is not an origin or not secure, or when there is none at all.
     pub fn new<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Self, ConfigError> {
-        let mut problems = Vec::new();
-        let origins: Vec<_> = urls
-            .into_iter()
-            .filter_map(|url| ConfigProblem::collect(&mut problems, OPTION, secure(url.as_ref().parse())))
-            .collect();
-        if origins.is_empty() && problems.is_empty() {
-            problems.push(ConfigProblem::new(OPTION, "name at least one, or no request could pass"));
-        }
-        if problems.is_empty() {
-            Ok(Self { origins: origins.into(), path_only: false })
-        } else {
-            Err(ConfigError::new(problems))
-        }
+        Self::listed(urls, secure)
     }
 
     /// For a tonic `Channel` that was made from an endpoint with this URI (`endpoint.uri()`).
@@ -56,12 +54,80 @@ impl AllowedOrigins {
     /// # Errors
     /// As [`AllowedOrigins::new`].
     pub fn channel(uri: &Uri) -> Result<Self, ConfigError> {
+        Self::of_channel(uri, secure)
+    }
+
+    /// Both these origins and those of `others`.
+    #[must_use]
+    pub fn and(self, others: &Self) -> Self {
+        Self {
+            origins: self.origins.iter().chain(others.origins.iter()).cloned().collect(),
+            path_only: self.path_only || others.path_only,
+            any_https: self.any_https || others.any_https,
+        }
+    }
+
+    /// As [`AllowedOrigins::new`], but plain `http` is let in too.
+    ///
+    /// **Danger:** whoever is on the path reads the token, and is the service until it expires
+    /// ([RFC 6750, section 5.3](https://www.rfc-editor.org/rfc/rfc6750#section-5.3)). For a service mesh whose proxies
+    /// encrypt what leaves the pod.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] with each text that is not an origin, or when there is none at all.
+    pub fn danger_plain_http<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Self, ConfigError> {
+        Self::listed(urls, Ok)
+    }
+
+    /// As [`AllowedOrigins::channel`], but plain `http` is let in too.
+    ///
+    /// **Danger:** as [`AllowedOrigins::danger_plain_http`].
+    ///
+    /// # Errors
+    /// When the URI has no origin.
+    pub fn danger_plain_http_channel(uri: &Uri) -> Result<Self, ConfigError> {
+        Self::of_channel(uri, Ok)
+    }
+
+    /// Every `https` origin.
+    ///
+    /// **Danger:** a URL from a caller, a database or a redirect takes the token to whoever it names
+    /// ([RFC 9700, section 4.9.1](https://www.rfc-editor.org/rfc/rfc9700#section-4.9.1)).
+    #[must_use]
+    pub fn danger_any_https() -> Self {
+        Self { origins: Arc::new([]), path_only: false, any_https: true }
+    }
+
+    fn listed<U: AsRef<str>>(
+        urls: impl IntoIterator<Item = U>,
+        allowable: fn(Origin) -> Result<Origin, NotAllowable>,
+    ) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
-        let origin = ConfigProblem::collect(&mut problems, OPTION, Url::parse(&uri.to_string()));
-        let origin =
-            origin.and_then(|url| ConfigProblem::collect(&mut problems, OPTION, secure(Origin::of(&url))));
+        let origin = |url: U| allowable(url.as_ref().parse()?);
+        let origins: Vec<_> = urls
+            .into_iter()
+            .filter_map(|url| ConfigProblem::collect(&mut problems, OPTION, origin(url)))
+            .collect();
+        if origins.is_empty() && problems.is_empty() {
+            problems.push(ConfigProblem::new(OPTION, "name at least one, or no request could pass"));
+        }
+        if problems.is_empty() {
+            Ok(Self { origins: origins.into(), path_only: false, any_https: false })
+        } else {
+            Err(ConfigError::new(problems))
+        }
+    }
+
+    fn of_channel(
+        uri: &Uri,
+        allowable: fn(Origin) -> Result<Origin, NotAllowable>,
+    ) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let url = ConfigProblem::collect(&mut problems, OPTION, Url::parse(&uri.to_string()));
+        let origin = |url: Url| allowable(Origin::of(&url)?);
+        let origin = url.and_then(|url| ConfigProblem::collect(&mut problems, OPTION, origin(url)));
         origin
-            .map(|origin| Self { origins: Arc::new([origin]), path_only: true })
+            .map(|origin| Self { origins: Arc::new([origin]), path_only: true, any_https: false })
             .ok_or_else(|| ConfigError::new(problems))
     }
 
@@ -69,10 +135,11 @@ impl AllowedOrigins {
     pub(crate) fn check(&self, destination: &Destination<'_>) -> Result<(), AttachError> {
         let allowed = match *destination {
             Destination::Absolute { scheme, host, port } => {
-                self.origins.iter().any(|origin| origin.matches(scheme, host, port))
+                (self.any_https && scheme.eq_ignore_ascii_case("https"))
+                    || self.origins.iter().any(|origin| origin.matches(scheme, host, port))
             }
             Destination::PathOnly => self.path_only,
-            Destination::Unclear => false,
+            Destination::WithUserInfo | Destination::Unclear => false,
         };
         if allowed { Ok(()) } else { Err(AttachError::not_allowed(destination)) }
     }
@@ -80,8 +147,7 @@ impl AllowedOrigins {
 
 const OPTION: &str = "allowed_origins";
 
-fn secure(origin: Result<Origin, InvalidOrigin>) -> Result<Origin, NotAllowable> {
-    let origin = origin?;
+fn secure(origin: Origin) -> Result<Origin, NotAllowable> {
     if origin.is_secure() { Ok(origin) } else { Err(NotAllowable::Plain(origin)) }
 }
 
@@ -113,6 +179,11 @@ mod tests {
             (absolute("https", "api.bizfirst.ai.", None), false),
             (absolute("https", "api.bizfirst.ai.evil.example", None), false),
             (absolute("http", "127.0.0.1", Some(8081)), false),
+            (absolute("http", "0x7f.1", Some(8080)), false),
+            (absolute("http", "localhost", Some(8080)), false),
+            (absolute("https", "sub.api.bizfirst.ai", None), false),
+            (absolute("ftp", "api.bizfirst.ai", None), false),
+            (Destination::WithUserInfo, false),
             (Destination::PathOnly, false),
             (Destination::Unclear, false),
         ] {
@@ -126,6 +197,35 @@ mod tests {
         assert!(origins.check(&Destination::PathOnly).is_ok());
         assert!(origins.check(&Destination::Unclear).is_err());
         assert!(origins.check(&absolute("https", "elsewhere", None)).is_err());
+    }
+
+    #[test]
+    fn the_danger_is_in_the_name_and_nowhere_else() {
+        let plain = AllowedOrigins::danger_plain_http(["http://payroll.mesh"]).unwrap();
+        assert!(plain.check(&absolute("http", "payroll.mesh", None)).is_ok());
+        assert!(plain.check(&absolute("https", "payroll.mesh", None)).is_err());
+        let channel = Uri::from_static("http://payroll.mesh");
+        assert!(AllowedOrigins::channel(&channel).is_err());
+        assert!(
+            AllowedOrigins::danger_plain_http_channel(&channel)
+                .unwrap()
+                .check(&Destination::PathOnly)
+                .is_ok()
+        );
+        let any = AllowedOrigins::danger_any_https();
+        assert!(any.check(&absolute("HTTPS", "anywhere.example", Some(8443))).is_ok());
+        assert!(any.check(&absolute("http", "anywhere.example", None)).is_err());
+        assert!(any.check(&Destination::PathOnly).is_err());
+        assert!(any.check(&Destination::WithUserInfo).is_err());
+    }
+
+    #[test]
+    fn two_lists_are_joined() {
+        let https = AllowedOrigins::new(["https://a"]).unwrap();
+        let both = https.and(&AllowedOrigins::danger_plain_http(["http://b"]).unwrap());
+        assert!(both.check(&absolute("https", "a", None)).is_ok());
+        assert!(both.check(&absolute("http", "b", None)).is_ok());
+        assert!(both.check(&absolute("http", "a", None)).is_err());
     }
 
     #[test]

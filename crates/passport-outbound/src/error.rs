@@ -1,4 +1,4 @@
-use std::{error::Error, fmt, sync::Arc};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use http::StatusCode;
 use passport_core::ClientId;
@@ -16,6 +16,7 @@ struct Inner {
     kind: TokenErrorKind,
     status: Option<StatusCode>,
     oauth_error: Option<String>,
+    retry_after: Option<Duration>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -29,6 +30,8 @@ pub enum TokenErrorKind {
     Refused,
     /// The client secret could not be read.
     Secret,
+    /// The identity was shut down.
+    ShutDown,
     /// Passport cannot be reached, or says that it cannot answer now.
     Unavailable,
     /// The answer is not a usable token response.
@@ -42,6 +45,7 @@ impl TokenError {
             kind: failure.kind,
             status: failure.status,
             oauth_error: failure.oauth_error,
+            retry_after: failure.retry_after,
             source: failure.source,
         }))
     }
@@ -65,13 +69,33 @@ impl TokenError {
         self.0.oauth_error.as_deref()
     }
 
+    /// How long Passport asked to be left alone
+    /// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), as of its answer. It is obeyed
+    /// for an hour at most.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Whether it may pass by itself: Passport is down, or a proxy answers in its place. The others need somebody to act.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self.kind(), TokenErrorKind::Unavailable | TokenErrorKind::UnusableResponse)
+    }
+
     fn remedy(&self) -> &'static str {
         match (self.kind(), self.oauth_error()) {
-            (TokenErrorKind::Refused, Some("invalid_scope")) => "check the scopes that are asked for",
+            (TokenErrorKind::Refused, Some("invalid_scope")) => {
+                "check the scopes that are asked for, and that the identity may have them"
+            }
+            (TokenErrorKind::Refused, Some("unauthorized_client" | "unsupported_grant_type")) => {
+                "allow the client credentials grant for this client in Passport"
+            }
             (TokenErrorKind::Refused, _) => {
                 "check the client id, that the secret is active, and that the identity is enabled"
             }
             (TokenErrorKind::Secret, _) => "check the place of the client secret",
+            (TokenErrorKind::ShutDown, _) => "build another identity to go on",
             (TokenErrorKind::Unavailable, _) => {
                 "it will be asked again; check that Passport is up and reachable"
             }
@@ -89,6 +113,7 @@ impl fmt::Display for TokenError {
             TokenErrorKind::Aborted => "the attempt was aborted",
             TokenErrorKind::Refused => "Passport refused",
             TokenErrorKind::Secret => "the client secret could not be read",
+            TokenErrorKind::ShutDown => "the identity was shut down",
             TokenErrorKind::Unavailable => "Passport is unavailable",
             TokenErrorKind::UnusableResponse => "Passport's answer is not a usable token response",
         };
@@ -109,6 +134,7 @@ impl fmt::Debug for TokenError {
             .field("kind", &self.0.kind)
             .field("status", &self.0.status)
             .field("oauth_error", &self.0.oauth_error)
+            .field("retry_after", &self.0.retry_after)
             .field("source", &self.0.source)
             .finish()
     }
@@ -126,12 +152,13 @@ pub(crate) struct Failure {
     kind: TokenErrorKind,
     status: Option<StatusCode>,
     oauth_error: Option<String>,
+    retry_after: Option<Duration>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Failure {
     pub(crate) fn of(kind: TokenErrorKind) -> Self {
-        Self { kind, status: None, oauth_error: None, source: None }
+        Self { kind, status: None, oauth_error: None, retry_after: None, source: None }
     }
 
     pub(crate) fn status(mut self, status: StatusCode) -> Self {
@@ -144,12 +171,16 @@ impl Failure {
         self
     }
 
+    pub(crate) fn retry_after(mut self, retry_after: Option<Duration>) -> Self {
+        self.retry_after = retry_after;
+        self
+    }
+
     pub(crate) fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
         self.source = Some(Box::new(source));
         self
     }
 
-    #[cfg(test)]
     pub(crate) fn kind(&self) -> TokenErrorKind {
         self.kind
     }

@@ -40,6 +40,8 @@ mod engine;
 mod error;
 mod managed_identity;
 mod refresh;
+mod status;
+mod sync;
 mod telemetry;
 
 #[cfg(test)]
@@ -52,10 +54,15 @@ pub use passport_core::{
 };
 
 pub use crate::{
-    attach::{AttachError, AttachToken, AttachTokenFuture, AttachTokenLayer, OutboundRequest},
+    attach::{
+        AttachError, AttachToken, AttachTokenFuture, AttachTokenLayer, BufferBody, BufferedBody,
+        CloneRequest, ExistingAuthorization, NoReplay, OutboundRequest, OutboundResponse, Replay,
+        WatchedBody,
+    },
     builder::ManagedIdentityBuilder,
     cache::TokenCache,
     destination::AllowedOrigins,
     error::{TokenError, TokenErrorKind},
     managed_identity::ManagedIdentity,
+    status::IdentityStatus,
 };

@@ -1,17 +1,25 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use passport_core::{AccessToken, ClientId, SecretSource};
+use tokio_util::sync::DropGuard;
 
-use crate::{ManagedIdentityBuilder, TokenError, credential::Credential, engine::Engine};
+use crate::{IdentityStatus, ManagedIdentityBuilder, TokenError, credential::Credential, engine::Engine};
 
 /// A service's own identity at Passport: a client id, the place of its secret, and the token it has now.
 ///
-/// Cheap to clone; clones share the token. Building one does no I/O, so a service starts while Passport is down. Make
-/// one for each service that calls: a shared identity can neither be revoked nor audited by service.
+/// Cheap to clone; clones share the token. Building one does no I/O and starts nothing, so a service starts while Passport
+/// is down, and heals when it is back. Make one for each service that calls: a shared identity can neither be revoked nor
+/// audited by service.
+///
+/// With the last clone, and the last request that waits for its token, everything ends that it has started.
 #[derive(Clone, Debug)]
 pub struct ManagedIdentity {
     engine: Arc<Engine>,
+    _life: Arc<DropGuard>,
 }
+
+/// The least time between two looks of [`ManagedIdentity::ready`].
+const LEAST_WAIT: Duration = Duration::from_millis(50);
 
 impl ManagedIdentity {
     /// An identity for `client_id`, whose secret is at `secret`.
@@ -20,7 +28,8 @@ impl ManagedIdentity {
     }
 
     pub(crate) fn new(engine: Engine) -> Self {
-        Self { engine: Arc::new(engine) }
+        let life = engine.life.clone().drop_guard();
+        Self { engine: Arc::new(engine), _life: Arc::new(life) }
     }
 
     /// The client id.
@@ -34,7 +43,8 @@ impl ManagedIdentity {
     /// Layers do this by themselves; it is for code that speaks to a service in another way.
     ///
     /// # Errors
-    /// When there is no live token and none can be had. All callers that wait share one attempt and its error.
+    /// When there is no live token and none can be had. All callers that wait share one attempt and its error; for a
+    /// while after it (see [`IdentityStatus::next_attempt_at`]) callers get that error at once.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the attempt running for the others.
@@ -42,7 +52,74 @@ impl ManagedIdentity {
         self.engine.token().await
     }
 
+    /// Warms up: waits until there is a token, and sits out whatever may pass by itself (Passport is down, a proxy answers
+    /// in its place). A service that calls it before it takes traffic has no first caller who waits.
+    ///
+    /// There is no limit of time; wrap it in `tokio::time::timeout` if the service is to start anyway.
+    ///
+    /// # Errors
+    /// When waiting would not help: Passport refuses, the secret cannot be read, the identity was shut down
+    /// ([`TokenError::is_transient`] is false).
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the attempt running for the others.
+    pub async fn ready(&self) -> Result<(), TokenError> {
+        loop {
+            match self.engine.token().await {
+                Ok(_) => return Ok(()),
+                Err(error) if !error.is_transient() => return Err(error),
+                Err(_) => self.pause().await,
+            }
+        }
+    }
+
+    /// Waits for the next attempt to be allowed, or for the end.
+    async fn pause(&self) {
+        let now = self.engine.clock.now();
+        let until = self.engine.slot.snapshot().paused_until(now);
+        let left = until.and_then(|until| until.duration_since(now).ok()).unwrap_or_default();
+        tokio::select! {
+            () = tokio::time::sleep(left.max(LEAST_WAIT)) => {}
+            () = self.engine.life.cancelled() => {}
+        }
+    }
+
+    /// How things stand, for a health probe. Takes no lock and starts nothing.
+    #[must_use]
+    pub fn status(&self) -> IdentityStatus {
+        let snapshot = self.engine.slot.snapshot();
+        IdentityStatus::new(&snapshot, self.engine.clock.now(), self.engine.life.is_cancelled())
+    }
+
+    /// Forgets the token; the next call waits for a new one. What a running attempt brings is not used any more.
+    ///
+    /// For operators: the identity's roles have changed, or its token has leaked. It is not for a request that was refused
+    /// with 401 (the layer deals with that, and in a way that one receiver cannot make a storm), and it does not end the
+    /// pause after a failure.
+    pub fn invalidate(&self) {
+        self.engine.slot.invalidate();
+    }
+
+    /// Ends what was started and waits until it has ended. Nothing is started any more: a token that is held is sent until
+    /// it expires; then, and at once for who waits now, calls fail with
+    /// [`TokenErrorKind::ShutDown`](crate::TokenErrorKind::ShutDown).
+    ///
+    /// Clones are shut down with it. Identities that share a [`TokenCache`](crate::TokenCache) with it are not.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not undo the shutdown.
+    pub async fn shutdown(&self) {
+        self.engine.life.cancel();
+        self.engine.attempts.close();
+        self.engine.attempts.wait().await;
+    }
+
     pub(crate) fn credential(&self) -> Credential {
         self.engine.credential()
+    }
+
+    /// A newer token than that of `generation`, which a receiver has refused; if it makes sense to try one.
+    pub(crate) fn renewed(&self, generation: u64) -> Option<Credential> {
+        self.engine.renewed(generation)
     }
 }

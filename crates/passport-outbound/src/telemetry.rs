@@ -1,22 +1,119 @@
-//! The names of everything this crate emits, in one place. No field ever holds a token or a secret.
+//! The names of everything this crate emits, in one place: a span, events, metrics. No field and no label ever holds a
+//! token or a secret. `docs/telemetry.md` lists them for whoever builds a dashboard.
 
-use std::{error::Error, fmt};
+use std::{
+    error::Error,
+    fmt,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
+use metrics::{Counter, counter, gauge, histogram};
 use passport_core::{AccessToken, ClientId};
+use tokio::time::Instant;
+use tracing::Span;
 
-use crate::TokenError;
+use crate::{
+    TokenError, TokenErrorKind,
+    cache::{Kept, Rejection},
+    engine::Ask,
+};
 
 const TARGET: &str = "passport::outbound";
 
+const HITS: &str = "passport_outbound_token_hits_total";
+const WAITS: &str = "passport_outbound_token_waits_total";
+const NEGATIVE_HITS: &str = "passport_outbound_negative_hits_total";
+const ATTEMPTS: &str = "passport_outbound_token_attempts_total";
+const ATTEMPT_SECONDS: &str = "passport_outbound_token_attempt_duration_seconds";
+const EXPIRES_AT: &str = "passport_outbound_token_expiry_timestamp_seconds";
+const LIFE_LEFT: &str = "passport_outbound_token_seconds_to_expiry";
+const UNAUTHORIZED: &str = "passport_outbound_unauthorized_total";
+const REPLAYS: &str = "passport_outbound_replays_total";
+
+const CLIENT_ID: &str = "client_id";
+
+/// The span of an attempt to get a token.
+pub(crate) fn attempt(client_id: &ClientId, ask: &Ask) -> Span {
+    let reason = match (&ask.held, &ask.unwanted) {
+        (_, Some(_)) => "unwanted",
+        (Some(_), None) => "refresh",
+        (None, None) => "missing",
+    };
+    tracing::info_span!(target: TARGET, "passport_token_attempt", %client_id, reason)
+}
+
+/// The counter of calls that a token serves at once. Registered with each token, so that a call does not look it up.
+pub(crate) fn hits(client_id: &ClientId) -> Counter {
+    counter!(HITS, CLIENT_ID => client_id.to_string())
+}
+
+/// A call has to wait for a token.
+pub(crate) fn waiting(client_id: &ClientId) {
+    counter!(WAITS, CLIENT_ID => client_id.to_string()).increment(1);
+}
+
+/// A call was answered with the last error, without an attempt.
+pub(crate) fn negative_hit(client_id: &ClientId) {
+    counter!(NEGATIVE_HITS, CLIENT_ID => client_id.to_string()).increment(1);
+}
+
+/// Measures an attempt.
+pub(crate) struct Attempted<'a> {
+    client_id: &'a ClientId,
+    started: Instant,
+}
+
+impl<'a> Attempted<'a> {
+    pub(crate) fn starts(client_id: &'a ClientId) -> Self {
+        Self { client_id, started: Instant::now() }
+    }
+
+    pub(crate) fn ends(self, failed: Option<TokenErrorKind>) {
+        let outcome = failed.map_or("fetched", outcome);
+        let labels = || [(CLIENT_ID, self.client_id.to_string()), ("outcome", outcome.to_owned())];
+        counter!(ATTEMPTS, &labels()).increment(1);
+        histogram!(ATTEMPT_SECONDS, &labels()).record(self.started.elapsed());
+    }
+}
+
+fn outcome(kind: TokenErrorKind) -> &'static str {
+    match kind {
+        TokenErrorKind::Aborted => "aborted",
+        TokenErrorKind::Refused => "refused",
+        TokenErrorKind::Secret => "secret",
+        TokenErrorKind::ShutDown => "shut_down",
+        TokenErrorKind::Unavailable => "unavailable",
+        TokenErrorKind::UnusableResponse => "unusable_response",
+    }
+}
+
+/// A held token is being replaced, this long before its expiry.
+pub(crate) fn replacing(client_id: &ClientId, held: &AccessToken, now: SystemTime) {
+    let left = held.expires_at().duration_since(now).unwrap_or_default();
+    histogram!(LIFE_LEFT, CLIENT_ID => client_id.to_string()).record(left);
+}
+
 /// A token has arrived.
-pub(crate) fn token_fetched(client_id: &ClientId, token: &AccessToken) {
+pub(crate) fn token_fetched(client_id: &ClientId, kept: &Kept) {
+    let expires_at = kept.token.expires_at();
+    let unix = expires_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    gauge!(EXPIRES_AT, CLIENT_ID => client_id.to_string()).set(unix.as_secs_f64());
     tracing::info!(
         target: TARGET,
         %client_id,
-        token = %token.fingerprint(),
-        expires_at = ?token.expires_at(),
+        token = %kept.token.fingerprint(),
+        generation = kept.generation,
+        ?expires_at,
         "token fetched"
     );
+    if !kept.missing_scopes.is_empty() {
+        tracing::warn!(
+            target: TARGET,
+            %client_id,
+            missing = ?kept.missing_scopes,
+            "Passport granted fewer scopes than were asked for; grant them to the identity, or do not ask for them"
+        );
+    }
 }
 
 /// An attempt has failed.
@@ -49,7 +146,38 @@ impl fmt::Display for Causes<'_> {
     }
 }
 
+/// A receiver has refused a token of ours.
+pub(crate) fn token_rejected(client_id: &ClientId, rejection: Rejection) {
+    let (action, advice) = match rejection {
+        Rejection::Due => ("replaced", "the token is being replaced"),
+        Rejection::Superseded => ("superseded", "it has been replaced meanwhile"),
+        Rejection::Kept => (
+            "kept",
+            "it is too young to be the cause; check the receiver's audience and issuer, and the identity's rights",
+        ),
+    };
+    let labels = [(CLIENT_ID, client_id.to_string()), ("action", action.to_owned())];
+    counter!(UNAUTHORIZED, &labels).increment(1);
+    tracing::info!(target: TARGET, %client_id, action, "a receiver refused the token: {advice}");
+}
+
+/// A request is sent once more, with another token.
+pub(crate) fn replaying(client_id: &ClientId) {
+    counter!(REPLAYS, CLIENT_ID => client_id.to_string()).increment(1);
+    tracing::debug!(target: TARGET, %client_id, "request sent again with another token");
+}
+
 /// A secret was read and is about to be shown to Passport.
 pub(crate) fn secret_read(client_id: &ClientId, version: &str) {
     tracing::debug!(target: TARGET, %client_id, secret_version = version, "client secret read");
+}
+
+/// Passport refused the secret, and there is another one in its place by now.
+pub(crate) fn secret_changed(client_id: &ClientId, version: &str) {
+    tracing::info!(
+        target: TARGET,
+        %client_id,
+        secret_version = version,
+        "the client secret was refused and has changed since; asking with the new one"
+    );
 }

@@ -9,13 +9,14 @@ use std::{
     time::Duration,
 };
 
-use passport_core::ManualClock;
+use passport_core::{AccessToken, Clock, ManualClock};
 use tokio::sync::Semaphore;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     ManagedIdentity, TokenErrorKind,
-    cache::Slot,
-    engine::{Engine, MintFuture, Minted, TokenSource},
+    cache::{Keeping, Slot},
+    engine::{Ask, Engine, MintFuture, Minted, TokenSource},
     error::Failure,
     refresh::{DEFAULT_THRESHOLD, RefreshPolicy},
 };
@@ -24,10 +25,14 @@ use crate::{
 #[derive(Debug)]
 pub(crate) struct ScriptedSource {
     calls: AtomicUsize,
-    failures: Mutex<VecDeque<TokenErrorKind>>,
+    failures: Mutex<VecDeque<Failure>>,
     lifetime: Duration,
     gate: Semaphore,
     panics: AtomicBool,
+    repeats: AtomicBool,
+    asked: Mutex<Vec<Ask>>,
+    /// What it and the engines around it go by.
+    pub(crate) clock: ManualClock,
 }
 
 impl ScriptedSource {
@@ -42,6 +47,9 @@ impl ScriptedSource {
             lifetime,
             gate: Semaphore::new(Semaphore::MAX_PERMITS),
             panics: AtomicBool::new(false),
+            repeats: AtomicBool::new(false),
+            asked: Mutex::default(),
+            clock: ManualClock::at_unix_seconds(1_750_000_000),
         })
     }
 
@@ -55,7 +63,21 @@ impl ScriptedSource {
     }
 
     pub(crate) fn fail_next(&self, kind: TokenErrorKind) {
-        self.failures.lock().unwrap().push_back(kind);
+        self.fail_next_with(Failure::of(kind));
+    }
+
+    pub(crate) fn fail_next_with(&self, failure: Failure) {
+        self.failures.lock().unwrap().push_back(failure);
+    }
+
+    /// Every token is `token-1` from now on.
+    pub(crate) fn repeat_the_token(&self) {
+        self.repeats.store(true, Ordering::SeqCst);
+    }
+
+    /// What it was asked last.
+    pub(crate) fn last_ask(&self) -> Ask {
+        self.asked.lock().unwrap().last().unwrap().clone()
     }
 
     pub(crate) fn panic_from_now_on(&self) {
@@ -68,38 +90,48 @@ impl ScriptedSource {
 }
 
 impl TokenSource for Arc<ScriptedSource> {
-    fn mint(&self) -> MintFuture<'_> {
+    fn mint(&self, ask: Ask) -> MintFuture<'_> {
         Box::pin(async {
+            let minted_at = self.clock.now();
+            self.asked.lock().unwrap().push(ask);
             let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
             assert!(!self.panics.load(Ordering::SeqCst), "this source panics on purpose");
             self.gate.acquire().await.unwrap().forget();
-            match self.failures.lock().unwrap().pop_front() {
-                Some(kind) => Err(Failure::of(kind)),
-                None => Ok(Minted { access_token: format!("token-{number}"), lifetime: self.lifetime }),
+            let number = if self.repeats.load(Ordering::SeqCst) { 1 } else { number };
+            if let Some(failure) = self.failures.lock().unwrap().pop_front() {
+                return Err(failure);
             }
+            let token = AccessToken::new(&format!("token-{number}"), minted_at + self.lifetime).unwrap();
+            Ok(Minted { token, minted_at, lifetime: self.lifetime, missing_scopes: Vec::new() })
         })
     }
 }
 
-pub(crate) fn clock() -> ManualClock {
-    ManualClock::at_unix_seconds(1_750_000_000)
+pub(crate) fn engine(source: &Arc<ScriptedSource>) -> Arc<Engine> {
+    Arc::new(unshared_engine(source, Arc::default()))
 }
 
-pub(crate) fn engine(source: &Arc<ScriptedSource>, clock: &ManualClock) -> Arc<Engine> {
-    Arc::new(unshared_engine(source, clock))
+pub(crate) fn engine_that_keeps(source: &Arc<ScriptedSource>, keeping: Keeping) -> Arc<Engine> {
+    Arc::new(unshared_engine(source, Arc::new(Slot::new(keeping))))
+}
+
+pub(crate) fn engine_with_slot(source: &Arc<ScriptedSource>, slot: &Arc<Slot>) -> Arc<Engine> {
+    Arc::new(unshared_engine(source, Arc::clone(slot)))
 }
 
 pub(crate) fn identity(source: &Arc<ScriptedSource>) -> ManagedIdentity {
-    ManagedIdentity::new(unshared_engine(source, &clock()))
+    ManagedIdentity::new(unshared_engine(source, Arc::default()))
 }
 
-fn unshared_engine(source: &Arc<ScriptedSource>, clock: &ManualClock) -> Engine {
+fn unshared_engine(source: &Arc<ScriptedSource>, slot: Arc<Slot>) -> Engine {
     Engine {
         client_id: "mi-test".parse().unwrap(),
         source: Box::new(Arc::clone(source)),
-        slot: Arc::new(Slot::default()),
+        slot,
         policy: RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 0.0 },
         attempt_timeout: Duration::from_secs(10),
-        clock: Arc::new(clock.clone()),
+        clock: Arc::new(source.clock.clone()),
+        life: CancellationToken::new(),
+        attempts: TaskTracker::new(),
     }
 }

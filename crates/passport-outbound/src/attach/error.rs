@@ -6,7 +6,7 @@ use super::Destination;
 pub enum AttachError {
     /// The request carries an `Authorization` header already.
     #[error(
-        "the request carries an Authorization header already; remove it, or send it through a client without this layer"
+        "the request carries an Authorization header already; remove it, or tell the layer what to do with it (existing_authorization)"
     )]
     AuthorizationPresent,
     /// Its origin is not among the [`AllowedOrigins`](crate::AllowedOrigins).
@@ -20,6 +20,9 @@ pub enum AttachError {
         "the request's URI names no origin, so it cannot be seen where the token would go; above a tonic Channel, use AllowedOrigins::channel"
     )]
     DestinationUnknown,
+    /// Its URI carries a user name or a password. Beside a token they are one credential too many.
+    #[error("the request's URI carries user information (user:password@host); take it out")]
+    UserInfoPresent,
 }
 
 impl AttachError {
@@ -31,6 +34,7 @@ impl AttachError {
             Destination::Absolute { scheme, host, port: None } => {
                 Self::DestinationNotAllowed { origin: format!("{scheme}://{host}") }
             }
+            Destination::WithUserInfo => Self::UserInfoPresent,
             Destination::PathOnly | Destination::Unclear => Self::DestinationUnknown,
         }
     }

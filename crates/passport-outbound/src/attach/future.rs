@@ -2,6 +2,7 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -9,87 +10,213 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    OutboundRequest,
-    service::{BoxError, attach},
+    OutboundRequest, OutboundResponse, Replay,
+    response::sealed::Head,
+    rules::Rules,
+    service::{BoxError, attach, send},
+    unauthorized::{is_grpc, refuses_token},
+    watch::Watch,
 };
-use crate::credential::PendingCredential;
+use crate::{
+    credential::{Credential, PendingCredential, Sendable},
+    telemetry,
+};
 
 pin_project! {
     /// The response future of [`AttachToken`](super::AttachToken).
     ///
     /// # Cancel safety
     /// Dropping it ends this request. A token that is being fetched is fetched all the same, for whoever comes next.
-    pub struct AttachTokenFuture<S, R>
+    pub struct AttachTokenFuture<S, R, P>
     where
         S: Service<R>,
+        P: Replay<R>,
     {
         #[pin]
-        state: State<S, R>,
+        state: State<S, R, P>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<S, R>
+    enum State<S, R, P>
     where
         S: Service<R>,
+        P: Replay<R>,
     {
         /// Refused before anything was sent.
         Failed { error: Option<BoxError> },
-        /// On its way, with a token. The hot path starts here.
-        Forwarding { #[pin] response: S::Future },
+        /// On its way. The hot path starts here.
+        Forwarding { #[pin] response: S::Future, watch: Option<Watch>, spare: Option<Spare<S, R, P>> },
         /// No token yet. Holds the ready service, and whatever permit it stands for.
-        Waiting { credential: PendingCredential, ready: S, request: Option<R> },
+        Waiting { credential: PendingCredential, held: Option<Held<S, R, P>> },
+        /// The token was refused, and another is on its way. Should there be none, the refusal is the answer.
+        Renewing { credential: PendingCredential, refused: Option<Refused<S, R>> },
+        /// There is another token; the service has to be ready once more.
+        Readying { again: Option<Again<S, R>> },
     }
 }
 
-impl<S: Service<R>, R> AttachTokenFuture<S, R> {
+/// A request that has no token yet, and what it takes to send it.
+struct Held<S, R, P> {
+    ready: S,
+    request: R,
+    rules: Arc<Rules>,
+    replay: P,
+}
+
+/// What it takes to send a request once more. The service has not been polled ready.
+pub(super) struct Spare<S, R, P: Replay<R>> {
+    pub(super) kept: P::Kept,
+    pub(super) replay: P,
+    pub(super) service: S,
+}
+
+/// A refusal that may not be the last word.
+struct Refused<S: Service<R>, R> {
+    response: S::Response,
+    watch: Watch,
+    service: S,
+    request: R,
+}
+
+/// A request to be sent once more.
+struct Again<S, R> {
+    watch: Watch,
+    service: S,
+    request: R,
+}
+
+/// What follows from a response.
+enum Next<S: Service<R>, R, P: Replay<R>>
+where
+    S::Response: OutboundResponse,
+{
+    Done(<S::Response as Head>::Watched),
+    State(State<S, R, P>),
+}
+
+impl<S: Service<R>, R, P: Replay<R>> AttachTokenFuture<S, R, P> {
     pub(super) fn failed(error: BoxError) -> Self {
         Self { state: State::Failed { error: Some(error) } }
     }
 
-    pub(super) fn forwarding(response: S::Future) -> Self {
-        Self { state: State::Forwarding { response } }
+    pub(super) fn forwarding(
+        response: S::Future,
+        watch: Option<Watch>,
+        spare: Option<Spare<S, R, P>>,
+    ) -> Self {
+        Self { state: State::Forwarding { response, watch, spare } }
     }
 
-    pub(super) fn waiting(credential: PendingCredential, ready: S, request: R) -> Self {
-        Self { state: State::Waiting { credential, ready, request: Some(request) } }
+    pub(super) fn waiting(
+        credential: PendingCredential,
+        ready: S,
+        request: R,
+        rules: Arc<Rules>,
+        replay: P,
+    ) -> Self {
+        Self { state: State::Waiting { credential, held: Some(Held { ready, request, rules, replay }) } }
     }
 }
 
-impl<S, R> Future for AttachTokenFuture<S, R>
+impl<S, R, P> Future for AttachTokenFuture<S, R, P>
 where
-    S: Service<R>,
+    S: Service<R> + Clone,
+    S::Response: OutboundResponse,
     S::Error: Into<BoxError>,
     R: OutboundRequest,
+    P: Replay<R>,
 {
-    type Output = Result<S::Response, BoxError>;
+    type Output = Result<<S::Response as Head>::Watched, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
         loop {
-            match state.as_mut().project() {
+            let next = match state.as_mut().project() {
                 StateProjection::Failed { error } => {
-                    return Poll::Ready(Err(error.take().expect("polled again after it was ready")));
+                    return Poll::Ready(Err(error.take().expect(POLLED_AGAIN)));
                 }
-                StateProjection::Forwarding { response } => return response.poll(cx).map_err(Into::into),
-                StateProjection::Waiting { credential, ready, request } => {
-                    let next = match ready!(Pin::new(credential).poll(cx)) {
-                        Ok(token) => {
-                            let mut request = request.take().expect("polled again after it was ready");
-                            attach(request.headers_mut(), token);
-                            State::Forwarding { response: ready.call(request) }
+                StateProjection::Forwarding { response, watch, spare } => {
+                    let response = ready!(response.poll(cx)).map_err(Into::into)?;
+                    match answered(response, watch.take(), spare.take()) {
+                        Next::Done(response) => return Poll::Ready(Ok(response)),
+                        Next::State(next) => next,
+                    }
+                }
+                StateProjection::Waiting { credential, held } => {
+                    let token = ready!(Pin::new(credential).poll(cx))?;
+                    let Held { mut ready, request, rules, replay } = held.take().expect(POLLED_AGAIN);
+                    send(&mut ready, request, token, &rules, &replay).state
+                }
+                StateProjection::Renewing { credential, refused } => {
+                    let token = ready!(Pin::new(credential).poll(cx));
+                    let refused = refused.take().expect(POLLED_AGAIN);
+                    match token {
+                        Ok(token) if token.generation != refused.watch.generation => {
+                            State::Readying { again: Some(refused.again(token)) }
                         }
-                        Err(error) => State::Failed { error: Some(error.into()) },
-                    };
-                    state.set(next);
+                        _ => return Poll::Ready(Ok(refused.response.watched(None))),
+                    }
                 }
-            }
+                StateProjection::Readying { again } => {
+                    let service = &mut again.as_mut().expect(POLLED_AGAIN).service;
+                    ready!(service.poll_ready(cx)).map_err(Into::into)?;
+                    let Again { watch, mut service, request } = again.take().expect(POLLED_AGAIN);
+                    telemetry::replaying(watch.rules.identity.client_id());
+                    State::Forwarding { response: service.call(request), watch: Some(watch), spare: None }
+                }
+            };
+            state.set(next);
         }
     }
 }
 
-impl<S: Service<R>, R> fmt::Debug for AttachTokenFuture<S, R> {
+const POLLED_AGAIN: &str = "polled again after it was ready";
+
+/// What follows from `response`. It is handed on unless it refuses the token, and there is or comes another, and the request
+/// can be sent once more.
+fn answered<S, R, P>(
+    response: S::Response,
+    watch: Option<Watch>,
+    spare: Option<Spare<S, R, P>>,
+) -> Next<S, R, P>
+where
+    S: Service<R>,
+    S::Response: OutboundResponse,
+    R: OutboundRequest,
+    P: Replay<R>,
+{
+    let Some(watch) = watch else { return Next::Done(response.watched(None)) };
+    if !(refuses_token(response.status(), response.headers()) && watch.was_shown_to(&response)) {
+        let trailers = is_grpc(response.headers()).then_some(watch);
+        return Next::Done(response.watched(trailers));
+    }
+    let credential = watch.rules.identity.renewed(watch.generation);
+    let request = spare.and_then(|spare| Some((spare.replay.restore(spare.kept)?, spare.service)));
+    let (Some(credential), Some((request, service))) = (credential, request) else {
+        return Next::Done(response.watched(None));
+    };
+    let refused = Refused { response, watch, service, request };
+    match credential {
+        Credential::Ready(token) => Next::State(State::Readying { again: Some(refused.again(token)) }),
+        Credential::Pending(credential) => {
+            Next::State(State::Renewing { credential, refused: Some(refused) })
+        }
+        Credential::Refused(_) => Next::Done(refused.response.watched(None)),
+    }
+}
+
+impl<S: Service<R>, R: OutboundRequest> Refused<S, R> {
+    /// The same request with `token`. The refusal is dropped, and with it the connection, should it have a body.
+    fn again(mut self, token: Sendable) -> Again<S, R> {
+        let watch = Watch { generation: token.generation, ..self.watch };
+        attach(&mut self.request, token);
+        Again { watch, service: self.service, request: self.request }
+    }
+}
+
+impl<S: Service<R>, R, P: Replay<R>> fmt::Debug for AttachTokenFuture<S, R, P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("AttachTokenFuture").finish_non_exhaustive()
     }

@@ -1,27 +1,73 @@
+use std::sync::Arc;
+
+use bytes::Bytes;
 use tower_layer::Layer;
 
-use super::AttachToken;
+use super::{
+    AttachToken, BufferBody, BufferedBody, CloneRequest, ExistingAuthorization, NoReplay, rules::Rules,
+};
 use crate::{AllowedOrigins, ManagedIdentity};
 
 /// Attaches the token of a [`ManagedIdentity`] to each request. See the [crate's front page](crate).
+///
+/// When a receiver refuses the token (401, or the gRPC status `UNAUTHENTICATED`), it is replaced. With
+/// [`replay_clones`](Self::replay_clones) or [`replay_buffered`](Self::replay_buffered) the request is then sent once more.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
-pub struct AttachTokenLayer {
+pub struct AttachTokenLayer<P = NoReplay> {
     identity: ManagedIdentity,
     origins: AllowedOrigins,
+    existing: ExistingAuthorization,
+    replay: P,
 }
 
 impl AttachTokenLayer {
     /// Attaches the token of `identity` to requests that go to `origins`; other requests fail.
     pub fn new(identity: ManagedIdentity, origins: AllowedOrigins) -> Self {
-        Self { identity, origins }
+        Self { identity, origins, existing: ExistingAuthorization::default(), replay: NoReplay }
     }
 }
 
-impl<S> Layer<S> for AttachTokenLayer {
-    type Service = AttachToken<S>;
+impl<P> AttachTokenLayer<P> {
+    /// What becomes of a request that carries an `Authorization` header already. It is refused by default.
+    pub fn existing_authorization(mut self, policy: ExistingAuthorization) -> Self {
+        self.existing = policy;
+        self
+    }
+
+    /// Sends a request once more, with a new token, when a receiver refused the old one. For `http` requests whose body is
+    /// `Clone`, and for reqwest's; one of reqwest's whose body is a stream is not sent again.
+    ///
+    /// Off by default, as it costs a copy of each request's head. A receiver that refuses a token has not acted on the
+    /// request, so this is safe for every method.
+    pub fn replay_clones(self) -> AttachTokenLayer<CloneRequest> {
+        self.with_replay(CloneRequest)
+    }
+
+    /// The same, for bodies that cannot be cloned: up to `max_bytes` of what is read from one are remembered (shared, not
+    /// copied). A body that is longer, or was not read to its end when the answer came, is not sent again.
+    ///
+    /// `wrap` makes the client's body type of a [`BufferedBody`]: `tonic::body::Body::new`, `reqwest::Body::wrap`,
+    /// `axum::body::Body::new`.
+    pub fn replay_buffered<B, F>(self, max_bytes: usize, wrap: F) -> AttachTokenLayer<BufferBody<F>>
+    where
+        B: http_body::Body<Data = Bytes>,
+        F: Fn(BufferedBody<B>) -> B + Clone,
+    {
+        self.with_replay(BufferBody { max_bytes, wrap })
+    }
+
+    fn with_replay<Q>(self, replay: Q) -> AttachTokenLayer<Q> {
+        AttachTokenLayer { identity: self.identity, origins: self.origins, existing: self.existing, replay }
+    }
+}
+
+impl<S, P: Clone> Layer<S> for AttachTokenLayer<P> {
+    type Service = AttachToken<S, P>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AttachToken::new(inner, self.identity.clone(), self.origins.clone())
+        let rules =
+            Rules { identity: self.identity.clone(), origins: self.origins.clone(), existing: self.existing };
+        AttachToken::new(inner, Arc::new(rules), self.replay.clone())
     }
 }

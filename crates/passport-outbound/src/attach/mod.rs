@@ -1,24 +1,40 @@
 //! The middleware that attaches a token to each request.
 //!
-//! 1. A request that carries an `Authorization` header already is refused: replacing it could turn a user's call into
-//!    the service's, keeping it could turn the service's call into a user's.
-//! 2. A request to an origin that is not allowed is refused.
+//! 1. A request to an origin that is not allowed is refused, and one whose URI carries user information.
+//! 2. A request that carries an `Authorization` header already is refused, unless it was said what to do with it.
 //! 3. The token is taken from the identity; if there is none yet, the future waits for it.
-//! 4. The header is set, marked sensitive, and the inner service called. Nothing of the response is touched.
+//! 4. The header is set, marked sensitive, and the inner service called.
+//! 5. A response that refuses the token has it replaced: exactly the one that was sent, once for all who had it refused,
+//!    and not if it is so young that the next would be refused as well. The request is sent once more if it was kept for
+//!    that; else, and if no other token is to be had, the refusal is the answer.
 //!
 //! The token is taken in `call`, never in `poll_ready`: a token failure must not look like a broken service to a
 //! balancer or a buffer.
 
+mod buffered_body;
 mod error;
 mod future;
 mod layer;
+mod replay;
 mod request;
+mod response;
+mod rules;
 mod service;
+mod unauthorized;
+mod watch;
 
 pub(crate) use self::request::sealed::Destination;
 pub use self::{
-    error::AttachError, future::AttachTokenFuture, layer::AttachTokenLayer, request::OutboundRequest,
+    buffered_body::BufferedBody,
+    error::AttachError,
+    future::AttachTokenFuture,
+    layer::AttachTokenLayer,
+    replay::{BufferBody, CloneRequest, NoReplay, Replay},
+    request::OutboundRequest,
+    response::OutboundResponse,
+    rules::ExistingAuthorization,
     service::AttachToken,
+    watch::WatchedBody,
 };
 
 #[cfg(test)]

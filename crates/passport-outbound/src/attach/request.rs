@@ -1,4 +1,7 @@
 use http::{HeaderMap, Request};
+use url::Url;
+
+use self::sealed::Destination;
 
 /// A request that a token can be attached to: `http::Request<B>` (hyper, tonic, tower-http) and `reqwest::Request`.
 ///
@@ -9,7 +12,7 @@ impl<B> OutboundRequest for Request<B> {}
 impl OutboundRequest for reqwest::Request {}
 
 pub(crate) mod sealed {
-    use super::{HeaderMap, Request};
+    use super::{HeaderMap, Request, destination_of};
 
     /// What the layer needs of a request.
     #[expect(unnameable_types, reason = "that is what seals the trait above it")]
@@ -26,6 +29,8 @@ pub(crate) mod sealed {
         Absolute { scheme: &'a str, host: &'a str, port: Option<u16> },
         /// Only a path: whoever is below knows the rest.
         PathOnly,
+        /// It carries a user name or a password.
+        WithUserInfo,
         /// A form that a request for a resource does not have (`*`, `host:port`).
         Unclear,
     }
@@ -33,6 +38,9 @@ pub(crate) mod sealed {
     impl<B> Parts for Request<B> {
         fn destination(&self) -> Destination<'_> {
             let uri = self.uri();
+            if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+                return Destination::WithUserInfo;
+            }
             match (uri.scheme_str(), uri.host()) {
                 (Some(scheme), Some(host)) => Destination::Absolute { scheme, host, port: uri.port_u16() },
                 (None, None) if uri.path().starts_with('/') => Destination::PathOnly,
@@ -47,16 +55,19 @@ pub(crate) mod sealed {
 
     impl Parts for reqwest::Request {
         fn destination(&self) -> Destination<'_> {
-            let url = self.url();
-            url.host_str().map_or(Destination::Unclear, |host| Destination::Absolute {
-                scheme: url.scheme(),
-                host,
-                port: url.port(),
-            })
+            destination_of(self.url())
         }
 
         fn headers_mut(&mut self) -> &mut HeaderMap {
             self.headers_mut()
         }
+    }
+}
+
+pub(super) fn destination_of(url: &Url) -> Destination<'_> {
+    match url.host_str() {
+        _ if !url.username().is_empty() || url.password().is_some() => Destination::WithUserInfo,
+        Some(host) => Destination::Absolute { scheme: url.scheme(), host, port: url.port() },
+        None => Destination::Unclear,
     }
 }

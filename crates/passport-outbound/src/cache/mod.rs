@@ -1,5 +1,6 @@
 //! Where tokens are kept.
 
+mod kept;
 mod key;
 mod slot;
 
@@ -8,38 +9,65 @@ use std::{fmt, sync::Arc};
 use moka::sync::Cache;
 
 pub(crate) use self::{
+    kept::Kept,
     key::CacheKey,
-    slot::{Kept, Outcome, Slot},
+    slot::{Begun, Keeping, Outcome, Rejection, Slot, Snapshot, Ticket},
 };
 
 /// How many different tokens one cache keeps.
 const CAPACITY: u64 = 10_000;
 
-/// Keeps tokens in this process, by client id and what was asked for. Cheap to clone; clones share.
+/// What becomes of a token once it is fetched. Cheap to clone; clones share.
 ///
-/// Each [`ManagedIdentity`](crate::ManagedIdentity) has a cache of its own unless one is given to its builder. Give
-/// the same one to several when the same identity is built in several places and is to fetch one token for all.
+/// Each [`ManagedIdentity`](crate::ManagedIdentity) keeps its token in memory, for itself and its clones, unless a cache is
+/// given to its builder. Choose by how the service is deployed:
+///
+/// | | |
+/// |---|---|
+/// | a service that runs for long | the default, or [`TokenCache::memory`] if the same identity is built in several places |
+/// | a function that lives for one invocation | [`TokenCache::disabled`] |
+/// | one that takes several at a time | [`TokenCache::coalescing`] |
 #[derive(Clone)]
 pub struct TokenCache {
-    slots: Cache<CacheKey, Arc<Slot>>,
+    keeping: Keeping,
+    /// The slots of those who share. The holder of one keeps it, so that a hit never comes back here.
+    slots: Option<Cache<CacheKey, Arc<Slot>>>,
 }
 
 impl TokenCache {
-    /// A cache in memory, bounded to 10,000 tokens.
+    /// Keeps tokens in this process, by client id and what was asked for; bounded to 10,000 tokens.
+    ///
+    /// Give the same one to several identities when the same one is built in several places and is to fetch one token for
+    /// all.
     #[must_use]
     pub fn memory() -> Self {
-        Self { slots: Cache::new(CAPACITY) }
+        Self { keeping: Keeping::Token, slots: Some(Cache::new(CAPACITY)) }
     }
 
-    /// The place of the token for `key`. The holder keeps it, so that a hit never comes back here.
+    /// Keeps nothing: each call has a token fetched for itself. For functions that end with their invocation.
+    ///
+    /// After a failure Passport is left alone all the same.
+    #[must_use]
+    pub fn disabled() -> Self {
+        Self { keeping: Keeping::Nothing, slots: None }
+    }
+
+    /// Keeps nothing, but calls that come while a token is being fetched share it: a burst of calls is one token request.
+    #[must_use]
+    pub fn coalescing() -> Self {
+        Self { keeping: Keeping::InFlight, slots: Some(Cache::new(CAPACITY)) }
+    }
+
+    /// The place of the token for `key`.
     pub(crate) fn slot(&self, key: CacheKey) -> Arc<Slot> {
-        self.slots.get_with(key, Arc::default)
+        let slot = || Arc::new(Slot::new(self.keeping));
+        self.slots.as_ref().map_or_else(slot, |slots| slots.get_with(key, slot))
     }
 }
 
 impl fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenCache").finish_non_exhaustive()
+        f.debug_struct("TokenCache").field("keeping", &self.keeping).finish_non_exhaustive()
     }
 }
 
@@ -47,16 +75,34 @@ impl fmt::Debug for TokenCache {
 mod tests {
     use super::*;
 
+    fn key(scopes: &str) -> CacheKey {
+        let url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
+        CacheKey::new(&"mi-1".parse().unwrap(), &url, &scopes.parse().unwrap())
+    }
+
     #[test]
     fn the_same_question_shares_a_slot_and_another_does_not() {
+        for cache in [TokenCache::memory(), TokenCache::coalescing()] {
+            let slot = cache.slot(key("openid roles"));
+            assert!(Arc::ptr_eq(&slot, &cache.clone().slot(key("roles openid"))));
+            assert!(!Arc::ptr_eq(&slot, &cache.slot(key("openid"))));
+        }
+    }
+
+    #[test]
+    fn a_disabled_cache_shares_nothing() {
+        let cache = TokenCache::disabled();
+        assert!(!Arc::ptr_eq(&cache.slot(key("openid")), &cache.slot(key("openid"))));
+    }
+
+    #[test]
+    fn a_cache_is_bounded() {
         let cache = TokenCache::memory();
-        let client_id = "mi-1".parse().unwrap();
-        let key = |scopes: &str| {
-            let url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
-            CacheKey::new(&client_id, &url, &scopes.parse().unwrap())
-        };
-        let slot = cache.slot(key("openid roles"));
-        assert!(Arc::ptr_eq(&slot, &cache.clone().slot(key("roles openid"))));
-        assert!(!Arc::ptr_eq(&slot, &cache.slot(key("openid"))));
+        for number in 0..CAPACITY + 1000 {
+            cache.slot(key(&format!("scope-{number}")));
+        }
+        let slots = cache.slots.unwrap();
+        slots.run_pending_tasks();
+        assert!(slots.entry_count() <= CAPACITY, "{}", slots.entry_count());
     }
 }

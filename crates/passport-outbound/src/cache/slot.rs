@@ -1,77 +1,305 @@
+//! The place of one token. Readers see an immutable snapshot and take no lock; whatever changes it is decided and
+//! published under one lock, and an attempt publishes what it brought before it says so.
+
 use std::{
-    mem,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::SystemTime,
+    sync::{Arc, PoisonError},
+    time::{Duration, SystemTime},
 };
 
-use arc_swap::{ArcSwapOption, Guard};
-use passport_core::{AccessToken, SingleFlight};
+use passport_core::AccessToken;
 
+use super::Kept;
 use crate::{
-    TokenError,
-    refresh::{Backoff, Schedule},
+    TokenError, TokenErrorKind,
+    refresh::{Activity, Backoff, Pause, Step, at_least, step},
+    sync::{ArcSwap, Flight, Guard, Lead, Mutex, MutexGuard, SingleFlight},
 };
 
-/// A token and when it is to be refreshed.
-#[derive(Debug)]
-pub(crate) struct Kept {
-    pub(crate) token: AccessToken,
-    pub(crate) schedule: Schedule,
-}
+/// A token younger than this is not replaced because a receiver refuses it: it is not the token's fault then. The
+/// time doubles with each replacement that is refused in its turn.
+const LEAST_AGE: Duration = Duration::from_secs(5);
+const MAX_LEAST_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// What all callers of one attempt get.
 pub(crate) type Outcome = Result<Arc<Kept>, TokenError>;
 
-/// The place of one token: the token itself, the attempt to replace it, and how the last attempts went.
+/// What a slot keeps of what its attempts bring.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Keeping {
+    /// The token, until it expires.
+    #[default]
+    Token,
+    /// Nothing, but callers of a running attempt share it.
+    InFlight,
+    /// Nothing, and each caller has an attempt of its own.
+    Nothing,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
-    kept: ArcSwapOption<Kept>,
-    pub(crate) flights: SingleFlight<Outcome>,
-    trouble: Mutex<Trouble>,
+    keeping: Keeping,
+    snapshot: ArcSwap<Snapshot>,
+    flights: SingleFlight<Outcome>,
+    ledger: Mutex<Ledger>,
 }
 
+/// What readers see.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) kept: Option<Arc<Kept>>,
+    /// Until when the running attempt is believed in.
+    running: Option<Pause>,
+    /// Until when no attempt is made.
+    pausing: Option<Pause>,
+    /// Why the last attempt failed, until one succeeds.
+    pub(crate) last_error: Option<TokenError>,
+}
+
+/// What only writers need to know.
 #[derive(Debug, Default)]
-struct Trouble {
+struct Ledger {
+    last_ticket: u64,
+    /// What attempts before this one bring is not wanted any more.
+    oldest_wanted: u64,
     backoff: Backoff,
-    last: Option<TokenError>,
     /// Whether the last attempt was lost.
     lost: bool,
+    /// Whether a receiver refused the kept token.
+    rejected: bool,
+    /// How many tokens in a row were replaced because a receiver refused them.
+    replaced: u32,
+    /// The token that was forgotten by [`Slot::invalidate`], until there is another.
+    forgotten: Option<AccessToken>,
 }
 
-impl Slot {
-    /// The current token. No lock, no reference count.
-    pub(crate) fn kept(&self) -> Guard<Option<Arc<Kept>>> {
-        self.kept.load()
+/// What [`Slot::begin`] found.
+#[derive(Debug)]
+pub(crate) enum Begun {
+    /// No attempt is needed, or it is too soon for one.
+    Settled(Outcome),
+    /// One is running.
+    Following(Flight<Outcome>),
+    /// It is the caller's to run.
+    Leading(Ticket, Flight<Outcome>),
+}
+
+/// The duty to run an attempt, and to say how it went.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    /// Also the generation of the token that the attempt brings.
+    pub(crate) number: u64,
+    /// The token that is held meanwhile; the attempt is to bring another.
+    pub(crate) held: Option<AccessToken>,
+    /// The token that nobody should be given any more.
+    pub(crate) unwanted: Option<AccessToken>,
+    lead: Lead<Outcome>,
+}
+
+/// What becomes of a token that a receiver refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rejection {
+    /// Another one is in its place already.
+    Superseded,
+    /// It is to be replaced now.
+    Due,
+    /// It stays: it is so young that another would be refused as well.
+    Kept,
+}
+
+impl Snapshot {
+    pub(crate) fn step(&self, now: SystemTime) -> Step {
+        step(self.kept.as_ref().map(|kept| kept.schedule.phase(now)), self.activity(now))
     }
 
-    /// Takes a new token in and forgets past failures.
-    pub(crate) fn install(&self, kept: Arc<Kept>) {
-        self.kept.store(Some(kept));
-        *self.trouble() = Trouble::default();
-    }
-
-    /// Notes a failed attempt; the next one has to wait a little. `random` is in 0..1.
-    pub(crate) fn note_failure(&self, error: &TokenError, now: SystemTime, random: f64) {
-        let mut trouble = self.trouble();
-        trouble.backoff.note_failure(now, random);
-        trouble.last = Some(error.clone());
-    }
-
-    /// Notes an attempt that was lost. The first may have gone with somebody's runtime and is made again at once; from the
-    /// second in a row on, a loss is a failure.
-    pub(crate) fn note_loss(&self, error: &TokenError, now: SystemTime, random: f64) {
-        if mem::replace(&mut self.trouble().lost, true) {
-            self.note_failure(error, now, random);
+    pub(crate) fn activity(&self, now: SystemTime) -> Activity {
+        let covers = |pause: Option<Pause>| pause.is_some_and(|pause| pause.covers(now));
+        match (covers(self.running), covers(self.pausing)) {
+            (true, _) => Activity::Running,
+            (false, true) => Activity::Pausing,
+            (false, false) => Activity::Idle,
         }
     }
 
-    /// The last error, while it is too soon for another attempt.
-    pub(crate) fn pausing(&self, now: SystemTime) -> Option<TokenError> {
-        let trouble = self.trouble();
-        if trouble.backoff.is_pausing(now) { trouble.last.clone() } else { None }
+    /// When the pause ends, if there is one.
+    pub(crate) fn paused_until(&self, now: SystemTime) -> Option<SystemTime> {
+        self.pausing.filter(|pause| pause.covers(now)).map(|pause| pause.until())
+    }
+}
+
+impl Slot {
+    pub(crate) fn new(keeping: Keeping) -> Self {
+        Self { keeping, ..Self::default() }
     }
 
-    fn trouble(&self) -> MutexGuard<'_, Trouble> {
-        self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
+    /// How things stand. No lock, no reference count.
+    pub(crate) fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.snapshot.load()
+    }
+
+    /// Joins the running attempt or starts one, if one is needed. An attempt that has said nothing for `patience` is
+    /// given up.
+    pub(crate) fn begin(&self, now: SystemTime, patience: Duration) -> Begun {
+        let mut ledger = self.ledger();
+        let snapshot = self.snapshot.load_full();
+        if self.keeping != Keeping::Nothing
+            && let Some(flight) = self.flights.running()
+        {
+            if snapshot.activity(now) == Activity::Running {
+                return Begun::Following(flight);
+            }
+            self.flights.give_up(&flight);
+        }
+        match (snapshot.step(now), &snapshot.kept, &snapshot.last_error) {
+            (Step::Send, Some(kept), _) => return Begun::Settled(Ok(Arc::clone(kept))),
+            (Step::Refuse, _, Some(error)) => return Begun::Settled(Err(error.clone())),
+            _ => {}
+        }
+        let (lead, flight) = self.flights.lead();
+        ledger.last_ticket += 1;
+        if self.keeping != Keeping::Nothing {
+            let running = Some(Pause::starting(now, patience));
+            self.publish(Snapshot { running, pausing: None, ..Snapshot::clone(&snapshot) });
+        }
+        let held = snapshot.kept.as_ref().map(|kept| kept.token.clone());
+        let unwanted = if ledger.rejected { held.clone() } else { ledger.forgotten.clone() };
+        Begun::Leading(Ticket { number: ledger.last_ticket, held, unwanted, lead }, flight)
+    }
+
+    /// The attempt brought a token. It is not kept if it is not wanted any more; those who wait for it try again then.
+    pub(crate) fn succeed(&self, ticket: Ticket, kept: Kept) {
+        let mut ledger = self.ledger();
+        if ticket.number < ledger.oldest_wanted {
+            return;
+        }
+        let kept = Arc::new(kept);
+        let before = self.snapshot.load_full();
+        let newest = before.kept.as_ref().is_none_or(|before| before.generation < kept.generation);
+        if newest {
+            *ledger = Ledger {
+                last_ticket: ledger.last_ticket,
+                oldest_wanted: ledger.oldest_wanted,
+                replaced: if ledger.rejected { ledger.replaced.saturating_add(1) } else { 0 },
+                ..Ledger::default()
+            };
+            let running = before.running.filter(|_| !self.is_current(&ledger, &ticket));
+            let kept = (self.keeping == Keeping::Token).then(|| Arc::clone(&kept));
+            self.publish(Snapshot { kept, running, pausing: None, last_error: None });
+        }
+        drop(ledger);
+        ticket.lead.land(Ok(kept));
+    }
+
+    /// The attempt failed; the next one has to wait. `random` is in 0..1.
+    pub(crate) fn fail(&self, ticket: Ticket, error: TokenError, now: SystemTime, random: f64) {
+        let mut ledger = self.ledger();
+        if self.is_current(&ledger, &ticket) {
+            self.pause(&mut ledger, &error, now, random);
+        }
+        drop(ledger);
+        ticket.lead.land(Err(error));
+    }
+
+    /// The attempt was lost. The first may have gone with somebody's runtime and may be made again at once; from the
+    /// second in a row on, a loss is a failure. `random` is in 0..1.
+    pub(crate) fn lose(&self, ticket: Ticket, error: &TokenError, now: SystemTime, random: f64) {
+        let mut ledger = self.ledger();
+        if self.is_current(&ledger, &ticket) {
+            if ledger.lost {
+                self.pause(&mut ledger, error, now, random);
+            } else {
+                ledger.lost = true;
+                self.publish(Snapshot { running: None, ..self.copied() });
+            }
+        }
+        drop(ledger);
+        drop(ticket);
+    }
+
+    /// The attempt was called off: its identity is being shut down.
+    pub(crate) fn call_off(&self, ticket: Ticket) {
+        let ledger = self.ledger();
+        if self.is_current(&ledger, &ticket) {
+            self.publish(Snapshot { running: None, ..self.copied() });
+        }
+        drop(ledger);
+        drop(ticket);
+    }
+
+    /// Makes room for another attempt: this one has said nothing for too long.
+    pub(crate) fn give_up(&self, silent: &Flight<Outcome>) {
+        let _ledger = self.ledger();
+        if self.flights.give_up(silent) {
+            self.publish(Snapshot { running: None, ..self.copied() });
+        }
+    }
+
+    /// A receiver refused the token of `generation`. Another generation is none of its business.
+    pub(crate) fn reject(&self, generation: u64, now: SystemTime) -> Rejection {
+        let mut ledger = self.ledger();
+        if self.keeping != Keeping::Token {
+            return Rejection::Kept;
+        }
+        let snapshot = self.snapshot.load_full();
+        let Some(kept) = snapshot.kept.as_ref().filter(|kept| kept.generation == generation) else {
+            return Rejection::Superseded;
+        };
+        let least_age = LEAST_AGE.saturating_mul(1 << ledger.replaced.min(6)).min(MAX_LEAST_AGE);
+        if kept.schedule.age(now) < least_age {
+            return Rejection::Kept;
+        }
+        if !ledger.rejected {
+            ledger.rejected = true;
+            let kept = Kept { schedule: kept.schedule.due(now), ..Kept::clone(kept) };
+            self.publish(Snapshot { kept: Some(Arc::new(kept)), ..Snapshot::clone(&snapshot) });
+        }
+        Rejection::Due
+    }
+
+    /// Forgets the token, and whatever the running attempt may bring. A pause goes on.
+    pub(crate) fn invalidate(&self) {
+        let mut ledger = self.ledger();
+        ledger.oldest_wanted = ledger.last_ticket + 1;
+        ledger.rejected = false;
+        if let Some(flight) = self.flights.running() {
+            self.flights.give_up(&flight);
+        }
+        let snapshot = self.copied();
+        if let Some(kept) = &snapshot.kept {
+            ledger.forgotten = Some(kept.token.clone());
+        }
+        self.publish(Snapshot { kept: None, running: None, ..snapshot });
+    }
+
+    /// The running attempt, if there is one.
+    #[cfg(test)]
+    pub(crate) fn running(&self) -> Option<Flight<Outcome>> {
+        self.flights.running()
+    }
+
+    fn pause(&self, ledger: &mut Ledger, error: &TokenError, now: SystemTime, random: f64) {
+        let pause = match error.kind() {
+            TokenErrorKind::Refused => Backoff::refused(random),
+            _ => ledger.backoff.failed(random),
+        };
+        let pausing = Some(Pause::starting(now, at_least(pause, error.retry_after())));
+        self.publish(Snapshot { running: None, pausing, last_error: Some(error.clone()), ..self.copied() });
+    }
+
+    /// Whether what happens to the attempt is what happens to the slot: no other was started since.
+    fn is_current(&self, ledger: &Ledger, ticket: &Ticket) -> bool {
+        self.keeping == Keeping::Nothing || ticket.number == ledger.last_ticket
+    }
+
+    fn copied(&self) -> Snapshot {
+        Snapshot::clone(&self.snapshot.load_full())
+    }
+
+    /// Only with the ledger in hand.
+    fn publish(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,14 +8,15 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::Response;
 use passport_core::{
-    ClientId, Clock, Limits, Scopes, Secret, SecretSource, Transport, TransportError, TransportErrorKind,
+    ClientId, Clock, Limits, ResolvedSecret, Scopes, Secret, SecretSource, Transport, TransportError,
+    TransportErrorKind,
 };
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
 use crate::{
     TokenErrorKind,
-    engine::{MintFuture, Minted, TokenSource},
+    engine::{Ask, MintFuture, Minted, TokenSource},
     error::Failure,
     telemetry,
 };
@@ -36,26 +37,47 @@ pub(crate) struct ClientCredentials {
 }
 
 impl TokenSource for ClientCredentials {
-    fn mint(&self) -> MintFuture<'_> {
+    fn mint(&self, _ask: Ask) -> MintFuture<'_> {
         Box::pin(self.exchange())
     }
 }
 
 impl ClientCredentials {
-    /// One limit for reading the secret and for the exchange: a provider may hang as well as Passport.
+    /// One limit for everything: a provider of secrets may hang as well as Passport.
     async fn exchange(&self) -> Result<Minted, Failure> {
         let deadline = Instant::now() + self.timeout;
+        let secret = self.secret(deadline).await?;
+        let refusal = match self.ask(secret.secret(), deadline).await {
+            Err(failure) if failure.kind() == TokenErrorKind::Refused => failure,
+            answer => return answer,
+        };
+        // The secret may have been rotated between its being read and its being judged. The same one again would be
+        // refused again, and each refusal is an entry in Passport's audit.
+        match self.secret(deadline).await {
+            Ok(current) if current.secret().expose() != secret.secret().expose() => {
+                telemetry::secret_changed(&self.client_id, current.version());
+                self.ask(current.secret(), deadline).await
+            }
+            _ => Err(refusal),
+        }
+    }
+
+    async fn secret(&self, deadline: Instant) -> Result<ResolvedSecret, Failure> {
         let resolved = timeout_at(deadline, self.secret.resolve()).await;
         let resolved = resolved.map_err(|late| Failure::of(TokenErrorKind::Secret).caused_by(late))?;
         let resolved = resolved.map_err(|error| Failure::of(TokenErrorKind::Secret).caused_by(error))?;
         telemetry::secret_read(&self.client_id, resolved.version());
-
-        let response = timeout_at(deadline, self.ask(resolved.secret())).await;
-        let response = response.map_err(|late| Failure::of(TokenErrorKind::Unavailable).caused_by(late))?;
-        response::read(&response.map_err(no_response)?, self.clock.now())
+        Ok(resolved)
     }
 
-    async fn ask(&self, secret: &Secret) -> Result<Response<Bytes>, TransportError> {
+    async fn ask(&self, secret: &Secret, deadline: Instant) -> Result<Minted, Failure> {
+        let asked_at = self.clock.now();
+        let response = timeout_at(deadline, self.exchanged(secret)).await;
+        let response = response.map_err(|late| Failure::of(TokenErrorKind::Unavailable).caused_by(late))?;
+        response::read(&response.map_err(no_response)?, &self.scopes, asked_at)
+    }
+
+    async fn exchanged(&self, secret: &Secret) -> Result<Response<Bytes>, TransportError> {
         let request = request::build(&self.token_url, &self.client_id, secret, &self.scopes)?;
         self.transport.exchange(request, Limits { timeout: self.timeout, max_body: MAX_RESPONSE }).await
     }

@@ -1,5 +1,3 @@
-//! When a token is refreshed and when it is no longer sent. Pure: everything takes the time as an argument.
-
 use std::time::{Duration, SystemTime};
 
 /// The default distance from the expiry at which a refresh starts. From Passport's own client.
@@ -8,10 +6,10 @@ pub(crate) const DEFAULT_THRESHOLD: Duration = Duration::from_secs(60);
 /// At most this long before its expiry a token is no longer sent: the receiver's clock may run ahead of ours.
 const HARD_MARGIN: Duration = Duration::from_secs(5);
 
-const MAX_JITTER: Duration = Duration::from_secs(30);
+/// Clocks are nudged; only what is more than this was set back.
+pub(super) const NUDGE: Duration = Duration::from_secs(5);
 
-const FIRST_BACKOFF: Duration = Duration::from_millis(500);
-const MAX_BACKOFF: Duration = Duration::from_secs(30);
+const MAX_JITTER: Duration = Duration::from_secs(30);
 
 /// When the refresh of each token starts.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -56,11 +54,20 @@ impl RefreshPolicy {
 }
 
 impl Schedule {
-    /// A time well before the token was minted means that the clock was set back, and that the other two moments are
-    /// further off than the token lives. Its successor will know better.
+    /// How old the token is. If the clock was set back, nobody knows: too old.
+    pub(crate) fn age(&self, now: SystemTime) -> Duration {
+        let unless_set_back = if self.is_set_back(now) { Duration::MAX } else { Duration::ZERO };
+        now.duration_since(self.minted_at).unwrap_or(unless_set_back)
+    }
+
+    /// The same, but due for a refresh from `now` on.
+    pub(crate) fn due(self, now: SystemTime) -> Self {
+        Self { soft_at: self.soft_at.min(now), ..self }
+    }
+
+    /// A clock that was set back makes a token due: its successor will know better.
     pub(crate) fn phase(&self, now: SystemTime) -> Phase {
-        let set_back = self.minted_at.duration_since(now).is_ok_and(|by| by > HARD_MARGIN);
-        if now < self.soft_at && !set_back {
+        if now < self.soft_at && !self.is_set_back(now) {
             Phase::Fresh
         } else if now < self.hard_at {
             Phase::Soft
@@ -68,27 +75,11 @@ impl Schedule {
             Phase::Hard
         }
     }
-}
 
-/// How long to leave Passport alone after failures: full jitter, doubling from 0.5 s to 30 s.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Backoff {
-    failures: u32,
-    pause: Option<(SystemTime, SystemTime)>,
-}
-
-impl Backoff {
-    /// Whether an attempt at `now` would come too soon. A time before the failure means that the clock was set back;
-    /// no pause counts then.
-    pub(crate) fn is_pausing(&self, now: SystemTime) -> bool {
-        self.pause.is_some_and(|(since, until)| (since..until).contains(&now))
-    }
-
-    /// `random` is in 0..1.
-    pub(crate) fn note_failure(&mut self, now: SystemTime, random: f64) {
-        let ceiling = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(6)).min(MAX_BACKOFF);
-        self.failures = self.failures.saturating_add(1);
-        self.pause = now.checked_add(ceiling.mul_f64(random.clamp(0.0, 1.0))).map(|until| (now, until));
+    /// A time well before the token was minted means that the clock was set back, and that the other two moments are
+    /// further off than the token lives.
+    fn is_set_back(&self, now: SystemTime) -> bool {
+        self.minted_at.duration_since(now).is_ok_and(|by| by > NUDGE)
     }
 }
 
@@ -146,6 +137,25 @@ mod tests {
     }
 
     #[test]
+    fn a_token_that_is_due_is_sent_as_long_as_before() {
+        let schedule = NO_JITTER.schedule(at(0.0), Duration::from_secs(3600)).due(at(100.0));
+        for (now, phase) in
+            [(99.9, Phase::Fresh), (100.0, Phase::Soft), (3594.9, Phase::Soft), (3595.0, Phase::Hard)]
+        {
+            assert_eq!(schedule.phase(at(now)), phase, "{now}");
+        }
+        assert_eq!(schedule.due(at(200.0)), schedule, "it does not become less due");
+    }
+
+    #[test]
+    fn the_age_of_a_token_is_unknown_once_the_clock_was_set_back() {
+        let schedule = NO_JITTER.schedule(at(0.0), Duration::from_secs(3600));
+        assert_eq!(schedule.age(at(7.0)), Duration::from_secs(7));
+        assert_eq!(schedule.age(at(-4.0)), Duration::ZERO);
+        assert_eq!(schedule.age(at(-6.0)), Duration::MAX);
+    }
+
+    #[test]
     fn a_threshold_of_zero_leaves_no_gap_behind_the_hard_moment() {
         let policy = RefreshPolicy { threshold: Duration::ZERO, jitter: 0.0 };
         let schedule = policy.schedule(at(0.0), Duration::from_secs(3600));
@@ -157,23 +167,5 @@ mod tests {
     fn an_absurd_lifetime_does_not_overflow() {
         let schedule = FULL_JITTER.schedule(at(0.0), Duration::MAX);
         assert_eq!(schedule.phase(at(0.0)), Phase::Hard);
-    }
-
-    #[test]
-    fn the_backoff_doubles_up_to_its_ceiling() {
-        let mut backoff = Backoff::default();
-        for pause in [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0] {
-            backoff.note_failure(at(0.0), 1.0);
-            assert!(backoff.is_pausing(at(pause - 0.01)), "{pause}");
-            assert!(!backoff.is_pausing(at(pause)), "{pause}");
-        }
-    }
-
-    #[test]
-    fn a_clock_that_was_set_back_does_not_prolong_a_pause() {
-        let mut backoff = Backoff::default();
-        backoff.note_failure(at(0.0), 1.0);
-        assert!(backoff.is_pausing(at(0.1)));
-        assert!(!backoff.is_pausing(at(-0.1)));
     }
 }

@@ -1,33 +1,6 @@
 use std::task::Poll;
 
-use http::{Request, header::AUTHORIZATION};
-use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
-use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit};
-use tower_test::mock;
-
 use super::*;
-use crate::{
-    AllowedOrigins, TokenError, TokenErrorKind,
-    test_support::{ScriptedSource, identity},
-};
-
-type Mock = mock::Mock<Request<()>, &'static str>;
-type Handle = mock::Handle<Request<()>, &'static str>;
-
-const API: &str = "https://api.bizfirst.ai/payroll";
-
-fn layer(source: &std::sync::Arc<ScriptedSource>) -> AttachTokenLayer {
-    AttachTokenLayer::new(identity(source), AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap())
-}
-
-fn client(source: &std::sync::Arc<ScriptedSource>) -> (AttachToken<Mock>, Handle) {
-    let (mock, handle) = mock::pair();
-    (layer(source).layer(mock), handle)
-}
-
-fn request(uri: &str) -> Request<()> {
-    Request::get(uri).body(()).unwrap()
-}
 
 #[tokio::test]
 async fn a_request_carries_the_token_and_nothing_else_changes() {
@@ -39,10 +12,10 @@ async fn a_request_carries_the_token_and_nothing_else_changes() {
         let response = client.ready().await.unwrap().call(sent);
         let (seen, reply) = tokio::join!(response, async {
             let (seen, respond) = handle.next_request().await.unwrap();
-            respond.send_response("done");
+            respond.send_response(Response::new("done"));
             seen
         });
-        assert_eq!(seen.unwrap(), "done");
+        assert_eq!(body(seen.unwrap()), "done");
         assert_eq!(reply.headers()[AUTHORIZATION], "Bearer token-1");
         assert!(reply.headers()[AUTHORIZATION].is_sensitive());
         assert_eq!(reply.headers()["x-own"], "kept");
@@ -64,8 +37,8 @@ async fn a_request_waits_for_the_first_token_and_is_sent_once() {
     assert_pending!(response.poll());
     let (sent, respond) = handle.next_request().await.unwrap();
     assert_eq!(sent.headers()[AUTHORIZATION], "Bearer token-1");
-    respond.send_response("done");
-    assert_eq!(assert_ready_ok!(response.poll()), "done");
+    respond.send_response(Response::new("done"));
+    assert_eq!(body(assert_ready_ok!(response.poll())), "done");
 }
 
 #[tokio::test]
@@ -122,7 +95,7 @@ async fn an_authorization_header_that_is_there_already_is_neither_sent_nor_repla
 #[tokio::test]
 async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
     let source = ScriptedSource::new();
-    let (mock, mut handle) = mock::pair::<Request<()>, &'static str>();
+    let (mock, mut handle) = mock::pair::<Request<()>, Answer>();
     let mut client = layer(&source).layer(ConcurrencyLimit::new(mock, 1));
     handle.allow(2);
 
@@ -136,14 +109,14 @@ async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
     source.release();
     tokio::task::yield_now().await;
     assert_pending!(cold.poll());
-    handle.next_request().await.unwrap().1.send_response("cold");
-    assert_eq!(assert_ready_ok!(cold.poll()), "cold");
+    handle.next_request().await.unwrap().1.send_response(Response::new("cold"));
+    assert_eq!(body(assert_ready_ok!(cold.poll())), "cold");
     drop(cold);
 
     let mut warm = task::spawn(client.ready().await.unwrap().call(request(API)));
     assert_pending!(warm.poll());
-    handle.next_request().await.unwrap().1.send_response("warm");
-    assert_eq!(assert_ready_ok!(warm.poll()), "warm");
+    handle.next_request().await.unwrap().1.send_response(Response::new("warm"));
+    assert_eq!(body(assert_ready_ok!(warm.poll())), "warm");
 }
 
 #[tokio::test]
@@ -158,8 +131,64 @@ async fn not_ready_inside_is_not_ready_outside() {
 async fn a_reqwest_request_is_checked_by_its_url() {
     use super::request::sealed::{Destination, Parts};
 
-    let url = "https://user@API.bizfirst.ai:8443/x".parse().unwrap();
+    let url = "https://API.bizfirst.ai:8443/x".parse().unwrap();
     let request = reqwest::Request::new(reqwest::Method::GET, url);
     let expected = Destination::Absolute { scheme: "https", host: "api.bizfirst.ai", port: Some(8443) };
     assert_eq!(request.destination(), expected);
+}
+
+#[tokio::test]
+async fn user_information_beside_a_token_is_refused() {
+    let (mut client, mut handle) = client(&ScriptedSource::new());
+    handle.allow(1);
+    for uri in [
+        "https://user:passw0rd@api.bizfirst.ai/x",
+        "https://api.bizfirst.ai@evil.example/x",
+        "https://@api.bizfirst.ai/",
+    ] {
+        let error = client.ready().await.unwrap().call(request(uri)).await.unwrap_err();
+        assert!(!error.to_string().contains("passw0rd"));
+        assert_eq!(*error.downcast::<AttachError>().unwrap(), AttachError::UserInfoPresent, "{uri}");
+    }
+    assert_pending!(handle.poll_request());
+    for uri in ["https://user:pw@api.bizfirst.ai/x", "https://user@api.bizfirst.ai/x"] {
+        let request = reqwest::Request::new(reqwest::Method::GET, uri.parse().unwrap());
+        assert_eq!(request.destination(), Destination::WithUserInfo);
+    }
+}
+
+#[tokio::test]
+async fn what_becomes_of_an_authorization_header_is_a_choice() {
+    use ExistingAuthorization::{Replace, Respect};
+    for (policy, sent) in [(Replace, "Bearer token-1"), (Respect, "Basic abc")] {
+        let source = ScriptedSource::new();
+        let (mock, mut handle) = mock::pair();
+        let mut client = layer(&source).existing_authorization(policy).layer(mock);
+        handle.allow(1);
+        let mut with_header = request(API);
+        with_header.headers_mut().insert(AUTHORIZATION, "Basic abc".parse().unwrap());
+        let response = client.ready().await.unwrap().call(with_header);
+        let (_, seen) = tokio::join!(response, answer(&mut handle, Response::new("done")));
+        assert_eq!(seen.headers().get_all(AUTHORIZATION).iter().collect::<Vec<_>>(), [sent]);
+        assert_eq!(source.calls(), usize::from(policy == Replace));
+    }
+}
+
+#[tokio::test]
+async fn a_respected_header_goes_to_allowed_origins_only_and_its_refusal_is_not_ours() {
+    let source = ScriptedSource::new();
+    let (mock, mut handle) = mock::pair();
+    let mut client =
+        layer(&source).existing_authorization(ExistingAuthorization::Respect).replay_clones().layer(mock);
+    handle.allow(2);
+    let with_header = |uri| {
+        let mut request = request(uri);
+        request.headers_mut().insert(AUTHORIZATION, "Bearer a-user".parse().unwrap());
+        request
+    };
+    client.ready().await.unwrap().call(with_header("https://evil.example/")).await.unwrap_err();
+    let response = client.ready().await.unwrap().call(with_header(API));
+    let (response, _) = tokio::join!(response, answer(&mut handle, refusal()));
+    assert_eq!(response.unwrap().status(), 401);
+    assert_eq!(source.calls(), 0);
 }

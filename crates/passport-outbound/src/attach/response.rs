@@ -1,0 +1,71 @@
+use http::{HeaderMap, Response, StatusCode};
+
+use super::{Destination, WatchedBody, request::destination_of, watch::Watch};
+
+/// A response to a request with a token: `http::Response<B>` (hyper, tonic, tower-http) and `reqwest::Response`.
+///
+/// An `http::Response<B>` comes back as `http::Response<WatchedBody<B>>`, so that a gRPC status in the trailers is seen;
+/// a `reqwest::Response` as it is.
+///
+/// Sealed: these two are all there is, and more can be added.
+pub trait OutboundResponse: sealed::Head {}
+
+impl<B> OutboundResponse for Response<B> {}
+impl OutboundResponse for reqwest::Response {}
+
+pub(crate) mod sealed {
+    use super::{Destination, HeaderMap, Response, StatusCode, Watch, WatchedBody, destination_of};
+
+    /// What the layer needs of a response.
+    #[expect(unnameable_types, reason = "that is what seals the trait above it")]
+    pub trait Head {
+        /// What the caller gets.
+        type Watched;
+
+        fn status(&self) -> StatusCode;
+        fn headers(&self) -> &HeaderMap;
+        /// Who has answered, if the client tells: it may have followed redirects.
+        fn answered_by(&self) -> Option<Destination<'_>>;
+        fn watched(self, watch: Option<Watch>) -> Self::Watched;
+    }
+
+    impl<B> Head for Response<B> {
+        type Watched = Response<WatchedBody<B>>;
+
+        fn status(&self) -> StatusCode {
+            self.status()
+        }
+
+        fn headers(&self) -> &HeaderMap {
+            self.headers()
+        }
+
+        fn answered_by(&self) -> Option<Destination<'_>> {
+            None
+        }
+
+        fn watched(self, watch: Option<Watch>) -> Self::Watched {
+            self.map(|body| WatchedBody::new(body, watch))
+        }
+    }
+
+    impl Head for reqwest::Response {
+        type Watched = Self;
+
+        fn status(&self) -> StatusCode {
+            self.status()
+        }
+
+        fn headers(&self) -> &HeaderMap {
+            self.headers()
+        }
+
+        fn answered_by(&self) -> Option<Destination<'_>> {
+            Some(destination_of(self.url()))
+        }
+
+        fn watched(self, _: Option<Watch>) -> Self {
+            self
+        }
+    }
+}

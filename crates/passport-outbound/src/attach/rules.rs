@@ -1,0 +1,44 @@
+use http::header::AUTHORIZATION;
+
+use super::{AttachError, OutboundRequest};
+use crate::{AllowedOrigins, ManagedIdentity};
+
+/// What becomes of a request that carries an `Authorization` header already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ExistingAuthorization {
+    /// It fails with [`AttachError::AuthorizationPresent`]. The default: keeping the header could turn the service's call
+    /// into a user's, replacing it a user's call into the service's. Either should be somebody's decision.
+    #[default]
+    Refuse,
+    /// The header is replaced by the identity's token: each call is the service's, whatever the caller says.
+    Replace,
+    /// It goes out as it is, to allowed origins; a refusal of it is none of the identity's business.
+    Respect,
+}
+
+/// Whose token goes where. Shared by all clones of a service and by the requests that are on their way.
+#[derive(Debug)]
+pub(super) struct Rules {
+    pub(super) identity: ManagedIdentity,
+    pub(super) origins: AllowedOrigins,
+    pub(super) existing: ExistingAuthorization,
+}
+
+/// What a request that may go out needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Needs {
+    Token,
+    Nothing,
+}
+
+impl Rules {
+    /// Whether `request` may go out, and with what.
+    pub(super) fn admit(&self, request: &mut impl OutboundRequest) -> Result<Needs, AttachError> {
+        self.origins.check(&request.destination())?;
+        match (request.headers_mut().contains_key(AUTHORIZATION), self.existing) {
+            (false, _) | (true, ExistingAuthorization::Replace) => Ok(Needs::Token),
+            (true, ExistingAuthorization::Respect) => Ok(Needs::Nothing),
+            (true, ExistingAuthorization::Refuse) => Err(AttachError::AuthorizationPresent),
+        }
+    }
+}

@@ -1,0 +1,61 @@
+use std::sync::Arc;
+
+use http::{
+    Request, Response, StatusCode,
+    header::{AUTHORIZATION, WWW_AUTHENTICATE},
+};
+use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
+use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit};
+use tower_test::mock;
+
+use super::{request::sealed::Parts, *};
+use crate::{
+    AllowedOrigins, TokenError, TokenErrorKind,
+    test_support::{ScriptedSource, identity},
+};
+
+mod attaching;
+mod buffering;
+mod replaying;
+
+type Answer = Response<&'static str>;
+type Mock = mock::Mock<Request<()>, Answer>;
+type Handle = mock::Handle<Request<()>, Answer>;
+
+const API: &str = "https://api.bizfirst.ai/payroll";
+
+fn layer(source: &Arc<ScriptedSource>) -> AttachTokenLayer {
+    AttachTokenLayer::new(identity(source), AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap())
+}
+
+fn client(source: &Arc<ScriptedSource>) -> (AttachToken<Mock>, Handle) {
+    let (mock, handle) = mock::pair();
+    (layer(source).layer(mock), handle)
+}
+
+fn request(uri: &str) -> Request<()> {
+    Request::get(uri).body(()).unwrap()
+}
+
+fn body<B>(response: Response<WatchedBody<B>>) -> B {
+    response.into_body().into_inner()
+}
+
+/// A 401 as RFC 6750 has it.
+fn refusal() -> Answer {
+    let mut refusal = Response::new("refused");
+    *refusal.status_mut() = StatusCode::UNAUTHORIZED;
+    refusal.headers_mut().insert(WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"".parse().unwrap());
+    refusal
+}
+
+/// Answers the next request that comes through, and shows it.
+async fn answer<B>(handle: &mut mock::Handle<Request<B>, Answer>, answer: Answer) -> Request<B> {
+    let (request, respond) = handle.next_request().await.unwrap();
+    respond.send_response(answer);
+    request
+}
+
+fn token_of<B>(request: &Request<B>) -> &str {
+    request.headers()[AUTHORIZATION].to_str().unwrap()
+}

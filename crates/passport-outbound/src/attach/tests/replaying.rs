@@ -1,0 +1,218 @@
+use std::time::Duration;
+
+use http_body_util::{BodyExt, StreamBody};
+
+use super::*;
+
+const OLD_ENOUGH: Duration = Duration::from_secs(5);
+
+/// A client that sends requests again, with a token that is old enough to be replaced.
+async fn replaying(source: &Arc<ScriptedSource>) -> (AttachToken<Mock, CloneRequest>, Handle) {
+    let layer = layer(source).replay_clones();
+    let (mock, mut handle) = mock::pair();
+    let mut client = layer.layer(mock);
+    handle.allow(1);
+    let first = client.ready().await.unwrap().call(request(API));
+    let (first, _) = tokio::join!(first, answer(&mut handle, Response::new("first")));
+    assert_eq!(body(first.unwrap()), "first");
+    source.clock.advance(OLD_ENOUGH);
+    (client, handle)
+}
+
+#[tokio::test]
+async fn a_refused_request_is_sent_once_more_with_a_new_token() {
+    let source = ScriptedSource::new();
+    let (mut client, mut handle) = replaying(&source).await;
+    handle.allow(2);
+    let mut sent = request(API);
+    sent.headers_mut().insert("x-own", "kept".parse().unwrap());
+    sent.extensions_mut().insert(7_u8);
+    let response = client.ready().await.unwrap().call(sent);
+    let (response, again) = tokio::join!(response, async {
+        assert_eq!(token_of(&answer(&mut handle, refusal()).await), "Bearer token-1");
+        answer(&mut handle, Response::new("done")).await
+    });
+    assert_eq!(body(response.unwrap()), "done");
+    assert_eq!(again.headers().get_all(AUTHORIZATION).iter().collect::<Vec<_>>(), ["Bearer token-2"]);
+    assert!(again.headers()[AUTHORIZATION].is_sensitive());
+    assert_eq!(
+        (again.uri().to_string().as_str(), &again.headers()["x-own"]),
+        (API, &"kept".parse().unwrap())
+    );
+    assert_eq!(again.extensions().get(), Some(&7_u8));
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test]
+async fn a_second_refusal_is_the_answer() {
+    let source = ScriptedSource::new();
+    let (mut client, mut handle) = replaying(&source).await;
+    handle.allow(10);
+    let response = client.ready().await.unwrap().call(request(API));
+    let (response, ()) = tokio::join!(response, async {
+        answer(&mut handle, refusal()).await;
+        answer(&mut handle, refusal()).await;
+    });
+    assert_eq!(response.unwrap().status(), 401);
+    assert_pending!(handle.poll_request());
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test]
+async fn without_replay_the_refusal_is_the_answer_and_the_next_request_has_a_new_token() {
+    let source = ScriptedSource::new();
+    let (mut client, mut handle) = client(&source);
+    handle.allow(10);
+    for (token, response) in [("Bearer token-1", Response::new("done")), ("Bearer token-1", refusal())] {
+        let sent = client.ready().await.unwrap().call(request(API));
+        let (_, seen) = tokio::join!(sent, answer(&mut handle, response));
+        assert_eq!(token_of(&seen), token);
+        source.clock.advance(OLD_ENOUGH);
+    }
+    tokio::task::yield_now().await;
+    let sent = client.ready().await.unwrap().call(request(API));
+    let (_, seen) = tokio::join!(sent, answer(&mut handle, Response::new("done")));
+    assert_eq!(token_of(&seen), "Bearer token-2");
+}
+
+#[tokio::test]
+async fn insufficient_scope_passes_through_untouched() {
+    let source = ScriptedSource::new();
+    let (mut client, mut handle) = replaying(&source).await;
+    handle.allow(10);
+    let mut insufficient = refusal();
+    let challenge = "Bearer error=\"insufficient_scope\", scope=\"payroll.write\"";
+    insufficient.headers_mut().insert(WWW_AUTHENTICATE, challenge.parse().unwrap());
+    let response = client.ready().await.unwrap().call(request(API));
+    let (response, _) = tokio::join!(response, answer(&mut handle, insufficient));
+    let response = response.unwrap();
+    assert_eq!(
+        (response.status().as_u16(), &response.headers()[WWW_AUTHENTICATE]),
+        (401, &challenge.parse().unwrap())
+    );
+    assert_eq!(source.calls(), 1);
+}
+
+#[tokio::test]
+async fn should_no_other_token_be_had_the_refusal_is_the_answer() {
+    let source = ScriptedSource::new();
+    let (mut client, mut handle) = replaying(&source).await;
+    handle.allow(10);
+    source.fail_next(TokenErrorKind::Unavailable);
+    let response = client.ready().await.unwrap().call(request(API));
+    let (response, _) = tokio::join!(response, answer(&mut handle, refusal()));
+    let response = response.unwrap();
+    assert_eq!(response.status(), 401);
+    assert_eq!(body(response), "refused");
+}
+
+/// `ConcurrencyLimit` panics when it is called without having been polled ready.
+#[tokio::test]
+async fn the_replay_waits_for_the_service_to_be_ready() {
+    let source = ScriptedSource::new();
+    let (mock, mut handle) = mock::pair::<Request<()>, Answer>();
+    let mut client = layer(&source).replay_clones().layer(ConcurrencyLimit::new(mock, 1));
+    handle.allow(1);
+    let first = client.ready().await.unwrap().call(request(API));
+    tokio::join!(first, answer(&mut handle, Response::new("first"))).0.unwrap();
+    source.clock.advance(OLD_ENOUGH);
+
+    handle.allow(1);
+    let mut response = task::spawn(client.ready().await.unwrap().call(request(API)));
+    assert_pending!(response.poll());
+    answer(&mut handle, refusal()).await;
+    assert_pending!(response.poll());
+    tokio::task::yield_now().await;
+    assert_pending!(response.poll(), "the service below lets nobody in");
+    assert_pending!(handle.poll_request());
+    handle.allow(1);
+    assert_pending!(response.poll());
+    assert_eq!(token_of(&answer(&mut handle, Response::new("done")).await), "Bearer token-2");
+    assert_eq!(body(assert_ready_ok!(response.poll())), "done");
+}
+
+#[tokio::test]
+async fn a_service_that_breaks_before_the_replay_is_an_error() {
+    let source = ScriptedSource::new();
+    let (mut client, mut handle) = replaying(&source).await;
+    handle.allow(1);
+    let response = client.ready().await.unwrap().call(request(API));
+    let (response, ()) = tokio::join!(response, async {
+        answer(&mut handle, refusal()).await;
+        handle.send_error("broken");
+    });
+    assert!(response.unwrap_err().to_string().contains("broken"));
+}
+
+fn grpc(status: Option<&'static str>) -> Answer {
+    let mut response = Response::new("");
+    response.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
+    if let Some(status) = status {
+        response.headers_mut().insert("grpc-status", status.parse().unwrap());
+    }
+    response
+}
+
+#[tokio::test]
+async fn a_grpc_status_in_the_headers_has_the_call_sent_once_more() {
+    let source = ScriptedSource::new();
+    let (mut client, mut handle) = replaying(&source).await;
+    handle.allow(2);
+    let response = client.ready().await.unwrap().call(request(API));
+    let (response, again) = tokio::join!(response, async {
+        answer(&mut handle, grpc(Some("16"))).await;
+        answer(&mut handle, grpc(None)).await
+    });
+    assert!(response.is_ok());
+    assert_eq!(token_of(&again), "Bearer token-2");
+}
+
+/// A stream that began and was refused at its end, as a server does whose tokens are checked on the way.
+#[tokio::test]
+async fn a_grpc_status_in_the_trailers_has_the_token_replaced_and_nothing_is_sent_again() {
+    let source = ScriptedSource::new();
+    let (mock, mut handle) = mock::pair::<Request<()>, _>();
+    let mut client = layer(&source).layer(mock);
+    handle.allow(10);
+    for (round, status) in ["0", "16", "7"].into_iter().enumerate() {
+        let trailers =
+            http::HeaderMap::from_iter([("grpc-status".parse().unwrap(), status.parse().unwrap())]);
+        let frames = [
+            Ok::<_, std::convert::Infallible>(http_body::Frame::data(bytes::Bytes::from_static(b"message"))),
+            Ok(http_body::Frame::trailers(trailers)),
+        ];
+        let body = StreamBody::new(futures_util::stream::iter(frames));
+        let sent = client.ready().await.unwrap().call(request(API));
+        let (response, ()) = tokio::join!(sent, async {
+            let respond = handle.next_request().await.unwrap().1;
+            respond.send_response(grpc(None).map(|_| body));
+        });
+        let collected = response.unwrap().into_body().collect().await.unwrap();
+        assert_eq!(collected.trailers().unwrap()["grpc-status"], status);
+        assert_eq!(collected.to_bytes(), "message");
+        tokio::task::yield_now().await;
+        source.clock.advance(OLD_ENOUGH);
+        assert_eq!(source.calls(), if round == 0 { 1 } else { 2 }, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn requests_that_wait_for_the_same_renewal_share_it() {
+    let source = ScriptedSource::new();
+    let (mut client, mut handle) = replaying(&source).await;
+    handle.allow(40);
+    let mut calls = Vec::new();
+    for _ in 0..20 {
+        calls.push(client.ready().await.unwrap().call(request(API)));
+    }
+    let (responses, ()) = tokio::join!(futures_util::future::join_all(calls), async {
+        for _ in 0..20 {
+            assert_eq!(token_of(&answer(&mut handle, refusal()).await), "Bearer token-1");
+        }
+        for _ in 0..20 {
+            assert_eq!(token_of(&answer(&mut handle, Response::new("done")).await), "Bearer token-2");
+        }
+    });
+    assert!(responses.into_iter().all(|response| response.unwrap().status() == 200));
+    assert_eq!(source.calls(), 2);
+}

@@ -1,0 +1,192 @@
+use serde_json::json;
+
+use super::*;
+use crate::TokenError;
+
+const NOW: u64 = 1_750_000_000;
+
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn response(status: u16, body: &impl ToString) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    response
+}
+
+fn answer(body: &Value) -> Result<Minted, Failure> {
+    read(&response(200, body), &Scopes::default(), at(NOW))
+}
+
+fn failure(status: u16, body: &impl ToString) -> Failure {
+    read(&response(status, body), &Scopes::default(), at(NOW)).err().unwrap()
+}
+
+/// A token that says this about its life.
+fn jwt(claims: &Value) -> String {
+    format!("e30.{}.sig", BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()))
+}
+
+/// The lifetime that is read from this `expires_in`, with this token.
+fn lifetime_of(expires_in: Option<&Value>, token: &str) -> Option<u64> {
+    let mut body = json!({ "access_token": token, "token_type": "Bearer" });
+    if let Some(expires_in) = expires_in {
+        body["expires_in"] = expires_in.clone();
+    }
+    answer(&body).ok().map(|minted| minted.lifetime.as_secs())
+}
+
+#[test]
+fn the_lifetime_is_read_liberally_and_bounded() {
+    for (expires_in, seconds) in [
+        (json!(3600), Some(3600)),
+        (json!(3600.7), Some(3600)),
+        (json!("3600"), Some(3600)),
+        (json!(" 3600 "), Some(3600)),
+        (json!(1e18), Some(MAX_LIFETIME.as_secs())),
+        (json!(u64::MAX), Some(MAX_LIFETIME.as_secs())),
+        (json!(1e300), Some(MAX_LIFETIME.as_secs())),
+        (json!("soon"), Some(300)),
+        (json!(true), Some(300)),
+        (json!([3600]), Some(300)),
+        (json!(null), Some(300)),
+        (json!(0), None),
+        (json!(-5), None),
+        (json!("0"), None),
+    ] {
+        assert_eq!(lifetime_of(Some(&expires_in), "opaque"), seconds, "{expires_in}");
+    }
+    assert_eq!(lifetime_of(None, "opaque"), Some(300));
+}
+
+#[test]
+fn where_the_response_says_nothing_sensible_the_token_does() {
+    let token = jwt(&json!({ "exp": NOW + 600 }));
+    for expires_in in [None, Some(json!(0)), Some(json!(-1)), Some(json!("soon")), Some(json!(null))] {
+        assert_eq!(lifetime_of(expires_in.as_ref(), &token), Some(600), "{expires_in:?}");
+    }
+}
+
+#[test]
+fn a_token_lives_no_longer_than_it_says_itself() {
+    let token = jwt(&json!({ "iat": 1000, "exp": 1900 }));
+    assert_eq!(
+        lifetime_of(Some(&json!(3600)), &token),
+        Some(900),
+        "by Passport's clock, whatever ours shows"
+    );
+    assert_eq!(lifetime_of(Some(&json!(60)), &token), Some(60));
+    let absurd = jwt(&json!({ "iat": 1900, "exp": 1000 }));
+    assert_eq!(lifetime_of(Some(&json!(3600)), &absurd), Some(3600));
+}
+
+#[test]
+fn a_clock_that_is_behind_does_not_make_a_token_live_longer() {
+    let token = jwt(&json!({ "iat": NOW + 7200, "exp": NOW + 7200 + 900 }));
+    assert_eq!(lifetime_of(None, &token), Some(900));
+}
+
+#[test]
+fn a_payload_that_is_no_payload_says_nothing() {
+    for token in ["a.b.c", "a.!!.c", "..", "a.e30.c", &jwt(&json!({ "exp": "soon" })), &jwt(&json!([]))] {
+        let seconds = lifetime_of(Some(&json!(60)), token);
+        assert!(matches!(seconds, Some(60) | None), "{token}");
+        assert_ne!(lifetime_of(None, token), Some(0), "{token}");
+    }
+}
+
+#[test]
+fn bearer_is_read_in_any_case_and_another_type_is_refused() {
+    let body = |token_type: &str| json!({ "access_token": "t", "token_type": token_type, "expires_in": 60 });
+    for token_type in ["Bearer", "bearer", "BEARER"] {
+        assert!(answer(&body(token_type)).is_ok(), "{token_type}");
+    }
+    for token_type in ["DPoP", "mac", "N_A", "", "Bearer ", "BearerX"] {
+        assert!(answer(&body(token_type)).is_err(), "{token_type}");
+    }
+    assert!(answer(&json!({ "access_token": "t", "expires_in": 60 })).is_err(), "it is required");
+}
+
+#[test]
+fn a_token_that_could_break_out_of_its_header_is_refused() {
+    for token in ["", " ", "a b", "a\r\nX-Evil: 1", "a\0", "tökén", "a\"b", "a,b"] {
+        let body = json!({ "access_token": token, "token_type": "Bearer", "expires_in": 60 });
+        let failure = answer(&body).err().unwrap();
+        assert_eq!(failure.kind(), TokenErrorKind::UnusableResponse, "{token:?}");
+    }
+}
+
+#[test]
+fn a_narrower_scope_is_reported_and_only_that() {
+    let missing = |scope: Value| {
+        let body = json!({ "access_token": "t", "token_type": "Bearer", "expires_in": 60, "scope": scope });
+        answer(&body).unwrap().missing_scopes
+    };
+    assert_eq!(missing(json!("openid")), ["roles"]);
+    assert_eq!(missing(json!("other")), ["openid", "roles"]);
+    for granted in [json!("roles openid"), json!("openid roles tenant"), json!(""), json!(null), json!(7)] {
+        assert!(missing(granted.clone()).is_empty(), "{granted}");
+    }
+}
+
+#[test]
+fn refusals_are_told_from_outages_and_from_nonsense() {
+    use TokenErrorKind::{Refused, Unavailable, UnusableResponse};
+    let error = |code: &str| json!({ "error": code, "error_description": "no" }).to_string();
+    for (status, body, kind, code) in [
+        (401, error("invalid_client"), Refused, Some("invalid_client")),
+        (400, error("invalid_client"), Refused, Some("invalid_client")),
+        (403, error("unauthorized_client"), Refused, Some("unauthorized_client")),
+        (400, error("invalid_scope"), Refused, Some("invalid_scope")),
+        (400, error("temporarily_unavailable"), Unavailable, Some("temporarily_unavailable")),
+        (403, "<html>".to_owned(), Refused, None),
+        (401, String::new(), Refused, None),
+        (400, error("mics_sk_ECHO"), Refused, None),
+        (408, String::new(), Unavailable, None),
+        (429, String::new(), Unavailable, None),
+        (500, String::new(), Unavailable, None),
+        (503, "<html>".to_owned(), Unavailable, None),
+        (302, String::new(), UnusableResponse, None),
+        (307, String::new(), UnusableResponse, None),
+        (404, "<html>".to_owned(), UnusableResponse, None),
+        (204, String::new(), UnusableResponse, None),
+    ] {
+        let failure = failure(status, &body);
+        assert_eq!((failure.kind(), failure.code()), (kind, code), "{status} {body}");
+    }
+}
+
+#[test]
+fn a_body_that_is_no_token_response_is_unusable() {
+    for body in [
+        "",
+        "<html>",
+        "[]",
+        "null",
+        "{\"access_token\":\"t\"",
+        "{\"access_token\":5,\"token_type\":\"Bearer\"}",
+        "{\"access_token\":null,\"token_type\":\"Bearer\"}",
+        "\u{feff}{}",
+    ] {
+        assert_eq!(failure(200, &body).kind(), TokenErrorKind::UnusableResponse, "{body}");
+    }
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    assert_eq!(failure(200, &deep).kind(), TokenErrorKind::UnusableResponse);
+}
+
+#[test]
+fn retry_after_is_read_as_seconds_and_as_a_date() {
+    let wait = |text: &str| {
+        let mut response = response(503, &"");
+        response.headers_mut().insert(RETRY_AFTER, text.parse().unwrap());
+        let failure = read(&response, &Scopes::default(), at(784_111_777)).err().unwrap();
+        TokenError::new(&"mi".parse().unwrap(), failure).retry_after().map(|wait| wait.as_secs())
+    };
+    assert_eq!(wait("120"), Some(120));
+    assert_eq!(wait("Sun, 06 Nov 1994 08:51:37 GMT"), Some(120));
+    assert_eq!(wait("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0), "it is over");
+    for nonsense in ["soon", "-1", "1.5", "99999999999999999999999", ""] {
+        assert_eq!(wait(nonsense), None, "{nonsense}");
+    }
+}

@@ -1,0 +1,120 @@
+//! One attempt to get a token, in a task of its own that no caller's cancellation reaches.
+
+use std::sync::Arc;
+
+use tokio::time::timeout;
+use tracing::Instrument;
+
+use super::{Ask, Engine, Minted};
+use crate::{
+    TokenErrorKind,
+    cache::{Kept, Ticket},
+    error::Failure,
+    refresh::Phase,
+    telemetry::{self, Attempted},
+};
+
+/// A token with no life left. Sending it would break a promise; asking again at once would be a storm.
+#[derive(Debug, thiserror::Error)]
+#[error("the token had expired when it arrived")]
+struct DeadOnArrival;
+
+/// Some issuers hand out the same token until it expires. Asking again at once would be a storm.
+#[derive(Debug, thiserror::Error)]
+#[error("it is the same token again")]
+struct SameAgain;
+
+/// The attempt that `ticket` stands for. It counts as lost if the task is dropped, even before its first poll.
+pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = ()> + Send {
+    let ask = Ask { held: ticket.held.clone(), unwanted: ticket.unwanted.clone() };
+    let number = ticket.number;
+    let span = telemetry::attempt(&engine.client_id, &ask);
+    let attempt = Attempt { engine: Arc::clone(&engine), ticket: Some(ticket) };
+    let work = async move {
+        tokio::select! {
+            biased;
+            () = engine.life.cancelled() => attempt.call_off(),
+            result = engine.mint(ask, number) => attempt.end(result),
+        }
+    };
+    work.instrument(span)
+}
+
+impl Engine {
+    async fn mint(&self, ask: Ask, number: u64) -> Result<Kept, Failure> {
+        let watch = Attempted::starts(&self.client_id);
+        if let Some(held) = &ask.held {
+            telemetry::replacing(&self.client_id, held, self.clock.now());
+        }
+        let held = ask.held.clone();
+        let minted = timeout(self.attempt_timeout, self.source.mint(ask)).await;
+        let minted = minted
+            .unwrap_or_else(|late| Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late)))
+            .and_then(|minted| {
+                let same = held.is_some_and(|held| held.authorization() == minted.token.authorization());
+                if same {
+                    Err(Failure::of(TokenErrorKind::UnusableResponse).caused_by(SameAgain))
+                } else {
+                    Ok(minted)
+                }
+            })
+            .and_then(|minted| self.judged(minted, number));
+        watch.ends(minted.as_ref().err().map(Failure::kind));
+        minted
+    }
+
+    fn judged(&self, minted: Minted, number: u64) -> Result<Kept, Failure> {
+        let schedule = self.policy.schedule(minted.minted_at, minted.lifetime);
+        if schedule.phase(self.clock.now()) == Phase::Hard {
+            return Err(Failure::of(TokenErrorKind::UnusableResponse).caused_by(DeadOnArrival));
+        }
+        Ok(Kept {
+            token: minted.token,
+            schedule,
+            generation: number,
+            missing_scopes: minted.missing_scopes.into(),
+            hits: telemetry::hits(&self.client_id),
+        })
+    }
+}
+
+/// An attempt on its way. It may be lost: its source panics, or its runtime goes away.
+struct Attempt {
+    engine: Arc<Engine>,
+    /// Taken at the end.
+    ticket: Option<Ticket>,
+}
+
+impl Attempt {
+    fn end(mut self, result: Result<Kept, Failure>) {
+        let (engine, Some(ticket)) = (Arc::clone(&self.engine), self.ticket.take()) else { return };
+        match result {
+            Ok(kept) => {
+                telemetry::token_fetched(&engine.client_id, &kept);
+                engine.slot.succeed(ticket, kept);
+            }
+            Err(failure) => {
+                let error = engine.error(failure);
+                telemetry::token_not_fetched(&engine.client_id, &error);
+                engine.slot.fail(ticket, error, engine.clock.now(), fastrand::f64());
+            }
+        }
+    }
+
+    fn call_off(mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            self.engine.slot.call_off(ticket);
+        }
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket.take() {
+            let engine = &self.engine;
+            let error = engine.error(Failure::of(TokenErrorKind::Aborted));
+            telemetry::token_not_fetched(&engine.client_id, &error);
+            engine.slot.lose(ticket, &error, engine.clock.now(), fastrand::f64());
+        }
+    }
+}

@@ -1,0 +1,36 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    time::{Duration, SystemTime},
+};
+
+use passport_core::AccessToken;
+
+use crate::error::Failure;
+
+/// Where tokens come from. Called in a task of its own, never twice at a time for a slot that keeps tokens.
+pub(crate) trait TokenSource: fmt::Debug + Send + Sync + 'static {
+    fn mint(&self, ask: Ask) -> MintFuture<'_>;
+}
+
+pub(crate) type MintFuture<'a> = Pin<Box<dyn Future<Output = Result<Minted, Failure>> + Send + 'a>>;
+
+/// What a source is told of the token that it is to bring.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ask {
+    /// The token that is held meanwhile: another one is wanted.
+    pub(crate) held: Option<AccessToken>,
+    /// The token that nobody should be given any more.
+    pub(crate) unwanted: Option<AccessToken>,
+}
+
+/// A token as a source gave it.
+pub(crate) struct Minted {
+    pub(crate) token: AccessToken,
+    /// When its life began: before it was asked for, so that a slow answer is not trusted for too long.
+    pub(crate) minted_at: SystemTime,
+    pub(crate) lifetime: Duration,
+    /// What was asked for and not granted.
+    pub(crate) missing_scopes: Vec<String>,
+}

@@ -1,0 +1,152 @@
+use super::*;
+
+#[tokio::test]
+async fn a_source_that_panics_is_an_error_with_a_pause() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    source.panic_from_now_on();
+    assert_eq!(fetch(&engine).await, Err(TokenErrorKind::Aborted));
+    assert_eq!(source.calls(), 2, "once, and once more in case it was the runtime");
+    assert_eq!(fetch(&engine).await, Err(TokenErrorKind::Aborted));
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test]
+async fn a_failed_refresh_is_not_seen_and_is_not_repeated_at_once() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    source.clock.advance(HOUR - 60 * SECOND);
+    source.fail_next(TokenErrorKind::Unavailable);
+    for _ in 0..100 {
+        assert_eq!(ready(&engine).as_deref(), Some("token-1"));
+        settle(&engine).await;
+    }
+    assert_eq!(source.calls(), 2);
+    source.clock.advance(SECOND);
+    assert_eq!(ready(&engine).as_deref(), Some("token-1"));
+    settle(&engine).await;
+    assert_eq!(ready(&engine).as_deref(), Some("token-3"));
+}
+
+#[tokio::test]
+async fn during_the_pause_after_a_failure_callers_get_its_error_at_once() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    source.fail_next(TokenErrorKind::Unavailable);
+    assert_eq!(fetch(&engine).await, Err(TokenErrorKind::Unavailable));
+    for _ in 0..100 {
+        let Credential::Refused(error) = engine.credential() else { panic!("it should not wait") };
+        assert_eq!(error.kind(), TokenErrorKind::Unavailable);
+    }
+    assert_eq!(source.calls(), 1);
+    source.clock.advance(SECOND / 2);
+    assert_eq!(fetch(&engine).await.unwrap(), "token-2");
+}
+
+#[tokio::test]
+async fn a_refusal_stands_for_ten_seconds_and_then_one_caller_tries() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    for period in 1..=5 {
+        source.fail_next(TokenErrorKind::Refused);
+        assert_eq!(fetch(&engine).await, Err(TokenErrorKind::Refused));
+        source.clock.advance(10 * SECOND - Duration::from_millis(1));
+        assert_eq!(fetch(&engine).await, Err(TokenErrorKind::Refused));
+        assert_eq!(source.calls(), period);
+        source.clock.advance(5 * SECOND);
+    }
+    assert_eq!(fetch(&engine).await.unwrap(), "token-6", "it heals without anybody's help");
+}
+
+#[tokio::test]
+async fn passport_is_left_alone_for_as_long_as_it_asks() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    let failure = Failure::of(TokenErrorKind::Unavailable).retry_after(Some(120 * SECOND));
+    source.fail_next_with(failure);
+    assert_eq!(fetch(&engine).await, Err(TokenErrorKind::Unavailable));
+    source.clock.advance(119 * SECOND);
+    assert_eq!(fetch(&engine).await, Err(TokenErrorKind::Unavailable));
+    assert_eq!(source.calls(), 1);
+    source.clock.advance(SECOND);
+    assert_eq!(fetch(&engine).await.unwrap(), "token-2");
+}
+
+/// A caller each 10 ms for five minutes, while Passport is down.
+#[tokio::test]
+async fn an_outage_of_five_minutes_costs_a_bounded_number_of_attempts() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    let outage = 300 * SECOND;
+    let step = Duration::from_millis(10);
+    for _ in 0..outage.as_millis() / step.as_millis() {
+        source.fail_next(TokenErrorKind::Unavailable);
+        assert_eq!(fetch(&engine).await, Err(TokenErrorKind::Unavailable));
+        source.clock.advance(step);
+    }
+    println!("attempts in an outage of five minutes: {}", source.calls());
+    // Were each pause as short as can be: six on the way up to 30 s, then one each 3 s. On average there are 24.
+    assert!((10..=106).contains(&source.calls()), "{}", source.calls());
+}
+
+#[tokio::test]
+async fn recovery_takes_one_backoff_step() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    for _ in 0..20 {
+        source.fail_next(TokenErrorKind::Unavailable);
+        assert_eq!(fetch(&engine).await, Err(TokenErrorKind::Unavailable));
+        pass_the_backoff(&source.clock);
+    }
+    assert_eq!(fetch(&engine).await.unwrap(), "token-21");
+    assert!(engine.slot.snapshot().last_error.is_none());
+}
+
+#[tokio::test]
+async fn a_success_resets_the_backoff() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    for _ in 0..10 {
+        source.fail_next(TokenErrorKind::Unavailable);
+        fetch(&engine).await.unwrap_err();
+        pass_the_backoff(&source.clock);
+    }
+    fetch(&engine).await.unwrap();
+    source.clock.advance(HOUR);
+    source.fail_next(TokenErrorKind::Unavailable);
+    fetch(&engine).await.unwrap_err();
+    source.clock.advance(SECOND / 2);
+    assert!(fetch(&engine).await.is_ok(), "the first pause is half a second at most");
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_lost_makes_room_for_the_next() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    drop(engine.slot.begin(source.clock.now(), HOUR));
+    let mut caller = task::spawn(fetch(&engine));
+    assert_pending!(caller.poll());
+    tokio::task::yield_now().await;
+    assert_eq!(caller.await.unwrap(), "token-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_on_a_runtime_that_nobody_drives_is_given_up() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    let frozen = engine.slot.begin(source.clock.now(), HOUR);
+    assert_eq!(fetch(&engine).await.unwrap(), "token-1");
+    assert_eq!(source.calls(), 1);
+    drop(frozen);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_hangs_never_holds_a_caller_past_the_timeout() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    source.hold();
+    let asked = tokio::time::Instant::now();
+    assert_eq!(fetch(&engine).await, Err(TokenErrorKind::Unavailable));
+    assert_eq!(asked.elapsed().as_secs(), 10);
+}

@@ -1,0 +1,168 @@
+use super::*;
+
+#[tokio::test]
+async fn a_shutdown_ends_the_running_attempt_and_those_who_wait_for_it() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    source.hold();
+    let mut caller = task::spawn(identity.token());
+    assert_pending!(caller.poll());
+    tokio::task::yield_now().await;
+    identity.shutdown().await;
+    assert_eq!(caller.await.unwrap_err().kind(), TokenErrorKind::ShutDown);
+    assert!(identity.status().is_shut_down());
+}
+
+#[tokio::test]
+async fn after_a_shutdown_a_live_token_is_sent_and_nothing_is_started() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    identity.token().await.unwrap();
+    identity.shutdown().await;
+    source.clock.advance(HOUR - 60 * SECOND);
+    assert_eq!(identity.token().await.unwrap().expose(), "token-1");
+    source.clock.advance(60 * SECOND);
+    assert_eq!(identity.token().await.unwrap_err().kind(), TokenErrorKind::ShutDown);
+    assert_eq!(identity.ready().await.unwrap_err().kind(), TokenErrorKind::ShutDown);
+    assert_eq!(source.calls(), 1);
+}
+
+#[tokio::test]
+async fn with_the_last_handle_everything_ends() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    let clone = identity.clone();
+    source.hold();
+    {
+        let mut caller = task::spawn(identity.token());
+        assert_pending!(caller.poll());
+    }
+    tokio::task::yield_now().await;
+    drop(identity);
+    tokio::task::yield_now().await;
+    assert_eq!(Arc::strong_count(&source), 2, "the clone and its attempt go on");
+    drop(clone);
+    tokio::task::yield_now().await;
+    assert_eq!(Arc::strong_count(&source), 1, "the attempt is gone, and the engine with it");
+}
+
+#[tokio::test]
+async fn the_end_of_one_identity_does_not_take_anothers_token_away() {
+    let source = ScriptedSource::new();
+    let slot = Arc::default();
+    let going = engine_with_slot(&source, &slot);
+    let staying = engine_with_slot(&source, &slot);
+    source.hold();
+    let mut first = task::spawn(fetch(&going));
+    let mut second = task::spawn(fetch(&staying));
+    assert_pending!(first.poll());
+    assert_pending!(second.poll());
+    going.life.cancel();
+    source.release();
+    assert_eq!(first.await, Err(TokenErrorKind::ShutDown));
+    assert_eq!(second.await.unwrap(), "token-1");
+}
+
+#[tokio::test]
+async fn a_forgotten_token_is_not_sent_again_not_even_from_a_running_attempt() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    identity.token().await.unwrap();
+    source.clock.advance(HOUR - 60 * SECOND);
+    source.hold();
+    identity.token().await.unwrap(); // starts a refresh
+    tokio::task::yield_now().await;
+    identity.invalidate();
+    assert!(!identity.status().has_live_token());
+    let mut caller = task::spawn(identity.token());
+    assert_pending!(caller.poll());
+    source.release();
+    assert_eq!(caller.await.unwrap().expose(), "token-3", "token-2 may be as bad as token-1");
+    assert_eq!(source.last_ask().unwanted.unwrap().expose(), "token-1");
+}
+
+#[tokio::test]
+async fn whoever_waits_while_a_token_is_forgotten_gets_the_one_after_it() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    source.hold();
+    let mut caller = task::spawn(identity.token());
+    assert_pending!(caller.poll());
+    tokio::task::yield_now().await;
+    identity.invalidate();
+    source.release();
+    assert_eq!(caller.await.unwrap().expose(), "token-2");
+}
+
+#[tokio::test]
+async fn forgetting_does_not_end_a_pause() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    source.fail_next(TokenErrorKind::Refused);
+    identity.token().await.unwrap_err();
+    for _ in 0..10 {
+        identity.invalidate();
+        identity.token().await.unwrap_err();
+    }
+    assert_eq!(source.calls(), 1);
+}
+
+#[tokio::test]
+async fn the_status_says_how_things_stand() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    let status = identity.status();
+    assert!(!status.has_live_token() && !status.is_fetching() && status.last_error().is_none());
+    assert_eq!((status.expires_at(), status.next_attempt_at()), (None, None));
+
+    source.fail_next(TokenErrorKind::Unavailable);
+    identity.token().await.unwrap_err();
+    let status = identity.status();
+    assert_eq!(status.last_error().unwrap().kind(), TokenErrorKind::Unavailable);
+    assert!(status.next_attempt_at().unwrap() > source.clock.now());
+
+    source.clock.advance(SECOND);
+    let token = identity.token().await.unwrap();
+    let status = identity.status();
+    assert!(status.has_live_token() && status.last_error().is_none());
+    assert_eq!(status.expires_at(), Some(token.expires_at()));
+
+    source.clock.advance(HOUR - 60 * SECOND);
+    source.hold();
+    identity.token().await.unwrap();
+    assert!(identity.status().is_fetching() && identity.status().has_live_token());
+    source.clock.advance(60 * SECOND);
+    assert!(!identity.status().has_live_token(), "it is past its hard limit");
+}
+
+/// The wall clock and tokio's go on together.
+async fn let_time_pass(source: &ScriptedSource) {
+    loop {
+        tokio::time::sleep(SECOND).await;
+        source.clock.advance(SECOND);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_sits_an_outage_out() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    for _ in 0..5 {
+        source.fail_next(TokenErrorKind::Unavailable);
+    }
+    tokio::select! {
+        ready = identity.ready() => ready.unwrap(),
+        () = let_time_pass(&source) => {}
+    }
+    assert!(identity.status().has_live_token());
+    assert_eq!(source.calls(), 6);
+}
+
+#[tokio::test]
+async fn ready_does_not_wait_for_what_will_not_pass() {
+    for kind in [TokenErrorKind::Refused, TokenErrorKind::Secret] {
+        let source = ScriptedSource::new();
+        source.fail_next(kind);
+        assert_eq!(identity(&source).ready().await.unwrap_err().kind(), kind);
+    }
+}

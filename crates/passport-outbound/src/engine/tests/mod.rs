@@ -1,0 +1,52 @@
+use std::time::Duration;
+
+use passport_core::ManualClock;
+use tokio_test::{assert_pending, task};
+
+use super::*;
+use crate::{
+    cache::Keeping,
+    test_support::{ScriptedSource, engine, engine_that_keeps, engine_with_slot, identity},
+};
+
+mod callers;
+mod failures;
+mod life;
+mod refresh;
+mod rejection;
+mod strategies;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn text(token: &Sendable) -> String {
+    token.authorization.to_str().unwrap().replace("Bearer ", "")
+}
+
+/// The token that would be sent now, if one would.
+fn ready(engine: &Arc<Engine>) -> Option<String> {
+    match engine.credential() {
+        Credential::Ready(token) => Some(text(&token)),
+        Credential::Pending(_) | Credential::Refused(_) => None,
+    }
+}
+
+async fn fetch(engine: &Arc<Engine>) -> Result<String, TokenErrorKind> {
+    engine.token().await.map(|token| token.expose().to_owned()).map_err(|error| error.kind())
+}
+
+/// Waits for the attempt that runs in the background, if one does.
+async fn settle(engine: &Arc<Engine>) {
+    if let Some(flight) = engine.slot.running() {
+        flight.outcome().await;
+    }
+}
+
+/// Moves the clock past whatever pause there is: the longest of a transient failure is 30 s.
+fn pass_the_backoff(clock: &ManualClock) {
+    clock.advance(30 * SECOND);
+}
+
+fn generation(engine: &Arc<Engine>) -> u64 {
+    engine.slot.snapshot().kept.as_ref().unwrap().generation
+}

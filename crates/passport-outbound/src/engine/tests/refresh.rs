@@ -1,0 +1,164 @@
+use super::*;
+
+#[tokio::test]
+async fn a_clock_that_was_set_back_makes_the_token_due() {
+    let source = ScriptedSource::new();
+    let clock = source.clock.clone();
+    let engine = engine(&source);
+    clock.advance(HOUR * 24);
+    fetch(&engine).await.unwrap();
+    clock.set_back(HOUR * 24);
+    assert_eq!(ready(&engine).as_deref(), Some("token-1"));
+    settle(&engine).await;
+    assert_eq!(ready(&engine).as_deref(), Some("token-2"));
+}
+
+#[tokio::test]
+async fn a_fresh_token_is_ready_without_another_attempt() {
+    let source = ScriptedSource::new();
+    let clock = source.clock.clone();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    clock.advance(HOUR - Duration::from_secs(61));
+    assert_eq!(ready(&engine).as_deref(), Some("token-1"));
+    settle(&engine).await;
+    assert_eq!(source.calls(), 1);
+}
+
+#[tokio::test]
+async fn within_the_threshold_callers_keep_the_token_while_one_attempt_replaces_it() {
+    let source = ScriptedSource::new();
+    let clock = source.clock.clone();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    clock.advance(HOUR - Duration::from_secs(60));
+    source.hold();
+    for _ in 0..100 {
+        assert_eq!(ready(&engine).as_deref(), Some("token-1"));
+    }
+    source.release();
+    settle(&engine).await;
+    assert_eq!(ready(&engine).as_deref(), Some("token-2"));
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test]
+async fn an_expired_token_is_never_sent() {
+    let source = ScriptedSource::new();
+    let clock = source.clock.clone();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    clock.advance(HOUR - Duration::from_secs(5));
+    assert_eq!(ready(&engine), None);
+    source.fail_next(TokenErrorKind::Unavailable);
+    assert_eq!(fetch(&engine).await, Err(TokenErrorKind::Unavailable));
+}
+
+#[tokio::test]
+async fn a_token_that_lives_shorter_than_the_threshold_is_still_used() {
+    let source = ScriptedSource::with_lifetime(Duration::from_secs(20));
+    let clock = source.clock.clone();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    clock.advance(Duration::from_secs(9));
+    assert_eq!(ready(&engine).as_deref(), Some("token-1"));
+    settle(&engine).await;
+    assert_eq!(source.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_token_without_a_life_is_neither_sent_nor_asked_for_again_at_once() {
+    let source = ScriptedSource::with_lifetime(Duration::ZERO);
+    let engine = engine(&source);
+    assert_eq!(fetch(&engine).await, Err(TokenErrorKind::UnusableResponse));
+    assert_eq!(ready(&engine), None);
+}
+
+#[tokio::test]
+async fn a_token_that_dies_on_the_way_is_not_sent() {
+    let source = ScriptedSource::with_lifetime(Duration::from_secs(3));
+    let clock = source.clock.clone();
+    let engine = engine(&source);
+    source.hold();
+    let mut caller = task::spawn(fetch(&engine));
+    assert_pending!(caller.poll());
+    tokio::task::yield_now().await;
+    clock.advance(Duration::from_secs(4));
+    source.release();
+    assert_eq!(caller.await, Err(TokenErrorKind::UnusableResponse));
+}
+
+#[tokio::test]
+async fn in_the_soft_window_callers_take_no_seat_in_the_running_attempt() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    source.clock.advance(HOUR - 60 * SECOND);
+    source.hold();
+    ready(&engine);
+    let seen = engine.slot.snapshot();
+    for _ in 0..1000 {
+        assert_eq!(ready(&engine).as_deref(), Some("token-1"));
+    }
+    assert!(Arc::ptr_eq(&seen, &engine.slot.snapshot()), "a look changes nothing");
+    assert_eq!(source.calls(), 1, "the task has not even been polled");
+    source.release();
+    settle(&engine).await;
+}
+
+#[tokio::test]
+async fn a_machine_that_has_slept_past_the_expiry_does_not_wake_up_with_the_old_token() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    source.clock.advance(8 * HOUR);
+    assert_eq!(ready(&engine), None);
+    assert_eq!(fetch(&engine).await.unwrap(), "token-2");
+}
+
+#[tokio::test]
+async fn a_caller_that_slept_while_it_waited_does_not_get_a_dead_token() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    let mut caller = task::spawn(fetch(&engine));
+    assert_pending!(caller.poll());
+    settle(&engine).await;
+    source.clock.advance(2 * HOUR);
+    assert_eq!(caller.await, Err(TokenErrorKind::Aborted));
+}
+
+#[tokio::test]
+async fn a_running_attempt_that_a_clock_jump_makes_overdue_is_not_the_last() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    source.hold();
+    let mut before = task::spawn(fetch(&engine));
+    assert_pending!(before.poll());
+    tokio::task::yield_now().await;
+    source.clock.advance(HOUR / 2);
+    let mut after = task::spawn(fetch(&engine));
+    assert_pending!(after.poll());
+    tokio::task::yield_now().await;
+    source.release();
+    assert_eq!(after.await.unwrap(), "token-2");
+    assert_eq!(before.await.unwrap(), "token-1", "who waited for it still gets it");
+    assert_eq!(ready(&engine).as_deref(), Some("token-2"), "the later one stays");
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test]
+async fn an_issuer_that_repeats_a_token_until_it_expires_is_not_asked_without_end() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    source.repeat_the_token();
+    source.clock.advance(HOUR - 60 * SECOND);
+    for _ in 0..100 {
+        assert_eq!(ready(&engine).as_deref(), Some("token-1"));
+        settle(&engine).await;
+    }
+    assert_eq!(source.calls(), 2);
+    let error = engine.slot.snapshot().last_error.clone().unwrap();
+    let cause = std::error::Error::source(&error).unwrap().to_string();
+    assert_eq!(cause, "it is the same token again");
+}

@@ -1,0 +1,144 @@
+use super::*;
+
+/// What a caller gets whose token was refused: another one, or none.
+async fn renewed(engine: &Arc<Engine>, generation: u64) -> Option<String> {
+    match engine.renewed(generation)? {
+        Credential::Ready(token) => Some(text(&token)),
+        Credential::Pending(pending) => {
+            let token = pending.await.ok()?;
+            (token.generation != generation).then(|| text(&token))
+        }
+        Credential::Refused(_) => None,
+    }
+}
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_once_for_all_who_had_it_refused() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    source.clock.advance(5 * SECOND);
+    let refused = generation(&engine);
+    for renewed in futures_util::future::join_all((0..50).map(|_| renewed(&engine, refused))).await {
+        assert_eq!(renewed.as_deref(), Some("token-2"));
+    }
+    assert_eq!(source.calls(), 2);
+    assert_eq!(source.last_ask().unwanted.unwrap().expose(), "token-1");
+}
+
+#[tokio::test]
+async fn a_late_refusal_of_an_old_token_costs_nothing() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    let old = generation(&engine);
+    source.clock.advance(HOUR);
+    fetch(&engine).await.unwrap();
+    source.clock.advance(HOUR / 2);
+    assert_eq!(renewed(&engine, old).await.as_deref(), Some("token-2"));
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test]
+async fn a_token_younger_than_five_seconds_is_not_replaced() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    source.clock.advance(5 * SECOND - Duration::from_millis(1));
+    assert_eq!(renewed(&engine, generation(&engine)).await, None);
+    assert_eq!(source.calls(), 1);
+}
+
+/// An API that expects another audience refuses each token, ten times a second, for an hour.
+#[tokio::test]
+async fn a_receiver_that_refuses_every_token_does_not_cause_a_mint_loop() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    for _ in 0..36_000 {
+        renewed(&engine, generation(&engine)).await;
+        source.clock.advance(SECOND / 10);
+        fetch(&engine).await.unwrap();
+        settle(&engine).await;
+    }
+    println!("tokens in an hour of refusals: {}", source.calls());
+    // At 5, 15, 35, 75, 155, 315 s, and then each 300 s; none of them lives to be an hour old.
+    assert!((15..=18).contains(&source.calls()), "{}", source.calls());
+}
+
+#[tokio::test]
+async fn a_token_that_was_replaced_on_schedule_has_a_clean_slate() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    for _ in 0..8 {
+        source.clock.advance(300 * SECOND);
+        renewed(&engine, generation(&engine)).await.unwrap();
+    }
+    source.clock.advance(HOUR);
+    fetch(&engine).await.unwrap();
+    source.clock.advance(5 * SECOND);
+    assert!(renewed(&engine, generation(&engine)).await.is_some());
+}
+
+#[tokio::test]
+async fn one_receivers_refusal_does_not_take_the_token_from_the_others() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    source.clock.advance(5 * SECOND);
+    source.fail_next(TokenErrorKind::Unavailable);
+    assert_eq!(
+        renewed(&engine, generation(&engine)).await,
+        None,
+        "Passport is down: the refusal is the answer"
+    );
+    assert_eq!(ready(&engine).as_deref(), Some("token-1"));
+    assert_eq!(renewed(&engine, generation(&engine)).await, None, "and the pause holds");
+    assert_eq!(source.calls(), 2);
+    pass_the_backoff(&source.clock);
+    assert_eq!(ready(&engine).as_deref(), Some("token-1"));
+    settle(&engine).await;
+    assert_eq!(ready(&engine).as_deref(), Some("token-3"));
+}
+
+#[tokio::test]
+async fn an_issuer_that_repeats_the_refused_token_leaves_nothing_to_try() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    source.repeat_the_token();
+    source.clock.advance(5 * SECOND);
+    for _ in 0..10 {
+        assert_eq!(renewed(&engine, generation(&engine)).await, None);
+    }
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test]
+async fn a_refusal_joins_the_refresh_that_is_running_already() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    source.clock.advance(HOUR - 60 * SECOND);
+    source.hold();
+    ready(&engine);
+    let mut refused = task::spawn(renewed(&engine, generation(&engine)));
+    assert_pending!(refused.poll());
+    source.release();
+    assert_eq!(refused.await.as_deref(), Some("token-2"));
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test]
+async fn what_is_not_kept_is_not_replaced() {
+    for keeping in [Keeping::Nothing, Keeping::InFlight] {
+        let source = ScriptedSource::new();
+        let engine = engine_that_keeps(&source, keeping);
+        let Credential::Pending(pending) = engine.credential() else { panic!("nothing is kept") };
+        let sent = pending.await.unwrap();
+        source.clock.advance(60 * SECOND);
+        assert_eq!(renewed(&engine, sent.generation).await, None);
+        assert_eq!(source.calls(), 1);
+    }
+}

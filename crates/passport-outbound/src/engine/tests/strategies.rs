@@ -1,0 +1,52 @@
+use super::*;
+
+async fn burst(engine: &Arc<Engine>) -> Vec<String> {
+    let callers = futures_util::future::join_all((0..10).map(|_| fetch(engine))).await;
+    let mut tokens: Vec<_> = callers.into_iter().map(Result::unwrap).collect();
+    tokens.sort();
+    tokens.dedup();
+    tokens
+}
+
+#[tokio::test]
+async fn without_a_cache_each_call_has_a_token_of_its_own() {
+    let source = ScriptedSource::new();
+    let engine = engine_that_keeps(&source, Keeping::Nothing);
+    assert_eq!(burst(&engine).await.len(), 10);
+    assert_eq!(source.calls(), 10);
+    assert!(engine.slot.snapshot().kept.is_none());
+}
+
+#[tokio::test]
+async fn a_coalesced_burst_is_one_token_and_the_next_burst_another() {
+    let source = ScriptedSource::new();
+    let engine = engine_that_keeps(&source, Keeping::InFlight);
+    assert_eq!(burst(&engine).await, ["token-1"]);
+    assert_eq!(burst(&engine).await, ["token-2"]);
+    assert!(engine.slot.snapshot().kept.is_none());
+}
+
+#[tokio::test]
+async fn passport_is_left_alone_after_a_refusal_with_every_strategy() {
+    for keeping in [Keeping::Nothing, Keeping::InFlight, Keeping::Token] {
+        let source = ScriptedSource::new();
+        let engine = engine_that_keeps(&source, keeping);
+        source.fail_next(TokenErrorKind::Refused);
+        for _ in 0..10 {
+            assert_eq!(fetch(&engine).await, Err(TokenErrorKind::Refused), "{keeping:?}");
+        }
+        assert_eq!(source.calls(), 1, "{keeping:?}");
+        source.clock.advance(15 * SECOND);
+        assert!(fetch(&engine).await.is_ok(), "{keeping:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_engines_on_one_slot_share_the_token_and_the_attempt() {
+    let source = ScriptedSource::new();
+    let slot = Arc::default();
+    let engines = [engine_with_slot(&source, &slot), engine_with_slot(&source, &slot)];
+    let tokens = futures_util::future::join_all(engines.iter().map(fetch)).await;
+    assert_eq!(tokens, [Ok("token-1".to_owned()), Ok("token-1".to_owned())]);
+    assert_eq!(source.calls(), 1);
+}
