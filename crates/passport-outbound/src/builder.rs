@@ -8,9 +8,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     ManagedIdentity, TokenCache,
-    cache::CacheKey,
+    cache::{Holder, Shared, TokenKey},
     endpoint::ClientCredentials,
-    engine::Engine,
+    engine::{Engine, TokenSource},
     refresh::{DEFAULT_THRESHOLD, RefreshPolicy},
 };
 
@@ -121,8 +121,9 @@ impl ManagedIdentityBuilder {
         };
 
         let token_url = issuer.token_url();
-        let key = CacheKey::new(&client_id, &token_url, &scopes);
-        let source = Box::new(ClientCredentials {
+        let policy = RefreshPolicy { threshold: self.refresh_threshold, jitter: fastrand::f64() };
+        let key = TokenKey::new(&client_id, &token_url, &scopes);
+        let source: Box<dyn TokenSource> = Box::new(ClientCredentials {
             client_id: client_id.clone(),
             secret: self.secret,
             token_url,
@@ -131,8 +132,20 @@ impl ManagedIdentityBuilder {
             timeout: self.request_timeout,
             clock: Arc::clone(&self.clock),
         });
+        let source = match self.cache.as_ref().and_then(TokenCache::store) {
+            None => source,
+            Some(store) => Box::new(Shared {
+                store,
+                key: key.clone(),
+                client_id: client_id.clone(),
+                source,
+                policy,
+                attempt_timeout: self.request_timeout,
+                clock: Arc::clone(&self.clock),
+                holder: Holder::random(),
+            }),
+        };
         let slot = self.cache.map_or_else(Arc::default, |cache| cache.slot(key));
-        let policy = RefreshPolicy { threshold: self.refresh_threshold, jitter: fastrand::f64() };
         Ok(ManagedIdentity::new(Engine {
             client_id,
             source,

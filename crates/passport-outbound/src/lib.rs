@@ -60,7 +60,7 @@ pub use crate::{
         WatchedBody,
     },
     builder::ManagedIdentityBuilder,
-    cache::TokenCache,
+    cache::{StoreError, StoredToken, TokenCache, TokenKey, TokenStore},
     destination::AllowedOrigins,
     error::{TokenError, TokenErrorKind},
     managed_identity::ManagedIdentity,

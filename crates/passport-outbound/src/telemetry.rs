@@ -14,7 +14,7 @@ use tracing::Span;
 
 use crate::{
     TokenError, TokenErrorKind,
-    cache::{Kept, Rejection},
+    cache::{Kept, Rejection, StoreError},
     engine::Ask,
 };
 
@@ -28,6 +28,7 @@ const ATTEMPT_SECONDS: &str = "passport_outbound_token_attempt_duration_seconds"
 const EXPIRES_AT: &str = "passport_outbound_token_expiry_timestamp_seconds";
 const LIFE_LEFT: &str = "passport_outbound_token_seconds_to_expiry";
 const UNAUTHORIZED: &str = "passport_outbound_unauthorized_total";
+const STORE_FAILURES: &str = "passport_outbound_store_failures_total";
 const REPLAYS: &str = "passport_outbound_replays_total";
 
 const CLIENT_ID: &str = "client_id";
@@ -129,8 +130,14 @@ pub(crate) fn token_not_fetched(client_id: &ClientId, error: &TokenError) {
     );
 }
 
+/// The store that the fleet shares did not work; this instance goes on without it.
+pub(crate) fn store_failed(client_id: &ClientId, error: &StoreError) {
+    counter!(STORE_FAILURES, CLIENT_ID => client_id.to_string()).increment(1);
+    tracing::warn!(target: TARGET, %client_id, cause = %Causes(error), "going on without the token store: {error}");
+}
+
 /// What led to an error, from the outside in.
-struct Causes<'a>(&'a TokenError);
+struct Causes<'a>(&'a dyn Error);
 
 impl fmt::Display for Causes<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -123,14 +123,20 @@ pub(crate) fn identity(source: &Arc<ScriptedSource>) -> ManagedIdentity {
     ManagedIdentity::new(unshared_engine(source, Arc::default()))
 }
 
+pub(crate) const POLICY: RefreshPolicy = RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };
+
 fn unshared_engine(source: &Arc<ScriptedSource>, slot: Arc<Slot>) -> Engine {
+    engine_over(Box::new(Arc::clone(source)), &source.clock, slot)
+}
+
+pub(crate) fn engine_over(source: Box<dyn TokenSource>, clock: &ManualClock, slot: Arc<Slot>) -> Engine {
     Engine {
         client_id: "mi-test".parse().unwrap(),
-        source: Box::new(Arc::clone(source)),
+        source,
         slot,
-        policy: RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 0.0 },
+        policy: POLICY,
         attempt_timeout: Duration::from_secs(10),
-        clock: Arc::new(source.clock.clone()),
+        clock: Arc::new(clock.clone()),
         life: CancellationToken::new(),
         attempts: TaskTracker::new(),
     }

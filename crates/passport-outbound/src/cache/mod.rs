@@ -2,7 +2,9 @@
 
 mod kept;
 mod key;
+mod shared;
 mod slot;
+mod store;
 
 use std::{fmt, sync::Arc};
 
@@ -10,8 +12,14 @@ use moka::sync::Cache;
 
 pub(crate) use self::{
     kept::Kept,
-    key::CacheKey,
+    shared::{Holder, Shared},
     slot::{Begun, Keeping, Outcome, Rejection, Slot, Snapshot, Ticket},
+};
+
+use self::store::Store;
+pub use self::{
+    key::TokenKey,
+    store::{StoreError, StoredToken, TokenStore},
 };
 
 /// How many different tokens one cache keeps.
@@ -27,11 +35,13 @@ const CAPACITY: u64 = 10_000;
 /// | a service that runs for long | the default, or [`TokenCache::memory`] if the same identity is built in several places |
 /// | a function that lives for one invocation | [`TokenCache::disabled`] |
 /// | one that takes several at a time | [`TokenCache::coalescing`] |
+/// | many instances of one service | [`TokenCache::shared`] |
 #[derive(Clone)]
 pub struct TokenCache {
     keeping: Keeping,
+    store: Option<Store>,
     /// The slots of those who share. The holder of one keeps it, so that a hit never comes back here.
-    slots: Option<Cache<CacheKey, Arc<Slot>>>,
+    slots: Option<Cache<TokenKey, Arc<Slot>>>,
 }
 
 impl TokenCache {
@@ -41,7 +51,17 @@ impl TokenCache {
     /// all.
     #[must_use]
     pub fn memory() -> Self {
-        Self { keeping: Keeping::Token, slots: Some(Cache::new(CAPACITY)) }
+        Self { keeping: Keeping::Token, store: None, slots: Some(Cache::new(CAPACITY)) }
+    }
+
+    /// [`TokenCache::memory`], in front of a store that a fleet shares: what one instance fetches, all use.
+    ///
+    /// Before an instance asks Passport it looks into `store`, and takes a lease on the token it needs; those who do not
+    /// get the lease wait for its holder to publish, 3 s at most, and go alone then. A call with a live token asks the
+    /// store nothing.
+    #[must_use]
+    pub fn shared(store: impl TokenStore) -> Self {
+        Self { store: Some(Store::new(store)), ..Self::memory() }
     }
 
     /// Keeps nothing: each call has a token fetched for itself. For functions that end with their invocation.
@@ -49,17 +69,22 @@ impl TokenCache {
     /// After a failure Passport is left alone all the same.
     #[must_use]
     pub fn disabled() -> Self {
-        Self { keeping: Keeping::Nothing, slots: None }
+        Self { keeping: Keeping::Nothing, store: None, slots: None }
     }
 
     /// Keeps nothing, but calls that come while a token is being fetched share it: a burst of calls is one token request.
     #[must_use]
     pub fn coalescing() -> Self {
-        Self { keeping: Keeping::InFlight, slots: Some(Cache::new(CAPACITY)) }
+        Self { keeping: Keeping::InFlight, store: None, slots: Some(Cache::new(CAPACITY)) }
+    }
+
+    /// The store that a fleet shares, if there is one.
+    pub(crate) fn store(&self) -> Option<Store> {
+        self.store.clone()
     }
 
     /// The place of the token for `key`.
-    pub(crate) fn slot(&self, key: CacheKey) -> Arc<Slot> {
+    pub(crate) fn slot(&self, key: TokenKey) -> Arc<Slot> {
         let slot = || Arc::new(Slot::new(self.keeping));
         self.slots.as_ref().map_or_else(slot, |slots| slots.get_with(key, slot))
     }
@@ -75,9 +100,9 @@ impl fmt::Debug for TokenCache {
 mod tests {
     use super::*;
 
-    fn key(scopes: &str) -> CacheKey {
+    fn key(scopes: &str) -> TokenKey {
         let url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
-        CacheKey::new(&"mi-1".parse().unwrap(), &url, &scopes.parse().unwrap())
+        TokenKey::new(&"mi-1".parse().unwrap(), &url, &scopes.parse().unwrap())
     }
 
     #[test]

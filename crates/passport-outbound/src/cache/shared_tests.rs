@@ -1,0 +1,183 @@
+use std::{
+    collections::HashMap,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use super::*;
+use crate::{
+    ManagedIdentity, StoreError, TokenErrorKind, TokenStore,
+    cache::Slot,
+    test_support::{ScriptedSource, engine_over},
+};
+
+/// A store as a fleet may have it, with switches to break it. Clones share.
+#[derive(Clone, Debug, Default)]
+struct FleetStore {
+    tokens: Arc<Mutex<HashMap<String, StoredToken>>>,
+    leases: Arc<Mutex<HashMap<String, String>>>,
+    down: Arc<AtomicBool>,
+    hangs: Arc<AtomicBool>,
+}
+
+impl FleetStore {
+    async fn works(&self) -> Result<(), StoreError> {
+        if self.hangs.load(Ordering::SeqCst) {
+            std::future::pending::<()>().await;
+        }
+        if self.down.load(Ordering::SeqCst) { Err(StoreError::new("down")) } else { Ok(()) }
+    }
+}
+
+impl TokenStore for FleetStore {
+    async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        self.works().await?;
+        Ok(self.tokens.lock().unwrap().get(&key.to_string()).cloned())
+    }
+
+    async fn put(&self, key: &TokenKey, token: &StoredToken) -> Result<(), StoreError> {
+        self.works().await?;
+        self.tokens.lock().unwrap().insert(key.to_string(), token.clone());
+        Ok(())
+    }
+
+    async fn remove(&self, key: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
+        self.works().await?;
+        let mut tokens = self.tokens.lock().unwrap();
+        if tokens.get(&key.to_string()).is_some_and(|kept| kept.token().expose() == token.expose()) {
+            tokens.remove(&key.to_string());
+        }
+        Ok(())
+    }
+
+    async fn try_lease(&self, key: &TokenKey, holder: &str, _: Duration) -> Result<bool, StoreError> {
+        self.works().await?;
+        let mut leases = self.leases.lock().unwrap();
+        Ok(leases.entry(key.to_string()).or_insert_with(|| holder.to_owned()) == holder)
+    }
+
+    async fn release(&self, key: &TokenKey, holder: &str) -> Result<(), StoreError> {
+        self.works().await?;
+        self.leases.lock().unwrap().retain(|leased, by| *leased != key.to_string() || by != holder);
+        Ok(())
+    }
+}
+
+fn key() -> TokenKey {
+    let url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
+    TokenKey::new(&"mi-test".parse().unwrap(), &url, &"openid".parse().unwrap())
+}
+
+/// An instance of the service, with a memory of its own.
+fn instance(store: &FleetStore, source: &Arc<ScriptedSource>) -> ManagedIdentity {
+    let shared = Shared {
+        store: Store::new(store.clone()),
+        key: key(),
+        client_id: "mi-test".parse().unwrap(),
+        source: Box::new(Arc::clone(source)),
+        policy: crate::test_support::POLICY,
+        attempt_timeout: Duration::from_secs(10),
+        clock: Arc::new(source.clock.clone()),
+        holder: Holder::random(),
+    };
+    ManagedIdentity::new(engine_over(Box::new(shared), &source.clock, Arc::new(Slot::default())))
+}
+
+async fn token(identity: &ManagedIdentity) -> Result<String, TokenErrorKind> {
+    identity.token().await.map(|token| token.expose().to_owned()).map_err(|error| error.kind())
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_makes_one_token_request() {
+    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let fleet: Vec<_> = (0..64).map(|_| instance(&store, &source)).collect();
+    for token in futures_util::future::join_all(fleet.iter().map(token)).await {
+        assert_eq!(token.unwrap(), "token-1");
+    }
+    assert_eq!(source.calls(), 1);
+    assert!(store.leases.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_of_one_instance_is_that_of_all() {
+    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let fleet: Vec<_> = (0..64).map(|_| instance(&store, &source)).collect();
+    futures_util::future::join_all(fleet.iter().map(token)).await;
+    source.clock.advance(HOUR - Duration::from_secs(60));
+    for old in futures_util::future::join_all(fleet.iter().map(token)).await {
+        assert_eq!(old.unwrap(), "token-1", "nobody waits");
+    }
+    sleep(Duration::from_secs(1)).await;
+    for new in futures_util::future::join_all(fleet.iter().map(token)).await {
+        assert_eq!(new.unwrap(), "token-2");
+    }
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_holder_that_dies_holds_nobody_for_longer_than_the_patience() {
+    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    assert!(store.try_lease(&key(), "gone", HOUR).await.unwrap());
+    let asked = Instant::now();
+    assert_eq!(token(&instance(&store, &source)).await.unwrap(), "token-1");
+    assert!(asked.elapsed() < PATIENCE + 2 * LOOK_EACH, "{:?}", asked.elapsed());
+    assert_eq!(token(&instance(&store, &source)).await.unwrap(), "token-1", "it published all the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_is_down_or_hangs_is_a_miss() {
+    for hangs in [false, true] {
+        let (store, source) = (FleetStore::default(), ScriptedSource::new());
+        let switch = if hangs { &store.hangs } else { &store.down };
+        switch.store(true, Ordering::SeqCst);
+        let asked = Instant::now();
+        assert_eq!(token(&instance(&store, &source)).await.unwrap(), "token-1", "hangs: {hangs}");
+        assert!(asked.elapsed() <= Duration::from_millis(1500), "{:?}", asked.elapsed());
+        switch.store(false, Ordering::SeqCst);
+        assert_eq!(token(&instance(&store, &source)).await.unwrap(), "token-2");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_was_refused_is_taken_out_and_not_taken_back() {
+    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (one, other) = (instance(&store, &source), instance(&store, &source));
+    token(&one).await.unwrap();
+    token(&other).await.unwrap();
+    one.invalidate();
+    assert_eq!(token(&one).await.unwrap(), "token-2");
+    other.invalidate();
+    assert_eq!(token(&other).await.unwrap(), "token-2", "a newer one is in the store by now");
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_holder_frees_the_lease_and_keeps_nothing() {
+    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    source.fail_next(TokenErrorKind::Refused);
+    assert_eq!(token(&instance(&store, &source)).await, Err(TokenErrorKind::Refused));
+    assert!(store.tokens.lock().unwrap().is_empty() && store.leases.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_token_in_the_store_is_a_miss() {
+    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    token(&instance(&store, &source)).await.unwrap();
+    source.clock.advance(HOUR);
+    assert_eq!(token(&instance(&store, &source)).await.unwrap(), "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_live_token_the_store_is_not_asked() {
+    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let identity = instance(&store, &source);
+    token(&identity).await.unwrap();
+    store.hangs.store(true, Ordering::SeqCst);
+    let asked = Instant::now();
+    assert_eq!(token(&identity).await.unwrap(), "token-1");
+    assert!(asked.elapsed().is_zero());
+}
