@@ -188,3 +188,7 @@ pub(crate) fn secret_changed(client_id: &ClientId, version: &str) {
         "the client secret was refused and has changed since; asking with the new one"
     );
 }
+
+#[cfg(test)]
+#[path = "telemetry_tests.rs"]
+mod tests;

@@ -101,3 +101,6 @@ impl fmt::Debug for ClientCredentials {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,202 @@
+//! The whole engine, from an identity to the bytes of a token request, with an exchange in memory.
+
+use std::{
+    collections::VecDeque,
+    sync::{
+        Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use http::{Request, StatusCode, header::AUTHORIZATION};
+use passport_core::{HttpExchange, ManualClock, SecretError, SecretErrorKind, SecretProvider, SecretRef};
+use serde_json::json;
+
+use super::*;
+use crate::ManagedIdentity;
+
+/// A token endpoint that knows one secret.
+#[derive(Clone, Debug, Default)]
+struct InMemoryPassport {
+    good_secret: Arc<Mutex<String>>,
+    requests: Arc<AtomicUsize>,
+}
+
+impl InMemoryPassport {
+    fn knowing(secret: &str) -> Self {
+        let passport = Self::default();
+        passport.now_knows(secret);
+        passport
+    }
+
+    fn now_knows(&self, secret: &str) {
+        secret.clone_into(&mut self.good_secret.lock().unwrap());
+    }
+
+    fn requests(&self) -> usize {
+        self.requests.load(Ordering::SeqCst)
+    }
+}
+
+impl HttpExchange for InMemoryPassport {
+    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        let number = self.requests.fetch_add(1, Ordering::SeqCst) + 1;
+        let shown = request.headers()[AUTHORIZATION].to_str().unwrap().strip_prefix("Basic ").unwrap();
+        let expected = format!("mi-1:{}", self.good_secret.lock().unwrap());
+        let (status, body) = if BASE64_STANDARD.decode(shown).unwrap() == expected.as_bytes() {
+            let token = format!("token-{number}");
+            (200, json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600 }))
+        } else {
+            (401, json!({ "error": "invalid_client" }))
+        };
+        let mut response = Response::new(Bytes::from(body.to_string()));
+        *response.status_mut() = StatusCode::from_u16(status).unwrap();
+        Ok(response)
+    }
+}
+
+/// Gives one secret after the other, and the last one for ever. None is a vault that does not answer.
+#[derive(Clone, Debug)]
+struct Vault(Arc<Mutex<VecDeque<Option<&'static str>>>>);
+
+impl Vault {
+    fn giving(secrets: &[Option<&'static str>]) -> Self {
+        Self(Arc::new(Mutex::new(secrets.iter().copied().collect())))
+    }
+}
+
+impl SecretProvider for Vault {
+    async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+        let secret = {
+            let mut secrets = self.0.lock().unwrap();
+            if secrets.len() > 1 { secrets.pop_front().flatten() } else { secrets[0] }
+        };
+        let down = || SecretError::new(SecretErrorKind::Unreadable, reference.clone(), "the vault is down");
+        secret.map(|secret| ResolvedSecret::new(Secret::new(secret))).ok_or_else(down)
+    }
+}
+
+fn identity(passport: &InMemoryPassport, vault: &Vault, clock: impl Clock) -> ManagedIdentity {
+    let secret = SecretSource::new(vault.clone(), "vault:payroll".parse().unwrap());
+    ManagedIdentity::builder("mi-1", secret)
+        .transport(Transport::new(passport.clone()))
+        .clock(clock)
+        .build()
+        .unwrap()
+}
+
+fn clock() -> ManualClock {
+    ManualClock::at_unix_seconds(1_750_000_000)
+}
+
+#[tokio::test]
+async fn a_secret_that_changed_between_being_read_and_being_judged_is_read_again() {
+    let passport = InMemoryPassport::knowing("new");
+    let vault = Vault::giving(&[Some("old"), Some("new")]);
+    assert!(identity(&passport, &vault, clock()).token().await.is_ok());
+    assert_eq!(passport.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_refused_secret_that_has_not_changed_is_not_shown_twice() {
+    let passport = InMemoryPassport::knowing("right");
+    let vault = Vault::giving(&[Some("wrong")]);
+    let error = identity(&passport, &vault, clock()).token().await.unwrap_err();
+    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Refused, Some("invalid_client")));
+    assert_eq!(passport.requests(), 1);
+}
+
+#[tokio::test]
+async fn two_wrong_secrets_are_two_requests_and_no_third() {
+    let passport = InMemoryPassport::knowing("right");
+    let vault = Vault::giving(&[Some("wrong"), Some("wrong too"), Some("wrong again")]);
+    identity(&passport, &vault, clock()).token().await.unwrap_err();
+    assert_eq!(passport.requests(), 2);
+}
+
+#[tokio::test]
+async fn should_the_vault_fail_the_second_time_the_refusal_is_the_error() {
+    let passport = InMemoryPassport::knowing("right");
+    let vault = Vault::giving(&[Some("wrong"), None]);
+    let error = identity(&passport, &vault, clock()).token().await.unwrap_err();
+    assert_eq!(error.kind(), TokenErrorKind::Refused);
+}
+
+#[tokio::test]
+async fn a_thousand_callers_with_a_wrong_secret_make_at_most_two_requests_in_ten_seconds_and_a_rotation_heals()
+ {
+    let (passport, clock) = (InMemoryPassport::knowing("right"), clock());
+    let vault = Vault::giving(&[Some("wrong")]);
+    let identity = identity(&passport, &vault, clock.clone());
+    for period in 1..=3 {
+        for _ in 0..10 {
+            let callers = futures_util::future::join_all((0..1000).map(|_| identity.token())).await;
+            assert!(callers.into_iter().all(|outcome| outcome.is_err()));
+            clock.advance(Duration::from_millis(990));
+        }
+        assert!(passport.requests() <= 2 * period, "{}", passport.requests());
+        clock.advance(Duration::from_millis(5100));
+    }
+    vault.0.lock().unwrap()[0] = Some("right");
+    assert!(identity.token().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_vault_that_is_down_does_not_cost_the_token_that_is_live() {
+    let (passport, clock) = (InMemoryPassport::knowing("right"), clock());
+    let vault = Vault::giving(&[Some("right"), None]);
+    let identity = identity(&passport, &vault, clock.clone());
+    identity.token().await.unwrap();
+    clock.advance(Duration::from_secs(3590));
+    for _ in 0..10 {
+        assert!(identity.token().await.is_ok());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(identity.status().last_error().unwrap().kind(), TokenErrorKind::Secret);
+}
+
+/// With the real clock, which callers on other threads have read a little earlier or later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_herd_on_many_threads_makes_one_request_with_the_real_clock_too() {
+    for _ in 0..300 {
+        let passport = InMemoryPassport::knowing("right");
+        let identity = identity(&passport, &Vault::giving(&[Some("right")]), passport_core::SystemClock);
+        let callers = (0..64).map(|_| {
+            let identity = identity.clone();
+            tokio::spawn(async move { identity.token().await.map(drop) })
+        });
+        for caller in futures_util::future::join_all(callers).await {
+            caller.unwrap().unwrap();
+        }
+        assert_eq!(passport.requests(), 1);
+    }
+}
+
+#[derive(Debug)]
+struct Hanging;
+
+impl HttpExchange for Hanging {
+    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        std::future::pending().await
+    }
+}
+
+impl SecretProvider for Hanging {
+    async fn resolve(&self, _: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_hangs_is_told_apart_and_holds_a_caller_for_ten_seconds_at_most() {
+    let fixed = || SecretSource::fixed("right");
+    let hanging = || SecretSource::new(Hanging, "vault:payroll".parse().unwrap());
+    for (secret, kind) in [(fixed(), TokenErrorKind::Unavailable), (hanging(), TokenErrorKind::Secret)] {
+        let asked = Instant::now();
+        let identity =
+            ManagedIdentity::builder("mi-1", secret).transport(Transport::new(Hanging)).build().unwrap();
+        assert_eq!(identity.token().await.unwrap_err().kind(), kind);
+        assert_eq!(asked.elapsed().as_secs(), 10);
+    }
+}

@@ -1,0 +1,82 @@
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+
+use super::*;
+use crate::{
+    ManagedIdentity,
+    credential::Credential,
+    test_support::{ScriptedSource, identity},
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// What was measured so far, by name and labels other than the client id.
+fn measured(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
+    let metrics = snapshotter.snapshot().into_vec().into_iter();
+    metrics
+        .map(|(key, _, _, value)| {
+            let labels: Vec<_> = key.key().labels().map(|label| (label.key(), label.value())).collect();
+            assert!(labels.contains(&(CLIENT_ID, "mi-test")), "{key:?}");
+            let others = labels.iter().filter(|(name, _)| *name != CLIENT_ID).map(|(_, value)| *value);
+            let name = [key.key().name()].into_iter().chain(others).collect::<Vec<_>>().join(" ");
+            let value = match value {
+                #[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
+                DebugValue::Counter(count) => count as f64,
+                DebugValue::Gauge(value) => *value,
+                DebugValue::Histogram(values) => values.last().map_or(0.0, |value| **value),
+            };
+            (name, value)
+        })
+        .collect()
+}
+
+async fn refused(identity: &ManagedIdentity, generation: u64) {
+    if let Some(Credential::Pending(pending)) = identity.renewed(generation) {
+        let _ = pending.await;
+    }
+}
+
+async fn a_life(identity: &ManagedIdentity, source: &Arc<ScriptedSource>) {
+    source.fail_next(TokenErrorKind::Unavailable);
+    identity.token().await.unwrap_err(); // waits, and fails
+    identity.token().await.unwrap_err(); // negative
+    source.clock.advance(Duration::from_secs(1));
+    identity.token().await.unwrap(); // waits
+    identity.token().await.unwrap(); // hit
+    refused(identity, 2).await; // too young
+    source.clock.advance(HOUR - Duration::from_secs(60));
+    identity.token().await.unwrap(); // hit, and starts a refresh
+    tokio::task::yield_now().await;
+    source.clock.advance(Duration::from_secs(5));
+    refused(identity, 3).await; // replaced
+    refused(identity, 3).await; // superseded
+}
+
+#[tokio::test]
+async fn what_happens_is_counted() {
+    let recorder = DebuggingRecorder::new();
+    let snapshotter = recorder.snapshotter();
+    let source = ScriptedSource::new();
+    {
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        a_life(&identity(&source), &source).await;
+    }
+    let measured = measured(&snapshotter);
+    for (name, value) in [
+        ("passport_outbound_token_hits_total", 3.0),
+        ("passport_outbound_token_waits_total", 2.0),
+        ("passport_outbound_negative_hits_total", 1.0),
+        ("passport_outbound_token_attempts_total fetched", 3.0),
+        ("passport_outbound_token_attempts_total unavailable", 1.0),
+        ("passport_outbound_token_seconds_to_expiry", 3595.0),
+        ("passport_outbound_unauthorized_total kept", 1.0),
+        ("passport_outbound_unauthorized_total replaced", 1.0),
+        ("passport_outbound_unauthorized_total superseded", 1.0),
+    ] {
+        assert_eq!(measured.get(name), Some(&value), "{name}: {measured:#?}");
+    }
+    assert!(measured.contains_key("passport_outbound_token_attempt_duration_seconds fetched"));
+    let expires_at = measured["passport_outbound_token_expiry_timestamp_seconds"];
+    assert!(expires_at > 1_750_000_000.0 + HOUR.as_secs_f64(), "{expires_at}");
+}
