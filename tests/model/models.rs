@@ -1,0 +1,254 @@
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use futures_util::FutureExt;
+use loom::thread;
+use metrics::Counter;
+use passport_core::AccessToken;
+
+use crate::{
+    Kept, TokenError, TokenErrorKind,
+    error::Failure,
+    refresh::{DEFAULT_THRESHOLD, Phase, RefreshPolicy, Step},
+    slot::{Begun, Rejection, Slot, Ticket},
+    sync::Flight,
+};
+
+pub(crate) const ALL: [(&str, fn()); 7] = [
+    ("callers_on_an_empty_slot_make_one_attempt", callers_on_an_empty_slot_make_one_attempt),
+    ("callers_of_a_failed_attempt_share_its_error", callers_of_a_failed_attempt_share_its_error),
+    ("a_lost_attempt_is_replaced_by_one", a_lost_attempt_is_replaced_by_one),
+    ("a_refused_token_is_replaced_once", a_refused_token_is_replaced_once),
+    (
+        "a_refusal_of_an_old_token_does_not_touch_the_new_one",
+        a_refusal_of_an_old_token_does_not_touch_the_new_one,
+    ),
+    ("a_forgotten_token_does_not_come_back", a_forgotten_token_does_not_come_back),
+    (
+        "an_attempt_that_was_given_up_does_not_undo_the_next",
+        an_attempt_that_was_given_up_does_not_undo_the_next,
+    ),
+];
+
+type Outcome = Result<Arc<Kept>, TokenError>;
+
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_750_000_000 + seconds)
+}
+
+const PATIENCE: Duration = Duration::from_secs(11);
+
+/// The token of this generation, minted when it was asked for.
+fn kept(generation: u64, now: u64) -> Kept {
+    let life = Duration::from_secs(3600);
+    let policy = RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };
+    Kept {
+        token: AccessToken::new(&format!("token-{generation}"), at(now) + life).unwrap(),
+        schedule: policy.schedule(at(now), life),
+        generation,
+        missing_scopes: Arc::new([]),
+        hits: Counter::noop(),
+    }
+}
+
+fn error(kind: TokenErrorKind) -> TokenError {
+    TokenError::new(&"mi-1".parse().unwrap(), Failure::of(kind))
+}
+
+/// What a caller has in hand: an outcome, or a seat in an attempt whose outcome it would wait for.
+enum Held {
+    Outcome(Outcome),
+    Seat(Flight<Outcome>),
+}
+
+impl Held {
+    /// When all threads have ended, whoever waits has an answer.
+    fn outcome(self) -> Option<Outcome> {
+        match self {
+            Self::Outcome(outcome) => Some(outcome),
+            Self::Seat(flight) => flight.outcome().now_or_never().expect("nobody is left waiting"),
+        }
+    }
+}
+
+/// A caller: asks the slot, and does what it is told.
+fn call(slot: &Slot, now: u64, run: impl FnOnce(Ticket)) -> Held {
+    match slot.begin(at(now), PATIENCE) {
+        Begun::Settled(outcome) => Held::Outcome(outcome),
+        Begun::Following(flight) => Held::Seat(flight),
+        Begun::Leading(ticket, flight) => {
+            run(ticket);
+            Held::Seat(flight)
+        }
+    }
+}
+
+fn succeed(slot: &Slot, ticket: Ticket, now: u64) {
+    let number = ticket.number;
+    slot.succeed(ticket, kept(number, now));
+}
+
+/// A slot that holds the token of generation 1, minted at 0.
+fn with_a_token() -> Arc<Slot> {
+    let slot = Arc::new(Slot::default());
+    call(&slot, 0, |ticket| succeed(&slot, ticket, 0));
+    slot
+}
+
+/// Runs `role` on two more threads than this one, and gathers what they hold.
+fn three<T: 'static>(role: impl Fn() -> T + Clone + 'static) -> Vec<T> {
+    let others = [thread::spawn(role.clone()), thread::spawn(role.clone())];
+    let mine = role();
+    others.into_iter().map(|other| other.join().unwrap()).chain([mine]).collect()
+}
+
+fn callers_on_an_empty_slot_make_one_attempt() {
+    let (slot, attempts) = (Arc::new(Slot::default()), Arc::new(AtomicUsize::new(0)));
+    let held = three({
+        let (slot, attempts) = (Arc::clone(&slot), Arc::clone(&attempts));
+        move || {
+            call(&slot, 0, |ticket| {
+                attempts.fetch_add(1, Ordering::SeqCst);
+                succeed(&slot, ticket, 0);
+            })
+        }
+    });
+    for held in held {
+        assert_eq!(held.outcome().unwrap().unwrap().generation, 1);
+    }
+    assert_eq!(attempts.load(Ordering::SeqCst), 1);
+}
+
+fn callers_of_a_failed_attempt_share_its_error() {
+    let (slot, attempts) = (Arc::new(Slot::default()), Arc::new(AtomicUsize::new(0)));
+    let held = three({
+        let (slot, attempts) = (Arc::clone(&slot), Arc::clone(&attempts));
+        move || {
+            call(&slot, 0, |ticket| {
+                attempts.fetch_add(1, Ordering::SeqCst);
+                slot.fail(ticket, error(TokenErrorKind::Refused), at(0), 0.0);
+            })
+        }
+    });
+    for held in held {
+        assert_eq!(held.outcome().unwrap().unwrap_err().kind(), TokenErrorKind::Refused);
+    }
+    assert_eq!(attempts.load(Ordering::SeqCst), 1);
+    assert_eq!(slot.snapshot().step(at(0)), Step::Refuse);
+}
+
+fn a_lost_attempt_is_replaced_by_one() {
+    let (slot, attempts) = (Arc::new(Slot::default()), Arc::new(AtomicUsize::new(0)));
+    let run = {
+        let (slot, attempts) = (Arc::clone(&slot), Arc::clone(&attempts));
+        move |ticket: Ticket| match attempts.fetch_add(1, Ordering::SeqCst) {
+            0 => slot.lose(ticket, &error(TokenErrorKind::Aborted), at(0), 0.0),
+            _ => succeed(&slot, ticket, 0),
+        }
+    };
+    let held = three({
+        let slot = Arc::clone(&slot);
+        move || {
+            // Whoever led the lost one knows at once; it asks again, as those do who waited for it.
+            let held = call(&slot, 0, run.clone());
+            let lost = matches!(&held, Held::Seat(flight) if matches!(flight.clone().outcome().now_or_never(), Some(None)));
+            if lost { call(&slot, 0, run.clone()) } else { held }
+        }
+    });
+    for held in held {
+        // A follower may still sit in the lost one; its next call has the token.
+        let outcome = held
+            .outcome()
+            .unwrap_or_else(|| call(&slot, 0, |_| panic!("there is a token")).outcome().unwrap());
+        assert_eq!(outcome.unwrap().generation, 2);
+    }
+    assert_eq!(attempts.load(Ordering::SeqCst), 2);
+}
+
+fn a_refused_token_is_replaced_once() {
+    let (slot, attempts) = (with_a_token(), Arc::new(AtomicUsize::new(0)));
+    let held = three({
+        let (slot, attempts) = (Arc::clone(&slot), Arc::clone(&attempts));
+        move || match slot.reject(1, at(60)) {
+            Rejection::Superseded => None,
+            Rejection::Kept => panic!("it is old enough"),
+            Rejection::Due => Some(call(&slot, 60, |ticket| {
+                attempts.fetch_add(1, Ordering::SeqCst);
+                succeed(&slot, ticket, 60);
+            })),
+        }
+    });
+    for held in held.into_iter().flatten() {
+        assert_eq!(held.outcome().unwrap().unwrap().generation, 2);
+    }
+    assert_eq!(attempts.load(Ordering::SeqCst), 1);
+    assert_eq!(slot.snapshot().kept.as_ref().unwrap().schedule.phase(at(60)), Phase::Fresh);
+}
+
+fn a_refusal_of_an_old_token_does_not_touch_the_new_one() {
+    let slot = with_a_token();
+    let refresher = thread::spawn({
+        let slot = Arc::clone(&slot);
+        move || drop(call(&slot, 3550, |ticket| succeed(&slot, ticket, 3550)))
+    });
+    let refuser = thread::spawn({
+        let slot = Arc::clone(&slot);
+        move || slot.reject(1, at(3550))
+    });
+    refresher.join().unwrap();
+    refuser.join().unwrap();
+    let snapshot = slot.snapshot();
+    let kept = snapshot.kept.as_ref().unwrap();
+    assert_eq!((kept.generation, kept.schedule.phase(at(3550))), (2, Phase::Fresh));
+}
+
+fn a_forgotten_token_does_not_come_back() {
+    let (slot, begun) = (Arc::new(Slot::default()), Arc::new(AtomicUsize::new(0)));
+    let caller = thread::spawn({
+        let (slot, begun) = (Arc::clone(&slot), Arc::clone(&begun));
+        move || {
+            call(&slot, 0, |ticket| {
+                begun.store(1, Ordering::SeqCst);
+                thread::yield_now();
+                succeed(&slot, ticket, 0);
+            })
+        }
+    });
+    thread::yield_now();
+    let began_before = begun.load(Ordering::SeqCst) == 1;
+    slot.invalidate();
+    let outcome = caller.join().unwrap().outcome();
+    let snapshot = slot.snapshot();
+    if began_before {
+        assert!(snapshot.kept.is_none());
+        assert_eq!(snapshot.step(at(0)), Step::Fetch);
+    }
+    // Whoever waited for an attempt that is not wanted any more asks again.
+    assert!(outcome.is_none_or(|outcome| outcome.is_ok()));
+}
+
+fn an_attempt_that_was_given_up_does_not_undo_the_next() {
+    let slot = Arc::new(Slot::default());
+    let Begun::Leading(silent, flight) = slot.begin(at(0), PATIENCE) else { panic!("the slot is empty") };
+    let late = thread::spawn({
+        let slot = Arc::clone(&slot);
+        move || succeed(&slot, silent, 0)
+    });
+    let next = thread::spawn({
+        let slot = Arc::clone(&slot);
+        move || {
+            slot.give_up(&flight);
+            call(&slot, 0, |ticket| succeed(&slot, ticket, 0)).outcome()
+        }
+    });
+    late.join().unwrap();
+    let outcome = next.join().unwrap().unwrap().unwrap();
+    let snapshot = slot.snapshot();
+    assert_eq!(snapshot.kept.as_ref().unwrap().generation, outcome.generation, "the last one stays");
+    assert_eq!(snapshot.step(at(0)), Step::Send);
+}

@@ -1,0 +1,35 @@
+//! What `crates/*/src/sync.rs` has, made of loom's primitives.
+
+use std::{ops::Deref, sync::Arc};
+
+pub(crate) use loom::sync::{Mutex, MutexGuard};
+
+pub(crate) use crate::single_flight::{Flight, Lead, SingleFlight};
+
+/// As the one of the crate of this name: each load and store is one step.
+#[derive(Debug, Default)]
+pub(crate) struct ArcSwap<T>(Mutex<Arc<T>>);
+
+pub(crate) struct Guard<T>(T);
+
+impl<T> Deref for Guard<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> ArcSwap<T> {
+    pub(crate) fn load(&self) -> Guard<Arc<T>> {
+        Guard(self.load_full())
+    }
+
+    pub(crate) fn load_full(&self) -> Arc<T> {
+        Arc::clone(&self.0.lock().unwrap())
+    }
+
+    pub(crate) fn store(&self, value: Arc<T>) {
+        *self.0.lock().unwrap() = value;
+    }
+}
