@@ -4,13 +4,14 @@ use std::{
     convert::Infallible,
     future::Ready,
     task::{Context, Poll, Waker},
+    time::Duration,
 };
 
 use allocation_counter::measure;
 use http::{Request, Response, header::AUTHORIZATION};
-use passport_dev::DevPassport;
+use passport_dev::{DevPassport, Endpoint, Fault};
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
-use passport_outbound::{AllowedOrigins, AttachTokenLayer};
+use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity, ManualClock, SecretSource};
 use tower::{Layer, Service};
 
 use crate::support::{identity, verifier};
@@ -63,6 +64,32 @@ async fn a_warm_outbound_call_allocates_nothing() {
     };
     allocations_of(&mut client, request());
     assert_eq!(allocations_of(&mut client, request()), 0);
+}
+
+#[tokio::test]
+async fn an_outbound_call_during_a_refresh_allocates_nothing() {
+    let passport = DevPassport::start().await.unwrap();
+    let registered = passport.managed_identity("payroll").create();
+    let clock = ManualClock::at_unix_seconds(1_750_000_000);
+    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
+        .issuer(passport.issuer())
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    identity.ready().await.unwrap();
+    clock.advance(Duration::from_secs(3550));
+    passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3600)));
+    identity.token().await.unwrap(); // starts the refresh, which never ends
+    let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
+    let mut client = AttachTokenLayer::new(identity.clone(), origins).layer(Bare);
+    let request = || {
+        let mut request = Request::get("https://api.bizfirst.ai/x").body(()).unwrap();
+        request.headers_mut().insert("accept", "*/*".parse().unwrap());
+        request
+    };
+    allocations_of(&mut client, request());
+    assert_eq!(allocations_of(&mut client, request()), 0);
+    assert!(identity.status().is_fetching());
 }
 
 #[tokio::test]

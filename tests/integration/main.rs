@@ -11,5 +11,6 @@ mod differential;
 mod grpc_stack;
 mod hostile_tokens;
 mod leaks;
+mod outbound;
 mod support;
 mod the_road;

@@ -5,7 +5,7 @@
 //! loom.
 
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "the files hold more than the models need")]
-#![expect(clippy::print_stdout, reason = "a test program tells what it does")]
+#![expect(clippy::print_stdout, clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 #[path = "../../crates/passport-outbound/src/error.rs"]
 mod error;

@@ -12,7 +12,7 @@ const HELP: &str = "\
   kid on | kid off             whether new tokens name their key
   lifetime SECONDS             how long new tokens last
   fault ENDPOINT FAULT         discovery, introspection, jwks or token; down, html, truncated, slow MILLISECONDS,
-                               status CODE, oversize BYTES or redirect URL
+                               status CODE, throttled SECONDS, oversize BYTES or redirect URL
   heal ENDPOINT                end its fault
   secret                       another active secret
   revoke SECRET-ID             refuse a secret, revoke its tokens
@@ -156,6 +156,7 @@ fn fault(words: &[&str]) -> Result<Fault, String> {
         ["status", code] => Fault::Status(
             StatusCode::from_u16(number(code)?).map_err(|_| format!("`{code}` is not a status"))?,
         ),
+        ["throttled", seconds] => Fault::Throttled(seconds.to_owned()),
         ["truncated"] => Fault::Truncated,
         _ => return Err(format!("`{}` is not a fault", words.join(" "))),
     })

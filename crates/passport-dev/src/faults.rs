@@ -9,7 +9,7 @@ use std::{
 
 use axum::body::Body;
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
 
@@ -49,6 +49,8 @@ pub enum Fault {
     Slow(Duration),
     /// This status, with an empty body.
     Status(StatusCode),
+    /// Status 429, with this in its `Retry-After`: seconds or a date.
+    Throttled(String),
     /// Status 200 with a web page, as a proxy or a captive portal sends it.
     Html,
     /// The right status and headers, but the connection ends in the middle of the body.
@@ -100,15 +102,16 @@ impl Fault {
                 Ok(intact(response))
             }
             Self::Status(status) => Ok(with_body(status, "text/plain", Vec::new())),
+            Self::Throttled(retry_after) => {
+                let answer = with_body(StatusCode::TOO_MANY_REQUESTS, "text/plain", Vec::new());
+                Ok(with_header(answer, header::RETRY_AFTER, &retry_after))
+            }
             Self::Html => Ok(with_body(StatusCode::OK, "text/html", b"<html>Please log in</html>".to_vec())),
             Self::Truncated => truncated(response).await,
             Self::Oversize(size) => Ok(with_body(response.status(), "application/json", vec![b' '; size])),
             Self::Redirect(location) => {
-                let mut response = with_body(StatusCode::TEMPORARY_REDIRECT, "text/plain", Vec::new());
-                if let Ok(location) = HeaderValue::from_str(&location) {
-                    response.headers_mut().insert(header::LOCATION, location);
-                }
-                Ok(response)
+                let answer = with_body(StatusCode::TEMPORARY_REDIRECT, "text/plain", Vec::new());
+                Ok(with_header(answer, header::LOCATION, &location))
             }
         }
     }
@@ -119,6 +122,14 @@ fn with_body(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> R
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     intact(response)
+}
+
+/// The same with one header more, if `value` can be one.
+fn with_header(mut answer: Response<AnswerBody>, name: HeaderName, value: &str) -> Response<AnswerBody> {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        answer.headers_mut().insert(name, value);
+    }
+    answer
 }
 
 async fn truncated(response: Response<Body>) -> Result<Response<AnswerBody>, io::Error> {

@@ -9,86 +9,96 @@ use std::{
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
-use pin_project_lite::pin_project;
 
-pin_project! {
-    /// A request body that remembers what was read from it, so that the request can be sent once more. Nothing is copied:
-    /// the chunks are shared. See [`AttachTokenLayer::replay_buffered`](super::AttachTokenLayer::replay_buffered).
-    pub struct BufferedBody<B> {
-        #[pin]
-        source: Source<B>,
-    }
+/// A request body that remembers what was read from it, so that the request can be sent once more. Nothing is copied: the
+/// chunks are shared. See [`AttachTokenLayer::replay_buffered`](super::AttachTokenLayer::replay_buffered).
+pub struct BufferedBody<B>(Source<B>);
+
+enum Source<B> {
+    /// The body itself, while it is sent for the first time.
+    Original(Arc<Mutex<Recorded<B>>>),
+    /// What was remembered of it, and then what is left of it.
+    Again { chunks: VecDeque<Bytes>, rest: Option<Pin<Box<B>>>, trailers: Option<HeaderMap> },
 }
 
-pin_project! {
-    #[project = SourceProjection]
-    enum Source<B> {
-        /// The body itself, while it is sent for the first time.
-        Original { #[pin] inner: B, record: Arc<Mutex<Record>> },
-        /// What was remembered of it.
-        Remembered { chunks: VecDeque<Bytes>, trailers: Option<HeaderMap> },
-    }
-}
-
-#[derive(Debug, Default)]
-struct Record {
+struct Recorded<B> {
+    /// None once it is over, or was taken away to be sent again.
+    inner: Option<Pin<Box<B>>>,
+    taken: bool,
     chunks: VecDeque<Bytes>,
     trailers: Option<HeaderMap>,
-    /// How many bytes more may be remembered. None when there were too many.
+    /// How many bytes more may be remembered. None when there were too many, or the body broke.
     room: Option<usize>,
-    complete: bool,
 }
 
 /// What is remembered of a body that is being sent.
-#[derive(Debug)]
 #[expect(unnameable_types, reason = "it stands in a sealed trait")]
-pub struct Recording(Arc<Mutex<Record>>);
+pub struct Recording<B>(Arc<Mutex<Recorded<B>>>);
 
 impl<B: Body<Data = Bytes>> BufferedBody<B> {
-    pub(super) fn recording(inner: B, max_bytes: usize) -> (Self, Recording) {
-        let mut record = Record { room: Some(max_bytes), ..Record::default() };
-        record.complete = is_over(&inner);
-        let record = Arc::new(Mutex::new(record));
-        let recording = Recording(Arc::clone(&record));
-        (Self { source: Source::Original { inner, record } }, recording)
+    pub(super) fn recording(inner: B, max_bytes: usize) -> (Self, Recording<B>) {
+        let recorded = Arc::new(Mutex::new(Recorded {
+            inner: Some(Box::pin(inner)),
+            taken: false,
+            chunks: VecDeque::new(),
+            trailers: None,
+            room: Some(max_bytes),
+        }));
+        (Self(Source::Original(Arc::clone(&recorded))), Recording(recorded))
     }
 }
 
-impl Recording {
-    /// The body once more; None unless it was read to its end, within the bound.
-    pub(super) fn replayed<B>(self) -> Option<BufferedBody<B>> {
-        let mut record = locked(&self.0);
-        (record.complete && record.room.is_some()).then(|| BufferedBody {
-            source: Source::Remembered {
-                chunks: std::mem::take(&mut record.chunks),
-                trailers: record.trailers.take(),
-            },
-        })
+impl<B> Recording<B> {
+    /// The body once more: what was read of it so far, and then the rest. None if more was read than may be remembered.
+    ///
+    /// The rest is taken away from whoever may still be sending it; nobody reads that any more.
+    pub(super) fn again(self) -> Option<BufferedBody<B>> {
+        let mut recorded = locked(&self.0);
+        recorded.room?;
+        recorded.taken = true;
+        Some(BufferedBody(Source::Again {
+            chunks: std::mem::take(&mut recorded.chunks),
+            rest: recorded.inner.take(),
+            trailers: recorded.trailers.take(),
+        }))
     }
 }
 
-impl Record {
-    fn take_in(&mut self, frame: &Frame<Bytes>) {
+impl<B: Body<Data = Bytes>> Recorded<B> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+        let Some(inner) = &mut self.inner else {
+            // To end it here would make a whole body of half a one. It stays as it is until the client drops it.
+            return if self.taken { Poll::Pending } else { Poll::Ready(None) };
+        };
+        let frame = ready!(inner.as_mut().poll_frame(cx));
+        match &frame {
+            Some(Ok(frame)) => self.remember(frame),
+            Some(Err(_)) => self.forget(),
+            None => self.inner = None,
+        }
+        Poll::Ready(frame)
+    }
+
+    fn remember(&mut self, frame: &Frame<Bytes>) {
         let Some(room) = self.room else { return };
         if let Some(chunk) = frame.data_ref() {
-            self.room = room.checked_sub(chunk.len());
-            if self.room.is_some() {
-                self.chunks.push_back(chunk.clone());
-            } else {
-                self.chunks = VecDeque::new();
-            }
+            let Some(left) = room.checked_sub(chunk.len()) else { return self.forget() };
+            self.room = Some(left);
+            self.chunks.push_back(chunk.clone());
         }
-        self.trailers = frame.trailers_ref().cloned().or(self.trailers.take());
+        if let Some(trailers) = frame.trailers_ref() {
+            self.trailers = Some(trailers.clone());
+        }
+    }
+
+    fn forget(&mut self) {
+        self.room = None;
+        self.chunks = VecDeque::new();
     }
 }
 
-/// A client need not read to the end what has told its length.
-fn is_over(body: &impl Body) -> bool {
-    body.is_end_stream() || body.size_hint().exact() == Some(0)
-}
-
-fn locked(record: &Mutex<Record>) -> MutexGuard<'_, Record> {
-    record.lock().unwrap_or_else(PoisonError::into_inner)
+fn locked<B>(recorded: &Mutex<Recorded<B>>) -> MutexGuard<'_, Recorded<B>> {
+    recorded.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl<B: Body<Data = Bytes>> Body for BufferedBody<B> {
@@ -99,44 +109,64 @@ impl<B: Body<Data = Bytes>> Body for BufferedBody<B> {
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
-        match self.project().source.project() {
-            SourceProjection::Original { mut inner, record } => {
-                let frame = ready!(inner.as_mut().poll_frame(cx));
-                let mut record = locked(record);
-                match &frame {
-                    Some(Ok(frame)) => record.take_in(frame),
-                    Some(Err(_)) => record.room = None,
-                    None => {}
+        match &mut self.get_mut().0 {
+            Source::Original(recorded) => locked(recorded).poll_frame(cx),
+            Source::Again { chunks, rest, trailers } => {
+                if let Some(chunk) = chunks.pop_front() {
+                    return Poll::Ready(Some(Ok(Frame::data(chunk))));
                 }
-                record.complete |= frame.is_none() || is_over(&*inner);
-                Poll::Ready(frame)
-            }
-            SourceProjection::Remembered { chunks, trailers } => {
-                let frame = chunks.pop_front().map(Frame::data);
-                Poll::Ready(frame.or_else(|| trailers.take().map(Frame::trailers)).map(Ok))
+                if let Some(inner) = rest {
+                    match ready!(inner.as_mut().poll_frame(cx)) {
+                        None => *rest = None,
+                        frame => return Poll::Ready(frame),
+                    }
+                }
+                Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))
             }
         }
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.source {
-            Source::Original { inner, .. } => inner.is_end_stream(),
-            Source::Remembered { chunks, trailers } => chunks.is_empty() && trailers.is_none(),
+        match &self.0 {
+            Source::Original(recorded) => {
+                let recorded = locked(recorded);
+                recorded.inner.as_ref().map_or(!recorded.taken, Body::is_end_stream)
+            }
+            Source::Again { chunks, rest, trailers } => {
+                chunks.is_empty() && trailers.is_none() && rest.as_ref().is_none_or(Body::is_end_stream)
+            }
         }
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.source {
-            Source::Original { inner, .. } => inner.size_hint(),
-            Source::Remembered { chunks, .. } => {
-                SizeHint::with_exact(chunks.iter().map(|chunk| chunk.len() as u64).sum())
+        match &self.0 {
+            Source::Original(recorded) => hint(locked(recorded).inner.as_ref()),
+            Source::Again { chunks, rest, .. } => {
+                let remembered = chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+                let rest = hint(rest.as_ref());
+                let mut sum = SizeHint::new();
+                sum.set_lower(remembered + rest.lower());
+                if let Some(upper) = rest.upper() {
+                    sum.set_upper(remembered + upper);
+                }
+                sum
             }
         }
     }
 }
 
+fn hint<B: Body>(body: Option<&Pin<Box<B>>>) -> SizeHint {
+    body.map_or_else(|| SizeHint::with_exact(0), Body::size_hint)
+}
+
 impl<B> fmt::Debug for BufferedBody<B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BufferedBody").finish_non_exhaustive()
+    }
+}
+
+impl<B> fmt::Debug for Recording<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recording").finish_non_exhaustive()
     }
 }

@@ -44,8 +44,9 @@ impl<P> AttachTokenLayer<P> {
         self.with_replay(CloneRequest)
     }
 
-    /// The same, for bodies that cannot be cloned: up to `max_bytes` of what is read from one are remembered (shared, not
-    /// copied). A body that is longer, or was not read to its end when the answer came, is not sent again.
+    /// The same, for bodies that cannot be cloned, streams among them: up to `max_bytes` of what is read from one are
+    /// remembered (shared, not copied), and what is left of it when the refusal comes is sent after that. If more had been
+    /// read by then, the request is not sent again.
     ///
     /// `wrap` makes the client's body type of a [`BufferedBody`]: `tonic::body::Body::new`, `reqwest::Body::wrap`,
     /// `axum::body::Body::new`.

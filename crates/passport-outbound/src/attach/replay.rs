@@ -109,7 +109,7 @@ where
     B: Body<Data = Bytes>,
     F: Fn(BufferedBody<B>) -> B + Clone,
 {
-    type Kept = (request::Parts, Recording);
+    type Kept = (request::Parts, Recording<B>);
 
     fn keep(&self, request: Request<B>) -> (Request<B>, Option<Self::Kept>) {
         let (parts, body) = request.into_parts();
@@ -119,7 +119,7 @@ where
     }
 
     fn restore(&self, (parts, recording): Self::Kept) -> Option<Request<B>> {
-        Some(Request::from_parts(parts, (self.wrap)(recording.replayed()?)))
+        Some(Request::from_parts(parts, (self.wrap)(recording.again()?)))
     }
 }
 
@@ -127,7 +127,7 @@ impl<F> sealed::Keep<reqwest::Request> for BufferBody<F>
 where
     F: Fn(BufferedBody<reqwest::Body>) -> reqwest::Body + Clone,
 {
-    type Kept = (reqwest::Request, Option<Recording>);
+    type Kept = (reqwest::Request, Option<Recording<reqwest::Body>>);
 
     fn keep(&self, mut request: reqwest::Request) -> (reqwest::Request, Option<Self::Kept>) {
         let body = request.body_mut().take();
@@ -140,7 +140,7 @@ where
 
     fn restore(&self, (request, recording): Self::Kept) -> Option<reqwest::Request> {
         let Some(recording) = recording else { return Some(request) };
-        Some(with_body(request, Some((self.wrap)(recording.replayed()?))))
+        Some(with_body(request, Some((self.wrap)(recording.again()?))))
     }
 }
 

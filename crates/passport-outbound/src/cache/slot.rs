@@ -270,6 +270,12 @@ impl Slot {
         self.publish(Snapshot { kept: None, running: None, ..snapshot });
     }
 
+    /// Keeps every writer out for as long as it is held.
+    #[cfg(test)]
+    pub(crate) fn locked(&self) -> impl Drop + '_ {
+        self.ledger()
+    }
+
     /// The running attempt, if there is one.
     #[cfg(test)]
     pub(crate) fn running(&self) -> Option<Flight<Outcome>> {

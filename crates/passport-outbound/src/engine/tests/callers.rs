@@ -118,3 +118,27 @@ fn an_identity_survives_the_runtime_that_it_was_first_used_on() {
     assert_eq!(runtime().block_on(fetch(&engine)).unwrap(), "token-2");
     assert_eq!(ready(&engine).as_deref(), Some("token-2"), "no runtime is needed to hand it out");
 }
+
+/// The one lock of the slot is held meanwhile; a call that took it would never come back.
+#[tokio::test]
+async fn a_call_takes_no_lock_neither_with_a_live_token_nor_during_a_refresh_nor_in_a_pause() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    {
+        let _locked = engine.slot.locked();
+        assert_eq!(ready(&engine).as_deref(), Some("token-1"));
+    }
+    source.clock.advance(HOUR - 60 * SECOND);
+    source.hold();
+    ready(&engine); // starts the refresh
+    {
+        let _locked = engine.slot.locked();
+        assert_eq!(ready(&engine).as_deref(), Some("token-1"));
+    }
+    source.fail_next(TokenErrorKind::Refused);
+    source.release();
+    settle(&engine).await;
+    let _locked = engine.slot.locked();
+    assert_eq!(ready(&engine).as_deref(), Some("token-1"));
+}

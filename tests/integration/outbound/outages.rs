@@ -1,0 +1,120 @@
+use futures_util::future::join_all;
+use http::StatusCode;
+use passport_dev::{Endpoint, Fault};
+use passport_outbound::{Clock, TokenError, TokenErrorKind};
+
+use super::*;
+
+struct Scene {
+    passport: DevPassport,
+    identity: ManagedIdentity,
+    clock: ManualClock,
+}
+
+/// A service with a token whose refresh is due, and attempts that take a fifth of a second at most.
+async fn service_in_its_soft_window() -> Scene {
+    let passport = DevPassport::start().await.unwrap();
+    let clock = clock();
+    let registered = passport.managed_identity("payroll").create();
+    let timeout = SECOND / 5;
+    let builder = builder(&passport, &registered).clock(clock.clone()).request_timeout(timeout);
+    let identity = builder.build().unwrap();
+    identity.ready().await.unwrap();
+    clock.advance(SOFT);
+    Scene { passport, identity, clock }
+}
+
+/// Waits until no attempt is running.
+async fn settle(identity: &ManagedIdentity) {
+    while identity.status().is_fetching() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn an_outage_within_the_tokens_life_is_not_seen() {
+    for fault in [Fault::Status(StatusCode::SERVICE_UNAVAILABLE), Fault::Slow(HOUR)] {
+        let Scene { passport, identity, clock } = service_in_its_soft_window().await;
+        passport.inject(Endpoint::Token, fault.clone());
+        let mut client = instant_client(&identity);
+        for _ in 0..490 {
+            assert!(is_served_at_once(&mut client), "{fault:?}");
+            settle(&identity).await;
+            clock.advance(SECOND / 10);
+        }
+        assert_eq!(identity.status().last_error().unwrap().kind(), TokenErrorKind::Unavailable);
+        println!("token requests in an outage of 49 s ({fault:?}): {}", passport.counters().token() - 1);
+        recovers(&passport, &identity, &clock).await;
+    }
+}
+
+/// One step of the backoff after Passport is back, all is well.
+async fn recovers(passport: &DevPassport, identity: &ManagedIdentity, clock: &ManualClock) {
+    passport.heal(Endpoint::Token);
+    let pause = identity.status().next_attempt_at().map(|at| at.duration_since(clock.now()).unwrap());
+    assert!(pause.unwrap_or_default() <= 30 * SECOND, "{pause:?}");
+    clock.advance(pause.unwrap_or_default() + Duration::from_millis(1));
+    identity.token().await.unwrap();
+    settle(identity).await;
+    assert!(identity.status().last_error().is_none());
+}
+
+/// All callers of one attempt get one and the same error.
+#[tokio::test]
+async fn an_outage_past_the_tokens_life_is_one_typed_error_for_each_attempt() {
+    for fault in [Fault::Status(StatusCode::SERVICE_UNAVAILABLE), Fault::Slow(HOUR), Fault::Down] {
+        let Scene { passport, identity, clock } = service_in_its_soft_window().await;
+        passport.inject(Endpoint::Token, fault.clone());
+        clock.advance(60 * SECOND);
+        let mut attempts = 0;
+        for _ in 0..300 {
+            let asked_before = passport.counters().token();
+            let errors = join_all((0..100).map(|_| identity.token())).await;
+            assert!(errors.into_iter().all(|error| error.unwrap_err().kind() == TokenErrorKind::Unavailable));
+            let asked = passport.counters().token() - asked_before;
+            assert!(asked <= 1, "{fault:?}: {asked}");
+            attempts += asked;
+            clock.advance(SECOND);
+        }
+        println!("token requests in an outage of 5 min ({fault:?}): {attempts}");
+        // Each pause being as short as can be: six on the way up to 30 s, then one each 3 s.
+        assert!((8..=106).contains(&attempts), "{fault:?}: {attempts}");
+
+        recovers(&passport, &identity, &clock).await;
+    }
+}
+
+#[tokio::test]
+async fn retry_after_is_obeyed_as_seconds_and_as_a_date() {
+    for retry_after in ["120", "Sun, 15 Jun 2025 16:08:40 GMT"] {
+        let Scene { passport, identity, clock } = service_in_its_soft_window().await;
+        passport.inject(Endpoint::Token, Fault::Throttled(retry_after.to_owned()));
+        clock.advance(55 * SECOND); // 2025-06-15 16:06:40 GMT: the token is dead
+        let error = identity.token().await.unwrap_err();
+        assert_eq!(
+            (error.kind(), error.status().unwrap()),
+            (TokenErrorKind::Unavailable, StatusCode::TOO_MANY_REQUESTS)
+        );
+        passport.heal(Endpoint::Token);
+        clock.advance(60 * SECOND);
+        assert!(identity.token().await.is_err(), "{retry_after}");
+        assert_eq!(passport.counters().token(), 2);
+        clock.advance(60 * SECOND);
+        assert!(identity.token().await.is_ok(), "{retry_after}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_without_a_token_fails_through_the_layer_with_the_typed_error() {
+    let Scene { passport, identity, clock } = service_in_its_soft_window().await;
+    passport.inject(Endpoint::Token, Fault::Down);
+    clock.advance(60 * SECOND);
+    let mut client = instant_client(&identity);
+    for _ in 0..2 {
+        let request = Request::get("https://api.bizfirst.ai/x").body(()).unwrap();
+        let error = client.call(request).await.unwrap_err().downcast::<TokenError>().unwrap();
+        assert_eq!(error.kind(), TokenErrorKind::Unavailable);
+        assert!(error.to_string().contains("check that Passport is up"), "{error}");
+    }
+    assert_eq!(passport.counters().token(), 2);
+}

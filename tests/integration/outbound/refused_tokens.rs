@@ -1,0 +1,234 @@
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex},
+};
+
+use axum::{Router, extract::State, response::IntoResponse, routing::any};
+use bytes::Bytes;
+use http::{
+    HeaderMap, StatusCode,
+    header::{AUTHORIZATION, WWW_AUTHENTICATE},
+};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use passport_inbound::{AuthenticateLayer, TokenVerifier};
+use passport_outbound::BufferedBody;
+use tonic::{
+    Code,
+    service::interceptor::InterceptorLayer,
+    transport::{Endpoint, Server},
+};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tower::{ServiceBuilder, ServiceExt};
+
+use super::*;
+use crate::support::{http, serve};
+
+/// A receiver that hears of revoked tokens, as one does that asks Passport about each (introspection).
+#[derive(Clone, Debug, Default)]
+struct Receiver {
+    revoked: Arc<Mutex<HashSet<String>>>,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Receiver {
+    /// Refuses from now on whatever was shown to it so far.
+    fn revoke_all(&self) {
+        let seen = self.seen.lock().unwrap().clone();
+        self.revoked.lock().unwrap().extend(seen);
+    }
+
+    fn accepts(&self, authorization: &str) -> bool {
+        self.seen.lock().unwrap().push(authorization.to_owned());
+        !self.revoked.lock().unwrap().contains(authorization)
+    }
+
+    fn calls(&self) -> usize {
+        self.seen.lock().unwrap().len()
+    }
+}
+
+/// Answers with the body that it was sent.
+async fn api(receiver: &Receiver) -> String {
+    async fn echo(
+        State(receiver): State<Receiver>,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> axum::response::Response {
+        if receiver.accepts(headers[AUTHORIZATION].to_str().unwrap()) {
+            body.into_response()
+        } else {
+            (StatusCode::UNAUTHORIZED, [(WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")], "revoked")
+                .into_response()
+        }
+    }
+    serve(Router::new().route("/", any(echo)).with_state(receiver.clone())).await
+}
+
+/// A service with a token that is old enough to be replaced, and that the receiver has seen and refuses from now on.
+struct Scene {
+    passport: DevPassport,
+    receiver: Receiver,
+    api: String,
+    identity: ManagedIdentity,
+    clock: ManualClock,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let passport = DevPassport::start().await.unwrap();
+        let receiver = Receiver::default();
+        let api = api(&receiver).await;
+        let clock = clock();
+        let registered = passport.managed_identity("payroll").create();
+        let identity = builder(&passport, &registered).clock(clock.clone()).build().unwrap();
+        let token = identity.token().await.unwrap();
+        receiver.accepts(token.authorization().to_str().unwrap());
+        receiver.revoke_all();
+        clock.advance(60 * SECOND);
+        Self { passport, receiver, api, identity, clock }
+    }
+
+    fn layer(&self) -> AttachTokenLayer {
+        AttachTokenLayer::new(self.identity.clone(), AllowedOrigins::new([&self.api]).unwrap())
+    }
+
+    /// The refresh that a refusal has started is over.
+    async fn settled(&self) {
+        while self.identity.status().is_fetching() {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    fn post(&self, body: impl Into<reqwest::Body>) -> reqwest::Request {
+        http().post(&self.api).body(body).build().unwrap()
+    }
+}
+
+fn stream() -> StreamBody<impl futures_util::Stream<Item = std::io::Result<Frame<Bytes>>> + Send + Sync> {
+    let chunks = ["one", "two"].map(|chunk| Ok(Frame::data(Bytes::from_static(chunk.as_bytes()))));
+    StreamBody::new(futures_util::stream::iter(chunks))
+}
+
+#[tokio::test]
+async fn a_reqwest_call_with_a_revoked_token_succeeds_with_a_new_one() {
+    let scene = Scene::set().await;
+    let client = scene.layer().replay_clones().layer(http());
+    let response = client.oneshot(scene.post("payload")).await.unwrap();
+    assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (200, "payload"));
+    assert_eq!((scene.passport.counters().token(), scene.receiver.calls()), (2, 3));
+}
+
+#[tokio::test]
+async fn a_reqwest_stream_is_sent_again_if_it_was_buffered() {
+    let scene = Scene::set().await;
+    let streamed = || scene.post(reqwest::Body::wrap(stream()));
+
+    let plain = scene.layer().replay_clones().layer(http());
+    assert_eq!(plain.oneshot(streamed()).await.unwrap().status(), 401, "a stream cannot be cloned");
+    scene.settled().await;
+    scene.receiver.revoke_all();
+    scene.clock.advance(60 * SECOND);
+
+    let wrap = |body: BufferedBody<reqwest::Body>| reqwest::Body::wrap(body);
+    let buffered = scene.layer().replay_buffered(1024, wrap).layer(http());
+    let response = buffered.oneshot(streamed()).await.unwrap();
+    assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (200, "onetwo"));
+}
+
+#[tokio::test]
+async fn a_hyper_call_with_a_revoked_token_succeeds_with_a_new_one() {
+    let scene = Scene::set().await;
+    let hyper = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let client = scene.layer().replay_clones().layer(hyper);
+    let request = Request::post(&scene.api).body(Full::from("payload")).unwrap();
+    let response = client.oneshot(request).await.unwrap();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "payload");
+    assert_eq!(scene.passport.counters().token(), 2);
+}
+
+#[tokio::test]
+async fn a_thousand_calls_with_a_revoked_token_all_succeed_with_one_new_token() {
+    let scene = Scene::set().await;
+    let client = scene.layer().replay_clones().layer(http());
+    let calls = (0..1000).map(|_| client.clone().oneshot(scene.post("payload")));
+    for response in futures_util::future::join_all(calls).await {
+        assert_eq!(response.unwrap().status(), 200);
+    }
+    assert_eq!(scene.passport.counters().token(), 2);
+}
+
+/// The API wants another audience than the tokens have, so that each of them is refused.
+#[tokio::test]
+async fn a_wrong_audience_does_not_cause_a_mint_loop() {
+    let scene = Scene::set().await;
+    let verifier = TokenVerifier::builder("another-api").issuer(scene.passport.issuer()).build().unwrap();
+    let api = serve(Router::new().route("/", any(|| async {})).layer(AuthenticateLayer::new(verifier))).await;
+    let layer = AttachTokenLayer::new(scene.identity.clone(), AllowedOrigins::new([&api]).unwrap());
+    let client = layer.replay_clones().layer(http());
+    for _ in 0..600 {
+        let request = http().get(&api).build().unwrap();
+        assert_eq!(client.clone().oneshot(request).await.unwrap().status(), 401);
+        scene.clock.advance(SECOND);
+    }
+    println!("token requests in 10 min of refusals: {}", scene.passport.counters().token() - 1);
+    // Each token is left alone for longer than the one before it: 5, 10, 20, ... 300 s.
+    assert!(scene.passport.counters().token() <= 9, "{}", scene.passport.counters().token());
+}
+
+#[tokio::test]
+async fn a_refusal_from_where_a_redirect_led_is_not_about_the_token() {
+    let scene = Scene::set().await;
+    let elsewhere = serve(Router::new().route("/", any(|| async { StatusCode::UNAUTHORIZED }))).await;
+    let redirect = any(move || async move { axum::response::Redirect::temporary(&elsewhere) });
+    let api = serve(Router::new().route("/", redirect)).await;
+    let layer = AttachTokenLayer::new(scene.identity.clone(), AllowedOrigins::new([&api]).unwrap());
+    let response =
+        layer.replay_clones().layer(http()).oneshot(http().get(&api).build().unwrap()).await.unwrap();
+    assert_eq!(response.status(), 401);
+    tokio::task::yield_now().await;
+    assert_eq!(scene.passport.counters().token(), 1, "whoever answered has not seen it");
+}
+
+async fn grpc_server(receiver: &Receiver) -> Endpoint {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = Endpoint::from_shared(format!("http://{}", listener.local_addr().unwrap())).unwrap();
+    let receiver = receiver.clone();
+    let check = move |request: tonic::Request<()>| {
+        let shown = request.metadata().get("authorization").unwrap().to_str().unwrap().to_owned();
+        if receiver.accepts(&shown) { Ok(request) } else { Err(tonic::Status::unauthenticated("revoked")) }
+    };
+    let (_, health) = tonic_health::server::health_reporter();
+    let server = Server::builder().layer(InterceptorLayer::new(check)).add_service(health);
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    tokio::spawn(async { server.serve_with_incoming(incoming).await.unwrap() });
+    endpoint
+}
+
+#[tokio::test]
+async fn a_grpc_call_with_a_revoked_token_succeeds_with_a_new_one() {
+    let scene = Scene::set().await;
+    let endpoint = grpc_server(&scene.receiver).await;
+    let origins = AllowedOrigins::channel(endpoint.uri()).unwrap();
+    let layer = AttachTokenLayer::new(scene.identity.clone(), origins);
+    let channel = ServiceBuilder::new()
+        .layer(layer.clone().replay_buffered(64 * 1024, tonic::body::Body::new))
+        .service(endpoint.connect_lazy());
+    let mut client = HealthClient::new(channel);
+    assert_eq!(client.check(HealthCheckRequest::default()).await.unwrap().into_inner().status, 1);
+    assert_eq!((scene.passport.counters().token(), scene.receiver.calls()), (2, 3));
+
+    scene.receiver.revoke_all();
+    scene.clock.advance(60 * SECOND);
+    let channel = ServiceBuilder::new().layer(layer).service(endpoint.connect_lazy());
+    let mut without = HealthClient::new(channel);
+    let status = without.check(HealthCheckRequest::default()).await.unwrap_err();
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::Unauthenticated, "revoked"),
+        "the refusal is intact"
+    );
+    scene.settled().await;
+    without.check(HealthCheckRequest::default()).await.unwrap();
+}
