@@ -11,10 +11,10 @@ use allocation_counter::measure;
 use http::{Request, Response, header::AUTHORIZATION};
 use passport_dev::{DevPassport, Endpoint, Fault};
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
-use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity, ManualClock, SecretSource};
+use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManualClock};
 use tower::{Layer, Service};
 
-use crate::support::{identity, verifier};
+use crate::support::{identity, identity_builder, verifier};
 
 /// The cheapest service there is: a request in, an empty response out, no allocation.
 #[derive(Clone)]
@@ -48,6 +48,11 @@ fn allocations_of<S: Service<Request<()>>>(service: &mut S, request: Request<()>
     counted.count_total
 }
 
+/// With a header map that has room already, as that of a real request has.
+fn outbound_request() -> Request<()> {
+    Request::get("https://api.bizfirst.ai/x").header("accept", "*/*").body(()).unwrap()
+}
+
 #[tokio::test]
 async fn a_warm_outbound_call_allocates_nothing() {
     let passport = DevPassport::start().await.unwrap();
@@ -56,14 +61,8 @@ async fn a_warm_outbound_call_allocates_nothing() {
     identity.token().await.unwrap();
     let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
     let mut client = AttachTokenLayer::new(identity, origins).layer(Bare);
-    let request = || {
-        let mut request = Request::get("https://api.bizfirst.ai/x").body(()).unwrap();
-        // A header map that has room already, as that of a real request has.
-        request.headers_mut().insert("accept", "*/*".parse().unwrap());
-        request
-    };
-    allocations_of(&mut client, request());
-    assert_eq!(allocations_of(&mut client, request()), 0);
+    allocations_of(&mut client, outbound_request());
+    assert_eq!(allocations_of(&mut client, outbound_request()), 0);
 }
 
 #[tokio::test]
@@ -71,24 +70,15 @@ async fn an_outbound_call_during_a_refresh_allocates_nothing() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let clock = ManualClock::at_unix_seconds(1_750_000_000);
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
-        .issuer(passport.issuer())
-        .clock(clock.clone())
-        .build()
-        .unwrap();
+    let identity = identity_builder(&passport, &registered).clock(clock.clone()).build().unwrap();
     identity.ready().await.unwrap();
     clock.advance(Duration::from_secs(3550));
     passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3600)));
     identity.token().await.unwrap(); // starts the refresh, which never ends
     let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
     let mut client = AttachTokenLayer::new(identity.clone(), origins).layer(Bare);
-    let request = || {
-        let mut request = Request::get("https://api.bizfirst.ai/x").body(()).unwrap();
-        request.headers_mut().insert("accept", "*/*".parse().unwrap());
-        request
-    };
-    allocations_of(&mut client, request());
-    assert_eq!(allocations_of(&mut client, request()), 0);
+    allocations_of(&mut client, outbound_request());
+    assert_eq!(allocations_of(&mut client, outbound_request()), 0);
     assert!(identity.status().is_fetching());
 }
 

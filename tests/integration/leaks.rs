@@ -1,15 +1,22 @@
 //! No secret and no token in any log, error or `Debug`, whatever goes wrong.
 
 use std::{
-    io,
+    io, panic,
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
+use axum::{Router, routing::any};
+use futures_util::FutureExt;
 use passport_dev::{DevPassport, Endpoint, Fault, Hostile};
 use passport_inbound::TokenVerifier;
-use passport_outbound::{ManagedIdentity, SecretSource};
+use passport_outbound::{
+    AllowedOrigins, AttachTokenLayer, BufferedBody, ManagedIdentity, ManualClock, SecretSource, StoredToken,
+    TokenCache,
+};
+use tower::{Layer, Service, ServiceExt};
 
-use crate::support::{api, client, get_with, identity, verifier};
+use crate::support::{api, client, get_with, http, identity, identity_builder, serve, verifier};
 
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -52,12 +59,17 @@ async fn neither_traces_nor_errors_nor_debug_output_hold_a_secret_or_a_token() {
     let output = traced(async {
         let mut printed = vec![use_both_sides(&passport, &registered).await];
         printed.push(fail_to_get_tokens(&passport, &registered).await);
+        printed.push(live_through_everything(&passport, &registered).await);
         printed.push(refuse(&verifier(&passport), &hostile).await);
         printed.join("\n")
     })
     .await;
 
-    assert!(output.contains("token fetched"), "the capture works");
+    for seen in
+        ["token fetched", "token not fetched", "request sent again with another token", "polled again"]
+    {
+        assert!(output.contains(seen), "the capture works: {seen}");
+    }
     assert!(output.contains("signing keys installed"), "the capture works");
     assert!(!output.contains(registered.secret()), "a client secret");
     for token in &hostile {
@@ -83,18 +95,43 @@ async fn use_both_sides(passport: &DevPassport, registered: &passport_dev::DevId
     format!("{with_query:?} {status} {identity:?} {client:?} {token:?} {registered:?} {passport:?}")
 }
 
+/// Every way to fail, and how the identity stands after it.
 async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
     let mut printed = Vec::new();
-    for fault in [Fault::Down, Fault::Html, Fault::Truncated, Fault::Oversize(100_000)] {
+    let mut fail = async |build: &dyn Fn() -> ManagedIdentity| {
+        let identity = build();
+        let error = identity.token().await.unwrap_err();
+        printed.push(format!("{error} {error:?} {:?} {identity:?}", identity.status()));
+    };
+    for fault in [
+        Fault::Down,
+        Fault::Html,
+        Fault::Truncated,
+        Fault::Oversize(100_000),
+        Fault::Status(http::StatusCode::UNAUTHORIZED),
+        Fault::Status(http::StatusCode::SERVICE_UNAVAILABLE),
+        Fault::Throttled("3600".to_owned()),
+        Fault::Redirect("http://127.0.0.1:9/?code=passw0rd".to_owned()),
+    ] {
         passport.inject(Endpoint::Token, fault);
-        let error = identity(passport, registered).token().await.unwrap_err();
-        printed.push(format!("{error} {error:?}"));
+        fail(&|| identity(passport, registered)).await;
     }
+    passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3600)));
+    fail(&|| {
+        let hasty = identity_builder(passport, registered).request_timeout(Duration::from_millis(50));
+        hasty.build().unwrap()
+    })
+    .await;
     passport.heal(Endpoint::Token);
     registered.disable();
-    let error = identity(passport, registered).token().await.unwrap_err();
-    printed.push(format!("{error} {error:?}"));
+    fail(&|| identity(passport, registered)).await;
     registered.enable();
+    fail(&|| identity_builder(passport, registered).scopes("all").build().unwrap()).await;
+    fail(&|| {
+        let nowhere = SecretSource::file("/nonexistent/secret");
+        ManagedIdentity::builder("mi", nowhere).issuer(passport.issuer()).build().unwrap()
+    })
+    .await;
 
     let pasted = registered.secret().parse::<passport_outbound::SecretRef>();
     printed.push(format!("{pasted:?}"));
@@ -105,6 +142,51 @@ async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::D
     printed.push(format!("{builder:?}"));
     printed.push(format!("{:?}", builder.build()));
     printed.join("\n")
+}
+
+/// The life of a token: warmed up, refused by a receiver, sent again, forgotten, shut down; and all that can be printed.
+async fn live_through_everything(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
+    let clock = ManualClock::at_unix_seconds(1_750_000_000);
+    let identity = identity_builder(passport, registered).clock(clock.clone()).build().unwrap();
+    identity.ready().await.unwrap();
+    clock.advance(Duration::from_secs(60));
+    let refusing = serve(Router::new().route("/", any(|| async { http::StatusCode::UNAUTHORIZED }))).await;
+    let origins = AllowedOrigins::new([&refusing]).unwrap();
+    let layer = AttachTokenLayer::new(identity.clone(), origins).replay_clones();
+    let buffered = layer.clone().replay_buffered(64, reqwest::Body::wrap::<BufferedBody<reqwest::Body>>);
+    let client = layer.layer(http());
+    let mut printed = vec![format!("{layer:?} {buffered:?} {client:?}")];
+    let response = client.clone().oneshot(http().post(&refusing).body("passw0rd").build().unwrap()).await;
+    printed.push(format!("{response:?}"));
+    for url in
+        [refusing.replace("http://", "http://user:passw0rd@"), "https://elsewhere.example/?passw0rd".into()]
+    {
+        let request = reqwest::Request::new(reqwest::Method::GET, url.parse().unwrap());
+        let error = client.clone().oneshot(request).await.unwrap_err();
+        printed.push(format!("{error} {error:?}"));
+    }
+    let token = identity.token().await.unwrap();
+    let stored = StoredToken::new(token.clone(), token.expires_at());
+    printed.push(format!("{token:?} {stored:?} {:?}", TokenCache::memory()));
+    printed.push(panic_of_a_future_that_is_polled_again(&client, &refusing).await);
+    identity.invalidate();
+    identity.shutdown().await;
+    let error = identity.token().await.unwrap_err();
+    printed.push(format!("{error} {error:?} {:?}", identity.status()));
+    printed.join("\n")
+}
+
+/// The only panic of ours that a caller can cause.
+async fn panic_of_a_future_that_is_polled_again(
+    client: &passport_outbound::AttachToken<reqwest::Client, passport_outbound::CloneRequest>,
+    url: &str,
+) -> String {
+    let foreign = reqwest::Request::new(reqwest::Method::GET, url.replace("http", "https").parse().unwrap());
+    let mut future = std::pin::pin!(client.clone().call(foreign));
+    assert!(future.as_mut().await.is_err());
+    let polled = panic::AssertUnwindSafe(future).catch_unwind().await;
+    let payload = polled.unwrap_err();
+    payload.downcast::<String>().map_or_else(|_| "?".to_owned(), |message| *message)
 }
 
 async fn refuse(verifier: &TokenVerifier, tokens: &[String]) -> String {

@@ -3,7 +3,9 @@
 use axum::{Json, Router, routing::get};
 use passport_dev::{DevIdentity, DevPassport};
 use passport_inbound::{AuthenticateLayer, IdInfo, RequireServiceAccountLayer, TokenVerifier};
-use passport_outbound::{AllowedOrigins, AttachToken, AttachTokenLayer, ManagedIdentity, SecretSource};
+use passport_outbound::{
+    AllowedOrigins, AttachToken, AttachTokenLayer, ManagedIdentity, ManagedIdentityBuilder, SecretSource,
+};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -61,11 +63,13 @@ pub(crate) async fn grpc_server(passport: &DevPassport) -> String {
     endpoint
 }
 
-pub(crate) fn identity(passport: &DevPassport, registered: &DevIdentity) -> ManagedIdentity {
+pub(crate) fn identity_builder(passport: &DevPassport, registered: &DevIdentity) -> ManagedIdentityBuilder {
     ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
         .issuer(passport.issuer())
-        .build()
-        .unwrap()
+}
+
+pub(crate) fn identity(passport: &DevPassport, registered: &DevIdentity) -> ManagedIdentity {
+    identity_builder(passport, registered).build().unwrap()
 }
 
 pub(crate) fn client(identity: ManagedIdentity, api: &str) -> Client {

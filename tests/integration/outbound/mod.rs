@@ -15,12 +15,13 @@ use std::{
 
 use futures_util::FutureExt;
 use http::{Request, Response};
-use passport_dev::{DevIdentity, DevPassport};
+use passport_dev::DevPassport;
 use passport_outbound::{
-    AllowedOrigins, AttachToken, AttachTokenLayer, ManagedIdentity, ManagedIdentityBuilder, ManualClock,
-    SecretSource,
+    AllowedOrigins, AttachToken, AttachTokenLayer, ManagedIdentity, ManualClock, SecretSource,
 };
 use tower::{Layer, Service};
+
+use crate::support::identity_builder as builder;
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -31,11 +32,6 @@ const SOFT: Duration = Duration::from_secs(3545);
 
 fn clock() -> ManualClock {
     ManualClock::at_unix_seconds(1_750_000_000)
-}
-
-fn builder(passport: &DevPassport, registered: &DevIdentity) -> ManagedIdentityBuilder {
-    ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
-        .issuer(passport.issuer())
 }
 
 /// A client whose answers are there at once: what is awaited through it is the token.
