@@ -83,3 +83,14 @@ fn every_page_of_the_docs_is_compiled() {
         assert!(compiled.contains(&format!("docs/{page}.md")), "add docs/{page}.md to tests/src/lib.rs");
     }
 }
+
+#[test]
+fn every_metric_is_documented_and_every_documented_metric_exists() {
+    let metrics = |text: &str| -> BTreeSet<String> {
+        let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+        words.filter(|word| word.starts_with("passport_outbound_")).map(str::to_owned).collect()
+    };
+    let emitted = metrics(include_str!("../../crates/passport-outbound/src/telemetry.rs"));
+    assert!(emitted.len() > 5, "{emitted:?}");
+    assert_eq!(metrics(include_str!("../../docs/telemetry.md")), emitted);
+}

@@ -128,7 +128,10 @@ async fn every_way_in_which_the_token_endpoint_fails_is_a_typed_error() {
         (Fault::Status(http::StatusCode::NO_CONTENT), TokenErrorKind::UnusableResponse),
         (Fault::Html, TokenErrorKind::UnusableResponse),
         (Fault::Truncated, TokenErrorKind::Unavailable),
-        (Fault::Oversize(100 * 1024), TokenErrorKind::UnusableResponse),
+        (Fault::Oversize(65 * 1024), TokenErrorKind::UnusableResponse),
+        (Fault::Oversize(2_000_000), TokenErrorKind::UnusableResponse),
+        (Fault::Status(http::StatusCode::OK), TokenErrorKind::UnusableResponse),
+        (Fault::Throttled("1".to_owned()), TokenErrorKind::Unavailable),
         (Fault::Redirect("http://127.0.0.1:1/elsewhere".to_owned()), TokenErrorKind::UnusableResponse),
     ] {
         passport.inject(Endpoint::Token, fault.clone());

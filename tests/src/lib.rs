@@ -5,3 +5,9 @@ mod readme {}
 
 #[doc = include_str!("../../docs/architecture.md")]
 mod architecture {}
+
+#[doc = include_str!("../../docs/outbound.md")]
+mod outbound {}
+
+#[doc = include_str!("../../docs/telemetry.md")]
+mod telemetry {}

@@ -27,8 +27,22 @@
 //! 2. A token is put on a request only if its origin is in [`AllowedOrigins`], and only for HTTPS or loopback. (Mind
 //!    that a client with a system proxy may send loopback requests there; see [`AllowedOrigins`].)
 //! 3. Any number of callers cause one token request at a time. A caller that is cancelled does not cancel it.
-//! 4. While a token is live, no caller waits for its successor.
-//! 5. Neither tokens nor secrets appear in `Debug` output, errors or traces.
+//! 4. While a token is live, no caller waits for its successor, and no caller sees that Passport is down.
+//! 5. A token that a receiver refuses is replaced, once for all; no receiver can cause a storm of token requests.
+//! 6. Neither tokens nor secrets appear in `Debug` output, errors, traces or metrics.
+//!
+//! The numbers behind them are in the repository's `docs/outbound.md`; what is emitted, in `docs/telemetry.md`.
+//!
+//! # Where to look
+//!
+//! | | |
+//! |---|---|
+//! | how a token is got, when it is refreshed | [`ManagedIdentity`], [`ManagedIdentityBuilder`] |
+//! | where it is kept | [`TokenCache`], [`TokenStore`] |
+//! | how it gets onto requests, and what a refusal causes | [`AttachTokenLayer`] |
+//! | where it may go | [`AllowedOrigins`], [`ExistingAuthorization`] |
+//! | what can go wrong | [`TokenError`], [`AttachError`], [`ConfigError`] |
+//! | a health probe | [`ManagedIdentity::status`] |
 
 mod attach;
 mod builder;

@@ -25,6 +25,7 @@ const WAITS: &str = "passport_outbound_token_waits_total";
 const NEGATIVE_HITS: &str = "passport_outbound_negative_hits_total";
 const ATTEMPTS: &str = "passport_outbound_token_attempts_total";
 const ATTEMPT_SECONDS: &str = "passport_outbound_token_attempt_duration_seconds";
+const SOFT_REFRESHES: &str = "passport_outbound_soft_refreshes_total";
 const EXPIRES_AT: &str = "passport_outbound_token_expiry_timestamp_seconds";
 const LIFE_LEFT: &str = "passport_outbound_token_seconds_to_expiry";
 const UNAUTHORIZED: &str = "passport_outbound_unauthorized_total";
@@ -88,9 +89,10 @@ fn outcome(kind: TokenErrorKind) -> &'static str {
     }
 }
 
-/// A held token is being replaced, this long before its expiry.
+/// A token is being replaced while it is live.
 pub(crate) fn replacing(client_id: &ClientId, held: &AccessToken, now: SystemTime) {
     let left = held.expires_at().duration_since(now).unwrap_or_default();
+    counter!(SOFT_REFRESHES, CLIENT_ID => client_id.to_string()).increment(1);
     histogram!(LIFE_LEFT, CLIENT_ID => client_id.to_string()).record(left);
 }
 

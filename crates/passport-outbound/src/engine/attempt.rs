@@ -43,9 +43,7 @@ pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = (
 impl Engine {
     async fn mint(&self, ask: Ask, number: u64) -> Result<Kept, Failure> {
         let watch = Attempted::starts(&self.client_id);
-        if let Some(held) = &ask.held {
-            telemetry::replacing(&self.client_id, held, self.clock.now());
-        }
+        self.note_replacement();
         let held = ask.held.clone();
         let minted = timeout(self.attempt_timeout, self.source.mint(ask)).await;
         let minted = minted
@@ -61,6 +59,15 @@ impl Engine {
             .and_then(|minted| self.judged(minted, number));
         watch.ends(minted.as_ref().err().map(Failure::kind));
         minted
+    }
+
+    /// For the metrics: whether there is a token meanwhile, and for how long.
+    fn note_replacement(&self) {
+        let (snapshot, now) = (self.slot.snapshot(), self.clock.now());
+        let live = snapshot.kept.as_deref().filter(|kept| kept.schedule.phase(now) != Phase::Hard);
+        if let Some(kept) = live {
+            telemetry::replacing(&self.client_id, &kept.token, now);
+        }
     }
 
     fn judged(&self, minted: Minted, number: u64) -> Result<Kept, Failure> {

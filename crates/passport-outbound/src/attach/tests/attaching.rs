@@ -1,5 +1,7 @@
 use std::task::Poll;
 
+use tower::retry;
+
 use super::*;
 
 #[tokio::test]
@@ -191,4 +193,41 @@ async fn a_respected_header_goes_to_allowed_origins_only_and_its_refusal_is_not_
     let (response, _) = tokio::join!(response, answer(&mut handle, refusal()));
     assert_eq!(response.unwrap().status(), 401);
     assert_eq!(source.calls(), 0);
+}
+
+/// Sends a request again until it succeeds.
+#[derive(Clone)]
+struct UntilItSucceeds;
+
+impl retry::Policy<Request<()>, Response<WatchedBody<&'static str>>, service::BoxError> for UntilItSucceeds {
+    type Future = std::future::Ready<()>;
+
+    fn retry(
+        &mut self,
+        _: &mut Request<()>,
+        result: &mut Result<Response<WatchedBody<&'static str>>, service::BoxError>,
+    ) -> Option<Self::Future> {
+        result.as_ref().is_ok_and(|response| response.status() != 200).then(|| std::future::ready(()))
+    }
+
+    fn clone_request(&mut self, request: &Request<()>) -> Option<Request<()>> {
+        Some(request.clone())
+    }
+}
+
+#[tokio::test]
+async fn a_retry_outside_of_the_layer_has_the_token_of_the_moment() {
+    let source = ScriptedSource::new();
+    let (client, mut handle) = client(&source);
+    let mut client = retry::Retry::new(UntilItSucceeds, client);
+    handle.allow(10);
+    let response = client.ready().await.unwrap().call(request(API));
+    let (response, ()) = tokio::join!(response, async {
+        let mut busy = Response::new("busy");
+        *busy.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        assert_eq!(token_of(&answer(&mut handle, busy).await), "Bearer token-1");
+        source.clock.advance(std::time::Duration::from_secs(3600));
+        assert_eq!(token_of(&answer(&mut handle, Response::new("done")).await), "Bearer token-2");
+    });
+    assert_eq!(body(response.unwrap()), "done");
 }
