@@ -62,6 +62,11 @@ impl ScriptedSource {
         self.gate.add_permits(Semaphore::MAX_PERMITS - self.gate.available_permits());
     }
 
+    /// Lets the one go who has waited longest.
+    pub(crate) fn release_one(&self) {
+        self.gate.add_permits(1);
+    }
+
     pub(crate) fn fail_next(&self, kind: TokenErrorKind) {
         self.fail_next_with(Failure::of(kind));
     }

@@ -20,6 +20,9 @@ struct FleetStore {
     leases: Arc<Mutex<HashMap<String, String>>>,
     down: Arc<AtomicBool>,
     hangs: Arc<AtomicBool>,
+    forgets_to_remove: Arc<AtomicBool>,
+    /// Published by another instance just before a lease is granted.
+    comes_with_the_lease: Arc<Mutex<Option<StoredToken>>>,
 }
 
 impl FleetStore {
@@ -45,6 +48,9 @@ impl TokenStore for FleetStore {
 
     async fn remove(&self, key: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
         self.works().await?;
+        if self.forgets_to_remove.load(Ordering::SeqCst) {
+            return Err(StoreError::new("read-only"));
+        }
         let mut tokens = self.tokens.lock().unwrap();
         if tokens.get(&key.to_string()).is_some_and(|kept| kept.token().expose() == token.expose()) {
             tokens.remove(&key.to_string());
@@ -54,6 +60,9 @@ impl TokenStore for FleetStore {
 
     async fn try_lease(&self, key: &TokenKey, holder: &str, _: Duration) -> Result<bool, StoreError> {
         self.works().await?;
+        if let Some(token) = self.comes_with_the_lease.lock().unwrap().take() {
+            self.tokens.lock().unwrap().insert(key.to_string(), token);
+        }
         let mut leases = self.leases.lock().unwrap();
         Ok(leases.entry(key.to_string()).or_insert_with(|| holder.to_owned()) == holder)
     }
@@ -153,6 +162,52 @@ async fn a_token_that_was_refused_is_taken_out_and_not_taken_back() {
     other.invalidate();
     assert_eq!(token(&other).await.unwrap(), "token-2", "a newer one is in the store by now");
     assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_that_the_store_cannot_take_out_is_not_taken_back() {
+    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let identity = instance(&store, &source);
+    token(&identity).await.unwrap();
+    store.forgets_to_remove.store(true, Ordering::SeqCst);
+    identity.invalidate();
+    assert_eq!(token(&identity).await.unwrap(), "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_is_taken_out_even_if_there_is_no_other() {
+    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let identity = instance(&store, &source);
+    token(&identity).await.unwrap();
+    identity.invalidate();
+    source.fail_next(TokenErrorKind::Unavailable);
+    token(&identity).await.unwrap_err();
+    assert!(store.tokens.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_without_a_token_takes_one_that_is_due() {
+    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    token(&instance(&store, &source)).await.unwrap();
+    source.clock.advance(HOUR - Duration::from_secs(30));
+    let late = instance(&store, &source);
+    assert_eq!(token(&late).await.unwrap(), "token-1");
+    assert_eq!(source.calls(), 1);
+    sleep(Duration::from_secs(1)).await;
+    token(&late).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(token(&late).await.unwrap(), "token-2", "and sees to its successor");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_published_just_before_the_lease_is_granted_is_taken() {
+    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let now = source.clock.now();
+    let published = AccessToken::new("published", now + HOUR).unwrap();
+    *store.comes_with_the_lease.lock().unwrap() = Some(StoredToken::new(published, now));
+    assert_eq!(token(&instance(&store, &source)).await.unwrap(), "published");
+    assert_eq!(source.calls(), 0);
+    assert!(store.leases.lock().unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]

@@ -247,11 +247,9 @@ impl Slot {
         if kept.schedule.age(now) < least_age {
             return Rejection::Kept;
         }
-        if !ledger.rejected {
-            ledger.rejected = true;
-            let kept = Kept { schedule: kept.schedule.due(now), ..Kept::clone(kept) };
-            self.publish(Snapshot { kept: Some(Arc::new(kept)), ..Snapshot::clone(&snapshot) });
-        }
+        ledger.rejected = true;
+        let kept = Kept { schedule: kept.schedule.due(now), ..Kept::clone(kept) };
+        self.publish(Snapshot { kept: Some(Arc::new(kept)), ..Snapshot::clone(&snapshot) });
         Rejection::Due
     }
 

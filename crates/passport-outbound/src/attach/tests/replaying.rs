@@ -106,6 +106,20 @@ async fn should_no_other_token_be_had_the_refusal_is_the_answer() {
     assert_eq!(body(response), "refused");
 }
 
+#[tokio::test]
+async fn a_token_that_could_not_be_replaced_is_not_sent_twice_with_one_request() {
+    let source = ScriptedSource::new();
+    let (mut client, mut handle) = replaying(&source).await;
+    handle.allow(10);
+    source.fail_next(TokenErrorKind::Unavailable);
+    for _ in 0..2 {
+        let response = client.ready().await.unwrap().call(request(API));
+        let (response, _) = tokio::join!(response, answer(&mut handle, refusal()));
+        assert_eq!(response.unwrap().status(), 401);
+        assert_pending!(handle.poll_request());
+    }
+}
+
 /// `ConcurrencyLimit` panics when it is called without having been polled ready.
 #[tokio::test]
 async fn the_replay_waits_for_the_service_to_be_ready() {

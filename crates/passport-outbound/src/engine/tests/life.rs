@@ -21,6 +21,7 @@ async fn after_a_shutdown_a_live_token_is_sent_and_nothing_is_started() {
     identity.shutdown().await;
     source.clock.advance(HOUR - 60 * SECOND);
     assert_eq!(identity.token().await.unwrap().expose(), "token-1");
+    assert!(!identity.status().is_fetching(), "though it is due");
     source.clock.advance(60 * SECOND);
     assert_eq!(identity.token().await.unwrap_err().kind(), TokenErrorKind::ShutDown);
     assert_eq!(identity.ready().await.unwrap_err().kind(), TokenErrorKind::ShutDown);
@@ -92,6 +93,41 @@ async fn whoever_waits_while_a_token_is_forgotten_gets_the_one_after_it() {
     identity.invalidate();
     source.release();
     assert_eq!(caller.await.unwrap().expose(), "token-2");
+}
+
+#[tokio::test]
+async fn whoever_waits_survives_two_tokens_that_are_forgotten() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    source.hold();
+    let mut caller = task::spawn(identity.token());
+    for _ in 0..2 {
+        assert_pending!(caller.poll());
+        tokio::task::yield_now().await;
+        identity.invalidate();
+        source.release_one();
+        tokio::task::yield_now().await;
+    }
+    source.release();
+    assert_eq!(caller.await.unwrap().expose(), "token-3");
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_the_wait_for_anothers_attempt_and_not_the_attempt() {
+    let source = ScriptedSource::new();
+    let slot = Arc::default();
+    let staying = engine_with_slot(&source, &slot);
+    let going = engine_with_slot(&source, &slot);
+    source.hold();
+    let mut leader = task::spawn(fetch(&staying));
+    let mut follower = task::spawn(fetch(&going));
+    assert_pending!(leader.poll());
+    assert_pending!(follower.poll());
+    going.life.cancel();
+    assert!(follower.is_woken());
+    assert_eq!(follower.await, Err(TokenErrorKind::ShutDown));
+    source.release();
+    assert_eq!(leader.await.unwrap(), "token-1");
 }
 
 #[tokio::test]

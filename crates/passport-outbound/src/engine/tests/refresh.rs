@@ -162,3 +162,23 @@ async fn an_issuer_that_repeats_a_token_until_it_expires_is_not_asked_without_en
     let cause = std::error::Error::source(&error).unwrap().to_string();
     assert_eq!(cause, "it is the same token again");
 }
+
+#[tokio::test]
+async fn an_attempt_that_comes_late_does_not_hide_the_one_that_is_running() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    source.hold();
+    let mut first = task::spawn(fetch(&engine));
+    assert_pending!(first.poll());
+    tokio::task::yield_now().await;
+    let silent = engine.slot.running().unwrap();
+    engine.slot.give_up(&silent);
+    let mut second = task::spawn(fetch(&engine));
+    assert_pending!(second.poll());
+    tokio::task::yield_now().await;
+    source.release_one();
+    assert_eq!(first.await.unwrap(), "token-1");
+    assert_eq!(engine.slot.snapshot().activity(source.clock.now()), crate::refresh::Activity::Running);
+    source.release();
+    assert_eq!(second.await.unwrap(), "token-2");
+}
