@@ -176,7 +176,7 @@ fn a_refused_token_is_replaced_once() {
         let (slot, attempts) = (Arc::clone(&slot), Arc::clone(&attempts));
         move || match slot.reject(1, at(60)) {
             Rejection::Superseded => None,
-            Rejection::Kept => panic!("it is old enough"),
+            Rejection::TooYoung | Rejection::NotKept => panic!("it is kept, and old enough"),
             Rejection::Due => Some(call(&slot, 60, |ticket| {
                 attempts.fetch_add(1, Ordering::SeqCst);
                 succeed(&slot, ticket, 60);
@@ -242,13 +242,13 @@ fn an_attempt_that_was_given_up_does_not_undo_the_next() {
     let next = thread::spawn({
         let slot = Arc::clone(&slot);
         move || {
-            slot.give_up(&flight);
-            call(&slot, 0, |ticket| succeed(&slot, ticket, 0)).outcome()
+            slot.give_up(&flight, at(60));
+            call(&slot, 60, |ticket| succeed(&slot, ticket, 60)).outcome()
         }
     });
     late.join().unwrap();
     let outcome = next.join().unwrap().unwrap().unwrap();
     let snapshot = slot.snapshot();
     assert_eq!(snapshot.kept.as_ref().unwrap().generation, outcome.generation, "the last one stays");
-    assert_eq!(snapshot.step(at(0)), Step::Send);
+    assert_eq!(snapshot.step(at(60)), Step::Send);
 }

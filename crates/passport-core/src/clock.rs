@@ -1,16 +1,28 @@
 use std::{
     fmt,
     sync::{
-        Arc,
+        Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 /// Where the time comes from. Every decision about expiry takes `now` from here, so that tests own the time.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
-    /// The current wall-clock time.
+    /// The current wall-clock time. It may be set forward and back.
     fn now(&self) -> SystemTime;
+
+    /// How much time has passed since some fixed moment, whatever was done to the wall clock. It may stand still while the
+    /// machine sleeps. By default the operating system's monotonic clock.
+    fn uptime(&self) -> Duration {
+        monotonic()
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the other place where time enters")]
+fn monotonic() -> Duration {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    START.elapsed()
 }
 
 /// The clock of the operating system. The default everywhere.
@@ -38,34 +50,49 @@ impl Clock for SystemClock {
 #[derive(Clone, Debug)]
 pub struct ManualClock {
     unix_millis: Arc<AtomicU64>,
+    uptime_millis: Arc<AtomicU64>,
 }
 
 impl ManualClock {
     /// A clock that shows `seconds` since the Unix epoch.
     #[must_use]
     pub fn at_unix_seconds(seconds: u32) -> Self {
-        Self { unix_millis: Arc::new(AtomicU64::new(u64::from(seconds) * 1000)) }
+        Self {
+            unix_millis: Arc::new(AtomicU64::new(u64::from(seconds) * 1000)),
+            uptime_millis: Arc::default(),
+        }
     }
 
-    /// Moves the clock forward, to the millisecond.
+    /// Lets time pass, to the millisecond.
     pub fn advance(&self, by: Duration) {
-        let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-        self.unix_millis.fetch_add(millis, Ordering::SeqCst);
+        self.uptime_millis.fetch_add(millis(by), Ordering::SeqCst);
+        self.set_forward(by);
     }
-}
 
-impl ManualClock {
-    /// Moves the clock back, to the millisecond, as an operator or a time server may.
+    /// Moves the wall clock forward, to the millisecond, without time passing: the machine has slept, or the clock was set.
+    pub fn set_forward(&self, by: Duration) {
+        self.unix_millis.fetch_add(millis(by), Ordering::SeqCst);
+    }
+
+    /// Moves the wall clock back, to the millisecond, as an operator or a time server may.
     pub fn set_back(&self, by: Duration) {
-        let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+        let millis = millis(by);
         let _ = self
             .unix_millis
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| Some(now.saturating_sub(millis)));
     }
 }
 
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
 impl Clock for ManualClock {
     fn now(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_millis(self.unix_millis.load(Ordering::SeqCst))
+    }
+
+    fn uptime(&self) -> Duration {
+        Duration::from_millis(self.uptime_millis.load(Ordering::SeqCst))
     }
 }

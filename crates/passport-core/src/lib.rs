@@ -34,7 +34,7 @@ pub use crate::{
         EnvSecrets, FileSecrets, InvalidSecretRef, ResolvedSecret, Secret, SecretError, SecretErrorKind,
         SecretProvider, SecretRef, SecretSource,
     },
-    single_flight::{Flight, Lead, Role, SingleFlight},
+    single_flight::{Flight, Lead, SingleFlight},
     token::{AccessToken, InvalidAccessToken},
     transport::{
         HttpExchange, HttpTransport, Limits, Transport, TransportError, TransportErrorKind, request_to,

@@ -16,15 +16,6 @@ pub struct SingleFlight<T> {
     running: Mutex<Option<watch::Receiver<Option<T>>>>,
 }
 
-/// What a caller of [`SingleFlight::join`] is.
-#[derive(Debug)]
-pub enum Role<T> {
-    /// An attempt is on its way; wait for it.
-    Follower(Flight<T>),
-    /// There was none: run it, then tell everybody through [`Lead::land`].
-    Leader(Lead<T>, Flight<T>),
-}
-
 /// The duty to finish an attempt. Dropping it without [`Lead::land`] ends the attempt without an outcome.
 #[derive(Debug)]
 pub struct Lead<T> {
@@ -44,22 +35,13 @@ impl<T: Clone> SingleFlight<T> {
         Self { running: Mutex::new(None) }
     }
 
-    /// Joins the running attempt, or becomes the one who runs it.
-    #[must_use]
-    pub fn join(&self) -> Role<T> {
-        let mut running = self.lock();
-        if let Some(flight) = seat(&running) {
-            return Role::Follower(flight);
-        }
-        let (lead, flight) = depart(&mut running);
-        Role::Leader(lead, flight)
-    }
-
-    /// Runs an attempt whatever else is running: for callers who decide under a lock of their own, with
+    /// Starts an attempt, whatever else is running: whoever calls decides under a lock of their own, with
     /// [`SingleFlight::running`].
     #[must_use]
     pub fn lead(&self) -> (Lead<T>, Flight<T>) {
-        depart(&mut self.lock())
+        let (sender, receiver) = watch::channel(None);
+        *self.lock() = Some(receiver.clone());
+        (Lead { outcome: sender }, Flight { outcome: receiver })
     }
 
     /// Makes room for another attempt although `flight` has not ended: its lead sits on a runtime that nobody drives, for
@@ -82,12 +64,6 @@ impl<T: Clone> SingleFlight<T> {
     fn lock(&self) -> MutexGuard<'_, Option<watch::Receiver<Option<T>>>> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn depart<T>(running: &mut Option<watch::Receiver<Option<T>>>) -> (Lead<T>, Flight<T>) {
-    let (sender, receiver) = watch::channel(None);
-    *running = Some(receiver.clone());
-    (Lead { outcome: sender }, Flight { outcome: receiver })
 }
 
 /// An attempt is running while its lead lives and has said nothing. A lead that was dropped (its task panicked, its
@@ -126,54 +102,40 @@ impl<T: Clone> Flight<T> {
 mod tests {
     use super::*;
 
-    fn lead(flights: &SingleFlight<u8>) -> (Lead<u8>, Flight<u8>) {
-        match flights.join() {
-            Role::Leader(lead, flight) => (lead, flight),
-            Role::Follower(_) => panic!("expected to lead"),
-        }
-    }
-
-    fn follow(flights: &SingleFlight<u8>) -> Flight<u8> {
-        match flights.join() {
-            Role::Follower(flight) => flight,
-            Role::Leader(..) => panic!("expected to follow"),
-        }
-    }
-
     #[tokio::test]
     async fn all_callers_get_the_outcome_of_one_attempt() {
         let flights = SingleFlight::new();
-        let (lead, first) = lead(&flights);
-        let second = follow(&flights);
+        let (lead, first) = flights.lead();
+        let second = flights.running().unwrap();
         lead.land(7);
         assert_eq!((first.outcome().await, second.outcome().await), (Some(7), Some(7)));
     }
 
     #[tokio::test]
-    async fn the_next_caller_after_the_outcome_leads_again() {
+    async fn after_its_outcome_an_attempt_is_not_running() {
         let flights = SingleFlight::new();
-        lead(&flights).0.land(1);
-        let (_lead, _flight) = lead(&flights);
+        flights.lead().0.land(1);
+        assert!(flights.running().is_none());
     }
 
     #[tokio::test]
     async fn a_lead_that_is_lost_frees_the_waiters_and_the_seat() {
-        let flights = SingleFlight::new();
-        let (lost, first) = lead(&flights);
-        let second = follow(&flights);
+        let flights = SingleFlight::<u8>::new();
+        let (lost, first) = flights.lead();
+        let second = flights.running().unwrap();
         drop(lost);
         assert_eq!((first.outcome().await, second.outcome().await), (None, None));
-        let (_lead, _flight) = lead(&flights);
+        assert!(flights.running().is_none());
     }
 
     #[tokio::test]
     async fn an_attempt_that_is_given_up_makes_room_and_only_it_does() {
         let flights = SingleFlight::new();
-        let (frozen, first) = lead(&flights);
+        let (frozen, first) = flights.lead();
         flights.give_up(&first);
-        let (_next, second) = lead(&flights);
+        let (_next, second) = flights.lead();
         flights.give_up(&first);
-        let _third = follow(&flights);
+        assert!(flights.running().is_some());
         frozen.land(1);
         assert_eq!(first.outcome().await, Some(1));
         drop(second);
@@ -182,8 +144,8 @@ mod tests {
     #[tokio::test]
     async fn a_caller_that_goes_away_does_not_end_the_attempt() {
         let flights = SingleFlight::new();
-        let (lead, first) = lead(&flights);
-        let second = follow(&flights);
+        let (lead, first) = flights.lead();
+        let second = flights.running().unwrap();
         drop(first);
         lead.land(3);
         assert_eq!(second.outcome().await, Some(3));

@@ -38,12 +38,6 @@ impl AccessToken {
         &self.authorization
     }
 
-    /// [`AccessToken::authorization`], without another reference count.
-    #[must_use]
-    pub fn into_authorization(self) -> HeaderValue {
-        self.authorization
-    }
-
     /// The bare token. Mind where it goes: whoever holds it is the service, until it expires.
     #[must_use]
     pub fn expose(&self) -> &str {

@@ -5,14 +5,18 @@ use passport_core::{
 };
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use url::Url;
 
 use crate::{
     ManagedIdentity, TokenCache,
-    cache::{Holder, Shared, TokenKey},
+    cache::{STORE_TAKES, Shared, TokenKey},
     endpoint::ClientCredentials,
     engine::{Engine, TokenSource},
     refresh::{DEFAULT_THRESHOLD, RefreshPolicy},
+    steady::SteadyClock,
 };
+
+const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 
 /// Settings of a [`ManagedIdentity`]. [`build`](Self::build) reports every mistake at once.
 #[must_use]
@@ -70,8 +74,8 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// The most that one attempt may take, reading the secret included. Defaults to 10 s: no
-    /// caller waits longer for it.
+    /// The most that one attempt may take, reading the secret included; 10 min at most. Defaults to 10 s: callers wait for
+    /// it. A shared store adds what it takes, 5.5 s at most.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
@@ -115,47 +119,52 @@ impl ManagedIdentityBuilder {
         if self.request_timeout.is_zero() {
             problems.push(ConfigProblem::new("request_timeout", "it is zero, so no attempt could succeed"));
         }
+        if self.request_timeout > MAX_REQUEST_TIMEOUT {
+            problems.push(ConfigProblem::new(
+                "request_timeout",
+                "it is longer than 10 min, and callers wait for it",
+            ));
+        }
         let (Some(client_id), Some(issuer), Some(scopes), []) = (client_id, issuer, scopes, &*problems)
         else {
             return Err(ConfigError::new(problems));
         };
 
-        let token_url = issuer.token_url();
+        Ok(self.built(client_id, issuer.token_url(), scopes))
+    }
+
+    /// The identity, from what has been checked.
+    fn built(self, client_id: ClientId, token_url: Url, scopes: Scopes) -> ManagedIdentity {
         let policy = RefreshPolicy { threshold: self.refresh_threshold, jitter: fastrand::f64() };
+        let clock = Arc::new(SteadyClock::new(self.clock));
         let key = TokenKey::new(&client_id, &token_url, &scopes);
-        let source: Box<dyn TokenSource> = Box::new(ClientCredentials {
+        let store = self.cache.as_ref().and_then(TokenCache::store);
+        let slot = self.cache.map_or_else(Arc::default, |cache| cache.slot(key.clone()));
+        let mut source: Box<dyn TokenSource> = Box::new(ClientCredentials {
             client_id: client_id.clone(),
             secret: self.secret,
             token_url,
             scopes,
             transport: self.transport,
             timeout: self.request_timeout,
-            clock: Arc::clone(&self.clock),
+            clock: Arc::clone(&clock),
         });
-        let source = match self.cache.as_ref().and_then(TokenCache::store) {
-            None => source,
-            Some(store) => Box::new(Shared {
-                store,
-                key: key.clone(),
-                client_id: client_id.clone(),
-                source,
-                policy,
-                attempt_timeout: self.request_timeout,
-                clock: Arc::clone(&self.clock),
-                holder: Holder::random(),
-            }),
-        };
-        let slot = self.cache.map_or_else(Arc::default, |cache| cache.slot(key));
-        Ok(ManagedIdentity::new(Engine {
+        let mut attempt_timeout = self.request_timeout;
+        if let Some(store) = store {
+            attempt_timeout += STORE_TAKES;
+            let (client_id, clock, lease) = (client_id.clone(), Arc::clone(&clock), self.request_timeout);
+            source = Box::new(Shared { store, key, client_id, source, policy, lease, clock });
+        }
+        ManagedIdentity::new(Engine {
             client_id,
             source,
             slot,
             policy,
-            attempt_timeout: self.request_timeout,
-            clock: self.clock,
+            attempt_timeout,
+            clock,
             life: CancellationToken::new(),
             attempts: TaskTracker::new(),
-        }))
+        })
     }
 }
 

@@ -1,10 +1,13 @@
-use std::sync::Arc;
+use std::{
+    hash::{DefaultHasher, Hasher},
+    sync::Arc,
+};
 
 use http::Uri;
 use passport_core::{ConfigError, ConfigProblem, InvalidOrigin, Origin};
 use url::Url;
 
-use crate::attach::{AttachError, Destination};
+use crate::attach::{AttachError, Destination, destination_of};
 
 /// The origins that may see the token.
 ///
@@ -124,24 +127,50 @@ impl AllowedOrigins {
     ) -> Result<Self, ConfigError> {
         let mut problems = Vec::new();
         let url = ConfigProblem::collect(&mut problems, OPTION, Url::parse(&uri.to_string()));
-        let origin = |url: Url| allowable(Origin::of(&url)?);
+        let origin = |url: Url| match destination_of(&url) {
+            Destination::WithUserInfo => Err(NotAllowable::UserInfo),
+            _ => allowable(Origin::of(&url)?),
+        };
         let origin = url.and_then(|url| ConfigProblem::collect(&mut problems, OPTION, origin(url)));
         origin
             .map(|origin| Self { origins: Arc::new([origin]), path_only: true, any_https: false })
             .ok_or_else(|| ConfigError::new(problems))
     }
 
-    /// Whether the token may go to `destination`.
-    pub(crate) fn check(&self, destination: &Destination<'_>) -> Result<(), AttachError> {
-        let allowed = match *destination {
-            Destination::Absolute { scheme, host, port } => {
-                (self.any_https && scheme.eq_ignore_ascii_case("https"))
-                    || self.origins.iter().any(|origin| origin.matches(scheme, host, port))
-            }
-            Destination::PathOnly => self.path_only,
-            Destination::WithUserInfo | Destination::Unclear => false,
+    /// Which origin the token goes to with `destination`, if it may go there.
+    pub(crate) fn check(&self, destination: &Destination<'_>) -> Result<Matched, AttachError> {
+        let matched = match *destination {
+            Destination::Absolute { scheme, host, port } => self.matched(scheme, host, port),
+            Destination::PathOnly => self.path_only.then_some(Matched::Channel),
+            Destination::WithUserInfo | Destination::Unclear => None,
         };
-        if allowed { Ok(()) } else { Err(AttachError::not_allowed(destination)) }
+        matched.ok_or_else(|| AttachError::not_allowed(destination))
+    }
+
+    fn matched(&self, scheme: &str, host: &str, port: Option<u16>) -> Option<Matched> {
+        let listed = self.origins.iter().position(|origin| origin.matches(scheme, host, port));
+        let any =
+            || (self.any_https && scheme.eq_ignore_ascii_case("https")).then(|| Matched::any(host, port));
+        listed.map(Matched::Listed).or_else(any)
+    }
+}
+
+/// An origin that a token may go to, to be told from the others. Costs no allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Matched {
+    /// By its place in the list.
+    Listed(usize),
+    /// By a hash.
+    Any(u64),
+    Channel,
+}
+
+impl Matched {
+    fn any(host: &str, port: Option<u16>) -> Self {
+        let mut hasher = DefaultHasher::new();
+        host.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
+        hasher.write_u16(port.unwrap_or(443));
+        Self::Any(hasher.finish())
     }
 }
 
@@ -153,6 +182,8 @@ fn secure(origin: Origin) -> Result<Origin, NotAllowable> {
 
 #[derive(Debug, thiserror::Error)]
 enum NotAllowable {
+    #[error("it carries user information (user:password@host); take it out")]
+    UserInfo,
     #[error("{0}")]
     Invalid(#[from] InvalidOrigin),
     #[error("{0} is plain http; a token may go there only over https (loopback excepted)")]
@@ -217,6 +248,25 @@ mod tests {
         assert!(any.check(&absolute("http", "anywhere.example", None)).is_err());
         assert!(any.check(&Destination::PathOnly).is_err());
         assert!(any.check(&Destination::WithUserInfo).is_err());
+    }
+
+    #[test]
+    fn user_information_is_refused_in_both_kinds_of_lists() {
+        let error =
+            AllowedOrigins::channel(&Uri::from_static("https://user:passw0rd@grpc.bizfirst.ai")).unwrap_err();
+        assert!(!error.to_string().contains("passw0rd"), "{error}");
+        assert!(AllowedOrigins::new(["https://user@api.bizfirst.ai"]).is_err());
+    }
+
+    #[test]
+    fn allowed_origins_are_told_from_one_another() {
+        let listed = AllowedOrigins::new(["https://a", "https://b"]).unwrap();
+        let matched =
+            |origins: &AllowedOrigins, host, port| origins.check(&absolute("https", host, port)).unwrap();
+        for origins in [listed, AllowedOrigins::danger_any_https()] {
+            assert_eq!(matched(&origins, "a", None), matched(&origins, "A", Some(443)));
+            assert_ne!(matched(&origins, "a", None), matched(&origins, "b", None));
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ pub enum TokenErrorKind {
     Aborted,
     /// Passport refused: wrong or revoked secret, disabled identity, unknown scope.
     Refused,
+    /// Passport handed out the token that is held already, though it was asked for another.
+    Repeated,
     /// The client secret could not be read.
     Secret,
     /// The identity was shut down.
@@ -80,7 +82,10 @@ impl TokenError {
     /// Whether it may pass by itself: Passport is down, or a proxy answers in its place. The others need somebody to act.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(self.kind(), TokenErrorKind::Unavailable | TokenErrorKind::UnusableResponse)
+        matches!(
+            self.kind(),
+            TokenErrorKind::Repeated | TokenErrorKind::Unavailable | TokenErrorKind::UnusableResponse
+        )
     }
 
     fn remedy(&self) -> &'static str {
@@ -93,6 +98,9 @@ impl TokenError {
             }
             (TokenErrorKind::Refused, _) => {
                 "check the client id, that the secret is active, and that the identity is enabled"
+            }
+            (TokenErrorKind::Repeated, _) => {
+                "it will be asked again; an issuer that repeats its tokens until they expire leaves a gap between them"
             }
             (TokenErrorKind::Secret, _) => "check the place of the client secret",
             (TokenErrorKind::ShutDown, _) => "build another identity to go on",
@@ -112,6 +120,7 @@ impl fmt::Display for TokenError {
         let what = match self.kind() {
             TokenErrorKind::Aborted => "the attempt was aborted",
             TokenErrorKind::Refused => "Passport refused",
+            TokenErrorKind::Repeated => "Passport handed out the token that was to be replaced",
             TokenErrorKind::Secret => "the client secret could not be read",
             TokenErrorKind::ShutDown => "the identity was shut down",
             TokenErrorKind::Unavailable => "Passport is unavailable",

@@ -55,6 +55,7 @@ mod error;
 mod managed_identity;
 mod refresh;
 mod status;
+mod steady;
 mod sync;
 mod telemetry;
 
@@ -63,8 +64,9 @@ mod test_support;
 
 pub use passport_core::{
     AccessToken, ClientId, Clock, ConfigError, ConfigProblem, Fingerprint, HttpExchange, HttpTransport,
-    InvalidSecretRef, Limits, ManualClock, ResolvedSecret, Secret, SecretError, SecretErrorKind,
-    SecretProvider, SecretRef, SecretSource, SystemClock, Transport, TransportError, TransportErrorKind,
+    InvalidAccessToken, InvalidSecretRef, Limits, ManualClock, ResolvedSecret, Secret, SecretError,
+    SecretErrorKind, SecretProvider, SecretRef, SecretSource, SystemClock, Transport, TransportError,
+    TransportErrorKind,
 };
 
 pub use crate::{

@@ -1,4 +1,4 @@
-use std::{sync::Arc, time::Duration};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use passport_core::{AccessToken, ClientId, SecretSource};
 use tokio_util::sync::DropGuard;
@@ -9,17 +9,20 @@ use crate::{IdentityStatus, ManagedIdentityBuilder, TokenError, credential::Cred
 ///
 /// Cheap to clone; clones share the token. Building one does no I/O and starts nothing, so a service starts while Passport
 /// is down, and heals when it is back. Make one for each service that calls: a shared identity can neither be revoked nor
-/// audited by service.
+/// audited by service. Build it once and clone it, not for each request.
+///
+/// It fetches tokens in tasks of the tokio runtime it is used on, which needs its timer
+/// (`tokio::runtime::Builder::enable_time`).
 ///
 /// With the last clone, and the last request that waits for its token, everything ends that it has started.
 #[derive(Clone, Debug)]
 pub struct ManagedIdentity {
-    engine: Arc<Engine>,
+    pub(crate) engine: Arc<Engine>,
     _life: Arc<DropGuard>,
 }
 
-/// The least time between two looks of [`ManagedIdentity::ready`].
-const LEAST_WAIT: Duration = Duration::from_millis(50);
+/// How long [`ManagedIdentity::ready`] waits between two looks: a machine that sleeps is not to prolong it.
+const LOOK_EACH: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(1);
 
 impl ManagedIdentity {
     /// An identity for `client_id`, whose secret is at `secret`.
@@ -79,7 +82,7 @@ impl ManagedIdentity {
         let until = self.engine.slot.snapshot().paused_until(now);
         let left = until.and_then(|until| until.duration_since(now).ok()).unwrap_or_default();
         tokio::select! {
-            () = tokio::time::sleep(left.max(LEAST_WAIT)) => {}
+            () = tokio::time::sleep(left.clamp(*LOOK_EACH.start(), *LOOK_EACH.end())) => {}
             () = self.engine.life.cancelled() => {}
         }
     }
@@ -104,6 +107,8 @@ impl ManagedIdentity {
     /// it expires; then, and at once for who waits now, calls fail with
     /// [`TokenErrorKind::ShutDown`](crate::TokenErrorKind::ShutDown).
     ///
+    /// It waits for as long as an attempt may take at most: one that sits on a runtime that nobody drives does not end.
+    ///
     /// Clones are shut down with it. Identities that share a [`TokenCache`](crate::TokenCache) with it are not.
     ///
     /// # Cancel safety
@@ -111,7 +116,7 @@ impl ManagedIdentity {
     pub async fn shutdown(&self) {
         self.engine.life.cancel();
         self.engine.attempts.close();
-        self.engine.attempts.wait().await;
+        let _ = tokio::time::timeout(self.engine.attempt_timeout, self.engine.attempts.wait()).await;
     }
 
     pub(crate) fn credential(&self) -> Credential {

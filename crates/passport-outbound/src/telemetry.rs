@@ -60,28 +60,38 @@ pub(crate) fn negative_hit(client_id: &ClientId) {
 }
 
 /// Measures an attempt.
-pub(crate) struct Attempted<'a> {
+pub(crate) struct AttemptTimer<'a> {
     client_id: &'a ClientId,
     started: Instant,
 }
 
-impl<'a> Attempted<'a> {
+impl<'a> AttemptTimer<'a> {
     pub(crate) fn starts(client_id: &'a ClientId) -> Self {
         Self { client_id, started: Instant::now() }
     }
 
     pub(crate) fn ends(self, failed: Option<TokenErrorKind>) {
-        let outcome = failed.map_or("fetched", outcome);
-        let labels = || [(CLIENT_ID, self.client_id.to_string()), ("outcome", outcome.to_owned())];
-        counter!(ATTEMPTS, &labels()).increment(1);
-        histogram!(ATTEMPT_SECONDS, &labels()).record(self.started.elapsed());
+        let labels = attempt_labels(self.client_id, failed);
+        counter!(ATTEMPTS, &labels).increment(1);
+        histogram!(ATTEMPT_SECONDS, &labels).record(self.started.elapsed());
     }
+}
+
+/// An attempt did not come to its end: its source panicked, or its runtime went away.
+pub(crate) fn attempt_lost(client_id: &ClientId) {
+    counter!(ATTEMPTS, &attempt_labels(client_id, Some(TokenErrorKind::Aborted))).increment(1);
+}
+
+fn attempt_labels(client_id: &ClientId, failed: Option<TokenErrorKind>) -> [(&'static str, String); 2] {
+    let outcome = failed.map_or("fetched", outcome);
+    [(CLIENT_ID, client_id.to_string()), ("outcome", outcome.to_owned())]
 }
 
 fn outcome(kind: TokenErrorKind) -> &'static str {
     match kind {
         TokenErrorKind::Aborted => "aborted",
         TokenErrorKind::Refused => "refused",
+        TokenErrorKind::Repeated => "repeated",
         TokenErrorKind::Secret => "secret",
         TokenErrorKind::ShutDown => "shut_down",
         TokenErrorKind::Unavailable => "unavailable",
@@ -160,10 +170,11 @@ pub(crate) fn token_rejected(client_id: &ClientId, rejection: Rejection) {
     let (action, advice) = match rejection {
         Rejection::Due => ("replaced", "the token is being replaced"),
         Rejection::Superseded => ("superseded", "it has been replaced meanwhile"),
-        Rejection::Kept => (
-            "kept",
+        Rejection::TooYoung => (
+            "too_young",
             "it is too young to be the cause; check the receiver's audience and issuer, and the identity's rights",
         ),
+        Rejection::NotKept => ("not_kept", "it was for one call only"),
     };
     let labels = [(CLIENT_ID, client_id.to_string()), ("action", action.to_owned())];
     counter!(UNAUTHORIZED, &labels).increment(1);

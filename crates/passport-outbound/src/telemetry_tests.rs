@@ -71,7 +71,7 @@ async fn what_happens_is_counted() {
         ("passport_outbound_token_attempts_total unavailable", 1.0),
         ("passport_outbound_soft_refreshes_total", 2.0),
         ("passport_outbound_token_seconds_to_expiry", 3595.0),
-        ("passport_outbound_unauthorized_total kept", 1.0),
+        ("passport_outbound_unauthorized_total too_young", 1.0),
         ("passport_outbound_unauthorized_total replaced", 1.0),
         ("passport_outbound_unauthorized_total superseded", 1.0),
     ] {

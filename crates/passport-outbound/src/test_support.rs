@@ -19,6 +19,7 @@ use crate::{
     engine::{Ask, Engine, MintFuture, Minted, TokenSource},
     error::Failure,
     refresh::{DEFAULT_THRESHOLD, RefreshPolicy},
+    steady::SteadyClock,
 };
 
 /// Mints `token-1`, `token-2`, ... for an hour each, unless a failure is next in line or it is held.
@@ -60,6 +61,10 @@ impl ScriptedSource {
 
     pub(crate) fn release(&self) {
         self.gate.add_permits(Semaphore::MAX_PERMITS - self.gate.available_permits());
+    }
+
+    pub(crate) fn steady(&self) -> Arc<SteadyClock> {
+        Arc::new(SteadyClock::new(Arc::new(self.clock.clone())))
     }
 
     /// Lets the one go who has waited longest.
@@ -113,35 +118,35 @@ impl TokenSource for Arc<ScriptedSource> {
 }
 
 pub(crate) fn engine(source: &Arc<ScriptedSource>) -> Arc<Engine> {
-    Arc::new(unshared_engine(source, Arc::default()))
+    Arc::new(engine_value(source, Arc::default()))
 }
 
 pub(crate) fn engine_that_keeps(source: &Arc<ScriptedSource>, keeping: Keeping) -> Arc<Engine> {
-    Arc::new(unshared_engine(source, Arc::new(Slot::new(keeping))))
+    Arc::new(engine_value(source, Arc::new(Slot::new(keeping))))
 }
 
 pub(crate) fn engine_with_slot(source: &Arc<ScriptedSource>, slot: &Arc<Slot>) -> Arc<Engine> {
-    Arc::new(unshared_engine(source, Arc::clone(slot)))
+    Arc::new(engine_value(source, Arc::clone(slot)))
 }
 
 pub(crate) fn identity(source: &Arc<ScriptedSource>) -> ManagedIdentity {
-    ManagedIdentity::new(unshared_engine(source, Arc::default()))
+    ManagedIdentity::new(engine_value(source, Arc::default()))
 }
 
 pub(crate) const POLICY: RefreshPolicy = RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };
 
-fn unshared_engine(source: &Arc<ScriptedSource>, slot: Arc<Slot>) -> Engine {
-    engine_over(Box::new(Arc::clone(source)), &source.clock, slot)
+fn engine_value(source: &Arc<ScriptedSource>, slot: Arc<Slot>) -> Engine {
+    engine_over(Box::new(Arc::clone(source)), source, slot)
 }
 
-pub(crate) fn engine_over(source: Box<dyn TokenSource>, clock: &ManualClock, slot: Arc<Slot>) -> Engine {
+pub(crate) fn engine_over(source: Box<dyn TokenSource>, script: &ScriptedSource, slot: Arc<Slot>) -> Engine {
     Engine {
         client_id: "mi-test".parse().unwrap(),
         source,
         slot,
         policy: POLICY,
         attempt_timeout: Duration::from_secs(10),
-        clock: Arc::new(clock.clone()),
+        clock: script.steady(),
         life: CancellationToken::new(),
         attempts: TaskTracker::new(),
     }

@@ -3,15 +3,19 @@ use std::{
     fmt,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll, ready},
+    task::{Context, Poll, Waker, ready},
 };
 
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
+use super::service::BoxError;
+
 /// A request body that remembers what was read from it, so that the request can be sent once more. Nothing is copied: the
 /// chunks are shared. See [`AttachTokenLayer::replay_buffered`](super::AttachTokenLayer::replay_buffered).
+///
+/// Its error is the inner body's, boxed.
 pub struct BufferedBody<B>(Source<B>);
 
 enum Source<B> {
@@ -27,9 +31,17 @@ struct Recorded<B> {
     taken: bool,
     chunks: VecDeque<Bytes>,
     trailers: Option<HeaderMap>,
-    /// How many bytes more may be remembered. None when there were too many, or the body broke.
+    /// How many bytes more may be remembered. None when there were too many, the body broke, or nobody would read them.
     room: Option<usize>,
+    /// Who is sending it for the first time.
+    sender: Option<Waker>,
 }
+
+/// The body is being sent once more, so that who sends it for the first time gets no more of it. To end it there would make
+/// a whole body of half a one; the client is to abort.
+#[derive(Debug, thiserror::Error)]
+#[error("the request was refused before its body was sent; it is being sent again")]
+struct SentAgain;
 
 /// What is remembered of a body that is being sent.
 #[expect(unnameable_types, reason = "it stands in a sealed trait")]
@@ -43,6 +55,7 @@ impl<B: Body<Data = Bytes>> BufferedBody<B> {
             chunks: VecDeque::new(),
             trailers: None,
             room: Some(max_bytes),
+            sender: None,
         }));
         (Self(Source::Original(Arc::clone(&recorded))), Recording(recorded))
     }
@@ -56,6 +69,9 @@ impl<B> Recording<B> {
         let mut recorded = locked(&self.0);
         recorded.room?;
         recorded.taken = true;
+        if let Some(sender) = recorded.sender.take() {
+            sender.wake();
+        }
         Some(BufferedBody(Source::Again {
             chunks: std::mem::take(&mut recorded.chunks),
             rest: recorded.inner.take(),
@@ -64,13 +80,30 @@ impl<B> Recording<B> {
     }
 }
 
-impl<B: Body<Data = Bytes>> Recorded<B> {
-    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+impl<B> Drop for Recording<B> {
+    /// The answer is there and the request is not sent again: what comes after is not worth remembering.
+    fn drop(&mut self) {
+        locked(&self.0).forget();
+    }
+}
+
+impl<B> Recorded<B> {
+    fn forget(&mut self) {
+        self.room = None;
+        self.chunks = VecDeque::new();
+    }
+}
+
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Recorded<B> {
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let Some(inner) = &mut self.inner else {
-            // To end it here would make a whole body of half a one. It stays as it is until the client drops it.
-            return if self.taken { Poll::Pending } else { Poll::Ready(None) };
+            return Poll::Ready(self.taken.then(|| Err(SentAgain.into())));
         };
-        let frame = ready!(inner.as_mut().poll_frame(cx));
+        let Poll::Ready(frame) = inner.as_mut().poll_frame(cx) else {
+            self.sender = Some(cx.waker().clone());
+            return Poll::Pending;
+        };
+        let frame = frame.map(|frame| frame.map_err(Into::into));
         match &frame {
             Some(Ok(frame)) => self.remember(frame),
             Some(Err(_)) => self.forget(),
@@ -81,7 +114,7 @@ impl<B: Body<Data = Bytes>> Recorded<B> {
 
     fn remember(&mut self, frame: &Frame<Bytes>) {
         let Some(room) = self.room else { return };
-        if let Some(chunk) = frame.data_ref() {
+        if let Some(chunk) = frame.data_ref().filter(|chunk| !chunk.is_empty()) {
             let Some(left) = room.checked_sub(chunk.len()) else { return self.forget() };
             self.room = Some(left);
             self.chunks.push_back(chunk.clone());
@@ -90,25 +123,20 @@ impl<B: Body<Data = Bytes>> Recorded<B> {
             self.trailers = Some(trailers.clone());
         }
     }
-
-    fn forget(&mut self) {
-        self.room = None;
-        self.chunks = VecDeque::new();
-    }
 }
 
 fn locked<B>(recorded: &Mutex<Recorded<B>>) -> MutexGuard<'_, Recorded<B>> {
     recorded.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl<B: Body<Data = Bytes>> Body for BufferedBody<B> {
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for BufferedBody<B> {
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, B::Error>>> {
+    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.get_mut().0 {
             Source::Original(recorded) => locked(recorded).poll_frame(cx),
             Source::Again { chunks, rest, trailers } => {
@@ -118,7 +146,7 @@ impl<B: Body<Data = Bytes>> Body for BufferedBody<B> {
                 if let Some(inner) = rest {
                     match ready!(inner.as_mut().poll_frame(cx)) {
                         None => *rest = None,
-                        frame => return Poll::Ready(frame),
+                        Some(frame) => return Poll::Ready(Some(frame.map_err(Into::into))),
                     }
                 }
                 Poll::Ready(trailers.take().map(|trailers| Ok(Frame::trailers(trailers))))

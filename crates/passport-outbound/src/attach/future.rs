@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     credential::{Credential, PendingCredential, Sendable},
+    destination::Matched,
     telemetry,
 };
 
@@ -58,11 +59,12 @@ pin_project! {
 }
 
 /// A request that has no token yet, and what it takes to send it.
-struct Held<S, R, P> {
-    ready: S,
-    request: R,
-    rules: Arc<Rules>,
-    replay: P,
+pub(super) struct Held<S, R, P> {
+    pub(super) ready: S,
+    pub(super) request: R,
+    pub(super) origin: Matched,
+    pub(super) rules: Arc<Rules>,
+    pub(super) replay: P,
 }
 
 /// What it takes to send a request once more. The service has not been polled ready.
@@ -109,14 +111,8 @@ impl<S: Service<R>, R, P: Replay<R>> AttachTokenFuture<S, R, P> {
         Self { state: State::Forwarding { response, watch, spare } }
     }
 
-    pub(super) fn waiting(
-        credential: PendingCredential,
-        ready: S,
-        request: R,
-        rules: Arc<Rules>,
-        replay: P,
-    ) -> Self {
-        Self { state: State::Waiting { credential, held: Some(Held { ready, request, rules, replay }) } }
+    pub(super) fn waiting(credential: PendingCredential, held: Held<S, R, P>) -> Self {
+        Self { state: State::Waiting { credential, held: Some(held) } }
     }
 }
 
@@ -146,8 +142,8 @@ where
                 }
                 StateProjection::Waiting { credential, held } => {
                     let token = ready!(Pin::new(credential).poll(cx))?;
-                    let Held { mut ready, request, rules, replay } = held.take().expect(POLLED_AGAIN);
-                    send(&mut ready, request, token, &rules, &replay).state
+                    let Held { mut ready, request, origin, rules, replay } = held.take().expect(POLLED_AGAIN);
+                    send(&mut ready, request, origin, token, &rules, &replay).state
                 }
                 StateProjection::Renewing { credential, refused } => {
                     let token = ready!(Pin::new(credential).poll(cx));
@@ -208,7 +204,7 @@ where
 }
 
 impl<S: Service<R>, R: OutboundRequest> Refused<S, R> {
-    /// The same request with `token`. The refusal is dropped, and with it the connection, should it have a body.
+    /// The same request with `token`. The refusal is dropped: if much of its body is outstanding, so is its connection.
     fn again(mut self, token: Sendable) -> Again<S, R> {
         let watch = Watch { generation: token.generation, ..self.watch };
         attach(&mut self.request, token);

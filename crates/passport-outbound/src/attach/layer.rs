@@ -5,6 +5,7 @@ use tower_layer::Layer;
 
 use super::{
     AttachToken, BufferBody, BufferedBody, CloneRequest, ExistingAuthorization, NoReplay, rules::Rules,
+    service::BoxError,
 };
 use crate::{AllowedOrigins, ManagedIdentity};
 
@@ -38,21 +39,25 @@ impl<P> AttachTokenLayer<P> {
     /// Sends a request once more, with a new token, when a receiver refused the old one. For `http` requests whose body is
     /// `Clone`, and for reqwest's; one of reqwest's whose body is a stream is not sent again.
     ///
-    /// Off by default, as it costs a copy of each request's head. A receiver that refuses a token has not acted on the
-    /// request, so this is safe for every method.
+    /// Off by default: it costs a copy of each request's head, and a receiver may refuse late. One that looks at the token
+    /// first, as ours do, has done nothing yet; but one that acts, and then hands on a refusal that it got itself from
+    /// another service, acts twice. If yours may, leave it off, or for idempotent requests only.
+    ///
+    /// The wait for the new token, and the second try, come on top of the time limits of the client below (reqwest's
+    /// `timeout`, `grpc-timeout`); a limit for the whole stands above the layer (`tower::timeout`).
     pub fn replay_clones(self) -> AttachTokenLayer<CloneRequest> {
         self.with_replay(CloneRequest)
     }
 
     /// The same, for bodies that cannot be cloned, streams among them: up to `max_bytes` of what is read from one are
     /// remembered (shared, not copied), and what is left of it when the refusal comes is sent after that. If more had been
-    /// read by then, the request is not sent again.
+    /// read by then, the request is not sent again. A first request that is still being sent then is aborted.
     ///
     /// `wrap` makes the client's body type of a [`BufferedBody`]: `tonic::body::Body::new`, `reqwest::Body::wrap`,
-    /// `axum::body::Body::new`.
+    /// `axum::body::Body::new`. It costs a few small allocations for each request.
     pub fn replay_buffered<B, F>(self, max_bytes: usize, wrap: F) -> AttachTokenLayer<BufferBody<F>>
     where
-        B: http_body::Body<Data = Bytes>,
+        B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
         F: Fn(BufferedBody<B>) -> B + Clone,
     {
         self.with_replay(BufferBody { max_bytes, wrap })

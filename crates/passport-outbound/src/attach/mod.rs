@@ -23,7 +23,7 @@ mod service;
 mod unauthorized;
 mod watch;
 
-pub(crate) use self::request::sealed::Destination;
+pub(crate) use self::request::{destination_of, sealed::Destination};
 pub use self::{
     buffered_body::BufferedBody,
     error::AttachError,

@@ -6,7 +6,10 @@ use bytes::Bytes;
 use http::{Request, request};
 use http_body::Body;
 
-use super::buffered_body::{BufferedBody, Recording};
+use super::{
+    buffered_body::{BufferedBody, Recording},
+    service::BoxError,
+};
 
 /// How an [`AttachTokenLayer`](super::AttachTokenLayer) sends a request of type `R` once more after its token was refused.
 ///
@@ -43,7 +46,7 @@ impl<B: Clone> Replay<Request<B>> for CloneRequest {}
 impl Replay<reqwest::Request> for CloneRequest {}
 impl<B, F> Replay<Request<B>> for BufferBody<F>
 where
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
     F: Fn(BufferedBody<B>) -> B + Clone,
 {
 }
@@ -106,7 +109,7 @@ impl sealed::Keep<reqwest::Request> for CloneRequest {
 
 impl<B, F> sealed::Keep<Request<B>> for BufferBody<F>
 where
-    B: Body<Data = Bytes>,
+    B: Body<Data = Bytes, Error: Into<BoxError>>,
     F: Fn(BufferedBody<B>) -> B + Clone,
 {
     type Kept = (request::Parts, Recording<B>);
@@ -130,12 +133,14 @@ where
     type Kept = (reqwest::Request, Option<Recording<reqwest::Body>>);
 
     fn keep(&self, mut request: reqwest::Request) -> (reqwest::Request, Option<Self::Kept>) {
-        let body = request.body_mut().take();
-        // Without a body there is nothing that could not be cloned.
-        let Some(copy) = request.try_clone() else { return (with_body(request, body), None) };
-        let Some(body) = body else { return (request, Some((copy, None))) };
-        let (body, recording) = BufferedBody::recording(body, self.max_bytes);
-        (with_body(request, Some((self.wrap)(body))), Some((copy, Some(recording))))
+        // What reqwest can clone stays what it is: for redirects with 307 and 308 it has to.
+        if let Some(copy) = request.try_clone() {
+            return (request, Some((copy, None)));
+        }
+        let body = request.body_mut().take().map(|body| BufferedBody::recording(body, self.max_bytes));
+        let Some(copy) = request.try_clone() else { return (request, None) };
+        let (body, recording) = body.unzip();
+        (with_body(request, body.map(&self.wrap)), Some((copy, recording)))
     }
 
     fn restore(&self, (request, recording): Self::Kept) -> Option<reqwest::Request> {

@@ -6,6 +6,10 @@ use self::sealed::Destination;
 /// A request that a token can be attached to: `http::Request<B>` (hyper, tonic, tower-http) and `reqwest::Request`.
 ///
 /// Sealed: these two are all there is, and more can be added.
+#[diagnostic::on_unimplemented(
+    message = "a token cannot be attached to a `{Self}`",
+    note = "only to `http::Request<_>` and `reqwest::Request`"
+)]
 pub trait OutboundRequest: sealed::Parts {}
 
 impl<B> OutboundRequest for Request<B> {}
@@ -38,12 +42,20 @@ pub(crate) mod sealed {
     impl<B> Parts for Request<B> {
         fn destination(&self) -> Destination<'_> {
             let uri = self.uri();
-            if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            let Some(authority) = uri.authority() else {
+                let is_path = uri.scheme().is_none() && uri.path().starts_with('/');
+                return if is_path { Destination::PathOnly } else { Destination::Unclear };
+            };
+            if authority.as_str().contains('@') {
                 return Destination::WithUserInfo;
             }
-            match (uri.scheme_str(), uri.host()) {
-                (Some(scheme), Some(host)) => Destination::Absolute { scheme, host, port: uri.port_u16() },
-                (None, None) if uri.path().starts_with('/') => Destination::PathOnly,
+            let (host, port) = (authority.host(), authority.port_u16());
+            // A port that is no number is not the default port, whatever a client makes of it.
+            let whole = authority.port().map_or(host.len(), |port| host.len() + 1 + port.as_str().len());
+            match uri.scheme_str() {
+                Some(scheme) if authority.as_str().len() == whole => {
+                    Destination::Absolute { scheme, host, port }
+                }
                 _ => Destination::Unclear,
             }
         }
@@ -64,7 +76,7 @@ pub(crate) mod sealed {
     }
 }
 
-pub(super) fn destination_of(url: &Url) -> Destination<'_> {
+pub(crate) fn destination_of(url: &Url) -> Destination<'_> {
     match url.host_str() {
         _ if !url.username().is_empty() || url.password().is_some() => Destination::WithUserInfo,
         Some(host) => Destination::Absolute { scheme: url.scheme(), host, port: url.port() },

@@ -8,6 +8,10 @@ use super::{Destination, WatchedBody, request::destination_of, watch::Watch};
 /// a `reqwest::Response` as it is.
 ///
 /// Sealed: these two are all there is, and more can be added.
+#[diagnostic::on_unimplemented(
+    message = "whether a token was refused cannot be seen in a `{Self}`",
+    note = "only in `http::Response<_>` and `reqwest::Response`; put layers that change the response above the token's"
+)]
 pub trait OutboundResponse: sealed::Head {}
 
 impl<B> OutboundResponse for Response<B> {}

@@ -1,7 +1,7 @@
 use http::header::AUTHORIZATION;
 
 use super::{AttachError, OutboundRequest};
-use crate::{AllowedOrigins, ManagedIdentity};
+use crate::{AllowedOrigins, ManagedIdentity, destination::Matched};
 
 /// What becomes of a request that carries an `Authorization` header already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -27,16 +27,17 @@ pub(super) struct Rules {
 /// What a request that may go out needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Needs {
-    Token,
+    /// The token, for this origin.
+    Token(Matched),
     Nothing,
 }
 
 impl Rules {
     /// Whether `request` may go out, and with what.
     pub(super) fn admit(&self, request: &mut impl OutboundRequest) -> Result<Needs, AttachError> {
-        self.origins.check(&request.destination())?;
+        let origin = self.origins.check(&request.destination())?;
         match (request.headers_mut().contains_key(AUTHORIZATION), self.existing) {
-            (false, _) | (true, ExistingAuthorization::Replace) => Ok(Needs::Token),
+            (false, _) | (true, ExistingAuthorization::Replace) => Ok(Needs::Token(origin)),
             (true, ExistingAuthorization::Respect) => Ok(Needs::Nothing),
             (true, ExistingAuthorization::Refuse) => Err(AttachError::AuthorizationPresent),
         }

@@ -9,18 +9,26 @@ use tower_service::Service;
 
 use super::{
     AttachTokenFuture, NoReplay, OutboundRequest, OutboundResponse, Replay,
-    future::Spare,
+    future::{Held, Spare},
     response::sealed::Head,
     rules::{Needs, Rules},
     watch::Watch,
 };
-use crate::credential::{Credential, Sendable};
+use crate::{
+    credential::{Credential, Sendable},
+    destination::Matched,
+};
 
-/// The error of a client with a token layer: what the client says, an [`AttachError`](super::AttachError) or a
-/// [`TokenError`](crate::TokenError), boxed. Downcast to tell them apart.
 pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// The service that [`AttachTokenLayer`](super::AttachTokenLayer) makes.
+/// The service that [`AttachTokenLayer`](super::AttachTokenLayer) makes, around a client that is `Clone`.
+///
+/// An `http::Response<B>` comes back with a [`WatchedBody<B>`](super::WatchedBody), a `reqwest::Response` as it is.
+///
+/// # Errors
+/// Boxed; downcast to tell them apart. [`AttachError`](super::AttachError): the request must not have a token, and nothing
+/// was sent. [`TokenError`](crate::TokenError): there is no token, and nothing was sent. Anything else is the client's own.
+/// `poll_ready` fails only when the client's does.
 #[derive(Clone, Debug)]
 pub struct AttachToken<S, P = NoReplay> {
     inner: S,
@@ -56,28 +64,38 @@ where
     }
 
     fn call(&mut self, mut request: R) -> Self::Future {
-        match self.rules.admit(&mut request) {
-            Err(refused) => return AttachTokenFuture::failed(refused.into()),
+        let origin = match self.rules.admit(&mut request) {
+            Err(refused) => return self.refuse(refused.into()),
             Ok(Needs::Nothing) => return AttachTokenFuture::forwarding(self.inner.call(request), None, None),
-            Ok(Needs::Token) => {}
-        }
+            Ok(Needs::Token(origin)) => origin,
+        };
         match self.rules.identity.credential() {
-            Credential::Ready(token) => send(&mut self.inner, request, token, &self.rules, &self.replay),
+            Credential::Ready(token) => {
+                send(&mut self.inner, request, origin, token, &self.rules, &self.replay)
+            }
             Credential::Pending(credential) => {
                 // The service that was polled ready goes into the future; its clone was not, and stays here. See
                 // "Be careful when cloning inner services" in the documentation of `tower::Service`.
                 let not_ready = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, not_ready);
-                AttachTokenFuture::waiting(
-                    credential,
-                    ready,
-                    request,
-                    Arc::clone(&self.rules),
-                    self.replay.clone(),
-                )
+                let (rules, replay) = (Arc::clone(&self.rules), self.replay.clone());
+                AttachTokenFuture::waiting(credential, Held { ready, request, origin, rules, replay })
             }
-            Credential::Refused(error) => AttachTokenFuture::failed(error.into()),
+            Credential::Refused(error) => self.refuse(error.into()),
         }
+    }
+}
+
+impl<S, P> AttachToken<S, P> {
+    /// Ends a call that does not go out. The readiness that was reserved for it is given back: others may wait for it.
+    fn refuse<R>(&mut self, error: BoxError) -> AttachTokenFuture<S, R, P>
+    where
+        S: Service<R> + Clone,
+        P: Replay<R>,
+    {
+        let not_ready = self.inner.clone();
+        self.inner = not_ready;
+        AttachTokenFuture::failed(error)
     }
 }
 
@@ -85,6 +103,7 @@ where
 pub(super) fn send<S, R, P>(
     ready: &mut S,
     request: R,
+    origin: Matched,
     token: Sendable,
     rules: &Arc<Rules>,
     replay: &P,
@@ -97,7 +116,7 @@ where
     // What is kept has no token in it: it is sent again with another.
     let (mut request, kept) = replay.keep(request);
     let spare = kept.map(|kept| Spare { kept, replay: replay.clone(), service: ready.clone() });
-    let watch = Watch { rules: Arc::clone(rules), generation: token.generation };
+    let watch = Watch { rules: Arc::clone(rules), generation: token.generation, origin };
     attach(&mut request, token);
     AttachTokenFuture::forwarding(ready.call(request), Some(watch), spare)
 }

@@ -16,11 +16,10 @@ const UNAUTHENTICATED: &[u8] = b"16";
 /// 403 and `PERMISSION_DENIED` are about rights and never about the token.
 pub(super) fn refuses_token(status: StatusCode, headers: &HeaderMap) -> bool {
     match status {
-        StatusCode::UNAUTHORIZED => !headers
-            .get_all(WWW_AUTHENTICATE)
-            .iter()
-            .filter_map(|value| value.to_str().ok())
-            .any(names_another_error),
+        StatusCode::UNAUTHORIZED => {
+            let mut challenges = headers.get_all(WWW_AUTHENTICATE).iter().map(ascii_of);
+            !challenges.any(|challenges| names_another_error(&challenges))
+        }
         _ => is_grpc(headers) && is_unauthenticated(headers),
     }
 }
@@ -33,6 +32,11 @@ pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
 /// Whether these headers or trailers hold the gRPC status `UNAUTHENTICATED`.
 pub(super) fn is_unauthenticated(headers: &HeaderMap) -> bool {
     headers.get("grpc-status").map(HeaderValue::as_bytes) == Some(UNAUTHENTICATED)
+}
+
+/// The text of a header. A description in another language is of no interest here, but must not hide what is.
+fn ascii_of(value: &HeaderValue) -> String {
+    value.as_bytes().iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect()
 }
 
 /// Whether a `WWW-Authenticate` holds a Bearer challenge with an error other than `invalid_token`. What cannot be read
@@ -91,6 +95,14 @@ mod tests {
         let two =
             [("www-authenticate", "Basic"), ("www-authenticate", "Bearer error=\"insufficient_scope\"")];
         assert!(!refuses(401, &two));
+    }
+
+    #[test]
+    fn a_description_in_any_language_does_not_hide_the_error() {
+        let mut headers = HeaderMap::new();
+        let challenge = "Bearer error=\"insufficient_scope\", error_description=\"refusé\"";
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_bytes(challenge.as_bytes()).unwrap());
+        assert!(!refuses_token(StatusCode::UNAUTHORIZED, &headers));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::{OutboundResponse, rules::Rules, unauthorized::is_unauthenticated};
+use crate::destination::Matched;
 
 /// Which token went out with a request.
 #[derive(Clone, Debug)]
@@ -16,13 +17,16 @@ use super::{OutboundResponse, rules::Rules, unauthorized::is_unauthenticated};
 pub struct Watch {
     pub(super) rules: Arc<Rules>,
     pub(super) generation: u64,
+    /// Where it went.
+    pub(super) origin: Matched,
 }
 
 impl Watch {
-    /// Whether the token was shown to whoever gave this response. A client that followed a redirect to an origin that may
-    /// not have the token has taken it off on the way.
+    /// Whether the token was shown to whoever gave this response. A client that followed a redirect to another origin has
+    /// taken it off on the way.
     pub(super) fn was_shown_to(&self, response: &impl OutboundResponse) -> bool {
-        response.answered_by().is_none_or(|origin| self.rules.origins.check(&origin).is_ok())
+        let shown = |origin| self.rules.origins.check(&origin).is_ok_and(|origin| origin == self.origin);
+        response.answered_by().is_none_or(shown)
     }
 
     /// The token was refused too late for the request to be sent again; the next one is to have another.

@@ -12,7 +12,7 @@ use moka::sync::Cache;
 
 pub(crate) use self::{
     kept::Kept,
-    shared::{Holder, Shared},
+    shared::{STORE_TAKES, Shared},
     slot::{Begun, Keeping, Outcome, Rejection, Slot, Snapshot, Ticket},
 };
 

@@ -2,20 +2,21 @@
 //!
 //! [`TokenCache::shared`]: crate::TokenCache::shared
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::rand;
-use passport_core::{AccessToken, ClientId, Clock};
+use passport_core::{AccessToken, ClientId};
 use tokio::time::{Instant, sleep};
 
 use super::{
     TokenKey,
-    store::{Store, StoreError, StoredToken},
+    store::{LIMIT, Store, StoreError, StoredToken},
 };
 use crate::{
     engine::{Ask, MintFuture, Minted, TokenSource},
     error::Failure,
     refresh::{Phase, RefreshPolicy},
+    steady::SteadyClock,
     telemetry,
 };
 
@@ -25,6 +26,10 @@ const PATIENCE: Duration = Duration::from_secs(3);
 /// How often it looks meanwhile, on average.
 const LOOK_EACH: Duration = Duration::from_millis(50);
 
+/// The most that a store adds to an attempt: what it takes to wait in vain, to take an unwanted token out, to look twice, to
+/// publish and to release.
+pub(crate) const STORE_TAKES: Duration = PATIENCE.saturating_add(LIMIT.saturating_mul(5));
+
 /// Tokens from a store that a fleet shares; from `source` if there is none in it, by one instance at a time.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -33,10 +38,9 @@ pub(crate) struct Shared {
     pub(crate) client_id: ClientId,
     pub(crate) source: Box<dyn TokenSource>,
     pub(crate) policy: RefreshPolicy,
-    /// A lease lasts as long as an attempt may.
-    pub(crate) attempt_timeout: Duration,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) holder: Holder,
+    /// A lease lasts as long as the source may take.
+    pub(crate) lease: Duration,
+    pub(crate) clock: Arc<SteadyClock>,
 }
 
 impl TokenSource for Shared {
@@ -50,14 +54,15 @@ impl Shared {
         if let Some(unwanted) = &ask.unwanted {
             self.noted(self.store.remove(&self.key, unwanted).await);
         }
+        let holder = Holder::random();
         let give_up_at = Instant::now() + PATIENCE;
         loop {
             if let Some(minted) = self.stored(&ask).await {
                 return Ok(minted);
             }
-            let leased = self.store.try_lease(&self.key, &self.holder.0, self.attempt_timeout).await;
+            let leased = self.store.try_lease(&self.key, &holder.0, self.lease).await;
             match self.noted(leased) {
-                Some(true) => return self.mint_for_all(ask).await,
+                Some(true) => return self.mint_for_all(ask, &holder).await,
                 Some(false) if Instant::now() < give_up_at => {}
                 // The holder is gone or slow, or the store does not work: each for itself.
                 Some(false) | None => return self.mint_and_publish(ask).await,
@@ -67,12 +72,12 @@ impl Shared {
     }
 
     /// With the lease in hand. The token may have come between the look and the lease.
-    async fn mint_for_all(&self, ask: Ask) -> Result<Minted, Failure> {
+    async fn mint_for_all(&self, ask: Ask, holder: &Holder) -> Result<Minted, Failure> {
         let minted = match self.stored(&ask).await {
             Some(minted) => Ok(minted),
             None => self.mint_and_publish(ask).await,
         };
-        self.noted(self.store.release(&self.key, &self.holder.0).await);
+        self.noted(self.store.release(&self.key, &holder.0).await);
         minted
     }
 
@@ -111,21 +116,15 @@ impl Shared {
     }
 }
 
-/// Tells this instance from the others.
-pub(crate) struct Holder(String);
+/// Tells this attempt from all others of the fleet.
+struct Holder(String);
 
 impl Holder {
-    pub(crate) fn random() -> Self {
+    fn random() -> Self {
         let mut random = [0; 16];
         // Without randomness the name is not unique, and two instances may fetch at a time. That is all it does.
         let _ = rand::fill(&mut random);
         Self(format!("{:032x}", u128::from_be_bytes(random)))
-    }
-}
-
-impl fmt::Debug for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
     }
 }
 

@@ -6,6 +6,8 @@ use std::{
     },
 };
 
+use passport_core::Clock;
+
 use super::*;
 use crate::{
     ManagedIdentity, StoreError, TokenErrorKind, TokenStore,
@@ -87,11 +89,10 @@ fn instance(store: &FleetStore, source: &Arc<ScriptedSource>) -> ManagedIdentity
         client_id: "mi-test".parse().unwrap(),
         source: Box::new(Arc::clone(source)),
         policy: crate::test_support::POLICY,
-        attempt_timeout: Duration::from_secs(10),
-        clock: Arc::new(source.clock.clone()),
-        holder: Holder::random(),
+        lease: Duration::from_secs(10),
+        clock: source.steady(),
     };
-    ManagedIdentity::new(engine_over(Box::new(shared), &source.clock, Arc::new(Slot::default())))
+    ManagedIdentity::new(engine_over(Box::new(shared), source, Arc::new(Slot::default())))
 }
 
 async fn token(identity: &ManagedIdentity) -> Result<String, TokenErrorKind> {

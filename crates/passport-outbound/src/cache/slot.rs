@@ -7,11 +7,12 @@ use std::{
 };
 
 use passport_core::AccessToken;
+use tokio_util::sync::CancellationToken;
 
 use super::Kept;
 use crate::{
     TokenError, TokenErrorKind,
-    refresh::{Activity, Backoff, Pause, Step, at_least, step},
+    refresh::{Activity, Backoff, Pause, Step, at_least, repeated, step},
     sync::{ArcSwap, Flight, Guard, Lead, Mutex, MutexGuard, SingleFlight},
 };
 
@@ -59,6 +60,8 @@ pub(crate) struct Snapshot {
 #[derive(Debug, Default)]
 struct Ledger {
     last_ticket: u64,
+    /// Stops the attempt that was started last.
+    running: CancellationToken,
     /// What attempts before this one bring is not wanted any more.
     oldest_wanted: u64,
     backoff: Backoff,
@@ -92,6 +95,8 @@ pub(crate) struct Ticket {
     pub(crate) held: Option<AccessToken>,
     /// The token that nobody should be given any more.
     pub(crate) unwanted: Option<AccessToken>,
+    /// Cancelled when what the attempt brings is not wanted any more.
+    pub(crate) unwanted_itself: CancellationToken,
     lead: Lead<Outcome>,
 }
 
@@ -103,7 +108,9 @@ pub(crate) enum Rejection {
     /// It is to be replaced now.
     Due,
     /// It stays: it is so young that another would be refused as well.
-    Kept,
+    TooYoung,
+    /// It was for one call only.
+    NotKept,
 }
 
 impl Snapshot {
@@ -162,7 +169,9 @@ impl Slot {
         }
         let held = snapshot.kept.as_ref().map(|kept| kept.token.clone());
         let unwanted = if ledger.rejected { held.clone() } else { ledger.forgotten.clone() };
-        Begun::Leading(Ticket { number: ledger.last_ticket, held, unwanted, lead }, flight)
+        ledger.running = CancellationToken::new();
+        let unwanted_itself = ledger.running.clone();
+        Begun::Leading(Ticket { number: ledger.last_ticket, held, unwanted, unwanted_itself, lead }, flight)
     }
 
     /// The attempt brought a token. It is not kept if it is not wanted any more; those who wait for it try again then.
@@ -177,6 +186,7 @@ impl Slot {
         if newest {
             *ledger = Ledger {
                 last_ticket: ledger.last_ticket,
+                running: ledger.running.clone(),
                 oldest_wanted: ledger.oldest_wanted,
                 replaced: if ledger.rejected { ledger.replaced.saturating_add(1) } else { 0 },
                 ..Ledger::default()
@@ -215,7 +225,7 @@ impl Slot {
         drop(ticket);
     }
 
-    /// The attempt was called off: its identity is being shut down.
+    /// The attempt was called off: its identity is gone, or what it brings is not wanted any more.
     pub(crate) fn call_off(&self, ticket: Ticket) {
         let ledger = self.ledger();
         if self.is_current(&ledger, &ticket) {
@@ -225,19 +235,25 @@ impl Slot {
         drop(ticket);
     }
 
-    /// Makes room for another attempt: this one has said nothing for too long.
-    pub(crate) fn give_up(&self, silent: &Flight<Outcome>) {
+    /// Makes room for another attempt, if this one has said nothing for longer than whoever started it would wait.
+    /// Whether it has.
+    pub(crate) fn give_up(&self, silent: &Flight<Outcome>, now: SystemTime) -> bool {
         let _ledger = self.ledger();
-        if self.flights.give_up(silent) {
-            self.publish(Snapshot { running: None, ..self.copied() });
+        let snapshot = self.copied();
+        if snapshot.activity(now) == Activity::Running {
+            return false;
         }
+        if self.flights.give_up(silent) {
+            self.publish(Snapshot { running: None, ..snapshot });
+        }
+        true
     }
 
     /// A receiver refused the token of `generation`. Another generation is none of its business.
     pub(crate) fn reject(&self, generation: u64, now: SystemTime) -> Rejection {
         let mut ledger = self.ledger();
         if self.keeping != Keeping::Token {
-            return Rejection::Kept;
+            return Rejection::NotKept;
         }
         let snapshot = self.snapshot.load_full();
         let Some(kept) = snapshot.kept.as_ref().filter(|kept| kept.generation == generation) else {
@@ -245,7 +261,7 @@ impl Slot {
         };
         let least_age = LEAST_AGE.saturating_mul(1 << ledger.replaced.min(6)).min(MAX_LEAST_AGE);
         if kept.schedule.age(now) < least_age {
-            return Rejection::Kept;
+            return Rejection::TooYoung;
         }
         ledger.rejected = true;
         let kept = Kept { schedule: kept.schedule.due(now), ..Kept::clone(kept) };
@@ -257,6 +273,7 @@ impl Slot {
     pub(crate) fn invalidate(&self) {
         let mut ledger = self.ledger();
         ledger.oldest_wanted = ledger.last_ticket + 1;
+        ledger.running.cancel();
         ledger.rejected = false;
         if let Some(flight) = self.flights.running() {
             self.flights.give_up(&flight);
@@ -280,13 +297,20 @@ impl Slot {
         self.flights.running()
     }
 
+    /// A pause that is there already (without a cache, attempts run side by side) is not made shorter, and counts once.
     fn pause(&self, ledger: &mut Ledger, error: &TokenError, now: SystemTime, random: f64) {
-        let pause = match error.kind() {
-            TokenErrorKind::Refused => Backoff::refused(random),
-            _ => ledger.backoff.failed(random),
+        let snapshot = self.copied();
+        let before = snapshot.pausing.filter(|pause| pause.covers(now));
+        let left = snapshot.kept.as_ref().map_or(Duration::ZERO, |kept| kept.schedule.left(now));
+        let pause = match (error.kind(), before) {
+            (TokenErrorKind::Refused, _) => Backoff::refused(random),
+            (TokenErrorKind::Repeated, _) => repeated(left),
+            (_, None) => ledger.backoff.failed(random),
+            (_, Some(_)) => Duration::ZERO,
         };
-        let pausing = Some(Pause::starting(now, at_least(pause, error.retry_after())));
-        self.publish(Snapshot { running: None, pausing, last_error: Some(error.clone()), ..self.copied() });
+        let pause = Pause::starting(now, at_least(pause, error.retry_after()));
+        let pausing = Some(before.filter(|before| before.until() > pause.until()).unwrap_or(pause));
+        self.publish(Snapshot { running: None, pausing, last_error: Some(error.clone()), ..snapshot });
     }
 
     /// Whether what happens to the attempt is what happens to the slot: no other was started since.

@@ -34,16 +34,19 @@ struct Refusal {
     error: String,
 }
 
-/// What a response to a request for `scopes` says. `asked_at` is when the request was made: the token's life counts from
-/// there, so that a slow answer is not trusted for too long.
-pub(super) fn read(
-    response: &Response<Bytes>,
-    scopes: &Scopes,
-    asked_at: SystemTime,
-) -> Result<Minted, Failure> {
+/// When a request was made, by the time that tokens age by and by the wall clock, which dates refer to.
+#[derive(Clone, Copy)]
+pub(super) struct Moment {
+    pub(super) steady: SystemTime,
+    pub(super) wall: SystemTime,
+}
+
+/// What a response to a request for `scopes` says. The token's life counts from when the request was made, so that a slow
+/// answer is not trusted for too long.
+pub(super) fn read(response: &Response<Bytes>, scopes: &Scopes, asked_at: Moment) -> Result<Minted, Failure> {
     let status = response.status();
     if status != StatusCode::OK {
-        return Err(refused(response, asked_at));
+        return Err(refused(response, asked_at.wall));
     }
     let unusable =
         |problem| Failure::of(TokenErrorKind::UnusableResponse).status(status).caused_by(Unusable(problem));
@@ -52,13 +55,13 @@ pub(super) fn read(
     if !success.token_type.eq_ignore_ascii_case("bearer") {
         return Err(unusable("the token is not of type Bearer"));
     }
-    let lifetime = lifetime(&success, asked_at)
+    let lifetime = lifetime(&success, asked_at.wall)
         .ok_or_else(|| unusable("expires_in says that there is no life in it"))?;
-    let token = AccessToken::new(&success.access_token, asked_at + lifetime)
+    let token = AccessToken::new(&success.access_token, asked_at.steady + lifetime)
         .map_err(|_| unusable("the token has characters that no bearer token may have"))?;
     Ok(Minted {
         token,
-        minted_at: asked_at,
+        minted_at: asked_at.steady,
         lifetime,
         missing_scopes: missing(scopes, success.scope.as_ref()),
     })
@@ -103,7 +106,7 @@ fn lifetime(success: &Success, now: SystemTime) -> Option<Duration> {
     let claims = claims(&success.access_token);
     let said = success.expires_in.as_ref().map(seconds);
     let lifetime = match (said, &claims) {
-        (Some(Some(said)), Some(claims)) if !said.is_zero() => said.min(claims.whole_life().unwrap_or(said)),
+        (Some(Some(said)), Some(claims)) if !said.is_zero() => claims.bound(said, now),
         (Some(Some(said)), None) if !said.is_zero() => said,
         (_, Some(claims)) => claims.life_left(now),
         (Some(Some(_zero)), None) => return None,
@@ -139,6 +142,14 @@ impl Claims {
     /// From its issue to its expiry, both by Passport's clock.
     fn whole_life(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.exp - self.iat?).ok().filter(|life| !life.is_zero())
+    }
+
+    /// What a response says, but no more than the token. That it has no life left by our clock does not count: then the
+    /// clock is wrong, or it would not have been issued.
+    fn bound(&self, said: Duration, now: SystemTime) -> Duration {
+        let said = said.min(self.whole_life().unwrap_or(said));
+        let left = self.life_left(now);
+        if left.is_zero() { said } else { said.min(left) }
     }
 
     /// What is left of it by our clock; but if that is behind Passport's, no more than the whole.

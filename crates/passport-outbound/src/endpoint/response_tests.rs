@@ -5,8 +5,9 @@ use crate::TokenError;
 
 const NOW: u64 = 1_750_000_000;
 
-fn at(seconds: u64) -> SystemTime {
-    UNIX_EPOCH + Duration::from_secs(seconds)
+fn at(seconds: u64) -> Moment {
+    let moment = UNIX_EPOCH + Duration::from_secs(seconds);
+    Moment { steady: moment, wall: moment }
 }
 
 fn response(status: u16, body: &impl ToString) -> Response<Bytes> {
@@ -77,6 +78,8 @@ fn a_token_lives_no_longer_than_it_says_itself() {
         "by Passport's clock, whatever ours shows"
     );
     assert_eq!(lifetime_of(Some(&json!(60)), &token), Some(60));
+    let cached = jwt(&json!({ "iat": NOW - 3500, "exp": NOW + 100 }));
+    assert_eq!(lifetime_of(Some(&json!(3600)), &cached), Some(100), "the issuer had it for a while");
     for iat in [1000, 1900] {
         let absurd = jwt(&json!({ "iat": iat, "exp": 1000 }));
         assert_eq!(lifetime_of(Some(&json!(3600)), &absurd), Some(3600), "{iat}");
@@ -87,6 +90,15 @@ fn a_token_lives_no_longer_than_it_says_itself() {
 fn a_clock_that_is_behind_does_not_make_a_token_live_longer() {
     let token = jwt(&json!({ "iat": NOW + 7200, "exp": NOW + 7200 + 900 }));
     assert_eq!(lifetime_of(None, &token), Some(900));
+}
+
+#[test]
+fn the_life_counts_by_the_steady_clock_and_dates_by_the_wall_clock() {
+    let set_back = Moment { steady: at(NOW).steady, wall: at(NOW - 7200).wall };
+    let body = json!({ "access_token": jwt(&json!({ "exp": NOW - 7200 + 600 })), "token_type": "Bearer" });
+    let minted = read(&response(200, &body), &Scopes::default(), set_back).unwrap();
+    assert_eq!((minted.minted_at, minted.lifetime.as_secs()), (at(NOW).steady, 600));
+    assert_eq!(minted.token.expires_at(), at(NOW + 600).steady);
 }
 
 #[test]

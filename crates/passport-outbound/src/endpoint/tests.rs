@@ -10,7 +10,9 @@ use std::{
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use http::{Request, StatusCode, header::AUTHORIZATION};
-use passport_core::{HttpExchange, ManualClock, SecretError, SecretErrorKind, SecretProvider, SecretRef};
+use passport_core::{
+    Clock, HttpExchange, ManualClock, SecretError, SecretErrorKind, SecretProvider, SecretRef,
+};
 use serde_json::json;
 
 use super::*;

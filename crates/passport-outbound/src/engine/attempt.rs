@@ -1,39 +1,39 @@
 //! One attempt to get a token, in a task of its own that no caller's cancellation reaches.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use passport_core::AccessToken;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use super::{Ask, Engine, Minted};
+use super::{Ask, Engine, GRACE, Minted};
 use crate::{
     TokenErrorKind,
     cache::{Kept, Ticket},
     error::Failure,
     refresh::Phase,
-    telemetry::{self, Attempted},
+    telemetry::{self, AttemptTimer},
 };
 
 /// A token with no life left. Sending it would break a promise; asking again at once would be a storm.
 #[derive(Debug, thiserror::Error)]
-#[error("the token had expired when it arrived")]
+#[error("the token had expired when it arrived, or was about to")]
 struct DeadOnArrival;
 
-/// Some issuers hand out the same token until it expires. Asking again at once would be a storm.
-#[derive(Debug, thiserror::Error)]
-#[error("it is the same token again")]
-struct SameAgain;
+/// A token with less to live is as good as dead: it would be asked for without end.
+const LEAST_LIFE: Duration = Duration::from_secs(1);
 
 /// The attempt that `ticket` stands for. It counts as lost if the task is dropped, even before its first poll.
 pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = ()> + Send {
     let ask = Ask { held: ticket.held.clone(), unwanted: ticket.unwanted.clone() };
-    let number = ticket.number;
+    let (number, unwanted) = (ticket.number, ticket.unwanted_itself.clone());
     let span = telemetry::attempt(&engine.client_id, &ask);
     let attempt = Attempt { engine: Arc::clone(&engine), ticket: Some(ticket) };
     let work = async move {
         tokio::select! {
             biased;
             () = engine.life.cancelled() => attempt.call_off(),
+            () = unwanted.cancelled() => attempt.call_off(),
             result = engine.mint(ask, number) => attempt.end(result),
         }
     };
@@ -42,22 +42,15 @@ pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = (
 
 impl Engine {
     async fn mint(&self, ask: Ask, number: u64) -> Result<Kept, Failure> {
-        let watch = Attempted::starts(&self.client_id);
+        let timer = AttemptTimer::starts(&self.client_id);
         self.note_replacement();
-        let held = ask.held.clone();
-        let minted = timeout(self.attempt_timeout, self.source.mint(ask)).await;
-        let minted = minted
-            .unwrap_or_else(|late| Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late)))
-            .and_then(|minted| {
-                let same = held.is_some_and(|held| held.authorization() == minted.token.authorization());
-                if same {
-                    Err(Failure::of(TokenErrorKind::UnusableResponse).caused_by(SameAgain))
-                } else {
-                    Ok(minted)
-                }
-            })
-            .and_then(|minted| self.judged(minted, number));
-        watch.ends(minted.as_ref().err().map(Failure::kind));
+        // The source keeps its own time and says what it was that took so long; this is in case it does not.
+        let backstop = timeout(self.attempt_timeout + GRACE / 2, self.source.mint(ask.clone()));
+        let minted = match backstop.await {
+            Ok(minted) => minted.and_then(|minted| self.judged(minted, &ask, number)),
+            Err(late) => Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late)),
+        };
+        timer.ends(minted.as_ref().err().map(Failure::kind));
         minted
     }
 
@@ -70,9 +63,13 @@ impl Engine {
         }
     }
 
-    fn judged(&self, minted: Minted, number: u64) -> Result<Kept, Failure> {
+    fn judged(&self, minted: Minted, ask: &Ask, number: u64) -> Result<Kept, Failure> {
+        let is_it = |other: &AccessToken| other.authorization() == minted.token.authorization();
+        if ask.held.as_ref().is_some_and(is_it) || ask.unwanted.as_ref().is_some_and(is_it) {
+            return Err(Failure::of(TokenErrorKind::Repeated));
+        }
         let schedule = self.policy.schedule(minted.minted_at, minted.lifetime);
-        if schedule.phase(self.clock.now()) == Phase::Hard {
+        if minted.lifetime < LEAST_LIFE || schedule.phase(self.clock.now()) == Phase::Hard {
             return Err(Failure::of(TokenErrorKind::UnusableResponse).caused_by(DeadOnArrival));
         }
         Ok(Kept {
@@ -120,6 +117,7 @@ impl Drop for Attempt {
         if let Some(ticket) = self.ticket.take() {
             let engine = &self.engine;
             let error = engine.error(Failure::of(TokenErrorKind::Aborted));
+            telemetry::attempt_lost(&engine.client_id);
             telemetry::token_not_fetched(&engine.client_id, &error);
             engine.slot.lose(ticket, &error, engine.clock.now(), fastrand::f64());
         }

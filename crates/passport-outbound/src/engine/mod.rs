@@ -5,7 +5,7 @@ mod source;
 
 use std::{sync::Arc, time::Duration};
 
-use passport_core::{AccessToken, ClientId, Clock, Flight};
+use passport_core::{AccessToken, ClientId, Flight};
 use tokio::{runtime::Handle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -16,15 +16,16 @@ use crate::{
     credential::{Credential, PendingCredential, Sendable},
     error::Failure,
     refresh::{Phase, RefreshPolicy, Step},
+    steady::SteadyClock,
     telemetry,
 };
 
 /// How much longer than an attempt may take its outcome is waited for.
 const GRACE: Duration = Duration::from_secs(1);
 
-/// How often an attempt that was lost is replaced for a caller: once in case it went with somebody's runtime, and once
-/// more in case the token was invalidated meanwhile.
-const TRIES: usize = 3;
+/// How many attempts a caller waits for: one may be lost with somebody's runtime, called off with the identity of whoever
+/// led it, or not wanted any more because the token was invalidated.
+const TRIES: usize = 10;
 
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -34,7 +35,7 @@ pub(crate) struct Engine {
     pub(crate) policy: RefreshPolicy,
     /// The most that an attempt takes.
     pub(crate) attempt_timeout: Duration,
-    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<SteadyClock>,
     /// Cancelled when the identity is shut down, or nobody has it any more.
     pub(crate) life: CancellationToken,
     pub(crate) attempts: TaskTracker,
@@ -85,14 +86,14 @@ impl Engine {
         let rejection = self.slot.reject(generation, self.clock.now());
         telemetry::token_rejected(&self.client_id, rejection);
         match rejection {
-            Rejection::Kept => None,
+            Rejection::TooYoung | Rejection::NotKept => None,
             Rejection::Superseded => Some(self.credential()),
             Rejection::Due => {
                 let attempt = self.attempt()?;
                 let engine = Arc::clone(self);
                 Some(Credential::Pending(PendingCredential::new(async move {
                     let outcome = engine.wait_for(attempt).await.unwrap_or_else(|| Err(engine.aborted()));
-                    outcome.map(|kept| Sendable::from(&*kept))
+                    outcome.and_then(|kept| engine.live(kept)).map(|kept| Sendable::from(&*kept))
                 })))
             }
         }
@@ -110,10 +111,7 @@ impl Engine {
         for _ in 0..TRIES {
             let Some(attempt) = self.attempt() else { break };
             if let Some(outcome) = self.wait_for(attempt).await {
-                let kept = outcome?;
-                // Whoever waits may be polled late, after the machine has slept.
-                let dead = kept.schedule.phase(self.clock.now()) == Phase::Hard;
-                return if dead { Err(self.aborted()) } else { Ok(kept) };
+                return outcome.and_then(|kept| self.live(kept));
             }
         }
         Err(self.aborted())
@@ -133,21 +131,27 @@ impl Engine {
     }
 
     /// The outcome of an attempt, if it has one. An attempt is bounded in time; one that says nothing for longer sits on a
-    /// runtime that nobody drives, and the next look at the slot gives it up.
+    /// runtime that nobody drives, and is given up, unless whoever started it gives it more time than we do.
     async fn wait_for(&self, attempt: Awaited) -> Option<Outcome> {
-        match attempt {
-            Awaited::Here(outcome) => Some(outcome),
-            Awaited::Flight(flight) => tokio::select! {
-                biased;
-                outcome = timeout(self.attempt_timeout + GRACE, flight.clone().outcome()) => {
-                    outcome.unwrap_or_else(|_| {
-                        self.slot.give_up(&flight);
-                        None
-                    })
-                }
-                () = self.life.cancelled() => None,
+        let flight = match attempt {
+            Awaited::Here(outcome) => return Some(outcome),
+            Awaited::Flight(flight) => flight,
+        };
+        tokio::select! {
+            biased;
+            outcome = timeout(self.attempt_timeout + GRACE, flight.clone().outcome()) => match outcome {
+                Ok(outcome) => outcome,
+                Err(_late) if self.slot.give_up(&flight, self.clock.now()) => None,
+                Err(_late) => Some(Err(self.aborted())),
             },
+            () = self.life.cancelled() => None,
         }
+    }
+
+    /// Whoever waits may be polled late, after the machine has slept.
+    fn live(&self, kept: Arc<Kept>) -> Outcome {
+        let dead = kept.schedule.phase(self.clock.now()) == Phase::Hard;
+        if dead { Err(self.aborted()) } else { Ok(kept) }
     }
 
     fn aborted(&self) -> TokenError {

@@ -5,7 +5,7 @@ mod pause;
 mod schedule;
 
 pub(crate) use self::{
-    pause::{Backoff, Pause, at_least},
+    pause::{Backoff, Pause, at_least, repeated},
     schedule::{DEFAULT_THRESHOLD, Phase, RefreshPolicy, Schedule},
 };
 

@@ -1,7 +1,5 @@
 use std::time::{Duration, SystemTime};
 
-use super::schedule::NUDGE;
-
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
@@ -14,26 +12,26 @@ const REFUSED: Duration = Duration::from_secs(10);
 /// How much longer at most, so that a fleet that shares a wrong secret does not ask in step.
 const REFUSED_JITTER: Duration = Duration::from_secs(5);
 
+/// How often an issuer is asked that repeats its tokens until they expire.
+const REPEATED: Duration = Duration::from_secs(5);
+const REPEATED_LEAST: Duration = Duration::from_secs(1);
+
 /// The most that a `Retry-After` is obeyed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// A span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pause {
-    since: SystemTime,
     until: SystemTime,
 }
 
 impl Pause {
     pub(crate) fn starting(now: SystemTime, length: Duration) -> Self {
-        Self { since: now, until: now.checked_add(length).unwrap_or(now) }
+        Self { until: now.checked_add(length).unwrap_or(now) }
     }
 
-    /// A caller may have read the clock a little before the pause began that it meets. But a time well before that means
-    /// that the clock was set back; the pause does not count then, as nobody knows when it would end.
     pub(crate) fn covers(&self, now: SystemTime) -> bool {
-        let set_back = self.since.duration_since(now).is_ok_and(|by| by > NUDGE);
-        now < self.until && !set_back
+        now < self.until
     }
 
     pub(crate) fn until(&self) -> SystemTime {
@@ -60,6 +58,12 @@ impl Backoff {
     pub(crate) fn refused(random: f64) -> Duration {
         REFUSED + REFUSED_JITTER.mul_f64(random.clamp(0.0, 1.0))
     }
+}
+
+/// After an issuer gave the token that is held already, which may be sent for `left` more: it gives another when that one
+/// has expired. Flat, as it is well.
+pub(crate) fn repeated(left: Duration) -> Duration {
+    left.clamp(REPEATED_LEAST, REPEATED)
 }
 
 /// The longer of our own pause and the one that Passport asked for, an hour at most.
@@ -107,12 +111,12 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_was_set_back_ends_a_pause() {
+    fn a_pause_ends() {
         let start = UNIX_EPOCH + Duration::from_secs(1_000_000);
         let pause = Pause::starting(start, Duration::from_secs(10));
         let after = |seconds| start + Duration::from_secs(seconds);
-        assert!(pause.covers(start) && pause.covers(after(9)));
-        assert!(!pause.covers(after(10)) && !pause.covers(start - Duration::from_secs(6)));
+        assert!(pause.covers(start) && pause.covers(after(9)) && !pause.covers(after(10)));
+        assert!(!Pause::starting(start, Duration::ZERO).covers(start));
     }
 
     #[test]
@@ -120,6 +124,12 @@ mod tests {
         let start = UNIX_EPOCH + Duration::from_secs(1_000_000);
         let pause = Pause::starting(start, Duration::from_secs(10));
         assert!(pause.covers(start - Duration::from_micros(1)));
-        assert!(!Pause::starting(start, Duration::ZERO).covers(start));
+    }
+
+    #[test]
+    fn a_repeated_token_is_asked_for_again_when_the_held_one_may_not_be_sent_any_more() {
+        for (left, pause) in [(60, 5), (5, 5), (3, 3), (0, 1)] {
+            assert_eq!(repeated(Duration::from_secs(left)), Duration::from_secs(pause), "{left}");
+        }
     }
 }

@@ -6,9 +6,6 @@ pub(crate) const DEFAULT_THRESHOLD: Duration = Duration::from_secs(60);
 /// At most this long before its expiry a token is no longer sent: the receiver's clock may run ahead of ours.
 const HARD_MARGIN: Duration = Duration::from_secs(5);
 
-/// Clocks are nudged; only what is more than this was set back.
-pub(super) const NUDGE: Duration = Duration::from_secs(5);
-
 const MAX_JITTER: Duration = Duration::from_secs(30);
 
 /// When the refresh of each token starts.
@@ -54,10 +51,13 @@ impl RefreshPolicy {
 }
 
 impl Schedule {
-    /// How old the token is. If the clock was set back, nobody knows: too old.
     pub(crate) fn age(&self, now: SystemTime) -> Duration {
-        let unless_set_back = if self.is_set_back(now) { Duration::MAX } else { Duration::ZERO };
-        now.duration_since(self.minted_at).unwrap_or(unless_set_back)
+        now.duration_since(self.minted_at).unwrap_or_default()
+    }
+
+    /// How long it may still be sent.
+    pub(crate) fn left(&self, now: SystemTime) -> Duration {
+        self.hard_at.duration_since(now).unwrap_or_default()
     }
 
     /// The same, but due for a refresh from `now` on.
@@ -65,21 +65,14 @@ impl Schedule {
         Self { soft_at: self.soft_at.min(now), ..self }
     }
 
-    /// A clock that was set back makes a token due: its successor will know better.
     pub(crate) fn phase(&self, now: SystemTime) -> Phase {
-        if now < self.soft_at && !self.is_set_back(now) {
+        if now < self.soft_at {
             Phase::Fresh
         } else if now < self.hard_at {
             Phase::Soft
         } else {
             Phase::Hard
         }
-    }
-
-    /// A time well before the token was minted means that the clock was set back, and that the other two moments are
-    /// further off than the token lives.
-    fn is_set_back(&self, now: SystemTime) -> bool {
-        self.minted_at.duration_since(now).is_ok_and(|by| by > NUDGE)
     }
 }
 
@@ -125,7 +118,6 @@ mod tests {
     fn a_token_is_fresh_then_soft_then_hard() {
         let schedule = NO_JITTER.schedule(at(0.0), Duration::from_secs(3600));
         for (now, phase) in [
-            (-3600.0, Phase::Soft),
             (-4.0, Phase::Fresh),
             (0.0, Phase::Fresh),
             (3539.9, Phase::Fresh),
@@ -147,14 +139,6 @@ mod tests {
             assert_eq!(schedule.phase(at(now)), phase, "{now}");
         }
         assert_eq!(schedule.due(at(200.0)), schedule, "it does not become less due");
-    }
-
-    #[test]
-    fn the_age_of_a_token_is_unknown_once_the_clock_was_set_back() {
-        let schedule = NO_JITTER.schedule(at(0.0), Duration::from_secs(3600));
-        assert_eq!(schedule.age(at(7.0)), Duration::from_secs(7));
-        assert_eq!(schedule.age(at(-4.0)), Duration::ZERO);
-        assert_eq!(schedule.age(at(-6.0)), Duration::MAX);
     }
 
     #[test]

@@ -231,3 +231,19 @@ async fn a_retry_outside_of_the_layer_has_the_token_of_the_moment() {
     });
     assert_eq!(body(response.unwrap()), "done");
 }
+
+#[tokio::test]
+async fn a_call_that_does_not_go_out_gives_its_permit_back() {
+    let source = ScriptedSource::new();
+    source.fail_next(TokenErrorKind::Refused);
+    let (mock, mut handle) = mock::pair::<Request<()>, Answer>();
+    let refused = layer(&source).layer(ConcurrencyLimit::new(mock, 1));
+    handle.allow(10);
+    let mut idle = refused.clone();
+    // Not allowed, waited for in vain, and within the pause.
+    for uri in ["https://evil.example/", API, API] {
+        idle.ready().await.unwrap().call(request(uri)).await.unwrap_err();
+        let mut other = refused.clone();
+        assert_ready_ok!(task::spawn(other.ready()).poll(), "{uri}");
+    }
+}

@@ -1,19 +1,24 @@
 use std::convert::Infallible;
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use http::HeaderMap;
 use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 
-use super::{replay::sealed::Keep, *};
+use super::{replay::sealed::Keep, service::BoxError, *};
 
-type BoxBody = UnsyncBoxBody<Bytes, Infallible>;
+type BoxBody = UnsyncBoxBody<Bytes, BoxError>;
 
 /// A body that cannot be cloned, in chunks.
 fn chunks(chunks: &'static [&'static str]) -> BoxBody {
-    let frames = chunks.iter().map(|chunk| Ok(Frame::data(Bytes::from_static(chunk.as_bytes()))));
+    let frames =
+        chunks.iter().map(|chunk| Ok::<_, BoxError>(Frame::data(Bytes::from_static(chunk.as_bytes()))));
     StreamBody::new(stream::iter(frames)).boxed_unsync()
+}
+
+fn boxed(body: impl http_body::Body<Data = Bytes, Error = Infallible> + Send + 'static) -> BoxBody {
+    body.map_err(|never| match never {}).boxed_unsync()
 }
 
 fn keeping(max_bytes: usize) -> BufferBody<impl Fn(BufferedBody<BoxBody>) -> BoxBody + Clone> {
@@ -54,7 +59,7 @@ async fn a_body_of_which_more_was_read_than_may_be_remembered_is_not_sent_again(
 #[tokio::test]
 async fn the_length_that_is_known_stays_known() {
     let keeping = keeping(100);
-    let full = http_body_util::Full::new(Bytes::from_static(b"whole")).boxed_unsync();
+    let full = boxed(http_body_util::Full::new(Bytes::from_static(b"whole")));
     let (request, kept) = keeping.keep(Request::new(full));
     let mut sent = request.into_body();
     assert_eq!(sent.size_hint().exact(), Some(5));
@@ -62,28 +67,45 @@ async fn the_length_that_is_known_stays_known() {
     assert!(sent.is_end_stream());
     let again = keeping.restore(kept.unwrap()).unwrap().into_body();
     assert_eq!((again.size_hint().exact(), again.is_end_stream()), (Some(5), false));
-    let (request, _kept) = keeping.keep(Request::new(http_body_util::Empty::new().boxed_unsync()));
+    let (request, _kept) = keeping.keep(Request::new(boxed(http_body_util::Empty::new())));
     assert!(request.body().is_end_stream());
 }
 
+/// An end would make a whole body of half a one, and silence would keep the connection for ever.
 #[tokio::test]
-async fn whoever_is_still_sending_the_first_time_neither_gets_the_rest_nor_an_end() {
+async fn whoever_is_still_sending_the_first_time_is_woken_and_told_to_abort() {
     let keeping = keeping(100);
-    let (request, kept) = keeping.keep(Request::new(chunks(&["one", "two"])));
+    let one = stream::iter([Ok::<_, BoxError>(Frame::data(Bytes::from_static(b"one")))]);
+    let body = StreamBody::new(one.chain(stream::pending())).boxed_unsync();
+    let (request, kept) = keeping.keep(Request::new(body));
     let mut first = request.into_body();
     first.frame().await.unwrap().unwrap();
-    let again = keeping.restore(kept.unwrap()).unwrap();
     let mut frame = task::spawn(first.frame());
-    assert_pending!(frame.poll(), "an end here would make a whole body of half a one");
-    assert_eq!(text(again.into_body()).await, "onetwo");
+    assert_pending!(frame.poll());
+    let mut again = keeping.restore(kept.unwrap()).unwrap().into_body();
+    assert!(frame.is_woken());
+    assert!(frame.await.unwrap().unwrap_err().to_string().contains("sent again"));
+    assert_eq!(again.frame().await.unwrap().unwrap().into_data().unwrap(), "one");
+}
+
+#[tokio::test]
+async fn nothing_is_remembered_once_nobody_would_send_it_again() {
+    let keeping = keeping(100);
+    let (first, second) = (Bytes::from("one".to_owned()), Bytes::from("two".to_owned()));
+    let frames = [first.clone(), second.clone()].map(|chunk| Ok::<_, BoxError>(Frame::data(chunk)));
+    let (request, kept) = keeping.keep(Request::new(StreamBody::new(stream::iter(frames)).boxed_unsync()));
+    let mut sent = request.into_body();
+    drop(sent.frame().await);
+    drop(kept);
+    drop(sent.frame().await);
+    assert!(first.is_unique() && second.is_unique());
 }
 
 #[tokio::test]
 async fn a_body_that_broke_is_not_sent_again() {
-    type Broken = UnsyncBoxBody<Bytes, std::io::Error>;
-    let frames = [Ok(Frame::data(Bytes::from_static(b"one"))), Err(std::io::Error::other("disk"))];
-    let body: Broken = StreamBody::new(stream::iter(frames)).boxed_unsync();
-    let keeping = BufferBody { max_bytes: 100, wrap: |body: BufferedBody<Broken>| body.boxed_unsync() };
+    let frames = [Ok(Frame::data(Bytes::from_static(b"one"))), Err(BoxError::from("disk"))];
+    let body: BoxBody = StreamBody::new(stream::iter(frames)).boxed_unsync();
+    let keeping = keeping(100);
     let (request, kept) = keeping.keep(Request::new(body));
     assert!(request.into_body().collect().await.is_err());
     assert!(keeping.restore(kept.unwrap()).is_none());
@@ -92,8 +114,7 @@ async fn a_body_that_broke_is_not_sent_again() {
 #[tokio::test]
 async fn trailers_are_sent_again_too() {
     let trailers = HeaderMap::from_iter([("x-checksum".parse().unwrap(), "7".parse().unwrap())]);
-    let frames =
-        [Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"one"))), Ok(Frame::trailers(trailers))];
+    let frames = [Ok::<_, BoxError>(Frame::data(Bytes::from_static(b"one"))), Ok(Frame::trailers(trailers))];
     let keeping = keeping(100);
     let (request, kept) = keeping.keep(Request::new(StreamBody::new(stream::iter(frames)).boxed_unsync()));
     request.into_body().collect().await.unwrap();
@@ -146,6 +167,11 @@ async fn a_reqwest_stream_can_be_sent_again() {
     let sent = request.body_mut().take().unwrap().collect().await.unwrap().to_bytes();
     let mut again: reqwest::Request = keeping.restore(kept.unwrap()).unwrap();
     assert_eq!(again.body_mut().take().unwrap().collect().await.unwrap().to_bytes(), sent);
+
+    let mut with_bytes = reqwest::Request::new(reqwest::Method::POST, API.parse().unwrap());
+    *with_bytes.body_mut() = Some("bytes".into());
+    let (sent, _) = keeping.keep(with_bytes);
+    assert!(sent.try_clone().is_some(), "redirects with 307 and 308 need that");
 
     let without_body = reqwest::Request::new(reqwest::Method::GET, API.parse().unwrap());
     let (_, kept) = keeping.keep(without_body);

@@ -85,9 +85,8 @@ async fn an_outage_of_five_minutes_costs_a_bounded_number_of_attempts() {
         assert_eq!(fetch(&engine).await, Err(TokenErrorKind::Unavailable));
         source.clock.advance(step);
     }
-    println!("attempts in an outage of five minutes: {}", source.calls());
-    // Were each pause as short as can be: six on the way up to 30 s, then one each 3 s. On average there are 24.
-    assert!((10..=106).contains(&source.calls()), "{}", source.calls());
+    // Were each pause as short as can be: six on the way up to 30 s, then one each 3 s. On average there are 25.
+    assert!((10..=105).contains(&source.calls()), "{}", source.calls());
 }
 
 #[tokio::test]
@@ -135,10 +134,22 @@ async fn an_attempt_that_is_lost_makes_room_for_the_next() {
 async fn an_attempt_on_a_runtime_that_nobody_drives_is_given_up() {
     let source = ScriptedSource::new();
     let engine = engine(&source);
-    let frozen = engine.slot.begin(source.clock.now(), HOUR);
+    let frozen = engine.slot.begin(source.clock.now(), SECOND);
+    source.clock.advance(SECOND);
     assert_eq!(fetch(&engine).await.unwrap(), "token-1");
     assert_eq!(source.calls(), 1);
     drop(frozen);
+}
+
+/// Two identities share a slot, and one of them gives its attempts more time.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_has_more_time_than_a_caller_is_not_given_up() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    let slow = engine.slot.begin(source.clock.now(), HOUR);
+    assert_eq!(fetch(&engine).await, Err(TokenErrorKind::Aborted));
+    assert_eq!(source.calls(), 0);
+    drop(slow);
 }
 
 #[tokio::test(start_paused = true)]
@@ -148,5 +159,5 @@ async fn a_source_that_hangs_never_holds_a_caller_past_the_timeout() {
     source.hold();
     let asked = tokio::time::Instant::now();
     assert_eq!(fetch(&engine).await, Err(TokenErrorKind::Unavailable));
-    assert_eq!(asked.elapsed().as_secs(), 10);
+    assert!(asked.elapsed() <= 11 * SECOND, "{:?}", asked.elapsed());
 }

@@ -14,6 +14,33 @@ async fn a_shutdown_ends_the_running_attempt_and_those_who_wait_for_it() {
 }
 
 #[tokio::test]
+async fn a_shutdown_waits_until_what_was_started_has_ended() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    source.hold();
+    {
+        let mut caller = task::spawn(identity.token());
+        assert_pending!(caller.poll());
+    }
+    tokio::task::yield_now().await;
+    assert!(Arc::strong_count(&identity.engine) > 1, "the attempt has it");
+    let mut shutdown = task::spawn(identity.shutdown());
+    assert_pending!(shutdown.poll(), "the attempt has not been polled since");
+    shutdown.await;
+    assert_eq!(Arc::strong_count(&identity.engine), 1, "it is gone");
+}
+
+#[tokio::test]
+async fn an_issuer_that_hands_out_the_forgotten_token_is_not_believed() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    identity.token().await.unwrap();
+    source.repeat_the_token();
+    identity.invalidate();
+    assert_eq!(identity.token().await.unwrap_err().kind(), TokenErrorKind::Repeated);
+}
+
+#[tokio::test]
 async fn after_a_shutdown_a_live_token_is_sent_and_nothing_is_started() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
@@ -105,7 +132,6 @@ async fn whoever_waits_survives_two_tokens_that_are_forgotten() {
         assert_pending!(caller.poll());
         tokio::task::yield_now().await;
         identity.invalidate();
-        source.release_one();
         tokio::task::yield_now().await;
     }
     source.release();

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use passport_core::ManualClock;
+use passport_core::{Clock, ManualClock};
 use tokio_test::{assert_pending, task};
 
 use super::*;

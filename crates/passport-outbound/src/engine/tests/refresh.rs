@@ -1,16 +1,15 @@
 use super::*;
 
 #[tokio::test]
-async fn a_clock_that_was_set_back_makes_the_token_due() {
+async fn a_clock_that_is_set_back_does_not_make_a_token_live_longer() {
     let source = ScriptedSource::new();
-    let clock = source.clock.clone();
     let engine = engine(&source);
-    clock.advance(HOUR * 24);
     fetch(&engine).await.unwrap();
-    clock.set_back(HOUR * 24);
+    source.clock.advance(HOUR - 10 * SECOND);
+    source.clock.set_back(HOUR / 2);
     assert_eq!(ready(&engine).as_deref(), Some("token-1"));
-    settle(&engine).await;
-    assert_eq!(ready(&engine).as_deref(), Some("token-2"));
+    source.clock.advance(5 * SECOND);
+    assert_eq!(ready(&engine), None, "by the wall clock it would have half an hour more");
 }
 
 #[tokio::test]
@@ -68,10 +67,14 @@ async fn a_token_that_lives_shorter_than_the_threshold_is_still_used() {
 
 #[tokio::test]
 async fn a_token_without_a_life_is_neither_sent_nor_asked_for_again_at_once() {
-    let source = ScriptedSource::with_lifetime(Duration::ZERO);
-    let engine = engine(&source);
-    assert_eq!(fetch(&engine).await, Err(TokenErrorKind::UnusableResponse));
-    assert_eq!(ready(&engine), None);
+    for life in [Duration::ZERO, Duration::from_millis(999)] {
+        let source = ScriptedSource::with_lifetime(life);
+        let engine = engine(&source);
+        for _ in 0..10 {
+            assert_eq!(fetch(&engine).await, Err(TokenErrorKind::UnusableResponse));
+        }
+        assert_eq!(source.calls(), 1);
+    }
 }
 
 #[tokio::test]
@@ -135,7 +138,7 @@ async fn a_running_attempt_that_a_clock_jump_makes_overdue_is_not_the_last() {
     let mut before = task::spawn(fetch(&engine));
     assert_pending!(before.poll());
     tokio::task::yield_now().await;
-    source.clock.advance(HOUR / 2);
+    source.clock.set_forward(HOUR / 2);
     let mut after = task::spawn(fetch(&engine));
     assert_pending!(after.poll());
     tokio::task::yield_now().await;
@@ -159,8 +162,14 @@ async fn an_issuer_that_repeats_a_token_until_it_expires_is_not_asked_without_en
     }
     assert_eq!(source.calls(), 2);
     let error = engine.slot.snapshot().last_error.clone().unwrap();
-    let cause = std::error::Error::source(&error).unwrap().to_string();
-    assert_eq!(cause, "it is the same token again");
+    assert_eq!(error.kind(), TokenErrorKind::Repeated);
+    source.clock.advance(56 * SECOND);
+    assert_eq!(
+        fetch(&engine).await,
+        Err(TokenErrorKind::Repeated),
+        "asked again as soon as it may not be sent"
+    );
+    assert_eq!(source.calls(), 3);
 }
 
 #[tokio::test]
@@ -172,7 +181,8 @@ async fn an_attempt_that_comes_late_does_not_hide_the_one_that_is_running() {
     assert_pending!(first.poll());
     tokio::task::yield_now().await;
     let silent = engine.slot.running().unwrap();
-    engine.slot.give_up(&silent);
+    source.clock.advance(11 * SECOND);
+    assert!(engine.slot.give_up(&silent, source.clock.now()));
     let mut second = task::spawn(fetch(&engine));
     assert_pending!(second.poll());
     tokio::task::yield_now().await;

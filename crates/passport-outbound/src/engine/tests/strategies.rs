@@ -50,3 +50,27 @@ async fn two_engines_on_one_slot_share_the_token_and_the_attempt() {
     assert_eq!(tokens, [Ok("token-1".to_owned()), Ok("token-1".to_owned())]);
     assert_eq!(source.calls(), 1);
 }
+
+#[tokio::test]
+async fn failures_side_by_side_are_one_pause_and_the_longest_counts() {
+    let source = ScriptedSource::new();
+    let engine = engine_that_keeps(&source, Keeping::Nothing);
+    for _ in 0..7 {
+        source.fail_next(TokenErrorKind::Unavailable);
+    }
+    let callers = futures_util::future::join_all((0..7).map(|_| fetch(&engine))).await;
+    assert!(callers.iter().all(Result::is_err));
+    assert_eq!(source.calls(), 7);
+    source.clock.advance(SECOND / 2);
+    assert!(fetch(&engine).await.is_ok(), "the first pause is half a second at most");
+
+    let throttled = Failure::of(TokenErrorKind::Unavailable).retry_after(Some(60 * SECOND));
+    source.fail_next_with(throttled);
+    source.fail_next(TokenErrorKind::Refused);
+    source.fail_next(TokenErrorKind::Unavailable);
+    futures_util::future::join_all((0..3).map(|_| fetch(&engine))).await;
+    source.clock.advance(59 * SECOND);
+    assert!(fetch(&engine).await.is_err());
+    source.clock.advance(SECOND);
+    assert!(fetch(&engine).await.is_ok());
+}
