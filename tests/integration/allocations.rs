@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    future::Ready,
+    future::{Ready, ready},
     task::{Context, Poll, Waker},
     time::Duration,
 };
@@ -14,28 +14,10 @@ use passport_inbound::{AuthenticateLayer, TokenVerifier};
 use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManualClock};
 use tower::{Layer, Service};
 
-use crate::support::{identity, identity_builder, verifier};
-
-/// The cheapest service there is: a request in, an empty response out, no allocation.
-#[derive(Clone)]
-struct Bare;
-
-impl Service<Request<()>> for Bare {
-    type Response = Response<String>;
-    type Error = Infallible;
-    type Future = Ready<Result<Self::Response, Self::Error>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, _: Request<()>) -> Self::Future {
-        std::future::ready(Ok(Response::new(String::new())))
-    }
-}
+use crate::support::{AtOnce, identity, identity_builder, verifier};
 
 /// Calls a service whose future is ready at the first poll, and counts.
-fn allocations_of<S: Service<Request<()>>>(service: &mut S, request: Request<()>) -> u64 {
+fn allocations_of<R, S: Service<R>>(service: &mut S, request: R) -> u64 {
     let mut cx = Context::from_waker(Waker::noop());
     let mut request = Some(request);
     let mut ready = false;
@@ -60,9 +42,45 @@ async fn a_warm_outbound_call_allocates_nothing() {
     let identity = identity(&passport, &registered);
     identity.token().await.unwrap();
     let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
-    let mut client = AttachTokenLayer::new(identity, origins).layer(Bare);
+    let mut client = AttachTokenLayer::new(identity, origins).layer(AtOnce);
     allocations_of(&mut client, outbound_request());
     assert_eq!(allocations_of(&mut client, outbound_request()), 0);
+}
+
+/// The same for reqwest's requests and responses, which cannot be made without allocations.
+#[derive(Clone)]
+struct AtOnceForReqwest;
+
+impl Service<reqwest::Request> for AtOnceForReqwest {
+    type Response = reqwest::Response;
+    type Error = Infallible;
+    type Future = Ready<Result<reqwest::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: reqwest::Request) -> Self::Future {
+        ready(Ok(Response::new("").into()))
+    }
+}
+
+#[tokio::test]
+async fn a_warm_outbound_call_of_reqwest_allocates_nothing_more_than_the_client_does() {
+    let passport = DevPassport::start().await.unwrap();
+    let identity = identity(&passport, &passport.managed_identity("payroll").create());
+    identity.token().await.unwrap();
+    let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
+    let mut client = AttachTokenLayer::new(identity, origins).layer(AtOnceForReqwest);
+    let request = || {
+        let url = "https://api.bizfirst.ai/x".parse().unwrap();
+        let mut request = reqwest::Request::new(reqwest::Method::GET, url);
+        request.headers_mut().insert("accept", "*/*".parse().unwrap());
+        request
+    };
+    allocations_of(&mut client, request());
+    let bare = allocations_of(&mut AtOnceForReqwest, request());
+    assert_eq!(allocations_of(&mut client, request()), bare);
 }
 
 #[tokio::test]
@@ -76,7 +94,7 @@ async fn an_outbound_call_during_a_refresh_allocates_nothing() {
     passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3600)));
     identity.token().await.unwrap(); // starts the refresh, which never ends
     let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
-    let mut client = AttachTokenLayer::new(identity.clone(), origins).layer(Bare);
+    let mut client = AttachTokenLayer::new(identity.clone(), origins).layer(AtOnce);
     allocations_of(&mut client, outbound_request());
     assert_eq!(allocations_of(&mut client, outbound_request()), 0);
     assert!(identity.status().is_fetching());
@@ -89,7 +107,7 @@ async fn a_warm_inbound_call_allocates_no_future() {
     let token = passport.managed_identity("payroll").role("a").create().token().build();
     verifier.verify(&token).await.unwrap();
     let bare = allocations_of_verify(&verifier, &token);
-    let mut service = AuthenticateLayer::new(verifier).layer(Bare);
+    let mut service = AuthenticateLayer::new(verifier).layer(AtOnce);
     let request = || Request::get("/").header(AUTHORIZATION, format!("Bearer {token}")).body(()).unwrap();
     allocations_of(&mut service, request());
     let layered = allocations_of(&mut service, request());
@@ -114,7 +132,7 @@ fn allocations_of_verify(verifier: &TokenVerifier, token: &str) -> u64 {
 #[tokio::test]
 async fn a_request_without_a_token_is_refused_almost_for_free() {
     let passport = DevPassport::start().await.unwrap();
-    let mut service = AuthenticateLayer::new(verifier(&passport)).layer(Bare);
+    let mut service = AuthenticateLayer::new(verifier(&passport)).layer(AtOnce);
     allocations_of(&mut service, Request::new(()));
     let counted = allocations_of(&mut service, Request::new(()));
     println!("a refusal without credentials: {counted} allocations");

@@ -94,6 +94,19 @@ async fn a_redirect_that_is_followed_inside_of_the_layer_does_not_take_the_token
     assert_eq!(response.text().await.unwrap(), "false", "reqwest takes the header off for another host");
 }
 
+#[tokio::test]
+async fn a_redirect_that_tower_http_follows_inside_of_the_layer_does_not_take_the_token_along() {
+    let passport = DevPassport::start().await.unwrap();
+    let api = redirecting_to(foreign_host().await).await;
+    let mut client = ServiceBuilder::new()
+        .layer(layer(&passport, &api))
+        .layer(FollowRedirectLayer::new())
+        .service(Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>());
+    let request = Request::get(&api).body(Full::default()).unwrap();
+    let response = client.ready().await.unwrap().call(request).await.unwrap();
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "false");
+}
+
 #[test]
 fn a_plain_http_origin_off_this_machine_is_refused_before_anything_is_sent() {
     let error: ConfigError =

@@ -2,17 +2,24 @@
 
 use std::{
     io, panic,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
 use axum::{Router, routing::any};
+use bytes::Bytes;
 use futures_util::FutureExt;
+use http_body_util::Full;
+use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use passport_dev::{DevPassport, Endpoint, Fault, Hostile};
 use passport_inbound::TokenVerifier;
 use passport_outbound::{
-    AllowedOrigins, AttachTokenLayer, BufferedBody, ManagedIdentity, ManualClock, SecretSource, StoredToken,
-    TokenCache,
+    AccessToken, AllowedOrigins, AttachTokenLayer, BufferedBody, ManagedIdentity, ManualClock,
+    ResolvedSecret, Secret, SecretError, SecretProvider, SecretRef, SecretSource, StoreError, StoredToken,
+    TokenCache, TokenKey, TokenStore, Transport,
 };
 use tower::{Layer, Service, ServiceExt};
 
@@ -60,6 +67,7 @@ async fn neither_traces_nor_errors_nor_debug_output_hold_a_secret_or_a_token() {
         let mut printed = vec![use_both_sides(&passport, &registered).await];
         printed.push(fail_to_get_tokens(&passport, &registered).await);
         printed.push(live_through_everything(&passport, &registered).await);
+        printed.push(use_parts_of_ones_own(&passport, &registered).await);
         printed.push(refuse(&verifier(&passport), &hostile).await);
         printed.join("\n")
     })
@@ -133,7 +141,7 @@ async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::D
     })
     .await;
 
-    let pasted = registered.secret().parse::<passport_outbound::SecretRef>();
+    let pasted = registered.secret().parse::<SecretRef>();
     printed.push(format!("{pasted:?}"));
     let builder = ManagedIdentity::builder("", SecretSource::fixed(registered.secret()))
         .issuer("http://user:passw0rd@host")
@@ -165,6 +173,13 @@ async fn live_through_everything(passport: &DevPassport, registered: &passport_d
         let error = client.clone().oneshot(request).await.unwrap_err();
         printed.push(format!("{error} {error:?}"));
     }
+    let future = client.clone().call(http().get(&refusing).build().unwrap());
+    printed.push(format!("{future:?}"));
+    let hyper = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let origins = AllowedOrigins::new([&refusing]).unwrap();
+    let hyper = AttachTokenLayer::new(identity.clone(), origins).layer(hyper);
+    let response = hyper.oneshot(http::Request::get(&refusing).body(Full::default()).unwrap()).await;
+    printed.push(format!("{response:?}"));
     let token = identity.token().await.unwrap();
     let stored = StoredToken::new(token.clone(), token.expires_at());
     printed.push(format!("{token:?} {stored:?} {:?}", TokenCache::memory()));
@@ -173,6 +188,87 @@ async fn live_through_everything(passport: &DevPassport, registered: &passport_d
     identity.shutdown().await;
     let error = identity.token().await.unwrap_err();
     printed.push(format!("{error} {error:?} {:?}", identity.status()));
+    printed.join("\n")
+}
+
+/// A store that fails, and says all that it knows.
+#[derive(Debug)]
+struct BrokenStore(Arc<Mutex<Vec<String>>>);
+
+impl BrokenStore {
+    fn fails<T>(&self, key: &TokenKey, seen: &dyn std::fmt::Debug) -> Result<T, StoreError> {
+        let error = StoreError::new("broken").caused_by(io::Error::other("disk"));
+        self.0.lock().unwrap().push(format!("{key} {key:?} {seen:?} {error} {error:?}"));
+        Err(error)
+    }
+}
+
+impl TokenStore for BrokenStore {
+    async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        self.fails(key, &())
+    }
+
+    async fn put(&self, key: &TokenKey, token: &StoredToken) -> Result<(), StoreError> {
+        self.fails(key, token)
+    }
+
+    async fn remove(&self, key: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
+        self.fails(key, token)
+    }
+
+    async fn try_lease(&self, key: &TokenKey, _: &str, _: Duration) -> Result<bool, StoreError> {
+        self.fails(key, &())
+    }
+
+    async fn release(&self, key: &TokenKey, _: &str) -> Result<(), StoreError> {
+        self.fails(key, &())
+    }
+}
+
+/// Gives a wrong secret first and the right one then, as one that is rotated at the wrong moment.
+#[derive(Debug)]
+struct Rotating {
+    right: ResolvedSecret,
+    asked: AtomicBool,
+}
+
+impl SecretProvider for Rotating {
+    async fn resolve(&self, _: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+        let wrong = ResolvedSecret::new(Secret::new("mics_sk_wrong"));
+        Ok(if self.asked.swap(true, Ordering::SeqCst) { self.right.clone() } else { wrong })
+    }
+}
+
+/// A provider that panics, in words of its own.
+#[derive(Debug)]
+struct Panicking;
+
+impl SecretProvider for Panicking {
+    async fn resolve(&self, _: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+        panic!("this provider panics on purpose")
+    }
+}
+
+/// Users' own parts: a store that fails, a secret that changes, a provider that panics.
+async fn use_parts_of_ones_own(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let cache = TokenCache::shared(BrokenStore(Arc::clone(&seen)));
+    let shared = identity_builder(passport, registered).token_cache(cache.clone()).build().unwrap();
+    shared.token().await.unwrap();
+    shared.invalidate();
+    shared.token().await.unwrap();
+    let right = ResolvedSecret::new(Secret::new(registered.secret())).with_version("2");
+    let mut printed = vec![format!("{cache:?} {shared:?} {right:?}")];
+    printed.append(&mut seen.lock().unwrap());
+
+    let reference: SecretRef = "vault:payroll".parse().unwrap();
+    let rotating = Rotating { right, asked: AtomicBool::new(false) };
+    for secret in [SecretSource::new(rotating, reference.clone()), SecretSource::new(Panicking, reference)] {
+        printed.push(format!("{secret:?}"));
+        let builder = ManagedIdentity::builder(registered.client_id(), secret).issuer(passport.issuer());
+        let outcome = builder.build().unwrap().token().await;
+        printed.push(format!("{outcome:?} {:?}", Transport::default()));
+    }
     printed.join("\n")
 }
 

@@ -1,8 +1,12 @@
-//! Every interleaving of the threads that meet at a slot, tried by loom.
+//! The threads that meet at a slot, in every order that takes at most three preemptions, tried by loom. (Without the bound a
+//! model does not end; races rarely need more than two.)
 //!
-//! The slot and the single flight are compiled here once more, from their own files, with loom's primitives in the place of
-//! the standard library's (`sync.rs` beside this file). There is no harness, as the unit tests in those files are not for
-//! loom.
+//! Compiled here once more from their own files: the slot and the single flight, with loom's locks in the place of the
+//! standard library's (`sync.rs`). Taken on trust: tokio's `watch` channel, and that a load and a store of `ArcSwap` are one
+//! step each. The models are in `models.rs`.
+//!
+//! Run alone: `cargo test -p passport-tests --test model [name]`. There is no harness, as the unit tests in those files are
+//! not for loom.
 
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "the files hold more than the models need")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, clippy::panic, reason = "these are tests")]
@@ -20,12 +24,13 @@ mod single_flight;
 mod slot;
 mod sync;
 
+// As the slot names them.
+use error::{TokenError, TokenErrorKind};
 use kept::Kept;
 
-use crate::error::{TokenError, TokenErrorKind};
-
 fn main() {
-    for (name, model) in models::ALL {
+    let filter = std::env::args().skip(1).find(|word| !word.starts_with('-')).unwrap_or_default();
+    for (name, model) in models::ALL.into_iter().filter(|(name, _)| name.contains(&filter)) {
         let mut loom = loom::model::Builder::new();
         loom.preemption_bound = Some(3);
         loom.check(model);

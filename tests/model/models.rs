@@ -1,3 +1,6 @@
+//! Each model is one meeting: two or three threads do what the engine does with a slot (`call`), and whatever the order was,
+//! the assertions after the joins hold. Nothing is awaited: when all have ended, an outcome is there or never comes.
+
 use std::{
     sync::{
         Arc,
@@ -19,7 +22,7 @@ use crate::{
     sync::Flight,
 };
 
-pub(crate) const ALL: [(&str, fn()); 7] = [
+pub(crate) const ALL: [(&str, fn()); 8] = [
     ("callers_on_an_empty_slot_make_one_attempt", callers_on_an_empty_slot_make_one_attempt),
     ("callers_of_a_failed_attempt_share_its_error", callers_of_a_failed_attempt_share_its_error),
     ("a_lost_attempt_is_replaced_by_one", a_lost_attempt_is_replaced_by_one),
@@ -29,6 +32,9 @@ pub(crate) const ALL: [(&str, fn()); 7] = [
         a_refusal_of_an_old_token_does_not_touch_the_new_one,
     ),
     ("a_forgotten_token_does_not_come_back", a_forgotten_token_does_not_come_back),
+    ("a_forgotten_token_was_on_its_way_in_some_of_them", || {
+        assert!(FORGOTTEN_ON_THE_WAY.load(Ordering::SeqCst) > 0);
+    }),
     (
         "an_attempt_that_was_given_up_does_not_undo_the_next",
         an_attempt_that_was_given_up_does_not_undo_the_next,
@@ -207,6 +213,9 @@ fn a_refusal_of_an_old_token_does_not_touch_the_new_one() {
     assert_eq!((kept.generation, kept.schedule.phase(at(3550))), (2, Phase::Fresh));
 }
 
+/// In how many orders the attempt was on its way; it counts across them, so it is not one of loom's.
+static FORGOTTEN_ON_THE_WAY: AtomicUsize = AtomicUsize::new(0);
+
 fn a_forgotten_token_does_not_come_back() {
     let (slot, begun) = (Arc::new(Slot::default()), Arc::new(AtomicUsize::new(0)));
     let caller = thread::spawn({
@@ -225,6 +234,7 @@ fn a_forgotten_token_does_not_come_back() {
     let outcome = caller.join().unwrap().outcome();
     let snapshot = slot.snapshot();
     if began_before {
+        FORGOTTEN_ON_THE_WAY.fetch_add(1, Ordering::SeqCst);
         assert!(snapshot.kept.is_none());
         assert_eq!(snapshot.step(at(0)), Step::Fetch);
     }

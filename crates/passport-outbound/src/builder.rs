@@ -74,8 +74,9 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// The most that one attempt may take, reading the secret included; 10 min at most. Defaults to 10 s: callers wait for
-    /// it. A shared store adds what it takes, 5.5 s at most.
+    /// The most that one attempt may take, reading the secret included; 10 min at most. Defaults to 10 s. A shared store adds
+    /// what it takes, 5.5 s at most. An attempt that was lost with its runtime is given up a second after that, and made
+    /// again.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self

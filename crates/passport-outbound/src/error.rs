@@ -24,19 +24,21 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenErrorKind {
-    /// The task that fetched the token ended without a result.
+    /// The attempt was lost: there is no tokio runtime, or it went away; a secret provider panicked; the machine slept while
+    /// the caller waited.
     Aborted,
-    /// Passport refused: wrong or revoked secret, disabled identity, unknown scope.
+    /// Passport refused: wrong or revoked secret, disabled identity, unknown scope. It is not asked again for 10 s.
     Refused,
     /// Passport handed out the token that is held already, though it was asked for another.
     Repeated,
-    /// The client secret could not be read.
+    /// The client secret could not be read, or not within the time of the attempt.
     Secret,
     /// The identity was shut down.
     ShutDown,
-    /// Passport cannot be reached, or says that it cannot answer now.
+    /// Passport cannot be reached in time, or says that it cannot answer now (408, 429, 5xx).
     Unavailable,
-    /// The answer is not a usable token response.
+    /// The answer is not a usable token response: a redirect, a web page, more than 64 KiB, a token of another type, with
+    /// characters that no token may have, or with no life left in it.
     UnusableResponse,
 }
 
@@ -79,13 +81,18 @@ impl TokenError {
         self.0.retry_after
     }
 
-    /// Whether it may pass by itself: Passport is down, or a proxy answers in its place. The others need somebody to act.
+    /// Whether it may pass by itself: Passport is down, a proxy answers in its place, an attempt was lost. The others
+    /// ([`Refused`](TokenErrorKind::Refused), [`Secret`](TokenErrorKind::Secret), [`ShutDown`](TokenErrorKind::ShutDown))
+    /// need somebody to act, as a rule; the identity tries again all the same.
     #[must_use]
     pub fn is_transient(&self) -> bool {
-        matches!(
-            self.kind(),
-            TokenErrorKind::Repeated | TokenErrorKind::Unavailable | TokenErrorKind::UnusableResponse
-        )
+        match self.kind() {
+            TokenErrorKind::Aborted
+            | TokenErrorKind::Repeated
+            | TokenErrorKind::Unavailable
+            | TokenErrorKind::UnusableResponse => true,
+            TokenErrorKind::Refused | TokenErrorKind::Secret | TokenErrorKind::ShutDown => false,
+        }
     }
 
     fn remedy(&self) -> &'static str {

@@ -26,7 +26,8 @@
 //! 1. A request never leaves without a token, nor with one that has expired when it is attached: it fails with a [`TokenError`] instead.
 //! 2. A token is put on a request only if its origin is in [`AllowedOrigins`], and only for HTTPS or loopback. (Mind
 //!    that a client with a system proxy may send loopback requests there; see [`AllowedOrigins`].)
-//! 3. Any number of callers cause one token request at a time. A caller that is cancelled does not cancel it.
+//! 3. Any number of callers cause one token request at a time (unless [`TokenCache::disabled`] is asked for). A caller that
+//!    is cancelled does not cancel it.
 //! 4. While a token is live, no caller waits for its successor, and no caller sees that Passport is down.
 //! 5. A token that a receiver refuses is replaced, once for all; no receiver can cause a storm of token requests.
 //! 6. Neither tokens nor secrets appear in `Debug` output, errors, traces or metrics.

@@ -1,6 +1,7 @@
 use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
 use passport_core::{AccessToken, ClientId, SecretSource};
+use tokio::runtime::Handle;
 use tokio_util::sync::DropGuard;
 
 use crate::{IdentityStatus, ManagedIdentityBuilder, TokenError, credential::Credential, engine::Engine};
@@ -46,7 +47,7 @@ impl ManagedIdentity {
     /// Layers do this by themselves; it is for code that speaks to a service in another way.
     ///
     /// # Errors
-    /// When there is no live token and none can be had. All callers that wait share one attempt and its error; for a
+    /// When there is no live token and none can be had; outside of a tokio runtime, for example. All callers that wait share one attempt and its error; for a
     /// while after it (see [`IdentityStatus::next_attempt_at`]) callers get that error at once.
     ///
     /// # Cancel safety
@@ -55,14 +56,15 @@ impl ManagedIdentity {
         self.engine.token().await
     }
 
-    /// Warms up: waits until there is a token, and sits out whatever may pass by itself (Passport is down, a proxy answers
-    /// in its place). A service that calls it before it takes traffic has no first caller who waits.
+    /// Warms up: waits until there is a token, and sits out what may pass by itself ([`TokenError::is_transient`]). A service
+    /// that calls it before it takes traffic has no first caller who waits.
     ///
-    /// There is no limit of time; wrap it in `tokio::time::timeout` if the service is to start anyway.
+    /// There is no limit of time; wrap it in `tokio::time::timeout` if the service is to start anyway. With
+    /// [`TokenCache::disabled`](crate::TokenCache::disabled) it fetches a token and drops it.
     ///
     /// # Errors
-    /// When waiting would not help: Passport refuses, the secret cannot be read, the identity was shut down
-    /// ([`TokenError::is_transient`] is false).
+    /// When waiting is not likely to help: Passport refuses, the secret cannot be read (a vault that is down included), the
+    /// identity was shut down. Do not end a service for it that is to start anyway: the identity tries again.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the attempt running for the others.
@@ -70,7 +72,7 @@ impl ManagedIdentity {
         loop {
             match self.engine.token().await {
                 Ok(_) => return Ok(()),
-                Err(error) if !error.is_transient() => return Err(error),
+                Err(error) if !error.is_transient() || Handle::try_current().is_err() => return Err(error),
                 Err(_) => self.pause().await,
             }
         }

@@ -57,7 +57,8 @@ impl IdentityStatus {
         self.expires_at
     }
 
-    /// The scopes that were asked for and that Passport did not grant, by its own word.
+    /// The scopes that were asked for and that Passport did not grant, by its own word. Empty if another instance of the
+    /// fleet fetched the token.
     #[must_use]
     pub fn missing_scopes(&self) -> &[String] {
         &self.missing_scopes

@@ -1,5 +1,5 @@
-//! What the slot is made of. `tests/model` compiles the slot against loom's primitives instead of these, and tries every
-//! interleaving.
+//! What the slot is made of. `tests/model` compiles the slot against loom's primitives instead of these, and tries the
+//! orders in which threads may meet.
 
 pub(crate) use std::sync::{Mutex, MutexGuard};
 

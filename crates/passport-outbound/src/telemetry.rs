@@ -34,12 +34,12 @@ const REPLAYS: &str = "passport_outbound_replays_total";
 
 const CLIENT_ID: &str = "client_id";
 
-/// The span of an attempt to get a token.
-pub(crate) fn attempt(client_id: &ClientId, ask: &Ask) -> Span {
-    let reason = match (&ask.held, &ask.unwanted) {
-        (_, Some(_)) => "unwanted",
-        (Some(_), None) => "refresh",
-        (None, None) => "missing",
+/// The span of an attempt to get a token. `live` is whether there is one meanwhile.
+pub(crate) fn attempt(client_id: &ClientId, ask: &Ask, live: bool) -> Span {
+    let reason = match (&ask.unwanted, live) {
+        (Some(_), _) => "unwanted",
+        (None, true) => "refresh",
+        (None, false) => "missing",
     };
     tracing::info_span!(target: TARGET, "passport_token_attempt", %client_id, reason)
 }
@@ -134,7 +134,7 @@ pub(crate) fn token_not_fetched(client_id: &ClientId, error: &TokenError) {
     tracing::warn!(
         target: TARGET,
         %client_id,
-        kind = ?error.kind(),
+        kind = outcome(error.kind()),
         status = error.status().map(|status| status.as_u16()),
         oauth_error = error.oauth_error(),
         cause = %Causes(error),

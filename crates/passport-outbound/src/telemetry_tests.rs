@@ -1,35 +1,13 @@
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
-
-use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
+use std::{sync::Arc, time::Duration};
 
 use super::*;
 use crate::{
     ManagedIdentity,
     credential::Credential,
-    test_support::{ScriptedSource, identity},
+    test_support::{ScriptedSource, identity, measured},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// What was measured so far, by name and labels other than the client id.
-fn measured(snapshotter: &Snapshotter) -> BTreeMap<String, f64> {
-    let metrics = snapshotter.snapshot().into_vec().into_iter();
-    metrics
-        .map(|(key, _, _, value)| {
-            let labels: Vec<_> = key.key().labels().map(|label| (label.key(), label.value())).collect();
-            assert!(labels.contains(&(CLIENT_ID, "mi-test")), "{key:?}");
-            let others = labels.iter().filter(|(name, _)| *name != CLIENT_ID).map(|(_, value)| *value);
-            let name = [key.key().name()].into_iter().chain(others).collect::<Vec<_>>().join(" ");
-            let value = match value {
-                #[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
-                DebugValue::Counter(count) => count as f64,
-                DebugValue::Gauge(value) => *value,
-                DebugValue::Histogram(values) => values.last().map_or(0.0, |value| **value),
-            };
-            (name, value)
-        })
-        .collect()
-}
 
 async fn refused(identity: &ManagedIdentity, generation: u64) {
     if let Some(Credential::Pending(pending)) = identity.renewed(generation) {
@@ -55,14 +33,8 @@ async fn a_life(identity: &ManagedIdentity, source: &Arc<ScriptedSource>) {
 
 #[tokio::test]
 async fn what_happens_is_counted() {
-    let recorder = DebuggingRecorder::new();
-    let snapshotter = recorder.snapshotter();
     let source = ScriptedSource::new();
-    {
-        let _guard = metrics::set_default_local_recorder(&recorder);
-        a_life(&identity(&source), &source).await;
-    }
-    let measured = measured(&snapshotter);
+    let measured = measured(async { a_life(&identity(&source), &source).await }).await;
     for (name, value) in [
         ("passport_outbound_token_hits_total", 3.0),
         ("passport_outbound_token_waits_total", 2.0),

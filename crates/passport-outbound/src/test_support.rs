@@ -1,7 +1,7 @@
 //! What the unit tests of this crate share: a source of tokens that does as it is told, and engines around it.
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use passport_core::{AccessToken, Clock, ManualClock};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -150,4 +151,27 @@ pub(crate) fn engine_over(source: Box<dyn TokenSource>, script: &ScriptedSource,
         life: CancellationToken::new(),
         attempts: TaskTracker::new(),
     }
+}
+
+/// What `work` measures, by name and labels other than the client id: the count of a counter, the last value of others.
+pub(crate) async fn measured(work: impl Future<Output = ()>) -> BTreeMap<String, f64> {
+    let recorder = DebuggingRecorder::new();
+    {
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        work.await;
+    }
+    let metrics = recorder.snapshotter().snapshot().into_vec().into_iter();
+    metrics
+        .map(|(key, _, _, value)| {
+            let labels = key.key().labels().filter(|label| label.key() != "client_id");
+            let words = [key.key().name()].into_iter().chain(labels.map(metrics::Label::value));
+            let value = match value {
+                #[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
+                DebugValue::Counter(count) => count as f64,
+                DebugValue::Gauge(value) => *value,
+                DebugValue::Histogram(values) => values.last().map_or(0.0, |value| **value),
+            };
+            (words.collect::<Vec<_>>().join(" "), value)
+        })
+        .collect()
 }

@@ -16,20 +16,19 @@ async fn herd(identity: &ManagedIdentity) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn ten_thousand_cold_callers_make_one_token_request_and_as_many_at_expiry_one_more() {
+async fn ten_thousand_callers_at_the_moment_of_expiry_make_one_token_request() {
     let passport = DevPassport::start().await.unwrap();
     let clock = clock();
     let registered = passport.managed_identity("payroll").create();
     let identity = builder(&passport, &registered).clock(clock.clone()).build().unwrap();
-    herd(&identity).await;
-    assert_eq!(passport.counters().token(), 1);
+    identity.ready().await.unwrap();
     clock.advance(HOUR);
     herd(&identity).await;
     assert_eq!(passport.counters().token(), 2);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn ten_thousand_cold_callers_make_one_token_request_by_the_real_clock() {
+async fn ten_thousand_cold_callers_make_one_token_request() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     herd(&builder(&passport, &registered).build().unwrap()).await;
@@ -41,7 +40,7 @@ async fn a_first_caller_that_is_cancelled_in_mid_flight_costs_nobody_anything() 
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let identity = builder(&passport, &registered).build().unwrap();
-    passport.inject(Endpoint::Token, Fault::Slow(SECOND / 2));
+    passport.inject(Endpoint::Token, Fault::Slow(2 * SECOND));
     let first = tokio::spawn({
         let identity = identity.clone();
         async move { identity.token().await.map(drop) }
@@ -80,9 +79,9 @@ async fn across_a_hundred_refreshes_no_call_fails_and_none_waits() {
             served
         })
     });
-    let services: Vec<_> = services.collect();
     passport.inject(Endpoint::Token, Fault::Slow(SECOND / 2));
+    let services: Vec<_> = services.collect();
     let served = join_all(services).await.into_iter().map(Result::unwrap).sum::<u64>();
-    println!("calls served across 100 refreshes of 500 ms each: {served}, none failed, none waited");
     assert_eq!(passport.counters().token(), 110);
+    assert!(served > 10_000, "{served} calls are no load");
 }

@@ -1,3 +1,5 @@
+use std::error::Error;
+
 use futures_util::future::join_all;
 use http::StatusCode;
 use passport_dev::{Endpoint, Fault};
@@ -11,15 +13,19 @@ struct Scene {
     clock: ManualClock,
 }
 
-/// A service with a token whose refresh is due, and attempts that take a fifth of a second at most.
-async fn service_in_its_soft_window() -> Scene {
+/// How long an attempt may take: one that hangs is to be over soon, any other should not depend on how busy the machine is.
+fn patience(fault: &Fault) -> Duration {
+    if matches!(fault, Fault::Slow(_)) { SECOND / 5 } else { 10 * SECOND }
+}
+
+/// A service with a token whose refresh is due.
+async fn service_in_its_soft_window(patience: Duration) -> Scene {
     let passport = DevPassport::start().await.unwrap();
     let clock = clock();
     let registered = passport.managed_identity("payroll").create();
-    let timeout = SECOND / 5;
-    let builder = builder(&passport, &registered).clock(clock.clone()).request_timeout(timeout);
+    let builder = builder(&passport, &registered).clock(clock.clone()).request_timeout(patience);
     let identity = builder.build().unwrap();
-    identity.ready().await.unwrap();
+    while identity.ready().await.is_err() {}
     clock.advance(SOFT);
     Scene { passport, identity, clock }
 }
@@ -34,7 +40,7 @@ async fn settle(identity: &ManagedIdentity) {
 #[tokio::test]
 async fn an_outage_within_the_tokens_life_is_not_seen() {
     for fault in [Fault::Status(StatusCode::SERVICE_UNAVAILABLE), Fault::Slow(HOUR)] {
-        let Scene { passport, identity, clock } = service_in_its_soft_window().await;
+        let Scene { passport, identity, clock } = service_in_its_soft_window(patience(&fault)).await;
         passport.inject(Endpoint::Token, fault.clone());
         let mut client = instant_client(&identity);
         for _ in 0..490 {
@@ -43,51 +49,65 @@ async fn an_outage_within_the_tokens_life_is_not_seen() {
             clock.advance(SECOND / 10);
         }
         assert_eq!(identity.status().last_error().unwrap().kind(), TokenErrorKind::Unavailable);
-        println!("token requests in an outage of 49 s ({fault:?}): {}", passport.counters().token() - 1);
-        recovers(&passport, &identity, &clock).await;
+        recovers(&passport, &identity, &clock, &fault).await;
     }
 }
 
-/// One step of the backoff after Passport is back, all is well.
-async fn recovers(passport: &DevPassport, identity: &ManagedIdentity, clock: &ManualClock) {
+/// One step of the backoff after Passport is back, all is well. (Where attempts are given little time, that may be too
+/// little on a busy machine, and is not asserted.)
+async fn recovers(passport: &DevPassport, identity: &ManagedIdentity, clock: &ManualClock, fault: &Fault) {
     passport.heal(Endpoint::Token);
-    let pause = identity.status().next_attempt_at().map(|at| at.duration_since(clock.now()).unwrap());
-    assert!(pause.unwrap_or_default() <= 30 * SECOND, "{pause:?}");
-    clock.advance(pause.unwrap_or_default() + Duration::from_millis(1));
-    identity.token().await.unwrap();
-    settle(identity).await;
-    assert!(identity.status().last_error().is_none());
+    loop {
+        let pause = identity.status().next_attempt_at().map(|at| at.duration_since(clock.now()).unwrap());
+        assert!(pause.unwrap_or_default() <= 30 * SECOND, "{pause:?}");
+        clock.advance(pause.unwrap_or_default() + Duration::from_millis(1));
+        let outcome = identity.token().await;
+        settle(identity).await;
+        if outcome.is_ok() && identity.status().last_error().is_none() {
+            return;
+        }
+        assert!(matches!(fault, Fault::Slow(_)), "{outcome:?}");
+    }
 }
 
-/// All callers of one attempt get one and the same error.
+/// One and the same error, not two alike: they have one cause.
+fn is_the_same(one: &TokenError, other: &TokenError) -> bool {
+    match (one.source(), other.source()) {
+        (Some(one), Some(other)) => std::ptr::addr_eq(one, other),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
 #[tokio::test]
 async fn an_outage_past_the_tokens_life_is_one_typed_error_for_each_attempt() {
     for fault in [Fault::Status(StatusCode::SERVICE_UNAVAILABLE), Fault::Slow(HOUR), Fault::Down] {
-        let Scene { passport, identity, clock } = service_in_its_soft_window().await;
+        let Scene { passport, identity, clock } = service_in_its_soft_window(patience(&fault)).await;
         passport.inject(Endpoint::Token, fault.clone());
         clock.advance(60 * SECOND);
         let mut attempts = 0;
         for _ in 0..300 {
             let asked_before = passport.counters().token();
             let errors = join_all((0..100).map(|_| identity.token())).await;
-            assert!(errors.into_iter().all(|error| error.unwrap_err().kind() == TokenErrorKind::Unavailable));
+            let errors: Vec<_> = errors.into_iter().map(Result::unwrap_err).collect();
+            assert!(errors.iter().all(|error| error.kind() == TokenErrorKind::Unavailable), "{fault:?}");
+            assert!(errors.windows(2).all(|two| is_the_same(&two[0], &two[1])), "{fault:?}");
             let asked = passport.counters().token() - asked_before;
             assert!(asked <= 1, "{fault:?}: {asked}");
             attempts += asked;
             clock.advance(SECOND);
         }
-        println!("token requests in an outage of 5 min ({fault:?}): {attempts}");
         // Each pause being as short as can be: six on the way up to 30 s, then one each 3 s.
-        assert!((8..=106).contains(&attempts), "{fault:?}: {attempts}");
+        assert!((8..=105).contains(&attempts), "{fault:?}: {attempts}");
 
-        recovers(&passport, &identity, &clock).await;
+        recovers(&passport, &identity, &clock, &fault).await;
     }
 }
 
 #[tokio::test]
 async fn retry_after_is_obeyed_as_seconds_and_as_a_date() {
     for retry_after in ["120", "Sun, 15 Jun 2025 16:08:40 GMT"] {
-        let Scene { passport, identity, clock } = service_in_its_soft_window().await;
+        let Scene { passport, identity, clock } = service_in_its_soft_window(10 * SECOND).await;
         passport.inject(Endpoint::Token, Fault::Throttled(retry_after.to_owned()));
         clock.advance(55 * SECOND); // 2025-06-15 16:06:40 GMT: the token is dead
         let error = identity.token().await.unwrap_err();
@@ -106,7 +126,7 @@ async fn retry_after_is_obeyed_as_seconds_and_as_a_date() {
 
 #[tokio::test]
 async fn a_request_without_a_token_fails_through_the_layer_with_the_typed_error() {
-    let Scene { passport, identity, clock } = service_in_its_soft_window().await;
+    let Scene { passport, identity, clock } = service_in_its_soft_window(10 * SECOND).await;
     passport.inject(Endpoint::Token, Fault::Down);
     clock.advance(60 * SECOND);
     let mut client = instant_client(&identity);

@@ -1,10 +1,12 @@
 use std::{
     collections::HashSet,
+    convert::Infallible,
     sync::{Arc, Mutex},
 };
 
 use axum::{Router, extract::State, response::IntoResponse, routing::any};
 use bytes::Bytes;
+use futures_util::StreamExt;
 use http::{
     HeaderMap, StatusCode,
     header::{AUTHORIZATION, WWW_AUTHENTICATE},
@@ -14,6 +16,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
 use passport_outbound::BufferedBody;
+use tokio::sync::Notify;
 use tonic::{
     Code,
     service::interceptor::InterceptorLayer,
@@ -172,9 +175,8 @@ async fn a_wrong_audience_does_not_cause_a_mint_loop() {
         assert_eq!(client.clone().oneshot(request).await.unwrap().status(), 401);
         scene.clock.advance(SECOND);
     }
-    println!("token requests in 10 min of refusals: {}", scene.passport.counters().token() - 1);
     // Each token is left alone for longer than the one before it: 5, 10, 20, ... 300 s.
-    assert!(scene.passport.counters().token() <= 9, "{}", scene.passport.counters().token());
+    assert!((5..=8).contains(&scene.passport.counters().token()), "{}", scene.passport.counters().token());
 }
 
 #[tokio::test]
@@ -189,6 +191,79 @@ async fn a_refusal_from_where_a_redirect_led_is_not_about_the_token() {
     assert_eq!(response.status(), 401);
     tokio::task::yield_now().await;
     assert_eq!(scene.passport.counters().token(), 1, "whoever answered has not seen it");
+}
+
+/// Refuses before it has read the body, as a server does that looks at the token first; and lets `refused` know.
+async fn hasty_api(receiver: &Receiver, refused: &Arc<Notify>) -> String {
+    let (receiver, refused) = (receiver.clone(), Arc::clone(refused));
+    let echo = any(move |request: axum::extract::Request| {
+        let (receiver, refused) = (receiver.clone(), Arc::clone(&refused));
+        async move {
+            if receiver.accepts(request.headers()[AUTHORIZATION].to_str().unwrap()) {
+                return axum::response::Response::new(request.into_body());
+            }
+            refused.notify_one();
+            StatusCode::UNAUTHORIZED.into_response()
+        }
+    });
+    serve(Router::new().route("/", echo)).await
+}
+
+type BoxBody = http_body_util::combinators::UnsyncBoxBody<Bytes, crate::support::BoxError>;
+
+/// An upload that is in the middle of its body when it is refused.
+async fn upload_that_is_refused_half_way<C>(http: C)
+where
+    C: Service<Request<BoxBody>, Response = http::Response<hyper::body::Incoming>> + Clone,
+    C::Error: Into<crate::support::BoxError>,
+{
+    let scene = Scene::set().await;
+    let refused = Arc::new(Notify::new());
+    let api = hasty_api(&scene.receiver, &refused).await;
+    let second = async move {
+        refused.notified().await;
+        Ok(Frame::data(Bytes::from_static(b"two")))
+    };
+    let first = futures_util::stream::iter([Ok(Frame::data(Bytes::from_static(b"one")))]);
+    let body = StreamBody::new(first.chain(futures_util::stream::once(second))).boxed_unsync();
+    let layer = AttachTokenLayer::new(scene.identity.clone(), AllowedOrigins::new([&api]).unwrap());
+    let client = layer.replay_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync()).layer(http);
+    let response = client.oneshot(Request::post(&api).body(body).unwrap()).await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "onetwo");
+}
+
+#[tokio::test]
+async fn an_upload_over_http_1_that_is_refused_half_way_arrives_whole() {
+    upload_that_is_refused_half_way(Client::builder(TokioExecutor::new()).build_http()).await;
+}
+
+#[tokio::test]
+async fn an_upload_over_http_2_that_is_refused_half_way_arrives_whole() {
+    upload_that_is_refused_half_way(Client::builder(TokioExecutor::new()).http2_only(true).build_http())
+        .await;
+}
+
+/// A stream of messages that ends with `UNAUTHENTICATED` in its trailers.
+#[tokio::test]
+async fn a_stream_that_ends_unauthenticated_has_the_token_replaced() {
+    let scene = Scene::set().await;
+    let ending = any(|| async {
+        let trailers = HeaderMap::from_iter([("grpc-status".parse().unwrap(), "16".parse().unwrap())]);
+        let frames =
+            [Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"x"))), Ok(Frame::trailers(trailers))];
+        let body = axum::body::Body::new(StreamBody::new(futures_util::stream::iter(frames)));
+        ([(http::header::CONTENT_TYPE, "application/grpc")], body)
+    });
+    let api = serve(Router::new().route("/", ending)).await;
+    let layer = AttachTokenLayer::new(scene.identity.clone(), AllowedOrigins::new([&api]).unwrap());
+    let hyper = Client::builder(TokioExecutor::new()).http2_only(true).build_http::<Full<Bytes>>();
+    let response =
+        layer.layer(hyper).oneshot(Request::post(&api).body(Full::default()).unwrap()).await.unwrap();
+    let body = response.into_body().collect().await.unwrap();
+    assert_eq!(body.trailers().unwrap()["grpc-status"], "16");
+    scene.settled().await;
+    assert_eq!(scene.passport.counters().token(), 2);
 }
 
 async fn grpc_server(receiver: &Receiver) -> Endpoint {
@@ -213,22 +288,22 @@ async fn a_grpc_call_with_a_revoked_token_succeeds_with_a_new_one() {
     let origins = AllowedOrigins::channel(endpoint.uri()).unwrap();
     let layer = AttachTokenLayer::new(scene.identity.clone(), origins);
     let channel = ServiceBuilder::new()
-        .layer(layer.clone().replay_buffered(64 * 1024, tonic::body::Body::new))
+        .layer(layer.replay_buffered(64 * 1024, tonic::body::Body::new))
         .service(endpoint.connect_lazy());
     let mut client = HealthClient::new(channel);
     assert_eq!(client.check(HealthCheckRequest::default()).await.unwrap().into_inner().status, 1);
     assert_eq!((scene.passport.counters().token(), scene.receiver.calls()), (2, 3));
+}
 
-    scene.receiver.revoke_all();
-    scene.clock.advance(60 * SECOND);
-    let channel = ServiceBuilder::new().layer(layer).service(endpoint.connect_lazy());
-    let mut without = HealthClient::new(channel);
-    let status = without.check(HealthCheckRequest::default()).await.unwrap_err();
-    assert_eq!(
-        (status.code(), status.message()),
-        (Code::Unauthenticated, "revoked"),
-        "the refusal is intact"
-    );
+#[tokio::test]
+async fn a_grpc_call_that_is_not_sent_again_hands_the_refusal_on_and_the_next_one_succeeds() {
+    let scene = Scene::set().await;
+    let endpoint = grpc_server(&scene.receiver).await;
+    let origins = AllowedOrigins::channel(endpoint.uri()).unwrap();
+    let layer = AttachTokenLayer::new(scene.identity.clone(), origins);
+    let mut client = HealthClient::new(layer.layer(endpoint.connect_lazy()));
+    let status = client.check(HealthCheckRequest::default()).await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::Unauthenticated, "revoked"));
     scene.settled().await;
-    without.check(HealthCheckRequest::default()).await.unwrap();
+    client.check(HealthCheckRequest::default()).await.unwrap();
 }

@@ -66,13 +66,17 @@ impl TokenCache {
 
     /// Keeps nothing: each call has a token fetched for itself. For functions that end with their invocation.
     ///
-    /// After a failure Passport is left alone all the same.
+    /// Calls that overlap are as many token requests, also when they fail; after a failure, calls that come later get its
+    /// error until the pause is over. A token that a receiver refuses is not replaced, so no request is sent again.
+    /// [`IdentityStatus::has_live_token`](crate::IdentityStatus::has_live_token) is always false.
     #[must_use]
     pub fn disabled() -> Self {
         Self { keeping: Keeping::Nothing, store: None, slots: None }
     }
 
     /// Keeps nothing, but calls that come while a token is being fetched share it: a burst of calls is one token request.
+    ///
+    /// As with [`TokenCache::disabled`], a refused token is not replaced, and no request is sent again.
     #[must_use]
     pub fn coalescing() -> Self {
         Self { keeping: Keeping::InFlight, store: None, slots: Some(Cache::new(CAPACITY)) }

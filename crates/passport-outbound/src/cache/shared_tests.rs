@@ -19,7 +19,7 @@ use crate::{
 #[derive(Clone, Debug, Default)]
 struct FleetStore {
     tokens: Arc<Mutex<HashMap<String, StoredToken>>>,
-    leases: Arc<Mutex<HashMap<String, String>>>,
+    leases: Arc<Mutex<HashMap<String, (String, Instant)>>>,
     down: Arc<AtomicBool>,
     hangs: Arc<AtomicBool>,
     forgets_to_remove: Arc<AtomicBool>,
@@ -44,7 +44,11 @@ impl TokenStore for FleetStore {
 
     async fn put(&self, key: &TokenKey, token: &StoredToken) -> Result<(), StoreError> {
         self.works().await?;
-        self.tokens.lock().unwrap().insert(key.to_string(), token.clone());
+        let mut tokens = self.tokens.lock().unwrap();
+        let kept = tokens.entry(key.to_string()).or_insert_with(|| token.clone());
+        if kept.token().expires_at() < token.token().expires_at() {
+            *kept = token.clone();
+        }
         Ok(())
     }
 
@@ -60,18 +64,20 @@ impl TokenStore for FleetStore {
         Ok(())
     }
 
-    async fn try_lease(&self, key: &TokenKey, holder: &str, _: Duration) -> Result<bool, StoreError> {
+    async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<bool, StoreError> {
         self.works().await?;
         if let Some(token) = self.comes_with_the_lease.lock().unwrap().take() {
             self.tokens.lock().unwrap().insert(key.to_string(), token);
         }
         let mut leases = self.leases.lock().unwrap();
-        Ok(leases.entry(key.to_string()).or_insert_with(|| holder.to_owned()) == holder)
+        leases.retain(|_, (_, until)| Instant::now() < *until);
+        let lease = leases.entry(key.to_string()).or_insert((holder.to_owned(), Instant::now() + time));
+        Ok(lease.0 == holder)
     }
 
     async fn release(&self, key: &TokenKey, holder: &str) -> Result<(), StoreError> {
         self.works().await?;
-        self.leases.lock().unwrap().retain(|leased, by| *leased != key.to_string() || by != holder);
+        self.leases.lock().unwrap().retain(|leased, (by, _)| *leased != key.to_string() || by != holder);
         Ok(())
     }
 }
@@ -136,6 +142,40 @@ async fn a_holder_that_dies_holds_nobody_for_longer_than_the_patience() {
     assert_eq!(token(&instance(&store, &source)).await.unwrap(), "token-1");
     assert!(asked.elapsed() < PATIENCE + 2 * LOOK_EACH, "{:?}", asked.elapsed());
     assert_eq!(token(&instance(&store, &source)).await.unwrap(), "token-1", "it published all the same");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_has_run_out_holds_nobody() {
+    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    assert!(store.try_lease(&key(), "gone", Duration::from_secs(1)).await.unwrap());
+    let asked = Instant::now();
+    assert_eq!(token(&instance(&store, &source)).await.unwrap(), "token-1");
+    assert!(asked.elapsed() < Duration::from_secs(1) + 2 * LOOK_EACH, "{:?}", asked.elapsed());
+    assert!(store.leases.lock().unwrap().is_empty(), "with the lease in hand, which it gave back");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_fails_is_counted() {
+    let measured = crate::test_support::measured(async {
+        let store = FleetStore::default();
+        store.down.store(true, Ordering::SeqCst);
+        token(&instance(&store, &ScriptedSource::new())).await.unwrap();
+    });
+    assert_eq!(measured.await["passport_outbound_store_failures_total"], 3.0, "look, lease, publish");
+}
+
+/// Built as users build one: with a request timeout that is shorter than what the store takes.
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_does_not_use_up_the_time_for_passport() {
+    let store = FleetStore::default();
+    store.hangs.store(true, Ordering::SeqCst);
+    let identity = ManagedIdentity::builder("mi-1", crate::SecretSource::fixed("right"))
+        .transport(crate::Transport::new(crate::endpoint::tests::InMemoryPassport::knowing("right")))
+        .token_cache(crate::TokenCache::shared(store))
+        .request_timeout(Duration::from_millis(100))
+        .build()
+        .unwrap();
+    assert!(identity.token().await.is_ok());
 }
 
 #[tokio::test(start_paused = true)]

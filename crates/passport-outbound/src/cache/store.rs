@@ -18,6 +18,52 @@ use super::TokenKey;
 /// every store alike. A store that fails is a miss, never an outage; it has half a second for each call.
 ///
 /// Whoever reads a store can be the service until the token expires: it should encrypt what it keeps.
+///
+/// ```
+/// use std::{collections::HashMap, sync::Mutex, time::Duration};
+///
+/// use passport_outbound::{AccessToken, StoreError, StoredToken, TokenKey, TokenStore};
+///
+/// /// A fleet of one: it shows what is asked of a store, and shares with nobody.
+/// #[derive(Debug, Default)]
+/// struct Lonely(Mutex<HashMap<TokenKey, StoredToken>>);
+///
+/// impl TokenStore for Lonely {
+///     async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+///         let tokens = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
+///         Ok(tokens.get(key).cloned())
+///     }
+///
+///     async fn put(&self, key: &TokenKey, token: &StoredToken) -> Result<(), StoreError> {
+///         let mut tokens = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
+///         let kept = tokens.entry(key.clone()).or_insert_with(|| token.clone());
+///         if kept.token().expires_at() < token.token().expires_at() {
+///             *kept = token.clone();
+///         }
+///         Ok(())
+///     }
+///
+///     async fn remove(&self, key: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
+///         let mut tokens = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
+///         if tokens.get(key).is_some_and(|kept| kept.token().expose() == token.expose()) {
+///             tokens.remove(key);
+///         }
+///         Ok(())
+///     }
+///
+///     async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<bool, StoreError> {
+///         Ok(true) // there is nobody else
+///     }
+///
+///     async fn release(&self, _: &TokenKey, _: &str) -> Result<(), StoreError> {
+///         Ok(())
+///     }
+/// }
+/// ```
+///
+/// # Cancel safety
+/// A call that takes longer than half a second, or that is running at a shutdown, is dropped; it may then have taken effect
+/// or not.
 pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// The token that is kept for `key`, if there is one that has not expired.
     ///
@@ -42,8 +88,8 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         token: &AccessToken,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Lets `holder` alone fetch a token for `key`, until it says [`TokenStore::release`] or `time` has passed. False if
-    /// somebody else does.
+    /// Lets `holder` alone fetch a token for `key`, until it says [`TokenStore::release`] or `time` (the request timeout) has
+    /// passed. False if somebody else does; true for a holder that has the lease already.
     ///
     /// # Errors
     /// When the store cannot say.

@@ -106,4 +106,4 @@ impl fmt::Debug for ClientCredentials {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -20,13 +20,15 @@ use crate::ManagedIdentity;
 
 /// A token endpoint that knows one secret.
 #[derive(Clone, Debug, Default)]
-struct InMemoryPassport {
+pub(crate) struct InMemoryPassport {
     good_secret: Arc<Mutex<String>>,
     requests: Arc<AtomicUsize>,
+    /// What it says that it grants, if it says anything.
+    grants: Option<&'static str>,
 }
 
 impl InMemoryPassport {
-    fn knowing(secret: &str) -> Self {
+    pub(crate) fn knowing(secret: &str) -> Self {
         let passport = Self::default();
         passport.now_knows(secret);
         passport
@@ -48,7 +50,8 @@ impl HttpExchange for InMemoryPassport {
         let expected = format!("mi-1:{}", self.good_secret.lock().unwrap());
         let (status, body) = if BASE64_STANDARD.decode(shown).unwrap() == expected.as_bytes() {
             let token = format!("token-{number}");
-            (200, json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600 }))
+            let (kind, scope) = ("Bearer", self.grants);
+            (200, json!({ "access_token": token, "token_type": kind, "expires_in": 3600, "scope": scope }))
         } else {
             (401, json!({ "error": "invalid_client" }))
         };
@@ -156,6 +159,67 @@ async fn a_vault_that_is_down_does_not_cost_the_token_that_is_live() {
         tokio::task::yield_now().await;
     }
     assert_eq!(identity.status().last_error().unwrap().kind(), TokenErrorKind::Secret);
+}
+
+#[tokio::test]
+async fn what_was_not_granted_is_in_the_status() {
+    let passport = InMemoryPassport { grants: Some("openid"), ..InMemoryPassport::knowing("right") };
+    let identity = identity(&passport, &Vault::giving(&[Some("right")]), clock());
+    identity.ready().await.unwrap();
+    assert_eq!(identity.status().missing_scopes(), ["roles"]);
+}
+
+/// How many seconds after its token was fetched the identity sees to the next one.
+async fn due_after(identity: &ManagedIdentity, passport: &InMemoryPassport, clock: &ManualClock) -> u64 {
+    let before = passport.requests();
+    for second in 1..3600 {
+        clock.advance(Duration::from_secs(1));
+        identity.token().await.unwrap();
+        while identity.status().is_fetching() {
+            tokio::task::yield_now().await;
+        }
+        if passport.requests() > before {
+            return second;
+        }
+    }
+    panic!("it was never due");
+}
+
+#[tokio::test]
+async fn identities_are_due_at_different_moments_and_each_always_at_the_same() {
+    let mut moments = std::collections::BTreeSet::new();
+    for _ in 0..10 {
+        let (passport, clock) = (InMemoryPassport::knowing("right"), clock());
+        let identity = identity(&passport, &Vault::giving(&[Some("right")]), clock.clone());
+        identity.ready().await.unwrap();
+        let first = due_after(&identity, &passport, &clock).await;
+        assert!((3510..=3540).contains(&first), "{first}");
+        assert_eq!(due_after(&identity, &passport, &clock).await, first);
+        moments.insert(first);
+    }
+    assert!(moments.len() > 1, "{moments:?}");
+}
+
+#[tokio::test]
+async fn the_refresh_threshold_is_what_was_set() {
+    let (passport, clock) = (InMemoryPassport::knowing("right"), clock());
+    let identity = ManagedIdentity::builder("mi-1", SecretSource::fixed("right"))
+        .refresh_threshold(Duration::from_secs(600))
+        .transport(Transport::new(passport.clone()))
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    identity.ready().await.unwrap();
+    assert!((2970..=3000).contains(&due_after(&identity, &passport, &clock).await));
+}
+
+#[test]
+fn a_request_timeout_of_nothing_or_for_ever_is_a_mistake() {
+    for timeout in [Duration::ZERO, Duration::MAX, Duration::from_secs(601)] {
+        let built =
+            ManagedIdentity::builder("mi-1", SecretSource::fixed("x")).request_timeout(timeout).build();
+        assert!(built.unwrap_err().to_string().contains("request_timeout"), "{timeout:?}");
+    }
 }
 
 /// With the real clock, which callers on other threads have read a little earlier or later.

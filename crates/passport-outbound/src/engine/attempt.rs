@@ -27,7 +27,8 @@ const LEAST_LIFE: Duration = Duration::from_secs(1);
 pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = ()> + Send {
     let ask = Ask { held: ticket.held.clone(), unwanted: ticket.unwanted.clone() };
     let (number, unwanted) = (ticket.number, ticket.unwanted_itself.clone());
-    let span = telemetry::attempt(&engine.client_id, &ask);
+    let live = engine.note_replacement();
+    let span = telemetry::attempt(&engine.client_id, &ask, live);
     let attempt = Attempt { engine: Arc::clone(&engine), ticket: Some(ticket) };
     let work = async move {
         tokio::select! {
@@ -43,7 +44,6 @@ pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = (
 impl Engine {
     async fn mint(&self, ask: Ask, number: u64) -> Result<Kept, Failure> {
         let timer = AttemptTimer::starts(&self.client_id);
-        self.note_replacement();
         // The source keeps its own time and says what it was that took so long; this is in case it does not.
         let backstop = timeout(self.attempt_timeout + GRACE / 2, self.source.mint(ask.clone()));
         let minted = match backstop.await {
@@ -54,13 +54,14 @@ impl Engine {
         minted
     }
 
-    /// For the metrics: whether there is a token meanwhile, and for how long.
-    fn note_replacement(&self) {
+    /// Whether there is a token meanwhile. For how long is measured.
+    fn note_replacement(&self) -> bool {
         let (snapshot, now) = (self.slot.snapshot(), self.clock.now());
         let live = snapshot.kept.as_deref().filter(|kept| kept.schedule.phase(now) != Phase::Hard);
         if let Some(kept) = live {
             telemetry::replacing(&self.client_id, &kept.token, now);
         }
+        live.is_some()
     }
 
     fn judged(&self, minted: Minted, ask: &Ask, number: u64) -> Result<Kept, Failure> {

@@ -44,6 +44,63 @@ async fn a_refused_request_is_sent_once_more_with_a_new_token() {
 }
 
 #[tokio::test]
+async fn a_replay_is_counted() {
+    let measured = crate::test_support::measured(async {
+        let (mut client, mut handle) = replaying(&ScriptedSource::new()).await;
+        handle.allow(2);
+        let response = client.ready().await.unwrap().call(request(API));
+        let (response, _) = tokio::join!(response, async {
+            answer(&mut handle, refusal()).await;
+            answer(&mut handle, Response::new("done")).await
+        });
+        response.unwrap();
+    });
+    assert_eq!(measured.await["passport_outbound_replays_total"], 1.0);
+}
+
+#[tokio::test]
+async fn a_header_that_replaced_another_is_replaced_in_its_turn() {
+    let source = ScriptedSource::new();
+    let (mock, mut handle) = mock::pair();
+    let layer = layer(&source).existing_authorization(ExistingAuthorization::Replace).replay_clones();
+    let mut client = layer.layer(mock);
+    handle.allow(10);
+    let with_header = || {
+        let mut request = request(API);
+        request.headers_mut().insert(AUTHORIZATION, "Basic abc".parse().unwrap());
+        request
+    };
+    let first = client.ready().await.unwrap().call(with_header());
+    tokio::join!(first, answer(&mut handle, Response::new("first"))).0.unwrap();
+    source.clock.advance(OLD_ENOUGH);
+    let response = client.ready().await.unwrap().call(with_header());
+    let (response, again) = tokio::join!(response, async {
+        answer(&mut handle, refusal()).await;
+        answer(&mut handle, Response::new("done")).await
+    });
+    assert_eq!(body(response.unwrap()), "done");
+    assert_eq!(again.headers().get_all(AUTHORIZATION).iter().collect::<Vec<_>>(), ["Bearer token-2"]);
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_while_its_request_is_renewed_leaves_the_new_token_to_the_others() {
+    let source = ScriptedSource::new();
+    let (mut client, mut handle) = replaying(&source).await;
+    handle.allow(10);
+    source.hold();
+    let mut response = task::spawn(client.ready().await.unwrap().call(request(API)));
+    assert_pending!(response.poll());
+    answer(&mut handle, refusal()).await;
+    assert_pending!(response.poll());
+    drop(response);
+    source.release();
+    tokio::task::yield_now().await;
+    let next = client.ready().await.unwrap().call(request(API));
+    let (_, seen) = tokio::join!(next, answer(&mut handle, Response::new("done")));
+    assert_eq!(token_of(&seen), "Bearer token-2");
+}
+
+#[tokio::test]
 async fn a_second_refusal_is_the_answer() {
     let source = ScriptedSource::new();
     let (mut client, mut handle) = replaying(&source).await;

@@ -209,15 +209,15 @@ async fn let_time_pass(source: &ScriptedSource) {
 async fn ready_sits_an_outage_out() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
-    for _ in 0..5 {
-        source.fail_next(TokenErrorKind::Unavailable);
+    for kind in [TokenErrorKind::Unavailable, TokenErrorKind::UnusableResponse, TokenErrorKind::Aborted] {
+        source.fail_next(kind);
     }
     tokio::select! {
         ready = identity.ready() => ready.unwrap(),
         () = let_time_pass(&source) => {}
     }
     assert!(identity.status().has_live_token());
-    assert_eq!(source.calls(), 6);
+    assert_eq!(source.calls(), 4);
 }
 
 #[tokio::test]

@@ -1,0 +1,62 @@
+//! A token is revoked while it is in use: the API refuses it, the identity replaces it, and the call is sent again. It prints
+//!
+//! ```text
+//! the API has refused 1 call, and the call: 200 OK
+//! ```
+//!
+//! The clock is moved by hand, because a token that is younger than five seconds is not replaced.
+
+#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    http::{HeaderMap, StatusCode, header::AUTHORIZATION},
+    routing::post,
+};
+use passport_dev::DevPassport;
+use passport_examples::{local_client, serve};
+use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity, ManualClock, SecretSource};
+use tower::{Layer, ServiceExt};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let passport = DevPassport::start().await?;
+    let registered = passport.managed_identity("erp-sync").create();
+    let clock = ManualClock::at_unix_seconds(1_750_000_000);
+    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
+        .issuer(passport.issuer())
+        .clock(clock.clone())
+        .build()?;
+
+    // An API that has heard that the first token was revoked.
+    let revoked = identity.token().await?.authorization().clone();
+    let refusals = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&refusals);
+    let import = post(move |headers: HeaderMap| async move {
+        if headers.get(AUTHORIZATION) != Some(&revoked) {
+            return StatusCode::OK;
+        }
+        count.fetch_add(1, Ordering::SeqCst);
+        StatusCode::UNAUTHORIZED
+    });
+    let api = serve(Router::new().route("/import", import)).await?;
+
+    let client = AttachTokenLayer::new(identity, AllowedOrigins::new([&api])?)
+        .replay_clones() // without it, the refusal is the answer, and the next call has the new token
+        .layer(local_client()?); // reqwest::Client::new() in a service
+    clock.advance(Duration::from_secs(60));
+    let request = local_client()?.post(format!("{api}/import")).body("a document").build()?;
+    let status = client.oneshot(request).await?.status();
+    println!("the API has refused {} call, and the call: {status}", refusals.load(Ordering::SeqCst));
+    Ok(())
+}
