@@ -111,7 +111,13 @@ const HOUR: Duration = Duration::from_secs(3600);
 async fn a_fleet_makes_one_token_request() {
     let (store, source) = (FleetStore::default(), ScriptedSource::new());
     let fleet: Vec<_> = (0..64).map(|_| instance(&store, &source)).collect();
-    for token in futures_util::future::join_all(fleet.iter().map(token)).await {
+    source.hold();
+    let release = async {
+        sleep(Duration::from_secs(1)).await;
+        source.release();
+    };
+    let callers = futures_util::future::join_all(fleet.iter().map(token));
+    for token in futures_util::future::join(callers, release).await.0 {
         assert_eq!(token.unwrap(), "token-1");
     }
     assert_eq!(source.calls(), 1);

@@ -75,9 +75,18 @@ async fn a_foreign_origin_gets_no_request_and_no_token() {
         let error = assert_ready_err!(response.poll()).downcast::<AttachError>().unwrap();
         assert!(matches!(*error, AttachError::DestinationNotAllowed { .. }), "{uri}");
     }
-    let mut response = task::spawn(client.ready().await.unwrap().call(request("/only/a/path")));
-    let error = assert_ready_err!(response.poll()).downcast::<AttachError>().unwrap();
-    assert_eq!(*error, AttachError::DestinationUnknown);
+    // Only a path; a port that is none; forms that a request for a resource does not have.
+    for uri in [
+        "/only/a/path",
+        "https://api.bizfirst.ai:70000/x",
+        "https://api.bizfirst.ai:/x",
+        "*",
+        "api.bizfirst.ai:443",
+    ] {
+        let mut response = task::spawn(client.ready().await.unwrap().call(request(uri)));
+        let error = assert_ready_err!(response.poll()).downcast::<AttachError>().unwrap();
+        assert_eq!(*error, AttachError::DestinationUnknown, "{uri}");
+    }
     assert_pending!(handle.poll_request());
     assert_eq!(source.calls(), 0, "no token is fetched for a request that may not have it");
 }

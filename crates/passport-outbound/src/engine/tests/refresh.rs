@@ -192,3 +192,19 @@ async fn an_attempt_that_comes_late_does_not_hide_the_one_that_is_running() {
     source.release();
     assert_eq!(second.await.unwrap(), "token-2");
 }
+
+/// The issuer is well; a backoff would make the gap after the expiry longer than it need be.
+#[tokio::test]
+async fn an_issuer_that_repeats_a_token_is_asked_at_a_flat_interval() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    fetch(&engine).await.unwrap();
+    source.repeat_the_token();
+    source.clock.advance(HOUR - 60 * SECOND);
+    for _ in 0..50 {
+        assert_eq!(ready(&engine).as_deref(), Some("token-1"));
+        settle(&engine).await;
+        source.clock.advance(SECOND);
+    }
+    assert_eq!(source.calls(), 1 + 10, "each five seconds");
+}
