@@ -22,6 +22,8 @@ mod refresh;
 mod single_flight;
 #[path = "../../crates/passport-outbound/src/cache/slot.rs"]
 mod slot;
+#[path = "../../crates/passport-outbound/src/steady.rs"]
+mod steady;
 mod sync;
 
 // As the slot names them.
@@ -35,5 +37,8 @@ fn main() {
         loom.preemption_bound = Some(3);
         loom.check(model);
         println!("model {name} ... ok");
+    }
+    if filter.is_empty() {
+        models::assert_that_a_token_was_forgotten_on_its_way();
     }
 }

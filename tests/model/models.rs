@@ -22,7 +22,7 @@ use crate::{
     sync::Flight,
 };
 
-pub(crate) const ALL: [(&str, fn()); 8] = [
+pub(crate) const ALL: [(&str, fn()); 7] = [
     ("callers_on_an_empty_slot_make_one_attempt", callers_on_an_empty_slot_make_one_attempt),
     ("callers_of_a_failed_attempt_share_its_error", callers_of_a_failed_attempt_share_its_error),
     ("a_lost_attempt_is_replaced_by_one", a_lost_attempt_is_replaced_by_one),
@@ -32,9 +32,6 @@ pub(crate) const ALL: [(&str, fn()); 8] = [
         a_refusal_of_an_old_token_does_not_touch_the_new_one,
     ),
     ("a_forgotten_token_does_not_come_back", a_forgotten_token_does_not_come_back),
-    ("a_forgotten_token_was_on_its_way_in_some_of_them", || {
-        assert!(FORGOTTEN_ON_THE_WAY.load(Ordering::SeqCst) > 0);
-    }),
     (
         "an_attempt_that_was_given_up_does_not_undo_the_next",
         an_attempt_that_was_given_up_does_not_undo_the_next,
@@ -240,6 +237,11 @@ fn a_forgotten_token_does_not_come_back() {
     }
     // Whoever waited for an attempt that is not wanted any more asks again.
     assert!(outcome.is_none_or(|outcome| outcome.is_ok()));
+}
+
+/// In some of the orders; else the model above shows nothing.
+pub(crate) fn assert_that_a_token_was_forgotten_on_its_way() {
+    assert!(FORGOTTEN_ON_THE_WAY.load(Ordering::SeqCst) > 0);
 }
 
 fn an_attempt_that_was_given_up_does_not_undo_the_next() {

@@ -1,9 +1,6 @@
 use std::{
     fmt,
-    sync::{
-        Arc, LazyLock,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
@@ -13,7 +10,8 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     fn now(&self) -> SystemTime;
 
     /// How much time has passed since some fixed moment, whatever was done to the wall clock. It may stand still while the
-    /// machine sleeps. By default the operating system's monotonic clock.
+    /// machine sleeps. By default the operating system's monotonic clock; a clock that is moved by hand has to move this,
+    /// too, or its standing still looks like being set back.
     fn uptime(&self) -> Duration {
         monotonic()
     }
@@ -48,51 +46,52 @@ impl Clock for SystemClock {
 /// assert_eq!(clock.now(), before + Duration::from_secs(60));
 /// ```
 #[derive(Clone, Debug)]
-pub struct ManualClock {
-    unix_millis: Arc<AtomicU64>,
-    uptime_millis: Arc<AtomicU64>,
+pub struct ManualClock(Arc<Mutex<Shown>>);
+
+#[derive(Debug)]
+struct Shown {
+    wall: SystemTime,
+    uptime: Duration,
 }
 
 impl ManualClock {
     /// A clock that shows `seconds` since the Unix epoch.
     #[must_use]
     pub fn at_unix_seconds(seconds: u32) -> Self {
-        Self {
-            unix_millis: Arc::new(AtomicU64::new(u64::from(seconds) * 1000)),
-            uptime_millis: Arc::default(),
-        }
+        let wall = UNIX_EPOCH + Duration::from_secs(u64::from(seconds));
+        Self(Arc::new(Mutex::new(Shown { wall, uptime: Duration::ZERO })))
     }
 
-    /// Lets time pass, to the millisecond.
+    /// Lets time pass.
     pub fn advance(&self, by: Duration) {
-        self.uptime_millis.fetch_add(millis(by), Ordering::SeqCst);
-        self.set_forward(by);
+        let mut shown = self.shown();
+        shown.wall = shown.wall.checked_add(by).unwrap_or(shown.wall);
+        shown.uptime = shown.uptime.saturating_add(by);
     }
 
-    /// Moves the wall clock forward, to the millisecond, without time passing: the machine has slept, or the clock was set.
+    /// Moves the wall clock forward without time passing: the machine has slept, or the clock was set.
     pub fn set_forward(&self, by: Duration) {
-        self.unix_millis.fetch_add(millis(by), Ordering::SeqCst);
+        let mut shown = self.shown();
+        shown.wall = shown.wall.checked_add(by).unwrap_or(shown.wall);
     }
 
-    /// Moves the wall clock back, to the millisecond, as an operator or a time server may.
+    /// Moves the wall clock back, as an operator or a time server may; not beyond the Unix epoch.
     pub fn set_back(&self, by: Duration) {
-        let millis = millis(by);
-        let _ = self
-            .unix_millis
-            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| Some(now.saturating_sub(millis)));
+        let mut shown = self.shown();
+        shown.wall = shown.wall.checked_sub(by).filter(|wall| *wall > UNIX_EPOCH).unwrap_or(UNIX_EPOCH);
     }
-}
 
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_millis(self.unix_millis.load(Ordering::SeqCst))
+        self.shown().wall
     }
 
     fn uptime(&self) -> Duration {
-        Duration::from_millis(self.uptime_millis.load(Ordering::SeqCst))
+        self.shown().uptime
     }
 }

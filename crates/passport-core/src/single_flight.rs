@@ -45,14 +45,20 @@ impl<T: Clone> SingleFlight<T> {
     }
 
     /// Makes room for another attempt although `flight` has not ended: its lead sits on a runtime that nobody drives, for
-    /// example. What the lead may say later reaches those who still wait for it. Whether it was the running one.
-    pub fn give_up(&self, flight: &Flight<T>) -> bool {
+    /// example. What the lead may say later reaches those who still wait for it.
+    pub fn give_up(&self, flight: &Flight<T>) {
         let mut running = self.lock();
-        let is_it = running.as_ref().is_some_and(|running| running.same_channel(&flight.outcome));
-        if is_it {
+        if running.as_ref().is_some_and(|running| running.same_channel(&flight.outcome)) {
             *running = None;
         }
-        is_it
+    }
+
+    /// Whether `flight` is the running attempt.
+    #[must_use]
+    pub fn is_running(&self, flight: &Flight<T>) -> bool {
+        let running = self.lock();
+        running.as_ref().is_some_and(|running| running.same_channel(&flight.outcome))
+            && seat(&running).is_some()
     }
 
     /// The running attempt, if there is one.

@@ -13,7 +13,6 @@ use crate::{
     endpoint::ClientCredentials,
     engine::{Engine, TokenSource},
     refresh::{DEFAULT_THRESHOLD, RefreshPolicy},
-    steady::SteadyClock,
 };
 
 const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(10 * 60);
@@ -75,7 +74,7 @@ impl ManagedIdentityBuilder {
     }
 
     /// The most that one attempt may take, reading the secret included; 10 min at most. Defaults to 10 s. A shared store adds
-    /// what it takes, 5.5 s at most. An attempt that was lost with its runtime is given up a second after that, and made
+    /// what it takes, 6.5 s at most. An attempt that was lost with its runtime is given up a second after that, and made
     /// again.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
@@ -137,7 +136,6 @@ impl ManagedIdentityBuilder {
     /// The identity, from what has been checked.
     fn built(self, client_id: ClientId, token_url: Url, scopes: Scopes) -> ManagedIdentity {
         let policy = RefreshPolicy { threshold: self.refresh_threshold, jitter: fastrand::f64() };
-        let clock = Arc::new(SteadyClock::new(self.clock));
         let key = TokenKey::new(&client_id, &token_url, &scopes);
         let store = self.cache.as_ref().and_then(TokenCache::store);
         let slot = self.cache.map_or_else(Arc::default, |cache| cache.slot(key.clone()));
@@ -148,12 +146,13 @@ impl ManagedIdentityBuilder {
             scopes,
             transport: self.transport,
             timeout: self.request_timeout,
-            clock: Arc::clone(&clock),
+            clock: Arc::clone(&self.clock),
         });
         let mut attempt_timeout = self.request_timeout;
         if let Some(store) = store {
             attempt_timeout += STORE_TAKES;
-            let (client_id, clock, lease) = (client_id.clone(), Arc::clone(&clock), self.request_timeout);
+            let (client_id, clock, lease) =
+                (client_id.clone(), Arc::clone(&self.clock), self.request_timeout);
             source = Box::new(Shared { store, key, client_id, source, policy, lease, clock });
         }
         ManagedIdentity::new(Engine {
@@ -162,7 +161,7 @@ impl ManagedIdentityBuilder {
             slot,
             policy,
             attempt_timeout,
-            clock,
+            clock: self.clock,
             life: CancellationToken::new(),
             attempts: TaskTracker::new(),
         })

@@ -95,6 +95,12 @@ impl TokenError {
         }
     }
 
+    /// Whether it is the same one, not one alike.
+    #[cfg(test)]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     fn remedy(&self) -> &'static str {
         match (self.kind(), self.oauth_error()) {
             (TokenErrorKind::Refused, Some("invalid_scope")) => {

@@ -80,7 +80,7 @@ impl ManagedIdentity {
 
     /// Waits for the next attempt to be allowed, or for the end.
     async fn pause(&self) {
-        let now = self.engine.clock.now();
+        let now = self.engine.now();
         let until = self.engine.slot.snapshot().paused_until(now);
         let left = until.and_then(|until| until.duration_since(now).ok()).unwrap_or_default();
         tokio::select! {
@@ -93,7 +93,8 @@ impl ManagedIdentity {
     #[must_use]
     pub fn status(&self) -> IdentityStatus {
         let snapshot = self.engine.slot.snapshot();
-        IdentityStatus::new(&snapshot, self.engine.clock.now(), self.engine.life.is_cancelled())
+        let (now, engine) = (self.engine.now(), &self.engine);
+        IdentityStatus::new(&snapshot, &engine.slot.time, now, engine.life.is_cancelled())
     }
 
     /// Forgets the token; the next call waits for a new one. What a running attempt brings is not used any more.
@@ -118,7 +119,14 @@ impl ManagedIdentity {
     pub async fn shutdown(&self) {
         self.engine.life.cancel();
         self.engine.attempts.close();
-        let _ = tokio::time::timeout(self.engine.attempt_timeout, self.engine.attempts.wait()).await;
+        if self.engine.attempts.is_empty() {
+            return;
+        }
+        let ended = self.engine.attempts.wait();
+        match Handle::try_current() {
+            Ok(_) => drop(tokio::time::timeout(self.engine.attempt_timeout, ended).await),
+            Err(_) => ended.await,
+        }
     }
 
     pub(crate) fn credential(&self) -> Credential {

@@ -4,6 +4,7 @@ use crate::{
     TokenError,
     cache::{Kept, Snapshot},
     refresh::{Activity, Phase},
+    steady::SteadyTime,
 };
 
 /// How an identity stands at one moment: what a health probe asks for.
@@ -31,7 +32,8 @@ pub struct IdentityStatus {
 }
 
 impl IdentityStatus {
-    pub(crate) fn new(snapshot: &Snapshot, now: SystemTime, is_shut_down: bool) -> Self {
+    /// `time` is that of the slot; what is shown is by the wall clock.
+    pub(crate) fn new(snapshot: &Snapshot, time: &SteadyTime, now: SystemTime, is_shut_down: bool) -> Self {
         let live = |kept: &&Kept| kept.schedule.phase(now) != Phase::Hard;
         let live = snapshot.kept.as_deref().filter(live);
         Self {
@@ -40,7 +42,7 @@ impl IdentityStatus {
             missing_scopes: live.map(|kept| kept.missing_scopes.to_vec()).unwrap_or_default(),
             is_fetching: snapshot.activity(now) == Activity::Running,
             last_error: snapshot.last_error.clone(),
-            next_attempt_at: snapshot.paused_until(now),
+            next_attempt_at: snapshot.paused_until(now).map(|until| time.wall(until)),
             is_shut_down,
         }
     }

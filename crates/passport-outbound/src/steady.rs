@@ -1,6 +1,6 @@
 use std::{
     sync::{
-        Arc,
+        Mutex,
         atomic::{AtomicU64, Ordering},
     },
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -9,127 +9,170 @@ use std::{
 use passport_core::Clock;
 
 /// Clocks are nudged; only what is more than this was set back.
-const NUDGE: u64 = 5_000;
+const NUDGE: Duration = Duration::from_secs(5);
 
 /// How often the wall clock is held against the monotonic one, in milliseconds.
 const EACH: u64 = 1_000;
 
-/// Wall-clock time that does not go back: the time by which tokens age.
+/// Whoever was interrupted for longer between the two clocks has not read them together.
+const TOGETHER: Duration = Duration::from_millis(100);
+
+/// Wall-clock time that does not go back: the time by which the tokens of a slot age. All who use the slot use this.
 ///
 /// It goes on while the machine sleeps, which a monotonic clock does not on most systems; and when the wall clock is set
 /// back it goes on as if it had not been, so that no token lives longer for it. A look costs two loads more than one at the
-/// wall clock; once a second it is held against the monotonic clock.
-#[derive(Debug)]
-pub(crate) struct SteadyClock {
-    clock: Arc<dyn Clock>,
-    /// At the last comparison, in milliseconds since the Unix epoch and since the start.
-    wall: AtomicU64,
-    uptime: AtomicU64,
+/// wall clock; once a second, the wall clock is held against the monotonic clock.
+///
+/// Its time must not leave the slot: for others, it is as far ahead as the wall clock was set back.
+#[derive(Debug, Default)]
+pub(crate) struct SteadyTime {
     /// By how many milliseconds the wall clock was set back in all.
     lost: AtomicU64,
+    /// The wall clock at the last comparison, in milliseconds since the Unix epoch.
+    compared_at: AtomicU64,
+    /// Both clocks at the last comparison. Never waited for: one comparison at a time is enough.
+    compared: Mutex<Option<(SystemTime, Duration)>>,
 }
 
-impl SteadyClock {
-    pub(crate) fn new(clock: Arc<dyn Clock>) -> Self {
-        Self { clock, wall: AtomicU64::new(0), uptime: AtomicU64::new(0), lost: AtomicU64::new(0) }
-    }
-
-    pub(crate) fn now(&self) -> SystemTime {
-        let wall = self.clock.now();
-        let millis = since_epoch(wall);
-        let compared = self.wall.load(Ordering::Relaxed);
-        if !(compared..compared.saturating_add(EACH)).contains(&millis) {
-            self.compare(compared, millis);
+impl SteadyTime {
+    pub(crate) fn now(&self, clock: &dyn Clock) -> SystemTime {
+        let wall = clock.now();
+        let compared_at = self.compared_at.load(Ordering::Relaxed);
+        if !(compared_at..compared_at.saturating_add(EACH)).contains(&millis(wall)) {
+            self.compare(clock);
         }
-        wall + Duration::from_millis(self.lost.load(Ordering::Relaxed))
+        self.of(wall)
     }
 
-    /// What the wall clock shows, for whatever was written down by another clock: a date, the expiry in a token.
-    pub(crate) fn wall(&self) -> SystemTime {
-        self.clock.now()
+    /// The steady time at which the wall clock shows this, if it is not set back any more.
+    pub(crate) fn of(&self, wall: SystemTime) -> SystemTime {
+        wall.checked_add(self.lost()).unwrap_or(wall)
     }
 
-    /// Whoever comes first compares. A comparison that is disturbed by another errs by the time it took.
-    fn compare(&self, compared: u64, wall: u64) {
-        if self.wall.compare_exchange(compared, wall, Ordering::Relaxed, Ordering::Relaxed).is_err() {
+    /// What the wall clock shows at this steady time, if it is not set back any more.
+    pub(crate) fn wall(&self, steady: SystemTime) -> SystemTime {
+        steady.checked_sub(self.lost()).unwrap_or(steady)
+    }
+
+    fn lost(&self) -> Duration {
+        Duration::from_millis(self.lost.load(Ordering::Relaxed))
+    }
+
+    fn compare(&self, clock: &dyn Clock) {
+        let Ok(mut compared) = self.compared.try_lock() else { return };
+        let (uptime, wall) = (clock.uptime(), clock.now());
+        if clock.uptime().saturating_sub(uptime) > TOGETHER {
             return;
         }
-        let uptime = millis(self.clock.uptime());
-        let passed = uptime.saturating_sub(self.uptime.swap(uptime, Ordering::Relaxed));
-        let lost = compared.saturating_add(passed).saturating_sub(wall);
-        if lost > NUDGE {
-            self.lost.fetch_add(lost, Ordering::Relaxed);
+        if let Some((wall_before, uptime_before)) = *compared {
+            let expected = wall_before + uptime.saturating_sub(uptime_before);
+            let lost = expected.duration_since(wall).unwrap_or_default();
+            if lost > NUDGE {
+                self.lost.fetch_add(u64::try_from(lost.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            }
         }
+        *compared = Some((wall, uptime));
+        self.compared_at.store(millis(wall), Ordering::Relaxed);
     }
 }
 
-fn since_epoch(time: SystemTime) -> u64 {
-    millis(time.duration_since(UNIX_EPOCH).unwrap_or_default())
-}
-
-fn millis(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+fn millis(time: SystemTime) -> u64 {
+    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use passport_core::ManualClock;
 
     use super::*;
 
     const MINUTE: Duration = Duration::from_secs(60);
 
-    fn steady() -> (ManualClock, SteadyClock, SystemTime) {
-        let clock = ManualClock::at_unix_seconds(1_750_000_000);
-        let steady = SteadyClock::new(Arc::new(clock.clone()));
-        let start = steady.now();
-        assert_eq!(start, clock.now());
-        (clock, steady, start)
+    struct Watched {
+        clock: ManualClock,
+        steady: SteadyTime,
+        start: SystemTime,
+    }
+
+    impl Watched {
+        fn begin() -> Self {
+            let (clock, steady) = (ManualClock::at_unix_seconds(1_750_000_000), SteadyTime::default());
+            let start = steady.now(&clock);
+            assert_eq!(start, clock.now());
+            Self { clock, steady, start }
+        }
+
+        fn passed(&self) -> Duration {
+            self.steady.now(&self.clock).duration_since(self.start).unwrap_or_default()
+        }
     }
 
     #[test]
     fn time_that_passes_and_time_that_was_slept_count() {
-        let (clock, steady, start) = steady();
-        clock.advance(MINUTE);
-        assert_eq!(steady.now(), start + MINUTE);
-        clock.set_forward(60 * MINUTE);
-        assert_eq!(steady.now(), start + 61 * MINUTE);
+        let watched = Watched::begin();
+        watched.clock.advance(MINUTE);
+        assert_eq!(watched.passed(), MINUTE);
+        watched.clock.set_forward(60 * MINUTE);
+        assert_eq!(watched.passed(), 61 * MINUTE);
     }
 
     #[test]
     fn a_wall_clock_that_is_set_back_takes_nothing_back_even_if_nobody_looked_for_long() {
-        let (clock, steady, start) = steady();
-        clock.advance(50 * MINUTE);
-        clock.set_back(40 * MINUTE);
-        assert_eq!(steady.now(), start + 50 * MINUTE);
-        clock.advance(MINUTE);
-        clock.set_back(24 * 60 * MINUTE);
-        clock.advance(MINUTE);
-        assert_eq!(steady.now(), start + 52 * MINUTE);
-        assert_eq!(steady.wall(), clock.now());
+        let watched = Watched::begin();
+        watched.clock.advance(50 * MINUTE);
+        watched.clock.set_back(40 * MINUTE);
+        assert_eq!(watched.passed(), 50 * MINUTE);
+        watched.clock.advance(MINUTE);
+        watched.clock.set_back(24 * 60 * MINUTE);
+        watched.clock.advance(MINUTE);
+        assert_eq!(watched.passed(), 52 * MINUTE);
+        let now = watched.steady.now(&watched.clock);
+        assert_eq!(watched.steady.wall(now), watched.clock.now());
+        assert_eq!(watched.steady.of(watched.clock.now()), now);
     }
 
     #[test]
     fn a_set_back_after_a_sleep_is_seen_for_what_it_is() {
-        let (clock, steady, start) = steady();
-        clock.set_forward(60 * MINUTE);
-        assert_eq!(steady.now(), start + 60 * MINUTE);
-        clock.set_back(10 * MINUTE);
-        assert_eq!(steady.now(), start + 60 * MINUTE);
+        let watched = Watched::begin();
+        watched.clock.set_forward(60 * MINUTE);
+        assert_eq!(watched.passed(), 60 * MINUTE);
+        watched.clock.set_back(10 * MINUTE);
+        assert_eq!(watched.passed(), 60 * MINUTE);
     }
 
     #[test]
     fn a_nudge_is_let_pass() {
-        let (clock, steady, start) = steady();
-        clock.set_back(Duration::from_secs(4));
-        assert_eq!(steady.now(), start - Duration::from_secs(4));
+        let watched = Watched::begin();
+        watched.clock.advance(MINUTE);
+        watched.clock.set_back(Duration::from_secs(4));
+        assert_eq!(watched.passed(), Duration::from_secs(56));
     }
 
     #[test]
-    fn a_clock_before_the_epoch_is_no_reason_to_panic() {
+    fn what_was_before_the_first_look_does_not_count() {
         let clock = ManualClock::at_unix_seconds(0);
-        let steady = SteadyClock::new(Arc::new(clock.clone()));
-        clock.advance(MINUTE);
-        assert_eq!(steady.now(), UNIX_EPOCH + MINUTE);
+        clock.advance(60 * MINUTE);
+        clock.set_back(30 * MINUTE);
+        let steady = SteadyTime::default();
+        assert_eq!(steady.now(&clock), UNIX_EPOCH + 30 * MINUTE);
+    }
+
+    #[test]
+    fn a_herd_after_long_idle_times_sees_no_set_back_where_there_was_none() {
+        let watched = Arc::new(Watched::begin());
+        let callers = (0..4).map(|_| {
+            let watched = Arc::clone(&watched);
+            std::thread::spawn(move || {
+                for _ in 0..2000 {
+                    watched.clock.advance(30 * MINUTE);
+                    watched.passed();
+                }
+            })
+        });
+        callers.collect::<Vec<_>>().into_iter().for_each(|caller| caller.join().unwrap());
+        assert_eq!(watched.passed(), 8000 * 30 * MINUTE);
     }
 }

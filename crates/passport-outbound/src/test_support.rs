@@ -20,7 +20,6 @@ use crate::{
     engine::{Ask, Engine, MintFuture, Minted, TokenSource},
     error::Failure,
     refresh::{DEFAULT_THRESHOLD, RefreshPolicy},
-    steady::SteadyClock,
 };
 
 /// Mints `token-1`, `token-2`, ... for an hour each, unless a failure is next in line or it is held.
@@ -62,10 +61,6 @@ impl ScriptedSource {
 
     pub(crate) fn release(&self) {
         self.gate.add_permits(Semaphore::MAX_PERMITS - self.gate.available_permits());
-    }
-
-    pub(crate) fn steady(&self) -> Arc<SteadyClock> {
-        Arc::new(SteadyClock::new(Arc::new(self.clock.clone())))
     }
 
     /// Lets the one go who has waited longest.
@@ -147,7 +142,7 @@ pub(crate) fn engine_over(source: Box<dyn TokenSource>, script: &ScriptedSource,
         slot,
         policy: POLICY,
         attempt_timeout: Duration::from_secs(10),
-        clock: script.steady(),
+        clock: Arc::new(script.clock.clone()),
         life: CancellationToken::new(),
         attempts: TaskTracker::new(),
     }

@@ -52,7 +52,7 @@ pin_project! {
         /// No token yet. Holds the ready service, and whatever permit it stands for.
         Waiting { credential: PendingCredential, held: Option<Held<S, R, P>> },
         /// The token was refused, and another is on its way. Should there be none, the refusal is the answer.
-        Renewing { credential: PendingCredential, refused: Option<Refused<S, R>> },
+        Renewing { credential: PendingCredential, refused: Option<Refused<S, R, P>> },
         /// There is another token; the service has to be ready once more.
         Readying { again: Option<Again<S, R>> },
     }
@@ -74,12 +74,12 @@ pub(super) struct Spare<S, R, P: Replay<R>> {
     pub(super) service: S,
 }
 
-/// A refusal that may not be the last word.
-struct Refused<S: Service<R>, R> {
+/// A refusal that may not be the last word. The request is made again only when there is another token: until then, its
+/// first body is left alone.
+struct Refused<S: Service<R>, R, P: Replay<R>> {
     response: S::Response,
     watch: Watch,
-    service: S,
-    request: R,
+    spare: Spare<S, R, P>,
 }
 
 /// A request to be sent once more.
@@ -148,11 +148,9 @@ where
                 StateProjection::Renewing { credential, refused } => {
                     let token = ready!(Pin::new(credential).poll(cx));
                     let refused = refused.take().expect(POLLED_AGAIN);
-                    match token {
-                        Ok(token) if token.generation != refused.watch.generation => {
-                            State::Readying { again: Some(refused.again(token)) }
-                        }
-                        _ => return Poll::Ready(Ok(refused.response.watched(None))),
+                    match refused.once_more(token.ok()) {
+                        Next::Done(response) => return Poll::Ready(Ok(response)),
+                        Next::State(next) => next,
                     }
                 }
                 StateProjection::Readying { again } => {
@@ -189,26 +187,35 @@ where
         return Next::Done(response.watched(trailers));
     }
     let credential = watch.rules.identity.renewed(watch.generation);
-    let request = spare.and_then(|spare| Some((spare.replay.restore(spare.kept)?, spare.service)));
-    let (Some(credential), Some((request, service))) = (credential, request) else {
-        return Next::Done(response.watched(None));
-    };
-    let refused = Refused { response, watch, service, request };
+    let Some((credential, spare)) = credential.zip(spare) else { return Next::Done(response.watched(None)) };
+    let refused = Refused { response, watch, spare };
     match credential {
-        Credential::Ready(token) => Next::State(State::Readying { again: Some(refused.again(token)) }),
+        Credential::Ready(token) => refused.once_more(Some(token)),
         Credential::Pending(credential) => {
             Next::State(State::Renewing { credential, refused: Some(refused) })
         }
-        Credential::Refused(_) => Next::Done(refused.response.watched(None)),
+        Credential::Refused(_) => refused.once_more(None),
     }
 }
 
-impl<S: Service<R>, R: OutboundRequest> Refused<S, R> {
-    /// The same request with `token`. The refusal is dropped: if much of its body is outstanding, so is its connection.
-    fn again(mut self, token: Sendable) -> Again<S, R> {
-        let watch = Watch { generation: token.generation, ..self.watch };
-        attach(&mut self.request, token);
-        Again { watch, service: self.service, request: self.request }
+impl<S, R, P> Refused<S, R, P>
+where
+    S: Service<R>,
+    S::Response: OutboundResponse,
+    R: OutboundRequest,
+    P: Replay<R>,
+{
+    /// The same request with `token`, if it is another token and the request can be made again; else the refusal stands. A
+    /// refusal that does not stand is dropped: if much of its body is outstanding, so is its connection.
+    fn once_more(self, token: Option<Sendable>) -> Next<S, R, P> {
+        let Self { response, watch, spare: Spare { kept, replay, service } } = self;
+        let Some(token) = token.filter(|token| token.generation != watch.generation) else {
+            return Next::Done(response.watched(None));
+        };
+        let Some(mut request) = replay.restore(kept) else { return Next::Done(response.watched(None)) };
+        let watch = Watch { generation: token.generation, ..watch };
+        attach(&mut request, token);
+        Next::State(State::Readying { again: Some(Again { watch, service, request }) })
     }
 }
 

@@ -5,7 +5,7 @@
 use std::{sync::Arc, time::Duration};
 
 use aws_lc_rs::rand;
-use passport_core::{AccessToken, ClientId};
+use passport_core::{AccessToken, ClientId, Clock};
 use tokio::time::{Instant, sleep};
 
 use super::{
@@ -16,7 +16,6 @@ use crate::{
     engine::{Ask, MintFuture, Minted, TokenSource},
     error::Failure,
     refresh::{Phase, RefreshPolicy},
-    steady::SteadyClock,
     telemetry,
 };
 
@@ -28,7 +27,7 @@ const LOOK_EACH: Duration = Duration::from_millis(50);
 
 /// The most that a store adds to an attempt: what it takes to wait in vain, to take an unwanted token out, to look twice, to
 /// publish and to release.
-pub(crate) const STORE_TAKES: Duration = PATIENCE.saturating_add(LIMIT.saturating_mul(5));
+pub(crate) const STORE_TAKES: Duration = PATIENCE.saturating_add(LIMIT.saturating_mul(7));
 
 /// Tokens from a store that a fleet shares; from `source` if there is none in it, by one instance at a time.
 #[derive(Debug)]
@@ -40,7 +39,7 @@ pub(crate) struct Shared {
     pub(crate) policy: RefreshPolicy,
     /// A lease lasts as long as the source may take.
     pub(crate) lease: Duration,
-    pub(crate) clock: Arc<SteadyClock>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl TokenSource for Shared {
@@ -96,8 +95,10 @@ impl Shared {
         if ask.held.as_ref().is_some_and(is) || ask.unwanted.as_ref().is_some_and(is) {
             return None;
         }
-        let schedule = self.policy.schedule(stored.minted_at(), stored.lifetime());
-        match schedule.phase(self.clock.now()) {
+        // Another instance's wall clock may be ahead of ours; but no token was minted in the future.
+        let now = self.clock.now();
+        let schedule = self.policy.schedule(stored.minted_at().min(now), stored.lifetime());
+        match schedule.phase(now) {
             Phase::Fresh => {}
             Phase::Soft if ask.held.is_none() => {}
             Phase::Soft | Phase::Hard => return None,

@@ -96,7 +96,7 @@ fn instance(store: &FleetStore, source: &Arc<ScriptedSource>) -> ManagedIdentity
         source: Box::new(Arc::clone(source)),
         policy: crate::test_support::POLICY,
         lease: Duration::from_secs(10),
-        clock: source.steady(),
+        clock: Arc::new(source.clock.clone()),
     };
     ManagedIdentity::new(engine_over(Box::new(shared), source, Arc::new(Slot::default())))
 }
@@ -148,6 +148,42 @@ async fn a_holder_that_dies_holds_nobody_for_longer_than_the_patience() {
     assert_eq!(token(&instance(&store, &source)).await.unwrap(), "token-1");
     assert!(asked.elapsed() < PATIENCE + 2 * LOOK_EACH, "{:?}", asked.elapsed());
     assert_eq!(token(&instance(&store, &source)).await.unwrap(), "token-1", "it published all the same");
+}
+
+/// What one machine writes is read by another, whose wall clock was not set back.
+#[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_was_set_back_does_not_date_what_the_others_read() {
+    let (store, here, there) = (FleetStore::default(), ScriptedSource::new(), ScriptedSource::new());
+    let first = instance(&store, &here);
+    token(&first).await.unwrap();
+    here.clock.advance(HOUR);
+    there.clock.advance(HOUR);
+    here.clock.set_forward(HOUR); // it was wrong
+    token(&first).await.unwrap();
+    here.clock.set_back(HOUR); // and is put right
+    first.invalidate();
+    assert_eq!(token(&first).await.unwrap(), "token-3");
+    let stored = store.tokens.lock().unwrap()[&key().to_string()].clone();
+    assert_eq!(
+        (stored.minted_at(), stored.token().expires_at()),
+        (there.clock.now(), there.clock.now() + HOUR)
+    );
+    let other = instance(&store, &there);
+    assert_eq!(token(&other).await.unwrap(), "token-3");
+    there.clock.advance(HOUR - Duration::from_secs(5));
+    assert_eq!(token(&other).await.unwrap(), "token-1", "the first of its own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_from_a_machine_whose_clock_is_ahead_does_not_live_longer_for_it() {
+    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let ahead = source.clock.now() + HOUR;
+    let published = AccessToken::new("published", ahead + HOUR).unwrap();
+    store.put(&key(), &StoredToken::new(published, ahead)).await.unwrap();
+    let identity = instance(&store, &source);
+    assert_eq!(token(&identity).await.unwrap(), "published");
+    source.clock.advance(HOUR - Duration::from_secs(5));
+    assert_ne!(token(&identity).await.unwrap(), "published");
 }
 
 #[tokio::test(start_paused = true)]

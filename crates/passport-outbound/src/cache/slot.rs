@@ -13,6 +13,7 @@ use super::Kept;
 use crate::{
     TokenError, TokenErrorKind,
     refresh::{Activity, Backoff, Pause, Step, at_least, repeated, step},
+    steady::SteadyTime,
     sync::{ArcSwap, Flight, Guard, Lead, Mutex, MutexGuard, SingleFlight},
 };
 
@@ -39,6 +40,8 @@ pub(crate) enum Keeping {
 #[derive(Debug, Default)]
 pub(crate) struct Slot {
     keeping: Keeping,
+    /// The time of everything in here.
+    pub(crate) time: SteadyTime,
     snapshot: ArcSwap<Snapshot>,
     flights: SingleFlight<Outcome>,
     ledger: Mutex<Ledger>,
@@ -236,16 +239,18 @@ impl Slot {
     }
 
     /// Makes room for another attempt, if this one has said nothing for longer than whoever started it would wait.
-    /// Whether it has.
+    /// False if it is to be waited for.
     pub(crate) fn give_up(&self, silent: &Flight<Outcome>, now: SystemTime) -> bool {
         let _ledger = self.ledger();
+        if !self.flights.is_running(silent) {
+            return true;
+        }
         let snapshot = self.copied();
         if snapshot.activity(now) == Activity::Running {
             return false;
         }
-        if self.flights.give_up(silent) {
-            self.publish(Snapshot { running: None, ..snapshot });
-        }
+        self.flights.give_up(silent);
+        self.publish(Snapshot { running: None, ..snapshot });
         true
     }
 
@@ -301,7 +306,7 @@ impl Slot {
     fn pause(&self, ledger: &mut Ledger, error: &TokenError, now: SystemTime, random: f64) {
         let snapshot = self.copied();
         let before = snapshot.pausing.filter(|pause| pause.covers(now));
-        let left = snapshot.kept.as_ref().map_or(Duration::ZERO, |kept| kept.schedule.left(now));
+        let left = snapshot.kept.as_ref().map(|kept| kept.schedule.left(now));
         let pause = match (error.kind(), before) {
             (TokenErrorKind::Refused, _) => Backoff::refused(random),
             (TokenErrorKind::Repeated, _) => repeated(left),

@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::Response;
 use passport_core::{
-    ClientId, Limits, ResolvedSecret, Scopes, Secret, SecretSource, Transport, TransportError,
+    ClientId, Clock, Limits, ResolvedSecret, Scopes, Secret, SecretSource, Transport, TransportError,
     TransportErrorKind,
 };
 use tokio::time::{Instant, timeout_at};
@@ -18,11 +18,8 @@ use crate::{
     TokenErrorKind,
     engine::{Ask, MintFuture, Minted, TokenSource},
     error::Failure,
-    steady::SteadyClock,
     telemetry,
 };
-
-use self::response::Moment;
 
 /// The largest token response that is read. A token is 1 to 8 KiB.
 const MAX_RESPONSE: usize = 64 * 1024;
@@ -36,7 +33,7 @@ pub(crate) struct ClientCredentials {
     pub(crate) scopes: Scopes,
     pub(crate) transport: Transport,
     pub(crate) timeout: Duration,
-    pub(crate) clock: Arc<SteadyClock>,
+    pub(crate) clock: Arc<dyn Clock>,
 }
 
 impl TokenSource for ClientCredentials {
@@ -74,7 +71,7 @@ impl ClientCredentials {
     }
 
     async fn ask(&self, secret: &Secret, deadline: Instant) -> Result<Minted, Failure> {
-        let asked_at = Moment { steady: self.clock.now(), wall: self.clock.wall() };
+        let asked_at = self.clock.now();
         let response = timeout_at(deadline, self.exchanged(secret)).await;
         let response = response.map_err(|late| Failure::of(TokenErrorKind::Unavailable).caused_by(late))?;
         response::read(&response.map_err(no_response)?, &self.scopes, asked_at)

@@ -34,19 +34,16 @@ struct Refusal {
     error: String,
 }
 
-/// When a request was made, by the time that tokens age by and by the wall clock, which dates refer to.
-#[derive(Clone, Copy)]
-pub(super) struct Moment {
-    pub(super) steady: SystemTime,
-    pub(super) wall: SystemTime,
-}
-
-/// What a response to a request for `scopes` says. The token's life counts from when the request was made, so that a slow
+/// What a response to a request for `scopes` says, by the wall clock. The token's life counts from when the request was made, so that a slow
 /// answer is not trusted for too long.
-pub(super) fn read(response: &Response<Bytes>, scopes: &Scopes, asked_at: Moment) -> Result<Minted, Failure> {
+pub(super) fn read(
+    response: &Response<Bytes>,
+    scopes: &Scopes,
+    asked_at: SystemTime,
+) -> Result<Minted, Failure> {
     let status = response.status();
     if status != StatusCode::OK {
-        return Err(refused(response, asked_at.wall));
+        return Err(refused(response, asked_at));
     }
     let unusable =
         |problem| Failure::of(TokenErrorKind::UnusableResponse).status(status).caused_by(Unusable(problem));
@@ -55,13 +52,13 @@ pub(super) fn read(response: &Response<Bytes>, scopes: &Scopes, asked_at: Moment
     if !success.token_type.eq_ignore_ascii_case("bearer") {
         return Err(unusable("the token is not of type Bearer"));
     }
-    let lifetime = lifetime(&success, asked_at.wall)
+    let lifetime = lifetime(&success, asked_at)
         .ok_or_else(|| unusable("expires_in says that there is no life in it"))?;
-    let token = AccessToken::new(&success.access_token, asked_at.steady + lifetime)
+    let token = AccessToken::new(&success.access_token, asked_at + lifetime)
         .map_err(|_| unusable("the token has characters that no bearer token may have"))?;
     Ok(Minted {
         token,
-        minted_at: asked_at.steady,
+        minted_at: asked_at,
         lifetime,
         missing_scopes: missing(scopes, success.scope.as_ref()),
     })

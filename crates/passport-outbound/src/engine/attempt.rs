@@ -56,10 +56,10 @@ impl Engine {
 
     /// Whether there is a token meanwhile. For how long is measured.
     fn note_replacement(&self) -> bool {
-        let (snapshot, now) = (self.slot.snapshot(), self.clock.now());
+        let (snapshot, now) = (self.slot.snapshot(), self.now());
         let live = snapshot.kept.as_deref().filter(|kept| kept.schedule.phase(now) != Phase::Hard);
         if let Some(kept) = live {
-            telemetry::replacing(&self.client_id, &kept.token, now);
+            telemetry::replacing(&self.client_id, &kept.token, self.clock.now());
         }
         live.is_some()
     }
@@ -69,8 +69,11 @@ impl Engine {
         if ask.held.as_ref().is_some_and(is_it) || ask.unwanted.as_ref().is_some_and(is_it) {
             return Err(Failure::of(TokenErrorKind::Repeated));
         }
-        let schedule = self.policy.schedule(minted.minted_at, minted.lifetime);
-        if minted.lifetime < LEAST_LIFE || schedule.phase(self.clock.now()) == Phase::Hard {
+        // Sources go by the wall clock. It may have been set back meanwhile; but no token was minted in the future.
+        let now = self.now();
+        let minted_at = self.slot.time.of(minted.minted_at).min(now);
+        let schedule = self.policy.schedule(minted_at, minted.lifetime);
+        if minted.lifetime < LEAST_LIFE || schedule.phase(now) == Phase::Hard {
             return Err(Failure::of(TokenErrorKind::UnusableResponse).caused_by(DeadOnArrival));
         }
         Ok(Kept {
@@ -101,7 +104,7 @@ impl Attempt {
             Err(failure) => {
                 let error = engine.error(failure);
                 telemetry::token_not_fetched(&engine.client_id, &error);
-                engine.slot.fail(ticket, error, engine.clock.now(), fastrand::f64());
+                engine.slot.fail(ticket, error, engine.now(), fastrand::f64());
             }
         }
     }
@@ -120,7 +123,7 @@ impl Drop for Attempt {
             let error = engine.error(Failure::of(TokenErrorKind::Aborted));
             telemetry::attempt_lost(&engine.client_id);
             telemetry::token_not_fetched(&engine.client_id, &error);
-            engine.slot.lose(ticket, &error, engine.clock.now(), fastrand::f64());
+            engine.slot.lose(ticket, &error, engine.now(), fastrand::f64());
         }
     }
 }

@@ -3,9 +3,12 @@
 mod attempt;
 mod source;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
-use passport_core::{AccessToken, ClientId, Flight};
+use passport_core::{AccessToken, ClientId, Clock, Flight};
 use tokio::{runtime::Handle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -16,7 +19,6 @@ use crate::{
     credential::{Credential, PendingCredential, Sendable},
     error::Failure,
     refresh::{Phase, RefreshPolicy, Step},
-    steady::SteadyClock,
     telemetry,
 };
 
@@ -35,7 +37,7 @@ pub(crate) struct Engine {
     pub(crate) policy: RefreshPolicy,
     /// The most that an attempt takes.
     pub(crate) attempt_timeout: Duration,
-    pub(crate) clock: Arc<SteadyClock>,
+    pub(crate) clock: Arc<dyn Clock>,
     /// Cancelled when the identity is shut down, or nobody has it any more.
     pub(crate) life: CancellationToken,
     pub(crate) attempts: TaskTracker,
@@ -64,7 +66,7 @@ impl Engine {
 
     /// What a caller may have at once. Sees to the successor of a token when it is time; nobody waits for that.
     fn look<'a>(self: &Arc<Self>, snapshot: &'a Snapshot) -> Look<'a> {
-        let step = snapshot.step(self.clock.now());
+        let step = snapshot.step(self.now());
         match (step, &snapshot.kept, &snapshot.last_error) {
             (Step::Send | Step::SendAndRefresh, Some(kept), _) => {
                 kept.hits.increment(1);
@@ -83,7 +85,7 @@ impl Engine {
 
     /// A receiver refused the token of `generation`: a newer one to send instead, if it makes sense to try.
     pub(crate) fn renewed(self: &Arc<Self>, generation: u64) -> Option<Credential> {
-        let rejection = self.slot.reject(generation, self.clock.now());
+        let rejection = self.slot.reject(generation, self.now());
         telemetry::token_rejected(&self.client_id, rejection);
         match rejection {
             Rejection::TooYoung | Rejection::NotKept => None,
@@ -93,7 +95,10 @@ impl Engine {
                 let engine = Arc::clone(self);
                 Some(Credential::Pending(PendingCredential::new(async move {
                     let outcome = engine.wait_for(attempt).await.unwrap_or_else(|| Err(engine.aborted()));
-                    outcome.and_then(|kept| engine.live(kept)).map(|kept| Sendable::from(&*kept))
+                    let kept = outcome.and_then(|kept| {
+                        if engine.is_dead(&kept) { Err(engine.aborted()) } else { Ok(kept) }
+                    });
+                    kept.map(|kept| Sendable::from(&*kept))
                 })))
             }
         }
@@ -110,8 +115,11 @@ impl Engine {
         telemetry::waiting(&self.client_id);
         for _ in 0..TRIES {
             let Some(attempt) = self.attempt() else { break };
-            if let Some(outcome) = self.wait_for(attempt).await {
-                return outcome.and_then(|kept| self.live(kept));
+            match self.wait_for(attempt).await {
+                // Whoever waits may be polled late, after the machine has slept.
+                Some(Ok(kept)) if self.is_dead(&kept) => {}
+                Some(outcome) => return outcome,
+                None => {}
             }
         }
         Err(self.aborted())
@@ -120,7 +128,7 @@ impl Engine {
     /// The running attempt, or one that was started for the purpose. None if none can be started.
     fn attempt(self: &Arc<Self>) -> Option<Awaited> {
         let runtime = Handle::try_current().ok().filter(|_| !self.life.is_cancelled())?;
-        match self.slot.begin(self.clock.now(), self.attempt_timeout + GRACE) {
+        match self.slot.begin(self.now(), self.attempt_timeout + GRACE) {
             Begun::Settled(outcome) => Some(Awaited::Here(outcome)),
             Begun::Following(flight) => Some(Awaited::Flight(flight)),
             Begun::Leading(ticket, flight) => {
@@ -141,17 +149,20 @@ impl Engine {
             biased;
             outcome = timeout(self.attempt_timeout + GRACE, flight.clone().outcome()) => match outcome {
                 Ok(outcome) => outcome,
-                Err(_late) if self.slot.give_up(&flight, self.clock.now()) => None,
+                Err(_late) if self.slot.give_up(&flight, self.now()) => None,
                 Err(_late) => Some(Err(self.aborted())),
             },
             () = self.life.cancelled() => None,
         }
     }
 
-    /// Whoever waits may be polled late, after the machine has slept.
-    fn live(&self, kept: Arc<Kept>) -> Outcome {
-        let dead = kept.schedule.phase(self.clock.now()) == Phase::Hard;
-        if dead { Err(self.aborted()) } else { Ok(kept) }
+    fn is_dead(&self, kept: &Kept) -> bool {
+        kept.schedule.phase(self.now()) == Phase::Hard
+    }
+
+    /// The time by which everything in the slot goes.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.slot.time.now(&*self.clock)
     }
 
     fn aborted(&self) -> TokenError {

@@ -28,7 +28,7 @@ pub(crate) struct Ask {
 /// A token as a source gave it.
 pub(crate) struct Minted {
     pub(crate) token: AccessToken,
-    /// When its life began: before it was asked for, so that a slow answer is not trusted for too long.
+    /// When its life began, by the wall clock: before it was asked for, so that a slow answer is not trusted for too long.
     pub(crate) minted_at: SystemTime,
     pub(crate) lifetime: Duration,
     /// What was asked for and not granted.

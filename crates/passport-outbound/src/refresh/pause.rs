@@ -60,10 +60,10 @@ impl Backoff {
     }
 }
 
-/// After an issuer gave the token that is held already, which may be sent for `left` more: it gives another when that one
-/// has expired. Flat, as it is well.
-pub(crate) fn repeated(left: Duration) -> Duration {
-    left.clamp(REPEATED_LEAST, REPEATED)
+/// After an issuer gave the token that is held already, which may be sent for `left` more; it gives another when that one
+/// has expired. Flat, as it is well. None if the token was not wanted any more, and nothing is held.
+pub(crate) fn repeated(left: Option<Duration>) -> Duration {
+    left.map_or(REPEATED, |left| left.clamp(REPEATED_LEAST, REPEATED))
 }
 
 /// The longer of our own pause and the one that Passport asked for, an hour at most.
@@ -128,8 +128,8 @@ mod tests {
 
     #[test]
     fn a_repeated_token_is_asked_for_again_when_the_held_one_may_not_be_sent_any_more() {
-        for (left, pause) in [(60, 5), (5, 5), (3, 3), (0, 1)] {
-            assert_eq!(repeated(Duration::from_secs(left)), Duration::from_secs(pause), "{left}");
+        for (left, pause) in [(Some(60), 5), (Some(5), 5), (Some(3), 3), (Some(0), 1), (None, 5)] {
+            assert_eq!(repeated(left.map(Duration::from_secs)), Duration::from_secs(pause), "{left:?}");
         }
     }
 }

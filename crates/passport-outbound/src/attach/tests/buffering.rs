@@ -154,6 +154,27 @@ async fn a_refused_request_with_a_stream_for_a_body_is_sent_once_more() {
     assert_eq!((first.as_str(), second.as_str()), ("onetwo", "onetwo"));
 }
 
+/// The token is too young to be replaced, so the refusal stands, and the upload that it came for goes on.
+#[tokio::test]
+async fn a_first_body_is_left_alone_if_the_request_is_not_sent_again() {
+    let source = ScriptedSource::new();
+    let (mock, mut handle) = mock::pair::<Request<BoxBody>, Answer>();
+    let mut client =
+        layer(&source).replay_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync()).layer(mock);
+    handle.allow(1);
+    let response =
+        client.ready().await.unwrap().call(Request::post(API).body(chunks(&["one", "two"])).unwrap());
+    let (response, sent) = tokio::join!(response, async {
+        let (seen, respond) = handle.next_request().await.unwrap();
+        let mut sent = seen.into_body();
+        sent.frame().await.unwrap().unwrap();
+        respond.send_response(refusal());
+        sent
+    });
+    assert_eq!(response.unwrap().status(), 401);
+    assert_eq!(text(sent).await, "two");
+}
+
 #[tokio::test]
 async fn a_reqwest_stream_can_be_sent_again() {
     let keeping =

@@ -48,19 +48,23 @@ async fn a_cancelled_caller_does_not_cancel_the_attempt() {
 }
 
 #[tokio::test]
-async fn all_callers_of_a_failed_attempt_share_its_error() {
+async fn all_callers_of_a_failed_attempt_share_its_error_one_and_the_same() {
     let source = ScriptedSource::new();
     let engine = engine(&source);
     source.fail_next(TokenErrorKind::Refused);
     source.hold();
-    let mut callers: Vec<_> = (0..10).map(|_| task::spawn(fetch(&engine))).collect();
+    let mut callers: Vec<_> = (0..10).map(|_| task::spawn(engine.token())).collect();
     for caller in &mut callers {
         assert_pending!(caller.poll());
     }
     source.release();
+    let mut errors = Vec::new();
     for caller in callers {
-        assert_eq!(caller.await, Err(TokenErrorKind::Refused));
+        errors.push(caller.await.unwrap_err());
     }
+    // And so do those who come within the pause.
+    errors.push(engine.token().await.unwrap_err());
+    assert!(errors.windows(2).all(|two| two[0].is(&two[1])));
     assert_eq!(source.calls(), 1);
 }
 

@@ -141,6 +141,29 @@ async fn an_attempt_on_a_runtime_that_nobody_drives_is_given_up() {
     drop(frozen);
 }
 
+#[tokio::test(start_paused = true)]
+async fn all_who_wait_for_an_attempt_that_is_given_up_get_the_next_one() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    let frozen = engine.slot.begin(source.clock.now(), SECOND);
+    source.clock.advance(SECOND);
+    let Begun::Leading(_ticket, flight) = frozen else { panic!("the slot is empty") };
+    for token in futures_util::future::join_all((0..10).map(|_| {
+        let (engine, flight) = (Arc::clone(&engine), flight.clone());
+        async move {
+            match engine.wait_for(Awaited::Flight(flight)).await {
+                None => fetch(&engine).await,
+                Some(outcome) => Err(outcome.unwrap_err().kind()),
+            }
+        }
+    }))
+    .await
+    {
+        assert_eq!(token.unwrap(), "token-1");
+    }
+    assert_eq!(source.calls(), 1);
+}
+
 /// Two identities share a slot, and one of them gives its attempts more time.
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_has_more_time_than_a_caller_is_not_given_up() {

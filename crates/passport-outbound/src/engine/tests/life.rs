@@ -30,6 +30,28 @@ async fn a_shutdown_waits_until_what_was_started_has_ended() {
     assert_eq!(Arc::strong_count(&identity.engine), 1, "it is gone");
 }
 
+#[test]
+fn a_shutdown_of_an_identity_that_did_nothing_needs_no_runtime() {
+    let identity = identity(&ScriptedSource::new());
+    let mut shutdown = task::spawn(identity.shutdown());
+    assert!(shutdown.poll().is_ready());
+}
+
+#[tokio::test]
+async fn what_the_status_says_is_by_the_wall_clock_also_after_it_was_set_back() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    identity.token().await.unwrap();
+    source.clock.advance(HOUR - 10 * SECOND);
+    source.clock.set_back(HOUR / 2);
+    source.fail_next(TokenErrorKind::Unavailable);
+    identity.token().await.unwrap();
+    tokio::task::yield_now().await;
+    let next = identity.status().next_attempt_at().unwrap();
+    let wait = next.duration_since(source.clock.now()).unwrap();
+    assert!(wait <= SECOND, "{wait:?}");
+}
+
 #[tokio::test]
 async fn an_issuer_that_hands_out_the_forgotten_token_is_not_believed() {
     let source = ScriptedSource::new();

@@ -74,3 +74,24 @@ async fn failures_side_by_side_are_one_pause_and_the_longest_counts() {
     source.clock.advance(SECOND);
     assert!(fetch(&engine).await.is_ok());
 }
+
+/// The first identity has seen the clock being set back, the second was not there yet.
+#[tokio::test]
+async fn identities_that_share_a_slot_share_its_time() {
+    let source = ScriptedSource::new();
+    let slot = Arc::default();
+    let before = engine_with_slot(&source, &slot);
+    fetch(&before).await.unwrap();
+    source.clock.advance(HOUR - 10 * SECOND);
+    source.clock.set_back(HOUR / 2);
+    assert_eq!(ready(&before).as_deref(), Some("token-1"));
+    settle(&before).await;
+    assert_eq!(ready(&before).as_deref(), Some("token-2"));
+    let after = engine_with_slot(&source, &slot);
+    source.clock.advance(HOUR - 5 * SECOND);
+    assert_eq!(ready(&after), None);
+    source.fail_next(TokenErrorKind::Unavailable);
+    assert!(fetch(&before).await.is_err());
+    source.clock.advance(SECOND);
+    assert!(fetch(&after).await.is_ok(), "the pause of half a second is over for both");
+}
