@@ -89,9 +89,7 @@ fn without_a_runtime_the_caller_gets_an_error_and_no_panic() {
 
 #[tokio::test]
 async fn at_the_moment_of_expiry_ten_thousand_callers_make_one_attempt() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     source.clock.advance(HOUR);
     let callers: Vec<_> = (0..10_000)
         .map(|_| {
@@ -126,9 +124,7 @@ fn an_identity_survives_the_runtime_that_it_was_first_used_on() {
 /// The one lock of the slot is held meanwhile; a call that took it would never come back.
 #[tokio::test]
 async fn a_call_takes_no_lock_neither_with_a_live_token_nor_during_a_refresh_nor_in_a_pause() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     {
         let _locked = engine.slot.locked();
         assert_eq!(ready(&engine).as_deref(), Some("token-1"));

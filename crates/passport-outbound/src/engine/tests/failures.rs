@@ -13,9 +13,7 @@ async fn a_source_that_panics_is_an_error_with_a_pause() {
 
 #[tokio::test]
 async fn a_failed_refresh_is_not_seen_and_is_not_repeated_at_once() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     source.clock.advance(HOUR - 60 * SECOND);
     source.fail_next(TokenErrorKind::Unavailable);
     for _ in 0..100 {

@@ -35,6 +35,14 @@ async fn fetch(engine: &Arc<Engine>) -> Result<String, TokenErrorKind> {
     engine.token().await.map(|token| token.expose().to_owned()).map_err(|error| error.kind())
 }
 
+/// An engine that holds `token-1`.
+async fn with_a_token() -> (Arc<ScriptedSource>, Arc<Engine>) {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    assert_eq!(fetch(&engine).await.unwrap(), "token-1");
+    (source, engine)
+}
+
 /// Waits for the attempt that runs in the background, if one does.
 async fn settle(engine: &Arc<Engine>) {
     if let Some(flight) = engine.slot.running() {

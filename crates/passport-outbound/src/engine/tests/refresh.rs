@@ -2,9 +2,7 @@ use super::*;
 
 #[tokio::test]
 async fn a_clock_that_is_set_back_does_not_make_a_token_live_longer() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     source.clock.advance(HOUR - 10 * SECOND);
     source.clock.set_back(HOUR / 2);
     assert_eq!(ready(&engine).as_deref(), Some("token-1"));
@@ -93,9 +91,7 @@ async fn a_token_that_dies_on_the_way_is_not_sent() {
 
 #[tokio::test]
 async fn in_the_soft_window_callers_take_no_seat_in_the_running_attempt() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     source.clock.advance(HOUR - 60 * SECOND);
     source.hold();
     ready(&engine);
@@ -111,9 +107,7 @@ async fn in_the_soft_window_callers_take_no_seat_in_the_running_attempt() {
 
 #[tokio::test]
 async fn a_machine_that_has_slept_past_the_expiry_does_not_wake_up_with_the_old_token() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     source.clock.advance(8 * HOUR);
     assert_eq!(ready(&engine), None);
     assert_eq!(fetch(&engine).await.unwrap(), "token-2");
@@ -151,9 +145,7 @@ async fn a_running_attempt_that_a_clock_jump_makes_overdue_is_not_the_last() {
 
 #[tokio::test]
 async fn an_issuer_that_repeats_a_token_until_it_expires_is_not_asked_without_end() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     source.repeat_the_token();
     source.clock.advance(HOUR - 60 * SECOND);
     for _ in 0..100 {
@@ -196,9 +188,7 @@ async fn an_attempt_that_comes_late_does_not_hide_the_one_that_is_running() {
 /// The issuer is well; a backoff would make the gap after the expiry longer than it need be.
 #[tokio::test]
 async fn an_issuer_that_repeats_a_token_is_asked_at_a_flat_interval() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     source.repeat_the_token();
     source.clock.advance(HOUR - 60 * SECOND);
     for _ in 0..50 {

@@ -14,9 +14,7 @@ async fn renewed(engine: &Arc<Engine>, generation: u64) -> Option<String> {
 
 #[tokio::test]
 async fn a_refused_token_is_replaced_once_for_all_who_had_it_refused() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     source.clock.advance(5 * SECOND);
     let refused = generation(&engine);
     for renewed in futures_util::future::join_all((0..50).map(|_| renewed(&engine, refused))).await {
@@ -28,9 +26,7 @@ async fn a_refused_token_is_replaced_once_for_all_who_had_it_refused() {
 
 #[tokio::test]
 async fn a_late_refusal_of_an_old_token_costs_nothing() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     let old = generation(&engine);
     source.clock.advance(HOUR);
     fetch(&engine).await.unwrap();
@@ -41,9 +37,7 @@ async fn a_late_refusal_of_an_old_token_costs_nothing() {
 
 #[tokio::test]
 async fn a_token_younger_than_five_seconds_is_not_replaced() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     source.clock.advance(5 * SECOND - Duration::from_millis(1));
     assert_eq!(renewed(&engine, generation(&engine)).await, None);
     assert_eq!(source.calls(), 1);
@@ -52,9 +46,7 @@ async fn a_token_younger_than_five_seconds_is_not_replaced() {
 /// An API that expects another audience refuses each token, ten times a second, for an hour.
 #[tokio::test]
 async fn a_receiver_that_refuses_every_token_does_not_cause_a_mint_loop() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     for _ in 0..36_000 {
         renewed(&engine, generation(&engine)).await;
         source.clock.advance(SECOND / 10);
@@ -67,9 +59,7 @@ async fn a_receiver_that_refuses_every_token_does_not_cause_a_mint_loop() {
 
 #[tokio::test]
 async fn a_token_that_was_replaced_on_schedule_has_a_clean_slate() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     for _ in 0..8 {
         source.clock.advance(300 * SECOND);
         renewed(&engine, generation(&engine)).await.unwrap();
@@ -82,9 +72,7 @@ async fn a_token_that_was_replaced_on_schedule_has_a_clean_slate() {
 
 #[tokio::test]
 async fn one_receivers_refusal_does_not_take_the_token_from_the_others() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     source.clock.advance(5 * SECOND);
     source.fail_next(TokenErrorKind::Unavailable);
     assert_eq!(
@@ -103,9 +91,7 @@ async fn one_receivers_refusal_does_not_take_the_token_from_the_others() {
 
 #[tokio::test]
 async fn an_issuer_that_repeats_the_refused_token_leaves_nothing_to_try() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     source.repeat_the_token();
     source.clock.advance(5 * SECOND);
     for _ in 0..10 {
@@ -116,9 +102,7 @@ async fn an_issuer_that_repeats_the_refused_token_leaves_nothing_to_try() {
 
 #[tokio::test]
 async fn whoever_slept_while_it_waited_for_another_token_does_not_get_a_dead_one() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     source.clock.advance(5 * SECOND);
     let mut refused = task::spawn(renewed(&engine, generation(&engine)));
     assert_pending!(refused.poll());
@@ -129,9 +113,7 @@ async fn whoever_slept_while_it_waited_for_another_token_does_not_get_a_dead_one
 
 #[tokio::test]
 async fn a_refusal_joins_the_refresh_that_is_running_already() {
-    let source = ScriptedSource::new();
-    let engine = engine(&source);
-    fetch(&engine).await.unwrap();
+    let (source, engine) = with_a_token().await;
     source.clock.advance(HOUR - 60 * SECOND);
     source.hold();
     ready(&engine);
