@@ -119,9 +119,6 @@ impl ManagedIdentity {
     pub async fn shutdown(&self) {
         self.engine.life.cancel();
         self.engine.attempts.close();
-        if self.engine.attempts.is_empty() {
-            return;
-        }
         let ended = self.engine.attempts.wait();
         match Handle::try_current() {
             Ok(_) => drop(tokio::time::timeout(self.engine.attempt_timeout, ended).await),

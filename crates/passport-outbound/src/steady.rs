@@ -160,6 +160,28 @@ mod tests {
         assert_eq!(steady.now(&clock), UNIX_EPOCH + 30 * MINUTE);
     }
 
+    /// A clock whose reader is stopped for a minute each time.
+    #[derive(Debug, Default)]
+    struct Interrupted(AtomicU64);
+
+    impl Clock for Interrupted {
+        fn now(&self) -> SystemTime {
+            UNIX_EPOCH + 1000 * MINUTE
+        }
+
+        fn uptime(&self) -> Duration {
+            Duration::from_secs(self.0.fetch_add(60, Ordering::Relaxed))
+        }
+    }
+
+    #[test]
+    fn an_interruption_between_the_two_clocks_is_no_set_back() {
+        let (clock, steady) = (Interrupted::default(), SteadyTime::default());
+        for _ in 0..10 {
+            assert_eq!(steady.now(&clock), clock.now());
+        }
+    }
+
     #[test]
     fn a_herd_after_long_idle_times_sees_no_set_back_where_there_was_none() {
         let watched = Arc::new(Watched::begin());

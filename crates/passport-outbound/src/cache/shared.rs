@@ -95,10 +95,8 @@ impl Shared {
         if ask.held.as_ref().is_some_and(is) || ask.unwanted.as_ref().is_some_and(is) {
             return None;
         }
-        // Another instance's wall clock may be ahead of ours; but no token was minted in the future.
-        let now = self.clock.now();
-        let schedule = self.policy.schedule(stored.minted_at().min(now), stored.lifetime());
-        match schedule.phase(now) {
+        let schedule = self.policy.schedule(stored.minted_at(), stored.lifetime());
+        match schedule.phase(self.clock.now()) {
             Phase::Fresh => {}
             Phase::Soft if ask.held.is_none() => {}
             Phase::Soft | Phase::Hard => return None,

@@ -50,6 +50,16 @@ async fn a_body_can_be_sent_again_however_much_of_it_was_read() {
 }
 
 #[tokio::test]
+async fn empty_chunks_are_not_remembered_as_they_would_cost_nothing_of_the_bound() {
+    let keeping = keeping(3);
+    let (request, kept) = keeping.keep(Request::new(chunks(&["", "", "one", ""])));
+    text(request.into_body()).await;
+    let mut again = keeping.restore(kept.unwrap()).unwrap().into_body();
+    assert_eq!(again.frame().await.unwrap().unwrap().into_data().unwrap(), "one");
+    assert!(again.frame().await.is_none());
+}
+
+#[tokio::test]
 async fn a_body_of_which_more_was_read_than_may_be_remembered_is_not_sent_again() {
     assert_eq!(again(chunks(&["one", "two"]), 5, 3).await, None);
     assert_eq!(again(chunks(&["one", "two"]), 5, 1).await.as_deref(), Some("onetwo"), "it was only begun");
