@@ -49,9 +49,10 @@ pub(crate) mod sealed {
             if authority.as_str().contains('@') {
                 return Destination::WithUserInfo;
             }
-            let (host, port) = (authority.host(), authority.port_u16());
+            let (host, port) = (authority.host(), authority.port());
             // A port that is no number is not the default port, whatever a client makes of it.
-            let whole = authority.port().map_or(host.len(), |port| host.len() + 1 + port.as_str().len());
+            let whole = port.as_ref().map_or(host.len(), |port| host.len() + 1 + port.as_str().len());
+            let port = port.map(|port| port.as_u16());
             match uri.scheme_str() {
                 Some(scheme) if authority.as_str().len() == whole => {
                     Destination::Absolute { scheme, host, port }
