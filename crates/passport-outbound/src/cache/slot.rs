@@ -64,7 +64,7 @@ pub(crate) struct Snapshot {
 struct Ledger {
     last_ticket: u64,
     /// Stops the attempt that was started last.
-    running: CancellationToken,
+    stop: CancellationToken,
     /// What attempts before this one bring is not wanted any more.
     oldest_wanted: u64,
     backoff: Backoff,
@@ -99,7 +99,7 @@ pub(crate) struct Ticket {
     /// The token that nobody should be given any more.
     pub(crate) unwanted: Option<AccessToken>,
     /// Cancelled when what the attempt brings is not wanted any more.
-    pub(crate) unwanted_itself: CancellationToken,
+    pub(crate) stop: CancellationToken,
     lead: Lead<Outcome>,
 }
 
@@ -172,9 +172,9 @@ impl Slot {
         }
         let held = snapshot.kept.as_ref().map(|kept| kept.token.clone());
         let unwanted = if ledger.rejected { held.clone() } else { ledger.forgotten.clone() };
-        ledger.running = CancellationToken::new();
-        let unwanted_itself = ledger.running.clone();
-        Begun::Leading(Ticket { number: ledger.last_ticket, held, unwanted, unwanted_itself, lead }, flight)
+        let stop = CancellationToken::new();
+        ledger.stop = stop.clone();
+        Begun::Leading(Ticket { number: ledger.last_ticket, held, unwanted, stop, lead }, flight)
     }
 
     /// The attempt brought a token. It is not kept if it is not wanted any more; those who wait for it try again then.
@@ -189,7 +189,7 @@ impl Slot {
         if newest {
             *ledger = Ledger {
                 last_ticket: ledger.last_ticket,
-                running: ledger.running.clone(),
+                stop: ledger.stop.clone(),
                 oldest_wanted: ledger.oldest_wanted,
                 replaced: if ledger.rejected { ledger.replaced.saturating_add(1) } else { 0 },
                 ..Ledger::default()
@@ -278,7 +278,7 @@ impl Slot {
     pub(crate) fn invalidate(&self) {
         let mut ledger = self.ledger();
         ledger.oldest_wanted = ledger.last_ticket + 1;
-        ledger.running.cancel();
+        ledger.stop.cancel();
         ledger.rejected = false;
         if let Some(flight) = self.flights.running() {
             self.flights.give_up(&flight);

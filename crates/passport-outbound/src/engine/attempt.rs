@@ -26,7 +26,7 @@ const LEAST_LIFE: Duration = Duration::from_secs(1);
 /// The attempt that `ticket` stands for. It counts as lost if the task is dropped, even before its first poll.
 pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = ()> + Send {
     let ask = Ask { held: ticket.held.clone(), unwanted: ticket.unwanted.clone() };
-    let (number, unwanted) = (ticket.number, ticket.unwanted_itself.clone());
+    let (number, stop) = (ticket.number, ticket.stop.clone());
     let live = engine.note_replacement();
     let span = telemetry::attempt(&engine.client_id, &ask, live);
     let attempt = Attempt { engine: Arc::clone(&engine), ticket: Some(ticket) };
@@ -34,7 +34,7 @@ pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = (
         tokio::select! {
             biased;
             () = engine.life.cancelled() => attempt.call_off(),
-            () = unwanted.cancelled() => attempt.call_off(),
+            () = stop.cancelled() => attempt.call_off(),
             result = engine.mint(ask, number) => attempt.end(result),
         }
     };

@@ -94,11 +94,11 @@ impl Engine {
                 let attempt = self.attempt()?;
                 let engine = Arc::clone(self);
                 Some(Credential::Pending(PendingCredential::new(async move {
-                    let outcome = engine.wait_for(attempt).await.unwrap_or_else(|| Err(engine.aborted()));
-                    let kept = outcome.and_then(|kept| {
-                        if engine.is_dead(&kept) { Err(engine.aborted()) } else { Ok(kept) }
-                    });
-                    kept.map(|kept| Sendable::from(&*kept))
+                    match engine.wait_for(attempt).await {
+                        Some(Ok(kept)) if !engine.is_dead(&kept) => Ok(Sendable::from(&*kept)),
+                        Some(Err(error)) => Err(error),
+                        Some(Ok(_)) | None => Err(engine.aborted()),
+                    }
                 })))
             }
         }
