@@ -12,11 +12,6 @@ use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
 
-use crate::{
-    Rejection,
-    challenge::{Protocol, refusal},
-};
-
 pin_project! {
     /// A response body: the inner service's own, untouched, or the few fixed bytes of a refusal.
     #[derive(Debug)]
@@ -88,13 +83,13 @@ pin_project! {
         /// Let through.
         Inner { #[pin] response: F },
         /// Refused; the inner service never sees the request.
-        Refused { refusal: Option<(Rejection, Protocol)> },
+        Refused { refusal: Option<Response<Bytes>> },
     }
 }
 
 impl<F> Answer<F> {
-    pub(crate) fn refused(rejection: Rejection, protocol: Protocol) -> Self {
-        Self::Refused { refusal: Some((rejection, protocol)) }
+    pub(crate) fn refused(refusal: Response<Bytes>) -> Self {
+        Self::Refused { refusal: Some(refusal) }
     }
 }
 
@@ -107,9 +102,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let response = match self.project() {
             AnswerProjection::Inner { response } => ready!(response.poll(cx))?.map(ResponseBody::inner),
-            AnswerProjection::Refused { refusal: decided } => {
-                let (rejection, protocol) = decided.take().expect("polled again after it was ready");
-                refusal(rejection, protocol).map(ResponseBody::refusal)
+            AnswerProjection::Refused { refusal } => {
+                refusal.take().expect("polled again after it was ready").map(ResponseBody::refusal)
             }
         };
         Poll::Ready(Ok(response))

@@ -1,15 +1,27 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use passport_core::{Clock, ConfigError, ConfigProblem, Issuer, SystemClock, Transport};
 
 use crate::{
-    TokenVerifier,
-    jwks::{JwksSource, KeyKeeper, KeySettings},
+    Algorithm, IdInfo, TokenVerifier,
+    algorithm::AllowedAlgorithms,
+    explain::SlashHint,
+    jwks::{JwksSource, KeyFile, KeyKeeper, KeySettings},
     policy::Policy,
+    token_cache::{CacheLimits, TokenCache},
+    turns::Turns,
+    verifier::{DenyList, Shared},
 };
 
 /// The most that clocks may be allowed to differ; more would keep dead tokens alive.
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
+
+/// How often keys are refreshed at least and at most.
+const REFRESH_INTERVALS: std::ops::RangeInclusive<Duration> =
+    Duration::from_secs(60)..=Duration::from_secs(24 * 60 * 60);
+
+/// The longest that keys may be believed without a word of the issuer.
+const MAX_KEY_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
 /// Settings of a [`TokenVerifier`]. [`build`](Self::build) reports every mistake at once.
 #[must_use]
@@ -17,7 +29,14 @@ pub struct TokenVerifierBuilder {
     audiences: Vec<String>,
     issuer: Option<String>,
     jwks_url: Option<String>,
+    static_keys: Option<Vec<u8>>,
+    key_file: Option<PathBuf>,
+    algorithms: Vec<Algorithm>,
+    keys: KeySettings,
     clock_skew: Duration,
+    cache: Option<CacheLimits>,
+    deny_list: Option<DenyList>,
+    at_once: NonZeroUsize,
     transport: Transport,
     clock: Arc<dyn Clock>,
 }
@@ -28,7 +47,14 @@ impl TokenVerifierBuilder {
             audiences: vec![audience],
             issuer: None,
             jwks_url: None,
+            static_keys: None,
+            key_file: None,
+            algorithms: vec![Algorithm::Rs256],
+            keys: KeySettings::default(),
             clock_skew: Duration::from_secs(60),
+            cache: Some(CacheLimits::default()),
+            deny_list: None,
+            at_once: Turns::default_at_once(),
             transport: Transport::default(),
             clock: Arc::new(SystemClock),
         }
@@ -50,6 +76,77 @@ impl TokenVerifierBuilder {
     /// Where the signing keys are. Defaults to what the issuer's discovery document says.
     pub fn jwks_url(mut self, url: impl Into<String>) -> Self {
         self.jwks_url = Some(url.into());
+        self
+    }
+
+    /// Takes the signing keys from this JWK set ([RFC 7517, section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)) and
+    /// from nowhere else: the issuer is never asked. For tests, and for machines without a way to the issuer; a rotation
+    /// needs a new verifier.
+    pub fn static_keys(mut self, jwks: impl Into<Vec<u8>>) -> Self {
+        self.static_keys = Some(jwks.into());
+        self
+    }
+
+    /// Keeps the signing keys in this file, too, so that a service can start while the issuer is down: it is read when the
+    /// first keys are needed, and written whenever the issuer has given keys. Keys from it are believed for as long as if
+    /// the service had never ended ([`max_key_age`](Self::max_key_age)), and refreshed when they are due.
+    ///
+    /// The file decides whose tokens are accepted: nobody but the service may be able to write to it. A file that cannot be
+    /// used is a warning, not an error.
+    pub fn key_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.key_file = Some(path.into());
+        self
+    }
+
+    /// How often the signing keys are refreshed. Defaults to 10 min, as Passport's SDK has it; 1 min to 24 h. It happens
+    /// in the background after about four fifths of that time, or of a shorter one that the issuer gives in `Cache-Control`, and no
+    /// request waits for it.
+    pub fn jwks_refresh_interval(mut self, interval: Duration) -> Self {
+        self.keys.lifetime = interval;
+        self
+    }
+
+    /// For how long keys are believed when the issuer cannot be asked. Defaults to 24 h: longer than outages last. After that,
+    /// tokens are answered with 503. Less means that a key which was withdrawn during an outage is trusted for less
+    /// long; 1 min at least, 30 days at most.
+    pub fn max_key_age(mut self, age: Duration) -> Self {
+        self.keys.max_age = age;
+        self
+    }
+
+    /// The signature algorithms that are accepted. Defaults to RS256 alone, the only one that Passport uses.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// Whether tokens that were verified are kept, so that the signature of each is verified once. Defaults to yes. What is kept
+    /// changes no verdict: a token is refused when it expires or its key is withdrawn, kept or not. Tokens stay in memory
+    /// for that.
+    pub fn cache_tokens(mut self, yes: bool) -> Self {
+        self.cache = yes.then(CacheLimits::default);
+        self
+    }
+
+    /// How many verified tokens are kept, and in how many bytes. Defaults to 10,000 in 16 MiB. The least
+    /// used are forgotten first.
+    pub fn token_cache_limits(mut self, tokens: u64, bytes: u64) -> Self {
+        self.cache = Some(CacheLimits { tokens, bytes });
+        self
+    }
+
+    /// Refuses callers with good tokens for whom `denies` says `true`: by [`token_id`](IdInfo::token_id) or
+    /// [`user_id`](IdInfo::user_id), for example, as what was revoked is not to be seen in a token. It is asked at each
+    /// request, so it must not block.
+    pub fn deny_list(mut self, denies: impl Fn(&IdInfo) -> bool + Send + Sync + 'static) -> Self {
+        self.deny_list = Some(DenyList(Arc::new(denies)));
+        self
+    }
+
+    /// How many signatures are verified at once. Defaults to half of the processors and one at least, so that a flood of junk
+    /// leaves the others to tokens that are known. A request whose turn does not come within 2 s gets 503.
+    pub fn verifications_at_once(mut self, at_once: NonZeroUsize) -> Self {
+        self.at_once = at_once;
         self
     }
 
@@ -78,28 +175,92 @@ impl TokenVerifierBuilder {
     /// A [`ConfigError`] that lists every option that is wrong.
     pub fn build(self) -> Result<TokenVerifier, ConfigError> {
         let mut problems = Vec::new();
-        let issuer = self.issuer.as_deref().map_or_else(|| Ok(Issuer::passport()), Issuer::new);
-        let issuer = ConfigProblem::collect(&mut problems, "issuer", issuer).unwrap_or_default();
-        let issuer = match &self.jwks_url {
-            Some(url) => ConfigProblem::collect(&mut problems, "jwks_url", issuer.with_jwks_url(url)),
-            None => Some(issuer),
-        };
+        let issuer = self.issuer_with_keys(&mut problems);
+        self.check_numbers(&mut problems);
         if self.audiences.iter().any(|audience| audience.trim().is_empty()) {
             problems.push(ConfigProblem::new("audience", "it is empty; name whom the tokens are for"));
         }
-        if self.clock_skew > MAX_CLOCK_SKEW {
-            problems
-                .push(ConfigProblem::new("clock_skew", "more than 10 min would keep expired tokens alive"));
+        let algorithms = AllowedAlgorithms::new(self.algorithms.clone());
+        if algorithms.is_none() {
+            problems.push(ConfigProblem::new("algorithms", "there are none; name one, or leave it at RS256"));
         }
-        let (Some(issuer), []) = (issuer, &*problems) else {
+        let keeper = match (issuer.clone(), algorithms) {
+            (Some(issuer), Some(algorithms)) => self.keeper(issuer, algorithms, &mut problems),
+            _ => None,
+        };
+        let (Some(issuer), Some(keeper), []) = (issuer, keeper, &*problems) else {
             return Err(ConfigError::new(problems));
         };
+        Ok(TokenVerifier::new(Shared {
+            policy: Policy {
+                issuer: issuer.id().to_owned(),
+                audiences: self.audiences,
+                clock_skew: self.clock_skew,
+            },
+            keeper: Arc::new(keeper),
+            clock: self.clock,
+            cache: self.cache.map(TokenCache::new),
+            deny_list: self.deny_list,
+            turns: Turns::new(self.at_once),
+            slash_hint: SlashHint::default(),
+        }))
+    }
 
-        let policy =
-            Policy { issuer: issuer.id().to_owned(), audiences: self.audiences, clock_skew: self.clock_skew };
-        let source = JwksSource::new(issuer, self.transport);
-        let keeper = KeyKeeper::new(source, KeySettings::default(), Arc::clone(&self.clock));
-        Ok(TokenVerifier::new(policy, keeper, self.clock))
+    fn issuer_with_keys(&self, problems: &mut Vec<ConfigProblem>) -> Option<Issuer> {
+        let issuer = self.issuer.as_deref().map_or_else(|| Ok(Issuer::passport()), Issuer::new);
+        let issuer = ConfigProblem::collect(problems, "issuer", issuer).unwrap_or_default();
+        match &self.jwks_url {
+            Some(url) => ConfigProblem::collect(problems, "jwks_url", issuer.with_jwks_url(url)),
+            None => Some(issuer),
+        }
+    }
+
+    fn check_numbers(&self, problems: &mut Vec<ConfigProblem>) {
+        let mut check = |is_good: bool, option, problem: &str| {
+            if !is_good {
+                problems.push(ConfigProblem::new(option, problem));
+            }
+        };
+        check(
+            self.clock_skew <= MAX_CLOCK_SKEW,
+            "clock_skew",
+            "more than 10 min would keep expired tokens alive",
+        );
+        check(
+            REFRESH_INTERVALS.contains(&self.keys.lifetime),
+            "jwks_refresh_interval",
+            "it must be between 1 min and 24 h",
+        );
+        check(
+            (*REFRESH_INTERVALS.start()..=MAX_KEY_AGE).contains(&self.keys.max_age),
+            "max_key_age",
+            "it must be between 1 min and 30 days",
+        );
+        check(
+            self.cache.is_none_or(|limits| limits.tokens > 0 && limits.bytes > 0),
+            "token_cache_limits",
+            "they must not be zero; cache_tokens(false) keeps none",
+        );
+    }
+
+    fn keeper(
+        &self,
+        issuer: Issuer,
+        algorithms: AllowedAlgorithms,
+        problems: &mut Vec<ConfigProblem>,
+    ) -> Option<KeyKeeper> {
+        let clock = Arc::clone(&self.clock);
+        let Some(jwks) = &self.static_keys else {
+            let source = JwksSource::new(issuer, self.transport.clone());
+            let settings = KeySettings { clock_skew: self.clock_skew, ..self.keys };
+            let file = self.key_file.clone().map(KeyFile::new);
+            return Some(KeyKeeper::new(source, file, algorithms, settings, clock));
+        };
+        if self.jwks_url.is_some() || self.key_file.is_some() {
+            let problem = "with static keys the issuer is never asked; drop them, or jwks_url and key_file";
+            problems.push(ConfigProblem::new("static_keys", problem));
+        }
+        ConfigProblem::collect(problems, "static_keys", KeyKeeper::fixed(jwks, algorithms, clock))
     }
 }
 
@@ -131,6 +292,29 @@ mod tests {
             .build()
             .unwrap_err();
         let options: Vec<_> = error.problems().iter().map(|problem| problem.option).collect();
-        assert_eq!(options, ["issuer", "jwks_url", "audience", "clock_skew"]);
+        assert_eq!(options, ["issuer", "jwks_url", "clock_skew", "audience"]);
+    }
+
+    #[test]
+    fn what_is_out_of_range_is_said_to_be() {
+        let minute = Duration::from_secs(60);
+        let error = TokenVerifier::builder("api")
+            .jwks_refresh_interval(minute - Duration::from_nanos(1))
+            .max_key_age(Duration::ZERO)
+            .token_cache_limits(0, 1)
+            .algorithms([])
+            .build()
+            .unwrap_err();
+        let options: Vec<_> = error.problems().iter().map(|problem| problem.option).collect();
+        assert_eq!(options, ["jwks_refresh_interval", "max_key_age", "token_cache_limits", "algorithms"]);
+        TokenVerifier::builder("api").jwks_refresh_interval(minute).max_key_age(minute).build().unwrap();
+    }
+
+    #[test]
+    fn static_keys_must_be_keys_and_the_only_ones() {
+        let problem = |builder: TokenVerifierBuilder| builder.build().unwrap_err().to_string();
+        let builder = || TokenVerifier::builder("api").static_keys("{\"keys\":[]}");
+        assert!(problem(builder()).contains("no usable key"), "{}", problem(builder()));
+        assert!(problem(builder().key_file("keys.json")).contains("never asked"));
     }
 }

@@ -11,7 +11,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::{Rejection, Requirement, error::CoarseReason, telemetry};
+use crate::{Rejection, Requirement, error::CoarseReason, respond::Responder, telemetry};
 
 /// How the caller speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,18 +38,18 @@ impl Protocol {
 }
 
 /// The response to a refused request, with the whole reason in its extensions.
-pub(crate) fn refusal(rejection: Rejection, protocol: Protocol) -> Response<Bytes> {
+pub(crate) fn refusal(rejection: Rejection, protocol: Protocol, responder: &Responder) -> Response<Bytes> {
     telemetry::refused(&rejection);
+    let words = if responder.is_opaque { Words::opaque(&rejection) } else { Words::of(&rejection) };
     let mut response = match protocol {
-        Protocol::Grpc => grpc(&rejection),
-        Protocol::Http => http(&rejection),
+        Protocol::Grpc => grpc(&rejection, &words),
+        Protocol::Http => responder.finish(&rejection, http(&rejection, &words)),
     };
     response.extensions_mut().insert(rejection);
     response
 }
 
-fn http(rejection: &Rejection) -> Response<Bytes> {
-    let words = Words::of(rejection);
+fn http(rejection: &Rejection, words: &Words) -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(words.body.as_bytes()));
     *response.status_mut() = rejection.status();
     let headers = response.headers_mut();
@@ -58,7 +58,7 @@ fn http(rejection: &Rejection) -> Response<Bytes> {
     if let Some(challenge) = words.challenge {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
     }
-    if let Rejection::KeysUnavailable { retry_after } = rejection {
+    if let Rejection::KeysUnavailable { retry_after } | Rejection::Overloaded { retry_after } = rejection {
         headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(*retry_after)));
     }
     response
@@ -71,14 +71,14 @@ fn whole_seconds(time: Duration) -> u64 {
 
 /// Trailers-only: the status stands in the headers, and there is no body
 /// ([gRPC over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses)).
-fn grpc(rejection: &Rejection) -> Response<Bytes> {
+fn grpc(rejection: &Rejection, words: &Words) -> Response<Bytes> {
     const STATUS: HeaderName = HeaderName::from_static("grpc-status");
     const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
     let mut response = Response::new(Bytes::new());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(STATUS, HeaderValue::from(u16::from(rejection.grpc_code())));
-    headers.insert(MESSAGE, HeaderValue::from_static(Words::of(rejection).message));
+    headers.insert(MESSAGE, HeaderValue::from_static(words.message));
     response
 }
 
@@ -105,6 +105,21 @@ macro_rules! token_words {
 }
 
 impl Words {
+    /// The least that RFC 6750 asks for.
+    fn opaque(rejection: &Rejection) -> Self {
+        match rejection {
+            Rejection::Token(_) => Self {
+                challenge: Some("Bearer realm=\"passport\", error=\"invalid_token\""),
+                body: "{\"error\":\"invalid_token\"}",
+                message: "invalid token",
+            },
+            Rejection::Forbidden(_) => {
+                Self { challenge: None, body: "{\"error\":\"forbidden\"}", message: "forbidden" }
+            }
+            other => Self::of(other),
+        }
+    }
+
     fn of(rejection: &Rejection) -> Self {
         match rejection {
             // No error code: the caller has done nothing wrong yet (RFC 6750, section 3.1).
@@ -113,7 +128,7 @@ impl Words {
                 body: "{\"error\":\"authentication_required\"}",
                 message: "authentication required",
             },
-            Rejection::KeysUnavailable { .. } => Self {
+            Rejection::KeysUnavailable { .. } | Rejection::Overloaded { .. } => Self {
                 challenge: None,
                 body: "{\"error\":\"temporarily_unavailable\"}",
                 message: "tokens cannot be verified at the moment",
@@ -143,6 +158,42 @@ impl Words {
 mod tests {
     use super::*;
     use crate::RejectionReason;
+
+    fn refusal(rejection: Rejection, protocol: Protocol) -> Response<Bytes> {
+        super::refusal(rejection, protocol, &Responder::default())
+    }
+
+    #[test]
+    fn an_opaque_refusal_says_no_reason() {
+        let mut opaque = Responder::default();
+        opaque.is_opaque = true;
+        let token = super::refusal(RejectionReason::Expired.into(), Protocol::Http, &opaque);
+        assert_eq!(token.body(), r#"{"error":"invalid_token"}"#);
+        assert_eq!(token.headers()[WWW_AUTHENTICATE], r#"Bearer realm="passport", error="invalid_token""#);
+        assert_eq!(token.extensions().get(), Some(&Rejection::Token(RejectionReason::Expired)));
+        let forbidden = Rejection::Forbidden(Requirement::ServiceAccount);
+        assert_eq!(
+            super::refusal(forbidden.clone(), Protocol::Http, &opaque).body(),
+            r#"{"error":"forbidden"}"#
+        );
+        assert_eq!(super::refusal(forbidden, Protocol::Grpc, &opaque).headers()["grpc-message"], "forbidden");
+        let grpc = super::refusal(RejectionReason::Expired.into(), Protocol::Grpc, &opaque);
+        assert_eq!(grpc.headers()["grpc-message"], "invalid token");
+    }
+
+    #[test]
+    fn a_responder_of_ones_own_may_say_anything_but_yes() {
+        let mut responder = Responder::default();
+        responder.respond_with(|rejection, standard| {
+            assert_eq!(rejection.status(), standard.status());
+            Response::new(Bytes::from("<html>"))
+        });
+        let response = super::refusal(RejectionReason::Expired.into(), Protocol::Http, &responder);
+        assert_eq!((response.status().as_u16(), &response.body()[..]), (401, &b"<html>"[..]));
+        assert!(response.extensions().get::<Rejection>().is_some());
+        let grpc = super::refusal(RejectionReason::Expired.into(), Protocol::Grpc, &responder);
+        assert_eq!(grpc.headers()["grpc-status"], "16");
+    }
 
     #[test]
     fn a_rejected_token_gets_a_challenge_and_passports_body() {

@@ -1,69 +1,116 @@
-//! The claims of a token, read strictly. What they are worth is decided in `policy`.
+//! The claims of a token, read strictly and once. What they are worth is decided in `policy`.
 
-use serde::{Deserialize, de::IgnoredAny};
+use std::{borrow::Cow, fmt};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny, MapAccess, Visitor},
+};
 
 use crate::{
     RejectionReason,
-    json::{self, NumericDate},
+    json::{self, ExactlyTrue, NumericDate, OneOrMany},
 };
 
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Claims {
-    #[serde(default, deserialize_with = "json::present")]
     pub(crate) iss: Option<String>,
-    #[serde(default, deserialize_with = "json::one_or_many")]
     pub(crate) aud: Vec<String>,
-    #[serde(default, deserialize_with = "json::present")]
     pub(crate) exp: Option<NumericDate>,
-    #[serde(default, deserialize_with = "json::present")]
     pub(crate) nbf: Option<NumericDate>,
-    #[serde(default, deserialize_with = "json::present")]
     pub(crate) iat: Option<NumericDate>,
-    #[serde(default, deserialize_with = "json::present")]
     pub(crate) sub: Option<String>,
-    #[serde(default, deserialize_with = "json::present")]
     pub(crate) tenant_id: Option<String>,
 
-    // Nothing depends on these being there, so `null` is as good as nothing.
     pub(crate) email: Option<String>,
     pub(crate) name: Option<String>,
     pub(crate) jti: Option<String>,
     pub(crate) managed_identity_id: Option<String>,
-    #[serde(default, deserialize_with = "json::any_number")]
     pub(crate) roles: Vec<String>,
-    #[serde(default, deserialize_with = "json::any_number")]
     pub(crate) permissions: Vec<String>,
-    #[serde(default, deserialize_with = "json::exactly_true")]
     pub(crate) is_service_account: bool,
 
-    // The marks of tokens that are no plain access tokens.
-    #[serde(default, deserialize_with = "json::present")]
-    nonce: Option<IgnoredAny>,
-    #[serde(default, deserialize_with = "json::present")]
-    at_hash: Option<IgnoredAny>,
-    #[serde(default, deserialize_with = "json::present")]
-    c_hash: Option<IgnoredAny>,
-    #[serde(default, deserialize_with = "json::present")]
-    events: Option<IgnoredAny>,
-    #[serde(default, deserialize_with = "json::present")]
-    cnf: Option<IgnoredAny>,
+    /// It has a mark of an ID token or a logout token: Passport gives them the issuer, the key and the audience of an access
+    /// token.
+    pub(crate) is_of_another_kind: bool,
+    /// Bound to a key of the client ([RFC 7800](https://www.rfc-editor.org/rfc/rfc7800#section-3)).
+    pub(crate) is_bound: bool,
 }
 
 impl Claims {
+    /// Reads a JSON object. No member may stand twice, known or not: another reader might believe the other one.
     pub(crate) fn parse(payload: &[u8]) -> Result<Self, RejectionReason> {
         json::object(payload).ok_or(RejectionReason::Malformed)
     }
 
-    /// An ID token or a logout token: Passport gives them the issuer, the key and the audience of an access token.
-    pub(crate) fn is_of_another_kind(&self) -> bool {
-        [&self.nonce, &self.at_hash, &self.c_hash, &self.events].into_iter().any(Option::is_some)
-    }
-
-    /// Bound to a key of the client ([RFC 7800](https://www.rfc-editor.org/rfc/rfc7800#section-3)).
-    pub(crate) fn is_bound(&self) -> bool {
-        self.cnf.is_some()
+    /// Reads the value of the member `name`.
+    fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            // What is decided by: `null` is a value of the wrong type, not an absence.
+            "iss" => self.iss = Some(map.next_value()?),
+            "aud" => self.aud = map.next_value::<OneOrMany>()?.0,
+            "exp" => self.exp = Some(map.next_value()?),
+            "nbf" => self.nbf = Some(map.next_value()?),
+            "iat" => self.iat = Some(map.next_value()?),
+            "sub" => self.sub = Some(map.next_value()?),
+            "tenant_id" => self.tenant_id = Some(map.next_value()?),
+            // Nothing depends on these being there, so `null` is as good as nothing.
+            "email" => self.email = map.next_value()?,
+            "name" => self.name = map.next_value()?,
+            "jti" => self.jti = map.next_value()?,
+            "managed_identity_id" => self.managed_identity_id = map.next_value()?,
+            "roles" => self.roles = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
+            "permissions" => self.permissions = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
+            "is_service_account" => self.is_service_account = map.next_value::<ExactlyTrue>()?.0,
+            "nonce" | "at_hash" | "c_hash" | "events" => {
+                self.is_of_another_kind = true;
+                map.next_value::<IgnoredAny>()?;
+            }
+            "cnf" => {
+                self.is_bound = true;
+                map.next_value::<IgnoredAny>()?;
+            }
+            _ => {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
     }
 }
+
+impl<'de> Deserialize<'de> for Claims {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Members;
+
+        impl<'de> Visitor<'de> for Members {
+            type Value = Claims;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of claims")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
+                let mut claims = Claims::default();
+                let mut names = Vec::with_capacity(16);
+                while let Some(Name(name)) = map.next_key()? {
+                    claims.read(&name, &mut map)?;
+                    names.push(name);
+                }
+                names.sort_unstable();
+                if names.windows(2).any(|pair| pair[0] == pair[1]) {
+                    return Err(A::Error::custom("a member stands twice"));
+                }
+                Ok(claims)
+            }
+        }
+
+        deserializer.deserialize_map(Members)
+    }
+}
+
+/// The name of a member; borrowed from the payload unless it has escapes.
+#[derive(Deserialize)]
+struct Name<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
@@ -95,7 +142,13 @@ mod tests {
 
     #[test]
     fn a_member_that_stands_twice_is_refused_however_it_is_spelled() {
-        for payload in [r#"{"exp":1,"exp":2}"#, r#"{"exp":1,"\u0065xp":2}"#, r#"{"sub":"a","sub":"a"}"#] {
+        for payload in [
+            r#"{"exp":1,"exp":2}"#,
+            r#"{"exp":1,"\u0065xp":2}"#,
+            r#"{"sub":"a","sub":"a"}"#,
+            r#"{"x":1,"y":2,"x":3}"#,
+            r#"{"x":1,"\u0078":3}"#,
+        ] {
             assert!(Claims::parse(payload.as_bytes()).is_err(), "{payload}");
         }
     }

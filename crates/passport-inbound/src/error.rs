@@ -10,6 +10,13 @@ pub enum VerifyError {
         /// When it is worth while to ask again.
         retry_after: Duration,
     },
+    /// As many tokens are being verified as may be at once, and none of them was done in time. Tokens that were verified before
+    /// are not concerned.
+    #[error("too many tokens are being verified at once")]
+    Overloaded {
+        /// When it is worth while to ask again.
+        retry_after: Duration,
+    },
     /// The token is not acceptable.
     #[error(transparent)]
     Rejected(#[from] RejectionReason),
@@ -21,7 +28,10 @@ pub enum VerifyError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RejectionReason {
-    /// `alg` is not RS256.
+    /// The key that it names is for another algorithm than `alg`.
+    #[error("the token's key is for another algorithm")]
+    AlgorithmMismatch,
+    /// `alg` is not RS256, or none of the configured algorithms.
     #[error("the token's algorithm is not allowed")]
     AlgorithmNotAllowed,
     /// `aud` is missing or names none of the configured audiences.
@@ -33,6 +43,9 @@ pub enum RejectionReason {
     /// `crit` demands an extension.
     #[error("the token demands an extension (crit)")]
     CriticalHeader,
+    /// It is good, but on the deny list.
+    #[error("the token or its bearer is on the deny list")]
+    Denied,
     /// More than one `Authorization` header.
     #[error("there is more than one Authorization header")]
     DuplicateCredentials,
@@ -86,10 +99,13 @@ impl RejectionReason {
 
     pub(crate) fn coarse(self) -> CoarseReason {
         match self {
-            Self::AlgorithmNotAllowed | Self::SignatureInvalid => CoarseReason::SignatureInvalid,
+            Self::AlgorithmMismatch | Self::AlgorithmNotAllowed | Self::SignatureInvalid => {
+                CoarseReason::SignatureInvalid
+            }
             Self::AudienceMismatch => CoarseReason::AudienceMismatch,
             Self::BoundToken | Self::MissingClaim(_) | Self::NotAnAccessToken => CoarseReason::ClaimsRequired,
-            Self::Expired => CoarseReason::TokenExpired,
+            // Ended before its time.
+            Self::Denied | Self::Expired => CoarseReason::TokenExpired,
             Self::IssuerMismatch => CoarseReason::IssuerMismatch,
             Self::KeyNotFound => CoarseReason::KeyNotFound,
             Self::CriticalHeader

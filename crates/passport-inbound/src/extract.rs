@@ -12,6 +12,7 @@ use http::request::Parts;
 use crate::{
     IdInfo, Rejection,
     challenge::{Protocol, refusal},
+    respond::Responder,
 };
 
 /// Takes who calls from the request.
@@ -39,6 +40,6 @@ impl<S: Sync> OptionalFromRequestParts<S> for IdInfo {
 /// The HTTP response of a refusal. On gRPC, layers refuse; extractors do not run there.
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
-        refusal(self, Protocol::Http).map(Body::from)
+        refusal(self, Protocol::Http, &Responder::default()).map(Body::from)
     }
 }

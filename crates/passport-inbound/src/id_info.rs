@@ -24,6 +24,11 @@ impl IdInfo {
         Self(Arc::new(Verified { claims, payload }))
     }
 
+    /// About how much memory it takes, in bytes: the claims twice, as they came and as they are read.
+    pub(crate) fn size(&self) -> usize {
+        2 * self.0.payload.len()
+    }
+
     /// The caller that an `AuthenticateLayer` has put there. If none has run, the stack is wired wrong.
     pub(crate) fn required(extensions: &Extensions) -> Result<&Self, Rejection> {
         extensions.get().ok_or(Rejection::Miswired)

@@ -1,35 +1,34 @@
 //! The compact form of a signed token ([RFC 7515](https://www.rfc-editor.org/rfc/rfc7515#section-3.1)): taken apart,
-//! its header judged, nothing believed yet.
+//! its header judged, nothing believed yet. Allocates nothing.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use serde::{Deserialize, de::IgnoredAny};
 
-use crate::{RejectionReason, json};
+use crate::{
+    RejectionReason,
+    algorithm::{Algorithm, AllowedAlgorithms},
+    json::scan::{self, Text, Value},
+};
 
 /// The longest token that is looked at, in bytes. Passport's have about one thousand.
-const MAX_LEN: usize = 8 * 1024;
+pub(crate) const MAX_LEN: usize = 8 * 1024;
 
-/// A token in parts. Its header is acceptable; its signature is not checked.
-#[derive(Debug)]
+/// What the longest header of a token decodes to.
+pub(crate) const MAX_HEADER: usize = MAX_LEN / 4 * 3;
+
+/// The longest signature there is: RSA with 8192 bits.
+pub(crate) const MAX_SIGNATURE: usize = 1024;
+
+/// Where a header is decoded to.
+pub(crate) type HeaderBuffer = [u8; MAX_HEADER];
+
+/// A token in its three segments, still encoded.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Jws<'a> {
-    /// The key the token says it is signed with.
-    pub(crate) kid: Option<String>,
-    /// What the signature is over.
+    header: &'a str,
+    payload: &'a str,
+    signature: &'a str,
+    /// What the signature is over: header and payload with the dot between them.
     pub(crate) message: &'a [u8],
-    pub(crate) signature: Vec<u8>,
-    pub(crate) payload: Vec<u8>,
-}
-
-/// The members that are looked at. Keys that come along (`jwk`, `jku`, `x5u`, `x5c`) are not among them.
-#[derive(Deserialize)]
-struct Header {
-    alg: String,
-    #[serde(default, deserialize_with = "json::present")]
-    kid: Option<String>,
-    #[serde(default, deserialize_with = "json::present")]
-    typ: Option<String>,
-    #[serde(default, deserialize_with = "json::present")]
-    crit: Option<IgnoredAny>,
 }
 
 impl<'a> Jws<'a> {
@@ -39,50 +38,114 @@ impl<'a> Jws<'a> {
         }
         let (message, signature) = token.rsplit_once('.').ok_or(RejectionReason::Malformed)?;
         let (header, payload) = message.split_once('.').ok_or(RejectionReason::Malformed)?;
-        if payload.contains('.') {
+        if ![header, payload, signature].iter().all(|segment| segment.bytes().all(is_base64url)) {
             return Err(RejectionReason::Malformed);
         }
-        let header: Header = json::object(&decoded(header)?).ok_or(RejectionReason::Malformed)?;
-        header.check()?;
-        Ok(Self {
-            kid: header.kid,
-            message: message.as_bytes(),
-            signature: decoded(signature)?,
-            payload: decoded(payload)?,
-        })
+        Ok(Self { header, payload, signature, message: message.as_bytes() })
     }
+
+    /// The header, not judged yet.
+    pub(crate) fn header<'b>(&self, buffer: &'b mut HeaderBuffer) -> Result<Members<'b>, RejectionReason> {
+        Members::read(decoded(self.header, buffer)?)
+    }
+
+    /// The payload, to be read once the signature is good.
+    pub(crate) fn payload(&self) -> Result<Vec<u8>, RejectionReason> {
+        match BASE64_URL_SAFE_NO_PAD.decode(self.payload) {
+            Ok(payload) if !payload.is_empty() => Ok(payload),
+            _ => Err(RejectionReason::Malformed),
+        }
+    }
+
+    pub(crate) fn signature<'b>(
+        &self,
+        buffer: &'b mut [u8; MAX_SIGNATURE],
+    ) -> Result<&'b [u8], RejectionReason> {
+        decoded(self.signature, buffer)
+    }
+}
+
+fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
 }
 
 /// Strict base64url: no padding, no other alphabet, no second spelling by bits that do not count.
-fn decoded(segment: &str) -> Result<Vec<u8>, RejectionReason> {
-    match BASE64_URL_SAFE_NO_PAD.decode(segment) {
-        Ok(bytes) if !bytes.is_empty() => Ok(bytes),
-        _ => Err(RejectionReason::Malformed),
-    }
+fn decoded<'b>(segment: &str, buffer: &'b mut [u8]) -> Result<&'b [u8], RejectionReason> {
+    let length =
+        BASE64_URL_SAFE_NO_PAD.decode_slice(segment, buffer).map_err(|_| RejectionReason::Malformed)?;
+    // An empty signature is what `alg: none` has; its header was judged before this.
+    if length == 0 { Err(RejectionReason::Malformed) } else { Ok(&buffer[..length]) }
 }
 
-impl Header {
-    fn check(&self) -> Result<(), RejectionReason> {
-        if self.alg != "RS256" {
-            return Err(RejectionReason::AlgorithmNotAllowed);
-        }
-        if self.crit.is_some() {
+/// What an acceptable header says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Header<'a> {
+    pub(crate) algorithm: Algorithm,
+    /// The key the token says it is signed with.
+    pub(crate) kid: Option<Text<'a>>,
+}
+
+/// The members that are looked at, not judged yet. Keys that come along (`jwk`, `jku`, `x5u`, `x5c`) are not among them.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Members<'a> {
+    pub(crate) alg: Option<Text<'a>>,
+    pub(crate) kid: Option<Text<'a>>,
+    pub(crate) typ: Option<Text<'a>>,
+    has_crit: bool,
+    /// Members of which a signed token that is sent as a whole can have none.
+    has_foreign: bool,
+}
+
+impl<'a> Members<'a> {
+    pub(crate) fn read(json: &'a [u8]) -> Result<Self, RejectionReason> {
+        let mut members = Self::default();
+        let mut is_text = true;
+        scan::object(json, |name, value| {
+            let mut text = |member: &mut Option<Text<'a>>| match value {
+                Value::Text(text) => *member = Some(text),
+                // `null` is a value of the wrong type, not an absence.
+                Value::Other => is_text = false,
+            };
+            if name.says("alg") {
+                text(&mut members.alg);
+            } else if name.says("kid") {
+                text(&mut members.kid);
+            } else if name.says("typ") {
+                text(&mut members.typ);
+            } else if name.says("crit") {
+                members.has_crit = true;
+            } else if ["b64", "enc", "zip"].iter().any(|foreign| name.says(foreign)) {
+                members.has_foreign = true;
+            }
+        })
+        .map_err(|_| RejectionReason::Malformed)?;
+        if is_text { Ok(members) } else { Err(RejectionReason::Malformed) }
+    }
+
+    /// `crit` demands extensions, of which none is known here; `b64` needs it
+    /// ([RFC 7797, section 6](https://www.rfc-editor.org/rfc/rfc7797#section-6)); `enc` and `zip` belong to encryption.
+    pub(crate) fn judge(self, allowed: &AllowedAlgorithms) -> Result<Header<'a>, RejectionReason> {
+        let alg = self.alg.ok_or(RejectionReason::Malformed)?;
+        let algorithm = allowed.named(|name| alg.says(name)).ok_or(RejectionReason::AlgorithmNotAllowed)?;
+        if self.has_crit {
             return Err(RejectionReason::CriticalHeader);
         }
-        match self.typ.as_deref() {
+        if self.has_foreign {
+            return Err(RejectionReason::Malformed);
+        }
+        match self.typ {
             Some(typ) if !is_access_token_type(typ) => Err(RejectionReason::NotAnAccessToken),
-            _ => Ok(()),
+            _ => Ok(Header { algorithm, kid: self.kid }),
         }
     }
 }
 
 /// Passport says `JWT` or nothing; [RFC 9068, section 2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1) says
-/// `at+jwt`. Both may be spelled as a whole media type.
-fn is_access_token_type(typ: &str) -> bool {
-    const PREFIX: &str = "application/";
-    let prefixed = typ.get(..PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(PREFIX));
-    let subtype = if prefixed { &typ[PREFIX.len()..] } else { typ };
-    subtype.eq_ignore_ascii_case("jwt") || subtype.eq_ignore_ascii_case("at+jwt")
+/// `at+jwt`. Both may be spelled as a whole media type, in any case.
+fn is_access_token_type(typ: Text<'_>) -> bool {
+    ["jwt", "at+jwt", "application/jwt", "application/at+jwt"]
+        .iter()
+        .any(|known| typ.chars().map(|character| character.to_ascii_lowercase()).eq(known.chars()))
 }
 
 #[cfg(test)]
@@ -91,7 +154,16 @@ mod tests {
 
     fn parse(header: &str) -> Result<Option<String>, RejectionReason> {
         let token = format!("{}.e30.c2ln", BASE64_URL_SAFE_NO_PAD.encode(header));
-        Jws::parse(&token).map(|jws| jws.kid)
+        judged(&token)
+    }
+
+    fn judged(token: &str) -> Result<Option<String>, RejectionReason> {
+        let mut buffer = [0; MAX_HEADER];
+        let jws = Jws::parse(token)?;
+        let kid = jws.header(&mut buffer)?.judge(&AllowedAlgorithms::default())?.kid;
+        jws.signature(&mut [0; MAX_SIGNATURE])?;
+        jws.payload()?;
+        Ok(kid.map(|kid| kid.chars().collect()))
     }
 
     #[test]
@@ -179,7 +251,7 @@ mod tests {
             "eyJhbGciOiJSUzI1NiJ9%2Ee30%2Ec2ln",
             "{\"payload\":\"e30\"}",
         ] {
-            assert_eq!(Jws::parse(token).err(), Some(RejectionReason::Malformed), "{token}");
+            assert_eq!(judged(token), Err(RejectionReason::Malformed), "{token}");
         }
     }
 }

@@ -38,6 +38,7 @@
 //! A refusal is 401 with an [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3) challenge and a coarse
 //! reason, or UNAUTHENTICATED on gRPC. Keys that cannot be had are 503, or UNAVAILABLE: not the caller's fault.
 
+mod algorithm;
 mod answer;
 mod authenticate;
 mod bearer;
@@ -45,17 +46,22 @@ mod builder;
 mod challenge;
 mod claims;
 mod error;
+mod explain;
 #[cfg(feature = "axum")]
 mod extract;
 mod guard;
 mod id_info;
 mod json;
+mod judge;
 mod jwks;
 mod jws;
 mod policy;
 mod rejection;
+mod respond;
 mod signature;
 mod telemetry;
+mod token_cache;
+mod turns;
 mod verifier;
 
 pub use passport_core::{
@@ -64,12 +70,14 @@ pub use passport_core::{
 };
 
 pub use crate::{
+    algorithm::Algorithm,
     answer::ResponseBody,
     authenticate::{Authenticate, AuthenticateFuture, AuthenticateLayer},
     builder::TokenVerifierBuilder,
     error::{RejectionReason, VerifyError},
     guard::{Require, RequireFuture, RequireServiceAccountLayer, Requirement},
     id_info::IdInfo,
+    jwks::{KeyHealth, KeyState},
     rejection::Rejection,
     verifier::TokenVerifier,
 };

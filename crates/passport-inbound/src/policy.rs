@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use crate::{RejectionReason, claims::Claims, json::NumericDate};
+use crate::{RejectionReason, claims::Claims};
 
 #[derive(Debug)]
 pub(crate) struct Policy {
@@ -14,41 +14,64 @@ pub(crate) struct Policy {
     pub(crate) clock_skew: Duration,
 }
 
+/// From when until when a token is good, the skew of clocks included. What is kept of a verified token is held to the very
+/// same moments, so that it is refused when a new look at the token would refuse it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Validity {
+    pub(crate) from: SystemTime,
+    /// Not any more at this very moment.
+    pub(crate) until: SystemTime,
+}
+
+impl Validity {
+    pub(crate) fn includes(&self, now: SystemTime) -> bool {
+        self.from <= now && now < self.until
+    }
+}
+
 impl Policy {
-    pub(crate) fn check(&self, claims: &Claims, now: SystemTime) -> Result<(), RejectionReason> {
+    /// Judges all that does not depend on the time, and says when the token is good.
+    pub(crate) fn check(&self, claims: &Claims, now: SystemTime) -> Result<Validity, RejectionReason> {
         if claims.iss.as_deref() != Some(&self.issuer) {
             return Err(RejectionReason::IssuerMismatch);
         }
         if !claims.aud.iter().any(|audience| self.audiences.contains(audience)) {
             return Err(RejectionReason::AudienceMismatch);
         }
-        self.check_times(claims, now)?;
-        if claims.is_of_another_kind() {
+        let validity = self.check_times(claims, now)?;
+        if claims.is_of_another_kind {
             return Err(RejectionReason::NotAnAccessToken);
         }
-        if claims.is_bound() {
+        if claims.is_bound {
             return Err(RejectionReason::BoundToken);
         }
         required("sub", claims.sub.as_deref())?;
-        required("tenant_id", claims.tenant_id.as_deref())
+        required("tenant_id", claims.tenant_id.as_deref())?;
+        Ok(validity)
     }
 
-    fn check_times(&self, claims: &Claims, now: SystemTime) -> Result<(), RejectionReason> {
-        let exp = claims.exp.ok_or(RejectionReason::MissingClaim("exp"))?;
-        let iat = claims.iat.ok_or(RejectionReason::MissingClaim("iat"))?;
-        let is_ahead =
-            |date: NumericDate| date.0.duration_since(now).is_ok_and(|distance| distance > self.clock_skew);
-        let is_past = now.duration_since(exp.0).is_ok_and(|since| since >= self.clock_skew);
-        if is_past {
+    fn check_times(&self, claims: &Claims, now: SystemTime) -> Result<Validity, RejectionReason> {
+        let exp = claims.exp.ok_or(RejectionReason::MissingClaim("exp"))?.0;
+        let iat = claims.iat.ok_or(RejectionReason::MissingClaim("iat"))?.0;
+        // What is beyond the ends of time is at them.
+        let earliest = |date: SystemTime| date.checked_sub(self.clock_skew).unwrap_or(SystemTime::UNIX_EPOCH);
+        let until = exp.checked_add(self.clock_skew).unwrap_or(exp);
+        if now >= until {
             return Err(RejectionReason::Expired);
         }
-        if claims.nbf.is_some_and(is_ahead) {
+        let nbf = claims.nbf.map(|nbf| earliest(nbf.0));
+        if nbf.is_some_and(|nbf| now < nbf) {
             return Err(RejectionReason::NotYetValid);
         }
-        if is_ahead(iat) {
+        if now < earliest(iat) {
             return Err(RejectionReason::IssuedInFuture);
         }
-        Ok(())
+        Ok(Validity { from: nbf.map_or(earliest(iat), |nbf| nbf.max(earliest(iat))), until })
+    }
+
+    /// Whether the issuer of a token is the configured one but for a slash at the end: the mistake that costs the most time.
+    pub(crate) fn differs_by_a_slash(&self, issuer: &str) -> bool {
+        issuer != self.issuer && issuer.trim_end_matches('/') == self.issuer.trim_end_matches('/')
     }
 }
 
@@ -85,7 +108,44 @@ mod tests {
             clock_skew: Duration::from_secs(60),
         };
         let claims = Claims::parse(token.to_string().as_bytes()).unwrap();
-        policy.check(&claims, UNIX_EPOCH + Duration::from_secs(NOW))
+        let now = UNIX_EPOCH + Duration::from_secs(NOW);
+        let validity = policy.check(&claims, now)?;
+        assert!(validity.includes(now), "what is good now is good now");
+        Ok(())
+    }
+
+    #[test]
+    fn a_token_is_good_from_the_later_of_iat_and_nbf_until_exp_with_skew_on_both_sides() {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(NOW + seconds);
+        let policy = Policy {
+            issuer: "i".to_owned(),
+            audiences: vec!["a".to_owned()],
+            clock_skew: Duration::from_secs(60),
+        };
+        for (iat, nbf, from) in [(100, None, 40), (100, Some(200), 140), (200, Some(100), 140)] {
+            let mut claims = json!({ "iss": "i", "aud": "a", "sub": "s", "tenant_id": "t", "iat": NOW + iat, "exp": NOW + 300 });
+            if let Some(nbf) = nbf {
+                claims["nbf"] = json!(NOW + nbf);
+            }
+            let claims = Claims::parse(claims.to_string().as_bytes()).unwrap();
+            let validity = policy.check(&claims, at(250)).unwrap();
+            assert_eq!(validity, Validity { from: at(from), until: at(360) });
+            assert!(validity.includes(at(from)) && validity.includes(at(359)) && !validity.includes(at(360)));
+            assert!(policy.check(&claims, at(from)).is_ok() && policy.check(&claims, at(from - 1)).is_err());
+        }
+    }
+
+    #[test]
+    fn only_a_slash_at_the_end_is_a_slash_at_the_end() {
+        let policy = |issuer: &str| Policy {
+            issuer: issuer.to_owned(),
+            audiences: Vec::new(),
+            clock_skew: Duration::ZERO,
+        };
+        assert!(policy("https://a").differs_by_a_slash("https://a/"));
+        assert!(policy("https://a/").differs_by_a_slash("https://a"));
+        assert!(!policy("https://a").differs_by_a_slash("https://a"));
+        assert!(!policy("https://a").differs_by_a_slash("https://b/"));
     }
 
     #[test]

@@ -26,6 +26,12 @@ pub enum Rejection {
     /// caller can do nothing about it, and nobody is let through.
     #[error("no AuthenticateLayer ran before a guard")]
     Miswired,
+    /// Too many tokens are being verified at once. 503.
+    #[error("too many tokens are being verified at once")]
+    Overloaded {
+        /// When it is worth while to ask again.
+        retry_after: Duration,
+    },
     /// The token is not acceptable. 401.
     #[error(transparent)]
     Token(#[from] RejectionReason),
@@ -37,7 +43,7 @@ impl Rejection {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::CredentialsMissing | Self::Token(_) => StatusCode::UNAUTHORIZED,
-            Self::KeysUnavailable { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::KeysUnavailable { .. } | Self::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
             Self::Miswired => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
         }
@@ -48,7 +54,7 @@ impl Rejection {
     pub fn grpc_code(&self) -> u8 {
         match self {
             Self::CredentialsMissing | Self::Token(_) => 16,
-            Self::KeysUnavailable { .. } => 14,
+            Self::KeysUnavailable { .. } | Self::Overloaded { .. } => 14,
             Self::Miswired => 13,
             Self::Forbidden(_) => 7,
         }
@@ -59,6 +65,7 @@ impl From<VerifyError> for Rejection {
     fn from(error: VerifyError) -> Self {
         match error {
             VerifyError::KeysUnavailable { retry_after } => Self::KeysUnavailable { retry_after },
+            VerifyError::Overloaded { retry_after } => Self::Overloaded { retry_after },
             VerifyError::Rejected(reason) => Self::Token(reason),
         }
     }

@@ -1,42 +1,243 @@
-//! The names of everything this crate emits, in one place. No field ever holds a token or text of a caller.
+//! The names of everything this crate emits, in one place: events and metrics. No field and no label ever holds a token,
+//! and no label what a caller can choose. `docs/telemetry.md` lists them for whoever builds a dashboard.
 
-use std::time::Duration;
+use std::{
+    error::Error,
+    fmt,
+    ops::Range,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use crate::{Rejection, jwks::FetchError};
+use metrics::{Counter, Histogram, counter, gauge, histogram};
+use tokio::time::Instant;
+
+use crate::{
+    IdInfo, Rejection, RejectionReason,
+    jwks::{FetchError, KeyFileError, Skipped},
+};
 
 const TARGET: &str = "passport::inbound";
 
+const TOKENS: &str = "passport_inbound_tokens_total";
+const REFUSED_REQUESTS: &str = "passport_inbound_refused_requests_total";
+const VERIFICATION_SECONDS: &str = "passport_inbound_verification_duration_seconds";
+const KEYS: &str = "passport_inbound_keys";
+const KEYS_FETCHED_AT: &str = "passport_inbound_keys_fetched_timestamp_seconds";
+const KEY_FETCHES: &str = "passport_inbound_key_fetches_total";
+const CLOCK_DIFFERENCE: &str = "passport_inbound_clock_difference_seconds";
+
+const ISSUER: &str = "issuer";
+
+/// One hit of so many is timed: two looks at a clock take longer than a hit.
+const TIMED_HITS: u8 = 128;
+
+/// The meters of the hot path. Registered with each set of keys, so that a request does not look them up and a recorder
+/// that is installed late is found with the next set.
+pub(crate) struct KeyMeters {
+    accepted: Counter,
+    cold: Histogram,
+    hit: Histogram,
+}
+
+impl KeyMeters {
+    pub(crate) fn new() -> Self {
+        Self {
+            accepted: counter!(TOKENS, "outcome" => "accepted"),
+            cold: histogram!(VERIFICATION_SECONDS, "path" => "cold"),
+            hit: histogram!(VERIFICATION_SECONDS, "path" => "hit"),
+        }
+    }
+
+    /// A token was not known. Its signature was verified and its claims were judged.
+    pub(crate) fn cold(&self, started: Instant, outcome: &Result<IdInfo, RejectionReason>) {
+        self.cold.record(started.elapsed());
+        self.count(outcome);
+    }
+
+    /// A token was known.
+    pub(crate) fn hit(&self, started: Option<Instant>, outcome: &Result<IdInfo, RejectionReason>) {
+        if let Some(started) = started {
+            self.hit.record(started.elapsed());
+        }
+        self.count(outcome);
+    }
+
+    fn count(&self, outcome: &Result<IdInfo, RejectionReason>) {
+        match outcome {
+            Ok(_) => self.accepted.increment(1),
+            Err(reason) => rejected(*reason),
+        }
+    }
+}
+
+/// When what follows began.
+pub(crate) fn started() -> Instant {
+    Instant::now()
+}
+
+/// The same, now and then.
+pub(crate) fn started_if_timed() -> Option<Instant> {
+    fastrand::u8(..).is_multiple_of(TIMED_HITS).then(Instant::now)
+}
+
+impl fmt::Debug for KeyMeters {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyMeters")
+    }
+}
+
+/// Counts under a name that is known when this is compiled: nothing is allocated for it.
+macro_rules! count {
+    ($metric:expr, $label:literal, $($pattern:pat => $value:literal,)+ ; $what:expr) => {
+        match $what {
+            $($pattern => counter!($metric, $label => $value).increment(1),)+
+        }
+    };
+}
+
+/// A token was not accepted.
+pub(crate) fn rejected(reason: RejectionReason) {
+    use RejectionReason as R;
+    count!(TOKENS, "outcome",
+        R::AlgorithmMismatch => "algorithm_mismatch",
+        R::AlgorithmNotAllowed => "algorithm_not_allowed",
+        R::AudienceMismatch => "audience_mismatch",
+        R::BoundToken => "bound_token",
+        R::CriticalHeader => "critical_header",
+        R::Denied => "denied",
+        R::DuplicateCredentials => "duplicate_credentials",
+        R::Expired => "expired",
+        R::IssuedInFuture => "issued_in_future",
+        R::IssuerMismatch => "issuer_mismatch",
+        R::KeyNotFound => "key_not_found",
+        R::Malformed => "malformed",
+        R::MissingClaim(_) => "missing_claim",
+        R::NotAnAccessToken => "not_an_access_token",
+        R::NotYetValid => "not_yet_valid",
+        R::SignatureInvalid => "signature_invalid",
+        R::TooLong => "too_long",
+        ; reason);
+}
+
+/// Nothing could be said of a token: there are no keys.
+pub(crate) fn keys_unavailable() {
+    counter!(TOKENS, "outcome" => "keys_unavailable").increment(1);
+}
+
+/// Nothing could be said of a token: its turn did not come.
+pub(crate) fn overloaded() {
+    counter!(TOKENS, "outcome" => "overloaded").increment(1);
+}
+
 /// A request was not let through.
 pub(crate) fn refused(rejection: &Rejection) {
+    use Rejection as R;
+    count!(REFUSED_REQUESTS, "reason",
+        R::CredentialsMissing => "credentials_missing",
+        R::Forbidden(_) => "forbidden",
+        R::KeysUnavailable { .. } => "keys_unavailable",
+        R::Miswired => "miswired",
+        R::Overloaded { .. } => "overloaded",
+        R::Token(_) => "token",
+        ; rejection);
     match rejection {
         Rejection::Miswired => tracing::error!(
             target: TARGET,
             "a guard or an extractor found no identity: no AuthenticateLayer ran before it; add one outside of it"
         ),
-        Rejection::KeysUnavailable { retry_after } => {
-            // Anyone can cause it for as long as there are no keys; the failed attempts are what is warned of.
-            tracing::debug!(target: TARGET, ?retry_after, "request refused: the signing keys are unavailable");
-        }
-        Rejection::CredentialsMissing | Rejection::Forbidden(_) => {
-            tracing::debug!(target: TARGET, reason = ?rejection, "request refused");
-        }
-        Rejection::Token(reason) => {
-            tracing::debug!(target: TARGET, reason = ?reason, "request refused: {reason}");
+        // Anyone can cause it for as long as there are no keys; the failed attempts are what is warned of.
+        Rejection::KeysUnavailable { .. }
+        | Rejection::Overloaded { .. }
+        | Rejection::CredentialsMissing
+        | Rejection::Forbidden(_)
+        | Rejection::Token(_) => {
+            tracing::debug!(target: TARGET, reason = ?rejection, "request refused: {rejection}");
         }
     }
 }
 
-/// A key set was installed.
-pub(crate) fn keys_installed(issuer: &str, usable: usize) {
-    tracing::info!(target: TARGET, issuer, usable, "signing keys installed");
+/// Whether anyone listens to explanations.
+pub(crate) fn explains() -> bool {
+    tracing::enabled!(target: TARGET, tracing::Level::DEBUG)
+}
+
+/// Why a token was refused, for operators.
+pub(crate) fn explain(reason: RejectionReason, expected: &dyn fmt::Debug, got: &dyn fmt::Debug) {
+    tracing::debug!(target: TARGET, ?expected, ?got, "token refused: {reason}");
+}
+
+/// A token's issuer is ours but for a slash at the end.
+pub(crate) fn only_a_slash_differs(configured: &str, token: &dyn fmt::Debug) {
+    tracing::warn!(
+        target: TARGET,
+        configured,
+        ?token,
+        "tokens name the configured issuer but for a slash at the end; issuers are compared byte for byte, so set it as the tokens have it"
+    );
+}
+
+/// The issuer has given keys, or confirmed those it gave before.
+pub(crate) fn keys_installed(issuer: &str, usable: usize, asked_at: SystemTime, is_news: bool) {
+    let outcome = if is_news { "installed" } else { "unchanged" };
+    counter!(KEY_FETCHES, ISSUER => issuer.to_owned(), "outcome" => outcome).increment(1);
+    #[expect(clippy::cast_precision_loss, reason = "there are no more than a hundred keys")]
+    gauge!(KEYS, ISSUER => issuer.to_owned()).set(usable as f64);
+    let unix = asked_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    gauge!(KEYS_FETCHED_AT, ISSUER => issuer.to_owned()).set(unix.as_secs_f64());
+    if is_news {
+        tracing::info!(target: TARGET, issuer, usable, "signing keys installed");
+    } else {
+        tracing::debug!(target: TARGET, issuer, usable, "signing keys unchanged");
+    }
+}
+
+/// Keys came from the key file.
+pub(crate) fn keys_loaded(issuer: &str, usable: usize, age: Duration) {
+    tracing::info!(target: TARGET, issuer, usable, age_s = age.as_secs(), "signing keys loaded from the key file");
+}
+
+/// Keys could not be read from the key file, or written to it.
+pub(crate) fn key_file_failed(issuer: &str, error: &KeyFileError) {
+    tracing::warn!(target: TARGET, issuer, error = error as &dyn Error, "going on without the key file");
 }
 
 /// A key set could not be had; the one before it stays.
-pub(crate) fn keys_not_installed(issuer: &str, error: &FetchError, age: Option<Duration>) {
-    tracing::warn!(target: TARGET, issuer, ?age, error = error as &dyn std::error::Error, "signing keys not refreshed");
+pub(crate) fn keys_not_installed(issuer: &str, error: &FetchError, failures: u32, age: Option<Duration>) {
+    counter!(KEY_FETCHES, ISSUER => issuer.to_owned(), "outcome" => error.kind()).increment(1);
+    let age_s = age.map(|age| age.as_secs());
+    tracing::warn!(
+        target: TARGET,
+        issuer,
+        failures,
+        age_s,
+        error = error as &dyn Error,
+        "signing keys not refreshed"
+    );
 }
 
-/// An entry of a key set is of no use here.
-pub(crate) fn key_skipped(position: usize) {
-    tracing::debug!(target: TARGET, position, "an entry of the key set is not a usable RS256 key; skipped");
+/// An entry of a key set is of no use here. Said once of each.
+pub(crate) fn key_skipped(entry: &Skipped) {
+    tracing::info!(
+        target: TARGET,
+        position = entry.position,
+        "an entry of the key set is not used: {}",
+        entry.why
+    );
+}
+
+/// What the time was at the issuer at some moment of `ours`.
+pub(crate) fn clocks(issuer: &str, theirs: SystemTime, ours: Range<SystemTime>, tolerated: Duration) {
+    let ahead = theirs.duration_since(ours.end).unwrap_or_default();
+    // `Date` has whole seconds, rounded down.
+    let behind = ours.start.duration_since(theirs).unwrap_or_default().saturating_sub(Duration::from_secs(1));
+    gauge!(CLOCK_DIFFERENCE, ISSUER => issuer.to_owned()).set(ahead.as_secs_f64() - behind.as_secs_f64());
+    if ahead.max(behind) > tolerated {
+        tracing::warn!(
+            target: TARGET,
+            issuer,
+            issuer_ahead_s = ahead.as_secs(),
+            issuer_behind_s = behind.as_secs(),
+            "our clock and the issuer's differ by more than tokens are granted; good tokens may be refused"
+        );
+    }
 }

@@ -1,46 +1,62 @@
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, sync::Arc, time::Duration};
 
 use passport_core::{Clock, Flight};
 
 use crate::{
-    IdInfo, RejectionReason, TokenVerifierBuilder, VerifyError,
-    claims::Claims,
-    jwks::{KeyKeeper, Refresh, Selected, Snapshot},
-    jws::Jws,
+    IdInfo, KeyHealth, TokenVerifierBuilder, VerifyError,
+    explain::SlashHint,
+    jwks::{KeyKeeper, Refresh},
     policy::Policy,
+    telemetry,
+    token_cache::TokenCache,
+    turns::Turns,
 };
+
+/// When to ask again after too many have.
+const SOON: Duration = Duration::from_secs(1);
+
+/// How often a request waits for keys. The first ones may have left the issuer before the token's own was published.
+const MOST_WAITS: u32 = 2;
 
 /// Turns a token into an [`IdInfo`], or says why not. Knows no HTTP framework.
 ///
-/// Cheap to clone; clones share the keys. Building one does no I/O; the keys are fetched when the first token comes.
+/// Cheap to clone; clones share the keys and the verified tokens. Building one does no I/O; the keys are fetched when the
+/// first token comes, or by [`ready`](Self::ready). From then on a task on that runtime keeps them fresh, until the last
+/// clone is dropped.
 #[derive(Clone, Debug)]
 pub struct TokenVerifier {
     shared: Arc<Shared>,
 }
 
 #[derive(Debug)]
-struct Shared {
-    policy: Policy,
-    keeper: Arc<KeyKeeper>,
-    clock: Arc<dyn Clock>,
+pub(crate) struct Shared {
+    pub(crate) policy: Policy,
+    pub(crate) keeper: Arc<KeyKeeper>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) cache: Option<TokenCache>,
+    pub(crate) deny_list: Option<DenyList>,
+    pub(crate) turns: Turns,
+    pub(crate) slash_hint: SlashHint,
 }
+
+/// Says of a caller whose token is good that it is not welcome all the same.
+#[derive(Clone)]
+pub(crate) struct DenyList(pub(crate) Arc<dyn Fn(&IdInfo) -> bool + Send + Sync>);
 
 /// What can be said of a token without waiting.
 #[derive(Debug)]
 pub(crate) enum Verdict {
     Settled(Result<IdInfo, VerifyError>),
-    /// Its key is not known; newer keys are on their way.
-    KeysOnTheWay(Flight<()>),
+    Waits(Wait),
 }
 
-/// What the keys at hand say to a token.
-enum Finding<'a> {
-    Settled(Result<IdInfo, RejectionReason>),
-    /// Other keys might say more. If there are none, this is the reason; without one, there are no keys at all.
-    Unsettled(Jws<'a>, Option<RejectionReason>),
+/// What a verdict waits for.
+#[derive(Debug)]
+pub(crate) enum Wait {
+    /// Its key is not known; newer keys are on their way.
+    Keys(Flight<()>),
+    /// Others are being verified.
+    Turn,
 }
 
 impl TokenVerifier {
@@ -50,104 +66,129 @@ impl TokenVerifier {
         TokenVerifierBuilder::new(audience.into())
     }
 
-    pub(crate) fn new(policy: Policy, keeper: KeyKeeper, clock: Arc<dyn Clock>) -> Self {
-        Self { shared: Arc::new(Shared { policy, keeper: Arc::new(keeper), clock }) }
+    pub(crate) fn new(shared: Shared) -> Self {
+        Self { shared: Arc::new(shared) }
     }
 
     /// Verifies a token in the compact form, without the `Bearer` in front of it.
     ///
-    /// Waits only if the token's key is not known: for the one refresh that all callers share, and 2 s at most.
+    /// Waits only if the token's key is not known, for the one refresh that all callers share, or if as many tokens as may be
+    /// are being verified; in either case 2 s at most.
     ///
     /// # Errors
     /// [`VerifyError::Rejected`] when the token is not acceptable, [`VerifyError::KeysUnavailable`] when there are no
-    /// keys to tell. It needs a tokio runtime with its timer enabled; without a runtime no keys can be fetched.
+    /// keys to tell, [`VerifyError::Overloaded`] when its turn did not come. It needs a tokio runtime with its timer enabled;
+    /// without a runtime no keys can be fetched.
     ///
     /// # Cancel safety
     /// Dropping the future leaves a refresh running for the others.
     pub async fn verify(&self, token: &str) -> Result<IdInfo, VerifyError> {
         match self.verify_now(token) {
             Verdict::Settled(outcome) => outcome,
-            Verdict::KeysOnTheWay(keys) => self.verify_with(keys, token).await,
+            Verdict::Waits(wait) => self.verify_after(wait, token).await,
         }
+    }
+
+    /// Verifies a token if that needs no waiting, as it does not when its key is known. `None` if it does: then a refresh
+    /// has been started, if the cooldown allows one and there is a tokio runtime, and [`verify`](Self::verify) would wait
+    /// for it.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify).
+    #[must_use]
+    pub fn try_verify(&self, token: &str) -> Option<Result<IdInfo, VerifyError>> {
+        match self.verify_now(token) {
+            Verdict::Settled(outcome) => Some(outcome),
+            Verdict::Waits(_) => None,
+        }
+    }
+
+    /// Warms up: waits until there are keys. A service that calls it before it takes traffic has no first caller who waits.
+    ///
+    /// What may pass by itself is sat out, however long it takes; wrap it in `tokio::time::timeout` if the service is to start
+    /// anyway.
+    ///
+    /// # Errors
+    /// When waiting is not likely to help: the issuer's discovery document contradicts the configuration
+    /// ([`health`](Self::health) says how), or there is no tokio runtime.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the attempt running for the others.
+    pub async fn ready(&self) -> Result<(), VerifyError> {
+        let Shared { keeper, clock, .. } = &*self.shared;
+        loop {
+            let now = clock.now();
+            if keeper.installed(now).is_some() {
+                return Ok(());
+            }
+            match keeper.refresh(None, None::<std::iter::Empty<char>>, now) {
+                Refresh::Wait(keys) => drop(keys.outcome().await),
+                Refresh::TooSoon(left) if !keeper.is_hopeless() => tokio::time::sleep(left).await,
+                Refresh::Done => {}
+                Refresh::TooSoon(retry_after) => return Err(VerifyError::KeysUnavailable { retry_after }),
+            }
+            if tokio::runtime::Handle::try_current().is_err() {
+                return Err(VerifyError::KeysUnavailable { retry_after: SOON });
+            }
+        }
+    }
+
+    /// How it stands with the signing keys. For readiness probes and status pages; asks nobody.
+    #[must_use]
+    pub fn health(&self) -> KeyHealth {
+        self.shared.keeper.health()
     }
 
     /// The hot path: synchronous.
     pub(crate) fn verify_now(&self, token: &str) -> Verdict {
-        let Shared { keeper, clock, .. } = &*self.shared;
-        let mut jws = match Jws::parse(token) {
-            Ok(jws) => jws,
-            Err(reason) => return Verdict::Settled(Err(reason.into())),
-        };
-        let now = clock.now();
-        loop {
-            let snapshot = keeper.snapshot(now);
-            let reason;
-            (jws, reason) = match self.examine(jws, snapshot.as_deref(), now) {
-                Finding::Settled(outcome) => return Verdict::Settled(outcome.map_err(Into::into)),
-                Finding::Unsettled(jws, reason) => (jws, reason),
-            };
-            match keeper.refresh(snapshot.as_ref(), now) {
-                Refresh::Wait(keys) => return Verdict::KeysOnTheWay(keys),
-                Refresh::TooSoon(retry_after) => {
-                    return Verdict::Settled(Err(unsettled(reason, retry_after)));
-                }
-                // Newer keys have come since we looked.
-                Refresh::Done => {}
-            }
-        }
+        self.shared.judge(token, None, true)
     }
 
-    /// The slow path: once more when the keys have come. They may have left the issuer before the token's key was
-    /// published, so a second refresh is waited for as well, if the cooldown allows one; all within one patience.
-    pub(crate) async fn verify_with(&self, keys: Flight<()>, token: &str) -> Result<IdInfo, VerifyError> {
-        let look_again = async {
-            keys.outcome().await;
-            match self.verify_now(token) {
-                Verdict::Settled(outcome) => outcome,
-                Verdict::KeysOnTheWay(keys) => {
-                    keys.outcome().await;
-                    self.verify_last(Jws::parse(token)?)
-                }
-            }
-        };
+    /// The slow path: looks again when what was waited for has come; all within one patience.
+    pub(crate) async fn verify_after(&self, wait: Wait, token: &str) -> Result<IdInfo, VerifyError> {
         // Without a runtime nobody fetches, so there is nothing to wait for, and no timer to end the wait.
         if tokio::runtime::Handle::try_current().is_err() {
-            return self.verify_last(Jws::parse(token)?);
+            return self.verify_last(token);
         }
-        match tokio::time::timeout(self.shared.keeper.patience(), look_again).await {
+        let patience = self.shared.keeper.patience();
+        match tokio::time::timeout(patience, self.look_again(wait, token)).await {
             Ok(outcome) => outcome,
-            Err(_) => self.verify_last(Jws::parse(token)?),
+            Err(_) => self.verify_last(token),
         }
     }
 
-    /// Asks for no further keys.
-    fn verify_last(&self, jws: Jws<'_>) -> Result<IdInfo, VerifyError> {
-        let Shared { keeper, clock, .. } = &*self.shared;
-        let now = clock.now();
-        match self.examine(jws, keeper.snapshot(now).as_deref(), now) {
-            Finding::Settled(outcome) => outcome.map_err(Into::into),
-            Finding::Unsettled(_, reason) => Err(unsettled(reason, keeper.retry_after(now))),
+    async fn look_again(&self, mut wait: Wait, token: &str) -> Result<IdInfo, VerifyError> {
+        let mut waits = 0;
+        loop {
+            let turn = match wait {
+                Wait::Keys(keys) => {
+                    keys.outcome().await;
+                    waits += 1;
+                    None
+                }
+                Wait::Turn => self.shared.turns.wait().await,
+            };
+            match self.shared.judge(token, turn, waits < MOST_WAITS) {
+                Verdict::Settled(outcome) => return outcome,
+                Verdict::Waits(next) => wait = next,
+            }
         }
     }
 
-    fn examine<'a>(&self, jws: Jws<'a>, snapshot: Option<&Snapshot>, now: SystemTime) -> Finding<'a> {
-        let Some(snapshot) = snapshot else { return Finding::Unsettled(jws, None) };
-        match snapshot.keys.select(jws.kid.as_deref(), jws.message, &jws.signature) {
-            Selected::Verified => Finding::Settled(self.accept(jws.payload, now)),
-            Selected::Forged => Finding::Settled(Err(RejectionReason::SignatureInvalid)),
-            Selected::UnknownKey => Finding::Unsettled(jws, Some(RejectionReason::KeyNotFound)),
-            Selected::NoneFits => Finding::Unsettled(jws, Some(RejectionReason::SignatureInvalid)),
+    /// Waits for nothing any more.
+    fn verify_last(&self, token: &str) -> Result<IdInfo, VerifyError> {
+        match self.shared.judge(token, None, false) {
+            Verdict::Settled(outcome) => outcome,
+            Verdict::Waits(_) => {
+                telemetry::overloaded();
+                Err(VerifyError::Overloaded { retry_after: SOON })
+            }
         }
-    }
-
-    /// The signature is good; are the claims?
-    fn accept(&self, payload: Vec<u8>, now: SystemTime) -> Result<IdInfo, RejectionReason> {
-        let claims = Claims::parse(&payload)?;
-        self.shared.policy.check(&claims, now)?;
-        Ok(IdInfo::new(claims, payload))
     }
 }
 
-fn unsettled(reason: Option<RejectionReason>, retry_after: Duration) -> VerifyError {
-    reason.map_or(VerifyError::KeysUnavailable { retry_after }, VerifyError::Rejected)
+impl fmt::Debug for DenyList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DenyList")
+    }
 }

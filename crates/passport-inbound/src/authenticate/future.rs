@@ -5,12 +5,18 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::service::introduce;
-use crate::{IdInfo, Rejection, ResponseBody, VerifyError, answer::Answer, challenge::Protocol};
+use crate::{
+    IdInfo, ResponseBody, VerifyError,
+    answer::Answer,
+    challenge::{Protocol, refusal},
+    respond::Responder,
+};
 
 /// A verdict that needs keys first. Boxed: it exists only while a network round trip is on its way.
 pub(super) struct PendingVerdict(Pin<Box<dyn Future<Output = Result<IdInfo, VerifyError>> + Send>>);
@@ -44,7 +50,7 @@ pin_project! {
         /// Decided. The hot path starts here.
         Decided { #[pin] answer: Answer<S::Future> },
         /// Not decided yet. Holds the ready service, and whatever permit it stands for.
-        Waiting { verdict: PendingVerdict, ready: S, request: Option<Request<B>> },
+        Waiting { verdict: PendingVerdict, ready: S, request: Option<Request<B>>, responder: Responder },
     }
 }
 
@@ -53,12 +59,17 @@ impl<S: Service<Request<B>>, B> AuthenticateFuture<S, B> {
         Self { state: State::Decided { answer: Answer::Inner { response } } }
     }
 
-    pub(super) fn refused(rejection: Rejection, protocol: Protocol) -> Self {
-        Self { state: State::Decided { answer: Answer::refused(rejection, protocol) } }
+    pub(super) fn refused(refusal: Response<Bytes>) -> Self {
+        Self { state: State::Decided { answer: Answer::refused(refusal) } }
     }
 
-    pub(super) fn waiting(verdict: PendingVerdict, ready: S, request: Request<B>) -> Self {
-        Self { state: State::Waiting { verdict, ready, request: Some(request) } }
+    pub(super) fn waiting(
+        verdict: PendingVerdict,
+        ready: S,
+        request: Request<B>,
+        responder: Responder,
+    ) -> Self {
+        Self { state: State::Waiting { verdict, ready, request: Some(request), responder } }
     }
 }
 
@@ -73,7 +84,7 @@ where
         loop {
             match state.as_mut().project() {
                 StateProjection::Decided { answer } => return answer.poll(cx),
-                StateProjection::Waiting { verdict, ready, request } => {
+                StateProjection::Waiting { verdict, ready, request, responder } => {
                     let verdict = ready!(verdict.0.as_mut().poll(cx));
                     let mut request = request.take().expect("polled again after it was ready");
                     let answer = match verdict {
@@ -81,7 +92,9 @@ where
                             introduce(&mut request, caller);
                             Answer::Inner { response: ready.call(request) }
                         }
-                        Err(error) => Answer::refused(error.into(), Protocol::of(&request)),
+                        Err(error) => {
+                            Answer::refused(refusal(error.into(), Protocol::of(&request), responder))
+                        }
                     };
                     state.set(State::Decided { answer });
                 }

@@ -1,19 +1,50 @@
+use bytes::Bytes;
+use http::Response;
 use tower_layer::Layer;
 
 use super::Authenticate;
-use crate::TokenVerifier;
+use crate::{Rejection, TokenVerifier, respond::Responder};
 
 /// Lets only requests with a good token through and tells them who calls. See the [crate's front page](crate).
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AuthenticateLayer {
     verifier: TokenVerifier,
+    responder: Responder,
 }
 
 impl AuthenticateLayer {
     /// Verifies tokens with `verifier`.
     pub fn new(verifier: TokenVerifier) -> Self {
-        Self { verifier }
+        Self { verifier, responder: Responder::default() }
+    }
+
+    /// Does not tell callers what is wrong with their token, only that something is. By default they get one of the seven
+    /// names of Passport's own SDK. Operators learn the reason either way, from metrics and events.
+    pub fn opaque(mut self) -> Self {
+        self.responder.is_opaque = true;
+        self
+    }
+
+    /// Answers in your own words: `respond` gets the reason and the standard response, to change it or to make another.
+    ///
+    /// For HTTP only; gRPC callers get a status in any case. A response whose status says yes (1xx, 2xx) gets the status
+    /// of the refusal again.
+    ///
+    /// ```
+    /// # use passport_inbound::{AuthenticateLayer, TokenVerifier};
+    /// # let verifier = TokenVerifier::builder("bizfirstgo-api").build().unwrap();
+    /// let layer = AuthenticateLayer::new(verifier).respond_with(|rejection, response| {
+    ///     let problem = format!(r#"{{"title":"{}","status":{}}}"#, rejection.status(), rejection.status().as_u16());
+    ///     response.map(|_| problem.into())
+    /// });
+    /// ```
+    pub fn respond_with(
+        mut self,
+        respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
+    ) -> Self {
+        self.responder.respond_with(respond);
+        self
     }
 }
 
@@ -21,6 +52,6 @@ impl<S> Layer<S> for AuthenticateLayer {
     type Service = Authenticate<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Authenticate::new(inner, self.verifier.clone())
+        Authenticate::new(inner, self.verifier.clone(), self.responder.clone())
     }
 }

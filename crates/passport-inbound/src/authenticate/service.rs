@@ -8,7 +8,12 @@ use tower_service::Service;
 
 use super::{AuthenticateFuture, future::PendingVerdict};
 use crate::{
-    IdInfo, Rejection, ResponseBody, TokenVerifier, bearer::bearer, challenge::Protocol, verifier::Verdict,
+    IdInfo, Rejection, ResponseBody, TokenVerifier,
+    bearer::bearer,
+    challenge::{Protocol, refusal},
+    respond::Responder,
+    telemetry,
+    verifier::Verdict,
 };
 
 /// The service that [`AuthenticateLayer`](super::AuthenticateLayer) makes.
@@ -16,6 +21,7 @@ use crate::{
 pub struct Authenticate<S> {
     inner: S,
     verifier: TokenVerifier,
+    responder: Responder,
 }
 
 /// What can be said of a request at once.
@@ -26,8 +32,8 @@ enum Decision {
 }
 
 impl<S> Authenticate<S> {
-    pub(super) fn new(inner: S, verifier: TokenVerifier) -> Self {
-        Self { inner, verifier }
+    pub(super) fn new(inner: S, verifier: TokenVerifier, responder: Responder) -> Self {
+        Self { inner, verifier, responder }
     }
 
     /// The service inside.
@@ -39,14 +45,17 @@ impl<S> Authenticate<S> {
         let token = match bearer(request.headers()) {
             Ok(Some(token)) => token,
             Ok(None) => return Decision::Refuse(Rejection::CredentialsMissing),
-            Err(reason) => return Decision::Refuse(reason.into()),
+            Err(reason) => {
+                telemetry::rejected(reason);
+                return Decision::Refuse(reason.into());
+            }
         };
         match self.verifier.verify_now(token) {
             Verdict::Settled(Ok(caller)) => Decision::Pass(caller),
             Verdict::Settled(Err(error)) => Decision::Refuse(error.into()),
-            Verdict::KeysOnTheWay(keys) => {
+            Verdict::Waits(wait) => {
                 let (verifier, token) = (self.verifier.clone(), token.to_owned());
-                Decision::Wait(PendingVerdict::new(async move { verifier.verify_with(keys, &token).await }))
+                Decision::Wait(PendingVerdict::new(async move { verifier.verify_after(wait, &token).await }))
             }
         }
     }
@@ -70,13 +79,15 @@ where
                 introduce(&mut request, caller);
                 AuthenticateFuture::passed(self.inner.call(request))
             }
-            Decision::Refuse(rejection) => AuthenticateFuture::refused(rejection, Protocol::of(&request)),
+            Decision::Refuse(rejection) => {
+                AuthenticateFuture::refused(refusal(rejection, Protocol::of(&request), &self.responder))
+            }
             Decision::Wait(verdict) => {
                 // The service that was polled ready goes into the future; its clone was not, and stays here. See
                 // "Be careful when cloning inner services" in the documentation of `tower::Service`.
                 let not_ready = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, not_ready);
-                AuthenticateFuture::waiting(verdict, ready, request)
+                AuthenticateFuture::waiting(verdict, ready, request, self.responder.clone())
             }
         }
     }
@@ -88,4 +99,10 @@ pub(super) fn introduce<B>(request: &mut Request<B>, caller: IdInfo) {
         authorization.set_sensitive(true);
     }
     request.extensions_mut().insert(caller);
+}
+
+/// So that a single service of a tonic server can be authenticated: its name is that of the service inside.
+#[cfg(feature = "tonic")]
+impl<S: tonic::server::NamedService> tonic::server::NamedService for Authenticate<S> {
+    const NAME: &'static str = S::NAME;
 }

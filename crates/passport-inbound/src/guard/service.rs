@@ -4,18 +4,24 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::{RequireFuture, Requirement};
-use crate::{ResponseBody, answer::Answer, challenge::Protocol};
+use crate::{
+    ResponseBody,
+    answer::Answer,
+    challenge::{Protocol, refusal},
+    respond::Responder,
+};
 
 /// The service of a guard, such as [`RequireServiceAccountLayer`](super::RequireServiceAccountLayer) makes.
 #[derive(Clone, Debug)]
 pub struct Require<S> {
     inner: S,
     requirement: Requirement,
+    responder: Responder,
 }
 
 impl<S> Require<S> {
-    pub(super) fn new(inner: S, requirement: Requirement) -> Self {
-        Self { inner, requirement }
+    pub(super) fn new(inner: S, requirement: Requirement, responder: Responder) -> Self {
+        Self { inner, requirement, responder }
     }
 
     /// The service inside.
@@ -39,7 +45,13 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         RequireFuture::new(match self.requirement.check(request.extensions()) {
             Ok(()) => Answer::Inner { response: self.inner.call(request) },
-            Err(rejection) => Answer::refused(rejection, Protocol::of(&request)),
+            Err(rejection) => Answer::refused(refusal(rejection, Protocol::of(&request), &self.responder)),
         })
     }
+}
+
+/// So that a single service of a tonic server can be guarded: its name is that of the service inside.
+#[cfg(feature = "tonic")]
+impl<S: tonic::server::NamedService> tonic::server::NamedService for Require<S> {
+    const NAME: &'static str = S::NAME;
 }

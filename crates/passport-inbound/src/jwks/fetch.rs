@@ -4,13 +4,13 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{Response, StatusCode};
-use passport_core::{DiscoveryError, Issuer, Limits, Transport, TransportError, discover};
+use http::{HeaderValue, Request, Response, StatusCode, header};
+use passport_core::{DiscoveryError, Issuer, Limits, Transport, TransportError, discover, request_to};
 use url::Url;
 
-use super::KeySet;
+use super::http_cache::Head;
 
-const LIMITS: Limits = Limits { timeout: Duration::from_secs(5), max_body: 256 * 1024 };
+pub(super) const LIMITS: Limits = Limits { timeout: Duration::from_secs(5), max_body: 256 * 1024 };
 
 /// Reads an issuer's keys from where it says they are.
 #[derive(Debug)]
@@ -21,14 +21,31 @@ pub(crate) struct JwksSource {
     discovered: Mutex<Option<Url>>,
 }
 
-/// Why there is no new key set.
+/// An answer to the question for keys.
+#[derive(Debug)]
+pub(crate) struct Fetched {
+    /// `None` if the version that is held is still the current one.
+    pub(crate) document: Option<Bytes>,
+    pub(crate) head: Head,
+    pub(crate) version: Option<Version>,
+}
+
+/// Which document it was, and of which place. With it the issuer can be asked for newer ones only
+/// ([RFC 9110, section 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Version {
+    url: Url,
+    tag: HeaderValue,
+}
+
+/// Why there are no new keys.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
     #[error("the place of the signing keys could not be discovered")]
     Discovery(#[from] DiscoveryError),
     #[error("the task that fetched the key set ended without a result")]
     Lost,
-    #[error("the key set has no usable RS256 key")]
+    #[error("the key set has no usable key")]
     NoUsableKey,
     #[error("the answer is not a key set")]
     NotAKeySet,
@@ -36,6 +53,25 @@ pub(crate) enum FetchError {
     Status(StatusCode),
     #[error("the key set could not be read")]
     Transport(#[from] TransportError),
+}
+
+impl FetchError {
+    /// For labels and whoever reads them.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Discovery(_) => "discovery",
+            Self::Lost => "lost",
+            Self::NoUsableKey => "no_usable_key",
+            Self::NotAKeySet => "not_a_key_set",
+            Self::Status(_) => "status",
+            Self::Transport(_) => "transport",
+        }
+    }
+
+    /// Whether time alone may heal it. What contradicts the configuration does not go away by itself.
+    pub(crate) fn is_transient(&self) -> bool {
+        !matches!(self, Self::Discovery(DiscoveryError::ForeignIssuer { .. } | DiscoveryError::ForeignKeys))
+    }
 }
 
 impl JwksSource {
@@ -47,16 +83,17 @@ impl JwksSource {
         self.issuer.id()
     }
 
-    pub(crate) async fn fetch(&self) -> Result<KeySet, FetchError> {
+    /// The keys, if they are others than those of `held`.
+    pub(crate) async fn fetch(&self, held: Option<&Version>) -> Result<Fetched, FetchError> {
         if let Some(url) = self.issuer.jwks_url() {
-            return Ok(self.fetch_from(url.clone()).await?.0);
+            return Ok(self.fetch_from(url.clone(), held).await?.0);
         }
         let known = self.discovered().clone();
         let url = match known {
             Some(url) => url,
             None => discover(&self.transport, &self.issuer).await?.jwks_uri,
         };
-        let fetched = self.fetch_from(url).await;
+        let fetched = self.fetch_from(url, held).await;
         match &fetched {
             Ok((_, url)) => *self.discovered() = Some(url.clone()),
             Err(FetchError::Status(StatusCode::NOT_FOUND | StatusCode::GONE)) => *self.discovered() = None,
@@ -67,33 +104,55 @@ impl JwksSource {
     }
 
     /// The keys, and where they were found.
-    async fn fetch_from(&self, url: Url) -> Result<(KeySet, Url), FetchError> {
-        let (url, response) = self.get_either(url).await?;
-        Ok((KeySet::parse(response.body())?, url))
+    async fn fetch_from(&self, url: Url, held: Option<&Version>) -> Result<(Fetched, Url), FetchError> {
+        let (url, response) = self.get_either(url, held).await?;
+        let head = Head::read(response.headers());
+        let unchanged = response.status() == StatusCode::NOT_MODIFIED;
+        let version = match (&head.tag, unchanged) {
+            (Some(tag), _) => Some(Version { url: url.clone(), tag: tag.clone() }),
+            (None, true) => held.cloned(),
+            (None, false) => None,
+        };
+        let document = (!unchanged).then(|| response.into_body());
+        Ok((Fetched { document, head, version }, url))
     }
 
     /// Passport's pages name two places for the keys: when one has none (404), the other is tried, once.
-    async fn get_either(&self, url: Url) -> Result<(Url, Response<Bytes>), FetchError> {
-        let response = self.get(&url).await?;
-        match (response.status(), self.issuer.other_jwks_url(&url)) {
-            (StatusCode::OK, _) => Ok((url, response)),
-            (StatusCode::NOT_FOUND, Some(other)) => {
-                let response = self.get(&other).await?;
-                if response.status() == StatusCode::OK {
-                    Ok((other, response))
-                } else {
-                    Err(FetchError::Status(response.status()))
-                }
+    async fn get_either(
+        &self,
+        url: Url,
+        held: Option<&Version>,
+    ) -> Result<(Url, Response<Bytes>), FetchError> {
+        match (self.get(&url, held).await, self.issuer.other_jwks_url(&url)) {
+            (Err(FetchError::Status(StatusCode::NOT_FOUND)), Some(other)) => {
+                let response = self.get(&other, held).await?;
+                Ok((other, response))
             }
-            (status, _) => Err(FetchError::Status(status)),
+            (response, _) => Ok((url, response?)),
         }
     }
 
-    async fn get(&self, url: &Url) -> Result<Response<Bytes>, FetchError> {
-        Ok(self.transport.get(url, LIMITS).await?)
+    /// Only 200 brings keys, and only 304 to a question for newer ones confirms those that are held.
+    async fn get(&self, url: &Url, held: Option<&Version>) -> Result<Response<Bytes>, FetchError> {
+        let held = held.filter(|held| held.url == *url);
+        let response = self.transport.exchange(question(url, held)?, LIMITS).await?;
+        match response.status() {
+            StatusCode::OK => Ok(response),
+            StatusCode::NOT_MODIFIED if held.is_some() => Ok(response),
+            status => Err(FetchError::Status(status)),
+        }
     }
 
     fn discovered(&self) -> MutexGuard<'_, Option<Url>> {
         self.discovered.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn question(url: &Url, held: Option<&Version>) -> Result<Request<Bytes>, TransportError> {
+    let mut request = request_to(url, Bytes::new())?;
+    request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    if let Some(held) = held {
+        request.headers_mut().insert(header::IF_NONE_MATCH, held.tag.clone());
+    }
+    Ok(request)
 }

@@ -1,37 +1,88 @@
 use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::{Duration, SystemTime},
+    collections::{HashSet, hash_map::RandomState},
+    error::Error,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use arc_swap::ArcSwapOption;
-use passport_core::{Clock, Flight, Lead, SingleFlight};
+use arc_swap::{ArcSwapOption, Guard};
+use bytes::Bytes;
+use passport_core::{Clock, Flight, SingleFlight};
+use tokio::sync::Notify;
 
 use super::{
-    FetchError, JwksSource, KeySet,
-    schedule::{Cause, Cooldown, Freshness, KeySettings},
+    FetchError, JwksSource, KeyHealth, KeySet, KeyState,
+    attempt::Attempt,
+    fetch::Version,
+    key_set::Skipped,
+    machine::{Cause, Freshness, KeySettings, Life, Machine},
+    saved::KeyFile,
+    timer::Timer,
 };
-use crate::telemetry;
+use crate::{
+    algorithm::AllowedAlgorithms,
+    telemetry::{self, KeyMeters},
+};
 
 /// When to ask again while keys are on their way.
 const SOON: Duration = Duration::from_secs(1);
 
-/// Keeps an issuer's keys: serves the last good set, refreshes it, bounds how often and how long.
+/// How many odd entries of key sets are remembered, so that each is named only once.
+const MOST_REPORTED: usize = 256;
+
+/// Keeps an issuer's keys: serves the last good set, refreshes it, bounds how often and how long. `machine` decides;
+/// [`Attempt`] fetches, [`Timer`] sees to it that an idle service has fresh keys, too.
 #[derive(Debug)]
 pub(crate) struct KeyKeeper {
-    source: JwksSource,
-    settings: KeySettings,
-    clock: Arc<dyn Clock>,
+    /// Where keys come from; `None` for keys that were given by hand.
+    pub(super) source: Option<JwksSource>,
+    pub(super) file: Option<KeyFile>,
+    pub(crate) allowed: AllowedAlgorithms,
+    pub(super) settings: KeySettings,
+    pub(super) clock: Arc<dyn Clock>,
+    /// For marks of names and entries, of which anyone can invent some.
+    pub(super) marks: RandomState,
+    /// Told when the time of the next attempt changes.
+    pub(super) changed: Arc<Notify>,
     installed: ArcSwapOption<Snapshot>,
     flights: SingleFlight<()>,
-    cooldown: Mutex<Cooldown>,
+    inner: Mutex<Inner>,
+    /// In milliseconds since 1970; so that callers who find the keys due need no lock to learn that it is too soon.
+    next_attempt: AtomicU64,
 }
 
-/// A key set and when it came.
+/// What is decided about under the one lock.
+#[derive(Debug)]
+struct Inner {
+    machine: Machine,
+    timer: Option<Timer>,
+    last_error: Option<LastError>,
+    /// The marks of odd entries that were named in the log.
+    reported: HashSet<u64>,
+}
+
+#[derive(Debug)]
+struct LastError {
+    text: String,
+    is_transient: bool,
+}
+
+/// A key set that is served.
 #[derive(Debug)]
 pub(crate) struct Snapshot {
-    pub(crate) keys: KeySet,
-    fetched_at: SystemTime,
+    pub(crate) keys: Arc<KeySet>,
+    pub(crate) meters: KeyMeters,
+    pub(super) life: Life,
+    pub(super) version: Option<Version>,
+    /// As it came, to be saved.
+    pub(super) document: Bytes,
 }
+
+/// The snapshot that is served, without a count of references: for use at once.
+pub(crate) type Installed = Guard<Option<Arc<Snapshot>>>;
 
 /// What becomes of a wish for newer keys.
 pub(crate) enum Refresh {
@@ -44,34 +95,100 @@ pub(crate) enum Refresh {
 }
 
 impl KeyKeeper {
-    pub(crate) fn new(source: JwksSource, settings: KeySettings, clock: Arc<dyn Clock>) -> Self {
+    /// Fetches keys when they are first asked for.
+    pub(crate) fn new(
+        source: JwksSource,
+        file: Option<KeyFile>,
+        allowed: AllowedAlgorithms,
+        settings: KeySettings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { source: Some(source), file, ..Self::empty(allowed, settings, clock) }
+    }
+
+    /// Has these keys and never asks anyone.
+    pub(crate) fn fixed(
+        document: &[u8],
+        allowed: AllowedAlgorithms,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, FetchError> {
+        let keeper = Self::empty(allowed, KeySettings::default(), clock);
+        let (keys, skipped) = KeySet::parse(document, &keeper.allowed, &KeySet::default(), &keeper.marks)?;
+        skipped.iter().for_each(telemetry::key_skipped);
+        keys.take_effect();
+        let life = Life::endless(keeper.clock.now());
+        let snapshot = Snapshot {
+            keys: Arc::new(keys),
+            meters: KeyMeters::new(),
+            life,
+            version: None,
+            document: Bytes::new(),
+        };
+        keeper.installed.store(Some(Arc::new(snapshot)));
+        Ok(keeper)
+    }
+
+    fn empty(allowed: AllowedAlgorithms, settings: KeySettings, clock: Arc<dyn Clock>) -> Self {
         Self {
-            source,
+            source: None,
+            file: None,
+            allowed,
             settings,
             clock,
+            marks: RandomState::new(),
+            changed: Arc::new(Notify::new()),
             installed: ArcSwapOption::empty(),
             flights: SingleFlight::new(),
-            cooldown: Mutex::default(),
+            inner: Mutex::new(Inner {
+                machine: Machine::new(settings),
+                timer: None,
+                last_error: None,
+                reported: HashSet::new(),
+            }),
+            next_attempt: AtomicU64::new(0),
         }
     }
 
     /// The keys, if there are any to be believed. When it is time for new ones, they are fetched in the background.
-    pub(crate) fn snapshot(self: &Arc<Self>, now: SystemTime) -> Option<Arc<Snapshot>> {
-        let snapshot = self.installed.load_full()?;
-        match self.settings.freshness(snapshot.fetched_at, now) {
-            Freshness::Fresh => Some(snapshot),
+    pub(crate) fn installed(self: &Arc<Self>, now: SystemTime) -> Installed {
+        let installed = self.installed.load();
+        let Some(snapshot) = installed.as_ref() else { return installed };
+        match snapshot.life.freshness(now) {
+            Freshness::Fresh => installed,
             Freshness::Due => {
-                drop(self.refresh_because(Cause::Schedule, Some(&snapshot), now));
-                Some(snapshot)
+                if millis(now) >= self.next_attempt.load(Ordering::Relaxed) {
+                    drop(self.refresh_because(Cause::Schedule, Some(snapshot), now));
+                }
+                installed
             }
-            Freshness::Expired => None,
+            Freshness::Expired => Guard::from_inner(None),
         }
     }
 
-    /// Asks for keys that are newer than `seen`, the ones in which the caller looked in vain.
-    pub(crate) fn refresh(self: &Arc<Self>, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> Refresh {
-        let cause = if seen.is_some() { Cause::UnknownKey } else { Cause::Schedule };
+    /// Asks for keys that are newer than `seen`, the ones in which the caller looked in vain for the key of that name.
+    pub(crate) fn refresh(
+        self: &Arc<Self>,
+        seen: Option<&Arc<Snapshot>>,
+        kid: Option<impl Iterator<Item = char>>,
+        now: SystemTime,
+    ) -> Refresh {
+        let cause = match seen {
+            Some(_) => Cause::UnknownKey(kid.map(|kid| self.mark(kid))),
+            None => Cause::Schedule,
+        };
         self.refresh_because(cause, seen, now)
+    }
+
+    /// What time it is and whether it is time; the timer asks. Gives how long there is to wait.
+    pub(super) fn tick(self: &Arc<Self>) -> Duration {
+        let now = self.clock.now();
+        let installed = self.installed.load_full();
+        let due = installed.as_ref().is_none_or(|held| held.life.freshness(now) != Freshness::Fresh);
+        if due {
+            drop(self.refresh_because(Cause::Schedule, installed.as_ref(), now));
+        }
+        let next = self.inner().machine.next_attempt(now);
+        next.duration_since(now).unwrap_or_default()
     }
 
     /// How long a request waits for a refresh at most.
@@ -81,8 +198,13 @@ impl KeyKeeper {
 
     /// When it is worth while to ask again for what there are no keys for.
     pub(crate) fn retry_after(&self, now: SystemTime) -> Duration {
-        let cooldown = self.cooldown();
-        if self.flights.running().is_some() { SOON } else { cooldown.left(now) }
+        let inner = self.inner();
+        if self.flights.running().is_some() { SOON } else { inner.machine.pause_left(now) }
+    }
+
+    /// Whether waiting is likely to bring keys.
+    pub(crate) fn is_hopeless(&self) -> bool {
+        self.inner().last_error.as_ref().is_some_and(|error| !error.is_transient)
     }
 
     /// Everything is decided under the lock: an attempt installs its keys before it ends, so that whoever finds none
@@ -93,22 +215,31 @@ impl KeyKeeper {
         seen: Option<&Arc<Snapshot>>,
         now: SystemTime,
     ) -> Refresh {
-        let mut cooldown = self.cooldown();
-        let left = cooldown.left(now);
+        if self.source.is_none() {
+            return Refresh::TooSoon(SOON);
+        }
+        let mut inner = self.inner();
+        let pause = inner.machine.pause_left(now);
         match self.flights.running() {
             // An attempt claims the cooldown and takes less. One that still runs after it sits on a runtime that nobody
             // drives; another takes its place.
-            Some(flight) if !left.is_zero() => return Refresh::Wait(flight),
+            Some(flight) if !pause.is_zero() => return Refresh::Wait(flight),
             _ if self.has_newer_than(seen, now) => return Refresh::Done,
-            None if !left.is_zero() => return Refresh::TooSoon(left),
             _ => {}
+        }
+        let left = inner.machine.left_for(cause, now);
+        if !left.is_zero() {
+            return Refresh::TooSoon(left);
         }
         let (lead, flight) = self.flights.lead();
         // Without a runtime the lead is dropped, and the flight ends without keys.
         if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            cooldown.begin(now, &self.settings);
-            let attempt = Attempt { keeper: Arc::clone(self), cause, lead: Some(lead) };
-            runtime.spawn(attempt.run());
+            inner.machine.begin(now);
+            if inner.timer.as_ref().is_none_or(Timer::has_ended) {
+                inner.timer = Some(Timer::start(&runtime, self));
+            }
+            self.publish_next_attempt(&inner, now);
+            runtime.spawn(Attempt::new(Arc::clone(self), cause, lead).run());
         }
         Refresh::Wait(flight)
     }
@@ -116,59 +247,105 @@ impl KeyKeeper {
     fn has_newer_than(&self, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> bool {
         let installed = self.installed.load();
         let Some(installed) = installed.as_ref() else { return false };
-        seen.is_none_or(|seen| !Arc::ptr_eq(seen, installed)) && self.is_believed(installed, now)
+        let is_other = seen.is_none_or(|seen| !Arc::ptr_eq(seen, installed));
+        is_other && installed.life.freshness(now) != Freshness::Expired
     }
 
-    fn is_believed(&self, snapshot: &Snapshot, now: SystemTime) -> bool {
-        self.settings.freshness(snapshot.fetched_at, now) != Freshness::Expired
+    /// What is served at the moment, believed or not.
+    pub(super) fn held(&self) -> Option<Arc<Snapshot>> {
+        self.installed.load_full()
     }
 
-    fn install(&self, keys: KeySet, fetched_at: SystemTime, cause: Cause) {
-        telemetry::keys_installed(self.source.issuer(), keys.len());
-        let keys = keys.newest_first(self.installed.load().as_ref().map(|old| &old.keys));
-        self.installed.store(Some(Arc::new(Snapshot { keys, fetched_at })));
-        self.cooldown().succeed(cause);
-    }
-
-    fn note_failure(&self, error: &FetchError) {
+    /// Serves `snapshot` from now on.
+    pub(super) fn install(&self, snapshot: Snapshot, cause: Cause) {
         let now = self.clock.now();
+        let mut inner = self.inner();
+        let found = match cause {
+            Cause::UnknownKey(Some(mark)) => snapshot.keys.kids().any(|kid| self.mark(kid.chars()) == mark),
+            Cause::UnknownKey(None) | Cause::Schedule => true,
+        };
+        inner.machine.succeed(cause, snapshot.life, found, now);
+        inner.last_error = None;
+        snapshot.keys.take_effect();
+        let keys = Arc::clone(&snapshot.keys);
+        let before = self.installed.swap(Some(Arc::new(snapshot)));
+        if let Some(before) = before {
+            before.keys.retire_for(&keys);
+        }
+        self.publish_next_attempt(&inner, now);
+    }
+
+    pub(super) fn note_failure(&self, error: &FetchError) {
+        let now = self.clock.now();
+        let mut inner = self.inner();
+        inner.machine.fail(now, fastrand::f64());
+        inner.last_error = Some(LastError { text: with_causes(error), is_transient: error.is_transient() });
+        let failures = inner.machine.failures();
+        self.publish_next_attempt(&inner, now);
+        drop(inner);
+        let age = self.installed.load().as_ref().map(|held| held.life.age(now));
+        telemetry::keys_not_installed(self.issuer(), error, failures, age);
+    }
+
+    /// Names the odd entries of a key set, each once.
+    pub(super) fn report(&self, skipped: &[Skipped]) {
+        let mut inner = self.inner();
+        let reported = &mut inner.reported;
+        let unnamed = |entry: &&Skipped| reported.len() < MOST_REPORTED && reported.insert(entry.mark);
+        let unnamed: Vec<_> = skipped.iter().filter(unnamed).collect();
+        drop(inner);
+        unnamed.into_iter().for_each(telemetry::key_skipped);
+    }
+
+    pub(super) fn issuer(&self) -> &str {
+        self.source.as_ref().map_or("", JwksSource::issuer)
+    }
+
+    fn publish_next_attempt(&self, inner: &Inner, now: SystemTime) {
+        self.next_attempt.store(millis(inner.machine.next_attempt(now)), Ordering::Relaxed);
+        self.changed.notify_one();
+    }
+
+    fn mark(&self, kid: impl Iterator<Item = char>) -> u64 {
+        use std::hash::{BuildHasher, Hash, Hasher};
+        let mut hasher = self.marks.build_hasher();
+        kid.for_each(|character| character.hash(&mut hasher));
+        hasher.finish()
+    }
+
+    pub(crate) fn health(&self) -> KeyHealth {
+        let now = self.clock.now();
+        let inner = self.inner();
         let installed = self.installed.load();
-        let age = installed.as_ref().and_then(|old| now.duration_since(old.fetched_at).ok());
-        telemetry::keys_not_installed(self.source.issuer(), error, age);
-        let have_keys = installed.as_ref().is_some_and(|old| self.is_believed(old, now));
-        self.cooldown().fail(now, have_keys, &self.settings);
-    }
-
-    fn cooldown(&self) -> MutexGuard<'_, Cooldown> {
-        self.cooldown.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// An attempt on its way. One that is lost (its task panicked, its runtime went away) has failed like any other.
-struct Attempt {
-    keeper: Arc<KeyKeeper>,
-    cause: Cause,
-    /// Taken when there is an outcome.
-    lead: Option<Lead<()>>,
-}
-
-impl Attempt {
-    async fn run(mut self) {
-        let asked_at = self.keeper.clock.now();
-        let fetched = self.keeper.source.fetch().await;
-        let Some(lead) = self.lead.take() else { return };
-        match fetched {
-            Ok(keys) => self.keeper.install(keys, asked_at, self.cause),
-            Err(error) => self.keeper.note_failure(&error),
-        }
-        lead.land(());
-    }
-}
-
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        if self.lead.is_some() {
-            self.keeper.note_failure(&FetchError::Lost);
+        let held = installed.as_ref();
+        KeyHealth {
+            state: match held.map(|held| held.life.freshness(now)) {
+                None => KeyState::Missing,
+                Some(Freshness::Fresh) => KeyState::Fresh,
+                Some(Freshness::Due) => KeyState::Due,
+                Some(Freshness::Expired) => KeyState::Expired,
+            },
+            keys: held.map_or(0, |held| held.keys.len()),
+            fetched_at: held.map(|held| held.life.fetched_at),
+            age: held.map(|held| held.life.age(now)),
+            next_attempt: self.source.is_some().then(|| inner.machine.next_attempt(now)),
+            failures: inner.machine.failures(),
+            last_error: inner.last_error.as_ref().map(|error| error.text.clone()),
         }
     }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// What went wrong and why, in one line.
+fn with_causes(error: &FetchError) -> String {
+    let causes = std::iter::successors(error.source(), |cause: &&(dyn Error + 'static)| (*cause).source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

@@ -1,208 +1,169 @@
-use jsonwebtoken::jwk::{
-    AlgorithmParameters, CommonParameters, Jwk, KeyAlgorithm, KeyOperations, PublicKeyUse,
-};
+use std::{hash::BuildHasher, sync::Arc};
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::FetchError;
-use crate::{json, signature::VerifyingKey, telemetry};
+use super::{
+    FetchError,
+    jwk::{Identity, Key, Standing, Unusable},
+};
+use crate::{
+    algorithm::AllowedAlgorithms,
+    json::{self, scan::Text},
+    jws::Header,
+};
 
 /// More entries than this are not looked at.
 const MAX_KEYS: usize = 100;
 
 /// How many keys a token without a `kid` is tried with: the newest. A bound on work, as anyone may send such
-/// a token; Passport publishes two keys during a rotation and one otherwise.
+/// a token; Passport publishes two keys during a rotation and one otherwise. As many may share a name.
 const MAX_TRIES: usize = 4;
 
-/// The usable keys of an issuer, each parsed once.
-#[derive(Debug)]
+/// The usable keys of an issuer.
+#[derive(Debug, Default)]
 pub(crate) struct KeySet {
-    keys: Vec<Key>,
+    /// Newest first, as far as can be told.
+    keys: Vec<Arc<Key>>,
 }
 
-#[derive(Debug)]
-struct Key {
-    kid: Option<String>,
-    /// As it was published, to know it again.
-    modulus: String,
-    key: VerifyingKey,
+/// An entry that is of no use.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Skipped {
+    pub(crate) position: usize,
+    pub(crate) why: Unusable,
+    /// To know it again.
+    pub(crate) mark: u64,
 }
 
-/// What a set says to a signature.
+/// What a set knows of the key that a token is said to be signed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Selected {
-    /// A key verifies it.
-    Verified,
-    /// The key that the token names does not verify it.
-    Forged,
-    /// The token names a key that is not in the set.
-    UnknownKey,
-    /// The token names no key, and none of those tried verifies it.
-    NoneFits,
+pub(crate) enum Known {
+    /// There are keys to try.
+    Yes,
+    /// The name is known, but for another algorithm.
+    ForAnotherAlgorithm,
+    No,
 }
 
 impl KeySet {
-    /// Reads a JWK set ([RFC 7517, section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)). An entry that is of
-    /// no use is skipped; a set without a usable entry is an error, so that it can never replace a good one.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, FetchError> {
+    /// Reads a JWK set ([RFC 7517, section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)) that comes after
+    /// `previous`, whose keys are not parsed again. An entry that is of no use is skipped; a set without a usable entry is an
+    /// error, so that it can never replace a good one.
+    pub(crate) fn parse(
+        body: &[u8],
+        allowed: &AllowedAlgorithms,
+        previous: &Self,
+        marks: &impl BuildHasher,
+    ) -> Result<(Self, Vec<Skipped>), FetchError> {
         #[derive(Deserialize)]
         struct Document {
             keys: Vec<Box<RawValue>>,
         }
         let document: Document = json::object(body).ok_or(FetchError::NotAKeySet)?;
-        let mut keys = Vec::new();
+        let (mut set, mut skipped) = (Self::default(), Vec::new());
         for (position, entry) in document.keys.iter().take(MAX_KEYS).enumerate() {
-            match serde_json::from_str(entry.get()).ok().and_then(usable) {
-                Some(key) => keys.push(key),
-                None => telemetry::key_skipped(position),
+            let keys = Key::of(entry.get(), allowed, |identity| previous.known(identity));
+            if let Err(why) = keys.and_then(|keys| set.add(keys)) {
+                skipped.push(Skipped { position, why, mark: marks.hash_one(entry.get()) });
             }
         }
-        if keys.is_empty() { Err(FetchError::NoUsableKey) } else { Ok(Self { keys }) }
+        if set.keys.is_empty() {
+            return Err(FetchError::NoUsableKey);
+        }
+        set.keys.reverse();
+        set.keys.sort_by_key(|key| previous.position(&key.identity)); // unknown ones, `None`, sort first
+        Ok((set, skipped))
     }
 
-    /// The keys that `previous` did not have come first, then the others as they stood there. In a first set, those from
-    /// the end come first: most issuers append. The order matters only to tokens without a `kid`, which are tried with
-    /// the first few.
-    pub(crate) fn newest_first(mut self, previous: Option<&Self>) -> Self {
-        let known_at = |key: &Key| previous?.keys.iter().position(|known| known.modulus == key.modulus);
-        self.keys.reverse();
-        self.keys.sort_by_key(known_at); // unknown ones, `None`, sort first
-        self
+    fn add(&mut self, keys: Vec<Arc<Key>>) -> Result<(), Unusable> {
+        for key in keys {
+            let Identity { kid, algorithm, .. } = &key.identity;
+            let same_name = |other: &&Arc<Key>| {
+                kid.is_some() && other.identity.kid == *kid && other.identity.algorithm == *algorithm
+            };
+            if self.keys.iter().filter(same_name).count() == MAX_TRIES {
+                return Err(Unusable::NameTaken);
+            }
+            if self.known(&key.identity).is_none() {
+                self.keys.push(key);
+            }
+        }
+        Ok(())
+    }
+
+    fn position(&self, identity: &Identity) -> Option<usize> {
+        self.keys.iter().position(|key| key.identity == *identity)
+    }
+
+    fn known(&self, identity: &Identity) -> Option<Arc<Key>> {
+        self.position(identity).map(|position| Arc::clone(&self.keys[position]))
+    }
+
+    /// From now on its keys count. Before this set is shown to anyone.
+    pub(crate) fn take_effect(&self) {
+        for (position, key) in self.keys.iter().enumerate() {
+            let algorithm = key.identity.algorithm;
+            let before = self.keys[..position].iter().filter(|other| other.identity.algorithm == algorithm);
+            key.stands(if before.count() < MAX_TRIES { Standing::Tried } else { Standing::Named });
+        }
+    }
+
+    /// Its keys count no more, but for those that `successor` has, too. After that was shown.
+    pub(crate) fn retire_for(&self, successor: &Self) {
+        for key in &self.keys {
+            // The very same, not an equal one: two attempts may have read the same new key.
+            if !successor.keys.iter().any(|kept| Arc::ptr_eq(kept, key)) {
+                key.stands(Standing::Retired);
+            }
+        }
+    }
+
+    /// The names of its keys.
+    pub(crate) fn kids(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().filter_map(|key| key.identity.kid.as_deref())
+    }
+
+    /// Whether it has the very same keys, in the same order.
+    pub(crate) fn is_same_as(&self, other: &Self) -> bool {
+        let keys = || self.keys.iter().zip(&other.keys);
+        self.keys.len() == other.keys.len() && keys().all(|(own, other)| Arc::ptr_eq(own, other))
     }
 
     pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Looks for a key that verifies `signature`. With a `kid`, only keys of that name count.
-    pub(crate) fn select(&self, kid: Option<&str>, message: &[u8], signature: &[u8]) -> Selected {
-        let verifies = |key: &&Key| key.key.verifies(message, signature);
-        let Some(kid) = kid else {
-            let found = self.keys.iter().take(MAX_TRIES).find(verifies);
-            return if found.is_some() { Selected::Verified } else { Selected::NoneFits };
-        };
-        let mut named = self.keys.iter().filter(|key| key.kid.as_deref() == Some(kid)).peekable();
-        if named.peek().is_none() {
-            return Selected::UnknownKey;
+    /// Whether there are keys for a token with that header.
+    pub(crate) fn knows(&self, header: &Header<'_>) -> Known {
+        let mut of_name = self.keys.iter().filter(|key| is_named(key, header.kid)).peekable();
+        if of_name.peek().is_none() {
+            Known::No
+        } else if of_name.any(|key| key.identity.algorithm == header.algorithm) {
+            Known::Yes
+        } else {
+            Known::ForAnotherAlgorithm
         }
-        if named.take(MAX_TRIES).any(|key| verifies(&key)) { Selected::Verified } else { Selected::Forged }
+    }
+
+    /// The key that verifies `signature`, and what it must stand for to go on doing so. With a `kid`, only keys of that name
+    /// count.
+    pub(crate) fn verify(
+        &self,
+        header: &Header<'_>,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Option<(&Arc<Key>, Standing)> {
+        let fits = |key: &&Arc<Key>| key.identity.algorithm == header.algorithm && is_named(key, header.kid);
+        let key =
+            self.keys.iter().filter(fits).take(MAX_TRIES).find(|key| key.verifies(message, signature))?;
+        Some((key, if header.kid.is_some() { Standing::Named } else { Standing::Tried }))
     }
 }
 
-fn usable(jwk: Jwk) -> Option<Key> {
-    let AlgorithmParameters::RSA(rsa) = &jwk.algorithm else { return None };
-    if !is_for_rs256(&jwk.common) {
-        return None;
-    }
-    Some(Key { key: VerifyingKey::from_jwk(rsa)?, modulus: rsa.n.clone(), kid: jwk.common.key_id })
+/// Whether a token that names `kid`, or none, means that key. A name never means a key of another name.
+fn is_named(key: &Key, kid: Option<Text<'_>>) -> bool {
+    kid.is_none_or(|kid| key.identity.kid.as_deref().is_some_and(|own| kid.says(own)))
 }
-
-/// `use`, `key_ops` and `alg` may be absent, but must not say something else.
-fn is_for_rs256(common: &CommonParameters) -> bool {
-    let for_signing = common.public_key_use.as_ref().is_none_or(|usage| *usage == PublicKeyUse::Signature);
-    let for_verifying =
-        common.key_operations.as_ref().is_none_or(|operations| operations.contains(&KeyOperations::Verify));
-    let algorithm = common.key_algorithm.is_none_or(|algorithm| algorithm == KeyAlgorithm::RS256);
-    for_signing && for_verifying && algorithm
-}
-
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn modulus(bytes: usize) -> String {
-        // 0xc7 repeated: odd, and with its top bit set.
-        use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-        BASE64_URL_SAFE_NO_PAD.encode(vec![0xc7; bytes])
-    }
-
-    fn good() -> Value {
-        json!({ "kty": "RSA", "use": "sig", "alg": "RS256", "kid": "a", "n": modulus(256), "e": "AQAB" })
-    }
-
-    fn changed(name: &str, value: Value) -> Value {
-        let mut key = good();
-        key[name] = value;
-        key
-    }
-
-    fn usable_of(keys: &[Value]) -> Result<usize, FetchError> {
-        KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).map(|set| set.len())
-    }
-
-    #[test]
-    fn a_key_may_leave_its_purpose_open() {
-        for name in ["use", "alg", "kid"] {
-            let mut key = good();
-            key.as_object_mut().unwrap().remove(name);
-            assert_eq!(usable_of(&[key]).unwrap(), 1, "{name}");
-        }
-        assert_eq!(usable_of(&[changed("key_ops", json!(["verify"]))]).unwrap(), 1);
-    }
-
-    #[test]
-    fn a_key_for_something_else_is_skipped_and_the_others_stay() {
-        for odd in [
-            changed("use", json!("enc")),
-            changed("key_ops", json!(["encrypt"])),
-            changed("alg", json!("RS512")),
-            changed("alg", json!("RSA-OAEP")),
-            changed("alg", json!("ML-DSA-65")),
-            changed("kty", json!("AKP")),
-            changed("kty", json!("oct")),
-            changed("n", json!("not base64!")),
-            changed("n", json!(5)),
-            changed("n", json!(modulus(128))),
-            changed("n", json!(modulus(2048))),
-            changed("kid", json!(5)),
-            json!({ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA" }),
-            json!(null),
-            json!("key"),
-        ] {
-            assert_eq!(usable_of(&[odd.clone(), good()]).unwrap(), 1, "{odd}");
-        }
-    }
-
-    #[test]
-    fn a_set_without_a_usable_key_is_an_error() {
-        assert!(matches!(usable_of(&[]), Err(FetchError::NoUsableKey)));
-        assert!(matches!(usable_of(&[changed("use", json!("enc"))]), Err(FetchError::NoUsableKey)));
-    }
-
-    #[test]
-    fn what_is_no_set_is_an_error() {
-        for body in ["", "<html>", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"keys":[}"#] {
-            assert!(matches!(KeySet::parse(body.as_bytes()), Err(FetchError::NotAKeySet)), "{body}");
-        }
-    }
-
-    #[test]
-    fn the_newest_keys_come_first() {
-        let named = |kid: &str, byte: u8| {
-            use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-            let mut key = changed("kid", json!(kid));
-            key["n"] = json!(BASE64_URL_SAFE_NO_PAD.encode(vec![byte; 256]));
-            key
-        };
-        let set = |keys: &[Value]| KeySet::parse(json!({ "keys": keys }).to_string().as_bytes()).unwrap();
-        let kids = |set: &KeySet| set.keys.iter().map(|key| key.kid.clone().unwrap()).collect::<Vec<_>>();
-        let (a, b, c) = (named("a", 0xc1), named("b", 0xc3), named("c", 0xc5));
-        let first = set(&[a.clone(), b.clone()]).newest_first(None);
-        assert_eq!(kids(&first), ["b", "a"]);
-        assert_eq!(
-            kids(&set(&[a.clone(), c.clone(), b.clone()]).newest_first(Some(&first))),
-            ["c", "b", "a"]
-        );
-    }
-
-    #[test]
-    fn a_name_that_is_not_in_the_set_never_falls_back() {
-        let set = KeySet::parse(json!({ "keys": [good()] }).to_string().as_bytes()).unwrap();
-        assert_eq!(set.select(Some("b"), b"m", b"s"), Selected::UnknownKey);
-        assert_eq!(set.select(Some("A"), b"m", b"s"), Selected::UnknownKey);
-        assert_eq!(set.select(Some("a"), b"m", b"s"), Selected::Forged);
-        assert_eq!(set.select(None, b"m", b"s"), Selected::NoneFits);
-    }
-}
+mod tests;

@@ -1,15 +1,27 @@
 //! The issuer's signing keys: read, kept, refreshed.
+//!
+//! `machine` decides when, `attempt` does it, `keeper` serves what came and is the only one that others know.
 
+mod attempt;
 mod fetch;
+mod health;
+mod http_cache;
+mod jwk;
 mod keeper;
 mod key_set;
-mod schedule;
+mod machine;
+mod missing;
+mod saved;
+mod timer;
 
+pub use self::health::{KeyHealth, KeyState};
 pub(crate) use self::{
     fetch::{FetchError, JwksSource},
-    keeper::{KeyKeeper, Refresh, Snapshot},
-    key_set::{KeySet, Selected},
-    schedule::KeySettings,
+    jwk::{Key, Standing},
+    keeper::{Installed, KeyKeeper, Refresh},
+    key_set::{KeySet, Known, Skipped},
+    machine::KeySettings,
+    saved::{KeyFile, KeyFileError},
 };
 
 #[cfg(test)]

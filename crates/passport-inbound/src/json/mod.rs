@@ -1,9 +1,17 @@
-//! Strict readings of JSON, shared by headers and claims.
+//! Strict readings of JSON, shared by headers, claims and key sets.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
-use serde::{Deserialize, Deserializer, de::DeserializeOwned, de::Error};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error, IgnoredAny, SeqAccess, Visitor},
+};
 use serde_json::Number;
+
+pub(crate) mod scan;
 
 /// Reads a JSON object. An array is none, though serde would take one for a struct.
 pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
@@ -14,43 +22,52 @@ pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
     serde_json::from_slice(json).ok()
 }
 
-/// For an `Option` member: `null` is a value of the wrong type, not an absence. Goes with `#[serde(default)]`.
-pub(crate) fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    value: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(value).map(Some)
-}
-
 /// A string or a list of strings.
-pub(crate) fn one_or_many<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
-    Ok(match OneOrMany::deserialize(value)? {
-        OneOrMany::One(one) => vec![one],
-        OneOrMany::Many(many) => many,
-    })
-}
+#[derive(Debug, Default)]
+pub(crate) struct OneOrMany(pub(crate) Vec<String>);
 
-/// The same, where `null` and nothing are an empty list.
-pub(crate) fn any_number<'de, D: Deserializer<'de>>(value: D) -> Result<Vec<String>, D::Error> {
-    #[derive(Deserialize)]
-    struct List(#[serde(deserialize_with = "one_or_many")] Vec<String>);
-    Ok(Option::<List>::deserialize(value)?.map(|list| list.0).unwrap_or_default())
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        struct Strings;
+
+        impl<'de> Visitor<'de> for Strings {
+            type Value = OneOrMany;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or a list of strings")
+            }
+
+            fn visit_str<E: Error>(self, one: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany(vec![one.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut many: A) -> Result<OneOrMany, A::Error> {
+                let mut strings = Vec::new();
+                while let Some(string) = many.next_element()? {
+                    strings.push(string);
+                }
+                Ok(OneOrMany(strings))
+            }
+        }
+
+        value.deserialize_any(Strings)
+    }
 }
 
 /// `true` for the boolean `true` and for nothing else; no type is an error.
-pub(crate) fn exactly_true<'de, D: Deserializer<'de>>(value: D) -> Result<bool, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Flag {
-        Bool(bool),
-        Other(serde::de::IgnoredAny),
+#[derive(Debug)]
+pub(crate) struct ExactlyTrue(pub(crate) bool);
+
+impl<'de> Deserialize<'de> for ExactlyTrue {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Flag {
+            Bool(bool),
+            Other(IgnoredAny),
+        }
+        Ok(Self(matches!(Flag::deserialize(value)?, Flag::Bool(true))))
     }
-    Ok(matches!(Flag::deserialize(value)?, Flag::Bool(true)))
 }
 
 /// Seconds since 1970 as a JSON number, fractions allowed

@@ -1,0 +1,81 @@
+/// A signature algorithm ([RFC 7518, section 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1),
+/// [RFC 8037](https://www.rfc-editor.org/rfc/rfc8037#section-3.1)).
+///
+/// Passport signs with RS256, the only one that is accepted unless
+/// [`algorithms`](crate::TokenVerifierBuilder::algorithms) says otherwise. There is no `none` here and nothing with a shared
+/// secret, so neither can be configured.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Algorithm {
+    /// ECDSA with P-256 and SHA-256. About three times as dear to verify as RS256.
+    Es256,
+    /// Ed25519, which tokens call `EdDSA`. About twice as dear to verify as RS256.
+    EdDsa,
+    /// RSASSA-PSS with SHA-256.
+    Ps256,
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    Rs256,
+}
+
+impl Algorithm {
+    /// The name in `alg`, compared byte for byte: names are case-sensitive.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Es256 => "ES256",
+            Self::EdDsa => "EdDSA",
+            Self::Ps256 => "PS256",
+            Self::Rs256 => "RS256",
+        }
+    }
+}
+
+/// The algorithms that an issuer may use. Never empty.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AllowedAlgorithms(Vec<Algorithm>);
+
+impl AllowedAlgorithms {
+    /// `None` if there are none.
+    pub(crate) fn new(algorithms: Vec<Algorithm>) -> Option<Self> {
+        (!algorithms.is_empty()).then_some(Self(algorithms))
+    }
+
+    pub(crate) fn contains(&self, algorithm: Algorithm) -> bool {
+        self.0.contains(&algorithm)
+    }
+
+    /// The allowed algorithm of that name.
+    pub(crate) fn named(&self, mut same_as: impl FnMut(&str) -> bool) -> Option<Algorithm> {
+        self.0.iter().copied().find(|algorithm| same_as(algorithm.name()))
+    }
+}
+
+impl Default for AllowedAlgorithms {
+    fn default() -> Self {
+        Self(vec![Algorithm::Rs256])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_compared_byte_for_byte() {
+        let names = [Algorithm::Es256, Algorithm::EdDsa, Algorithm::Ps256, Algorithm::Rs256];
+        let all = AllowedAlgorithms::new(names.to_vec()).unwrap();
+        for algorithm in names {
+            assert_eq!(all.named(|name| name == algorithm.name()), Some(algorithm));
+        }
+        for other in ["none", "HS256", "rs256", "RS256 ", "RS512", "ES384", "eddsa", ""] {
+            assert_eq!(all.named(|name| name == other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_configured_is_not_allowed() {
+        let default = AllowedAlgorithms::default();
+        assert_eq!(default.named(|name| name == "ES256"), None);
+        assert!(AllowedAlgorithms::new(Vec::new()).is_none());
+    }
+}

@@ -1,0 +1,128 @@
+//! What an operator needs to know of a refusal: what was expected, and what came instead. It goes to the log, at level
+//! debug, and never into an answer. Nothing is looked up unless somebody listens.
+//!
+//! Claims are shown only of tokens whose signature is good; what a header says, anyone can have written. Either is cut short
+//! and masked where it looks like a token.
+
+use std::{
+    fmt,
+    sync::atomic::{AtomicBool, Ordering},
+    time::{Duration, SystemTime},
+};
+
+use crate::{
+    RejectionReason,
+    algorithm::AllowedAlgorithms,
+    claims::Claims,
+    json::{NumericDate, scan::Text},
+    jwks::Installed,
+    jws::{Header, Members},
+    policy::Policy,
+    telemetry,
+};
+
+/// The most characters of a foreign text that are shown.
+const MOST: usize = 64;
+
+/// Whether an operator was told that only a slash at the end parts the configured issuer from that of the tokens.
+#[derive(Debug, Default)]
+pub(crate) struct SlashHint(AtomicBool);
+
+impl SlashHint {
+    /// Each token will be refused then, and nobody sees why by looking at it. Said once, at level warn.
+    pub(crate) fn give(&self, reason: RejectionReason, claims: &Claims, policy: &Policy) {
+        let issuer = claims.iss.as_deref().unwrap_or_default();
+        if reason == RejectionReason::IssuerMismatch
+            && policy.differs_by_a_slash(issuer)
+            && !self.0.swap(true, Ordering::Relaxed)
+        {
+            telemetry::only_a_slash_differs(&policy.issuer, &Shown(issuer));
+        }
+    }
+}
+
+/// The claims were refused by the policy.
+pub(crate) fn claims(reason: RejectionReason, claims: &Claims, policy: &Policy, now: SystemTime) {
+    if !telemetry::explains() {
+        return;
+    }
+    let time = |claim: Option<NumericDate>| claim.map(|date| Distance(date.0, now));
+    match reason {
+        RejectionReason::IssuerMismatch => {
+            telemetry::explain(reason, &policy.issuer, &claims.iss.as_deref().map(Shown));
+        }
+        RejectionReason::AudienceMismatch => {
+            let audiences: Vec<_> = claims.aud.iter().take(8).map(|audience| Shown(audience)).collect();
+            telemetry::explain(reason, &policy.audiences, &audiences);
+        }
+        RejectionReason::Expired => telemetry::explain(reason, &"exp ahead", &time(claims.exp)),
+        RejectionReason::NotYetValid => telemetry::explain(reason, &"nbf behind", &time(claims.nbf)),
+        RejectionReason::IssuedInFuture => telemetry::explain(reason, &"iat behind", &time(claims.iat)),
+        _ => telemetry::explain(reason, &"an unbound access token with exp, iat, sub and tenant_id", &reason),
+    }
+}
+
+/// The token's key is not to be had, or does not verify it.
+pub(crate) fn key(reason: RejectionReason, header: &Header<'_>, installed: &Installed) {
+    if telemetry::explains() {
+        let kids: Vec<_> = installed.iter().flat_map(|snapshot| snapshot.keys.kids()).collect();
+        telemetry::explain(
+            reason,
+            &kids,
+            &(header.algorithm.name(), start_of(header.kid).as_deref().map(Shown)),
+        );
+    }
+}
+
+/// The header is not acceptable.
+pub(crate) fn header(reason: RejectionReason, members: &Members<'_>, allowed: &AllowedAlgorithms) {
+    if telemetry::explains() {
+        let (alg, typ) = (start_of(members.alg), start_of(members.typ));
+        telemetry::explain(reason, allowed, &(alg.as_deref().map(Shown), typ.as_deref().map(Shown)));
+    }
+}
+
+/// No more of it than tells that it is too long to be shown.
+fn start_of(text: Option<Text<'_>>) -> Option<String> {
+    text.map(|text| text.chars().take(MOST + 1).collect())
+}
+
+/// A foreign text, fit for a log: escaped, short, and no token.
+struct Shown<'a>(&'a str);
+
+impl fmt::Debug for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.contains("eyJ") || self.0.chars().nth(MOST).is_some() {
+            f.write_str("(not shown: too long, or like a token)")
+        } else {
+            write!(f, "{:?}", self.0)
+        }
+    }
+}
+
+/// How far a time is from now.
+struct Distance(SystemTime, SystemTime);
+
+impl fmt::Debug for Distance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let whole = |time: Duration| time.as_secs();
+        match self.0.duration_since(self.1) {
+            Ok(ahead) => write!(f, "{} s ahead of our clock", whole(ahead)),
+            Err(behind) => write!(f, "{} s behind our clock", whole(behind.duration())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_is_shown_escaped_short_and_never_as_a_token() {
+        assert_eq!(format!("{:?}", Shown("a\r\n\u{1b}[0m")), r#""a\r\n\u{1b}[0m""#);
+        for text in ["eyJhbGciOiJSUzI1NiJ9", "Bearer eyJx", &"x".repeat(65)] {
+            assert!(!format!("{:?}", Shown(text)).contains(text), "{text}");
+        }
+        assert_eq!(format!("{:?}", Shown(&"x".repeat(64))).len(), 66);
+    }
+}

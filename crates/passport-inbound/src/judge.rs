@@ -1,0 +1,210 @@
+//! What is to be said of a token with what is at hand: a known token, or keys. Synchronous; whoever has to wait comes again.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use crate::{
+    IdInfo, RejectionReason, VerifyError,
+    claims::Claims,
+    explain,
+    json::scan::Text,
+    jwks::{Installed, Key, Known, Refresh, Standing},
+    jws::{Header, HeaderBuffer, Jws, MAX_HEADER, MAX_SIGNATURE},
+    telemetry,
+    token_cache::Verified,
+    turns::Turn,
+    verifier::{DenyList, Shared, Verdict, Wait},
+};
+
+/// A token whose form and header are acceptable.
+struct Candidate<'a> {
+    token: &'a str,
+    jws: Jws<'a>,
+    header: Header<'a>,
+    signature: &'a [u8],
+}
+
+/// What the keys at hand say to a token.
+enum Finding {
+    Settled(Result<IdInfo, RejectionReason>),
+    /// There are no keys.
+    NoKeys,
+    /// Its key is not among them. If there are no others, this is the reason.
+    NoKey(RejectionReason),
+    /// It is not its turn.
+    NoTurn,
+}
+
+impl Shared {
+    /// Known tokens first, then everything from the beginning. `may_ask` is whether newer keys may be asked for.
+    pub(crate) fn judge(&self, token: &str, turn: Option<Turn>, may_ask: bool) -> Verdict {
+        let now = self.clock.now();
+        let installed = self.keeper.installed(now);
+        if let (Some(cache), Some(snapshot)) = (&self.cache, &*installed) {
+            let started = telemetry::started_if_timed();
+            if let Some(caller) = cache.get(token, now) {
+                let outcome = self.admit(caller);
+                snapshot.meters.hit(started, &outcome);
+                return Verdict::Settled(outcome.map_err(Into::into));
+            }
+        }
+        self.judge_unknown(token, installed, turn, may_ask, now)
+    }
+
+    /// Not inlined, so that the buffers are not made room for on the way of a known token.
+    #[inline(never)]
+    fn judge_unknown(
+        &self,
+        token: &str,
+        installed: Installed,
+        turn: Option<Turn>,
+        may_ask: bool,
+        now: SystemTime,
+    ) -> Verdict {
+        let (mut header, mut signature) = ([0; MAX_HEADER], [0; MAX_SIGNATURE]);
+        match self.candidate(token, &mut header, &mut signature) {
+            Ok(candidate) => self.consult(&candidate, installed, turn, may_ask, now),
+            Err(reason) => {
+                telemetry::rejected(reason);
+                Verdict::Settled(Err(reason.into()))
+            }
+        }
+    }
+
+    fn candidate<'a>(
+        &self,
+        token: &'a str,
+        header: &'a mut HeaderBuffer,
+        signature: &'a mut [u8; MAX_SIGNATURE],
+    ) -> Result<Candidate<'a>, RejectionReason> {
+        let jws = Jws::parse(token)?;
+        let allowed = &self.keeper.allowed;
+        let members = jws.header(header)?;
+        let header =
+            members.judge(allowed).inspect_err(|reason| explain::header(*reason, &members, allowed))?;
+        let signature = jws.signature(signature)?;
+        Ok(Candidate { token, jws, header, signature })
+    }
+
+    /// Looks at the keys at hand, and asks for others if they do not settle it.
+    fn consult(
+        &self,
+        candidate: &Candidate<'_>,
+        mut installed: Installed,
+        mut turn: Option<Turn>,
+        may_ask: bool,
+        now: SystemTime,
+    ) -> Verdict {
+        let keeper = &self.keeper;
+        loop {
+            let reason = match self.examine(candidate, &installed, &mut turn, now) {
+                Finding::Settled(outcome) => return Verdict::Settled(outcome.map_err(Into::into)),
+                Finding::NoTurn => return Verdict::Waits(Wait::Turn),
+                Finding::NoKey(reason) => Some(reason),
+                Finding::NoKeys => None,
+            };
+            let left = if may_ask {
+                let kid = candidate.header.kid.map(Text::chars);
+                match keeper.refresh(installed.as_ref(), kid, now) {
+                    Refresh::Wait(keys) => return Verdict::Waits(Wait::Keys(keys)),
+                    Refresh::TooSoon(left) => left,
+                    // Newer keys have come since we looked.
+                    Refresh::Done => {
+                        installed = keeper.installed(now);
+                        continue;
+                    }
+                }
+            } else {
+                keeper.retry_after(now)
+            };
+            return Verdict::Settled(Err(match reason {
+                Some(reason) => rejected_for_its_key(reason, candidate, &installed).into(),
+                None => keys_unavailable(left),
+            }));
+        }
+    }
+
+    fn examine(
+        &self,
+        candidate: &Candidate<'_>,
+        installed: &Installed,
+        turn: &mut Option<Turn>,
+        now: SystemTime,
+    ) -> Finding {
+        let Candidate { jws, header, signature, .. } = candidate;
+        let Some(snapshot) = &**installed else { return Finding::NoKeys };
+        let rejected = |reason| Finding::Settled(Err(rejected_for_its_key(reason, candidate, installed)));
+        match snapshot.keys.knows(header) {
+            Known::Yes => {}
+            Known::ForAnotherAlgorithm => return rejected(RejectionReason::AlgorithmMismatch),
+            Known::No => return Finding::NoKey(RejectionReason::KeyNotFound),
+        }
+        *turn = turn.take().or_else(|| self.turns.take());
+        if turn.is_none() {
+            return Finding::NoTurn;
+        }
+        let started = telemetry::started();
+        match snapshot.keys.verify(header, jws.message, signature) {
+            Some((key, standing)) => {
+                let outcome = self.accept(candidate, key, standing, now);
+                snapshot.meters.cold(started, &outcome);
+                Finding::Settled(outcome)
+            }
+            None if header.kid.is_some() => rejected(RejectionReason::SignatureInvalid),
+            None => Finding::NoKey(RejectionReason::SignatureInvalid),
+        }
+    }
+
+    /// The signature is good; are the claims?
+    fn accept(
+        &self,
+        candidate: &Candidate<'_>,
+        key: &Arc<Key>,
+        standing: Standing,
+        now: SystemTime,
+    ) -> Result<IdInfo, RejectionReason> {
+        let payload = candidate.jws.payload()?;
+        let claims = Claims::parse(&payload)?;
+        let validity = self.policy.check(&claims, now).inspect_err(|reason| {
+            self.slash_hint.give(*reason, &claims, &self.policy);
+            explain::claims(*reason, &claims, &self.policy, now);
+        })?;
+        let caller = IdInfo::new(claims, payload);
+        if let Some(cache) = &self.cache {
+            cache.insert(Verified {
+                token: candidate.token.into(),
+                caller: caller.clone(),
+                validity,
+                key: Arc::clone(key),
+                standing,
+                lives_for: validity.until.duration_since(now).unwrap_or_default(),
+            });
+        }
+        self.admit(caller)
+    }
+
+    /// Asks the deny list, of which nothing is kept.
+    fn admit(&self, caller: IdInfo) -> Result<IdInfo, RejectionReason> {
+        match &self.deny_list {
+            Some(DenyList(denies)) if denies(&caller) => Err(RejectionReason::Denied),
+            _ => Ok(caller),
+        }
+    }
+}
+
+fn rejected_for_its_key(
+    reason: RejectionReason,
+    candidate: &Candidate<'_>,
+    installed: &Installed,
+) -> RejectionReason {
+    telemetry::rejected(reason);
+    explain::key(reason, &candidate.header, installed);
+    reason
+}
+
+fn keys_unavailable(retry_after: Duration) -> VerifyError {
+    telemetry::keys_unavailable();
+    VerifyError::KeysUnavailable { retry_after }
+}

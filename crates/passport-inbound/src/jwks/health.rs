@@ -1,0 +1,95 @@
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+/// How it stands with the signing keys of an issuer, for probes and dashboards. A snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyHealth {
+    pub(super) state: KeyState,
+    pub(super) keys: usize,
+    pub(super) fetched_at: Option<SystemTime>,
+    pub(super) age: Option<Duration>,
+    pub(super) next_attempt: Option<SystemTime>,
+    pub(super) failures: u32,
+    pub(super) last_error: Option<String>,
+}
+
+/// What the keys at hand are good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyState {
+    /// Good, and not old.
+    Fresh,
+    /// Good, though it is time for new ones. Nobody notices, unless it goes on until they expire.
+    Due,
+    /// Too old to be believed: tokens are answered with 503.
+    Expired,
+    /// None have come yet: tokens wait for them, or are answered with 503.
+    Missing,
+}
+
+impl KeyHealth {
+    /// What the keys at hand are good for.
+    #[must_use]
+    pub fn state(&self) -> KeyState {
+        self.state
+    }
+
+    /// Whether tokens can be verified. What a readiness probe asks for.
+    #[must_use]
+    pub fn is_usable(&self) -> bool {
+        matches!(self.state, KeyState::Fresh | KeyState::Due)
+    }
+
+    /// How many usable keys there are.
+    #[must_use]
+    pub fn keys(&self) -> usize {
+        self.keys
+    }
+
+    /// When the issuer has last given or confirmed the keys.
+    #[must_use]
+    pub fn fetched_at(&self) -> Option<SystemTime> {
+        self.fetched_at
+    }
+
+    /// How long ago that was.
+    #[must_use]
+    pub fn age(&self) -> Option<Duration> {
+        self.age
+    }
+
+    /// When the issuer is asked next, unless a token with an unknown key comes first. `None` if it is never asked.
+    #[must_use]
+    pub fn next_attempt(&self) -> Option<SystemTime> {
+        self.next_attempt
+    }
+
+    /// How many attempts in a row have failed. More than none is worth a warning: from there it is as long as the keys have
+    /// to live until tokens are answered with 503.
+    #[must_use]
+    pub fn failures(&self) -> u32 {
+        self.failures
+    }
+
+    /// Why the last attempt has failed, if it has.
+    #[must_use]
+    pub fn last_error(&self) -> Option<&str> {
+        self.last_error.as_deref()
+    }
+}
+
+/// One line for a log or a status page.
+impl fmt::Display for KeyHealth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}, {} keys", self.state, self.keys)?;
+        if let Some(age) = self.age {
+            write!(f, ", {} s old", age.as_secs())?;
+        }
+        match &self.last_error {
+            Some(error) => write!(f, ", {} failures, the last: {error}", self.failures),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What the head of an answer says of its body: how long it is fresh, which version it is, what time it is there
+//! ([RFC 9111](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)). Pure.
+
+use std::time::{Duration, SystemTime};
+
+use http::{
+    HeaderMap, HeaderValue,
+    header::{AGE, CACHE_CONTROL, DATE, ETAG},
+};
+
+/// The longest `ETag` that is sent back.
+const LONGEST_TAG: usize = 256;
+
+/// What an answer says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Head {
+    /// How much longer it is fresh; `None` if it does not say.
+    pub(crate) fresh_for: Option<Duration>,
+    pub(crate) tag: Option<HeaderValue>,
+    /// The time at the issuer when the answer arrives.
+    pub(crate) time: Option<SystemTime>,
+}
+
+impl Head {
+    pub(crate) fn read(headers: &HeaderMap) -> Self {
+        let age = headers.get(AGE).and_then(seconds).unwrap_or_default();
+        let date = headers.get(DATE).and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
+        Self {
+            fresh_for: max_age(headers).map(|max_age| max_age.saturating_sub(age)),
+            tag: headers.get(ETAG).filter(|tag| tag.len() <= LONGEST_TAG).cloned(),
+            // A cache on the way hands on the issuer's date, and says how long ago that was.
+            time: date.and_then(|date| date.checked_add(age)),
+        }
+    }
+}
+
+/// The lifetime that `Cache-Control` gives: the least, if there are several; none for what is not to be kept.
+fn max_age(headers: &HeaderMap) -> Option<Duration> {
+    let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split(',')).filter_map(lifetime).min()
+}
+
+fn lifetime(directive: &str) -> Option<Duration> {
+    let (name, value) = directive.split_once('=').unwrap_or((directive, ""));
+    let name = name.trim();
+    if name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache") {
+        return Some(Duration::ZERO);
+    }
+    if !name.eq_ignore_ascii_case("max-age") {
+        return None;
+    }
+    // What cannot be read is taken for stale (section 4.2.1).
+    Some(delta_seconds(value.trim().trim_matches('"')).unwrap_or_default())
+}
+
+fn seconds(value: &HeaderValue) -> Option<Duration> {
+    delta_seconds(value.to_str().ok()?.trim())
+}
+
+/// Digits only; a number that is too large is the largest (section 1.2.2).
+fn delta_seconds(digits: &str) -> Option<Duration> {
+    const LARGEST: u64 = 1 << 31;
+    if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    Some(Duration::from_secs(digits.parse().unwrap_or(LARGEST).min(LARGEST)))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    fn head(headers: &[(&'static str, &'static str)]) -> Head {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(*name, HeaderValue::from_static(value));
+        }
+        Head::read(&map)
+    }
+
+    fn fresh_for(cache_control: &'static str) -> Option<u64> {
+        head(&[("cache-control", cache_control)]).fresh_for.map(|time| time.as_secs())
+    }
+
+    #[test]
+    fn max_age_is_read_in_any_company() {
+        for (value, seconds) in [
+            ("max-age=300", Some(300)),
+            ("public, max-age=300, must-revalidate", Some(300)),
+            ("MAX-AGE = \"300\"", Some(300)),
+            ("max-age=300, max-age=200", Some(200)),
+            ("s-maxage=300", None),
+            ("public", None),
+            ("", None),
+            ("no-store", Some(0)),
+            ("no-cache, max-age=300", Some(0)),
+            ("no-cache=\"set-cookie\"", Some(0)),
+            ("max-age", Some(0)),
+            ("max-age=", Some(0)),
+            ("max-age=-1", Some(0)),
+            ("max-age=+1", Some(0)),
+            ("max-age=1.5", Some(0)),
+            ("max-age=99999999999999999999999", Some(1 << 31)),
+        ] {
+            assert_eq!(fresh_for(value), seconds, "{value}");
+        }
+    }
+
+    #[test]
+    fn the_time_in_a_cache_on_the_way_counts() {
+        let head = head(&[
+            ("cache-control", "max-age=300"),
+            ("age", "100"),
+            ("date", "Thu, 01 Jan 1970 00:10:00 GMT"),
+        ]);
+        assert_eq!(head.fresh_for, Some(Duration::from_secs(200)));
+        assert_eq!(head.time, Some(UNIX_EPOCH + Duration::from_secs(700)));
+    }
+
+    #[test]
+    fn nothing_said_is_nothing_known() {
+        assert_eq!(head(&[]), Head::default());
+        assert_eq!(head(&[("date", "yesterday"), ("age", "old")]), Head::default());
+    }
+
+    #[test]
+    fn a_tag_is_kept_unless_it_is_huge() {
+        assert_eq!(head(&[("etag", "W/\"1\"")]).tag, Some(HeaderValue::from_static("W/\"1\"")));
+        let mut headers = HeaderMap::new();
+        headers.insert(ETAG, HeaderValue::from_str(&"x".repeat(LONGEST_TAG + 1)).unwrap());
+        assert_eq!(Head::read(&headers).tag, None);
+    }
+}

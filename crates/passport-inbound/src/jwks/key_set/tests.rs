@@ -1,0 +1,188 @@
+use std::collections::hash_map::RandomState;
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use super::*;
+use crate::{algorithm::Algorithm, jws::Members};
+
+/// Odd, and with its top bit set.
+fn modulus(bytes: usize, filler: u8) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(vec![filler; bytes])
+}
+
+fn good() -> Value {
+    json!({ "kty": "RSA", "use": "sig", "alg": "RS256", "kid": "a", "n": modulus(256, 0xc7), "e": "AQAB" })
+}
+
+fn changed(name: &str, value: Value) -> Value {
+    let mut key = good();
+    key[name] = value;
+    key
+}
+
+fn without(name: &str) -> Value {
+    let mut key = good();
+    key.as_object_mut().unwrap().remove(name);
+    key
+}
+
+fn named(kid: &str, filler: u8) -> Value {
+    let mut key = changed("kid", json!(kid));
+    key["n"] = json!(modulus(256, filler));
+    key
+}
+
+fn parsed(keys: &[Value], previous: &KeySet) -> Result<(KeySet, Vec<Skipped>), FetchError> {
+    let body = json!({ "keys": keys }).to_string();
+    KeySet::parse(body.as_bytes(), &AllowedAlgorithms::default(), previous, &RandomState::new())
+}
+
+fn set(keys: &[Value]) -> KeySet {
+    parsed(keys, &KeySet::default()).unwrap().0
+}
+
+fn skipped(keys: &[Value]) -> Vec<Unusable> {
+    parsed(keys, &KeySet::default()).unwrap().1.iter().map(|entry| entry.why).collect()
+}
+
+fn knows(set: &KeySet, header: &Value) -> Known {
+    let header = header.to_string();
+    let all = [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa];
+    let allowed = AllowedAlgorithms::new(all.to_vec()).unwrap();
+    set.knows(&Members::read(header.as_bytes()).unwrap().judge(&allowed).unwrap())
+}
+
+#[test]
+fn a_key_may_leave_its_purpose_open() {
+    for name in ["use", "alg", "kid"] {
+        assert_eq!(set(&[without(name)]).len(), 1, "{name}");
+    }
+    assert_eq!(set(&[changed("key_ops", json!(["verify"]))]).len(), 1);
+}
+
+#[test]
+fn an_odd_entry_is_skipped_for_its_reason_and_the_others_stay() {
+    for (odd, why) in [
+        (changed("use", json!("enc")), Unusable::Purpose),
+        (changed("key_ops", json!(["encrypt"])), Unusable::Purpose),
+        (changed("alg", json!("RS512")), Unusable::Algorithm),
+        (changed("alg", json!("RSA-OAEP")), Unusable::Algorithm),
+        (changed("alg", json!("ML-DSA-65")), Unusable::Algorithm),
+        (changed("kty", json!("AKP")), Unusable::Algorithm),
+        (changed("n", json!("not base64!")), Unusable::Key),
+        (changed("n", json!(modulus(128, 0xc7))), Unusable::Key),
+        (changed("n", json!(modulus(2048, 0xc7))), Unusable::Key),
+        (changed("e", json!("AQ")), Unusable::Key),
+        (changed("kid", json!(5)), Unusable::Shape),
+        (json!({ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA" }), Unusable::Algorithm),
+        (json!({ "kty": "oct", "k": "AAAA" }), Unusable::Algorithm),
+        (json!(null), Unusable::Shape),
+        (json!("key"), Unusable::Shape),
+    ] {
+        assert_eq!(skipped(&[odd.clone(), good()]), [why], "{odd}");
+    }
+}
+
+#[test]
+fn a_set_without_a_usable_key_is_an_error() {
+    let none = KeySet::default();
+    assert!(matches!(parsed(&[], &none), Err(FetchError::NoUsableKey)));
+    assert!(matches!(parsed(&[changed("use", json!("enc"))], &none), Err(FetchError::NoUsableKey)));
+}
+
+#[test]
+fn what_is_no_set_is_an_error() {
+    for body in ["", "<html>", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"keys":[}"#] {
+        let outcome = KeySet::parse(
+            body.as_bytes(),
+            &AllowedAlgorithms::default(),
+            &KeySet::default(),
+            &RandomState::new(),
+        );
+        assert!(matches!(outcome, Err(FetchError::NotAKeySet)), "{body}");
+    }
+}
+
+#[test]
+fn no_more_than_a_hundred_entries_are_looked_at() {
+    let mut keys = vec![json!(null); 100];
+    keys.push(good());
+    assert!(parsed(&keys, &KeySet::default()).is_err());
+    assert!(parsed(&keys[1..], &KeySet::default()).is_ok());
+}
+
+#[test]
+fn the_newest_keys_come_first() {
+    let kids = |set: &KeySet| set.kids().map(str::to_owned).collect::<Vec<_>>();
+    let (a, b, c) = (named("a", 0xc1), named("b", 0xc3), named("c", 0xc5));
+    let first = set(&[a.clone(), b.clone()]);
+    assert_eq!(kids(&first), ["b", "a"]);
+    assert_eq!(kids(&parsed(&[a, c, b], &first).unwrap().0), ["c", "b", "a"]);
+}
+
+#[test]
+fn a_key_that_stays_is_not_parsed_again_and_one_that_goes_is_retired() {
+    let first = set(&[named("a", 0xc1), named("b", 0xc3)]);
+    first.take_effect();
+    let (second, _) = parsed(&[named("b", 0xc3), named("a", 0xc5)], &first).unwrap();
+    second.take_effect();
+    first.retire_for(&second);
+    let standing = |set: &KeySet| -> Vec<_> {
+        set.keys
+            .iter()
+            .map(|key| (key.identity.kid.clone().unwrap(), key.is_at_least(Standing::Named)))
+            .collect()
+    };
+    assert_eq!(standing(&first), [("b".to_owned(), true), ("a".to_owned(), false)], "a is another key now");
+    assert!(Arc::ptr_eq(&first.keys[0], &second.keys[1]), "b is the same");
+    assert!(second.keys.iter().all(|key| key.is_at_least(Standing::Tried)));
+}
+
+#[test]
+fn only_the_four_newest_keys_are_for_tokens_without_a_name() {
+    let keys: Vec<_> = (0..6).map(|number| named(&number.to_string(), 0xc1 + 2 * number)).collect();
+    let set = set(&keys);
+    set.take_effect();
+    let tried: Vec<_> = set.keys.iter().filter(|key| key.is_at_least(Standing::Tried)).collect();
+    assert_eq!(
+        tried.iter().filter_map(|key| key.identity.kid.as_deref()).collect::<Vec<_>>(),
+        ["5", "4", "3", "2"]
+    );
+    assert!(set.keys.iter().all(|key| key.is_at_least(Standing::Named)));
+}
+
+#[test]
+fn four_keys_may_share_a_name() {
+    let keys: Vec<_> = (0..5).map(|number| named("a", 0xc1 + 2 * number)).collect();
+    let (set, skipped) = parsed(&keys, &KeySet::default()).unwrap();
+    assert_eq!((set.len(), skipped[0].why, skipped[0].position), (4, Unusable::NameTaken, 4));
+}
+
+#[test]
+fn a_name_that_is_not_in_the_set_never_falls_back() {
+    let set = set(&[good()]);
+    for (header, known) in [
+        (json!({ "alg": "RS256", "kid": "a" }), Known::Yes),
+        (json!({ "alg": "RS256" }), Known::Yes),
+        (json!({ "alg": "RS256", "kid": "b" }), Known::No),
+        (json!({ "alg": "RS256", "kid": "A" }), Known::No),
+        (json!({ "alg": "RS256", "kid": "a " }), Known::No),
+        (json!({ "alg": "RS256", "kid": "" }), Known::No),
+        (json!({ "alg": "PS256", "kid": "a" }), Known::ForAnotherAlgorithm),
+        (json!({ "alg": "ES256" }), Known::ForAnotherAlgorithm),
+    ] {
+        assert_eq!(knows(&set, &header), known, "{header}");
+    }
+    assert_eq!(knows(&self::set(&[without("kid")]), &json!({ "alg": "RS256", "kid": "a" })), Known::No);
+}
+
+#[test]
+fn a_key_without_alg_serves_each_allowed_algorithm_of_its_type_and_no_other() {
+    let allowed = AllowedAlgorithms::new(vec![Algorithm::Rs256, Algorithm::Ps256]).unwrap();
+    let body = json!({ "keys": [without("alg")] }).to_string();
+    let (set, _) = KeySet::parse(body.as_bytes(), &allowed, &KeySet::default(), &RandomState::new()).unwrap();
+    assert_eq!(knows(&set, &json!({ "alg": "RS256", "kid": "a" })), Known::Yes);
+    assert_eq!(knows(&set, &json!({ "alg": "PS256", "kid": "a" })), Known::Yes);
+    assert_eq!(knows(&set, &json!({ "alg": "ES256", "kid": "a" })), Known::ForAnotherAlgorithm);
+}

@@ -1,0 +1,45 @@
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::Response;
+
+use crate::Rejection;
+
+/// How refused requests are answered. Each layer that refuses has one.
+#[derive(Clone, Default)]
+pub(crate) struct Responder {
+    /// Whether the caller is told why.
+    pub(crate) is_opaque: bool,
+    custom: Option<Arc<Respond>>,
+}
+
+type Respond = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
+
+impl Responder {
+    pub(crate) fn respond_with(
+        &mut self,
+        respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
+    ) {
+        self.custom = Some(Arc::new(respond));
+    }
+
+    /// The response of the user's own making, if there is one. A refusal stays one: what asks whether to let a request through
+    /// goes by the status.
+    pub(crate) fn finish(&self, rejection: &Rejection, standard: Response<Bytes>) -> Response<Bytes> {
+        let Some(respond) = &self.custom else { return standard };
+        let mut response = respond(rejection, standard);
+        if response.status().is_success() || response.status().is_informational() {
+            *response.status_mut() = rejection.status();
+        }
+        response
+    }
+}
+
+impl fmt::Debug for Responder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responder")
+            .field("is_opaque", &self.is_opaque)
+            .field("is_custom", &self.custom.is_some())
+            .finish()
+    }
+}

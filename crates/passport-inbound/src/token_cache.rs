@@ -1,0 +1,215 @@
+//! Tokens that were verified before. Whatever stands here is only a way to the same verdict: each hit is held to what a new
+//! look would find, and what would not be found the same is looked at anew.
+
+use std::{
+    borrow::Borrow,
+    fmt,
+    hash::{BuildHasher, Hash, Hasher},
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
+
+use arc_swap::ArcSwapOption;
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use moka::{Expiry, sync::Cache};
+
+use crate::{
+    IdInfo,
+    jwks::{Key, Standing},
+    policy::Validity,
+};
+
+/// The table in front has no room for longer tokens.
+const LONGEST_IN_FRONT: usize = 4 * 1024;
+
+/// More slots than this do not help: a slot is lost only to another token that is in use at the same time.
+const MOST_SLOTS: usize = 1024;
+
+/// What an entry takes beside its token and its claims.
+const OVERHEAD: usize = 512;
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CacheLimits {
+    pub(crate) tokens: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Default for CacheLimits {
+    fn default() -> Self {
+        Self { tokens: 10_000, bytes: 16 * 1024 * 1024 }
+    }
+}
+
+/// A token that was verified, and all that its verdict depends on.
+#[derive(Debug)]
+pub(crate) struct Verified {
+    pub(crate) token: Box<str>,
+    pub(crate) caller: IdInfo,
+    pub(crate) validity: Validity,
+    /// The key that verified it, and what that has to stand for to do so again.
+    pub(crate) key: Arc<Key>,
+    pub(crate) standing: Standing,
+    /// How long from now on until it expires.
+    pub(crate) lives_for: Duration,
+}
+
+/// Two places for one entry. `all` is moka, which knows what to forget; a look into it costs more than everything else about
+/// a known token. So a small table stands in front, of which each token has exactly one slot.
+pub(crate) struct TokenCache {
+    front: Box<[ArcSwapOption<Verified>]>,
+    all: Cache<ByToken, Arc<Verified>, BySignature>,
+    hashing: BySignature,
+}
+
+impl TokenCache {
+    pub(crate) fn new(limits: CacheLimits) -> Self {
+        let hashing = BySignature::default();
+        // A quarter of the bytes is for the table: what is forgotten in `all` may still stand there.
+        let (front, all) = (limits.bytes / 4, limits.bytes - limits.bytes / 4);
+        let slots = usize::try_from(front).unwrap_or(usize::MAX) / LONGEST_IN_FRONT;
+        let slots = slots.clamp(1, MOST_SLOTS).next_power_of_two();
+        // Each token weighs as much as if there were as many as may be, so that one limit keeps both.
+        let least = u32::try_from(all / limits.tokens.max(1)).unwrap_or(u32::MAX);
+        let cache = Cache::builder()
+            .max_capacity(all)
+            .weigher(move |_: &ByToken, verified: &Arc<Verified>| verified.weight().max(least))
+            .expire_after(UntilItExpires)
+            .build_with_hasher(hashing.clone());
+        Self { front: (0..slots).map(|_| ArcSwapOption::empty()).collect(), all: cache, hashing }
+    }
+
+    /// Who calls with `token`, if that was found out before and would be found out again `now`.
+    pub(crate) fn get(&self, token: &str, now: SystemTime) -> Option<IdInfo> {
+        let slot = self.slot(token);
+        if let Some(verified) = slot.load().as_deref()
+            && verified.is_of(token)
+        {
+            return verified.caller_at(now);
+        }
+        let verified = self.all.get(token)?;
+        let caller = verified.caller_at(now)?;
+        if verified.token.len() <= LONGEST_IN_FRONT {
+            slot.store(Some(verified));
+        }
+        Some(caller)
+    }
+
+    /// Only what was verified may be given.
+    pub(crate) fn insert(&self, verified: Verified) {
+        let verified = Arc::new(verified);
+        if verified.token.len() <= LONGEST_IN_FRONT {
+            self.slot(&verified.token).store(Some(Arc::clone(&verified)));
+        }
+        self.all.insert(ByToken(Arc::clone(&verified)), verified);
+    }
+
+    fn slot(&self, token: &str) -> &ArcSwapOption<Verified> {
+        #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is a hash")]
+        let hash = self.hashing.hash_one(token) as usize;
+        &self.front[hash & (self.front.len() - 1)]
+    }
+}
+
+impl fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenCache").field("tokens", &self.all.entry_count()).finish_non_exhaustive()
+    }
+}
+
+impl Verified {
+    /// In constant time: whoever sends tokens must not learn by it how much of a kept one they have guessed.
+    fn is_of(&self, token: &str) -> bool {
+        verify_slices_are_equal(self.token.as_bytes(), token.as_bytes()).is_ok()
+    }
+
+    fn caller_at(&self, now: SystemTime) -> Option<IdInfo> {
+        let still_good = self.validity.includes(now) && self.key.is_at_least(self.standing);
+        still_good.then(|| self.caller.clone())
+    }
+
+    fn weight(&self) -> u32 {
+        let bytes = self.token.len() + self.caller.size() + OVERHEAD;
+        u32::try_from(bytes).unwrap_or(u32::MAX)
+    }
+}
+
+/// Found by its token.
+struct ByToken(Arc<Verified>);
+
+impl Borrow<str> for ByToken {
+    fn borrow(&self) -> &str {
+        &self.0.token
+    }
+}
+
+impl Hash for ByToken {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.token.hash(state);
+    }
+}
+
+impl PartialEq for ByToken {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.is_of(&other.0.token)
+    }
+}
+
+impl Eq for ByToken {}
+
+/// An entry is of no use any more when its token has expired.
+struct UntilItExpires;
+
+impl Expiry<ByToken, Arc<Verified>> for UntilItExpires {
+    fn expire_after_create(&self, _: &ByToken, verified: &Arc<Verified>, _: Instant) -> Option<Duration> {
+        Some(verified.lives_for)
+    }
+}
+
+/// Hashes a token by its end. That is the end of the signature, which is as good as chance, and only who has the issuer's key
+/// can make another token that is kept with the same; the multiplier keeps the table's order from being foreseen.
+#[derive(Clone)]
+struct BySignature {
+    multiplier: u64,
+}
+
+impl Default for BySignature {
+    fn default() -> Self {
+        // Odd, so that nothing is lost in the product.
+        Self { multiplier: fastrand::u64(..) | 1 }
+    }
+}
+
+impl BuildHasher for BySignature {
+    type Hasher = EndOfText;
+
+    fn build_hasher(&self) -> EndOfText {
+        EndOfText { multiplier: self.multiplier, hash: 0 }
+    }
+}
+
+struct EndOfText {
+    multiplier: u64,
+    hash: u64,
+}
+
+impl Hasher for EndOfText {
+    fn write(&mut self, text: &[u8]) {
+        for eight in text.rchunks(8).take(2) {
+            let mut word = [0; 8];
+            word[..eight.len()].copy_from_slice(eight);
+            let product = u128::from(self.hash ^ u64::from_le_bytes(word)) * u128::from(self.multiplier);
+            // Both halves of the product, folded: the letters of base64 use few bits of each byte.
+            #[expect(clippy::cast_possible_truncation, reason = "the halves are what is wanted")]
+            let folded = (product >> 64) as u64 ^ product as u64;
+            self.hash = folded;
+        }
+    }
+
+    /// What `str` says after its text.
+    fn write_u8(&mut self, _: u8) {}
+
+    fn finish(&self) -> u64 {
+        self.hash
+    }
+}
