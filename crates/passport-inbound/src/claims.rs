@@ -4,12 +4,12 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error, IgnoredAny, MapAccess, Visitor},
+    de::{Error, MapAccess, Visitor},
 };
 
 use crate::{
     RejectionReason,
-    json::{self, ExactlyTrue, NumericDate, OneOrMany},
+    json::{self, ExactlyTrue, NumericDate, OneOrMany, Skipped},
 };
 
 #[derive(Clone, Debug, Default)]
@@ -64,14 +64,14 @@ impl Claims {
             "is_service_account" => self.is_service_account = map.next_value::<ExactlyTrue>()?.0,
             "nonce" | "at_hash" | "c_hash" | "events" => {
                 self.is_of_another_kind = true;
-                map.next_value::<IgnoredAny>()?;
+                map.next_value::<Skipped>()?;
             }
             "cnf" => {
                 self.is_bound = true;
-                map.next_value::<IgnoredAny>()?;
+                map.next_value::<Skipped>()?;
             }
             _ => {
-                map.next_value::<IgnoredAny>()?;
+                map.next_value::<Skipped>()?;
             }
         }
         Ok(())
@@ -150,6 +150,18 @@ mod tests {
             r#"{"x":1,"\u0078":3}"#,
         ] {
             assert!(Claims::parse(payload.as_bytes()).is_err(), "{payload}");
+        }
+    }
+
+    #[test]
+    fn what_nobody_looks_at_must_be_well_formed_too() {
+        let nested = |depth: usize| format!("{{\"x\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+        assert!(Claims::parse(nested(100).as_bytes()).is_ok());
+        for payload in [nested(10_000), nested(200), r#"{"x":1e999}"#.to_owned()] {
+            assert!(Claims::parse(payload.as_bytes()).is_err());
+        }
+        for payload in [&b"{\"x\":\"\xff\"}"[..], b"{\"x\":{\"\xfa\":1}}", b"{\"\xfa\":1}", b"{\"x\":1}x"] {
+            assert!(Claims::parse(payload).is_err());
         }
     }
 

@@ -49,6 +49,9 @@ mod error;
 mod explain;
 #[cfg(feature = "axum")]
 mod extract;
+#[cfg(fuzzing)]
+#[doc(hidden)]
+pub mod fuzzing;
 mod guard;
 mod id_info;
 mod json;

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line tool")]
 
+mod fuzz;
 mod prerequisites;
 mod run;
 
@@ -9,10 +10,15 @@ use std::{fs, process::ExitCode};
 
 use crate::run::{Outcome, cargo, cargo_with};
 
+/// How long each target is fuzzed for a commit: long enough to see that it runs and that the seeds hold.
+const FUZZ_SECONDS_IN_CI: u32 = 10;
+
 const USAGE: &str = "usage: cargo xtask <task>
 
-  test   bring what the tests need, then run all of them, doctests included
-  ci     everything a commit must pass: formatting, lints, each library alone, tests, docs, all examples";
+  test             bring what the tests need, then run all of them, doctests included
+  fuzz [seconds]   fuzz each target of the inbound side for so long, 60 by default
+  ci               everything a commit must pass: formatting, lints, each library alone, tests, docs, all examples,
+                   a short run of each fuzz target";
 
 /// The libraries, each of which must build on its own: features of the others must not be what holds it together.
 const LIBRARIES: [&str; 4] = ["passport-core", "passport-outbound", "passport-inbound", "passport-dev"];
@@ -27,9 +33,12 @@ const UNFRIENDLY: [(&str, &str); 4] = [
 ];
 
 fn main() -> ExitCode {
-    let outcome = match std::env::args().nth(1).as_deref() {
-        Some("test") => test(),
-        Some("ci") => ci(),
+    let mut arguments = std::env::args().skip(1);
+    let outcome = match (arguments.next().as_deref(), arguments.next()) {
+        (Some("test"), None) => test(),
+        (Some("fuzz"), None) => fuzz::run(60),
+        (Some("fuzz"), Some(seconds)) => seconds.parse().map_err(|_| USAGE.to_owned()).and_then(fuzz::run),
+        (Some("ci"), None) => ci(),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -42,13 +51,14 @@ fn main() -> ExitCode {
 }
 
 fn test() -> Outcome {
-    prerequisites::bring()?;
+    prerequisites::bring(&prerequisites::C_COMPILER)?;
     cargo(&["test", "--workspace", "--all-features"])
 }
 
 fn ci() -> Outcome {
-    prerequisites::bring()?;
+    prerequisites::bring(&prerequisites::C_COMPILER)?;
     cargo(&["fmt", "--all", "--check"])?;
+    cargo(&["fmt", "--manifest-path", fuzz::MANIFEST, "--check"])?;
     // Locked, so that what is tested is what was committed; the commands after it find the same lock file.
     cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])?;
     for library in LIBRARIES {
@@ -60,6 +70,7 @@ fn ci() -> Outcome {
     for example in examples()? {
         cargo_with(&UNFRIENDLY, &["run", "--quiet", "--example", &example])?;
     }
+    fuzz::run(FUZZ_SECONDS_IN_CI)?;
     deny()
 }
 

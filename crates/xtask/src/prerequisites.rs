@@ -1,29 +1,32 @@
-//! What the tests need beside Rust: brought on Debian and its kin, named elsewhere.
+//! What is needed beside Rust: brought on Debian and its kin, named elsewhere.
 
 use std::{env, path::Path, process::Command};
 
 use crate::run::{Outcome, answers, fed, run};
 
 /// Something that must be there, how to see that it is, and where Debian has it.
-struct Need {
+pub(crate) struct Need {
     what: &'static str,
     is_met: fn() -> bool,
     debian_packages: &'static [&'static str],
 }
 
-const NEEDS: [Need; 1] = [Need {
+/// For everything.
+pub(crate) const C_COMPILER: Need = Need {
     what: "a C compiler with the headers of the C library (for the cryptography of aws-lc)",
     is_met: c_compiles,
     debian_packages: &["gcc", "libc6-dev"],
-}];
+};
 
-pub(crate) fn bring() -> Outcome {
-    for need in NEEDS {
-        if !(need.is_met)() {
-            install(&need)?;
-        }
-    }
-    Ok(())
+/// For fuzzing.
+pub(crate) const CPP_COMPILER: Need = Need {
+    what: "a C++ compiler (for libFuzzer)",
+    is_met: || answers("c++", &["--version"]),
+    debian_packages: &["g++"],
+};
+
+pub(crate) fn bring(need: &Need) -> Outcome {
+    if (need.is_met)() { Ok(()) } else { install(need) }
 }
 
 /// A compiler may be there without the headers, and a linker without a compiler.

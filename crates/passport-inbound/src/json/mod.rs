@@ -7,7 +7,7 @@ use std::{
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, Error, IgnoredAny, SeqAccess, Visitor},
+    de::{DeserializeOwned, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Number;
 
@@ -19,7 +19,8 @@ pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
     if *first != b'{' {
         return None;
     }
-    serde_json::from_slice(json).ok()
+    // All of it is text, also what nobody looks at.
+    serde_json::from_str(str::from_utf8(json).ok()?).ok()
 }
 
 /// A string or a list of strings.
@@ -64,9 +65,62 @@ impl<'de> Deserialize<'de> for ExactlyTrue {
         #[serde(untagged)]
         enum Flag {
             Bool(bool),
-            Other(IgnoredAny),
+            Other(Skipped),
         }
         Ok(Self(matches!(Flag::deserialize(value)?, Flag::Bool(true))))
+    }
+}
+
+/// Any value that nobody looks at. Unlike `IgnoredAny` it is held to the rules that a look would hold it to, the bound on
+/// depth among them.
+#[derive(Debug)]
+pub(crate) struct Skipped;
+
+impl<'de> Deserialize<'de> for Skipped {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        value.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Skipped {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self, A::Error> {
+        while sequence.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<IgnoredAny, Self>()?.is_some() {}
+        Ok(self)
     }
 }
 

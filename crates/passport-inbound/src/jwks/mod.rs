@@ -24,6 +24,9 @@ pub(crate) use self::{
     saved::{KeyFile, KeyFileError},
 };
 
+#[cfg(fuzzing)]
+pub(crate) use self::http_cache::Head;
+
 #[cfg(test)]
 mod in_memory_tests;
 #[cfg(test)]
