@@ -11,7 +11,7 @@ const HELP: &str = "\
   rotate | publish | retire    sign with a new key | publish one | unpublish all but the signing one
   kid on | kid off             whether new tokens name their key
   lifetime SECONDS             how long new tokens last
-  fault ENDPOINT FAULT         discovery, introspection, jwks or token; down, html, truncated, slow MILLISECONDS,
+  fault ENDPOINT FAULT         discovery, introspection, jwks or token; down, html, truncated, body JSON, slow MILLISECONDS,
                                status CODE, throttled SECONDS, oversize BYTES or redirect URL
   heal ENDPOINT                end its fault
   secret                       another active secret
@@ -148,6 +148,7 @@ fn endpoint(name: &str) -> Result<Endpoint, String> {
 
 fn fault(words: &[&str]) -> Result<Fault, String> {
     Ok(match *words {
+        ["body", ref words @ ..] => Fault::Body(words.join(" ")),
         ["down"] => Fault::Down,
         ["html"] => Fault::Html,
         ["oversize", bytes] => Fault::Oversize(number(bytes)?),
@@ -177,6 +178,10 @@ mod tests {
             (
                 "fault token slow 500",
                 Command::Fault(Endpoint::Token, Fault::Slow(Duration::from_millis(500))),
+            ),
+            (
+                "fault jwks body {\"keys\": []}",
+                Command::Fault(Endpoint::Jwks, Fault::Body("{\"keys\": []}".to_owned())),
             ),
             (
                 "fault jwks status 503",

@@ -1,8 +1,9 @@
 use std::{
-    sync::{Arc, atomic::Ordering},
+    sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
 
+use http::{HeaderValue, header::InvalidHeaderValue};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
@@ -76,6 +77,22 @@ impl DevPassport {
     /// Takes all keys but the signing one out of the JWKS.
     pub fn retire_old_keys(&self) {
         self.shared.keys().retire_all_but_signing();
+    }
+
+    /// The key set, as it is published at the moment: for a verifier that takes its keys from a text.
+    #[must_use]
+    pub fn jwks(&self) -> String {
+        self.shared.keys().jwks().to_string()
+    }
+
+    /// What the key set's `Cache-Control` says. Nothing by default, as nothing is documented of Passport's.
+    ///
+    /// # Errors
+    /// When a header cannot have that value.
+    pub fn set_jwks_cache_control(&self, value: &str) -> Result<(), InvalidHeaderValue> {
+        let value = HeaderValue::from_str(value)?;
+        *self.shared.jwks_cache_control.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+        Ok(())
     }
 
     /// Whether new tokens name their key in the header (`kid`). They do by default; Passport's own samples do not.

@@ -51,6 +51,8 @@ pub enum Fault {
     Status(StatusCode),
     /// Status 429, with this in its `Retry-After`: seconds or a date.
     Throttled(String),
+    /// Status 200 with this as JSON.
+    Body(String),
     /// Status 200 with a web page, as a proxy or a captive portal sends it.
     Html,
     /// The right status and headers, but the connection ends in the middle of the body.
@@ -106,6 +108,7 @@ impl Fault {
                 let answer = with_body(StatusCode::TOO_MANY_REQUESTS, "text/plain", Vec::new());
                 Ok(with_header(answer, header::RETRY_AFTER, &retry_after))
             }
+            Self::Body(body) => Ok(with_body(StatusCode::OK, "application/json", body.into_bytes())),
             Self::Html => Ok(with_body(StatusCode::OK, "text/html", b"<html>Please log in</html>".to_vec())),
             Self::Truncated => truncated(response).await,
             Self::Oversize(size) => Ok(with_body(response.status(), "application/json", vec![b' '; size])),

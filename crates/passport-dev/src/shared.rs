@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use http::HeaderValue;
 use passport_core::Clock;
 
 use crate::{Counters, faults::Faults, keys::KeyRing, registry::Registry};
@@ -19,6 +20,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) token_lifetime_s: AtomicU64,
     pub(crate) kid_in_tokens: AtomicBool,
+    pub(crate) jwks_cache_control: Mutex<Option<HeaderValue>>,
     keys: Mutex<KeyRing>,
     registry: Mutex<Registry>,
     pub(crate) counters: Counters,
@@ -39,6 +41,7 @@ impl Shared {
             clock,
             token_lifetime_s: AtomicU64::new(token_lifetime.as_secs()),
             kid_in_tokens: AtomicBool::new(true),
+            jwks_cache_control: Mutex::default(),
             keys: Mutex::new(keys),
             registry: Mutex::default(),
             counters: Counters::default(),

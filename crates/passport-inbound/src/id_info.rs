@@ -29,6 +29,12 @@ impl IdInfo {
         2 * self.0.payload.len()
     }
 
+    /// Whether it came of the same verification.
+    #[cfg(test)]
+    pub(crate) fn is_the_same_as(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// The caller that an `AuthenticateLayer` has put there. If none has run, the stack is wired wrong.
     pub(crate) fn required(extensions: &Extensions) -> Result<&Self, Rejection> {
         extensions.get().ok_or(Rejection::Miswired)

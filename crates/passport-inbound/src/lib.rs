@@ -56,6 +56,8 @@ mod guard;
 mod id_info;
 mod json;
 mod judge;
+#[cfg(test)]
+mod judge_tests;
 mod jwks;
 mod jws;
 mod policy;
@@ -63,6 +65,10 @@ mod rejection;
 mod respond;
 mod signature;
 mod telemetry;
+#[cfg(test)]
+mod telemetry_tests;
+#[cfg(test)]
+mod test_support;
 mod token_cache;
 mod turns;
 mod verifier;

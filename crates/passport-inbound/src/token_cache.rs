@@ -213,3 +213,7 @@ impl Hasher for EndOfText {
         self.hash
     }
 }
+
+#[cfg(test)]
+#[path = "token_cache_tests.rs"]
+mod tests;

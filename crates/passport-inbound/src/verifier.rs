@@ -139,6 +139,11 @@ impl TokenVerifier {
         self.shared.keeper.health()
     }
 
+    #[cfg(test)]
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
     /// The hot path: synchronous.
     pub(crate) fn verify_now(&self, token: &str) -> Verdict {
         self.shared.judge(token, None, true)

@@ -5,18 +5,18 @@ mod form;
 mod introspect;
 mod token;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 use axum::{
     Json, Router,
     extract::State,
-    http::{HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::{Value, json};
 
-use crate::shared::Shared;
+use crate::{jwt, shared::Shared};
 
 pub(crate) fn router(shared: Arc<Shared>) -> Router {
     Router::new()
@@ -52,8 +52,25 @@ async fn discovery(State(shared): State<Arc<Shared>>) -> Json<Value> {
     }))
 }
 
-async fn jwks(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    Json(shared.keys().jwks())
+/// With a version that can be asked for, and the time by the dev Passport's own clock.
+async fn jwks(State(shared): State<Arc<Shared>>, asked: HeaderMap) -> Response {
+    let body = shared.keys().jwks().to_string();
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body.as_bytes());
+    let tag = format!("\"{}\"", jwt::base64(&digest.as_ref()[..12]));
+    let is_known = asked.get(header::IF_NONE_MATCH).is_some_and(|known| *known == *tag);
+    let mut response = if is_known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, "application/json")], body).into_response()
+    };
+    let date = httpdate::fmt_http_date(shared.clock.now());
+    let cache_control = shared.jwks_cache_control.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let values =
+        [(header::ETAG, HeaderValue::try_from(tag).ok()), (header::DATE, HeaderValue::try_from(date).ok())];
+    for (name, value) in values.into_iter().chain([(header::CACHE_CONTROL, cache_control)]) {
+        response.headers_mut().extend(value.map(|value| (name, value)));
+    }
+    response
 }
 
 /// An OAuth2 error ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).

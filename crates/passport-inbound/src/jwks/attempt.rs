@@ -69,7 +69,7 @@ impl Attempt {
     fn believed(&self, saved: SavedKeys) -> Option<Snapshot> {
         let keeper = &self.keeper;
         let now = keeper.clock.now();
-        let life = Life::new(&keeper.settings, saved.fetched_at, None, fastrand::f64());
+        let life = Life::new(&keeper.settings, saved.fetched_at, None, (keeper.settings.chance)());
         // Saved in the future, they may be of any age.
         if life.freshness(now) == Freshness::Expired || saved.fetched_at > now {
             return None;
@@ -89,7 +89,7 @@ impl Attempt {
         if let Some(theirs) = fetched.head.time {
             telemetry::clocks(keeper.issuer(), theirs, asked_at..arrived_at, keeper.settings.clock_skew);
         }
-        let life = Life::new(&keeper.settings, asked_at, fetched.head.fresh_for, fastrand::f64());
+        let life = Life::new(&keeper.settings, asked_at, fetched.head.fresh_for, (keeper.settings.chance)());
         let (keys, document) = match (fetched.document, held) {
             (Some(document), held) => {
                 let keys = self.parsed(&document)?;

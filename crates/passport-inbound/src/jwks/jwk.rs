@@ -90,7 +90,7 @@ impl Key {
         self.verifying.verifies(message, signature)
     }
 
-    pub(super) fn stands(&self, standing: Standing) {
+    pub(crate) fn stands(&self, standing: Standing) {
         self.standing.store(standing as u8, Ordering::Relaxed);
     }
 

@@ -278,7 +278,7 @@ impl KeyKeeper {
     pub(super) fn note_failure(&self, error: &FetchError) {
         let now = self.clock.now();
         let mut inner = self.inner();
-        inner.machine.fail(now, fastrand::f64());
+        inner.machine.fail(now, (self.settings.chance)());
         inner.last_error = Some(LastError { text: with_causes(error), is_transient: error.is_transient() });
         let failures = inner.machine.failures();
         self.publish_next_attempt(&inner, now);

@@ -166,4 +166,4 @@ fn is_named(key: &Key, kid: Option<Text<'_>>) -> bool {
     kid.is_none_or(|kid| key.identity.kid.as_deref().is_some_and(|own| kid.says(own)))
 }
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -33,7 +33,7 @@ const JITTER: f64 = 0.1;
 /// No issuer can make us ask more often than this by what it says of its keys' lifetime.
 pub(crate) const SHORTEST_LIFETIME: Duration = Duration::from_secs(60);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct KeySettings {
     /// How long keys are fresh, unless the issuer says that it is less.
     pub(crate) lifetime: Duration,
@@ -45,6 +45,8 @@ pub(crate) struct KeySettings {
     pub(crate) patience: Duration,
     /// How far our clock and the issuer's may differ.
     pub(crate) clock_skew: Duration,
+    /// A number in 0..1, for jitter.
+    pub(crate) chance: fn() -> f64,
 }
 
 impl Default for KeySettings {
@@ -55,6 +57,7 @@ impl Default for KeySettings {
             max_age: Duration::from_secs(24 * 60 * 60),
             patience: Duration::from_secs(2),
             clock_skew: Duration::from_secs(60),
+            chance: fastrand::f64,
         }
     }
 }
@@ -225,6 +228,7 @@ mod tests {
         max_age: Duration::from_secs(24 * 60 * 60),
         patience: Duration::from_secs(2),
         clock_skew: Duration::from_secs(60),
+        chance: || 0.5,
     };
 
     fn at(seconds: u64) -> SystemTime {

@@ -28,6 +28,11 @@ pub(crate) use self::{
 pub(crate) use self::http_cache::Head;
 
 #[cfg(test)]
+pub(crate) use self::key_set::tests::test_key;
+
+#[cfg(test)]
 mod in_memory_tests;
+#[cfg(test)]
+mod keeping_tests;
 #[cfg(test)]
 mod tests;

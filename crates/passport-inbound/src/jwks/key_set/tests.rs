@@ -46,6 +46,13 @@ fn skipped(keys: &[Value]) -> Vec<Unusable> {
     parsed(keys, &KeySet::default()).unwrap().1.iter().map(|entry| entry.why).collect()
 }
 
+/// A key that counts for every token.
+pub(crate) fn test_key() -> Arc<Key> {
+    let set = set(&[good()]);
+    set.take_effect();
+    Arc::clone(&set.keys[0])
+}
+
 fn knows(set: &KeySet, header: &Value) -> Known {
     let header = header.to_string();
     let all = [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa];

@@ -1,0 +1,235 @@
+//! An issuer that does as it is told, a clock that goes with tokio's, ears for events and metrics.
+
+use std::{
+    cell::RefCell,
+    collections::BTreeMap,
+    io,
+    sync::{Arc, Mutex, Once},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+use passport_core::{Clock, HttpExchange, Limits, ManualClock, Transport, TransportError};
+use passport_dev::{DevPassport, TestJwtBuilder};
+use tokio::{sync::watch, time::Instant};
+use tracing_subscriber::fmt::MakeWriter;
+
+use crate::{TokenVerifier, TokenVerifierBuilder};
+
+pub(crate) const START: u32 = 1_750_000_000;
+
+/// Shows the time that passes for tokio, so that a paused runtime moves both.
+#[derive(Clone, Debug)]
+pub(crate) struct TokioClock(Instant);
+
+impl TokioClock {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+}
+
+impl Clock for TokioClock {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(u64::from(START)) + self.uptime()
+    }
+
+    fn uptime(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
+/// How the issuer answers questions for its keys.
+#[derive(Clone, Debug)]
+pub(crate) enum Answer {
+    /// With this body and these headers; with 304 if it is asked for newer ones than its `ETag`.
+    Keys(String, Vec<(HeaderName, &'static str)>),
+    Status(StatusCode),
+    Never,
+}
+
+impl Answer {
+    pub(crate) fn body(body: &str) -> Self {
+        Self::Keys(body.to_owned(), Vec::new())
+    }
+}
+
+/// Answers from memory.
+#[derive(Clone, Debug)]
+pub(crate) struct ScriptedIssuer(Arc<Script>);
+
+#[derive(Debug)]
+struct Script {
+    answer: Mutex<Answer>,
+    asked: Mutex<Vec<HeaderMap>>,
+    count: watch::Sender<usize>,
+}
+
+impl ScriptedIssuer {
+    pub(crate) fn new(answer: Answer) -> Self {
+        let script =
+            Script { answer: Mutex::new(answer), asked: Mutex::default(), count: watch::Sender::new(0) };
+        Self(Arc::new(script))
+    }
+
+    pub(crate) fn answers(&self, answer: Answer) {
+        *self.0.answer.lock().unwrap() = answer;
+    }
+
+    /// How often it was asked.
+    pub(crate) fn asked(&self) -> usize {
+        *self.0.count.borrow()
+    }
+
+    /// Waits until it was asked so often.
+    pub(crate) async fn asked_for_the(&self, count: usize) {
+        self.0.count.subscribe().wait_for(|asked| *asked >= count).await.unwrap();
+    }
+
+    pub(crate) fn last_asked(&self) -> HeaderMap {
+        self.0.asked.lock().unwrap().last().unwrap().clone()
+    }
+}
+
+impl HttpExchange for ScriptedIssuer {
+    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        let asked = request.headers().clone();
+        self.0.asked.lock().unwrap().push(asked.clone());
+        self.0.count.send_modify(|count| *count += 1);
+        let answer = self.0.answer.lock().unwrap().clone();
+        let (status, body, headers) = match answer {
+            Answer::Keys(body, headers) => (StatusCode::OK, body, headers),
+            Answer::Status(status) => (status, String::new(), Vec::new()),
+            Answer::Never => std::future::pending().await,
+        };
+        let mut response = Response::new(Bytes::from(body));
+        *response.status_mut() = status;
+        for (name, value) in headers {
+            response.headers_mut().append(name, HeaderValue::from_static(value));
+        }
+        if let (Some(tag), Some(known)) =
+            (response.headers().get(header::ETAG), asked.get(header::IF_NONE_MATCH))
+            && tag == known
+        {
+            *response.status_mut() = StatusCode::NOT_MODIFIED;
+            *response.body_mut() = Bytes::new();
+        }
+        Ok(response)
+    }
+}
+
+/// A Passport to mint tokens, an issuer in its place that is asked for keys, and a verifier on paused time.
+pub(crate) struct Setup {
+    pub(crate) passport: DevPassport,
+    pub(crate) issuer: ScriptedIssuer,
+    pub(crate) clock: TokioClock,
+}
+
+/// Pauses time once the Passport is there.
+pub(crate) async fn setup() -> Setup {
+    let minted_at = ManualClock::at_unix_seconds(START);
+    let passport = DevPassport::builder().clock(minted_at).start().await.unwrap();
+    tokio::time::pause();
+    let issuer = ScriptedIssuer::new(Answer::body(&passport.jwks()));
+    Setup { passport, issuer, clock: TokioClock::start() }
+}
+
+impl Setup {
+    pub(crate) fn builder(&self) -> TokenVerifierBuilder {
+        TokenVerifier::builder(self.passport.audience())
+            .issuer(self.passport.issuer())
+            .jwks_url(format!("{}/keys", self.passport.issuer()))
+            .transport(Transport::new(self.issuer.clone()))
+            .clock(self.clock.clone())
+    }
+
+    pub(crate) fn verifier(&self) -> TokenVerifier {
+        self.builder().build().unwrap()
+    }
+
+    /// Good for a month.
+    pub(crate) fn token(&self) -> TestJwtBuilder {
+        self.passport.user_token("u").expires_in(Duration::from_secs(30 * 24 * 60 * 60))
+    }
+}
+
+/// What was logged on this thread, as text.
+///
+/// One subscriber for all tests, which hands each line to whoever listens on its thread: subscribers that come and go change
+/// what the tests beside them log.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
+
+thread_local! {
+    static LISTENING: RefCell<Option<(tracing::Level, Log)>> = const { RefCell::new(None) };
+}
+
+impl Log {
+    /// Listens on this thread from now on, for the rest of the test.
+    pub(crate) fn listen(level: tracing::Level) -> Self {
+        static SUBSCRIBER: Once = Once::new();
+        SUBSCRIBER.call_once(|| {
+            let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
+            let subscriber = subscriber.with_ansi(false).with_writer(Self::default()).finish();
+            tracing::subscriber::set_global_default(subscriber).unwrap();
+        });
+        let log = Self::default();
+        LISTENING.set(Some((level, log.clone())));
+        log
+    }
+
+    /// The lines that hold `part`.
+    pub(crate) fn lines_with(&self, part: &str) -> Vec<String> {
+        let log = self.0.lock().unwrap();
+        str::from_utf8(&log).unwrap().lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend(text);
+        Ok(text.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    /// A log that nobody reads.
+    fn make_writer(&'a self) -> Self {
+        Self::default()
+    }
+
+    fn make_writer_for(&'a self, event: &tracing::Metadata<'_>) -> Self {
+        let listening = LISTENING.with_borrow(Clone::clone);
+        listening.filter(|(level, _)| event.level() <= level).map(|(_, log)| log).unwrap_or_default()
+    }
+}
+
+/// What `work` measures, by name and labels other than the issuer: the count of a counter, the last value of others.
+pub(crate) async fn measured(work: impl Future<Output = ()>) -> BTreeMap<String, f64> {
+    let recorder = DebuggingRecorder::new();
+    {
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        work.await;
+    }
+    let metrics = recorder.snapshotter().snapshot().into_vec().into_iter();
+    metrics
+        .map(|(key, _, _, value)| {
+            let labels = key.key().labels().filter(|label| label.key() != "issuer");
+            let words = [key.key().name()].into_iter().chain(labels.map(metrics::Label::value));
+            let value = match value {
+                #[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
+                DebugValue::Counter(count) => count as f64,
+                DebugValue::Gauge(value) => *value,
+                DebugValue::Histogram(values) => values.last().map_or(f64::NAN, |value| **value),
+            };
+            (words.collect::<Vec<_>>().join(" "), value)
+        })
+        .collect()
+}

@@ -1,0 +1,113 @@
+use std::time::UNIX_EPOCH;
+
+use super::*;
+use crate::{claims::Claims, jwks::test_key};
+
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
+}
+
+fn verified(token: &str, key: &Arc<Key>) -> Verified {
+    let payload = format!(r#"{{"sub":"{}"}}"#, &token[..8]).into_bytes();
+    Verified {
+        token: token.into(),
+        caller: IdInfo::new(Claims::parse(&payload).unwrap(), payload),
+        validity: Validity { from: at(100), until: at(200) },
+        key: Arc::clone(key),
+        standing: Standing::Named,
+        lives_for: Duration::from_secs(100),
+    }
+}
+
+/// Tokens of one length that end differently, as signatures do.
+fn token(number: u64) -> String {
+    format!("{:0>900}", format!("{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+}
+
+#[test]
+fn a_token_is_known_from_its_first_moment_to_its_last() {
+    let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
+    cache.insert(verified(&token(1), &key));
+    for (now, known) in [(99, false), (100, true), (199, true), (200, false), (150, true)] {
+        assert_eq!(cache.get(&token(1), at(now)).is_some(), known, "{now}");
+    }
+}
+
+#[test]
+fn a_token_is_known_for_as_long_as_its_key_counts() {
+    let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
+    cache.insert(verified(&token(1), &key));
+    cache.insert(Verified { standing: Standing::Tried, ..verified(&token(2), &key) });
+    for (standing, named, tried) in
+        [(Standing::Tried, true, true), (Standing::Named, true, false), (Standing::Retired, false, false)]
+    {
+        key.stands(standing);
+        assert_eq!(cache.get(&token(1), at(150)).is_some(), named);
+        assert_eq!(cache.get(&token(2), at(150)).is_some(), tried);
+    }
+}
+
+#[test]
+fn only_the_whole_token_is_the_token() {
+    let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
+    let known = token(1);
+    cache.insert(verified(&known, &key));
+    for position in 0..known.len() {
+        let mut other = known.clone().into_bytes();
+        other[position] ^= 1;
+        assert!(cache.get(str::from_utf8(&other).unwrap(), at(150)).is_none(), "{position}");
+    }
+    for other in [&known[1..], &known[..899], "", &format!("0{known}")] {
+        assert!(cache.get(other, at(150)).is_none(), "{other}");
+    }
+}
+
+#[test]
+fn a_token_that_has_lost_its_slot_in_front_is_found_behind_and_gets_it_back() {
+    let (cache, key) = (TokenCache::new(CacheLimits { tokens: 100, bytes: 256 * 1024 }), test_key());
+    assert_eq!(cache.front.len(), 16);
+    for number in 0..40 {
+        cache.insert(verified(&token(number), &key));
+    }
+    for number in 0..40 {
+        assert!(cache.get(&token(number), at(150)).is_some(), "{number}");
+        let in_front = cache.slot(&token(number)).load_full().unwrap();
+        assert_eq!(*in_front.token, *token(number));
+    }
+}
+
+#[test]
+fn a_long_token_is_kept_behind_only() {
+    let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
+    let long = token(1).repeat(6);
+    cache.insert(verified(&long, &key));
+    assert!(cache.get(&long, at(150)).is_some());
+    assert!(cache.slot(&long).load().is_none());
+}
+
+#[test]
+fn tokens_and_bytes_are_bounded() {
+    let key = test_key();
+    let kept = |limits: CacheLimits| {
+        let cache = TokenCache::new(limits);
+        for number in 0..2_000 {
+            cache.insert(verified(&token(number), &key));
+        }
+        cache.all.run_pending_tasks();
+        (cache.all.entry_count(), cache.all.weighted_size())
+    };
+    let (tokens, _) = kept(CacheLimits { tokens: 50, bytes: 16 * 1024 * 1024 });
+    assert!((40..=50).contains(&tokens), "{tokens}");
+    let (tokens, bytes) = kept(CacheLimits { tokens: 10_000, bytes: 256 * 1024 });
+    assert!(bytes <= 192 * 1024 && tokens >= 100, "{tokens} in {bytes}");
+}
+
+#[test]
+fn tokens_spread_over_all_slots() {
+    let hashing = BySignature::default();
+    let mut used = std::collections::HashSet::new();
+    for number in 0..10_000 {
+        used.insert(hashing.hash_one(token(number)) & 1023);
+    }
+    assert!(used.len() > 1000, "{}", used.len());
+}
