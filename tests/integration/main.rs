@@ -4,10 +4,12 @@
 
 mod allocations;
 mod architecture;
+mod attacks;
 mod axum_stack;
 mod clients;
 mod dev_passport;
 mod differential;
+mod forge;
 mod grpc_stack;
 mod hostile_tokens;
 mod leaks;

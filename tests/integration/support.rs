@@ -40,11 +40,15 @@ pub(crate) async fn serve(router: Router) -> String {
 
 /// An API with a route for everybody with a token and one for machines.
 pub(crate) async fn api(passport: &DevPassport) -> String {
+    api_behind(verifier(passport)).await
+}
+
+pub(crate) async fn api_behind(verifier: TokenVerifier) -> String {
     let router = Router::new()
         .route("/internal/sync", get(|| async { "synced" }))
         .route_layer(RequireServiceAccountLayer::new())
         .route("/whoami", get(whoami))
-        .layer(AuthenticateLayer::new(verifier(passport)));
+        .layer(AuthenticateLayer::new(verifier));
     serve(router).await
 }
 
@@ -62,10 +66,14 @@ async fn whoami(caller: IdInfo) -> Json<Value> {
 
 /// The standard health service behind an `AuthenticateLayer`.
 pub(crate) async fn grpc_server(passport: &DevPassport) -> String {
+    grpc_server_behind(verifier(passport)).await
+}
+
+pub(crate) async fn grpc_server_behind(verifier: TokenVerifier) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let (_, health) = tonic_health::server::health_reporter();
-    let server = Server::builder().layer(AuthenticateLayer::new(verifier(passport))).add_service(health);
+    let server = Server::builder().layer(AuthenticateLayer::new(verifier)).add_service(health);
     tokio::spawn(async { server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap() });
     endpoint
 }

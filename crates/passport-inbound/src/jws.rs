@@ -38,6 +38,10 @@ impl<'a> Jws<'a> {
         }
         let (message, signature) = token.rsplit_once('.').ok_or(RejectionReason::Malformed)?;
         let (header, payload) = message.split_once('.').ok_or(RejectionReason::Malformed)?;
+        // A signature may be missing until the header has said whether it needs one.
+        if header.is_empty() || payload.is_empty() {
+            return Err(RejectionReason::Malformed);
+        }
         if ![header, payload, signature].iter().all(|segment| segment.bytes().all(is_base64url)) {
             return Err(RejectionReason::Malformed);
         }
@@ -51,10 +55,7 @@ impl<'a> Jws<'a> {
 
     /// The payload, to be read once the signature is good.
     pub(crate) fn payload(&self) -> Result<Vec<u8>, RejectionReason> {
-        match BASE64_URL_SAFE_NO_PAD.decode(self.payload) {
-            Ok(payload) if !payload.is_empty() => Ok(payload),
-            _ => Err(RejectionReason::Malformed),
-        }
+        BASE64_URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| RejectionReason::Malformed)
     }
 
     pub(crate) fn signature<'b>(

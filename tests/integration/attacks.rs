@@ -1,0 +1,575 @@
+//! The ways in which verifiers of tokens were broken, each with the reason for which it is refused here: in the verifier, on
+//! HTTP and on gRPC. All tokens are signed with the issuer's own key unless it says otherwise.
+
+use http::header::AUTHORIZATION;
+use passport_inbound::{RejectionReason as R, VerifyError};
+use serde_json::{Value, json};
+use tonic::{Code, Request, transport::Endpoint};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use crate::{
+    forge::{AUDIENCE, Forge, ISSUER, KID, Scheme, base64, signature_of, with_signature},
+    support::{api_behind, grpc_server_behind, http},
+};
+
+struct Attack {
+    name: String,
+    token: String,
+    reason: R,
+}
+
+fn attack(name: impl Into<String>, token: String, reason: R) -> Attack {
+    Attack { name: name.into(), token, reason }
+}
+
+fn attacks(forge: &Forge) -> Vec<Attack> {
+    [
+        algorithms(forge),
+        headers(forge),
+        keys(forge),
+        signatures(forge),
+        forms(forge),
+        times(forge),
+        parties(forge),
+        kinds(forge),
+        shapes_of_claims(forge),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// CVE-2015-2951, CVE-2016-10555, CVE-2022-21449, RFC 8725 sections 2.1, 3.1 and 3.2.
+fn algorithms(forge: &Forge) -> Vec<Attack> {
+    let mut attacks = Vec::new();
+    for alg in [
+        "none",
+        "None",
+        "NONE",
+        "nOnE",
+        "none ",
+        "none\0",
+        "",
+        "rs256",
+        "RS256 ",
+        "dir",
+        "PBES2-HS256+A128KW",
+    ] {
+        attacks.push(attack(
+            format!("alg {alg:?}"),
+            forge.with_header("alg", &json!(alg)),
+            R::AlgorithmNotAllowed,
+        ));
+        let unsigned = with_signature(&forge.with_header("alg", &json!(alg)), "");
+        attacks.push(attack(format!("alg {alg:?} and no signature"), unsigned, R::AlgorithmNotAllowed));
+    }
+    for alg in [json!(["RS256"]), json!(1), json!(true), json!({ "alg": "RS256" })] {
+        attacks.push(attack(format!("alg {alg}"), forge.with_header("alg", &alg), R::Malformed));
+    }
+    attacks.push(attack("no alg", forge.with_header("alg", &Value::Null), R::Malformed));
+    for token in forge.with_public_key_as_secret() {
+        attacks.push(attack("the public key as a secret", token, R::AlgorithmNotAllowed));
+    }
+    for (says, signed, reason) in [
+        ("RS384", Scheme::Rs384, R::AlgorithmNotAllowed),
+        ("RS512", Scheme::Rs512, R::AlgorithmNotAllowed),
+        ("PS256", Scheme::Ps256, R::AlgorithmNotAllowed),
+        ("ES256", Scheme::Rs256, R::AlgorithmNotAllowed),
+        ("EdDSA", Scheme::Rs256, R::AlgorithmNotAllowed),
+        ("RS256", Scheme::Rs384, R::SignatureInvalid),
+        ("RS256", Scheme::Rs512, R::SignatureInvalid),
+        ("RS256", Scheme::Ps256, R::SignatureInvalid),
+    ] {
+        let token = forge.of_algorithm(says, signed);
+        attacks.push(attack(format!("{says}, signed with {signed:?}"), token, reason));
+    }
+    attacks
+}
+
+/// RFC 7515 section 4.1.11, RFC 7797, RFC 8725 sections 3.11 and 3.12, CVE-2025-59420, CVE-2023-51774.
+fn headers(forge: &Forge) -> Vec<Attack> {
+    let mut attacks = Vec::new();
+    for crit in [json!(["exp"]), json!(["b64"]), json!(["x"]), json!([]), json!("exp"), json!(1), json!({})] {
+        attacks.push(attack(format!("crit {crit}"), forge.with_header("crit", &crit), R::CriticalHeader));
+    }
+    let null =
+        forge.sign(format!(r#"{{"alg":"RS256","kid":"{KID}","crit":null}}"#), forge.claims().to_string());
+    attacks.push(attack("crit null", null, R::CriticalHeader));
+    for (name, value) in [("b64", json!(false)), ("enc", json!("A128GCM")), ("zip", json!("DEF"))] {
+        attacks.push(attack(name, forge.with_header(name, &value), R::Malformed));
+    }
+    for typ in [
+        "logout+jwt",
+        "secevent+jwt",
+        "dpop+jwt",
+        "id_token",
+        "kb+jwt",
+        "entity-statement+jwt",
+        "client-auth+jwt",
+        "oauth-authz-req+jwt",
+        "token-introspection+jwt",
+        "at+jwt2",
+        "application/",
+        "text/jwt",
+        "JWT ",
+        "JWE",
+        "",
+    ] {
+        attacks.push(attack(
+            format!("typ {typ:?}"),
+            forge.with_header("typ", &json!(typ)),
+            R::NotAnAccessToken,
+        ));
+    }
+    let claims = forge.claims().to_string();
+    let raw = |header: &[u8]| forge.sign(header, &claims);
+    for header in [
+        &br#"{"alg":"RS256","alg":"RS256"}"#[..],
+        br#"{"alg":"RS256","\u0061lg":"none"}"#,
+        br#"{"alg":"RS256","x":1,"x":2}"#,
+        br#"{"alg":"RS256","kid":null}"#,
+        br#"{"alg":"RS256","kid":7}"#,
+        br#"{"alg":"RS256","typ":["JWT"]}"#,
+        br#"["RS256"]"#,
+        br#""RS256""#,
+        b"null",
+        br#"{"alg":"RS256"} "x""#,
+        br#"{"alg":"RS256",}"#,
+        br#"{"alg":"RS256" /**/}"#,
+        br#"{'alg':'RS256'}"#,
+        b"{\"alg\":\"RS256\",\"x\":\"\xff\"}",
+        b"{\"alg\":\"RS256\",\"x\":\"\xc0\xaf\"}",
+        b"\xef\xbb\xbf{\"alg\":\"RS256\"}",
+        b"\xff\xfe{\0}\0",
+        br#"{"alg":"RS256","x":NaN}"#,
+        br#"{"alg":"RS256","x":"\ud800"}"#,
+    ] {
+        attacks.push(attack(format!("header {}", header.escape_ascii()), raw(header), R::Malformed));
+    }
+    let deep = format!(r#"{{"alg":"RS256","x":{}{}}}"#, "[".repeat(2_000), "]".repeat(2_000));
+    attacks.push(attack("a deep header", raw(deep.as_bytes()), R::Malformed));
+    let many: String = (0..300).map(|n| format!(r#""{n}":0,"#)).collect();
+    attacks.push(attack(
+        "a wide header",
+        raw(format!(r#"{{{many}"alg":"RS256"}}"#).as_bytes()),
+        R::Malformed,
+    ));
+    attacks
+}
+
+/// CVE-2018-0114, CVE-2026-27962, RFC 8725 sections 3.8 and 3.10.
+fn keys(forge: &Forge) -> Vec<Attack> {
+    let mut attacks = Vec::new();
+    let stranger = Forge::new();
+    let own_key = |kid: &str| {
+        stranger.sign(
+            json!({ "alg": "RS256", "kid": kid, "jwk": stranger.jwk() }).to_string(),
+            forge.claims().to_string(),
+        )
+    };
+    attacks.push(attack("its own key, under the issuer's name", own_key(KID), R::SignatureInvalid));
+    attacks.push(attack("its own key, under another name", own_key("mine"), R::KeyNotFound));
+    for (name, value) in [
+        ("jku", json!("http://127.0.0.1:9/keys")),
+        ("x5u", json!("http://127.0.0.1:9/cert")),
+        ("x5c", json!(["MIIB"])),
+        ("x5t", json!("AAAA")),
+    ] {
+        let header = json!({ "alg": "RS256", "kid": "mine", name: value });
+        let token = stranger.sign(header.to_string(), forge.claims().to_string());
+        attacks.push(attack(name, token, R::KeyNotFound));
+    }
+    let nameless = stranger.sign(r#"{"alg":"RS256"}"#, forge.claims().to_string());
+    attacks.push(attack("a stranger's key without a name", nameless, R::SignatureInvalid));
+    for kid in [
+        "../../dev/null",
+        "/dev/null",
+        "' OR 1=1 --",
+        "*)(uid=*",
+        "| sleep 9",
+        "{{7*7}}",
+        "\r\nx: y",
+        "\0",
+        "Forge-1",
+        "forge-1 ",
+        " forge-1",
+        "forge-1\0",
+        "forge",
+        "forge-11",
+        "http://127.0.0.1:9/key",
+        "\u{feff}forge-1",
+        "",
+    ] {
+        attacks.push(attack(format!("kid {kid:?}"), forge.with_header("kid", &json!(kid)), R::KeyNotFound));
+    }
+    let long = forge.with_header("kid", &json!("k".repeat(4_000)));
+    attacks.push(attack("a long kid", long, R::KeyNotFound));
+    attacks
+}
+
+/// CVE-2020-28042, RFC 8017 section 8.2.2.
+fn signatures(forge: &Forge) -> Vec<Attack> {
+    let good = forge.good();
+    let genuine = signature_of(&good);
+    let others = signature_of(&forge.with_claim("sub", &json!("user-2")));
+    let mut one = vec![0; 256];
+    one[255] = 1;
+    let mut modulus_less_one = forge.modulus();
+    modulus_less_one[255] -= 1;
+    let padded = [&[0][..], &genuine].concat();
+    let appended = [&genuine[..], &[0]].concat();
+    let reversed: Vec<_> = genuine.iter().rev().copied().collect();
+    let mut attacks: Vec<_> = [
+        ("zeros", vec![0; 256]),
+        ("ones", vec![0xff; 256]),
+        ("1", one),
+        ("n - 1", modulus_less_one),
+        ("s + n", sum(&genuine, &forge.modulus())),
+        ("a zero in front", padded),
+        ("a zero behind", appended),
+        ("cut in front", genuine[1..].to_vec()),
+        ("cut behind", genuine[..255].to_vec()),
+        ("one byte", vec![genuine[0]]),
+        ("another token's", others),
+        ("reversed", reversed),
+    ]
+    .into_iter()
+    .map(|(name, signature)| {
+        attack(format!("signature: {name}"), with_signature(&good, signature), R::SignatureInvalid)
+    })
+    .collect();
+    attacks.push(attack("signature: none", with_signature(&good, ""), R::Malformed));
+    attacks.push(attack(
+        "signature: too long for any key",
+        with_signature(&good, vec![1; 1025]),
+        R::Malformed,
+    ));
+    let segments: Vec<_> = good.split('.').collect();
+    let other = forge.with_claim("roles", &json!(["admin"]));
+    let raised = [segments[0], other.split('.').nth(1).unwrap(), segments[2]].join(".");
+    attacks.push(attack("other claims", raised, R::SignatureInvalid));
+    let header = base64(r#"{"alg":"RS256","kid":"forge-1"}"#);
+    attacks.push(attack(
+        "another header",
+        [&header, segments[1], segments[2]].join("."),
+        R::SignatureInvalid,
+    ));
+    attacks
+}
+
+/// Big-endian, of one length; with the carry in front if there is one.
+fn sum(a: &[u8], b: &[u8]) -> Vec<u8> {
+    let mut carry = 0;
+    let mut digits: Vec<u8> = a
+        .iter()
+        .zip(b)
+        .rev()
+        .map(|(a, b)| {
+            let sum = u16::from(*a) + u16::from(*b) + carry;
+            carry = sum >> 8;
+            sum.to_le_bytes()[0]
+        })
+        .collect();
+    digits.extend((carry > 0).then_some(1));
+    digits.reverse();
+    digits
+}
+
+/// RFC 7515 sections 2 and 7, RFC 4648 section 3.5, CVE-2025-30204.
+fn forms(forge: &Forge) -> Vec<Attack> {
+    let good = forge.good();
+    let segments: Vec<_> = good.split('.').collect();
+    let [header, payload, signature] = segments[..] else { unreachable!("a token has three segments") };
+    let flattened = json!({ "protected": header, "payload": payload, "signature": signature });
+    let general =
+        json!({ "payload": payload, "signatures": [{ "protected": header, "signature": signature }] });
+    let standard = |token: &str| token.replace('-', "+").replace('_', "/");
+    // Somewhere in the signature there is a letter of which the two alphabets differ.
+    let respelled = {
+        let last = good.as_bytes()[good.len() - 1];
+        let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        let position = alphabet.iter().position(|letter| *letter == last).unwrap();
+        format!("{}{}", &good[..good.len() - 1], char::from(alphabet[position | 1]))
+    };
+    let mut attacks: Vec<_> = [
+        ("two segments", format!("{header}.{payload}")),
+        ("four segments", format!("{good}.{signature}")),
+        (
+            "five segments, as an encrypted token",
+            format!("{header}.{payload}.{signature}.{payload}.{signature}"),
+        ),
+        ("one segment", header.to_owned()),
+        ("no payload", format!("{header}..{signature}")),
+        ("flattened JSON", flattened.to_string()),
+        ("general JSON", general.to_string()),
+        ("padding", format!("{good}==")),
+        ("the standard alphabet", standard(&format!("{good}-").replace("-", "-_-"))),
+        ("percent-encoding", good.replace('.', "%2E")),
+        ("a second spelling", respelled),
+        ("quoted", format!("\"{good}\"")),
+        ("two tokens", format!("{good},{good}")),
+        ("a blank inside", format!("{header}. {payload}.{signature}")),
+        ("dots", ".".repeat(8_000)),
+    ]
+    .into_iter()
+    .map(|(name, token)| attack(name, token, R::Malformed))
+    .collect();
+    let huge = forge.with_claim("padding", &json!("x".repeat(9_000)));
+    attacks.push(attack("a huge token", huge, R::TooLong));
+    attacks
+}
+
+/// CVE-2026-25537, RFC 7519 section 4.1, RFC 8725 section 3.12.
+fn times(forge: &Forge) -> Vec<Attack> {
+    let mut attacks = Vec::new();
+    for name in ["exp", "nbf", "iat"] {
+        for value in [
+            json!(forge.now.to_string()),
+            json!(true),
+            json!(null),
+            json!([forge.now]),
+            json!({}),
+            json!(-1),
+            json!(1e19),
+            json!(1e300),
+            json!(""),
+        ] {
+            attacks.push(attack(format!("{name}: {value}"), forge.with_claim(name, &value), R::Malformed));
+        }
+    }
+    let raw = |times: &str| {
+        let claims = forge.claims().to_string();
+        forge.sign(forge.header().to_string(), format!("{{{times},{}", &claims[1..]))
+    };
+    attacks.push(attack("nbf of 400 digits", raw(&format!("\"nbf\":{}", "9".repeat(400))), R::Malformed));
+    attacks.push(attack("nbf: 1e400", raw("\"nbf\":1e400"), R::Malformed));
+    attacks.push(attack("exp twice", raw("\"exp\":4102444800"), R::Malformed));
+    attacks.push(attack("exp twice, spelled differently", raw(r#""\u0065xp":4102444800"#), R::Malformed));
+    attacks.push(attack("no exp", forge.without_claim("exp"), R::MissingClaim("exp")));
+    attacks.push(attack("no iat", forge.without_claim("iat"), R::MissingClaim("iat")));
+    for (name, seconds, reason) in [
+        ("exp", -61, R::Expired),
+        ("exp", -1_000_000_000, R::Expired),
+        ("nbf", 120, R::NotYetValid),
+        ("nbf", 100_000_000_000, R::NotYetValid),
+        ("iat", 120, R::IssuedInFuture),
+    ] {
+        let value = i64::try_from(forge.now).unwrap() + seconds;
+        attacks.push(attack(
+            format!("{name} {seconds} s from now"),
+            forge.with_claim(name, &json!(value)),
+            reason,
+        ));
+    }
+    attacks
+}
+
+/// CVE-2024-53861, CVE-2025-30144, CVE-2020-26160, RFC 7519 section 4.1.3, RFC 8725 sections 3.8 and 3.9.
+fn parties(forge: &Forge) -> Vec<Attack> {
+    let mut attacks = vec![
+        attack("no iss", forge.without_claim("iss"), R::IssuerMismatch),
+        attack("no aud", forge.without_claim("aud"), R::AudienceMismatch),
+    ];
+    for issuer in [
+        format!("{ISSUER}/"),
+        ISSUER.to_uppercase(),
+        ISSUER.replace("https", "http"),
+        ISSUER[..20].to_owned(),
+        format!("{ISSUER}.evil.example"),
+        format!("https://evil.example/?{ISSUER}"),
+        format!(" {ISSUER}"),
+        String::new(),
+        "passport.bizfirst.ai".to_owned(),
+        format!("{ISSUER}:443"),
+    ] {
+        attacks.push(attack(
+            format!("iss {issuer:?}"),
+            forge.with_claim("iss", &json!(issuer)),
+            R::IssuerMismatch,
+        ));
+    }
+    for audience in [
+        json!(""),
+        json!([]),
+        json!("*"),
+        json!("bizfirstgo"),
+        json!(format!("{AUDIENCE}2")),
+        json!("BIZFIRSTGO-API"),
+        json!(format!("{AUDIENCE} ")),
+        json!(format!("other,{AUDIENCE}")),
+        json!(["other"]),
+        json!(["", "*"]),
+    ] {
+        attacks.push(attack(
+            format!("aud {audience}"),
+            forge.with_claim("aud", &audience),
+            R::AudienceMismatch,
+        ));
+    }
+    for (name, value) in [
+        ("iss", json!([ISSUER])),
+        ("iss", json!({ "iss": ISSUER })),
+        ("iss", json!(null)),
+        ("aud", json!(null)),
+        ("aud", json!(5)),
+        ("aud", json!([[AUDIENCE]])),
+        ("aud", json!([AUDIENCE, 5])),
+        ("aud", json!({ "0": AUDIENCE })),
+    ] {
+        attacks.push(attack(format!("{name} {value}"), forge.with_claim(name, &value), R::Malformed));
+    }
+    attacks
+}
+
+/// RFC 8725 section 2.8, RFC 9449 section 7.1, RFC 8705 section 3.
+fn kinds(forge: &Forge) -> Vec<Attack> {
+    let mut attacks = Vec::new();
+    for name in ["nonce", "at_hash", "c_hash", "events"] {
+        for value in [json!("x"), json!({}), json!(null)] {
+            let token = forge.with_claim(name, &value);
+            attacks.push(attack(format!("{name}: {value}"), token, R::NotAnAccessToken));
+        }
+    }
+    for cnf in [json!({ "jkt": "x" }), json!({ "x5t#S256": "x" }), json!({}), json!(null)] {
+        attacks.push(attack(format!("cnf {cnf}"), forge.with_claim("cnf", &cnf), R::BoundToken));
+    }
+    attacks
+}
+
+/// RFC 7519 section 4, RFC 8259, CVE-2025-53864.
+fn shapes_of_claims(forge: &Forge) -> Vec<Attack> {
+    let mut attacks = Vec::new();
+    for name in ["sub", "tenant_id"] {
+        attacks.push(attack(format!("no {name}"), forge.without_claim(name), R::MissingClaim(name)));
+        attacks.push(attack(
+            format!("empty {name}"),
+            forge.with_claim(name, &json!(" ")),
+            R::MissingClaim(name),
+        ));
+        for value in [json!(null), json!(7), json!(["x"])] {
+            attacks.push(attack(format!("{name} {value}"), forge.with_claim(name, &value), R::Malformed));
+        }
+    }
+    let sub_elsewhere = {
+        let claims = json!({ "iss": ISSUER, "aud": AUDIENCE, "tenant_id": "t", "iat": forge.now, "exp": forge.now + 60,
+            "SUB": "u", "Sub": "u", "x": { "sub": "u" }, "\u{ff53}ub": "u" });
+        forge.sign(forge.header().to_string(), claims.to_string())
+    };
+    attacks.push(attack("sub under other names", sub_elsewhere, R::MissingClaim("sub")));
+    let header = forge.header().to_string();
+    let claims = forge.claims().to_string();
+    let deep = format!(r#"{{"x":{}{},{}"#, "[".repeat(2_000), "]".repeat(2_000), &claims[1..]);
+    for payload in [
+        b"[]".to_vec(),
+        b"\"\"".to_vec(),
+        b"null".to_vec(),
+        b"7".to_vec(),
+        claims.encode_utf16().flat_map(u16::to_le_bytes).collect(),
+        format!("\u{feff}{claims}").into_bytes(),
+        format!("{claims} {claims}").into_bytes(),
+        format!("{claims}/**/").into_bytes(),
+        [&claims.as_bytes()[..claims.len() - 1], b",\"x\":\"\xff\"}"].concat(),
+        [&claims.as_bytes()[..claims.len() - 1], b",\"x\":NaN}"].concat(),
+        [&claims.as_bytes()[..claims.len() - 1], b",\"x\":1,\"x\":1}"].concat(),
+        deep.into_bytes(),
+        forge.good().into_bytes(), // a token within a token
+    ] {
+        let name = format!("payload {}", payload[..payload.len().min(40)].escape_ascii());
+        attacks.push(attack(name, forge.sign(&header, payload), R::Malformed));
+    }
+    attacks
+}
+
+#[tokio::test]
+async fn every_attack_is_refused_for_its_own_reason() {
+    let forge = Forge::new();
+    let verifier = forge.verifier();
+    let attacks = attacks(&forge);
+    assert!(attacks.len() > 200, "{}", attacks.len());
+    println!("{} attacks", attacks.len());
+    verifier.verify(&forge.good()).await.expect("a good token passes before");
+    for Attack { name, token, reason } in attacks {
+        let outcome = verifier.verify(&token).await;
+        assert_eq!(outcome.map(|caller| format!("{caller:?}")), Err(VerifyError::Rejected(reason)), "{name}");
+    }
+    verifier.verify(&forge.good()).await.expect("and after");
+}
+
+#[tokio::test]
+async fn on_http_every_attack_is_401_with_a_fixed_challenge() {
+    let forge = Forge::new();
+    let url = format!("{}/whoami", api_behind(forge.verifier()).await);
+    let client = http();
+    for Attack { name, token, reason } in attacks(&forge) {
+        let response =
+            client.get(&url).header(AUTHORIZATION, format!("Bearer {token}")).send().await.unwrap();
+        assert_eq!(response.status(), 401, "{name}");
+        let coarse = reason.passport_name();
+        assert_eq!(
+            response.headers()["www-authenticate"],
+            format!(r#"Bearer realm="passport", error="invalid_token", error_description="{coarse}""#),
+            "{name}"
+        );
+        let body = response.text().await.unwrap();
+        assert_eq!(body, format!(r#"{{"error":"invalid_token","reason":"{coarse}"}}"#), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn on_grpc_every_attack_is_unauthenticated() {
+    let forge = Forge::new();
+    let channel = Endpoint::from_shared(grpc_server_behind(forge.verifier()).await).unwrap().connect_lazy();
+    for Attack { name, token, reason } in attacks(&forge) {
+        let mut request = Request::new(HealthCheckRequest::default());
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        let status = HealthClient::new(channel.clone()).check(request).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unauthenticated, "{name}: {status}");
+        assert_eq!(status.message(), format!("invalid token: {}", reason.passport_name()), "{name}");
+    }
+}
+
+/// What strictness must not cost: RFC 7515 section 4, RFC 7519 section 4.1.3, and the header of Passport's own sample.
+#[tokio::test]
+async fn what_the_standards_allow_is_accepted() {
+    let forge = Forge::new();
+    let verifier = forge.verifier();
+    let claims = forge.claims().to_string();
+    let mut good = vec![
+        forge.sign(r#"{"alg":"RS256"}"#, &claims),
+        forge.sign(" {\n\t\"alg\" : \"RS256\" } \r\n", format!(" {claims}\n")),
+        forge.sign(r#"{"\u0061lg":"RS\u003256","kid":"forge\u002d1"}"#, &claims),
+    ];
+    for typ in ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", "application/jwt"] {
+        good.push(forge.with_header("typ", &json!(typ)));
+    }
+    for (name, value) in [
+        ("private", json!({ "a": [1, null, "x"] })),
+        ("private", json!(5)),
+        ("cty", json!("json")),
+        ("jku", json!("https://x")),
+        ("x5c", json!(["MIIB"])),
+        ("jwk", json!({ "kty": "oct" })),
+    ] {
+        good.push(forge.with_header(name, &value));
+    }
+    for (name, value) in [
+        ("aud", json!([AUDIENCE])),
+        ("aud", json!(["other", AUDIENCE])),
+        ("sub", json!("\u{1F600}\r\n\0é")),
+        ("exp", json!(forge.now as f64 + 60.5)),
+        ("exp", json!(4e9)),
+        ("nbf", json!(0)),
+        ("nbf", json!(forge.now + 59)),
+        ("iat", json!(forge.now + 59)),
+        ("exp", json!(forge.now - 30)),
+        ("email", json!(null)),
+        ("roles", json!("one")),
+        ("private", json!({ "sub": { "exp": [1e9, -5] } })),
+        ("jti", json!(null)),
+    ] {
+        good.push(forge.with_claim(name, &value));
+    }
+    for token in good {
+        verifier.verify(&token).await.unwrap_or_else(|error| panic!("{error}: {token}"));
+    }
+}
