@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use passport_dev::{DevPassport, Endpoint as Door, Fault};
-use passport_inbound::{AuthenticateLayer, RequireServiceAccountLayer};
+use passport_inbound::{AuthenticateLayer, IdInfo, RequireServiceAccountLayer};
 use passport_outbound::{AllowedOrigins, AttachTokenLayer, TokenError, TokenErrorKind};
 use tokio::net::TcpListener;
 use tokio_stream::{StreamExt, wrappers::TcpListenerStream};
@@ -14,7 +14,7 @@ use tonic::{
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tower::ServiceBuilder;
 
-use crate::support::{grpc_server, identity, verifier};
+use crate::support::{grpc_server, http, identity, serve, verifier};
 
 #[tokio::test]
 async fn a_channel_with_the_layer_makes_unary_and_streaming_calls() {
@@ -87,6 +87,70 @@ async fn a_guarded_server_denies_users_and_serves_services() {
     tokio::spawn(async { server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap() });
     let mut client = HealthClient::new(Endpoint::from_shared(endpoint).unwrap().connect_lazy());
     for (token, code) in [
+        (passport.user_token("alice").build(), Code::PermissionDenied),
+        (registered.token().build(), Code::Ok),
+    ] {
+        let mut request = Request::new(HealthCheckRequest::default());
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        let code_seen = client.check(request).await.map_or_else(|status| status.code(), |_| Code::Ok);
+        assert_eq!(code_seen, code);
+    }
+}
+
+#[tokio::test]
+async fn one_router_answers_each_caller_in_its_own_words() {
+    let passport = DevPassport::start().await.unwrap();
+    let (_, health) = tonic_health::server::health_reporter();
+    let router = tonic::service::Routes::new(health)
+        .into_axum_router()
+        .route("/whoami", axum::routing::get(|caller: IdInfo| async move { caller.user_id().to_owned() }))
+        .layer(AuthenticateLayer::new(verifier(&passport)));
+    let url = serve(router).await;
+    let good = passport.user_token("u").build();
+
+    let refused = http().get(format!("{url}/whoami")).bearer_auth("junk").send().await.unwrap();
+    assert_eq!(refused.status(), 401);
+    assert!(refused.headers().contains_key("www-authenticate"));
+    let served = http().get(format!("{url}/whoami")).bearer_auth(&good).send().await.unwrap();
+    assert_eq!(served.text().await.unwrap(), "u");
+
+    let mut client = HealthClient::new(Endpoint::from_shared(url).unwrap().connect_lazy());
+    for (token, code) in [("junk", Code::Unauthenticated), (good.as_str(), Code::Ok)] {
+        let mut request = Request::new(HealthCheckRequest::default());
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        let code_seen = client.check(request).await.map_or_else(|status| status.code(), |_| Code::Ok);
+        assert_eq!(code_seen, code);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_on_grpc_is_trailers_only() {
+    let passport = DevPassport::start().await.unwrap();
+    let url = format!("{}/grpc.health.v1.Health/Check", grpc_server(&passport).await);
+    let response =
+        http().post(&url).header("content-type", "application/grpc").body("\0\0\0\0\0").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["grpc-status"], "16");
+    assert_eq!(response.headers()["content-type"], "application/grpc");
+    assert!(response.bytes().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_single_service_of_a_server_can_be_guarded_and_keeps_its_name() {
+    let passport = DevPassport::start().await.unwrap();
+    let registered = passport.managed_identity("payroll").create();
+    let (_, health) = tonic_health::server::health_reporter();
+    let guarded = ServiceBuilder::new()
+        .layer(AuthenticateLayer::new(verifier(&passport)))
+        .layer(RequireServiceAccountLayer::new())
+        .service(health);
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}", listener.local_addr().unwrap());
+    let server = Server::builder().add_service(guarded);
+    tokio::spawn(async { server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap() });
+    let mut client = HealthClient::new(Endpoint::from_shared(endpoint).unwrap().connect_lazy());
+    for (token, code) in [
+        ("junk".to_owned(), Code::Unauthenticated),
         (passport.user_token("alice").build(), Code::PermissionDenied),
         (registered.token().build(), Code::Ok),
     ] {

@@ -1,0 +1,167 @@
+//! Herds, floods, rotations and outages on the inbound side: how often the issuer is asked, and what good callers see.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use passport_dev::{DevPassport, Endpoint, Fault};
+use passport_inbound::{ManualClock, RejectionReason, TokenVerifier, VerifyError};
+use tonic::{Code, Request, transport};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use crate::{
+    forge::base64,
+    support::{api_behind, grpc_server_behind, http},
+};
+
+struct Setup {
+    passport: DevPassport,
+    verifier: TokenVerifier,
+    clock: ManualClock,
+}
+
+async fn setup() -> Setup {
+    let clock = ManualClock::at_unix_seconds(1_750_000_000);
+    let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
+    let builder = TokenVerifier::builder(passport.audience()).issuer(passport.issuer());
+    let verifier = builder.clock(clock.clone()).build().unwrap();
+    Setup { passport, verifier, clock }
+}
+
+impl Setup {
+    /// Good for a week.
+    fn token(&self) -> String {
+        self.passport.user_token("u").expires_in(Duration::from_secs(7 * 24 * 60 * 60)).build()
+    }
+}
+
+async fn status(client: &reqwest::Client, url: &str, token: &str) -> u16 {
+    client.get(url).bearer_auth(token).send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_first_requests_make_one_fetch_and_all_are_served() {
+    let setup = setup().await;
+    let url = format!("{}/whoami", api_behind(setup.verifier.clone()).await);
+    let (client, token) = (http(), setup.token());
+    let statuses = join_all((0..1000).map(|_| status(&client, &url, &token))).await;
+    assert!(statuses.iter().all(|status| *status == 200));
+    assert_eq!((setup.passport.counters().jwks(), setup.passport.counters().discovery()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_first_request_with_a_new_key_is_served_and_all_of_them_make_one_fetch() {
+    let setup = setup().await;
+    let url = format!("{}/whoami", api_behind(setup.verifier.clone()).await);
+    let client = http();
+    assert_eq!(status(&client, &url, &setup.token()).await, 200);
+    setup.passport.rotate_keys().await;
+    let token = setup.token();
+    let statuses = join_all((0..200).map(|_| status(&client, &url, &token))).await;
+    assert!(statuses.iter().all(|status| *status == 200));
+    assert_eq!(setup.passport.counters().jwks(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_hundred_thousand_unknown_keys_make_one_fetch_in_a_cooldown() {
+    let setup = Arc::new(setup().await);
+    let good = setup.token();
+    setup.verifier.verify(&good).await.unwrap();
+    let rest = format!("{}.{}", base64("{}"), base64([7; 256]));
+    let alone = latencies(&setup.verifier, &good, || false).await;
+
+    let floods: Vec<_> = (0..2)
+        .map(|flood| {
+            let (setup, rest) = (Arc::clone(&setup), rest.clone());
+            tokio::spawn(async move {
+                for junk in 0..50_000 {
+                    let header = base64(format!(r#"{{"alg":"RS256","kid":"{flood}-{junk}"}}"#));
+                    let outcome = setup.verifier.verify(&format!("{header}.{rest}")).await;
+                    assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::KeyNotFound));
+                    if junk % 100 == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                }
+            })
+        })
+        .collect();
+    let beside =
+        latencies(&setup.verifier, &good, || !floods.iter().all(tokio::task::JoinHandle::is_finished)).await;
+    for flood in floods {
+        flood.await.unwrap();
+    }
+    assert_eq!(setup.passport.counters().jwks(), 2, "one for the good key, one for the flood");
+    setup.clock.advance(Duration::from_secs(30));
+    let header = base64(r#"{"alg":"RS256","kid":"one-more"}"#);
+    setup.verifier.verify(&format!("{header}.{rest}")).await.unwrap_err();
+    assert_eq!(setup.passport.counters().jwks(), 3, "and one for the next cooldown");
+    println!("a good caller's p50 and p99, alone: {alone:?}; beside the flood: {beside:?}");
+}
+
+/// What it takes to verify a known token: the median and the 99th percentile, over some thousand rounds and for as long as
+/// `go_on` says. Printed, not judged: these machines are shared.
+#[expect(clippy::disallowed_methods, reason = "a measurement")]
+async fn latencies(verifier: &TokenVerifier, token: &str, go_on: impl Fn() -> bool) -> (Duration, Duration) {
+    let mut taken = Vec::new();
+    while taken.len() < 5_000 || go_on() {
+        let before = Instant::now();
+        verifier.verify(token).await.unwrap();
+        taken.push(before.elapsed());
+        tokio::task::yield_now().await;
+    }
+    taken.sort_unstable();
+    (taken[taken.len() / 2], taken[taken.len() * 99 / 100])
+}
+
+#[tokio::test]
+async fn good_callers_notice_an_outage_only_when_it_outlasts_the_keys() {
+    let setup = setup().await;
+    let url = format!("{}/whoami", api_behind(setup.verifier.clone()).await);
+    let (client, token) = (http(), setup.token());
+    assert_eq!(status(&client, &url, &token).await, 200);
+    setup.passport.inject(Endpoint::Jwks, Fault::Down);
+    for _ in 0..23 {
+        setup.clock.advance(Duration::from_secs(60 * 60));
+        assert_eq!(status(&client, &url, &token).await, 200);
+    }
+    setup.clock.advance(Duration::from_secs(60 * 60));
+    let response = client.get(&url).bearer_auth(&token).send().await.unwrap();
+    assert_eq!(response.status(), 503);
+    assert!(response.headers().contains_key("retry-after"));
+    assert!(!response.headers().contains_key("www-authenticate"), "it is not the caller's fault");
+
+    let endpoint = grpc_server_behind(setup.verifier.clone()).await;
+    let channel = transport::Endpoint::from_shared(endpoint).unwrap().connect_lazy();
+    let mut request = Request::new(HealthCheckRequest::default());
+    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    let refused = HealthClient::new(channel).check(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+
+    setup.passport.heal(Endpoint::Jwks);
+    setup.clock.advance(Duration::from_secs(33));
+    assert_eq!(status(&client, &url, &token).await, 200);
+}
+
+#[tokio::test]
+async fn an_issuer_that_hangs_holds_nobody_whose_key_is_known() {
+    let setup = setup().await;
+    let url = format!("{}/whoami", api_behind(setup.verifier.clone()).await);
+    let (client, token) = (http(), setup.token());
+    assert_eq!(status(&client, &url, &token).await, 200);
+    setup.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_secs(3600)));
+    setup.clock.advance(Duration::from_secs(600));
+    let junk = setup.passport.user_token("u").header("kid", "junk").build();
+    let waiting = tokio::spawn({
+        let (client, url) = (client.clone(), url.clone());
+        async move { status(&client, &url, &junk).await }
+    });
+    setup.passport.counters().reached(Endpoint::Jwks, 2).await;
+    for number in 0..50 {
+        let new = setup.passport.user_token("u").claim("n", number).build();
+        assert!(matches!(setup.verifier.try_verify(&new), Some(Ok(_))), "it is decided in the call");
+        assert_eq!(status(&client, &url, &token).await, 200);
+    }
+    assert_eq!(waiting.await.unwrap(), 401, "who waits for an unknown key gets an answer, too");
+}

@@ -1,0 +1,83 @@
+//! The examples that the standards print, with their own keys. Their claims are nobody's here, so what a good signature leads
+//! to is the next refusal; a bad one is refused before.
+
+use passport_inbound::{Algorithm, RejectionReason as R, TokenVerifier, VerifyError};
+use serde_json::{Value, json};
+
+use crate::forge::{base64, with_signature};
+
+const JOE: &str =
+    "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
+
+fn says(key: &Value, algorithm: Algorithm, token: &str) -> R {
+    let verifier = TokenVerifier::builder("api")
+        .static_keys(json!({ "keys": [key] }).to_string())
+        .algorithms([algorithm])
+        .build()
+        .unwrap();
+    match verifier.try_verify(token) {
+        Some(Err(VerifyError::Rejected(reason))) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn rsa() -> Value {
+    json!({ "kty": "RSA", "e": "AQAB", "n": concat!(
+        "ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZ",
+        "S-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2",
+        "R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcD",
+        "TW9gb54h4FRWyuXpoQ"
+    ) })
+}
+
+/// RFC 7515, appendix A.2.
+#[test]
+fn the_rs256_example_has_a_good_signature_and_another_issuer() {
+    let signature = concat!(
+        "cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CU",
+        "Ar7t1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_d",
+        "O--xi12jzDwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0ig",
+        "cN_IoypGlUPQGe77Rw"
+    );
+    let token = format!("eyJhbGciOiJSUzI1NiJ9.{JOE}.{signature}");
+    assert_eq!(says(&rsa(), Algorithm::Rs256, &token), R::IssuerMismatch);
+    assert_eq!(says(&rsa(), Algorithm::Rs256, &with_signature(&token, [7; 256])), R::SignatureInvalid);
+}
+
+/// RFC 7515, appendix A.3.
+#[test]
+fn the_es256_example_has_a_good_signature_where_es256_is_configured() {
+    let key = json!({ "kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" });
+    let token = format!(
+        "eyJhbGciOiJFUzI1NiJ9.{JOE}.DtEhU3ljbEg8L38VWAfUAqOyKAM6-Xx-F4GawxaepmXFCgfTjDxw5djxLa8ISlSApmWQxfKTUJqPP3-Kg6NU1Q"
+    );
+    assert_eq!(says(&key, Algorithm::Es256, &token), R::IssuerMismatch);
+    assert_eq!(says(&key, Algorithm::Es256, &with_signature(&token, [0; 64])), R::SignatureInvalid);
+    assert_eq!(says(&rsa(), Algorithm::Rs256, &token), R::AlgorithmNotAllowed);
+}
+
+/// RFC 8037, appendix A.4. What is signed there is a sentence, not claims.
+#[test]
+fn the_eddsa_example_has_a_good_signature_where_eddsa_is_configured() {
+    let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+    let token = concat!(
+        "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.",
+        "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+    );
+    assert_eq!(says(&key, Algorithm::EdDsa, token), R::Malformed);
+    assert_eq!(says(&key, Algorithm::EdDsa, &with_signature(token, [0; 64])), R::SignatureInvalid);
+}
+
+/// RFC 7515, appendix A.5, and RFC 7519, section 6.1; RFC 7519, section 3.1; RFC 7516, appendix A.1.
+#[test]
+fn the_unsecured_the_hs256_and_the_encrypted_example_are_refused() {
+    let unsecured = format!("eyJhbGciOiJub25lIn0.{JOE}.");
+    assert_eq!(says(&rsa(), Algorithm::Rs256, &unsecured), R::AlgorithmNotAllowed);
+    let hs256 =
+        format!("eyJ0eXAiOiJKV1QiLA0KICJhbGciOiJIUzI1NiJ9.{JOE}.dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk");
+    assert_eq!(says(&rsa(), Algorithm::Rs256, &hs256), R::AlgorithmNotAllowed);
+    let header = base64(r#"{"alg":"RSA-OAEP","enc":"A256GCM"}"#);
+    assert_eq!(says(&rsa(), Algorithm::Rs256, &format!("{header}.AA.AA.AA.AA")), R::Malformed);
+    assert_eq!(says(&rsa(), Algorithm::Rs256, &format!("{header}.{JOE}.AA")), R::AlgorithmNotAllowed);
+}
