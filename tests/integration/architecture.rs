@@ -86,11 +86,16 @@ fn every_page_of_the_docs_is_compiled() {
 
 #[test]
 fn every_metric_is_documented_and_every_documented_metric_exists() {
-    let metrics = |text: &str| -> BTreeSet<String> {
-        let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
-        words.filter(|word| word.starts_with("passport_outbound_")).map(str::to_owned).collect()
-    };
-    let emitted = metrics(include_str!("../../crates/passport-outbound/src/telemetry.rs"));
-    assert!(emitted.len() > 5, "{emitted:?}");
-    assert_eq!(metrics(include_str!("../../docs/telemetry.md")), emitted);
+    for (side, source) in [
+        ("passport_outbound_", include_str!("../../crates/passport-outbound/src/telemetry.rs")),
+        ("passport_inbound_", include_str!("../../crates/passport-inbound/src/telemetry.rs")),
+    ] {
+        let metrics = |text: &str| -> BTreeSet<String> {
+            let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));
+            words.filter(|word| word.starts_with(side)).map(str::to_owned).collect()
+        };
+        let emitted = metrics(source);
+        assert!(emitted.len() > 5, "{emitted:?}");
+        assert_eq!(metrics(include_str!("../../docs/telemetry.md")), emitted);
+    }
 }

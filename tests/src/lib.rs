@@ -6,6 +6,9 @@ mod readme {}
 #[doc = include_str!("../../docs/architecture.md")]
 mod architecture {}
 
+#[doc = include_str!("../../docs/inbound.md")]
+mod inbound {}
+
 #[doc = include_str!("../../docs/outbound.md")]
 mod outbound {}
 
