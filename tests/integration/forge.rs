@@ -52,7 +52,7 @@ impl Forge {
         json!({ "keys": [self.jwk()] })
     }
 
-    pub(crate) fn header(&self) -> Value {
+    pub(crate) fn header() -> Value {
         json!({ "alg": "RS256", "kid": KID, "typ": "JWT" })
     }
 
@@ -65,22 +65,22 @@ impl Forge {
 
     /// With a member of the header set; taken away by `null`.
     pub(crate) fn with_header(&self, name: &str, value: &Value) -> String {
-        self.sign(&changed(self.header(), name, value).to_string(), &self.claims().to_string())
+        self.sign(changed(Self::header(), name, value).to_string(), self.claims().to_string())
     }
 
     /// With a claim set, whatever its value.
     pub(crate) fn with_claim(&self, name: &str, value: &Value) -> String {
         let mut claims = self.claims();
         claims[name] = value.clone();
-        self.sign(&self.header().to_string(), &claims.to_string())
+        self.sign(Self::header().to_string(), claims.to_string())
     }
 
     pub(crate) fn without_claim(&self, name: &str) -> String {
-        self.sign(&self.header().to_string(), &changed(self.claims(), name, &Value::Null).to_string())
+        self.sign(Self::header().to_string(), changed(self.claims(), name, &Value::Null).to_string())
     }
 
     pub(crate) fn good(&self) -> String {
-        self.sign(&self.header().to_string(), &self.claims().to_string())
+        self.sign(Self::header().to_string(), self.claims().to_string())
     }
 
     /// RS256 over any header and payload.
@@ -96,7 +96,7 @@ impl Forge {
 
     /// A good token but for its algorithm: what the header says, and what it is signed with.
     pub(crate) fn of_algorithm(&self, says: &str, signed: Scheme) -> String {
-        let header = changed(self.header(), "alg", &json!(says)).to_string();
+        let header = changed(Self::header(), "alg", &json!(says)).to_string();
         let message = format!("{}.{}", base64(header), base64(self.claims().to_string()));
         let encoding: &'static dyn RsaEncoding = match signed {
             Scheme::Rs256 => &RSA_PKCS1_SHA256,
@@ -132,7 +132,7 @@ impl Forge {
         let each =
             secrets.iter().flat_map(|secret| algorithms.iter().map(move |algorithm| (secret, algorithm)));
         each.map(|(secret, (name, algorithm))| {
-            let header = changed(self.header(), "alg", &json!(name)).to_string();
+            let header = changed(Self::header(), "alg", &json!(name)).to_string();
             let message = format!("{}.{}", base64(header), base64(self.claims().to_string()));
             let tag = hmac::sign(&hmac::Key::new(*algorithm, secret), message.as_bytes());
             format!("{message}.{}", base64(tag))

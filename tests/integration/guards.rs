@@ -270,7 +270,7 @@ fn size_and_depth_are_bounded_before_anything_is_read() {
     assert_eq!(refused(&forge, &forge.sign(header, "{}")), R::Malformed);
     let claims = forge.claims().to_string();
     let claims = format!(r#"{{"x":{deep},{}"#, &claims[1..]);
-    assert_eq!(refused(&forge, &forge.sign(forge.header().to_string(), claims)), R::Malformed);
+    assert_eq!(refused(&forge, &forge.sign(Forge::header().to_string(), claims)), R::Malformed);
 }
 
 /// 16. GHSA-hxm8-2xgr-2p9m.

@@ -121,14 +121,15 @@ impl TokenVerifier {
             if keeper.installed(now).is_some() {
                 return Ok(());
             }
+            // Without a runtime nobody fetches.
+            if tokio::runtime::Handle::try_current().is_err() {
+                return Err(VerifyError::KeysUnavailable { retry_after: SOON });
+            }
             match keeper.refresh(None, None::<std::iter::Empty<char>>, now) {
                 Refresh::Wait(keys) => drop(keys.outcome().await),
                 Refresh::TooSoon(left) if !keeper.is_hopeless() => tokio::time::sleep(left).await,
                 Refresh::Done => {}
                 Refresh::TooSoon(retry_after) => return Err(VerifyError::KeysUnavailable { retry_after }),
-            }
-            if tokio::runtime::Handle::try_current().is_err() {
-                return Err(VerifyError::KeysUnavailable { retry_after: SOON });
             }
         }
     }

@@ -1,0 +1,109 @@
+//! The ways in which verifiers of tokens were broken: each is refused, for its own reason, in the verifier, on HTTP and on gRPC.
+
+mod tokens;
+
+use http::header::AUTHORIZATION;
+use passport_inbound::VerifyError;
+use serde_json::json;
+use tonic::{Code, Request, transport::Endpoint};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use self::tokens::{Attack, attacks};
+use crate::{
+    forge::{AUDIENCE, Forge},
+    support::{api_behind, grpc_server_behind, http},
+};
+
+#[tokio::test]
+async fn every_attack_is_refused_for_its_own_reason() {
+    let forge = Forge::new();
+    let verifier = forge.verifier();
+    let attacks = attacks(&forge);
+    assert!(attacks.len() > 200, "{}", attacks.len());
+    println!("{} attacks", attacks.len());
+    verifier.verify(&forge.good()).await.expect("a good token passes before");
+    for Attack { name, token, reason } in attacks {
+        let outcome = verifier.verify(&token).await;
+        assert_eq!(outcome.map(|caller| format!("{caller:?}")), Err(VerifyError::Rejected(reason)), "{name}");
+    }
+    verifier.verify(&forge.good()).await.expect("and after");
+}
+
+#[tokio::test]
+async fn on_http_every_attack_is_401_with_a_fixed_challenge() {
+    let forge = Forge::new();
+    let url = format!("{}/whoami", api_behind(forge.verifier()).await);
+    let client = http();
+    for Attack { name, token, reason } in attacks(&forge) {
+        let response =
+            client.get(&url).header(AUTHORIZATION, format!("Bearer {token}")).send().await.unwrap();
+        assert_eq!(response.status(), 401, "{name}");
+        let coarse = reason.passport_name();
+        assert_eq!(
+            response.headers()["www-authenticate"],
+            format!(r#"Bearer realm="passport", error="invalid_token", error_description="{coarse}""#),
+            "{name}"
+        );
+        let body = response.text().await.unwrap();
+        assert_eq!(body, format!(r#"{{"error":"invalid_token","reason":"{coarse}"}}"#), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn on_grpc_every_attack_is_unauthenticated() {
+    let forge = Forge::new();
+    let channel = Endpoint::from_shared(grpc_server_behind(forge.verifier()).await).unwrap().connect_lazy();
+    for Attack { name, token, reason } in attacks(&forge) {
+        let mut request = Request::new(HealthCheckRequest::default());
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        let status = HealthClient::new(channel.clone()).check(request).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unauthenticated, "{name}: {status}");
+        assert_eq!(status.message(), format!("invalid token: {}", reason.passport_name()), "{name}");
+    }
+}
+
+/// What strictness must not cost: RFC 7515 section 4, RFC 7519 section 4.1.3, and the header of Passport's own sample.
+#[tokio::test]
+async fn what_the_standards_allow_is_accepted() {
+    let forge = Forge::new();
+    let verifier = forge.verifier();
+    let claims = forge.claims().to_string();
+    let mut good = vec![
+        forge.sign(r#"{"alg":"RS256"}"#, &claims),
+        forge.sign(" {\n\t\"alg\" : \"RS256\" } \r\n", format!(" {claims}\n")),
+        forge.sign(r#"{"\u0061lg":"RS\u003256","kid":"forge\u002d1"}"#, &claims),
+    ];
+    for typ in ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", "application/jwt"] {
+        good.push(forge.with_header("typ", &json!(typ)));
+    }
+    for (name, value) in [
+        ("private", json!({ "a": [1, null, "x"] })),
+        ("private", json!(5)),
+        ("cty", json!("json")),
+        ("jku", json!("https://x")),
+        ("x5c", json!(["MIIB"])),
+        ("jwk", json!({ "kty": "oct" })),
+    ] {
+        good.push(forge.with_header(name, &value));
+    }
+    for (name, value) in [
+        ("aud", json!([AUDIENCE])),
+        ("aud", json!(["other", AUDIENCE])),
+        ("sub", json!("\u{1F600}\r\n\0é")),
+        ("exp", json!(forge.now as f64 + 60.5)),
+        ("exp", json!(4e9)),
+        ("nbf", json!(0)),
+        ("nbf", json!(forge.now + 59)),
+        ("iat", json!(forge.now + 59)),
+        ("exp", json!(forge.now - 30)),
+        ("email", json!(null)),
+        ("roles", json!("one")),
+        ("private", json!({ "sub": { "exp": [1e9, -5] } })),
+        ("jti", json!(null)),
+    ] {
+        good.push(forge.with_claim(name, &value));
+    }
+    for token in good {
+        verifier.verify(&token).await.unwrap_or_else(|error| panic!("{error}: {token}"));
+    }
+}
