@@ -111,15 +111,15 @@ async fn a_warm_inbound_call_allocates_the_box_of_the_identity_and_nothing_else(
     let mut service = AuthenticateLayer::new(verifier).layer(AtOnce);
     let authorization = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
     let request = || Request::get("/").header(AUTHORIZATION, &authorization).body(()).unwrap();
-    // As hyper hands it on: something is among the extensions already.
-    let from_hyper = || {
+    // As axum and tonic hand it on: something is among the extensions already.
+    let from_a_framework = || {
         let mut request = request();
         request.extensions_mut().insert(());
         request
     };
-    allocations_of(&mut service, from_hyper());
-    assert_eq!(allocations_of(&mut service, from_hyper()), 1);
-    // Extensions that are empty need their map and its table, too.
+    allocations_of(&mut service, from_a_framework());
+    assert_eq!(allocations_of(&mut service, from_a_framework()), 1);
+    // Extensions that are empty, as they are on bare hyper, need their map and its table, too.
     assert_eq!(allocations_of(&mut service, request()), 3);
 }
 

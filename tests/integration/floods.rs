@@ -100,19 +100,59 @@ async fn a_hundred_thousand_unknown_keys_make_one_fetch_in_a_cooldown() {
     println!("a good caller's p50 and p99, alone: {alone:?}; beside the flood: {beside:?}");
 }
 
-/// What it takes to verify a known token: the median and the 99th percentile, over some thousand rounds and for as long as
-/// `go_on` says. Printed, not judged: these machines are shared.
+/// What it takes to verify a known token, which is decided in the call whatever goes on beside it: the median and the 99th
+/// percentile, over some thousand rounds and for as long as `go_on` says. They are printed, not judged.
 #[expect(clippy::disallowed_methods, reason = "a measurement")]
 async fn latencies(verifier: &TokenVerifier, token: &str, go_on: impl Fn() -> bool) -> (Duration, Duration) {
     let mut taken = Vec::new();
     while taken.len() < 5_000 || go_on() {
         let before = Instant::now();
-        verifier.verify(token).await.unwrap();
+        let outcome = verifier.try_verify(token);
         taken.push(before.elapsed());
+        assert!(matches!(outcome, Some(Ok(_))), "{outcome:?}");
         tokio::task::yield_now().await;
     }
     taken.sort_unstable();
     (taken[taken.len() / 2], taken[taken.len() * 99 / 100])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forged_signatures_under_a_known_name_delay_no_known_token_and_refuse_no_new_one() {
+    let setup = Arc::new(setup().await);
+    let good = setup.token();
+    setup.verifier.verify(&good).await.unwrap();
+    let (message, _) = good.rsplit_once('.').unwrap();
+    let forged = format!("{message}.{}", base64([7; 256]));
+    let floods: Vec<_> = (0..8)
+        .map(|_| {
+            let (setup, forged) = (Arc::clone(&setup), forged.clone());
+            tokio::spawn(async move {
+                for _ in 0..500 {
+                    let outcome = setup.verifier.verify(&forged).await;
+                    assert_eq!(
+                        outcome.unwrap_err(),
+                        VerifyError::Rejected(RejectionReason::SignatureInvalid)
+                    );
+                    tokio::task::yield_now().await;
+                }
+            })
+        })
+        .collect();
+    let goes_on = || !floods.iter().all(tokio::task::JoinHandle::is_finished);
+    let beside = latencies(&setup.verifier, &good, goes_on).await;
+    let mut new = 0;
+    while new < 20 || goes_on() {
+        let token = setup.passport.user_token("u").claim("n", new).build();
+        setup.verifier.verify(&token).await.unwrap();
+        new += 1;
+    }
+    for flood in floods {
+        flood.await.unwrap();
+    }
+    assert_eq!(setup.passport.counters().jwks(), 1, "a forged signature asks nobody");
+    println!(
+        "a good caller's p50 and p99 beside forged signatures: {beside:?}; {new} new tokens were served"
+    );
 }
 
 #[tokio::test]

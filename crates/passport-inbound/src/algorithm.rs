@@ -1,3 +1,5 @@
+use std::{fmt, str::FromStr};
+
 /// A signature algorithm ([RFC 7518, section 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1),
 /// [RFC 8037](https://www.rfc-editor.org/rfc/rfc8037#section-3.1)).
 ///
@@ -7,9 +9,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {
-    /// ECDSA with P-256 and SHA-256. About three times as dear to verify as RS256.
+    /// ECDSA with P-256 and SHA-256. Costs more time to verify than RS256.
     Es256,
-    /// Ed25519, which tokens call `EdDSA`. About twice as dear to verify as RS256.
+    /// Ed25519, which tokens call `EdDSA`. Costs more time to verify than RS256.
     EdDsa,
     /// RSASSA-PSS with SHA-256.
     Ps256,
@@ -31,7 +33,7 @@ impl Algorithm {
 }
 
 /// The algorithms that an issuer may use. Never empty.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct AllowedAlgorithms(Vec<Algorithm>);
 
 impl AllowedAlgorithms {
@@ -50,10 +52,41 @@ impl AllowedAlgorithms {
     }
 }
 
+/// RS256 alone, as Passport's checklist has it.
 impl Default for AllowedAlgorithms {
     fn default() -> Self {
         Self(vec![Algorithm::Rs256])
     }
+}
+
+/// As tokens spell them, for explanations.
+impl fmt::Debug for AllowedAlgorithms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|algorithm| algorithm.name())).finish()
+    }
+}
+
+impl fmt::Display for Algorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// By the name in `alg`, for configuration files.
+impl FromStr for Algorithm {
+    type Err = UnknownAlgorithm;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let all = [Self::Es256, Self::EdDsa, Self::Ps256, Self::Rs256];
+        all.into_iter().find(|algorithm| algorithm.name() == name).ok_or(UnknownAlgorithm { _private: () })
+    }
+}
+
+/// A name that is none of an [`Algorithm`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not one of RS256, PS256, ES256 and EdDSA; names are case-sensitive")]
+pub struct UnknownAlgorithm {
+    _private: (),
 }
 
 #[cfg(test)]
@@ -67,6 +100,8 @@ mod tests {
         for algorithm in names {
             assert_eq!(all.named(|name| name == algorithm.name()), Some(algorithm));
         }
+        assert_eq!("ES256".parse(), Ok(Algorithm::Es256));
+        assert!("HS256".parse::<Algorithm>().is_err());
         for other in ["none", "HS256", "rs256", "RS256 ", "RS512", "ES384", "eddsa", ""] {
             assert_eq!(all.named(|name| name == other), None, "{other}");
         }

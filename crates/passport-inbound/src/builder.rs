@@ -33,8 +33,8 @@ pub struct TokenVerifierBuilder {
     key_file: Option<PathBuf>,
     algorithms: Vec<Algorithm>,
     keys: KeySettings,
-    clock_skew: Duration,
-    cache: Option<CacheLimits>,
+    keeps_tokens: bool,
+    cache: CacheLimits,
     deny_list: Option<DenyList>,
     at_once: NonZeroUsize,
     transport: Transport,
@@ -51,8 +51,8 @@ impl TokenVerifierBuilder {
             key_file: None,
             algorithms: vec![Algorithm::Rs256],
             keys: KeySettings::default(),
-            clock_skew: Duration::from_secs(60),
-            cache: Some(CacheLimits::default()),
+            keeps_tokens: true,
+            cache: CacheLimits::default(),
             deny_list: None,
             at_once: Turns::default_at_once(),
             transport: Transport::default(),
@@ -80,19 +80,21 @@ impl TokenVerifierBuilder {
     }
 
     /// Takes the signing keys from this JWK set ([RFC 7517, section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)) and
-    /// from nowhere else: the issuer is never asked. For tests, and for machines without a way to the issuer; a rotation
-    /// needs a new verifier.
+    /// from nowhere else: the issuer is never asked, and whatever says how is of no effect. For tests, and for machines without
+    /// a way to the issuer; a rotation needs a new verifier.
     pub fn static_keys(mut self, jwks: impl Into<Vec<u8>>) -> Self {
         self.static_keys = Some(jwks.into());
         self
     }
 
-    /// Keeps the signing keys in this file, too, so that a service can start while the issuer is down: it is read when the
-    /// first keys are needed, and written whenever the issuer has given keys. Keys from it are believed for as long as if
-    /// the service had never ended ([`max_key_age`](Self::max_key_age)), and refreshed when they are due.
+    /// Keeps the signing keys in this file, too, so that a service can start while the issuer is down. Defaults to none. It is read
+    /// when the first keys are needed, and replaced whenever the issuer has given or confirmed keys. Keys from it are believed
+    /// for as long as if the service had never ended ([`max_key_age`](Self::max_key_age)), and refreshed when they are due.
+    /// Several instances may share it.
     ///
-    /// The file decides whose tokens are accepted: nobody but the service may be able to write to it. A file that cannot be
-    /// used is a warning, not an error.
+    /// The file decides whose tokens are accepted: nobody but the service may be able to write to it or to its folder, in
+    /// which each new version is made before it takes the place of the old one. A file that cannot be used, or takes longer
+    /// than a second, is a warning, not an error.
     pub fn key_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.key_file = Some(path.into());
         self
@@ -114,30 +116,41 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// The signature algorithms that are accepted. Defaults to RS256 alone, the only one that Passport uses.
+    /// The signature algorithms that are accepted
+    /// ([RFC 8725, section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)). Defaults to RS256 alone, the only one that
+    /// Passport uses. A published RSA key without an `alg` serves RS256 and PS256 alike, if both are configured; one with an
+    /// `alg` serves that one only.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.algorithms = algorithms.into_iter().collect();
         self
     }
 
-    /// Whether tokens that were verified are kept, so that the signature of each is verified once. Defaults to yes. What is kept
-    /// changes no verdict: a token is refused when it expires or its key is withdrawn, kept or not. Tokens stay in memory
-    /// for that.
+    /// Whether tokens that were verified are kept, so that the signature of each is verified once. Defaults to yes, as that is
+    /// most of the work. What is kept changes no verdict: a token is refused when it expires or its key is withdrawn, kept or
+    /// not. Tokens stay in memory for that.
     pub fn cache_tokens(mut self, yes: bool) -> Self {
-        self.cache = yes.then(CacheLimits::default);
+        self.keeps_tokens = yes;
         self
     }
 
-    /// How many verified tokens are kept, and in how many bytes. Defaults to 10,000 in 16 MiB. The least
-    /// used are forgotten first.
-    pub fn token_cache_limits(mut self, tokens: u64, bytes: u64) -> Self {
-        self.cache = Some(CacheLimits { tokens, bytes });
+    /// How many verified tokens are kept at most. Defaults to 10,000: more than most services see in an hour. The least used
+    /// are forgotten first.
+    pub fn max_cached_tokens(mut self, tokens: u64) -> Self {
+        self.cache.tokens = tokens;
+        self
+    }
+
+    /// How many bytes verified tokens and their claims take at most. Defaults to 16 MiB, which is 10,000 tokens of the size
+    /// of Passport's for the half of them. Whichever limit is met first holds.
+    pub fn max_cached_bytes(mut self, bytes: u64) -> Self {
+        self.cache.bytes = bytes;
         self
     }
 
     /// Refuses callers with good tokens for whom `denies` says `true`: by [`token_id`](IdInfo::token_id) or
-    /// [`user_id`](IdInfo::user_id), for example, as what was revoked is not to be seen in a token. It is asked at each
-    /// request, so it must not block.
+    /// [`user_id`](IdInfo::user_id), for example, as it is not to be seen in a token that it was revoked. Defaults to nobody. It
+    /// is asked at each request, so it must not block; another takes the place of this one. The caller is told that the token has
+    /// expired (`TokenExpired`), so that it gets another.
     pub fn deny_list(mut self, denies: impl Fn(&IdInfo) -> bool + Send + Sync + 'static) -> Self {
         self.deny_list = Some(DenyList(Arc::new(denies)));
         self
@@ -145,7 +158,7 @@ impl TokenVerifierBuilder {
 
     /// How many signatures are verified at once. Defaults to half of the processors and one at least, so that a flood of junk
     /// leaves the others to tokens that are known. A request whose turn does not come within 2 s gets 503.
-    pub fn verifications_at_once(mut self, at_once: NonZeroUsize) -> Self {
+    pub fn max_concurrent_verifications(mut self, at_once: NonZeroUsize) -> Self {
         self.at_once = at_once;
         self
     }
@@ -153,7 +166,7 @@ impl TokenVerifierBuilder {
     /// How far our clock and the issuer's may differ, for `exp`, `nbf` and `iat`. Defaults to 60 s, as Passport's own
     /// SDK has it; 10 min at most.
     pub fn clock_skew(mut self, skew: Duration) -> Self {
-        self.clock_skew = skew;
+        self.keys.clock_skew = skew;
         self
     }
 
@@ -202,13 +215,14 @@ impl TokenVerifierBuilder {
             policy: Policy {
                 issuer: issuer.id().to_owned(),
                 audiences: self.audiences,
-                clock_skew: self.clock_skew,
+                clock_skew: self.keys.clock_skew,
             },
             keeper: Arc::new(keeper),
             clock: self.clock,
-            cache: self.cache.map(TokenCache::new),
+            cache: self.keeps_tokens.then(|| TokenCache::new(self.cache)),
             deny_list: self.deny_list,
             turns: Turns::new(self.at_once),
+            seats: TokenVerifier::seats(),
             slash_hint: SlashHint::default(),
         }))
     }
@@ -229,7 +243,7 @@ impl TokenVerifierBuilder {
             }
         };
         check(
-            self.clock_skew <= MAX_CLOCK_SKEW,
+            self.keys.clock_skew <= MAX_CLOCK_SKEW,
             "clock_skew",
             "more than 10 min would keep expired tokens alive",
         );
@@ -243,11 +257,9 @@ impl TokenVerifierBuilder {
             "max_key_age",
             "it must be between 1 min and 30 days",
         );
-        check(
-            self.cache.is_none_or(|limits| limits.tokens > 0 && limits.bytes > 0),
-            "token_cache_limits",
-            "they must not be zero; cache_tokens(false) keeps none",
-        );
+        let none = "it must not be zero; cache_tokens(false) keeps none";
+        check(self.cache.tokens > 0, "max_cached_tokens", none);
+        check(self.cache.bytes > 0, "max_cached_bytes", none);
     }
 
     fn keeper(
@@ -259,9 +271,8 @@ impl TokenVerifierBuilder {
         let clock = Arc::clone(&self.clock);
         let Some(jwks) = &self.static_keys else {
             let source = JwksSource::new(issuer, self.transport.clone());
-            let settings = KeySettings { clock_skew: self.clock_skew, ..self.keys };
             let file = self.key_file.clone().map(KeyFile::new);
-            return Some(KeyKeeper::new(source, file, algorithms, settings, clock));
+            return Some(KeyKeeper::new(source, file, algorithms, self.keys, clock));
         };
         if self.jwks_url.is_some() || self.key_file.is_some() {
             let problem = "with static keys the issuer is never asked; drop them, or jwks_url and key_file";
@@ -276,7 +287,7 @@ impl fmt::Debug for TokenVerifierBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenVerifierBuilder")
             .field("audiences", &self.audiences)
-            .field("clock_skew", &self.clock_skew)
+            .field("clock_skew", &self.keys.clock_skew)
             .finish_non_exhaustive()
     }
 }
@@ -308,12 +319,16 @@ mod tests {
         let error = TokenVerifier::builder("api")
             .jwks_refresh_interval(minute - Duration::from_nanos(1))
             .max_key_age(Duration::ZERO)
-            .token_cache_limits(0, 1)
+            .max_cached_tokens(0)
+            .max_cached_bytes(0)
             .algorithms([])
             .build()
             .unwrap_err();
         let options: Vec<_> = error.problems().iter().map(|problem| problem.option).collect();
-        assert_eq!(options, ["jwks_refresh_interval", "max_key_age", "token_cache_limits", "algorithms"]);
+        assert_eq!(
+            options,
+            ["jwks_refresh_interval", "max_key_age", "max_cached_tokens", "max_cached_bytes", "algorithms"]
+        );
         TokenVerifier::builder("api").jwks_refresh_interval(minute).max_key_age(minute).build().unwrap();
     }
 

@@ -190,6 +190,7 @@ mod tests {
         });
         let response = super::refusal(RejectionReason::Expired.into(), Protocol::Http, &responder);
         assert_eq!((response.status().as_u16(), &response.body()[..]), (401, &b"<html>"[..]));
+        assert!(response.headers().contains_key(WWW_AUTHENTICATE), "a 401 has a challenge");
         assert!(response.extensions().get::<Rejection>().is_some());
         let grpc = super::refusal(RejectionReason::Expired.into(), Protocol::Grpc, &responder);
         assert_eq!(grpc.headers()["grpc-status"], "16");

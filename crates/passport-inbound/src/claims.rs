@@ -7,10 +7,7 @@ use serde::{
     de::{Error, MapAccess, Visitor},
 };
 
-use crate::{
-    RejectionReason,
-    json::{self, ExactlyTrue, NumericDate, OneOrMany, Skipped},
-};
+use crate::json::{self, ExactlyTrue, NumericDate, OneOrMany, Skipped};
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Claims {
@@ -39,8 +36,26 @@ pub(crate) struct Claims {
 
 impl Claims {
     /// Reads a JSON object. No member may stand twice, known or not: another reader might believe the other one.
-    pub(crate) fn parse(payload: &[u8]) -> Result<Self, RejectionReason> {
-        json::object(payload).ok_or(RejectionReason::Malformed)
+    pub(crate) fn parse(payload: &[u8]) -> Result<Self, serde_json::Error> {
+        json::object(payload)
+    }
+
+    /// How much memory its texts take, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        let texts = [
+            &self.iss,
+            &self.sub,
+            &self.tenant_id,
+            &self.email,
+            &self.name,
+            &self.jti,
+            &self.managed_identity_id,
+        ];
+        let lists = [&self.aud, &self.roles, &self.permissions];
+        let each = lists.iter().flat_map(|list| list.iter()).chain(texts.into_iter().flatten());
+        let places = lists.iter().map(|list| list.capacity() * size_of::<String>()).sum::<usize>();
+        // No allocation is smaller than this, whatever it is for.
+        places + each.map(|text| text.capacity().max(16)).sum::<usize>()
     }
 
     /// Reads the value of the member `name`.
@@ -93,7 +108,9 @@ impl<'de> Deserialize<'de> for Claims {
                 let mut claims = Claims::default();
                 let mut names = Vec::with_capacity(16);
                 while let Some(Name(name)) = map.next_key()? {
-                    claims.read(&name, &mut map)?;
+                    claims
+                        .read(&name, &mut map)
+                        .map_err(|error| A::Error::custom(format_args!("{name}: {error}")))?;
                     names.push(name);
                 }
                 names.sort_unstable();

@@ -22,6 +22,19 @@ pub enum VerifyError {
     Rejected(#[from] RejectionReason),
 }
 
+/// Why waiting for signing keys is not likely to help. The text says what to look at.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("there are no signing keys, and waiting will not bring any: {why}")]
+pub struct NotReady {
+    why: String,
+}
+
+impl NotReady {
+    pub(crate) fn new(why: String) -> Self {
+        Self { why }
+    }
+}
+
 /// What is wrong with a token.
 ///
 /// Finer than what a caller is told: the response has only [`RejectionReason::passport_name`].

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    RejectionReason,
+    IdInfo, RejectionReason,
     algorithm::AllowedAlgorithms,
     claims::Claims,
     json::{NumericDate, scan::Text},
@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// The most characters of a foreign text that are shown.
-const MOST: usize = 64;
+const MOST: usize = 100;
 
 /// Whether an operator was told that only a slash at the end parts the configured issuer from that of the tokens.
 #[derive(Debug, Default)]
@@ -58,7 +58,46 @@ pub(crate) fn claims(reason: RejectionReason, claims: &Claims, policy: &Policy, 
         RejectionReason::Expired => telemetry::explain(reason, &"exp ahead", &time(claims.exp)),
         RejectionReason::NotYetValid => telemetry::explain(reason, &"nbf behind", &time(claims.nbf)),
         RejectionReason::IssuedInFuture => telemetry::explain(reason, &"iat behind", &time(claims.iat)),
-        _ => telemetry::explain(reason, &"an unbound access token with exp, iat, sub and tenant_id", &reason),
+        RejectionReason::MissingClaim(name) => telemetry::explain(reason, &name, &"nothing, or blanks"),
+        RejectionReason::BoundToken => {
+            telemetry::explain(reason, &"no cnf, as no binding is checked", &"cnf");
+        }
+        _ => telemetry::explain(
+            reason,
+            &"an access token",
+            &"nonce, at_hash, c_hash or events, as ID tokens and logout tokens have them",
+        ),
+    }
+}
+
+/// What was signed is not a JSON object of claims of the right types.
+#[expect(clippy::needless_pass_by_value, reason = "an error is told once, and this is where")]
+pub(crate) fn payload(error: serde_json::Error) -> RejectionReason {
+    let reason = RejectionReason::Malformed;
+    if telemetry::explains() {
+        telemetry::explain(reason, &"claims in one JSON object", &Shown(&error.to_string()));
+    }
+    reason
+}
+
+/// The token's form is not that of a token, or its header not that of a header.
+pub(crate) fn form(reason: RejectionReason, length: usize) {
+    if matches!(reason, RejectionReason::Malformed | RejectionReason::TooLong) {
+        let expected =
+            "header.payload.signature in base64url, 8192 bytes at most, a header of one JSON object";
+        telemetry::explain(reason, &expected, &format_args!("{length} bytes of something else"));
+    }
+}
+
+/// The deny list does not want the caller.
+pub(crate) fn denied(caller: &IdInfo) {
+    if telemetry::explains() {
+        let id = caller.token_id().map(Shown);
+        telemetry::explain(
+            RejectionReason::Denied,
+            &"nobody on the deny list",
+            &(Shown(caller.user_id()), id),
+        );
     }
 }
 
@@ -88,7 +127,7 @@ fn start_of(text: Option<Text<'_>>) -> Option<String> {
 }
 
 /// A foreign text, fit for a log: escaped, short, and no token.
-struct Shown<'a>(&'a str);
+pub(crate) struct Shown<'a>(pub(crate) &'a str);
 
 impl fmt::Debug for Shown<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -120,9 +159,9 @@ mod tests {
     #[test]
     fn foreign_text_is_shown_escaped_short_and_never_as_a_token() {
         assert_eq!(format!("{:?}", Shown("a\r\n\u{1b}[0m")), r#""a\r\n\u{1b}[0m""#);
-        for text in ["eyJhbGciOiJSUzI1NiJ9", "Bearer eyJx", &"x".repeat(65)] {
+        for text in ["eyJhbGciOiJSUzI1NiJ9", "Bearer eyJx", &"x".repeat(101)] {
             assert!(!format!("{:?}", Shown(text)).contains(text), "{text}");
         }
-        assert_eq!(format!("{:?}", Shown(&"x".repeat(64))).len(), 66);
+        assert_eq!(format!("{:?}", Shown(&"x".repeat(100))).len(), 102);
     }
 }

@@ -24,9 +24,9 @@ impl IdInfo {
         Self(Arc::new(Verified { claims, payload }))
     }
 
-    /// About how much memory it takes, in bytes: the claims twice, as they came and as they are read.
+    /// How much memory it takes, in bytes: the claims as they came and as they are read.
     pub(crate) fn size(&self) -> usize {
-        2 * self.0.payload.len()
+        self.0.payload.capacity() + self.0.claims.size()
     }
 
     /// Whether it came of the same verification.

@@ -68,6 +68,7 @@ impl Shared {
             Ok(candidate) => self.consult(&candidate, installed, turn, may_ask, now),
             Err(reason) => {
                 telemetry::rejected(reason);
+                explain::form(reason, token.len());
                 Verdict::Settled(Err(reason.into()))
             }
         }
@@ -146,10 +147,12 @@ impl Shared {
             return Finding::NoTurn;
         }
         let started = telemetry::started();
-        match snapshot.keys.verify(header, jws.message, signature) {
-            Some((key, standing)) => {
-                let outcome = self.accept(candidate, key, standing, now);
-                snapshot.meters.cold(started, &outcome);
+        let verified = snapshot.keys.verify(header, jws.message, signature);
+        let outcome = verified.map(|(key, standing)| self.accept(candidate, key, standing, now));
+        snapshot.meters.cold(started);
+        match outcome {
+            Some(outcome) => {
+                snapshot.meters.count(&outcome);
                 Finding::Settled(outcome)
             }
             None if header.kid.is_some() => rejected(RejectionReason::SignatureInvalid),
@@ -166,7 +169,7 @@ impl Shared {
         now: SystemTime,
     ) -> Result<IdInfo, RejectionReason> {
         let payload = candidate.jws.payload()?;
-        let claims = Claims::parse(&payload)?;
+        let claims = Claims::parse(&payload).map_err(explain::payload)?;
         let validity = self.policy.check(&claims, now).inspect_err(|reason| {
             self.slash_hint.give(*reason, &claims, &self.policy);
             explain::claims(*reason, &claims, &self.policy, now);
@@ -188,7 +191,10 @@ impl Shared {
     /// Asks the deny list, of which nothing is kept.
     fn admit(&self, caller: IdInfo) -> Result<IdInfo, RejectionReason> {
         match &self.deny_list {
-            Some(DenyList(denies)) if denies(&caller) => Err(RejectionReason::Denied),
+            Some(DenyList(denies)) if denies(&caller) => {
+                explain::denied(&caller);
+                Err(RejectionReason::Denied)
+            }
             _ => Ok(caller),
         }
     }
@@ -208,3 +214,7 @@ fn keys_unavailable(retry_after: Duration) -> VerifyError {
     telemetry::keys_unavailable();
     VerifyError::KeysUnavailable { retry_after }
 }
+
+#[cfg(test)]
+#[path = "judge_tests.rs"]
+mod tests;

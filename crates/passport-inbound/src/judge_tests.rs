@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use http::StatusCode;
 use passport_core::{ManualClock, Transport};
 use passport_dev::DevPassport;
 use proptest::prelude::*;
@@ -19,6 +20,7 @@ use tokio_test::{assert_pending, assert_ready_ok, task};
 use crate::{
     RejectionReason, TokenVerifier, VerifyError,
     test_support::{Answer, START, ScriptedIssuer, setup},
+    verifier::{Verdict, Wait},
 };
 
 /// Six keys, and tokens of each that differ in when they are good and in whether they name their key.
@@ -36,7 +38,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
         let passport = DevPassport::builder().clock(clock).start().await.unwrap();
         let mut tokens = Vec::new();
         for _ in 0..6 {
-            for (nbf, lifetime) in [(0, 300), (200, 4000)] {
+            for (nbf, lifetime) in [(0, 300), (200, 4000), (0, 1_000_000)] {
                 let good = passport
                     .user_token("u")
                     .claim("nbf", START + nbf)
@@ -94,12 +96,15 @@ impl Subject {
 enum Step {
     Wait(u32),
     Publish(u8),
+    GoDown,
     Verify(usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        2 => (1_u32..120).prop_map(Step::Wait),
+        4 => (1_u32..120).prop_map(Step::Wait),
+        1 => (1_u32..90_000).prop_map(Step::Wait),
+        1 => Just(Step::GoDown),
         2 => (0_u8..64).prop_map(Step::Publish),
         8 => any::<prop::sample::Index>().prop_map(|index| Step::Verify(index.index(WORLD.tokens.len()))),
     ]
@@ -108,7 +113,7 @@ fn step() -> impl Strategy<Value = Step> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// Whatever the order of rotations, requests and the time between them.
+    /// Whatever the order of rotations, outages, requests and the time between them.
     #[test]
     fn a_hit_and_a_miss_agree(steps in prop::collection::vec(step(), 1..60)) {
         let clock = ManualClock::at_unix_seconds(START);
@@ -119,6 +124,11 @@ proptest! {
                 Step::Publish(chosen) => {
                     kept.publishes(chosen);
                     read.publishes(chosen);
+                }
+                Step::GoDown => {
+                    for subject in [&kept, &read] {
+                        subject.issuer.answers(Answer::Status(StatusCode::BAD_GATEWAY));
+                    }
                 }
                 Step::Verify(number) => {
                     let token = &WORLD.tokens[number];
@@ -146,17 +156,22 @@ proptest! {
 #[tokio::test]
 async fn a_flood_that_takes_all_turns_does_not_stop_known_tokens() {
     let setup = setup().await;
-    let verifier = setup.builder().verifications_at_once(NonZeroUsize::MIN).build().unwrap();
+    let verifier = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).build().unwrap();
     let known = setup.token().build();
     verifier.verify(&known).await.unwrap();
     let flood = verifier.shared().turns.take().unwrap();
 
     assert!(matches!(verifier.try_verify(&known), Some(Ok(_))));
     let new = setup.token().role("x").build();
-    assert!(verifier.try_verify(&new).is_none());
+    assert!(matches!(verifier.verify_now(&new), Verdict::Waits(Wait::Turn)));
+    let other = setup.token().role("y").build();
+    assert!(matches!(verifier.try_verify(&other), Some(Ok(_))), "who blocks its own thread waits for nobody");
     let unnamed = setup.token().header("kid", "junk").build();
     verifier.verify(&unnamed).await.unwrap_err();
-    assert!(verifier.try_verify(&unnamed).is_some(), "what needs no signature needs no turn");
+    assert!(
+        matches!(verifier.verify_now(&unnamed), Verdict::Settled(_)),
+        "what needs no signature needs no turn"
+    );
 
     let mut waiting = task::spawn(verifier.verify(&new));
     assert_pending!(waiting.poll());
@@ -168,7 +183,7 @@ async fn a_flood_that_takes_all_turns_does_not_stop_known_tokens() {
 #[tokio::test]
 async fn a_turn_that_does_not_come_in_two_seconds_is_not_the_callers_fault() {
     let setup = setup().await;
-    let verifier = setup.builder().verifications_at_once(NonZeroUsize::MIN).build().unwrap();
+    let verifier = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).build().unwrap();
     verifier.ready().await.unwrap();
     let _flood = verifier.shared().turns.take().unwrap();
     let before = Instant::now();
@@ -183,13 +198,13 @@ async fn a_turn_that_does_not_come_in_two_seconds_is_not_the_callers_fault() {
 async fn a_turn_ends_with_the_verification() {
     let setup = setup().await;
     let verifier =
-        setup.builder().verifications_at_once(NonZeroUsize::MIN).cache_tokens(false).build().unwrap();
+        setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).cache_tokens(false).build().unwrap();
     verifier.ready().await.unwrap();
     let forged = setup.token().build_raw(r#"{"alg":"RS256","kid":"signing-key-1"}"#, "{}");
     for _ in 0..3 {
-        assert!(matches!(verifier.try_verify(&setup.token().build()), Some(Ok(_))));
-        assert!(matches!(verifier.try_verify(&forged), Some(Err(_))));
-        assert!(matches!(verifier.try_verify("junk"), Some(Err(_))));
+        assert!(matches!(verifier.verify_now(&setup.token().build()), Verdict::Settled(Ok(_))));
+        assert!(matches!(verifier.verify_now(&forged), Verdict::Settled(Err(_))));
+        assert!(matches!(verifier.verify_now("junk"), Verdict::Settled(Err(_))));
     }
 }
 

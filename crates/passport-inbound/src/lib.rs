@@ -56,8 +56,6 @@ mod guard;
 mod id_info;
 mod json;
 mod judge;
-#[cfg(test)]
-mod judge_tests;
 mod jwks;
 mod jws;
 mod policy;
@@ -65,8 +63,6 @@ mod rejection;
 mod respond;
 mod signature;
 mod telemetry;
-#[cfg(test)]
-mod telemetry_tests;
 #[cfg(test)]
 mod test_support;
 mod token_cache;
@@ -79,11 +75,11 @@ pub use passport_core::{
 };
 
 pub use crate::{
-    algorithm::Algorithm,
+    algorithm::{Algorithm, UnknownAlgorithm},
     answer::ResponseBody,
     authenticate::{Authenticate, AuthenticateFuture, AuthenticateLayer},
     builder::TokenVerifierBuilder,
-    error::{RejectionReason, VerifyError},
+    error::{NotReady, RejectionReason, VerifyError},
     guard::{Require, RequireFuture, RequireServiceAccountLayer, Requirement},
     id_info::IdInfo,
     jwks::{KeyHealth, KeyState},

@@ -30,7 +30,7 @@ impl Validity {
 }
 
 impl Policy {
-    /// Judges all that does not depend on the time, and says when the token is good.
+    /// Judges the claims at the time `now`, and says from when until when the verdict holds.
     pub(crate) fn check(&self, claims: &Claims, now: SystemTime) -> Result<Validity, RejectionReason> {
         if claims.iss.as_deref() != Some(&self.issuer) {
             return Err(RejectionReason::IssuerMismatch);

@@ -1,7 +1,10 @@
 use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
-use http::Response;
+use http::{
+    Response,
+    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+};
 
 use crate::Rejection;
 
@@ -24,12 +27,22 @@ impl Responder {
     }
 
     /// The response of the user's own making, if there is one. A refusal stays one: what asks whether to let a request through
-    /// goes by the status.
+    /// goes by the status. A 401 keeps its challenge and a 503 its `Retry-After`, which HTTP demands and a user forgets
+    /// ([RFC 9110, section 15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)).
     pub(crate) fn finish(&self, rejection: &Rejection, standard: Response<Bytes>) -> Response<Bytes> {
         let Some(respond) = &self.custom else { return standard };
+        let demanded =
+            [WWW_AUTHENTICATE, RETRY_AFTER].map(|name| (standard.headers().get(&name).cloned(), name));
         let mut response = respond(rejection, standard);
         if response.status().is_success() || response.status().is_informational() {
             *response.status_mut() = rejection.status();
+        }
+        if response.status() == rejection.status() {
+            for (value, name) in demanded {
+                if let (Some(value), None) = (value, response.headers().get(&name)) {
+                    response.headers_mut().insert(name, value);
+                }
+            }
         }
         response
     }

@@ -5,6 +5,7 @@ use std::{
     error::Error,
     fmt,
     ops::Range,
+    path::Path,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -13,7 +14,8 @@ use tokio::time::Instant;
 
 use crate::{
     IdInfo, Rejection, RejectionReason,
-    jwks::{FetchError, KeyFileError, Skipped},
+    explain::Shown,
+    jwks::{FetchError, KeyFileError, OddEntry},
 };
 
 const TARGET: &str = "passport::inbound";
@@ -48,10 +50,9 @@ impl KeyMeters {
         }
     }
 
-    /// A token was not known. Its signature was verified and its claims were judged.
-    pub(crate) fn cold(&self, started: Instant, outcome: &Result<IdInfo, RejectionReason>) {
+    /// A token was not known, and its signature was looked at; its claims too, if that was good.
+    pub(crate) fn cold(&self, started: Instant) {
         self.cold.record(started.elapsed());
-        self.count(outcome);
     }
 
     /// A token was known.
@@ -62,7 +63,7 @@ impl KeyMeters {
         self.count(outcome);
     }
 
-    fn count(&self, outcome: &Result<IdInfo, RejectionReason>) {
+    pub(crate) fn count(&self, outcome: &Result<IdInfo, RejectionReason>) {
         match outcome {
             Ok(_) => self.accepted.increment(1),
             Err(reason) => rejected(*reason),
@@ -180,10 +181,7 @@ pub(crate) fn only_a_slash_differs(configured: &str, token: &dyn fmt::Debug) {
 pub(crate) fn keys_installed(issuer: &str, usable: usize, asked_at: SystemTime, is_news: bool) {
     let outcome = if is_news { "installed" } else { "unchanged" };
     counter!(KEY_FETCHES, ISSUER => issuer.to_owned(), "outcome" => outcome).increment(1);
-    #[expect(clippy::cast_precision_loss, reason = "there are no more than a hundred keys")]
-    gauge!(KEYS, ISSUER => issuer.to_owned()).set(usable as f64);
-    let unix = asked_at.duration_since(UNIX_EPOCH).unwrap_or_default();
-    gauge!(KEYS_FETCHED_AT, ISSUER => issuer.to_owned()).set(unix.as_secs_f64());
+    gauge_keys(issuer, usable, asked_at);
     if is_news {
         tracing::info!(target: TARGET, issuer, usable, "signing keys installed");
     } else {
@@ -191,14 +189,22 @@ pub(crate) fn keys_installed(issuer: &str, usable: usize, asked_at: SystemTime, 
     }
 }
 
+fn gauge_keys(issuer: &str, usable: usize, fetched_at: SystemTime) {
+    #[expect(clippy::cast_precision_loss, reason = "there are no more than two hundred keys")]
+    gauge!(KEYS, ISSUER => issuer.to_owned()).set(usable as f64);
+    let unix = fetched_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    gauge!(KEYS_FETCHED_AT, ISSUER => issuer.to_owned()).set(unix.as_secs_f64());
+}
+
 /// Keys came from the key file.
-pub(crate) fn keys_loaded(issuer: &str, usable: usize, age: Duration) {
+pub(crate) fn keys_loaded(issuer: &str, usable: usize, fetched_at: SystemTime, age: Duration) {
+    gauge_keys(issuer, usable, fetched_at);
     tracing::info!(target: TARGET, issuer, usable, age_s = age.as_secs(), "signing keys loaded from the key file");
 }
 
 /// Keys could not be read from the key file, or written to it.
-pub(crate) fn key_file_failed(issuer: &str, error: &KeyFileError) {
-    tracing::warn!(target: TARGET, issuer, error = error as &dyn Error, "going on without the key file");
+pub(crate) fn key_file_failed(path: &Path, error: &KeyFileError) {
+    tracing::warn!(target: TARGET, path = %path.display(), error = error as &dyn Error, "going on without the key file");
 }
 
 /// A key set could not be had; the one before it stays.
@@ -215,11 +221,17 @@ pub(crate) fn keys_not_installed(issuer: &str, error: &FetchError, failures: u32
     );
 }
 
+/// A key set has more entries than are looked at. Said once.
+pub(crate) fn too_many_keys(issuer: &str, looked_at: usize) {
+    tracing::warn!(target: TARGET, issuer, looked_at, "the key set has more entries than are looked at; the rest is not used");
+}
+
 /// An entry of a key set is of no use here. Said once of each.
-pub(crate) fn key_skipped(entry: &Skipped) {
+pub(crate) fn key_skipped(entry: &OddEntry) {
     tracing::info!(
         target: TARGET,
         position = entry.position,
+        kid = ?entry.kid.as_deref().map(Shown),
         "an entry of the key set is not used: {}",
         entry.why
     );
@@ -241,3 +253,7 @@ pub(crate) fn clocks(issuer: &str, theirs: SystemTime, ours: Range<SystemTime>, 
         );
     }
 }
+
+#[cfg(test)]
+#[path = "telemetry_tests.rs"]
+mod tests;

@@ -58,8 +58,12 @@ async fn an_operator_learns_what_was_expected_and_what_came_instead() {
         (token().claim("iss", "https://evil.example").build(), setup.passport.issuer(), "evil.example"),
         (token().expired_for(Duration::from_secs(300)).build(), "exp ahead", "300 s behind"),
         (token().header("kid", "junk").build(), "signing-key-1", "junk"),
-        (token().header("typ", "logout+jwt").build(), "Rs256", "logout+jwt"),
-        (token().header("alg", "none").build(), "Rs256", "none"),
+        (token().header("typ", "logout+jwt").build(), "RS256", "logout+jwt"),
+        (token().claim("exp", "soon").build(), "one JSON object", "exp: invalid type"),
+        (token().without_claim("sub").build(), "sub", "nothing"),
+        (token().claim("cnf", 5).build(), "no cnf", "cnf"),
+        ("junk".to_owned(), "header.payload.signature", "4 bytes"),
+        (token().header("alg", "none").build(), "RS256", "none"),
     ] {
         verifier.verify(&token).await.unwrap_err();
         let line = log.lines_with("token refused").pop().unwrap();

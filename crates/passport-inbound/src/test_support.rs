@@ -62,19 +62,30 @@ pub(crate) struct ScriptedIssuer(Arc<Script>);
 #[derive(Debug)]
 struct Script {
     answer: Mutex<Answer>,
+    /// By the end of the path.
+    elsewhere: Mutex<BTreeMap<&'static str, Answer>>,
     asked: Mutex<Vec<HeaderMap>>,
     count: watch::Sender<usize>,
 }
 
 impl ScriptedIssuer {
     pub(crate) fn new(answer: Answer) -> Self {
-        let script =
-            Script { answer: Mutex::new(answer), asked: Mutex::default(), count: watch::Sender::new(0) };
+        let script = Script {
+            answer: Mutex::new(answer),
+            elsewhere: Mutex::default(),
+            asked: Mutex::default(),
+            count: watch::Sender::new(0),
+        };
         Self(Arc::new(script))
     }
 
     pub(crate) fn answers(&self, answer: Answer) {
         *self.0.answer.lock().unwrap() = answer;
+    }
+
+    /// At the place whose path ends so.
+    pub(crate) fn answers_at(&self, end_of_path: &'static str, answer: Answer) {
+        self.0.elsewhere.lock().unwrap().insert(end_of_path, answer);
     }
 
     /// How often it was asked.
@@ -97,7 +108,10 @@ impl HttpExchange for ScriptedIssuer {
         let asked = request.headers().clone();
         self.0.asked.lock().unwrap().push(asked.clone());
         self.0.count.send_modify(|count| *count += 1);
-        let answer = self.0.answer.lock().unwrap().clone();
+        let elsewhere = self.0.elsewhere.lock().unwrap().clone();
+        let path = request.uri().path();
+        let there = elsewhere.into_iter().find(|(end, _)| path.ends_with(end)).map(|(_, answer)| answer);
+        let answer = there.unwrap_or_else(|| self.0.answer.lock().unwrap().clone());
         let (status, body, headers) = match answer {
             Answer::Keys(body, headers) => (StatusCode::OK, body, headers),
             Answer::Status(status) => (status, String::new(), Vec::new()),

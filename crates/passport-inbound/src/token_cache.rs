@@ -2,9 +2,8 @@
 //! look would find, and what would not be found the same is looked at anew.
 
 use std::{
-    borrow::Borrow,
     fmt,
-    hash::{BuildHasher, Hash, Hasher},
+    hash::{BuildHasher, Hasher},
     sync::Arc,
     time::{Duration, Instant, SystemTime},
 };
@@ -19,13 +18,13 @@ use crate::{
     policy::Validity,
 };
 
-/// The table in front has no room for longer tokens.
-const LONGEST_IN_FRONT: usize = 4 * 1024;
+/// The table in front has no room for what takes more bytes than this.
+const HEAVIEST_IN_FRONT: u32 = 4 * 1024;
 
 /// More slots than this do not help: a slot is lost only to another token that is in use at the same time.
-const MOST_SLOTS: usize = 1024;
+const MOST_SLOTS: u64 = 1024;
 
-/// What an entry takes beside its token and its claims.
+/// What an entry takes beside its token and its claims: itself, and its places in moka.
 const OVERHEAD: usize = 512;
 
 /// How much is kept.
@@ -44,7 +43,7 @@ impl Default for CacheLimits {
 /// A token that was verified, and all that its verdict depends on.
 #[derive(Debug)]
 pub(crate) struct Verified {
-    pub(crate) token: Box<str>,
+    pub(crate) token: Arc<str>,
     pub(crate) caller: IdInfo,
     pub(crate) validity: Validity,
     /// The key that verified it, and what that has to stand for to do so again.
@@ -58,22 +57,21 @@ pub(crate) struct Verified {
 /// a known token. So a small table stands in front, of which each token has exactly one slot.
 pub(crate) struct TokenCache {
     front: Box<[ArcSwapOption<Verified>]>,
-    all: Cache<ByToken, Arc<Verified>, BySignature>,
+    all: Cache<Arc<str>, Arc<Verified>, BySignature>,
     hashing: BySignature,
 }
 
 impl TokenCache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
         let hashing = BySignature::default();
-        // A quarter of the bytes is for the table: what is forgotten in `all` may still stand there.
+        // A quarter of the bytes is for the table, whose entries may be forgotten in `all` and still stand there.
         let (front, all) = (limits.bytes / 4, limits.bytes - limits.bytes / 4);
-        let slots = usize::try_from(front).unwrap_or(usize::MAX) / LONGEST_IN_FRONT;
-        let slots = slots.clamp(1, MOST_SLOTS).next_power_of_two();
+        let slots = 1 << (front / u64::from(HEAVIEST_IN_FRONT)).clamp(1, MOST_SLOTS).ilog2();
         // Each token weighs as much as if there were as many as may be, so that one limit keeps both.
         let least = u32::try_from(all / limits.tokens.max(1)).unwrap_or(u32::MAX);
         let cache = Cache::builder()
             .max_capacity(all)
-            .weigher(move |_: &ByToken, verified: &Arc<Verified>| verified.weight().max(least))
+            .weigher(move |_: &Arc<str>, verified: &Arc<Verified>| verified.weight().max(least))
             .expire_after(UntilItExpires)
             .build_with_hasher(hashing.clone());
         Self { front: (0..slots).map(|_| ArcSwapOption::empty()).collect(), all: cache, hashing }
@@ -89,7 +87,7 @@ impl TokenCache {
         }
         let verified = self.all.get(token)?;
         let caller = verified.caller_at(now)?;
-        if verified.token.len() <= LONGEST_IN_FRONT {
+        if verified.weight() <= HEAVIEST_IN_FRONT {
             slot.store(Some(verified));
         }
         Some(caller)
@@ -98,10 +96,12 @@ impl TokenCache {
     /// Only what was verified may be given.
     pub(crate) fn insert(&self, verified: Verified) {
         let verified = Arc::new(verified);
-        if verified.token.len() <= LONGEST_IN_FRONT {
+        if verified.weight() <= HEAVIEST_IN_FRONT {
             self.slot(&verified.token).store(Some(Arc::clone(&verified)));
         }
-        self.all.insert(ByToken(Arc::clone(&verified)), verified);
+        // moka would keep the old key with the new value, and so the old text of the token beside the new one.
+        self.all.invalidate(&*verified.token);
+        self.all.insert(Arc::clone(&verified.token), verified);
     }
 
     fn slot(&self, token: &str) -> &ArcSwapOption<Verified> {
@@ -134,34 +134,11 @@ impl Verified {
     }
 }
 
-/// Found by its token.
-struct ByToken(Arc<Verified>);
-
-impl Borrow<str> for ByToken {
-    fn borrow(&self) -> &str {
-        &self.0.token
-    }
-}
-
-impl Hash for ByToken {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.token.hash(state);
-    }
-}
-
-impl PartialEq for ByToken {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.is_of(&other.0.token)
-    }
-}
-
-impl Eq for ByToken {}
-
 /// An entry is of no use any more when its token has expired.
 struct UntilItExpires;
 
-impl Expiry<ByToken, Arc<Verified>> for UntilItExpires {
-    fn expire_after_create(&self, _: &ByToken, verified: &Arc<Verified>, _: Instant) -> Option<Duration> {
+impl Expiry<Arc<str>, Arc<Verified>> for UntilItExpires {
+    fn expire_after_create(&self, _: &Arc<str>, verified: &Arc<Verified>, _: Instant) -> Option<Duration> {
         Some(verified.lives_for)
     }
 }

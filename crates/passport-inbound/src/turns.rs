@@ -8,7 +8,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// The permission to verify one signature, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Turn {
-    _permit: OwnedSemaphorePermit,
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Turn {
+    /// For who is not one of many: a caller that blocks its own thread.
+    pub(crate) fn out_of_turn() -> Self {
+        Self { _permit: None }
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -28,13 +35,13 @@ impl Turns {
     /// A turn, if there is one to be had at once.
     pub(crate) fn take(&self) -> Option<Turn> {
         let permit = Arc::clone(&self.0).try_acquire_owned().ok()?;
-        Some(Turn { _permit: permit })
+        Some(Turn { _permit: Some(permit) })
     }
 
     /// Waits for a turn, in the order of arrival.
     pub(crate) async fn wait(&self) -> Option<Turn> {
         // It is never closed.
         let permit = Arc::clone(&self.0).acquire_owned().await.ok()?;
-        Some(Turn { _permit: permit })
+        Some(Turn { _permit: Some(permit) })
     }
 }

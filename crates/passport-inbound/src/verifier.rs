@@ -1,19 +1,26 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use passport_core::{Clock, Flight};
 
 use crate::{
-    IdInfo, KeyHealth, TokenVerifierBuilder, VerifyError,
+    IdInfo, KeyHealth, NotReady, TokenVerifierBuilder, VerifyError,
     explain::SlashHint,
     jwks::{KeyKeeper, Refresh},
     policy::Policy,
     telemetry,
     token_cache::TokenCache,
-    turns::Turns,
+    turns::{Turn, Turns},
 };
 
-/// When to ask again after too many have.
+/// When it is worth while to ask again for a turn.
 const SOON: Duration = Duration::from_secs(1);
+
+/// An attempt takes less: a second for the key file, four exchanges of five seconds.
+const LONGEST_ATTEMPT: Duration = Duration::from_secs(30);
+
+/// How many requests may wait at a time. Each holds its token and all that the server has for it; a flood must not make
+/// any number of them.
+const MOST_WAITING: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
 /// How often a request waits for keys. The first ones may have left the issuer before the token's own was published.
 const MOST_WAITS: u32 = 2;
@@ -36,6 +43,8 @@ pub(crate) struct Shared {
     pub(crate) cache: Option<TokenCache>,
     pub(crate) deny_list: Option<DenyList>,
     pub(crate) turns: Turns,
+    /// Who waits has one.
+    pub(crate) seats: Turns,
     pub(crate) slash_hint: SlashHint,
 }
 
@@ -66,19 +75,26 @@ impl TokenVerifier {
         TokenVerifierBuilder::new(audience.into())
     }
 
+    /// The seats of a new verifier.
+    pub(crate) fn seats() -> Turns {
+        Turns::new(MOST_WAITING)
+    }
+
     pub(crate) fn new(shared: Shared) -> Self {
         Self { shared: Arc::new(shared) }
     }
 
     /// Verifies a token in the compact form, without the `Bearer` in front of it.
     ///
-    /// Waits only if the token's key is not known, for the one refresh that all callers share, or if as many tokens as may be
-    /// are being verified; in either case 2 s at most.
+    /// Waits, for 2 s at most, only if the token's key is not known (for the one refresh that all callers share) or if as many
+    /// signatures as may be are being verified.
     ///
     /// # Errors
     /// [`VerifyError::Rejected`] when the token is not acceptable, [`VerifyError::KeysUnavailable`] when there are no
-    /// keys to tell, [`VerifyError::Overloaded`] when its turn did not come. It needs a tokio runtime with its timer enabled;
-    /// without a runtime no keys can be fetched.
+    /// keys to tell (they cannot be fetched without a tokio runtime), [`VerifyError::Overloaded`] when its turn did not come.
+    ///
+    /// # Panics
+    /// On a tokio runtime whose timer is not enabled, if it has to wait.
     ///
     /// # Cancel safety
     /// Dropping the future leaves a refresh running for the others.
@@ -89,15 +105,14 @@ impl TokenVerifier {
         }
     }
 
-    /// Verifies a token if that needs no waiting, as it does not when its key is known. `None` if it does: then a refresh
-    /// has been started, if the cooldown allows one and there is a tokio runtime, and [`verify`](Self::verify) would wait
-    /// for it.
+    /// Verifies a token at once, on this thread, which needs no more than its key. `None` if that is not known and newer keys are
+    /// being fetched: then it is for [`verify`](Self::verify) to wait. The limit on concurrent verifications does not apply.
     ///
     /// # Errors
     /// As [`verify`](Self::verify).
     #[must_use]
     pub fn try_verify(&self, token: &str) -> Option<Result<IdInfo, VerifyError>> {
-        match self.verify_now(token) {
+        match self.shared.judge(token, Some(Turn::out_of_turn()), true) {
             Verdict::Settled(outcome) => Some(outcome),
             Verdict::Waits(_) => None,
         }
@@ -109,27 +124,32 @@ impl TokenVerifier {
     /// anyway.
     ///
     /// # Errors
-    /// When waiting is not likely to help: the issuer's discovery document contradicts the configuration
-    /// ([`health`](Self::health) says how), or there is no tokio runtime.
+    /// When waiting is not likely to help: the issuer's discovery document contradicts the configuration, or there is no tokio
+    /// runtime.
+    ///
+    /// # Panics
+    /// On a tokio runtime whose timer is not enabled.
     ///
     /// # Cancel safety
     /// Dropping the future leaves the attempt running for the others.
-    pub async fn ready(&self) -> Result<(), VerifyError> {
+    pub async fn ready(&self) -> Result<(), NotReady> {
         let Shared { keeper, clock, .. } = &*self.shared;
         loop {
             let now = clock.now();
             if keeper.installed(now).is_some() {
                 return Ok(());
             }
-            // Without a runtime nobody fetches.
             if tokio::runtime::Handle::try_current().is_err() {
-                return Err(VerifyError::KeysUnavailable { retry_after: SOON });
+                return Err(NotReady::new(
+                    "there is no tokio runtime to fetch the signing keys on".to_owned(),
+                ));
             }
             match keeper.refresh(None, None::<std::iter::Empty<char>>, now) {
-                Refresh::Wait(keys) => drop(keys.outcome().await),
+                // No longer than an attempt can take: it may be on a runtime that nobody drives.
+                Refresh::Wait(keys) => drop(tokio::time::timeout(LONGEST_ATTEMPT, keys.outcome()).await),
                 Refresh::TooSoon(left) if !keeper.is_hopeless() => tokio::time::sleep(left).await,
                 Refresh::Done => {}
-                Refresh::TooSoon(retry_after) => return Err(VerifyError::KeysUnavailable { retry_after }),
+                Refresh::TooSoon(_) => return Err(NotReady::new(self.health().to_string())),
             }
         }
     }
@@ -156,6 +176,7 @@ impl TokenVerifier {
         if tokio::runtime::Handle::try_current().is_err() {
             return self.verify_last(token);
         }
+        let Some(_seat) = self.shared.seats.take() else { return self.verify_last(token) };
         let patience = self.shared.keeper.patience();
         match tokio::time::timeout(patience, self.look_again(wait, token)).await {
             Ok(outcome) => outcome,

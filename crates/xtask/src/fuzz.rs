@@ -8,14 +8,17 @@ use crate::{
     run::{Outcome, answers, cargo},
 };
 
-const FOLDER: &str = "crates/passport-inbound/fuzz";
-pub(crate) const MANIFEST: &str = "crates/passport-inbound/fuzz/Cargo.toml";
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-inbound/fuzz");
+pub(crate) const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-inbound/fuzz/Cargo.toml");
+
+/// The one that was tried.
+const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
 
 /// Fuzzes each target for that long. What it finds is kept in `artifacts`, what it learns in `corpus`; the seeds stay.
 pub(crate) fn run(seconds: u32) -> Outcome {
     prerequisites::bring(&CPP_COMPILER)?;
     if !answers("cargo", &["fuzz", "--version"]) {
-        cargo(&["install", "cargo-fuzz", "--locked"])?;
+        cargo(&["install", CARGO_FUZZ, "--locked"])?;
     }
     for target in targets()? {
         let (corpus, seeds) = (format!("{FOLDER}/corpus/{target}"), format!("{FOLDER}/seeds/{target}"));

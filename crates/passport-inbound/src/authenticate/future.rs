@@ -18,7 +18,7 @@ use crate::{
     respond::Responder,
 };
 
-/// A verdict that needs keys first. Boxed: it exists only while a network round trip is on its way.
+/// A verdict that needs keys, or a turn, first. Boxed, as most requests have none.
 pub(super) struct PendingVerdict(Pin<Box<dyn Future<Output = Result<IdInfo, VerifyError>> + Send>>);
 
 impl PendingVerdict {

@@ -15,6 +15,9 @@ pub struct AuthenticateLayer {
 
 impl AuthenticateLayer {
     /// Verifies tokens with `verifier`.
+    ///
+    /// # Panics
+    /// The response future, as [`TokenVerifier::verify`]: if it has to wait on a tokio runtime whose timer is not enabled.
     pub fn new(verifier: TokenVerifier) -> Self {
         Self { verifier, responder: Responder::default() }
     }
@@ -29,7 +32,7 @@ impl AuthenticateLayer {
     /// Answers in your own words: `respond` gets the reason and the standard response, to change it or to make another.
     ///
     /// For HTTP only; gRPC callers get a status in any case. A response whose status says yes (1xx, 2xx) gets the status
-    /// of the refusal again.
+    /// of the refusal again, and one with that status gets its challenge or its `Retry-After`, if it has none.
     ///
     /// ```
     /// # use passport_inbound::{AuthenticateLayer, TokenVerifier};

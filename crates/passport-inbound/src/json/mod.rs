@@ -14,13 +14,14 @@ use serde_json::Number;
 pub(crate) mod scan;
 
 /// Reads a JSON object. An array is none, though serde would take one for a struct.
-pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Option<T> {
-    let first = json.iter().find(|byte| !byte.is_ascii_whitespace())?;
-    if *first != b'{' {
-        return None;
-    }
+pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
     // All of it is text, also what nobody looks at.
-    serde_json::from_str(str::from_utf8(json).ok()?).ok()
+    let text = str::from_utf8(json).map_err(serde_json::Error::custom)?;
+    if text.trim_ascii_start().starts_with('{') {
+        serde_json::from_str(text)
+    } else {
+        Err(serde_json::Error::custom("not an object"))
+    }
 }
 
 /// A string or a list of strings.
@@ -135,7 +136,7 @@ impl<'de> Deserialize<'de> for NumericDate {
         let seconds = Number::deserialize(value)?.as_f64();
         let since = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
         let time = since.and_then(|since| UNIX_EPOCH.checked_add(since));
-        time.map(Self).ok_or_else(|| D::Error::custom("not a date"))
+        time.map(Self).ok_or_else(|| D::Error::custom("no clock can show that time"))
     }
 }
 
@@ -145,9 +146,9 @@ mod tests {
 
     #[test]
     fn only_an_object_is_an_object() {
-        assert!(object::<serde_json::Value>(b" {}").is_some());
+        assert!(object::<serde_json::Value>(b" {}").is_ok());
         for json in [&b"[]"[..], b"\"{}\"", b"null", b"", b"\xef\xbb\xbf{}", b"{} {}", b"{\"a\":\"\xff\"}"] {
-            assert!(object::<serde_json::Value>(json).is_none(), "{json:?}");
+            assert!(object::<serde_json::Value>(json).is_err(), "{json:?}");
         }
     }
 

@@ -84,28 +84,43 @@ impl JwksSource {
     }
 
     /// The keys, if they are others than those of `held`.
-    pub(crate) async fn fetch(&self, held: Option<&Version>) -> Result<Fetched, FetchError> {
+    /// `may_be_cached` is whether a cache on the way may answer.
+    pub(crate) async fn fetch(
+        &self,
+        held: Option<&Version>,
+        may_be_cached: bool,
+    ) -> Result<Fetched, FetchError> {
         if let Some(url) = self.issuer.jwks_url() {
-            return Ok(self.fetch_from(url.clone(), held).await?.0);
+            return Ok(self.fetch_from(url.clone(), held, may_be_cached).await?.0);
         }
         let known = self.discovered().clone();
         let url = match known {
             Some(url) => url,
             None => discover(&self.transport, &self.issuer).await?.jwks_uri,
         };
-        let fetched = self.fetch_from(url, held).await;
+        let fetched = self.fetch_from(url, held, may_be_cached).await;
         match &fetched {
             Ok((_, url)) => *self.discovered() = Some(url.clone()),
-            Err(FetchError::Status(StatusCode::NOT_FOUND | StatusCode::GONE)) => *self.discovered() = None,
+            Err(FetchError::Status(status)) if !is_outage(*status) => self.forget(),
             // An outage says nothing about where the keys are.
             Err(_) => {}
         }
         Ok(fetched?.0)
     }
 
+    /// What is there are no keys, so they have to be looked for anew.
+    pub(crate) fn forget(&self) {
+        *self.discovered() = None;
+    }
+
     /// The keys, and where they were found.
-    async fn fetch_from(&self, url: Url, held: Option<&Version>) -> Result<(Fetched, Url), FetchError> {
-        let (url, response) = self.get_either(url, held).await?;
+    async fn fetch_from(
+        &self,
+        url: Url,
+        held: Option<&Version>,
+        may_be_cached: bool,
+    ) -> Result<(Fetched, Url), FetchError> {
+        let (url, response) = self.get_either(url, held, may_be_cached).await?;
         let head = Head::read(response.headers());
         let unchanged = response.status() == StatusCode::NOT_MODIFIED;
         let version = match (&head.tag, unchanged) {
@@ -122,10 +137,11 @@ impl JwksSource {
         &self,
         url: Url,
         held: Option<&Version>,
+        may_be_cached: bool,
     ) -> Result<(Url, Response<Bytes>), FetchError> {
-        match (self.get(&url, held).await, self.issuer.other_jwks_url(&url)) {
+        match (self.get(&url, held, may_be_cached).await, self.issuer.other_jwks_url(&url)) {
             (Err(FetchError::Status(StatusCode::NOT_FOUND)), Some(other)) => {
-                let response = self.get(&other, held).await?;
+                let response = self.get(&other, held, may_be_cached).await?;
                 Ok((other, response))
             }
             (response, _) => Ok((url, response?)),
@@ -133,9 +149,15 @@ impl JwksSource {
     }
 
     /// Only 200 brings keys, and only 304 to a question for newer ones confirms those that are held.
-    async fn get(&self, url: &Url, held: Option<&Version>) -> Result<Response<Bytes>, FetchError> {
+    async fn get(
+        &self,
+        url: &Url,
+        held: Option<&Version>,
+        may_be_cached: bool,
+    ) -> Result<Response<Bytes>, FetchError> {
         let held = held.filter(|held| held.url == *url);
-        let response = self.transport.exchange(question(url, held)?, LIMITS).await?;
+        let question = question(url, held, may_be_cached)?;
+        let response = self.transport.exchange(question, LIMITS).await?;
         match response.status() {
             StatusCode::OK => Ok(response),
             StatusCode::NOT_MODIFIED if held.is_some() => Ok(response),
@@ -148,9 +170,21 @@ impl JwksSource {
     }
 }
 
-fn question(url: &Url, held: Option<&Version>) -> Result<Request<Bytes>, TransportError> {
+/// Whether it is said of the server, and not of the place.
+fn is_outage(status: StatusCode) -> bool {
+    status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
+}
+
+fn question(
+    url: &Url,
+    held: Option<&Version>,
+    may_be_cached: bool,
+) -> Result<Request<Bytes>, TransportError> {
     let mut request = request_to(url, Bytes::new())?;
     request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    if !may_be_cached {
+        request.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    }
     if let Some(held) = held {
         request.headers_mut().insert(header::IF_NONE_MATCH, held.tag.clone());
     }

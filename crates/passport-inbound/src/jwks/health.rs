@@ -48,7 +48,7 @@ impl KeyHealth {
         self.keys
     }
 
-    /// When the issuer has last given or confirmed the keys.
+    /// When the issuer has last given or confirmed the keys; `None` before that, and for keys that were given by hand.
     #[must_use]
     pub fn fetched_at(&self) -> Option<SystemTime> {
         self.fetched_at
@@ -83,12 +83,12 @@ impl KeyHealth {
 /// One line for a log or a status page.
 impl fmt::Display for KeyHealth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?}, {} keys", self.state, self.keys)?;
+        write!(f, "{:?}, usable keys: {}", self.state, self.keys)?;
         if let Some(age) = self.age {
             write!(f, ", {} s old", age.as_secs())?;
         }
         match &self.last_error {
-            Some(error) => write!(f, ", {} failures, the last: {error}", self.failures),
+            Some(error) => write!(f, ", failed attempts in a row: {}, the last: {error}", self.failures),
             None => Ok(()),
         }
     }

@@ -1,19 +1,22 @@
 //! Against an issuer that answers from memory, at once: herds on many threads, for the narrow windows between look and
 //! lock, and what a real issuer does not do.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
-use passport_core::{HttpExchange, Limits, Transport, TransportError, TransportErrorKind};
+use passport_core::{HttpExchange, Limits, ManualClock, Transport, TransportError, TransportErrorKind};
 use passport_dev::DevPassport;
 use url::Url;
 
-use crate::TokenVerifier;
+use crate::{KeyState, TokenVerifier, TokenVerifierBuilder};
 
 const ROUNDS: usize = 150;
 const HERD: usize = 64;
@@ -42,18 +45,20 @@ impl HttpExchange for InMemory {
 impl InMemory {
     async fn load_from(&self, passport: &DevPassport) {
         let url = Url::parse(&format!("{}/.well-known/jwks.json", passport.issuer())).unwrap();
-        let limits = Limits { timeout: std::time::Duration::from_secs(5), max_body: 100_000 };
+        let limits = Limits { timeout: Duration::from_secs(5), max_body: 100_000 };
         let keys = Transport::default().get(&url, limits).await.unwrap().into_body();
         *self.keys.lock().unwrap() = keys;
     }
 
     fn verifier(&self, passport: &DevPassport) -> TokenVerifier {
+        self.builder(passport).build().unwrap()
+    }
+
+    fn builder(&self, passport: &DevPassport) -> TokenVerifierBuilder {
         TokenVerifier::builder(passport.audience())
             .issuer(passport.issuer())
             .jwks_url(format!("{}/passport/.well-known/jwks.json", passport.issuer()))
             .transport(Transport::new(self.clone()))
-            .build()
-            .unwrap()
     }
 }
 
@@ -117,7 +122,7 @@ async fn an_exchange_that_ignores_the_limit_on_size_is_not_believed() {
     let passport = DevPassport::start().await.unwrap();
     let issuer = InMemory::default();
     *issuer.keys.lock().unwrap() = Bytes::from(vec![b' '; 300 * 1024]);
-    let limits = Limits { timeout: std::time::Duration::from_secs(5), max_body: 256 * 1024 };
+    let limits = Limits { timeout: Duration::from_secs(5), max_body: 256 * 1024 };
     let url = Url::parse(passport.issuer()).unwrap();
     let error = Transport::new(issuer).get(&url, limits).await.unwrap_err();
     assert_eq!(error.kind(), TransportErrorKind::TooLarge);
@@ -133,4 +138,30 @@ async fn the_other_place_of_the_keys_is_tried_once_when_one_has_none() {
         assert_eq!(issuer.verifier(&passport).verify(&token).await.is_ok(), found, "{only_at}");
         assert_eq!(issuer.fetches.load(Ordering::SeqCst), 2);
     }
+}
+
+#[test]
+fn a_timer_on_a_runtime_that_nobody_drives_is_replaced_by_the_next_request_that_finds_keys_due() {
+    let current_thread = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (frozen, driven) = (current_thread(), current_thread());
+    let clock = ManualClock::at_unix_seconds(1_750_000_000);
+    let issuer = InMemory::default();
+    let passport = driven.block_on(DevPassport::builder().clock(clock.clone()).start()).unwrap();
+    driven.block_on(issuer.load_from(&passport));
+    let verifier = issuer.builder(&passport).clock(clock.clone()).build().unwrap();
+    let token = passport.user_token("u").build();
+    frozen.block_on(verifier.verify(&token)).unwrap();
+    driven.block_on(async {
+        clock.advance(Duration::from_secs(600));
+        verifier.verify(&token).await.unwrap();
+        while verifier.health().state() != KeyState::Fresh {
+            tokio::task::yield_now().await;
+        }
+        // Nobody asks any more, and yet the keys are refreshed.
+        clock.advance(Duration::from_secs(600));
+        verifier.shared().keeper.wake_the_timer();
+        while issuer.fetches.load(Ordering::SeqCst) < 3 {
+            tokio::task::yield_now().await;
+        }
+    });
 }

@@ -27,8 +27,8 @@ pub(crate) struct Key {
 pub(super) struct Identity {
     pub(super) kid: Option<String>,
     pub(super) algorithm: Algorithm,
-    /// As it was published.
-    material: [String; 2],
+    /// As it was published: the curve, if there is one, and two numbers.
+    material: [String; 3],
 }
 
 /// For which tokens a key counts. The order matters: more is better.
@@ -129,11 +129,15 @@ fn published_as(algorithm: Algorithm) -> KeyAlgorithm {
     }
 }
 
-fn material(parameters: &AlgorithmParameters) -> Option<[String; 2]> {
+fn material(parameters: &AlgorithmParameters) -> Option<[String; 3]> {
     match parameters {
-        AlgorithmParameters::RSA(rsa) => Some([rsa.n.clone(), rsa.e.clone()]),
-        AlgorithmParameters::EllipticCurve(ec) => Some([ec.x.clone(), ec.y.clone()]),
-        AlgorithmParameters::OctetKeyPair(okp) => Some([okp.x.clone(), String::new()]),
+        AlgorithmParameters::RSA(rsa) => Some([String::new(), rsa.n.clone(), rsa.e.clone()]),
+        AlgorithmParameters::EllipticCurve(ec) => {
+            Some([format!("{:?}", ec.curve), ec.x.clone(), ec.y.clone()])
+        }
+        AlgorithmParameters::OctetKeyPair(okp) => {
+            Some([format!("{:?}", okp.curve), okp.x.clone(), String::new()])
+        }
         _ => None,
     }
 }

@@ -11,13 +11,13 @@ use std::{
 use arc_swap::{ArcSwapOption, Guard};
 use bytes::Bytes;
 use passport_core::{Clock, Flight, SingleFlight};
-use tokio::sync::Notify;
+use tokio::{runtime::Handle, sync::watch};
 
 use super::{
     FetchError, JwksSource, KeyHealth, KeySet, KeyState,
     attempt::Attempt,
     fetch::Version,
-    key_set::Skipped,
+    key_set::{MAX_KEYS, OddEntry},
     machine::{Cause, Freshness, KeySettings, Life, Machine},
     saved::KeyFile,
     timer::Timer,
@@ -46,7 +46,7 @@ pub(crate) struct KeyKeeper {
     /// For marks of names and entries, of which anyone can invent some.
     pub(super) marks: RandomState,
     /// Told when the time of the next attempt changes.
-    pub(super) changed: Arc<Notify>,
+    pub(super) changed: watch::Sender<()>,
     installed: ArcSwapOption<Snapshot>,
     flights: SingleFlight<()>,
     inner: Mutex<Inner>,
@@ -58,10 +58,14 @@ pub(crate) struct KeyKeeper {
 #[derive(Debug)]
 struct Inner {
     machine: Machine,
+    /// The number of the attempt that counts: the last that began.
+    attempt: u64,
     timer: Option<Timer>,
     last_error: Option<LastError>,
     /// The marks of odd entries that were named in the log.
     reported: HashSet<u64>,
+    /// Whether it was said that there are more entries than are looked at.
+    reported_cut: bool,
 }
 
 #[derive(Debug)]
@@ -77,8 +81,17 @@ pub(crate) struct Snapshot {
     pub(crate) meters: KeyMeters,
     pub(super) life: Life,
     pub(super) version: Option<Version>,
+    /// How long the issuer has said that it is fresh.
+    pub(super) fresh_for: Option<Duration>,
     /// As it came, to be saved.
     pub(super) document: Bytes,
+}
+
+/// Who asks for an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asker {
+    Request,
+    Timer,
 }
 
 /// The snapshot that is served, without a count of references: for use at once.
@@ -114,7 +127,7 @@ impl KeyKeeper {
     ) -> Result<Self, FetchError> {
         let keeper = Self::empty(allowed, KeySettings::default(), clock);
         let (keys, skipped) = KeySet::parse(document, &keeper.allowed, &KeySet::default(), &keeper.marks)?;
-        skipped.iter().for_each(telemetry::key_skipped);
+        keeper.report(&keys, &skipped);
         keys.take_effect();
         let life = Life::endless(keeper.clock.now());
         let snapshot = Snapshot {
@@ -122,6 +135,7 @@ impl KeyKeeper {
             meters: KeyMeters::new(),
             life,
             version: None,
+            fresh_for: None,
             document: Bytes::new(),
         };
         keeper.installed.store(Some(Arc::new(snapshot)));
@@ -136,14 +150,16 @@ impl KeyKeeper {
             settings,
             clock,
             marks: RandomState::new(),
-            changed: Arc::new(Notify::new()),
+            changed: watch::Sender::new(()),
             installed: ArcSwapOption::empty(),
             flights: SingleFlight::new(),
             inner: Mutex::new(Inner {
                 machine: Machine::new(settings),
+                attempt: 0,
                 timer: None,
                 last_error: None,
                 reported: HashSet::new(),
+                reported_cut: false,
             }),
             next_attempt: AtomicU64::new(0),
         }
@@ -156,8 +172,9 @@ impl KeyKeeper {
         match snapshot.life.freshness(now) {
             Freshness::Fresh => installed,
             Freshness::Due => {
-                if millis(now) >= self.next_attempt.load(Ordering::Relaxed) {
-                    drop(self.refresh_because(Cause::Schedule, Some(snapshot), now));
+                let is_time = millis(now) >= self.next_attempt.load(Ordering::Relaxed);
+                if is_time || snapshot.life.is_ahead_of(now) {
+                    drop(self.refresh_because(Cause::Schedule, Asker::Request, Some(snapshot), now));
                 }
                 installed
             }
@@ -176,7 +193,7 @@ impl KeyKeeper {
             Some(_) => Cause::UnknownKey(kid.map(|kid| self.mark(kid))),
             None => Cause::Schedule,
         };
-        self.refresh_because(cause, seen, now)
+        self.refresh_because(cause, Asker::Request, seen, now)
     }
 
     /// What time it is and whether it is time; the timer asks. Gives how long there is to wait.
@@ -185,7 +202,7 @@ impl KeyKeeper {
         let installed = self.installed.load_full();
         let due = installed.as_ref().is_none_or(|held| held.life.freshness(now) != Freshness::Fresh);
         if due {
-            drop(self.refresh_because(Cause::Schedule, installed.as_ref(), now));
+            drop(self.refresh_because(Cause::Schedule, Asker::Timer, installed.as_ref(), now));
         }
         let next = self.inner().machine.next_attempt(now);
         next.duration_since(now).unwrap_or_default()
@@ -212,6 +229,7 @@ impl KeyKeeper {
     fn refresh_because(
         self: &Arc<Self>,
         cause: Cause,
+        asker: Asker,
         seen: Option<&Arc<Snapshot>>,
         now: SystemTime,
     ) -> Refresh {
@@ -232,16 +250,33 @@ impl KeyKeeper {
             return Refresh::TooSoon(left);
         }
         let (lead, flight) = self.flights.lead();
-        // Without a runtime the lead is dropped, and the flight ends without keys.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            inner.machine.begin(now);
-            if inner.timer.as_ref().is_none_or(Timer::has_ended) {
-                inner.timer = Some(Timer::start(&runtime, self));
-            }
-            self.publish_next_attempt(&inner, now);
-            runtime.spawn(Attempt::new(Arc::clone(self), cause, lead).run());
+        let Ok(runtime) = Handle::try_current() else {
+            // The lead is dropped, and the flight ends without keys. Nobody need look again so soon.
+            self.next_attempt.store(millis(now).saturating_add(1000), Ordering::Relaxed);
+            return Refresh::Wait(flight);
+        };
+        inner.machine.begin(now);
+        inner.attempt += 1;
+        let attempt = Attempt::new(Arc::clone(self), inner.attempt, cause, lead);
+        self.publish_next_attempt(&inner, now);
+        drop(inner);
+        // Not under the lock: a runtime that is going down drops what it is given at once, and a lost attempt takes the lock.
+        runtime.spawn(attempt.run());
+        if asker == Asker::Request {
+            self.see_to_the_timer(&runtime, cause);
         }
         Refresh::Wait(flight)
+    }
+
+    /// There is one from the first attempt on. A request that finds the keys due has found what the timer should have: that is
+    /// on a runtime that nobody drives, perhaps, and is replaced.
+    fn see_to_the_timer(self: &Arc<Self>, runtime: &Handle, cause: Cause) {
+        let is_there = self.inner().timer.as_ref().is_some_and(|timer| !timer.has_ended());
+        if !is_there || cause == Cause::Schedule {
+            let timer = Timer::start(runtime, self);
+            let replaced = self.inner().timer.replace(timer);
+            drop(replaced);
+        }
     }
 
     fn has_newer_than(&self, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> bool {
@@ -256,10 +291,13 @@ impl KeyKeeper {
         self.installed.load_full()
     }
 
-    /// Serves `snapshot` from now on.
-    pub(super) fn install(&self, snapshot: Snapshot, cause: Cause) {
+    /// Serves `snapshot` from now on, unless a later attempt has begun: then it is not worth anything any more.
+    pub(super) fn install(&self, snapshot: Snapshot, attempt: u64, cause: Cause) {
         let now = self.clock.now();
         let mut inner = self.inner();
+        if inner.attempt != attempt {
+            return;
+        }
         let found = match cause {
             Cause::UnknownKey(Some(mark)) => snapshot.keys.kids().any(|kid| self.mark(kid.chars()) == mark),
             Cause::UnknownKey(None) | Cause::Schedule => true,
@@ -275,9 +313,13 @@ impl KeyKeeper {
         self.publish_next_attempt(&inner, now);
     }
 
-    pub(super) fn note_failure(&self, error: &FetchError) {
+    /// The same for an attempt that has brought nothing.
+    pub(super) fn note_failure(&self, error: &FetchError, attempt: u64) {
         let now = self.clock.now();
         let mut inner = self.inner();
+        if inner.attempt != attempt {
+            return;
+        }
         inner.machine.fail(now, (self.settings.chance)());
         inner.last_error = Some(LastError { text: with_causes(error), is_transient: error.is_transient() });
         let failures = inner.machine.failures();
@@ -288,10 +330,13 @@ impl KeyKeeper {
     }
 
     /// Names the odd entries of a key set, each once.
-    pub(super) fn report(&self, skipped: &[Skipped]) {
+    pub(super) fn report(&self, keys: &KeySet, skipped: &[OddEntry]) {
         let mut inner = self.inner();
+        if keys.is_cut_off && !std::mem::replace(&mut inner.reported_cut, true) {
+            telemetry::too_many_keys(self.issuer(), MAX_KEYS);
+        }
         let reported = &mut inner.reported;
-        let unnamed = |entry: &&Skipped| reported.len() < MOST_REPORTED && reported.insert(entry.mark);
+        let unnamed = |entry: &&OddEntry| reported.len() < MOST_REPORTED && reported.insert(entry.mark);
         let unnamed: Vec<_> = skipped.iter().filter(unnamed).collect();
         drop(inner);
         unnamed.into_iter().for_each(telemetry::key_skipped);
@@ -303,7 +348,12 @@ impl KeyKeeper {
 
     fn publish_next_attempt(&self, inner: &Inner, now: SystemTime) {
         self.next_attempt.store(millis(inner.machine.next_attempt(now)), Ordering::Relaxed);
-        self.changed.notify_one();
+        self.changed.send_replace(());
+    }
+
+    #[cfg(test)]
+    pub(crate) fn wake_the_timer(&self) {
+        self.changed.send_replace(());
     }
 
     fn mark(&self, kid: impl Iterator<Item = char>) -> u64 {
@@ -318,6 +368,8 @@ impl KeyKeeper {
         let inner = self.inner();
         let installed = self.installed.load();
         let held = installed.as_ref();
+        // Keys that were given by hand have not come from anybody.
+        let asked = held.filter(|_| self.source.is_some());
         KeyHealth {
             state: match held.map(|held| held.life.freshness(now)) {
                 None => KeyState::Missing,
@@ -326,8 +378,8 @@ impl KeyKeeper {
                 Some(Freshness::Expired) => KeyState::Expired,
             },
             keys: held.map_or(0, |held| held.keys.len()),
-            fetched_at: held.map(|held| held.life.fetched_at),
-            age: held.map(|held| held.life.age(now)),
+            fetched_at: asked.map(|held| held.life.fetched_at),
+            age: asked.map(|held| held.life.age(now)),
             next_attempt: self.source.is_some().then(|| inner.machine.next_attempt(now)),
             failures: inner.machine.failures(),
             last_error: inner.last_error.as_ref().map(|error| error.text.clone()),

@@ -120,7 +120,7 @@ async fn an_outage_shows_in_the_health_at_once_and_to_callers_after_a_day() {
     assert!(health.is_usable() && health.failures() > 0);
     assert!(health.last_error().unwrap().contains("502"));
     assert!(log.lines_with("signing keys not refreshed")[0].contains("failures=1"));
-    assert!(health.to_string().contains("Due, 1 keys"), "{health}");
+    assert!(health.to_string().starts_with("Due, usable keys: 1"), "{health}");
 
     sleep(Duration::from_secs(23 * 60 * 60 + 49 * 60)).await;
     assert!(accepts_at_once(&verifier, &token), "23 h 59 min");
@@ -239,16 +239,92 @@ async fn a_name_that_nobody_knows_does_not_use_up_the_attempts_that_a_rotation_n
         assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::KeyNotFound));
         sleep(Duration::from_secs(5)).await;
     }
-    // 50 min: six for the schedule, and one each after 0, 30, 60, 120, 240, 480, 600 s and then every ten minutes.
-    assert!(setup.issuer.asked() <= 17, "{}", setup.issuer.asked());
+    // 50 min: one each minute, and some for the schedule.
+    assert!((45..=58).contains(&setup.issuer.asked()), "{}", setup.issuer.asked());
 
-    // Just after the schedule has had its turn.
-    setup.issuer.asked_for_the(setup.issuer.asked() + 1).await;
-    sleep(Duration::from_secs(31)).await;
+    // As soon as the cooldown of such an attempt is over, the next one is for others.
+    let asked = setup.issuer.asked();
+    while setup.issuer.asked() == asked {
+        let _ = verifier.verify(&foreign).await;
+        sleep(Duration::from_secs(1)).await;
+    }
+    sleep(Duration::from_secs(30)).await;
+    let asked = setup.issuer.asked();
     let _ = verifier.verify(&foreign).await;
+    assert_eq!(setup.issuer.asked(), asked);
     setup.passport.rotate_keys().await;
     setup.issuer.answers(Answer::body(&setup.passport.jwks()));
     verifier.verify(&setup.token().build()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_name_that_was_asked_for_before_it_was_published_is_found_within_a_minute() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    setup.passport.rotate_keys().await;
+    let early = setup.token().build();
+    for _ in 0..50 {
+        verifier.verify(&early).await.unwrap_err();
+        sleep(Duration::from_secs(5)).await;
+    }
+    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    let published = Instant::now();
+    while verifier.verify(&early).await.is_err() {
+        sleep(Duration::from_secs(1)).await;
+    }
+    assert!(published.elapsed() <= Duration::from_secs(61), "{:?}", published.elapsed());
+}
+
+#[tokio::test]
+async fn what_a_confirmation_does_not_say_again_still_holds() {
+    let setup = setup().await;
+    let tag = (header::ETAG, "\"1\"");
+    setup.issuer.answers(with_headers(&setup, &[tag.clone(), (header::CACHE_CONTROL, "max-age=100")]));
+    let verifier = setup.verifier();
+    verifier.ready().await.unwrap();
+    setup.issuer.answers(with_headers(&setup, &[tag]));
+    sleep(HOUR).await;
+    assert!(setup.issuer.asked() > 38, "{}", setup.issuer.asked());
+}
+
+#[tokio::test]
+async fn who_looks_for_a_new_key_has_no_use_for_what_a_cache_has_kept() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    verifier.ready().await.unwrap();
+    assert!(!setup.issuer.last_asked().contains_key(header::CACHE_CONTROL));
+    verifier.verify(&setup.token().header("kid", "new").build()).await.unwrap_err();
+    assert_eq!(setup.issuer.last_asked()[header::CACHE_CONTROL], "no-cache");
+}
+
+#[tokio::test]
+async fn keys_that_have_moved_are_looked_for_anew_whatever_is_at_the_old_place() {
+    let setup = setup().await;
+    let here = setup.passport.issuer().to_owned();
+    let discovery =
+        |place: &str| Answer::body(&format!(r#"{{"issuer":"{here}","jwks_uri":"{here}{place}"}}"#));
+    for odd in [
+        Answer::Status(StatusCode::MOVED_PERMANENTLY),
+        Answer::Status(StatusCode::FORBIDDEN),
+        Answer::body("<html>"),
+    ] {
+        let issuer = ScriptedIssuer::new(Answer::Status(StatusCode::NOT_FOUND));
+        issuer.answers_at("openid-configuration", discovery("/old"));
+        issuer.answers_at("/old", Answer::body(&setup.passport.jwks()));
+        let verifier = TokenVerifier::builder(setup.passport.audience())
+            .issuer(&here)
+            .transport(Transport::new(issuer.clone()))
+            .clock(setup.clock.clone())
+            .build()
+            .unwrap();
+        verifier.ready().await.unwrap();
+        issuer.answers_at("openid-configuration", discovery("/new"));
+        issuer.answers_at("/old", odd);
+        issuer.answers_at("/new", Answer::body(&setup.passport.jwks()));
+        sleep(HOUR).await;
+        assert_eq!(verifier.health().state(), KeyState::Fresh, "{}", verifier.health());
+    }
 }
 
 #[tokio::test]
@@ -290,6 +366,29 @@ async fn a_key_file_that_cannot_be_used_is_a_warning_and_no_more() {
     let verifier = setup.builder().key_file(&file).build().unwrap();
     verifier.verify(&setup.token().build()).await.unwrap();
     assert_eq!(log.lines_with("going on without the key file").len(), 1);
+}
+
+#[tokio::test]
+async fn keys_of_a_file_that_are_not_believed_are_said_to_be_and_not_used() {
+    let setup = setup().await;
+    let log = Log::listen(Level::WARN);
+    let folder = tempfile::tempdir().unwrap();
+    let issuer = setup.passport.issuer();
+    let now = u64::from(crate::test_support::START);
+    for (fetched_at, jwks) in [
+        (now - 24 * 60 * 60, setup.passport.jwks()),
+        (now + 60, setup.passport.jwks()),
+        (now, r#"{"keys":[]}"#.to_owned()),
+    ] {
+        let file = folder.path().join("keys.json");
+        std::fs::write(&file, format!(r#"{{"issuer":"{issuer}","fetched_at":{fetched_at},"jwks":{jwks}}}"#))
+            .unwrap();
+        let (asked, warned) = (setup.issuer.asked(), log.lines_with("going on without the key file").len());
+        let verifier = setup.builder().key_file(&file).build().unwrap();
+        verifier.verify(&setup.token().build()).await.unwrap();
+        assert_eq!(setup.issuer.asked(), asked + 1);
+        assert_eq!(log.lines_with("going on without the key file").len(), warned + 1);
+    }
 }
 
 #[tokio::test]

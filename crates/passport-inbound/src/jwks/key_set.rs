@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// More entries than this are not looked at.
-const MAX_KEYS: usize = 100;
+pub(crate) const MAX_KEYS: usize = 100;
 
 /// How many keys a token without a `kid` is tried with: the newest. A bound on work, as anyone may send such
 /// a token; Passport publishes two keys during a rotation and one otherwise. As many may share a name.
@@ -25,12 +25,16 @@ const MAX_TRIES: usize = 4;
 pub(crate) struct KeySet {
     /// Newest first, as far as can be told.
     keys: Vec<Arc<Key>>,
+    /// Whether there were more entries than are looked at.
+    pub(crate) is_cut_off: bool,
 }
 
 /// An entry that is of no use.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Skipped {
+pub(crate) struct OddEntry {
     pub(crate) position: usize,
+    /// As it calls itself, if it does.
+    pub(crate) kid: Option<String>,
     pub(crate) why: Unusable,
     /// To know it again.
     pub(crate) mark: u64,
@@ -55,22 +59,28 @@ impl KeySet {
         allowed: &AllowedAlgorithms,
         previous: &Self,
         marks: &impl BuildHasher,
-    ) -> Result<(Self, Vec<Skipped>), FetchError> {
+    ) -> Result<(Self, Vec<OddEntry>), FetchError> {
         #[derive(Deserialize)]
         struct Document {
             keys: Vec<Box<RawValue>>,
         }
-        let document: Document = json::object(body).ok_or(FetchError::NotAKeySet)?;
+        let document: Document = json::object(body).map_err(|_| FetchError::NotAKeySet)?;
         let (mut set, mut skipped) = (Self::default(), Vec::new());
         for (position, entry) in document.keys.iter().take(MAX_KEYS).enumerate() {
             let keys = Key::of(entry.get(), allowed, |identity| previous.known(identity));
             if let Err(why) = keys.and_then(|keys| set.add(keys)) {
-                skipped.push(Skipped { position, why, mark: marks.hash_one(entry.get()) });
+                skipped.push(OddEntry {
+                    position,
+                    kid: kid_of(entry),
+                    why,
+                    mark: marks.hash_one(entry.get()),
+                });
             }
         }
         if set.keys.is_empty() {
             return Err(FetchError::NoUsableKey);
         }
+        set.is_cut_off = document.keys.len() > MAX_KEYS;
         set.keys.reverse();
         set.keys.sort_by_key(|key| previous.position(&key.identity)); // unknown ones, `None`, sort first
         Ok((set, skipped))
@@ -159,6 +169,14 @@ impl KeySet {
             self.keys.iter().filter(fits).take(MAX_TRIES).find(|key| key.verifies(message, signature))?;
         Some((key, if header.kid.is_some() { Standing::Named } else { Standing::Tried }))
     }
+}
+
+fn kid_of(entry: &RawValue) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        kid: Option<String>,
+    }
+    serde_json::from_str::<Named>(entry.get()).ok()?.kid
 }
 
 /// Whether a token that names `kid`, or none, means that key. A name never means a key of another name.

@@ -10,9 +10,8 @@
 //!
 //! Whatever asks for an attempt, none begins in the pause that the last one has left behind: an attempt claims the
 //! cooldown when it begins. One that the schedule asked for gives it back when it succeeds, so that the first unknown key
-//! after it need not wait. An unknown key that has caused an attempt in vain may cause the next one only after the
-//! cooldown, and each time after twice as long: somebody else's token, sent again and again, must not use up the attempts
-//! that a rotation needs.
+//! after it need not wait. An unknown key that has caused an attempt in vain may cause the next one only after a minute:
+//! somebody else's token, sent again and again, must not use up all attempts that a rotation needs (`missing`).
 
 use std::time::{Duration, SystemTime};
 
@@ -22,7 +21,7 @@ use super::missing::Missing;
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// A caller may have read the clock a little before the pause began that it meets.
-const NUDGE: Duration = Duration::from_secs(5);
+pub(super) const NUDGE: Duration = Duration::from_secs(5);
 
 /// The part of the lifetime after which keys are refreshed, so that nobody meets its end.
 const REFRESH_AHEAD: f64 = 0.8;
@@ -108,8 +107,12 @@ impl Life {
             return Freshness::Expired;
         }
         // Set back by more than a nudge, the clock does not tell how old the keys are.
-        let set_back = self.fetched_at.duration_since(now).is_ok_and(|ahead| ahead > NUDGE);
-        if set_back || now >= self.due_at { Freshness::Due } else { Freshness::Fresh }
+        if self.is_ahead_of(now) || now >= self.due_at { Freshness::Due } else { Freshness::Fresh }
+    }
+
+    /// Whether the clock was set back since.
+    pub(crate) fn is_ahead_of(&self, now: SystemTime) -> bool {
+        self.fetched_at.duration_since(now).is_ok_and(|ahead| ahead > NUDGE)
     }
 
     pub(crate) fn age(&self, now: SystemTime) -> Duration {
@@ -173,7 +176,7 @@ impl Machine {
         match cause {
             Cause::Schedule => self.pause = None,
             Cause::UnknownKey(Some(mark)) if !found => {
-                self.missing.note(mark, now, self.settings.cooldown, self.settings.lifetime);
+                self.missing.note(mark, now);
             }
             Cause::UnknownKey(_) => {}
         }
@@ -345,17 +348,15 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_caused_an_attempt_in_vain_waits_twice_as_long_each_time() {
+    fn a_name_that_caused_an_attempt_in_vain_leaves_every_other_one_to_the_rest() {
         let mut machine = Machine::new(SETTINGS);
         let (junk, other) = (Cause::UnknownKey(Some(1)), Cause::UnknownKey(Some(2)));
-        let mut now = 0;
-        for pause in [30, 60, 120, 240, 480, 600, 600] {
+        for now in [0, 60, 120] {
+            assert_eq!(machine.left_for(junk, at(now)), secs(0));
             machine.begin(at(now));
             machine.succeed(junk, life(now), false, at(now));
-            assert_eq!(machine.left_for(junk, at(now)), secs(pause));
-            assert_eq!(machine.left_for(other, at(now + 30)), secs(0), "the others need not");
-            now += pause;
-            assert_eq!(machine.left_for(junk, at(now)), secs(0));
+            assert_eq!(machine.left_for(junk, at(now)), secs(60));
+            assert_eq!(machine.left_for(other, at(now + 30)), secs(0));
         }
     }
 

@@ -19,7 +19,7 @@ pub(crate) use self::{
     fetch::{FetchError, JwksSource},
     jwk::{Key, Standing},
     keeper::{Installed, KeyKeeper, Refresh},
-    key_set::{KeySet, Known, Skipped},
+    key_set::{KeySet, Known, OddEntry},
     machine::KeySettings,
     saved::{KeyFile, KeyFileError},
 };

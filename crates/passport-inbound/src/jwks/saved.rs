@@ -1,21 +1,33 @@
 //! Keys in a file, so that a service can start while its issuer is down.
 
 use std::{
-    fs, io,
+    fs::{self, OpenOptions},
+    io::{self, Read, Write},
     path::{Path, PathBuf},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::task::spawn_blocking;
+use tokio::{task::spawn_blocking, time::timeout};
 
 use super::fetch::LIMITS;
 
+/// How long the file may take. Nobody waits for keys longer than that because of it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Where an issuer's keys are kept between runs.
 #[derive(Clone, Debug)]
-pub(crate) struct KeyFile(PathBuf);
+pub(crate) struct KeyFile {
+    path: PathBuf,
+    /// Whether it took too long once, as on a file system that hangs: a thread waits for it still, and there shall be no second.
+    hangs: Arc<AtomicBool>,
+}
 
 /// What the file holds.
 #[derive(Debug)]
@@ -27,8 +39,14 @@ pub(crate) struct SavedKeys {
 /// Why keys could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyFileError {
+    #[error("the key file has not answered in a second; it is not used any more")]
+    Hangs,
     #[error("the key file cannot be read or written")]
     Io(#[from] io::Error),
+    #[error("the keys in the key file are too old, or saved in the future")]
+    NotBelieved,
+    #[error("the key file holds no usable key")]
+    NoUsableKey,
     #[error("the key file holds the keys of another issuer")]
     OtherIssuer,
     #[error("the key file does not hold saved keys")]
@@ -46,13 +64,17 @@ struct Content<'a> {
 
 impl KeyFile {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self(path)
+        Self { path, hangs: Arc::default() }
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     /// The keys of `issuer`; `None` if there is no file yet.
     pub(crate) async fn load(&self, issuer: &str) -> Result<Option<SavedKeys>, KeyFileError> {
-        let (path, issuer) = (self.0.clone(), issuer.to_owned());
-        off_the_async_threads(move || match read(&path) {
+        let (path, issuer) = (self.path.clone(), issuer.to_owned());
+        self.in_time(move || match read(&path) {
             Ok(content) => decode(&content, &issuer).map(Some),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
@@ -62,33 +84,50 @@ impl KeyFile {
 
     /// Replaces what was saved before, whole or not at all.
     pub(crate) async fn save(&self, issuer: &str, keys: SavedKeys) -> Result<(), KeyFileError> {
-        let (path, issuer) = (self.0.clone(), issuer.to_owned());
-        off_the_async_threads(move || {
-            let content = encode(&issuer, &keys)?;
-            // Two processes may share the file; each replaces it with one of its own.
-            let own = path.with_extension(format!("{}-{:08x}.tmp", std::process::id(), fastrand::u32(..)));
-            let written = fs::write(&own, content).and_then(|()| fs::rename(&own, &path));
-            if written.is_err() {
-                let _ = fs::remove_file(&own);
-            }
-            Ok(written?)
-        })
-        .await
+        let (path, issuer) = (self.path.clone(), issuer.to_owned());
+        self.in_time(move || Ok(replace(&path, &encode(&issuer, &keys)?)?)).await
+    }
+
+    /// Off the async threads, and not for ever.
+    async fn in_time<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> Result<T, KeyFileError> + Send + 'static,
+    ) -> Result<T, KeyFileError> {
+        if self.hangs.load(Ordering::Relaxed) {
+            return Err(KeyFileError::Hangs);
+        }
+        if let Ok(done) = timeout(PATIENCE, spawn_blocking(work)).await {
+            return done.unwrap_or_else(|lost| Err(io::Error::other(lost).into()));
+        }
+        self.hangs.store(true, Ordering::Relaxed);
+        Err(KeyFileError::Hangs)
     }
 }
 
-async fn off_the_async_threads<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, KeyFileError> + Send + 'static,
-) -> Result<T, KeyFileError> {
-    spawn_blocking(work).await.unwrap_or_else(|lost| Err(io::Error::other(lost).into()))
+/// No more than could have been saved, and only of a real file: to open a pipe is to wait for its other end.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut content = Vec::new();
+    fs::File::open(path)?.take(2 * LIMITS.max_body as u64).read_to_end(&mut content)?;
+    Ok(content)
 }
 
-/// No more than could have been saved.
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let most = 2 * LIMITS.max_body as u64;
-    let mut content = Vec::new();
-    io::Read::read_to_end(&mut io::Read::take(fs::File::open(path)?, most), &mut content)?;
-    Ok(content)
+/// By a new file beside it, which nobody else has made, and which is on the disk before it takes the place of the old one. Two
+/// processes may share the place; each has a new file of its own.
+fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
+    let own = path.with_extension(format!("{:016x}.tmp", fastrand::u64(..)));
+    let written = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&own)
+        .and_then(|mut file| file.write_all(content).and_then(|()| file.sync_all()))
+        .and_then(|()| fs::rename(&own, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&own);
+    }
+    written
 }
 
 fn decode(content: &[u8], issuer: &str) -> Result<SavedKeys, KeyFileError> {
@@ -150,6 +189,27 @@ mod tests {
         }
         fs::write(&path, r#"{"issuer":"i","fetched_at":18446744073709551615,"jwks":{}}"#).unwrap();
         assert!(KeyFile::new(path).load("i").await.is_err());
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn a_pipe_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.json");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        assert!(matches!(KeyFile::new(path).load("i").await, Err(KeyFileError::Io(_))));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_hangs_is_given_up_and_not_tried_again() {
+        let file = KeyFile::new(PathBuf::from("keys.json"));
+        let (go_on, waits) = std::sync::mpsc::channel::<()>();
+        let outcome = file.in_time(move || Ok(waits.recv().is_ok())).await;
+        assert!(matches!(outcome, Err(KeyFileError::Hangs)));
+        drop(go_on);
+        let outcome = file.in_time(|| -> Result<(), _> { panic!("it is not tried again") }).await;
+        assert!(matches!(outcome, Err(KeyFileError::Hangs)));
     }
 
     #[tokio::test]

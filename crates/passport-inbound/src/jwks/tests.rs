@@ -273,3 +273,59 @@ async fn keys_that_have_moved_are_discovered_again() {
     setup.verify(&token).await.unwrap();
     assert_eq!(setup.passport.counters().discovery(), 2);
 }
+
+#[test]
+fn a_runtime_that_is_gone_is_a_failure_like_any_other() {
+    let setup = tokio::runtime::Runtime::new().unwrap().block_on(setup());
+    let gone = tokio::runtime::Runtime::new().unwrap();
+    let handle = gone.handle().clone();
+    drop(gone);
+    let token = setup.token().build();
+    {
+        let _entered = handle.enter();
+        // What is spawned there is dropped at once, and what is dropped says that it is lost.
+        assert!(setup.verifier.try_verify(&token).is_none());
+        assert!(is_unavailable(&setup.verifier.try_verify(&token).unwrap()));
+    }
+    assert_eq!(setup.verifier.health().failures(), 1);
+}
+
+#[test]
+fn an_attempt_that_comes_after_a_later_one_changes_nothing() {
+    let frozen = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let driven = tokio::runtime::Runtime::new().unwrap();
+    let setup = driven.block_on(setup());
+    let old = setup.token().build();
+    // The first attempt has its answer, but nobody looks at it.
+    let mut first = tokio_test::task::spawn(setup.verify(&old));
+    frozen.block_on(async {
+        assert!(first.poll().is_pending());
+        setup.passport.counters().reached(Endpoint::Jwks, 1).await;
+    });
+    driven.block_on(async {
+        setup.passport.rotate_keys().await;
+        setup.passport.retire_old_keys();
+        setup.clock.advance(Duration::from_secs(31));
+        setup.verify(&setup.token().build()).await.unwrap();
+        assert_eq!(reason(setup.verify(&old).await), RejectionReason::KeyNotFound);
+    });
+    let later = setup.verifier.health().fetched_at();
+    assert_eq!(reason(frozen.block_on(first)), RejectionReason::KeyNotFound);
+    assert_eq!(setup.verifier.health().fetched_at(), later);
+    assert_eq!(reason(driven.block_on(setup.verify(&old))), RejectionReason::KeyNotFound);
+}
+
+#[tokio::test]
+async fn when_too_many_wait_for_a_key_the_next_is_answered_at_once() {
+    let setup = setup().await;
+    setup.verify(&setup.token().build()).await.unwrap();
+    setup.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_secs(60)));
+    let seats: Vec<_> = std::iter::from_fn(|| setup.verifier.shared().seats.take()).collect();
+    assert_eq!(seats.len(), 4096);
+    let junk = setup.token().header("kid", "junk").build();
+    let mut caller = tokio_test::task::spawn(setup.verify(&junk));
+    match caller.poll() {
+        Poll::Ready(outcome) => assert_eq!(reason(outcome), RejectionReason::KeyNotFound),
+        Poll::Pending => panic!("it waits"),
+    }
+}

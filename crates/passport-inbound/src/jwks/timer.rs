@@ -5,7 +5,7 @@ use std::{
 
 use tokio::{
     runtime::Handle,
-    sync::Notify,
+    sync::watch,
     task::AbortHandle,
     time::{sleep, timeout},
 };
@@ -25,7 +25,7 @@ pub(super) struct Timer(AbortHandle);
 
 impl Timer {
     pub(super) fn start(runtime: &Handle, keeper: &Arc<KeyKeeper>) -> Self {
-        let task = run(Arc::downgrade(keeper), Arc::clone(&keeper.changed));
+        let task = run(Arc::downgrade(keeper), keeper.changed.subscribe());
         Self(runtime.spawn(task).abort_handle())
     }
 
@@ -40,11 +40,12 @@ impl Drop for Timer {
     }
 }
 
-async fn run(keeper: Weak<KeyKeeper>, changed: Arc<Notify>) {
+async fn run(keeper: Weak<KeyKeeper>, mut changed: watch::Receiver<()>) {
     loop {
         sleep(SHORTEST_SLEEP).await;
+        changed.mark_unchanged();
         let Some(wait) = keeper.upgrade().map(|keeper| keeper.tick()) else { return };
-        // Whether time has passed or the plan was changed: look again.
-        let _ = timeout(wait.min(LONGEST_SLEEP), changed.notified()).await;
+        // Whether time has passed, the plan was changed or the keeper is gone: look again.
+        let _ = timeout(wait.min(LONGEST_SLEEP), changed.changed()).await;
     }
 }
