@@ -15,7 +15,7 @@ use futures_util::FutureExt;
 use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use passport_dev::{DevPassport, Endpoint, Fault, Hostile};
-use passport_inbound::TokenVerifier;
+use passport_inbound::{AuthenticateLayer, TokenVerifier};
 use passport_outbound::{
     AccessToken, AllowedOrigins, AttachTokenLayer, BufferedBody, ManagedIdentity, ManualClock,
     ResolvedSecret, Secret, SecretError, SecretProvider, SecretRef, SecretSource, StoreError, StoredToken,
@@ -23,7 +23,7 @@ use passport_outbound::{
 };
 use tower::{Layer, Service, ServiceExt};
 
-use crate::support::{api, client, get_with, http, identity, identity_builder, serve, verifier};
+use crate::support::{AtOnce, api, client, get_with, http, identity, identity_builder, serve, verifier};
 
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Vec<u8>>>);
@@ -69,6 +69,7 @@ async fn neither_traces_nor_errors_nor_debug_output_hold_a_secret_or_a_token() {
         printed.push(live_through_everything(&passport, &registered).await);
         printed.push(use_parts_of_ones_own(&passport, &registered).await);
         printed.push(refuse(&verifier(&passport), &hostile).await);
+        printed.push(verify_and_show_everything(&passport).await);
         printed.join("\n")
     })
     .await;
@@ -101,6 +102,42 @@ async fn use_both_sides(passport: &DevPassport, registered: &passport_dev::DevId
     let status = get_with(&client, &format!("{api}/whoami")).await.unwrap().status();
     let token = identity.token().await.unwrap();
     format!("{with_query:?} {status} {identity:?} {client:?} {token:?} {registered:?} {passport:?}")
+}
+
+/// Tokens that are good, denied, and those that carry others; and all that can be printed of the inbound side.
+async fn verify_and_show_everything(passport: &DevPassport) -> String {
+    let with_query = TokenVerifier::builder("api").jwks_url("https://host/keys?code=passw0rd");
+    let mut printed = vec![format!("{with_query:?}"), format!("{:?}", with_query.build().unwrap())];
+    let verifier = TokenVerifier::builder(passport.audience())
+        .issuer(passport.issuer())
+        .deny_list(|caller| caller.user_id() == "mallory")
+        .build()
+        .unwrap();
+    let user = |id: &str| passport.user_token(id);
+    let good = user("u").build();
+    for token in [
+        good.clone(),
+        good.clone(),
+        user("mallory").build(),
+        user("u").header("kid", good.as_str()).build(),
+        user("u").header("typ", good.as_str()).build(),
+        user("u").claim("aud", good.as_str()).build(),
+        user("u").claim("iss", good.as_str()).build(),
+        user("u").claim("exp", good.as_str()).build(),
+    ] {
+        printed.push(format!("{:?}", verifier.verify(&token).await));
+    }
+    let mut service = AuthenticateLayer::new(verifier.clone()).layer(AtOnce);
+    let request = http::Request::get("/").header("authorization", format!("Bearer {good}")).body(()).unwrap();
+    let future = service.call(request);
+    printed.push(format!(
+        "{verifier:?} {} {:?} {service:?} {future:?}",
+        verifier.health(),
+        verifier.health()
+    ));
+    let pasted = TokenVerifier::builder("api").static_keys(good.as_str()).issuer(good.as_str()).build();
+    printed.push(format!("{pasted:?} {}", pasted.as_ref().unwrap_err()));
+    printed.join("\n")
 }
 
 /// Every way to fail, and how the identity stands after it.

@@ -13,7 +13,7 @@ use crate::{
     jwks::{Installed, Key, Known, Refresh, Standing},
     jws::{Header, HeaderBuffer, Jws, MAX_HEADER, MAX_SIGNATURE},
     telemetry,
-    token_cache::Verified,
+    token_cache::KnownToken,
     turns::Turn,
     verifier::{DenyList, Shared, Verdict, Wait},
 };
@@ -176,7 +176,7 @@ impl Shared {
         })?;
         let caller = IdInfo::new(claims, payload);
         if let Some(cache) = &self.cache {
-            cache.insert(Verified {
+            cache.insert(KnownToken {
                 token: candidate.token.into(),
                 caller: caller.clone(),
                 validity,

@@ -21,8 +21,8 @@ pub(crate) const MAX_SIGNATURE: usize = 1024;
 /// Where a header is decoded to.
 pub(crate) type HeaderBuffer = [u8; MAX_HEADER];
 
-/// A token in its three segments, still encoded.
-#[derive(Clone, Copy, Debug)]
+/// A token in its three segments, still encoded. Not to be shown, so it is not `Debug`.
+#[derive(Clone, Copy)]
 pub(crate) struct Jws<'a> {
     header: &'a str,
     payload: &'a str,

@@ -40,9 +40,8 @@ impl Default for CacheLimits {
     }
 }
 
-/// A token that was verified, and all that its verdict depends on.
-#[derive(Debug)]
-pub(crate) struct Verified {
+/// A token that was verified, and all that its verdict depends on. Not to be shown, so it is not `Debug`.
+pub(crate) struct KnownToken {
     pub(crate) token: Arc<str>,
     pub(crate) caller: IdInfo,
     pub(crate) validity: Validity,
@@ -56,8 +55,8 @@ pub(crate) struct Verified {
 /// Two places for one entry. `all` is moka, which knows what to forget; a look into it costs more than everything else about
 /// a known token. So a small table stands in front, of which each token has exactly one slot.
 pub(crate) struct TokenCache {
-    front: Box<[ArcSwapOption<Verified>]>,
-    all: Cache<Arc<str>, Arc<Verified>, BySignature>,
+    front: Box<[ArcSwapOption<KnownToken>]>,
+    all: Cache<Arc<str>, Arc<KnownToken>, BySignature>,
     hashing: BySignature,
 }
 
@@ -71,7 +70,7 @@ impl TokenCache {
         let least = u32::try_from(all / limits.tokens.max(1)).unwrap_or(u32::MAX);
         let cache = Cache::builder()
             .max_capacity(all)
-            .weigher(move |_: &Arc<str>, verified: &Arc<Verified>| verified.weight().max(least))
+            .weigher(move |_: &Arc<str>, verified: &Arc<KnownToken>| verified.weight().max(least))
             .expire_after(UntilItExpires)
             .build_with_hasher(hashing.clone());
         Self { front: (0..slots).map(|_| ArcSwapOption::empty()).collect(), all: cache, hashing }
@@ -94,7 +93,7 @@ impl TokenCache {
     }
 
     /// Only what was verified may be given.
-    pub(crate) fn insert(&self, verified: Verified) {
+    pub(crate) fn insert(&self, verified: KnownToken) {
         let verified = Arc::new(verified);
         if verified.weight() <= HEAVIEST_IN_FRONT {
             self.slot(&verified.token).store(Some(Arc::clone(&verified)));
@@ -104,7 +103,7 @@ impl TokenCache {
         self.all.insert(Arc::clone(&verified.token), verified);
     }
 
-    fn slot(&self, token: &str) -> &ArcSwapOption<Verified> {
+    fn slot(&self, token: &str) -> &ArcSwapOption<KnownToken> {
         #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is a hash")]
         let hash = self.hashing.hash_one(token) as usize;
         &self.front[hash & (self.front.len() - 1)]
@@ -117,7 +116,7 @@ impl fmt::Debug for TokenCache {
     }
 }
 
-impl Verified {
+impl KnownToken {
     /// In constant time: whoever sends tokens must not learn by it how much of a kept one they have guessed.
     fn is_of(&self, token: &str) -> bool {
         verify_slices_are_equal(self.token.as_bytes(), token.as_bytes()).is_ok()
@@ -137,8 +136,8 @@ impl Verified {
 /// An entry is of no use any more when its token has expired.
 struct UntilItExpires;
 
-impl Expiry<Arc<str>, Arc<Verified>> for UntilItExpires {
-    fn expire_after_create(&self, _: &Arc<str>, verified: &Arc<Verified>, _: Instant) -> Option<Duration> {
+impl Expiry<Arc<str>, Arc<KnownToken>> for UntilItExpires {
+    fn expire_after_create(&self, _: &Arc<str>, verified: &Arc<KnownToken>, _: Instant) -> Option<Duration> {
         Some(verified.lives_for)
     }
 }

@@ -7,9 +7,9 @@ fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
 }
 
-fn verified(token: &str, key: &Arc<Key>) -> Verified {
+fn verified(token: &str, key: &Arc<Key>) -> KnownToken {
     let payload = format!(r#"{{"sub":"{}"}}"#, &token[..8]).into_bytes();
-    Verified {
+    KnownToken {
         token: token.into(),
         caller: IdInfo::new(Claims::parse(&payload).unwrap(), payload),
         validity: Validity { from: at(100), until: at(200) },
@@ -37,7 +37,7 @@ fn a_token_is_known_from_its_first_moment_to_its_last() {
 fn a_token_is_known_for_as_long_as_its_key_counts() {
     let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
     cache.insert(verified(&token(1), &key));
-    cache.insert(Verified { standing: Standing::Tried, ..verified(&token(2), &key) });
+    cache.insert(KnownToken { standing: Standing::Tried, ..verified(&token(2), &key) });
     for (standing, named, tried) in
         [(Standing::Tried, true, true), (Standing::Named, true, false), (Standing::Retired, false, false)]
     {
