@@ -2,11 +2,11 @@
 //! restart. It prints
 //!
 //! ```text
-//! ready: Fresh, 1 keys, 0 s old
+//! ready: Fresh, usable keys: 1, 0 s old
 //! a call: 200 OK
-//! in the outage: 200 OK; the probe says Due, 1 keys, 3600 s old, 1 failures, the last: ...
+//! in the outage: 200 OK; the probe says Due, usable keys: 1, 3600 s old, failed attempts in a row: 1, the last: ...
 //! restarted in the outage: 200 OK
-//! after a day of it: 503 Service Unavailable, Retry-After: 2
+//! after a day of it: 503 Service Unavailable, Retry-After: 2 (or 1)
 //! after it: 200 OK
 //! ```
 //!
@@ -41,10 +41,9 @@ fn api(verifier: TokenVerifier) -> Router {
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    let passport = DevPassport::start().await?;
     let clock = ManualClock::at_unix_seconds(1_750_000_000);
-    let token =
-        passport.user_token("alice").claim("iat", 1_750_000_000).expires_in(HOUR * 24 * 365 * 50).build();
+    let passport = DevPassport::builder().clock(clock.clone()).start().await?;
+    let token = passport.user_token("alice").expires_in(HOUR * 48).build();
     let (folder, client) = (tempfile::tempdir()?, local_client()?);
     let file = folder.path().join("passport-keys.json");
 
