@@ -15,6 +15,7 @@ use base64::{
     Engine,
     prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
 };
+use num_bigint::BigUint;
 use passport_inbound::TokenVerifier;
 use serde_json::{Value, json};
 
@@ -146,6 +147,15 @@ impl Forge {
         signature
     }
 
+    /// What the private key makes of any block, in any padding or none.
+    pub(crate) fn raw_signature(&self, block: &[u8]) -> Vec<u8> {
+        let pkcs8: aws_lc_rs::encoding::Pkcs8V1Der<'_> = self.pair.as_der().unwrap();
+        let signature = BigUint::from_bytes_be(block)
+            .modpow(&private_exponent(pkcs8.as_ref()), &BigUint::from_bytes_be(&self.modulus()));
+        let bytes = signature.to_bytes_be();
+        [vec![0; 256 - bytes.len()], bytes].concat()
+    }
+
     /// The modulus, big-endian.
     pub(crate) fn modulus(&self) -> Vec<u8> {
         self.pair.public_key().modulus().big_endian_without_leading_zero().to_vec()
@@ -159,6 +169,31 @@ pub(crate) enum Scheme {
     Rs384,
     Rs512,
     Ps256,
+}
+
+/// The fourth number of an RSA private key (RFC 8017, appendix A.1.2) in its wrapping (RFC 5208, section 5).
+fn private_exponent(pkcs8: &[u8]) -> BigUint {
+    let wrapping = parts(parts(pkcs8)[0]);
+    let numbers = parts(parts(wrapping[2])[0]);
+    BigUint::from_bytes_be(numbers[3])
+}
+
+/// The values that stand one after the other in DER.
+fn parts(mut der: &[u8]) -> Vec<&[u8]> {
+    let mut parts = Vec::new();
+    while let [_tag, first, rest @ ..] = der {
+        let (length, rest) = match usize::from(*first) {
+            short @ 0..0x80 => (short, rest),
+            long => {
+                let (digits, rest) = rest.split_at(long - 0x80);
+                (digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit)), rest)
+            }
+        };
+        let (value, rest) = rest.split_at(length);
+        parts.push(value);
+        der = rest;
+    }
+    parts
 }
 
 pub(crate) fn base64(bytes: impl AsRef<[u8]>) -> String {

@@ -1,6 +1,7 @@
 //! The ways in which verifiers of tokens were broken: each is refused, for its own reason, in the verifier, on HTTP and on gRPC.
 
 mod forms;
+mod padding;
 mod tokens;
 
 use http::header::AUTHORIZATION;
