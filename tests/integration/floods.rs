@@ -13,7 +13,7 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::{
     forge::base64,
-    support::{api_behind, grpc_server_behind, http},
+    support::{api_behind, grpc_server_behind, http, on_one_clock},
 };
 
 struct Setup {
@@ -23,10 +23,7 @@ struct Setup {
 }
 
 async fn setup() -> Setup {
-    let clock = ManualClock::at_unix_seconds(1_750_000_000);
-    let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
-    let builder = TokenVerifier::builder(passport.audience()).issuer(passport.issuer());
-    let verifier = builder.clock(clock.clone()).build().unwrap();
+    let (passport, verifier, clock) = on_one_clock().await;
     Setup { passport, verifier, clock }
 }
 

@@ -9,12 +9,19 @@ use tokio::net::TcpListener;
 use tokio_stream::{StreamExt, wrappers::TcpListenerStream};
 use tonic::{
     Code, Request,
-    transport::{Endpoint, Server},
+    transport::{Channel, Endpoint, Server},
 };
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tower::ServiceBuilder;
 
 use crate::support::{grpc_server, http, identity, serve, verifier};
+
+/// What a call with `token` ends with.
+async fn code_with(client: &mut HealthClient<Channel>, token: &str) -> Code {
+    let mut request = Request::new(HealthCheckRequest::default());
+    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    client.check(request).await.map_or_else(|status| status.code(), |_| Code::Ok)
+}
 
 #[tokio::test]
 async fn a_channel_with_the_layer_makes_unary_and_streaming_calls() {
@@ -90,10 +97,7 @@ async fn a_guarded_server_denies_users_and_serves_services() {
         (passport.user_token("alice").build(), Code::PermissionDenied),
         (registered.token().build(), Code::Ok),
     ] {
-        let mut request = Request::new(HealthCheckRequest::default());
-        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
-        let code_seen = client.check(request).await.map_or_else(|status| status.code(), |_| Code::Ok);
-        assert_eq!(code_seen, code);
+        assert_eq!(code_with(&mut client, &token).await, code);
     }
 }
 
@@ -116,10 +120,7 @@ async fn one_router_answers_each_caller_in_its_own_words() {
 
     let mut client = HealthClient::new(Endpoint::from_shared(url).unwrap().connect_lazy());
     for (token, code) in [("junk", Code::Unauthenticated), (good.as_str(), Code::Ok)] {
-        let mut request = Request::new(HealthCheckRequest::default());
-        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
-        let code_seen = client.check(request).await.map_or_else(|status| status.code(), |_| Code::Ok);
-        assert_eq!(code_seen, code);
+        assert_eq!(code_with(&mut client, token).await, code);
     }
 }
 
@@ -154,10 +155,7 @@ async fn a_single_service_of_a_server_can_be_guarded_and_keeps_its_name() {
         (passport.user_token("alice").build(), Code::PermissionDenied),
         (registered.token().build(), Code::Ok),
     ] {
-        let mut request = Request::new(HealthCheckRequest::default());
-        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
-        let code_seen = client.check(request).await.map_or_else(|status| status.code(), |_| Code::Ok);
-        assert_eq!(code_seen, code);
+        assert_eq!(code_with(&mut client, &token).await, code);
     }
 }
 

@@ -5,9 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use http::{HeaderMap, HeaderValue, StatusCode, header::AUTHORIZATION};
 use passport_dev::{DevPassport, Endpoint, Fault};
-use passport_inbound::{
-    AuthenticateLayer, ManualClock, Rejection, RejectionReason as R, TokenVerifier, VerifyError,
-};
+use passport_inbound::{AuthenticateLayer, Rejection, RejectionReason as R, TokenVerifier, VerifyError};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
@@ -15,25 +13,14 @@ use tower::{Layer, Service, ServiceExt};
 
 use crate::{
     forge::{Forge, KID, Scheme, base64},
-    support::{AtOnce, api, api_behind, http, serve, verifier},
+    support::{AtOnce, START, api, api_behind, http, on_one_clock, serve, verifier},
 };
-
-const START: u32 = 1_750_000_000;
 
 fn refused(forge: &Forge, token: &str) -> R {
     match forge.verifier().try_verify(token) {
         Some(Err(VerifyError::Rejected(reason))) => reason,
         other => panic!("{other:?}"),
     }
-}
-
-/// A dev Passport and a verifier of its tokens on one clock.
-async fn on_one_clock() -> (DevPassport, TokenVerifier, ManualClock) {
-    let clock = ManualClock::at_unix_seconds(START);
-    let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
-    let builder = TokenVerifier::builder(passport.audience()).issuer(passport.issuer());
-    let verifier = builder.clock(clock.clone()).build().unwrap();
-    (passport, verifier, clock)
 }
 
 /// 1. CVE-2026-25537.

@@ -9,7 +9,7 @@ use std::{
 use axum::{Json, Router, routing::get};
 use http::{Request, Response};
 use passport_dev::{DevIdentity, DevPassport};
-use passport_inbound::{AuthenticateLayer, IdInfo, RequireServiceAccountLayer, TokenVerifier};
+use passport_inbound::{AuthenticateLayer, IdInfo, ManualClock, RequireServiceAccountLayer, TokenVerifier};
 use passport_outbound::{
     AllowedOrigins, AttachToken, AttachTokenLayer, ManagedIdentity, ManagedIdentityBuilder, SecretSource,
 };
@@ -24,6 +24,18 @@ pub(crate) type Client = AttachToken<reqwest::Client>;
 
 pub(crate) fn verifier(passport: &DevPassport) -> TokenVerifier {
     TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap()
+}
+
+/// What the clock of [`on_one_clock`] shows at first, in seconds since 1970.
+pub(crate) const START: u32 = 1_750_000_000;
+
+/// A dev Passport and a verifier of its tokens on one clock.
+pub(crate) async fn on_one_clock() -> (DevPassport, TokenVerifier, ManualClock) {
+    let clock = ManualClock::at_unix_seconds(START);
+    let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
+    let builder = TokenVerifier::builder(passport.audience()).issuer(passport.issuer());
+    let verifier = builder.clock(clock.clone()).build().unwrap();
+    (passport, verifier, clock)
 }
 
 /// A client that never leaves this machine, whatever proxy it has, and that shares one connection.

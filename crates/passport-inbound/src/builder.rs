@@ -7,9 +7,9 @@ use crate::{
     algorithm::AllowedAlgorithms,
     explain::SlashHint,
     jwks::{JwksSource, KeyFile, KeyKeeper, KeySettings},
+    places::Places,
     policy::Policy,
     token_cache::{CacheLimits, TokenCache},
-    turns::Turns,
     verifier::{DenyList, Shared},
 };
 
@@ -54,7 +54,7 @@ impl TokenVerifierBuilder {
             keeps_tokens: true,
             cache: CacheLimits::default(),
             deny_list: None,
-            at_once: Turns::default_at_once(),
+            at_once: Places::default_turns(),
             transport: Transport::default(),
             clock: Arc::new(SystemClock),
         }
@@ -221,7 +221,7 @@ impl TokenVerifierBuilder {
             clock: self.clock,
             cache: self.keeps_tokens.then(|| TokenCache::new(self.cache)),
             deny_list: self.deny_list,
-            turns: Turns::new(self.at_once),
+            turns: Places::new(self.at_once),
             seats: TokenVerifier::seats(),
             slash_hint: SlashHint::default(),
         }))

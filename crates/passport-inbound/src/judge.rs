@@ -12,9 +12,9 @@ use crate::{
     json::scan::Text,
     jwks::{Installed, Key, Known, Refresh, Standing},
     jws::{Header, HeaderBuffer, Jws, MAX_HEADER, MAX_SIGNATURE},
+    places::Place,
     telemetry,
     token_cache::KnownToken,
-    turns::Turn,
     verifier::{DenyList, Shared, Verdict, Wait},
 };
 
@@ -39,7 +39,7 @@ enum Finding {
 
 impl Shared {
     /// Known tokens first, then everything from the beginning. `may_ask` is whether newer keys may be asked for.
-    pub(crate) fn judge(&self, token: &str, turn: Option<Turn>, may_ask: bool) -> Verdict {
+    pub(crate) fn judge(&self, token: &str, turn: Option<Place>, may_ask: bool) -> Verdict {
         let now = self.clock.now();
         let installed = self.keeper.installed(now);
         if let (Some(cache), Some(snapshot)) = (&self.cache, &*installed) {
@@ -59,7 +59,7 @@ impl Shared {
         &self,
         token: &str,
         installed: Installed,
-        turn: Option<Turn>,
+        turn: Option<Place>,
         may_ask: bool,
         now: SystemTime,
     ) -> Verdict {
@@ -94,7 +94,7 @@ impl Shared {
         &self,
         candidate: &Candidate<'_>,
         mut installed: Installed,
-        mut turn: Option<Turn>,
+        mut turn: Option<Place>,
         may_ask: bool,
         now: SystemTime,
     ) -> Verdict {
@@ -131,7 +131,7 @@ impl Shared {
         &self,
         candidate: &Candidate<'_>,
         installed: &Installed,
-        turn: &mut Option<Turn>,
+        turn: &mut Option<Place>,
         now: SystemTime,
     ) -> Finding {
         let Candidate { jws, header, signature, .. } = candidate;

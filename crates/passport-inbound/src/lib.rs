@@ -68,6 +68,7 @@ mod json;
 mod judge;
 mod jwks;
 mod jws;
+mod places;
 mod policy;
 mod rejection;
 mod respond;
@@ -76,7 +77,6 @@ mod telemetry;
 #[cfg(test)]
 mod test_support;
 mod token_cache;
-mod turns;
 mod verifier;
 
 pub use passport_core::{

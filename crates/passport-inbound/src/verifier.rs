@@ -6,10 +6,10 @@ use crate::{
     IdInfo, KeyHealth, NotReady, TokenVerifierBuilder, VerifyError,
     explain::SlashHint,
     jwks::{KeyKeeper, Refresh},
+    places::{Place, Places},
     policy::Policy,
     telemetry,
     token_cache::TokenCache,
-    turns::{Turn, Turns},
 };
 
 /// When it is worth while to ask again for a turn.
@@ -25,7 +25,7 @@ const MOST_WAITING: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 /// How often a request waits for keys. The first ones may have left the issuer before the token's own was published.
 const MOST_WAITS: u32 = 2;
 
-/// Turns a token into an [`IdInfo`], or says why not. Knows no HTTP framework.
+/// Places a token into an [`IdInfo`], or says why not. Knows no HTTP framework.
 ///
 /// Cheap to clone; clones share the keys and the verified tokens. Building one does no I/O; the keys are fetched when the
 /// first token comes, or by [`ready`](Self::ready). From then on a task on that runtime keeps them fresh, until the last
@@ -42,9 +42,10 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cache: Option<TokenCache>,
     pub(crate) deny_list: Option<DenyList>,
-    pub(crate) turns: Turns,
-    /// Who waits has one.
-    pub(crate) seats: Turns,
+    /// For who has a signature verified.
+    pub(crate) turns: Places,
+    /// For who waits.
+    pub(crate) seats: Places,
     pub(crate) slash_hint: SlashHint,
 }
 
@@ -76,8 +77,8 @@ impl TokenVerifier {
     }
 
     /// The seats of a new verifier.
-    pub(crate) fn seats() -> Turns {
-        Turns::new(MOST_WAITING)
+    pub(crate) fn seats() -> Places {
+        Places::new(MOST_WAITING)
     }
 
     pub(crate) fn new(shared: Shared) -> Self {
@@ -112,7 +113,7 @@ impl TokenVerifier {
     /// As [`verify`](Self::verify).
     #[must_use]
     pub fn try_verify(&self, token: &str) -> Option<Result<IdInfo, VerifyError>> {
-        match self.shared.judge(token, Some(Turn::out_of_turn()), true) {
+        match self.shared.judge(token, Some(Place::unlimited()), true) {
             Verdict::Settled(outcome) => Some(outcome),
             Verdict::Waits(_) => None,
         }
@@ -174,13 +175,13 @@ impl TokenVerifier {
     pub(crate) async fn verify_after(&self, wait: Wait, token: &str) -> Result<IdInfo, VerifyError> {
         // Without a runtime nobody fetches, so there is nothing to wait for, and no timer to end the wait.
         if tokio::runtime::Handle::try_current().is_err() {
-            return self.verify_last(token);
+            return self.verify_last(token, Some(Place::unlimited()));
         }
-        let Some(_seat) = self.shared.seats.take() else { return self.verify_last(token) };
+        let Some(_seat) = self.shared.seats.take() else { return self.verify_last(token, None) };
         let patience = self.shared.keeper.patience();
         match tokio::time::timeout(patience, self.look_again(wait, token)).await {
             Ok(outcome) => outcome,
-            Err(_) => self.verify_last(token),
+            Err(_) => self.verify_last(token, None),
         }
     }
 
@@ -203,8 +204,8 @@ impl TokenVerifier {
     }
 
     /// Waits for nothing any more.
-    fn verify_last(&self, token: &str) -> Result<IdInfo, VerifyError> {
-        match self.shared.judge(token, None, false) {
+    fn verify_last(&self, token: &str, turn: Option<Place>) -> Result<IdInfo, VerifyError> {
+        match self.shared.judge(token, turn, false) {
             Verdict::Settled(outcome) => outcome,
             Verdict::Waits(_) => {
                 telemetry::overloaded();

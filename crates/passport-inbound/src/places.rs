@@ -1,0 +1,47 @@
+//! What there is only so much of: turns to have a signature verified, so that a flood of tokens that are not known leaves time
+//! for the requests whose tokens are, and seats to wait in, so that a flood does not pile up.
+
+use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// One of the places, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    _permit: Option<OwnedSemaphorePermit>,
+}
+
+impl Place {
+    /// One more than there are: for a caller that blocks its own thread.
+    pub(crate) fn unlimited() -> Self {
+        Self { _permit: None }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Places(Arc<Semaphore>);
+
+impl Places {
+    pub(crate) fn new(number: NonZeroUsize) -> Self {
+        Self(Arc::new(Semaphore::new(number.get().min(Semaphore::MAX_PERMITS))))
+    }
+
+    /// How many signatures are verified at once by default: half of the processors, and one at least.
+    pub(crate) fn default_turns() -> NonZeroUsize {
+        let processors = available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        NonZeroUsize::new(processors.get() / 2).unwrap_or(NonZeroUsize::MIN)
+    }
+
+    /// A place, if there is one to be had at once.
+    pub(crate) fn take(&self) -> Option<Place> {
+        let permit = Arc::clone(&self.0).try_acquire_owned().ok()?;
+        Some(Place { _permit: Some(permit) })
+    }
+
+    /// Waits for a place, in the order of arrival.
+    pub(crate) async fn wait(&self) -> Option<Place> {
+        // It is never closed.
+        let permit = Arc::clone(&self.0).acquire_owned().await.ok()?;
+        Some(Place { _permit: Some(permit) })
+    }
+}
