@@ -20,6 +20,9 @@ const MAX_CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
 const REFRESH_INTERVALS: std::ops::RangeInclusive<Duration> =
     Duration::from_secs(60)..=Duration::from_secs(24 * 60 * 60);
 
+/// How much memory may be given to tokens that were verified.
+const CACHE_BYTES: std::ops::RangeInclusive<u64> = 64 * 1024..=4 * 1024 * 1024 * 1024;
+
 /// The longest that keys may be believed without a word of the issuer.
 const MAX_KEY_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 
@@ -141,7 +144,7 @@ impl TokenVerifierBuilder {
     }
 
     /// How many bytes verified tokens and their claims take at most. Defaults to 16 MiB, which is 10,000 tokens of the size
-    /// of Passport's for the half of them. Whichever limit is met first holds.
+    /// of Passport's for the half of them; 64 KiB to 4 GiB. Whichever limit is met first holds.
     pub fn max_cached_bytes(mut self, bytes: u64) -> Self {
         self.cache.bytes = bytes;
         self
@@ -257,9 +260,16 @@ impl TokenVerifierBuilder {
             "max_key_age",
             "it must be between 1 min and 30 days",
         );
-        let none = "it must not be zero; cache_tokens(false) keeps none";
-        check(self.cache.tokens > 0, "max_cached_tokens", none);
-        check(self.cache.bytes > 0, "max_cached_bytes", none);
+        check(
+            self.cache.tokens > 1,
+            "max_cached_tokens",
+            "it must be 2 at least; cache_tokens(false) keeps none",
+        );
+        check(
+            CACHE_BYTES.contains(&self.cache.bytes),
+            "max_cached_bytes",
+            "it must be between 64 KiB and 4 GiB; cache_tokens(false) keeps none",
+        );
     }
 
     fn keeper(

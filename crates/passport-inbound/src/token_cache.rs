@@ -63,11 +63,13 @@ pub(crate) struct TokenCache {
 impl TokenCache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
         let hashing = BySignature::default();
-        // A quarter of the bytes is for the table, whose entries may be forgotten in `all` and still stand there.
+        // A quarter is for the table, whose entries may be forgotten in `all` and still stand there.
         let (front, all) = (limits.bytes / 4, limits.bytes - limits.bytes / 4);
-        let slots = 1 << (front / u64::from(HEAVIEST_IN_FRONT)).clamp(1, MOST_SLOTS).ilog2();
+        let slots = (front / u64::from(HEAVIEST_IN_FRONT)).min(limits.tokens / 4).clamp(1, MOST_SLOTS);
+        let slots = 1_usize << slots.ilog2();
         // Each token weighs as much as if there were as many as may be, so that one limit keeps both.
-        let least = u32::try_from(all / limits.tokens.max(1)).unwrap_or(u32::MAX);
+        let least = all / (limits.tokens - slots as u64).max(1);
+        let least = u32::try_from(least).unwrap_or(u32::MAX);
         let cache = Cache::builder()
             .max_capacity(all)
             .weigher(move |_: &Arc<str>, verified: &Arc<KnownToken>| verified.weight().max(least))
@@ -98,8 +100,6 @@ impl TokenCache {
         if verified.weight() <= HEAVIEST_IN_FRONT {
             self.slot(&verified.token).store(Some(Arc::clone(&verified)));
         }
-        // moka would keep the old key with the new value, and so the old text of the token beside the new one.
-        self.all.invalidate(&*verified.token);
         self.all.insert(Arc::clone(&verified.token), verified);
     }
 
@@ -128,7 +128,8 @@ impl KnownToken {
     }
 
     fn weight(&self) -> u32 {
-        let bytes = self.token.len() + self.caller.size() + OVERHEAD;
+        // Twice the token: moka keeps the key of an entry that is replaced, and with it another copy of the text.
+        let bytes = 2 * self.token.len() + self.caller.size() + OVERHEAD;
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }
 }

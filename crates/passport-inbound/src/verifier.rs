@@ -15,21 +15,23 @@ use crate::{
 /// When it is worth while to ask again for a turn.
 const SOON: Duration = Duration::from_secs(1);
 
-/// An attempt takes less: a second for the key file, four exchanges of five seconds.
-const LONGEST_ATTEMPT: Duration = Duration::from_secs(30);
+/// How long one look at an attempt takes at most, for who waits for keys without a limit: it may be on a runtime that nobody
+/// drives, and another may have brought keys meanwhile.
+const LOOK: Duration = Duration::from_secs(5);
 
 /// How many requests may wait at a time. Each holds its token and all that the server has for it; a flood must not make
 /// any number of them.
 const MOST_WAITING: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
 
-/// How often a request waits for keys. The first ones may have left the issuer before the token's own was published.
-const MOST_WAITS: u32 = 2;
+/// How often a request waits for keys: for those of the key file, for those that may have left the issuer before the token's
+/// own was published, and for those.
+const MOST_WAITS: u32 = 3;
 
 /// Places a token into an [`IdInfo`], or says why not. Knows no HTTP framework.
 ///
 /// Cheap to clone; clones share the keys and the verified tokens. Building one does no I/O; the keys are fetched when the
-/// first token comes, or by [`ready`](Self::ready). From then on a task on that runtime keeps them fresh, until the last
-/// clone is dropped.
+/// first token comes, or by [`ready`](Self::ready). From then on a task keeps them fresh, on that runtime or, when that has
+/// ended, on the one of the next request that needs keys; until the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct TokenVerifier {
     shared: Arc<Shared>,
@@ -146,8 +148,7 @@ impl TokenVerifier {
                 ));
             }
             match keeper.refresh(None, None::<std::iter::Empty<char>>, now) {
-                // No longer than an attempt can take: it may be on a runtime that nobody drives.
-                Refresh::Wait(keys) => drop(tokio::time::timeout(LONGEST_ATTEMPT, keys.outcome()).await),
+                Refresh::Wait(keys) => drop(tokio::time::timeout(LOOK, keys.outcome()).await),
                 Refresh::TooSoon(left) if !keeper.is_hopeless() => tokio::time::sleep(left).await,
                 Refresh::Done => {}
                 Refresh::TooSoon(_) => return Err(NotReady::new(self.health().to_string())),

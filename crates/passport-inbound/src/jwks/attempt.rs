@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use passport_core::Lead;
 
@@ -20,6 +20,17 @@ pub(super) struct Attempt {
     lead: Option<Lead<()>>,
 }
 
+/// What an attempt has brought.
+struct Brought {
+    snapshot: Snapshot,
+    origin: Origin,
+}
+
+enum Origin {
+    File { age: Duration },
+    Issuer { is_news: bool },
+}
+
 impl Attempt {
     pub(super) fn new(keeper: Arc<KeyKeeper>, number: u64, cause: Cause, lead: Lead<()>) -> Self {
         Self { keeper, number, cause, lead: Some(lead) }
@@ -27,33 +38,61 @@ impl Attempt {
 
     pub(super) async fn run(mut self) {
         let keeper = Arc::clone(&self.keeper);
-        let Some(source) = &keeper.source else { return };
-        let (installed, is_saved) = match self.saved().await {
-            Some(saved) => (Ok(saved), true),
-            None => (self.fetched(source).await, false),
-        };
+        let outcome = self.brought().await;
         let Some(lead) = self.lead.take() else { return };
-        let document = match installed {
-            Ok(snapshot) => {
-                let document = (snapshot.life.fetched_at, snapshot.document.clone());
-                keeper.install(snapshot, self.number, self.cause);
-                (!is_saved).then_some(document)
-            }
+        let to_save = match outcome {
+            Ok(brought) => self.install(brought),
             Err(error) => {
                 keeper.note_failure(&error, self.number);
                 None
             }
         };
         lead.land(());
-        if let (Some((fetched_at, document)), Some(file)) = (document, &keeper.file) {
-            let saved = file.save(keeper.issuer(), SavedKeys { fetched_at, document }).await;
+        if let (Some(keys), Some(file)) = (to_save, &keeper.file) {
+            let saved = file.save(keeper.issuer(), keys).await;
             let _ = saved.inspect_err(|error| telemetry::key_file_failed(file.path(), error));
         }
     }
 
+    /// Gives what is to be saved: what the issuer has said, and is the latest.
+    fn install(&self, brought: Brought) -> Option<SavedKeys> {
+        let keeper = &self.keeper;
+        let Brought { snapshot, origin } = brought;
+        let (usable, fetched_at) = (snapshot.keys.len(), snapshot.life.fetched_at);
+        let document = snapshot.document.clone();
+        if !keeper.install(snapshot, self.number, self.cause) {
+            return None;
+        }
+        match origin {
+            Origin::File { age } => {
+                telemetry::keys_loaded(keeper.issuer(), usable, fetched_at, age);
+                None
+            }
+            Origin::Issuer { is_news } => {
+                telemetry::keys_installed(keeper.issuer(), usable, fetched_at, is_news);
+                Some(SavedKeys { fetched_at, document })
+            }
+        }
+    }
+
+    /// Keys from the file, or else from the issuer. One that was left waiting and is not the latest any more asks nobody.
+    async fn brought(&self) -> Result<Brought, FetchError> {
+        let Some(source) = self.keeper.source.as_ref().filter(|_| self.is_latest()) else {
+            return Err(FetchError::Lost);
+        };
+        if let Some(saved) = self.saved().await {
+            return Ok(saved);
+        }
+        if self.is_latest() { self.fetched(source).await } else { Err(FetchError::Lost) }
+    }
+
+    fn is_latest(&self) -> bool {
+        self.keeper.is_latest(self.number)
+    }
+
     /// Keys from the file, if there are none yet. They are believed for as long as they would have been if the service had
     /// not ended; if they are due, the timer sees it next.
-    async fn saved(&self) -> Option<Snapshot> {
+    async fn saved(&self) -> Option<Brought> {
         let keeper = &self.keeper;
         let file = keeper.file.as_ref().filter(|_| keeper.held().is_none())?;
         let loaded = match file.load(keeper.issuer()).await {
@@ -64,7 +103,7 @@ impl Attempt {
         loaded.inspect_err(|error| telemetry::key_file_failed(file.path(), error)).ok()
     }
 
-    fn believed(&self, saved: SavedKeys) -> Result<Snapshot, KeyFileError> {
+    fn believed(&self, saved: SavedKeys) -> Result<Brought, KeyFileError> {
         let keeper = &self.keeper;
         let now = keeper.clock.now();
         let life = Life::new(&keeper.settings, saved.fetched_at, None, (keeper.settings.chance)());
@@ -73,18 +112,13 @@ impl Attempt {
             return Err(KeyFileError::NotBelieved);
         }
         let keys = self.parsed(&saved.document).map_err(|_| KeyFileError::NoUsableKey)?;
-        telemetry::keys_loaded(keeper.issuer(), keys.len(), saved.fetched_at, life.age(now));
-        Ok(Snapshot {
-            keys,
-            meters: KeyMeters::new(),
-            life,
-            version: None,
-            fresh_for: None,
-            document: saved.document,
-        })
+        let meters = KeyMeters::new();
+        let snapshot =
+            Snapshot { keys, meters, life, version: None, fresh_for: None, document: saved.document };
+        Ok(Brought { snapshot, origin: Origin::File { age: life.age(now) } })
     }
 
-    async fn fetched(&self, source: &JwksSource) -> Result<Snapshot, FetchError> {
+    async fn fetched(&self, source: &JwksSource) -> Result<Brought, FetchError> {
         let keeper = &self.keeper;
         let asked_at = keeper.clock.now();
         let held = keeper.held();
@@ -100,24 +134,24 @@ impl Attempt {
                 keeper.settings.clock_skew,
             );
         }
-        let (keys, document, fresh_for) = match (fetched.document, held) {
+        let (keys, document, fresh_for, is_news) = match (fetched.document, held) {
             (Some(document), held) => {
                 let keys = self.parsed(&document).inspect_err(|_| source.forget())?;
                 let is_news = held.is_none_or(|held| !held.keys.is_same_as(&keys));
-                telemetry::keys_installed(keeper.issuer(), keys.len(), asked_at, is_news);
-                (keys, document, fetched.head.fresh_for)
+                (keys, document, fetched.head.fresh_for, is_news)
             }
             (None, Some(held)) => {
-                telemetry::keys_installed(keeper.issuer(), held.keys.len(), asked_at, false);
                 // What a confirmation does not say again still holds (RFC 9111, section 4.3.4).
                 let fresh_for = fetched.head.fresh_for.or(held.fresh_for);
-                (Arc::clone(&held.keys), held.document.clone(), fresh_for)
+                (Arc::clone(&held.keys), held.document.clone(), fresh_for, false)
             }
             // Nobody is asked for newer keys than none.
             (None, None) => return Err(FetchError::NotAKeySet),
         };
         let life = Life::new(&keeper.settings, asked_at, fresh_for, (keeper.settings.chance)());
-        Ok(Snapshot { keys, meters: KeyMeters::new(), life, version: fetched.version, fresh_for, document })
+        let meters = KeyMeters::new();
+        let snapshot = Snapshot { keys, meters, life, version: fetched.version, fresh_for, document };
+        Ok(Brought { snapshot, origin: Origin::Issuer { is_news } })
     }
 
     fn parsed(&self, document: &[u8]) -> Result<Arc<KeySet>, FetchError> {

@@ -30,6 +30,9 @@ use crate::{
 /// When to ask again while keys are on their way.
 const SOON: Duration = Duration::from_secs(1);
 
+/// In milliseconds: a cooldown with its jitter takes less.
+const LONGEST_PAUSE: u64 = 40_000;
+
 /// How many odd entries of key sets are remembered, so that each is named only once.
 const MOST_REPORTED: usize = 256;
 
@@ -172,8 +175,9 @@ impl KeyKeeper {
         match snapshot.life.freshness(now) {
             Freshness::Fresh => installed,
             Freshness::Due => {
-                let is_time = millis(now) >= self.next_attempt.load(Ordering::Relaxed);
-                if is_time || snapshot.life.is_ahead_of(now) {
+                let left = self.next_attempt.load(Ordering::Relaxed).saturating_sub(millis(now));
+                // No pause is so long: the clock was set back, and the state machine knows what follows from it.
+                if left == 0 || left > LONGEST_PAUSE {
                     drop(self.refresh_because(Cause::Schedule, Asker::Request, Some(snapshot), now));
                 }
                 installed
@@ -249,12 +253,12 @@ impl KeyKeeper {
         if !left.is_zero() {
             return Refresh::TooSoon(left);
         }
-        let (lead, flight) = self.flights.lead();
         let Ok(runtime) = Handle::try_current() else {
-            // The lead is dropped, and the flight ends without keys. Nobody need look again so soon.
+            // Nothing to fetch on. Nobody need look again so soon.
             self.next_attempt.store(millis(now).saturating_add(1000), Ordering::Relaxed);
-            return Refresh::Wait(flight);
+            return Refresh::TooSoon(SOON);
         };
+        let (lead, flight) = self.flights.lead();
         inner.machine.begin(now);
         inner.attempt += 1;
         let attempt = Attempt::new(Arc::clone(self), inner.attempt, cause, lead);
@@ -263,17 +267,18 @@ impl KeyKeeper {
         // Not under the lock: a runtime that is going down drops what it is given at once, and a lost attempt takes the lock.
         runtime.spawn(attempt.run());
         if asker == Asker::Request {
-            self.see_to_the_timer(&runtime, cause);
+            self.see_to_the_timer(&runtime);
         }
         Refresh::Wait(flight)
     }
 
-    /// There is one from the first attempt on. A request that finds the keys due has found what the timer should have: that is
-    /// on a runtime that nobody drives, perhaps, and is replaced.
-    fn see_to_the_timer(self: &Arc<Self>, runtime: &Handle, cause: Cause) {
-        let is_there = self.inner().timer.as_ref().is_some_and(|timer| !timer.has_ended());
-        if !is_there || cause == Cause::Schedule {
-            let timer = Timer::start(runtime, self);
+    /// There is one from the first attempt on. One that has ended with its runtime, or is on a runtime that nobody drives, is
+    /// replaced.
+    fn see_to_the_timer(self: &Arc<Self>, runtime: &Handle) {
+        let uptime = self.clock.uptime();
+        let runs = self.inner().timer.as_ref().is_some_and(|timer| timer.runs(uptime));
+        if !runs {
+            let timer = Timer::start(runtime, self, uptime);
             let replaced = self.inner().timer.replace(timer);
             drop(replaced);
         }
@@ -291,12 +296,17 @@ impl KeyKeeper {
         self.installed.load_full()
     }
 
+    /// Whether no later attempt has begun.
+    pub(super) fn is_latest(&self, attempt: u64) -> bool {
+        self.inner().attempt == attempt
+    }
+
     /// Serves `snapshot` from now on, unless a later attempt has begun: then it is not worth anything any more.
-    pub(super) fn install(&self, snapshot: Snapshot, attempt: u64, cause: Cause) {
+    pub(super) fn install(&self, snapshot: Snapshot, attempt: u64, cause: Cause) -> bool {
         let now = self.clock.now();
         let mut inner = self.inner();
         if inner.attempt != attempt {
-            return;
+            return false;
         }
         let found = match cause {
             Cause::UnknownKey(Some(mark)) => snapshot.keys.kids().any(|kid| self.mark(kid.chars()) == mark),
@@ -311,6 +321,7 @@ impl KeyKeeper {
             before.keys.retire_for(&keys);
         }
         self.publish_next_attempt(&inner, now);
+        true
     }
 
     /// The same for an attempt that has brought nothing.
@@ -332,13 +343,14 @@ impl KeyKeeper {
     /// Names the odd entries of a key set, each once.
     pub(super) fn report(&self, keys: &KeySet, skipped: &[OddEntry]) {
         let mut inner = self.inner();
-        if keys.is_cut_off && !std::mem::replace(&mut inner.reported_cut, true) {
-            telemetry::too_many_keys(self.issuer(), MAX_KEYS);
-        }
+        let is_news = keys.is_cut_off && !std::mem::replace(&mut inner.reported_cut, true);
         let reported = &mut inner.reported;
         let unnamed = |entry: &&OddEntry| reported.len() < MOST_REPORTED && reported.insert(entry.mark);
         let unnamed: Vec<_> = skipped.iter().filter(unnamed).collect();
         drop(inner);
+        if is_news {
+            telemetry::too_many_keys(self.issuer(), MAX_KEYS);
+        }
         unnamed.into_iter().for_each(telemetry::key_skipped);
     }
 

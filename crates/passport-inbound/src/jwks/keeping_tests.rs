@@ -1,16 +1,16 @@
 //! The keeper on paused time, against an issuer that does as it is told.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use http::{StatusCode, header};
-use passport_core::Transport;
+use passport_core::{ManualClock, Transport};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use tracing::Level;
 
 use crate::{
     KeyState, RejectionReason, TokenVerifier, VerifyError,
-    test_support::{Answer, Log, ScriptedIssuer, Setup, setup},
+    test_support::{Answer, Log, START, ScriptedIssuer, Setup, setup},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -327,12 +327,18 @@ async fn keys_that_have_moved_are_looked_for_anew_whatever_is_at_the_old_place()
     }
 }
 
+/// Files are read and written on threads of which a paused clock knows nothing, so here it is moved by hand.
+async fn setup_for_files() -> (Setup, ManualClock, tempfile::TempDir) {
+    let setup = setup().await;
+    tokio::time::resume();
+    (setup, ManualClock::at_unix_seconds(START), tempfile::tempdir().unwrap())
+}
+
 #[tokio::test]
 async fn a_service_with_a_key_file_starts_while_the_issuer_is_down() {
-    let setup = setup().await;
-    let folder = tempfile::tempdir().unwrap();
+    let (setup, clock, folder) = setup_for_files().await;
     let file = folder.path().join("keys.json");
-    let verifier = || setup.builder().key_file(&file).build().unwrap();
+    let verifier = || setup.builder().clock(clock.clone()).key_file(&file).build().unwrap();
     let token = setup.token().build();
     let first = verifier();
     first.verify(&token).await.unwrap();
@@ -342,53 +348,68 @@ async fn a_service_with_a_key_file_starts_while_the_issuer_is_down() {
     drop(first);
 
     setup.issuer.answers(Answer::Status(StatusCode::BAD_GATEWAY));
-    sleep(HOUR).await;
+    clock.advance(HOUR);
     let (second, asked) = (verifier(), setup.issuer.asked());
     second.verify(&token).await.unwrap();
     let health = second.health();
-    assert_eq!(health.state(), KeyState::Due);
-    assert_eq!(health.age().unwrap().as_secs(), HOUR.as_secs());
+    assert_eq!((health.state(), health.age()), (KeyState::Due, Some(HOUR)));
     setup.issuer.asked_for_the(asked + 1).await; // newer ones are asked for at once
     drop(second);
 
-    sleep(Duration::from_secs(23 * 60 * 60)).await;
+    clock.advance(23 * HOUR);
     let outcome = verifier().verify(&token).await;
     assert!(matches!(outcome, Err(VerifyError::KeysUnavailable { .. })), "a day is a day: {outcome:?}");
 }
 
 #[tokio::test]
 async fn a_key_file_that_cannot_be_used_is_a_warning_and_no_more() {
-    let setup = setup().await;
+    let (setup, clock, folder) = setup_for_files().await;
     let log = Log::listen(Level::WARN);
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("keys.json");
-    std::fs::write(&file, "<html>").unwrap();
-    let verifier = setup.builder().key_file(&file).build().unwrap();
-    verifier.verify(&setup.token().build()).await.unwrap();
-    assert_eq!(log.lines_with("going on without the key file").len(), 1);
+    let (issuer, now) = (setup.passport.issuer(), u64::from(START));
+    let saved = |fetched_at: u64, jwks: &str| {
+        format!(r#"{{"issuer":"{issuer}","fetched_at":{fetched_at},"jwks":{jwks}}}"#)
+    };
+    for (number, content) in [
+        "<html>".to_owned(),
+        saved(now - 24 * 60 * 60, &setup.passport.jwks()),
+        saved(now + 60, &setup.passport.jwks()),
+        saved(now, r#"{"keys":[]}"#),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let file = folder.path().join(format!("keys-{number}.json"));
+        std::fs::write(&file, &content).unwrap();
+        let asked = setup.issuer.asked();
+        let verifier = setup.builder().clock(clock.clone()).key_file(&file).build().unwrap();
+        verifier.verify(&setup.token().build()).await.unwrap();
+        assert_eq!(setup.issuer.asked(), asked + 1, "{content}");
+        assert_eq!(log.lines_with("going on without the key file").len(), number + 1, "{content}");
+    }
 }
 
 #[tokio::test]
-async fn keys_of_a_file_that_are_not_believed_are_said_to_be_and_not_used() {
-    let setup = setup().await;
-    let log = Log::listen(Level::WARN);
-    let folder = tempfile::tempdir().unwrap();
-    let issuer = setup.passport.issuer();
-    let now = u64::from(crate::test_support::START);
-    for (fetched_at, jwks) in [
-        (now - 24 * 60 * 60, setup.passport.jwks()),
-        (now + 60, setup.passport.jwks()),
-        (now, r#"{"keys":[]}"#.to_owned()),
-    ] {
-        let file = folder.path().join("keys.json");
-        std::fs::write(&file, format!(r#"{{"issuer":"{issuer}","fetched_at":{fetched_at},"jwks":{jwks}}}"#))
-            .unwrap();
-        let (asked, warned) = (setup.issuer.asked(), log.lines_with("going on without the key file").len());
-        let verifier = setup.builder().key_file(&file).build().unwrap();
-        verifier.verify(&setup.token().build()).await.unwrap();
-        assert_eq!(setup.issuer.asked(), asked + 1);
-        assert_eq!(log.lines_with("going on without the key file").len(), warned + 1);
+async fn keys_that_came_from_the_file_are_not_saved_again() {
+    let (setup, clock, folder) = setup_for_files().await;
+    let file = folder.path().join("keys.json");
+    let content = format!(
+        r#"{{"issuer":"{}","fetched_at":{START},"jwks":{}}}"#,
+        setup.passport.issuer(),
+        setup.passport.jwks()
+    );
+    std::fs::write(&file, &content).unwrap();
+    let verifier = setup.builder().clock(clock).key_file(&file).build().unwrap();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    let other = content.replace(&START.to_string(), &(START + 1).to_string());
+    std::fs::write(&file, &other).unwrap();
+    // An attempt holds the keeper for as long as it saves.
+    let keeper = Arc::downgrade(&verifier.shared().keeper);
+    drop(verifier);
+    while keeper.strong_count() > 0 {
+        tokio::task::yield_now().await;
     }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), other);
+    assert_eq!(setup.issuer.asked(), 0);
 }
 
 #[tokio::test]

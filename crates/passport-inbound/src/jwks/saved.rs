@@ -8,13 +8,14 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
+    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::{task::spawn_blocking, time::timeout};
+use tokio::{sync::oneshot, time::timeout};
 
 use super::fetch::LIMITS;
 
@@ -25,8 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(crate) struct KeyFile {
     path: PathBuf,
-    /// Whether it took too long once, as on a file system that hangs: a thread waits for it still, and there shall be no second.
-    hangs: Arc<AtomicBool>,
+    /// Whether a thread reads or writes it: for longer than anybody waits, perhaps, on a file system that hangs.
+    busy: Arc<AtomicBool>,
 }
 
 /// What the file holds.
@@ -39,7 +40,7 @@ pub(crate) struct SavedKeys {
 /// Why keys could not be read or written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum KeyFileError {
-    #[error("the key file has not answered in a second; it is not used any more")]
+    #[error("the key file has not answered in a second")]
     Hangs,
     #[error("the key file cannot be read or written")]
     Io(#[from] io::Error),
@@ -64,7 +65,7 @@ struct Content<'a> {
 
 impl KeyFile {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, hangs: Arc::default() }
+        Self { path, busy: Arc::default() }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -88,19 +89,38 @@ impl KeyFile {
         self.in_time(move || Ok(replace(&path, &encode(&issuer, &keys)?)?)).await
     }
 
-    /// Off the async threads, and not for ever.
+    /// On a thread of its own, one at a time, and not for ever. Not on a thread of the runtime's: that waits for those when it ends.
     async fn in_time<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, KeyFileError> + Send + 'static,
     ) -> Result<T, KeyFileError> {
-        if self.hangs.load(Ordering::Relaxed) {
-            return Err(KeyFileError::Hangs);
+        let claim = Claim::on(&self.busy).ok_or(KeyFileError::Hangs)?;
+        let (done, outcome) = oneshot::channel();
+        thread::Builder::new().name("passport-key-file".to_owned()).spawn(move || {
+            let result = work();
+            drop(claim);
+            // Nobody may be waiting any more; that is no failure.
+            let _ = done.send(result);
+        })?;
+        match timeout(PATIENCE, outcome).await {
+            Ok(done) => done.unwrap_or_else(|lost| Err(io::Error::other(lost).into())),
+            Err(_) => Err(KeyFileError::Hangs),
         }
-        if let Ok(done) = timeout(PATIENCE, spawn_blocking(work)).await {
-            return done.unwrap_or_else(|lost| Err(io::Error::other(lost).into()));
-        }
-        self.hangs.store(true, Ordering::Relaxed);
-        Err(KeyFileError::Hangs)
+    }
+}
+
+/// The right to use the file, until it is dropped.
+struct Claim(Arc<AtomicBool>);
+
+impl Claim {
+    fn on(busy: &Arc<AtomicBool>) -> Option<Self> {
+        (!busy.swap(true, Ordering::AcqRel)).then(|| Self(Arc::clone(busy)))
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 
@@ -202,14 +222,23 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_file_that_hangs_is_given_up_and_not_tried_again() {
+    async fn a_file_that_hangs_costs_a_second_and_a_thread_until_it_answers() {
         let file = KeyFile::new(PathBuf::from("keys.json"));
         let (go_on, waits) = std::sync::mpsc::channel::<()>();
-        let outcome = file.in_time(move || Ok(waits.recv().is_ok())).await;
-        assert!(matches!(outcome, Err(KeyFileError::Hangs)));
+        let (ended, has_ended) = std::sync::mpsc::channel::<()>();
+        let hanging = move || {
+            let _ended = ended;
+            Ok(waits.recv().is_ok())
+        };
+        assert!(matches!(file.in_time(hanging).await, Err(KeyFileError::Hangs)));
+        let meanwhile = file.in_time(|| -> Result<(), _> { panic!("there is no second thread") }).await;
+        assert!(matches!(meanwhile, Err(KeyFileError::Hangs)));
         drop(go_on);
-        let outcome = file.in_time(|| -> Result<(), _> { panic!("it is not tried again") }).await;
-        assert!(matches!(outcome, Err(KeyFileError::Hangs)));
+        let _ = has_ended.recv();
+        while file.busy.load(Ordering::Acquire) {
+            thread::yield_now();
+        }
+        assert!(file.in_time(|| Ok(())).await.is_ok());
     }
 
     #[tokio::test]
