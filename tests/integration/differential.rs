@@ -98,7 +98,8 @@ fn value(now: u64) -> impl Strategy<Value = Value> {
         any::<bool>().prop_map(Value::from),
         any::<i64>().prop_map(Value::from),
         (now - 200..now + 200).prop_map(Value::from),
-        (now..now + 9_000).prop_map(|time| json!(time as f64 + 0.5)),
+        // Far from the skew: jsonwebtoken rounds fractions, which is no difference worth finding.
+        (now + 200..now + 9_000).prop_map(|time| json!(time as f64 + 0.5)),
         any::<f64>().prop_map(Value::from),
         prop::sample::select(vec![
             "bizfirstgo-api",
