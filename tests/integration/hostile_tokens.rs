@@ -3,10 +3,9 @@
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
 use passport_dev::{DevPassport, Hostile};
 use passport_inbound::{RejectionReason, VerifyError};
-use tonic::{Code, Request, transport::Endpoint};
-use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tonic::transport::Endpoint;
 
-use crate::support::{api, grpc_server, http, verifier};
+use crate::support::{api, assert_refused_on_grpc, assert_refused_on_http, grpc_server, http, verifier};
 
 /// What each hostile token is refused for.
 fn expected(hostile: Hostile) -> RejectionReason {
@@ -53,17 +52,8 @@ async fn on_http_every_hostile_token_is_401_with_a_challenge_and_a_coarse_reason
     let passport = DevPassport::start().await.unwrap();
     let url = format!("{}/whoami", api(&passport).await);
     for hostile in Hostile::ALL {
-        let token = passport.hostile_token(hostile);
-        let response = http().get(&url).bearer_auth(&token).send().await.unwrap();
-        let name = expected(hostile).passport_name();
-        assert_eq!(response.status(), 401, "{hostile:?}");
-        assert_eq!(
-            response.headers()["www-authenticate"],
-            format!(r#"Bearer realm="passport", error="invalid_token", error_description="{name}""#),
-            "{hostile:?}"
-        );
-        let body = response.text().await.unwrap();
-        assert_eq!(body, format!(r#"{{"error":"invalid_token","reason":"{name}"}}"#), "{hostile:?}");
+        let (token, reason) = (passport.hostile_token(hostile), expected(hostile));
+        assert_refused_on_http(&url, &token, reason, &format!("{hostile:?}")).await;
     }
 }
 
@@ -72,13 +62,8 @@ async fn on_grpc_every_hostile_token_is_unauthenticated() {
     let passport = DevPassport::start().await.unwrap();
     let channel = Endpoint::from_shared(grpc_server(&passport).await).unwrap().connect_lazy();
     for hostile in Hostile::ALL {
-        let mut request = Request::new(HealthCheckRequest::default());
-        let header = format!("Bearer {}", passport.hostile_token(hostile)).parse().unwrap();
-        request.metadata_mut().insert("authorization", header);
-        let status = HealthClient::new(channel.clone()).check(request).await.unwrap_err();
-        assert_eq!(status.code(), Code::Unauthenticated, "{hostile:?}: {status}");
-        let name = expected(hostile).passport_name();
-        assert_eq!(status.message(), format!("invalid token: {name}"), "{hostile:?}");
+        let (token, reason) = (passport.hostile_token(hostile), expected(hostile));
+        assert_refused_on_grpc(channel.clone(), &token, reason, &format!("{hostile:?}")).await;
     }
 }
 

@@ -9,14 +9,20 @@ use std::{
 use axum::{Json, Router, routing::get};
 use http::{Request, Response};
 use passport_dev::{DevIdentity, DevPassport};
-use passport_inbound::{AuthenticateLayer, IdInfo, ManualClock, RequireServiceAccountLayer, TokenVerifier};
+use passport_inbound::{
+    AuthenticateLayer, IdInfo, ManualClock, RejectionReason, RequireServiceAccountLayer, TokenVerifier,
+};
 use passport_outbound::{
     AllowedOrigins, AttachToken, AttachTokenLayer, ManagedIdentity, ManagedIdentityBuilder, SecretSource,
 };
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
-use tonic::transport::Server;
+use tonic::{
+    Code,
+    transport::{Channel, Server},
+};
+use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tower::{Layer, Service, ServiceExt};
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -88,6 +94,34 @@ pub(crate) async fn grpc_server_behind(verifier: TokenVerifier) -> String {
     let server = Server::builder().layer(AuthenticateLayer::new(verifier)).add_service(health);
     tokio::spawn(async { server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap() });
     endpoint
+}
+
+/// On HTTP a refused token gets 401, a challenge and a body, all of them fixed texts with a coarse reason.
+pub(crate) async fn assert_refused_on_http(url: &str, token: &str, reason: RejectionReason, what: &str) {
+    let response = http().get(url).header("authorization", format!("Bearer {token}")).send().await.unwrap();
+    let name = reason.passport_name();
+    assert_eq!(response.status(), 401, "{what}");
+    assert_eq!(
+        response.headers()["www-authenticate"],
+        format!(r#"Bearer realm="passport", error="invalid_token", error_description="{name}""#),
+        "{what}"
+    );
+    let body = response.text().await.unwrap();
+    assert_eq!(body, format!(r#"{{"error":"invalid_token","reason":"{name}"}}"#), "{what}");
+}
+
+/// On gRPC it gets a status with the coarse reason.
+pub(crate) async fn assert_refused_on_grpc(
+    channel: Channel,
+    token: &str,
+    reason: RejectionReason,
+    what: &str,
+) {
+    let mut request = tonic::Request::new(HealthCheckRequest::default());
+    request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+    let status = HealthClient::new(channel).check(request).await.unwrap_err();
+    assert_eq!(status.code(), Code::Unauthenticated, "{what}: {status}");
+    assert_eq!(status.message(), format!("invalid token: {}", reason.passport_name()), "{what}");
 }
 
 pub(crate) fn identity_builder(passport: &DevPassport, registered: &DevIdentity) -> ManagedIdentityBuilder {

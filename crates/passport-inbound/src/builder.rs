@@ -34,7 +34,8 @@ pub struct TokenVerifierBuilder {
     jwks_url: Option<String>,
     static_keys: Option<Vec<u8>>,
     key_file: Option<PathBuf>,
-    algorithms: Vec<Algorithm>,
+    /// `None` if there are none.
+    algorithms: Option<AllowedAlgorithms>,
     keys: KeySettings,
     keeps_tokens: bool,
     cache: CacheLimits,
@@ -52,7 +53,7 @@ impl TokenVerifierBuilder {
             jwks_url: None,
             static_keys: None,
             key_file: None,
-            algorithms: vec![Algorithm::Rs256],
+            algorithms: Some(AllowedAlgorithms::default()),
             keys: KeySettings::default(),
             keeps_tokens: true,
             cache: CacheLimits::default(),
@@ -124,7 +125,7 @@ impl TokenVerifierBuilder {
     /// Passport uses. A published RSA key without an `alg` serves RS256 and PS256 alike, if both are configured; one with an
     /// `alg` serves that one only.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
-        self.algorithms = algorithms.into_iter().collect();
+        self.algorithms = AllowedAlgorithms::new(algorithms.into_iter().collect());
         self
     }
 
@@ -203,11 +204,10 @@ impl TokenVerifierBuilder {
         if self.audiences.iter().any(|audience| audience.trim().is_empty()) {
             problems.push(ConfigProblem::new("audience", "it is empty; name whom the tokens are for"));
         }
-        let algorithms = AllowedAlgorithms::new(self.algorithms.clone());
-        if algorithms.is_none() {
+        if self.algorithms.is_none() {
             problems.push(ConfigProblem::new("algorithms", "there are none; name one, or leave it at RS256"));
         }
-        let keeper = match (issuer.clone(), algorithms) {
+        let keeper = match (issuer.clone(), self.algorithms.clone()) {
             (Some(issuer), Some(algorithms)) => self.keeper(issuer, algorithms, &mut problems),
             _ => None,
         };
@@ -224,8 +224,8 @@ impl TokenVerifierBuilder {
             clock: self.clock,
             cache: self.keeps_tokens.then(|| TokenCache::new(self.cache)),
             deny_list: self.deny_list,
-            turns: Places::new(self.at_once),
-            seats: TokenVerifier::seats(),
+            turns: Places::turns(self.at_once),
+            seats: Places::seats(),
             slash_hint: SlashHint::default(),
         }))
     }

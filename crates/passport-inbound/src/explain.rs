@@ -71,8 +71,7 @@ pub(crate) fn claims(reason: RejectionReason, claims: &Claims, policy: &Policy, 
 }
 
 /// What was signed is not a JSON object of claims of the right types.
-#[expect(clippy::needless_pass_by_value, reason = "an error is told once, and this is where")]
-pub(crate) fn payload(error: serde_json::Error) -> RejectionReason {
+pub(crate) fn payload(error: &serde_json::Error) -> RejectionReason {
     let reason = RejectionReason::Malformed;
     if telemetry::explains() {
         telemetry::explain(reason, &"claims in one JSON object", &Shown(&error.to_string()));

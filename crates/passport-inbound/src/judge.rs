@@ -169,7 +169,7 @@ impl Shared {
         now: SystemTime,
     ) -> Result<IdInfo, RejectionReason> {
         let payload = candidate.jws.payload()?;
-        let claims = Claims::parse(&payload).map_err(explain::payload)?;
+        let claims = Claims::parse(&payload).map_err(|error| explain::payload(&error))?;
         let validity = self.policy.check(&claims, now).inspect_err(|reason| {
             self.slash_hint.give(*reason, &claims, &self.policy);
             explain::claims(*reason, &claims, &self.policy, now);

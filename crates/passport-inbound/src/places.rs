@@ -5,6 +5,10 @@ use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+/// How many requests may wait at a time. Each holds its token and all that the server has for it; a flood must not make
+/// any number of them.
+const MOST_WAITING: usize = 4096;
+
 /// One of the places, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Place {
@@ -22,14 +26,24 @@ impl Place {
 pub(crate) struct Places(Arc<Semaphore>);
 
 impl Places {
-    pub(crate) fn new(number: NonZeroUsize) -> Self {
-        Self(Arc::new(Semaphore::new(number.get().min(Semaphore::MAX_PERMITS))))
+    /// For signatures that are verified, so many at once.
+    pub(crate) fn turns(at_once: NonZeroUsize) -> Self {
+        Self::new(at_once.get())
     }
 
     /// How many signatures are verified at once by default: half of the processors, and one at least.
     pub(crate) fn default_turns() -> NonZeroUsize {
         let processors = available_parallelism().unwrap_or(NonZeroUsize::MIN);
         NonZeroUsize::new(processors.get() / 2).unwrap_or(NonZeroUsize::MIN)
+    }
+
+    /// For requests that wait.
+    pub(crate) fn seats() -> Self {
+        Self::new(MOST_WAITING)
+    }
+
+    fn new(number: usize) -> Self {
+        Self(Arc::new(Semaphore::new(number.min(Semaphore::MAX_PERMITS))))
     }
 
     /// A place, if there is one to be had at once.

@@ -221,11 +221,6 @@ pub(crate) fn keys_not_installed(issuer: &str, error: &FetchError, failures: u32
     );
 }
 
-/// A key set has more entries than are looked at. Said once.
-pub(crate) fn too_many_keys(issuer: &str, looked_at: usize) {
-    tracing::warn!(target: TARGET, issuer, looked_at, "the key set has more entries than are looked at; the rest is not used");
-}
-
 /// An entry of a key set is of no use here. Said once of each.
 pub(crate) fn key_skipped(entry: &OddEntry) {
     tracing::info!(

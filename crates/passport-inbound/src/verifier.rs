@@ -1,4 +1,4 @@
-use std::{fmt, num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use passport_core::{Clock, Flight};
 
@@ -19,15 +19,11 @@ const SOON: Duration = Duration::from_secs(1);
 /// drives, and another may have brought keys meanwhile.
 const LOOK: Duration = Duration::from_secs(5);
 
-/// How many requests may wait at a time. Each holds its token and all that the server has for it; a flood must not make
-/// any number of them.
-const MOST_WAITING: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
-
 /// How often a request waits for keys: for those of the key file, for those that may have left the issuer before the token's
 /// own was published, and for those.
 const MOST_WAITS: u32 = 3;
 
-/// Places a token into an [`IdInfo`], or says why not. Knows no HTTP framework.
+/// Turns a token into an [`IdInfo`], or says why not. Knows no HTTP framework.
 ///
 /// Cheap to clone; clones share the keys and the verified tokens. Building one does no I/O; the keys are fetched when the
 /// first token comes, or by [`ready`](Self::ready). From then on a task keeps them fresh, on that runtime or, when that has
@@ -76,11 +72,6 @@ impl TokenVerifier {
     /// identities call has several; add them with [`TokenVerifierBuilder::accept_audience`].
     pub fn builder(audience: impl Into<String>) -> TokenVerifierBuilder {
         TokenVerifierBuilder::new(audience.into())
-    }
-
-    /// The seats of a new verifier.
-    pub(crate) fn seats() -> Places {
-        Places::new(MOST_WAITING)
     }
 
     pub(crate) fn new(shared: Shared) -> Self {

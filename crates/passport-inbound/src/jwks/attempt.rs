@@ -4,11 +4,12 @@ use passport_core::Lead;
 
 use super::{
     FetchError, JwksSource, KeyKeeper, KeySet,
+    fetch::Question,
     keeper::Snapshot,
     machine::{Cause, Freshness, Life},
     saved::{KeyFileError, SavedKeys},
 };
-use crate::telemetry::{self, KeyMeters};
+use crate::telemetry;
 
 /// An attempt to have newer keys, on its way. One that is lost (its task panicked, its runtime went away) has failed like any
 /// other.
@@ -111,10 +112,9 @@ impl Attempt {
         if life.freshness(now) == Freshness::Expired || saved.fetched_at > now {
             return Err(KeyFileError::NotBelieved);
         }
-        let keys = self.parsed(&saved.document).map_err(|_| KeyFileError::NoUsableKey)?;
-        let meters = KeyMeters::new();
-        let snapshot =
-            Snapshot { keys, meters, life, version: None, fresh_for: None, document: saved.document };
+        let keys = self.parsed(&saved.document, &KeySet::default());
+        let keys = keys.map_err(|_| KeyFileError::NoUsableKey)?;
+        let snapshot = Snapshot::new(keys, life, saved.document);
         Ok(Brought { snapshot, origin: Origin::File { age: life.age(now) } })
     }
 
@@ -122,10 +122,12 @@ impl Attempt {
         let keeper = &self.keeper;
         let asked_at = keeper.clock.now();
         let held = keeper.held();
-        let version = held.as_ref().and_then(|held| held.version.as_ref());
-        // Whoever looks for a new key has no use for what a cache on the way has kept.
-        let may_be_cached = self.cause == Cause::Schedule;
-        let fetched = source.fetch(version, may_be_cached).await?;
+        let question = Question {
+            held: held.as_ref().and_then(|held| held.version.as_ref()),
+            // Whoever looks for a new key has no use for what a cache on the way has kept.
+            may_be_cached: self.cause == Cause::Schedule,
+        };
+        let fetched = source.fetch(question).await?;
         if let Some(theirs) = fetched.head.time {
             telemetry::clocks(
                 keeper.issuer(),
@@ -136,8 +138,9 @@ impl Attempt {
         }
         let (keys, document, fresh_for, is_news) = match (fetched.document, held) {
             (Some(document), held) => {
-                let keys = self.parsed(&document).inspect_err(|_| source.forget())?;
-                let is_news = held.is_none_or(|held| !held.keys.is_same_as(&keys));
+                let before = held.map(|held| Arc::clone(&held.keys)).unwrap_or_default();
+                let keys = self.parsed(&document, &before).inspect_err(|_| source.forget())?;
+                let is_news = !before.is_same_as(&keys);
                 (keys, document, fetched.head.fresh_for, is_news)
             }
             (None, Some(held)) => {
@@ -149,16 +152,15 @@ impl Attempt {
             (None, None) => return Err(FetchError::NotAKeySet),
         };
         let life = Life::new(&keeper.settings, asked_at, fresh_for, (keeper.settings.chance)());
-        let meters = KeyMeters::new();
-        let snapshot = Snapshot { keys, meters, life, version: fetched.version, fresh_for, document };
+        let version = fetched.version;
+        let snapshot = Snapshot { version, fresh_for, ..Snapshot::new(keys, life, document) };
         Ok(Brought { snapshot, origin: Origin::Issuer { is_news } })
     }
 
-    fn parsed(&self, document: &[u8]) -> Result<Arc<KeySet>, FetchError> {
+    fn parsed(&self, document: &[u8], before: &KeySet) -> Result<Arc<KeySet>, FetchError> {
         let keeper = &self.keeper;
-        let held = keeper.held().map(|held| Arc::clone(&held.keys)).unwrap_or_default();
-        let (keys, skipped) = KeySet::parse(document, &keeper.allowed, &held, &keeper.marks)?;
-        keeper.report(&keys, &skipped);
+        let (keys, odd) = KeySet::parse(document, &keeper.allowed, before, &keeper.marks)?;
+        keeper.report(&odd);
         Ok(Arc::new(keys))
     }
 }

@@ -38,6 +38,15 @@ pub(crate) struct Version {
     tag: HeaderValue,
 }
 
+/// What is asked for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Question<'a> {
+    /// Only what is newer than this.
+    pub(crate) held: Option<&'a Version>,
+    /// Whether a cache on the way may answer.
+    pub(crate) may_be_cached: bool,
+}
+
 /// Why there are no new keys.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
@@ -83,22 +92,16 @@ impl JwksSource {
         self.issuer.id()
     }
 
-    /// The keys, if they are others than those of `held`.
-    /// `may_be_cached` is whether a cache on the way may answer.
-    pub(crate) async fn fetch(
-        &self,
-        held: Option<&Version>,
-        may_be_cached: bool,
-    ) -> Result<Fetched, FetchError> {
+    pub(crate) async fn fetch(&self, question: Question<'_>) -> Result<Fetched, FetchError> {
         if let Some(url) = self.issuer.jwks_url() {
-            return Ok(self.fetch_from(url.clone(), held, may_be_cached).await?.0);
+            return Ok(self.fetch_from(url.clone(), question).await?.0);
         }
         let known = self.discovered().clone();
         let url = match known {
             Some(url) => url,
             None => discover(&self.transport, &self.issuer).await?.jwks_uri,
         };
-        let fetched = self.fetch_from(url, held, may_be_cached).await;
+        let fetched = self.fetch_from(url, question).await;
         match &fetched {
             Ok((_, url)) => *self.discovered() = Some(url.clone()),
             Err(FetchError::Status(status)) if !is_outage(*status) => self.forget(),
@@ -114,18 +117,13 @@ impl JwksSource {
     }
 
     /// The keys, and where they were found.
-    async fn fetch_from(
-        &self,
-        url: Url,
-        held: Option<&Version>,
-        may_be_cached: bool,
-    ) -> Result<(Fetched, Url), FetchError> {
-        let (url, response) = self.get_either(url, held, may_be_cached).await?;
+    async fn fetch_from(&self, url: Url, question: Question<'_>) -> Result<(Fetched, Url), FetchError> {
+        let (url, response) = self.get_either(url, question).await?;
         let head = Head::read(response.headers());
         let unchanged = response.status() == StatusCode::NOT_MODIFIED;
         let version = match (&head.tag, unchanged) {
             (Some(tag), _) => Some(Version { url: url.clone(), tag: tag.clone() }),
-            (None, true) => held.cloned(),
+            (None, true) => question.held.cloned(),
             (None, false) => None,
         };
         let document = (!unchanged).then(|| response.into_body());
@@ -136,12 +134,11 @@ impl JwksSource {
     async fn get_either(
         &self,
         url: Url,
-        held: Option<&Version>,
-        may_be_cached: bool,
+        question: Question<'_>,
     ) -> Result<(Url, Response<Bytes>), FetchError> {
-        match (self.get(&url, held, may_be_cached).await, self.issuer.other_jwks_url(&url)) {
+        match (self.get(&url, question).await, self.issuer.other_jwks_url(&url)) {
             (Err(FetchError::Status(StatusCode::NOT_FOUND)), Some(other)) => {
-                let response = self.get(&other, held, may_be_cached).await?;
+                let response = self.get(&other, question).await?;
                 Ok((other, response))
             }
             (response, _) => Ok((url, response?)),
@@ -149,18 +146,12 @@ impl JwksSource {
     }
 
     /// Only 200 brings keys, and only 304 to a question for newer ones confirms those that are held.
-    async fn get(
-        &self,
-        url: &Url,
-        held: Option<&Version>,
-        may_be_cached: bool,
-    ) -> Result<Response<Bytes>, FetchError> {
-        let held = held.filter(|held| held.url == *url);
-        let question = question(url, held, may_be_cached)?;
-        let response = self.transport.exchange(question, LIMITS).await?;
+    async fn get(&self, url: &Url, question: Question<'_>) -> Result<Response<Bytes>, FetchError> {
+        let question = Question { held: question.held.filter(|held| held.url == *url), ..question };
+        let response = self.transport.exchange(question.to(url)?, LIMITS).await?;
         match response.status() {
             StatusCode::OK => Ok(response),
-            StatusCode::NOT_MODIFIED if held.is_some() => Ok(response),
+            StatusCode::NOT_MODIFIED if question.held.is_some() => Ok(response),
             status => Err(FetchError::Status(status)),
         }
     }
@@ -175,18 +166,17 @@ fn is_outage(status: StatusCode) -> bool {
     status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
 }
 
-fn question(
-    url: &Url,
-    held: Option<&Version>,
-    may_be_cached: bool,
-) -> Result<Request<Bytes>, TransportError> {
-    let mut request = request_to(url, Bytes::new())?;
-    request.headers_mut().insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    if !may_be_cached {
-        request.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+impl Question<'_> {
+    fn to(self, url: &Url) -> Result<Request<Bytes>, TransportError> {
+        let mut request = request_to(url, Bytes::new())?;
+        let headers = request.headers_mut();
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        if !self.may_be_cached {
+            headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+        }
+        if let Some(held) = self.held {
+            headers.insert(header::IF_NONE_MATCH, held.tag.clone());
+        }
+        Ok(request)
     }
-    if let Some(held) = held {
-        request.headers_mut().insert(header::IF_NONE_MATCH, held.tag.clone());
-    }
-    Ok(request)
 }

@@ -44,7 +44,7 @@ pub(crate) enum Standing {
 }
 
 /// Why an entry of a key set is of no use here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub(crate) enum Unusable {
     #[error("its algorithm is not among the allowed ones")]
     Algorithm,
@@ -56,6 +56,8 @@ pub(crate) enum Unusable {
     Key,
     #[error("it is not a JWK")]
     Shape,
+    #[error("there are more than a hundred; neither it nor those behind it are looked at")]
+    TooMany,
 }
 
 impl Key {

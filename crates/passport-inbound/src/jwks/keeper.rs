@@ -17,7 +17,7 @@ use super::{
     FetchError, JwksSource, KeyHealth, KeySet, KeyState,
     attempt::Attempt,
     fetch::Version,
-    key_set::{MAX_KEYS, OddEntry},
+    key_set::OddEntry,
     machine::{Cause, Freshness, KeySettings, Life, Machine},
     saved::KeyFile,
     timer::Timer,
@@ -29,9 +29,6 @@ use crate::{
 
 /// When to ask again while keys are on their way.
 const SOON: Duration = Duration::from_secs(1);
-
-/// In milliseconds: a cooldown with its jitter takes less.
-const LONGEST_PAUSE: u64 = 40_000;
 
 /// How many odd entries of key sets are remembered, so that each is named only once.
 const MOST_REPORTED: usize = 256;
@@ -67,8 +64,6 @@ struct Inner {
     last_error: Option<LastError>,
     /// The marks of odd entries that were named in the log.
     reported: HashSet<u64>,
-    /// Whether it was said that there are more entries than are looked at.
-    reported_cut: bool,
 }
 
 #[derive(Debug)]
@@ -88,6 +83,13 @@ pub(crate) struct Snapshot {
     pub(super) fresh_for: Option<Duration>,
     /// As it came, to be saved.
     pub(super) document: Bytes,
+}
+
+impl Snapshot {
+    /// Of keys of which the issuer has said neither which version they are nor how long they are fresh.
+    pub(super) fn new(keys: Arc<KeySet>, life: Life, document: Bytes) -> Self {
+        Self { keys, meters: KeyMeters::new(), life, version: None, fresh_for: None, document }
+    }
 }
 
 /// Who asks for an attempt.
@@ -129,18 +131,10 @@ impl KeyKeeper {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, FetchError> {
         let keeper = Self::empty(allowed, KeySettings::default(), clock);
-        let (keys, skipped) = KeySet::parse(document, &keeper.allowed, &KeySet::default(), &keeper.marks)?;
-        keeper.report(&keys, &skipped);
+        let (keys, odd) = KeySet::parse(document, &keeper.allowed, &KeySet::default(), &keeper.marks)?;
+        keeper.report(&odd);
         keys.take_effect();
-        let life = Life::endless(keeper.clock.now());
-        let snapshot = Snapshot {
-            keys: Arc::new(keys),
-            meters: KeyMeters::new(),
-            life,
-            version: None,
-            fresh_for: None,
-            document: Bytes::new(),
-        };
+        let snapshot = Snapshot::new(Arc::new(keys), Life::endless(keeper.clock.now()), Bytes::new());
         keeper.installed.store(Some(Arc::new(snapshot)));
         Ok(keeper)
     }
@@ -162,7 +156,6 @@ impl KeyKeeper {
                 timer: None,
                 last_error: None,
                 reported: HashSet::new(),
-                reported_cut: false,
             }),
             next_attempt: AtomicU64::new(0),
         }
@@ -177,7 +170,8 @@ impl KeyKeeper {
             Freshness::Due => {
                 let left = self.next_attempt.load(Ordering::Relaxed).saturating_sub(millis(now));
                 // No pause is so long: the clock was set back, and the state machine knows what follows from it.
-                if left == 0 || left > LONGEST_PAUSE {
+                let is_too_long = Duration::from_millis(left) > 2 * self.settings.cooldown;
+                if left == 0 || is_too_long {
                     drop(self.refresh_because(Cause::Schedule, Asker::Request, Some(snapshot), now));
                 }
                 installed
@@ -341,16 +335,12 @@ impl KeyKeeper {
     }
 
     /// Names the odd entries of a key set, each once.
-    pub(super) fn report(&self, keys: &KeySet, skipped: &[OddEntry]) {
+    pub(super) fn report(&self, odd: &[OddEntry]) {
         let mut inner = self.inner();
-        let is_news = keys.is_cut_off && !std::mem::replace(&mut inner.reported_cut, true);
         let reported = &mut inner.reported;
         let unnamed = |entry: &&OddEntry| reported.len() < MOST_REPORTED && reported.insert(entry.mark);
-        let unnamed: Vec<_> = skipped.iter().filter(unnamed).collect();
+        let unnamed: Vec<_> = odd.iter().filter(unnamed).collect();
         drop(inner);
-        if is_news {
-            telemetry::too_many_keys(self.issuer(), MAX_KEYS);
-        }
         unnamed.into_iter().for_each(telemetry::key_skipped);
     }
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// More entries than this are not looked at.
-pub(crate) const MAX_KEYS: usize = 100;
+const MAX_KEYS: usize = 100;
 
 /// How many keys a token without a `kid` is tried with: the newest. A bound on work, as anyone may send such
 /// a token; Passport publishes two keys during a rotation and one otherwise. As many may share a name.
@@ -25,8 +25,6 @@ const MAX_TRIES: usize = 4;
 pub(crate) struct KeySet {
     /// Newest first, as far as can be told.
     keys: Vec<Arc<Key>>,
-    /// Whether there were more entries than are looked at.
-    pub(crate) is_cut_off: bool,
 }
 
 /// An entry that is of no use.
@@ -65,25 +63,24 @@ impl KeySet {
             keys: Vec<Box<RawValue>>,
         }
         let document: Document = json::object(body).map_err(|_| FetchError::NotAKeySet)?;
-        let (mut set, mut skipped) = (Self::default(), Vec::new());
+        let (mut set, mut odd) = (Self::default(), Vec::new());
         for (position, entry) in document.keys.iter().take(MAX_KEYS).enumerate() {
             let keys = Key::of(entry.get(), allowed, |identity| previous.known(identity));
             if let Err(why) = keys.and_then(|keys| set.add(keys)) {
-                skipped.push(OddEntry {
-                    position,
-                    kid: kid_of(entry),
-                    why,
-                    mark: marks.hash_one(entry.get()),
-                });
+                odd.push(OddEntry { position, kid: kid_of(entry), why, mark: marks.hash_one(entry.get()) });
             }
+        }
+        if let Some(entry) = document.keys.get(MAX_KEYS) {
+            let why = Unusable::TooMany;
+            // Whichever entry it is, it is said once.
+            odd.push(OddEntry { position: MAX_KEYS, kid: kid_of(entry), why, mark: marks.hash_one(why) });
         }
         if set.keys.is_empty() {
             return Err(FetchError::NoUsableKey);
         }
-        set.is_cut_off = document.keys.len() > MAX_KEYS;
         set.keys.reverse();
         set.keys.sort_by_key(|key| previous.position(&key.identity)); // unknown ones, `None`, sort first
-        Ok((set, skipped))
+        Ok((set, odd))
     }
 
     fn add(&mut self, keys: Vec<Arc<Key>>) -> Result<(), Unusable> {

@@ -132,7 +132,7 @@ pub(crate) enum Cause {
 /// What is known of the past and follows from it for the next attempt.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    pub(crate) settings: KeySettings,
+    settings: KeySettings,
     /// Of the keys that are installed.
     life: Option<Life>,
     /// From when until when no attempt begins.

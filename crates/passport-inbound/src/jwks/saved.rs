@@ -221,7 +221,7 @@ mod tests {
         assert!(matches!(KeyFile::new(path).load("i").await, Err(KeyFileError::Io(_))));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_file_that_hangs_costs_a_second_and_a_thread_until_it_answers() {
         let file = KeyFile::new(PathBuf::from("keys.json"));
         let (go_on, waits) = std::sync::mpsc::channel::<()>();
@@ -238,6 +238,7 @@ mod tests {
         while file.busy.load(Ordering::Acquire) {
             thread::yield_now();
         }
+        tokio::time::resume();
         assert!(file.in_time(|| Ok(())).await.is_ok());
     }
 
