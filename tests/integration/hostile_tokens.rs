@@ -50,10 +50,10 @@ async fn every_hostile_token_is_refused_for_the_right_reason() {
 #[tokio::test]
 async fn on_http_every_hostile_token_is_401_with_a_challenge_and_a_coarse_reason() {
     let passport = DevPassport::start().await.unwrap();
-    let url = format!("{}/whoami", api(&passport).await);
+    let (url, client) = (format!("{}/whoami", api(&passport).await), http());
     for hostile in Hostile::ALL {
         let (token, reason) = (passport.hostile_token(hostile), expected(hostile));
-        assert_refused_on_http(&url, &token, reason, &format!("{hostile:?}")).await;
+        assert_refused_on_http(client.get(&url), &token, reason, &format!("{hostile:?}")).await;
     }
 }
 

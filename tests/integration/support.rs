@@ -97,8 +97,13 @@ pub(crate) async fn grpc_server_behind(verifier: TokenVerifier) -> String {
 }
 
 /// On HTTP a refused token gets 401, a challenge and a body, all of them fixed texts with a coarse reason.
-pub(crate) async fn assert_refused_on_http(url: &str, token: &str, reason: RejectionReason, what: &str) {
-    let response = http().get(url).header("authorization", format!("Bearer {token}")).send().await.unwrap();
+pub(crate) async fn assert_refused_on_http(
+    request: reqwest::RequestBuilder,
+    token: &str,
+    reason: RejectionReason,
+    what: &str,
+) {
+    let response = request.header("authorization", format!("Bearer {token}")).send().await.unwrap();
     let name = reason.passport_name();
     assert_eq!(response.status(), 401, "{what}");
     assert_eq!(

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::{
     IdInfo, Rejection, RejectionReason,
     explain::Shown,
-    jwks::{FetchError, KeyFileError, OddEntry},
+    jwks::{FetchError, KeyFileError, OddEntry, Unusable},
 };
 
 const TARGET: &str = "passport::inbound";
@@ -221,15 +221,15 @@ pub(crate) fn keys_not_installed(issuer: &str, error: &FetchError, failures: u32
     );
 }
 
-/// An entry of a key set is of no use here. Said once of each.
-pub(crate) fn key_skipped(entry: &OddEntry) {
-    tracing::info!(
-        target: TARGET,
-        position = entry.position,
-        kid = ?entry.kid.as_deref().map(Shown),
-        "an entry of the key set is not used: {}",
-        entry.why
-    );
+/// An entry of a key set is of no use here. Said once of each; what is behind the last that is looked at may be a good key.
+pub(crate) fn key_skipped(issuer: &str, entry: &OddEntry) {
+    let OddEntry { position, why, .. } = entry;
+    let kid = entry.kid.as_deref().map(Shown);
+    if *why == Unusable::TooMany {
+        tracing::warn!(target: TARGET, issuer, position, ?kid, "an entry of the key set is not used: {why}");
+    } else {
+        tracing::info!(target: TARGET, issuer, position, ?kid, "an entry of the key set is not used: {why}");
+    }
 }
 
 /// What the time was at the issuer at some moment of `ours`.

@@ -11,7 +11,7 @@ use tonic::transport::Endpoint;
 use self::tokens::{Attack, attacks};
 use crate::{
     forge::{AUDIENCE, Forge},
-    support::{api_behind, assert_refused_on_grpc, assert_refused_on_http, grpc_server_behind},
+    support::{api_behind, assert_refused_on_grpc, assert_refused_on_http, grpc_server_behind, http},
 };
 
 #[tokio::test]
@@ -32,8 +32,9 @@ async fn every_attack_is_refused_for_its_own_reason() {
 async fn on_http_every_attack_is_401_with_a_fixed_challenge() {
     let forge = Forge::new();
     let url = format!("{}/whoami", api_behind(forge.verifier()).await);
+    let client = http();
     for Attack { name, token, reason } in attacks(&forge) {
-        assert_refused_on_http(&url, &token, reason, &name).await;
+        assert_refused_on_http(client.get(&url), &token, reason, &name).await;
     }
 }
 

@@ -170,7 +170,7 @@ impl KeyKeeper {
             Freshness::Due => {
                 let left = self.next_attempt.load(Ordering::Relaxed).saturating_sub(millis(now));
                 // No pause is so long: the clock was set back, and the state machine knows what follows from it.
-                let is_too_long = Duration::from_millis(left) > 2 * self.settings.cooldown;
+                let is_too_long = Duration::from_millis(left) > self.settings.longest_pause();
                 if left == 0 || is_too_long {
                     drop(self.refresh_because(Cause::Schedule, Asker::Request, Some(snapshot), now));
                 }
@@ -341,7 +341,7 @@ impl KeyKeeper {
         let unnamed = |entry: &&OddEntry| reported.len() < MOST_REPORTED && reported.insert(entry.mark);
         let unnamed: Vec<_> = odd.iter().filter(unnamed).collect();
         drop(inner);
-        unnamed.into_iter().for_each(telemetry::key_skipped);
+        unnamed.into_iter().for_each(|entry| telemetry::key_skipped(self.issuer(), entry));
     }
 
     pub(super) fn issuer(&self) -> &str {

@@ -64,16 +64,16 @@ impl KeySet {
         }
         let document: Document = json::object(body).map_err(|_| FetchError::NotAKeySet)?;
         let (mut set, mut odd) = (Self::default(), Vec::new());
+        if let Some(entry) = document.keys.get(MAX_KEYS) {
+            let why = Unusable::TooMany;
+            // Whichever entry it is, it is said once.
+            odd.push(OddEntry { position: MAX_KEYS, kid: kid_of(entry), why, mark: marks.hash_one(why) });
+        }
         for (position, entry) in document.keys.iter().take(MAX_KEYS).enumerate() {
             let keys = Key::of(entry.get(), allowed, |identity| previous.known(identity));
             if let Err(why) = keys.and_then(|keys| set.add(keys)) {
                 odd.push(OddEntry { position, kid: kid_of(entry), why, mark: marks.hash_one(entry.get()) });
             }
-        }
-        if let Some(entry) = document.keys.get(MAX_KEYS) {
-            let why = Unusable::TooMany;
-            // Whichever entry it is, it is said once.
-            odd.push(OddEntry { position: MAX_KEYS, kid: kid_of(entry), why, mark: marks.hash_one(why) });
         }
         if set.keys.is_empty() {
             return Err(FetchError::NoUsableKey);

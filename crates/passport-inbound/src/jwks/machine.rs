@@ -61,6 +61,13 @@ impl Default for KeySettings {
     }
 }
 
+impl KeySettings {
+    /// After a failure with keys, for a caller who has read the clock a little earlier.
+    pub(crate) fn longest_pause(&self) -> Duration {
+        self.cooldown.mul_f64(1.0 + JITTER) + NUDGE
+    }
+}
+
 /// The life of a key set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Life {

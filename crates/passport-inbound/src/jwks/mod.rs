@@ -17,7 +17,7 @@ mod timer;
 pub use self::health::{KeyHealth, KeyState};
 pub(crate) use self::{
     fetch::{FetchError, JwksSource},
-    jwk::{Key, Standing},
+    jwk::{Key, Standing, Unusable},
     keeper::{Installed, KeyKeeper, Refresh},
     key_set::{KeySet, Known, OddEntry},
     machine::KeySettings,

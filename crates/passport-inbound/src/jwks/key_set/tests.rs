@@ -118,7 +118,7 @@ fn no_more_than_a_hundred_entries_are_looked_at() {
     assert!(parsed(&keys, &KeySet::default()).is_err());
     assert!(parsed(&keys[1..], &KeySet::default()).is_ok());
     let why = |keys: &[Value]| {
-        parsed(keys, &KeySet::default()).unwrap().1.last().map(|entry| (entry.position, entry.why))
+        parsed(keys, &KeySet::default()).unwrap().1.first().map(|entry| (entry.position, entry.why))
     };
     assert_eq!(why(&vec![good(); 101]), Some((100, Unusable::TooMany)));
     assert_eq!(why(&vec![good(); 4]), None);
