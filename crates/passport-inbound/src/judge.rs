@@ -1,7 +1,7 @@
 //! What is to be said of a token with what is at hand: a known token, or keys. Synchronous; whoever has to wait comes again.
 
 use std::{
-    sync::Arc,
+    sync::{Arc, atomic::AtomicBool},
     time::{Duration, SystemTime},
 };
 
@@ -11,7 +11,7 @@ use crate::{
     explain,
     json::scan::Text,
     jwks::{Installed, Key, Known, Refresh, Standing},
-    jws::{Header, HeaderBuffer, Jws, MAX_HEADER, MAX_SIGNATURE},
+    jws::{Header, Jws, MAX_HEADER, MAX_SIGNATURE, USUAL},
     places::Place,
     telemetry,
     token_cache::KnownToken,
@@ -20,10 +20,18 @@ use crate::{
 
 /// A token whose form and header are acceptable.
 struct Candidate<'a> {
-    token: &'a str,
+    token: &'a [u8],
     jws: Jws<'a>,
     header: Header<'a>,
     signature: &'a [u8],
+}
+
+/// With what a token is judged.
+struct AtHand {
+    installed: Installed,
+    turn: Option<Place>,
+    may_ask: bool,
+    now: SystemTime,
 }
 
 /// What the keys at hand say to a token.
@@ -39,7 +47,7 @@ enum Finding {
 
 impl Shared {
     /// Known tokens first, then everything from the beginning. `may_ask` is whether newer keys may be asked for.
-    pub(crate) fn judge(&self, token: &str, turn: Option<Place>, may_ask: bool) -> Verdict {
+    pub(crate) fn judge(&self, token: &[u8], turn: Option<Place>, may_ask: bool) -> Verdict {
         let now = self.clock.now();
         let installed = self.keeper.installed(now);
         if let (Some(cache), Some(snapshot)) = (&self.cache, &*installed) {
@@ -50,37 +58,40 @@ impl Shared {
                 return Verdict::Settled(outcome.map_err(Into::into));
             }
         }
-        self.judge_unknown(token, installed, turn, may_ask, now)
+        self.judge_unknown(token, AtHand { installed, turn, may_ask, now })
     }
 
-    /// Not inlined, so that the buffers are not made room for on the way of a known token.
+    fn judge_unknown(&self, token: &[u8], at_hand: AtHand) -> Verdict {
+        match Jws::parse(token) {
+            Ok(jws) if jws.is_usual() => self.judge_within::<USUAL, USUAL>(token, jws, at_hand),
+            Ok(jws) => self.judge_within::<MAX_HEADER, MAX_SIGNATURE>(token, jws, at_hand),
+            Err(reason) => refused_for_its_form(reason, token),
+        }
+    }
+
+    /// Not inlined, so that nobody makes room for buffers that somebody else needs: that room is cleared, which takes longer than
+    /// all of a known token.
     #[inline(never)]
-    fn judge_unknown(
+    fn judge_within<const HEADER: usize, const SIGNATURE: usize>(
         &self,
-        token: &str,
-        installed: Installed,
-        turn: Option<Place>,
-        may_ask: bool,
-        now: SystemTime,
+        token: &[u8],
+        jws: Jws<'_>,
+        at_hand: AtHand,
     ) -> Verdict {
-        let (mut header, mut signature) = ([0; MAX_HEADER], [0; MAX_SIGNATURE]);
-        match self.candidate(token, &mut header, &mut signature) {
-            Ok(candidate) => self.consult(&candidate, installed, turn, may_ask, now),
-            Err(reason) => {
-                telemetry::rejected(reason);
-                explain::form(reason, token.len());
-                Verdict::Settled(Err(reason.into()))
-            }
+        let (mut header, mut signature) = ([0; HEADER], [0; SIGNATURE]);
+        match self.candidate(token, jws, &mut header, &mut signature) {
+            Ok(candidate) => self.consult(&candidate, at_hand),
+            Err(reason) => refused_for_its_form(reason, token),
         }
     }
 
     fn candidate<'a>(
         &self,
-        token: &'a str,
-        header: &'a mut HeaderBuffer,
-        signature: &'a mut [u8; MAX_SIGNATURE],
+        token: &'a [u8],
+        jws: Jws<'a>,
+        header: &'a mut [u8],
+        signature: &'a mut [u8],
     ) -> Result<Candidate<'a>, RejectionReason> {
-        let jws = Jws::parse(token)?;
         let allowed = &self.keeper.allowed;
         let members = jws.header(header)?;
         let header =
@@ -90,14 +101,8 @@ impl Shared {
     }
 
     /// Looks at the keys at hand, and asks for others if they do not settle it.
-    fn consult(
-        &self,
-        candidate: &Candidate<'_>,
-        mut installed: Installed,
-        mut turn: Option<Place>,
-        may_ask: bool,
-        now: SystemTime,
-    ) -> Verdict {
+    fn consult(&self, candidate: &Candidate<'_>, at_hand: AtHand) -> Verdict {
+        let AtHand { mut installed, mut turn, may_ask, now } = at_hand;
         let keeper = &self.keeper;
         loop {
             let reason = match self.examine(candidate, &installed, &mut turn, now) {
@@ -183,6 +188,7 @@ impl Shared {
                 key: Arc::clone(key),
                 standing,
                 lives_for: validity.until.duration_since(now).unwrap_or_default(),
+                is_behind: AtomicBool::new(false),
             });
         }
         self.admit(caller)
@@ -198,6 +204,12 @@ impl Shared {
             _ => Ok(caller),
         }
     }
+}
+
+fn refused_for_its_form(reason: RejectionReason, token: &[u8]) -> Verdict {
+    telemetry::rejected(reason);
+    explain::form(reason, token.len());
+    Verdict::Settled(Err(reason.into()))
 }
 
 fn rejected_for_its_key(

@@ -163,13 +163,13 @@ async fn a_flood_that_takes_all_turns_does_not_stop_known_tokens() {
 
     assert!(matches!(verifier.try_verify(&known), Some(Ok(_))));
     let new = setup.token().role("x").build();
-    assert!(matches!(verifier.verify_now(&new), Verdict::Waits(Wait::Turn)));
+    assert!(matches!(verifier.verify_now(new.as_bytes()), Verdict::Waits(Wait::Turn)));
     let other = setup.token().role("y").build();
     assert!(matches!(verifier.try_verify(&other), Some(Ok(_))), "who blocks its own thread waits for nobody");
     let unnamed = setup.token().header("kid", "junk").build();
     verifier.verify(&unnamed).await.unwrap_err();
     assert!(
-        matches!(verifier.verify_now(&unnamed), Verdict::Settled(_)),
+        matches!(verifier.verify_now(unnamed.as_bytes()), Verdict::Settled(_)),
         "what needs no signature needs no turn"
     );
 
@@ -202,9 +202,9 @@ async fn a_turn_ends_with_the_verification() {
     verifier.ready().await.unwrap();
     let forged = setup.token().build_raw(r#"{"alg":"RS256","kid":"signing-key-1"}"#, "{}");
     for _ in 0..3 {
-        assert!(matches!(verifier.verify_now(&setup.token().build()), Verdict::Settled(Ok(_))));
-        assert!(matches!(verifier.verify_now(&forged), Verdict::Settled(Err(_))));
-        assert!(matches!(verifier.verify_now("junk"), Verdict::Settled(Err(_))));
+        assert!(matches!(verifier.verify_now(setup.token().build().as_bytes()), Verdict::Settled(Ok(_))));
+        assert!(matches!(verifier.verify_now(forged.as_bytes()), Verdict::Settled(Err(_))));
+        assert!(matches!(verifier.verify_now(b"junk"), Verdict::Settled(Err(_))));
     }
 }
 

@@ -18,38 +18,46 @@ pub(crate) const MAX_HEADER: usize = MAX_LEN / 4 * 3;
 /// The longest signature there is: RSA with 8192 bits.
 pub(crate) const MAX_SIGNATURE: usize = 1024;
 
-/// Where a header is decoded to.
-pub(crate) type HeaderBuffer = [u8; MAX_HEADER];
+/// What a header decodes to, and a signature, unless they are remarkable: 512 bytes are a signature of RSA with 4096 bits.
+pub(crate) const USUAL: usize = 512;
 
 /// A token in its three segments, still encoded. Not to be shown, so it is not `Debug`.
 #[derive(Clone, Copy)]
 pub(crate) struct Jws<'a> {
-    header: &'a str,
-    payload: &'a str,
-    signature: &'a str,
+    header: &'a [u8],
+    payload: &'a [u8],
+    signature: &'a [u8],
     /// What the signature is over: header and payload with the dot between them.
     pub(crate) message: &'a [u8],
 }
 
 impl<'a> Jws<'a> {
-    pub(crate) fn parse(token: &'a str) -> Result<Self, RejectionReason> {
+    pub(crate) fn parse(token: &'a [u8]) -> Result<Self, RejectionReason> {
         if token.len() > MAX_LEN {
             return Err(RejectionReason::TooLong);
         }
-        let (message, signature) = token.rsplit_once('.').ok_or(RejectionReason::Malformed)?;
-        let (header, payload) = message.split_once('.').ok_or(RejectionReason::Malformed)?;
+        let mut dots = memchr::memchr_iter(b'.', token);
+        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+            return Err(RejectionReason::Malformed);
+        };
+        let (header, payload, signature) = (&token[..first], &token[first + 1..second], &token[second + 1..]);
         // A signature may be missing until the header has said whether it needs one.
         if header.is_empty() || payload.is_empty() {
             return Err(RejectionReason::Malformed);
         }
-        if ![header, payload, signature].iter().all(|segment| segment.bytes().all(is_base64url)) {
+        if ![header, payload, signature].into_iter().all(is_base64url) {
             return Err(RejectionReason::Malformed);
         }
-        Ok(Self { header, payload, signature, message: message.as_bytes() })
+        Ok(Self { header, payload, signature, message: &token[..second] })
+    }
+
+    /// Whether buffers of [`USUAL`] bytes do.
+    pub(crate) fn is_usual(&self) -> bool {
+        [self.header, self.signature].iter().all(|segment| segment.len() <= USUAL / 3 * 4)
     }
 
     /// The header, not judged yet.
-    pub(crate) fn header<'b>(&self, buffer: &'b mut HeaderBuffer) -> Result<Members<'b>, RejectionReason> {
+    pub(crate) fn header<'b>(&self, buffer: &'b mut [u8]) -> Result<Members<'b>, RejectionReason> {
         Members::read(decoded(self.header, buffer)?)
     }
 
@@ -58,20 +66,20 @@ impl<'a> Jws<'a> {
         BASE64_URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| RejectionReason::Malformed)
     }
 
-    pub(crate) fn signature<'b>(
-        &self,
-        buffer: &'b mut [u8; MAX_SIGNATURE],
-    ) -> Result<&'b [u8], RejectionReason> {
+    pub(crate) fn signature<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], RejectionReason> {
         decoded(self.signature, buffer)
     }
 }
 
-fn is_base64url(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+/// Looks at every byte, whatever was found before: so many can be looked at together.
+fn is_base64url(segment: &[u8]) -> bool {
+    segment.iter().fold(true, |so_far, byte| {
+        so_far & (byte.is_ascii_alphanumeric() | (*byte == b'-') | (*byte == b'_'))
+    })
 }
 
 /// Strict base64url: no padding, no other alphabet, no second spelling by bits that do not count.
-fn decoded<'b>(segment: &str, buffer: &'b mut [u8]) -> Result<&'b [u8], RejectionReason> {
+fn decoded<'b>(segment: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8], RejectionReason> {
     let length =
         BASE64_URL_SAFE_NO_PAD.decode_slice(segment, buffer).map_err(|_| RejectionReason::Malformed)?;
     // An empty signature is what `alg: none` has; its header was judged before this.
@@ -160,7 +168,7 @@ mod tests {
 
     fn judged(token: &str) -> Result<Option<String>, RejectionReason> {
         let mut buffer = [0; MAX_HEADER];
-        let jws = Jws::parse(token)?;
+        let jws = Jws::parse(token.as_bytes())?;
         let kid = jws.header(&mut buffer)?.judge(&AllowedAlgorithms::default())?.kid;
         jws.signature(&mut [0; MAX_SIGNATURE])?;
         jws.payload()?;
@@ -222,8 +230,8 @@ mod tests {
 
     #[test]
     fn a_long_token_is_refused_before_it_is_decoded() {
-        assert_eq!(Jws::parse(&".".repeat(MAX_LEN + 1)).err(), Some(RejectionReason::TooLong));
-        assert_eq!(Jws::parse(&".".repeat(MAX_LEN)).err(), Some(RejectionReason::Malformed));
+        assert_eq!(Jws::parse(".".repeat(MAX_LEN + 1).as_bytes()).err(), Some(RejectionReason::TooLong));
+        assert_eq!(Jws::parse(".".repeat(MAX_LEN).as_bytes()).err(), Some(RejectionReason::Malformed));
     }
 
     #[test]

@@ -4,7 +4,10 @@
 use std::{
     fmt,
     hash::{BuildHasher, Hasher},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant, SystemTime},
 };
 
@@ -42,68 +45,79 @@ impl Default for CacheLimits {
 
 /// A token that was verified, and all that its verdict depends on. Not to be shown, so it is not `Debug`.
 pub(crate) struct KnownToken {
-    pub(crate) token: Arc<str>,
+    pub(crate) token: Arc<[u8]>,
     pub(crate) caller: IdInfo,
     pub(crate) validity: Validity,
     /// The key that verified it, and what that has to stand for to do so again.
     pub(crate) key: Arc<Key>,
     pub(crate) standing: Standing,
-    /// How long from now on until it expires.
+    /// How long from its verification on until it expires.
     pub(crate) lives_for: Duration,
+    /// Whether it has been put behind the table in front.
+    pub(crate) is_behind: AtomicBool,
 }
 
-/// Two places for one entry. `all` is moka, which knows what to forget; a look into it costs more than everything else about
-/// a known token. So a small table stands in front, of which each token has exactly one slot.
+/// Two places for one entry. In front is a small table, of which each token has exactly one slot. Who loses its slot to
+/// another goes behind, to moka, which knows what to forget; to put something there or to look costs more than everything
+/// else about a known token.
 pub(crate) struct TokenCache {
     front: Box<[ArcSwapOption<KnownToken>]>,
-    all: Cache<Arc<str>, Arc<KnownToken>, BySignature>,
+    behind: Cache<Arc<[u8]>, Arc<KnownToken>, BySignature>,
     hashing: BySignature,
 }
 
 impl TokenCache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
         let hashing = BySignature::default();
-        // A quarter is for the table, whose entries may be forgotten in `all` and still stand there.
-        let (front, all) = (limits.bytes / 4, limits.bytes - limits.bytes / 4);
+        // A quarter is for the table.
+        let (front, behind) = (limits.bytes / 4, limits.bytes - limits.bytes / 4);
         let slots = (front / u64::from(HEAVIEST_IN_FRONT)).min(limits.tokens / 4).clamp(1, MOST_SLOTS);
         let slots = 1_usize << slots.ilog2();
         // Each token weighs as much as if there were as many as may be, so that one limit keeps both.
-        let least = all / (limits.tokens - slots as u64).max(1);
+        let least = behind / (limits.tokens - slots as u64).max(1);
         let least = u32::try_from(least).unwrap_or(u32::MAX);
         let cache = Cache::builder()
-            .max_capacity(all)
-            .weigher(move |_: &Arc<str>, verified: &Arc<KnownToken>| verified.weight().max(least))
+            .max_capacity(behind)
+            .weigher(move |_: &Arc<[u8]>, verified: &Arc<KnownToken>| verified.weight().max(least))
             .expire_after(UntilItExpires)
             .build_with_hasher(hashing.clone());
-        Self { front: (0..slots).map(|_| ArcSwapOption::empty()).collect(), all: cache, hashing }
+        Self { front: (0..slots).map(|_| ArcSwapOption::empty()).collect(), behind: cache, hashing }
     }
 
     /// Who calls with `token`, if that was found out before and would be found out again `now`.
-    pub(crate) fn get(&self, token: &str, now: SystemTime) -> Option<IdInfo> {
+    pub(crate) fn get(&self, token: &[u8], now: SystemTime) -> Option<IdInfo> {
         let slot = self.slot(token);
         if let Some(verified) = slot.load().as_deref()
             && verified.is_of(token)
         {
             return verified.caller_at(now);
         }
-        let verified = self.all.get(token)?;
+        let verified = self.behind.get(token)?;
         let caller = verified.caller_at(now)?;
-        if verified.weight() <= HEAVIEST_IN_FRONT {
-            slot.store(Some(verified));
-        }
+        self.put(verified);
         Some(caller)
     }
 
     /// Only what was verified may be given.
     pub(crate) fn insert(&self, verified: KnownToken) {
-        let verified = Arc::new(verified);
-        if verified.weight() <= HEAVIEST_IN_FRONT {
-            self.slot(&verified.token).store(Some(Arc::clone(&verified)));
-        }
-        self.all.insert(Arc::clone(&verified.token), verified);
+        self.put(Arc::new(verified));
     }
 
-    fn slot(&self, token: &str) -> &ArcSwapOption<KnownToken> {
+    /// In front, if there is room for it. Who had the slot goes behind, unless it has been put there before.
+    fn put(&self, verified: Arc<KnownToken>) {
+        let goes_behind = if verified.weight() <= HEAVIEST_IN_FRONT {
+            self.slot(&verified.token).swap(Some(verified))
+        } else {
+            Some(verified)
+        };
+        if let Some(verified) = goes_behind
+            && !verified.is_behind.swap(true, Ordering::Relaxed)
+        {
+            self.behind.insert(Arc::clone(&verified.token), verified);
+        }
+    }
+
+    fn slot(&self, token: &[u8]) -> &ArcSwapOption<KnownToken> {
         #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is a hash")]
         let hash = self.hashing.hash_one(token) as usize;
         &self.front[hash & (self.front.len() - 1)]
@@ -112,14 +126,16 @@ impl TokenCache {
 
 impl fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenCache").field("tokens", &self.all.entry_count()).finish_non_exhaustive()
+        f.debug_struct("TokenCache")
+            .field("tokens_behind", &self.behind.entry_count())
+            .finish_non_exhaustive()
     }
 }
 
 impl KnownToken {
     /// In constant time: whoever sends tokens must not learn by it how much of a kept one they have guessed.
-    fn is_of(&self, token: &str) -> bool {
-        verify_slices_are_equal(self.token.as_bytes(), token.as_bytes()).is_ok()
+    fn is_of(&self, token: &[u8]) -> bool {
+        verify_slices_are_equal(&self.token, token).is_ok()
     }
 
     fn caller_at(&self, now: SystemTime) -> Option<IdInfo> {
@@ -137,8 +153,8 @@ impl KnownToken {
 /// An entry is of no use any more when its token has expired.
 struct UntilItExpires;
 
-impl Expiry<Arc<str>, Arc<KnownToken>> for UntilItExpires {
-    fn expire_after_create(&self, _: &Arc<str>, verified: &Arc<KnownToken>, _: Instant) -> Option<Duration> {
+impl Expiry<Arc<[u8]>, Arc<KnownToken>> for UntilItExpires {
+    fn expire_after_create(&self, _: &Arc<[u8]>, verified: &Arc<KnownToken>, _: Instant) -> Option<Duration> {
         Some(verified.lives_for)
     }
 }
@@ -183,8 +199,8 @@ impl Hasher for EndOfText {
         }
     }
 
-    /// What `str` says after its text.
-    fn write_u8(&mut self, _: u8) {}
+    /// What a slice says before its bytes.
+    fn write_usize(&mut self, _: usize) {}
 
     fn finish(&self) -> u64 {
         self.hash

@@ -93,6 +93,7 @@ impl TokenVerifier {
     /// # Cancel safety
     /// Dropping the future leaves a refresh running for the others.
     pub async fn verify(&self, token: &str) -> Result<IdInfo, VerifyError> {
+        let token = token.as_bytes();
         match self.verify_now(token) {
             Verdict::Settled(outcome) => outcome,
             Verdict::Waits(wait) => self.verify_after(wait, token).await,
@@ -106,7 +107,7 @@ impl TokenVerifier {
     /// As [`verify`](Self::verify).
     #[must_use]
     pub fn try_verify(&self, token: &str) -> Option<Result<IdInfo, VerifyError>> {
-        match self.shared.judge(token, Some(Place::unlimited()), true) {
+        match self.shared.judge(token.as_bytes(), Some(Place::unlimited()), true) {
             Verdict::Settled(outcome) => Some(outcome),
             Verdict::Waits(_) => None,
         }
@@ -159,12 +160,12 @@ impl TokenVerifier {
     }
 
     /// The hot path: synchronous.
-    pub(crate) fn verify_now(&self, token: &str) -> Verdict {
+    pub(crate) fn verify_now(&self, token: &[u8]) -> Verdict {
         self.shared.judge(token, None, true)
     }
 
     /// The slow path: looks again when what was waited for has come; all within one patience.
-    pub(crate) async fn verify_after(&self, wait: Wait, token: &str) -> Result<IdInfo, VerifyError> {
+    pub(crate) async fn verify_after(&self, wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
         // Without a runtime nobody fetches, so there is nothing to wait for, and no timer to end the wait.
         if tokio::runtime::Handle::try_current().is_err() {
             return self.verify_last(token, Some(Place::unlimited()));
@@ -177,7 +178,7 @@ impl TokenVerifier {
         }
     }
 
-    async fn look_again(&self, mut wait: Wait, token: &str) -> Result<IdInfo, VerifyError> {
+    async fn look_again(&self, mut wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
         let mut waits = 0;
         loop {
             let turn = match wait {
@@ -196,7 +197,7 @@ impl TokenVerifier {
     }
 
     /// Waits for nothing any more.
-    fn verify_last(&self, token: &str, turn: Option<Place>) -> Result<IdInfo, VerifyError> {
+    fn verify_last(&self, token: &[u8], turn: Option<Place>) -> Result<IdInfo, VerifyError> {
         match self.shared.judge(token, turn, false) {
             Verdict::Settled(outcome) => outcome,
             Verdict::Waits(_) => {

@@ -18,13 +18,22 @@ use crate::{
     respond::Responder,
 };
 
-/// A verdict that needs keys, or a turn, first. Boxed, as most requests have none.
+/// A verdict that needs keys, or a turn, first.
 pub(super) struct PendingVerdict(Pin<Box<dyn Future<Output = Result<IdInfo, VerifyError>> + Send>>);
 
 impl PendingVerdict {
     pub(super) fn new(wait: impl Future<Output = Result<IdInfo, VerifyError>> + Send + 'static) -> Self {
         Self(Box::pin(wait))
     }
+}
+
+/// A request that is not decided yet.
+struct Undecided<S, B> {
+    verdict: PendingVerdict,
+    /// Holds whatever permit it stands for.
+    ready: S,
+    request: Request<B>,
+    responder: Responder,
 }
 
 pin_project! {
@@ -49,8 +58,8 @@ pin_project! {
     {
         /// Decided. The hot path starts here.
         Decided { #[pin] answer: Answer<S::Future> },
-        /// Not decided yet. Holds the ready service, and whatever permit it stands for.
-        Waiting { verdict: PendingVerdict, ready: S, request: Option<Request<B>>, responder: Responder },
+        /// Boxed, as most requests are decided at once, and a future is moved more than once before it is polled.
+        Waiting { undecided: Option<Box<Undecided<S, B>>> },
     }
 }
 
@@ -69,7 +78,22 @@ impl<S: Service<Request<B>>, B> AuthenticateFuture<S, B> {
         request: Request<B>,
         responder: Responder,
     ) -> Self {
-        Self { state: State::Waiting { verdict, ready, request: Some(request), responder } }
+        let undecided = Some(Box::new(Undecided { verdict, ready, request, responder }));
+        Self { state: State::Waiting { undecided } }
+    }
+}
+
+impl<S: Service<Request<B>>, B> Undecided<S, B> {
+    fn decided(mut self, verdict: Result<IdInfo, VerifyError>) -> Answer<S::Future> {
+        match verdict {
+            Ok(caller) => {
+                introduce(&mut self.request, caller);
+                Answer::Inner { response: self.ready.call(self.request) }
+            }
+            Err(error) => {
+                Answer::refused(refusal(error.into(), Protocol::of(&self.request), &self.responder))
+            }
+        }
     }
 }
 
@@ -84,19 +108,11 @@ where
         loop {
             match state.as_mut().project() {
                 StateProjection::Decided { answer } => return answer.poll(cx),
-                StateProjection::Waiting { verdict, ready, request, responder } => {
-                    let verdict = ready!(verdict.0.as_mut().poll(cx));
-                    let mut request = request.take().expect("polled again after it was ready");
-                    let answer = match verdict {
-                        Ok(caller) => {
-                            introduce(&mut request, caller);
-                            Answer::Inner { response: ready.call(request) }
-                        }
-                        Err(error) => {
-                            Answer::refused(refusal(error.into(), Protocol::of(&request), responder))
-                        }
-                    };
-                    state.set(State::Decided { answer });
+                StateProjection::Waiting { undecided: waiting } => {
+                    let undecided = waiting.as_mut().expect("the state changes when the verdict is there");
+                    let verdict = ready!(undecided.verdict.0.as_mut().poll(cx));
+                    let undecided = waiting.take().expect("it was there a moment ago");
+                    state.set(State::Decided { answer: undecided.decided(verdict) });
                 }
             }
         }
