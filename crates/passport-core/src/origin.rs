@@ -23,6 +23,8 @@ pub struct Origin {
     /// Lower case; an IPv6 address stands in brackets.
     host: String,
     port: u16,
+    /// Host and port as they usually stand in a URL: without the scheme's default port.
+    authority: String,
     loopback: bool,
 }
 
@@ -40,7 +42,11 @@ impl Origin {
         let (Some(host), Some(port)) = (url.host(), url.port_or_known_default()) else {
             return Err(InvalidOrigin("it has no host"));
         };
-        Ok(Self { https, loopback: is_loopback(&host), host: host.to_string(), port })
+        let authority = match url.port() {
+            Some(port) => format!("{host}:{port}"),
+            None => host.to_string(),
+        };
+        Ok(Self { https, loopback: is_loopback(&host), host: host.to_string(), port, authority })
     }
 
     /// Whether a bearer token may travel there: over TLS, or without leaving this machine
@@ -56,13 +62,24 @@ impl Origin {
         self.loopback
     }
 
+    /// Whether a URL with this scheme and this authority goes to this origin, spelled as it usually is. What is spelled in another
+    /// way may go there all the same: that is for [`matches`](Self::matches) to say, which takes longer.
+    #[must_use]
+    pub fn is_spelled(&self, scheme: &str, authority: &str) -> bool {
+        authority == self.authority && scheme == self.scheme()
+    }
+
+    fn scheme(&self) -> &'static str {
+        if self.https { "https" } else { "http" }
+    }
+
     /// Whether a request with these parts goes to this origin. Allocates nothing.
     ///
     /// `port` is `None` when the request names none; the scheme's default is assumed then.
     #[must_use]
     pub fn matches(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
-        let (expected, default_port) = if self.https { ("https", 443) } else { ("http", 80) };
-        scheme.eq_ignore_ascii_case(expected)
+        let default_port = if self.https { 443 } else { 80 };
+        scheme.eq_ignore_ascii_case(self.scheme())
             && port.unwrap_or(default_port) == self.port
             && (host.eq_ignore_ascii_case(&self.host) || self.is_same_ipv6(host))
     }
@@ -99,8 +116,7 @@ impl FromStr for Origin {
 
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = if self.https { "https" } else { "http" };
-        write!(f, "{scheme}://{}:{}", self.host, self.port)
+        write!(f, "{}://{}:{}", self.scheme(), self.host, self.port)
     }
 }
 
@@ -122,6 +138,23 @@ mod tests {
         assert_eq!(origin("HTTPS://Api.BizFirst.ai"), origin("https://api.bizfirst.ai:443/"));
         assert!(origin("https://api.bizfirst.ai").matches("https", "API.bizfirst.ai", None));
         assert!(origin("http://[::1]:80").matches("http", "[::1]", None));
+    }
+
+    #[test]
+    fn what_is_spelled_as_usual_is_known_by_its_text() {
+        let (plain, ported) = (origin("https://API.bizfirst.ai:443"), origin("http://[::1]:8080"));
+        assert!(plain.is_spelled("https", "api.bizfirst.ai"));
+        assert!(ported.is_spelled("http", "[::1]:8080"));
+        for (scheme, authority) in [
+            ("http", "api.bizfirst.ai"),
+            ("https", "api.bizfirst.ai:8443"),
+            ("https", "api.bizfirst.ai."),
+            ("https", "user@api.bizfirst.ai"),
+            ("https", "api.bizfirst.ai.evil.example"),
+            ("https", ""),
+        ] {
+            assert!(!plain.is_spelled(scheme, authority), "{scheme}://{authority}");
+        }
     }
 
     #[test]

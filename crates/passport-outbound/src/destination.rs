@@ -137,6 +137,11 @@ impl AllowedOrigins {
             .ok_or_else(|| ConfigError::new(problems))
     }
 
+    /// The origin in the list that is spelled like this. That there is none says nothing yet.
+    pub(crate) fn spelled(&self, scheme: &str, authority: &str) -> Option<Matched> {
+        self.origins.iter().position(|origin| origin.is_spelled(scheme, authority)).map(Matched::Listed)
+    }
+
     /// Which origin the token goes to with `destination`, if it may go there.
     pub(crate) fn check(&self, destination: &Destination<'_>) -> Result<Matched, AttachError> {
         let matched = match *destination {
@@ -220,6 +225,19 @@ mod tests {
         ] {
             assert_eq!(origins.check(&destination).is_ok(), allowed, "{destination:?}");
         }
+    }
+
+    #[test]
+    fn an_origin_that_is_spelled_as_in_the_list_is_the_one_that_a_check_finds() {
+        let origins = AllowedOrigins::new(["https://a.example", "https://b.example:8443"]).unwrap();
+        for (authority, host, port) in
+            [("a.example", "a.example", None), ("b.example:8443", "b.example", Some(8443))]
+        {
+            let checked = origins.check(&absolute("https", host, port)).unwrap();
+            assert_eq!(origins.spelled("https", authority), Some(checked));
+        }
+        assert_eq!(origins.spelled("https", "A.example"), None);
+        assert_eq!(origins.spelled("http", "a.example"), None);
     }
 
     #[test]

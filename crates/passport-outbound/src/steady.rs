@@ -11,9 +11,6 @@ use passport_core::Clock;
 /// Clocks are nudged; only what is more than this was set back.
 const NUDGE: Duration = Duration::from_secs(5);
 
-/// How often the wall clock is held against the monotonic one, in milliseconds.
-const EACH: u64 = 1_000;
-
 /// Whoever was interrupted for longer between the two clocks has not read them together.
 const TOGETHER: Duration = Duration::from_millis(100);
 
@@ -28,7 +25,7 @@ const TOGETHER: Duration = Duration::from_millis(100);
 pub(crate) struct SteadyTime {
     /// By how many milliseconds the wall clock was set back in all.
     lost: AtomicU64,
-    /// The wall clock at the last comparison, in milliseconds since the Unix epoch.
+    /// The wall clock at the last comparison, in whole seconds since the Unix epoch.
     compared_at: AtomicU64,
     /// Both clocks at the last comparison. Never waited for: one comparison at a time is enough.
     compared: Mutex<Option<(SystemTime, Duration)>>,
@@ -37,8 +34,7 @@ pub(crate) struct SteadyTime {
 impl SteadyTime {
     pub(crate) fn now(&self, clock: &dyn Clock) -> SystemTime {
         let wall = clock.now();
-        let compared_at = self.compared_at.load(Ordering::Relaxed);
-        if !(compared_at..compared_at.saturating_add(EACH)).contains(&millis(wall)) {
+        if self.compared_at.load(Ordering::Relaxed) != seconds(wall) {
             self.compare(clock);
         }
         self.of(wall)
@@ -46,7 +42,10 @@ impl SteadyTime {
 
     /// The steady time at which the wall clock shows this, if it is not set back any more.
     pub(crate) fn of(&self, wall: SystemTime) -> SystemTime {
-        wall.checked_add(self.lost()).unwrap_or(wall)
+        match self.lost() {
+            Duration::ZERO => wall,
+            lost => wall.checked_add(lost).unwrap_or(wall),
+        }
     }
 
     /// What the wall clock shows at this steady time, if it is not set back any more.
@@ -72,13 +71,12 @@ impl SteadyTime {
             }
         }
         *compared = Some((wall, uptime));
-        self.compared_at.store(millis(wall), Ordering::Relaxed);
+        self.compared_at.store(seconds(wall), Ordering::Relaxed);
     }
 }
 
-fn millis(time: SystemTime) -> u64 {
-    let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::{
     response::sealed::Head,
     rules::Rules,
     service::{BoxError, attach, send},
-    unauthorized::{is_grpc, refuses_token},
+    unauthorized::{is_grpc, may_concern_token, refuses_token},
     watch::Watch,
 };
 use crate::{
@@ -39,6 +39,7 @@ pin_project! {
 }
 
 pin_project! {
+    /// What few requests need is boxed: a future is moved more than once before it is polled.
     #[project = StateProjection]
     enum State<S, R, P>
     where
@@ -50,11 +51,11 @@ pin_project! {
         /// On its way. The hot path starts here.
         Forwarding { #[pin] response: S::Future, watch: Option<Watch>, spare: Option<Spare<S, R, P>> },
         /// No token yet. Holds the ready service, and whatever permit it stands for.
-        Waiting { credential: PendingCredential, held: Option<Held<S, R, P>> },
+        Waiting { credential: PendingCredential, held: Option<Box<Held<S, R, P>>> },
         /// The token was refused, and another is on its way. Should there be none, the refusal is the answer.
-        Renewing { credential: PendingCredential, refused: Option<Refused<S, R, P>> },
+        Renewing { credential: PendingCredential, refused: Option<Box<Refused<S, R, P>>> },
         /// There is another token; the service has to be ready once more.
-        Readying { again: Option<Again<S, R>> },
+        Readying { again: Option<Box<Again<S, R>>> },
     }
 }
 
@@ -103,6 +104,7 @@ impl<S: Service<R>, R, P: Replay<R>> AttachTokenFuture<S, R, P> {
         Self { state: State::Failed { error: Some(error) } }
     }
 
+    #[inline(always)] // each call of it would move the response's future once more
     pub(super) fn forwarding(
         response: S::Future,
         watch: Option<Watch>,
@@ -112,7 +114,7 @@ impl<S: Service<R>, R, P: Replay<R>> AttachTokenFuture<S, R, P> {
     }
 
     pub(super) fn waiting(credential: PendingCredential, held: Held<S, R, P>) -> Self {
-        Self { state: State::Waiting { credential, held: Some(held) } }
+        Self { state: State::Waiting { credential, held: Some(Box::new(held)) } }
     }
 }
 
@@ -135,6 +137,9 @@ where
                 }
                 StateProjection::Forwarding { response, watch, spare } => {
                     let response = ready!(response.poll(cx)).map_err(Into::into)?;
+                    if !may_concern_token(response.status(), response.headers()) {
+                        return Poll::Ready(Ok(response.watched(None)));
+                    }
                     match answered(response, watch.take(), spare.take()) {
                         Next::Done(response) => return Poll::Ready(Ok(response)),
                         Next::State(next) => next,
@@ -142,7 +147,8 @@ where
                 }
                 StateProjection::Waiting { credential, held } => {
                     let token = ready!(Pin::new(credential).poll(cx))?;
-                    let Held { mut ready, request, origin, rules, replay } = held.take().expect(POLLED_AGAIN);
+                    let held = held.take().expect(POLLED_AGAIN);
+                    let Held { mut ready, request, origin, rules, replay } = *held;
                     send(&mut ready, request, origin, token, &rules, &replay).state
                 }
                 StateProjection::Renewing { credential, refused } => {
@@ -156,7 +162,7 @@ where
                 StateProjection::Readying { again } => {
                     let service = &mut again.as_mut().expect(POLLED_AGAIN).service;
                     ready!(service.poll_ready(cx)).map_err(Into::into)?;
-                    let Again { watch, mut service, request } = again.take().expect(POLLED_AGAIN);
+                    let Again { watch, mut service, request } = *again.take().expect(POLLED_AGAIN);
                     telemetry::replaying(watch.rules.identity.client_id());
                     State::Forwarding { response: service.call(request), watch: Some(watch), spare: None }
                 }
@@ -192,7 +198,7 @@ where
     match credential {
         Credential::Ready(token) => refused.once_more(Some(token)),
         Credential::Pending(credential) => {
-            Next::State(State::Renewing { credential, refused: Some(refused) })
+            Next::State(State::Renewing { credential, refused: Some(Box::new(refused)) })
         }
         Credential::Refused(_) => refused.once_more(None),
     }
@@ -215,7 +221,7 @@ where
         let Some(mut request) = replay.restore(kept) else { return Next::Done(response.watched(None)) };
         let watch = Watch { generation: token.generation, ..watch };
         attach(&mut request, token);
-        Next::State(State::Readying { again: Some(Again { watch, service, request }) })
+        Next::State(State::Readying { again: Some(Box::new(Again { watch, service, request })) })
     }
 }
 

@@ -61,6 +61,9 @@ pub(crate) mod sealed {
     pub trait Keep<R>: Clone {
         type Kept;
 
+        /// Whether anything is ever kept. If not, a request is not moved for it.
+        const KEEPS: bool = true;
+
         /// The request to send, and what to make it again from, if it can be.
         fn keep(&self, request: R) -> (R, Option<Self::Kept>);
 
@@ -71,6 +74,8 @@ pub(crate) mod sealed {
 
 impl<R> sealed::Keep<R> for NoReplay {
     type Kept = Infallible;
+
+    const KEEPS: bool = false;
 
     fn keep(&self, request: R) -> (R, Option<Infallible>) {
         (request, None)

@@ -21,6 +21,8 @@ pub(crate) mod sealed {
     /// What the layer needs of a request.
     #[expect(unnameable_types, reason = "that is what seals the trait above it")]
     pub trait Parts {
+        /// Scheme and authority, as they are spelled, if there are both.
+        fn spelled(&self) -> Option<(&str, &str)>;
         fn destination(&self) -> Destination<'_>;
         fn headers_mut(&mut self) -> &mut HeaderMap;
     }
@@ -40,6 +42,10 @@ pub(crate) mod sealed {
     }
 
     impl<B> Parts for Request<B> {
+        fn spelled(&self) -> Option<(&str, &str)> {
+            Some((self.uri().scheme_str()?, self.uri().authority()?.as_str()))
+        }
+
         fn destination(&self) -> Destination<'_> {
             let uri = self.uri();
             let Some(authority) = uri.authority() else {
@@ -67,6 +73,10 @@ pub(crate) mod sealed {
     }
 
     impl Parts for reqwest::Request {
+        fn spelled(&self) -> Option<(&str, &str)> {
+            Some((self.url().scheme(), self.url().authority()))
+        }
+
         fn destination(&self) -> Destination<'_> {
             destination_of(self.url())
         }

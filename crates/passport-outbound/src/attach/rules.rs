@@ -35,7 +35,11 @@ pub(super) enum Needs {
 impl Rules {
     /// Whether `request` may go out, and with what.
     pub(super) fn admit(&self, request: &mut impl OutboundRequest) -> Result<Needs, AttachError> {
-        let origin = self.origins.check(&request.destination())?;
+        let origin =
+            match request.spelled().and_then(|(scheme, authority)| self.origins.spelled(scheme, authority)) {
+                Some(origin) => origin,
+                None => self.origins.check(&request.destination())?,
+            };
         match (request.headers_mut().contains_key(AUTHORIZATION), self.existing) {
             (false, _) | (true, ExistingAuthorization::Replace) => Ok(Needs::Token(origin)),
             (true, ExistingAuthorization::Respect) => Ok(Needs::Nothing),

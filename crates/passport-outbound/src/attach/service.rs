@@ -100,9 +100,10 @@ impl<S, P> AttachToken<S, P> {
 }
 
 /// Sends `request` with `token` through a service that is ready.
+#[inline(always)] // each call of it would move the request once more
 pub(super) fn send<S, R, P>(
     ready: &mut S,
-    request: R,
+    mut request: R,
     origin: Matched,
     token: Sendable,
     rules: &Arc<Rules>,
@@ -113,10 +114,14 @@ where
     R: OutboundRequest,
     P: Replay<R>,
 {
+    let watch = Watch { rules: Arc::clone(rules), generation: token.generation, origin };
+    if !P::KEEPS {
+        attach(&mut request, token);
+        return AttachTokenFuture::forwarding(ready.call(request), Some(watch), None);
+    }
     // What is kept has no token in it: it is sent again with another.
     let (mut request, kept) = replay.keep(request);
     let spare = kept.map(|kept| Spare { kept, replay: replay.clone(), service: ready.clone() });
-    let watch = Watch { rules: Arc::clone(rules), generation: token.generation, origin };
     attach(&mut request, token);
     AttachTokenFuture::forwarding(ready.call(request), Some(watch), spare)
 }

@@ -9,6 +9,11 @@ use http_auth::ChallengeParser;
 /// `UNAUTHENTICATED`, as `grpc-status` has it.
 const UNAUTHENTICATED: &[u8] = b"16";
 
+/// Whether a response has to be looked at more closely. Most have not.
+pub(super) fn may_concern_token(status: StatusCode, headers: &HeaderMap) -> bool {
+    status == StatusCode::UNAUTHORIZED || is_grpc(headers)
+}
+
 /// Whether the head of a response says that the token is not good, by HTTP
 /// ([RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)) or by gRPC.
 ///
