@@ -1,0 +1,224 @@
+//! What happens to the cost when there is more of everything.
+
+use std::{fs, sync::Arc, thread};
+
+use http::HeaderValue;
+
+use super::World;
+use crate::{
+    inbound::OURS_WITH_ROOM,
+    outbound::{DESTINATION, TokenEndpoint, many_identities},
+    report::{Chart, Figure, Line, Section, Table, shown},
+    rig::{Case, Samples, runtime_here, take_turns},
+    site::Site,
+    subject::{Batch, Subject},
+};
+
+pub fn sections(world: &World) -> Vec<Section> {
+    vec![keys(world), tokens(world), identities(world)]
+}
+
+fn section(title: &'static str, words: &str, table: Table, chart: Chart, figures: Vec<Figure>) -> Section {
+    Section { title, words: words.to_owned(), table, charts: vec![chart], figures }
+}
+
+fn keys(world: &World) -> Section {
+    let sizes: &[usize] = if world.is_quick { &[1, 8, 32] } else { &[1, 2, 4, 8, 16, 32] };
+    let here = runtime_here();
+    let stages: Vec<(usize, Site, Subject, Subject)> =
+        sizes.iter().map(|size| with_keys(world, *size)).collect();
+    let mut cases = Vec::new();
+    for (size, site, remembering, forgetting) in &stages {
+        let tokens: Arc<[HeaderValue]> = Arc::new([crate::site::bearer(&site.draft().build())]);
+        for (kind, subject) in [("known", remembering), ("new", forgetting)] {
+            let (here, tokens) = (&here, Arc::clone(&tokens));
+            cases.push(Case::new(format!("{kind} {size}"), move |calls| {
+                let tally = here.block_on(subject.run(Batch::of(Arc::clone(&tokens), calls)));
+                assert_eq!(tally.accepted, calls, "{tally:?}");
+            }));
+        }
+    }
+    let samples = take_turns(&mut cases, world.effort);
+    let mut table = Table::new(["keys in the set", "known token, ns", "new token, ns"]);
+    let (mut figures, mut lines) =
+        (Vec::new(), ["known", "new"].map(|kind| Line { name: format!("{kind} token"), points: Vec::new() }));
+    for size in sizes {
+        let values =
+            ["known", "new"].map(|kind| Samples::named(&samples, &format!("{kind} {size}")).median());
+        table.row([size.to_string(), shown(values[0]), shown(values[1])]);
+        for (line, (kind, value)) in lines.iter_mut().zip(["known", "new"].into_iter().zip(values)) {
+            line.points.push((*size as f64, value));
+            figures.push(Figure::new("growth, keys", format!("{kind} token, {size} keys"), value, "ns"));
+        }
+    }
+    let chart = Chart::Growth {
+        file: "growth-keys",
+        title: "Cost against keys in the set",
+        x: "keys",
+        y: "ns a call",
+        lines: lines.to_vec(),
+    };
+    section(
+        "Growth: keys in the set",
+        "A token names its key, which is looked for among so many.",
+        table,
+        chart,
+        figures,
+    )
+}
+
+fn with_keys(world: &World, size: usize) -> (usize, Site, Subject, Subject) {
+    world.background.block_on(async {
+        let site = Site::start().await.expect("an issuer can be had");
+        for _ in 1..size {
+            site.passport.rotate_keys().await;
+        }
+        let [remembering, forgetting] = crate::inbound::OURS_BOTH_WAYS;
+        let (remembering, forgetting) = (remembering.warmed(&site).await, forgetting.warmed(&site).await);
+        (size, site, remembering, forgetting)
+    })
+}
+
+fn tokens(world: &World) -> Section {
+    let sizes: &[usize] =
+        if world.is_quick { &[1, 100, 1_000, 5_000] } else { &[1, 10, 100, 1_000, 10_000, 100_000] };
+    let site = world.background.block_on(Site::start()).expect("an issuer can be had");
+    let all = signed(&site, sizes[sizes.len() - 1]);
+    let here = runtime_here();
+    let mut table = Table::new(["known tokens", "ns a call", "bytes each"]);
+    let (mut figures, mut points) = (Vec::new(), Vec::new());
+    let mut stages = Vec::new();
+    for size in sizes {
+        let subject = world.background.block_on(OURS_WITH_ROOM.warmed(&site));
+        let some: Arc<[HeaderValue]> = shuffled(&all[..*size]);
+        let before = memory_in_use();
+        let tally = here.block_on(subject.run(Batch::of(Arc::clone(&some), *size)));
+        assert_eq!(tally.accepted, *size, "{tally:?}");
+        let bytes = memory_in_use().saturating_sub(before) as f64 / *size as f64;
+        stages.push((*size, subject, some, bytes));
+    }
+    let mut cases: Vec<_> = stages
+        .iter()
+        .map(|(size, subject, some, _)| {
+            let here = &here;
+            let mut first = 0;
+            Case::new(size.to_string(), move |calls| {
+                let batch = Batch { first, ..Batch::of(Arc::clone(some), calls) };
+                first = (first + calls) % size;
+                let tally = here.block_on(subject.run(batch));
+                assert_eq!(tally.accepted, calls, "{tally:?}");
+            })
+        })
+        .collect();
+    let samples = take_turns(&mut cases, world.effort);
+    for (samples, (size, _, _, bytes)) in samples.iter().zip(&stages) {
+        // Less is in the noise of the allocator's pages.
+        let each = if *size >= 1_000 { shown(*bytes) } else { "–".to_owned() };
+        table.row([shown(*size as f64), shown(samples.median()), each]);
+        points.push((*size as f64, samples.median()));
+        figures.push(Figure::new("growth, tokens", format!("{size} known tokens"), samples.median(), "ns"));
+        if *size >= 1_000 {
+            figures.push(Figure::new(
+                "growth, tokens",
+                format!("{size} known tokens, each"),
+                *bytes,
+                "bytes",
+            ));
+        }
+    }
+    let chart = Chart::Growth {
+        file: "growth-tokens",
+        title: "Cost against known tokens",
+        x: "known tokens",
+        y: "ns a call",
+        lines: vec![Line { name: "a known token".to_owned(), points }],
+    };
+    let words = "Every token is known and all of them come in turns, in no order, so that none is in a cache of the processor \
+                 when there are many. Up to a thousand have a slot in the table in front; the others are found behind it, in \
+                 moka, which costs several hundred ns. The room for them was raised above the default of 10,000 tokens and \
+                 16 MiB. Bytes are what the process grew by, the text of the token twice included.";
+    section("Growth: known tokens", words, table, chart, figures)
+}
+
+/// So many tokens, signed on all cores.
+fn signed(site: &Site, count: usize) -> Vec<HeaderValue> {
+    let part = count.div_ceil(2);
+    thread::scope(|scope| {
+        let halves = [part, count - part].map(|part| {
+            scope.spawn(move || {
+                (0..part).map(|_| crate::site::bearer(&site.draft().build())).collect::<Vec<_>>()
+            })
+        });
+        halves.into_iter().flat_map(|half| half.join().expect("it does not panic")).collect()
+    })
+}
+
+/// In an order that no cache foresees, the same in each run.
+fn shuffled(tokens: &[HeaderValue]) -> Arc<[HeaderValue]> {
+    let mut shuffled = tokens.to_vec();
+    let mut state = 0x2545_F491_4F6C_DD1D_u64;
+    for last in (1..shuffled.len()).rev() {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        shuffled.swap(last, (state >> 33) as usize % (last + 1));
+    }
+    shuffled.into()
+}
+
+/// What of this process is in memory, in bytes.
+fn memory_in_use() -> usize {
+    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or_default() * 4096
+}
+
+fn identities(world: &World) -> Section {
+    let sizes: &[usize] = if world.is_quick { &[1, 100, 1_000] } else { &[1, 10, 100, 1_000, 10_000] };
+    let here = runtime_here();
+    let endpoint = world.background.block_on(TokenEndpoint::start(std::time::Duration::from_secs(24 * 3600)));
+    let stages: Vec<(usize, Vec<Subject>, f64)> = sizes
+        .iter()
+        .map(|size| {
+            let before = memory_in_use();
+            let subjects = world.background.block_on(many_identities(&endpoint, *size));
+            (*size, subjects, memory_in_use().saturating_sub(before) as f64 / *size as f64)
+        })
+        .collect();
+    let mut cases: Vec<_> = stages
+        .iter()
+        .map(|(size, subjects, _)| {
+            let (here, mut turns) = (&here, subjects.iter().cycle());
+            Case::new(size.to_string(), move |calls| {
+                for subject in turns.by_ref().take(calls) {
+                    let tally = here.block_on(subject.run(Batch::to(DESTINATION, 1)));
+                    assert_eq!(tally.accepted, 1, "{tally:?}");
+                }
+            })
+        })
+        .collect();
+    let samples = take_turns(&mut cases, world.effort);
+    let mut table = Table::new(["identities", "ns a call", "bytes each"]);
+    let (mut figures, mut points) = (Vec::new(), Vec::new());
+    for (samples, (size, _, bytes)) in samples.iter().zip(&stages) {
+        let each = if *size >= 1_000 { shown(*bytes) } else { "–".to_owned() };
+        table.row([shown(*size as f64), shown(samples.median()), each]);
+        points.push((*size as f64, samples.median()));
+        figures.push(Figure::new("growth, identities", format!("{size} identities"), samples.median(), "ns"));
+        if *size >= 1_000 {
+            figures.push(Figure::new(
+                "growth, identities",
+                format!("{size} identities, each"),
+                *bytes,
+                "bytes",
+            ));
+        }
+    }
+    let chart = Chart::Growth {
+        file: "growth-identities",
+        title: "Cost against identities in one process",
+        x: "identities",
+        y: "ns a call",
+        lines: vec![Line { name: "a token that is there".to_owned(), points }],
+    };
+    let words = "Each has a token of its own and they take turns. A call here has a batch to itself, whose preparation is in \
+                 the figure (it is the same for all); what grows is the way to memory.";
+    section("Growth: identities in one process", words, table, chart, figures)
+}

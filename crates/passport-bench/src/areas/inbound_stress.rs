@@ -1,0 +1,228 @@
+//! What good callers notice when others misbehave, or the issuer does.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use http::HeaderValue;
+use passport_dev::{Endpoint, Fault};
+use tokio::task::JoinSet;
+
+use super::World;
+use crate::{
+    inbound::{Entry, OURS_ON_AXUM, PEERS_ON_AXUM},
+    report::{Figure, Section, Table, shown},
+    rig::percentile,
+    site::{Site, bearer},
+    subject::{Batch, Subject},
+};
+
+const CROWD: usize = 1_000;
+const RANDOM_KIDS: usize = 10_000;
+
+/// Who has no answer by then has none.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// What became of good callers.
+#[derive(Clone, Debug, Default)]
+struct Fate {
+    p99: Duration,
+    failed: usize,
+    calls: usize,
+}
+
+pub fn sections(world: &World) -> Vec<Section> {
+    let watch = if world.is_quick { Duration::from_millis(600) } else { Duration::from_secs(2) };
+    let mut table = Table::new([
+        "",
+        "key fetches, 1,000 cold callers",
+        "key fetches, 10,000 random kids",
+        "p99 in a junk flood, µs",
+        "p99 in a rotation, µs (refused)",
+        "p99 in a JWKS hang, µs (refused)",
+    ]);
+    let mut figures = Vec::new();
+    for entry in std::iter::once(OURS_ON_AXUM).chain(PEERS_ON_AXUM) {
+        let stress = world.background.block_on(Stress::of(entry, watch));
+        let us = |time: Duration| time.as_secs_f64() * 1e6;
+        let with_failed =
+            |fate: &Fate| format!("{} ({} of {})", shown(us(fate.p99)), fate.failed, fate.calls);
+        table.row([
+            entry.name.to_owned(),
+            format!("{}{}", stress.cold.0, not_all(stress.cold.1, CROWD)),
+            format!("{}{}", stress.random_kids.0, not_all(stress.random_kids.1, RANDOM_KIDS)),
+            with_failed(&stress.flood),
+            with_failed(&stress.rotation),
+            with_failed(&stress.hang),
+        ]);
+        let mut figure = |what: &str, value: f64, unit| {
+            figures.push(Figure::new("inbound stress", format!("{}, {what}", entry.name), value, unit));
+        };
+        figure("key fetches for 1,000 cold callers", stress.cold.0 as f64, "fetches");
+        figure("key fetches for 10,000 random kids", stress.random_kids.0 as f64, "fetches");
+        for (what, fate) in [("flood", &stress.flood), ("rotation", &stress.rotation), ("hang", &stress.hang)]
+        {
+            figure(&format!("p99 in a {what}"), us(fate.p99), "µs");
+            figure(&format!("refused in a {what}"), fate.failed as f64, "calls");
+        }
+    }
+    vec![Section {
+        title: "Inbound: stress",
+        words: "Good callers come once a millisecond with a token that was seen before; what is shown is the time that all \
+                but one of a hundred of them take at most, and how many of them were refused. In the flood two others send \
+                tokens of random kids without a pause. In the rotation the issuer signs with a new key from one moment to the \
+                next, and the callers come with new tokens. In the hang the issuer's keys take half a minute, and one other \
+                asks for unknown ones. A number of answers beside a number of fetches: the other callers had none \
+                after three seconds."
+            .to_owned(),
+        table,
+        charts: Vec::new(),
+        figures,
+    }]
+}
+
+fn not_all(answered: usize, of: usize) -> String {
+    if answered == of { String::new() } else { format!(" ({answered} answered)") }
+}
+
+struct Stress {
+    /// Key fetches, and how many callers had an answer.
+    cold: (u64, usize),
+    random_kids: (u64, usize),
+    flood: Fate,
+    rotation: Fate,
+    hang: Fate,
+}
+
+impl Stress {
+    async fn of(entry: Entry, watch: Duration) -> Self {
+        Self {
+            cold: cold(&entry).await,
+            random_kids: random_kids(&entry).await,
+            flood: flood(&entry, watch).await,
+            rotation: rotation(&entry, watch).await,
+            hang: hang(&entry, watch).await,
+        }
+    }
+}
+
+async fn site() -> Site {
+    Site::start().await.expect("an issuer can be had")
+}
+
+async fn cold(entry: &Entry) -> (u64, usize) {
+    let site = site().await;
+    let subject = (entry.protect)(&site).await;
+    let tokens = entry.authorizations(&site, 1);
+    let answered = crowd(&subject, std::iter::repeat_n(tokens[0].clone(), CROWD)).await;
+    (site.passport.counters().jwks(), answered)
+}
+
+async fn random_kids(entry: &Entry) -> (u64, usize) {
+    let site = site().await;
+    let subject = entry.warmed(&site).await;
+    let before = site.passport.counters().jwks();
+    let answered = crowd(&subject, (0..RANDOM_KIDS).map(|number| junk(&site, number))).await;
+    (site.passport.counters().jwks() - before, answered)
+}
+
+/// A token of the usual form, signed by nobody with a key that nobody has.
+fn junk(site: &Site, number: usize) -> HeaderValue {
+    let (_, signature) = site.token.rsplit_once('.').expect("it is signed");
+    let (_, payload) = site.token.split_once('.').expect("it has a payload");
+    let payload = payload.split('.').next().unwrap_or_default();
+    let header = format!(r#"{{"alg":"RS256","typ":"JWT","kid":"random-{number}"}}"#);
+    let header = base64::Engine::encode(&base64::prelude::BASE64_URL_SAFE_NO_PAD, header);
+    bearer(&format!("{header}.{payload}.{signature}"))
+}
+
+/// One task each; how many had an answer in time.
+async fn crowd(subject: &Subject, tokens: impl Iterator<Item = HeaderValue>) -> usize {
+    let mut calls = JoinSet::new();
+    for token in tokens {
+        let subject = subject.clone();
+        calls.spawn(async move { subject.run(Batch::of(Arc::new([token]), 1)).await });
+    }
+    let mut answered = 0;
+    let all = async {
+        while let Some(outcome) = calls.join_next().await {
+            answered += usize::from(outcome.is_ok());
+        }
+    };
+    let _ = tokio::time::timeout(PATIENCE, all).await;
+    answered
+}
+
+async fn flood(entry: &Entry, watch: Duration) -> Fate {
+    let site = site().await;
+    let subject = entry.warmed(&site).await;
+    let good = entry.authorizations(&site, 1);
+    let junk: Arc<[HeaderValue]> = (0..2_000).map(|number| junk(&site, number)).collect();
+    let mut others = JoinSet::new();
+    for first in [0, 1_000] {
+        let (subject, junk) = (subject.clone(), Arc::clone(&junk));
+        others.spawn(async move {
+            let mut first = first;
+            loop {
+                subject.run(Batch { first, ..Batch::of(Arc::clone(&junk), 10) }).await;
+                first += 10;
+                tokio::task::yield_now().await;
+            }
+        });
+    }
+    good_callers(&subject, watch, || good[0].clone()).await
+}
+
+async fn rotation(entry: &Entry, watch: Duration) -> Fate {
+    let site = site().await;
+    let subject = entry.warmed(&site).await;
+    site.passport.rotate_keys().await;
+    let new = entry.authorizations(&site, 1);
+    good_callers(&subject, watch, || new[0].clone()).await
+}
+
+async fn hang(entry: &Entry, watch: Duration) -> Fate {
+    let site = site().await;
+    let subject = entry.warmed(&site).await;
+    let good = entry.authorizations(&site, 1);
+    site.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_secs(30)));
+    let (other, unknown) = (subject.clone(), junk(&site, 0));
+    let other = tokio::spawn(async move { other.run(Batch::of(Arc::new([unknown]), 1)).await });
+    let fate = good_callers(&subject, watch, || good[0].clone()).await;
+    other.abort();
+    fate
+}
+
+/// One each millisecond, each in a task of its own, on threads of their own.
+async fn good_callers(subject: &Subject, watch: Duration, token: impl Fn() -> HeaderValue) -> Fate {
+    let (subject, token) = (subject.clone(), token());
+    let callers = tokio::task::spawn_blocking(move || {
+        crate::rig::runtime_here().block_on(callers(&subject, &token, watch))
+    });
+    callers.await.expect("it does not panic")
+}
+
+async fn callers(subject: &Subject, token: &HeaderValue, watch: Duration) -> Fate {
+    let mut calls = JoinSet::new();
+    let mut ticks = tokio::time::interval(Duration::from_millis(1));
+    let began = Instant::now();
+    while began.elapsed() < watch {
+        ticks.tick().await;
+        let (subject, token) = (subject.clone(), token.clone());
+        calls.spawn(async move {
+            let began = Instant::now();
+            let call = subject.run(Batch::of(Arc::new([token]), 1));
+            let accepted = tokio::time::timeout(PATIENCE, call).await.is_ok_and(|tally| tally.accepted == 1);
+            (accepted, began.elapsed())
+        });
+    }
+    let outcomes: Vec<(bool, Duration)> = calls.join_all().await;
+    let mut times: Vec<Duration> = outcomes.iter().map(|(_, took)| *took).collect();
+    times.sort_unstable();
+    Fate {
+        p99: percentile(&times, 0.99),
+        failed: outcomes.iter().filter(|(accepted, _)| !accepted).count(),
+        calls: outcomes.len(),
+    }
+}

@@ -1,0 +1,32 @@
+//! What is asked, one file each. All answer in sections.
+
+pub mod end_to_end;
+pub mod growth;
+pub mod inbound_cost;
+pub mod inbound_stress;
+pub mod outbound_behaviour;
+pub mod outbound_cost;
+
+use tokio::runtime::Runtime;
+
+use crate::rig::Effort;
+
+/// Where it is asked.
+#[derive(Debug)]
+pub struct World {
+    /// For the issuers and for what contenders do in the background.
+    pub background: Runtime,
+    pub effort: Effort,
+    pub is_quick: bool,
+}
+
+impl World {
+    pub fn new(is_quick: bool) -> Self {
+        let background = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        Self {
+            background: background.expect("a runtime can be had"),
+            effort: if is_quick { Effort::QUICK } else { Effort::FULL },
+            is_quick,
+        }
+    }
+}

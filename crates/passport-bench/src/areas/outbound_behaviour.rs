@@ -1,0 +1,175 @@
+//! What callers notice of a token's life: when there is none yet, when it is renewed, when it cannot be.
+
+use std::time::{Duration, Instant};
+
+use futures_util::future::join_all;
+
+use super::World;
+use crate::{
+    outbound::{DESTINATION, Entry, OURS, PEERS, TokenEndpoint},
+    report::{Figure, Section, Table, shown},
+    subject::{Batch, Subject, Tally},
+};
+
+/// How long each request for a token takes, where that is said.
+const SLOW: Duration = Duration::from_millis(500);
+
+/// Callers at the same time.
+const CROWD: usize = 1_000;
+
+/// What became of some calls.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fate {
+    calls: usize,
+    failed: usize,
+    longest: Duration,
+}
+
+/// What one contender did.
+struct Behaviour {
+    entry: Entry,
+    cold: u64,
+    /// Token requests for a crowd that comes when a new one is due, and the longest wait in it.
+    due: (u64, Fate),
+    /// The same for a steady stream of callers.
+    steady: (u64, Fate),
+    outage: Fate,
+}
+
+pub fn sections(world: &World) -> Vec<Section> {
+    let contenders: Vec<Entry> = OURS
+        .into_iter()
+        .chain(PEERS)
+        .filter(|entry| entry.name != entry.bare && entry.name != "static header")
+        .collect();
+    // Together: most of it is waiting.
+    let all = world.background.block_on(join_all(contenders.into_iter().map(observed)));
+    let mut table = Table::new([
+        "",
+        "token requests, 1,000 cold callers",
+        "token requests, 1,000 callers when a new one is due",
+        "longest wait of them, ms",
+        "longest wait in a steady stream, ms",
+        "failed calls in an outage, of",
+    ]);
+    let mut figures = Vec::new();
+    for Behaviour { entry, cold, due, steady, outage } in all {
+        let ms = |time: Duration| time.as_secs_f64() * 1e3;
+        table.row([
+            entry.name.to_owned(),
+            cold.to_string(),
+            due.0.to_string(),
+            shown(ms(due.1.longest)),
+            shown(ms(steady.1.longest)),
+            format!("{} of {}", shown(outage.failed as f64), shown(outage.calls as f64)),
+        ]);
+        let mut figure = |what: &str, value: f64, unit| {
+            figures.push(Figure::new("outbound behaviour", format!("{}, {what}", entry.name), value, unit));
+        };
+        figure("token requests for 1,000 cold callers", cold as f64, "requests");
+        figure("token requests for 1,000 callers when due", due.0 as f64, "requests");
+        figure("longest wait of 1,000 callers when due", ms(due.1.longest), "ms");
+        figure("failed of 1,000 callers when due", due.1.failed as f64, "calls");
+        figure("token requests across a refresh", steady.0 as f64, "requests");
+        figure("longest wait across a refresh", ms(steady.1.longest), "ms");
+        figure("failed across a refresh", steady.1.failed as f64, "calls");
+        figure("failed in an outage", outage.failed as f64, "calls");
+        figure("calls in an outage", outage.calls as f64, "calls");
+    }
+    vec![Section {
+        title: "Outbound: the life of a token",
+        words: "The token endpoint takes 500 ms. Tokens live so long that each contender finds a new one due about three \
+                seconds after it got one (its own margin plus three seconds), so the token that it has is still good then. \
+                In the steady stream a hundred callers come together ten times a second while the token is renewed. In the \
+                outage the endpoint answers 503 from the first second on; the calls are those until the token that is \
+                there expires, or for six seconds."
+            .to_owned(),
+        table,
+        charts: Vec::new(),
+        figures,
+    }]
+}
+
+async fn observed(entry: Entry) -> Behaviour {
+    let (cold, due) = crowds(&entry).await;
+    let steady = stream(&entry).await;
+    let outage = outage(&entry).await;
+    Behaviour { entry, cold, due, steady, outage }
+}
+
+async fn fresh(entry: &Entry) -> (TokenEndpoint, Subject) {
+    let endpoint = TokenEndpoint::start(entry.lifetime).await;
+    endpoint.takes(SLOW);
+    let subject = (entry.attach)(&endpoint).await;
+    (endpoint, subject)
+}
+
+async fn crowds(entry: &Entry) -> (u64, (u64, Fate)) {
+    let (endpoint, subject) = fresh(entry).await;
+    crowd(&subject, CROWD).await;
+    let cold = endpoint.requests();
+    // Its three seconds, and a little, so that all agree that it is due.
+    tokio::time::sleep(Duration::from_millis(3_100)).await;
+    let fate = crowd(&subject, CROWD).await;
+    tokio::time::sleep(SLOW * 2).await;
+    (cold, (endpoint.requests() - cold, fate))
+}
+
+async fn stream(entry: &Entry) -> (u64, Fate) {
+    let (endpoint, subject) = fresh(entry).await;
+    crowd(&subject, 1).await;
+    let before = endpoint.requests();
+    let fate = stream_for(&subject, Duration::from_secs(5)).await;
+    (endpoint.requests() - before, fate)
+}
+
+async fn outage(entry: &Entry) -> Fate {
+    let (endpoint, subject) = fresh(entry).await;
+    crowd(&subject, 1).await;
+    let began = Instant::now();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    endpoint.takes(Duration::ZERO);
+    endpoint.goes_down();
+    // A second before its end nobody is asked for a token that is as good as dead.
+    let alive = entry.lifetime.saturating_sub(Duration::from_secs(1)).min(Duration::from_secs(6));
+    stream_for(&subject, alive.saturating_sub(began.elapsed())).await
+}
+
+async fn stream_for(subject: &Subject, time: Duration) -> Fate {
+    let began = Instant::now();
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    let mut crowds = Vec::new();
+    while began.elapsed() < time {
+        ticks.tick().await;
+        let subject = subject.clone();
+        crowds.push(tokio::spawn(async move { crowd(&subject, 100).await }));
+    }
+    let mut total = Fate::default();
+    for crowd in crowds {
+        let fate = crowd.await.unwrap_or(Fate { calls: 100, failed: 100, longest: Duration::ZERO });
+        total.calls += fate.calls;
+        total.failed += fate.failed;
+        total.longest = total.longest.max(fate.longest);
+    }
+    total
+}
+
+/// All at once. A task for each, so that one that panics has failed, and no more.
+async fn crowd(subject: &Subject, size: usize) -> Fate {
+    let one = || {
+        let subject = subject.clone();
+        tokio::spawn(async move {
+            let began = Instant::now();
+            let tally = subject.run(Batch::to(DESTINATION, 1)).await;
+            (tally, began.elapsed())
+        })
+    };
+    let calls: Vec<_> = (0..size).map(|_| one()).collect();
+    let mut fate = Fate { calls: size, ..Fate::default() };
+    for call in calls {
+        let (tally, took) = call.await.unwrap_or((Tally::default(), Duration::ZERO));
+        fate.failed += 1 - tally.accepted;
+        fate.longest = fate.longest.max(took);
+    }
+    fate
+}

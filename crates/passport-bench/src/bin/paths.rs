@@ -1,0 +1,69 @@
+//! One contender, called so many times, for callgrind, which counts what happens in [`counted`]: `paths <side> <name> <calls>`.
+
+use std::{env, hint::black_box, process::ExitCode, sync::Arc, time::Duration};
+
+use passport_bench::{
+    inbound,
+    outbound::{self, DESTINATION, TokenEndpoint},
+    rig::runtime_here,
+    site::{Site, bearer},
+    subject::{Batch, Subject, Tally},
+};
+use tokio::runtime::Runtime;
+
+fn main() -> ExitCode {
+    #[cfg(feature = "peers")]
+    passport_bench::choose_signatures();
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [side, name, calls] = arguments.as_slice() else { return usage() };
+    let Ok(calls) = calls.parse() else { return usage() };
+    let background = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let background = background.expect("a runtime can be had");
+    match side.as_str() {
+        "inbound" => inbound_calls(&background, name, calls),
+        "outbound" => outbound_calls(&background, name, calls),
+        _ => return usage(),
+    }
+    ExitCode::SUCCESS
+}
+
+fn usage() -> ExitCode {
+    eprintln!("usage: paths inbound|outbound <contender> <calls>");
+    ExitCode::FAILURE
+}
+
+/// `<contender>, refused` is shown a token that is none.
+fn inbound_calls(background: &Runtime, name: &str, calls: usize) {
+    let site = background.block_on(Site::start()).expect("an issuer can be had");
+    let (contender, is_good) = name.strip_suffix(", refused").map_or((name, true), |name| (name, false));
+    let entry = inbound::ON_A_SERVICE
+        .iter()
+        .find(|entry| entry.name == contender)
+        .expect("there is such a contender");
+    let subject = background.block_on(entry.warmed(&site));
+    let token = if is_good { bearer(&site.token) } else { bearer("not-a-token") };
+    let batch = Batch::of(Arc::new([token]), calls);
+    let tally = after_a_few(&subject, batch);
+    assert_eq!(if is_good { tally.accepted } else { tally.refused }, calls);
+}
+
+fn outbound_calls(background: &Runtime, name: &str, calls: usize) {
+    let entry =
+        outbound::all().into_iter().find(|entry| entry.name == name).expect("there is such a contender");
+    let endpoint = background.block_on(TokenEndpoint::start(Duration::from_secs(24 * 3600)));
+    let subject = background.block_on((entry.attach)(&endpoint));
+    assert_eq!(background.block_on(subject.run(Batch::to(DESTINATION, 1))).accepted, 1);
+    let tally = after_a_few(&subject, Batch::to(DESTINATION, calls));
+    assert_eq!(tally.accepted, calls);
+}
+
+fn after_a_few(subject: &Subject, batch: Batch) -> Tally {
+    let here = runtime_here();
+    here.block_on(subject.run(Batch { calls: 200, ..batch.clone() }));
+    counted(&here, subject, batch)
+}
+
+#[inline(never)]
+fn counted(here: &Runtime, subject: &Subject, batch: Batch) -> Tally {
+    black_box(here.block_on(subject.run(batch)))
+}

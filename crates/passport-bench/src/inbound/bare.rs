@@ -1,0 +1,90 @@
+//! What everything else is held against: nothing, and a layer that does nothing.
+
+use std::{
+    convert::{Infallible, identity},
+    future::{Ready, ready},
+    task::{Context, Poll},
+};
+
+use axum::{Router, body::Body, routing::get};
+use http::{Request, Response, StatusCode};
+use tower::{Layer, Service, util::MapRequestLayer};
+
+use super::Contender;
+use crate::{site::Site, subject::Subject};
+
+/// A handler that looks for its caller, if there is a type to look for, and answers at once.
+#[derive(Clone, Copy, Debug)]
+pub struct Handler(pub fn(&http::Extensions) -> bool);
+
+impl Handler {
+    pub const OPEN: Self = Self(|_| true);
+}
+
+impl Service<Request<()>> for Handler {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<()>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        let mut response = Response::new(());
+        if !(self.0)(request.extensions()) {
+            *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        ready(Ok(response))
+    }
+}
+
+/// The handler alone.
+#[derive(Debug)]
+pub struct BareService;
+
+impl Contender for BareService {
+    const NAME: &'static str = "bare service";
+
+    async fn protect(_: &Site) -> Subject {
+        Subject::new(Handler::OPEN)
+    }
+}
+
+/// A layer that hands each request on.
+#[derive(Debug)]
+pub struct NoOpLayer;
+
+impl Contender for NoOpLayer {
+    const NAME: &'static str = "no-op layer";
+
+    async fn protect(_: &Site) -> Subject {
+        let no_op = MapRequestLayer::new(identity::<Request<()>>);
+        Subject::new(no_op.layer(Handler::OPEN))
+    }
+}
+
+/// An axum router alone.
+#[derive(Debug)]
+pub struct BareAxum;
+
+impl Contender for BareAxum {
+    const NAME: &'static str = "bare axum";
+
+    async fn protect(_: &Site) -> Subject {
+        Subject::axum(Router::new().route("/", get(|| async { StatusCode::OK })))
+    }
+}
+
+/// An axum router with a layer that hands each request on.
+#[derive(Debug)]
+pub struct NoOpOnAxum;
+
+impl Contender for NoOpOnAxum {
+    const NAME: &'static str = "no-op layer";
+
+    async fn protect(_: &Site) -> Subject {
+        let no_op = MapRequestLayer::new(identity::<Request<Body>>);
+        Subject::axum(Router::new().route("/", get(|| async { StatusCode::OK })).layer(no_op))
+    }
+}

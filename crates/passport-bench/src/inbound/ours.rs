@@ -1,0 +1,90 @@
+//! Ours, as its README has it.
+
+use axum::{Router, routing::get};
+use http::{Extensions, StatusCode};
+use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier, TokenVerifierBuilder};
+use tower::Layer;
+
+use super::{Contender, bare::Handler, on_axum::answer};
+use crate::{
+    site::{AUDIENCE, Site},
+    subject::Subject,
+};
+
+fn layer(site: &Site, with: fn(TokenVerifierBuilder) -> TokenVerifierBuilder) -> AuthenticateLayer {
+    let builder = TokenVerifier::builder(AUDIENCE).issuer(site.issuer());
+    AuthenticateLayer::new(with(builder).build().expect("it is complete"))
+}
+
+async fn handler(caller: IdInfo) -> StatusCode {
+    answer(caller.user_id())
+}
+
+fn knows_its_caller(extensions: &Extensions) -> bool {
+    extensions.get::<IdInfo>().is_some_and(|caller| !caller.user_id().is_empty())
+}
+
+/// Around an axum router, with everything as it is by default.
+#[derive(Debug)]
+pub struct Ours;
+
+impl Contender for Ours {
+    const NAME: &'static str = "passport-inbound";
+
+    async fn protect(site: &Site) -> Subject {
+        let layer = layer(site, |builder| builder);
+        Subject::axum(Router::new().route("/", get(handler)).layer(layer))
+    }
+}
+
+/// Without the table of verified tokens.
+#[derive(Debug)]
+pub struct OursWithoutCache;
+
+impl Contender for OursWithoutCache {
+    const NAME: &'static str = "passport-inbound, token cache off";
+
+    async fn protect(site: &Site) -> Subject {
+        let layer = layer(site, |builder| builder.cache_tokens(false));
+        Subject::axum(Router::new().route("/", get(handler)).layer(layer))
+    }
+}
+
+/// On a bare service.
+#[derive(Debug)]
+pub struct OursOnAService;
+
+impl Contender for OursOnAService {
+    const NAME: &'static str = "passport-inbound";
+
+    async fn protect(site: &Site) -> Subject {
+        Subject::new(layer(site, |builder| builder).layer(Handler(knows_its_caller)))
+    }
+}
+
+/// On a bare service, without the table of verified tokens.
+#[derive(Debug)]
+pub struct OursWithoutCacheOnAService;
+
+impl Contender for OursWithoutCacheOnAService {
+    const NAME: &'static str = "passport-inbound, token cache off";
+
+    async fn protect(site: &Site) -> Subject {
+        let layer = layer(site, |builder| builder.cache_tokens(false));
+        Subject::new(layer.layer(Handler(knows_its_caller)))
+    }
+}
+
+/// On a bare service, with room for many more tokens than by default.
+#[derive(Debug)]
+pub struct OursWithRoom;
+
+impl Contender for OursWithRoom {
+    const NAME: &'static str = "passport-inbound, with room";
+
+    async fn protect(site: &Site) -> Subject {
+        let layer =
+            layer(site, |builder| builder.max_cached_tokens(200_000).max_cached_bytes(1024 * 1024 * 1024));
+        Subject::new(layer.layer(Handler(knows_its_caller)))
+    }
+}

@@ -1,0 +1,42 @@
+//! axum-jose: a layer over a cached key set, from which it makes the key anew for each call. Its issuer is a `Url`, which always
+//! ends an address in a slash, so it is shown tokens whose issuer does too. A token without `iss` or `aud` passes.
+
+use std::{num::NonZero, time::Duration};
+
+use axum::{Extension, Router, routing::get};
+use axum_jose::{AuthorizationLayer, RemoteJwkSet, authorization::Claims};
+use http::StatusCode;
+use passport_dev::TestJwtBuilder;
+use serde_json::Value;
+use url::Url;
+
+use crate::inbound::{Contender, on_axum::answer};
+use crate::{
+    site::{AUDIENCE, Site},
+    subject::Subject,
+};
+
+async fn handler(Extension(Claims(claims)): Extension<Claims>) -> StatusCode {
+    answer(claims.get("sub").and_then(Value::as_str).unwrap_or_default())
+}
+
+pub struct AxumJose;
+
+impl Contender for AxumJose {
+    const NAME: &'static str = "axum-jose";
+
+    fn adapt(draft: TestJwtBuilder, site: &Site) -> TestJwtBuilder {
+        draft.claim("iss", format!("{}/", site.issuer()))
+    }
+
+    async fn protect(site: &Site) -> Subject {
+        let keys = RemoteJwkSet::builder(Url::parse(&site.jwks_url()).expect("it is an address"))
+            .with_cache(Duration::from_secs(300))
+            .with_rate_limit(NonZero::new(10).expect("it is not zero"), Duration::from_secs(60))
+            .build();
+        let issuer = Url::parse(site.issuer()).expect("it is an address");
+        let layer = AuthorizationLayer::with_remote_jwk_set(keys, issuer, AUDIENCE.to_owned());
+        let router: Router = Router::new().route("/", get(handler)).layer(layer);
+        Subject::axum(router)
+    }
+}

@@ -1,0 +1,40 @@
+//! axum-jwt-auth: an extractor over a key cache that is refreshed in the background. Alone it verifies with the slower `rsa`
+//! crate; here it gets the provider that the process has installed.
+
+use std::sync::Arc;
+
+use axum::{Router, routing::get};
+use axum_jwt_auth::{Claims, Decoder, RemoteJwksDecoder};
+use http::StatusCode;
+use jsonwebtoken10::{Algorithm, Validation};
+
+use crate::inbound::{Contender, on_axum::answer};
+use crate::{
+    claims::PassportClaims,
+    site::{AUDIENCE, Site},
+    subject::Subject,
+};
+
+async fn handler(caller: Claims<PassportClaims>) -> StatusCode {
+    answer(&caller.claims.sub)
+}
+
+pub struct AxumJwtAuth;
+
+impl Contender for AxumJwtAuth {
+    const NAME: &'static str = "axum-jwt-auth";
+
+    async fn protect(site: &Site) -> Subject {
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_issuer(&[site.issuer()]);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+        let decoder = RemoteJwksDecoder::builder().jwks_url(site.jwks_url()).validation(validation).build();
+        let decoder = decoder.expect("it is complete");
+        // The refresh goes on until it is cancelled; dropping its handle does not.
+        let _refresh = decoder.initialize().await.expect("the issuer is there");
+        let decoder: Decoder<PassportClaims> = Arc::new(decoder);
+        let router: Router = Router::new().route("/", get(handler)).with_state(decoder);
+        Subject::axum(router)
+    }
+}

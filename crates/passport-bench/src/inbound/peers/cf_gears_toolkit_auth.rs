@@ -1,0 +1,64 @@
+//! cf-gears-toolkit-auth: it verifies but has no layer for what comes in, so one of axum's functions is put around it, which is
+//! ours. Any algorithm of RSA is let through, and the claims are a JSON value.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::Response,
+    routing::get,
+};
+use http::{StatusCode, header::AUTHORIZATION};
+use serde_json::Value;
+use toolkit_auth::{AuthConfig, JwksKeyProvider, KeyProvider, ValidationConfig, validate_claims};
+
+use crate::inbound::{Contender, on_axum::answer};
+use crate::{
+    site::{AUDIENCE, Site},
+    subject::Subject,
+};
+
+struct Gate {
+    keys: JwksKeyProvider,
+    rules: ValidationConfig,
+}
+
+async fn pass(
+    State(gate): State<Arc<Gate>>,
+    mut request: Request,
+    next: Next,
+) -> Result<Response, StatusCode> {
+    let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let token = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or(StatusCode::UNAUTHORIZED)?;
+    let verified = gate.keys.validate_and_decode(token).await;
+    let (_, claims) = verified.map_err(|_| StatusCode::UNAUTHORIZED)?;
+    validate_claims(&claims, &gate.rules).map_err(|_| StatusCode::UNAUTHORIZED)?;
+    request.extensions_mut().insert(Arc::new(claims));
+    Ok(next.run(request).await)
+}
+
+async fn handler(Extension(claims): Extension<Arc<Value>>) -> StatusCode {
+    answer(claims.get("sub").and_then(Value::as_str).unwrap_or_default())
+}
+
+pub struct CfGearsToolkitAuth;
+
+impl Contender for CfGearsToolkitAuth {
+    const NAME: &'static str = "cf-gears-toolkit-auth";
+
+    async fn protect(site: &Site) -> Subject {
+        let keys = JwksKeyProvider::new(site.jwks_url()).expect("its client can be made");
+        keys.refresh_keys().await.expect("the issuer is there");
+        let config = AuthConfig {
+            issuers: vec![site.issuer().to_owned()],
+            audiences: vec![AUDIENCE.to_owned()],
+            ..AuthConfig::default()
+        };
+        let gate = Arc::new(Gate { keys, rules: ValidationConfig::from(&config) });
+        let router: Router =
+            Router::new().route("/", get(handler)).layer(middleware::from_fn_with_state(gate, pass));
+        Subject::axum(router)
+    }
+}

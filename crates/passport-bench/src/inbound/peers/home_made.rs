@@ -1,0 +1,78 @@
+//! What is written where no crate is used: keys fetched once, jsonwebtoken 11, a function as the layer. New keys are never
+//! noticed, and nothing is remembered of a token.
+
+use std::{collections::HashMap, sync::Arc};
+
+use axum::{
+    Extension, Router,
+    extract::{Request, State},
+    middleware::{self, Next},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
+use jsonwebtoken::{Algorithm, DecodingKey, TokenData, Validation, decode, decode_header, jwk::JwkSet};
+
+use crate::inbound::{Contender, on_axum::answer};
+use crate::{
+    claims::PassportClaims,
+    site::{AUDIENCE, Site},
+    subject::Subject,
+};
+
+struct Verifier {
+    keys: HashMap<String, DecodingKey>,
+    validation: Validation,
+}
+
+impl Verifier {
+    async fn of(site: &Site) -> Self {
+        let response = reqwest::get(site.jwks_url()).await.expect("the issuer is there");
+        let body = response.bytes().await.expect("it sends all of its answer");
+        let set: JwkSet = serde_json::from_slice(&body).expect("it is a key set");
+        let keys = set.keys.iter().map(|jwk| {
+            let kid = jwk.common.key_id.clone().expect("our keys have names");
+            (kid, DecodingKey::from_jwk(jwk).expect("our keys are sound"))
+        });
+        let mut validation = Validation::new(Algorithm::RS256);
+        validation.set_issuer(&[site.issuer()]);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+        Self { keys: keys.collect(), validation }
+    }
+
+    fn verified(&self, headers: &HeaderMap) -> Option<PassportClaims> {
+        let token = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")?;
+        let key = self.keys.get(&decode_header(token).ok()?.kid?)?;
+        let data: TokenData<PassportClaims> = decode(token, key, &self.validation).ok()?;
+        Some(data.claims)
+    }
+}
+
+async fn authenticate(State(verifier): State<Arc<Verifier>>, mut request: Request, next: Next) -> Response {
+    match verifier.verified(request.headers()) {
+        Some(claims) => {
+            request.extensions_mut().insert(claims);
+            next.run(request).await
+        }
+        None => StatusCode::UNAUTHORIZED.into_response(),
+    }
+}
+
+async fn handler(Extension(claims): Extension<PassportClaims>) -> StatusCode {
+    answer(&claims.sub)
+}
+
+pub struct HomeMade;
+
+impl Contender for HomeMade {
+    const NAME: &'static str = "home-made (jsonwebtoken 11)";
+
+    async fn protect(site: &Site) -> Subject {
+        let verifier = Arc::new(Verifier::of(site).await);
+        let router: Router = Router::new()
+            .route("/", get(handler))
+            .layer(middleware::from_fn_with_state(verifier, authenticate));
+        Subject::axum(router)
+    }
+}

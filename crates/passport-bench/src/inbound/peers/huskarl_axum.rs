@@ -1,0 +1,44 @@
+//! huskarl-axum, with its validator for tokens that are not of RFC 9068 (ours have the type `JWT`). It also looks for bound
+//! tokens, `iat`, `jti` and `sub`, and verifies with the `rsa` crate in plain Rust, for which it offers no other.
+
+use axum::{Router, routing::get};
+use http::StatusCode;
+use huskarl_axum::{extractors::ValidatedToken, layers::ValidatorLayer};
+use huskarl_core::server_metadata::AuthorizationServerMetadata;
+use huskarl_reqwest::ReqwestClient;
+use huskarl_resource_server::validator::custom::CustomValidator;
+
+use crate::inbound::{Contender, on_axum::answer};
+use crate::{
+    claims::PrivateClaims,
+    site::{AUDIENCE, Site},
+    subject::Subject,
+};
+
+async fn handler(caller: ValidatedToken<PrivateClaims>) -> StatusCode {
+    answer(caller.sub.as_deref().unwrap_or_default())
+}
+
+pub struct HuskarlAxum;
+
+impl Contender for HuskarlAxum {
+    const NAME: &'static str = "huskarl-axum";
+
+    async fn protect(site: &Site) -> Subject {
+        // Its own builder is not `Send`.
+        let client = ReqwestClient::from(reqwest::Client::new());
+        let discovery = AuthorizationServerMetadata::oidc_fetch().http_client(&client).issuer(site.issuer());
+        let metadata = discovery.call().await.expect("the issuer is there");
+        let validator = CustomValidator::builder_from_metadata(&metadata)
+            .with_claims::<PrivateClaims>()
+            .iss(site.issuer())
+            .aud(AUDIENCE)
+            .jwks_source(client)
+            .build()
+            .await
+            .expect("it has its keys");
+        let layer = ValidatorLayer::builder().validator(validator).build();
+        let router: Router = Router::new().route("/", get(handler)).layer(layer.authenticated());
+        Subject::axum(router)
+    }
+}

@@ -1,0 +1,31 @@
+//! jwt-authorizer, on axum 0.7 as it has no newer one (its figures include that router). ring verifies; one mutex guards its
+//! keys. A token without `iss` or `aud` passes.
+
+use axum07::{Router, body::Body, routing::get};
+use http::StatusCode;
+use jwt_authorizer::{IntoLayer, JwtAuthorizer, JwtClaims, Validation};
+
+use crate::inbound::{Contender, on_axum::answer};
+use crate::{
+    claims::PassportClaims,
+    site::{AUDIENCE, Site},
+    subject::Subject,
+};
+
+async fn handler(JwtClaims(claims): JwtClaims<PassportClaims>) -> StatusCode {
+    answer(&claims.sub)
+}
+
+pub struct JwtAuthorizerOnAxum07;
+
+impl Contender for JwtAuthorizerOnAxum07 {
+    const NAME: &'static str = "jwt-authorizer";
+
+    async fn protect(site: &Site) -> Subject {
+        let validation = Validation::new().iss(&[site.issuer()]).aud(&[AUDIENCE]);
+        let authorizer = JwtAuthorizer::<PassportClaims>::from_oidc(site.issuer()).validation(validation);
+        let authorizer = authorizer.build().await.expect("the issuer is there");
+        let router: Router = Router::new().route("/", get(handler)).layer(authorizer.into_layer());
+        Subject::new::<_, Body, _>(router)
+    }
+}

@@ -1,0 +1,32 @@
+//! tower-oauth2-resource-server: a layer over keys that are fetched in the background, once a minute. It copies all headers of
+//! a request to look at one, and makes its rules anew for each call.
+
+use axum::{Extension, Router, body::Body, routing::get};
+use http::StatusCode;
+use tower_oauth2_resource_server::{server::OAuth2ResourceServer, tenant::TenantConfiguration};
+
+use crate::inbound::{Contender, on_axum::answer};
+use crate::{
+    claims::PassportClaims,
+    site::{AUDIENCE, Site},
+    subject::Subject,
+};
+
+async fn handler(Extension(claims): Extension<PassportClaims>) -> StatusCode {
+    answer(&claims.sub)
+}
+
+pub struct TowerOauth2ResourceServer;
+
+impl Contender for TowerOauth2ResourceServer {
+    const NAME: &'static str = "tower-oauth2-resource-server";
+
+    async fn protect(site: &Site) -> Subject {
+        let tenant = TenantConfiguration::builder(site.issuer()).audiences(&[AUDIENCE]).build().await;
+        let tenant = tenant.expect("the issuer is there");
+        let server = OAuth2ResourceServer::<PassportClaims>::builder().add_tenant(tenant).build().await;
+        let server = server.expect("it has its tenant");
+        let router: Router = Router::new().route("/", get(handler)).layer(server.into_layer::<Body>());
+        Subject::axum(router)
+    }
+}

@@ -1,0 +1,38 @@
+//! How many instructions a call takes: callgrind counts them in a program of its own, `paths`, in which one contender is called
+//! many times. The count repeats, however busy the machine is.
+
+use std::{env, fs, process::Command};
+
+/// Enough for what happens now and then to weigh what it weighs.
+pub const CALLS: u32 = 2_000;
+
+/// Instructions of one call; not a number without valgrind.
+pub fn of(side: &str, name: &str) -> f64 {
+    let Ok(program) = env::current_exe().map(|own| own.with_file_name("paths")) else { return f64::NAN };
+    let counts = env::temp_dir().join(format!("passport-bench-{}.callgrind", std::process::id()));
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--toggle-collect=paths::counted"])
+        .arg(format!("--callgrind-out-file={}", counts.display()))
+        .arg(program)
+        .args([side, name, &CALLS.to_string()])
+        .output();
+    let _ = fs::remove_file(counts);
+    let said = output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).unwrap_or_default();
+    collected(&said).map_or(f64::NAN, |count| count / f64::from(CALLS))
+}
+
+/// What callgrind says at its end: `==1== Collected : 39911830`.
+fn collected(said: &str) -> Option<f64> {
+    said.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_callgrind_collected_is_read() {
+        assert_eq!(collected("==1== \n==1== Collected : 39911830\n==1==\n"), Some(39_911_830.0));
+        assert_eq!(collected("valgrind: command not found"), None);
+    }
+}

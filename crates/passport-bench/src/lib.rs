@@ -1,0 +1,29 @@
+//! Measures tower-passport against its peers and against the floor. `cargo xtask bench` runs all of it.
+
+pub mod claims;
+pub mod inbound;
+pub mod outbound;
+pub mod rig;
+pub mod site;
+pub mod subject;
+
+#[cfg(feature = "peers")]
+pub mod allocations;
+#[cfg(feature = "peers")]
+pub mod areas;
+#[cfg(feature = "peers")]
+pub mod instructions;
+#[cfg(feature = "peers")]
+pub mod report;
+
+/// jsonwebtoken's signatures are made by whatever the process chose first, and its version 10 panics when two were linked and
+/// none was chosen. All get the faster one.
+///
+/// # Panics
+/// When somebody has chosen before.
+#[cfg(feature = "peers")]
+pub fn choose_signatures() {
+    let chosen = jsonwebtoken10::crypto::aws_lc::DEFAULT_PROVIDER.install_default();
+    let chosen = chosen.is_ok() && jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER.install_default().is_ok();
+    assert!(chosen, "somebody has chosen before");
+}

@@ -1,0 +1,113 @@
+//! Measures everything and writes it down. `cargo xtask bench` runs it.
+
+use std::{
+    error::Error,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use clap::Parser;
+use passport_bench::{
+    allocations::Allocations,
+    areas::{World, end_to_end, growth, inbound_cost, inbound_stress, outbound_behaviour, outbound_cost},
+    choose_signatures,
+    report::{Section, charts, machine, markdown},
+};
+
+/// What is named with its version.
+const MEASURED: [&str; 22] = [
+    "aliri_reqwest",
+    "aliri_tower",
+    "aws-lc-rs",
+    "axum",
+    "axum-jose",
+    "axum-jwt-auth",
+    "axum-keycloak-auth",
+    "azure_core",
+    "azure_identity",
+    "cf-gears-toolkit-auth",
+    "google-cloud-auth",
+    "huskarl",
+    "huskarl-axum",
+    "huskarl-resource-server",
+    "hyper",
+    "jsonwebtoken",
+    "jwt-authorizer",
+    "middle",
+    "tokio",
+    "tonic",
+    "tower-http",
+    "tower-oauth2-resource-server",
+];
+
+/// Measures tower-passport against its peers and against the floor.
+#[derive(Debug, Parser)]
+struct Arguments {
+    /// Look less long: figures are less sure.
+    #[arg(long)]
+    quick: bool,
+    /// Only this, and write nothing: inbound, outbound, behaviour, stress, end-to-end or growth.
+    #[arg(long)]
+    only: Option<String>,
+    /// The root of the project, whose `docs/benchmarks.md` is written.
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))]
+    root: PathBuf,
+    /// Where the figures go, a line of JSON each.
+    #[arg(long, default_value = "figures.jsonl")]
+    figures: PathBuf,
+}
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let arguments = Arguments::parse();
+    choose_signatures();
+    for (name, value) in machine::described() {
+        println!("{name}: {value}");
+    }
+    let world = World::new(arguments.quick);
+    let own = std::env::current_exe()?;
+    let allocations = Allocations::counted(&own);
+    let areas: [(&str, &dyn Fn() -> Vec<Section>); 6] = [
+        ("inbound", &|| inbound_cost::sections(&world, &allocations)),
+        ("outbound", &|| outbound_cost::sections(&world, &allocations)),
+        ("behaviour", &|| outbound_behaviour::sections(&world)),
+        ("stress", &|| inbound_stress::sections(&world)),
+        ("end-to-end", &|| end_to_end::sections(&world)),
+        ("growth", &|| growth::sections(&world)),
+    ];
+    let mut sections = Vec::new();
+    for (name, area) in areas {
+        if arguments.only.as_deref().is_none_or(|only| only == name) {
+            let began = Instant::now();
+            let new = area();
+            new.iter().for_each(show);
+            println!("({name}: {:.0} s)", began.elapsed().as_secs_f64());
+            sections.extend(new);
+        }
+    }
+    write_figures(&arguments.figures, &sections)?;
+    if arguments.only.is_none() { write_page(&arguments.root, &sections) } else { Ok(()) }
+}
+
+fn show(section: &Section) {
+    println!("\n## {}\n\n{}", section.title, markdown::table(&section.table));
+}
+
+fn write_figures(path: &Path, sections: &[Section]) -> Result<(), Box<dyn Error>> {
+    let mut file = fs::File::create(path)?;
+    for figure in sections.iter().flat_map(|section| &section.figures) {
+        writeln!(file, "{}", serde_json::to_string(figure)?)?;
+    }
+    Ok(())
+}
+
+fn write_page(root: &Path, sections: &[Section]) -> Result<(), Box<dyn Error>> {
+    let pictures = root.join("docs/benchmarks");
+    fs::create_dir_all(&pictures)?;
+    for chart in sections.iter().flat_map(|section| &section.charts) {
+        charts::draw(chart, &pictures)?;
+    }
+    fs::write(root.join("docs/benchmarks.md"), markdown::page(sections, &MEASURED))?;
+    Ok(())
+}

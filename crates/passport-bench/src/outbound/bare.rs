@@ -1,0 +1,26 @@
+//! What everything else is held against: a client that puts nothing on a request.
+
+use std::{future::ready, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use tower::service_fn;
+
+use super::{Contender, TokenEndpoint};
+use crate::subject::Subject;
+
+/// The receiver alone, which for once minds nothing.
+#[derive(Debug)]
+pub struct BareClient;
+
+impl Contender for BareClient {
+    const NAME: &'static str = "bare client";
+    const LIFETIME: Duration = Duration::from_secs(3600); // never looked at
+
+    async fn attach(_: &TokenEndpoint) -> Subject {
+        Subject::new(service_fn(|request: Request<Bytes>| {
+            std::hint::black_box(request.headers());
+            ready(Ok::<_, std::convert::Infallible>(Response::new(())))
+        }))
+    }
+}

@@ -1,0 +1,103 @@
+//! The contenders of the outbound side, one file each.
+
+mod bare;
+mod ours;
+mod receiver;
+mod static_header;
+mod token_endpoint;
+
+#[cfg(feature = "peers")]
+mod peers {
+    pub mod aliri_reqwest;
+    pub mod azure_identity;
+    pub mod cf_gears_toolkit_auth;
+    pub mod google_cloud_auth;
+    pub mod home_made;
+    pub mod huskarl;
+    pub mod middle;
+}
+
+use std::{future::Future, time::Duration};
+
+use futures_util::future::BoxFuture;
+
+pub use self::{receiver::Receiver, token_endpoint::TokenEndpoint};
+use crate::subject::Subject;
+
+pub const CLIENT_ID: &str = "payroll-scheduler";
+pub const CLIENT_SECRET: &str = "s3cret-for-the-benchmark";
+pub const SCOPES: [&str; 2] = ["openid", "roles"];
+
+/// Where the requests go.
+pub const DESTINATION: &str = "https://api.example.com/payroll";
+
+/// One way to put a service's own token on each of its requests.
+pub trait Contender: 'static {
+    /// As the tables have it.
+    const NAME: &'static str;
+
+    /// How long tokens have to live for this contender to find a new one due about three seconds after it got one.
+    const LIFETIME: Duration;
+
+    fn attach(endpoint: &TokenEndpoint) -> impl Future<Output = Subject> + Send;
+}
+
+/// A contender, without its type.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    pub name: &'static str,
+    pub lifetime: Duration,
+    /// Which one does the same without a token: what it takes is not the token's.
+    pub bare: &'static str,
+    pub attach: for<'a> fn(&'a TokenEndpoint) -> BoxFuture<'a, Subject>,
+}
+
+impl Entry {
+    const fn of<C: Contender>() -> Self {
+        Self::above::<C, bare::BareClient>()
+    }
+
+    const fn above<C: Contender, Bare: Contender>() -> Self {
+        Self {
+            name: C::NAME,
+            lifetime: C::LIFETIME,
+            bare: Bare::NAME,
+            attach: |endpoint| Box::pin(C::attach(endpoint)),
+        }
+    }
+}
+
+pub use self::ours::many_identities;
+
+/// What is not measured for its own sake, and ours.
+pub const OURS: [Entry; 3] =
+    [Entry::of::<bare::BareClient>(), Entry::of::<static_header::StaticHeader>(), Entry::of::<ours::Ours>()];
+
+#[cfg(feature = "peers")]
+pub use self::with_peers::PEERS;
+
+#[cfg(feature = "peers")]
+mod with_peers {
+    use super::{Entry, peers::*};
+
+    /// Each as its documentation has it.
+    pub const PEERS: [Entry; 8] = [
+        Entry::above::<aliri_reqwest::BareReqwestMiddleware, aliri_reqwest::BareReqwestMiddleware>(),
+        Entry::of::<home_made::HomeMade>(),
+        Entry::above::<aliri_reqwest::AliriReqwest, aliri_reqwest::BareReqwestMiddleware>(),
+        Entry::of::<azure_identity::AzureIdentity>(),
+        Entry::of::<cf_gears_toolkit_auth::CfGearsToolkitAuth>(),
+        Entry::of::<google_cloud_auth::GoogleCloudAuth>(),
+        Entry::of::<huskarl::Huskarl>(),
+        Entry::of::<middle::Middle>(),
+    ];
+}
+
+/// Everyone, as there are features.
+pub fn all() -> Vec<Entry> {
+    #[cfg(feature = "peers")]
+    let peers = PEERS;
+    #[cfg(not(feature = "peers"))]
+    let peers = [];
+    OURS.into_iter().chain(peers).collect()
+}

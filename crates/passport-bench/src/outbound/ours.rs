@@ -1,0 +1,46 @@
+//! Ours, as its README has it.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::Request;
+use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity, SecretSource};
+use tower::{Layer, Service, service_fn};
+
+use super::{CLIENT_ID, CLIENT_SECRET, Contender, DESTINATION, Receiver, SCOPES, TokenEndpoint};
+use crate::subject::{Batch, Subject};
+
+/// The layer, with everything as it is by default.
+#[derive(Debug)]
+pub struct Ours;
+
+impl Contender for Ours {
+    const NAME: &'static str = "passport-outbound";
+    /// Its threshold is 60 s, but half of a token's life at most.
+    const LIFETIME: Duration = Duration::from_secs(6);
+
+    async fn attach(endpoint: &TokenEndpoint) -> Subject {
+        client(endpoint, CLIENT_ID)
+    }
+}
+
+/// So many services in one process, each with a token of its own, which it has already.
+pub async fn many_identities(endpoint: &TokenEndpoint, count: usize) -> Vec<Subject> {
+    let subjects: Vec<_> = (0..count).map(|number| client(endpoint, &format!("service-{number}"))).collect();
+    for some in subjects.chunks(100) {
+        join_all(some.iter().map(|subject| subject.run(Batch::to(DESTINATION, 1)))).await;
+    }
+    subjects
+}
+
+fn client(endpoint: &TokenEndpoint, client_id: &str) -> Subject {
+    let identity = ManagedIdentity::builder(client_id, SecretSource::fixed(CLIENT_SECRET))
+        .token_url(endpoint.url())
+        .scopes(SCOPES.join(" "))
+        .build()
+        .expect("it is complete");
+    let origins = AllowedOrigins::new(["https://api.example.com"]).expect("it is an origin");
+    let layer = AttachTokenLayer::new(identity, origins);
+    Subject::new(layer.layer(service_fn(|request: Request<Bytes>| Receiver.call(request))))
+}

@@ -1,0 +1,42 @@
+//! `cf-gears-toolkit-auth`: its tower layer.
+
+use std::{convert::Infallible, time::Duration};
+
+use bytes::Bytes;
+use futures_util::TryFutureExt;
+use http::Request;
+use toolkit_auth::{BearerAuthLayer, OAuthClientConfig, SecretString, TokenProvider};
+use toolkit_http::HttpError;
+use tower::{Layer, Service, service_fn};
+
+use crate::{
+    outbound::{CLIENT_ID, CLIENT_SECRET, Contender, Receiver, SCOPES, TokenEndpoint},
+    subject::Subject,
+};
+
+/// The layer that its `with_bearer_auth` puts into its own client.
+#[derive(Debug)]
+pub struct CfGearsToolkitAuth;
+
+impl Contender for CfGearsToolkitAuth {
+    const NAME: &'static str = "cf-gears-toolkit-auth";
+    /// Its offset is 30 min; of a life shorter than that it lets half go by. Its jitter, at most 5 min, can be all of what
+    /// is left: this is due at any time within 3 s.
+    const LIFETIME: Duration = Duration::from_secs(30 * 60 + 3);
+
+    async fn attach(endpoint: &TokenEndpoint) -> Subject {
+        let tokens = TokenProvider::new(OAuthClientConfig {
+            token_endpoint: Some(endpoint.url().parse().expect("it is a URL")),
+            client_id: CLIENT_ID.to_owned(),
+            client_secret: SecretString::new(CLIENT_SECRET),
+            scopes: SCOPES.map(str::to_owned).to_vec(),
+            ..OAuthClientConfig::default()
+        })
+        .expect("it is complete");
+        // It wants the error type of its own client.
+        let receiver = service_fn(|request: Request<Bytes>| {
+            Receiver.call(request).map_err(|never: Infallible| -> HttpError { match never {} })
+        });
+        Subject::new(BearerAuthLayer::new(tokens).layer(receiver))
+    }
+}

@@ -1,0 +1,116 @@
+//! What was measured, before it is written down in one way or another.
+
+pub mod charts;
+pub mod machine;
+pub mod markdown;
+
+use serde::Serialize;
+
+/// One value. Each is a line of JSON too.
+#[derive(Clone, Debug, Serialize)]
+pub struct Figure {
+    pub area: &'static str,
+    pub name: String,
+    pub value: f64,
+    pub unit: &'static str,
+    /// What it is held against, and how many times as much it is.
+    pub baseline: Option<String>,
+    pub ratio: Option<f64>,
+}
+
+impl Figure {
+    pub fn new(area: &'static str, name: impl Into<String>, value: f64, unit: &'static str) -> Self {
+        Self { area, name: name.into(), value, unit, baseline: None, ratio: None }
+    }
+
+    pub fn against(mut self, baseline: impl Into<String>, value: f64) -> Self {
+        self.baseline = Some(baseline.into());
+        self.ratio = Some(self.value / value).filter(|ratio| ratio.is_finite());
+        self
+    }
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    pub columns: Vec<&'static str>,
+    pub rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub fn new(columns: impl IntoIterator<Item = &'static str>) -> Self {
+        Self { columns: columns.into_iter().collect(), rows: Vec::new() }
+    }
+
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        self.rows.push(cells.into_iter().collect());
+    }
+}
+
+/// A picture of some of the figures.
+#[derive(Clone, Debug)]
+pub enum Chart {
+    /// One bar for each, on a logarithmic scale.
+    Bars { file: &'static str, title: &'static str, unit: &'static str, bars: Vec<(String, f64)> },
+    /// Lines over something that grows, both axes logarithmic.
+    Growth { file: &'static str, title: &'static str, x: &'static str, y: &'static str, lines: Vec<Line> },
+}
+
+#[derive(Clone, Debug)]
+pub struct Line {
+    pub name: String,
+    pub points: Vec<(f64, f64)>,
+}
+
+/// A question, how it was asked, and what came out.
+#[derive(Clone, Debug)]
+pub struct Section {
+    pub title: &'static str,
+    /// How it was measured, and what is to be known of it.
+    pub words: String,
+    pub table: Table,
+    pub charts: Vec<Chart>,
+    pub figures: Vec<Figure>,
+}
+
+/// With as many digits as mean something.
+pub fn shown(value: f64) -> String {
+    let digits = match value.abs() {
+        size if size >= 100.0 || size == 0.0 => 0,
+        size if size >= 10.0 => 1,
+        _ => 2,
+    };
+    let text = format!("{value:.digits$}");
+    let (whole, fraction) =
+        text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
+    let (sign, whole) = whole.strip_prefix('-').map_or(("", whole), |whole| ("-", whole));
+    let mut grouped = String::new();
+    for (position, digit) in whole.chars().enumerate() {
+        if position > 0 && (whole.len() - position) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    match fraction {
+        Some(fraction) => format!("{sign}{grouped}.{fraction}"),
+        None => format!("{sign}{grouped}"),
+    }
+}
+
+/// How many times as much.
+pub fn times(ratio: f64) -> String {
+    format!("{} x", shown(ratio))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_is_shown_with_the_digits_that_mean_something() {
+        for (value, text) in
+            [(0.0, "0"), (1.234, "1.23"), (-12.34, "-12.3"), (123.4, "123"), (1_234_567.0, "1,234,567")]
+        {
+            assert_eq!(shown(value), text);
+        }
+    }
+}
