@@ -6,6 +6,19 @@ use std::{env, fs, process::Command};
 /// Enough for what happens now and then to weigh what it weighs.
 pub const CALLS: u32 = 2_000;
 
+/// What is watched: a name, whose calls they are, and whose are taken away.
+const WATCHED: [(&str, &str, &str, &str); 4] = [
+    ("inbound warm", "inbound", "passport-inbound", "bare service"),
+    ("inbound cold", "inbound", "passport-inbound, token cache off", "bare service"),
+    ("inbound refusal", "inbound", "passport-inbound, refused", "bare service"),
+    ("outbound warm", "outbound", "passport-outbound", "bare client"),
+];
+
+/// The instructions of the paths that must not grow unnoticed, above what the same takes without us.
+pub fn watched() -> impl Iterator<Item = (&'static str, f64)> {
+    WATCHED.iter().map(|(name, side, ours, bare)| (*name, of(side, ours) - of(side, bare)))
+}
+
 /// Instructions of one call; not a number without valgrind.
 pub fn of(side: &str, name: &str) -> f64 {
     let Ok(program) = env::current_exe().map(|own| own.with_file_name("paths")) else { return f64::NAN };

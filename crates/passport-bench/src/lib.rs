@@ -2,6 +2,7 @@
 
 pub mod claims;
 pub mod inbound;
+pub mod instructions;
 pub mod outbound;
 pub mod rig;
 pub mod site;
@@ -12,9 +13,9 @@ pub mod allocations;
 #[cfg(feature = "peers")]
 pub mod areas;
 #[cfg(feature = "peers")]
-pub mod instructions;
-#[cfg(feature = "peers")]
 pub mod report;
+#[cfg(feature = "peers")]
+pub mod serve;
 
 /// jsonwebtoken's signatures are made by whatever the process chose first, and its version 10 panics when two were linked and
 /// none was chosen. All get the faster one.

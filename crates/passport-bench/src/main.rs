@@ -14,6 +14,7 @@ use passport_bench::{
     areas::{World, end_to_end, growth, inbound_cost, inbound_stress, outbound_behaviour, outbound_cost},
     choose_signatures,
     report::{Section, charts, machine, markdown},
+    serve,
 };
 
 /// What is named with its version.
@@ -48,6 +49,9 @@ struct Arguments {
     /// Look less long: figures are less sure.
     #[arg(long)]
     quick: bool,
+    /// Serve this contender until killed; the end-to-end part starts servers so.
+    #[arg(long, hide = true)]
+    serve: Option<String>,
     /// Only this, and write nothing: inbound, outbound, behaviour, stress, end-to-end or growth.
     #[arg(long)]
     only: Option<String>,
@@ -62,6 +66,9 @@ struct Arguments {
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     choose_signatures();
+    if let Some(name) = &arguments.serve {
+        return serve::serve(name);
+    }
     for (name, value) in machine::described() {
         println!("{name}: {value}");
     }

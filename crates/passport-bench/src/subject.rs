@@ -42,7 +42,10 @@ type Running = Pin<Box<dyn Future<Output = Tally> + Send>>;
 
 /// Erased for each batch, not for each call, so that the erasure is in nobody's figures.
 #[derive(Clone)]
-pub struct Subject(Arc<dyn Fn(Batch) -> Running + Send + Sync>);
+pub struct Subject {
+    run: Arc<dyn Fn(Batch) -> Running + Send + Sync>,
+    router: Option<axum::Router>,
+}
 
 impl Subject {
     /// Around any tower service; an axum router is one.
@@ -54,16 +57,21 @@ impl Subject {
         B: Default + Send + 'static,
         R: Send + 'static,
     {
-        Self(Arc::new(move |batch| Box::pin(run(service.clone(), batch))))
+        Self { run: Arc::new(move |batch| Box::pin(run(service.clone(), batch))), router: None }
     }
 
     /// Around an axum router.
     pub fn axum(router: axum::Router) -> Self {
-        Self::new::<_, axum::body::Body, _>(router)
+        Self { router: Some(router.clone()), ..Self::new::<_, axum::body::Body, _>(router) }
+    }
+
+    /// To be served, if it is one.
+    pub fn router(&self) -> Option<axum::Router> {
+        self.router.clone()
     }
 
     pub async fn run(&self, batch: Batch) -> Tally {
-        (self.0)(batch).await
+        (self.run)(batch).await
     }
 }
 

@@ -2,6 +2,7 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line tool")]
 
+mod bench;
 mod fuzz;
 mod prerequisites;
 mod run;
@@ -17,8 +18,10 @@ const USAGE: &str = "usage: cargo xtask <task>
 
   test             bring what the tests need, then run all of them, doctests included
   fuzz [seconds]   fuzz each target of the inbound side for so long, 60 by default
+  bench [...]      measure against everybody, and write docs/benchmarks.md; --quick looks less long, --only <part> writes nothing
+  instructions     count the instructions of the hot paths: no more than 5 % above what was accepted; --accept accepts them
   ci               everything a commit must pass: formatting, lints, each library alone, tests, docs, all examples,
-                   a short run of each fuzz target";
+                   the count of instructions, a short run of each fuzz target";
 
 /// The libraries, each of which must build on its own: features of the others must not be what holds it together.
 const LIBRARIES: [&str; 4] = ["passport-core", "passport-outbound", "passport-inbound", "passport-dev"];
@@ -33,12 +36,16 @@ const UNFRIENDLY: [(&str, &str); 4] = [
 ];
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    let outcome = match (arguments.next().as_deref(), arguments.next()) {
-        (Some("test"), None) => test(),
-        (Some("fuzz"), None) => fuzz::run(60),
-        (Some("fuzz"), Some(seconds)) => seconds.parse().map_err(|_| USAGE.to_owned()).and_then(fuzz::run),
-        (Some("ci"), None) => ci(),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match words.as_slice() {
+        ["test"] => test(),
+        ["fuzz"] => fuzz::run(60),
+        ["fuzz", seconds] => seconds.parse().map_err(|_| USAGE.to_owned()).and_then(fuzz::run),
+        ["bench", ..] => bench::run_all(&arguments[1..]),
+        ["instructions"] => bench::instructions(false),
+        ["instructions", "--accept"] => bench::instructions(true),
+        ["ci"] => ci(),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
@@ -58,7 +65,9 @@ fn test() -> Outcome {
 fn ci() -> Outcome {
     prerequisites::bring(&prerequisites::C_COMPILER)?;
     cargo(&["fmt", "--all", "--check"])?;
-    cargo(&["fmt", "--manifest-path", fuzz::MANIFEST, "--check"])?;
+    for manifest in [fuzz::MANIFEST, bench::MANIFEST] {
+        cargo(&["fmt", "--manifest-path", manifest, "--check"])?;
+    }
     // Locked, so that what is tested is what was committed; the commands after it find the same lock file.
     cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])?;
     for library in LIBRARIES {
@@ -70,6 +79,7 @@ fn ci() -> Outcome {
     for example in examples()? {
         cargo_with(&UNFRIENDLY, &["run", "--quiet", "--example", &example])?;
     }
+    bench::instructions(false)?;
     fuzz::run(FUZZ_SECONDS_IN_CI)?;
     deny()
 }

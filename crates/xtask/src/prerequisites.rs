@@ -25,8 +25,45 @@ pub(crate) const CPP_COMPILER: Need = Need {
     debian_packages: &["g++"],
 };
 
+/// For counting instructions.
+pub(crate) const VALGRIND: Need = Need {
+    what: "valgrind (for counting instructions)",
+    is_met: || answers("valgrind", &["--version"]),
+    debian_packages: &["valgrind", "libc6-dbg"],
+};
+
+/// For loads over HTTP/1.1. It says no to its `--version`, but says it.
+pub(crate) const WRK: Need =
+    Need { what: "wrk (for benchmarks)", is_met: || is_on_path("wrk"), debian_packages: &["wrk"] };
+
+/// For loads over HTTP/2.
+pub(crate) const H2LOAD: Need = Need {
+    what: "h2load (for benchmarks)",
+    is_met: || answers("h2load", &["--version"]),
+    debian_packages: &["nghttp2-client"],
+};
+
+/// For giving a process a core of its own.
+pub(crate) const TASKSET: Need = Need {
+    what: "taskset (for benchmarks)",
+    is_met: || answers("taskset", &["--version"]),
+    debian_packages: &["util-linux"],
+};
+
+/// One of those that are measured brings it.
+pub(crate) const OPENSSL: Need = Need {
+    what: "the headers of OpenSSL, and pkg-config (for a contender of the benchmarks)",
+    is_met: || answers("pkg-config", &["--exists", "openssl"]),
+    debian_packages: &["libssl-dev", "pkg-config"],
+};
+
 pub(crate) fn bring(need: &Need) -> Outcome {
     if (need.is_met)() { Ok(()) } else { install(need) }
+}
+
+fn is_on_path(program: &str) -> bool {
+    env::var_os("PATH")
+        .is_some_and(|path| env::split_paths(&path).any(|folder| folder.join(program).is_file()))
 }
 
 /// A compiler may be there without the headers, and a linker without a compiler.

@@ -29,6 +29,17 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
     }
 }
 
+/// What a command prints, which is not shown.
+pub(crate) fn output(command: &mut Command) -> Result<String, String> {
+    let line = shown(command);
+    println!("\n$ {line}");
+    match command.stderr(Stdio::inherit()).output() {
+        Ok(output) if output.status.success() => Ok(String::from_utf8_lossy(&output.stdout).into_owned()),
+        Ok(output) => Err(format!("`{line}` failed: {}", output.status)),
+        Err(error) => Err(format!("`{line}` could not be started: {error}")),
+    }
+}
+
 fn shown(command: &Command) -> String {
     let environment = command.get_envs().filter_map(|(name, value)| {
         Some(format!("{}='{}'", name.to_string_lossy(), value?.to_string_lossy()))

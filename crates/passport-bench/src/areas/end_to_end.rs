@@ -1,5 +1,226 @@
+//! Everything at once: a server on one core, a load on the other, sockets between.
+
+use std::{env, fs, path::PathBuf, process::Command, time::Duration};
+
 use super::World;
-use crate::report::Section;
-pub fn sections(_: &World) -> Vec<Section> {
-    vec![]
+use crate::{
+    report::{Figure, Section, Table, shown, times},
+    rig::{median, percentile},
+    serve::{BARE_TONIC, Server, TONIC},
+};
+
+/// The two fastest of the others are those of the table of new tokens.
+const ON_AXUM: [&str; 5] = [
+    "bare axum",
+    "passport-inbound",
+    "passport-inbound, token cache off",
+    "cf-gears-toolkit-auth",
+    "axum-jwt-auth",
+];
+
+const CONNECTIONS: &str = "32";
+
+/// wrk shows no percentile above the 99th by itself.
+const SCRIPT: &str = r#"
+wrk.headers["authorization"] = os.getenv("AUTHORIZATION")
+done = function(summary, latency)
+  io.write(string.format("RESULT %d %d %f %f %f %d\n", summary.requests, summary.duration,
+    latency:percentile(50), latency:percentile(99), latency:percentile(99.9),
+    summary.errors.status + summary.errors.connect + summary.errors.read + summary.errors.write + summary.errors.timeout))
+end
+"#;
+
+/// What a load met with. Latencies are in microseconds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    requests_per_second: f64,
+    p50: f64,
+    p99: f64,
+    p999: f64,
+    processor_seconds_per_million: f64,
+}
+
+pub fn sections(world: &World) -> Vec<Section> {
+    let time = Duration::from_secs(if world.is_quick { 1 } else { 4 });
+    let rounds = if world.is_quick { 3 } else { 7 };
+    let on_axum = section(
+        "End to end: axum",
+        "axum 0.8 with a handler that answers 200, HTTP/1.1 over loopback, 32 connections of wrk. The server has one core, the \
+         load the other. The same token each time; with the token cache off each call verifies it anew, as the others do.",
+        "end to end, axum",
+        &ON_AXUM,
+        rounds,
+        |server| wrk(server, time),
+    );
+    let on_tonic = section(
+        "End to end: tonic",
+        "The standard health service of tonic 0.14, h2load with 8 connections of 8 streams each.",
+        "end to end, tonic",
+        &[BARE_TONIC, TONIC],
+        rounds,
+        |server| h2load(server, time),
+    );
+    vec![on_axum, on_tonic]
+}
+
+fn section(
+    title: &'static str,
+    words: &str,
+    area: &'static str,
+    names: &[&'static str],
+    rounds: usize,
+    load: impl Fn(&Server) -> Run,
+) -> Section {
+    let servers: Vec<Server> = names.iter().map(|name| Server::start(name)).collect();
+    let mut runs: Vec<Vec<Run>> = vec![Vec::new(); names.len()];
+    // The first one warms up.
+    for round in 0..=rounds {
+        for (server, runs) in servers.iter().zip(&mut runs) {
+            let run = loaded(server, &load);
+            if round > 0 {
+                runs.push(run);
+            }
+        }
+    }
+    let of = |runs: &[Run], part: fn(&Run) -> f64| median(runs.iter().map(part).collect());
+    // Of each round by itself, as the machine is another in each.
+    let to_bare = |runs_of: &[Run], part: fn(&Run) -> f64| {
+        median(runs_of.iter().zip(&runs[0]).map(|(own, bare)| part(own) / part(bare)).collect())
+    };
+    let mut table = Table::new([
+        "",
+        "requests/s",
+        "of bare",
+        "p50, µs",
+        "p99, µs",
+        "of bare",
+        "p99.9, µs",
+        "CPU s per million",
+        "peak MiB",
+    ]);
+    let mut figures = Vec::new();
+    for ((name, server), own) in names.iter().zip(&servers).zip(&runs) {
+        let (rate, p99) = (to_bare(own, |run| run.requests_per_second), to_bare(own, |run| run.p99));
+        table.row([
+            (*name).to_owned(),
+            shown(of(own, |run| run.requests_per_second)),
+            times(rate),
+            shown(of(own, |run| run.p50)),
+            shown(of(own, |run| run.p99)),
+            times(p99),
+            shown(of(own, |run| run.p999)),
+            shown(of(own, |run| run.processor_seconds_per_million)),
+            shown(server.peak_memory()),
+        ]);
+        let figure = |what: &str, value, unit| Figure::new(area, format!("{name}, {what}"), value, unit);
+        let ratio = |figure: Figure, ratio| Figure {
+            baseline: Some(names[0].to_owned()),
+            ratio: Some(ratio),
+            ..figure
+        };
+        figures.push(ratio(figure("rate", of(own, |run| run.requests_per_second), "requests/s"), rate));
+        figures.push(figure("p50", of(own, |run| run.p50), "µs"));
+        figures.push(ratio(figure("p99", of(own, |run| run.p99), "µs"), p99));
+        figures.push(figure("p99.9", of(own, |run| run.p999), "µs"));
+        figures.push(figure(
+            "processor time",
+            of(own, |run| run.processor_seconds_per_million),
+            "s per million",
+        ));
+        figures.push(figure("peak memory", server.peak_memory(), "MiB"));
+    }
+    Section { title, words: words.to_owned(), table, charts: Vec::new(), figures }
+}
+
+fn loaded(server: &Server, load: &impl Fn(&Server) -> Run) -> Run {
+    let before = server.processor_seconds();
+    let began = std::time::Instant::now();
+    let run = load(server);
+    let requests = run.requests_per_second * began.elapsed().as_secs_f64();
+    let seconds = server.processor_seconds() - before;
+    Run { processor_seconds_per_million: seconds / requests * 1e6, ..run }
+}
+
+fn scratch(name: &str) -> PathBuf {
+    env::temp_dir().join(format!("passport-bench-{}-{name}", std::process::id()))
+}
+
+/// What a command on the second core says.
+fn said(command: &mut Command) -> String {
+    let output = command.output().expect("the load can be had");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn on_the_other_core(program: &str) -> Command {
+    let mut command = Command::new("taskset");
+    command.args(["--cpu-list", "1", program]);
+    command
+}
+
+fn wrk(server: &Server, time: Duration) -> Run {
+    let script = scratch("wrk.lua");
+    fs::write(&script, SCRIPT).expect("there is room for a script");
+    let said = said(
+        on_the_other_core("wrk")
+            .args([
+                "--threads",
+                "1",
+                "--connections",
+                CONNECTIONS,
+                "--duration",
+                &format!("{}s", time.as_secs()),
+                "--script",
+            ])
+            .arg(&script)
+            .arg(format!("http://127.0.0.1:{}/", server.port))
+            .env("AUTHORIZATION", &server.authorization),
+    );
+    let _ = fs::remove_file(script);
+    let line = said.lines().find_map(|line| line.strip_prefix("RESULT ")).expect("the script says it");
+    let values: Vec<f64> = line.split_whitespace().filter_map(|value| value.parse().ok()).collect();
+    let [requests, micros, p50, p99, p999, errors] = values[..] else { panic!("{line}") };
+    assert!(errors == 0.0, "{errors} of {requests} requests failed");
+    Run { requests_per_second: requests / (micros / 1e6), p50, p99, p999, ..Run::default() }
+}
+
+/// An empty message, as gRPC frames it.
+const EMPTY_MESSAGE: [u8; 5] = [0; 5];
+
+fn h2load(server: &Server, time: Duration) -> Run {
+    let (body, log) = (scratch("message"), scratch("h2load.log"));
+    let _ = fs::remove_file(&log);
+    fs::write(&body, EMPTY_MESSAGE).expect("there is room for a message");
+    let said = said(
+        on_the_other_core("h2load")
+            .args(["--clients=8", "--max-concurrent-streams=8", "--requests"])
+            .arg((time.as_secs() * 20_000).to_string())
+            .args(["--header", "content-type: application/grpc", "--header", "te: trailers", "--header"])
+            .arg(format!("authorization: {}", server.authorization))
+            .arg(format!("--data={}", body.display()))
+            .arg(format!("--log-file={}", log.display()))
+            .arg(format!("http://127.0.0.1:{}/grpc.health.v1.Health/Check", server.port)),
+    );
+    let times = latencies(&fs::read_to_string(&log).unwrap_or_default());
+    let _ = (fs::remove_file(body), fs::remove_file(log));
+    assert!(said.contains(" 0 failed, 0 errored"), "{said}");
+    let rate = said.lines().find_map(|line| {
+        line.strip_prefix("finished in ")?.split(", ").nth(1)?.strip_suffix(" req/s")?.parse().ok()
+    });
+    let at = |part| percentile(&times, part).as_secs_f64() * 1e6;
+    Run {
+        requests_per_second: rate.expect("h2load says it"),
+        p50: at(0.5),
+        p99: at(0.99),
+        p999: at(0.999),
+        ..Run::default()
+    }
+}
+
+/// A line for each request: when it began, its status, and how long it took, in microseconds.
+fn latencies(log: &str) -> Vec<Duration> {
+    let time = |line: &str| Some(Duration::from_micros(line.split('\t').nth(2)?.trim().parse().ok()?));
+    let mut times: Vec<Duration> = log.lines().filter_map(time).collect();
+    times.sort_unstable();
+    times
 }

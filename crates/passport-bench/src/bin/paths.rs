@@ -1,9 +1,10 @@
 //! One contender, called so many times, for callgrind, which counts what happens in [`counted`]: `paths <side> <name> <calls>`.
+//! Without arguments it has itself counted for the paths that are watched, and prints a line for each.
 
 use std::{env, hint::black_box, process::ExitCode, sync::Arc, time::Duration};
 
 use passport_bench::{
-    inbound,
+    inbound, instructions,
     outbound::{self, DESTINATION, TokenEndpoint},
     rig::runtime_here,
     site::{Site, bearer},
@@ -15,6 +16,10 @@ fn main() -> ExitCode {
     #[cfg(feature = "peers")]
     passport_bench::choose_signatures();
     let arguments: Vec<String> = env::args().skip(1).collect();
+    if arguments.is_empty() {
+        instructions::watched().for_each(|(name, count)| println!("{name}\t{count:.0}"));
+        return ExitCode::SUCCESS;
+    }
     let [side, name, calls] = arguments.as_slice() else { return usage() };
     let Ok(calls) = calls.parse() else { return usage() };
     let background = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
@@ -28,7 +33,7 @@ fn main() -> ExitCode {
 }
 
 fn usage() -> ExitCode {
-    eprintln!("usage: paths inbound|outbound <contender> <calls>");
+    eprintln!("usage: paths [inbound|outbound <contender> <calls>]");
     ExitCode::FAILURE
 }
 

@@ -1,0 +1,118 @@
+//! The benchmark house: `crates/passport-bench`, which is no member of the workspace.
+
+use std::{collections::BTreeMap, fs, process::Command};
+
+use crate::{
+    prerequisites::{self, H2LOAD, OPENSSL, TASKSET, VALGRIND, WRK},
+    run::{Outcome, cargo, output, run},
+};
+
+pub(crate) const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-bench/Cargo.toml");
+const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench");
+
+/// Built without the peers, in a place of its own, so that neither is built anew because of the other.
+const OWN_TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/instructions");
+
+/// What was accepted the last time.
+const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-bench/instructions.tsv");
+
+/// By how much a path may grow unnoticed.
+const TOLERATED: f64 = 1.05;
+
+/// Measures everything, and writes `docs/benchmarks.md`.
+pub(crate) fn run_all(arguments: &[String]) -> Outcome {
+    for need in [&VALGRIND, &WRK, &H2LOAD, &TASKSET, &OPENSSL] {
+        prerequisites::bring(need)?;
+    }
+    cargo(&["build", "--release", "--locked", "--manifest-path", MANIFEST, "--target-dir", TARGET])?;
+    let figures = format!("{TARGET}/figures.jsonl");
+    run(Command::new(format!("{TARGET}/release/bench")).args(["--figures", &figures]).args(arguments))
+}
+
+/// Counts the instructions of the paths that are watched and holds them against what was accepted; or accepts them.
+pub(crate) fn instructions(accept: bool) -> Outcome {
+    prerequisites::bring(&VALGRIND)?;
+    let build = [
+        "build",
+        "--release",
+        "--locked",
+        "--no-default-features",
+        "--bin",
+        "paths",
+        "--manifest-path",
+        MANIFEST,
+    ];
+    cargo(&[&build[..], &["--target-dir", OWN_TARGET]].concat())?;
+    let counted = output(&mut Command::new(format!("{OWN_TARGET}/release/paths")))?;
+    if accept {
+        return fs::write(BASELINE, counted)
+            .map_err(|error| format!("{BASELINE} cannot be written: {error}"));
+    }
+    let accepted =
+        fs::read_to_string(BASELINE).map_err(|error| format!("{BASELINE} cannot be read: {error}"))?;
+    let (lines, grown) = compared(&table(&accepted)?, &table(&counted)?);
+    println!("{lines}");
+    if grown.is_empty() {
+        Ok(())
+    } else {
+        Err(format!(
+            "more than 5 % more instructions than accepted: {}. If that is what it costs, accept it with \
+             `cargo xtask instructions --accept` and commit the file, saying why",
+            grown.join(", ")
+        ))
+    }
+}
+
+/// Instructions of one call, by path.
+type Counts = BTreeMap<String, f64>;
+
+fn table(text: &str) -> Result<Counts, String> {
+    let line = |line: &str| {
+        let (name, count) = line.split_once('\t')?;
+        Some((name.to_owned(), count.parse().ok().filter(|count: &f64| count.is_finite())?))
+    };
+    text.lines().map(|text| line(text).ok_or_else(|| format!("no count of instructions: {text}"))).collect()
+}
+
+/// A line for each path, and those that have grown by too much. A path that is new is one that has.
+fn compared(accepted: &Counts, counted: &Counts) -> (String, Vec<String>) {
+    let (mut lines, mut grown) = (String::new(), Vec::new());
+    for (name, count) in counted {
+        let before = accepted.get(name).copied().unwrap_or_default();
+        lines.push_str(&format!("{name}: {count} instructions a call, accepted are {before}\n"));
+        if *count > before * TOLERATED {
+            grown.push(name.clone());
+        }
+    }
+    let lost = accepted.keys().filter(|name| !counted.contains_key(*name));
+    grown.extend(lost.map(|name| format!("{name} (not counted)")));
+    (lines, grown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grown(accepted: &str, counted: &str) -> Vec<String> {
+        compared(&table(accepted).unwrap(), &table(counted).unwrap()).1
+    }
+
+    #[test]
+    fn five_percent_more_are_let_pass_and_six_are_not() {
+        assert!(grown("warm\t1000\n", "warm\t1050\n").is_empty());
+        assert_eq!(grown("warm\t1000\n", "warm\t1060\n"), ["warm"]);
+        assert!(grown("warm\t1000\n", "warm\t10\n").is_empty());
+    }
+
+    #[test]
+    fn a_path_that_is_new_or_gone_is_noticed() {
+        assert_eq!(grown("", "warm\t10\n"), ["warm"]);
+        assert_eq!(grown("warm\t10\n", ""), ["warm (not counted)"]);
+    }
+
+    #[test]
+    fn what_is_no_count_is_an_error() {
+        assert!(table("warm\tNaN\n").is_err());
+        assert!(table("warm 10\n").is_err());
+    }
+}
