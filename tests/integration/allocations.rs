@@ -132,7 +132,7 @@ async fn a_token_that_is_not_kept_costs_what_its_claims_take() {
     verifier.verify(&token).await.unwrap();
     let counted = allocations_of_verify(&verifier, &token);
     println!("cold inbound: {counted} allocations to verify");
-    assert_eq!(counted, 13, "fewer is better: lower the figure here and in docs/architecture.md");
+    assert_eq!(counted, 8, "fewer is better: lower the figure here and in docs/architecture.md");
 }
 
 #[tokio::test]

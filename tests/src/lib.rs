@@ -6,6 +6,9 @@ mod readme {}
 #[doc = include_str!("../../docs/architecture.md")]
 mod architecture {}
 
+#[doc = include_str!("../../docs/benchmarks.md")]
+mod benchmarks {}
+
 #[doc = include_str!("../../docs/inbound.md")]
 mod inbound {}
 

@@ -31,7 +31,7 @@ pub(crate) struct SlashHint(AtomicBool);
 impl SlashHint {
     /// Each token will be refused then, and nobody sees why by looking at it. Said once, at level warn.
     pub(crate) fn give(&self, reason: RejectionReason, claims: &Claims, policy: &Policy) {
-        let issuer = claims.iss.as_deref().unwrap_or_default();
+        let issuer = claims.iss().unwrap_or_default();
         if reason == RejectionReason::IssuerMismatch
             && policy.differs_by_a_slash(issuer)
             && !self.0.swap(true, Ordering::Relaxed)
@@ -49,7 +49,7 @@ pub(crate) fn claims(reason: RejectionReason, claims: &Claims, policy: &Policy, 
     let time = |claim: Option<NumericDate>| claim.map(|date| Distance(date.0, now));
     match reason {
         RejectionReason::IssuerMismatch => {
-            telemetry::explain(reason, &policy.issuer, &claims.iss.as_deref().map(Shown));
+            telemetry::explain(reason, &policy.issuer, &claims.iss().map(Shown));
         }
         RejectionReason::AudienceMismatch => {
             let audiences: Vec<_> = claims.aud.iter().take(8).map(|audience| Shown(audience)).collect();

@@ -43,25 +43,25 @@ impl IdInfo {
     /// The user, or the client id of a managed identity (`sub`).
     #[must_use]
     pub fn user_id(&self) -> &str {
-        self.0.claims.sub.as_deref().unwrap_or_default()
+        self.0.claims.sub().unwrap_or_default()
     }
 
     /// The tenant (`tenant_id`). Take it from here only, never from a header or a body.
     #[must_use]
     pub fn tenant_id(&self) -> &str {
-        self.0.claims.tenant_id.as_deref().unwrap_or_default()
+        self.0.claims.tenant_id().unwrap_or_default()
     }
 
     /// The mail address, which managed identities do not have.
     #[must_use]
     pub fn email(&self) -> Option<&str> {
-        self.0.claims.email.as_deref()
+        self.0.claims.email()
     }
 
     /// Something to show: the name, or the mail address, or the user id.
     #[must_use]
     pub fn display_name(&self) -> &str {
-        self.0.claims.name.as_deref().or(self.email()).unwrap_or_else(|| self.user_id())
+        self.0.claims.name().or(self.email()).unwrap_or_else(|| self.user_id())
     }
 
     /// The roles at the time of issue.
@@ -91,13 +91,13 @@ impl IdInfo {
     /// The id under which audit logs know a managed identity.
     #[must_use]
     pub fn managed_identity_id(&self) -> Option<&str> {
-        self.0.claims.managed_identity_id.as_deref()
+        self.0.claims.managed_identity_id()
     }
 
     /// The issuer (`iss`).
     #[must_use]
     pub fn issuer(&self) -> &str {
-        self.0.claims.iss.as_deref().unwrap_or_default()
+        self.0.claims.iss().unwrap_or_default()
     }
 
     /// Whom the token is for (`aud`).
@@ -109,7 +109,7 @@ impl IdInfo {
     /// The token's own id (`jti`).
     #[must_use]
     pub fn token_id(&self) -> Option<&str> {
-        self.0.claims.jti.as_deref()
+        self.0.claims.jti()
     }
 
     /// When the token was issued (`iat`).

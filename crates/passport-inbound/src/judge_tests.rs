@@ -243,3 +243,13 @@ async fn a_token_that_is_known_is_verified_once() {
         assert_eq!(first.is_the_same_as(&second), same);
     }
 }
+
+#[tokio::test]
+async fn a_header_of_any_length_is_read() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    for padding in [0, 440, 441, 442, 443, 444, 445, 446, 447, 448, 449, 450, 2_000, 3_000] {
+        let token = setup.token().header("x5c", "x".repeat(padding)).build();
+        assert!(verifier.verify(&token).await.is_ok(), "{padding}");
+    }
+}

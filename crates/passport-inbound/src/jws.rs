@@ -53,7 +53,7 @@ impl<'a> Jws<'a> {
 
     /// Whether buffers of [`USUAL`] bytes do.
     pub(crate) fn is_usual(&self) -> bool {
-        [self.header, self.signature].iter().all(|segment| segment.len() <= USUAL / 3 * 4)
+        [self.header, self.signature].iter().all(|segment| segment.len() * 3 / 4 <= USUAL)
     }
 
     /// The header, not judged yet.

@@ -32,7 +32,7 @@ impl Validity {
 impl Policy {
     /// Judges the claims at the time `now`, and says from when until when the verdict holds.
     pub(crate) fn check(&self, claims: &Claims, now: SystemTime) -> Result<Validity, RejectionReason> {
-        if claims.iss.as_deref() != Some(&self.issuer) {
+        if claims.iss() != Some(&self.issuer) {
             return Err(RejectionReason::IssuerMismatch);
         }
         if !claims.aud.iter().any(|audience| self.audiences.contains(audience)) {
@@ -45,8 +45,8 @@ impl Policy {
         if claims.is_bound {
             return Err(RejectionReason::BoundToken);
         }
-        required("sub", claims.sub.as_deref())?;
-        required("tenant_id", claims.tenant_id.as_deref())?;
+        required("sub", claims.sub())?;
+        required("tenant_id", claims.tenant_id())?;
         Ok(validity)
     }
 

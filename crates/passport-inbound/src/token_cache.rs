@@ -64,6 +64,8 @@ pub(crate) struct TokenCache {
     front: Box<[ArcSwapOption<KnownToken>]>,
     behind: Cache<Arc<[u8]>, Arc<KnownToken>, BySignature>,
     hashing: BySignature,
+    /// Whether there is one behind that has never been in front.
+    has_heavy: AtomicBool,
 }
 
 impl TokenCache {
@@ -81,16 +83,17 @@ impl TokenCache {
             .weigher(move |_: &Arc<[u8]>, verified: &Arc<KnownToken>| verified.weight().max(least))
             .expire_after(UntilItExpires)
             .build_with_hasher(hashing.clone());
-        Self { front: (0..slots).map(|_| ArcSwapOption::empty()).collect(), behind: cache, hashing }
+        let front = (0..slots).map(|_| ArcSwapOption::empty()).collect();
+        Self { front, behind: cache, hashing, has_heavy: AtomicBool::new(false) }
     }
 
     /// Who calls with `token`, if that was found out before and would be found out again `now`.
     pub(crate) fn get(&self, token: &[u8], now: SystemTime) -> Option<IdInfo> {
-        let slot = self.slot(token);
-        if let Some(verified) = slot.load().as_deref()
-            && verified.is_of(token)
-        {
-            return verified.caller_at(now);
+        match self.slot(token).load().as_deref() {
+            Some(verified) if verified.is_of(token) => return verified.caller_at(now),
+            // Nobody ever had its slot, so it has not lost it. Those that get none are another matter.
+            None if !self.has_heavy.load(Ordering::Relaxed) => return None,
+            _ => {}
         }
         let verified = self.behind.get(token)?;
         let caller = verified.caller_at(now)?;
@@ -108,6 +111,7 @@ impl TokenCache {
         let goes_behind = if verified.weight() <= HEAVIEST_IN_FRONT {
             self.slot(&verified.token).swap(Some(verified))
         } else {
+            self.has_heavy.store(true, Ordering::Relaxed);
             Some(verified)
         };
         if let Some(verified) = goes_behind

@@ -78,6 +78,27 @@ fn a_token_that_has_lost_its_slot_in_front_is_found_behind_and_gets_it_back() {
 }
 
 #[test]
+fn a_token_goes_behind_when_it_loses_its_slot_and_no_sooner() {
+    let (cache, key) = (TokenCache::new(CacheLimits { tokens: 100, bytes: 256 * 1024 }), test_key());
+    let behind = || {
+        cache.behind.run_pending_tasks();
+        cache.behind.entry_count()
+    };
+    let known = token(1);
+    cache.insert(verified(&known, &key));
+    assert_eq!(behind(), 0);
+    let slot: *const _ = cache.slot(known.as_bytes());
+    let rival = (2..).map(token).find(|other| std::ptr::eq(cache.slot(other.as_bytes()), slot)).unwrap();
+    cache.insert(verified(&rival, &key));
+    assert_eq!(behind(), 1, "the one that was there first");
+    for _ in 0..3 {
+        assert!(cache.get(known.as_bytes(), at(150)).is_some());
+        assert_eq!(behind(), 2, "both have lost it once");
+        assert!(cache.get(rival.as_bytes(), at(150)).is_some());
+    }
+}
+
+#[test]
 fn a_long_token_is_kept_behind_only() {
     let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
     let long = token(1).repeat(4);
