@@ -140,6 +140,8 @@ fn calls_by(threads: usize, subject: &Subject, batch: &Batch, time: Duration) ->
     let start = Barrier::new(threads);
     let work = || {
         let here = runtime_here();
+        // Each has requests of its own, as connections have: what they share is the contender's.
+        let batch = batch.apart();
         here.block_on(subject.run(batch.clone()));
         start.wait();
         let began = Instant::now();

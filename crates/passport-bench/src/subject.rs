@@ -32,6 +32,18 @@ impl Batch {
         Self { uri: Uri::default(), authorizations, first: 0, calls }
     }
 
+    /// The same, without sharing anything in memory.
+    #[must_use]
+    pub fn apart(&self) -> Self {
+        let copied =
+            |value: &HeaderValue| HeaderValue::from_bytes(value.as_bytes()).expect("it was one before");
+        Self {
+            uri: self.uri.to_string().parse().expect("it was one before"),
+            authorizations: self.authorizations.iter().map(copied).collect(),
+            ..self.clone()
+        }
+    }
+
     /// So many calls to `uri`, on which somebody else is to put a token.
     pub fn to(uri: &'static str, calls: usize) -> Self {
         Self { uri: Uri::from_static(uri), authorizations: Arc::new([]), first: 0, calls }

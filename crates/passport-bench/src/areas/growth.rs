@@ -219,6 +219,7 @@ fn identities(world: &World) -> Section {
         lines: vec![Line { name: "a token that is there".to_owned(), points }],
     };
     let words = "Each has a token of its own and they take turns. A call here has a batch to itself, whose preparation is in \
-                 the figure (it is the same for all); what grows is the way to memory.";
+                 the figure (it is the same for all). The bytes are those of an HTTP client for each identity: give them one \
+                 `Transport` if there are thousands.";
     section("Growth: identities in one process", words, table, chart, figures)
 }

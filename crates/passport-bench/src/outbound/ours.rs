@@ -5,7 +5,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::Request;
-use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity, SecretSource};
+use passport_outbound::{
+    AllowedOrigins, AttachTokenLayer, HttpTransport, ManagedIdentity, SecretSource, Transport,
+};
 use tower::{Layer, Service, service_fn};
 
 use super::{CLIENT_ID, CLIENT_SECRET, Contender, DESTINATION, Receiver, SCOPES, TokenEndpoint};
@@ -21,22 +23,25 @@ impl Contender for Ours {
     const LIFETIME: Duration = Duration::from_secs(6);
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
-        client(endpoint, CLIENT_ID)
+        client(endpoint, CLIENT_ID, Transport::new(HttpTransport::new()))
     }
 }
 
-/// So many services in one process, each with a token of its own, which it has already.
+/// So many services in one process, each with a token of its own, which it has already. They share one HTTP client.
 pub async fn many_identities(endpoint: &TokenEndpoint, count: usize) -> Vec<Subject> {
-    let subjects: Vec<_> = (0..count).map(|number| client(endpoint, &format!("service-{number}"))).collect();
+    let transport = Transport::new(HttpTransport::new());
+    let one = |number| client(endpoint, &format!("service-{number}"), transport.clone());
+    let subjects: Vec<_> = (0..count).map(one).collect();
     for some in subjects.chunks(100) {
         join_all(some.iter().map(|subject| subject.run(Batch::to(DESTINATION, 1)))).await;
     }
     subjects
 }
 
-fn client(endpoint: &TokenEndpoint, client_id: &str) -> Subject {
+fn client(endpoint: &TokenEndpoint, client_id: &str, transport: Transport) -> Subject {
     let identity = ManagedIdentity::builder(client_id, SecretSource::fixed(CLIENT_SECRET))
         .token_url(endpoint.url())
+        .transport(transport)
         .scopes(SCOPES.join(" "))
         .build()
         .expect("it is complete");

@@ -7,7 +7,7 @@ use super::{Chart, Section, Table, machine};
 const HEAD: &str = "# Benchmarks
 
 Written by `cargo xtask bench`; change the program, not this page. Run it yourself: it installs what it needs on Debian,
-builds every contender in one program, and takes about a quarter of an hour (`--quick`: under five minutes, once it is built).
+builds every contender in one program, and measures for some ten minutes (`--quick`: about two).
 
 What counts is a ratio of two figures of the same run. Absolute times are those of one machine on one day.
 
