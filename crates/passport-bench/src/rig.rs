@@ -42,7 +42,7 @@ impl Effort {
     pub const FULL: Self = Self { rounds: 51, turn: Duration::from_millis(8) };
 }
 
-/// Nanoseconds for one call, one figure for each round.
+/// What was measured, nanoseconds for one call mostly, one figure for each round.
 #[derive(Clone, Debug)]
 pub struct Samples {
     pub name: String,
@@ -57,6 +57,11 @@ impl Samples {
     /// What this one takes more than `base`, which took its turns in the same rounds.
     pub fn over(&self, base: &Self) -> f64 {
         median(self.rounds.iter().zip(&base.rounds).map(|(own, base)| own - base).collect())
+    }
+
+    /// How many times as much as `base`, which took its turns in the same rounds.
+    pub fn to(&self, base: &Self) -> f64 {
+        median(self.rounds.iter().zip(&base.rounds).map(|(own, base)| own / base).collect())
     }
 
     /// The samples of that name.
@@ -127,13 +132,18 @@ pub fn runtime_here() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be had")
 }
 
-/// How many times as many calls two threads make as one does, in the median of some rounds.
-pub fn scaling(subject: &Subject, batch: &Batch, effort: Effort) -> f64 {
-    let rounds = (0..effort.rounds).map(|_| {
-        let one = calls_by(1, subject, batch, effort.turn);
-        calls_by(2, subject, batch, effort.turn) / one
-    });
-    median(rounds.collect())
+/// How many times as many calls two threads make as one does, one figure for each round, in which all take their turns: two
+/// processors of a virtual machine may be one for a while.
+pub fn scaling(all: &[(String, &Subject, Batch)], effort: Effort) -> Vec<Samples> {
+    let mut samples: Vec<_> =
+        all.iter().map(|(name, _, _)| Samples { name: name.clone(), rounds: Vec::new() }).collect();
+    for _ in 0..effort.rounds {
+        for ((_, subject, batch), samples) in all.iter().zip(&mut samples) {
+            let one = calls_by(1, subject, batch, effort.turn);
+            samples.rounds.push(calls_by(2, subject, batch, effort.turn) / one);
+        }
+    }
+    samples
 }
 
 fn calls_by(threads: usize, subject: &Subject, batch: &Batch, time: Duration) -> f64 {

@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 use bytes::Bytes;
@@ -99,13 +99,16 @@ where
 {
     type Output = Result<Response<ResponseBody<B>>, E>;
 
+    #[inline(always)] // each call of it would move the response once more
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let response = match self.project() {
-            AnswerProjection::Inner { response } => ready!(response.poll(cx))?.map(ResponseBody::inner),
-            AnswerProjection::Refused { refusal } => {
-                refusal.take().expect("polled again after it was ready").map(ResponseBody::refusal)
+        match self.project() {
+            AnswerProjection::Inner { response } => {
+                response.poll(cx).map_ok(|response| response.map(ResponseBody::inner))
             }
-        };
-        Poll::Ready(Ok(response))
+            AnswerProjection::Refused { refusal } => {
+                let refusal = refusal.take().expect("polled again after it was ready");
+                Poll::Ready(Ok(refusal.map(ResponseBody::refusal)))
+            }
+        }
     }
 }

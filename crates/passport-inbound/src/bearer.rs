@@ -5,6 +5,8 @@ use http::{HeaderMap, header::AUTHORIZATION};
 
 use crate::RejectionReason;
 
+const BEARER: &[u8] = b"bearer";
+
 /// The bearer token of a request; `None` when there are no credentials or they are of another scheme.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, RejectionReason> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
@@ -12,9 +14,8 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, RejectionReas
     if values.next().is_some() {
         return Err(RejectionReason::DuplicateCredentials);
     }
-    let value = value.as_bytes();
-    let (scheme, rest) = value.split_at(value.iter().position(|byte| *byte == b' ').unwrap_or(value.len()));
-    if !scheme.eq_ignore_ascii_case(b"bearer") {
+    let Some((scheme, rest)) = value.as_bytes().split_at_checked(BEARER.len()) else { return Ok(None) };
+    if !scheme.eq_ignore_ascii_case(BEARER) || !matches!(rest, [] | [b' ', ..]) {
         return Ok(None);
     }
     // What a token may look like is for `jws` to say.

@@ -192,10 +192,11 @@ struct EndOfText {
 
 impl Hasher for EndOfText {
     fn write(&mut self, text: &[u8]) {
-        for eight in text.rchunks(8).take(2) {
-            let mut word = [0; 8];
-            word[..eight.len()].copy_from_slice(eight);
-            let product = u128::from(self.hash ^ u64::from_le_bytes(word)) * u128::from(self.multiplier);
+        let (rest, eights) = text.as_rchunks::<8>();
+        let last_two = eights.iter().rev().take(2).map(|eight| u64::from_le_bytes(*eight));
+        let short = rest.iter().map(|byte| u64::from(*byte));
+        for word in last_two.chain(short.filter(|_| eights.len() < 2)) {
+            let product = u128::from(self.hash ^ word) * u128::from(self.multiplier);
             // Both halves of the product, folded: the letters of base64 use few bits of each byte.
             #[expect(clippy::cast_possible_truncation, reason = "the halves are what is wanted")]
             let folded = (product >> 64) as u64 ^ product as u64;

@@ -64,6 +64,7 @@ pin_project! {
 }
 
 impl<S: Service<Request<B>>, B> AuthenticateFuture<S, B> {
+    #[inline(always)] // each call of it would move the response's future once more
     pub(super) fn passed(response: S::Future) -> Self {
         Self { state: State::Decided { answer: Answer::Inner { response } } }
     }
