@@ -7,6 +7,7 @@ mod readme {}
 mod architecture {}
 
 #[doc = include_str!("../../docs/benchmarks.md")]
+#[expect(clippy::doc_markdown, reason = "it is generated, and full of names of crates")]
 mod benchmarks {}
 
 #[doc = include_str!("../../docs/inbound.md")]

@@ -28,8 +28,9 @@ fn monotonic() -> Duration {
 
 /// The clock of the operating system. The default everywhere.
 ///
-/// On Linux it is the one that the kernel moves with its timer (`CLOCK_REALTIME_COARSE`), so it may be a few milliseconds behind:
-/// nothing here is decided by less than a second, and a look at it costs a tenth.
+/// On Linux it is the one that the kernel moves with its timer (`CLOCK_REALTIME_COARSE`), usually a few milliseconds behind: a look
+/// at it costs a seventh, and tokens are granted a minute for clocks that differ. Who sets that to zero may see a token refused
+/// as issued in the future in the first milliseconds of its life.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 

@@ -69,8 +69,7 @@ impl Shared {
         }
     }
 
-    /// Not inlined, so that nobody makes room for buffers that somebody else needs: that room is cleared, which takes longer than
-    /// all of a known token.
+    /// Not inlined, so that nobody makes room for buffers that somebody else needs: that room is cleared.
     #[inline(never)]
     fn judge_within<const HEADER: usize, const SIGNATURE: usize>(
         &self,
@@ -181,15 +180,15 @@ impl Shared {
         })?;
         let caller = IdInfo::new(claims, payload);
         if let Some(cache) = &self.cache {
-            cache.insert(KnownToken {
+            let known = KnownToken {
                 token: candidate.token.into(),
                 caller: caller.clone(),
                 validity,
                 key: Arc::clone(key),
                 standing,
-                lives_for: validity.until.duration_since(now).unwrap_or_default(),
                 is_behind: AtomicBool::new(false),
-            });
+            };
+            cache.insert(known, now);
         }
         self.admit(caller)
     }

@@ -51,10 +51,16 @@ pub(crate) struct KnownToken {
     /// The key that verified it, and what that has to stand for to do so again.
     pub(crate) key: Arc<Key>,
     pub(crate) standing: Standing,
-    /// How long from its verification on until it expires.
-    pub(crate) lives_for: Duration,
     /// Whether it has been put behind the table in front.
     pub(crate) is_behind: AtomicBool,
+}
+
+/// A token behind.
+#[derive(Clone)]
+struct Behind {
+    known: Arc<KnownToken>,
+    /// How long it had to live when it was put there.
+    lives_for: Duration,
 }
 
 /// Two places for one entry. In front is a small table, of which each token has exactly one slot. Who loses its slot to
@@ -62,7 +68,7 @@ pub(crate) struct KnownToken {
 /// else about a known token.
 pub(crate) struct TokenCache {
     front: Box<[ArcSwapOption<KnownToken>]>,
-    behind: Cache<Arc<[u8]>, Arc<KnownToken>, BySignature>,
+    behind: Cache<Arc<[u8]>, Behind, BySignature>,
     hashing: BySignature,
     /// Whether there is one behind that has never been in front.
     has_heavy: AtomicBool,
@@ -80,7 +86,7 @@ impl TokenCache {
         let least = u32::try_from(least).unwrap_or(u32::MAX);
         let cache = Cache::builder()
             .max_capacity(behind)
-            .weigher(move |_: &Arc<[u8]>, verified: &Arc<KnownToken>| verified.weight().max(least))
+            .weigher(move |_: &Arc<[u8]>, behind: &Behind| behind.known.weight().max(least))
             .expire_after(UntilItExpires)
             .build_with_hasher(hashing.clone());
         let front = (0..slots).map(|_| ArcSwapOption::empty()).collect();
@@ -95,29 +101,37 @@ impl TokenCache {
             None if !self.has_heavy.load(Ordering::Relaxed) => return None,
             _ => {}
         }
-        let verified = self.behind.get(token)?;
-        let caller = verified.caller_at(now)?;
-        self.put(verified);
+        let Behind { known, .. } = self.behind.get(token)?;
+        let caller = known.caller_at(now)?;
+        if known.is_light() {
+            self.put(known, now);
+        }
         Some(caller)
     }
 
     /// Only what was verified may be given.
-    pub(crate) fn insert(&self, verified: KnownToken) {
-        self.put(Arc::new(verified));
+    pub(crate) fn insert(&self, verified: KnownToken, now: SystemTime) {
+        self.put(Arc::new(verified), now);
     }
 
-    /// In front, if there is room for it. Who had the slot goes behind, unless it has been put there before.
-    fn put(&self, verified: Arc<KnownToken>) {
-        let goes_behind = if verified.weight() <= HEAVIEST_IN_FRONT {
-            self.slot(&verified.token).swap(Some(verified))
-        } else {
+    /// In front, if there is room for it. Who had the slot goes behind.
+    fn put(&self, known: Arc<KnownToken>, now: SystemTime) {
+        if !known.is_light() {
             self.has_heavy.store(true, Ordering::Relaxed);
-            Some(verified)
-        };
-        if let Some(verified) = goes_behind
-            && !verified.is_behind.swap(true, Ordering::Relaxed)
+            self.put_behind(known, now);
+        } else if let Some(before) = self.slot(&known.token).swap(Some(Arc::clone(&known)))
+            // The same one was verified by others meanwhile, or anew.
+            && before.token != known.token
         {
-            self.behind.insert(Arc::clone(&verified.token), verified);
+            self.put_behind(before, now);
+        }
+    }
+
+    /// Unless it has been put there before, or is of no use any more.
+    fn put_behind(&self, known: Arc<KnownToken>, now: SystemTime) {
+        let lives_for = known.validity.until.duration_since(now).unwrap_or_default();
+        if known.caller_at(now).is_some() && !known.is_behind.swap(true, Ordering::Relaxed) {
+            self.behind.insert(Arc::clone(&known.token), Behind { known, lives_for });
         }
     }
 
@@ -147,6 +161,11 @@ impl KnownToken {
         still_good.then(|| self.caller.clone())
     }
 
+    /// Whether there is room for it in front.
+    fn is_light(&self) -> bool {
+        self.weight() <= HEAVIEST_IN_FRONT
+    }
+
     fn weight(&self) -> u32 {
         // Twice the token: moka keeps the key of an entry that is replaced, and with it another copy of the text.
         let bytes = 2 * self.token.len() + self.caller.size() + OVERHEAD;
@@ -157,9 +176,9 @@ impl KnownToken {
 /// An entry is of no use any more when its token has expired.
 struct UntilItExpires;
 
-impl Expiry<Arc<[u8]>, Arc<KnownToken>> for UntilItExpires {
-    fn expire_after_create(&self, _: &Arc<[u8]>, verified: &Arc<KnownToken>, _: Instant) -> Option<Duration> {
-        Some(verified.lives_for)
+impl Expiry<Arc<[u8]>, Behind> for UntilItExpires {
+    fn expire_after_create(&self, _: &Arc<[u8]>, behind: &Behind, _: Instant) -> Option<Duration> {
+        Some(behind.lives_for)
     }
 }
 

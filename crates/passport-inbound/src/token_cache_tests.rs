@@ -15,7 +15,6 @@ fn verified(token: &str, key: &Arc<Key>) -> KnownToken {
         validity: Validity { from: at(100), until: at(200) },
         key: Arc::clone(key),
         standing: Standing::Named,
-        lives_for: Duration::from_secs(100),
         is_behind: AtomicBool::new(false),
     }
 }
@@ -28,7 +27,7 @@ fn token(number: u64) -> String {
 #[test]
 fn a_token_is_known_from_its_first_moment_to_its_last() {
     let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
-    cache.insert(verified(&token(1), &key));
+    cache.insert(verified(&token(1), &key), at(150));
     for (now, known) in [(99, false), (100, true), (199, true), (200, false), (150, true)] {
         assert_eq!(cache.get(token(1).as_bytes(), at(now)).is_some(), known, "{now}");
     }
@@ -37,8 +36,8 @@ fn a_token_is_known_from_its_first_moment_to_its_last() {
 #[test]
 fn a_token_is_known_for_as_long_as_its_key_counts() {
     let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
-    cache.insert(verified(&token(1), &key));
-    cache.insert(KnownToken { standing: Standing::Tried, ..verified(&token(2), &key) });
+    cache.insert(verified(&token(1), &key), at(150));
+    cache.insert(KnownToken { standing: Standing::Tried, ..verified(&token(2), &key) }, at(150));
     for (standing, named, tried) in
         [(Standing::Tried, true, true), (Standing::Named, true, false), (Standing::Retired, false, false)]
     {
@@ -52,7 +51,7 @@ fn a_token_is_known_for_as_long_as_its_key_counts() {
 fn only_the_whole_token_is_the_token() {
     let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
     let known = token(1);
-    cache.insert(verified(&known, &key));
+    cache.insert(verified(&known, &key), at(150));
     for position in 0..known.len() {
         let mut other = known.clone().into_bytes();
         other[position] ^= 1;
@@ -68,7 +67,7 @@ fn a_token_that_has_lost_its_slot_in_front_is_found_behind_and_gets_it_back() {
     let (cache, key) = (TokenCache::new(CacheLimits { tokens: 100, bytes: 256 * 1024 }), test_key());
     assert_eq!(cache.front.len(), 16);
     for number in 0..40 {
-        cache.insert(verified(&token(number), &key));
+        cache.insert(verified(&token(number), &key), at(150));
     }
     for number in 0..40 {
         assert!(cache.get(token(number).as_bytes(), at(150)).is_some(), "{number}");
@@ -85,11 +84,11 @@ fn a_token_goes_behind_when_it_loses_its_slot_and_no_sooner() {
         cache.behind.entry_count()
     };
     let known = token(1);
-    cache.insert(verified(&known, &key));
+    cache.insert(verified(&known, &key), at(150));
     assert_eq!(behind(), 0);
     let slot: *const _ = cache.slot(known.as_bytes());
     let rival = (2..).map(token).find(|other| std::ptr::eq(cache.slot(other.as_bytes()), slot)).unwrap();
-    cache.insert(verified(&rival, &key));
+    cache.insert(verified(&rival, &key), at(150));
     assert_eq!(behind(), 1, "the one that was there first");
     for _ in 0..3 {
         assert!(cache.get(known.as_bytes(), at(150)).is_some());
@@ -99,10 +98,28 @@ fn a_token_goes_behind_when_it_loses_its_slot_and_no_sooner() {
 }
 
 #[test]
+fn what_is_verified_again_or_has_expired_is_not_put_behind() {
+    let (cache, key) = (TokenCache::new(CacheLimits { tokens: 2, bytes: 256 * 1024 }), test_key());
+    assert_eq!(cache.front.len(), 1);
+    let behind = || {
+        cache.behind.run_pending_tasks();
+        cache.behind.entry_count()
+    };
+    cache.insert(verified(&token(1), &key), at(150));
+    cache.insert(verified(&token(1), &key), at(150));
+    assert_eq!(behind(), 0, "the same one");
+    cache.insert(
+        KnownToken { validity: Validity { from: at(100), until: at(300) }, ..verified(&token(2), &key) },
+        at(250),
+    );
+    assert_eq!(behind(), 0, "expired");
+}
+
+#[test]
 fn a_long_token_is_kept_behind_only() {
     let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
     let long = token(1).repeat(4);
-    cache.insert(verified(&long, &key));
+    cache.insert(verified(&long, &key), at(150));
     assert!(cache.get(long.as_bytes(), at(150)).is_some());
     assert!(cache.slot(long.as_bytes()).load().is_none());
 }
@@ -113,7 +130,7 @@ fn tokens_and_bytes_are_bounded() {
     let kept = |limits: CacheLimits| {
         let cache = TokenCache::new(limits);
         for number in 0..2_000 {
-            cache.insert(verified(&token(number), &key));
+            cache.insert(verified(&token(number), &key), at(150));
         }
         cache.behind.run_pending_tasks();
         let in_front: Vec<_> = cache.front.iter().filter_map(ArcSwapOption::load_full).collect();

@@ -80,6 +80,7 @@ fn growth_on(
     let mut chart = ChartBuilder::on(area)
         .caption(title, ("sans-serif", 18))
         .margin(10)
+        .margin_right(40)
         .x_label_area_size(45)
         .y_label_area_size(75)
         .build_cartesian_2d((first..last).log_scale(), (low / 3.0..high * 3.0).log_scale())?;

@@ -75,7 +75,7 @@ pub struct Section {
 /// With as many digits as mean something.
 pub fn shown(value: f64) -> String {
     let digits = match value.abs() {
-        size if size >= 100.0 || size == 0.0 => 0,
+        size if size >= 100.0 || size.fract() == 0.0 => 0,
         size if size >= 10.0 => 1,
         _ => 2,
     };
@@ -108,7 +108,7 @@ mod tests {
     #[test]
     fn a_value_is_shown_with_the_digits_that_mean_something() {
         for (value, text) in
-            [(0.0, "0"), (1.234, "1.23"), (-12.34, "-12.3"), (123.4, "123"), (1_234_567.0, "1,234,567")]
+            [(0.0, "0"), (7.0, "7"), (1.234, "1.23"), (-12.34, "-12.3"), (123.4, "123"), (1_234_567.0, "1,234,567")]
         {
             assert_eq!(shown(value), text);
         }
