@@ -22,6 +22,9 @@ impl Allocations {
     }
 
     pub fn of(&self, side: &str, name: &str) -> f64 {
-        self.0.get(&(side.to_owned(), name.to_owned())).copied().unwrap_or(f64::NAN)
+        self.0
+            .get(&(side.to_owned(), name.to_owned()))
+            .copied()
+            .unwrap_or_else(|| panic!("nobody counted the allocations of {name}"))
     }
 }

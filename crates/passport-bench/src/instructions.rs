@@ -19,9 +19,12 @@ pub fn watched() -> impl Iterator<Item = (&'static str, f64)> {
     WATCHED.iter().map(|(name, side, ours, bare)| (*name, of(side, ours) - of(side, bare)))
 }
 
-/// Instructions of one call; not a number without valgrind.
+/// Instructions of one call.
+///
+/// # Panics
+/// When they cannot be counted.
 pub fn of(side: &str, name: &str) -> f64 {
-    let Ok(program) = env::current_exe().map(|own| own.with_file_name("paths")) else { return f64::NAN };
+    let program = env::current_exe().expect("a program has a path").with_file_name("paths");
     let counts = env::temp_dir().join(format!("passport-bench-{}.callgrind", std::process::id()));
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--toggle-collect=paths::counted"])
@@ -31,7 +34,8 @@ pub fn of(side: &str, name: &str) -> f64 {
         .output();
     let _ = fs::remove_file(counts);
     let said = output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).unwrap_or_default();
-    collected(&said).map_or(f64::NAN, |count| count / f64::from(CALLS))
+    let count = collected(&said).filter(|count| *count > 0.0);
+    count.unwrap_or_else(|| panic!("callgrind counted nothing of {name}: {said}")) / f64::from(CALLS)
 }
 
 /// What callgrind says at its end: `==1== Collected : 39911830`.

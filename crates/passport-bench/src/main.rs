@@ -52,7 +52,7 @@ struct Arguments {
     /// Serve this contender until killed; the end-to-end part starts servers so.
     #[arg(long, hide = true)]
     serve: Option<String>,
-    /// Only this, and write nothing: inbound, outbound, behaviour, stress, end-to-end or growth.
+    /// Only this, and write no file: inbound, outbound, behaviour, stress, end-to-end or growth.
     #[arg(long)]
     only: Option<String>,
     /// The root of the project, whose `docs/benchmarks.md` is written.
@@ -93,8 +93,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             sections.extend(new);
         }
     }
-    write_figures(&arguments.figures, &sections)?;
-    if arguments.only.is_none() { write_page(&arguments.root, &sections) } else { Ok(()) }
+    match &arguments.only {
+        None => {
+            write_figures(&arguments.figures, &sections)?;
+            write_page(&arguments.root, &sections, arguments.quick)
+        }
+        Some(only) if sections.is_empty() => Err(format!("there is no part {only}").into()),
+        Some(_) => Ok(()),
+    }
 }
 
 fn show(section: &Section) {
@@ -109,12 +115,12 @@ fn write_figures(path: &Path, sections: &[Section]) -> Result<(), Box<dyn Error>
     Ok(())
 }
 
-fn write_page(root: &Path, sections: &[Section]) -> Result<(), Box<dyn Error>> {
+fn write_page(root: &Path, sections: &[Section], is_quick: bool) -> Result<(), Box<dyn Error>> {
     let pictures = root.join("docs/benchmarks");
     fs::create_dir_all(&pictures)?;
     for chart in sections.iter().flat_map(|section| &section.charts) {
         charts::draw(chart, &pictures)?;
     }
-    fs::write(root.join("docs/benchmarks.md"), markdown::page(sections, &MEASURED))?;
+    fs::write(root.join("docs/benchmarks.md"), markdown::page(sections, &MEASURED, is_quick))?;
     Ok(())
 }

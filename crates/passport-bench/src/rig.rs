@@ -146,6 +146,7 @@ pub fn scaling(all: &[(String, &Subject, Batch)], effort: Effort) -> Vec<Samples
     samples
 }
 
+/// Calls in a second, from when the first thread begins until the last one ends.
 fn calls_by(threads: usize, subject: &Subject, batch: &Batch, time: Duration) -> f64 {
     let start = Barrier::new(threads);
     let work = || {
@@ -160,12 +161,17 @@ fn calls_by(threads: usize, subject: &Subject, batch: &Batch, time: Duration) ->
             here.block_on(subject.run(batch.clone()));
             calls += batch.calls;
         }
-        calls as f64 / began.elapsed().as_secs_f64()
+        (calls, began, Instant::now())
     };
-    thread::scope(|scope| {
+    let worked: Vec<_> = thread::scope(|scope| {
         let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        workers.into_iter().map(|worker| worker.join().expect("it does not panic")).sum()
-    })
+        workers.into_iter().map(|worker| worker.join().expect("it does not panic")).collect()
+    });
+    let calls: usize = worked.iter().map(|(calls, _, _)| calls).sum();
+    let began = worked.iter().map(|(_, began, _)| *began).min();
+    let ended = worked.iter().map(|(_, _, ended)| *ended).max();
+    let took = began.zip(ended).map_or(Duration::ZERO, |(began, ended)| ended - began);
+    calls as f64 / took.as_secs_f64()
 }
 
 impl fmt::Debug for Case<'_> {

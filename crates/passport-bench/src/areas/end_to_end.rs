@@ -33,6 +33,7 @@ end
 /// What a load met with. Latencies are in microseconds.
 #[derive(Clone, Copy, Debug, Default)]
 struct Run {
+    requests: f64,
     requests_per_second: f64,
     p50: f64,
     p99: f64,
@@ -134,11 +135,9 @@ fn section(
 
 fn loaded(server: &Server, load: &impl Fn(&Server) -> Run) -> Run {
     let before = server.processor_seconds();
-    let began = std::time::Instant::now();
     let run = load(server);
-    let requests = run.requests_per_second * began.elapsed().as_secs_f64();
     let seconds = server.processor_seconds() - before;
-    Run { processor_seconds_per_million: seconds / requests * 1e6, ..run }
+    Run { processor_seconds_per_million: seconds / run.requests * 1e6, ..run }
 }
 
 fn scratch(name: &str) -> PathBuf {
@@ -181,7 +180,7 @@ fn wrk(server: &Server, time: Duration) -> Run {
     let values: Vec<f64> = line.split_whitespace().filter_map(|value| value.parse().ok()).collect();
     let [requests, micros, p50, p99, p999, errors] = values[..] else { panic!("{line}") };
     assert!(errors == 0.0, "{errors} of {requests} requests failed");
-    Run { requests_per_second: requests / (micros / 1e6), p50, p99, p999, ..Run::default() }
+    Run { requests, requests_per_second: requests / (micros / 1e6), p50, p99, p999, ..Run::default() }
 }
 
 /// An empty message, as gRPC frames it.
@@ -209,6 +208,7 @@ fn h2load(server: &Server, time: Duration) -> Run {
     });
     let at = |part| percentile(&times, part).as_secs_f64() * 1e6;
     Run {
+        requests: times.len() as f64,
         requests_per_second: rate.expect("h2load says it"),
         p50: at(0.5),
         p99: at(0.99),

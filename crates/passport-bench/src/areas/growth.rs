@@ -137,9 +137,9 @@ fn tokens(world: &World) -> Section {
         lines: vec![Line { name: "a known token".to_owned(), points }],
     };
     let words = "Every token is known and all of them come in turns, in no order, so that none is in a cache of the processor \
-                 when there are many. Up to a thousand have a slot in the table in front; the others are found behind it, in \
-                 moka, which costs several hundred ns. The room for them was raised above the default of 10,000 tokens and \
-                 16 MiB. Bytes are what the process grew by, the text of the token twice included.";
+                 when there are many. A thousand have a slot in the table in front, less those that lose it to another; the \
+                 others are found behind it, in moka, and what they wait for there is memory: this is not flat. The room for \
+                 them was raised above the default of 10,000 tokens and 16 MiB. Bytes are what the process grew by.";
     section("Growth: known tokens", words, table, chart, figures)
 }
 

@@ -81,7 +81,7 @@ pub fn sections(world: &World) -> Vec<Section> {
     }
     vec![Section {
         title: "Outbound: the life of a token",
-        words: "The token endpoint takes 500 ms. Tokens live so long that each contender finds a new one due about three \
+        words: "All contenders at the same time, each with an endpoint of its own. The token endpoint takes 500 ms. Tokens live so long that each contender finds a new one due about three \
                 seconds after it got one (its own margin plus three seconds), so the token that it has is still good then. \
                 In the steady stream a hundred callers come together ten times a second while the token is renewed. In the \
                 outage the endpoint answers 503 from the first second on; the calls are those until two \

@@ -1,5 +1,7 @@
 //! What it costs to put a token on a request.
 
+use std::collections::HashMap;
+
 use super::World;
 use crate::{
     allocations::Allocations,
@@ -43,10 +45,17 @@ pub fn sections(world: &World, allocations: &Allocations) -> Vec<Section> {
         "instructions",
     ]);
     let (mut figures, mut bars) = (Vec::new(), Vec::new());
+    let bare: HashMap<&str, f64> = entries
+        .iter()
+        .filter(|entry| entry.name == entry.bare)
+        .map(|entry| (entry.name, instructions::of("outbound", entry.name)))
+        .collect();
+    let counted = |entry: &Entry| instructions::of("outbound", entry.name) - bare[entry.bare];
+    let ours_counted = counted(&OURS[2]);
     for entry in entries.iter().filter(|entry| entry.name != entry.bare) {
         let over = above(entry);
         let allocated = allocations.of("outbound", entry.name) - allocations.of("outbound", entry.bare);
-        let counted = instructions::of("outbound", entry.name) - instructions::of("outbound", entry.bare);
+        let counted = if entry.name == NAME { ours_counted } else { counted(entry) };
         table.row([
             entry.name.to_owned(),
             shown(over),
@@ -64,7 +73,7 @@ pub fn sections(world: &World, allocations: &Allocations) -> Vec<Section> {
         ));
         figures.push(
             Figure::new("outbound warm", format!("{}, instructions", entry.name), counted, "instructions")
-                .against(NAME, instructions::of("outbound", NAME)),
+                .against(NAME, ours_counted),
         );
         bars.push((entry.name.to_owned(), over));
     }

@@ -3,6 +3,7 @@
 pub mod charts;
 pub mod machine;
 pub mod markdown;
+pub mod targets;
 
 use serde::Serialize;
 
@@ -107,9 +108,14 @@ mod tests {
 
     #[test]
     fn a_value_is_shown_with_the_digits_that_mean_something() {
-        for (value, text) in
-            [(0.0, "0"), (7.0, "7"), (1.234, "1.23"), (-12.34, "-12.3"), (123.4, "123"), (1_234_567.0, "1,234,567")]
-        {
+        for (value, text) in [
+            (0.0, "0"),
+            (7.0, "7"),
+            (1.234, "1.23"),
+            (-12.34, "-12.3"),
+            (123.4, "123"),
+            (1_234_567.0, "1,234,567"),
+        ] {
             assert_eq!(shown(value), text);
         }
     }

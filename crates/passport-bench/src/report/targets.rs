@@ -1,0 +1,129 @@
+//! What was asked of us, held against what came out.
+
+use super::{Figure, Table, shown};
+
+/// How a figure is found, and what it has to be.
+struct Target {
+    asked: &'static str,
+    came_out: fn(&[Figure]) -> f64,
+    is_met: fn(f64) -> bool,
+}
+
+const OURS_ON_A_SERVICE: &str = "passport-inbound (bare service)";
+const ON_AXUM: &str = "inbound warm, on axum";
+const COLD: &str = "inbound cold";
+const COLD_ON_AXUM: &str = "passport-inbound on axum, each token new";
+const AXUM: &str = "end to end, axum";
+
+const TARGETS: [Target; 12] = [
+    Target {
+        asked: "Inbound, known token: at most 1.5 x what the floor prototype takes",
+        came_out: |all| ratio(all, "inbound warm, on a service", "passport-inbound"),
+        is_met: |ratio| ratio <= 1.5,
+    },
+    Target {
+        asked: "Inbound, known token: at least 100 x less than the best peer takes (both on axum)",
+        came_out: |all| best_peer(all, ON_AXUM) / value(all, ON_AXUM, "passport-inbound"),
+        is_met: |ratio| ratio >= 100.0,
+    },
+    Target {
+        asked: "Inbound, two threads: at least as good as the bare service",
+        came_out: |all| ratio(all, "inbound, two threads", OURS_ON_A_SERVICE),
+        is_met: |ratio| ratio >= 1.0,
+    },
+    Target {
+        asked: "Inbound, new token: at most 1.10 x the raw verification (token cache off)",
+        came_out: |all| ratio(all, COLD, "passport-inbound, token cache off"),
+        is_met: |ratio| ratio <= 1.10,
+    },
+    Target {
+        asked: "Inbound, new token: the same, and it is remembered",
+        came_out: |all| ratio(all, COLD, "passport-inbound, each token new"),
+        is_met: |ratio| ratio <= 1.10,
+    },
+    Target {
+        asked: "Inbound, new token: at least 1.25 x faster than the fastest peer (both on axum)",
+        came_out: |all| best_peer(all, COLD) / value(all, COLD, COLD_ON_AXUM),
+        is_met: |ratio| ratio >= 1.25,
+    },
+    Target {
+        asked: "Inbound, malformed token: below 1,000 ns",
+        came_out: |all| value(all, "inbound refusal", "passport-inbound, malformed"),
+        is_met: |ns| ns < 1_000.0,
+    },
+    Target {
+        asked: "Outbound: at most 1.5 x a static header",
+        came_out: |all| ratio(all, "outbound warm", "passport-outbound"),
+        is_met: |ratio| ratio <= 1.5,
+    },
+    Target {
+        asked: "Outbound: no more than the fastest peer takes",
+        came_out: |all| value(all, "outbound warm", "passport-outbound") / best_peer(all, "outbound warm"),
+        is_met: |ratio| ratio <= 1.0,
+    },
+    Target {
+        asked: "End to end, axum: at least 0.92 x the bare requests/s",
+        came_out: |all| ratio(all, AXUM, "passport-inbound, rate"),
+        is_met: |ratio| ratio >= 0.92,
+    },
+    Target {
+        asked: "End to end, axum: at most 1.1 x the bare p99",
+        came_out: |all| ratio(all, AXUM, "passport-inbound, p99"),
+        is_met: |ratio| ratio <= 1.1,
+    },
+    Target {
+        asked: "End to end, axum: at least 4 x the best peer's requests/s",
+        came_out: |all| value(all, AXUM, "passport-inbound, rate") / best_rate(all),
+        is_met: |ratio| ratio >= 4.0,
+    },
+];
+
+/// A row for each.
+pub fn table(all: &[Figure]) -> Table {
+    let mut table = Table::new(["asked", "came out", "met"]);
+    for Target { asked, came_out, is_met } in TARGETS {
+        let came_out = came_out(all);
+        table.row([
+            asked.to_owned(),
+            shown(came_out),
+            if is_met(came_out) { "yes" } else { "**no**" }.to_owned(),
+        ]);
+    }
+    table
+}
+
+fn of<'a>(all: &'a [Figure], area: &'a str) -> impl Iterator<Item = &'a Figure> {
+    all.iter().filter(move |figure| figure.area == area)
+}
+
+fn named<'a>(all: &'a [Figure], area: &'a str, name: &str) -> &'a Figure {
+    of(all, area)
+        .find(|figure| figure.name == name)
+        .unwrap_or_else(|| panic!("there is no figure {area}, {name}"))
+}
+
+fn value(all: &[Figure], area: &str, name: &str) -> f64 {
+    named(all, area, name).value
+}
+
+fn ratio(all: &[Figure], area: &str, name: &str) -> f64 {
+    named(all, area, name).ratio.unwrap_or(f64::NAN)
+}
+
+/// What the best of the others takes, in nanoseconds.
+fn best_peer(all: &[Figure], area: &str) -> f64 {
+    let not_peers = ["bare", "no-op", "floor", "passport", "raw", "static"];
+    let peers = of(all, area).filter(|figure| {
+        figure.unit == "ns" && !not_peers.iter().any(|start| figure.name.starts_with(start))
+    });
+    peers.map(|figure| figure.value).fold(f64::MAX, f64::min)
+}
+
+fn best_rate(all: &[Figure]) -> f64 {
+    let peers = of(all, AXUM).filter(|figure| {
+        figure.unit == "requests/s"
+            && !figure.name.starts_with("passport")
+            && !figure.name.starts_with("bare")
+    });
+    peers.map(|figure| figure.value).fold(0.0, f64::max)
+}
