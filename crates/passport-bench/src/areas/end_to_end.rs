@@ -83,54 +83,82 @@ fn section(
             }
         }
     }
-    let of = |runs: &[Run], part: fn(&Run) -> f64| median(runs.iter().map(part).collect());
-    // Of each round by itself, as the machine is another in each.
-    let to_bare = |runs_of: &[Run], part: fn(&Run) -> f64| {
-        median(runs_of.iter().zip(&runs[0]).map(|(own, bare)| part(own) / part(bare)).collect())
-    };
-    let mut table = Table::new([
-        "",
-        "requests/s",
-        "of bare",
-        "p50, µs",
-        "p99, µs",
-        "of bare",
-        "p99.9, µs",
-        "CPU s per million",
-        "peak MiB",
-    ]);
+    let mut table = Table::new(COLUMNS);
     let mut figures = Vec::new();
     for ((name, server), own) in names.iter().zip(&servers).zip(&runs) {
-        let (rate, p99) = (to_bare(own, |run| run.requests_per_second), to_bare(own, |run| run.p99));
-        table.row([
-            (*name).to_owned(),
-            shown(of(own, |run| run.requests_per_second)),
-            times(rate),
-            shown(of(own, |run| run.p50)),
-            shown(of(own, |run| run.p99)),
-            times(p99),
-            shown(of(own, |run| run.p999)),
-            shown(of(own, |run| run.processor_seconds_per_million)),
-            shown(server.peak_memory()),
-        ]);
-        let figure = |what: &str, value, unit| Figure::new(area, format!("{name}, {what}"), value, unit);
-        let ratio = |figure: Figure, ratio| Figure {
-            baseline: Some(names[0].to_owned()),
-            ratio: Some(ratio),
-            ..figure
-        };
-        figures.push(ratio(figure("rate", of(own, |run| run.requests_per_second), "requests/s"), rate));
-        figures.push(figure("p50", of(own, |run| run.p50), "µs"));
-        figures.push(ratio(figure("p99", of(own, |run| run.p99), "µs"), p99));
-        figures.push(figure("p99.9", of(own, |run| run.p999), "µs"));
-        figures.push(figure(
-            "processor time",
-            of(own, |run| run.processor_seconds_per_million),
-            "s per million",
-        ));
-        figures.push(figure("peak memory", server.peak_memory(), "MiB"));
+        let outcome = Outcome::of(own, &runs[0], server);
+        table.row(outcome.row(name));
+        figures.extend(outcome.figures(area, name, names[0]));
     }
     Section { title, words: words.to_owned(), table, charts: Vec::new(), figures }
+}
+
+const COLUMNS: [&str; 9] = [
+    "",
+    "requests/s",
+    "of bare",
+    "p50, µs",
+    "p99, µs",
+    "of bare",
+    "p99.9, µs",
+    "CPU s per million",
+    "peak MiB",
+];
+
+/// Medians of the rounds; ratios of each round by itself, as the machine is another one in each.
+struct Outcome {
+    run: Run,
+    rate_to_bare: f64,
+    p99_to_bare: f64,
+    peak_memory: f64,
+}
+
+impl Outcome {
+    fn of(runs: &[Run], bare: &[Run], server: &Server) -> Self {
+        let of = |part: fn(&Run) -> f64| median(runs.iter().map(part).collect());
+        let to_bare = |part: fn(&Run) -> f64| {
+            median(runs.iter().zip(bare).map(|(own, bare)| part(own) / part(bare)).collect())
+        };
+        let run = Run {
+            requests: of(|run| run.requests),
+            requests_per_second: of(|run| run.requests_per_second),
+            p50: of(|run| run.p50),
+            p99: of(|run| run.p99),
+            p999: of(|run| run.p999),
+            processor_seconds_per_million: of(|run| run.processor_seconds_per_million),
+        };
+        let rate_to_bare = to_bare(|run| run.requests_per_second);
+        Self { run, rate_to_bare, p99_to_bare: to_bare(|run| run.p99), peak_memory: server.peak_memory() }
+    }
+
+    fn row(&self, name: &str) -> [String; 9] {
+        let Run { requests_per_second, p50, p99, p999, processor_seconds_per_million, .. } = self.run;
+        [
+            name.to_owned(),
+            shown(requests_per_second),
+            times(self.rate_to_bare),
+            shown(p50),
+            shown(p99),
+            times(self.p99_to_bare),
+            shown(p999),
+            shown(processor_seconds_per_million),
+            shown(self.peak_memory),
+        ]
+    }
+
+    fn figures(&self, area: &'static str, name: &str, bare: &str) -> [Figure; 6] {
+        let figure = |what: &str, value, unit| Figure::new(area, format!("{name}, {what}"), value, unit);
+        let ratio =
+            |figure: Figure, ratio| Figure { baseline: Some(bare.to_owned()), ratio: Some(ratio), ..figure };
+        [
+            ratio(figure("rate", self.run.requests_per_second, "requests/s"), self.rate_to_bare),
+            figure("p50", self.run.p50, "µs"),
+            ratio(figure("p99", self.run.p99, "µs"), self.p99_to_bare),
+            figure("p99.9", self.run.p999, "µs"),
+            figure("processor time", self.run.processor_seconds_per_million, "s per million"),
+            figure("peak memory", self.peak_memory, "MiB"),
+        ]
+    }
 }
 
 fn loaded(server: &Server, load: &impl Fn(&Server) -> Run) -> Run {

@@ -88,8 +88,6 @@ fn tokens(world: &World) -> Section {
     let site = world.background.block_on(Site::start()).expect("an issuer can be had");
     let all = signed(&site, sizes[sizes.len() - 1]);
     let here = runtime_here();
-    let mut table = Table::new(["known tokens", "ns a call", "bytes each"]);
-    let (mut figures, mut points) = (Vec::new(), Vec::new());
     let mut stages = Vec::new();
     for size in sizes {
         let subject = world.background.block_on(OURS_WITH_ROOM.warmed(&site));
@@ -114,21 +112,8 @@ fn tokens(world: &World) -> Section {
         })
         .collect();
     let samples = take_turns(&mut cases, world.effort);
-    for (samples, (size, _, _, bytes)) in samples.iter().zip(&stages) {
-        // Less is in the noise of the allocator's pages.
-        let each = if *size >= MANY { shown(*bytes) } else { "–".to_owned() };
-        table.row([shown(*size as f64), shown(samples.median()), each]);
-        points.push((*size as f64, samples.median()));
-        figures.push(Figure::new("growth, tokens", format!("{size} known tokens"), samples.median(), "ns"));
-        if *size >= MANY {
-            figures.push(Figure::new(
-                "growth, tokens",
-                format!("{size} known tokens, each"),
-                *bytes,
-                "bytes",
-            ));
-        }
-    }
+    let grown: Vec<_> = stages.iter().map(|(size, _, _, bytes)| (*size, *bytes)).collect();
+    let (table, figures, points) = listed(KNOWN_TOKENS, &samples, &grown);
     let chart = Chart::Growth {
         file: "growth-tokens",
         title: "Cost against known tokens",
@@ -141,6 +126,31 @@ fn tokens(world: &World) -> Section {
                  others are found behind it, in moka, and what they wait for there is memory: this is not flat. The room for \
                  them was raised above the default of 10,000 tokens and 16 MiB. Bytes are what the process grew by.";
     section("Growth: known tokens", words, table, chart, figures)
+}
+
+/// What grows, and in which area its figures are.
+type Growing = (&'static str, &'static str);
+
+const KNOWN_TOKENS: Growing = ("known tokens", "growth, tokens");
+const IDENTITIES: Growing = ("identities", "growth, identities");
+
+/// Sizes and bytes for each, as a table, as figures, and as points of a line.
+fn listed(
+    (what, area): Growing,
+    samples: &[Samples],
+    grown: &[(usize, f64)],
+) -> (Table, Vec<Figure>, Vec<(f64, f64)>) {
+    let mut table = Table::new([what, "ns a call", "bytes each"]);
+    let (mut figures, mut points) = (Vec::new(), Vec::new());
+    for (samples, (size, bytes)) in samples.iter().zip(grown) {
+        let ns = samples.median();
+        let bytes = (*size >= MANY).then_some(*bytes);
+        table.row([shown(*size as f64), shown(ns), bytes.map_or_else(|| "–".to_owned(), shown)]);
+        points.push((*size as f64, ns));
+        figures.push(Figure::new(area, format!("{size} {what}"), ns, "ns"));
+        figures.extend(bytes.map(|bytes| Figure::new(area, format!("{size} {what}, each"), bytes, "bytes")));
+    }
+    (table, figures, points)
 }
 
 /// So many tokens, signed on all cores.
@@ -198,22 +208,8 @@ fn identities(world: &World) -> Section {
         })
         .collect();
     let samples = take_turns(&mut cases, world.effort);
-    let mut table = Table::new(["identities", "ns a call", "bytes each"]);
-    let (mut figures, mut points) = (Vec::new(), Vec::new());
-    for (samples, (size, _, bytes)) in samples.iter().zip(&stages) {
-        let each = if *size >= MANY { shown(*bytes) } else { "–".to_owned() };
-        table.row([shown(*size as f64), shown(samples.median()), each]);
-        points.push((*size as f64, samples.median()));
-        figures.push(Figure::new("growth, identities", format!("{size} identities"), samples.median(), "ns"));
-        if *size >= MANY {
-            figures.push(Figure::new(
-                "growth, identities",
-                format!("{size} identities, each"),
-                *bytes,
-                "bytes",
-            ));
-        }
-    }
+    let grown: Vec<_> = stages.iter().map(|(size, _, bytes)| (*size, *bytes)).collect();
+    let (table, figures, points) = listed(IDENTITIES, &samples, &grown);
     let chart = Chart::Growth {
         file: "growth-identities",
         title: "Cost against identities in one process",

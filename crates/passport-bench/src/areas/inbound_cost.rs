@@ -240,52 +240,25 @@ fn named<'a>(all: &'a [Ready], name: &str) -> &'a Ready {
 }
 
 fn refusals(world: &World, stage: &Stage) -> Section {
-    let malformed: Arc<[HeaderValue]> = Arc::new([HeaderValue::from_static("Bearer not-a-token")]);
-    let turned_away = |tally: &Tally| tally.refused + tally.failed;
-    let measured = |ready: &[Ready], bare: &str| {
-        let ready: Vec<_> =
-            ready.iter().filter(|ready| !["no-op layer", FLOOR, bare].contains(&ready.entry.name)).collect();
-        let mut cases: Vec<_> = Vec::new();
-        for ready in &ready {
-            let forged = Arc::new([forged(&ready.good[0])]);
-            cases.push(Case::new(
-                ready.entry.name,
-                calls(&stage.here, &ready.subject, Arc::clone(&malformed), turned_away),
-            ));
-            cases.push(Case::new(
-                format!("{} forged", ready.entry.name),
-                calls(&stage.here, &ready.subject, forged, turned_away),
-            ));
-            cases.push(Case::new(
-                format!("{} good", ready.entry.name),
-                calls(&stage.here, &ready.subject, first(&ready.good), accepted),
-            ));
-        }
-        take_turns(&mut cases, world.effort)
-    };
     let mut table =
         Table::new(["", "malformed, ns a call", "badly signed, ns a call", "badly signed, of a good one"]);
     let mut figures = Vec::new();
-    for (suffix, samples) in
-        [(" (bare service)", measured(&stage.on_a_service, BARE)), ("", measured(&stage.on_axum, BARE_AXUM))]
-    {
+    let on_a_service = refused(world, stage, &stage.on_a_service, BARE);
+    let on_axum = refused(world, stage, &stage.on_axum, BARE_AXUM);
+    for (suffix, samples) in [(" (bare service)", on_a_service), ("", on_axum)] {
         for three in samples.chunks(3) {
             let [malformed, forged, good] = three else { continue };
             let name = format!("{}{suffix}", malformed.name);
+            // What is remembered is no measure for what is not.
             let good = (!name.starts_with(OURS) || name.contains("cache off")).then(|| good.median());
             let ratio = good.map_or_else(|| "–".to_owned(), |good| times(forged.median() / good));
             table.row([name.clone(), shown(malformed.median()), shown(forged.median()), ratio]);
-            figures.push(Figure::new(
-                "inbound refusal",
-                format!("{name}, malformed"),
-                malformed.median(),
-                "ns",
-            ));
-            let forged_figure =
-                Figure::new("inbound refusal", format!("{name}, badly signed"), forged.median(), "ns");
+            let figure = |what: &str, ns| Figure::new("inbound refusal", format!("{name}, {what}"), ns, "ns");
+            figures.push(figure("malformed", malformed.median()));
+            let forged = figure("badly signed", forged.median());
             figures.push(match good {
-                Some(good) => forged_figure.against("a good token", good),
-                None => forged_figure,
+                Some(good) => forged.against("a good token", good),
+                None => forged,
             });
         }
     }
@@ -302,8 +275,27 @@ fn refusals(world: &World, stage: &Stage) -> Section {
     }
 }
 
+/// Three samples for each: a malformed token, a forged one, and a good one.
+fn refused(world: &World, stage: &Stage, ready: &[Ready], bare: &str) -> Vec<Samples> {
+    let malformed: Arc<[HeaderValue]> = Arc::new([HeaderValue::from_static("Bearer not-a-token")]);
+    let turned_away = |tally: &Tally| tally.refused + tally.failed;
+    let cases = |Ready { entry, subject, good }: &Ready| {
+        let forged = Arc::new([forged(&good[0])]);
+        let case = |what: &str, tokens, fate| {
+            Case::new(format!("{}{what}", entry.name), calls(&stage.here, subject, tokens, fate))
+        };
+        [
+            case("", Arc::clone(&malformed), turned_away),
+            case(" forged", forged, turned_away),
+            case(" good", first(good), accepted),
+        ]
+    };
+    let judging = ready.iter().filter(|ready| !["no-op layer", FLOOR, bare].contains(&ready.entry.name));
+    take_turns(&mut judging.flat_map(cases).collect::<Vec<_>>(), world.effort)
+}
+
 /// With one letter of the signature changed.
-pub fn forged(authorization: &HeaderValue) -> HeaderValue {
+fn forged(authorization: &HeaderValue) -> HeaderValue {
     let mut bytes = authorization.as_bytes().to_vec();
     let letter = bytes.len() - 100;
     bytes[letter] = if bytes[letter] == b'A' { b'B' } else { b'A' };

@@ -56,28 +56,9 @@ pub fn sections(world: &World) -> Vec<Section> {
         "failed calls in an outage, of",
     ]);
     let mut figures = Vec::new();
-    for Behaviour { entry, cold, due, steady, outage } in all {
-        let ms = |time: Duration| time.as_secs_f64() * 1e3;
-        table.row([
-            entry.name.to_owned(),
-            cold.to_string(),
-            due.0.to_string(),
-            shown(ms(due.1.longest)),
-            shown(ms(steady.1.longest)),
-            format!("{} of {}", shown(outage.failed as f64), shown(outage.calls as f64)),
-        ]);
-        let mut figure = |what: &str, value: f64, unit| {
-            figures.push(Figure::new("outbound behaviour", format!("{}, {what}", entry.name), value, unit));
-        };
-        figure("token requests for 1,000 cold callers", cold as f64, "requests");
-        figure("token requests for 1,000 callers when due", due.0 as f64, "requests");
-        figure("longest wait of 1,000 callers when due", ms(due.1.longest), "ms");
-        figure("failed of 1,000 callers when due", due.1.failed as f64, "calls");
-        figure("token requests across a refresh", steady.0 as f64, "requests");
-        figure("longest wait across a refresh", ms(steady.1.longest), "ms");
-        figure("failed across a refresh", steady.1.failed as f64, "calls");
-        figure("failed in an outage", outage.failed as f64, "calls");
-        figure("calls in an outage", outage.calls as f64, "calls");
+    for behaviour in &all {
+        table.row(behaviour.row());
+        figures.extend(behaviour.figures());
     }
     vec![Section {
         title: "Outbound: the life of a token",
@@ -91,6 +72,42 @@ pub fn sections(world: &World) -> Vec<Section> {
         charts: Vec::new(),
         figures,
     }]
+}
+
+fn ms(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
+}
+
+impl Behaviour {
+    fn row(&self) -> [String; 6] {
+        let Self { entry, cold, due, steady, outage } = self;
+        [
+            entry.name.to_owned(),
+            cold.to_string(),
+            due.0.to_string(),
+            shown(ms(due.1.longest)),
+            shown(ms(steady.1.longest)),
+            format!("{} of {}", shown(outage.failed as f64), shown(outage.calls as f64)),
+        ]
+    }
+
+    fn figures(&self) -> [Figure; 9] {
+        let Self { entry, cold, due, steady, outage } = self;
+        let figure = |what: &str, value: f64, unit| {
+            Figure::new("outbound behaviour", format!("{}, {what}", entry.name), value, unit)
+        };
+        [
+            figure("token requests for 1,000 cold callers", *cold as f64, "requests"),
+            figure("token requests for 1,000 callers when due", due.0 as f64, "requests"),
+            figure("longest wait of 1,000 callers when due", ms(due.1.longest), "ms"),
+            figure("failed of 1,000 callers when due", due.1.failed as f64, "calls"),
+            figure("token requests across a refresh", steady.0 as f64, "requests"),
+            figure("longest wait across a refresh", ms(steady.1.longest), "ms"),
+            figure("failed across a refresh", steady.1.failed as f64, "calls"),
+            figure("failed in an outage", outage.failed as f64, "calls"),
+            figure("calls in an outage", outage.calls as f64, "calls"),
+        ]
+    }
 }
 
 async fn observed(entry: Entry) -> Behaviour {

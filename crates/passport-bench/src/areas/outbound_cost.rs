@@ -14,84 +14,90 @@ use crate::{
 
 const FLOOR: &str = "static header";
 const NAME: &str = "passport-outbound";
+const SIDE: &str = "outbound";
+
+/// What is above the same without a token.
+struct Row {
+    name: &'static str,
+    ns: f64,
+    allocations: f64,
+    instructions: f64,
+}
 
 pub fn sections(world: &World, allocations: &Allocations) -> Vec<Section> {
-    let here = runtime_here();
-    let entries: Vec<Entry> = OURS.into_iter().chain(PEERS).collect();
-    let subjects: Vec<(TokenEndpoint, Subject)> =
-        entries.iter().map(|entry| world.background.block_on(warmed(entry))).collect();
-    let mut cases: Vec<_> = entries
-        .iter()
-        .zip(&subjects)
-        .map(|(entry, (_, subject))| {
-            let (here, subject) = (&here, subject.clone());
-            Case::new(entry.name, move |calls| {
-                let tally = here.block_on(subject.run(Batch::to(DESTINATION, calls)));
-                assert_eq!(tally.accepted, calls, "{}: {tally:?}", entry.name);
-            })
-        })
-        .collect();
-    let samples = take_turns(&mut cases, world.effort);
-    let above =
-        |entry: &Entry| Samples::named(&samples, entry.name).over(Samples::named(&samples, entry.bare));
-    let floor = above(&OURS[1]);
-    let ours = above(&OURS[2]);
-    let mut table = Table::new([
-        "",
-        "ns above the same without a token",
-        "of the floor",
-        "of ours",
-        "allocations",
-        "instructions",
-    ]);
+    let rows = rows(world, allocations);
+    let named = |name: &str| rows.iter().find(|row| row.name == name).expect("there is such a contender");
+    let (floor, ours) = (named(FLOOR), named(NAME));
+    let mut table = Table::new(COLUMNS);
     let (mut figures, mut bars) = (Vec::new(), Vec::new());
-    let bare: HashMap<&str, f64> = entries
-        .iter()
-        .filter(|entry| entry.name == entry.bare)
-        .map(|entry| (entry.name, instructions::of("outbound", entry.name)))
-        .collect();
-    let counted = |entry: &Entry| instructions::of("outbound", entry.name) - bare[entry.bare];
-    let ours_counted = counted(&OURS[2]);
-    for entry in entries.iter().filter(|entry| entry.name != entry.bare) {
-        let over = above(entry);
-        let allocated = allocations.of("outbound", entry.name) - allocations.of("outbound", entry.bare);
-        let counted = if entry.name == NAME { ours_counted } else { counted(entry) };
+    for Row { name, ns, allocations, instructions } in &rows {
+        let (of_floor, of_ours) = (times(ns / floor.ns), times(ns / ours.ns));
         table.row([
-            entry.name.to_owned(),
-            shown(over),
-            times(over / floor),
-            times(over / ours),
-            shown(allocated),
-            shown(counted),
+            (*name).to_owned(),
+            shown(*ns),
+            of_floor,
+            of_ours,
+            shown(*allocations),
+            shown(*instructions),
         ]);
-        figures.push(Figure::new("outbound warm", entry.name, over, "ns").against(FLOOR, floor));
-        figures.push(Figure::new(
-            "outbound warm",
-            format!("{}, allocations", entry.name),
-            allocated,
-            "allocations",
-        ));
-        figures.push(
-            Figure::new("outbound warm", format!("{}, instructions", entry.name), counted, "instructions")
-                .against(NAME, ours_counted),
-        );
-        bars.push((entry.name.to_owned(), over));
+        let figure =
+            |what: &str, value: f64, unit| Figure::new("outbound warm", format!("{name}{what}"), value, unit);
+        figures.push(figure("", *ns, "ns").against(FLOOR, floor.ns));
+        figures.push(figure(", allocations", *allocations, "allocations"));
+        figures
+            .push(figure(", instructions", *instructions, "instructions").against(NAME, ours.instructions));
+        bars.push(((*name).to_owned(), *ns));
     }
     vec![Section {
         title: "Outbound: a token that is there",
-        words: "What a request takes more than the same request without a token. The floor is tower-http's \
-                `SetRequestHeaderLayer` with a token that never changes. Two of the allocations are everybody's: the map of \
-                headers, which gets its first one.\n\n\
-                middle is faster, by doing less: it hands over a header, which eight lines of glue put on the request. Ours \
-                checks that the destination may see the token and that the request has no other (or else a redirect or a \
-                user's request takes it away), reads the time, and looks at the answer for a refusal of the token, so that the \
-                next call has a new one. Crates with a client of their own are measured inside of it, with the network taken \
-                away, and the same client without them is subtracted."
-            .to_owned(),
+        words: WORDS.to_owned(),
         table,
         charts: vec![Chart::Bars { file: "outbound-warm", title: "A token on a request", unit: "ns", bars }],
         figures,
     }]
+}
+
+const COLUMNS: [&str; 6] =
+    ["", "ns above the same without a token", "of the floor", "of ours", "allocations", "instructions"];
+
+const WORDS: &str = "\
+What a request takes more than the same request without a token. The floor is tower-http's `SetRequestHeaderLayer` with a token \
+that never changes. Two of the allocations are everybody's: the map of headers, which gets its first one.
+
+middle is faster, by doing less: it hands over a header, which eight lines of glue put on the request. Ours checks that the \
+destination may see the token and that the request has no other (or else a redirect or a user's request takes it away), and \
+looks at the answer for a refusal of the token, so that the next call has a new one. Crates with a client of their own are \
+measured inside of it, with the network taken away, and the same client without them is subtracted.";
+
+fn rows(world: &World, allocations: &Allocations) -> Vec<Row> {
+    let entries: Vec<Entry> = OURS.into_iter().chain(PEERS).collect();
+    let samples = timed(world, &entries);
+    let above_bare = |entry: &Entry, bare_instructions: f64| Row {
+        name: entry.name,
+        ns: Samples::named(&samples, entry.name).over(Samples::named(&samples, entry.bare)),
+        allocations: allocations.of(SIDE, entry.name) - allocations.of(SIDE, entry.bare),
+        instructions: instructions::of(SIDE, entry.name) - bare_instructions,
+    };
+    let (bare, others): (Vec<Entry>, Vec<Entry>) = entries.iter().partition(|entry| entry.name == entry.bare);
+    let bare: HashMap<&str, f64> =
+        bare.iter().map(|bare| (bare.name, instructions::of(SIDE, bare.name))).collect();
+    others.iter().map(|entry| above_bare(entry, bare[entry.bare])).collect()
+}
+
+fn timed(world: &World, entries: &[Entry]) -> Vec<Samples> {
+    let here = runtime_here();
+    // The endpoints must outlive the calls.
+    let subjects: Vec<(TokenEndpoint, Subject)> =
+        entries.iter().map(|entry| world.background.block_on(warmed(entry))).collect();
+    let case = |(entry, (_, subject)): (&Entry, &(TokenEndpoint, Subject))| {
+        let (here, subject, name) = (&here, subject.clone(), entry.name);
+        Case::new(name, move |calls| {
+            let tally = here.block_on(subject.run(Batch::to(DESTINATION, calls)));
+            assert_eq!(tally.accepted, calls, "{name}: {tally:?}");
+        })
+    };
+    let mut cases: Vec<_> = entries.iter().zip(&subjects).map(case).collect();
+    take_turns(&mut cases, world.effort)
 }
 
 async fn warmed(entry: &Entry) -> (TokenEndpoint, Subject) {
