@@ -35,12 +35,7 @@ impl Site {
         format!("{}/.well-known/jwks.json", self.issuer())
     }
 
-    /// Others like it.
-    pub fn tokens(&self, count: usize) -> Vec<String> {
-        (0..count).map(|_| draft(&self.passport).build()).collect()
-    }
-
-    /// One to change before it is signed, for a contender that cannot take ours.
+    /// Another like it, to be changed before it is signed for a contender that cannot take ours.
     pub fn draft(&self) -> TestJwtBuilder {
         draft(&self.passport)
     }

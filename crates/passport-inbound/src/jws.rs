@@ -182,6 +182,13 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_text_is_malformed() {
+        for token in [&b"\xff\xfe"[..], b"e30.e30.\xff", b"\xc3\xa9.e30.c2ln", b"e30.\x00.c2ln"] {
+            assert_eq!(Jws::parse(token).err(), Some(RejectionReason::Malformed));
+        }
+    }
+
+    #[test]
     fn only_rs256_spelled_exactly_so_is_allowed() {
         for alg in ["none", "None", "NONE", "rs256", "HS256", "RS384", "PS256", "ES256", "RS256 ", ""] {
             let outcome = parse(&format!(r#"{{"alg":"{alg}"}}"#));
