@@ -4,6 +4,7 @@ pub mod claims;
 pub mod inbound;
 pub mod instructions;
 pub mod outbound;
+pub mod report;
 pub mod rig;
 pub mod site;
 pub mod subject;
@@ -12,8 +13,6 @@ pub mod subject;
 pub mod allocations;
 #[cfg(feature = "peers")]
 pub mod areas;
-#[cfg(feature = "peers")]
-pub mod report;
 #[cfg(feature = "peers")]
 pub mod serve;
 

@@ -46,7 +46,7 @@ const MEASURED: [&str; 22] = [
 /// Measures tower-passport against its peers and against the floor.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Look less long: figures are less sure.
+    /// Look less long: figures are less sure, and the page stays beside them.
     #[arg(long)]
     quick: bool,
     /// Serve this contender until killed; the end-to-end part starts servers so.
@@ -55,7 +55,7 @@ struct Arguments {
     /// Only this, and write no file: inbound, outbound, behaviour, stress, end-to-end or growth.
     #[arg(long)]
     only: Option<String>,
-    /// The root of the project, whose `docs/benchmarks.md` is written.
+    /// The root of the project, whose `docs/benchmarks.md` a full run writes.
     #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))]
     root: PathBuf,
     /// Where the figures go, a line of JSON each.
@@ -96,7 +96,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     match &arguments.only {
         None => {
             write_figures(&arguments.figures, &sections)?;
-            write_page(&arguments.root, &sections, arguments.quick)
+            let beside = arguments.figures.parent().unwrap_or(Path::new("."));
+            let root = if arguments.quick { beside } else { &arguments.root };
+            write_page(root, &sections, arguments.quick)
         }
         Some(only) if sections.is_empty() => Err(format!("there is no part {only}").into()),
         Some(_) => Ok(()),
@@ -121,6 +123,8 @@ fn write_page(root: &Path, sections: &[Section], is_quick: bool) -> Result<(), B
     for chart in sections.iter().flat_map(|section| &section.charts) {
         charts::draw(chart, &pictures)?;
     }
-    fs::write(root.join("docs/benchmarks.md"), markdown::page(sections, &MEASURED, is_quick))?;
+    let page = root.join("docs/benchmarks.md");
+    fs::write(&page, markdown::page(sections, &MEASURED, is_quick))?;
+    println!("\nwritten to {}", page.display());
     Ok(())
 }

@@ -9,6 +9,7 @@ use passport_dev::{DevPassport, TestJwtBuilder};
 pub const AUDIENCE: &str = "passport-api-managed";
 
 /// A Passport, and what a contender has to know of it.
+#[derive(Debug)]
 pub struct Site {
     pub passport: DevPassport,
     /// The one that every contender is shown.

@@ -32,6 +32,13 @@ pub(crate) fn run_all(arguments: &[String]) -> Outcome {
     run(Command::new(format!("{TARGET}/release/bench")).args(["--figures", &figures]).args(arguments))
 }
 
+/// The peers are built only by who measures; that what is written for them still compiles is seen here.
+pub(crate) fn lint() -> Outcome {
+    let house = ["--locked", "--manifest-path", MANIFEST, "--target-dir"];
+    cargo(&[&["clippy"], &house[..], &[TARGET, "--all-targets", "--", "-D", "warnings"]].concat())?;
+    cargo(&[&["test"], &house[..], &[OWN_TARGET, "--no-default-features", "--lib"]].concat())
+}
+
 /// Counts the instructions of the paths that are watched and holds them against what was accepted; or accepts them.
 pub(crate) fn instructions(accept: bool) -> Outcome {
     prerequisites::bring(&C_COMPILER)?;
@@ -49,14 +56,15 @@ pub(crate) fn instructions(accept: bool) -> Outcome {
     cargo(&[&build[..], &["--target-dir", OWN_TARGET]].concat())?;
     let counted = output(&mut Command::new(format!("{OWN_TARGET}/release/paths")))?;
     let counts = table(&counted)?;
+    let tools = tools()?;
     if accept {
-        return fs::write(BASELINE, counted)
+        return fs::write(BASELINE, format!("{tools}\n{counted}"))
             .map_err(|error| format!("{BASELINE} cannot be written: {error}"));
     }
     let accepted =
         fs::read_to_string(BASELINE).map_err(|error| format!("{BASELINE} cannot be read: {error}"))?;
     let (lines, changed) = compared(&table(&accepted)?, &counts);
-    println!("{lines}");
+    println!("{lines}accepted with {}\ncounted with  {}", accepted.lines().next().unwrap_or_default(), tools);
     if changed.is_empty() {
         Ok(())
     } else {
@@ -68,6 +76,13 @@ pub(crate) fn instructions(accept: bool) -> Outcome {
     }
 }
 
+/// What else decides how many instructions there are, as a comment.
+fn tools() -> Result<String, String> {
+    let compiler = output(Command::new("rustc").arg("--version"))?;
+    let counter = output(Command::new("valgrind").arg("--version"))?;
+    Ok(format!("# {}, {}", compiler.trim(), counter.trim()))
+}
+
 /// Instructions of one call, by path.
 type Counts = BTreeMap<String, f64>;
 
@@ -76,7 +91,8 @@ fn table(text: &str) -> Result<Counts, String> {
         let (name, count) = line.split_once('\t')?;
         Some((name.to_owned(), count.parse().ok().filter(|count: &f64| count.is_finite())?))
     };
-    text.lines().map(|text| line(text).ok_or_else(|| format!("no count of instructions: {text}"))).collect()
+    let counts = text.lines().filter(|line| !line.starts_with('#'));
+    counts.map(|text| line(text).ok_or_else(|| format!("no count of instructions: {text}"))).collect()
 }
 
 /// A line for each path, and those that have changed by too much. A path that is new is one that has.
@@ -119,6 +135,11 @@ mod tests {
     fn a_path_that_is_new_or_gone_is_noticed() {
         assert_eq!(changed("", "warm\t10\n"), ["warm"]);
         assert_eq!(changed("warm\t10\n", ""), ["warm (not counted)"]);
+    }
+
+    #[test]
+    fn a_comment_is_no_path() {
+        assert!(changed("# rustc 1\nwarm\t10\n", "warm\t10\n").is_empty());
     }
 
     #[test]

@@ -18,7 +18,8 @@ const USAGE: &str = "usage: cargo xtask <task>
 
   test             bring what the tests need, then run all of them, doctests included
   fuzz [seconds]   fuzz each target of the inbound side for so long, 60 by default
-  bench [...]      measure against everybody, and write docs/benchmarks.md; --quick looks less long, --only <part> writes no file
+  bench [...]      measure against everybody, and write docs/benchmarks.md; --quick looks less long and leaves the page beside
+                   its figures, --only <part> writes no file
   instructions     count the instructions of the hot paths: no more than 5 % above what was accepted; --accept accepts them
   ci               everything a commit must pass: formatting, lints, each library alone, tests, docs, all examples,
                    the count of instructions, a short run of each fuzz target";
@@ -70,6 +71,7 @@ fn ci() -> Outcome {
     }
     // Locked, so that what is tested is what was committed; the commands after it find the same lock file.
     cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])?;
+    bench::lint()?;
     for library in LIBRARIES {
         cargo(&["clippy", "--package", library, "--no-default-features", "--", "-D", "warnings"])?;
     }

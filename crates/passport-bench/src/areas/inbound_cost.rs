@@ -10,7 +10,7 @@ use crate::{
     allocations::Allocations,
     inbound::{Entry, ON_A_SERVICE, ON_AXUM, PEERS_ON_AXUM, raw::RawVerification},
     report::{Chart, Figure, Section, Table, shown, times},
-    rig::{Case, Samples, runtime_here, scaling, take_turns},
+    rig::{Case, Effort, Samples, runtime_here, scaling, take_turns},
     site::Site,
     subject::{Batch, Subject, Tally},
 };
@@ -176,7 +176,7 @@ fn forgetful<'a>(world: &'a World, stage: &'a Stage, name: &str, ready: &'a Read
     let fresh = std::rc::Rc::clone(&subject);
     Case {
         prepare: Some(Box::new(move || {
-            *fresh.borrow_mut() = world.background.block_on(ready.entry.warmed(&stage.site))
+            *fresh.borrow_mut() = world.background.block_on(ready.entry.warmed(&stage.site));
         })),
         most_calls: ready.good.len(),
         ..Case::new(name, move |count| {
@@ -233,6 +233,23 @@ fn cold(world: &World, stage: &Stage) -> Section {
         charts: Vec::new(),
         figures,
     }
+}
+
+/// The two fastest of the others that can be served by axum 0.8, by what a token takes that they do not remember.
+pub fn fastest_peers(world: &World) -> [&'static str; 2] {
+    let stage = Stage::set(world);
+    let served = |ready: &&Ready| {
+        ready.subject.router().is_some() && PEERS_ON_AXUM.iter().any(|peer| peer.name == ready.entry.name)
+    };
+    let mut cases: Vec<_> = stage
+        .on_axum
+        .iter()
+        .filter(served)
+        .map(|ready| repeated(&stage, ready, Arc::clone(&ready.good)))
+        .collect();
+    let mut samples = take_turns(&mut cases, Effort::QUICK);
+    samples.sort_by(|one, other| one.median().total_cmp(&other.median()));
+    [0, 1].map(|place| named(&stage.on_axum, &samples[place].name).entry.name)
 }
 
 fn named<'a>(all: &'a [Ready], name: &str) -> &'a Ready {
