@@ -22,7 +22,7 @@ const TOLERATED: f64 = 1.05;
 /// A path that shrinks by more is to be accepted too, or it could grow back; and perhaps it is not counted any more.
 const GAINED: f64 = 0.8;
 
-/// Measures everything, and writes `docs/benchmarks.md`.
+/// Measures everything, and writes `docs/benchmarks.md`, or beside the figures if it does not look for long.
 pub(crate) fn run_all(arguments: &[String]) -> Outcome {
     for need in [&C_COMPILER, &VALGRIND, &WRK, &H2LOAD, &TASKSET, &OPENSSL] {
         prerequisites::bring(need)?;
@@ -58,13 +58,13 @@ pub(crate) fn instructions(accept: bool) -> Outcome {
     let counts = table(&counted)?;
     let tools = tools()?;
     if accept {
-        return fs::write(BASELINE, format!("{tools}\n{counted}"))
+        return fs::write(BASELINE, format!("# {tools}\n{counted}"))
             .map_err(|error| format!("{BASELINE} cannot be written: {error}"));
     }
     let accepted =
         fs::read_to_string(BASELINE).map_err(|error| format!("{BASELINE} cannot be read: {error}"))?;
     let (lines, changed) = compared(&table(&accepted)?, &counts);
-    println!("{lines}accepted with {}\ncounted with  {}", accepted.lines().next().unwrap_or_default(), tools);
+    println!("{lines}accepted with {}\ncounted with {tools}", comment(&accepted));
     if changed.is_empty() {
         Ok(())
     } else {
@@ -76,11 +76,16 @@ pub(crate) fn instructions(accept: bool) -> Outcome {
     }
 }
 
-/// What else decides how many instructions there are, as a comment.
+/// What else decides how many instructions there are.
 fn tools() -> Result<String, String> {
     let compiler = output(Command::new("rustc").arg("--version"))?;
     let counter = output(Command::new("valgrind").arg("--version"))?;
-    Ok(format!("# {}, {}", compiler.trim(), counter.trim()))
+    Ok(format!("{}, {}", compiler.trim(), counter.trim()))
+}
+
+/// What a table says of the tools that it was counted with.
+fn comment(table: &str) -> &str {
+    table.lines().find_map(|line| line.strip_prefix("# ")).unwrap_or("tools that it does not name")
 }
 
 /// Instructions of one call, by path.

@@ -199,8 +199,7 @@ fn cold(world: &World, stage: &Stage) -> Section {
     ];
     let forgetting = stage.on_a_service.iter().filter(|ready| ready.entry.name.contains("cache off"));
     let bare = [named(&stage.on_a_service, BARE), named(&stage.on_axum, BARE_AXUM)];
-    let peers =
-        stage.on_axum.iter().filter(|ready| PEERS_ON_AXUM.iter().any(|peer| peer.name == ready.entry.name));
+    let peers = stage.on_axum.iter().filter(|ready| is_peer(ready.entry.name));
     let others = forgetting.chain(bare).chain(peers);
     cases.extend(others.map(|ready| repeated(stage, ready, Arc::clone(&ready.good))));
     let samples = take_turns(&mut cases, world.effort);
@@ -238,9 +237,7 @@ fn cold(world: &World, stage: &Stage) -> Section {
 /// The two fastest of the others that can be served by axum 0.8, by what a token takes that they do not remember.
 pub fn fastest_peers(world: &World) -> [&'static str; 2] {
     let stage = Stage::set(world);
-    let served = |ready: &&Ready| {
-        ready.subject.router().is_some() && PEERS_ON_AXUM.iter().any(|peer| peer.name == ready.entry.name)
-    };
+    let served = |ready: &&Ready| is_peer(ready.entry.name) && ready.subject.router().is_some();
     let mut cases: Vec<_> = stage
         .on_axum
         .iter()
@@ -250,6 +247,11 @@ pub fn fastest_peers(world: &World) -> [&'static str; 2] {
     let mut samples = take_turns(&mut cases, Effort::QUICK);
     samples.sort_by(|one, other| one.median().total_cmp(&other.median()));
     [0, 1].map(|place| named(&stage.on_axum, &samples[place].name).entry.name)
+}
+
+/// Whether it is one of the others.
+fn is_peer(name: &str) -> bool {
+    PEERS_ON_AXUM.iter().any(|peer| peer.name == name)
 }
 
 fn named<'a>(all: &'a [Ready], name: &str) -> &'a Ready {
@@ -369,11 +371,7 @@ fn mixes(world: &World, stage: &Stage) -> Section {
     let names = shares.map(|share| format!("{share} %"));
     let mut cases: Vec<_> =
         mixed.iter().zip(&names).map(|(ready, name)| forgetful(world, stage, name, ready)).collect();
-    cases.extend(
-        warm_cases(stage, &stage.on_axum)
-            .into_iter()
-            .filter(|case| PEERS_ON_AXUM.iter().any(|peer| peer.name == case.name)),
-    );
+    cases.extend(warm_cases(stage, &stage.on_axum).into_iter().filter(|case| is_peer(&case.name)));
     let samples = take_turns(&mut cases, world.effort);
     let (own, others) = samples.split_at(shares.len());
     let fastest = others.iter().map(Samples::median).fold(f64::MAX, f64::min);
