@@ -43,6 +43,12 @@ const MEASURED: [&str; 22] = [
     "tower-oauth2-resource-server",
 ];
 
+/// Its `docs/benchmarks.md` is written by a full run.
+const PROJECT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// Where a quick run leaves its page.
+const BESIDE_THE_FIGURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench");
+
 /// Measures tower-passport against its peers and against the floor.
 #[derive(Debug, Parser)]
 struct Arguments {
@@ -55,11 +61,8 @@ struct Arguments {
     /// Only this, and write no file: inbound, outbound, behaviour, stress, end-to-end or growth.
     #[arg(long)]
     only: Option<String>,
-    /// The root of the project, whose `docs/benchmarks.md` a full run writes.
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../.."))]
-    root: PathBuf,
     /// Where the figures go, a line of JSON each.
-    #[arg(long, default_value = "figures.jsonl")]
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench/figures.jsonl"))]
     figures: PathBuf,
 }
 
@@ -96,9 +99,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     match &arguments.only {
         None => {
             write_figures(&arguments.figures, &sections)?;
-            let beside = arguments.figures.parent().unwrap_or(Path::new("."));
-            let root = if arguments.quick { beside } else { &arguments.root };
-            write_page(root, &sections, arguments.quick)
+            write_page(
+                Path::new(if arguments.quick { BESIDE_THE_FIGURES } else { PROJECT }),
+                &sections,
+                arguments.quick,
+            )
         }
         Some(only) if sections.is_empty() => Err(format!("there is no part {only}").into()),
         Some(_) => Ok(()),

@@ -28,14 +28,17 @@ pub(crate) fn run_all(arguments: &[String]) -> Outcome {
         prerequisites::bring(need)?;
     }
     cargo(&["build", "--release", "--locked", "--manifest-path", MANIFEST, "--target-dir", TARGET])?;
-    let figures = format!("{TARGET}/figures.jsonl");
-    run(Command::new(format!("{TARGET}/release/bench")).args(["--figures", &figures]).args(arguments))
+    run(Command::new(format!("{TARGET}/release/bench")).args(arguments))
 }
 
-/// The peers are built only by who measures; that what is written for them still compiles is seen here.
+/// The peers are built only by who measures; that what is written for them still compiles is seen here. The house's own tests
+/// do without them.
 pub(crate) fn lint() -> Outcome {
+    prerequisites::bring(&OPENSSL)?;
     let house = ["--locked", "--manifest-path", MANIFEST, "--target-dir"];
-    cargo(&[&["clippy"], &house[..], &[TARGET, "--all-targets", "--", "-D", "warnings"]].concat())?;
+    let strictly = ["--all-targets", "--", "-D", "warnings"];
+    cargo(&[&["clippy"], &house[..], &[TARGET], &strictly].concat())?;
+    cargo(&[&["clippy"], &house[..], &[OWN_TARGET, "--no-default-features"], &strictly].concat())?;
     cargo(&[&["test"], &house[..], &[OWN_TARGET, "--no-default-features", "--lib"]].concat())
 }
 

@@ -38,9 +38,10 @@ The project set itself these marks before anything was built. Those that are not
   and what is kept in mind take between a tenth and a fifth each, and that request, response and future pass through one
   more service about a third. middle hands a header over, and does without most of it.
 
-Two threads and the p99 end to end are those of a shared machine: they change from run to run, around the mark. Where a peer is
-better in some column of the tables below, it is not by doing the same: a few ns less in a wait of none, a scaling of two
-threads that each verify a signature, a malformed token that is refused with an empty answer.";
+The p99 end to end is that of a shared machine, and changes from run to run, around the mark. Two threads are undecided where
+the machine gives two of them no more than one: look at what the bare service gains. Where a peer is better in some column of
+the tables below, it is not by doing the same: a few ns less in a wait of none, a scaling of two threads that each verify a
+signature, a malformed token that is refused without a challenge.";
 
 /// All of it.
 pub fn page(sections: &[Section], peers: &[&str], is_quick: bool) -> String {
