@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// Everything that is wrong with a configuration, in one error.
 ///
@@ -12,8 +12,8 @@ pub struct ConfigError {
 /// One wrong option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigProblem {
-    /// The option, by the name of the builder's method or argument.
-    pub option: &'static str,
+    /// The option, by the name of the builder's method or argument, or by the path of its key in a file.
+    pub option: Cow<'static, str>,
     /// What is wrong and what to do about it.
     pub problem: String,
 }
@@ -35,8 +35,8 @@ impl ConfigError {
 impl ConfigProblem {
     /// A problem with `option`.
     #[must_use]
-    pub fn new(option: &'static str, problem: impl fmt::Display) -> Self {
-        Self { option, problem: problem.to_string() }
+    pub fn new(option: impl Into<Cow<'static, str>>, problem: impl fmt::Display) -> Self {
+        Self { option: option.into(), problem: problem.to_string() }
     }
 
     /// The value of `result`; its error goes into `problems`, under the name of `option`.

@@ -14,6 +14,8 @@ const LIMITS: Limits = Limits { timeout: Duration::from_secs(5), max_body: 64 * 
 pub struct ProviderMetadata {
     /// Where the signing keys are; of the issuer's own origin.
     pub jwks_uri: Url,
+    /// How clients may prove to the token endpoint who they are, in the issuer's order; empty if it does not say.
+    pub client_authentication: Vec<String>,
 }
 
 /// Reads the discovery document of `issuer`: below `/passport/` first, and at the root when there is none (404).
@@ -43,6 +45,8 @@ pub async fn discover(transport: &Transport, issuer: &Issuer) -> Result<Provider
 struct Document {
     issuer: String,
     jwks_uri: String,
+    #[serde(default)]
+    token_endpoint_auth_methods_supported: Option<Vec<String>>,
 }
 
 fn check(issuer: &Issuer, body: &[u8]) -> Result<ProviderMetadata, DiscoveryError> {
@@ -54,7 +58,8 @@ fn check(issuer: &Issuer, body: &[u8]) -> Result<ProviderMetadata, DiscoveryErro
     if Origin::of(&jwks_uri).ok() != Some(issuer.origin()) {
         return Err(DiscoveryError::ForeignKeys);
     }
-    Ok(ProviderMetadata { jwks_uri })
+    let client_authentication = document.token_endpoint_auth_methods_supported.unwrap_or_default();
+    Ok(ProviderMetadata { jwks_uri, client_authentication })
 }
 
 /// Why [`discover`] gave nothing.

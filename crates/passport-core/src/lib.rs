@@ -7,6 +7,7 @@
 //! This crate spawns nothing and keeps no global state. You rarely depend on it directly: `passport-outbound` and
 //! `passport-inbound` re-export what their users need.
 
+mod caller;
 mod client_id;
 mod clock;
 mod config_error;
@@ -22,6 +23,7 @@ mod token;
 mod transport;
 
 pub use crate::{
+    caller::CallerToken,
     client_id::{ClientId, InvalidClientId},
     clock::{Clock, ManualClock, SystemClock},
     config_error::{ConfigError, ConfigProblem},
@@ -31,8 +33,8 @@ pub use crate::{
     origin::{InvalidOrigin, Origin},
     scope::{InvalidScope, Scopes},
     secret::{
-        EnvSecrets, FileSecrets, InvalidSecretRef, ResolvedSecret, Secret, SecretError, SecretErrorKind,
-        SecretProvider, SecretRef, SecretSource,
+        EnvSecrets, FileSecrets, InvalidSecretRef, InvalidSecretSource, ResolvedSecret, Secret, SecretError,
+        SecretErrorKind, SecretProvider, SecretProviders, SecretRef, SecretSource,
     },
     single_flight::{Flight, Lead, SingleFlight},
     token::{AccessToken, InvalidAccessToken},

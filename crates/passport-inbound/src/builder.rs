@@ -319,7 +319,7 @@ mod tests {
             .clock_skew(Duration::from_secs(3600))
             .build()
             .unwrap_err();
-        let options: Vec<_> = error.problems().iter().map(|problem| problem.option).collect();
+        let options: Vec<_> = error.problems().iter().map(|problem| problem.option.clone()).collect();
         assert_eq!(options, ["issuer", "jwks_url", "clock_skew", "audience"]);
     }
 
@@ -334,7 +334,7 @@ mod tests {
             .algorithms([])
             .build()
             .unwrap_err();
-        let options: Vec<_> = error.problems().iter().map(|problem| problem.option).collect();
+        let options: Vec<_> = error.problems().iter().map(|problem| problem.option.clone()).collect();
         assert_eq!(
             options,
             ["jwks_refresh_interval", "max_key_age", "max_cached_tokens", "max_cached_bytes", "algorithms"]

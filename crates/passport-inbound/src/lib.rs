@@ -80,8 +80,8 @@ mod token_cache;
 mod verifier;
 
 pub use passport_core::{
-    Clock, ConfigError, ConfigProblem, HttpExchange, HttpTransport, Limits, ManualClock, SystemClock,
-    Transport, TransportError, TransportErrorKind,
+    AccessToken, CallerToken, Clock, ConfigError, ConfigProblem, HttpExchange, HttpTransport, Limits,
+    ManualClock, SystemClock, Transport, TransportError, TransportErrorKind,
 };
 
 pub use crate::{

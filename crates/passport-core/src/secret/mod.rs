@@ -8,6 +8,7 @@ mod env;
 mod error;
 mod file;
 mod provider;
+mod providers;
 mod reference;
 mod source;
 
@@ -22,6 +23,7 @@ pub use self::{
     error::{SecretError, SecretErrorKind},
     file::FileSecrets,
     provider::{ResolvedSecret, SecretProvider},
+    providers::{InvalidSecretSource, SecretProviders},
     reference::{InvalidSecretRef, SecretRef},
     source::SecretSource,
 };

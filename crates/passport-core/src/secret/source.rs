@@ -16,7 +16,17 @@ impl SecretSource {
     /// The secret behind `reference`, read by `provider`.
     #[must_use]
     pub fn new(provider: impl SecretProvider, reference: SecretRef) -> Self {
-        Self { provider: Arc::new(provider), reference }
+        Self::of(Arc::new(provider), reference)
+    }
+
+    pub(super) fn of(provider: Arc<dyn DynSecretProvider>, reference: SecretRef) -> Self {
+        Self { provider, reference }
+    }
+
+    /// Where the secret is.
+    #[must_use]
+    pub fn reference(&self) -> &SecretRef {
+        &self.reference
     }
 
     /// The environment variable `name`, read at each use.

@@ -34,6 +34,7 @@ struct Undecided<S, B> {
     ready: S,
     request: Request<B>,
     responder: Responder,
+    hands_on: bool,
 }
 
 pin_project! {
@@ -78,8 +79,9 @@ impl<S: Service<Request<B>>, B> AuthenticateFuture<S, B> {
         ready: S,
         request: Request<B>,
         responder: Responder,
+        hands_on: bool,
     ) -> Self {
-        let undecided = Some(Box::new(Undecided { verdict, ready, request, responder }));
+        let undecided = Some(Box::new(Undecided { verdict, ready, request, responder, hands_on }));
         Self { state: State::Waiting { undecided } }
     }
 }
@@ -88,7 +90,7 @@ impl<S: Service<Request<B>>, B> Undecided<S, B> {
     fn decided(mut self, verdict: Result<IdInfo, VerifyError>) -> Answer<S::Future> {
         match verdict {
             Ok(caller) => {
-                introduce(&mut self.request, caller);
+                introduce(&mut self.request, caller, self.hands_on);
                 Answer::Inner { response: self.ready.call(self.request) }
             }
             Err(error) => {

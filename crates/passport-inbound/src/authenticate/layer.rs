@@ -11,6 +11,7 @@ use crate::{Rejection, TokenVerifier, respond::Responder};
 pub struct AuthenticateLayer {
     verifier: TokenVerifier,
     responder: Responder,
+    hands_on: bool,
 }
 
 impl AuthenticateLayer {
@@ -19,13 +20,24 @@ impl AuthenticateLayer {
     /// # Panics
     /// The response future, as [`TokenVerifier::verify`]: if it has to wait on a tokio runtime whose timer is not enabled.
     pub fn new(verifier: TokenVerifier) -> Self {
-        Self { verifier, responder: Responder::default() }
+        Self { verifier, responder: Responder::default(), hands_on: false }
     }
 
     /// Does not tell callers what is wrong with their token, only that something is. By default they get one of the seven
     /// names of Passport's own SDK. Operators learn the reason either way, from metrics and events.
     pub fn opaque(mut self) -> Self {
         self.responder.is_opaque = true;
+        self
+    }
+
+    /// Puts the caller's token, once it is verified, into the request's extensions, as a
+    /// [`CallerToken`](crate::CallerToken): for calls to other services in the caller's name. Off by default, so that no
+    /// handler has it that was not meant to.
+    ///
+    /// What is done with it is up to `passport-outbound`'s `CallerIdentity`; `docs/propagation.md` in the repository tells
+    /// when to hand it on, and when not to.
+    pub fn hand_on_token(mut self) -> Self {
+        self.hands_on = true;
         self
     }
 
@@ -55,6 +67,6 @@ impl<S> Layer<S> for AuthenticateLayer {
     type Service = Authenticate<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Authenticate::new(inner, self.verifier.clone(), self.responder.clone())
+        Authenticate::new(inner, self.verifier.clone(), self.responder.clone(), self.hands_on)
     }
 }

@@ -3,7 +3,8 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{Request, Response, header::AUTHORIZATION};
+use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
+use passport_core::{AccessToken, CallerToken};
 use tower_service::Service;
 
 use super::{AuthenticateFuture, future::PendingVerdict};
@@ -22,6 +23,7 @@ pub struct Authenticate<S> {
     inner: S,
     verifier: TokenVerifier,
     responder: Responder,
+    hands_on: bool,
 }
 
 /// What can be said of a request at once.
@@ -32,8 +34,8 @@ enum Decision {
 }
 
 impl<S> Authenticate<S> {
-    pub(super) fn new(inner: S, verifier: TokenVerifier, responder: Responder) -> Self {
-        Self { inner, verifier, responder }
+    pub(super) fn new(inner: S, verifier: TokenVerifier, responder: Responder, hands_on: bool) -> Self {
+        Self { inner, verifier, responder, hands_on }
     }
 
     /// The service inside.
@@ -76,7 +78,7 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         match self.decide(&request) {
             Decision::Pass(caller) => {
-                introduce(&mut request, caller);
+                introduce(&mut request, caller, self.hands_on);
                 AuthenticateFuture::passed(self.inner.call(request))
             }
             Decision::Refuse(rejection) => {
@@ -87,18 +89,27 @@ where
                 // "Be careful when cloning inner services" in the documentation of `tower::Service`.
                 let not_ready = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, not_ready);
-                AuthenticateFuture::waiting(verdict, ready, request, self.responder.clone())
+                AuthenticateFuture::waiting(verdict, ready, request, self.responder.clone(), self.hands_on)
             }
         }
     }
 }
 
 /// Tells the inner service who calls, and its logs not to show the token.
-pub(super) fn introduce<B>(request: &mut Request<B>, caller: IdInfo) {
+pub(super) fn introduce<B>(request: &mut Request<B>, caller: IdInfo, hands_on: bool) {
+    if hands_on && let Some(token) = handed_on(request.headers(), &caller) {
+        request.extensions_mut().insert(token);
+    }
     if let Some(authorization) = request.headers_mut().get_mut(AUTHORIZATION) {
         authorization.set_sensitive(true);
     }
     request.extensions_mut().insert(caller);
+}
+
+/// The token that was just verified, to be shown to others.
+fn handed_on(headers: &HeaderMap, caller: &IdInfo) -> Option<CallerToken> {
+    let token = std::str::from_utf8(bearer(headers).ok()??).ok()?;
+    AccessToken::new(token, caller.expires_at()).ok().map(CallerToken::new)
 }
 
 /// So that a single service of a tonic server can be authenticated: its name is that of the service inside.

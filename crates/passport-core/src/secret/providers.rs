@@ -1,0 +1,127 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{
+    EnvSecrets, FileSecrets, InvalidSecretRef, SecretProvider, SecretRef, SecretSource, env, file,
+    provider::DynSecretProvider,
+};
+
+/// Secret providers by name, so that a configuration can say which one it means.
+///
+/// `env` (also `environment`) and `file` are there from the beginning. A name is found in whatever way it is written:
+/// `azure_key_vault`, `azure-key-vault` and `AzureKeyVault` are one.
+#[derive(Clone, Debug)]
+pub struct SecretProviders {
+    by_name: BTreeMap<String, Arc<dyn DynSecretProvider>>,
+}
+
+impl SecretProviders {
+    /// These, and `provider`, which is called `name`. It takes the place of one that has the name already.
+    #[must_use]
+    pub fn with(mut self, name: &str, provider: impl SecretProvider) -> Self {
+        self.by_name.insert(canonical(name), Arc::new(provider));
+        self
+    }
+
+    /// The secret that `provider` finds at `reference`; without a provider, `reference` is a [`SecretRef`], whose scheme names
+    /// it.
+    ///
+    /// # Errors
+    /// When `reference` is none, or there is no such provider.
+    pub fn source(
+        &self,
+        provider: Option<&str>,
+        reference: &str,
+    ) -> Result<SecretSource, InvalidSecretSource> {
+        let reference = match provider {
+            None => reference.parse().map_err(InvalidSecretSource::Reference)?,
+            Some(_) if reference.is_empty() => return Err(InvalidSecretSource::Reference(InvalidSecretRef)),
+            Some(name) => placed(&canonical(name), reference),
+        };
+        let found = self.by_name.get(&canonical(reference.scheme()));
+        let found = found.ok_or_else(|| InvalidSecretSource::NoSuchProvider { known: self.known() })?;
+        Ok(SecretSource::of(Arc::clone(found), reference))
+    }
+
+    fn known(&self) -> String {
+        self.by_name.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// The reference may name the provider once more (`env:NAME` beside `env`).
+fn placed(name: &str, reference: &str) -> SecretRef {
+    let named = reference.parse::<SecretRef>().ok().filter(|named| canonical(named.scheme()) == name);
+    SecretRef::of(
+        name,
+        named.map_or(reference, |_| &reference[reference.find(':').map_or(0, |at| at + 1)..]).to_owned(),
+    )
+}
+
+impl Default for SecretProviders {
+    fn default() -> Self {
+        Self { by_name: BTreeMap::new() }.with(env::SCHEME, EnvSecrets).with(file::SCHEME, FileSecrets)
+    }
+}
+
+fn canonical(name: &str) -> String {
+    let name: String =
+        name.chars().filter(char::is_ascii_alphanumeric).map(|char| char.to_ascii_lowercase()).collect();
+    if name == "environment" { env::SCHEME.to_owned() } else { name }
+}
+
+/// Why there is no [`SecretSource`]. Neither reference nor scheme is quoted: people paste the secret itself where its reference
+/// belongs.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidSecretSource {
+    /// There is no provider of that name.
+    #[error(
+        "there is no secret provider of that name; there are {known}, and others are added with SecretProviders::with"
+    )]
+    NoSuchProvider {
+        /// Those there are.
+        known: String,
+    },
+    /// The reference is none.
+    #[error(transparent)]
+    Reference(InvalidSecretRef),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(provider: Option<&str>, reference: &str) -> Result<String, InvalidSecretSource> {
+        SecretProviders::default()
+            .with("azure_key_vault", EnvSecrets)
+            .source(provider, reference)
+            .map(|source| source.reference().to_string())
+    }
+
+    #[test]
+    fn a_provider_is_found_by_its_name_or_by_the_scheme() {
+        for (provider, reference, found) in [
+            (None, "env:A", "env:A"),
+            (Some("env"), "A", "env:A"),
+            (Some("Environment"), "env:A", "env:A"),
+            (
+                Some("AzureKeyVault"),
+                "https://v.example/secrets/a",
+                "azurekeyvault:https://v.example/secrets/a",
+            ),
+            (Some("azure-key-vault"), "a", "azurekeyvault:a"),
+            (Some("file"), "/run/secrets/a", "file:/run/secrets/a"),
+            (Some("file"), "file:///run/secrets/a", "file:///run/secrets/a"),
+        ] {
+            assert_eq!(place(provider, reference).as_deref(), Ok(found));
+        }
+    }
+
+    #[test]
+    fn what_is_not_found_is_not_quoted() {
+        for (provider, reference) in
+            [(None, "mics_sk_hidden"), (None, "hidden:mics"), (Some("vault"), "hidden"), (Some("env"), "")]
+        {
+            assert!(!place(provider, reference).unwrap_err().to_string().contains("hidden"));
+        }
+    }
+}
