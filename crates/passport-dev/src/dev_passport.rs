@@ -95,6 +95,12 @@ impl DevPassport {
         Ok(())
     }
 
+    /// What discovery says from now on of how clients prove who they are. All three ways are taken, whatever it says.
+    pub fn advertise_client_authentication<M: Into<String>>(&self, methods: impl IntoIterator<Item = M>) {
+        let methods = methods.into_iter().map(Into::into).collect();
+        *self.shared.client_authentication.lock().unwrap_or_else(PoisonError::into_inner) = methods;
+    }
+
     /// Whether new tokens name their key in the header (`kid`). They do by default; Passport's own samples do not.
     pub fn set_kid_in_tokens(&self, kid: bool) {
         self.shared.kid_in_tokens.store(kid, Ordering::SeqCst);

@@ -2,6 +2,7 @@ use std::{fmt, sync::Arc};
 
 use crate::{
     TestJwtBuilder,
+    client_key::{ClientKey, ClientKeyKind},
     registry::{Identity, random_id, random_secret},
     shared::Shared,
 };
@@ -12,6 +13,7 @@ pub struct DevIdentityBuilder {
     shared: Arc<Shared>,
     identity: Identity,
     secret: String,
+    private_key: Option<String>,
 }
 
 impl DevIdentityBuilder {
@@ -24,8 +26,9 @@ impl DevIdentityBuilder {
             roles: Vec::new(),
             enabled: true,
             secrets: Vec::new(),
+            key: None,
         };
-        Self { shared, identity, secret: random_secret() }
+        Self { shared, identity, secret: random_secret(), private_key: None }
     }
 
     /// Adds a role. None by default.
@@ -46,6 +49,14 @@ impl DevIdentityBuilder {
         self
     }
 
+    /// Gives it a key of its own to sign with (`private_key_jwt`), beside its secret. None by default.
+    pub fn signs_with(mut self, kind: ClientKeyKind) -> Self {
+        let (key, private) = ClientKey::generate(kind);
+        self.identity.key = Some(key);
+        self.private_key = Some(private);
+        self
+    }
+
     /// Registers the identity, with one active secret.
     ///
     /// An identity of the same name is replaced, as its client id is made from the name.
@@ -54,7 +65,8 @@ impl DevIdentityBuilder {
         let client_id = self.identity.client_id.clone();
         let managed_identity_id = self.identity.managed_identity_id.clone();
         let first_secret = self.shared.registry().add(self.identity, self.secret).into();
-        DevIdentity { shared: self.shared, client_id, managed_identity_id, first_secret }
+        let private_key = self.private_key.map(Into::into);
+        DevIdentity { shared: self.shared, client_id, managed_identity_id, first_secret, private_key }
     }
 }
 
@@ -65,12 +77,22 @@ impl fmt::Debug for DevIdentityBuilder {
 }
 
 /// A managed identity of the dev Passport, and what an administrator can do to it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct DevIdentity {
     shared: Arc<Shared>,
     client_id: String,
     managed_identity_id: String,
     first_secret: DevSecret,
+    private_key: Option<Arc<str>>,
+}
+
+impl fmt::Debug for DevIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DevIdentity")
+            .field("client_id", &self.client_id)
+            .field("managed_identity_id", &self.managed_identity_id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl DevIdentity {
@@ -90,6 +112,12 @@ impl DevIdentity {
     #[must_use]
     pub fn secret(&self) -> &str {
         self.first_secret.value()
+    }
+
+    /// The private key that it was created with, as PEM (PKCS#8), if it was created with one.
+    #[must_use]
+    pub fn private_key(&self) -> Option<&str> {
+        self.private_key.as_deref()
     }
 
     /// The id of the secret it was created with.

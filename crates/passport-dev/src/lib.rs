@@ -23,6 +23,7 @@
 //! by the Rust API you hold, the program by its console (`passport-dev --console`).
 
 mod builder;
+mod client_key;
 mod counters;
 mod dev_passport;
 mod faults;
@@ -39,6 +40,7 @@ pub use passport_core::{Clock, ManualClock, SystemClock};
 
 pub use crate::{
     builder::{DevPassportBuilder, StartError},
+    client_key::ClientKeyKind,
     counters::Counters,
     dev_passport::DevPassport,
     faults::{Endpoint, Fault},

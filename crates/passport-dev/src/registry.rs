@@ -4,6 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use aws_lc_rs::{constant_time, rand};
 
+use crate::client_key::ClientKey;
+
 /// A managed identity as the registry keeps it.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
@@ -14,6 +16,8 @@ pub(crate) struct Identity {
     pub(crate) roles: Vec<String>,
     pub(crate) enabled: bool,
     pub(crate) secrets: Vec<StoredSecret>,
+    /// What it may sign assertions with, in place of a secret.
+    pub(crate) key: Option<ClientKey>,
 }
 
 #[derive(Clone)]
@@ -44,6 +48,8 @@ pub(crate) struct Registry {
     /// By client id.
     identities: HashMap<String, Identity>,
     revoked_tokens: HashSet<String>,
+    /// Client id and `jti` of each assertion that was accepted.
+    used_assertions: HashSet<(String, String)>,
 }
 
 impl Registry {
@@ -66,6 +72,11 @@ impl Registry {
             constant_time::verify_slices_are_equal(stored.value.as_bytes(), secret.as_bytes()).is_ok()
         })?;
         Some((identity, stored.secret_id.clone()))
+    }
+
+    /// Whether this assertion was not used before; it is by now.
+    pub(crate) fn is_first_use(&mut self, client_id: &str, jti: &str) -> bool {
+        self.used_assertions.insert((client_id.to_owned(), jti.to_owned()))
     }
 
     pub(crate) fn note_issued(&mut self, client_id: &str, secret_id: &str, jti: &str) {

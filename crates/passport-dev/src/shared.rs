@@ -13,6 +13,9 @@ use passport_core::Clock;
 
 use crate::{Counters, faults::Faults, keys::KeyRing, registry::Registry};
 
+/// The ways to prove who one is, as Passport advertises them.
+const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+
 #[derive(Debug)]
 pub(crate) struct Shared {
     issuer: String,
@@ -21,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) token_lifetime_s: AtomicU64,
     pub(crate) kid_in_tokens: AtomicBool,
     pub(crate) jwks_cache_control: Mutex<Option<HeaderValue>>,
+    pub(crate) client_authentication: Mutex<Vec<String>>,
     keys: Mutex<KeyRing>,
     registry: Mutex<Registry>,
     pub(crate) counters: Counters,
@@ -42,11 +46,17 @@ impl Shared {
             token_lifetime_s: AtomicU64::new(token_lifetime.as_secs()),
             kid_in_tokens: AtomicBool::new(true),
             jwks_cache_control: Mutex::default(),
+            client_authentication: Mutex::new(METHODS.map(str::to_owned).into()),
             keys: Mutex::new(keys),
             registry: Mutex::default(),
             counters: Counters::default(),
             faults: Faults::default(),
         }
+    }
+
+    /// What discovery says of how clients prove who they are.
+    pub(crate) fn client_authentication(&self) -> Vec<String> {
+        self.client_authentication.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn issuer(&self) -> &str {

@@ -1,12 +1,12 @@
 //! `client_secret_basic` and `client_secret_post`
-//! ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+//! ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)), or a signed assertion in their place.
 
 use axum::http::{HeaderMap, header};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use percent_encoding::percent_decode_str;
 
-use super::{OAuthError, form::Form};
-use crate::registry::Registry;
+use super::{OAuthError, assertion, form::Form};
+use crate::{registry::Registry, shared::Shared};
 
 /// Who asks, and with which of its secrets.
 pub(super) struct Client {
@@ -15,22 +15,22 @@ pub(super) struct Client {
 }
 
 pub(super) fn authenticate(
-    registry: &Registry,
+    shared: &Shared,
+    registry: &mut Registry,
     headers: &HeaderMap,
     form: &Form,
 ) -> Result<Client, OAuthError> {
     let basic = headers.get(header::AUTHORIZATION).map(|value| value.to_str().ok().and_then(decode_basic));
-    let post = form.get("client_id").zip(form.get("client_secret"));
-    match (basic, post) {
-        (Some(_), Some(_)) => {
-            Err(OAuthError::invalid_request("use one client authentication method, not two"))
-        }
+    let (secret, assertion) = (form.get("client_secret"), form.get("client_assertion"));
+    match (basic, secret, assertion) {
         // RFC 6749 wants id and secret form-encoded before base64; Passport's own .NET sample sends them raw. For
         // the documented alphabets the two are the same; for others, either is accepted.
-        (Some(Some((id, secret))), None) => known(registry, &form_decoded(&id), &form_decoded(&secret))
+        (Some(Some((id, secret))), None, None) => known(registry, &form_decoded(&id), &form_decoded(&secret))
             .or_else(|_| known(registry, &id, &secret)),
-        (None, Some((id, secret))) => known(registry, id, secret),
-        (Some(None) | None, None) => Err(OAuthError::INVALID_CLIENT),
+        (None, Some(secret), None) => known(registry, form.get("client_id").unwrap_or_default(), secret),
+        (None, None, Some(assertion)) => assertion::authenticate(shared, registry, form, assertion),
+        (Some(None) | None, None, None) => Err(OAuthError::INVALID_CLIENT),
+        _ => Err(OAuthError::invalid_request("use one client authentication method, not two")),
     }
 }
 

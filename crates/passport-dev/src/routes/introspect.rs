@@ -26,7 +26,7 @@ pub(super) async fn introspect(
 ) -> Response {
     let asked = || {
         let form = form.ok_or(OAuthError::invalid_request("send a form body"))?;
-        client_auth::authenticate(&shared.registry(), &headers, &form)?;
+        client_auth::authenticate(&shared, &mut shared.registry(), &headers, &form)?;
         let token = form.get("token").ok_or(OAuthError::invalid_request("token is missing"))?;
         Ok::<_, OAuthError>(active_claims(&shared, token))
     };

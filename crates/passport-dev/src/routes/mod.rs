@@ -1,5 +1,6 @@
 //! The endpoints, as `passport-protocol` documents them.
 
+mod assertion;
 mod client_auth;
 mod form;
 mod introspect;
@@ -47,7 +48,7 @@ async fn discovery(State(shared): State<Arc<Shared>>) -> Json<Value> {
             "sub", "iss", "aud", "exp", "iat", "email", "name", "given_name", "family_name", "roles", "tenant_id",
             "permissions",
         ],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": shared.client_authentication(),
         "code_challenge_methods_supported": ["S256"],
     }))
 }

@@ -39,7 +39,7 @@ fn granted(
     ))?;
     let grant = form.get("grant_type").ok_or(OAuthError::invalid_request("grant_type is missing"))?;
     let mut registry = shared.registry();
-    let client = client_auth::authenticate(&registry, headers, &form)?;
+    let client = client_auth::authenticate(shared, &mut registry, headers, &form)?;
     if grant != "client_credentials" {
         return Err(OAuthError {
             code: "unsupported_grant_type",

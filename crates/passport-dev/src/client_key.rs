@@ -1,0 +1,74 @@
+//! The key pair that an identity signs its assertions with, in place of a secret.
+
+use aws_lc_rs::{
+    encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
+    rsa::{KeyPair as RsaKeyPair, KeySize},
+    signature::{
+        ECDSA_P256_SHA256_FIXED, ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair,
+        RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256, UnparsedPublicKey, VerificationAlgorithm,
+    },
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+
+/// The kind of key that an identity signs with (`private_key_jwt`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientKeyKind {
+    /// RSA with 2048 bits, for RS256 and PS256.
+    Rsa,
+    /// On the curve P-256, for ES256.
+    P256,
+}
+
+/// What the dev Passport knows of it.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientKey {
+    kind: ClientKeyKind,
+    public: Vec<u8>,
+}
+
+impl ClientKey {
+    /// A new key, and its private half as PEM (PKCS#8), which only its holder has.
+    pub(crate) fn generate(kind: ClientKeyKind) -> (Self, String) {
+        let (private, public) = match kind {
+            ClientKeyKind::Rsa => {
+                let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect(RANDOMNESS);
+                let private = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).expect(ENCODING).as_ref().to_vec();
+                (
+                    private,
+                    AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).map(|der| der.as_ref().to_vec()),
+                )
+            }
+            ClientKeyKind::P256 => {
+                let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect(RANDOMNESS);
+                let private = pair.to_pkcs8v1().expect(ENCODING).as_ref().to_vec();
+                (
+                    private,
+                    AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).map(|der| der.as_ref().to_vec()),
+                )
+            }
+        };
+        (Self { kind, public: public.expect(ENCODING) }, pem(&private))
+    }
+
+    /// Whether this key has signed `message` with `algorithm`, as a JOSE header names it.
+    pub(crate) fn verifies(&self, algorithm: &str, message: &[u8], signature: &[u8]) -> bool {
+        let verification: &dyn VerificationAlgorithm = match (self.kind, algorithm) {
+            (ClientKeyKind::Rsa, "RS256") => &RSA_PKCS1_2048_8192_SHA256,
+            (ClientKeyKind::Rsa, "PS256") => &RSA_PSS_2048_8192_SHA256,
+            (ClientKeyKind::P256, "ES256") => &ECDSA_P256_SHA256_FIXED,
+            _ => return false,
+        };
+        UnparsedPublicKey::new(verification, &self.public).verify(message, signature).is_ok()
+    }
+}
+
+const RANDOMNESS: &str = "the operating system gives randomness";
+const ENCODING: &str = "a generated key has an encoding";
+
+/// [RFC 7468](https://www.rfc-editor.org/rfc/rfc7468#section-10): lines of 64 letters.
+fn pem(der: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(der);
+    let lines = text.as_bytes().chunks(64).map(|line| String::from_utf8_lossy(line) + "\n");
+    ["-----BEGIN PRIVATE KEY-----\n", &lines.collect::<String>(), "-----END PRIVATE KEY-----\n"].concat()
+}

@@ -1,0 +1,63 @@
+//! `private_key_jwt`: a client that signs a statement about itself
+//! ([RFC 7523, section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)). Verified as strictly as a real Passport has to.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use serde::Deserialize;
+
+use super::{OAuthError, client_auth::Client, form::Form};
+use crate::{jwt::unix_seconds, registry::Registry, shared::Shared};
+
+const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+/// The longest life of a statement, in seconds.
+const LONGEST: u64 = 300;
+
+/// What a client that signed is noted under, in place of a secret's id.
+const KEY: &str = "private-key";
+
+#[derive(Deserialize)]
+struct Header {
+    alg: String,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    iss: String,
+    sub: String,
+    aud: String,
+    jti: String,
+    exp: u64,
+}
+
+pub(super) fn authenticate(
+    shared: &Shared,
+    registry: &mut Registry,
+    form: &Form,
+    assertion: &str,
+) -> Result<Client, OAuthError> {
+    if form.get("client_assertion_type") != Some(TYPE) {
+        return Err(OAuthError::invalid_request("client_assertion_type is missing or another one"));
+    }
+    let (signed, claims) = signed_by(registry, assertion).ok_or(OAuthError::INVALID_CLIENT)?;
+    let (now, issuer) = (unix_seconds(shared.clock.now()), shared.issuer());
+    let is_for_us = claims.aud == issuer || claims.aud == format!("{issuer}/passport/token");
+    let is_of_now = claims.exp > now && claims.exp <= now + LONGEST;
+    let names_itself = claims.iss == claims.sub && form.get("client_id").is_none_or(|id| id == claims.sub);
+    if !(signed && is_for_us && is_of_now && names_itself && registry.is_first_use(&claims.sub, &claims.jti))
+    {
+        return Err(OAuthError::INVALID_CLIENT);
+    }
+    Ok(Client { client_id: claims.sub, secret_id: KEY.to_owned() })
+}
+
+/// What it says, and whether the one that it names has signed it.
+fn signed_by(registry: &Registry, assertion: &str) -> Option<(bool, Claims)> {
+    let (message, signature) = assertion.rsplit_once('.')?;
+    let (header, claims) = message.split_once('.')?;
+    let decoded = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).ok();
+    let header: Header = serde_json::from_slice(&decoded(header)?).ok()?;
+    let claims: Claims = serde_json::from_slice(&decoded(claims)?).ok()?;
+    let identity = registry.get(&claims.sub).filter(|identity| identity.enabled)?;
+    let key = identity.key.as_ref()?;
+    Some((key.verifies(&header.alg, message.as_bytes(), &decoded(signature)?), claims))
+}
