@@ -5,13 +5,11 @@ use passport_core::{
 };
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use url::Url;
 
 use crate::{
-    ManagedIdentity, TokenCache,
-    cache::{STORE_TAKES, Shared, TokenKey},
-    endpoint::ClientCredentials,
-    engine::{Engine, TokenSource},
+    ClientAuthentication, ManagedIdentity, TokenCache,
+    endpoint::Authentication,
+    recipe::Recipe,
     refresh::{DEFAULT_THRESHOLD, RefreshPolicy},
 };
 
@@ -27,6 +25,7 @@ pub struct ManagedIdentityBuilder {
     scopes: Option<String>,
     refresh_threshold: Duration,
     request_timeout: Duration,
+    authentication: Option<ClientAuthentication>,
     cache: Option<TokenCache>,
     transport: Transport,
     clock: Arc<dyn Clock>,
@@ -42,6 +41,7 @@ impl ManagedIdentityBuilder {
             scopes: None,
             refresh_threshold: DEFAULT_THRESHOLD,
             request_timeout: Duration::from_secs(10),
+            authentication: None,
             cache: None,
             transport: Transport::default(),
             clock: Arc::new(SystemClock),
@@ -63,6 +63,14 @@ impl ManagedIdentityBuilder {
     /// What to ask for, separated by blanks. Defaults to `openid roles`, as Passport's managed identities do.
     pub fn scopes(mut self, scopes: impl Into<String>) -> Self {
         self.scopes = Some(scopes.into());
+        self
+    }
+
+    /// How the identity proves to Passport who it is. By default with its secret, in the first way that the issuer's discovery
+    /// document names: `client_secret_basic`, which is Passport's, unless only `client_secret_post` is named. Where the token
+    /// URL is set by hand, or there is no such document, it is `client_secret_basic`.
+    pub fn client_authentication(mut self, authentication: ClientAuthentication) -> Self {
+        self.authentication = Some(authentication);
         self
     }
 
@@ -105,9 +113,37 @@ impl ManagedIdentityBuilder {
     /// # Errors
     /// A [`ConfigError`] that lists every option that is wrong.
     pub fn build(self) -> Result<ManagedIdentity, ConfigError> {
+        self.checked().map(|(recipe, scopes)| ManagedIdentity::new(recipe, scopes))
+    }
+
+    /// Everything that is wrong.
+    pub(crate) fn problems(&self) -> Vec<ConfigProblem> {
+        self.parsed().err().unwrap_or_default()
+    }
+
+    pub(crate) fn checked(self) -> Result<(Recipe, Scopes), ConfigError> {
+        let (client_id, issuer, scopes) = self.parsed().map_err(ConfigError::new)?;
+        let authentication =
+            Authentication::new(self.authentication, self.token_url.is_none().then_some(&issuer));
+        let recipe = Recipe {
+            client_id,
+            secret: self.secret,
+            token_url: issuer.token_url(),
+            authentication: Arc::new(authentication),
+            transport: self.transport,
+            request_timeout: self.request_timeout,
+            policy: RefreshPolicy { threshold: self.refresh_threshold, jitter: fastrand::f64() },
+            cache: self.cache,
+            clock: self.clock,
+            life: CancellationToken::new(),
+            attempts: TaskTracker::new(),
+        };
+        Ok((recipe, scopes))
+    }
+
+    fn parsed(&self) -> Result<(ClientId, Issuer, Scopes), Vec<ConfigProblem>> {
         let mut problems = Vec::new();
-        let client_id: Option<ClientId> =
-            ConfigProblem::collect(&mut problems, "client_id", self.client_id.parse());
+        let client_id = ConfigProblem::collect(&mut problems, "client_id", self.client_id.parse());
         let issuer = self.issuer.as_deref().map_or_else(|| Ok(Issuer::passport()), Issuer::new);
         let issuer = ConfigProblem::collect(&mut problems, "issuer", issuer).unwrap_or_default();
         let issuer = match &self.token_url {
@@ -116,55 +152,29 @@ impl ManagedIdentityBuilder {
         };
         let scopes = self.scopes.as_deref().map_or_else(|| Ok(Scopes::default()), str::parse);
         let scopes = ConfigProblem::collect(&mut problems, "scopes", scopes);
-        if self.request_timeout.is_zero() {
-            problems.push(ConfigProblem::new("request_timeout", "it is zero, so no attempt could succeed"));
+        self.check_the_rest(&mut problems);
+        match (client_id, issuer, scopes, &*problems) {
+            (Some(client_id), Some(issuer), Some(scopes), []) => Ok((client_id, issuer, scopes)),
+            _ => Err(problems),
         }
-        if self.request_timeout > MAX_REQUEST_TIMEOUT {
-            problems.push(ConfigProblem::new(
-                "request_timeout",
-                "it is longer than 10 min, and callers wait for it",
-            ));
-        }
-        let (Some(client_id), Some(issuer), Some(scopes), []) = (client_id, issuer, scopes, &*problems)
-        else {
-            return Err(ConfigError::new(problems));
-        };
-
-        Ok(self.built(client_id, issuer.token_url(), scopes))
     }
 
-    /// The identity, from what has been checked.
-    fn built(self, client_id: ClientId, token_url: Url, scopes: Scopes) -> ManagedIdentity {
-        let policy = RefreshPolicy { threshold: self.refresh_threshold, jitter: fastrand::f64() };
-        let key = TokenKey::new(&client_id, &token_url, &scopes);
-        let store = self.cache.as_ref().and_then(TokenCache::store);
-        let slot = self.cache.map_or_else(Arc::default, |cache| cache.slot(key.clone()));
-        let mut source: Box<dyn TokenSource> = Box::new(ClientCredentials {
-            client_id: client_id.clone(),
-            secret: self.secret,
-            token_url,
-            scopes,
-            transport: self.transport,
-            timeout: self.request_timeout,
-            clock: Arc::clone(&self.clock),
-        });
-        let mut attempt_timeout = self.request_timeout;
-        if let Some(store) = store {
-            attempt_timeout += STORE_TAKES;
-            let (client_id, clock, lease) =
-                (client_id.clone(), Arc::clone(&self.clock), self.request_timeout);
-            source = Box::new(Shared { store, key, client_id, source, policy, lease, clock });
+    fn check_the_rest(&self, problems: &mut Vec<ConfigProblem>) {
+        let mut problem = |option: &'static str, problem| problems.push(ConfigProblem::new(option, problem));
+        if self.authentication == Some(ClientAuthentication::ClientSecretBasicRaw)
+            && self.client_id.contains(':')
+        {
+            problem(
+                "client_authentication",
+                "a client id with a colon cannot be told from its secret when neither is encoded; use client_secret_basic",
+            );
         }
-        ManagedIdentity::new(Engine {
-            client_id,
-            source,
-            slot,
-            policy,
-            attempt_timeout,
-            clock: self.clock,
-            life: CancellationToken::new(),
-            attempts: TaskTracker::new(),
-        })
+        if self.request_timeout.is_zero() {
+            problem("request_timeout", "it is zero, so no attempt could succeed");
+        }
+        if self.request_timeout > MAX_REQUEST_TIMEOUT {
+            problem("request_timeout", "it is longer than 10 min, and callers wait for it");
+        }
     }
 }
 

@@ -179,6 +179,24 @@ impl Matched {
     }
 }
 
+/// The URL of a service that is called, and its origin. What is relative to it begins below its path, whether that ends in a
+/// slash or not.
+pub(crate) fn base_url(text: &str) -> Result<(Url, AllowedOrigins), NotAllowable> {
+    let mut url = Url::parse(text).map_err(|_| NotAllowable::NotAbsolute)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(NotAllowable::UserInfo);
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(NotAllowable::MoreThanPath);
+    }
+    let origin = secure(Origin::of(&url)?)?;
+    if !url.path().ends_with('/') {
+        let path = [url.path(), "/"].concat();
+        url.set_path(&path);
+    }
+    Ok((url, AllowedOrigins { origins: Arc::new([origin]), path_only: false, any_https: false }))
+}
+
 const OPTION: &str = "allowed_origins";
 
 fn secure(origin: Origin) -> Result<Origin, NotAllowable> {
@@ -186,7 +204,11 @@ fn secure(origin: Origin) -> Result<Origin, NotAllowable> {
 }
 
 #[derive(Debug, thiserror::Error)]
-enum NotAllowable {
+pub(crate) enum NotAllowable {
+    #[error("it is not an absolute URL; write https://host")]
+    NotAbsolute,
+    #[error("it has a query or a fragment; leave them to the requests")]
+    MoreThanPath,
     #[error("it carries user information (user:password@host); take it out")]
     UserInfo,
     #[error("{0}")]

@@ -1,10 +1,18 @@
-use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{
+    ops::RangeInclusive,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use passport_core::{AccessToken, ClientId, SecretSource};
+use moka::sync::Cache;
+use passport_core::{AccessToken, ClientId, InvalidScope, Scopes, SecretSource};
 use tokio::runtime::Handle;
 use tokio_util::sync::DropGuard;
 
-use crate::{IdentityStatus, ManagedIdentityBuilder, TokenError, credential::Credential, engine::Engine};
+use crate::{
+    IdentityStatus, ManagedIdentityBuilder, TokenError, credential::Credential, engine::Engine,
+    recipe::Recipe,
+};
 
 /// A service's own identity at Passport: a client id, the place of its secret, and the token it has now.
 ///
@@ -18,9 +26,24 @@ use crate::{IdentityStatus, ManagedIdentityBuilder, TokenError, credential::Cred
 /// With the last clone, and the last request that waits for its token, everything ends that it has started.
 #[derive(Clone, Debug)]
 pub struct ManagedIdentity {
+    /// For its scopes.
     pub(crate) engine: Arc<Engine>,
-    _life: Arc<DropGuard>,
+    family: Arc<Family>,
 }
+
+/// One identity, with whatever scopes.
+#[derive(Debug)]
+struct Family {
+    recipe: Recipe,
+    /// What it asks for unless told otherwise, and what gets it.
+    usual: (Scopes, Arc<Engine>),
+    /// One for each other set of scopes; made when the first is asked for.
+    others: OnceLock<Cache<Scopes, Arc<Engine>>>,
+    _life: DropGuard,
+}
+
+/// For how many sets of scopes one identity has tokens. Those that were not used for the longest time make room.
+const SETS_OF_SCOPES: u64 = 1_000;
 
 /// How long [`ManagedIdentity::ready`] waits between two looks: a machine that sleeps is not to prolong it.
 const LOOK_EACH: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(1);
@@ -31,9 +54,28 @@ impl ManagedIdentity {
         ManagedIdentityBuilder::new(client_id.into(), secret)
     }
 
-    pub(crate) fn new(engine: Engine) -> Self {
-        let life = engine.life.clone().drop_guard();
-        Self { engine: Arc::new(engine), _life: Arc::new(life) }
+    pub(crate) fn new(recipe: Recipe, scopes: Scopes) -> Self {
+        let engine = recipe.engine(scopes.clone());
+        Self::around(engine, recipe, scopes)
+    }
+
+    pub(crate) fn around(engine: Engine, recipe: Recipe, scopes: Scopes) -> Self {
+        let engine = Arc::new(engine);
+        let (life, usual) = (recipe.life.clone().drop_guard(), (scopes, Arc::clone(&engine)));
+        Self { engine, family: Arc::new(Family { recipe, usual, others: OnceLock::new(), _life: life }) }
+    }
+
+    /// The same identity, with a token for `scopes`, which are separated by blanks.
+    ///
+    /// Each set of scopes has a token of its own, which is fetched when it is needed and kept as this one's is: ask for the
+    /// same scopes again, and there is the same token. There is room for 1,000 sets. A [`shutdown`](Self::shutdown) of one
+    /// is the end of all.
+    ///
+    /// # Errors
+    /// When `scopes` are none.
+    pub fn with_scopes(&self, scopes: &str) -> Result<Self, InvalidScope> {
+        let scopes: Scopes = scopes.parse()?;
+        Ok(Self { engine: self.family.engine(scopes), family: Arc::clone(&self.family) })
     }
 
     /// The client id.
@@ -133,5 +175,16 @@ impl ManagedIdentity {
     /// A newer token than that of `generation`, which a receiver has refused; if it makes sense to try one.
     pub(crate) fn renewed(&self, generation: u64) -> Option<Credential> {
         self.engine.renewed(generation)
+    }
+}
+
+impl Family {
+    fn engine(&self, scopes: Scopes) -> Arc<Engine> {
+        let (usual, engine) = &self.usual;
+        if scopes == *usual {
+            return Arc::clone(engine);
+        }
+        let others = self.others.get_or_init(|| Cache::new(SETS_OF_SCOPES));
+        others.get_with(scopes.clone(), || Arc::new(self.recipe.engine(scopes)))
     }
 }

@@ -8,7 +8,7 @@ use std::{
 };
 
 use metrics::{Counter, counter, gauge, histogram};
-use passport_core::{AccessToken, ClientId};
+use passport_core::{AccessToken, ClientId, DiscoveryError, Issuer};
 use tokio::time::Instant;
 use tracing::Span;
 
@@ -199,6 +199,16 @@ pub(crate) fn secret_changed(client_id: &ClientId, version: &str) {
         %client_id,
         secret_version = version,
         "the client secret was refused and has changed since; asking with the new one"
+    );
+}
+
+/// The issuer did not say how clients prove who they are; it is done as Passport documents it.
+pub(crate) fn authentication_unknown(issuer: &Issuer, error: &DiscoveryError) {
+    tracing::debug!(
+        target: TARGET,
+        %issuer,
+        error = %Causes(error),
+        "the issuer does not say how clients authenticate; it is client_secret_basic then"
     );
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use passport_core::{AccessToken, Clock, ManualClock};
+use passport_core::{AccessToken, Clock, ManualClock, SecretSource};
 use tokio::sync::Semaphore;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -19,12 +19,14 @@ use crate::{
     cache::{Keeping, Slot},
     engine::{Ask, Engine, MintFuture, Minted, TokenSource},
     error::Failure,
+    recipe::Recipe,
     refresh::{DEFAULT_THRESHOLD, RefreshPolicy},
 };
 
 /// Mints `token-1`, `token-2`, ... for an hour each, unless a failure is next in line or it is held.
 #[derive(Debug)]
 pub(crate) struct ScriptedSource {
+    prefix: &'static str,
     calls: AtomicUsize,
     failures: Mutex<VecDeque<Failure>>,
     lifetime: Duration,
@@ -42,7 +44,17 @@ impl ScriptedSource {
     }
 
     pub(crate) fn with_lifetime(lifetime: Duration) -> Arc<Self> {
-        Arc::new(Self {
+        Arc::new(Self::scripted("token", lifetime))
+    }
+
+    /// Its tokens are `prefix-1`, `prefix-2`, ...
+    pub(crate) fn with_tokens_called(prefix: &'static str) -> Arc<Self> {
+        Arc::new(Self::scripted(prefix, Duration::from_secs(3600)))
+    }
+
+    fn scripted(prefix: &'static str, lifetime: Duration) -> Self {
+        Self {
+            prefix,
             calls: AtomicUsize::new(0),
             failures: Mutex::default(),
             lifetime,
@@ -51,7 +63,7 @@ impl ScriptedSource {
             repeats: AtomicBool::new(false),
             asked: Mutex::default(),
             clock: ManualClock::at_unix_seconds(1_750_000_000),
-        })
+        }
     }
 
     /// Whoever asks waits until [`ScriptedSource::release`].
@@ -107,7 +119,8 @@ impl TokenSource for Arc<ScriptedSource> {
             if let Some(failure) = self.failures.lock().unwrap().pop_front() {
                 return Err(failure);
             }
-            let token = AccessToken::new(&format!("token-{number}"), minted_at + self.lifetime).unwrap();
+            let token =
+                AccessToken::new(&format!("{}-{number}", self.prefix), minted_at + self.lifetime).unwrap();
             Ok(Minted { token, minted_at, lifetime: self.lifetime, missing_scopes: Vec::new() })
         })
     }
@@ -126,7 +139,15 @@ pub(crate) fn engine_with_slot(source: &Arc<ScriptedSource>, slot: &Arc<Slot>) -
 }
 
 pub(crate) fn identity(source: &Arc<ScriptedSource>) -> ManagedIdentity {
-    ManagedIdentity::new(engine_value(source, Arc::default()))
+    identity_around(engine_value(source, Arc::default()))
+}
+
+/// An identity whose usual token comes from `engine`.
+pub(crate) fn identity_around(engine: Engine) -> ManagedIdentity {
+    let builder = ManagedIdentity::builder("mi-test", SecretSource::fixed("unused"));
+    let (recipe, scopes) = builder.checked().unwrap();
+    let recipe = Recipe { life: engine.life.clone(), attempts: engine.attempts.clone(), ..recipe };
+    ManagedIdentity::around(engine, recipe, scopes)
 }
 
 pub(crate) const POLICY: RefreshPolicy = RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };

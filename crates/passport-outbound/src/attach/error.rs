@@ -9,6 +9,14 @@ pub enum AttachError {
         "the request carries an Authorization header already; remove it, or tell the layer what to do with it (existing_authorization)"
     )]
     AuthorizationPresent,
+    /// It was to go out in the caller's name, and the caller's token has expired. The caller has to come again with a new one.
+    #[error("the caller's token has expired, so nothing can be done in the caller's name any more")]
+    CallerExpired,
+    /// It was to go out in the caller's name, and there is no caller.
+    #[error(
+        "there is no caller in whose name the request could go; hand a CallerToken on, or name an identity to use instead (CallerIdentity::or)"
+    )]
+    CallerMissing,
     /// Its origin is not among the [`AllowedOrigins`](crate::AllowedOrigins).
     #[error("{origin} is not among the allowed origins, so the token does not go there")]
     DestinationNotAllowed {

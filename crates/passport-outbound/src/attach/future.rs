@@ -149,7 +149,7 @@ where
                     let token = ready!(Pin::new(credential).poll(cx))?;
                     let held = held.take().expect(POLLED_AGAIN);
                     let Held { mut ready, request, origin, rules, replay } = *held;
-                    send(&mut ready, request, origin, token, &rules, &replay).state
+                    send(&mut ready, request, origin, token, rules, &replay).state
                 }
                 StateProjection::Renewing { credential, refused } => {
                     let token = ready!(Pin::new(credential).poll(cx));
@@ -163,7 +163,9 @@ where
                     let service = &mut again.as_mut().expect(POLLED_AGAIN).service;
                     ready!(service.poll_ready(cx)).map_err(Into::into)?;
                     let Again { watch, mut service, request } = *again.take().expect(POLLED_AGAIN);
-                    telemetry::replaying(watch.rules.identity.client_id());
+                    if let Some(identity) = watch.rules.identity.managed() {
+                        telemetry::replaying(identity.client_id());
+                    }
                     State::Forwarding { response: service.call(request), watch: Some(watch), spare: None }
                 }
             };
@@ -192,7 +194,7 @@ where
         let trailers = is_grpc(response.headers()).then_some(watch);
         return Next::Done(response.watched(trailers));
     }
-    let credential = watch.rules.identity.renewed(watch.generation);
+    let credential = watch.renewed();
     let Some((credential, spare)) = credential.zip(spare) else { return Next::Done(response.watched(None)) };
     let refused = Refused { response, watch, spare };
     match credential {

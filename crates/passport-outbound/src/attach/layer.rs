@@ -7,32 +7,39 @@ use super::{
     AttachToken, BufferBody, BufferedBody, CloneRequest, ExistingAuthorization, NoReplay, rules::Rules,
     service::BoxError,
 };
-use crate::{AllowedOrigins, ManagedIdentity};
+use crate::{AllowedOrigins, Identity};
 
-/// Attaches the token of a [`ManagedIdentity`] to each request. See the [crate's front page](crate).
+/// Attaches the token of an [`Identity`] to each request. See the [crate's front page](crate).
+///
+/// An `http::Request` may name another [`Identity`] in its extensions; reqwest shows nobody the extensions of its requests, so
+/// with reqwest that takes a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient).
 ///
 /// When a receiver refuses the token (401, or the gRPC status `UNAUTHENTICATED`), it is replaced. With
 /// [`replay_clones`](Self::replay_clones) or [`replay_buffered`](Self::replay_buffered) the request is then sent once more.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AttachTokenLayer<P = NoReplay> {
-    identity: ManagedIdentity,
-    origins: AllowedOrigins,
-    existing: ExistingAuthorization,
+    rules: Arc<Rules>,
     replay: P,
 }
 
 impl AttachTokenLayer {
     /// Attaches the token of `identity` to requests that go to `origins`; other requests fail.
-    pub fn new(identity: ManagedIdentity, origins: AllowedOrigins) -> Self {
-        Self { identity, origins, existing: ExistingAuthorization::default(), replay: NoReplay }
+    pub fn new(identity: impl Into<Identity>, origins: AllowedOrigins) -> Self {
+        let rules = Rules { identity: identity.into(), origins, existing: ExistingAuthorization::default() };
+        Self { rules: Arc::new(rules), replay: NoReplay }
     }
 }
 
 impl<P> AttachTokenLayer<P> {
+    #[cfg(feature = "reqwest-middleware")]
+    pub(super) fn identity(&self) -> &Identity {
+        &self.rules.identity
+    }
+
     /// What becomes of a request that carries an `Authorization` header already. It is refused by default.
     pub fn existing_authorization(mut self, policy: ExistingAuthorization) -> Self {
-        self.existing = policy;
+        Arc::make_mut(&mut self.rules).existing = policy;
         self
     }
 
@@ -63,8 +70,17 @@ impl<P> AttachTokenLayer<P> {
         self.with_replay(BufferBody { max_bytes, wrap })
     }
 
+    /// The same, for a request that names another identity.
+    #[cfg(feature = "reqwest-middleware")]
+    pub(super) fn in_the_name_of(&self, identity: Identity) -> Self
+    where
+        P: Clone,
+    {
+        Self { rules: Arc::new(self.rules.with(identity)), replay: self.replay.clone() }
+    }
+
     fn with_replay<Q>(self, replay: Q) -> AttachTokenLayer<Q> {
-        AttachTokenLayer { identity: self.identity, origins: self.origins, existing: self.existing, replay }
+        AttachTokenLayer { rules: self.rules, replay }
     }
 }
 
@@ -72,8 +88,6 @@ impl<S, P: Clone> Layer<S> for AttachTokenLayer<P> {
     type Service = AttachToken<S, P>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        let rules =
-            Rules { identity: self.identity.clone(), origins: self.origins.clone(), existing: self.existing };
-        AttachToken::new(inner, Arc::new(rules), self.replay.clone())
+        AttachToken::new(inner, Arc::clone(&self.rules), self.replay.clone())
     }
 }

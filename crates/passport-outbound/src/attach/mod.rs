@@ -13,6 +13,10 @@
 
 mod buffered_body;
 mod error;
+#[cfg(feature = "reqwest")]
+mod for_reqwest;
+#[cfg(feature = "reqwest-middleware")]
+mod for_reqwest_middleware;
 mod future;
 mod layer;
 mod replay;
@@ -24,6 +28,8 @@ mod unauthorized;
 mod watch;
 
 pub(crate) use self::request::{destination_of, sealed::Destination};
+#[cfg(feature = "reqwest")]
+pub(crate) use self::service::BoxError;
 pub use self::{
     buffered_body::BufferedBody,
     error::AttachError,

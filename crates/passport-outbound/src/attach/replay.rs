@@ -43,15 +43,10 @@ impl<F> fmt::Debug for BufferBody<F> {
 
 impl<R> Replay<R> for NoReplay {}
 impl<B: Clone> Replay<Request<B>> for CloneRequest {}
-impl Replay<reqwest::Request> for CloneRequest {}
 impl<B, F> Replay<Request<B>> for BufferBody<F>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
     F: Fn(BufferedBody<B>) -> B + Clone,
-{
-}
-impl<F> Replay<reqwest::Request> for BufferBody<F> where
-    F: Fn(BufferedBody<reqwest::Body>) -> reqwest::Body + Clone
 {
 }
 
@@ -99,19 +94,6 @@ impl<B: Clone> sealed::Keep<Request<B>> for CloneRequest {
     }
 }
 
-impl sealed::Keep<reqwest::Request> for CloneRequest {
-    type Kept = reqwest::Request;
-
-    fn keep(&self, request: reqwest::Request) -> (reqwest::Request, Option<reqwest::Request>) {
-        let kept = request.try_clone();
-        (request, kept)
-    }
-
-    fn restore(&self, kept: reqwest::Request) -> Option<reqwest::Request> {
-        Some(kept)
-    }
-}
-
 impl<B, F> sealed::Keep<Request<B>> for BufferBody<F>
 where
     B: Body<Data = Bytes, Error: Into<BoxError>>,
@@ -129,32 +111,4 @@ where
     fn restore(&self, (parts, recording): Self::Kept) -> Option<Request<B>> {
         Some(Request::from_parts(parts, (self.wrap)(recording.again()?)))
     }
-}
-
-impl<F> sealed::Keep<reqwest::Request> for BufferBody<F>
-where
-    F: Fn(BufferedBody<reqwest::Body>) -> reqwest::Body + Clone,
-{
-    type Kept = (reqwest::Request, Option<Recording<reqwest::Body>>);
-
-    fn keep(&self, mut request: reqwest::Request) -> (reqwest::Request, Option<Self::Kept>) {
-        // What reqwest can clone stays what it is: for redirects with 307 and 308 it has to.
-        if let Some(copy) = request.try_clone() {
-            return (request, Some((copy, None)));
-        }
-        let body = request.body_mut().take().map(|body| BufferedBody::recording(body, self.max_bytes));
-        let Some(copy) = request.try_clone() else { return (request, None) };
-        let (body, recording) = body.unzip();
-        (with_body(request, body.map(&self.wrap)), Some((copy, recording)))
-    }
-
-    fn restore(&self, (request, recording): Self::Kept) -> Option<reqwest::Request> {
-        let Some(recording) = recording else { return Some(request) };
-        Some(with_body(request, Some((self.wrap)(recording.again()?))))
-    }
-}
-
-fn with_body(mut request: reqwest::Request, body: Option<reqwest::Body>) -> reqwest::Request {
-    *request.body_mut() = body;
-    request
 }

@@ -1,4 +1,4 @@
-use http::{HeaderMap, Request};
+use http::{Extensions, HeaderMap, Request};
 use url::Url;
 
 use self::sealed::Destination;
@@ -13,10 +13,9 @@ use self::sealed::Destination;
 pub trait OutboundRequest: sealed::Parts {}
 
 impl<B> OutboundRequest for Request<B> {}
-impl OutboundRequest for reqwest::Request {}
 
 pub(crate) mod sealed {
-    use super::{HeaderMap, Request, destination_of};
+    use super::{Extensions, HeaderMap, Request};
 
     /// What the layer needs of a request.
     #[expect(unnameable_types, reason = "that is what seals the trait above it")]
@@ -25,6 +24,8 @@ pub(crate) mod sealed {
         fn spelled(&self) -> Option<(&str, &str)>;
         fn destination(&self) -> Destination<'_>;
         fn headers_mut(&mut self) -> &mut HeaderMap;
+        /// What else goes with it, if that can be seen.
+        fn extensions(&self) -> Option<&Extensions>;
     }
 
     /// Where a request says it goes.
@@ -70,19 +71,9 @@ pub(crate) mod sealed {
         fn headers_mut(&mut self) -> &mut HeaderMap {
             self.headers_mut()
         }
-    }
 
-    impl Parts for reqwest::Request {
-        fn spelled(&self) -> Option<(&str, &str)> {
-            Some((self.url().scheme(), self.url().authority()))
-        }
-
-        fn destination(&self) -> Destination<'_> {
-            destination_of(self.url())
-        }
-
-        fn headers_mut(&mut self) -> &mut HeaderMap {
-            self.headers_mut()
+        fn extensions(&self) -> Option<&Extensions> {
+            Some(self.extensions())
         }
     }
 }

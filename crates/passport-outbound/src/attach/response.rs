@@ -1,6 +1,6 @@
 use http::{HeaderMap, Response, StatusCode};
 
-use super::{Destination, WatchedBody, request::destination_of, watch::Watch};
+use super::{Destination, WatchedBody, watch::Watch};
 
 /// A response to a request with a token: `http::Response<B>` (hyper, tonic, tower-http) and `reqwest::Response`.
 ///
@@ -15,10 +15,9 @@ use super::{Destination, WatchedBody, request::destination_of, watch::Watch};
 pub trait OutboundResponse: sealed::Head {}
 
 impl<B> OutboundResponse for Response<B> {}
-impl OutboundResponse for reqwest::Response {}
 
 pub(crate) mod sealed {
-    use super::{Destination, HeaderMap, Response, StatusCode, Watch, WatchedBody, destination_of};
+    use super::{Destination, HeaderMap, Response, StatusCode, Watch, WatchedBody};
 
     /// What the layer needs of a response.
     #[expect(unnameable_types, reason = "that is what seals the trait above it")]
@@ -50,26 +49,6 @@ pub(crate) mod sealed {
 
         fn watched(self, watch: Option<Watch>) -> Self::Watched {
             self.map(|body| WatchedBody::new(body, watch))
-        }
-    }
-
-    impl Head for reqwest::Response {
-        type Watched = Self;
-
-        fn status(&self) -> StatusCode {
-            self.status()
-        }
-
-        fn headers(&self) -> &HeaderMap {
-            self.headers()
-        }
-
-        fn answered_by(&self) -> Option<Destination<'_>> {
-            Some(destination_of(self.url()))
-        }
-
-        fn watched(self, _: Option<Watch>) -> Self {
-            self
         }
     }
 }

@@ -1,7 +1,9 @@
+use std::sync::Arc;
+
 use http::header::AUTHORIZATION;
 
 use super::{AttachError, OutboundRequest};
-use crate::{AllowedOrigins, ManagedIdentity, destination::Matched};
+use crate::{AllowedOrigins, Identity, destination::Matched};
 
 /// What becomes of a request that carries an `Authorization` header already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,9 +19,9 @@ pub enum ExistingAuthorization {
 }
 
 /// Whose token goes where. Shared by all clones of a service and by the requests that are on their way.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Rules {
-    pub(super) identity: ManagedIdentity,
+    pub(super) identity: Identity,
     pub(super) origins: AllowedOrigins,
     pub(super) existing: ExistingAuthorization,
 }
@@ -33,7 +35,23 @@ pub(super) enum Needs {
 }
 
 impl Rules {
+    /// The rules for `request`, which may name another identity.
+    #[inline]
+    pub(super) fn of(self: &Arc<Self>, request: &impl OutboundRequest) -> Arc<Self> {
+        let named = request.extensions().and_then(|extensions| extensions.get::<Identity>());
+        match named {
+            None => Arc::clone(self),
+            Some(identity) => Arc::new(self.with(identity.clone())),
+        }
+    }
+
+    /// The same rules for another identity.
+    pub(super) fn with(&self, identity: Identity) -> Self {
+        Self { identity, origins: self.origins.clone(), existing: self.existing }
+    }
+
     /// Whether `request` may go out, and with what.
+    #[inline(always)] // the compiler does not see that it has one caller
     pub(super) fn admit(&self, request: &mut impl OutboundRequest) -> Result<Needs, AttachError> {
         let origin =
             match request.spelled().and_then(|(scheme, authority)| self.origins.spelled(scheme, authority)) {

@@ -17,9 +17,10 @@ use super::{
 use crate::{
     credential::{Credential, Sendable},
     destination::Matched,
+    identity::Whose,
 };
 
-pub(super) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The service that [`AttachTokenLayer`](super::AttachTokenLayer) makes, around a client that is `Clone`.
 ///
@@ -69,16 +70,23 @@ where
             Ok(Needs::Nothing) => return AttachTokenFuture::forwarding(self.inner.call(request), None, None),
             Ok(Needs::Token(origin)) => origin,
         };
-        match self.rules.identity.credential() {
-            Credential::Ready(token) => {
-                send(&mut self.inner, request, origin, token, &self.rules, &self.replay)
+        let rules = self.rules.of(&request);
+        let credential = match rules.identity.whose(request.extensions()) {
+            Err(refused) => return self.refuse(refused.into()),
+            Ok(Whose::Caller(authorization)) => {
+                request.headers_mut().insert(AUTHORIZATION, authorization);
+                return AttachTokenFuture::forwarding(self.inner.call(request), None, None);
             }
+            Ok(Whose::Service(identity)) => identity.credential(),
+        };
+        match credential {
+            Credential::Ready(token) => send(&mut self.inner, request, origin, token, rules, &self.replay),
             Credential::Pending(credential) => {
                 // The service that was polled ready goes into the future; its clone was not, and stays here. See
                 // "Be careful when cloning inner services" in the documentation of `tower::Service`.
                 let not_ready = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, not_ready);
-                let (rules, replay) = (Arc::clone(&self.rules), self.replay.clone());
+                let replay = self.replay.clone();
                 AttachTokenFuture::waiting(credential, Held { ready, request, origin, rules, replay })
             }
             Credential::Refused(error) => self.refuse(error.into()),
@@ -106,7 +114,7 @@ pub(super) fn send<S, R, P>(
     mut request: R,
     origin: Matched,
     token: Sendable,
-    rules: &Arc<Rules>,
+    rules: Arc<Rules>,
     replay: &P,
 ) -> AttachTokenFuture<S, R, P>
 where
@@ -114,7 +122,7 @@ where
     R: OutboundRequest,
     P: Replay<R>,
 {
-    let watch = Watch { rules: Arc::clone(rules), generation: token.generation, origin };
+    let watch = Watch { rules, generation: token.generation, origin };
     if !P::KEEPS {
         attach(&mut request, token);
         return AttachTokenFuture::forwarding(ready.call(request), Some(watch), None);

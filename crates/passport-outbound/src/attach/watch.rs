@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::{OutboundResponse, rules::Rules, unauthorized::is_unauthenticated};
-use crate::destination::Matched;
+use crate::{credential::Credential, destination::Matched};
 
 /// Which token went out with a request.
 #[derive(Clone, Debug)]
@@ -29,9 +29,14 @@ impl Watch {
         response.answered_by().is_none_or(shown)
     }
 
+    /// A newer token than the one that went out, if it makes sense to try one.
+    pub(super) fn renewed(&self) -> Option<Credential> {
+        self.rules.identity.managed()?.renewed(self.generation)
+    }
+
     /// The token was refused too late for the request to be sent again; the next one is to have another.
     fn refused(self) {
-        drop(self.rules.identity.renewed(self.generation));
+        drop(self.renewed());
     }
 }
 

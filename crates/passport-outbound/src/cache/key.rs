@@ -16,9 +16,9 @@ pub struct TokenKey {
 }
 
 impl TokenKey {
-    pub(crate) fn new(client_id: &ClientId, token_url: &Url, scopes: &Scopes) -> Self {
+    pub(crate) fn new(client_id: &ClientId, token_url: &Url, authentication: &str, scopes: &Scopes) -> Self {
         let mut digest = Context::new(&SHA256);
-        for part in [token_url.as_str(), "client_secret_basic"].into_iter().chain(scopes.iter()) {
+        for part in [token_url.as_str(), authentication].into_iter().chain(scopes.iter()) {
             digest.update(&(part.len() as u64).to_be_bytes());
             digest.update(part.as_bytes());
         }
@@ -44,7 +44,8 @@ mod tests {
     use super::*;
 
     fn key(client_id: &str, url: &str, scopes: &str) -> TokenKey {
-        TokenKey::new(&client_id.parse().unwrap(), &url.parse().unwrap(), &scopes.parse().unwrap())
+        let (client_id, url) = (client_id.parse().unwrap(), url.parse().unwrap());
+        TokenKey::new(&client_id, &url, "client_secret", &scopes.parse().unwrap())
     }
 
     #[test]

@@ -106,7 +106,7 @@ mod tests {
 
     fn key(scopes: &str) -> TokenKey {
         let url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
-        TokenKey::new(&"mi-1".parse().unwrap(), &url, &scopes.parse().unwrap())
+        TokenKey::new(&"mi-1".parse().unwrap(), &url, "client_secret", &scopes.parse().unwrap())
     }
 
     #[test]

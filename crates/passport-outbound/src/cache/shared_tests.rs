@@ -12,7 +12,7 @@ use super::*;
 use crate::{
     ManagedIdentity, StoreError, TokenErrorKind, TokenStore,
     cache::Slot,
-    test_support::{ScriptedSource, engine_over},
+    test_support::{ScriptedSource, engine_over, identity_around},
 };
 
 /// A store as a fleet may have it, with switches to break it. Clones share.
@@ -84,7 +84,7 @@ impl TokenStore for FleetStore {
 
 fn key() -> TokenKey {
     let url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
-    TokenKey::new(&"mi-test".parse().unwrap(), &url, &"openid".parse().unwrap())
+    TokenKey::new(&"mi-test".parse().unwrap(), &url, "client_secret", &"openid".parse().unwrap())
 }
 
 /// An instance of the service, with a memory of its own.
@@ -98,7 +98,7 @@ fn instance(store: &FleetStore, source: &Arc<ScriptedSource>) -> ManagedIdentity
         lease: Duration::from_secs(10),
         clock: Arc::new(source.clock.clone()),
     };
-    ManagedIdentity::new(engine_over(Box::new(shared), source, Arc::new(Slot::default())))
+    identity_around(engine_over(Box::new(shared), source, Arc::new(Slot::default())))
 }
 
 async fn token(identity: &ManagedIdentity) -> Result<String, TokenErrorKind> {

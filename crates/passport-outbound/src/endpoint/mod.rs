@@ -1,12 +1,17 @@
 //! Passport's token endpoint: client credentials in, a token out.
 
+mod assertion;
+mod authentication;
 mod request;
 mod response;
+
+pub(crate) use self::authentication::Authentication;
+pub use self::authentication::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm};
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use http::Response;
+use http::{Request, Response};
 use passport_core::{
     ClientId, Clock, Limits, ResolvedSecret, Scopes, Secret, SecretSource, Transport, TransportError,
     TransportErrorKind,
@@ -14,6 +19,7 @@ use passport_core::{
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
+use self::request::Proof;
 use crate::{
     TokenErrorKind,
     engine::{Ask, MintFuture, Minted, TokenSource},
@@ -24,12 +30,16 @@ use crate::{
 /// The largest token response that is read. A token is 1 to 8 KiB.
 const MAX_RESPONSE: usize = 64 * 1024;
 
+/// The longest that an issuer is asked how clients prove who they are, before it is done in the usual way.
+const MAX_DISCOVERY: Duration = Duration::from_secs(2);
+
 /// Mints tokens with the client credentials grant
 /// ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
 pub(crate) struct ClientCredentials {
     pub(crate) client_id: ClientId,
     pub(crate) secret: SecretSource,
     pub(crate) token_url: Url,
+    pub(crate) authentication: Arc<Authentication>,
     pub(crate) scopes: Scopes,
     pub(crate) transport: Transport,
     pub(crate) timeout: Duration,
@@ -46,8 +56,10 @@ impl ClientCredentials {
     /// One limit for everything: a provider of secrets may hang as well as Passport.
     async fn exchange(&self) -> Result<Minted, Failure> {
         let deadline = Instant::now() + self.timeout;
-        let secret = self.secret(deadline).await?;
-        let refusal = match self.ask(secret.secret(), deadline).await {
+        // The one does not wait for the other: a vault may be slow.
+        let (secret, method) = tokio::join!(self.secret(deadline), self.method(deadline));
+        let secret = secret?;
+        let refusal = match self.ask(&method, secret.secret(), deadline).await {
             Err(failure) if failure.kind() == TokenErrorKind::Refused => failure,
             answer => return answer,
         };
@@ -56,7 +68,7 @@ impl ClientCredentials {
         match self.secret(deadline).await {
             Ok(current) if current.secret().expose() != secret.secret().expose() => {
                 telemetry::secret_changed(&self.client_id, current.version());
-                self.ask(current.secret(), deadline).await
+                self.ask(&method, current.secret(), deadline).await
             }
             _ => Err(refusal),
         }
@@ -70,15 +82,29 @@ impl ClientCredentials {
         Ok(resolved)
     }
 
-    async fn ask(&self, secret: &Secret, deadline: Instant) -> Result<Minted, Failure> {
+    /// How to prove who this is. Whoever may be asked about it has so long, and half of the attempt at most.
+    async fn method(&self, deadline: Instant) -> ClientAuthentication {
+        let patience = MAX_DISCOVERY.min(self.timeout / 2);
+        let limit = deadline.min(Instant::now() + patience);
+        let method = timeout_at(limit, self.authentication.method(&self.transport)).await;
+        method.unwrap_or(ClientAuthentication::ClientSecretBasic)
+    }
+
+    async fn ask(
+        &self,
+        method: &ClientAuthentication,
+        secret: &Secret,
+        deadline: Instant,
+    ) -> Result<Minted, Failure> {
         let asked_at = self.clock.now();
-        let response = timeout_at(deadline, self.exchanged(secret)).await;
+        let proof = Proof { method, client_id: &self.client_id, secret, token_url: &self.token_url };
+        let request = request::build(&proof, &self.scopes, asked_at)?;
+        let response = timeout_at(deadline, self.exchanged(request)).await;
         let response = response.map_err(|late| Failure::of(TokenErrorKind::Unavailable).caused_by(late))?;
         response::read(&response.map_err(no_response)?, &self.scopes, asked_at)
     }
 
-    async fn exchanged(&self, secret: &Secret) -> Result<Response<Bytes>, TransportError> {
-        let request = request::build(&self.token_url, &self.client_id, secret, &self.scopes)?;
+    async fn exchanged(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         self.transport.exchange(request, Limits { timeout: self.timeout, max_body: MAX_RESPONSE }).await
     }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
-use http::{Request, StatusCode, header::AUTHORIZATION};
+use http::{Method, StatusCode, header::AUTHORIZATION};
 use passport_core::{
     Clock, HttpExchange, ManualClock, SecretError, SecretErrorKind, SecretProvider, SecretRef,
 };
@@ -45,6 +45,12 @@ impl InMemoryPassport {
 
 impl HttpExchange for InMemoryPassport {
     async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        if request.method() == Method::GET {
+            // It has no discovery document.
+            let mut response = Response::new(Bytes::new());
+            *response.status_mut() = StatusCode::NOT_FOUND;
+            return Ok(response);
+        }
         let number = self.requests.fetch_add(1, Ordering::SeqCst) + 1;
         let shown = request.headers()[AUTHORIZATION].to_str().unwrap().strip_prefix("Basic ").unwrap();
         let expected = format!("mi-1:{}", self.good_secret.lock().unwrap());

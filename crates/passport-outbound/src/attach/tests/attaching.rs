@@ -208,13 +208,13 @@ async fn a_respected_header_goes_to_allowed_origins_only_and_its_refusal_is_not_
 #[derive(Clone)]
 struct UntilItSucceeds;
 
-impl retry::Policy<Request<()>, Response<WatchedBody<&'static str>>, service::BoxError> for UntilItSucceeds {
+impl retry::Policy<Request<()>, Response<WatchedBody<&'static str>>, BoxError> for UntilItSucceeds {
     type Future = std::future::Ready<()>;
 
     fn retry(
         &mut self,
         _: &mut Request<()>,
-        result: &mut Result<Response<WatchedBody<&'static str>>, service::BoxError>,
+        result: &mut Result<Response<WatchedBody<&'static str>>, BoxError>,
     ) -> Option<Self::Future> {
         result.as_ref().is_ok_and(|response| response.status() != 200).then(|| std::future::ready(()))
     }

@@ -16,6 +16,8 @@ use crate::{
 
 mod attaching;
 mod buffering;
+mod interleavings;
+mod naming;
 mod replaying;
 
 type Answer = Response<&'static str>;

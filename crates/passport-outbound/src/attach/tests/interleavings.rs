@@ -1,0 +1,230 @@
+//! Four identities, each with two sets of scopes, and three callers share one client and one cache. Whatever happens in
+//! whatever order, no request carries a token of anybody but the one in whose name it goes out.
+
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::{Duration, SystemTime},
+};
+
+use base64::{Engine as _, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use passport_core::{
+    AccessToken, CallerToken, HttpExchange, Limits, ManualClock, SecretSource, Transport, TransportError,
+};
+use proptest::{
+    prelude::*,
+    test_runner::{Config, TestRunner},
+};
+use serde_json::json;
+use tokio::sync::Semaphore;
+
+use super::*;
+use crate::{CallerIdentity, Identity, ManagedIdentity, TokenCache};
+
+const IDENTITIES: usize = 4;
+const SCOPES: [&str; 2] = ["openid roles", "openid tenant"];
+const CALLERS: usize = 3;
+
+/// Whose name a request goes out in.
+const WHOSE: &str = "x-whose";
+
+#[derive(Clone, Debug)]
+enum Step {
+    CallAsService {
+        identity: usize,
+        scopes: usize,
+    },
+    CallAsCaller {
+        caller: usize,
+    },
+    /// Passport answers who has waited longest.
+    Mint,
+    /// The receiver answers one of those who wait.
+    Answer {
+        which: usize,
+        refuses: bool,
+    },
+    Forget {
+        identity: usize,
+    },
+    Later {
+        seconds: u64,
+    },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        5 => (0..IDENTITIES, 0..SCOPES.len())
+            .prop_map(|(identity, scopes)| Step::CallAsService { identity, scopes }),
+        2 => (0..CALLERS).prop_map(|caller| Step::CallAsCaller { caller }),
+        4 => Just(Step::Mint),
+        5 => (0..8_usize, any::<bool>()).prop_map(|(which, refuses)| Step::Answer { which, refuses }),
+        1 => (0..IDENTITIES).prop_map(|identity| Step::Forget { identity }),
+        2 => (1..1_000_u64).prop_map(|seconds| Step::Later { seconds }),
+    ]
+}
+
+/// Mints tokens that say whose they are, when it is let.
+#[derive(Clone, Debug)]
+struct SlowPassport {
+    may_answer: Arc<Semaphore>,
+    minted: Arc<AtomicUsize>,
+}
+
+impl HttpExchange for SlowPassport {
+    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        self.may_answer.acquire().await.unwrap().forget();
+        let basic = request.headers()[AUTHORIZATION].to_str().unwrap().strip_prefix("Basic ").unwrap();
+        let basic = String::from_utf8(BASE64_STANDARD.decode(basic).unwrap()).unwrap();
+        let client_id = basic.split(':').next().unwrap();
+        let scopes = if request.body().ends_with(b"tenant") { 1 } else { 0 };
+        let number = self.minted.fetch_add(1, Ordering::SeqCst);
+        let token = format!("{client_id}/{scopes}/{number}");
+        let answer = json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600 });
+        Ok(Response::new(Bytes::from(answer.to_string())))
+    }
+}
+
+/// How often what is looked for could have gone wrong.
+#[derive(Default)]
+struct Seen {
+    requests: AtomicUsize,
+    replays: AtomicUsize,
+    as_callers: AtomicUsize,
+}
+
+struct World<'a> {
+    clock: ManualClock,
+    passport: SlowPassport,
+    identities: Vec<ManagedIdentity>,
+    client: AttachToken<Mock, CloneRequest>,
+    receiver: Handle,
+    waiting: Vec<mock::SendResponse<Answer>>,
+    calls: Vec<tokio::task::JoinHandle<Result<(), BoxError>>>,
+    seen: &'a Seen,
+    /// Which of the calls have been seen already, so that a replay is known for one.
+    known: std::collections::BTreeSet<String>,
+}
+
+impl<'a> World<'a> {
+    fn new(seen: &'a Seen) -> Self {
+        let clock = ManualClock::at_unix_seconds(1_750_000_000);
+        let passport = SlowPassport { may_answer: Arc::new(Semaphore::new(0)), minted: Arc::default() };
+        let cache = TokenCache::memory();
+        let identities: Vec<_> = (0..IDENTITIES)
+            .map(|number| {
+                ManagedIdentity::builder(format!("mi-{number}"), SecretSource::fixed("secret"))
+                    .token_url("https://passport.bizfirst.ai/passport/token")
+                    .transport(Transport::new(passport.clone()))
+                    .token_cache(cache.clone())
+                    .clock(clock.clone())
+                    .build()
+                    .unwrap()
+            })
+            .collect();
+        let (mock, mut receiver) = mock::pair();
+        receiver.allow(u64::MAX);
+        let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
+        let layer = AttachTokenLayer::new(identities[0].clone(), origins).replay_clones();
+        let (waiting, calls, known) = Default::default();
+        Self { clock, passport, identities, client: layer.layer(mock), receiver, waiting, calls, seen, known }
+    }
+
+    async fn take(&mut self, step: Step) {
+        match step {
+            Step::CallAsService { identity, scopes } => {
+                let named = self.identities[identity].with_scopes(SCOPES[scopes]).unwrap();
+                self.call(named.into(), &format!("Bearer mi-{identity}/{scopes}/"));
+            }
+            Step::CallAsCaller { caller } => {
+                let token = AccessToken::new(
+                    &format!("caller-{caller}/"),
+                    SystemTime::UNIX_EPOCH + Duration::MAX / 4,
+                );
+                let token = token.unwrap();
+                let named =
+                    CallerIdentity::given(CallerToken::new(token)).or(self.identities[caller].clone());
+                self.call(named, &format!("Bearer caller-{caller}/"));
+            }
+            Step::Mint => self.passport.may_answer.add_permits(1),
+            Step::Answer { which, refuses } if !self.waiting.is_empty() => {
+                let answer = if refuses { refusal() } else { Response::new("") };
+                let which = which % self.waiting.len();
+                self.waiting.swap_remove(which).send_response(answer);
+            }
+            Step::Answer { .. } => {}
+            Step::Forget { identity } => self.identities[identity].invalidate(),
+            Step::Later { seconds } => self.clock.advance(Duration::from_secs(seconds)),
+        }
+        self.look().await;
+    }
+
+    fn call(&mut self, named: Identity, whose: &str) {
+        let mut request = request(API);
+        request.headers_mut().insert(WHOSE, whose.parse().unwrap());
+        request.headers_mut().insert("x-call", self.calls.len().into());
+        request.extensions_mut().insert(named);
+        let client = self.client.clone();
+        self.calls.push(tokio::spawn(async move { client.oneshot(request).await.map(drop) }));
+    }
+
+    /// Lets everybody go on as far as they can, and looks at what arrives.
+    async fn look(&mut self) {
+        for _ in 0..8 {
+            tokio::task::yield_now().await;
+            while let Some(Some((request, respond))) = self.receiver.next_request().now_or_never() {
+                let (whose, token) = (request.headers()[WHOSE].to_str().unwrap(), token_of(&request));
+                assert!(token.starts_with(whose), "`{token}` went out for {whose}");
+                self.seen.requests.fetch_add(1, Ordering::Relaxed);
+                if token.starts_with("Bearer caller") {
+                    self.seen.as_callers.fetch_add(1, Ordering::Relaxed);
+                }
+                if !self.known.insert(format!("{:?}", request.headers()["x-call"])) {
+                    self.seen.replays.fetch_add(1, Ordering::Relaxed);
+                }
+                self.waiting.push(respond);
+            }
+        }
+    }
+
+    /// Everybody gets an answer in the end; or an error, as where a token took longer than it lives.
+    async fn end(mut self) {
+        self.passport.may_answer.add_permits(1_000);
+        while self.calls.iter().any(|call| !call.is_finished()) {
+            self.look().await;
+            for respond in self.waiting.drain(..) {
+                respond.send_response(Response::new(""));
+            }
+        }
+        for call in self.calls {
+            let outcome = call.await.unwrap();
+            assert!(outcome.is_ok() || outcome.unwrap_err().is::<TokenError>());
+        }
+    }
+}
+
+#[test]
+fn no_request_carries_the_token_of_another_in_whatever_order_things_happen() {
+    let seen = Seen::default();
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let mut runner = TestRunner::new(Config { failure_persistence: None, ..Config::default() });
+    let outcome = runner.run(&prop::collection::vec(step(), 1..80), |steps| {
+        runtime.block_on(async {
+            let mut world = World::new(&seen);
+            for step in steps {
+                world.take(step).await;
+            }
+            world.end().await;
+        });
+        Ok(())
+    });
+    outcome.unwrap();
+    let counted =
+        [&seen.requests, &seen.as_callers, &seen.replays].map(|count| count.load(Ordering::Relaxed));
+    assert!(
+        counted[0] > 2_000 && counted[1] > 500 && counted[2] > 200,
+        "it was put to the test: {counted:?}"
+    );
+}

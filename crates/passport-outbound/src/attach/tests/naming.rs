@@ -1,0 +1,144 @@
+//! In whose name a request goes out.
+
+use std::time::{Duration, UNIX_EPOCH};
+
+use passport_core::{AccessToken, CallerToken, ManualClock};
+
+use super::*;
+use crate::{CallerIdentity, Identity};
+
+const NOW: u32 = 1_750_000_000;
+
+/// A caller's token that lives for another minute, by the clock of [`callers`].
+fn caller(token: &str) -> CallerToken {
+    expiring(token, u64::from(NOW) + 60)
+}
+
+fn expiring(token: &str, at: u64) -> CallerToken {
+    CallerToken::new(AccessToken::new(token, UNIX_EPOCH + Duration::from_secs(at)).unwrap())
+}
+
+fn on_time(caller: CallerIdentity) -> CallerIdentity {
+    caller.clock(ManualClock::at_unix_seconds(NOW))
+}
+
+fn client_of(identity: impl Into<Identity>) -> (AttachToken<Mock>, Handle) {
+    let (mock, mut handle) = mock::pair();
+    handle.allow(10);
+    let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
+    (AttachTokenLayer::new(identity, origins).layer(mock), handle)
+}
+
+fn from(caller: CallerToken) -> Request<()> {
+    let mut request = request(API);
+    request.extensions_mut().insert(caller);
+    request
+}
+
+/// What goes out for `request`, and what comes back for an answer of `status`.
+async fn sent(
+    (client, handle): &mut (AttachToken<Mock>, Handle),
+    request: Request<()>,
+    status: StatusCode,
+) -> (String, StatusCode) {
+    let mut reply = Response::new("");
+    *reply.status_mut() = status;
+    let response = client.ready().await.unwrap().call(request);
+    let (response, sent) = tokio::join!(response, answer(handle, reply));
+    (token_of(&sent).to_owned(), response.unwrap().status())
+}
+
+async fn refused((client, handle): &mut (AttachToken<Mock>, Handle), request: Request<()>) -> AttachError {
+    let error = client.ready().await.unwrap().call(request).await.unwrap_err();
+    assert_pending!(handle.poll_request(), "nothing leaves");
+    *error.downcast().unwrap()
+}
+
+#[tokio::test]
+async fn the_callers_token_goes_out_as_it_came_wherever_it_is_taken_from() {
+    let given = on_time(CallerIdentity::given(caller("given")));
+    let mut client = client_of(given.clone());
+    assert_eq!(sent(&mut client, request(API), StatusCode::OK).await.0, "Bearer given");
+    assert_eq!(sent(&mut client, from(caller("of-request")), StatusCode::OK).await.0, "Bearer given");
+
+    let mut client = client_of(on_time(CallerIdentity::of_request()));
+    assert_eq!(sent(&mut client, from(caller("of-request")), StatusCode::OK).await.0, "Bearer of-request");
+
+    let mut client = client_of(on_time(CallerIdentity::of_task()));
+    let within = caller("of-task").scope(sent(&mut client, request(API), StatusCode::OK)).await;
+    assert_eq!(within.0, "Bearer of-task");
+    let named = caller("of-task").scope(sent(&mut client, from(caller("named")), StatusCode::OK)).await;
+    assert_eq!(named.0, "Bearer named", "what is said counts before what is around");
+}
+
+#[tokio::test]
+async fn a_task_is_looked_at_only_if_that_was_asked_for() {
+    let mut client = client_of(on_time(CallerIdentity::of_request()));
+    let error = caller("of-task").scope(refused(&mut client, request(API))).await;
+    assert_eq!(error, AttachError::CallerMissing);
+}
+
+#[tokio::test]
+async fn without_a_caller_nothing_leaves_unless_there_is_another_identity_by_name() {
+    let mut client = client_of(on_time(CallerIdentity::of_request()));
+    assert_eq!(refused(&mut client, request(API)).await, AttachError::CallerMissing);
+
+    let source = ScriptedSource::new();
+    let mut client = client_of(on_time(CallerIdentity::of_request()).or(identity(&source)));
+    assert_eq!(sent(&mut client, request(API), StatusCode::OK).await.0, "Bearer token-1");
+    assert_eq!(sent(&mut client, from(caller("user")), StatusCode::OK).await.0, "Bearer user");
+}
+
+#[tokio::test]
+async fn an_expired_caller_is_refused_and_never_becomes_the_service() {
+    let source = ScriptedSource::new();
+    for identity in [
+        on_time(CallerIdentity::of_request()).into(),
+        on_time(CallerIdentity::of_request()).or(identity(&source)),
+    ] {
+        let mut client = client_of(identity);
+        let expired = from(expiring("old", u64::from(NOW)));
+        assert_eq!(refused(&mut client, expired).await, AttachError::CallerExpired);
+        let alive = from(expiring("young", u64::from(NOW) + 1));
+        assert_eq!(sent(&mut client, alive, StatusCode::OK).await.0, "Bearer young");
+    }
+    assert_eq!(source.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_refusal_of_the_callers_token_is_the_answer_and_costs_the_service_nothing() {
+    let source = ScriptedSource::new();
+    let mut client = client_of(on_time(CallerIdentity::of_request()).or(identity(&source)));
+    for _ in 0..3 {
+        let (token, status) = sent(&mut client, from(caller("user")), StatusCode::UNAUTHORIZED).await;
+        assert_eq!((token.as_str(), status), ("Bearer user", StatusCode::UNAUTHORIZED));
+    }
+    assert_eq!(source.calls(), 0);
+}
+
+#[tokio::test]
+async fn a_caller_is_not_shown_to_a_foreign_origin() {
+    let mut client = client_of(on_time(CallerIdentity::given(caller("user"))));
+    let error = refused(&mut client, request("https://evil.example/")).await;
+    assert!(matches!(error, AttachError::DestinationNotAllowed { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn a_request_may_name_another_identity_for_itself_alone() {
+    let (usual, other) = (ScriptedSource::new(), ScriptedSource::with_tokens_called("other"));
+    let mut client = client_of(identity(&usual));
+    let mut named = request(API);
+    named.extensions_mut().insert(Identity::from(identity(&other)));
+    assert_eq!(sent(&mut client, named, StatusCode::OK).await.0, "Bearer other-1");
+    assert_eq!(sent(&mut client, request(API), StatusCode::OK).await.0, "Bearer token-1");
+
+    let mut as_user = from(caller("user"));
+    as_user.extensions_mut().insert(Identity::from(on_time(CallerIdentity::of_request())));
+    assert_eq!(sent(&mut client, as_user, StatusCode::OK).await.0, "Bearer user");
+}
+
+#[tokio::test]
+async fn a_caller_in_the_extensions_is_of_no_interest_to_the_service_itself() {
+    let mut client = client_of(identity(&ScriptedSource::new()));
+    assert_eq!(sent(&mut client, from(caller("user")), StatusCode::OK).await.0, "Bearer token-1");
+}

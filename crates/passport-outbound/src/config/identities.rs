@@ -1,0 +1,107 @@
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+};
+
+use passport_core::{ConfigError, ConfigProblem, SecretProviders};
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{ManagedIdentityConfig, schema, within};
+use crate::ManagedIdentity;
+
+/// Several managed identities by name, one for each service that acts or is called under a name of its own.
+///
+/// ```
+/// use passport_outbound::ManagedIdentitiesConfig;
+///
+/// let config: ManagedIdentitiesConfig = serde_json::from_str(r#"{ "identities": {
+///     "erp":     { "client_id": "mi-erp-sync-clientid", "client_secret_ref": "env:ERP_SYNC_SECRET" },
+///     "payroll": { "client_id": "mi-payroll-clientid", "client_secret_ref": "file:/run/secrets/payroll" }
+/// } }"#)?;
+/// let identities = config.build()?;
+/// assert!(identities.get("erp").is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Deserialize)]
+#[non_exhaustive]
+pub struct ManagedIdentitiesConfig {
+    /// What each is, by the name that the program calls it.
+    #[serde(default)]
+    pub identities: BTreeMap<String, ManagedIdentityConfig>,
+}
+
+impl ManagedIdentitiesConfig {
+    /// The identities, with secrets from the environment or from files.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] with every mistake of all of them. It is one that two have the same `client_id`: neither could be
+    /// revoked without the other, and nobody could tell who did what.
+    pub fn build(&self) -> Result<ManagedIdentities, ConfigError> {
+        self.build_with(&SecretProviders::default())
+    }
+
+    /// The same, with secrets from whatever `secrets` there are.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_with(&self, secrets: &SecretProviders) -> Result<ManagedIdentities, ConfigError> {
+        let mut problems = Vec::new();
+        if self.identities.is_empty() {
+            problems.push(ConfigProblem::new("identities", "there are none; name at least one"));
+        }
+        let (mut by_name, mut names) = (BTreeMap::new(), HashMap::new());
+        for (name, config) in &self.identities {
+            match config.builder(secrets).and_then(crate::ManagedIdentityBuilder::build) {
+                Ok(identity) => {
+                    if let Some(other) = names.insert(identity.client_id().clone(), name) {
+                        problems.push(shared(name, other));
+                    }
+                    by_name.insert(name.clone(), identity);
+                }
+                Err(error) => problems.extend(within(&format!("identities.{name}"), &error)),
+            }
+        }
+        if problems.is_empty() { Ok(ManagedIdentities { by_name }) } else { Err(ConfigError::new(problems)) }
+    }
+
+    /// The [JSON Schema](https://json-schema.org) of it.
+    #[must_use]
+    pub fn json_schema() -> Value {
+        schema::of_identities()
+    }
+}
+
+fn shared(name: &str, other: &str) -> ConfigProblem {
+    ConfigProblem::new(
+        format!("identities.{name}.client_id"),
+        format_args!(
+            "`{other}` has the same one; make an identity for each, or revoking the one revokes the other"
+        ),
+    )
+}
+
+/// Managed identities by name. Cheap to clone each of them.
+#[derive(Clone)]
+pub struct ManagedIdentities {
+    by_name: BTreeMap<String, ManagedIdentity>,
+}
+
+impl ManagedIdentities {
+    /// The one that is called `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&ManagedIdentity> {
+        self.by_name.get(name)
+    }
+
+    /// All, in the order of their names.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &ManagedIdentity)> {
+        self.by_name.iter().map(|(name, identity)| (name.as_str(), identity))
+    }
+}
+
+impl fmt::Debug for ManagedIdentities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter().map(|(name, identity)| (name, identity.client_id()))).finish()
+    }
+}

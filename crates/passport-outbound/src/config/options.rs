@@ -1,0 +1,232 @@
+//! The keys, and what they become.
+
+use passport_core::{ConfigError, SecretProviders, SecretSource};
+
+use super::{
+    reader::Reader,
+    value::{duration, list, switch, text},
+};
+use crate::{
+    AllowedOrigins, ClientAuthentication, ManagedIdentity, ManagedIdentityBuilder, PrivateKeyJwt,
+    SigningAlgorithm, TokenCache, destination::base_url as base_url_of,
+};
+
+/// A key that a configuration may have.
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    pub(super) about: &'static str,
+}
+
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Text,
+    Url,
+    SecretReference,
+    Switch,
+    Duration,
+    Words,
+    Origins,
+    Choice(&'static [&'static str]),
+}
+
+const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {
+    Key { name, kind, about }
+}
+
+pub(super) const REQUIRED: [&str; 2] = [CLIENT_ID, CLIENT_SECRET_REF];
+
+const CLIENT_ID: &str = "client_id";
+const CLIENT_SECRET_REF: &str = "client_secret_ref";
+const SECRET_PROVIDER: &str = "secret_provider";
+const PASSPORT_BASE_URL: &str = "passport_base_url";
+const TOKEN_URL: &str = "token_url";
+const SCOPES: &str = "scopes";
+const CACHE_TOKENS: &str = "cache_tokens";
+const REFRESH_THRESHOLD: &str = "refresh_threshold";
+const REQUEST_TIMEOUT: &str = "request_timeout";
+const CLIENT_AUTHENTICATION: &str = "client_authentication";
+const SIGNING_ALGORITHM: &str = "signing_algorithm";
+const KEY_ID: &str = "key_id";
+const ASSERTION_AUDIENCE: &str = "assertion_audience";
+const BASE_URL: &str = "base_url";
+const ALSO_ALLOW: &str = "also_allow";
+
+const METHODS: &[&str] =
+    &["client_secret_basic", "client_secret_basic_raw", "client_secret_post", "private_key_jwt"];
+const ALGORITHMS: &[&str] = &["RS256", "PS256", "ES256"];
+
+pub(super) const KEYS: [Key; 15] = [
+    key(CLIENT_ID, Kind::Text, "The client id of the managed identity: one of its own for each service."),
+    key(
+        CLIENT_SECRET_REF,
+        Kind::SecretReference,
+        "Where the client secret is (env:NAME, file:/path), or what secret_provider finds it by. Never the secret itself.",
+    ),
+    key(
+        SECRET_PROVIDER,
+        Kind::Text,
+        "Who finds the secret, if client_secret_ref does not say: env, file, or one that the program registers.",
+    ),
+    key(
+        PASSPORT_BASE_URL,
+        Kind::Url,
+        "Passport, which is the issuer of its tokens. https://passport.bizfirst.ai by default.",
+    ),
+    key(TOKEN_URL, Kind::Url, "Where tokens are requested. /passport/token below the base URL by default."),
+    key(SCOPES, Kind::Words, "What is asked for. openid and roles by default."),
+    key(
+        CACHE_TOKENS,
+        Kind::Switch,
+        "Whether tokens are kept. True by default; false is for functions that end with their invocation.",
+    ),
+    key(
+        REFRESH_THRESHOLD,
+        Kind::Duration,
+        "How long before its expiry a token is refreshed. 60 s by default.",
+    ),
+    key(REQUEST_TIMEOUT, Kind::Duration, "The most that one attempt to get a token takes. 10 s by default."),
+    key(
+        CLIENT_AUTHENTICATION,
+        Kind::Choice(METHODS),
+        "How the identity proves who it is. By default with its secret, as the issuer's discovery document says.",
+    ),
+    key(
+        SIGNING_ALGORITHM,
+        Kind::Choice(ALGORITHMS),
+        "For private_key_jwt: what the key signs with. RS256 by default.",
+    ),
+    key(KEY_ID, Kind::Text, "For private_key_jwt: the name of the key (kid). None by default."),
+    key(
+        ASSERTION_AUDIENCE,
+        Kind::Text,
+        "For private_key_jwt: whom the statement is for. The token URL by default.",
+    ),
+    key(BASE_URL, Kind::Url, "The service that is called, for a ManagedIdentityHttpClient."),
+    key(ALSO_ALLOW, Kind::Origins, "Other origins that may see the token. None by default."),
+];
+
+/// The settings of the identity, as far as they are good; what is wrong is noted.
+pub(super) fn builder(reader: &mut Reader<'_>, secrets: &SecretProviders) -> Option<ManagedIdentityBuilder> {
+    reader.refuse_unknown_keys();
+    target(reader, false);
+    let client_id = reader.require(CLIENT_ID, text, "name the managed identity of this service");
+    let secret = secret(reader, secrets);
+    // Goes on with stand-ins, so that what else is wrong is seen too.
+    let unused = || SecretSource::fixed("unused");
+    let mut builder = ManagedIdentity::builder(
+        client_id.clone().unwrap_or_else(|| "unused".to_owned()),
+        secret.clone().unwrap_or_else(unused),
+    );
+    if let Some(url) = reader.read(PASSPORT_BASE_URL, text) {
+        builder = builder.issuer(url);
+    }
+    if let Some(url) = reader.read(TOKEN_URL, text) {
+        builder = builder.token_url(url);
+    }
+    if let Some(scopes) = reader.read(SCOPES, list) {
+        builder = builder.scopes(scopes.join(" "));
+    }
+    if reader.read(CACHE_TOKENS, switch) == Some(false) {
+        builder = builder.token_cache(TokenCache::disabled());
+    }
+    if let Some(threshold) = reader.read(REFRESH_THRESHOLD, duration) {
+        builder = builder.refresh_threshold(threshold);
+    }
+    if let Some(timeout) = reader.read(REQUEST_TIMEOUT, duration) {
+        builder = builder.request_timeout(timeout);
+    }
+    if let Some(authentication) = authentication(reader) {
+        builder = builder.client_authentication(authentication);
+    }
+    note_what_the_builder_says(reader, &builder);
+    client_id.and(secret).map(|_| builder)
+}
+
+/// The builder calls the issuer by its own name.
+fn note_what_the_builder_says(reader: &mut Reader<'_>, builder: &ManagedIdentityBuilder) {
+    for problem in builder.problems() {
+        let name = if problem.option == "issuer" { PASSPORT_BASE_URL } else { &*problem.option };
+        if let Some(key) = KEYS.iter().find(|key| key.name == name) {
+            reader.wrong(key.name, &problem.problem);
+        }
+    }
+}
+
+fn secret(reader: &mut Reader<'_>, secrets: &SecretProviders) -> Option<SecretSource> {
+    let remedy = "say where the secret is: env:NAME or file:/path";
+    let reference = reader.require(CLIENT_SECRET_REF, text, remedy);
+    let provider = reader.read(SECRET_PROVIDER, text);
+    match secrets.source(provider.as_deref(), &reference?) {
+        Err(error @ passport_core::InvalidSecretSource::NoSuchProvider { .. }) if provider.is_some() => {
+            reader.collect(SECRET_PROVIDER, Err(error))
+        }
+        result => reader.collect(CLIENT_SECRET_REF, result),
+    }
+}
+
+fn authentication(reader: &mut Reader<'_>) -> Option<ClientAuthentication> {
+    let method = choice(reader, CLIENT_AUTHENTICATION, METHODS);
+    let algorithm = choice(reader, SIGNING_ALGORITHM, ALGORITHMS);
+    let (key_id, audience) = (reader.read(KEY_ID, text), reader.read(ASSERTION_AUDIENCE, text));
+    if method == Some("private_key_jwt") {
+        let signed = PrivateKeyJwt::new(match algorithm {
+            Some("ES256") => SigningAlgorithm::Es256,
+            Some("PS256") => SigningAlgorithm::Ps256,
+            _ => SigningAlgorithm::Rs256,
+        });
+        let signed = key_id.into_iter().fold(signed, PrivateKeyJwt::key_id);
+        return Some(audience.into_iter().fold(signed, PrivateKeyJwt::audience).into());
+    }
+    let signs = [
+        (SIGNING_ALGORITHM, algorithm.is_some()),
+        (KEY_ID, key_id.is_some()),
+        (ASSERTION_AUDIENCE, audience.is_some()),
+    ];
+    for (key, _) in signs.into_iter().filter(|(_, is_there)| *is_there) {
+        reader.wrong(
+            key,
+            "it is for client_authentication = \"private_key_jwt\" only; set that, or leave this out",
+        );
+    }
+    match method? {
+        "client_secret_basic_raw" => Some(ClientAuthentication::ClientSecretBasicRaw),
+        "client_secret_post" => Some(ClientAuthentication::ClientSecretPost),
+        _ => Some(ClientAuthentication::ClientSecretBasic),
+    }
+}
+
+/// One of a few words, in any case.
+fn choice(
+    reader: &mut Reader<'_>,
+    key: &'static str,
+    words: &'static [&'static str],
+) -> Option<&'static str> {
+    let word = reader.read(key, text)?;
+    let found = words.iter().copied().find(|known| known.eq_ignore_ascii_case(&word));
+    if found.is_none() {
+        reader.wrong(key, format_args!("it is not one of {}", words.join(", ")));
+    }
+    found
+}
+
+/// Which service is called, and where else the token may go.
+pub(super) fn target(reader: &mut Reader<'_>, is_required: bool) -> Option<(String, Option<AllowedOrigins>)> {
+    let base_url = if is_required {
+        reader.require(BASE_URL, text, "name the service that is called: https://host")
+    } else {
+        reader.read(BASE_URL, text)
+    };
+    let others = reader.read(ALSO_ALLOW, list).and_then(|origins| {
+        let others = AllowedOrigins::new(origins);
+        for problem in others.as_ref().err().map(ConfigError::problems).unwrap_or_default() {
+            reader.wrong(ALSO_ALLOW, &problem.problem);
+        }
+        others.ok()
+    });
+    let base_url = base_url.and_then(|url| {
+        let checked = base_url_of(&url).map(|_| url);
+        reader.collect(BASE_URL, checked)
+    });
+    base_url.map(|base_url| (base_url, others))
+}

@@ -1,0 +1,98 @@
+//! Takes values out of a table by their keys, and notes everything that is wrong with them.
+
+use std::{collections::BTreeMap, fmt};
+
+use passport_core::ConfigProblem;
+use serde_json::Value;
+
+use super::{
+    options::{KEYS, Kind},
+    value::Wrong,
+};
+
+/// The longest value that a message shows.
+const MAX_SHOWN: usize = 80;
+
+/// What Passport's secrets, tokens and private keys have in them.
+const LOOKS_OF_SECRETS: [&str; 3] = ["mics_sk_", "eyJ", "PRIVATE KEY"];
+
+pub(super) struct Reader<'a> {
+    values: &'a BTreeMap<String, Value>,
+    problems: &'a mut Vec<ConfigProblem>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(values: &'a BTreeMap<String, Value>, problems: &'a mut Vec<ConfigProblem>) -> Self {
+        Self { values, problems }
+    }
+
+    /// The value at `key`, if there is one and it is good; null is none.
+    pub(super) fn read<T>(&mut self, key: &'static str, read: fn(&Value) -> Result<T, Wrong>) -> Option<T> {
+        let value = self.values.get(key).filter(|value| !value.is_null())?;
+        read(value).map_err(|wrong| self.wrong(key, wrong)).ok()
+    }
+
+    /// The same, and it has to be there.
+    pub(super) fn require<T>(
+        &mut self,
+        key: &'static str,
+        read: fn(&Value) -> Result<T, Wrong>,
+        remedy: &'static str,
+    ) -> Option<T> {
+        if self.values.get(key).is_none_or(Value::is_null) {
+            self.problems.push(ConfigProblem::new(key, format_args!("it is missing; {remedy}")));
+        }
+        self.read(key, read)
+    }
+
+    /// What `read` makes of the value, which is good in itself; or there is none, and `otherwise` is taken.
+    pub(super) fn collect<T, E: fmt::Display>(
+        &mut self,
+        key: &'static str,
+        result: Result<T, E>,
+    ) -> Option<T> {
+        result.map_err(|wrong| self.wrong(key, wrong)).ok()
+    }
+
+    pub(super) fn wrong(&mut self, key: &'static str, wrong: impl fmt::Display) {
+        let problem = match self.values.get(key).and_then(|value| shown(key, value)) {
+            Some(value) => format!("{value}: {wrong}"),
+            None => wrong.to_string(),
+        };
+        self.problems.push(ConfigProblem::new(key, problem));
+    }
+
+    /// Notes each key that nobody knows, with the one that may be meant. Its value is not shown: it could be anything.
+    pub(super) fn refuse_unknown_keys(&mut self) {
+        for key in self.values.keys().filter(|key| KEYS.iter().all(|known| known.name != key.as_str())) {
+            self.problems.push(ConfigProblem::new(key.clone(), advice(key)));
+        }
+    }
+}
+
+/// The value as it stands there, unless it could hold a secret.
+fn shown(key: &str, value: &Value) -> Option<String> {
+    let kind = KEYS.iter().find(|known| known.name == key).map(|known| known.kind)?;
+    let text = value.to_string();
+    // A URL may carry a password, or a key in its query; and people paste what they have into the wrong line.
+    let may_hold_a_secret = matches!(kind, Kind::SecretReference)
+        || LOOKS_OF_SECRETS.iter().any(|look| text.contains(look))
+        || (matches!(kind, Kind::Url | Kind::Origins) && text.contains(['@', '?']));
+    (!may_hold_a_secret && text.chars().count() <= MAX_SHOWN).then_some(text)
+}
+
+fn advice(key: &str) -> String {
+    let plain = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
+    if ["clientsecret", "secret", "password", "clientkey", "privatekey"].contains(&plain(key).as_str()) {
+        return "a secret does not belong here; put it where client_secret_ref points (env:NAME, file:/path)"
+            .to_owned();
+    }
+    let likeness = |known: &str| strsim::jaro_winkler(&plain(key), &plain(known));
+    let likest =
+        KEYS.iter().map(|known| known.name).max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+    if let Some(known) = likest.filter(|known| likeness(known) > 0.85) {
+        return format!("there is no such key; did you mean `{known}`?");
+    }
+    let known: Vec<_> = KEYS.iter().map(|known| known.name).collect();
+    format!("there is no such key; there are {}", known.join(", "))
+}

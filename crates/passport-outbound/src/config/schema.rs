@@ -1,0 +1,47 @@
+//! The JSON Schema of the configuration, from the table of its keys.
+
+use serde_json::{Map, Value, json};
+
+use super::options::{KEYS, Kind, REQUIRED};
+
+pub(super) fn of_identity() -> Value {
+    let properties: Map<_, _> =
+        KEYS.iter().map(|key| (key.name.to_owned(), property(key.kind, key.about))).collect();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "A managed identity",
+        "type": "object",
+        "properties": properties,
+        "required": REQUIRED,
+        "additionalProperties": false,
+    })
+}
+
+pub(super) fn of_identities() -> Value {
+    let mut identity = of_identity();
+    let draft = identity.as_object_mut().and_then(|schema| schema.remove("$schema"));
+    json!({
+        "$schema": draft,
+        "title": "Managed identities by name",
+        "type": "object",
+        "properties": { "identities": { "type": "object", "minProperties": 1, "additionalProperties": { "$ref": "#/$defs/identity" } } },
+        "required": ["identities"],
+        "$defs": { "identity": identity },
+    })
+}
+
+fn property(kind: Kind, about: &str) -> Value {
+    let words = json!([{ "type": "string", "minLength": 1 }, { "type": "array", "items": { "type": "string" }, "minItems": 1 }]);
+    let mut property = match kind {
+        Kind::Text | Kind::SecretReference => json!({ "type": "string", "minLength": 1 }),
+        Kind::Url => json!({ "type": "string", "format": "uri" }),
+        Kind::Switch => json!({ "enum": [true, false, "true", "false"] }),
+        Kind::Duration => {
+            json!({ "anyOf": [{ "type": "number", "minimum": 0 }, { "type": "string", "minLength": 1 }] })
+        }
+        Kind::Words | Kind::Origins => json!({ "anyOf": words }),
+        Kind::Choice(choices) => json!({ "enum": choices }),
+    };
+    property["description"] = about.into();
+    property
+}

@@ -1,0 +1,226 @@
+//! What is said about configurations that are wrong.
+
+use serde_json::json;
+
+use super::*;
+
+/// What is said about `config`; one line for each mistake.
+fn mistakes(config: Value) -> Vec<String> {
+    let config: ManagedIdentityConfig = serde_json::from_value(config).unwrap();
+    let outcome = config.builder(&SecretProviders::default());
+    let Err(error) = outcome else { return Vec::new() };
+    error.problems().iter().map(|problem| format!("{}: {}", problem.option, problem.problem)).collect()
+}
+
+/// The same, of one that is right but for `wrong`.
+fn mistakes_with(wrong: &Value) -> Vec<String> {
+    let mut config = json!({ "client_id": "mi-1", "client_secret_ref": "env:SECRET" });
+    config.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+    mistakes(config)
+}
+
+/// Key, value as a configuration has it, whether the message may show it, and what it advises.
+type Wrong = (&'static str, Value, Shown, &'static str);
+
+#[derive(Clone, Copy, PartialEq)]
+enum Shown {
+    Value,
+    Nothing,
+}
+
+use Shown::{Nothing, Value as Shows};
+
+fn wrong_identities() -> Vec<Wrong> {
+    vec![
+        ("client_id", json!(null), Nothing, "name the managed identity of this service"),
+        ("client_id", json!(""), Shows, "give it a value"),
+        ("client_id", json!("  "), Shows, "give it a value"),
+        ("client_id", json!("mi\u{e9}"), Shows, "only printable ASCII is allowed"),
+        ("client_id", json!(["mi-1"]), Shows, "write one, in quotes"),
+        ("client_id", json!("mics_sk_hidden\u{e9}"), Nothing, "only printable ASCII is allowed"),
+        ("client_secret_ref", json!(null), Nothing, "say where the secret is: env:NAME or file:/path"),
+        ("client_secret_ref", json!("mics_sk_hidden"), Nothing, "expected env:NAME or file:/path"),
+        ("client_secret_ref", json!("vault:hidden"), Nothing, "there are env, file"),
+        ("client_secret_ref", json!("env:"), Nothing, "expected env:NAME or file:/path"),
+        ("client_secret_ref", json!({ "hidden": 1 }), Nothing, "write one, in quotes"),
+        ("client_secret", json!("mics_sk_hidden"), Nothing, "put it where client_secret_ref points"),
+        ("ClientSecret", json!("mics_sk_hidden"), Nothing, "put it where client_secret_ref points"),
+        ("private_key", json!("hidden"), Nothing, "put it where client_secret_ref points"),
+        ("secret_provider", json!("AzureKeyVault"), Shows, "others are added with SecretProviders::with"),
+        ("secret_provider", json!(""), Shows, "leave the key out"),
+        ("secret_provider", json!(true), Shows, "write one, in quotes"),
+        ("secret_provider", json!("mics_sk_hidden"), Nothing, "there are env, file"),
+        ("scopes", json!(""), Shows, "name at least one"),
+        ("scopes", json!([]), Shows, "name at least one"),
+        ("scopes", json!(["openid", 7]), Shows, "a list of texts, or one text with blanks"),
+        ("scopes", json!("open\"id"), Shows, "separate scopes by one blank"),
+        ("cache_tokens", json!("yes"), Shows, "write true or false"),
+        ("cache_tokens", json!(1), Shows, "write true or false"),
+        ("refresh_threshold", json!("soon"), Shows, "write seconds (60)"),
+        ("refresh_threshold", json!(-60), Shows, "write seconds (60)"),
+        ("refresh_threshold", json!("00:99:00"), Shows, "\"00:01:00\""),
+        ("refresh_threshold", json!(true), Shows, "write seconds (60)"),
+        ("request_timeout", json!(0), Shows, "no attempt could succeed"),
+        ("request_timeout", json!("1h"), Shows, "longer than 10 min"),
+        ("request_timeout", json!("10 parsecs"), Shows, "write seconds (60)"),
+    ]
+}
+
+fn wrong_addresses() -> Vec<Wrong> {
+    let expected = "expected https://host";
+    vec![
+        ("passport_base_url", json!("passport.bizfirst.ai"), Shows, expected),
+        ("passport_base_url", json!("http://passport.bizfirst.ai"), Shows, "use https"),
+        ("passport_base_url", json!("https://user:hidden@passport.bizfirst.ai"), Nothing, expected),
+        ("passport_base_url", json!("https://passport.bizfirst.ai/?code=hidden"), Nothing, expected),
+        ("passport_base_url", json!(443), Shows, expected),
+        ("token_url", json!("/passport/token"), Shows, expected),
+        ("token_url", json!("http://passport.bizfirst.ai/passport/token"), Shows, "use https"),
+        ("base_url", json!("api.bizfirst.ai"), Shows, "write https://host"),
+        ("base_url", json!("http://api.bizfirst.ai"), Shows, "only over https"),
+        ("base_url", json!("https://api.bizfirst.ai/?key=hidden"), Nothing, "leave them to the requests"),
+        ("also_allow", json!(["https://a.example/path"]), Shows, "expected https://host[:port]"),
+        ("also_allow", json!("http://a.example"), Shows, "only over https"),
+        ("also_allow", json!([]), Shows, "name at least one"),
+        ("also_allow", json!(["https://user:hidden@a.example"]), Nothing, "expected https://host[:port]"),
+    ]
+}
+
+fn wrong_proofs_and_unknown_keys() -> Vec<Wrong> {
+    let signs = "for client_authentication = \"private_key_jwt\" only";
+    vec![
+        (
+            "client_authentication",
+            json!("basic"),
+            Shows,
+            "one of client_secret_basic, client_secret_basic_raw",
+        ),
+        ("client_authentication", json!(7), Shows, "one of client_secret_basic, client_secret_basic_raw"),
+        ("signing_algorithm", json!("RS256"), Shows, signs),
+        ("key_id", json!("key-7"), Shows, signs),
+        ("assertion_audience", json!("https://passport.bizfirst.ai"), Shows, signs),
+        ("refreshThreshold", json!("60s"), Nothing, "did you mean `refresh_threshold`?"),
+        ("ClientId", json!("mi-1"), Nothing, "did you mean `client_id`?"),
+        ("scope", json!("openid"), Nothing, "did you mean `scopes`?"),
+        ("cache-tokens", json!(true), Nothing, "did you mean `cache_tokens`?"),
+        ("passport_url", json!("https://hidden"), Nothing, "did you mean `passport_base_url`?"),
+        ("colour", json!("hidden"), Nothing, "there are client_id, client_secret_ref,"),
+    ]
+}
+
+#[test]
+fn each_mistake_is_told_with_its_key_its_value_and_what_to_do() {
+    let all = [wrong_identities(), wrong_addresses(), wrong_proofs_and_unknown_keys()].concat();
+    assert!(all.len() >= 40, "{}", all.len());
+    for (key, value, shown, advice) in all {
+        let told = mistakes_with(&json!({ key: value }));
+        let [told] = &told[..] else { panic!("{key} = {value} makes one mistake: {told:?}") };
+        assert!(told.starts_with(&format!("{key}: ")), "{told}");
+        assert_eq!(told.contains(&value.to_string()), shown == Shows, "{told}");
+        assert!(told.contains(advice), "{told}");
+        assert!(!told.contains("hidden"), "{told}");
+    }
+}
+
+#[test]
+fn what_does_not_go_together_is_told() {
+    for (wrong, told) in [
+        (
+            json!({ "client_authentication": "client_secret_basic_raw", "client_id": "mi:1" }),
+            "client_authentication: \"client_secret_basic_raw\": a client id with a colon cannot be told from its \
+             secret when neither is encoded; use client_secret_basic",
+        ),
+        (
+            json!({ "client_authentication": "private_key_jwt", "signing_algorithm": "HS256" }),
+            "signing_algorithm: \"HS256\": it is not one of RS256, PS256, ES256",
+        ),
+        (
+            json!({ "secret_provider": "env", "client_secret_ref": "" }),
+            "client_secret_ref: it is empty; give it a value or leave the key out",
+        ),
+    ] {
+        assert_eq!(mistakes_with(&wrong), [told]);
+    }
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let told = mistakes(json!({
+        "clientid": "mi-1",
+        "passport_base_url": "passport",
+        "scopes": [],
+        "refresh_threshold": "soon",
+        "request_timeout": 0,
+        "client_authentication": "mtls",
+        "base_url": "api",
+        "also_allow": ["http://a", "b"],
+    }));
+    let keys: Vec<_> = told.iter().map(|told| told.split(':').next().unwrap()).collect();
+    let expected = [
+        "clientid",
+        "also_allow",
+        "also_allow",
+        "base_url",
+        "client_id",
+        "client_secret_ref",
+        "scopes",
+        "refresh_threshold",
+        "client_authentication",
+        "passport_base_url",
+        "request_timeout",
+    ];
+    assert_eq!(keys, expected, "{told:#?}");
+}
+
+#[test]
+fn of_several_identities_it_is_told_which_one_is_wrong() {
+    let config: ManagedIdentitiesConfig = serde_json::from_value(json!({ "identities": {
+        "erp": { "client_id": "mi-1", "client_secret_ref": "env:ERP", "scope": "openid" },
+        "payroll": { "client_secret_ref": "env:PAYROLL" },
+    } }))
+    .unwrap();
+    let error = config.build().unwrap_err();
+    let keys: Vec<_> = error.problems().iter().map(|problem| &*problem.option).collect();
+    assert_eq!(keys, ["identities.erp.scope", "identities.payroll.client_id"], "{error}");
+}
+
+#[test]
+fn an_identity_belongs_to_one_service() {
+    let config: ManagedIdentitiesConfig = serde_json::from_value(json!({ "identities": {
+        "erp": { "client_id": "mi-1", "client_secret_ref": "env:ERP" },
+        "payroll": { "client_id": "mi-1", "client_secret_ref": "env:PAYROLL" },
+    } }))
+    .unwrap();
+    let told = config.build().unwrap_err().to_string();
+    assert!(
+        told.contains("identities.payroll.client_id: `erp` has the same one; make an identity for each"),
+        "{told}"
+    );
+}
+
+#[test]
+fn no_identities_are_a_mistake() {
+    let config: ManagedIdentitiesConfig = serde_json::from_value(json!({})).unwrap();
+    assert!(
+        config.build().unwrap_err().to_string().contains("identities: there are none; name at least one")
+    );
+}
+
+#[test]
+fn debug_shows_no_values() {
+    let config: ManagedIdentityConfig = serde_json::from_value(json!({ "client_secret": "hidden" })).unwrap();
+    let shown = format!("{config:?}");
+    assert!(shown.contains("client_secret") && !shown.contains("hidden"), "{shown}");
+}
+
+#[cfg(feature = "reqwest")]
+#[test]
+fn a_client_needs_to_know_whom_it_calls() {
+    let config: ManagedIdentityConfig =
+        serde_json::from_value(json!({ "client_id": "mi-1", "client_secret_ref": "env:SECRET" })).unwrap();
+    let error = config.http_client(config.build().unwrap()).unwrap_err();
+    assert!(
+        error.to_string().contains("base_url: it is missing; name the service that is called"),
+        "{error}"
+    );
+}

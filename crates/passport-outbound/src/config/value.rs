@@ -1,0 +1,133 @@
+//! What a value has to be. Pure. Values may be texts all over: the environment has nothing else.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+/// What is wrong with a value, and what to do; the value itself is for the caller to show or not.
+pub(super) type Wrong = &'static str;
+
+pub(super) fn text(value: &Value) -> Result<String, Wrong> {
+    let text = match value {
+        Value::String(text) => text.trim().to_owned(),
+        // A client id of digits is one all the same.
+        Value::Number(number) => number.to_string(),
+        _ => return Err("it has to be a text; write one, in quotes"),
+    };
+    if text.is_empty() { Err("it is empty; give it a value or leave the key out") } else { Ok(text) }
+}
+
+pub(super) fn switch(value: &Value) -> Result<bool, Wrong> {
+    match value {
+        Value::Bool(switch) => Some(*switch),
+        Value::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
+        _ => None,
+    }
+    .ok_or("it is neither; write true or false")
+}
+
+/// Seconds, `90s` and `1m 30s`, or what .NET calls a `TimeSpan` (`00:01:30`, `1.00:00:00`).
+pub(super) fn duration(value: &Value) -> Result<Duration, Wrong> {
+    const WRONG: Wrong = "it is no length of time; write seconds (60), \"60s\", \"1m 30s\" or \"00:01:00\"";
+    let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).map_err(|_| WRONG);
+    match value {
+        Value::Number(number) => number.as_f64().ok_or(WRONG).and_then(seconds),
+        Value::String(text) => {
+            let text = text.trim();
+            if let Ok(number) = text.parse() {
+                return seconds(number);
+            }
+            humantime::parse_duration(text).ok().or_else(|| time_span(text)).ok_or(WRONG)
+        }
+        _ => Err(WRONG),
+    }
+}
+
+/// `[d.]hh:mm:ss[.fffffff]`
+fn time_span(text: &str) -> Option<Duration> {
+    let [hours, minutes, seconds] = text.split(':').collect::<Vec<_>>().try_into().ok()?;
+    let (days, hours) = hours.split_once('.').map_or(("0", hours), |(days, hours)| (days, hours));
+    let below = |text: &str, limit: u64| text.parse().ok().filter(|number| *number < limit);
+    let (days, hours, minutes) = (days.parse::<u64>().ok()?, below(hours, 24)?, below(minutes, 60)?);
+    let seconds: f64 = seconds.parse().ok().filter(|seconds| (0.0..60.0).contains(seconds))?;
+    let whole =
+        days.checked_mul(24)?.checked_add(hours)?.checked_mul(60)?.checked_add(minutes)?.checked_mul(60)?;
+    Duration::from_secs(whole).checked_add(Duration::try_from_secs_f64(seconds).ok()?)
+}
+
+/// A list of texts, or one text with blanks or commas between them.
+pub(super) fn list(value: &Value) -> Result<Vec<String>, Wrong> {
+    const WRONG: Wrong = "it has to be a list of texts, or one text with blanks in between";
+    let list: Vec<String> = match value {
+        Value::String(text) => {
+            let words = text.split([' ', ',']).filter(|word| !word.is_empty());
+            words.map(str::to_owned).collect()
+        }
+        Value::Array(values) => {
+            let texts = values.iter().map(|value| value.as_str().map(|text| text.trim().to_owned()));
+            texts.collect::<Option<_>>().ok_or(WRONG)?
+        }
+        _ => return Err(WRONG),
+    };
+    if list.is_empty() { Err("it is empty; name at least one or leave the key out") } else { Ok(list) }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_length_of_time_is_read_in_the_ways_people_write_it() {
+        for (value, seconds) in [
+            (json!(60), Some(60.0)),
+            (json!(0.5), Some(0.5)),
+            (json!("60"), Some(60.0)),
+            (json!(" 60s "), Some(60.0)),
+            (json!("1m 30s"), Some(90.0)),
+            (json!("00:01:00"), Some(60.0)),
+            (json!("1.02:03:04.5"), Some(93_784.5)),
+            (json!("00:60:00"), None),
+            (json!("24:00:00"), None),
+            (json!("00:00:60"), None),
+            (json!("01:00"), None),
+            (json!("99999999999999999999.00:00:00"), None),
+            (json!("soon"), None),
+            (json!(""), None),
+            (json!(-1), None),
+            (json!("-1"), None),
+            (json!("NaN"), None),
+            (json!(1e300), None),
+            (json!(true), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(duration(&value).ok().map(|time| time.as_secs_f64()), seconds, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_switch_is_read_from_a_text_too() {
+        for (value, read) in [
+            (json!(true), Some(true)),
+            (json!("False"), Some(false)),
+            (json!(" true "), Some(true)),
+            (json!(1), None),
+            (json!("yes"), None),
+        ] {
+            assert_eq!(switch(&value).ok(), read, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_list_may_be_one_text() {
+        for value in
+            [json!(["openid", "roles"]), json!("openid roles"), json!("openid,roles"), json!("openid, roles")]
+        {
+            assert_eq!(list(&value).unwrap(), ["openid", "roles"]);
+        }
+        for value in [json!([]), json!(""), json!([1]), json!({}), json!(null)] {
+            assert!(list(&value).is_err(), "{value}");
+        }
+    }
+}

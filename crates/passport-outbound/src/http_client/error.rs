@@ -1,0 +1,40 @@
+use crate::{AttachError, ConfigError, TokenError, attach::BoxError};
+
+/// Why a request of a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient) brought nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum HttpClientError {
+    /// The request must not have a token. Nothing was sent.
+    #[error(transparent)]
+    Attach(#[from] AttachError),
+    /// What was put together is not a request: its path, a header, its body. Nothing was sent.
+    #[error("this is not a request that can be sent")]
+    InvalidRequest(#[source] BoxError),
+    /// The scopes that the request asks for are none, or it goes out in the caller's name, whose token is what it is.
+    #[error(transparent)]
+    InvalidScopes(ConfigError),
+    /// There is no token. Nothing was sent.
+    #[error(transparent)]
+    Token(#[from] TokenError),
+    /// No answer, or not the one that was asked for: [`reqwest::Error`] tells.
+    #[error(transparent)]
+    Http(#[from] reqwest::Error),
+}
+
+impl HttpClientError {
+    /// What the layer says, which is one of three.
+    pub(crate) fn of(error: BoxError) -> Self {
+        let error = match error.downcast::<reqwest::Error>() {
+            Ok(error) => return Self::Http(*error),
+            Err(error) => error,
+        };
+        let error = match error.downcast::<AttachError>() {
+            Ok(error) => return Self::Attach(*error),
+            Err(error) => error,
+        };
+        match error.downcast::<TokenError>() {
+            Ok(error) => Self::Token(*error),
+            Err(error) => Self::InvalidRequest(error),
+        }
+    }
+}

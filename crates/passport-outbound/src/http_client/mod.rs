@@ -1,0 +1,122 @@
+//! A client that calls a service in somebody's name: reqwest's, with the layer around it.
+
+mod builder;
+mod error;
+mod request;
+
+use http::Method;
+use reqwest::Client;
+use serde::{Serialize, de::DeserializeOwned};
+use url::Url;
+
+pub use self::{
+    builder::ManagedIdentityHttpClientBuilder, error::HttpClientError, request::ManagedIdentityRequest,
+};
+use crate::{AllowedOrigins, ConfigError, Identity};
+
+/// Calls one service, each request with a token: that of a [`ManagedIdentity`](crate::ManagedIdentity), or the caller's.
+///
+/// The counterpart of the .NET class of the same name. Cheap to clone; clones share connections and token. Paths are
+/// resolved against the base URL as a browser does it ([RFC 3986, section 5](https://www.rfc-editor.org/rfc/rfc3986#section-5)):
+/// `/api/accounts` begins at the host, `accounts` below the base URL. A URL of another origin is refused, unless it was
+/// [allowed](ManagedIdentityHttpClientBuilder::also_allow).
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use passport_outbound::{ManagedIdentity, ManagedIdentityHttpClient, SecretSource};
+///
+/// let identity =
+///     ManagedIdentity::builder("mi-erp-sync-clientid", SecretSource::env("ERP_SYNC_SECRET")).build()?;
+/// let erp = ManagedIdentityHttpClient::new(identity, "https://api.bizfirst.ai")?;
+///
+/// let accounts: serde_json::Value = erp.get_json("/api/erp/accounts?since=2026-05-01").await?;
+/// # let _ = accounts;
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Debug)]
+pub struct ManagedIdentityHttpClient {
+    client: Client,
+    base: Url,
+    identity: Identity,
+    origins: AllowedOrigins,
+    replays: bool,
+}
+
+impl ManagedIdentityHttpClient {
+    /// A client for the service at `base_url`, in the name of `identity`.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] when `base_url` is not an absolute `https` URL (or one of a loopback host), or the machine lacks what
+    /// TLS needs.
+    pub fn new(identity: impl Into<Identity>, base_url: &str) -> Result<Self, ConfigError> {
+        Self::builder(identity, base_url).build()
+    }
+
+    /// The same, with settings.
+    pub fn builder(identity: impl Into<Identity>, base_url: &str) -> ManagedIdentityHttpClientBuilder {
+        ManagedIdentityHttpClientBuilder::new(identity.into(), base_url)
+    }
+
+    /// In whose name requests go out that do not say otherwise.
+    #[must_use]
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// A GET request.
+    pub fn get(&self, path: &str) -> ManagedIdentityRequest {
+        self.request(Method::GET, path)
+    }
+
+    /// A POST request.
+    pub fn post(&self, path: &str) -> ManagedIdentityRequest {
+        self.request(Method::POST, path)
+    }
+
+    /// A PUT request.
+    pub fn put(&self, path: &str) -> ManagedIdentityRequest {
+        self.request(Method::PUT, path)
+    }
+
+    /// A PATCH request.
+    pub fn patch(&self, path: &str) -> ManagedIdentityRequest {
+        self.request(Method::PATCH, path)
+    }
+
+    /// A DELETE request.
+    pub fn delete(&self, path: &str) -> ManagedIdentityRequest {
+        self.request(Method::DELETE, path)
+    }
+
+    /// A request of any method. A `path` that is none makes [`send`](ManagedIdentityRequest::send) fail.
+    pub fn request(&self, method: Method, path: &str) -> ManagedIdentityRequest {
+        let url = self.base.join(path);
+        ManagedIdentityRequest::new(self.clone(), url.map(|url| self.client.request(method, url)))
+    }
+
+    /// Gets what is at `path`, which has to be answered with a status of success and JSON.
+    ///
+    /// # Errors
+    /// As [`ManagedIdentityRequest::send`], and [`HttpClientError::Http`] for another status or another content.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the request.
+    pub async fn get_json<T: DeserializeOwned>(&self, path: &str) -> Result<T, HttpClientError> {
+        self.get(path).receive_json().await
+    }
+
+    /// Posts `body` as JSON to `path`, which has to be answered with a status of success and JSON.
+    ///
+    /// # Errors
+    /// As [`get_json`](Self::get_json).
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the request; it may have reached the service.
+    pub async fn post_json<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &(impl Serialize + ?Sized),
+    ) -> Result<T, HttpClientError> {
+        self.post(path).json(body).receive_json().await
+    }
+}

@@ -1,0 +1,159 @@
+use std::{fmt, future::poll_fn, time::Duration};
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use passport_core::{CallerToken, ConfigError, ConfigProblem};
+use reqwest::{Body, RequestBuilder, Response};
+use serde::{Serialize, de::DeserializeOwned};
+use tower_layer::Layer;
+use tower_service::Service;
+
+use super::{HttpClientError, ManagedIdentityHttpClient};
+use crate::{AttachTokenLayer, CallerIdentity, Identity, attach::BoxError};
+
+/// A request that a [`ManagedIdentityHttpClient`] is to send.
+#[must_use = "a request does nothing until it is sent"]
+pub struct ManagedIdentityRequest {
+    client: ManagedIdentityHttpClient,
+    request: Result<RequestBuilder, HttpClientError>,
+    identity: Option<Identity>,
+    scopes: Option<String>,
+}
+
+impl ManagedIdentityRequest {
+    pub(super) fn new(
+        client: ManagedIdentityHttpClient,
+        request: Result<RequestBuilder, url::ParseError>,
+    ) -> Self {
+        let request = request.map_err(|error| HttpClientError::InvalidRequest(error.into()));
+        Self { client, request, identity: None, scopes: None }
+    }
+
+    /// In whose name this request goes out. The client's identity by default.
+    pub fn identity(mut self, identity: impl Into<Identity>) -> Self {
+        self.identity = Some(identity.into());
+        self
+    }
+
+    /// In the name of this caller: its token is shown on, and the receiver sees the caller.
+    pub fn caller(self, caller: CallerToken) -> Self {
+        self.identity(CallerIdentity::given(caller))
+    }
+
+    /// What the token of the managed identity is asked for, separated by blanks. Each set of scopes has a token of its own,
+    /// which is kept as the others are; see [`ManagedIdentity::with_scopes`](crate::ManagedIdentity::with_scopes).
+    pub fn scopes(mut self, scopes: impl Into<String>) -> Self {
+        self.scopes = Some(scopes.into());
+        self
+    }
+
+    /// Adds a header. Not `Authorization`, which is the token's.
+    pub fn header<N, V>(self, name: N, value: V) -> Self
+    where
+        HeaderName: TryFrom<N>,
+        <HeaderName as TryFrom<N>>::Error: Into<http::Error>,
+        HeaderValue: TryFrom<V>,
+        <HeaderValue as TryFrom<V>>::Error: Into<http::Error>,
+    {
+        self.with(|request| request.header(name, value))
+    }
+
+    /// Sets headers, in place of those of the same name.
+    pub fn headers(self, headers: HeaderMap) -> Self {
+        self.with(|request| request.headers(headers))
+    }
+
+    /// Adds parameters to the query.
+    pub fn query(self, query: &(impl Serialize + ?Sized)) -> Self {
+        self.with(|request| request.query(query))
+    }
+
+    /// The body, as JSON.
+    pub fn json(self, body: &(impl Serialize + ?Sized)) -> Self {
+        self.with(|request| request.json(body))
+    }
+
+    /// The body. A stream ([`Body::wrap`]) is sent as it comes.
+    pub fn body(self, body: impl Into<Body>) -> Self {
+        self.with(|request| request.body(body))
+    }
+
+    /// The most that the request may take, its answer's body included. The wait for a token is not in it.
+    pub fn timeout(self, timeout: Duration) -> Self {
+        self.with(|request| request.timeout(timeout))
+    }
+
+    /// Whatever else reqwest can do with a request.
+    pub fn with(mut self, change: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
+        self.request = self.request.map(change);
+        self
+    }
+
+    /// Sends it, and gives the answer, whatever its status is ([`Response::error_for_status`] looks at it).
+    ///
+    /// # Errors
+    /// [`HttpClientError`] tells what was the matter, and whether anything was sent.
+    ///
+    /// # Cancel safety
+    /// Dropping the future ends the request; it may have reached the service. A token that is being fetched is fetched all the
+    /// same, for whoever comes next.
+    pub async fn send(self) -> Result<Response, HttpClientError> {
+        let Self { client, request, identity, scopes } = self;
+        let request = request?.build().map_err(|error| HttpClientError::InvalidRequest(error.into()))?;
+        let identity = identity.unwrap_or(client.identity);
+        let identity = match scopes {
+            Some(scopes) => with_scopes(identity, &scopes).map_err(HttpClientError::InvalidScopes)?,
+            None => identity,
+        };
+        let layer = AttachTokenLayer::new(identity, client.origins);
+        let answer = if client.replays {
+            sent(layer.replay_clones().layer(client.client), request).await
+        } else {
+            sent(layer.layer(client.client), request).await
+        };
+        answer.map_err(HttpClientError::of)
+    }
+
+    /// Sends it; the answer has to be one of success, with JSON.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send), and [`HttpClientError::Http`] for another status or another content.
+    ///
+    /// # Cancel safety
+    /// As [`send`](Self::send).
+    pub async fn receive_json<T: DeserializeOwned>(self) -> Result<T, HttpClientError> {
+        Ok(self.send().await?.error_for_status()?.json().await?)
+    }
+}
+
+async fn sent<S>(mut service: S, request: reqwest::Request) -> Result<Response, BoxError>
+where
+    S: Service<reqwest::Request, Response = Response, Error = BoxError>,
+{
+    poll_fn(|cx| service.poll_ready(cx)).await?;
+    service.call(request).await
+}
+
+/// The same identity with these scopes. A caller's token has those it has.
+fn with_scopes(identity: Identity, scopes: &str) -> Result<Identity, ConfigError> {
+    let problem = |problem: &dyn fmt::Display| ConfigError::new(vec![ConfigProblem::new("scopes", problem)]);
+    let scoped =
+        |identity: &crate::ManagedIdentity| identity.with_scopes(scopes).map_err(|error| problem(&error));
+    match identity {
+        Identity::Managed(identity) => scoped(&identity).map(Identity::Managed),
+        Identity::CallerOr(caller, identity) => {
+            scoped(&identity).map(|identity| Identity::CallerOr(caller, identity))
+        }
+        Identity::Caller(_) => Err(problem(
+            &"a caller's token has the scopes it has; only a managed identity's can be asked for",
+        )),
+    }
+}
+
+impl fmt::Debug for ManagedIdentityRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManagedIdentityRequest")
+            .field("identity", &self.identity)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
+}

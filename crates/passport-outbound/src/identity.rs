@@ -1,0 +1,164 @@
+//! In whose name a request goes out.
+
+use std::{fmt, sync::Arc};
+
+use http::{Extensions, HeaderValue};
+use passport_core::{CallerToken, Clock, SystemClock};
+
+use crate::{AttachError, ManagedIdentity};
+
+/// In whose name a request goes out: the service's own, or its caller's.
+///
+/// A layer has one. A request may have another, in its extensions: `request.extensions_mut().insert(Identity::from(..))`.
+/// Which one it is, somebody says; nothing here falls back from the one to the other by itself.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Identity {
+    /// The service's own name: the receiver sees a service account.
+    Managed(ManagedIdentity),
+    /// The caller's name: the receiver sees who called this service.
+    Caller(CallerIdentity),
+    /// The caller's name if there is a caller, and the service's own if there is none. See [`CallerIdentity::or`].
+    CallerOr(CallerIdentity, ManagedIdentity),
+}
+
+/// The identity of whoever calls this service: its token is shown on, as it came.
+///
+/// Where the token is taken from, in this order: what was [given](Self::given), the extensions of the request that goes
+/// out (a [`CallerToken`] in them), and, if [asked for](Self::of_task), the task's [scope](CallerToken::scope).
+///
+/// A caller's token is never kept, never refreshed, and never replaced when a receiver refuses it: that refusal is the
+/// answer. Without a caller, or once the token has expired, nothing is sent and the request fails with an [`AttachError`].
+///
+/// ```
+/// # use passport_outbound::{AllowedOrigins, AttachTokenLayer, CallerIdentity};
+/// let layer = AttachTokenLayer::new(CallerIdentity::of_request(), AllowedOrigins::new(["https://api.bizfirst.ai"])?);
+/// # Ok::<(), passport_outbound::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct CallerIdentity {
+    given: Option<CallerToken>,
+    looks_at_the_task: bool,
+    clock: Arc<dyn Clock>,
+}
+
+impl CallerIdentity {
+    /// The caller whose [`CallerToken`] is in the extensions of the request that goes out.
+    #[must_use]
+    pub fn of_request() -> Self {
+        Self { given: None, looks_at_the_task: false, clock: Arc::new(SystemClock) }
+    }
+
+    /// The same, or else the caller in whose [`scope`](CallerToken::scope) the request is made. For code that cannot hand the
+    /// token on. Mind that what is spawned within the scope is outside of it.
+    #[must_use]
+    pub fn of_task() -> Self {
+        Self { looks_at_the_task: true, ..Self::of_request() }
+    }
+
+    /// This caller, for one request or a client that lives no longer than it.
+    #[must_use]
+    pub fn given(caller: CallerToken) -> Self {
+        Self { given: Some(caller), ..Self::of_request() }
+    }
+
+    /// The caller's identity if there is a caller, and otherwise the service's own: for code that serves requests and runs
+    /// on a schedule, too.
+    ///
+    /// Only the absence of a caller is made up for. A caller whose token has expired, or is refused by the receiver, does not
+    /// become the service: that would let callers borrow its rights.
+    #[must_use]
+    pub fn or(self, identity: ManagedIdentity) -> Identity {
+        Identity::CallerOr(self, identity)
+    }
+
+    /// Reads the time from `clock`. Defaults to the operating system's.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The caller's token, or else that of `identity`.
+    fn or_else<'a>(
+        &self,
+        request: Option<&Extensions>,
+        identity: Option<&'a ManagedIdentity>,
+    ) -> Result<Whose<'a>, AttachError> {
+        match (self.authorization(request)?, identity) {
+            (Some(authorization), _) => Ok(Whose::Caller(authorization)),
+            (None, Some(identity)) => Ok(Whose::Service(identity)),
+            (None, None) => Err(AttachError::CallerMissing),
+        }
+    }
+
+    /// The caller's token, if there is a caller.
+    fn authorization(&self, request: Option<&Extensions>) -> Result<Option<HeaderValue>, AttachError> {
+        let of_request = || request.and_then(|extensions| extensions.get::<CallerToken>()).cloned();
+        let of_task = || CallerToken::current().filter(|_| self.looks_at_the_task);
+        let Some(caller) = self.given.clone().or_else(of_request).or_else(of_task) else { return Ok(None) };
+        if caller.token().expires_at() <= self.clock.now() {
+            return Err(AttachError::CallerExpired);
+        }
+        Ok(Some(caller.token().authorization().clone()))
+    }
+}
+
+impl fmt::Debug for CallerIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CallerIdentity")
+            .field("given", &self.given)
+            .field("looks_at_the_task", &self.looks_at_the_task)
+            .finish_non_exhaustive()
+    }
+}
+
+impl From<ManagedIdentity> for Identity {
+    fn from(identity: ManagedIdentity) -> Self {
+        Self::Managed(identity)
+    }
+}
+
+impl From<CallerIdentity> for Identity {
+    fn from(caller: CallerIdentity) -> Self {
+        Self::Caller(caller)
+    }
+}
+
+/// Whose token a request gets.
+#[derive(Debug)]
+pub(crate) enum Whose<'a> {
+    Service(&'a ManagedIdentity),
+    /// As it goes out.
+    Caller(HeaderValue),
+}
+
+impl Identity {
+    /// Whose token a request with these extensions gets.
+    #[inline] // the common case is one look, in the hottest path there is
+    pub(crate) fn whose(&self, request: Option<&Extensions>) -> Result<Whose<'_>, AttachError> {
+        match self {
+            Self::Managed(identity) => Ok(Whose::Service(identity)),
+            Self::Caller(caller) => caller.or_else(request, None),
+            Self::CallerOr(caller, identity) => caller.or_else(request, Some(identity)),
+        }
+    }
+
+    /// The same, with the caller that is in `request`, for a request that cannot carry one itself.
+    #[cfg(feature = "reqwest-middleware")]
+    pub(crate) fn seen_from(&self, request: &Extensions) -> Self {
+        let mut identity = self.clone();
+        if let Self::Caller(caller) | Self::CallerOr(caller, _) = &mut identity {
+            caller.given = caller.given.take().or_else(|| request.get::<CallerToken>().cloned());
+        }
+        identity
+    }
+
+    /// The service's own, if it may come to that.
+    pub(crate) fn managed(&self) -> Option<&ManagedIdentity> {
+        match self {
+            Self::Managed(identity) | Self::CallerOr(_, identity) => Some(identity),
+            Self::Caller(_) => None,
+        }
+    }
+}
