@@ -40,7 +40,7 @@ impl io::Write for Captured {
 }
 
 /// Everything that is traced, at every level and by every crate, while `work` runs.
-async fn traced(work: impl Future<Output = String>) -> String {
+pub(crate) async fn traced(work: impl Future<Output = String>) -> String {
     let captured = Captured::default();
     let writer = captured.clone();
     let subscriber = tracing_subscriber::fmt()

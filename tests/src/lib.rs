@@ -10,11 +10,23 @@ mod architecture {}
 #[expect(clippy::doc_markdown, reason = "it is generated, and full of names of crates")]
 mod benchmarks {}
 
+#[doc = include_str!("../../docs/configuration.md")]
+mod configuration {}
+
+#[doc = include_str!("../../docs/from-dotnet.md")]
+mod from_dotnet {}
+
 #[doc = include_str!("../../docs/inbound.md")]
 mod inbound {}
 
 #[doc = include_str!("../../docs/outbound.md")]
 mod outbound {}
+
+#[doc = include_str!("../../docs/propagation.md")]
+mod propagation {}
+
+#[doc = include_str!("../../docs/recipes.md")]
+mod recipes {}
 
 #[doc = include_str!("../../docs/telemetry.md")]
 mod telemetry {}

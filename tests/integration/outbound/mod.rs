@@ -1,7 +1,14 @@
 //! The outbound engine against a Passport over real sockets: herds, outages, refused secrets, refused tokens.
 
+mod client_authentication;
+mod configuration;
 mod herds;
+mod http_client;
+mod many_identities;
+mod middleware;
 mod outages;
+mod propagation;
+mod recipes;
 mod refused_secrets;
 mod refused_tokens;
 mod strategies;

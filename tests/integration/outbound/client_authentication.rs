@@ -1,0 +1,254 @@
+//! How an identity proves who it is, to a Passport that really looks.
+
+use std::sync::{Arc, Mutex};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use http::{Request, Response};
+use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
+use passport_dev::{ClientKeyKind, DevIdentity, DevPassport};
+use passport_outbound::{
+    ClientAuthentication, HttpExchange, HttpTransport, Limits, ManagedIdentity, ManagedIdentityBuilder,
+    ManualClock, PrivateKeyJwt, SecretSource, SigningAlgorithm, TokenErrorKind, Transport, TransportError,
+};
+use serde_json::{Value, json};
+
+use super::builder;
+use crate::support::{START, http};
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+fn signing(passport: &DevPassport, name: &str, kind: ClientKeyKind) -> DevIdentity {
+    passport.managed_identity(name).signs_with(kind).create()
+}
+
+/// An identity that signs with what it was registered with.
+fn signed(
+    passport: &DevPassport,
+    registered: &DevIdentity,
+    method: impl Into<ClientAuthentication>,
+) -> ManagedIdentityBuilder {
+    let key = SecretSource::fixed(registered.private_key().unwrap());
+    ManagedIdentity::builder(registered.client_id(), key)
+        .issuer(passport.issuer())
+        .client_authentication(method.into())
+}
+
+/// Sends what it is given, and keeps a copy.
+#[derive(Clone, Debug, Default)]
+struct Overhearing {
+    network: Arc<HttpTransport>,
+    heard: Arc<Mutex<Vec<Bytes>>>,
+}
+
+impl HttpExchange for Overhearing {
+    async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> Result<Response<Bytes>, TransportError> {
+        if request.method() == http::Method::POST {
+            self.heard.lock().unwrap().push(request.body().clone());
+        }
+        self.network.exchange(request, limits).await
+    }
+}
+
+impl Overhearing {
+    fn last_form(&self) -> Bytes {
+        self.heard.lock().unwrap().last().unwrap().clone()
+    }
+
+    fn transport(&self) -> Transport {
+        Transport::new(self.clone())
+    }
+}
+
+async fn post(passport: &DevPassport, form: impl Into<reqwest::Body>) -> u16 {
+    let request = http().post(format!("{}/passport/token", passport.issuer()));
+    let request = request.header("content-type", "application/x-www-form-urlencoded").body(form);
+    request.send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_secret_is_shown_in_each_of_three_ways() {
+    let passport = DevPassport::start().await.unwrap();
+    let odd = passport.managed_identity("odd").secret("a+b:c %&=\u{e9}").create();
+    for method in [
+        ClientAuthentication::ClientSecretBasic,
+        ClientAuthentication::ClientSecretBasicRaw,
+        ClientAuthentication::ClientSecretPost,
+    ] {
+        let identity = builder(&passport, &odd).client_authentication(method.clone()).build().unwrap();
+        assert!(identity.token().await.is_ok(), "{method:?}");
+        let wrong = ManagedIdentity::builder(odd.client_id(), SecretSource::fixed("another"));
+        let wrong = wrong.issuer(passport.issuer()).client_authentication(method.clone()).build().unwrap();
+        let error = wrong.token().await.unwrap_err();
+        assert_eq!(error.kind(), TokenErrorKind::Refused, "{method:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_statement_is_signed_in_each_of_three_ways() {
+    let passport = DevPassport::start().await.unwrap();
+    for (name, kind, algorithm) in [
+        ("rs", ClientKeyKind::Rsa, SigningAlgorithm::Rs256),
+        ("ps", ClientKeyKind::Rsa, SigningAlgorithm::Ps256),
+        ("es", ClientKeyKind::P256, SigningAlgorithm::Es256),
+    ] {
+        let registered = signing(&passport, name, kind);
+        let identity = signed(&passport, &registered, PrivateKeyJwt::new(algorithm)).build().unwrap();
+        assert!(identity.token().await.is_ok(), "{algorithm:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_issuer_is_asked_which_way_it_wants_and_only_once() {
+    let passport = DevPassport::start().await.unwrap();
+    let registered = passport.managed_identity("payroll").create();
+    for (says, is_posted) in [
+        (vec!["client_secret_post"], true),
+        (vec!["client_secret_basic", "client_secret_post"], false),
+        (vec![], false),
+    ] {
+        passport.advertise_client_authentication(says.clone());
+        let asked_before = passport.counters().discovery();
+        let ear = Overhearing::default();
+        let identity = builder(&passport, &registered).transport(ear.transport()).build().unwrap();
+        for _ in 0..2 {
+            identity.token().await.unwrap();
+            identity.invalidate();
+        }
+        let form = ear.last_form();
+        let posted = form_urlencoded::parse(&form).any(|(name, _)| name == "client_secret");
+        assert_eq!(posted, is_posted, "{says:?}");
+        assert_eq!(passport.counters().discovery() - asked_before, 1, "{says:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_issuer_that_cannot_be_asked_gets_basic() {
+    let passport = DevPassport::start().await.unwrap();
+    passport.inject(passport_dev::Endpoint::Discovery, passport_dev::Fault::Down);
+    let identity = builder(&passport, &passport.managed_identity("payroll").create()).build().unwrap();
+    assert!(identity.token().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_statement_that_was_overheard_is_worth_nothing() {
+    let passport = DevPassport::start().await.unwrap();
+    let registered = signing(&passport, "payroll", ClientKeyKind::P256);
+    let ear = Overhearing::default();
+    let method = PrivateKeyJwt::new(SigningAlgorithm::Es256);
+    let identity = signed(&passport, &registered, method).transport(ear.transport()).build().unwrap();
+    identity.token().await.unwrap();
+    assert_eq!(post(&passport, ear.last_form()).await, 401);
+    identity.invalidate();
+    assert!(identity.token().await.is_ok(), "the next has an id of its own");
+}
+
+#[tokio::test]
+async fn a_statement_for_somebody_else_is_refused() {
+    let passport = DevPassport::start().await.unwrap();
+    let registered = signing(&passport, "payroll", ClientKeyKind::P256);
+    let method = PrivateKeyJwt::new(SigningAlgorithm::Es256);
+    let for_another = method.clone().audience("https://elsewhere.example/token");
+    let error = signed(&passport, &registered, for_another).build().unwrap().token().await.unwrap_err();
+    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Refused, Some("invalid_client")));
+    let for_the_issuer = method.audience(passport.issuer());
+    assert!(signed(&passport, &registered, for_the_issuer).build().unwrap().token().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_statement_of_yesterday_is_refused() {
+    let clock = ManualClock::at_unix_seconds(START);
+    let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
+    let registered = signing(&passport, "payroll", ClientKeyKind::P256);
+    for (behind, is_good) in [(59, true), (61, false)] {
+        let slow = ManualClock::at_unix_seconds(START - behind);
+        let method = PrivateKeyJwt::new(SigningAlgorithm::Es256);
+        let identity = signed(&passport, &registered, method).clock(slow).build().unwrap();
+        assert_eq!(identity.token().await.is_ok(), is_good, "{behind} s behind");
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_is_none_is_told_and_not_shown() {
+    let passport = DevPassport::start().await.unwrap();
+    let registered = signing(&passport, "payroll", ClientKeyKind::P256);
+    for (key, algorithm, told) in [
+        ("mics_sk_hidden".to_owned(), SigningAlgorithm::Es256, "convert it with `openssl pkcs8"),
+        (
+            registered.private_key().unwrap().to_owned(),
+            SigningAlgorithm::Rs256,
+            "not an RSA key of 2048 bits",
+        ),
+    ] {
+        let builder = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(key.clone()));
+        let builder = builder.client_authentication(PrivateKeyJwt::new(algorithm).into());
+        let error = builder.issuer(passport.issuer()).build().unwrap().token().await.unwrap_err();
+        assert_eq!(error.kind(), TokenErrorKind::Secret);
+        let chain = format!("{error} {}", std::error::Error::source(&error).unwrap());
+        assert!(chain.contains(told), "{chain}");
+        assert!(!format!("{chain} {error:?}").contains("hidden"), "{chain}");
+    }
+    assert_eq!(passport.counters().token(), 0);
+}
+
+/// A statement that another implementation makes, with `changes` to what is right.
+fn forged(passport: &DevPassport, signer: &DevIdentity, client_id: &str, changes: &Value) -> String {
+    let now = u64::from(START);
+    let mut claims = json!({
+        "iss": client_id,
+        "sub": client_id,
+        "aud": format!("{}/passport/token", passport.issuer()),
+        "jti": format!("jti-{changes}"),
+        "exp": now + 60,
+    });
+    for (name, value) in changes.as_object().unwrap() {
+        match value {
+            Value::Null => drop(claims.as_object_mut().unwrap().remove(name)),
+            Value::Number(offset) => {
+                claims[name] = json!(now.saturating_add_signed(offset.as_i64().unwrap()));
+            }
+            value => claims[name] = value.clone(),
+        }
+    }
+    let pem: String = signer.private_key().unwrap().lines().filter(|line| !line.starts_with('-')).collect();
+    let key = EncodingKey::from_ec_der(&BASE64_STANDARD.decode(pem).unwrap());
+    encode(&Header::new(Algorithm::ES256), &claims, &key).unwrap()
+}
+
+fn form(statement: &str) -> String {
+    form_urlencoded::Serializer::new(String::new())
+        .append_pair("grant_type", "client_credentials")
+        .append_pair("client_assertion_type", ASSERTION_TYPE)
+        .append_pair("client_assertion", statement)
+        .finish()
+}
+
+#[tokio::test]
+async fn the_dev_passport_takes_a_good_statement_of_another_implementation_and_no_bad_one() {
+    let clock = ManualClock::at_unix_seconds(START);
+    let passport = DevPassport::builder().clock(clock).start().await.unwrap();
+    let registered = signing(&passport, "payroll", ClientKeyKind::P256);
+    let other = signing(&passport, "erp", ClientKeyKind::P256);
+    let own = |changes: Value| forged(&passport, &registered, registered.client_id(), &changes);
+    for (statement, status, what) in [
+        (own(json!({})), 200, "as it should be"),
+        (own(json!({})), 401, "the same id again"),
+        (own(json!({ "aud": "https://elsewhere.example" })), 401, "for another"),
+        (own(json!({ "exp": 0 })), 401, "expired"),
+        (own(json!({ "exp": 3600 })), 401, "good for too long"),
+        (own(json!({ "exp": null })), 401, "good for ever"),
+        (own(json!({ "jti": null })), 401, "without an id"),
+        (own(json!({ "iss": other.client_id() })), 401, "issued by another"),
+        (own(json!({ "sub": other.client_id(), "iss": other.client_id() })), 401, "about another"),
+        (forged(&passport, &other, registered.client_id(), &json!({})), 401, "signed by another"),
+        (own(json!({ "jti": "n" })).replacen("eyJ", "eyK", 1), 401, "with another header"),
+        ("eyJhbGciOiJub25lIn0.e30.".to_owned(), 401, "unsigned"),
+        (String::new(), 401, "none"),
+    ] {
+        assert_eq!(post(&passport, form(&statement)).await, status, "{what}");
+    }
+}

@@ -1,0 +1,421 @@
+//! Each option of a managed identity, from TOML, YAML and JSON, and from the environment.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use base64::{
+    Engine,
+    prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD},
+};
+use bytes::Bytes;
+use config::{Config, Environment, File, FileFormat};
+use http::{Request, Response};
+use passport_dev::{ClientKeyKind, DevPassport};
+use passport_outbound::{
+    HttpExchange, Limits, ManagedIdentitiesConfig, ManagedIdentity, ManagedIdentityConfig, ManualClock,
+    ResolvedSecret, Secret, SecretError, SecretProvider, SecretProviders, SecretRef, Transport,
+    TransportError,
+};
+use serde_json::{Value, json};
+use tokio::time::Instant;
+
+use crate::support::{START, http};
+
+/// The same settings from each of the places that they may be in.
+fn from_everywhere(settings: &Value) -> Vec<(&'static str, ManagedIdentityConfig)> {
+    let toml = toml_of(settings);
+    // JSON is YAML, but nobody writes it so.
+    let yaml: String = fields(settings).map(|(key, value)| format!("{key}: {value}\n")).collect();
+    let read = |text: &str, format| config_of(Config::builder().add_source(File::from_str(text, format)));
+    vec![
+        ("toml", read(&toml, FileFormat::Toml)),
+        ("yaml", read(&yaml, FileFormat::Yaml)),
+        ("json", read(&settings.to_string(), FileFormat::Json)),
+        ("environment", config_of(Config::builder().add_source(environment(settings)))),
+    ]
+}
+
+fn config_of<T: serde::de::DeserializeOwned>(
+    builder: config::ConfigBuilder<config::builder::DefaultState>,
+) -> T {
+    builder.build().unwrap().try_deserialize().unwrap()
+}
+
+fn fields(settings: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    settings.as_object().unwrap().iter()
+}
+
+fn toml_of(settings: &Value) -> String {
+    fields(settings).map(|(key, value)| format!("{key} = {value}\n")).collect()
+}
+
+/// `PASSPORT_CLIENT_ID=...`; a list is one text there.
+fn environment(settings: &Value) -> Environment {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        Value::Array(list) => list.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    };
+    let variables: HashMap<_, _> = fields(settings)
+        .map(|(key, value)| (format!("PASSPORT_{}", key.to_uppercase()), text(value)))
+        .collect();
+    Environment::with_prefix("PASSPORT").source(Some(variables))
+}
+
+/// Grants every request a token, and remembers it.
+#[derive(Clone, Debug, Default)]
+struct Recorder(Arc<Mutex<Vec<Request<Bytes>>>>);
+
+impl HttpExchange for Recorder {
+    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        let answer = match request.method() {
+            &http::Method::POST => {
+                json!({ "access_token": "token", "token_type": "Bearer", "expires_in": 3600 })
+            }
+            _ => json!({}),
+        };
+        self.0.lock().unwrap().push(request);
+        Ok(Response::new(Bytes::from(answer.to_string())))
+    }
+}
+
+impl Recorder {
+    /// The token requests so far.
+    fn token_requests(&self) -> Vec<Request<Bytes>> {
+        let seen = self.0.lock().unwrap();
+        seen.iter().filter(|request| request.method() == http::Method::POST).cloned().collect()
+    }
+
+    fn last(&self) -> Request<Bytes> {
+        self.token_requests().pop().unwrap()
+    }
+
+    /// A field of the last form.
+    fn field(&self, name: &str) -> String {
+        let request = self.last();
+        let found = form_urlencoded::parse(request.body()).find(|(key, _)| key == name);
+        found.unwrap_or_else(|| panic!("{name} was not sent")).1.into_owned()
+    }
+
+    fn basic(&self) -> String {
+        let request = self.last();
+        let shown = request.headers()["authorization"].to_str().unwrap().strip_prefix("Basic ").unwrap();
+        String::from_utf8(BASE64_STANDARD.decode(shown).unwrap()).unwrap()
+    }
+
+    /// A part of the last signed statement.
+    fn statement(&self, part: usize) -> Value {
+        let statement = self.field("client_assertion");
+        let part = statement.split('.').nth(part).unwrap();
+        serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+    }
+}
+
+/// A vault that knows two private keys; any other secret is named after its place.
+#[derive(Clone, Debug, Default)]
+struct Vault(HashMap<&'static str, String>);
+
+impl SecretProvider for Vault {
+    async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+        let key = self.0.get(reference.place()).cloned();
+        Ok(ResolvedSecret::new(Secret::new(
+            key.unwrap_or_else(|| format!("what-is-at-{}", reference.place())),
+        )))
+    }
+}
+
+/// A client id and a reference, and `settings`.
+fn with_the_least(settings: &Value) -> Value {
+    let mut all = json!({ "client_id": "mi-1", "client_secret_ref": "vault:erp" });
+    all.as_object_mut().unwrap().extend(settings.as_object().unwrap().clone());
+    all
+}
+
+fn built_on(
+    config: &ManagedIdentityConfig,
+    vault: &Vault,
+    transport: impl HttpExchange,
+) -> (ManagedIdentity, ManualClock) {
+    let secrets =
+        SecretProviders::default().with("vault", vault.clone()).with("azure_key_vault", vault.clone());
+    let clock = ManualClock::at_unix_seconds(START);
+    let builder = config.builder(&secrets).unwrap().transport(Transport::new(transport)).clock(clock.clone());
+    (builder.build().unwrap(), clock)
+}
+
+/// Gets a token with `settings` from each place, and looks at how it was asked for.
+async fn asked_with(settings: Value, look: impl Fn(&Recorder, &str)) {
+    asked_with_keys(settings, &Vault::default(), look).await;
+}
+
+async fn asked_with_keys(settings: Value, vault: &Vault, look: impl Fn(&Recorder, &str)) {
+    for (place, config) in from_everywhere(&with_the_least(&settings)) {
+        let passport = Recorder::default();
+        built_on(&config, vault, passport.clone()).0.token().await.unwrap();
+        look(&passport, place);
+    }
+}
+
+#[tokio::test]
+async fn who_the_service_is_and_where_its_secret_is() {
+    asked_with(
+        json!({ "client_id": "mi-erp-sync", "client_secret_ref": "vault:erp/v2" }),
+        |passport, place| {
+            assert_eq!(passport.basic(), "mi-erp-sync:what-is-at-erp%2Fv2", "{place}");
+        },
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn the_provider_of_the_secret_by_the_name_that_dotnet_has_for_it() {
+    let reference = "https://kv.vault.azure.net/secrets/erp";
+    let settings = json!({ "secret_provider": "AzureKeyVault", "client_secret_ref": reference });
+    asked_with(settings, |passport, place| {
+        let secret = "what-is-at-https%3A%2F%2Fkv.vault.azure.net%2Fsecrets%2Ferp";
+        assert_eq!(passport.basic(), format!("mi-1:{secret}"), "{place}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn which_passport() {
+    asked_with(json!({ "passport_base_url": "https://passport.example" }), |passport, place| {
+        assert_eq!(passport.last().uri(), "https://passport.example/passport/token", "{place}");
+    })
+    .await;
+    asked_with(json!({}), |passport, place| {
+        assert_eq!(passport.last().uri(), "https://passport.bizfirst.ai/passport/token", "{place}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn where_tokens_are_requested() {
+    asked_with(json!({ "token_url": "https://login.example/oauth/token" }), |passport, place| {
+        assert_eq!(passport.last().uri(), "https://login.example/oauth/token", "{place}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_is_asked_for_as_a_list_or_as_one_text() {
+    for scopes in [json!(["openid", "tenant"]), json!("openid tenant")] {
+        asked_with(json!({ "scopes": scopes }), |passport, place| {
+            assert_eq!(passport.field("scope"), "openid tenant", "{place}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn whether_tokens_are_kept() {
+    for (cache_tokens, requests) in [(json!(true), 1), (json!(false), 2)] {
+        for (place, config) in from_everywhere(&with_the_least(&json!({ "cache_tokens": cache_tokens }))) {
+            let passport = Recorder::default();
+            let (identity, _) = built_on(&config, &Vault::default(), passport.clone());
+            identity.token().await.unwrap();
+            identity.token().await.unwrap();
+            assert_eq!(passport.token_requests().len(), requests, "{place}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn how_long_before_its_expiry_a_token_is_refreshed() {
+    for threshold in [json!(600), json!("10m"), json!("00:10:00")] {
+        let settings = with_the_least(&json!({ "refresh_threshold": threshold }));
+        for (place, config) in from_everywhere(&settings) {
+            let passport = Recorder::default();
+            let (identity, clock) = built_on(&config, &Vault::default(), passport.clone());
+            identity.token().await.unwrap();
+            // Of an hour's token, up to 30 s before that.
+            for (seconds, requests) in [(2_960, 1), (41, 2)] {
+                clock.advance(Duration::from_secs(seconds));
+                identity.token().await.unwrap();
+                while identity.status().is_fetching() {
+                    tokio::task::yield_now().await;
+                }
+                assert_eq!(passport.token_requests().len(), requests, "{place} {threshold} {seconds}");
+            }
+        }
+    }
+}
+
+/// Takes longer than anybody waits.
+#[derive(Debug)]
+struct Silent;
+
+impl HttpExchange for Silent {
+    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_long_an_attempt_may_take() {
+    for (place, config) in from_everywhere(&with_the_least(&json!({ "request_timeout": "3s" }))) {
+        let (identity, _) = built_on(&config, &Vault::default(), Silent);
+        let began = Instant::now();
+        identity.token().await.unwrap_err();
+        assert_eq!(began.elapsed().as_secs(), 3, "{place}");
+    }
+}
+
+#[tokio::test]
+async fn how_the_identity_proves_who_it_is() {
+    let settings =
+        |method: &str| json!({ "client_authentication": method, "client_secret_ref": "vault:a b" });
+    asked_with(settings("client_secret_basic"), |passport, place| {
+        assert_eq!(passport.basic(), "mi-1:what-is-at-a+b", "{place}");
+    })
+    .await;
+    asked_with(settings("client_secret_basic_raw"), |passport, place| {
+        assert_eq!(passport.basic(), "mi-1:what-is-at-a b", "{place}");
+    })
+    .await;
+    asked_with(settings("client_secret_post"), |passport, place| {
+        assert_eq!(passport.field("client_secret"), "what-is-at-a b", "{place}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_it_signs_with_and_for_whom() {
+    let passport = DevPassport::start().await.unwrap();
+    let key = |name: &str, kind| {
+        passport.managed_identity(name).signs_with(kind).create().private_key().unwrap().to_owned()
+    };
+    let vault = Vault(HashMap::from([
+        ("rsa", key("a", ClientKeyKind::Rsa)),
+        ("p256", key("b", ClientKeyKind::P256)),
+    ]));
+    let settings = |key: &str, algorithm: &str| {
+        json!({
+            "client_authentication": "private_key_jwt",
+            "client_secret_ref": format!("vault:{key}"),
+            "signing_algorithm": algorithm,
+            "key_id": "key-7",
+            "assertion_audience": "https://passport.example",
+        })
+    };
+    for (key, algorithm) in [("rsa", "RS256"), ("rsa", "PS256"), ("p256", "ES256")] {
+        asked_with_keys(settings(key, algorithm), &vault, |passport, place| {
+            assert_eq!(passport.statement(0)["alg"], algorithm, "{place}");
+            assert_eq!(passport.statement(0)["kid"], "key-7", "{place}");
+            assert_eq!(passport.statement(1)["aud"], "https://passport.example", "{place}");
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn which_service_is_called_and_which_others_may_be() {
+    let settings = with_the_least(&json!({
+        "base_url": "http://127.0.0.1:9",
+        "also_allow": ["http://127.0.0.1:8", "https://localhost:7"],
+    }));
+    for (place, config) in from_everywhere(&settings) {
+        let (identity, _) = built_on(&config, &Vault::default(), Recorder::default());
+        let client = config.http_client(identity).unwrap().client(http()).build().unwrap();
+        for (url, is_allowed) in [
+            ("/path", true),
+            ("http://127.0.0.1:9/path", true),
+            ("http://127.0.0.1:8/", true),
+            ("https://localhost:7/", true),
+            ("http://127.0.0.1:7/", false),
+            ("//localhost:9/", false),
+        ] {
+            let sent = client.get(url).send().await;
+            let was_let_out = !matches!(sent, Err(passport_outbound::HttpClientError::Attach(_)));
+            assert_eq!(was_let_out, is_allowed, "{place} {url}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn many_identities_have_names_in_one_file() {
+    let settings = json!({
+        "erp": { "client_id": "mi-erp", "client_secret_ref": "env:ERP" },
+        "payroll": { "client_id": "mi-payroll", "client_secret_ref": "env:PAYROLL" },
+    });
+    let toml: String =
+        fields(&settings).map(|(name, one)| format!("[identities.{name}]\n{}", toml_of(one))).collect();
+    let variables: HashMap<_, _> = fields(&settings)
+        .flat_map(|(name, one)| fields(one).map(move |(key, value)| (name, key, value)))
+        .map(|(name, key, value)| (format!("PASSPORT__IDENTITIES__{name}__{key}").to_uppercase(), value))
+        .map(|(key, value)| (key, value.as_str().unwrap().to_owned()))
+        .collect();
+    let environment = Environment::with_prefix("PASSPORT").separator("__").source(Some(variables));
+    for (place, config) in [
+        ("toml", config_of(Config::builder().add_source(File::from_str(&toml, FileFormat::Toml)))),
+        ("environment", config_of::<ManagedIdentitiesConfig>(Config::builder().add_source(environment))),
+    ] {
+        let identities = config.build().unwrap();
+        let found: Vec<_> =
+            identities.iter().map(|(name, identity)| (name, identity.client_id().as_str())).collect();
+        assert_eq!(found, [("erp", "mi-erp"), ("payroll", "mi-payroll")], "{place}");
+    }
+}
+
+#[test]
+fn what_the_environment_says_counts_before_the_file() {
+    let file = toml_of(&json!({ "client_id": "mi-file", "client_secret_ref": "env:ERP" }));
+    let config: ManagedIdentityConfig = config_of(
+        Config::builder()
+            .add_source(File::from_str(&file, FileFormat::Toml))
+            .add_source(environment(&json!({ "client_id": "mi-environment" }))),
+    );
+    assert_eq!(config.build().unwrap().client_id().as_str(), "mi-environment");
+}
+
+#[test]
+fn the_files_in_the_docs_are_right() {
+    let page = include_str!("../../../docs/configuration.md");
+    let files: Vec<_> =
+        page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    let read = |file| Config::builder().add_source(File::from_str(file, FileFormat::Toml));
+    let [one, several] = files[..] else { panic!("{files:?}") };
+    let config: ManagedIdentityConfig = config_of(read(one));
+    config.http_client(config.build().unwrap()).unwrap().build().unwrap();
+    let config: ManagedIdentitiesConfig = config_of(read(several));
+    assert!(config.build().unwrap().get("payroll").is_some());
+}
+
+/// `docs/config.schema.json` is written by this test if it is told to: `UPDATE_SCHEMA=1 cargo test the_schema`.
+#[test]
+fn the_schema_in_the_docs_is_that_of_the_code() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/config.schema.json");
+    let schema = serde_json::to_string_pretty(&ManagedIdentitiesConfig::json_schema()).unwrap() + "\n";
+    if std::env::var_os("UPDATE_SCHEMA").is_some() {
+        std::fs::write(file, &schema).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(file).unwrap(), schema);
+}
+
+#[test]
+fn the_schema_lets_pass_what_is_right_and_no_key_that_nobody_knows() {
+    let one = jsonschema::validator_for(&ManagedIdentityConfig::json_schema()).unwrap();
+    let several = jsonschema::validator_for(&ManagedIdentitiesConfig::json_schema()).unwrap();
+    for (settings, is_right) in [
+        (json!({}), true),
+        (json!({ "scopes": "openid roles", "cache_tokens": "false", "refresh_threshold": "00:01:00" }), true),
+        (json!({ "scopes": ["openid"], "cache_tokens": true, "refresh_threshold": 60 }), true),
+        (json!({ "base_url": "https://erp.bizfirst.ai", "also_allow": ["https://b.example"] }), true),
+        (json!({ "client_authentication": "private_key_jwt", "signing_algorithm": "ES256" }), true),
+        (json!({ "client_id": 7 }), false),
+        (json!({ "scope": "openid" }), false),
+        (json!({ "cache_tokens": "yes" }), false),
+        (json!({ "client_authentication": "mtls" }), false),
+        (json!({ "refresh_threshold": -1 }), false),
+    ] {
+        let settings = with_the_least(&settings);
+        assert_eq!(one.is_valid(&settings), is_right, "{settings}");
+        assert_eq!(several.is_valid(&json!({ "identities": { "erp": settings } })), is_right);
+    }
+    assert!(!one.is_valid(&json!({ "client_id": "mi-1" })), "without a secret");
+    assert!(!several.is_valid(&json!({ "identities": {} })));
+}

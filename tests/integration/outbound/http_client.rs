@@ -1,0 +1,239 @@
+//! `ManagedIdentityHttpClient`: paths, methods, bodies, and what it says when something is wrong.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Json, Router,
+    body::Body,
+    extract::Request,
+    http::{HeaderMap, Method, StatusCode, Uri},
+    response::{IntoResponse, Response},
+    routing::{any, get, post},
+};
+use bytes::Bytes;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
+use passport_dev::DevPassport;
+use passport_inbound::AuthenticateLayer;
+use passport_outbound::{
+    AllowedOrigins, AttachError, CallerIdentity, HttpClientError, ManagedIdentityHttpClient, TokenErrorKind,
+};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::{builder, clock};
+use crate::support::{http, serve, verifier};
+
+/// Tells what it was asked.
+async fn echo(method: Method, uri: Uri, headers: HeaderMap, body: String) -> Json<Value> {
+    let headers: BTreeMap<_, _> = headers
+        .iter()
+        .filter(|(name, _)| name.as_str().starts_with("x-"))
+        .map(|(name, value)| (name.as_str(), value.to_str().unwrap()))
+        .collect();
+    Json(
+        json!({ "method": method.as_str(), "uri": uri.path_and_query().unwrap().as_str(), "headers": headers, "body": body }),
+    )
+}
+
+async fn api(passport: &DevPassport) -> String {
+    let router = Router::new()
+        .route("/status/{status}", any(status))
+        .route("/stream", post(|request: Request| async { Response::new(request.into_body()) }))
+        .fallback(echo)
+        .layer(AuthenticateLayer::new(verifier(passport)));
+    serve(router).await
+}
+
+async fn status(axum::extract::Path(status): axum::extract::Path<u16>) -> StatusCode {
+    StatusCode::from_u16(status).unwrap()
+}
+
+async fn client() -> (DevPassport, ManagedIdentityHttpClient) {
+    let passport = DevPassport::start().await.unwrap();
+    let base = api(&passport).await + "/v1";
+    let identity = builder(&passport, &passport.managed_identity("erp-sync").create()).build().unwrap();
+    let client = ManagedIdentityHttpClient::builder(identity, &base).client(http()).build().unwrap();
+    (passport, client)
+}
+
+#[tokio::test]
+async fn paths_are_resolved_as_a_browser_does_it() {
+    let (_passport, client) = client().await;
+    for (path, asked) in [
+        ("/api/accounts?since=2026-05-01", "/api/accounts?since=2026-05-01"),
+        ("accounts", "/v1/accounts"),
+        ("a/b?c=d", "/v1/a/b?c=d"),
+        ("", "/v1/"),
+        ("?page=2", "/v1/?page=2"),
+        ("../v2/accounts", "/v2/accounts"),
+        ("a%2Fb", "/v1/a%2Fb"),
+    ] {
+        let told: Value = client.get_json(path).await.unwrap();
+        assert_eq!(told["uri"], asked, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn each_method_sends_what_it_says() {
+    let (_passport, client) = client().await;
+    for (request, method) in [
+        (client.get("/"), "GET"),
+        (client.post("/"), "POST"),
+        (client.put("/"), "PUT"),
+        (client.patch("/"), "PATCH"),
+        (client.delete("/"), "DELETE"),
+        (client.request(Method::OPTIONS, "/"), "OPTIONS"),
+    ] {
+        assert_eq!(request.receive_json::<Value>().await.unwrap()["method"], method);
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_put_together_as_with_reqwest() {
+    let (_passport, client) = client().await;
+    let more = HeaderMap::from_iter([("x-more".parse().unwrap(), "2".parse().unwrap())]);
+    let request = client.post("/").header("x-one", "1").headers(more).query(&[("a", "b c")]);
+    let told: Value = request
+        .json(&json!({ "since": "May" }))
+        .timeout(Duration::from_secs(30))
+        .with(|request| request.header("x-three", "3"))
+        .receive_json()
+        .await
+        .unwrap();
+    assert_eq!(told["uri"], "/?a=b+c");
+    assert_eq!(told["headers"], json!({ "x-one": "1", "x-more": "2", "x-three": "3" }));
+    assert_eq!(told["body"], r#"{"since":"May"}"#);
+    let told: Value = client.post_json("/", &json!([1])).await.unwrap();
+    assert_eq!(told["body"], "[1]");
+}
+
+#[tokio::test]
+async fn streams_go_out_and_come_back_as_they_are_written() {
+    let (_passport, client) = client().await;
+    let (send, chunks) = mpsc::channel::<Result<Frame<Bytes>, std::io::Error>>(1);
+    let body = reqwest::Body::wrap(StreamBody::new(ReceiverStream::new(chunks)));
+    let answer = client.post("/stream").body(body).send().await.unwrap();
+    let mut answer = Body::new(reqwest::Body::from(answer));
+    for chunk in ["one", "two", "three"] {
+        send.send(Ok(Frame::data(Bytes::from(chunk)))).await.unwrap();
+        let came_back = answer.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert_eq!(came_back, chunk, "it came back before the next was sent");
+    }
+    drop(send);
+    assert!(answer.frame().await.is_none_or(|frame| frame.unwrap().data_ref().is_none_or(Bytes::is_empty)));
+}
+
+#[tokio::test]
+async fn what_is_wrong_is_told_by_type() {
+    use HttpClientError::{Attach, Http, InvalidRequest, InvalidScopes};
+    let (passport, client) = client().await;
+    let error = client.get("http://[").send().await.unwrap_err();
+    assert!(matches!(error, InvalidRequest(_)), "{error:?}");
+    let error = client.get("/").header("bad header", "1").send().await.unwrap_err();
+    assert!(matches!(error, InvalidRequest(_)), "{error:?}");
+    let error = client.get("/").header("authorization", "Bearer x").send().await.unwrap_err();
+    assert!(matches!(error, Attach(AttachError::AuthorizationPresent)), "{error:?}");
+    let error = client.get("https://elsewhere.example/").send().await.unwrap_err();
+    assert!(matches!(error, Attach(AttachError::DestinationNotAllowed { .. })), "{error:?}");
+    let error = client.get("/").scopes("\u{e9}").send().await.unwrap_err();
+    assert!(matches!(error, InvalidScopes(_)), "{error:?}");
+    let error = client.get("/").identity(CallerIdentity::of_task()).send().await.unwrap_err();
+    assert!(matches!(error, Attach(AttachError::CallerMissing)), "{error:?}");
+    let error = client.get("/").identity(CallerIdentity::of_task()).scopes("roles").send().await.unwrap_err();
+    assert!(error.to_string().contains("a caller's token has the scopes it has"), "{error}");
+    assert_eq!(passport.counters().token(), 0, "none of these got as far as a token");
+
+    assert_eq!(client.get("/status/404").send().await.unwrap().status(), 404);
+    let error = client.get_json::<Value>("/status/404").await.unwrap_err();
+    assert!(matches!(&error, Http(error) if error.status() == Some(StatusCode::NOT_FOUND)), "{error:?}");
+    let error = client.get_json::<Value>("/status/200").await.unwrap_err();
+    assert!(matches!(&error, Http(error) if error.is_decode()), "{error:?}");
+}
+
+#[tokio::test]
+async fn without_a_token_there_is_the_identitys_own_error() {
+    let passport = DevPassport::start().await.unwrap();
+    let registered = passport.managed_identity("erp-sync").create();
+    registered.disable();
+    let identity = builder(&passport, &registered).build().unwrap();
+    let client = ManagedIdentityHttpClient::builder(identity, "http://127.0.0.1:9").client(http());
+    let error = client.build().unwrap().get("/").send().await.unwrap_err();
+    assert!(matches!(&error, HttpClientError::Token(error) if error.kind() == TokenErrorKind::Refused));
+}
+
+#[tokio::test]
+async fn scopes_of_a_request_have_a_token_of_their_own_that_is_kept() {
+    let (passport, client) = client().await;
+    for _ in 0..3 {
+        client.get("/").send().await.unwrap();
+        client.get("/").scopes("openid tenant").send().await.unwrap();
+        client.get("/").scopes("tenant openid").send().await.unwrap();
+    }
+    assert_eq!(passport.counters().token(), 2);
+}
+
+/// Refuses the first request, whatever its token.
+async fn refusing_once() -> (String, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let answer = move |body: String| async move {
+        match counted.fetch_add(1, Ordering::SeqCst) {
+            0 => StatusCode::UNAUTHORIZED.into_response(),
+            _ => body.into_response(),
+        }
+    };
+    (serve(Router::new().route("/", get(answer.clone()).post(answer))).await, asked)
+}
+
+#[tokio::test]
+async fn a_refused_request_is_sent_again_if_that_was_asked_for() {
+    for (replays, status, requests) in [(true, 200, 2), (false, 401, 1)] {
+        let clock = clock();
+        let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
+        let registered = passport.managed_identity("erp-sync").create();
+        let identity = builder(&passport, &registered).clock(clock.clone()).build().unwrap();
+        identity.token().await.unwrap();
+        clock.advance(Duration::from_secs(60));
+        let (api, asked) = refusing_once().await;
+        let client = ManagedIdentityHttpClient::builder(identity, &api).client(http());
+        let client = if replays { client.replay_refused() } else { client }.build().unwrap();
+        let answer = client.post("/").body("once").send().await.unwrap();
+        assert_eq!((answer.status().as_u16(), asked.load(Ordering::SeqCst)), (status, requests));
+        if replays {
+            assert_eq!(answer.text().await.unwrap(), "once");
+        }
+    }
+}
+
+#[tokio::test]
+async fn another_origin_is_called_only_if_it_was_allowed() {
+    let (passport, _) = client().await;
+    let other = api(&passport).await;
+    let identity = builder(&passport, &passport.managed_identity("erp-sync").create()).build().unwrap();
+    let client = ManagedIdentityHttpClient::builder(identity, "https://api.bizfirst.ai").client(http());
+    let client = client.also_allow(AllowedOrigins::new([&other]).unwrap()).build().unwrap();
+    assert_eq!(client.get(&format!("{other}/status/204")).send().await.unwrap().status(), 204);
+}
+
+#[test]
+fn a_base_url_that_is_none_is_told_and_not_shown() {
+    for base in [
+        "api.bizfirst.ai",
+        "http://api.bizfirst.ai",
+        "https://user:hidden@api.bizfirst.ai",
+        "https://a/?hidden",
+    ] {
+        let client = ManagedIdentityHttpClient::new(CallerIdentity::of_request(), base);
+        let told = client.unwrap_err().to_string();
+        assert!(told.contains("base_url: ") && !told.contains("hidden"), "{told}");
+    }
+}

@@ -1,0 +1,169 @@
+//! A hundred identities and their callers in one process, under load, while tokens are refused, secrets are rotated and keys
+//! change: the API counts whose token each request carries.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{
+    Router,
+    extract::{Path, State},
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use futures_util::{StreamExt, stream};
+use passport_dev::{DevIdentity, DevPassport};
+use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier};
+use passport_outbound::{
+    AccessToken, CallerToken, Clock, ManagedIdentity, ManagedIdentityHttpClient, ManualClock, ResolvedSecret,
+    Secret, SecretError, SecretProvider, SecretRef, SecretSource, TokenCache,
+};
+
+use crate::support::{START, http, serve};
+
+const IDENTITIES: usize = 100;
+const ROUNDS: usize = 40;
+
+/// What the API has counted.
+#[derive(Debug, Default)]
+struct Counts {
+    right: AtomicUsize,
+    /// Whose token came, and whose was expected.
+    wrong: Mutex<BTreeSet<(String, String)>>,
+    refused: AtomicUsize,
+    callers: Mutex<BTreeSet<String>>,
+}
+
+/// Refuses each seventh request that comes with the right token.
+async fn look(
+    State(counts): State<Arc<Counts>>,
+    Path(expected): Path<String>,
+    caller: IdInfo,
+    headers: HeaderMap,
+) -> Response {
+    if caller.user_id() != expected || headers.get_all("authorization").iter().count() != 1 {
+        counts.wrong.lock().unwrap().insert((caller.user_id().to_owned(), expected));
+        return StatusCode::CONFLICT.into_response();
+    }
+    counts.callers.lock().unwrap().insert(expected);
+    if counts.right.fetch_add(1, Ordering::SeqCst) % 7 == 6 {
+        counts.refused.fetch_add(1, Ordering::SeqCst);
+        let challenge = [("www-authenticate", "Bearer error=\"invalid_token\"")];
+        return (StatusCode::UNAUTHORIZED, challenge).into_response();
+    }
+    StatusCode::OK.into_response()
+}
+
+/// What each identity's secret is at the moment.
+#[derive(Clone, Debug, Default)]
+struct Vault(Arc<Mutex<BTreeMap<String, Secret>>>);
+
+impl Vault {
+    fn put(&self, registered: &DevIdentity, secret: &str) {
+        self.0.lock().unwrap().insert(registered.client_id().to_owned(), Secret::new(secret));
+    }
+}
+
+impl SecretProvider for Vault {
+    async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+        Ok(ResolvedSecret::new(self.0.lock().unwrap()[reference.place()].clone()))
+    }
+}
+
+struct Scene {
+    passport: DevPassport,
+    clock: ManualClock,
+    vault: Vault,
+    identities: Vec<(DevIdentity, ManagedIdentity)>,
+    client: ManagedIdentityHttpClient,
+    counts: Arc<Counts>,
+}
+
+impl Scene {
+    async fn set() -> Self {
+        let clock = ManualClock::at_unix_seconds(START);
+        let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
+        let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer());
+        let verifier = verifier.clock(clock.clone()).build().unwrap();
+        let counts = Arc::<Counts>::default();
+        let router = Router::new()
+            .route("/of/{name}", get(look))
+            .layer(AuthenticateLayer::new(verifier))
+            .with_state(Arc::clone(&counts));
+        let api = serve(router).await;
+
+        let (vault, cache) = (Vault::default(), TokenCache::memory());
+        let identities: Vec<_> = (0..IDENTITIES)
+            .map(|number| {
+                let registered = passport.managed_identity(&format!("service-{number}")).create();
+                vault.put(&registered, registered.secret());
+                let place = format!("vault:{}", registered.client_id()).parse().unwrap();
+                let secret = SecretSource::new(vault.clone(), place);
+                let identity = ManagedIdentity::builder(registered.client_id(), secret)
+                    .issuer(passport.issuer())
+                    .token_cache(cache.clone())
+                    .clock(clock.clone());
+                (registered, identity.build().unwrap())
+            })
+            .collect();
+        let client = ManagedIdentityHttpClient::builder(identities[0].1.clone(), &api);
+        let client = client.client(http()).replay_refused().build().unwrap();
+        Self { passport, clock, vault, identities, client, counts }
+    }
+
+    /// One call: mostly of a service, sometimes in the name of a user, sometimes for other scopes.
+    async fn call(&self, call: usize) {
+        let (registered, identity) = &self.identities[(call * 7 + call / IDENTITIES) % IDENTITIES];
+        let outcome = if call.is_multiple_of(5) {
+            let user = format!("user-{}", call % 50);
+            let token = self.passport.user_token(&user).build();
+            let token = AccessToken::new(&token, self.clock.now() + super::HOUR).unwrap();
+            let caller = CallerToken::new(token);
+            let request = self.client.get(&format!("/of/{user}"));
+            let as_caller = passport_outbound::CallerIdentity::given(caller).clock(self.clock.clone());
+            request.identity(as_caller.or(identity.clone())).send().await
+        } else {
+            let request =
+                self.client.get(&format!("/of/{}", registered.client_id())).identity(identity.clone());
+            let request = if call.is_multiple_of(11) { request.scopes("openid tenant") } else { request };
+            request.send().await
+        };
+        let status = outcome.unwrap().status();
+        assert!(status == StatusCode::OK || status == StatusCode::UNAUTHORIZED, "{status}");
+    }
+
+    /// Between two rounds: time passes, secrets change and their tokens go with them, sometimes the keys change.
+    async fn turn(&self, round: usize) {
+        self.clock.advance(Duration::from_secs(120));
+        for (registered, identity) in self.identities.iter().skip(round % 10).step_by(10) {
+            let next = registered.generate_secret();
+            self.vault.put(registered, next.value());
+            registered.revoke_secret(registered.secret_id());
+            identity.invalidate();
+        }
+        if round % 16 == 8 {
+            self.passport.rotate_keys().await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_request_carries_the_token_of_the_one_in_whose_name_it_goes_out() {
+    let scene = Scene::set().await;
+    for round in 0..ROUNDS {
+        let calls = (0..IDENTITIES).map(|call| scene.call(round * IDENTITIES + call));
+        let calls = stream::iter(calls).buffer_unordered(32).collect::<()>();
+        tokio::join!(calls, scene.turn(round));
+    }
+    let counts = &scene.counts;
+    assert_eq!(*counts.wrong.lock().unwrap(), BTreeSet::new(), "(came with the token of, expected)");
+    assert!(counts.right.load(Ordering::SeqCst) >= IDENTITIES * ROUNDS, "{counts:?}");
+    assert!(counts.refused.load(Ordering::SeqCst) > 500, "{counts:?}");
+    assert_eq!(counts.callers.lock().unwrap().len(), IDENTITIES + 10, "every identity, and ten users");
+}

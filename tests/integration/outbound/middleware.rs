@@ -1,0 +1,128 @@
+//! The layer in a chain of the crate `reqwest-middleware`.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use axum::{Router, http::StatusCode, routing::get};
+use http::{Extensions, header::AUTHORIZATION};
+use passport_dev::DevPassport;
+use passport_outbound::{
+    AccessToken, AllowedOrigins, AttachError, AttachTokenLayer, CallerIdentity, CallerToken, Clock, Identity,
+    SystemClock, TokenError,
+};
+use reqwest_middleware::{ClientBuilder, Error, Middleware, Next};
+
+use super::{HOUR, builder, clock};
+use crate::support::{api, http, serve};
+
+/// Writes down what comes by: whether it has a token, and how many marks its extensions have.
+#[derive(Clone, Default)]
+struct Witness(Arc<Mutex<Vec<(bool, usize)>>>);
+
+#[derive(Clone)]
+struct Mark(usize);
+
+#[tonic::async_trait]
+impl Middleware for Witness {
+    async fn handle(
+        &self,
+        request: reqwest::Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<reqwest::Response, Error> {
+        let marks = extensions.get::<Mark>().map_or(0, |mark| mark.0);
+        extensions.insert(Mark(marks + 1));
+        self.0.lock().unwrap().push((request.headers().contains_key(AUTHORIZATION), marks));
+        next.run(request, extensions).await
+    }
+}
+
+fn layer(identity: impl Into<Identity>, api: &str) -> AttachTokenLayer {
+    AttachTokenLayer::new(identity, AllowedOrigins::new([api]).unwrap())
+}
+
+#[tokio::test]
+async fn what_stands_behind_the_layer_sees_the_token_and_what_stands_before_it_does_not() {
+    let passport = DevPassport::start().await.unwrap();
+    let api = api(&passport).await;
+    let identity = builder(&passport, &passport.managed_identity("payroll").create()).build().unwrap();
+    let (before, behind) = (Witness::default(), Witness::default());
+    let client = ClientBuilder::new(http())
+        .with(before.clone())
+        .with(layer(identity, &api))
+        .with(behind.clone())
+        .build();
+    assert_eq!(client.get(format!("{api}/internal/sync")).send().await.unwrap().status(), 200);
+    assert_eq!(*before.0.lock().unwrap(), [(false, 0)]);
+    assert_eq!(*behind.0.lock().unwrap(), [(true, 1)], "and the extensions went along");
+}
+
+#[tokio::test]
+async fn a_refused_request_goes_down_the_chain_once_more() {
+    let clock = clock();
+    let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
+    let registered = passport.managed_identity("payroll").create();
+    let identity = builder(&passport, &registered).clock(clock.clone()).build().unwrap();
+    identity.token().await.unwrap();
+    clock.advance(Duration::from_secs(60));
+    let refusing = serve(Router::new().route("/", get(|| async { StatusCode::UNAUTHORIZED }))).await;
+    let (before, behind) = (Witness::default(), Witness::default());
+    let client = ClientBuilder::new(http())
+        .with(before.clone())
+        .with(layer(identity, &refusing).replay_clones())
+        .with(behind.clone())
+        .build();
+    assert_eq!(client.get(&refusing).send().await.unwrap().status(), 401);
+    assert_eq!(*before.0.lock().unwrap(), [(false, 0)]);
+    assert_eq!(*behind.0.lock().unwrap(), [(true, 1), (true, 2)]);
+    assert_eq!(passport.counters().token(), 2);
+}
+
+#[tokio::test]
+async fn a_request_names_its_caller_or_another_identity_in_the_chains_extensions() {
+    let passport = DevPassport::start().await.unwrap();
+    let api = api(&passport).await;
+    let url = format!("{api}/whoami");
+    let token = AccessToken::new(&passport.user_token("ada").build(), SystemClock.now() + HOUR).unwrap();
+    let caller = CallerToken::new(token);
+    let identity = builder(&passport, &passport.managed_identity("payroll").create()).build().unwrap();
+    let client = ClientBuilder::new(http()).with(layer(CallerIdentity::of_request(), &api)).build();
+    for (request, seen) in [
+        (client.get(&url).with_extension(caller.clone()), "ada"),
+        (client.get(&url).with_extension(Identity::from(identity.clone())), "mi-payroll-clientid"),
+        (
+            client.get(&url).with_extension(CallerIdentity::of_request().or(identity)).with_extension(caller),
+            "ada",
+        ),
+    ] {
+        let told: serde_json::Value =
+            serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap();
+        assert_eq!(told["user_id"], seen);
+    }
+}
+
+#[tokio::test]
+async fn errors_come_as_what_they_are() {
+    let passport = DevPassport::start().await.unwrap();
+    let registered = passport.managed_identity("payroll").create();
+    registered.disable();
+    let client =
+        |identity: Identity| ClientBuilder::new(http()).with(layer(identity, "http://127.0.0.1:9")).build();
+    let ours = |error: Error| match error {
+        Error::Middleware(error) => error,
+        Error::Reqwest(error) => panic!("{error}"),
+    };
+    let as_caller = client(CallerIdentity::of_request().into());
+    let error = ours(as_caller.get("http://127.0.0.1:9").send().await.unwrap_err());
+    assert_eq!(error.downcast_ref::<AttachError>(), Some(&AttachError::CallerMissing));
+    let as_service = client(builder(&passport, &registered).build().unwrap().into());
+    let error = ours(as_service.get("http://127.0.0.1:9").send().await.unwrap_err());
+    assert!(error.downcast_ref::<TokenError>().is_some(), "{error}");
+
+    registered.enable();
+    let as_service = client(builder(&passport, &registered).build().unwrap().into());
+    let error = as_service.get("http://127.0.0.1:9").send().await.unwrap_err();
+    assert!(error.is_connect(), "reqwest's own stays reqwest's: {error:?}");
+}
