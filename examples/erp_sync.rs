@@ -1,0 +1,89 @@
+//! Passport's own example of a service that calls another, the `ErpSyncService`: registered from a configuration file and the
+//! environment, then used without a thought of tokens.
+
+#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+
+use std::{fs, sync::Arc};
+
+use axum::{Json, Router, extract::Query, routing::get};
+use config::{Config, Environment, File, FileFormat};
+use passport_dev::DevPassport;
+use passport_examples::{local_client, serve};
+use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier};
+use passport_outbound::{HttpClientError, ManagedIdentityConfig, ManagedIdentityHttpClient};
+use serde::{Deserialize, Serialize};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+struct ErpSyncService {
+    http: ManagedIdentityHttpClient,
+}
+
+impl ErpSyncService {
+    async fn sync(&self) -> Result<AccountList, HttpClientError> {
+        // The token is fetched with the first request, kept, and refreshed before it expires.
+        self.http.get_json("/api/erp/accounts?since=2026-05-01").await
+    }
+}
+
+/// What a deployment writes down. Everything but the client id and its secret's place has a default; any of it may come
+/// from the environment: `MANAGED_IDENTITY_CLIENT_ID`, ...
+fn settings(passport: &str, erp: &str, secret: &str) -> String {
+    format!(
+        r#"
+        passport_base_url = "{passport}"
+        client_id         = "mi-erp-sync-clientid"
+        client_secret_ref = "{secret}"
+        secret_provider   = "file"
+        cache_tokens      = true
+        refresh_threshold = "60s"
+        base_url          = "{erp}"
+        "#
+    )
+}
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let passport = DevPassport::start().await?;
+    let registered = passport.managed_identity("erp-sync").role("erp.read").create();
+    let folder = tempfile::tempdir()?;
+    let secret = folder.path().join("client-secret");
+    fs::write(&secret, registered.secret())?;
+    let settings = settings(passport.issuer(), &erp(&passport).await?, &secret.to_string_lossy());
+
+    let config: ManagedIdentityConfig = Config::builder()
+        .add_source(File::from_str(&settings, FileFormat::Toml)) // File::with_name("erp-sync") in a service
+        .add_source(Environment::with_prefix("MANAGED_IDENTITY"))
+        .build()?
+        .try_deserialize()?;
+    let http = config.http_client(config.build()?)?.client(local_client()?).build()?;
+
+    let service = Arc::new(ErpSyncService { http });
+    for _ in 0..2 {
+        let AccountList { since, accounts } = service.sync().await?;
+        println!("accounts since {since}: {accounts:?}");
+    }
+    println!("{} request for a token", passport.counters().token());
+    if passport.counters().token() == 1 { Ok(()) } else { Err("the token was not kept".into()) }
+}
+
+#[derive(Serialize, Deserialize)]
+struct AccountList {
+    since: String,
+    accounts: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Since {
+    since: String,
+}
+
+/// The service that is called.
+async fn erp(passport: &DevPassport) -> Result<String, BoxError> {
+    let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build()?;
+    let accounts = get(|caller: IdInfo, Query(Since { since }): Query<Since>| async move {
+        Json(AccountList { since, accounts: vec![format!("1200, seen by {}", caller.display_name())] })
+    });
+    let api = Router::new().route("/api/erp/accounts", accounts).layer(AuthenticateLayer::new(verifier));
+    Ok(serve(api).await?)
+}

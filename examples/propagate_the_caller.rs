@@ -1,0 +1,91 @@
+//! Service A calls service B, once in the name of the user who called A, and once in its own name. B sees who it was.
+
+#![expect(clippy::print_stdout, reason = "an example tells what it does")]
+
+use axum::{Extension, Router, extract::State, http::StatusCode, routing::get};
+use passport_dev::DevPassport;
+use passport_examples::{local_client, serve};
+use passport_inbound::{AuthenticateLayer, IdInfo, RequireServiceAccountLayer, TokenVerifier};
+use passport_outbound::{
+    AttachError, CallerIdentity, CallerToken, HttpClientError, ManagedIdentity, ManagedIdentityHttpClient,
+    SecretSource,
+};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+#[tokio::main]
+async fn main() -> Result<(), BoxError> {
+    let passport = DevPassport::start().await?;
+    let (scheduler, of_a) = (identity(&passport, "scheduler")?, identity(&passport, "service-a")?);
+    let b = service_b(&passport).await?;
+    let to_b = ManagedIdentityHttpClient::builder(of_a, &b).client(local_client()?).build()?;
+    let a = service_a(&passport, to_b).await?;
+
+    let user = passport.user_token("ada").build();
+    let answer = local_client()?.get(format!("{a}/my-payslips")).bearer_auth(user).send().await?;
+    let seen = answer.error_for_status()?.text().await?;
+    println!("a user calls A, and B sees {seen}");
+    assert_eq!(seen, "user ada");
+
+    let to_a = ManagedIdentityHttpClient::builder(scheduler, &a).client(local_client()?).build()?;
+    let seen = to_a.get("/nightly-run").send().await?.error_for_status()?.text().await?;
+    println!("a scheduler calls A, and B sees {seen}");
+    assert_eq!(seen, "service account mi-service-a-clientid");
+
+    // Nobody calls here. Without `.or(identity)` that is an error, and nothing was sent.
+    let as_caller = ManagedIdentityHttpClient::builder(CallerIdentity::of_task(), &b);
+    let outcome = as_caller.client(local_client()?).build()?.get("/whoami").send().await;
+    let Err(HttpClientError::Attach(AttachError::CallerMissing)) = outcome else {
+        return Err("a request without a caller should not be sent".into());
+    };
+    println!("nobody calls, and B sees nothing");
+    Ok(())
+}
+
+/// The same client for both: its usual identity is A's own, and a request may go out in its caller's name.
+async fn service_a(passport: &DevPassport, b: ManagedIdentityHttpClient) -> Result<String, BoxError> {
+    let router = Router::new()
+        .route("/nightly-run", get(nightly_run))
+        .route_layer(RequireServiceAccountLayer::new())
+        .route("/my-payslips", get(my_payslips))
+        .layer(AuthenticateLayer::new(verifier(passport)?).hand_on_token())
+        .with_state(b);
+    Ok(serve(router).await?)
+}
+
+/// B has to know the user, whose rights it looks at.
+async fn my_payslips(
+    State(b): State<ManagedIdentityHttpClient>,
+    Extension(caller): Extension<CallerToken>,
+) -> Result<String, StatusCode> {
+    answer(b.get("/whoami").caller(caller).send().await).await
+}
+
+/// There is no user. B sees A, whose rights are those of the job.
+async fn nightly_run(State(b): State<ManagedIdentityHttpClient>) -> Result<String, StatusCode> {
+    answer(b.get("/whoami").send().await).await
+}
+
+async fn answer(outcome: Result<reqwest::Response, HttpClientError>) -> Result<String, StatusCode> {
+    let response = outcome.map_err(|_| StatusCode::BAD_GATEWAY)?;
+    response.text().await.map_err(|_| StatusCode::BAD_GATEWAY)
+}
+
+async fn service_b(passport: &DevPassport) -> Result<String, BoxError> {
+    let whoami = get(|caller: IdInfo| async move {
+        let kind = if caller.is_service_account() { "service account" } else { "user" };
+        format!("{kind} {}", caller.user_id())
+    });
+    let router = Router::new().route("/whoami", whoami).layer(AuthenticateLayer::new(verifier(passport)?));
+    Ok(serve(router).await?)
+}
+
+fn verifier(passport: &DevPassport) -> Result<TokenVerifier, BoxError> {
+    Ok(TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build()?)
+}
+
+fn identity(passport: &DevPassport, name: &str) -> Result<ManagedIdentity, BoxError> {
+    let registered = passport.managed_identity(name).create();
+    let secret = SecretSource::fixed(registered.secret());
+    Ok(ManagedIdentity::builder(registered.client_id(), secret).issuer(passport.issuer()).build()?)
+}
