@@ -14,12 +14,13 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
-use passport_dev::{DevPassport, Endpoint, Fault, Hostile};
+use passport_dev::{ClientKeyKind, DevPassport, Endpoint, Fault, Hostile};
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
 use passport_outbound::{
-    AccessToken, AllowedOrigins, AttachTokenLayer, BufferedBody, ManagedIdentity, ManualClock,
-    ResolvedSecret, Secret, SecretError, SecretProvider, SecretRef, SecretSource, StoreError, StoredToken,
-    TokenCache, TokenKey, TokenStore, Transport,
+    AccessToken, AllowedOrigins, AttachTokenLayer, BufferedBody, CallerToken, Clock, ManagedIdentity,
+    ManagedIdentityConfig, ManagedIdentityHttpClient, ManualClock, PrivateKeyJwt, ResolvedSecret, Secret,
+    SecretError, SecretProvider, SecretRef, SecretSource, SigningAlgorithm, StoreError, StoredToken,
+    SystemClock, TokenCache, TokenKey, TokenStore, Transport,
 };
 use tower::{Layer, Service, ServiceExt};
 
@@ -61,13 +62,14 @@ pub(crate) async fn traced(work: impl Future<Output = String>) -> String {
 #[tokio::test]
 async fn neither_traces_nor_errors_nor_debug_output_hold_a_secret_or_a_token() {
     let passport = DevPassport::start().await.unwrap();
-    let registered = passport.managed_identity("payroll").create();
+    let registered = passport.managed_identity("payroll").signs_with(ClientKeyKind::P256).create();
     let hostile: Vec<_> = Hostile::ALL.iter().map(|hostile| passport.hostile_token(*hostile)).collect();
     let output = traced(async {
         let mut printed = vec![use_both_sides(&passport, &registered).await];
         printed.push(fail_to_get_tokens(&passport, &registered).await);
         printed.push(live_through_everything(&passport, &registered).await);
         printed.push(use_parts_of_ones_own(&passport, &registered).await);
+        printed.push(use_clients_and_configurations(&passport, &registered).await);
         printed.push(refuse(&verifier(&passport), &hostile).await);
         printed.push(verify_and_show_everything(&passport).await);
         printed.join("\n")
@@ -87,6 +89,8 @@ async fn neither_traces_nor_errors_nor_debug_output_hold_a_secret_or_a_token() {
     }
     assert!(!output.contains("passw0rd"), "credentials in a URL");
     assert!(!output.contains("eyJ"), "something that looks like a token");
+    let key = registered.private_key().unwrap().lines().nth(1).unwrap();
+    assert!(output.contains("it is not an RSA key") && !output.contains(key), "a private key");
     let basic = base64_of(&format!("{}:{}", registered.client_id(), registered.secret()));
     assert!(!output.contains(&basic), "Basic credentials");
 }
@@ -305,6 +309,49 @@ async fn use_parts_of_ones_own(passport: &DevPassport, registered: &passport_dev
         let builder = ManagedIdentity::builder(registered.client_id(), secret).issuer(passport.issuer());
         let outcome = builder.build().unwrap().token().await;
         printed.push(format!("{outcome:?} {:?}", Transport::default()));
+    }
+    printed.join("\n")
+}
+
+/// What people write: a client with requests in several names, an identity that signs, and configurations that are wrong.
+async fn use_clients_and_configurations(
+    passport: &DevPassport,
+    registered: &passport_dev::DevIdentity,
+) -> String {
+    let api = api(passport).await;
+    let token =
+        AccessToken::new(&passport.user_token("ada").build(), SystemClock.now() + Duration::from_secs(60));
+    let caller = CallerToken::new(token.unwrap());
+    let builder = ManagedIdentityHttpClient::builder(identity(passport, registered), &api).client(http());
+    let mut printed = vec![format!("{builder:?} {caller:?}")];
+    let client = builder.build().unwrap();
+    for request in [
+        client.get("/whoami"),
+        client.get("/whoami").caller(caller.clone()),
+        client.get("/whoami").scopes("openid tenant"),
+        client.get("https://elsewhere.example/?passw0rd").caller(caller.clone()),
+        client.get("/").header("authorization", registered.secret()),
+    ] {
+        printed.push(format!("{request:?}"));
+        let outcome = request.send().await;
+        printed
+            .push(outcome.map_or_else(|error| format!("{error} {error:?}"), |answer| format!("{answer:?}")));
+    }
+    for algorithm in [SigningAlgorithm::Es256, SigningAlgorithm::Rs256] {
+        let key = SecretSource::fixed(registered.private_key().unwrap());
+        let builder = ManagedIdentity::builder(registered.client_id(), key).issuer(passport.issuer());
+        let builder = builder.client_authentication(PrivateKeyJwt::new(algorithm).into());
+        let identity = builder.build().unwrap();
+        printed.push(format!("{identity:?} {:?}", identity.token().await));
+    }
+    for secret in [registered.secret(), registered.private_key().unwrap()] {
+        for key in
+            ["client_id", "client_secret", "client_secret_ref", "secret_provider", "scopes", "token_url"]
+        {
+            let config: ManagedIdentityConfig =
+                serde_json::from_value(serde_json::json!({ key: format!("{secret}\u{e9}") })).unwrap();
+            printed.push(format!("{config:?} {:?}", config.build()));
+        }
     }
     printed.join("\n")
 }

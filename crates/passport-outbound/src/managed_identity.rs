@@ -188,3 +188,67 @@ impl Family {
         others.get_with(scopes.clone(), || Arc::new(self.recipe.engine(scopes)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use passport_core::Transport;
+
+    use super::*;
+    use crate::{TokenErrorKind, endpoint::tests::InMemoryPassport};
+
+    fn identity() -> ManagedIdentity {
+        ManagedIdentity::builder("mi-1", SecretSource::fixed("secret"))
+            .transport(Transport::new(InMemoryPassport::knowing("secret")))
+            .build()
+            .unwrap()
+    }
+
+    async fn token(identity: &ManagedIdentity) -> String {
+        identity.token().await.unwrap().expose().to_owned()
+    }
+
+    #[tokio::test]
+    async fn each_set_of_scopes_has_one_token_in_whatever_order_they_stand() {
+        let usual = identity();
+        let other = usual.with_scopes("openid tenant").unwrap();
+        assert_eq!(token(&usual).await, "token-1");
+        assert_eq!(token(&other).await, "token-2");
+        assert_eq!(token(&usual.with_scopes("tenant openid").unwrap()).await, "token-2");
+        assert_eq!(
+            token(&other.with_scopes("roles openid").unwrap()).await,
+            "token-1",
+            "which are the usual ones"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_invalidation_concerns_one_set_of_scopes() {
+        let usual = identity();
+        let other = usual.with_scopes("openid tenant").unwrap();
+        assert_eq!((token(&usual).await, token(&other).await), ("token-1".to_owned(), "token-2".to_owned()));
+        other.invalidate();
+        assert_eq!((token(&usual).await, token(&other).await), ("token-1".to_owned(), "token-3".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_of_one_is_the_end_of_all() {
+        let usual = identity();
+        usual.with_scopes("openid tenant").unwrap().shutdown().await;
+        for identity in [usual.clone(), usual.with_scopes("openid profile").unwrap()] {
+            assert_eq!(identity.token().await.unwrap_err().kind(), TokenErrorKind::ShutDown);
+        }
+    }
+
+    #[tokio::test]
+    async fn one_set_of_scopes_lives_on_without_the_usual_one() {
+        let usual = identity();
+        let other = usual.with_scopes("openid tenant").unwrap();
+        drop(usual);
+        assert_eq!(token(&other).await, "token-1");
+    }
+
+    #[test]
+    fn scopes_that_are_none_are_told() {
+        assert!(identity().with_scopes("open\"id").is_err());
+    }
+}
