@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use serde::Deserialize;
+use serde_json::Value;
 use url::Url;
 
 use crate::{Issuer, Limits, Origin, Transport, TransportError};
@@ -46,7 +47,13 @@ struct Document {
     issuer: String,
     jwks_uri: String,
     #[serde(default)]
-    token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    token_endpoint_auth_methods_supported: Value,
+}
+
+/// The texts of a list. Whoever wants keys is not to do without them for a list that is none.
+fn texts(list: &Value) -> Vec<String> {
+    let list = list.as_array().into_iter().flatten();
+    list.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn check(issuer: &Issuer, body: &[u8]) -> Result<ProviderMetadata, DiscoveryError> {
@@ -58,7 +65,7 @@ fn check(issuer: &Issuer, body: &[u8]) -> Result<ProviderMetadata, DiscoveryErro
     if Origin::of(&jwks_uri).ok() != Some(issuer.origin()) {
         return Err(DiscoveryError::ForeignKeys);
     }
-    let client_authentication = document.token_endpoint_auth_methods_supported.unwrap_or_default();
+    let client_authentication = texts(&document.token_endpoint_auth_methods_supported);
     Ok(ProviderMetadata { jwks_uri, client_authentication })
 }
 
@@ -107,6 +114,26 @@ mod tests {
     #[test]
     fn a_document_of_the_issuer_is_accepted() {
         assert!(checked("https://passport.bizfirst.ai", "https://passport.bizfirst.ai/keys").is_ok());
+    }
+
+    #[test]
+    fn what_is_said_of_client_authentication_costs_nobody_the_keys() {
+        let issuer = Issuer::new("https://passport.bizfirst.ai").unwrap();
+        for (said, read) in [
+            (
+                serde_json::json!(["client_secret_post", 7, "private_key_jwt"]),
+                &["client_secret_post", "private_key_jwt"][..],
+            ),
+            (serde_json::json!("client_secret_post"), &[]),
+            (serde_json::json!(null), &[]),
+        ] {
+            let body = serde_json::json!({
+                "issuer": issuer.id(), "jwks_uri": "https://passport.bizfirst.ai/keys",
+                "token_endpoint_auth_methods_supported": said,
+            });
+            let metadata = check(&issuer, body.to_string().as_bytes()).unwrap();
+            assert_eq!(metadata.client_authentication, read, "{said}");
+        }
     }
 
     #[test]

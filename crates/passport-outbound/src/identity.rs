@@ -5,12 +5,12 @@ use std::{fmt, sync::Arc};
 use http::{Extensions, HeaderValue};
 use passport_core::{CallerToken, Clock, SystemClock};
 
-use crate::{AttachError, ManagedIdentity};
+use crate::{AttachError, ManagedIdentity, telemetry};
 
 /// In whose name a request goes out: the service's own, or its caller's.
 ///
-/// A layer has one. A request may have another, in its extensions: `request.extensions_mut().insert(Identity::from(..))`.
-/// Which one it is, somebody says; nothing here falls back from the one to the other by itself.
+/// A layer has one; a request may have another ([`InTheNameOf`]). Which one it is, somebody says; nothing here falls back
+/// from the one to the other by itself.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Identity {
@@ -20,6 +20,28 @@ pub enum Identity {
     Caller(CallerIdentity),
     /// The caller's name if there is a caller, and the service's own if there is none. See [`CallerIdentity::or`].
     CallerOr(CallerIdentity, ManagedIdentity),
+}
+
+/// In whose name one request goes out, whatever its layer says: for the extensions of an `http::Request`, or of a request of
+/// `reqwest-middleware`.
+///
+/// It is a type of its own, so that an [`Identity`] that an application keeps in extensions for itself means nothing here.
+///
+/// ```
+/// # use passport_outbound::{CallerIdentity, InTheNameOf, ManagedIdentity};
+/// # fn example(mut request: http::Request<()>, nightly: ManagedIdentity) {
+/// request.extensions_mut().insert(InTheNameOf::new(nightly));
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct InTheNameOf(pub(crate) Identity);
+
+impl InTheNameOf {
+    /// The name of `identity`.
+    #[must_use]
+    pub fn new(identity: impl Into<Identity>) -> Self {
+        Self(identity.into())
+    }
 }
 
 /// The identity of whoever calls this service: its token is shown on, as it came.
@@ -38,19 +60,24 @@ pub enum Identity {
 #[derive(Clone)]
 pub struct CallerIdentity {
     given: Option<CallerToken>,
+    /// Whether whoever could see the request's extensions has looked already.
+    looked: bool,
     looks_at_the_task: bool,
     clock: Arc<dyn Clock>,
 }
 
 impl CallerIdentity {
-    /// The caller whose [`CallerToken`] is in the extensions of the request that goes out.
+    /// The caller whose [`CallerToken`] is in the extensions of the request that goes out. A `reqwest::Request` shows nobody
+    /// its extensions, so with reqwest such a request fails with [`AttachError::CallerUnseen`]: take
+    /// [`ManagedIdentityRequest::caller`](crate::ManagedIdentityRequest::caller), or [`of_task`](Self::of_task).
     #[must_use]
     pub fn of_request() -> Self {
-        Self { given: None, looks_at_the_task: false, clock: Arc::new(SystemClock) }
+        Self { given: None, looked: false, looks_at_the_task: false, clock: Arc::new(SystemClock) }
     }
 
     /// The same, or else the caller in whose [`scope`](CallerToken::scope) the request is made. For code that cannot hand the
-    /// token on. Mind that what is spawned within the scope is outside of it.
+    /// token on. Mind that what is spawned within the scope is outside of it, and so is a call below a `tower::Buffer`, which
+    /// makes its calls in a task of its own.
     #[must_use]
     pub fn of_task() -> Self {
         Self { looks_at_the_task: true, ..Self::of_request() }
@@ -67,6 +94,11 @@ impl CallerIdentity {
     ///
     /// Only the absence of a caller is made up for. A caller whose token has expired, or is refused by the receiver, does not
     /// become the service: that would let callers borrow its rights.
+    ///
+    /// **Mind** that a caller who was lost on the way looks like none: an inbound layer that was not told to
+    /// [hand on](CallerToken) the token, an extension that was not copied, a task that was spawned. Where there is always a
+    /// caller, leave this out, and such a mistake is an error. Each request that goes out as the service is counted
+    /// (`passport_outbound_without_caller_total`).
     #[must_use]
     pub fn or(self, identity: ManagedIdentity) -> Identity {
         Identity::CallerOr(self, identity)
@@ -85,9 +117,15 @@ impl CallerIdentity {
         request: Option<&Extensions>,
         identity: Option<&'a ManagedIdentity>,
     ) -> Result<Whose<'a>, AttachError> {
+        if request.is_none() && !self.looked && self.given.is_none() && !self.looks_at_the_task {
+            return Err(AttachError::CallerUnseen);
+        }
         match (self.authorization(request)?, identity) {
             (Some(authorization), _) => Ok(Whose::Caller(authorization)),
-            (None, Some(identity)) => Ok(Whose::Service(identity)),
+            (None, Some(identity)) => {
+                telemetry::without_caller(identity.client_id());
+                Ok(Whose::Service(identity))
+            }
             (None, None) => Err(AttachError::CallerMissing),
         }
     }
@@ -150,6 +188,7 @@ impl Identity {
         let mut identity = self.clone();
         if let Self::Caller(caller) | Self::CallerOr(caller, _) = &mut identity {
             caller.given = caller.given.take().or_else(|| request.get::<CallerToken>().cloned());
+            caller.looked = true;
         }
         identity
     }

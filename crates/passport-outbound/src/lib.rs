@@ -103,7 +103,7 @@
 //! | where it is kept | [`TokenCache`], [`TokenStore`] | |
 //! | how it gets onto requests, and what a refusal causes | [`AttachTokenLayer`] | `docs/recipes.md` |
 //! | where it may go | [`AllowedOrigins`], [`ExistingAuthorization`] | |
-//! | whose it is | [`Identity`], [`CallerIdentity`], [`CallerToken`] | `docs/propagation.md` |
+//! | whose it is | [`Identity`], [`CallerIdentity`], [`CallerToken`], [`InTheNameOf`] | `docs/propagation.md` |
 //! | how the identity proves who it is | [`ClientAuthentication`] | `docs/configuration.md` |
 //! | where its secret is | [`SecretSource`], [`SecretProvider`], [`SecretProviders`] | |
 //! | what is measured and traced | | `docs/telemetry.md` |
@@ -162,7 +162,7 @@ pub use crate::{
     destination::AllowedOrigins,
     endpoint::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm},
     error::{TokenError, TokenErrorKind},
-    identity::{CallerIdentity, Identity},
+    identity::{CallerIdentity, Identity, InTheNameOf},
     managed_identity::ManagedIdentity,
     status::IdentityStatus,
 };

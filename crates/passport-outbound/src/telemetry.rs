@@ -8,7 +8,7 @@ use std::{
 };
 
 use metrics::{Counter, counter, gauge, histogram};
-use passport_core::{AccessToken, ClientId, DiscoveryError, Issuer};
+use passport_core::{AccessToken, ClientId, Issuer};
 use tokio::time::Instant;
 use tracing::Span;
 
@@ -30,6 +30,7 @@ const EXPIRES_AT: &str = "passport_outbound_token_expiry_timestamp_seconds";
 const LIFE_LEFT: &str = "passport_outbound_token_seconds_to_expiry";
 const UNAUTHORIZED: &str = "passport_outbound_unauthorized_total";
 const STORE_FAILURES: &str = "passport_outbound_store_failures_total";
+const WITHOUT_CALLER: &str = "passport_outbound_without_caller_total";
 const REPLAYS: &str = "passport_outbound_replays_total";
 
 const CLIENT_ID: &str = "client_id";
@@ -202,13 +203,19 @@ pub(crate) fn secret_changed(client_id: &ClientId, version: &str) {
     );
 }
 
-/// The issuer did not say how clients prove who they are; it is done as Passport documents it.
-pub(crate) fn authentication_unknown(issuer: &Issuer, error: &DiscoveryError) {
+/// A request goes out as the service, as there is no caller and that was allowed.
+pub(crate) fn without_caller(client_id: &ClientId) {
+    counter!(WITHOUT_CALLER, CLIENT_ID => client_id.to_string()).increment(1);
+}
+
+/// The issuer did not say how clients prove who they are.
+pub(crate) fn authentication_unknown(issuer: &Issuer, error: &dyn Error) {
     tracing::debug!(
         target: TARGET,
         %issuer,
-        error = %Causes(error),
-        "the issuer does not say how clients authenticate; it is client_secret_basic then"
+        %error,
+        cause = %Causes(error),
+        "the issuer does not say how clients authenticate; it is done as before, at first by client_secret_basic"
     );
 }
 

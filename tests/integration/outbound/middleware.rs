@@ -10,7 +10,7 @@ use http::{Extensions, header::AUTHORIZATION};
 use passport_dev::DevPassport;
 use passport_outbound::{
     AccessToken, AllowedOrigins, AttachError, AttachTokenLayer, CallerIdentity, CallerToken, Clock, Identity,
-    SystemClock, TokenError,
+    InTheNameOf, SystemClock, TokenError,
 };
 use reqwest_middleware::{ClientBuilder, Error, Middleware, Next};
 
@@ -91,10 +91,17 @@ async fn a_request_names_its_caller_or_another_identity_in_the_chains_extensions
     let client = ClientBuilder::new(http()).with(layer(CallerIdentity::of_request(), &api)).build();
     for (request, seen) in [
         (client.get(&url).with_extension(caller.clone()), "ada"),
-        (client.get(&url).with_extension(Identity::from(identity.clone())), "mi-payroll-clientid"),
+        (client.get(&url).with_extension(InTheNameOf::new(identity.clone())), "mi-payroll-clientid"),
         (
-            client.get(&url).with_extension(CallerIdentity::of_request().or(identity)).with_extension(caller),
+            client
+                .get(&url)
+                .with_extension(InTheNameOf::new(CallerIdentity::of_request().or(identity.clone())))
+                .with_extension(caller),
             "ada",
+        ),
+        (
+            client.get(&url).with_extension(InTheNameOf::new(CallerIdentity::of_request().or(identity))),
+            "mi-payroll-clientid",
         ),
     ] {
         let told: serde_json::Value =

@@ -17,6 +17,11 @@ pub enum AttachError {
         "there is no caller in whose name the request could go; hand a CallerToken on, or name an identity to use instead (CallerIdentity::or)"
     )]
     CallerMissing,
+    /// The caller is to be found in the request's extensions, and those of a `reqwest::Request` cannot be seen.
+    #[error(
+        "the caller was to be found in the request's extensions, and reqwest shows nobody those; name the caller (ManagedIdentityRequest::caller, CallerIdentity::given), or take CallerIdentity::of_task"
+    )]
+    CallerUnseen,
     /// Its origin is not among the [`AllowedOrigins`](crate::AllowedOrigins).
     #[error("{origin} is not among the allowed origins, so the token does not go there")]
     DestinationNotAllowed {

@@ -16,14 +16,14 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{AttachToken, AttachTokenLayer, Replay, service::BoxError};
-use crate::{HttpClientError, Identity};
+use crate::{HttpClientError, InTheNameOf};
 
 /// `ClientBuilder::new(client).with(layer)`.
 ///
 /// What stands behind the layer in the chain sees each request with its token, and once more if it is replayed; what stands
 /// before it sees one request. So a middleware that tries again (`reqwest-retry`) belongs before it, and has a token that is
-/// alive each time. A request may name another [`Identity`], or its [`CallerToken`](crate::CallerToken), with
-/// `with_extension`.
+/// alive each time. A request may name another identity ([`InTheNameOf`]), or its
+/// [`CallerToken`](crate::CallerToken), with `with_extension`.
 ///
 /// # Errors
 /// `reqwest_middleware::Error::Middleware` with an [`AttachError`](crate::AttachError) or a [`TokenError`](crate::TokenError): nothing was sent.
@@ -35,7 +35,8 @@ impl<P: Replay<Request, Kept: Send> + Send + Sync + 'static> Middleware for Atta
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response, Error> {
-        let identity = extensions.get::<Identity>().unwrap_or_else(|| self.identity()).seen_from(extensions);
+        let named = extensions.get::<InTheNameOf>().map(|InTheNameOf(identity)| identity);
+        let identity = named.unwrap_or_else(|| self.identity()).seen_from(extensions);
         let mut service: AttachToken<_, P> =
             self.in_the_name_of(identity).layer(Chain { next, extensions: Arc::new(Mutex::new(extensions)) });
         // A chain is always ready.

@@ -11,7 +11,7 @@ use crate::{AllowedOrigins, Identity};
 
 /// Attaches the token of an [`Identity`] to each request. See the [crate's front page](crate).
 ///
-/// An `http::Request` may name another [`Identity`] in its extensions; reqwest shows nobody the extensions of its requests, so
+/// An `http::Request` may name another one in its extensions ([`InTheNameOf`](crate::InTheNameOf)); reqwest shows nobody the extensions of its requests, so
 /// with reqwest that takes a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient).
 ///
 /// When a receiver refuses the token (401, or the gRPC status `UNAUTHENTICATED`), it is replaced. With

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 
 use super::{AttachError, OutboundRequest};
-use crate::{AllowedOrigins, Identity, destination::Matched};
+use crate::{AllowedOrigins, Identity, InTheNameOf, destination::Matched};
 
 /// What becomes of a request that carries an `Authorization` header already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -38,10 +38,10 @@ impl Rules {
     /// The rules for `request`, which may name another identity.
     #[inline]
     pub(super) fn of(self: &Arc<Self>, request: &impl OutboundRequest) -> Arc<Self> {
-        let named = request.extensions().and_then(|extensions| extensions.get::<Identity>());
+        let named = request.extensions().and_then(|extensions| extensions.get::<InTheNameOf>());
         match named {
             None => Arc::clone(self),
-            Some(identity) => Arc::new(self.with(identity.clone())),
+            Some(InTheNameOf(identity)) => Arc::new(self.with(identity.clone())),
         }
     }
 

@@ -1,9 +1,12 @@
 //! How a client proves to the token endpoint who it is, and which of the ways is taken.
 
-use std::fmt;
+use std::time::Duration;
 
 use passport_core::{Issuer, Transport, discover};
-use tokio::sync::OnceCell;
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
 
 use crate::telemetry;
 
@@ -73,14 +76,28 @@ impl From<PrivateKeyJwt> for ClientAuthentication {
     }
 }
 
+/// How long an answer of the issuer is believed; one that was wrong for a while is not believed for longer.
+const BELIEVED: Duration = Duration::from_secs(3600);
+
+/// How long the issuer is not asked again when there was no answer.
+const LEFT_ALONE: Duration = Duration::from_secs(30);
+
 /// What was chosen, or who is to be asked what to choose.
 pub(crate) enum Authentication {
     Chosen(ClientAuthentication),
-    /// By secret, as this issuer wants it. Asked once; a failure is made up for and asked again at the next attempt.
+    /// By secret, as this issuer wants it.
     AsTheIssuerSays {
         issuer: Box<Issuer>,
-        answer: OnceCell<ClientAuthentication>,
+        known: Mutex<Known>,
     },
+}
+
+/// What is known of an issuer's wishes. Whoever asks it holds the lock, so that others wait for the same answer.
+#[derive(Debug)]
+pub(crate) struct Known {
+    method: ClientAuthentication,
+    /// From when on it is asked again.
+    due: Option<Instant>,
 }
 
 impl Authentication {
@@ -89,7 +106,8 @@ impl Authentication {
         match (chosen, issuer) {
             (Some(chosen), _) => Self::Chosen(chosen),
             (None, Some(issuer)) => {
-                Self::AsTheIssuerSays { issuer: Box::new(issuer.clone()), answer: OnceCell::new() }
+                let known = Known { method: ClientAuthentication::ClientSecretBasic, due: None };
+                Self::AsTheIssuerSays { issuer: Box::new(issuer.clone()), known: Mutex::new(known) }
             }
             (None, None) => Self::Chosen(ClientAuthentication::ClientSecretBasic),
         }
@@ -103,19 +121,40 @@ impl Authentication {
         }
     }
 
-    /// The way to take now.
-    pub(super) async fn method(&self, transport: &Transport) -> ClientAuthentication {
-        let (issuer, answer) = match self {
+    /// The way to take now. An issuer that has to be asked has `patience` to answer; without an answer it is as it was before,
+    /// and Basic at first.
+    pub(super) async fn method(&self, transport: &Transport, patience: Duration) -> ClientAuthentication {
+        let (issuer, known) = match self {
             Self::Chosen(chosen) => return chosen.clone(),
-            Self::AsTheIssuerSays { issuer, answer } => (issuer, answer),
+            Self::AsTheIssuerSays { issuer, known } => (issuer, known),
         };
-        let asked = answer.get_or_try_init(|| async {
-            discover(transport, issuer).await.map(|metadata| chosen_from(&metadata.client_authentication))
-        });
-        asked.await.cloned().unwrap_or_else(|error| {
-            telemetry::authentication_unknown(issuer, &error);
-            ClientAuthentication::ClientSecretBasic
-        })
+        let mut known = known.lock().await;
+        if known.due.is_none_or(|due| due <= Instant::now()) {
+            let answer = timeout(patience, discover(transport, issuer)).await;
+            let good_for = match &answer {
+                Ok(Ok(metadata)) => {
+                    known.method = chosen_from(&metadata.client_authentication);
+                    BELIEVED
+                }
+                Ok(Err(error)) => {
+                    telemetry::authentication_unknown(issuer, error);
+                    LEFT_ALONE
+                }
+                Err(late) => {
+                    telemetry::authentication_unknown(issuer, late);
+                    LEFT_ALONE
+                }
+            };
+            known.due = Some(Instant::now() + good_for);
+        }
+        known.method.clone()
+    }
+
+    /// The proof was refused: if the issuer said that it was to be given in this way, it is asked again.
+    pub(super) async fn doubt(&self) {
+        if let Self::AsTheIssuerSays { known, .. } = self {
+            known.lock().await.due = None;
+        }
     }
 }
 
@@ -130,22 +169,110 @@ fn chosen_from(supported: &[String]) -> ClientAuthentication {
     }
 }
 
-impl fmt::Debug for Authentication {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Chosen(chosen) => chosen.fmt(f),
-            Self::AsTheIssuerSays { issuer, answer } => f
-                .debug_struct("AsTheIssuerSays")
-                .field("issuer", issuer)
-                .field("answer", &answer.get())
-                .finish(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use bytes::Bytes;
+    use http::{Request, Response, StatusCode};
+    use passport_core::{HttpExchange, Limits, TransportError};
+    use serde_json::json;
+    use tokio::time::advance;
+
     use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(2);
+
+    /// An issuer whose document names these methods; without them it has none, and it may be silent.
+    #[derive(Clone, Debug, Default)]
+    struct Document {
+        methods: Arc<Mutex<Option<&'static str>>>,
+        is_silent: bool,
+        asked: Arc<AtomicUsize>,
+    }
+
+    impl HttpExchange for Document {
+        async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+            self.asked.fetch_add(1, Ordering::SeqCst);
+            tokio::task::yield_now().await;
+            if self.is_silent {
+                std::future::pending::<()>().await;
+            }
+            let issuer = Issuer::passport();
+            let keys = format!("{}/keys", issuer.id());
+            let named = *self.methods.lock().unwrap();
+            let document = json!({
+                "issuer": issuer.id(), "jwks_uri": keys, "token_endpoint_auth_methods_supported": [named],
+            });
+            let mut response = Response::new(Bytes::from(document.to_string()));
+            if named.is_none() {
+                *response.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+            }
+            Ok(response)
+        }
+    }
+
+    impl Document {
+        fn names(&self, method: Option<&'static str>) {
+            *self.methods.lock().unwrap() = method;
+        }
+
+        fn asked(&self) -> usize {
+            self.asked.load(Ordering::SeqCst)
+        }
+    }
+
+    fn asking(document: &Document) -> (Authentication, Transport) {
+        (Authentication::new(None, Some(&Issuer::passport())), Transport::new(document.clone()))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_issuer_without_an_answer_is_left_alone_for_a_while_by_all() {
+        for is_silent in [false, true] {
+            let document = Document { is_silent, ..Document::default() };
+            let (authentication, transport) = asking(&document);
+            let began = Instant::now();
+            let all = (0..100).map(|_| authentication.method(&transport, PATIENCE));
+            for method in futures_util::future::join_all(all).await {
+                assert_eq!(method, ClientAuthentication::ClientSecretBasic);
+            }
+            assert_eq!((document.asked(), began.elapsed() <= PATIENCE), (1, true), "silent: {is_silent}");
+            advance(LEFT_ALONE).await;
+            authentication.method(&transport, PATIENCE).await;
+            assert_eq!(document.asked(), 2, "silent: {is_silent}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_is_believed_for_an_hour_or_until_it_leads_to_a_refusal() {
+        let document = Document::default();
+        let (authentication, transport) = asking(&document);
+        let method = async || authentication.method(&transport, PATIENCE).await;
+        document.names(Some("client_secret_post"));
+        assert_eq!(method().await, ClientAuthentication::ClientSecretPost);
+        document.names(Some("client_secret_basic"));
+        assert_eq!((method().await, document.asked()), (ClientAuthentication::ClientSecretPost, 1));
+        authentication.doubt().await;
+        assert_eq!((method().await, document.asked()), (ClientAuthentication::ClientSecretBasic, 2));
+        document.names(Some("client_secret_post"));
+        advance(BELIEVED).await;
+        assert_eq!((method().await, document.asked()), (ClientAuthentication::ClientSecretPost, 3));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_known_counts_while_the_issuer_is_down() {
+        let document = Document::default();
+        let (authentication, transport) = asking(&document);
+        document.names(Some("client_secret_post"));
+        authentication.method(&transport, PATIENCE).await;
+        document.names(None);
+        advance(BELIEVED).await;
+        let method = authentication.method(&transport, PATIENCE).await;
+        assert_eq!((method, document.asked()), (ClientAuthentication::ClientSecretPost, 2));
+    }
 
     #[test]
     fn basic_is_taken_unless_only_post_is_named() {

@@ -63,6 +63,7 @@ impl ClientCredentials {
             Err(failure) if failure.kind() == TokenErrorKind::Refused => failure,
             answer => return answer,
         };
+        self.authentication.doubt().await;
         // The secret may have been rotated between its being read and its being judged. The same one again would be
         // refused again, and each refusal is an entry in Passport's audit.
         match self.secret(deadline).await {
@@ -85,8 +86,7 @@ impl ClientCredentials {
     /// How to prove who this is. Whoever may be asked about it has so long, and half of the attempt at most.
     async fn method(&self, deadline: Instant) -> ClientAuthentication {
         let patience = MAX_DISCOVERY.min(self.timeout / 2);
-        let limit = deadline.min(Instant::now() + patience);
-        let method = timeout_at(limit, self.authentication.method(&self.transport)).await;
+        let method = timeout_at(deadline, self.authentication.method(&self.transport, patience)).await;
         method.unwrap_or(ClientAuthentication::ClientSecretBasic)
     }
 

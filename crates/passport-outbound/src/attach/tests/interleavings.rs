@@ -20,7 +20,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::{CallerIdentity, Identity, ManagedIdentity, TokenCache};
+use crate::{CallerIdentity, Identity, InTheNameOf, ManagedIdentity, TokenCache};
 
 const IDENTITIES: usize = 4;
 const SCOPES: [&str; 2] = ["openid roles", "openid tenant"];
@@ -164,7 +164,7 @@ impl<'a> World<'a> {
         let mut request = request(API);
         request.headers_mut().insert(WHOSE, whose.parse().unwrap());
         request.headers_mut().insert("x-call", self.calls.len().into());
-        request.extensions_mut().insert(named);
+        request.extensions_mut().insert(InTheNameOf::new(named));
         let client = self.client.clone();
         self.calls.push(tokio::spawn(async move { client.oneshot(request).await.map(drop) }));
     }

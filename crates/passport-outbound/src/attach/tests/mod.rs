@@ -11,7 +11,7 @@ use tower_test::mock;
 use super::{request::sealed::Parts, *};
 use crate::{
     AllowedOrigins, TokenError, TokenErrorKind,
-    test_support::{ScriptedSource, identity},
+    test_support::{ScriptedSource, identity, measured},
 };
 
 mod attaching;

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use passport_core::{AccessToken, CallerToken, ManualClock};
 
 use super::*;
-use crate::{CallerIdentity, Identity};
+use crate::{CallerIdentity, Identity, InTheNameOf};
 
 const NOW: u32 = 1_750_000_000;
 
@@ -123,17 +123,48 @@ async fn a_caller_is_not_shown_to_a_foreign_origin() {
     assert!(matches!(error, AttachError::DestinationNotAllowed { .. }), "{error}");
 }
 
+/// As reqwest is: whoever looks at its requests sees no extensions.
+#[test]
+fn a_caller_that_cannot_be_seen_is_not_taken_for_none() {
+    let source = ScriptedSource::new();
+    let unseen = |identity: Identity| identity.whose(None).map(drop);
+    let of_request = || on_time(CallerIdentity::of_request());
+    assert_eq!(unseen(of_request().into()), Err(AttachError::CallerUnseen));
+    assert_eq!(unseen(of_request().or(identity(&source))), Err(AttachError::CallerUnseen));
+    assert_eq!(unseen(on_time(CallerIdentity::of_task()).into()), Err(AttachError::CallerMissing));
+    assert_eq!(unseen(on_time(CallerIdentity::given(caller("user"))).or(identity(&source))), Ok(()));
+}
+
+#[tokio::test]
+async fn a_request_that_goes_out_as_the_service_for_want_of_a_caller_is_counted() {
+    let mut client = client_of(on_time(CallerIdentity::of_request()).or(identity(&ScriptedSource::new())));
+    let measured = measured(async {
+        sent(&mut client, request(API), StatusCode::OK).await;
+        sent(&mut client, from(caller("user")), StatusCode::OK).await;
+    });
+    assert_eq!(measured.await["passport_outbound_without_caller_total"].to_string(), "1");
+}
+
+#[tokio::test]
+async fn an_identity_that_an_application_keeps_in_the_extensions_means_nothing() {
+    let (usual, other) = (ScriptedSource::new(), ScriptedSource::with_tokens_called("other"));
+    let mut client = client_of(identity(&usual));
+    let mut request = request(API);
+    request.extensions_mut().insert(Identity::from(identity(&other)));
+    assert_eq!(sent(&mut client, request, StatusCode::OK).await.0, "Bearer token-1");
+}
+
 #[tokio::test]
 async fn a_request_may_name_another_identity_for_itself_alone() {
     let (usual, other) = (ScriptedSource::new(), ScriptedSource::with_tokens_called("other"));
     let mut client = client_of(identity(&usual));
     let mut named = request(API);
-    named.extensions_mut().insert(Identity::from(identity(&other)));
+    named.extensions_mut().insert(InTheNameOf::new(identity(&other)));
     assert_eq!(sent(&mut client, named, StatusCode::OK).await.0, "Bearer other-1");
     assert_eq!(sent(&mut client, request(API), StatusCode::OK).await.0, "Bearer token-1");
 
     let mut as_user = from(caller("user"));
-    as_user.extensions_mut().insert(Identity::from(on_time(CallerIdentity::of_request())));
+    as_user.extensions_mut().insert(InTheNameOf::new(on_time(CallerIdentity::of_request())));
     assert_eq!(sent(&mut client, as_user, StatusCode::OK).await.0, "Bearer user");
 }
 

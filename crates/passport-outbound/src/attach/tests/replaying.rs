@@ -45,7 +45,7 @@ async fn a_refused_request_is_sent_once_more_with_a_new_token() {
 
 #[tokio::test]
 async fn a_replay_is_counted() {
-    let measured = crate::test_support::measured(async {
+    let measured = measured(async {
         let (mut client, mut handle) = replaying(&ScriptedSource::new()).await;
         handle.allow(2);
         let response = client.ready().await.unwrap().call(request(API));
