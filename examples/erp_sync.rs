@@ -8,7 +8,7 @@ use std::{fs, sync::Arc};
 use axum::{Json, Router, extract::Query, routing::get};
 use config::{Config, Environment, File, FileFormat};
 use passport_dev::DevPassport;
-use passport_examples::{local_client, serve};
+use passport_examples::serve;
 use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier};
 use passport_outbound::{HttpClientError, ManagedIdentityConfig, ManagedIdentityHttpClient};
 use serde::{Deserialize, Serialize};
@@ -56,7 +56,7 @@ async fn main() -> Result<(), BoxError> {
         .add_source(Environment::with_prefix("MANAGED_IDENTITY"))
         .build()?
         .try_deserialize()?;
-    let http = config.http_client(config.build()?)?.client(local_client()?).build()?;
+    let http = config.http_client(config.build()?)?.build()?;
 
     let service = Arc::new(ErpSyncService { http });
     for _ in 0..2 {

@@ -18,7 +18,7 @@ async fn main() -> Result<(), BoxError> {
     let passport = DevPassport::start().await?;
     let (scheduler, of_a) = (identity(&passport, "scheduler")?, identity(&passport, "service-a")?);
     let b = service_b(&passport).await?;
-    let to_b = ManagedIdentityHttpClient::builder(of_a, &b).client(local_client()?).build()?;
+    let to_b = ManagedIdentityHttpClient::new(of_a, &b)?;
     let a = service_a(&passport, to_b).await?;
 
     let user = passport.user_token("ada").build();
@@ -27,14 +27,14 @@ async fn main() -> Result<(), BoxError> {
     println!("a user calls A, and B sees {seen}");
     assert_eq!(seen, "user ada");
 
-    let to_a = ManagedIdentityHttpClient::builder(scheduler, &a).client(local_client()?).build()?;
+    let to_a = ManagedIdentityHttpClient::new(scheduler, &a)?;
     let seen = to_a.get("/nightly-run").send().await?.error_for_status()?.text().await?;
     println!("a scheduler calls A, and B sees {seen}");
     assert_eq!(seen, "service account mi-service-a-clientid");
 
     // Nobody calls here. Without `.or(identity)` that is an error, and nothing was sent.
-    let as_caller = ManagedIdentityHttpClient::builder(CallerIdentity::of_task(), &b);
-    let outcome = as_caller.client(local_client()?).build()?.get("/whoami").send().await;
+    let as_caller = ManagedIdentityHttpClient::new(CallerIdentity::of_task(), &b)?;
+    let outcome = as_caller.get("/whoami").send().await;
     let Err(HttpClientError::Attach(AttachError::CallerMissing)) = outcome else {
         return Err("a request without a caller should not be sent".into());
     };

@@ -6,16 +6,19 @@
 
 use passport_dev::DevPassport;
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
-use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity, SecretSource};
+use passport_outbound::{
+    AllowedOrigins, AttachToken, AttachTokenLayer, BufferBody, BufferedBody, ManagedIdentity, SecretSource,
+};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{
     body::Body,
-    transport::{Endpoint, Server},
+    transport::{Channel, Endpoint, Server},
 };
 use tonic_health::{
     ServingStatus,
     pb::{FILE_DESCRIPTOR_SET, HealthCheckRequest, health_client::HealthClient},
+    server::HealthReporter,
 };
 use tonic_reflection::pb::v1::{
     ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
@@ -51,33 +54,40 @@ async fn main() -> Result<(), BoxError> {
         .build()?;
     // A refused stream of requests is sent once more with another token, as long as what was read of it is remembered.
     let layer = AttachTokenLayer::new(identity, AllowedOrigins::channel(endpoint.uri())?)
-        .replay_buffered(MAX_REMEMBERED, Body::new);
+        .replay_buffered(MAX_REMEMBERED, Body::new as fn(BufferedBody<Body>) -> Body);
     let channel = ServiceBuilder::new().layer(layer).service(endpoint.connect_lazy());
 
-    let mut changes =
-        HealthClient::new(channel.clone()).watch(HealthCheckRequest::default()).await?.into_inner();
+    the_server_tells(channel.clone(), &health).await?;
+    both_tell(channel).await?;
+    println!("{} request for a token", passport.counters().token());
+    Ok(())
+}
+
+type WithToken = AttachToken<Channel, BufferBody<fn(BufferedBody<Body>) -> Body>>;
+
+async fn the_server_tells(channel: WithToken, health: &HealthReporter) -> Result<(), BoxError> {
+    let mut changes = HealthClient::new(channel).watch(HealthCheckRequest::default()).await?.into_inner();
     for status in [ServingStatus::NotServing, ServingStatus::Serving] {
         let seen = changes.message().await?.ok_or("the stream of changes has ended")?;
         println!("the server tells its status: {:?}", seen.status());
         health.set_service_status("", status).await;
     }
+    Ok(())
+}
 
+async fn both_tell(channel: WithToken) -> Result<(), BoxError> {
     let questions = [
         MessageRequest::ListServices(String::new()),
         MessageRequest::FileContainingSymbol("grpc.health.v1.Health".to_owned()),
     ]
     .map(|question| ServerReflectionRequest { host: String::new(), message_request: Some(question) });
-    let mut answers = ServerReflectionClient::new(channel)
-        .server_reflection_info(tokio_stream::iter(questions))
-        .await?
-        .into_inner();
+    let mut client = ServerReflectionClient::new(channel);
+    let mut answers = client.server_reflection_info(tokio_stream::iter(questions)).await?.into_inner();
     while let Some(answer) = answers.message().await? {
         match answer.message_response {
             Some(MessageResponse::ListServicesResponse(services)) => {
-                println!(
-                    "its services: {:?}",
-                    services.service.iter().map(|service| &service.name).collect::<Vec<_>>()
-                );
+                let names = services.service.iter().map(|service| &service.name);
+                println!("its services: {:?}", names.collect::<Vec<_>>());
             }
             Some(MessageResponse::FileDescriptorResponse(files)) => {
                 println!("{} description", files.file_descriptor_proto.len());
@@ -85,6 +95,5 @@ async fn main() -> Result<(), BoxError> {
             other => return Err(format!("an unexpected answer: {other:?}").into()),
         }
     }
-    println!("{} request for a token", passport.counters().token());
     Ok(())
 }

@@ -12,7 +12,7 @@ tokio::task_local! {
 ///
 /// The inbound side makes it of a token that it has verified, when it is asked to, and puts it into the extensions of the
 /// request; the outbound side's `CallerIdentity` looks for it. In between it goes by hand, or along the task
-/// ([`CallerToken::scope`]). It is never kept: it ends with the request that brought it. `Debug` shows no token.
+/// ([`CallerToken::scope`]). Nothing keeps it: it ends with the request that brought it. `Debug` shows no token.
 #[derive(Clone, Debug)]
 pub struct CallerToken(AccessToken);
 

@@ -4,10 +4,11 @@ use std::{
     time::Duration,
 };
 
-use moka::sync::Cache;
+use moka::{policy::EvictionPolicy, sync::Cache};
 use passport_core::{AccessToken, ClientId, InvalidScope, Scopes, SecretSource};
 use tokio::runtime::Handle;
 use tokio_util::sync::DropGuard;
+use url::Url;
 
 use crate::{
     IdentityStatus, ManagedIdentityBuilder, TokenError, credential::Credential, engine::Engine,
@@ -68,7 +69,8 @@ impl ManagedIdentity {
     /// The same identity, with a token for `scopes`, which are separated by blanks.
     ///
     /// Each set of scopes has a token of its own, which is fetched when it is needed and kept as this one's is: ask for the
-    /// same scopes again, and there is the same token. There is room for 1,000 sets. A [`shutdown`](Self::shutdown) of one
+    /// same scopes again, and there is the same token. Pauses after a failure are each set's own, too. There is room for 1,000
+    /// sets; that which was not used for the longest time makes room. A [`shutdown`](Self::shutdown) of one
     /// is the end of all.
     ///
     /// # Errors
@@ -168,6 +170,11 @@ impl ManagedIdentity {
         }
     }
 
+    /// Who this is, and to whom.
+    pub(crate) fn at_passport(&self) -> (ClientId, Url) {
+        (self.engine.client_id.clone(), self.family.recipe.token_url.clone())
+    }
+
     pub(crate) fn credential(&self) -> Credential {
         self.engine.credential()
     }
@@ -184,7 +191,11 @@ impl Family {
         if scopes == *usual {
             return Arc::clone(engine);
         }
-        let others = self.others.get_or_init(|| Cache::new(SETS_OF_SCOPES));
+        // By age of use alone: one that is asked for often must not keep a new one out.
+        let others = self.others.get_or_init(|| {
+            let room = Cache::builder().max_capacity(SETS_OF_SCOPES);
+            room.eviction_policy(EvictionPolicy::lru()).build()
+        });
         others.get_with(scopes.clone(), || Arc::new(self.recipe.engine(scopes)))
     }
 }
@@ -219,6 +230,20 @@ mod tests {
             "token-1",
             "which are the usual ones"
         );
+    }
+
+    #[tokio::test]
+    async fn of_more_sets_than_there_is_room_for_the_last_ones_are_kept() {
+        let usual = identity();
+        let scopes = |number: u64| format!("scope-{number}");
+        for number in 0..=SETS_OF_SCOPES + 500 {
+            usual.with_scopes(&scopes(number)).unwrap().token().await.unwrap();
+        }
+        let last = usual.with_scopes(&scopes(SETS_OF_SCOPES + 500)).unwrap();
+        assert_eq!(token(&last).await, format!("token-{}", SETS_OF_SCOPES + 501), "it was kept");
+        let others = usual.family.others.get().unwrap();
+        others.run_pending_tasks();
+        assert!(others.entry_count() <= SETS_OF_SCOPES);
     }
 
     #[tokio::test]

@@ -238,6 +238,8 @@ async fn the_dev_passport_takes_a_good_statement_of_another_implementation_and_n
         (own(json!({})), 200, "as it should be"),
         (own(json!({})), 401, "the same id again"),
         (own(json!({ "aud": "https://elsewhere.example" })), 401, "for another"),
+        (own(json!({ "aud": [passport.issuer(), "https://elsewhere.example"] })), 200, "for it and another"),
+        (own(json!({ "aud": ["https://elsewhere.example"] })), 401, "for others"),
         (own(json!({ "exp": 0 })), 401, "expired"),
         (own(json!({ "exp": 3600 })), 401, "good for too long"),
         (own(json!({ "exp": null })), 401, "good for ever"),

@@ -381,6 +381,13 @@ fn the_files_in_the_docs_are_right() {
     let [one, several] = files[..] else { panic!("{files:?}") };
     let config: ManagedIdentityConfig = config_of(read(one));
     config.http_client(config.build().unwrap()).unwrap().build().unwrap();
+    let with = |variable: &str| -> ManagedIdentityConfig {
+        let variables = HashMap::from([(variable.to_owned(), "mi-other".to_owned())]);
+        config_of(read(one).add_source(Environment::with_prefix("ERP_SYNC").source(Some(variables))))
+    };
+    assert_eq!(with("ERP_SYNC_CLIENT_ID").build().unwrap().client_id().as_str(), "mi-other");
+    assert!(with("PASSPORT_CLIENT_SECRET").build().is_ok());
+    assert!(with("ERP_SYNC_SECRET").build().unwrap_err().to_string().contains("call it something else"));
     let config: ManagedIdentitiesConfig = config_of(read(several));
     assert!(config.build().unwrap().get("payroll").is_some());
 }

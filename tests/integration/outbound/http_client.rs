@@ -14,7 +14,7 @@ use axum::{
     body::Body,
     extract::Request,
     http::{HeaderMap, Method, StatusCode, Uri},
-    response::{IntoResponse, Response},
+    response::{IntoResponse, Redirect, Response},
     routing::{any, get, post},
 };
 use bytes::Bytes;
@@ -23,13 +23,14 @@ use http_body_util::{BodyExt, StreamBody};
 use passport_dev::DevPassport;
 use passport_inbound::AuthenticateLayer;
 use passport_outbound::{
-    AllowedOrigins, AttachError, CallerIdentity, HttpClientError, ManagedIdentityHttpClient, TokenErrorKind,
+    AccessToken, AllowedOrigins, AttachError, CallerIdentity, CallerToken, Clock, HttpClientError,
+    ManagedIdentityHttpClient, ManagedIdentityRequest, SystemClock, TokenErrorKind,
 };
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::{builder, clock};
+use super::{HOUR, builder, clock};
 use crate::support::{http, serve, verifier};
 
 /// Tells what it was asked.
@@ -157,6 +158,72 @@ async fn what_is_wrong_is_told_by_type() {
     assert!(matches!(&error, Http(error) if error.status() == Some(StatusCode::NOT_FOUND)), "{error:?}");
     let error = client.get_json::<Value>("/status/200").await.unwrap_err();
     assert!(matches!(&error, Http(error) if error.is_decode()), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_path_that_leads_to_another_host_is_refused_however_it_is_written() {
+    let (passport, client) = client().await;
+    for path in [
+        "//elsewhere.example/",
+        r"\\elsewhere.example/",
+        r"/\elsewhere.example/",
+        "/\t/elsewhere.example/",
+        "https:elsewhere.example",
+    ] {
+        let error = client.get(path).send().await.unwrap_err();
+        assert!(
+            matches!(error, HttpClientError::Attach(AttachError::DestinationNotAllowed { .. })),
+            "{path}: {error:?}"
+        );
+    }
+    let error = client.get("//user:passw0rd@elsewhere.example/").send().await.unwrap_err();
+    assert!(matches!(error, HttpClientError::Attach(AttachError::UserInfoPresent)), "{error:?}");
+    assert_eq!(passport.counters().token(), 0);
+}
+
+/// Where the default client goes, and where it does not.
+#[tokio::test]
+async fn a_redirect_out_of_the_origin_is_handed_on_with_nothing_sent_there() {
+    let passport = DevPassport::start().await.unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    let elsewhere =
+        serve(Router::new().fallback(|| async move { counted.fetch_add(1, Ordering::SeqCst).to_string() }))
+            .await;
+    let router = Router::new()
+        .route("/out", any(|| async move { Redirect::temporary(&format!("{elsewhere}/")) }))
+        .route("/within", any(|| async { Redirect::temporary("/there") }))
+        .route("/for-ever", any(|| async { Redirect::temporary("/for-ever") }))
+        .fallback(echo);
+    let base = serve(router.layer(AuthenticateLayer::new(verifier(&passport)))).await;
+    let identity = builder(&passport, &passport.managed_identity("erp-sync").create()).build().unwrap();
+    let client = ManagedIdentityHttpClient::new(identity, &base).unwrap();
+    let token = AccessToken::new(&passport.user_token("ada").build(), SystemClock.now() + HOUR).unwrap();
+    for name in [None, Some(CallerToken::new(token))] {
+        let request = |path| {
+            name.iter().cloned().fold(client.post(path), ManagedIdentityRequest::caller).body("secret")
+        };
+        let out = request("/out").send().await.unwrap();
+        assert_eq!((out.status(), asked.load(Ordering::SeqCst)), (StatusCode::TEMPORARY_REDIRECT, 0));
+        let told: Value = request("/within").receive_json().await.unwrap();
+        assert_eq!((&told["uri"], &told["body"]), (&json!("/there"), &json!("secret")));
+        let error = request("/for-ever").send().await.unwrap_err();
+        assert!(matches!(&error, HttpClientError::Http(error) if error.is_redirect()), "{error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_caller_that_would_be_looked_for_in_extensions_is_not_taken_for_none() {
+    let (passport, client) = client().await;
+    let own = builder(&passport, &passport.managed_identity("own").create()).build().unwrap();
+    for identity in [CallerIdentity::of_request().into(), CallerIdentity::of_request().or(own.clone())] {
+        let error = client.get("/").identity(identity).send().await.unwrap_err();
+        assert!(matches!(error, HttpClientError::Attach(AttachError::CallerUnseen)), "{error:?}");
+    }
+    assert_eq!(
+        client.get("/").identity(CallerIdentity::of_task().or(own)).send().await.unwrap().status(),
+        200
+    );
 }
 
 #[tokio::test]

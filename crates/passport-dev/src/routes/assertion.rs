@@ -20,11 +20,28 @@ struct Header {
     alg: String,
 }
 
+/// One, or a list ([RFC 7519, section 4.1.3](https://www.rfc-editor.org/rfc/rfc7519#section-4.1.3)).
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Audiences {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Audiences {
+    fn names(&self, audience: &str) -> bool {
+        match self {
+            Self::One(one) => one == audience,
+            Self::Many(many) => many.iter().any(|one| one == audience),
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Claims {
     iss: String,
     sub: String,
-    aud: String,
+    aud: Audiences,
     jti: String,
     exp: u64,
 }
@@ -40,7 +57,7 @@ pub(super) fn authenticate(
     }
     let (signed, claims) = signed_by(registry, assertion).ok_or(OAuthError::INVALID_CLIENT)?;
     let (now, issuer) = (unix_seconds(shared.clock.now()), shared.issuer());
-    let is_for_us = claims.aud == issuer || claims.aud == format!("{issuer}/passport/token");
+    let is_for_us = claims.aud.names(issuer) || claims.aud.names(&format!("{issuer}/passport/token"));
     let is_of_now = claims.exp > now && claims.exp <= now + LONGEST;
     let names_itself = claims.iss == claims.sub && form.get("client_id").is_none_or(|id| id == claims.sub);
     if !(signed && is_for_us && is_of_now && names_itself && registry.is_first_use(&claims.sub, &claims.jti))

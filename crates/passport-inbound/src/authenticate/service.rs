@@ -97,6 +97,8 @@ where
 
 /// Tells the inner service who calls, and its logs not to show the token.
 pub(super) fn introduce<B>(request: &mut Request<B>, caller: IdInfo, hands_on: bool) {
+    // Whatever somebody else has left there is not this caller's.
+    request.extensions_mut().remove::<CallerToken>();
     if hands_on && let Some(token) = handed_on(request.headers(), &caller) {
         request.extensions_mut().insert(token);
     }

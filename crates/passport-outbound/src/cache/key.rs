@@ -66,6 +66,14 @@ mod tests {
         }
     }
 
+    #[test]
+    fn who_proves_itself_in_another_way_has_another_key() {
+        let (client_id, token_url) = ("mi-1".parse().unwrap(), "https://p/t".parse().unwrap());
+        let key = |method| TokenKey::new(&client_id, &token_url, method, &Scopes::default());
+        assert_eq!(key("client_secret"), key("client_secret"));
+        assert_ne!(key("client_secret"), key("private_key_jwt"));
+    }
+
     /// A question as somebody may put it: letters that collide when they run together, in any order, repeated.
     fn question() -> impl Strategy<Value = (String, String, Vec<String>)> {
         let word = "[ab]{1,3}";

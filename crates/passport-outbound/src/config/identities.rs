@@ -4,7 +4,7 @@ use std::{
 };
 
 use passport_core::{ConfigError, ConfigProblem, SecretProviders};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use super::{ManagedIdentityConfig, schema, within};
@@ -27,7 +27,7 @@ use crate::ManagedIdentity;
 #[non_exhaustive]
 pub struct ManagedIdentitiesConfig {
     /// What each is, by the name that the program calls it.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "by_name")]
     pub identities: BTreeMap<String, ManagedIdentityConfig>,
 }
 
@@ -35,8 +35,8 @@ impl ManagedIdentitiesConfig {
     /// The identities, with secrets from the environment or from files.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake of all of them. It is one that two have the same `client_id`: neither could be
-    /// revoked without the other, and nobody could tell who did what.
+    /// A [`ConfigError`] with every mistake of all of them. It is one that two have the same `client_id` at one Passport:
+    /// neither could be revoked without the other, and nobody could tell who did what.
     pub fn build(&self) -> Result<ManagedIdentities, ConfigError> {
         self.build_with(&SecretProviders::default())
     }
@@ -54,7 +54,7 @@ impl ManagedIdentitiesConfig {
         for (name, config) in &self.identities {
             match config.builder(secrets).and_then(crate::ManagedIdentityBuilder::build) {
                 Ok(identity) => {
-                    if let Some(other) = names.insert(identity.client_id().clone(), name) {
+                    if let Some(other) = names.insert(identity.at_passport(), name) {
                         problems.push(shared(name, other));
                     }
                     by_name.insert(name.clone(), identity);
@@ -69,6 +69,16 @@ impl ManagedIdentitiesConfig {
     #[must_use]
     pub fn json_schema() -> Value {
         schema::of_identities()
+    }
+}
+
+/// serde's own error would show what stands there.
+fn by_name<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, ManagedIdentityConfig>, D::Error> {
+    match Value::deserialize(from)? {
+        Value::Object(table) => Ok(table.into_iter().map(|(name, value)| (name, value.into())).collect()),
+        _ => Err(de::Error::custom(
+            "identities: it is not a table; write the identities in it, by their names",
+        )),
     }
 }
 

@@ -56,9 +56,20 @@ use crate::{ManagedIdentity, ManagedIdentityBuilder};
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Deserialize)]
-#[serde(transparent)]
+#[serde(from = "Value")]
 pub struct ManagedIdentityConfig {
-    values: BTreeMap<String, Value>,
+    /// None if what stands there is no table.
+    values: Option<BTreeMap<String, Value>>,
+}
+
+/// Whatever it is, it is no error of serde's, which would show the value.
+impl From<Value> for ManagedIdentityConfig {
+    fn from(value: Value) -> Self {
+        match value {
+            Value::Object(values) => Self { values: Some(values.into_iter().collect()) },
+            _ => Self { values: None },
+        }
+    }
 }
 
 impl ManagedIdentityConfig {
@@ -77,11 +88,17 @@ impl ManagedIdentityConfig {
     /// A [`ConfigError`] with every mistake. What the builder is told afterwards, its `build` checks.
     pub fn builder(&self, secrets: &SecretProviders) -> Result<ManagedIdentityBuilder, ConfigError> {
         let mut problems = Vec::new();
-        let builder = options::builder(&mut Reader::new(&self.values, &mut problems), secrets);
+        let builder = options::builder(&mut Reader::new(self.values()?, &mut problems), secrets);
         match builder {
             Some(builder) if problems.is_empty() => Ok(builder),
             _ => Err(ConfigError::new(problems)),
         }
+    }
+
+    fn values(&self) -> Result<&BTreeMap<String, Value>, ConfigError> {
+        let problem =
+            || ConfigProblem::new(WHOLE, "it is not a table; write client_id, client_secret_ref, ... in it");
+        self.values.as_ref().ok_or_else(|| ConfigError::new(vec![problem()]))
     }
 
     /// The [JSON Schema](https://json-schema.org) of the configuration of one identity.
@@ -100,7 +117,7 @@ impl ManagedIdentityConfig {
         identity: impl Into<crate::Identity>,
     ) -> Result<crate::ManagedIdentityHttpClientBuilder, ConfigError> {
         let mut problems = Vec::new();
-        let target = options::target(&mut Reader::new(&self.values, &mut problems), true);
+        let target = options::target(&mut Reader::new(self.values()?, &mut problems), true);
         match target {
             Some((base_url, others)) if problems.is_empty() => {
                 let builder = crate::ManagedIdentityHttpClient::builder(identity, &base_url);
@@ -114,17 +131,23 @@ impl ManagedIdentityConfig {
 /// Keys only: a value may be a secret in the wrong place.
 impl fmt::Debug for ManagedIdentityConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ManagedIdentityConfig").field("keys", &self.values.keys()).finish_non_exhaustive()
+        f.debug_struct("ManagedIdentityConfig")
+            .field("keys", &self.values.iter().flat_map(BTreeMap::keys).collect::<Vec<_>>())
+            .finish_non_exhaustive()
     }
 }
+
+/// The option that a problem is with when it is with all of them.
+const WHOLE: &str = "configuration";
 
 /// The problems of one of several, under its name.
 fn within<'a>(path: &str, error: &'a ConfigError) -> impl Iterator<Item = ConfigProblem> + use<'a> {
     let path = path.to_owned();
-    error
-        .problems()
-        .iter()
-        .map(move |problem| ConfigProblem::new(format!("{path}.{}", problem.option), &problem.problem))
+    error.problems().iter().map(move |problem| {
+        let option =
+            if problem.option == WHOLE { path.clone() } else { format!("{path}.{}", problem.option) };
+        ConfigProblem::new(option, &problem.problem)
+    })
 }
 
 #[cfg(test)]

@@ -13,8 +13,7 @@ use super::{
 /// The longest value that a message shows.
 const MAX_SHOWN: usize = 80;
 
-/// What Passport's secrets, tokens and private keys have in them.
-const LOOKS_OF_SECRETS: [&str; 3] = ["mics_sk_", "eyJ", "PRIVATE KEY"];
+const LEAST_OF_A_SECRET: usize = 16;
 
 pub(super) struct Reader<'a> {
     values: &'a BTreeMap<String, Value>,
@@ -74,17 +73,34 @@ impl<'a> Reader<'a> {
 fn shown(key: &str, value: &Value) -> Option<String> {
     let kind = KEYS.iter().find(|known| known.name == key).map(|known| known.kind)?;
     let text = value.to_string();
-    // A URL may carry a password, or a key in its query; and people paste what they have into the wrong line.
-    let may_hold_a_secret = matches!(kind, Kind::SecretReference)
-        || LOOKS_OF_SECRETS.iter().any(|look| text.contains(look))
-        || (matches!(kind, Kind::Url | Kind::Origins) && text.contains(['@', '?']));
+    let may_hold_a_secret =
+        matches!(kind, Kind::SecretReference) || has_credentials(&text) || has_a_secret(&text);
     (!may_hold_a_secret && text.chars().count() <= MAX_SHOWN).then_some(text)
+}
+
+/// A URL may carry a password, or a key in its query.
+fn has_credentials(text: &str) -> bool {
+    text.contains("://") && text.contains(['@', '?'])
+}
+
+/// People paste what they have into the wrong line. What a vault or a generator makes is long, and mixes letters with digits or
+/// small ones with capitals; names, words and hosts are shorter, or do not.
+fn has_a_secret(text: &str) -> bool {
+    let runs = text.split(|letter: char| !(letter.is_alphanumeric() || "+/=~_-".contains(letter)));
+    let is_mixed = |run: &str| {
+        let kinds: [fn(char) -> bool; 3] =
+            [|letter| letter.is_ascii_digit(), char::is_uppercase, char::is_lowercase];
+        kinds.iter().filter(|kind| run.contains(**kind)).count() > 1
+    };
+    let known = ["mics_sk_", "PRIVATE KEY"].iter().any(|look| text.contains(look));
+    known || runs.filter(|run| run.len() >= LEAST_OF_A_SECRET).any(is_mixed)
 }
 
 fn advice(key: &str) -> String {
     let plain = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
     if ["clientsecret", "secret", "password", "clientkey", "privatekey"].contains(&plain(key).as_str()) {
-        return "a secret does not belong here; put it where client_secret_ref points (env:NAME, file:/path)"
+        return "a secret does not belong here; put it where client_secret_ref points (env:NAME, file:/path). If it is an \
+                environment variable that a common prefix has brought here, call it something else"
             .to_owned();
     }
     let likeness = |known: &str| strsim::jaro_winkler(&plain(key), &plain(known));

@@ -44,6 +44,10 @@ fn wrong_identities() -> Vec<Wrong> {
         ("client_secret_ref", json!("env:"), Nothing, "expected env:NAME or file:/path"),
         ("client_secret_ref", json!({ "hidden": 1 }), Nothing, "write one, in quotes"),
         ("client_secret", json!("mics_sk_hidden"), Nothing, "put it where client_secret_ref points"),
+        ("secret", json!("mics_sk_hidden"), Nothing, "a common prefix has brought here"),
+        ("secret_provider", json!("4hidden8Q~Zx9f7Gh2"), Nothing, "there are env, file"),
+        ("client_authentication", json!("MIGHAgEAhiddenBgkqhkjOPQ"), Nothing, "one of client_secret_basic"),
+        ("scopes", json!("\"4hidden8QxZx9f7Gh2"), Nothing, "separate scopes by one blank"),
         ("ClientSecret", json!("mics_sk_hidden"), Nothing, "put it where client_secret_ref points"),
         ("private_key", json!("hidden"), Nothing, "put it where client_secret_ref points"),
         ("secret_provider", json!("AzureKeyVault"), Shows, "others are added with SecretProviders::with"),
@@ -196,6 +200,34 @@ fn an_identity_belongs_to_one_service() {
         told.contains("identities.payroll.client_id: `erp` has the same one; make an identity for each"),
         "{told}"
     );
+}
+
+#[test]
+fn one_name_at_two_passports_is_two_identities() {
+    let one = |passport: &str| json!({ "client_id": "mi-1", "client_secret_ref": "env:S", "passport_base_url": passport });
+    let config: ManagedIdentitiesConfig = serde_json::from_value(json!({ "identities": {
+        "production": one("https://passport.bizfirst.ai"),
+        "staging": one("https://passport.staging.bizfirst.ai"),
+    } }))
+    .unwrap();
+    assert!(config.build().is_ok());
+}
+
+#[test]
+fn what_is_no_table_is_told_and_not_shown() {
+    let config: ManagedIdentitiesConfig = serde_json::from_value(json!({ "identities": {
+        "erp": "mics_sk_hidden",
+        "payroll": { "client_id": "mi-1" },
+    } }))
+    .unwrap();
+    let told = config.build().unwrap_err().to_string();
+    assert!(told.contains("identities.erp: it is not a table; write client_id"), "{told}");
+    assert!(told.contains("identities.payroll.client_secret_ref: it is missing"), "{told}");
+    let told = serde_json::from_value::<ManagedIdentitiesConfig>(json!({ "identities": "mics_sk_hidden" }));
+    assert!(told.unwrap_err().to_string().contains("identities: it is not a table"));
+    let config: ManagedIdentityConfig = serde_json::from_value(json!("mics_sk_hidden")).unwrap();
+    let told = config.build().unwrap_err().to_string();
+    assert!(told.contains("configuration: it is not a table") && !told.contains("hidden"), "{told}");
 }
 
 #[test]

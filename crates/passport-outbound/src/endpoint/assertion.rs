@@ -74,7 +74,7 @@ enum SigningKey {
 
 impl SigningKey {
     fn read(pem: &str, algorithm: SigningAlgorithm) -> Result<Self, InvalidPrivateKey> {
-        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| {
+        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map(Zeroizing::new).map_err(|_| {
             InvalidPrivateKey(
                 "it is not a PEM text with a `PRIVATE KEY` (PKCS#8); convert it with `openssl pkcs8 -topk8 -nocrypt`",
             )

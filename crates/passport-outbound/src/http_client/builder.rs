@@ -1,7 +1,11 @@
-use std::fmt;
+use std::{fmt, time::Duration};
 
-use passport_core::{ConfigError, ConfigProblem};
-use reqwest::Client;
+use passport_core::{ConfigError, ConfigProblem, Origin};
+use reqwest::{
+    Client,
+    redirect::{Attempt, Policy},
+};
+use url::Url;
 
 use super::ManagedIdentityHttpClient;
 use crate::{AllowedOrigins, Identity, destination::base_url};
@@ -21,7 +25,11 @@ impl ManagedIdentityHttpClientBuilder {
         Self { identity, base_url: base_url.to_owned(), client: None, others: None, replays: false }
     }
 
-    /// Sends with `client`, whatever its time limits, proxies and certificates. Defaults to `reqwest::Client` as it is.
+    /// Sends with `client`, whatever its time limits, proxies, certificates and redirects.
+    ///
+    /// The default gives up after 10 s without a connection and after 100 s without a sign of life, as .NET's does; follows 10
+    /// redirects within an origin, and hands one that leads out of it on as the answer; and does not use the system's proxy
+    /// for a loopback host. Mind that a client with a cookie store shares the cookies among all in whose name requests go out.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
@@ -48,7 +56,8 @@ impl ManagedIdentityHttpClientBuilder {
     pub fn build(self) -> Result<ManagedIdentityHttpClient, ConfigError> {
         let mut problems = Vec::new();
         let base = ConfigProblem::collect(&mut problems, "base_url", base_url(&self.base_url));
-        let client = self.client.map_or_else(|| Client::builder().build(), Ok);
+        let is_loopback = base.as_ref().is_some_and(|(url, _)| is_loopback(url));
+        let client = self.client.map_or_else(|| default_client(is_loopback), Ok);
         let client = ConfigProblem::collect(&mut problems, "client", client);
         let (Some((base, origins)), Some(client)) = (base, client) else {
             return Err(ConfigError::new(problems));
@@ -62,6 +71,32 @@ impl ManagedIdentityHttpClientBuilder {
             replays: self.replays,
         })
     }
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const READ_TIMEOUT: Duration = Duration::from_secs(100);
+const MAX_REDIRECTS: usize = 10;
+
+fn default_client(is_loopback: bool) -> reqwest::Result<Client> {
+    let builder = Client::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .redirect(Policy::custom(within_an_origin));
+    if is_loopback { builder.no_proxy().build() } else { builder.build() }
+}
+
+/// reqwest takes the token off where a redirect leads to another origin, but not the body and the other headers.
+fn within_an_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
+    let stays = attempt.previous().last().is_some_and(|url| url.origin() == attempt.url().origin());
+    match attempt.previous().len() {
+        _ if !stays => attempt.stop(),
+        0..=MAX_REDIRECTS => attempt.follow(),
+        _ => attempt.error("too many redirects"),
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    Origin::of(url).is_ok_and(|origin| origin.is_loopback())
 }
 
 /// The URL is left out: until it is checked, it may hold credentials.

@@ -12,7 +12,10 @@ use url::Url;
 pub use self::{
     builder::ManagedIdentityHttpClientBuilder, error::HttpClientError, request::ManagedIdentityRequest,
 };
-use crate::{AllowedOrigins, ConfigError, Identity};
+use crate::{
+    AllowedOrigins, AttachError, ConfigError, Identity,
+    attach::{Destination, destination_of},
+};
 
 /// Calls one service, each request with a token: that of a [`ManagedIdentity`](crate::ManagedIdentity), or the caller's.
 ///
@@ -90,7 +93,12 @@ impl ManagedIdentityHttpClient {
 
     /// A request of any method. A `path` that is none makes [`send`](ManagedIdentityRequest::send) fail.
     pub fn request(&self, method: Method, path: &str) -> ManagedIdentityRequest {
-        let url = self.base.join(path);
+        let url = self.base.join(path).map_err(|error| HttpClientError::InvalidRequest(error.into()));
+        // reqwest would make an `Authorization` header of them.
+        let url = url.and_then(|url| match destination_of(&url) {
+            Destination::WithUserInfo => Err(AttachError::UserInfoPresent.into()),
+            _ => Ok(url),
+        });
         ManagedIdentityRequest::new(self.clone(), url.map(|url| self.client.request(method, url)))
     }
 

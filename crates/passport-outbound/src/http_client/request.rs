@@ -22,9 +22,8 @@ pub struct ManagedIdentityRequest {
 impl ManagedIdentityRequest {
     pub(super) fn new(
         client: ManagedIdentityHttpClient,
-        request: Result<RequestBuilder, url::ParseError>,
+        request: Result<RequestBuilder, HttpClientError>,
     ) -> Self {
-        let request = request.map_err(|error| HttpClientError::InvalidRequest(error.into()));
         Self { client, request, identity: None, scopes: None }
     }
 
