@@ -22,7 +22,9 @@ struct ErpSyncService {
 impl ErpSyncService {
     async fn sync(&self) -> Result<AccountList, HttpClientError> {
         // The token is fetched with the first request, kept, and refreshed before it expires.
-        self.http.get_json("/api/erp/accounts?since=2026-05-01").await
+        let response = self.http.get("/api/erp/accounts?since=2026-05-01").send().await?;
+        let response = response.error_for_status()?;
+        Ok(response.json().await?) // all three in one: self.http.get_json(..)
     }
 }
 
@@ -56,7 +58,7 @@ async fn main() -> Result<(), BoxError> {
         .add_source(Environment::with_prefix("MANAGED_IDENTITY"))
         .build()?
         .try_deserialize()?;
-    let http = config.http_client(config.build()?)?.build()?;
+    let http = config.http_client()?;
 
     let service = Arc::new(ErpSyncService { http });
     for _ in 0..2 {

@@ -1,5 +1,4 @@
-//! The outbound side over hyper-util's client, with nothing else in between, on HTTP/2: all requests, and the refreshes of
-//! the token with them, share connections.
+//! The outbound side over hyper-util's client, with nothing else in between, on HTTP/2: all requests share one connection.
 
 #![expect(clippy::print_stdout, reason = "an example tells what it does")]
 

@@ -2,26 +2,31 @@
 
 #![expect(clippy::print_stdout, reason = "an example tells what it does")]
 
+use std::fs;
+
 use passport_dev::DevPassport;
 use passport_inbound::TokenVerifier;
-use passport_outbound::{AccessToken, ManagedIdentity, SecretSource, TokenCache};
+use passport_outbound::{AccessToken, ConfigError, ManagedIdentity, SecretRef, SecretSource, TokenError};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
+/// Made once, and kept: the identity keeps the token until it has to be refreshed, and leaves Passport alone for a while
+/// after a refusal.
 struct ManualTokenService {
-    passport: String,
+    identity: ManagedIdentity,
 }
 
 impl ManualTokenService {
-    /// A token of its own for each call, as a function does it that ends with its invocation. Without the line about the
-    /// cache, an identity that lives longer fetches one an hour.
-    async fn token(&self, client_id: &str, secret: SecretSource) -> Result<AccessToken, BoxError> {
+    fn new(passport: &str, client_id: &str, secret: SecretSource) -> Result<Self, ConfigError> {
         let identity = ManagedIdentity::builder(client_id, secret)
-            .issuer(&self.passport)
+            .issuer(passport)
             .scopes("openid roles") // the default
-            .token_cache(TokenCache::disabled())
             .build()?;
-        Ok(identity.token().await?)
+        Ok(Self { identity })
+    }
+
+    async fn token(&self) -> Result<AccessToken, TokenError> {
+        self.identity.token().await
     }
 }
 
@@ -29,10 +34,14 @@ impl ManualTokenService {
 async fn main() -> Result<(), BoxError> {
     let passport = DevPassport::start().await?;
     let registered = passport.managed_identity("report-builder").create();
+    let folder = tempfile::tempdir()?;
+    let file = folder.path().join("client-secret");
+    fs::write(&file, registered.secret())?;
 
-    let tokens = ManualTokenService { passport: passport.issuer().to_owned() };
-    let secret = SecretSource::fixed(registered.secret()); // SecretSource::env("PASSPORT_CLIENT_SECRET") in a service
-    let token = tokens.token(registered.client_id(), secret).await?;
+    let reference: SecretRef = format!("file:{}", file.display()).parse()?; // or env:PASSPORT_CLIENT_SECRET
+    let secret = SecretSource::from_reference(reference)?;
+    let tokens = ManualTokenService::new(passport.issuer(), registered.client_id(), secret)?;
+    let token = tokens.token().await?;
     // `token.authorization()` is a header's value, marked as sensitive; `token.expose()` the bare text; `Debug` shows neither.
     println!("{token:?}");
 

@@ -10,6 +10,7 @@ use passport_outbound::{
     AttachError, CallerIdentity, CallerToken, HttpClientError, ManagedIdentity, ManagedIdentityHttpClient,
     SecretSource,
 };
+use reqwest::Response;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -66,9 +67,19 @@ async fn nightly_run(State(b): State<ManagedIdentityHttpClient>) -> Result<Strin
     answer(b.get("/whoami").send().await).await
 }
 
-async fn answer(outcome: Result<reqwest::Response, HttpClientError>) -> Result<String, StatusCode> {
-    let response = outcome.map_err(|_| StatusCode::BAD_GATEWAY)?;
-    response.text().await.map_err(|_| StatusCode::BAD_GATEWAY)
+/// What B says is the answer, its refusals included.
+async fn answer(outcome: Result<Response, HttpClientError>) -> Result<String, StatusCode> {
+    let response = outcome.map_err(|error| match error {
+        HttpClientError::Attach(AttachError::CallerExpired) => StatusCode::UNAUTHORIZED,
+        HttpClientError::Token(_) => StatusCode::SERVICE_UNAVAILABLE,
+        HttpClientError::Http(_) => StatusCode::BAD_GATEWAY,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    })?;
+    if response.status().is_success() {
+        response.text().await.map_err(|_| StatusCode::BAD_GATEWAY)
+    } else {
+        Err(response.status())
+    }
 }
 
 async fn service_b(passport: &DevPassport) -> Result<String, BoxError> {

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 ///
 /// Builders collect each problem instead of stopping at the first, so that one run shows all of them. The text
 /// names options and what to do; it never quotes a secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ConfigError {
     problems: Vec<ConfigProblem>,
 }
@@ -49,15 +49,39 @@ impl ConfigProblem {
     }
 }
 
+/// One problem in a line; several, each in a line of its own.
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the configuration has problems: ")?;
-        for (position, ConfigProblem { option, problem }) in self.problems.iter().enumerate() {
-            let separator = if position == 0 { "" } else { "; " };
-            write!(f, "{separator}{option}: {problem}")?;
+        if let [ConfigProblem { option, problem }] = &self.problems[..] {
+            return write!(f, "the configuration has a problem: {option}: {problem}");
         }
-        Ok(())
+        write!(f, "the configuration has {} problems:", self.problems.len())?;
+        self.problems
+            .iter()
+            .try_for_each(|ConfigProblem { option, problem }| write!(f, "\n- {option}: {problem}"))
+    }
+}
+
+/// As it is displayed: this is what a `main` shows that returns it.
+impl fmt::Debug for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
 impl std::error::Error for ConfigError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_of_several_problems_has_a_line() {
+        let problem = |option: &'static str| ConfigProblem::new(option, "it is wrong; write another");
+        let one = ConfigError::new(vec![problem("a")]);
+        assert_eq!(one.to_string(), "the configuration has a problem: a: it is wrong; write another");
+        let two = ConfigError::new(vec![problem("a"), problem("b")]);
+        let text = "the configuration has 2 problems:\n- a: it is wrong; write another\n- b: it is wrong; write another";
+        assert_eq!((two.to_string().as_str(), format!("{two:?}").as_str()), (text, text));
+    }
+}

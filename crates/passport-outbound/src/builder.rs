@@ -60,7 +60,7 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// What to ask for, separated by blanks. Defaults to `openid roles`, as Passport's managed identities do.
+    /// What to ask for, separated by spaces. Defaults to `openid roles`, as Passport's managed identities do.
     pub fn scopes(mut self, scopes: impl Into<String>) -> Self {
         self.scopes = Some(scopes.into());
         self

@@ -181,7 +181,7 @@ impl Matched {
 
 /// The URL of a service that is called, and its origin. What is relative to it begins below its path, whether that ends in a
 /// slash or not.
-pub(crate) fn base_url(text: &str) -> Result<(Url, AllowedOrigins), NotAllowable> {
+pub(crate) fn base_url(text: &str, may_be_plain: bool) -> Result<(Url, AllowedOrigins), NotAllowable> {
     let mut url = Url::parse(text).map_err(|_| NotAllowable::NotAbsolute)?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(NotAllowable::UserInfo);
@@ -189,7 +189,8 @@ pub(crate) fn base_url(text: &str) -> Result<(Url, AllowedOrigins), NotAllowable
     if url.query().is_some() || url.fragment().is_some() {
         return Err(NotAllowable::MoreThanPath);
     }
-    let origin = secure(Origin::of(&url)?)?;
+    let origin = Origin::of(&url)?;
+    let origin = if may_be_plain { origin } else { secure(origin)? };
     if !url.path().ends_with('/') {
         let path = [url.path(), "/"].concat();
         url.set_path(&path);

@@ -44,7 +44,7 @@ impl InTheNameOf {
     }
 }
 
-/// The identity of whoever calls this service: its token is shown on, as it came.
+/// The identity of whoever calls this service: its token is passed on, as it came.
 ///
 /// Where the token is taken from, in this order: what was [given](Self::given), the extensions of the request that goes
 /// out (a [`CallerToken`] in them), and, if [asked for](Self::of_task), the task's [scope](CallerToken::scope).

@@ -44,7 +44,7 @@
 //! # From a configuration
 //!
 //! A [`ManagedIdentityConfig`] is read by serde, from a file or from the environment, and has the names of the .NET options.
-//! Every mistake is told at once. A [`ManagedIdentitiesConfig`] has several, by name.
+//! Every mistake is reported at once. A [`ManagedIdentitiesConfig`] has several, by name.
 //!
 //! ```
 //! use passport_outbound::ManagedIdentityConfig;
@@ -56,16 +56,16 @@
 //!         "base_url": "https://erp.bizfirst.ai"
 //!     }"#,
 //! )?;
-//! let erp = config.http_client(config.build()?)?.build()?;
+//! let erp = config.http_client()?;
 //! # let _ = erp;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
 //! # In whose name
 //!
-//! A service that acts for a user calls on with the user's token, if the next one is to see the user. That is a
+//! A service that acts for a user calls the next one with the user's token, if that one is to see the user. That is a
 //! [`CallerIdentity`] in the place of the [`ManagedIdentity`], for a whole client or for one request. Which of the two it is,
-//! somebody says: without a caller a request fails, unless [`CallerIdentity::or`] names another identity.
+//! you decide: without a caller a request fails, unless [`CallerIdentity::or`] names another identity.
 //!
 //! ```no_run
 //! # async fn start(erp: passport_outbound::ManagedIdentityHttpClient, caller: passport_outbound::CallerToken)
@@ -79,9 +79,21 @@
 //! # When something goes wrong
 //!
 //! A [`ConfigError`] comes from `build()`, before anything runs. An [`AttachError`] says that a request must not have a token,
-//! a [`TokenError`] that there is none, and what to do; nothing was sent then. Whatever else comes is the client's own. During
+//! a [`TokenError`] that there is none, and what to do; nothing was sent then. Any other error is the HTTP client's. During
 //! an outage of Passport, requests go on with the token there is; [`ManagedIdentity::status`] tells a health probe, and
-//! [`ManagedIdentity::ready`] warms up before there is traffic. For tests there is `passport-dev`, a Passport in your process.
+//! [`ManagedIdentity::ready`] warms up before there is traffic. For tests there is `passport-dev`, a Passport in your process:
+//!
+//! ```no_run
+//! # async fn test() -> Result<(), Box<dyn std::error::Error>> {
+//! # use passport_outbound::{ManagedIdentity, SecretSource};
+//! let passport = passport_dev::DevPassport::start().await?;
+//! let registered = passport.managed_identity("erp-sync").role("erp.read").create();
+//! let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
+//!     .issuer(passport.issuer())
+//!     .build()?;
+//! # let _ = identity;
+//! # Ok(()) }
+//! ```
 //!
 //! # What is promised
 //!
@@ -113,8 +125,8 @@
 //!
 //! | | |
 //! |---|---|
-//! | `reqwest` (default) | [`ManagedIdentityHttpClient`], and the layer around a `reqwest::Client` |
-//! | `reqwest-middleware` | the layer as a middleware of that crate |
+//! | `reqwest` (default) | [`ManagedIdentityHttpClient`], and the layer around a `reqwest::Client` (0.13) |
+//! | `reqwest-middleware` | the layer as a middleware of that crate (0.5) |
 
 mod attach;
 mod builder;

@@ -66,7 +66,7 @@ impl ManagedIdentity {
         Self { engine, family: Arc::new(Family { recipe, usual, others: OnceLock::new(), _life: life }) }
     }
 
-    /// The same identity, with a token for `scopes`, which are separated by blanks.
+    /// The same identity, with a token for `scopes`, which are separated by spaces.
     ///
     /// Each set of scopes has a token of its own, which is fetched when it is needed and kept as this one's is: ask for the
     /// same scopes again, and there is the same token. Pauses after a failure are each set's own, too. There is room for 1,000
@@ -74,7 +74,7 @@ impl ManagedIdentity {
     /// is the end of all.
     ///
     /// # Errors
-    /// When `scopes` are none.
+    /// When `scopes` are not valid.
     pub fn with_scopes(&self, scopes: &str) -> Result<Self, InvalidScope> {
         let scopes: Scopes = scopes.parse()?;
         Ok(Self { engine: self.family.engine(scopes), family: Arc::clone(&self.family) })

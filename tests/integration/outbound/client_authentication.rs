@@ -89,7 +89,7 @@ async fn a_secret_is_shown_in_each_of_three_ways() {
 }
 
 #[tokio::test]
-async fn a_statement_is_signed_in_each_of_three_ways() {
+async fn an_assertion_is_signed_in_each_of_three_ways() {
     let passport = DevPassport::start().await.unwrap();
     for (name, kind, algorithm) in [
         ("rs", ClientKeyKind::Rsa, SigningAlgorithm::Rs256),
@@ -135,7 +135,7 @@ async fn an_issuer_that_cannot_be_asked_gets_basic() {
 }
 
 #[tokio::test]
-async fn a_statement_that_was_overheard_is_worth_nothing() {
+async fn an_assertion_that_was_overheard_is_worth_nothing() {
     let passport = DevPassport::start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
     let ear = Overhearing::default();
@@ -148,7 +148,7 @@ async fn a_statement_that_was_overheard_is_worth_nothing() {
 }
 
 #[tokio::test]
-async fn a_statement_for_somebody_else_is_refused() {
+async fn an_assertion_for_somebody_else_is_refused() {
     let passport = DevPassport::start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
     let method = PrivateKeyJwt::new(SigningAlgorithm::Es256);
@@ -160,7 +160,7 @@ async fn a_statement_for_somebody_else_is_refused() {
 }
 
 #[tokio::test]
-async fn a_statement_of_yesterday_is_refused() {
+async fn an_assertion_of_yesterday_is_refused() {
     let clock = ManualClock::at_unix_seconds(START);
     let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
@@ -195,7 +195,7 @@ async fn a_key_that_is_none_is_told_and_not_shown() {
     assert_eq!(passport.counters().token(), 0);
 }
 
-/// A statement that another implementation makes, with `changes` to what is right.
+/// An assertion that another implementation makes, with `changes` to what is right.
 fn forged(passport: &DevPassport, signer: &DevIdentity, client_id: &str, changes: &Value) -> String {
     let now = u64::from(START);
     let mut claims = json!({
@@ -219,22 +219,22 @@ fn forged(passport: &DevPassport, signer: &DevIdentity, client_id: &str, changes
     encode(&Header::new(Algorithm::ES256), &claims, &key).unwrap()
 }
 
-fn form(statement: &str) -> String {
+fn form(assertion: &str) -> String {
     form_urlencoded::Serializer::new(String::new())
         .append_pair("grant_type", "client_credentials")
         .append_pair("client_assertion_type", ASSERTION_TYPE)
-        .append_pair("client_assertion", statement)
+        .append_pair("client_assertion", assertion)
         .finish()
 }
 
 #[tokio::test]
-async fn the_dev_passport_takes_a_good_statement_of_another_implementation_and_no_bad_one() {
+async fn the_dev_passport_takes_a_good_assertion_of_another_implementation_and_no_bad_one() {
     let clock = ManualClock::at_unix_seconds(START);
     let passport = DevPassport::builder().clock(clock).start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
     let other = signing(&passport, "erp", ClientKeyKind::P256);
     let own = |changes: Value| forged(&passport, &registered, registered.client_id(), &changes);
-    for (statement, status, what) in [
+    for (assertion, status, what) in [
         (own(json!({})), 200, "as it should be"),
         (own(json!({})), 401, "the same id again"),
         (own(json!({ "aud": "https://elsewhere.example" })), 401, "for another"),
@@ -251,6 +251,6 @@ async fn the_dev_passport_takes_a_good_statement_of_another_implementation_and_n
         ("eyJhbGciOiJub25lIn0.e30.".to_owned(), 401, "unsigned"),
         (String::new(), 401, "none"),
     ] {
-        assert_eq!(post(&passport, form(&statement)).await, status, "{what}");
+        assert_eq!(post(&passport, form(&assertion)).await, status, "{what}");
     }
 }

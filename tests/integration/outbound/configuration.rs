@@ -106,10 +106,10 @@ impl Recorder {
         String::from_utf8(BASE64_STANDARD.decode(shown).unwrap()).unwrap()
     }
 
-    /// A part of the last signed statement.
-    fn statement(&self, part: usize) -> Value {
-        let statement = self.field("client_assertion");
-        let part = statement.split('.').nth(part).unwrap();
+    /// A part of the last signed assertion.
+    fn assertion(&self, part: usize) -> Value {
+        let assertion = self.field("client_assertion");
+        let part = assertion.split('.').nth(part).unwrap();
         serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
     }
 }
@@ -304,9 +304,9 @@ async fn what_it_signs_with_and_for_whom() {
     };
     for (key, algorithm) in [("rsa", "RS256"), ("rsa", "PS256"), ("p256", "ES256")] {
         asked_with_keys(settings(key, algorithm), &vault, |passport, place| {
-            assert_eq!(passport.statement(0)["alg"], algorithm, "{place}");
-            assert_eq!(passport.statement(0)["kid"], "key-7", "{place}");
-            assert_eq!(passport.statement(1)["aud"], "https://passport.example", "{place}");
+            assert_eq!(passport.assertion(0)["alg"], algorithm, "{place}");
+            assert_eq!(passport.assertion(0)["kid"], "key-7", "{place}");
+            assert_eq!(passport.assertion(1)["aud"], "https://passport.example", "{place}");
         })
         .await;
     }
@@ -320,7 +320,7 @@ async fn which_service_is_called_and_which_others_may_be() {
     }));
     for (place, config) in from_everywhere(&settings) {
         let (identity, _) = built_on(&config, &Vault::default(), Recorder::default());
-        let client = config.http_client(identity).unwrap().client(http()).build().unwrap();
+        let client = config.http_client_builder(identity).unwrap().client(http()).build().unwrap();
         for (url, is_allowed) in [
             ("/path", true),
             ("http://127.0.0.1:9/path", true),
@@ -380,7 +380,7 @@ fn the_files_in_the_docs_are_right() {
     let read = |file| Config::builder().add_source(File::from_str(file, FileFormat::Toml));
     let [one, several] = files[..] else { panic!("{files:?}") };
     let config: ManagedIdentityConfig = config_of(read(one));
-    config.http_client(config.build().unwrap()).unwrap().build().unwrap();
+    config.http_client().unwrap();
     let with = |variable: &str| -> ManagedIdentityConfig {
         let variables = HashMap::from([(variable.to_owned(), "mi-other".to_owned())]);
         config_of(read(one).add_source(Environment::with_prefix("ERP_SYNC").source(Some(variables))))
@@ -389,7 +389,12 @@ fn the_files_in_the_docs_are_right() {
     assert!(with("PASSPORT_CLIENT_SECRET").build().is_ok());
     assert!(with("ERP_SYNC_SECRET").build().unwrap_err().to_string().contains("call it something else"));
     let config: ManagedIdentitiesConfig = config_of(read(several));
-    assert!(config.build().unwrap().get("payroll").is_some());
+    config.build().unwrap().http_client("payroll").unwrap();
+
+    let page = include_str!("../../../docs/from-dotnet.md");
+    let config: ManagedIdentityConfig =
+        config_of(read(page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap()));
+    config.http_client_with(&SecretProviders::default().with("AzureKeyVault", Vault::default())).unwrap();
 }
 
 /// `docs/config.schema.json` is written by this test if it is told to: `UPDATE_SCHEMA=1 cargo test the_schema`.

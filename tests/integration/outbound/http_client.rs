@@ -292,6 +292,13 @@ async fn another_origin_is_called_only_if_it_was_allowed() {
 }
 
 #[test]
+fn a_mesh_whose_proxies_encrypt_has_to_be_named_as_such() {
+    let client = |base| ManagedIdentityHttpClient::builder(CallerIdentity::of_task(), base);
+    assert!(client("http://erp.mesh").build().is_err());
+    assert!(client("http://erp.mesh").danger_plain_http().build().is_ok());
+}
+
+#[test]
 fn a_base_url_that_is_none_is_told_and_not_shown() {
     for base in [
         "api.bizfirst.ai",

@@ -26,7 +26,7 @@ impl SecretProviders {
     /// it.
     ///
     /// # Errors
-    /// When `reference` is none, or there is no such provider.
+    /// When `reference` is not valid, or there is no such provider.
     pub fn source(
         &self,
         provider: Option<&str>,
@@ -75,13 +75,13 @@ fn canonical(name: &str) -> String {
 pub enum InvalidSecretSource {
     /// There is no provider of that name.
     #[error(
-        "there is no secret provider of that name; there are {known}, and others are added with SecretProviders::with"
+        "there is no secret provider of that name; there are {known}; others are added with SecretProviders::with, and handed to build_with"
     )]
     NoSuchProvider {
         /// Those there are.
         known: String,
     },
-    /// The reference is none.
+    /// The reference is not valid.
     #[error(transparent)]
     Reference(InvalidSecretRef),
 }

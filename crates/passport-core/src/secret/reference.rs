@@ -39,7 +39,7 @@ impl FromStr for SecretRef {
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let (scheme, place) = text.split_once(':').ok_or(InvalidSecretRef)?;
         let is_scheme = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-            && scheme.chars().all(|char| char.is_ascii_alphanumeric() || "+-.".contains(char));
+            && scheme.chars().all(|char| char.is_ascii_alphanumeric() || "+-._".contains(char));
         if !is_scheme || place.is_empty() {
             return Err(InvalidSecretRef);
         }

@@ -1,4 +1,4 @@
-//! `private_key_jwt`: a client that signs a statement about itself
+//! `private_key_jwt`: a client that signs an assertion about itself
 //! ([RFC 7523, section 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)). Verified as strictly as a real Passport has to.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -9,7 +9,7 @@ use crate::{jwt::unix_seconds, registry::Registry, shared::Shared};
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// The longest life of a statement, in seconds.
+/// The longest life of an assertion, in seconds.
 const LONGEST: u64 = 300;
 
 /// What a client that signed is noted under, in place of a secret's id.

@@ -8,7 +8,9 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
 use super::{ManagedIdentityConfig, schema, within};
-use crate::ManagedIdentity;
+use crate::{ManagedIdentity, ManagedIdentityBuilder};
+#[cfg(feature = "reqwest")]
+use crate::{ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder};
 
 /// Several managed identities by name, one for each service that acts or is called under a name of its own.
 ///
@@ -20,7 +22,7 @@ use crate::ManagedIdentity;
 ///     "payroll": { "client_id": "mi-payroll-clientid", "client_secret_ref": "file:/run/secrets/payroll" }
 /// } }"#)?;
 /// let identities = config.build()?;
-/// assert!(identities.get("erp").is_some());
+/// assert_eq!(identities.get("erp")?.client_id().as_str(), "mi-erp-sync-clientid");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Deserialize)]
@@ -46,18 +48,30 @@ impl ManagedIdentitiesConfig {
     /// # Errors
     /// As [`build`](Self::build).
     pub fn build_with(&self, secrets: &SecretProviders) -> Result<ManagedIdentities, ConfigError> {
+        self.build_each(secrets, |_, builder| builder)
+    }
+
+    /// The same, with `settings` for each, which is told its name: a transport for all, a cache for some.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_each(
+        &self,
+        secrets: &SecretProviders,
+        mut settings: impl FnMut(&str, ManagedIdentityBuilder) -> ManagedIdentityBuilder,
+    ) -> Result<ManagedIdentities, ConfigError> {
         let mut problems = Vec::new();
         if self.identities.is_empty() {
             problems.push(ConfigProblem::new("identities", "there are none; name at least one"));
         }
         let (mut by_name, mut names) = (BTreeMap::new(), HashMap::new());
         for (name, config) in &self.identities {
-            match config.builder(secrets).and_then(crate::ManagedIdentityBuilder::build) {
+            match config.builder(secrets).and_then(|builder| settings(name, builder).build()) {
                 Ok(identity) => {
                     if let Some(other) = names.insert(identity.at_passport(), name) {
                         problems.push(shared(name, other));
                     }
-                    by_name.insert(name.clone(), identity);
+                    by_name.insert(name.clone(), Named { identity, config: config.clone() });
                 }
                 Err(error) => problems.extend(within(&format!("identities.{name}"), &error)),
             }
@@ -91,22 +105,51 @@ fn shared(name: &str, other: &str) -> ConfigProblem {
     )
 }
 
-/// Managed identities by name. Cheap to clone each of them.
+/// Managed identities by name. Each is cheap to clone.
 #[derive(Clone)]
 pub struct ManagedIdentities {
-    by_name: BTreeMap<String, ManagedIdentity>,
+    by_name: BTreeMap<String, Named>,
+}
+
+#[derive(Clone)]
+struct Named {
+    identity: ManagedIdentity,
+    #[cfg_attr(not(feature = "reqwest"), expect(dead_code, reason = "it is for clients"))]
+    config: ManagedIdentityConfig,
 }
 
 impl ManagedIdentities {
     /// The one that is called `name`.
-    #[must_use]
-    pub fn get(&self, name: &str) -> Option<&ManagedIdentity> {
-        self.by_name.get(name)
+    ///
+    /// # Errors
+    /// A [`ConfigError`] with the names there are, if none is called so.
+    pub fn get(&self, name: &str) -> Result<&ManagedIdentity, ConfigError> {
+        self.named(name).map(|named| &named.identity)
+    }
+
+    /// A client in the name of the one that is called `name`, of the service at its `base_url`.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] if none is called so, or it has no `base_url`.
+    #[cfg(feature = "reqwest")]
+    pub fn http_client(&self, name: &str) -> Result<ManagedIdentityHttpClient, ConfigError> {
+        let Named { identity, config } = self.named(name)?;
+        let client =
+            config.http_client_builder(identity.clone()).and_then(ManagedIdentityHttpClientBuilder::build);
+        client.map_err(|error| ConfigError::new(within(&format!("identities.{name}"), &error).collect()))
+    }
+
+    fn named(&self, name: &str) -> Result<&Named, ConfigError> {
+        self.by_name.get(name).ok_or_else(|| {
+            let known: Vec<_> = self.by_name.keys().map(String::as_str).collect();
+            let problem = format_args!("there is none of that name; there are {}", known.join(", "));
+            ConfigError::new(vec![ConfigProblem::new(format!("identities.{name}"), problem)])
+        })
     }
 
     /// All, in the order of their names.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &ManagedIdentity)> {
-        self.by_name.iter().map(|(name, identity)| (name.as_str(), identity))
+        self.by_name.iter().map(|(name, named)| (name.as_str(), &named.identity))
     }
 }
 

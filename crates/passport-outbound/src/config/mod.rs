@@ -17,6 +17,8 @@ use serde_json::Value;
 
 pub use self::identities::{ManagedIdentities, ManagedIdentitiesConfig};
 use self::reader::Reader;
+#[cfg(feature = "reqwest")]
+use crate::{AllowedOrigins, Identity, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder};
 use crate::{ManagedIdentity, ManagedIdentityBuilder};
 
 /// A managed identity as a configuration file or the environment describes it, by the names of the .NET options.
@@ -31,7 +33,7 @@ use crate::{ManagedIdentity, ManagedIdentityBuilder};
 /// | `secret_provider` | who finds the secret, if the reference does not say |
 /// | `passport_base_url` | Passport, and the issuer of its tokens |
 /// | `token_url` | where tokens are requested, if not below the base URL |
-/// | `scopes` | what is asked for: a list, or a text with blanks |
+/// | `scopes` | what is asked for: a list, or a text with spaces |
 /// | `cache_tokens` | whether tokens are kept |
 /// | `refresh_threshold` | how long before its expiry a token is refreshed: `60`, `"60s"`, `"00:01:00"` |
 /// | `request_timeout` | the most that one attempt to get a token takes |
@@ -76,13 +78,22 @@ impl ManagedIdentityConfig {
     /// The identity, with a secret from the environment or from a file.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake.
+    /// A [`ConfigError`] with every mistake. Whether the secret is there is seen when it is read: at the first token, or by
+    /// [`ManagedIdentity::ready`].
     pub fn build(&self) -> Result<ManagedIdentity, ConfigError> {
-        self.builder(&SecretProviders::default())?.build()
+        self.build_with(&SecretProviders::default())
     }
 
-    /// Settings for the identity, for whatever a file cannot say: a transport, a cache, a clock. `secrets` are the providers
-    /// that `secret_provider`, or the scheme of `client_secret_ref`, may name.
+    /// The same, with a secret from whatever `secrets` there are: the providers that `secret_provider`, or the scheme of
+    /// `client_secret_ref`, may name.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build).
+    pub fn build_with(&self, secrets: &SecretProviders) -> Result<ManagedIdentity, ConfigError> {
+        self.builder(secrets)?.build()
+    }
+
+    /// Settings for the identity, for whatever a file cannot say: a transport, a cache, a clock.
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake. What the builder is told afterwards, its `build` checks.
@@ -93,6 +104,53 @@ impl ManagedIdentityConfig {
             Some(builder) if problems.is_empty() => Ok(builder),
             _ => Err(ConfigError::new(problems)),
         }
+    }
+
+    /// A client of the service at `base_url`, in the name of this identity, with a secret from the environment or from a
+    /// file.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] with every mistake; that there is no `base_url` is one here.
+    #[cfg(feature = "reqwest")]
+    pub fn http_client(&self) -> Result<ManagedIdentityHttpClient, ConfigError> {
+        self.http_client_with(&SecretProviders::default())
+    }
+
+    /// The same, with a secret from whatever `secrets` there are.
+    ///
+    /// # Errors
+    /// As [`http_client`](Self::http_client).
+    #[cfg(feature = "reqwest")]
+    pub fn http_client_with(
+        &self,
+        secrets: &SecretProviders,
+    ) -> Result<ManagedIdentityHttpClient, ConfigError> {
+        match (self.build_with(secrets), self.target()) {
+            (Ok(identity), Ok(_)) => self.http_client_builder(identity)?.build(),
+            (identity, target) => Err(both(identity.err(), target.err())),
+        }
+    }
+
+    /// Settings for a client of the service at `base_url`, in the name of `identity`: this one's, built with settings of its
+    /// own, or a [`CallerIdentity`](crate::CallerIdentity).
+    ///
+    /// # Errors
+    /// A [`ConfigError`] when `base_url` or `also_allow` is missing or wrong.
+    #[cfg(feature = "reqwest")]
+    pub fn http_client_builder(
+        &self,
+        identity: impl Into<Identity>,
+    ) -> Result<ManagedIdentityHttpClientBuilder, ConfigError> {
+        let (base_url, others) = self.target()?;
+        let builder = ManagedIdentityHttpClient::builder(identity, &base_url);
+        Ok(others.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::also_allow))
+    }
+
+    #[cfg(feature = "reqwest")]
+    fn target(&self) -> Result<(String, Option<AllowedOrigins>), ConfigError> {
+        let mut problems = Vec::new();
+        let target = options::target(&mut Reader::new(self.values()?, &mut problems), true);
+        target.filter(|_| problems.is_empty()).ok_or_else(|| ConfigError::new(problems))
     }
 
     fn values(&self) -> Result<&BTreeMap<String, Value>, ConfigError> {
@@ -106,26 +164,6 @@ impl ManagedIdentityConfig {
     pub fn json_schema() -> Value {
         schema::of_identity()
     }
-
-    /// A client of the service at `base_url`, in the name of this identity.
-    ///
-    /// # Errors
-    /// A [`ConfigError`] with every mistake; that there is no `base_url` is one here.
-    #[cfg(feature = "reqwest")]
-    pub fn http_client(
-        &self,
-        identity: impl Into<crate::Identity>,
-    ) -> Result<crate::ManagedIdentityHttpClientBuilder, ConfigError> {
-        let mut problems = Vec::new();
-        let target = options::target(&mut Reader::new(self.values()?, &mut problems), true);
-        match target {
-            Some((base_url, others)) if problems.is_empty() => {
-                let builder = crate::ManagedIdentityHttpClient::builder(identity, &base_url);
-                Ok(others.into_iter().fold(builder, crate::ManagedIdentityHttpClientBuilder::also_allow))
-            }
-            _ => Err(ConfigError::new(problems)),
-        }
-    }
 }
 
 /// Keys only: a value may be a secret in the wrong place.
@@ -135,6 +173,18 @@ impl fmt::Debug for ManagedIdentityConfig {
             .field("keys", &self.values.iter().flat_map(BTreeMap::keys).collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
+}
+
+/// The problems of both, each once.
+#[cfg(feature = "reqwest")]
+fn both(one: Option<ConfigError>, other: Option<ConfigError>) -> ConfigError {
+    let mut problems: Vec<ConfigProblem> = Vec::new();
+    for problem in [one, other].iter().flatten().flat_map(ConfigError::problems) {
+        if !problems.contains(problem) {
+            problems.push(problem.clone());
+        }
+    }
+    ConfigError::new(problems)
 }
 
 /// The option that a problem is with when it is with all of them.

@@ -100,7 +100,7 @@ pub(super) const KEYS: [Key; 15] = [
     key(
         ASSERTION_AUDIENCE,
         Kind::Text,
-        "For private_key_jwt: whom the statement is for. The token URL by default.",
+        "For private_key_jwt: whom the assertion is for. The token URL by default.",
     ),
     key(BASE_URL, Kind::Url, "The service that is called, for a ManagedIdentityHttpClient."),
     key(ALSO_ALLOW, Kind::Origins, "Other origins that may see the token. None by default."),
@@ -225,7 +225,7 @@ pub(super) fn target(reader: &mut Reader<'_>, is_required: bool) -> Option<(Stri
         others.ok()
     });
     let base_url = base_url.and_then(|url| {
-        let checked = base_url_of(&url).map(|_| url);
+        let checked = base_url_of(&url, false).map(|_| url);
         reader.collect(BASE_URL, checked)
     });
     base_url.map(|base_url| (base_url, others))

@@ -13,6 +13,9 @@ use super::{
 /// The longest value that a message shows.
 const MAX_SHOWN: usize = 80;
 
+/// Where a JSON file says which schema it has.
+const FOR_EDITORS: &str = "$schema";
+
 const LEAST_OF_A_SECRET: usize = 16;
 
 pub(super) struct Reader<'a> {
@@ -63,7 +66,8 @@ impl<'a> Reader<'a> {
 
     /// Notes each key that nobody knows, with the one that may be meant. Its value is not shown: it could be anything.
     pub(super) fn refuse_unknown_keys(&mut self) {
-        for key in self.values.keys().filter(|key| KEYS.iter().all(|known| known.name != key.as_str())) {
+        let is_known = |key: &str| key == FOR_EDITORS || KEYS.iter().any(|known| known.name == key);
+        for key in self.values.keys().filter(|key| !is_known(key)) {
             self.problems.push(ConfigProblem::new(key.clone(), advice(key)));
         }
     }

@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 use super::options::{KEYS, Kind, REQUIRED};
 
 pub(super) fn of_identity() -> Value {
-    let properties: Map<_, _> =
+    let mut properties: Map<_, _> =
         KEYS.iter().map(|key| (key.name.to_owned(), property(key.kind, key.about))).collect();
+    properties.insert("$schema".to_owned(), json!({ "type": "string" }));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "A managed identity",

@@ -50,16 +50,16 @@ fn wrong_identities() -> Vec<Wrong> {
         ("scopes", json!("\"4hidden8QxZx9f7Gh2"), Nothing, "separate scopes by one blank"),
         ("ClientSecret", json!("mics_sk_hidden"), Nothing, "put it where client_secret_ref points"),
         ("private_key", json!("hidden"), Nothing, "put it where client_secret_ref points"),
-        ("secret_provider", json!("AzureKeyVault"), Shows, "others are added with SecretProviders::with"),
+        ("secret_provider", json!("AzureKeyVault"), Shows, "handed to build_with"),
         ("secret_provider", json!(""), Shows, "leave the key out"),
         ("secret_provider", json!(true), Shows, "write one, in quotes"),
         ("secret_provider", json!("mics_sk_hidden"), Nothing, "there are env, file"),
         ("scopes", json!(""), Shows, "name at least one"),
         ("scopes", json!([]), Shows, "name at least one"),
-        ("scopes", json!(["openid", 7]), Shows, "a list of texts, or one text with blanks"),
+        ("scopes", json!(["openid", 7]), Shows, "a list of texts, or one text with spaces"),
         ("scopes", json!("open\"id"), Shows, "separate scopes by one blank"),
-        ("cache_tokens", json!("yes"), Shows, "write true or false"),
-        ("cache_tokens", json!(1), Shows, "write true or false"),
+        ("cache_tokens", json!("yes"), Shows, "neither true nor false"),
+        ("cache_tokens", json!(1), Shows, "neither true nor false"),
         ("refresh_threshold", json!("soon"), Shows, "write seconds (60)"),
         ("refresh_threshold", json!(-60), Shows, "write seconds (60)"),
         ("refresh_threshold", json!("00:99:00"), Shows, "\"00:01:00\""),
@@ -245,12 +245,31 @@ fn debug_shows_no_values() {
     assert!(shown.contains("client_secret") && !shown.contains("hidden"), "{shown}");
 }
 
+#[test]
+fn a_name_that_nobody_has_is_told_with_those_there_are() {
+    let config: ManagedIdentitiesConfig = serde_json::from_value(json!({ "identities": {
+        "erp": { "client_id": "mi-1", "client_secret_ref": "env:ERP" },
+        "payroll": { "client_id": "mi-2", "client_secret_ref": "env:PAYROLL" },
+    } }))
+    .unwrap();
+    let told = config.build().unwrap().get("erb").unwrap_err().to_string();
+    assert!(told.contains("identities.erb: there is none of that name; there are erp, payroll"), "{told}");
+}
+
+#[test]
+fn an_editors_key_is_no_mistake() {
+    assert_eq!(mistakes_with(&json!({ "$schema": "config.schema.json#/$defs/identity" })), [""; 0]);
+}
+
 #[cfg(feature = "reqwest")]
 #[test]
 fn a_client_needs_to_know_whom_it_calls() {
     let config: ManagedIdentityConfig =
-        serde_json::from_value(json!({ "client_id": "mi-1", "client_secret_ref": "env:SECRET" })).unwrap();
-    let error = config.http_client(config.build().unwrap()).unwrap_err();
+        serde_json::from_value(json!({ "client_secret_ref": "env:SECRET", "also_allow": "http://a" }))
+            .unwrap();
+    let error = config.http_client().unwrap_err();
+    let keys: Vec<_> = error.problems().iter().map(|problem| &*problem.option).collect();
+    assert_eq!(keys, ["also_allow", "client_id", "base_url"], "{error}");
     assert!(
         error.to_string().contains("base_url: it is missing; name the service that is called"),
         "{error}"

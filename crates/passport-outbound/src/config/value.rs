@@ -23,12 +23,12 @@ pub(super) fn switch(value: &Value) -> Result<bool, Wrong> {
         Value::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
         _ => None,
     }
-    .ok_or("it is neither; write true or false")
+    .ok_or("it is neither true nor false")
 }
 
 /// Seconds, `90s` and `1m 30s`, or what .NET calls a `TimeSpan` (`00:01:30`, `1.00:00:00`).
 pub(super) fn duration(value: &Value) -> Result<Duration, Wrong> {
-    const WRONG: Wrong = "it is no length of time; write seconds (60), \"60s\", \"1m 30s\" or \"00:01:00\"";
+    const WRONG: Wrong = "it is not a duration; write seconds (60), \"60s\", \"1m 30s\" or \"00:01:00\"";
     let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).map_err(|_| WRONG);
     match value {
         Value::Number(number) => number.as_f64().ok_or(WRONG).and_then(seconds),
@@ -57,7 +57,7 @@ fn time_span(text: &str) -> Option<Duration> {
 
 /// A list of texts, or one text with blanks or commas between them.
 pub(super) fn list(value: &Value) -> Result<Vec<String>, Wrong> {
-    const WRONG: Wrong = "it has to be a list of texts, or one text with blanks in between";
+    const WRONG: Wrong = "it has to be a list of texts, or one text with spaces in between";
     let list: Vec<String> = match value {
         Value::String(text) => {
             let words = text.split([' ', ',']).filter(|word| !word.is_empty());

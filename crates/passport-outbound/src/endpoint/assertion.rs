@@ -1,4 +1,4 @@
-//! `private_key_jwt`: a statement about itself that a client signs
+//! `private_key_jwt`: an assertion about itself that a client signs
 //! ([RFC 7523, sections 2.2 and 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)).
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 
 use super::{PrivateKeyJwt, SigningAlgorithm};
 
-/// How long a statement is good for: for a slow request, and for clocks that differ.
+/// How long an assertion is good for: for a slow request, and for clocks that differ.
 const LIFE: Duration = Duration::from_secs(60);
 
 /// The fewest bits of an RSA key ([RFC 7518, section 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)).
@@ -29,7 +29,7 @@ const LEAST_BITS: usize = 2048;
 #[error("the private key cannot be used: {0}")]
 pub(super) struct InvalidPrivateKey(&'static str);
 
-/// A statement of `client_id` that it is itself, for one request.
+/// An assertion of `client_id` that it is itself, for one request.
 pub(super) fn signed(
     signed: &PrivateKeyJwt,
     client_id: &ClientId,
@@ -52,15 +52,15 @@ pub(super) fn signed(
         "exp": (issued_at + LIFE).as_secs(),
     });
     let encoded = |text: String| BASE64_URL_SAFE_NO_PAD.encode(text);
-    let mut statement =
+    let mut assertion =
         Zeroizing::new(format!("{}.{}", encoded(header.to_string()), encoded(claims.to_string())));
-    let signature = key.sign(statement.as_bytes())?;
-    statement.push('.');
-    statement.push_str(&BASE64_URL_SAFE_NO_PAD.encode(signature));
-    Ok(statement)
+    let signature = key.sign(assertion.as_bytes())?;
+    assertion.push('.');
+    assertion.push_str(&BASE64_URL_SAFE_NO_PAD.encode(signature));
+    Ok(assertion)
 }
 
-/// What no other statement has, as each is good for one request.
+/// What no other assertion has, as each is good for one request.
 fn random_id() -> Result<String, InvalidPrivateKey> {
     let mut random = [0; 16];
     rand::fill(&mut random).map_err(|_| InvalidPrivateKey("the operating system gives no randomness"))?;
@@ -143,21 +143,21 @@ mod tests {
         (pair, private)
     }
 
-    fn statement(method: &PrivateKeyJwt, key: &str) -> Result<Zeroizing<String>, InvalidPrivateKey> {
+    fn assertion(method: &PrivateKeyJwt, key: &str) -> Result<Zeroizing<String>, InvalidPrivateKey> {
         let now = UNIX_EPOCH + Duration::from_secs(NOW);
         let client_id = "mi-1".parse().unwrap();
         signed(method, &client_id, "https://passport.bizfirst.ai/passport/token", &Secret::new(key), now)
     }
 
-    fn part(statement: &str, number: usize) -> Value {
-        let part = statement.split('.').nth(number).unwrap();
+    fn part(assertion: &str, number: usize) -> Value {
+        let part = assertion.split('.').nth(number).unwrap();
         serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
     }
 
     #[test]
-    fn a_statement_says_what_rfc_7523_asks_for_and_is_good_for_a_minute() {
+    fn an_assertion_says_what_rfc_7523_asks_for_and_is_good_for_a_minute() {
         let (pair, key) = p256();
-        let text = statement(&PrivateKeyJwt::new(SigningAlgorithm::Es256).key_id("key-7"), &key).unwrap();
+        let text = assertion(&PrivateKeyJwt::new(SigningAlgorithm::Es256).key_id("key-7"), &key).unwrap();
         assert_eq!(part(&text, 0), json!({ "alg": "ES256", "typ": "JWT", "kid": "key-7" }));
         let mut claims = part(&text, 1);
         let jti = claims["jti"].take();
@@ -175,10 +175,10 @@ mod tests {
     }
 
     #[test]
-    fn no_two_statements_have_the_same_id() {
+    fn no_two_assertions_have_the_same_id() {
         let (_, key) = p256();
         let id =
-            || part(&statement(&PrivateKeyJwt::new(SigningAlgorithm::Es256), &key).unwrap(), 1)["jti"].take();
+            || part(&assertion(&PrivateKeyJwt::new(SigningAlgorithm::Es256), &key).unwrap(), 1)["jti"].take();
         assert_ne!(id(), id());
     }
 
@@ -195,7 +195,7 @@ mod tests {
             (rs, &pem("RSA PRIVATE KEY", b"hidden"), "openssl pkcs8 -topk8"),
             (es, &pem("PRIVATE KEY", b"hidden"), "not a key on the curve P-256"),
         ] {
-            let error = statement(&PrivateKeyJwt::new(algorithm), key).unwrap_err().to_string();
+            let error = assertion(&PrivateKeyJwt::new(algorithm), key).unwrap_err().to_string();
             assert!(error.contains(told) && !error.contains("hidden"), "{error}");
         }
     }

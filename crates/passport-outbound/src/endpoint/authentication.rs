@@ -15,15 +15,15 @@ use crate::telemetry;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAuthentication {
-    /// The secret in a Basic header, form-encoded first, as the RFC has it. For the letters of Passport's own ids and secrets
+    /// The secret in a Basic header, form-encoded first, as the RFC has it. For the characters of Passport's own ids and secrets
     /// that makes no difference.
     ClientSecretBasic,
     /// The secret in a Basic header as it is, for servers that do not decode it. A colon in the client id is refused.
     ClientSecretBasicRaw,
     /// The secret in the body.
     ClientSecretPost,
-    /// A statement that is signed with a private key, which takes the place of the secret: its reference leads to a PEM file
-    /// (PKCS#8). The key stays here; each statement is good for one request within a minute
+    /// An assertion that is signed with a private key, which takes the place of the secret: its reference leads to a PEM file
+    /// (PKCS#8). The key stays here; each assertion is good for one request within a minute
     /// ([RFC 7523](https://www.rfc-editor.org/rfc/rfc7523)).
     PrivateKeyJwt(PrivateKeyJwt),
 }
@@ -62,7 +62,7 @@ impl PrivateKeyJwt {
         self
     }
 
-    /// Whom the statement is for (`aud`). Defaults to the token URL; some servers want their issuer's.
+    /// Whom the assertion is for (`aud`). Defaults to the token URL; some servers want their issuer's.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());

@@ -43,11 +43,11 @@ pub(super) fn build(proof: &Proof<'_>, scopes: &Scopes, now: SystemTime) -> Resu
         }
         ClientAuthentication::PrivateKeyJwt(signed) => {
             let token_url = proof.token_url.as_str();
-            let statement = assertion::signed(signed, proof.client_id, token_url, proof.secret, now)
+            let assertion = assertion::signed(signed, proof.client_id, token_url, proof.secret, now)
                 .map_err(|error| Failure::of(TokenErrorKind::Secret).caused_by(error))?;
             push(&mut body, "client_id", id);
             push(&mut body, "client_assertion_type", ASSERTION_TYPE);
-            push(&mut body, "client_assertion", &statement);
+            push(&mut body, "client_assertion", &assertion);
         }
     }
     // Wiped when the request is gone, as far as it is ours.

@@ -18,18 +18,26 @@ pub struct ManagedIdentityHttpClientBuilder {
     client: Option<Client>,
     others: Option<AllowedOrigins>,
     replays: bool,
+    plain_http: bool,
 }
 
 impl ManagedIdentityHttpClientBuilder {
     pub(super) fn new(identity: Identity, base_url: &str) -> Self {
-        Self { identity, base_url: base_url.to_owned(), client: None, others: None, replays: false }
+        Self {
+            identity,
+            base_url: base_url.to_owned(),
+            client: None,
+            others: None,
+            replays: false,
+            plain_http: false,
+        }
     }
 
     /// Sends with `client`, whatever its time limits, proxies, certificates and redirects.
     ///
     /// The default gives up after 10 s without a connection and after 100 s without a sign of life, as .NET's does; follows 10
     /// redirects within an origin, and hands one that leads out of it on as the answer; and does not use the system's proxy
-    /// for a loopback host. Mind that a client with a cookie store shares the cookies among all in whose name requests go out.
+    /// if the base URL is of a loopback host. Mind that a client with a cookie store shares the cookies among all in whose name requests go out.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
@@ -48,6 +56,14 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
+    /// Lets the base URL be plain `http`, too.
+    ///
+    /// **Danger:** as [`AllowedOrigins::danger_plain_http`]. For a service mesh whose proxies encrypt what leaves the pod.
+    pub fn danger_plain_http(mut self) -> Self {
+        self.plain_http = true;
+        self
+    }
+
     /// The client. Does no I/O.
     ///
     /// # Errors
@@ -55,7 +71,8 @@ impl ManagedIdentityHttpClientBuilder {
     /// what TLS needs.
     pub fn build(self) -> Result<ManagedIdentityHttpClient, ConfigError> {
         let mut problems = Vec::new();
-        let base = ConfigProblem::collect(&mut problems, "base_url", base_url(&self.base_url));
+        let base =
+            ConfigProblem::collect(&mut problems, "base_url", base_url(&self.base_url, self.plain_http));
         let is_loopback = base.as_ref().is_some_and(|(url, _)| is_loopback(url));
         let client = self.client.map_or_else(|| default_client(is_loopback), Ok);
         let client = ConfigProblem::collect(&mut problems, "client", client);

@@ -10,7 +10,7 @@ pub enum HttpClientError {
     /// What was put together is not a request: its path, a header, its body. Nothing was sent.
     #[error("this is not a request that can be sent")]
     InvalidRequest(#[source] BoxError),
-    /// The scopes that the request asks for are none, or it goes out in the caller's name, whose token is what it is.
+    /// The scopes that the request asks for are not valid, or it goes out in the caller's name, whose token is what it is.
     #[error(transparent)]
     InvalidScopes(ConfigError),
     /// There is no token. Nothing was sent.

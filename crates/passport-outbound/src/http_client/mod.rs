@@ -91,7 +91,7 @@ impl ManagedIdentityHttpClient {
         self.request(Method::DELETE, path)
     }
 
-    /// A request of any method. A `path` that is none makes [`send`](ManagedIdentityRequest::send) fail.
+    /// A request of any method. A `path` that is not valid makes [`send`](ManagedIdentityRequest::send) fail.
     pub fn request(&self, method: Method, path: &str) -> ManagedIdentityRequest {
         let url = self.base.join(path).map_err(|error| HttpClientError::InvalidRequest(error.into()));
         // reqwest would make an `Authorization` header of them.
@@ -113,7 +113,8 @@ impl ManagedIdentityHttpClient {
         self.get(path).receive_json().await
     }
 
-    /// Posts `body` as JSON to `path`, which has to be answered with a status of success and JSON.
+    /// Posts `body` as JSON to `path`, which has to be answered with a status of success and JSON. (Where there is no answer to
+    /// read, 204 for example: `post(path).json(body).send()`.)
     ///
     /// # Errors
     /// As [`get_json`](Self::get_json).

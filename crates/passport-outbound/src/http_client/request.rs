@@ -33,12 +33,12 @@ impl ManagedIdentityRequest {
         self
     }
 
-    /// In the name of this caller: its token is shown on, and the receiver sees the caller.
+    /// In the name of this caller: its token is passed on, and the receiver sees the caller.
     pub fn caller(self, caller: CallerToken) -> Self {
         self.identity(CallerIdentity::given(caller))
     }
 
-    /// What the token of the managed identity is asked for, separated by blanks. Each set of scopes has a token of its own,
+    /// What the token of the managed identity is asked for, separated by spaces. Each set of scopes has a token of its own,
     /// which is kept as the others are; see [`ManagedIdentity::with_scopes`](crate::ManagedIdentity::with_scopes).
     pub fn scopes(mut self, scopes: impl Into<String>) -> Self {
         self.scopes = Some(scopes.into());
@@ -90,7 +90,7 @@ impl ManagedIdentityRequest {
     /// Sends it, and gives the answer, whatever its status is ([`Response::error_for_status`] looks at it).
     ///
     /// # Errors
-    /// [`HttpClientError`] tells what was the matter, and whether anything was sent.
+    /// [`HttpClientError`] tells what was the matter. Nothing was sent, unless it is [`HttpClientError::Http`].
     ///
     /// # Cancel safety
     /// Dropping the future ends the request; it may have reached the service. A token that is being fetched is fetched all the

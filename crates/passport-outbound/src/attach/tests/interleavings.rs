@@ -37,6 +37,7 @@ enum Step {
     },
     CallAsCaller {
         caller: usize,
+        way: Way,
     },
     /// Passport answers who has waited longest.
     Mint,
@@ -53,11 +54,25 @@ enum Step {
     },
 }
 
+/// Where a caller is to be found.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    Given,
+    OfRequest,
+    OfTask,
+    /// Nobody calls, and the service goes out in its own name.
+    Absent,
+}
+
+fn way() -> impl Strategy<Value = Way> {
+    prop_oneof![Just(Way::Given), Just(Way::OfRequest), Just(Way::OfTask), Just(Way::Absent)]
+}
+
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         5 => (0..IDENTITIES, 0..SCOPES.len())
             .prop_map(|(identity, scopes)| Step::CallAsService { identity, scopes }),
-        2 => (0..CALLERS).prop_map(|caller| Step::CallAsCaller { caller }),
+        3 => (0..CALLERS, way()).prop_map(|(caller, way)| Step::CallAsCaller { caller, way }),
         4 => Just(Step::Mint),
         5 => (0..8_usize, any::<bool>()).prop_map(|(which, refuses)| Step::Answer { which, refuses }),
         1 => (0..IDENTITIES).prop_map(|identity| Step::Forget { identity }),
@@ -137,16 +152,7 @@ impl<'a> World<'a> {
                 let named = self.identities[identity].with_scopes(SCOPES[scopes]).unwrap();
                 self.call(named.into(), &format!("Bearer mi-{identity}/{scopes}/"));
             }
-            Step::CallAsCaller { caller } => {
-                let token = AccessToken::new(
-                    &format!("caller-{caller}/"),
-                    SystemTime::UNIX_EPOCH + Duration::MAX / 4,
-                );
-                let token = token.unwrap();
-                let named =
-                    CallerIdentity::given(CallerToken::new(token)).or(self.identities[caller].clone());
-                self.call(named, &format!("Bearer caller-{caller}/"));
-            }
+            Step::CallAsCaller { caller, way } => self.call_as(caller, way),
             Step::Mint => self.passport.may_answer.add_permits(1),
             Step::Answer { which, refuses } if !self.waiting.is_empty() => {
                 let answer = if refuses { refusal() } else { Response::new("") };
@@ -160,11 +166,41 @@ impl<'a> World<'a> {
         self.look().await;
     }
 
+    fn call_as(&mut self, caller: usize, way: Way) {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
+        let token = CallerToken::new(AccessToken::new(&format!("caller-{caller}/"), at).unwrap());
+        let own = self.identities[caller].clone();
+        let whose = format!("Bearer caller-{caller}/");
+        match way {
+            Way::Given => self.call(CallerIdentity::given(token).or(own), &whose),
+            Way::OfRequest => {
+                let mut request = self.request(CallerIdentity::of_request().or(own), &whose);
+                request.extensions_mut().insert(token);
+                self.send(request);
+            }
+            Way::OfTask => {
+                let request = self.request(CallerIdentity::of_task().or(own), &whose);
+                let call = token.scope(self.client.clone().oneshot(request));
+                self.calls.push(tokio::spawn(async { call.await.map(drop) }));
+            }
+            Way::Absent => self.call(CallerIdentity::of_task().or(own), &format!("Bearer mi-{caller}/0/")),
+        }
+    }
+
     fn call(&mut self, named: Identity, whose: &str) {
+        let request = self.request(named, whose);
+        self.send(request);
+    }
+
+    fn request(&self, named: Identity, whose: &str) -> Request<()> {
         let mut request = request(API);
         request.headers_mut().insert(WHOSE, whose.parse().unwrap());
         request.headers_mut().insert("x-call", self.calls.len().into());
         request.extensions_mut().insert(InTheNameOf::new(named));
+        request
+    }
+
+    fn send(&mut self, request: Request<()>) {
         let client = self.client.clone();
         self.calls.push(tokio::spawn(async move { client.oneshot(request).await.map(drop) }));
     }
