@@ -62,12 +62,12 @@ async fn my_payslips(
     answer(b.get("/whoami").caller(caller).send().await).await
 }
 
-/// There is no user. B sees A, whose rights are those of the job.
+/// There is no user. B sees A, whose rights are those of the job; what B has against A is not the scheduler's fault.
 async fn nightly_run(State(b): State<ManagedIdentityHttpClient>) -> Result<String, StatusCode> {
-    answer(b.get("/whoami").send().await).await
+    answer(b.get("/whoami").send().await).await.map_err(|_| StatusCode::BAD_GATEWAY)
 }
 
-/// What B says is the answer, its refusals included.
+/// What B says to the user is the answer, its refusals included.
 async fn answer(outcome: Result<Response, HttpClientError>) -> Result<String, StatusCode> {
     let response = outcome.map_err(|error| match error {
         HttpClientError::Attach(AttachError::CallerExpired) => StatusCode::UNAUTHORIZED,
@@ -75,11 +75,10 @@ async fn answer(outcome: Result<Response, HttpClientError>) -> Result<String, St
         HttpClientError::Http(_) => StatusCode::BAD_GATEWAY,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     })?;
-    if response.status().is_success() {
-        response.text().await.map_err(|_| StatusCode::BAD_GATEWAY)
-    } else {
-        Err(response.status())
+    if !response.status().is_success() {
+        return Err(response.status());
     }
+    response.text().await.map_err(|_| StatusCode::BAD_GATEWAY)
 }
 
 async fn service_b(passport: &DevPassport) -> Result<String, BoxError> {

@@ -207,7 +207,7 @@ impl Failure {
         self.kind
     }
 
-    #[cfg(test)]
+    /// OAuth2's name for it, if Passport gave one.
     pub(crate) fn code(&self) -> Option<&str> {
         self.oauth_error.as_deref()
     }

@@ -97,7 +97,7 @@ impl CallerIdentity {
     ///
     /// **Mind** that a caller who was lost on the way looks like none: an inbound layer that was not told to
     /// [hand on](CallerToken) the token, an extension that was not copied, a task that was spawned. Where there is always a
-    /// caller, leave this out, and such a mistake is an error. Each request that goes out as the service is counted
+    /// caller, leave this out, and such a mistake is an error. Each request that is to go out as the service is counted
     /// (`passport_outbound_without_caller_total`).
     #[must_use]
     pub fn or(self, identity: ManagedIdentity) -> Identity {

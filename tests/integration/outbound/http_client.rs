@@ -181,6 +181,19 @@ async fn a_path_that_leads_to_another_host_is_refused_however_it_is_written() {
     assert_eq!(passport.counters().token(), 0);
 }
 
+#[tokio::test]
+async fn a_redirect_that_is_not_followed_is_no_success() {
+    let (passport, _) = client().await;
+    let moved =
+        || async { (StatusCode::TEMPORARY_REDIRECT, [("location", "https://elsewhere.example")], "{}") };
+    let base = serve(Router::new().route("/", get(moved))).await;
+    let identity = builder(&passport, &passport.managed_identity("erp-sync").create()).build().unwrap();
+    let client = ManagedIdentityHttpClient::new(identity, &base).unwrap();
+    client.ready().await.unwrap();
+    let error = client.get_json::<Value>("/").await.unwrap_err();
+    assert!(matches!(error, HttpClientError::Status(StatusCode::TEMPORARY_REDIRECT)), "{error:?}");
+}
+
 /// Where the default client goes, and where it does not.
 #[tokio::test]
 async fn a_redirect_out_of_the_origin_is_handed_on_with_nothing_sent_there() {

@@ -97,15 +97,21 @@ where
 
 /// Tells the inner service who calls, and its logs not to show the token.
 pub(super) fn introduce<B>(request: &mut Request<B>, caller: IdInfo, hands_on: bool) {
-    // Whatever somebody else has left there is not this caller's.
-    request.extensions_mut().remove::<CallerToken>();
     if hands_on && let Some(token) = handed_on(request.headers(), &caller) {
         request.extensions_mut().insert(token);
+    } else if is_of_another(request) {
+        request.extensions_mut().remove::<CallerToken>();
     }
     if let Some(authorization) = request.headers_mut().get_mut(AUTHORIZATION) {
         authorization.set_sensitive(true);
     }
     request.extensions_mut().insert(caller);
+}
+
+/// Whether a token was handed on that is not this caller's. (A layer outside of this one may have handed on the same.)
+fn is_of_another<B>(request: &Request<B>) -> bool {
+    let Some(left) = request.extensions().get::<CallerToken>() else { return false };
+    !matches!(bearer(request.headers()), Ok(Some(token)) if token == left.token().expose().as_bytes())
 }
 
 /// The token that was just verified, to be shown to others.

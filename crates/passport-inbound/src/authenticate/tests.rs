@@ -9,7 +9,7 @@ use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit};
 use tower_test::mock;
 
 use super::*;
-use crate::{IdInfo, Rejection, RejectionReason, TokenVerifier};
+use crate::{AccessToken, CallerToken, IdInfo, Rejection, RejectionReason, TokenVerifier};
 
 type Reply = Response<Full<Bytes>>;
 type Mock = mock::Mock<Request<()>, Reply>;
@@ -147,4 +147,47 @@ async fn not_ready_inside_is_not_ready_outside() {
     handle.allow(0);
     let poll = task::spawn(()).enter(|cx, _| service.poll_ready(cx));
     assert!(poll.is_pending());
+}
+
+/// The token that the inner service may hand on, for a request that came with `left` in its extensions.
+async fn handed_on(
+    passport: &DevPassport,
+    layer: AuthenticateLayer,
+    token: &str,
+    left: Option<&str>,
+) -> Option<String> {
+    let (mock, mut handle) = mock::pair::<Request<()>, Reply>();
+    let mut service = layer.layer(mock);
+    let mut request = with_token(token);
+    if let Some(left) = left {
+        let expires_at = std::time::UNIX_EPOCH + Duration::from_secs(1 << 40);
+        request.extensions_mut().insert(CallerToken::new(AccessToken::new(left, expires_at).unwrap()));
+    }
+    let response = service.ready().await.unwrap().call(request);
+    let (response, seen) = tokio::join!(response, async {
+        let (request, respond) = handle.next_request().await.unwrap();
+        respond.send_response(done());
+        request.extensions().get::<CallerToken>().map(|caller| caller.token().expose().to_owned())
+    });
+    assert_eq!(response.unwrap().status(), 200, "{}", passport.issuer());
+    seen
+}
+
+#[tokio::test]
+async fn a_token_is_handed_on_if_that_was_asked_for_and_never_that_of_another() {
+    let passport = DevPassport::start().await.unwrap();
+    let (own, other) = (passport.user_token("u").build(), passport.user_token("v").build());
+    for (hands_on, left, seen) in [
+        (false, None, None),
+        (true, None, Some(&own)),
+        (true, Some(&other), Some(&own)),
+        (false, Some(&other), None),
+        // A layer outside of this one has handed it on.
+        (false, Some(&own), Some(&own)),
+    ] {
+        let layer = layer(&passport);
+        let layer = if hands_on { layer.hand_on_token() } else { layer };
+        let handed_on = handed_on(&passport, layer, &own, left.map(String::as_str)).await;
+        assert_eq!(handed_on.as_ref(), seen, "{hands_on} {left:?}");
+    }
 }

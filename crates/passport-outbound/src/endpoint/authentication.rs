@@ -1,12 +1,13 @@
 //! How a client proves to the token endpoint who it is, and which of the ways is taken.
 
-use std::time::Duration;
+use std::{
+    error::Error,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use passport_core::{Issuer, Transport, discover};
-use tokio::{
-    sync::Mutex,
-    time::{Instant, timeout},
-};
+use tokio::time::{Instant, timeout};
 
 use crate::telemetry;
 
@@ -86,18 +87,32 @@ const LEFT_ALONE: Duration = Duration::from_secs(30);
 pub(crate) enum Authentication {
     Chosen(ClientAuthentication),
     /// By secret, as this issuer wants it.
-    AsTheIssuerSays {
-        issuer: Box<Issuer>,
-        known: Mutex<Known>,
-    },
+    AsTheIssuerSays(Box<Wishes>),
 }
 
-/// What is known of an issuer's wishes. Whoever asks it holds the lock, so that others wait for the same answer.
-#[derive(Debug)]
-pub(crate) struct Known {
-    method: ClientAuthentication,
+/// What an issuer wants, as far as it has said so.
+pub(crate) struct Wishes {
+    issuer: Issuer,
+    known: Mutex<Known>,
+    /// Whoever asks has it, so that others wait for the same answer; for as long as they would wait for one of their own. What
+    /// is known does not depend on it: it may be held on a runtime that nobody drives.
+    asking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    way: Way,
+    /// When the issuer has said so.
+    since: Option<Instant>,
     /// From when on it is asked again.
     due: Option<Instant>,
+}
+
+/// The way to take, and which of the issuer's answers it is; 0 is none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Way {
+    pub(super) method: ClientAuthentication,
+    answer: u64,
 }
 
 impl Authentication {
@@ -105,10 +120,7 @@ impl Authentication {
     pub(crate) fn new(chosen: Option<ClientAuthentication>, issuer: Option<&Issuer>) -> Self {
         match (chosen, issuer) {
             (Some(chosen), _) => Self::Chosen(chosen),
-            (None, Some(issuer)) => {
-                let known = Known { method: ClientAuthentication::ClientSecretBasic, due: None };
-                Self::AsTheIssuerSays { issuer: Box::new(issuer.clone()), known: Mutex::new(known) }
-            }
+            (None, Some(issuer)) => Self::AsTheIssuerSays(Box::new(Wishes::of(issuer.clone()))),
             (None, None) => Self::Chosen(ClientAuthentication::ClientSecretBasic),
         }
     }
@@ -117,44 +129,87 @@ impl Authentication {
     pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::Chosen(ClientAuthentication::PrivateKeyJwt(_)) => "private_key_jwt",
-            Self::Chosen(_) | Self::AsTheIssuerSays { .. } => "client_secret",
+            Self::Chosen(_) | Self::AsTheIssuerSays(_) => "client_secret",
         }
     }
 
-    /// The way to take now. An issuer that has to be asked has `patience` to answer; without an answer it is as it was before,
-    /// and Basic at first.
-    pub(super) async fn method(&self, transport: &Transport, patience: Duration) -> ClientAuthentication {
-        let (issuer, known) = match self {
-            Self::Chosen(chosen) => return chosen.clone(),
-            Self::AsTheIssuerSays { issuer, known } => (issuer, known),
-        };
-        let mut known = known.lock().await;
-        if known.due.is_none_or(|due| due <= Instant::now()) {
-            let answer = timeout(patience, discover(transport, issuer)).await;
-            let good_for = match &answer {
-                Ok(Ok(metadata)) => {
-                    known.method = chosen_from(&metadata.client_authentication);
-                    BELIEVED
-                }
-                Ok(Err(error)) => {
-                    telemetry::authentication_unknown(issuer, error);
-                    LEFT_ALONE
-                }
-                Err(late) => {
-                    telemetry::authentication_unknown(issuer, late);
-                    LEFT_ALONE
-                }
-            };
-            known.due = Some(Instant::now() + good_for);
+    /// The way to take now. It takes `patience` at most; without an answer it is as it was before, and Basic at first.
+    pub(super) async fn way(&self, transport: &Transport, patience: Duration) -> Way {
+        match self {
+            Self::Chosen(chosen) => Way { method: chosen.clone(), answer: 0 },
+            Self::AsTheIssuerSays(wishes) => wishes.way(transport, patience).await,
         }
-        known.method.clone()
     }
 
-    /// The proof was refused: if the issuer said that it was to be given in this way, it is asked again.
-    pub(super) async fn doubt(&self) {
-        if let Self::AsTheIssuerSays { known, .. } = self {
-            known.lock().await.due = None;
+    /// Proof in this way was refused. If the issuer has said that it was to be given so, it is asked again, unless it has said
+    /// so just now.
+    pub(super) fn doubt(&self, way: &Way) {
+        if let Self::AsTheIssuerSays(wishes) = self {
+            wishes.doubt(way);
         }
+    }
+}
+
+impl Wishes {
+    fn of(issuer: Issuer) -> Self {
+        let way = Way { method: ClientAuthentication::ClientSecretBasic, answer: 0 };
+        let known = Mutex::new(Known { way, since: None, due: None });
+        Self { issuer, known, asking: tokio::sync::Mutex::default() }
+    }
+
+    async fn way(&self, transport: &Transport, patience: Duration) -> Way {
+        if let Some(way) = self.fresh() {
+            return way;
+        }
+        let asked = timeout(patience, async {
+            let _turn = self.asking.lock().await;
+            // Whoever had the turn before may have brought an answer.
+            match self.fresh() {
+                Some(way) => way,
+                None => self.ask(transport).await,
+            }
+        });
+        asked.await.unwrap_or_else(|late| self.unanswered(&late))
+    }
+
+    async fn ask(&self, transport: &Transport) -> Way {
+        match discover(transport, &self.issuer).await {
+            Err(error) => self.unanswered(&error),
+            Ok(metadata) => {
+                let (mut known, now) = (self.known(), Instant::now());
+                known.way.method = chosen_from(&metadata.client_authentication);
+                known.way.answer += 1;
+                known.since = Some(now);
+                known.due = Some(now + BELIEVED);
+                known.way.clone()
+            }
+        }
+    }
+
+    fn unanswered(&self, error: &dyn Error) -> Way {
+        telemetry::authentication_unknown(&self.issuer, error);
+        let (mut known, now) = (self.known(), Instant::now());
+        if known.due.is_none_or(|due| due <= now) {
+            known.due = Some(now + LEFT_ALONE);
+        }
+        known.way.clone()
+    }
+
+    fn fresh(&self) -> Option<Way> {
+        let known = self.known();
+        known.due.is_some_and(|due| due > Instant::now()).then(|| known.way.clone())
+    }
+
+    fn doubt(&self, way: &Way) {
+        let mut known = self.known();
+        let is_settled = known.since.is_some_and(|since| since + LEFT_ALONE <= Instant::now());
+        if known.way == *way && is_settled {
+            known.due = None;
+        }
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -172,7 +227,7 @@ fn chosen_from(supported: &[String]) -> ClientAuthentication {
 #[cfg(test)]
 mod tests {
     use std::sync::{
-        Arc, Mutex,
+        Arc,
         atomic::{AtomicUsize, Ordering},
     };
 
@@ -229,19 +284,27 @@ mod tests {
         (Authentication::new(None, Some(&Issuer::passport())), Transport::new(document.clone()))
     }
 
+    async fn method(authentication: &Authentication, transport: &Transport) -> ClientAuthentication {
+        authentication.way(transport, PATIENCE).await.method
+    }
+
     #[tokio::test(start_paused = true)]
     async fn an_issuer_without_an_answer_is_left_alone_for_a_while_by_all() {
         for is_silent in [false, true] {
             let document = Document { is_silent, ..Document::default() };
             let (authentication, transport) = asking(&document);
             let began = Instant::now();
-            let all = (0..100).map(|_| authentication.method(&transport, PATIENCE));
+            let all = (0..100).map(|_| method(&authentication, &transport));
             for method in futures_util::future::join_all(all).await {
                 assert_eq!(method, ClientAuthentication::ClientSecretBasic);
             }
             assert_eq!((document.asked(), began.elapsed() <= PATIENCE), (1, true), "silent: {is_silent}");
+            let way = authentication.way(&transport, PATIENCE).await;
+            authentication.doubt(&way);
+            method(&authentication, &transport).await;
+            assert_eq!(document.asked(), 1, "what was never said is not doubted; silent: {is_silent}");
             advance(LEFT_ALONE).await;
-            authentication.method(&transport, PATIENCE).await;
+            method(&authentication, &transport).await;
             assert_eq!(document.asked(), 2, "silent: {is_silent}");
         }
     }
@@ -250,16 +313,23 @@ mod tests {
     async fn an_answer_is_believed_for_an_hour_or_until_it_leads_to_a_refusal() {
         let document = Document::default();
         let (authentication, transport) = asking(&document);
-        let method = async || authentication.method(&transport, PATIENCE).await;
         document.names(Some("client_secret_post"));
-        assert_eq!(method().await, ClientAuthentication::ClientSecretPost);
+        let way = authentication.way(&transport, PATIENCE).await;
+        assert_eq!(way.method, ClientAuthentication::ClientSecretPost);
         document.names(Some("client_secret_basic"));
-        assert_eq!((method().await, document.asked()), (ClientAuthentication::ClientSecretPost, 1));
-        authentication.doubt().await;
-        assert_eq!((method().await, document.asked()), (ClientAuthentication::ClientSecretBasic, 2));
+        let now = async || (method(&authentication, &transport).await, document.asked());
+        assert_eq!(now().await, (ClientAuthentication::ClientSecretPost, 1));
+        authentication.doubt(&way);
+        assert_eq!(now().await, (ClientAuthentication::ClientSecretPost, 1), "it has said so just now");
+        advance(LEFT_ALONE).await;
+        authentication.doubt(&way);
+        assert_eq!(now().await, (ClientAuthentication::ClientSecretBasic, 2));
+        advance(LEFT_ALONE).await;
+        authentication.doubt(&way);
+        assert_eq!(now().await.1, 2, "it was the answer before this one that led to a refusal");
         document.names(Some("client_secret_post"));
         advance(BELIEVED).await;
-        assert_eq!((method().await, document.asked()), (ClientAuthentication::ClientSecretPost, 3));
+        assert_eq!(now().await, (ClientAuthentication::ClientSecretPost, 3));
     }
 
     #[tokio::test(start_paused = true)]
@@ -267,11 +337,25 @@ mod tests {
         let document = Document::default();
         let (authentication, transport) = asking(&document);
         document.names(Some("client_secret_post"));
-        authentication.method(&transport, PATIENCE).await;
+        method(&authentication, &transport).await;
         document.names(None);
         advance(BELIEVED).await;
-        let method = authentication.method(&transport, PATIENCE).await;
+        let method = method(&authentication, &transport).await;
         assert_eq!((method, document.asked()), (ClientAuthentication::ClientSecretPost, 2));
+    }
+
+    /// As an attempt does on a runtime that nobody drives any more.
+    #[tokio::test(start_paused = true)]
+    async fn somebody_who_asks_and_is_not_polled_any_more_holds_nobody_up_for_long() {
+        let document = Document { is_silent: true, ..Document::default() };
+        let (authentication, transport) = asking(&document);
+        let mut stuck = Box::pin(authentication.way(&transport, PATIENCE));
+        assert!(futures_util::poll!(&mut stuck).is_pending());
+        let began = Instant::now();
+        for _ in 0..3 {
+            assert_eq!(method(&authentication, &transport).await, ClientAuthentication::ClientSecretBasic);
+        }
+        assert_eq!(began.elapsed(), PATIENCE, "the first waits, the others know");
     }
 
     #[test]

@@ -56,20 +56,34 @@ impl ClientCredentials {
     /// One limit for everything: a provider of secrets may hang as well as Passport.
     async fn exchange(&self) -> Result<Minted, Failure> {
         let deadline = Instant::now() + self.timeout;
+        let patience = MAX_DISCOVERY.min(self.timeout / 2);
         // The one does not wait for the other: a vault may be slow.
-        let (secret, method) = tokio::join!(self.secret(deadline), self.method(deadline));
-        let secret = secret?;
-        let refusal = match self.ask(&method, secret.secret(), deadline).await {
+        let way = self.authentication.way(&self.transport, patience);
+        let (secret, way) = tokio::join!(self.secret(deadline), way);
+        let outcome = self.ask_with(&way.method, &secret?, deadline).await;
+        if outcome.as_ref().is_err_and(concerns_the_proof) {
+            self.authentication.doubt(&way);
+        }
+        outcome
+    }
+
+    /// Asks with `secret`, and once more if another one has taken its place meanwhile.
+    async fn ask_with(
+        &self,
+        method: &ClientAuthentication,
+        secret: &ResolvedSecret,
+        deadline: Instant,
+    ) -> Result<Minted, Failure> {
+        let refusal = match self.ask(method, secret.secret(), deadline).await {
             Err(failure) if failure.kind() == TokenErrorKind::Refused => failure,
             answer => return answer,
         };
-        self.authentication.doubt().await;
         // The secret may have been rotated between its being read and its being judged. The same one again would be
         // refused again, and each refusal is an entry in Passport's audit.
         match self.secret(deadline).await {
             Ok(current) if current.secret().expose() != secret.secret().expose() => {
                 telemetry::secret_changed(&self.client_id, current.version());
-                self.ask(&method, current.secret(), deadline).await
+                self.ask(method, current.secret(), deadline).await
             }
             _ => Err(refusal),
         }
@@ -81,13 +95,6 @@ impl ClientCredentials {
         let resolved = resolved.map_err(|error| Failure::of(TokenErrorKind::Secret).caused_by(error))?;
         telemetry::secret_read(&self.client_id, resolved.version());
         Ok(resolved)
-    }
-
-    /// How to prove who this is. Whoever may be asked about it has so long, and half of the attempt at most.
-    async fn method(&self, deadline: Instant) -> ClientAuthentication {
-        let patience = MAX_DISCOVERY.min(self.timeout / 2);
-        let method = timeout_at(deadline, self.authentication.method(&self.transport, patience)).await;
-        method.unwrap_or(ClientAuthentication::ClientSecretBasic)
     }
 
     async fn ask(
@@ -107,6 +114,11 @@ impl ClientCredentials {
     async fn exchanged(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         self.transport.exchange(request, Limits { timeout: self.timeout, max_body: MAX_RESPONSE }).await
     }
+}
+
+/// Whether it was refused who asks, and not what was asked for.
+fn concerns_the_proof(failure: &Failure) -> bool {
+    failure.kind() == TokenErrorKind::Refused && failure.code().is_none_or(|code| code == "invalid_client")
 }
 
 fn no_response(error: TransportError) -> Failure {

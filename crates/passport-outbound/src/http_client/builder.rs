@@ -35,9 +35,10 @@ impl ManagedIdentityHttpClientBuilder {
 
     /// Sends with `client`, whatever its time limits, proxies, certificates and redirects.
     ///
-    /// The default gives up after 10 s without a connection and after 100 s without a sign of life, as .NET's does; follows 10
-    /// redirects within an origin, and hands one that leads out of it on as the answer; and does not use the system's proxy
-    /// if the base URL is of a loopback host. Mind that a client with a cookie store shares the cookies among all in whose name requests go out.
+    /// The default gives up after 10 s without a connection, and after 100 s altogether, as .NET's does, unless the request says
+    /// otherwise ([`timeout`](crate::ManagedIdentityRequest::timeout)) or its body is a stream. It follows 10 redirects within
+    /// an origin, and hands one that leads out of it on as the answer. It does not use the system's proxy if the base URL is
+    /// of a loopback host, or plain `http`. Mind that a client with a cookie store shares the cookies among all in whose name requests go out.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
@@ -58,7 +59,8 @@ impl ManagedIdentityHttpClientBuilder {
 
     /// Lets the base URL be plain `http`, too.
     ///
-    /// **Danger:** as [`AllowedOrigins::danger_plain_http`]. For a service mesh whose proxies encrypt what leaves the pod.
+    /// **Danger:** as [`AllowedOrigins::danger_plain_http`]. For a service mesh whose proxies encrypt what leaves the pod. A
+    /// configuration has no key for it, on purpose: leave `base_url` out of it, and say it in the program.
     pub fn danger_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
@@ -73,8 +75,9 @@ impl ManagedIdentityHttpClientBuilder {
         let mut problems = Vec::new();
         let base =
             ConfigProblem::collect(&mut problems, "base_url", base_url(&self.base_url, self.plain_http));
-        let is_loopback = base.as_ref().is_some_and(|(url, _)| is_loopback(url));
-        let client = self.client.map_or_else(|| default_client(is_loopback), Ok);
+        let may_use_proxy = base.as_ref().is_none_or(|(url, _)| url.scheme() == "https" && !is_loopback(url));
+        let time_limit = self.client.is_none().then_some(TIME_LIMIT);
+        let client = self.client.map_or_else(|| default_client(may_use_proxy), Ok);
         let client = ConfigProblem::collect(&mut problems, "client", client);
         let (Some((base, origins)), Some(client)) = (base, client) else {
             return Err(ConfigError::new(problems));
@@ -83,6 +86,7 @@ impl ManagedIdentityHttpClientBuilder {
         Ok(ManagedIdentityHttpClient {
             client,
             base,
+            time_limit,
             identity: self.identity,
             origins,
             replays: self.replays,
@@ -91,15 +95,13 @@ impl ManagedIdentityHttpClientBuilder {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const READ_TIMEOUT: Duration = Duration::from_secs(100);
+const TIME_LIMIT: Duration = Duration::from_secs(100);
 const MAX_REDIRECTS: usize = 10;
 
-fn default_client(is_loopback: bool) -> reqwest::Result<Client> {
-    let builder = Client::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
-        .redirect(Policy::custom(within_an_origin));
-    if is_loopback { builder.no_proxy().build() } else { builder.build() }
+fn default_client(may_use_proxy: bool) -> reqwest::Result<Client> {
+    let builder =
+        Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(Policy::custom(within_an_origin));
+    if may_use_proxy { builder.build() } else { builder.no_proxy().build() }
 }
 
 /// reqwest takes the token off where a redirect leads to another origin, but not the body and the other headers.

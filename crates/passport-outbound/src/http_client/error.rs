@@ -1,3 +1,5 @@
+use http::StatusCode;
+
 use crate::{AttachError, ConfigError, TokenError, attach::BoxError};
 
 /// Why a request of a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient) brought nothing.
@@ -13,6 +15,12 @@ pub enum HttpClientError {
     /// The scopes that the request asks for are not valid, or it goes out in the caller's name, whose token is what it is.
     #[error(transparent)]
     InvalidScopes(ConfigError),
+    /// The answer is neither a success nor an error: a redirect that is not followed, as a rule. Only
+    /// [`receive_json`](crate::ManagedIdentityRequest::receive_json) and what is made of it ask for a success.
+    #[error(
+        "the answer has the status {0}, which is no success; a redirect to another origin is not followed"
+    )]
+    Status(StatusCode),
     /// There is no token. Nothing was sent.
     #[error(transparent)]
     Token(#[from] TokenError),

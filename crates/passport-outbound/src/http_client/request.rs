@@ -76,7 +76,8 @@ impl ManagedIdentityRequest {
         self.with(|request| request.body(body))
     }
 
-    /// The most that the request may take, its answer's body included. The wait for a token is not in it.
+    /// The most that the request may take, its answer's body included. The wait for a token is not in it. 100 s by default,
+    /// unless its body is a stream or the client is [your own](crate::ManagedIdentityHttpClientBuilder::client).
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|request| request.timeout(timeout))
     }
@@ -90,14 +91,18 @@ impl ManagedIdentityRequest {
     /// Sends it, and gives the answer, whatever its status is ([`Response::error_for_status`] looks at it).
     ///
     /// # Errors
-    /// [`HttpClientError`] tells what was the matter. Nothing was sent, unless it is [`HttpClientError::Http`].
+    /// [`HttpClientError`] tells what was the matter. Nothing was sent, unless it is [`HttpClientError::Http`]
+    /// (or [`Status`](HttpClientError::Status)).
     ///
     /// # Cancel safety
     /// Dropping the future ends the request; it may have reached the service. A token that is being fetched is fetched all the
     /// same, for whoever comes next.
     pub async fn send(self) -> Result<Response, HttpClientError> {
         let Self { client, request, identity, scopes } = self;
-        let request = request?.build().map_err(|error| HttpClientError::InvalidRequest(error.into()))?;
+        let mut request = request?.build().map_err(|error| HttpClientError::InvalidRequest(error.into()))?;
+        if request.timeout().is_none() && !is_stream(request.body()) {
+            *request.timeout_mut() = client.time_limit;
+        }
         let identity = identity.unwrap_or(client.identity);
         let identity = match scopes {
             Some(scopes) => with_scopes(identity, &scopes).map_err(HttpClientError::InvalidScopes)?,
@@ -115,13 +120,24 @@ impl ManagedIdentityRequest {
     /// Sends it; the answer has to be one of success, with JSON.
     ///
     /// # Errors
-    /// As [`send`](Self::send), and [`HttpClientError::Http`] for another status or another content.
+    /// As [`send`](Self::send), and [`HttpClientError::Http`] or [`HttpClientError::Status`] for another status or another
+    /// content.
     ///
     /// # Cancel safety
     /// As [`send`](Self::send).
     pub async fn receive_json<T: DeserializeOwned>(self) -> Result<T, HttpClientError> {
-        Ok(self.send().await?.error_for_status()?.json().await?)
+        let answer = self.send().await?.error_for_status()?;
+        if answer.status().is_success() {
+            Ok(answer.json().await?)
+        } else {
+            Err(HttpClientError::Status(answer.status()))
+        }
     }
+}
+
+/// It takes as long as it takes.
+fn is_stream(body: Option<&Body>) -> bool {
+    body.is_some_and(|body| body.as_bytes().is_none())
 }
 
 async fn sent<S>(mut service: S, request: reqwest::Request) -> Result<Response, BoxError>
