@@ -1,5 +1,5 @@
-//! The credentials of a request ([RFC 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)): from
-//! the header only, never from the query or the body. Allocates nothing.
+//! The credentials in a request's header ([RFC 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)). Where
+//! else they may be is for `authenticate/sources`. Allocates nothing.
 
 use http::{HeaderMap, header::AUTHORIZATION};
 

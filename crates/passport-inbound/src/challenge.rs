@@ -1,15 +1,18 @@
 //! What a refused caller sees: RFC 6750 and Passport's error body on HTTP, a trailers-only response on gRPC.
 //!
-//! Everything is a fixed text. Nothing of the request ever comes back, so nothing can be injected, and no more is told
-//! than the seven names of Passport's own SDK.
+//! Nothing of the request ever comes back, so nothing can be injected. Of a token no more is told than the seven names of
+//! Passport's own SDK; a guard tells what it demands, in the service's own words.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    HeaderValue, Method, Request, Response, Version,
+    HeaderMap, HeaderValue, Method, Request, Response, Version,
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
 };
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde_json::json;
 
 use crate::{Rejection, Requirement, error::CoarseReason, respond::Responder, telemetry};
 
@@ -24,12 +27,10 @@ impl Protocol {
     /// gRPC is a `POST` over HTTP/2 of exactly that media type. Anything else is HTTP: there a refusal is never 200,
     /// which a proxy that asks whether to let a request through would take for a yes.
     pub(crate) fn of<B>(request: &Request<B>) -> Self {
-        const GRPC: &[u8] = b"application/grpc";
-        let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-        let is_grpc = content_type.split_at_checked(GRPC.len()).is_some_and(|(start, rest)| {
-            start.eq_ignore_ascii_case(GRPC) && matches!(rest, [] | [b'+' | b';', ..])
-        });
-        if is_grpc && request.method() == Method::POST && request.version() == Version::HTTP_2 {
+        if is_grpc(request.headers())
+            && request.method() == Method::POST
+            && request.version() == Version::HTTP_2
+        {
             Self::Grpc
         } else {
             Self::Http
@@ -37,31 +38,62 @@ impl Protocol {
     }
 }
 
+/// Whether it is of gRPC's own media type, or one of its kinds.
+pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
+    const GRPC: &[u8] = b"application/grpc";
+    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+    content_type.split_at_checked(GRPC.len()).is_some_and(|(start, rest)| {
+        start.eq_ignore_ascii_case(GRPC) && matches!(rest, [] | [b'+' | b';', ..])
+    })
+}
+
 /// The response to a refused request, with the whole reason in its extensions.
 pub(crate) fn refusal(rejection: Rejection, protocol: Protocol, responder: &Responder) -> Response<Bytes> {
     telemetry::refused(&rejection);
     let words = if responder.is_opaque { Words::opaque(&rejection) } else { Words::of(&rejection) };
     let mut response = match protocol {
-        Protocol::Grpc => grpc(&rejection, &words),
-        Protocol::Http => responder.finish(&rejection, http(&rejection, &words)),
+        Protocol::Grpc => grpc(&rejection, words),
+        Protocol::Http => responder.finish(&rejection, http(&rejection, words)),
     };
     response.extensions_mut().insert(rejection);
     response
 }
 
-fn http(rejection: &Rejection, words: &Words) -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(words.body.as_bytes()));
+fn http(rejection: &Rejection, words: Words) -> Response<Bytes> {
+    let mut response = Response::new(match words.body {
+        Cow::Borrowed(body) => Bytes::from_static(body.as_bytes()),
+        Cow::Owned(body) => Bytes::from(body),
+    });
     *response.status_mut() = rejection.status();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    if let Some(challenge) = words.challenge {
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+    if let Some(challenge) = words.challenge.and_then(header) {
+        headers.insert(WWW_AUTHENTICATE, challenge);
     }
-    if let Rejection::KeysUnavailable { retry_after } | Rejection::Overloaded { retry_after } = rejection {
-        headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(*retry_after)));
+    if let Some(retry_after) = retry_after(rejection) {
+        headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after)));
     }
     response
+}
+
+/// When it is worth while to come again, if that is all that is wrong.
+fn retry_after(rejection: &Rejection) -> Option<Duration> {
+    match rejection {
+        Rejection::KeysUnavailable { retry_after } | Rejection::Overloaded { retry_after } => {
+            Some(*retry_after)
+        }
+        Rejection::PermissionUnknown => Some(Duration::from_secs(1)),
+        _ => None,
+    }
+}
+
+/// What is not text for a header is left out. A fixed text costs nothing.
+fn header(text: Cow<'static, str>) -> Option<HeaderValue> {
+    match text {
+        Cow::Borrowed(text) => Some(HeaderValue::from_static(text)),
+        Cow::Owned(text) => HeaderValue::try_from(text).ok(),
+    }
 }
 
 /// Rounded up, so that an obedient caller does not come back too early.
@@ -71,36 +103,65 @@ fn whole_seconds(time: Duration) -> u64 {
 
 /// Trailers-only: the status stands in the headers, and there is no body
 /// ([gRPC over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses)).
-fn grpc(rejection: &Rejection, words: &Words) -> Response<Bytes> {
+fn grpc(rejection: &Rejection, words: Words) -> Response<Bytes> {
     const STATUS: HeaderName = HeaderName::from_static("grpc-status");
     const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
     let mut response = Response::new(Bytes::new());
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
     headers.insert(STATUS, HeaderValue::from(u16::from(rejection.grpc_code())));
-    headers.insert(MESSAGE, HeaderValue::from_static(words.message));
+    if let Some(message) = header(words.message) {
+        headers.insert(MESSAGE, message);
+    }
     response
 }
 
-/// The fixed texts of a refusal.
+/// What a `grpc-message` does not have as it is: all but printable ASCII, and the percent sign.
+const NOT_IN_MESSAGES: &AsciiSet = &CONTROLS.add(b'%');
+
+/// The texts of a refusal. All but what a guard demands are fixed, and that is the service's own.
 struct Words {
-    challenge: Option<&'static str>,
-    body: &'static str,
-    message: &'static str,
+    challenge: Option<Cow<'static, str>>,
+    body: Cow<'static, str>,
+    message: Cow<'static, str>,
+}
+
+impl Words {
+    fn fixed(challenge: Option<&'static str>, body: &'static str, message: &'static str) -> Self {
+        Self {
+            challenge: challenge.map(Cow::Borrowed),
+            body: Cow::Borrowed(body),
+            message: Cow::Borrowed(message),
+        }
+    }
+
+    /// What was demanded, and is not there.
+    fn forbidden(requirement: &Requirement) -> Self {
+        let (reason, required) = (requirement.reason(), requirement.to_string());
+        let scopes = requirement.demanded_scopes().map(|scopes| scopes.join(" "));
+        let challenge = scopes.map(|scopes| {
+            Cow::Owned(format!("Bearer realm=\"passport\", error=\"insufficient_scope\", scope=\"{scopes}\""))
+        });
+        let body = json!({ "error": "forbidden", "reason": reason, "required": required }).to_string();
+        let message = format!("forbidden: required is {required}");
+        // Percent-encoded, as the protocol has it.
+        let message = utf8_percent_encode(&message, NOT_IN_MESSAGES).to_string();
+        Self { challenge, body: body.into(), message: message.into() }
+    }
 }
 
 /// `Words` for a rejected token, by the name that Passport's SDK has for the reason.
 macro_rules! token_words {
     ($name:literal) => {
-        Words {
-            challenge: Some(concat!(
+        Words::fixed(
+            Some(concat!(
                 "Bearer realm=\"passport\", error=\"invalid_token\", error_description=\"",
                 $name,
                 "\""
             )),
-            body: concat!("{\"error\":\"invalid_token\",\"reason\":\"", $name, "\"}"),
-            message: concat!("invalid token: ", $name),
-        }
+            concat!("{\"error\":\"invalid_token\",\"reason\":\"", $name, "\"}"),
+            concat!("invalid token: ", $name),
+        )
     };
 }
 
@@ -108,14 +169,12 @@ impl Words {
     /// The least that RFC 6750 asks for.
     fn opaque(rejection: &Rejection) -> Self {
         match rejection {
-            Rejection::Token(_) => Self {
-                challenge: Some("Bearer realm=\"passport\", error=\"invalid_token\""),
-                body: "{\"error\":\"invalid_token\"}",
-                message: "invalid token",
-            },
-            Rejection::Forbidden(_) => {
-                Self { challenge: None, body: "{\"error\":\"forbidden\"}", message: "forbidden" }
-            }
+            Rejection::Token(_) => Self::fixed(
+                Some("Bearer realm=\"passport\", error=\"invalid_token\""),
+                "{\"error\":\"invalid_token\"}",
+                "invalid token",
+            ),
+            Rejection::Forbidden(_) => Self::fixed(None, "{\"error\":\"forbidden\"}", "forbidden"),
             other => Self::of(other),
         }
     }
@@ -123,24 +182,23 @@ impl Words {
     fn of(rejection: &Rejection) -> Self {
         match rejection {
             // No error code: the caller has done nothing wrong yet (RFC 6750, section 3.1).
-            Rejection::CredentialsMissing => Self {
-                challenge: Some("Bearer realm=\"passport\""),
-                body: "{\"error\":\"authentication_required\"}",
-                message: "authentication required",
-            },
-            Rejection::KeysUnavailable { .. } | Rejection::Overloaded { .. } => Self {
-                challenge: None,
-                body: "{\"error\":\"temporarily_unavailable\"}",
-                message: "tokens cannot be verified at the moment",
-            },
-            Rejection::Miswired => {
-                Self { challenge: None, body: "{\"error\":\"server_error\"}", message: "server error" }
-            }
-            Rejection::Forbidden(Requirement::ServiceAccount) => Self {
-                challenge: None,
-                body: "{\"error\":\"forbidden\",\"reason\":\"ServiceAccountRequired\"}",
-                message: "forbidden: service account required",
-            },
+            Rejection::CredentialsMissing => Self::fixed(
+                Some("Bearer realm=\"passport\""),
+                "{\"error\":\"authentication_required\"}",
+                "authentication required",
+            ),
+            Rejection::KeysUnavailable { .. } | Rejection::Overloaded { .. } => Self::fixed(
+                None,
+                "{\"error\":\"temporarily_unavailable\"}",
+                "tokens cannot be verified at the moment",
+            ),
+            Rejection::PermissionUnknown => Self::fixed(
+                None,
+                "{\"error\":\"temporarily_unavailable\"}",
+                "permissions cannot be checked at the moment",
+            ),
+            Rejection::Miswired => Self::fixed(None, "{\"error\":\"server_error\"}", "server error"),
+            Rejection::Forbidden(requirement) => Self::forbidden(requirement),
             Rejection::Token(reason) => match reason.coarse() {
                 CoarseReason::AudienceMismatch => token_words!("AudienceMismatch"),
                 CoarseReason::ClaimsRequired => token_words!("ClaimsRequired"),
@@ -171,7 +229,7 @@ mod tests {
         assert_eq!(token.body(), r#"{"error":"invalid_token"}"#);
         assert_eq!(token.headers()[WWW_AUTHENTICATE], r#"Bearer realm="passport", error="invalid_token""#);
         assert_eq!(token.extensions().get(), Some(&Rejection::Token(RejectionReason::Expired)));
-        let forbidden = Rejection::Forbidden(Requirement::ServiceAccount);
+        let forbidden = Rejection::Forbidden(Requirement::service_account());
         assert_eq!(
             super::refusal(forbidden.clone(), Protocol::Http, &opaque).body(),
             r#"{"error":"forbidden"}"#
@@ -250,7 +308,7 @@ mod tests {
         for (rejection, status) in [
             (Rejection::CredentialsMissing, "16"),
             (RejectionReason::Expired.into(), "16"),
-            (Rejection::Forbidden(Requirement::ServiceAccount), "7"),
+            (Rejection::Forbidden(Requirement::service_account()), "7"),
             (Rejection::Miswired, "13"),
         ] {
             let response = refusal(rejection, Protocol::Grpc);

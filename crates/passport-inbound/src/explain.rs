@@ -138,6 +138,32 @@ impl fmt::Debug for Shown<'_> {
     }
 }
 
+/// A foreign text that has to be told as far as it goes: escaped, cut, and without those of its segments that are like a token.
+pub(crate) struct Legible<'a>(pub(crate) &'a str);
+
+/// The longest that is told, in letters.
+const LONGEST: usize = 300;
+
+impl fmt::Display for Legible<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let segments =
+            self.0.split('/').map(|segment| if segment.contains("eyJ") { "(not shown)" } else { segment });
+        let mut left = LONGEST;
+        for (position, segment) in segments.enumerate() {
+            if position > 0 {
+                f.write_str("/")?;
+            }
+            let told: String = segment.chars().take(left).collect();
+            left -= told.chars().count();
+            write!(f, "{}", told.escape_debug())?;
+            if left == 0 {
+                return f.write_str("...");
+            }
+        }
+        Ok(())
+    }
+}
+
 /// How far a time is from now.
 struct Distance(SystemTime, SystemTime);
 

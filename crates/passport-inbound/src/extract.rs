@@ -1,6 +1,6 @@
 //! Who calls, as an argument of an axum handler.
 
-use std::convert::Infallible;
+use std::{convert::Infallible, fmt, marker::PhantomData, sync::LazyLock};
 
 use axum_core::{
     body::Body,
@@ -8,10 +8,12 @@ use axum_core::{
     response::{IntoResponse, Response},
 };
 use http::request::Parts;
+use serde::de::DeserializeOwned;
 
 use crate::{
-    IdInfo, Rejection,
+    IdInfo, Rejection, RequestHead, Requirement,
     challenge::{Protocol, refusal},
+    guard::Look,
     respond::Responder,
 };
 
@@ -34,6 +36,134 @@ impl<S: Sync> OptionalFromRequestParts<S> for IdInfo {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Option<Self>, Self::Rejection> {
         Ok(parts.extensions.get().cloned())
+    }
+}
+
+/// A managed identity that calls: 403 for everybody else. Passport's `[RequireServiceAccount]`, as an argument.
+#[derive(Clone, Debug)]
+pub struct ServiceAccount(pub IdInfo);
+
+/// A user who calls: 403 for managed identities.
+#[derive(Clone, Debug)]
+pub struct User(pub IdInfo);
+
+/// Who calls, with all claims of the token as a type of your own. 403 for a token that lacks what the type has.
+///
+/// ```
+/// use passport_inbound::Verified;
+///
+/// #[derive(serde::Deserialize)]
+/// struct Payroll {
+///     cost_center: String,
+/// }
+///
+/// async fn handler(Verified { caller, claims }: Verified<Payroll>) -> String {
+///     format!("{} of {}", caller.display_name(), claims.cost_center)
+/// }
+/// # let _ = handler;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Verified<T> {
+    /// Who calls.
+    pub caller: IdInfo,
+    /// The claims.
+    pub claims: T,
+}
+
+/// A demand that a handler makes by an argument: [`Guarded`].
+pub trait Guard {
+    /// What it demands. Called for each request; keep one that is large in a `LazyLock`, and clone it.
+    fn requirement() -> Requirement;
+}
+
+/// Who calls, if it satisfies the demand of `G`; 403 otherwise.
+///
+/// ```
+/// use passport_inbound::{Guard, Guarded, Requirement};
+///
+/// struct Clerks;
+///
+/// impl Guard for Clerks {
+///     fn requirement() -> Requirement {
+///         Requirement::role("payroll.clerk").and(Requirement::user())
+///     }
+/// }
+///
+/// async fn handler(clerk: Guarded<Clerks>) -> String {
+///     clerk.caller().display_name().to_owned()
+/// }
+/// # let _ = handler;
+/// ```
+pub struct Guarded<G> {
+    caller: IdInfo,
+    demand: PhantomData<fn() -> G>,
+}
+
+impl<G> Guarded<G> {
+    /// Who calls.
+    #[must_use]
+    pub fn caller(&self) -> &IdInfo {
+        &self.caller
+    }
+
+    /// Who calls.
+    #[must_use]
+    pub fn into_caller(self) -> IdInfo {
+        self.caller
+    }
+}
+
+impl<G> fmt::Debug for Guarded<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Guarded").field(&self.caller).finish()
+    }
+}
+
+/// Who calls, if it satisfies `requirement`.
+async fn satisfying(parts: &Parts, requirement: Requirement) -> Result<IdInfo, Rejection> {
+    match requirement.look(RequestHead::of_parts(parts)) {
+        Look::Pass => {}
+        Look::Refuse(rejection) => return Err(rejection),
+        Look::Ask(asking) => asking.await?,
+    }
+    IdInfo::required(&parts.extensions).cloned()
+}
+
+impl<S: Sync> FromRequestParts<S> for ServiceAccount {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        static DEMAND: LazyLock<Requirement> = LazyLock::new(Requirement::service_account);
+        satisfying(parts, DEMAND.clone()).await.map(Self)
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for User {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        static DEMAND: LazyLock<Requirement> = LazyLock::new(Requirement::user);
+        satisfying(parts, DEMAND.clone()).await.map(Self)
+    }
+}
+
+impl<S: Sync, G: Guard> FromRequestParts<S> for Guarded<G> {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        let caller = satisfying(parts, G::requirement()).await?;
+        Ok(Self { caller, demand: PhantomData })
+    }
+}
+
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Verified<T> {
+    type Rejection = Rejection;
+
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
+        let caller = IdInfo::required(&parts.extensions)?.clone();
+        let demand = || Requirement::check("the claims that this route reads", |_, _| false);
+        let claims = caller.claims().map_err(|_| Rejection::Forbidden(demand()))?;
+        Ok(Self { caller, claims })
     }
 }
 

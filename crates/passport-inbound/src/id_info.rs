@@ -1,9 +1,14 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
 use http::Extensions;
+use passport_core::{Clock, SystemClock};
 use serde::de::DeserializeOwned;
 
-use crate::{Rejection, claims::Claims};
+use crate::{Rejection, claims::Claims, streams::End};
+
+/// The mark of an `AuthenticateLayer` that has looked and found no token, where there need not be one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Anonymous;
 
 /// Who calls: a user or a service account, verified.
 ///
@@ -14,14 +19,16 @@ pub struct IdInfo(Arc<Verified>);
 
 struct Verified {
     claims: Claims,
+    /// Until when the verifier takes the token: what it grants clocks is in it.
+    until: SystemTime,
     /// The payload as it was signed, for [`IdInfo::claims`].
     payload: Vec<u8>,
 }
 
 impl IdInfo {
     /// Only `verifier` calls this, after every check has passed.
-    pub(crate) fn new(claims: Claims, payload: Vec<u8>) -> Self {
-        Self(Arc::new(Verified { claims, payload }))
+    pub(crate) fn new(claims: Claims, payload: Vec<u8>, until: SystemTime) -> Self {
+        Self(Arc::new(Verified { claims, until, payload }))
     }
 
     /// How much memory it takes, in bytes: the claims as they came and as they are read.
@@ -37,7 +44,11 @@ impl IdInfo {
 
     /// The caller that an `AuthenticateLayer` has put there. If none has run, the stack is wired wrong.
     pub(crate) fn required(extensions: &Extensions) -> Result<&Self, Rejection> {
-        extensions.get().ok_or(Rejection::Miswired)
+        let nobody = || match extensions.get::<Anonymous>() {
+            Some(Anonymous) => Rejection::CredentialsMissing,
+            None => Rejection::Miswired,
+        };
+        extensions.get().ok_or_else(nobody)
     }
 
     /// The user, or the client id of a managed identity (`sub`).
@@ -122,6 +133,22 @@ impl IdInfo {
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         self.0.claims.exp.map_or(SystemTime::UNIX_EPOCH, |date| date.0)
+    }
+
+    /// Waits until the verifier takes the token no more, by default 60 s after its `exp`: for what is no body, a WebSocket for
+    /// example. Elsewhere there is [`EndStreamsLayer`](crate::EndStreamsLayer).
+    ///
+    /// # Panics
+    /// When it is polled outside of a tokio runtime with a timer.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn until_expiry(&self) {
+        self.end(Arc::new(SystemClock)).reached().await;
+    }
+
+    pub(crate) fn end(&self, clock: Arc<dyn Clock>) -> End {
+        End::new(self.0.until, clock)
     }
 
     /// All claims of the token, as a type of your own.

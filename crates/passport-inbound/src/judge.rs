@@ -178,7 +178,7 @@ impl Shared {
             self.slash_hint.give(*reason, &claims, &self.policy);
             explain::claims(*reason, &claims, &self.policy, now);
         })?;
-        let caller = IdInfo::new(claims, payload);
+        let caller = IdInfo::new(claims, payload, validity.until);
         if let Some(cache) = &self.cache {
             let known = KnownToken {
                 token: candidate.token.into(),

@@ -10,11 +10,11 @@ use crate::{RejectionReason, Requirement, VerifyError};
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// There is no `Authorization` header, or it is not of the Bearer scheme. 401.
+    /// There is no token: no `Authorization` header of the Bearer scheme, nor wherever else the layer was told to look. 401.
     #[error("no credentials")]
     CredentialsMissing,
     /// The caller does not satisfy what the route demands. 403.
-    #[error("the caller does not satisfy {0:?}")]
+    #[error("the caller is or has not: {0}")]
     Forbidden(Requirement),
     /// No signing keys can be had. 503.
     #[error("the signing keys are unavailable")]
@@ -26,6 +26,9 @@ pub enum Rejection {
     /// caller can do nothing about it, and nobody is let through.
     #[error("no AuthenticateLayer ran before a guard")]
     Miswired,
+    /// A [`PermissionCheck`](crate::PermissionCheck) has no answer. 503.
+    #[error("it could not be found out whether the caller has the permission")]
+    PermissionUnknown,
     /// Too many tokens are being verified at once. 503.
     #[error("too many tokens are being verified at once")]
     Overloaded {
@@ -43,7 +46,9 @@ impl Rejection {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::CredentialsMissing | Self::Token(_) => StatusCode::UNAUTHORIZED,
-            Self::KeysUnavailable { .. } | Self::Overloaded { .. } => StatusCode::SERVICE_UNAVAILABLE,
+            Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionUnknown => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Self::Miswired => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
         }
@@ -54,7 +59,7 @@ impl Rejection {
     pub fn grpc_code(&self) -> u8 {
         match self {
             Self::CredentialsMissing | Self::Token(_) => 16,
-            Self::KeysUnavailable { .. } | Self::Overloaded { .. } => 14,
+            Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionUnknown => 14,
             Self::Miswired => 13,
             Self::Forbidden(_) => 7,
         }

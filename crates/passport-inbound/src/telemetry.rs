@@ -11,17 +11,23 @@ use std::{
 
 use metrics::{Counter, Histogram, counter, gauge, histogram};
 use tokio::time::Instant;
+use tracing::field::{DisplayValue, display};
 
 use crate::{
-    IdInfo, Rejection, RejectionReason,
-    explain::Shown,
+    AuditEvent, IdInfo, Rejection, RejectionReason,
+    explain::{Legible, Shown},
+    guard::PermissionUnknown,
     jwks::{FetchError, KeyFileError, OddEntry, Unusable},
 };
 
 const TARGET: &str = "passport::inbound";
 
+/// For whoever keeps an audit: to be shipped by itself.
+const AUDIT: &str = "passport::audit";
+
 const TOKENS: &str = "passport_inbound_tokens_total";
 const REFUSED_REQUESTS: &str = "passport_inbound_refused_requests_total";
+const ENDED_STREAMS: &str = "passport_inbound_ended_streams_total";
 const VERIFICATION_SECONDS: &str = "passport_inbound_verification_duration_seconds";
 const KEYS: &str = "passport_inbound_keys";
 const KEYS_FETCHED_AT: &str = "passport_inbound_keys_fetched_timestamp_seconds";
@@ -139,6 +145,7 @@ pub(crate) fn refused(rejection: &Rejection) {
         R::KeysUnavailable { .. } => "keys_unavailable",
         R::Miswired => "miswired",
         R::Overloaded { .. } => "overloaded",
+        R::PermissionUnknown => "permission_unknown",
         R::Token(_) => "token",
         ; rejection);
     match rejection {
@@ -149,12 +156,52 @@ pub(crate) fn refused(rejection: &Rejection) {
         // Anyone can cause it for as long as there are no keys; the failed attempts are what is warned of.
         Rejection::KeysUnavailable { .. }
         | Rejection::Overloaded { .. }
+        // Of that, `permission_unknown` warns.
+        | Rejection::PermissionUnknown
         | Rejection::CredentialsMissing
         | Rejection::Forbidden(_)
         | Rejection::Token(_) => {
             tracing::debug!(target: TARGET, reason = ?rejection, "request refused: {rejection}");
         }
     }
+}
+
+/// A managed identity has called, or somebody was refused.
+pub(crate) fn audited(event: &AuditEvent<'_>) {
+    let AuditEvent { caller, rejection, method, path, status, grpc_status, duration } = event;
+    let managed_identity_id = caller.and_then(IdInfo::managed_identity_id).map(legible);
+    let user_id =
+        caller.filter(|caller| !caller.is_service_account()).map(|caller| legible(caller.user_id()));
+    let tenant_id = caller.map(|caller| legible(caller.tenant_id()));
+    let token_id = caller.and_then(IdInfo::token_id).map(legible);
+    let (http_method, api_path) = (legible(method.as_str()), legible(path));
+    let (http_status, duration_ms) = (status.map(|status| status.as_u16()), duration.as_millis());
+    match rejection {
+        Some(rejection) => tracing::info!(
+            target: AUDIT, event_type = "api.refused", rejection_reason = %rejection, managed_identity_id, user_id,
+            tenant_id, token_id, http_method, api_path, http_status, grpc_status, duration_ms,
+        ),
+        None if caller.is_some_and(IdInfo::is_service_account) => tracing::info!(
+            target: AUDIT, event_type = "mi.api.call", managed_identity_id, tenant_id, token_id, http_method, api_path,
+            http_status, grpc_status, duration_ms,
+        ),
+        None => {}
+    }
+}
+
+fn legible(text: &str) -> DisplayValue<Legible<'_>> {
+    display(Legible(text))
+}
+
+/// A stream was ended, as the token of its caller had expired.
+pub(crate) fn stream_ended() {
+    counter!(ENDED_STREAMS).increment(1);
+}
+
+/// Whoever was asked about a permission had no answer.
+pub(crate) fn permission_unknown(error: &PermissionUnknown) {
+    let cause = error.source();
+    tracing::warn!(target: TARGET, cause = cause.map(tracing::field::display), "{error}");
 }
 
 /// Whether anyone listens to explanations.

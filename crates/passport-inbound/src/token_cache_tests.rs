@@ -11,7 +11,7 @@ fn verified(token: &str, key: &Arc<Key>) -> KnownToken {
     let payload = format!(r#"{{"sub":"{}"}}"#, &token[..8]).into_bytes();
     KnownToken {
         token: token.as_bytes().into(),
-        caller: IdInfo::new(Claims::parse(&payload).unwrap(), payload),
+        caller: IdInfo::new(Claims::parse(&payload).unwrap(), payload, UNIX_EPOCH),
         validity: Validity { from: at(100), until: at(200) },
         key: Arc::clone(key),
         standing: Standing::Named,
@@ -150,7 +150,7 @@ fn tokens_and_bytes_are_bounded() {
 #[test]
 fn a_list_of_short_texts_weighs_what_it_takes() {
     let payload = format!(r#"{{"roles":["a"{}]}}"#, r#","a""#.repeat(999)).into_bytes();
-    let heavy = IdInfo::new(Claims::parse(&payload).unwrap(), payload);
+    let heavy = IdInfo::new(Claims::parse(&payload).unwrap(), payload, UNIX_EPOCH);
     assert!(heavy.size() > 1000 * (24 + 16) + 4000, "{}", heavy.size());
 }
 

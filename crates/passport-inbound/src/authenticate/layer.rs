@@ -1,17 +1,19 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
-use http::Response;
+use http::{HeaderName, Response};
 use tower_layer::Layer;
 
-use super::Authenticate;
-use crate::{Rejection, TokenVerifier, respond::Responder};
+use super::{Authenticate, Sources};
+use crate::{Rejection, Requirement, TokenVerifier, gate::Terms};
 
 /// Lets only requests with a good token through and tells them who calls. See the [crate's front page](crate).
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AuthenticateLayer {
     verifier: TokenVerifier,
-    responder: Responder,
-    hands_on: bool,
+    is_optional: bool,
+    terms: Terms,
 }
 
 impl AuthenticateLayer {
@@ -20,13 +22,14 @@ impl AuthenticateLayer {
     /// # Panics
     /// The response future, as [`TokenVerifier::verify`]: if it has to wait on a tokio runtime whose timer is not enabled.
     pub fn new(verifier: TokenVerifier) -> Self {
-        Self { verifier, responder: Responder::default(), hands_on: false }
+        Self { verifier, is_optional: false, terms: Terms::default() }
     }
 
     /// Does not tell callers what is wrong with their token, only that something is. By default they get one of the seven
     /// names of Passport's own SDK. Operators learn the reason either way, from metrics and events.
+    /// It is said for this layer alone: guards have an `opaque` of their own, and arguments of handlers tell what they demand.
     pub fn opaque(mut self) -> Self {
-        self.responder.is_opaque = true;
+        self.terms.responder.is_opaque = true;
         self
     }
 
@@ -37,7 +40,72 @@ impl AuthenticateLayer {
     /// What is done with it is up to `passport-outbound`'s `CallerIdentity`; `docs/propagation.md` in the repository tells
     /// when to hand it on, and when not to.
     pub fn hand_on_token(mut self) -> Self {
-        self.hands_on = true;
+        self.terms.hands_on = true;
+        self
+    }
+
+    /// Lets requests without a token through, too: nobody is known then, `Option<IdInfo>` is `None`, and guards and the `IdInfo`
+    /// extractor answer 401. A token that is there has to be good all the same: a wrong one is 401, never nobody.
+    pub fn optional(mut self) -> Self {
+        self.is_optional = true;
+        self
+    }
+
+    /// Takes the token of a request without a Bearer token in its `Authorization` header from the cookie called `name`, too.
+    ///
+    /// Browsers send cookies by themselves, also for pages of others: protect what changes something against forged requests
+    /// (`SameSite`, a CSRF layer).
+    pub fn token_from_cookie(mut self, name: impl Into<String>) -> Self {
+        self.sources().cookie = Some(name.into());
+        self
+    }
+
+    /// Takes the token of a WebSocket's handshake, or of a request for a stream of events, from the parameter `access_token`
+    /// of its query, too: in a browser they have no headers
+    /// ([RFC 6750, section 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3)). The parameter is taken out of the URI of
+    /// every request before the inner service sees it; so put traces inside of this layer, and mind that proxies log URIs.
+    /// (axum's `OriginalUri` is made before the layers of a router: put this one around the router, not into it.)
+    pub fn token_from_query(mut self) -> Self {
+        self.sources().query = true;
+        self
+    }
+
+    /// Lets a browser's preflight (CORS) through, which has no credentials: to a CORS layer inside of this one. Better is one
+    /// outside of it, which needs nothing of this.
+    ///
+    /// **Mind** that anybody can send such a request (`OPTIONS`, with `Origin` and `Access-Control-Request-Method`), and that
+    /// whatever is inside sees it without authentication and without what this layer [`require`](Self::require)s: a proxy, a
+    /// fallback, a layer that lets a header say another method.
+    pub fn allow_preflight(mut self) -> Self {
+        self.sources().preflight = true;
+        self
+    }
+
+    /// Takes the token off the request once it is verified, so that nobody inside has it by chance: the header, and the cookie
+    /// of [`token_from_cookie`](Self::token_from_cookie).
+    pub fn strip_token(mut self) -> Self {
+        self.sources().strips_token = true;
+        self
+    }
+
+    /// Takes the header `name` off each request: one with which a proxy says who calls, and with which anybody else could. To
+    /// hold a tenant's header against the token instead: [`Requirement::tenant_in_header`].
+    pub fn strip_header(mut self, name: HeaderName) -> Self {
+        self.sources().strips.push(name);
+        self
+    }
+
+    fn sources(&mut self) -> &mut Sources {
+        Arc::make_mut(self.terms.sources.get_or_insert_default())
+    }
+
+    /// Lets only callers through that satisfy `requirement`: the layer and a [`RequireLayer`](crate::RequireLayer) in one, so
+    /// that their order cannot be got wrong. More than once adds up.
+    pub fn require(mut self, requirement: Requirement) -> Self {
+        self.terms.requirement = Some(match self.terms.requirement {
+            Some(before) => before.and(requirement),
+            None => requirement,
+        });
         self
     }
 
@@ -58,7 +126,7 @@ impl AuthenticateLayer {
         mut self,
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
-        self.responder.respond_with(respond);
+        self.terms.responder.respond_with(respond);
         self
     }
 }
@@ -67,6 +135,6 @@ impl<S> Layer<S> for AuthenticateLayer {
     type Service = Authenticate<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Authenticate::new(inner, self.verifier.clone(), self.responder.clone(), self.hands_on)
+        Authenticate::new(inner, self.verifier.clone(), self.is_optional, self.terms.clone())
     }
 }

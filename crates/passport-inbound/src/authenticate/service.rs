@@ -3,16 +3,18 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
+use http::{Request, Response, header::AUTHORIZATION};
 use passport_core::{AccessToken, CallerToken};
 use tower_service::Service;
 
-use super::{AuthenticateFuture, future::PendingVerdict};
+use super::AuthenticateFuture;
 use crate::{
     IdInfo, Rejection, ResponseBody, TokenVerifier,
-    bearer::bearer,
+    audit::Slot,
     challenge::{Protocol, refusal},
-    respond::Responder,
+    gate::{Gate, Pending, Terms},
+    guard::Look,
+    id_info::Anonymous,
     telemetry,
     verifier::Verdict,
 };
@@ -22,20 +24,24 @@ use crate::{
 pub struct Authenticate<S> {
     inner: S,
     verifier: TokenVerifier,
-    responder: Responder,
-    hands_on: bool,
+    is_optional: bool,
+    terms: Terms,
 }
 
 /// What can be said of a request at once.
 enum Decision {
     Pass(IdInfo),
+    /// Nobody says who calls, and nobody has to.
+    PassAnonymous,
+    /// As above, and nothing is demanded of it.
+    PassUnasked,
     Refuse(Rejection),
-    Wait(PendingVerdict),
+    Wait(Pending),
 }
 
 impl<S> Authenticate<S> {
-    pub(super) fn new(inner: S, verifier: TokenVerifier, responder: Responder, hands_on: bool) -> Self {
-        Self { inner, verifier, responder, hands_on }
+    pub(super) fn new(inner: S, verifier: TokenVerifier, is_optional: bool, terms: Terms) -> Self {
+        Self { inner, verifier, is_optional, terms }
     }
 
     /// The service inside.
@@ -44,8 +50,12 @@ impl<S> Authenticate<S> {
     }
 
     fn decide<B>(&self, request: &Request<B>) -> Decision {
-        let token = match bearer(request.headers()) {
+        if self.terms.sources.as_ref().is_some_and(|sources| sources.lets_through(request)) {
+            return Decision::PassUnasked;
+        }
+        let token = match self.terms.token(request) {
             Ok(Some(token)) => token,
+            Ok(None) if self.is_optional => return Decision::PassAnonymous,
             Ok(None) => return Decision::Refuse(Rejection::CredentialsMissing),
             Err(reason) => {
                 telemetry::rejected(reason);
@@ -57,7 +67,8 @@ impl<S> Authenticate<S> {
             Verdict::Settled(Err(error)) => Decision::Refuse(error.into()),
             Verdict::Waits(wait) => {
                 let (verifier, token) = (self.verifier.clone(), token.to_owned());
-                Decision::Wait(PendingVerdict::new(async move { verifier.verify_after(wait, &token).await }))
+                let verdict = async move { verifier.verify_after(wait, &token).await };
+                Decision::Wait(Pending::Caller(Box::pin(verdict)))
             }
         }
     }
@@ -76,47 +87,88 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        match self.decide(&request) {
+        let look = match self.decide(&request) {
             Decision::Pass(caller) => {
-                introduce(&mut request, caller, self.hands_on);
-                AuthenticateFuture::passed(self.inner.call(request))
+                introduce(&mut request, caller, &self.terms);
+                self.terms.look(&request)
             }
-            Decision::Refuse(rejection) => {
-                AuthenticateFuture::refused(refusal(rejection, Protocol::of(&request), &self.responder))
+            Decision::PassAnonymous => {
+                introduce_nobody(&mut request, &self.terms);
+                self.terms.look(&request)
             }
-            Decision::Wait(verdict) => {
-                // The service that was polled ready goes into the future; its clone was not, and stays here. See
-                // "Be careful when cloning inner services" in the documentation of `tower::Service`.
-                let not_ready = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, not_ready);
-                AuthenticateFuture::waiting(verdict, ready, request, self.responder.clone(), self.hands_on)
+            Decision::PassUnasked => {
+                introduce_nobody(&mut request, &self.terms);
+                Look::Pass
             }
+            Decision::Refuse(rejection) => Look::Refuse(rejection),
+            Decision::Wait(pending) => return self.wait(pending, request),
+        };
+        match look {
+            Look::Pass => AuthenticateFuture { gate: Gate::passed(self.inner.call(request)) },
+            Look::Refuse(rejection) => {
+                let refusal = refusal(rejection, Protocol::of(&request), &self.terms.responder);
+                AuthenticateFuture { gate: Gate::refused(refusal) }
+            }
+            Look::Ask(asking) => self.wait(Pending::Permission(asking), request),
         }
     }
 }
 
+impl<S: Clone> Authenticate<S> {
+    fn wait<B>(&mut self, pending: Pending, request: Request<B>) -> AuthenticateFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
+        // The service that was polled ready goes into the future; its clone was not, and stays here. See
+        // "Be careful when cloning inner services" in the documentation of `tower::Service`.
+        let not_ready = self.inner.clone();
+        let ready = mem::replace(&mut self.inner, not_ready);
+        AuthenticateFuture { gate: Gate::waiting(pending, ready, request, self.terms.clone()) }
+    }
+}
+
+/// Tells the inner service, and the guards before it, that it was looked and nobody found.
+fn introduce_nobody<B>(request: &mut Request<B>, terms: &Terms) {
+    if let Some(sources) = &terms.sources {
+        sources.tidy(request);
+    }
+    let extensions = request.extensions_mut();
+    extensions.remove::<IdInfo>();
+    extensions.remove::<CallerToken>();
+    extensions.insert(Anonymous);
+}
+
 /// Tells the inner service who calls, and its logs not to show the token.
-pub(super) fn introduce<B>(request: &mut Request<B>, caller: IdInfo, hands_on: bool) {
-    if hands_on && let Some(token) = handed_on(request.headers(), &caller) {
+pub(crate) fn introduce<B>(request: &mut Request<B>, caller: IdInfo, terms: &Terms) {
+    if terms.hands_on
+        && let Some(token) = handed_on(request, &caller, terms)
+    {
         request.extensions_mut().insert(token);
-    } else if is_of_another(request) {
+    } else if is_of_another(request, terms) {
         request.extensions_mut().remove::<CallerToken>();
+    }
+    if let Some(sources) = &terms.sources {
+        sources.tidy(request);
     }
     if let Some(authorization) = request.headers_mut().get_mut(AUTHORIZATION) {
         authorization.set_sensitive(true);
     }
-    request.extensions_mut().insert(caller);
+    let extensions = request.extensions_mut();
+    if let Some(slot) = extensions.get::<Slot>() {
+        slot.note(&caller);
+    }
+    extensions.insert(caller);
 }
 
 /// Whether a token was handed on that is not this caller's. (A layer outside of this one may have handed on the same.)
-fn is_of_another<B>(request: &Request<B>) -> bool {
+fn is_of_another<B>(request: &Request<B>, terms: &Terms) -> bool {
     let Some(left) = request.extensions().get::<CallerToken>() else { return false };
-    !matches!(bearer(request.headers()), Ok(Some(token)) if token == left.token().expose().as_bytes())
+    !matches!(terms.token(request), Ok(Some(token)) if token == left.token().expose().as_bytes())
 }
 
 /// The token that was just verified, to be shown to others.
-fn handed_on(headers: &HeaderMap, caller: &IdInfo) -> Option<CallerToken> {
-    let token = std::str::from_utf8(bearer(headers).ok()??).ok()?;
+fn handed_on<B>(request: &Request<B>, caller: &IdInfo, terms: &Terms) -> Option<CallerToken> {
+    let token = std::str::from_utf8(terms.token(request).ok()??).ok()?;
     AccessToken::new(token, caller.expires_at()).ok().map(CallerToken::new)
 }
 

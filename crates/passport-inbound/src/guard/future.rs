@@ -5,37 +5,39 @@ use std::{
     task::{Context, Poll},
 };
 
-use http::Response;
+use http::{Request, Response};
 use pin_project_lite::pin_project;
+use tower_service::Service;
 
-use crate::{ResponseBody, answer::Answer};
+use crate::{ResponseBody, gate::Gate};
 
 pin_project! {
     /// The response future of [`Require`](super::Require).
-    pub struct RequireFuture<F> {
+    ///
+    /// # Cancel safety
+    /// Dropping it ends this request, and a [`PermissionCheck`](super::PermissionCheck) that was asked for it.
+    pub struct RequireFuture<S, B>
+    where
+        S: Service<Request<B>>,
+    {
         #[pin]
-        answer: Answer<F>,
+        pub(super) gate: Gate<S, B>,
     }
 }
 
-impl<F> RequireFuture<F> {
-    pub(super) fn new(answer: Answer<F>) -> Self {
-        Self { answer }
-    }
-}
-
-impl<F, B, E> Future for RequireFuture<F>
+impl<S, B, R> Future for RequireFuture<S, B>
 where
-    F: Future<Output = Result<Response<B>, E>>,
+    S: Service<Request<B>, Response = Response<R>>,
 {
-    type Output = Result<Response<ResponseBody<B>>, E>;
+    type Output = Result<Response<ResponseBody<R>>, S::Error>;
 
+    #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().answer.poll(cx)
+        self.project().gate.poll(cx)
     }
 }
 
-impl<F> fmt::Debug for RequireFuture<F> {
+impl<S: Service<Request<B>>, B> fmt::Debug for RequireFuture<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequireFuture").finish_non_exhaustive()
     }

@@ -6,9 +6,25 @@
 
 mod future;
 mod layer;
+mod look;
+mod outcome;
+mod path;
+mod permission;
+mod remote;
 mod requirement;
+mod rule;
 mod service;
 
+pub(crate) use self::look::Look;
 pub use self::{
-    future::RequireFuture, layer::RequireServiceAccountLayer, requirement::Requirement, service::Require,
+    future::RequireFuture,
+    layer::{RequireLayer, RequireServiceAccountLayer},
+    permission::RolePermissions,
+    remote::{PermissionCheck, PermissionUnknown},
+    requirement::Requirement,
+    rule::RequestHead,
+    service::Require,
 };
+
+#[cfg(test)]
+mod tests;

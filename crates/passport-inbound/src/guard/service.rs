@@ -1,13 +1,16 @@
-use std::task::{Context, Poll};
+use std::{
+    mem,
+    task::{Context, Poll},
+};
 
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{RequireFuture, Requirement};
+use super::{Look, RequestHead, RequireFuture, Requirement};
 use crate::{
     ResponseBody,
-    answer::Answer,
     challenge::{Protocol, refusal},
+    gate::{Gate, Pending, Terms},
     respond::Responder,
 };
 
@@ -32,21 +35,31 @@ impl<S> Require<S> {
 
 impl<S, B, R> Service<Request<B>> for Require<S>
 where
-    S: Service<Request<B>, Response = Response<R>>,
+    S: Service<Request<B>, Response = Response<R>> + Clone,
 {
     type Response = Response<ResponseBody<R>>;
     type Error = S::Error;
-    type Future = RequireFuture<S::Future>;
+    type Future = RequireFuture<S, B>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        RequireFuture::new(match self.requirement.check(request.extensions()) {
-            Ok(()) => Answer::Inner { response: self.inner.call(request) },
-            Err(rejection) => Answer::refused(refusal(rejection, Protocol::of(&request), &self.responder)),
-        })
+        let gate = match self.requirement.look(RequestHead::of(&request)) {
+            Look::Pass => Gate::passed(self.inner.call(request)),
+            Look::Refuse(rejection) => {
+                Gate::refused(refusal(rejection, Protocol::of(&request), &self.responder))
+            }
+            Look::Ask(asking) => {
+                // As in `Authenticate`: the one that was polled ready is the one that is called.
+                let not_ready = self.inner.clone();
+                let ready = mem::replace(&mut self.inner, not_ready);
+                let terms = Terms { responder: self.responder.clone(), ..Terms::default() };
+                Gate::waiting(Pending::Permission(asking), ready, request, terms)
+            }
+        };
+        RequireFuture { gate }
     }
 }
 

@@ -1,0 +1,56 @@
+use std::sync::Arc;
+
+use tower_layer::Layer;
+
+use super::{Audit, AuditSink, event::Traced};
+
+/// Writes down who did what: each call of a managed identity, and each request that was refused.
+///
+/// Put it outside of the [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, apply it after that one. By default the events go
+/// to `tracing`, target `passport::audit`, in the shape of Passport's `mi.api.call` (`docs/telemetry.md` in the repository lists the
+/// fields). It only looks, and cannot turn a refusal into anything else.
+///
+/// ```
+/// # #[cfg(feature = "axum")] {
+/// use axum::{Router, routing::get};
+/// use passport_inbound::{AuditLayer, AuthenticateLayer, TokenVerifier};
+///
+/// # fn main() -> Result<(), passport_inbound::ConfigError> {
+/// let verifier = TokenVerifier::builder("bizfirstgo-api").build()?;
+/// let api: Router = Router::new()
+///     .route("/payroll", get(|| async { "payroll" }))
+///     .layer(AuthenticateLayer::new(verifier))
+///     .layer(AuditLayer::new());
+/// # let _ = api; Ok(()) } main().unwrap(); }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a layer does nothing until it is applied to a service"]
+pub struct AuditLayer {
+    sink: Arc<dyn AuditSink>,
+}
+
+impl AuditLayer {
+    /// To `tracing`.
+    pub fn new() -> Self {
+        Self::with_sink(Traced)
+    }
+
+    /// To a sink of your own, which gets calls of users, too.
+    pub fn with_sink(sink: impl AuditSink) -> Self {
+        Self { sink: Arc::new(sink) }
+    }
+}
+
+impl Default for AuditLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Layer<S> for AuditLayer {
+    type Service = Audit<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Audit::new(inner, Arc::clone(&self.sink))
+    }
+}

@@ -1,0 +1,61 @@
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+use super::{AuditFuture, AuditSink, Slot, future::Seen};
+use crate::telemetry;
+
+/// The service that [`AuditLayer`](super::AuditLayer) makes.
+#[derive(Clone, Debug)]
+pub struct Audit<S> {
+    inner: S,
+    sink: Arc<dyn AuditSink>,
+}
+
+impl<S> Audit<S> {
+    pub(super) fn new(inner: S, sink: Arc<dyn AuditSink>) -> Self {
+        Self { inner, sink }
+    }
+
+    /// The service inside.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for Audit<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<R>;
+    type Error = S::Error;
+    type Future = AuditFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        // One for all, should there be another layer outside of this one.
+        let slot = request.extensions_mut().get_or_insert_default::<Slot>().clone();
+        let seen = Seen {
+            slot,
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            began: telemetry::started(),
+            sink: Arc::clone(&self.sink),
+            is_recorded: false,
+        };
+        AuditFuture::new(self.inner.call(request), seen)
+    }
+}
+
+/// So that a single service of a tonic server can be wrapped: its name is that of the service inside.
+#[cfg(feature = "tonic")]
+impl<S: tonic::server::NamedService> tonic::server::NamedService for Audit<S> {
+    const NAME: &'static str = S::NAME;
+}

@@ -1,0 +1,62 @@
+use std::sync::Arc;
+
+use passport_core::{Clock, SystemClock};
+use tower_layer::Layer;
+
+use super::EndStreams;
+
+/// Ends what is still being sent when the verifier takes the caller's token no more (by default 60 s after its `exp`): a gRPC stream
+/// with `UNAUTHENTICATED`, a stream of server-sent events or any other body by its end. The client comes again, with a token
+/// that is good.
+///
+/// Put it inside of an [`AuthenticateLayer`](crate::AuthenticateLayer), around routes that stream; others it costs a few
+/// nanoseconds. Outside of it, it would know no caller: each request is answered with 500 then, as by a guard. A body of which the
+/// caller is not known ([`optional`](crate::AuthenticateLayer::optional)) is left alone; so is what a caller still sends, and
+/// a call whose response has not begun. A WebSocket is no body any more once it stands: there, select on
+/// [`IdInfo::until_expiry`](crate::IdInfo::until_expiry).
+///
+/// ```
+/// # #[cfg(feature = "axum")] {
+/// use axum::{Router, routing::get};
+/// use passport_inbound::EndStreamsLayer;
+///
+/// let events: Router = Router::new()
+///     .route("/events", get(|| async { "data: hello\n\n" }))
+///     .route_layer(EndStreamsLayer::new()); // and the AuthenticateLayer after it
+/// # let _ = events; }
+/// ```
+///
+/// # Panics
+/// The body, when it has to wait outside of a tokio runtime with a timer.
+#[derive(Clone, Debug)]
+#[must_use = "a layer does nothing until it is applied to a service"]
+pub struct EndStreamsLayer {
+    clock: Arc<dyn Clock>,
+}
+
+impl EndStreamsLayer {
+    /// The layer.
+    pub fn new() -> Self {
+        Self { clock: Arc::new(SystemClock) }
+    }
+
+    /// Reads the time from `clock`, which is to be the verifier's. Defaults to the operating system's.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+}
+
+impl Default for EndStreamsLayer {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Layer<S> for EndStreamsLayer {
+    type Service = EndStreams<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        EndStreams::new(inner, Arc::clone(&self.clock))
+    }
+}

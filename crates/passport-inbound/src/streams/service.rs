@@ -1,0 +1,65 @@
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use passport_core::Clock;
+use tower_service::Service;
+
+use super::{EndStreamsFuture, ExpiringBody};
+use crate::{
+    IdInfo, Rejection, ResponseBody,
+    challenge::{Protocol, refusal},
+    respond::Responder,
+};
+
+/// The service that [`EndStreamsLayer`](super::EndStreamsLayer) makes.
+#[derive(Clone, Debug)]
+pub struct EndStreams<S> {
+    inner: S,
+    clock: Arc<dyn Clock>,
+}
+
+impl<S> EndStreams<S> {
+    pub(super) fn new(inner: S, clock: Arc<dyn Clock>) -> Self {
+        Self { inner, clock }
+    }
+
+    /// The service inside.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for EndStreams<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+{
+    type Response = Response<ResponseBody<ExpiringBody<R>>>;
+    type Error = S::Error;
+    type Future = EndStreamsFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let end = match IdInfo::required(request.extensions()) {
+            Ok(caller) => Some(caller.end(Arc::clone(&self.clock))),
+            // Nobody is known, and nobody's token ends.
+            Err(Rejection::CredentialsMissing) => None,
+            Err(miswired) => {
+                let refusal = refusal(miswired, Protocol::of(&request), &Responder::default());
+                return EndStreamsFuture::refused(refusal);
+            }
+        };
+        EndStreamsFuture::passed(self.inner.call(request), end)
+    }
+}
+
+/// So that a single service of a tonic server can be wrapped: its name is that of the service inside.
+#[cfg(feature = "tonic")]
+impl<S: tonic::server::NamedService> tonic::server::NamedService for EndStreams<S> {
+    const NAME: &'static str = S::NAME;
+}

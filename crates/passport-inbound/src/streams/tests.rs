@@ -1,0 +1,103 @@
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, Full, StreamBody};
+use passport_core::ManualClock;
+use tokio::{sync::mpsc, time::advance};
+
+use super::*;
+
+const NOW: u32 = 1_750_000_000;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A stream of a caller whose token lives for another minute, and what feeds it.
+fn stream(
+    clock: &ManualClock,
+    is_grpc: bool,
+) -> (mpsc::UnboundedSender<Bytes>, impl Body<Data = Bytes, Error = Infallible> + Unpin + use<>) {
+    let (feed, mut frames) = mpsc::unbounded_channel();
+    let frames = futures_util::stream::poll_fn(move |cx| frames.poll_recv(cx));
+    let body = StreamBody::new(frames.map(|bytes| Ok::<_, Infallible>(Frame::data(bytes))));
+    let at = std::time::UNIX_EPOCH + Duration::from_secs(u64::from(NOW)) + MINUTE;
+    (feed, Box::pin(ExpiringBody::new(body, Some(End::new(at, Arc::new(clock.clone()))), is_grpc)))
+}
+
+async fn later(clock: &ManualClock, by: Duration) {
+    clock.advance(by);
+    advance(by).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_goes_on_until_the_token_expires_and_then_ends() {
+    let clock = ManualClock::at_unix_seconds(NOW);
+    let (feed, mut body) = stream(&clock, false);
+    feed.send("one".into()).unwrap();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "one");
+    later(&clock, Duration::from_secs(59)).await;
+    assert!(body.frame().now_or_never().is_none(), "it is not over yet");
+    feed.send("two".into()).unwrap();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "two");
+    later(&clock, Duration::from_secs(1)).await;
+    assert!(body.frame().await.is_none());
+    assert!(body.is_end_stream());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grpc_stream_ends_with_unauthenticated() {
+    let clock = ManualClock::at_unix_seconds(NOW);
+    let (_feed, mut body) = stream(&clock, true);
+    assert!(body.frame().now_or_never().is_none());
+    later(&clock, MINUTE).await;
+    let trailers = body.frame().await.unwrap().unwrap().into_trailers().unwrap();
+    assert_eq!(trailers["grpc-status"], "16");
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_never_pauses_ends_as_well() {
+    let clock = ManualClock::at_unix_seconds(NOW);
+    let (feed, mut body) = stream(&clock, false);
+    for _ in 0..3 {
+        feed.send("more".into()).unwrap();
+    }
+    assert!(body.frame().await.is_some());
+    clock.advance(MINUTE);
+    assert!(body.frame().await.is_none(), "what was not sent by then is not sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_is_woken_without_being_asked() {
+    let clock = ManualClock::at_unix_seconds(NOW);
+    let (_feed, mut body) = stream(&clock, false);
+    let waiting = tokio::spawn(async move { body.frame().await.is_none() });
+    for _ in 0..6 {
+        tokio::task::yield_now().await;
+        later(&clock, Duration::from_secs(10)).await;
+    }
+    assert!(waiting.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_back_does_not_end_it_early() {
+    let clock = ManualClock::at_unix_seconds(NOW);
+    let (_feed, mut body) = stream(&clock, false);
+    assert!(body.frame().now_or_never().is_none());
+    advance(MINUTE).await; // and the wall clock stands still
+    assert!(body.frame().now_or_never().is_none());
+    later(&clock, MINUTE).await;
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test]
+async fn a_body_that_is_there_is_passed_on_as_it_is_and_needs_no_timer() {
+    let end = End::new(
+        std::time::UNIX_EPOCH + Duration::from_secs(u64::from(NOW)),
+        Arc::new(ManualClock::at_unix_seconds(NOW - 1)),
+    );
+    let mut body = ExpiringBody::new(Full::new(Bytes::from("done")), Some(end), false);
+    assert_eq!(body.size_hint().exact(), Some(4));
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "done");
+    assert!(format!("{body:?}").contains("timer: Timer(None)"), "{body:?}");
+}
