@@ -54,6 +54,15 @@ impl TestJwtBuilder {
             .claim("roles", json!([]))
     }
 
+    /// A managed identity that nobody has registered.
+    pub(crate) fn for_service(shared: &Shared, name: &str) -> Self {
+        Self::new(shared, &format!("mi-{name}-clientid"), "tenant-1")
+            .claim("managed_identity_id", format!("mi-guid-{name}"))
+            .claim("is_service_account", true)
+            .claim("name", name)
+            .claim("roles", json!([]))
+    }
+
     pub(crate) fn for_managed_identity(shared: &Shared, identity: &Identity) -> Self {
         Self::new(shared, &identity.client_id, &identity.tenant_id)
             .claim("managed_identity_id", identity.managed_identity_id.as_str())

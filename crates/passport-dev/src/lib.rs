@@ -19,6 +19,8 @@
 //! # Ok(()) }
 //! ```
 //!
+//! Tests of handlers need not even that: a [`TestIdentity`] signs requests for a verifier that has its keys.
+//!
 //! It is for development and tests only: nothing is persisted, and there is no admin API on HTTP. The library is steered
 //! by the Rust API you hold, the program by its console (`passport-dev --console`).
 
@@ -35,6 +37,7 @@ mod registry;
 mod routes;
 mod serve;
 mod shared;
+mod test_identity;
 
 pub use passport_core::{Clock, ManualClock, SystemClock};
 
@@ -47,4 +50,5 @@ pub use crate::{
     hostile::Hostile,
     identity::{DevIdentity, DevIdentityBuilder, DevSecret},
     jwt::TestJwtBuilder,
+    test_identity::TestIdentity,
 };

@@ -60,6 +60,7 @@ fn main() -> ExitCode {
 
 fn test() -> Outcome {
     prerequisites::bring(&prerequisites::C_COMPILER)?;
+    prerequisites::bring(&prerequisites::CURL)?;
     cargo(&["test", "--workspace", "--all-features"])
 }
 

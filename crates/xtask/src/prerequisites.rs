@@ -18,6 +18,10 @@ pub(crate) const C_COMPILER: Need = Need {
     debian_packages: &["gcc", "libc6-dev"],
 };
 
+/// A client that is not ours, for the tests.
+pub(crate) const CURL: Need =
+    Need { what: "curl (for tests)", is_met: || answers("curl", &["--version"]), debian_packages: &["curl"] };
+
 /// For fuzzing.
 pub(crate) const CPP_COMPILER: Need = Need {
     what: "a C++ compiler (for libFuzzer)",
