@@ -13,6 +13,9 @@ mod benchmarks {}
 #[doc = include_str!("../../docs/configuration.md")]
 mod configuration {}
 
+#[doc = include_str!("../../docs/errors.md")]
+mod errors {}
+
 #[doc = include_str!("../../docs/from-dotnet.md")]
 mod from_dotnet {}
 

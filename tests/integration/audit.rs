@@ -1,0 +1,113 @@
+//! What is written down of calls and refusals.
+
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
+
+use axum::{Router, http::StatusCode, routing::get};
+use http::{Request, Response};
+use passport_dev::DevPassport;
+use passport_inbound::{AuditEvent, AuditLayer, AuditSink, AuthenticateLayer, Requirement};
+use tower::{ServiceBuilder, ServiceExt, service_fn};
+
+use crate::{
+    leaks::traced,
+    support::{serve, status_with, verifier},
+};
+
+/// Who called, why it was refused, where, and with which status.
+type Line = (Option<String>, Option<String>, String, Option<u16>);
+
+#[derive(Clone, Debug, Default)]
+struct Book(Arc<Mutex<Vec<Line>>>);
+
+impl AuditSink for Book {
+    fn record(&self, event: &AuditEvent<'_>) {
+        let caller = event.caller.map(|caller| caller.user_id().to_owned());
+        let reason = event.rejection.map(ToString::to_string);
+        let place = format!("{} {}", event.method, event.path);
+        let status = event.status.map(|status| status.as_u16());
+        self.0.lock().unwrap().push((caller, reason, place, status));
+    }
+}
+
+async fn api(passport: &DevPassport, audit: AuditLayer) -> String {
+    let router = Router::new()
+        .route("/ok", get(|| async {}))
+        .route("/gone", get(|| async { StatusCode::GONE }))
+        .layer(AuthenticateLayer::new(verifier(passport)).require(Requirement::tenant("tenant-1")))
+        .layer(audit);
+    serve(router).await
+}
+
+#[tokio::test]
+async fn a_sink_sees_who_called_and_who_was_refused_and_no_query() {
+    let passport = DevPassport::start().await.unwrap();
+    let book = Book::default();
+    let api = api(&passport, AuditLayer::with_sink(book.clone())).await;
+    let service = passport.managed_identity("payroll").create().token().build();
+    let stranger = passport.user_token("eve").tenant("tenant-2").build();
+    assert_eq!(status_with(&format!("{api}/ok?access_token=passw0rd"), Some(&service)).await, 200);
+    assert_eq!(status_with(&format!("{api}/gone"), Some(&passport.user_token("ada").build())).await, 410);
+    assert_eq!(status_with(&format!("{api}/ok"), Some(&stranger)).await, 403);
+    assert_eq!(status_with(&format!("{api}/ok"), None).await, 401);
+    let line = |caller: Option<&str>, reason: Option<&str>, place: &str, status| {
+        (caller.map(str::to_owned), reason.map(str::to_owned), place.to_owned(), Some(status))
+    };
+    assert_eq!(
+        *book.0.lock().unwrap(),
+        [
+            line(Some("mi-payroll-clientid"), None, "GET /ok", 200),
+            line(Some("ada"), None, "GET /gone", 410),
+            line(Some("eve"), Some("the caller is or has not: the tenant tenant-1"), "GET /ok", 403),
+            line(None, Some("no credentials"), "GET /ok", 401),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn the_trace_has_calls_of_managed_identities_and_refusals_and_no_calls_of_users() {
+    let passport = DevPassport::start().await.unwrap();
+    let output = traced(async {
+        let api = api(&passport, AuditLayer::new()).await;
+        let service = passport.managed_identity("payroll").create().token().build();
+        status_with(&format!("{api}/ok?q=passw0rd"), Some(&service)).await;
+        status_with(&format!("{api}/gone"), Some(&passport.user_token("ada").build())).await;
+        status_with(&format!("{api}/{}", passport.user_token("eve").build()), None).await;
+        String::new()
+    })
+    .await;
+    let audit: Vec<_> = output.lines().filter(|line| line.contains("passport::audit")).collect();
+    assert_eq!(audit.len(), 2, "{audit:#?}");
+    for part in
+        ["event_type=\"mi.api.call\"", "managed_identity_id=mi-guid-", "api_path=/ok", "http_status=200"]
+    {
+        assert!(audit[0].contains(part), "{part}: {}", audit[0]);
+    }
+    assert!(audit[1].contains("event_type=\"api.refused\" rejection_reason=no credentials"), "{}", audit[1]);
+    assert!(audit.iter().all(|line| !line.contains("eyJ") && !line.contains("passw0rd")), "{audit:#?}");
+}
+
+#[tokio::test]
+async fn whoever_hangs_up_has_called_all_the_same() {
+    let passport = DevPassport::start().await.unwrap();
+    let (book, outer) = (Book::default(), Book::default());
+    let never = service_fn(|_: Request<()>| std::future::pending::<Result<Response<String>, Infallible>>());
+    let service = ServiceBuilder::new()
+        .layer(AuditLayer::with_sink(outer.clone()))
+        .layer(AuditLayer::with_sink(book.clone()))
+        .layer(AuthenticateLayer::new(verifier(&passport)))
+        .service(never);
+    let token = format!("Bearer {}", passport.managed_identity("payroll").create().token().build());
+    let long = format!("/tenants/{}/records", "7".repeat(200));
+    // The keys have to be there first.
+    let request = |path: &str| Request::post(path).header("authorization", &token).body(()).unwrap();
+    let calling =
+        tokio::time::timeout(std::time::Duration::from_millis(500), service.oneshot(request(&long)));
+    assert!(calling.await.is_err());
+    for book in [book, outer] {
+        let expected = (Some("mi-payroll-clientid".to_owned()), None, format!("POST {long}"), None);
+        assert_eq!(*book.0.lock().unwrap(), [expected], "each layer has seen it");
+    }
+}

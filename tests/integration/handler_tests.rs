@@ -1,0 +1,42 @@
+//! Tests of handlers as users write them: no issuer, no socket.
+
+use axum::{Router, body::Body, routing::post};
+use http::Request;
+use passport_dev::TestIdentity;
+use passport_inbound::{AuthenticateLayer, IdInfo, Requirement, TokenVerifier};
+use tower::ServiceExt;
+
+/// As in production, but for where the keys come from.
+fn app(verifier: TokenVerifier) -> Router {
+    Router::new()
+        .route("/run", post(|caller: IdInfo| async move { caller.user_id().to_owned() }))
+        .layer(AuthenticateLayer::new(verifier).require(Requirement::role("payroll.run")))
+}
+
+async fn status(identity: Option<TestIdentity>) -> u16 {
+    let verifier =
+        TokenVerifier::builder(TestIdentity::AUDIENCE).static_keys(TestIdentity::jwks()).build().unwrap();
+    let request = Request::post("/run").body(Body::empty()).unwrap();
+    let request = identity.into_iter().fold(request, |request, identity| identity.sign(request));
+    app(verifier).oneshot(request).await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn a_handler_is_called_by_whom_the_test_says() {
+    assert_eq!(status(None).await, 401);
+    assert_eq!(status(Some(TestIdentity::service("payroll").role("payroll.run"))).await, 200);
+    assert_eq!(status(Some(TestIdentity::user("ada").role("payroll.run"))).await, 200);
+    assert_eq!(status(Some(TestIdentity::user("ada").role("clerk"))).await, 403);
+    assert_eq!(status(Some(TestIdentity::user("ada").role("payroll.run").expired())).await, 401);
+}
+
+#[tokio::test]
+async fn a_verifier_that_was_not_given_the_keys_believes_no_test_identity() {
+    let passport = passport_dev::DevPassport::start().await.unwrap();
+    let verifier =
+        TokenVerifier::builder(TestIdentity::AUDIENCE).static_keys(passport.jwks()).build().unwrap();
+    let request = TestIdentity::service("payroll")
+        .role("payroll.run")
+        .sign(Request::post("/run").body(Body::empty()).unwrap());
+    assert_eq!(app(verifier).oneshot(request).await.unwrap().status(), 401);
+}
