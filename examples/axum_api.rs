@@ -1,38 +1,53 @@
-//! The inbound side: an axum API that knows who calls. A public route, one for everybody with a token, and one that
-//! looks at roles.
+//! A small payroll API: a public route, one for users, one for a role, one for a tenant, one for machines; and who did what is
+//! written down.
 
 #![expect(clippy::print_stdout, reason = "an example tells what it does")]
 
-use axum::{Router, http::StatusCode, routing::get};
+use axum::{Router, extract::Path, routing::get};
 use passport_dev::DevPassport;
 use passport_examples::{local_client, serve};
-use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier};
+use passport_inbound::{
+    AuditLayer, AuthenticateLayer, ConfigError, Guard, Guarded, IdInfo, RequireLayer, Requirement,
+    ServiceAccount, TokenVerifier, User,
+};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-fn api(verifier: TokenVerifier) -> Router {
+fn api(verifier: TokenVerifier) -> Result<Router, ConfigError> {
+    let own_tenant = Requirement::tenant_in_path("/tenants/{tenant_id}/{*rest}", "tenant_id")?;
     let protected = Router::new()
-        .route("/payroll/mine", get(mine))
-        .route("/payroll/all", get(all))
-        .layer(AuthenticateLayer::new(verifier));
-    Router::new().route("/health", get(health)).merge(protected)
+        .route("/tenants/{tenant_id}/payslips", get(of_tenant)) // a guard as a layer, for the routes above it
+        .route_layer(RequireLayer::new(own_tenant))
+        .route("/payslips/mine", get(mine)) // guards as arguments
+        .route("/payslips/all", get(all))
+        .route("/internal/sync", get(sync))
+        .layer(AuthenticateLayer::new(verifier))
+        .layer(AuditLayer::new()); // to `tracing`, target passport::audit
+    Ok(Router::new().route("/health", get(|| async { "up" })).merge(protected))
 }
 
-/// No layer on this route, so nobody is known.
-async fn health(caller: Option<IdInfo>) -> &'static str {
-    if caller.is_none() { "up" } else { "up, and you have introduced yourself" }
+async fn mine(User(user): User) -> String {
+    format!("the payslips of {} in {}", user.display_name(), user.tenant_id())
 }
 
-async fn mine(caller: IdInfo) -> String {
-    format!("the payslips of {} in {}", caller.display_name(), caller.tenant_id())
-}
+struct Admins;
 
-async fn all(caller: IdInfo) -> Result<String, StatusCode> {
-    if caller.has_role("payroll.admin") {
-        Ok(format!("all payslips of {}", caller.tenant_id()))
-    } else {
-        Err(StatusCode::FORBIDDEN)
+impl Guard for Admins {
+    fn requirement() -> Requirement {
+        Requirement::role("payroll.admin").and(Requirement::multi_factor())
     }
+}
+
+async fn all(admin: Guarded<Admins>) -> String {
+    format!("all payslips of {}", admin.caller().tenant_id())
+}
+
+async fn of_tenant(caller: IdInfo, Path(tenant): Path<String>) -> String {
+    format!("the payslips of {tenant}, for {}", caller.display_name())
+}
+
+async fn sync(ServiceAccount(machine): ServiceAccount) -> String {
+    format!("synced by {}", machine.display_name())
 }
 
 #[tokio::main]
@@ -42,25 +57,29 @@ async fn main() -> Result<(), BoxError> {
         .accept_audience("payroll-web") // tokens of the web app's users
         .issuer(passport.issuer())
         .build()?;
-    let api = serve(api(verifier)).await?;
+    let api = serve(api(verifier)?).await?;
 
-    let alice = passport.user_token("alice").audience("payroll-web").build();
-    let admin = passport.user_token("bob").audience("payroll-web").role("payroll.admin").build();
-    let stranger = passport.user_token("eve").audience("another-app").build();
-    let client = local_client()?;
+    let user = |name: &str| passport.user_token(name).audience("payroll-web");
+    let alice = user("alice").build();
+    let bob = user("bob").role("payroll.admin").build();
+    let carol = user("carol").role("payroll.admin").claim("amr", vec!["pwd", "otp"]).build();
+    let machine = passport.managed_identity("scheduler").create().token().build();
     for (who, token, path, expected) in [
         ("nobody", None, "/health", 200),
-        ("nobody", None, "/payroll/mine", 401),
-        ("alice", Some(&alice), "/payroll/mine", 200),
-        ("alice", Some(&alice), "/payroll/all", 403),
-        ("bob", Some(&admin), "/payroll/all", 200),
-        ("a token for another app", Some(&stranger), "/payroll/mine", 401),
+        ("nobody", None, "/payslips/mine", 401),
+        ("alice", Some(&alice), "/payslips/mine", 200),
+        ("alice", Some(&alice), "/tenants/tenant-1/payslips", 200),
+        ("alice", Some(&alice), "/tenants/tenant-2/payslips", 403),
+        ("bob, by password alone", Some(&bob), "/payslips/all", 403),
+        ("carol", Some(&carol), "/payslips/all", 200),
+        ("carol", Some(&carol), "/internal/sync", 403),
+        ("the scheduler", Some(&machine), "/internal/sync", 200),
     ] {
-        let request = client.get(format!("{api}{path}"));
+        let request = local_client()?.get(format!("{api}{path}"));
         let request = token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
         let response = request.send().await?;
         let status = response.status().as_u16();
-        println!("{who:>24}  {path:14} {status}  {}", response.text().await?);
+        println!("{who:>22}  {path:26} {status}  {}", response.text().await?);
         if status != expected {
             return Err(format!("expected {expected}").into());
         }
