@@ -1,16 +1,16 @@
-//! `[RequireServiceAccount]`: a route for machines. The guard refuses users before the handler runs; the handler can
-//! rely on it, or look itself.
+//! `[RequireServiceAccount]`: a route for machines. The guard refuses users before the handler runs; and the handler looks
+//! itself, by the type of its argument, so that it cannot be put on a route without the guard.
 
 #![expect(clippy::print_stdout, reason = "an example tells what it does")]
 
 use axum::{Router, routing::post};
 use passport_dev::DevPassport;
 use passport_examples::{local_client, serve};
-use passport_inbound::{AuthenticateLayer, IdInfo, RequireServiceAccountLayer, TokenVerifier};
+use passport_inbound::{AuthenticateLayer, RequireServiceAccountLayer, ServiceAccount, TokenVerifier};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-async fn internal_sync(caller: IdInfo) -> String {
+async fn internal_sync(ServiceAccount(caller): ServiceAccount) -> String {
     format!("synced for {}", caller.managed_identity_id().unwrap_or(caller.user_id()))
 }
 

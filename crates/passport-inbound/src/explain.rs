@@ -189,4 +189,19 @@ mod tests {
         }
         assert_eq!(format!("{:?}", Shown(&"x".repeat(100))).len(), 102);
     }
+
+    #[test]
+    fn what_has_to_be_told_is_told_as_far_as_it_goes() {
+        let long = format!("/tenants/{}/records", "7".repeat(400));
+        let told = Legible(&long).to_string();
+        assert!(told.starts_with("/tenants/777") && told.ends_with("...") && told.len() < 320, "{told}");
+        for (text, told) in [
+            ("/tenants/7/records", "/tenants/7/records"),
+            ("/of/eyJhbGciOiJSUzI1NiJ9.e30.x/and/on", "/of/(not shown)/and/on"),
+            ("/a\r\nb\u{1b}[0m", "/a\\r\\nb\\u{1b}[0m"),
+            ("", ""),
+        ] {
+            assert_eq!(Legible(text).to_string(), told);
+        }
+    }
 }
