@@ -1,4 +1,4 @@
-//! What both middlewares answer with: the inner service's response, or a refusal, under one body type.
+//! What the middlewares answer with: the inner service's response, or a refusal, under one body type.
 
 use std::{
     future::Future,
@@ -13,7 +13,7 @@ use http_body_util::Full;
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// A response body: the inner service's own, untouched, or the few fixed bytes of a refusal.
+    /// A response body: the inner service's own, untouched, or the few bytes of a refusal.
     #[derive(Debug)]
     pub struct ResponseBody<B> {
         #[pin]

@@ -59,8 +59,8 @@ pub enum RejectionReason {
     /// It is good, but on the deny list.
     #[error("the token or its bearer is on the deny list")]
     Denied,
-    /// More than one `Authorization` header.
-    #[error("there is more than one Authorization header")]
+    /// More than one `Authorization` header, cookie of the name, or parameter; or a token both in the header and in the query.
+    #[error("there is more than one token, or more than one Authorization header")]
     DuplicateCredentials,
     /// `exp` is past.
     #[error("the token has expired")]

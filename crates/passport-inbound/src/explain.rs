@@ -138,7 +138,8 @@ impl fmt::Debug for Shown<'_> {
     }
 }
 
-/// A foreign text that has to be told as far as it goes: escaped, cut, and without those of its segments that are like a token.
+/// A foreign text that has to be told as far as it goes: cut, without control characters, and without those of its segments
+/// that are like a token.
 pub(crate) struct Legible<'a>(pub(crate) &'a str);
 
 /// The longest that is told, in letters.
@@ -146,21 +147,17 @@ const LONGEST: usize = 300;
 
 impl fmt::Display for Legible<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let segments =
-            self.0.split('/').map(|segment| if segment.contains("eyJ") { "(not shown)" } else { segment });
-        let mut left = LONGEST;
-        for (position, segment) in segments.enumerate() {
-            if position > 0 {
-                f.write_str("/")?;
-            }
-            let told: String = segment.chars().take(left).collect();
-            left -= told.chars().count();
-            write!(f, "{}", told.escape_debug())?;
-            if left == 0 {
-                return f.write_str("...");
-            }
+        let is_token = |segment: &str| segment.starts_with("eyJ") && segment.contains('.');
+        let segments = self.0.split_inclusive('/').map(|segment| match segment.strip_suffix('/') {
+            Some(own) if is_token(own) => "(not shown)/",
+            None if is_token(segment) => "(not shown)",
+            _ => segment,
+        });
+        let mut letters = segments.flat_map(str::chars);
+        for letter in letters.by_ref().take(LONGEST) {
+            if letter.is_control() { write!(f, "{}", letter.escape_debug())? } else { write!(f, "{letter}")? }
         }
-        Ok(())
+        if letters.next().is_some() { f.write_str("...") } else { Ok(()) }
     }
 }
 
@@ -195,10 +192,15 @@ mod tests {
         let long = format!("/tenants/{}/records", "7".repeat(400));
         let told = Legible(&long).to_string();
         assert!(told.starts_with("/tenants/777") && told.ends_with("...") && told.len() < 320, "{told}");
+        assert_eq!(Legible(&"/".repeat(60_000)).to_string().len(), LONGEST + 3);
+        assert_eq!(Legible(&"x".repeat(LONGEST)).to_string(), "x".repeat(LONGEST), "nothing was cut");
         for (text, told) in [
             ("/tenants/7/records", "/tenants/7/records"),
             ("/of/eyJhbGciOiJSUzI1NiJ9.e30.x/and/on", "/of/(not shown)/and/on"),
+            ("/of/eyJhbGciOiJSUzI1NiJ9.e30.x", "/of/(not shown)"),
             ("/a\r\nb\u{1b}[0m", "/a\\r\\nb\\u{1b}[0m"),
+            ("o'brien\\", "o'brien\\"),
+            ("jti-eyJx", "jti-eyJx"),
             ("", ""),
         ] {
             assert_eq!(Legible(text).to_string(), told);

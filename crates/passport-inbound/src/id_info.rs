@@ -136,7 +136,8 @@ impl IdInfo {
     }
 
     /// Waits until the verifier takes the token no more, by default 60 s after its `exp`: for what is no body, a WebSocket for
-    /// example. Elsewhere there is [`EndStreamsLayer`](crate::EndStreamsLayer).
+    /// example. By the operating system's clock, and by the token's times alone: a deny list does not end it. Elsewhere there is
+    /// [`EndStreamsLayer`](crate::EndStreamsLayer).
     ///
     /// # Panics
     /// When it is polled outside of a tokio runtime with a timer.

@@ -22,9 +22,9 @@ pub enum Rejection {
         /// When it is worth while to ask again.
         retry_after: Duration,
     },
-    /// A guard or an extractor ran without an [`AuthenticateLayer`](crate::AuthenticateLayer) before it. 500: the
+    /// A guard, an extractor or an `EndStreamsLayer` ran without an [`AuthenticateLayer`](crate::AuthenticateLayer) before it. 500: the
     /// caller can do nothing about it, and nobody is let through.
-    #[error("no AuthenticateLayer ran before a guard")]
+    #[error("no AuthenticateLayer ran before what needs to know the caller")]
     Miswired,
     /// A [`PermissionCheck`](crate::PermissionCheck) has no answer. 503.
     #[error("it could not be found out whether the caller has the permission")]

@@ -151,7 +151,7 @@ pub(crate) fn refused(rejection: &Rejection) {
     match rejection {
         Rejection::Miswired => tracing::error!(
             target: TARGET,
-            "a guard or an extractor found no identity: no AuthenticateLayer ran before it; add one outside of it"
+            "a guard, an extractor or a layer that ends streams found no identity: no AuthenticateLayer ran before it; add one outside of it"
         ),
         // Anyone can cause it for as long as there are no keys; the failed attempts are what is warned of.
         Rejection::KeysUnavailable { .. }
@@ -170,19 +170,23 @@ pub(crate) fn refused(rejection: &Rejection) {
 pub(crate) fn audited(event: &AuditEvent<'_>) {
     let AuditEvent { caller, rejection, method, path, status, grpc_status, duration } = event;
     let managed_identity_id = caller.and_then(IdInfo::managed_identity_id).map(legible);
-    let user_id =
-        caller.filter(|caller| !caller.is_service_account()).map(|caller| legible(caller.user_id()));
+    let named = |is_service: bool| {
+        let caller = caller.filter(|caller| caller.is_service_account() == is_service);
+        caller.map(|caller| legible(caller.user_id()))
+    };
+    let (client_id, user_id) = (named(true), named(false));
     let tenant_id = caller.map(|caller| legible(caller.tenant_id()));
     let token_id = caller.and_then(IdInfo::token_id).map(legible);
     let (http_method, api_path) = (legible(method.as_str()), legible(path));
-    let (http_status, duration_ms) = (status.map(|status| status.as_u16()), duration.as_millis());
+    let http_status = status.map(|status| status.as_u16());
+    let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
     match rejection {
         Some(rejection) => tracing::info!(
-            target: AUDIT, event_type = "api.refused", rejection_reason = %rejection, managed_identity_id, user_id,
+            target: AUDIT, event_type = "api.refused", rejection_reason = %rejection, managed_identity_id, client_id, user_id,
             tenant_id, token_id, http_method, api_path, http_status, grpc_status, duration_ms,
         ),
         None if caller.is_some_and(IdInfo::is_service_account) => tracing::info!(
-            target: AUDIT, event_type = "mi.api.call", managed_identity_id, tenant_id, token_id, http_method, api_path,
+            target: AUDIT, event_type = "mi.api.call", managed_identity_id, client_id, tenant_id, token_id, http_method, api_path,
             http_status, grpc_status, duration_ms,
         ),
         None => {}
@@ -191,6 +195,11 @@ pub(crate) fn audited(event: &AuditEvent<'_>) {
 
 fn legible(text: &str) -> DisplayValue<Legible<'_>> {
     display(Legible(text))
+}
+
+/// A sink of an audit has panicked; the request goes on.
+pub(crate) fn audit_failed() {
+    tracing::error!(target: TARGET, "the sink of an audit has panicked, and an event is lost");
 }
 
 /// A stream was ended, as the token of its caller had expired.

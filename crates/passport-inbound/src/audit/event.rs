@@ -33,9 +33,11 @@ pub struct AuditEvent<'a> {
     pub rejection: Option<&'a Rejection>,
     /// The method.
     pub method: &'a Method,
-    /// The path, without the query, which may hold what nobody should write down. As it came: escape it.
+    /// The path, without the query, which may hold what nobody should write down. As it came, and escaped by nobody; below a
+    /// `nest` of axum, without its prefix.
     pub path: &'a str,
-    /// The status of the response; none if the caller hung up before there was one, or the service failed. On gRPC it is 200;
+    /// The status of the response; none if the caller hung up before there was one, or the service
+    /// failed or panicked. On gRPC it is 200;
     /// see [`grpc_status`](Self::grpc_status).
     pub status: Option<StatusCode>,
     /// The gRPC status, if it stands in the headers, as that of a refusal does.
@@ -48,7 +50,10 @@ pub struct AuditEvent<'a> {
 ///
 /// It is called within the request, so it must not wait; hand the event on, to a task with a bounded queue for example.
 pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
-    /// Takes one event.
+    /// Takes one event. It may be called outside of a runtime, when a request is dropped.
+    ///
+    /// # Panics
+    /// It is not to; if it does, the event is lost, an error event says so, and the request goes on.
     fn record(&self, event: &AuditEvent<'_>);
 }
 

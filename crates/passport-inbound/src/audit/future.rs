@@ -1,6 +1,7 @@
 use std::{
     fmt,
     future::Future,
+    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -11,6 +12,7 @@ use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use super::{AuditEvent, AuditSink, Slot};
+use crate::telemetry;
 
 /// What was seen of a request.
 pub(super) struct Seen {
@@ -28,7 +30,7 @@ impl Seen {
     fn record<B>(&mut self, response: Option<&Response<B>>) {
         self.is_recorded = true;
         let grpc_status = response.and_then(|response| response.headers().get("grpc-status"));
-        self.sink.record(&AuditEvent {
+        let event = AuditEvent {
             caller: self.slot.caller(),
             rejection: response.and_then(|response| response.extensions().get()),
             method: &self.method,
@@ -36,7 +38,11 @@ impl Seen {
             status: response.map(Response::status),
             grpc_status: grpc_status.and_then(|status| status.to_str().ok()?.parse().ok()),
             duration: self.began.elapsed(),
-        });
+        };
+        // Not into the answer, and not out of a `drop`.
+        if catch_unwind(AssertUnwindSafe(|| self.sink.record(&event))).is_err() {
+            telemetry::audit_failed();
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use super::{Audit, AuditSink, event::Traced};
 ///
 /// Put it outside of the [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, apply it after that one. By default the events go
 /// to `tracing`, target `passport::audit`, in the shape of Passport's `mi.api.call` (`docs/telemetry.md` in the repository lists the
-/// fields). It only looks, and cannot turn a refusal into anything else.
+/// fields). It only looks, and cannot turn a refusal into anything else. A refusal by
+/// `request.caller()?` in a tonic service is an answer of that service, and no refusal here.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {

@@ -130,7 +130,7 @@ impl<S: Clone> Authenticate<S> {
 /// Tells the inner service, and the guards before it, that it was looked and nobody found.
 fn introduce_nobody<B>(request: &mut Request<B>, terms: &Terms) {
     if let Some(sources) = &terms.sources {
-        sources.tidy(request);
+        sources.tidy(request, false);
     }
     let extensions = request.extensions_mut();
     extensions.remove::<IdInfo>();
@@ -148,7 +148,7 @@ pub(crate) fn introduce<B>(request: &mut Request<B>, caller: IdInfo, terms: &Ter
         request.extensions_mut().remove::<CallerToken>();
     }
     if let Some(sources) = &terms.sources {
-        sources.tidy(request);
+        sources.tidy(request, true);
     }
     if let Some(authorization) = request.headers_mut().get_mut(AUTHORIZATION) {
         authorization.set_sensitive(true);

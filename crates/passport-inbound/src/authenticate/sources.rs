@@ -49,12 +49,12 @@ impl Sources {
             && !has(AUTHORIZATION)
     }
 
-    /// Takes off what the inner service is not to see.
-    pub(super) fn tidy<B>(&self, request: &mut Request<B>) {
+    /// Takes off what the inner service is not to see; of the token only if it is one that was verified.
+    pub(super) fn tidy<B>(&self, request: &mut Request<B>, is_verified: bool) {
         if self.query {
             strip_parameter(request.uri_mut());
         }
-        if self.strips_token {
+        if self.strips_token && is_verified {
             request.headers_mut().remove(AUTHORIZATION);
             if let Some(name) = &self.cookie {
                 strip_cookie(request.headers_mut(), name);
@@ -94,7 +94,12 @@ fn is_parameter(pair: &str) -> bool {
 
 fn parameter(uri: &Uri) -> Result<Option<&[u8]>, RejectionReason> {
     let pairs = uri.query().unwrap_or_default().split('&').filter(|pair| is_parameter(pair));
-    only(pairs.filter_map(|pair| pair.split_once('=')).map(|(_, token)| token.as_bytes()))
+    only(
+        pairs
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(_, token)| token.as_bytes())
+            .filter(|token| !token.is_empty()),
+    )
 }
 
 /// Name and value of a cookie; what other cookies hold may be no text.
@@ -114,7 +119,8 @@ fn is_cookie(pair: &[u8], name: &str) -> bool {
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, RejectionReason> {
     let own = cookies(headers).filter_map(name_and_value).filter(|(own, _)| *own == name.as_bytes());
     let unquoted = |value: &'a [u8]| value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
-    only(own.map(|(_, value)| unquoted(value).unwrap_or(value)))
+    // An empty one is what signing out leaves behind.
+    only(own.map(|(_, value)| unquoted(value).unwrap_or(value)).filter(|value| !value.is_empty()))
 }
 
 /// Two are as bad as two headers: somebody else might believe the other one.
@@ -188,6 +194,7 @@ mod tests {
             ("/", &[("cookie", "a=b; session=c; d=e")], Some("c")),
             ("/", &[("cookie", "session=\"c\"")], Some("c")),
             ("/", &[("cookie", "sessions=c")], None),
+            ("/?access_token=", &[EVENTS, ("cookie", "session=; a=b")], None),
             ("/", &[("cookie", "name=M\u{fc}ller; session = c")], Some("c")),
             ("/?access%5Ftoken=q", &[EVENTS], Some("q")),
             ("/", &[("authorization", "Bearer h"), ("cookie", "session=c")], Some("h")),
@@ -239,7 +246,7 @@ mod tests {
                 ],
             );
             let sources = Sources { strips: vec![HeaderName::from_static("x-tenant-id")], ..sources() };
-            sources.tidy(&mut request);
+            sources.tidy(&mut request, true);
             assert_eq!(request.uri().to_string(), tidied);
             assert!(!request.headers().contains_key("x_tenant_id"));
             assert!(request.headers().get(COOKIE).is_none_or(HeaderValue::is_sensitive));

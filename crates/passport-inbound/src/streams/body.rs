@@ -1,39 +1,73 @@
 use std::{
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::end::{End, Timer};
-use crate::telemetry;
+use crate::{challenge::is_grpc, telemetry};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 pin_project! {
     /// A response body that ends when the caller's token has expired.
+    ///
+    /// # Panics
+    /// When it has to wait outside of a tokio runtime with a timer.
     #[derive(Debug)]
     pub struct ExpiringBody<B> {
         #[pin]
         inner: B,
-        // None for a caller whom nobody knows.
+        // None for a caller whom nobody knows, and for a body that is there as a whole.
         end: Option<End>,
         timer: Timer,
-        is_grpc: bool,
+        kind: Kind,
+        has_begun: bool,
         is_over: bool,
     }
 }
 
-impl<B> ExpiringBody<B> {
-    pub(super) fn new(inner: B, end: Option<End>, is_grpc: bool) -> Self {
-        Self { inner, end, timer: Timer::default(), is_grpc, is_over: false }
+/// How a body of its kind ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Kind {
+    Grpc,
+    Events,
+    #[default]
+    Other,
+}
+
+impl Kind {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        match content_type.get(..EVENTS.len()) {
+            _ if is_grpc(headers) => Self::Grpc,
+            Some(start) if start.eq_ignore_ascii_case(EVENTS) => Self::Events,
+            _ => Self::Other,
+        }
     }
 }
 
-impl<B: Body<Data = Bytes>> Body for ExpiringBody<B> {
+const EVENTS: &[u8] = b"text/event-stream";
+
+/// A body was ended, as the token of its caller had expired. Half a file is not to pass for a whole one.
+#[derive(Debug, thiserror::Error)]
+#[error("the token has expired")]
+struct TokenExpired;
+
+impl<B: Body> ExpiringBody<B> {
+    pub(super) fn new(inner: B, end: Option<End>, kind: Kind) -> Self {
+        let end = end.filter(|_| inner.size_hint().exact().is_none());
+        Self { inner, end, timer: Timer::default(), kind, has_begun: false, is_over: false }
+    }
+}
+
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
     type Data = Bytes;
-    type Error = B::Error;
+    type Error = BoxError;
 
     fn poll_frame(
         self: Pin<&mut Self>,
@@ -43,26 +77,37 @@ impl<B: Body<Data = Bytes>> Body for ExpiringBody<B> {
         if *this.is_over {
             return Poll::Ready(None);
         }
-        let Some(end) = this.end else { return this.inner.poll_frame(cx) };
-        // A stream that always has something to say is to end as well.
-        if !end.is_reached() {
-            let frame = this.inner.poll_frame(cx);
-            if frame.is_ready() || this.timer.poll(end, cx).is_pending() {
-                return frame;
-            }
+        let frame = this.inner.poll_frame(cx).map_err(Into::into);
+        let Some(end) = this.end else { return frame };
+        let has_begun = std::mem::replace(this.has_begun, true);
+        match &frame {
+            Poll::Pending => ready!(this.timer.poll(end, cx)),
+            // What is more is passed on for as long as there is time; what was there in time, and how it ended, in any case.
+            Poll::Ready(Some(Ok(frame))) if frame.is_data() && has_begun && end.is_reached() => {}
+            Poll::Ready(_) => return frame,
         }
         *this.is_over = true;
         telemetry::stream_ended();
-        Poll::Ready(this.is_grpc.then(|| Ok(Frame::trailers(unauthenticated()))))
+        Poll::Ready(match this.kind {
+            Kind::Grpc => Some(Ok(Frame::trailers(unauthenticated()))),
+            Kind::Events => None,
+            Kind::Other => Some(Err(TokenExpired.into())),
+        })
     }
 
     fn is_end_stream(&self) -> bool {
         self.is_over || self.inner.is_end_stream()
     }
 
-    /// That of the inner body: one of a fixed length that is cut short is an error of the connection, as it should be.
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+/// An empty body without an end; some layers of tower-http ask for one.
+impl<B: Body + Default> Default for ExpiringBody<B> {
+    fn default() -> Self {
+        Self::new(B::default(), None, Kind::default())
     }
 }
 

@@ -7,13 +7,17 @@ use std::{
 
 use bytes::Bytes;
 use http::Response;
+use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::{End, ExpiringBody};
-use crate::{ResponseBody, answer::Answer, challenge::is_grpc};
+use super::{End, ExpiringBody, body::Kind};
+use crate::{ResponseBody, answer::Answer};
 
 pin_project! {
     /// The response future of [`EndStreams`](super::EndStreams).
+    ///
+    /// # Cancel safety
+    /// Dropping it ends the request.
     pub struct EndStreamsFuture<F> {
         #[pin]
         answer: Answer<Ending<F>>,
@@ -42,20 +46,22 @@ impl<F> EndStreamsFuture<F> {
 impl<F, B, E> Future for Ending<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
 {
     type Output = Result<Response<ExpiringBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.response.poll(cx))?;
-        let (end, is_grpc) = (this.end.take(), is_grpc(response.headers()));
-        Poll::Ready(Ok(response.map(|body| ExpiringBody::new(body, end, is_grpc))))
+        let (end, kind) = (this.end.take(), Kind::of(response.headers()));
+        Poll::Ready(Ok(response.map(|body| ExpiringBody::new(body, end, kind))))
     }
 }
 
 impl<F, B, E> Future for EndStreamsFuture<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
 {
     type Output = Result<Response<ResponseBody<ExpiringBody<B>>>, E>;
 

@@ -5,14 +5,15 @@ use tower_layer::Layer;
 
 use super::EndStreams;
 
-/// Ends what is still being sent when the verifier takes the caller's token no more (by default 60 s after its `exp`): a gRPC stream
-/// with `UNAUTHENTICATED`, a stream of server-sent events or any other body by its end. The client comes again, with a token
-/// that is good.
+/// Ends what is still being sent when the caller's token has expired, with what the verifier grants clocks (by default 60 s after its
+/// `exp`): a gRPC stream with `UNAUTHENTICATED`, a stream of server-sent events by its end, any other body by an error, as half of
+/// it is not to pass for the whole. The client comes again, with a token that is good.
 ///
 /// Put it inside of an [`AuthenticateLayer`](crate::AuthenticateLayer), around routes that stream; others it costs a few
 /// nanoseconds. Outside of it, it would know no caller: each request is answered with 500 then, as by a guard. A body of which the
-/// caller is not known ([`optional`](crate::AuthenticateLayer::optional)) is left alone; so is what a caller still sends, and
-/// a call whose response has not begun. A WebSocket is no body any more once it stands: there, select on
+/// caller is not known ([`optional`](crate::AuthenticateLayer::optional)) is left alone; so is what a caller still sends, a call
+/// whose response has not begun, and a body that is there as a whole. A caller who comes onto the deny list meanwhile, or whose key
+/// is withdrawn, goes on until the token expires. A WebSocket is no body any more once it stands: there, select on
 /// [`IdInfo::until_expiry`](crate::IdInfo::until_expiry).
 ///
 /// ```

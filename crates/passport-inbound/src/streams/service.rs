@@ -4,6 +4,7 @@ use std::{
 };
 
 use http::{Request, Response};
+use http_body::Body;
 use passport_core::Clock;
 use tower_service::Service;
 
@@ -35,6 +36,7 @@ impl<S> EndStreams<S> {
 impl<S, B, R> Service<Request<B>> for EndStreams<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
+    R: Body,
 {
     type Response = Response<ResponseBody<ExpiringBody<R>>>;
     type Error = S::Error;
