@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -123,7 +124,14 @@ impl<S: Service<Request<B>>, B> Gate<S, B> {
         Self { state: State::Decided { answer: Answer::refused(refusal) } }
     }
 
-    pub(crate) fn waiting(pending: Pending, ready: S, request: Request<B>, terms: Terms) -> Self {
+    /// The service that was polled ready goes into the future; its clone was not, and stays in its place. See
+    /// "Be careful when cloning inner services" in the documentation of `tower::Service`.
+    pub(crate) fn waiting(pending: Pending, service: &mut S, request: Request<B>, terms: Terms) -> Self
+    where
+        S: Clone,
+    {
+        let not_ready = service.clone();
+        let ready = mem::replace(service, not_ready);
         Self {
             state: State::Waiting { undecided: Some(Box::new(Undecided { pending, ready, request, terms })) },
         }

@@ -1,7 +1,4 @@
-use std::{
-    mem,
-    task::{Context, Poll},
-};
+use std::task::{Context, Poll};
 
 use http::{Request, Response, header::AUTHORIZATION};
 use passport_core::{AccessToken, CallerToken};
@@ -119,11 +116,7 @@ impl<S: Clone> Authenticate<S> {
     where
         S: Service<Request<B>>,
     {
-        // The service that was polled ready goes into the future; its clone was not, and stays here. See
-        // "Be careful when cloning inner services" in the documentation of `tower::Service`.
-        let not_ready = self.inner.clone();
-        let ready = mem::replace(&mut self.inner, not_ready);
-        AuthenticateFuture { gate: Gate::waiting(pending, ready, request, self.terms.clone()) }
+        AuthenticateFuture { gate: Gate::waiting(pending, &mut self.inner, request, self.terms.clone()) }
     }
 }
 

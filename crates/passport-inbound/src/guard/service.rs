@@ -1,7 +1,4 @@
-use std::{
-    mem,
-    task::{Context, Poll},
-};
+use std::task::{Context, Poll};
 
 use http::{Request, Response};
 use tower_service::Service;
@@ -52,11 +49,8 @@ where
                 Gate::refused(refusal(rejection, Protocol::of(&request), &self.responder))
             }
             Look::Ask(asking) => {
-                // As in `Authenticate`: the one that was polled ready is the one that is called.
-                let not_ready = self.inner.clone();
-                let ready = mem::replace(&mut self.inner, not_ready);
                 let terms = Terms { responder: self.responder.clone(), ..Terms::default() };
-                Gate::waiting(Pending::Permission(asking), ready, request, terms)
+                Gate::waiting(Pending::Permission(asking), &mut self.inner, request, terms)
             }
         };
         RequireFuture { gate }

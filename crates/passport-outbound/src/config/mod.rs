@@ -126,7 +126,7 @@ impl ManagedIdentityConfig {
         secrets: &SecretProviders,
     ) -> Result<ManagedIdentityHttpClient, ConfigError> {
         match (self.build_with(secrets), self.target()) {
-            (Ok(identity), Ok(_)) => self.http_client_builder(identity)?.build(),
+            (Ok(identity), Ok(target)) => client_of(identity.into(), target).build(),
             (identity, target) => Err(both(identity.err(), target.err())),
         }
     }
@@ -141,13 +141,11 @@ impl ManagedIdentityConfig {
         &self,
         identity: impl Into<Identity>,
     ) -> Result<ManagedIdentityHttpClientBuilder, ConfigError> {
-        let (base_url, others) = self.target()?;
-        let builder = ManagedIdentityHttpClient::builder(identity, &base_url);
-        Ok(others.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::also_allow))
+        Ok(client_of(identity.into(), self.target()?))
     }
 
     #[cfg(feature = "reqwest")]
-    fn target(&self) -> Result<(String, Option<AllowedOrigins>), ConfigError> {
+    fn target(&self) -> Result<Target, ConfigError> {
         let mut problems = Vec::new();
         let target = options::target(&mut Reader::new(self.values()?, &mut problems), true);
         target.filter(|_| problems.is_empty()).ok_or_else(|| ConfigError::new(problems))
@@ -173,6 +171,16 @@ impl fmt::Debug for ManagedIdentityConfig {
             .field("keys", &self.values.iter().flat_map(BTreeMap::keys).collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
+}
+
+/// The service that is called, and where else the token may go.
+#[cfg(feature = "reqwest")]
+type Target = (String, Option<AllowedOrigins>);
+
+#[cfg(feature = "reqwest")]
+fn client_of(identity: Identity, (base_url, others): Target) -> ManagedIdentityHttpClientBuilder {
+    let builder = ManagedIdentityHttpClient::builder(identity, &base_url);
+    others.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::also_allow)
 }
 
 /// The problems of both, each once.

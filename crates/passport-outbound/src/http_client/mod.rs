@@ -15,11 +15,11 @@ pub use self::{
     builder::ManagedIdentityHttpClientBuilder, error::HttpClientError, request::ManagedIdentityRequest,
 };
 use crate::{
-    AllowedOrigins, AttachError, ConfigError, Identity, ManagedIdentity, TokenError,
+    AllowedOrigins, AttachError, ConfigError, Identity, TokenError,
     attach::{Destination, destination_of},
 };
 
-/// Calls one service, each request with a token: that of a [`ManagedIdentity`], or the caller's.
+/// Calls one service, each request with a token: that of a [`ManagedIdentity`](crate::ManagedIdentity), or the caller's.
 ///
 /// The counterpart of the .NET class of the same name. Cheap to clone; clones share connections and token. Paths are
 /// resolved against the base URL as a browser does it ([RFC 3986, section 5](https://www.rfc-editor.org/rfc/rfc3986#section-5)):
@@ -70,17 +70,17 @@ impl ManagedIdentityHttpClient {
         &self.identity
     }
 
-    /// Warms up: waits until the service's own identity has a token. See [`ManagedIdentity::ready`]. A client that goes out in
+    /// Warms up: waits until the service's own identity has a token. See [`ManagedIdentity::ready`](crate::ManagedIdentity::ready). A client that goes out in
     /// callers' names only is ready at once.
     ///
     /// # Errors
-    /// As [`ManagedIdentity::ready`].
+    /// As [`ManagedIdentity::ready`](crate::ManagedIdentity::ready).
     ///
     /// # Cancel safety
     /// Dropping the future leaves the attempt running for the others.
     pub async fn ready(&self) -> Result<(), TokenError> {
         match self.identity.managed() {
-            Some(identity) => ManagedIdentity::ready(identity).await,
+            Some(identity) => identity.ready().await,
             None => Ok(()),
         }
     }
