@@ -81,8 +81,8 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// The most that one attempt may take, reading the secret included; 10 min at most. Defaults to 10 s. A shared store adds
-    /// what it takes, 6.5 s at most. An attempt that was lost with its runtime is given up a second after that, and made
+    /// The most that one attempt may take, reading the secret included; 10 min at most. Defaults to 10 s. With
+    /// [`TokenCache::shared`], that of another instance is waited for first, for as long, and 5 s are for the store. An attempt that was lost with its runtime is given up a second after that, and made
     /// again.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;

@@ -169,7 +169,7 @@ pub use crate::{
         WatchedBody,
     },
     builder::ManagedIdentityBuilder,
-    cache::{StoreError, StoredToken, TokenCache, TokenKey, TokenStore},
+    cache::{Lease, Leased, StoreError, StoredToken, TokenCache, TokenKey, TokenStore, WakeUps},
     config::{ManagedIdentities, ManagedIdentitiesConfig, ManagedIdentityConfig},
     destination::AllowedOrigins,
     endpoint::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm},

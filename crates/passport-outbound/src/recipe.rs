@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::{
     TokenCache,
-    cache::{STORE_TAKES, Shared, Slot, TokenKey},
+    cache::{Shared, Slot, TokenKey, store_takes},
     endpoint::{Authentication, ClientCredentials},
     engine::{Engine, TokenSource},
     refresh::RefreshPolicy,
@@ -46,10 +46,9 @@ impl Recipe {
         });
         let mut attempt_timeout = self.request_timeout;
         if let Some(store) = store {
-            attempt_timeout += STORE_TAKES;
-            let (client_id, clock) = (self.client_id.clone(), Arc::clone(&self.clock));
-            let (policy, lease) = (self.policy, self.request_timeout);
-            source = Box::new(Shared { store, key, client_id, source, policy, lease, clock });
+            attempt_timeout += store_takes(self.request_timeout);
+            let (policy, patience, clock) = (self.policy, self.request_timeout, Arc::clone(&self.clock));
+            source = Box::new(Shared { store, key, source, policy, patience, clock });
         }
         Engine {
             client_id: self.client_id.clone(),

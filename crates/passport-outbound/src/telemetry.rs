@@ -4,7 +4,7 @@
 use std::{
     error::Error,
     fmt,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use metrics::{Counter, counter, gauge, histogram};
@@ -29,7 +29,11 @@ const SOFT_REFRESHES: &str = "passport_outbound_soft_refreshes_total";
 const EXPIRES_AT: &str = "passport_outbound_token_expiry_timestamp_seconds";
 const LIFE_LEFT: &str = "passport_outbound_token_seconds_to_expiry";
 const UNAUTHORIZED: &str = "passport_outbound_unauthorized_total";
+const REQUESTS: &str = "passport_outbound_token_requests_total";
+const SHARED: &str = "passport_outbound_shared_attempts_total";
+const SHARED_SECONDS: &str = "passport_outbound_shared_wait_duration_seconds";
 const STORE_FAILURES: &str = "passport_outbound_store_failures_total";
+const STORE_WORKS: &str = "passport_outbound_store_works";
 const WITHOUT_CALLER: &str = "passport_outbound_without_caller_total";
 const REPLAYS: &str = "passport_outbound_replays_total";
 
@@ -143,10 +147,79 @@ pub(crate) fn token_not_fetched(client_id: &ClientId, error: &TokenError) {
     );
 }
 
+/// Passport is about to be asked for a token. Summed up over the instances of a fleet, what they cost it.
+pub(crate) fn token_request(client_id: &ClientId) {
+    counter!(REQUESTS, CLIENT_ID => client_id.to_string()).increment(1);
+}
+
+/// How an instance of a fleet came to a token, or to none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// It was in the store.
+    Found,
+    /// It had the lease at once, and asked Passport.
+    Leased,
+    /// It waited for another holder of the lease, who brought nothing, and had it then.
+    LeasedLater,
+    /// It waited for what another holder of the lease brought.
+    Waited,
+    /// It asked Passport without a lease.
+    Alone,
+}
+
+/// An attempt of a fleet's instance ended.
+pub(crate) fn shared(client_id: &ClientId, way: Way, took: Duration) {
+    let way = match way {
+        Way::Found => "found",
+        Way::Leased => "leased",
+        Way::LeasedLater => "leased_later",
+        Way::Waited => "waited",
+        Way::Alone => "alone",
+    };
+    let labels = [(CLIENT_ID, client_id.to_string()), ("way", way.to_owned())];
+    counter!(SHARED, &labels).increment(1);
+    histogram!(SHARED_SECONDS, &labels).record(took);
+    tracing::debug!(target: TARGET, %client_id, way, "asked the fleet for a token");
+}
+
+/// The most that clocks may differ before it is said.
+const MAX_SKEW: Duration = Duration::from_secs(60);
+
+/// The clock of the instance that stored a token is not ours. `began_at` is what we believe.
+pub(crate) fn clocks_differ(client_id: &ClientId, minted_at: SystemTime, began_at: SystemTime) {
+    let skew = minted_at.duration_since(began_at).unwrap_or_else(|earlier| earlier.duration());
+    if skew > MAX_SKEW {
+        tracing::warn!(
+            target: TARGET,
+            %client_id,
+            ?skew,
+            "the clocks of two instances differ; a token is used for as long as both allow. Synchronise them"
+        );
+    }
+}
+
 /// The store that the fleet shares did not work; this instance goes on without it.
 pub(crate) fn store_failed(client_id: &ClientId, error: &StoreError) {
     counter!(STORE_FAILURES, CLIENT_ID => client_id.to_string()).increment(1);
     tracing::warn!(target: TARGET, %client_id, cause = %Causes(error), "going on without the token store: {error}");
+}
+
+/// The store is left alone from now on, or is used again.
+pub(crate) fn store_works(works: bool) {
+    gauge!(STORE_WORKS).set(if works { 1.0 } else { 0.0 });
+    if works {
+        tracing::info!(target: TARGET, "the token store works again");
+    } else {
+        tracing::warn!(
+            target: TARGET,
+            "the token store is left alone until it works again; meanwhile each instance fetches tokens for itself"
+        );
+    }
+}
+
+/// A probe of the store failed.
+pub(crate) fn store_still_fails(error: &StoreError) {
+    tracing::debug!(target: TARGET, cause = %Causes(error), "the token store does not work yet: {error}");
 }
 
 /// What led to an error, from the outside in.

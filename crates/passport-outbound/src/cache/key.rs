@@ -26,6 +26,12 @@ impl TokenKey {
         question.copy_from_slice(digest.finish().as_ref());
         Self { client_id: client_id.clone(), question }
     }
+
+    /// Whose token it is.
+    #[must_use]
+    pub fn client_id(&self) -> &ClientId {
+        &self.client_id
+    }
 }
 
 impl fmt::Display for TokenKey {

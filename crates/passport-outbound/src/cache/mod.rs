@@ -12,14 +12,14 @@ use moka::sync::Cache;
 
 pub(crate) use self::{
     kept::Kept,
-    shared::{STORE_TAKES, Shared},
+    shared::{Shared, store_takes},
     slot::{Begun, Keeping, Outcome, Rejection, Slot, Snapshot, Ticket},
 };
 
 use self::store::Store;
 pub use self::{
     key::TokenKey,
-    store::{StoreError, StoredToken, TokenStore},
+    store::{Lease, Leased, StoreError, StoredToken, TokenStore, WakeUps},
 };
 
 /// How many different tokens one cache keeps.
@@ -57,8 +57,11 @@ impl TokenCache {
     /// [`TokenCache::memory`], in front of a store that a fleet shares: what one instance fetches, all use.
     ///
     /// Before an instance asks Passport it looks into `store`, and takes a lease on the token it needs; those who do not
-    /// get the lease wait for its holder to publish, 3 s at most, and go alone then. A call with a live token asks the
-    /// store nothing.
+    /// get the lease wait for its holder to publish, and go alone when the request timeout has passed. A holder that has died
+    /// is waited for for 3 s. A call with a live token asks the store nothing.
+    ///
+    /// A store that fails is a miss. It is left alone then until it works again, and each instance fetches for itself, once
+    /// for all its callers.
     #[must_use]
     pub fn shared(store: impl TokenStore) -> Self {
         Self { store: Some(Store::new(store)), ..Self::memory() }

@@ -106,6 +106,7 @@ impl ClientCredentials {
         let asked_at = self.clock.now();
         let proof = Proof { method, client_id: &self.client_id, secret, token_url: &self.token_url };
         let request = request::build(&proof, &self.scopes, asked_at)?;
+        telemetry::token_request(&self.client_id);
         let response = timeout_at(deadline, self.exchanged(request)).await;
         let response = response.map_err(|late| Failure::of(TokenErrorKind::Unavailable).caused_by(late))?;
         response::read(&response.map_err(no_response)?, &self.scopes, asked_at)

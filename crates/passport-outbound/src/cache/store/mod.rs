@@ -1,0 +1,270 @@
+//! What a store has to do that a fleet shares. Everything else is decided in `cache/shared`.
+
+mod handle;
+mod wake_ups;
+
+use std::{
+    error::Error,
+    fmt,
+    future::Future,
+    time::{Duration, SystemTime},
+};
+
+use passport_core::AccessToken;
+
+use super::TokenKey;
+
+#[cfg(test)]
+pub(super) use self::handle::PROBE_AFTER;
+pub use self::wake_ups::WakeUps;
+pub(super) use self::{
+    handle::{LIMIT, Store},
+    wake_ups::News,
+};
+
+/// Where a fleet shares tokens, so that all its instances make one token request. See
+/// [`TokenCache::shared`](crate::TokenCache::shared).
+///
+/// A store is dumb: it keeps what it is given. What to do with it, when to wait and when to give up is decided here, for
+/// every store alike. A store that fails is a miss, never an outage: it has a second for each call, and after the first that
+/// fails it is left alone until it answers a [`probe`](Self::probe).
+///
+/// Whoever reads a store can be the service until the token expires: it should encrypt what it keeps. That of
+/// `passport-redis` does.
+///
+/// ```
+/// use std::{collections::HashMap, sync::Mutex, time::Duration};
+///
+/// use passport_outbound::{AccessToken, Lease, Leased, StoreError, StoredToken, TokenKey, TokenStore};
+///
+/// /// A fleet of one: it shows what is asked of a store, and shares with nobody.
+/// #[derive(Debug, Default)]
+/// struct Lonely(Mutex<HashMap<TokenKey, StoredToken>>);
+///
+/// impl TokenStore for Lonely {
+///     async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+///         let tokens = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
+///         Ok(tokens.get(key).cloned())
+///     }
+///
+///     async fn try_lease(&self, key: &TokenKey, _: &str, _: Duration) -> Result<Leased, StoreError> {
+///         let token = self.get(key).await?;
+///         Ok(Leased { lease: Lease::Granted, token }) // there is nobody else
+///     }
+///
+///     async fn publish(&self, key: &TokenKey, _: &str, token: &StoredToken) -> Result<(), StoreError> {
+///         let mut tokens = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
+///         let kept = tokens.entry(key.clone()).or_insert_with(|| token.clone());
+///         if kept.token().expires_at() < token.token().expires_at() {
+///             *kept = token.clone();
+///         }
+///         Ok(())
+///     }
+///
+///     async fn release(&self, _: &TokenKey, _: &str) -> Result<(), StoreError> {
+///         Ok(())
+///     }
+///
+///     async fn remove(&self, key: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
+///         let mut tokens = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
+///         if tokens.get(key).is_some_and(|kept| kept.token().expose() == token.expose()) {
+///             tokens.remove(key);
+///         }
+///         Ok(())
+///     }
+/// }
+/// ```
+///
+/// # Cancel safety
+/// A call that takes longer than a second, or that is running at a shutdown, is dropped; it may then have taken effect or
+/// not.
+pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
+    /// The token that is kept for `key`, if there is one that has not expired.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    fn get(&self, key: &TokenKey) -> impl Future<Output = Result<Option<StoredToken>, StoreError>> + Send;
+
+    /// Lets `holder` alone fetch a token for `key`, until it says [`publish`](Self::publish) or [`release`](Self::release),
+    /// or `time` has passed. The holder of a lease has it prolonged to `time` from now. In the same step, the token that is
+    /// kept.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    fn try_lease(
+        &self,
+        key: &TokenKey,
+        holder: &str,
+        time: Duration,
+    ) -> impl Future<Output = Result<Leased, StoreError>> + Send;
+
+    /// Keeps `token` for `key` until it expires, unless one is kept that expires later; ends the lease of `holder`, if it has
+    /// one still; and tells those who wait ([`wake_ups`](Self::wake_ups)). All in one step.
+    ///
+    /// # Errors
+    /// When it may not have been kept.
+    fn publish(
+        &self,
+        key: &TokenKey,
+        holder: &str,
+        token: &StoredToken,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Ends the lease of `holder`, if it has one still, and tells those who wait.
+    ///
+    /// # Errors
+    /// When it may still be there; it ends by itself.
+    fn release(&self, key: &TokenKey, holder: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Forgets the token of `key` if it is still `token`: a stale instance must not take a newer one away.
+    ///
+    /// # Errors
+    /// When it may still be there.
+    fn remove(
+        &self,
+        key: &TokenKey,
+        token: &AccessToken,
+    ) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// Whether the store works again for `key`: reading and writing. By default whether it can be read.
+    ///
+    /// # Errors
+    /// While it does not.
+    fn probe(&self, key: &TokenKey) -> impl Future<Output = Result<(), StoreError>> + Send {
+        async { self.get(key).await.map(drop) }
+    }
+
+    /// Where the store tells that there is news of a token. Without it those who wait look more often.
+    fn wake_ups(&self) -> Option<WakeUps> {
+        None
+    }
+}
+
+/// What [`TokenStore::try_lease`] found.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "stores make it")]
+pub struct Leased {
+    /// Whether whoever asked may fetch.
+    pub lease: Lease,
+    /// The token that is kept.
+    pub token: Option<StoredToken>,
+}
+
+/// Who may fetch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "stores make it")]
+pub enum Lease {
+    /// Whoever asked.
+    Granted,
+    /// Somebody else.
+    Held {
+        /// How long yet, unless it is prolonged.
+        left: Duration,
+    },
+}
+
+/// A token as a fleet shares it.
+#[derive(Clone, Debug)]
+pub struct StoredToken {
+    token: AccessToken,
+    minted_at: SystemTime,
+    left: Option<Duration>,
+}
+
+impl StoredToken {
+    /// A token whose life began at `minted_at`. When it ends, it says itself ([`AccessToken::expires_at`]).
+    #[must_use]
+    pub fn new(token: AccessToken, minted_at: SystemTime) -> Self {
+        Self { token, minted_at, left: None }
+    }
+
+    /// The same, of which the store says that it keeps it for `left` from now on. It is not used for longer then, whatever the
+    /// clock of the instance that wrote it said.
+    #[must_use]
+    pub fn with_time_left(self, left: Duration) -> Self {
+        Self { left: Some(left), ..self }
+    }
+
+    /// The token.
+    #[must_use]
+    pub fn token(&self) -> &AccessToken {
+        &self.token
+    }
+
+    /// When its life began, by the clock of the instance that fetched it.
+    #[must_use]
+    pub fn minted_at(&self) -> SystemTime {
+        self.minted_at
+    }
+
+    /// How long its whole life is.
+    #[must_use]
+    pub fn lifetime(&self) -> Duration {
+        self.token.expires_at().duration_since(self.minted_at).unwrap_or_default()
+    }
+
+    /// When its life began, by the clock of this instance. Whichever of the clocks says that it ends sooner is believed, and
+    /// no token was minted in the future.
+    pub(super) fn began_at(&self, now: SystemTime) -> SystemTime {
+        let longest = self.left.unwrap_or(Duration::MAX).min(self.lifetime());
+        let ends_at =
+            now.checked_add(longest).map_or(self.token.expires_at(), |at| at.min(self.token.expires_at()));
+        ends_at.checked_sub(self.lifetime()).unwrap_or(self.minted_at)
+    }
+}
+
+/// A store that did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[error("the token store failed: {problem}")]
+pub struct StoreError {
+    problem: &'static str,
+    #[source]
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl StoreError {
+    /// What went wrong and what to do, in a fixed text: it is logged.
+    #[must_use]
+    pub fn new(problem: &'static str) -> Self {
+        Self { problem, source: None }
+    }
+
+    /// The same, with what caused it. Mind that the cause is logged: it must not hold a token.
+    #[must_use]
+    pub fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
+        Self { source: Some(Box::new(source)), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn of_two_clocks_the_one_is_believed_by_which_a_token_ends_sooner() {
+        let now = UNIX_EPOCH + 1000 * MINUTE;
+        for (minted, left, ends, why) in [
+            (now - 20 * MINUTE, Some(40), 40, "both clocks are right"),
+            (now - 20 * MINUTE, None, 40, "the store does not say"),
+            (now + 60 * MINUTE, Some(40), 40, "the writer's is ahead"),
+            (now + 60 * MINUTE, None, 60, "the same, and nobody knows better than the lifetime"),
+            (now - 50 * MINUTE, Some(40), 10, "the reader's is ahead, or the value is kept for too long"),
+            (now - 90 * MINUTE, Some(40), -30, "it has expired, whatever the store says"),
+        ] {
+            let token = AccessToken::new("t", minted + 60 * MINUTE).unwrap();
+            let stored = StoredToken::new(token, minted);
+            let stored = match left {
+                Some(minutes) => stored.with_time_left(minutes * MINUTE),
+                None => stored,
+            };
+            let end = stored.began_at(now) + stored.lifetime();
+            let expected =
+                if ends < 0 { now - 30 * MINUTE } else { now + u32::try_from(ends).unwrap() * MINUTE };
+            assert_eq!(end, expected, "{why}");
+        }
+    }
+}
