@@ -1,0 +1,306 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use passport_core::{Clock, ConfigProblem, SystemClock};
+use passport_outbound::{ConfigError, SecretSource};
+use redis::{ConnectionAddr, IntoConnectionInfo};
+
+#[cfg(feature = "sentinel")]
+use crate::target::Sentinels;
+use crate::{
+    EncryptionKeys, RedisTokenStore,
+    target::{Place, Target},
+    tls::Tls,
+};
+
+/// A command may take so long by default. It is paid once: then Redis is left alone until it answers a probe.
+const DEADLINE: Duration = Duration::from_millis(500);
+
+/// What the deadline may be. More, and the outbound side would lose patience first.
+const DEADLINES: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_millis(900);
+
+const NAMESPACE: &str = "passport";
+const MAX_NAMESPACE: usize = 64;
+
+const URL: &str = "url";
+
+/// Settings of a [`RedisTokenStore`]. [`build`](Self::build) reports every mistake at once.
+#[must_use]
+pub struct RedisTokenStoreBuilder {
+    urls: Vec<String>,
+    kind: Kind,
+    keys: EncryptionKeys,
+    namespace: String,
+    username: Option<String>,
+    password: Option<SecretSource>,
+    tls: Tls,
+    deadline: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+/// What the URLs are of.
+pub(crate) enum Kind {
+    One,
+    #[cfg(feature = "cluster")]
+    Cluster,
+    #[cfg(feature = "sentinel")]
+    Sentinel {
+        service: String,
+        username: Option<String>,
+        password: Option<SecretSource>,
+    },
+}
+
+impl RedisTokenStoreBuilder {
+    pub(crate) fn new(urls: Vec<String>, kind: Kind, keys: EncryptionKeys) -> Self {
+        Self {
+            urls,
+            kind,
+            keys,
+            namespace: NAMESPACE.to_owned(),
+            username: None,
+            password: None,
+            tls: Tls::default(),
+            deadline: DEADLINE,
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// What every name in Redis begins with: keys are `<namespace>:{...}:...`, the channel is `<namespace>:news`. Instances share
+    /// tokens if they have the same. Defaults to `passport`.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = namespace.into();
+        self
+    }
+
+    /// The ACL user. By default Redis' own, `default`.
+    pub fn username(mut self, username: impl Into<String>) -> Self {
+        self.username = Some(username.into());
+        self
+    }
+
+    /// Where the password is; read for each connection. None by default. It does not belong into the URL, which is logged here
+    /// and there.
+    pub fn password(mut self, password: SecretSource) -> Self {
+        self.password = Some(password);
+        self
+    }
+
+    /// The ACL user at the Sentinels, who have users of their own.
+    #[cfg(feature = "sentinel")]
+    pub fn sentinel_username(mut self, name: impl Into<String>) -> Self {
+        if let Kind::Sentinel { username, .. } = &mut self.kind {
+            *username = Some(name.into());
+        }
+        self
+    }
+
+    /// Where the password for the Sentinels is.
+    #[cfg(feature = "sentinel")]
+    pub fn sentinel_password(mut self, source: SecretSource) -> Self {
+        if let Kind::Sentinel { password, .. } = &mut self.kind {
+            *password = Some(source);
+        }
+        self
+    }
+
+    /// Where the certificates (PEM) of those are who may vouch for Redis; instead of the operating system's, which are the
+    /// default. Read for each connection.
+    pub fn tls_roots(mut self, roots: SecretSource) -> Self {
+        self.tls.roots = Some(roots);
+        self
+    }
+
+    /// Where our own certificate and its key (PEM) are, for a Redis that asks for one. None by default. Read for each
+    /// connection.
+    pub fn tls_identity(mut self, certificate: SecretSource, key: SecretSource) -> Self {
+        self.tls.identity = Some((certificate, key));
+        self
+    }
+
+    /// The most that Redis adds to a call that has to wait for a token. Defaults to 500 ms; 10 to 900 ms. It is paid once: after
+    /// that Redis is left alone until it answers a probe.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Reads the time from `clock`. Defaults to the operating system's.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The store. Does no I/O and starts nothing.
+    ///
+    /// TLS is rustls'. If the process has not chosen a crypto provider (`CryptoProvider::install_default`) when the first
+    /// connection is made, that of aws-lc-rs is chosen for it.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] that lists every option that is wrong.
+    pub fn build(self) -> Result<RedisTokenStore, ConfigError> {
+        let mut problems = Vec::new();
+        let (addresses, database) = self.addresses(&mut problems);
+        self.check_the_rest(&addresses, &mut problems);
+        let place = self.kind.place(addresses, &mut problems);
+        let Some(place) = place.filter(|_| problems.is_empty()) else {
+            return Err(ConfigError::new(problems));
+        };
+        let target = Target {
+            place,
+            username: self.username,
+            password: self.password,
+            tls: self.tls,
+            database,
+            namespace: self.namespace,
+            deadline: self.deadline,
+        };
+        Ok(RedisTokenStore::new(target, self.keys, self.clock))
+    }
+
+    fn addresses(&self, problems: &mut Vec<ConfigProblem>) -> (Vec<ConnectionAddr>, i64) {
+        let mut database = 0;
+        let mut addresses = Vec::new();
+        for url in &self.urls {
+            // The client's own words may quote a password.
+            match url.as_str().into_connection_info() {
+                Err(_) => problems.push(ConfigProblem::new(
+                    URL,
+                    "it is not that of a Redis; write redis://host:6379, rediss://host:6379 or unix:///path",
+                )),
+                Ok(info) => {
+                    let settings = info.redis_settings();
+                    if settings.password().is_some() || settings.username().is_some() {
+                        problems.push(ConfigProblem::new(
+                            URL,
+                            "user and password do not belong into it; write username, and where the password is",
+                        ));
+                    }
+                    database = settings.db();
+                    addresses.push(info.addr().clone());
+                }
+            }
+        }
+        if self.urls.is_empty() {
+            problems.push(ConfigProblem::new(URL, "there is none; name at least one node"));
+        }
+        (addresses, database)
+    }
+
+    fn check_the_rest(&self, addresses: &[ConnectionAddr], problems: &mut Vec<ConfigProblem>) {
+        let mut problem = |option: &'static str, problem| problems.push(ConfigProblem::new(option, problem));
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
+        if self.namespace.is_empty()
+            || self.namespace.len() > MAX_NAMESPACE
+            || !self.namespace.bytes().all(is_name)
+        {
+            problem("namespace", "it has to be 1 to 64 letters, digits or any of -._:");
+        }
+        if !DEADLINES.contains(&self.deadline) {
+            problem("deadline", "it has to be 10 to 900 ms");
+        }
+        if self.username.is_some() && self.password.is_none() {
+            problem("password", "it is missing; a username without one is not shown to Redis at all");
+        }
+        let is_tls = |address: &ConnectionAddr| matches!(address, ConnectionAddr::TcpTls { .. });
+        if self.tls.is_set() && !addresses.iter().any(is_tls) {
+            problem("tls", "there are certificates, but no URL says rediss://");
+        }
+        if addresses.iter().any(is_tls) && !addresses.iter().all(is_tls) {
+            problem(URL, "some say rediss:// and some do not; with TLS all have to");
+        }
+        if addresses.iter().any(|address| matches!(address, ConnectionAddr::TcpTls { insecure: true, .. })) {
+            problem(URL, "#insecure would let anybody pass for Redis; give the certificate by tls_roots");
+        }
+    }
+}
+
+impl Kind {
+    fn place(self, mut addresses: Vec<ConnectionAddr>, problems: &mut Vec<ConfigProblem>) -> Option<Place> {
+        let mut is_remote = |addresses: &[ConnectionAddr]| {
+            let is_remote = addresses.iter().all(|address| !matches!(address, ConnectionAddr::Unix(_)));
+            if !is_remote {
+                problems.push(ConfigProblem::new(URL, "a Unix socket leads to one server only"));
+            }
+            is_remote
+        };
+        match self {
+            Self::One => addresses.pop().map(Place::One),
+            #[cfg(feature = "cluster")]
+            Self::Cluster => is_remote(&addresses).then_some(Place::Cluster(addresses)),
+            #[cfg(feature = "sentinel")]
+            Self::Sentinel { service, username, password } => is_remote(&addresses)
+                .then_some(Place::Sentinels(Sentinels { sentinels: addresses, service, username, password })),
+        }
+    }
+}
+
+/// URLs are left out: until they are checked, they may hold credentials.
+impl fmt::Debug for RedisTokenStoreBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisTokenStoreBuilder")
+            .field("namespace", &self.namespace)
+            .field("username", &self.username)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn builder(url: &str) -> RedisTokenStoreBuilder {
+        RedisTokenStore::builder(url, EncryptionKeys::danger_unencrypted())
+    }
+
+    fn options(builder: RedisTokenStoreBuilder) -> Vec<String> {
+        let error = builder.build().unwrap_err();
+        error.problems().iter().map(|problem| problem.option.to_string()).collect()
+    }
+
+    #[test]
+    fn the_urls_that_people_write_are_taken() {
+        for url in [
+            "redis://localhost",
+            "redis://[::1]:6380/3",
+            "rediss://cache.internal:6379",
+            "unix:///run/redis.sock",
+        ] {
+            assert!(builder(url).build().is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let source = || SecretSource::fixed("x");
+        let wrong = builder("redis://host")
+            .namespace("a{b")
+            .deadline(Duration::ZERO)
+            .username("me")
+            .tls_roots(source());
+        assert_eq!(options(wrong), ["namespace", "deadline", "password", "tls"]);
+        for url in ["", "host", "http://host", "redis://user@host", "rediss://host/#insecure"] {
+            assert_eq!(options(builder(url)), [URL], "{url}");
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_url_is_not_shown() {
+        for url in ["redis://:hidden@host", "redis://user:hidden@host:port"] {
+            let told = format!("{:?} {}", builder(url), builder(url).build().unwrap_err());
+            assert!(!told.contains("hidden"), "{told}");
+        }
+    }
+
+    #[cfg(all(feature = "cluster", feature = "sentinel"))]
+    #[test]
+    fn a_fleet_of_servers_has_urls_of_one_kind() {
+        let keys = EncryptionKeys::danger_unencrypted;
+        assert_eq!(options(RedisTokenStore::cluster(Vec::<String>::new(), keys())), [URL]);
+        assert_eq!(options(RedisTokenStore::cluster(["redis://a", "rediss://b"], keys())), [URL]);
+        assert_eq!(options(RedisTokenStore::sentinel(["unix:///run/redis.sock"], "m", keys())), [URL]);
+        assert!(
+            RedisTokenStore::sentinel(["redis://a:26379", "redis://b:26379"], "m", keys()).build().is_ok()
+        );
+    }
+}

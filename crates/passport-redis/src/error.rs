@@ -1,0 +1,110 @@
+//! What Redis said, in words of ours. Its own may quote what it was sent, a password or a token among it.
+
+use std::fmt;
+
+use passport_outbound::StoreError;
+use redis::{ErrorKind, RedisError, ServerErrorKind};
+
+/// What can be told of an error of the client's: its kind and code, never a text from the server.
+#[derive(Clone, Debug)]
+pub(crate) struct Problem {
+    kind: ErrorKind,
+    code: Option<String>,
+    /// Of the operating system or of TLS.
+    io: Option<String>,
+}
+
+/// The longest code that is shown. Redis has short ones.
+const MAX_CODE: usize = 24;
+
+impl From<&RedisError> for Problem {
+    fn from(error: &RedisError) -> Self {
+        let is_code = |code: &&str| {
+            code.len() <= MAX_CODE && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
+        };
+        Self {
+            kind: error.kind(),
+            code: error.code().filter(is_code).map(str::to_owned),
+            io: error.is_io_error().then(|| error.to_string()),
+        }
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.io, &self.code) {
+            (Some(io), _) => f.write_str(io),
+            (None, Some(code)) => f.write_str(code),
+            (None, None) => write!(f, "{:?}", self.kind),
+        }
+    }
+}
+
+impl std::error::Error for Problem {}
+
+pub(crate) fn store_error(error: &RedisError) -> StoreError {
+    StoreError::new(advice(error)).caused_by(Problem::from(error))
+}
+
+fn advice(error: &RedisError) -> &'static str {
+    if error.is_timeout() {
+        return "Redis did not answer in time";
+    }
+    match (error.kind(), error.code()) {
+        (ErrorKind::Io, _) => "Redis cannot be reached, or ended the connection",
+        (ErrorKind::AuthenticationFailed, _) | (_, Some("WRONGPASS" | "NOAUTH")) => {
+            "Redis refused user or password; see what the password's reference holds, and `ACL LIST`"
+        }
+        (ErrorKind::Server(ServerErrorKind::NoPerm), _) => {
+            "the Redis user may not do what the store does; docs/caching.md has the ACL it needs"
+        }
+        (_, Some("OOM")) => "Redis is full (maxmemory)",
+        (ErrorKind::Server(ServerErrorKind::ReadOnly), _) => "this Redis is a replica, which takes no writes",
+        (_, Some("MISCONF")) => "Redis takes no writes, as it cannot save (MISCONF)",
+        (ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown), _) => {
+            "Redis is starting"
+        }
+        (ErrorKind::Server(ServerErrorKind::ClusterDown), _) | (ErrorKind::ClusterConnectionNotFound, _) => {
+            "the Redis cluster does not serve this key at present"
+        }
+        (ErrorKind::MasterNameNotFoundBySentinel, _) => {
+            "the sentinels know no master of this name; see `SENTINEL MASTERS`"
+        }
+        (ErrorKind::InvalidClientConfig, _) => "the connection to Redis cannot be made as it is configured",
+        (ErrorKind::RESP3NotSupported, _) | (_, Some("NOPROTO")) => {
+            "Redis is too old; version 6 or later is needed"
+        }
+        _ => "Redis gave an error",
+    }
+}
+
+/// Whether the connection is the cause, and another one may help.
+pub(crate) fn concerns_the_connection(error: &RedisError) -> bool {
+    error.is_connection_dropped()
+        || error.is_unrecoverable_error()
+        || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_server_says_is_not_repeated() {
+        let error = RedisError::from((
+            ErrorKind::Extension,
+            "An error was signalled by the server",
+            "unknown command 'HELLO', with args beginning with: 'AUTH' 'user' 'hidden'".to_owned(),
+        ));
+        let error = store_error(&error);
+        let cause = std::error::Error::source(&error).unwrap();
+        assert!(!format!("{error} {error:?} {cause} {cause:?}").contains("hidden"));
+    }
+
+    #[test]
+    fn what_the_operating_system_says_is() {
+        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+        let error = store_error(&refused.into());
+        assert!(std::error::Error::source(&error).unwrap().to_string().contains("refused"));
+    }
+}

@@ -1,0 +1,73 @@
+//! What Redis does in one step. Each script is sent as it is: it is shorter than a token, and there is no cache of scripts that
+//! a restart could empty.
+//!
+//! `KEYS[1]` is the token's name, `KEYS[2]` that of its lease. Whatever stands there may be somebody else's: a value of another
+//! type is junk, not an error.
+
+/// No value of ours is longer.
+pub(crate) const MAX_VALUE: usize = 64 * 1024;
+
+/// How much of a value is read, as the last index: one more than there may be, so that a longer one is seen to be.
+macro_rules! value {
+    () => {
+        "local value = redis.pcall('GETRANGE', KEYS[1], 0, 65536)
+         if type(value) == 'table' then value = '?' end
+        "
+    };
+}
+
+macro_rules! owner {
+    () => {
+        "local owner = redis.pcall('GET', KEYS[2])
+         if type(owner) == 'table' then redis.call('DEL', KEYS[2]); owner = false end
+        "
+    };
+}
+
+/// The value, and how many milliseconds it will be kept.
+pub(crate) const LOOK: &str = concat!(value!(), "return {value, redis.call('PTTL', KEYS[1])}");
+
+/// Takes the lease for `ARGV[1]`, or prolongs it, to `ARGV[2]` milliseconds from now. Whether it did, how long the lease
+/// lasts, and what [`LOOK`] says. A lease without an end, which is not ours, gets one.
+pub(crate) const LEASE: &str = concat!(
+    owner!(),
+    value!(),
+    "local granted = (not owner or owner == ARGV[1]) and 1 or 0
+     if granted == 1 then redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
+     elseif redis.call('PTTL', KEYS[2]) < 0 then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
+     return {granted, redis.call('PTTL', KEYS[2]), value, redis.call('PTTL', KEYS[1])}"
+);
+
+/// Keeps `ARGV[2]` for `ARGV[3]` milliseconds, unless something is kept for longer; ends the lease of `ARGV[1]`; says `ARGV[5]`
+/// on the channel `ARGV[4]`.
+pub(crate) const PUBLISH: &str = concat!(
+    owner!(),
+    "if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+     if owner == ARGV[1] then redis.call('DEL', KEYS[2]) end
+     return redis.call('PUBLISH', ARGV[4], ARGV[5])"
+);
+
+/// Ends the lease of `ARGV[1]`, and says `ARGV[3]` on the channel `ARGV[2]`, if it had one.
+pub(crate) const RELEASE: &str = concat!(
+    owner!(),
+    "if owner ~= ARGV[1] then return 0 end
+     redis.call('DEL', KEYS[2])
+     return redis.call('PUBLISH', ARGV[2], ARGV[3])"
+);
+
+/// Takes the value away if `ARGV[1]` stands at its places `ARGV[2]` to `ARGV[3]`.
+pub(crate) const REMOVE: &str = concat!(
+    value!(),
+    "if string.sub(value, ARGV[2], ARGV[3]) ~= ARGV[1] then return 0 end
+     return redis.call('DEL', KEYS[1])"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn as_much_is_read_as_shows_that_a_value_is_too_long() {
+        assert!(LOOK.contains(&format!("0, {MAX_VALUE})")));
+    }
+}

@@ -1,0 +1,215 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use passport_core::Clock;
+use passport_outbound::{AccessToken, Lease, Leased, StoreError, StoredToken, TokenKey, TokenStore, WakeUps};
+use redis::{Cmd, cmd};
+
+use crate::{
+    EncryptionKeys, RedisTokenStoreBuilder,
+    builder::Kind,
+    envelope::{self, MARK_IN_LUA, Refused, Ring},
+    keyring::Keyring,
+    link::Link,
+    names::{Names, channel},
+    scripts::{self, MAX_VALUE},
+    target::Target,
+    telemetry,
+};
+
+/// Tokens on Redis, shared by all instances of a fleet that have the same Redis, namespace and keys. For
+/// [`TokenCache::shared`](passport_outbound::TokenCache::shared).
+///
+/// Cheap to clone; clones share the connection. Building one does no I/O: the first token connects, so a service starts while
+/// Redis is down. It works on the tokio runtime it is used on, which needs I/O and timer.
+#[derive(Clone)]
+pub struct RedisTokenStore(Arc<Inner>);
+
+struct Inner {
+    namespace: String,
+    link: Arc<Link>,
+    keyring: Arc<Keyring>,
+    wake_ups: WakeUps,
+    clock: Arc<dyn Clock>,
+}
+
+impl RedisTokenStore {
+    /// A store on the Redis at `url`: `redis://host:6379`, `rediss://host:6379` with TLS, `unix:///run/redis.sock`; a number
+    /// behind it (`/2`) is the database.
+    pub fn builder(url: impl Into<String>, keys: EncryptionKeys) -> RedisTokenStoreBuilder {
+        RedisTokenStoreBuilder::new(vec![url.into()], Kind::One, keys)
+    }
+
+    /// A store on a Redis Cluster; `nodes` are the URLs of some of its nodes, of which one has to be there.
+    #[cfg(feature = "cluster")]
+    pub fn cluster<I: IntoIterator<Item: Into<String>>>(
+        nodes: I,
+        keys: EncryptionKeys,
+    ) -> RedisTokenStoreBuilder {
+        RedisTokenStoreBuilder::new(nodes.into_iter().map(Into::into).collect(), Kind::Cluster, keys)
+    }
+
+    /// A store on the Redis that Sentinels call the master of `service`; `sentinels` are their URLs.
+    #[cfg(feature = "sentinel")]
+    pub fn sentinel<I: IntoIterator<Item: Into<String>>>(
+        sentinels: I,
+        service: impl Into<String>,
+        keys: EncryptionKeys,
+    ) -> RedisTokenStoreBuilder {
+        let kind = Kind::Sentinel { service: service.into(), username: None, password: None };
+        RedisTokenStoreBuilder::new(sentinels.into_iter().map(Into::into).collect(), kind, keys)
+    }
+
+    pub(crate) fn new(target: Target, keys: EncryptionKeys, clock: Arc<dyn Clock>) -> Self {
+        let wake_ups = WakeUps::new();
+        Self(Arc::new(Inner {
+            namespace: target.namespace.clone(),
+            link: Arc::new(Link::new(target, wake_ups.clone())),
+            keyring: Arc::new(Keyring::new(keys, Arc::clone(&clock))),
+            wake_ups,
+            clock,
+        }))
+    }
+}
+
+impl TokenStore for RedisTokenStore {
+    async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        let names = self.names(key);
+        let (value, left) = self.0.link.ask(script(scripts::LOOK, &[&names.token])).await?;
+        self.opened(key, &names, Found { value, left }).await
+    }
+
+    async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<Leased, StoreError> {
+        let names = self.names(key);
+        let mut command = script(scripts::LEASE, &[&names.token, &names.lease]);
+        command.arg(holder).arg(milliseconds(time));
+        let (granted, lease_left, value, left): (bool, i64, _, _) = self.0.link.ask(command).await?;
+        let lease = if granted { Lease::Granted } else { Lease::Held { left: duration(lease_left) } };
+        // A lease that was granted must not be lost by what goes wrong with the value.
+        let token = self.opened(key, &names, Found { value, left }).await.unwrap_or_default();
+        Ok(Leased { lease, token })
+    }
+
+    async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
+        let names = self.names(key);
+        let left = token.token().expires_at().duration_since(self.0.clock.now()).unwrap_or_default();
+        let ring = self.0.keyring.ring().await?;
+        let value = envelope::seal(&ring, &names.token, token).filter(|value| value.len() <= MAX_VALUE);
+        let Some(value) = value.filter(|_| !left.is_zero()) else {
+            // There is nothing to keep; the others go on all the same.
+            return self.release(key, holder).await;
+        };
+        let mut command = script(scripts::PUBLISH, &[&names.token, &names.lease]);
+        command
+            .arg(holder)
+            .arg(value)
+            .arg(milliseconds(left))
+            .arg(channel(&self.0.namespace))
+            .arg(key.to_string());
+        self.0.link.ask(command).await
+    }
+
+    async fn release(&self, key: &TokenKey, holder: &str) -> Result<(), StoreError> {
+        let names = self.names(key);
+        let mut command = script(scripts::RELEASE, &[&names.token, &names.lease]);
+        command.arg(holder).arg(channel(&self.0.namespace)).arg(key.to_string());
+        self.0.link.ask(command).await
+    }
+
+    async fn remove(&self, key: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
+        let (first, last) = MARK_IN_LUA;
+        self.removed(&self.names(key), &envelope::mark(token), first, last).await
+    }
+
+    /// Reading is not enough: a Redis that is full, or a replica, can be read.
+    async fn probe(&self, key: &TokenKey) -> Result<(), StoreError> {
+        let mut command = cmd("SET");
+        command.arg(self.names(key).probe).arg("").arg("PX").arg(1000);
+        self.0.link.ask(command).await
+    }
+
+    fn wake_ups(&self) -> Option<WakeUps> {
+        Some(self.0.wake_ups.clone())
+    }
+}
+
+/// What stands in Redis, and for how many milliseconds yet.
+struct Found {
+    value: Vec<u8>,
+    left: i64,
+}
+
+impl RedisTokenStore {
+    fn names(&self, key: &TokenKey) -> Names {
+        Names::new(&self.0.namespace, key)
+    }
+
+    /// The token in what was found. What is of no use to anybody is taken away, unless it has been replaced meanwhile, so that
+    /// it does not stand in the way of what is.
+    async fn opened(
+        &self,
+        key: &TokenKey,
+        names: &Names,
+        found: Found,
+    ) -> Result<Option<StoredToken>, StoreError> {
+        if found.value.is_empty() && found.left == NOT_THERE {
+            return Ok(None);
+        }
+        let ring = self.0.keyring.ring().await?;
+        let opened = match self.open(&ring, names, &found) {
+            Err(Refused::UnknownKey) => {
+                let ring = self.0.keyring.ring_after(&ring).await;
+                self.open(&ring, names, &found)
+            }
+            opened => opened,
+        };
+        match opened {
+            Ok(stored) if self.0.clock.now() < stored.token().expires_at() => {
+                return Ok(Some(if found.left < 0 {
+                    stored
+                } else {
+                    stored.with_time_left(duration(found.left))
+                }));
+            }
+            Ok(_expired) => {}
+            Err(why) => telemetry::refused(key.client_id(), why),
+        }
+        self.removed(names, &found.value, 1, found.value.len()).await?;
+        Ok(None)
+    }
+
+    fn open(&self, ring: &Ring, names: &Names, found: &Found) -> Result<StoredToken, Refused> {
+        if found.value.len() > MAX_VALUE {
+            return Err(Refused::Malformed);
+        }
+        envelope::open(ring, &names.token, &found.value)
+    }
+
+    async fn removed(&self, names: &Names, what: &[u8], first: usize, last: usize) -> Result<(), StoreError> {
+        let mut command = script(scripts::REMOVE, &[&names.token]);
+        command.arg(what).arg(first).arg(last);
+        self.0.link.ask(command).await
+    }
+}
+
+/// What `PTTL` says of what is not there.
+const NOT_THERE: i64 = -2;
+
+fn script(source: &str, keys: &[&str]) -> Cmd {
+    let mut command = cmd("EVAL");
+    command.arg(source).arg(keys.len()).arg(keys);
+    command
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+fn duration(milliseconds: i64) -> Duration {
+    Duration::from_millis(u64::try_from(milliseconds).unwrap_or_default())
+}
+
+impl fmt::Debug for RedisTokenStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RedisTokenStore").field("namespace", &self.0.namespace).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,267 @@
+//! Which Redis, and how a connection to it is made.
+
+use std::time::Duration;
+
+use passport_outbound::{Secret, SecretSource, StoreError, WakeUps};
+use redis::{
+    AsyncConnectionConfig, Client, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo, ProtocolVersion,
+    PushInfo, PushKind, RedisError, RedisResult, TlsCertificates, Value,
+    aio::{MultiplexedConnection, SendError},
+    io::tcp::TcpSettings,
+};
+
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+use redis::TlsMode;
+
+use crate::{
+    error::store_error,
+    names, telemetry,
+    tls::{self, Tls},
+};
+
+/// How long it may take until there is a connection. Nobody waits for longer than the deadline; the next call has it.
+const MAX_CONNECTING: Duration = Duration::from_secs(2);
+
+/// Everything that a connection is made with.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) place: Place,
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<SecretSource>,
+    pub(crate) tls: Tls,
+    pub(crate) database: i64,
+    pub(crate) namespace: String,
+    /// How long a command may take.
+    pub(crate) deadline: Duration,
+}
+
+/// Where Redis is.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    One(ConnectionAddr),
+    /// Some of the nodes.
+    #[cfg(feature = "cluster")]
+    Cluster(Vec<ConnectionAddr>),
+    #[cfg(feature = "sentinel")]
+    Sentinels(Sentinels),
+}
+
+/// Who knows where the master is.
+#[cfg(feature = "sentinel")]
+#[derive(Clone, Debug)]
+pub(crate) struct Sentinels {
+    pub(crate) sentinels: Vec<ConnectionAddr>,
+    pub(crate) service: String,
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<SecretSource>,
+}
+
+/// A connection. Cheap to clone; clones share. It ends with the last.
+#[derive(Clone)]
+pub(crate) enum Connection {
+    One(MultiplexedConnection),
+    #[cfg(feature = "cluster")]
+    Cluster(redis::cluster_async::ClusterConnection),
+}
+
+impl Connection {
+    pub(crate) async fn query<T: FromRedisValue>(&self, command: &Cmd) -> RedisResult<T> {
+        match self.clone() {
+            Self::One(mut connection) => command.query_async(&mut connection).await,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(mut connection) => command.query_async(&mut connection).await,
+        }
+    }
+
+    async fn subscribe(&self, channel: &str) -> RedisResult<()> {
+        match self.clone() {
+            Self::One(mut connection) => connection.subscribe(channel).await,
+            #[cfg(feature = "cluster")]
+            Self::Cluster(mut connection) => connection.subscribe(channel).await,
+        }
+    }
+}
+
+impl Target {
+    /// A connection that passes news on to `wake_ups`.
+    pub(crate) async fn connect(&self, wake_ups: &WakeUps) -> Result<Connection, StoreError> {
+        let password = secret(self.password.as_ref()).await?;
+        let certificates = if self.is_tls() {
+            tls::choose_a_provider();
+            Some(self.tls.read().await?)
+        } else {
+            None
+        };
+        let connection = self.connected(password, certificates, wake_ups).await?;
+        // News saves looking; without it the store works all the same.
+        let has_news = connection.subscribe(&names::channel(&self.namespace)).await.is_ok();
+        telemetry::connected(has_news);
+        Ok(connection)
+    }
+
+    async fn connected(
+        &self,
+        password: Option<Secret>,
+        certificates: Option<TlsCertificates>,
+        wake_ups: &WakeUps,
+    ) -> Result<Connection, StoreError> {
+        let password = password.as_ref();
+        match &self.place {
+            Place::One(address) => {
+                let (client, config) = (self.client(address, password, certificates), self.config(wake_ups));
+                let client = client.map_err(told)?;
+                let connection = client.get_multiplexed_async_connection_with_config(&config).await;
+                connection.map(Connection::One).map_err(told)
+            }
+            #[cfg(feature = "cluster")]
+            Place::Cluster(nodes) => {
+                let client = self.cluster(nodes, password, certificates, wake_ups).map_err(told)?;
+                client.get_async_connection().await.map(Connection::Cluster).map_err(told)
+            }
+            #[cfg(feature = "sentinel")]
+            Place::Sentinels(sentinels) => {
+                let asked = secret(sentinels.password.as_ref()).await?;
+                let client = self.sentinels(sentinels, asked.as_ref(), password, certificates);
+                let (mut client, config) = (client.map_err(told)?, self.config(wake_ups));
+                let connection = client.get_async_connection_with_config(&config).await;
+                connection.map(Connection::One).map_err(told)
+            }
+        }
+    }
+
+    pub(crate) fn is_tls(&self) -> bool {
+        let address = match &self.place {
+            Place::One(address) => Some(address),
+            #[cfg(feature = "cluster")]
+            Place::Cluster(nodes) => nodes.first(),
+            #[cfg(feature = "sentinel")]
+            Place::Sentinels(sentinels) => sentinels.sentinels.first(),
+        };
+        matches!(address, Some(ConnectionAddr::TcpTls { .. }))
+    }
+
+    fn config(&self, wake_ups: &WakeUps) -> AsyncConnectionConfig {
+        AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(MAX_CONNECTING))
+            .set_response_timeout(Some(self.deadline))
+            .set_push_sender(tells(wake_ups.clone()))
+    }
+
+    fn client(
+        &self,
+        address: &ConnectionAddr,
+        password: Option<&Secret>,
+        certificates: Option<TlsCertificates>,
+    ) -> RedisResult<Client> {
+        let info = address.clone().into_connection_info()?;
+        let mut settings =
+            info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3).set_db(self.database);
+        if let Some(username) = &self.username {
+            settings = settings.set_username(username);
+        }
+        if let Some(password) = password {
+            settings = settings.set_password(password.expose());
+        }
+        let info = info.set_redis_settings(settings).set_tcp_settings(tcp());
+        match certificates {
+            Some(certificates) => Client::build_with_tls(info, certificates),
+            None => Client::open(info),
+        }
+    }
+
+    #[cfg(feature = "cluster")]
+    fn cluster(
+        &self,
+        nodes: &[ConnectionAddr],
+        password: Option<&Secret>,
+        certificates: Option<TlsCertificates>,
+        wake_ups: &WakeUps,
+    ) -> RedisResult<redis::cluster::ClusterClient> {
+        let mut builder = redis::cluster::ClusterClientBuilder::new(nodes.iter().cloned())
+            .use_protocol(ProtocolVersion::RESP3)
+            .tcp_settings(tcp())
+            .connection_timeout(MAX_CONNECTING)
+            .response_timeout(self.deadline)
+            .overall_response_timeout(Some(self.deadline))
+            // Slots move; whatever takes longer is the circuit's business. Every script may run twice.
+            .retries(3)
+            .min_retry_wait(5)
+            .max_retry_wait(50)
+            .push_sender(tells(wake_ups.clone()));
+        if let Some(username) = &self.username {
+            builder = builder.username(username);
+        }
+        if let Some(password) = password {
+            builder = builder.password(password.expose());
+        }
+        if let Some(certificates) = certificates {
+            builder = builder.tls(TlsMode::Secure).certs(certificates);
+        }
+        builder.build()
+    }
+
+    #[cfg(feature = "sentinel")]
+    fn sentinels(
+        &self,
+        sentinels: &Sentinels,
+        asked: Option<&Secret>,
+        password: Option<&Secret>,
+        certificates: Option<TlsCertificates>,
+    ) -> RedisResult<redis::sentinel::SentinelClient> {
+        use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
+        let (addresses, service) = (sentinels.sentinels.clone(), &sentinels.service);
+        let mut builder = SentinelClientBuilder::new(addresses, service, SentinelServerType::Master)?
+            .set_client_to_redis_protocol(ProtocolVersion::RESP3)
+            .set_client_to_redis_db(self.database)
+            .set_client_to_redis_tcp_settings(tcp())
+            .set_client_to_sentinel_tcp_settings(tcp());
+        if let Some(username) = &self.username {
+            builder = builder.set_client_to_redis_username(username);
+        }
+        if let Some(password) = password {
+            builder = builder.set_client_to_redis_password(password.expose());
+        }
+        if let Some(username) = &sentinels.username {
+            builder = builder.set_client_to_sentinel_username(username);
+        }
+        if let Some(password) = asked {
+            builder = builder.set_client_to_sentinel_password(password.expose());
+        }
+        if let Some(certificates) = certificates {
+            builder = builder
+                .set_client_to_redis_tls_mode(TlsMode::Secure)
+                .set_client_to_redis_certificates(certificates.clone())
+                .set_client_to_sentinel_certificates(certificates);
+        }
+        builder.build()
+    }
+}
+
+fn tcp() -> TcpSettings {
+    TcpSettings::default().set_nodelay(true)
+}
+
+async fn secret(source: Option<&SecretSource>) -> Result<Option<Secret>, StoreError> {
+    let Some(source) = source else { return Ok(None) };
+    let read = source.resolve().await.map_err(|error| {
+        StoreError::new("the password for Redis could not be read; see where it lies").caused_by(error)
+    })?;
+    Ok(Some(read.secret().clone()))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn told(error: RedisError) -> StoreError {
+    store_error(&error)
+}
+
+/// Passes on what Redis pushes. Called by whoever reads the connection, so it does no more.
+fn tells(wake_ups: WakeUps) -> impl Fn(PushInfo) -> Result<(), SendError> {
+    move |push| {
+        if let (PushKind::Message, [_channel, Value::BulkString(key)]) = (&push.kind, &*push.data)
+            && let Ok(key) = str::from_utf8(key)
+        {
+            wake_ups.wake(key);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! What a TLS connection to Redis is made with. Read for each connection, so that a certificate may be replaced where it lies.
+
+use passport_outbound::{SecretSource, StoreError};
+use redis::{ClientTlsConfig, TlsCertificates};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
+
+/// Where certificates and keys are. By default the roots are those of the operating system, and we show none of ours.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tls {
+    pub(crate) roots: Option<SecretSource>,
+    /// Certificate and key.
+    pub(crate) identity: Option<(SecretSource, SecretSource)>,
+}
+
+impl Tls {
+    pub(crate) fn is_set(&self) -> bool {
+        self.roots.is_some() || self.identity.is_some()
+    }
+
+    pub(crate) async fn read(&self) -> Result<TlsCertificates, StoreError> {
+        let root_cert = match &self.roots {
+            Some(roots) => Some(pem(roots).await?),
+            None => None,
+        };
+        let client_tls = match &self.identity {
+            Some((certificate, key)) => {
+                Some(ClientTlsConfig { client_cert: pem(certificate).await?, client_key: pem(key).await? })
+            }
+            None => None,
+        };
+        Ok(TlsCertificates { client_tls, root_cert })
+    }
+}
+
+async fn pem(source: &SecretSource) -> Result<Vec<u8>, StoreError> {
+    let read = source.resolve().await.map_err(|error| {
+        StoreError::new("a certificate or key for Redis could not be read; see where it lies")
+            .caused_by(error)
+    })?;
+    let pem = read.secret().expose();
+    if pem.contains("-----BEGIN ") {
+        Ok(pem.as_bytes().to_vec())
+    } else {
+        Err(StoreError::new("a certificate or key for Redis is not PEM"))
+    }
+}
+
+/// rustls asks for a provider of the process where it has a choice. Whoever has made one keeps it.
+pub(crate) fn choose_a_provider() {
+    if CryptoProvider::get_default().is_none() {
+        // Somebody else was faster, which is as good.
+        let _ = aws_lc_rs::default_provider().install_default();
+    }
+}
