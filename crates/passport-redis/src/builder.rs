@@ -208,6 +208,10 @@ impl RedisTokenStoreBuilder {
         if addresses.iter().any(is_tls) && !addresses.iter().all(is_tls) {
             problem(URL, "some say rediss:// and some do not; with TLS all have to");
         }
+        let is_unix = |address: &ConnectionAddr| matches!(address, ConnectionAddr::Unix(_));
+        if addresses.iter().any(is_unix) && !matches!(self.kind, Kind::One) {
+            problem(URL, "a Unix socket leads to one server only");
+        }
         if addresses.iter().any(|address| matches!(address, ConnectionAddr::TcpTls { insecure: true, .. })) {
             problem(URL, "#insecure would let anybody pass for Redis; give the certificate by tls_roots");
         }
@@ -215,21 +219,15 @@ impl RedisTokenStoreBuilder {
 }
 
 impl Kind {
-    fn place(self, mut addresses: Vec<ConnectionAddr>, problems: &mut Vec<ConfigProblem>) -> Option<Place> {
-        let mut is_remote = |addresses: &[ConnectionAddr]| {
-            let is_remote = addresses.iter().all(|address| !matches!(address, ConnectionAddr::Unix(_)));
-            if !is_remote {
-                problems.push(ConfigProblem::new(URL, "a Unix socket leads to one server only"));
-            }
-            is_remote
-        };
+    fn place(self, mut addresses: Vec<ConnectionAddr>) -> Option<Place> {
         match self {
             Self::One => addresses.pop().map(Place::One),
             #[cfg(feature = "cluster")]
-            Self::Cluster => is_remote(&addresses).then_some(Place::Cluster(addresses)),
+            Self::Cluster => Some(Place::Cluster(addresses)),
             #[cfg(feature = "sentinel")]
-            Self::Sentinel { service, username, password } => is_remote(&addresses)
-                .then_some(Place::Sentinels(Sentinels { sentinels: addresses, service, username, password })),
+            Self::Sentinel { service, username, password } => {
+                Some(Place::Sentinels(Sentinels { sentinels: addresses, service, username, password }))
+            }
         }
     }
 }

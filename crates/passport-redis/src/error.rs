@@ -64,7 +64,7 @@ fn advice(error: &RedisError) -> &'static str {
         (ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown), _) => {
             "Redis is starting"
         }
-        (ErrorKind::Server(ServerErrorKind::ClusterDown), _) | (ErrorKind::ClusterConnectionNotFound, _) => {
+        (ErrorKind::Server(ServerErrorKind::ClusterDown) | ErrorKind::ClusterConnectionNotFound, _) => {
             "the Redis cluster does not serve this key at present"
         }
         (ErrorKind::MasterNameNotFoundBySentinel, _) => {

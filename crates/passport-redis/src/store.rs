@@ -155,10 +155,10 @@ impl RedisTokenStore {
             return Ok(None);
         }
         let ring = self.0.keyring.ring().await?;
-        let opened = match self.open(&ring, names, &found) {
+        let opened = match open(&ring, names, &found) {
             Err(Refused::UnknownKey) => {
                 let ring = self.0.keyring.ring_after(&ring).await;
-                self.open(&ring, names, &found)
+                open(&ring, names, &found)
             }
             opened => opened,
         };
@@ -177,13 +177,6 @@ impl RedisTokenStore {
         Ok(None)
     }
 
-    fn open(&self, ring: &Ring, names: &Names, found: &Found) -> Result<StoredToken, Refused> {
-        if found.value.len() > MAX_VALUE {
-            return Err(Refused::Malformed);
-        }
-        envelope::open(ring, &names.token, &found.value)
-    }
-
     async fn removed(&self, names: &Names, what: &[u8], first: usize, last: usize) -> Result<(), StoreError> {
         let mut command = script(scripts::REMOVE, &[&names.token]);
         command.arg(what).arg(first).arg(last);
@@ -193,6 +186,13 @@ impl RedisTokenStore {
 
 /// What `PTTL` says of what is not there.
 const NOT_THERE: i64 = -2;
+
+fn open(ring: &Ring, names: &Names, found: &Found) -> Result<StoredToken, Refused> {
+    if found.value.len() > MAX_VALUE {
+        return Err(Refused::Malformed);
+    }
+    envelope::open(ring, &names.token, &found.value)
+}
 
 fn script(source: &str, keys: &[&str]) -> Cmd {
     let mut command = cmd("EVAL");
