@@ -141,7 +141,7 @@ impl RedisTokenStoreBuilder {
         let mut problems = Vec::new();
         let (addresses, database) = self.addresses(&mut problems);
         self.check_the_rest(&addresses, &mut problems);
-        let place = self.kind.place(addresses, &mut problems);
+        let place = self.kind.place(addresses);
         let Some(place) = place.filter(|_| problems.is_empty()) else {
             return Err(ConfigError::new(problems));
         };
