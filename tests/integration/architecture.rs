@@ -10,6 +10,8 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("passport-core", &[][..]),
         ("passport-outbound", &["passport-core"]),
         ("passport-inbound", &["passport-core"]),
+        // It is a store for the outbound side.
+        ("passport-redis", &["passport-core", "passport-outbound"]),
         ("passport-dev", &["passport-core"]),
     ])
 }

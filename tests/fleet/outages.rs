@@ -1,0 +1,182 @@
+//! What becomes of calls while something happens to Redis. Tokens live for 4 s, so that a fleet which has lost its store needs
+//! many; without a store an instance asks for one each 1.2 s at most.
+
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use tokio::time::{Instant, sleep};
+
+use crate::{
+    scene::{Scene, figure},
+    server::Server,
+    workers::{Fleet, Report},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const LIFETIME: Duration = Duration::from_secs(4);
+const INSTANCES: usize = 8;
+
+/// Eight instances under load for `whole`, to which `happening` happens after a second. No call fails, and there are `at_most`
+/// token requests.
+async fn under_load(
+    scene: &Scene,
+    fleet: &mut Fleet,
+    what: &str,
+    whole: Duration,
+    at_most: u64,
+    happening: impl Future<Output = ()>,
+) -> Report {
+    let (began, before) = (Instant::now(), scene.token_requests());
+    fleet.begin_load(whole, Duration::from_millis(25)).await;
+    sleep(SECOND).await;
+    happening.await;
+    let report = fleet.report().await;
+    let requests = scene.token_requests() - before;
+    figure(what, began, &report, requests);
+    assert_eq!(report.failed, 0, "{report:?}");
+    assert!(requests <= at_most, "{requests} token requests");
+    report
+}
+
+/// How many requests there are at most in `seconds` if each instance is on its own, as far as it is (`alone` of them).
+fn requests_in(seconds: u64, alone: Duration) -> u64 {
+    let each = |time: Duration| u64::try_from(time.as_millis() / 1200 + 2).unwrap();
+    each(Duration::from_secs(seconds)) + INSTANCES as u64 * each(alone)
+}
+
+async fn scene() -> (Scene, Server, Fleet) {
+    let scene = Scene::with_tokens_for(LIFETIME).await;
+    let redis = Server::start(&[]).await;
+    let mut fleet = Fleet::start(INSTANCES, &scene.setup("one", &[redis.url()])).await;
+    assert_eq!(fleet.calls(1).await.failed, 0);
+    (scene, redis, fleet)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_killed_and_comes_back_fails_no_call() {
+    let (scene, mut redis, mut fleet) = scene().await;
+    let happening = async {
+        redis.kill();
+        sleep(4 * SECOND).await;
+        redis.restart().await;
+    };
+    let most = requests_in(12, 6 * SECOND);
+    under_load(&scene, &mut fleet, "Redis killed, 4 s away", 12 * SECOND, most, happening).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_an_outage_of_redis_the_fleet_shares_again() {
+    let (scene, mut redis, mut fleet) = scene().await;
+    redis.kill();
+    // Each sees it, and is on its own.
+    fleet.begin_load(4 * SECOND, Duration::from_millis(25)).await;
+    assert_eq!(fleet.report().await.failed, 0);
+    redis.restart().await;
+    // A probe comes after 6 s at the latest.
+    sleep(6 * SECOND).await;
+    assert_eq!(fleet.calls(1).await.failed, 0);
+    sleep(LIFETIME).await;
+    let before = scene.token_requests();
+    assert_eq!(fleet.calls(10).await.failed, 0);
+    assert_eq!(scene.token_requests() - before, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_not_there_at_the_start_fails_no_call() {
+    let scene = Scene::with_tokens_for(LIFETIME).await;
+    let mut redis = Server::start(&[]).await;
+    redis.kill();
+    let mut fleet = Fleet::start(INSTANCES, &scene.setup("one", &[redis.url()])).await;
+    let began = Instant::now();
+    let report = fleet.calls(100).await;
+    figure("Redis is not there at the start", began, &report, scene.token_requests());
+    assert_eq!((report.failed, scene.token_requests()), (0, INSTANCES as u64), "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_frozen_for_ten_seconds_fails_no_call_and_costs_one_deadline() {
+    let (scene, redis, mut fleet) = scene().await;
+    let happening = async {
+        redis.signal(Signal::SIGSTOP);
+        sleep(10 * SECOND).await;
+        redis.signal(Signal::SIGCONT);
+    };
+    let most = requests_in(14, 13 * SECOND);
+    let report = under_load(&scene, &mut fleet, "Redis frozen for 10 s", 14 * SECOND, most, happening).await;
+    assert!(report.longest_ms < 900.0, "{report:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_pause_fails_no_call() {
+    let (scene, redis, mut fleet) = scene().await;
+    let happening = async {
+        assert_eq!(redis.cli(&["CLIENT", "PAUSE", "3000", "ALL"]), "OK");
+    };
+    let most = requests_in(10, 6 * SECOND);
+    under_load(&scene, &mut fleet, "CLIENT PAUSE for 3 s", 10 * SECOND, most, happening).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_redis_ends_are_made_again_and_nothing_is_asked_twice() {
+    let (scene, redis, mut fleet) = scene().await;
+    let happening = async {
+        for _ in 0..10 {
+            redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
+            redis.cli(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+            sleep(SECOND / 2).await;
+        }
+    };
+    let most = requests_in(8, Duration::ZERO);
+    under_load(&scene, &mut fleet, "connections ended 10 times", 8 * SECOND, most, happening).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flush_fails_no_call_and_asks_for_nothing_that_is_still_in_memory() {
+    let (scene, redis, mut fleet) = scene().await;
+    let happening = async {
+        for _ in 0..20 {
+            assert_eq!(redis.cli(&["FLUSHALL"]), "OK");
+            sleep(SECOND / 4).await;
+        }
+    };
+    let most = requests_in(8, Duration::ZERO) + 20;
+    under_load(&scene, &mut fleet, "FLUSHALL 20 times in 5 s", 8 * SECOND, most, happening).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_becomes_a_read_only_replica_fails_no_call() {
+    let (scene, redis, mut fleet) = scene().await;
+    let primary = Server::start(&[]).await;
+    let happening = async {
+        assert_eq!(redis.cli(&["REPLICAOF", "127.0.0.1", &primary.port.to_string()]), "OK");
+        sleep(4 * SECOND).await;
+        assert_eq!(redis.cli(&["REPLICAOF", "NO", "ONE"]), "OK");
+    };
+    let most = requests_in(12, 6 * SECOND);
+    under_load(&scene, &mut fleet, "a read-only replica for 4 s", 12 * SECOND, most, happening).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_redis_that_is_full_fails_no_call() {
+    let (scene, redis, mut fleet) = scene().await;
+    let happening = async {
+        assert_eq!(redis.cli(&["CONFIG", "SET", "maxmemory", "1"]), "OK");
+        sleep(4 * SECOND).await;
+        assert_eq!(redis.cli(&["CONFIG", "SET", "maxmemory", "0"]), "OK");
+    };
+    let most = requests_in(12, 6 * SECOND);
+    under_load(&scene, &mut fleet, "Redis is full for 4 s", 12 * SECOND, most, happening).await;
+}
+
+/// While there is neither Redis nor Passport, what is in memory serves.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_in_memory_needs_neither_redis_nor_passport() {
+    let scene = Scene::with_tokens_for(60 * SECOND).await;
+    let mut redis = Server::start(&[]).await;
+    let mut fleet = Fleet::start(INSTANCES, &scene.setup("one", &[redis.url()])).await;
+    assert_eq!(fleet.calls(1).await.failed, 0);
+    redis.kill();
+    scene.passport.inject(passport_dev::Endpoint::Token, passport_dev::Fault::Down);
+    assert_eq!(fleet.calls(100).await.failed, 0);
+    assert_eq!(scene.token_requests(), 1);
+}
