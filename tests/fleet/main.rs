@@ -4,7 +4,11 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
 mod cold;
+mod doors;
+mod hostile;
+mod many_servers;
 mod outages;
 mod scene;
 mod server;
+mod warm;
 mod workers;

@@ -37,6 +37,19 @@ impl Server {
         server
     }
 
+    /// A sentinel, with the configuration at `config`, which it rewrites.
+    pub(crate) async fn start_sentinel(folder: TempDir, config: &str) -> Self {
+        let port = free_port();
+        let process = Command::new("redis-server")
+            .args([config, "--sentinel", "--port", &port.to_string(), "--bind", "127.0.0.1"])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let server = Self { port, folder, options: Vec::new(), process };
+        server.wait_until(&["PING"], |answer| answer.contains("PONG")).await;
+        server
+    }
+
     pub(crate) fn url(&self) -> String {
         format!("redis://127.0.0.1:{}", self.port)
     }
@@ -67,7 +80,7 @@ impl Server {
     pub(crate) async fn wait_until(&self, words: &[&str], is_it: impl Fn(&str) -> bool) {
         let began = Instant::now();
         while !is_it(&self.cli(words)) {
-            assert!(began.elapsed() < Duration::from_secs(30), "{words:?}: {}", self.cli(words));
+            assert!(began.elapsed() < Duration::from_secs(30), "{words:?}: {:?}", self.cli_output(words));
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }

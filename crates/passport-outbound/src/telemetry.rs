@@ -185,9 +185,9 @@ pub(crate) fn shared(client_id: &ClientId, way: Way, took: Duration) {
 /// The most that clocks may differ before it is said.
 const MAX_SKEW: Duration = Duration::from_secs(60);
 
-/// The clock of the instance that stored a token is not ours. `began_at` is what we believe.
-pub(crate) fn clocks_differ(client_id: &ClientId, minted_at: SystemTime, began_at: SystemTime) {
-    let skew = minted_at.duration_since(began_at).unwrap_or_else(|earlier| earlier.duration());
+/// The clock of the instance that stored a token is not ours. `believed` is what we take instead.
+pub(crate) fn clocks_differ(client_id: &ClientId, minted_at: SystemTime, believed: SystemTime) {
+    let skew = minted_at.duration_since(believed).unwrap_or_else(|earlier| earlier.duration());
     if skew > MAX_SKEW {
         tracing::warn!(
             target: TARGET,

@@ -154,8 +154,12 @@ impl Target {
         certificates: Option<TlsCertificates>,
     ) -> RedisResult<Client> {
         let info = address.clone().into_connection_info()?;
-        let mut settings =
-            info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3).set_db(self.database);
+        let mut settings = info
+            .redis_settings()
+            .clone()
+            .set_protocol(ProtocolVersion::RESP3)
+            .set_db(self.database)
+            .set_skip_set_lib_name();
         if let Some(username) = &self.username {
             settings = settings.set_username(username);
         }

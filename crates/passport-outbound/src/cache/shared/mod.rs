@@ -140,26 +140,22 @@ impl Shared {
     /// there is none at all.
     fn useful(&self, stored: Option<StoredToken>, ask: &Ask) -> Option<Minted> {
         let (stored, now) = (stored?, self.clock.now());
-        let (began_at, lifetime) = (stored.began_at(now), stored.lifetime());
-        let ends_at = began_at.checked_add(lifetime)?;
+        let (ends_at, lifetime) = (stored.ends_at(now), stored.lifetime());
         let is_older = |had: &AccessToken| {
             had.authorization() == stored.token().authorization() || ends_at < had.expires_at()
         };
         if ask.held.as_ref().is_some_and(is_older) || ask.unwanted.as_ref().is_some_and(is_older) {
             return None;
         }
-        match self.policy.schedule(began_at, lifetime).phase(now) {
+        let minted_at = ends_at.checked_sub(lifetime)?;
+        match self.policy.schedule(minted_at, lifetime).phase(now) {
             Phase::Fresh => {}
             Phase::Soft if ask.held.is_none() => {}
             Phase::Soft | Phase::Hard => return None,
         }
-        telemetry::clocks_differ(self.key.client_id(), stored.minted_at(), began_at);
-        Some(Minted {
-            lifetime,
-            minted_at: began_at,
-            token: stored.token().clone(),
-            missing_scopes: Vec::new(),
-        })
+        telemetry::clocks_differ(self.key.client_id(), stored.minted_at(), minted_at);
+        let token = AccessToken::new(stored.token().expose(), ends_at).ok()?;
+        Some(Minted { token, minted_at, lifetime, missing_scopes: Vec::new() })
     }
 
     /// With a token that lives, only a holder of the lease refreshes.

@@ -203,13 +203,12 @@ impl StoredToken {
         self.token.expires_at().duration_since(self.minted_at).unwrap_or_default()
     }
 
-    /// When its life began, by the clock of this instance. Whichever of the clocks says that it ends sooner is believed, and
-    /// no token was minted in the future.
-    pub(super) fn began_at(&self, now: SystemTime) -> SystemTime {
+    /// When it ends, by the clock of this instance. Whichever of the clocks says that it ends sooner is believed, and no token
+    /// was minted in the future.
+    pub(super) fn ends_at(&self, now: SystemTime) -> SystemTime {
         let longest = self.left.unwrap_or(Duration::MAX).min(self.lifetime());
-        let ends_at =
-            now.checked_add(longest).map_or(self.token.expires_at(), |at| at.min(self.token.expires_at()));
-        ends_at.checked_sub(self.lifetime()).unwrap_or(self.minted_at)
+        let said = self.token.expires_at();
+        now.checked_add(longest).map_or(said, |at| at.min(said))
     }
 }
 
@@ -261,7 +260,7 @@ mod tests {
                 Some(minutes) => stored.with_time_left(minutes * MINUTE),
                 None => stored,
             };
-            let end = stored.began_at(now) + stored.lifetime();
+            let end = stored.ends_at(now);
             let expected =
                 if ends < 0 { now - 30 * MINUTE } else { now + u32::try_from(ends).unwrap() * MINUTE };
             assert_eq!(end, expected, "{why}");

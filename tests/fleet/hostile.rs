@@ -1,0 +1,310 @@
+//! Whoever can write to Redis can make instances ask Passport for themselves. That is all they can do.
+
+use std::time::Duration;
+
+use passport_dev::Endpoint;
+use passport_outbound::{Clock, ManagedIdentity, ManualClock, SecretSource, SystemClock, TokenCache};
+use passport_redis::{EncryptionKeys, RedisTokenStore};
+use redis::{Commands, Connection};
+
+use crate::{
+    scene::{KEY, Scene, keys, store, token},
+    server::Server,
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const MINUTE: Duration = Duration::from_secs(60);
+const OTHER_KEY: &str = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=";
+
+/// Passport in a hurry, a Redis, and somebody who may do anything to it.
+async fn scene() -> (Scene, Server, Connection) {
+    let (scene, redis) = (Scene::with_tokens_for(HOUR).await, Server::start(&[]).await);
+    scene.passport.heal(Endpoint::Token);
+    let attacker = redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
+    (scene, redis, attacker)
+}
+
+fn names(attacker: &mut Connection, what: &str) -> Vec<String> {
+    attacker.keys(format!("passport:*:{what}")).unwrap()
+}
+
+fn name(attacker: &mut Connection, what: &str) -> String {
+    let mut names = names(attacker, what);
+    assert_eq!(names.len(), 1, "{names:?}");
+    names.remove(0)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_with_any_byte_changed_is_not_used() {
+    let (scene, redis, mut attacker) = scene().await;
+    let store = store(&redis.url());
+    token(&scene.identity(store.clone())).await;
+    let name = name(&mut attacker, "token");
+    let length = attacker.get::<_, Vec<u8>>(&name).unwrap().len();
+    assert!(length > 500, "{length}");
+    for position in 0..length {
+        let mut value: Vec<u8> = attacker.get(&name).unwrap();
+        let last = token(&scene.identity(store.clone())).await;
+        value[position] ^= 0xff;
+        attacker.pset_ex::<_, _, ()>(&name, value, 3_600_000).unwrap();
+        let before = scene.token_requests();
+        assert_ne!(token(&scene.identity(store.clone())).await, last, "byte {position}");
+        assert_eq!(scene.token_requests() - before, 1, "byte {position}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_was_moved_from_another_identity_or_another_question_is_not_used() {
+    let (scene, redis, mut attacker) = scene().await;
+    let store = store(&redis.url());
+    let other = scene.passport.managed_identity("other").create();
+    let other = || {
+        ManagedIdentity::builder(other.client_id(), SecretSource::fixed(other.secret()))
+            .issuer(scene.passport.issuer())
+            .token_cache(TokenCache::shared(store.clone()))
+            .build()
+            .unwrap()
+    };
+    let mine = token(&scene.identity(store.clone())).await;
+    let less = token(&scene.identity(store.clone()).with_scopes("openid").unwrap()).await;
+    let theirs = token(&other()).await;
+    let names = names(&mut attacker, "token");
+    assert_eq!(names.len(), 3, "{names:?}");
+    let values: Vec<Vec<u8>> = names.iter().map(|name| attacker.get(name).unwrap()).collect();
+    for shift in 1..3 {
+        for (number, name) in names.iter().enumerate() {
+            attacker.pset_ex::<_, _, ()>(name, &values[(number + shift) % 3], 3_600_000).unwrap();
+        }
+        let had = [&mine, &less, &theirs];
+        let identity = scene.identity(store.clone());
+        for token in [
+            token(&identity).await,
+            token(&identity.with_scopes("openid").unwrap()).await,
+            token(&other()).await,
+        ] {
+            assert!(!had.contains(&&token), "a moved value was used");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_has_expired_is_not_used_however_long_redis_keeps_it() {
+    let (scene, redis, mut attacker) = scene().await;
+    let clock = ManualClock::at_unix_seconds(0);
+    clock.set_forward(SystemClock.now().duration_since(std::time::UNIX_EPOCH).unwrap());
+    let instance = || {
+        let store = RedisTokenStore::builder(redis.url(), keys()).clock(clock.clone()).build().unwrap();
+        scene.builder().clock(clock.clone()).token_cache(TokenCache::shared(store)).build().unwrap()
+    };
+    let first = token(&instance()).await;
+    let name = name(&mut attacker, "token");
+    let _: bool = attacker.persist(&name).unwrap();
+    assert_eq!(token(&instance()).await, first, "it lives");
+    clock.advance(HOUR);
+    // Passport's clock is another; its tokens live by their lifetime.
+    let second = token(&instance()).await;
+    assert_ne!(second, first);
+    let left: i64 = attacker.pttl(&name).unwrap();
+    assert!(left > 0, "what has expired was taken away: {left}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_older_value_that_is_put_back_is_not_used_by_whoever_has_had_a_newer_one() {
+    let (scene, redis, mut attacker) = scene().await;
+    let identity = scene.identity(store(&redis.url()));
+    token(&identity).await;
+    let name = name(&mut attacker, "token");
+    let old: Vec<u8> = attacker.get(&name).unwrap();
+    // Whole seconds: `exp` has no others.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    identity.invalidate();
+    let newer = token(&identity).await;
+    for _ in 0..3 {
+        attacker.pset_ex::<_, _, ()>(&name, &old, 3_600_000).unwrap();
+        let before = scene.token_requests();
+        identity.invalidate();
+        assert_ne!(token(&identity).await, newer);
+        assert_eq!(scene.token_requests() - before, 1);
+    }
+}
+
+/// What may stand in our place without being ours.
+fn junk(attacker: &mut Connection, name: &str, number: usize) -> bool {
+    let _: () = attacker.del(name).unwrap();
+    match number {
+        0 => attacker.set::<_, _, ()>(name, "").unwrap(),
+        1 => attacker.set::<_, _, ()>(name, "{\"access_token\":\"eyJ\"}\r\nSET x y\r\n").unwrap(),
+        2 => attacker.set::<_, _, ()>(name, vec![1_u8; 5_000_000]).unwrap(),
+        3 => attacker.rpush::<_, _, ()>(name, "a list").unwrap(),
+        4 => attacker.hset::<_, _, _, ()>(name, "a", "hash").unwrap(),
+        5 => attacker.set::<_, _, ()>(name, vec![1_u8, 0, 0, 0, 0]).unwrap(),
+        6 => attacker.set::<_, _, ()>(name, "?").unwrap(),
+        _ => return false,
+    }
+    true
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn junk_in_the_place_of_a_token_or_a_lease_is_a_miss_and_is_gone_afterwards() {
+    let (scene, redis, mut attacker) = scene().await;
+    let store = store(&redis.url());
+    token(&scene.identity(store.clone())).await;
+    let place = name(&mut attacker, "token");
+    for what in [place.clone(), place.replace(":token", ":lease")] {
+        let mut number = 0;
+        while junk(&mut attacker, &what, number) {
+            if what != place {
+                let _: () = attacker.del(&place).unwrap();
+            }
+            let before = scene.token_requests();
+            let began = tokio::time::Instant::now();
+            let minted = token(&scene.identity(store.clone())).await;
+            assert_eq!(token(&scene.identity(store.clone())).await, minted, "{what} {number}");
+            assert_eq!(scene.token_requests() - before, 1, "{what} {number}");
+            assert!(began.elapsed() < Duration::from_secs(5), "{what} {number}: {:?}", began.elapsed());
+            number += 1;
+        }
+        assert_eq!(number, 7);
+    }
+    assert_eq!(names(&mut attacker, "lease"), Vec::<String>::new());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_that_goes_to_redis_shows_a_token_or_a_secret() {
+    let (scene, redis, mut attacker) = scene().await;
+    let monitor = tokio::process::Command::new("redis-cli")
+        .args(["-p", &redis.port.to_string(), "MONITOR"])
+        .stdout(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    redis.wait_until(&["CLIENT", "LIST"], |clients| clients.contains("cmd=monitor")).await;
+    let identity = scene.identity(store(&redis.url()));
+    let first = token(&identity).await;
+    identity.invalidate();
+    let second = token(&identity).await;
+    let place = name(&mut attacker, "token");
+    let value: Vec<u8> = attacker.get(place).unwrap();
+    attacker.set::<_, _, ()>("the-end", "").unwrap();
+    redis.cli(&["SHUTDOWN", "NOSAVE"]);
+    let seen = monitor.wait_with_output().await.unwrap().stdout;
+    let seen = [seen, value].concat();
+    let seen = String::from_utf8_lossy(&seen);
+    assert!(seen.contains("the-end") && seen.contains("PUBLISH"), "{seen}");
+    for secret in first.split('.').chain(second.split('.')).chain([scene.registered.secret(), KEY]) {
+        assert!(!seen.contains(secret), "{secret}");
+    }
+    assert!(!seen.contains("eyJ"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_in_redis_has_our_name_and_an_end() {
+    let (scene, redis, mut attacker) = scene().await;
+    let store = RedisTokenStore::builder(redis.url(), keys()).namespace("prod.eu:a").build().unwrap();
+    token(&scene.identity(store)).await;
+    let names: Vec<String> = attacker.keys("*").unwrap();
+    assert_eq!(names.len(), 1, "{names:?}");
+    assert!(names[0].starts_with(&format!("prod.eu:a:{{{}:", scene.registered.client_id())), "{names:?}");
+    let left: i64 = attacker.pttl(&names[0]).unwrap();
+    assert!((3_500_000..=3_600_000).contains(&left), "{left}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn fleets_of_other_namespaces_do_not_share() {
+    let (scene, redis, _) = scene().await;
+    let in_namespace = |name: &str| {
+        let store = RedisTokenStore::builder(redis.url(), keys()).namespace(name).build().unwrap();
+        scene.identity(store)
+    };
+    let (one, other) = (token(&in_namespace("one")).await, token(&in_namespace("other")).await);
+    assert_ne!(one, other);
+    assert_eq!(token(&in_namespace("one")).await, one);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_are_rotated_in_two_steps_without_a_token_request() {
+    let (scene, redis, _) = scene().await;
+    let old = || SecretSource::fixed(KEY);
+    let new = || SecretSource::fixed(OTHER_KEY);
+    let with =
+        |keys: EncryptionKeys| scene.identity(RedisTokenStore::builder(redis.url(), keys).build().unwrap());
+    let first = token(&with(EncryptionKeys::new(old()))).await;
+    assert_eq!(token(&with(EncryptionKeys::new(old()).also_accepting(new()))).await, first);
+    let second_step = with(EncryptionKeys::new(new()).also_accepting(old()));
+    assert_eq!(token(&second_step).await, first);
+    second_step.invalidate();
+    let second = token(&second_step).await;
+    assert_ne!(second, first);
+    assert_eq!(token(&with(EncryptionKeys::new(old()).also_accepting(new()))).await, second);
+    assert_eq!(token(&with(EncryptionKeys::new(new()))).await, second);
+    assert_eq!(scene.token_requests(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_has_another_key_or_none_fetches_for_himself() {
+    let (scene, redis, _) = scene().await;
+    let with =
+        |keys: EncryptionKeys| scene.identity(RedisTokenStore::builder(redis.url(), keys).build().unwrap());
+    let mine = token(&with(keys())).await;
+    for other in [
+        EncryptionKeys::new(SecretSource::fixed(OTHER_KEY)),
+        EncryptionKeys::new(SecretSource::fixed("no key")),
+        EncryptionKeys::new(SecretSource::env("THERE_IS_NO_SUCH_KEY")),
+        EncryptionKeys::danger_unencrypted(),
+    ] {
+        assert_ne!(token(&with(other)).await, mine);
+    }
+}
+
+/// Anybody may forge news; all they do is to make those look who wait.
+#[tokio::test(flavor = "multi_thread")]
+async fn forged_news_and_forged_leases_are_no_outage() {
+    let (scene, redis, mut attacker) = scene().await;
+    let store = store(&redis.url());
+    token(&scene.identity(store.clone())).await;
+    let place = name(&mut attacker, "token");
+    let _: () = attacker.del(&place).unwrap();
+    let _: () = attacker.set(place.replace(":token", ":lease"), "somebody").unwrap(); // for ever
+    let identity = scene.identity(store);
+    let waits = tokio::spawn(async move { token(&identity).await });
+    for _ in 0..1000 {
+        let _: () = attacker.publish("passport:news", [0xff_u8; 100].as_slice()).unwrap();
+        let _: () = attacker.publish("passport:news", scene.registered.client_id()).unwrap();
+    }
+    // The lease was given an end, when it was seen.
+    let asked = tokio::time::Instant::now();
+    waits.await.unwrap();
+    assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
+}
+
+/// A clock that is wrong makes no token live longer, and no instance ask more than once in a lifetime of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_whose_clocks_differ_share_as_long_as_both_allow() {
+    let (scene, redis, _) = scene().await;
+    let now = SystemClock.now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let at = |clock: &ManualClock| {
+        let store = RedisTokenStore::builder(redis.url(), keys()).clock(clock.clone()).build().unwrap();
+        scene.builder().clock(clock.clone()).token_cache(TokenCache::shared(store)).build().unwrap()
+    };
+    let clock = |time: Duration| {
+        let clock = ManualClock::at_unix_seconds(0);
+        clock.set_forward(time);
+        clock
+    };
+    let (right, ahead, behind) = (clock(now), clock(now + 20 * MINUTE), clock(now - 20 * MINUTE));
+    let first = token(&at(&right)).await;
+    let instances = [(&ahead, at(&ahead), 40), (&behind, at(&behind), 60)];
+    for (clock, instance, minutes) in &instances {
+        let shared = instance.token().await.unwrap();
+        assert_eq!(shared.expose(), first);
+        let left = shared.expires_at().duration_since(clock.now()).unwrap();
+        assert!(left <= *minutes * MINUTE && left > (minutes - 1) * MINUTE, "{left:?}");
+    }
+    for (clock, instance, minutes) in &instances {
+        clock.advance((minutes - 2) * MINUTE);
+        assert_eq!(token(instance).await, first);
+        clock.advance(2 * MINUTE);
+        assert_ne!(token(instance).await, first, "it has expired");
+    }
+    assert_eq!(scene.token_requests(), 2, "the one found what the other had fetched by then");
+}
