@@ -1,6 +1,6 @@
 //! Whoever can write to Redis can make instances ask Passport for themselves. That is all they can do.
 
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use passport_dev::Endpoint;
 use passport_outbound::{Clock, ManagedIdentity, ManualClock, SecretSource, SystemClock, TokenCache};
@@ -22,6 +22,12 @@ async fn scene() -> (Scene, Server, Connection) {
     scene.passport.heal(Endpoint::Token);
     let attacker = redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
     (scene, redis, attacker)
+}
+
+fn clock_at(time: Duration) -> ManualClock {
+    let clock = ManualClock::at_unix_seconds(0);
+    clock.set_forward(time);
+    clock
 }
 
 fn names(attacker: &mut Connection, what: &str) -> Vec<String> {
@@ -90,22 +96,25 @@ async fn a_value_that_was_moved_from_another_identity_or_another_question_is_not
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_that_has_expired_is_not_used_however_long_redis_keeps_it() {
     let (scene, redis, mut attacker) = scene().await;
-    let clock = ManualClock::at_unix_seconds(0);
-    clock.set_forward(SystemClock.now().duration_since(std::time::UNIX_EPOCH).unwrap());
+    let clock = clock_at(SystemClock.now().duration_since(UNIX_EPOCH).unwrap());
     let instance = || {
         let store = RedisTokenStore::builder(redis.url(), keys()).clock(clock.clone()).build().unwrap();
         scene.builder().clock(clock.clone()).token_cache(TokenCache::shared(store)).build().unwrap()
     };
     let first = token(&instance()).await;
-    let name = name(&mut attacker, "token");
-    let _: bool = attacker.persist(&name).unwrap();
-    assert_eq!(token(&instance()).await, first, "it lives");
+    let place = name(&mut attacker, "token");
+    let value: Vec<u8> = attacker.get(&place).unwrap();
     clock.advance(HOUR);
-    // Passport's clock is another; its tokens live by their lifetime.
-    let second = token(&instance()).await;
-    assert_ne!(second, first);
-    let left: i64 = attacker.pttl(&name).unwrap();
-    assert!(left > 0, "what has expired was taken away: {left}");
+    for keep in [None, Some(3_599_000_u64)] {
+        match keep {
+            None => attacker.set::<_, _, ()>(&place, &value).unwrap(),
+            Some(time) => attacker.pset_ex::<_, _, ()>(&place, &value, time).unwrap(),
+        }
+        // Passport's clock is another; its tokens live by their lifetime.
+        let fresh = token(&instance()).await;
+        assert_ne!(fresh, first);
+        assert_eq!(token(&instance()).await, fresh, "and the expired one is not in the way");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -256,6 +265,33 @@ async fn who_has_another_key_or_none_fetches_for_himself() {
     }
 }
 
+/// Who has no keys finds out before others wait for it.
+#[tokio::test(flavor = "multi_thread")]
+async fn instances_without_keys_do_not_wait_for_each_other() {
+    let (scene, redis, mut attacker) = scene().await;
+    let store = RedisTokenStore::builder(redis.url(), EncryptionKeys::new(SecretSource::env("NO_SUCH_KEY")));
+    let store = store.build().unwrap();
+    let began = tokio::time::Instant::now();
+    for _ in 0..4 {
+        token(&scene.identity(store.clone())).await;
+    }
+    assert!(began.elapsed() < Duration::from_secs(1), "{:?}", began.elapsed());
+    assert_eq!(names(&mut attacker, "*"), Vec::<String>::new());
+}
+
+/// Each could take the place of a good value; what is kept for longer than it lives is none of ours.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_redis_is_told_to_keep_for_longer_is_not_used_and_not_in_the_way() {
+    let (scene, redis, mut attacker) = scene().await;
+    let store = store(&redis.url());
+    let first = token(&scene.identity(store.clone())).await;
+    let place = name(&mut attacker, "token");
+    let _: bool = attacker.pexpire(&place, 31_536_000_000).unwrap();
+    let second = token(&scene.identity(store.clone())).await;
+    assert_ne!(second, first);
+    assert_eq!(token(&scene.identity(store)).await, second, "it was published");
+}
+
 /// Anybody may forge news; all they do is to make those look who wait.
 #[tokio::test(flavor = "multi_thread")]
 async fn forged_news_and_forged_leases_are_no_outage() {
@@ -264,14 +300,15 @@ async fn forged_news_and_forged_leases_are_no_outage() {
     token(&scene.identity(store.clone())).await;
     let place = name(&mut attacker, "token");
     let _: () = attacker.del(&place).unwrap();
-    let _: () = attacker.set(place.replace(":token", ":lease"), "somebody").unwrap(); // for ever
+    let lease = place.replace(":token", ":lease");
+    let _: () = attacker.pset_ex(&lease, "somebody", 31_536_000_000).unwrap(); // for a year
     let identity = scene.identity(store);
     let waits = tokio::spawn(async move { token(&identity).await });
     for _ in 0..1000 {
         let _: () = attacker.publish("passport:news", [0xff_u8; 100].as_slice()).unwrap();
         let _: () = attacker.publish("passport:news", scene.registered.client_id()).unwrap();
     }
-    // The lease was given an end, when it was seen.
+    // The lease was cut when it was seen.
     let asked = tokio::time::Instant::now();
     waits.await.unwrap();
     assert!(asked.elapsed() < Duration::from_secs(5), "{:?}", asked.elapsed());
@@ -281,17 +318,12 @@ async fn forged_news_and_forged_leases_are_no_outage() {
 #[tokio::test(flavor = "multi_thread")]
 async fn instances_whose_clocks_differ_share_as_long_as_both_allow() {
     let (scene, redis, _) = scene().await;
-    let now = SystemClock.now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let now = SystemClock.now().duration_since(UNIX_EPOCH).unwrap();
     let at = |clock: &ManualClock| {
         let store = RedisTokenStore::builder(redis.url(), keys()).clock(clock.clone()).build().unwrap();
         scene.builder().clock(clock.clone()).token_cache(TokenCache::shared(store)).build().unwrap()
     };
-    let clock = |time: Duration| {
-        let clock = ManualClock::at_unix_seconds(0);
-        clock.set_forward(time);
-        clock
-    };
-    let (right, ahead, behind) = (clock(now), clock(now + 20 * MINUTE), clock(now - 20 * MINUTE));
+    let [right, ahead, behind] = [now, now + 20 * MINUTE, now - 20 * MINUTE].map(clock_at);
     let first = token(&at(&right)).await;
     let instances = [(&ahead, at(&ahead), 40), (&behind, at(&behind), 60)];
     for (clock, instance, minutes) in &instances {

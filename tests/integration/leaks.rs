@@ -17,10 +17,10 @@ use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use passport_dev::{ClientKeyKind, DevPassport, Endpoint, Fault, Hostile};
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
 use passport_outbound::{
-    AccessToken, AllowedOrigins, AttachTokenLayer, BufferedBody, CallerToken, Clock, ManagedIdentity,
-    ManagedIdentityConfig, ManagedIdentityHttpClient, ManualClock, PrivateKeyJwt, ResolvedSecret, Secret,
-    SecretError, SecretProvider, SecretRef, SecretSource, SigningAlgorithm, StoreError, StoredToken,
-    SystemClock, TokenCache, TokenKey, TokenStore, Transport,
+    AccessToken, AllowedOrigins, AttachTokenLayer, BufferedBody, CallerToken, Clock, Lease, Leased,
+    ManagedIdentity, ManagedIdentityConfig, ManagedIdentityHttpClient, ManualClock, PrivateKeyJwt,
+    ResolvedSecret, Secret, SecretError, SecretProvider, SecretRef, SecretSource, SigningAlgorithm,
+    StoreError, StoredToken, SystemClock, TokenCache, TokenKey, TokenStore, Transport,
 };
 use tower::{Layer, Service, ServiceExt};
 
@@ -232,7 +232,7 @@ async fn live_through_everything(passport: &DevPassport, registered: &passport_d
     printed.join("\n")
 }
 
-/// A store that fails, and says all that it knows.
+/// A store that fails when it gets a token, and says all that it knows.
 #[derive(Debug)]
 struct BrokenStore(Arc<Mutex<Vec<String>>>);
 
@@ -245,11 +245,11 @@ impl BrokenStore {
 }
 
 impl TokenStore for BrokenStore {
-    async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
-        self.fails(key, &())
+    async fn get(&self, _: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        Ok(None)
     }
 
-    async fn put(&self, key: &TokenKey, token: &StoredToken) -> Result<(), StoreError> {
+    async fn publish(&self, key: &TokenKey, _: &str, token: &StoredToken) -> Result<(), StoreError> {
         self.fails(key, token)
     }
 
@@ -257,8 +257,8 @@ impl TokenStore for BrokenStore {
         self.fails(key, token)
     }
 
-    async fn try_lease(&self, key: &TokenKey, _: &str, _: Duration) -> Result<bool, StoreError> {
-        self.fails(key, &())
+    async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<Leased, StoreError> {
+        Ok(Leased { lease: Lease::Granted, token: None })
     }
 
     async fn release(&self, key: &TokenKey, _: &str) -> Result<(), StoreError> {

@@ -46,7 +46,7 @@ impl Recipe {
         });
         let mut attempt_timeout = self.request_timeout;
         if let Some(store) = store {
-            attempt_timeout += store_takes(self.request_timeout);
+            attempt_timeout += store_takes(&store, self.request_timeout);
             let (policy, patience, clock) = (self.policy, self.request_timeout, Arc::clone(&self.clock));
             source = Box::new(Shared { store, key, source, policy, patience, clock });
         }

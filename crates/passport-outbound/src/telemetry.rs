@@ -39,9 +39,9 @@ const REPLAYS: &str = "passport_outbound_replays_total";
 
 const CLIENT_ID: &str = "client_id";
 
-/// The span of an attempt to get a token. `live` is whether there is one meanwhile.
-pub(crate) fn attempt(client_id: &ClientId, ask: &Ask, live: bool) -> Span {
-    let reason = match (&ask.unwanted, live) {
+/// The span of an attempt to get a token.
+pub(crate) fn attempt(client_id: &ClientId, ask: &Ask) -> Span {
+    let reason = match (&ask.unwanted, ask.is_live) {
         (Some(_), _) => "unwanted",
         (None, true) => "refresh",
         (None, false) => "missing",
@@ -165,6 +165,8 @@ pub(crate) enum Way {
     Waited,
     /// It asked Passport without a lease.
     Alone,
+    /// It has a live token, and leaves it to another holder of the lease to fetch the next one.
+    Postponed,
 }
 
 /// An attempt of a fleet's instance ended.
@@ -175,6 +177,7 @@ pub(crate) fn shared(client_id: &ClientId, way: Way, took: Duration) {
         Way::LeasedLater => "leased_later",
         Way::Waited => "waited",
         Way::Alone => "alone",
+        Way::Postponed => "postponed",
     };
     let labels = [(CLIENT_ID, client_id.to_string()), ("way", way.to_owned())];
     counter!(SHARED, &labels).increment(1);

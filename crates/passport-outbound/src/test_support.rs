@@ -117,7 +117,7 @@ impl TokenSource for Arc<ScriptedSource> {
             self.gate.acquire().await.unwrap().forget();
             let number = if self.repeats.load(Ordering::SeqCst) { 1 } else { number };
             if let Some(failure) = self.failures.lock().unwrap().pop_front() {
-                return Err(failure);
+                return Err(failure.into());
             }
             let token =
                 AccessToken::new(&format!("{}-{number}", self.prefix), minted_at + self.lifetime).unwrap();

@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use passport_core::{Clock, ConfigProblem, SystemClock};
 use passport_outbound::{ConfigError, SecretSource};
@@ -12,11 +12,8 @@ use crate::{
     tls::Tls,
 };
 
-/// A command may take so long by default. It is paid once: then Redis is left alone until it answers a probe.
-const DEADLINE: Duration = Duration::from_millis(500);
-
-/// What the deadline may be. More, and the outbound side would lose patience first.
-const DEADLINES: std::ops::RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_millis(900);
+const LIMIT: Duration = Duration::from_millis(500);
+const LIMITS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(5);
 
 const NAMESPACE: &str = "passport";
 const MAX_NAMESPACE: usize = 64;
@@ -32,8 +29,10 @@ pub struct RedisTokenStoreBuilder {
     namespace: String,
     username: Option<String>,
     password: Option<SecretSource>,
+    sentinel_username: Option<String>,
+    sentinel_password: Option<SecretSource>,
     tls: Tls,
-    deadline: Duration,
+    limit: Duration,
     clock: Arc<dyn Clock>,
 }
 
@@ -43,11 +42,8 @@ pub(crate) enum Kind {
     #[cfg(feature = "cluster")]
     Cluster,
     #[cfg(feature = "sentinel")]
-    Sentinel {
-        service: String,
-        username: Option<String>,
-        password: Option<SecretSource>,
-    },
+    /// The name of the master.
+    Sentinel(String),
 }
 
 impl RedisTokenStoreBuilder {
@@ -59,8 +55,10 @@ impl RedisTokenStoreBuilder {
             namespace: NAMESPACE.to_owned(),
             username: None,
             password: None,
+            sentinel_username: None,
+            sentinel_password: None,
             tls: Tls::default(),
-            deadline: DEADLINE,
+            limit: LIMIT,
             clock: Arc::new(SystemClock),
         }
     }
@@ -86,25 +84,20 @@ impl RedisTokenStoreBuilder {
     }
 
     /// The ACL user at the Sentinels, who have users of their own.
-    #[cfg(feature = "sentinel")]
     pub fn sentinel_username(mut self, name: impl Into<String>) -> Self {
-        if let Kind::Sentinel { username, .. } = &mut self.kind {
-            *username = Some(name.into());
-        }
+        self.sentinel_username = Some(name.into());
         self
     }
 
     /// Where the password for the Sentinels is.
-    #[cfg(feature = "sentinel")]
-    pub fn sentinel_password(mut self, source: SecretSource) -> Self {
-        if let Kind::Sentinel { password, .. } = &mut self.kind {
-            *password = Some(source);
-        }
+    pub fn sentinel_password(mut self, password: SecretSource) -> Self {
+        self.sentinel_password = Some(password);
         self
     }
 
     /// Where the certificates (PEM) of those are who may vouch for Redis; instead of the operating system's, which are the
-    /// default. Read for each connection.
+    /// default (and have to be readable all the same; `SSL_CERT_FILE` names others). Read for each connection. A certificate has
+    /// to name the host of the URL; on a Cluster and behind Sentinels, what they call their nodes, too.
     pub fn tls_roots(mut self, roots: SecretSource) -> Self {
         self.tls.roots = Some(roots);
         self
@@ -117,10 +110,10 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// The most that Redis adds to a call that has to wait for a token. Defaults to 500 ms; 10 to 900 ms. It is paid once: after
-    /// that Redis is left alone until it answers a probe.
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
+    /// The most that Redis may add to a call that has to wait for a token, whatever is asked of it; 10 ms to 5 s. Defaults to
+    /// 500 ms. A call pays it once: after that Redis is left alone until it answers a probe.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
         self
     }
 
@@ -139,9 +132,20 @@ impl RedisTokenStoreBuilder {
     /// A [`ConfigError`] that lists every option that is wrong.
     pub fn build(self) -> Result<RedisTokenStore, ConfigError> {
         let mut problems = Vec::new();
-        let (addresses, database) = self.addresses(&mut problems);
+        let (mut addresses, database) = self.addresses(&mut problems);
         self.check_the_rest(&addresses, &mut problems);
-        let place = self.kind.place(addresses);
+        let place = match self.kind {
+            Kind::One => addresses.pop().map(Place::One),
+            #[cfg(feature = "cluster")]
+            Kind::Cluster => Some(Place::Cluster(addresses)),
+            #[cfg(feature = "sentinel")]
+            Kind::Sentinel(service) => Some(Place::Sentinels(Sentinels {
+                sentinels: addresses,
+                service,
+                username: self.sentinel_username,
+                password: self.sentinel_password,
+            })),
+        };
         let Some(place) = place.filter(|_| problems.is_empty()) else {
             return Err(ConfigError::new(problems));
         };
@@ -152,36 +156,38 @@ impl RedisTokenStoreBuilder {
             tls: self.tls,
             database,
             namespace: self.namespace,
-            deadline: self.deadline,
+            limit: self.limit,
         };
         Ok(RedisTokenStore::new(target, self.keys, self.clock))
     }
 
     fn addresses(&self, problems: &mut Vec<ConfigProblem>) -> (Vec<ConnectionAddr>, i64) {
-        let mut database = 0;
-        let mut addresses = Vec::new();
+        let mut problem = |problem| problems.push(ConfigProblem::new(URL, problem));
+        let (mut addresses, mut databases) = (Vec::new(), Vec::new());
         for url in &self.urls {
             // The client's own words may quote a password.
-            match url.as_str().into_connection_info() {
-                Err(_) => problems.push(ConfigProblem::new(
-                    URL,
+            let Ok(info) = url.as_str().into_connection_info() else {
+                problem(
                     "it is not that of a Redis; write redis://host:6379, rediss://host:6379 or unix:///path",
-                )),
-                Ok(info) => {
-                    let settings = info.redis_settings();
-                    if settings.password().is_some() || settings.username().is_some() {
-                        problems.push(ConfigProblem::new(
-                            URL,
-                            "user and password do not belong into it; write username, and where the password is",
-                        ));
-                    }
-                    database = settings.db();
-                    addresses.push(info.addr().clone());
-                }
+                );
+                continue;
+            };
+            let settings = info.redis_settings();
+            if settings.password().is_some() || settings.username().is_some() {
+                problem("user and password do not belong into it; write username, and where the password is");
             }
+            databases.push(settings.db());
+            addresses.push(info.addr().clone());
         }
         if self.urls.is_empty() {
-            problems.push(ConfigProblem::new(URL, "there is none; name at least one node"));
+            problem("there is none; name at least one node");
+        }
+        let database = databases.first().copied().unwrap_or_default();
+        if databases.iter().any(|other| *other != database) {
+            problem("they name different databases; all have to name the same");
+        }
+        if database != 0 && self.kind.is_cluster() {
+            problem("a Cluster has no databases; leave the number out");
         }
         (addresses, database)
     }
@@ -195,11 +201,20 @@ impl RedisTokenStoreBuilder {
         {
             problem("namespace", "it has to be 1 to 64 letters, digits or any of -._:");
         }
-        if !DEADLINES.contains(&self.deadline) {
-            problem("deadline", "it has to be 10 to 900 ms");
+        if !LIMITS.contains(&self.limit) {
+            problem("limit", "it has to be 10 ms to 5 s");
         }
         if self.username.is_some() && self.password.is_none() {
             problem("password", "it is missing; a username without one is not shown to Redis at all");
+        }
+        if self.sentinel_username.is_some() && self.sentinel_password.is_none() {
+            problem(
+                "sentinel_password",
+                "it is missing; a username without one is not shown to a Sentinel at all",
+            );
+        }
+        if self.sentinel_password.is_some() && !self.kind.is_sentinel() {
+            problem("sentinel_password", "there are no Sentinels");
         }
         let is_tls = |address: &ConnectionAddr| matches!(address, ConnectionAddr::TcpTls { .. });
         if self.tls.is_set() && !addresses.iter().any(is_tls) {
@@ -219,15 +234,19 @@ impl RedisTokenStoreBuilder {
 }
 
 impl Kind {
-    fn place(self, mut addresses: Vec<ConnectionAddr>) -> Option<Place> {
+    fn is_cluster(&self) -> bool {
         match self {
-            Self::One => addresses.pop().map(Place::One),
             #[cfg(feature = "cluster")]
-            Self::Cluster => Some(Place::Cluster(addresses)),
+            Self::Cluster => true,
+            _ => false,
+        }
+    }
+
+    fn is_sentinel(&self) -> bool {
+        match self {
             #[cfg(feature = "sentinel")]
-            Self::Sentinel { service, username, password } => {
-                Some(Place::Sentinels(Sentinels { sentinels: addresses, service, username, password }))
-            }
+            Self::Sentinel(_) => true,
+            _ => false,
         }
     }
 }
@@ -238,7 +257,7 @@ impl fmt::Debug for RedisTokenStoreBuilder {
         f.debug_struct("RedisTokenStoreBuilder")
             .field("namespace", &self.namespace)
             .field("username", &self.username)
-            .field("deadline", &self.deadline)
+            .field("limit", &self.limit)
             .finish_non_exhaustive()
     }
 }
@@ -271,12 +290,10 @@ mod tests {
     #[test]
     fn every_mistake_is_told_at_once() {
         let source = || SecretSource::fixed("x");
-        let wrong = builder("redis://host")
-            .namespace("a{b")
-            .deadline(Duration::ZERO)
-            .username("me")
-            .tls_roots(source());
-        assert_eq!(options(wrong), ["namespace", "deadline", "password", "tls"]);
+        let wrong =
+            builder("redis://host").namespace("a{b").limit(Duration::ZERO).username("me").tls_roots(source());
+        assert_eq!(options(wrong), ["namespace", "limit", "password", "tls"]);
+        assert_eq!(options(builder("redis://host").sentinel_password(source())), ["sentinel_password"]);
         for url in ["", "host", "http://host", "redis://user@host", "rediss://host/#insecure"] {
             assert_eq!(options(builder(url)), [URL], "{url}");
         }
@@ -296,6 +313,8 @@ mod tests {
         let keys = EncryptionKeys::danger_unencrypted;
         assert_eq!(options(RedisTokenStore::cluster(Vec::<String>::new(), keys())), [URL]);
         assert_eq!(options(RedisTokenStore::cluster(["redis://a", "rediss://b"], keys())), [URL]);
+        assert_eq!(options(RedisTokenStore::cluster(["redis://a/1"], keys())), [URL]);
+        assert_eq!(options(RedisTokenStore::sentinel(["redis://a/1", "redis://b/2"], "m", keys())), [URL]);
         assert_eq!(options(RedisTokenStore::sentinel(["unix:///run/redis.sock"], "m", keys())), [URL]);
         assert!(
             RedisTokenStore::sentinel(["redis://a:26379", "redis://b:26379"], "m", keys()).build().is_ok()

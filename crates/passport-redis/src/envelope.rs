@@ -38,6 +38,7 @@ pub(crate) struct SealingKey {
 }
 
 /// What values are sealed and opened with.
+#[derive(Debug)]
 pub(crate) enum Ring {
     /// Sealed with the first, opened with any.
     Keys(Vec<Arc<SealingKey>>),
@@ -79,12 +80,12 @@ impl SealingKey {
 }
 
 impl Ring {
-    /// This, and what `before` sealed with.
-    pub(crate) fn and_the_first_of(self, before: Option<&Self>) -> Self {
+    /// This, and the first key of `before` that it lacks: what was sealed with it is still about.
+    pub(crate) fn and_the_one_before(self, before: Option<&Self>) -> Self {
         match (self, before) {
             (Self::Keys(mut keys), Some(Self::Keys(before))) => {
                 let lacks = |old: &&Arc<SealingKey>| keys.iter().all(|key| key.id != old.id);
-                keys.extend(before.first().filter(lacks).cloned());
+                keys.extend(before.iter().find(lacks).cloned());
                 Self::Keys(keys)
             }
             (ring, _) => ring,
@@ -92,12 +93,10 @@ impl Ring {
     }
 }
 
-impl fmt::Debug for Ring {
+/// Only what every value shows.
+impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Keys(_) => "Keys([redacted])",
-            Self::Plain => "Plain",
-        })
+        write!(f, "SealingKey({:08x})", u32::from_be_bytes(self.id))
     }
 }
 

@@ -25,7 +25,8 @@ impl From<&RedisError> for Problem {
         Self {
             kind: error.kind(),
             code: error.code().filter(is_code).map(str::to_owned),
-            io: error.is_io_error().then(|| error.to_string()),
+            // With a detail it is not the operating system's: the client puts what a server said there.
+            io: (error.is_io_error() && error.detail().is_none()).then(|| error.to_string()),
         }
     }
 }
@@ -91,14 +92,15 @@ mod tests {
 
     #[test]
     fn what_the_server_says_is_not_repeated() {
-        let error = RedisError::from((
-            ErrorKind::Extension,
-            "An error was signalled by the server",
-            "unknown command 'HELLO', with args beginning with: 'AUTH' 'user' 'hidden'".to_owned(),
-        ));
-        let error = store_error(&error);
-        let cause = std::error::Error::source(&error).unwrap();
-        assert!(!format!("{error} {error:?} {cause} {cause:?}").contains("hidden"));
+        let said = "unknown command 'HELLO', with args beginning with: 'AUTH' 'user' 'hidden'".to_owned();
+        for error in [
+            RedisError::from((ErrorKind::Extension, "An error was signalled by the server", said.clone())),
+            RedisError::from((ErrorKind::Io, "Failed to create initial connections", said)),
+        ] {
+            let error = store_error(&error);
+            let cause = std::error::Error::source(&error).unwrap();
+            assert!(!format!("{error} {error:?} {cause} {cause:?}").contains("hidden"));
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passport_core::{Clock, SecretRef};
 use passport_outbound::{SecretSource, StoreError};
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -15,17 +16,21 @@ use crate::{
     telemetry,
 };
 
-/// How long after the keys were read they may be read again, because a value has one that nobody knows.
+/// How long after the keys were read they are read again; and when they may be, because a value has one that nobody knows.
+const READ_EACH: Duration = Duration::from_secs(5 * 60);
 const READ_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
+/// How long a vault may take.
+const MAX_READING: Duration = Duration::from_secs(30);
 
 /// What tokens are encrypted with before they go to Redis: AES-256-GCM-SIV ([RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)),
 /// with a key that all instances of the fleet have and Redis has not. A key is 32 random bytes in base64:
 /// `openssl rand -base64 32`.
 ///
-/// Keys are read when the first token is shared; and again, a minute later at the earliest, when a value turns up whose key is
-/// unknown. So a key may be replaced where it lies: the one before goes on opening what it has sealed. To have no value
-/// refused meanwhile, rotate in two steps: first every instance gets the new key as one it
-/// [also accepts](Self::also_accepting), then they change places.
+/// Keys are read when the first token is shared, and again every 5 minutes when there is something to share; after a minute, if
+/// a value turns up whose key is unknown. So a key may be replaced where it lies: what the one before has sealed is opened
+/// until the process ends, or another takes its place. To have no value refused meanwhile, rotate in two steps: first every
+/// instance gets the new key as one it [also accepts](Self::also_accepting), then they change places.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct EncryptionKeys {
@@ -39,9 +44,12 @@ impl EncryptionKeys {
         Self { sources: Some(vec![current]) }
     }
 
-    /// The same, and opens what was sealed with the key at `other`: the next one, or the one before.
+    /// The same, and opens what was sealed with the key at `other`: the next one, or the one before. Without encryption there is
+    /// nothing to open.
     pub fn also_accepting(mut self, other: SecretSource) -> Self {
-        self.sources.get_or_insert_default().push(other);
+        if let Some(sources) = &mut self.sources {
+            sources.push(other);
+        }
         self
     }
 
@@ -74,29 +82,32 @@ impl Keyring {
         Self { keys, clock, last_read: Mutex::default(), reading: tokio::sync::Mutex::default() }
     }
 
-    /// The keys; read if they have not been yet.
+    /// The keys; read if they have not been yet. Old ones are read again, which is waited for by nobody.
     pub(crate) async fn ring(self: &Arc<Self>) -> Result<Arc<Ring>, StoreError> {
         let last = self.last_read().clone();
         match last {
-            Some(last) => Ok(last.ring),
+            Some(last) => {
+                self.read_again_if_older(&last, READ_EACH);
+                Ok(last.ring)
+            }
             None => self.read(None).await,
         }
     }
 
-    /// The keys, read again if there may be others than in `known`, which lacks one.
-    pub(crate) async fn ring_after(self: &Arc<Self>, known: &Arc<Ring>) -> Arc<Ring> {
+    /// A value has a key that is unknown: there may be a new one.
+    pub(crate) fn lacks_one(self: &Arc<Self>) {
         let last = self.last_read().clone();
-        match last {
-            Some(last) if Arc::ptr_eq(&last.ring, known) && self.is_old(&last) => {
-                self.read(Some(last)).await.unwrap_or_else(|_lost| Arc::clone(known))
-            }
-            Some(last) => last.ring,
-            None => Arc::clone(known),
+        if let Some(last) = last {
+            self.read_again_if_older(&last, READ_AGAIN_AFTER);
         }
     }
 
-    fn is_old(&self, last: &LastRead) -> bool {
-        self.clock.uptime().saturating_sub(last.at) >= READ_AGAIN_AFTER
+    fn read_again_if_older(self: &Arc<Self>, last: &LastRead, age: Duration) {
+        let is_old = self.clock.uptime().saturating_sub(last.at) >= age;
+        if is_old && self.reading.try_lock().is_ok() {
+            let (keyring, last) = (Arc::clone(self), last.clone());
+            tokio::spawn(async move { keyring.read(Some(last)).await.map(drop) });
+        }
     }
 
     /// Reads the keys, unless somebody has since `before`. In a task of its own: a vault may be slow, and the next call has
@@ -111,9 +122,9 @@ impl Keyring {
             {
                 return Ok(last.ring);
             }
-            let ring = match (keyring.keys.read().await, before) {
+            let ring = match (keyring.keys.read_in_time().await, before) {
                 (Ok(ring), before) => {
-                    Arc::new(ring.and_the_first_of(before.map(|before| before.ring).as_deref()))
+                    Arc::new(ring.and_the_one_before(before.map(|before| before.ring).as_deref()))
                 }
                 (Err(error), None) => return Err(error),
                 (Err(error), Some(before)) => {
@@ -135,6 +146,12 @@ impl Keyring {
 }
 
 impl EncryptionKeys {
+    async fn read_in_time(&self) -> Result<Ring, StoreError> {
+        timeout(MAX_READING, self.read()).await.unwrap_or_else(|late| {
+            Err(StoreError::new("the encryption keys could not be read in time").caused_by(late))
+        })
+    }
+
     async fn read(&self) -> Result<Ring, StoreError> {
         let Some(sources) = &self.sources else { return Ok(Ring::Plain) };
         let mut keys = Vec::new();
@@ -190,29 +207,67 @@ mod tests {
         }
     }
 
-    fn ids(ring: &Ring) -> usize {
+    fn ids(ring: &Ring) -> Vec<String> {
         match ring {
-            Ring::Keys(keys) => keys.len(),
-            Ring::Plain => 0,
+            Ring::Keys(keys) => keys.iter().map(|key| format!("{key:?}")).collect(),
+            Ring::Plain => Vec::new(),
         }
+    }
+
+    fn id(byte: u8) -> String {
+        format!("{:?}", SealingKey::new(&[byte; SealingKey::LENGTH]).unwrap())
+    }
+
+    async fn settled(keyring: &Arc<Keyring>) -> Arc<Ring> {
+        tokio::task::yield_now().await;
+        let _nobody_reads = keyring.reading.lock().await;
+        let last = keyring.last_read().clone();
+        last.unwrap().ring
     }
 
     #[tokio::test]
     async fn a_key_that_is_replaced_where_it_lies_is_seen_and_the_one_before_still_opens() {
         let (vault, clock) = (Vault::default(), ManualClock::at_unix_seconds(1_750_000_000));
-        *vault.0.lock().unwrap() = text(1);
+        let replace = |text: String| *vault.0.lock().unwrap() = text;
+        replace(text(1));
         let source = SecretSource::new(vault.clone(), "vault:key".parse().unwrap());
         let keyring = Arc::new(Keyring::new(EncryptionKeys::new(source), Arc::new(clock.clone())));
         let first = keyring.ring().await.unwrap();
-        *vault.0.lock().unwrap() = text(2);
-        assert!(Arc::ptr_eq(&keyring.ring_after(&first).await, &first), "not within a minute");
+        replace(text(2));
+        keyring.lacks_one();
+        assert!(Arc::ptr_eq(&settled(&keyring).await, &first), "not within a minute");
         clock.advance(READ_AGAIN_AFTER);
-        let second = keyring.ring_after(&first).await;
-        assert_eq!((ids(&first), ids(&second)), (1, 2));
-        *vault.0.lock().unwrap() = "no key".to_owned();
+        keyring.lacks_one();
+        assert_eq!(ids(&*settled(&keyring).await), [id(2), id(1)]);
+        for (now, ring) in
+            [(text(2), [id(2), id(1)]), ("no key".to_owned(), [id(2), id(1)]), (text(3), [id(3), id(2)])]
+        {
+            replace(now);
+            clock.advance(READ_EACH);
+            keyring.ring().await.unwrap();
+            assert_eq!(ids(&*settled(&keyring).await), ring);
+        }
+    }
+
+    #[tokio::test]
+    async fn many_who_lack_a_key_have_it_read_once() {
+        let (vault, clock) = (Vault::default(), ManualClock::at_unix_seconds(1_750_000_000));
+        *vault.0.lock().unwrap() = text(1);
+        let source = SecretSource::new(vault.clone(), "vault:key".parse().unwrap());
+        let keyring = Arc::new(Keyring::new(EncryptionKeys::new(source), Arc::new(clock.clone())));
+        keyring.ring().await.unwrap();
         clock.advance(READ_AGAIN_AFTER);
-        assert_eq!(ids(&*keyring.ring_after(&second).await), 2, "those there are go on");
-        assert_eq!(vault.1.load(Ordering::SeqCst), 3);
+        for _ in 0..100 {
+            keyring.lacks_one();
+            settled(&keyring).await;
+        }
+        assert_eq!(vault.1.load(Ordering::SeqCst), 2);
+    }
+
+    #[tokio::test]
+    async fn without_encryption_there_is_nothing_to_accept() {
+        let keys = EncryptionKeys::danger_unencrypted().also_accepting(SecretSource::fixed(text(1)));
+        assert!(matches!(keys.read().await.unwrap(), Ring::Plain));
     }
 
     #[tokio::test]
@@ -230,6 +285,6 @@ mod tests {
     #[tokio::test]
     async fn a_line_break_behind_a_key_does_not_matter() {
         let keys = EncryptionKeys::new(SecretSource::fixed(format!("{}\n", text(1))));
-        assert_eq!(ids(&keys.read().await.unwrap()), 1);
+        assert_eq!(ids(&keys.read().await.unwrap()), [id(1)]);
     }
 }

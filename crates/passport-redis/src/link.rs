@@ -1,15 +1,22 @@
 //! The one connection of a process.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use passport_outbound::{StoreError, WakeUps};
-use redis::{Cmd, FromRedisValue};
+use redis::{Cmd, FromRedisValue, RedisResult};
 use tokio::time::timeout;
 
 use crate::{
     error::{concerns_the_connection, store_error},
     target::{Connection, Target},
 };
+
+/// How long it may take until there is a connection, its password and certificates included. Nobody waits for longer than the
+/// store may take; the next call has it.
+const MAX_CONNECTING: Duration = Duration::from_secs(5);
 
 /// Connects when there is something to ask. A connection that has failed is left behind; who comes next makes another. When
 /// that is, is not decided here: the store is asked nothing while it does not work, but by a probe.
@@ -26,32 +33,32 @@ impl Link {
         Self { target, wake_ups, current: Mutex::default(), connecting: tokio::sync::Mutex::default() }
     }
 
-    /// What Redis answers, within the deadline. A connection that has died since it was used last is no reason to fail: it is
-    /// tried once more with another. So whatever is asked must be fit to be asked twice.
+    /// What Redis answers. A connection that has died since it was used last is no reason to fail: it is tried once more with
+    /// another. So whatever is asked must be fit to be asked twice.
+    ///
+    /// # Cancel safety
+    /// Whoever asks has a limit. A connection that gave no answer until then is not used again.
     pub(crate) async fn ask<T: FromRedisValue>(self: &Arc<Self>, command: Cmd) -> Result<T, StoreError> {
-        let asked = async {
-            let first = self.connection().await?;
-            let error = match first.query(&command).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => error,
-            };
-            self.leave(&first);
-            if !concerns_the_connection(&error) {
-                return Err(store_error(&error));
-            }
-            let second = self.connection().await?;
-            second.query(&command).await.map_err(|error| {
-                self.leave(&second);
-                store_error(&error)
-            })
+        let error = match self.asked(&command).await? {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
         };
-        timeout(self.target.deadline, asked)
-            .await
-            .unwrap_or_else(|late| Err(StoreError::new("Redis did not answer in time").caused_by(late)))
+        if !concerns_the_connection(&error) {
+            return Err(store_error(&error));
+        }
+        self.asked(&command).await?.map_err(|error| store_error(&error))
     }
 
-    /// The connection, made in a task of its own if there is none: one that takes longer than the deadline is there for the
-    /// next call.
+    async fn asked<T: FromRedisValue>(self: &Arc<Self>, command: &Cmd) -> Result<RedisResult<T>, StoreError> {
+        let connection = self.connection().await?;
+        let mut used = Used { link: self, connection: &connection, has_answered: false };
+        let answer = connection.query(command).await;
+        used.has_answered = answer.is_ok();
+        Ok(answer)
+    }
+
+    /// The connection, made in a task of its own if there is none: one that takes longer than whoever asks has
+    /// time is there for the next.
     async fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, StoreError> {
         let current = self.current().clone();
         if let Some(current) = current {
@@ -64,7 +71,11 @@ impl Link {
             if let Some(current) = current {
                 return Ok(current);
             }
-            let connection = Arc::new(link.target.connect(&link.wake_ups).await?);
+            let connecting = timeout(MAX_CONNECTING, link.target.connect(&link.wake_ups));
+            let connection = connecting.await.unwrap_or_else(|late| {
+                Err(StoreError::new("no connection to Redis could be made in time").caused_by(late))
+            })?;
+            let connection = Arc::new(connection);
             *link.current() = Some(Arc::clone(&connection));
             Ok(connection)
         });
@@ -82,5 +93,21 @@ impl Link {
 
     fn current(&self) -> MutexGuard<'_, Option<Arc<Connection>>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that is used for a command. It is left behind unless it has answered: by an error, or because nobody waits any
+/// more.
+struct Used<'a> {
+    link: &'a Link,
+    connection: &'a Arc<Connection>,
+    has_answered: bool,
+}
+
+impl Drop for Used<'_> {
+    fn drop(&mut self) {
+        if !self.has_answered {
+            self.link.leave(self.connection);
+        }
     }
 }

@@ -8,14 +8,15 @@ use passport_outbound::TokenKey;
 pub(crate) struct Names {
     pub(crate) token: String,
     pub(crate) lease: String,
-    pub(crate) probe: String,
+    /// What is written to see whether it can be, in the place of token and lease.
+    pub(crate) probes: [String; 2],
 }
 
 impl Names {
     pub(crate) fn new(namespace: &str, key: &TokenKey) -> Self {
         let tag = escaped(&key.to_string());
         let name = |what| format!("{namespace}:{{{tag}}}:{what}");
-        Self { token: name("token"), lease: name("lease"), probe: name("probe") }
+        Self { token: name("token"), lease: name("lease"), probes: [name("probe"), name("probe-lease")] }
     }
 }
 

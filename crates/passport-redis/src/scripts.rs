@@ -19,7 +19,7 @@ macro_rules! value {
 macro_rules! owner {
     () => {
         "local owner = redis.pcall('GET', KEYS[2])
-         if type(owner) == 'table' then redis.call('DEL', KEYS[2]); owner = false end
+         if type(owner) == 'table' then redis.call('UNLINK', KEYS[2]); owner = false end
         "
     };
 }
@@ -28,38 +28,49 @@ macro_rules! owner {
 pub(crate) const LOOK: &str = concat!(value!(), "return {value, redis.call('PTTL', KEYS[1])}");
 
 /// Takes the lease for `ARGV[1]`, or prolongs it, to `ARGV[2]` milliseconds from now. Whether it did, how long the lease
-/// lasts, and what [`LOOK`] says. A lease without an end, which is not ours, gets one.
+/// lasts, and what [`LOOK`] says. No lease of ours lasts longer; one that does is cut.
 pub(crate) const LEASE: &str = concat!(
     owner!(),
     value!(),
     "local granted = (not owner or owner == ARGV[1]) and 1 or 0
+     local left = redis.call('PTTL', KEYS[2])
      if granted == 1 then redis.call('SET', KEYS[2], ARGV[1], 'PX', ARGV[2])
-     elseif redis.call('PTTL', KEYS[2]) < 0 then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
+     elseif left < 0 or left > tonumber(ARGV[2]) then redis.call('PEXPIRE', KEYS[2], ARGV[2]) end
      return {granted, redis.call('PTTL', KEYS[2]), value, redis.call('PTTL', KEYS[1])}"
 );
 
-/// Keeps `ARGV[2]` for `ARGV[3]` milliseconds, unless something is kept for longer; ends the lease of `ARGV[1]`; says `ARGV[5]`
-/// on the channel `ARGV[4]`.
+/// Ends the lease of `ARGV[1]`; keeps `ARGV[2]` for `ARGV[3]` milliseconds, unless something is kept for longer; says `ARGV[5]`
+/// on the channel `ARGV[4]`. News is no condition for the rest, and a token that cannot be kept none for news.
 pub(crate) const PUBLISH: &str = concat!(
     owner!(),
-    "if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
-     if owner == ARGV[1] then redis.call('DEL', KEYS[2]) end
-     return redis.call('PUBLISH', ARGV[4], ARGV[5])"
+    "if owner == ARGV[1] then redis.call('UNLINK', KEYS[2]) end
+     local kept = 0
+     if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then kept = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+     redis.pcall('PUBLISH', ARGV[4], ARGV[5])
+     return kept"
 );
 
 /// Ends the lease of `ARGV[1]`, and says `ARGV[3]` on the channel `ARGV[2]`, if it had one.
 pub(crate) const RELEASE: &str = concat!(
     owner!(),
     "if owner ~= ARGV[1] then return 0 end
-     redis.call('DEL', KEYS[2])
-     return redis.call('PUBLISH', ARGV[2], ARGV[3])"
+     redis.call('UNLINK', KEYS[2])
+     redis.pcall('PUBLISH', ARGV[2], ARGV[3])
+     return 1"
 );
 
 /// Takes the value away if `ARGV[1]` stands at its places `ARGV[2]` to `ARGV[3]`.
 pub(crate) const REMOVE: &str = concat!(
     value!(),
     "if string.sub(value, ARGV[2], ARGV[3]) ~= ARGV[1] then return 0 end
-     return redis.call('DEL', KEYS[1])"
+     return redis.call('UNLINK', KEYS[1])"
+);
+
+/// Takes the value away if it is `ARGV[1]`.
+pub(crate) const CLEAR: &str = concat!(
+    value!(),
+    "if value ~= ARGV[1] then return 0 end
+     return redis.call('UNLINK', KEYS[1])"
 );
 
 #[cfg(test)]

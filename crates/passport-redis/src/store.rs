@@ -30,6 +30,7 @@ struct Inner {
     keyring: Arc<Keyring>,
     wake_ups: WakeUps,
     clock: Arc<dyn Clock>,
+    limit: Duration,
 }
 
 impl RedisTokenStore {
@@ -55,7 +56,7 @@ impl RedisTokenStore {
         service: impl Into<String>,
         keys: EncryptionKeys,
     ) -> RedisTokenStoreBuilder {
-        let kind = Kind::Sentinel { service: service.into(), username: None, password: None };
+        let kind = Kind::Sentinel(service.into());
         RedisTokenStoreBuilder::new(sentinels.into_iter().map(Into::into).collect(), kind, keys)
     }
 
@@ -63,6 +64,7 @@ impl RedisTokenStore {
         let wake_ups = WakeUps::new();
         Self(Arc::new(Inner {
             namespace: target.namespace.clone(),
+            limit: target.limit,
             link: Arc::new(Link::new(target, wake_ups.clone())),
             keyring: Arc::new(Keyring::new(keys, Arc::clone(&clock))),
             wake_ups,
@@ -73,25 +75,26 @@ impl RedisTokenStore {
 
 impl TokenStore for RedisTokenStore {
     async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
-        let names = self.names(key);
+        let (names, ring) = (self.names(key), self.0.keyring.ring().await?);
         let (value, left) = self.0.link.ask(script(scripts::LOOK, &[&names.token])).await?;
-        self.opened(key, &names, Found { value, left }).await
+        Ok(self.opened(key, &names, &ring, Found { value, left }).await)
     }
 
     async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<Leased, StoreError> {
-        let names = self.names(key);
+        // Who has no keys could not publish, and is to find out before others wait for it.
+        let (names, ring) = (self.names(key), self.0.keyring.ring().await?);
         let mut command = script(scripts::LEASE, &[&names.token, &names.lease]);
         command.arg(holder).arg(milliseconds(time));
         let (granted, lease_left, value, left): (bool, i64, _, _) = self.0.link.ask(command).await?;
         let lease = if granted { Lease::Granted } else { Lease::Held { left: duration(lease_left) } };
-        // A lease that was granted must not be lost by what goes wrong with the value.
-        let token = self.opened(key, &names, Found { value, left }).await.unwrap_or_default();
-        Ok(Leased { lease, token })
+        Ok(Leased { lease, token: self.opened(key, &names, &ring, Found { value, left }).await })
     }
 
     async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
         let names = self.names(key);
+        // A wall clock may have been set back since.
         let left = token.token().expires_at().duration_since(self.0.clock.now()).unwrap_or_default();
+        let left = left.min(token.lifetime());
         let ring = self.0.keyring.ring().await?;
         let value = envelope::seal(&ring, &names.token, token).filter(|value| value.len() <= MAX_VALUE);
         let Some(value) = value.filter(|_| !left.is_zero()) else {
@@ -117,14 +120,26 @@ impl TokenStore for RedisTokenStore {
 
     async fn remove(&self, key: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
         let (first, last) = MARK_IN_LUA;
-        self.removed(&self.names(key), &envelope::mark(token), first, last).await
+        let mut command = script(scripts::REMOVE, &[&self.names(key).token]);
+        command.arg(&envelope::mark(token)).arg(first).arg(last);
+        self.0.link.ask(command).await
     }
 
-    /// Reading is not enough: a Redis that is full, or a replica, can be read.
+    /// Does what is done for a token, in another place: a Redis that is full, or a replica, can still be read, and a user may
+    /// lack a right.
     async fn probe(&self, key: &TokenKey) -> Result<(), StoreError> {
-        let mut command = cmd("SET");
-        command.arg(self.names(key).probe).arg("").arg("PX").arg(1000);
+        self.0.keyring.ring().await?;
+        let [place, lease] = &self.names(key).probes;
+        let mut command = script(scripts::LEASE, &[place, lease]);
+        command.arg("probe").arg(PROBE_LASTS);
+        let _: redis::Value = self.0.link.ask(command).await?;
+        let mut command = script(scripts::PUBLISH, &[place, lease]);
+        command.arg("probe").arg("").arg(PROBE_LASTS).arg(channel(&self.0.namespace)).arg("");
         self.0.link.ask(command).await
+    }
+
+    fn limit(&self) -> Duration {
+        self.0.limit
     }
 
     fn wake_ups(&self) -> Option<WakeUps> {
@@ -143,55 +158,52 @@ impl RedisTokenStore {
         Names::new(&self.0.namespace, key)
     }
 
-    /// The token in what was found. What is of no use to anybody is taken away, unless it has been replaced meanwhile, so that
-    /// it does not stand in the way of what is.
-    async fn opened(
-        &self,
-        key: &TokenKey,
-        names: &Names,
-        found: Found,
-    ) -> Result<Option<StoredToken>, StoreError> {
+    /// The token in what was found, if it is of use.
+    async fn opened(&self, key: &TokenKey, names: &Names, ring: &Ring, found: Found) -> Option<StoredToken> {
         if found.value.is_empty() && found.left == NOT_THERE {
-            return Ok(None);
+            return None;
         }
-        let ring = self.0.keyring.ring().await?;
-        let opened = match open(&ring, names, &found) {
-            Err(Refused::UnknownKey) => {
-                let ring = self.0.keyring.ring_after(&ring).await;
-                open(&ring, names, &found)
-            }
-            opened => opened,
+        let why = match open(ring, names, &found) {
+            Ok(stored) if self.0.clock.now() < stored.token().expires_at() => return Some(stored),
+            // By our clock; others may see it otherwise.
+            Ok(_expired) => return None,
+            Err(why) => why,
         };
-        match opened {
-            Ok(stored) if self.0.clock.now() < stored.token().expires_at() => {
-                return Ok(Some(if found.left < 0 {
-                    stored
-                } else {
-                    stored.with_time_left(duration(found.left))
-                }));
-            }
-            Ok(_expired) => {}
-            Err(why) => telemetry::refused(key.client_id(), why),
+        telemetry::refused(key.client_id(), why);
+        if why == Refused::UnknownKey {
+            self.0.keyring.lacks_one();
         }
-        self.removed(names, &found.value, 1, found.value.len()).await?;
-        Ok(None)
-    }
-
-    async fn removed(&self, names: &Names, what: &[u8], first: usize, last: usize) -> Result<(), StoreError> {
-        let mut command = script(scripts::REMOVE, &[&names.token]);
-        command.arg(what).arg(first).arg(last);
-        self.0.link.ask(command).await
+        // What nobody can use is taken away, unless it has been replaced meanwhile: it must not keep out what can be used. What
+        // has a key that others may have stays, but for a day at most.
+        if why != Refused::UnknownKey || duration(found.left) > A_DAY {
+            let mut command = script(scripts::CLEAR, &[&names.token]);
+            command.arg(found.value);
+            // Whether it works is seen by whoever needs it to.
+            let _: Result<redis::Value, _> = self.0.link.ask(command).await;
+        }
+        None
     }
 }
 
 /// What `PTTL` says of what is not there.
 const NOT_THERE: i64 = -2;
 
+const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// How long what a probe writes is kept, in milliseconds.
+const PROBE_LASTS: u64 = 1000;
+
 fn open(ring: &Ring, names: &Names, found: &Found) -> Result<StoredToken, Refused> {
     if found.value.len() > MAX_VALUE {
         return Err(Refused::Malformed);
     }
-    envelope::open(ring, &names.token, &found.value)
+    let stored = envelope::open(ring, &names.token, &found.value)?;
+    match u64::try_from(found.left) {
+        // Nobody of ours keeps a token for longer than it lives.
+        Ok(left) if Duration::from_millis(left) > stored.lifetime() => Err(Refused::Tampered),
+        Ok(left) => Ok(stored.with_time_left(Duration::from_millis(left))),
+        Err(_without_an_end) => Err(Refused::Tampered),
+    }
 }
 
 fn script(source: &str, keys: &[&str]) -> Cmd {

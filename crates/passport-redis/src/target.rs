@@ -19,9 +19,6 @@ use crate::{
     tls::{self, Tls},
 };
 
-/// How long it may take until there is a connection. Nobody waits for longer than the deadline; the next call has it.
-const MAX_CONNECTING: Duration = Duration::from_secs(2);
-
 /// Everything that a connection is made with.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
@@ -32,7 +29,7 @@ pub(crate) struct Target {
     pub(crate) database: i64,
     pub(crate) namespace: String,
     /// How long a command may take.
-    pub(crate) deadline: Duration,
+    pub(crate) limit: Duration,
 }
 
 /// Where Redis is.
@@ -108,7 +105,7 @@ impl Target {
         let password = password.as_ref();
         match &self.place {
             Place::One(address) => {
-                let (client, config) = (self.client(address, password, certificates), self.config(wake_ups));
+                let (client, config) = (self.client(address, password, certificates), Self::config(wake_ups));
                 let client = client.map_err(told)?;
                 let connection = client.get_multiplexed_async_connection_with_config(&config).await;
                 connection.map(Connection::One).map_err(told)
@@ -122,7 +119,7 @@ impl Target {
             Place::Sentinels(sentinels) => {
                 let asked = secret(sentinels.password.as_ref()).await?;
                 let client = self.sentinels(sentinels, asked.as_ref(), password, certificates);
-                let (mut client, config) = (client.map_err(told)?, self.config(wake_ups));
+                let (mut client, config) = (client.map_err(told)?, Self::config(wake_ups));
                 let connection = client.get_async_connection_with_config(&config).await;
                 connection.map(Connection::One).map_err(told)
             }
@@ -140,10 +137,11 @@ impl Target {
         matches!(address, Some(ConnectionAddr::TcpTls { .. }))
     }
 
-    fn config(&self, wake_ups: &WakeUps) -> AsyncConnectionConfig {
+    fn config(wake_ups: &WakeUps) -> AsyncConnectionConfig {
         AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(MAX_CONNECTING))
-            .set_response_timeout(Some(self.deadline))
+            // Whoever connects or asks has a limit of his own.
+            .set_connection_timeout(None)
+            .set_response_timeout(None)
             .set_push_sender(tells(wake_ups.clone()))
     }
 
@@ -184,9 +182,9 @@ impl Target {
         let mut builder = redis::cluster::ClusterClientBuilder::new(nodes.iter().cloned())
             .use_protocol(ProtocolVersion::RESP3)
             .tcp_settings(tcp())
-            .connection_timeout(MAX_CONNECTING)
-            .response_timeout(self.deadline)
-            .overall_response_timeout(Some(self.deadline))
+            .connection_timeout(self.limit)
+            .response_timeout(self.limit)
+            .overall_response_timeout(Some(self.limit))
             // Slots move; whatever takes longer is the circuit's business. Every script may run twice.
             .retries(3)
             .min_retry_wait(5)

@@ -17,8 +17,8 @@ use passport_dev::DevPassport;
 use passport_inbound::{AuthenticateLayer, IdInfo};
 use passport_outbound::{
     AccessToken, AllowedOrigins, AttachError, AttachTokenLayer, CallerIdentity, CallerToken, Clock,
-    HttpClientError, Identity, ManagedIdentityHttpClient, StoreError, StoredToken, SystemClock, TokenCache,
-    TokenKey, TokenStore,
+    HttpClientError, Identity, Lease, Leased, ManagedIdentityHttpClient, StoreError, StoredToken,
+    SystemClock, TokenCache, TokenKey, TokenStore,
 };
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -103,7 +103,7 @@ impl TokenStore for Spied {
         Ok(None)
     }
 
-    async fn put(&self, key: &TokenKey, token: &StoredToken) -> Result<(), StoreError> {
+    async fn publish(&self, key: &TokenKey, _: &str, token: &StoredToken) -> Result<(), StoreError> {
         self.0.lock().unwrap().push(format!("{key} {}", token.token().expose()));
         Ok(())
     }
@@ -113,8 +113,8 @@ impl TokenStore for Spied {
         Ok(())
     }
 
-    async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<bool, StoreError> {
-        Ok(true)
+    async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<Leased, StoreError> {
+        Ok(Leased { lease: Lease::Granted, token: None })
     }
 
     async fn release(&self, _: &TokenKey, _: &str) -> Result<(), StoreError> {

@@ -1,5 +1,7 @@
 //! Where tokens are kept.
 
+#[cfg(test)]
+mod fleet_store;
 mod kept;
 mod key;
 mod shared;

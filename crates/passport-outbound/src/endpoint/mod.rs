@@ -48,7 +48,7 @@ pub(crate) struct ClientCredentials {
 
 impl TokenSource for ClientCredentials {
     fn mint(&self, _ask: Ask) -> MintFuture<'_> {
-        Box::pin(self.exchange())
+        Box::pin(async { Ok(self.exchange().await?) })
     }
 }
 

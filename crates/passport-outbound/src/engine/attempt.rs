@@ -6,7 +6,7 @@ use passport_core::AccessToken;
 use tokio::time::timeout;
 use tracing::Instrument;
 
-use super::{Ask, Engine, GRACE, Minted};
+use super::{Ask, Engine, GRACE, Minted, NotMinted};
 use crate::{
     TokenErrorKind,
     cache::{Kept, Ticket},
@@ -25,10 +25,10 @@ const LEAST_LIFE: Duration = Duration::from_secs(1);
 
 /// The attempt that `ticket` stands for. It counts as lost if the task is dropped, even before its first poll.
 pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = ()> + Send {
-    let ask = Ask { held: ticket.held.clone(), unwanted: ticket.unwanted.clone() };
+    let is_live = engine.note_replacement();
+    let ask = Ask { held: ticket.held.clone(), is_live, unwanted: ticket.unwanted.clone() };
     let (number, stop) = (ticket.number, ticket.stop.clone());
-    let live = engine.note_replacement();
-    let span = telemetry::attempt(&engine.client_id, &ask, live);
+    let span = telemetry::attempt(&engine.client_id, &ask);
     let attempt = Attempt { engine: Arc::clone(&engine), ticket: Some(ticket) };
     let work = async move {
         tokio::select! {
@@ -42,15 +42,19 @@ pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = (
 }
 
 impl Engine {
-    async fn mint(&self, ask: Ask, number: u64) -> Result<Kept, Failure> {
+    async fn mint(&self, ask: Ask, number: u64) -> Result<Kept, NotMinted> {
         let timer = AttemptTimer::starts(&self.client_id);
         // The source keeps its own time and says what it was that took so long; this is in case it does not.
         let backstop = timeout(self.attempt_timeout + GRACE / 2, self.source.mint(ask.clone()));
         let minted = match backstop.await {
-            Ok(minted) => minted.and_then(|minted| self.judged(minted, &ask, number)),
-            Err(late) => Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late)),
+            Ok(minted) => minted.and_then(|minted| Ok(self.judged(minted, &ask, number)?)),
+            Err(late) => Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late).into()),
         };
-        timer.ends(minted.as_ref().err().map(Failure::kind));
+        match &minted {
+            Ok(_) => timer.ends(None),
+            Err(NotMinted::Failed(failure)) => timer.ends(Some(failure.kind())),
+            Err(NotMinted::Postponed) => {}
+        }
         minted
     }
 
@@ -94,14 +98,15 @@ struct Attempt {
 }
 
 impl Attempt {
-    fn end(mut self, result: Result<Kept, Failure>) {
+    fn end(mut self, result: Result<Kept, NotMinted>) {
         let (engine, Some(ticket)) = (Arc::clone(&self.engine), self.ticket.take()) else { return };
         match result {
             Ok(kept) => {
                 telemetry::token_fetched(&engine.client_id, &kept);
                 engine.slot.succeed(ticket, kept);
             }
-            Err(failure) => {
+            Err(NotMinted::Postponed) => engine.slot.call_off(ticket),
+            Err(NotMinted::Failed(failure)) => {
                 let error = engine.error(failure);
                 telemetry::token_not_fetched(&engine.client_id, &error);
                 engine.slot.fail(ticket, error, engine.now(), fastrand::f64());

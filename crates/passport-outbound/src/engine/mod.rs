@@ -12,7 +12,7 @@ use passport_core::{AccessToken, ClientId, Clock, Flight};
 use tokio::{runtime::Handle, time::timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::source::{Ask, MintFuture, Minted, TokenSource};
+pub(crate) use self::source::{Ask, MintFuture, Minted, NotMinted, TokenSource};
 use crate::{
     TokenError, TokenErrorKind,
     cache::{Begun, Kept, Outcome, Rejection, Slot, Snapshot},

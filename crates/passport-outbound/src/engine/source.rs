@@ -14,13 +14,30 @@ pub(crate) trait TokenSource: fmt::Debug + Send + Sync + 'static {
     fn mint(&self, ask: Ask) -> MintFuture<'_>;
 }
 
-pub(crate) type MintFuture<'a> = Pin<Box<dyn Future<Output = Result<Minted, Failure>> + Send + 'a>>;
+pub(crate) type MintFuture<'a> = Pin<Box<dyn Future<Output = Result<Minted, NotMinted>> + Send + 'a>>;
+
+/// Why there is no token.
+#[derive(Debug)]
+pub(crate) enum NotMinted {
+    /// It could not be had.
+    Failed(Failure),
+    /// It is somebody else's turn, and there is a live token meanwhile. The next call may try again.
+    Postponed,
+}
+
+impl From<Failure> for NotMinted {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
+}
 
 /// What a source is told of the token that it is to bring.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ask {
     /// The token that is held meanwhile: another one is wanted.
     pub(crate) held: Option<AccessToken>,
+    /// Whether that one may be sent, so that nobody waits.
+    pub(crate) is_live: bool,
     /// The token that nobody should be given any more.
     pub(crate) unwanted: Option<AccessToken>,
 }

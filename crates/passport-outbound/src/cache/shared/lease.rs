@@ -1,80 +1,63 @@
 //! The lease of one attempt.
 
-use std::{
-    convert::Infallible,
-    fmt,
-    sync::atomic::{AtomicBool, Ordering},
-};
-
 use aws_lc_rs::rand;
-use tokio::{runtime::Handle, time::sleep};
+use tokio::runtime::Handle;
 
 use super::LEASE;
-use crate::cache::{
-    TokenKey,
-    store::{Lease, Leased, Store, StoredToken},
-};
+use crate::cache::store::{Lease, Leased, StoredToken, Turn};
 
-/// An attempt that has the lease, or wants it. If it is dropped while it has, the lease is given back all the same.
+/// An attempt that has the lease, or wants it. If it is dropped while it may have it, the lease is given back all the same.
+#[derive(Debug)]
 pub(super) struct Holder {
-    store: Store,
-    key: TokenKey,
+    turn: Turn,
     /// Tells this attempt from all others of the fleet.
     name: String,
-    has_lease: AtomicBool,
+    /// It was granted, or it is not known whether it was.
+    may_have_lease: bool,
 }
 
 impl Holder {
-    pub(super) fn new(store: Store, key: TokenKey) -> Self {
+    pub(super) fn new(turn: Turn) -> Self {
         let mut random = [0; 16];
         // Without randomness the name is not unique, and two instances may fetch at a time. That is all it does.
         let _ = rand::fill(&mut random);
         let name = format!("{:032x}", u128::from_be_bytes(random));
-        Self { store, key, name, has_lease: AtomicBool::new(false) }
+        Self { turn, name, may_have_lease: false }
     }
 
-    pub(super) async fn try_lease(&self) -> Option<Leased> {
-        let leased = self.store.try_lease(&self.key, &self.name, LEASE).await?;
-        self.has_lease.store(leased.lease == Lease::Granted, Ordering::Relaxed);
+    pub(super) async fn try_lease(&mut self) -> Option<Leased> {
+        self.may_have_lease = true;
+        let leased = self.turn.try_lease(&self.name, LEASE).await?;
+        self.may_have_lease = leased.lease == Lease::Granted;
         Some(leased)
     }
 
-    /// Prolongs the lease while this is polled. A lease that is lost is lost: two may fetch at a time then.
-    pub(super) async fn keeps_the_lease(&self) -> Infallible {
-        loop {
-            sleep(LEASE / 3).await;
-            if self.try_lease().await.is_none_or(|leased| leased.lease != Lease::Granted) {
-                return std::future::pending().await;
-            }
-        }
+    /// Others are waited for, or Passport is: the store has its time again.
+    pub(super) fn has_waited(&mut self) {
+        self.turn.begin_again();
     }
 
-    pub(super) async fn publish(&self, token: &StoredToken) {
-        self.store.publish(&self.key, &self.name, token).await;
-        self.has_lease.store(false, Ordering::Relaxed);
+    pub(super) async fn publish(mut self, token: &StoredToken) {
+        self.turn.publish(&self.name, token).await;
+        self.may_have_lease = false;
     }
 
-    pub(super) async fn release(&self) {
-        self.store.release(&self.key, &self.name).await;
-        self.has_lease.store(false, Ordering::Relaxed);
+    pub(super) async fn release(mut self) {
+        self.turn.release(&self.name).await;
+        self.may_have_lease = false;
     }
 }
 
 impl Drop for Holder {
     fn drop(&mut self) {
-        if !*self.has_lease.get_mut() {
+        if !self.may_have_lease {
             return;
         }
         // The attempt was called off. Others, and the next one here, need not wait until the lease runs out.
         if let Ok(runtime) = Handle::try_current() {
-            let (store, key, name) = (self.store.clone(), self.key.clone(), std::mem::take(&mut self.name));
-            runtime.spawn(async move { store.release(&key, &name).await });
+            let (mut turn, name) = (self.turn.clone(), std::mem::take(&mut self.name));
+            turn.begin_again();
+            runtime.spawn(async move { turn.release(&name).await });
         }
-    }
-}
-
-impl fmt::Debug for Holder {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Holder").field("key", &self.key).finish_non_exhaustive()
     }
 }

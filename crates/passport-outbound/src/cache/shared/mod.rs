@@ -8,7 +8,7 @@
 
 mod lease;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use passport_core::{AccessToken, Clock};
 use tokio::time::{Instant, sleep};
@@ -16,12 +16,10 @@ use tokio::time::{Instant, sleep};
 use self::lease::Holder;
 use super::{
     TokenKey,
-    store::{LIMIT, Lease, News, Store, StoredToken},
+    store::{Lease, News, Store, StoredToken},
 };
 use crate::{
-    TokenErrorKind,
-    engine::{Ask, MintFuture, Minted, TokenSource},
-    error::Failure,
+    engine::{Ask, MintFuture, Minted, NotMinted, TokenSource},
     refresh::{Phase, RefreshPolicy},
     telemetry::{self, Way},
 };
@@ -34,10 +32,13 @@ const LOOK_EACH: Duration = Duration::from_millis(50);
 const LOOK_EACH_WITH_NEWS: Duration = Duration::from_millis(250);
 const LOOK_AT_LEAST_EACH: Duration = Duration::from_secs(1);
 
-/// The most that a store adds to an attempt that may take `request_timeout`: as long again for somebody else's, and its own
-/// calls. The first that fails is the last.
-pub(crate) fn store_takes(request_timeout: Duration) -> Duration {
-    request_timeout + 5 * LIMIT
+/// News wakes everybody at once; they look one after the other.
+const SPREAD: Duration = Duration::from_millis(10);
+
+/// The most that a store adds to an attempt that may take `request_timeout`: as long again for somebody else's, and what it may
+/// take itself, before and after the wait.
+pub(crate) fn store_takes(store: &Store, request_timeout: Duration) -> Duration {
+    request_timeout + 2 * LOOK_AT_LEAST_EACH + 2 * store.limit()
 }
 
 /// Tokens from a store that a fleet shares; from `source` if there is none in it, by one instance at a time.
@@ -56,11 +57,7 @@ impl TokenSource for Shared {
     fn mint(&self, ask: Ask) -> MintFuture<'_> {
         Box::pin(async {
             let started = Instant::now();
-            let result = self.shared_or_minted(ask).await;
-            let (way, result) = match result {
-                Ok((way, minted)) => (way, Ok(minted)),
-                Err((way, failure)) => (way, Err(failure)),
-            };
+            let (way, result) = self.shared_or_minted(ask).await;
             telemetry::shared(self.key.client_id(), way, started.elapsed());
             result
         })
@@ -68,76 +65,83 @@ impl TokenSource for Shared {
 }
 
 /// What came, and in which way.
-type Outcome = Result<(Way, Minted), (Way, Failure)>;
+type Outcome = (Way, Result<Minted, NotMinted>);
 
 impl Shared {
     async fn shared_or_minted(&self, ask: Ask) -> Outcome {
-        if let Some(unwanted) = &ask.unwanted {
-            self.store.remove(&self.key, unwanted).await;
-        }
         // Before the first look, so that no news is missed.
         let mut wait = Wait::new(self.store.listen(&self.key));
-        let stored = self.store.get(&self.key).await.flatten();
-        if let Some(minted) = self.useful(stored, &ask) {
-            return Ok((Way::Found, minted));
+        let mut turn = self.store.turn(&self.key);
+        if let Some(unwanted) = &ask.unwanted {
+            turn.remove(unwanted).await;
         }
-        let holder = Holder::new(self.store.clone(), self.key.clone());
+        let stored = turn.get().await;
+        if let Some(minted) = self.useful(stored, &ask) {
+            return (Way::Found, Ok(minted));
+        }
+        let mut holder = Holder::new(turn);
         let give_up_at = Instant::now() + self.patience;
         let mut way = Way::Leased;
-        loop {
-            let Some(leased) = holder.try_lease().await else {
-                return self.mint_alone(ask, &holder).await;
-            };
+        while let Some(leased) = holder.try_lease().await {
             match (self.useful(leased.token, &ask), leased.lease) {
-                (Some(minted), Lease::Held { .. }) => return Ok((Way::Waited, minted)),
-                (Some(minted), Lease::Granted) => {
-                    holder.release().await;
-                    return Ok((Way::Waited, minted));
+                (Some(minted), lease) => {
+                    if lease == Lease::Granted {
+                        holder.release().await;
+                    }
+                    return (Way::Waited, Ok(minted));
                 }
-                (None, Lease::Granted) => return self.mint_for_all(ask, way, holder).await,
+                (None, Lease::Granted) => return (way, self.mint_for_all(ask, holder).await),
                 (None, Lease::Held { left }) if Instant::now() < give_up_at => {
                     way = Way::LeasedLater;
                     wait.a_while(left).await;
+                    holder.has_waited();
                 }
-                (None, Lease::Held { .. }) if self.may_wait(&ask) => {
-                    return Err((
-                        Way::Waited,
-                        Failure::of(TokenErrorKind::Unavailable).caused_by(SomebodyElse),
-                    ));
+                (None, Lease::Held { .. }) if ask.is_live && ask.unwanted.is_none() => {
+                    return (Way::Postponed, Err(NotMinted::Postponed));
                 }
-                (None, Lease::Held { .. }) => return self.mint_alone(ask, &holder).await,
+                (None, Lease::Held { .. }) => break,
             }
         }
+        // The store does not work, or others hold the lease for too long.
+        (Way::Alone, self.mint_and_publish(ask, holder).await)
     }
 
-    /// With the lease in hand, which is kept until there is something to say.
-    async fn mint_for_all(&self, ask: Ask, way: Way, holder: Holder) -> Outcome {
-        let minted = tokio::select! {
-            biased;
-            minted = self.source.mint(ask) => minted,
-            never = holder.keeps_the_lease() => match never {},
+    /// With the lease in hand, which is prolonged until there is something to say.
+    async fn mint_for_all(&self, ask: Ask, mut holder: Holder) -> Result<Minted, NotMinted> {
+        let mut mint = pin!(self.source.mint(ask));
+        let minted = loop {
+            tokio::select! {
+                biased;
+                minted = &mut mint => break minted,
+                () = sleep(LEASE / 3) => holder.has_waited(),
+            }
+            // Whatever comes of it: who has lost the lease may have it back, or two fetch at a time. It is waited for, so that it
+            // does not come after what is published.
+            let mut prolonged = pin!(holder.try_lease());
+            tokio::select! {
+                biased;
+                minted = &mut mint => {
+                    prolonged.await;
+                    break minted;
+                }
+                _ = &mut prolonged => {}
+            }
         };
-        match minted {
-            Ok(minted) => {
-                holder.publish(&stored(&minted)).await;
-                Ok((way, minted))
-            }
-            Err(failure) => {
-                holder.release().await;
-                Err((way, failure))
-            }
+        match &minted {
+            Ok(minted) => holder.publish(&stored(minted)).await,
+            Err(_) => holder.release().await,
         }
+        minted
     }
 
-    /// Without a lease: the store does not work, or others hold it for too long.
-    async fn mint_alone(&self, ask: Ask, holder: &Holder) -> Outcome {
-        let minted = self.source.mint(ask).await.map_err(|failure| (Way::Alone, failure))?;
+    async fn mint_and_publish(&self, ask: Ask, holder: Holder) -> Result<Minted, NotMinted> {
+        let minted = self.source.mint(ask).await?;
         holder.publish(&stored(&minted)).await;
-        Ok((Way::Alone, minted))
+        Ok(minted)
     }
 
     /// What is in the store, if it is of use: not older than the token that is held or was refused, and not due itself, unless
-    /// there is none at all.
+    /// there is no live one.
     fn useful(&self, stored: Option<StoredToken>, ask: &Ask) -> Option<Minted> {
         let (stored, now) = (stored?, self.clock.now());
         let (ends_at, lifetime) = (stored.ends_at(now), stored.lifetime());
@@ -150,29 +154,18 @@ impl Shared {
         let minted_at = ends_at.checked_sub(lifetime)?;
         match self.policy.schedule(minted_at, lifetime).phase(now) {
             Phase::Fresh => {}
-            Phase::Soft if ask.held.is_none() => {}
+            Phase::Soft if !ask.is_live => {}
             Phase::Soft | Phase::Hard => return None,
         }
         telemetry::clocks_differ(self.key.client_id(), stored.minted_at(), minted_at);
         let token = AccessToken::new(stored.token().expose(), ends_at).ok()?;
         Some(Minted { token, minted_at, lifetime, missing_scopes: Vec::new() })
     }
-
-    /// With a token that lives, only a holder of the lease refreshes.
-    fn may_wait(&self, ask: &Ask) -> bool {
-        let is_live = |held: &AccessToken| self.clock.now() + 2 * LEASE < held.expires_at();
-        ask.unwanted.is_none() && ask.held.as_ref().is_some_and(is_live)
-    }
 }
 
 fn stored(minted: &Minted) -> StoredToken {
     StoredToken::new(minted.token.clone(), minted.minted_at)
 }
-
-/// Why there is no token yet.
-#[derive(Debug, thiserror::Error)]
-#[error("another instance of the fleet is fetching a token, and takes long")]
-struct SomebodyElse;
 
 /// Waits between two looks.
 struct Wait {
@@ -194,7 +187,7 @@ impl Wait {
         match &mut self.news {
             Some(news) => tokio::select! {
                 biased;
-                () = news.heard() => {}
+                () = news.heard() => sleep(SPREAD.mul_f64(fastrand::f64())).await,
                 () = sleep(pause) => {}
             },
             None => sleep(pause).await,
@@ -202,5 +195,7 @@ impl Wait {
     }
 }
 
+#[cfg(test)]
+mod model;
 #[cfg(test)]
 mod tests;

@@ -5,25 +5,25 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc, Weak,
+        Arc, Mutex, MutexGuard, PoisonError, Weak,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
 use passport_core::AccessToken;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{Leased, News, StoreError, StoredToken, TokenStore};
 use crate::{cache::TokenKey, telemetry};
 
-/// How long a store may take for a call.
-pub(in crate::cache) const LIMIT: Duration = Duration::from_secs(1);
-
 /// How long after a failure a store is probed for the first time, on average; the time doubles.
-pub(in crate::cache) const PROBE_AFTER: Duration = Duration::from_millis(250);
+const PROBE_AFTER: Duration = Duration::from_millis(250);
 const MAX_PROBE_AFTER: Duration = Duration::from_secs(4);
+
+/// The most that a store may want to take.
+const MAX_LIMIT: Duration = Duration::from_secs(5);
 
 /// A handle to a [`TokenStore`]. Cheap to clone; clones share.
 ///
@@ -36,10 +36,17 @@ pub(crate) struct Store(Arc<Circuit>);
 struct Circuit {
     store: Box<dyn DynTokenStore>,
     is_open: AtomicBool,
-    is_probed: AtomicBool,
+    /// Who probes it, if somebody does.
+    prober: Mutex<Option<Prober>>,
     /// Ends the probe with the last handle.
     life: CancellationToken,
     _ends_life: DropGuard,
+}
+
+#[derive(Debug)]
+struct Prober {
+    number: u64,
+    heard_of_at: Instant,
 }
 
 impl Store {
@@ -48,108 +55,153 @@ impl Store {
         Self(Arc::new(Circuit {
             store: Box::new(store),
             is_open: AtomicBool::new(false),
-            is_probed: AtomicBool::new(false),
+            prober: Mutex::default(),
             _ends_life: life.clone().drop_guard(),
             life,
         }))
+    }
+
+    /// How long the store may take, for all that is asked on behalf of one call.
+    pub(in crate::cache) fn limit(&self) -> Duration {
+        self.0.limit()
     }
 
     pub(in crate::cache) fn listen(&self, key: &TokenKey) -> Option<News> {
         self.0.store.wake_ups_dyn().map(|wake_ups| wake_ups.listen(key))
     }
 
-    pub(in crate::cache) async fn get(&self, key: &TokenKey) -> Option<Option<StoredToken>> {
-        self.ask(key, |store| store.get_dyn(key)).await
-    }
-
-    pub(in crate::cache) async fn try_lease(
-        &self,
-        key: &TokenKey,
-        holder: &str,
-        time: Duration,
-    ) -> Option<Leased> {
-        self.ask(key, |store| store.try_lease_dyn(key, holder, time)).await
-    }
-
-    pub(in crate::cache) async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) {
-        self.ask(key, |store| store.publish_dyn(key, holder, token)).await;
-    }
-
-    pub(in crate::cache) async fn release(&self, key: &TokenKey, holder: &str) {
-        self.ask(key, |store| store.release_dyn(key, holder)).await;
-    }
-
-    pub(in crate::cache) async fn remove(&self, key: &TokenKey, token: &AccessToken) {
-        self.ask(key, |store| store.remove_dyn(key, token)).await;
-    }
-
-    /// What the store says. Nothing, if it does not work.
-    async fn ask<'a, T>(
-        &'a self,
-        key: &'a TokenKey,
-        question: impl FnOnce(&'a dyn DynTokenStore) -> StoreFuture<'a, T>,
-    ) -> Option<T> {
-        if self.0.is_open.load(Ordering::Acquire) {
-            // The runtime of the last probe may be gone.
-            self.probe(key);
-            return None;
-        }
-        match in_time(question(&*self.0.store)).await {
-            Ok(answer) => Some(answer),
-            Err(error) => {
-                telemetry::store_failed(key.client_id(), &error);
-                if !self.0.is_open.swap(true, Ordering::AcqRel) {
-                    telemetry::store_works(false);
-                }
-                self.probe(key);
-                None
-            }
-        }
+    pub(in crate::cache) fn turn(&self, key: &TokenKey) -> Turn {
+        Turn { store: self.clone(), key: key.clone(), left: self.limit() }
     }
 
     /// Has the store probed, for the key that it failed for: it may be one part of it that does not work.
     fn probe(&self, key: &TokenKey) {
-        if self.0.is_probed.swap(true, Ordering::AcqRel) {
+        let now = Instant::now();
+        let mut prober = self.0.prober();
+        // One that is not heard of for so long sits on a runtime that nobody drives.
+        if prober.as_ref().is_some_and(|prober| now < prober.heard_of_at + 2 * MAX_PROBE_AFTER + MAX_LIMIT) {
             return;
         }
-        let (probed, life, key) = (Probed(Arc::downgrade(&self.0)), self.0.life.clone(), key.clone());
+        let number = prober.as_ref().map_or(0, |prober| prober.number + 1);
+        *prober = Some(Prober { number, heard_of_at: now });
+        drop(prober);
+        let probe = Probe { circuit: Arc::downgrade(&self.0), number };
+        let (life, key) = (self.0.life.clone(), key.clone());
         tokio::spawn(async move {
-            let _ = life.run_until_cancelled(probed.until_it_works(&key)).await;
+            let _ = life.run_until_cancelled(probe.until_it_works(&key)).await;
         });
     }
 }
 
-/// A store that is being probed. It may be probed by others once this is gone, whatever the reason.
-struct Probed(Weak<Circuit>);
+impl Circuit {
+    fn limit(&self) -> Duration {
+        self.store.limit_dyn().min(MAX_LIMIT)
+    }
 
-impl Probed {
+    fn prober(&self) -> MutexGuard<'_, Option<Prober>> {
+        self.prober.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is asked of a store on behalf of one call: all of it together takes no longer than the store may.
+#[derive(Clone, Debug)]
+pub(in crate::cache) struct Turn {
+    store: Store,
+    key: TokenKey,
+    left: Duration,
+}
+
+impl Turn {
+    /// Whoever asks has waited for something else meanwhile.
+    pub(in crate::cache) fn begin_again(&mut self) {
+        self.left = self.store.limit();
+    }
+
+    pub(in crate::cache) async fn get(&mut self) -> Option<StoredToken> {
+        self.ask(|store, key| store.get_dyn(key)).await.flatten()
+    }
+
+    pub(in crate::cache) async fn try_lease(&mut self, holder: &str, time: Duration) -> Option<Leased> {
+        self.ask(|store, key| store.try_lease_dyn(key, holder, time)).await
+    }
+
+    pub(in crate::cache) async fn publish(&mut self, holder: &str, token: &StoredToken) {
+        self.ask(|store, key| store.publish_dyn(key, holder, token)).await;
+    }
+
+    pub(in crate::cache) async fn release(&mut self, holder: &str) {
+        self.ask(|store, key| store.release_dyn(key, holder)).await;
+    }
+
+    pub(in crate::cache) async fn remove(&mut self, token: &AccessToken) {
+        self.ask(|store, key| store.remove_dyn(key, token)).await;
+    }
+
+    /// What the store says. Nothing, if it does not work.
+    async fn ask<'a, T>(
+        &'a mut self,
+        question: impl FnOnce(&'a dyn DynTokenStore, &'a TokenKey) -> StoreFuture<'a, T>,
+    ) -> Option<T> {
+        let (circuit, key) = (&self.store.0, &self.key);
+        if circuit.is_open.load(Ordering::Acquire) {
+            // Whoever probes it may be gone.
+            self.store.probe(key);
+            return None;
+        }
+        let asked_at = Instant::now();
+        let answer = in_time(self.left, question(&*circuit.store, key)).await;
+        self.left = self.left.saturating_sub(asked_at.elapsed());
+        match answer {
+            Ok(answer) => Some(answer),
+            Err(error) => {
+                telemetry::store_failed(key.client_id(), &error);
+                if !circuit.is_open.swap(true, Ordering::AcqRel) {
+                    telemetry::store_works(false);
+                }
+                self.store.probe(key);
+                None
+            }
+        }
+    }
+}
+
+/// The duty to probe. It may be another's once this is gone, whatever the reason.
+struct Probe {
+    circuit: Weak<Circuit>,
+    number: u64,
+}
+
+impl Probe {
     async fn until_it_works(&self, key: &TokenKey) {
         let mut pause = PROBE_AFTER;
         loop {
             sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
-            let Some(circuit) = self.0.upgrade() else { return };
-            match in_time(circuit.store.probe_dyn(key)).await {
+            let Some(circuit) = self.circuit.upgrade() else { return };
+            match in_time(circuit.limit(), circuit.store.probe_dyn(key)).await {
                 Ok(()) => {
                     circuit.is_open.store(false, Ordering::Release);
                     return telemetry::store_works(true);
                 }
                 Err(error) => telemetry::store_still_fails(&error),
             }
+            if let Some(prober) = circuit.prober().as_mut().filter(|prober| prober.number == self.number) {
+                prober.heard_of_at = Instant::now();
+            }
             pause = (2 * pause).min(MAX_PROBE_AFTER);
         }
     }
 }
 
-impl Drop for Probed {
+impl Drop for Probe {
     fn drop(&mut self) {
-        if let Some(circuit) = self.0.upgrade() {
-            circuit.is_probed.store(false, Ordering::Release);
+        if let Some(circuit) = self.circuit.upgrade() {
+            circuit.prober().take_if(|prober| prober.number == self.number);
         }
     }
 }
 
-async fn in_time<T>(answer: StoreFuture<'_, T>) -> Result<T, StoreError> {
-    timeout(LIMIT, answer)
+async fn in_time<T>(limit: Duration, answer: StoreFuture<'_, T>) -> Result<T, StoreError> {
+    timeout(limit, answer)
         .await
         .unwrap_or_else(|late| Err(StoreError::new("it did not answer in time").caused_by(late)))
 }
@@ -174,6 +226,7 @@ trait DynTokenStore: fmt::Debug + Send + Sync {
     fn release_dyn<'a>(&'a self, key: &'a TokenKey, holder: &'a str) -> StoreFuture<'a, ()>;
     fn remove_dyn<'a>(&'a self, key: &'a TokenKey, token: &'a AccessToken) -> StoreFuture<'a, ()>;
     fn probe_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, ()>;
+    fn limit_dyn(&self) -> Duration;
     fn wake_ups_dyn(&self) -> Option<super::WakeUps>;
 }
 
@@ -212,7 +265,15 @@ impl<S: TokenStore> DynTokenStore for S {
         Box::pin(self.probe(key))
     }
 
+    fn limit_dyn(&self) -> Duration {
+        self.limit()
+    }
+
     fn wake_ups_dyn(&self) -> Option<super::WakeUps> {
         self.wake_ups()
     }
 }
+
+#[cfg(test)]
+#[path = "handle_tests.rs"]
+mod tests;

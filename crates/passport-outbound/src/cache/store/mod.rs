@@ -14,11 +14,9 @@ use passport_core::AccessToken;
 
 use super::TokenKey;
 
-#[cfg(test)]
-pub(super) use self::handle::PROBE_AFTER;
 pub use self::wake_ups::WakeUps;
 pub(super) use self::{
-    handle::{LIMIT, Store},
+    handle::{Store, Turn},
     wake_ups::News,
 };
 
@@ -26,8 +24,8 @@ pub(super) use self::{
 /// [`TokenCache::shared`](crate::TokenCache::shared).
 ///
 /// A store is dumb: it keeps what it is given. What to do with it, when to wait and when to give up is decided here, for
-/// every store alike. A store that fails is a miss, never an outage: it has a second for each call, and after the first that
-/// fails it is left alone until it answers a [`probe`](Self::probe).
+/// every store alike. A store that fails, or takes longer than [`limit`](Self::limit), is a miss, never an outage: it is left
+/// alone then until it answers a [`probe`](Self::probe).
 ///
 /// Whoever reads a store can be the service until the token expires: it should encrypt what it keeps. That of
 /// `passport-redis` does.
@@ -76,7 +74,7 @@ pub(super) use self::{
 /// ```
 ///
 /// # Cancel safety
-/// A call that takes longer than a second, or that is running at a shutdown, is dropped; it may then have taken effect or
+/// A call that takes longer than the limit, or that is running at a shutdown, is dropped; it may then have taken effect or
 /// not.
 pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// The token that is kept for `key`, if there is one that has not expired.
@@ -132,6 +130,11 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// While it does not.
     fn probe(&self, key: &TokenKey) -> impl Future<Output = Result<(), StoreError>> + Send {
         async { self.get(key).await.map(drop) }
+    }
+
+    /// The most that the store may add to a call of the service, whatever is asked for it; 5 s at most. Defaults to 500 ms.
+    fn limit(&self) -> Duration {
+        Duration::from_millis(500)
     }
 
     /// Where the store tells that there is news of a token. Without it those who wait look more often.

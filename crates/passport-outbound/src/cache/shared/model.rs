@@ -1,0 +1,399 @@
+//! The lease protocol, in every order in which a few instances can take their steps: each call to the store and each token
+//! request is a step; between any two an instance may be killed, or a lease be lost. Every order is tried, one
+//! after the other, with the code that ships.
+
+use std::{
+    future::poll_fn,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::Poll,
+};
+
+use passport_core::ManualClock;
+use tokio::{task::unconstrained, time::advance};
+use tokio_test::task::{Spawn, spawn};
+
+use super::*;
+use crate::{Leased, StoreError, TokenStore, WakeUps, cache::store::Lease};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// What may happen beside steps, and how often at most.
+#[derive(Clone, Copy, Debug, Default)]
+struct Faults {
+    kills: usize,
+    /// The lease runs out, and whoever has it does not know.
+    losses: usize,
+}
+
+/// Where an instance waits until it may take its next step.
+#[derive(Clone, Debug, Default)]
+struct Gate(Arc<(AtomicBool, AtomicBool)>);
+
+impl Gate {
+    async fn step(&self) {
+        let (waits, may_pass) = &*self.0;
+        poll_fn(|_| {
+            let passes = may_pass.swap(false, Ordering::Relaxed);
+            waits.store(!passes, Ordering::Relaxed);
+            if passes { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    fn waits(&self) -> bool {
+        self.0.0.load(Ordering::Relaxed)
+    }
+
+    fn open(&self) {
+        self.0.1.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What all instances see.
+#[derive(Debug, Default)]
+struct World {
+    token: Mutex<Option<StoredToken>>,
+    lease: Mutex<Option<(String, Instant)>>,
+    wake_ups: WakeUps,
+    minted: AtomicUsize,
+    /// Takes a lease in two steps, as somebody may write it.
+    is_broken: bool,
+}
+
+impl World {
+    fn is_leased(&self) -> bool {
+        self.lease.lock().unwrap().as_ref().is_some_and(|(_, until)| Instant::now() < *until)
+    }
+
+    fn token_number(&self) -> Option<String> {
+        self.token.lock().unwrap().as_ref().map(|stored| stored.token().expose().to_owned())
+    }
+}
+
+/// The store and the source of one instance.
+#[derive(Clone, Debug)]
+struct View {
+    world: Arc<World>,
+    gate: Gate,
+    clock: ManualClock,
+}
+
+impl TokenStore for View {
+    async fn get(&self, _: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        self.gate.step().await;
+        Ok(self.world.token.lock().unwrap().clone())
+    }
+
+    async fn try_lease(&self, _: &TokenKey, holder: &str, time: Duration) -> Result<Leased, StoreError> {
+        self.gate.step().await;
+        let is_free = || {
+            let lease = self.world.lease.lock().unwrap();
+            lease.as_ref().is_none_or(|(by, until)| by == holder || *until <= Instant::now())
+        };
+        let mut granted = is_free();
+        if self.world.is_broken {
+            self.gate.step().await;
+        } else {
+            granted = is_free();
+        }
+        let mut lease = self.world.lease.lock().unwrap();
+        if granted {
+            *lease = Some((holder.to_owned(), Instant::now() + time));
+        }
+        let left = lease
+            .as_ref()
+            .map_or(Duration::ZERO, |(_, until)| until.saturating_duration_since(Instant::now()));
+        let lease = if granted { Lease::Granted } else { Lease::Held { left } };
+        Ok(Leased { lease, token: self.world.token.lock().unwrap().clone() })
+    }
+
+    async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
+        self.gate.step().await;
+        let mut kept = self.world.token.lock().unwrap();
+        if kept.as_ref().is_none_or(|kept| kept.token().expires_at() < token.token().expires_at()) {
+            *kept = Some(token.clone());
+        }
+        self.end_lease(key, holder);
+        Ok(())
+    }
+
+    async fn release(&self, key: &TokenKey, holder: &str) -> Result<(), StoreError> {
+        self.gate.step().await;
+        self.end_lease(key, holder);
+        Ok(())
+    }
+
+    async fn remove(&self, _: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
+        self.gate.step().await;
+        self.world.token.lock().unwrap().take_if(|kept| kept.token().expose() == token.expose());
+        Ok(())
+    }
+
+    fn wake_ups(&self) -> Option<WakeUps> {
+        Some(self.world.wake_ups.clone())
+    }
+}
+
+impl View {
+    fn end_lease(&self, key: &TokenKey, holder: &str) {
+        self.world.lease.lock().unwrap().take_if(|(by, _)| by == holder);
+        self.world.wake_ups.wake(&key.to_string());
+    }
+}
+
+impl TokenSource for View {
+    fn mint(&self, _: Ask) -> MintFuture<'_> {
+        Box::pin(async {
+            self.gate.step().await;
+            let number = self.world.minted.fetch_add(1, Ordering::Relaxed) + 2;
+            self.gate.step().await;
+            Ok(minted(number, &self.clock))
+        })
+    }
+}
+
+/// `token-<number>`. A later one expires later; none was minted in the future.
+fn minted(number: usize, clock: &ManualClock) -> Minted {
+    let minted_at = clock.now() - Duration::from_secs(100) + Duration::from_secs(number as u64);
+    let token = AccessToken::new(&format!("token-{number}"), minted_at + HOUR).unwrap();
+    Minted { token, minted_at, lifetime: HOUR, missing_scopes: Vec::new() }
+}
+
+/// An instance on its way to a token; nothing, once it has one or was killed.
+struct Instance {
+    attempt: Option<Spawn<MintFuture<'static>>>,
+    gate: Gate,
+    got: Option<String>,
+    was_killed: bool,
+}
+
+impl Instance {
+    /// Asks for a token, as `ask` says.
+    fn new(world: &Arc<World>, clock: &ManualClock, ask: Ask) -> Self {
+        let gate = Gate::default();
+        let view = View { world: Arc::clone(world), gate: gate.clone(), clock: clock.clone() };
+        let url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
+        let shared = Shared {
+            store: Store::new(view.clone()),
+            key: TokenKey::new(&"mi-1".parse().unwrap(), &url, "client_secret", &"openid".parse().unwrap()),
+            source: Box::new(view),
+            policy: crate::test_support::POLICY,
+            patience: HOUR,
+            clock: Arc::new(clock.clone()),
+        };
+        // All run in one task, which has no budget to share out.
+        let attempt: MintFuture<'static> = Box::pin(unconstrained(async move { shared.mint(ask).await }));
+        Self { attempt: Some(spawn(attempt)), gate, got: None, was_killed: false }
+    }
+
+    /// Lets it go as far as it can without a step.
+    fn poll(&mut self) {
+        if let Some(attempt) = &mut self.attempt
+            && let Poll::Ready(result) = attempt.poll()
+        {
+            self.got = Some(result.ok().unwrap().token.expose().to_owned());
+            self.attempt = None;
+        }
+    }
+
+    /// Without a word: nothing of it runs any more, not even what it does when it is dropped.
+    fn kill(&mut self) {
+        std::mem::forget(self.attempt.take());
+        self.was_killed = true;
+    }
+
+    fn is_on_its_way(&self) -> bool {
+        self.attempt.is_some()
+    }
+}
+
+/// What may happen next.
+#[derive(Clone, Copy, Debug)]
+enum Move {
+    Step(usize),
+    Kill(usize),
+    LoseTheLease,
+}
+
+/// The orders that were tried and that are left, depth first.
+#[derive(Default)]
+struct Orders {
+    /// Which move was taken of how many.
+    path: Vec<(usize, usize)>,
+    depth: usize,
+}
+
+impl Orders {
+    fn choose(&mut self, moves: &[Move]) -> Move {
+        if self.depth == self.path.len() {
+            self.path.push((0, moves.len()));
+        }
+        let (taken, of) = self.path[self.depth];
+        assert_eq!(of, moves.len(), "an order can be repeated");
+        self.depth += 1;
+        moves[taken]
+    }
+
+    /// The next order. False if there is none.
+    fn next(&mut self) -> bool {
+        self.depth = 0;
+        while let Some((taken, of)) = self.path.pop() {
+            if taken + 1 < of {
+                self.path.push((taken + 1, of));
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// One order from its beginning to its end.
+async fn run(world: &World, instances: &mut [Instance], orders: &mut Orders, mut faults: Faults) {
+    // Who waits for how long is always the same; the moves are what is tried.
+    fastrand::seed(7);
+    loop {
+        instances.iter_mut().for_each(Instance::poll);
+        let numbered = || instances.iter().enumerate().filter(|(_, instance)| instance.is_on_its_way());
+        let mut moves: Vec<_> = numbered()
+            .filter(|(_, instance)| instance.gate.waits())
+            .map(|(number, _)| Move::Step(number))
+            .collect();
+        if moves.is_empty() {
+            if numbered().next().is_none() {
+                return;
+            }
+            // All wait, for news or for a while.
+            advance(LOOK_EACH).await;
+            continue;
+        }
+        if faults.kills > 0 {
+            moves.extend(numbered().map(|(number, _)| Move::Kill(number)));
+        }
+        if faults.losses > 0 {
+            moves.push(Move::LoseTheLease);
+        }
+        match orders.choose(&moves) {
+            Move::Step(number) => instances[number].gate.open(),
+            Move::Kill(number) => {
+                faults.kills -= 1;
+                instances[number].kill();
+            }
+            Move::LoseTheLease => {
+                faults.losses -= 1;
+                *world.lease.lock().unwrap() = None;
+            }
+        }
+    }
+}
+
+/// Every order in which `count` instances can ask for a token, as `ask` says, of a store that has `kept`. How often a token was
+/// minted at most, and how many orders there are.
+async fn every_order(
+    count: usize,
+    faults: Faults,
+    kept: Option<usize>,
+    ask: impl Fn(&AccessToken) -> Ask,
+    world: impl Fn() -> World,
+    check: impl Fn(&World, &[Instance]),
+) -> (usize, usize) {
+    let (clock, mut orders) = (ManualClock::at_unix_seconds(1_750_000_000), Orders::default());
+    let first = minted(1, &clock);
+    let (mut most, mut tried) = (0, 0);
+    loop {
+        let world = Arc::new(world());
+        *world.token.lock().unwrap() = kept.map(|number| stored(&minted(number, &clock)));
+        let mut instances: Vec<_> =
+            (0..count).map(|_| Instance::new(&world, &clock, ask(&first.token))).collect();
+        run(&world, &mut instances, &mut orders, faults).await;
+        most = most.max(world.minted.load(Ordering::Relaxed));
+        check(&world, &instances);
+        tried += 1;
+        if !orders.next() {
+            return (most, tried);
+        }
+    }
+}
+
+/// Whoever was not killed has the token that is kept, and the lease is free.
+fn all_have_the_one_that_is_kept(world: &World, instances: &[Instance]) {
+    let kept = world.token_number();
+    assert!(instances.iter().all(|instance| instance.got == kept && kept.is_some()));
+    assert!(!world.is_leased());
+}
+
+/// Whoever was not killed has a token.
+fn all_have_one(_: &World, instances: &[Instance]) {
+    assert!(instances.iter().all(|instance| instance.was_killed || instance.got.is_some()));
+}
+
+fn missing(_: &AccessToken) -> Ask {
+    Ask::default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_whatever_order_they_come_one_token_is_minted_for_all() {
+    for (count, at_least) in [(1, 1), (2, 30), (3, 3000)] {
+        let (most, orders) = every_order(
+            count,
+            Faults::default(),
+            None,
+            missing,
+            World::default,
+            all_have_the_one_that_is_kept,
+        )
+        .await;
+        assert_eq!(most, 1, "{count} instances");
+        assert!(orders >= at_least, "{orders} orders of {count} instances");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_whatever_order_they_refresh_one_token_is_minted_for_all() {
+    let held = |first: &AccessToken| Ask { held: Some(first.clone()), is_live: true, unwanted: None };
+    let (most, _) =
+        every_order(3, Faults::default(), Some(1), held, World::default, all_have_the_one_that_is_kept).await;
+    assert_eq!(most, 1);
+}
+
+/// Each takes the refused token out of the store first. Were it not compared, the last would take out its successor.
+#[tokio::test(start_paused = true)]
+async fn in_whatever_order_a_token_is_refused_to_them_one_is_minted_for_all() {
+    let refused =
+        |first: &AccessToken| Ask { held: Some(first.clone()), is_live: true, unwanted: Some(first.clone()) };
+    let (most, _) =
+        every_order(2, Faults::default(), Some(1), refused, World::default, all_have_the_one_that_is_kept)
+            .await;
+    assert_eq!(most, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whenever_one_is_killed_the_others_have_a_token_for_one_request_more() {
+    for count in [2, 3] {
+        let faults = Faults { kills: 1, losses: 0 };
+        let (most, _) = every_order(count, faults, None, missing, World::default, all_have_one).await;
+        assert_eq!(most, 2);
+    }
+}
+
+/// A holder that stood still for longer than its lease does not know that it has lost it.
+#[tokio::test(start_paused = true)]
+async fn whenever_a_lease_is_lost_all_have_a_token_for_one_request_more_and_the_later_one_is_kept() {
+    let later_is_kept = |world: &World, instances: &[Instance]| {
+        all_have_one(world, instances);
+        let latest = world.minted.load(Ordering::Relaxed) + 1;
+        assert_eq!(world.token_number(), Some(format!("token-{latest}")));
+    };
+    let faults = Faults { kills: 0, losses: 1 };
+    let (most, _) = every_order(2, faults, None, missing, World::default, later_is_kept).await;
+    assert_eq!(most, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_taken_in_two_steps_would_be_found() {
+    let broken = || World { is_broken: true, ..World::default() };
+    let (most, _) = every_order(2, Faults::default(), None, missing, broken, all_have_one).await;
+    assert_eq!(most, 2, "or the model tries too little");
+}
