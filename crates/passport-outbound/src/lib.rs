@@ -170,7 +170,10 @@ pub use crate::{
     },
     builder::ManagedIdentityBuilder,
     cache::{Lease, Leased, StoreError, StoredToken, TokenCache, TokenKey, TokenStore, WakeUps},
-    config::{ManagedIdentities, ManagedIdentitiesConfig, ManagedIdentityConfig},
+    config::{
+        ConfigKey, ManagedIdentities, ManagedIdentitiesConfig, ManagedIdentityConfig, Providers, StoreKind,
+        StoreSettings,
+    },
     destination::AllowedOrigins,
     endpoint::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm},
     error::{TokenError, TokenErrorKind},

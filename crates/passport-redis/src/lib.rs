@@ -24,6 +24,7 @@
 //! Redis can do to it.
 
 mod builder;
+mod config;
 mod envelope;
 mod error;
 mod keyring;
@@ -35,4 +36,6 @@ mod target;
 mod telemetry;
 mod tls;
 
-pub use crate::{builder::RedisTokenStoreBuilder, keyring::EncryptionKeys, store::RedisTokenStore};
+pub use crate::{
+    builder::RedisTokenStoreBuilder, config::RedisStores, keyring::EncryptionKeys, store::RedisTokenStore,
+};

@@ -16,9 +16,10 @@ use http::{Request, Response};
 use passport_dev::{ClientKeyKind, DevPassport};
 use passport_outbound::{
     HttpExchange, Limits, ManagedIdentitiesConfig, ManagedIdentity, ManagedIdentityConfig, ManualClock,
-    ResolvedSecret, Secret, SecretError, SecretProvider, SecretProviders, SecretRef, Transport,
+    Providers, ResolvedSecret, Secret, SecretError, SecretProvider, SecretProviders, SecretRef, Transport,
     TransportError,
 };
+use passport_redis::RedisStores;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -394,14 +395,19 @@ fn the_files_in_the_docs_are_right() {
     let page = include_str!("../../../docs/from-dotnet.md");
     let config: ManagedIdentityConfig =
         config_of(read(page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap()));
-    config.http_client_with(&SecretProviders::default().with("AzureKeyVault", Vault::default())).unwrap();
+    config.http_client_with(SecretProviders::default().with("AzureKeyVault", Vault::default())).unwrap();
+}
+
+fn all_there_is() -> Providers {
+    Providers::default().with_store("redis", RedisStores)
 }
 
 /// `docs/config.schema.json` is written by this test if it is told to: `UPDATE_SCHEMA=1 cargo test the_schema`.
 #[test]
 fn the_schema_in_the_docs_is_that_of_the_code() {
     let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/config.schema.json");
-    let schema = serde_json::to_string_pretty(&ManagedIdentitiesConfig::json_schema()).unwrap() + "\n";
+    let schema =
+        serde_json::to_string_pretty(&ManagedIdentitiesConfig::json_schema(&all_there_is())).unwrap() + "\n";
     if std::env::var_os("UPDATE_SCHEMA").is_some() {
         std::fs::write(file, &schema).unwrap();
     }
@@ -410,14 +416,21 @@ fn the_schema_in_the_docs_is_that_of_the_code() {
 
 #[test]
 fn the_schema_lets_pass_what_is_right_and_no_key_that_nobody_knows() {
-    let one = jsonschema::validator_for(&ManagedIdentityConfig::json_schema()).unwrap();
-    let several = jsonschema::validator_for(&ManagedIdentitiesConfig::json_schema()).unwrap();
+    let one = jsonschema::validator_for(&ManagedIdentityConfig::json_schema(&all_there_is())).unwrap();
+    let several = jsonschema::validator_for(&ManagedIdentitiesConfig::json_schema(&all_there_is())).unwrap();
     for (settings, is_right) in [
         (json!({}), true),
         (json!({ "scopes": "openid roles", "cache_tokens": "false", "refresh_threshold": "00:01:00" }), true),
         (json!({ "scopes": ["openid"], "cache_tokens": true, "refresh_threshold": 60 }), true),
         (json!({ "base_url": "https://erp.bizfirst.ai", "also_allow": ["https://b.example"] }), true),
         (json!({ "client_authentication": "private_key_jwt", "signing_algorithm": "ES256" }), true),
+        (
+            json!({ "cache": { "redis": { "url": "redis://host", "encryption_keys": ["env:A", "env:B"] } } }),
+            true,
+        ),
+        (json!({ "cache": { "redis": { "uri": "redis://host" } } }), false),
+        (json!({ "cache": { "memcached": {} } }), false),
+        (json!({ "cache": "redis" }), false),
         (json!({ "client_id": 7 }), false),
         (json!({ "scope": "openid" }), false),
         (json!({ "cache_tokens": "yes" }), false),

@@ -3,11 +3,11 @@ use std::{
     fmt,
 };
 
-use passport_core::{ConfigError, ConfigProblem, SecretProviders};
+use passport_core::{ConfigError, ConfigProblem};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::Value;
 
-use super::{ManagedIdentityConfig, schema, within};
+use super::{ManagedIdentityConfig, Providers, schema, within};
 use crate::{ManagedIdentity, ManagedIdentityBuilder};
 #[cfg(feature = "reqwest")]
 use crate::{ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder};
@@ -40,15 +40,15 @@ impl ManagedIdentitiesConfig {
     /// A [`ConfigError`] with every mistake of all of them. It is one that two have the same `client_id` at one Passport:
     /// neither could be revoked without the other, and nobody could tell who did what.
     pub fn build(&self) -> Result<ManagedIdentities, ConfigError> {
-        self.build_with(&SecretProviders::default())
+        self.build_with(Providers::default())
     }
 
-    /// The same, with secrets from whatever `secrets` there are.
+    /// The same, with whatever `providers` there are.
     ///
     /// # Errors
     /// As [`build`](Self::build).
-    pub fn build_with(&self, secrets: &SecretProviders) -> Result<ManagedIdentities, ConfigError> {
-        self.build_each(secrets, |_, builder| builder)
+    pub fn build_with(&self, providers: impl Into<Providers>) -> Result<ManagedIdentities, ConfigError> {
+        self.build_each(providers, |_, builder| builder)
     }
 
     /// The same, with `settings` for each, which is told its name: a transport for all, a cache for some.
@@ -57,16 +57,16 @@ impl ManagedIdentitiesConfig {
     /// As [`build`](Self::build).
     pub fn build_each(
         &self,
-        secrets: &SecretProviders,
+        providers: impl Into<Providers>,
         mut settings: impl FnMut(&str, ManagedIdentityBuilder) -> ManagedIdentityBuilder,
     ) -> Result<ManagedIdentities, ConfigError> {
-        let mut problems = Vec::new();
+        let (providers, mut problems) = (providers.into(), Vec::new());
         if self.identities.is_empty() {
             problems.push(ConfigProblem::new("identities", "there are none; name at least one"));
         }
         let (mut by_name, mut names) = (BTreeMap::new(), HashMap::new());
         for (name, config) in &self.identities {
-            match config.builder(secrets).and_then(|builder| settings(name, builder).build()) {
+            match config.builder(&providers).and_then(|builder| settings(name, builder).build()) {
                 Ok(identity) => {
                     if let Some(other) = names.insert(identity.at_passport(), name) {
                         problems.push(shared(name, other));
@@ -79,10 +79,10 @@ impl ManagedIdentitiesConfig {
         if problems.is_empty() { Ok(ManagedIdentities { by_name }) } else { Err(ConfigError::new(problems)) }
     }
 
-    /// The [JSON Schema](https://json-schema.org) of it.
+    /// The [JSON Schema](https://json-schema.org) of it, with the stores of `providers`.
     #[must_use]
-    pub fn json_schema() -> Value {
-        schema::of_identities()
+    pub fn json_schema(providers: &Providers) -> Value {
+        schema::of_identities(providers)
     }
 }
 

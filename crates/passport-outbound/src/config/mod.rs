@@ -4,19 +4,25 @@
 //! shows every mistake.
 
 mod identities;
+mod key;
 mod options;
+mod providers;
 mod reader;
 mod schema;
 mod value;
 
 use std::{collections::BTreeMap, fmt};
 
-use passport_core::{ConfigError, ConfigProblem, SecretProviders};
+use passport_core::{ConfigError, ConfigProblem};
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use self::identities::{ManagedIdentities, ManagedIdentitiesConfig};
-use self::reader::Reader;
+pub use self::{
+    identities::{ManagedIdentities, ManagedIdentitiesConfig},
+    key::ConfigKey,
+    providers::{Providers, StoreKind, StoreSettings},
+};
+use self::{options::KEYS, reader::Reader};
 #[cfg(feature = "reqwest")]
 use crate::{AllowedOrigins, Identity, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder};
 use crate::{ManagedIdentity, ManagedIdentityBuilder};
@@ -35,6 +41,7 @@ use crate::{ManagedIdentity, ManagedIdentityBuilder};
 /// | `token_url` | where tokens are requested, if not below the base URL |
 /// | `scopes` | what is asked for: a list, or a text with spaces |
 /// | `cache_tokens` | whether tokens are kept |
+/// | `cache` | where a fleet shares them: `{ redis = { .. } }`, if the program has such a store |
 /// | `refresh_threshold` | how long before its expiry a token is refreshed: `60`, `"60s"`, `"00:01:00"` |
 /// | `request_timeout` | the most that one attempt to get a token takes |
 /// | `client_authentication` | `client_secret_basic`, `client_secret_basic_raw`, `client_secret_post`, `private_key_jwt` |
@@ -81,25 +88,26 @@ impl ManagedIdentityConfig {
     /// A [`ConfigError`] with every mistake. Whether the secret is there is seen when it is read: at the first token, or by
     /// [`ManagedIdentity::ready`].
     pub fn build(&self) -> Result<ManagedIdentity, ConfigError> {
-        self.build_with(&SecretProviders::default())
+        self.build_with(Providers::default())
     }
 
-    /// The same, with a secret from whatever `secrets` there are: the providers that `secret_provider`, or the scheme of
-    /// `client_secret_ref`, may name.
+    /// The same, with whatever `providers` there are: those of secrets that `secret_provider`, or the scheme of
+    /// `client_secret_ref`, may name, and the stores that `cache` may.
     ///
     /// # Errors
     /// As [`build`](Self::build).
-    pub fn build_with(&self, secrets: &SecretProviders) -> Result<ManagedIdentity, ConfigError> {
-        self.builder(secrets)?.build()
+    pub fn build_with(&self, providers: impl Into<Providers>) -> Result<ManagedIdentity, ConfigError> {
+        self.builder(providers)?.build()
     }
 
     /// Settings for the identity, for whatever a file cannot say: a transport, a cache, a clock.
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake. What the builder is told afterwards, its `build` checks.
-    pub fn builder(&self, secrets: &SecretProviders) -> Result<ManagedIdentityBuilder, ConfigError> {
+    pub fn builder(&self, providers: impl Into<Providers>) -> Result<ManagedIdentityBuilder, ConfigError> {
         let mut problems = Vec::new();
-        let builder = options::builder(&mut Reader::new(self.values()?, &mut problems), secrets);
+        let builder =
+            options::builder(&mut Reader::new(KEYS, self.values()?, &mut problems), &providers.into());
         match builder {
             Some(builder) if problems.is_empty() => Ok(builder),
             _ => Err(ConfigError::new(problems)),
@@ -113,19 +121,19 @@ impl ManagedIdentityConfig {
     /// A [`ConfigError`] with every mistake; that there is no `base_url` is one here.
     #[cfg(feature = "reqwest")]
     pub fn http_client(&self) -> Result<ManagedIdentityHttpClient, ConfigError> {
-        self.http_client_with(&SecretProviders::default())
+        self.http_client_with(Providers::default())
     }
 
-    /// The same, with a secret from whatever `secrets` there are.
+    /// The same, with whatever `providers` there are.
     ///
     /// # Errors
     /// As [`http_client`](Self::http_client).
     #[cfg(feature = "reqwest")]
     pub fn http_client_with(
         &self,
-        secrets: &SecretProviders,
+        providers: impl Into<Providers>,
     ) -> Result<ManagedIdentityHttpClient, ConfigError> {
-        match (self.build_with(secrets), self.target()) {
+        match (self.build_with(providers), self.target()) {
             (Ok(identity), Ok(target)) => client_of(identity.into(), target).build(),
             (identity, target) => Err(both(identity.err(), target.err())),
         }
@@ -147,7 +155,7 @@ impl ManagedIdentityConfig {
     #[cfg(feature = "reqwest")]
     fn target(&self) -> Result<Target, ConfigError> {
         let mut problems = Vec::new();
-        let target = options::target(&mut Reader::new(self.values()?, &mut problems), true);
+        let target = options::target(&mut Reader::new(KEYS, self.values()?, &mut problems), true);
         target.filter(|_| problems.is_empty()).ok_or_else(|| ConfigError::new(problems))
     }
 
@@ -157,10 +165,10 @@ impl ManagedIdentityConfig {
         self.values.as_ref().ok_or_else(|| ConfigError::new(vec![problem()]))
     }
 
-    /// The [JSON Schema](https://json-schema.org) of the configuration of one identity.
+    /// The [JSON Schema](https://json-schema.org) of the configuration of one identity, with the stores of `providers`.
     #[must_use]
-    pub fn json_schema() -> Value {
-        schema::of_identity()
+    pub fn json_schema(providers: &Providers) -> Value {
+        schema::of_identity(providers)
     }
 }
 

@@ -3,35 +3,19 @@
 use passport_core::{ConfigError, SecretProviders, SecretSource};
 
 use super::{
+    key::{ConfigKey, Kind},
+    providers::Providers,
     reader::Reader,
-    value::{duration, list, switch, text},
+    value::{duration, list, switch, table, text},
+    within,
 };
 use crate::{
     AllowedOrigins, ClientAuthentication, ManagedIdentity, ManagedIdentityBuilder, PrivateKeyJwt,
     SigningAlgorithm, TokenCache, destination::base_url as base_url_of,
 };
 
-/// A key that a configuration may have.
-pub(super) struct Key {
-    pub(super) name: &'static str,
-    pub(super) kind: Kind,
-    pub(super) about: &'static str,
-}
-
-#[derive(Clone, Copy)]
-pub(super) enum Kind {
-    Text,
-    Url,
-    SecretReference,
-    Switch,
-    Duration,
-    Words,
-    Origins,
-    Choice(&'static [&'static str]),
-}
-
-const fn key(name: &'static str, kind: Kind, about: &'static str) -> Key {
-    Key { name, kind, about }
+const fn key(name: &'static str, kind: Kind, about: &'static str) -> ConfigKey {
+    ConfigKey::of(name, kind, about)
 }
 
 pub(super) const REQUIRED: [&str; 2] = [CLIENT_ID, CLIENT_SECRET_REF];
@@ -43,6 +27,7 @@ const PASSPORT_BASE_URL: &str = "passport_base_url";
 const TOKEN_URL: &str = "token_url";
 const SCOPES: &str = "scopes";
 const CACHE_TOKENS: &str = "cache_tokens";
+const CACHE: &str = "cache";
 const REFRESH_THRESHOLD: &str = "refresh_threshold";
 const REQUEST_TIMEOUT: &str = "request_timeout";
 const CLIENT_AUTHENTICATION: &str = "client_authentication";
@@ -56,7 +41,7 @@ const METHODS: &[&str] =
     &["client_secret_basic", "client_secret_basic_raw", "client_secret_post", "private_key_jwt"];
 const ALGORITHMS: &[&str] = &["RS256", "PS256", "ES256"];
 
-pub(super) const KEYS: [Key; 15] = [
+pub(super) const KEYS: &[ConfigKey] = &[
     key(CLIENT_ID, Kind::Text, "The client id of the managed identity: one of its own for each service."),
     key(
         CLIENT_SECRET_REF,
@@ -79,6 +64,11 @@ pub(super) const KEYS: [Key; 15] = [
         CACHE_TOKENS,
         Kind::Switch,
         "Whether tokens are kept. True by default; false is for functions that end with their invocation.",
+    ),
+    key(
+        CACHE,
+        Kind::Store,
+        "Where a fleet shares its tokens: a table with one key, the name of a store, and its settings. In memory by default.",
     ),
     key(
         REFRESH_THRESHOLD,
@@ -107,11 +97,11 @@ pub(super) const KEYS: [Key; 15] = [
 ];
 
 /// The settings of the identity, as far as they are good; what is wrong is noted.
-pub(super) fn builder(reader: &mut Reader<'_>, secrets: &SecretProviders) -> Option<ManagedIdentityBuilder> {
+pub(super) fn builder(reader: &mut Reader<'_>, providers: &Providers) -> Option<ManagedIdentityBuilder> {
     reader.refuse_unknown_keys();
     target(reader, false);
     let client_id = reader.require(CLIENT_ID, text, "name the managed identity of this service");
-    let secret = secret(reader, secrets);
+    let secret = secret(reader, &providers.secrets);
     // Goes on with stand-ins, so that what else is wrong is seen too.
     let unused = || SecretSource::fixed("unused");
     let mut builder = ManagedIdentity::builder(
@@ -127,8 +117,8 @@ pub(super) fn builder(reader: &mut Reader<'_>, secrets: &SecretProviders) -> Opt
     if let Some(scopes) = reader.read(SCOPES, list) {
         builder = builder.scopes(scopes.join(" "));
     }
-    if reader.read(CACHE_TOKENS, switch) == Some(false) {
-        builder = builder.token_cache(TokenCache::disabled());
+    if let Some(cache) = cache(reader, providers) {
+        builder = builder.token_cache(cache);
     }
     if let Some(threshold) = reader.read(REFRESH_THRESHOLD, duration) {
         builder = builder.refresh_threshold(threshold);
@@ -163,6 +153,23 @@ fn secret(reader: &mut Reader<'_>, secrets: &SecretProviders) -> Option<SecretSo
         }
         result => reader.collect(CLIENT_SECRET_REF, result),
     }
+}
+
+fn cache(reader: &mut Reader<'_>, providers: &Providers) -> Option<TokenCache> {
+    let keeps_nothing = reader.read(CACHE_TOKENS, switch) == Some(false);
+    let Some(stores) = reader.read(CACHE, table) else {
+        return keeps_nothing.then(TokenCache::disabled);
+    };
+    if keeps_nothing {
+        reader.wrong(CACHE_TOKENS, "it contradicts `cache`; leave one of them out");
+    }
+    let mut stores = stores.into_iter();
+    let (Some((name, settings)), None) = (stores.next(), stores.next()) else {
+        reader.wrong(CACHE, "it names no store, or several; name one: { redis = { ... } }");
+        return None;
+    };
+    let made = providers.store(&name, &settings);
+    made.map_err(|error| reader.note(within(&format!("{CACHE}.{name}"), &error))).ok()
 }
 
 fn authentication(reader: &mut Reader<'_>) -> Option<ClientAuthentication> {

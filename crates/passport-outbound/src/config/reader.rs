@@ -6,7 +6,7 @@ use passport_core::ConfigProblem;
 use serde_json::Value;
 
 use super::{
-    options::{KEYS, Kind},
+    key::{ConfigKey, Kind},
     value::Wrong,
 };
 
@@ -19,13 +19,19 @@ const FOR_EDITORS: &str = "$schema";
 const LEAST_OF_A_SECRET: usize = 16;
 
 pub(super) struct Reader<'a> {
+    /// Those that there may be.
+    keys: &'static [ConfigKey],
     values: &'a BTreeMap<String, Value>,
     problems: &'a mut Vec<ConfigProblem>,
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(values: &'a BTreeMap<String, Value>, problems: &'a mut Vec<ConfigProblem>) -> Self {
-        Self { values, problems }
+    pub(super) fn new(
+        keys: &'static [ConfigKey],
+        values: &'a BTreeMap<String, Value>,
+        problems: &'a mut Vec<ConfigProblem>,
+    ) -> Self {
+        Self { keys, values, problems }
     }
 
     /// The value at `key`, if there is one and it is good; null is none.
@@ -57,7 +63,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn wrong(&mut self, key: &'static str, wrong: impl fmt::Display) {
-        let problem = match self.values.get(key).and_then(|value| shown(key, value)) {
+        let problem = match self.values.get(key).and_then(|value| self.shown(key, value)) {
             Some(value) => format!("{value}: {wrong}"),
             None => wrong.to_string(),
         };
@@ -66,20 +72,25 @@ impl<'a> Reader<'a> {
 
     /// Notes each key that nobody knows, with the one that may be meant. Its value is not shown: it could be anything.
     pub(super) fn refuse_unknown_keys(&mut self) {
-        let is_known = |key: &str| key == FOR_EDITORS || KEYS.iter().any(|known| known.name == key);
+        let is_known = |key: &str| key == FOR_EDITORS || self.keys.iter().any(|known| known.name == key);
         for key in self.values.keys().filter(|key| !is_known(key)) {
-            self.problems.push(ConfigProblem::new(key.clone(), advice(key)));
+            self.problems.push(ConfigProblem::new(key.clone(), advice(self.keys, key)));
         }
     }
-}
 
-/// The value as it stands there, unless it could hold a secret.
-fn shown(key: &str, value: &Value) -> Option<String> {
-    let kind = KEYS.iter().find(|known| known.name == key).map(|known| known.kind)?;
-    let text = value.to_string();
-    let may_hold_a_secret =
-        matches!(kind, Kind::SecretReference) || has_credentials(&text) || has_a_secret(&text);
-    (!may_hold_a_secret && text.chars().count() <= MAX_SHOWN).then_some(text)
+    /// Notes what was found elsewhere.
+    pub(super) fn note(&mut self, problems: impl Iterator<Item = ConfigProblem>) {
+        self.problems.extend(problems);
+    }
+
+    /// The value as it stands there, unless it could hold a secret.
+    fn shown(&self, key: &str, value: &Value) -> Option<String> {
+        let kind = self.keys.iter().find(|known| known.name == key).map(|known| known.kind)?;
+        let text = value.to_string();
+        let is_a_secret_s = matches!(kind, Kind::SecretReference | Kind::SecretReferences | Kind::Store);
+        let may_hold_a_secret = is_a_secret_s || has_credentials(&text) || has_a_secret(&text);
+        (!may_hold_a_secret && text.chars().count() <= MAX_SHOWN).then_some(text)
+    }
 }
 
 /// A URL may carry a password, or a key in its query.
@@ -100,19 +111,19 @@ fn has_a_secret(text: &str) -> bool {
     known || runs.filter(|run| run.len() >= LEAST_OF_A_SECRET).any(is_mixed)
 }
 
-fn advice(key: &str) -> String {
+fn advice(keys: &[ConfigKey], key: &str) -> String {
     let plain = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
     if ["clientsecret", "secret", "password", "clientkey", "privatekey"].contains(&plain(key).as_str()) {
-        return "a secret does not belong here; put it where client_secret_ref points (env:NAME, file:/path). If it is an \
+        return "a secret does not belong here; put it where a reference points (env:NAME, file:/path). If it is an \
                 environment variable that a common prefix has brought here, call it something else"
             .to_owned();
     }
     let likeness = |known: &str| strsim::jaro_winkler(&plain(key), &plain(known));
     let likest =
-        KEYS.iter().map(|known| known.name).max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
+        keys.iter().map(|known| known.name).max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
     if let Some(known) = likest.filter(|known| likeness(known) > 0.85) {
         return format!("there is no such key; did you mean `{known}`?");
     }
-    let known: Vec<_> = KEYS.iter().map(|known| known.name).collect();
+    let known: Vec<_> = keys.iter().map(|known| known.name).collect();
     format!("there is no such key; there are {}", known.join(", "))
 }

@@ -2,11 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
-use super::options::{KEYS, Kind, REQUIRED};
+use super::{
+    key::{ConfigKey, Kind},
+    options::{KEYS, REQUIRED},
+    providers::Providers,
+};
 
-pub(super) fn of_identity() -> Value {
-    let mut properties: Map<_, _> =
-        KEYS.iter().map(|key| (key.name.to_owned(), property(key.kind, key.about))).collect();
+pub(super) fn of_identity(providers: &Providers) -> Value {
+    let mut properties = properties(KEYS, providers);
     properties.insert("$schema".to_owned(), json!({ "type": "string" }));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -18,8 +21,8 @@ pub(super) fn of_identity() -> Value {
     })
 }
 
-pub(super) fn of_identities() -> Value {
-    let mut identity = of_identity();
+pub(super) fn of_identities(providers: &Providers) -> Value {
+    let mut identity = of_identity(providers);
     let draft = identity.as_object_mut().and_then(|schema| schema.remove("$schema"));
     json!({
         "$schema": draft,
@@ -31,7 +34,29 @@ pub(super) fn of_identities() -> Value {
     })
 }
 
-fn property(kind: Kind, about: &str) -> Value {
+fn properties(keys: &[ConfigKey], providers: &Providers) -> Map<String, Value> {
+    keys.iter().map(|key| (key.name.to_owned(), property(key.kind, key.about, providers))).collect()
+}
+
+/// One of the stores there are.
+fn store(providers: &Providers) -> Value {
+    let stores: Map<_, _> = providers
+        .stores()
+        .map(|(name, keys)| {
+            let settings = json!({ "type": "object", "properties": properties(keys, providers), "additionalProperties": false });
+            (name.to_owned(), settings)
+        })
+        .collect();
+    json!({
+        "type": "object",
+        "properties": stores,
+        "additionalProperties": false,
+        "minProperties": 1,
+        "maxProperties": 1,
+    })
+}
+
+fn property(kind: Kind, about: &str, providers: &Providers) -> Value {
     let words = json!([{ "type": "string", "minLength": 1 }, { "type": "array", "items": { "type": "string" }, "minItems": 1 }]);
     let mut property = match kind {
         Kind::Text | Kind::SecretReference => json!({ "type": "string", "minLength": 1 }),
@@ -40,7 +65,8 @@ fn property(kind: Kind, about: &str) -> Value {
         Kind::Duration => {
             json!({ "anyOf": [{ "type": "number", "minimum": 0 }, { "type": "string", "minLength": 1 }] })
         }
-        Kind::Words | Kind::Origins => json!({ "anyOf": words }),
+        Kind::Store => store(providers),
+        Kind::Words | Kind::Origins | Kind::SecretReferences => json!({ "anyOf": words }),
         Kind::Choice(choices) => json!({ "enum": choices }),
     };
     property["description"] = about.into();

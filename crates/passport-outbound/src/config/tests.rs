@@ -7,7 +7,7 @@ use super::*;
 /// What is said about `config`; one line for each mistake.
 fn mistakes(config: Value) -> Vec<String> {
     let config: ManagedIdentityConfig = serde_json::from_value(config).unwrap();
-    let outcome = config.builder(&SecretProviders::default());
+    let outcome = config.builder(Providers::default());
     let Err(error) = outcome else { return Vec::new() };
     error.problems().iter().map(|problem| format!("{}: {}", problem.option, problem.problem)).collect()
 }
@@ -43,13 +43,13 @@ fn wrong_identities() -> Vec<Wrong> {
         ("client_secret_ref", json!("vault:hidden"), Nothing, "there are env, file"),
         ("client_secret_ref", json!("env:"), Nothing, "expected env:NAME or file:/path"),
         ("client_secret_ref", json!({ "hidden": 1 }), Nothing, "write one, in quotes"),
-        ("client_secret", json!("mics_sk_hidden"), Nothing, "put it where client_secret_ref points"),
+        ("client_secret", json!("mics_sk_hidden"), Nothing, "put it where a reference points"),
         ("secret", json!("mics_sk_hidden"), Nothing, "a common prefix has brought here"),
         ("secret_provider", json!("4hidden8Q~Zx9f7Gh2"), Nothing, "there are env, file"),
         ("client_authentication", json!("MIGHAgEAhiddenBgkqhkjOPQ"), Nothing, "one of client_secret_basic"),
         ("scopes", json!("\"4hidden8QxZx9f7Gh2"), Nothing, "separate scopes by one blank"),
-        ("ClientSecret", json!("mics_sk_hidden"), Nothing, "put it where client_secret_ref points"),
-        ("private_key", json!("hidden"), Nothing, "put it where client_secret_ref points"),
+        ("ClientSecret", json!("mics_sk_hidden"), Nothing, "put it where a reference points"),
+        ("private_key", json!("hidden"), Nothing, "put it where a reference points"),
         ("secret_provider", json!("AzureKeyVault"), Shows, "handed to build_with"),
         ("secret_provider", json!(""), Shows, "leave the key out"),
         ("secret_provider", json!(true), Shows, "write one, in quotes"),
@@ -58,6 +58,9 @@ fn wrong_identities() -> Vec<Wrong> {
         ("scopes", json!([]), Shows, "name at least one"),
         ("scopes", json!(["openid", 7]), Shows, "a list of texts, or one text with spaces"),
         ("scopes", json!("open\"id"), Shows, "separate scopes by one blank"),
+        ("cache", json!("redis"), Nothing, "name a store in it"),
+        ("cache", json!({}), Nothing, "name one"),
+        ("cache", json!({ "a": {}, "b": {} }), Nothing, "name one"),
         ("cache_tokens", json!("yes"), Shows, "neither true nor false"),
         ("cache_tokens", json!(1), Shows, "neither true nor false"),
         ("refresh_threshold", json!("soon"), Shows, "write seconds (60)"),
@@ -274,4 +277,72 @@ fn a_client_needs_to_know_whom_it_calls() {
         error.to_string().contains("base_url: it is missing; name the service that is called"),
         "{error}"
     );
+}
+
+/// A store that takes a name, and does nothing.
+#[derive(Debug)]
+struct Named;
+
+impl StoreKind for Named {
+    fn keys(&self) -> &'static [ConfigKey] {
+        static KEYS: &[ConfigKey] =
+            &[ConfigKey::text("name", "Its name."), ConfigKey::secret_reference("key_ref", "Its key.")];
+        KEYS
+    }
+
+    fn cache(&self, settings: &mut StoreSettings<'_>) -> Option<crate::TokenCache> {
+        if settings.text("name").is_none() {
+            settings.wrong("name", "it is missing");
+        }
+        settings.secret("key_ref");
+        Some(crate::TokenCache::memory())
+    }
+}
+
+fn of_a_store(settings: &Value) -> ManagedIdentityConfig {
+    serde_json::from_value(json!({
+        "client_id": "mi-1", "client_secret_ref": "env:SECRET", "cache": { "named": settings },
+    }))
+    .unwrap()
+}
+
+#[test]
+fn a_store_that_nobody_has_registered_is_named_and_its_settings_are_not_shown() {
+    let told = mistakes_with(&json!({ "cache": { "redis": { "url": "hidden" } } }));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("cache.redis: ") && told[0].contains("Providers::with_store"), "{told:?}");
+    assert!(!told[0].contains("hidden"));
+}
+
+#[test]
+fn what_a_store_finds_wrong_is_told_under_its_name() {
+    let providers = Providers::default().with_store("named", Named);
+    let built = of_a_store(&json!({ "nam": "x", "key_ref": "hidden" })).build_with(&providers);
+    let told: Vec<_> =
+        built.unwrap_err().problems().iter().map(|problem| problem.option.to_string()).collect();
+    assert_eq!(told, ["cache.named.nam", "cache.named.name", "cache.named.key_ref"]);
+    assert!(of_a_store(&json!("x")).build_with(&providers).is_err());
+    assert!(of_a_store(&json!({ "name": "x" })).build_with(&providers).is_ok());
+}
+
+#[test]
+fn identities_that_say_the_same_of_their_cache_share_it() {
+    let providers = Providers::default().with_store("named", Named);
+    let slot = |name: &str, providers: &Providers| {
+        let identity = of_a_store(&json!({ "name": name })).build_with(providers).unwrap();
+        std::sync::Arc::clone(&identity.engine.slot)
+    };
+    let shares = |one, other| std::sync::Arc::ptr_eq(&one, &other);
+    assert!(shares(slot("x", &providers), slot("x", &providers.clone())));
+    assert!(!shares(slot("x", &providers), slot("y", &providers)));
+    let others = Providers::default().with_store("named", Named);
+    assert!(!shares(slot("x", &providers), slot("x", &others)));
+}
+
+#[test]
+fn a_cache_and_none_contradict_each_other() {
+    let mut config = of_a_store(&json!({ "name": "x" }));
+    config.values.as_mut().unwrap().insert("cache_tokens".to_owned(), json!(false));
+    let built = config.build_with(Providers::default().with_store("named", Named));
+    assert_eq!(built.unwrap_err().problems()[0].option, "cache_tokens");
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// What is wrong with a value, and what to do; the value itself is for the caller to show or not.
 pub(super) type Wrong = &'static str;
@@ -70,6 +70,14 @@ pub(super) fn list(value: &Value) -> Result<Vec<String>, Wrong> {
         _ => return Err(WRONG),
     };
     if list.is_empty() { Err("it is empty; name at least one or leave the key out") } else { Ok(list) }
+}
+
+/// Keys and values.
+pub(super) fn table(value: &Value) -> Result<Map<String, Value>, Wrong> {
+    match value {
+        Value::Object(table) => Ok(table.clone()),
+        _ => Err("it is not a table; name a store in it: { redis = { ... } }"),
+    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,175 @@
+//! What a configuration may name that is not in this crate.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use passport_core::{ConfigError, ConfigProblem, SecretProviders, SecretSource};
+use serde_json::Value;
+
+use super::{
+    WHOLE,
+    key::ConfigKey,
+    reader::Reader,
+    value::{duration, list, switch, text},
+};
+use crate::TokenCache;
+
+/// A kind of store that a configuration may name under `cache`, with its settings: `cache = { redis = { ... } }`.
+///
+/// That of `passport-redis` is `RedisStores`.
+pub trait StoreKind: fmt::Debug + Send + Sync + 'static {
+    /// The keys it knows.
+    fn keys(&self) -> &'static [ConfigKey];
+
+    /// The cache, as `settings` describe it. None if they are wrong, which they have been [told](StoreSettings::wrong) then.
+    fn cache(&self, settings: &mut StoreSettings<'_>) -> Option<TokenCache>;
+}
+
+/// What a configuration may name: secret providers, and stores that a fleet shares.
+///
+/// `SecretProviders` alone are some, too, wherever these are asked for.
+///
+/// Identities whose `cache` is told the same share one, if they are built with the same providers or clones of them.
+#[derive(Clone, Debug, Default)]
+pub struct Providers {
+    pub(super) secrets: SecretProviders,
+    stores: BTreeMap<String, Arc<dyn StoreKind>>,
+    /// Those there are by what they were told.
+    made: Arc<Mutex<BTreeMap<String, TokenCache>>>,
+}
+
+impl Providers {
+    /// These, with `secrets`.
+    #[must_use]
+    pub fn with_secrets(self, secrets: SecretProviders) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// These, and a kind of store that a configuration calls `name`.
+    #[must_use]
+    pub fn with_store(mut self, name: impl Into<String>, kind: impl StoreKind) -> Self {
+        self.stores.insert(name.into(), Arc::new(kind));
+        self
+    }
+
+    pub(super) fn store(&self, name: &str, settings: &Value) -> Result<TokenCache, ConfigError> {
+        let problem = |problem: String| ConfigError::new(vec![ConfigProblem::new(WHOLE, problem)]);
+        let kind = self.stores.get(name).ok_or_else(|| problem(self.unknown()))?;
+        let Value::Object(values) = settings else {
+            return Err(problem("it is not a table; write its settings in it".to_owned()));
+        };
+        let values: BTreeMap<_, _> = values.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+        let told = format!("{name} {settings}");
+        if let Some(cache) = self.made().get(&told) {
+            return Ok(cache.clone());
+        }
+        let mut problems = Vec::new();
+        let mut settings = StoreSettings {
+            reader: Reader::new(kind.keys(), &values, &mut problems),
+            secrets: &self.secrets,
+        };
+        settings.reader.refuse_unknown_keys();
+        match kind.cache(&mut settings) {
+            Some(cache) if problems.is_empty() => {
+                self.made().insert(told, cache.clone());
+                Ok(cache)
+            }
+            _ => Err(ConfigError::new(problems)),
+        }
+    }
+
+    pub(super) fn stores(&self) -> impl Iterator<Item = (&str, &'static [ConfigKey])> {
+        self.stores.iter().map(|(name, kind)| (name.as_str(), kind.keys()))
+    }
+
+    fn unknown(&self) -> String {
+        let known: Vec<_> = self.stores.keys().map(String::as_str).collect();
+        let known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
+        format!(
+            "there is no such kind of store; there is {known}; others are added with Providers::with_store, and handed to build_with"
+        )
+    }
+
+    fn made(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, TokenCache>> {
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<SecretProviders> for Providers {
+    fn from(secrets: SecretProviders) -> Self {
+        Self::default().with_secrets(secrets)
+    }
+}
+
+impl From<&SecretProviders> for Providers {
+    fn from(secrets: &SecretProviders) -> Self {
+        secrets.clone().into()
+    }
+}
+
+impl From<&Self> for Providers {
+    fn from(providers: &Self) -> Self {
+        providers.clone()
+    }
+}
+
+/// What a store is told. Whatever is wrong is noted, so that all mistakes are told at once; what is asked for is none then, as
+/// if it were not there.
+pub struct StoreSettings<'a> {
+    reader: Reader<'a>,
+    secrets: &'a SecretProviders,
+}
+
+impl StoreSettings<'_> {
+    /// The text at `key`, if there is one.
+    pub fn text(&mut self, key: &'static str) -> Option<String> {
+        self.reader.read(key, text)
+    }
+
+    /// The texts at `key`, if there are any: a list, or one text with spaces.
+    pub fn words(&mut self, key: &'static str) -> Option<Vec<String>> {
+        self.reader.read(key, list)
+    }
+
+    /// Whether `key` is true; none if it is not there.
+    pub fn switch(&mut self, key: &'static str) -> Option<bool> {
+        self.reader.read(key, switch)
+    }
+
+    /// The length of time at `key`, if there is one.
+    pub fn duration(&mut self, key: &'static str) -> Option<Duration> {
+        self.reader.read(key, duration)
+    }
+
+    /// The secret that `key` refers to, if it is there.
+    pub fn secret(&mut self, key: &'static str) -> Option<SecretSource> {
+        let reference = self.text(key)?;
+        self.source(key, &reference)
+    }
+
+    /// The secrets that `key` refers to.
+    pub fn secrets(&mut self, key: &'static str) -> Vec<SecretSource> {
+        let references = self.words(key).unwrap_or_default();
+        references.iter().filter_map(|reference| self.source(key, reference)).collect()
+    }
+
+    /// Notes that `key` is wrong, with what is to be done.
+    pub fn wrong(&mut self, key: &'static str, problem: impl fmt::Display) {
+        self.reader.wrong(key, problem);
+    }
+
+    fn source(&mut self, key: &'static str, reference: &str) -> Option<SecretSource> {
+        let source = self.secrets.source(None, reference);
+        self.reader.collect(key, source)
+    }
+}
+
+impl fmt::Debug for StoreSettings<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StoreSettings").finish_non_exhaustive()
+    }
+}

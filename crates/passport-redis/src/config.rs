@@ -1,0 +1,311 @@
+//! A store as a configuration describes it.
+
+use passport_outbound::{ConfigKey, StoreKind, StoreSettings, TokenCache};
+
+use crate::{EncryptionKeys, RedisTokenStore, RedisTokenStoreBuilder};
+
+/// Lets a configuration say `cache = { redis = { .. } }`.
+///
+/// | key | |
+/// |---|---|
+/// | `url` | `redis://host:6379`, `rediss://host:6379` with TLS, `unix:///path`; a number behind it is the database |
+/// | `cluster` | URLs of some nodes of a Cluster, in the place of `url` (feature `cluster`) |
+/// | `sentinels`, `sentinel_service` | URLs of Sentinels, and what they call the master, in the place of `url` (feature `sentinel`) |
+/// | `encryption_keys` | where the keys are: the first seals, all open; required |
+/// | `danger_unencrypted` | true for no encryption, in the place of keys |
+/// | `namespace` | what every name in Redis begins with |
+/// | `username`, `password_ref` | the ACL user, and where its password is |
+/// | `sentinel_username`, `sentinel_password_ref` | the same at the Sentinels |
+/// | `tls_roots_ref` | where the certificates of those are who vouch for Redis |
+/// | `tls_certificate_ref`, `tls_key_ref` | where our own certificate and its key are |
+/// | `limit` | the most that Redis may add to a call |
+///
+/// ```
+/// use passport_outbound::{ConfigError, ManagedIdentityConfig, Providers};
+/// use passport_redis::RedisStores;
+///
+/// let config: ManagedIdentityConfig = serde_json::from_str(r#"{
+///     "client_id": "mi-payroll-clientid",
+///     "client_secret_ref": "env:PAYROLL_SECRET",
+///     "cache": { "redis": { "url": "rediss://cache.internal:6379", "encryption_keys": "env:TOKEN_CACHE_KEY" } }
+/// }"#)?;
+/// let identity = config.build_with(Providers::default().with_store("redis", RedisStores))?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RedisStores;
+
+const URL: &str = "url";
+const CLUSTER: &str = "cluster";
+const SENTINELS: &str = "sentinels";
+const SENTINEL_SERVICE: &str = "sentinel_service";
+const ENCRYPTION_KEYS: &str = "encryption_keys";
+const DANGER_UNENCRYPTED: &str = "danger_unencrypted";
+const NAMESPACE: &str = "namespace";
+const USERNAME: &str = "username";
+const PASSWORD_REF: &str = "password_ref";
+const SENTINEL_USERNAME: &str = "sentinel_username";
+const SENTINEL_PASSWORD_REF: &str = "sentinel_password_ref";
+const TLS_ROOTS_REF: &str = "tls_roots_ref";
+const TLS_CERTIFICATE_REF: &str = "tls_certificate_ref";
+const TLS_KEY_REF: &str = "tls_key_ref";
+const LIMIT: &str = "limit";
+
+static KEYS: &[ConfigKey] = &[
+    ConfigKey::url(URL, "The Redis: redis://host:6379, rediss://host:6379 with TLS, or unix:///path."),
+    ConfigKey::words(CLUSTER, "URLs of some nodes of a Redis Cluster, in the place of url."),
+    ConfigKey::words(SENTINELS, "URLs of Sentinels, in the place of url."),
+    ConfigKey::text(SENTINEL_SERVICE, "What the Sentinels call the master."),
+    ConfigKey::secret_references(
+        ENCRYPTION_KEYS,
+        "Where the keys are that tokens are encrypted with: 32 bytes in base64 each. The first seals, all open.",
+    ),
+    ConfigKey::switch(DANGER_UNENCRYPTED, "True for no encryption, in the place of encryption_keys."),
+    ConfigKey::text(NAMESPACE, "What every name in Redis begins with. passport by default."),
+    ConfigKey::text(USERNAME, "The ACL user. Redis' own, default, by default."),
+    ConfigKey::secret_reference(PASSWORD_REF, "Where the password is. None by default."),
+    ConfigKey::text(SENTINEL_USERNAME, "The ACL user at the Sentinels."),
+    ConfigKey::secret_reference(SENTINEL_PASSWORD_REF, "Where the password for the Sentinels is."),
+    ConfigKey::secret_reference(
+        TLS_ROOTS_REF,
+        "Where the certificates of those are who vouch for Redis. The operating system's by default.",
+    ),
+    ConfigKey::secret_reference(
+        TLS_CERTIFICATE_REF,
+        "Where our own certificate is, for a Redis that asks for one.",
+    ),
+    ConfigKey::secret_reference(TLS_KEY_REF, "Where the key of our certificate is."),
+    ConfigKey::duration(LIMIT, "The most that Redis may add to a call. 500 ms by default."),
+];
+
+impl StoreKind for RedisStores {
+    fn keys(&self) -> &'static [ConfigKey] {
+        KEYS
+    }
+
+    fn cache(&self, settings: &mut StoreSettings<'_>) -> Option<TokenCache> {
+        let keys = keys(settings);
+        // With a stand-in, so that what else is wrong is seen too.
+        let whose = whose(settings, keys.clone());
+        let is_missing = whose.is_none();
+        let mut builder = whose.unwrap_or_else(|| RedisTokenStore::builder("redis://unused", keys));
+        if let Some(namespace) = settings.text(NAMESPACE) {
+            builder = builder.namespace(namespace);
+        }
+        if let Some(username) = settings.text(USERNAME) {
+            builder = builder.username(username);
+        }
+        if let Some(password) = settings.secret(PASSWORD_REF) {
+            builder = builder.password(password);
+        }
+        if let Some(username) = settings.text(SENTINEL_USERNAME) {
+            builder = builder.sentinel_username(username);
+        }
+        if let Some(password) = settings.secret(SENTINEL_PASSWORD_REF) {
+            builder = builder.sentinel_password(password);
+        }
+        if let Some(limit) = settings.duration(LIMIT) {
+            builder = builder.limit(limit);
+        }
+        let built = with_tls(settings, builder).build();
+        for problem in built.as_ref().err().iter().flat_map(|error| error.problems()) {
+            settings.wrong(key_of(&problem.option), &problem.problem);
+        }
+        built.ok().filter(|_| !is_missing).map(TokenCache::shared)
+    }
+}
+
+fn keys(settings: &mut StoreSettings<'_>) -> EncryptionKeys {
+    let unencrypted = settings.switch(DANGER_UNENCRYPTED) == Some(true);
+    let mut sources = settings.secrets(ENCRYPTION_KEYS).into_iter();
+    let first = sources.next();
+    if unencrypted && first.is_some() {
+        settings.wrong(DANGER_UNENCRYPTED, "it contradicts encryption_keys; leave one of them out");
+    }
+    if !unencrypted && first.is_none() {
+        settings.wrong(
+            ENCRYPTION_KEYS,
+            "say where the key is: env:NAME or file:/path, made with `openssl rand -base64 32`",
+        );
+    }
+    let keys = first.map_or_else(EncryptionKeys::danger_unencrypted, EncryptionKeys::new);
+    sources.fold(keys, EncryptionKeys::also_accepting)
+}
+
+/// One server, a Cluster or Sentinels.
+fn whose(settings: &mut StoreSettings<'_>, keys: EncryptionKeys) -> Option<RedisTokenStoreBuilder> {
+    let (url, cluster) = (settings.text(URL), settings.words(CLUSTER));
+    let (sentinels, service) = (settings.words(SENTINELS), settings.text(SENTINEL_SERVICE));
+    if service.is_some() != sentinels.is_some() {
+        settings.wrong(SENTINEL_SERVICE, "sentinels and sentinel_service go together");
+    }
+    match (url, cluster, sentinels) {
+        (Some(url), None, None) => Some(RedisTokenStore::builder(url, keys)),
+        (None, Some(nodes), None) => cluster_of(settings, nodes, keys),
+        (None, None, Some(sentinels)) => sentinel_of(settings, sentinels, service.unwrap_or_default(), keys),
+        (None, None, None) => {
+            settings.wrong(URL, "it is missing; write redis://host:6379, rediss://host:6379 or unix:///path");
+            None
+        }
+        _ => {
+            settings.wrong(URL, "of url, cluster and sentinels there may be one");
+            None
+        }
+    }
+}
+
+#[cfg(feature = "cluster")]
+#[expect(clippy::unnecessary_wraps, reason = "without the feature there is none")]
+fn cluster_of(
+    _: &mut StoreSettings<'_>,
+    nodes: Vec<String>,
+    keys: EncryptionKeys,
+) -> Option<RedisTokenStoreBuilder> {
+    Some(RedisTokenStore::cluster(nodes, keys))
+}
+
+#[cfg(not(feature = "cluster"))]
+fn cluster_of(
+    settings: &mut StoreSettings<'_>,
+    _: Vec<String>,
+    _: EncryptionKeys,
+) -> Option<RedisTokenStoreBuilder> {
+    settings.wrong(CLUSTER, "passport-redis was built without its feature `cluster`");
+    None
+}
+
+#[cfg(feature = "sentinel")]
+#[expect(clippy::unnecessary_wraps, reason = "without the feature there is none")]
+fn sentinel_of(
+    _: &mut StoreSettings<'_>,
+    sentinels: Vec<String>,
+    service: String,
+    keys: EncryptionKeys,
+) -> Option<RedisTokenStoreBuilder> {
+    Some(RedisTokenStore::sentinel(sentinels, service, keys))
+}
+
+#[cfg(not(feature = "sentinel"))]
+fn sentinel_of(
+    settings: &mut StoreSettings<'_>,
+    _: Vec<String>,
+    _: String,
+    _: EncryptionKeys,
+) -> Option<RedisTokenStoreBuilder> {
+    settings.wrong(SENTINELS, "passport-redis was built without its feature `sentinel`");
+    None
+}
+
+fn with_tls(settings: &mut StoreSettings<'_>, builder: RedisTokenStoreBuilder) -> RedisTokenStoreBuilder {
+    let roots = settings.secret(TLS_ROOTS_REF);
+    let builder = roots.into_iter().fold(builder, RedisTokenStoreBuilder::tls_roots);
+    match (settings.secret(TLS_CERTIFICATE_REF), settings.secret(TLS_KEY_REF)) {
+        (Some(certificate), Some(key)) => builder.tls_identity(certificate, key),
+        (None, None) => builder,
+        _ => {
+            settings.wrong(TLS_KEY_REF, "tls_certificate_ref and tls_key_ref go together");
+            builder
+        }
+    }
+}
+
+/// The builder has names of its own.
+fn key_of(option: &str) -> &'static str {
+    match option {
+        "namespace" => NAMESPACE,
+        "limit" => LIMIT,
+        "password" => PASSWORD_REF,
+        "sentinel_password" => SENTINEL_PASSWORD_REF,
+        "tls" => TLS_ROOTS_REF,
+        _ => URL,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use passport_outbound::{ConfigError, ManagedIdentityConfig, Providers};
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn problems(redis: &Value) -> Vec<String> {
+        let config =
+            json!({ "client_id": "mi-1", "client_secret_ref": "env:A", "cache": { "redis": redis } });
+        let config: ManagedIdentityConfig = serde_json::from_value(config).unwrap();
+        let built = config.build_with(Providers::default().with_store("redis", RedisStores));
+        let problems = built.as_ref().err().map(ConfigError::problems).unwrap_or_default();
+        problems.iter().map(|problem| format!("{}: {}", problem.option, problem.problem)).collect()
+    }
+
+    #[test]
+    fn what_people_write_is_taken() {
+        for redis in [
+            json!({ "url": "redis://host", "encryption_keys": "env:A" }),
+            json!({ "url": "redis://host/1", "encryption_keys": ["env:A", "file:/b"], "namespace": "eu", "limit": "250ms" }),
+            json!({ "url": "unix:///run/redis.sock", "danger_unencrypted": "true" }),
+            json!({
+                "url": "rediss://host", "encryption_keys": "env:A", "username": "me", "password_ref": "env:B",
+                "tls_roots_ref": "file:/ca.pem", "tls_certificate_ref": "file:/c.pem", "tls_key_ref": "file:/k.pem",
+            }),
+        ] {
+            assert_eq!(problems(&redis), Vec::<String>::new(), "{redis}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place_and_all_at_once() {
+        let wrong = json!({
+            "url": "http://host", "namespace": "a b", "limit": "1h", "username": "me", "tls_key_ref": "file:/k.pem",
+            "encryption_key": "x", "tls_roots_ref": "hidden",
+        });
+        let told = problems(&wrong);
+        for place in [
+            "encryption_key",
+            "encryption_keys",
+            "tls_roots_ref",
+            "tls_key_ref",
+            "url",
+            "namespace",
+            "limit",
+            "password_ref",
+        ] {
+            let place = format!("cache.redis.{place}: ");
+            assert!(told.iter().any(|problem| problem.starts_with(&place)), "{place} {told:#?}");
+        }
+        assert_eq!(told.len(), 8, "{told:#?}");
+        assert!(!told.concat().contains("hidden"));
+    }
+
+    #[test]
+    fn of_what_contradicts_itself_one_is_to_go() {
+        for (redis, place) in [
+            (json!({ "encryption_keys": "env:A" }), "url"),
+            (json!({ "url": "redis://a", "cluster": "redis://b", "encryption_keys": "env:A" }), "url"),
+            (
+                json!({ "url": "redis://a", "sentinel_service": "m", "encryption_keys": "env:A" }),
+                "sentinel_service",
+            ),
+            (
+                json!({ "url": "redis://a", "encryption_keys": "env:A", "danger_unencrypted": true }),
+                "danger_unencrypted",
+            ),
+            (json!({ "url": "redis://:hidden@a", "encryption_keys": "env:A" }), "url"),
+        ] {
+            let told = problems(&redis);
+            assert_eq!(told.len(), 1, "{told:?}");
+            assert!(
+                told[0].starts_with(&format!("cache.redis.{place}: ")) && !told[0].contains("hidden"),
+                "{told:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_cluster_and_sentinels_are_features() {
+        let nodes = json!({ "cluster": "redis://a redis://b", "encryption_keys": "env:A" });
+        assert_eq!(problems(&nodes).is_empty(), cfg!(feature = "cluster"));
+        let sentinels =
+            json!({ "sentinels": ["redis://a"], "sentinel_service": "m", "encryption_keys": "env:A" });
+        assert_eq!(problems(&sentinels).is_empty(), cfg!(feature = "sentinel"));
+    }
+}
