@@ -10,6 +10,9 @@ mod architecture {}
 #[expect(clippy::doc_markdown, reason = "it is generated, and full of names of crates")]
 mod benchmarks {}
 
+#[doc = include_str!("../../docs/caching.md")]
+mod caching {}
+
 #[doc = include_str!("../../docs/configuration.md")]
 mod configuration {}
 

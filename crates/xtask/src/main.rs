@@ -25,7 +25,8 @@ const USAGE: &str = "usage: cargo xtask <task>
                    the benchmarks' lints and tests, the count of instructions, a short run of each fuzz target";
 
 /// The libraries, each of which must build on its own: features of the others must not be what holds it together.
-const LIBRARIES: [&str; 4] = ["passport-core", "passport-outbound", "passport-inbound", "passport-dev"];
+const LIBRARIES: [&str; 5] =
+    ["passport-core", "passport-outbound", "passport-redis", "passport-inbound", "passport-dev"];
 
 /// A machine behind a proxy that does not answer, without root certificates. Nothing here leaves the machine, so
 /// nothing here may mind.
@@ -61,6 +62,7 @@ fn main() -> ExitCode {
 fn test() -> Outcome {
     prerequisites::bring(&prerequisites::C_COMPILER)?;
     prerequisites::bring(&prerequisites::CURL)?;
+    prerequisites::bring(&prerequisites::REDIS)?;
     cargo(&["test", "--workspace", "--all-features"])
 }
 

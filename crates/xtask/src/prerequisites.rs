@@ -22,6 +22,13 @@ pub(crate) const C_COMPILER: Need = Need {
 pub(crate) const CURL: Need =
     Need { what: "curl (for tests)", is_met: || answers("curl", &["--version"]), debian_packages: &["curl"] };
 
+/// What a fleet shares its tokens on, for the tests and an example.
+pub(crate) const REDIS: Need = Need {
+    what: "redis-server and redis-cli (for tests)",
+    is_met: || answers("redis-server", &["--version"]) && answers("redis-cli", &["--version"]),
+    debian_packages: &["redis-server", "redis-tools"],
+};
+
 /// For fuzzing.
 pub(crate) const CPP_COMPILER: Need = Need {
     what: "a C++ compiler (for libFuzzer)",
