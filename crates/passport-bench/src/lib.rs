@@ -1,6 +1,7 @@
 //! Measures tower-passport against its peers and against the floor. `cargo xtask bench` runs all of it.
 
 pub mod claims;
+pub mod fleet;
 pub mod inbound;
 pub mod instructions;
 pub mod outbound;

@@ -4,6 +4,7 @@ use std::{
     error::Error,
     fs,
     io::Write,
+    net::SocketAddr,
     path::{Path, PathBuf},
     time::Instant,
 };
@@ -11,8 +12,11 @@ use std::{
 use clap::Parser;
 use passport_bench::{
     allocations::Allocations,
-    areas::{World, end_to_end, growth, inbound_cost, inbound_stress, outbound_behaviour, outbound_cost},
+    areas::{
+        World, end_to_end, fleet, growth, inbound_cost, inbound_stress, outbound_behaviour, outbound_cost,
+    },
     choose_signatures,
+    fleet::worker,
     report::{Section, charts, machine, markdown},
     serve,
 };
@@ -58,7 +62,12 @@ struct Arguments {
     /// Serve this contender until killed; the end-to-end part starts servers so.
     #[arg(long, hide = true)]
     serve: Option<String>,
-    /// Only this, and write no file: inbound, outbound, behaviour, stress, end-to-end or growth.
+    /// Be one of a fleet of this contender; the part fleet starts them so.
+    #[arg(long, hide = true, requires = "endpoint")]
+    fleet: Option<String>,
+    #[arg(long, hide = true)]
+    endpoint: Option<SocketAddr>,
+    /// Only this, and write no file: inbound, outbound, behaviour, fleet, stress, end-to-end or growth.
     #[arg(long)]
     only: Option<String>,
     /// Where the figures go, a line of JSON each.
@@ -72,16 +81,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let Some(name) = &arguments.serve {
         return serve::serve(name);
     }
+    if let (Some(name), Some(endpoint)) = (&arguments.fleet, arguments.endpoint) {
+        return worker::work(name, endpoint);
+    }
     for (name, value) in machine::described() {
         println!("{name}: {value}");
     }
     let world = World::new(arguments.quick);
     let own = std::env::current_exe()?;
     let allocations = Allocations::counted(&own);
-    let areas: [(&str, &dyn Fn() -> Vec<Section>); 6] = [
+    let areas: [(&str, &dyn Fn() -> Vec<Section>); 7] = [
         ("inbound", &|| inbound_cost::sections(&world, &allocations)),
         ("outbound", &|| outbound_cost::sections(&world, &allocations)),
         ("behaviour", &|| outbound_behaviour::sections(&world)),
+        ("fleet", &|| fleet::sections(&world)),
         ("stress", &|| inbound_stress::sections(&world)),
         ("end-to-end", &|| end_to_end::sections(&world)),
         ("growth", &|| growth::sections(&world)),

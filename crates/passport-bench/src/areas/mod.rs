@@ -1,6 +1,7 @@
 //! What is asked, one file each. All answer in sections.
 
 pub mod end_to_end;
+pub mod fleet;
 pub mod growth;
 pub mod inbound_cost;
 pub mod inbound_stress;

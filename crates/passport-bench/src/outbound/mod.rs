@@ -67,7 +67,7 @@ impl Entry {
     }
 }
 
-pub use self::ours::many_identities;
+pub use self::ours::{REDIS, many_identities};
 
 /// What is not measured for its own sake, and ours.
 pub const OURS: [Entry; 3] =
@@ -91,6 +91,13 @@ mod with_peers {
         Entry::of::<huskarl::Huskarl>(),
         Entry::of::<middle::Middle>(),
     ];
+}
+
+/// Ours with and without a Redis, and the others, none of which shares a token between processes.
+pub fn in_a_fleet() -> Vec<Entry> {
+    let ours = [Entry::of::<ours::OursOnRedis>(), Entry::of::<ours::Ours>()];
+    let others = all().into_iter().filter(|entry| OURS.iter().all(|ours| ours.name != entry.name));
+    ours.into_iter().chain(others.filter(|entry| entry.name != entry.bare)).collect()
 }
 
 /// Everyone, as there are features.

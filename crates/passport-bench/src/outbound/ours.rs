@@ -6,8 +6,10 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::Request;
 use passport_outbound::{
-    AllowedOrigins, AttachTokenLayer, HttpTransport, ManagedIdentity, SecretSource, Transport,
+    AllowedOrigins, AttachTokenLayer, HttpTransport, ManagedIdentity, ManagedIdentityBuilder, SecretSource,
+    TokenCache, Transport,
 };
+use passport_redis::{EncryptionKeys, RedisTokenStore};
 use tower::{Layer, Service, service_fn};
 
 use super::{CLIENT_ID, CLIENT_SECRET, Contender, DESTINATION, Receiver, SCOPES, TokenEndpoint};
@@ -27,6 +29,25 @@ impl Contender for Ours {
     }
 }
 
+/// Where the Redis of a fleet is, in the environment of its processes.
+pub const REDIS: &str = "BENCH_REDIS";
+
+/// The same, with a fleet's Redis.
+#[derive(Debug)]
+pub struct OursOnRedis;
+
+impl Contender for OursOnRedis {
+    const NAME: &'static str = "passport-outbound, with Redis";
+    const LIFETIME: Duration = Ours::LIFETIME;
+
+    async fn attach(endpoint: &TokenEndpoint) -> Subject {
+        let keys = EncryptionKeys::new(SecretSource::fixed("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="));
+        let redis = std::env::var(REDIS).expect("a fleet has a Redis");
+        let store = RedisTokenStore::builder(redis, keys).build().expect("it is complete");
+        layered(builder(endpoint, CLIENT_ID, Transport::default()).token_cache(TokenCache::shared(store)))
+    }
+}
+
 /// So many services in one process, each with a token of its own, which it has already. They share one HTTP client.
 pub async fn many_identities(endpoint: &TokenEndpoint, count: usize) -> Vec<Subject> {
     let transport = Transport::new(HttpTransport::new());
@@ -39,12 +60,18 @@ pub async fn many_identities(endpoint: &TokenEndpoint, count: usize) -> Vec<Subj
 }
 
 fn client(endpoint: &TokenEndpoint, client_id: &str, transport: Transport) -> Subject {
-    let identity = ManagedIdentity::builder(client_id, SecretSource::fixed(CLIENT_SECRET))
+    layered(builder(endpoint, client_id, transport))
+}
+
+fn builder(endpoint: &TokenEndpoint, client_id: &str, transport: Transport) -> ManagedIdentityBuilder {
+    ManagedIdentity::builder(client_id, SecretSource::fixed(CLIENT_SECRET))
         .token_url(endpoint.url())
         .transport(transport)
         .scopes(SCOPES.join(" "))
-        .build()
-        .expect("it is complete");
+}
+
+fn layered(builder: ManagedIdentityBuilder) -> Subject {
+    let identity = builder.build().expect("it is complete");
     let origins = AllowedOrigins::new(["https://api.example.com"]).expect("it is an origin");
     let layer = AttachTokenLayer::new(identity, origins);
     Subject::new(layer.layer(service_fn(|request: Request<Bytes>| Receiver.call(request))))

@@ -23,11 +23,12 @@ use tokio::{net::TcpListener, task::AbortHandle};
 pub struct TokenEndpoint {
     address: SocketAddr,
     state: Arc<Conduct>,
-    server: AbortHandle,
+    /// None if it is another process's.
+    server: Option<AbortHandle>,
 }
 
 /// How it answers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Conduct {
     lifetime: Duration,
     takes_ms: AtomicU64,
@@ -40,15 +41,19 @@ impl TokenEndpoint {
     pub async fn start(lifetime: Duration) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("there is a free port");
         let address = listener.local_addr().expect("it is bound");
-        let state = Arc::new(Conduct {
-            lifetime,
-            takes_ms: AtomicU64::new(0),
-            is_down: AtomicBool::new(false),
-            requests: AtomicU64::new(0),
-        });
+        let state = Arc::new(Conduct { lifetime, ..Conduct::default() });
         let router = Router::new().fallback(answer).with_state(Arc::clone(&state));
         let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
-        Self { address, state, server: server.abort_handle() }
+        Self { address, state, server: Some(server.abort_handle()) }
+    }
+
+    /// The one at `address`, of which it is only known where it is.
+    pub fn elsewhere(address: SocketAddr) -> Self {
+        Self { address, state: Arc::default(), server: None }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub fn origin(&self) -> String {
@@ -77,7 +82,9 @@ impl TokenEndpoint {
 
 impl Drop for TokenEndpoint {
     fn drop(&mut self) {
-        self.server.abort();
+        if let Some(server) = &self.server {
+            server.abort();
+        }
     }
 }
 

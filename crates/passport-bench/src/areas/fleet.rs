@@ -1,0 +1,152 @@
+//! What a fleet asks of the issuer: processes, and a simulation of more than there is room for.
+
+use std::{
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use super::World;
+use crate::{
+    fleet::{
+        simulation::{self, Setting},
+        worker::{CALLERS, Worker},
+    },
+    outbound::{TokenEndpoint, in_a_fleet},
+    report::{Figure, Section, Table, shown},
+};
+
+const SIZES: [usize; 4] = [1, 4, 16, 64];
+
+/// How long each request for a token takes.
+const SLOW: Duration = Duration::from_millis(300);
+
+pub fn sections(world: &World) -> Vec<Section> {
+    vec![processes(world), simulations(world)]
+}
+
+/// A server on a Unix socket. It ends with the value.
+struct Redis {
+    server: Child,
+    socket: String,
+}
+
+impl Redis {
+    fn start() -> Self {
+        let socket =
+            std::env::temp_dir().join(format!("bench-{}.sock", std::process::id())).display().to_string();
+        let options = ["--port", "0", "--unixsocket", &socket, "--save", "", "--appendonly", "no"];
+        let server = Command::new("redis-server").args(options).stdout(Stdio::null()).spawn();
+        let redis = Self { server: server.expect("redis-server is installed"), socket };
+        while std::os::unix::net::UnixStream::connect(&redis.socket).is_err() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        redis
+    }
+
+    fn flush(&self) {
+        let flushed =
+            Command::new("redis-cli").args(["-s", &self.socket, "FLUSHALL"]).stdout(Stdio::null()).status();
+        assert!(flushed.is_ok_and(|status| status.success()), "redis-cli is installed");
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+fn processes(world: &World) -> Section {
+    let redis = Redis::start();
+    let columns = ["", "1", "4", "16", "64", "longest wait, ms: 1", "4", "16", "64", "failed calls"];
+    let (mut table, mut figures) = (Table::new(columns), Vec::new());
+    for entry in in_a_fleet() {
+        let (mut requests, mut waits, mut failed) = (Vec::new(), Vec::new(), 0);
+        for size in SIZES {
+            redis.flush();
+            let endpoint = world.background.block_on(TokenEndpoint::start(Duration::from_secs(3600)));
+            endpoint.takes(SLOW);
+            let start =
+                |_| Worker::start(entry.name, endpoint.address(), &format!("unix://{}", redis.socket));
+            let mut workers: Vec<_> = (0..size).map(start).collect();
+            workers.iter_mut().for_each(Worker::go);
+            let reports: Vec<_> = workers.iter_mut().map(Worker::report).collect();
+            failed += reports.iter().map(|report| report.failed).sum::<usize>();
+            let longest = reports.iter().map(|report| report.longest).max().unwrap_or_default();
+            requests.push(endpoint.requests() as f64);
+            waits.push(longest.as_secs_f64() * 1e3);
+            let figure = |what, value, unit| {
+                Figure::new("fleet", format!("{}, {what}, {size} processes", entry.name), value, unit)
+            };
+            figures.push(figure("token requests", endpoint.requests() as f64, "requests"));
+            figures.push(figure("longest wait", longest.as_secs_f64() * 1e3, "ms"));
+        }
+        let cells = requests.into_iter().chain(waits).map(shown);
+        table.row([entry.name.to_owned()].into_iter().chain(cells).chain([failed.to_string()]));
+    }
+    Section {
+        title: "A fleet: processes that start at once",
+        words: format!(
+            "So many processes of one service, each with {CALLERS} callers, none with a token yet. The token endpoint takes 300 ms. First \
+             how many token requests they make, then how long a caller waited at most; all share the machine's cores."
+        ),
+        table,
+        charts: Vec::new(),
+        figures,
+    }
+}
+
+fn simulations(world: &World) -> Section {
+    let columns = [
+        "instances, apart by, Redis takes",
+        "token requests",
+        "Redis commands",
+        "in the worst second",
+        "longest wait, ms",
+        "then: token requests in 3 lifetimes",
+        "Redis commands",
+        "in the worst second",
+        "longest wait, ms",
+        "failed calls",
+    ];
+    let (mut table, mut figures) = (Table::new(columns), Vec::new());
+    let most = if world.is_quick { 1_000 } else { 10_000 };
+    for instances in [10, 100, 1_000, 10_000].into_iter().filter(|size| *size <= most) {
+        for (spread, latency) in [(0, 1), (0, 20), (60, 1), (60, 20)] {
+            let (spread, latency) = (Duration::from_secs(spread), Duration::from_millis(latency));
+            let outcome = simulation::run(Setting { instances, spread, latency, seed: 42 });
+            let name = format!("{}, {spread:?}, {latency:?}", shown(instances as f64));
+            let cells = outcome.phases.iter().flat_map(|phase| {
+                let (requests, commands) = (phase.token_requests as f64, phase.commands as f64);
+                let wait = phase.longest_wait.as_secs_f64() * 1e3;
+                [requests, commands, phase.commands_per_second as f64, wait].map(shown)
+            });
+            table.row([name.clone()].into_iter().chain(cells).chain([outcome.failed.to_string()]));
+            let [start, then] = outcome.phases.map(|phase| phase.token_requests as f64);
+            figures.push(Figure::new(
+                "fleet, simulated",
+                format!("{name}: token requests at the start"),
+                start,
+                "requests",
+            ));
+            figures.push(Figure::new(
+                "fleet, simulated",
+                format!("{name}: token requests then"),
+                then,
+                "requests",
+            ));
+        }
+    }
+    Section {
+        title: "A fleet: ten thousand instances, simulated",
+        words: "The policy that ships, in virtual time, over a store and an issuer that only take their time: the issuer 300 ms, Redis as said, \
+                there and back, half more or less. Tokens live for 5 minutes. All start at once or within a minute; then each \
+                calls once a second for three lifetimes. What happens by chance follows from a seed."
+            .to_owned(),
+        table,
+        charts: Vec::new(),
+        figures,
+    }
+}

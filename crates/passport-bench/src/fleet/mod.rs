@@ -1,0 +1,4 @@
+//! What a fleet costs its issuer.
+
+pub mod simulation;
+pub mod worker;

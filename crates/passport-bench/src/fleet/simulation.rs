@@ -1,0 +1,287 @@
+//! Ten thousand instances in virtual time: the policy that ships, over a store and an issuer that only take their time. What
+//! happens by chance follows from a seed.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::{Request, Response};
+use passport_outbound::{
+    AccessToken, ClientAuthentication, Clock, HttpExchange, Lease, Leased, Limits, ManagedIdentity,
+    SecretSource, StoreError, StoredToken, TokenCache, TokenKey, TokenStore, Transport, TransportError,
+    WakeUps,
+};
+use tokio::time::{Instant, sleep};
+
+/// How long a token lives. An hour would show the same, for more calls.
+const LIFETIME: Duration = Duration::from_secs(300);
+
+/// What the issuer takes for a token.
+const ISSUER_TAKES: Duration = Duration::from_millis(300);
+
+/// Each instance calls so often.
+const CALLS_EACH: Duration = Duration::from_secs(1);
+
+/// What is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Setting {
+    pub instances: usize,
+    /// How far apart they start.
+    pub spread: Duration,
+    /// How long a command takes to Redis and back, on average.
+    pub latency: Duration,
+    pub seed: u64,
+}
+
+/// What came of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Outcome {
+    pub phases: [Phase; 2],
+    pub failed: usize,
+}
+
+/// At the start, and in the lifetime after it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Phase {
+    pub token_requests: u64,
+    pub commands: u64,
+    /// In the second with the most of them.
+    pub commands_per_second: u64,
+    pub longest_wait: Duration,
+}
+
+/// How many lifetimes are looked at after the start.
+pub const LIFETIMES: u32 = 3;
+
+/// Runs `setting` to its end.
+///
+/// # Panics
+/// When there is no runtime to be had.
+pub fn run(setting: Setting) -> Outcome {
+    fastrand::seed(setting.seed);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime can be had").block_on(simulated(setting))
+}
+
+async fn simulated(setting: Setting) -> Outcome {
+    let world = World(Arc::new(Inner {
+        latency: setting.latency,
+        began: Instant::now(),
+        seen: Mutex::default(),
+        wake_ups: WakeUps::new(),
+    }));
+    let instances: Vec<_> = (0..setting.instances).map(|_| world.instance()).collect();
+    let cold = instances.iter().map(|instance| async {
+        sleep(setting.spread.mul_f64(fastrand::f64())).await;
+        called(instance).await
+    });
+    let cold = join_all(cold).await;
+    let at_the_start = world.phase(&cold);
+    let until = Instant::now() + LIFETIMES * LIFETIME;
+    let warm = instances.iter().map(|instance| async {
+        let mut longest = called(instance).await;
+        sleep(CALLS_EACH.mul_f64(fastrand::f64())).await;
+        while Instant::now() < until {
+            let wait = called(instance).await;
+            longest = longest.zip(wait).map(|(longest, wait)| longest.max(wait));
+            sleep(CALLS_EACH).await;
+        }
+        longest
+    });
+    let warm = join_all(warm).await;
+    let failed = cold.iter().chain(&warm).filter(|wait| wait.is_none()).count();
+    Outcome { phases: [at_the_start, world.phase(&warm)], failed }
+}
+
+/// How long a call waited for its token. None if there was none.
+async fn called(instance: &ManagedIdentity) -> Option<Duration> {
+    let began = Instant::now();
+    instance.token().await.ok().map(|_| began.elapsed())
+}
+
+/// What all instances share: a store, an issuer, and the time.
+#[derive(Clone, Debug)]
+struct World(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    latency: Duration,
+    began: Instant,
+    seen: Mutex<Seen>,
+    wake_ups: WakeUps,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    token_requests: u64,
+    /// By second.
+    commands: BTreeMap<u64, u64>,
+    tokens: HashMap<TokenKey, (StoredToken, Instant)>,
+    leases: HashMap<TokenKey, (String, Instant)>,
+}
+
+impl World {
+    fn instance(&self) -> ManagedIdentity {
+        ManagedIdentity::builder("mi-fleet", SecretSource::fixed("secret"))
+            .client_authentication(ClientAuthentication::ClientSecretBasic)
+            .transport(Transport::new(self.clone()))
+            .clock(self.clone())
+            .token_cache(TokenCache::shared(self.clone()))
+            .build()
+            .expect("it is complete")
+    }
+
+    /// What there was since the last phase.
+    fn phase(&self, waits: &[Option<Duration>]) -> Phase {
+        let mut seen = self.seen();
+        let phase = Phase {
+            token_requests: seen.token_requests,
+            commands: seen.commands.values().sum(),
+            commands_per_second: seen.commands.values().copied().max().unwrap_or_default(),
+            longest_wait: waits.iter().flatten().copied().max().unwrap_or_default(),
+        };
+        seen.token_requests = 0;
+        seen.commands.clear();
+        phase
+    }
+
+    /// There and back; what is asked takes effect between.
+    async fn command<T>(&self, effect: impl FnOnce(&mut Seen, Instant) -> T) -> Result<T, StoreError> {
+        let takes = self.0.latency.mul_f64(0.5 + fastrand::f64());
+        sleep(takes / 2).await;
+        let result = {
+            let (mut seen, now) = (self.seen(), Instant::now());
+            *seen.commands.entry((now - self.0.began).as_secs()).or_default() += 1;
+            effect(&mut seen, now)
+        };
+        sleep(takes / 2).await;
+        Ok(result)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.0.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seen {
+    fn token(&self, key: &TokenKey, now: Instant) -> Option<StoredToken> {
+        let (token, until) = self.tokens.get(key)?;
+        (now < *until).then(|| token.clone().with_time_left(*until - now))
+    }
+
+    fn end_lease(&mut self, key: &TokenKey, holder: &str) -> bool {
+        let is_ours = self.leases.get(key).is_some_and(|(by, _)| by == holder);
+        if is_ours {
+            self.leases.remove(key);
+        }
+        is_ours
+    }
+}
+
+impl TokenStore for World {
+    async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        self.command(|seen, now| seen.token(key, now)).await
+    }
+
+    async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<Leased, StoreError> {
+        self.command(|seen, now| {
+            let lease = seen.leases.entry(key.clone()).or_insert_with(|| (holder.to_owned(), now + time));
+            let is_free = lease.1 <= now || lease.0 == holder;
+            if is_free {
+                *lease = (holder.to_owned(), now + time);
+            }
+            let lease = if is_free { Lease::Granted } else { Lease::Held { left: lease.1 - now } };
+            Leased { lease, token: seen.token(key, now) }
+        })
+        .await
+    }
+
+    async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
+        let left = token.token().expires_at().duration_since(self.now()).unwrap_or_default();
+        self.command(|seen, now| {
+            if seen.tokens.get(key).is_none_or(|(_, until)| *until < now + left) {
+                seen.tokens.insert(key.clone(), (token.clone(), now + left));
+            }
+            seen.end_lease(key, holder);
+            self.0.wake_ups.wake(&key.to_string());
+        })
+        .await
+    }
+
+    async fn release(&self, key: &TokenKey, holder: &str) -> Result<(), StoreError> {
+        self.command(|seen, _| {
+            if seen.end_lease(key, holder) {
+                self.0.wake_ups.wake(&key.to_string());
+            }
+        })
+        .await
+    }
+
+    async fn remove(&self, key: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
+        self.command(|seen, _| {
+            if seen.tokens.get(key).is_some_and(|(kept, _)| kept.token().expose() == token.expose()) {
+                seen.tokens.remove(key);
+            }
+        })
+        .await
+    }
+
+    fn wake_ups(&self) -> Option<WakeUps> {
+        Some(self.0.wake_ups.clone())
+    }
+}
+
+impl HttpExchange for World {
+    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        let number = {
+            let mut seen = self.seen();
+            seen.token_requests += 1;
+            seen.token_requests
+        };
+        sleep(ISSUER_TAKES).await;
+        let now = (Instant::now() - self.0.began).as_micros();
+        let token = serde_json::json!({
+            "access_token": format!("token-{now}-{number}"),
+            "token_type": "Bearer",
+            "expires_in": LIFETIME.as_secs(),
+        });
+        Ok(Response::new(Bytes::from(token.to_string())))
+    }
+}
+
+impl Clock for World {
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_750_000_000) + self.uptime()
+    }
+
+    fn uptime(&self) -> Duration {
+        self.0.began.elapsed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SETTING: Setting =
+        Setting { instances: 300, spread: Duration::ZERO, latency: Duration::from_millis(2), seed: 1 };
+
+    #[test]
+    fn a_fleet_asks_once_at_the_start_and_once_in_each_lifetime() {
+        let outcome = run(SETTING);
+        assert_eq!(outcome.failed, 0);
+        assert_eq!(outcome.phases[0].token_requests, 1);
+        let lifetimes = u64::from(LIFETIMES);
+        assert!((lifetimes..=lifetimes + 1).contains(&outcome.phases[1].token_requests), "{outcome:?}");
+        assert_eq!(outcome.phases[1].longest_wait, Duration::ZERO, "nobody waits for a refresh");
+    }
+
+    #[test]
+    fn the_same_seed_is_the_same_fleet() {
+        assert_eq!(run(SETTING), run(SETTING));
+    }
+}

@@ -1,0 +1,111 @@
+//! An instance of a service in a process of its own.
+
+use std::{
+    error::Error,
+    io::{BufRead, BufReader, Write, stdin, stdout},
+    net::SocketAddr,
+    process::{Child, ChildStdout, Command, Stdio},
+    time::{Duration, Instant},
+};
+
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    outbound::{DESTINATION, REDIS, TokenEndpoint, in_a_fleet},
+    rig::runtime_here,
+    subject::Batch,
+};
+
+/// Callers of each process, all at once.
+pub const CALLERS: usize = 100;
+
+/// How it went for the callers of one process.
+#[derive(Clone, Copy, Debug, Deserialize, Serialize)]
+pub struct Report {
+    pub failed: usize,
+    pub longest: Duration,
+}
+
+/// Waits for a word, lets its callers call `name`, and says how it went.
+///
+/// # Errors
+/// When there is no such contender, or nobody to talk to.
+pub fn work(name: &str, endpoint: SocketAddr) -> Result<(), Box<dyn Error>> {
+    runtime_here().block_on(async {
+        let endpoint = TokenEndpoint::elsewhere(endpoint);
+        let entry =
+            in_a_fleet().into_iter().find(|entry| entry.name == name).ok_or("there is no such contender")?;
+        let subject = (entry.attach)(&endpoint).await;
+        println!("ready");
+        stdin().read_line(&mut String::new())?;
+        let calls = (0..CALLERS).map(|_| async {
+            let began = Instant::now();
+            (subject.run(Batch::to(DESTINATION, 1)).await.accepted, began.elapsed())
+        });
+        let calls = join_all(calls).await;
+        let report = Report {
+            failed: calls.iter().filter(|(accepted, _)| *accepted == 0).count(),
+            longest: calls.iter().map(|(_, took)| *took).max().unwrap_or_default(),
+        };
+        println!("{}", serde_json::to_string(&report)?);
+        Ok(stdout().flush()?)
+    })
+}
+
+/// Such a process, seen from outside. It ends with the value.
+#[derive(Debug)]
+pub struct Worker {
+    process: Child,
+    says: BufReader<ChildStdout>,
+}
+
+impl Worker {
+    /// Started, and ready.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    pub fn start(name: &str, endpoint: SocketAddr, redis: &str) -> Self {
+        let mut process = Command::new(std::env::current_exe().expect("it is running"))
+            .args(["--fleet", name, "--endpoint", &endpoint.to_string()])
+            .env(REDIS, redis)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("it can be started once more");
+        let says = BufReader::new(process.stdout.take().expect("it is piped"));
+        let mut worker = Self { process, says };
+        assert_eq!(worker.line(), "ready");
+        worker
+    }
+
+    /// Lets its callers call.
+    ///
+    /// # Panics
+    /// When it has gone.
+    pub fn go(&mut self) {
+        let orders = self.process.stdin.as_mut().expect("it is piped");
+        orders.write_all(b"go\n").expect("it listens");
+    }
+
+    /// How it went.
+    ///
+    /// # Panics
+    /// When it has gone.
+    pub fn report(&mut self) -> Report {
+        serde_json::from_str(&self.line()).expect("it says how it went")
+    }
+
+    fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.says.read_line(&mut line).expect("it is there");
+        line.trim().to_owned()
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
