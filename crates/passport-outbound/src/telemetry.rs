@@ -41,7 +41,7 @@ const CLIENT_ID: &str = "client_id";
 
 /// The span of an attempt to get a token.
 pub(crate) fn attempt(client_id: &ClientId, ask: &Ask) -> Span {
-    let reason = match (&ask.unwanted, ask.is_live) {
+    let reason = match (&ask.unwanted, ask.is_live()) {
         (Some(_), _) => "unwanted",
         (None, true) => "refresh",
         (None, false) => "missing",

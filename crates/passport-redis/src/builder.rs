@@ -110,8 +110,9 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// The most that Redis may add to a call that has to wait for a token, whatever is asked of it; 10 ms to 5 s. Defaults to
-    /// 500 ms. A call pays it once: after that Redis is left alone until it answers a probe.
+    /// The most that Redis may take for what it is asked in one go, connecting included: before a call waits for somebody else's
+    /// token or has its own fetched, and once more after it; 10 ms to 5 s. Defaults to 500 ms. Whoever meets a Redis that does
+    /// not answer pays it once: then Redis is left alone until it answers a probe.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self

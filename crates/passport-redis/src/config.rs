@@ -88,6 +88,7 @@ impl StoreKind for RedisStores {
         // With a stand-in, so that what else is wrong is seen too.
         let whose = whose(settings, keys.clone());
         let is_missing = whose.is_none();
+        let url = [CLUSTER, SENTINELS].into_iter().find(|key| settings.words(key).is_some()).unwrap_or(URL);
         let mut builder = whose.unwrap_or_else(|| RedisTokenStore::builder("redis://unused", keys));
         if let Some(namespace) = settings.text(NAMESPACE) {
             builder = builder.namespace(namespace);
@@ -109,7 +110,7 @@ impl StoreKind for RedisStores {
         }
         let built = with_tls(settings, builder).build();
         for problem in built.as_ref().err().iter().flat_map(|error| error.problems()) {
-            settings.wrong(key_of(&problem.option), &problem.problem);
+            settings.wrong(key_of(&problem.option, url), &problem.problem);
         }
         built.ok().filter(|_| !is_missing).map(TokenCache::shared)
     }
@@ -210,14 +211,14 @@ fn with_tls(settings: &mut StoreSettings<'_>, builder: RedisTokenStoreBuilder) -
 }
 
 /// The builder has names of its own.
-fn key_of(option: &str) -> &'static str {
+fn key_of(option: &str, url: &'static str) -> &'static str {
     match option {
         "namespace" => NAMESPACE,
         "limit" => LIMIT,
         "password" => PASSWORD_REF,
         "sentinel_password" => SENTINEL_PASSWORD_REF,
         "tls" => TLS_ROOTS_REF,
-        _ => URL,
+        _ => url,
     }
 }
 
@@ -302,6 +303,8 @@ mod tests {
 
     #[test]
     fn a_cluster_and_sentinels_are_features() {
+        let wrong = problems(&json!({ "cluster": "http://a", "encryption_keys": "env:A" }));
+        assert!(wrong.iter().all(|problem| problem.starts_with("cache.redis.cluster: ")), "{wrong:?}");
         let nodes = json!({ "cluster": "redis://a redis://b", "encryption_keys": "env:A" });
         assert_eq!(problems(&nodes).is_empty(), cfg!(feature = "cluster"));
         let sentinels =

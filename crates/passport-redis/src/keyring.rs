@@ -8,10 +8,10 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passport_core::{Clock, SecretRef};
 use passport_outbound::{SecretSource, StoreError};
-use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::{
+    background::Background,
     envelope::{Ring, SealingKey},
     telemetry,
 };
@@ -66,8 +66,7 @@ pub(crate) struct Keyring {
     keys: EncryptionKeys,
     clock: Arc<dyn Clock>,
     last_read: Mutex<Option<LastRead>>,
-    /// One reads at a time.
-    reading: tokio::sync::Mutex<()>,
+    reading: Background<Arc<Ring>>,
 }
 
 #[derive(Clone, Debug)]
@@ -79,7 +78,12 @@ struct LastRead {
 
 impl Keyring {
     pub(crate) fn new(keys: EncryptionKeys, clock: Arc<dyn Clock>) -> Self {
-        Self { keys, clock, last_read: Mutex::default(), reading: tokio::sync::Mutex::default() }
+        Self {
+            keys,
+            clock,
+            last_read: Mutex::default(),
+            reading: Background::new(MAX_READING, "the encryption keys could not be read in time"),
+        }
     }
 
     /// The keys; read if they have not been yet. Old ones are read again, which is waited for by nobody.
@@ -90,7 +94,7 @@ impl Keyring {
                 self.read_again_if_older(&last, READ_EACH);
                 Ok(last.ring)
             }
-            None => self.read(None).await,
+            None => self.reading.outcome(|| Arc::clone(self).read()).await,
         }
     }
 
@@ -103,41 +107,27 @@ impl Keyring {
     }
 
     fn read_again_if_older(self: &Arc<Self>, last: &LastRead, age: Duration) {
-        let is_old = self.clock.uptime().saturating_sub(last.at) >= age;
-        if is_old && self.reading.try_lock().is_ok() {
-            let (keyring, last) = (Arc::clone(self), last.clone());
-            tokio::spawn(async move { keyring.read(Some(last)).await.map(drop) });
+        if self.clock.uptime().saturating_sub(last.at) >= age {
+            drop(self.reading.joined(|| Arc::clone(self).read()));
         }
     }
 
-    /// Reads the keys, unless somebody has since `before`. In a task of its own: a vault may be slow, and the next call has
-    /// them then.
-    async fn read(self: &Arc<Self>, before: Option<LastRead>) -> Result<Arc<Ring>, StoreError> {
-        let keyring = Arc::clone(self);
-        let read = tokio::spawn(async move {
-            let _one = keyring.reading.lock().await;
-            let (last, at) = (keyring.last_read().clone(), keyring.clock.uptime());
-            if let Some(last) = last
-                && before.as_ref().is_none_or(|before| !Arc::ptr_eq(&before.ring, &last.ring))
-            {
-                return Ok(last.ring);
+    /// Reads the keys. What was known before goes on if they cannot be read; then, too, it takes a while until the next time.
+    async fn read(self: Arc<Self>) -> Result<Arc<Ring>, StoreError> {
+        let at = self.clock.uptime();
+        let read = self.keys.read().await;
+        let mut last_read = self.last_read();
+        let before = last_read.take().map(|last| last.ring);
+        let ring = match (read, before) {
+            (Ok(ring), before) => Arc::new(ring.and_the_one_before(before.as_deref())),
+            (Err(error), None) => return Err(error),
+            (Err(error), Some(before)) => {
+                telemetry::keys_not_read(&error);
+                before
             }
-            let ring = match (keyring.keys.read_in_time().await, before) {
-                (Ok(ring), before) => {
-                    Arc::new(ring.and_the_one_before(before.map(|before| before.ring).as_deref()))
-                }
-                (Err(error), None) => return Err(error),
-                (Err(error), Some(before)) => {
-                    telemetry::keys_not_read(&error);
-                    before.ring
-                }
-            };
-            *keyring.last_read() = Some(LastRead { ring: Arc::clone(&ring), at });
-            Ok(ring)
-        });
-        read.await.unwrap_or_else(|lost| {
-            Err(StoreError::new("the encryption keys were not read: the runtime is going").caused_by(lost))
-        })
+        };
+        *last_read = Some(LastRead { ring: Arc::clone(&ring), at });
+        Ok(ring)
     }
 
     fn last_read(&self) -> MutexGuard<'_, Option<LastRead>> {
@@ -146,12 +136,6 @@ impl Keyring {
 }
 
 impl EncryptionKeys {
-    async fn read_in_time(&self) -> Result<Ring, StoreError> {
-        timeout(MAX_READING, self.read()).await.unwrap_or_else(|late| {
-            Err(StoreError::new("the encryption keys could not be read in time").caused_by(late))
-        })
-    }
-
     async fn read(&self) -> Result<Ring, StoreError> {
         let Some(sources) = &self.sources else { return Ok(Ring::Plain) };
         let mut keys = Vec::new();
@@ -219,8 +203,9 @@ mod tests {
     }
 
     async fn settled(keyring: &Arc<Keyring>) -> Arc<Ring> {
-        tokio::task::yield_now().await;
-        let _nobody_reads = keyring.reading.lock().await;
+        while keyring.reading.is_running() {
+            tokio::task::yield_now().await;
+        }
         let last = keyring.last_read().clone();
         last.unwrap().ring
     }
@@ -257,11 +242,14 @@ mod tests {
         let keyring = Arc::new(Keyring::new(EncryptionKeys::new(source), Arc::new(clock.clone())));
         keyring.ring().await.unwrap();
         clock.advance(READ_AGAIN_AFTER);
+        *vault.0.lock().unwrap() = "no key".to_owned();
         for _ in 0..100 {
             keyring.lacks_one();
-            settled(&keyring).await;
         }
-        assert_eq!(vault.1.load(Ordering::SeqCst), 2);
+        settled(&keyring).await;
+        keyring.lacks_one();
+        settled(&keyring).await;
+        assert_eq!(vault.1.load(Ordering::SeqCst), 2, "also if it fails");
     }
 
     #[tokio::test]

@@ -5,14 +5,13 @@ use std::{
     time::Duration,
 };
 
-use passport_outbound::{StoreError, WakeUps};
-use redis::{Cmd, FromRedisValue, RedisResult};
-use tokio::time::timeout;
-
 use crate::{
+    background::Background,
     error::{concerns_the_connection, store_error},
     target::{Connection, Target},
 };
+use passport_outbound::{StoreError, WakeUps};
+use redis::{Cmd, FromRedisValue, RedisResult};
 
 /// How long it may take until there is a connection, its password and certificates included. Nobody waits for longer than the
 /// store may take; the next call has it.
@@ -24,13 +23,13 @@ pub(crate) struct Link {
     target: Target,
     wake_ups: WakeUps,
     current: Mutex<Option<Arc<Connection>>>,
-    /// One connects at a time.
-    connecting: tokio::sync::Mutex<()>,
+    connecting: Background<Arc<Connection>>,
 }
 
 impl Link {
     pub(crate) fn new(target: Target, wake_ups: WakeUps) -> Self {
-        Self { target, wake_ups, current: Mutex::default(), connecting: tokio::sync::Mutex::default() }
+        let connecting = Background::new(MAX_CONNECTING, "no connection to Redis could be made in time");
+        Self { target, wake_ups, current: Mutex::default(), connecting }
     }
 
     /// What Redis answers. A connection that has died since it was used last is no reason to fail: it is tried once more with
@@ -57,31 +56,19 @@ impl Link {
         Ok(answer)
     }
 
-    /// The connection, made in a task of its own if there is none: one that takes longer than whoever asks has
-    /// time is there for the next.
-    async fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, StoreError> {
+    /// The connection there is, or a new one.
+    pub(crate) async fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, StoreError> {
         let current = self.current().clone();
-        if let Some(current) = current {
-            return Ok(current);
+        match current {
+            Some(current) => Ok(current),
+            None => self.connecting.outcome(|| Arc::clone(self).connected()).await,
         }
-        let link = Arc::clone(self);
-        let made = tokio::spawn(async move {
-            let _one = link.connecting.lock().await;
-            let current = link.current().clone();
-            if let Some(current) = current {
-                return Ok(current);
-            }
-            let connecting = timeout(MAX_CONNECTING, link.target.connect(&link.wake_ups));
-            let connection = connecting.await.unwrap_or_else(|late| {
-                Err(StoreError::new("no connection to Redis could be made in time").caused_by(late))
-            })?;
-            let connection = Arc::new(connection);
-            *link.current() = Some(Arc::clone(&connection));
-            Ok(connection)
-        });
-        made.await.unwrap_or_else(|lost| {
-            Err(StoreError::new("no connection to Redis was made: the runtime is going").caused_by(lost))
-        })
+    }
+
+    async fn connected(self: Arc<Self>) -> Result<Arc<Connection>, StoreError> {
+        let connection = Arc::new(self.target.connect(&self.wake_ups).await?);
+        *self.current() = Some(Arc::clone(&connection));
+        Ok(connection)
     }
 
     fn leave(&self, failed: &Arc<Connection>) {

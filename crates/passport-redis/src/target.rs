@@ -7,7 +7,7 @@ use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo, ProtocolVersion,
     PushInfo, PushKind, RedisError, RedisResult, TlsCertificates, Value,
     aio::{MultiplexedConnection, SendError},
-    io::tcp::TcpSettings,
+    io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
 
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
@@ -18,6 +18,9 @@ use crate::{
     names, telemetry,
     tls::{self, Tls},
 };
+
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
+const KEEPALIVE_EACH: Duration = Duration::from_secs(10);
 
 /// Everything that a connection is made with.
 #[derive(Clone, Debug)]
@@ -239,8 +242,13 @@ impl Target {
     }
 }
 
+/// A connection is used once in a token's life, and something between may forget it meanwhile without a word.
 fn tcp() -> TcpSettings {
-    TcpSettings::default().set_nodelay(true)
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EACH);
+    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(KEEPALIVE_AFTER);
+    settings
 }
 
 async fn secret(source: Option<&SecretSource>) -> Result<Option<Secret>, StoreError> {

@@ -34,7 +34,7 @@ pub trait StoreKind: fmt::Debug + Send + Sync + 'static {
 /// `SecretProviders` alone are some, too, wherever these are asked for.
 ///
 /// Identities whose `cache` is told the same share one, if they are built with the same providers or clones of them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Providers {
     pub(super) secrets: SecretProviders,
     stores: BTreeMap<String, Arc<dyn StoreKind>>,
@@ -46,14 +46,15 @@ impl Providers {
     /// These, with `secrets`.
     #[must_use]
     pub fn with_secrets(self, secrets: SecretProviders) -> Self {
-        Self { secrets, ..self }
+        // Whatever was made before was made with others.
+        Self { secrets, made: Arc::default(), ..self }
     }
 
     /// These, and a kind of store that a configuration calls `name`.
     #[must_use]
     pub fn with_store(mut self, name: impl Into<String>, kind: impl StoreKind) -> Self {
         self.stores.insert(name.into(), Arc::new(kind));
-        self
+        Self { made: Arc::default(), ..self }
     }
 
     pub(super) fn store(&self, name: &str, settings: &Value) -> Result<TokenCache, ConfigError> {
@@ -74,10 +75,9 @@ impl Providers {
         };
         settings.reader.refuse_unknown_keys();
         match kind.cache(&mut settings) {
-            Some(cache) if problems.is_empty() => {
-                self.made().insert(told, cache.clone());
-                Ok(cache)
-            }
+            // Somebody else may have been faster.
+            Some(cache) if problems.is_empty() => Ok(self.made().entry(told).or_insert(cache).clone()),
+            None if problems.is_empty() => Err(problem("the store gave no cache, and no reason".to_owned())),
             _ => Err(ConfigError::new(problems)),
         }
     }
@@ -96,6 +96,16 @@ impl Providers {
 
     fn made(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, TokenCache>> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Names only: what stores were told is nobody's business.
+impl fmt::Debug for Providers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Providers")
+            .field("secrets", &self.secrets)
+            .field("stores", &self.stores.keys())
+            .finish_non_exhaustive()
     }
 }
 

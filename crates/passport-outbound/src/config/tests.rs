@@ -335,8 +335,13 @@ fn identities_that_say_the_same_of_their_cache_share_it() {
     let shares = |one, other| std::sync::Arc::ptr_eq(&one, &other);
     assert!(shares(slot("x", &providers), slot("x", &providers.clone())));
     assert!(!shares(slot("x", &providers), slot("y", &providers)));
-    let others = Providers::default().with_store("named", Named);
-    assert!(!shares(slot("x", &providers), slot("x", &others)));
+    for others in [
+        Providers::default().with_store("named", Named),
+        providers.clone().with_secrets(passport_core::SecretProviders::default()),
+        providers.clone().with_store("named", Named),
+    ] {
+        assert!(!shares(slot("x", &providers), slot("x", &others)), "other keys, other passwords");
+    }
 }
 
 #[test]

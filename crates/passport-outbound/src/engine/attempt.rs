@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use passport_core::AccessToken;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use super::{Ask, Engine, GRACE, Minted, NotMinted};
@@ -25,8 +25,8 @@ const LEAST_LIFE: Duration = Duration::from_secs(1);
 
 /// The attempt that `ticket` stands for. It counts as lost if the task is dropped, even before its first poll.
 pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = ()> + Send {
-    let is_live = engine.note_replacement();
-    let ask = Ask { held: ticket.held.clone(), is_live, unwanted: ticket.unwanted.clone() };
+    let live_until = engine.note_replacement();
+    let ask = Ask { held: ticket.held.clone(), live_until, unwanted: ticket.unwanted.clone() };
     let (number, stop) = (ticket.number, ticket.stop.clone());
     let span = telemetry::attempt(&engine.client_id, &ask);
     let attempt = Attempt { engine: Arc::clone(&engine), ticket: Some(ticket) };
@@ -58,14 +58,14 @@ impl Engine {
         minted
     }
 
-    /// Whether there is a token meanwhile. For how long is measured.
-    fn note_replacement(&self) -> bool {
+    /// Until when there is a token meanwhile. It is measured.
+    fn note_replacement(&self) -> Option<Instant> {
         let (snapshot, now) = (self.slot.snapshot(), self.now());
         let live = snapshot.kept.as_deref().filter(|kept| kept.schedule.phase(now) != Phase::Hard);
         if let Some(kept) = live {
             telemetry::replacing(&self.client_id, &kept.token, self.clock.now());
         }
-        live.is_some()
+        live.and_then(|kept| Instant::now().checked_add(kept.schedule.left(now)))
     }
 
     fn judged(&self, minted: Minted, ask: &Ask, number: u64) -> Result<Kept, Failure> {

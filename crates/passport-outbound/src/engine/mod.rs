@@ -94,7 +94,15 @@ impl Engine {
                 let attempt = self.attempt()?;
                 let engine = Arc::clone(self);
                 Some(Credential::Pending(PendingCredential::new(async move {
-                    match engine.wait_for(attempt).await {
+                    let outcome = match engine.wait_for(attempt).await {
+                        Some(outcome) => Some(outcome),
+                        // It had begun before the token was refused, and was left to somebody else.
+                        None => match engine.attempt() {
+                            Some(attempt) => engine.wait_for(attempt).await,
+                            None => None,
+                        },
+                    };
+                    match outcome {
                         Some(Ok(kept)) if !engine.is_dead(&kept) => Ok(Sendable::from(&*kept)),
                         Some(Err(error)) => Err(error),
                         Some(Ok(_)) | None => Err(engine.aborted()),

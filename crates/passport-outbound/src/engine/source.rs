@@ -6,6 +6,7 @@ use std::{
 };
 
 use passport_core::AccessToken;
+use tokio::time::Instant;
 
 use crate::error::Failure;
 
@@ -36,10 +37,17 @@ impl From<Failure> for NotMinted {
 pub(crate) struct Ask {
     /// The token that is held meanwhile: another one is wanted.
     pub(crate) held: Option<AccessToken>,
-    /// Whether that one may be sent, so that nobody waits.
-    pub(crate) is_live: bool,
+    /// Until when that one may be sent, so that nobody waits.
+    pub(crate) live_until: Option<Instant>,
     /// The token that nobody should be given any more.
     pub(crate) unwanted: Option<AccessToken>,
+}
+
+impl Ask {
+    /// Whether there is a token meanwhile.
+    pub(crate) fn is_live(&self) -> bool {
+        self.live_until.is_some_and(|until| Instant::now() < until)
+    }
 }
 
 /// A token as a source gave it.

@@ -35,10 +35,10 @@ const LOOK_AT_LEAST_EACH: Duration = Duration::from_secs(1);
 /// News wakes everybody at once; they look one after the other.
 const SPREAD: Duration = Duration::from_millis(10);
 
-/// The most that a store adds to an attempt that may take `request_timeout`: as long again for somebody else's, and what it may
-/// take itself, before and after the wait.
+/// The most that a store adds to an attempt that may take `request_timeout`: as long again for somebody else's, which may end in the
+/// middle of a pause, and what it may take itself, before, after the wait and after the fetch.
 pub(crate) fn store_takes(store: &Store, request_timeout: Duration) -> Duration {
-    request_timeout + 2 * LOOK_AT_LEAST_EACH + 2 * store.limit()
+    request_timeout + 2 * LOOK_AT_LEAST_EACH + 3 * store.limit()
 }
 
 /// Tokens from a store that a fleet shares; from `source` if there is none in it, by one instance at a time.
@@ -88,7 +88,8 @@ impl Shared {
                     if lease == Lease::Granted {
                         holder.release().await;
                     }
-                    return (Way::Waited, Ok(minted));
+                    let way = if way == Way::Leased { Way::Found } else { Way::Waited };
+                    return (way, Ok(minted));
                 }
                 (None, Lease::Granted) => return (way, self.mint_for_all(ask, holder).await),
                 (None, Lease::Held { left }) if Instant::now() < give_up_at => {
@@ -96,7 +97,7 @@ impl Shared {
                     wait.a_while(left).await;
                     holder.has_waited();
                 }
-                (None, Lease::Held { .. }) if ask.is_live && ask.unwanted.is_none() => {
+                (None, Lease::Held { .. }) if ask.is_live() && ask.unwanted.is_none() => {
                     return (Way::Postponed, Err(NotMinted::Postponed));
                 }
                 (None, Lease::Held { .. }) => break,
@@ -127,6 +128,7 @@ impl Shared {
                 _ = &mut prolonged => {}
             }
         };
+        holder.has_waited();
         match &minted {
             Ok(minted) => holder.publish(&stored(minted)).await,
             Err(_) => holder.release().await,
@@ -134,8 +136,9 @@ impl Shared {
         minted
     }
 
-    async fn mint_and_publish(&self, ask: Ask, holder: Holder) -> Result<Minted, NotMinted> {
+    async fn mint_and_publish(&self, ask: Ask, mut holder: Holder) -> Result<Minted, NotMinted> {
         let minted = self.source.mint(ask).await?;
+        holder.has_waited();
         holder.publish(&stored(&minted)).await;
         Ok(minted)
     }
@@ -154,7 +157,7 @@ impl Shared {
         let minted_at = ends_at.checked_sub(lifetime)?;
         match self.policy.schedule(minted_at, lifetime).phase(now) {
             Phase::Fresh => {}
-            Phase::Soft if !ask.is_live => {}
+            Phase::Soft if !ask.is_live() => {}
             Phase::Soft | Phase::Hard => return None,
         }
         telemetry::clocks_differ(self.key.client_id(), stored.minted_at(), minted_at);

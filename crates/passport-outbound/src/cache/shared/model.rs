@@ -1,6 +1,6 @@
 //! The lease protocol, in every order in which a few instances can take their steps: each call to the store and each token
-//! request is a step; between any two an instance may be killed, or a lease be lost. Every order is tried, one
-//! after the other, with the code that ships.
+//! request is a step; between any two an instance may be killed or called off, a lease be lost, or time pass (elsewhere it passes
+//! only when all wait). Every order is tried, one after the other, with the code that ships.
 
 use std::{
     future::poll_fn,
@@ -12,7 +12,10 @@ use std::{
 };
 
 use passport_core::ManualClock;
-use tokio::{task::unconstrained, time::advance};
+use tokio::{
+    task::{unconstrained, yield_now},
+    time::advance,
+};
 use tokio_test::task::{Spawn, spawn};
 
 use super::*;
@@ -26,29 +29,45 @@ struct Faults {
     kills: usize,
     /// The lease runs out, and whoever has it does not know.
     losses: usize,
+    /// An instance is called off: what it does when it is dropped is done.
+    calls_off: usize,
+    /// So much time passes that a lease is prolonged, wherever everybody stands.
+    ticks: usize,
 }
 
-/// Where an instance waits until it may take its next step.
+/// Where an instance waits until it may take its next step: one before the store, one before Passport.
 #[derive(Clone, Debug, Default)]
-struct Gate(Arc<(AtomicBool, AtomicBool)>);
+struct Gate(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    waits: AtomicBool,
+    may_pass: AtomicBool,
+    stands_open: AtomicBool,
+}
 
 impl Gate {
     async fn step(&self) {
-        let (waits, may_pass) = &*self.0;
         poll_fn(|_| {
-            let passes = may_pass.swap(false, Ordering::Relaxed);
-            waits.store(!passes, Ordering::Relaxed);
+            let passes =
+                self.0.may_pass.swap(false, Ordering::Relaxed) || self.0.stands_open.load(Ordering::Relaxed);
+            self.0.waits.store(!passes, Ordering::Relaxed);
             if passes { Poll::Ready(()) } else { Poll::Pending }
         })
         .await;
     }
 
     fn waits(&self) -> bool {
-        self.0.0.load(Ordering::Relaxed)
+        self.0.waits.load(Ordering::Relaxed)
     }
 
     fn open(&self) {
-        self.0.1.store(true, Ordering::Relaxed);
+        self.0.waits.store(false, Ordering::Relaxed);
+        self.0.may_pass.store(true, Ordering::Relaxed);
+    }
+
+    fn open_for_good(&self) {
+        self.0.stands_open.store(true, Ordering::Relaxed);
     }
 }
 
@@ -77,25 +96,26 @@ impl World {
 #[derive(Clone, Debug)]
 struct View {
     world: Arc<World>,
-    gate: Gate,
+    store: Gate,
+    passport: Gate,
     clock: ManualClock,
 }
 
 impl TokenStore for View {
     async fn get(&self, _: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
-        self.gate.step().await;
+        self.store.step().await;
         Ok(self.world.token.lock().unwrap().clone())
     }
 
     async fn try_lease(&self, _: &TokenKey, holder: &str, time: Duration) -> Result<Leased, StoreError> {
-        self.gate.step().await;
+        self.store.step().await;
         let is_free = || {
             let lease = self.world.lease.lock().unwrap();
             lease.as_ref().is_none_or(|(by, until)| by == holder || *until <= Instant::now())
         };
         let mut granted = is_free();
         if self.world.is_broken {
-            self.gate.step().await;
+            self.store.step().await;
         } else {
             granted = is_free();
         }
@@ -111,7 +131,7 @@ impl TokenStore for View {
     }
 
     async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
-        self.gate.step().await;
+        self.store.step().await;
         let mut kept = self.world.token.lock().unwrap();
         if kept.as_ref().is_none_or(|kept| kept.token().expires_at() < token.token().expires_at()) {
             *kept = Some(token.clone());
@@ -121,15 +141,20 @@ impl TokenStore for View {
     }
 
     async fn release(&self, key: &TokenKey, holder: &str) -> Result<(), StoreError> {
-        self.gate.step().await;
+        self.store.step().await;
         self.end_lease(key, holder);
         Ok(())
     }
 
     async fn remove(&self, _: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
-        self.gate.step().await;
+        self.store.step().await;
         self.world.token.lock().unwrap().take_if(|kept| kept.token().expose() == token.expose());
         Ok(())
+    }
+
+    /// Ticks are no delay of the store's.
+    fn limit(&self) -> Duration {
+        HOUR
     }
 
     fn wake_ups(&self) -> Option<WakeUps> {
@@ -147,9 +172,9 @@ impl View {
 impl TokenSource for View {
     fn mint(&self, _: Ask) -> MintFuture<'_> {
         Box::pin(async {
-            self.gate.step().await;
+            self.passport.step().await;
             let number = self.world.minted.fetch_add(1, Ordering::Relaxed) + 2;
-            self.gate.step().await;
+            self.passport.step().await;
             Ok(minted(number, &self.clock))
         })
     }
@@ -165,16 +190,18 @@ fn minted(number: usize, clock: &ManualClock) -> Minted {
 /// An instance on its way to a token; nothing, once it has one or was killed.
 struct Instance {
     attempt: Option<Spawn<MintFuture<'static>>>,
-    gate: Gate,
+    /// Before the store and before Passport.
+    gates: [Gate; 2],
     got: Option<String>,
-    was_killed: bool,
+    is_gone: bool,
 }
 
 impl Instance {
     /// Asks for a token, as `ask` says.
     fn new(world: &Arc<World>, clock: &ManualClock, ask: Ask) -> Self {
-        let gate = Gate::default();
-        let view = View { world: Arc::clone(world), gate: gate.clone(), clock: clock.clone() };
+        let gates: [Gate; 2] = Default::default();
+        let [store, passport] = gates.clone();
+        let view = View { world: Arc::clone(world), store, passport, clock: clock.clone() };
         let url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
         let shared = Shared {
             store: Store::new(view.clone()),
@@ -186,7 +213,7 @@ impl Instance {
         };
         // All run in one task, which has no budget to share out.
         let attempt: MintFuture<'static> = Box::pin(unconstrained(async move { shared.mint(ask).await }));
-        Self { attempt: Some(spawn(attempt)), gate, got: None, was_killed: false }
+        Self { attempt: Some(spawn(attempt)), gates, got: None, is_gone: false }
     }
 
     /// Lets it go as far as it can without a step.
@@ -202,7 +229,15 @@ impl Instance {
     /// Without a word: nothing of it runs any more, not even what it does when it is dropped.
     fn kill(&mut self) {
         std::mem::forget(self.attempt.take());
-        self.was_killed = true;
+        self.is_gone = true;
+    }
+
+    /// Because its identity is shut down, for example. What it then does, it does.
+    async fn call_off(&mut self) {
+        self.gates[0].open_for_good();
+        self.attempt = None;
+        self.is_gone = true;
+        yield_now().await;
     }
 
     fn is_on_its_way(&self) -> bool {
@@ -213,9 +248,12 @@ impl Instance {
 /// What may happen next.
 #[derive(Clone, Copy, Debug)]
 enum Move {
-    Step(usize),
+    /// Through which gate.
+    Step(usize, usize),
     Kill(usize),
+    CallOff(usize),
     LoseTheLease,
+    Tick,
 }
 
 /// The orders that were tried and that are left, depth first.
@@ -257,9 +295,12 @@ async fn run(world: &World, instances: &mut [Instance], orders: &mut Orders, mut
     loop {
         instances.iter_mut().for_each(Instance::poll);
         let numbered = || instances.iter().enumerate().filter(|(_, instance)| instance.is_on_its_way());
+        let gates = |number: usize| (0..2).map(move |gate| (number, gate));
+        let waits = |(number, gate): &(usize, usize)| instances[*number].gates[*gate].waits();
         let mut moves: Vec<_> = numbered()
-            .filter(|(_, instance)| instance.gate.waits())
-            .map(|(number, _)| Move::Step(number))
+            .flat_map(|(number, _)| gates(number))
+            .filter(waits)
+            .map(|(number, gate)| Move::Step(number, gate))
             .collect();
         if moves.is_empty() {
             if numbered().next().is_none() {
@@ -272,14 +313,28 @@ async fn run(world: &World, instances: &mut [Instance], orders: &mut Orders, mut
         if faults.kills > 0 {
             moves.extend(numbered().map(|(number, _)| Move::Kill(number)));
         }
+        if faults.calls_off > 0 {
+            moves.extend(numbered().map(|(number, _)| Move::CallOff(number)));
+        }
         if faults.losses > 0 {
             moves.push(Move::LoseTheLease);
         }
+        if faults.ticks > 0 {
+            moves.push(Move::Tick);
+        }
         match orders.choose(&moves) {
-            Move::Step(number) => instances[number].gate.open(),
+            Move::Step(number, gate) => instances[number].gates[gate].open(),
             Move::Kill(number) => {
                 faults.kills -= 1;
                 instances[number].kill();
+            }
+            Move::CallOff(number) => {
+                faults.calls_off -= 1;
+                instances[number].call_off().await;
+            }
+            Move::Tick => {
+                faults.ticks -= 1;
+                advance(LEASE / 3).await;
             }
             Move::LoseTheLease => {
                 faults.losses -= 1;
@@ -326,7 +381,7 @@ fn all_have_the_one_that_is_kept(world: &World, instances: &[Instance]) {
 
 /// Whoever was not killed has a token.
 fn all_have_one(_: &World, instances: &[Instance]) {
-    assert!(instances.iter().all(|instance| instance.was_killed || instance.got.is_some()));
+    assert!(instances.iter().all(|instance| instance.is_gone || instance.got.is_some()));
 }
 
 fn missing(_: &AccessToken) -> Ask {
@@ -352,7 +407,11 @@ async fn in_whatever_order_they_come_one_token_is_minted_for_all() {
 
 #[tokio::test(start_paused = true)]
 async fn in_whatever_order_they_refresh_one_token_is_minted_for_all() {
-    let held = |first: &AccessToken| Ask { held: Some(first.clone()), is_live: true, unwanted: None };
+    let held = |first: &AccessToken| Ask {
+        held: Some(first.clone()),
+        live_until: Some(Instant::now() + HOUR),
+        unwanted: None,
+    };
     let (most, _) =
         every_order(3, Faults::default(), Some(1), held, World::default, all_have_the_one_that_is_kept).await;
     assert_eq!(most, 1);
@@ -361,8 +420,11 @@ async fn in_whatever_order_they_refresh_one_token_is_minted_for_all() {
 /// Each takes the refused token out of the store first. Were it not compared, the last would take out its successor.
 #[tokio::test(start_paused = true)]
 async fn in_whatever_order_a_token_is_refused_to_them_one_is_minted_for_all() {
-    let refused =
-        |first: &AccessToken| Ask { held: Some(first.clone()), is_live: true, unwanted: Some(first.clone()) };
+    let refused = |first: &AccessToken| Ask {
+        held: Some(first.clone()),
+        live_until: Some(Instant::now() + HOUR),
+        unwanted: Some(first.clone()),
+    };
     let (most, _) =
         every_order(2, Faults::default(), Some(1), refused, World::default, all_have_the_one_that_is_kept)
             .await;
@@ -372,10 +434,29 @@ async fn in_whatever_order_a_token_is_refused_to_them_one_is_minted_for_all() {
 #[tokio::test(start_paused = true)]
 async fn whenever_one_is_killed_the_others_have_a_token_for_one_request_more() {
     for count in [2, 3] {
-        let faults = Faults { kills: 1, losses: 0 };
+        let faults = Faults { kills: 1, ..Faults::default() };
         let (most, _) = every_order(count, faults, None, missing, World::default, all_have_one).await;
         assert_eq!(most, 2);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whenever_one_is_called_off_the_others_have_a_token_and_the_lease_is_free() {
+    let and_the_lease_is_free = |world: &World, instances: &[Instance]| {
+        all_have_one(world, instances);
+        assert!(!world.is_leased());
+    };
+    let faults = Faults { calls_off: 1, ..Faults::default() };
+    let (most, _) = every_order(2, faults, None, missing, World::default, and_the_lease_is_free).await;
+    assert_eq!(most, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_prolonged_is_held_until_its_token_is_published() {
+    let faults = Faults { ticks: 2, ..Faults::default() };
+    let (most, _) =
+        every_order(2, faults, None, missing, World::default, all_have_the_one_that_is_kept).await;
+    assert_eq!(most, 1);
 }
 
 /// A holder that stood still for longer than its lease does not know that it has lost it.
@@ -386,7 +467,7 @@ async fn whenever_a_lease_is_lost_all_have_a_token_for_one_request_more_and_the_
         let latest = world.minted.load(Ordering::Relaxed) + 1;
         assert_eq!(world.token_number(), Some(format!("token-{latest}")));
     };
-    let faults = Faults { kills: 0, losses: 1 };
+    let faults = Faults { losses: 1, ..Faults::default() };
     let (most, _) = every_order(2, faults, None, missing, World::default, later_is_kept).await;
     assert_eq!(most, 2);
 }

@@ -9,6 +9,7 @@ use crate::{
         Slot,
         fleet_store::{FleetStore, key},
     },
+    credential::Credential,
     engine::Engine,
     test_support::{ScriptedSource, engine_over, identity_around},
 };
@@ -140,6 +141,37 @@ async fn with_a_live_token_nobody_goes_alone_and_no_call_fails_when_it_has_expir
     let asked = Instant::now();
     assert_eq!(token(&identity).await.unwrap(), "token-2");
     assert!(asked.elapsed() <= 2 * PATIENCE, "{:?}", asked.elapsed());
+}
+
+/// Who holds the lease for ever holds up no more than the refresh.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_refused_while_its_refresh_waits_for_others_is_replaced() {
+    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let identity = instance(&store, &source);
+    token(&identity).await.unwrap();
+    source.clock.advance(HOUR - 60 * SECOND);
+    store.try_lease(&key(), "somebody", HOUR).await.unwrap();
+    token(&identity).await.unwrap();
+    sleep(SECOND).await;
+    let Some(Credential::Pending(pending)) = identity.renewed(1) else { panic!("it is due") };
+    assert_eq!(pending.await.unwrap().authorization, "Bearer token-2");
+}
+
+/// The store hung when it was asked for the lease, and is back when there is something to publish.
+#[tokio::test(start_paused = true)]
+async fn what_is_fetched_is_published_to_a_store_that_is_back_by_then() {
+    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    store.hangs.store(true, Ordering::SeqCst);
+    source.hold();
+    let identity = instance(&store, &source);
+    let happening = async {
+        sleep(SECOND).await;
+        store.hangs.store(false, Ordering::SeqCst);
+        sleep(2 * SECOND).await;
+        source.release();
+    };
+    assert!(futures_util::future::join(token(&identity), happening).await.0.is_ok());
+    assert!(store.kept().is_some());
 }
 
 #[tokio::test(start_paused = true)]

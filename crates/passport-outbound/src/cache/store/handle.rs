@@ -6,7 +6,7 @@ use std::{
     pin::Pin,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -38,6 +38,7 @@ struct Circuit {
     is_open: AtomicBool,
     /// Who probes it, if somebody does.
     prober: Mutex<Option<Prober>>,
+    probers: AtomicU64,
     /// Ends the probe with the last handle.
     life: CancellationToken,
     _ends_life: DropGuard,
@@ -56,12 +57,13 @@ impl Store {
             store: Box::new(store),
             is_open: AtomicBool::new(false),
             prober: Mutex::default(),
+            probers: AtomicU64::new(0),
             _ends_life: life.clone().drop_guard(),
             life,
         }))
     }
 
-    /// How long the store may take, for all that is asked on behalf of one call.
+    /// How long the store may take, for all that is asked in one go.
     pub(in crate::cache) fn limit(&self) -> Duration {
         self.0.limit()
     }
@@ -82,7 +84,7 @@ impl Store {
         if prober.as_ref().is_some_and(|prober| now < prober.heard_of_at + 2 * MAX_PROBE_AFTER + MAX_LIMIT) {
             return;
         }
-        let number = prober.as_ref().map_or(0, |prober| prober.number + 1);
+        let number = self.0.probers.fetch_add(1, Ordering::Relaxed);
         *prober = Some(Prober { number, heard_of_at: now });
         drop(prober);
         let probe = Probe { circuit: Arc::downgrade(&self.0), number };
@@ -103,7 +105,7 @@ impl Circuit {
     }
 }
 
-/// What is asked of a store on behalf of one call: all of it together takes no longer than the store may.
+/// What is asked of a store in one go: all of it together takes no longer than the store may.
 #[derive(Clone, Debug)]
 pub(in crate::cache) struct Turn {
     store: Store,
@@ -179,7 +181,10 @@ impl Probe {
             let Some(circuit) = self.circuit.upgrade() else { return };
             match in_time(circuit.limit(), circuit.store.probe_dyn(key)).await {
                 Ok(()) => {
+                    // Together: who finds it failing from here on is to have it probed again.
+                    let mut prober = circuit.prober();
                     circuit.is_open.store(false, Ordering::Release);
+                    prober.take_if(|prober| prober.number == self.number);
                     return telemetry::store_works(true);
                 }
                 Err(error) => telemetry::store_still_fails(&error),

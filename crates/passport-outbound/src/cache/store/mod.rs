@@ -7,6 +7,7 @@ use std::{
     error::Error,
     fmt,
     future::Future,
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -132,7 +133,8 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         async { self.get(key).await.map(drop) }
     }
 
-    /// The most that the store may add to a call of the service, whatever is asked for it; 5 s at most. Defaults to 500 ms.
+    /// The most that the store may take for what it is asked in one go: before a call waits for somebody else's token or has
+    /// its own fetched, and once more after it. 5 s at most; defaults to 500 ms.
     fn limit(&self) -> Duration {
         Duration::from_millis(500)
     }
@@ -216,12 +218,12 @@ impl StoredToken {
 }
 
 /// A store that did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("the token store failed: {problem}")]
 pub struct StoreError {
     problem: &'static str,
     #[source]
-    source: Option<Box<dyn Error + Send + Sync>>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl StoreError {
@@ -234,7 +236,7 @@ impl StoreError {
     /// The same, with what caused it. Mind that the cause is logged: it must not hold a token.
     #[must_use]
     pub fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
-        Self { source: Some(Box::new(source)), ..self }
+        Self { source: Some(Arc::new(source)), ..self }
     }
 }
 
