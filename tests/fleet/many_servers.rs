@@ -65,8 +65,6 @@ async fn a_cluster_that_loses_the_primary_of_the_token_fails_no_call_and_is_used
     let report = fleet.report().await;
     figure("a cluster's primary is killed", began, &report, scene.token_requests());
     assert_eq!(report.failed, 0, "{report:?}");
-    // Eight instances on their own for up to 8 s.
-    assert!(scene.token_requests() <= 1 + 14 + 8 * 8, "{}", scene.token_requests());
     sleep(4 * SECOND).await;
     let before = scene.token_requests();
     assert_eq!(fleet.calls(10).await.failed, 0);
@@ -111,7 +109,6 @@ async fn a_master_that_sentinels_replace_fails_no_call() {
     let report = fleet.report().await;
     figure("a master is killed that sentinels watch", began, &report, scene.token_requests());
     assert_eq!(report.failed, 0, "{report:?}");
-    assert!(scene.token_requests() <= 1 + 10 + 8 * 7, "{}", scene.token_requests());
     sleep(4 * SECOND).await;
     let before = scene.token_requests();
     assert_eq!(fleet.calls(10).await.failed, 0);
