@@ -90,7 +90,8 @@ fn processes(world: &World) -> Section {
         title: "A fleet: processes that start at once",
         words: format!(
             "So many processes of one service, each with {CALLERS} callers, none with a token yet. The token endpoint takes 300 ms. First \
-             how many token requests they make, then how long a caller waited at most; all share the machine's cores."
+             how many token requests they make, then how long a caller waited at most; all share the machine's cores. \
+             aliri_reqwest and middle fetch when they are made, before there are callers."
         ),
         table,
         charts: Vec::new(),
@@ -100,7 +101,7 @@ fn processes(world: &World) -> Section {
 
 fn simulations(world: &World) -> Section {
     let columns = [
-        "instances, apart by, Redis takes",
+        "instances that start, Redis takes",
         "token requests",
         "Redis commands",
         "in the worst second",
@@ -117,7 +118,8 @@ fn simulations(world: &World) -> Section {
         for (spread, latency) in [(0, 1), (0, 20), (60, 1), (60, 20)] {
             let (spread, latency) = (Duration::from_secs(spread), Duration::from_millis(latency));
             let outcome = simulation::run(Setting { instances, spread, latency, seed: 42 });
-            let name = format!("{}, {spread:?}, {latency:?}", shown(instances as f64));
+            let start = if spread.is_zero() { "at once" } else { "within a minute" };
+            let name = format!("{} {start}, {latency:?}", shown(instances as f64));
             let cells = outcome.phases.iter().flat_map(|phase| {
                 let (requests, commands) = (phase.token_requests as f64, phase.commands as f64);
                 let wait = phase.longest_wait.as_secs_f64() * 1e3;

@@ -7,7 +7,7 @@ use super::{Chart, Section, Table, machine, targets};
 const HEAD: &str = "# Benchmarks
 
 Written by `cargo xtask bench`; change the program, not this page. Run it yourself: it installs what it needs on Debian,
-builds every contender in one program, and measures for some ten minutes (`--quick`: about two, and
+builds every contender in one program, and measures for some fifteen minutes (`--quick`: about five, and
 its page goes to `target/bench/docs`).
 
 What counts is a ratio of two figures of the same run. Absolute times are those of one machine on one day.

@@ -1,6 +1,7 @@
 //! The lease of one attempt.
 
-use aws_lc_rs::rand;
+use std::hash::{BuildHasher, RandomState};
+
 use tokio::runtime::Handle;
 
 use super::LEASE;
@@ -18,11 +19,7 @@ pub(super) struct Holder {
 
 impl Holder {
     pub(super) fn new(turn: Turn) -> Self {
-        let mut random = [0; 16];
-        // Without randomness the name is not unique, and two instances may fetch at a time. That is all it does.
-        let _ = rand::fill(&mut random);
-        let name = format!("{:032x}", u128::from_be_bytes(random));
-        Self { turn, name, may_have_lease: false }
+        Self { turn, name: unique(), may_have_lease: false }
     }
 
     pub(super) async fn try_lease(&mut self) -> Option<Leased> {
@@ -60,4 +57,12 @@ impl Drop for Holder {
             runtime.spawn(async move { turn.release(&name).await });
         }
     }
+}
+
+/// A name that nobody else has. The standard library's hashers have keys from the operating system, and that is randomness
+/// enough: whoever could guess a name can read it. The first random bytes of aws-lc take 35 ms of processor time, which all
+/// instances would pay that start together.
+fn unique() -> String {
+    let random = RandomState::new();
+    format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1))
 }
