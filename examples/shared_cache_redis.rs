@@ -7,7 +7,8 @@
 //! and after the tokens were forgotten: 4 instances, 400 calls: 4 token requests more
 //! ```
 //!
-//! It starts a redis-server of its own, unless `REDIS_URL` names one.
+//! It starts a redis-server of its own, which has to be installed; or `REDIS_URL` names one, which is not taken away then, so that
+//! there is the first line only.
 
 #![expect(clippy::print_stdout, reason = "an example tells what it does")]
 
@@ -94,9 +95,13 @@ async fn redis(socket: String) -> Result<(String, Option<Server>), BoxError> {
         return Ok((url, None));
     }
     let options = ["--port", "0", "--unixsocket", &socket, "--save", "", "--appendonly", "no"];
-    let server = Command::new("redis-server").args(options).stdout(Stdio::null()).spawn()?;
-    let server = Server(server);
+    let server = Command::new("redis-server").args(options).stdout(Stdio::null()).spawn();
+    let mut server =
+        Server(server.map_err(|error| format!("redis-server: {error}; install it, or set REDIS_URL"))?);
     while tokio::net::UnixStream::connect(&socket).await.is_err() {
+        if server.0.try_wait()?.is_some() {
+            return Err("redis-server did not start".into());
+        }
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok((format!("unix://{socket}"), Some(server)))

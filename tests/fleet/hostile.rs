@@ -1,4 +1,5 @@
-//! Whoever can write to Redis can make instances ask Passport for themselves. That is all they can do.
+//! Whoever can write to Redis can make instances ask Passport for themselves, and wait before they do. No call fails for it, and
+//! no token is used that is not theirs, live, and the newest that they have had.
 
 use std::time::{Duration, UNIX_EPOCH};
 

@@ -8,7 +8,7 @@ use crate::{EncryptionKeys, RedisTokenStore, RedisTokenStoreBuilder};
 ///
 /// | key | |
 /// |---|---|
-/// | `url` | `redis://host:6379`, `rediss://host:6379` with TLS, `unix:///path`; a number behind it is the database |
+/// | `url` | `redis://host:6379`, `rediss://host:6379` with TLS, `unix:///path`; `/2` behind it, of a socket `?db=2`, is the database |
 /// | `cluster` | URLs of some nodes of a Cluster, in the place of `url` (feature `cluster`) |
 /// | `sentinels`, `sentinel_service` | URLs of Sentinels, and what they call the master, in the place of `url` (feature `sentinel`) |
 /// | `encryption_keys` | where the keys are: the first seals, all open; required |
@@ -18,7 +18,7 @@ use crate::{EncryptionKeys, RedisTokenStore, RedisTokenStoreBuilder};
 /// | `sentinel_username`, `sentinel_password_ref` | the same at the Sentinels |
 /// | `tls_roots_ref` | where the certificates of those are who vouch for Redis |
 /// | `tls_certificate_ref`, `tls_key_ref` | where our own certificate and its key are |
-/// | `limit` | the most that Redis may add to a call |
+/// | `limit` | the most that Redis may take in one go |
 ///
 /// ```
 /// use passport_outbound::{ConfigError, ManagedIdentityConfig, Providers};
@@ -75,7 +75,10 @@ static KEYS: &[ConfigKey] = &[
         "Where our own certificate is, for a Redis that asks for one.",
     ),
     ConfigKey::secret_reference(TLS_KEY_REF, "Where the key of our certificate is."),
-    ConfigKey::duration(LIMIT, "The most that Redis may add to a call. 500 ms by default."),
+    ConfigKey::duration(
+        LIMIT,
+        "The most that Redis may take for what it is asked in one go, before a token is fetched and after it. 500 ms by default.",
+    ),
 ];
 
 impl StoreKind for RedisStores {
@@ -108,9 +111,10 @@ impl StoreKind for RedisStores {
         if let Some(limit) = settings.duration(LIMIT) {
             builder = builder.limit(limit);
         }
+        let has_roots = settings.text(TLS_ROOTS_REF).is_some();
         let built = with_tls(settings, builder).build();
         for problem in built.as_ref().err().iter().flat_map(|error| error.problems()) {
-            settings.wrong(key_of(&problem.option, url), &problem.problem);
+            settings.wrong(key_of(&problem.option, url, has_roots), &problem.problem);
         }
         built.ok().filter(|_| !is_missing).map(TokenCache::shared)
     }
@@ -211,8 +215,9 @@ fn with_tls(settings: &mut StoreSettings<'_>, builder: RedisTokenStoreBuilder) -
 }
 
 /// The builder has names of its own.
-fn key_of(option: &str, url: &'static str) -> &'static str {
+fn key_of(option: &str, url: &'static str, has_roots: bool) -> &'static str {
     match option {
+        "tls" if !has_roots => TLS_CERTIFICATE_REF,
         "namespace" => NAMESPACE,
         "limit" => LIMIT,
         "password" => PASSWORD_REF,

@@ -73,7 +73,7 @@ fn advice(error: &RedisError) -> &'static str {
         }
         (ErrorKind::InvalidClientConfig, _) => "the connection to Redis cannot be made as it is configured",
         (ErrorKind::RESP3NotSupported, _) | (_, Some("NOPROTO")) => {
-            "Redis is too old; version 6 or later is needed"
+            "Redis is too old; version 6.2 or later is needed"
         }
         _ => "Redis gave an error",
     }
@@ -84,6 +84,11 @@ pub(crate) fn concerns_the_connection(error: &RedisError) -> bool {
     error.is_connection_dropped()
         || error.is_unrecoverable_error()
         || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly))
+}
+
+/// Whether it is Redis that says no: the connection is as good as before.
+pub(crate) fn is_an_answer(error: &RedisError) -> bool {
+    matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) && !concerns_the_connection(error)
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use passport_core::{Clock, SecretRef};
 use passport_outbound::{SecretSource, StoreError};
+use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use crate::{
@@ -27,9 +28,9 @@ const MAX_READING: Duration = Duration::from_secs(30);
 /// with a key that all instances of the fleet have and Redis has not. A key is 32 random bytes in base64:
 /// `openssl rand -base64 32`.
 ///
-/// Keys are read when the first token is shared, and again every 5 minutes when there is something to share; after a minute, if
-/// a value turns up whose key is unknown. So a key may be replaced where it lies: what the one before has sealed is opened
-/// until the process ends, or another takes its place. To have no value refused meanwhile, rotate in two steps: first every
+/// Keys are read when the first token is shared. They are read again in the background when something is shared and they are older
+/// than 5 minutes; or than one, if a value turns up whose key is unknown. So a key may be replaced where it lies: what the one
+/// before has sealed is opened until the process ends, or the next one is replaced. To have no value refused meanwhile, rotate in two steps: first every
 /// instance gets the new key as one it [also accepts](Self::also_accepting), then they change places.
 #[derive(Clone, Debug)]
 #[must_use]
@@ -82,7 +83,7 @@ impl Keyring {
             keys,
             clock,
             last_read: Mutex::default(),
-            reading: Background::new(MAX_READING, "the encryption keys could not be read in time"),
+            reading: Background::new(2 * MAX_READING, "the encryption keys could not be read in time"),
         }
     }
 
@@ -115,7 +116,9 @@ impl Keyring {
     /// Reads the keys. What was known before goes on if they cannot be read; then, too, it takes a while until the next time.
     async fn read(self: Arc<Self>) -> Result<Arc<Ring>, StoreError> {
         let at = self.clock.uptime();
-        let read = self.keys.read().await;
+        let read = timeout(MAX_READING, self.keys.read()).await.unwrap_or_else(|late| {
+            Err(StoreError::new("the encryption keys could not be read in time").caused_by(late))
+        });
         let mut last_read = self.last_read();
         let before = last_read.take().map(|last| last.ring);
         let ring = match (read, before) {
@@ -250,6 +253,33 @@ mod tests {
         keyring.lacks_one();
         settled(&keyring).await;
         assert_eq!(vault.1.load(Ordering::SeqCst), 2, "also if it fails");
+    }
+
+    /// A vault that gave a key once, and hangs.
+    #[derive(Clone, Debug, Default)]
+    struct Hanging(Arc<AtomicUsize>);
+
+    impl SecretProvider for Hanging {
+        async fn resolve(&self, _: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+            if self.0.fetch_add(1, Ordering::SeqCst) > 0 {
+                std::future::pending::<()>().await;
+            }
+            Ok(ResolvedSecret::new(text(1).into()))
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_vault_that_hangs_is_left_alone_for_a_while_and_what_is_known_goes_on() {
+        let (vault, clock) = (Hanging::default(), ManualClock::at_unix_seconds(1_750_000_000));
+        let source = SecretSource::new(vault.clone(), "vault:key".parse().unwrap());
+        let keyring = Arc::new(Keyring::new(EncryptionKeys::new(source), Arc::new(clock.clone())));
+        keyring.ring().await.unwrap();
+        clock.advance(READ_EACH);
+        for _ in 0..3 {
+            assert_eq!(ids(&keyring.ring().await.unwrap()), [id(1)]);
+            tokio::time::sleep(2 * MAX_READING).await;
+        }
+        assert_eq!(vault.0.load(Ordering::SeqCst), 2);
     }
 
     #[tokio::test]

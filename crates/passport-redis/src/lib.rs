@@ -1,6 +1,6 @@
 //! One token for a fleet: what one instance of a service fetches from Passport, all of them use.
 //!
-//! [`RedisTokenStore`] is a [`TokenStore`](passport_outbound::TokenStore) on Redis 6 or later, or Valkey: on one server, on a
+//! [`RedisTokenStore`] is a [`TokenStore`](passport_outbound::TokenStore) on Redis 6.2 or later, or Valkey: on one server, on a
 //! Cluster (feature `cluster`) or found by Sentinels (feature `sentinel`); by TCP, TLS, mutual TLS or a Unix socket. What it
 //! keeps is encrypted ([`EncryptionKeys`]).
 //!

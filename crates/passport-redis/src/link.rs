@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     background::Background,
-    error::{concerns_the_connection, store_error},
+    error::{concerns_the_connection, is_an_answer, store_error},
     target::{Connection, Target},
 };
 use passport_outbound::{StoreError, WakeUps};
@@ -52,7 +52,7 @@ impl Link {
         let connection = self.connection().await?;
         let mut used = Used { link: self, connection: &connection, has_answered: false };
         let answer = connection.query(command).await;
-        used.has_answered = answer.is_ok();
+        used.has_answered = answer.as_ref().err().is_none_or(is_an_answer);
         Ok(answer)
     }
 

@@ -35,7 +35,7 @@ struct Inner {
 
 impl RedisTokenStore {
     /// A store on the Redis at `url`: `redis://host:6379`, `rediss://host:6379` with TLS, `unix:///run/redis.sock`; a number
-    /// behind it (`/2`) is the database.
+    /// behind it (`/2`, of a socket `?db=2`) is the database.
     pub fn builder(url: impl Into<String>, keys: EncryptionKeys) -> RedisTokenStoreBuilder {
         RedisTokenStoreBuilder::new(vec![url.into()], Kind::One, keys)
     }

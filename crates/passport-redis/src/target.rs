@@ -264,10 +264,14 @@ fn told(error: RedisError) -> StoreError {
     store_error(&error)
 }
 
+/// No key is longer: a client id of 256 bytes, and a digest.
+const MAX_KEY: usize = 512;
+
 /// Passes on what Redis pushes. Called by whoever reads the connection, so it does no more.
 fn tells(wake_ups: WakeUps) -> impl Fn(PushInfo) -> Result<(), SendError> {
     move |push| {
         if let (PushKind::Message, [_channel, Value::BulkString(key)]) = (&push.kind, &*push.data)
+            && key.len() <= MAX_KEY
             && let Ok(key) = str::from_utf8(key)
         {
             wake_ups.wake(key);

@@ -12,19 +12,25 @@ const TARGET: &str = "passport::redis";
 const REFUSED: &str = "passport_redis_refused_values_total";
 const CONNECTIONS: &str = "passport_redis_connections_total";
 
-/// A value was not used, and is taken away.
+/// A value was not used.
 pub(crate) fn refused(client_id: &ClientId, why: Refused) {
     counter!(REFUSED, "client_id" => client_id.to_string(), "reason" => why.as_str()).increment(1);
     let advice = match why {
-        Refused::Malformed => "it is none of ours; does something else use the namespace, or not encrypt?",
-        Refused::UnknownKey => "its key is not among encryption_keys; were keys rotated in two steps?",
-        Refused::Tampered => "it was changed, or moved here from elsewhere; who may write to this Redis?",
+        Refused::Malformed => {
+            "it is none of ours, and taken away; does something else use the namespace, or an instance not encrypt?"
+        }
+        Refused::UnknownKey => {
+            "its key is not among encryption_keys; others may have it, so it stays. Were keys rotated in two steps?"
+        }
+        Refused::Tampered => {
+            "it was changed, or moved here from elsewhere, and is taken away; who may write to this Redis?"
+        }
     };
     tracing::warn!(
         target: TARGET,
         %client_id,
         reason = why.as_str(),
-        "a stored token is not used, and taken away: {advice}"
+        "a stored token is not used: {advice}"
     );
 }
 

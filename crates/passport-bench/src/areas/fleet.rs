@@ -8,7 +8,7 @@ use std::{
 use super::World;
 use crate::{
     fleet::{
-        simulation::{self, Setting},
+        simulation::{self, Phase, Setting},
         worker::{CALLERS, Worker},
     },
     outbound::{TokenEndpoint, in_a_fleet},
@@ -120,11 +120,7 @@ fn simulations(world: &World) -> Section {
             let outcome = simulation::run(Setting { instances, spread, latency, seed: 42 });
             let start = if spread.is_zero() { "at once" } else { "within a minute" };
             let name = format!("{} {start}, {latency:?}", shown(instances as f64));
-            let cells = outcome.phases.iter().flat_map(|phase| {
-                let (requests, commands) = (phase.token_requests as f64, phase.commands as f64);
-                let wait = phase.longest_wait.as_secs_f64() * 1e3;
-                [requests, commands, phase.commands_per_second as f64, wait].map(shown)
-            });
+            let cells = outcome.phases.iter().flat_map(cells);
             table.row([name.clone()].into_iter().chain(cells).chain([outcome.failed.to_string()]));
             let [start, then] = outcome.phases.map(|phase| phase.token_requests as f64);
             figures.push(Figure::new(
@@ -151,4 +147,10 @@ fn simulations(world: &World) -> Section {
         charts: Vec::new(),
         figures,
     }
+}
+
+fn cells(phase: &Phase) -> [String; 4] {
+    let (requests, commands) = (phase.token_requests as f64, phase.commands as f64);
+    let wait = phase.longest_wait.as_secs_f64() * 1e3;
+    [requests, commands, phase.commands_per_second as f64, wait].map(shown)
 }

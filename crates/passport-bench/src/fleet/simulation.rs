@@ -44,7 +44,7 @@ pub struct Outcome {
     pub failed: usize,
 }
 
-/// At the start, and in the lifetime after it.
+/// At the start, and in the lifetimes after it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Phase {
     pub token_requests: u64,

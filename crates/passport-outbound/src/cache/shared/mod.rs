@@ -36,9 +36,9 @@ const LOOK_AT_LEAST_EACH: Duration = Duration::from_secs(1);
 const SPREAD: Duration = Duration::from_millis(10);
 
 /// The most that a store adds to an attempt that may take `request_timeout`: as long again for somebody else's, which may end in the
-/// middle of a pause, and what it may take itself, before, after the wait and after the fetch.
+/// middle of a pause, and what it may take itself: before the wait, after it, to prolong the lease, and after the fetch.
 pub(crate) fn store_takes(store: &Store, request_timeout: Duration) -> Duration {
-    request_timeout + 2 * LOOK_AT_LEAST_EACH + 3 * store.limit()
+    request_timeout + 2 * LOOK_AT_LEAST_EACH + 4 * store.limit()
 }
 
 /// Tokens from a store that a fleet shares; from `source` if there is none in it, by one instance at a time.

@@ -100,6 +100,23 @@ impl Circuit {
         self.store.limit_dyn().min(MAX_LIMIT)
     }
 
+    /// With the prober in hand, so that what is said last is how it is.
+    fn opens(&self) {
+        let _prober = self.prober();
+        if !self.is_open.swap(true, Ordering::AcqRel) {
+            telemetry::store_works(false);
+        }
+    }
+
+    /// Who finds it failing from here on has it probed again.
+    fn closes(&self, number: u64) {
+        let mut prober = self.prober();
+        if prober.take_if(|prober| prober.number == number).is_some() {
+            self.is_open.store(false, Ordering::Release);
+            telemetry::store_works(true);
+        }
+    }
+
     fn prober(&self) -> MutexGuard<'_, Option<Prober>> {
         self.prober.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -157,9 +174,7 @@ impl Turn {
             Ok(answer) => Some(answer),
             Err(error) => {
                 telemetry::store_failed(key.client_id(), &error);
-                if !circuit.is_open.swap(true, Ordering::AcqRel) {
-                    telemetry::store_works(false);
-                }
+                circuit.opens();
                 self.store.probe(key);
                 None
             }
@@ -180,17 +195,13 @@ impl Probe {
             sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
             let Some(circuit) = self.circuit.upgrade() else { return };
             match in_time(circuit.limit(), circuit.store.probe_dyn(key)).await {
-                Ok(()) => {
-                    // Together: who finds it failing from here on is to have it probed again.
-                    let mut prober = circuit.prober();
-                    circuit.is_open.store(false, Ordering::Release);
-                    prober.take_if(|prober| prober.number == self.number);
-                    return telemetry::store_works(true);
-                }
+                Ok(()) => return circuit.closes(self.number),
                 Err(error) => telemetry::store_still_fails(&error),
             }
-            if let Some(prober) = circuit.prober().as_mut().filter(|prober| prober.number == self.number) {
-                prober.heard_of_at = Instant::now();
+            match &mut *circuit.prober() {
+                Some(prober) if prober.number == self.number => prober.heard_of_at = Instant::now(),
+                // It was not heard of for so long that there is another.
+                _ => return,
             }
             pause = (2 * pause).min(MAX_PROBE_AFTER);
         }

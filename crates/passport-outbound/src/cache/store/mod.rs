@@ -32,7 +32,7 @@ pub(super) use self::{
 /// `passport-redis` does.
 ///
 /// ```
-/// use std::{collections::HashMap, sync::Mutex, time::Duration};
+/// use std::{collections::HashMap, sync::Mutex, time::{Duration, SystemTime}};
 ///
 /// use passport_outbound::{AccessToken, Lease, Leased, StoreError, StoredToken, TokenKey, TokenStore};
 ///
@@ -43,7 +43,7 @@ pub(super) use self::{
 /// impl TokenStore for Lonely {
 ///     async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
 ///         let tokens = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
-///         Ok(tokens.get(key).cloned())
+///         Ok(tokens.get(key).filter(|kept| SystemTime::now() < kept.token().expires_at()).cloned())
 ///     }
 ///
 ///     async fn try_lease(&self, key: &TokenKey, _: &str, _: Duration) -> Result<Leased, StoreError> {
