@@ -12,6 +12,7 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("passport-inbound", &["passport-core"]),
         // It is a store for the outbound side.
         ("passport-redis", &["passport-core", "passport-outbound"]),
+        ("passport-secrets", &["passport-core"]),
         ("passport-dev", &["passport-core"]),
     ])
 }
@@ -91,6 +92,7 @@ fn every_metric_is_documented_and_every_documented_metric_exists() {
     for (side, source, at_least) in [
         ("passport_outbound_", include_str!("../../crates/passport-outbound/src/telemetry.rs"), 12),
         ("passport_redis_", include_str!("../../crates/passport-redis/src/telemetry.rs"), 2),
+        ("passport_secrets_", include_str!("../../crates/passport-secrets/src/telemetry.rs"), 3),
         ("passport_inbound_", include_str!("../../crates/passport-inbound/src/telemetry.rs"), 8),
     ] {
         let metrics = |text: &str| -> BTreeSet<String> {

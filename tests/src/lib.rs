@@ -34,5 +34,8 @@ mod propagation {}
 #[doc = include_str!("../../docs/recipes.md")]
 mod recipes {}
 
+#[doc = include_str!("../../docs/secrets.md")]
+mod secrets {}
+
 #[doc = include_str!("../../docs/telemetry.md")]
 mod telemetry {}

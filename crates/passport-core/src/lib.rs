@@ -34,7 +34,7 @@ pub use crate::{
     scope::{InvalidScope, Scopes},
     secret::{
         EnvSecrets, FileSecrets, InvalidSecretRef, InvalidSecretSource, ResolvedSecret, Secret, SecretError,
-        SecretErrorKind, SecretProvider, SecretProviders, SecretRef, SecretSource,
+        SecretErrorKind, SecretProvider, SecretProviders, SecretRef, SecretSource, SystemdCredentials,
     },
     single_flight::{Flight, Lead, SingleFlight},
     token::{AccessToken, InvalidAccessToken},

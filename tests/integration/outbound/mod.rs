@@ -11,6 +11,7 @@ mod propagation;
 mod recipes;
 mod refused_secrets;
 mod refused_tokens;
+mod rotation;
 mod strategies;
 
 use std::time::Duration;

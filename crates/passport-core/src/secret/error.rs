@@ -1,4 +1,4 @@
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use super::SecretRef;
 
@@ -9,6 +9,7 @@ pub struct SecretError {
     kind: SecretErrorKind,
     reference: SecretRef,
     reason: String,
+    retry_after: Option<Duration>,
     #[source]
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
@@ -17,10 +18,18 @@ pub struct SecretError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SecretErrorKind {
+    /// It is there but was disabled.
+    Disabled,
     /// It is there but holds nothing.
     Empty,
+    /// The provider does not let us read it.
+    Forbidden,
     /// Nothing is at that place.
     NotFound,
+    /// The provider wants to be asked less often.
+    Throttled,
+    /// The provider cannot be reached, or has failed.
+    Unavailable,
     /// No provider for the reference's scheme.
     UnknownScheme,
     /// The place is there but cannot be read.
@@ -31,7 +40,13 @@ impl SecretError {
     /// An error of `kind`; `reason` must not hold the secret.
     #[must_use]
     pub fn new(kind: SecretErrorKind, reference: SecretRef, reason: impl Into<String>) -> Self {
-        Self { kind, reference, reason: reason.into(), source: None }
+        Self { kind, reference, reason: reason.into(), retry_after: None, source: None }
+    }
+
+    /// The same, from a provider that asks to be left alone for `time`.
+    #[must_use]
+    pub fn after(self, time: Duration) -> Self {
+        Self { retry_after: Some(time), ..self }
     }
 
     /// The same, with what caused it. Mind that the cause is printed: it must not hold the secret.
@@ -44,6 +59,23 @@ impl SecretError {
     #[must_use]
     pub fn kind(&self) -> SecretErrorKind {
         self.kind
+    }
+
+    /// This, with the reason why another source had none either.
+    pub(super) fn and(self, other: &Self) -> Self {
+        Self { reason: format!("{}; {other}", self.reason), ..self }
+    }
+
+    /// Whether it may pass by itself.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        matches!(self.kind, SecretErrorKind::Throttled | SecretErrorKind::Unavailable)
+    }
+
+    /// For how long the provider asked to be left alone, if it did.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
     }
 
     /// The reference that was to be read.

@@ -1,4 +1,4 @@
-use std::io::ErrorKind;
+use std::{io::ErrorKind, path::Path};
 
 use zeroize::Zeroizing;
 
@@ -25,15 +25,21 @@ impl SecretProvider for FileSecrets {
             Some(path) => path,
             None => reference.place(),
         };
-        let content = tokio::fs::read_to_string(path).await.map(Zeroizing::new).map_err(|error| {
-            let kind = match error.kind() {
-                ErrorKind::NotFound => SecretErrorKind::NotFound,
-                _ => SecretErrorKind::Unreadable,
-            };
-            SecretError::new(kind, reference.clone(), error.kind().to_string()).caused_by(error)
-        })?;
-        Ok(ResolvedSecret::new(Secret::new(content.trim_end_matches(['\r', '\n']))))
+        read(Path::new(path), reference).await
     }
+}
+
+/// The content of the file at `path`, without line breaks at its end.
+pub(super) async fn read(path: &Path, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+    let content = tokio::fs::read_to_string(path).await.map(Zeroizing::new).map_err(|error| {
+        let kind = match error.kind() {
+            ErrorKind::NotFound => SecretErrorKind::NotFound,
+            ErrorKind::PermissionDenied => SecretErrorKind::Forbidden,
+            _ => SecretErrorKind::Unreadable,
+        };
+        SecretError::new(kind, reference.clone(), error.kind().to_string()).caused_by(error)
+    })?;
+    Ok(ResolvedSecret::new(Secret::new(content.trim_end_matches(['\r', '\n']))))
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@
 mod env;
 mod error;
 mod file;
+mod first_of;
 mod provider;
 mod providers;
 mod reference;
 mod source;
+mod systemd;
 
 use std::fmt;
 
@@ -26,6 +28,7 @@ pub use self::{
     providers::{InvalidSecretSource, SecretProviders},
     reference::{InvalidSecretRef, SecretRef},
     source::SecretSource,
+    systemd::SystemdCredentials,
 };
 
 /// A client secret. Wiped from memory when dropped; `Debug` shows nothing of it.

@@ -12,6 +12,17 @@ pub trait SecretProvider: fmt::Debug + Send + Sync + 'static {
         &self,
         reference: &SecretRef,
     ) -> impl Future<Output = Result<ResolvedSecret, SecretError>> + Send;
+
+    /// The same, past whatever is kept: the secret that was read last has been refused. By default a [`resolve`](Self::resolve).
+    ///
+    /// # Errors
+    /// As [`resolve`](Self::resolve).
+    fn resolve_anew(
+        &self,
+        reference: &SecretRef,
+    ) -> impl Future<Output = Result<ResolvedSecret, SecretError>> + Send {
+        self.resolve(reference)
+    }
 }
 
 /// A secret as its provider gave it.
@@ -51,6 +62,7 @@ impl ResolvedSecret {
 /// The object-safe twin of [`SecretProvider`], so that users write an `async fn` and nobody sees a box.
 pub(super) trait DynSecretProvider: fmt::Debug + Send + Sync {
     fn resolve_dyn<'a>(&'a self, reference: &'a SecretRef) -> ResolveFuture<'a>;
+    fn resolve_anew_dyn<'a>(&'a self, reference: &'a SecretRef) -> ResolveFuture<'a>;
 }
 
 pub(super) type ResolveFuture<'a> =
@@ -59,5 +71,9 @@ pub(super) type ResolveFuture<'a> =
 impl<P: SecretProvider> DynSecretProvider for P {
     fn resolve_dyn<'a>(&'a self, reference: &'a SecretRef) -> ResolveFuture<'a> {
         Box::pin(self.resolve(reference))
+    }
+
+    fn resolve_anew_dyn<'a>(&'a self, reference: &'a SecretRef) -> ResolveFuture<'a> {
+        Box::pin(self.resolve_anew(reference))
     }
 }

@@ -1,13 +1,13 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    EnvSecrets, FileSecrets, InvalidSecretRef, SecretProvider, SecretRef, SecretSource, env, file,
-    provider::DynSecretProvider,
+    EnvSecrets, FileSecrets, InvalidSecretRef, SecretProvider, SecretRef, SecretSource, SystemdCredentials,
+    env, file, provider::DynSecretProvider, systemd,
 };
 
 /// Secret providers by name, so that a configuration can say which one it means.
 ///
-/// `env` (also `environment`) and `file` are there from the beginning. A name is found in whatever way it is written:
+/// `env` (also `environment`), `file` and `systemd` are there from the beginning. A name is found in whatever way it is written:
 /// `azure_key_vault`, `azure-key-vault` and `AzureKeyVault` are one.
 #[derive(Clone, Debug)]
 pub struct SecretProviders {
@@ -58,7 +58,10 @@ fn placed(name: &str, reference: &str) -> SecretRef {
 
 impl Default for SecretProviders {
     fn default() -> Self {
-        Self { by_name: BTreeMap::new() }.with(env::SCHEME, EnvSecrets).with(file::SCHEME, FileSecrets)
+        Self { by_name: BTreeMap::new() }
+            .with(env::SCHEME, EnvSecrets)
+            .with(file::SCHEME, FileSecrets)
+            .with(systemd::SCHEME, SystemdCredentials::default())
     }
 }
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use super::{
     EnvSecrets, FileSecrets, ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider, SecretRef,
-    env, file, provider::DynSecretProvider,
+    SystemdCredentials, env, file, first_of::FirstOf, provider::DynSecretProvider, systemd,
 };
 
 /// A secret's place together with the provider that reads it. Cheap to clone.
@@ -47,7 +47,14 @@ impl SecretSource {
         Self::new(FixedSecret(secret.into()), SecretRef::of("fixed", "value".to_owned()))
     }
 
-    /// Picks the provider by the reference's scheme: `env:` or `file:`.
+    /// This secret, or `other` where this one cannot be read, for whatever reason: a vault, and a file for when there is none.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let reference = self.reference.clone();
+        Self::new(FirstOf { first: self, second: other }, reference)
+    }
+
+    /// Picks the provider by the reference's scheme: `env:`, `file:` or `systemd:`.
     ///
     /// # Errors
     /// When no built-in provider has that scheme; use [`SecretSource::new`] with a provider of your own then.
@@ -55,10 +62,11 @@ impl SecretSource {
         match reference.scheme() {
             env::SCHEME => Ok(Self::new(EnvSecrets, reference)),
             file::SCHEME => Ok(Self::new(FileSecrets, reference)),
+            systemd::SCHEME => Ok(Self::new(SystemdCredentials::default(), reference)),
             _ => Err(SecretError::new(
                 SecretErrorKind::UnknownScheme,
                 reference,
-                "the built-in schemes are env: and file:; bring a SecretProvider for others",
+                "the built-in schemes are env:, file: and systemd:; bring a SecretProvider for others",
             )),
         }
     }
@@ -68,7 +76,18 @@ impl SecretSource {
     /// # Errors
     /// What the provider says.
     pub async fn resolve(&self) -> Result<ResolvedSecret, SecretError> {
-        let resolved = self.provider.resolve_dyn(&self.reference).await?;
+        self.checked(self.provider.resolve_dyn(&self.reference).await?)
+    }
+
+    /// The same, past whatever the provider keeps: the secret that was read last has been refused.
+    ///
+    /// # Errors
+    /// What the provider says.
+    pub async fn resolve_anew(&self) -> Result<ResolvedSecret, SecretError> {
+        self.checked(self.provider.resolve_anew_dyn(&self.reference).await?)
+    }
+
+    fn checked(&self, resolved: ResolvedSecret) -> Result<ResolvedSecret, SecretError> {
         if resolved.secret().expose().is_empty() {
             return Err(SecretError::new(
                 SecretErrorKind::Empty,

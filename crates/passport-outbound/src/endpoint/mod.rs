@@ -13,8 +13,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response};
 use passport_core::{
-    ClientId, Clock, Limits, ResolvedSecret, Scopes, Secret, SecretSource, Transport, TransportError,
-    TransportErrorKind,
+    ClientId, Clock, Limits, ResolvedSecret, Scopes, Secret, SecretError, SecretSource, Transport,
+    TransportError, TransportErrorKind,
 };
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -80,7 +80,7 @@ impl ClientCredentials {
         };
         // The secret may have been rotated between its being read and its being judged. The same one again would be
         // refused again, and each refusal is an entry in Passport's audit.
-        match self.secret(deadline).await {
+        match self.read(self.secret.resolve_anew(), deadline).await {
             Ok(current) if current.secret().expose() != secret.secret().expose() => {
                 telemetry::secret_changed(&self.client_id, current.version());
                 self.ask(method, current.secret(), deadline).await
@@ -90,7 +90,15 @@ impl ClientCredentials {
     }
 
     async fn secret(&self, deadline: Instant) -> Result<ResolvedSecret, Failure> {
-        let resolved = timeout_at(deadline, self.secret.resolve()).await;
+        self.read(self.secret.resolve(), deadline).await
+    }
+
+    async fn read(
+        &self,
+        secret: impl Future<Output = Result<ResolvedSecret, SecretError>>,
+        deadline: Instant,
+    ) -> Result<ResolvedSecret, Failure> {
+        let resolved = timeout_at(deadline, secret).await;
         let resolved = resolved.map_err(|late| Failure::of(TokenErrorKind::Secret).caused_by(late))?;
         let resolved = resolved.map_err(|error| Failure::of(TokenErrorKind::Secret).caused_by(error))?;
         telemetry::secret_read(&self.client_id, resolved.version());

@@ -1,0 +1,176 @@
+//! What is known of one secret, and what that means now. Pure: everything takes the time as an argument.
+
+use std::time::Duration;
+
+use passport_core::{ResolvedSecret, SecretError};
+
+/// How long a provider is left alone after its first failure, and at most; the time doubles.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
+/// Many callers may meet with a refusal at a time; they read the secret once.
+const BRAND_NEW: Duration = Duration::from_secs(1);
+
+/// The longest that a provider may ask to be left alone.
+const MAX_RETRY_AFTER: Duration = Duration::from_secs(10 * 60);
+
+/// One secret. Times are those of a clock that is never set.
+#[derive(Debug, Default)]
+pub(crate) struct Entry {
+    kept: Option<Kept>,
+    failure: Option<Failure>,
+}
+
+#[derive(Debug)]
+struct Kept {
+    secret: ResolvedSecret,
+    read_at: Duration,
+}
+
+#[derive(Debug)]
+struct Failure {
+    error: SecretError,
+    /// How many in a row.
+    count: u32,
+    until: Duration,
+}
+
+/// What there is for whoever asks.
+#[derive(Debug)]
+pub(crate) enum Look {
+    /// This, and no need to ask the provider.
+    Fresh(ResolvedSecret),
+    /// The provider is to be asked; this, if it does not answer.
+    Due(Option<ResolvedSecret>),
+    /// It is too soon to ask again.
+    Failed(SecretError),
+}
+
+impl Entry {
+    /// What there is at `now`, if secrets are believed for `time_to_live`.
+    pub(crate) fn look(&self, now: Duration, time_to_live: Duration) -> Look {
+        let pausing = self.failure.as_ref().filter(|failure| now < failure.until);
+        match (&self.kept, pausing) {
+            (Some(kept), None) if now.saturating_sub(kept.read_at) >= time_to_live => {
+                Look::Due(Some(kept.secret.clone()))
+            }
+            (Some(kept), _) => Look::Fresh(kept.secret.clone()),
+            (None, Some(failure)) => Look::Failed(failure.error.clone()),
+            (None, None) => Look::Due(None),
+        }
+    }
+
+    /// The secret, if it was read so short a time ago that it would be the same again.
+    pub(crate) fn brand_new(&self, now: Duration) -> Option<ResolvedSecret> {
+        let is_new = |kept: &&Kept| now.saturating_sub(kept.read_at) < BRAND_NEW;
+        self.kept.as_ref().filter(is_new).map(|kept| kept.secret.clone())
+    }
+
+    /// The provider gave `secret`. True if it is another one than before.
+    pub(crate) fn succeeds(&mut self, secret: ResolvedSecret, now: Duration) -> bool {
+        let before = self.kept.replace(Kept { secret, read_at: now });
+        self.failure = None;
+        let is =
+            |before: &Kept, after: &Kept| before.secret.secret().expose() == after.secret.secret().expose();
+        before.zip(self.kept.as_ref()).is_some_and(|(before, after)| !is(&before, after))
+    }
+
+    /// The provider failed. What was read before goes on if it may pass by itself; if the provider says that there is no such
+    /// secret, or that it is not ours, there is none. `random` is in 0..1.
+    pub(crate) fn fails(
+        &mut self,
+        error: SecretError,
+        now: Duration,
+        random: f64,
+    ) -> Result<ResolvedSecret, SecretError> {
+        if !error.is_transient() {
+            self.kept = None;
+        }
+        let count = self.failure.as_ref().map_or(0, |failure| failure.count);
+        let pause = FIRST_PAUSE.saturating_mul(1 << count.min(6)).min(MAX_PAUSE).mul_f64(0.5 + random / 2.0);
+        let asked_for = error.retry_after().unwrap_or_default().min(MAX_RETRY_AFTER);
+        let until = now + pause.max(asked_for);
+        self.failure = Some(Failure { error: error.clone(), count: count + 1, until });
+        self.kept.as_ref().map(|kept| kept.secret.clone()).ok_or(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use passport_core::{SecretErrorKind, SecretRef};
+
+    use super::*;
+
+    const TTL: Duration = Duration::from_secs(300);
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn secret(text: &str) -> ResolvedSecret {
+        ResolvedSecret::new(text.into())
+    }
+
+    fn error(kind: SecretErrorKind) -> SecretError {
+        let reference: SecretRef = "vault:a".parse().unwrap();
+        SecretError::new(kind, reference, "on purpose")
+    }
+
+    fn shown(look: Look) -> String {
+        match look {
+            Look::Fresh(secret) => format!("fresh {}", secret.secret().expose()),
+            Look::Due(secret) => {
+                format!("due {}", secret.map_or("-".into(), |secret| secret.secret().expose().to_owned()))
+            }
+            Look::Failed(error) => format!("failed {:?}", error.kind()),
+        }
+    }
+
+    #[test]
+    fn a_secret_is_believed_for_its_time_and_due_then() {
+        let mut entry = Entry::default();
+        assert_eq!(shown(entry.look(SECOND, TTL)), "due -");
+        assert!(!entry.succeeds(secret("one"), SECOND));
+        assert_eq!(shown(entry.look(TTL, TTL)), "fresh one");
+        assert_eq!(shown(entry.look(TTL + SECOND, TTL)), "due one");
+        assert!(!entry.succeeds(secret("one"), TTL + SECOND), "the same again");
+        assert!(entry.succeeds(secret("two"), 2 * TTL), "another one");
+        assert_eq!(shown(entry.look(2 * TTL, TTL)), "fresh two");
+    }
+
+    #[test]
+    fn while_a_provider_is_down_what_was_read_goes_on_and_it_is_left_alone_for_longer_and_longer() {
+        let mut entry = Entry::default();
+        entry.succeeds(secret("one"), Duration::ZERO);
+        let mut now = TTL;
+        for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
+            assert_eq!(shown(entry.look(now, TTL)), "due one");
+            let goes_on = entry.fails(error(SecretErrorKind::Unavailable), now, 1.0).unwrap();
+            assert_eq!(goes_on.secret().expose(), "one");
+            now += pause * SECOND;
+            assert_eq!(shown(entry.look(now - SECOND / 10, TTL)), "fresh one", "it is left alone");
+        }
+        entry.succeeds(secret("two"), now);
+        entry.fails(error(SecretErrorKind::Unavailable), now + TTL, 1.0).unwrap();
+        assert_eq!(shown(entry.look(now + TTL + SECOND, TTL)), "due two", "and from the beginning");
+    }
+
+    #[test]
+    fn a_secret_that_is_gone_does_not_go_on() {
+        for kind in [SecretErrorKind::NotFound, SecretErrorKind::Disabled, SecretErrorKind::Forbidden] {
+            let mut entry = Entry::default();
+            entry.succeeds(secret("one"), Duration::ZERO);
+            assert_eq!(entry.fails(error(kind), TTL, 0.0).unwrap_err().kind(), kind);
+            assert_eq!(shown(entry.look(TTL, TTL)), format!("failed {kind:?}"));
+            assert_eq!(shown(entry.look(TTL + SECOND, TTL)), "due -");
+        }
+    }
+
+    #[test]
+    fn a_provider_is_left_alone_for_as_long_as_it_asks_but_not_for_ever() {
+        for (asked, seconds) in [(30, 30), (86_400, 600)] {
+            let mut entry = Entry::default();
+            let throttled = error(SecretErrorKind::Throttled).after(asked * SECOND);
+            entry.fails(throttled, Duration::ZERO, 0.0).unwrap_err();
+            assert_eq!(shown(entry.look(seconds * SECOND - SECOND / 10, TTL)), "failed Throttled");
+            assert_eq!(shown(entry.look(seconds * SECOND, TTL)), "due -");
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! What stands between a vault and whoever needs its secrets.
+//!
+//! A secret is read for each token request, which is once an hour for each identity, and at that moment the vault has to be there.
+//! [`CachedSecrets`] is put around any [`SecretProvider`](passport_core::SecretProvider): a vault may be down for a while
+//! then, many identities ask it once, and a secret that was rotated is seen within minutes, or at once when Passport refuses
+//! the one before.
+//!
+//! ```
+//! use passport_core::{EnvSecrets, SecretProviders};
+//! use passport_secrets::CachedSecrets;
+//!
+//! // In the place of `EnvSecrets`, which needs none of it: a vault.
+//! let providers = SecretProviders::default().with("azure_key_vault", CachedSecrets::new(EnvSecrets));
+//! ```
+
+mod cached;
+mod entry;
+mod telemetry;
+
+pub use crate::cached::CachedSecrets;
