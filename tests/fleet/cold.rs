@@ -21,7 +21,7 @@ async fn sixty_four_processes_with_a_hundred_callers_each_make_one_token_request
     let mut fleet = Fleet::start(64, &scene.setup("one", &[redis.url()])).await;
     let began = Instant::now();
     let report = fleet.calls(100).await;
-    figure("64 processes x 100 callers, cold", began, &report, scene.token_requests());
+    figure("64 processes x 100 callers, cold", began.elapsed(), &report, scene.token_requests());
     assert_eq!((report.succeeded, report.failed), (6400, 0), "{report:?}");
     assert_eq!(scene.token_requests(), 1);
 }
@@ -32,7 +32,12 @@ async fn without_a_store_each_process_makes_its_own() {
     let mut fleet = Fleet::start(8, &scene.setup_without_redis()).await;
     let began = Instant::now();
     let report = fleet.calls(100).await;
-    figure("8 processes x 100 callers, cold, without Redis", began, &report, scene.token_requests());
+    figure(
+        "8 processes x 100 callers, cold, without Redis",
+        began.elapsed(),
+        &report,
+        scene.token_requests(),
+    );
     assert_eq!((report.failed, scene.token_requests()), (0, 8), "{report:?}");
 }
 
@@ -52,7 +57,7 @@ async fn for_twenty_lifetimes_there_is_one_token_request_each() {
         asked_at.push(Instant::now());
     }
     let report = fleet.report().await;
-    figure("16 processes under load, for 20 lifetimes", began, &report, scene.token_requests());
+    figure("16 processes under load, for 20 lifetimes", began.elapsed(), &report, scene.token_requests());
     assert_eq!(report.failed, 0, "{report:?}");
     let closest = asked_at.windows(2).map(|pair| pair[1] - pair[0]).min().unwrap();
     assert!(closest > Duration::from_millis(800), "{closest:?}");
@@ -77,7 +82,7 @@ async fn a_holder_that_is_killed_costs_one_more_request_and_one_lease() {
     holder.kill().await;
     let report = fleet.report().await;
     let took = began.elapsed();
-    figure("the holder of the lease is killed", began, &report, scene.token_requests());
+    figure("the holder of the lease is killed", began.elapsed(), &report, scene.token_requests());
     assert_eq!((report.failed, scene.token_requests()), (0, 2), "{report:?}");
     // The lease is 3 s, and Passport takes 2 s; without an end of it, the fleet would wait for 10 s.
     assert!(took < 9 * SECOND, "{took:?}");

@@ -63,7 +63,7 @@ async fn a_cluster_that_loses_the_primary_of_the_token_fails_no_call_and_is_used
     let owner = owner(&servers);
     servers[owner].kill();
     let report = fleet.report().await;
-    figure("a cluster's primary is killed", began, &report, scene.token_requests());
+    figure("a cluster's primary is killed", began.elapsed(), &report, scene.token_requests());
     assert_eq!(report.failed, 0, "{report:?}");
     sleep(4 * SECOND).await;
     let before = scene.token_requests();
@@ -107,7 +107,7 @@ async fn a_master_that_sentinels_replace_fails_no_call() {
     sleep(SECOND).await;
     master.kill();
     let report = fleet.report().await;
-    figure("a master is killed that sentinels watch", began, &report, scene.token_requests());
+    figure("a master is killed that sentinels watch", began.elapsed(), &report, scene.token_requests());
     assert_eq!(report.failed, 0, "{report:?}");
     sleep(4 * SECOND).await;
     let before = scene.token_requests();

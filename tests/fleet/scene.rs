@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use tokio::{
     net::TcpListener,
     sync::{Mutex, OwnedMutexGuard},
-    time::Instant,
 };
 
 /// 32 bytes in base64, as `openssl rand -base64 32` makes them.
@@ -89,12 +88,12 @@ pub(crate) async fn token(identity: &ManagedIdentity) -> String {
 
 /// For whoever reads the output: what was measured.
 #[expect(clippy::print_stdout, reason = "that is what it is for")]
-pub(crate) fn figure(what: &str, began: Instant, report: &crate::workers::Report, requests: u64) {
+pub(crate) fn figure(what: &str, took: Duration, report: &crate::workers::Report, requests: u64) {
     println!(
         "figure: {what}: {requests} token requests, {} calls, {} failed, longest {:.0} ms, in {:.1} s",
         report.succeeded + report.failed,
         report.failed,
         report.longest_ms,
-        began.elapsed().as_secs_f64()
+        took.as_secs_f64()
     );
 }

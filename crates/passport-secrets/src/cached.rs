@@ -6,9 +6,10 @@ use std::{
 };
 
 use passport_core::{
-    Clock, ResolvedSecret, SecretError, SecretErrorKind, SecretProvider, SecretRef, SystemClock,
+    Clock, Flight, ResolvedSecret, SecretError, SecretErrorKind, SecretProvider, SecretRef, SingleFlight,
+    SystemClock,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::{
     entry::{Entry, Look},
@@ -19,47 +20,57 @@ use crate::{
 const TIME_TO_LIVE: Duration = Duration::from_secs(5 * 60);
 
 /// How long a provider is waited for while there is a secret that would do.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The longest that a provider may take.
+const MAX_READING: Duration = Duration::from_secs(30);
 
 /// A provider's secrets, kept for a while.
 ///
-/// - A secret is believed for 5 minutes ([`time_to_live`](Self::time_to_live)); then whoever needs it next reads it again. All who
-///   need it at a time read it once.
-/// - While the provider is down, or takes more than 2 s, the secret that was read before goes on, for as long as that lasts. The
-///   provider is left alone meanwhile for 1 s, 2 s, ... up to a minute, or for as long as it asks (10 min at most). Of an error
-///   that nothing was read before, all get a copy until then.
-/// - A provider that says that there is no such secret, that it is disabled or not for us is believed at once: nothing goes on
-///   then.
-/// - A secret that Passport has refused is read again at once, unless it was read within the last second.
+/// - A secret is believed for 5 minutes ([`time_to_live`](Self::time_to_live)); then whoever needs it next has it read again. All
+///   who need it at a time have it read once.
+/// - While the provider is down, or takes more than half a second, the secret that was read before goes on, for as long as that
+///   lasts; what comes late is there for the next. The provider is left alone after a failure for about 1 s, 2 s, ... up to a
+///   minute, or for as long as it asks (10 min at most); who needs a secret meanwhile that was never read gets the error at once.
+/// - A provider that says that there is no such secret, that it is disabled or not for us
+///   ([`SecretError::ends_a_secret`]) is believed: nothing goes on then.
+/// - A secret that Passport has refused is read again at once, whatever its age.
 ///
-/// Clones of an identity share what is kept; so does whatever else has the same `CachedSecrets`.
+/// Clones share what is kept: one secret for each reference. Reads run in tasks of the tokio runtime that asks.
+#[derive(Clone)]
 pub struct CachedSecrets<P> {
-    provider: P,
+    provider: Arc<P>,
     time_to_live: Duration,
     clock: Arc<dyn Clock>,
-    places: Mutex<HashMap<SecretRef, Arc<Place>>>,
+    places: Arc<Mutex<HashMap<SecretRef, Arc<Place>>>>,
 }
+
+type Outcome = Result<ResolvedSecret, SecretError>;
 
 /// One secret.
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Place {
-    entry: Mutex<Entry>,
-    /// One reads at a time.
-    reading: tokio::sync::Mutex<()>,
+    state: Mutex<State>,
+    reads: SingleFlight<Outcome>,
 }
 
-impl Place {
-    fn entry(&self) -> MutexGuard<'_, Entry> {
-        self.entry.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+#[derive(Default)]
+struct State {
+    entry: Entry,
+    /// When the read began that is running.
+    reading_since: Option<Instant>,
 }
 
 impl<P: SecretProvider> CachedSecrets<P> {
     /// The secrets of `provider`.
     #[must_use]
     pub fn new(provider: P) -> Self {
-        let places = Mutex::default();
-        Self { provider, time_to_live: TIME_TO_LIVE, clock: Arc::new(SystemClock), places }
+        Self {
+            provider: Arc::new(provider),
+            time_to_live: TIME_TO_LIVE,
+            clock: Arc::new(SystemClock),
+            places: Arc::default(),
+        }
     }
 
     /// How long a secret is believed. Defaults to 5 min, which is how long a rotation leaves the old secret alive at least; zero
@@ -82,77 +93,127 @@ impl<P: SecretProvider> CachedSecrets<P> {
         Arc::clone(places.entry(reference.clone()).or_default())
     }
 
-    fn look(&self, place: &Place) -> Look {
-        place.entry().look(self.clock.uptime(), self.time_to_live)
-    }
-
-    /// With the right to read in hand.
-    async fn read(
+    /// The read that is running, or one that is started for the purpose. It goes on when nobody waits for it any more.
+    fn read(
         &self,
         reference: &SecretRef,
-        place: &Place,
-        patience: Option<Duration>,
-    ) -> Result<ResolvedSecret, SecretError> {
-        let read = self.provider.resolve_anew(reference);
-        let result = match patience {
-            None => read.await,
-            Some(patience) => timeout(patience, read).await.unwrap_or_else(|late| {
-                let kind = SecretErrorKind::Unavailable;
-                Err(SecretError::new(kind, reference.clone(), "the provider takes too long").caused_by(late))
-            }),
-        };
-        telemetry::read(reference, &result);
-        let (mut entry, now) = (place.entry(), self.clock.uptime());
-        match result {
+        place: &Arc<Place>,
+        refused: Option<&ResolvedSecret>,
+    ) -> Flight<Outcome> {
+        let mut state = place.state();
+        let now = Instant::now();
+        if let Some(flight) = place.reads.running() {
+            // One that says nothing for longer than it may take sits on a runtime that nobody drives.
+            if state.reading_since.is_some_and(|since| now < since + 2 * MAX_READING) {
+                return flight;
+            }
+            place.reads.give_up(&flight);
+        }
+        state.reading_since = Some(now);
+        let (lead, flight) = place.reads.lead();
+        let (provider, clock) = (Arc::clone(&self.provider), Arc::clone(&self.clock));
+        let (reference, place, refused) = (reference.clone(), Arc::clone(place), refused.cloned());
+        tokio::spawn(async move {
+            let read = asked(&*provider, &reference, refused.as_ref()).await;
+            lead.land(place.note(&reference, read, clock.uptime()));
+        });
+        flight
+    }
+}
+
+/// What the provider says, within its time. A secret that holds nothing is none.
+async fn asked(
+    provider: &impl SecretProvider,
+    reference: &SecretRef,
+    refused: Option<&ResolvedSecret>,
+) -> Outcome {
+    let error = |kind, reason: &str| SecretError::new(kind, reference.clone(), reason);
+    let read = async {
+        match refused {
+            None => provider.resolve(reference).await,
+            Some(refused) => provider.resolve_anew(reference, refused).await,
+        }
+    };
+    let read = timeout(MAX_READING, read).await.unwrap_or_else(|late| {
+        Err(error(SecretErrorKind::Unavailable, "the provider did not answer within 30 s").caused_by(late))
+    });
+    read.and_then(|secret| match secret.secret().expose() {
+        "" => Err(error(SecretErrorKind::Empty, "it is there but holds nothing")),
+        _ => Ok(secret),
+    })
+}
+
+impl Place {
+    /// What came of a read, and what whoever waits gets for it.
+    fn note(&self, reference: &SecretRef, read: Outcome, now: Duration) -> Outcome {
+        telemetry::read(reference, &read);
+        match read {
             Ok(secret) => {
-                if entry.succeeds(secret.clone(), now) {
+                let is_another = self.state().entry.succeeds(secret.clone(), now);
+                if is_another {
                     telemetry::rotated(reference, &secret);
                 }
                 Ok(secret)
             }
             Err(error) => {
-                let goes_on = entry.fails(error.clone(), now, fastrand::f64());
-                if goes_on.is_ok() {
-                    telemetry::stale(reference, &error);
-                }
+                let goes_on = self.state().entry.fails(error.clone(), now, fastrand::f64());
+                telemetry::not_read(reference, &error, goes_on.is_ok());
                 goes_on
             }
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<P: SecretProvider> SecretProvider for CachedSecrets<P> {
     /// # Cancel safety
-    /// Whoever reads for others may be dropped; the next one reads then.
+    /// A read goes on when nobody waits for it any more.
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
         let place = self.place(reference);
-        match self.look(&place) {
+        let look = place.state().entry.look(self.clock.uptime(), self.time_to_live);
+        match look {
             Look::Fresh(secret) => Ok(secret),
             Look::Failed(error) => Err(error),
-            Look::Due(Some(before)) => match place.reading.try_lock() {
-                Ok(_one) => self.read(reference, &place, Some(PATIENCE)).await,
-                // Somebody else reads, and this one does meanwhile.
-                Err(_) => Ok(before),
-            },
-            Look::Due(None) => {
-                let _one = place.reading.lock().await;
-                match self.look(&place) {
-                    Look::Fresh(secret) => Ok(secret),
-                    Look::Failed(error) => Err(error),
-                    Look::Due(_) => self.read(reference, &place, None).await,
-                }
+            Look::Due(None) => landed(self.read(reference, &place, None), reference).await,
+            Look::Due(Some(before)) => {
+                let read = self.read(reference, &place, None);
+                timeout(PATIENCE, landed(read, reference)).await.unwrap_or(Ok(before))
             }
         }
     }
 
-    async fn resolve_anew(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+    async fn resolve_anew(
+        &self,
+        reference: &SecretRef,
+        refused: &ResolvedSecret,
+    ) -> Result<ResolvedSecret, SecretError> {
         let place = self.place(reference);
-        let _one = place.reading.lock().await;
-        if let Some(secret) = place.entry().brand_new(self.clock.uptime()) {
-            return Ok(secret);
+        let known = place.state().entry.after_refusal(refused, self.clock.uptime());
+        if let Some(known) = known {
+            return known;
         }
-        self.read(reference, &place, Some(PATIENCE)).await
+        // One that is running may have begun before the refusal.
+        let was_running = place.reads.running().is_some();
+        let read = landed(self.read(reference, &place, Some(refused)), reference).await;
+        let is_same = read.as_ref().is_ok_and(|read| read.secret().expose() == refused.secret().expose());
+        if was_running && is_same {
+            return landed(self.read(reference, &place, Some(refused)), reference).await;
+        }
+        read
     }
+}
+
+async fn landed(read: Flight<Outcome>, reference: &SecretRef) -> Outcome {
+    read.outcome().await.unwrap_or_else(|| {
+        Err(SecretError::new(
+            SecretErrorKind::Unavailable,
+            reference.clone(),
+            "the read was lost with its runtime",
+        ))
+    })
 }
 
 /// Without what is kept.

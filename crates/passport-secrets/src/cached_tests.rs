@@ -16,6 +16,7 @@ struct State {
     asked: AtomicUsize,
     fails: Mutex<Option<SecretErrorKind>>,
     hangs: AtomicBool,
+    is_empty: AtomicBool,
     takes: Mutex<Duration>,
 }
 
@@ -39,12 +40,15 @@ impl SecretProvider for Vault {
         if self.0.hangs.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }
+        let version = self.0.version.load(Ordering::SeqCst);
         let takes = *self.0.takes.lock().unwrap();
         sleep(takes).await;
+        if self.0.is_empty.load(Ordering::SeqCst) {
+            return Ok(ResolvedSecret::new("".into()));
+        }
         if let Some(kind) = *self.0.fails.lock().unwrap() {
             return Err(SecretError::new(kind, reference.clone(), "on purpose"));
         }
-        let version = self.0.version.load(Ordering::SeqCst);
         Ok(ResolvedSecret::new(format!("secret-{version}").into()).with_version(version.to_string()))
     }
 }
@@ -81,28 +85,45 @@ async fn a_rotated_secret_is_seen_after_its_time_to_live() {
     assert_eq!(vault.asked(), 2);
 }
 
+/// It was rotated between its being read and its being judged.
 #[tokio::test(start_paused = true)]
-async fn a_secret_that_was_refused_is_read_at_once() {
-    let (vault, clock, source) = cached();
-    secret(&source).await.unwrap();
+async fn a_secret_that_was_refused_is_read_at_once_and_once_for_all() {
+    let (vault, _, source) = cached();
+    let old = source.resolve().await.unwrap();
     vault.rotate();
-    clock.advance(Duration::from_secs(1));
-    let anew = join_all((0..10).map(|_| source.resolve_anew())).await;
+    *vault.0.takes.lock().unwrap() = Duration::from_secs(1);
+    let anew = join_all((0..10).map(|_| source.resolve_anew(&old))).await;
     assert!(anew.iter().all(|read| read.as_ref().unwrap().secret().expose() == "secret-1"));
-    assert_eq!(vault.asked(), 2, "once for all");
-    assert_eq!(secret(&source).await.unwrap(), "secret-1");
+    assert_eq!(vault.asked(), 2);
+    assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "secret-1");
+    assert_eq!(vault.asked(), 2, "it is another one by now");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_read_that_had_begun_before_the_refusal_does_not_count() {
+    let (vault, clock, source) = cached();
+    let old = source.resolve().await.unwrap();
+    *vault.0.takes.lock().unwrap() = Duration::from_secs(1);
+    clock.advance(TIME_TO_LIVE);
+    secret(&source).await.unwrap(); // goes on with the old one, as the vault takes long
+    vault.rotate();
+    assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "secret-1");
 }
 
 #[tokio::test(start_paused = true)]
 async fn while_the_vault_is_down_the_secret_goes_on() {
     let (vault, clock, source) = cached();
-    secret(&source).await.unwrap();
+    let old = source.resolve().await.unwrap();
     vault.fails(Some(SecretErrorKind::Unavailable));
     for _ in 0..100 {
         clock.advance(TIME_TO_LIVE);
         assert_eq!(secret(&source).await.unwrap(), "secret-0");
     }
-    assert_eq!(source.resolve_anew().await.unwrap().secret().expose(), "secret-0");
+    let asked = vault.asked();
+    for _ in 0..10 {
+        assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "secret-0");
+    }
+    assert_eq!(vault.asked(), asked, "it is left alone, whoever was refused");
     vault.fails(None);
     vault.rotate();
     clock.advance(TIME_TO_LIVE);
@@ -110,7 +131,7 @@ async fn while_the_vault_is_down_the_secret_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vault_that_hangs_holds_nobody_up_for_longer_than_the_patience() {
+async fn a_vault_that_hangs_holds_nobody_up_who_has_a_secret() {
     let (vault, clock, source) = cached();
     secret(&source).await.unwrap();
     vault.0.hangs.store(true, Ordering::SeqCst);
@@ -124,9 +145,68 @@ async fn a_vault_that_hangs_holds_nobody_up_for_longer_than_the_patience() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_slow_vault_says_late_is_there_for_the_next() {
+    let (vault, clock, source) = cached();
+    *vault.0.takes.lock().unwrap() = Duration::from_secs(3);
+    secret(&source).await.unwrap();
+    vault.rotate();
+    clock.advance(TIME_TO_LIVE);
+    assert_eq!(secret(&source).await.unwrap(), "secret-0");
+    sleep(Duration::from_secs(3)).await;
+    assert_eq!(secret(&source).await.unwrap(), "secret-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_who_need_a_rotated_secret_have_it_of_one_read() {
+    let (vault, clock, source) = cached();
+    secret(&source).await.unwrap();
+    vault.rotate();
+    *vault.0.takes.lock().unwrap() = PATIENCE / 2;
+    clock.advance(TIME_TO_LIVE);
+    for read in join_all((0..10).map(|_| secret(&source))).await {
+        assert_eq!(read.unwrap(), "secret-1");
+    }
+    assert_eq!(vault.asked(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vault_that_says_that_there_is_nothing_is_believed_and_one_that_says_nothing_is_not() {
+    let (vault, clock, source) = cached();
+    secret(&source).await.unwrap();
+    vault.0.is_empty.store(true, Ordering::SeqCst);
+    clock.advance(TIME_TO_LIVE);
+    assert_eq!(secret(&source).await.unwrap(), "secret-0", "an empty answer is none");
+    vault.0.is_empty.store(false, Ordering::SeqCst);
+    vault.fails(Some(SecretErrorKind::Disabled));
+    clock.advance(TIME_TO_LIVE);
+    assert_eq!(secret(&source).await, Err(SecretErrorKind::Disabled));
+}
+
+#[tokio::test(start_paused = true)]
+async fn reads_rotations_and_what_goes_on_are_counted() {
+    let recorder = metrics_util::debugging::DebuggingRecorder::new();
+    let _guard = metrics::set_default_local_recorder(&recorder);
+    let (vault, clock, source) = cached();
+    secret(&source).await.unwrap();
+    vault.rotate();
+    clock.advance(TIME_TO_LIVE);
+    secret(&source).await.unwrap();
+    vault.fails(Some(SecretErrorKind::Unavailable));
+    clock.advance(TIME_TO_LIVE);
+    secret(&source).await.unwrap();
+    let seen = recorder.snapshotter().snapshot().into_vec();
+    let names: Vec<_> = seen.iter().map(|(key, ..)| key.key().name()).collect();
+    for name in
+        ["passport_secrets_reads_total", "passport_secrets_rotations_total", "passport_secrets_stale_total"]
+    {
+        assert!(names.contains(&name), "{name} {names:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_reads_for_others_may_be_dropped() {
     let (vault, _, source) = cached();
-    vault.0.hangs.store(true, Ordering::SeqCst);
+    *vault.0.takes.lock().unwrap() = Duration::from_secs(2);
     let first = tokio::spawn({
         let source = source.clone();
         async move { secret(&source).await }
@@ -136,9 +216,17 @@ async fn whoever_reads_for_others_may_be_dropped() {
         async move { secret(&source).await }
     });
     sleep(Duration::from_secs(1)).await;
-    vault.0.hangs.store(false, Ordering::SeqCst);
     first.abort();
     assert_eq!(second.await.unwrap().unwrap(), "secret-0");
+    assert_eq!(vault.asked(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_vault_that_hangs_from_the_beginning_is_an_error_that_says_so() {
+    let (vault, _, source) = cached();
+    vault.0.hangs.store(true, Ordering::SeqCst);
+    let error = source.resolve().await.unwrap_err();
+    assert!(error.to_string().contains("within 30 s") && error.is_transient(), "{error}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,8 +252,9 @@ async fn each_secret_is_kept_for_itself() {
     assert_eq!(vault.asked(), 2);
 }
 
-#[test]
-fn debug_shows_no_secret() {
+#[tokio::test(start_paused = true)]
+async fn debug_shows_no_secret() {
     let (_, _, source) = cached();
+    secret(&source).await.unwrap();
     assert!(!format!("{source:?}").contains("secret-0"));
 }

@@ -8,9 +8,6 @@ use passport_core::{ResolvedSecret, SecretError};
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 const MAX_PAUSE: Duration = Duration::from_secs(60);
 
-/// Many callers may meet with a refusal at a time; they read the secret once.
-const BRAND_NEW: Duration = Duration::from_secs(1);
-
 /// The longest that a provider may ask to be left alone.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(10 * 60);
 
@@ -46,6 +43,12 @@ pub(crate) enum Look {
     Failed(SecretError),
 }
 
+impl Kept {
+    fn is(&self, other: &ResolvedSecret) -> bool {
+        self.secret.secret().expose() == other.secret().expose()
+    }
+}
+
 impl Entry {
     /// What there is at `now`, if secrets are believed for `time_to_live`.
     pub(crate) fn look(&self, now: Duration, time_to_live: Duration) -> Look {
@@ -60,30 +63,38 @@ impl Entry {
         }
     }
 
-    /// The secret, if it was read so short a time ago that it would be the same again.
-    pub(crate) fn brand_new(&self, now: Duration) -> Option<ResolvedSecret> {
-        let is_new = |kept: &&Kept| now.saturating_sub(kept.read_at) < BRAND_NEW;
-        self.kept.as_ref().filter(is_new).map(|kept| kept.secret.clone())
+    /// What is known at `now` for somebody whose secret was refused: another one; or that it is too soon to ask the provider, who
+    /// has failed. None if it is to be asked.
+    pub(crate) fn after_refusal(
+        &self,
+        refused: &ResolvedSecret,
+        now: Duration,
+    ) -> Option<Result<ResolvedSecret, SecretError>> {
+        let pausing = self.failure.as_ref().filter(|failure| now < failure.until);
+        match (&self.kept, pausing) {
+            (Some(kept), _) if !kept.is(refused) => Some(Ok(kept.secret.clone())),
+            (Some(kept), Some(_)) => Some(Ok(kept.secret.clone())),
+            (None, Some(failure)) => Some(Err(failure.error.clone())),
+            (_, None) => None,
+        }
     }
 
     /// The provider gave `secret`. True if it is another one than before.
     pub(crate) fn succeeds(&mut self, secret: ResolvedSecret, now: Duration) -> bool {
-        let before = self.kept.replace(Kept { secret, read_at: now });
+        let is_another = self.kept.as_ref().is_some_and(|kept| !kept.is(&secret));
+        self.kept = Some(Kept { secret, read_at: now });
         self.failure = None;
-        let is =
-            |before: &Kept, after: &Kept| before.secret.secret().expose() == after.secret.secret().expose();
-        before.zip(self.kept.as_ref()).is_some_and(|(before, after)| !is(&before, after))
+        is_another
     }
 
-    /// The provider failed. What was read before goes on if it may pass by itself; if the provider says that there is no such
-    /// secret, or that it is not ours, there is none. `random` is in 0..1.
+    /// The provider failed. What was read before goes on, unless the provider says that it is no more. `random` is in 0..1.
     pub(crate) fn fails(
         &mut self,
         error: SecretError,
         now: Duration,
         random: f64,
     ) -> Result<ResolvedSecret, SecretError> {
-        if !error.is_transient() {
+        if error.ends_a_secret() {
             self.kept = None;
         }
         let count = self.failure.as_ref().map_or(0, |failure| failure.count);
@@ -153,6 +164,33 @@ mod tests {
     }
 
     #[test]
+    fn whatever_else_goes_wrong_what_was_read_goes_on() {
+        use SecretErrorKind::{Empty, Throttled, Unavailable, UnknownScheme, Unreadable};
+        for kind in [Empty, Throttled, Unavailable, UnknownScheme, Unreadable] {
+            let mut entry = Entry::default();
+            entry.succeeds(secret("one"), Duration::ZERO);
+            assert_eq!(entry.fails(error(kind), TTL, 0.0).unwrap().secret().expose(), "one", "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn whose_secret_was_refused_gets_another_one_or_has_the_provider_asked() {
+        let mut entry = Entry::default();
+        let known = |entry: &Entry, refused: &str, now| {
+            entry
+                .after_refusal(&secret(refused), now)
+                .map(|known| known.unwrap().secret().expose().to_owned())
+        };
+        entry.succeeds(secret("one"), Duration::ZERO);
+        assert_eq!(known(&entry, "one", Duration::ZERO), None);
+        entry.succeeds(secret("two"), SECOND);
+        assert_eq!(known(&entry, "one", SECOND).as_deref(), Some("two"), "somebody has read it since");
+        entry.fails(error(SecretErrorKind::Throttled).with_retry_after(60 * SECOND), SECOND, 0.0).unwrap();
+        assert_eq!(known(&entry, "two", 60 * SECOND).as_deref(), Some("two"), "it is too soon");
+        assert_eq!(known(&entry, "two", 61 * SECOND), None);
+    }
+
+    #[test]
     fn a_secret_that_is_gone_does_not_go_on() {
         for kind in [SecretErrorKind::NotFound, SecretErrorKind::Disabled, SecretErrorKind::Forbidden] {
             let mut entry = Entry::default();
@@ -167,7 +205,7 @@ mod tests {
     fn a_provider_is_left_alone_for_as_long_as_it_asks_but_not_for_ever() {
         for (asked, seconds) in [(30, 30), (86_400, 600)] {
             let mut entry = Entry::default();
-            let throttled = error(SecretErrorKind::Throttled).after(asked * SECOND);
+            let throttled = error(SecretErrorKind::Throttled).with_retry_after(asked * SECOND);
             entry.fails(throttled, Duration::ZERO, 0.0).unwrap_err();
             assert_eq!(shown(entry.look(seconds * SECOND - SECOND / 10, TTL)), "failed Throttled");
             assert_eq!(shown(entry.look(seconds * SECOND, TTL)), "due -");

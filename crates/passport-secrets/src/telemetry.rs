@@ -21,8 +21,12 @@ pub(crate) fn rotated(reference: &SecretRef, secret: &ResolvedSecret) {
     tracing::info!(target: TARGET, %reference, secret_version = secret.version(), "a secret was rotated");
 }
 
-/// The provider does not answer, and the secret that was read before goes on.
-pub(crate) fn stale(reference: &SecretRef, error: &SecretError) {
-    counter!(STALE, "provider" => reference.scheme().to_owned()).increment(1);
-    tracing::warn!(target: TARGET, %reference, "going on with the secret that was read before: {error}");
+/// The provider gave no secret; the one that was read before goes on, if there is one.
+pub(crate) fn not_read(reference: &SecretRef, error: &SecretError, goes_on: bool) {
+    if goes_on {
+        counter!(STALE, "provider" => reference.scheme().to_owned()).increment(1);
+        tracing::warn!(target: TARGET, %reference, "going on with the secret that was read before: {error}");
+    } else {
+        tracing::warn!(target: TARGET, %reference, "there is no secret: {error}");
+    }
 }

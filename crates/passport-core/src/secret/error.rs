@@ -45,7 +45,7 @@ impl SecretError {
 
     /// The same, from a provider that asks to be left alone for `time`.
     #[must_use]
-    pub fn after(self, time: Duration) -> Self {
+    pub fn with_retry_after(self, time: Duration) -> Self {
         Self { retry_after: Some(time), ..self }
     }
 
@@ -63,7 +63,19 @@ impl SecretError {
 
     /// This, with the reason why another source had none either.
     pub(super) fn and(self, other: &Self) -> Self {
-        Self { reason: format!("{}; {other}", self.reason), ..self }
+        let kind = if other.is_transient() { other.kind } else { self.kind };
+        let retry_after = self.retry_after.or(other.retry_after);
+        Self { kind, reason: format!("{}; {other}", self.reason), retry_after, ..self }
+    }
+
+    /// Whether the provider says that there is no such secret (any more), or not for us: what was read before does not count
+    /// then. Of any other failure that cannot be said.
+    #[must_use]
+    pub fn ends_a_secret(&self) -> bool {
+        matches!(
+            self.kind,
+            SecretErrorKind::NotFound | SecretErrorKind::Disabled | SecretErrorKind::Forbidden
+        )
     }
 
     /// Whether it may pass by itself.

@@ -15,10 +15,25 @@ impl SecretProvider for FirstOf {
         }
     }
 
-    async fn resolve_anew(&self, _: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        match self.first.resolve_anew().await {
-            Ok(secret) => Ok(secret),
-            Err(first) => self.second.resolve_anew().await.map_err(|second| first.and(&second)),
+    /// A source that gives what was refused has not answered.
+    async fn resolve_anew(
+        &self,
+        _: &SecretRef,
+        refused: &ResolvedSecret,
+    ) -> Result<ResolvedSecret, SecretError> {
+        let is_another = |read: &Result<ResolvedSecret, SecretError>| {
+            read.as_ref().is_ok_and(|read| read.secret().expose() != refused.secret().expose())
+        };
+        let first = self.first.resolve_anew(refused).await;
+        if is_another(&first) {
+            return first;
+        }
+        let second = self.second.resolve_anew(refused).await;
+        match (first, second) {
+            (_, second) if is_another(&second) => second,
+            (Ok(first), _) => Ok(first),
+            (Err(_), Ok(second)) => Ok(second),
+            (Err(first), Err(second)) => Err(first.and(&second)),
         }
     }
 }
@@ -36,8 +51,18 @@ mod tests {
             none.clone().or(none.clone()).or(some.clone()),
         ] {
             assert_eq!(source.resolve().await.unwrap().secret().expose(), "right");
-            assert_eq!(source.resolve_anew().await.unwrap().secret().expose(), "right");
+            let wrong = ResolvedSecret::new("wrong".into());
+            assert_eq!(source.resolve_anew(&wrong).await.unwrap().secret().expose(), "right");
         }
+    }
+
+    #[tokio::test]
+    async fn if_what_the_first_says_was_refused_the_other_is_asked() {
+        let source = SecretSource::fixed("old").or(SecretSource::fixed("new"));
+        let old = source.resolve().await.unwrap();
+        assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "new");
+        let both = SecretSource::fixed("old").or(SecretSource::fixed("old"));
+        assert_eq!(both.resolve_anew(&old).await.unwrap().secret().expose(), "old");
     }
 
     #[tokio::test]

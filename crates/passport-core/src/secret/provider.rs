@@ -7,20 +7,24 @@ pub trait SecretProvider: fmt::Debug + Send + Sync + 'static {
     /// Reads the secret behind `reference` as it is now.
     ///
     /// # Errors
-    /// A [`SecretError`] that names the reference and what to do, never the value.
+    /// A [`SecretError`] that names the reference and what to do, never the value. Its kind matters to whoever keeps secrets: those
+    /// that [end a secret](SecretError::ends_a_secret) say that what was read before does not count any more.
     fn resolve(
         &self,
         reference: &SecretRef,
     ) -> impl Future<Output = Result<ResolvedSecret, SecretError>> + Send;
 
-    /// The same, past whatever is kept: the secret that was read last has been refused. By default a [`resolve`](Self::resolve).
+    /// The same, past whatever is kept: `refused` was read last, and has been refused. By default a [`resolve`](Self::resolve);
+    /// a provider around another one hands it on.
     ///
     /// # Errors
     /// As [`resolve`](Self::resolve).
     fn resolve_anew(
         &self,
         reference: &SecretRef,
+        refused: &ResolvedSecret,
     ) -> impl Future<Output = Result<ResolvedSecret, SecretError>> + Send {
+        let _ = refused;
         self.resolve(reference)
     }
 }
@@ -62,7 +66,11 @@ impl ResolvedSecret {
 /// The object-safe twin of [`SecretProvider`], so that users write an `async fn` and nobody sees a box.
 pub(super) trait DynSecretProvider: fmt::Debug + Send + Sync {
     fn resolve_dyn<'a>(&'a self, reference: &'a SecretRef) -> ResolveFuture<'a>;
-    fn resolve_anew_dyn<'a>(&'a self, reference: &'a SecretRef) -> ResolveFuture<'a>;
+    fn resolve_anew_dyn<'a>(
+        &'a self,
+        reference: &'a SecretRef,
+        refused: &'a ResolvedSecret,
+    ) -> ResolveFuture<'a>;
 }
 
 pub(super) type ResolveFuture<'a> =
@@ -73,7 +81,11 @@ impl<P: SecretProvider> DynSecretProvider for P {
         Box::pin(self.resolve(reference))
     }
 
-    fn resolve_anew_dyn<'a>(&'a self, reference: &'a SecretRef) -> ResolveFuture<'a> {
-        Box::pin(self.resolve_anew(reference))
+    fn resolve_anew_dyn<'a>(
+        &'a self,
+        reference: &'a SecretRef,
+        refused: &'a ResolvedSecret,
+    ) -> ResolveFuture<'a> {
+        Box::pin(self.resolve_anew(reference, refused))
     }
 }

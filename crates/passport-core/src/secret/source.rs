@@ -79,12 +79,12 @@ impl SecretSource {
         self.checked(self.provider.resolve_dyn(&self.reference).await?)
     }
 
-    /// The same, past whatever the provider keeps: the secret that was read last has been refused.
+    /// The same, past whatever the provider keeps: `refused` was read last, and has been refused.
     ///
     /// # Errors
     /// What the provider says.
-    pub async fn resolve_anew(&self) -> Result<ResolvedSecret, SecretError> {
-        self.checked(self.provider.resolve_anew_dyn(&self.reference).await?)
+    pub async fn resolve_anew(&self, refused: &ResolvedSecret) -> Result<ResolvedSecret, SecretError> {
+        self.checked(self.provider.resolve_anew_dyn(&self.reference, refused).await?)
     }
 
     fn checked(&self, resolved: ResolvedSecret) -> Result<ResolvedSecret, SecretError> {

@@ -75,12 +75,12 @@ impl ClientCredentials {
         deadline: Instant,
     ) -> Result<Minted, Failure> {
         let refusal = match self.ask(method, secret.secret(), deadline).await {
-            Err(failure) if failure.kind() == TokenErrorKind::Refused => failure,
+            Err(failure) if concerns_the_proof(&failure) => failure,
             answer => return answer,
         };
         // The secret may have been rotated between its being read and its being judged. The same one again would be
         // refused again, and each refusal is an entry in Passport's audit.
-        match self.read(self.secret.resolve_anew(), deadline).await {
+        match self.read(self.secret.resolve_anew(secret), deadline).await {
             Ok(current) if current.secret().expose() != secret.secret().expose() => {
                 telemetry::secret_changed(&self.client_id, current.version());
                 self.ask(method, current.secret(), deadline).await
