@@ -16,7 +16,7 @@ use crate::{
     telemetry,
 };
 
-/// How long secrets are believed. A rotation leaves both secrets alive for 5 min at least.
+/// How long secrets are believed.
 const TIME_TO_LIVE: Duration = Duration::from_secs(5 * 60);
 
 /// How long a provider is waited for while there is a secret that would do.
@@ -24,6 +24,12 @@ const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The longest that a provider may take.
 const MAX_READING: Duration = Duration::from_secs(30);
+
+/// How much longer somebody else's read is waited for.
+const GRACE: Duration = Duration::from_secs(1);
+
+/// How many reads somebody waits for: one may be lost with somebody's runtime, one may have begun before a refusal.
+const TRIES: usize = 3;
 
 /// A provider's secrets, kept for a while.
 ///
@@ -34,7 +40,7 @@ const MAX_READING: Duration = Duration::from_secs(30);
 ///   minute, or for as long as it asks (10 min at most); who needs a secret meanwhile that was never read gets the error at once.
 /// - A provider that says that there is no such secret, that it is disabled or not for us
 ///   ([`SecretError::ends_a_secret`]) is believed: nothing goes on then.
-/// - A secret that Passport has refused is read again at once, whatever its age.
+/// - A secret that Passport has refused is read again at once, whatever its age, unless the provider is being left alone.
 ///
 /// Clones share what is kept: one secret for each reference. Reads run in tasks of the tokio runtime that asks.
 #[derive(Clone)]
@@ -57,8 +63,23 @@ struct Place {
 #[derive(Default)]
 struct State {
     entry: Entry,
-    /// When the read began that is running.
+    /// How many reads have begun. What an older one brings than the last is not kept.
+    begun: u64,
+    /// When the last one began.
     reading_since: Option<Instant>,
+}
+
+/// What there is for whoever asks.
+enum Step {
+    Known(Outcome),
+    /// It is being read.
+    Wait {
+        read: Flight<Outcome>,
+        /// It would do.
+        before: Option<ResolvedSecret>,
+        /// The read was running already.
+        joined: bool,
+    },
 }
 
 impl<P: SecretProvider> CachedSecrets<P> {
@@ -73,7 +94,7 @@ impl<P: SecretProvider> CachedSecrets<P> {
         }
     }
 
-    /// How long a secret is believed. Defaults to 5 min, which is how long a rotation leaves the old secret alive at least; zero
+    /// How long a secret is believed. Defaults to 5 min, within which whoever rotates a secret should not revoke the old one; zero
     /// is for reading it each time, and still having the one before while the provider is down.
     #[must_use]
     pub fn time_to_live(mut self, time: Duration) -> Self {
@@ -93,31 +114,38 @@ impl<P: SecretProvider> CachedSecrets<P> {
         Arc::clone(places.entry(reference.clone()).or_default())
     }
 
-    /// The read that is running, or one that is started for the purpose. It goes on when nobody waits for it any more.
-    fn read(
-        &self,
-        reference: &SecretRef,
-        place: &Arc<Place>,
-        refused: Option<&ResolvedSecret>,
-    ) -> Flight<Outcome> {
+    /// What is known, or a read: the one that is running, or another. It goes on when nobody waits for it any more.
+    fn step(&self, reference: &SecretRef, place: &Arc<Place>, refused: Option<&ResolvedSecret>) -> Step {
         let mut state = place.state();
+        let asked_at = self.clock.uptime();
+        let before = match (refused, state.entry.look(asked_at, self.time_to_live)) {
+            (Some(refused), _) => match state.entry.after_refusal(refused, asked_at) {
+                Some(known) => return Step::Known(known),
+                None => None,
+            },
+            (None, Look::Fresh(secret)) => return Step::Known(Ok(secret)),
+            (None, Look::Failed(error)) => return Step::Known(Err(error)),
+            (None, Look::Due(before)) => before,
+        };
         let now = Instant::now();
-        if let Some(flight) = place.reads.running() {
+        if let Some(read) = place.reads.running() {
             // One that says nothing for longer than it may take sits on a runtime that nobody drives.
-            if state.reading_since.is_some_and(|since| now < since + 2 * MAX_READING) {
-                return flight;
+            if state.reading_since.is_some_and(|since| now < since + MAX_READING + GRACE) {
+                return Step::Wait { read, before, joined: true };
             }
-            place.reads.give_up(&flight);
+            place.reads.give_up(&read);
         }
+        state.begun += 1;
         state.reading_since = Some(now);
-        let (lead, flight) = place.reads.lead();
+        let ((lead, read), number) = (place.reads.lead(), state.begun);
+        drop(state);
         let (provider, clock) = (Arc::clone(&self.provider), Arc::clone(&self.clock));
         let (reference, place, refused) = (reference.clone(), Arc::clone(place), refused.cloned());
         tokio::spawn(async move {
-            let read = asked(&*provider, &reference, refused.as_ref()).await;
-            lead.land(place.note(&reference, read, clock.uptime()));
+            let outcome = asked(&*provider, &reference, refused.as_ref()).await;
+            lead.land(place.note(number, &reference, outcome, [asked_at, clock.uptime()]));
         });
-        flight
+        Step::Wait { read, before, joined: false }
     }
 }
 
@@ -144,19 +172,31 @@ async fn asked(
 }
 
 impl Place {
-    /// What came of a read, and what whoever waits gets for it.
-    fn note(&self, reference: &SecretRef, read: Outcome, now: Duration) -> Outcome {
+    /// What came of a read, and what whoever waits gets for it. A secret is as old as the question.
+    fn note(
+        &self,
+        number: u64,
+        reference: &SecretRef,
+        read: Outcome,
+        [asked_at, now]: [Duration; 2],
+    ) -> Outcome {
         telemetry::read(reference, &read);
+        let mut state = self.state();
+        if number != state.begun {
+            return read;
+        }
         match read {
             Ok(secret) => {
-                let is_another = self.state().entry.succeeds(secret.clone(), now);
+                let is_another = state.entry.succeeds(secret.clone(), asked_at);
+                drop(state);
                 if is_another {
                     telemetry::rotated(reference, &secret);
                 }
                 Ok(secret)
             }
             Err(error) => {
-                let goes_on = self.state().entry.fails(error.clone(), now, fastrand::f64());
+                let goes_on = state.entry.fails(error.clone(), now, fastrand::f64());
+                drop(state);
                 telemetry::not_read(reference, &error, goes_on.is_ok());
                 goes_on
             }
@@ -173,16 +213,24 @@ impl<P: SecretProvider> SecretProvider for CachedSecrets<P> {
     /// A read goes on when nobody waits for it any more.
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
         let place = self.place(reference);
-        let look = place.state().entry.look(self.clock.uptime(), self.time_to_live);
-        match look {
-            Look::Fresh(secret) => Ok(secret),
-            Look::Failed(error) => Err(error),
-            Look::Due(None) => landed(self.read(reference, &place, None), reference).await,
-            Look::Due(Some(before)) => {
-                let read = self.read(reference, &place, None);
-                timeout(PATIENCE, landed(read, reference)).await.unwrap_or(Ok(before))
+        for _ in 0..TRIES {
+            match self.step(reference, &place, None) {
+                Step::Known(outcome) => return outcome,
+                Step::Wait { read, before: Some(before), .. } => {
+                    let read = timeout(PATIENCE, read.outcome()).await;
+                    return read.ok().flatten().unwrap_or_else(|| {
+                        telemetry::late(reference);
+                        Ok(before)
+                    });
+                }
+                Step::Wait { read, before: None, .. } => {
+                    if let Some(outcome) = landed(read).await {
+                        return outcome;
+                    }
+                }
             }
         }
+        Err(lost(reference))
     }
 
     async fn resolve_anew(
@@ -191,29 +239,32 @@ impl<P: SecretProvider> SecretProvider for CachedSecrets<P> {
         refused: &ResolvedSecret,
     ) -> Result<ResolvedSecret, SecretError> {
         let place = self.place(reference);
-        let known = place.state().entry.after_refusal(refused, self.clock.uptime());
-        if let Some(known) = known {
-            return known;
+        let mut last = Err(lost(reference));
+        for _ in 0..TRIES {
+            match self.step(reference, &place, Some(refused)) {
+                Step::Known(outcome) => return outcome,
+                Step::Wait { read, joined, .. } => {
+                    let Some(outcome) = landed(read).await else { continue };
+                    last = outcome;
+                    // One that was running may have begun before the refusal.
+                    if !joined {
+                        break;
+                    }
+                }
+            }
         }
-        // One that is running may have begun before the refusal.
-        let was_running = place.reads.running().is_some();
-        let read = landed(self.read(reference, &place, Some(refused)), reference).await;
-        let is_same = read.as_ref().is_ok_and(|read| read.secret().expose() == refused.secret().expose());
-        if was_running && is_same {
-            return landed(self.read(reference, &place, Some(refused)), reference).await;
-        }
-        read
+        last
     }
 }
 
-async fn landed(read: Flight<Outcome>, reference: &SecretRef) -> Outcome {
-    read.outcome().await.unwrap_or_else(|| {
-        Err(SecretError::new(
-            SecretErrorKind::Unavailable,
-            reference.clone(),
-            "the read was lost with its runtime",
-        ))
-    })
+/// What came of a read. None if its runtime is gone, or is driven by nobody.
+async fn landed(read: Flight<Outcome>) -> Option<Outcome> {
+    timeout(MAX_READING + GRACE, read.outcome()).await.ok().flatten()
+}
+
+fn lost(reference: &SecretRef) -> SecretError {
+    let reason = "the read was lost: its runtime is gone, or the provider has panicked";
+    SecretError::new(SecretErrorKind::Unavailable, reference.clone(), reason)
 }
 
 /// Without what is kept.

@@ -194,13 +194,77 @@ async fn reads_rotations_and_what_goes_on_are_counted() {
     vault.fails(Some(SecretErrorKind::Unavailable));
     clock.advance(TIME_TO_LIVE);
     secret(&source).await.unwrap();
-    let seen = recorder.snapshotter().snapshot().into_vec();
-    let names: Vec<_> = seen.iter().map(|(key, ..)| key.key().name()).collect();
-    for name in
-        ["passport_secrets_reads_total", "passport_secrets_rotations_total", "passport_secrets_stale_total"]
-    {
-        assert!(names.contains(&name), "{name} {names:?}");
-    }
+    let mut seen: Vec<_> = recorder
+        .snapshotter()
+        .snapshot()
+        .into_vec()
+        .into_iter()
+        .map(|(key, _, _, value)| {
+            let labels = key.key().labels().map(metrics::Label::value).collect::<Vec<_>>().join(" ");
+            let metrics_util::debugging::DebugValue::Counter(count) = value else {
+                panic!("all are counters")
+            };
+            format!("{} {labels} {count}", key.key().name())
+        })
+        .collect();
+    seen.sort();
+    assert_eq!(
+        seen,
+        [
+            "passport_secrets_reads_total vault failed 1",
+            "passport_secrets_reads_total vault read 2",
+            "passport_secrets_rotations_total vault 1",
+            "passport_secrets_stale_total vault failed 1",
+        ]
+    );
+}
+
+/// As a vault does that answers late what it then is told to be wrong.
+#[tokio::test(start_paused = true)]
+async fn a_refusal_while_a_read_fails_leaves_the_vault_alone() {
+    let (vault, clock, source) = cached();
+    let old = source.resolve().await.unwrap();
+    *vault.0.takes.lock().unwrap() = Duration::from_secs(1);
+    vault.fails(Some(SecretErrorKind::Throttled));
+    clock.advance(TIME_TO_LIVE);
+    secret(&source).await.unwrap();
+    assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "secret-0");
+    assert_eq!(vault.asked(), 2, "the read that was running has failed");
+}
+
+#[test]
+fn a_read_that_is_lost_with_its_runtime_is_made_again() {
+    let (vault, clock, source) = cached();
+    let runtime =
+        || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    vault.0.hangs.store(true, Ordering::SeqCst);
+    let gone = runtime();
+    gone.block_on(async { drop(timeout(Duration::from_secs(1), source.resolve()).await) });
+    drop(gone);
+    vault.0.hangs.store(false, Ordering::SeqCst);
+    runtime().block_on(async { assert_eq!(secret(&source).await.unwrap(), "secret-0") });
+    // With a secret in hand, a lost read is none to wait for.
+    vault.0.hangs.store(true, Ordering::SeqCst);
+    clock.advance(TIME_TO_LIVE);
+    let gone = runtime();
+    gone.block_on(async { assert_eq!(secret(&source).await.unwrap(), "secret-0") });
+    drop(gone);
+    runtime().block_on(async { assert_eq!(secret(&source).await.unwrap(), "secret-0") });
+}
+
+#[test]
+fn a_read_on_a_runtime_that_nobody_drives_is_given_up_and_what_it_brings_later_is_not_kept() {
+    let (vault, clock, source) = cached();
+    let runtime =
+        || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    *vault.0.takes.lock().unwrap() = Duration::from_secs(2);
+    let frozen = runtime();
+    frozen.block_on(async { drop(timeout(Duration::from_secs(1), source.resolve()).await) });
+    vault.rotate();
+    runtime().block_on(async { assert_eq!(secret(&source).await.unwrap(), "secret-1") });
+    frozen.block_on(async { sleep(Duration::from_secs(10)).await });
+    clock.advance(Duration::from_secs(1));
+    runtime().block_on(async { assert_eq!(secret(&source).await.unwrap(), "secret-1") });
 }
 
 #[tokio::test(start_paused = true)]
@@ -253,8 +317,10 @@ async fn each_secret_is_kept_for_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn debug_shows_no_secret() {
-    let (_, _, source) = cached();
-    secret(&source).await.unwrap();
-    assert!(!format!("{source:?}").contains("secret-0"));
+async fn debug_shows_the_provider_and_nothing_that_is_kept() {
+    let secrets = CachedSecrets::new(Vault::default());
+    secrets.resolve(&"vault:payroll".parse().unwrap()).await.unwrap();
+    let shown = format!("{secrets:?}");
+    assert!(shown.starts_with("CachedSecrets { provider: Vault") && shown.ends_with(", .. }"), "{shown}");
+    assert!(!shown.contains("payroll"), "{shown}");
 }

@@ -24,9 +24,15 @@ pub(crate) fn rotated(reference: &SecretRef, secret: &ResolvedSecret) {
 /// The provider gave no secret; the one that was read before goes on, if there is one.
 pub(crate) fn not_read(reference: &SecretRef, error: &SecretError, goes_on: bool) {
     if goes_on {
-        counter!(STALE, "provider" => reference.scheme().to_owned()).increment(1);
+        counter!(STALE, "provider" => reference.scheme().to_owned(), "reason" => "failed").increment(1);
         tracing::warn!(target: TARGET, %reference, "going on with the secret that was read before: {error}");
     } else {
         tracing::warn!(target: TARGET, %reference, "there is no secret: {error}");
     }
+}
+
+/// The provider takes long, and the secret that was read before goes on.
+pub(crate) fn late(reference: &SecretRef) {
+    counter!(STALE, "provider" => reference.scheme().to_owned(), "reason" => "late").increment(1);
+    tracing::debug!(target: TARGET, %reference, "the provider takes long; going on with the secret that was read before");
 }

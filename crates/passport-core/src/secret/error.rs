@@ -63,7 +63,9 @@ impl SecretError {
 
     /// This, with the reason why another source had none either.
     pub(super) fn and(self, other: &Self) -> Self {
-        let kind = if other.is_transient() { other.kind } else { self.kind };
+        // A secret has ended only if both say so.
+        let says_more = other.is_transient() || (self.ends_a_secret() && !other.ends_a_secret());
+        let kind = if says_more { other.kind } else { self.kind };
         let retry_after = self.retry_after.or(other.retry_after);
         Self { kind, reason: format!("{}; {other}", self.reason), retry_after, ..self }
     }

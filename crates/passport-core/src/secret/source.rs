@@ -47,7 +47,8 @@ impl SecretSource {
         Self::new(FixedSecret(secret.into()), SecretRef::of("fixed", "value".to_owned()))
     }
 
-    /// This secret, or `other` where this one cannot be read, for whatever reason: a vault, and a file for when there is none.
+    /// This secret, or `other` where this one cannot be read, for whatever reason: a vault, and a file for when there is none. One
+    /// that hangs is waited for.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let reference = self.reference.clone();

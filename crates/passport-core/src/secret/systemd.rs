@@ -74,6 +74,9 @@ mod tests {
 
     #[tokio::test]
     async fn outside_of_a_service_it_is_said_what_is_missing() {
+        if env::var_os(DIRECTORY).is_some() {
+            return; // the tests are a service themselves
+        }
         let error = SystemdCredentials::default().resolve(&"systemd:a".parse().unwrap()).await.unwrap_err();
         assert!(error.to_string().contains("LoadCredential="), "{error}");
     }
