@@ -288,39 +288,44 @@ impl Orders {
     }
 }
 
+/// Everything that may happen next. Nothing, if nobody can take a step.
+fn moves(instances: &[Instance], faults: Faults) -> Vec<Move> {
+    let on_their_way = || (0..instances.len()).filter(|&number| instances[number].is_on_its_way());
+    let steps = on_their_way().flat_map(|number| (0..2).map(move |gate| (number, gate)));
+    let steps = steps.filter(|&(number, gate)| instances[number].gates[gate].waits());
+    let mut moves: Vec<_> = steps.map(|(number, gate)| Move::Step(number, gate)).collect();
+    if moves.is_empty() {
+        return moves;
+    }
+    if faults.kills > 0 {
+        moves.extend(on_their_way().map(Move::Kill));
+    }
+    if faults.calls_off > 0 {
+        moves.extend(on_their_way().map(Move::CallOff));
+    }
+    if faults.losses > 0 {
+        moves.push(Move::LoseTheLease);
+    }
+    if faults.ticks > 0 {
+        moves.push(Move::Tick);
+    }
+    moves
+}
+
 /// One order from its beginning to its end.
 async fn run(world: &World, instances: &mut [Instance], orders: &mut Orders, mut faults: Faults) {
     // Who waits for how long is always the same; the moves are what is tried.
     fastrand::seed(7);
     loop {
         instances.iter_mut().for_each(Instance::poll);
-        let numbered = || instances.iter().enumerate().filter(|(_, instance)| instance.is_on_its_way());
-        let gates = |number: usize| (0..2).map(move |gate| (number, gate));
-        let waits = |(number, gate): &(usize, usize)| instances[*number].gates[*gate].waits();
-        let mut moves: Vec<_> = numbered()
-            .flat_map(|(number, _)| gates(number))
-            .filter(waits)
-            .map(|(number, gate)| Move::Step(number, gate))
-            .collect();
+        if !instances.iter().any(Instance::is_on_its_way) {
+            return;
+        }
+        let moves = moves(instances, faults);
         if moves.is_empty() {
-            if numbered().next().is_none() {
-                return;
-            }
             // All wait, for news or for a while.
             advance(LOOK_EACH).await;
             continue;
-        }
-        if faults.kills > 0 {
-            moves.extend(numbered().map(|(number, _)| Move::Kill(number)));
-        }
-        if faults.calls_off > 0 {
-            moves.extend(numbered().map(|(number, _)| Move::CallOff(number)));
-        }
-        if faults.losses > 0 {
-            moves.push(Move::LoseTheLease);
-        }
-        if faults.ticks > 0 {
-            moves.push(Move::Tick);
         }
         match orders.choose(&moves) {
             Move::Step(number, gate) => instances[number].gates[gate].open(),
