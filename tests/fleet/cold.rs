@@ -82,7 +82,7 @@ async fn a_holder_that_is_killed_costs_one_more_request_and_one_lease() {
     holder.kill().await;
     let report = fleet.report().await;
     let took = began.elapsed();
-    figure("the holder of the lease is killed", began.elapsed(), &report, scene.token_requests());
+    figure("the holder of the lease is killed", took, &report, scene.token_requests());
     assert_eq!((report.failed, scene.token_requests()), (0, 2), "{report:?}");
     // The lease is 3 s, and Passport takes 2 s; without an end of it, the fleet would wait for 10 s.
     assert!(took < 9 * SECOND, "{took:?}");

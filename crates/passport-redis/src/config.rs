@@ -89,9 +89,8 @@ impl StoreKind for RedisStores {
     fn cache(&self, settings: &mut StoreSettings<'_>) -> Option<TokenCache> {
         let keys = keys(settings);
         // With a stand-in, so that what else is wrong is seen too.
-        let whose = whose(settings, keys.clone());
+        let (url, whose) = whose(settings, keys.clone());
         let is_missing = whose.is_none();
-        let url = [CLUSTER, SENTINELS].into_iter().find(|key| settings.words(key).is_some()).unwrap_or(URL);
         let mut builder = whose.unwrap_or_else(|| RedisTokenStore::builder("redis://unused", keys));
         if let Some(namespace) = settings.text(NAMESPACE) {
             builder = builder.namespace(namespace);
@@ -111,10 +110,10 @@ impl StoreKind for RedisStores {
         if let Some(limit) = settings.duration(LIMIT) {
             builder = builder.limit(limit);
         }
-        let has_roots = settings.text(TLS_ROOTS_REF).is_some();
-        let built = with_tls(settings, builder).build();
+        let (tls, builder) = with_tls(settings, builder);
+        let built = builder.build();
         for problem in built.as_ref().err().iter().flat_map(|error| error.problems()) {
-            settings.wrong(key_of(&problem.option, url, has_roots), &problem.problem);
+            settings.wrong(key_of(&problem.option, url, tls), &problem.problem);
         }
         built.ok().filter(|_| !is_missing).map(TokenCache::shared)
     }
@@ -137,24 +136,29 @@ fn keys(settings: &mut StoreSettings<'_>) -> EncryptionKeys {
     sources.fold(keys, EncryptionKeys::also_accepting)
 }
 
-/// One server, a Cluster or Sentinels.
-fn whose(settings: &mut StoreSettings<'_>, keys: EncryptionKeys) -> Option<RedisTokenStoreBuilder> {
+/// One server, a Cluster or Sentinels; and the key that says so. Each key is read once: what is wrong with it is told each time.
+fn whose(
+    settings: &mut StoreSettings<'_>,
+    keys: EncryptionKeys,
+) -> (&'static str, Option<RedisTokenStoreBuilder>) {
     let (url, cluster) = (settings.text(URL), settings.words(CLUSTER));
     let (sentinels, service) = (settings.words(SENTINELS), settings.text(SENTINEL_SERVICE));
     if service.is_some() != sentinels.is_some() {
         settings.wrong(SENTINEL_SERVICE, "sentinels and sentinel_service go together");
     }
     match (url, cluster, sentinels) {
-        (Some(url), None, None) => Some(RedisTokenStore::builder(url, keys)),
-        (None, Some(nodes), None) => cluster_of(settings, nodes, keys),
-        (None, None, Some(sentinels)) => sentinel_of(settings, sentinels, service.unwrap_or_default(), keys),
+        (Some(url), None, None) => (URL, Some(RedisTokenStore::builder(url, keys))),
+        (None, Some(nodes), None) => (CLUSTER, cluster_of(settings, nodes, keys)),
+        (None, None, Some(sentinels)) => {
+            (SENTINELS, sentinel_of(settings, sentinels, service.unwrap_or_default(), keys))
+        }
         (None, None, None) => {
             settings.wrong(URL, "it is missing; write redis://host:6379, rediss://host:6379 or unix:///path");
-            None
+            (URL, None)
         }
         _ => {
             settings.wrong(URL, "of url, cluster and sentinels there may be one");
-            None
+            (URL, None)
         }
     }
 }
@@ -201,28 +205,33 @@ fn sentinel_of(
     None
 }
 
-fn with_tls(settings: &mut StoreSettings<'_>, builder: RedisTokenStoreBuilder) -> RedisTokenStoreBuilder {
+/// And the key that asks for TLS.
+fn with_tls(
+    settings: &mut StoreSettings<'_>,
+    builder: RedisTokenStoreBuilder,
+) -> (&'static str, RedisTokenStoreBuilder) {
     let roots = settings.secret(TLS_ROOTS_REF);
+    let key = if roots.is_some() { TLS_ROOTS_REF } else { TLS_CERTIFICATE_REF };
     let builder = roots.into_iter().fold(builder, RedisTokenStoreBuilder::tls_roots);
-    match (settings.secret(TLS_CERTIFICATE_REF), settings.secret(TLS_KEY_REF)) {
+    let builder = match (settings.secret(TLS_CERTIFICATE_REF), settings.secret(TLS_KEY_REF)) {
         (Some(certificate), Some(key)) => builder.tls_identity(certificate, key),
         (None, None) => builder,
         _ => {
             settings.wrong(TLS_KEY_REF, "tls_certificate_ref and tls_key_ref go together");
             builder
         }
-    }
+    };
+    (key, builder)
 }
 
 /// The builder has names of its own.
-fn key_of(option: &str, url: &'static str, has_roots: bool) -> &'static str {
+fn key_of(option: &str, url: &'static str, tls: &'static str) -> &'static str {
     match option {
-        "tls" if !has_roots => TLS_CERTIFICATE_REF,
         "namespace" => NAMESPACE,
         "limit" => LIMIT,
         "password" => PASSWORD_REF,
         "sentinel_password" => SENTINEL_PASSWORD_REF,
-        "tls" => TLS_ROOTS_REF,
+        "tls" => tls,
         _ => url,
     }
 }
@@ -303,6 +312,17 @@ mod tests {
                 told[0].starts_with(&format!("cache.redis.{place}: ")) && !told[0].contains("hidden"),
                 "{told:?}"
             );
+        }
+    }
+
+    #[test]
+    fn each_mistake_is_told_once() {
+        for wrong in [json!({ "cluster": 7 }), json!({ "url": "rediss://a", "tls_roots_ref": 7 })] {
+            let mut told = problems(&wrong);
+            let all = told.len();
+            told.sort();
+            told.dedup();
+            assert_eq!(told.len(), all, "{told:?}");
         }
     }
 

@@ -5,13 +5,14 @@ use std::{
     time::Duration,
 };
 
+use passport_outbound::{StoreError, WakeUps};
+use redis::{Cmd, FromRedisValue, RedisResult};
+
 use crate::{
     background::Background,
     error::{concerns_the_connection, is_an_answer, store_error},
     target::{Connection, Target},
 };
-use passport_outbound::{StoreError, WakeUps};
-use redis::{Cmd, FromRedisValue, RedisResult};
 
 /// How long it may take until there is a connection, its password and certificates included. Nobody waits for longer than the
 /// store may take; the next call has it.
