@@ -40,7 +40,9 @@ const TRIES: usize = 3;
 ///   minute, or for as long as it asks (10 min at most); who needs a secret meanwhile that was never read gets the error at once.
 /// - A provider that says that there is no such secret, that it is disabled or not for us
 ///   ([`SecretError::ends_a_secret`]) is believed: nothing goes on then.
-/// - A secret that Passport has refused is read again at once, whatever its age, unless the provider is being left alone.
+/// - A secret that Passport has refused is read again at once, whatever its age, unless the provider is being left alone. If
+///   the provider has no other one, the one that it had before is tried, for an hour: a node of Passport may not know the new one yet.
+/// - A secret that [ends](ResolvedSecret::expires_at) is read again at that moment.
 ///
 /// Clones share what is kept: one secret for each reference. Reads run in tasks of the tokio runtime that asks.
 #[derive(Clone)]
@@ -114,6 +116,25 @@ impl<P: SecretProvider> CachedSecrets<P> {
         Arc::clone(places.entry(reference.clone()).or_default())
     }
 
+    /// What the provider has now, if it can be asked.
+    async fn anew(&self, reference: &SecretRef, place: &Arc<Place>, refused: &ResolvedSecret) -> Outcome {
+        let mut last = Err(lost(reference));
+        for _ in 0..TRIES {
+            match self.step(reference, place, Some(refused)) {
+                Step::Known(outcome) => return outcome,
+                Step::Wait { read, joined, .. } => {
+                    let Some(outcome) = landed(read).await else { continue };
+                    last = outcome;
+                    // One that was running may have begun before the refusal.
+                    if !joined {
+                        break;
+                    }
+                }
+            }
+        }
+        last
+    }
+
     /// What is known, or a read: the one that is running, or another. It goes on when nobody waits for it any more.
     fn step(&self, reference: &SecretRef, place: &Arc<Place>, refused: Option<&ResolvedSecret>) -> Step {
         let mut state = place.state();
@@ -143,10 +164,16 @@ impl<P: SecretProvider> CachedSecrets<P> {
         let (reference, place, refused) = (reference.clone(), Arc::clone(place), refused.cloned());
         tokio::spawn(async move {
             let outcome = asked(&*provider, &reference, refused.as_ref()).await;
-            lead.land(place.note(number, &reference, outcome, [asked_at, clock.uptime()]));
+            let ends_in = outcome.as_ref().ok().and_then(|secret| remaining(secret, &*clock));
+            lead.land(place.note(number, &reference, outcome, ends_in, [asked_at, clock.uptime()]));
         });
         Step::Wait { read, before, joined: false }
     }
+}
+
+/// How long `secret` has to live yet, if its provider says so.
+fn remaining(secret: &ResolvedSecret, clock: &dyn Clock) -> Option<Duration> {
+    secret.expires_at()?.duration_since(clock.now()).ok()
 }
 
 /// What the provider says, within its time. A secret that holds nothing is none.
@@ -178,6 +205,7 @@ impl Place {
         number: u64,
         reference: &SecretRef,
         read: Outcome,
+        ends_in: Option<Duration>,
         [asked_at, now]: [Duration; 2],
     ) -> Outcome {
         telemetry::read(reference, &read);
@@ -187,8 +215,9 @@ impl Place {
         }
         match read {
             Ok(secret) => {
-                let is_another = state.entry.succeeds(secret.clone(), asked_at);
+                let is_another = state.entry.succeeds(secret.clone(), asked_at, ends_in);
                 drop(state);
+                telemetry::expires(reference, &secret, ends_in);
                 if is_another {
                     telemetry::rotated(reference, &secret);
                 }
@@ -239,21 +268,9 @@ impl<P: SecretProvider> SecretProvider for CachedSecrets<P> {
         refused: &ResolvedSecret,
     ) -> Result<ResolvedSecret, SecretError> {
         let place = self.place(reference);
-        let mut last = Err(lost(reference));
-        for _ in 0..TRIES {
-            match self.step(reference, &place, Some(refused)) {
-                Step::Known(outcome) => return outcome,
-                Step::Wait { read, joined, .. } => {
-                    let Some(outcome) = landed(read).await else { continue };
-                    last = outcome;
-                    // One that was running may have begun before the refusal.
-                    if !joined {
-                        break;
-                    }
-                }
-            }
-        }
-        last
+        let current = self.anew(reference, &place, refused).await?;
+        let before = place.state().entry.before(refused, self.clock.uptime());
+        Ok(before.filter(|_| current.is_same(refused)).unwrap_or(current))
     }
 }
 

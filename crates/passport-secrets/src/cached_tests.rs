@@ -1,6 +1,10 @@
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
+    time::UNIX_EPOCH,
+};
 
 use futures_util::future::join_all;
+use metrics_util::debugging::DebugValue;
 use passport_core::{ManualClock, SecretSource};
 use tokio::time::{Instant, sleep};
 
@@ -18,6 +22,7 @@ struct State {
     hangs: AtomicBool,
     is_empty: AtomicBool,
     takes: Mutex<Duration>,
+    ends_at: Mutex<Option<std::time::SystemTime>>,
 }
 
 impl Vault {
@@ -49,7 +54,8 @@ impl SecretProvider for Vault {
         if let Some(kind) = *self.0.fails.lock().unwrap() {
             return Err(SecretError::new(kind, reference.clone(), "on purpose"));
         }
-        Ok(ResolvedSecret::new(format!("secret-{version}").into()).with_version(version.to_string()))
+        let read = ResolvedSecret::new(format!("secret-{version}").into()).with_version(version.to_string());
+        Ok(self.0.ends_at.lock().unwrap().into_iter().fold(read, ResolvedSecret::with_expiry))
     }
 }
 
@@ -183,12 +189,44 @@ async fn a_vault_that_says_that_there_is_nothing_is_believed_and_one_that_says_n
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_secret_that_ends_is_read_again_at_that_moment() {
+    let (vault, clock, source) = cached();
+    *vault.0.ends_at.lock().unwrap() = Some(clock.now() + Duration::from_secs(60));
+    secret(&source).await.unwrap();
+    vault.rotate();
+    clock.advance(Duration::from_secs(59));
+    assert_eq!(secret(&source).await.unwrap(), "secret-0");
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(secret(&source).await.unwrap(), "secret-1");
+    secret(&source).await.unwrap();
+    assert_eq!(vault.asked(), 2, "one that has ended already is believed like any other");
+}
+
+/// A node of Passport may not know the new one yet.
+#[tokio::test(start_paused = true)]
+async fn a_new_secret_that_is_refused_has_the_one_before_tried() {
+    let (vault, clock, source) = cached();
+    secret(&source).await.unwrap();
+    vault.rotate();
+    clock.advance(TIME_TO_LIVE);
+    let new = source.resolve().await.unwrap();
+    let before = source.resolve_anew(&new).await.unwrap();
+    assert_eq!((new.secret().expose(), before.secret().expose()), ("secret-1", "secret-0"));
+    assert_eq!(source.resolve_anew(&before).await.unwrap().secret().expose(), "secret-1");
+    assert_eq!(vault.asked(), 3, "the vault was asked whether it has another one");
+    vault.rotate();
+    let newest = source.resolve_anew(&new).await.unwrap();
+    assert_eq!(newest.secret().expose(), "secret-2", "it has, and that comes first");
+}
+
+#[tokio::test(start_paused = true)]
 async fn reads_rotations_and_what_goes_on_are_counted() {
     let recorder = metrics_util::debugging::DebuggingRecorder::new();
     let _guard = metrics::set_default_local_recorder(&recorder);
     let (vault, clock, source) = cached();
     secret(&source).await.unwrap();
     vault.rotate();
+    *vault.0.ends_at.lock().unwrap() = Some(UNIX_EPOCH + Duration::from_secs(1_750_086_400));
     clock.advance(TIME_TO_LIVE);
     secret(&source).await.unwrap();
     vault.fails(Some(SecretErrorKind::Unavailable));
@@ -201,16 +239,18 @@ async fn reads_rotations_and_what_goes_on_are_counted() {
         .into_iter()
         .map(|(key, _, _, value)| {
             let labels = key.key().labels().map(metrics::Label::value).collect::<Vec<_>>().join(" ");
-            let metrics_util::debugging::DebugValue::Counter(count) = value else {
-                panic!("all are counters")
-            };
-            format!("{} {labels} {count}", key.key().name())
+            match value {
+                DebugValue::Counter(count) => format!("{} {labels} {count}", key.key().name()),
+                DebugValue::Gauge(value) => format!("{} {labels} {value}", key.key().name()),
+                DebugValue::Histogram(_) => panic!("there is none"),
+            }
         })
         .collect();
     seen.sort();
     assert_eq!(
         seen,
         [
+            "passport_secrets_expiry_timestamp_seconds vault vault:payroll 1750086400",
             "passport_secrets_reads_total vault failed 1",
             "passport_secrets_reads_total vault read 2",
             "passport_secrets_rotations_total vault 1",

@@ -28,6 +28,8 @@ pub enum SecretErrorKind {
     NotFound,
     /// The provider wants to be asked less often.
     Throttled,
+    /// The provider does not know us: our own credential for it is missing, or is refused. Of the secret this says nothing.
+    Unauthenticated,
     /// The provider cannot be reached, or has failed.
     Unavailable,
     /// No provider for the reference's scheme.

@@ -1,40 +1,54 @@
+use std::{pin::pin, time::Duration};
+
+use tokio::time::timeout;
+
 use super::{ResolvedSecret, SecretError, SecretProvider, SecretRef, SecretSource};
 
-/// One source, and another for when it does not answer. They know their references themselves.
+/// One source, and another for when it does not answer, or not soon. They know their references themselves.
 #[derive(Debug)]
 pub(super) struct FirstOf {
     pub(super) first: SecretSource,
     pub(super) second: SecretSource,
 }
 
+/// How long the first source has to itself. A vault answers within it, or is in trouble.
+const HEAD_START: Duration = Duration::from_secs(2);
+
+type Outcome = Result<ResolvedSecret, SecretError>;
+
 impl SecretProvider for FirstOf {
-    async fn resolve(&self, _: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        match self.first.resolve().await {
-            Ok(secret) => Ok(secret),
-            Err(first) => self.second.resolve().await.map_err(|second| first.and(&second)),
-        }
+    async fn resolve(&self, _: &SecretRef) -> Outcome {
+        first_good(self.first.resolve(), self.second.resolve(), Result::is_ok).await
     }
 
     /// A source that gives what was refused has not answered.
-    async fn resolve_anew(
-        &self,
-        _: &SecretRef,
-        refused: &ResolvedSecret,
-    ) -> Result<ResolvedSecret, SecretError> {
-        let is_another = |read: &Result<ResolvedSecret, SecretError>| {
-            read.as_ref().is_ok_and(|read| read.secret().expose() != refused.secret().expose())
-        };
-        let first = self.first.resolve_anew(refused).await;
-        if is_another(&first) {
-            return first;
-        }
-        let second = self.second.resolve_anew(refused).await;
-        match (first, second) {
-            (_, second) if is_another(&second) => second,
-            (Ok(first), _) => Ok(first),
-            (Err(_), Ok(second)) => Ok(second),
-            (Err(first), Err(second)) => Err(first.and(&second)),
-        }
+    async fn resolve_anew(&self, _: &SecretRef, refused: &ResolvedSecret) -> Outcome {
+        let is_another = |read: &Outcome| read.as_ref().is_ok_and(|read| !read.is_same(refused));
+        first_good(self.first.resolve_anew(refused), self.second.resolve_anew(refused), is_another).await
+    }
+}
+
+/// What the first one says, if it is good, or else the second one; once the first takes long, whichever is good first.
+async fn first_good(
+    first: impl Future<Output = Outcome>,
+    second: impl Future<Output = Outcome>,
+    is_good: impl Fn(&Outcome) -> bool,
+) -> Outcome {
+    let (mut first, mut second) = (pin!(first), pin!(second));
+    let (first, second) = match timeout(HEAD_START, &mut first).await {
+        Ok(outcome) if is_good(&outcome) => return outcome,
+        Ok(outcome) => (outcome, second.await),
+        Err(_) => tokio::select! {
+            outcome = &mut first => if is_good(&outcome) { return outcome } else { (outcome, second.await) },
+            outcome = &mut second => if is_good(&outcome) { return outcome } else { (first.await, outcome) },
+        },
+    };
+    match (first, second) {
+        (first, _) if is_good(&first) => first,
+        (_, second) if is_good(&second) => second,
+        (Ok(first), _) => Ok(first),
+        (Err(_), Ok(second)) => Ok(second),
+        (Err(first), Err(second)) => Err(first.and(&second)),
     }
 }
 
@@ -63,6 +77,40 @@ mod tests {
         assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "new");
         let both = SecretSource::fixed("old").or(SecretSource::fixed("old"));
         assert_eq!(both.resolve_anew(&old).await.unwrap().secret().expose(), "old");
+    }
+
+    /// A source that answers after so many seconds, if ever.
+    #[derive(Debug)]
+    struct Slow(Option<u64>);
+
+    impl SecretProvider for Slow {
+        async fn resolve(&self, reference: &SecretRef) -> Outcome {
+            match self.0 {
+                Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+                None => std::future::pending().await,
+            }
+            Ok(ResolvedSecret::new(reference.place().into()))
+        }
+    }
+
+    fn slow(seconds: Option<u64>, secret: &str) -> SecretSource {
+        SecretSource::new(Slow(seconds), format!("slow:{secret}").parse().unwrap())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_that_hangs_is_not_waited_for_if_another_answers() {
+        let none = SecretSource::env("PASSPORT_NO_SUCH_VARIABLE");
+        for (source, seconds) in [
+            (slow(None, "hangs").or(SecretSource::fixed("right")), 2),
+            (slow(None, "hangs").or(slow(Some(3), "right")), 5),
+            (slow(Some(1), "right").or(SecretSource::fixed("other")), 1),
+            (slow(Some(4), "right").or(slow(None, "hangs")), 4),
+            (slow(Some(4), "right").or(none), 4),
+        ] {
+            let start = tokio::time::Instant::now();
+            assert_eq!(source.resolve().await.unwrap().secret().expose(), "right");
+            assert_eq!(start.elapsed().as_secs(), seconds, "{source:?}");
+        }
     }
 
     #[tokio::test]

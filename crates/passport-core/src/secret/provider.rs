@@ -1,4 +1,4 @@
-use std::{fmt, future::Future, pin::Pin};
+use std::{fmt, future::Future, pin::Pin, time::SystemTime};
 
 use super::{Secret, SecretError, SecretRef};
 
@@ -34,6 +34,7 @@ pub trait SecretProvider: fmt::Debug + Send + Sync + 'static {
 pub struct ResolvedSecret {
     secret: Secret,
     version: String,
+    expires_at: Option<SystemTime>,
 }
 
 impl ResolvedSecret {
@@ -41,7 +42,7 @@ impl ResolvedSecret {
     #[must_use]
     pub fn new(secret: Secret) -> Self {
         let version = secret.fingerprint().to_string();
-        Self { secret, version }
+        Self { secret, version, expires_at: None }
     }
 
     /// The same, with the version that the provider gave. It is logged, so it must tell nothing of the secret.
@@ -50,16 +51,34 @@ impl ResolvedSecret {
         Self { version: version.into(), ..self }
     }
 
+    /// The same, of which the provider says that it ends at `time`.
+    #[must_use]
+    pub fn with_expiry(self, time: SystemTime) -> Self {
+        Self { expires_at: Some(time), ..self }
+    }
+
     /// The secret.
     #[must_use]
     pub fn secret(&self) -> &Secret {
         &self.secret
     }
 
+    /// Whether `other` is the same secret, whatever their versions.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.secret.expose() == other.secret.expose()
+    }
+
     /// Something that changes when the secret does, fit for logs.
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// When the secret ends, if its provider says so. Nobody is kept from using it: whether it still counts is Passport's to say.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.expires_at
     }
 }
 

@@ -47,8 +47,8 @@ impl SecretSource {
         Self::new(FixedSecret(secret.into()), SecretRef::of("fixed", "value".to_owned()))
     }
 
-    /// This secret, or `other` where this one cannot be read, for whatever reason: a vault, and a file for when there is none. One
-    /// that hangs is waited for.
+    /// This secret, or `other` where this one cannot be read, for whatever reason: a vault, and a file for when there is none. If
+    /// this one takes longer than 2 s, the other is asked beside it, and the first that answers is taken.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         let reference = self.reference.clone();

@@ -6,7 +6,7 @@ use super::{
     key::{ConfigKey, Kind},
     providers::Providers,
     reader::Reader,
-    value::{duration, list, switch, table, text},
+    value::{duration, list, switch, table, text, texts},
     within,
 };
 use crate::{
@@ -45,8 +45,8 @@ pub(super) const KEYS: &[ConfigKey] = &[
     key(CLIENT_ID, Kind::Text, "The client id of the managed identity: one of its own for each service."),
     key(
         CLIENT_SECRET_REF,
-        Kind::SecretReference,
-        "Where the client secret is (env:NAME, file:/path), or what secret_provider finds it by. Never the secret itself.",
+        Kind::SecretReferences,
+        "Where the client secret is (env:NAME, file:/path), or what secret_provider finds it by; of several the first that answers. Never the secret itself.",
     ),
     key(
         SECRET_PROVIDER,
@@ -145,9 +145,26 @@ fn note_what_the_builder_says(reader: &mut Reader<'_>, builder: &ManagedIdentity
 
 fn secret(reader: &mut Reader<'_>, secrets: &SecretProviders) -> Option<SecretSource> {
     let remedy = "say where the secret is: env:NAME or file:/path";
-    let reference = reader.require(CLIENT_SECRET_REF, text, remedy);
+    let references = reader.require(CLIENT_SECRET_REF, texts, remedy);
     let provider = reader.read(SECRET_PROVIDER, text);
-    match secrets.source(provider.as_deref(), &reference?) {
+    let references = references?;
+    if references.len() > 1 && provider.is_some() {
+        reader
+            .wrong(SECRET_PROVIDER, "of several references each names its provider (env:NAME); leave this out");
+        return None;
+    }
+    let sources: Vec<_> =
+        references.iter().map(|reference| source(reader, secrets, provider.as_deref(), reference)).collect();
+    sources.into_iter().collect::<Option<Vec<_>>>()?.into_iter().reduce(SecretSource::or)
+}
+
+fn source(
+    reader: &mut Reader<'_>,
+    secrets: &SecretProviders,
+    provider: Option<&str>,
+    reference: &str,
+) -> Option<SecretSource> {
+    match secrets.source(provider, reference) {
         Err(error @ passport_core::InvalidSecretSource::NoSuchProvider { .. }) if provider.is_some() => {
             reader.collect(SECRET_PROVIDER, Err(error))
         }

@@ -72,6 +72,15 @@ pub(super) fn list(value: &Value) -> Result<Vec<String>, Wrong> {
     if list.is_empty() { Err("it is empty; name at least one or leave the key out") } else { Ok(list) }
 }
 
+/// One text as it is, or a list of them.
+pub(super) fn texts(value: &Value) -> Result<Vec<String>, Wrong> {
+    match value {
+        Value::Array(values) if values.is_empty() => Err("it is empty; name at least one"),
+        Value::Array(values) => values.iter().map(text).collect(),
+        _ => text(value).map(|text| vec![text]),
+    }
+}
+
 /// Keys and values.
 pub(super) fn table(value: &Value) -> Result<Map<String, Value>, Wrong> {
     match value {

@@ -81,7 +81,7 @@ impl ClientCredentials {
         // The secret may have been rotated between its being read and its being judged. The same one again would be
         // refused again, and each refusal is an entry in Passport's audit.
         match self.read(self.secret.resolve_anew(secret), deadline).await {
-            Ok(current) if current.secret().expose() != secret.secret().expose() => {
+            Ok(current) if !current.is_same(secret) => {
                 telemetry::secret_changed(&self.client_id, current.version());
                 self.ask(method, current.secret(), deadline).await
             }
