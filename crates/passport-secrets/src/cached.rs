@@ -173,7 +173,7 @@ impl<P: SecretProvider> CachedSecrets<P> {
 
 /// How long `secret` has to live yet, if its provider says so.
 fn remaining(secret: &ResolvedSecret, clock: &dyn Clock) -> Option<Duration> {
-    secret.expires_at()?.duration_since(clock.now()).ok()
+    secret.expires_at()?.duration_since(clock.now()).ok().filter(|time| !time.is_zero())
 }
 
 /// What the provider says, within its time. A secret that holds nothing is none.

@@ -13,8 +13,14 @@
 //! let providers = SecretProviders::default().with("azure_key_vault", CachedSecrets::new(EnvSecrets));
 //! ```
 
+#[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
+mod answer;
+#[cfg(feature = "azure-key-vault")]
+mod azure;
 mod cached;
 mod entry;
 mod telemetry;
 
+#[cfg(feature = "azure-key-vault")]
+pub use crate::azure::{AzureKeyVault, AzureKeyVaultBuilder};
 pub use crate::cached::CachedSecrets;

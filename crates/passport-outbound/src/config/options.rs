@@ -149,8 +149,10 @@ fn secret(reader: &mut Reader<'_>, secrets: &SecretProviders) -> Option<SecretSo
     let provider = reader.read(SECRET_PROVIDER, text);
     let references = references?;
     if references.len() > 1 && provider.is_some() {
-        reader
-            .wrong(SECRET_PROVIDER, "of several references each names its provider (env:NAME); leave this out");
+        reader.wrong(
+            SECRET_PROVIDER,
+            "of several references each names its provider (env:NAME); leave this out",
+        );
         return None;
     }
     let sources: Vec<_> =

@@ -1,0 +1,43 @@
+//! What providers say when they do not give a secret, as far as it is fit to be shown.
+
+use std::time::Duration;
+
+use passport_core::Limits;
+
+/// For one exchange with a provider. Secrets are small, and so is everything on the way to them.
+pub(crate) const LIMITS: Limits = Limits { timeout: Duration::from_secs(10), max_body: 256 * 1024 };
+
+/// The longest that a provider's words are shown.
+const MAX_SHOWN: usize = 300;
+
+/// A provider's words on one line, without what could write elsewhere on a terminal, and not for ever.
+pub(crate) fn shown(words: &str) -> String {
+    let line = words.split(|char: char| char.is_whitespace() || char.is_control());
+    let line = line.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}...", &line[..end]),
+        None => line,
+    }
+}
+
+/// The seconds of a `Retry-After`.
+pub(crate) fn retry_after(value: &str) -> Option<Duration> {
+    value.trim().parse().ok().map(Duration::from_secs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_provider_says_stays_on_one_line_and_comes_to_an_end() {
+        assert_eq!(shown("no\r\n such \u{1b}[31msecret\t"), "no such [31msecret");
+        assert_eq!(shown(&"ä".repeat(301)), format!("{}...", "ä".repeat(300)));
+    }
+
+    #[test]
+    fn a_time_to_wait_is_in_seconds() {
+        assert_eq!(retry_after(" 17 "), Some(Duration::from_secs(17)));
+        assert_eq!(retry_after("soon"), None);
+    }
+}

@@ -1,0 +1,109 @@
+use std::{fmt, sync::Arc};
+
+use azure_core::credentials::TokenCredential;
+use passport_core::{ConfigError, ConfigProblem, Transport};
+use url::Url;
+
+use super::{AzureKeyVault, Inner, identifier::vault_at};
+
+/// The API's version. All of Azure's clouds have it, and newer ones do not tell more of a secret.
+const API_VERSION: &str = "7.4";
+
+/// Builds an [`AzureKeyVault`]. Everything has a default.
+#[derive(Clone)]
+pub struct AzureKeyVaultBuilder {
+    vault: Option<String>,
+    credential: Option<Arc<dyn TokenCredential>>,
+    api_version: String,
+    transport: Transport,
+}
+
+impl Default for AzureKeyVaultBuilder {
+    fn default() -> Self {
+        Self {
+            vault: None,
+            credential: None,
+            api_version: API_VERSION.to_owned(),
+            transport: Transport::default(),
+        }
+    }
+}
+
+impl AzureKeyVaultBuilder {
+    /// The vault in which names are looked for: `https://contoso.vault.azure.net`. By default none: references are whole
+    /// identifiers.
+    #[must_use]
+    pub fn vault(mut self, url: impl Into<String>) -> Self {
+        self.vault = Some(url.into());
+        self
+    }
+
+    /// Who asks. Defaults to what the environment says, see [`AzureKeyVault`].
+    ///
+    /// A token that the vault refuses is asked for anew of the default only; a credential of your own keeps its tokens itself.
+    #[must_use]
+    pub fn credential(mut self, credential: Arc<dyn TokenCredential>) -> Self {
+        self.credential = Some(credential);
+        self
+    }
+
+    /// The version of Key Vault's API. Defaults to 7.4, which all of Azure's clouds have.
+    #[must_use]
+    pub fn api_version(mut self, version: impl Into<String>) -> Self {
+        self.api_version = version.into();
+        self
+    }
+
+    /// Sends what is asked through `transport`, for roots or a proxy of your own: the vault, and whoever gives the default
+    /// credential its tokens. Defaults to [`HttpTransport`](passport_core::HttpTransport).
+    #[must_use]
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// The provider. Nobody is asked yet.
+    ///
+    /// # Errors
+    /// When the vault is not the https URL of one.
+    pub fn build(self) -> Result<AzureKeyVault, ConfigError> {
+        let wrong = |problem: &str| ConfigError::new(vec![ConfigProblem::new("vault", problem.to_owned())]);
+        let vault = match self.vault.as_deref().map(Url::parse) {
+            None => None,
+            Some(Ok(url)) if url.path() == "/" => Some(vault_at(&url).map_err(wrong)?),
+            Some(_) => {
+                return Err(wrong("it is not the URL of a vault; write https://contoso.vault.azure.net"));
+            }
+        };
+        let Self { credential, api_version, transport, .. } = self;
+        Ok(AzureKeyVault(Arc::new(Inner {
+            vault,
+            credential,
+            api_version,
+            transport,
+            made: super::Mutex::default(),
+        })))
+    }
+}
+
+impl fmt::Debug for AzureKeyVaultBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AzureKeyVaultBuilder").field("vault", &self.vault).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_vault_is_told_when_it_is_built() {
+        for vault in
+            ["contoso", "http://contoso.vault.azure.net", "https://contoso.vault.azure.net/secrets/a"]
+        {
+            let error = AzureKeyVault::builder().vault(vault).build().unwrap_err();
+            assert!(error.to_string().contains("vault: "), "{error}");
+        }
+        AzureKeyVault::builder().vault("https://contoso.vault.azure.net/").build().unwrap();
+    }
+}

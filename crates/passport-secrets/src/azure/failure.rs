@@ -1,0 +1,123 @@
+//! What the SDK's errors mean for a secret.
+
+use std::error::Error as _;
+
+use azure_core::{
+    Error,
+    error::ErrorKind,
+    http::{RawResponse, StatusCode},
+};
+use passport_core::{SecretError, SecretErrorKind, SecretRef};
+use serde_json::Value;
+
+use crate::answer;
+
+/// Whether the vault has refused the token that it was shown.
+pub(super) fn is_unauthorized(error: &Error) -> bool {
+    error.http_status() == Some(StatusCode::Unauthorized)
+}
+
+/// The error's text without the SDK's error behind it, which holds whole responses.
+pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
+    let new = |kind, reason: String| SecretError::new(kind, reference.clone(), reason);
+    match error.kind() {
+        ErrorKind::HttpResponse { status, raw_response, .. } => {
+            let answer = raw_response.as_deref().map(Answer::read).unwrap_or_default();
+            let kind = kind(*status, &answer.inner_code);
+            let said = new(kind, format!("the vault answered {}{answer}", u16::from(*status)));
+            answer.retry_after.into_iter().fold(said, SecretError::with_retry_after)
+        }
+        ErrorKind::Connection | ErrorKind::Io => {
+            new(SecretErrorKind::Unavailable, format!("the vault was not reached: {}", causes(error)))
+        }
+        // One of the vault's own credential; behind it is what came of asking for a token.
+        ErrorKind::Credential => {
+            new(kind_of_credential(error), format!("no token for the vault: {}", causes(error)))
+        }
+        _ => new(SecretErrorKind::Unauthenticated, format!("the vault was not asked: {}", causes(error))),
+    }
+}
+
+fn kind(status: StatusCode, inner_code: &str) -> SecretErrorKind {
+    match (u16::from(status), inner_code) {
+        (401, _) => SecretErrorKind::Unauthenticated,
+        (403, "SecretDisabled") => SecretErrorKind::Disabled,
+        // Of the network that we are in, not of us or the secret.
+        (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => SecretErrorKind::Unavailable,
+        (403, _) => SecretErrorKind::Forbidden,
+        (404, _) => SecretErrorKind::NotFound,
+        (429, _) => SecretErrorKind::Throttled,
+        (408 | 500.., _) => SecretErrorKind::Unavailable,
+        _ => SecretErrorKind::Unreadable,
+    }
+}
+
+/// A token that cannot be had at the moment, or never.
+fn kind_of_credential(error: &Error) -> SecretErrorKind {
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        if let Some(error) = error.downcast_ref::<Error>() {
+            let is_transient = match error.kind() {
+                ErrorKind::Connection | ErrorKind::Io => true,
+                ErrorKind::HttpResponse { status, .. } => {
+                    matches!(u16::from(*status), 408 | 410 | 429 | 500..)
+                }
+                _ => false,
+            };
+            if is_transient {
+                return SecretErrorKind::Unavailable;
+            }
+        }
+        cause = error.source();
+    }
+    SecretErrorKind::Unauthenticated
+}
+
+/// The texts of `error` and of what is behind it, as far as they say something new.
+fn causes(error: &Error) -> String {
+    let mut told = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !told.contains(&more) {
+            told = format!("{told}: {more}");
+        }
+        cause = error.source();
+    }
+    answer::shown(&told)
+}
+
+/// What Key Vault says in an error: `{"error":{"code","message","innererror":{"code"}}}`.
+#[derive(Debug, Default)]
+struct Answer {
+    code: String,
+    inner_code: String,
+    message: String,
+    retry_after: Option<std::time::Duration>,
+}
+
+impl Answer {
+    fn read(response: &RawResponse) -> Self {
+        let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
+        let text =
+            |pointer: &str| answer::shown(body.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
+        let retry_after = response.headers().get_optional_str(&"retry-after".into());
+        Self {
+            code: text("/error/code"),
+            inner_code: text("/error/innererror/code"),
+            message: text("/error/message"),
+            retry_after: retry_after.and_then(answer::retry_after),
+        }
+    }
+}
+
+impl std::fmt::Display for Answer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        for (before, words) in [(" ", &self.code), (", ", &self.inner_code), (": ", &self.message)] {
+            if !words.is_empty() {
+                write!(f, "{before}{words}")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,70 @@
+//! The SDK's requests, over the project's own transport: one set of roots, proxies and limits for all that is asked.
+
+use azure_core::{
+    Error, Result,
+    error::ErrorKind,
+    http::{
+        AsyncRawResponse, Body, ClientOptions, HttpClient, Request, RetryOptions, Transport, headers::Headers,
+    },
+};
+use bytes::Bytes;
+use passport_core::{TransportError, TransportErrorKind, request_to};
+
+use crate::answer::LIMITS;
+
+/// Options for a client of the SDK. What it asks is not asked again by itself: whoever needs the secret knows what it may wait, and
+/// whoever keeps it how often to ask.
+pub(super) fn once(transport: &passport_core::Transport) -> ClientOptions {
+    ClientOptions { retry: RetryOptions::none(), ..patient(transport) }
+}
+
+/// Options for a client of the SDK that asks again, as its service wants it.
+pub(super) fn patient(transport: &passport_core::Transport) -> ClientOptions {
+    let transport = Some(Transport::new(std::sync::Arc::new(Over(transport.clone()))));
+    ClientOptions { transport, ..ClientOptions::default() }
+}
+
+#[derive(Debug)]
+struct Over(passport_core::Transport);
+
+#[async_trait::async_trait]
+impl HttpClient for Over {
+    async fn execute_request(&self, request: &Request) -> Result<AsyncRawResponse> {
+        let Body::Bytes(body) = request.body() else {
+            return Err(Error::with_message(ErrorKind::Other, "streams are not sent"));
+        };
+        let response = self.0.exchange(converted(request, body.clone())?, LIMITS).await.map_err(failed)?;
+        let mut headers = Headers::new();
+        for (name, value) in response.headers() {
+            if let Ok(value) = value.to_str() {
+                headers.insert(name.as_str().to_owned(), value.to_owned());
+            }
+        }
+        let status = response.status().as_u16().into();
+        Ok(AsyncRawResponse::from_bytes(status, headers, response.into_body()))
+    }
+}
+
+fn converted(request: &Request, body: Bytes) -> Result<http::Request<Bytes>> {
+    let mut converted = request_to(request.url(), body).map_err(failed)?;
+    let method = http::Method::from_bytes(request.method().as_ref().as_bytes());
+    *converted.method_mut() = method.map_err(|error| Error::new(ErrorKind::DataConversion, error))?;
+    for (name, value) in request.headers().iter() {
+        let name = http::HeaderName::from_bytes(name.as_str().as_bytes())
+            .map_err(|error| Error::new(ErrorKind::DataConversion, error))?;
+        let mut value = http::HeaderValue::from_str(value.as_str())
+            .map_err(|error| Error::new(ErrorKind::DataConversion, error))?;
+        value.set_sensitive(name == http::header::AUTHORIZATION);
+        converted.headers_mut().append(name, value);
+    }
+    Ok(converted)
+}
+
+fn failed(error: TransportError) -> Error {
+    let kind = match error.kind() {
+        TransportErrorKind::Connect => ErrorKind::Connection,
+        TransportErrorKind::Setup => ErrorKind::Other,
+        _ => ErrorKind::Io,
+    };
+    Error::new(kind, error)
+}
