@@ -20,7 +20,11 @@ mod azure;
 mod cached;
 mod entry;
 mod telemetry;
+#[cfg(feature = "hashicorp-vault")]
+mod vault;
 
 #[cfg(feature = "azure-key-vault")]
 pub use crate::azure::{AzureKeyVault, AzureKeyVaultBuilder};
 pub use crate::cached::CachedSecrets;
+#[cfg(feature = "hashicorp-vault")]
+pub use crate::vault::{HashiCorpVault, HashiCorpVaultBuilder, KvVersion, VaultAuth};

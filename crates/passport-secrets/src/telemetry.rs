@@ -55,3 +55,15 @@ pub(crate) fn late(reference: &SecretRef) {
     counter!(STALE, "provider" => reference.scheme().to_owned(), "reason" => "late").increment(1);
     tracing::debug!(target: TARGET, %reference, "the provider takes long; going on with the secret that was read before");
 }
+
+/// A new token of the provider was got, to read secrets with.
+#[cfg(feature = "hashicorp-vault")]
+pub(crate) fn logged_in(seconds: u64, is_renewable: bool) {
+    tracing::debug!(target: TARGET, seconds, is_renewable, "there is a new token to read secrets with");
+}
+
+/// The provider's token could not be renewed.
+#[cfg(feature = "hashicorp-vault")]
+pub(crate) fn not_renewed(failure: &impl std::fmt::Display) {
+    tracing::warn!(target: TARGET, "the token to read secrets with was not renewed: {failure}");
+}

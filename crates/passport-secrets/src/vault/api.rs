@@ -1,0 +1,194 @@
+//! Vault's HTTP API, as far as it is needed: <https://developer.hashicorp.com/vault/api-docs>.
+
+use std::{collections::HashMap, time::Duration};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, header::RETRY_AFTER};
+use passport_core::{Secret, SecretErrorKind, Transport, request_to};
+use serde::{Deserialize, de::DeserializeOwned};
+use serde_json::{Map, Value, value::RawValue};
+use url::Url;
+
+use super::failure::Failure;
+use crate::answer::{self, LIMITS};
+
+/// Where and how Vault is asked.
+#[derive(Clone, Debug)]
+pub(super) struct Api {
+    pub(super) address: Url,
+    pub(super) namespace: Option<HeaderValue>,
+    pub(super) transport: Transport,
+}
+
+/// A token.
+#[derive(Debug)]
+pub(super) struct Granted {
+    pub(super) token: Secret,
+    pub(super) lease: Lease,
+    /// Vault has said that it is good.
+    pub(super) is_vouched: bool,
+}
+
+/// How long a token lives if nobody renews it; zero is for ever.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Lease {
+    pub(super) time: Duration,
+    pub(super) is_renewable: bool,
+}
+
+#[derive(Deserialize)]
+struct Auth {
+    client_token: String,
+    lease_duration: u64,
+    renewable: bool,
+}
+
+#[derive(Deserialize)]
+struct WithAuth {
+    auth: Auth,
+}
+
+#[derive(Deserialize)]
+struct WithData<T> {
+    data: T,
+}
+
+#[derive(Deserialize)]
+struct Known {
+    ttl: u64,
+    #[serde(default)]
+    renewable: bool,
+}
+
+#[derive(Deserialize)]
+struct Errors {
+    errors: Vec<String>,
+}
+
+/// The fields of a secret, unread.
+pub(super) type Fields = HashMap<String, Box<RawValue>>;
+
+/// What the second version of the engine has at a path.
+#[derive(Deserialize)]
+pub(super) struct Versioned {
+    pub(super) data: Fields,
+    pub(super) metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Metadata {
+    pub(super) version: u64,
+    /// When it will be deleted, if that is set.
+    #[serde(default)]
+    pub(super) deletion_time: String,
+}
+
+impl Api {
+    /// `POST /v1/auth/<mount>/login`
+    pub(super) async fn login(&self, mount: &str, proof: &Value) -> Result<Granted, Failure> {
+        let path = ["auth"].into_iter().chain(mount.split('/')).chain(["login"]);
+        let granted: WithAuth = self.ask(Method::POST, path, None, Some(proof)).await?;
+        let lease = granted.auth.lease();
+        Ok(Granted { token: granted.auth.client_token.into(), lease, is_vouched: true })
+    }
+
+    /// `POST /v1/auth/token/renew-self`
+    pub(super) async fn renew(&self, token: &Secret) -> Result<Lease, Failure> {
+        let path = ["auth", "token", "renew-self"];
+        let granted: WithAuth =
+            self.ask(Method::POST, path, Some(token), Some(&Value::Object(Map::new()))).await?;
+        Ok(granted.auth.lease())
+    }
+
+    /// `GET /v1/auth/token/lookup-self`
+    pub(super) async fn look_up(&self, token: &Secret) -> Result<Lease, Failure> {
+        let path = ["auth", "token", "lookup-self"];
+        let known: WithData<Known> = self.ask(Method::GET, path, Some(token), None).await?;
+        Ok(Lease { time: Duration::from_secs(known.data.ttl), is_renewable: known.data.renewable })
+    }
+
+    /// `GET /v1/<path>`, whose answer has its `data`.
+    pub(super) async fn read<T: DeserializeOwned>(
+        &self,
+        path: impl IntoIterator<Item = &str>,
+        token: Option<&Secret>,
+    ) -> Result<T, Failure> {
+        let read: WithData<T> = self.ask(Method::GET, path, token, None).await?;
+        Ok(read.data)
+    }
+
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: impl IntoIterator<Item = &str>,
+        token: Option<&Secret>,
+        body: Option<&Value>,
+    ) -> Result<T, Failure> {
+        let request = self.request(method, path, token, body)?;
+        let response = self.transport.exchange(request, LIMITS).await.map_err(|error| {
+            let cause =
+                std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            Failure::new(SecretErrorKind::Unavailable, format!("Vault was not reached: {error}{cause}"))
+        })?;
+        if !response.status().is_success() {
+            return Err(refusal(&response));
+        }
+        // The error would quote what it found.
+        serde_json::from_slice(response.body()).map_err(|_| {
+            Failure::new(
+                SecretErrorKind::Unreadable,
+                "Vault's answer is not of the form that was expected; is it the engine's version, and its mount?",
+            )
+        })
+    }
+
+    fn request<'a>(
+        &self,
+        method: Method,
+        path: impl IntoIterator<Item = &'a str>,
+        token: Option<&Secret>,
+        body: Option<&Value>,
+    ) -> Result<Request<Bytes>, Failure> {
+        let broken = || Failure::new(SecretErrorKind::Unreadable, "no request can be made of it");
+        let mut url = self.address.clone();
+        url.path_segments_mut().map_err(|()| broken())?.pop_if_empty().push("v1").extend(path);
+        let body = body.map(Value::to_string);
+        let mut request =
+            request_to(&url, body.map(Bytes::from).unwrap_or_default()).map_err(|_| broken())?;
+        *request.method_mut() = method;
+        let headers = request.headers_mut();
+        // Agents may be told to want it: no browser can be made to send it.
+        headers.insert("x-vault-request", HeaderValue::from_static("true"));
+        if let Some(namespace) = &self.namespace {
+            headers.insert("x-vault-namespace", namespace.clone());
+        }
+        if let Some(token) = token {
+            let token = HeaderValue::from_str(token.expose()).map(|mut token| {
+                token.set_sensitive(true);
+                token
+            });
+            let wrong =
+                |_| Failure::new(SecretErrorKind::Unauthenticated, "the token has characters that none has");
+            headers.insert("x-vault-token", token.map_err(wrong)?);
+        }
+        Ok(request)
+    }
+}
+
+impl Auth {
+    fn lease(&self) -> Lease {
+        Lease { time: Duration::from_secs(self.lease_duration), is_renewable: self.renewable }
+    }
+}
+
+fn refusal(response: &Response<Bytes>) -> Failure {
+    let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let errors = serde_json::from_slice::<Errors>(response.body()).ok();
+    // Of a version that was deleted there is the form of a secret, without the secret.
+    let deleted = errors.is_none() && serde_json::from_slice::<WithData<Value>>(response.body()).is_ok();
+    let said = match errors {
+        Some(errors) => Some(answer::shown(&errors.errors.join("; "))),
+        None => deleted.then(|| "its current version was deleted".to_owned()),
+    };
+    Failure::answered(response.status(), said.as_deref(), wait.and_then(answer::retry_after))
+}

@@ -1,0 +1,143 @@
+use std::sync::Arc;
+
+use http::HeaderValue;
+use passport_core::{ConfigError, ConfigProblem, Origin, Transport};
+use url::Url;
+
+use super::{Api, HashiCorpVault, Inner, Sessions, VaultAuth, reference::is_path};
+
+/// The version of a key-value engine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KvVersion {
+    /// Without versions of secrets.
+    V1,
+    /// With versions of secrets. What new engines are.
+    #[default]
+    V2,
+}
+
+/// Builds a [`HashiCorpVault`]. Each setting has a default. [`build`](Self::build) reports every mistake at once.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct HashiCorpVaultBuilder {
+    address: String,
+    auth: VaultAuth,
+    mount: String,
+    version: KvVersion,
+    namespace: Option<String>,
+    transport: Transport,
+}
+
+impl HashiCorpVaultBuilder {
+    pub(super) fn new(address: String, auth: VaultAuth) -> Self {
+        Self {
+            address,
+            auth,
+            mount: "secret".to_owned(),
+            version: KvVersion::default(),
+            namespace: None,
+            transport: Transport::default(),
+        }
+    }
+
+    /// Where the key-value engine is mounted. Defaults to `secret`, where a development server has it.
+    pub fn mount(mut self, path: impl Into<String>) -> Self {
+        self.mount = path.into();
+        self
+    }
+
+    /// The engine's version. Defaults to the second.
+    pub fn kv_version(mut self, version: KvVersion) -> Self {
+        self.version = version;
+        self
+    }
+
+    /// The namespace, of Vault Enterprise, HCP and `OpenBao`. None by default.
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// Sends what is asked through `transport`, for roots or a proxy of your own. Defaults to
+    /// [`HttpTransport`](passport_core::HttpTransport).
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = transport;
+        self
+    }
+
+    /// The provider. Nobody is asked yet.
+    ///
+    /// # Errors
+    /// When a setting is not valid.
+    pub fn build(self) -> Result<HashiCorpVault, ConfigError> {
+        let mut problems = Vec::new();
+        let address = ConfigProblem::collect(&mut problems, "address", address(&self.address));
+        let namespace = self.namespace.as_deref().map(HeaderValue::from_str).transpose();
+        let namespace = ConfigProblem::collect(&mut problems, "namespace", namespace);
+        for (name, path) in [("mount", Some(&*self.mount)), ("auth", self.auth.mount())] {
+            if path.is_some_and(|path| !is_path(&path.split('/').collect::<Vec<_>>())) {
+                let problem = "it is not a path; write it without slashes at its ends: team/secret";
+                problems.push(ConfigProblem::new(name, problem));
+            }
+        }
+        match (address, namespace) {
+            (Some(address), Some(namespace)) if problems.is_empty() => {
+                let api = Api { address, namespace, transport: self.transport };
+                let sessions = Sessions::new(api.clone(), self.auth);
+                let (mount, version) = (self.mount, self.version);
+                Ok(HashiCorpVault(Arc::new(Inner { api, mount, version, sessions })))
+            }
+            _ => Err(ConfigError::new(problems)),
+        }
+    }
+}
+
+/// A token is sent there: over TLS, or to this machine.
+fn address(text: &str) -> Result<Url, &'static str> {
+    const WRONG: &str = "it is not the address of a Vault; write https://vault.example.com:8200";
+    let url = Url::parse(text).map_err(|_| WRONG)?;
+    let origin = text.trim_end_matches('/').parse::<Origin>().map_err(|_| WRONG)?;
+    if !origin.is_secure() {
+        return Err("over plain http only an Agent on this machine is asked; write https");
+    }
+    Ok(url)
+}
+
+#[cfg(test)]
+mod tests {
+    use passport_core::SecretSource;
+
+    use super::*;
+
+    #[test]
+    fn every_mistake_is_told_at_once() {
+        let auth = VaultAuth::app_role("payroll", SecretSource::fixed("hidden")).mounted_at("/approle");
+        let error = HashiCorpVault::builder("http://vault.example.com:8200", auth)
+            .mount("../sys")
+            .namespace("a\nb")
+            .build()
+            .unwrap_err();
+        let told: Vec<_> = error.problems().iter().map(|problem| &*problem.option).collect();
+        assert_eq!(told, ["address", "namespace", "mount", "auth"]);
+        assert!(!format!("{error:?}{error}").contains("hidden"));
+    }
+
+    #[test]
+    fn vault_is_asked_over_tls_or_on_this_machine() {
+        for (address, is_right) in [
+            ("https://vault.example.com:8200", true),
+            ("https://vault.example.com/", true),
+            ("http://127.0.0.1:8100", true),
+            ("http://vault:8200", false),
+            ("https://user@vault.example.com", false),
+            ("https://vault.example.com/v1/", false),
+            ("vault.example.com:8200", false),
+        ] {
+            assert_eq!(
+                HashiCorpVault::builder(address, VaultAuth::agent()).build().is_ok(),
+                is_right,
+                "{address}"
+            );
+        }
+    }
+}

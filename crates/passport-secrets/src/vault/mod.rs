@@ -1,0 +1,151 @@
+//! `HashiCorp` Vault and `OpenBao`, by their key-value engine.
+
+mod api;
+mod auth;
+mod builder;
+mod failure;
+mod reference;
+mod session;
+
+use std::{fmt, sync::Arc};
+
+use passport_core::{ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider, SecretRef};
+
+use self::{
+    api::{Api, Fields, Versioned},
+    failure::Failure,
+    reference::Place,
+    session::{Session, Sessions},
+};
+pub use self::{
+    auth::VaultAuth,
+    builder::{HashiCorpVaultBuilder, KvVersion},
+};
+
+/// The secrets of `HashiCorp` Vault, or of `OpenBao`, which speaks the same.
+///
+/// A reference is a secret's path in the key-value engine, and the field there: `team/payroll#client_secret`. Of a secret with one
+/// field that is enough without it.
+///
+/// A token that Vault has granted is renewed while it can be, in a task of the tokio runtime that asks; when it cannot, or Vault
+/// refuses it, another one is got by the same [`VaultAuth`].
+///
+/// Asks once; put it into [`CachedSecrets`](crate::CachedSecrets), which asks again.
+///
+/// ```
+/// use passport_core::{SecretProviders, SecretSource};
+/// use passport_secrets::{CachedSecrets, HashiCorpVault, VaultAuth};
+///
+/// let auth = VaultAuth::app_role("payroll", SecretSource::file("/run/secrets/vault-secret-id"));
+/// let vault = HashiCorpVault::builder("https://vault.example.com:8200", auth).build()?;
+/// let providers = SecretProviders::default().with("hashicorp_vault", CachedSecrets::new(vault));
+/// # Ok::<(), passport_core::ConfigError>(())
+/// ```
+#[derive(Clone)]
+pub struct HashiCorpVault(Arc<Inner>);
+
+struct Inner {
+    api: Api,
+    mount: String,
+    version: KvVersion,
+    sessions: Sessions,
+}
+
+/// What the engine has at a path, whatever its version.
+struct Read {
+    fields: Fields,
+    version: Option<String>,
+    deletion_time: Option<std::time::SystemTime>,
+}
+
+impl HashiCorpVault {
+    /// For the Vault at `address` (`https://vault.example.com:8200`; `http` for an Agent on this machine only), which is told by
+    /// `auth` who asks. See [`HashiCorpVaultBuilder`].
+    pub fn builder(address: impl Into<String>, auth: VaultAuth) -> HashiCorpVaultBuilder {
+        HashiCorpVaultBuilder::new(address.into(), auth)
+    }
+
+    /// What is at `place`; with another token, if the one there was is not good any more.
+    async fn read(&self, place: &Place<'_>) -> Result<Read, Failure> {
+        let sessions = &self.0.sessions;
+        let (mut session, is_new) = sessions.current().await?;
+        let mut read = self.read_with(place, session.token()).await;
+        if !is_new && read.as_ref().is_err_and(is_forbidden) {
+            sessions.forget(&session).await;
+            session = sessions.current().await?.0;
+            read = self.read_with(place, session.token()).await;
+        }
+        read.map_err(|failure| doubted(failure, &session))
+    }
+
+    async fn read_with(&self, place: &Place<'_>, token: Option<&Secret>) -> Result<Read, Failure> {
+        let path = |middle: Option<&'static str>| {
+            self.0.mount.split('/').chain(middle).chain(place.path.iter().copied())
+        };
+        match self.0.version {
+            KvVersion::V1 => {
+                let fields = self.0.api.read(path(None), token).await?;
+                Ok(Read { fields, version: None, deletion_time: None })
+            }
+            KvVersion::V2 => {
+                let read: Versioned = self.0.api.read(path(Some("data")), token).await?;
+                let deletion_time = humantime::parse_rfc3339(&read.metadata.deletion_time).ok();
+                Ok(Read {
+                    fields: read.data,
+                    version: Some(read.metadata.version.to_string()),
+                    deletion_time,
+                })
+            }
+        }
+    }
+}
+
+fn is_forbidden(failure: &Failure) -> bool {
+    failure.kind == SecretErrorKind::Forbidden
+}
+
+/// It may be the token that is not good, and not the secret that is not for us.
+fn doubted(failure: Failure, session: &Session) -> Failure {
+    if is_forbidden(&failure) && !session.is_vouched() { failure.of_login() } else { failure }
+}
+
+/// The text in the field of that name, or in the only one.
+fn value(fields: &Fields, name: Option<&str>) -> Result<Secret, Failure> {
+    let wrong = |kind, reason: &str| Failure::new(kind, reason);
+    let field = match (name, fields.len()) {
+        (Some(name), _) => fields
+            .get(name)
+            .ok_or_else(|| wrong(SecretErrorKind::NotFound, "the secret is there, but has no such field")),
+        (None, 1) => Ok(fields.values().next().expect("there is one")),
+        (None, _) => Err(wrong(
+            SecretErrorKind::Unreadable,
+            "the secret has not just one field; write which one: path#field",
+        )),
+    }?;
+    let text: Result<String, _> = serde_json::from_str(field.get());
+    text.map(Secret::from).map_err(|_| wrong(SecretErrorKind::Unreadable, "the field is not a text"))
+}
+
+impl SecretProvider for HashiCorpVault {
+    async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+        let place = Place::parse(reference.place())
+            .map_err(|wrong| Failure::new(SecretErrorKind::Unreadable, wrong).concerning(reference))?;
+        let read = self.read(&place).await.map_err(|failure| failure.concerning(reference))?;
+        let secret = value(&read.fields, place.field).map_err(|failure| failure.concerning(reference))?;
+        let resolved =
+            read.version.into_iter().fold(ResolvedSecret::new(secret), ResolvedSecret::with_version);
+        Ok(read.deletion_time.into_iter().fold(resolved, ResolvedSecret::with_expiry))
+    }
+}
+
+impl fmt::Debug for HashiCorpVault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HashiCorpVault")
+            .field("address", &self.0.api.address.as_str())
+            .field("mount", &self.0.mount)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

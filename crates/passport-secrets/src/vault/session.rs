@@ -1,0 +1,146 @@
+//! Vault's token: got when it is needed, kept alive while it can be, got anew when it has ended.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use passport_core::Secret;
+use tokio::{
+    task::AbortHandle,
+    time::{Instant, sleep},
+};
+
+use super::{
+    api::{Api, Granted, Lease},
+    auth::VaultAuth,
+    failure::Failure,
+};
+use crate::telemetry;
+
+/// A token with less to live is not used any more, and not renewed: near the end of its longest life Vault grants less and less.
+const REMAINS: Duration = Duration::from_secs(5);
+
+/// The token that there is.
+#[derive(Debug)]
+pub(super) struct Sessions {
+    api: Api,
+    auth: VaultAuth,
+    /// Locked while a token is got: who needs one at the same time waits for it.
+    current: tokio::sync::Mutex<Option<Arc<Session>>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Session {
+    granted: Option<Granted>,
+    end: Arc<End>,
+    renewal: Option<AbortHandle>,
+}
+
+/// When a token ends. None is never.
+#[derive(Debug)]
+struct End(Mutex<Option<Instant>>);
+
+impl Sessions {
+    pub(super) fn new(api: Api, auth: VaultAuth) -> Self {
+        Self { api, auth, current: tokio::sync::Mutex::default() }
+    }
+
+    /// The token there is, or another one; and whether it is another one.
+    ///
+    /// # Cancel safety
+    /// A login that nobody waits for is given up; the next who needs a token begins another.
+    pub(super) async fn current(&self) -> Result<(Arc<Session>, bool), Failure> {
+        let mut current = self.current.lock().await;
+        if let Some(session) = current.as_ref().filter(|session| session.end.remains(Instant::now())) {
+            return Ok((Arc::clone(session), false));
+        }
+        let session = Arc::new(Session::begin(&self.api, &self.auth).await?);
+        *current = Some(Arc::clone(&session));
+        Ok((session, true))
+    }
+
+    /// Drops `refused`, unless another one has taken its place.
+    pub(super) async fn forget(&self, refused: &Arc<Session>) {
+        self.current.lock().await.take_if(|current| Arc::ptr_eq(current, refused));
+    }
+}
+
+impl Session {
+    async fn begin(api: &Api, auth: &VaultAuth) -> Result<Self, Failure> {
+        let granted = auth.log_in(api).await?;
+        let lease = granted.as_ref().map(|granted| granted.lease).unwrap_or_default();
+        telemetry::logged_in(lease.time.as_secs(), lease.is_renewable);
+        let end = Arc::new(End::of(lease));
+        let renewal = granted.as_ref().filter(|_| lease.is_renewable && !lease.time.is_zero());
+        let renewal = renewal.map(|granted| {
+            let renewed = renewed(api.clone(), granted.token.clone(), lease, Arc::clone(&end));
+            tokio::spawn(renewed).abort_handle()
+        });
+        Ok(Self { granted, end, renewal })
+    }
+
+    /// None if somebody on the way adds it.
+    pub(super) fn token(&self) -> Option<&Secret> {
+        self.granted.as_ref().map(|granted| &granted.token)
+    }
+
+    /// Whether Vault has said that the token is good, so that a refusal is not of the token.
+    pub(super) fn is_vouched(&self) -> bool {
+        self.granted.as_ref().is_some_and(|granted| granted.is_vouched)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(renewal) = &self.renewal {
+            renewal.abort();
+        }
+    }
+}
+
+/// Renews the token when two thirds of its lease are over, for as long as Vault does it.
+///
+/// It is not left to the next who needs the token: hours may pass until then, and what a login needs may be good for one login.
+async fn renewed(api: Api, token: Secret, mut lease: Lease, end: Arc<End>) {
+    while lease.is_renewable && lease.time > REMAINS {
+        sleep(lease.time * 2 / 3).await;
+        match api.renew(&token).await {
+            Ok(granted) => {
+                lease = granted;
+                end.set(lease);
+            }
+            Err(failure) if failure.is_transient() => {
+                telemetry::not_renewed(&failure);
+                lease.time = end.remaining(Instant::now());
+            }
+            Err(failure) => {
+                telemetry::not_renewed(&failure);
+                return end.set(Lease { time: Duration::from_nanos(1), is_renewable: false });
+            }
+        }
+    }
+}
+
+impl End {
+    fn of(lease: Lease) -> Self {
+        let end = Self(Mutex::default());
+        end.set(lease);
+        end
+    }
+
+    fn set(&self, lease: Lease) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some(lease.time).filter(|time| !time.is_zero()).map(|time| Instant::now() + time);
+    }
+
+    fn remains(&self, now: Instant) -> bool {
+        let end = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        end.is_none_or(|end| now + REMAINS < end)
+    }
+
+    fn remaining(&self, now: Instant) -> Duration {
+        let end = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        end.map_or(Duration::ZERO, |end| end.saturating_duration_since(now))
+    }
+}
