@@ -1,6 +1,6 @@
 //! What providers say when they do not give a secret, as far as it is fit to be shown.
 
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
 use passport_core::Limits;
 
@@ -18,6 +18,20 @@ pub(crate) fn shown(words: &str) -> String {
         Some((end, _)) => format!("{}...", &line[..end]),
         None => line,
     }
+}
+
+/// What `error` says, and what is behind it, as far as that says something new.
+pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
+    let errors = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
+    let told = errors.fold(String::new(), |told, error| {
+        let more = error.to_string();
+        match told.as_str() {
+            "" => more,
+            _ if told.contains(&more) => told,
+            _ => format!("{told}: {more}"),
+        }
+    });
+    shown(&told)
 }
 
 /// The seconds of a `Retry-After`.

@@ -15,6 +15,8 @@
 
 #[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 mod answer;
+#[cfg(feature = "aws-secrets-manager")]
+mod aws;
 #[cfg(feature = "azure-key-vault")]
 mod azure;
 mod cached;
@@ -23,6 +25,8 @@ mod telemetry;
 #[cfg(feature = "hashicorp-vault")]
 mod vault;
 
+#[cfg(feature = "aws-secrets-manager")]
+pub use crate::aws::{AwsSecretsManager, AwsSecretsManagerBuilder};
 #[cfg(feature = "azure-key-vault")]
 pub use crate::azure::{AzureKeyVault, AzureKeyVaultBuilder};
 pub use crate::cached::CachedSecrets;

@@ -28,13 +28,16 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
             answer.retry_after.into_iter().fold(said, SecretError::with_retry_after)
         }
         ErrorKind::Connection | ErrorKind::Io => {
-            new(SecretErrorKind::Unavailable, format!("the vault was not reached: {}", causes(error)))
+            new(SecretErrorKind::Unavailable, format!("the vault was not reached: {}", answer::causes(error)))
         }
         // One of the vault's own credential; behind it is what came of asking for a token.
         ErrorKind::Credential => {
-            new(kind_of_credential(error), format!("no token for the vault: {}", causes(error)))
+            new(kind_of_credential(error), format!("no token for the vault: {}", answer::causes(error)))
         }
-        _ => new(SecretErrorKind::Unauthenticated, format!("the vault was not asked: {}", causes(error))),
+        _ => new(
+            SecretErrorKind::Unauthenticated,
+            format!("the vault was not asked: {}", answer::causes(error)),
+        ),
     }
 }
 
@@ -42,12 +45,13 @@ fn kind(status: StatusCode, inner_code: &str) -> SecretErrorKind {
     match (u16::from(status), inner_code) {
         (401, _) => SecretErrorKind::Unauthenticated,
         (403, "SecretDisabled") => SecretErrorKind::Disabled,
-        // Of the network that we are in, not of us or the secret.
-        (403, "ForbiddenByFirewall" | "ForbiddenByConnection") => SecretErrorKind::Unavailable,
+        // The first two are of the network that we are in, not of us or the secret.
+        (403, "ForbiddenByFirewall" | "ForbiddenByConnection") | (408 | 500.., _) => {
+            SecretErrorKind::Unavailable
+        }
         (403, _) => SecretErrorKind::Forbidden,
         (404, _) => SecretErrorKind::NotFound,
         (429, _) => SecretErrorKind::Throttled,
-        (408 | 500.., _) => SecretErrorKind::Unavailable,
         _ => SecretErrorKind::Unreadable,
     }
 }
@@ -71,20 +75,6 @@ fn kind_of_credential(error: &Error) -> SecretErrorKind {
         cause = error.source();
     }
     SecretErrorKind::Unauthenticated
-}
-
-/// The texts of `error` and of what is behind it, as far as they say something new.
-fn causes(error: &Error) -> String {
-    let mut told = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        if !told.contains(&more) {
-            told = format!("{told}: {more}");
-        }
-        cause = error.source();
-    }
-    answer::shown(&told)
 }
 
 /// What Key Vault says in an error: `{"error":{"code","message","innererror":{"code"}}}`.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
 use passport_core::{HttpExchange, Limits, SecretSource, Transport, TransportError, TransportErrorKind};
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::time::sleep;
 
 use super::*;
@@ -25,8 +25,8 @@ struct Script {
 }
 
 impl Scripted {
-    fn answers(self, path: &'static str, status: u16, body: impl ToString) -> Self {
-        self.0.answers.lock().unwrap().entry(path).or_default().push_back((status, body.to_string()));
+    fn answers(self, path: &'static str, status: u16, body: impl Into<String>) -> Self {
+        self.0.answers.lock().unwrap().entry(path).or_default().push_back((status, body.into()));
         self
     }
 
@@ -65,19 +65,20 @@ impl HttpExchange for Scripted {
     }
 }
 
-fn granted(token: &str, seconds: u64) -> Value {
-    json!({ "auth": { "client_token": token, "lease_duration": seconds, "renewable": true } })
+fn granted(token: &str, seconds: u64) -> String {
+    json!({ "auth": { "client_token": token, "lease_duration": seconds, "renewable": true } }).to_string()
 }
 
-fn secret(text: &str) -> Value {
+fn secret(text: &str) -> String {
     json!({ "data": {
         "data": { "secret": text, "other": 1 },
         "metadata": { "version": 3, "deletion_time": "2030-01-02T03:04:05.678901234Z", "destroyed": false }
     } })
+    .to_string()
 }
 
-fn denied() -> Value {
-    json!({ "errors": ["permission denied"] })
+fn denied() -> String {
+    json!({ "errors": ["permission denied"] }).to_string()
 }
 
 fn app_role() -> VaultAuth {
@@ -187,8 +188,11 @@ async fn what_is_refused_to_a_new_token_is_not_for_us() {
 /// A secret goes on while Vault does not know us: that says nothing of it.
 #[tokio::test(start_paused = true)]
 async fn a_login_or_a_token_that_is_refused_does_not_end_a_secret() {
-    let refused =
-        Scripted::default().answers("login", 400, json!({ "errors": ["invalid role or secret ID"] }));
+    let refused = Scripted::default().answers(
+        "login",
+        400,
+        json!({ "errors": ["invalid role or secret ID"] }).to_string(),
+    );
     let error = refused.secrets(app_role()).resolve().await.unwrap_err();
     assert_eq!(error.kind(), SecretErrorKind::Unauthenticated);
     assert!(error.to_string().contains("400: invalid role or secret ID"), "{error}");
@@ -205,7 +209,7 @@ async fn a_login_or_a_token_that_is_refused_does_not_end_a_secret() {
 #[tokio::test(start_paused = true)]
 async fn a_token_of_somebody_else_is_looked_up_and_renewed() {
     let vault = Scripted::default()
-        .answers("lookup-self", 200, json!({ "data": { "ttl": 90, "renewable": true } }))
+        .answers("lookup-self", 200, json!({ "data": { "ttl": 90, "renewable": true } }).to_string())
         .answers("renew-self", 200, granted("t", 90))
         .answers("payroll", 200, secret("s"));
     let source = vault.secrets(VaultAuth::token(SecretSource::fixed("t")));
@@ -228,8 +232,8 @@ async fn an_answer_that_holds_no_secret_is_told_without_what_it_holds() {
             SecretErrorKind::Unreadable,
             "engine's version",
         ),
-        (200, secret("s").to_string().replace("secret", "x"), SecretErrorKind::NotFound, "no such field"),
-        (200, secret("s").to_string().replace("\"s\"", "7"), SecretErrorKind::Unreadable, "not a text"),
+        (200, secret("s").replace("secret", "x"), SecretErrorKind::NotFound, "no such field"),
+        (200, secret("s").replace("\"s\"", "7"), SecretErrorKind::Unreadable, "not a text"),
         (404, json!({ "errors": [] }).to_string(), SecretErrorKind::NotFound, "404"),
         (404, json!({ "data": { "data": null } }).to_string(), SecretErrorKind::NotFound, "deleted"),
         (404, "<html>hidden".to_owned(), SecretErrorKind::Unavailable, "not Vault"),

@@ -1,0 +1,62 @@
+//! What the SDK's errors mean for a secret.
+
+use aws_sdk_secretsmanager::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::get_secret_value::GetSecretValueError,
+};
+use passport_core::{SecretError, SecretErrorKind, SecretRef};
+
+use crate::answer;
+
+/// The error's text without the SDK's error behind it, which holds whole responses.
+pub(super) fn of(reference: &SecretRef, error: &SdkError<GetSecretValueError>) -> SecretError {
+    let new = |kind, reason: String| SecretError::new(kind, reference.clone(), reason);
+    match error {
+        SdkError::ServiceError(answered) => {
+            let status = answered.raw().status().as_u16();
+            let code = error.code().unwrap_or_default();
+            let message = error.message().unwrap_or_default();
+            let reason = format!("Secrets Manager answered {status} {code}: {message}");
+            let said = new(kind(status, code, message), answer::shown(&reason));
+            let wait = answered.raw().headers().get("retry-after").and_then(answer::retry_after);
+            wait.into_iter().fold(said, SecretError::with_retry_after)
+        }
+        SdkError::DispatchFailure(failure) if !failure.is_io() && !failure.is_timeout() => new(
+            SecretErrorKind::Unauthenticated,
+            format!("Secrets Manager was not asked: {}", answer::causes(error)),
+        ),
+        SdkError::ConstructionFailure(_) => new(
+            SecretErrorKind::Unreadable,
+            format!("Secrets Manager was not asked: {}", answer::causes(error)),
+        ),
+        _ => new(
+            SecretErrorKind::Unavailable,
+            format!("Secrets Manager was not reached: {}", answer::causes(error)),
+        ),
+    }
+}
+
+fn kind(status: u16, code: &str, message: &str) -> SecretErrorKind {
+    match code {
+        "ResourceNotFoundException" => SecretErrorKind::NotFound,
+        // What is marked for deletion is there yet.
+        "InvalidRequestException" if message.contains("deletion") || message.contains("deleted") => {
+            SecretErrorKind::Disabled
+        }
+        "AccessDeniedException" => SecretErrorKind::Forbidden,
+        "ThrottlingException" | "TooManyRequestsException" | "RequestLimitExceeded" => {
+            SecretErrorKind::Throttled
+        }
+        "UnrecognizedClientException"
+        | "InvalidSignatureException"
+        | "SignatureDoesNotMatch"
+        | "InvalidClientTokenId"
+        | "IncompleteSignatureException"
+        | "MissingAuthenticationTokenException"
+        | "RequestExpired"
+        | "ExpiredTokenException" => SecretErrorKind::Unauthenticated,
+        _ if status == 429 => SecretErrorKind::Throttled,
+        _ if status >= 500 => SecretErrorKind::Unavailable,
+        _ => SecretErrorKind::Unreadable,
+    }
+}

@@ -1,0 +1,56 @@
+//! The SDK's requests, over the project's own transport: one set of roots, proxies and limits for all that is asked.
+
+use std::fmt;
+
+use aws_smithy_runtime_api::{
+    box_error::BoxError,
+    client::{
+        http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn},
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+    },
+};
+use aws_smithy_types::body::SdkBody;
+use bytes::Bytes;
+use passport_core::{Transport, TransportError, TransportErrorKind};
+
+use crate::answer::LIMITS;
+
+pub(super) fn client(transport: &Transport) -> SharedHttpClient {
+    let connector = SharedHttpConnector::new(Over(transport.clone()));
+    http_client_fn(move |_, _| connector.clone())
+}
+
+struct Over(Transport);
+
+impl fmt::Debug for Over {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Over")
+    }
+}
+
+impl HttpConnector for Over {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let transport = self.0.clone();
+        HttpConnectorFuture::new(async move {
+            let request = converted(request).map_err(ConnectorError::user)?;
+            let response = transport.exchange(request, LIMITS).await.map_err(failed)?;
+            HttpResponse::try_from(response.map(SdkBody::from))
+                .map_err(|error| ConnectorError::other(error.into(), None))
+        })
+    }
+}
+
+fn converted(request: HttpRequest) -> Result<http::Request<Bytes>, BoxError> {
+    let (parts, body) = request.try_into_http1x()?.into_parts();
+    let body = body.bytes().map(Bytes::copy_from_slice).ok_or("streams are not sent")?;
+    Ok(http::Request::from_parts(parts, body))
+}
+
+fn failed(error: TransportError) -> ConnectorError {
+    match error.kind() {
+        TransportErrorKind::Timeout => ConnectorError::timeout(error.into()),
+        TransportErrorKind::Setup => ConnectorError::user(error.into()),
+        _ => ConnectorError::io(error.into()),
+    }
+}
