@@ -29,6 +29,13 @@ pub(crate) const REDIS: Need = Need {
     debian_packages: &["redis-server", "redis-tools"],
 };
 
+/// For clients and servers that are not Rust's.
+pub(crate) const PYTHON: Need = Need {
+    what: "Python 3 with venv and pip (for tests)",
+    is_met: || answers("python3", &["-c", "import venv, ensurepip"]),
+    debian_packages: &["python3", "python3-venv"],
+};
+
 /// For fuzzing.
 pub(crate) const CPP_COMPILER: Need = Need {
     what: "a C++ compiler (for libFuzzer)",

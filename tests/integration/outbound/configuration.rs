@@ -182,6 +182,18 @@ async fn the_provider_of_the_secret_by_the_name_that_dotnet_has_for_it() {
     .await;
 }
 
+/// In files: the environment has no lists whose parts may hold blanks.
+#[tokio::test]
+async fn several_places_of_the_secret_of_which_the_first_that_answers_counts() {
+    let places =
+        json!({ "client_secret_ref": ["env:PASSPORT_NO_SUCH_VARIABLE", "vault:erp", "vault:other"] });
+    for (place, config) in &from_everywhere(&with_the_least(&places))[..3] {
+        let passport = Recorder::default();
+        built_on(config, &Vault::default(), passport.clone()).0.token().await.unwrap();
+        assert_eq!(passport.basic(), "mi-1:what-is-at-erp", "{place}");
+    }
+}
+
 #[tokio::test]
 async fn which_passport() {
     asked_with(json!({ "passport_base_url": "https://passport.example" }), |passport, place| {

@@ -16,7 +16,7 @@ pub(super) fn of(reference: &SecretRef, error: &SdkError<GetSecretValueError>) -
             let status = answered.raw().status().as_u16();
             let code = error.code().unwrap_or_default();
             let message = error.message().unwrap_or_default();
-            let reason = format!("Secrets Manager answered {status} {code}: {message}");
+            let reason = format!("Secrets Manager answered {status} {code} {message}");
             let said = new(kind(status, code, message), answer::shown(&reason));
             let wait = answered.raw().headers().get("retry-after").and_then(answer::retry_after);
             wait.into_iter().fold(said, SecretError::with_retry_after)
@@ -55,8 +55,33 @@ fn kind(status: u16, code: &str, message: &str) -> SecretErrorKind {
         | "MissingAuthenticationTokenException"
         | "RequestExpired"
         | "ExpiredTokenException" => SecretErrorKind::Unauthenticated,
+        // Somebody who does not say why: a proxy, perhaps. It is no word about the secret.
+        "" if matches!(status, 401 | 403) => SecretErrorKind::Unauthenticated,
         _ if status == 429 => SecretErrorKind::Throttled,
         _ if status >= 500 => SecretErrorKind::Unavailable,
         _ => SecretErrorKind::Unreadable,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_what_its_code_says() {
+        for (status, code, message, expected) in [
+            (400, "ResourceNotFoundException", "", SecretErrorKind::NotFound),
+            (400, "InvalidRequestException", "it was marked for deletion", SecretErrorKind::Disabled),
+            (400, "InvalidRequestException", "no", SecretErrorKind::Unreadable),
+            (400, "AccessDeniedException", "", SecretErrorKind::Forbidden),
+            (400, "ExpiredTokenException", "", SecretErrorKind::Unauthenticated),
+            (403, "", "", SecretErrorKind::Unauthenticated),
+            (400, "ThrottlingException", "", SecretErrorKind::Throttled),
+            (429, "", "", SecretErrorKind::Throttled),
+            (500, "InternalServiceError", "", SecretErrorKind::Unavailable),
+            (400, "DecryptionFailure", "", SecretErrorKind::Unreadable),
+        ] {
+            assert_eq!(kind(status, code, message), expected, "{status} {code}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use aws_smithy_runtime_api::{
 };
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
+use http_body_util::Full;
 use passport_core::{Transport, TransportError, TransportErrorKind};
 
 use crate::answer::LIMITS;
@@ -35,8 +36,9 @@ impl HttpConnector for Over {
         HttpConnectorFuture::new(async move {
             let request = converted(request).map_err(ConnectorError::user)?;
             let response = transport.exchange(request, LIMITS).await.map_err(failed)?;
-            HttpResponse::try_from(response.map(SdkBody::from))
-                .map_err(|error| ConnectorError::other(error.into(), None))
+            // Not as bytes, though they are: those the SDK logs.
+            let response = response.map(|body| SdkBody::from_body_1_x(Full::new(body)));
+            HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }

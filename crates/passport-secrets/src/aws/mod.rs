@@ -81,10 +81,11 @@ impl SecretProvider for AwsSecretsManager {
         let error = |(kind, reason): Wrong| SecretError::new(kind, reference.clone(), reason);
         let place =
             Place::parse(reference.place()).map_err(|wrong| error((SecretErrorKind::Unreadable, wrong)))?;
-        let ask = self.client().await.get_secret_value().secret_id(place.id).customize();
-        let region = place.region.map(|region| Region::new(region.to_owned()));
-        let ask = match region {
-            Some(region) => ask.config_override(Builder::default().region(region)),
+        let client = self.client().await;
+        let ask = client.get_secret_value().secret_id(place.id).customize();
+        let ask = match place.region {
+            Some(region) => ask.config_override(Builder::default().region(Region::new(region.to_owned()))),
+            None if client.config().region().is_none() => return Err(error(NO_REGION)),
             None => ask,
         };
         let read = ask.send().await.map_err(|error| failure::of(reference, &error))?;
@@ -95,6 +96,9 @@ impl SecretProvider for AwsSecretsManager {
 }
 
 type Wrong = (SecretErrorKind, &'static str);
+
+const NO_REGION: Wrong =
+    (SecretErrorKind::Unreadable, "no region is known; set AWS_REGION, or write the secret's ARN");
 
 /// The secret as a whole, or the text at `key` in its JSON.
 fn value(read: GetSecretValueOutput, key: Option<&str>) -> Result<Secret, Wrong> {

@@ -23,7 +23,13 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
     match error.kind() {
         ErrorKind::HttpResponse { status, raw_response, .. } => {
             let answer = raw_response.as_deref().map(Answer::read).unwrap_or_default();
-            let kind = kind(*status, &answer.inner_code);
+            let kind = match kind(*status, &answer.inner_code) {
+                // A proxy on the way says nothing of secrets.
+                SecretErrorKind::Forbidden | SecretErrorKind::NotFound if answer.code.is_empty() => {
+                    SecretErrorKind::Unavailable
+                }
+                kind => kind,
+            };
             let said = new(kind, format!("the vault answered {}{answer}", u16::from(*status)));
             answer.retry_after.into_iter().fold(said, SecretError::with_retry_after)
         }
@@ -109,5 +115,40 @@ impl std::fmt::Display for Answer {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use azure_core::http::headers::Headers;
+
+    use super::*;
+
+    fn kind_of(error: &Error) -> SecretErrorKind {
+        of(&"azure:payroll".parse().unwrap(), error).kind()
+    }
+
+    fn answered(status: StatusCode, body: &'static str) -> Error {
+        let raw_response = Some(Box::new(RawResponse::from_bytes(status, Headers::new(), body)));
+        ErrorKind::HttpResponse { status, error_code: None, raw_response }.into_error()
+    }
+
+    #[test]
+    fn a_token_that_cannot_be_had_now_is_not_one_that_is_refused() {
+        for (behind, kind) in [
+            (answered(StatusCode::ServiceUnavailable, ""), SecretErrorKind::Unavailable),
+            (answered(StatusCode::Gone, ""), SecretErrorKind::Unavailable),
+            (ErrorKind::Connection.into_error(), SecretErrorKind::Unavailable),
+            (answered(StatusCode::Unauthorized, "{}"), SecretErrorKind::Unauthenticated),
+        ] {
+            assert_eq!(kind_of(&Error::with_error(ErrorKind::Credential, behind, "no token")), kind);
+        }
+    }
+
+    #[test]
+    fn only_the_vault_itself_ends_a_secret() {
+        for status in [StatusCode::Forbidden, StatusCode::NotFound] {
+            assert_eq!(kind_of(&answered(status, "<html>no</html>")), SecretErrorKind::Unavailable);
+        }
     }
 }

@@ -126,9 +126,8 @@ impl Api {
     ) -> Result<T, Failure> {
         let request = self.request(method, path, token, body)?;
         let response = self.transport.exchange(request, LIMITS).await.map_err(|error| {
-            let cause =
-                std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-            Failure::new(SecretErrorKind::Unavailable, format!("Vault was not reached: {error}{cause}"))
+            let reason = format!("Vault was not reached: {}", answer::causes(&error));
+            Failure::new(SecretErrorKind::Unavailable, reason)
         })?;
         if !response.status().is_success() {
             return Err(refusal(&response));

@@ -52,7 +52,7 @@ impl HashiCorpVaultBuilder {
         self
     }
 
-    /// The namespace, of Vault Enterprise, HCP and `OpenBao`. None by default.
+    /// The namespace, of Vault Enterprise, HCP and OpenBao. None by default.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = Some(namespace.into());
         self

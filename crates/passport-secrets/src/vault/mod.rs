@@ -1,4 +1,4 @@
-//! `HashiCorp` Vault and `OpenBao`, by their key-value engine.
+//! HashiCorp Vault and OpenBao, by their key-value engine.
 
 mod api;
 mod auth;
@@ -22,7 +22,7 @@ pub use self::{
     builder::{HashiCorpVaultBuilder, KvVersion},
 };
 
-/// The secrets of `HashiCorp` Vault, or of `OpenBao`, which speaks the same.
+/// The secrets of HashiCorp Vault, or of OpenBao, which speaks the same.
 ///
 /// A reference is a secret's path in the key-value engine, and the field there: `team/payroll#client_secret`. Of a secret with one
 /// field that is enough without it.

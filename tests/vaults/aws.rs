@@ -1,0 +1,136 @@
+//! AWS Secrets Manager: Amazon's client of Rust, in a process of its own, against moto, which computes signatures again and looks
+//! at policies as AWS does.
+
+use std::{net::TcpListener, process::Stdio, time::Duration};
+
+use serde_json::Value;
+use tokio::{
+    process::{Child, Command},
+    time::{Instant, sleep},
+};
+
+use crate::{python, reader::Reader};
+
+struct Aws {
+    endpoint: String,
+    /// What the operator has made: users, and the ARN of a secret elsewhere.
+    made: Value,
+    _server: Child,
+}
+
+impl Aws {
+    /// None if there is no moto.
+    async fn start() -> Option<Self> {
+        let moto = python::program("moto_server")?;
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let server = Command::new(moto)
+            .args(["-H", "127.0.0.1", "-p", &port.to_string()])
+            // Until the operator ends it.
+            .env("INITIAL_NO_AUTH_ACTION_COUNT", "1000000")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let endpoint = format!("http://127.0.0.1:{port}");
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while reqwest::get(format!("{endpoint}/moto-api/")).await.is_err() {
+            assert!(Instant::now() < deadline, "moto does not start");
+            sleep(Duration::from_millis(100)).await;
+        }
+        let made = operator(&endpoint, &["setup"]).await;
+        Some(Self { endpoint, made, _server: server })
+    }
+
+    fn key(&self, user: &str) -> [&str; 2] {
+        ["id", "secret"].map(|key| self.made[user][key].as_str().unwrap())
+    }
+
+    /// A service that is `user`.
+    fn reader(&self, user: &str) -> Reader {
+        let [id, secret] = self.key(user);
+        self.reader_with(&[("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)])
+    }
+
+    fn reader_with(&self, who: &[(&str, &str)]) -> Reader {
+        let mut environment = vec![
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ENDPOINT_URL", &*self.endpoint),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            // Nobody on this machine is asked through it.
+            ("HTTP_PROXY", "http://127.0.0.1:9"),
+        ];
+        environment.extend(who);
+        Reader::start("aws", &environment)
+    }
+}
+
+async fn operator(endpoint: &str, what: &[&str]) -> Value {
+    let python = python::program("python").unwrap();
+    let done = Command::new(python).arg(python::judge("aws.py")).arg(endpoint).args(what).output().await;
+    let done = done.unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
+/// In one test, because moto takes seconds to start.
+#[tokio::test]
+async fn secrets_are_read_as_their_current_version_as_a_whole_or_by_a_key_and_where_their_arn_is() {
+    let Some(aws) = Aws::start().await else { return };
+    let mut reader = aws.reader("reader");
+    assert_eq!(reader.secret("payroll").await, "a-secret-of-payroll");
+    assert_eq!(reader.secret("team/erp#client_secret").await, "of-erp");
+    assert_eq!(reader.secret(aws.made["arn"].as_str().unwrap()).await, "of-ireland");
+
+    let [id, secret] = aws.key("operator");
+    let version = operator(&aws.endpoint, &["put", "payroll", "another-secret-of-payroll", id, secret]).await;
+    let read = reader.read("payroll").await;
+    assert_eq!((&read["secret"], &read["version"]), (&"another-secret-of-payroll".into(), &version));
+
+    for (place, kind, told) in [
+        ("missing", "NotFound", "ResourceNotFoundException"),
+        ("gone", "Disabled", "InvalidRequestException"),
+        ("binary", "Unreadable", "binary"),
+        ("payroll#client_secret", "Unreadable", "no JSON object"),
+        ("team/erp#missing", "NotFound", "no such key"),
+        ("team/erp#number", "Unreadable", "not a text"),
+        ("arn:aws:iam::123456789012:role/x", "Unreadable", "not of a secret"),
+    ] {
+        let (seen, text) = reader.error(place).await;
+        assert!(seen == kind && text.contains(told), "{place}: {seen} {text}");
+    }
+    let log = reader.log().await;
+    assert!(log.contains("aws_smithy_runtime"), "it is the log of everything");
+    for hidden in ["a-secret-of-payroll", "another-secret-of-payroll", "of-erp", aws.key("reader")[1]] {
+        assert!(!log.contains(hidden), "{hidden}");
+    }
+}
+
+#[tokio::test]
+async fn who_asks_is_known_by_the_signature_and_may_do_what_its_policy_says() {
+    let Some(aws) = Aws::start().await else { return };
+    let (kind, text) = aws.reader("stranger").error("payroll").await;
+    // Of AWS there would be a code beside it.
+    assert!(kind == "Unauthenticated" && text.contains("403"), "{kind} {text}");
+    let [id, secret] = aws.key("reader");
+    assert_eq!(aws.reader("reader").secret("payroll").await, "a-secret-of-payroll");
+    for (id, secret) in [(id, "wrong-and-hidden"), ("AKIAUNKNOWNUNKNOWN00", secret), ("", "")] {
+        let who = [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)];
+        let (kind, text) = aws.reader_with(&who).error("payroll").await;
+        assert!(kind == "Unauthenticated" && !text.contains("hidden"), "{id}: {kind} {text}");
+    }
+}
+
+#[tokio::test]
+async fn a_secrets_manager_that_cannot_be_reached_is_unavailable() {
+    let environment = [
+        ("AWS_REGION", "eu-central-1"),
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+    ];
+    let (kind, text) = Reader::start("aws", &environment).error("payroll").await;
+    assert!(kind == "Unavailable" && text.contains("no connection"), "{kind} {text}");
+    let (kind, text) = Reader::start("aws", &environment[1..]).error("payroll").await;
+    assert!(kind == "Unreadable" && text.contains("region"), "{kind} {text}");
+}

@@ -1,0 +1,260 @@
+//! Azure Key Vault: Microsoft's client of Rust, in a process of its own, against the stand-in; and Microsoft's client of Python
+//! as its judge.
+
+use std::sync::Arc;
+
+use azure_core::{
+    credentials::{AccessToken, TokenCredential, TokenRequestOptions},
+    time::{Duration, OffsetDateTime},
+};
+use passport_core::{HttpTransport, SecretSource, Transport};
+use passport_secrets::AzureKeyVault;
+use tempfile::{NamedTempFile, TempDir};
+use tokio::process::Command;
+
+use crate::{
+    key_vault::{
+        APPLICATION, APPLICATION_SECRET, ENTRA_HOST, Fault, IDENTITY_HEADER, KeyVault, TENANT, VAULT_HOST,
+        WORKLOAD_ASSERTION,
+    },
+    python,
+    reader::Reader,
+};
+
+struct Scene {
+    vault: KeyVault,
+    folder: TempDir,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let (vault, folder) = (KeyVault::start().await.unwrap(), tempfile::tempdir().unwrap());
+        std::fs::write(folder.path().join("ca.pem"), &vault.ca_pem).unwrap();
+        Self { vault, folder }
+    }
+
+    /// A service that trusts the stand-in, and whose environment says besides who it is.
+    fn reader(&self, who: &[(&str, &str)]) -> Reader {
+        let ca = self.folder.path().join("ca.pem").display().to_string();
+        let (hosts, authority) = (format!("{VAULT_HOST} {ENTRA_HOST}"), self.vault.authority());
+        let mut environment = vec![
+            ("SSL_CERT_FILE", &*ca),
+            ("ON_THIS_MACHINE", &*hosts),
+            ("AZURE_AUTHORITY_HOST", &*authority),
+            // Nobody on this machine is asked through it.
+            ("HTTP_PROXY", "http://127.0.0.1:9"),
+        ];
+        environment.extend(who);
+        Reader::start("azure", &environment)
+    }
+
+    fn application(&self) -> Reader {
+        self.reader(&[
+            ("AZURE_TENANT_ID", TENANT),
+            ("AZURE_CLIENT_ID", APPLICATION),
+            ("AZURE_CLIENT_SECRET", APPLICATION_SECRET),
+        ])
+    }
+
+    fn payroll(&self) -> String {
+        self.vault.identifier("payroll")
+    }
+}
+
+#[tokio::test]
+async fn the_current_version_is_read_or_the_one_that_is_named() {
+    let scene = Scene::new().await;
+    let (first, second) = (scene.vault.put("payroll", "one"), scene.vault.put("payroll", "two"));
+    scene.vault.let_end("payroll", 1_900_000_000);
+    let mut reader = scene.application();
+    let read = reader.read(&scene.payroll()).await;
+    assert_eq!((&read["secret"], &read["version"]), (&"two".into(), &second.into()));
+    assert_eq!(read["expires"], 1_900_000_000);
+    assert_eq!(reader.secret(&format!("{}/{first}", scene.payroll())).await, "one");
+    assert_eq!(scene.vault.counts(), (1, 2), "one token for both");
+}
+
+#[tokio::test]
+async fn who_asks_is_found_in_the_environment() {
+    let scene = Scene::new().await;
+    scene.vault.put("payroll", "one");
+    let assertion = NamedTempFile::new().unwrap();
+    std::fs::write(assertion.path(), WORKLOAD_ASSERTION).unwrap();
+    let workload = [
+        ("AZURE_TENANT_ID", TENANT),
+        ("AZURE_CLIENT_ID", APPLICATION),
+        ("AZURE_FEDERATED_TOKEN_FILE", assertion.path().to_str().unwrap()),
+    ];
+    let endpoint = scene.vault.serve_managed_identities().await.unwrap();
+    let managed = [("IDENTITY_ENDPOINT", &*endpoint), ("IDENTITY_HEADER", IDENTITY_HEADER)];
+    for mut reader in [scene.reader(&workload), scene.reader(&managed), scene.application()] {
+        assert_eq!(reader.secret(&scene.payroll()).await, "one");
+    }
+    assert_eq!(scene.vault.counts(), (3, 3));
+}
+
+#[tokio::test]
+async fn what_the_vault_says_is_told_as_it_is() {
+    let scene = Scene::new().await;
+    scene.vault.put("payroll", "one");
+    let mut reader = scene.application();
+    for (status, code, inner_code, kind, told) in [
+        (
+            403,
+            "Forbidden",
+            Some("ForbiddenByRbac"),
+            "Forbidden",
+            "403 Forbidden, ForbiddenByRbac: on purpose",
+        ),
+        (403, "Forbidden", Some("ForbiddenByPolicy"), "Forbidden", "403 Forbidden, ForbiddenByPolicy: "),
+        (
+            403,
+            "Forbidden",
+            Some("ForbiddenByFirewall"),
+            "Unavailable",
+            "403 Forbidden, ForbiddenByFirewall: ",
+        ),
+        (400, "BadParameter", None, "Unreadable", "400 BadParameter: on purpose"),
+        (500, "InternalServerError", None, "Unavailable", "500 InternalServerError: on purpose"),
+        (503, "ServiceUnavailable", None, "Unavailable", "503 ServiceUnavailable: on purpose"),
+    ] {
+        scene.vault.fails(Some(Fault { status, code, inner_code, retry_after: None }));
+        let (seen, text) = reader.error(&scene.payroll()).await;
+        assert_eq!(seen, kind, "{text}");
+        assert!(text.contains(told) && text.contains(&scene.payroll()), "{text}");
+    }
+    scene.vault.fails(None);
+    let (kind, text) = reader.error(&scene.vault.identifier("missing")).await;
+    assert!(kind == "NotFound" && text.contains("404 SecretNotFound: A secret with"), "{kind} {text}");
+    scene.vault.disable("payroll");
+    let (kind, text) = reader.error(&scene.payroll()).await;
+    assert!(kind == "Disabled" && text.contains("403 Forbidden, SecretDisabled: "), "{kind} {text}");
+}
+
+#[tokio::test]
+async fn a_vault_that_is_asked_too_often_is_asked_once_and_its_time_is_told() {
+    let scene = Scene::new().await;
+    let throttled = Fault { status: 429, code: "Throttled", inner_code: None, retry_after: Some(17) };
+    scene.vault.fails(Some(throttled));
+    let read = scene.application().read(&scene.payroll()).await;
+    assert_eq!((&read["kind"], &read["retry_after"]), (&"Throttled".into(), &17.into()));
+    assert_eq!(scene.vault.counts().1, 1, "the client does not try again by itself");
+}
+
+#[tokio::test]
+async fn a_token_that_was_revoked_is_got_anew() {
+    let scene = Scene::new().await;
+    scene.vault.put("payroll", "one");
+    let mut reader = scene.application();
+    reader.secret(&scene.payroll()).await;
+    scene.vault.revoke_tokens();
+    assert_eq!(reader.secret(&scene.payroll()).await, "one");
+    assert_eq!(scene.vault.counts(), (2, 2));
+}
+
+/// Any credential, asked for what the vault wants.
+#[derive(Debug)]
+struct Own(KeyVault);
+
+#[async_trait::async_trait]
+impl TokenCredential for Own {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        _: Option<TokenRequestOptions<'_>>,
+    ) -> azure_core::Result<AccessToken> {
+        assert_eq!(scopes, ["https://vault.azure.net/.default"]);
+        Ok(AccessToken::new(self.0.grant_token(), OffsetDateTime::now_utc() + Duration::hours(1)))
+    }
+}
+
+#[tokio::test]
+async fn a_credential_of_ones_own_is_asked_and_names_are_looked_for_in_the_vault_that_was_told() {
+    let scene = Scene::new().await;
+    scene.vault.put("payroll", "one");
+    let (root, address) = (scene.vault.ca_pem.clone(), scene.vault.address);
+    let transport = HttpTransport::configured(move |settings| {
+        let root = reqwest::Certificate::from_pem(root.as_bytes()).unwrap();
+        settings.tls_certs_only([root]).resolve(VAULT_HOST, address)
+    });
+    let vault = AzureKeyVault::builder()
+        .vault(format!("https://{VAULT_HOST}:{}", address.port()))
+        .credential(Arc::new(Own(scene.vault.clone())))
+        .transport(Transport::new(transport))
+        .build()
+        .unwrap();
+    let read = SecretSource::new(vault, "azure_key_vault:payroll".parse().unwrap()).resolve().await;
+    assert_eq!(read.unwrap().secret().expose(), "one");
+}
+
+/// A vault that is none would ask for tokens that are good elsewhere.
+#[tokio::test]
+async fn no_token_is_sent_to_a_vault_that_wants_one_for_somebody_else() {
+    let scene = Scene::new().await;
+    scene.vault.put("payroll", "one");
+    for resource in ["https://graph.microsoft.com", "https://azure.net.", "https://oso.vault.azure.net"] {
+        scene.vault.wants_tokens_for(resource);
+        let (kind, text) = scene.application().error(&scene.payroll()).await;
+        assert!(kind == "Unauthenticated" && text.contains("challenge resource"), "{kind} {text}");
+    }
+    assert_eq!(scene.vault.counts(), (0, 0));
+}
+
+#[tokio::test]
+async fn a_refusal_of_who_asks_is_not_a_word_about_the_secret() {
+    let scene = Scene::new().await;
+    let wrong = [
+        ("AZURE_TENANT_ID", TENANT),
+        ("AZURE_CLIENT_ID", APPLICATION),
+        ("AZURE_CLIENT_SECRET", "wrong-and-hidden"),
+    ];
+    let (kind, text) = scene.reader(&wrong).error(&scene.payroll()).await;
+    assert!(kind == "Unauthenticated" && text.contains("AADSTS7000215"), "{kind} {text}");
+    assert!(!text.contains("hidden"), "{text}");
+    let (kind, text) = scene.reader(&wrong[1..]).error(&scene.payroll()).await;
+    assert!(kind == "Unauthenticated" && text.contains("tenant"), "{kind} {text}");
+}
+
+#[tokio::test]
+async fn a_vault_that_cannot_be_reached_or_trusted_is_unavailable() {
+    let scene = Scene::new().await;
+    let mut reader = scene.application();
+    let elsewhere = format!("https://{VAULT_HOST}:9/secrets/payroll");
+    assert_eq!(reader.error(&elsewhere).await.0, "Unavailable");
+    std::fs::write(scene.folder.path().join("ca.pem"), KeyVault::start().await.unwrap().ca_pem).unwrap();
+    let (kind, text) = scene.application().error(&scene.payroll()).await;
+    assert!(kind == "Unavailable" && text.contains("certificate"), "{kind} {text}");
+}
+
+#[tokio::test]
+async fn nothing_that_is_logged_shows_a_secret_or_a_token() {
+    let scene = Scene::new().await;
+    scene.vault.put("payroll", "a-secret-of-payroll");
+    let mut reader = scene.application();
+    reader.secret(&scene.payroll()).await;
+    scene.vault.revoke_tokens();
+    reader.secret(&scene.payroll()).await;
+    scene.vault.disable("payroll");
+    let failed = reader.read(&scene.payroll()).await.to_string();
+    let log = reader.log().await;
+    assert!(log.contains("sending request 'https://contoso"), "it is the log of everything");
+    for hidden in ["a-secret-of-payroll", APPLICATION_SECRET, "token-of-entra"] {
+        assert!(!log.contains(hidden) && !failed.contains(hidden), "{hidden}");
+    }
+}
+
+#[tokio::test]
+async fn the_stand_in_is_what_microsofts_client_of_python_expects() {
+    let Some(python) = python::program("python") else { return };
+    let scene = Scene::new().await;
+    let judged = Command::new(python)
+        .arg(python::judge("key_vault.py"))
+        .arg(scene.vault.address.port().to_string())
+        .args([VAULT_HOST, ENTRA_HOST, TENANT, APPLICATION, APPLICATION_SECRET])
+        .env("REQUESTS_CA_BUNDLE", scene.folder.path().join("ca.pem"))
+        .output()
+        .await
+        .unwrap();
+    assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stderr));
+    assert_eq!(String::from_utf8_lossy(&judged.stdout).trim(), "content");
+}

@@ -1,0 +1,144 @@
+//! HashiCorp Vault: ours against the stand-in, over TLS; and hvac as the stand-in's judge.
+
+use std::net::SocketAddr;
+
+use passport_core::{HttpTransport, ResolvedSecret, SecretError, SecretErrorKind, SecretSource, Transport};
+use passport_secrets::{HashiCorpVault, HashiCorpVaultBuilder, KvVersion, VaultAuth};
+use serde_json::json;
+use tempfile::NamedTempFile;
+use tokio::process::Command;
+
+use crate::{
+    python,
+    vault_server::{HOST, POD, ROLE_ID, SECRET_ID, VaultServer},
+};
+
+pub(crate) fn builder(server: &VaultServer, auth: VaultAuth) -> HashiCorpVaultBuilder {
+    let ca = server.ca_pem.clone();
+    let transport = HttpTransport::configured(move |settings| {
+        let root = reqwest::Certificate::from_pem(ca.as_bytes()).unwrap();
+        settings.tls_certs_only([root]).resolve(HOST, SocketAddr::from(([127, 0, 0, 1], 0)))
+    });
+    HashiCorpVault::builder(server.url(), auth).transport(Transport::new(transport))
+}
+
+pub(crate) fn app_role() -> VaultAuth {
+    VaultAuth::app_role(ROLE_ID, SecretSource::fixed(SECRET_ID))
+}
+
+async fn read(vault: &HashiCorpVault, place: &str) -> Result<ResolvedSecret, SecretError> {
+    SecretSource::new(vault.clone(), format!("vault:{place}").parse().unwrap()).resolve().await
+}
+
+async fn secret(vault: &HashiCorpVault, place: &str) -> String {
+    read(vault, place).await.unwrap().secret().expose().to_owned()
+}
+
+#[tokio::test]
+async fn secrets_of_both_engines_are_read() {
+    let server = VaultServer::start().await;
+    server.put("team/payroll", &json!({ "client_id": "mi-1", "client_secret": "one" }));
+    server.put("team/payroll", &json!({ "client_id": "mi-1", "client_secret": "two" }));
+    server.put_plain("payroll", &json!({ "client_secret": "three" }));
+    let vault = builder(&server, app_role()).build().unwrap();
+    let read = read(&vault, "team/payroll#client_secret").await.unwrap();
+    assert_eq!((read.secret().expose(), read.version(), read.expires_at()), ("two", "2", None));
+    let plain = builder(&server, app_role()).mount("plain").kv_version(KvVersion::V1).build().unwrap();
+    assert_eq!(secret(&plain, "payroll").await, "three");
+    assert_eq!(server.logins(), 2);
+}
+
+#[tokio::test]
+async fn who_asks_is_an_app_role_a_pod_or_whoever_has_a_token() {
+    let server = VaultServer::start().await;
+    server.put("payroll", &json!({ "client_secret": "one" }));
+    let (pod, sink) = (NamedTempFile::new().unwrap(), NamedTempFile::new().unwrap());
+    let source = |file: &NamedTempFile| SecretSource::file(file.path().to_str().unwrap());
+    std::fs::write(pod.path(), POD).unwrap();
+    std::fs::write(sink.path(), server.grant()).unwrap();
+    let kubernetes = VaultAuth::kubernetes("payroll").service_account(source(&pod));
+    for auth in [app_role(), kubernetes, VaultAuth::token(source(&sink))] {
+        let vault = builder(&server, auth).namespace("team").build().unwrap();
+        assert_eq!(secret(&vault, "payroll").await, "one");
+    }
+    assert!(server.seen("x-vault-namespace").iter().all(|namespace| namespace == "team"));
+    assert!(server.seen("x-vault-request").iter().all(|marked| marked == "true"));
+}
+
+/// An Agent writes another token into its sink when the one before has ended.
+#[tokio::test]
+async fn a_token_that_was_replaced_where_it_lies_is_seen_when_the_old_one_is_refused() {
+    let server = VaultServer::start().await;
+    server.put("payroll", &json!({ "client_secret": "one" }));
+    let sink = NamedTempFile::new().unwrap();
+    std::fs::write(sink.path(), server.grant()).unwrap();
+    let auth = VaultAuth::token(SecretSource::file(sink.path().to_str().unwrap()));
+    let vault = builder(&server, auth).build().unwrap();
+    assert_eq!(secret(&vault, "payroll").await, "one");
+    server.revoke_tokens();
+    let error = read(&vault, "payroll").await.unwrap_err();
+    assert_eq!(error.kind(), SecretErrorKind::Unauthenticated, "{error}");
+    std::fs::write(sink.path(), server.grant()).unwrap();
+    assert_eq!(secret(&vault, "payroll").await, "one");
+}
+
+#[tokio::test]
+async fn a_token_that_was_revoked_is_got_anew() {
+    let server = VaultServer::start().await;
+    server.put("payroll", &json!({ "client_secret": "one" }));
+    let vault = builder(&server, app_role()).build().unwrap();
+    secret(&vault, "payroll").await;
+    server.revoke_tokens();
+    assert_eq!(secret(&vault, "payroll").await, "one");
+    assert_eq!(server.logins(), 2);
+}
+
+#[tokio::test]
+async fn what_vault_says_is_told_as_it_is() {
+    let server = VaultServer::start().await;
+    server.put("payroll", &json!({ "client_secret": "one" }));
+    let vault = builder(&server, app_role()).build().unwrap();
+    secret(&vault, "payroll").await;
+    for (fault, kind) in [
+        (429, SecretErrorKind::Throttled),
+        (472, SecretErrorKind::Unavailable),
+        (500, SecretErrorKind::Unavailable),
+        (503, SecretErrorKind::Unavailable),
+    ] {
+        server.fails(Some(fault));
+        let error = read(&vault, "payroll").await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert_eq!(error.retry_after().is_some(), fault == 429);
+    }
+    server.fails(None);
+    server.let_read(false);
+    let error = read(&vault, "payroll").await.unwrap_err();
+    assert_eq!(error.kind(), SecretErrorKind::Forbidden, "{error}");
+    server.let_read(true);
+    server.delete("payroll");
+    for place in ["payroll", "missing"] {
+        let error = read(&vault, place).await.unwrap_err();
+        assert_eq!(error.kind(), SecretErrorKind::NotFound, "{error}");
+    }
+    let wrong = VaultAuth::app_role(ROLE_ID, SecretSource::fixed("wrong-and-hidden"));
+    let error = read(&builder(&server, wrong).build().unwrap(), "payroll").await.unwrap_err();
+    assert_eq!(error.kind(), SecretErrorKind::Unauthenticated);
+    assert!(!format!("{error} {error:?}").contains("hidden"));
+}
+
+#[tokio::test]
+async fn the_stand_in_is_what_hvac_expects() {
+    let Some(python) = python::program("python") else { return };
+    let server = VaultServer::start().await;
+    let ca = NamedTempFile::new().unwrap();
+    std::fs::write(ca.path(), &server.ca_pem).unwrap();
+    let judged = Command::new(python)
+        .arg(python::judge("vault.py"))
+        .args([&*server.address.port().to_string(), HOST, ROLE_ID, SECRET_ID])
+        .env("REQUESTS_CA_BUNDLE", ca.path())
+        .output()
+        .await
+        .unwrap();
+    assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stderr));
+    assert_eq!(String::from_utf8_lossy(&judged.stdout).trim(), "content");
+}

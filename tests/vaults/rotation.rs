@@ -1,0 +1,166 @@
+//! A client secret is rotated in the vault, and nobody notices.
+
+use std::time::Duration;
+
+use axum::{extract::State, http::HeaderMap};
+use futures_util::future::join_all;
+use passport_core::{ManualClock, SecretSource};
+use passport_dev::{DevIdentity, DevPassport};
+use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity};
+use passport_secrets::CachedSecrets;
+use serde_json::json;
+use tokio::time::{MissedTickBehavior, interval};
+use tower::{Layer, ServiceExt};
+
+use crate::{hashicorp, vault_server::VaultServer};
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A client that leaves nothing in this machine's hands: no proxy, no roots.
+fn http() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
+}
+
+struct Scene {
+    passport: DevPassport,
+    vault: VaultServer,
+    registered: DevIdentity,
+    clock: ManualClock,
+    identity: ManagedIdentity,
+}
+
+impl Scene {
+    async fn new() -> Self {
+        let (passport, vault) = (DevPassport::start().await.unwrap(), VaultServer::start().await);
+        let registered = passport.managed_identity("payroll").create();
+        put(&vault, registered.secret());
+        let clock = ManualClock::at_unix_seconds(1_750_000_000);
+        let secrets = hashicorp::builder(&vault, hashicorp::app_role()).build().unwrap();
+        let secrets = CachedSecrets::new(secrets).clock(clock.clone());
+        let source = SecretSource::new(secrets, "vault:payroll#client_secret".parse().unwrap());
+        let identity = ManagedIdentity::builder(registered.client_id(), source)
+            .issuer(passport.issuer())
+            .clock(clock.clone())
+            .build()
+            .unwrap();
+        Self { passport, vault, registered, clock, identity }
+    }
+}
+
+fn put(vault: &VaultServer, secret: &str) {
+    vault.put("payroll", &json!({ "client_secret": secret }));
+}
+
+/// An API that asks Passport about each token, and so sees at once that one was revoked.
+async fn introspecting_api(passport: &DevPassport) -> String {
+    let asks = passport.managed_identity("api").create();
+    let introspection = format!("{}/passport/token/introspect", passport.issuer());
+    let state = (http(), introspection, asks.client_id().to_owned(), asks.secret().to_owned());
+    let router = axum::Router::new().route("/sync", axum::routing::get(introspected)).with_state(state);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, router).await });
+    base
+}
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+type Asks = (reqwest::Client, String, String, String);
+
+async fn introspected(State((http, url, id, secret)): State<Asks>, headers: HeaderMap) -> http::StatusCode {
+    let token = headers["authorization"].to_str().unwrap().strip_prefix("Bearer ").unwrap();
+    let form = form_urlencoded::Serializer::new(String::new()).append_pair("token", token).finish();
+    let asked = http.post(url).basic_auth(id, Some(secret)).header("content-type", FORM).body(form);
+    let answer = asked.send().await.unwrap();
+    let answer: serde_json::Value = answer.json().await.unwrap();
+    if answer["active"] == true { http::StatusCode::OK } else { http::StatusCode::UNAUTHORIZED }
+}
+
+/// What became of some calls.
+#[derive(Debug, Default)]
+struct Tally {
+    succeeded: usize,
+    failed: Vec<String>,
+}
+
+/// So many calls, ten each hundredth of a second if the machine keeps up.
+async fn load(client: impl AsyncFn() -> Result<reqwest::Response, BoxError>, calls: usize) -> Tally {
+    let mut ticks = interval(Duration::from_millis(10));
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+    let mut tally = Tally::default();
+    for _ in 0..calls / 10 {
+        ticks.tick().await;
+        for answer in join_all((0..10).map(|_| client())).await {
+            match answer {
+                Ok(response) if response.status() == 200 => tally.succeeded += 1,
+                Ok(response) => tally.failed.push(response.status().to_string()),
+                Err(error) => tally.failed.push(error.to_string()),
+            }
+        }
+    }
+    tally
+}
+
+/// The old secret is revoked as soon as the new one is in the vault, which ends its tokens.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn calls_do_not_notice_that_the_secret_is_rotated_and_the_old_one_revoked() {
+    let Scene { passport, vault, registered, clock, identity } = Scene::new().await;
+    let api = introspecting_api(&passport).await;
+    let layer = AttachTokenLayer::new(identity, AllowedOrigins::new([&api]).unwrap()).replay_clones();
+    let client = layer.layer(http());
+    let url = format!("{api}/sync");
+    let call = async || {
+        let request = reqwest::Request::new(reqwest::Method::GET, url.parse().unwrap());
+        client.clone().oneshot(request).await
+    };
+    let calls = 1000;
+    let mut old = registered.secret_id().to_owned();
+    // Within the time for which the secret is believed, and after it.
+    for (minutes, requests) in [(1, 2), (6, 1), (1, 2)] {
+        assert_eq!(load(&call, 10).await.succeeded, 10);
+        let before = passport.counters().token();
+        let rotation = async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            clock.advance(minutes * MINUTE);
+            let new = registered.generate_secret();
+            put(&vault, new.value());
+            registered.revoke_secret(&old);
+            new.id().clone_into(&mut old);
+        };
+        let (tally, ()) = tokio::join!(load(&call, calls), rotation);
+        assert_eq!((tally.succeeded, &*tally.failed), (calls, &[][..]));
+        // One for the token that was revoked; one more was refused if the old secret was still believed.
+        assert_eq!(passport.counters().token() - before, requests, "after {minutes} min");
+    }
+}
+
+/// It is in the vault before Passport, or one of its nodes, knows it; or somebody has mistyped it.
+#[tokio::test]
+async fn a_new_secret_that_passport_does_not_know_stops_no_call_while_the_one_before_is_good() {
+    let Scene { passport, vault, registered, clock, identity } = Scene::new().await;
+    identity.token().await.unwrap();
+    put(&vault, "mics_sk_mistyped");
+    clock.advance(60 * MINUTE);
+    identity.token().await.unwrap();
+    assert_eq!(passport.counters().token(), 3, "one was refused, the one before was not");
+    put(&vault, registered.generate_secret().value());
+    registered.revoke_secret(registered.secret_id());
+    clock.advance(60 * MINUTE);
+    identity.token().await.unwrap();
+    assert_eq!(passport.counters().token(), 4);
+}
+
+/// For as long as it lasts.
+#[tokio::test]
+async fn a_vault_that_is_down_stops_no_call_once_it_was_read() {
+    let Scene { passport, vault, clock, identity, .. } = Scene::new().await;
+    identity.token().await.unwrap();
+    for status in [503, 500, 429] {
+        vault.fails(Some(status));
+        clock.advance(60 * MINUTE);
+        identity.token().await.unwrap();
+    }
+    assert_eq!(passport.counters().token(), 4);
+}
