@@ -10,7 +10,7 @@ use std::{
 
 use bytes::{Bytes, BytesMut};
 use http::{Request, Response};
-use url::Url;
+use url::{Host, Url};
 
 use crate::Origin;
 
@@ -113,7 +113,8 @@ impl<E: HttpExchange> DynHttpExchange for E {
 /// The default [`HttpExchange`], on reqwest.
 ///
 /// Redirects are not followed and nothing is decompressed. The system's proxy is used, but never
-/// for loopback hosts: a client secret for a local Passport must not leave the machine.
+/// for loopback hosts, nor for link-local addresses, at which clouds tell a machine who it is: secrets of a machine must not leave
+/// it.
 ///
 /// A client is built when a host of its kind is first met, so that a Passport on plain loopback needs no root
 /// certificates on the machine.
@@ -147,13 +148,22 @@ impl HttpTransport {
 
     fn client_for(&self, url: &Url) -> Result<&reqwest::Client, TransportError> {
         let settings = || (self.settings)(reqwest::Client::builder());
-        let loopback = Origin::of(url).is_ok_and(|origin| origin.is_loopback());
-        match (loopback, url.scheme()) {
+        match (stays_here(url), url.scheme()) {
             (false, _) => built(&self.remote, settings),
             (true, "https") => built(&self.loopback_tls, || settings().no_proxy()),
             (true, _) => built(&self.loopback_plain, || settings().no_proxy().tls_certs_only([])),
         }
     }
+}
+
+/// Whether no proxy could reach it: this machine, or what a cloud gives each of its machines for itself.
+fn stays_here(url: &Url) -> bool {
+    let is_link_local = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_link_local(),
+        Some(Host::Ipv6(address)) => address.is_unicast_link_local(),
+        _ => false,
+    };
+    is_link_local || Origin::of(url).is_ok_and(|origin| origin.is_loopback())
 }
 
 /// The client of `cell`. A failure to build it is not kept: root certificates may be mounted late.

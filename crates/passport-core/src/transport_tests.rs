@@ -74,6 +74,20 @@ async fn loopback_is_reached_directly_even_if_the_settings_name_a_proxy() {
     assert_eq!(asked.load(Ordering::SeqCst), 0);
 }
 
+#[test]
+fn what_a_machine_has_for_itself_is_never_asked_for_through_a_proxy() {
+    for (url, stays) in [
+        ("http://169.254.169.254/metadata/identity/oauth2/token", true),
+        ("http://[fe80::1]/", true),
+        ("http://localhost:8080/", true),
+        ("http://[::1]/", true),
+        ("http://10.0.0.1/", false),
+        ("https://passport.bizfirst.ai/", false),
+    ] {
+        assert_eq!(stays_here(&Url::parse(url).unwrap()), stays, "{url}");
+    }
+}
+
 #[tokio::test]
 async fn a_connection_that_breaks_off_or_is_refused_is_told_apart() {
     let (cut_off, _) = server("HTTP/1.1 200 OK\r\ncontent-length: 10\r\nconnection: close\r\n\r\nhalf").await;

@@ -142,6 +142,16 @@ fn what_does_not_go_together_is_told() {
             "signing_algorithm: \"HS256\": it is not one of RS256, PS256, ES256",
         ),
         (
+            json!({ "secret_provider": "env", "client_secret_ref": ["A", "B"] }),
+            "secret_provider: \"env\": of several references each names its provider (env:NAME); leave this out",
+        ),
+        (
+            json!({ "client_secret_ref": ["env:A", "hidden"] }),
+            "client_secret_ref: not a secret reference: expected env:NAME or file:/path (the text is not shown, in case \
+             it is the secret itself)",
+        ),
+        (json!({ "client_secret_ref": [] }), "client_secret_ref: it is empty; name at least one"),
+        (
             json!({ "secret_provider": "env", "client_secret_ref": "" }),
             "client_secret_ref: it is empty; give it a value or leave the key out",
         ),
