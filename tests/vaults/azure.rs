@@ -10,7 +10,6 @@ use azure_core::{
 use passport_core::{HttpTransport, SecretSource, Transport};
 use passport_secrets::AzureKeyVault;
 use tempfile::{NamedTempFile, TempDir};
-use tokio::process::Command;
 
 use crate::{
     key_vault::{
@@ -74,23 +73,41 @@ async fn the_current_version_is_read_or_the_one_that_is_named() {
     assert_eq!(scene.vault.counts(), (1, 2), "one token for both");
 }
 
+/// A file with the token of a pod.
+fn assertion() -> NamedTempFile {
+    let file = NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), WORKLOAD_ASSERTION).unwrap();
+    file
+}
+
 #[tokio::test]
 async fn who_asks_is_found_in_the_environment() {
     let scene = Scene::new().await;
     scene.vault.put("payroll", "one");
-    let assertion = NamedTempFile::new().unwrap();
-    std::fs::write(assertion.path(), WORKLOAD_ASSERTION).unwrap();
-    let workload = [
-        ("AZURE_TENANT_ID", TENANT),
-        ("AZURE_CLIENT_ID", APPLICATION),
-        ("AZURE_FEDERATED_TOKEN_FILE", assertion.path().to_str().unwrap()),
-    ];
-    let endpoint = scene.vault.serve_managed_identities().await.unwrap();
-    let managed = [("IDENTITY_ENDPOINT", &*endpoint), ("IDENTITY_HEADER", IDENTITY_HEADER)];
-    for mut reader in [scene.reader(&workload), scene.reader(&managed), scene.application()] {
-        assert_eq!(reader.secret(&scene.payroll()).await, "one");
+    let file = assertion();
+    let base = scene.vault.serve_managed_identities().await.unwrap();
+    let endpoint = format!("{base}/msi/token");
+    let tenant = [("AZURE_TENANT_ID", TENANT), ("AZURE_CLIENT_ID", APPLICATION)];
+    let pod = [("AZURE_FEDERATED_TOKEN_FILE", file.path().to_str().unwrap())];
+    let secret = [("AZURE_CLIENT_SECRET", APPLICATION_SECRET)];
+    let app_service = [("IDENTITY_ENDPOINT", &*endpoint), ("IDENTITY_HEADER", IDENTITY_HEADER)];
+    let machine = [("MACHINE_METADATA", &*base)];
+    for who in [
+        [&tenant[..], &pod, &app_service].concat(),
+        [&tenant[..], &secret, &app_service].concat(),
+        app_service.to_vec(),
+        [&app_service[..], &[("AZURE_CLIENT_ID", "mine")]].concat(),
+        machine.to_vec(),
+        [&machine[..], &[("AZURE_CLIENT_ID", "mine")]].concat(),
+    ] {
+        let mut reader = scene.reader(&who);
+        assert_eq!(reader.secret(&scene.payroll()).await, "one", "{who:?}");
+        let (log, hidden) = (reader.log().await, [WORKLOAD_ASSERTION, APPLICATION_SECRET, "token-of-entra"]);
+        assert!(hidden.iter().all(|hidden| !log.contains(hidden)), "{who:?}");
     }
-    assert_eq!(scene.vault.counts(), (3, 3));
+    let mine = Some("mine".to_owned());
+    assert_eq!(scene.vault.identities(), [None, mine.clone(), None, mine], "the others asked Entra");
+    assert_eq!(scene.vault.api_versions(), ["7.4"]);
 }
 
 #[tokio::test]
@@ -180,11 +197,23 @@ async fn a_credential_of_ones_own_is_asked_and_names_are_looked_for_in_the_vault
     let vault = AzureKeyVault::builder()
         .vault(format!("https://{VAULT_HOST}:{}", address.port()))
         .credential(Arc::new(Own(scene.vault.clone())))
+        .api_version("2025-07-01")
         .transport(Transport::new(transport))
         .build()
         .unwrap();
     let read = SecretSource::new(vault, "azure_key_vault:payroll".parse().unwrap()).resolve().await;
     assert_eq!(read.unwrap().secret().expose(), "one");
+    assert_eq!(scene.vault.api_versions(), ["2025-07-01"]);
+}
+
+#[tokio::test]
+async fn a_vault_may_name_its_scope_and_another_tenant_which_is_not_believed() {
+    let scene = Scene::new().await;
+    scene.vault.put("payroll", "one");
+    scene.vault.challenges_with(
+        r#"authorization="https://login.windows.net/another-tenant", scope="https://vault.azure.net/.default""#,
+    );
+    assert_eq!(scene.application().secret(&scene.payroll()).await, "one");
 }
 
 /// A vault that is none would ask for tokens that are good elsewhere.
@@ -192,8 +221,13 @@ async fn a_credential_of_ones_own_is_asked_and_names_are_looked_for_in_the_vault
 async fn no_token_is_sent_to_a_vault_that_wants_one_for_somebody_else() {
     let scene = Scene::new().await;
     scene.vault.put("payroll", "one");
-    for resource in ["https://graph.microsoft.com", "https://azure.net.", "https://oso.vault.azure.net"] {
-        scene.vault.wants_tokens_for(resource);
+    for challenge in [
+        r#"resource="https://graph.microsoft.com""#,
+        r#"resource="https://vault.azure.net.""#,
+        r#"resource="https://oso.vault.azure.net""#,
+        r#"scope="https://graph.microsoft.com/.default""#,
+    ] {
+        scene.vault.challenges_with(challenge);
         let (kind, text) = scene.application().error(&scene.payroll()).await;
         assert!(kind == "Unauthenticated" && text.contains("challenge resource"), "{kind} {text}");
     }
@@ -245,16 +279,25 @@ async fn nothing_that_is_logged_shows_a_secret_or_a_token() {
 
 #[tokio::test]
 async fn the_stand_in_is_what_microsofts_client_of_python_expects() {
-    let Some(python) = python::program("python") else { return };
     let scene = Scene::new().await;
-    let judged = Command::new(python)
-        .arg(python::judge("key_vault.py"))
-        .arg(scene.vault.address.port().to_string())
-        .args([VAULT_HOST, ENTRA_HOST, TENANT, APPLICATION, APPLICATION_SECRET])
-        .env("REQUESTS_CA_BUNDLE", scene.folder.path().join("ca.pem"))
-        .output()
-        .await
-        .unwrap();
-    assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stderr));
-    assert_eq!(String::from_utf8_lossy(&judged.stdout).trim(), "content");
+    let (file, base) = (assertion(), scene.vault.serve_managed_identities().await.unwrap());
+    let port = scene.vault.address.port().to_string();
+    let identities = format!("{base}/msi/token");
+    let said = python::judged(
+        "key_vault.py",
+        &[
+            &port,
+            VAULT_HOST,
+            ENTRA_HOST,
+            TENANT,
+            APPLICATION,
+            APPLICATION_SECRET,
+            file.path().to_str().unwrap(),
+            &identities,
+            IDENTITY_HEADER,
+        ],
+        &scene.folder.path().join("ca.pem"),
+    )
+    .await;
+    assert!(said.is_none_or(|said| said == "content"));
 }

@@ -6,7 +6,6 @@ use passport_core::{HttpTransport, ResolvedSecret, SecretError, SecretErrorKind,
 use passport_secrets::{HashiCorpVault, HashiCorpVaultBuilder, KvVersion, VaultAuth};
 use serde_json::json;
 use tempfile::NamedTempFile;
-use tokio::process::Command;
 
 use crate::{
     python,
@@ -58,10 +57,9 @@ async fn who_asks_is_an_app_role_a_pod_or_whoever_has_a_token() {
     std::fs::write(sink.path(), server.grant()).unwrap();
     let kubernetes = VaultAuth::kubernetes("payroll").service_account(source(&pod));
     for auth in [app_role(), kubernetes, VaultAuth::token(source(&sink))] {
-        let vault = builder(&server, auth).namespace("team").build().unwrap();
+        let vault = builder(&server, auth).build().unwrap();
         assert_eq!(secret(&vault, "payroll").await, "one");
     }
-    assert!(server.seen("x-vault-namespace").iter().all(|namespace| namespace == "team"));
     assert!(server.seen("x-vault-request").iter().all(|marked| marked == "true"));
 }
 
@@ -78,8 +76,10 @@ async fn a_token_that_was_replaced_where_it_lies_is_seen_when_the_old_one_is_ref
     server.revoke_tokens();
     let error = read(&vault, "payroll").await.unwrap_err();
     assert_eq!(error.kind(), SecretErrorKind::Unauthenticated, "{error}");
-    std::fs::write(sink.path(), server.grant()).unwrap();
+    let new = server.grant();
+    std::fs::write(sink.path(), &new).unwrap();
     assert_eq!(secret(&vault, "payroll").await, "one");
+    assert_eq!(server.seen("x-vault-token").last(), Some(&new));
 }
 
 #[tokio::test]
@@ -120,25 +120,58 @@ async fn what_vault_says_is_told_as_it_is() {
         let error = read(&vault, place).await.unwrap_err();
         assert_eq!(error.kind(), SecretErrorKind::NotFound, "{error}");
     }
-    let wrong = VaultAuth::app_role(ROLE_ID, SecretSource::fixed("wrong-and-hidden"));
-    let error = read(&builder(&server, wrong).build().unwrap(), "payroll").await.unwrap_err();
-    assert_eq!(error.kind(), SecretErrorKind::Unauthenticated);
-    assert!(!format!("{error} {error:?}").contains("hidden"));
+}
+
+#[tokio::test]
+async fn a_refusal_of_who_asks_is_not_a_word_about_the_secret() {
+    let server = VaultServer::start().await;
+    let wrong = || SecretSource::fixed("wrong-and-hidden");
+    for auth in [
+        VaultAuth::app_role(ROLE_ID, wrong()),
+        VaultAuth::kubernetes("payroll").service_account(wrong()),
+        VaultAuth::token(wrong()),
+        VaultAuth::agent(),
+    ] {
+        let error = read(&builder(&server, auth).build().unwrap(), "payroll").await.unwrap_err();
+        assert_eq!(error.kind(), SecretErrorKind::Unauthenticated);
+        assert!(!format!("{error} {error:?}").contains("hidden"));
+    }
+}
+
+#[tokio::test]
+async fn auth_methods_are_found_where_they_are_mounted_and_namespaces_are_kept() {
+    let server = VaultServer::start().await;
+    server.put("payroll", &json!({ "client_secret": "one" }));
+    server.mount("approle-eu", "approle");
+    server.is_in("team");
+    let vault = builder(&server, app_role().mounted_at("approle-eu")).namespace("team").build().unwrap();
+    assert_eq!(secret(&vault, "payroll").await, "one");
+    for elsewhere in [
+        builder(&server, app_role().mounted_at("approle-us")).namespace("team"),
+        builder(&server, app_role()),
+    ] {
+        let error = read(&elsewhere.build().unwrap(), "payroll").await.unwrap_err();
+        assert_eq!(error.kind(), SecretErrorKind::Unauthenticated, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_engine_of_another_version_is_told_and_is_no_end_of_the_secret() {
+    let server = VaultServer::start().await;
+    server.put("payroll", &json!({ "client_secret": "one" }));
+    let vault = builder(&server, app_role()).kv_version(KvVersion::V1).build().unwrap();
+    let error = read(&vault, "payroll").await.unwrap_err();
+    assert_eq!(error.kind(), SecretErrorKind::Unreadable);
+    assert!(error.to_string().contains("Invalid path for a versioned"), "{error}");
 }
 
 #[tokio::test]
 async fn the_stand_in_is_what_hvac_expects() {
-    let Some(python) = python::program("python") else { return };
     let server = VaultServer::start().await;
+    server.put_plain("judged", &json!({ "client_secret": "plain" }));
     let ca = NamedTempFile::new().unwrap();
     std::fs::write(ca.path(), &server.ca_pem).unwrap();
-    let judged = Command::new(python)
-        .arg(python::judge("vault.py"))
-        .args([&*server.address.port().to_string(), HOST, ROLE_ID, SECRET_ID])
-        .env("REQUESTS_CA_BUNDLE", ca.path())
-        .output()
-        .await
-        .unwrap();
-    assert!(judged.status.success(), "{}", String::from_utf8_lossy(&judged.stderr));
-    assert_eq!(String::from_utf8_lossy(&judged.stdout).trim(), "content");
+    let port = server.address.port().to_string();
+    let said = python::judged("vault.py", &[&port, HOST, ROLE_ID, SECRET_ID, POD], ca.path()).await;
+    assert!(said.is_none_or(|said| said == "content"));
 }

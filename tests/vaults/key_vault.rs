@@ -27,7 +27,7 @@ pub(crate) const VAULT_HOST: &str = "contoso.vault.azure.net";
 pub(crate) const ENTRA_HOST: &str = "login.microsoftonline.com";
 pub(crate) const TENANT: &str = "72f988bf-86f1-41af-91ab-2d7cd011db47";
 pub(crate) const APPLICATION: &str = "1950a258-227b-4e31-a9cf-717495945fc2";
-pub(crate) const APPLICATION_SECRET: &str = "Entra~secret.of-the_application";
+pub(crate) const APPLICATION_SECRET: &str = "EntraSecretOfTheApplication";
 pub(crate) const WORKLOAD_ASSERTION: &str = "eyJhbGciOiJSUzI1NiJ9.the-pod.signature";
 pub(crate) const IDENTITY_HEADER: &str = "of-the-app-service";
 
@@ -52,8 +52,12 @@ struct World {
     reads: usize,
     /// What the vault answers whoever has shown a good token.
     fault: Option<Fault>,
-    /// What the vault says that tokens are for.
-    resource: Option<&'static str>,
+    /// What the vault wants to be shown, if not what vaults want.
+    challenge: Option<&'static str>,
+    /// Which versions of its API it was asked in.
+    api_versions: BTreeSet<String>,
+    /// For which of its identities a machine has asked.
+    identities: Vec<Option<String>>,
 }
 
 struct Version {
@@ -87,12 +91,14 @@ impl KeyVault {
         Ok(Self { shared, address, ca_pem: authority.pem })
     }
 
-    /// The managed identities of App Service, which are plain HTTP on the machine.
+    /// The managed identities of App Service (`/msi/token`) and of machines, which are plain HTTP on the machine.
     pub(crate) async fn serve_managed_identities(&self) -> std::io::Result<String> {
-        let router =
-            Router::new().route("/msi/token", get(managed_identity)).with_state(Arc::clone(&self.shared));
+        let router = Router::new()
+            .route("/msi/token", get(of_app_service))
+            .route("/metadata/identity/oauth2/token", get(of_a_machine))
+            .with_state(Arc::clone(&self.shared));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-        let url = format!("http://{}/msi/token", listener.local_addr()?);
+        let url = format!("http://{}", listener.local_addr()?);
         tokio::spawn(async { axum::serve(listener, router).await });
         Ok(url)
     }
@@ -126,8 +132,16 @@ impl KeyVault {
         self.world().fault = fault;
     }
 
-    pub(crate) fn wants_tokens_for(&self, resource: &'static str) {
-        self.world().resource = Some(resource);
+    pub(crate) fn challenges_with(&self, parameters: &'static str) {
+        self.world().challenge = Some(parameters);
+    }
+
+    pub(crate) fn api_versions(&self) -> Vec<String> {
+        self.world().api_versions.iter().cloned().collect()
+    }
+
+    pub(crate) fn identities(&self) -> Vec<Option<String>> {
+        self.world().identities.clone()
     }
 
     pub(crate) fn revoke_tokens(&self) {
@@ -190,17 +204,27 @@ async fn token(State(shared): Shared, Path(tenant): Path<String>, Form(form): Fo
     let is_proven = has("client_secret", APPLICATION_SECRET)
         || (has("client_assertion", WORKLOAD_ASSERTION)
             && has("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"));
-    let wants = has("grant_type", "client_credentials")
-        && form.get("scope").is_some_and(|scope| {
-            scope.split(' ').any(|scope| scope.strip_suffix("/.default") == Some(RESOURCE))
-        });
-    if tenant != TENANT || !has("client_id", APPLICATION) || !is_proven || !wants {
+    let is_for_vaults = form
+        .get("scope")
+        .is_some_and(|scope| scope.split(' ').any(|scope| scope.strip_suffix("/.default") == Some(RESOURCE)));
+    let refusal = if tenant != TENANT {
+        Some((400, "invalid_request", 90_002, "Tenant not found."))
+    } else if !has("grant_type", "client_credentials") {
+        Some((400, "unsupported_grant_type", 70_003, "The app requested an unsupported grant type."))
+    } else if !has("client_id", APPLICATION) {
+        Some((400, "unauthorized_client", 700_016, "Application was not found in the directory."))
+    } else if !is_proven {
+        Some((401, "invalid_client", 7_000_215, "Invalid client secret provided."))
+    } else if !is_for_vaults {
+        Some((400, "invalid_scope", 70_011, "The provided value for scope is not valid."))
+    } else {
+        None
+    };
+    if let Some((status, error, code, description)) = refusal {
         let body = json!({
-            "error": "invalid_client",
-            "error_description": "AADSTS7000215: Invalid client secret provided.",
-            "error_codes": [7_000_215],
+            "error": error, "error_description": format!("AADSTS{code}: {description}"), "error_codes": [code],
         });
-        return (StatusCode::UNAUTHORIZED, Json(body)).into_response();
+        return (StatusCode::from_u16(status).unwrap_or_default(), Json(body)).into_response();
     }
     let body = json!({
         "token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": world.grant(),
@@ -217,15 +241,30 @@ async fn openid_configuration(Path(tenant): Path<String>, headers: HeaderMap) ->
     }))
 }
 
-/// The managed identities of App Service.
-async fn managed_identity(State(shared): Shared, Query(query): Query<Texts>, headers: HeaderMap) -> Response {
+async fn of_app_service(shared: Shared, Query(query): Query<Texts>, headers: HeaderMap) -> Response {
     let is_known = headers.get("x-identity-header").is_some_and(|header| header == IDENTITY_HEADER);
-    if !is_known || query.get("resource").is_none_or(|resource| resource != RESOURCE) {
-        return (StatusCode::BAD_REQUEST, Json(json!({ "statusCode": 400 }))).into_response();
+    managed_identity(&shared.0, &query, is_known && has_version(&query, "2019-08-01"))
+}
+
+/// No browser and no proxy sends the header.
+async fn of_a_machine(shared: Shared, Query(query): Query<Texts>, headers: HeaderMap) -> Response {
+    let is_marked = headers.get("metadata").is_some_and(|header| header == "true");
+    managed_identity(&shared.0, &query, is_marked && query.contains_key("api-version"))
+}
+
+fn has_version(query: &Texts, version: &str) -> bool {
+    query.get("api-version").is_some_and(|given| given == version)
+}
+
+fn managed_identity(shared: &Mutex<World>, query: &Texts, is_right: bool) -> Response {
+    if !is_right || query.get("resource").is_none_or(|resource| resource != RESOURCE) {
+        return (StatusCode::BAD_REQUEST, Json(json!({ "error": "invalid_request" }))).into_response();
     }
+    let mut world = locked(shared);
+    world.identities.push(query.get("client_id").cloned());
     // Numbers are texts here.
     let body = json!({
-        "access_token": locked(&shared).grant(), "expires_on": "4102444800", "resource": RESOURCE,
+        "access_token": world.grant(), "expires_on": "4102444800", "expires_in": "86399", "resource": RESOURCE,
         "token_type": "Bearer", "client_id": query.get("client_id"),
     });
     Json(body).into_response()
@@ -239,14 +278,23 @@ fn failure(status: u16, code: &str, inner_code: Option<&str>, message: &str) -> 
 
 /// Who shows no good token is told where to get one.
 #[expect(clippy::result_large_err, reason = "it is the response")]
-fn admit<'a>(shared: &'a Mutex<World>, headers: &HeaderMap) -> Result<MutexGuard<'a, World>, Response> {
+fn admit<'a>(
+    shared: &'a Mutex<World>,
+    headers: &HeaderMap,
+    query: &Texts,
+) -> Result<MutexGuard<'a, World>, Response> {
     let mut world = locked(shared);
+    match query.get("api-version") {
+        Some(version) => world.api_versions.insert(version.clone()),
+        None => {
+            return Err(failure(400, "BadParameter", None, "api-version must be specified").into_response());
+        }
+    };
     let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
     let shown = shown.and_then(|value| value.strip_prefix("Bearer "));
     if shown.is_none_or(|token| !world.tokens.contains(token)) {
-        let resource = world.resource.unwrap_or(RESOURCE);
-        let challenge =
-            format!(r#"Bearer authorization="https://login.windows.net/{TENANT}", resource="{resource}""#);
+        let usual = format!(r#"authorization="https://login.windows.net/{TENANT}", resource="{RESOURCE}""#);
+        let challenge = format!("Bearer {}", world.challenge.unwrap_or(&usual));
         let message = "AKV10000: Request is missing a Bearer or PoP token.";
         let answer = failure(401, "Unauthorized", None, message);
         return Err(([(header::WWW_AUTHENTICATE, challenge)], answer).into_response());
@@ -276,8 +324,11 @@ fn shown(name: &str, version: &Version) -> Value {
     })
 }
 
-fn read(shared: &Mutex<World>, headers: &HeaderMap, name: &str, wanted: Option<&str>) -> Response {
-    let world = match admit(shared, headers) {
+/// Who asks, in which version of the API.
+type Asked<'a> = (&'a HeaderMap, &'a Texts);
+
+fn read(shared: &Mutex<World>, (headers, query): Asked<'_>, name: &str, wanted: Option<&str>) -> Response {
+    let world = match admit(shared, headers, query) {
         Ok(world) => world,
         Err(refusal) => return refusal,
     };
@@ -297,20 +348,32 @@ fn read(shared: &Mutex<World>, headers: &HeaderMap, name: &str, wanted: Option<&
     }
 }
 
-async fn read_current(State(shared): Shared, Path(name): Path<String>, headers: HeaderMap) -> Response {
-    read(&shared, &headers, &name, None)
+async fn read_current(
+    State(shared): Shared,
+    Path(name): Path<String>,
+    Query(query): Query<Texts>,
+    headers: HeaderMap,
+) -> Response {
+    read(&shared, (&headers, &query), &name, None)
 }
 
 async fn read_version(
     State(shared): Shared,
     Path((name, version)): Path<(String, String)>,
+    Query(query): Query<Texts>,
     headers: HeaderMap,
 ) -> Response {
-    read(&shared, &headers, &name, Some(&version))
+    read(&shared, (&headers, &query), &name, Some(&version))
 }
 
-async fn put(State(shared): Shared, Path(name): Path<String>, headers: HeaderMap, body: String) -> Response {
-    let mut world = match admit(&shared, &headers) {
+async fn put(
+    State(shared): Shared,
+    Path(name): Path<String>,
+    Query(query): Query<Texts>,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
+    let mut world = match admit(&shared, &headers, &query) {
         Ok(world) => world,
         Err(refusal) => return refusal,
     };
@@ -327,10 +390,11 @@ async fn put(State(shared): Shared, Path(name): Path<String>, headers: HeaderMap
 async fn update(
     State(shared): Shared,
     Path((name, id)): Path<(String, String)>,
+    Query(query): Query<Texts>,
     headers: HeaderMap,
     body: String,
 ) -> Response {
-    let mut world = match admit(&shared, &headers) {
+    let mut world = match admit(&shared, &headers, &query) {
         Ok(world) => world,
         Err(refusal) => return refusal,
     };

@@ -1,12 +1,13 @@
 //! A service that reads secrets, as a process of its own: `secret_reader.rs`.
 
-use std::process::Stdio;
+use std::{process::Stdio, time::Duration};
 
 use serde_json::Value;
 use tempfile::NamedTempFile;
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
     process::{Child, ChildStdin, ChildStdout, Command},
+    time::timeout,
 };
 
 pub(crate) struct Reader {
@@ -38,7 +39,8 @@ impl Reader {
     /// What comes of reading the secret there.
     pub(crate) async fn read(&mut self, place: &str) -> Value {
         self.orders.write_all(format!("{place}\n").as_bytes()).await.unwrap();
-        let report = self.reports.next_line().await.unwrap();
+        let report = timeout(Duration::from_secs(60), self.reports.next_line()).await;
+        let report = report.expect("a read takes seconds").unwrap();
         serde_json::from_str(&report.expect("the reader is there")).unwrap()
     }
 

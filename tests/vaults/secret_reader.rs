@@ -3,16 +3,16 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "it belongs to tests")]
 
-use std::{
-    env,
-    io::{BufRead, stderr, stdin},
-    net::SocketAddr,
-    time::UNIX_EPOCH,
-};
+use std::{env, io::stderr, net::SocketAddr, time::UNIX_EPOCH};
 
-use passport_core::{HttpTransport, ResolvedSecret, SecretError, SecretSource, Transport};
+use bytes::Bytes;
+use http::{Request, Response};
+use passport_core::{
+    HttpExchange, HttpTransport, Limits, ResolvedSecret, SecretError, SecretSource, Transport, TransportError,
+};
 use passport_secrets::{AwsSecretsManager, AzureKeyVault};
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
@@ -24,6 +24,7 @@ async fn main() {
         }
         settings
     }));
+    let transport = Transport::new(InACloud(transport));
     let source: Box<dyn Fn(&str) -> SecretSource> = match &*kind {
         "azure" => {
             let vault = AzureKeyVault::builder().transport(transport).build().unwrap();
@@ -35,8 +36,28 @@ async fn main() {
         }
         _ => panic!("there is no such provider"),
     };
-    for place in stdin().lock().lines() {
-        println!("{}", told(source(&place.unwrap()).resolve().await));
+    let mut places = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(place) = places.next_line().await.unwrap() {
+        println!("{}", told(source(&place).resolve().await));
+    }
+}
+
+/// Asks the address at which a cloud tells a machine who it is where the tests have put it.
+#[derive(Debug)]
+struct InACloud(Transport);
+
+impl HttpExchange for InACloud {
+    async fn exchange(
+        &self,
+        mut request: Request<Bytes>,
+        limits: Limits,
+    ) -> Result<Response<Bytes>, TransportError> {
+        if request.uri().host() == Some("169.254.169.254") {
+            let path = request.uri().path_and_query().unwrap();
+            let elsewhere = format!("{}{path}", env::var("MACHINE_METADATA").unwrap());
+            *request.uri_mut() = elsewhere.parse().unwrap();
+        }
+        self.0.exchange(request, limits).await
     }
 }
 

@@ -8,7 +8,10 @@ use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer},
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 
 pub(crate) struct Authority {
@@ -31,8 +34,9 @@ impl Authority {
     pub(crate) async fn serve(&self, names: &[&str], router: Router) -> io::Result<SocketAddr> {
         let tcp = TcpListener::bind("127.0.0.1:0").await?;
         let address = tcp.local_addr()?;
-        let listener = TlsListener { tcp, acceptor: self.acceptor(names) };
-        tokio::spawn(async { axum::serve(listener, router).await });
+        let (acceptor, (done, handshakes)) = (self.acceptor(names), mpsc::channel(16));
+        tokio::spawn(accept(tcp, acceptor, done));
+        tokio::spawn(async move { axum::serve(TlsListener { handshakes, address }, router).await });
         Ok(address)
     }
 
@@ -57,26 +61,40 @@ impl Authority {
     }
 }
 
-struct TlsListener {
+/// Each client shakes hands by itself, so that one that does not keeps nobody waiting.
+async fn accept(
     tcp: TcpListener,
     acceptor: TlsAcceptor,
+    done: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
+) {
+    while let Ok((stream, address)) = tcp.accept().await {
+        let (acceptor, done) = (acceptor.clone(), done.clone());
+        tokio::spawn(async move {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                // Nobody takes it when the server has ended.
+                let _ = done.send((stream, address)).await;
+            }
+        });
+    }
+}
+
+struct TlsListener {
+    handshakes: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    address: SocketAddr,
 }
 
 impl Listener for TlsListener {
     type Io = TlsStream<TcpStream>;
     type Addr = SocketAddr;
 
-    /// Who does not shake hands is no client.
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        loop {
-            let (tcp, address) = Listener::accept(&mut self.tcp).await;
-            if let Ok(tls) = self.acceptor.accept(tcp).await {
-                return (tls, address);
-            }
+        match self.handshakes.recv().await {
+            Some(connection) => connection,
+            None => std::future::pending().await,
         }
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        self.tcp.local_addr()
+        Ok(self.address)
     }
 }

@@ -39,7 +39,11 @@ struct World {
     /// Of the engine of the first version.
     plain: BTreeMap<String, Value>,
     tokens: BTreeMap<String, u64>,
+    granted: usize,
     logins: usize,
+    /// Where the auth methods are.
+    mounts: BTreeMap<String, &'static str>,
+    namespace: Option<&'static str>,
     /// What everybody is told.
     fault: Option<u16>,
     may_read: bool,
@@ -51,12 +55,17 @@ type Shared = State<Arc<Mutex<World>>>;
 impl VaultServer {
     pub(crate) async fn start() -> Self {
         let authority = Authority::new();
-        let shared = Arc::new(Mutex::new(World { may_read: true, ..World::default() }));
+        let shared = Arc::new(Mutex::new(World {
+            may_read: true,
+            mounts: BTreeMap::from(["approle", "kubernetes"].map(|method| (method.to_owned(), method))),
+            ..World::default()
+        }));
         let router = Router::new()
-            .route("/v1/auth/{method}/login", post(login))
+            .route("/v1/auth/{mount}/login", post(login))
             .route("/v1/auth/token/lookup-self", get(look_up))
             .route("/v1/auth/token/renew-self", post(renew))
             .route("/v1/secret/data/{*path}", get(read).post(write).put(write).delete(delete))
+            .route("/v1/secret/{*path}", get(of_another_version))
             .route("/v1/plain/{*path}", get(read_plain))
             .layer(middleware::from_fn_with_state(Arc::clone(&shared), faults))
             .with_state(Arc::clone(&shared));
@@ -85,6 +94,16 @@ impl VaultServer {
     /// A token that an operator or an Agent has.
     pub(crate) fn grant(&self) -> String {
         self.world().grant()
+    }
+
+    /// An auth method that is mounted elsewhere, too.
+    pub(crate) fn mount(&self, path: &str, method: &'static str) {
+        self.world().mounts.insert(path.to_owned(), method);
+    }
+
+    /// All that there is, is in this namespace.
+    pub(crate) fn is_in(&self, namespace: &'static str) {
+        self.world().namespace = Some(namespace);
     }
 
     pub(crate) fn revoke_tokens(&self) {
@@ -117,7 +136,8 @@ impl VaultServer {
 
 impl World {
     fn grant(&mut self) -> String {
-        let token = format!("hvs.token-of-vault-{}", self.tokens.len() + self.logins);
+        self.granted += 1;
+        let token = format!("hvs.token-of-vault-{}", self.granted);
         self.tokens.insert(token.clone(), 3600);
         token
     }
@@ -156,7 +176,9 @@ async fn faults(State(shared): Shared, request: Request, next: Next) -> Response
     let fault = {
         let mut world = locked(&shared);
         world.seen.push(request.headers().clone());
-        world.fault
+        let namespace = request.headers().get("x-vault-namespace").and_then(|value| value.to_str().ok());
+        let is_elsewhere = namespace != world.namespace;
+        world.fault.or(is_elsewhere.then_some(404))
     };
     match fault {
         None => next.run(request).await,
@@ -165,20 +187,25 @@ async fn faults(State(shared): Shared, request: Request, next: Next) -> Response
             errors(StatusCode::TOO_MANY_REQUESTS, &["request path: rate limit quota exceeded"]),
         )
             .into_response(),
+        Some(404) => errors(StatusCode::NOT_FOUND, &["no handler for route. route entry not found."]),
         Some(status) => errors(StatusCode::from_u16(status).unwrap(), &["Vault is sealed"]),
     }
 }
 
-async fn login(State(shared): Shared, Path(method): Path<String>, body: String) -> Response {
+async fn login(State(shared): Shared, Path(mount): Path<String>, body: String) -> Response {
     let proof: Value = serde_json::from_str(&body).unwrap_or_default();
-    let is_proven = match &*method {
-        "approle" => proof["role_id"] == ROLE_ID && proof["secret_id"] == SECRET_ID,
-        "kubernetes" => proof["role"] == "payroll" && proof["jwt"] == POD,
-        _ => {
+    let method = locked(&shared).mounts.get(&mount).copied();
+    let is_proven = match method {
+        Some("approle") => proof["role_id"] == ROLE_ID && proof["secret_id"] == SECRET_ID,
+        Some(_) => proof["role"] == "payroll" && proof["jwt"] == POD,
+        None => {
             return errors(StatusCode::NOT_FOUND, &["no handler for route \"auth\". route entry not found."]);
         }
     };
     let mut world = locked(&shared);
+    if !is_proven && method == Some("kubernetes") {
+        return denied();
+    }
     if !is_proven {
         return errors(StatusCode::BAD_REQUEST, &["invalid role or secret ID"]);
     }
@@ -262,6 +289,14 @@ async fn delete(State(shared): Shared, Path(path): Path<String>, headers: Header
         *last = None;
     }
     StatusCode::NO_CONTENT.into_response()
+}
+
+/// As the second version of the engine answers who takes it for the first one.
+async fn of_another_version() -> Response {
+    let warning = "Invalid path for a versioned K/V secrets engine. See the API docs for the appropriate API endpoints to use.";
+    let mut body = answer(&Value::Null, &Value::Null);
+    body["warnings"] = json!([warning]);
+    (StatusCode::NOT_FOUND, Json(body)).into_response()
 }
 
 async fn read_plain(State(shared): Shared, Path(path): Path<String>, headers: HeaderMap) -> Response {

@@ -113,8 +113,8 @@ impl<E: HttpExchange> DynHttpExchange for E {
 /// The default [`HttpExchange`], on reqwest.
 ///
 /// Redirects are not followed and nothing is decompressed. The system's proxy is used, but never
-/// for loopback hosts, nor for link-local addresses, at which clouds tell a machine who it is: secrets of a machine must not leave
-/// it.
+/// for loopback hosts, nor for those at which clouds tell a machine who it is (link-local, and AWS's `fd00:ec2::/32`): secrets of a
+/// machine must not leave it.
 ///
 /// A client is built when a host of its kind is first met, so that a Passport on plain loopback needs no root
 /// certificates on the machine.
@@ -158,12 +158,16 @@ impl HttpTransport {
 
 /// Whether no proxy could reach it: this machine, or what a cloud gives each of its machines for itself.
 fn stays_here(url: &Url) -> bool {
-    let is_link_local = match url.host() {
+    let is_of_the_machine = match url.host() {
         Some(Host::Ipv4(address)) => address.is_link_local(),
-        Some(Host::Ipv6(address)) => address.is_unicast_link_local(),
+        Some(Host::Ipv6(address)) => match address.to_ipv4_mapped() {
+            Some(address) => address.is_link_local() || address.is_loopback(),
+            // The last are AWS's.
+            None => address.is_unicast_link_local() || address.segments()[..2] == [0xfd00, 0x0ec2],
+        },
         _ => false,
     };
-    is_link_local || Origin::of(url).is_ok_and(|origin| origin.is_loopback())
+    is_of_the_machine || Origin::of(url).is_ok_and(|origin| origin.is_loopback())
 }
 
 /// The client of `cell`. A failure to build it is not kept: root certificates may be mounted late.

@@ -79,6 +79,9 @@ fn what_a_machine_has_for_itself_is_never_asked_for_through_a_proxy() {
     for (url, stays) in [
         ("http://169.254.169.254/metadata/identity/oauth2/token", true),
         ("http://[fe80::1]/", true),
+        ("http://[fd00:ec2::254]/", true),
+        ("http://[::ffff:169.254.169.254]/", true),
+        ("http://[fd00:ec3::254]/", false),
         ("http://localhost:8080/", true),
         ("http://[::1]/", true),
         ("http://10.0.0.1/", false),

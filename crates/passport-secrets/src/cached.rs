@@ -41,7 +41,7 @@ const TRIES: usize = 3;
 /// - A provider that says that there is no such secret, that it is disabled or not for us
 ///   ([`SecretError::ends_a_secret`]) is believed: nothing goes on then.
 /// - A secret that Passport has refused is read again at once, whatever its age, unless the provider is being left alone. If
-///   the provider has no other one, the one that it had before is tried, for an hour: a node of Passport may not know the new one yet.
+///   the provider has no other one, the one that it had before is tried, for 10 min: a node of Passport may not know the new one yet.
 /// - A secret that [ends](ResolvedSecret::expires_at) is read again at that moment.
 ///
 /// Clones share what is kept: one secret for each reference. Reads run in tasks of the tokio runtime that asks.

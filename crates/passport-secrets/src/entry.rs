@@ -11,9 +11,9 @@ const MAX_PAUSE: Duration = Duration::from_secs(60);
 /// The longest that a provider may ask to be left alone.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(10 * 60);
 
-/// How long a secret is kept when another one has taken its place: Passport's nodes may take some minutes to know the new one,
-/// and whoever rotates lets both live for an hour.
-const OVERLAP: Duration = Duration::from_secs(60 * 60);
+/// How long a secret is kept when another one has taken its place: each of Passport's nodes may take five minutes to know the new
+/// one. Not for much longer, as each time it is tried the new one was refused before, which is an entry in Passport's audit.
+const OVERLAP: Duration = Duration::from_secs(10 * 60);
 
 /// One secret. Times are those of a clock that is never set.
 #[derive(Debug, Default)]

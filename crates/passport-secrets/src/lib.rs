@@ -1,4 +1,12 @@
-//! What stands between a vault and whoever needs its secrets.
+//! Vaults, and what stands between a vault and whoever needs its secrets.
+//!
+//! | feature | |
+//! |---|---|
+//! | `azure-key-vault` | `AzureKeyVault`, by Microsoft's own client |
+//! | `aws-secrets-manager` | `AwsSecretsManager`, by Amazon's own client |
+//! | `hashicorp-vault` | `HashiCorpVault`, for OpenBao, too |
+//!
+//! None is on by default. `docs/secrets.md` in the repository has a configuration to copy for each.
 //!
 //! A secret is read for each token request, which is once an hour for each identity, and at that moment the vault has to be there.
 //! [`CachedSecrets`] is put around any [`SecretProvider`](passport_core::SecretProvider): a vault may be down for a while

@@ -26,7 +26,6 @@ def user(name, statement):
 if what == "setup":
     everything = {"Effect": "Allow", "Action": "*", "Resource": "*"}
     reads = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": "*"}
-    nothing = {"Effect": "Allow", "Action": "s3:ListBucket", "Resource": "*"}
     secrets = client("secretsmanager")
     secrets.create_secret(Name="payroll", SecretString="a-secret-of-payroll")
     secrets.create_secret(Name="team/erp", SecretString='{"client_secret": "of-erp", "number": 7}')
@@ -37,7 +36,6 @@ if what == "setup":
     users = {
         "operator": user("operator", everything),
         "reader": user("reader", reads),
-        "stranger": user("stranger", nothing),
     }
     # From now on signatures are computed again, and policies looked at.
     plain = {"content-type": "text/plain"}

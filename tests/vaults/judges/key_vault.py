@@ -1,13 +1,14 @@
 """Microsoft's own client against the stand-in at a port of this machine."""
 
+import os
 import socket
 import sys
 
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
-from azure.identity import ClientSecretCredential
+from azure.identity import ClientSecretCredential, ManagedIdentityCredential, WorkloadIdentityCredential
 from azure.keyvault.secrets import SecretClient
 
-port, vault, entra, tenant, application, secret = sys.argv[1:]
+port, vault, entra, tenant, application, secret, assertion, identities, header = sys.argv[1:]
 real = socket.getaddrinfo
 
 def resolved(host, asked_port, *rest, **more):
@@ -41,5 +42,17 @@ try:
     raise SystemExit("a missing secret was given")
 except ResourceNotFoundError as error:
     assert error.error.code == "SecretNotFound", error
+
+os.environ.update(IDENTITY_ENDPOINT=identities, IDENTITY_HEADER=header)
+pod = WorkloadIdentityCredential(
+    tenant_id=tenant,
+    client_id=application,
+    token_file_path=assertion,
+    authority=f"https://{entra}",
+    disable_instance_discovery=True,
+)
+for other in (pod, ManagedIdentityCredential()):
+    read = SecretClient(f"https://{vault}", other, retry_total=0).get_secret("judged", first.properties.version)
+    assert read.value == "one"
 
 print("content")

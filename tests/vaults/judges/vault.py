@@ -5,7 +5,7 @@ import sys
 
 import hvac
 
-port, host, role_id, secret_id = sys.argv[1:]
+port, host, role_id, secret_id, pod = sys.argv[1:]
 real = socket.getaddrinfo
 socket.getaddrinfo = lambda name, *rest, **more: real("127.0.0.1" if name == host else name, *rest, **more)
 
@@ -35,6 +35,19 @@ for path in ("team/judged", "team/missing"):
         raise SystemExit("what is not there was given")
     except hvac.exceptions.InvalidPath:
         pass
+
+# Who takes the engine for its first version gets a warning, and no errors.
+try:
+    client.secrets.kv.v1.read_secret("team/judged", mount_point="secret")
+    raise SystemExit("the second version answered as the first")
+except hvac.exceptions.InvalidPath as error:
+    assert "Invalid path" in str(error.text), error
+
+assert client.secrets.kv.v1.read_secret("judged", mount_point="plain")["data"] == {"client_secret": "plain"}
+
+client.token = None
+client.auth.kubernetes.login("payroll", pod)
+assert client.is_authenticated()
 
 client.token = "hvs.of-nobody"
 try:

@@ -39,6 +39,7 @@ async fn first_good(
         Ok(outcome) if is_good(&outcome) => return outcome,
         Ok(outcome) => (outcome, second.await),
         Err(_) => tokio::select! {
+            biased;
             outcome = &mut first => if is_good(&outcome) { return outcome } else { (outcome, second.await) },
             outcome = &mut second => if is_good(&outcome) { return outcome } else { (first.await, outcome) },
         },

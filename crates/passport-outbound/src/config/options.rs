@@ -148,15 +148,16 @@ fn secret(reader: &mut Reader<'_>, secrets: &SecretProviders) -> Option<SecretSo
     let references = reader.require(CLIENT_SECRET_REF, texts, remedy);
     let provider = reader.read(SECRET_PROVIDER, text);
     let references = references?;
-    if references.len() > 1 && provider.is_some() {
+    let several = references.len() > 1;
+    if several && provider.is_some() {
         reader.wrong(
             SECRET_PROVIDER,
             "of several references each names its provider (env:NAME); leave this out",
         );
-        return None;
     }
+    let provider = provider.as_deref().filter(|_| !several);
     let sources: Vec<_> =
-        references.iter().map(|reference| source(reader, secrets, provider.as_deref(), reference)).collect();
+        references.iter().map(|reference| source(reader, secrets, provider, reference)).collect();
     sources.into_iter().collect::<Option<Vec<_>>>()?.into_iter().reduce(SecretSource::or)
 }
 

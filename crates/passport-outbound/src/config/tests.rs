@@ -142,7 +142,7 @@ fn what_does_not_go_together_is_told() {
             "signing_algorithm: \"HS256\": it is not one of RS256, PS256, ES256",
         ),
         (
-            json!({ "secret_provider": "env", "client_secret_ref": ["A", "B"] }),
+            json!({ "secret_provider": "env", "client_secret_ref": ["env:A", "env:B"] }),
             "secret_provider: \"env\": of several references each names its provider (env:NAME); leave this out",
         ),
         (

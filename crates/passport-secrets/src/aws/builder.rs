@@ -2,7 +2,7 @@ use std::{fmt, sync::Arc};
 
 use aws_config::SdkConfig;
 use passport_core::Transport;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use super::{AwsSecretsManager, Inner};
 
@@ -34,7 +34,7 @@ impl AwsSecretsManagerBuilder {
     #[must_use]
     pub fn build(self) -> AwsSecretsManager {
         let Self { sdk_config, transport } = self;
-        AwsSecretsManager(Arc::new(Inner { sdk_config, transport, client: OnceCell::new() }))
+        AwsSecretsManager(Arc::new(Inner { sdk_config, transport, clients: Mutex::default() }))
     }
 }
 

@@ -1,5 +1,8 @@
 //! What the SDK's errors mean for a secret.
 
+use std::error::Error;
+
+use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_secretsmanager::{
     error::{ProvideErrorMetadata, SdkError},
     operation::get_secret_value::GetSecretValueError,
@@ -22,17 +25,33 @@ pub(super) fn of(reference: &SecretRef, error: &SdkError<GetSecretValueError>) -
             wait.into_iter().fold(said, SecretError::with_retry_after)
         }
         SdkError::DispatchFailure(failure) if !failure.is_io() && !failure.is_timeout() => new(
-            SecretErrorKind::Unauthenticated,
+            kind_of_credentials(error),
             format!("Secrets Manager was not asked: {}", answer::causes(error)),
         ),
         SdkError::ConstructionFailure(_) => new(
             SecretErrorKind::Unreadable,
             format!("Secrets Manager was not asked: {}", answer::causes(error)),
         ),
+        // Its text would quote what was answered.
+        SdkError::ResponseError(_) => new(
+            SecretErrorKind::Unavailable,
+            "what answered does not speak as Secrets Manager does".to_owned(),
+        ),
         _ => new(
             SecretErrorKind::Unavailable,
             format!("Secrets Manager was not reached: {}", answer::causes(error)),
         ),
+    }
+}
+
+/// Credentials that cannot be had now, or never.
+fn kind_of_credentials(error: &(dyn Error + 'static)) -> SecretErrorKind {
+    let mut causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
+    match causes.find_map(|error| error.downcast_ref::<CredentialsError>()) {
+        Some(CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_)) => {
+            SecretErrorKind::Unavailable
+        }
+        _ => SecretErrorKind::Unauthenticated,
     }
 }
 

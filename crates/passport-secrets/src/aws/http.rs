@@ -13,16 +13,21 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body_util::Full;
-use passport_core::{Transport, TransportError, TransportErrorKind};
+use passport_core::{Limits, Transport, TransportError, TransportErrorKind};
 
 use crate::answer::LIMITS;
 
 pub(super) fn client(transport: &Transport) -> SharedHttpClient {
-    let connector = SharedHttpConnector::new(Over(transport.clone()));
-    http_client_fn(move |_, _| connector.clone())
+    let transport = transport.clone();
+    http_client_fn(move |settings, _| {
+        // Whoever says who a machine is answers within a second, or is not there.
+        let wanted = settings.connect_timeout().zip(settings.read_timeout());
+        let timeout = wanted.map_or(LIMITS.timeout, |(connect, read)| LIMITS.timeout.min(connect + read));
+        SharedHttpConnector::new(Over(transport.clone(), Limits { timeout, ..LIMITS }))
+    })
 }
 
-struct Over(Transport);
+struct Over(Transport, Limits);
 
 impl fmt::Debug for Over {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -32,10 +37,10 @@ impl fmt::Debug for Over {
 
 impl HttpConnector for Over {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let transport = self.0.clone();
+        let (transport, limits) = (self.0.clone(), self.1);
         HttpConnectorFuture::new(async move {
             let request = converted(request).map_err(ConnectorError::user)?;
-            let response = transport.exchange(request, LIMITS).await.map_err(failed)?;
+            let response = transport.exchange(request, limits).await.map_err(failed)?;
             // Not as bytes, though they are: those the SDK logs.
             let response = response.map(|body| SdkBody::from_body_1_x(Full::new(body)));
             HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
@@ -52,7 +57,7 @@ fn converted(request: HttpRequest) -> Result<http::Request<Bytes>, BoxError> {
 fn failed(error: TransportError) -> ConnectorError {
     match error.kind() {
         TransportErrorKind::Timeout => ConnectorError::timeout(error.into()),
-        TransportErrorKind::Setup => ConnectorError::user(error.into()),
+        // Certificates may be mounted late.
         _ => ConnectorError::io(error.into()),
     }
 }

@@ -7,17 +7,17 @@ mod reference;
 
 use std::{borrow::Cow, collections::HashMap, fmt, sync::Arc};
 
-use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_config::{BehaviorVersion, ConfigLoader, Region, SdkConfig};
 use aws_sdk_secretsmanager::{
     Client,
-    config::{Builder, retry::RetryConfig},
+    config::{Builder, SharedHttpClient, retry::RetryConfig},
     operation::get_secret_value::GetSecretValueOutput,
 };
 use passport_core::{
     ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider, SecretRef, Transport,
 };
 use serde_json::value::RawValue;
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 pub use self::builder::AwsSecretsManagerBuilder;
 use self::reference::Place;
@@ -46,8 +46,9 @@ pub struct AwsSecretsManager(Arc<Inner>);
 struct Inner {
     sdk_config: Option<SdkConfig>,
     transport: Transport,
-    /// Made when it is first needed: files that prove who asks may be mounted late.
-    client: OnceCell<Client>,
+    /// By the region that a reference names. Made when it is first needed, and dropped when it is not good: files that prove who asks
+    /// may be mounted late, or replaced.
+    clients: Mutex<HashMap<Option<String>, Client>>,
 }
 
 impl AwsSecretsManager {
@@ -57,23 +58,56 @@ impl AwsSecretsManager {
         AwsSecretsManagerBuilder::default()
     }
 
-    async fn client(&self) -> &Client {
-        self.0.client.get_or_init(|| self.made()).await
+    async fn read(
+        &self,
+        reference: &SecretRef,
+        place: Place<'_>,
+    ) -> Result<GetSecretValueOutput, SecretError> {
+        let client = self.client(place.region).await;
+        if client.config().region().is_none() {
+            self.forget(place.region).await;
+            return Err(SecretError::new(NO_REGION.0, reference.clone(), NO_REGION.1));
+        }
+        let read = client.get_secret_value().secret_id(place.id).send().await;
+        read.map_err(|error| failure::of(reference, &error))
     }
 
-    async fn made(&self) -> Client {
-        let http = http::client(&self.0.transport);
+    /// # Cancel safety
+    /// What is found of the environment is lost if nobody waits for it.
+    async fn client(&self, region: Option<&str>) -> Client {
+        let mut clients = self.0.clients.lock().await;
+        let key = region.map(str::to_owned);
+        if let Some(client) = clients.get(&key) {
+            return client.clone();
+        }
+        let client = self.made(key.clone()).await;
+        clients.insert(key, client.clone());
+        client
+    }
+
+    async fn forget(&self, region: Option<&str>) {
+        self.0.clients.lock().await.remove(&region.map(str::to_owned));
+    }
+
+    async fn made(&self, region: Option<String>) -> Client {
+        let (http, region) = (http::client(&self.0.transport), region.map(Region::new));
         let found = match &self.0.sdk_config {
             Some(config) => config.clone(),
-            None => aws_config::defaults(BehaviorVersion::latest()).http_client(http.clone()).load().await,
+            None => found(http.clone(), region.clone()).await,
         };
         // Whoever needs the secret knows what it may wait, and whoever keeps it how often to ask.
         let mut config = Builder::from(&found).retry_config(RetryConfig::disabled());
         if found.http_client().is_none() {
             config = config.http_client(http);
         }
-        Client::from_conf(config.build())
+        Client::from_conf(region.into_iter().fold(config, Builder::region).build())
     }
+}
+
+/// What the environment says. Who knows the region is not made to wait for a look.
+async fn found(http: SharedHttpClient, region: Option<Region>) -> SdkConfig {
+    let found = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
+    region.into_iter().fold(found, ConfigLoader::region).load().await
 }
 
 impl SecretProvider for AwsSecretsManager {
@@ -81,14 +115,15 @@ impl SecretProvider for AwsSecretsManager {
         let error = |(kind, reason): Wrong| SecretError::new(kind, reference.clone(), reason);
         let place =
             Place::parse(reference.place()).map_err(|wrong| error((SecretErrorKind::Unreadable, wrong)))?;
-        let client = self.client().await;
-        let ask = client.get_secret_value().secret_id(place.id).customize();
-        let ask = match place.region {
-            Some(region) => ask.config_override(Builder::default().region(Region::new(region.to_owned()))),
-            None if client.config().region().is_none() => return Err(error(NO_REGION)),
-            None => ask,
-        };
-        let read = ask.send().await.map_err(|error| failure::of(reference, &error))?;
+        let mut read = self.read(reference, place).await;
+        // What was found of the environment is kept, and may have been replaced there since.
+        if read.as_ref().is_err_and(|error| error.kind() == SecretErrorKind::Unauthenticated)
+            && self.0.sdk_config.is_none()
+        {
+            self.forget(place.region).await;
+            read = self.read(reference, place).await;
+        }
+        let read = read?;
         let version = read.version_id().map(crate::answer::shown);
         let resolved = ResolvedSecret::new(value(read, place.key).map_err(error)?);
         Ok(version.into_iter().fold(resolved, ResolvedSecret::with_version))
@@ -110,7 +145,7 @@ fn value(read: GetSecretValueOutput, key: Option<&str>) -> Result<Secret, Wrong>
 fn at_key(json: &str, key: &str) -> Result<Secret, Wrong> {
     let fields: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(json)
         .map_err(|_| (SecretErrorKind::Unreadable, "it is no JSON object; leave #key out if it is a text"))?;
-    let field = fields.get(key).ok_or((SecretErrorKind::NotFound, "its JSON has no such key"))?;
+    let field = fields.get(key).ok_or((SecretErrorKind::Unreadable, "its JSON has no such key"))?;
     let text: Result<String, _> = serde_json::from_str(field.get());
     text.map(Secret::from).map_err(|_| (SecretErrorKind::Unreadable, "what is at the key is not a text"))
 }
@@ -122,16 +157,4 @@ impl fmt::Debug for AwsSecretsManager {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_a_json_object_the_text_at_the_key_is_taken() {
-        let json = r#"{ "id": "mi-1", "sec\u0072et": "a\nb", "number": 7 }"#;
-        let read = |key| at_key(json, key).map(|secret| secret.expose().to_owned()).map_err(|(kind, _)| kind);
-        assert_eq!(read("secret").as_deref(), Ok("a\nb"));
-        assert_eq!(read("number"), Err(SecretErrorKind::Unreadable));
-        assert_eq!(read("other"), Err(SecretErrorKind::NotFound));
-        assert_eq!(at_key("a text", "secret").unwrap_err().0, SecretErrorKind::Unreadable);
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use azure_core::credentials::TokenCredential;
 use passport_core::{ConfigError, ConfigProblem, Transport};
 use url::Url;
 
-use super::{AzureKeyVault, Inner, identifier::vault_at};
+use super::{AzureKeyVault, Inner, credential::Own, identifier::vault_at};
 
 /// The API's version. All of Azure's clouds have it, and newer ones do not tell more of a secret.
 const API_VERSION: &str = "7.4";
@@ -43,7 +43,7 @@ impl AzureKeyVaultBuilder {
     /// A token that the vault refuses is asked for anew of the default only; a credential of your own keeps its tokens itself.
     #[must_use]
     pub fn credential(mut self, credential: Arc<dyn TokenCredential>) -> Self {
-        self.credential = Some(credential);
+        self.credential = Some(Arc::new(Own(credential)));
         self
     }
 

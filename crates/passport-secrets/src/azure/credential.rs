@@ -2,7 +2,11 @@
 
 use std::{env, sync::Arc};
 
-use azure_core::{Result, credentials::TokenCredential};
+use azure_core::{
+    Error, Result,
+    credentials::{AccessToken, TokenCredential, TokenRequestOptions},
+    error::ErrorKind,
+};
 use azure_identity::{
     ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
     ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
@@ -16,7 +20,6 @@ const CLIENT_ID: &str = "AZURE_CLIENT_ID";
 const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
 const TENANT_ID: &str = "AZURE_TENANT_ID";
 const FEDERATED_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
-const IDENTITY_ENDPOINT: &str = "IDENTITY_ENDPOINT";
 
 /// A way to prove who asks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,16 +32,14 @@ enum Way {
     Secret,
 }
 
-/// The first way for which there is something in the environment. A machine's managed identity is behind an address that is the
-/// same everywhere, so it is what is left, and nobody has to wait for that address on a laptop.
+/// The first way for which there is something in the environment. A managed identity is what is left: that of a machine is
+/// behind an address that is the same everywhere, so whether there is one, nobody can tell without asking for it.
 ///
 /// It is decided by what is there, and not by what works at the moment: an identity that takes another's place while that one
 /// cannot be had has other rights, and "forbidden" would be the end of a secret that is still good.
 fn way(is_set: impl Fn(&str) -> bool) -> Way {
     if is_set(FEDERATED_TOKEN_FILE) {
         Way::Workload
-    } else if is_set(IDENTITY_ENDPOINT) {
-        Way::Managed
     } else if is_set(CLIENT_SECRET) {
         Way::Secret
     } else {
@@ -70,6 +71,22 @@ pub(super) fn of_the_environment(transport: &Transport) -> Result<Arc<dyn TokenC
     }
 }
 
+/// Somebody's own credential, whose errors are told from the vault's.
+#[derive(Debug)]
+pub(super) struct Own(pub(super) Arc<dyn TokenCredential>);
+
+#[async_trait::async_trait]
+impl TokenCredential for Own {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> Result<AccessToken> {
+        let token = self.0.get_token(scopes, options).await;
+        token.map_err(|error| Error::with_error(ErrorKind::Credential, error, "the credential gave none"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -77,9 +94,8 @@ mod tests {
     #[test]
     fn the_environment_says_who_asks() {
         for (set, expected) in [
-            (&[FEDERATED_TOKEN_FILE, IDENTITY_ENDPOINT, CLIENT_SECRET][..], Way::Workload),
-            (&[IDENTITY_ENDPOINT, CLIENT_SECRET], Way::Managed),
-            (&[CLIENT_SECRET], Way::Secret),
+            (&[FEDERATED_TOKEN_FILE, CLIENT_SECRET][..], Way::Workload),
+            (&[CLIENT_SECRET, "IDENTITY_ENDPOINT"], Way::Secret),
             (&[CLIENT_ID], Way::Managed),
             (&[], Way::Managed),
         ] {

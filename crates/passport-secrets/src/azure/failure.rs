@@ -23,41 +23,37 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
     match error.kind() {
         ErrorKind::HttpResponse { status, raw_response, .. } => {
             let answer = raw_response.as_deref().map(Answer::read).unwrap_or_default();
-            let kind = match kind(*status, &answer.inner_code) {
-                // A proxy on the way says nothing of secrets.
-                SecretErrorKind::Forbidden | SecretErrorKind::NotFound if answer.code.is_empty() => {
-                    SecretErrorKind::Unavailable
-                }
-                kind => kind,
-            };
-            let said = new(kind, format!("the vault answered {}{answer}", u16::from(*status)));
+            let status = u16::from(*status);
+            let said = new(kind(status, &answer), format!("the vault answered {status}{answer}"));
             answer.retry_after.into_iter().fold(said, SecretError::with_retry_after)
         }
         ErrorKind::Connection | ErrorKind::Io => {
             new(SecretErrorKind::Unavailable, format!("the vault was not reached: {}", answer::causes(error)))
         }
-        // One of the vault's own credential; behind it is what came of asking for a token.
+        // Behind it is what came of asking for a token.
         ErrorKind::Credential => {
             new(kind_of_credential(error), format!("no token for the vault: {}", answer::causes(error)))
         }
-        _ => new(
+        // Its text would quote what was answered.
+        ErrorKind::DataConversion => {
+            new(SecretErrorKind::Unreadable, "what answered does not speak as a vault does".to_owned())
+        }
+        ErrorKind::Other => new(
             SecretErrorKind::Unauthenticated,
             format!("the vault was not asked: {}", answer::causes(error)),
         ),
     }
 }
 
-fn kind(status: StatusCode, inner_code: &str) -> SecretErrorKind {
-    match (u16::from(status), inner_code) {
-        (401, _) => SecretErrorKind::Unauthenticated,
-        (403, "SecretDisabled") => SecretErrorKind::Disabled,
-        // The first two are of the network that we are in, not of us or the secret.
-        (403, "ForbiddenByFirewall" | "ForbiddenByConnection") | (408 | 500.., _) => {
-            SecretErrorKind::Unavailable
-        }
-        (403, _) => SecretErrorKind::Forbidden,
-        (404, _) => SecretErrorKind::NotFound,
-        (429, _) => SecretErrorKind::Throttled,
+/// Only what the vault says itself ends a secret: a proxy, or the network that we are in, says nothing of it.
+fn kind(status: u16, answer: &Answer) -> SecretErrorKind {
+    match (status, &*answer.code, &*answer.inner_code) {
+        (401, ..) => SecretErrorKind::Unauthenticated,
+        (403, _, "SecretDisabled") => SecretErrorKind::Disabled,
+        (403, _, "ForbiddenByPolicy" | "ForbiddenByRbac" | "AccessDenied") => SecretErrorKind::Forbidden,
+        (404, "SecretNotFound", _) => SecretErrorKind::NotFound,
+        (429, ..) => SecretErrorKind::Throttled,
+        (403 | 404 | 408 | 500.., ..) => SecretErrorKind::Unavailable,
         _ => SecretErrorKind::Unreadable,
     }
 }
@@ -68,7 +64,8 @@ fn kind_of_credential(error: &Error) -> SecretErrorKind {
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<Error>() {
             let is_transient = match error.kind() {
-                ErrorKind::Connection | ErrorKind::Io => true,
+                // The last is of an answer that is no answer of Entra's.
+                ErrorKind::Connection | ErrorKind::Io | ErrorKind::DataConversion => true,
                 ErrorKind::HttpResponse { status, .. } => {
                     matches!(u16::from(*status), 408 | 410 | 429 | 500..)
                 }
@@ -147,8 +144,36 @@ mod tests {
 
     #[test]
     fn only_the_vault_itself_ends_a_secret() {
-        for status in [StatusCode::Forbidden, StatusCode::NotFound] {
-            assert_eq!(kind_of(&answered(status, "<html>no</html>")), SecretErrorKind::Unavailable);
+        use SecretErrorKind::{Disabled, Forbidden, NotFound, Unavailable};
+        for (status, body, kind) in [
+            (StatusCode::Forbidden, "<html>no</html>", Unavailable),
+            (StatusCode::Forbidden, r#"{"error":{"code":"Forbidden"}}"#, Unavailable),
+            (
+                StatusCode::Forbidden,
+                r#"{"error":{"innererror":{"code":"ForbiddenByFirewall"}}}"#,
+                Unavailable,
+            ),
+            (StatusCode::Forbidden, r#"{"error":{"innererror":{"code":"ForbiddenByRbac"}}}"#, Forbidden),
+            (StatusCode::Forbidden, r#"{"error":{"innererror":{"code":"AccessDenied"}}}"#, Forbidden),
+            (StatusCode::Forbidden, r#"{"error":{"innererror":{"code":"SecretDisabled"}}}"#, Disabled),
+            (StatusCode::NotFound, r#"{"error":{"code":"NoSuchRoute"}}"#, Unavailable),
+            (StatusCode::NotFound, r#"{"error":{"code":"SecretNotFound"}}"#, NotFound),
+        ] {
+            assert_eq!(kind_of(&answered(status, body)), kind, "{body}");
         }
+    }
+
+    #[test]
+    fn a_credentials_own_not_found_is_not_the_vaults() {
+        let behind = answered(StatusCode::NotFound, r#"{"error":{"code":"SecretNotFound"}}"#);
+        let error = Error::with_error(ErrorKind::Credential, behind, "the credential gave none");
+        assert_eq!(kind_of(&error), SecretErrorKind::Unauthenticated);
+    }
+
+    #[test]
+    fn what_was_answered_is_not_quoted_when_it_is_no_answer() {
+        let error = Error::with_message(ErrorKind::DataConversion, "invalid type: string hidden");
+        let error = of(&"azure:payroll".parse().unwrap(), &error);
+        assert!(!format!("{error} {error:?}").contains("hidden"));
     }
 }

@@ -62,8 +62,8 @@ fn converted(request: &Request, body: Bytes) -> Result<http::Request<Bytes>> {
 
 fn failed(error: TransportError) -> Error {
     let kind = match error.kind() {
-        TransportErrorKind::Connect => ErrorKind::Connection,
-        TransportErrorKind::Setup => ErrorKind::Other,
+        // Certificates may be mounted late.
+        TransportErrorKind::Connect | TransportErrorKind::Setup => ErrorKind::Connection,
         _ => ErrorKind::Io,
     };
     Error::new(kind, error)

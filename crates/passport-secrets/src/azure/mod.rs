@@ -30,11 +30,10 @@ use self::identifier::Identifier;
 /// [vault](AzureKeyVaultBuilder::vault), its name. Behind either there may be a version (`payroll/0a1b...`), which pins the secret
 /// and so its rotation: leave it out.
 ///
-/// Who asks is what the environment says: a workload identity of Kubernetes (`AZURE_FEDERATED_TOKEN_FILE`), a managed identity of App
-/// Service or Functions (`IDENTITY_ENDPOINT`), the secret of an application (`AZURE_CLIENT_SECRET` with `AZURE_TENANT_ID` and
-/// `AZURE_CLIENT_ID`), or else the managed identity of the machine (`AZURE_CLIENT_ID` says which, if it has several). The first that
-/// is there is taken, whether it works or not. Any other `TokenCredential` is handed to the
-/// [builder](AzureKeyVaultBuilder::credential).
+/// Who asks is what the environment says: a workload identity of Kubernetes (`AZURE_FEDERATED_TOKEN_FILE`), the secret of an
+/// application (`AZURE_CLIENT_SECRET`, both with `AZURE_TENANT_ID` and `AZURE_CLIENT_ID`), or else the managed identity of App
+/// Service, Functions or the machine (`AZURE_CLIENT_ID` says which, if it has several). The first that is there is taken,
+/// whether it works or not. Any other `TokenCredential` is handed to the [builder](AzureKeyVaultBuilder::credential).
 ///
 /// Asks once; put it into [`CachedSecrets`](crate::CachedSecrets), which asks again.
 ///
@@ -104,11 +103,12 @@ impl AzureKeyVault {
         Ok(client)
     }
 
-    /// Drops what was made, unless somebody has done so and made it anew.
+    /// Drops the vault's client and the credential, unless somebody has done so and made them anew. Other vaults go on with theirs.
     fn forget(&self, vault: &Url, client: &Arc<SecretClient>) {
         let mut made = self.made();
         if made.clients.get(vault).is_some_and(|current| Arc::ptr_eq(current, client)) {
-            *made = Made::default();
+            made.clients.remove(vault);
+            made.credential = None;
         }
     }
 

@@ -3,13 +3,17 @@
 use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, header::RETRY_AFTER};
+use http::{
+    HeaderValue, Method, Request, Response,
+    header::{CONTENT_TYPE, RETRY_AFTER},
+};
 use passport_core::{Secret, SecretErrorKind, Transport, request_to};
 use serde::{Deserialize, de::DeserializeOwned};
-use serde_json::{Map, Value, value::RawValue};
+use serde_json::{Value, value::RawValue};
 use url::Url;
+use zeroize::Zeroizing;
 
-use super::failure::Failure;
+use super::failure::{Failure, Said};
 use crate::answer::{self, LIMITS};
 
 /// Where and how Vault is asked.
@@ -18,6 +22,15 @@ pub(super) struct Api {
     pub(super) address: Url,
     pub(super) namespace: Option<HeaderValue>,
     pub(super) transport: Transport,
+}
+
+/// What is sent, and wiped afterwards.
+struct Body(Zeroizing<String>);
+
+impl AsRef<[u8]> for Body {
+    fn as_ref(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
 }
 
 /// A token.
@@ -34,6 +47,15 @@ pub(super) struct Granted {
 pub(super) struct Lease {
     pub(super) time: Duration,
     pub(super) is_renewable: bool,
+}
+
+/// What is longer than it is as good as for ever.
+const LONG: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
+
+impl Lease {
+    fn of(seconds: u64, is_renewable: bool) -> Self {
+        Self { time: Duration::from_secs(seconds).min(LONG), is_renewable }
+    }
 }
 
 #[derive(Deserialize)]
@@ -61,8 +83,10 @@ struct Known {
 }
 
 #[derive(Deserialize)]
-struct Errors {
-    errors: Vec<String>,
+struct Refusal {
+    errors: Option<Vec<String>>,
+    warnings: Option<Vec<String>>,
+    data: Option<Value>,
 }
 
 /// The fields of a secret, unread.
@@ -85,10 +109,14 @@ pub(super) struct Metadata {
 
 impl Api {
     /// `POST /v1/auth/<mount>/login`
-    pub(super) async fn login(&self, mount: &str, proof: &Value) -> Result<Granted, Failure> {
+    pub(super) async fn login(&self, mount: &str, proof: Zeroizing<String>) -> Result<Granted, Failure> {
         let path = ["auth"].into_iter().chain(mount.split('/')).chain(["login"]);
-        let granted: WithAuth = self.ask(Method::POST, path, None, Some(proof)).await?;
+        let granted: WithAuth = self.ask(Method::POST, path, None, Some(Body(proof))).await?;
         let lease = granted.auth.lease();
+        if granted.auth.client_token.is_empty() {
+            let reason = "the login wants more: is MFA enforced for it?";
+            return Err(Failure::new(SecretErrorKind::Unauthenticated, reason));
+        }
         Ok(Granted { token: granted.auth.client_token.into(), lease, is_vouched: true })
     }
 
@@ -96,7 +124,7 @@ impl Api {
     pub(super) async fn renew(&self, token: &Secret) -> Result<Lease, Failure> {
         let path = ["auth", "token", "renew-self"];
         let granted: WithAuth =
-            self.ask(Method::POST, path, Some(token), Some(&Value::Object(Map::new()))).await?;
+            self.ask(Method::POST, path, Some(token), Some(Body("{}".to_owned().into()))).await?;
         Ok(granted.auth.lease())
     }
 
@@ -104,7 +132,7 @@ impl Api {
     pub(super) async fn look_up(&self, token: &Secret) -> Result<Lease, Failure> {
         let path = ["auth", "token", "lookup-self"];
         let known: WithData<Known> = self.ask(Method::GET, path, Some(token), None).await?;
-        Ok(Lease { time: Duration::from_secs(known.data.ttl), is_renewable: known.data.renewable })
+        Ok(Lease::of(known.data.ttl, known.data.renewable))
     }
 
     /// `GET /v1/<path>`, whose answer has its `data`.
@@ -122,7 +150,7 @@ impl Api {
         method: Method,
         path: impl IntoIterator<Item = &str>,
         token: Option<&Secret>,
-        body: Option<&Value>,
+        body: Option<Body>,
     ) -> Result<T, Failure> {
         let request = self.request(method, path, token, body)?;
         let response = self.transport.exchange(request, LIMITS).await.map_err(|error| {
@@ -146,16 +174,19 @@ impl Api {
         method: Method,
         path: impl IntoIterator<Item = &'a str>,
         token: Option<&Secret>,
-        body: Option<&Value>,
+        body: Option<Body>,
     ) -> Result<Request<Bytes>, Failure> {
         let broken = || Failure::new(SecretErrorKind::Unreadable, "no request can be made of it");
         let mut url = self.address.clone();
         url.path_segments_mut().map_err(|()| broken())?.pop_if_empty().push("v1").extend(path);
-        let body = body.map(Value::to_string);
+        let has_body = body.is_some();
         let mut request =
-            request_to(&url, body.map(Bytes::from).unwrap_or_default()).map_err(|_| broken())?;
+            request_to(&url, body.map(Bytes::from_owner).unwrap_or_default()).map_err(|_| broken())?;
         *request.method_mut() = method;
         let headers = request.headers_mut();
+        if has_body {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
         // Agents may be told to want it: no browser can be made to send it.
         headers.insert("x-vault-request", HeaderValue::from_static("true"));
         if let Some(namespace) = &self.namespace {
@@ -176,18 +207,26 @@ impl Api {
 
 impl Auth {
     fn lease(&self) -> Lease {
-        Lease { time: Duration::from_secs(self.lease_duration), is_renewable: self.renewable }
+        Lease::of(self.lease_duration, self.renewable)
     }
 }
 
 fn refusal(response: &Response<Bytes>) -> Failure {
     let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let errors = serde_json::from_slice::<Errors>(response.body()).ok();
-    // Of a version that was deleted there is the form of a secret, without the secret.
-    let deleted = errors.is_none() && serde_json::from_slice::<WithData<Value>>(response.body()).is_ok();
-    let said = match errors {
-        Some(errors) => Some(answer::shown(&errors.errors.join("; "))),
-        None => deleted.then(|| "its current version was deleted".to_owned()),
-    };
-    Failure::answered(response.status(), said.as_deref(), wait.and_then(answer::retry_after))
+    let wait = wait.and_then(answer::retry_after);
+    Failure::answered(response.status(), &said(response.body()), wait)
+}
+
+fn said(body: &[u8]) -> Said {
+    match serde_json::from_slice(body) {
+        Ok(Refusal { errors: Some(errors), .. }) if errors.is_empty() => Said::Nothing,
+        Ok(Refusal { errors: Some(errors), .. }) => Said::Errors(errors),
+        // The second version of the engine says so to who takes it for the first one.
+        Ok(Refusal { warnings: Some(warnings), .. }) if !warnings.is_empty() => Said::Errors(warnings),
+        // Of a version that was deleted there is the form of a secret, without the secret.
+        Ok(Refusal { data: Some(data), .. }) if data.pointer("/metadata/destroyed").is_some() => {
+            Said::Nothing
+        }
+        _ => Said::Nobody,
+    }
 }

@@ -1,5 +1,6 @@
-use passport_core::{Secret, SecretSource};
-use serde_json::json;
+use passport_core::{Secret, SecretError, SecretErrorKind, SecretSource};
+use serde::Serialize;
+use zeroize::Zeroizing;
 
 use super::{
     api::{Api, Granted, Lease},
@@ -69,6 +70,7 @@ impl VaultAuth {
         self
     }
 
+    /// Where there is a login; none if there is none.
     pub(super) fn mount(&self) -> Option<&str> {
         match &self.0 {
             Method::AppRole { mount, .. } | Method::Kubernetes { mount, .. } => Some(mount),
@@ -76,30 +78,56 @@ impl VaultAuth {
         }
     }
 
-    /// A token, if one is needed. What it proves itself by is read at this moment.
+    /// A token, if one is needed. What it proves itself by is read at this moment, and once more if it is refused.
     pub(super) async fn log_in(&self, api: &Api) -> Result<Option<Granted>, Failure> {
-        let (mount, proof) = match &self.0 {
+        let proof = match &self.0 {
             Method::Agent => return Ok(None),
-            Method::Token(token) => {
-                let token = read(token).await?;
-                return known(api, token).await.map(Some);
+            Method::Token(proof)
+            | Method::AppRole { secret_id: proof, .. }
+            | Method::Kubernetes { jwt: proof, .. } => proof,
+        };
+        let read = proof.resolve().await.map_err(|error| unread(&error))?;
+        match self.log_in_with(api, read.secret()).await {
+            Err(refused) if refused.kind == SecretErrorKind::Unauthenticated => {
+                match proof.resolve_anew(&read).await {
+                    Ok(another) if !another.is_same(&read) => self.log_in_with(api, another.secret()).await,
+                    _ => Err(refused),
+                }
             }
-            Method::AppRole { mount, role_id, secret_id } => {
-                (mount, json!({ "role_id": role_id, "secret_id": read(secret_id).await?.expose() }))
+            outcome => outcome,
+        }
+        .map(Some)
+    }
+
+    async fn log_in_with(&self, api: &Api, proof: &Secret) -> Result<Granted, Failure> {
+        let (mount, body) = match &self.0 {
+            Method::Agent | Method::Token(_) => return known(api, proof.clone()).await,
+            Method::AppRole { mount, role_id, .. } => {
+                (mount, serde_json::to_string(&AppRole { role_id, secret_id: proof.expose() }))
             }
-            Method::Kubernetes { mount, role, jwt } => {
-                (mount, json!({ "role": role, "jwt": read(jwt).await?.expose() }))
+            Method::Kubernetes { mount, role, .. } => {
+                (mount, serde_json::to_string(&Kubernetes { role, jwt: proof.expose() }))
             }
         };
-        api.login(mount, &proof).await.map(Some).map_err(Failure::of_login)
+        let wrong = |_| Failure::new(SecretErrorKind::Unreadable, "no request can be made of it");
+        api.login(mount, Zeroizing::new(body.map_err(wrong)?)).await.map_err(Failure::of_login)
     }
 }
 
-async fn read(source: &SecretSource) -> Result<Secret, Failure> {
-    match source.resolve().await {
-        Ok(read) => Ok(read.secret().clone()),
-        Err(error) => Err(Failure::new(error.kind(), error.to_string()).of_login()),
-    }
+#[derive(Serialize)]
+struct AppRole<'a> {
+    role_id: &'a str,
+    secret_id: &'a str,
+}
+
+#[derive(Serialize)]
+struct Kubernetes<'a> {
+    role: &'a str,
+    jwt: &'a str,
+}
+
+fn unread(error: &SecretError) -> Failure {
+    Failure::new(error.kind(), error.to_string()).of_login()
 }
 
 /// A token that somebody else has got. It may not be allowed to look itself up, and do all the same.

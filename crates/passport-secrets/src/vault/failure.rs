@@ -5,6 +5,19 @@ use std::{fmt, time::Duration};
 use http::StatusCode;
 use passport_core::{SecretError, SecretErrorKind, SecretRef};
 
+use crate::answer;
+
+/// What is said in an answer that gives nothing.
+#[derive(Debug)]
+pub(super) enum Said {
+    /// There is no secret, or its current version was deleted.
+    Nothing,
+    /// These errors, or warnings.
+    Errors(Vec<String>),
+    /// It is not Vault who speaks.
+    Nobody,
+}
+
 /// Something that went wrong with what was asked.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -18,31 +31,31 @@ impl Failure {
         Self { kind, reason: reason.into(), retry_after: None }
     }
 
-    /// An answer of `status`, in which Vault says `errors`; none if it is not Vault that answers.
-    pub(super) fn answered(status: StatusCode, errors: Option<&str>, retry_after: Option<Duration>) -> Self {
-        let Some(errors) = errors else {
-            let hint = if status.is_redirection() { "; redirects are not followed" } else { "" };
-            let kind = if status == StatusCode::TOO_MANY_REQUESTS {
-                SecretErrorKind::Throttled
-            } else {
-                // A proxy on the way says nothing of secrets.
-                SecretErrorKind::Unavailable
-            };
-            return Self {
-                retry_after,
-                ..Self::new(kind, format!("what answered {status} is not Vault{hint}"))
-            };
-        };
-        let kind = match status.as_u16() {
-            403 => SecretErrorKind::Forbidden,
-            404 => SecretErrorKind::NotFound,
-            429 => SecretErrorKind::Throttled,
-            // A node that does not know yet what another one has written; one that stands by; one that is sealed.
-            412 | 472 | 473 | 500.. => SecretErrorKind::Unavailable,
+    /// An answer of `status`, that gives nothing.
+    pub(super) fn answered(status: StatusCode, said: &Said, retry_after: Option<Duration>) -> Self {
+        let kind = match (said, status.as_u16()) {
+            (_, 429) => SecretErrorKind::Throttled,
+            // A proxy on the way says nothing of secrets. A node that does not know yet what another one has written; one that
+            // stands by; one that is sealed.
+            (Said::Nobody, _) | (_, 412 | 472 | 473 | 500..) => SecretErrorKind::Unavailable,
+            (Said::Nothing, 404) => SecretErrorKind::NotFound,
+            (Said::Errors(_), 403) => SecretErrorKind::Forbidden,
+            // No such mount, for example, which says nothing of the secret either.
             _ => SecretErrorKind::Unreadable,
         };
-        let says = if errors.is_empty() { String::new() } else { format!(": {errors}") };
-        Self { retry_after, ..Self::new(kind, format!("Vault answered {}{says}", status.as_u16())) }
+        let status = status.as_u16();
+        let reason = match said {
+            Said::Nobody => {
+                format!("what answered {status} is not Vault, or sends elsewhere, which is not followed")
+            }
+            Said::Nothing => {
+                format!(
+                    "Vault answered {status}: nothing is there, or no more; are path, mount and version of the engine right?"
+                )
+            }
+            Said::Errors(errors) => format!("Vault answered {status}: {}", answer::shown(&errors.join("; "))),
+        };
+        Self { retry_after, ..Self::new(kind, reason) }
     }
 
     /// The same, of a login or a token: it says nothing of the secret.
@@ -71,33 +84,39 @@ impl fmt::Display for Failure {
 mod tests {
     use super::*;
 
+    fn kind(status: u16, said: &Said) -> SecretErrorKind {
+        Failure::answered(StatusCode::from_u16(status).unwrap(), said, None).kind
+    }
+
+    fn errors() -> Said {
+        Said::Errors(vec!["on purpose".to_owned()])
+    }
+
     #[test]
     fn only_vault_itself_ends_a_secret() {
-        let kind =
-            |status: u16, errors| Failure::answered(StatusCode::from_u16(status).unwrap(), errors, None).kind;
         for (status, by_vault) in [
             (400, SecretErrorKind::Unreadable),
             (403, SecretErrorKind::Forbidden),
-            (404, SecretErrorKind::NotFound),
+            (404, SecretErrorKind::Unreadable),
             (412, SecretErrorKind::Unavailable),
             (472, SecretErrorKind::Unavailable),
             (500, SecretErrorKind::Unavailable),
             (503, SecretErrorKind::Unavailable),
         ] {
-            assert_eq!(kind(status, Some("")), by_vault, "{status}");
-            assert_eq!(kind(status, None), SecretErrorKind::Unavailable, "{status} of a proxy");
+            assert_eq!(kind(status, &errors()), by_vault, "{status}");
+            assert_eq!(kind(status, &Said::Nobody), SecretErrorKind::Unavailable, "{status} of a proxy");
         }
-        assert_eq!(
-            (kind(429, Some("")), kind(429, None)),
-            (SecretErrorKind::Throttled, SecretErrorKind::Throttled)
-        );
+        assert_eq!(kind(404, &Said::Nothing), SecretErrorKind::NotFound);
+        for said in [Said::Nobody, errors()] {
+            assert_eq!(kind(429, &said), SecretErrorKind::Throttled);
+        }
     }
 
     #[test]
     fn what_is_said_of_a_login_is_not_said_of_the_secret() {
-        let refused = Failure::answered(StatusCode::FORBIDDEN, Some("permission denied"), None).of_login();
+        let refused = Failure::answered(StatusCode::FORBIDDEN, &errors(), None).of_login();
         assert_eq!(refused.kind, SecretErrorKind::Unauthenticated);
-        let sealed = Failure::answered(StatusCode::SERVICE_UNAVAILABLE, Some("sealed"), None).of_login();
+        let sealed = Failure::answered(StatusCode::SERVICE_UNAVAILABLE, &errors(), None).of_login();
         assert_eq!(sealed.kind, SecretErrorKind::Unavailable);
     }
 }

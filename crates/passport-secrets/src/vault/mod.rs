@@ -68,12 +68,13 @@ impl HashiCorpVault {
     /// What is at `place`; with another token, if the one there was is not good any more.
     async fn read(&self, place: &Place<'_>) -> Result<Read, Failure> {
         let sessions = &self.0.sessions;
-        let (mut session, is_new) = sessions.current().await?;
+        let mut session = sessions.current().await?;
         let mut read = self.read_with(place, session.token()).await;
-        if !is_new && read.as_ref().is_err_and(is_forbidden) {
-            sessions.forget(&session).await;
-            session = sessions.current().await?.0;
-            read = self.read_with(place, session.token()).await;
+        if read.as_ref().is_err_and(is_forbidden)
+            && let Some(another) = sessions.replaced(&session).await?
+        {
+            read = self.read_with(place, another.token()).await;
+            session = another;
         }
         read.map_err(|failure| doubted(failure, &session))
     }
@@ -115,7 +116,7 @@ fn value(fields: &Fields, name: Option<&str>) -> Result<Secret, Failure> {
     let field = match (name, fields.len()) {
         (Some(name), _) => fields
             .get(name)
-            .ok_or_else(|| wrong(SecretErrorKind::NotFound, "the secret is there, but has no such field")),
+            .ok_or_else(|| wrong(SecretErrorKind::Unreadable, "the secret is there, but has no such field")),
         (None, 1) => Ok(fields.values().next().expect("there is one")),
         (None, _) => Err(wrong(
             SecretErrorKind::Unreadable,

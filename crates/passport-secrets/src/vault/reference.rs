@@ -27,7 +27,8 @@ impl<'a> Place<'a> {
 
 /// Whether these are the names on a path, and lead nowhere else.
 pub(super) fn is_path(names: &[&str]) -> bool {
-    names.iter().all(|name| !matches!(*name, "" | "." | ".."))
+    // A URL is built without control characters, and ".\t." would be "..".
+    names.iter().all(|name| !matches!(*name, "" | "." | "..") && !name.contains(char::is_control))
 }
 
 #[cfg(test)]
@@ -44,7 +45,9 @@ mod tests {
 
     #[test]
     fn what_leads_elsewhere_is_refused() {
-        for text in ["", "#field", "payroll#", "/payroll", "payroll/", "a//b", "a/../../sys/seal", "./a"] {
+        for text in
+            ["", "#field", "payroll#", "/payroll", "payroll/", "a//b", "a/../../sys/seal", "./a", ".\t./a"]
+        {
             assert!(Place::parse(text).is_err(), "{text}");
         }
     }

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use passport_core::Secret;
+use passport_core::{Secret, SecretErrorKind};
 use tokio::{
     task::AbortHandle,
     time::{Instant, sleep},
@@ -21,13 +21,22 @@ use crate::telemetry;
 /// A token with less to live is not used any more, and not renewed: near the end of its longest life Vault grants less and less.
 const REMAINS: Duration = Duration::from_secs(5);
 
+/// How often there is a login because of refusals. A token that may not look itself up would be one at each.
+const REPLACED_EACH: Duration = Duration::from_secs(60);
+
 /// The token that there is.
 #[derive(Debug)]
 pub(super) struct Sessions {
     api: Api,
     auth: VaultAuth,
     /// Locked while a token is got: who needs one at the same time waits for it.
-    current: tokio::sync::Mutex<Option<Arc<Session>>>,
+    current: tokio::sync::Mutex<Current>,
+}
+
+#[derive(Debug, Default)]
+struct Current {
+    session: Option<Arc<Session>>,
+    replaced_at: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -46,23 +55,45 @@ impl Sessions {
         Self { api, auth, current: tokio::sync::Mutex::default() }
     }
 
-    /// The token there is, or another one; and whether it is another one.
+    /// The token there is, or another one.
     ///
     /// # Cancel safety
     /// A login that nobody waits for is given up; the next who needs a token begins another.
-    pub(super) async fn current(&self) -> Result<(Arc<Session>, bool), Failure> {
+    pub(super) async fn current(&self) -> Result<Arc<Session>, Failure> {
         let mut current = self.current.lock().await;
-        if let Some(session) = current.as_ref().filter(|session| session.end.remains(Instant::now())) {
-            return Ok((Arc::clone(session), false));
+        if let Some(session) = current.session.as_ref().filter(|session| session.end.remains(Instant::now()))
+        {
+            return Ok(Arc::clone(session));
         }
-        let session = Arc::new(Session::begin(&self.api, &self.auth).await?);
-        *current = Some(Arc::clone(&session));
-        Ok((session, true))
+        self.begin(&mut current).await
     }
 
-    /// Drops `refused`, unless another one has taken its place.
-    pub(super) async fn forget(&self, refused: &Arc<Session>) {
-        self.current.lock().await.take_if(|current| Arc::ptr_eq(current, refused));
+    /// Another one than `refused`, if that is no good any more. None if Vault says that it is good: what it may not read is not
+    /// for us then.
+    pub(super) async fn replaced(&self, refused: &Arc<Session>) -> Result<Option<Arc<Session>>, Failure> {
+        let mut current = self.current.lock().await;
+        if let Some(other) = current.session.as_ref().filter(|current| !Arc::ptr_eq(current, refused)) {
+            return Ok(Some(Arc::clone(other)));
+        }
+        let Some(token) = refused.token() else { return Ok(None) };
+        match self.api.look_up(token).await {
+            Ok(_) => return Ok(None),
+            Err(failure) if failure.kind == SecretErrorKind::Forbidden => {}
+            Err(failure) => return Err(failure.of_login()),
+        }
+        if self.auth.mount().is_some() && current.replaced_at.is_some_and(|at| at.elapsed() < REPLACED_EACH) {
+            let reason = "it was got a moment ago, and is refused";
+            return Err(Failure::new(SecretErrorKind::Unauthenticated, reason).of_login());
+        }
+        current.replaced_at = Some(Instant::now());
+        self.begin(&mut current).await.map(Some)
+    }
+
+    /// The one before is kept if there is none to be had.
+    async fn begin(&self, current: &mut Current) -> Result<Arc<Session>, Failure> {
+        let session = Arc::new(Session::begin(&self.api, &self.auth).await?);
+        current.session = Some(Arc::clone(&session));
+        Ok(session)
     }
 }
 
@@ -70,7 +101,9 @@ impl Session {
     async fn begin(api: &Api, auth: &VaultAuth) -> Result<Self, Failure> {
         let granted = auth.log_in(api).await?;
         let lease = granted.as_ref().map(|granted| granted.lease).unwrap_or_default();
-        telemetry::logged_in(lease.time.as_secs(), lease.is_renewable);
+        if granted.is_some() {
+            telemetry::logged_in(lease.time.as_secs(), lease.is_renewable);
+        }
         let end = Arc::new(End::of(lease));
         let renewal = granted.as_ref().filter(|_| lease.is_renewable && !lease.time.is_zero());
         let renewal = renewal.map(|granted| {
@@ -110,13 +143,12 @@ async fn renewed(api: Api, token: Secret, mut lease: Lease, end: Arc<End>) {
                 lease = granted;
                 end.set(lease);
             }
-            Err(failure) if failure.is_transient() => {
-                telemetry::not_renewed(&failure);
-                lease.time = end.remaining(Instant::now());
-            }
             Err(failure) => {
                 telemetry::not_renewed(&failure);
-                return end.set(Lease { time: Duration::from_nanos(1), is_renewable: false });
+                if failure.kind == SecretErrorKind::Forbidden {
+                    return end.set(Lease { time: Duration::from_nanos(1), is_renewable: false });
+                }
+                lease.time = end.remaining(Instant::now());
             }
         }
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
 use passport_core::{HttpExchange, Limits, SecretSource, Transport, TransportError, TransportErrorKind};
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::time::sleep;
 
 use super::*;
@@ -77,6 +77,16 @@ fn secret(text: &str) -> String {
     .to_string()
 }
 
+fn deleted() -> Value {
+    json!({ "request_id": "1", "data": { "data": null, "metadata": { "version": 1, "destroyed": false } } })
+}
+
+/// As the second version of the engine answers who takes it for the first one.
+fn of_another_version() -> Value {
+    let warning = "Invalid path for a versioned K/V secrets engine. See the API docs.";
+    json!({ "request_id": "1", "data": null, "warnings": [warning], "auth": null })
+}
+
 fn denied() -> String {
     json!({ "errors": ["permission denied"] }).to_string()
 }
@@ -86,6 +96,7 @@ fn app_role() -> VaultAuth {
 }
 
 const LOGIN: &str = r#"POST /v1/auth/approle/login - {"role_id":"role","secret_id":"secret-id"}"#;
+const LOOK_UP: &str = "GET /v1/auth/token/lookup-self";
 const READ: &str = "GET /v1/secret/data/payroll";
 const RENEW: &str = "POST /v1/auth/token/renew-self";
 
@@ -117,7 +128,7 @@ async fn a_token_is_renewed_though_nobody_asks_and_got_anew_when_it_has_ended() 
         .answers("login", 200, granted("t1", 900))
         .answers("login", 200, granted("t2", 900))
         .answers("renew-self", 200, granted("t1", 900))
-        .answers("renew-self", 0, "")
+        .answers("renew-self", 200, "<html>")
         .answers("renew-self", 200, granted("t1", 300))
         .answers("renew-self", 403, denied())
         .answers("payroll", 200, secret("s"));
@@ -169,20 +180,88 @@ async fn a_token_that_was_revoked_is_got_anew_and_the_secret_asked_for_again() {
         .answers("login", 200, granted("t2", 0))
         .answers("payroll", 200, secret("s"))
         .answers("payroll", 403, denied())
-        .answers("payroll", 200, secret("s"));
+        .answers("payroll", 200, secret("s"))
+        .answers("lookup-self", 403, denied());
     let source = vault.secrets(app_role());
     source.resolve().await.unwrap();
     vault.asked();
     source.resolve().await.unwrap();
-    assert_eq!(vault.asked(), [format!("{READ} t1 "), LOGIN.to_owned(), format!("{READ} t2 ")]);
+    let look_up = format!("{LOOK_UP} t1 ");
+    assert_eq!(vault.asked(), [format!("{READ} t1 "), look_up, LOGIN.to_owned(), format!("{READ} t2 ")]);
+}
+
+/// The others that are read with it go on, and no login is spent.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_good_is_kept_when_one_secret_is_not_for_it() {
+    let vault = Scripted::default()
+        .answers("login", 200, granted("t1", 0))
+        .answers("lookup-self", 200, json!({ "data": { "ttl": 90 } }).to_string())
+        .answers("payroll", 403, denied());
+    let source = vault.secrets(app_role());
+    for _ in 0..3 {
+        assert_eq!(source.resolve().await.unwrap_err().kind(), SecretErrorKind::Forbidden);
+    }
+    assert_eq!(vault.asked().iter().filter(|asked| **asked == LOGIN).count(), 1);
+}
+
+/// One that may not look itself up, for example.
+#[tokio::test(start_paused = true)]
+async fn a_token_of_which_nothing_is_known_is_replaced_once_a_minute_at_most() {
+    let vault = Scripted::default()
+        .answers("login", 200, granted("t1", 0))
+        .answers("lookup-self", 403, denied())
+        .answers("payroll", 403, denied());
+    let source = vault.secrets(app_role());
+    for _ in 0..3 {
+        source.resolve().await.unwrap_err();
+    }
+    assert_eq!(vault.asked().iter().filter(|asked| **asked == LOGIN).count(), 2);
+    sleep(Duration::from_secs(60)).await;
+    source.resolve().await.unwrap_err();
+    assert_eq!(vault.asked().iter().filter(|asked| **asked == LOGIN).count(), 1);
+}
+
+/// As with login MFA.
+#[tokio::test(start_paused = true)]
+async fn a_login_that_wants_more_grants_no_token() {
+    let vault = Scripted::default().answers("login", 200, granted("", 0));
+    let error = vault.secrets(app_role()).resolve().await.unwrap_err();
+    assert_eq!(error.kind(), SecretErrorKind::Unauthenticated, "{error}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_refused_to_a_new_token_is_not_for_us() {
-    let vault = Scripted::default().answers("login", 200, granted("t1", 0)).answers("payroll", 403, denied());
-    let error = vault.secrets(app_role()).resolve().await.unwrap_err();
-    assert_eq!(error.kind(), SecretErrorKind::Forbidden);
-    assert_eq!(vault.asked().len(), 2, "it is not asked for again");
+async fn a_lease_that_is_longer_than_time_itself_is_one() {
+    let vault = Scripted::default().answers("login", 200, granted("t1", u64::MAX)).answers(
+        "payroll",
+        200,
+        secret("s"),
+    );
+    vault.secrets(app_role()).resolve().await.unwrap();
+}
+
+/// A provider that has another secret when it is asked past what it keeps.
+#[derive(Debug)]
+struct Kept;
+
+impl SecretProvider for Kept {
+    async fn resolve(&self, _: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+        Ok(ResolvedSecret::new("old-id".into()))
+    }
+
+    async fn resolve_anew(&self, _: &SecretRef, _: &ResolvedSecret) -> Result<ResolvedSecret, SecretError> {
+        Ok(ResolvedSecret::new("secret-id".into()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_secret_id_that_is_refused_is_read_anew() {
+    let vault = Scripted::default()
+        .answers("login", 400, json!({ "errors": ["invalid role or secret ID"] }).to_string())
+        .answers("login", 200, granted("t1", 0))
+        .answers("payroll", 200, secret("s"));
+    let kept = SecretSource::new(Kept, "kept:id".parse().unwrap());
+    vault.secrets(VaultAuth::app_role("role", kept)).resolve().await.unwrap();
+    assert_eq!(vault.asked()[1], LOGIN);
 }
 
 /// A secret goes on while Vault does not know us: that says nothing of it.
@@ -216,7 +295,7 @@ async fn a_token_of_somebody_else_is_looked_up_and_renewed() {
     source.resolve().await.unwrap();
     sleep(Duration::from_secs(61)).await;
     source.resolve().await.unwrap();
-    let look_up = "GET /v1/auth/token/lookup-self t ".to_owned();
+    let look_up = format!("{LOOK_UP} t ");
     assert_eq!(
         vault.asked(),
         [look_up, format!("{READ} t "), format!("{RENEW} t {{}}"), format!("{READ} t ")]
@@ -232,12 +311,20 @@ async fn an_answer_that_holds_no_secret_is_told_without_what_it_holds() {
             SecretErrorKind::Unreadable,
             "engine's version",
         ),
-        (200, secret("s").replace("secret", "x"), SecretErrorKind::NotFound, "no such field"),
+        (200, secret("s").replace("secret", "x"), SecretErrorKind::Unreadable, "no such field"),
         (200, secret("s").replace("\"s\"", "7"), SecretErrorKind::Unreadable, "not a text"),
         (404, json!({ "errors": [] }).to_string(), SecretErrorKind::NotFound, "404"),
-        (404, json!({ "data": { "data": null } }).to_string(), SecretErrorKind::NotFound, "deleted"),
+        (
+            404,
+            json!({ "errors": ["no handler for route"] }).to_string(),
+            SecretErrorKind::Unreadable,
+            "no handler",
+        ),
+        (404, json!({ "code": 404, "data": null }).to_string(), SecretErrorKind::Unavailable, "not Vault"),
+        (404, deleted().to_string(), SecretErrorKind::NotFound, "or no more"),
+        (404, of_another_version().to_string(), SecretErrorKind::Unreadable, "Invalid path"),
         (404, "<html>hidden".to_owned(), SecretErrorKind::Unavailable, "not Vault"),
-        (307, String::new(), SecretErrorKind::Unavailable, "redirects are not followed"),
+        (307, String::new(), SecretErrorKind::Unavailable, "not followed"),
         (503, json!({ "errors": ["Vault is sealed"] }).to_string(), SecretErrorKind::Unavailable, "sealed"),
         (0, String::new(), SecretErrorKind::Unavailable, "not reached"),
     ] {

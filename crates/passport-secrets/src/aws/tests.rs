@@ -1,0 +1,102 @@
+use std::sync::Mutex;
+
+use ::http::{Request, Response};
+use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use bytes::Bytes;
+use passport_core::{HttpExchange, Limits, SecretSource, TransportError};
+
+use super::*;
+
+/// Answers everything as it was told, and notes whom it was for.
+#[derive(Clone, Debug)]
+struct Aws(Arc<(u16, &'static str, Mutex<Vec<String>>)>);
+
+impl HttpExchange for Aws {
+    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        let (status, body, asked) = &*self.0;
+        asked.lock().unwrap().push(request.uri().host().unwrap_or_default().to_owned());
+        let response = Response::builder().status(*status).header("retry-after", "17");
+        Ok(response.body(Bytes::from_static(body.as_bytes())).unwrap())
+    }
+}
+
+impl Aws {
+    fn answering(status: u16, body: &'static str) -> Self {
+        Self(Arc::new((status, body, Mutex::default())))
+    }
+
+    fn secret(&self, place: &str) -> SecretSource {
+        let key = Credentials::new("id", "key", None, None, "tests");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-central-1"))
+            .credentials_provider(SharedCredentialsProvider::new(key))
+            .build();
+        let builder = AwsSecretsManager::builder().sdk_config(config);
+        let secrets = builder.transport(Transport::new(self.clone())).build();
+        SecretSource::new(secrets, format!("aws:{place}").parse().unwrap())
+    }
+}
+
+/// The bodies are those that AWS sends.
+#[tokio::test]
+async fn what_aws_says_is_told_as_it_is() {
+    for (status, body, kind, told) in [
+        (
+            400,
+            r#"{"__type":"AccessDeniedException","Message":"User: x is not authorized to perform: secretsmanager:GetSecretValue"}"#,
+            SecretErrorKind::Forbidden,
+            "400 AccessDeniedException User: x is not authorized",
+        ),
+        (
+            400,
+            r#"{"__type":"ResourceNotFoundException","Message":"Secrets Manager can't find the specified secret."}"#,
+            SecretErrorKind::NotFound,
+            "can't find",
+        ),
+        (
+            400,
+            r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#,
+            SecretErrorKind::Throttled,
+            "Rate exceeded",
+        ),
+        (
+            400,
+            r#"{"__type":"UnrecognizedClientException","message":"The security token included in the request is invalid."}"#,
+            SecretErrorKind::Unauthenticated,
+            "security token",
+        ),
+        (500, r#"{"__type":"InternalServiceError"}"#, SecretErrorKind::Unavailable, "500"),
+        (503, "<html>hidden", SecretErrorKind::Unavailable, "503"),
+        (403, "<html>hidden", SecretErrorKind::Unauthenticated, "403"),
+        (200, "<html>hidden", SecretErrorKind::Unreadable, "answered 200"),
+    ] {
+        let error = Aws::answering(status, body).secret("payroll").resolve().await.unwrap_err();
+        assert_eq!(error.kind(), kind, "{error}");
+        assert!(error.to_string().contains(told), "{error}");
+        assert!(!format!("{error} {error:?}").contains("hidden"));
+        assert_eq!(error.retry_after().map(|time| time.as_secs()), Some(17), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn the_region_of_an_arn_is_asked() {
+    let aws = Aws::answering(200, r#"{"SecretString":"one","VersionId":"v1"}"#);
+    let far = "arn:aws:secretsmanager:us-east-2:123456789012:secret:payroll-a1b2c3";
+    for place in ["payroll", far, "payroll"] {
+        assert_eq!(aws.secret(place).resolve().await.unwrap().secret().expose(), "one");
+    }
+    let [here, there] =
+        ["eu-central-1", "us-east-2"].map(|region| format!("secretsmanager.{region}.amazonaws.com"));
+    assert_eq!(*aws.0.2.lock().unwrap(), [here.clone(), there, here]);
+}
+
+#[test]
+fn of_a_json_object_the_text_at_the_key_is_taken() {
+    let json = r#"{ "id": "mi-1", "sec\u0072et": "a\nb", "number": 7 }"#;
+    let read = |key| at_key(json, key).map(|secret| secret.expose().to_owned()).map_err(|(kind, _)| kind);
+    assert_eq!(read("secret").as_deref(), Ok("a\nb"));
+    assert_eq!(read("number"), Err(SecretErrorKind::Unreadable));
+    assert_eq!(read("other"), Err(SecretErrorKind::Unreadable));
+    assert_eq!(at_key("a text", "secret").unwrap_err().0, SecretErrorKind::Unreadable);
+}
