@@ -19,7 +19,8 @@ const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 #[must_use]
 pub struct ManagedIdentityBuilder {
     client_id: String,
-    secret: SecretSource,
+    /// None if the sidecar has it.
+    secret: Option<SecretSource>,
     issuer: Option<String>,
     token_url: Option<String>,
     scopes: Option<String>,
@@ -32,7 +33,7 @@ pub struct ManagedIdentityBuilder {
 }
 
 impl ManagedIdentityBuilder {
-    pub(crate) fn new(client_id: String, secret: SecretSource) -> Self {
+    pub(crate) fn new(client_id: String, secret: Option<SecretSource>) -> Self {
         Self {
             client_id,
             secret,
@@ -167,6 +168,12 @@ impl ManagedIdentityBuilder {
             problem(
                 "client_authentication",
                 "a client id with a colon cannot be told from its secret when neither is encoded; use client_secret_basic",
+            );
+        }
+        if self.secret.is_none() && self.cache.as_ref().and_then(TokenCache::at_sidecar).is_none() {
+            problem(
+                "token_cache",
+                "the sidecar had the secret, and another cache is in its place; leave that out, or give the secret",
             );
         }
         if self.request_timeout.is_zero() {

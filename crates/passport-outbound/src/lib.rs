@@ -112,7 +112,7 @@
 //! | | | in the repository |
 //! |---|---|---|
 //! | how a token is got, when it is refreshed | [`ManagedIdentity`], [`ManagedIdentityBuilder`] | `docs/outbound.md` |
-//! | where it is kept | [`TokenCache`], [`TokenStore`] | |
+//! | where it is kept | [`TokenCache`], [`TokenStore`], [`Sidecar`] | `docs/caching.md`, `docs/sidecar.md` |
 //! | how it gets onto requests, and what a refusal causes | [`AttachTokenLayer`] | `docs/recipes.md` |
 //! | where it may go | [`AllowedOrigins`], [`ExistingAuthorization`] | |
 //! | whose it is | [`Identity`], [`CallerIdentity`], [`CallerToken`], [`InTheNameOf`] | `docs/propagation.md` |
@@ -143,6 +143,7 @@ mod identity;
 mod managed_identity;
 mod recipe;
 mod refresh;
+mod sidecar;
 mod status;
 mod steady;
 mod sync;
@@ -154,8 +155,8 @@ mod test_support;
 pub use passport_core::{
     AccessToken, CallerToken, ClientId, Clock, ConfigError, ConfigProblem, Fingerprint, HttpExchange,
     HttpTransport, InvalidAccessToken, InvalidScope, InvalidSecretRef, InvalidSecretSource, Limits,
-    ManualClock, ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider, SecretProviders,
-    SecretRef, SecretSource, SystemClock, Transport, TransportError, TransportErrorKind,
+    ManualClock, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind, SecretProvider,
+    SecretProviders, SecretRef, SecretSource, SystemClock, Transport, TransportError, TransportErrorKind,
 };
 
 #[cfg(feature = "reqwest")]
@@ -179,5 +180,6 @@ pub use crate::{
     error::{TokenError, TokenErrorKind},
     identity::{CallerIdentity, Identity, InTheNameOf},
     managed_identity::ManagedIdentity,
+    sidecar::{InvalidSidecar, Sidecar},
     status::IdentityStatus,
 };

@@ -11,8 +11,8 @@ use tokio_util::sync::DropGuard;
 use url::Url;
 
 use crate::{
-    IdentityStatus, ManagedIdentityBuilder, TokenError, credential::Credential, engine::Engine,
-    recipe::Recipe,
+    IdentityStatus, ManagedIdentityBuilder, Sidecar, TokenCache, TokenError, credential::Credential,
+    engine::Engine, recipe::Recipe,
 };
 
 /// A service's own identity at Passport: a client id, the place of its secret, and the token it has now.
@@ -52,7 +52,12 @@ const LOOK_EACH: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration
 impl ManagedIdentity {
     /// An identity for `client_id`, whose secret is at `secret`.
     pub fn builder(client_id: impl Into<String>, secret: SecretSource) -> ManagedIdentityBuilder {
-        ManagedIdentityBuilder::new(client_id.into(), secret)
+        ManagedIdentityBuilder::new(client_id.into(), Some(secret))
+    }
+
+    /// The identity `client_id`, whose secret the sidecar has, and whose tokens it gets for this process.
+    pub fn at_sidecar(client_id: impl Into<String>, sidecar: Sidecar) -> ManagedIdentityBuilder {
+        ManagedIdentityBuilder::new(client_id.into(), None).token_cache(TokenCache::sidecar(sidecar))
     }
 
     pub(crate) fn new(recipe: Recipe, scopes: Scopes) -> Self {
@@ -86,6 +91,12 @@ impl ManagedIdentity {
         &self.engine.client_id
     }
 
+    /// What it asks for unless told otherwise.
+    #[must_use]
+    pub fn scopes(&self) -> &Scopes {
+        &self.family.usual.0
+    }
+
     /// A token that may be sent now: the kept one, or a new one if there is none.
     ///
     /// Layers do this by themselves; it is for code that speaks to a service in another way.
@@ -98,6 +109,33 @@ impl ManagedIdentity {
     /// Dropping the future leaves the attempt running for the others.
     pub async fn token(&self) -> Result<AccessToken, TokenError> {
         self.engine.token().await
+    }
+
+    /// A token with `life` left at least, if one can be had: if the kept one has less, it is refreshed first, though not in the first
+    /// half of its life. If the refresh fails, it is the kept one. For whoever hands tokens on, and so is not asked for each call.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token).
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the attempt running for the others.
+    pub async fn token_for(&self, life: Duration) -> Result<AccessToken, TokenError> {
+        self.engine.token_for(life).await
+    }
+
+    /// A token in the place of the one that a receiver has refused, if that is still the kept one: it is replaced once for all who
+    /// say so, and not in its first seconds. What a layer does by itself; it is for whoever hands tokens on.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token), also when no other token can be had.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the attempt running for the others.
+    pub async fn token_after_refusal(
+        &self,
+        is_refused: impl FnOnce(&AccessToken) -> bool + Send,
+    ) -> Result<AccessToken, TokenError> {
+        self.engine.token_after_refusal(is_refused).await
     }
 
     /// Warms up: waits until there is a token, and sits out what may pass by itself ([`TokenError::is_transient`]). A service

@@ -10,12 +10,14 @@ use crate::{
     endpoint::{Authentication, ClientCredentials},
     engine::{Engine, TokenSource},
     refresh::RefreshPolicy,
+    sidecar::AtSidecar,
 };
 
 /// What is the same for all tokens of one identity, whatever their scopes. Checked by the builder.
 pub(crate) struct Recipe {
     pub(crate) client_id: ClientId,
-    pub(crate) secret: SecretSource,
+    /// None if the sidecar has it.
+    pub(crate) secret: Option<SecretSource>,
     pub(crate) token_url: Url,
     pub(crate) authentication: Arc<Authentication>,
     pub(crate) transport: Transport,
@@ -34,16 +36,7 @@ impl Recipe {
         let key = TokenKey::new(&self.client_id, &self.token_url, self.authentication.name(), &scopes);
         let store = self.cache.as_ref().and_then(TokenCache::store);
         let slot: Arc<Slot> = self.cache.as_ref().map_or_else(Arc::default, |cache| cache.slot(key.clone()));
-        let mut source: Box<dyn TokenSource> = Box::new(ClientCredentials {
-            client_id: self.client_id.clone(),
-            secret: self.secret.clone(),
-            token_url: self.token_url.clone(),
-            authentication: Arc::clone(&self.authentication),
-            scopes,
-            transport: self.transport.clone(),
-            timeout: self.request_timeout,
-            clock: Arc::clone(&self.clock),
-        });
+        let mut source = self.source(scopes);
         let mut attempt_timeout = self.request_timeout;
         if let Some(store) = store {
             attempt_timeout += store_takes(&store, self.request_timeout);
@@ -59,6 +52,29 @@ impl Recipe {
             clock: Arc::clone(&self.clock),
             life: self.life.clone(),
             attempts: self.attempts.clone(),
+        }
+    }
+}
+
+impl Recipe {
+    fn source(&self, scopes: Scopes) -> Box<dyn TokenSource> {
+        let (client_id, clock) = (self.client_id.clone(), Arc::clone(&self.clock));
+        let timeout = self.request_timeout;
+        match (self.cache.as_ref().and_then(TokenCache::at_sidecar).cloned(), self.secret.clone()) {
+            (None, Some(secret)) => Box::new(ClientCredentials {
+                client_id,
+                secret,
+                token_url: self.token_url.clone(),
+                authentication: Arc::clone(&self.authentication),
+                scopes,
+                transport: self.transport.clone(),
+                timeout,
+                clock,
+            }),
+            (sidecar, _) => {
+                let sidecar = sidecar.expect("the builder wants a secret or a sidecar");
+                Box::new(AtSidecar { sidecar, client_id, scopes, timeout, clock })
+            }
         }
     }
 }

@@ -12,6 +12,8 @@ use std::{fmt, sync::Arc};
 
 use moka::sync::Cache;
 
+use crate::Sidecar;
+
 pub(crate) use self::{
     kept::Kept,
     shared::{Shared, store_takes},
@@ -38,10 +40,12 @@ const CAPACITY: u64 = 10_000;
 /// | a function that lives for one invocation | [`TokenCache::disabled`] |
 /// | one that takes several at a time | [`TokenCache::coalescing`] |
 /// | many instances of one service | [`TokenCache::shared`] |
+/// | many small services on one machine | [`TokenCache::sidecar`] |
 #[derive(Clone)]
 pub struct TokenCache {
     keeping: Keeping,
     store: Option<Store>,
+    sidecar: Option<Sidecar>,
     /// The slots of those who share. The holder of one keeps it, so that a hit never comes back here.
     slots: Option<Cache<TokenKey, Arc<Slot>>>,
 }
@@ -53,7 +57,7 @@ impl TokenCache {
     /// all.
     #[must_use]
     pub fn memory() -> Self {
-        Self { keeping: Keeping::Token, store: None, slots: Some(Cache::new(CAPACITY)) }
+        Self { keeping: Keeping::Token, store: None, sidecar: None, slots: Some(Cache::new(CAPACITY)) }
     }
 
     /// [`TokenCache::memory`], in front of a store that a fleet shares: what one instance fetches, all use.
@@ -69,6 +73,15 @@ impl TokenCache {
         Self { store: Some(Store::new(store)), ..Self::memory() }
     }
 
+    /// [`TokenCache::memory`], in front of a sidecar, which has the credentials and asks Passport for all who are on the machine.
+    /// A call with a live token asks the sidecar nothing.
+    ///
+    /// [`ManagedIdentity::at_sidecar`](crate::ManagedIdentity::at_sidecar) is the short way.
+    #[must_use]
+    pub fn sidecar(sidecar: Sidecar) -> Self {
+        Self { sidecar: Some(sidecar), ..Self::memory() }
+    }
+
     /// Keeps nothing: each call has a token fetched for itself. For functions that end with their invocation.
     ///
     /// Calls that overlap are as many token requests, also when they fail; after a failure, calls that come later get its
@@ -76,7 +89,7 @@ impl TokenCache {
     /// [`IdentityStatus::has_live_token`](crate::IdentityStatus::has_live_token) is always false.
     #[must_use]
     pub fn disabled() -> Self {
-        Self { keeping: Keeping::Nothing, store: None, slots: None }
+        Self { keeping: Keeping::Nothing, slots: None, ..Self::memory() }
     }
 
     /// Keeps nothing, but calls that come while a token is being fetched share it: a burst of calls is one token request.
@@ -84,12 +97,17 @@ impl TokenCache {
     /// As with [`TokenCache::disabled`], a refused token is not replaced, and no request is sent again.
     #[must_use]
     pub fn coalescing() -> Self {
-        Self { keeping: Keeping::InFlight, store: None, slots: Some(Cache::new(CAPACITY)) }
+        Self { keeping: Keeping::InFlight, ..Self::memory() }
     }
 
     /// The store that a fleet shares, if there is one.
     pub(crate) fn store(&self) -> Option<Store> {
         self.store.clone()
+    }
+
+    /// Who has the credentials, if it is not this process.
+    pub(crate) fn at_sidecar(&self) -> Option<&Sidecar> {
+        self.sidecar.as_ref()
     }
 
     /// The place of the token for `key`.

@@ -274,6 +274,23 @@ impl Slot {
         Rejection::Due
     }
 
+    /// Whether the kept token is to be replaced for somebody who needs one with `life` left: it is made due then. Not in the first half
+    /// of its life, or nobody could ever have enough.
+    pub(crate) fn is_to_be_replaced(&self, life: Duration, now: SystemTime) -> bool {
+        let _ledger = self.ledger();
+        let snapshot = self.snapshot.load_full();
+        let Some(kept) = snapshot.kept.as_ref().filter(|_| self.keeping == Keeping::Token) else {
+            return false;
+        };
+        let (age, left) = (kept.schedule.age(now), kept.schedule.left(now));
+        if left >= life || age < left {
+            return false;
+        }
+        let kept = Kept { schedule: kept.schedule.due(now), ..Kept::clone(kept) };
+        self.publish(Snapshot { kept: Some(Arc::new(kept)), ..Snapshot::clone(&snapshot) });
+        true
+    }
+
     /// Forgets the token, and whatever the running attempt may bring. A pause goes on.
     pub(crate) fn invalidate(&self) {
         let mut ledger = self.ledger();

@@ -4,21 +4,23 @@ use passport_core::{ConfigError, SecretProviders, SecretSource};
 
 use super::{
     key::{ConfigKey, Kind},
-    providers::Providers,
+    providers::{Providers, SIDECAR},
     reader::Reader,
     value::{duration, list, switch, table, text, texts},
     within,
 };
 use crate::{
-    AllowedOrigins, ClientAuthentication, ManagedIdentity, ManagedIdentityBuilder, PrivateKeyJwt,
-    SigningAlgorithm, TokenCache, destination::base_url as base_url_of,
+    AllowedOrigins, ClientAuthentication, ManagedIdentityBuilder, PrivateKeyJwt, SigningAlgorithm,
+    TokenCache, destination::base_url as base_url_of,
 };
 
 const fn key(name: &'static str, kind: Kind, about: &'static str) -> ConfigKey {
     ConfigKey::of(name, kind, about)
 }
 
-pub(super) const REQUIRED: [&str; 2] = [CLIENT_ID, CLIENT_SECRET_REF];
+pub(super) const REQUIRED: [&str; 1] = [CLIENT_ID];
+/// One of them.
+pub(super) const REQUIRED_ONE_OF: [&str; 2] = [CLIENT_SECRET_REF, CACHE];
 
 const CLIENT_ID: &str = "client_id";
 const CLIENT_SECRET_REF: &str = "client_secret_ref";
@@ -68,7 +70,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
     key(
         CACHE,
         Kind::Store,
-        "Where a fleet shares its tokens: a table with one key, the name of a store, and its settings. In memory by default.",
+        "Where a fleet shares its tokens, or the sidecar that has them: a table with one key, its name, and settings. In memory by default.",
     ),
     key(
         REFRESH_THRESHOLD,
@@ -101,13 +103,14 @@ pub(super) fn builder(reader: &mut Reader<'_>, providers: &Providers) -> Option<
     reader.refuse_unknown_keys();
     target(reader, false);
     let client_id = reader.require(CLIENT_ID, text, "name the managed identity of this service");
-    let secret = secret(reader, &providers.secrets);
+    let cache = cache(reader, providers);
+    let is_at_sidecar = reader.names(CACHE, SIDECAR);
+    let secret = secret(reader, &providers.secrets, is_at_sidecar);
     // Goes on with stand-ins, so that what else is wrong is seen too.
-    let unused = || SecretSource::fixed("unused");
-    let mut builder = ManagedIdentity::builder(
-        client_id.clone().unwrap_or_else(|| "unused".to_owned()),
-        secret.clone().unwrap_or_else(unused),
-    );
+    let unused = || Some(SecretSource::fixed("unused"));
+    let secret_or_stand_in = if is_at_sidecar { None } else { secret.clone().or_else(unused) };
+    let id = client_id.clone().unwrap_or_else(|| "unused".to_owned());
+    let mut builder = ManagedIdentityBuilder::new(id, secret_or_stand_in);
     if let Some(url) = reader.read(PASSPORT_BASE_URL, text) {
         builder = builder.issuer(url);
     }
@@ -117,7 +120,8 @@ pub(super) fn builder(reader: &mut Reader<'_>, providers: &Providers) -> Option<
     if let Some(scopes) = reader.read(SCOPES, list) {
         builder = builder.scopes(scopes.join(" "));
     }
-    if let Some(cache) = cache(reader, providers) {
+    let has_cache = cache.is_some();
+    if let Some(cache) = cache {
         builder = builder.token_cache(cache);
     }
     if let Some(threshold) = reader.read(REFRESH_THRESHOLD, duration) {
@@ -130,7 +134,8 @@ pub(super) fn builder(reader: &mut Reader<'_>, providers: &Providers) -> Option<
         builder = builder.client_authentication(authentication);
     }
     note_what_the_builder_says(reader, &builder);
-    client_id.and(secret).map(|_| builder)
+    let is_whole = if is_at_sidecar { has_cache } else { secret.is_some() };
+    client_id.filter(|_| is_whole).map(|_| builder)
 }
 
 /// The builder calls the issuer by its own name.
@@ -143,7 +148,15 @@ fn note_what_the_builder_says(reader: &mut Reader<'_>, builder: &ManagedIdentity
     }
 }
 
-fn secret(reader: &mut Reader<'_>, secrets: &SecretProviders) -> Option<SecretSource> {
+fn secret(reader: &mut Reader<'_>, secrets: &SecretProviders, is_at_sidecar: bool) -> Option<SecretSource> {
+    if is_at_sidecar {
+        for key in [CLIENT_SECRET_REF, SECRET_PROVIDER] {
+            if reader.read(key, texts).is_some() {
+                reader.wrong(key, "the sidecar has the secret; leave it out here");
+            }
+        }
+        return None;
+    }
     let remedy = "say where the secret is: env:NAME or file:/path";
     let references = reader.require(CLIENT_SECRET_REF, texts, remedy);
     let provider = reader.read(SECRET_PROVIDER, text);

@@ -16,7 +16,7 @@ use super::{
     reader::Reader,
     value::{duration, list, switch, text},
 };
-use crate::TokenCache;
+use crate::{TokenCache, sidecar::SidecarStores};
 
 /// A kind of store that a configuration may name under `cache`, with its settings: `cache = { redis = { ... } }`.
 ///
@@ -29,17 +29,28 @@ pub trait StoreKind: fmt::Debug + Send + Sync + 'static {
     fn cache(&self, settings: &mut StoreSettings<'_>) -> Option<TokenCache>;
 }
 
+/// The store that is no store: another process has the credentials.
+pub(super) const SIDECAR: &str = "sidecar";
+
 /// What a configuration may name: secret providers, and stores that a fleet shares.
 ///
 /// `SecretProviders` alone are some, too, wherever these are asked for.
 ///
 /// Identities whose `cache` is told the same share one, if they are built with the same providers or clones of them.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Providers {
     pub(super) secrets: SecretProviders,
     stores: BTreeMap<String, Arc<dyn StoreKind>>,
     /// Those there are by what they were told.
     made: Arc<Mutex<BTreeMap<String, TokenCache>>>,
+}
+
+impl Default for Providers {
+    fn default() -> Self {
+        let none =
+            Self { secrets: SecretProviders::default(), stores: BTreeMap::new(), made: Arc::default() };
+        none.with_store(SIDECAR, SidecarStores)
+    }
 }
 
 impl Providers {

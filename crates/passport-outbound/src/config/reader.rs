@@ -41,6 +41,11 @@ impl<'a> Reader<'a> {
     }
 
     /// The same, and it has to be there.
+    /// Whether there is a table at `key` with `name` in it. It is not judged.
+    pub(super) fn names(&self, key: &str, name: &str) -> bool {
+        self.values.get(key).and_then(|table| table.get(name)).is_some()
+    }
+
     pub(super) fn require<T>(
         &mut self,
         key: &'static str,

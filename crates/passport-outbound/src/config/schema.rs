@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{
     key::{ConfigKey, Kind},
-    options::{KEYS, REQUIRED},
+    options::{KEYS, REQUIRED, REQUIRED_ONE_OF},
     providers::Providers,
 };
 
@@ -17,6 +17,7 @@ pub(super) fn of_identity(providers: &Providers) -> Value {
         "type": "object",
         "properties": properties,
         "required": REQUIRED,
+        "anyOf": REQUIRED_ONE_OF.map(|key| json!({ "required": [key] })),
         "additionalProperties": false,
     })
 }

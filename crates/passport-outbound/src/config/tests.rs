@@ -152,12 +152,28 @@ fn what_does_not_go_together_is_told() {
         ),
         (json!({ "client_secret_ref": [] }), "client_secret_ref: it is empty; name at least one"),
         (
+            json!({ "cache": { "sidecar": { "endpoint": "unix:///run/s.sock" } } }),
+            "client_secret_ref: the sidecar has the secret; leave it out here",
+        ),
+        (
             json!({ "secret_provider": "env", "client_secret_ref": "" }),
             "client_secret_ref: it is empty; give it a value or leave the key out",
         ),
     ] {
         assert_eq!(mistakes_with(&wrong), [told]);
     }
+}
+
+#[test]
+fn at_a_sidecar_there_is_no_secret_and_the_sidecar_is_on_this_machine() {
+    let at = |endpoint: &str| json!({ "client_id": "mi-1", "cache": { "sidecar": { "endpoint": endpoint, "caller_token_ref": "env:TOKEN" } } });
+    assert_eq!(mistakes(at("unix:///run/passport/sidecar.sock")), [""; 0]);
+    assert_eq!(
+        mistakes(at("http://sidecar:7070")),
+        [
+            "cache.sidecar.endpoint: not the address of a sidecar: a sidecar is at unix:///path or http://127.0.0.1:port, on this machine"
+        ]
+    );
 }
 
 #[test]

@@ -3,7 +3,7 @@
 mod assertion;
 mod authentication;
 mod request;
-mod response;
+pub(crate) mod response;
 
 pub(crate) use self::authentication::Authentication;
 pub use self::authentication::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm};
@@ -28,7 +28,7 @@ use crate::{
 };
 
 /// The largest token response that is read. A token is 1 to 8 KiB.
-const MAX_RESPONSE: usize = 64 * 1024;
+pub(crate) const MAX_RESPONSE: usize = 64 * 1024;
 
 /// The longest that an issuer is asked how clients prove who they are, before it is done in the usual way.
 const MAX_DISCOVERY: Duration = Duration::from_secs(2);
@@ -130,7 +130,7 @@ fn concerns_the_proof(failure: &Failure) -> bool {
     failure.kind() == TokenErrorKind::Refused && failure.code().is_none_or(|code| code == "invalid_client")
 }
 
-fn no_response(error: TransportError) -> Failure {
+pub(crate) fn no_response(error: TransportError) -> Failure {
     let kind = match error.kind() {
         TransportErrorKind::TooLarge => TokenErrorKind::UnusableResponse,
         _ => TokenErrorKind::Unavailable,

@@ -36,7 +36,7 @@ struct Refusal {
 
 /// What a response to a request for `scopes` says, by the wall clock. The token's life counts from when the request was made, so that a slow
 /// answer is not trusted for too long.
-pub(super) fn read(
+pub(crate) fn read(
     response: &Response<Bytes>,
     scopes: &Scopes,
     asked_at: SystemTime,

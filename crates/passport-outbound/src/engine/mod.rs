@@ -64,6 +64,37 @@ impl Engine {
         self.fetched().await.map(|kept| kept.token.clone())
     }
 
+    /// One with that much life left, if it can be had.
+    pub(crate) async fn token_for(self: &Arc<Self>, life: Duration) -> Result<AccessToken, TokenError> {
+        let token = self.token().await?;
+        if !self.slot.is_to_be_replaced(life, self.now()) {
+            return Ok(token);
+        }
+        let Some(attempt) = self.attempt() else { return Ok(token) };
+        match self.wait_for(attempt).await {
+            Some(Ok(kept)) if !self.is_dead(&kept) => Ok(kept.token.clone()),
+            // The one there is goes on.
+            _ => Ok(token),
+        }
+    }
+
+    /// One in the place of the kept one, if that was refused.
+    pub(crate) async fn token_after_refusal(
+        self: &Arc<Self>,
+        is_refused: impl FnOnce(&AccessToken) -> bool,
+    ) -> Result<AccessToken, TokenError> {
+        let snapshot = self.slot.snapshot().clone();
+        let refused = snapshot.kept.as_ref().filter(|kept| is_refused(&kept.token));
+        match refused.and_then(|kept| self.renewed(kept.generation)) {
+            None | Some(Credential::Ready(_)) => self.token().await,
+            Some(Credential::Refused(error)) => Err(error),
+            Some(Credential::Pending(pending)) => {
+                pending.await?;
+                self.token().await
+            }
+        }
+    }
+
     /// What a caller may have at once. Sees to the successor of a token when it is time; nobody waits for that.
     fn look<'a>(self: &Arc<Self>, snapshot: &'a Snapshot) -> Look<'a> {
         let step = snapshot.step(self.now());
