@@ -37,5 +37,8 @@ mod recipes {}
 #[doc = include_str!("../../docs/secrets.md")]
 mod secrets {}
 
+#[doc = include_str!("../../docs/sidecar.md")]
+mod sidecar {}
+
 #[doc = include_str!("../../docs/telemetry.md")]
 mod telemetry {}

@@ -36,7 +36,7 @@ fn installed() -> Outcome {
     let works = || {
         answers(
             &python.to_string_lossy(),
-            &["-c", "import azure.identity, azure.keyvault.secrets, hvac, moto"],
+            &["-c", "import azure.identity, azure.keyvault.secrets, hvac, moto, requests_oauthlib"],
         )
     };
     if fs::read(&stamp).is_ok_and(|there| there == wanted) && works() {

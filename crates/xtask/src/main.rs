@@ -26,13 +26,14 @@ const USAGE: &str = "usage: cargo xtask <task>
                    the benchmarks' lints and tests, the count of instructions, a short run of each fuzz target";
 
 /// The libraries, each of which must build on its own: features of the others must not be what holds it together.
-const LIBRARIES: [&str; 6] = [
+const LIBRARIES: [&str; 7] = [
     "passport-core",
     "passport-outbound",
     "passport-redis",
     "passport-secrets",
     "passport-inbound",
     "passport-dev",
+    "passport-sidecar",
 ];
 
 /// Features of `passport-secrets`, each of which must build without the others.
@@ -73,6 +74,7 @@ fn test() -> Outcome {
     prerequisites::bring(&prerequisites::C_COMPILER)?;
     prerequisites::bring(&prerequisites::CURL)?;
     prerequisites::bring(&prerequisites::REDIS)?;
+    prerequisites::bring(&prerequisites::NGINX)?;
     judges::bring()?;
     cargo(&["test", "--workspace", "--all-features"])
 }

@@ -29,6 +29,13 @@ pub(crate) const REDIS: Need = Need {
     debian_packages: &["redis-server", "redis-tools"],
 };
 
+/// What asks a sidecar who calls, for the tests.
+pub(crate) const NGINX: Need = Need {
+    what: "nginx (for tests)",
+    is_met: || answers("nginx", &["-v"]),
+    debian_packages: &["nginx-light"],
+};
+
 /// For clients and servers that are not Rust's.
 pub(crate) const PYTHON: Need = Need {
     what: "Python 3 with venv and pip (for tests)",

@@ -33,6 +33,12 @@ pub struct ManagedIdentitiesConfig {
     pub identities: BTreeMap<String, ManagedIdentityConfig>,
 }
 
+impl From<BTreeMap<String, ManagedIdentityConfig>> for ManagedIdentitiesConfig {
+    fn from(identities: BTreeMap<String, ManagedIdentityConfig>) -> Self {
+        Self { identities }
+    }
+}
+
 impl ManagedIdentitiesConfig {
     /// The identities, with secrets from the environment or from files.
     ///

@@ -103,7 +103,6 @@ pub(super) fn builder(reader: &mut Reader<'_>, providers: &Providers) -> Option<
     reader.refuse_unknown_keys();
     target(reader, false);
     let client_id = reader.require(CLIENT_ID, text, "name the managed identity of this service");
-    let cache = cache(reader, providers);
     let is_at_sidecar = reader.names(CACHE, SIDECAR);
     let secret = secret(reader, &providers.secrets, is_at_sidecar);
     // Goes on with stand-ins, so that what else is wrong is seen too.
@@ -120,6 +119,7 @@ pub(super) fn builder(reader: &mut Reader<'_>, providers: &Providers) -> Option<
     if let Some(scopes) = reader.read(SCOPES, list) {
         builder = builder.scopes(scopes.join(" "));
     }
+    let cache = cache(reader, providers);
     let has_cache = cache.is_some();
     if let Some(cache) = cache {
         builder = builder.token_cache(cache);

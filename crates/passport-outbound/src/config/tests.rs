@@ -171,7 +171,7 @@ fn at_a_sidecar_there_is_no_secret_and_the_sidecar_is_on_this_machine() {
     assert_eq!(
         mistakes(at("http://sidecar:7070")),
         [
-            "cache.sidecar.endpoint: not the address of a sidecar: a sidecar is at unix:///path or http://127.0.0.1:port, on this machine"
+            "cache.sidecar.endpoint: \"http://sidecar:7070\": not the address of a sidecar: a sidecar is at unix:///path or http://127.0.0.1:port, on this machine"
         ]
     );
 }

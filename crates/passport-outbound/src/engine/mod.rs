@@ -68,7 +68,8 @@ impl Engine {
     pub(crate) async fn token_for(self: &Arc<Self>, life: Duration) -> Result<AccessToken, TokenError> {
         let token = self.token().await?;
         if !self.slot.is_to_be_replaced(life, self.now()) {
-            return Ok(token);
+            // Somebody may have replaced it meanwhile.
+            return self.token().await;
         }
         let Some(attempt) = self.attempt() else { return Ok(token) };
         match self.wait_for(attempt).await {

@@ -37,8 +37,8 @@ impl AtSidecar {
         let request = match &ask.unwanted {
             Some(unwanted) => self.replacing(unwanted),
             None => self.lasting(ask.held.as_ref().map(|held| {
-                // Another one than that.
-                held.expires_at().duration_since(asked_at).unwrap_or_default() + Duration::from_secs(1)
+                // Another one than that. Each side has counted in whole seconds.
+                held.expires_at().duration_since(asked_at).unwrap_or_default() + Duration::from_secs(3)
             })),
         };
         let mut request =

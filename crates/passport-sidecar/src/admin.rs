@@ -1,0 +1,63 @@
+//! What operators ask, on a listener of its own: no flood of requests keeps it from answering.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Json, Router,
+    extract::{Request, State},
+    middleware::{Next, from_fn_with_state},
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{StatusCode, header};
+use metrics_exporter_prometheus::PrometheusHandle;
+use serde_json::{Value, json};
+
+use crate::{guard, router::Shared};
+
+type Asked = (Arc<Shared>, Option<PrometheusHandle>);
+
+pub(crate) fn router(shared: Arc<Shared>, metrics: Option<PrometheusHandle>) -> Router {
+    Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(shown))
+        .layer(from_fn_with_state(Arc::clone(&shared), to_this_machine))
+        .with_state((shared, metrics))
+}
+
+/// A name that leads here is not for a browser to look in by.
+async fn to_this_machine(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    if guard::is_to_this_machine(request.uri(), request.headers(), &shared.hosts) {
+        next.run(request).await
+    } else {
+        StatusCode::FORBIDDEN.into_response()
+    }
+}
+
+/// 200 if each identity has a live token, or has not been needed yet, and there are keys to judge tokens by.
+async fn ready(State((shared, _)): State<Asked>) -> Response {
+    let identities: BTreeMap<&String, Value> = shared
+        .identities
+        .iter()
+        .map(|(name, identity)| {
+            let status = identity.status();
+            let error = status.last_error().map(ToString::to_string);
+            let ready = status.has_live_token() || error.is_none();
+            (name, json!({ "ready": ready, "has_live_token": status.has_live_token(), "error": error }))
+        })
+        .collect();
+    let keys = shared.verifier.as_ref().map(|verifier| verifier.health().is_usable());
+    let ready = identities.values().all(|identity| identity["ready"] == true) && keys != Some(false);
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(json!({ "ready": ready, "identities": identities, "keys": keys }))).into_response()
+}
+
+async fn shown(State((_, metrics)): State<Asked>) -> Response {
+    match metrics {
+        Some(metrics) => {
+            ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render()).into_response()
+        }
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}

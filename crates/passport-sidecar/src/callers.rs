@@ -1,0 +1,172 @@
+//! Who may ask, and for what.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use aws_lc_rs::{
+    constant_time::verify_slices_are_equal,
+    digest::{SHA256, digest},
+};
+use http::{HeaderName, StatusCode};
+use passport_core::{ResolvedSecret, SecretSource};
+use passport_outbound::Scopes;
+
+use crate::refusal::Refusal;
+
+pub(crate) const TOKEN: HeaderName = HeaderName::from_static("passport-sidecar-token");
+
+/// Who is at the other end of a connection, as the kernel says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Peer {
+    Unix {
+        uid: u32,
+        gid: u32,
+    },
+    /// Somebody on this machine, who has to show a token.
+    Tcp,
+}
+
+/// A service that may ask.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    pub(crate) name: String,
+    /// None is all.
+    pub(crate) identities: Option<BTreeSet<String>>,
+    /// None is what the identity asks for by itself.
+    pub(crate) scopes: Option<BTreeSet<String>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Rule {
+    pub(crate) caller: Arc<Caller>,
+    pub(crate) uids: BTreeSet<u32>,
+    pub(crate) gids: BTreeSet<u32>,
+    pub(crate) token: Option<SecretSource>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Callers(pub(crate) Vec<Rule>);
+
+impl Callers {
+    /// Who asks: by the kernel's word, or by the token that is shown, in one of its readings.
+    pub(crate) async fn admit(&self, peer: Peer, shown: &[String]) -> Result<Arc<Caller>, Refusal> {
+        let rule = match peer {
+            Peer::Unix { uid, gid } => {
+                // A user is more than a group.
+                let user = self.0.iter().find(|rule| rule.uids.contains(&uid));
+                user.or_else(|| self.0.iter().find(|rule| rule.gids.contains(&gid)))
+            }
+            Peer::Tcp if shown.is_empty() => {
+                return Err(unauthorized(
+                    "this listener wants a caller's token, in `Passport-Sidecar-Token`",
+                ));
+            }
+            Peer::Tcp => self.by_token(shown).await,
+        };
+        match (rule, peer) {
+            (Some(rule), _) => Ok(Arc::clone(&rule.caller)),
+            (None, Peer::Unix { uid, .. }) => {
+                Err(Refusal::forbidden(format!("user {uid} is none of the callers; list it under callers")))
+            }
+            (None, Peer::Tcp) => Err(unauthorized("the caller's token is not known")),
+        }
+    }
+
+    /// All are looked at, in a time that does not depend on what was shown. A token that cannot be read is nobody's.
+    async fn by_token(&self, shown: &[String]) -> Option<&Rule> {
+        let mut found = None;
+        for rule in &self.0 {
+            if let Some(token) = &rule.token
+                && let Ok(token) = token.resolve().await
+                && shown.iter().any(|shown| is_it(&token, shown))
+            {
+                found = Some(rule);
+            }
+        }
+        found
+    }
+}
+
+fn is_it(token: &ResolvedSecret, shown: &str) -> bool {
+    let [token, shown] = [token.secret().expose(), shown].map(|text| digest(&SHA256, text.as_bytes()));
+    verify_slices_are_equal(token.as_ref(), shown.as_ref()).is_ok()
+}
+
+fn unauthorized(description: &str) -> Refusal {
+    Refusal::new(StatusCode::UNAUTHORIZED, "invalid_client", description)
+}
+
+impl Caller {
+    /// Whether it may have tokens of the identity of that name.
+    pub(crate) fn may_be(&self, identity: &str) -> bool {
+        self.identities.as_ref().is_none_or(|identities| identities.contains(identity))
+    }
+
+    /// Whether it may ask for `scopes` of an identity that asks for `usual` by itself.
+    pub(crate) fn may_ask_for(&self, scopes: &Scopes, usual: &Scopes) -> bool {
+        let (scopes, usual) = (scopes.to_string(), usual.to_string());
+        let mut scopes = scopes.split(' ');
+        match &self.scopes {
+            Some(allowed) => scopes.all(|scope| allowed.contains(scope)),
+            None => scopes.all(|scope| usual.split(' ').any(|usual| usual == scope)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn caller(identities: Option<&[&str]>, scopes: Option<&[&str]>) -> Caller {
+        let set =
+            |names: Option<&[&str]>| names.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+        Caller { name: "erp".to_owned(), identities: set(identities), scopes: set(scopes) }
+    }
+
+    fn callers() -> Callers {
+        let rule = |uids: &[u32], gids: &[u32], token: Option<&str>| Rule {
+            caller: Arc::new(caller(None, None)),
+            uids: uids.iter().copied().collect(),
+            gids: gids.iter().copied().collect(),
+            token: token.map(SecretSource::fixed),
+        };
+        Callers(vec![
+            rule(&[1000], &[2000], None),
+            rule(&[], &[], Some("caller-token")),
+            rule(&[], &[], None),
+        ])
+    }
+
+    #[tokio::test]
+    async fn on_a_unix_socket_the_kernel_says_who_it_is() {
+        for (uid, gid, is_let_in) in [(1000, 9, true), (9, 2000, true), (9, 9, false), (0, 0, false)] {
+            let outcome = callers().admit(Peer::Unix { uid, gid }, &["caller-token".to_owned()]).await;
+            assert_eq!(outcome.is_ok(), is_let_in, "{uid} {gid}");
+        }
+    }
+
+    #[tokio::test]
+    async fn on_tcp_it_is_who_has_the_token() {
+        for (shown, is_let_in) in [
+            (&["caller-token"][..], true),
+            (&["another", "caller-token"], true),
+            (&["caller-toke"], false),
+            (&[""], false),
+            (&[], false),
+        ] {
+            let shown: Vec<_> = shown.iter().map(|text| (*text).to_owned()).collect();
+            assert_eq!(callers().admit(Peer::Tcp, &shown).await.is_ok(), is_let_in, "{shown:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_listed_is_not_for_the_caller() {
+        let usual: Scopes = "openid roles".parse().unwrap();
+        let scopes = |text: &str| text.parse::<Scopes>().unwrap();
+        let any = caller(None, None);
+        assert!(any.may_be("payroll") && any.may_ask_for(&scopes("roles"), &usual));
+        assert!(!any.may_ask_for(&scopes("roles admin"), &usual), "more than the identity asks for");
+        let some = caller(Some(&["erp"]), Some(&["erp.read"]));
+        assert!(some.may_be("erp") && !some.may_be("payroll"));
+        assert!(some.may_ask_for(&scopes("erp.read"), &usual) && !some.may_ask_for(&scopes("roles"), &usual));
+    }
+}

@@ -1,0 +1,187 @@
+//! What a configuration becomes. Every mistake is noted.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use passport_core::{ConfigError, ConfigProblem, Origin, SecretProviders};
+use passport_inbound::{TokenVerifier, TokenVerifierBuilder};
+use passport_outbound::{ManagedIdentities, Providers};
+use url::Url;
+
+use super::{
+    SidecarConfig,
+    parts::{CallerConfig, UpstreamConfig},
+};
+use crate::{
+    callers::{Caller, Callers, Rule},
+    inject::{Upstream, Whose},
+    router::Shared,
+};
+
+type Problems = Vec<ConfigProblem>;
+
+/// What requests are answered with.
+pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Shared, ConfigError> {
+    let mut problems = Problems::new();
+    let identities = config.identities().build_with(providers.clone());
+    let identities = identities.map_err(|error| problems.extend(error.problems().iter().cloned())).ok();
+    check_the_doors(config, &mut problems);
+    let names: Vec<&str> = config.identities.keys().map(String::as_str).collect();
+    let callers = callers(config, &names, &mut problems);
+    let upstreams = upstreams(config, identities.as_ref(), &names, &mut problems);
+    let verifier = verifier(config, &mut problems);
+    match identities {
+        Some(identities) if problems.is_empty() => Ok(Shared {
+            identities: names
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), identities.get(name).ok()?.clone())))
+                .collect(),
+            callers,
+            upstreams,
+            verifier,
+            hosts: config.listen.hosts.clone(),
+            answer_time: config.limits.answer_time(),
+        }),
+        _ => Err(ConfigError::new(problems)),
+    }
+}
+
+fn check_the_doors(config: &SidecarConfig, problems: &mut Problems) {
+    let mut problem = |key: &'static str, text: &str| problems.push(ConfigProblem::new(key, text));
+    let listen = &config.listen;
+    for (key, address) in [("listen.tcp", listen.tcp), ("listen.admin", listen.admin)] {
+        if address.is_some_and(|address| !address.ip().is_loopback()) {
+            problem(key, "it is not a loopback address; a sidecar is for its own machine: 127.0.0.1:7070");
+        }
+    }
+    if u32::from_str_radix(&listen.unix_mode, 8).map_or(true, |mode| mode > 0o777) {
+        problem("listen.unix_mode", "it is not a mode; write it as chmod has it: 0660");
+    }
+    if listen.tcp.is_some() && config.callers.values().all(|caller| caller.token_ref.is_none()) {
+        problem("listen.tcp", "nobody has a token to show there; give a caller a token_ref");
+    }
+    let limits = &config.limits;
+    if [limits.head_seconds, limits.idle_seconds, limits.answer_seconds].contains(&0) {
+        problem("limits", "in no time nothing could be done; seconds are one at least");
+    }
+    if limits.connections == 0 || limits.head < 8192 {
+        problem("limits", "connections are one at least, and head 8192 bytes");
+    }
+}
+
+fn callers(config: &SidecarConfig, identities: &[&str], problems: &mut Problems) -> Callers {
+    if config.callers.is_empty() {
+        return Callers(vec![own_user()]);
+    }
+    let mut users = BTreeMap::new();
+    for (name, caller) in &config.callers {
+        for uid in &caller.uids {
+            if let Some(other) = users.insert(uid, name) {
+                let text = format!("user {uid} is `{other}` already; which of the two would it be?");
+                problems.push(ConfigProblem::new(format!("callers.{name}.uids"), text));
+            }
+        }
+    }
+    let rules = config.callers.iter().map(|(name, caller)| rule(name, caller, identities, problems));
+    Callers(rules.collect())
+}
+
+/// Who runs the sidecar could read its memory and files anyway.
+fn own_user() -> Rule {
+    let caller = Caller { name: "own user".to_owned(), identities: None, scopes: None };
+    let uid = nix::unistd::getuid().as_raw();
+    Rule { caller: Arc::new(caller), uids: [uid].into(), gids: [].into(), token: None }
+}
+
+fn rule(name: &str, config: &CallerConfig, known: &[&str], problems: &mut Problems) -> Rule {
+    let mut problem =
+        |key: &str, text: String| problems.push(ConfigProblem::new(format!("callers.{name}.{key}"), text));
+    if config.uids.is_empty() && config.gids.is_empty() && config.token_ref.is_none() {
+        problem("uids", "nobody is it: give it uids, gids or a token_ref".to_owned());
+    }
+    for identity in config.identities.iter().flatten().filter(|identity| !known.contains(&identity.as_str()))
+    {
+        problem("identities", format!("there is no identity `{identity}`"));
+    }
+    let token = config.token_ref.as_deref().map(|text| SecretProviders::default().source(None, text));
+    let token = token.and_then(|token| token.map_err(|error| problem("token_ref", error.to_string())).ok());
+    let set = |names: &Option<Vec<String>>| names.as_ref().map(|names| names.iter().cloned().collect());
+    let caller =
+        Caller { name: name.to_owned(), identities: set(&config.identities), scopes: set(&config.scopes) };
+    let (uids, gids) = (config.uids.iter().copied().collect(), config.gids.iter().copied().collect());
+    Rule { caller: Arc::new(caller), uids, gids, token }
+}
+
+fn upstreams(
+    config: &SidecarConfig,
+    identities: Option<&ManagedIdentities>,
+    known: &[&str],
+    problems: &mut Problems,
+) -> BTreeMap<String, Upstream> {
+    let mut upstreams = BTreeMap::new();
+    for (name, upstream) in &config.upstreams {
+        let mut problem = |key: &str, text: String| {
+            problems.push(ConfigProblem::new(format!("upstreams.{name}.{key}"), text));
+        };
+        if let Some(identity) = upstream.identity.as_ref().filter(|name| !known.contains(&name.as_str())) {
+            problem("identity", format!("there is no identity `{identity}`"));
+            continue;
+        }
+        let url = match base(&upstream.url) {
+            Ok(url) => url,
+            Err(wrong) => {
+                problem("url", wrong.to_owned());
+                continue;
+            }
+        };
+        let Some(whose) = whose(upstream, identities) else {
+            problem("identity", "in whose name? name an identity, or set propagate".to_owned());
+            continue;
+        };
+        match Upstream::new(name, url, upstream.http2, whose, config.limits.answer_time()) {
+            Ok(made) => drop(upstreams.insert(name.clone(), made)),
+            Err(error) => problem("url", error.to_string()),
+        }
+    }
+    upstreams
+}
+
+fn base(text: &str) -> Result<Url, &'static str> {
+    const WRONG: &str = "it is not the base URL of a service; write https://erp.bizfirst.ai";
+    let url = Url::parse(text).map_err(|_| WRONG)?;
+    let origin = Origin::of(&url).map_err(|_| WRONG)?;
+    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+        return Err(WRONG);
+    }
+    if !origin.is_secure() {
+        return Err("tokens go over https, or to this machine");
+    }
+    Ok(url)
+}
+
+fn whose(config: &UpstreamConfig, identities: Option<&ManagedIdentities>) -> Option<Whose> {
+    let identity = config.identity.as_ref().and_then(|name| {
+        let identity = identities?.get(name).ok()?;
+        Some((name.clone(), identity.clone()))
+    });
+    match (identity, config.propagate) {
+        (Some((name, identity)), false) => Some(Whose::Identity(name, identity)),
+        (Some((name, identity)), true) => Some(Whose::CallerOrIdentity(name, identity)),
+        (None, true) => Some(Whose::Caller),
+        // What is wrong with identities is told already.
+        (None, false) => config.identity.as_ref().map(|_| Whose::Caller),
+    }
+}
+
+fn verifier(config: &SidecarConfig, problems: &mut Problems) -> Option<TokenVerifier> {
+    let validate = config.validate.as_ref()?;
+    let builder = TokenVerifier::builder(validate.audience.clone());
+    let builder = validate.issuer.iter().fold(builder, TokenVerifierBuilder::issuer);
+    let note = |error: ConfigError| {
+        let within = error
+            .problems()
+            .iter()
+            .map(|problem| ConfigProblem::new(format!("validate.{}", problem.option), &problem.problem));
+        problems.extend(within);
+    };
+    builder.build().map_err(note).ok()
+}

@@ -1,0 +1,69 @@
+//! What a sidecar is told: a file, and the environment over it.
+
+mod build;
+mod parts;
+
+use std::{collections::BTreeMap, path::Path};
+
+use config::{Config, Environment, File};
+use passport_outbound::{ManagedIdentitiesConfig, ManagedIdentityConfig};
+use serde::Deserialize;
+
+use self::parts::{CallerConfig, UpstreamConfig, ValidateConfig};
+pub(crate) use self::{
+    build::build,
+    parts::{Limits, Listen},
+};
+
+/// The configuration, as it was read. It is judged by [`Sidecar::new`](crate::Sidecar::new), which tells every mistake at once.
+///
+/// `docs/sidecar.md` has its keys.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SidecarConfig {
+    #[serde(default)]
+    pub(crate) listen: Listen,
+    #[serde(default)]
+    identities: BTreeMap<String, ManagedIdentityConfig>,
+    #[serde(default)]
+    callers: BTreeMap<String, CallerConfig>,
+    #[serde(default)]
+    upstreams: BTreeMap<String, UpstreamConfig>,
+    validate: Option<ValidateConfig>,
+    #[serde(default)]
+    pub(crate) limits: Limits,
+}
+
+/// A configuration that cannot be read.
+#[derive(Debug, thiserror::Error)]
+#[error("the configuration cannot be read: {0}")]
+pub struct ReadError(#[from] config::ConfigError);
+
+impl SidecarConfig {
+    /// Reads the file at `path`, if there is one, and variables of the environment over it: `PASSPORT_SIDECAR__LISTEN__UNIX` is
+    /// `unix` of the table `listen`.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or what stands there is of another form.
+    pub fn read(path: Option<&Path>) -> Result<Self, ReadError> {
+        let mut config = Config::builder();
+        if let Some(path) = path {
+            config = config.add_source(File::from(path));
+        }
+        let environment = Environment::with_prefix("PASSPORT_SIDECAR").prefix_separator("__").separator("__");
+        Ok(config.add_source(environment).build()?.try_deserialize()?)
+    }
+
+    /// Whether somebody may look at metrics.
+    #[must_use]
+    pub fn has_admin(&self) -> bool {
+        self.listen.admin.is_some()
+    }
+
+    fn identities(&self) -> ManagedIdentitiesConfig {
+        ManagedIdentitiesConfig::from(self.identities.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests;

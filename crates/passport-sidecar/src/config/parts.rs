@@ -1,0 +1,119 @@
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use serde::Deserialize;
+
+/// Where it listens.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Listen {
+    /// The path of a Unix socket; none if empty.
+    pub(crate) unix: PathBuf,
+    /// Who may connect to it, as `chmod` has it.
+    pub(crate) unix_mode: String,
+    /// The user that it belongs to.
+    pub(crate) unix_owner: Option<String>,
+    /// The group that it belongs to.
+    pub(crate) unix_group: Option<String>,
+    /// A loopback address, for callers that show a token.
+    pub(crate) tcp: Option<SocketAddr>,
+    /// A loopback address for health and metrics.
+    pub(crate) admin: Option<SocketAddr>,
+    /// Further names by which clients may call it.
+    pub(crate) hosts: Vec<String>,
+}
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self {
+            unix: PathBuf::from("/run/passport/sidecar.sock"),
+            unix_mode: "0660".to_owned(),
+            unix_owner: None,
+            unix_group: None,
+            tcp: None,
+            admin: None,
+            hosts: Vec::new(),
+        }
+    }
+}
+
+/// Somebody who may ask.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct CallerConfig {
+    pub(super) uids: Vec<u32>,
+    pub(super) gids: Vec<u32>,
+    pub(super) token_ref: Option<String>,
+    pub(super) identities: Option<Vec<String>>,
+    pub(super) scopes: Option<Vec<String>>,
+}
+
+/// A service that requests are passed on to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct UpstreamConfig {
+    pub(super) url: String,
+    /// In whose name.
+    pub(super) identity: Option<String>,
+    /// In the caller's name, if it has one.
+    #[serde(default)]
+    pub(super) propagate: bool,
+    /// HTTP/2 without TLS.
+    #[serde(default)]
+    pub(super) http2: bool,
+}
+
+/// For whom tokens are that are to be judged.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ValidateConfig {
+    pub(super) audience: String,
+    pub(super) issuer: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Limits {
+    /// Connections at a time.
+    pub(crate) connections: usize,
+    /// Bytes of a request's head.
+    pub(crate) head: usize,
+    /// Seconds until the head has to be there; also how long a connection may wait for its next request.
+    pub(crate) head_seconds: u64,
+    /// Seconds for which a connection may move nothing.
+    pub(crate) idle_seconds: u64,
+    /// Seconds for a token, or for the head of an upstream's response.
+    pub(crate) answer_seconds: u64,
+    /// Seconds for requests in flight when it is told to end.
+    pub(crate) drain_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: 1000,
+            head: 16 * 1024,
+            head_seconds: 30,
+            idle_seconds: 300,
+            answer_seconds: 30,
+            drain_seconds: 25,
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn head_time(&self) -> Duration {
+        Duration::from_secs(self.head_seconds)
+    }
+
+    pub(crate) fn idle_time(&self) -> Duration {
+        Duration::from_secs(self.idle_seconds)
+    }
+
+    pub(crate) fn answer_time(&self) -> Duration {
+        Duration::from_secs(self.answer_seconds)
+    }
+
+    pub(crate) fn drain_time(&self) -> Duration {
+        Duration::from_secs(self.drain_seconds)
+    }
+}

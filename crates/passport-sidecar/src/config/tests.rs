@@ -1,0 +1,74 @@
+use passport_outbound::Providers;
+
+use super::*;
+
+fn config(text: &str) -> SidecarConfig {
+    let source = File::from_str(text, config::FileFormat::Toml);
+    Config::builder().add_source(source).build().unwrap().try_deserialize().unwrap()
+}
+
+fn mistakes(text: &str) -> Vec<String> {
+    let Err(error) = build(&config(text), &Providers::default()) else { return Vec::new() };
+    error.problems().iter().map(|problem| format!("{}: {}", problem.option, problem.problem)).collect()
+}
+
+const ERP: &str = "[identities.erp]\nclient_id = \"mi-1\"\nclient_secret_ref = \"env:SECRET\"\n";
+
+#[test]
+fn an_identity_is_enough() {
+    assert_eq!(mistakes(ERP), [""; 0]);
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let text = r#"
+        [listen]
+        unix_mode = "rw"
+        tcp = "0.0.0.0:7070"
+        admin = "10.0.0.1:7071"
+
+        [identities.erp]
+        client_id = "mi-1"
+
+        [callers.nobody]
+        identities = ["payroll"]
+
+        [upstreams.erp]
+        url = "http://erp.bizfirst.ai"
+        identity = "erp"
+
+        [upstreams.other]
+        url = "https://erp.bizfirst.ai"
+
+        [validate]
+        audience = ""
+    "#;
+    let told = mistakes(text).join("\n");
+    for part in [
+        "identities.erp.client_secret_ref: it is missing",
+        "listen.tcp: it is not a loopback address",
+        "listen.admin: it is not a loopback address",
+        "listen.unix_mode: ",
+        "listen.tcp: nobody has a token",
+        "callers.nobody.uids: nobody is it",
+        "callers.nobody.identities: there is no identity `payroll`",
+        "upstreams.erp.url: tokens go over https",
+        "upstreams.other.identity: in whose name?",
+        "validate.audience: ",
+    ] {
+        assert!(told.contains(part), "{part} in\n{told}");
+    }
+}
+
+#[test]
+fn a_user_is_one_caller() {
+    let callers = format!("{ERP}[callers.a]\nuids = [7]\n[callers.b]\nuids = [7]\n");
+    assert_eq!(mistakes(&callers), ["callers.b.uids: user 7 is `a` already; which of the two would it be?"]);
+}
+
+#[test]
+fn a_key_that_nobody_knows_is_a_mistake() {
+    let source = File::from_str("[listen]\nport = 1", config::FileFormat::Toml);
+    let read = Config::builder().add_source(source).build().unwrap().try_deserialize::<SidecarConfig>();
+    assert!(read.unwrap_err().to_string().contains("port"));
+}

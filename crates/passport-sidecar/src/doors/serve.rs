@@ -1,0 +1,155 @@
+use std::{io, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body};
+use hyper::body::Incoming;
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::{conn::auto, graceful::GracefulShutdown},
+    service::TowerToHyperService,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
+
+use super::{Door, timed::Timed};
+use crate::{callers::Peer, config::Limits, telemetry};
+
+/// For whom there is no place.
+const FULL: &[u8] =
+    b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+
+const TURNED_AWAY_AT_A_TIME: usize = 256;
+
+/// How long a door is left alone when there are no file descriptors left.
+const PAUSE: Duration = Duration::from_millis(100);
+const NO_FILES: i32 = nix::errno::Errno::EMFILE as i32;
+const NO_FILES_OF_THE_SYSTEM: i32 = nix::errno::Errno::ENFILE as i32;
+
+/// How long it is waited at the end for somebody who has come already.
+const LAST_LOOK: Duration = Duration::from_millis(50);
+
+/// How long a connection has at the end to say what it is for.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
+/// How many requests one connection of HTTP/2 may have at a time.
+const STREAMS: u32 = 100;
+
+/// Takes connections in, and answers what comes on them.
+pub(crate) struct Server {
+    router: Router,
+    limits: Limits,
+    places: Arc<Semaphore>,
+    /// Those who are told that there is no place. The others are not told.
+    turned_away: Arc<Semaphore>,
+    connections: GracefulShutdown,
+}
+
+impl Server {
+    pub(crate) fn new(router: Router, limits: Limits) -> Self {
+        let places = Arc::new(Semaphore::new(limits.connections));
+        let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_AT_A_TIME));
+        Self { router, limits, places, turned_away, connections: GracefulShutdown::new() }
+    }
+
+    /// Until `stop`; then those are taken in that have come already.
+    pub(crate) async fn serve(&self, door: Door, stop: CancellationToken) {
+        while let Some(outcome) = stop.run_until_cancelled(self.take_in(&door)).await {
+            if let Err(error) = outcome {
+                tracing::warn!(target: telemetry::TARGET, %error, "a connection could not be taken in");
+                if matches!(error.raw_os_error(), Some(NO_FILES | NO_FILES_OF_THE_SYSTEM)) {
+                    sleep(PAUSE).await;
+                }
+            }
+        }
+        while timeout(LAST_LOOK, self.take_in(&door)).await.is_ok() {}
+    }
+
+    async fn take_in(&self, door: &Door) -> io::Result<()> {
+        match door {
+            Door::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let peer = stream.peer_cred()?;
+                self.begin(stream, Peer::Unix { uid: peer.uid(), gid: peer.gid() });
+            }
+            Door::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                // No answer goes further than this machine, whatever is routed where.
+                stream.set_ttl(1)?;
+                stream.set_nodelay(true)?;
+                self.begin(stream, Peer::Tcp);
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
+        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+            self.answer(stream, peer, place);
+        } else {
+            telemetry::turned_away();
+            if let Ok(turn) = Arc::clone(&self.turned_away).try_acquire_owned() {
+                tokio::spawn(turn_away(stream, turn));
+            }
+        }
+    }
+
+    fn answer(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: Peer,
+        place: OwnedSemaphorePermit,
+    ) {
+        let service = self.router.clone().map_request(move |request: http::Request<Incoming>| {
+            let mut request = request.map(Body::new);
+            request.extensions_mut().insert(peer);
+            request
+        });
+        let io = TokioIo::new(Timed::new(stream, self.limits.head_time(), self.limits.idle_time()));
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        builder
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.head_time())
+            .max_buf_size(self.limits.head);
+        builder
+            .http2()
+            .timer(TokioTimer::new())
+            .max_header_list_size(u32::try_from(self.limits.head).unwrap_or(u32::MAX))
+            .max_concurrent_streams(STREAMS)
+            .keep_alive_interval(Some(self.limits.head_time()))
+            .keep_alive_timeout(Duration::from_secs(10));
+        let connection = builder.serve_connection(io, TowerToHyperService::new(service)).into_owned();
+        let connection = self.connections.watch(connection);
+        let (places, all) = (Arc::clone(&self.places), self.limits.connections);
+        telemetry::connections(all - places.available_permits());
+        tokio::spawn(async move {
+            // What goes wrong with a connection is its client's business.
+            if let Err(error) = connection.await {
+                tracing::debug!(target: telemetry::TARGET, error, "a connection ended");
+            }
+            drop(place);
+            telemetry::connections(all - places.available_permits());
+        });
+    }
+
+    /// Lets the requests end that are on their way. Those that take too long are cut off.
+    pub(crate) async fn drain(self) {
+        sleep(LAST_WORDS).await;
+        if timeout(self.limits.drain_time(), self.connections.shutdown()).await.is_err() {
+            tracing::warn!(target: telemetry::TARGET, "some requests took too long and are cut off");
+        }
+    }
+}
+
+async fn turn_away(mut stream: impl AsyncWrite + Unpin, _turn: OwnedSemaphorePermit) {
+    let said = async {
+        stream.write_all(FULL).await?;
+        stream.shutdown().await
+    };
+    // Whoever does not listen is not told.
+    let _ = timeout(Duration::from_secs(1), said).await;
+}

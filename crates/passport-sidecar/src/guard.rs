@@ -1,0 +1,174 @@
+//! Which requests are let in at all, whoever sends them. Pure.
+//!
+//! A process that hands out tokens on a loopback address is what a browser, or a service that fetches what it is told to, may be made
+//! to ask: by a page, by a name that suddenly leads here, by a redirect. None of them can send a header of its own to a stranger.
+
+use std::net::IpAddr;
+
+use http::{HeaderMap, HeaderName, Uri, header};
+
+use crate::refusal::Refusal;
+
+pub(crate) const MARK: HeaderName = HeaderName::from_static("passport-sidecar");
+
+/// What is asked for, as far as it matters here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interface {
+    /// In the place of Passport's own token endpoint: stock clients send no header of ours, but the caller's token.
+    DropIn,
+    /// Asked by proxies, about requests that come from elsewhere: it gives nothing but what it is shown already.
+    Auth,
+    Other,
+}
+
+impl Interface {
+    pub(crate) fn of(path: &str) -> Self {
+        match path {
+            "/passport/token" => Self::DropIn,
+            path if path == "/v1/auth" || path.starts_with("/v1/auth/") => Self::Auth,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What is wrong with a request, if anything is. `hosts` are further names by which it may be called.
+pub(crate) fn look(uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> Result<(), Refusal> {
+    let interface = Interface::of(uri.path());
+    let host = host(uri, headers).ok_or_else(|| Refusal::invalid("there has to be one Host"))?;
+    if !is_here(host, hosts) {
+        let description = "the Host is not this machine: call it localhost, or list it in listen.hosts";
+        return Err(Refusal::forbidden(description));
+    }
+    if interface != Interface::Auth
+        && let Some(header) = headers.keys().find(|name| is_of_others(name))
+    {
+        return Err(Refusal::forbidden(format!(
+            "`{header}` says that the request comes from a browser or through a proxy; it has to be sent by the service itself"
+        )));
+    }
+    if interface != Interface::DropIn && headers.get(&MARK).is_none_or(|mark| mark != "true") {
+        return Err(Refusal::invalid("the header `Passport-Sidecar: true` is missing"));
+    }
+    Ok(())
+}
+
+/// Whether a request to operators' pages is to this machine.
+pub(crate) fn is_to_this_machine(uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> bool {
+    host(uri, headers).is_some_and(|host| is_here(host, hosts))
+}
+
+fn is_here(host: &str, hosts: &[String]) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
+    host.eq_ignore_ascii_case("localhost")
+        || address.is_ok_and(|address| address.is_loopback())
+        || hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
+}
+
+/// The name that is called, without its port.
+fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    let mut named = headers.get_all(header::HOST).iter();
+    let header = named.next().map(|host| host.to_str());
+    if named.next().is_some() {
+        return None;
+    }
+    let text = match (uri.authority(), header) {
+        // HTTP/2, or a request as it is sent to a proxy.
+        (Some(authority), None) => authority.as_str(),
+        (Some(authority), Some(Ok(host))) if authority.as_str() == host => host,
+        (None, Some(Ok(host))) => host,
+        _ => return None,
+    };
+    if text.contains('@') {
+        return None;
+    }
+    match text.strip_prefix('[') {
+        Some(rest) => rest.find(']').map(|end| &text[..end + 2]),
+        None => text.split(':').next(),
+    }
+}
+
+/// Set by browsers, and by proxies on the way.
+fn is_of_others(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    matches!(name, "forwarded" | "via" | "x-real-ip" | "origin" | "referer")
+        || ["x-forwarded-", "sec-fetch-", "sec-ch-"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::StatusCode;
+
+    use super::*;
+
+    fn looked(uri: &str, headers: &[(&str, &str)]) -> Option<StatusCode> {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+        }
+        look(&uri.parse().unwrap(), &map, &["sidecar.internal".to_owned()])
+            .err()
+            .map(|refusal| refusal.status)
+    }
+
+    const MARKED: (&str, &str) = ("passport-sidecar", "true");
+
+    #[test]
+    fn a_service_on_this_machine_is_let_in() {
+        for host in
+            ["localhost", "LOCALHOST:7070", "127.0.0.1:7070", "127.9.9.9", "[::1]:7070", "sidecar.internal"]
+        {
+            assert_eq!(looked("/v1/token", &[("host", host), MARKED]), None, "{host}");
+        }
+        assert_eq!(looked("http://localhost/v1/token", &[MARKED]), None, "as HTTP/2 has it");
+        assert_eq!(looked("/passport/token", &[("host", "localhost")]), None, "a stock client");
+        let forwarded =
+            [("host", "localhost"), MARKED, ("x-forwarded-for", "1.2.3.4"), ("origin", "https://a")];
+        assert_eq!(looked("/v1/auth/api/orders", &forwarded), None, "it is about a request from elsewhere");
+    }
+
+    #[test]
+    fn a_name_that_leads_here_is_not_this_machine() {
+        for host in [
+            "evil.example",
+            "localhost.evil.example",
+            "127.0.0.1.evil.example",
+            "10.0.0.1",
+            "a@localhost",
+            "",
+        ] {
+            let status = looked("/v1/token", &[("host", host), MARKED]);
+            assert!(status.is_some_and(|status| status.is_client_error()), "{host}");
+        }
+        assert!(looked("/v1/token", &[MARKED]).is_some(), "none");
+        assert!(looked("/v1/token", &[("host", "localhost"), ("host", "evil"), MARKED]).is_some(), "two");
+        assert!(looked("http://evil/v1/token", &[("host", "localhost"), MARKED]).is_some(), "as to a proxy");
+    }
+
+    #[test]
+    fn who_cannot_send_the_mark_is_not_let_in() {
+        assert_eq!(looked("/v1/token", &[("host", "localhost")]), Some(StatusCode::BAD_REQUEST));
+        let wrong = [("host", "localhost"), ("passport-sidecar", "1")];
+        assert_eq!(looked("/to/erp/x", &wrong), Some(StatusCode::BAD_REQUEST));
+        assert_eq!(looked("/v1/auth", &[("host", "localhost")]), Some(StatusCode::BAD_REQUEST));
+    }
+
+    #[test]
+    fn what_a_browser_or_a_proxy_sends_is_not_let_in() {
+        for header in [
+            "origin",
+            "referer",
+            "sec-fetch-site",
+            "sec-ch-ua",
+            "forwarded",
+            "via",
+            "x-real-ip",
+            "x-forwarded-for",
+            "x-forwarded-host",
+        ] {
+            for uri in ["/v1/token", "/passport/token", "/to/erp/x", "/v1/validate"] {
+                let status = looked(uri, &[("host", "localhost"), MARKED, (header, "x")]);
+                assert_eq!(status, Some(StatusCode::FORBIDDEN), "{uri} {header}");
+            }
+        }
+    }
+}

@@ -1,0 +1,205 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use axum::{body::Body, extract::Request, response::Response};
+use bytes::Bytes;
+use http::{StatusCode, Uri, Version, header};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use passport_core::Origin;
+use passport_outbound::{AllowedOrigins, AttachToken, AttachTokenLayer, ManagedIdentity, TokenError};
+use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs::default_provider};
+use tokio::time::sleep;
+use tower::{BoxError, Layer, ServiceExt};
+use url::Url;
+
+use super::{headers, sent::Sent};
+use crate::refusal::Refusal;
+
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+type Http = Client<HttpsConnector<HttpConnector>, Body>;
+
+/// In whose name requests go out.
+#[derive(Debug)]
+pub(crate) enum Whose {
+    Identity(String, ManagedIdentity),
+    /// With the token that they bring.
+    Caller,
+    /// With the token that they bring, if they do.
+    CallerOrIdentity(String, ManagedIdentity),
+}
+
+/// A service that requests are passed on to.
+pub(crate) struct Upstream {
+    name: String,
+    base: Url,
+    version: Version,
+    whose: Whose,
+    plain: Http,
+    attaching: Option<AttachToken<Http>>,
+    answer_time: Duration,
+}
+
+impl Upstream {
+    /// The service at `base`, which speaks HTTP/2 without TLS if `http2`.
+    pub(crate) fn new(
+        name: &str,
+        base: Url,
+        http2: bool,
+        whose: Whose,
+        answer_time: Duration,
+    ) -> Result<Self, BoxError> {
+        let plain = client(&base, http2)?;
+        let attaching = match &whose {
+            Whose::Identity(_, identity) | Whose::CallerOrIdentity(_, identity) => {
+                let origins = AllowedOrigins::new([Origin::of(&base)?.to_string()])?;
+                Some(AttachTokenLayer::new(identity.clone(), origins).layer(plain.clone()))
+            }
+            Whose::Caller => None,
+        };
+        let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
+        Ok(Self { name: name.to_owned(), base, version, whose, plain, attaching, answer_time })
+    }
+
+    /// The identity that is behind it, which a caller has to be allowed.
+    pub(crate) fn identity(&self) -> Option<(&str, &ManagedIdentity)> {
+        match &self.whose {
+            Whose::Identity(name, identity) | Whose::CallerOrIdentity(name, identity) => {
+                Some((name, identity))
+            }
+            Whose::Caller => None,
+        }
+    }
+
+    /// Where `path` is there. It stays below the base.
+    pub(super) fn uri(&self, path: &str, query: Option<&str>) -> Result<Uri, Refusal> {
+        let wrong =
+            || Refusal::invalid("the path cannot be passed on: it begins with a slash, and does not lead up");
+        // In whatever way it is written: who decodes it, and when, is the upstream's business.
+        let plain = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "\\");
+        let leads_up = plain.split(['/', '\\', ';']).any(|part| part == ".." || part == ".");
+        if leads_up || !path.starts_with('/') {
+            return Err(wrong());
+        }
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        let below = self.base.path().trim_end_matches('/');
+        Uri::builder()
+            .scheme(self.base.scheme())
+            .authority(self.base.authority())
+            .path_and_query(format!("{below}{path}{query}"))
+            .build()
+            .map_err(|_| wrong())
+    }
+
+    pub(super) async fn call(&self, request: Request) -> Result<Response, Refusal> {
+        let (parts, body) = request.into_parts();
+        let (body, ended) = Sent::watched(body);
+        let mut request = Request::from_parts(parts, Body::new(body));
+        *request.version_mut() = self.version;
+        // The time for an answer begins when all is sent, so that what is large, or a stream, may take as long as it takes.
+        let late = async {
+            ended.await;
+            sleep(self.answer_time).await;
+        };
+        tokio::select! {
+            outcome = self.answered(request) => outcome,
+            () = late => Err(self.late()),
+        }
+    }
+
+    async fn answered(&self, mut request: Request) -> Result<Response, Refusal> {
+        let brings_one = request.headers().contains_key(header::AUTHORIZATION);
+        let attaching = match (&self.attaching, &self.whose) {
+            (Some(attaching), Whose::Identity(..)) => attaching,
+            (Some(attaching), _) if !brings_one => attaching,
+            (None, _) if !brings_one => {
+                return Err(Refusal::new(
+                    StatusCode::UNAUTHORIZED,
+                    "invalid_token",
+                    "this upstream is called in the caller's name; send its token in Authorization",
+                ));
+            }
+            _ => {
+                let response = self.plain.request(request).await;
+                return response.map(given_back).map_err(|error| self.failed(&error));
+            }
+        };
+        // It is for the sidecar, if anything.
+        request.headers_mut().remove(header::AUTHORIZATION);
+        let response = attaching.clone().oneshot(request).await;
+        response.map(given_back).map_err(|error| self.without(&error))
+    }
+
+    fn without(&self, error: &BoxError) -> Refusal {
+        let identity = self.identity().map(|(_, identity)| identity);
+        match (error.downcast_ref::<TokenError>(), identity) {
+            (Some(error), Some(identity)) => Refusal::without_token(identity, error),
+            _ => self.failed(error.as_ref()),
+        }
+    }
+
+    fn failed(&self, error: &(dyn std::error::Error + 'static)) -> Refusal {
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        tracing::warn!(target: crate::telemetry::TARGET, upstream = self.name, "a request could not be passed on: {error}{cause}");
+        Refusal::new(
+            StatusCode::BAD_GATEWAY,
+            "server_error",
+            format!("the upstream `{}` did not answer", self.name),
+        )
+    }
+
+    fn late(&self) -> Refusal {
+        let description = format!("the upstream `{}` did not answer in time", self.name);
+        Refusal::new(StatusCode::GATEWAY_TIMEOUT, "server_error", description)
+    }
+}
+
+fn given_back<B>(response: http::Response<B>) -> Response
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    let mut response = response.map(Body::new);
+    headers::of_the_connection(response.headers_mut());
+    *response.version_mut() = Version::HTTP_11;
+    response
+}
+
+fn client(base: &Url, http2: bool) -> Result<Http, BoxError> {
+    let provider = Arc::new(default_provider());
+    let connector = if base.scheme() == "https" {
+        HttpsConnectorBuilder::new().with_provider_and_platform_verifier(provider)?
+    } else {
+        // Nobody is asked for a certificate there, so none is looked for.
+        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+        HttpsConnectorBuilder::new()
+            .with_tls_config(config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+    };
+    let mut tcp = HttpConnector::new();
+    tcp.enforce_http(false);
+    tcp.set_nodelay(true);
+    tcp.set_connect_timeout(Some(CONNECT_TIME));
+    let connector = connector.https_or_http().enable_all_versions().wrap_connector(tcp);
+    let mut builder = Client::builder(TokioExecutor::new());
+    builder
+        .timer(TokioTimer::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(Duration::from_secs(60))
+        .http2_only(http2)
+        // A connection that is dead is not found out by the next who needs it.
+        .http2_keep_alive_interval(Duration::from_secs(20))
+        .http2_keep_alive_timeout(CONNECT_TIME);
+    Ok(builder.build(connector))
+}
+
+impl fmt::Debug for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upstream")
+            .field("name", &self.name)
+            .field("base", &self.base.as_str())
+            .finish_non_exhaustive()
+    }
+}

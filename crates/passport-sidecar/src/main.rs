@@ -1,0 +1,62 @@
+//! `passport-sidecar`: see `docs/sidecar.md`.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line tool")]
+
+use std::{path::PathBuf, process::ExitCode};
+
+use clap::Parser;
+use passport_sidecar::{Sidecar, SidecarConfig, harden, providers, recorder};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Has the credentials of managed identities, and gives tokens to the services on its machine.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    /// The configuration: a TOML file. Variables of the environment (`PASSPORT_SIDECAR__LISTEN__UNIX`, ...) go over it.
+    #[arg(long, env = "PASSPORT_SIDECAR_CONFIG")]
+    config: Option<PathBuf>,
+    /// Says what is wrong with the configuration, and ends.
+    #[arg(long)]
+    check: bool,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("passport-sidecar: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<(), BoxError> {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    harden();
+    let config = SidecarConfig::read(arguments.config.as_deref())?;
+    let is_looked_at = config.has_admin();
+    let sidecar = Sidecar::new(config, providers()?)?;
+    if arguments.check {
+        println!("the configuration is right");
+        return Ok(());
+    }
+    let sidecar = if is_looked_at { sidecar.metrics(recorder()?) } else { sidecar };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let stop = async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        sidecar.serve(stop).await?;
+        Ok(())
+    })
+}

@@ -1,0 +1,77 @@
+//! What whoever asks is told when there is nothing for them: an error of OAuth2, with a code that does not change
+//! ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+
+use std::time::Duration;
+
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use passport_outbound::{ManagedIdentity, TokenError};
+use serde_json::json;
+
+/// Nothing in it is of a secret or a token.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    pub(crate) status: StatusCode,
+    pub(crate) code: &'static str,
+    description: String,
+    retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: StatusCode, code: &'static str, description: impl Into<String>) -> Self {
+        Self { status, code, description: description.into(), retry_after: None }
+    }
+
+    /// The request makes no sense; it will not when it is sent again.
+    pub(crate) fn invalid(description: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
+    }
+
+    pub(crate) fn forbidden(description: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "access_denied", description)
+    }
+
+    pub(crate) fn later(description: impl Into<String>, wait: Duration) -> Self {
+        let wait = wait.max(Duration::from_secs(1));
+        Self {
+            retry_after: Some(wait),
+            ..Self::new(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", description)
+        }
+    }
+
+    /// There is no token for `identity`.
+    pub(crate) fn without_token(identity: &ManagedIdentity, error: &TokenError) -> Self {
+        let status = identity.status();
+        let wait = status.next_attempt_at().and_then(|at| at.duration_since(now()).ok()).unwrap_or_default();
+        if error.is_transient() {
+            return Self::later(error.to_string(), wait);
+        }
+        // It is ours that was refused, and not what is asked of us.
+        Self::new(StatusCode::BAD_GATEWAY, "server_error", error.to_string())
+    }
+}
+
+fn now() -> std::time::SystemTime {
+    passport_core::Clock::now(&passport_core::SystemClock)
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let body = json!({ "error": self.code, "error_description": self.description });
+        let mut response = (self.status, axum::Json(body)).into_response();
+        response.extensions_mut().insert(Refused(self.code));
+        let headers = response.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(wait) = self.retry_after {
+            headers.insert(
+                header::RETRY_AFTER,
+                HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
+            );
+        }
+        response
+    }
+}
+
+/// The code, for the log.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Refused(pub(crate) &'static str);

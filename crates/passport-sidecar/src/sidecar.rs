@@ -1,0 +1,136 @@
+use std::{fmt, future::Future, io, sync::Arc, time::Duration};
+
+use axum::Router;
+use metrics_exporter_prometheus::PrometheusHandle;
+use passport_core::ConfigError;
+use passport_outbound::Providers;
+use tokio::{net::TcpListener, time::sleep};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::{
+    SidecarConfig, admin, config,
+    doors::{self, Server},
+    router::{self, Shared},
+    telemetry::TARGET,
+};
+
+/// How often what was measured is counted together.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// A sidecar, ready to serve.
+pub struct Sidecar {
+    config: SidecarConfig,
+    shared: Arc<Shared>,
+    metrics: Option<PrometheusHandle>,
+}
+
+/// A sidecar that cannot serve.
+#[derive(Debug, thiserror::Error)]
+#[error("the sidecar cannot listen: {0}")]
+pub struct ServeError(#[from] io::Error);
+
+impl Sidecar {
+    /// With what `config` says, and whatever secrets and stores it may name. Asks nobody yet.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] with every mistake.
+    pub fn new(config: SidecarConfig, providers: impl Into<Providers>) -> Result<Self, ConfigError> {
+        let shared = Arc::new(config::build(&config, &providers.into())?);
+        Ok(Self { config, shared, metrics: None })
+    }
+
+    /// Shows these metrics on the admin listener.
+    #[must_use]
+    pub fn metrics(mut self, metrics: PrometheusHandle) -> Self {
+        self.metrics = Some(metrics);
+        self
+    }
+
+    /// What is asked on its doors, for a server of your own: each request has to come from this machine, and shows a caller's token.
+    pub fn router(&self) -> Router {
+        router::router(&self.shared)
+    }
+
+    /// Serves until `stop`; then requests that are on their way are let end.
+    ///
+    /// # Errors
+    /// When it cannot listen where it is to.
+    pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
+        let (doors, socket) = doors::open(&self.config.listen).await?;
+        let (ends, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let _all_ends_with_this_future = ends.clone().drop_guard();
+        if let Some(address) = self.config.listen.admin {
+            let listener = TcpListener::bind(address).await?;
+            let router = admin::router(Arc::clone(&self.shared), self.metrics.clone());
+            let (ended, serving) = (ends.clone(), axum::serve(listener, router));
+            tokio::spawn(async move { ended.run_until_cancelled(serving.into_future()).await });
+        }
+        let server = Arc::new(Server::new(self.router(), self.config.limits));
+        for door in doors {
+            let (server, ends) = (Arc::clone(&server), ends.clone());
+            tasks.spawn(async move { server.serve(door, ends).await });
+        }
+        self.warm_up(&ends);
+        if let Some(metrics) = self.metrics.clone() {
+            // What was measured is kept one by one until it is counted together.
+            let upkeep = async move {
+                loop {
+                    sleep(UPKEEP).await;
+                    metrics.run_upkeep();
+                }
+            };
+            let ends = ends.clone();
+            tokio::spawn(async move { ends.run_until_cancelled(upkeep).await });
+        }
+        say(&[sd_notify::NotifyState::Ready]);
+        tracing::info!(target: TARGET, identities = self.shared.identities.len(), "the sidecar serves");
+        stop.await;
+        say(&[sd_notify::NotifyState::Stopping]);
+        tracing::info!(target: TARGET, "the sidecar ends");
+        // Who looks for it now finds nobody, or the next one.
+        drop(socket);
+        ends.cancel();
+        tasks.close();
+        tasks.wait().await;
+        if let Some(server) = Arc::into_inner(server) {
+            server.drain().await;
+        }
+        for identity in self.shared.identities.values() {
+            identity.shutdown().await;
+        }
+        Ok(())
+    }
+
+    /// Gets tokens and keys before somebody waits for them. It serves meanwhile.
+    fn warm_up(&self, ends: &CancellationToken) {
+        for (name, identity) in &self.shared.identities {
+            let (name, identity, ends) = (name.clone(), identity.clone(), ends.clone());
+            tokio::spawn(async move {
+                if let Some(Err(error)) = ends.run_until_cancelled(identity.ready()).await {
+                    tracing::warn!(target: TARGET, identity = name, %error, "there is no token yet");
+                }
+            });
+        }
+        if let Some(verifier) = self.shared.verifier.clone() {
+            let ends = ends.clone();
+            tokio::spawn(async move {
+                if let Some(Err(error)) = ends.run_until_cancelled(verifier.ready()).await {
+                    tracing::warn!(target: TARGET, %error, "there are no keys yet");
+                }
+            });
+        }
+    }
+}
+
+/// Says it to systemd, if that has started us.
+fn say(state: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!(target: TARGET, %error, "systemd was not told");
+    }
+}
+
+impl fmt::Debug for Sidecar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sidecar").field("identities", &self.shared.identities.keys()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,41 @@
+//! The names of everything this crate emits. No field and no label holds a secret or a token.
+
+use std::time::Duration;
+
+use metrics::{counter, gauge, histogram};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+
+pub(crate) const TARGET: &str = "passport::sidecar";
+pub(crate) const ACCESS: &str = "passport::sidecar::access";
+
+const REQUESTS: &str = "passport_sidecar_requests_total";
+const DURATION: &str = "passport_sidecar_request_duration_seconds";
+const CONNECTIONS: &str = "passport_sidecar_connections";
+const TURNED_AWAY: &str = "passport_sidecar_connections_turned_away_total";
+
+/// The upper ends of what times are counted in.
+const SECONDS: [f64; 12] =
+    [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 10.0];
+
+/// Takes the metrics of the whole process in, for the admin listener to show. Once for each process.
+///
+/// # Errors
+/// When somebody else does so already.
+pub fn recorder() -> Result<PrometheusHandle, BuildError> {
+    PrometheusBuilder::new().set_buckets(&SECONDS)?.install_recorder()
+}
+
+pub(crate) fn answered(interface: &'static str, status: u16, error: &'static str, took: Duration) {
+    counter!(REQUESTS, "interface" => interface, "status" => status.to_string(), "error" => error)
+        .increment(1);
+    histogram!(DURATION, "interface" => interface).record(took.as_secs_f64());
+}
+
+/// How many connections there are.
+pub(crate) fn connections(count: usize) {
+    gauge!(CONNECTIONS).set(u32::try_from(count).map_or(f64::INFINITY, f64::from));
+}
+
+pub(crate) fn turned_away() {
+    counter!(TURNED_AWAY).increment(1);
+}

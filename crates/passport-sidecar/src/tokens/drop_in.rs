@@ -1,0 +1,166 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    extract::{FromRequest, Request, State},
+    response::{IntoResponse, Response},
+};
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode, header};
+use percent_encoding::percent_decode_str;
+
+use super::reply;
+use crate::{
+    access_log::AskedBy,
+    callers::{Caller, Peer},
+    refusal::Refusal,
+    router::{Shared, peer},
+};
+
+/// What a client of OAuth2 sends, whatever it is written in.
+struct Asked {
+    client_id: String,
+    /// The caller's token is where the client's secret would be. In a Basic header it may be encoded or not: clients do not agree.
+    caller_tokens: Vec<String>,
+    scope: Option<String>,
+}
+
+/// `POST /passport/token`, as Passport has it ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)): any client
+/// of OAuth2 works when one URL is changed.
+pub(crate) async fn drop_in(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+    let peer = peer(&request);
+    let (headers, body) = (request.headers().clone(), Bytes::from_request(request, &()).await);
+    match admitted(&shared, peer, &headers, body.ok()).await {
+        Ok((asked, caller)) => {
+            let outcome = answered(&shared, &caller, &asked).await;
+            let mut response = outcome.unwrap_or_else(IntoResponse::into_response);
+            response.extensions_mut().insert(AskedBy(caller));
+            response
+        }
+        Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
+            ([(header::WWW_AUTHENTICATE, "Basic realm=\"passport-sidecar\"")], refusal).into_response()
+        }
+        Err(refusal) => refusal.into_response(),
+    }
+}
+
+async fn admitted(
+    shared: &Shared,
+    peer: Peer,
+    headers: &HeaderMap,
+    body: Option<Bytes>,
+) -> Result<(Asked, Arc<Caller>), Refusal> {
+    let asked = asked(headers, &body.ok_or_else(|| Refusal::invalid("the form is too large"))?)?;
+    let caller = shared.callers.admit(peer, &asked.caller_tokens).await?;
+    Ok((asked, caller))
+}
+
+async fn answered(shared: &Shared, caller: &Caller, asked: &Asked) -> Result<Response, Refusal> {
+    let wanted = shared.wanted(caller, &asked.client_id, asked.scope.as_deref())?;
+    let token = wanted.token(std::time::Duration::ZERO).await?;
+    Ok(reply::of(&token, &wanted.granted()))
+}
+
+/// Client id and secret are in a Basic header or in the form
+/// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+fn asked(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Refusal> {
+    let is_form = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    if !is_form {
+        return Err(Refusal::invalid("send a form: application/x-www-form-urlencoded"));
+    }
+    let mut form = BTreeMap::new();
+    for (key, value) in form_urlencoded::parse(body) {
+        // What is there twice could mean the one here, and the other elsewhere.
+        if form.insert(key.into_owned(), value.into_owned()).is_some() {
+            return Err(Refusal::invalid("a parameter is there twice"));
+        }
+    }
+    if form.get("grant_type").is_none_or(|grant| grant != "client_credentials") {
+        return Err(Refusal::new(
+            StatusCode::BAD_REQUEST,
+            "unsupported_grant_type",
+            "grant_type is client_credentials here",
+        ));
+    }
+    let basic = headers.get(header::AUTHORIZATION).map(|value| basic(value.as_bytes())).transpose()?;
+    let of_the_form = form.remove("client_id");
+    let (client_id, mut caller_tokens) = match (basic, of_the_form) {
+        (Some((id, _)), Some(other)) if id != other => {
+            return Err(Refusal::invalid("client_id is one in the form and another in the header"));
+        }
+        (Some((id, tokens)), _) => (id, tokens.to_vec()),
+        (None, Some(id)) => (id, form.remove("client_secret").into_iter().collect()),
+        (None, None) => return Err(Refusal::invalid("client_id is missing: which identity is it?")),
+    };
+    caller_tokens.retain(|token| !token.is_empty());
+    Ok(Asked { client_id, caller_tokens, scope: form.remove("scope") })
+}
+
+/// The client id, and its secret in both of its readings.
+fn basic(value: &[u8]) -> Result<(String, [String; 2]), Refusal> {
+    let wrong = || Refusal::invalid("the Authorization header is not Basic with id and secret");
+    let text = std::str::from_utf8(value).map_err(|_| wrong())?;
+    let (scheme, encoded) = text.split_once(' ').ok_or_else(wrong)?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Err(wrong());
+    }
+    let decoded = BASE64_STANDARD.decode(encoded.trim()).map_err(|_| wrong())?;
+    let decoded = String::from_utf8(decoded).map_err(|_| wrong())?;
+    let (id, secret) = decoded.split_once(':').ok_or_else(wrong)?;
+    let plain = |text: &str| {
+        let spaced = text.replace('+', " ");
+        percent_decode_str(&spaced).decode_utf8().map(std::borrow::Cow::into_owned)
+    };
+    let read = plain(secret).unwrap_or_default();
+    Ok((plain(id).map_err(|_| wrong())?, [read, secret.to_owned()]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(authorization: Option<&str>, form: &str) -> Result<(String, Vec<String>), &'static str> {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::CONTENT_TYPE, "application/x-www-form-urlencoded".parse().unwrap());
+        if let Some(value) = authorization {
+            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
+        }
+        asked(&headers, form.as_bytes())
+            .map(|asked| (asked.client_id, asked.caller_tokens))
+            .map_err(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn a_client_says_who_it_is_as_its_kind_does() {
+        let grant = "grant_type=client_credentials";
+        let basic = format!("Basic {}", BASE64_STANDARD.encode("mi-1:to%2Bken"));
+        let both = ("mi-1".to_owned(), vec!["to+ken".to_owned(), "to%2Bken".to_owned()]);
+        assert_eq!(read(Some(&basic), grant), Ok(both.clone()));
+        assert_eq!(read(Some(&basic), &format!("{grant}&client_id=mi-1")), Ok(both.clone()));
+        let of_a_form = ("mi-1".to_owned(), vec!["to+ken".to_owned()]);
+        assert_eq!(read(None, &format!("{grant}&client_id=mi-1&client_secret=to%2Bken")), Ok(of_a_form));
+        assert_eq!(
+            read(None, &format!("{grant}&client_id=mi-1&client_secret=")),
+            Ok(("mi-1".to_owned(), vec![]))
+        );
+    }
+
+    #[test]
+    fn what_is_no_such_request_is_told() {
+        let grant = "grant_type=client_credentials&client_id=mi-1";
+        assert_eq!(read(None, "client_id=mi-1").unwrap_err(), "unsupported_grant_type");
+        assert_eq!(read(None, "grant_type=password&client_id=mi-1").unwrap_err(), "unsupported_grant_type");
+        assert_eq!(read(None, "grant_type=client_credentials").unwrap_err(), "invalid_request");
+        assert_eq!(read(None, &format!("{grant}&scope=a&scope=b")).unwrap_err(), "invalid_request");
+        assert_eq!(read(Some("Bearer x"), grant).unwrap_err(), "invalid_request");
+        let other = format!("Basic {}", BASE64_STANDARD.encode("mi-2:x"));
+        assert_eq!(read(Some(&other), grant).unwrap_err(), "invalid_request");
+        assert_eq!(
+            asked(&HeaderMap::new(), grant.as_bytes()).err().map(|refusal| refusal.code),
+            Some("invalid_request")
+        );
+    }
+}

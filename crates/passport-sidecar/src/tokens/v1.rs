@@ -1,0 +1,109 @@
+use std::{sync::Arc, time::Duration};
+
+use aws_lc_rs::{
+    constant_time::verify_slices_are_equal,
+    digest::{SHA256, digest},
+};
+use axum::{
+    Extension,
+    extract::{
+        Form, Query, State,
+        rejection::{FormRejection, QueryRejection},
+    },
+    response::{IntoResponse, Response},
+};
+use passport_outbound::AccessToken;
+use serde::Deserialize;
+
+use super::reply;
+use crate::{callers::Caller, refusal::Refusal, router::Shared};
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Asked {
+    identity: String,
+    scope: Option<String>,
+    /// How many seconds it has to live yet.
+    min_ttl: Option<u32>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Replaced {
+    identity: String,
+    scope: Option<String>,
+    /// The SHA-256 of the token that was refused, in hexadecimal digits.
+    rejected: String,
+}
+
+/// `GET /v1/token?identity=&scope=&min_ttl=`
+pub(crate) async fn get(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Arc<Caller>>,
+    asked: Result<Query<Asked>, QueryRejection>,
+) -> Response {
+    let outcome = async {
+        let Query(asked) = asked.map_err(|_| {
+            Refusal::invalid(
+                "write identity=, and scope= and min_ttl= (whole seconds) if need be, and nothing else",
+            )
+        })?;
+        let wanted = shared.wanted(&caller, &asked.identity, asked.scope.as_deref())?;
+        let life = Duration::from_secs(asked.min_ttl.unwrap_or_default().into());
+        let token = wanted.token(life).await?;
+        Ok::<_, Refusal>(reply::of(&token, &wanted.granted()))
+    };
+    outcome.await.unwrap_or_else(IntoResponse::into_response)
+}
+
+/// `POST /v1/token/refresh`, with a form: another token than the one that was refused. Any number of callers who say so of one token
+/// cause one request to Passport.
+pub(crate) async fn refresh(
+    State(shared): State<Arc<Shared>>,
+    Extension(caller): Extension<Arc<Caller>>,
+    asked: Result<Form<Replaced>, FormRejection>,
+) -> Response {
+    let outcome = async {
+        let Form(asked) = asked.map_err(|_| {
+            Refusal::invalid(
+                "send a form with identity=, rejected= (the token's SHA-256) and scope= if need be",
+            )
+        })?;
+        let wanted = shared.wanted(&caller, &asked.identity, asked.scope.as_deref())?;
+        let rejected = bytes(&asked.rejected)
+            .ok_or_else(|| Refusal::invalid("rejected= is 64 hexadecimal digits: the token's SHA-256"))?;
+        let replaced = wanted.identity.token_after_refusal(|kept| is_it(kept, &rejected)).await;
+        let token = wanted.told(replaced)?;
+        Ok::<_, Refusal>(reply::of(&token, &wanted.granted()))
+    };
+    outcome.await.unwrap_or_else(IntoResponse::into_response)
+}
+
+fn is_it(kept: &AccessToken, hash: &[u8]) -> bool {
+    verify_slices_are_equal(digest(&SHA256, kept.expose().as_bytes()).as_ref(), hash).is_ok()
+}
+
+fn bytes(hex: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    if hex.len() != 64 || !hex.is_ascii() {
+        return None;
+    }
+    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
+        *byte =
+            u8::from_str_radix(hex.get(at..at + 2).filter(|digits| !digits.starts_with('+'))?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hash_is_read_from_its_digits() {
+        assert_eq!(bytes(&"0a".repeat(32)), Some([10; 32]));
+        for wrong in ["", "0a", &"0g".repeat(32), &"+a".repeat(32), &"ä".repeat(32)] {
+            assert_eq!(bytes(wrong), None, "{wrong}");
+        }
+    }
+}

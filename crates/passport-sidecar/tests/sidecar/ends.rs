@@ -1,0 +1,73 @@
+//! How it ends, and what comes after it.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use nix::sys::signal::Signal;
+use passport_dev::{Endpoint, Fault};
+use passport_outbound::{ManagedIdentity, SecretSource};
+
+use crate::scene::{Scene, json};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn when_it_is_told_to_end_requests_that_are_on_their_way_are_answered() {
+    let scene = Scene::new().await;
+    scene.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(1)));
+    let sidecar = scene.sidecar().await;
+    let client = sidecar.unix();
+    let asked: Vec<_> =
+        (0..50).map(|_| tokio::spawn(client.get("http://localhost/v1/token?identity=erp").send())).collect();
+    scene.passport.counters().reached(Endpoint::Token, 1).await;
+    // All of them are in: the log has nothing of them yet, so a little time is given.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    sidecar.signal(Signal::SIGTERM);
+    for answer in join_all(asked).await {
+        let reply = json(answer.unwrap().unwrap()).await;
+        assert!(reply["access_token"].is_string(), "{reply}");
+    }
+    let socket = sidecar.socket.clone();
+    let log = sidecar.ended().await;
+    assert!(log.contains("the sidecar ends") && !socket.exists());
+}
+
+#[tokio::test]
+async fn after_a_kill_another_one_takes_its_place_and_clients_go_on() {
+    let scene = Scene::new().await;
+    let mut sidecar = scene.sidecar().await;
+    let at = passport_outbound::Sidecar::at(&format!("unix://{}", sidecar.socket.display())).unwrap();
+    let at = at.caller_token(SecretSource::file(scene.path("caller.token")));
+    let identity = ManagedIdentity::at_sidecar(scene.registered.client_id(), at).build().unwrap();
+    identity.token().await.unwrap();
+    sidecar.process.kill().await.unwrap();
+    identity.token().await.expect("the token there is goes on");
+    let another = scene.sidecar_again().await;
+    identity.invalidate();
+    identity.token().await.expect("there is another sidecar");
+    drop(another);
+}
+
+#[tokio::test]
+async fn a_second_one_does_not_take_the_place_of_one_that_lives() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let mut second = scene.start(&scene.config(""));
+    assert!(!second.process.wait().await.unwrap().success());
+    assert!(second.logged().contains("another sidecar listens"));
+    assert_eq!(sidecar.admin("/livez").await.unwrap().0, 200);
+}
+
+#[tokio::test]
+async fn a_configuration_is_checked_without_serving() {
+    let scene = Scene::new().await;
+    let check = |config: &str| {
+        let path = scene.path("checked.toml");
+        std::fs::write(&path, config).unwrap();
+        std::process::Command::new(env!("CARGO_BIN_EXE_passport-sidecar"))
+            .args(["--check", "--config", &path])
+            .output()
+    };
+    assert!(check(&scene.config("")).unwrap().status.success());
+    let wrong = check("[identities.erp]\nclient_id = \"mi-1\"").unwrap();
+    let told = String::from_utf8_lossy(&wrong.stderr).into_owned();
+    assert!(!wrong.status.success() && told.contains("identities.erp.client_secret_ref"), "{told}");
+}

@@ -1,0 +1,57 @@
+//! More than there is room for.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use passport_dev::{Endpoint, Fault};
+use tokio::{io::AsyncReadExt, net::UnixStream};
+
+use crate::scene::{Scene, json};
+
+/// As if 500 processes asked: each with a connection of its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn on_a_cold_sidecar_any_number_of_clients_are_one_token_request() {
+    let scene = Scene::new().await;
+    scene.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_millis(500)));
+    let sidecar = scene.sidecar().await;
+    let asked = (0..500).map(|_| {
+        let client = sidecar.unix();
+        async move { json(client.get("http://localhost/v1/token?identity=erp").send().await.unwrap()).await }
+    });
+    for reply in join_all(asked).await {
+        assert!(reply["access_token"].is_string(), "{reply}");
+    }
+    assert_eq!(scene.passport.counters().token(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_the_limit_of_connections_clients_are_turned_away_and_health_answers() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar_with("[limits]\nconnections = 100").await;
+    let mut held = Vec::new();
+    for _ in 0..100 {
+        held.push(UnixStream::connect(&sidecar.socket).await.unwrap());
+    }
+    // 10,000 in all, a hundred at a time.
+    for _ in 0..99 {
+        let turned_away = (0..100).map(|_| async {
+            let mut stream = UnixStream::connect(&sidecar.socket).await.unwrap();
+            let mut said = Vec::new();
+            stream.read_to_end(&mut said).await.unwrap();
+            assert!(said.starts_with(b"HTTP/1.1 429 "), "{}", String::from_utf8_lossy(&said));
+        });
+        join_all(turned_away).await;
+    }
+    let (status, metrics) = sidecar.admin("/metrics").await.unwrap();
+    assert_eq!(status, 200);
+    assert!(metrics.contains("passport_sidecar_connections_turned_away_total 9900"), "{metrics}");
+    let resident = std::fs::read_to_string(format!("/proc/{}/statm", sidecar.process.id().unwrap())).unwrap();
+    let pages: u64 = resident.split(' ').nth(1).unwrap().parse().unwrap();
+    assert!(pages * 4096 < 256 * 1024 * 1024, "{pages} pages");
+    drop(held);
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
+    while sidecar.unix().get("http://localhost/v1/token?identity=erp").send().await.is_err() {
+        assert!(tokio::time::Instant::now() < deadline, "there is room again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

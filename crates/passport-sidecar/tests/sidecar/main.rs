@@ -1,0 +1,14 @@
+//! The sidecar as a process of its own, as it is deployed: its doors, its interfaces, its end.
+
+#![expect(clippy::unwrap_used, reason = "these are tests")]
+
+mod ends;
+mod floods;
+mod others;
+mod passed_on;
+mod refusals;
+mod scene;
+mod streams;
+mod systemd;
+mod tokens;
+mod validates;

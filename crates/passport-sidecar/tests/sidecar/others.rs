@@ -1,0 +1,125 @@
+//! Those who are not Rust: nginx before a service, and a client of OAuth2 that everybody uses.
+
+use std::{path::Path, process::Stdio, time::Duration};
+
+use axum::{Router, http::HeaderMap, routing::get};
+use tokio::{
+    net::TcpListener,
+    process::{Child, Command},
+    time::{Instant, sleep},
+};
+
+use crate::scene::{CALLER_TOKEN, Scene, free_port, plain};
+
+/// A service that believes what nginx says of who calls.
+async fn service() -> String {
+    let router = Router::new().route(
+        "/orders",
+        get(|headers: HeaderMap| async move {
+            let said = |name: &str| headers.get(name).map_or("-", |value| value.to_str().unwrap()).to_owned();
+            format!("{} {}", said("x-passport-roles"), said("x-passport-service-account"))
+        }),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = listener.local_addr().unwrap().to_string();
+    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+/// The snippet of the docs, filled in.
+async fn nginx(folder: &Path, socket: &Path, service: &str) -> (Child, String) {
+    let (port, here) = (free_port(), folder.display());
+    let docs = include_str!("../../../../docs/sidecar.md");
+    let snippet = docs.split("```nginx\n").nth(1).unwrap().split("```").next().unwrap();
+    let snippet = snippet
+        .replace("/run/passport/sidecar.sock", &socket.display().to_string())
+        .replace("127.0.0.1:8080", service)
+        .replace("listen 80;", &format!("listen 127.0.0.1:{port};"));
+    let config = format!(
+        "daemon off; pid {here}/nginx.pid; error_log {here}/nginx.error;\n\
+         events {{}}\n\
+         http {{ access_log off; client_body_temp_path {here}/b; proxy_temp_path {here}/p; \
+         fastcgi_temp_path {here}/f; uwsgi_temp_path {here}/u; scgi_temp_path {here}/s;\n{snippet}\n}}"
+    );
+    std::fs::write(folder.join("nginx.conf"), config).unwrap();
+    let process = Command::new("nginx")
+        .args([
+            "-c",
+            &format!("{here}/nginx.conf"),
+            "-p",
+            &here.to_string(),
+            "-e",
+            &format!("{here}/nginx.error"),
+        ])
+        .stdout(Stdio::null())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("`cargo xtask test` installs nginx");
+    let url = format!("http://127.0.0.1:{port}/orders");
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while plain().get(&url).send().await.is_err() {
+        let said = std::fs::read_to_string(folder.join("nginx.error")).unwrap_or_default();
+        assert!(Instant::now() < deadline, "nginx does not start: {said}");
+        sleep(Duration::from_millis(20)).await;
+    }
+    (process, url)
+}
+
+#[tokio::test]
+async fn nginx_asks_who_calls_and_tells_the_service_behind_it() {
+    let scene = Scene::new().await;
+    // nginx has its workers run as somebody else.
+    let nobody = nix::unistd::User::from_name("nobody").unwrap().unwrap().uid;
+    let sidecar = scene.sidecar_with(&format!("[callers.nginx]\nuids = [{nobody}]")).await;
+    let open = |path: &Path, mode| {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    };
+    open(scene.folder.path(), 0o777);
+    open(&sidecar.socket, 0o666);
+    let (_nginx, url) = nginx(scene.folder.path(), &sidecar.socket, &service().await).await;
+    let ask = || plain().get(&url).header("x-passport-roles", "admin").header("origin", "https://elsewhere");
+    assert_eq!(ask().send().await.unwrap().status(), 401);
+    let good = ask().bearer_auth(scene.registered.token().build()).send().await.unwrap();
+    assert_eq!(good.status(), 200);
+    assert_eq!(good.text().await.unwrap(), "erp.read true");
+    assert_eq!(ask().bearer_auth("x").send().await.unwrap().status(), 401);
+}
+
+/// By `requests-oauthlib`, which knows nothing of us.
+#[tokio::test]
+async fn a_client_of_python_gets_a_token_when_one_url_is_changed() {
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/judges/bin/python");
+    let is_there = Command::new(&python).args(["-c", "import requests_oauthlib"]).output().await;
+    if !is_there.is_ok_and(|done| done.status.success()) {
+        let never = std::env::var("PASSPORT_TESTS_NEVER_SKIP").is_ok_and(|never| never == "1");
+        assert!(!never, "requests-oauthlib is not there; `cargo xtask test` installs it");
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            b"\n!!! SKIPPED: requests-oauthlib is not installed\n",
+        );
+        return;
+    }
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let script = "
+import os, sys
+os.environ['OAUTHLIB_INSECURE_TRANSPORT'] = '1'
+from oauthlib.oauth2 import BackendApplicationClient
+from requests_oauthlib import OAuth2Session
+url, api, client_id, secret = sys.argv[1:]
+session = OAuth2Session(client=BackendApplicationClient(client_id))
+session.trust_env = False
+session.fetch_token(url, client_id=client_id, client_secret=secret)
+print(session.get(api).json()['caller'])
+";
+    let done = Command::new(&python)
+        .args(["-c", script, &sidecar.url("/passport/token"), &format!("{}/orders", scene.api)])
+        .args([scene.registered.client_id(), CALLER_TOKEN])
+        .env("NO_PROXY", "*")
+        .output()
+        .await
+        .unwrap();
+    assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    assert_eq!(String::from_utf8_lossy(&done.stdout).trim(), "erp");
+}

@@ -1,0 +1,126 @@
+//! What is not for whoever asks.
+
+use reqwest::RequestBuilder;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpStream, UnixStream},
+};
+
+use crate::scene::{CALLER_TOKEN, Scene, json, plain};
+
+async fn said(request: RequestBuilder) -> (u16, String) {
+    let response = request.send().await.unwrap();
+    (response.status().as_u16(), json(response).await["error"].as_str().unwrap().to_owned())
+}
+
+#[tokio::test]
+async fn who_is_no_client_on_this_machine_is_refused() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let asked =
+        || plain().get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar-token", CALLER_TOKEN);
+    let marked = || asked().header("passport-sidecar", "true");
+    for (request, expected) in [
+        (asked(), (400, "invalid_request")),
+        (marked().header("host", "evil.example"), (403, "access_denied")),
+        (marked().header("origin", "https://evil.example"), (403, "access_denied")),
+        (marked().header("sec-fetch-site", "cross-site"), (403, "access_denied")),
+        (marked().header("x-forwarded-for", "1.2.3.4"), (403, "access_denied")),
+        (marked().header("via", "1.1 proxy"), (403, "access_denied")),
+    ] {
+        assert_eq!(said(request).await, (expected.0, expected.1.to_owned()));
+    }
+    assert_eq!(marked().send().await.unwrap().status(), 200);
+}
+
+#[tokio::test]
+async fn what_is_not_listed_for_a_caller_is_refused() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let get = |query: &str| sidecar.unix().get(format!("http://localhost/v1/token?{query}"));
+    for (query, expected) in [
+        ("identity=payroll", (403, "unauthorized_client")),
+        ("identity=nobody", (403, "unauthorized_client")),
+        ("identity=erp&scope=admin", (400, "invalid_scope")),
+        ("identity=erp&scope=open%22id", (400, "invalid_scope")),
+        ("identity=erp&other=1", (400, "invalid_request")),
+        ("identity=erp&min_ttl=soon", (400, "invalid_request")),
+        ("scope=openid", (400, "invalid_request")),
+    ] {
+        assert_eq!(said(get(query)).await, (expected.0, expected.1.to_owned()), "{query}");
+    }
+    assert_eq!(get("identity=erp&scope=openid").send().await.unwrap().status(), 200);
+    assert_eq!(said(sidecar.unix().get("http://localhost/to/nowhere/x")).await.0, 404);
+    assert_eq!(
+        sidecar.unix().delete("http://localhost/v1/token?identity=erp").send().await.unwrap().status(),
+        405
+    );
+}
+
+/// Also by asking for none, which is what the identity asks for by itself, and by a request that is passed on.
+#[tokio::test]
+async fn scopes_that_are_not_the_callers_are_had_in_no_way() {
+    let scene = Scene::new().await;
+    let config =
+        scene.config("").replace("identities = [\"erp\"]", "identities = [\"erp\"]\nscopes = [\"openid\"]");
+    let sidecar = scene.start(&config);
+    sidecar.serves().await;
+    let get = |path: &str| sidecar.unix().get(format!("http://localhost{path}"));
+    assert_eq!(said(get("/v1/token?identity=erp")).await, (400, "invalid_scope".to_owned()));
+    assert_eq!(get("/v1/token?identity=erp&scope=openid").send().await.unwrap().status(), 200);
+    let form = format!("grant_type=client_credentials&client_id={}", scene.registered.client_id());
+    let drop_in = sidecar.unix().post("http://localhost/passport/token").body(form);
+    let drop_in = drop_in.header("content-type", "application/x-www-form-urlencoded");
+    assert_eq!(said(drop_in).await, (400, "invalid_scope".to_owned()));
+    assert_eq!(get("/to/api/orders").send().await.unwrap().status(), 404);
+}
+
+#[tokio::test]
+async fn a_user_who_is_none_of_the_callers_is_refused() {
+    let scene = Scene::new().await;
+    let uid = nix::unistd::getuid().as_raw();
+    let config = scene.config("").replace(&format!("uids = [{uid}]"), &format!("uids = [{}]", uid + 1));
+    let sidecar = scene.start(&config);
+    sidecar.serves().await;
+    let refused = said(sidecar.unix().get("http://localhost/v1/token?identity=erp")).await;
+    assert_eq!(refused, (403, "access_denied".to_owned()));
+}
+
+#[tokio::test]
+async fn a_door_that_is_open_to_others_is_not_opened() {
+    let scene = Scene::new().await;
+    let config = scene.config("").replace("tcp = \"127.0.0.1:", "tcp = \"0.0.0.0:");
+    let sidecar = scene.start(&config);
+    let mut process = sidecar.process;
+    assert!(!process.wait().await.unwrap().success());
+    assert!(std::fs::read_to_string(&sidecar.log).unwrap().contains("not a loopback address"));
+}
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_refused() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let response =
+        sidecar.unix().get("http://localhost/v1/token").header("x-large", "x".repeat(40_000)).send().await;
+    assert_eq!(response.unwrap().status(), 431);
+}
+
+/// On both doors: nothing at all, the beginning of HTTP/2, half a head.
+#[tokio::test]
+async fn who_says_nothing_or_half_of_it_is_left_in_time() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar_with("[limits]\nhead_seconds = 1").await;
+    for said in [&b""[..], b"PRI * HT", b"GET /v1/token HTTP/1.1\r\nHost: localhost\r\nx-slow"] {
+        let mut tcp = TcpStream::connect(("127.0.0.1", sidecar.tcp)).await.unwrap();
+        let mut unix = UnixStream::connect(&sidecar.socket).await.unwrap();
+        tcp.write_all(said).await.unwrap();
+        unix.write_all(said).await.unwrap();
+        let mut rest = Vec::new();
+        let left = async {
+            // Either with a word or without.
+            let _ = tcp.read_to_end(&mut rest).await;
+            let _ = unix.read_to_end(&mut rest).await;
+        };
+        tokio::time::timeout(std::time::Duration::from_secs(10), left).await.expect("it is left");
+    }
+}

@@ -1,0 +1,243 @@
+//! A Passport, an API that it guards, and a sidecar on this machine.
+
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use axum::{Router, http::HeaderMap, routing::any};
+use nix::{
+    sys::signal::{Signal, kill},
+    unistd::Pid,
+};
+use passport_dev::{DevIdentity, DevPassport};
+use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier};
+use serde_json::Value;
+use tempfile::TempDir;
+use tokio::{
+    process::{Child, Command},
+    time::{Instant, sleep},
+};
+
+pub(crate) const CALLER_TOKEN: &str = "caller-token-of-erp";
+pub(crate) const SECRET_FILE: &str = "erp.secret";
+
+pub(crate) struct Scene {
+    pub(crate) passport: DevPassport,
+    pub(crate) registered: DevIdentity,
+    /// The base URL of the guarded API.
+    pub(crate) api: String,
+    pub(crate) folder: TempDir,
+}
+
+/// A running sidecar.
+pub(crate) struct Sidecar {
+    pub(crate) process: Child,
+    pub(crate) socket: PathBuf,
+    pub(crate) tcp: u16,
+    pub(crate) admin: u16,
+    pub(crate) log: PathBuf,
+}
+
+impl Scene {
+    pub(crate) async fn new() -> Self {
+        Self::with(DevPassport::start().await.unwrap()).await
+    }
+
+    pub(crate) async fn with(passport: DevPassport) -> Self {
+        let registered = passport.managed_identity("erp").role("erp.read").create();
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(SECRET_FILE), registered.secret()).unwrap();
+        fs::write(folder.path().join("caller.token"), CALLER_TOKEN).unwrap();
+        let api = api(&passport).await;
+        Self { passport, registered, api, folder }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+
+    /// One identity, and callers on both doors; `more` is added.
+    pub(crate) fn config(&self, more: &str) -> String {
+        let (tcp, admin) = (free_port(), free_port());
+        let uid = nix::unistd::getuid();
+        format!(
+            r#"
+            [listen]
+            unix = "{socket}"
+            tcp = "127.0.0.1:{tcp}"
+            admin = "127.0.0.1:{admin}"
+
+            [identities.erp]
+            client_id = "{id}"
+            client_secret_ref = "file:{secret}"
+            passport_base_url = "{issuer}"
+
+            [identities.payroll]
+            client_id = "payroll"
+            client_secret_ref = "env:NOWHERE"
+            passport_base_url = "{issuer}"
+
+            [callers.erp]
+            uids = [{uid}]
+            token_ref = "file:{token}"
+            identities = ["erp"]
+
+            [validate]
+            audience = "{audience}"
+            issuer = "{issuer}"
+
+            [upstreams.api]
+            url = "{api}"
+            identity = "erp"
+
+            [upstreams.as_the_caller]
+            url = "{api}"
+            propagate = true
+
+            {more}
+            "#,
+            socket = self.path("sidecar.sock"),
+            id = self.registered.client_id(),
+            secret = self.path(SECRET_FILE),
+            token = self.path("caller.token"),
+            issuer = self.passport.issuer(),
+            audience = self.passport.audience(),
+            api = self.api,
+        )
+    }
+
+    pub(crate) async fn sidecar(&self) -> Sidecar {
+        self.sidecar_with("").await
+    }
+
+    /// The same, with more in its configuration.
+    pub(crate) async fn sidecar_with(&self, more: &str) -> Sidecar {
+        let sidecar = self.start(&self.config(more));
+        sidecar.serves().await;
+        sidecar
+    }
+
+    /// One that has never had a token, on doors of its own, or in the place of the other.
+    pub(crate) async fn sidecar_again(&self) -> Sidecar {
+        let config = self.config("");
+        let socket = self.folder.path().join("sidecar.sock");
+        let taken = std::os::unix::net::UnixStream::connect(&socket).is_ok();
+        let (config, socket) = if taken {
+            let another = self.folder.path().join("another.sock");
+            (config.replace("sidecar.sock", "another.sock"), another)
+        } else {
+            (config, socket)
+        };
+        let sidecar = Sidecar { socket, ..self.start(&config) };
+        sidecar.serves().await;
+        sidecar
+    }
+
+    /// Not waited for.
+    pub(crate) fn start(&self, config: &str) -> Sidecar {
+        let (path, log) = (self.folder.path().join("sidecar.toml"), self.folder.path().join("sidecar.log"));
+        fs::write(&path, config).unwrap();
+        let number = |key: &str| {
+            let line = config.lines().find(|line| line.trim().starts_with(key)).unwrap();
+            line.rsplit(':').next().unwrap().trim_end_matches('"').parse().unwrap()
+        };
+        let process = Command::new(env!("CARGO_BIN_EXE_passport-sidecar"))
+            .arg("--config")
+            .arg(&path)
+            .env("RUST_LOG", "info,passport=debug")
+            .stderr(Stdio::from(fs::File::options().create(true).append(true).open(&log).unwrap()))
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let socket = self.folder.path().join("sidecar.sock");
+        Sidecar { process, socket, tcp: number("tcp ="), admin: number("admin ="), log }
+    }
+}
+
+impl Sidecar {
+    /// Waits until it answers.
+    pub(crate) async fn serves(&self) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        while self.admin("/livez").await.is_none() || !self.socket.exists() {
+            assert!(Instant::now() < deadline, "it does not start: {}", self.logged());
+            sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    pub(crate) async fn admin(&self, path: &str) -> Option<(u16, String)> {
+        let response = plain().get(format!("http://127.0.0.1:{}{path}", self.admin)).send().await.ok()?;
+        Some((response.status().as_u16(), response.text().await.ok()?))
+    }
+
+    pub(crate) fn logged(&self) -> String {
+        fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// A request by its Unix socket, with the header that it wants.
+    pub(crate) fn unix(&self) -> reqwest::Client {
+        marked().unix_socket(self.socket.as_path()).build().unwrap()
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.tcp)
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.process.id().unwrap()).unwrap());
+        kill(pid, signal).unwrap();
+    }
+
+    pub(crate) async fn ended(mut self) -> String {
+        let status = tokio::time::timeout(Duration::from_secs(30), self.process.wait()).await;
+        assert!(status.expect("it ends").unwrap().success(), "{}", self.logged());
+        self.logged()
+    }
+}
+
+/// A client that goes to this machine only.
+pub(crate) fn plain() -> reqwest::Client {
+    reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
+}
+
+fn marked() -> reqwest::ClientBuilder {
+    let headers = HeaderMap::from_iter([("passport-sidecar".parse().unwrap(), "true".parse().unwrap())]);
+    reqwest::Client::builder().no_proxy().tls_certs_only([]).default_headers(headers)
+}
+
+pub(crate) async fn json(response: reqwest::Response) -> Value {
+    response.json().await.unwrap()
+}
+
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// An API that says who called, and shows what it got.
+async fn api(passport: &DevPassport) -> String {
+    let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap();
+    let echo = any(|request: axum::extract::Request| async move {
+        let caller = request.extensions().get::<IdInfo>().unwrap().display_name().to_owned();
+        let (parts, body) = request.into_parts();
+        let body = axum::body::to_bytes(body, usize::MAX).await.unwrap();
+        let headers: Vec<_> = parts.headers.keys().map(|name| name.as_str().to_owned()).collect();
+        axum::Json(serde_json::json!({
+            "caller": caller, "method": parts.method.as_str(), "uri": parts.uri.to_string(),
+            "headers": headers, "bytes": body.len(),
+        }))
+    });
+    let router = Router::new().route("/{*path}", echo).layer(AuthenticateLayer::new(verifier));
+    let router = router.layer(axum::extract::DefaultBodyLimit::disable());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    base
+}
+
+pub(crate) fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}

@@ -1,0 +1,120 @@
+//! What does not end soon, or is large, passes through as it comes.
+
+use std::{convert::Infallible, time::Duration};
+
+use axum::{Router, body::Body, routing::any};
+use bytes::Bytes;
+use futures_util::{Stream, StreamExt, stream};
+use http::Uri;
+use http_body_util::BodyExt;
+use passport_inbound::{AuthenticateLayer, TokenVerifier};
+use tokio::net::TcpListener;
+use tokio_stream::wrappers::TcpListenerStream;
+use tonic::transport::{Channel, Server};
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest,
+};
+
+use crate::scene::{CALLER_TOKEN, Scene};
+
+/// A gRPC server with a method that streams both ways, behind the inbound layer.
+async fn grpc(scene: &Scene) -> String {
+    let verifier =
+        TokenVerifier::builder(scene.passport.audience()).issuer(scene.passport.issuer()).build().unwrap();
+    let reflection = tonic_reflection::server::Builder::configure().build_v1().unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let server = Server::builder().layer(AuthenticateLayer::new(verifier)).add_service(reflection);
+    tokio::spawn(async { server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap() });
+    url
+}
+
+#[tokio::test]
+async fn a_stream_of_grpc_goes_both_ways() {
+    let scene = Scene::new().await;
+    let upstream =
+        format!("[upstreams.grpc]\nurl = \"{}\"\nidentity = \"erp\"\nhttp2 = true", grpc(&scene).await);
+    let sidecar = scene.sidecar_with(&upstream).await;
+    let uri: Uri = sidecar.url("").parse().unwrap();
+    let channel = Channel::builder(uri).connect().await.unwrap();
+    let mut client = ServerReflectionClient::with_interceptor(channel, |mut request: tonic::Request<()>| {
+        let metadata = request.metadata_mut();
+        metadata.insert("passport-sidecar", "true".parse().unwrap());
+        metadata.insert("passport-sidecar-token", CALLER_TOKEN.parse().unwrap());
+        metadata.insert("passport-sidecar-upstream", "grpc".parse().unwrap());
+        Ok(request)
+    });
+    let ask = || ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(MessageRequest::ListServices(String::new())),
+    };
+    let (send, receive) = tokio::sync::mpsc::channel(1);
+    send.send(ask()).await.unwrap();
+    let asked = tokio_stream::wrappers::ReceiverStream::new(receive);
+    let mut stream = client.server_reflection_info(asked).await.unwrap().into_inner();
+    assert!(stream.message().await.unwrap().is_some());
+    // One message at a time: the next is sent when the answer to the one before is there.
+    for _ in 0..5 {
+        send.send(ask()).await.unwrap();
+        assert!(stream.message().await.unwrap().is_some());
+    }
+    drop(send);
+    assert!(stream.message().await.unwrap().is_none(), "and it ends as it should, with its trailers");
+}
+
+const CHUNK: usize = 64 * 1024;
+const GIBIBYTE: u64 = 1024 * 1024 * 1024;
+
+fn chunks() -> impl Stream<Item = Result<Bytes, Infallible>> {
+    let chunk = Bytes::from_static(&[7; CHUNK]);
+    stream::iter(0..GIBIBYTE / CHUNK as u64).map(move |_| Ok(chunk.clone()))
+}
+
+/// Counts what it gets, and gives as much.
+async fn large() -> String {
+    let router = Router::new().route(
+        "/large",
+        any(|request: axum::extract::Request| async move {
+            let mut body = request.into_body();
+            let mut seen = 0;
+            while let Some(frame) = body.frame().await {
+                seen += frame.unwrap().into_data().map_or(0, |data| data.len() as u64);
+            }
+            assert_eq!(seen, GIBIBYTE);
+            Body::from_stream(chunks())
+        }),
+    );
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+/// The most memory that a process has had, in bytes.
+fn peak(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gibibyte_passes_both_ways_in_little_memory() {
+    let scene = Scene::new().await;
+    let upstream = format!(
+        "[upstreams.large]\nurl = \"{}\"\nidentity = \"erp\"\n[limits]\nanswer_seconds = 300",
+        large().await
+    );
+    let sidecar = scene.sidecar_with(&upstream).await;
+    let request =
+        sidecar.unix().post("http://localhost/to/large/large").body(reqwest::Body::wrap_stream(chunks()));
+    let mut response = request.timeout(Duration::from_secs(300)).send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    let mut seen = 0;
+    while let Some(chunk) = response.chunk().await.unwrap() {
+        seen += chunk.len() as u64;
+    }
+    assert_eq!(seen, GIBIBYTE);
+    let peak = peak(sidecar.process.id().unwrap());
+    assert!(peak < 128 * 1024 * 1024, "{peak} bytes");
+}

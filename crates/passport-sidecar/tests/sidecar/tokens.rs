@@ -1,0 +1,172 @@
+//! Tokens, for clients of all kinds.
+
+use passport_dev::{Endpoint, Fault};
+use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity, SecretSource};
+use serde_json::Value;
+use tokio::process::Command;
+use tower::{Layer, ServiceExt};
+
+use crate::scene::{CALLER_TOKEN, SECRET_FILE, Scene, json, mode, plain};
+
+async fn api_says(scene: &Scene, token: &str) -> Value {
+    json(plain().get(format!("{}/orders", scene.api)).bearer_auth(token).send().await.unwrap()).await
+}
+
+#[tokio::test]
+async fn a_token_is_got_over_the_unix_socket_with_what_is_left_of_its_life() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    assert_eq!(mode(&sidecar.socket), 0o660);
+    let response = sidecar.unix().get("http://localhost/v1/token?identity=erp").send().await.unwrap();
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let reply = json(response).await;
+    assert!((3500..=3600).contains(&reply["expires_in"].as_u64().unwrap()), "{reply}");
+    assert_eq!(reply["token_type"], "Bearer");
+    assert_eq!(api_says(&scene, reply["access_token"].as_str().unwrap()).await["caller"], "erp");
+    let by_id = format!("http://localhost/v1/token?identity={}", scene.registered.client_id());
+    let again = json(sidecar.unix().get(by_id).send().await.unwrap()).await;
+    assert_eq!(again["access_token"], reply["access_token"]);
+    assert_eq!(scene.passport.counters().token(), 1);
+}
+
+#[tokio::test]
+async fn a_token_is_got_over_tcp_by_who_has_the_callers_token() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let asked = plain().get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar", "true");
+    assert_eq!(asked.try_clone().unwrap().send().await.unwrap().status(), 401);
+    let wrong = asked.try_clone().unwrap().header("passport-sidecar-token", "wrong").send().await.unwrap();
+    assert_eq!((wrong.status().as_u16(), json(wrong).await["error"].clone()), (401, "invalid_client".into()));
+    assert_eq!(asked.header("passport-sidecar-token", CALLER_TOKEN).send().await.unwrap().status(), 200);
+}
+
+/// As any client of OAuth2 does it, in whatever language: the token URL is another, and the caller's token is the secret.
+#[tokio::test]
+async fn curl_gets_a_token_where_passports_own_endpoint_would_be() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let credentials = format!("{}:{CALLER_TOKEN}", scene.registered.client_id());
+    let curl = |arguments: Vec<String>| async move {
+        let done =
+            Command::new("curl").args(["--silent", "--noproxy", "*"]).args(arguments).output().await.unwrap();
+        serde_json::from_slice::<Value>(&done.stdout).unwrap()
+    };
+    let grant = ["-d".to_owned(), "grant_type=client_credentials".to_owned()];
+    let tcp = [vec!["-u".to_owned(), credentials, sidecar.url("/passport/token")], grant.to_vec()].concat();
+    let unix = vec![
+        "--unix-socket".to_owned(),
+        sidecar.socket.display().to_string(),
+        "-d".to_owned(),
+        format!("client_id={}", scene.registered.client_id()),
+        "http://localhost/passport/token".to_owned(),
+    ];
+    for arguments in [tcp, [unix, grant.to_vec()].concat()] {
+        let reply = curl(arguments).await;
+        assert_eq!(api_says(&scene, reply["access_token"].as_str().unwrap()).await["caller"], "erp");
+    }
+}
+
+/// The same client as against Passport itself, with another base URL.
+#[tokio::test]
+async fn our_own_client_of_passport_takes_the_sidecar_for_passport() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let identity = ManagedIdentity::builder(scene.registered.client_id(), SecretSource::fixed(CALLER_TOKEN));
+    let identity = identity.token_url(sidecar.url("/passport/token")).build().unwrap();
+    identity.token().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_client_of_the_sidecar_needs_no_secret_and_asks_for_no_call() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    for endpoint in [format!("unix://{}", sidecar.socket.display()), sidecar.url("")] {
+        let at = passport_outbound::Sidecar::at(&endpoint).unwrap();
+        let at = at.caller_token(SecretSource::file(scene.path("caller.token")));
+        let identity = ManagedIdentity::at_sidecar(scene.registered.client_id(), at).build().unwrap();
+        let layer = AttachTokenLayer::new(identity, AllowedOrigins::new([&scene.api]).unwrap());
+        let client = layer.layer(plain());
+        for _ in 0..20 {
+            let request = plain().get(format!("{}/orders", scene.api)).build().unwrap();
+            assert_eq!(client.clone().oneshot(request).await.unwrap().status(), 200);
+        }
+    }
+    let log = sidecar.logged();
+    assert_eq!(log.matches("/v1/token").count(), 2, "one for each client");
+    assert_eq!(scene.passport.counters().token(), 1);
+}
+
+#[tokio::test]
+async fn a_token_that_a_receiver_has_refused_is_replaced_once_for_all_who_say_so() {
+    use aws_lc_rs::digest::{SHA256, digest};
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let get = || sidecar.unix().get("http://localhost/v1/token?identity=erp");
+    let first = json(get().send().await.unwrap()).await["access_token"].as_str().unwrap().to_owned();
+    let hash = digest(&SHA256, first.as_bytes())
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<String>();
+    // It is not the token's fault in its first seconds.
+    tokio::time::sleep(std::time::Duration::from_millis(5200)).await;
+    let form = [("identity", "erp"), ("rejected", &hash)];
+    let asked = (0..20).map(|_| {
+        let request = sidecar
+            .unix()
+            .post("http://localhost/v1/token/refresh")
+            .body(form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish());
+        request.header("content-type", "application/x-www-form-urlencoded").send()
+    });
+    for response in futures_util::future::join_all(asked).await {
+        let token = json(response.unwrap()).await["access_token"].as_str().unwrap().to_owned();
+        assert_ne!(token, first);
+    }
+    assert_eq!(scene.passport.counters().token(), 2);
+}
+
+#[tokio::test]
+async fn while_passport_is_down_the_token_there_is_goes_on_and_without_one_it_is_said_when_to_come_again() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let get = || sidecar.unix().get("http://localhost/v1/token?identity=erp").send();
+    assert_eq!(get().await.unwrap().status(), 200);
+    scene.passport.inject(Endpoint::Token, Fault::Status(http::StatusCode::SERVICE_UNAVAILABLE));
+    assert_eq!(get().await.unwrap().status(), 200);
+    let cold = scene.sidecar_again().await;
+    let refused = cold.unix().get("http://localhost/v1/token?identity=erp").send().await.unwrap();
+    assert_eq!(refused.status(), 503);
+    assert!(refused.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+    assert_eq!(json(refused).await["error"], "temporarily_unavailable");
+    let (status, ready) = cold.admin("/readyz").await.unwrap();
+    assert_eq!(status, 503, "{ready}");
+}
+
+#[tokio::test]
+async fn the_secret_is_in_no_reply_no_log_no_environment_and_no_dump() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let token =
+        json(sidecar.unix().get("http://localhost/v1/token?identity=erp").send().await.unwrap()).await;
+    let token = token["access_token"].as_str().unwrap();
+    sidecar.unix().get("http://localhost/v1/token?identity=payroll").send().await.unwrap();
+    let (_, metrics) = sidecar.admin("/metrics").await.unwrap();
+    let (_, ready) = sidecar.admin("/readyz").await.unwrap();
+    let pid = sidecar.process.id().unwrap();
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+    let limits = std::fs::read_to_string(format!("/proc/{pid}/limits")).unwrap();
+    assert!(
+        limits.lines().any(|line| line.starts_with("Max core file size") && line.contains(" 0 ")),
+        "{limits}"
+    );
+    let secret = std::fs::read_to_string(scene.path(SECRET_FILE)).unwrap();
+    let all =
+        [sidecar.logged(), metrics, ready, String::from_utf8_lossy(&environment).into_owned()].join("\n");
+    for hidden in [&*secret, token, CALLER_TOKEN] {
+        assert!(!all.contains(hidden), "{hidden}");
+    }
+    assert!(
+        all.contains("passport_sidecar_requests_total") && all.contains("answered"),
+        "all of it was looked at"
+    );
+}

@@ -1,0 +1,42 @@
+//! Tokens that are judged for others.
+
+use crate::scene::{Scene, json};
+
+#[tokio::test]
+async fn a_token_is_judged_and_its_claims_are_told() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let ask = |token: String| {
+        let request = sidecar.unix().post("http://localhost/v1/validate").body(format!("token={token}"));
+        request.header("content-type", "application/x-www-form-urlencoded").send()
+    };
+    let good = scene.registered.token().build();
+    let claims = json(ask(good.clone()).await.unwrap()).await;
+    assert_eq!((&claims["active"], &claims["is_service_account"]), (&true.into(), &true.into()));
+    for token in [
+        "x".to_owned(),
+        format!("{good}x"),
+        scene.registered.token().expired_for(std::time::Duration::from_secs(600)).build(),
+    ] {
+        assert_eq!(json(ask(token).await.unwrap()).await, serde_json::json!({ "active": false }));
+    }
+}
+
+#[tokio::test]
+async fn who_a_token_is_of_is_told_in_headers() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let ask = |path: &str| sidecar.unix().get(format!("http://localhost{path}"));
+    // As Envoy asks: with a path behind it, that of the root included. The header leads nowhere from there.
+    for path in ["/v1/auth", "/v1/auth/", "/v1/auth/orders/7"] {
+        let led = ask(path).header("passport-sidecar-upstream", "api").send().await.unwrap();
+        assert_eq!(led.status(), 401, "{path}");
+        let response = ask(path).bearer_auth(scene.registered.token().build()).send().await.unwrap();
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["x-passport-service-account"], "true");
+        assert_eq!(response.headers()["x-passport-roles"], "erp.read");
+        assert_eq!(response.headers()["x-passport-email"], "", "so that nobody else's is believed");
+        assert_eq!(ask(path).send().await.unwrap().status(), 401, "none");
+        assert_eq!(ask(path).bearer_auth("x").send().await.unwrap().status(), 401);
+    }
+}
