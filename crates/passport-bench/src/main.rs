@@ -14,6 +14,7 @@ use passport_bench::{
     allocations::Allocations,
     areas::{
         World, end_to_end, fleet, growth, inbound_cost, inbound_stress, outbound_behaviour, outbound_cost,
+        sidecar,
     },
     choose_signatures,
     fleet::worker,
@@ -67,7 +68,7 @@ struct Arguments {
     fleet: Option<String>,
     #[arg(long, hide = true)]
     endpoint: Option<SocketAddr>,
-    /// Only this, and write no file: inbound, outbound, behaviour, fleet, stress, end-to-end or growth.
+    /// Only this, and write no file: inbound, outbound, behaviour, fleet, stress, end-to-end, sidecar or growth.
     #[arg(long)]
     only: Option<String>,
     /// Where the figures go, a line of JSON each.
@@ -90,13 +91,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let world = World::new(arguments.quick);
     let own = std::env::current_exe()?;
     let allocations = Allocations::counted(&own);
-    let areas: [(&str, &dyn Fn() -> Vec<Section>); 7] = [
+    let areas: [(&str, &dyn Fn() -> Vec<Section>); 8] = [
         ("inbound", &|| inbound_cost::sections(&world, &allocations)),
         ("outbound", &|| outbound_cost::sections(&world, &allocations)),
         ("behaviour", &|| outbound_behaviour::sections(&world)),
         ("fleet", &|| fleet::sections(&world)),
         ("stress", &|| inbound_stress::sections(&world)),
         ("end-to-end", &|| end_to_end::sections(&world)),
+        ("sidecar", &|| sidecar::sections(&world)),
         ("growth", &|| growth::sections(&world)),
     ];
     let mut sections = Vec::new();

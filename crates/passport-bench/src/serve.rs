@@ -6,17 +6,31 @@ use std::{
     io::{BufRead, BufReader, Write},
     net::Ipv4Addr,
     process::{Child, Command, Stdio},
+    time::Duration,
 };
 
+use axum::Router;
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
+use passport_sidecar::{Sidecar, SidecarConfig};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 
 use crate::{
     inbound,
+    outbound::TokenEndpoint,
     rig::runtime_here,
     site::{AUDIENCE, Site},
 };
+
+/// A service that says "ok", and the sidecar before it.
+pub const UPSTREAM: &str = "upstream";
+pub const SIDECAR: &str = "passport-sidecar";
+
+/// What the load shows the sidecar.
+pub const CALLER_TOKEN: &str = "caller-token-of-the-load";
+
+/// Tells a proxy where the upstream is.
+const BEHIND: &str = "BENCH_UPSTREAM_PORT";
 
 pub const BARE_TONIC: &str = "bare tonic";
 pub const TONIC: &str = "passport-inbound on tonic";
@@ -27,6 +41,11 @@ pub const TONIC: &str = "passport-inbound on tonic";
 /// When it cannot serve.
 pub fn serve(name: &str) -> Result<(), Box<dyn Error>> {
     runtime_here().block_on(async {
+        match name {
+            UPSTREAM => return upstream().await,
+            SIDECAR => return sidecar().await,
+            _ => {}
+        }
         let site = Site::start().await?;
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
@@ -43,6 +62,48 @@ pub fn serve(name: &str) -> Result<(), Box<dyn Error>> {
         let router = subject.router().ok_or("it is not on axum 0.8")?;
         Ok(axum::serve(listener, router).await?)
     })
+}
+
+async fn upstream() -> Result<(), Box<dyn Error>> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    announce(listener.local_addr()?.port(), "-")?;
+    let router = Router::new().fallback(async || "ok\n");
+    Ok(axum::serve(listener, router).await?)
+}
+
+/// As it is deployed, but for the token endpoint, which is in the same process, and is asked once.
+async fn sidecar() -> Result<(), Box<dyn Error>> {
+    let endpoint = TokenEndpoint::start(Duration::from_secs(3600)).await;
+    let port = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+    let file = std::env::temp_dir().join(format!("bench-sidecar-{}.toml", std::process::id()));
+    let [secret, token] = ["secret", "token"].map(|name| file.with_extension(name));
+    fs::write(&secret, "secret")?;
+    fs::write(&token, CALLER_TOKEN)?;
+    let text = format!(
+        r#"
+        [listen]
+        unix = ""
+        tcp = "127.0.0.1:{port}"
+        [identities.erp]
+        client_id = "mi-1"
+        client_secret_ref = "file:{}"
+        token_url = "{}/token"
+        [callers.load]
+        token_ref = "file:{}"
+        [upstreams.api]
+        url = "http://127.0.0.1:{}"
+        identity = "erp"
+        "#,
+        secret.display(),
+        endpoint.origin(),
+        token.display(),
+        std::env::var(BEHIND)?,
+    );
+    fs::write(&file, text)?;
+    let config = SidecarConfig::read(Some(&file))?;
+    let sidecar = Sidecar::new(config, passport_outbound::Providers::default())?;
+    announce(port, "-")?;
+    Ok(sidecar.serve(std::future::pending()).await?)
 }
 
 fn announce(port: u16, authorization: &str) -> Result<(), Box<dyn Error>> {
@@ -80,11 +141,20 @@ impl Server {
     /// # Panics
     /// When it does not come up.
     pub fn start(name: &str) -> Self {
+        Self::start_on("0", name, 0)
+    }
+
+    /// On a core, before the server at `upstream`.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn start_on(core: &str, name: &str, upstream: u16) -> Self {
         let own = std::env::current_exe().expect("a program has a path");
         let mut child = Command::new("taskset")
-            .args(["--cpu-list", "0"])
+            .args(["--cpu-list", core])
             .arg(own)
             .args(["--serve", name])
+            .env(BEHIND, upstream.to_string())
             .stdout(Stdio::piped())
             .spawn()
             .expect("taskset is there");
@@ -98,6 +168,40 @@ impl Server {
             port: port.parse().expect("a port is a number"),
             authorization: authorization.to_owned(),
         }
+    }
+
+    /// nginx as a plain reverse proxy, in one process on the first core.
+    ///
+    /// # Panics
+    /// When it does not come up.
+    pub fn nginx(upstream: u16) -> Self {
+        let folder = std::env::temp_dir().join(format!("bench-nginx-{}", std::process::id()));
+        fs::create_dir_all(&folder).expect("there is room for a folder");
+        let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
+        let port = free.local_addr().expect("it is bound").port();
+        drop(free);
+        let here = folder.display();
+        let text = format!(
+            "daemon off; master_process off; pid {here}/pid; error_log {here}/error;\n\
+             events {{ worker_connections 1024; }}\n\
+             http {{ access_log off; keepalive_requests 1000000000; client_body_temp_path {here}/b; \
+             proxy_temp_path {here}/p; fastcgi_temp_path {here}/f; uwsgi_temp_path {here}/u; scgi_temp_path {here}/s;\n\
+             upstream api {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 1000000000; }}\n\
+             server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://api; proxy_http_version 1.1; \
+             proxy_set_header Connection \"\"; proxy_set_header Authorization \"Bearer of-a-fixed-text\"; }} }} }}"
+        );
+        let config = folder.join("nginx.conf");
+        fs::write(&config, text).expect("there is room for a file");
+        let child = Command::new("taskset")
+            .args(["--cpu-list", "0", "nginx", "-c"])
+            .arg(&config)
+            .args(["-e", &format!("{here}/error")])
+            .spawn()
+            .expect("taskset is there");
+        while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self { child, port, authorization: "-".to_owned() }
     }
 
     /// The processor time it has taken so far, in seconds.

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, process::Command};
 
 use crate::{
-    prerequisites::{self, C_COMPILER, H2LOAD, OPENSSL, REDIS, TASKSET, VALGRIND, WRK},
+    prerequisites::{self, C_COMPILER, H2LOAD, NGINX, OPENSSL, REDIS, TASKSET, VALGRIND, WRK},
     run::{Outcome, cargo, output, run},
 };
 
@@ -24,7 +24,7 @@ const GAINED: f64 = 0.8;
 
 /// Measures everything, and writes `docs/benchmarks.md`, or beside the figures if it does not look for long.
 pub(crate) fn run_all(arguments: &[String]) -> Outcome {
-    for need in [&C_COMPILER, &VALGRIND, &WRK, &H2LOAD, &TASKSET, &OPENSSL, &REDIS] {
+    for need in [&C_COMPILER, &VALGRIND, &WRK, &H2LOAD, &TASKSET, &OPENSSL, &REDIS, &NGINX] {
         prerequisites::bring(need)?;
     }
     cargo(&["build", "--release", "--locked", "--manifest-path", MANIFEST, "--target-dir", TARGET])?;

@@ -6,7 +6,7 @@ use super::{World, inbound_cost::fastest_peers};
 use crate::{
     report::{Figure, Section, Table, shown, times},
     rig::{median, percentile},
-    serve::{BARE_TONIC, Server, TONIC},
+    serve::{BARE_TONIC, CALLER_TOKEN, Server, TONIC},
 };
 
 /// Beside them, the two fastest of the others.
@@ -17,6 +17,8 @@ const CONNECTIONS: &str = "32";
 /// wrk shows no percentile above the 99th by itself.
 const SCRIPT: &str = r#"
 wrk.headers["authorization"] = os.getenv("AUTHORIZATION")
+wrk.headers["passport-sidecar"] = "true"
+wrk.headers["passport-sidecar-token"] = os.getenv("CALLER_TOKEN")
 done = function(summary, latency)
   io.write(string.format("RESULT %d %d %f %f %f %d\n", summary.requests, summary.duration,
     latency:percentile(50), latency:percentile(99), latency:percentile(99.9),
@@ -26,7 +28,7 @@ end
 
 /// What a load met with. Latencies are in microseconds.
 #[derive(Clone, Copy, Debug, Default)]
-struct Run {
+pub(super) struct Run {
     requests: f64,
     requests_per_second: f64,
     p50: f64,
@@ -45,34 +47,39 @@ pub fn sections(world: &World) -> Vec<Section> {
          load the other. The same token each time; with the token cache off each call verifies it anew, as the others do: the two \
          fastest of them by what a new token takes.",
         "end to end, axum",
-        &names,
+        &servers(&names),
         rounds,
-        |server| wrk(server, time),
+        |server| wrk(server, "/", time),
     );
     let on_tonic = section(
         "End to end: tonic",
         "The standard health service of tonic 0.14, h2load with 8 connections of 8 streams each.",
         "end to end, tonic",
-        &[BARE_TONIC, TONIC],
+        &servers(&[BARE_TONIC, TONIC]),
         rounds,
         |server| h2load(server, time),
     );
     vec![on_axum, on_tonic]
 }
 
-fn section(
+/// A server for each contender.
+fn servers(names: &[&'static str]) -> Vec<(&'static str, Server)> {
+    names.iter().map(|name| (*name, Server::start(name))).collect()
+}
+
+/// What `servers` do under `load`, held against the first.
+pub(super) fn section(
     title: &'static str,
     words: &str,
     area: &'static str,
-    names: &[&'static str],
+    servers: &[(&'static str, Server)],
     rounds: usize,
     load: impl Fn(&Server) -> Run,
 ) -> Section {
-    let servers: Vec<Server> = names.iter().map(|name| Server::start(name)).collect();
-    let mut runs: Vec<Vec<Run>> = vec![Vec::new(); names.len()];
+    let mut runs: Vec<Vec<Run>> = vec![Vec::new(); servers.len()];
     // The first one warms up.
     for round in 0..=rounds {
-        for (server, runs) in servers.iter().zip(&mut runs) {
+        for ((_, server), runs) in servers.iter().zip(&mut runs) {
             let run = loaded(server, &load);
             if round > 0 {
                 runs.push(run);
@@ -81,10 +88,10 @@ fn section(
     }
     let mut table = Table::new(COLUMNS);
     let mut figures = Vec::new();
-    for ((name, server), own) in names.iter().zip(&servers).zip(&runs) {
+    for ((name, server), own) in servers.iter().zip(&runs) {
         let outcome = Outcome::of(own, &runs[0], server);
         table.row(outcome.row(name));
-        figures.extend(outcome.figures(area, name, names[0]));
+        figures.extend(outcome.figures(area, name, servers[0].0));
     }
     Section { title, words: words.to_owned(), table, charts: Vec::new(), figures }
 }
@@ -92,10 +99,10 @@ fn section(
 const COLUMNS: [&str; 9] = [
     "",
     "requests/s",
-    "of bare",
+    "of the first",
     "p50, µs",
     "p99, µs",
-    "of bare",
+    "of the first",
     "p99.9, µs",
     "CPU s per million",
     "peak MiB",
@@ -181,7 +188,7 @@ fn on_the_other_core(program: &str) -> Command {
     command
 }
 
-fn wrk(server: &Server, time: Duration) -> Run {
+pub(super) fn wrk(server: &Server, path: &str, time: Duration) -> Run {
     let script = scratch("wrk.lua");
     fs::write(&script, SCRIPT).expect("there is room for a script");
     let said = said(
@@ -196,8 +203,9 @@ fn wrk(server: &Server, time: Duration) -> Run {
                 "--script",
             ])
             .arg(&script)
-            .arg(format!("http://127.0.0.1:{}/", server.port))
-            .env("AUTHORIZATION", &server.authorization),
+            .arg(format!("http://127.0.0.1:{}{path}", server.port))
+            .env("AUTHORIZATION", &server.authorization)
+            .env("CALLER_TOKEN", CALLER_TOKEN),
     );
     let _ = fs::remove_file(script);
     let line = said.lines().find_map(|line| line.strip_prefix("RESULT ")).expect("the script says it");

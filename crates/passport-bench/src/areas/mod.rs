@@ -7,6 +7,7 @@ pub mod inbound_cost;
 pub mod inbound_stress;
 pub mod outbound_behaviour;
 pub mod outbound_cost;
+pub mod sidecar;
 
 use tokio::runtime::Runtime;
 
