@@ -36,8 +36,8 @@ async fn main() -> Result<(), BoxError> {
     let sidecar = Sidecar::new(SidecarConfig::read(Some(&config))?, passport_outbound::Providers::default())?;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(sidecar.serve(async { drop(stopped.await) }));
-    while !socket.exists() {
-        tokio::task::yield_now().await;
+    while !socket.exists() && !serving.is_finished() {
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
 
     // A service's part, in Rust: it has no secret.

@@ -4,7 +4,10 @@ use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use passport_core::ConfigError;
 use passport_outbound::Providers;
-use tokio::{net::TcpListener, time::sleep};
+use tokio::{
+    net::TcpListener,
+    time::{sleep, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -16,6 +19,9 @@ use crate::{
 
 /// How often what was measured is counted together.
 const UPKEEP: Duration = Duration::from_secs(5);
+
+/// How long identities have to end what they have started.
+const LAST: Duration = Duration::from_secs(2);
 
 /// A sidecar, ready to serve.
 pub struct Sidecar {
@@ -83,7 +89,9 @@ impl Sidecar {
             tokio::spawn(async move { ends.run_until_cancelled(upkeep).await });
         }
         say(&[sd_notify::NotifyState::Ready]);
-        tracing::info!(target: TARGET, identities = self.shared.identities.len(), "the sidecar serves");
+        let (unix, tcp) = (self.config.listen.unix.display(), self.config.listen.tcp);
+        let identities = self.shared.identities.len();
+        tracing::info!(target: TARGET, %unix, ?tcp, admin = ?self.config.listen.admin, identities, "the sidecar serves");
         stop.await;
         say(&[sd_notify::NotifyState::Stopping]);
         tracing::info!(target: TARGET, "the sidecar ends");
@@ -95,9 +103,13 @@ impl Sidecar {
         if let Some(server) = Arc::into_inner(server) {
             server.drain().await;
         }
-        for identity in self.shared.identities.values() {
-            identity.shutdown().await;
-        }
+        let shut_down = async {
+            for identity in self.shared.identities.values() {
+                identity.shutdown().await;
+            }
+        };
+        // What is left ends with the process.
+        let _ = timeout(LAST, shut_down).await;
         Ok(())
     }
 

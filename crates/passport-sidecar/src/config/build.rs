@@ -1,10 +1,11 @@
 //! What a configuration becomes. Every mistake is noted.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use passport_core::{ConfigError, ConfigProblem, Origin, SecretProviders};
+use passport_core::{ConfigError, ConfigProblem, FileSecrets, Origin, SecretProviders, SystemdCredentials};
 use passport_inbound::{TokenVerifier, TokenVerifierBuilder};
 use passport_outbound::{ManagedIdentities, Providers};
+use passport_secrets::CachedSecrets;
 use url::Url;
 
 use super::{
@@ -92,21 +93,32 @@ fn own_user() -> Rule {
     Rule { caller: Arc::new(caller), uids: [uid].into(), gids: [].into(), token: None }
 }
 
+/// They are shown with each request; a file is not read for each.
+const KEPT_FOR: Duration = Duration::from_secs(1);
+
+fn kept() -> SecretProviders {
+    SecretProviders::default()
+        .with("file", CachedSecrets::new(FileSecrets).time_to_live(KEPT_FOR))
+        .with("systemd", CachedSecrets::new(SystemdCredentials::default()).time_to_live(KEPT_FOR))
+}
+
 fn rule(name: &str, config: &CallerConfig, known: &[&str], problems: &mut Problems) -> Rule {
     let mut problem =
         |key: &str, text: String| problems.push(ConfigProblem::new(format!("callers.{name}.{key}"), text));
     if config.uids.is_empty() && config.gids.is_empty() && config.token_ref.is_none() {
         problem("uids", "nobody is it: give it uids, gids or a token_ref".to_owned());
     }
-    for identity in config.identities.iter().flatten().filter(|identity| !known.contains(&identity.as_str()))
-    {
+    for identity in config.identities.iter().filter(|identity| !known.contains(&identity.as_str())) {
         problem("identities", format!("there is no identity `{identity}`"));
     }
-    let token = config.token_ref.as_deref().map(|text| SecretProviders::default().source(None, text));
+    let token = config.token_ref.as_deref().map(|text| kept().source(None, text));
     let token = token.and_then(|token| token.map_err(|error| problem("token_ref", error.to_string())).ok());
-    let set = |names: &Option<Vec<String>>| names.as_ref().map(|names| names.iter().cloned().collect());
-    let caller =
-        Caller { name: name.to_owned(), identities: set(&config.identities), scopes: set(&config.scopes) };
+    let set = |names: &Vec<String>| names.iter().cloned().collect();
+    let caller = Caller {
+        name: name.to_owned(),
+        identities: Some(set(&config.identities)),
+        scopes: config.scopes.as_ref().map(set),
+    };
     let (uids, gids) = (config.uids.iter().copied().collect(), config.gids.iter().copied().collect());
     Rule { caller: Arc::new(caller), uids, gids, token }
 }

@@ -43,7 +43,7 @@ pub(super) struct CallerConfig {
     pub(super) uids: Vec<u32>,
     pub(super) gids: Vec<u32>,
     pub(super) token_ref: Option<String>,
-    pub(super) identities: Option<Vec<String>>,
+    pub(super) identities: Vec<String>,
     pub(super) scopes: Option<Vec<String>>,
 }
 

@@ -33,6 +33,11 @@ pub(crate) async fn open(listen: &Listen) -> io::Result<(Vec<Door>, Option<Socke
     if let Some(address) = listen.tcp {
         doors.push(Door::Tcp(TcpListener::bind(address).await?));
     }
+    if doors.is_empty() {
+        return Err(io::Error::other(
+            "there is no door: give listen.unix or listen.tcp, or have systemd open one",
+        ));
+    }
     Ok((doors, socket))
 }
 

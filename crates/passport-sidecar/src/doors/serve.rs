@@ -10,7 +10,7 @@ use hyper_util::{
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     sync::{OwnedSemaphorePermit, Semaphore},
-    time::{sleep, timeout},
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
@@ -29,8 +29,9 @@ const PAUSE: Duration = Duration::from_millis(100);
 const NO_FILES: i32 = nix::errno::Errno::EMFILE as i32;
 const NO_FILES_OF_THE_SYSTEM: i32 = nix::errno::Errno::ENFILE as i32;
 
-/// How long it is waited at the end for somebody who has come already.
-const LAST_LOOK: Duration = Duration::from_millis(50);
+/// How long, at the end, those are taken in who have come already; and how long it is waited for the next one. Others come on and on.
+const LAST_LOOK: Duration = Duration::from_millis(200);
+const NEXT: Duration = Duration::from_millis(20);
 
 /// How long a connection has at the end to say what it is for.
 const LAST_WORDS: Duration = Duration::from_millis(200);
@@ -65,7 +66,8 @@ impl Server {
                 }
             }
         }
-        while timeout(LAST_LOOK, self.take_in(&door)).await.is_ok() {}
+        let end = Instant::now() + LAST_LOOK;
+        while Instant::now() < end && matches!(timeout(NEXT, self.take_in(&door)).await, Ok(Ok(()))) {}
     }
 
     async fn take_in(&self, door: &Door) -> io::Result<()> {

@@ -8,17 +8,22 @@ use tokio::{io::AsyncReadExt, net::UnixStream};
 
 use crate::scene::{Scene, json};
 
-/// As if 500 processes asked: each with a connection of its own.
+/// As if 500 processes asked: each with a connection of its own, while the one request is on its way.
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_cold_sidecar_any_number_of_clients_are_one_token_request() {
     let scene = Scene::new().await;
-    scene.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_millis(500)));
+    scene.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(5)));
+    let clients: Vec<_> = (0..500).map(|_| scene.unix()).collect();
     let sidecar = scene.sidecar().await;
-    let asked = (0..500).map(|_| {
-        let client = sidecar.unix();
-        async move { json(client.get("http://localhost/v1/token?identity=erp").send().await.unwrap()).await }
+    let asked = clients.into_iter().map(|client| {
+        tokio::spawn(async move {
+            json(client.get("http://localhost/v1/token?identity=erp").send().await.unwrap()).await
+        })
     });
+    let asked: Vec<_> = asked.collect();
+    sidecar.has("passport_sidecar_connections 500").await;
     for reply in join_all(asked).await {
+        let reply = reply.unwrap();
         assert!(reply["access_token"].is_string(), "{reply}");
     }
     assert_eq!(scene.passport.counters().token(), 1);
@@ -27,7 +32,7 @@ async fn on_a_cold_sidecar_any_number_of_clients_are_one_token_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn over_the_limit_of_connections_clients_are_turned_away_and_health_answers() {
     let scene = Scene::new().await;
-    let sidecar = scene.sidecar_with("[limits]\nconnections = 100").await;
+    let sidecar = scene.sidecar_with("[limits]\nconnections = 100\nhead_seconds = 300").await;
     let mut held = Vec::new();
     for _ in 0..100 {
         held.push(UnixStream::connect(&sidecar.socket).await.unwrap());
@@ -40,14 +45,14 @@ async fn over_the_limit_of_connections_clients_are_turned_away_and_health_answer
             stream.read_to_end(&mut said).await.unwrap();
             assert!(said.starts_with(b"HTTP/1.1 429 "), "{}", String::from_utf8_lossy(&said));
         });
-        join_all(turned_away).await;
+        let (_, health) = tokio::join!(join_all(turned_away), sidecar.admin("/livez"));
+        assert_eq!(health.unwrap().0, 200);
     }
     let (status, metrics) = sidecar.admin("/metrics").await.unwrap();
     assert_eq!(status, 200);
     assert!(metrics.contains("passport_sidecar_connections_turned_away_total 9900"), "{metrics}");
-    let resident = std::fs::read_to_string(format!("/proc/{}/statm", sidecar.process.id().unwrap())).unwrap();
-    let pages: u64 = resident.split(' ').nth(1).unwrap().parse().unwrap();
-    assert!(pages * 4096 < 256 * 1024 * 1024, "{pages} pages");
+    let peak = sidecar.peak();
+    assert!(peak < 128 * 1024 * 1024, "{peak} bytes");
     drop(held);
     let deadline = tokio::time::Instant::now() + Duration::from_secs(10);
     while sidecar.unix().get("http://localhost/v1/token?identity=erp").send().await.is_err() {

@@ -115,12 +115,13 @@ async fn who_says_nothing_or_half_of_it_is_left_in_time() {
         let mut unix = UnixStream::connect(&sidecar.socket).await.unwrap();
         tcp.write_all(said).await.unwrap();
         unix.write_all(said).await.unwrap();
-        let mut rest = Vec::new();
+        let (mut rest, begin) = (Vec::new(), tokio::time::Instant::now());
         let left = async {
             // Either with a word or without.
             let _ = tcp.read_to_end(&mut rest).await;
             let _ = unix.read_to_end(&mut rest).await;
         };
         tokio::time::timeout(std::time::Duration::from_secs(10), left).await.expect("it is left");
+        assert!(begin.elapsed() > std::time::Duration::from_millis(900), "not before its time");
     }
 }

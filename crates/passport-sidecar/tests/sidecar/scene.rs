@@ -57,6 +57,11 @@ impl Scene {
         Self { passport, registered, api, folder }
     }
 
+    /// A client of the Unix socket, also before there is one.
+    pub(crate) fn unix(&self) -> reqwest::Client {
+        marked().unix_socket(self.folder.path().join("sidecar.sock")).build().unwrap()
+    }
+
     pub(crate) fn path(&self, name: &str) -> String {
         self.folder.path().join(name).display().to_string()
     }
@@ -181,6 +186,26 @@ impl Sidecar {
     /// A request by its Unix socket, with the header that it wants.
     pub(crate) fn unix(&self) -> reqwest::Client {
         marked().unix_socket(self.socket.as_path()).build().unwrap()
+    }
+
+    /// Waits until its metrics have that line.
+    pub(crate) async fn has(&self, line: &str) {
+        let deadline = Instant::now() + Duration::from_secs(30);
+        loop {
+            let (_, metrics) = self.admin("/metrics").await.unwrap();
+            if metrics.lines().any(|metric| metric == line) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{line} is not in {metrics}");
+            sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    /// The most memory that it has had, in bytes.
+    pub(crate) fn peak(&self) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.process.id().unwrap())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

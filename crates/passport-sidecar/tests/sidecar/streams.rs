@@ -91,13 +91,6 @@ async fn large() -> String {
     url
 }
 
-/// The most memory that a process has had, in bytes.
-fn peak(pid: u32) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_gibibyte_passes_both_ways_in_little_memory() {
     let scene = Scene::new().await;
@@ -115,6 +108,6 @@ async fn a_gibibyte_passes_both_ways_in_little_memory() {
         seen += chunk.len() as u64;
     }
     assert_eq!(seen, GIBIBYTE);
-    let peak = peak(sidecar.process.id().unwrap());
+    let peak = sidecar.peak();
     assert!(peak < 128 * 1024 * 1024, "{peak} bytes");
 }
