@@ -90,6 +90,7 @@ async fn sidecar() -> Result<(), Box<dyn Error>> {
         token_url = "{}/token"
         [callers.load]
         token_ref = "file:{}"
+        identities = ["erp"]
         [upstreams.api]
         url = "http://127.0.0.1:{}"
         identity = "erp"
