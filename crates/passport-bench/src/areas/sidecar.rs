@@ -7,12 +7,12 @@ use super::{
     end_to_end::{section, wrk},
 };
 use crate::{
-    report::Section,
+    report::{
+        Section,
+        targets::{PASSED_ON, SIDECAR_AREA},
+    },
     serve::{SIDECAR, Server, UPSTREAM},
 };
-
-pub const AREA: &str = "sidecar, passed on";
-pub const PASSED_ON: &str = "passport-sidecar, /to/api/";
 
 pub fn sections(world: &World) -> Vec<Section> {
     let time = Duration::from_secs(if world.is_quick { 1 } else { 4 });
@@ -29,7 +29,7 @@ pub fn sections(world: &World) -> Vec<Section> {
          behind it shares the other core with the load. nginx (1.22, Debian's) keeps its connections and sets a fixed header, writes no log \
          and knows no caller; the sidecar compares the caller's token with its file, judges the request, puts the identity's token on it \
          and counts it. \"No proxy\" is the service on the proxies' core.",
-        AREA,
+        SIDECAR_AREA,
         &proxies,
         rounds,
         |server| wrk(server, "/to/api/", time),
