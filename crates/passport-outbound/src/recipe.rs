@@ -54,9 +54,7 @@ impl Recipe {
             attempts: self.attempts.clone(),
         }
     }
-}
 
-impl Recipe {
     fn source(&self, scopes: Scopes) -> Box<dyn TokenSource> {
         let (client_id, clock) = (self.client_id.clone(), Arc::clone(&self.clock));
         let timeout = self.request_timeout;

@@ -5,7 +5,12 @@ use std::{sync::Arc, time::Duration};
 use axum::{extract::Request, middleware::Next, response::Response};
 use tokio::time::Instant;
 
-use crate::{callers::Caller, guard::Interface, refusal::Refused, telemetry};
+use crate::{
+    callers::Caller,
+    guard::{self, Interface},
+    refusal::Refused,
+    telemetry,
+};
 
 /// Who asked, put into the response by whoever knows.
 #[derive(Clone, Debug)]
@@ -39,7 +44,7 @@ fn shown(path: &str) -> &str {
     match Interface::of(path) {
         Interface::Auth => "/v1/auth",
         _ if path.starts_with("/to/") => path.match_indices('/').nth(2).map_or(path, |(at, _)| &path[..at]),
-        _ if ["/v1/", "/passport/"].iter().any(|ours| path.starts_with(ours)) => path,
+        _ if guard::is_ours(path) => path,
         _ => "(by header)",
     }
 }

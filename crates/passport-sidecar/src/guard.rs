@@ -52,6 +52,11 @@ pub(crate) fn look(uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> Result<(
     Ok(())
 }
 
+/// Whether the path is one of our own interfaces, or could become one: it is never an upstream's.
+pub(crate) fn is_ours(path: &str) -> bool {
+    matches!(path.split('/').nth(1), Some("v1" | "passport" | "to"))
+}
+
 /// Whether a request to operators' pages is to this machine.
 pub(crate) fn is_to_this_machine(uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> bool {
     host(uri, headers).is_some_and(|host| is_here(host, hosts))

@@ -5,7 +5,7 @@ use passport_outbound::Providers;
 ///
 /// Vaults are read as the environment says ([`AzureKeyVault`](passport_secrets) and Amazon's client find there who asks). For a
 /// HashiCorp Vault the environment has `VAULT_ADDR`, and `VAULT_TOKEN_FILE`, or `VAULT_ROLE_ID` with `VAULT_SECRET_ID_FILE`, or
-/// `VAULT_KUBERNETES_ROLE`.
+/// `VAULT_KUBERNETES_ROLE`, or `VAULT_TOKEN`.
 ///
 /// # Errors
 /// When what is in the environment does not describe a vault.
@@ -45,6 +45,9 @@ fn hashicorp() -> Result<Option<passport_secrets::HashiCorpVault>, passport_core
             VaultAuth::app_role(role, SecretSource::file(set("VAULT_SECRET_ID_FILE").unwrap_or_default()))
         }
         (None, None, Some(role)) => VaultAuth::kubernetes(role),
+        (None, None, None) if set("VAULT_TOKEN").is_some() => {
+            VaultAuth::token(SecretSource::env("VAULT_TOKEN"))
+        }
         (None, None, None) => VaultAuth::agent(),
     };
     let builder = HashiCorpVault::builder(address, auth);

@@ -17,6 +17,7 @@ use passport_outbound::ManagedIdentity;
 pub(crate) use self::upstream::{Upstream, Whose};
 use crate::{
     callers::Caller,
+    guard::is_ours,
     refusal::Refusal,
     router::{Shared, nothing_there},
 };
@@ -48,7 +49,7 @@ pub(crate) async fn by_header(
         request.headers().get(UPSTREAM).and_then(|name| name.to_str().ok()).unwrap_or_default().to_owned();
     let path = request.uri().path().to_owned();
     // What is ours is not passed on, whatever the header says.
-    if ["/v1", "/passport", "/to"].iter().any(|ours| path == *ours || path.starts_with(&format!("{ours}/"))) {
+    if is_ours(&path) {
         return nothing_there().into_response();
     }
     passed_on(&shared, &caller, &name, &path, request).await
