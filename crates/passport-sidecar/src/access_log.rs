@@ -5,31 +5,28 @@ use std::{sync::Arc, time::Duration};
 use axum::{extract::Request, middleware::Next, response::Response};
 use tokio::time::Instant;
 
-use crate::{
-    callers::Caller,
-    guard::{self, Interface},
-    refusal::Refused,
-    telemetry,
-};
+use crate::{callers::Caller, interface::Interface, refusal::Refused, telemetry};
 
 /// Who asked, put into the response by whoever knows.
 #[derive(Clone, Debug)]
 pub(crate) struct AskedBy(pub(crate) Arc<Caller>);
 
 pub(crate) async fn note(request: Request, next: Next) -> Response {
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let path = request.uri().path();
+    let interface = Interface::of(path);
+    let (method, path) = (request.method().clone(), shown(interface, path).to_owned());
     let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
     let begin = Instant::now();
     let response = next.run(request).await;
     let (status, took) = (response.status().as_u16(), begin.elapsed());
     let code = response.extensions().get::<Refused>().map_or("", |refused| refused.0);
     let caller = response.extensions().get::<AskedBy>().map_or("", |asked| asked.0.name.as_str());
-    telemetry::answered(interface(&path), status, code, took);
+    telemetry::answered(interface.label(), status, code, took);
     tracing::info!(
         target: telemetry::ACCESS,
         caller,
         %method,
-        path = shown(&path),
+        path,
         status,
         error = code,
         milliseconds = milliseconds(took),
@@ -39,13 +36,14 @@ pub(crate) async fn note(request: Request, next: Next) -> Response {
     response
 }
 
-/// Without what is behind an upstream's name: reset links, and the like, are secrets.
-fn shown(path: &str) -> &str {
-    match Interface::of(path) {
+/// Without what is behind an upstream's name, and without what is none of our paths: reset links, and the like, are secrets.
+fn shown(interface: Interface, path: &str) -> &str {
+    match interface {
         Interface::Auth => "/v1/auth",
-        _ if path.starts_with("/to/") => path.match_indices('/').nth(2).map_or(path, |(at, _)| &path[..at]),
-        _ if guard::is_ours(path) => path,
-        _ => "(by header)",
+        Interface::ByPath => path.match_indices('/').nth(2).map_or(path, |(at, _)| &path[..at]),
+        Interface::ByHeader => "(by header)",
+        Interface::Nothing => "(no such endpoint)",
+        Interface::DropIn | Interface::Token | Interface::Refresh | Interface::Validate => path,
     }
 }
 
@@ -65,14 +63,21 @@ fn milliseconds(time: Duration) -> f64 {
     (time.as_secs_f64() * 1e6).round() / 1e3
 }
 
-/// What was asked, as a label: there are few.
-fn interface(path: &str) -> &'static str {
-    match (Interface::of(path), path) {
-        (Interface::DropIn, _) => "drop_in",
-        (Interface::Auth, _) => "auth",
-        (Interface::Other, "/v1/token") => "token",
-        (Interface::Other, "/v1/token/refresh") => "refresh",
-        (Interface::Other, "/v1/validate") => "validate",
-        (Interface::Other, _) => "passed_on",
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_path_only_what_we_have_named_is_shown() {
+        for (path, expected) in [
+            ("/v1/token", "/v1/token"),
+            ("/to/erp", "/to/erp"),
+            ("/to/erp/reset/s3cret", "/to/erp"),
+            ("/v1/auth/reset/s3cret", "/v1/auth"),
+            ("/reset/s3cret", "(by header)"),
+            ("/v1/token/s3cret", "(no such endpoint)"),
+        ] {
+            assert_eq!(shown(Interface::of(path), path), expected);
+        }
     }
 }

@@ -7,29 +7,9 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, Uri, header};
 
-use crate::refusal::Refusal;
+use crate::{interface::Interface, refusal::Refusal};
 
 pub(crate) const MARK: HeaderName = HeaderName::from_static("passport-sidecar");
-
-/// What is asked for, as far as it matters here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Interface {
-    /// In the place of Passport's own token endpoint: stock clients send no header of ours, but the caller's token.
-    DropIn,
-    /// Asked by proxies, about requests that come from elsewhere: it gives nothing but what it is shown already.
-    Auth,
-    Other,
-}
-
-impl Interface {
-    pub(crate) fn of(path: &str) -> Self {
-        match path {
-            "/passport/token" => Self::DropIn,
-            path if path == "/v1/auth" || path.starts_with("/v1/auth/") => Self::Auth,
-            _ => Self::Other,
-        }
-    }
-}
 
 /// What is wrong with a request, if anything is. `hosts` are further names by which it may be called.
 pub(crate) fn look(uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> Result<(), Refusal> {
@@ -50,11 +30,6 @@ pub(crate) fn look(uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> Result<(
         return Err(Refusal::invalid("the header `Passport-Sidecar: true` is missing"));
     }
     Ok(())
-}
-
-/// Whether the path is one of our own interfaces, or could become one: it is never an upstream's.
-pub(crate) fn is_ours(path: &str) -> bool {
-    matches!(path.split('/').nth(1), Some("v1" | "passport" | "to"))
 }
 
 /// Whether a request to operators' pages is to this machine.

@@ -22,6 +22,7 @@ mod doors;
 mod guard;
 mod hardening;
 mod inject;
+mod interface;
 mod providers;
 mod refusal;
 mod router;

@@ -21,8 +21,9 @@ use tower_http::{
 use crate::{
     access_log::{self, AskedBy},
     callers::{Caller, Callers, Peer, TOKEN},
-    guard::{self, Interface},
+    guard,
     inject::{self, Upstream},
+    interface::Interface,
     refusal::Refusal,
     tokens, validate,
 };

@@ -17,7 +17,7 @@ use passport_outbound::ManagedIdentity;
 pub(crate) use self::upstream::{Upstream, Whose};
 use crate::{
     callers::Caller,
-    guard::is_ours,
+    interface::Interface,
     refusal::Refusal,
     router::{Shared, nothing_there},
 };
@@ -48,8 +48,7 @@ pub(crate) async fn by_header(
     let name =
         request.headers().get(UPSTREAM).and_then(|name| name.to_str().ok()).unwrap_or_default().to_owned();
     let path = request.uri().path().to_owned();
-    // What is ours is not passed on, whatever the header says.
-    if is_ours(&path) {
+    if Interface::of(&path) != Interface::ByHeader {
         return nothing_there().into_response();
     }
     passed_on(&shared, &caller, &name, &path, request).await

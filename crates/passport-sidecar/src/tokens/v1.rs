@@ -10,7 +10,7 @@ use axum::{
         Form, Query, State,
         rejection::{FormRejection, QueryRejection},
     },
-    response::{IntoResponse, Response},
+    response::Response,
 };
 use passport_outbound::AccessToken;
 use serde::Deserialize;
@@ -41,19 +41,16 @@ pub(crate) async fn get(
     State(shared): State<Arc<Shared>>,
     Extension(caller): Extension<Arc<Caller>>,
     asked: Result<Query<Asked>, QueryRejection>,
-) -> Response {
-    let outcome = async {
-        let Query(asked) = asked.map_err(|_| {
-            Refusal::invalid(
-                "write identity=, and scope= and min_ttl= (whole seconds) if need be, and nothing else",
-            )
-        })?;
-        let wanted = shared.wanted(&caller, &asked.identity, asked.scope.as_deref())?;
-        let life = Duration::from_secs(asked.min_ttl.unwrap_or_default().into());
-        let token = wanted.token(life).await?;
-        Ok::<_, Refusal>(reply::of(&token, &wanted.granted()))
-    };
-    outcome.await.unwrap_or_else(IntoResponse::into_response)
+) -> Result<Response, Refusal> {
+    let Query(asked) = asked.map_err(|_| {
+        Refusal::invalid(
+            "write identity=, and scope= and min_ttl= (whole seconds) if need be, and nothing else",
+        )
+    })?;
+    let wanted = shared.wanted(&caller, &asked.identity, asked.scope.as_deref())?;
+    let life = Duration::from_secs(asked.min_ttl.unwrap_or_default().into());
+    let token = wanted.token(life).await?;
+    Ok(reply::of(&token, &wanted.granted()))
 }
 
 /// `POST /v1/token/refresh`, with a form: another token than the one that was refused. Any number of callers who say so of one token
@@ -62,21 +59,16 @@ pub(crate) async fn refresh(
     State(shared): State<Arc<Shared>>,
     Extension(caller): Extension<Arc<Caller>>,
     asked: Result<Form<Replaced>, FormRejection>,
-) -> Response {
-    let outcome = async {
-        let Form(asked) = asked.map_err(|_| {
-            Refusal::invalid(
-                "send a form with identity=, rejected= (the token's SHA-256) and scope= if need be",
-            )
-        })?;
-        let wanted = shared.wanted(&caller, &asked.identity, asked.scope.as_deref())?;
-        let rejected = bytes(&asked.rejected)
-            .ok_or_else(|| Refusal::invalid("rejected= is 64 hexadecimal digits: the token's SHA-256"))?;
-        let replaced = wanted.identity.token_after_refusal(|kept| is_it(kept, &rejected)).await;
-        let token = wanted.told(replaced)?;
-        Ok::<_, Refusal>(reply::of(&token, &wanted.granted()))
-    };
-    outcome.await.unwrap_or_else(IntoResponse::into_response)
+) -> Result<Response, Refusal> {
+    let Form(asked) = asked.map_err(|_| {
+        Refusal::invalid("send a form with identity=, rejected= (the token's SHA-256) and scope= if need be")
+    })?;
+    let wanted = shared.wanted(&caller, &asked.identity, asked.scope.as_deref())?;
+    let rejected = bytes(&asked.rejected)
+        .ok_or_else(|| Refusal::invalid("rejected= is 64 hexadecimal digits: the token's SHA-256"))?;
+    let replaced = wanted.identity.token_after_refusal(|kept| is_it(kept, &rejected)).await;
+    let token = wanted.told(replaced)?;
+    Ok(reply::of(&token, &wanted.granted()))
 }
 
 fn is_it(kept: &AccessToken, hash: &[u8]) -> bool {

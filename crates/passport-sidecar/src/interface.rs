@@ -1,0 +1,76 @@
+//! What is asked for, as the path says it. Pure: the one place that knows which paths are the sidecar's own.
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Interface {
+    /// In the place of Passport's own token endpoint: stock clients send no header of ours, but the caller's token.
+    DropIn,
+    Token,
+    Refresh,
+    Validate,
+    /// Asked by proxies, about requests that come from elsewhere: it gives nothing but what it is shown already.
+    Auth,
+    /// Passed on to the upstream that the path names.
+    ByPath,
+    /// Passed on to the upstream that a header names.
+    ByHeader,
+    /// It would be ours, if there were such a thing: it is never an upstream's, whatever the headers say.
+    Nothing,
+}
+
+impl Interface {
+    pub(crate) fn of(path: &str) -> Self {
+        match path {
+            "/passport/token" => Self::DropIn,
+            "/v1/token" => Self::Token,
+            "/v1/token/refresh" => Self::Refresh,
+            "/v1/validate" => Self::Validate,
+            path if path == "/v1/auth" || path.starts_with("/v1/auth/") => Self::Auth,
+            path => match path.split('/').nth(1) {
+                Some("to") => Self::ByPath,
+                Some("v1" | "passport") => Self::Nothing,
+                _ => Self::ByHeader,
+            },
+        }
+    }
+
+    /// As metrics have it.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::DropIn => "drop_in",
+            Self::Token => "token",
+            Self::Refresh => "refresh",
+            Self::Validate => "validate",
+            Self::Auth => "auth",
+            Self::ByPath | Self::ByHeader => "passed_on",
+            Self::Nothing => "none",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Interface::{self, *};
+
+    #[test]
+    fn a_path_is_ours_or_an_upstreams() {
+        for (path, interface) in [
+            ("/passport/token", DropIn),
+            ("/v1/token", Token),
+            ("/v1/token/refresh", Refresh),
+            ("/v1/validate", Validate),
+            ("/v1/auth", Auth),
+            ("/v1/auth/", Auth),
+            ("/v1/auth/api/orders", Auth),
+            ("/to/erp", ByPath),
+            ("/to/erp/v1/token", ByPath),
+            ("/erp.Orders/List", ByHeader),
+            ("/", ByHeader),
+            ("/v1", Nothing),
+            ("/v1/token/", Nothing),
+            ("/v1/authority", Nothing),
+            ("/passport/authorize", Nothing),
+        ] {
+            assert_eq!(Interface::of(path), interface, "{path}");
+        }
+    }
+}
