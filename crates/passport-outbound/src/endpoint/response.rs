@@ -13,7 +13,7 @@ use passport_core::{AccessToken, Scopes};
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
-use crate::{TokenErrorKind, engine::Minted, error::Failure};
+use crate::{TokenErrorKind, engine::Minted, error::Failure, refresh::LEAST_LIFE};
 
 /// No token of Passport lives longer; a longer claim is cut, so that no arithmetic on it can go wrong.
 const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
@@ -142,11 +142,11 @@ impl Claims {
     }
 
     /// What a response says, but no more than the token. That it has no life left by our clock does not count: then the
-    /// clock is wrong, or it would not have been issued.
+    /// clock is wrong, or it would not have been issued. A clock that is ahead by an hour sees tokens of an hour like this.
     fn bound(&self, said: Duration, now: SystemTime) -> Duration {
         let said = said.min(self.whole_life().unwrap_or(said));
         let left = self.life_left(now);
-        if left.is_zero() { said } else { said.min(left) }
+        if left < LEAST_LIFE { said } else { said.min(left) }
     }
 
     /// What is left of it by our clock; but if that is behind Passport's, no more than the whole.

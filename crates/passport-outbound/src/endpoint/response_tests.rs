@@ -92,6 +92,14 @@ fn a_clock_that_is_behind_does_not_make_a_token_live_longer() {
 }
 
 #[test]
+fn a_clock_that_is_ahead_by_just_the_life_of_a_token_makes_it_live_no_shorter() {
+    for by in [0.0, 0.1, 0.9] {
+        let token = jwt(&json!({ "iat": NOW - 3600, "exp": NOW as f64 + by }));
+        assert_eq!(lifetime_of(Some(&json!(3600)), &token), Some(3600), "{by}");
+    }
+}
+
+#[test]
 fn a_payload_that_is_no_payload_says_nothing() {
     for token in ["a.b.c", "a.~~.c", "a.e30.c", "..", &jwt(&json!({ "exp": "soon" })), &jwt(&json!([]))] {
         assert_eq!(lifetime_of(Some(&json!(60)), token), Some(60), "{token}");

@@ -1,6 +1,6 @@
 //! One attempt to get a token, in a task of its own that no caller's cancellation reaches.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use passport_core::AccessToken;
 use tokio::time::{Instant, timeout};
@@ -11,7 +11,7 @@ use crate::{
     TokenErrorKind,
     cache::{Kept, Ticket},
     error::Failure,
-    refresh::Phase,
+    refresh::{LEAST_LIFE, Phase},
     telemetry::{self, AttemptTimer},
 };
 
@@ -19,9 +19,6 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 #[error("the token had expired when it arrived, or was about to")]
 struct DeadOnArrival;
-
-/// A token with less to live is as good as dead: it would be asked for without end.
-const LEAST_LIFE: Duration = Duration::from_secs(1);
 
 /// The attempt that `ticket` stands for. It counts as lost if the task is dropped, even before its first poll.
 pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = ()> + Send {

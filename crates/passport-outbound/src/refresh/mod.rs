@@ -6,7 +6,7 @@ mod schedule;
 
 pub(crate) use self::{
     pause::{Backoff, Pause, at_least, repeated},
-    schedule::{DEFAULT_THRESHOLD, Phase, RefreshPolicy, Schedule},
+    schedule::{DEFAULT_THRESHOLD, LEAST_LIFE, Phase, RefreshPolicy, Schedule},
 };
 
 /// What is going on beside the kept token.

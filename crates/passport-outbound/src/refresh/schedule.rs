@@ -6,6 +6,9 @@ pub(crate) const DEFAULT_THRESHOLD: Duration = Duration::from_secs(60);
 /// At most this long before its expiry a token is no longer sent: the receiver's clock may run ahead of ours.
 const HARD_MARGIN: Duration = Duration::from_secs(5);
 
+/// A token with less to live is as good as dead: it would be asked for without end.
+pub(crate) const LEAST_LIFE: Duration = Duration::from_secs(1);
+
 const MAX_JITTER: Duration = Duration::from_secs(30);
 
 /// When the refresh of each token starts.
