@@ -11,7 +11,7 @@ use std::{
 
 use axum::Router;
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
-use passport_sidecar::{Sidecar, SidecarConfig};
+use passport_sidecar::{Sidecar, SidecarConfig, recorder};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 
@@ -102,7 +102,7 @@ async fn sidecar() -> Result<(), Box<dyn Error>> {
     );
     fs::write(&file, text)?;
     let config = SidecarConfig::read(Some(&file))?;
-    let sidecar = Sidecar::new(config, passport_outbound::Providers::default())?;
+    let sidecar = Sidecar::new(config, passport_outbound::Providers::default())?.metrics(recorder()?);
     announce(port, "-")?;
     Ok(sidecar.serve(std::future::pending()).await?)
 }

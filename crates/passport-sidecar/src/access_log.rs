@@ -2,7 +2,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{extract::Request, middleware::Next, response::Response};
+use axum::{extract::Request, response::Response};
+use http::{HeaderValue, Method};
 use tokio::time::Instant;
 
 use crate::{callers::Caller, interface::Interface, refusal::Refused, telemetry};
@@ -11,29 +12,45 @@ use crate::{callers::Caller, interface::Interface, refusal::Refused, telemetry};
 #[derive(Clone, Debug)]
 pub(crate) struct AskedBy(pub(crate) Arc<Caller>);
 
-pub(crate) async fn note(request: Request, next: Next) -> Response {
-    let path = request.uri().path();
-    let interface = Interface::of(path);
-    let (method, path) = (request.method().clone(), shown(interface, path).to_owned());
-    let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok()).map(str::to_owned);
-    let begin = Instant::now();
-    let response = next.run(request).await;
-    let (status, took) = (response.status().as_u16(), begin.elapsed());
-    let code = response.extensions().get::<Refused>().map_or("", |refused| refused.0);
-    let caller = response.extensions().get::<AskedBy>().map_or("", |asked| asked.0.name.as_str());
-    telemetry::answered(interface.label(), status, code, took);
-    tracing::info!(
-        target: telemetry::ACCESS,
-        caller,
-        %method,
-        path,
-        status,
-        error = code,
-        milliseconds = milliseconds(took),
-        request_id = id.as_deref().unwrap_or_default(),
-        "answered"
-    );
-    response
+/// A request, as long as it is not answered.
+pub(crate) struct Noted {
+    interface: Interface,
+    method: Method,
+    path: String,
+    id: Option<HeaderValue>,
+    begin: Instant,
+}
+
+impl Noted {
+    pub(crate) fn of(request: &Request) -> Self {
+        let path = request.uri().path();
+        let interface = Interface::of(path);
+        Self {
+            interface,
+            method: request.method().clone(),
+            path: shown(interface, path).to_owned(),
+            id: request.headers().get("x-request-id").cloned(),
+            begin: Instant::now(),
+        }
+    }
+
+    pub(crate) fn answered(self, response: &Response) {
+        let (status, took) = (response.status().as_u16(), self.begin.elapsed());
+        let code = response.extensions().get::<Refused>().map_or("", |refused| refused.0);
+        let caller = response.extensions().get::<AskedBy>().map_or("", |asked| asked.0.name.as_str());
+        telemetry::answered(self.interface.label(), status, code, took);
+        tracing::info!(
+            target: telemetry::ACCESS,
+            caller,
+            method = %self.method,
+            path = self.path,
+            status,
+            error = code,
+            milliseconds = milliseconds(took),
+            request_id = self.id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default(),
+            "answered"
+        );
+    }
 }
 
 /// Without what is behind an upstream's name, and without what is none of our paths: reset links, and the like, are secrets.
@@ -48,15 +65,15 @@ fn shown(interface: Interface, path: &str) -> &str {
 }
 
 /// An id that a request has brought goes into logs, here and elsewhere; one that is odd is replaced.
-pub(crate) async fn without_odd_ids(mut request: Request, next: Next) -> Response {
-    let is_odd = |id: &http::HeaderValue| {
+pub(crate) fn without_odd_ids(mut request: Request) -> Request {
+    let is_odd = |id: &HeaderValue| {
         let id = id.as_bytes();
         id.len() > 64 || !id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
     };
     if request.headers().get("x-request-id").is_some_and(is_odd) {
         request.headers_mut().remove("x-request-id");
     }
-    next.run(request).await
+    request
 }
 
 fn milliseconds(time: Duration) -> f64 {

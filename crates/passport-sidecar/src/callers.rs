@@ -48,7 +48,7 @@ pub(crate) struct Callers(pub(crate) Vec<Rule>);
 
 impl Callers {
     /// Who asks: by the kernel's word, or by the token that is shown, in one of its readings.
-    pub(crate) async fn admit(&self, peer: Peer, shown: &[String]) -> Result<Arc<Caller>, Refusal> {
+    pub(crate) async fn admit(&self, peer: Peer, shown: &[&str]) -> Result<Arc<Caller>, Refusal> {
         let rule = match peer {
             Peer::Unix { uid, gid } => {
                 // A user is more than a group.
@@ -72,7 +72,7 @@ impl Callers {
     }
 
     /// All are looked at, in a time that does not depend on what was shown. A token that cannot be read is nobody's.
-    async fn by_token(&self, shown: &[String]) -> Option<&Rule> {
+    async fn by_token(&self, shown: &[&str]) -> Option<&Rule> {
         let mut found = None;
         for rule in &self.0 {
             if let Some(token) = &rule.token
@@ -139,7 +139,7 @@ mod tests {
     #[tokio::test]
     async fn on_a_unix_socket_the_kernel_says_who_it_is() {
         for (uid, gid, is_let_in) in [(1000, 9, true), (9, 2000, true), (9, 9, false), (0, 0, false)] {
-            let outcome = callers().admit(Peer::Unix { uid, gid }, &["caller-token".to_owned()]).await;
+            let outcome = callers().admit(Peer::Unix { uid, gid }, &["caller-token"]).await;
             assert_eq!(outcome.is_ok(), is_let_in, "{uid} {gid}");
         }
     }
@@ -153,8 +153,7 @@ mod tests {
             (&[""], false),
             (&[], false),
         ] {
-            let shown: Vec<_> = shown.iter().map(|text| (*text).to_owned()).collect();
-            assert_eq!(callers().admit(Peer::Tcp, &shown).await.is_ok(), is_let_in, "{shown:?}");
+            assert_eq!(callers().admit(Peer::Tcp, shown).await.is_ok(), is_let_in, "{shown:?}");
         }
     }
 

@@ -12,8 +12,12 @@ use crate::{interface::Interface, refusal::Refusal};
 pub(crate) const MARK: HeaderName = HeaderName::from_static("passport-sidecar");
 
 /// What is wrong with a request, if anything is. `hosts` are further names by which it may be called.
-pub(crate) fn look(uri: &Uri, headers: &HeaderMap, hosts: &[String]) -> Result<(), Refusal> {
-    let interface = Interface::of(uri.path());
+pub(crate) fn look(
+    interface: Interface,
+    uri: &Uri,
+    headers: &HeaderMap,
+    hosts: &[String],
+) -> Result<(), Refusal> {
     let host = host(uri, headers).ok_or_else(|| Refusal::invalid("there has to be one Host"))?;
     if !is_here(host, hosts) {
         let description = "the Host is not this machine: call it localhost, or list it in listen.hosts";
@@ -85,7 +89,8 @@ mod tests {
         for (name, value) in headers {
             map.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
-        look(&uri.parse().unwrap(), &map, &["sidecar.internal".to_owned()])
+        let uri: Uri = uri.parse().unwrap();
+        look(Interface::of(uri.path()), &uri, &map, &["sidecar.internal".to_owned()])
             .err()
             .map(|refusal| refusal.status)
     }

@@ -1,17 +1,17 @@
 //! What is asked of a sidecar, and who answers it.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
-    middleware::{Next, from_fn, from_fn_with_state},
+    extract::{DefaultBodyLimit, Request},
     response::{IntoResponse, Response},
-    routing::{any, get, post},
+    routing::{get, post},
 };
 use http::{StatusCode, header};
 use passport_inbound::TokenVerifier;
 use passport_outbound::ManagedIdentity;
+use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_http::{
     request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
     sensitive_headers::SetSensitiveRequestHeadersLayer,
@@ -19,7 +19,7 @@ use tower_http::{
 };
 
 use crate::{
-    access_log::{self, AskedBy},
+    access_log::{self, AskedBy, Noted},
     callers::{Caller, Callers, Peer, TOKEN},
     guard,
     inject::{self, Upstream},
@@ -53,49 +53,89 @@ impl Shared {
 }
 
 /// The whole of it. Each request has to carry its [`Peer`].
-pub(crate) fn router(shared: &Arc<Shared>) -> Router {
-    let forms = Router::new()
+///
+/// No request passes a router before it is known to be for the sidecar itself: what is passed on is told by its path alone, and a router
+/// puts each of its layers in a box, for each request anew.
+pub(crate) fn service(
+    shared: &Arc<Shared>,
+) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + use<>
+{
+    let front = Arc::new(Front { shared: Arc::clone(shared), own: own(shared) });
+    ServiceBuilder::new()
+        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, TOKEN]))
+        .map_request(access_log::without_odd_ids)
+        .layer(SetRequestIdLayer::x_request_id(Random))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .service_fn(move |request| {
+            let front = Arc::clone(&front);
+            async move { Ok(front.noted(request).await) }
+        })
+}
+
+/// What the sidecar answers itself.
+fn own(shared: &Arc<Shared>) -> Router {
+    Router::new()
         .route("/passport/token", post(tokens::drop_in))
         .route("/v1/token", get(tokens::get))
         .route("/v1/token/refresh", post(tokens::refresh))
         .merge(validate::routes(shared.verifier.clone()))
         .layer(DefaultBodyLimit::max(MAX_FORM))
         // Bodies that drip are cut off, too.
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, shared.answer_time));
-    let passed_on = Router::new()
-        .route("/to/{upstream}", any(inject::by_path))
-        .route("/to/{upstream}/", any(inject::by_path))
-        .route("/to/{upstream}/{*path}", any(inject::by_path))
-        .fallback(inject::by_header);
-    forms
-        .merge(passed_on)
-        .layer(from_fn_with_state(Arc::clone(shared), admit))
-        .layer(from_fn(access_log::note))
-        .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(SetRequestIdLayer::x_request_id(Random))
-        .layer(from_fn(access_log::without_odd_ids))
-        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, TOKEN]))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, shared.answer_time))
         .with_state(Arc::clone(shared))
 }
 
-/// Lets in who may ask at all, and says who it is. The drop-in endpoint finds the caller's token where a client's secret is, so it
-/// looks for itself.
-async fn admit(State(shared): State<Arc<Shared>>, mut request: Request, next: Next) -> Response {
-    if let Err(refusal) = guard::look(request.uri(), request.headers(), &shared.hosts) {
-        return refusal.into_response();
+struct Front {
+    shared: Arc<Shared>,
+    own: Router,
+}
+
+impl Front {
+    async fn noted(&self, request: Request) -> Response {
+        let noted = Noted::of(&request);
+        let response = match self.answered(request).await {
+            Ok(response) => response,
+            Err(refusal) => refusal.into_response(),
+        };
+        noted.answered(&response);
+        response
     }
-    if Interface::of(request.uri().path()) == Interface::DropIn {
-        return next.run(request).await;
-    }
-    let shown = request.headers().get(TOKEN).and_then(|token| token.to_str().ok()).map(str::to_owned);
-    match shared.callers.admit(peer(&request), shown.as_slice()).await {
-        Ok(caller) => {
-            request.extensions_mut().insert(Arc::clone(&caller));
-            let mut response = next.run(request).await;
-            response.extensions_mut().insert(AskedBy(caller));
-            response
+
+    async fn answered(&self, request: Request) -> Result<Response, Refusal> {
+        let interface = Interface::of(request.uri().path());
+        guard::look(interface, request.uri(), request.headers(), &self.shared.hosts)?;
+        if interface == Interface::DropIn {
+            // It finds the caller's token where a client's secret is, so it looks for itself.
+            return Ok(self.answered_here(request).await);
         }
-        Err(refusal) => refusal.into_response(),
+        let shown = request.headers().get(TOKEN).and_then(|token| token.to_str().ok());
+        let caller = self.shared.callers.admit(peer(&request), shown.as_slice()).await?;
+        let asked_by = AskedBy(Arc::clone(&caller));
+        let mut response = self.answered_to(caller, interface, request).await;
+        response.extensions_mut().insert(asked_by);
+        Ok(response)
+    }
+
+    async fn answered_to(&self, caller: Arc<Caller>, interface: Interface, mut request: Request) -> Response {
+        let passed_on = match interface {
+            Interface::ByPath => inject::by_path(&self.shared, &caller, request).await,
+            Interface::ByHeader => inject::by_header(&self.shared, &caller, request).await,
+            Interface::Nothing => Err(nothing_there()),
+            Interface::DropIn
+            | Interface::Token
+            | Interface::Refresh
+            | Interface::Validate
+            | Interface::Auth => {
+                request.extensions_mut().insert(caller);
+                return self.answered_here(request).await;
+            }
+        };
+        passed_on.unwrap_or_else(IntoResponse::into_response)
+    }
+
+    async fn answered_here(&self, request: Request) -> Response {
+        let Ok(response) = self.own.clone().oneshot(request).await;
+        response
     }
 }
 

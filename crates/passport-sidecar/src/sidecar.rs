@@ -54,7 +54,7 @@ impl Sidecar {
 
     /// What is asked on its doors, for a server of your own: each request has to come from this machine, and shows a caller's token.
     pub fn router(&self) -> Router {
-        router::router(&self.shared)
+        Router::new().fallback_service(router::service(&self.shared))
     }
 
     /// Serves until `stop`; then requests that are on their way are let end.
@@ -71,7 +71,7 @@ impl Sidecar {
             let (ended, serving) = (ends.clone(), axum::serve(listener, router));
             tokio::spawn(async move { ended.run_until_cancelled(serving.into_future()).await });
         }
-        let server = Arc::new(Server::new(self.router(), self.config.limits));
+        let server = Arc::new(Server::new(router::service(&self.shared), self.config.limits));
         for door in doors {
             let (server, ends) = (Arc::clone(&server), ends.clone());
             tasks.spawn(async move { server.serve(door, ends).await });

@@ -149,7 +149,7 @@ fn upstreams(
             problem("identity", "in whose name? name an identity, or set propagate".to_owned());
             continue;
         };
-        match Upstream::new(name, url, upstream.http2, whose, config.limits.answer_time()) {
+        match Upstream::new(name, &url, upstream.http2, whose, config.limits.answer_time()) {
             Ok(made) => drop(upstreams.insert(name.clone(), made)),
             Err(error) => problem("url", error.to_string()),
         }

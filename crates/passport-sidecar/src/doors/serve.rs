@@ -1,6 +1,6 @@
-use std::{io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
-use axum::{Router, body::Body};
+use axum::{body::Body, extract::Request, response::Response};
 use hyper::body::Incoming;
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
@@ -13,7 +13,7 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use super::{Door, timed::Timed};
 use crate::{callers::Peer, config::Limits, telemetry};
@@ -40,8 +40,8 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 const STREAMS: u32 = 100;
 
 /// Takes connections in, and answers what comes on them.
-pub(crate) struct Server {
-    router: Router,
+pub(crate) struct Server<S> {
+    service: S,
     limits: Limits,
     places: Arc<Semaphore>,
     /// Those who are told that there is no place. The others are not told.
@@ -49,11 +49,14 @@ pub(crate) struct Server {
     connections: GracefulShutdown,
 }
 
-impl Server {
-    pub(crate) fn new(router: Router, limits: Limits) -> Self {
+impl<S> Server<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
+    pub(crate) fn new(service: S, limits: Limits) -> Self {
         let places = Arc::new(Semaphore::new(limits.connections));
         let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_AT_A_TIME));
-        Self { router, limits, places, turned_away, connections: GracefulShutdown::new() }
+        Self { service, limits, places, turned_away, connections: GracefulShutdown::new() }
     }
 
     /// Until `stop`; then those are taken in that have come already.
@@ -105,7 +108,7 @@ impl Server {
         peer: Peer,
         place: OwnedSemaphorePermit,
     ) {
-        let service = self.router.clone().map_request(move |request: http::Request<Incoming>| {
+        let service = self.service.clone().map_request(move |request: http::Request<Incoming>| {
             let mut request = request.map(Body::new);
             request.extensions_mut().insert(peer);
             request

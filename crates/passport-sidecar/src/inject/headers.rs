@@ -19,23 +19,29 @@ const OF_THE_CONNECTION: [HeaderName; 7] = [
 pub(super) fn prepare(headers: &mut HeaderMap) {
     let takes_trailers =
         headers.get_all(header::TE).iter().any(|te| te.as_bytes().eq_ignore_ascii_case(b"trailers"));
-    of_the_connection(headers);
-    headers.remove(header::TE);
+    remove(headers, |name| name == header::TE || name == header::HOST || is_ours(name));
     if takes_trailers {
         // gRPC wants to hear it.
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
-    headers.remove(header::HOST);
+}
+
+fn is_ours(name: &HeaderName) -> bool {
     // Some servers take `_` for `-`.
-    let ours = |name: &HeaderName| {
-        let name = name.as_str().replace('_', "-");
-        name.starts_with(MARK.as_str()) || name.starts_with("x-passport-")
-    };
-    remove(headers, ours);
+    let is_it = |(is, wanted): (u8, u8)| is == wanted || (is, wanted) == (b'_', b'-');
+    let name = name.as_str();
+    [MARK.as_str(), "x-passport-"]
+        .iter()
+        .any(|prefix| name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(is_it))
 }
 
 /// Makes a response's headers those of our response.
 pub(super) fn of_the_connection(headers: &mut HeaderMap) {
+    remove(headers, |_| false);
+}
+
+/// Removes those of the connection, and those that `also` are not for the other side.
+fn remove(headers: &mut HeaderMap, also: impl Fn(&HeaderName) -> bool) {
     let named: Vec<HeaderName> = headers
         .get_all(header::CONNECTION)
         .iter()
@@ -43,11 +49,8 @@ pub(super) fn of_the_connection(headers: &mut HeaderMap) {
         .flat_map(|value| value.split(','))
         .filter_map(|name| name.trim().parse().ok())
         .collect();
-    remove(headers, |name| OF_THE_CONNECTION.contains(name) || named.contains(name));
-}
-
-fn remove(headers: &mut HeaderMap, which: impl Fn(&HeaderName) -> bool) {
-    let names: Vec<HeaderName> = headers.keys().filter(|name| which(name)).cloned().collect();
+    let is_one = |name: &&HeaderName| OF_THE_CONNECTION.contains(name) || named.contains(name) || also(name);
+    let names: Vec<HeaderName> = headers.keys().filter(is_one).cloned().collect();
     for name in names {
         headers.remove(name);
     }

@@ -1,23 +1,18 @@
 //! Requests that are passed on to a service of a fixed table, with a token on them.
 
 mod headers;
+mod place;
 mod sent;
 mod upstream;
 
-use std::sync::Arc;
-
-use axum::{
-    Extension,
-    extract::{Path, Request, State},
-    response::{IntoResponse, Response},
-};
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use axum::{extract::Request, response::Response};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use passport_outbound::ManagedIdentity;
+use percent_encoding::percent_decode_str;
 
 pub(crate) use self::upstream::{Upstream, Whose};
 use crate::{
     callers::Caller,
-    interface::Interface,
     refusal::Refusal,
     router::{Shared, nothing_there},
 };
@@ -26,72 +21,45 @@ use crate::{
 const UPSTREAM: HeaderName = HeaderName::from_static("passport-sidecar-upstream");
 
 /// `/to/<upstream>/...`
-pub(crate) async fn by_path(
-    State(shared): State<Arc<Shared>>,
-    Extension(caller): Extension<Arc<Caller>>,
-    Path(parts): Path<Vec<(String, String)>>,
-    request: Request,
-) -> Response {
-    let name = parts.into_iter().next().map(|(_, name)| name).unwrap_or_default();
+pub(crate) async fn by_path(shared: &Shared, caller: &Caller, request: Request) -> Result<Response, Refusal> {
     // As it came, and not as it was decoded.
-    let rest = request.uri().path().strip_prefix("/to/").unwrap_or_default();
-    let rest = rest.find('/').map_or("/", |at| &rest[at..]).to_owned();
-    passed_on(&shared, &caller, &name, &rest, request).await
+    let path = request.uri().path().strip_prefix("/to/").unwrap_or_default();
+    let (name, path) = path.split_at(path.find('/').unwrap_or(path.len()));
+    let name = percent_decode_str(name).decode_utf8_lossy();
+    let upstream = upstream(shared, caller, &name)?;
+    let uri = upstream.uri(if path.is_empty() { "/" } else { path }, request.uri().query())?;
+    passed_on(upstream, uri, request).await
 }
 
 /// Any other path, with the header that says to whom.
 pub(crate) async fn by_header(
-    State(shared): State<Arc<Shared>>,
-    Extension(caller): Extension<Arc<Caller>>,
-    request: Request,
-) -> Response {
-    let name =
-        request.headers().get(UPSTREAM).and_then(|name| name.to_str().ok()).unwrap_or_default().to_owned();
-    let path = request.uri().path().to_owned();
-    if Interface::of(&path) != Interface::ByHeader {
-        return nothing_there().into_response();
-    }
-    passed_on(&shared, &caller, &name, &path, request).await
-}
-
-async fn passed_on(
     shared: &Shared,
-    caller: &Arc<Caller>,
-    name: &str,
-    path: &str,
+    caller: &Caller,
     request: Request,
-) -> Response {
-    let outcome = match shared.upstreams.get(name) {
-        None => Err(nothing_there()),
-        Some(upstream) => checked(caller, upstream, path, request),
-    };
-    let outcome = match outcome {
-        Ok((upstream, request)) => upstream.call(request).await,
-        Err(refusal) => Err(refusal),
-    };
-    outcome.unwrap_or_else(IntoResponse::into_response)
+) -> Result<Response, Refusal> {
+    let name = request.headers().get(UPSTREAM).and_then(|name| name.to_str().ok()).unwrap_or_default();
+    let upstream = upstream(shared, caller, name)?;
+    let uri = upstream.uri(request.uri().path(), request.uri().query())?;
+    passed_on(upstream, uri, request).await
 }
 
-/// The request as it goes out, without a token yet.
-fn checked<'a>(
-    caller: &Caller,
-    upstream: &'a Upstream,
-    path: &str,
-    mut request: Request,
-) -> Result<(&'a Upstream, Request), Refusal> {
+/// The upstream of that name, if it is for `caller`.
+fn upstream<'a>(shared: &'a Shared, caller: &Caller, name: &str) -> Result<&'a Upstream, Refusal> {
     let is_for_it = |(name, identity): (&str, &ManagedIdentity)| {
         caller.may_be(name) && caller.may_ask_for(identity.scopes(), identity.scopes())
     };
-    if !upstream.identity().is_none_or(is_for_it) {
-        return Err(nothing_there());
-    }
+    let upstream = shared.upstreams.get(name);
+    upstream.filter(|upstream| upstream.identity().is_none_or(is_for_it)).ok_or_else(nothing_there)
+}
+
+async fn passed_on(upstream: &Upstream, uri: Uri, mut request: Request) -> Result<Response, Refusal> {
     // Some clients offer HTTP/2 in this way with each request, and go on without it.
     let upgrades = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"h2c");
     if request.method() == Method::CONNECT || request.headers().get(header::UPGRADE).is_some_and(upgrades) {
         let description = "connections are not passed on, requests are: no CONNECT and no upgrade";
         return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "invalid_request", description));
     }
-    *request.uri_mut() = upstream.uri(path, request.uri().query())?;
+    *request.uri_mut() = uri;
     headers::prepare(request.headers_mut());
-    Ok((upstream, request))
+    upstream.call(request).await
 }

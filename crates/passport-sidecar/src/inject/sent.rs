@@ -17,9 +17,13 @@ pub(super) struct Sent {
 impl Sent {
     /// `body`, and its end.
     pub(super) fn watched(body: Body) -> (Self, impl Future<Output = ()>) {
-        let (ended, end) = oneshot::channel();
-        let ended = Some(ended).filter(|_| !body.is_end_stream());
-        (Self { body, ended }, async { drop(end.await) })
+        let (ended, end) = (!body.is_end_stream()).then(oneshot::channel).unzip();
+        let end = async {
+            if let Some(end) = end {
+                drop(end.await);
+            }
+        };
+        (Self { body, ended }, end)
     }
 }
 

@@ -15,12 +15,12 @@ use tokio::time::sleep;
 use tower::{BoxError, Layer, ServiceExt};
 use url::Url;
 
-use super::{headers, sent::Sent};
+use super::{headers, place::Place, sent::Sent};
 use crate::refusal::Refusal;
 
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 
-type Http = Client<HttpsConnector<HttpConnector>, Body>;
+type Http = Client<HttpsConnector<HttpConnector>, Sent>;
 
 /// In whose name requests go out.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(crate) enum Whose {
 /// A service that requests are passed on to.
 pub(crate) struct Upstream {
     name: String,
-    base: Url,
+    place: Place,
     version: Version,
     whose: Whose,
     plain: Http,
@@ -47,21 +47,22 @@ impl Upstream {
     /// The service at `base`, which speaks HTTP/2 without TLS if `http2`.
     pub(crate) fn new(
         name: &str,
-        base: Url,
+        base: &Url,
         http2: bool,
         whose: Whose,
         answer_time: Duration,
     ) -> Result<Self, BoxError> {
-        let plain = client(&base, http2)?;
+        let plain = client(base, http2)?;
         let attaching = match &whose {
             Whose::Identity(_, identity) | Whose::CallerOrIdentity(_, identity) => {
-                let origins = AllowedOrigins::new([Origin::of(&base)?.to_string()])?;
+                let origins = AllowedOrigins::new([Origin::of(base)?.to_string()])?;
                 Some(AttachTokenLayer::new(identity.clone(), origins).layer(plain.clone()))
             }
             Whose::Caller => None,
         };
         let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
-        Ok(Self { name: name.to_owned(), base, version, whose, plain, attaching, answer_time })
+        let place = Place::at(base)?;
+        Ok(Self { name: name.to_owned(), place, version, whose, plain, attaching, answer_time })
     }
 
     /// The identity that is behind it, which a caller has to be allowed.
@@ -76,28 +77,14 @@ impl Upstream {
 
     /// Where `path` is there. It stays below the base.
     pub(super) fn uri(&self, path: &str, query: Option<&str>) -> Result<Uri, Refusal> {
-        let wrong =
-            || Refusal::invalid("the path cannot be passed on: it begins with a slash, and does not lead up");
-        // In whatever way it is written: who decodes it, and when, is the upstream's business.
-        let plain = path.to_ascii_lowercase().replace("%2e", ".").replace("%2f", "/").replace("%5c", "\\");
-        let leads_up = plain.split(['/', '\\', ';']).any(|part| part == ".." || part == ".");
-        if leads_up || !path.starts_with('/') {
-            return Err(wrong());
-        }
-        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
-        let below = self.base.path().trim_end_matches('/');
-        Uri::builder()
-            .scheme(self.base.scheme())
-            .authority(self.base.authority())
-            .path_and_query(format!("{below}{path}{query}"))
-            .build()
-            .map_err(|_| wrong())
+        let wrong = "the path cannot be passed on: it begins with a slash, and does not lead up";
+        self.place.uri(path, query).ok_or_else(|| Refusal::invalid(wrong))
     }
 
     pub(super) async fn call(&self, request: Request) -> Result<Response, Refusal> {
         let (parts, body) = request.into_parts();
         let (body, ended) = Sent::watched(body);
-        let mut request = Request::from_parts(parts, Body::new(body));
+        let mut request = http::Request::from_parts(parts, body);
         *request.version_mut() = self.version;
         // The time for an answer begins when all is sent, so that what is large, or a stream, may take as long as it takes.
         let late = async {
@@ -110,7 +97,7 @@ impl Upstream {
         }
     }
 
-    async fn answered(&self, mut request: Request) -> Result<Response, Refusal> {
+    async fn answered(&self, mut request: http::Request<Sent>) -> Result<Response, Refusal> {
         let brings_one = request.headers().contains_key(header::AUTHORIZATION);
         let attaching = match (&self.attaching, &self.whose) {
             (Some(attaching), Whose::Identity(..)) => attaching,
@@ -199,7 +186,7 @@ impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream")
             .field("name", &self.name)
-            .field("base", &self.base.as_str())
+            .field("place", &self.place)
             .finish_non_exhaustive()
     }
 }

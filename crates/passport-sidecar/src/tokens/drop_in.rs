@@ -51,7 +51,8 @@ async fn admitted(
     body: Option<Bytes>,
 ) -> Result<(Asked, Arc<Caller>), Refusal> {
     let asked = asked(headers, &body.ok_or_else(|| Refusal::invalid("the form is too large"))?)?;
-    let caller = shared.callers.admit(peer, &asked.caller_tokens).await?;
+    let shown: Vec<&str> = asked.caller_tokens.iter().map(String::as_str).collect();
+    let caller = shared.callers.admit(peer, &shown).await?;
     Ok((asked, caller))
 }
 
