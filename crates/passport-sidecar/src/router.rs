@@ -68,7 +68,8 @@ pub(crate) fn service(
         .layer(PropagateRequestIdLayer::x_request_id())
         .service_fn(move |request| {
             let front = Arc::clone(&front);
-            async move { Ok(front.noted(request).await) }
+            // In one box, or each layer would copy all of it.
+            Box::pin(async move { Ok(front.noted(request).await) })
         })
 }
 
@@ -118,8 +119,10 @@ impl Front {
 
     async fn answered_to(&self, caller: Arc<Caller>, interface: Interface, mut request: Request) -> Response {
         let passed_on = match interface {
-            Interface::ByPath => inject::by_path(&self.shared, &caller, request).await,
-            Interface::ByHeader => inject::by_header(&self.shared, &caller, request).await,
+            Interface::ByPath | Interface::ByHeader => {
+                let is_by_path = interface == Interface::ByPath;
+                inject::passed_on(&self.shared, &caller, is_by_path, request).await
+            }
             Interface::Nothing => Err(nothing_there()),
             Interface::DropIn
             | Interface::Token

@@ -20,27 +20,34 @@ use crate::{
 /// Names the upstream, for clients that cannot have it in the path: those of gRPC.
 const UPSTREAM: HeaderName = HeaderName::from_static("passport-sidecar-upstream");
 
-/// `/to/<upstream>/...`
-pub(crate) async fn by_path(shared: &Shared, caller: &Caller, request: Request) -> Result<Response, Refusal> {
+/// Passes `request` on to the upstream that its path names: `/to/<upstream>/...`; or else its header.
+pub(crate) async fn passed_on(
+    shared: &Shared,
+    caller: &Caller,
+    is_by_path: bool,
+    request: Request,
+) -> Result<Response, Refusal> {
+    let target = if is_by_path { by_path } else { by_header };
+    let (upstream, uri) = target(shared, caller, &request)?;
+    upstream.call(prepared(request, uri)?).await
+}
+
+type Target<'a> = Result<(&'a Upstream, Uri), Refusal>;
+
+fn by_path<'a>(shared: &'a Shared, caller: &Caller, request: &Request) -> Target<'a> {
     // As it came, and not as it was decoded.
     let path = request.uri().path().strip_prefix("/to/").unwrap_or_default();
     let (name, path) = path.split_at(path.find('/').unwrap_or(path.len()));
-    let name = percent_decode_str(name).decode_utf8_lossy();
-    let upstream = upstream(shared, caller, &name)?;
+    let upstream = upstream(shared, caller, &percent_decode_str(name).decode_utf8_lossy())?;
     let uri = upstream.uri(if path.is_empty() { "/" } else { path }, request.uri().query())?;
-    passed_on(upstream, uri, request).await
+    Ok((upstream, uri))
 }
 
-/// Any other path, with the header that says to whom.
-pub(crate) async fn by_header(
-    shared: &Shared,
-    caller: &Caller,
-    request: Request,
-) -> Result<Response, Refusal> {
+fn by_header<'a>(shared: &'a Shared, caller: &Caller, request: &Request) -> Target<'a> {
     let name = request.headers().get(UPSTREAM).and_then(|name| name.to_str().ok()).unwrap_or_default();
     let upstream = upstream(shared, caller, name)?;
     let uri = upstream.uri(request.uri().path(), request.uri().query())?;
-    passed_on(upstream, uri, request).await
+    Ok((upstream, uri))
 }
 
 /// The upstream of that name, if it is for `caller`.
@@ -52,7 +59,8 @@ fn upstream<'a>(shared: &'a Shared, caller: &Caller, name: &str) -> Result<&'a U
     upstream.filter(|upstream| upstream.identity().is_none_or(is_for_it)).ok_or_else(nothing_there)
 }
 
-async fn passed_on(upstream: &Upstream, uri: Uri, mut request: Request) -> Result<Response, Refusal> {
+/// The request as it goes to `uri`, without a token yet.
+fn prepared(mut request: Request, uri: Uri) -> Result<Request, Refusal> {
     // Some clients offer HTTP/2 in this way with each request, and go on without it.
     let upgrades = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"h2c");
     if request.method() == Method::CONNECT || request.headers().get(header::UPGRADE).is_some_and(upgrades) {
@@ -61,5 +69,5 @@ async fn passed_on(upstream: &Upstream, uri: Uri, mut request: Request) -> Resul
     }
     *request.uri_mut() = uri;
     headers::prepare(request.headers_mut());
-    upstream.call(request).await
+    Ok(request)
 }
