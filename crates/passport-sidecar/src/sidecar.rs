@@ -9,10 +9,11 @@ use tokio::{
     time::{sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::field::display;
 
 use crate::{
     SidecarConfig, admin, config,
-    doors::{self, Server},
+    doors::{self, Door, Server},
     router::{self, Shared},
     telemetry::TARGET,
 };
@@ -63,10 +64,13 @@ impl Sidecar {
     /// When it cannot listen where it is to.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let (doors, socket) = doors::open(&self.config.listen).await?;
+        let tcp = doors.iter().find_map(Door::address);
+        let mut admin = None;
         let (ends, tasks) = (CancellationToken::new(), TaskTracker::new());
         let _all_ends_with_this_future = ends.clone().drop_guard();
         if let Some(address) = self.config.listen.admin {
             let listener = TcpListener::bind(address).await?;
+            admin = listener.local_addr().ok();
             let router = admin::router(Arc::clone(&self.shared), self.metrics.clone());
             let (ended, serving) = (ends.clone(), axum::serve(listener, router));
             tokio::spawn(async move { ended.run_until_cancelled(serving.into_future()).await });
@@ -89,9 +93,9 @@ impl Sidecar {
             tokio::spawn(async move { ends.run_until_cancelled(upkeep).await });
         }
         say(&[sd_notify::NotifyState::Ready]);
-        let (unix, tcp) = (self.config.listen.unix.display(), self.config.listen.tcp);
-        let identities = self.shared.identities.len();
-        tracing::info!(target: TARGET, %unix, ?tcp, admin = ?self.config.listen.admin, identities, "the sidecar serves");
+        let unix = socket.as_ref().map(|socket| display(socket.path()));
+        let (tcp, admin, identities) = (tcp.map(display), admin.map(display), self.shared.identities.len());
+        tracing::info!(target: TARGET, unix, tcp, admin, identities, "the sidecar serves");
         stop.await;
         say(&[sd_notify::NotifyState::Stopping]);
         tracing::info!(target: TARGET, "the sidecar ends");

@@ -79,7 +79,7 @@ pub(crate) struct Limits {
     pub(crate) head: usize,
     /// Seconds until the head has to be there; also how long a connection may wait for its next request.
     pub(crate) head_seconds: u64,
-    /// Seconds for which a connection may move nothing.
+    /// Seconds for which a connection may move nothing, or have no request.
     pub(crate) idle_seconds: u64,
     /// Seconds for a token, or for the head of an upstream's response.
     pub(crate) answer_seconds: u64,

@@ -3,8 +3,9 @@
 mod serve;
 mod timed;
 mod unix;
+mod used;
 
-use std::io;
+use std::{io, net::SocketAddr};
 
 use listenfd::ListenFd;
 use tokio::net::{TcpListener, UnixListener};
@@ -16,6 +17,16 @@ use crate::config::Listen;
 pub(crate) enum Door {
     Unix(UnixListener),
     Tcp(TcpListener),
+}
+
+impl Door {
+    /// Where it is on loopback, if it is there.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Unix(_) => None,
+            Self::Tcp(listener) => listener.local_addr().ok(),
+        }
+    }
 }
 
 /// The doors that systemd has opened, or else those of the configuration; and the socket that is to be taken away at the end.

@@ -1,21 +1,30 @@
-use std::{convert::Infallible, io, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::Request, response::Response};
-use hyper::body::Incoming;
+use hyper::{
+    body::Incoming,
+    service::{Service as HyperService, service_fn},
+};
 use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::{conn::auto, graceful::GracefulShutdown},
-    service::TowerToHyperService,
+    server::conn::auto,
 };
 use tokio::{
     io::{AsyncRead, AsyncWrite, AsyncWriteExt},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep, timeout},
 };
-use tokio_util::sync::CancellationToken;
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 use tower::{Service, ServiceExt};
 
-use super::{Door, timed::Timed};
+use super::{
+    Door,
+    timed::Timed,
+    used::{Answer, Used},
+};
 use crate::{callers::Peer, config::Limits, telemetry};
 
 /// For whom there is no place.
@@ -46,7 +55,12 @@ pub(crate) struct Server<S> {
     places: Arc<Semaphore>,
     /// Those who are told that there is no place. The others are not told.
     turned_away: Arc<Semaphore>,
-    connections: GracefulShutdown,
+    connections: TaskTracker,
+    /// No connection takes another request.
+    ends: CancellationToken,
+    /// No connection is waited for. That is so at the latest when this value is no more.
+    cut_off: CancellationToken,
+    _cuts_off: DropGuard,
 }
 
 impl<S> Server<S>
@@ -56,7 +70,18 @@ where
     pub(crate) fn new(service: S, limits: Limits) -> Self {
         let places = Arc::new(Semaphore::new(limits.connections));
         let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_AT_A_TIME));
-        Self { service, limits, places, turned_away, connections: GracefulShutdown::new() }
+        let (ends, cut_off) = (CancellationToken::new(), CancellationToken::new());
+        let _cuts_off = cut_off.clone().drop_guard();
+        Self {
+            service,
+            limits,
+            places,
+            turned_away,
+            connections: TaskTracker::new(),
+            ends,
+            cut_off,
+            _cuts_off,
+        }
     }
 
     /// Until `stop`; then those are taken in that have come already.
@@ -108,12 +133,37 @@ where
         peer: Peer,
         place: OwnedSemaphorePermit,
     ) {
-        let service = self.service.clone().map_request(move |request: http::Request<Incoming>| {
-            let mut request = request.map(Body::new);
-            request.extensions_mut().insert(peer);
-            request
-        });
+        let used = Used::not_yet();
+        let service = answering(self.service.clone(), peer, used.clone());
         let io = TokioIo::new(Timed::new(stream, self.limits.head_time(), self.limits.idle_time()));
+        let connection = self.protocol().serve_connection(io, service).into_owned();
+        let (ends, idle) = (self.ends.clone(), self.limits.idle_time());
+        let answered = async move {
+            let mut connection = pin!(connection);
+            let over = async { ends.run_until_cancelled(used.is_over(idle)).await };
+            let outcome = tokio::select! {
+                outcome = connection.as_mut() => outcome,
+                _ = over => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            };
+            // What goes wrong with a connection is its client's business.
+            if let Err(error) = outcome {
+                tracing::debug!(target: telemetry::TARGET, error, "a connection ended");
+            }
+        };
+        let (places, all) = (Arc::clone(&self.places), self.limits.connections);
+        telemetry::connections(all - places.available_permits());
+        let cut_off = self.cut_off.clone();
+        self.connections.spawn(async move {
+            cut_off.run_until_cancelled(answered).await;
+            drop(place);
+            telemetry::connections(all - places.available_permits());
+        });
+    }
+
+    fn protocol(&self) -> auto::Builder<TokioExecutor> {
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder
             .http1()
@@ -127,27 +177,36 @@ where
             .max_concurrent_streams(STREAMS)
             .keep_alive_interval(Some(self.limits.head_time()))
             .keep_alive_timeout(Duration::from_secs(10));
-        let connection = builder.serve_connection(io, TowerToHyperService::new(service)).into_owned();
-        let connection = self.connections.watch(connection);
-        let (places, all) = (Arc::clone(&self.places), self.limits.connections);
-        telemetry::connections(all - places.available_permits());
-        tokio::spawn(async move {
-            // What goes wrong with a connection is its client's business.
-            if let Err(error) = connection.await {
-                tracing::debug!(target: telemetry::TARGET, error, "a connection ended");
-            }
-            drop(place);
-            telemetry::connections(all - places.available_permits());
-        });
+        builder
     }
 
     /// Lets the requests end that are on their way. Those that take too long are cut off.
     pub(crate) async fn drain(self) {
         sleep(LAST_WORDS).await;
-        if timeout(self.limits.drain_time(), self.connections.shutdown()).await.is_err() {
+        self.ends.cancel();
+        self.connections.close();
+        if timeout(self.limits.drain_time(), self.connections.wait()).await.is_err() {
             tracing::warn!(target: telemetry::TARGET, "some requests took too long and are cut off");
         }
     }
+}
+
+/// Answers with `service` what comes on one connection.
+fn answering<S>(
+    service: S,
+    peer: Peer,
+    used: Used,
+) -> impl HyperService<http::Request<Incoming>, Response = http::Response<Answer>, Error = Infallible, Future: Send>
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send,
+{
+    service_fn(move |request: http::Request<Incoming>| {
+        let in_use = used.begin();
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        let answer = service.clone().oneshot(request);
+        async move { Ok(answer.await?.map(|body| Answer { body, _in_use: in_use })) }
+    })
 }
 
 async fn turn_away(mut stream: impl AsyncWrite + Unpin, _turn: OwnedSemaphorePermit) {

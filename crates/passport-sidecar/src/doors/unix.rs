@@ -45,6 +45,10 @@ impl Socket {
         made.path.clone_from(path);
         Ok((listener, made))
     }
+
+    pub(crate) fn path(&self) -> std::path::Display<'_> {
+        self.path.display()
+    }
 }
 
 fn owner(listen: &Listen) -> io::Result<Option<u32>> {

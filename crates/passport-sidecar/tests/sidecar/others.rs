@@ -9,7 +9,9 @@ use tokio::{
     time::{Instant, sleep},
 };
 
-use crate::scene::{CALLER_TOKEN, Scene, free_port, plain};
+use crate::scene::{CALLER_TOKEN, Scene};
+
+const THROUGH_NGINX: &str = "http://localhost/orders";
 
 /// A service that believes what nginx says of who calls.
 async fn service() -> String {
@@ -28,14 +30,14 @@ async fn service() -> String {
 }
 
 /// The snippet of the docs, filled in.
-async fn nginx(folder: &Path, socket: &Path, service: &str) -> (Child, String) {
-    let (port, here) = (free_port(), folder.display());
+async fn nginx(folder: &Path, socket: &Path, service: &str) -> (Child, reqwest::Client) {
+    let here = folder.display();
     let docs = include_str!("../../../../docs/sidecar.md");
     let snippet = docs.split("```nginx\n").nth(1).unwrap().split("```").next().unwrap();
     let snippet = snippet
         .replace("/run/passport/sidecar.sock", &socket.display().to_string())
         .replace("127.0.0.1:8080", service)
-        .replace("listen 80;", &format!("listen 127.0.0.1:{port};"));
+        .replace("listen 80;", &format!("listen unix:{here}/nginx.sock;"));
     let config = format!(
         "daemon off; master_process off; pid {here}/nginx.pid; error_log {here}/nginx.error;\n\
          events {{}}\n\
@@ -56,24 +58,24 @@ async fn nginx(folder: &Path, socket: &Path, service: &str) -> (Child, String) {
         .kill_on_drop(true)
         .spawn()
         .expect("`cargo xtask test` installs nginx");
-    let url = format!("http://127.0.0.1:{port}/orders");
+    let client = reqwest::Client::builder().unix_socket(folder.join("nginx.sock")).build().unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);
-    while plain().get(&url).send().await.is_err() {
+    while client.get(THROUGH_NGINX).send().await.is_err() {
         let said = std::fs::read_to_string(folder.join("nginx.error")).unwrap_or_default();
         assert!(Instant::now() < deadline, "nginx does not start: {said}");
         sleep(Duration::from_millis(20)).await;
     }
-    (process, url)
+    (process, client)
 }
 
 #[tokio::test]
 async fn nginx_asks_who_calls_and_tells_the_service_behind_it() {
     let scene = Scene::new().await;
     let sidecar = scene.sidecar().await;
-    let (_nginx, url) = nginx(scene.folder.path(), &sidecar.socket, &service().await).await;
+    let (_nginx, client) = nginx(scene.folder.path(), &sidecar.socket, &service().await).await;
     let ask = || {
-        plain()
-            .get(&url)
+        client
+            .get(THROUGH_NGINX)
             .header("x-passport-roles", "admin")
             .header("x-passport-subject", "admin")
             .header("origin", "https://elsewhere")
@@ -86,18 +88,11 @@ async fn nginx_asks_who_calls_and_tells_the_service_behind_it() {
     assert_eq!(ask().bearer_auth("x").send().await.unwrap().status(), 401);
 }
 
-/// By `requests-oauthlib`, which knows nothing of us.
+/// By `requests-oauthlib`, which knows nothing of us. With its token it goes to the API, and through the sidecar to the same.
 #[tokio::test]
 async fn a_client_of_python_gets_a_token_when_one_url_is_changed() {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/judges/bin/python");
-    let is_there = Command::new(&python).args(["-c", "import requests_oauthlib"]).output().await;
-    if !is_there.is_ok_and(|done| done.status.success()) {
-        let never = std::env::var("PASSPORT_TESTS_NEVER_SKIP").is_ok_and(|never| never == "1");
-        assert!(!never, "requests-oauthlib is not there; `cargo xtask test` installs it");
-        let _ = std::io::Write::write_all(
-            &mut std::io::stderr(),
-            b"\n!!! SKIPPED: requests-oauthlib is not installed\n",
-        );
+    if !has_oauthlib(&python).await {
         return;
     }
     let scene = Scene::new().await;
@@ -107,19 +102,39 @@ import os, sys
 os.environ['OAUTHLIB_INSECURE_TRANSPORT'] = '1'
 from oauthlib.oauth2 import BackendApplicationClient
 from requests_oauthlib import OAuth2Session
-url, api, client_id, secret = sys.argv[1:]
+sidecar, api, client_id, secret = sys.argv[1:]
 session = OAuth2Session(client=BackendApplicationClient(client_id))
 session.trust_env = False
-session.fetch_token(url, client_id=client_id, client_secret=secret)
-print(session.get(api).json()['caller'])
+session.fetch_token(sidecar + '/passport/token', client_id=client_id, client_secret=secret)
+ours = {'Passport-Sidecar': 'true', 'Passport-Sidecar-Token': secret}
+for url, headers in [
+    (api + '/orders', {}),
+    (sidecar + '/to/as_the_caller/orders', ours),
+    (sidecar + '/to/api/orders', ours),
+]:
+    response = session.get(url, headers=headers)
+    response.raise_for_status()
+    print(response.json()['caller'])
 ";
     let done = Command::new(&python)
-        .args(["-c", script, &sidecar.url("/passport/token"), &format!("{}/orders", scene.api)])
+        .args(["-c", script, &sidecar.url(""), &scene.api])
         .args([scene.registered.client_id(), CALLER_TOKEN])
         .env("NO_PROXY", "*")
         .output()
         .await
         .unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    assert_eq!(String::from_utf8_lossy(&done.stdout).trim(), "erp");
+    assert_eq!(String::from_utf8_lossy(&done.stdout), "erp\n".repeat(3));
+}
+
+async fn has_oauthlib(python: &Path) -> bool {
+    let found = Command::new(python).args(["-c", "import requests_oauthlib"]).output().await;
+    if found.is_ok_and(|done| done.status.success()) {
+        return true;
+    }
+    let never = std::env::var("PASSPORT_TESTS_NEVER_SKIP").is_ok_and(|never| never == "1");
+    assert!(!never, "requests-oauthlib is not there; `cargo xtask test` installs it");
+    let said = b"\n!!! SKIPPED: requests-oauthlib is not installed\n";
+    let _ = std::io::Write::write_all(&mut std::io::stderr(), said);
+    false
 }

@@ -63,8 +63,7 @@ async fn scopes_that_are_not_the_callers_are_had_in_no_way() {
     let scene = Scene::new().await;
     let config =
         scene.config("").replace("identities = [\"erp\"]", "identities = [\"erp\"]\nscopes = [\"openid\"]");
-    let sidecar = scene.start(&config);
-    sidecar.serves().await;
+    let sidecar = scene.start(&config).serves().await;
     let get = |path: &str| sidecar.unix().get(format!("http://localhost{path}"));
     assert_eq!(said(get("/v1/token?identity=erp")).await, (400, "invalid_scope".to_owned()));
     assert_eq!(get("/v1/token?identity=erp&scope=openid").send().await.unwrap().status(), 200);
@@ -80,8 +79,7 @@ async fn a_user_who_is_none_of_the_callers_is_refused() {
     let scene = Scene::new().await;
     let uid = nix::unistd::getuid().as_raw();
     let config = scene.config("").replace(&format!("uids = [{uid}]"), &format!("uids = [{}]", uid + 1));
-    let sidecar = scene.start(&config);
-    sidecar.serves().await;
+    let sidecar = scene.start(&config).serves().await;
     let refused = said(sidecar.unix().get("http://localhost/v1/token?identity=erp")).await;
     assert_eq!(refused, (403, "access_denied".to_owned()));
 }
@@ -124,4 +122,19 @@ async fn who_says_nothing_or_half_of_it_is_left_in_time() {
         tokio::time::timeout(std::time::Duration::from_secs(10), left).await.expect("it is left");
         assert!(begin.elapsed() > std::time::Duration::from_millis(900), "not before its time");
     }
+}
+
+/// Its pings are answered, so that something moves on its connection all the time.
+#[tokio::test]
+async fn a_client_that_is_there_and_asks_for_nothing_loses_its_place() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar_with("[limits]\nhead_seconds = 1\nidle_seconds = 2").await;
+    let http2 = reqwest::Client::builder().http2_prior_knowledge().unix_socket(sidecar.socket.as_path());
+    let client = http2.build().unwrap();
+    let ask =
+        || client.get("http://localhost/v1/token?identity=erp").header("passport-sidecar", "true").send();
+    assert_eq!(ask().await.unwrap().status(), 200);
+    sidecar.has("passport_sidecar_connections 1").await;
+    sidecar.has("passport_sidecar_connections 0").await;
+    assert_eq!(ask().await.unwrap().status(), 200, "it comes again");
 }

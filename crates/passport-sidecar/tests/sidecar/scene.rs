@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    net::TcpListener,
     os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     process::Stdio,
@@ -68,14 +67,13 @@ impl Scene {
 
     /// One identity, and callers on both doors; `more` is added.
     pub(crate) fn config(&self, more: &str) -> String {
-        let (tcp, admin) = (free_port(), free_port());
         let uid = nix::unistd::getuid();
         format!(
             r#"
             [listen]
             unix = "{socket}"
-            tcp = "127.0.0.1:{tcp}"
-            admin = "127.0.0.1:{admin}"
+            tcp = "127.0.0.1:0"
+            admin = "127.0.0.1:0"
 
             [identities.erp]
             client_id = "{id}"
@@ -122,9 +120,7 @@ impl Scene {
 
     /// The same, with more in its configuration.
     pub(crate) async fn sidecar_with(&self, more: &str) -> Sidecar {
-        let sidecar = self.start(&self.config(more));
-        sidecar.serves().await;
-        sidecar
+        self.start(&self.config(more)).serves().await
     }
 
     /// One that has never had a token, on doors of its own, or in the place of the other.
@@ -138,38 +134,44 @@ impl Scene {
         } else {
             (config, socket)
         };
-        let sidecar = Sidecar { socket, ..self.start(&config) };
-        sidecar.serves().await;
-        sidecar
+        Sidecar { socket, ..self.start(&config) }.serves().await
     }
 
     /// Not waited for.
     pub(crate) fn start(&self, config: &str) -> Sidecar {
-        let (path, log) = (self.folder.path().join("sidecar.toml"), self.folder.path().join("sidecar.log"));
+        let path = self.folder.path().join("sidecar.toml");
         fs::write(&path, config).unwrap();
-        let number = |key: &str| {
-            let line = config.lines().find(|line| line.trim().starts_with(key)).unwrap();
-            line.rsplit(':').next().unwrap().trim_end_matches('"').parse().unwrap()
-        };
+        let mut logs = (0..).map(|number| self.folder.path().join(format!("sidecar.{number}.log")));
+        let log = logs.find(|log| !log.exists()).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_passport-sidecar"))
             .arg("--config")
             .arg(&path)
             .env("RUST_LOG", "info,passport=debug")
-            .stderr(Stdio::from(fs::File::options().create(true).append(true).open(&log).unwrap()))
+            .stderr(Stdio::from(fs::File::create(&log).unwrap()))
             .kill_on_drop(true)
             .spawn()
             .unwrap();
         let socket = self.folder.path().join("sidecar.sock");
-        Sidecar { process, socket, tcp: number("tcp ="), admin: number("admin ="), log }
+        Sidecar { process, socket, tcp: 0, admin: 0, log }
     }
 }
 
 impl Sidecar {
-    /// Waits until it answers.
-    pub(crate) async fn serves(&self) {
+    /// Waits until it says that it serves, and at which ports.
+    pub(crate) async fn serves(mut self) -> Self {
         let deadline = Instant::now() + Duration::from_secs(30);
-        while self.admin("/livez").await.is_none() || !self.socket.exists() {
-            assert!(Instant::now() < deadline, "it does not start: {}", self.logged());
+        loop {
+            let log = self.logged();
+            if let Some(said) = log.lines().find(|line| line.contains("the sidecar serves")) {
+                let port = |name: &str| {
+                    let (_, address) = said.split_once(&format!(" {name}=127.0.0.1:"))?;
+                    address.split(' ').next()?.parse().ok()
+                };
+                self.tcp = port("tcp").unwrap_or_default();
+                self.admin = port("admin").unwrap_or_default();
+                return self;
+            }
+            assert!(Instant::now() < deadline, "it does not start: {log}");
             sleep(Duration::from_millis(20)).await;
         }
     }
@@ -236,10 +238,6 @@ fn marked() -> reqwest::ClientBuilder {
 
 pub(crate) async fn json(response: reqwest::Response) -> Value {
     response.json().await.unwrap()
-}
-
-pub(crate) fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 /// An API that says who called, and shows what it got.

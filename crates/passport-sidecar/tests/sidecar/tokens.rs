@@ -45,29 +45,50 @@ async fn a_token_is_got_over_tcp_by_who_has_the_callers_token() {
     assert_eq!(asked.header("passport-sidecar-token", CALLER_TOKEN).send().await.unwrap().status(), 200);
 }
 
+/// What curl says, which is JSON.
+async fn curl(arguments: &[&str]) -> Value {
+    let always = ["--silent", "--show-error", "--fail-with-body", "--noproxy", "*"];
+    let done = Command::new("curl").args(always).args(arguments).output().await.unwrap();
+    assert!(done.status.success(), "{done:?}");
+    serde_json::from_slice(&done.stdout).unwrap()
+}
+
 /// As any client of OAuth2 does it, in whatever language: the token URL is another, and the caller's token is the secret.
 #[tokio::test]
 async fn curl_gets_a_token_where_passports_own_endpoint_would_be() {
     let scene = Scene::new().await;
     let sidecar = scene.sidecar().await;
-    let credentials = format!("{}:{CALLER_TOKEN}", scene.registered.client_id());
-    let curl = |arguments: Vec<String>| async move {
-        let done =
-            Command::new("curl").args(["--silent", "--noproxy", "*"]).args(arguments).output().await.unwrap();
-        serde_json::from_slice::<Value>(&done.stdout).unwrap()
-    };
-    let grant = ["-d".to_owned(), "grant_type=client_credentials".to_owned()];
-    let tcp = [vec!["-u".to_owned(), credentials, sidecar.url("/passport/token")], grant.to_vec()].concat();
-    let unix = vec![
-        "--unix-socket".to_owned(),
-        sidecar.socket.display().to_string(),
-        "-d".to_owned(),
-        format!("client_id={}", scene.registered.client_id()),
-        "http://localhost/passport/token".to_owned(),
-    ];
-    for arguments in [tcp, [unix, grant.to_vec()].concat()] {
-        let reply = curl(arguments).await;
+    let (id, socket) = (scene.registered.client_id(), sidecar.socket.display().to_string());
+    let (credentials, client_id) = (format!("{id}:{CALLER_TOKEN}"), format!("client_id={id}"));
+    let url = sidecar.url("/passport/token");
+    let by_tcp = ["-u", &credentials, &url];
+    let by_unix = ["--unix-socket", &socket, "-d", &client_id, "http://localhost/passport/token"];
+    for arguments in [&by_tcp[..], &by_unix] {
+        let reply = curl(&[arguments, &["-d", "grant_type=client_credentials"]].concat()).await;
         assert_eq!(api_says(&scene, reply["access_token"].as_str().unwrap()).await["caller"], "erp");
+    }
+}
+
+#[tokio::test]
+async fn curl_gets_a_token_says_that_it_was_refused_and_is_passed_on() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let token_header = format!("Passport-Sidecar-Token: {CALLER_TOKEN}");
+    let socket = sidecar.socket.display().to_string();
+    let by_tcp = (sidecar.url(""), vec!["-H", &token_header]);
+    let by_unix = ("http://localhost".to_owned(), vec!["--unix-socket", &socket]);
+    for (base, door) in [by_tcp, by_unix] {
+        let ask = async |path: &str, form: &[&str]| {
+            let url = format!("{base}{path}");
+            curl(&[&door[..], &["-H", "Passport-Sidecar: true"], form, &[&url]].concat()).await
+        };
+        let token = ask("/v1/token?identity=erp&min_ttl=60", &[]).await;
+        assert_eq!(api_says(&scene, token["access_token"].as_str().unwrap()).await["caller"], "erp");
+        let rejected = format!("rejected={}", "0".repeat(64));
+        let form = ["-d", "identity=erp", "-d", &rejected];
+        let instead = ask("/v1/token/refresh", &form).await;
+        assert_eq!(instead["access_token"], token["access_token"], "it was another that was refused");
+        assert_eq!(ask("/to/api/orders", &[]).await["caller"], "erp");
     }
 }
 
