@@ -19,7 +19,11 @@ pub(crate) struct Noted {
     path: String,
     id: Option<HeaderValue>,
     begin: Instant,
+    is_answered: bool,
 }
+
+/// Nobody waits for the answer any more. nginx has it, too.
+const GIVEN_UP: u16 = 499;
 
 impl Noted {
     pub(crate) fn of(request: &Request) -> Self {
@@ -31,13 +35,19 @@ impl Noted {
             path: shown(interface, path).to_owned(),
             id: request.headers().get("x-request-id").cloned(),
             begin: Instant::now(),
+            is_answered: false,
         }
     }
 
-    pub(crate) fn answered(self, response: &Response) {
-        let (status, took) = (response.status().as_u16(), self.begin.elapsed());
+    pub(crate) fn answered(mut self, response: &Response) {
+        self.is_answered = true;
         let code = response.extensions().get::<Refused>().map_or("", |refused| refused.0);
         let caller = response.extensions().get::<AskedBy>().map_or("", |asked| asked.0.name.as_str());
+        self.tell(caller, response.status().as_u16(), code);
+    }
+
+    fn tell(&self, caller: &str, status: u16, code: &'static str) {
+        let took = self.begin.elapsed();
         telemetry::answered(self.interface.label(), status, code, took);
         tracing::info!(
             target: telemetry::ACCESS,
@@ -53,11 +63,23 @@ impl Noted {
     }
 }
 
+impl Drop for Noted {
+    fn drop(&mut self) {
+        if !self.is_answered {
+            self.tell("", GIVEN_UP, "given_up");
+        }
+    }
+}
+
 /// Without what is behind an upstream's name, and without what is none of our paths: reset links, and the like, are secrets.
 fn shown(interface: Interface, path: &str) -> &str {
     match interface {
         Interface::Auth => "/v1/auth",
-        Interface::ByPath => path.match_indices('/').nth(2).map_or(path, |(at, _)| &path[..at]),
+        Interface::ByPath => {
+            let named = path.match_indices('/').nth(2).map_or(path, |(at, _)| &path[..at]);
+            let is_odd = |byte: u8| !byte.is_ascii_alphanumeric() && !b"/-_.".contains(&byte);
+            if named.len() > 64 || named.bytes().any(is_odd) { "(no such upstream)" } else { named }
+        }
         Interface::ByHeader => "(by header)",
         Interface::Nothing => "(no such endpoint)",
         Interface::DropIn | Interface::Token | Interface::Refresh | Interface::Validate => path,
@@ -90,6 +112,7 @@ mod tests {
             ("/v1/token", "/v1/token"),
             ("/to/erp", "/to/erp"),
             ("/to/erp/reset/s3cret", "/to/erp"),
+            ("/to/%73ecret/", "(no such upstream)"),
             ("/v1/auth/reset/s3cret", "/v1/auth"),
             ("/reset/s3cret", "(by header)"),
             ("/v1/token/s3cret", "(no such endpoint)"),

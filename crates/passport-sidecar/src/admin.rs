@@ -12,18 +12,34 @@ use axum::{
 use http::{StatusCode, header};
 use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
 
-use crate::{guard, router::Shared};
+use crate::{config::Limits, guard, router::Shared};
 
-type Asked = (Arc<Shared>, Option<PrometheusHandle>);
+/// Few ask here, and little.
+pub(crate) const LIMITS: Limits = Limits {
+    connections: 64,
+    head: 16 * 1024,
+    head_seconds: 5,
+    idle_seconds: 60,
+    answer_seconds: 5,
+    drain_seconds: 1,
+};
 
-pub(crate) fn router(shared: Arc<Shared>, metrics: Option<PrometheusHandle>) -> Router {
+type Asked = (Arc<Shared>, Option<PrometheusHandle>, CancellationToken);
+
+/// Until it `ends`, it is said to be ready.
+pub(crate) fn router(
+    shared: Arc<Shared>,
+    metrics: Option<PrometheusHandle>,
+    ends: CancellationToken,
+) -> Router {
     Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(ready))
         .route("/metrics", get(shown))
         .layer(from_fn_with_state(Arc::clone(&shared), to_this_machine))
-        .with_state((shared, metrics))
+        .with_state((shared, metrics, ends))
 }
 
 /// A name that leads here is not for a browser to look in by.
@@ -35,8 +51,8 @@ async fn to_this_machine(State(shared): State<Arc<Shared>>, request: Request, ne
     }
 }
 
-/// 200 if each identity has a live token, or has not been needed yet, and there are keys to judge tokens by.
-async fn ready(State((shared, _)): State<Asked>) -> Response {
+/// 200 until it ends, if each identity has a live token, or has not been needed yet, and there are keys to judge tokens by.
+async fn ready(State((shared, _, ends)): State<Asked>) -> Response {
     let identities: BTreeMap<&String, Value> = shared
         .identities
         .iter()
@@ -48,12 +64,14 @@ async fn ready(State((shared, _)): State<Asked>) -> Response {
         })
         .collect();
     let keys = shared.verifier.as_ref().map(|verifier| verifier.health().is_usable());
-    let ready = identities.values().all(|identity| identity["ready"] == true) && keys != Some(false);
+    let works = identities.values().all(|identity| identity["ready"] == true) && keys != Some(false);
+    let (ends, ready) = (ends.is_cancelled(), works && !ends.is_cancelled());
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(json!({ "ready": ready, "identities": identities, "keys": keys }))).into_response()
+    (status, Json(json!({ "ready": ready, "ends": ends, "identities": identities, "keys": keys })))
+        .into_response()
 }
 
-async fn shown(State((_, metrics)): State<Asked>) -> Response {
+async fn shown(State((_, metrics, _)): State<Asked>) -> Response {
     match metrics {
         Some(metrics) => {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render()).into_response()

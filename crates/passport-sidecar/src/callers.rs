@@ -6,7 +6,7 @@ use aws_lc_rs::{
     constant_time::verify_slices_are_equal,
     digest::{SHA256, digest},
 };
-use http::{HeaderName, StatusCode};
+use http::HeaderName;
 use passport_core::{ResolvedSecret, SecretSource};
 use passport_outbound::Scopes;
 
@@ -57,7 +57,8 @@ impl Callers {
             }
             Peer::Tcp if shown.is_empty() => {
                 return Err(unauthorized(
-                    "this listener wants a caller's token, in `Passport-Sidecar-Token`",
+                    "this listener wants a caller's token: in `Passport-Sidecar-Token`, or at /passport/token in the place of \
+                     the client's secret",
                 ));
             }
             Peer::Tcp => self.by_token(shown).await,
@@ -92,7 +93,7 @@ fn is_it(token: &ResolvedSecret, shown: &str) -> bool {
 }
 
 fn unauthorized(description: &str) -> Refusal {
-    Refusal::new(StatusCode::UNAUTHORIZED, "invalid_client", description)
+    Refusal::unauthorized("Passport-Sidecar-Token", "invalid_client", description)
 }
 
 impl Caller {

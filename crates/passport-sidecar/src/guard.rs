@@ -71,11 +71,12 @@ fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     }
 }
 
-/// Set by browsers, and by proxies on the way.
+/// Set by browsers, and by proxies on the way. `sec-fetch-mode` is sent by Node, too; browsers never send it alone.
 fn is_of_others(name: &HeaderName) -> bool {
     let name = name.as_str();
     matches!(name, "forwarded" | "via" | "x-real-ip" | "origin" | "referer")
-        || ["x-forwarded-", "sec-fetch-", "sec-ch-"].iter().any(|prefix| name.starts_with(prefix))
+        || ["x-forwarded-", "sec-ch-"].iter().any(|prefix| name.starts_with(prefix))
+        || (name.starts_with("sec-fetch-") && name != "sec-fetch-mode")
 }
 
 #[cfg(test)]
@@ -106,6 +107,8 @@ mod tests {
         }
         assert_eq!(looked("http://localhost/v1/token", &[MARKED]), None, "as HTTP/2 has it");
         assert_eq!(looked("/passport/token", &[("host", "localhost")]), None, "a stock client");
+        let of_node = [("host", "localhost"), MARKED, ("sec-fetch-mode", "cors")];
+        assert_eq!(looked("/v1/token", &of_node), None, "fetch as Node has it");
         let forwarded =
             [("host", "localhost"), MARKED, ("x-forwarded-for", "1.2.3.4"), ("origin", "https://a")];
         assert_eq!(looked("/v1/auth/api/orders", &forwarded), None, "it is about a request from elsewhere");
@@ -143,6 +146,7 @@ mod tests {
             "origin",
             "referer",
             "sec-fetch-site",
+            "sec-fetch-dest",
             "sec-ch-ua",
             "forwarded",
             "via",

@@ -37,7 +37,13 @@ fn main() -> ExitCode {
 fn run(arguments: &Arguments) -> Result<(), BoxError> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let is_seen = std::io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_ansi(is_seen).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(is_seen)
+        .with_writer(std::io::stderr)
+        // It would be told where logs go, which panics when nobody is there to read them.
+        .log_internal_errors(false)
+        .init();
     harden();
     let config = SidecarConfig::read(arguments.config.as_deref())?;
     let is_looked_at = config.has_admin();
@@ -51,6 +57,12 @@ fn run(arguments: &Arguments) -> Result<(), BoxError> {
     runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                tracing::warn!(target: "passport::sidecar", "SIGHUP is ignored: a change of the configuration needs a restart");
+            }
+        });
         let stop = async {
             tokio::select! {
                 _ = terminate.recv() => {}

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use passport_outbound::{ManagedIdentity, TokenError};
 use serde_json::json;
 
@@ -15,16 +15,30 @@ pub(crate) struct Refusal {
     pub(crate) code: &'static str,
     description: String,
     retry_after: Option<Duration>,
+    challenge: Option<&'static str>,
 }
+
+/// On each of our refusals, with its code, so that none is taken for an upstream's.
+pub(crate) const REFUSED: HeaderName = HeaderName::from_static("passport-sidecar-refused");
 
 impl Refusal {
     pub(crate) fn new(status: StatusCode, code: &'static str, description: impl Into<String>) -> Self {
-        Self { status, code, description: description.into(), retry_after: None }
+        Self { status, code, description: description.into(), retry_after: None, challenge: None }
     }
 
     /// The request makes no sense; it will not when it is sent again.
     pub(crate) fn invalid(description: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
+    }
+
+    /// Whoever asks has to show something, in the way that `challenge` names
+    /// ([RFC 9110, section 11.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1)).
+    pub(crate) fn unauthorized(challenge: &'static str, code: &'static str, description: &str) -> Self {
+        Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, code, description) }
+    }
+
+    pub(crate) fn challenge(self, challenge: &'static str) -> Self {
+        Self { challenge: self.challenge.map(|_| challenge), ..self }
     }
 
     pub(crate) fn forbidden(description: impl Into<String>) -> Self {
@@ -62,6 +76,10 @@ impl IntoResponse for Refusal {
         response.extensions_mut().insert(Refused(self.code));
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        headers.insert(REFUSED, HeaderValue::from_static(self.code));
+        if let Some(challenge) = self.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        }
         if let Some(wait) = self.retry_after {
             headers.insert(
                 header::RETRY_AFTER,

@@ -28,8 +28,8 @@ use crate::{
     tokens, validate,
 };
 
-/// The largest form.
-const MAX_FORM: usize = 64 * 1024;
+/// The largest form: it has a token at most, and is read before it is known who sends it.
+const MAX_FORM: usize = 16 * 1024;
 
 /// What requests are answered with.
 #[derive(Debug)]
@@ -81,8 +81,8 @@ fn own(shared: &Arc<Shared>) -> Router {
         .route("/v1/token/refresh", post(tokens::refresh))
         .merge(validate::routes(shared.verifier.clone()))
         .layer(DefaultBodyLimit::max(MAX_FORM))
-        // Bodies that drip are cut off, too.
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, shared.answer_time))
+        // Bodies that drip are cut off. A token has its own time.
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, 2 * shared.answer_time))
         .with_state(Arc::clone(shared))
 }
 
@@ -120,8 +120,7 @@ impl Front {
     async fn answered_to(&self, caller: Arc<Caller>, interface: Interface, mut request: Request) -> Response {
         let passed_on = match interface {
             Interface::ByPath | Interface::ByHeader => {
-                let is_by_path = interface == Interface::ByPath;
-                inject::passed_on(&self.shared, &caller, is_by_path, request).await
+                inject::passed_on(&self.shared, &caller, request).await
             }
             Interface::Nothing => Err(nothing_there()),
             Interface::DropIn

@@ -65,20 +65,20 @@ impl Sidecar {
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let (doors, socket) = doors::open(&self.config.listen).await?;
         let tcp = doors.iter().find_map(Door::address);
-        let mut admin = None;
         let (ends, tasks) = (CancellationToken::new(), TaskTracker::new());
         let _all_ends_with_this_future = ends.clone().drop_guard();
-        if let Some(address) = self.config.listen.admin {
-            let listener = TcpListener::bind(address).await?;
-            admin = listener.local_addr().ok();
-            let router = admin::router(Arc::clone(&self.shared), self.metrics.clone());
-            let (ended, serving) = (ends.clone(), axum::serve(listener, router));
-            tokio::spawn(async move { ended.run_until_cancelled(serving.into_future()).await });
-        }
-        let server = Arc::new(Server::new(router::service(&self.shared), self.config.limits));
+        let (admin, last) = (self.admin(&ends).await?, CancellationToken::new());
+        let _it_ends_as_well = last.clone().drop_guard();
+        let operators = TaskTracker::new();
+        let admin = admin.map(|(door, router)| {
+            let address = door.address();
+            operators.spawn(Server::new("admin", door, router, admin::LIMITS, last.clone()).serve());
+            address
+        });
+        let service = router::service(&self.shared);
         for door in doors {
-            let (server, ends) = (Arc::clone(&server), ends.clone());
-            tasks.spawn(async move { server.serve(door, ends).await });
+            let server = Server::new(door.name(), door, service.clone(), self.config.limits, ends.clone());
+            tasks.spawn(server.serve());
         }
         self.warm_up(&ends);
         if let Some(metrics) = self.metrics.clone() {
@@ -94,7 +94,8 @@ impl Sidecar {
         }
         say(&[sd_notify::NotifyState::Ready]);
         let unix = socket.as_ref().map(|socket| display(socket.path()));
-        let (tcp, admin, identities) = (tcp.map(display), admin.map(display), self.shared.identities.len());
+        let (tcp, admin) = (tcp.map(display), admin.flatten().map(display));
+        let identities = self.shared.identities.len();
         tracing::info!(target: TARGET, unix, tcp, admin, identities, "the sidecar serves");
         stop.await;
         say(&[sd_notify::NotifyState::Stopping]);
@@ -104,9 +105,10 @@ impl Sidecar {
         ends.cancel();
         tasks.close();
         tasks.wait().await;
-        if let Some(server) = Arc::into_inner(server) {
-            server.drain().await;
-        }
+        // Whoever looks after it sees it end.
+        last.cancel();
+        operators.close();
+        operators.wait().await;
         let shut_down = async {
             for identity in self.shared.identities.values() {
                 identity.shutdown().await;
@@ -115,6 +117,13 @@ impl Sidecar {
         // What is left ends with the process.
         let _ = timeout(LAST, shut_down).await;
         Ok(())
+    }
+
+    /// For operators, who are not told to go elsewhere before it has ended.
+    async fn admin(&self, ends: &CancellationToken) -> io::Result<Option<(Door, Router)>> {
+        let Some(address) = self.config.listen.admin else { return Ok(None) };
+        let door = Door::Tcp(TcpListener::bind(address).await?);
+        Ok(Some((door, admin::router(Arc::clone(&self.shared), self.metrics.clone(), ends.clone()))))
     }
 
     /// Gets tokens and keys before somebody waits for them. It serves meanwhile.

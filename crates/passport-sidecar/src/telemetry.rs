@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use metrics::{counter, gauge, histogram};
+use metrics::{Gauge, counter, gauge, histogram};
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
 
 pub(crate) const TARGET: &str = "passport::sidecar";
@@ -31,11 +31,11 @@ pub(crate) fn answered(interface: &'static str, status: u16, error: &'static str
     histogram!(DURATION, "interface" => interface).record(took.as_secs_f64());
 }
 
-/// How many connections there are.
-pub(crate) fn connections(count: usize) {
-    gauge!(CONNECTIONS).set(u32::try_from(count).map_or(f64::INFINITY, f64::from));
+/// How many connections there are at that door.
+pub(crate) fn connections(door: &'static str) -> Gauge {
+    gauge!(CONNECTIONS, "door" => door)
 }
 
-pub(crate) fn turned_away() {
-    counter!(TURNED_AWAY).increment(1);
+pub(crate) fn turned_away(door: &'static str) {
+    counter!(TURNED_AWAY, "door" => door).increment(1);
 }

@@ -73,17 +73,28 @@ fn callers(config: &SidecarConfig, identities: &[&str], problems: &mut Problems)
     if config.callers.is_empty() {
         return Callers(vec![own_user()]);
     }
-    let mut users = BTreeMap::new();
+    see_that_nobody_is_two(config, problems);
+    let rules = config.callers.iter().map(|(name, caller)| rule(name, caller, identities, problems));
+    Callers(rules.collect())
+}
+
+fn see_that_nobody_is_two(config: &SidecarConfig, problems: &mut Problems) {
+    let mut seen = BTreeMap::<String, &String>::new();
     for (name, caller) in &config.callers {
-        for uid in &caller.uids {
-            if let Some(other) = users.insert(uid, name) {
-                let text = format!("user {uid} is `{other}` already; which of the two would it be?");
-                problems.push(ConfigProblem::new(format!("callers.{name}.uids"), text));
+        let users = caller.uids.iter().map(|uid| ("uids", format!("user {uid}")));
+        let groups = caller.gids.iter().map(|gid| ("gids", format!("group {gid}")));
+        let tokens = caller.token_ref.iter().map(|token| ("token_ref", format!("whoever has `{token}`")));
+        for (key, who) in users.chain(groups).chain(tokens) {
+            let problem = |other: &str| {
+                let text = format!("{who} is `{other}` already; which of the two would it be?");
+                ConfigProblem::new(format!("callers.{name}.{key}"), text)
+            };
+            match seen.get(&who) {
+                Some(other) if *other != name => problems.push(problem(other)),
+                _ => drop(seen.insert(who, name)),
             }
         }
     }
-    let rules = config.callers.iter().map(|(name, caller)| rule(name, caller, identities, problems));
-    Callers(rules.collect())
 }
 
 /// Who runs the sidecar could read its memory and files anyway.
@@ -149,7 +160,7 @@ fn upstreams(
             problem("identity", "in whose name? name an identity, or set propagate".to_owned());
             continue;
         };
-        match Upstream::new(name, &url, upstream.http2, whose, config.limits.answer_time()) {
+        match Upstream::new(name, &url, upstream.http2, whose, &config.limits) {
             Ok(made) => drop(upstreams.insert(name.clone(), made)),
             Err(error) => problem("url", error.to_string()),
         }

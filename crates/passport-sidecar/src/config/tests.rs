@@ -61,9 +61,18 @@ fn every_mistake_is_told_at_once() {
 }
 
 #[test]
-fn a_user_is_one_caller() {
-    let callers = format!("{ERP}[callers.a]\nuids = [7]\n[callers.b]\nuids = [7]\n");
-    assert_eq!(mistakes(&callers), ["callers.b.uids: user 7 is `a` already; which of the two would it be?"]);
+fn nobody_is_two_callers() {
+    for (key, who) in [
+        ("uids = [7]", "uids: user 7"),
+        ("gids = [7]", "gids: group 7"),
+        ("token_ref = \"env:TOKEN\"", "token_ref: whoever has `env:TOKEN`"),
+    ] {
+        let callers = format!("{ERP}[callers.a]\n{key}\n[callers.b]\n{key}\n");
+        let told = format!("callers.b.{who} is `a` already; which of the two would it be?");
+        assert_eq!(mistakes(&callers), [told]);
+    }
+    let twice = format!("{ERP}[callers.a]\nuids = [7, 7]\ngids = [7]\n");
+    assert!(mistakes(&twice).is_empty(), "it is one all the same");
 }
 
 #[test]

@@ -20,6 +20,14 @@ pub(crate) enum Door {
 }
 
 impl Door {
+    /// As metrics have it.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Unix(_) => "unix",
+            Self::Tcp(_) => "tcp",
+        }
+    }
+
     /// Where it is on loopback, if it is there.
     pub(crate) fn address(&self) -> Option<SocketAddr> {
         match self {

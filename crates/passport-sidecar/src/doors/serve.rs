@@ -1,6 +1,7 @@
 use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::Request, response::Response};
+use http::{HeaderValue, Version, header};
 use hyper::{
     body::Incoming,
     service::{Service as HyperService, service_fn},
@@ -10,7 +11,7 @@ use hyper_util::{
     server::conn::auto,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt},
+    io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, sink},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep, timeout},
 };
@@ -33,10 +34,8 @@ const FULL: &[u8] =
 
 const TURNED_AWAY_AT_A_TIME: usize = 256;
 
-/// How long a door is left alone when there are no file descriptors left.
+/// How long a door is left alone when nobody can be taken in: there are no file descriptors left, or no memory.
 const PAUSE: Duration = Duration::from_millis(100);
-const NO_FILES: i32 = nix::errno::Errno::EMFILE as i32;
-const NO_FILES_OF_THE_SYSTEM: i32 = nix::errno::Errno::ENFILE as i32;
 
 /// How long, at the end, those are taken in who have come already; and how long it is waited for the next one. Others come on and on.
 const LAST_LOOK: Duration = Duration::from_millis(200);
@@ -48,14 +47,19 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// How many requests one connection of HTTP/2 may have at a time.
 const STREAMS: u32 = 100;
 
-/// Takes connections in, and answers what comes on them.
+/// Takes connections in at one door, and answers what comes on them. Each door has its own places, so that nobody at one can take
+/// those at another.
 pub(crate) struct Server<S> {
+    name: &'static str,
+    door: Door,
     service: S,
     limits: Limits,
     places: Arc<Semaphore>,
     /// Those who are told that there is no place. The others are not told.
     turned_away: Arc<Semaphore>,
     connections: TaskTracker,
+    /// No connection is taken in any more, and none that is there is to be used again.
+    stop: CancellationToken,
     /// No connection takes another request.
     ends: CancellationToken,
     /// No connection is waited for. That is so at the latest when this value is no more.
@@ -67,39 +71,44 @@ impl<S> Server<S>
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
-    pub(crate) fn new(service: S, limits: Limits) -> Self {
-        let places = Arc::new(Semaphore::new(limits.connections));
-        let turned_away = Arc::new(Semaphore::new(TURNED_AWAY_AT_A_TIME));
-        let (ends, cut_off) = (CancellationToken::new(), CancellationToken::new());
-        let _cuts_off = cut_off.clone().drop_guard();
+    pub(crate) fn new(
+        name: &'static str,
+        door: Door,
+        service: S,
+        limits: Limits,
+        stop: CancellationToken,
+    ) -> Self {
+        let cut_off = CancellationToken::new();
         Self {
+            name,
+            door,
             service,
             limits,
-            places,
-            turned_away,
+            places: Arc::new(Semaphore::new(limits.connections)),
+            turned_away: Arc::new(Semaphore::new(TURNED_AWAY_AT_A_TIME)),
             connections: TaskTracker::new(),
-            ends,
+            stop,
+            ends: CancellationToken::new(),
+            _cuts_off: cut_off.clone().drop_guard(),
             cut_off,
-            _cuts_off,
         }
     }
 
-    /// Until `stop`; then those are taken in that have come already.
-    pub(crate) async fn serve(&self, door: Door, stop: CancellationToken) {
-        while let Some(outcome) = stop.run_until_cancelled(self.take_in(&door)).await {
+    /// Until it is to stop; then those are taken in that have come already, and requests are let end that are on their way.
+    pub(crate) async fn serve(self) {
+        while let Some(outcome) = self.stop.run_until_cancelled(self.take_in()).await {
             if let Err(error) = outcome {
                 tracing::warn!(target: telemetry::TARGET, %error, "a connection could not be taken in");
-                if matches!(error.raw_os_error(), Some(NO_FILES | NO_FILES_OF_THE_SYSTEM)) {
-                    sleep(PAUSE).await;
-                }
+                sleep(PAUSE).await;
             }
         }
         let end = Instant::now() + LAST_LOOK;
-        while Instant::now() < end && matches!(timeout(NEXT, self.take_in(&door)).await, Ok(Ok(()))) {}
+        while Instant::now() < end && matches!(timeout(NEXT, self.take_in()).await, Ok(Ok(()))) {}
+        self.drain().await;
     }
 
-    async fn take_in(&self, door: &Door) -> io::Result<()> {
-        match door {
+    async fn take_in(&self) -> io::Result<()> {
+        match &self.door {
             Door::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 let peer = stream.peer_cred()?;
@@ -120,7 +129,7 @@ where
         if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
             self.answer(stream, peer, place);
         } else {
-            telemetry::turned_away();
+            telemetry::turned_away(self.name);
             if let Ok(turn) = Arc::clone(&self.turned_away).try_acquire_owned() {
                 tokio::spawn(turn_away(stream, turn));
             }
@@ -134,7 +143,7 @@ where
         place: OwnedSemaphorePermit,
     ) {
         let used = Used::not_yet();
-        let service = answering(self.service.clone(), peer, used.clone());
+        let service = answering(self.service.clone(), peer, used.clone(), self.stop.clone());
         let io = TokioIo::new(Timed::new(stream, self.limits.head_time(), self.limits.idle_time()));
         let connection = self.protocol().serve_connection(io, service).into_owned();
         let (ends, idle) = (self.ends.clone(), self.limits.idle_time());
@@ -145,7 +154,11 @@ where
                 outcome = connection.as_mut() => outcome,
                 _ = over => {
                     connection.as_mut().graceful_shutdown();
-                    connection.await
+                    tokio::select! {
+                        outcome = connection => outcome,
+                        // It leaves answers where they are.
+                        () = used.is_over(idle) => Ok(()),
+                    }
                 }
             };
             // What goes wrong with a connection is its client's business.
@@ -153,13 +166,13 @@ where
                 tracing::debug!(target: telemetry::TARGET, error, "a connection ended");
             }
         };
-        let (places, all) = (Arc::clone(&self.places), self.limits.connections);
-        telemetry::connections(all - places.available_permits());
+        let taken = telemetry::connections(self.name);
+        taken.increment(1);
         let cut_off = self.cut_off.clone();
         self.connections.spawn(async move {
             cut_off.run_until_cancelled(answered).await;
             drop(place);
-            telemetry::connections(all - places.available_permits());
+            taken.decrement(1);
         });
     }
 
@@ -180,8 +193,8 @@ where
         builder
     }
 
-    /// Lets the requests end that are on their way. Those that take too long are cut off.
-    pub(crate) async fn drain(self) {
+    /// Those requests that take too long are cut off.
+    async fn drain(&self) {
         sleep(LAST_WORDS).await;
         self.ends.cancel();
         self.connections.close();
@@ -196,23 +209,34 @@ fn answering<S>(
     service: S,
     peer: Peer,
     used: Used,
+    stop: CancellationToken,
 ) -> impl HyperService<http::Request<Incoming>, Response = http::Response<Answer>, Error = Infallible, Future: Send>
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send,
 {
     service_fn(move |request: http::Request<Incoming>| {
-        let in_use = used.begin();
+        let (in_use, stop) = (used.begin(), stop.clone());
+        let is_http1 = request.version() < Version::HTTP_2;
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
         let answer = service.clone().oneshot(request);
-        async move { Ok(answer.await?.map(|body| Answer { body, _in_use: in_use })) }
+        async move {
+            let mut response = answer.await?;
+            if is_http1 && stop.is_cancelled() {
+                // Or the next request would be on its way when the connection ends.
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response.map(|body| Answer::new(body, in_use)))
+        }
     })
 }
 
-async fn turn_away(mut stream: impl AsyncWrite + Unpin, _turn: OwnedSemaphorePermit) {
+async fn turn_away(mut stream: impl AsyncRead + AsyncWrite + Unpin, _turn: OwnedSemaphorePermit) {
     let said = async {
         stream.write_all(FULL).await?;
-        stream.shutdown().await
+        stream.shutdown().await?;
+        // A connection that is closed with something unread is reset, and the answer with it.
+        copy(&mut stream, &mut sink()).await
     };
     // Whoever does not listen is not told.
     let _ = timeout(Duration::from_secs(1), said).await;

@@ -10,30 +10,32 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, sleep_until};
 
-/// Whether a connection is used: by requests, and not by what keeps it alive. A client that answers pings, and asks for nothing, takes
-/// somebody's place.
+/// Whether a connection is used: by requests that wait for us, and not by what keeps it alive. A client that answers pings and asks for
+/// nothing, or does not take what it has asked for, takes somebody's place.
 #[derive(Clone, Debug)]
 pub(super) struct Used(Arc<Mutex<Uses>>);
 
 #[derive(Debug)]
 struct Uses {
-    requests: usize,
-    /// When the last one ended.
+    /// How many requests wait for an answer, or for more of it.
+    waiting: usize,
+    /// When that was last another number, or more of an answer was taken.
     since: Instant,
 }
 
 impl Used {
     pub(super) fn not_yet() -> Self {
-        Self(Arc::new(Mutex::new(Uses { requests: 0, since: Instant::now() })))
+        Self(Arc::new(Mutex::new(Uses { waiting: 0, since: Instant::now() })))
     }
 
     /// By a request, until its answer has gone out.
     pub(super) fn begin(&self) -> InUse {
-        self.uses().requests += 1;
-        InUse(self.clone())
+        let mut in_use = InUse { used: self.clone(), waits: false };
+        in_use.note(true);
+        in_use
     }
 
-    /// Ready when there has been no request for `time`.
+    /// Ready when nothing has waited, and nothing was taken, for `time`.
     pub(super) async fn is_over(&self, time: Duration) {
         loop {
             let now = Instant::now();
@@ -47,7 +49,7 @@ impl Used {
 
     fn unused_since(&self) -> Option<Instant> {
         let uses = self.uses();
-        Some(uses.since).filter(|_| uses.requests == 0)
+        Some(uses.since).filter(|_| uses.waiting == 0)
     }
 
     fn uses(&self) -> MutexGuard<'_, Uses> {
@@ -57,20 +59,42 @@ impl Used {
 
 /// One use. It ends with the value.
 #[derive(Debug)]
-pub(super) struct InUse(Used);
+pub(super) struct InUse {
+    used: Used,
+    waits: bool,
+}
+
+impl InUse {
+    /// Whether it waits for us, or its client has something to take.
+    fn note(&mut self, waits: bool) {
+        let mut uses = self.used.uses();
+        match (self.waits, waits) {
+            (false, true) => uses.waiting += 1,
+            (true, false) => uses.waiting -= 1,
+            _ => {}
+        }
+        uses.since = Instant::now();
+        self.waits = waits;
+    }
+}
 
 impl Drop for InUse {
     fn drop(&mut self) {
-        let mut uses = self.0.uses();
-        uses.requests -= 1;
-        uses.since = Instant::now();
+        self.note(false);
     }
 }
 
 /// The body of an answer, which is a use of its connection until its end.
 pub(super) struct Answer {
-    pub(super) body: Body,
-    pub(super) _in_use: InUse,
+    body: Body,
+    in_use: InUse,
+}
+
+impl Answer {
+    pub(super) fn new(body: Body, mut in_use: InUse) -> Self {
+        in_use.note(false);
+        Self { body, in_use }
+    }
 }
 
 impl http_body::Body for Answer {
@@ -81,7 +105,10 @@ impl http_body::Body for Answer {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(cx)
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        // Who asks for more has taken what there was.
+        self.in_use.note(polled.is_pending());
+        polled
     }
 
     fn is_end_stream(&self) -> bool {
@@ -95,6 +122,9 @@ impl http_body::Body for Answer {
 
 #[cfg(test)]
 mod tests {
+    use std::future::poll_fn;
+
+    use http_body::Body as _;
     use tokio::time::{advance, timeout};
 
     use super::*;
@@ -109,7 +139,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn it_is_not_over_while_an_answer_goes_out_however_long_that_takes() {
+    async fn it_is_not_over_while_a_request_waits_however_long_that_takes() {
         let used = Used::not_yet();
         let [first, second] = [used.begin(), used.begin()];
         drop(first);
@@ -129,5 +159,19 @@ mod tests {
         }
         advance(TIME).await;
         assert!(timeout(Duration::ZERO, used.is_over(TIME)).await.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_answer_with_no_more_to_send_yet_is_waited_for_and_one_that_is_not_taken_is_not() {
+        let used = Used::not_yet();
+        let silent = Body::from_stream(futures_util::stream::pending::<Result<Bytes, axum::Error>>());
+        let mut silent = Answer::new(silent, used.begin());
+        assert!(futures_util::poll!(poll_fn(|cx| Pin::new(&mut silent).poll_frame(cx))).is_pending());
+        assert!(timeout(10 * TIME, used.is_over(TIME)).await.is_err());
+        drop(silent);
+        let _not_taken = Answer::new(Body::from("answer"), used.begin());
+        let begin = Instant::now();
+        used.is_over(TIME).await;
+        assert_eq!(begin.elapsed().as_secs(), TIME.as_secs());
     }
 }

@@ -13,6 +13,7 @@ use percent_encoding::percent_decode_str;
 pub(crate) use self::upstream::{Upstream, Whose};
 use crate::{
     callers::Caller,
+    interface::Interface,
     refusal::Refusal,
     router::{Shared, nothing_there},
 };
@@ -24,12 +25,23 @@ const UPSTREAM: HeaderName = HeaderName::from_static("passport-sidecar-upstream"
 pub(crate) async fn passed_on(
     shared: &Shared,
     caller: &Caller,
-    is_by_path: bool,
     request: Request,
 ) -> Result<Response, Refusal> {
+    see_that_it_is_a_request(&request)?;
+    let is_by_path = Interface::of(request.uri().path()) == Interface::ByPath;
     let target = if is_by_path { by_path } else { by_header };
     let (upstream, uri) = target(shared, caller, &request)?;
-    upstream.call(prepared(request, uri)?).await
+    upstream.call(prepared(request, uri)).await
+}
+
+fn see_that_it_is_a_request(request: &Request) -> Result<(), Refusal> {
+    // Some clients offer HTTP/2 in this way with each request, and go on without it.
+    let upgrades = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"h2c");
+    if request.method() == Method::CONNECT || request.headers().get(header::UPGRADE).is_some_and(upgrades) {
+        let description = "connections are not passed on, requests are: no CONNECT and no upgrade";
+        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "invalid_request", description));
+    }
+    Ok(())
 }
 
 type Target<'a> = Result<(&'a Upstream, Uri), Refusal>;
@@ -60,14 +72,8 @@ fn upstream<'a>(shared: &'a Shared, caller: &Caller, name: &str) -> Result<&'a U
 }
 
 /// The request as it goes to `uri`, without a token yet.
-fn prepared(mut request: Request, uri: Uri) -> Result<Request, Refusal> {
-    // Some clients offer HTTP/2 in this way with each request, and go on without it.
-    let upgrades = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"h2c");
-    if request.method() == Method::CONNECT || request.headers().get(header::UPGRADE).is_some_and(upgrades) {
-        let description = "connections are not passed on, requests are: no CONNECT and no upgrade";
-        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "invalid_request", description));
-    }
+fn prepared(mut request: Request, uri: Uri) -> Request {
     *request.uri_mut() = uri;
     headers::prepare(request.headers_mut());
-    Ok(request)
+    request
 }

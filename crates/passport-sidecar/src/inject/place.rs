@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use http::{Uri, uri::InvalidUri};
-use percent_encoding::percent_decode_str;
+use percent_encoding::percent_decode;
 use url::Url;
 
 /// A place that requests do not leave, whatever their path is.
@@ -36,10 +36,18 @@ impl Place {
     }
 }
 
-/// In whatever way it is written: who decodes it, and when, is the upstream's business.
+/// In whatever way it is written: who decodes it, and how often, is the upstream's business.
 fn leads_up(path: &str) -> bool {
-    let plain: Cow<'_, [u8]> = percent_decode_str(path).into();
-    plain.split(|byte| b"/\\;".contains(byte)).any(|part| matches!(part, b"." | b".."))
+    let mut plain = Cow::Borrowed(path.as_bytes());
+    loop {
+        if plain.split(|byte| b"/\\;".contains(byte)).any(|part| matches!(part, b"." | b"..")) {
+            return true;
+        }
+        match percent_decode(&plain).into() {
+            Cow::Borrowed(_) => return false,
+            Cow::Owned(decoded) => plain = Cow::Owned(decoded),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -76,6 +84,8 @@ mod tests {
             "/a\\..\\admin",
             "/a%5C..%5cadmin",
             "/a/..;x=1/admin",
+            "/%252e%252e/admin",
+            "/a%25252F..%25255cadmin",
             "/./a",
             "",
             "admin",

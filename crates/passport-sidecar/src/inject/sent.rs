@@ -1,29 +1,48 @@
 use std::{
     pin::Pin,
     task::{Context, Poll},
+    time::Duration,
 };
 
 use axum::body::Body;
 use bytes::Bytes;
 use http_body::{Body as _, Frame, SizeHint};
-use tokio::sync::oneshot;
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
-/// A body, of which it is known when it has ended, or nobody wants more of it.
+/// A body, of which it is known how far it is, and when it has ended or nobody wants more of it.
 pub(super) struct Sent {
     body: Body,
-    ended: Option<oneshot::Sender<()>>,
+    awaited: Option<watch::Sender<bool>>,
 }
 
+/// How far such a body is: whether its upstream waits for more of it, which is not there yet.
+pub(super) struct Progress(Option<watch::Receiver<bool>>);
+
 impl Sent {
-    /// `body`, and its end.
-    pub(super) fn watched(body: Body) -> (Self, impl Future<Output = ()>) {
-        let (ended, end) = (!body.is_end_stream()).then(oneshot::channel).unzip();
-        let end = async {
-            if let Some(end) = end {
-                drop(end.await);
+    pub(super) fn watched(body: Body) -> (Self, Progress) {
+        let (awaited, progress) = (!body.is_end_stream()).then(|| watch::channel(false)).unzip();
+        (Self { body, awaited }, Progress(progress))
+    }
+}
+
+impl Progress {
+    /// Ready when an upstream has taken nothing of what is there for `still`, or it has all and has not answered for `answer`.
+    pub(super) async fn late(self, still: Duration, answer: Duration) {
+        if let Some(mut awaited) = self.0 {
+            loop {
+                let is_awaited = *awaited.borrow_and_update();
+                let time = if is_awaited { Duration::MAX } else { still };
+                match timeout(time, awaited.changed()).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_ended)) => break,
+                    Err(_still) => return,
+                }
             }
-        };
-        (Self { body, ended }, end)
+        }
+        sleep(answer).await;
     }
 }
 
@@ -37,7 +56,9 @@ impl http_body::Body for Sent {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         if self.body.is_end_stream() || matches!(polled, Poll::Ready(None | Some(Err(_)))) {
-            self.ended = None;
+            self.awaited = None;
+        } else if let Some(awaited) = &self.awaited {
+            awaited.send_replace(polled.is_pending());
         }
         polled
     }
@@ -48,5 +69,58 @@ impl http_body::Body for Sent {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use futures_util::stream;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    const STILL: Duration = Duration::from_secs(300);
+    const ANSWER: Duration = Duration::from_secs(30);
+
+    async fn late_after(progress: Progress) -> u64 {
+        let begin = Instant::now();
+        progress.late(STILL, ANSWER).await;
+        begin.elapsed().as_secs()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_a_body_the_time_for_an_answer_begins_at_once() {
+        let (_sent, progress) = Sent::watched(Body::empty());
+        assert_eq!(late_after(progress).await, ANSWER.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_for_an_answer_begins_when_all_is_sent() {
+        let chunks = (0..5).map(|_| Ok::<_, axum::Error>(Bytes::from_static(b"chunk")));
+        let (mut sent, progress) = Sent::watched(Body::from_stream(stream::iter(chunks)));
+        let sends = async {
+            sleep(STILL / 2).await;
+            while poll_fn(|cx| Pin::new(&mut sent).poll_frame(cx)).await.is_some() {
+                sleep(STILL / 2).await;
+            }
+        };
+        let ((), seconds) = tokio::join!(sends, late_after(progress));
+        assert_eq!(seconds, 6 * STILL.as_secs() / 2 + ANSWER.as_secs());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_says_nothing_for_long_is_waited_for() {
+        let (mut sent, progress) =
+            Sent::watched(Body::from_stream(stream::pending::<Result<Bytes, axum::Error>>()));
+        assert!(futures_util::poll!(poll_fn(|cx| Pin::new(&mut sent).poll_frame(cx))).is_pending());
+        assert!(timeout(10 * STILL, progress.late(STILL, ANSWER)).await.is_err());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_upstream_that_takes_no_more_is_left() {
+        let (_sent, progress) = Sent::watched(Body::from("not wanted"));
+        assert_eq!(late_after(progress).await, STILL.as_secs());
     }
 }

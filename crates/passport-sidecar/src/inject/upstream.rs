@@ -11,12 +11,11 @@ use hyper_util::{
 use passport_core::Origin;
 use passport_outbound::{AllowedOrigins, AttachToken, AttachTokenLayer, ManagedIdentity, TokenError};
 use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs::default_provider};
-use tokio::time::sleep;
 use tower::{BoxError, Layer, ServiceExt};
 use url::Url;
 
 use super::{headers, place::Place, sent::Sent};
-use crate::refusal::Refusal;
+use crate::{config::Limits, refusal::Refusal};
 
 const CONNECT_TIME: Duration = Duration::from_secs(10);
 
@@ -40,6 +39,7 @@ pub(crate) struct Upstream {
     whose: Whose,
     plain: Http,
     attaching: Option<AttachToken<Http>>,
+    idle_time: Duration,
     answer_time: Duration,
 }
 
@@ -50,7 +50,7 @@ impl Upstream {
         base: &Url,
         http2: bool,
         whose: Whose,
-        answer_time: Duration,
+        limits: &Limits,
     ) -> Result<Self, BoxError> {
         let plain = client(base, http2)?;
         let attaching = match &whose {
@@ -62,7 +62,8 @@ impl Upstream {
         };
         let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
         let place = Place::at(base)?;
-        Ok(Self { name: name.to_owned(), place, version, whose, plain, attaching, answer_time })
+        let (idle_time, answer_time) = (limits.idle_time(), limits.answer_time());
+        Ok(Self { name: name.to_owned(), place, version, whose, plain, attaching, idle_time, answer_time })
     }
 
     /// The identity that is behind it, which a caller has to be allowed.
@@ -83,17 +84,13 @@ impl Upstream {
 
     pub(super) async fn call(&self, request: Request) -> Result<Response, Refusal> {
         let (parts, body) = request.into_parts();
-        let (body, ended) = Sent::watched(body);
+        let (body, progress) = Sent::watched(body);
         let mut request = http::Request::from_parts(parts, body);
         *request.version_mut() = self.version;
         // The time for an answer begins when all is sent, so that what is large, or a stream, may take as long as it takes.
-        let late = async {
-            ended.await;
-            sleep(self.answer_time).await;
-        };
         tokio::select! {
             outcome = self.answered(request) => outcome,
-            () = late => Err(self.late()),
+            () = progress.late(self.idle_time, self.answer_time) => Err(self.late()),
         }
     }
 
@@ -103,11 +100,9 @@ impl Upstream {
             (Some(attaching), Whose::Identity(..)) => attaching,
             (Some(attaching), _) if !brings_one => attaching,
             (None, _) if !brings_one => {
-                return Err(Refusal::new(
-                    StatusCode::UNAUTHORIZED,
-                    "invalid_token",
-                    "this upstream is called in the caller's name; send its token in Authorization",
-                ));
+                let description =
+                    "this upstream is called in the caller's name; send its token in Authorization";
+                return Err(Refusal::unauthorized("Bearer", "invalid_token", description));
             }
             _ => {
                 let response = self.plain.request(request).await;
@@ -139,7 +134,8 @@ impl Upstream {
     }
 
     fn late(&self) -> Refusal {
-        let description = format!("the upstream `{}` did not answer in time", self.name);
+        let description =
+            format!("the upstream `{}` did not answer in time, or there was no token in time", self.name);
         Refusal::new(StatusCode::GATEWAY_TIMEOUT, "server_error", description)
     }
 }
@@ -150,7 +146,7 @@ where
     B::Error: Into<BoxError>,
 {
     let mut response = response.map(Body::new);
-    headers::of_the_connection(response.headers_mut());
+    headers::give_back(response.headers_mut());
     *response.version_mut() = Version::HTTP_11;
     response
 }

@@ -37,10 +37,7 @@ pub(crate) async fn drop_in(State(shared): State<Arc<Shared>>, request: Request)
             response.extensions_mut().insert(AskedBy(caller));
             response
         }
-        Err(refusal) if refusal.status == StatusCode::UNAUTHORIZED => {
-            ([(header::WWW_AUTHENTICATE, "Basic realm=\"passport-sidecar\"")], refusal).into_response()
-        }
-        Err(refusal) => refusal.into_response(),
+        Err(refusal) => refusal.challenge("Basic realm=\"passport-sidecar\"").into_response(),
     }
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use passport_outbound::{AccessToken, ManagedIdentity, Scopes, TokenError};
+use tokio::time::timeout;
 
 pub(crate) use self::{
     drop_in::drop_in,
@@ -22,6 +23,8 @@ const MAX_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 struct Wanted {
     identity: ManagedIdentity,
     scopes: Scopes,
+    /// How long it is waited for.
+    time: Duration,
 }
 
 impl Shared {
@@ -41,16 +44,22 @@ impl Shared {
         }
         let identity =
             identity.with_scopes(&scopes.to_string()).map_err(|_| invalid("these are no scopes"))?;
-        Ok(Wanted { identity, scopes })
+        Ok(Wanted { identity, scopes, time: self.answer_time })
     }
 }
 
 impl Wanted {
     async fn token(&self, life: Duration) -> Result<AccessToken, Refusal> {
-        self.told(self.identity.token_for(life.min(MAX_LIFE)).await)
+        self.told(self.identity.token_for(life.min(MAX_LIFE))).await
     }
 
-    fn told(&self, outcome: Result<AccessToken, TokenError>) -> Result<AccessToken, Refusal> {
+    /// The attempt goes on when nobody waits for it any more.
+    async fn told(
+        &self,
+        asked: impl Future<Output = Result<AccessToken, TokenError>>,
+    ) -> Result<AccessToken, Refusal> {
+        let late = || Refusal::later("there was no token in time; it is still asked for", Duration::ZERO);
+        let outcome = timeout(self.time, asked).await.map_err(|_| late())?;
         outcome.map_err(|error| Refusal::without_token(&self.identity, &error))
     }
 

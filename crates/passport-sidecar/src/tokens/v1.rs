@@ -66,8 +66,8 @@ pub(crate) async fn refresh(
     let wanted = shared.wanted(&caller, &asked.identity, asked.scope.as_deref())?;
     let rejected = bytes(&asked.rejected)
         .ok_or_else(|| Refusal::invalid("rejected= is 64 hexadecimal digits: the token's SHA-256"))?;
-    let replaced = wanted.identity.token_after_refusal(|kept| is_it(kept, &rejected)).await;
-    let token = wanted.told(replaced)?;
+    let replaced = wanted.identity.token_after_refusal(|kept| is_it(kept, &rejected));
+    let token = wanted.told(replaced).await?;
     Ok(reply::of(&token, &wanted.granted()))
 }
 

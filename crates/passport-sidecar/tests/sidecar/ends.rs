@@ -1,11 +1,12 @@
 //! How it ends, and what comes after it.
 
-use std::time::Duration;
+use std::{process::Stdio, time::Duration};
 
 use futures_util::future::join_all;
 use nix::sys::signal::Signal;
 use passport_dev::{Endpoint, Fault};
 use passport_outbound::{ManagedIdentity, SecretSource};
+use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::scene::Scene;
 
@@ -19,7 +20,7 @@ async fn when_it_is_told_to_end_requests_that_are_on_their_way_are_answered() {
     let ask = |path: &'static str| tokio::spawn(client.get(format!("http://localhost{path}")).send());
     let asked: Vec<_> =
         (0..25).flat_map(|_| [ask("/v1/token?identity=erp"), ask("/to/api/orders")]).collect();
-    sidecar.has("passport_sidecar_connections 50").await;
+    sidecar.has("passport_sidecar_connections{door=\"unix\"} 50").await;
     let port = sidecar.tcp;
     let others = tokio::spawn(async move {
         while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
@@ -35,6 +36,71 @@ async fn when_it_is_told_to_end_requests_that_are_on_their_way_are_answered() {
     let socket = sidecar.socket.clone();
     let log = sidecar.ended().await;
     assert!(log.contains("the sidecar ends") && !socket.exists());
+}
+
+/// Those who keep their connection and ask all the time find no connection any more, and nothing worse.
+#[tokio::test(flavor = "multi_thread")]
+async fn when_it_is_told_to_end_who_asks_on_and_on_loses_no_request() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let clients = (0..20).map(|number| {
+        let (client, path) = (sidecar.unix(), ["/v1/token?identity=erp", "/to/api/orders"][number % 2]);
+        tokio::spawn(async move {
+            for answered in 0.. {
+                match client.get(format!("http://localhost{path}")).send().await {
+                    Ok(response) => assert_eq!(response.status(), 200),
+                    Err(error) if error.is_connect() => return answered,
+                    Err(error) => panic!("after {answered}: {error:?}"),
+                }
+            }
+            0
+        })
+    });
+    let clients: Vec<_> = clients.collect();
+    sidecar.has("passport_sidecar_connections{door=\"unix\"} 20").await;
+    sidecar.signal(Signal::SIGHUP);
+    sidecar.signal(Signal::SIGTERM);
+    for answered in join_all(clients).await {
+        assert!(answered.unwrap() > 0);
+    }
+    assert!(sidecar.ended().await.contains("SIGHUP is ignored"));
+}
+
+/// Operators see it until the end, and that it is one.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_it_ends_it_lives_and_is_not_ready() {
+    let scene = Scene::new().await;
+    scene.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3)));
+    let sidecar = scene.sidecar().await;
+    let asked = tokio::spawn(sidecar.unix().get("http://localhost/v1/token?identity=erp").send());
+    sidecar.has("passport_sidecar_connections{door=\"unix\"} 1").await;
+    sidecar.signal(Signal::SIGTERM);
+    while sidecar.socket.exists() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert_eq!(sidecar.admin("/livez").await.unwrap().0, 200);
+    assert_eq!(sidecar.admin("/readyz").await.unwrap().0, 503);
+    assert_eq!(asked.await.unwrap().unwrap().status(), 200);
+    sidecar.ended().await;
+}
+
+#[tokio::test]
+async fn who_reads_its_log_may_go_away() {
+    let scene = Scene::new().await;
+    let mut sidecar = scene.start_logging_to(&scene.config(""), Stdio::piped());
+    let mut log = BufReader::new(sidecar.process.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("the sidecar serves") {
+        line.clear();
+        assert!(log.read_line(&mut line).await.unwrap() > 0, "it does not start");
+    }
+    drop(log);
+    for _ in 0..3 {
+        let asked = sidecar.unix().get("http://localhost/v1/token?identity=erp").send().await;
+        assert_eq!(asked.unwrap().status(), 200);
+    }
+    sidecar.signal(Signal::SIGTERM);
+    assert!(sidecar.process.wait().await.unwrap().success());
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ async fn on_a_cold_sidecar_any_number_of_clients_are_one_token_request() {
         })
     });
     let asked: Vec<_> = asked.collect();
-    sidecar.has("passport_sidecar_connections 500").await;
+    sidecar.has("passport_sidecar_connections{door=\"unix\"} 500").await;
     for reply in join_all(asked).await {
         let reply = reply.unwrap();
         assert!(reply["access_token"].is_string(), "{reply}");
@@ -50,11 +50,14 @@ async fn over_the_limit_of_connections_clients_are_turned_away_and_health_answer
     }
     let (status, metrics) = sidecar.admin("/metrics").await.unwrap();
     assert_eq!(status, 200);
-    assert!(metrics.contains("passport_sidecar_connections_turned_away_total 9900"), "{metrics}");
+    assert!(
+        metrics.contains("passport_sidecar_connections_turned_away_total{door=\"unix\"} 9900"),
+        "{metrics}"
+    );
     let peak = sidecar.peak();
     assert!(peak < 128 * 1024 * 1024, "{peak} bytes");
     drop(held);
-    sidecar.has("passport_sidecar_connections 0").await;
+    sidecar.has("passport_sidecar_connections{door=\"unix\"} 0").await;
     let asked = sidecar.unix().get("http://localhost/v1/token?identity=erp").send().await;
     assert_eq!(asked.unwrap().status(), 200, "there is room again");
 }

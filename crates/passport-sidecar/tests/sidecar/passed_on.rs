@@ -44,6 +44,63 @@ async fn a_request_is_passed_on_in_the_callers_name_or_not_at_all() {
 }
 
 #[tokio::test]
+async fn with_both_it_is_the_callers_name_if_it_brings_a_token_and_else_the_identitys() {
+    let scene = Scene::new().await;
+    let both = format!("[upstreams.both]\nurl = \"{}\"\nidentity = \"erp\"\npropagate = true", scene.api);
+    let sidecar = scene.sidecar_with(&both).await;
+    let get = || sidecar.unix().get("http://localhost/to/both/orders");
+    let token = scene.passport.managed_identity("somebody").create().token().build();
+    assert_eq!(json(get().bearer_auth(token).send().await.unwrap()).await["caller"], "somebody");
+    assert_eq!(json(get().send().await.unwrap()).await["caller"], "erp");
+    assert_eq!(get().bearer_auth("not-one").send().await.unwrap().status(), 401, "it is not replaced");
+}
+
+#[tokio::test]
+async fn an_upstream_that_takes_connections_and_does_not_answer_is_not_waited_for() {
+    let hangs = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = hangs.local_addr().unwrap();
+    let scene = Scene::new().await;
+    let more = format!(
+        "[limits]\nanswer_seconds = 1\nidle_seconds = 2\n\
+         [upstreams.hangs]\nurl = \"http://{address}\"\nidentity = \"erp\"\n\
+         [upstreams.of_tls]\nurl = \"https://{address}\"\nidentity = \"erp\""
+    );
+    let sidecar = scene.sidecar_with(&more).await;
+    for name in ["hangs", "of_tls"] {
+        let post = || sidecar.unix().post(format!("http://localhost/to/{name}/orders"));
+        // Nothing, what fits into the buffers on the way, and what does not.
+        for body in [0, 1000, 50_000_000] {
+            let late = post().body("x".repeat(body)).send().await.unwrap();
+            assert_eq!(late.status(), 504, "{name} {body}");
+            assert_eq!(late.headers()["passport-sidecar-refused"], "server_error");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_head_is_passed_on_and_a_redirect_given_back() {
+    let router = axum::Router::new()
+        .route("/there", axum::routing::get(async || "body"))
+        .route("/here", axum::routing::get(async || axum::response::Redirect::permanent("/there")));
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let scene = Scene::new().await;
+    let plain =
+        format!("[upstreams.plain]\nurl = \"http://{}\"\nidentity = \"erp\"", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    let sidecar = scene.sidecar_with(&plain).await;
+    let head = sidecar.unix().head("http://localhost/to/plain/there").send().await.unwrap();
+    assert_eq!((head.status().as_u16(), &head.headers()["content-length"]), (200, &"4".parse().unwrap()));
+    let follows_none = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
+    let client = follows_none.unix_socket(sidecar.socket.as_path()).build().unwrap();
+    let request = client.get("http://localhost/to/plain/here").header("passport-sidecar", "true");
+    let redirect = request.send().await.unwrap();
+    assert_eq!(
+        (redirect.status().as_u16(), &redirect.headers()["location"]),
+        (308, &"/there".parse().unwrap())
+    );
+}
+
+#[tokio::test]
 async fn over_tcp_it_wants_the_callers_token_and_does_not_pass_it_on() {
     let scene = Scene::new().await;
     let sidecar = scene.sidecar().await;

@@ -134,7 +134,7 @@ async fn a_client_that_is_there_and_asks_for_nothing_loses_its_place() {
     let ask =
         || client.get("http://localhost/v1/token?identity=erp").header("passport-sidecar", "true").send();
     assert_eq!(ask().await.unwrap().status(), 200);
-    sidecar.has("passport_sidecar_connections 1").await;
-    sidecar.has("passport_sidecar_connections 0").await;
+    sidecar.has("passport_sidecar_connections{door=\"unix\"} 1").await;
+    sidecar.has("passport_sidecar_connections{door=\"unix\"} 0").await;
     assert_eq!(ask().await.unwrap().status(), 200, "it comes again");
 }

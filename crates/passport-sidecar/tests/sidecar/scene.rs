@@ -139,20 +139,25 @@ impl Scene {
 
     /// Not waited for.
     pub(crate) fn start(&self, config: &str) -> Sidecar {
-        let path = self.folder.path().join("sidecar.toml");
-        fs::write(&path, config).unwrap();
         let mut logs = (0..).map(|number| self.folder.path().join(format!("sidecar.{number}.log")));
         let log = logs.find(|log| !log.exists()).unwrap();
+        let file = Stdio::from(fs::File::create(&log).unwrap());
+        Sidecar { log, ..self.start_logging_to(config, file) }
+    }
+
+    pub(crate) fn start_logging_to(&self, config: &str, log: Stdio) -> Sidecar {
+        let path = self.folder.path().join("sidecar.toml");
+        fs::write(&path, config).unwrap();
         let process = Command::new(env!("CARGO_BIN_EXE_passport-sidecar"))
             .arg("--config")
             .arg(&path)
             .env("RUST_LOG", "info,passport=debug")
-            .stderr(Stdio::from(fs::File::create(&log).unwrap()))
+            .stderr(log)
             .kill_on_drop(true)
             .spawn()
             .unwrap();
         let socket = self.folder.path().join("sidecar.sock");
-        Sidecar { process, socket, tcp: 0, admin: 0, log }
+        Sidecar { process, socket, tcp: 0, admin: 0, log: PathBuf::new() }
     }
 }
 
