@@ -22,7 +22,7 @@ pub(crate) struct Noted {
     is_answered: bool,
 }
 
-/// Nobody waits for the answer any more. nginx has it, too.
+/// There was no answer: whoever asked went away, or was cut off. nginx has it, too.
 const GIVEN_UP: u16 = 499;
 
 impl Noted {

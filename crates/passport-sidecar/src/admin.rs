@@ -1,4 +1,4 @@
-//! What operators ask, on a listener of its own: no flood of requests keeps it from answering.
+//! What operators ask, on a listener of its own: no flood at another door keeps it from answering.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,7 +18,7 @@ use crate::{config::Limits, guard, router::Shared};
 
 /// Few ask here, and little.
 pub(crate) const LIMITS: Limits = Limits {
-    connections: 64,
+    connections: 256,
     head: 16 * 1024,
     head_seconds: 5,
     idle_seconds: 60,

@@ -54,7 +54,7 @@ fn run(arguments: &Arguments) -> Result<(), BoxError> {
     }
     let sidecar = if is_looked_at { sidecar.metrics(recorder()?) } else { sidecar };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
@@ -71,5 +71,8 @@ fn run(arguments: &Arguments) -> Result<(), BoxError> {
         };
         sidecar.serve(stop).await?;
         Ok(())
-    })
+    });
+    // What blocks, as a name that is looked up, is not waited for.
+    runtime.shutdown_background();
+    served
 }

@@ -72,13 +72,13 @@ impl Sidecar {
         let operators = TaskTracker::new();
         let admin = admin.map(|(door, router)| {
             let address = door.address();
-            operators.spawn(Server::new("admin", door, router, admin::LIMITS, last.clone()).serve());
+            operators.spawn(Server::new("admin", router, admin::LIMITS, last.clone()).serve(door));
             address
         });
         let service = router::service(&self.shared);
         for door in doors {
-            let server = Server::new(door.name(), door, service.clone(), self.config.limits, ends.clone());
-            tasks.spawn(server.serve());
+            let server = Server::new(door.name(), service.clone(), self.config.limits, ends.clone());
+            tasks.spawn(server.serve(door));
         }
         self.warm_up(&ends);
         if let Some(metrics) = self.metrics.clone() {

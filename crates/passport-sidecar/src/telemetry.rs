@@ -31,9 +31,21 @@ pub(crate) fn answered(interface: &'static str, status: u16, error: &'static str
     histogram!(DURATION, "interface" => interface).record(took.as_secs_f64());
 }
 
-/// How many connections there are at that door.
-pub(crate) fn connections(door: &'static str) -> Gauge {
-    gauge!(CONNECTIONS, "door" => door)
+/// A connection, counted as long as this value is there.
+pub(crate) struct Taken(Gauge);
+
+impl Taken {
+    pub(crate) fn at(door: &'static str) -> Self {
+        let taken = gauge!(CONNECTIONS, "door" => door);
+        taken.increment(1);
+        Self(taken)
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
 }
 
 pub(crate) fn turned_away(door: &'static str) {

@@ -73,13 +73,14 @@ pub(super) struct ValidateConfig {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
-    /// Connections at a time.
+    /// Connections at a time, at each door.
     pub(crate) connections: usize,
     /// Bytes of a request's head.
     pub(crate) head: usize,
     /// Seconds until the head has to be there; also how long a connection may wait for its next request.
     pub(crate) head_seconds: u64,
-    /// Seconds for which a connection may move nothing, or have no request.
+    /// Seconds for which a connection may move nothing, have no request, or not take its answer; and for which an upstream may not
+    /// take more of what is there.
     pub(crate) idle_seconds: u64,
     /// Seconds for a token, or for the head of an upstream's response.
     pub(crate) answer_seconds: u64,

@@ -30,7 +30,7 @@ use crate::{callers::Peer, config::Limits, telemetry};
 
 /// For whom there is no place.
 const FULL: &[u8] =
-    b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\npassport-sidecar-refused: temporarily_unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 const TURNED_AWAY_AT_A_TIME: usize = 256;
 
@@ -51,7 +51,6 @@ const STREAMS: u32 = 100;
 /// those at another.
 pub(crate) struct Server<S> {
     name: &'static str,
-    door: Door,
     service: S,
     limits: Limits,
     places: Arc<Semaphore>,
@@ -71,17 +70,10 @@ impl<S> Server<S>
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
-    pub(crate) fn new(
-        name: &'static str,
-        door: Door,
-        service: S,
-        limits: Limits,
-        stop: CancellationToken,
-    ) -> Self {
+    pub(crate) fn new(name: &'static str, service: S, limits: Limits, stop: CancellationToken) -> Self {
         let cut_off = CancellationToken::new();
         Self {
             name,
-            door,
             service,
             limits,
             places: Arc::new(Semaphore::new(limits.connections)),
@@ -95,20 +87,22 @@ where
     }
 
     /// Until it is to stop; then those are taken in that have come already, and requests are let end that are on their way.
-    pub(crate) async fn serve(self) {
-        while let Some(outcome) = self.stop.run_until_cancelled(self.take_in()).await {
+    pub(crate) async fn serve(self, door: Door) {
+        while let Some(outcome) = self.stop.run_until_cancelled(self.take_in(&door)).await {
             if let Err(error) = outcome {
                 tracing::warn!(target: telemetry::TARGET, %error, "a connection could not be taken in");
                 sleep(PAUSE).await;
             }
         }
         let end = Instant::now() + LAST_LOOK;
-        while Instant::now() < end && matches!(timeout(NEXT, self.take_in()).await, Ok(Ok(()))) {}
+        while Instant::now() < end && matches!(timeout(NEXT, self.take_in(&door)).await, Ok(Ok(()))) {}
+        // Whoever comes now is told at once that nobody is here.
+        drop(door);
         self.drain().await;
     }
 
-    async fn take_in(&self) -> io::Result<()> {
-        match &self.door {
+    async fn take_in(&self, door: &Door) -> io::Result<()> {
+        match door {
             Door::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 let peer = stream.peer_cred()?;
@@ -156,8 +150,8 @@ where
                     connection.as_mut().graceful_shutdown();
                     tokio::select! {
                         outcome = connection => outcome,
-                        // It leaves answers where they are.
-                        () = used.is_over(idle) => Ok(()),
+                        // It leaves answers where they are that nobody takes.
+                        () = async { sleep(LAST_WORDS).await; used.is_over(idle).await } => Ok(()),
                     }
                 }
             };
@@ -166,13 +160,11 @@ where
                 tracing::debug!(target: telemetry::TARGET, error, "a connection ended");
             }
         };
-        let taken = telemetry::connections(self.name);
-        taken.increment(1);
+        let taken = telemetry::Taken::at(self.name);
         let cut_off = self.cut_off.clone();
         self.connections.spawn(async move {
             cut_off.run_until_cancelled(answered).await;
-            drop(place);
-            taken.decrement(1);
+            drop((place, taken));
         });
     }
 

@@ -29,14 +29,18 @@ impl Sent {
 }
 
 impl Progress {
-    /// Ready when an upstream has taken nothing of what is there for `still`, or it has all and has not answered for `answer`.
+    /// Ready when an upstream has taken nothing of what is there for `still`, or nothing at all for `answer`; or it has all and has
+    /// not answered for `answer`.
     pub(super) async fn late(self, still: Duration, answer: Duration) {
         if let Some(mut awaited) = self.0 {
+            // Until it takes something there may be no token yet, or no connection.
+            let mut time = answer;
             loop {
-                let is_awaited = *awaited.borrow_and_update();
-                let time = if is_awaited { Duration::MAX } else { still };
                 match timeout(time, awaited.changed()).await {
-                    Ok(Ok(())) => {}
+                    Ok(Ok(())) => {
+                        let is_awaited = *awaited.borrow_and_update();
+                        time = if is_awaited { Duration::MAX } else { still };
+                    }
                     Ok(Err(_ended)) => break,
                     Err(_still) => return,
                 }
@@ -101,13 +105,13 @@ mod tests {
         let chunks = (0..5).map(|_| Ok::<_, axum::Error>(Bytes::from_static(b"chunk")));
         let (mut sent, progress) = Sent::watched(Body::from_stream(stream::iter(chunks)));
         let sends = async {
-            sleep(STILL / 2).await;
+            sleep(ANSWER / 2).await;
             while poll_fn(|cx| Pin::new(&mut sent).poll_frame(cx)).await.is_some() {
                 sleep(STILL / 2).await;
             }
         };
         let ((), seconds) = tokio::join!(sends, late_after(progress));
-        assert_eq!(seconds, 6 * STILL.as_secs() / 2 + ANSWER.as_secs());
+        assert_eq!(seconds, 5 * STILL.as_secs() / 2 + 3 * ANSWER.as_secs() / 2);
     }
 
     #[tokio::test(start_paused = true)]
@@ -121,6 +125,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_upstream_that_takes_no_more_is_left() {
         let (_sent, progress) = Sent::watched(Body::from("not wanted"));
-        assert_eq!(late_after(progress).await, STILL.as_secs());
+        assert_eq!(late_after(progress).await, ANSWER.as_secs());
+        let chunks = (0..5).map(|_| Ok::<_, axum::Error>(Bytes::from_static(b"chunk")));
+        let (mut sent, progress) = Sent::watched(Body::from_stream(stream::iter(chunks)));
+        assert!(poll_fn(|cx| Pin::new(&mut sent).poll_frame(cx)).await.is_some());
+        assert_eq!(late_after(progress).await, STILL.as_secs(), "it has taken one");
     }
 }

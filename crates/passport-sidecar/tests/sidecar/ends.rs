@@ -43,7 +43,7 @@ async fn when_it_is_told_to_end_requests_that_are_on_their_way_are_answered() {
 async fn when_it_is_told_to_end_who_asks_on_and_on_loses_no_request() {
     let scene = Scene::new().await;
     let sidecar = scene.sidecar().await;
-    let clients = (0..20).map(|number| {
+    let clients = (0..6).map(|number| {
         let (client, path) = (sidecar.unix(), ["/v1/token?identity=erp", "/to/api/orders"][number % 2]);
         tokio::spawn(async move {
             for answered in 0.. {
@@ -57,7 +57,7 @@ async fn when_it_is_told_to_end_who_asks_on_and_on_loses_no_request() {
         })
     });
     let clients: Vec<_> = clients.collect();
-    sidecar.has("passport_sidecar_connections{door=\"unix\"} 20").await;
+    sidecar.has("passport_sidecar_connections{door=\"unix\"} 6").await;
     sidecar.signal(Signal::SIGHUP);
     sidecar.signal(Signal::SIGTERM);
     for answered in join_all(clients).await {
@@ -70,16 +70,23 @@ async fn when_it_is_told_to_end_who_asks_on_and_on_loses_no_request() {
 #[tokio::test(flavor = "multi_thread")]
 async fn while_it_ends_it_lives_and_is_not_ready() {
     let scene = Scene::new().await;
-    scene.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3)));
+    scene.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(6)));
     let sidecar = scene.sidecar().await;
     let asked = tokio::spawn(sidecar.unix().get("http://localhost/v1/token?identity=erp").send());
     sidecar.has("passport_sidecar_connections{door=\"unix\"} 1").await;
+    assert!(sidecar.admin("/readyz").await.unwrap().1.contains("\"ends\":false"));
     sidecar.signal(Signal::SIGTERM);
     while sidecar.socket.exists() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     assert_eq!(sidecar.admin("/livez").await.unwrap().0, 200);
-    assert_eq!(sidecar.admin("/readyz").await.unwrap().0, 503);
+    assert!(sidecar.admin("/readyz").await.unwrap().1.contains("\"ends\":true"));
+    let deadline = tokio::time::Instant::now() + Duration::from_secs(4);
+    while tokio::net::TcpStream::connect(("127.0.0.1", sidecar.tcp)).await.is_ok() {
+        assert!(tokio::time::Instant::now() < deadline, "the door is shut long before the end");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(!asked.is_finished(), "it is still on its way");
     assert_eq!(asked.await.unwrap().unwrap().status(), 200);
     sidecar.ended().await;
 }

@@ -61,7 +61,7 @@ async fn an_upstream_that_takes_connections_and_does_not_answer_is_not_waited_fo
     let address = hangs.local_addr().unwrap();
     let scene = Scene::new().await;
     let more = format!(
-        "[limits]\nanswer_seconds = 1\nidle_seconds = 2\n\
+        "[limits]\nhead_seconds = 1\nanswer_seconds = 1\nidle_seconds = 3\n\
          [upstreams.hangs]\nurl = \"http://{address}\"\nidentity = \"erp\"\n\
          [upstreams.of_tls]\nurl = \"https://{address}\"\nidentity = \"erp\""
     );
