@@ -6,7 +6,12 @@ use axum::{extract::Request, response::Response};
 use http::{HeaderValue, Method};
 use tokio::time::Instant;
 
-use crate::{callers::Caller, interface::Interface, refusal::Refused, telemetry};
+use crate::{
+    callers::Caller,
+    interface::{Interface, is_a_name},
+    refusal::Refused,
+    telemetry,
+};
 
 /// Who asked, put into the response by whoever knows.
 #[derive(Clone, Debug)]
@@ -77,8 +82,7 @@ fn shown(interface: Interface, path: &str) -> &str {
         Interface::Auth => "/v1/auth",
         Interface::ByPath => {
             let named = path.match_indices('/').nth(2).map_or(path, |(at, _)| &path[..at]);
-            let is_odd = |byte: u8| !byte.is_ascii_alphanumeric() && !b"/-_.".contains(&byte);
-            if named.len() > 64 || named.bytes().any(is_odd) { "(no such upstream)" } else { named }
+            if named.strip_prefix("/to/").is_some_and(is_a_name) { named } else { "(no such upstream)" }
         }
         Interface::ByHeader => "(by header)",
         Interface::Nothing => "(no such endpoint)",

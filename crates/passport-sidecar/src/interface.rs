@@ -47,6 +47,12 @@ impl Interface {
     }
 }
 
+/// Whether an upstream may be called so: it stands in paths and in the log as it is.
+pub(crate) fn is_a_name(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    (1..=60).contains(&name.len()) && name.bytes().all(is_plain)
+}
+
 #[cfg(test)]
 mod tests {
     use super::Interface::{self, *};

@@ -120,7 +120,7 @@ impl Front {
     async fn answered_to(&self, caller: Arc<Caller>, interface: Interface, mut request: Request) -> Response {
         let passed_on = match interface {
             Interface::ByPath | Interface::ByHeader => {
-                inject::passed_on(&self.shared, &caller, request).await
+                inject::passed_on(&self.shared, &caller, interface, request).await
             }
             Interface::Nothing => Err(nothing_there()),
             Interface::DropIn

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     callers::{Caller, Callers, Rule},
     inject::{Upstream, Whose},
+    interface::is_a_name,
     router::Shared,
 };
 
@@ -145,6 +146,12 @@ fn upstreams(
         let mut problem = |key: &str, text: String| {
             problems.push(ConfigProblem::new(format!("upstreams.{name}.{key}"), text));
         };
+        if !is_a_name(name) {
+            problem(
+                "url",
+                "an upstream is called by letters, digits, `-`, `_` and `.`, 60 at most".to_owned(),
+            );
+        }
         if let Some(identity) = upstream.identity.as_ref().filter(|name| !known.contains(&name.as_str())) {
             problem("identity", format!("there is no identity `{identity}`"));
             continue;

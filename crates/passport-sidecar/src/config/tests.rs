@@ -61,6 +61,17 @@ fn every_mistake_is_told_at_once() {
 }
 
 #[test]
+fn an_upstream_has_a_name_that_a_path_can_have() {
+    let named = |name: &str| {
+        mistakes(&format!("{ERP}[upstreams.\"{name}\"]\nurl = \"https://erp\"\nidentity = \"erp\"\n"))
+    };
+    assert!(named("erp-1.of_us").is_empty());
+    for odd in ["a/b", "a b", "", &"a".repeat(61)] {
+        assert!(named(odd)[0].contains("an upstream is called by letters"), "{odd}");
+    }
+}
+
+#[test]
 fn nobody_is_two_callers() {
     for (key, who) in [
         ("uids = [7]", "uids: user 7"),

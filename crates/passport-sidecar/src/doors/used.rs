@@ -106,7 +106,7 @@ impl http_body::Body for Answer {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
-        // Who asks for more has taken what there was.
+        // Who asks for more has taken what there was; HTTP/2 may ask for one frame ahead.
         self.in_use.note(polled.is_pending());
         polled
     }

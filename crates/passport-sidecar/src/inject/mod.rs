@@ -8,7 +8,6 @@ mod upstream;
 use axum::{extract::Request, response::Response};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use passport_outbound::ManagedIdentity;
-use percent_encoding::percent_decode_str;
 
 pub(crate) use self::upstream::{Upstream, Whose};
 use crate::{
@@ -25,11 +24,11 @@ const UPSTREAM: HeaderName = HeaderName::from_static("passport-sidecar-upstream"
 pub(crate) async fn passed_on(
     shared: &Shared,
     caller: &Caller,
+    interface: Interface,
     request: Request,
 ) -> Result<Response, Refusal> {
     see_that_it_is_a_request(&request)?;
-    let is_by_path = Interface::of(request.uri().path()) == Interface::ByPath;
-    let target = if is_by_path { by_path } else { by_header };
+    let target = if interface == Interface::ByPath { by_path } else { by_header };
     let (upstream, uri) = target(shared, caller, &request)?;
     upstream.call(prepared(request, uri)).await
 }
@@ -50,7 +49,7 @@ fn by_path<'a>(shared: &'a Shared, caller: &Caller, request: &Request) -> Target
     // As it came, and not as it was decoded.
     let path = request.uri().path().strip_prefix("/to/").unwrap_or_default();
     let (name, path) = path.split_at(path.find('/').unwrap_or(path.len()));
-    let upstream = upstream(shared, caller, &percent_decode_str(name).decode_utf8_lossy())?;
+    let upstream = upstream(shared, caller, name)?;
     let uri = upstream.uri(if path.is_empty() { "/" } else { path }, request.uri().query())?;
     Ok((upstream, uri))
 }
