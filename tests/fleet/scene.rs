@@ -32,6 +32,8 @@ impl Scene {
         let passport = DevPassport::builder().token_lifetime(lifetime).start().await.unwrap();
         passport.inject(Endpoint::Token, Fault::Slow(Duration::from_millis(50)));
         let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap();
+        // Before its first call: of thousands that come at once, only so many may wait for keys.
+        verifier.ready().await.unwrap();
         let router =
             Router::new().route("/sync", get(|| async { "synced" })).layer(AuthenticateLayer::new(verifier));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
