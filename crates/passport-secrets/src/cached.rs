@@ -113,7 +113,10 @@ impl<P: SecretProvider> CachedSecrets<P> {
 
     fn place(&self, reference: &SecretRef) -> Arc<Place> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(places.entry(reference.clone()).or_default())
+        match places.get(reference) {
+            Some(place) => Arc::clone(place),
+            None => Arc::clone(places.entry(reference.clone()).or_default()),
+        }
     }
 
     /// What the provider has now, if it can be asked.

@@ -4,10 +4,10 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use aws_lc_rs::{
     constant_time::verify_slices_are_equal,
-    digest::{SHA256, digest},
+    digest::{Digest, SHA256, digest},
 };
 use http::HeaderName;
-use passport_core::{ResolvedSecret, SecretSource};
+use passport_core::SecretSource;
 use passport_outbound::Scopes;
 
 use crate::refusal::Refusal;
@@ -74,11 +74,11 @@ impl Callers {
 
     /// All are looked at, in a time that does not depend on what was shown. A token that cannot be read is nobody's.
     async fn by_token(&self, shown: &[&str]) -> Option<&Rule> {
-        let mut found = None;
+        let (shown, mut found) = (shown.iter().map(|shown| hashed(shown)).collect::<Vec<_>>(), None);
         for rule in &self.0 {
             if let Some(token) = &rule.token
                 && let Ok(token) = token.resolve().await
-                && shown.iter().any(|shown| is_it(&token, shown))
+                && is_one_of(hashed(token.secret().expose()), &shown)
             {
                 found = Some(rule);
             }
@@ -87,9 +87,13 @@ impl Callers {
     }
 }
 
-fn is_it(token: &ResolvedSecret, shown: &str) -> bool {
-    let [token, shown] = [token.secret().expose(), shown].map(|text| digest(&SHA256, text.as_bytes()));
-    verify_slices_are_equal(token.as_ref(), shown.as_ref()).is_ok()
+/// Of one length, so that the time of a comparison does not tell that of the token.
+fn hashed(token: &str) -> Digest {
+    digest(&SHA256, token.as_bytes())
+}
+
+fn is_one_of(token: Digest, shown: &[Digest]) -> bool {
+    shown.iter().any(|shown| verify_slices_are_equal(token.as_ref(), shown.as_ref()).is_ok())
 }
 
 fn unauthorized(description: &str) -> Refusal {
@@ -104,12 +108,10 @@ impl Caller {
 
     /// Whether it may ask for `scopes` of an identity that asks for `usual` by itself.
     pub(crate) fn may_ask_for(&self, scopes: &Scopes, usual: &Scopes) -> bool {
-        let (scopes, usual) = (scopes.to_string(), usual.to_string());
-        let mut scopes = scopes.split(' ');
-        match &self.scopes {
-            Some(allowed) => scopes.all(|scope| allowed.contains(scope)),
-            None => scopes.all(|scope| usual.split(' ').any(|usual| usual == scope)),
-        }
+        scopes.iter().all(|scope| match &self.scopes {
+            Some(allowed) => allowed.contains(scope),
+            None => usual.iter().any(|usual| usual == scope),
+        })
     }
 }
 

@@ -2,11 +2,14 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is a command-line tool")]
 
-use std::{io::IsTerminal, path::PathBuf, process::ExitCode};
+use std::{io::IsTerminal, path::PathBuf, process::ExitCode, thread::available_parallelism};
 
 use clap::Parser;
 use passport_sidecar::{Sidecar, SidecarConfig, harden, providers, recorder};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    runtime::{Builder, Runtime},
+    signal::unix::{SignalKind, signal},
+};
 use tracing_subscriber::EnvFilter;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -53,7 +56,7 @@ fn run(arguments: &Arguments) -> Result<(), BoxError> {
         return Ok(());
     }
     let sidecar = if is_looked_at { sidecar.metrics(recorder()?) } else { sidecar };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = runtime()?;
     let served = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
@@ -75,4 +78,12 @@ fn run(arguments: &Arguments) -> Result<(), BoxError> {
     // What blocks, as a name that is looked up, is not waited for.
     runtime.shutdown_background();
     served
+}
+
+/// With one processor, as containers often have, more threads only get in each other's way.
+fn runtime() -> std::io::Result<Runtime> {
+    let has_one_processor = available_parallelism().is_ok_and(|processors| processors.get() == 1);
+    let mut builder =
+        if has_one_processor { Builder::new_current_thread() } else { Builder::new_multi_thread() };
+    builder.enable_all().build()
 }

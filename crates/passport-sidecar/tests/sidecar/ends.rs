@@ -3,7 +3,11 @@
 use std::{process::Stdio, time::Duration};
 
 use futures_util::future::join_all;
-use nix::sys::signal::Signal;
+use nix::{
+    sched::{CpuSet, sched_getaffinity, sched_setaffinity},
+    sys::signal::Signal,
+    unistd::Pid,
+};
 use passport_dev::{Endpoint, Fault};
 use passport_outbound::{ManagedIdentity, SecretSource};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -36,6 +40,28 @@ async fn when_it_is_told_to_end_requests_that_are_on_their_way_are_answered() {
     let socket = sidecar.socket.clone();
     let log = sidecar.ended().await;
     assert!(log.contains("the sidecar ends") && !socket.exists());
+}
+
+/// It has one thread there, for all that it does.
+#[tokio::test]
+async fn on_one_processor_it_serves_and_ends_all_the_same() {
+    // Whoever is started from here has no more, either.
+    let (own, mut one) = (Pid::from_raw(0), CpuSet::new());
+    let usable = sched_getaffinity(own).unwrap();
+    one.set((0..CpuSet::count()).find(|number| usable.is_set(*number).unwrap()).unwrap()).unwrap();
+    sched_setaffinity(own, &one).unwrap();
+    let scene = Scene::new().await;
+    scene.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(1)));
+    let sidecar = scene.sidecar().await;
+    let client = sidecar.unix();
+    let ask = |path: &'static str| tokio::spawn(client.get(format!("http://localhost{path}")).send());
+    let asked: Vec<_> = (0..5).flat_map(|_| [ask("/v1/token?identity=erp"), ask("/to/api/orders")]).collect();
+    sidecar.has("passport_sidecar_connections{door=\"unix\"} 10").await;
+    sidecar.signal(Signal::SIGTERM);
+    for answer in join_all(asked).await {
+        assert_eq!(answer.unwrap().unwrap().status(), 200);
+    }
+    assert!(sidecar.ended().await.contains("the sidecar ends"));
 }
 
 /// Those who keep their connection and ask all the time find no connection any more, and nothing worse.
