@@ -15,6 +15,8 @@ pub mod allocations;
 #[cfg(feature = "peers")]
 pub mod areas;
 #[cfg(feature = "peers")]
+pub mod proxies;
+#[cfg(feature = "peers")]
 pub mod serve;
 
 /// jsonwebtoken's signatures are made by whatever the process chose first, and its version 10 panics when two were linked and

@@ -4,14 +4,13 @@ use std::{
     error::Error,
     fs,
     io::{BufRead, BufReader, Write},
-    net::Ipv4Addr,
+    net::{Ipv4Addr, TcpStream},
     process::{Child, Command, Stdio},
     time::Duration,
 };
 
 use axum::Router;
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
-use passport_sidecar::{Sidecar, SidecarConfig, recorder};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 
@@ -22,15 +21,9 @@ use crate::{
     site::{AUDIENCE, Site},
 };
 
-/// A service that says "ok", and the sidecar before it.
+/// A service that says "ok".
 pub const UPSTREAM: &str = "upstream";
-pub const SIDECAR: &str = "passport-sidecar";
-
-/// What the load shows the sidecar.
-pub const CALLER_TOKEN: &str = "caller-token-of-the-load";
-
-/// Tells a proxy where the upstream is.
-const BEHIND: &str = "BENCH_UPSTREAM_PORT";
+pub const TOKEN_ENDPOINT: &str = "token endpoint";
 
 pub const BARE_TONIC: &str = "bare tonic";
 pub const TONIC: &str = "passport-inbound on tonic";
@@ -43,7 +36,7 @@ pub fn serve(name: &str) -> Result<(), Box<dyn Error>> {
     runtime_here().block_on(async {
         match name {
             UPSTREAM => return upstream().await,
-            SIDECAR => return sidecar().await,
+            TOKEN_ENDPOINT => return token_endpoint().await,
             _ => {}
         }
         let site = Site::start().await?;
@@ -71,40 +64,11 @@ async fn upstream() -> Result<(), Box<dyn Error>> {
     Ok(axum::serve(listener, router).await?)
 }
 
-/// As it is deployed, but for the token endpoint, which is in the same process, and is asked once.
-async fn sidecar() -> Result<(), Box<dyn Error>> {
+/// Gives the sidecar its token, once.
+async fn token_endpoint() -> Result<(), Box<dyn Error>> {
     let endpoint = TokenEndpoint::start(Duration::from_secs(3600)).await;
-    let port = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
-    let file = std::env::temp_dir().join(format!("bench-sidecar-{}.toml", std::process::id()));
-    let [secret, token] = ["secret", "token"].map(|name| file.with_extension(name));
-    fs::write(&secret, "secret")?;
-    fs::write(&token, CALLER_TOKEN)?;
-    let text = format!(
-        r#"
-        [listen]
-        unix = ""
-        tcp = "127.0.0.1:{port}"
-        [identities.erp]
-        client_id = "mi-1"
-        client_secret_ref = "file:{}"
-        token_url = "{}/token"
-        [callers.load]
-        token_ref = "file:{}"
-        identities = ["erp"]
-        [upstreams.api]
-        url = "http://127.0.0.1:{}"
-        identity = "erp"
-        "#,
-        secret.display(),
-        endpoint.origin(),
-        token.display(),
-        std::env::var(BEHIND)?,
-    );
-    fs::write(&file, text)?;
-    let config = SidecarConfig::read(Some(&file))?;
-    let sidecar = Sidecar::new(config, passport_outbound::Providers::default())?.metrics(recorder()?);
-    announce(port, "-")?;
-    Ok(sidecar.serve(std::future::pending()).await?)
+    announce(endpoint.address().port(), "-")?;
+    std::future::pending().await
 }
 
 fn announce(port: u16, authorization: &str) -> Result<(), Box<dyn Error>> {
@@ -142,20 +106,19 @@ impl Server {
     /// # Panics
     /// When it does not come up.
     pub fn start(name: &str) -> Self {
-        Self::start_on("0", name, 0)
+        Self::start_on("0", name)
     }
 
-    /// On a core, before the server at `upstream`.
+    /// On a core.
     ///
     /// # Panics
     /// When it does not come up.
-    pub fn start_on(core: &str, name: &str, upstream: u16) -> Self {
+    pub fn start_on(core: &str, name: &str) -> Self {
         let own = std::env::current_exe().expect("a program has a path");
         let mut child = Command::new("taskset")
             .args(["--cpu-list", core])
             .arg(own)
             .args(["--serve", name])
-            .env(BEHIND, upstream.to_string())
             .stdout(Stdio::piped())
             .spawn()
             .expect("taskset is there");
@@ -171,35 +134,14 @@ impl Server {
         }
     }
 
-    /// nginx as a plain reverse proxy, in one process on the first core.
+    /// A program that is told to be at `port`, when it is there.
     ///
     /// # Panics
-    /// When it does not come up.
-    pub fn nginx(upstream: u16) -> Self {
-        let folder = std::env::temp_dir().join(format!("bench-nginx-{}", std::process::id()));
-        fs::create_dir_all(&folder).expect("there is room for a folder");
-        let free = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("there is a free port");
-        let port = free.local_addr().expect("it is bound").port();
-        drop(free);
-        let here = folder.display();
-        let text = format!(
-            "daemon off; master_process off; pid {here}/pid; error_log {here}/error;\n\
-             events {{ worker_connections 1024; }}\n\
-             http {{ access_log off; keepalive_requests 1000000000; client_body_temp_path {here}/b; \
-             proxy_temp_path {here}/p; fastcgi_temp_path {here}/f; uwsgi_temp_path {here}/u; scgi_temp_path {here}/s;\n\
-             upstream api {{ server 127.0.0.1:{upstream}; keepalive 64; keepalive_requests 1000000000; }}\n\
-             server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://api; proxy_http_version 1.1; \
-             proxy_set_header Connection \"\"; proxy_set_header Authorization \"Bearer of-a-fixed-text\"; }} }} }}"
-        );
-        let config = folder.join("nginx.conf");
-        fs::write(&config, text).expect("there is room for a file");
-        let child = Command::new("taskset")
-            .args(["--cpu-list", "0", "nginx", "-c"])
-            .arg(&config)
-            .args(["-e", &format!("{here}/error")])
-            .spawn()
-            .expect("taskset is there");
-        while std::net::TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+    /// When it cannot be started, or does not come up.
+    pub(crate) fn started(command: &mut Command, port: u16) -> Self {
+        let mut child = command.spawn().expect("it can be started");
+        while TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_err() {
+            assert!(matches!(child.try_wait(), Ok(None)), "it has ended: {command:?}");
             std::thread::sleep(Duration::from_millis(10));
         }
         Self { child, port, authorization: "-".to_owned() }

@@ -10,6 +10,9 @@ use crate::{
 pub(crate) const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-bench/Cargo.toml");
 const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench");
 
+/// The sidecar is measured as it is deployed, so it is built as a part of the workspace, where the house looks for it.
+const WORKSPACE_TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
+
 /// Built without the peers, in a place of its own, so that neither is built anew because of the other.
 const OWN_TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/instructions");
 
@@ -27,6 +30,15 @@ pub(crate) fn run_all(arguments: &[String]) -> Outcome {
     for need in [&C_COMPILER, &VALGRIND, &WRK, &H2LOAD, &TASKSET, &OPENSSL, &REDIS, &NGINX] {
         prerequisites::bring(need)?;
     }
+    cargo(&[
+        "build",
+        "--release",
+        "--locked",
+        "--package",
+        "passport-sidecar",
+        "--target-dir",
+        WORKSPACE_TARGET,
+    ])?;
     cargo(&["build", "--release", "--locked", "--manifest-path", MANIFEST, "--target-dir", TARGET])?;
     run(Command::new(format!("{TARGET}/release/bench")).args(arguments))
 }

@@ -4,9 +4,10 @@ use std::{env, fs, path::PathBuf, process::Command, time::Duration};
 
 use super::{World, inbound_cost::fastest_peers};
 use crate::{
+    proxies::CALLER_TOKEN,
     report::{Figure, Section, Table, shown, times},
     rig::{median, percentile},
-    serve::{BARE_TONIC, CALLER_TOKEN, Server, TONIC},
+    serve::{BARE_TONIC, Server, TONIC},
 };
 
 /// Beside them, the two fastest of the others.

@@ -7,27 +7,28 @@ use super::{
     end_to_end::{section, wrk},
 };
 use crate::{
+    proxies,
     report::{
         Section,
         targets::{PASSED_ON, SIDECAR_AREA},
     },
-    serve::{SIDECAR, Server, UPSTREAM},
+    serve::{Server, TOKEN_ENDPOINT, UPSTREAM},
 };
 
 pub fn sections(world: &World) -> Vec<Section> {
     let time = Duration::from_secs(if world.is_quick { 1 } else { 4 });
     let rounds = if world.is_quick { 3 } else { 7 };
-    let behind = Server::start_on("1", UPSTREAM, 0);
+    let [behind, passport] = [UPSTREAM, TOKEN_ENDPOINT].map(|name| Server::start_on("1", name));
     let proxies = [
-        ("nginx as a plain reverse proxy", Server::nginx(behind.port)),
-        (PASSED_ON, Server::start_on("0", SIDECAR, behind.port)),
+        ("nginx as a plain reverse proxy", proxies::nginx(behind.port)),
+        (PASSED_ON, proxies::sidecar(behind.port, passport.port)),
         ("no proxy: the service itself", Server::start(UPSTREAM)),
     ];
     let passed_on = section(
         "The sidecar: requests passed on",
         "HTTP/1.1 over loopback, 32 connections of wrk, a service that says \"ok\". Each proxy has one core and one thread; the service \
          behind it shares the other core with the load. nginx (1.22, Debian's) keeps its connections and sets a fixed header, writes no log \
-         and knows no caller; the sidecar compares the caller's token with its file, judges the request, puts the identity's token on it \
+         and knows no caller; the sidecar, built as it is deployed, writes none of requests either. It compares the caller's token with its file, judges the request, puts the identity's token on it \
          and counts it. \"No proxy\" is the service on the proxies' core.",
         SIDECAR_AREA,
         &proxies,
