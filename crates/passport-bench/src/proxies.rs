@@ -1,21 +1,22 @@
 //! The programs that pass requests on, each on the first core, in a process of its own.
 
 use std::{
-    fs,
+    ffi::OsStr,
+    fs::{self, File},
     net::{Ipv4Addr, TcpListener},
-    path::{Path, PathBuf},
-    process::{Command, Stdio},
+    path::PathBuf,
+    process::Command,
 };
 
 use crate::serve::Server;
 
-/// What is deployed. `cargo xtask bench` builds it.
-const SIDECAR: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/release/passport-sidecar");
+/// Where the program is that is deployed. `cargo xtask bench` builds it, and says so.
+const SIDECAR: &str = "BENCH_SIDECAR";
 
 /// What the load shows the sidecar.
 pub const CALLER_TOKEN: &str = "caller-token-of-the-load";
 
-/// The sidecar as it is deployed, its metrics taken in, but for the log of each request. Its Passport is on another port of this machine.
+/// The sidecar as it is deployed, its metrics taken in, but for the access log. Its Passport is on another port of this machine.
 ///
 /// # Panics
 /// When it does not come up.
@@ -49,9 +50,11 @@ pub fn sidecar(upstream: u16, token_endpoint: u16) -> Server {
         token.display(),
     );
     let config = file("sidecar.toml", &text);
-    let mut command = on_the_first_core(Path::new(SIDECAR));
+    let log = File::create(folder.join("log")).expect("there is room for a file");
+    let mut command =
+        on_the_first_core(std::env::var_os(SIDECAR).expect("cargo xtask bench says where it is"));
     command.arg("--config").arg(config).env("RUST_LOG", "info,passport::sidecar::access=off");
-    Server::started(command.stderr(Stdio::null()), port)
+    Server::started(command.stderr(log), port)
 }
 
 /// nginx as a plain reverse proxy, in one process.
@@ -73,11 +76,11 @@ pub fn nginx(upstream: u16) -> Server {
     );
     let config = folder.join("nginx.conf");
     fs::write(&config, text).expect("there is room for a file");
-    let mut command = on_the_first_core(Path::new("nginx"));
+    let mut command = on_the_first_core("nginx");
     Server::started(command.arg("-c").arg(&config).args(["-e", &format!("{here}/error")]), port)
 }
 
-fn on_the_first_core(program: &Path) -> Command {
+fn on_the_first_core(program: impl AsRef<OsStr>) -> Command {
     let mut command = Command::new("taskset");
     command.args(["--cpu-list", "0"]).arg(program);
     command

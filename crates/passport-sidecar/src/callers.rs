@@ -74,7 +74,8 @@ impl Callers {
 
     /// All are looked at, in a time that does not depend on what was shown. A token that cannot be read is nobody's.
     async fn by_token(&self, shown: &[&str]) -> Option<&Rule> {
-        let (shown, mut found) = (shown.iter().map(|shown| hashed(shown)).collect::<Vec<_>>(), None);
+        let shown: Vec<_> = shown.iter().map(|shown| hashed(shown)).collect();
+        let mut found = None;
         for rule in &self.0 {
             if let Some(token) = &rule.token
                 && let Ok(token) = token.resolve().await
@@ -87,7 +88,7 @@ impl Callers {
     }
 }
 
-/// Of one length, so that the time of a comparison does not tell that of the token.
+/// All are of one length then, so that the time of a comparison does not tell how long the token is.
 fn hashed(token: &str) -> Digest {
     digest(&SHA256, token.as_bytes())
 }

@@ -80,10 +80,12 @@ fn run(arguments: &Arguments) -> Result<(), BoxError> {
     served
 }
 
-/// With one processor, as containers often have, more threads only get in each other's way.
+/// With one processor, as containers often have, more threads that serve only get in each other's way.
 fn runtime() -> std::io::Result<Runtime> {
     let has_one_processor = available_parallelism().is_ok_and(|processors| processors.get() == 1);
-    let mut builder =
-        if has_one_processor { Builder::new_current_thread() } else { Builder::new_multi_thread() };
-    builder.enable_all().build()
+    if has_one_processor {
+        tracing::debug!(target: "passport::sidecar", "one thread serves, as there is one processor");
+        return Builder::new_current_thread().enable_all().build();
+    }
+    Builder::new_multi_thread().enable_all().build()
 }

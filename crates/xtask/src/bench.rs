@@ -10,7 +10,7 @@ use crate::{
 pub(crate) const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-bench/Cargo.toml");
 const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench");
 
-/// The sidecar is measured as it is deployed, so it is built as a part of the workspace, where the house looks for it.
+/// The sidecar is measured as it is deployed, so it is built as a part of the workspace, with its profile.
 const WORKSPACE_TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
 
 /// Built without the peers, in a place of its own, so that neither is built anew because of the other.
@@ -40,7 +40,9 @@ pub(crate) fn run_all(arguments: &[String]) -> Outcome {
         WORKSPACE_TARGET,
     ])?;
     cargo(&["build", "--release", "--locked", "--manifest-path", MANIFEST, "--target-dir", TARGET])?;
-    run(Command::new(format!("{TARGET}/release/bench")).args(arguments))
+    run(Command::new(format!("{TARGET}/release/bench"))
+        .args(arguments)
+        .env("BENCH_SIDECAR", format!("{WORKSPACE_TARGET}/release/passport-sidecar")))
 }
 
 /// The peers are built only by who measures; that what is written for them still compiles is seen here. The house's own tests

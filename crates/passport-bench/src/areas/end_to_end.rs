@@ -97,7 +97,7 @@ pub(super) fn section(
     Section { title, words: words.to_owned(), table, charts: Vec::new(), figures }
 }
 
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "",
     "requests/s",
     "of the first",
@@ -106,6 +106,7 @@ const COLUMNS: [&str; 9] = [
     "of the first",
     "p99.9, µs",
     "CPU s per million",
+    "of the first",
     "peak MiB",
 ];
 
@@ -114,6 +115,7 @@ struct Outcome {
     run: Run,
     rate_to_bare: f64,
     p99_to_bare: f64,
+    processor_time_to_bare: f64,
     peak_memory: f64,
 }
 
@@ -131,11 +133,16 @@ impl Outcome {
             p999: of(|run| run.p999),
             processor_seconds_per_million: of(|run| run.processor_seconds_per_million),
         };
-        let rate_to_bare = to_bare(|run| run.requests_per_second);
-        Self { run, rate_to_bare, p99_to_bare: to_bare(|run| run.p99), peak_memory: server.peak_memory() }
+        Self {
+            run,
+            rate_to_bare: to_bare(|run| run.requests_per_second),
+            p99_to_bare: to_bare(|run| run.p99),
+            processor_time_to_bare: to_bare(|run| run.processor_seconds_per_million),
+            peak_memory: server.peak_memory(),
+        }
     }
 
-    fn row(&self, name: &str) -> [String; 9] {
+    fn row(&self, name: &str) -> [String; 10] {
         let Run { requests_per_second, p50, p99, p999, processor_seconds_per_million, .. } = self.run;
         [
             name.to_owned(),
@@ -146,6 +153,7 @@ impl Outcome {
             times(self.p99_to_bare),
             shown(p999),
             shown(processor_seconds_per_million),
+            times(self.processor_time_to_bare),
             shown(self.peak_memory),
         ]
     }
@@ -159,7 +167,10 @@ impl Outcome {
             figure("p50", self.run.p50, "µs"),
             ratio(figure("p99", self.run.p99, "µs"), self.p99_to_bare),
             figure("p99.9", self.run.p999, "µs"),
-            figure("processor time", self.run.processor_seconds_per_million, "s per million"),
+            ratio(
+                figure("processor time", self.run.processor_seconds_per_million, "s per million"),
+                self.processor_time_to_bare,
+            ),
             figure("peak memory", self.peak_memory, "MiB"),
         ]
     }

@@ -81,8 +81,8 @@ const TARGETS: [Target; 13] = [
         is_met: |ratio| ratio >= 4.0,
     },
     Target {
-        asked: "Sidecar: at least 0.7 x the requests of nginx as a plain reverse proxy, each on one core",
-        came_out: |all| ratio(all, SIDECAR_AREA, &format!("{PASSED_ON}, rate")),
+        asked: "Sidecar: at least 0.7 x the requests of nginx as a plain reverse proxy, in the same processor time",
+        came_out: |all| 1.0 / ratio(all, SIDECAR_AREA, &format!("{PASSED_ON}, processor time")),
         is_met: |ratio| ratio >= 0.7,
     },
 ];

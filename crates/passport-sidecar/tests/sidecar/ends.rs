@@ -42,9 +42,8 @@ async fn when_it_is_told_to_end_requests_that_are_on_their_way_are_answered() {
     assert!(log.contains("the sidecar ends") && !socket.exists());
 }
 
-/// It has one thread there, for all that it does.
 #[tokio::test]
-async fn on_one_processor_it_serves_and_ends_all_the_same() {
+async fn on_one_processor_one_thread_serves_and_it_ends_all_the_same() {
     // Whoever is started from here has no more, either.
     let (own, mut one) = (Pid::from_raw(0), CpuSet::new());
     let usable = sched_getaffinity(own).unwrap();
@@ -61,7 +60,8 @@ async fn on_one_processor_it_serves_and_ends_all_the_same() {
     for answer in join_all(asked).await {
         assert_eq!(answer.unwrap().unwrap().status(), 200);
     }
-    assert!(sidecar.ended().await.contains("the sidecar ends"));
+    let log = sidecar.ended().await;
+    assert!(log.contains("one thread serves") && log.contains("the sidecar ends"), "{log}");
 }
 
 /// Those who keep their connection and ask all the time find no connection any more, and nothing worse.
