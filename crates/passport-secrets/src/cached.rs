@@ -113,6 +113,7 @@ impl<P: SecretProvider> CachedSecrets<P> {
 
     fn place(&self, reference: &SecretRef) -> Arc<Place> {
         let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        // Who is not the first copies no reference.
         match places.get(reference) {
             Some(place) => Arc::clone(place),
             None => Arc::clone(places.entry(reference.clone()).or_default()),

@@ -26,10 +26,10 @@ pub fn sections(world: &World) -> Vec<Section> {
     ];
     let passed_on = section(
         "The sidecar: requests passed on",
-        "HTTP/1.1 over loopback, 32 connections of wrk, a service that says \"ok\". Each proxy has one core and one thread; the service \
-         behind it shares the other core with the load. nginx (1.22, Debian's) keeps its connections and sets a fixed header, writes no log \
-         and knows no caller. The sidecar is the program that is deployed, with its access log off: it compares the caller's token with its file, judges the request, puts the identity's token on it \
-         and counts it. \"No proxy\" is the service on the proxies' core.",
+        "HTTP/1.1 over loopback, 32 connections of wrk, a service that says \"ok\". Each proxy has one core, and one thread that serves; the \
+         service behind it shares the other core with the load. nginx (1.22, Debian's) keeps its connections and sets a fixed header, writes no \
+         log and knows no caller. The sidecar is the program that is deployed, with its access log off: it compares the caller's token \
+         with its file, judges the request, puts the identity's token on it and counts it. \"No proxy\" is the service on the proxies' core.",
         SIDECAR_AREA,
         &proxies,
         rounds,

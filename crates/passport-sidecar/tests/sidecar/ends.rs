@@ -10,9 +10,19 @@ use nix::{
 };
 use passport_dev::{Endpoint, Fault};
 use passport_outbound::{ManagedIdentity, SecretSource};
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    task::JoinHandle,
+};
 
-use crate::scene::Scene;
+use crate::scene::{Scene, Sidecar, eventually};
+
+/// So many requests, on their way: half for a token, half to be passed on.
+fn asked(sidecar: &Sidecar, number: usize) -> Vec<JoinHandle<reqwest::Result<reqwest::Response>>> {
+    let client = sidecar.unix();
+    let paths = ["/v1/token?identity=erp", "/to/api/orders"].into_iter().cycle().take(number);
+    paths.map(|path| tokio::spawn(client.get(format!("http://localhost{path}")).send())).collect()
+}
 
 /// And others come on and on meanwhile.
 #[tokio::test(flavor = "multi_thread")]
@@ -20,17 +30,9 @@ async fn when_it_is_told_to_end_requests_that_are_on_their_way_are_answered() {
     let scene = Scene::new().await;
     scene.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3)));
     let sidecar = scene.sidecar().await;
-    let client = sidecar.unix();
-    let ask = |path: &'static str| tokio::spawn(client.get(format!("http://localhost{path}")).send());
-    let asked: Vec<_> =
-        (0..25).flat_map(|_| [ask("/v1/token?identity=erp"), ask("/to/api/orders")]).collect();
+    let asked = asked(&sidecar, 50);
     sidecar.has("passport_sidecar_connections{door=\"unix\"} 50").await;
-    let port = sidecar.tcp;
-    let others = tokio::spawn(async move {
-        while tokio::net::TcpStream::connect(("127.0.0.1", port)).await.is_ok() {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    });
+    let others = tokio::spawn(sidecar.shut());
     sidecar.signal(Signal::SIGTERM);
     for answer in join_all(asked).await {
         let response = answer.unwrap().unwrap();
@@ -52,9 +54,7 @@ async fn on_one_processor_one_thread_serves_and_it_ends_all_the_same() {
     let scene = Scene::new().await;
     scene.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(1)));
     let sidecar = scene.sidecar().await;
-    let client = sidecar.unix();
-    let ask = |path: &'static str| tokio::spawn(client.get(format!("http://localhost{path}")).send());
-    let asked: Vec<_> = (0..5).flat_map(|_| [ask("/v1/token?identity=erp"), ask("/to/api/orders")]).collect();
+    let asked = asked(&sidecar, 10);
     sidecar.has("passport_sidecar_connections{door=\"unix\"} 10").await;
     sidecar.signal(Signal::SIGTERM);
     for answer in join_all(asked).await {
@@ -102,16 +102,12 @@ async fn while_it_ends_it_lives_and_is_not_ready() {
     sidecar.has("passport_sidecar_connections{door=\"unix\"} 1").await;
     assert!(sidecar.admin("/readyz").await.unwrap().1.contains("\"ends\":false"));
     sidecar.signal(Signal::SIGTERM);
-    while sidecar.socket.exists() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    eventually(async || (!sidecar.socket.exists()).then_some(()).ok_or("the socket is there".to_owned()))
+        .await;
     assert_eq!(sidecar.admin("/livez").await.unwrap().0, 200);
     assert!(sidecar.admin("/readyz").await.unwrap().1.contains("\"ends\":true"));
-    let deadline = tokio::time::Instant::now() + Duration::from_secs(4);
-    while tokio::net::TcpStream::connect(("127.0.0.1", sidecar.tcp)).await.is_ok() {
-        assert!(tokio::time::Instant::now() < deadline, "the door is shut long before the end");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let shut = tokio::time::timeout(Duration::from_secs(4), sidecar.shut()).await;
+    shut.expect("the door is shut long before the end");
     assert!(!asked.is_finished(), "it is still on its way");
     assert_eq!(asked.await.unwrap().unwrap().status(), 200);
     sidecar.ended().await;

@@ -1,15 +1,14 @@
 //! Those who are not Rust: nginx before a service, and a client of OAuth2 that everybody uses.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{path::Path, process::Stdio};
 
 use axum::{Router, http::HeaderMap, routing::get};
 use tokio::{
     net::TcpListener,
     process::{Child, Command},
-    time::{Instant, sleep},
 };
 
-use crate::scene::{CALLER_TOKEN, Scene};
+use crate::scene::{CALLER_TOKEN, Scene, eventually};
 
 const THROUGH_NGINX: &str = "http://localhost/orders";
 
@@ -59,12 +58,12 @@ async fn nginx(folder: &Path, socket: &Path, service: &str) -> (Child, reqwest::
         .spawn()
         .expect("`cargo xtask test` installs nginx");
     let client = reqwest::Client::builder().unix_socket(folder.join("nginx.sock")).build().unwrap();
-    let deadline = Instant::now() + Duration::from_secs(10);
-    while client.get(THROUGH_NGINX).send().await.is_err() {
-        let said = std::fs::read_to_string(folder.join("nginx.error")).unwrap_or_default();
-        assert!(Instant::now() < deadline, "nginx does not start: {said}");
-        sleep(Duration::from_millis(20)).await;
-    }
+    eventually(async || {
+        let answer = client.get(THROUGH_NGINX).send().await;
+        let said = || std::fs::read_to_string(folder.join("nginx.error")).unwrap_or_default();
+        answer.map_err(|_| format!("nginx does not start: {}", said()))
+    })
+    .await;
     (process, client)
 }
 

@@ -18,6 +18,7 @@ use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
+    net::TcpStream,
     process::{Child, Command},
     time::{Instant, sleep},
 };
@@ -164,21 +165,19 @@ impl Scene {
 impl Sidecar {
     /// Waits until it says that it serves, and at which ports.
     pub(crate) async fn serves(mut self) -> Self {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
+        let said = eventually(async || {
             let log = self.logged();
-            if let Some(said) = log.lines().find(|line| line.contains("the sidecar serves")) {
-                let port = |name: &str| {
-                    let (_, address) = said.split_once(&format!(" {name}=127.0.0.1:"))?;
-                    address.split(' ').next()?.parse().ok()
-                };
-                self.tcp = port("tcp").unwrap_or_default();
-                self.admin = port("admin").unwrap_or_default();
-                return self;
-            }
-            assert!(Instant::now() < deadline, "it does not start: {log}");
-            sleep(Duration::from_millis(20)).await;
-        }
+            let said = log.lines().find(|line| line.contains("the sidecar serves"));
+            said.map(str::to_owned).ok_or_else(|| format!("it does not start: {log}"))
+        });
+        let said = said.await;
+        let port = |name: &str| {
+            let (_, address) = said.split_once(&format!(" {name}=127.0.0.1:"))?;
+            address.split(' ').next()?.parse().ok()
+        };
+        self.tcp = port("tcp").unwrap_or_default();
+        self.admin = port("admin").unwrap_or_default();
+        self
     }
 
     pub(crate) async fn admin(&self, path: &str) -> Option<(u16, String)> {
@@ -197,15 +196,21 @@ impl Sidecar {
 
     /// Waits until its metrics have that line.
     pub(crate) async fn has(&self, line: &str) {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        loop {
+        eventually(async || {
             let (_, metrics) = self.admin("/metrics").await.unwrap();
-            if metrics.lines().any(|metric| metric == line) {
-                return;
-            }
-            assert!(Instant::now() < deadline, "{line} is not in {metrics}");
-            sleep(Duration::from_millis(10)).await;
-        }
+            let has_it = metrics.lines().any(|metric| metric == line);
+            has_it.then_some(()).ok_or_else(|| format!("{line} is not in {metrics}"))
+        })
+        .await;
+    }
+
+    /// Waits until nobody listens at its port any more, and comes on and on until then.
+    pub(crate) fn shut(&self) -> impl Future<Output = ()> + use<> {
+        let port = self.tcp;
+        eventually(async move || match TcpStream::connect(("127.0.0.1", port)).await {
+            Ok(_) => Err("the door is open".to_owned()),
+            Err(_) => Ok(()),
+        })
     }
 
     /// The most memory that it has had, in bytes.
@@ -228,6 +233,18 @@ impl Sidecar {
         let status = tokio::time::timeout(Duration::from_secs(30), self.process.wait()).await;
         assert!(status.expect("it ends").unwrap().success(), "{}", self.logged());
         self.logged()
+    }
+}
+
+/// Looks again and again, for 30 s at most: another process tells nobody how far it is. What is seen instead is the error.
+pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        match look().await {
+            Ok(found) => return found,
+            Err(seen) => assert!(Instant::now() < deadline, "{seen}"),
+        }
+        sleep(Duration::from_millis(10)).await;
     }
 }
 
