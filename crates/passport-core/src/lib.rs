@@ -7,12 +7,14 @@
 //! This crate spawns nothing and keeps no global state. You rarely depend on it directly: `passport-outbound` and
 //! `passport-inbound` re-export what their users need.
 
+mod ca;
 mod caller;
 mod client_id;
 mod clock;
 mod config_error;
 mod discovery;
 mod fingerprint;
+mod hedge;
 mod issuer;
 mod origin;
 mod scope;
@@ -23,12 +25,14 @@ mod token;
 mod transport;
 
 pub use crate::{
+    ca::{CaCertificates, InvalidCaFile},
     caller::CallerToken,
     client_id::{ClientId, InvalidClientId},
     clock::{Clock, ManualClock, SystemClock},
     config_error::{ConfigError, ConfigProblem},
     discovery::{DiscoveryError, ProviderMetadata, discover},
     fingerprint::Fingerprint,
+    hedge::hedged,
     issuer::{InvalidIssuer, Issuer},
     origin::{InvalidOrigin, Origin},
     scope::{InvalidScope, Scopes},
@@ -39,6 +43,7 @@ pub use crate::{
     single_flight::{Flight, Lead, SingleFlight},
     token::{AccessToken, InvalidAccessToken},
     transport::{
-        HttpExchange, HttpTransport, Limits, Transport, TransportError, TransportErrorKind, request_to,
+        HttpExchange, HttpTransport, Limits, TlsFailure, Transport, TransportError, TransportErrorKind,
+        request_to,
     },
 };

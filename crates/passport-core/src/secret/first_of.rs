@@ -1,6 +1,6 @@
-use std::{pin::pin, time::Duration};
+use std::time::Duration;
 
-use tokio::time::timeout;
+use crate::hedged;
 
 use super::{ResolvedSecret, SecretError, SecretProvider, SecretRef, SecretSource};
 
@@ -28,28 +28,15 @@ impl SecretProvider for FirstOf {
     }
 }
 
-/// What the first one says, if it is good, or else the second one; once the first takes long, whichever is good first.
+/// Returns the first good outcome, else the first source's secret, else the reasons of both.
 async fn first_good(
     first: impl Future<Output = Outcome>,
     second: impl Future<Output = Outcome>,
     is_good: impl Fn(&Outcome) -> bool,
 ) -> Outcome {
-    let (mut first, mut second) = (pin!(first), pin!(second));
-    let (first, second) = match timeout(HEAD_START, &mut first).await {
-        Ok(outcome) if is_good(&outcome) => return outcome,
-        Ok(outcome) => (outcome, second.await),
-        Err(_) => tokio::select! {
-            biased;
-            outcome = &mut first => if is_good(&outcome) { return outcome } else { (outcome, second.await) },
-            outcome = &mut second => if is_good(&outcome) { return outcome } else { (first.await, outcome) },
-        },
-    };
-    match (first, second) {
-        (first, _) if is_good(&first) => first,
-        (_, second) if is_good(&second) => second,
-        (Ok(first), _) => Ok(first),
-        (Err(_), Ok(second)) => Ok(second),
-        (Err(first), Err(second)) => Err(first.and(&second)),
+    match hedged(HEAD_START, first, second, is_good).await {
+        Ok(outcome) | Err((outcome @ Ok(_), _) | (Err(_), outcome @ Ok(_))) => outcome,
+        Err((Err(first), Err(second))) => Err(first.and(&second)),
     }
 }
 

@@ -11,7 +11,7 @@ use tokio::{
     net::TcpListener,
 };
 
-use super::*;
+use super::{http::stays_here, *};
 
 const LIMITS: Limits = Limits { timeout: Duration::from_secs(10), max_body: 100 };
 

@@ -1,0 +1,81 @@
+use std::{
+    error::Error,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+/// The system's resolver, which starts with another address of a host each time.
+///
+/// A server that accepts connections and then says nothing would otherwise be tried again and again
+/// while the host's other addresses are well.
+#[derive(Debug, Default)]
+pub(super) struct RotatingResolver {
+    lookups: Arc<AtomicUsize>,
+}
+
+/// A host name that does not resolve.
+#[derive(Debug, thiserror::Error)]
+#[error("the host name could not be resolved")]
+pub(super) struct UnknownHost(#[source] std::io::Error);
+
+impl UnknownHost {
+    /// Whether it is among the causes of `error`.
+    pub(super) fn is_in(error: &(dyn Error + 'static)) -> bool {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if error.is::<Self>() {
+                return true;
+            }
+            next = error.source();
+        }
+        false
+    }
+}
+
+impl Resolve for RotatingResolver {
+    fn resolve(&self, name: Name) -> Resolving {
+        let lookups = Arc::clone(&self.lookups);
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name.as_str(), 0)).await.map_err(UnknownHost)?;
+            let addresses = rotated(found.collect(), lookups.fetch_add(1, Ordering::Relaxed));
+            Ok(Box::new(addresses.into_iter()) as Addrs)
+        })
+    }
+}
+
+/// Rotates the addresses of the preferred family, which is that of the first address.
+fn rotated(mut addresses: Vec<SocketAddr>, by: usize) -> Vec<SocketAddr> {
+    let Some(first) = addresses.first() else { return addresses };
+    let is_ipv4 = first.is_ipv4();
+    // Stable: the resolver's order of preference stays within each family.
+    addresses.sort_by_key(|address| address.is_ipv4() != is_ipv4);
+    let preferred = addresses.iter().take_while(|address| address.is_ipv4() == is_ipv4).count();
+    addresses[..preferred].rotate_left(by % preferred);
+    addresses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_of_the_preferred_family_take_turns() {
+        let addresses = |text: &str| -> Vec<SocketAddr> {
+            text.split(' ').map(|address| address.parse().unwrap()).collect()
+        };
+        let found = addresses("1.1.1.1:0 2.2.2.2:0 [::1]:0 [::2]:0");
+        assert_eq!(rotated(found.clone(), 0), found);
+        assert_eq!(rotated(found.clone(), 1), addresses("2.2.2.2:0 1.1.1.1:0 [::1]:0 [::2]:0"));
+        assert_eq!(rotated(found.clone(), 2), found);
+        assert_eq!(
+            rotated(addresses("[::1]:0 1.1.1.1:0 [::2]:0"), 1),
+            addresses("[::2]:0 [::1]:0 1.1.1.1:0")
+        );
+        assert_eq!(rotated(Vec::new(), 1), Vec::new());
+    }
+}

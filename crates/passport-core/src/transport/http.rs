@@ -1,0 +1,260 @@
+use std::{
+    error::Error,
+    fmt,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use http::{
+    HeaderMap, HeaderValue, Request, Response,
+    header::{ACCEPT_ENCODING, CONTENT_ENCODING},
+};
+use url::{Host, Url};
+
+use super::{
+    HttpExchange, Limits, TlsFailure, TransportError, TransportErrorKind,
+    dns::{RotatingResolver, UnknownHost},
+};
+use crate::{CaCertificates, Origin, hedged};
+
+/// The time for a connection, TLS included; the addresses of a host share it.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The part of a safe request's time after which it is sent again on another connection.
+const HEAD_START: f64 = 0.4;
+
+/// The default `User-Agent`.
+const USER_AGENT: &str = concat!("tower-passport/", env!("CARGO_PKG_VERSION"));
+
+type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync>;
+
+/// The default [`HttpExchange`], on reqwest.
+///
+/// Each request has a new HTTP/1.1 connection, which is closed after the response: requests to an
+/// issuer are rare, and a pooled connection that has died would cost more than a handshake. A
+/// connection may take 5 s, which the addresses of the host share. A safe request (`GET`, for
+/// example) is sent a second time, on another connection, when its connection breaks or when it has
+/// no response after two fifths of its time limit.
+///
+/// Redirects are not followed and nothing is decompressed. Requests say
+/// `User-Agent: tower-passport/<version>` and `Accept-Encoding: identity`. The system's proxy is
+/// used for `https`, but never for loopback hosts, nor for the link-local addresses (and AWS's
+/// `fd00:ec2::/32`) at which clouds tell a machine who it is: a machine's secrets must not leave it.
+///
+/// A client is built when a host of its kind is first met, so that a Passport on plain loopback
+/// needs no root certificates on the machine.
+pub struct HttpTransport {
+    settings: Settings,
+    ca: Option<CaCertificates>,
+    remote: OnceLock<reqwest::Client>,
+    local: OnceLock<reqwest::Client>,
+    plain: OnceLock<reqwest::Client>,
+}
+
+impl HttpTransport {
+    /// Creates a transport with reqwest's defaults for TLS.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::configured(|builder| builder)
+    }
+
+    /// Creates a transport with settings of your own, such as a proxy, another `User-Agent`, or a
+    /// client certificate. The rules of [`HttpTransport`] on connections, redirects and compression
+    /// are applied after them and cannot be undone.
+    #[must_use]
+    pub fn configured(
+        settings: impl Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            settings: Box::new(settings),
+            ca: None,
+            remote: OnceLock::new(),
+            local: OnceLock::new(),
+            plain: OnceLock::new(),
+        }
+    }
+
+    /// Trusts `ca` beside the system's root certificates.
+    #[must_use]
+    pub fn with_ca(self, ca: CaCertificates) -> Self {
+        Self { ca: Some(ca), ..self }
+    }
+
+    fn client_for(&self, url: &Url) -> Result<&reqwest::Client, TransportError> {
+        match (url.scheme(), stays_here(url)) {
+            ("https", false) => built(&self.remote, || self.configure()),
+            ("https", true) => built(&self.local, || self.configure().no_proxy()),
+            // No roots are loaded: the machine may have none.
+            _ => built(&self.plain, || self.configure().no_proxy().tls_certs_only([])),
+        }
+    }
+
+    /// Applies first the defaults, then the user's settings, then the rules.
+    fn configure(&self) -> reqwest::ClientBuilder {
+        let defaults = reqwest::Client::builder()
+            .user_agent(USER_AGENT)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .dns_resolver(Arc::new(RotatingResolver::default()));
+        let certificates = self.ca.iter().flat_map(CaCertificates::iter);
+        let certificates: Vec<_> =
+            certificates.filter_map(|der| reqwest::Certificate::from_der(der).ok()).collect();
+        let configured = (self.settings)(defaults);
+        let trusting =
+            if certificates.is_empty() { configured } else { configured.tls_certs_merge(certificates) };
+        trusting
+            .http1_only()
+            .pool_max_idle_per_host(0)
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
+    }
+
+    async fn send(
+        &self,
+        mut request: Request<Bytes>,
+        limits: Limits,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let decodes_itself = request.headers().contains_key(ACCEPT_ENCODING);
+        if !decodes_itself {
+            request.headers_mut().insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        }
+        let request = reqwest::Request::try_from(request)
+            .map_err(|error| from_reqwest(TransportErrorKind::Setup, error))?;
+        let response = self.client_for(request.url())?.execute(request).await.map_err(classified)?;
+        if !decodes_itself && let Some(encoding) = encoding(response.headers()) {
+            return Err(TransportError::new(TransportErrorKind::Encoded(encoding)));
+        }
+        read(response, limits).await
+    }
+}
+
+/// Whether a proxy could not reach it: this machine, or what a cloud provides on each machine.
+pub(super) fn stays_here(url: &Url) -> bool {
+    let is_of_the_machine = match url.host() {
+        Some(Host::Ipv4(address)) => address.is_link_local(),
+        Some(Host::Ipv6(address)) => match address.to_ipv4_mapped() {
+            Some(address) => address.is_link_local() || address.is_loopback(),
+            // The last are AWS's.
+            None => address.is_unicast_link_local() || address.segments()[..2] == [0xfd00, 0x0ec2],
+        },
+        _ => false,
+    };
+    is_of_the_machine || Origin::of(url).is_ok_and(|origin| origin.is_loopback())
+}
+
+/// Returns the client of `cell`. A failed build is not kept: root certificates may be mounted late.
+fn built(
+    cell: &OnceLock<reqwest::Client>,
+    configured: impl Fn() -> reqwest::ClientBuilder,
+) -> Result<&reqwest::Client, TransportError> {
+    match cell.get() {
+        Some(client) => Ok(client),
+        None => {
+            let client =
+                configured().build().map_err(|error| from_reqwest(TransportErrorKind::Setup, error))?;
+            Ok(cell.get_or_init(|| client))
+        }
+    }
+}
+
+/// Returns the encoding of a response that is not to be read as it is, by a name that is safe to show.
+fn encoding(headers: &HeaderMap) -> Option<&'static str> {
+    const KNOWN: [&str; 5] = ["gzip", "br", "deflate", "zstd", "compress"];
+    let encoding = headers.get(CONTENT_ENCODING)?.as_bytes().trim_ascii();
+    if encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity") {
+        return None;
+    }
+    let known = KNOWN.into_iter().find(|known| encoding.eq_ignore_ascii_case(known.as_bytes()));
+    Some(known.unwrap_or("an unknown Content-Encoding"))
+}
+
+async fn read(mut response: reqwest::Response, limits: Limits) -> Result<Response<Bytes>, TransportError> {
+    let announced = response.content_length().unwrap_or(0);
+    if announced > limits.max_body as u64 {
+        return Err(TransportError::new(TransportErrorKind::TooLarge));
+    }
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(classified)? {
+        if body.len() + chunk.len() > limits.max_body {
+            return Err(TransportError::new(TransportErrorKind::TooLarge));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let mut complete = Response::new(body.freeze());
+    *complete.status_mut() = response.status();
+    *complete.headers_mut() = std::mem::take(response.headers_mut());
+    Ok(complete)
+}
+
+impl HttpExchange for HttpTransport {
+    async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> Result<Response<Bytes>, TransportError> {
+        if !request.method().is_safe() {
+            return self.send(request, limits).await;
+        }
+        let again = self.send(request.clone(), limits);
+        let is_settled = |outcome: &Result<_, TransportError>| {
+            !outcome.as_ref().is_err_and(TransportError::may_pass_on_another_connection)
+        };
+        let head_start = limits.timeout.mul_f64(HEAD_START);
+        let outcome = hedged(head_start, self.send(request, limits), again, is_settled).await;
+        outcome.unwrap_or_else(|(_, second)| second)
+    }
+}
+
+fn classified(error: reqwest::Error) -> TransportError {
+    let kind = if error.is_timeout() && !error.is_connect() {
+        TransportErrorKind::Timeout
+    } else if error.is_connect() {
+        TransportErrorKind::Connect
+    } else {
+        TransportErrorKind::Broken
+    };
+    from_reqwest(kind, error)
+}
+
+/// Looks for a more precise kind among the causes.
+///
+/// The URL is removed: the caller knows it, and its query may be confidential.
+fn from_reqwest(kind: TransportErrorKind, error: reqwest::Error) -> TransportError {
+    let kind = if let Some(failure) = TlsFailure::find(&error) {
+        TransportErrorKind::Tls(failure)
+    } else if UnknownHost::is_in(&error) {
+        TransportErrorKind::Dns
+    } else if is_unparseable(&error) {
+        TransportErrorKind::NotHttp
+    } else {
+        kind
+    };
+    TransportError::new(kind).caused_by(error.without_url())
+}
+
+fn is_unparseable(error: &(dyn Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+impl fmt::Debug for HttpTransport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpTransport").field("ca", &self.ca).finish_non_exhaustive()
+    }
+}
+
+impl Default for HttpTransport {
+    fn default() -> Self {
+        Self::new()
+    }
+}

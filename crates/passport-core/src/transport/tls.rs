@@ -1,0 +1,108 @@
+//! Why TLS with a server failed, found in the chain of causes of an HTTP client's error.
+
+use std::{error::Error, io};
+
+use rustls::{AlertDescription, CertificateError, InvalidMessage};
+
+/// The reason why no TLS session was established with a server.
+///
+/// `Display` names the cause and the remedy. None of these passes by itself: a certificate, a URL
+/// or this machine has to be changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TlsFailure {
+    /// The certificate is not acceptable for another reason; the cause of the error names it.
+    #[error("the server's certificate is not acceptable; replace it")]
+    BadCertificate,
+    /// The server wants a client certificate.
+    #[error(
+        "the server requires a client certificate (mutual TLS); configure one with HttpTransport::configured"
+    )]
+    ClientCertificateRequired,
+    /// The certificate has expired by this machine's clock.
+    #[error("the server's certificate has expired; renew it, or correct this machine's clock")]
+    Expired,
+    /// Client and server have no version or cipher suite in common.
+    #[error(
+        "the TLS handshake failed: no common protocol version or cipher suite; enable TLS 1.2 or 1.3 on the server"
+    )]
+    Handshake,
+    /// This machine has no root certificates.
+    #[error(
+        "this machine has no root certificates; install the package ca-certificates, or name the server's CA in ca_file"
+    )]
+    NoRootCertificates,
+    /// The server does not speak TLS.
+    #[error("the server does not speak TLS on this port; check the scheme and the port of the URL")]
+    NotTls,
+    /// The certificate is not valid yet by this machine's clock.
+    #[error("the server's certificate is not valid yet; correct this machine's clock")]
+    NotYetValid,
+    /// No trusted CA has issued the certificate.
+    #[error(
+        "the server's certificate is not trusted: its issuer is unknown; if it is a private CA, or a proxy that inspects TLS, name its certificate in ca_file"
+    )]
+    UnknownIssuer,
+    /// The certificate is for another host name.
+    #[error(
+        "the server's certificate is for another host name; use a name that is in the certificate, or correct DNS"
+    )]
+    WrongName,
+}
+
+impl TlsFailure {
+    /// Returns the TLS failure among `error` and its causes, if there is one.
+    pub(super) fn find(error: &(dyn Error + 'static)) -> Option<Self> {
+        let mut next = Some(error);
+        while let Some(error) = next {
+            if let Some(failure) = rustls_error(error).and_then(Self::from_rustls) {
+                return Some(failure);
+            }
+            next = error.source();
+        }
+        None
+    }
+
+    fn from_rustls(error: &rustls::Error) -> Option<Self> {
+        match error {
+            rustls::Error::InvalidCertificate(error) => Some(Self::from_certificate(error)),
+            // The platform's verifier has no other error of this kind.
+            rustls::Error::General(text) if text.starts_with("No CA certificates") => {
+                Some(Self::NoRootCertificates)
+            }
+            rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
+                Some(Self::ClientCertificateRequired)
+            }
+            rustls::Error::AlertReceived(AlertDescription::UnrecognisedName) => Some(Self::WrongName),
+            rustls::Error::AlertReceived(
+                AlertDescription::HandshakeFailure
+                | AlertDescription::ProtocolVersion
+                | AlertDescription::InsufficientSecurity
+                | AlertDescription::NoApplicationProtocol,
+            )
+            | rustls::Error::PeerIncompatible(_) => Some(Self::Handshake),
+            rustls::Error::InvalidMessage(
+                InvalidMessage::InvalidContentType | InvalidMessage::UnknownProtocolVersion,
+            ) => Some(Self::NotTls),
+            _ => None,
+        }
+    }
+
+    fn from_certificate(error: &CertificateError) -> Self {
+        match error {
+            CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
+            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
+            CertificateError::UnknownIssuer => Self::UnknownIssuer,
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+                Self::WrongName
+            }
+            _ => Self::BadCertificate,
+        }
+    }
+}
+
+/// An `io::Error` hides the error it wraps from `source`.
+fn rustls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let wrapped = |error: &'a io::Error| error.get_ref()?.downcast_ref();
+    error.downcast_ref().or_else(|| error.downcast_ref().and_then(wrapped))
+}
