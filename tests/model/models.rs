@@ -83,7 +83,7 @@ impl Held {
 fn call(slot: &Slot, now: u64, run: impl FnOnce(Ticket)) -> Held {
     match slot.begin(at(now), PATIENCE) {
         Begun::Settled(outcome) => Held::Outcome(outcome),
-        Begun::Following(flight) => Held::Seat(flight),
+        Begun::Following(flight, _) => Held::Seat(flight),
         Begun::Leading(ticket, flight) => {
             run(ticket);
             Held::Seat(flight)
@@ -150,7 +150,7 @@ fn a_lost_attempt_is_replaced_by_one() {
     let run = {
         let (slot, attempts) = (Arc::clone(&slot), Arc::clone(&attempts));
         move |ticket: Ticket| match attempts.fetch_add(1, Ordering::SeqCst) {
-            0 => slot.lose(ticket, &error(TokenErrorKind::Aborted), at(0), 0.0),
+            0 => slot.lose(ticket),
             _ => succeed(&slot, ticket, 0),
         }
     };

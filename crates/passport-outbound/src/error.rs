@@ -1,7 +1,7 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use http::StatusCode;
-use passport_core::ClientId;
+use passport_core::{ClientId, SecretError};
 
 /// Why there is no token.
 ///
@@ -92,6 +92,18 @@ impl TokenError {
             | TokenErrorKind::Unavailable
             | TokenErrorKind::UnusableResponse => true,
             TokenErrorKind::Refused | TokenErrorKind::Secret | TokenErrorKind::ShutDown => false,
+        }
+    }
+
+    /// Whether the next attempt, within a second, is likely to have another outcome.
+    pub(crate) fn may_pass_soon(&self) -> bool {
+        match self.kind() {
+            TokenErrorKind::Unavailable => true,
+            TokenErrorKind::Secret => {
+                let cause = self.0.source.as_deref();
+                cause.and_then(|cause| cause.downcast_ref()).is_some_and(SecretError::is_transient)
+            }
+            _ => false,
         }
     }
 
@@ -205,6 +217,10 @@ impl Failure {
 
     pub(crate) fn kind(&self) -> TokenErrorKind {
         self.kind
+    }
+
+    pub(crate) fn has_no_status(&self) -> bool {
+        self.status.is_none()
     }
 
     /// OAuth2's name for it, if Passport gave one.

@@ -39,14 +39,25 @@ const REPLAYS: &str = "passport_outbound_replays_total";
 
 const CLIENT_ID: &str = "client_id";
 
-/// The span of an attempt to get a token.
+/// Returns the span of an attempt to get a token.
+///
+/// A root span: many calls share the attempt, and the one that started it may end long before. It is
+/// linked to that call.
 pub(crate) fn attempt(client_id: &ClientId, ask: &Ask) -> Span {
     let reason = match (&ask.unwanted, ask.is_live()) {
         (Some(_), _) => "unwanted",
         (None, true) => "refresh",
         (None, false) => "missing",
     };
-    tracing::info_span!(target: TARGET, "passport_token_attempt", %client_id, reason)
+    let span =
+        tracing::info_span!(target: TARGET, parent: None, "passport_token_attempt", %client_id, reason);
+    span.follows_from(Span::current());
+    span
+}
+
+/// Links the span of a waiting call to that of the attempt it waits for.
+pub(crate) fn waits_for(attempt: Option<Span>) {
+    Span::current().follows_from(attempt.as_ref().and_then(Span::id));
 }
 
 /// The counter of calls that a token serves at once. Registered with each token, so that a call does not look it up.
@@ -82,9 +93,14 @@ impl<'a> AttemptTimer<'a> {
     }
 }
 
-/// An attempt did not come to its end: its source panicked, or its runtime went away.
+/// Records an attempt that ended with the runtime it was on.
 pub(crate) fn attempt_lost(client_id: &ClientId) {
     counter!(ATTEMPTS, &attempt_labels(client_id, Some(TokenErrorKind::Aborted))).increment(1);
+    tracing::info!(
+        target: TARGET,
+        %client_id,
+        "a token attempt was dropped with its tokio runtime; later attempts run on a thread of their own"
+    );
 }
 
 fn attempt_labels(client_id: &ClientId, failed: Option<TokenErrorKind>) -> [(&'static str, String); 2] {

@@ -2,12 +2,13 @@
 //! published under one lock, and an attempt publishes what it brought before it says so.
 
 use std::{
-    sync::{Arc, PoisonError},
+    sync::{Arc, OnceLock, PoisonError, Weak},
     time::{Duration, SystemTime},
 };
 
 use passport_core::AccessToken;
 use tokio_util::sync::CancellationToken;
+use tracing::Span;
 
 use super::Kept;
 use crate::{
@@ -65,11 +66,13 @@ struct Ledger {
     last_ticket: u64,
     /// Stops the attempt that was started last.
     stop: CancellationToken,
+    /// The span of the running attempt. Its ticket keeps it.
+    span: Weak<OnceLock<Span>>,
     /// What attempts before this one bring is not wanted any more.
     oldest_wanted: u64,
     backoff: Backoff,
-    /// Whether the last attempt was lost.
-    lost: bool,
+    /// Whether an attempt was lost with its runtime. Later ones do not depend on a caller's runtime.
+    detached: bool,
     /// Whether a receiver refused the kept token.
     rejected: bool,
     /// How many tokens in a row were replaced because a receiver refused them.
@@ -83,8 +86,8 @@ struct Ledger {
 pub(crate) enum Begun {
     /// No attempt is needed, or it is too soon for one.
     Settled(Outcome),
-    /// One is running.
-    Following(Flight<Outcome>),
+    /// One is running, in this span.
+    Following(Flight<Outcome>, Option<Span>),
     /// It is the caller's to run.
     Leading(Ticket, Flight<Outcome>),
 }
@@ -100,6 +103,10 @@ pub(crate) struct Ticket {
     pub(crate) unwanted: Option<AccessToken>,
     /// Cancelled when what the attempt brings is not wanted any more.
     pub(crate) stop: CancellationToken,
+    /// Whether the attempt must not depend on a caller's runtime.
+    pub(crate) detached: bool,
+    /// Set when the attempt starts; calls that wait for it are linked to it.
+    pub(crate) span: Arc<OnceLock<Span>>,
     lead: Lead<Outcome>,
 }
 
@@ -125,8 +132,19 @@ impl Snapshot {
         let covers = |pause: Option<Pause>| pause.is_some_and(|pause| pause.covers(now));
         match (covers(self.running), covers(self.pausing)) {
             (true, _) => Activity::Running,
+            (false, true) if self.pausing.is_some_and(|pause| pause.is_waited_for()) => Activity::Retrying,
             (false, true) => Activity::Pausing,
             (false, false) => Activity::Idle,
+        }
+    }
+
+    /// Returns how soon a caller whose attempt has failed may have another outcome, if it is to wait
+    /// for that.
+    pub(crate) fn retry_in(&self, now: SystemTime) -> Option<Duration> {
+        let pause = self.pausing.filter(Pause::is_waited_for);
+        match self.activity(now) {
+            Activity::Running => Some(Duration::ZERO),
+            _ => pause.map(|pause| pause.until().duration_since(now).unwrap_or_default()),
         }
     }
 
@@ -155,13 +173,15 @@ impl Slot {
             && let Some(flight) = self.flights.running()
         {
             if snapshot.activity(now) == Activity::Running {
-                return Begun::Following(flight);
+                return Begun::Following(flight, ledger.span.upgrade().and_then(|span| span.get().cloned()));
             }
             self.flights.give_up(&flight);
         }
-        match (snapshot.step(now), &snapshot.kept, &snapshot.last_error) {
-            (Step::Send, Some(kept), _) => return Begun::Settled(Ok(Arc::clone(kept))),
-            (Step::Refuse, _, Some(error)) => return Begun::Settled(Err(error.clone())),
+        match (snapshot.step(now), snapshot.activity(now), &snapshot.kept, &snapshot.last_error) {
+            (Step::Send, _, Some(kept), _) => return Begun::Settled(Ok(Arc::clone(kept))),
+            (Step::Refuse, _, _, Some(error)) | (Step::Fetch, Activity::Retrying, _, Some(error)) => {
+                return Begun::Settled(Err(error.clone()));
+            }
             _ => {}
         }
         let (lead, flight) = self.flights.lead();
@@ -174,7 +194,10 @@ impl Slot {
         let unwanted = if ledger.rejected { held.clone() } else { ledger.forgotten.clone() };
         let stop = CancellationToken::new();
         ledger.stop = stop.clone();
-        Begun::Leading(Ticket { number: ledger.last_ticket, held, unwanted, stop, lead }, flight)
+        let span = Arc::new(OnceLock::new());
+        ledger.span = Arc::downgrade(&span);
+        let (number, detached) = (ledger.last_ticket, ledger.detached);
+        Begun::Leading(Ticket { number, held, unwanted, stop, detached, span, lead }, flight)
     }
 
     /// The attempt brought a token. It is not kept if it is not wanted any more; those who wait for it try again then.
@@ -190,7 +213,9 @@ impl Slot {
             *ledger = Ledger {
                 last_ticket: ledger.last_ticket,
                 stop: ledger.stop.clone(),
+                span: Weak::clone(&ledger.span),
                 oldest_wanted: ledger.oldest_wanted,
+                detached: ledger.detached,
                 replaced: if ledger.rejected { ledger.replaced.saturating_add(1) } else { 0 },
                 ..Ledger::default()
             };
@@ -212,20 +237,11 @@ impl Slot {
         ticket.lead.land(Err(error));
     }
 
-    /// The attempt was lost. The first may have gone with somebody's runtime and may be made again at once; from the
-    /// second in a row on, a loss is a failure. `random` is in 0..1.
-    pub(crate) fn lose(&self, ticket: Ticket, error: &TokenError, now: SystemTime, random: f64) {
-        let mut ledger = self.ledger();
-        if self.is_current(&ledger, &ticket) {
-            if ledger.lost {
-                self.pause(&mut ledger, error, now, random);
-            } else {
-                ledger.lost = true;
-                self.publish(Snapshot { running: None, ..self.copied() });
-            }
-        }
-        drop(ledger);
-        drop(ticket);
+    /// Records that the attempt ended with the runtime it was on. That says nothing of Passport, so
+    /// another attempt may start immediately; it does not depend on a caller's runtime.
+    pub(crate) fn lose(&self, ticket: Ticket) {
+        self.ledger().detached = true;
+        self.call_off(ticket);
     }
 
     /// The attempt was called off: its identity is gone, or what it brings is not wanted any more.
@@ -324,13 +340,14 @@ impl Slot {
         let snapshot = self.copied();
         let before = snapshot.pausing.filter(|pause| pause.covers(now));
         let left = snapshot.kept.as_ref().map(|kept| kept.schedule.left(now));
+        let flat = |length| Pause::starting(now, at_least(length, error.retry_after()));
         let pause = match (error.kind(), before) {
-            (TokenErrorKind::Refused, _) => Backoff::refused(random),
-            (TokenErrorKind::Repeated, _) => repeated(left),
-            (_, None) => ledger.backoff.failed(random),
-            (_, Some(_)) => Duration::ZERO,
+            (TokenErrorKind::Refused, _) => flat(Backoff::refused(random)),
+            (TokenErrorKind::Repeated, _) => flat(repeated(left)),
+            (_, None) => ledger.backoff.failed(now, left, error.retry_after(), random),
+            (_, Some(_)) => flat(Duration::ZERO),
         };
-        let pause = Pause::starting(now, at_least(pause, error.retry_after()));
+        let pause = if error.may_pass_soon() { pause } else { pause.not_waited_for() };
         let pausing = Some(before.filter(|before| before.until() > pause.until()).unwrap_or(pause));
         self.publish(Snapshot { running: None, pausing, last_error: Some(error.clone()), ..snapshot });
     }

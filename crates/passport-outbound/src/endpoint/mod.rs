@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use passport_core::{
     ClientId, Clock, Limits, ResolvedSecret, Scopes, Secret, SecretError, SecretSource, Transport,
-    TransportError, TransportErrorKind,
+    TransportError, TransportErrorKind, hedged,
 };
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -32,6 +32,9 @@ pub(crate) const MAX_RESPONSE: usize = 64 * 1024;
 
 /// The longest that an issuer is asked how clients prove who they are, before it is done in the usual way.
 const MAX_DISCOVERY: Duration = Duration::from_secs(2);
+
+/// The part of the time left after which a request without a response is sent a second time.
+const HEAD_START: f64 = 0.4;
 
 /// Mints tokens with the client credentials grant
 /// ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
@@ -105,24 +108,40 @@ impl ClientCredentials {
         Ok(resolved)
     }
 
+    /// Sends the token request; a second time, on another connection, when the first breaks or takes
+    /// long. Each has an assertion of its own, if one is used: an assertion is good for one request.
     async fn ask(
         &self,
         method: &ClientAuthentication,
         secret: &Secret,
         deadline: Instant,
     ) -> Result<Minted, Failure> {
+        let head_start = deadline.saturating_duration_since(Instant::now()).mul_f64(HEAD_START);
+        let [first, second] = [(); 2].map(|()| self.ask_once(method, secret));
+        let is_settled = |outcome: &Result<_, Failure>| !outcome.as_ref().is_err_and(has_no_answer);
+        match timeout_at(deadline, hedged(head_start, first, second, is_settled)).await {
+            Ok(Ok(outcome) | Err((_, outcome))) => outcome,
+            Err(late) => Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late)),
+        }
+    }
+
+    async fn ask_once(&self, method: &ClientAuthentication, secret: &Secret) -> Result<Minted, Failure> {
         let asked_at = self.clock.now();
         let proof = Proof { method, client_id: &self.client_id, secret, token_url: &self.token_url };
         let request = request::build(&proof, &self.scopes, asked_at)?;
         telemetry::token_request(&self.client_id);
-        let response = timeout_at(deadline, self.exchanged(request)).await;
-        let response = response.map_err(|late| Failure::of(TokenErrorKind::Unavailable).caused_by(late))?;
-        response::read(&response.map_err(no_response)?, &self.scopes, asked_at)
+        let response = self.exchanged(request).await.map_err(no_response)?;
+        response::read(&response, &self.scopes, asked_at)
     }
 
     async fn exchanged(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         self.transport.exchange(request, Limits { timeout: self.timeout, max_body: MAX_RESPONSE }).await
     }
+}
+
+/// Whether the connection, and not Passport, is the reason.
+fn has_no_answer(failure: &Failure) -> bool {
+    failure.kind() == TokenErrorKind::Unavailable && failure.has_no_status()
 }
 
 /// Whether it was refused who asks, and not what was asked for.

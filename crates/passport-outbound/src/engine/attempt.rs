@@ -1,7 +1,8 @@
 //! One attempt to get a token, in a task of its own that no caller's cancellation reaches.
 
-use std::sync::Arc;
+use std::{panic::AssertUnwindSafe, sync::Arc};
 
+use futures_util::FutureExt;
 use passport_core::AccessToken;
 use tokio::time::{Instant, timeout};
 use tracing::Instrument;
@@ -20,12 +21,20 @@ use crate::{
 #[error("the token had expired when it arrived, or was about to")]
 struct DeadOnArrival;
 
-/// The attempt that `ticket` stands for. It counts as lost if the task is dropped, even before its first poll.
+/// A bug in a secret provider or a transport, most likely. The panic's message is not repeated: it may
+/// hold anything, and the panic hook has shown it.
+#[derive(Debug, thiserror::Error)]
+#[error("the secret provider or the transport panicked")]
+struct Panicked;
+
+/// Returns the attempt that `ticket` stands for. It is lost if the future is dropped, even before its
+/// first poll.
 pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = ()> + Send {
     let live_until = engine.note_replacement();
     let ask = Ask { held: ticket.held.clone(), live_until, unwanted: ticket.unwanted.clone() };
     let (number, stop) = (ticket.number, ticket.stop.clone());
     let span = telemetry::attempt(&engine.client_id, &ask);
+    let _ = ticket.span.set(span.clone());
     let attempt = Attempt { engine: Arc::clone(&engine), ticket: Some(ticket) };
     let work = async move {
         tokio::select! {
@@ -42,9 +51,10 @@ impl Engine {
     async fn mint(&self, ask: Ask, number: u64) -> Result<Kept, NotMinted> {
         let timer = AttemptTimer::starts(&self.client_id);
         // The source keeps its own time and says what it was that took so long; this is in case it does not.
-        let backstop = timeout(self.attempt_timeout + GRACE / 2, self.source.mint(ask.clone()));
-        let minted = match backstop.await {
-            Ok(minted) => minted.and_then(|minted| Ok(self.judged(minted, &ask, number)?)),
+        let minted = AssertUnwindSafe(self.source.mint(ask.clone())).catch_unwind();
+        let minted = match timeout(self.attempt_timeout + GRACE / 2, minted).await {
+            Ok(Ok(minted)) => minted.and_then(|minted| Ok(self.judged(minted, &ask, number)?)),
+            Ok(Err(_panic)) => Err(Failure::of(TokenErrorKind::Aborted).caused_by(Panicked).into()),
             Err(late) => Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late).into()),
         };
         match &minted {
@@ -87,7 +97,7 @@ impl Engine {
     }
 }
 
-/// An attempt on its way. It may be lost: its source panics, or its runtime goes away.
+/// An attempt on its way. It is lost if its runtime ends before it.
 struct Attempt {
     engine: Arc<Engine>,
     /// Taken at the end.
@@ -121,11 +131,8 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            let engine = &self.engine;
-            let error = engine.error(Failure::of(TokenErrorKind::Aborted));
-            telemetry::attempt_lost(&engine.client_id);
-            telemetry::token_not_fetched(&engine.client_id, &error);
-            engine.slot.lose(ticket, &error, engine.now(), fastrand::f64());
+            telemetry::attempt_lost(&self.engine.client_id);
+            self.engine.slot.lose(ticket);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Drives one slot: looks at its snapshot, and has tokens minted when there is need.
 
 mod attempt;
+mod detached;
 mod source;
 
 use std::{
@@ -9,8 +10,12 @@ use std::{
 };
 
 use passport_core::{AccessToken, ClientId, Clock, Flight};
-use tokio::{runtime::Handle, time::timeout};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep, timeout},
+};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Span;
 
 pub(crate) use self::source::{Ask, MintFuture, Minted, NotMinted, TokenSource};
 use crate::{
@@ -28,6 +33,9 @@ const GRACE: Duration = Duration::from_secs(1);
 /// How many attempts a caller waits for: one may be lost with somebody's runtime, called off with the identity of whoever
 /// led it, or not wanted any more because the token was invalidated.
 const TRIES: usize = 10;
+
+/// How long a caller without a token waits for retries in all, beside the attempts themselves.
+const RETRY_PAUSES: Duration = Duration::from_millis(1500);
 
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -153,16 +161,30 @@ impl Engine {
 
     async fn fetched(self: &Arc<Self>) -> Outcome {
         telemetry::waiting(&self.client_id);
+        let mut patience = Patience::new(self.attempt_timeout);
+        let mut last_error = None;
         for _ in 0..TRIES {
             let Some(attempt) = self.attempt() else { break };
             match self.wait_for(attempt).await {
                 // Whoever waits may be polled late, after the machine has slept.
                 Some(Ok(kept)) if self.is_dead(&kept) => {}
-                Some(outcome) => return outcome,
+                Some(Ok(kept)) => return Ok(kept),
+                Some(Err(error)) => {
+                    let retry_in = self.slot.snapshot().retry_in(self.now());
+                    let Some(pause) = retry_in.filter(|pause| patience.allows(*pause)) else {
+                        return Err(error);
+                    };
+                    last_error = Some(error);
+                    tokio::select! {
+                        () = sleep(pause) => {}
+                        () = self.life.cancelled() => {}
+                    }
+                }
                 None => {}
             }
         }
-        Err(self.aborted())
+        let error = last_error.filter(|_| !self.life.is_cancelled());
+        Err(error.unwrap_or_else(|| self.aborted()))
     }
 
     /// The running attempt, or one that was started for the purpose. None if none can be started.
@@ -170,10 +192,16 @@ impl Engine {
         let runtime = Handle::try_current().ok().filter(|_| !self.life.is_cancelled())?;
         match self.slot.begin(self.now(), self.attempt_timeout + GRACE) {
             Begun::Settled(outcome) => Some(Awaited::Here(outcome)),
-            Begun::Following(flight) => Some(Awaited::Flight(flight)),
+            Begun::Following(flight, span) => Some(Awaited::Flight(flight, span)),
             Begun::Leading(ticket, flight) => {
-                self.attempts.spawn_on(attempt::run(Arc::clone(self), ticket), &runtime);
-                Some(Awaited::Flight(flight))
+                let (detached, span) = (ticket.detached, Arc::clone(&ticket.span));
+                let attempt = self.attempts.track_future(attempt::run(Arc::clone(self), ticket));
+                if detached {
+                    detached::spawn(attempt)
+                } else {
+                    drop(runtime.spawn(attempt))
+                }
+                Some(Awaited::Flight(flight, span.get().cloned()))
             }
         }
     }
@@ -183,7 +211,10 @@ impl Engine {
     async fn wait_for(&self, attempt: Awaited) -> Option<Outcome> {
         let flight = match attempt {
             Awaited::Here(outcome) => return Some(outcome),
-            Awaited::Flight(flight) => flight,
+            Awaited::Flight(flight, span) => {
+                telemetry::waits_for(span);
+                flight
+            }
         };
         tokio::select! {
             biased;
@@ -225,7 +256,26 @@ enum Look<'a> {
 /// An attempt, or what is known without one.
 enum Awaited {
     Here(Outcome),
-    Flight(Flight<Outcome>),
+    Flight(Flight<Outcome>, Option<Span>),
+}
+
+/// How long a caller still waits for retries.
+struct Patience {
+    left: Duration,
+    /// A retry that begins later would keep the caller for longer than two attempts may take.
+    until: Instant,
+}
+
+impl Patience {
+    fn new(attempt_timeout: Duration) -> Self {
+        Self { left: RETRY_PAUSES, until: Instant::now() + attempt_timeout / 2 }
+    }
+
+    fn allows(&mut self, pause: Duration) -> bool {
+        let left = self.left.checked_sub(pause);
+        self.left = left.unwrap_or_default();
+        left.is_some() && Instant::now() + pause <= self.until
+    }
 }
 
 #[cfg(test)]

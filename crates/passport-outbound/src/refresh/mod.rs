@@ -16,6 +16,8 @@ pub(crate) enum Activity {
     Idle,
     /// An attempt is on its way.
     Running,
+    /// An attempt has failed, and a retry follows within a second.
+    Retrying,
     /// The last attempt brought nothing, and it is too soon for another.
     Pausing,
 }
@@ -27,7 +29,7 @@ pub(crate) enum Step {
     Send,
     /// Sends the kept token, and starts an attempt to replace it.
     SendAndRefresh,
-    /// Waits for an attempt; starts one if none is running.
+    /// Waits for an attempt, or for the retry after a failed one; starts it if none is running.
     Fetch,
     /// Gets the last error.
     Refuse,
@@ -36,9 +38,9 @@ pub(crate) enum Step {
 /// The whole policy in one table. No token counts as one that may not be sent.
 pub(crate) fn step(phase: Option<Phase>, activity: Activity) -> Step {
     match (phase, activity) {
-        (Some(Phase::Fresh), _) | (Some(Phase::Soft), Activity::Running | Activity::Pausing) => Step::Send,
         (Some(Phase::Soft), Activity::Idle) => Step::SendAndRefresh,
-        (Some(Phase::Hard) | None, Activity::Idle | Activity::Running) => Step::Fetch,
+        (Some(Phase::Fresh | Phase::Soft), _) => Step::Send,
+        (Some(Phase::Hard) | None, Activity::Idle | Activity::Running | Activity::Retrying) => Step::Fetch,
         (Some(Phase::Hard) | None, Activity::Pausing) => Step::Refuse,
     }
 }
@@ -49,16 +51,16 @@ mod tests {
 
     #[test]
     fn what_a_caller_does_follows_from_the_tokens_phase_and_what_is_going_on() {
-        use Activity::{Idle, Pausing, Running};
+        use Activity::{Idle, Pausing, Retrying, Running};
         use Phase::{Fresh, Hard, Soft};
-        for (phase, idle, running, pausing) in [
-            (Some(Fresh), Step::Send, Step::Send, Step::Send),
-            (Some(Soft), Step::SendAndRefresh, Step::Send, Step::Send),
-            (Some(Hard), Step::Fetch, Step::Fetch, Step::Refuse),
-            (None, Step::Fetch, Step::Fetch, Step::Refuse),
+        for (phase, idle, running, retrying, pausing) in [
+            (Some(Fresh), Step::Send, Step::Send, Step::Send, Step::Send),
+            (Some(Soft), Step::SendAndRefresh, Step::Send, Step::Send, Step::Send),
+            (Some(Hard), Step::Fetch, Step::Fetch, Step::Fetch, Step::Refuse),
+            (None, Step::Fetch, Step::Fetch, Step::Fetch, Step::Refuse),
         ] {
-            let steps = [Idle, Running, Pausing].map(|activity| step(phase, activity));
-            assert_eq!(steps, [idle, running, pausing], "{phase:?}");
+            let steps = [Idle, Running, Retrying, Pausing].map(|activity| step(phase, activity));
+            assert_eq!(steps, [idle, running, retrying, pausing], "{phase:?}");
         }
     }
 }

@@ -3,6 +3,19 @@ use std::time::{Duration, SystemTime};
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
+/// The same while no token is live. Calls fail until the next attempt, so it comes sooner.
+const MAX_BACKOFF_WITHOUT_TOKEN: Duration = Duration::from_secs(8);
+
+/// After how many failures in a row callers no longer wait for the next attempt.
+const RETRIED_FAILURES: u32 = 2;
+
+/// The longest pause that callers without a token wait for.
+const MAX_RETRY_PAUSE: Duration = Duration::from_secs(1);
+
+/// A failure that comes later than this after the last pause starts a new count: a single failure
+/// is not taken for a part of an outage that nothing has tested since.
+const QUIET: Duration = Duration::from_secs(60);
+
 /// The least part of a backoff's ceiling that is waited, so that bad luck is no storm.
 const LEAST_PART: f64 = 0.1;
 
@@ -23,11 +36,21 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pause {
     until: SystemTime,
+    /// Whether callers without a token wait for its end.
+    waited_for: bool,
 }
 
 impl Pause {
     pub(crate) fn starting(now: SystemTime, length: Duration) -> Self {
-        Self { until: now.checked_add(length).unwrap_or(now) }
+        Self { until: now.checked_add(length).unwrap_or(now), waited_for: false }
+    }
+
+    pub(crate) fn is_waited_for(&self) -> bool {
+        self.waited_for
+    }
+
+    pub(crate) fn not_waited_for(self) -> Self {
+        Self { waited_for: false, ..self }
     }
 
     pub(crate) fn covers(&self, now: SystemTime) -> bool {
@@ -43,15 +66,38 @@ impl Pause {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Backoff {
     failures: u32,
+    /// When the last pause ended.
+    ended: Option<SystemTime>,
 }
 
 impl Backoff {
-    /// After a failure that may pass by itself: full jitter, doubling from 0.5 s to 30 s; at least a tenth of that.
-    /// `random` is in 0..1.
-    pub(crate) fn failed(&mut self, random: f64) -> Duration {
-        let ceiling = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(6)).min(MAX_BACKOFF);
+    /// Returns the pause after a failure that may pass by itself.
+    ///
+    /// Full jitter, doubling from 0.5 s to 30 s, at least a tenth of that; to 8 s only while no token
+    /// is live. `left` is how long the held token may still be sent, `retry_after` what Passport has
+    /// asked for, `random` is in 0..1. Callers without a token wait for the first two pauses, if
+    /// they are short.
+    pub(crate) fn failed(
+        &mut self,
+        now: SystemTime,
+        left: Option<Duration>,
+        retry_after: Option<Duration>,
+        random: f64,
+    ) -> Pause {
+        if self.ended.and_then(|ended| now.duration_since(ended).ok()).is_some_and(|quiet| quiet > QUIET) {
+            self.failures = 0;
+        }
+        let step = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(6));
         self.failures = self.failures.saturating_add(1);
-        ceiling.mul_f64(random.clamp(LEAST_PART, 1.0))
+        let part = |ceiling| step.min(ceiling).mul_f64(random.clamp(LEAST_PART, 1.0));
+        let without_token = part(MAX_BACKOFF_WITHOUT_TOKEN);
+        let own =
+            left.map_or(without_token, |left| part(MAX_BACKOFF).min(left.saturating_add(without_token)));
+        let length = at_least(own, retry_after);
+        let waited_for = self.failures <= RETRIED_FAILURES && length <= MAX_RETRY_PAUSE;
+        let pause = Pause { waited_for, ..Pause::starting(now, length) };
+        self.ended = Some(pause.until);
+        pause
     }
 
     /// After a refusal, which does not pass by itself: 10 s to 15 s, however often it happens. `random` is in 0..1.
@@ -77,22 +123,62 @@ mod tests {
 
     use super::*;
 
+    const START: SystemTime = UNIX_EPOCH;
+    const LONG: Option<Duration> = Some(Duration::from_secs(600));
+
+    /// The length of the pause after one more failure, and whether callers wait for it.
+    fn pause(backoff: &mut Backoff, left: Option<Duration>, random: f64) -> (f64, bool) {
+        let pause = backoff.failed(START, left, None, random);
+        (pause.until().duration_since(START).unwrap().as_secs_f64(), pause.is_waited_for())
+    }
+
     #[test]
-    fn the_backoff_doubles_up_to_its_ceiling() {
+    fn backoff_doubles_up_to_its_ceiling() {
+        for (left, ceilings) in [
+            (LONG, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]),
+            (None, [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0]),
+        ] {
+            let mut backoff = Backoff::default();
+            assert_eq!(ceilings.map(|_| pause(&mut backoff, left, 1.0).0), ceilings);
+        }
+    }
+
+    #[test]
+    fn pause_ends_8_s_after_the_held_token_at_most() {
+        let mut backoff = Backoff { failures: 20, ended: None };
+        assert_eq!(pause(&mut backoff, Some(Duration::from_secs(3)), 1.0).0, 11.0);
+        assert_eq!(pause(&mut backoff, Some(Duration::from_secs(25)), 1.0).0, 30.0);
+    }
+
+    #[test]
+    fn callers_wait_for_two_short_pauses() {
         let mut backoff = Backoff::default();
-        let pauses: Vec<_> = (0..8).map(|_| backoff.failed(1.0).as_secs_f64()).collect();
-        assert_eq!(pauses, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]);
+        let waited_for = [1.0; 4].map(|random| pause(&mut backoff, None, random).1);
+        assert_eq!(waited_for, [true, true, false, false]);
+        for (asked, waited_for) in [(1, true), (2, false)] {
+            let asked = Some(Duration::from_secs(asked));
+            let pause = Backoff::default().failed(START, None, asked, 0.5);
+            assert_eq!(pause.is_waited_for(), waited_for, "{asked:?}");
+        }
+    }
+
+    #[test]
+    fn failure_after_a_quiet_minute_starts_a_new_count() {
+        let mut backoff = Backoff::default();
+        for _ in 0..10 {
+            pause(&mut backoff, None, 1.0);
+        }
+        let after = |seconds: u64| START + Duration::from_secs(8 + seconds);
+        assert!(!backoff.failed(after(60), None, None, 1.0).is_waited_for());
+        assert!(backoff.failed(after(60 + 8 + 61), None, None, 1.0).is_waited_for());
     }
 
     #[test]
     fn bad_luck_is_no_storm() {
-        let mut backoff = Backoff::default();
-        for _ in 0..100 {
-            backoff.failed(0.0);
-        }
-        assert_eq!(Backoff::default().failed(0.0), Duration::from_millis(50));
-        assert_eq!(backoff.failed(0.0), Duration::from_secs(3));
-        assert_eq!(backoff.failed(f64::INFINITY), Duration::from_secs(30));
+        let mut backoff = Backoff { failures: 100, ended: None };
+        assert_eq!(pause(&mut Backoff::default(), LONG, 0.0).0, 0.05);
+        assert_eq!(pause(&mut backoff, LONG, 0.0).0, 3.0);
+        assert_eq!(pause(&mut backoff, LONG, f64::INFINITY).0, 30.0);
     }
 
     #[test]

@@ -38,7 +38,7 @@ fn a_shutdown_of_an_identity_that_did_nothing_needs_no_runtime() {
     assert!(shutdown.poll().is_ready());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn what_the_status_says_is_by_the_wall_clock_also_after_it_was_set_back() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
@@ -192,7 +192,7 @@ async fn forgetting_does_not_end_a_pause() {
     assert_eq!(source.calls(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_status_says_how_things_stand() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
@@ -223,7 +223,7 @@ async fn the_status_says_how_things_stand() {
 /// The wall clock and tokio's go on together.
 async fn let_time_pass(source: &ScriptedSource) {
     loop {
-        tokio::time::sleep(SECOND).await;
+        sleep(SECOND).await;
         source.clock.advance(SECOND);
     }
 }
@@ -250,4 +250,76 @@ async fn ready_does_not_wait_for_what_will_not_pass() {
         source.fail_next(kind);
         assert_eq!(identity(&source).ready().await.unwrap_err().kind(), kind);
     }
+}
+
+/// Runs `work` on a runtime that ends with it, as a blocking caller does.
+fn on_a_runtime_of_its_own<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+/// An engine whose first refresh ended with the runtime of the call that started it.
+fn with_a_lost_refresh() -> (Arc<ScriptedSource>, Arc<Engine>) {
+    let (source, engine) = on_a_runtime_of_its_own(with_a_token());
+    source.clock.advance(HOUR - 60 * SECOND);
+    source.hold();
+    on_a_runtime_of_its_own(async {
+        assert_eq!(fetch(&engine).await.unwrap(), "token-1");
+        tokio::task::yield_now().await;
+    });
+    assert_eq!(source.calls(), 2, "the refresh was on its way");
+    source.release();
+    (source, engine)
+}
+
+#[test]
+fn lost_refresh_starts_no_pause() {
+    let (source, engine) = with_a_lost_refresh();
+    let snapshot = engine.slot.snapshot();
+    assert_eq!(snapshot.activity(source.clock.now()), crate::refresh::Activity::Idle);
+    assert!(snapshot.last_error.is_none());
+}
+
+#[test]
+fn refresh_after_a_lost_one_outlives_its_callers_runtime() {
+    let (source, engine) = with_a_lost_refresh();
+    source.hold();
+    on_a_runtime_of_its_own(async { assert_eq!(fetch(&engine).await.unwrap(), "token-1") });
+    source.release();
+    on_a_runtime_of_its_own(settle(&engine));
+    assert_eq!(ready(&engine).as_deref(), Some("token-3"));
+    assert_eq!(source.calls(), 3);
+}
+
+#[test]
+fn fetch_lost_with_a_cancelled_caller_is_retried_by_the_others() {
+    let source = ScriptedSource::new();
+    let engine = engine(&source);
+    source.hold();
+    let leader = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let started = leader.block_on(async {
+        let mut caller = task::spawn(fetch(&engine));
+        assert_pending!(caller.poll());
+        tokio::task::yield_now().await;
+        source.calls()
+    });
+    assert_eq!(started, 1);
+    let token = on_a_runtime_of_its_own(async {
+        let mut follower = task::spawn(fetch(&engine));
+        assert_pending!(follower.poll());
+        drop(std::thread::spawn(move || drop(leader)).join());
+        source.release();
+        follower.await
+    });
+    assert_eq!(token.unwrap(), "token-2");
+}
+
+#[test]
+fn identity_is_shut_down_while_its_attempt_is_on_a_thread() {
+    let (source, engine) = with_a_lost_refresh();
+    source.hold();
+    on_a_runtime_of_its_own(fetch(&engine)).unwrap();
+    engine.life.cancel();
+    engine.attempts.close();
+    on_a_runtime_of_its_own(engine.attempts.wait());
+    assert!(engine.slot.running().is_none());
 }

@@ -43,6 +43,29 @@ async fn with_a_token() -> (Arc<ScriptedSource>, Arc<Engine>) {
     (source, engine)
 }
 
+/// Runs `work` while the wall clock and tokio's paused clock go on together.
+async fn in_step<T>(clock: &ManualClock, work: impl Future<Output = T>) -> T {
+    let step = Duration::from_millis(5);
+    let passing = async {
+        loop {
+            sleep(step).await;
+            clock.advance(step);
+        }
+    };
+    tokio::select! {
+        outcome = work => outcome,
+        () = passing => unreachable!("time does not end"),
+    }
+}
+
+/// Lets three attempts in a row fail, after which callers no longer wait for retries.
+async fn lasting_outage(source: &ScriptedSource, engine: &Arc<Engine>) {
+    for _ in 0..3 {
+        source.fail_next(TokenErrorKind::Unavailable);
+    }
+    assert_eq!(in_step(&source.clock, fetch(engine)).await, Err(TokenErrorKind::Unavailable));
+}
+
 /// Waits for the attempt that runs in the background, if one does.
 async fn settle(engine: &Arc<Engine>) {
     if let Some(flight) = engine.slot.running() {

@@ -39,7 +39,7 @@ async fn within_the_threshold_callers_keep_the_token_while_one_attempt_replaces_
     assert_eq!(source.calls(), 2);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_expired_token_is_never_sent() {
     let source = ScriptedSource::new();
     let clock = source.clock.clone();

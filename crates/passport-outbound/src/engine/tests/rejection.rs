@@ -70,7 +70,7 @@ async fn a_token_that_was_replaced_on_schedule_has_a_clean_slate() {
     assert!(renewed(&engine, generation(&engine)).await.is_some());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn one_receivers_refusal_does_not_take_the_token_from_the_others() {
     let (source, engine) = with_a_token().await;
     source.clock.advance(5 * SECOND);

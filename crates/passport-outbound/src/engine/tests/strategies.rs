@@ -51,7 +51,7 @@ async fn two_engines_on_one_slot_share_the_token_and_the_attempt() {
     assert_eq!(source.calls(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn failures_side_by_side_are_one_pause_and_the_longest_counts() {
     let source = ScriptedSource::new();
     let engine = engine_that_keeps(&source, Keeping::Nothing);
@@ -76,7 +76,7 @@ async fn failures_side_by_side_are_one_pause_and_the_longest_counts() {
 }
 
 /// The first identity has seen the clock being set back, the second was not there yet.
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn identities_that_share_a_slot_share_its_time() {
     let source = ScriptedSource::new();
     let slot = Arc::default();
