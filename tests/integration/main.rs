@@ -18,6 +18,7 @@ mod guards;
 mod handler_tests;
 mod hostile_tokens;
 mod leaks;
+mod networks;
 mod one_layer;
 mod outbound;
 mod rfc_vectors;

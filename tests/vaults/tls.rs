@@ -34,13 +34,14 @@ impl Authority {
     pub(crate) async fn serve(&self, names: &[&str], router: Router) -> io::Result<SocketAddr> {
         let tcp = TcpListener::bind("127.0.0.1:0").await?;
         let address = tcp.local_addr()?;
-        let (acceptor, (done, handshakes)) = (self.acceptor(names), mpsc::channel(16));
+        let (acceptor, (done, handshakes)) = (self.acceptor(names, &[]), mpsc::channel(16));
         tokio::spawn(accept(tcp, acceptor, done));
         tokio::spawn(async move { axum::serve(TlsListener { handshakes, address }, router).await });
         Ok(address)
     }
 
-    fn acceptor(&self, names: &[&str]) -> TlsAcceptor {
+    /// Returns what speaks TLS under `names`, with these protocols by ALPN.
+    pub(crate) fn acceptor(&self, names: &[&str], alpn: &[&str]) -> TlsAcceptor {
         let key = KeyPair::generate().expect("a key can be made");
         let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let certificate = CertificateParams::new(names)
@@ -52,11 +53,12 @@ impl Authority {
             .expect("the names are names");
         let chain = vec![CertificateDer::from(certificate.der().to_vec())];
         let key = PrivateKeyDer::try_from(key.serialize_der()).expect("it is a key");
-        let config =
+        let mut config =
             ServerConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
                 .with_safe_default_protocol_versions()
                 .and_then(|config| config.with_no_client_auth().with_single_cert(chain, key))
                 .expect("key and certificate are a pair");
+        config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
         TlsAcceptor::from(Arc::new(config))
     }
 }

@@ -18,25 +18,33 @@ type Outcome = Result<ResolvedSecret, SecretError>;
 
 impl SecretProvider for FirstOf {
     async fn resolve(&self, _: &SecretRef) -> Outcome {
-        first_good(self.first.resolve(), self.second.resolve(), Result::is_ok).await
+        first_good(self.first.resolve(), || self.second.resolve(), Result::is_ok).await
     }
 
     /// A source that gives what was refused has not answered.
     async fn resolve_anew(&self, _: &SecretRef, refused: &ResolvedSecret) -> Outcome {
         let is_another = |read: &Outcome| read.as_ref().is_ok_and(|read| !read.is_same(refused));
-        first_good(self.first.resolve_anew(refused), self.second.resolve_anew(refused), is_another).await
+        let second = || self.second.resolve_anew(refused);
+        first_good(self.first.resolve_anew(refused), second, is_another).await
     }
 }
 
-/// Returns the first good outcome, else the first source's secret, else the reasons of both.
-async fn first_good(
+/// Returns the first good outcome, else the first secret, else the reasons of both.
+async fn first_good<F: Future<Output = Outcome>>(
     first: impl Future<Output = Outcome>,
-    second: impl Future<Output = Outcome>,
+    second: impl Fn() -> F,
     is_good: impl Fn(&Outcome) -> bool,
 ) -> Outcome {
-    match hedged(HEAD_START, first, second, is_good).await {
-        Ok(outcome) | Err((outcome @ Ok(_), _) | (Err(_), outcome @ Ok(_))) => outcome,
-        Err((Err(first), Err(second))) => Err(first.and(&second)),
+    let (first, second) = match hedged(HEAD_START, first, second(), &is_good).await {
+        Ok(outcome) if is_good(&outcome) => return outcome,
+        Ok(first) => (first, second().await),
+        Err(both) => both,
+    };
+    match (first, second) {
+        (_, second) if is_good(&second) => second,
+        (Ok(first), _) => Ok(first),
+        (Err(_), Ok(second)) => Ok(second),
+        (Err(first), Err(second)) => Err(first.and(&second)),
     }
 }
 

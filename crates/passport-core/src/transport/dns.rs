@@ -9,6 +9,8 @@ use std::{
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
+use super::causes::causes;
+
 /// The system's resolver, which starts with another address of a host each time.
 ///
 /// A server that accepts connections and then says nothing would otherwise be tried again and again
@@ -26,14 +28,7 @@ pub(super) struct UnknownHost(#[source] std::io::Error);
 impl UnknownHost {
     /// Whether it is among the causes of `error`.
     pub(super) fn is_in(error: &(dyn Error + 'static)) -> bool {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if error.is::<Self>() {
-                return true;
-            }
-            next = error.source();
-        }
-        false
+        causes(error).any(|cause| cause.is::<Self>())
     }
 }
 

@@ -1,6 +1,6 @@
 use std::{error::Error, sync::Arc};
 
-use super::TlsFailure;
+use super::{TlsFailure, causes::causes};
 
 /// An HTTP exchange that produced no complete response.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -68,14 +68,10 @@ impl TransportError {
     /// Libraries of others that run over a [`Transport`](super::Transport) wrap its errors.
     #[must_use]
     pub fn tls_failure_in(error: &(dyn Error + 'static)) -> Option<TlsFailure> {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(Self { kind: TransportErrorKind::Tls(failure), .. }) = error.downcast_ref() {
-                return Some(*failure);
-            }
-            next = error.source();
-        }
-        None
+        causes(error).find_map(|cause| match cause.downcast_ref() {
+            Some(Self { kind: TransportErrorKind::Tls(failure), .. }) => Some(*failure),
+            _ => None,
+        })
     }
 
     /// Whether a second request on a fresh connection may have another outcome.

@@ -14,6 +14,7 @@ use url::{Host, Url};
 
 use super::{
     HttpExchange, Limits, TlsFailure, TransportError, TransportErrorKind,
+    causes::causes,
     dns::{RotatingResolver, UnknownHost},
 };
 use crate::{CaCertificates, Origin, hedged};
@@ -34,8 +35,8 @@ type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + S
 /// Each request has a new HTTP/1.1 connection, which is closed after the response: requests to an
 /// issuer are rare, and a pooled connection that has died would cost more than a handshake. A
 /// connection may take 5 s, which the addresses of the host share. A safe request (`GET`, for
-/// example) is sent a second time, on another connection, when its connection breaks or when it has
-/// no response after two fifths of its time limit.
+/// example) that has no response after two fifths of its time limit is sent a second time, on
+/// another connection.
 ///
 /// Redirects are not followed and nothing is decompressed. Requests say
 /// `User-Agent: tower-passport/<version>` and `Accept-Encoding: identity`. The system's proxy is
@@ -204,8 +205,9 @@ impl HttpExchange for HttpTransport {
             !outcome.as_ref().is_err_and(TransportError::may_pass_on_another_connection)
         };
         let head_start = limits.timeout.mul_f64(HEAD_START);
-        let outcome = hedged(head_start, self.send(request, limits), again, is_settled).await;
-        outcome.unwrap_or_else(|(_, second)| second)
+        match hedged(head_start, self.send(request, limits), again, is_settled).await {
+            Ok(outcome) | Err((_, outcome)) => outcome,
+        }
     }
 }
 
@@ -237,14 +239,7 @@ fn from_reqwest(kind: TransportErrorKind, error: reqwest::Error) -> TransportErr
 }
 
 fn is_unparseable(error: &(dyn Error + 'static)) -> bool {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse) {
-            return true;
-        }
-        next = error.source();
-    }
-    false
+    causes(error).any(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse))
 }
 
 impl fmt::Debug for HttpTransport {

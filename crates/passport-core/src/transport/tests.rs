@@ -115,3 +115,142 @@ async fn an_error_does_not_show_the_query() {
     let error = Transport::default().get(&url, LIMITS).await.unwrap_err();
     assert!(!format!("{error} {error:?}").contains("passw0rd"));
 }
+
+/// Answers one request with 204 and returns its head.
+async fn head_of(transport: HttpTransport, request: impl FnOnce(&Url) -> Request<Bytes>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let head = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut head = vec![0; 4096];
+        let read = stream.read(&mut head).await.unwrap();
+        stream.write_all(b"HTTP/1.1 204 X\r\n\r\n").await.unwrap();
+        String::from_utf8(head[..read].to_vec()).unwrap()
+    });
+    Transport::new(transport).exchange(request(&url), LIMITS).await.unwrap();
+    head.await.unwrap().to_ascii_lowercase()
+}
+
+fn plain(url: &Url) -> Request<Bytes> {
+    request_to(url, Bytes::new()).unwrap()
+}
+
+#[tokio::test]
+async fn request_names_its_sender_and_accepts_no_encoding() {
+    let head = head_of(HttpTransport::new(), plain).await;
+    let version = env!("CARGO_PKG_VERSION");
+    assert!(head.contains(&format!("\r\nuser-agent: tower-passport/{version}\r\n")), "{head}");
+    assert!(head.contains("\r\naccept-encoding: identity\r\n"), "{head}");
+}
+
+#[tokio::test]
+async fn user_agent_is_configurable() {
+    let transport = HttpTransport::configured(|settings| settings.user_agent("payroll/2"));
+    assert!(head_of(transport, plain).await.contains("\r\nuser-agent: payroll/2\r\n"));
+}
+
+#[tokio::test]
+async fn client_that_decodes_for_itself_is_left_to_it() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 1\r\n\r\nx";
+    let (url, _) = server(HEAD).await;
+    let mut request = plain(&url);
+    request.headers_mut().insert("accept-encoding", "gzip".parse().unwrap());
+    assert_eq!(Transport::default().exchange(request, LIMITS).await.unwrap().body(), "x");
+}
+
+#[tokio::test]
+async fn encoded_response_is_an_error_that_names_the_encoding() {
+    for (encoding, named) in [
+        ("gzip", Some("gzip")),
+        ("BR", Some("br")),
+        ("gzip, passw0rd", Some("an unknown Content-Encoding")),
+        ("identity", None),
+        ("", None),
+    ] {
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-encoding: {encoding}\r\ncontent-length: 1\r\n\r\nx");
+        let (url, _) = server(head).await;
+        match (Transport::default().get(&url, LIMITS).await, named) {
+            (Ok(response), None) => assert_eq!(response.body(), "x"),
+            (Err(error), Some(named)) => {
+                assert_eq!(error.kind(), TransportErrorKind::Encoded(named));
+                assert!(error.to_string().contains(named));
+            }
+            (outcome, _) => panic!("{encoding}: {outcome:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn each_request_has_a_connection_of_its_own() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let transport = Transport::default();
+    for _ in 0..3 {
+        let answer = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let read = stream.read(&mut [0; 4096]).await.unwrap();
+            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+            (read, stream)
+        };
+        let (response, (read, mut stream)) = tokio::join!(transport.get(&url, LIMITS), answer);
+        assert!(response.is_ok() && read > 0);
+        assert_eq!(stream.read(&mut [0; 1]).await.unwrap(), 0, "the client has closed it");
+    }
+}
+
+#[tokio::test]
+async fn silent_connection_of_a_safe_request_is_hedged() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let limits = Limits { timeout: Duration::from_millis(500), ..LIMITS };
+    let answer = async {
+        let (_silent, _) = listener.accept().await.unwrap();
+        let (mut second, _) = listener.accept().await.unwrap();
+        let _ = second.read(&mut [0; 4096]).await.unwrap();
+        second.write_all(b"HTTP/1.1 204 X\r\n\r\n").await.unwrap();
+        // Dropped only when the exchange has ended.
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        response = async { Transport::default().get(&url, limits).await } => {
+            assert_eq!(response.unwrap().status(), 204);
+        }
+        () = answer => {}
+    }
+}
+
+#[tokio::test]
+async fn unsafe_request_is_sent_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let limits = Limits { timeout: Duration::from_millis(200), ..LIMITS };
+    let mut request = plain(&url);
+    *request.method_mut() = ::http::Method::POST;
+    let outcome = Transport::default().exchange(request, limits).await;
+    assert_eq!(kind(outcome), TransportErrorKind::Timeout);
+    listener.accept().await.unwrap();
+    let second = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
+    assert!(second.is_err(), "there was one connection");
+}
+
+#[tokio::test]
+async fn server_of_another_protocol_is_told_apart() {
+    for bytes in ["SSH-2.0-OpenSSH_9\r\n", "\x15\x03\x01\0\x02\x02\x46", "\0\0\x12\x04\0\0\0\0\0"] {
+        let (url, _) = server(bytes).await;
+        let error = Transport::default().get(&url, LIMITS).await.unwrap_err();
+        assert_eq!(error.kind(), TransportErrorKind::NotHttp, "{bytes:?} {error:?}");
+        assert!(error.to_string().contains("check the scheme and the port"));
+    }
+    let (mut url, _) = server("HTTP/1.1 400 Bad Request\r\nconnection: close\r\n\r\n").await;
+    url.set_scheme("https").unwrap();
+    let transport = HttpTransport::configured(|settings| settings.tls_certs_only([]));
+    let error = Transport::new(transport).get(&url, LIMITS).await.unwrap_err();
+    assert_eq!(error.kind(), TransportErrorKind::Tls(TlsFailure::NotTls), "{error:?}");
+}
+
+#[tokio::test]
+async fn unknown_host_is_told_apart() {
+    let url = Url::parse("http://no-such-host.invalid/").unwrap();
+    let error = Transport::default().get(&url, LIMITS).await.unwrap_err();
+    assert_eq!(error.kind(), TransportErrorKind::Dns, "{error:?}");
+}

@@ -1,8 +1,10 @@
 //! Why TLS with a server failed, found in the chain of causes of an HTTP client's error.
 
-use std::{error::Error, io};
+use std::error::Error;
 
 use rustls::{AlertDescription, CertificateError, InvalidMessage};
+
+use super::causes::causes;
 
 /// The reason why no TLS session was established with a server.
 ///
@@ -53,14 +55,7 @@ pub enum TlsFailure {
 impl TlsFailure {
     /// Returns the TLS failure among `error` and its causes, if there is one.
     pub(super) fn find(error: &(dyn Error + 'static)) -> Option<Self> {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(failure) = rustls_error(error).and_then(Self::from_rustls) {
-                return Some(failure);
-            }
-            next = error.source();
-        }
-        None
+        causes(error).find_map(|cause| Self::from_rustls(cause.downcast_ref()?))
     }
 
     fn from_rustls(error: &rustls::Error) -> Option<Self> {
@@ -99,10 +94,4 @@ impl TlsFailure {
             _ => Self::BadCertificate,
         }
     }
-}
-
-/// An `io::Error` hides the error it wraps from `source`.
-fn rustls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let wrapped = |error: &'a io::Error| error.get_ref()?.downcast_ref();
-    error.downcast_ref().or_else(|| error.downcast_ref().and_then(wrapped))
 }

@@ -108,8 +108,8 @@ impl ClientCredentials {
         Ok(resolved)
     }
 
-    /// Sends the token request; a second time, on another connection, when the first breaks or takes
-    /// long. Each has an assertion of its own, if one is used: an assertion is good for one request.
+    /// Sends the token request; a second time, on another connection, when the first takes long. Each
+    /// has an assertion of its own, if one is used: an assertion is good for one request.
     async fn ask(
         &self,
         method: &ClientAuthentication,

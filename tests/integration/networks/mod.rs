@@ -1,0 +1,37 @@
+//! Tokens on real networks: connections that break, hang or are refused, and short-lived runtimes.
+
+mod connections;
+mod front;
+mod runtimes;
+#[expect(dead_code, reason = "the stand-ins of vaults use the rest")]
+#[path = "../../vaults/tls.rs"]
+mod tls;
+
+use std::{net::SocketAddr, time::Duration};
+
+use passport_dev::DevPassport;
+use passport_outbound::{ManagedIdentity, ManagedIdentityBuilder};
+
+use crate::support::identity_builder;
+use front::{Front, Treatment};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn address_of(passport: &DevPassport) -> SocketAddr {
+    passport.issuer().strip_prefix("http://").unwrap().parse().unwrap()
+}
+
+/// A builder of an identity that reaches `passport` through `front`.
+fn through(front: &Front, passport: &DevPassport) -> ManagedIdentityBuilder {
+    let registered = passport.managed_identity("payroll").create();
+    identity_builder(passport, &registered).issuer(format!("http://{}", front.address))
+}
+
+/// Asserts that there is a token within 6 s, and returns how long it took.
+async fn token_within_6_s(identity: &ManagedIdentity) -> Duration {
+    let start = std::time::Instant::now();
+    identity.token().await.unwrap();
+    let took = start.elapsed();
+    assert!(took < 6 * SECOND, "{took:?}");
+    took
+}

@@ -1,0 +1,72 @@
+use std::{
+    sync::{
+        OnceLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+    time::Instant,
+};
+
+use passport_outbound::{ManagedIdentityHttpClient, TokenCache};
+use tokio::runtime::{Builder, Runtime};
+
+use super::*;
+use crate::support::api;
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// A blocking service: each call has a runtime, which ends with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_runtime_per_call_fails_no_call_over_three_token_lives() {
+    let passport = DevPassport::builder().token_lifetime(3 * SECOND).start().await.unwrap();
+    let registered = passport.managed_identity("payroll").create();
+    let identity = identity_builder(&passport, &registered).build().unwrap();
+    let calls = tokio::task::spawn_blocking(move || {
+        let (start, mut calls, mut tokens) = (Instant::now(), 0, std::collections::HashSet::new());
+        while start.elapsed() < 9 * SECOND {
+            let token = runtime().block_on(identity.token()).unwrap();
+            tokens.insert(token.expose().to_owned());
+            calls += 1;
+            // What a call does beside the token.
+            thread::sleep(SECOND / 100);
+        }
+        (calls, tokens.len())
+    });
+    let (calls, tokens) = calls.await.unwrap();
+    let requests = passport.counters().token();
+    assert!(calls > 200 && tokens >= 3, "{calls} calls, {tokens} tokens");
+    assert!(requests <= tokens as u64 + 1, "{requests} requests for {tokens} tokens, {calls} calls");
+}
+
+/// A test suite: each test has a runtime, and all use one client.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn static_client_serves_400_tests_with_one_runtime_each() {
+    for cache in [TokenCache::memory(), TokenCache::disabled()] {
+        let passport = DevPassport::start().await.unwrap();
+        let api = api(&passport).await;
+        let registered = passport.managed_identity("payroll").create();
+        let identity = identity_builder(&passport, &registered).token_cache(cache.clone()).build().unwrap();
+        let client = ManagedIdentityHttpClient::new(identity, &api).unwrap();
+        let failures = tokio::task::spawn_blocking(move || {
+            let (shared, failures) = (OnceLock::from(client), AtomicUsize::new(0));
+            thread::scope(|scope| {
+                for _ in 0..8 {
+                    scope.spawn(|| {
+                        for _ in 0..50 {
+                            let client = shared.get().unwrap();
+                            let outcome = runtime().block_on(client.get("/internal/sync").send());
+                            if let Err(error) = outcome.map(|response| assert_eq!(response.status(), 200)) {
+                                failures.fetch_add(1, Ordering::SeqCst);
+                                eprintln!("{error:?}");
+                            }
+                        }
+                    });
+                }
+            });
+            failures.into_inner()
+        });
+        assert_eq!(failures.await.unwrap(), 0, "{cache:?}");
+    }
+}
