@@ -56,8 +56,8 @@ pub(crate) fn attempt(client_id: &ClientId, ask: &Ask) -> Span {
 }
 
 /// Links the span of a waiting call to that of the attempt it waits for.
-pub(crate) fn waits_for(attempt: Option<Span>) {
-    Span::current().follows_from(attempt.as_ref().and_then(Span::id));
+pub(crate) fn waits_for(attempt: Option<&Span>) {
+    Span::current().follows_from(attempt.and_then(Span::id));
 }
 
 /// The counter of calls that a token serves at once. Registered with each token, so that a call does not look it up.

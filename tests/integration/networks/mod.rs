@@ -3,6 +3,7 @@
 mod connections;
 mod front;
 mod runtimes;
+mod spans;
 #[expect(dead_code, reason = "the stand-ins of vaults use the rest")]
 #[path = "../../vaults/tls.rs"]
 mod tls;

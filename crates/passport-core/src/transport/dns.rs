@@ -28,7 +28,7 @@ pub(super) struct UnknownHost(#[source] std::io::Error);
 impl UnknownHost {
     /// Whether it is among the causes of `error`.
     pub(super) fn is_in(error: &(dyn Error + 'static)) -> bool {
-        causes(error).any(|cause| cause.is::<Self>())
+        causes(error).any(<dyn Error>::is::<Self>)
     }
 }
 

@@ -197,9 +197,9 @@ impl Engine {
                 let (detached, span) = (ticket.detached, Arc::clone(&ticket.span));
                 let attempt = self.attempts.track_future(attempt::run(Arc::clone(self), ticket));
                 if detached {
-                    detached::spawn(attempt)
+                    detached::spawn(attempt);
                 } else {
-                    drop(runtime.spawn(attempt))
+                    drop(runtime.spawn(attempt));
                 }
                 Some(Awaited::Flight(flight, span.get().cloned()))
             }
@@ -212,7 +212,7 @@ impl Engine {
         let flight = match attempt {
             Awaited::Here(outcome) => return Some(outcome),
             Awaited::Flight(flight, span) => {
-                telemetry::waits_for(span);
+                telemetry::waits_for(span.as_ref());
                 flight
             }
         };
