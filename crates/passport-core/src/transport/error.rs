@@ -1,13 +1,14 @@
-use std::{error::Error, sync::Arc};
+use std::{error::Error, fmt, io, sync::Arc};
 
 use super::TlsFailure;
+use crate::causes::chain;
 
 /// An HTTP exchange that produced no complete response.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{kind}")]
+///
+/// `Display` shows the kind and, for a connection that failed, the operating system's reason.
+#[derive(Clone, Debug)]
 pub struct TransportError {
     kind: TransportErrorKind,
-    #[source]
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -25,13 +26,15 @@ pub enum TransportErrorKind {
     #[error("the host name could not be resolved")]
     Dns,
     /// The response has a `Content-Encoding` although none was accepted. The value is the encoding.
-    #[error("the response is encoded with {0}, although only identity was accepted")]
+    #[error(
+        "the response is compressed ({0}), although the request accepts only identity; configure the server, or the proxy in front of it, to honor Accept-Encoding"
+    )]
     Encoded(&'static str),
     /// The server answers with something other than HTTP/1.1.
     #[error("the server's answer is not HTTP/1.1; check the scheme and the port of the URL")]
     NotHttp,
     /// The HTTP client could not be built, or it cannot send the request.
-    #[error("the HTTP client could not be set up")]
+    #[error("the HTTP request cannot be made; check the URL, and the proxy and certificate settings")]
     Setup,
     /// No complete response within [`Limits::timeout`](super::Limits::timeout).
     #[error("no complete response within the time limit")]
@@ -40,7 +43,7 @@ pub enum TransportErrorKind {
     #[error("{0}")]
     Tls(TlsFailure),
     /// The response body is larger than [`Limits::max_body`](super::Limits::max_body).
-    #[error("the response is larger than allowed")]
+    #[error("the response is larger than allowed; check the URL")]
     TooLarge,
 }
 
@@ -68,14 +71,36 @@ impl TransportError {
     /// Libraries of others that run over a [`Transport`](super::Transport) wrap its errors.
     #[must_use]
     pub fn tls_failure_in(error: &(dyn Error + 'static)) -> Option<TlsFailure> {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(Self { kind: TransportErrorKind::Tls(failure), .. }) = error.downcast_ref() {
-                return Some(*failure);
-            }
-            next = error.source();
+        chain(error).find_map(|error| match error.downcast_ref() {
+            Some(Self { kind: TransportErrorKind::Tls(failure), .. }) => Some(*failure),
+            _ => None,
+        })
+    }
+
+    /// Whether the failure may pass by itself.
+    ///
+    /// TLS failures, a server that does not speak HTTP/1.1 and a client that cannot be set up do not: a
+    /// certificate, a URL or this machine has to be changed.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        !matches!(
+            self.kind,
+            TransportErrorKind::NotHttp | TransportErrorKind::Setup | TransportErrorKind::Tls(_)
+        )
+    }
+
+    /// Returns the operating system's reason for a connection that failed: a text without addresses.
+    fn reason(&self) -> Option<io::ErrorKind> {
+        if !matches!(self.kind, TransportErrorKind::Broken | TransportErrorKind::Connect) {
+            return None;
         }
-        None
+        let source: &(dyn Error + 'static) = self.source.as_deref()?;
+        let reason = chain(source).find_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind);
+        let timed_out = || {
+            let is_timeout = source.downcast_ref().is_some_and(reqwest::Error::is_timeout);
+            is_timeout.then_some(io::ErrorKind::TimedOut)
+        };
+        reason.filter(|reason| *reason != io::ErrorKind::Other).or_else(timed_out)
     }
 
     /// Whether a second request on a fresh connection may have another outcome.
@@ -84,5 +109,21 @@ impl TransportError {
             self.kind,
             TransportErrorKind::Broken | TransportErrorKind::Connect | TransportErrorKind::Timeout
         )
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.kind, f)?;
+        match self.reason() {
+            Some(reason) => write!(f, " ({reason})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for TransportError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
     }
 }

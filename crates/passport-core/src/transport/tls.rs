@@ -4,6 +4,8 @@ use std::{error::Error, io};
 
 use rustls::{AlertDescription, CertificateError, InvalidMessage};
 
+use crate::causes::chain;
+
 /// The reason why no TLS session was established with a server.
 ///
 /// `Display` names the cause and the remedy. None of these passes by itself: a certificate, a URL
@@ -52,15 +54,9 @@ pub enum TlsFailure {
 
 impl TlsFailure {
     /// Returns the TLS failure among `error` and its causes, if there is one.
-    pub(super) fn find(error: &(dyn Error + 'static)) -> Option<Self> {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            if let Some(failure) = rustls_error(error).and_then(Self::from_rustls) {
-                return Some(failure);
-            }
-            next = error.source();
-        }
-        None
+    #[must_use]
+    pub fn find(error: &(dyn Error + 'static)) -> Option<Self> {
+        chain(error).find_map(|error| rustls_error(error).and_then(Self::from_rustls))
     }
 
     fn from_rustls(error: &rustls::Error) -> Option<Self> {
