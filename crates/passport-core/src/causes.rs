@@ -3,9 +3,7 @@ use std::{error::Error, iter, sync::Arc};
 /// Returns `error` and the errors that caused it, outermost first.
 ///
 /// A cause that is shared by an `Arc` is returned without the `Arc`, so that it can be downcast.
-pub(crate) fn chain<'a>(
-    error: &'a (dyn Error + 'static),
-) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     iter::successors(Some(unshared(error)), |error| (*error).source().map(unshared))
 }
 
