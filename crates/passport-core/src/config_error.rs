@@ -47,9 +47,10 @@ impl ConfigProblem {
     #[must_use]
     pub fn caused_by(
         option: impl Into<Cow<'static, str>>,
-        error: impl Error + Send + Sync + 'static,
+        error: impl Into<Box<dyn Error + Send + Sync>>,
     ) -> Self {
-        Self { option: option.into(), problem: with_causes(&error), source: Some(Arc::new(error)) }
+        let source = error.into();
+        Self { option: option.into(), problem: with_causes(&*source), source: Some(source.into()) }
     }
 
     /// Returns the same problem under another name of the option.
@@ -59,7 +60,7 @@ impl ConfigProblem {
     }
 
     /// The value of `result`; its error goes into `problems`, under the name of `option`.
-    pub fn collect<T, E: Error + Send + Sync + 'static>(
+    pub fn collect<T, E: Into<Box<dyn Error + Send + Sync>>>(
         problems: &mut Vec<Self>,
         option: &'static str,
         result: Result<T, E>,

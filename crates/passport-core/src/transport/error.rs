@@ -66,15 +66,21 @@ impl TransportError {
         self.kind
     }
 
-    /// Returns the TLS failure in this error or in its causes, if there is one.
+    /// Returns the transport error that `error` is or is caused by, if there is one.
     ///
     /// Libraries of others that run over a [`Transport`](super::Transport) wrap its errors.
     #[must_use]
+    pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+        chain(error).find_map(|error| error.downcast_ref())
+    }
+
+    /// Returns the TLS failure in this error or in its causes, if there is one. See [`find`](Self::find).
+    #[must_use]
     pub fn tls_failure_in(error: &(dyn Error + 'static)) -> Option<TlsFailure> {
-        chain(error).find_map(|error| match error.downcast_ref() {
-            Some(Self { kind: TransportErrorKind::Tls(failure), .. }) => Some(*failure),
+        match Self::find(error)?.kind {
+            TransportErrorKind::Tls(failure) => Some(failure),
             _ => None,
-        })
+        }
     }
 
     /// Whether the failure may pass by itself.
