@@ -78,10 +78,21 @@ impl Origin {
     /// `port` is `None` when the request names none; the scheme's default is assumed then.
     #[must_use]
     pub fn matches(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
+        scheme.eq_ignore_ascii_case(self.scheme()) && self.is_at(host, port)
+    }
+
+    /// Whether this origin has this host and port, whatever its scheme is. No port means the scheme's default.
+    #[must_use]
+    pub fn is_at(&self, host: &str, port: Option<u16>) -> bool {
         let default_port = if self.https { 443 } else { 80 };
-        scheme.eq_ignore_ascii_case(self.scheme())
-            && port.unwrap_or(default_port) == self.port
+        port.unwrap_or(default_port) == self.port
             && (host.eq_ignore_ascii_case(&self.host) || self.is_same_ipv6(host))
+    }
+
+    /// Whether the scheme is `https`.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.https
     }
 
     /// An IPv6 address has many spellings; a client may send any of them.
