@@ -1,10 +1,11 @@
-use std::{error::Error, iter, sync::Arc};
+use std::{error::Error, io, iter, sync::Arc};
 
 /// Returns `error` and the errors that caused it, outermost first.
 ///
-/// A cause that is shared by an `Arc` is returned without the `Arc`, so that it can be downcast.
+/// A cause that is shared by an `Arc` is returned without the `Arc`, so that it can be downcast, and so is the error
+/// that an `io::Error` wraps, which is not its `source`.
 pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    iter::successors(Some(unshared(error)), |error| (*error).source().map(unshared))
+    iter::successors(Some(unshared(error)), |error| cause(*error).map(unshared))
 }
 
 /// Returns the texts of `error` and its causes in one line, without repetitions.
@@ -20,6 +21,13 @@ pub fn with_causes(error: &(dyn Error + 'static)) -> String {
             _ => format!("{line}: {text}"),
         }
     })
+}
+
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
 }
 
 fn unshared<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
@@ -52,8 +60,12 @@ mod tests {
     }
 
     #[test]
-    fn a_shared_cause_can_be_downcast() {
-        let outer = Outer { text: "not saved", cause: Arc::new(io::Error::other("disk full")) };
+    fn shared_and_wrapped_causes_can_be_downcast() {
+        let parse = "x".parse::<u8>().unwrap_err();
+        let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, parse));
+        let outer = Outer { text: "not saved", cause: Arc::new(wrapped) };
         assert!(chain(&outer).nth(1).unwrap().is::<io::Error>());
+        assert!(chain(&outer).nth(3).unwrap().is::<std::num::ParseIntError>());
+        assert_eq!(with_causes(&outer), "not saved: invalid digit found in string");
     }
 }

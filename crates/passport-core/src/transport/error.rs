@@ -101,12 +101,11 @@ impl TransportError {
             return None;
         }
         let source: &(dyn Error + 'static) = self.source.as_deref()?;
-        let reason = chain(source).find_map(|error| error.downcast_ref::<io::Error>()).map(io::Error::kind);
-        let timed_out = || {
-            let is_timeout = source.downcast_ref().is_some_and(reqwest::Error::is_timeout);
-            is_timeout.then_some(io::ErrorKind::TimedOut)
-        };
-        reason.filter(|reason| *reason != io::ErrorKind::Other).or_else(timed_out)
+        let mut reasons = chain(source).filter_map(|error| error.downcast_ref()).map(io::Error::kind);
+        let is_timeout = || source.downcast_ref().is_some_and(reqwest::Error::is_timeout);
+        reasons
+            .find(|reason| *reason != io::ErrorKind::Other)
+            .or_else(|| is_timeout().then_some(io::ErrorKind::TimedOut))
     }
 
     /// Whether a second request on a fresh connection may have another outcome.

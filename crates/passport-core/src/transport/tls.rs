@@ -1,6 +1,6 @@
 //! Why TLS with a server failed, found in the chain of causes of an HTTP client's error.
 
-use std::{error::Error, io};
+use std::error::Error;
 
 use rustls::{AlertDescription, CertificateError, InvalidMessage};
 
@@ -56,7 +56,7 @@ impl TlsFailure {
     /// Returns the TLS failure among `error` and its causes, if there is one.
     #[must_use]
     pub fn find(error: &(dyn Error + 'static)) -> Option<Self> {
-        chain(error).find_map(|error| rustls_error(error).and_then(Self::from_rustls))
+        chain(error).find_map(|error| Self::from_rustls(error.downcast_ref()?))
     }
 
     fn from_rustls(error: &rustls::Error) -> Option<Self> {
@@ -88,7 +88,8 @@ impl TlsFailure {
         match error {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
-            CertificateError::UnknownIssuer => Self::UnknownIssuer,
+            // The latter is of a CA that has the name of a trusted one, but another key: made anew, as a rule.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownIssuer,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 Self::WrongName
             }
@@ -97,8 +98,23 @@ impl TlsFailure {
     }
 }
 
-/// An `io::Error` hides the error it wraps from `source`.
-fn rustls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
-    let wrapped = |error: &'a io::Error| error.get_ref()?.downcast_ref();
-    error.downcast_ref().or_else(|| error.downcast_ref().and_then(wrapped))
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_is_found_however_deep_it_is_wrapped() {
+        for (error, failure) in [
+            (CertificateError::UnknownIssuer, TlsFailure::UnknownIssuer),
+            (CertificateError::BadSignature, TlsFailure::UnknownIssuer),
+            (CertificateError::Expired, TlsFailure::Expired),
+            (CertificateError::Revoked, TlsFailure::BadCertificate),
+        ] {
+            let inner = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::InvalidCertificate(error));
+            assert_eq!(TlsFailure::find(&io::Error::other(inner)), Some(failure));
+        }
+        assert_eq!(TlsFailure::find(&io::Error::other("another")), None);
+    }
 }

@@ -210,7 +210,7 @@ fn verifier(config: &SidecarConfig, problems: &mut Problems) -> Option<TokenVeri
         let within = error
             .problems()
             .iter()
-            .map(|problem| ConfigProblem::new(format!("validate.{}", problem.option), &problem.problem));
+            .map(|problem| problem.clone().renamed(format!("validate.{}", problem.option)));
         problems.extend(within);
     };
     builder.build().map_err(note).ok()
