@@ -81,7 +81,8 @@ impl Origin {
         scheme.eq_ignore_ascii_case(self.scheme()) && self.is_at(host, port)
     }
 
-    /// Whether this origin has this host and port, whatever its scheme is. No port means the scheme's default.
+    /// Whether this origin has this host and port, whatever its scheme is. No port means the
+    /// scheme's default.
     #[must_use]
     pub fn is_at(&self, host: &str, port: Option<u16>) -> bool {
         let default_port = if self.https { 443 } else { 80 };

@@ -119,8 +119,9 @@ impl TokenVerifier {
     /// anyway.
     ///
     /// # Errors
-    /// When waiting is not likely to help: the issuer's discovery document contradicts the configuration, its certificate
-    /// is not trusted or this machine has no root certificates, it does not speak HTTP/1.1, or there is no tokio runtime.
+    /// When waiting is not likely to help: the issuer's discovery document contradicts the
+    /// configuration, its certificate is not trusted or this machine has no root certificates, it
+    /// does not speak HTTP/1.1, or there is no tokio runtime.
     ///
     /// # Panics
     /// On a tokio runtime whose timer is not enabled.

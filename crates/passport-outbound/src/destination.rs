@@ -54,8 +54,9 @@ impl AllowedOrigins {
     /// For a tonic `Channel` that was made from an endpoint with this URI (`endpoint.uri()`).
     ///
     /// Above a channel a request names only its path; the channel knows where it goes. So path-only requests pass, and
-    /// the URI is checked here instead. That the channel really goes there is the caller's word. A `Host` header has to name
-    /// this URI's host and port. If the endpoint has an `origin` of its own, give that one: it is what the receiver sees.
+    /// the URI is checked here instead. That the channel really goes there is the caller's word. A
+    /// `Host` header has to name this URI's host and port. If the endpoint has an `origin` of its
+    /// own, give that one: it is what the receiver sees.
     ///
     /// # Errors
     /// As [`AllowedOrigins::new`].

@@ -28,8 +28,8 @@ pub enum TokenErrorKind {
     /// The attempt was lost: there is no tokio runtime, or it went away; a secret provider panicked; the machine slept while
     /// the caller waited.
     Aborted,
-    /// The request cannot be made, or what answers does not speak HTTP/1.1: the URL's scheme or port, or a
-    /// setting of the HTTP client, is wrong.
+    /// The request cannot be made, or what answers does not speak HTTP/1.1: the URL's scheme or
+    /// port, or a setting of the HTTP client, is wrong.
     Misconfigured,
     /// Passport refused: wrong or revoked secret, disabled identity, unknown scope. It is not asked again for 10 s.
     Refused,
@@ -45,7 +45,8 @@ pub enum TokenErrorKind {
     /// Passport cannot be reached in time, or says that it cannot answer now (408, 429, 5xx).
     Unavailable,
     /// The answer is not a usable token response: a redirect, a web page, more than 64 KiB, a token of another type, with
-    /// characters that no token may have, or with no life left in it. The message names what is wrong.
+    /// characters that no token may have, or with no life left in it. The message names what is
+    /// wrong.
     UnusableResponse,
 }
 
@@ -89,8 +90,9 @@ impl TokenError {
     }
 
     /// Whether it may pass by itself: Passport is down, a proxy answers in its place, an attempt was lost. The others
-    /// ([`Refused`](TokenErrorKind::Refused), [`Secret`](TokenErrorKind::Secret), [`Tls`](TokenErrorKind::Tls),
-    /// [`Misconfigured`](TokenErrorKind::Misconfigured), [`ShutDown`](TokenErrorKind::ShutDown))
+    /// ([`Refused`](TokenErrorKind::Refused), [`Secret`](TokenErrorKind::Secret),
+    /// [`Tls`](TokenErrorKind::Tls), [`Misconfigured`](TokenErrorKind::Misconfigured),
+    /// [`ShutDown`](TokenErrorKind::ShutDown))
     /// need somebody to act, as a rule; the identity tries again all the same.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -159,7 +161,7 @@ impl TokenError {
             TokenErrorKind::Misconfigured => "Passport cannot be asked",
             TokenErrorKind::Refused => "Passport refused",
             TokenErrorKind::Repeated => "Passport handed out the token that was to be replaced",
-            TokenErrorKind::Secret if self.source().is_some_and(|cause| cause.is::<SecretError>()) => {
+            TokenErrorKind::Secret if self.source().is_some_and(<dyn Error>::is::<SecretError>) => {
                 return None;
             }
             TokenErrorKind::Secret => "the client secret could not be read",

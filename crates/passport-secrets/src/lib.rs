@@ -30,7 +30,8 @@ mod azure;
 mod cached;
 mod entry;
 mod telemetry;
-#[cfg(all(test, feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
+#[cfg(test)]
+#[cfg(all(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 mod trust_tests;
 #[cfg(feature = "hashicorp-vault")]
 mod vault;

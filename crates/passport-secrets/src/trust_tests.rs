@@ -1,4 +1,5 @@
-//! A provider whose certificate is not trusted, for each provider: the kind, the message, the number of requests.
+//! A provider whose certificate is not trusted, for each provider: the kind, the message, the
+//! number of requests.
 
 use std::sync::{
     Arc,

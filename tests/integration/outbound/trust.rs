@@ -1,5 +1,5 @@
-//! Servers whose certificate is not acceptable, and machines without root certificates: each error names cause and
-//! remedy, and waiting ends.
+//! Servers whose certificate is not acceptable, and machines without root certificates: each error
+//! names cause and remedy, and waiting ends.
 
 use std::{process::Command, sync::Arc, time::Duration};
 
@@ -45,7 +45,8 @@ impl Authority {
         Transport::new(HttpTransport::new().with_ca(ca))
     }
 
-    /// The URL of a server with a certificate that `change` was applied to. It shakes hands and says nothing.
+    /// The URL of a server with a certificate that `change` was applied to. It shakes hands and
+    /// says nothing.
     async fn serve(&self, name: &str, change: fn(&mut CertificateParams)) -> String {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::new([name.to_owned()]).unwrap();

@@ -29,8 +29,9 @@ pub enum SecretErrorKind {
     NotFound,
     /// The provider wants to be asked less often.
     Throttled,
-    /// No TLS session with the provider: its certificate is not trusted, or this machine has no root
-    /// certificates, for example. This does not pass by itself, and says nothing about the secret.
+    /// No TLS session with the provider: its certificate is not trusted, or this machine has no
+    /// root certificates, for example. This does not pass by itself, and says nothing about the
+    /// secret.
     Tls(TlsFailure),
     /// The provider does not know us: our own credential for it is missing, or is refused. Of the secret this says nothing.
     Unauthenticated,

@@ -74,7 +74,8 @@ impl TransportError {
         chain(error).find_map(|error| error.downcast_ref())
     }
 
-    /// Returns the TLS failure in this error or in its causes, if there is one. See [`find`](Self::find).
+    /// Returns the TLS failure in this error or in its causes, if there is one. See
+    /// [`find`](Self::find).
     #[must_use]
     pub fn tls_failure_in(error: &(dyn Error + 'static)) -> Option<TlsFailure> {
         match Self::find(error)?.kind {
@@ -85,8 +86,8 @@ impl TransportError {
 
     /// Whether the failure may pass by itself.
     ///
-    /// TLS failures, a server that does not speak HTTP/1.1 and a client that cannot be set up do not: a
-    /// certificate, a URL or this machine has to be changed.
+    /// TLS failures, a server that does not speak HTTP/1.1 and a client that cannot be set up do
+    /// not: a certificate, a URL or this machine has to be changed.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         !matches!(
@@ -95,7 +96,8 @@ impl TransportError {
         )
     }
 
-    /// Returns the operating system's reason for a connection that failed: a text without addresses.
+    /// Returns the operating system's reason for a connection that failed: a text without
+    /// addresses.
     fn reason(&self) -> Option<io::ErrorKind> {
         if !matches!(self.kind, TransportErrorKind::Broken | TransportErrorKind::Connect) {
             return None;

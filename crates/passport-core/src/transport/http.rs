@@ -151,14 +151,11 @@ fn built(
     cell: &OnceLock<reqwest::Client>,
     configured: impl Fn() -> reqwest::ClientBuilder,
 ) -> Result<&reqwest::Client, TransportError> {
-    match cell.get() {
-        Some(client) => Ok(client),
-        None => {
-            let client =
-                configured().build().map_err(|error| from_reqwest(TransportErrorKind::Setup, error))?;
-            Ok(cell.get_or_init(|| client))
-        }
+    if let Some(client) = cell.get() {
+        return Ok(client);
     }
+    let client = configured().build().map_err(|error| from_reqwest(TransportErrorKind::Setup, error))?;
+    Ok(cell.get_or_init(|| client))
 }
 
 /// Returns the encoding of a response that is not to be read as it is, by a name that is safe to show.

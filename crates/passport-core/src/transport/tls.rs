@@ -88,7 +88,8 @@ impl TlsFailure {
         match error {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
-            // The latter is of a CA that has the name of a trusted one, but another key: made anew, as a rule.
+            // The latter is of a CA that has the name of a trusted one, but another key: made anew,
+            // as a rule.
             CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownIssuer,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 Self::WrongName

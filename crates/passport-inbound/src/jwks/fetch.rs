@@ -85,8 +85,8 @@ impl FetchError {
         }
     }
 
-    /// Whether time alone may heal it. What contradicts the configuration does not go away by itself, nor does a
-    /// certificate that is not trusted.
+    /// Whether time alone may heal it. What contradicts the configuration does not go away by
+    /// itself, nor does a certificate that is not trusted.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Discovery(DiscoveryError::ForeignIssuer { .. } | DiscoveryError::ForeignKeys) => false,

@@ -1,11 +1,13 @@
-//! The `Host` header, by which proxies and virtual hosts choose the receiver: it must not name another one than the URI.
+//! The `Host` header, by which proxies and virtual hosts choose the receiver: it must not name
+//! another one than the URI.
 
 use http::{HeaderMap, header::HOST, uri::Authority};
 
 use super::{AttachError, request::host_and_port};
 use crate::{AllowedOrigins, destination::Matched};
 
-/// Checks the `Host` headers of a request that goes to `origin`. Without one the client derives it from the URI.
+/// Checks the `Host` headers of a request that goes to `origin`. Without one the client derives it
+/// from the URI.
 #[inline]
 pub(super) fn check(
     headers: &HeaderMap,

@@ -77,8 +77,8 @@ pub(crate) mod sealed {
     }
 }
 
-/// Returns host and port, if there is nothing else. A port that is not a number is not the default port, whatever a
-/// client makes of it.
+/// Returns host and port, if there is nothing else. A port that is not a number is not the default
+/// port, whatever a client makes of it.
 pub(super) fn host_and_port(authority: &Authority) -> Option<(&str, Option<u16>)> {
     let (host, port) = (authority.host(), authority.port());
     let whole = port.as_ref().map_or(host.len(), |port| host.len() + 1 + port.as_str().len());

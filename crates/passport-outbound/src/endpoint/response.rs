@@ -21,7 +21,8 @@ const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 /// The life of a token that says nothing about it: the shortest that Passport documents for any token.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
-/// The members of a token response and of an error response. Each may be of any type until it is checked.
+/// The members of a token response and of an error response. Each may be of any type until it is
+/// checked.
 #[derive(Default, Deserialize)]
 struct Members {
     access_token: Option<Value>,
@@ -34,8 +35,8 @@ struct Members {
 /// What a response to a request for `scopes` says, by the wall clock. The token's life counts from when the request was made, so that a slow
 /// answer is not trusted for too long.
 ///
-/// Successes are 200, and two statuses that a gateway may make of it: 201, and 203 of a proxy that has
-/// changed the response. The others of 2xx promise no content, or only a part of it.
+/// Successes are 200, and two statuses that a gateway may make of it: 201, and 203 of a proxy that
+/// has changed the response. The others of 2xx promise no content, or only a part of it.
 pub(crate) fn read(
     response: &Response<Bytes>,
     scopes: &Scopes,
@@ -70,7 +71,8 @@ fn token(members: &Members, scopes: &Scopes, asked_at: SystemTime) -> Result<Min
     })
 }
 
-/// The reason why a response is not usable, with the remedy. Fixed texts: nothing of the response is quoted.
+/// The reason why a response is not usable, with the remedy. Fixed texts: nothing of the response
+/// is quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 enum Unusable {
     #[error("the body begins with a byte order mark (BOM); have the server send JSON in UTF-8 without it")]
@@ -126,7 +128,8 @@ fn members(body: &[u8]) -> Result<Members, Unusable> {
     }
 }
 
-/// Names a token type that is registered or common. Another text could be anything, a secret included.
+/// Names a token type that is registered or common. Another text could be anything, a secret
+/// included.
 fn known_type(token_type: &Value) -> &'static str {
     const KNOWN: [&str; 6] = ["DPoP", "PoP", "MAC", "N_A", "Basic", "JWT"];
     let known =
@@ -134,8 +137,8 @@ fn known_type(token_type: &Value) -> &'static str {
     known.unwrap_or("an unknown type")
 }
 
-/// The OAuth error code of a response without a token, if it is well-formed: the registered codes are lower-case
-/// words, and anything else could be anything, a secret included.
+/// The OAuth error code of a response without a token, if it is well-formed: the registered codes
+/// are lower-case words, and anything else could be anything, a secret included.
 fn error_code(members: &Members) -> Option<String> {
     let text = |member: &Option<Value>| member.as_ref().and_then(Value::as_str).map(str::to_owned);
     let code = text(&members.error)?;
@@ -156,8 +159,8 @@ const REGISTERED: [&str; 6] = [
     "unsupported_grant_type",
 ];
 
-/// An error code counts whatever the status is, as some servers send errors with 200; but a gateway that sends a
-/// word of its own with its own status does not refuse anybody.
+/// An error code counts whatever the status is, as some servers send errors with 200; but a gateway
+/// that sends a word of its own with its own status does not refuse anybody.
 fn refused(response: &Response<Bytes>, code: Option<String>, now: SystemTime) -> Failure {
     let status = response.status();
     let kind = match (status.as_u16(), code.as_deref()) {

@@ -26,8 +26,8 @@ use crate::{
 /// The counterpart of the .NET class of the same name. Cheap to clone; clones share connections and token. Paths are
 /// resolved against the base URL as a browser does it ([RFC 3986, section 5](https://www.rfc-editor.org/rfc/rfc3986#section-5)):
 /// `/api/accounts` begins at the host, `accounts` below the base URL. A URL of another origin is refused, unless it was
-/// [allowed](ManagedIdentityHttpClientBuilder::also_allow). A path with dot segments, or whatever else a URL would change, is
-/// refused ([`InvalidPath`]).
+/// [allowed](ManagedIdentityHttpClientBuilder::also_allow). A path with dot segments, or whatever
+/// else a URL would change, is refused ([`InvalidPath`]).
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -113,8 +113,9 @@ impl ManagedIdentityHttpClient {
         self.request(Method::DELETE, path)
     }
 
-    /// A request of any method. A `path` that is not valid makes [`send`](ManagedIdentityRequest::send) fail, and so does one
-    /// that a URL would change ([`InvalidPath`]): the request would go to another path than the one that was checked.
+    /// A request of any method. A `path` that is not valid makes
+    /// [`send`](ManagedIdentityRequest::send) fail, and so does one that a URL would change
+    /// ([`InvalidPath`]): the request would go to another path than the one that was checked.
     pub fn request(&self, method: Method, path: &str) -> ManagedIdentityRequest {
         let url = path::check(path).map_err(HttpClientError::from);
         let url = url.and_then(|()| {

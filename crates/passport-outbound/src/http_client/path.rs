@@ -1,7 +1,8 @@
 //! What a caller may give as a path: a text that a URL takes as it is.
 //!
-//! A URL parser resolves dot segments, takes `\` for `/` and removes line breaks. A caller who has checked the text
-//! would have checked another path than the one that the request goes to, with the service's token.
+//! A URL parser resolves dot segments, takes `\` for `/` and removes line breaks. A caller who has
+//! checked the text would have checked another path than the one that the request goes to, with the
+//! service's token.
 
 /// A path or URL that is not sent as it is written. Nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,7 +26,8 @@ pub enum InvalidPath {
         "the path has an encoded dot segment (`%2e`), which URLs resolve, so the request would go to another path; write the path that is meant"
     )]
     EncodedDotSegment,
-    /// A dot segment beside an encoded `/` or `\` (`..%2f`), which servers may decode before they resolve it.
+    /// A dot segment beside an encoded `/` or `\` (`..%2f`), which servers may decode before they
+    /// resolve it.
     #[error(
         "the path has a dot segment beside an encoded separator (`%2f` or `%5c`), which servers may decode and resolve, so the request would go to another path; write the path that is meant"
     )]

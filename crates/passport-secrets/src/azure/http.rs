@@ -60,7 +60,8 @@ fn converted(request: &Request, body: Bytes) -> Result<http::Request<Bytes>> {
     Ok(converted)
 }
 
-/// The SDK sends a request again after an error of the kinds for connections and I/O, and after no other.
+/// The SDK sends a request again after an error of the kinds for connections and I/O, and after no
+/// other.
 fn failed(error: TransportError) -> Error {
     let kind = match error.kind() {
         _ if !error.is_transient() => ErrorKind::Other,

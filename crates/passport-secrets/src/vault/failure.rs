@@ -35,7 +35,8 @@ impl Failure {
     /// No response.
     pub(super) fn not_reached(error: TransportError) -> Self {
         let reason = format!("Vault was not reached: {}", answer::causes(&error));
-        Self { source: Some(error.clone()), ..Self::new(answer::kind_of(&error), reason) }
+        let failure = Self::new(answer::kind_of(&error), reason);
+        Self { source: Some(error), ..failure }
     }
 
     /// An answer of `status`, that gives nothing.
