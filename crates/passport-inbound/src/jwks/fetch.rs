@@ -63,7 +63,9 @@ pub(crate) enum FetchError {
     Lost,
     #[error("the key set has no usable key")]
     NoUsableKey,
-    #[error("the answer is not a key set")]
+    #[error(
+        "the response is not a key set; check the JWKS URL, and whether a proxy or a sign-in page answers instead"
+    )]
     NotAKeySet,
     #[error("the key set was answered with status {0}")]
     Status(StatusCode),
