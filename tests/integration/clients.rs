@@ -113,3 +113,23 @@ fn a_plain_http_origin_off_this_machine_is_refused_before_anything_is_sent() {
         AllowedOrigins::channel(&http::Uri::from_static("http://payroll.bizfirst.ai")).unwrap_err();
     assert!(error.to_string().contains("https"), "{error}");
 }
+
+#[tokio::test]
+async fn a_host_header_of_another_host_is_not_sent() {
+    let passport = DevPassport::start().await.unwrap();
+    let api = api(&passport).await;
+    let layer = layer(&passport, &api);
+
+    let hyper = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let mut hyper = ServiceBuilder::new().layer(layer.clone()).service(hyper);
+    let request = Request::get(&api).header("host", "somebody-else.example").body(Full::default()).unwrap();
+    let error = hyper.ready().await.unwrap().call(request).await.unwrap_err();
+    assert_eq!(error.downcast_ref(), Some(&AttachError::HostMismatch));
+
+    let mut reqwest = ServiceBuilder::new().layer(layer).service(http());
+    let mut request = reqwest::Request::new(reqwest::Method::GET, api.parse().unwrap());
+    request.headers_mut().insert("host", "somebody-else.example".parse().unwrap());
+    let error = reqwest.ready().await.unwrap().call(request).await.unwrap_err();
+    assert_eq!(error.downcast_ref(), Some(&AttachError::HostMismatch));
+    assert_eq!(passport.counters().token(), 0);
+}

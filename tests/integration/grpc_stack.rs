@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use passport_dev::{DevPassport, Endpoint as Door, Fault};
 use passport_inbound::{AuthenticateLayer, IdInfo, RequireServiceAccountLayer};
-use passport_outbound::{AllowedOrigins, AttachTokenLayer, TokenError, TokenErrorKind};
+use passport_outbound::{AllowedOrigins, AttachError, AttachTokenLayer, TokenError, TokenErrorKind};
 use tokio::net::TcpListener;
 use tokio_stream::{StreamExt, wrappers::TcpListenerStream};
 use tonic::{
@@ -172,4 +172,32 @@ async fn why_there_is_no_token_can_be_found_behind_the_status() {
     let status = HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap_err();
     let source = std::error::Error::source(&status).and_then(|source| source.downcast_ref::<TokenError>());
     assert_eq!(source.unwrap().kind(), TokenErrorKind::Refused, "{status:?}");
+}
+
+#[tokio::test]
+async fn another_authority_than_the_channels_gets_no_token() {
+    let passport = DevPassport::start().await.unwrap();
+    let registered = passport.managed_identity("payroll").create();
+    let endpoint = Endpoint::from_shared(grpc_server(&passport).await).unwrap();
+    let origins = AllowedOrigins::channel(endpoint.uri()).unwrap();
+    let channel = ServiceBuilder::new()
+        .layer(AttachTokenLayer::new(identity(&passport, &registered), origins))
+        .service(endpoint.connect_lazy());
+    let refusal = |status: tonic::Status| {
+        let source = std::error::Error::source(&status).and_then(|source| source.downcast_ref());
+        AttachError::clone(source.unwrap())
+    };
+
+    let mut named = Request::new(HealthCheckRequest::default());
+    named.metadata_mut().insert("host", "somebody-else.example".parse().unwrap());
+    let status = HealthClient::new(channel.clone()).check(named).await.unwrap_err();
+    assert_eq!(refusal(status), AttachError::HostMismatch);
+
+    let elsewhere = http::Uri::from_static("http://somebody-else.example");
+    let mut client = HealthClient::with_origin(channel.clone(), elsewhere);
+    let status = client.check(HealthCheckRequest::default()).await.unwrap_err();
+    assert!(matches!(refusal(status), AttachError::DestinationNotAllowed { .. }));
+
+    let mut client = HealthClient::with_origin(channel, endpoint.uri().clone());
+    client.check(HealthCheckRequest::default()).await.unwrap();
 }

@@ -250,14 +250,14 @@ async fn a_refusal_of_who_asks_is_not_a_word_about_the_secret() {
 }
 
 #[tokio::test]
-async fn a_vault_that_cannot_be_reached_or_trusted_is_unavailable() {
+async fn an_untrusted_vault_is_told_from_an_unreachable_one() {
     let scene = Scene::new().await;
     let mut reader = scene.application();
     let elsewhere = format!("https://{VAULT_HOST}:9/secrets/payroll");
     assert_eq!(reader.error(&elsewhere).await.0, "Unavailable");
     std::fs::write(scene.folder.path().join("ca.pem"), KeyVault::start().await.unwrap().ca_pem).unwrap();
     let (kind, text) = scene.application().error(&scene.payroll()).await;
-    assert!(kind == "Unavailable" && text.contains("certificate"), "{kind} {text}");
+    assert!(kind == "Tls(UnknownIssuer)" && text.contains("certificate"), "{kind} {text}");
 }
 
 #[tokio::test]

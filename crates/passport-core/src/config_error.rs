@@ -1,4 +1,6 @@
-use std::{borrow::Cow, fmt};
+use std::{borrow::Cow, error::Error, fmt, sync::Arc};
+
+use crate::with_causes;
 
 /// Everything that is wrong with a configuration, in one error.
 ///
@@ -9,13 +11,14 @@ pub struct ConfigError {
     problems: Vec<ConfigProblem>,
 }
 
-/// One wrong option.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// One wrong option. Equal to another one with the same option and text.
+#[derive(Clone, Debug)]
 pub struct ConfigProblem {
     /// The option, by the name of the builder's method or argument, or by the path of its key in a file.
     pub option: Cow<'static, str>,
-    /// What is wrong and what to do about it.
+    /// What is wrong and what to do about it, with the causes.
     pub problem: String,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl ConfigError {
@@ -36,29 +39,64 @@ impl ConfigProblem {
     /// A problem with `option`.
     #[must_use]
     pub fn new(option: impl Into<Cow<'static, str>>, problem: impl fmt::Display) -> Self {
-        Self { option: option.into(), problem: problem.to_string() }
+        Self { option: option.into(), problem: problem.to_string(), source: None }
+    }
+
+    /// A problem with `option` that `error` has found. The text shows the error and its causes, so
+    /// none of them may hold a secret.
+    #[must_use]
+    pub fn caused_by(
+        option: impl Into<Cow<'static, str>>,
+        error: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> Self {
+        let source = error.into();
+        Self { option: option.into(), problem: with_causes(&*source), source: Some(source.into()) }
+    }
+
+    /// Returns the same problem under another name of the option.
+    #[must_use]
+    pub fn renamed(self, option: impl Into<Cow<'static, str>>) -> Self {
+        Self { option: option.into(), ..self }
     }
 
     /// The value of `result`; its error goes into `problems`, under the name of `option`.
-    pub fn collect<T, E: fmt::Display>(
+    pub fn collect<T, E: Into<Box<dyn Error + Send + Sync>>>(
         problems: &mut Vec<Self>,
         option: &'static str,
         result: Result<T, E>,
     ) -> Option<T> {
-        result.map_err(|error| problems.push(Self::new(option, error))).ok()
+        result.map_err(|error| problems.push(Self::caused_by(option, error))).ok()
+    }
+}
+
+impl PartialEq for ConfigProblem {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.option, &self.problem) == (&other.option, &other.problem)
+    }
+}
+
+impl Eq for ConfigProblem {}
+
+impl fmt::Display for ConfigProblem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.option, self.problem)
+    }
+}
+
+impl Error for ConfigProblem {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
     }
 }
 
 /// One problem in a line; several, each in a line of its own.
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let [ConfigProblem { option, problem }] = &self.problems[..] {
-            return write!(f, "the configuration has a problem: {option}: {problem}");
+        if let [problem] = &self.problems[..] {
+            return write!(f, "the configuration has a problem: {problem}");
         }
         write!(f, "the configuration has {} problems:", self.problems.len())?;
-        self.problems
-            .iter()
-            .try_for_each(|ConfigProblem { option, problem }| write!(f, "\n- {option}: {problem}"))
+        self.problems.iter().try_for_each(|problem| write!(f, "\n- {problem}"))
     }
 }
 
@@ -69,7 +107,12 @@ impl fmt::Debug for ConfigError {
     }
 }
 
-impl std::error::Error for ConfigError {}
+/// The source is that of the first problem that has one.
+impl Error for ConfigError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.problems.iter().find_map(Error::source)
+    }
+}
 
 #[cfg(test)]
 mod tests {
@@ -83,5 +126,15 @@ mod tests {
         let two = ConfigError::new(vec![problem("a"), problem("b")]);
         let text = "the configuration has 2 problems:\n- a: it is wrong; write another\n- b: it is wrong; write another";
         assert_eq!((two.to_string().as_str(), format!("{two:?}").as_str()), (text, text));
+    }
+    #[test]
+    fn a_problem_shows_and_keeps_its_causes() {
+        let error = "http://host:99999".parse::<url::Url>().unwrap_err();
+        let mut problems = Vec::new();
+        let failed = Err::<(), _>(std::io::Error::other(error));
+        ConfigProblem::collect(&mut problems, "client", failed);
+        let error = ConfigError::new(vec![ConfigProblem::new("other", "it is wrong"), problems.remove(0)]);
+        assert!(error.to_string().ends_with("- client: invalid port number"), "{error}");
+        assert!(error.source().unwrap().is::<std::io::Error>());
     }
 }

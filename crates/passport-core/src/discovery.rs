@@ -1,11 +1,12 @@
 use std::time::Duration;
 
-use http::StatusCode;
+use bytes::Bytes;
+use http::{HeaderValue, StatusCode, header::ACCEPT};
 use serde::Deserialize;
 use serde_json::Value;
 use url::Url;
 
-use crate::{Issuer, Limits, Origin, Transport, TransportError};
+use crate::{Issuer, Limits, Origin, Transport, TransportError, request_to};
 
 const LIMITS: Limits = Limits { timeout: Duration::from_secs(5), max_body: 64 * 1024 };
 
@@ -32,7 +33,9 @@ pub struct ProviderMetadata {
 /// Dropping the future ends the exchange; nothing is kept.
 pub async fn discover(transport: &Transport, issuer: &Issuer) -> Result<ProviderMetadata, DiscoveryError> {
     for url in issuer.discovery_urls() {
-        let response = transport.get(&url, LIMITS).await?;
+        let mut request = request_to(&url, Bytes::new())?;
+        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let response = transport.exchange(request, LIMITS).await?;
         match response.status() {
             StatusCode::OK => return check(issuer, response.body()),
             StatusCode::NOT_FOUND => {}
@@ -87,7 +90,9 @@ pub enum DiscoveryError {
     )]
     ForeignKeys,
     /// The answer is not a discovery document.
-    #[error("the answer is not a discovery document")]
+    #[error(
+        "the response is not a discovery document; check the issuer's URL, and whether a proxy answers instead"
+    )]
     NotADocument,
     /// No document at either place.
     #[error(
@@ -98,7 +103,7 @@ pub enum DiscoveryError {
     #[error("discovery was answered with status {0}")]
     Status(StatusCode),
     /// No complete answer.
-    #[error("discovery failed")]
+    #[error("discovery failed: {0}")]
     Transport(#[from] TransportError),
 }
 

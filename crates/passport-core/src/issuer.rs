@@ -3,7 +3,7 @@ use std::fmt;
 use http::Uri;
 use url::Url;
 
-use crate::Origin;
+use crate::{Origin, origin::unparsed};
 
 /// A Passport: the issuer its tokens name, and where its endpoints are.
 ///
@@ -133,7 +133,7 @@ impl Default for Issuer {
 }
 
 fn endpoint(text: &str) -> Result<Url, InvalidIssuer> {
-    let url = Url::parse(text).map_err(|_| InvalidIssuer::new("it is not an absolute URL"))?;
+    let url = Url::parse(text).map_err(|error| InvalidIssuer::new(unparsed(error)))?;
     let origin = Origin::of(&url).map_err(|_| InvalidIssuer::new("it is not an https URL"))?;
     if !origin.is_secure() {
         return Err(InvalidIssuer::new("plain http is for loopback hosts only; use https"));

@@ -9,6 +9,7 @@
 
 mod ca;
 mod caller;
+mod causes;
 mod client_id;
 mod clock;
 mod config_error;
@@ -17,6 +18,7 @@ mod fingerprint;
 mod hedge;
 mod issuer;
 mod origin;
+mod retry_after;
 mod scope;
 mod secret;
 mod single_flight;
@@ -27,6 +29,7 @@ mod transport;
 pub use crate::{
     ca::{CaCertificates, InvalidCaFile},
     caller::CallerToken,
+    causes::with_causes,
     client_id::{ClientId, InvalidClientId},
     clock::{Clock, ManualClock, SystemClock},
     config_error::{ConfigError, ConfigProblem},
@@ -35,6 +38,7 @@ pub use crate::{
     hedge::hedged,
     issuer::{InvalidIssuer, Issuer},
     origin::{InvalidOrigin, Origin},
+    retry_after::retry_after,
     scope::{InvalidScope, Scopes},
     secret::{
         EnvSecrets, FileSecrets, InvalidSecretRef, InvalidSecretSource, ResolvedSecret, Secret, SecretError,

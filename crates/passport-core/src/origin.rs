@@ -4,7 +4,7 @@ use std::{
     str::FromStr,
 };
 
-use url::{Host, Url};
+use url::{Host, ParseError, Url};
 
 /// Scheme, host and port of a URL ([RFC 6454](https://www.rfc-editor.org/rfc/rfc6454#section-4)): the unit in which
 /// trust is given.
@@ -78,10 +78,22 @@ impl Origin {
     /// `port` is `None` when the request names none; the scheme's default is assumed then.
     #[must_use]
     pub fn matches(&self, scheme: &str, host: &str, port: Option<u16>) -> bool {
+        scheme.eq_ignore_ascii_case(self.scheme()) && self.is_at(host, port)
+    }
+
+    /// Whether this origin has this host and port, whatever its scheme is. No port means the
+    /// scheme's default.
+    #[must_use]
+    pub fn is_at(&self, host: &str, port: Option<u16>) -> bool {
         let default_port = if self.https { 443 } else { 80 };
-        scheme.eq_ignore_ascii_case(self.scheme())
-            && port.unwrap_or(default_port) == self.port
+        port.unwrap_or(default_port) == self.port
             && (host.eq_ignore_ascii_case(&self.host) || self.is_same_ipv6(host))
+    }
+
+    /// Whether the scheme is `https`.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.https
     }
 
     /// An IPv6 address has many spellings; a client may send any of them.
@@ -103,7 +115,7 @@ impl FromStr for Origin {
     type Err = InvalidOrigin;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let url = Url::parse(text).map_err(|_| InvalidOrigin("it is not an absolute URL"))?;
+        let url = Url::parse(text).map_err(|error| InvalidOrigin(unparsed(error)))?;
         if url.path() != "/" || url.query().is_some() || url.fragment().is_some() {
             return Err(InvalidOrigin("it has more than scheme, host and port"));
         }
@@ -111,6 +123,16 @@ impl FromStr for Origin {
             return Err(InvalidOrigin("it carries user information"));
         }
         Self::of(&url)
+    }
+}
+
+/// Names what is wrong with a text that is not a URL, without quoting it.
+pub(crate) fn unparsed(error: ParseError) -> &'static str {
+    match error {
+        ParseError::EmptyHost => "it has no host",
+        ParseError::InvalidPort => "its port is not a number up to 65535",
+        ParseError::RelativeUrlWithoutBase => "it is not an absolute URL",
+        _ => "its host is not valid",
     }
 }
 
@@ -199,6 +221,19 @@ mod tests {
             ["https://a@b", "https://b/p", "https://b?q", "https://b#f", "ftp://b", "file:///x", "b:443"]
         {
             assert!(text.parse::<Origin>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_that_is_not_a_url_names_the_fault() {
+        for (text, fault) in [
+            ("api.bizfirst.ai", "it is not an absolute URL"),
+            ("https://api.bizfirst.ai:99999", "its port is not a number"),
+            ("https://", "it has no host"),
+            ("https://a b", "its host is not valid"),
+        ] {
+            let error = text.parse::<Origin>().unwrap_err().to_string();
+            assert!(error.contains(fault), "{text}: {error}");
         }
     }
 }

@@ -11,7 +11,9 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
-use passport_core::{Clock, HttpExchange, Limits, ManualClock, Transport, TransportError};
+use passport_core::{
+    Clock, HttpExchange, Limits, ManualClock, Transport, TransportError, TransportErrorKind,
+};
 use passport_dev::{DevPassport, TestJwtBuilder};
 use tokio::{sync::watch, time::Instant};
 use tracing_subscriber::fmt::MakeWriter;
@@ -46,6 +48,7 @@ pub(crate) enum Answer {
     /// With this body and these headers; with 304 if it is asked for newer ones than its `ETag`.
     Keys(String, Vec<(HeaderName, &'static str)>),
     Status(StatusCode),
+    Fails(TransportErrorKind),
     Never,
 }
 
@@ -115,6 +118,7 @@ impl HttpExchange for ScriptedIssuer {
         let (status, body, headers) = match answer {
             Answer::Keys(body, headers) => (StatusCode::OK, body, headers),
             Answer::Status(status) => (status, String::new(), Vec::new()),
+            Answer::Fails(kind) => return Err(TransportError::new(kind)),
             Answer::Never => std::future::pending().await,
         };
         let mut response = Response::new(Bytes::from(body));
@@ -160,6 +164,16 @@ impl Setup {
 
     pub(crate) fn verifier(&self) -> TokenVerifier {
         self.builder().build().unwrap()
+    }
+
+    /// One that has to discover the JWKS URL.
+    pub(crate) fn discovering(&self) -> TokenVerifier {
+        TokenVerifier::builder(self.passport.audience())
+            .issuer(self.passport.issuer())
+            .transport(Transport::new(self.issuer.clone()))
+            .clock(self.clock.clone())
+            .build()
+            .unwrap()
     }
 
     /// Good for a month.

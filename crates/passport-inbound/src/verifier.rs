@@ -119,8 +119,9 @@ impl TokenVerifier {
     /// anyway.
     ///
     /// # Errors
-    /// When waiting is not likely to help: the issuer's discovery document contradicts the configuration, or there is no tokio
-    /// runtime.
+    /// When waiting is not likely to help: the issuer's discovery document contradicts the
+    /// configuration, its certificate is not trusted or this machine has no root certificates, it
+    /// does not speak HTTP/1.1, or there is no tokio runtime.
     ///
     /// # Panics
     /// On a tokio runtime whose timer is not enabled.
@@ -141,9 +142,11 @@ impl TokenVerifier {
             }
             match keeper.refresh(None, None::<std::iter::Empty<char>>, now) {
                 Refresh::Wait(keys) => drop(tokio::time::timeout(LOOK, keys.outcome()).await),
-                Refresh::TooSoon(left) if !keeper.is_hopeless() => tokio::time::sleep(left).await,
+                Refresh::TooSoon(left) => match keeper.lasting_failure() {
+                    Some(why) => return Err(NotReady::new(why)),
+                    None => tokio::time::sleep(left).await,
+                },
                 Refresh::Done => {}
-                Refresh::TooSoon(_) => return Err(NotReady::new(self.health().to_string())),
             }
         }
     }

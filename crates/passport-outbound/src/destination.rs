@@ -21,6 +21,7 @@ use crate::attach::{AttachError, Destination, destination_of};
 /// | IPv6 addresses | are compared as addresses, however they are written |
 /// | a trailing dot (`api.bizfirst.ai.`) | is another host |
 /// | `user:password@` | is refused |
+/// | a `Host` header | has to name the host and port of the origin |
 /// | other spellings of an address (`0x7f.1`), subdomains, prefixes | are other hosts |
 ///
 /// What the client below does with a request is its own business: one that uses the system's proxy (reqwest does, unless
@@ -36,7 +37,8 @@ use crate::attach::{AttachError, Destination, destination_of};
 #[derive(Clone, Debug)]
 pub struct AllowedOrigins {
     origins: Arc<[Origin]>,
-    path_only: bool,
+    /// Where requests go that name only a path. Empty: they go nowhere.
+    channels: Arc<[Origin]>,
     any_https: bool,
 }
 
@@ -52,7 +54,9 @@ impl AllowedOrigins {
     /// For a tonic `Channel` that was made from an endpoint with this URI (`endpoint.uri()`).
     ///
     /// Above a channel a request names only its path; the channel knows where it goes. So path-only requests pass, and
-    /// the URI is checked here instead. That the channel really goes there is the caller's word.
+    /// the URI is checked here instead. That the channel really goes there is the caller's word. A
+    /// `Host` header has to name this URI's host and port. If the endpoint has an `origin` of its
+    /// own, give that one: it is what the receiver sees.
     ///
     /// # Errors
     /// As [`AllowedOrigins::new`].
@@ -65,7 +69,7 @@ impl AllowedOrigins {
     pub fn and(self, others: &Self) -> Self {
         Self {
             origins: self.origins.iter().chain(others.origins.iter()).cloned().collect(),
-            path_only: self.path_only || others.path_only,
+            channels: self.channels.iter().chain(others.channels.iter()).cloned().collect(),
             any_https: self.any_https || others.any_https,
         }
     }
@@ -98,7 +102,7 @@ impl AllowedOrigins {
     /// ([RFC 9700, section 4.9.1](https://www.rfc-editor.org/rfc/rfc9700#section-4.9.1)).
     #[must_use]
     pub fn danger_any_https() -> Self {
-        Self { origins: Arc::new([]), path_only: false, any_https: true }
+        Self { origins: Arc::new([]), channels: Arc::new([]), any_https: true }
     }
 
     fn listed<U: AsRef<str>>(
@@ -115,7 +119,7 @@ impl AllowedOrigins {
             problems.push(ConfigProblem::new(OPTION, "name at least one, or no request could pass"));
         }
         if problems.is_empty() {
-            Ok(Self { origins: origins.into(), path_only: false, any_https: false })
+            Ok(Self { origins: origins.into(), channels: Arc::new([]), any_https: false })
         } else {
             Err(ConfigError::new(problems))
         }
@@ -133,7 +137,11 @@ impl AllowedOrigins {
         };
         let origin = url.and_then(|url| ConfigProblem::collect(&mut problems, OPTION, origin(url)));
         origin
-            .map(|origin| Self { origins: Arc::new([origin]), path_only: true, any_https: false })
+            .map(|origin| Self {
+                origins: Arc::new([origin.clone()]),
+                channels: Arc::new([origin]),
+                any_https: false,
+            })
             .ok_or_else(|| ConfigError::new(problems))
     }
 
@@ -146,10 +154,25 @@ impl AllowedOrigins {
     pub(crate) fn check(&self, destination: &Destination<'_>) -> Result<Matched, AttachError> {
         let matched = match *destination {
             Destination::Absolute { scheme, host, port } => self.matched(scheme, host, port),
-            Destination::PathOnly => self.path_only.then_some(Matched::Channel),
+            Destination::PathOnly => (!self.channels.is_empty()).then_some(Matched::Channel),
             Destination::WithUserInfo | Destination::Unclear => None,
         };
         matched.ok_or_else(|| AttachError::not_allowed(destination))
+    }
+
+    /// Whether the origin that was `matched` has this host and port.
+    pub(crate) fn is_at(&self, matched: Matched, host: &str, port: Option<u16>) -> bool {
+        match matched {
+            Matched::Listed(place) => self.origins.get(place).is_some_and(|origin| origin.is_at(host, port)),
+            Matched::Any(_) => Matched::any(host, port) == matched,
+            Matched::Channel => self.channels.iter().any(|origin| origin.is_at(host, port)),
+        }
+    }
+
+    /// Whether some of them need TLS, and so root certificates.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn has_https(&self) -> bool {
+        self.any_https || self.origins.iter().any(Origin::is_https)
     }
 
     fn matched(&self, scheme: &str, host: &str, port: Option<u16>) -> Option<Matched> {
@@ -182,7 +205,7 @@ impl Matched {
 /// The URL of a service that is called, and its origin. What is relative to it begins below its path, whether that ends in a
 /// slash or not.
 pub(crate) fn base_url(text: &str, may_be_plain: bool) -> Result<(Url, AllowedOrigins), NotAllowable> {
-    let mut url = Url::parse(text).map_err(|_| NotAllowable::NotAbsolute)?;
+    let mut url = Url::parse(text).map_err(NotAllowable::NotAbsolute)?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(NotAllowable::UserInfo);
     }
@@ -195,7 +218,8 @@ pub(crate) fn base_url(text: &str, may_be_plain: bool) -> Result<(Url, AllowedOr
         let path = [url.path(), "/"].concat();
         url.set_path(&path);
     }
-    Ok((url, AllowedOrigins { origins: Arc::new([origin]), path_only: false, any_https: false }))
+    let origins = AllowedOrigins { origins: Arc::new([origin]), channels: Arc::new([]), any_https: false };
+    Ok((url, origins))
 }
 
 const OPTION: &str = "allowed_origins";
@@ -206,8 +230,8 @@ fn secure(origin: Origin) -> Result<Origin, NotAllowable> {
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotAllowable {
-    #[error("it is not an absolute URL; write https://host")]
-    NotAbsolute,
+    #[error("it is not an absolute URL ({0}); write https://host")]
+    NotAbsolute(#[source] url::ParseError),
     #[error("it has a query or a fragment; leave them to the requests")]
     MoreThanPath,
     #[error("it carries user information (user:password@host); take it out")]

@@ -1,7 +1,8 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use http::StatusCode;
-use passport_core::{ClientId, SecretError};
+use passport_core::{ClientId, SecretError, TlsFailure};
+use tokio::time::error::Elapsed;
 
 /// Why there is no token.
 ///
@@ -27,6 +28,9 @@ pub enum TokenErrorKind {
     /// The attempt was lost: there is no tokio runtime, or it went away; a secret provider panicked; the machine slept while
     /// the caller waited.
     Aborted,
+    /// The request cannot be made, or what answers does not speak HTTP/1.1: the URL's scheme or
+    /// port, or a setting of the HTTP client, is wrong.
+    Misconfigured,
     /// Passport refused: wrong or revoked secret, disabled identity, unknown scope. It is not asked again for 10 s.
     Refused,
     /// Passport handed out the token that is held already, though it was asked for another.
@@ -35,10 +39,14 @@ pub enum TokenErrorKind {
     Secret,
     /// The identity was shut down.
     ShutDown,
+    /// No TLS session with Passport: its certificate is not trusted, or this machine has no root
+    /// certificates, for example. A certificate, a URL or this machine has to be changed.
+    Tls(TlsFailure),
     /// Passport cannot be reached in time, or says that it cannot answer now (408, 429, 5xx).
     Unavailable,
     /// The answer is not a usable token response: a redirect, a web page, more than 64 KiB, a token of another type, with
-    /// characters that no token may have, or with no life left in it.
+    /// characters that no token may have, or with no life left in it. The message names what is
+    /// wrong.
     UnusableResponse,
 }
 
@@ -82,7 +90,9 @@ impl TokenError {
     }
 
     /// Whether it may pass by itself: Passport is down, a proxy answers in its place, an attempt was lost. The others
-    /// ([`Refused`](TokenErrorKind::Refused), [`Secret`](TokenErrorKind::Secret), [`ShutDown`](TokenErrorKind::ShutDown))
+    /// ([`Refused`](TokenErrorKind::Refused), [`Secret`](TokenErrorKind::Secret),
+    /// [`Tls`](TokenErrorKind::Tls), [`Misconfigured`](TokenErrorKind::Misconfigured),
+    /// [`ShutDown`](TokenErrorKind::ShutDown))
     /// need somebody to act, as a rule; the identity tries again all the same.
     #[must_use]
     pub fn is_transient(&self) -> bool {
@@ -91,7 +101,11 @@ impl TokenError {
             | TokenErrorKind::Repeated
             | TokenErrorKind::Unavailable
             | TokenErrorKind::UnusableResponse => true,
-            TokenErrorKind::Refused | TokenErrorKind::Secret | TokenErrorKind::ShutDown => false,
+            TokenErrorKind::Misconfigured
+            | TokenErrorKind::Refused
+            | TokenErrorKind::Secret
+            | TokenErrorKind::ShutDown
+            | TokenErrorKind::Tls(_) => false,
         }
     }
 
@@ -113,16 +127,20 @@ impl TokenError {
         Arc::ptr_eq(&self.0, &other.0)
     }
 
-    fn remedy(&self) -> &'static str {
-        match (self.kind(), self.oauth_error()) {
+    /// Returns what to do, unless the cause says so.
+    fn remedy(&self) -> Option<&'static str> {
+        let remedy = match (self.kind(), self.oauth_error()) {
             (TokenErrorKind::Refused, Some("invalid_scope")) => {
                 "check the scopes that are asked for, and that the identity may have them"
             }
             (TokenErrorKind::Refused, Some("unauthorized_client" | "unsupported_grant_type")) => {
                 "allow the client credentials grant for this client in Passport"
             }
-            (TokenErrorKind::Refused, _) => {
+            (TokenErrorKind::Refused, Some(_)) => {
                 "check the client id, that the secret is active, and that the identity is enabled"
+            }
+            (TokenErrorKind::Refused, None) => {
+                "the response has no OAuth error code, so a firewall or proxy in front of Passport may have refused the request: check its rules, and the client id, the secret and that the identity is enabled"
             }
             (TokenErrorKind::Repeated, _) => {
                 "it will be asked again; an issuer that repeats its tokens until they expire leaves a gap between them"
@@ -132,32 +150,62 @@ impl TokenError {
             (TokenErrorKind::Unavailable, _) => {
                 "it will be asked again; check that Passport is up and reachable"
             }
-            (TokenErrorKind::UnusableResponse, _) => "check that the issuer's URL is a Passport",
+            (TokenErrorKind::UnusableResponse, _) if self.0.source.is_none() => {
+                "check that the issuer's URL is a Passport"
+            }
+            (
+                TokenErrorKind::Misconfigured | TokenErrorKind::Tls(_) | TokenErrorKind::UnusableResponse,
+                _,
+            ) => {
+                return None;
+            }
             (TokenErrorKind::Aborted, _) => {
                 "the tokio runtime is shutting down or missing, the secret provider has panicked, or the machine has slept"
             }
+        };
+        Some(remedy)
+    }
+
+    /// Returns what failed, unless the cause says so.
+    fn problem(&self) -> Option<&'static str> {
+        let problem = match self.kind() {
+            TokenErrorKind::Aborted => "the attempt was aborted",
+            TokenErrorKind::Misconfigured => "Passport cannot be asked",
+            TokenErrorKind::Refused => "Passport refused",
+            TokenErrorKind::Repeated => "Passport handed out the token that was to be replaced",
+            TokenErrorKind::Secret if self.source().is_some_and(<dyn Error>::is::<SecretError>) => {
+                return None;
+            }
+            TokenErrorKind::Secret => "the client secret could not be read",
+            TokenErrorKind::ShutDown => "the identity was shut down",
+            TokenErrorKind::Tls(_) => return None,
+            TokenErrorKind::Unavailable => "Passport is unavailable",
+            TokenErrorKind::UnusableResponse => "Passport's answer is not a usable token response",
+        };
+        Some(problem)
+    }
+
+    fn cause(&self) -> Option<String> {
+        match (self.kind(), self.source()) {
+            (TokenErrorKind::Tls(failure), _) => Some(failure.to_string()),
+            (_, Some(cause)) if cause.is::<Elapsed>() => Some("no result within the time limit".to_owned()),
+            (_, cause) => cause.map(ToString::to_string),
         }
     }
 }
 
+/// What failed, with the response's status, the direct cause, and what to do.
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let what = match self.kind() {
-            TokenErrorKind::Aborted => "the attempt was aborted",
-            TokenErrorKind::Refused => "Passport refused",
-            TokenErrorKind::Repeated => "Passport handed out the token that was to be replaced",
-            TokenErrorKind::Secret => "the client secret could not be read",
-            TokenErrorKind::ShutDown => "the identity was shut down",
-            TokenErrorKind::Unavailable => "Passport is unavailable",
-            TokenErrorKind::UnusableResponse => "Passport's answer is not a usable token response",
-        };
-        write!(f, "no token for `{}`: {what}", self.0.client_id)?;
+        write!(f, "no token for `{}`", self.0.client_id)?;
+        self.problem().map_or(Ok(()), |problem| write!(f, ": {problem}"))?;
         match (self.status(), self.oauth_error()) {
             (Some(status), Some(code)) => write!(f, " ({} {code})", status.as_u16())?,
             (Some(status), None) => write!(f, " ({})", status.as_u16())?,
             (None, _) => {}
         }
-        write!(f, "; {}", self.remedy())
+        self.cause().map_or(Ok(()), |cause| write!(f, ": {cause}"))?;
+        self.remedy().map_or(Ok(()), |remedy| write!(f, "; {remedy}"))
     }
 }
 

@@ -156,12 +156,14 @@ pub use passport_core::{
     AccessToken, CallerToken, ClientId, Clock, ConfigError, ConfigProblem, Fingerprint, HttpExchange,
     HttpTransport, InvalidAccessToken, InvalidScope, InvalidSecretRef, InvalidSecretSource, Limits,
     ManualClock, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind, SecretProvider,
-    SecretProviders, SecretRef, SecretSource, SystemClock, Transport, TransportError, TransportErrorKind,
+    SecretProviders, SecretRef, SecretSource, SystemClock, TlsFailure, Transport, TransportError,
+    TransportErrorKind,
 };
 
 #[cfg(feature = "reqwest")]
 pub use crate::http_client::{
-    HttpClientError, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder, ManagedIdentityRequest,
+    HttpClientError, InvalidPath, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder,
+    ManagedIdentityRequest,
 };
 pub use crate::{
     attach::{

@@ -111,10 +111,12 @@ fn attempt_labels(client_id: &ClientId, failed: Option<TokenErrorKind>) -> [(&'s
 fn outcome(kind: TokenErrorKind) -> &'static str {
     match kind {
         TokenErrorKind::Aborted => "aborted",
+        TokenErrorKind::Misconfigured => "misconfigured",
         TokenErrorKind::Refused => "refused",
         TokenErrorKind::Repeated => "repeated",
         TokenErrorKind::Secret => "secret",
         TokenErrorKind::ShutDown => "shut_down",
+        TokenErrorKind::Tls(_) => "tls",
         TokenErrorKind::Unavailable => "unavailable",
         TokenErrorKind::UnusableResponse => "unusable_response",
     }

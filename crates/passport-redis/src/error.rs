@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use passport_outbound::StoreError;
+use passport_outbound::{StoreError, TlsFailure};
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 /// What can be told of an error of the client's: its kind and code, never a text from the server.
@@ -44,7 +44,13 @@ impl fmt::Display for Problem {
 impl std::error::Error for Problem {}
 
 pub(crate) fn store_error(error: &RedisError) -> StoreError {
-    StoreError::new(advice(error)).caused_by(Problem::from(error))
+    match TlsFailure::find(error) {
+        Some(failure) => StoreError::new(
+            "no TLS session with Redis, and waiting does not bring one; the cause says what to change",
+        )
+        .caused_by(failure),
+        None => StoreError::new(advice(error)).caused_by(Problem::from(error)),
+    }
 }
 
 fn advice(error: &RedisError) -> &'static str {
@@ -113,5 +119,14 @@ mod tests {
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let error = store_error(&refused.into());
         assert!(std::error::Error::source(&error).unwrap().to_string().contains("refused"));
+    }
+
+    #[test]
+    fn an_untrusted_certificate_is_told_from_an_outage() {
+        let untrusted = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
+        let error = store_error(&std::io::Error::new(std::io::ErrorKind::InvalidData, untrusted).into());
+        assert!(error.to_string().contains("no TLS session with Redis"), "{error}");
+        let cause = std::error::Error::source(&error).unwrap().to_string();
+        assert!(cause.contains("its issuer is unknown"), "{cause}");
     }
 }

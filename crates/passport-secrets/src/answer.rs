@@ -2,7 +2,9 @@
 
 use std::{error::Error, time::Duration};
 
-use passport_core::Limits;
+use passport_core::{
+    Clock, Limits, SecretErrorKind, SystemClock, TransportError, TransportErrorKind, with_causes,
+};
 
 /// For one exchange with a provider. Secrets are small, and so is everything on the way to them.
 pub(crate) const LIMITS: Limits = Limits { timeout: Duration::from_secs(10), max_body: 256 * 1024 };
@@ -22,21 +24,21 @@ pub(crate) fn shown(words: &str) -> String {
 
 /// What `error` says, and what is behind it, as far as that says something new.
 pub(crate) fn causes(error: &(dyn Error + 'static)) -> String {
-    let errors = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
-    let told = errors.fold(String::new(), |told, error| {
-        let more = error.to_string();
-        match told.as_str() {
-            "" => more,
-            _ if told.contains(&more) => told,
-            _ => format!("{told}: {more}"),
-        }
-    });
-    shown(&told)
+    shown(&with_causes(error))
 }
 
-/// The seconds of a `Retry-After`.
+/// What an exchange without a response means for a secret. It never ends one.
+pub(crate) fn kind_of(error: &TransportError) -> SecretErrorKind {
+    match error.kind() {
+        TransportErrorKind::Tls(failure) => SecretErrorKind::Tls(failure),
+        _ if error.is_transient() => SecretErrorKind::Unavailable,
+        _ => SecretErrorKind::Unreadable,
+    }
+}
+
+/// Reads the value of a `Retry-After` header.
 pub(crate) fn retry_after(value: &str) -> Option<Duration> {
-    value.trim().parse().ok().map(Duration::from_secs)
+    passport_core::retry_after(value, SystemClock.now())
 }
 
 #[cfg(test)]
@@ -50,8 +52,10 @@ mod tests {
     }
 
     #[test]
-    fn a_time_to_wait_is_in_seconds() {
+    fn retry_after_is_seconds_or_a_date() {
         assert_eq!(retry_after(" 17 "), Some(Duration::from_secs(17)));
+        assert_eq!(retry_after("Sun, 06 Nov 1994 08:49:37 GMT"), Some(Duration::ZERO));
+        assert!(retry_after("Fri, 31 Dec 9999 23:59:59 GMT").is_some_and(|wait| !wait.is_zero()));
         assert_eq!(retry_after("soon"), None);
     }
 }

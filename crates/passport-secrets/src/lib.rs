@@ -30,6 +30,9 @@ mod azure;
 mod cached;
 mod entry;
 mod telemetry;
+#[cfg(test)]
+#[cfg(all(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
+mod trust_tests;
 #[cfg(feature = "hashicorp-vault")]
 mod vault;
 

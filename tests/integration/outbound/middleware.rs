@@ -133,3 +133,15 @@ async fn errors_come_as_what_they_are() {
     let error = as_service.get("http://127.0.0.1:9").send().await.unwrap_err();
     assert!(error.is_connect(), "reqwest's own stays reqwest's: {error:?}");
 }
+
+#[tokio::test]
+async fn a_host_header_of_another_host_is_not_sent() {
+    let passport = DevPassport::start().await.unwrap();
+    let api = api(&passport).await;
+    let identity = builder(&passport, &passport.managed_identity("payroll").create()).build().unwrap();
+    let client = ClientBuilder::new(http()).with(layer(identity, &api)).build();
+    let error = client.get(&api).header("host", "somebody-else.example").send().await.unwrap_err();
+    let Error::Middleware(error) = error else { panic!("{error:?}") };
+    assert_eq!(error.downcast_ref::<AttachError>(), Some(&AttachError::HostMismatch));
+    assert_eq!(passport.counters().token(), 0);
+}

@@ -13,6 +13,7 @@ mod refused_secrets;
 mod refused_tokens;
 mod rotation;
 mod strategies;
+mod trust;
 
 use std::time::Duration;
 

@@ -1,6 +1,7 @@
 use std::{sync::Arc, time::Duration};
 
 use super::SecretRef;
+use crate::TlsFailure;
 
 /// A secret that could not be read. Names the reference and the remedy, never the value.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -28,6 +29,10 @@ pub enum SecretErrorKind {
     NotFound,
     /// The provider wants to be asked less often.
     Throttled,
+    /// No TLS session with the provider: its certificate is not trusted, or this machine has no
+    /// root certificates, for example. This does not pass by itself, and says nothing about the
+    /// secret.
+    Tls(TlsFailure),
     /// The provider does not know us: our own credential for it is missing, or is refused. Of the secret this says nothing.
     Unauthenticated,
     /// The provider cannot be reached, or has failed.

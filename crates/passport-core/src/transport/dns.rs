@@ -9,7 +9,7 @@ use std::{
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use super::causes::causes;
+use crate::causes::chain;
 
 /// The system's resolver, which starts with another address of a host each time.
 ///
@@ -28,7 +28,7 @@ pub(super) struct UnknownHost(#[source] std::io::Error);
 impl UnknownHost {
     /// Whether it is among the causes of `error`.
     pub(super) fn is_in(error: &(dyn Error + 'static)) -> bool {
-        causes(error).any(<dyn Error>::is::<Self>)
+        chain(error).any(<dyn Error>::is::<Self>)
     }
 }
 

@@ -1,13 +1,14 @@
-use std::{error::Error, sync::Arc};
+use std::{error::Error, fmt, io, sync::Arc};
 
-use super::{TlsFailure, causes::causes};
+use super::TlsFailure;
+use crate::causes::chain;
 
 /// An HTTP exchange that produced no complete response.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("{kind}")]
+///
+/// `Display` shows the kind and, for a connection that failed, the operating system's reason.
+#[derive(Clone, Debug)]
 pub struct TransportError {
     kind: TransportErrorKind,
-    #[source]
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -25,13 +26,15 @@ pub enum TransportErrorKind {
     #[error("the host name could not be resolved")]
     Dns,
     /// The response has a `Content-Encoding` although none was accepted. The value is the encoding.
-    #[error("the response is encoded with {0}, although only identity was accepted")]
+    #[error(
+        "the response is compressed ({0}), although the request accepts only identity; configure the server, or the proxy in front of it, to honor Accept-Encoding"
+    )]
     Encoded(&'static str),
     /// The server answers with something other than HTTP/1.1.
     #[error("the server's answer is not HTTP/1.1; check the scheme and the port of the URL")]
     NotHttp,
     /// The HTTP client could not be built, or it cannot send the request.
-    #[error("the HTTP client could not be set up")]
+    #[error("the HTTP request cannot be made; check the URL, and the proxy and certificate settings")]
     Setup,
     /// No complete response within [`Limits::timeout`](super::Limits::timeout).
     #[error("no complete response within the time limit")]
@@ -40,7 +43,7 @@ pub enum TransportErrorKind {
     #[error("{0}")]
     Tls(TlsFailure),
     /// The response body is larger than [`Limits::max_body`](super::Limits::max_body).
-    #[error("the response is larger than allowed")]
+    #[error("the response is larger than allowed; check the URL")]
     TooLarge,
 }
 
@@ -63,15 +66,48 @@ impl TransportError {
         self.kind
     }
 
-    /// Returns the TLS failure in this error or in its causes, if there is one.
+    /// Returns the transport error that `error` is or is caused by, if there is one.
     ///
     /// Libraries of others that run over a [`Transport`](super::Transport) wrap its errors.
     #[must_use]
+    pub fn find<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Self> {
+        chain(error).find_map(|error| error.downcast_ref())
+    }
+
+    /// Returns the TLS failure in this error or in its causes, if there is one. See
+    /// [`find`](Self::find).
+    #[must_use]
     pub fn tls_failure_in(error: &(dyn Error + 'static)) -> Option<TlsFailure> {
-        causes(error).find_map(|cause| match cause.downcast_ref() {
-            Some(Self { kind: TransportErrorKind::Tls(failure), .. }) => Some(*failure),
+        match Self::find(error)?.kind {
+            TransportErrorKind::Tls(failure) => Some(failure),
             _ => None,
-        })
+        }
+    }
+
+    /// Whether the failure may pass by itself.
+    ///
+    /// TLS failures, a server that does not speak HTTP/1.1 and a client that cannot be set up do
+    /// not: a certificate, a URL or this machine has to be changed.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        !matches!(
+            self.kind,
+            TransportErrorKind::NotHttp | TransportErrorKind::Setup | TransportErrorKind::Tls(_)
+        )
+    }
+
+    /// Returns the operating system's reason for a connection that failed: a text without
+    /// addresses.
+    fn reason(&self) -> Option<io::ErrorKind> {
+        if !matches!(self.kind, TransportErrorKind::Broken | TransportErrorKind::Connect) {
+            return None;
+        }
+        let source: &(dyn Error + 'static) = self.source.as_deref()?;
+        let mut reasons = chain(source).filter_map(|error| error.downcast_ref()).map(io::Error::kind);
+        let is_timeout = || source.downcast_ref().is_some_and(reqwest::Error::is_timeout);
+        reasons
+            .find(|reason| *reason != io::ErrorKind::Other)
+            .or_else(|| is_timeout().then_some(io::ErrorKind::TimedOut))
     }
 
     /// Whether a second request on a fresh connection may have another outcome.
@@ -80,5 +116,21 @@ impl TransportError {
             self.kind,
             TransportErrorKind::Broken | TransportErrorKind::Connect | TransportErrorKind::Timeout
         )
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.kind, f)?;
+        match self.reason() {
+            Some(reason) => write!(f, " ({reason})"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Error for TransportError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
     }
 }

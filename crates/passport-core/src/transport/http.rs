@@ -14,10 +14,9 @@ use url::{Host, Url};
 
 use super::{
     HttpExchange, Limits, TlsFailure, TransportError, TransportErrorKind,
-    causes::causes,
     dns::{RotatingResolver, UnknownHost},
 };
-use crate::{CaCertificates, Origin, hedged};
+use crate::{CaCertificates, Origin, causes::chain, hedged};
 
 /// The time for a connection, TLS included; the addresses of a host share it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -236,7 +235,7 @@ fn from_reqwest(kind: TransportErrorKind, error: reqwest::Error) -> TransportErr
 }
 
 fn is_unparseable(error: &(dyn Error + 'static)) -> bool {
-    causes(error).any(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse))
+    chain(error).any(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse))
 }
 
 impl fmt::Debug for HttpTransport {

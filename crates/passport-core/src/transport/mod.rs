@@ -1,6 +1,5 @@
 //! The few HTTP exchanges this project makes of its own: small, bounded, never redirected.
 
-mod causes;
 mod dns;
 mod error;
 mod http;

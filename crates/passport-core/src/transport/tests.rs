@@ -254,3 +254,44 @@ async fn unknown_host_is_told_apart() {
     let error = Transport::default().get(&url, LIMITS).await.unwrap_err();
     assert_eq!(error.kind(), TransportErrorKind::Dns, "{error:?}");
 }
+
+#[tokio::test]
+async fn a_refused_connection_names_the_reason() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    drop(listener);
+    let error = Transport::default().get(&url, LIMITS).await.unwrap_err();
+    assert_eq!(error.to_string(), "no connection could be made (connection refused)");
+    assert!(error.is_transient());
+}
+
+#[tokio::test]
+async fn a_compressed_response_names_encoding_and_remedy() {
+    for (encoding, shown) in [("gzip", "(gzip)"), ("x-own", "(an unknown Content-Encoding)")] {
+        let (url, _) =
+            server(format!("HTTP/1.1 200 X\r\ncontent-encoding: {encoding}\r\ncontent-length: 0\r\n\r\n"))
+                .await;
+        let text = Transport::default().get(&url, LIMITS).await.unwrap_err().to_string();
+        assert!(text.contains(shown) && text.contains("honor Accept-Encoding"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn another_protocol_than_http_is_not_transient() {
+    let (url, _) = server("SSH-2.0-OpenSSH_9.2\r\n").await;
+    let error = Transport::default().get(&url, LIMITS).await.unwrap_err();
+    assert_eq!((error.kind(), error.is_transient()), (TransportErrorKind::NotHttp, false));
+}
+
+#[test]
+fn a_client_that_cannot_be_set_up_is_not_transient() {
+    for (kind, is_transient) in [
+        (TransportErrorKind::Setup, false),
+        (TransportErrorKind::Tls(TlsFailure::UnknownIssuer), false),
+        (TransportErrorKind::Dns, true),
+        (TransportErrorKind::Encoded("gzip"), true),
+        (TransportErrorKind::Timeout, true),
+    ] {
+        assert_eq!(TransportError::new(kind).is_transient(), is_transient, "{kind}");
+    }
+}

@@ -4,7 +4,7 @@ use std::error::Error;
 
 use rustls::{AlertDescription, CertificateError, InvalidMessage};
 
-use super::causes::causes;
+use crate::causes::chain;
 
 /// The reason why no TLS session was established with a server.
 ///
@@ -54,8 +54,9 @@ pub enum TlsFailure {
 
 impl TlsFailure {
     /// Returns the TLS failure among `error` and its causes, if there is one.
-    pub(super) fn find(error: &(dyn Error + 'static)) -> Option<Self> {
-        causes(error).find_map(|cause| Self::from_rustls(cause.downcast_ref()?))
+    #[must_use]
+    pub fn find(error: &(dyn Error + 'static)) -> Option<Self> {
+        chain(error).find_map(|error| Self::from_rustls(error.downcast_ref()?))
     }
 
     fn from_rustls(error: &rustls::Error) -> Option<Self> {
@@ -87,11 +88,34 @@ impl TlsFailure {
         match error {
             CertificateError::Expired | CertificateError::ExpiredContext { .. } => Self::Expired,
             CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => Self::NotYetValid,
-            CertificateError::UnknownIssuer => Self::UnknownIssuer,
+            // The latter is of a CA that has the name of a trusted one, but another key: made anew,
+            // as a rule.
+            CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownIssuer,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 Self::WrongName
             }
             _ => Self::BadCertificate,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    #[test]
+    fn a_failure_is_found_however_deep_it_is_wrapped() {
+        for (error, failure) in [
+            (CertificateError::UnknownIssuer, TlsFailure::UnknownIssuer),
+            (CertificateError::BadSignature, TlsFailure::UnknownIssuer),
+            (CertificateError::Expired, TlsFailure::Expired),
+            (CertificateError::Revoked, TlsFailure::BadCertificate),
+        ] {
+            let inner = io::Error::new(io::ErrorKind::InvalidData, rustls::Error::InvalidCertificate(error));
+            assert_eq!(TlsFailure::find(&io::Error::other(inner)), Some(failure));
+        }
+        assert_eq!(TlsFailure::find(&io::Error::other("another")), None);
     }
 }

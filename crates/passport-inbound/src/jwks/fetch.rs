@@ -5,10 +5,17 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use passport_core::{DiscoveryError, Issuer, Limits, Transport, TransportError, discover, request_to};
+use passport_core::{
+    DiscoveryError, Issuer, Limits, TlsFailure, Transport, TransportError, discover, request_to,
+};
 use url::Url;
 
 use super::http_cache::Head;
+
+/// The media type that is registered for key sets, and what servers send instead
+/// ([RFC 7517, section 8.5](https://www.rfc-editor.org/rfc/rfc7517#section-8.5)).
+const KEY_SET: HeaderValue =
+    HeaderValue::from_static("application/jwk-set+json, application/json, */*;q=0.1");
 
 pub(super) const LIMITS: Limits = Limits { timeout: Duration::from_secs(5), max_body: 256 * 1024 };
 
@@ -50,17 +57,19 @@ pub(crate) struct Question<'a> {
 /// Why there are no new keys.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
-    #[error("the place of the signing keys could not be discovered")]
+    #[error("the JWKS URL could not be discovered: {0}")]
     Discovery(#[from] DiscoveryError),
     #[error("the task that fetched the key set ended without a result")]
     Lost,
     #[error("the key set has no usable key")]
     NoUsableKey,
-    #[error("the answer is not a key set")]
+    #[error(
+        "the response is not a key set; check the JWKS URL, and whether a proxy or a sign-in page answers instead"
+    )]
     NotAKeySet,
     #[error("the key set was answered with status {0}")]
     Status(StatusCode),
-    #[error("the key set could not be read")]
+    #[error("the key set could not be read: {0}")]
     Transport(#[from] TransportError),
 }
 
@@ -68,6 +77,7 @@ impl FetchError {
     /// For labels and whoever reads them.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
+            _ if self.tls_failure().is_some() => "tls",
             Self::Discovery(_) => "discovery",
             Self::Lost => "lost",
             Self::NoUsableKey => "no_usable_key",
@@ -77,9 +87,24 @@ impl FetchError {
         }
     }
 
-    /// Whether time alone may heal it. What contradicts the configuration does not go away by itself.
+    /// Whether time alone may heal it. What contradicts the configuration does not go away by
+    /// itself, nor does a certificate that is not trusted.
     pub(crate) fn is_transient(&self) -> bool {
-        !matches!(self, Self::Discovery(DiscoveryError::ForeignIssuer { .. } | DiscoveryError::ForeignKeys))
+        match self {
+            Self::Discovery(DiscoveryError::ForeignIssuer { .. } | DiscoveryError::ForeignKeys) => false,
+            _ => self.transport().is_none_or(TransportError::is_transient),
+        }
+    }
+
+    fn tls_failure(&self) -> Option<TlsFailure> {
+        TransportError::tls_failure_in(self.transport()?)
+    }
+
+    fn transport(&self) -> Option<&TransportError> {
+        match self {
+            Self::Discovery(DiscoveryError::Transport(error)) | Self::Transport(error) => Some(error),
+            _ => None,
+        }
     }
 }
 
@@ -170,7 +195,7 @@ impl Question<'_> {
     fn to(self, url: &Url) -> Result<Request<Bytes>, TransportError> {
         let mut request = request_to(url, Bytes::new())?;
         let headers = request.headers_mut();
-        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        headers.insert(header::ACCEPT, KEY_SET);
         if !self.may_be_cached {
             headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-cache"));
         }

@@ -1,6 +1,5 @@
 use std::{
     collections::{HashSet, hash_map::RandomState},
-    error::Error,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -10,7 +9,7 @@ use std::{
 
 use arc_swap::{ArcSwapOption, Guard};
 use bytes::Bytes;
-use passport_core::{Clock, Flight, SingleFlight};
+use passport_core::{Clock, Flight, SingleFlight, with_causes};
 use tokio::{runtime::Handle, sync::watch};
 
 use super::{
@@ -217,9 +216,9 @@ impl KeyKeeper {
         if self.flights.running().is_some() { SOON } else { inner.machine.pause_left(now) }
     }
 
-    /// Whether waiting is likely to bring keys.
-    pub(crate) fn is_hopeless(&self) -> bool {
-        self.inner().last_error.as_ref().is_some_and(|error| !error.is_transient)
+    /// Returns why the last attempt failed, if waiting is not likely to bring keys.
+    pub(crate) fn lasting_failure(&self) -> Option<String> {
+        self.inner().last_error.as_ref().filter(|error| !error.is_transient).map(|error| error.text.clone())
     }
 
     /// Everything is decided under the lock: an attempt installs its keys before it ends, so that whoever finds none
@@ -396,10 +395,4 @@ impl KeyKeeper {
 fn millis(time: SystemTime) -> u64 {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// What went wrong and why, in one line.
-fn with_causes(error: &FetchError) -> String {
-    let causes = std::iter::successors(error.source(), |cause: &&(dyn Error + 'static)| (*cause).source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

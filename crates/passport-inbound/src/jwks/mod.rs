@@ -35,4 +35,6 @@ mod in_memory_tests;
 #[cfg(test)]
 mod keeping_tests;
 #[cfg(test)]
+mod request_tests;
+#[cfg(test)]
 mod tests;

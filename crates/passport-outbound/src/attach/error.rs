@@ -33,6 +33,16 @@ pub enum AttachError {
         "the request's URI names no origin, so it cannot be seen where the token would go; above a tonic Channel, use AllowedOrigins::channel"
     )]
     DestinationUnknown,
+    /// Its `Host` header names another host or port than the origin that it goes to. Virtual hosts
+    /// and proxies choose the receiver by it
+    /// ([RFC 9110, section 7.2](https://www.rfc-editor.org/rfc/rfc9110#section-7.2)).
+    #[error(
+        "the request's Host header names another host or port than the origin that it goes to, and could lead the token there; remove the header, or put that host into the URI and allow its origin"
+    )]
+    HostMismatch,
+    /// It has more than one `Host` header.
+    #[error("the request has more than one Host header; remove them: the client derives one from the URI")]
+    HostRepeated,
     /// Its URI carries a user name or a password. Beside a token they are one credential too many.
     #[error("the request's URI carries user information (user:password@host); take it out")]
     UserInfoPresent,

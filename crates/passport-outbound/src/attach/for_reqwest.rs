@@ -22,6 +22,10 @@ impl Parts for reqwest::Request {
         destination_of(self.url())
     }
 
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
+    }
+
     fn headers_mut(&mut self) -> &mut HeaderMap {
         self.headers_mut()
     }

@@ -1,4 +1,4 @@
-use http::{Extensions, HeaderMap, Request};
+use http::{Extensions, HeaderMap, Request, uri::Authority};
 use url::Url;
 
 use self::sealed::Destination;
@@ -15,7 +15,7 @@ pub trait OutboundRequest: sealed::Parts {}
 impl<B> OutboundRequest for Request<B> {}
 
 pub(crate) mod sealed {
-    use super::{Extensions, HeaderMap, Request};
+    use super::{Extensions, HeaderMap, Request, host_and_port};
 
     /// What the layer needs of a request.
     #[expect(unnameable_types, reason = "that is what seals the trait above it")]
@@ -23,6 +23,7 @@ pub(crate) mod sealed {
         /// Scheme and authority, as they are spelled, if there are both.
         fn spelled(&self) -> Option<(&str, &str)>;
         fn destination(&self) -> Destination<'_>;
+        fn headers(&self) -> &HeaderMap;
         fn headers_mut(&mut self) -> &mut HeaderMap;
         /// What else goes with it, if that can be seen.
         fn extensions(&self) -> Option<&Extensions>;
@@ -56,16 +57,14 @@ pub(crate) mod sealed {
             if authority.as_str().contains('@') {
                 return Destination::WithUserInfo;
             }
-            let (host, port) = (authority.host(), authority.port());
-            // A port that is no number is not the default port, whatever a client makes of it.
-            let whole = port.as_ref().map_or(host.len(), |port| host.len() + 1 + port.as_str().len());
-            let port = port.map(|port| port.as_u16());
-            match uri.scheme_str() {
-                Some(scheme) if authority.as_str().len() == whole => {
-                    Destination::Absolute { scheme, host, port }
-                }
+            match (uri.scheme_str(), host_and_port(authority)) {
+                (Some(scheme), Some((host, port))) => Destination::Absolute { scheme, host, port },
                 _ => Destination::Unclear,
             }
+        }
+
+        fn headers(&self) -> &HeaderMap {
+            self.headers()
         }
 
         fn headers_mut(&mut self) -> &mut HeaderMap {
@@ -76,6 +75,14 @@ pub(crate) mod sealed {
             Some(self.extensions())
         }
     }
+}
+
+/// Returns host and port, if there is nothing else. A port that is not a number is not the default
+/// port, whatever a client makes of it.
+pub(super) fn host_and_port(authority: &Authority) -> Option<(&str, Option<u16>)> {
+    let (host, port) = (authority.host(), authority.port());
+    let whole = port.as_ref().map_or(host.len(), |port| host.len() + 1 + port.as_str().len());
+    (authority.as_str().len() == whole).then(|| (host, port.map(|port| port.as_u16())))
 }
 
 pub(crate) fn destination_of(url: &Url) -> Destination<'_> {

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 
-use super::{AttachError, OutboundRequest};
+use super::{AttachError, OutboundRequest, host};
 use crate::{AllowedOrigins, Identity, InTheNameOf, destination::Matched};
 
 /// What becomes of a request that carries an `Authorization` header already.
@@ -52,13 +52,14 @@ impl Rules {
 
     /// Whether `request` may go out, and with what.
     #[inline(always)] // the compiler does not see that it has one caller
-    pub(super) fn admit(&self, request: &mut impl OutboundRequest) -> Result<Needs, AttachError> {
+    pub(super) fn admit(&self, request: &impl OutboundRequest) -> Result<Needs, AttachError> {
         let origin =
             match request.spelled().and_then(|(scheme, authority)| self.origins.spelled(scheme, authority)) {
                 Some(origin) => origin,
                 None => self.origins.check(&request.destination())?,
             };
-        match (request.headers_mut().contains_key(AUTHORIZATION), self.existing) {
+        host::check(request.headers(), &self.origins, origin)?;
+        match (request.headers().contains_key(AUTHORIZATION), self.existing) {
             (false, _) | (true, ExistingAuthorization::Replace) => Ok(Needs::Token(origin)),
             (true, ExistingAuthorization::Respect) => Ok(Needs::Nothing),
             (true, ExistingAuthorization::Refuse) => Err(AttachError::AuthorizationPresent),

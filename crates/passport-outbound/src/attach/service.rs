@@ -65,7 +65,7 @@ where
     }
 
     fn call(&mut self, mut request: R) -> Self::Future {
-        let origin = match self.rules.admit(&mut request) {
+        let origin = match self.rules.admit(&request) {
             Err(refused) => return self.refuse(refused.into()),
             Ok(Needs::Nothing) => return AttachTokenFuture::forwarding(self.inner.call(request), None, None),
             Ok(Needs::Token(origin)) => origin,

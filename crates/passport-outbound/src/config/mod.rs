@@ -212,7 +212,7 @@ fn within<'a>(path: &str, error: &'a ConfigError) -> impl Iterator<Item = Config
     error.problems().iter().map(move |problem| {
         let option =
             if problem.option == WHOLE { path.clone() } else { format!("{path}.{}", problem.option) };
-        ConfigProblem::new(option, &problem.problem)
+        problem.clone().renamed(option)
     })
 }
 

@@ -151,7 +151,9 @@ fn concerns_the_proof(failure: &Failure) -> bool {
 
 pub(crate) fn no_response(error: TransportError) -> Failure {
     let kind = match error.kind() {
-        TransportErrorKind::TooLarge => TokenErrorKind::UnusableResponse,
+        TransportErrorKind::Tls(failure) => TokenErrorKind::Tls(failure),
+        TransportErrorKind::Encoded(_) | TransportErrorKind::TooLarge => TokenErrorKind::UnusableResponse,
+        _ if !error.is_transient() => TokenErrorKind::Misconfigured,
         _ => TokenErrorKind::Unavailable,
     };
     Failure::of(kind).caused_by(error)
@@ -168,5 +170,7 @@ impl fmt::Debug for ClientCredentials {
     }
 }
 
+#[cfg(test)]
+mod no_response_tests;
 #[cfg(test)]
 pub(crate) mod tests;

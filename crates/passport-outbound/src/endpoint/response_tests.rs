@@ -208,3 +208,93 @@ fn retry_after_is_read_as_seconds_and_as_a_date() {
         assert_eq!(wait(nonsense), None, "{nonsense}");
     }
 }
+
+/// The first line of the error that this response becomes.
+fn message(status: u16, body: &impl ToString) -> String {
+    TokenError::new(&"mi".parse().unwrap(), failure(status, body)).to_string()
+}
+
+#[test]
+fn a_token_is_read_from_200_201_and_203() {
+    let body = json!({ "access_token": "t", "token_type": "Bearer", "expires_in": 60 });
+    for status in [200, 201, 203] {
+        assert!(read(&response(status, &body), &Scopes::default(), at(NOW)).is_ok(), "{status}");
+    }
+    for status in [202, 204, 206, 302] {
+        let failure = failure(status, &body);
+        assert_eq!(failure.kind(), TokenErrorKind::UnusableResponse, "{status}");
+    }
+}
+
+#[test]
+fn an_oauth_error_counts_whatever_the_status_is() {
+    use TokenErrorKind::{Refused, Unavailable, UnusableResponse};
+    let error = |code: &str| json!({ "error": code });
+    for (status, body, kind, code) in [
+        (200, error("invalid_client"), Refused, Some("invalid_client")),
+        (201, error("invalid_scope"), Refused, Some("invalid_scope")),
+        (202, error("access_denied"), Refused, Some("access_denied")),
+        (200, error("temporarily_unavailable"), Unavailable, Some("temporarily_unavailable")),
+        (200, error("server_error"), Unavailable, Some("server_error")),
+        (404, error("invalid_client"), Refused, Some("invalid_client")),
+        (422, error("unauthorized_client"), Refused, Some("unauthorized_client")),
+        (404, error("not_found"), UnusableResponse, Some("not_found")),
+        (503, error("invalid_client"), Unavailable, Some("invalid_client")),
+        (200, json!({ "error": "invalid_client", "access_token": "" }), Refused, Some("invalid_client")),
+        (200, error("mics_sk_ECHO"), UnusableResponse, None),
+        (200, json!({ "error": true }), UnusableResponse, None),
+    ] {
+        let failure = failure(status, &body);
+        assert_eq!((failure.kind(), failure.code()), (kind, code), "{status} {body}");
+    }
+    for status in [200, 401] {
+        let text = message(status, &error("invalid_client"));
+        assert!(text.contains("invalid_client); check the client id"), "{text}");
+    }
+}
+
+#[test]
+fn a_token_beside_an_error_member_is_a_token() {
+    for error in [json!(null), json!(""), json!("none"), json!(0)] {
+        let body = json!({ "access_token": "t", "token_type": "Bearer", "error": error });
+        assert!(answer(&body).is_ok(), "{body}");
+    }
+}
+
+#[test]
+fn an_unusable_response_names_what_is_wrong() {
+    let with_type = |token_type: Value| json!({ "access_token": "t", "token_type": token_type }).to_string();
+    let token = json!({ "access_token": "t", "token_type": "Bearer" }).to_string();
+    for (status, body, named) in [
+        (200, String::new(), "the body is empty"),
+        (200, " \r\n".to_owned(), "the body is empty"),
+        (200, "<!doctype html>".to_owned(), "a web page"),
+        (200, format!("\u{feff}{token}"), "byte order mark (BOM)"),
+        (200, json!({ "token_type": "Bearer" }).to_string(), "access_token is missing"),
+        (200, json!({ "access_token": 7, "token_type": "Bearer" }).to_string(), "access_token is missing"),
+        (200, json!({ "access_token": "t" }).to_string(), "token_type is missing"),
+        (200, with_type(json!(null)), "token_type is missing"),
+        (200, with_type(json!("dpop")), "token_type is DPoP"),
+        (200, with_type(json!("mics_sk_hidden")), "token_type is an unknown type"),
+        (200, with_type(json!(["Bearer"])), "token_type is an unknown type"),
+        (200, json!(["t", "Bearer", 60, null, null]).to_string(), "not a JSON object"),
+        (200, "access_token=t&token_type=Bearer".to_owned(), "not a JSON object"),
+        (302, String::new(), "a redirect, which is not followed"),
+        (404, "<html>".to_owned(), "check the token URL"),
+        (407, String::new(), "the proxy on the way requires authentication"),
+    ] {
+        let text = message(status, &body);
+        assert!(text.starts_with("no token for `mi`: ") && text.contains(named), "{body}: {text}");
+        assert!(!text.contains("hidden"), "{text}");
+    }
+}
+
+#[test]
+fn a_403_without_an_oauth_error_points_to_a_firewall() {
+    for status in [400, 401, 403] {
+        let text = message(status, &"<html>blocked</html>");
+        assert!(text.contains("a firewall or proxy in front of Passport"), "{text}");
+    }
+    let text = message(403, &json!({ "error": "invalid_client" }));
+    assert!(!text.contains("firewall"), "{text}");
+}

@@ -1,6 +1,6 @@
 use std::{fmt, time::Duration};
 
-use passport_core::{ConfigError, ConfigProblem, Origin};
+use passport_core::{ConfigError, ConfigProblem, Origin, TlsFailure, TransportError, TransportErrorKind};
 use reqwest::{
     Client,
     redirect::{Attempt, Policy},
@@ -75,14 +75,21 @@ impl ManagedIdentityHttpClientBuilder {
         let mut problems = Vec::new();
         let base =
             ConfigProblem::collect(&mut problems, "base_url", base_url(&self.base_url, self.plain_http));
-        let may_use_proxy = base.as_ref().is_none_or(|(url, _)| url.scheme() == "https" && !is_loopback(url));
+        let base = base.map(|(url, origins)| {
+            let origins = self.others.iter().fold(origins, AllowedOrigins::and);
+            (url, origins)
+        });
         let time_limit = self.client.is_none().then_some(TIME_LIMIT);
-        let client = self.client.map_or_else(|| default_client(may_use_proxy), Ok);
-        let client = ConfigProblem::collect(&mut problems, "client", client);
+        let client = match (self.client, &base) {
+            (Some(client), _) => Some(client),
+            (None, Some((url, origins))) => {
+                ConfigProblem::collect(&mut problems, "client", default_client(url, origins))
+            }
+            (None, None) => None,
+        };
         let (Some((base, origins)), Some(client)) = (base, client) else {
             return Err(ConfigError::new(problems));
         };
-        let origins = self.others.iter().fold(origins, AllowedOrigins::and);
         Ok(ManagedIdentityHttpClient {
             client,
             base,
@@ -98,10 +105,17 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const TIME_LIMIT: Duration = Duration::from_secs(100);
 const MAX_REDIRECTS: usize = 10;
 
-fn default_client(may_use_proxy: bool) -> reqwest::Result<Client> {
+fn default_client(base: &Url, origins: &AllowedOrigins) -> Result<Client, TransportError> {
     let builder =
         Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(Policy::custom(within_an_origin));
-    if may_use_proxy { builder.build() } else { builder.no_proxy().build() }
+    let may_use_proxy = base.scheme() == "https" && !is_loopback(base);
+    let builder = if may_use_proxy { builder } else { builder.no_proxy() };
+    // No roots are loaded where none are needed: the machine may have none.
+    let builder = if origins.has_https() { builder } else { builder.tls_certs_only([]) };
+    builder.build().map_err(|error| {
+        let kind = TlsFailure::find(&error).map_or(TransportErrorKind::Setup, TransportErrorKind::Tls);
+        TransportError::new(kind).caused_by(error)
+    })
 }
 
 /// reqwest takes the token off where a redirect leads to another origin, but not the body and the other headers.

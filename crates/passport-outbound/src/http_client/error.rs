@@ -1,5 +1,6 @@
 use http::StatusCode;
 
+use super::InvalidPath;
 use crate::{AttachError, ConfigError, TokenError, attach::BoxError};
 
 /// Why a request of a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient) brought nothing.
@@ -9,8 +10,11 @@ pub enum HttpClientError {
     /// The request must not have a token. Nothing was sent.
     #[error(transparent)]
     Attach(#[from] AttachError),
-    /// What was put together is not a request: its path, a header, its body. Nothing was sent.
-    #[error("this is not a request that can be sent")]
+    /// The path, or the URL, is not what a request would be sent to. Nothing was sent.
+    #[error(transparent)]
+    InvalidPath(#[from] InvalidPath),
+    /// What was put together is not a request: its URL, a header, its body. Nothing was sent.
+    #[error("this is not a request that can be sent: {0}")]
     InvalidRequest(#[source] BoxError),
     /// The scopes that the request asks for are not valid, or it goes out in the caller's name, whose token is what it is.
     #[error(transparent)]

@@ -2,6 +2,7 @@
 
 mod builder;
 mod error;
+mod path;
 mod request;
 
 use std::time::Duration;
@@ -12,7 +13,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 
 pub use self::{
-    builder::ManagedIdentityHttpClientBuilder, error::HttpClientError, request::ManagedIdentityRequest,
+    builder::ManagedIdentityHttpClientBuilder, error::HttpClientError, path::InvalidPath,
+    request::ManagedIdentityRequest,
 };
 use crate::{
     AllowedOrigins, AttachError, ConfigError, Identity, TokenError,
@@ -24,7 +26,8 @@ use crate::{
 /// The counterpart of the .NET class of the same name. Cheap to clone; clones share connections and token. Paths are
 /// resolved against the base URL as a browser does it ([RFC 3986, section 5](https://www.rfc-editor.org/rfc/rfc3986#section-5)):
 /// `/api/accounts` begins at the host, `accounts` below the base URL. A URL of another origin is refused, unless it was
-/// [allowed](ManagedIdentityHttpClientBuilder::also_allow).
+/// [allowed](ManagedIdentityHttpClientBuilder::also_allow). A path with dot segments, or whatever
+/// else a URL would change, is refused ([`InvalidPath`]).
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -110,9 +113,14 @@ impl ManagedIdentityHttpClient {
         self.request(Method::DELETE, path)
     }
 
-    /// A request of any method. A `path` that is not valid makes [`send`](ManagedIdentityRequest::send) fail.
+    /// A request of any method. A `path` that is not valid makes
+    /// [`send`](ManagedIdentityRequest::send) fail, and so does one that a URL would change
+    /// ([`InvalidPath`]): the request would go to another path than the one that was checked.
     pub fn request(&self, method: Method, path: &str) -> ManagedIdentityRequest {
-        let url = self.base.join(path).map_err(|error| HttpClientError::InvalidRequest(error.into()));
+        let url = path::check(path).map_err(HttpClientError::from);
+        let url = url.and_then(|()| {
+            self.base.join(path).map_err(|error| HttpClientError::InvalidRequest(error.into()))
+        });
         // reqwest would make an `Authorization` header of them.
         let url = url.and_then(|url| match destination_of(&url) {
             Destination::WithUserInfo => Err(AttachError::UserInfoPresent.into()),

@@ -41,8 +41,7 @@ impl AtSidecar {
                 held.expires_at().duration_since(asked_at).unwrap_or_default() + Duration::from_secs(3)
             })),
         };
-        let mut request =
-            request.map_err(|error| Failure::of(TokenErrorKind::Unavailable).caused_by(error))?;
+        let mut request = request.map_err(no_response)?;
         let limits = Limits { timeout: self.timeout, max_body: MAX_RESPONSE };
         request.headers_mut().insert("passport-sidecar", HeaderValue::from_static("true"));
         if let Some(token) = &self.sidecar.caller_token {

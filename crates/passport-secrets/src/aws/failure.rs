@@ -7,13 +7,17 @@ use aws_sdk_secretsmanager::{
     error::{ProvideErrorMetadata, SdkError},
     operation::get_secret_value::GetSecretValueError,
 };
-use passport_core::{SecretError, SecretErrorKind, SecretRef};
+use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError};
 
 use crate::answer;
 
 /// The error's text without the SDK's error behind it, which holds whole responses.
 pub(super) fn of(reference: &SecretRef, error: &SdkError<GetSecretValueError>) -> SecretError {
     let new = |kind, reason: String| SecretError::new(kind, reference.clone(), reason);
+    if let Some(transport) = TransportError::find(error) {
+        let reason = format!("AWS was not reached: {}", answer::causes(transport));
+        return new(answer::kind_of(transport), reason).caused_by(transport.clone());
+    }
     match error {
         SdkError::ServiceError(answered) => {
             let status = answered.raw().status().as_u16();

@@ -54,10 +54,11 @@ fn converted(request: HttpRequest) -> Result<http::Request<Bytes>, BoxError> {
     Ok(http::Request::from_parts(parts, body))
 }
 
+/// The SDK sends a request again after a timeout or an I/O error, and after no other.
 fn failed(error: TransportError) -> ConnectorError {
     match error.kind() {
+        _ if !error.is_transient() => ConnectorError::other(error.into(), None),
         TransportErrorKind::Timeout => ConnectorError::timeout(error.into()),
-        // Certificates may be mounted late.
         _ => ConnectorError::io(error.into()),
     }
 }

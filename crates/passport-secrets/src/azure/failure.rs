@@ -7,7 +7,7 @@ use azure_core::{
     error::ErrorKind,
     http::{RawResponse, StatusCode},
 };
-use passport_core::{SecretError, SecretErrorKind, SecretRef};
+use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError};
 use serde_json::Value;
 
 use crate::answer;
@@ -20,25 +20,33 @@ pub(super) fn is_unauthorized(error: &Error) -> bool {
 /// The error's text without the SDK's error behind it, which holds whole responses.
 pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
     let new = |kind, reason: String| SecretError::new(kind, reference.clone(), reason);
-    match error.kind() {
-        ErrorKind::HttpResponse { status, raw_response, .. } => {
+    match (error.kind(), TransportError::find(error)) {
+        (ErrorKind::HttpResponse { status, raw_response, .. }, _) => {
             let answer = raw_response.as_deref().map(Answer::read).unwrap_or_default();
             let status = u16::from(*status);
             let said = new(kind(status, &answer), format!("the vault answered {status}{answer}"));
             answer.retry_after.into_iter().fold(said, SecretError::with_retry_after)
         }
-        ErrorKind::Connection | ErrorKind::Io => {
+        (sdk, Some(transport)) => {
+            let failed = match sdk {
+                ErrorKind::Credential => "no token for the vault",
+                _ => "the vault was not reached",
+            };
+            let reason = format!("{failed}: {}", answer::causes(transport));
+            new(answer::kind_of(transport), reason).caused_by(transport.clone())
+        }
+        (ErrorKind::Connection | ErrorKind::Io, None) => {
             new(SecretErrorKind::Unavailable, format!("the vault was not reached: {}", answer::causes(error)))
         }
         // Behind it is what came of asking for a token.
-        ErrorKind::Credential => {
+        (ErrorKind::Credential, None) => {
             new(kind_of_credential(error), format!("no token for the vault: {}", answer::causes(error)))
         }
         // Its text would quote what was answered.
-        ErrorKind::DataConversion => {
+        (ErrorKind::DataConversion, None) => {
             new(SecretErrorKind::Unreadable, "what answered does not speak as a vault does".to_owned())
         }
-        ErrorKind::Other => new(
+        (ErrorKind::Other, None) => new(
             SecretErrorKind::Unauthenticated,
             format!("the vault was not asked: {}", answer::causes(error)),
         ),

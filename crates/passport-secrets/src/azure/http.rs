@@ -19,7 +19,7 @@ pub(super) fn once(transport: &passport_core::Transport) -> ClientOptions {
 }
 
 /// Options for a client of the SDK that asks again, as its service wants it.
-pub(super) fn patient(transport: &passport_core::Transport) -> ClientOptions {
+pub(crate) fn patient(transport: &passport_core::Transport) -> ClientOptions {
     let transport = Some(Transport::new(std::sync::Arc::new(Over(transport.clone()))));
     ClientOptions { transport, ..ClientOptions::default() }
 }
@@ -60,10 +60,12 @@ fn converted(request: &Request, body: Bytes) -> Result<http::Request<Bytes>> {
     Ok(converted)
 }
 
+/// The SDK sends a request again after an error of the kinds for connections and I/O, and after no
+/// other.
 fn failed(error: TransportError) -> Error {
     let kind = match error.kind() {
-        // Certificates may be mounted late.
-        TransportErrorKind::Connect | TransportErrorKind::Setup => ErrorKind::Connection,
+        _ if !error.is_transient() => ErrorKind::Other,
+        TransportErrorKind::Connect => ErrorKind::Connection,
         _ => ErrorKind::Io,
     };
     Error::new(kind, error)

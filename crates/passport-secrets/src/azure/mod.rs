@@ -3,7 +3,7 @@
 mod builder;
 mod credential;
 mod failure;
-mod http;
+pub(crate) mod http;
 mod identifier;
 
 use std::{

@@ -153,10 +153,7 @@ impl Api {
         body: Option<Body>,
     ) -> Result<T, Failure> {
         let request = self.request(method, path, token, body)?;
-        let response = self.transport.exchange(request, LIMITS).await.map_err(|error| {
-            let reason = format!("Vault was not reached: {}", answer::causes(&error));
-            Failure::new(SecretErrorKind::Unavailable, reason)
-        })?;
+        let response = self.transport.exchange(request, LIMITS).await.map_err(Failure::not_reached)?;
         if !response.status().is_success() {
             return Err(refusal(&response));
         }
@@ -180,8 +177,8 @@ impl Api {
         let mut url = self.address.clone();
         url.path_segments_mut().map_err(|()| broken())?.pop_if_empty().push("v1").extend(path);
         let has_body = body.is_some();
-        let mut request =
-            request_to(&url, body.map(Bytes::from_owner).unwrap_or_default()).map_err(|_| broken())?;
+        let mut request = request_to(&url, body.map(Bytes::from_owner).unwrap_or_default())
+            .map_err(Failure::not_reached)?;
         *request.method_mut() = method;
         let headers = request.headers_mut();
         if has_body {

@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 use http::StatusCode;
-use passport_core::{SecretError, SecretErrorKind, SecretRef};
+use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError};
 
 use crate::answer;
 
@@ -24,11 +24,19 @@ pub(super) struct Failure {
     pub(super) kind: SecretErrorKind,
     reason: String,
     retry_after: Option<Duration>,
+    source: Option<TransportError>,
 }
 
 impl Failure {
     pub(super) fn new(kind: SecretErrorKind, reason: impl Into<String>) -> Self {
-        Self { kind, reason: reason.into(), retry_after: None }
+        Self { kind, reason: reason.into(), retry_after: None, source: None }
+    }
+
+    /// No response.
+    pub(super) fn not_reached(error: TransportError) -> Self {
+        let reason = format!("Vault was not reached: {}", answer::causes(&error));
+        let failure = Self::new(answer::kind_of(&error), reason);
+        Self { source: Some(error), ..failure }
     }
 
     /// An answer of `status`, that gives nothing.
@@ -60,7 +68,8 @@ impl Failure {
 
     /// The same, of a login or a token: it says nothing of the secret.
     pub(super) fn of_login(self) -> Self {
-        let kind = if self.is_transient() { self.kind } else { SecretErrorKind::Unauthenticated };
+        let says_so = self.is_transient() || matches!(self.kind, SecretErrorKind::Tls(_));
+        let kind = if says_so { self.kind } else { SecretErrorKind::Unauthenticated };
         Self { kind, reason: format!("there is no token: {}", self.reason), ..self }
     }
 
@@ -70,7 +79,8 @@ impl Failure {
 
     pub(super) fn concerning(self, reference: &SecretRef) -> SecretError {
         let error = SecretError::new(self.kind, reference.clone(), self.reason);
-        self.retry_after.into_iter().fold(error, SecretError::with_retry_after)
+        let error = self.retry_after.into_iter().fold(error, SecretError::with_retry_after);
+        self.source.into_iter().fold(error, SecretError::caused_by)
     }
 }
 

@@ -2,7 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use passport_core::{ConfigError, ConfigProblem, FileSecrets, Origin, SecretProviders, SystemdCredentials};
+use passport_core::{
+    ConfigError, ConfigProblem, FileSecrets, Origin, SecretProviders, SystemdCredentials, with_causes,
+};
 use passport_inbound::{TokenVerifier, TokenVerifierBuilder};
 use passport_outbound::{ManagedIdentities, Providers};
 use passport_secrets::CachedSecrets;
@@ -169,7 +171,7 @@ fn upstreams(
         };
         match Upstream::new(name, &url, upstream.http2, whose, &config.limits) {
             Ok(made) => drop(upstreams.insert(name.clone(), made)),
-            Err(error) => problem("url", error.to_string()),
+            Err(error) => problem("url", with_causes(&*error)),
         }
     }
     upstreams
@@ -210,7 +212,7 @@ fn verifier(config: &SidecarConfig, problems: &mut Problems) -> Option<TokenVeri
         let within = error
             .problems()
             .iter()
-            .map(|problem| ConfigProblem::new(format!("validate.{}", problem.option), &problem.problem));
+            .map(|problem| problem.clone().renamed(format!("validate.{}", problem.option)));
         problems.extend(within);
     };
     builder.build().map_err(note).ok()

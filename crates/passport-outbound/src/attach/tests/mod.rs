@@ -16,6 +16,7 @@ use crate::{
 
 mod attaching;
 mod buffering;
+mod hosts;
 mod interleavings;
 mod naming;
 mod replaying;

@@ -1,0 +1,130 @@
+//! The `Host` header is bound to the origin that the request goes to.
+
+use http::{Uri, header::HOST};
+
+use super::*;
+
+/// What becomes of a request to `uri` with these `Host` headers.
+async fn outcome(origins: AllowedOrigins, uri: &str, hosts: &[&str]) -> Result<(), AttachError> {
+    let source = ScriptedSource::new();
+    let (mock, mut handle) = mock::pair();
+    let mut client = AttachTokenLayer::new(identity(&source), origins).layer(mock);
+    handle.allow(1);
+    let mut request = request(uri);
+    for host in hosts {
+        request.headers_mut().append(HOST, http::HeaderValue::from_bytes(host.as_bytes()).unwrap());
+    }
+    let mut response = task::spawn(client.ready().await.unwrap().call(request));
+    if let std::task::Poll::Ready(outcome) = response.poll() {
+        assert_eq!(source.calls(), 0, "no token is fetched for a request that may not have it");
+        return Err(*outcome.unwrap_err().downcast::<AttachError>().unwrap());
+    }
+    let (response, sent) = tokio::join!(response, answer(&mut handle, Response::new("done")));
+    assert_eq!(token_of(&sent), "Bearer token-1");
+    assert_eq!(body(response.unwrap()), "done");
+    Ok(())
+}
+
+fn listed() -> AllowedOrigins {
+    AllowedOrigins::new(["https://api.bizfirst.ai", "https://erp.bizfirst.ai:8443", "http://[::1]:8080"])
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_host_header_that_is_the_uris_authority_is_sent() {
+    for (uri, host) in [
+        (API, "api.bizfirst.ai"),
+        (API, "API.BizFirst.ai"),
+        (API, "api.bizfirst.ai:443"),
+        ("https://api.bizfirst.ai:443/x", "api.bizfirst.ai"),
+        ("https://erp.bizfirst.ai:8443/x", "erp.bizfirst.ai:8443"),
+        ("http://[::1]:8080/x", "[0:0:0:0:0:0:0:1]:8080"),
+    ] {
+        assert_eq!(outcome(listed(), uri, &[host]).await, Ok(()), "{uri} {host}");
+    }
+    assert_eq!(outcome(listed(), API, &[]).await, Ok(()));
+}
+
+#[tokio::test]
+async fn a_host_header_of_another_host_is_refused() {
+    for (uri, host) in [
+        (API, "somebody-else.example"),
+        (API, "api.bizfirst.ai.evil.example"),
+        (API, "api.bizfirst.ai."),
+        (API, "api.bizfirst.ai:8443"),
+        (API, "api.bizfirst.ai:80"),
+        (API, "api.bizfirst.ai:"),
+        (API, "api.bizfirst.ai:70000"),
+        (API, "user@api.bizfirst.ai"),
+        (API, "api.bizfirst.ai, somebody-else.example"),
+        (API, "https://api.bizfirst.ai"),
+        (API, "api.bizfirst.ai/x"),
+        (API, "bücher.example"),
+        (API, ""),
+        // Allowed, but not what the URI says.
+        (API, "erp.bizfirst.ai:8443"),
+        ("https://erp.bizfirst.ai:8443/x", "erp.bizfirst.ai"),
+    ] {
+        assert_eq!(outcome(listed(), uri, &[host]).await, Err(AttachError::HostMismatch), "{uri} {host}");
+    }
+}
+
+#[tokio::test]
+async fn several_host_headers_are_refused() {
+    for hosts in [
+        ["api.bizfirst.ai", "api.bizfirst.ai"],
+        ["api.bizfirst.ai", "somebody-else.example"],
+        ["somebody-else.example", "api.bizfirst.ai"],
+    ] {
+        assert_eq!(outcome(listed(), API, &hosts).await, Err(AttachError::HostRepeated), "{hosts:?}");
+    }
+}
+
+#[tokio::test]
+async fn any_https_origin_still_binds_the_host_header() {
+    let any = AllowedOrigins::danger_any_https;
+    assert_eq!(outcome(any(), "https://a.example/x", &["A.example:443"]).await, Ok(()));
+    for host in ["b.example", "a.example:8443"] {
+        let refused = outcome(any(), "https://a.example/x", &[host]).await;
+        assert_eq!(refused, Err(AttachError::HostMismatch), "{host}");
+    }
+}
+
+#[tokio::test]
+async fn above_a_channel_the_host_header_is_the_channels() {
+    let channel = AllowedOrigins::channel(&Uri::from_static("https://grpc.bizfirst.ai")).unwrap();
+    for origins in [channel.clone(), channel.and(&listed())] {
+        let origins = || origins.clone();
+        assert_eq!(outcome(origins(), "/payroll.Payroll/Run", &[]).await, Ok(()));
+        assert_eq!(outcome(origins(), "/payroll.Payroll/Run", &["grpc.bizfirst.ai:443"]).await, Ok(()));
+        for host in ["api.bizfirst.ai", "somebody-else.example", "grpc.bizfirst.ai:50051"] {
+            let refused = outcome(origins(), "/payroll.Payroll/Run", &[host]).await;
+            assert_eq!(refused, Err(AttachError::HostMismatch), "{host}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_with_its_own_credential_is_bound_too() {
+    let (mock, mut handle) = mock::pair::<Request<()>, Answer>();
+    let existing = layer(&ScriptedSource::new()).existing_authorization(ExistingAuthorization::Respect);
+    let mut client = existing.layer(mock);
+    handle.allow(1);
+    let mut request = request(API);
+    request.headers_mut().insert(AUTHORIZATION, "Bearer a-user".parse().unwrap());
+    request.headers_mut().insert(HOST, "somebody-else.example".parse().unwrap());
+    let error = client.ready().await.unwrap().call(request).await.unwrap_err();
+    assert_eq!(*error.downcast::<AttachError>().unwrap(), AttachError::HostMismatch);
+    assert_pending!(handle.poll_request());
+}
+
+#[tokio::test]
+async fn a_reqwest_request_is_bound_by_the_same_rule() {
+    let rules = |host: &str| {
+        let mut request = reqwest::Request::new(reqwest::Method::GET, API.parse().unwrap());
+        request.headers_mut().insert(HOST, host.parse().unwrap());
+        host::check(Parts::headers(&request), &listed(), crate::destination::Matched::Listed(0))
+    };
+    assert_eq!(rules("api.bizfirst.ai"), Ok(()));
+    assert_eq!(rules("somebody-else.example"), Err(AttachError::HostMismatch));
+}

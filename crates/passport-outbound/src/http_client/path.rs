@@ -1,0 +1,177 @@
+//! What a caller may give as a path: a text that a URL takes as it is.
+//!
+//! A URL parser resolves dot segments, takes `\` for `/` and removes line breaks. A caller who has
+//! checked the text would have checked another path than the one that the request goes to, with the
+//! service's token.
+
+/// A path or URL that is not sent as it is written. Nothing was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum InvalidPath {
+    /// A `\`, which URLs take for `/`.
+    #[error(
+        "the path has a backslash, which URLs take for a slash; write / or encode the value in the query"
+    )]
+    Backslash,
+    /// A tab, a line break or another control character, which URLs remove.
+    #[error("the path or query has a control character, which URLs remove; take it out")]
+    ControlCharacter,
+    /// A segment `.` or `..`, which URLs resolve.
+    #[error(
+        "the path has a dot segment (`.` or `..`), which URLs resolve, so the request would go to another path; write the path that is meant"
+    )]
+    DotSegment,
+    /// A segment `.` or `..` with an encoded dot (`%2e`), which URLs resolve.
+    #[error(
+        "the path has an encoded dot segment (`%2e`), which URLs resolve, so the request would go to another path; write the path that is meant"
+    )]
+    EncodedDotSegment,
+    /// A dot segment beside an encoded `/` or `\` (`..%2f`), which servers may decode before they
+    /// resolve it.
+    #[error(
+        "the path has a dot segment beside an encoded separator (`%2f` or `%5c`), which servers may decode and resolve, so the request would go to another path; write the path that is meant"
+    )]
+    EncodedSeparator,
+    /// A scheme without `//` and a host behind it.
+    #[error("the URL has a scheme but no host; write https://host/path, or a path alone")]
+    MissingHost,
+    /// `//host/path`, which names another host.
+    #[error("the path begins with //, which names a host; write one slash, or the whole URL with its scheme")]
+    SchemeRelative,
+    /// A space at the beginning or end, which URLs remove.
+    #[error("the path begins or ends with a space, which URLs remove; take it out")]
+    Space,
+}
+
+/// Checks a path, or an absolute URL, before a URL parser changes it.
+pub(super) fn check(text: &str) -> Result<(), InvalidPath> {
+    if text.contains(|char: char| char.is_ascii_control()) {
+        return Err(InvalidPath::ControlCharacter);
+    }
+    if text.starts_with(' ') || text.ends_with(' ') {
+        return Err(InvalidPath::Space);
+    }
+    let before_query = text.split(['?', '#']).next().unwrap_or_default();
+    if before_query.contains('\\') {
+        return Err(InvalidPath::Backslash);
+    }
+    path_of(before_query)?.split('/').try_for_each(check_segment)
+}
+
+/// Returns the path of a text without query.
+fn path_of(text: &str) -> Result<&str, InvalidPath> {
+    let of_http = text
+        .split_once(':')
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http"));
+    match of_http {
+        None if text.starts_with("//") => Err(InvalidPath::SchemeRelative),
+        None => Ok(text),
+        Some((_, behind)) => {
+            let authority_and_path = behind.strip_prefix("//").filter(|rest| !rest.starts_with('/'));
+            let (_, path) =
+                authority_and_path.ok_or(InvalidPath::MissingHost)?.split_once('/').unwrap_or_default();
+            Ok(path)
+        }
+    }
+}
+
+fn check_segment(segment: &str) -> Result<(), InvalidPath> {
+    let lower = segment.to_ascii_lowercase();
+    let decoded = lower.replace("%5c", "%2f").replace("%2e", ".");
+    let has_dots = decoded.split("%2f").any(is_dot_segment);
+    if !has_dots {
+        Ok(())
+    } else if is_dot_segment(&lower) {
+        Err(InvalidPath::DotSegment)
+    } else if is_dot_segment(&decoded) {
+        Err(InvalidPath::EncodedDotSegment)
+    } else {
+        Err(InvalidPath::EncodedSeparator)
+    }
+}
+
+/// Some servers look for dot segments without their parameters (`..;a=b`).
+fn is_dot_segment(segment: &str) -> bool {
+    matches!(segment.split(';').next(), Some("." | ".."))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use url::Url;
+
+    use super::*;
+
+    #[test]
+    fn what_a_url_would_change_is_refused_by_name() {
+        use InvalidPath::*;
+        for (path, expected) in [
+            ("/tenants/mine/../other", DotSegment),
+            ("../other", DotSegment),
+            ("/tenants/./mine", DotSegment),
+            ("/tenants/..", DotSegment),
+            ("/tenants/..?page=1", DotSegment),
+            ("/tenants/mine/..;a=b/other", DotSegment),
+            ("https://api.bizfirst.ai/tenants/mine/../other", DotSegment),
+            ("HTTP://api.bizfirst.ai/..#top", DotSegment),
+            ("/tenants/mine/%2e%2E/other", EncodedDotSegment),
+            ("/tenants/mine/.%2e/other", EncodedDotSegment),
+            ("/tenants/mine/%2e/other", EncodedDotSegment),
+            ("/tenants/mine/..%2fother", EncodedSeparator),
+            ("/tenants/mine%2F..%2Fother", EncodedSeparator),
+            ("/tenants/mine%5C%2e%2e%5Cother", EncodedSeparator),
+            ("/tenants/mine/%2f../other", EncodedSeparator),
+            ("/tenants/.%2Fmine", EncodedSeparator),
+            ("/tenants/mine/..\\other", Backslash),
+            ("\\\\evil.example/x", Backslash),
+            ("https:\\\\evil.example/x", Backslash),
+            ("//evil.example/x", SchemeRelative),
+            ("///evil.example/x", SchemeRelative),
+            ("https:///evil.example/x", MissingHost),
+            ("https:/evil.example/x", MissingHost),
+            ("https:../other", MissingHost),
+            ("/tenants/mine/.\t./other", ControlCharacter),
+            ("/tenants/mine/.\n./other", ControlCharacter),
+            ("\r/tenants", ControlCharacter),
+            (" /tenants", Space),
+            ("/tenants/.. ", Space),
+        ] {
+            assert_eq!(check(path), Err(expected), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_url_takes_as_it_is_passes() {
+        for path in [
+            "",
+            "/",
+            "accounts",
+            "/api/erp/accounts/",
+            "/a//b",
+            "/files/report.v1..2.pdf",
+            "/files/.hidden/...",
+            "/files/a%20b%2e",
+            "/projects/group%2Fproject",
+            "/projects/group%2F..project%5Cx..",
+            "/search?path=../a\\b&x=%2f",
+            "/page#../top",
+            "https://api.bizfirst.ai",
+            "https://api.bizfirst.ai/accounts?since=2026-05-01",
+            "/time/12:30",
+        ] {
+            assert_eq!(check(path), Ok(()), "{path:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_url_does_not_change_an_accepted_path(path in "(/|[.]{1,2}|%2[eEfF]|%5c|\\\\|[a;:]){0,8}") {
+            let base = Url::parse("https://api.bizfirst.ai/base/").unwrap();
+            if check(&path).is_ok() && let Ok(joined) = base.join(&path) && joined.scheme() == "https" {
+                let expected = if path.starts_with('/') { path } else { format!("/base/{path}") };
+                prop_assert_eq!(joined.path(), expected);
+                prop_assert_eq!(joined.host_str(), Some("api.bizfirst.ai"));
+            }
+        }
+    }
+}
