@@ -40,7 +40,7 @@ impl Authority {
         Ok(address)
     }
 
-    fn acceptor(&self, names: &[&str]) -> TlsAcceptor {
+    pub(crate) fn acceptor(&self, names: &[&str]) -> TlsAcceptor {
         let key = KeyPair::generate().expect("a key can be made");
         let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
         let certificate = CertificateParams::new(names)
