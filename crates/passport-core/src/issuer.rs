@@ -11,8 +11,8 @@ use crate::Origin;
 /// it as Passport documents them (`/passport/token`, discovery under `/passport/` and at the root); each can be
 /// overridden, so that anything that speaks the same protocol will do.
 ///
-/// Everything must be `https`; plain `http` is accepted for loopback hosts only, unless the issuer is
-/// made by [`Issuer::danger_plain_http`].
+/// Everything must be `https`; plain `http` is accepted for loopback hosts only, unless the issuer
+/// is made by [`Issuer::danger_plain_http`].
 #[derive(Clone)]
 pub struct Issuer {
     id: String,
@@ -37,8 +37,8 @@ impl Issuer {
         Self::of(id, false)
     }
 
-    /// Like [`Issuer::new`], but the URLs of the issuer and its endpoints may be plain `http`. Each URL
-    /// may still be `https`: a public issuer with an internal token URL, for example.
+    /// Like [`Issuer::new`], but the URLs of the issuer and its endpoints may be plain `http`. Each
+    /// URL may still be `https`: a public issuer with an internal token URL, for example.
     ///
     /// **Danger:** whoever is on the network path reads client secrets and tokens, and can replace
     /// signing keys. For a private network that is trusted or encrypted, such as a service mesh.

@@ -16,8 +16,8 @@ use passport_dev::{DevIdentity, DevPassport, StartError};
 
 use crate::registrations::{Identity, Registrations};
 
-/// A Passport for your laptop: issues and publishes real tokens, keeps nothing, serves this machine only
-/// unless it is given an issuer.
+/// A Passport for your laptop: issues and publishes real tokens, keeps nothing, serves this machine
+/// only unless it is given an issuer.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 struct Options {
@@ -25,9 +25,9 @@ struct Options {
     #[arg(long, env = "PASSPORT_DEV_ADDRESS", default_value = "127.0.0.1:8090")]
     address: SocketAddr,
 
-    /// The URL by which clients reach this Passport, and what its tokens say (`iss`):
-    /// http://passport:8090, for other containers. http:// and the address by default.
-    #[arg(long, env = "PASSPORT_DEV_ISSUER")]
+    /// The URL by which clients reach this Passport, and what its tokens say (`iss`). By default it
+    /// is made of the address; other containers need http and the name of this one.
+    #[arg(long, env = "PASSPORT_DEV_ISSUER", value_name = "URL")]
     issuer: Option<String>,
 
     /// The audience of the tokens.

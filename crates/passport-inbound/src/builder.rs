@@ -87,9 +87,9 @@ impl TokenVerifierBuilder {
 
     /// Lets the issuer and the JWKS URL be plain `http`.
     ///
-    /// **Danger:** whoever is on the network path can replace the signing keys, and then issue tokens
-    /// that are accepted. For a private network that is trusted or encrypted: docker compose, kind, a
-    /// service mesh. Such requests never go through the system's proxy.
+    /// **Danger:** whoever is on the network path can replace the signing keys, and then issue
+    /// tokens that are accepted. For a private network that is trusted or encrypted: docker
+    /// compose, kind, a service mesh. Such requests never go through the system's proxy.
     pub fn danger_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
@@ -192,8 +192,8 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Trusts the certificates in this PEM file beside the system's root certificates when it calls the
-    /// issuer. The file is read by [`build`](Self::build). Contradicts
+    /// Trusts the certificates in this PEM file beside the system's root certificates when it calls
+    /// the issuer. The file is read by [`build`](Self::build). Contradicts
     /// [`transport`](Self::transport), which has
     /// [`HttpTransport::with_ca`](crate::HttpTransport::with_ca).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {

@@ -74,16 +74,16 @@ impl ManagedIdentityBuilder {
 
     /// Lets the issuer and the token URL be plain `http`.
     ///
-    /// **Danger:** whoever is on the network path reads the client secret and the tokens. For a private
-    /// network that is trusted or encrypted: docker compose, kind, a service mesh. Such requests never
-    /// go through the system's proxy.
+    /// **Danger:** whoever is on the network path reads the client secret and the tokens. For a
+    /// private network that is trusted or encrypted: docker compose, kind, a service mesh. Such
+    /// requests never go through the system's proxy.
     pub fn danger_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
     }
 
-    /// Trusts the certificates in this PEM file beside the system's root certificates when it calls the
-    /// issuer. The file is read by [`build`](Self::build). Contradicts
+    /// Trusts the certificates in this PEM file beside the system's root certificates when it calls
+    /// the issuer. The file is read by [`build`](Self::build). Contradicts
     /// [`transport`](Self::transport), which has
     /// [`HttpTransport::with_ca`](crate::HttpTransport::with_ca).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {

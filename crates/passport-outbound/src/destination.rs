@@ -245,6 +245,16 @@ mod tests {
     }
 
     #[test]
+    fn refusal_of_plain_http_names_the_opt_in() {
+        let listed = AllowedOrigins::new(["http://erp"]).unwrap_err().to_string();
+        assert!(listed.contains("with danger_plain_http in"), "{listed}");
+        let channel = AllowedOrigins::channel(&Uri::from_static("http://erp")).unwrap_err().to_string();
+        assert!(channel.contains("with danger_plain_http_channel in"), "{channel}");
+        let base = base_url("http://erp", false).unwrap_err().to_string();
+        assert!(base.contains("with danger_plain_http in"), "{base}");
+    }
+
+    #[test]
     fn only_listed_origins_pass() {
         let origins = AllowedOrigins::new(["https://api.bizfirst.ai", "http://127.0.0.1:8080"]).unwrap();
         for (destination, allowed) in [

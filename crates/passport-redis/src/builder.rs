@@ -96,10 +96,11 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// Trusts the certificates in this PEM file for Redis, instead of the operating system's, which are
-    /// the default (and have to be readable all the same; `SSL_CERT_FILE` names others). The file is
-    /// checked by [`build`](Self::build) and read for each connection. A certificate of Redis has to name
-    /// the host of the URL; on a Cluster and behind Sentinels, also the hosts that they report.
+    /// Trusts the certificates in this PEM file for Redis, instead of the operating system's, which
+    /// are the default (and have to be readable all the same; `SSL_CERT_FILE` names others). The
+    /// file is checked by [`build`](Self::build) and read for each connection. A certificate of
+    /// Redis has to name the host of the URL; on a Cluster and behind Sentinels, also the hosts
+    /// that they report.
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.tls.ca_file = Some(path.into());
         self

@@ -7,8 +7,9 @@ use passport_outbound::Providers;
 ///
 /// Vaults are read as the environment says ([`AzureKeyVault`](passport_secrets) and Amazon's client find there who asks). For a
 /// HashiCorp Vault the environment has `VAULT_ADDR`, and `VAULT_TOKEN_FILE`, or `VAULT_ROLE_ID` with `VAULT_SECRET_ID_FILE`, or
-/// `VAULT_KUBERNETES_ROLE`, or `VAULT_TOKEN`. A private CA is in `VAULT_CACERT`; `VAULT_DANGER_PLAIN_HTTP=true` lets the address be
-/// plain `http` off this machine. For Amazon's endpoints a private CA is in `AWS_CA_BUNDLE`.
+/// `VAULT_KUBERNETES_ROLE`, or `VAULT_TOKEN`. A private CA is in `VAULT_CACERT`;
+/// `VAULT_DANGER_PLAIN_HTTP=true` lets the address be plain `http` off this machine. For Amazon's
+/// endpoints a private CA is in `AWS_CA_BUNDLE`.
 ///
 /// # Errors
 /// When what is in the environment does not describe a vault.

@@ -39,8 +39,8 @@ pub(super) const SIDECAR: &str = "sidecar";
 /// `SecretProviders` alone are some, too, wherever these are asked for.
 ///
 /// Identities whose `cache` is told the same share one, if they are built with the same providers or clones of them.
-/// So do identities and clients share the TLS clients by which they reach Passport and services, if their `ca_file` and
-/// `user_agent` agree.
+/// So do identities and clients share the TLS clients by which they reach Passport and services, if
+/// their `ca_file` and `user_agent` agree.
 #[derive(Clone)]
 pub struct Providers {
     pub(super) secrets: SecretProviders,
@@ -81,7 +81,8 @@ impl Providers {
         Self { made: Arc::default(), ..self }
     }
 
-    /// The transports of the identities that are built with these providers, for others that call Passport as well.
+    /// The transports of the identities that are built with these providers, for others that call
+    /// Passport as well.
     #[must_use]
     pub fn transports(&self) -> &Transports {
         &self.transports

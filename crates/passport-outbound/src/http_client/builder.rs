@@ -40,8 +40,10 @@ impl ManagedIdentityHttpClientBuilder {
     ///
     /// The default gives up after 10 s without a connection, and after 100 s altogether, as .NET's does, unless the request says
     /// otherwise ([`timeout`](crate::ManagedIdentityRequest::timeout)) or its body is a stream. It follows 10 redirects within
-    /// an origin, and hands one that leads out of it on as the answer. It does not use the system's proxy for requests to
-    /// loopback hosts, nor for plain `http`. It says `User-Agent: tower-passport/<version>`. Mind that a client with a cookie store shares the cookies among all in whose name requests go out.
+    /// an origin, and hands one that leads out of it on as the answer. It does not use the system's
+    /// proxy for requests to loopback hosts, nor for plain `http`. It says `User-Agent:
+    /// tower-passport/<version>`. Mind that a client with a cookie store shares the cookies among
+    /// all in whose name requests go out.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
@@ -62,15 +64,16 @@ impl ManagedIdentityHttpClientBuilder {
 
     /// Lets the base URL be plain `http`, too. A configuration has the key `danger_plain_http`.
     ///
-    /// **Danger:** as [`AllowedOrigins::danger_plain_http`]. For a private network that is trusted or
-    /// encrypted: docker compose, kind, a service mesh whose proxies encrypt what leaves the pod.
+    /// **Danger:** as [`AllowedOrigins::danger_plain_http`]. For a private network that is trusted
+    /// or encrypted: docker compose, kind, a service mesh whose proxies encrypt what leaves the
+    /// pod.
     pub fn danger_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
     }
 
-    /// Trusts the certificates in this PEM file beside the system's root certificates. The file is read
-    /// by [`build`](Self::build). Contradicts [`client`](Self::client).
+    /// Trusts the certificates in this PEM file beside the system's root certificates. The file is
+    /// read by [`build`](Self::build). Contradicts [`client`](Self::client).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.ca_file = Some(path.into());
         self

@@ -57,7 +57,8 @@ impl Route {
     }
 }
 
-/// The client, or the clients, of one [`ManagedIdentityHttpClient`](super::ManagedIdentityHttpClient).
+/// The client, or the clients, of one
+/// [`ManagedIdentityHttpClient`](super::ManagedIdentityHttpClient).
 #[derive(Clone, Debug)]
 pub(super) enum Clients {
     /// A client of the user's own, for all requests.
@@ -79,8 +80,8 @@ impl Clients {
     }
 }
 
-/// Default clients by their settings, so that typed clients with equal settings share connections and
-/// root certificates. Cheap to clone; clones share.
+/// Default clients by their settings, so that typed clients with equal settings share connections
+/// and root certificates. Cheap to clone; clones share.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClientPool(Arc<Mutex<HashMap<(ClientSettings, Route), Client>>>);
 
@@ -145,7 +146,8 @@ fn default_client(settings: &ClientSettings, route: Route, ca: Option<&CaCertifi
     if route == Route::Direct { builder.no_proxy() } else { builder }
 }
 
-/// reqwest takes the token off where a redirect leads to another origin, but not the body and the other headers.
+/// reqwest takes the token off where a redirect leads to another origin, but not the body and the
+/// other headers.
 fn within_an_origin(attempt: Attempt<'_>) -> Action {
     let stays = attempt.previous().last().is_some_and(|url| url.origin() == attempt.url().origin());
     match attempt.previous().len() {

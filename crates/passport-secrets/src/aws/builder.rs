@@ -31,8 +31,8 @@ impl AwsSecretsManagerBuilder {
     }
 
     /// Trusts the certificates in this PEM file beside the system's root certificates, for a VPC
-    /// endpoint or a proxy that inspects TLS. The
-    /// file is read by [`build`](Self::build). Contradicts [`transport`](Self::transport), which has
+    /// endpoint or a proxy that inspects TLS. The file is read by [`build`](Self::build).
+    /// Contradicts [`transport`](Self::transport), which has
     /// [`HttpTransport::with_ca`](passport_core::HttpTransport::with_ca).
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {

@@ -63,8 +63,8 @@ impl AzureKeyVaultBuilder {
     }
 
     /// Trusts the certificates in this PEM file beside the system's root certificates, for a vault
-    /// behind a private endpoint or a proxy that inspects TLS. The
-    /// file is read by [`build`](Self::build). Contradicts [`transport`](Self::transport), which has
+    /// behind a private endpoint or a proxy that inspects TLS. The file is read by
+    /// [`build`](Self::build). Contradicts [`transport`](Self::transport), which has
     /// [`HttpTransport::with_ca`](passport_core::HttpTransport::with_ca).
     #[must_use]
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {

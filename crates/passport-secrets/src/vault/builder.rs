@@ -67,8 +67,8 @@ impl HashiCorpVaultBuilder {
         self
     }
 
-    /// Trusts the certificates in this PEM file beside the system's root certificates. The
-    /// file is read by [`build`](Self::build). Contradicts [`transport`](Self::transport), which has
+    /// Trusts the certificates in this PEM file beside the system's root certificates. The file is
+    /// read by [`build`](Self::build). Contradicts [`transport`](Self::transport), which has
     /// [`HttpTransport::with_ca`](passport_core::HttpTransport::with_ca).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);
@@ -77,8 +77,8 @@ impl HashiCorpVaultBuilder {
 
     /// Lets the address be plain `http`.
     ///
-    /// **Danger:** whoever is on the network path reads Vault's tokens and the secrets. For a private
-    /// network that is trusted or encrypted: docker compose, kind, a service mesh.
+    /// **Danger:** whoever is on the network path reads Vault's tokens and the secrets. For a
+    /// private network that is trusted or encrypted: docker compose, kind, a service mesh.
     pub fn danger_plain_http(mut self) -> Self {
         self.plain_http = true;
         self

@@ -10,7 +10,8 @@ use rustls_platform_verifier::Verifier;
 use tower::BoxError;
 use url::Url;
 
-/// The TLS settings of upstreams. Upstreams with the same CA file share one set of root certificates.
+/// The TLS settings of upstreams. Upstreams with the same CA file share one set of root
+/// certificates.
 #[derive(Default)]
 pub(crate) struct TlsConfigs(HashMap<Trust, ClientConfig>);
 

@@ -143,7 +143,9 @@ async fn public_issuer_has_internal_plain_http_urls() {
     // Without a network there is no address that plain http could be refused for.
     let address = outer_address().unwrap_or_else(|| [127, 0, 0, 2].into());
     let builder = DevPassport::builder().address((address, 0).into()).danger_any_address();
-    let scene = scene(builder.issuer("https://passport.example.com")).await;
+    let mut scene = scene(builder.issuer("https://passport.example.com")).await;
+    // No proxy gets to see a secret or a token: one that is asked does not answer.
+    scene.variables = &[("HTTP_PROXY", "http://127.0.0.1:9"), ("http_proxy", "http://127.0.0.1:9")];
     let internal = format!("http://{}", scene.passport.address());
     let token_url = format!("{internal}/passport/token");
     let jwks_url = format!("{internal}/.well-known/jwks.json");
