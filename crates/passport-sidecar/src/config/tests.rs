@@ -20,6 +20,15 @@ fn an_identity_is_enough() {
 }
 
 #[test]
+fn configuration_of_the_docs_is_right() {
+    let page = include_str!("../../../../docs/sidecar.md");
+    let file = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let told = mistakes(file);
+    assert_eq!(told.len(), 3, "{told:#?}");
+    assert!(told.iter().all(|problem| problem.contains("/etc/ssl/corp-ca.pem")), "{told:#?}");
+}
+
+#[test]
 fn every_mistake_is_told_at_once() {
     let text = r#"
         [listen]
