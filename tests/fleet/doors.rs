@@ -148,7 +148,7 @@ fn tls_builder(redis: &Server, roots: bool, identity: bool) -> RedisTokenStoreBu
     let source = |name: &str| SecretSource::file(redis.folder().join(name).display().to_string());
     let mut builder = RedisTokenStore::builder(format!("rediss://127.0.0.1:{}", redis.port), keys());
     if roots {
-        builder = builder.tls_roots(source("ca.pem"));
+        builder = builder.ca_file(redis.folder().join("ca.pem"));
     }
     if identity {
         builder = builder.tls_identity(source("client.pem"), source("client.key"));

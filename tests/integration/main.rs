@@ -25,3 +25,5 @@ mod rfc_vectors;
 mod streams;
 mod support;
 mod the_road;
+#[path = "../vaults/tls.rs"]
+mod tls;

@@ -48,6 +48,18 @@ async fn secrets_of_both_engines_are_read() {
 }
 
 #[tokio::test]
+async fn private_ca_of_vault_is_a_file() {
+    let server = VaultServer::start().await;
+    server.put("payroll", &json!({ "client_secret": "one" }));
+    let ca_file = NamedTempFile::new().unwrap();
+    std::fs::write(ca_file.path(), &server.ca_pem).unwrap();
+    let builder = || HashiCorpVault::builder(server.url().replace(HOST, "localhost"), app_role());
+    let trusting = builder().ca_file(ca_file.path()).build().unwrap();
+    assert_eq!(secret(&trusting, "payroll").await, "one");
+    read(&builder().build().unwrap(), "payroll").await.unwrap_err();
+}
+
+#[tokio::test]
 async fn who_asks_is_an_app_role_a_pod_or_whoever_has_a_token() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one" }));

@@ -31,7 +31,10 @@ async fn main() {
             Box::new(move |place| SecretSource::new(vault.clone(), format!("azure:{place}").parse().unwrap()))
         }
         "aws" => {
-            let secrets = AwsSecretsManager::builder().transport(transport).build();
+            let secrets = AwsSecretsManager::builder()
+                .transport(transport)
+                .build()
+                .expect("the transport has its trust");
             Box::new(move |place| SecretSource::new(secrets.clone(), format!("aws:{place}").parse().unwrap()))
         }
         _ => panic!("there is no such provider"),

@@ -69,7 +69,7 @@ impl VaultServer {
             .route("/v1/plain/{*path}", get(read_plain))
             .layer(middleware::from_fn_with_state(Arc::clone(&shared), faults))
             .with_state(Arc::clone(&shared));
-        let address = authority.serve(&[HOST], router).await.unwrap();
+        let address = authority.serve(&[HOST, "localhost"], router).await.unwrap();
         Self { shared, address, ca_pem: authority.pem }
     }
 

@@ -15,7 +15,7 @@ impl CaCertificates {
     /// When the file cannot be read, or holds no certificate.
     pub fn from_pem_file(path: impl AsRef<Path>) -> Result<Self, InvalidCaFile> {
         let path = path.as_ref();
-        let invalid = |problem| InvalidCaFile { path: path.display().to_string(), problem };
+        let invalid = |problem| InvalidCaFile { path: shown(path), problem };
         let content = fs::read(path).map_err(|error| invalid(Problem::Io(error.into())))?;
         Self::from_pem(&content).map_err(invalid)
     }
@@ -40,6 +40,12 @@ impl fmt::Debug for CaCertificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CaCertificates({})", self.0.len())
     }
+}
+
+/// Hides the content of a file in the place of its path: it may be a private key.
+fn shown(path: &Path) -> String {
+    let path = path.display().to_string();
+    if path.contains("-----") { "a text that is not a path".to_owned() } else { path }
 }
 
 /// A file that holds no usable CA certificates.
@@ -92,6 +98,9 @@ mod tests {
             let error = read(content).unwrap_err().to_string();
             assert!(error.contains(problem) && error.contains("cannot use"), "{error}");
         }
+        let pasted = "-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----";
+        let error = CaCertificates::from_pem_file(pasted).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("hidden"), "{error}");
         let error = CaCertificates::from_pem_file("/no/such/ca.pem").unwrap_err().to_string();
         assert!(error.contains("/no/such/ca.pem") && error.contains("No such file"), "{error}");
     }

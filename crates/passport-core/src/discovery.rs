@@ -86,7 +86,8 @@ pub enum DiscoveryError {
     },
     /// `jwks_uri` is missing, malformed or of another origin than the issuer.
     #[error(
-        "the discovery document's jwks_uri is not of the issuer's own origin; set the JWKS URL by hand if that is intended"
+        "the discovery document's jwks_uri is not of the issuer's own origin; set jwks_url if that is \
+         intended, and danger_plain_http if it is plain http"
     )]
     ForeignKeys,
     /// The answer is not a discovery document.
@@ -95,9 +96,7 @@ pub enum DiscoveryError {
     )]
     NotADocument,
     /// No document at either place.
-    #[error(
-        "there is no discovery document below the issuer; check the issuer's URL or set the JWKS URL by hand"
-    )]
+    #[error("there is no discovery document below the issuer; check the issuer's URL or set jwks_url")]
     NotFound,
     /// An answer that is neither 200 nor 404.
     #[error("discovery was answered with status {0}")]

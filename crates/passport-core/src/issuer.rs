@@ -11,30 +11,50 @@ use crate::{Origin, origin::unparsed};
 /// it as Passport documents them (`/passport/token`, discovery under `/passport/` and at the root); each can be
 /// overridden, so that anything that speaks the same protocol will do.
 ///
-/// Everything must be `https`; plain `http` is accepted for loopback hosts only.
+/// Everything must be `https`; plain `http` is accepted for loopback hosts only, unless the issuer
+/// is made by [`Issuer::danger_plain_http`].
 #[derive(Clone)]
 pub struct Issuer {
     id: String,
     base: Url,
+    plain_http: bool,
     token_url: Option<Url>,
     jwks_url: Option<Url>,
 }
 
-const PASSPORT: &str = "https://passport.bizfirst.ai";
 const JWKS_PATHS: [&str; 2] = ["/passport/.well-known/jwks.json", "/.well-known/jwks.json"];
 
 impl Issuer {
+    /// The URL of BizFirst's Passport.
+    pub const PASSPORT: &str = "https://passport.bizfirst.ai";
+
     /// The issuer whose tokens say `iss: <id>`, with its endpoints below the same URL.
     ///
     /// # Errors
     /// When `id` is not an absolute `https` URL (or `http` on loopback), or has user information, a query or a
     /// fragment.
     pub fn new(id: &str) -> Result<Self, InvalidIssuer> {
-        let base = endpoint(id)?;
+        Self::of(id, false)
+    }
+
+    /// Like [`Issuer::new`], but the URLs of the issuer and its endpoints may be plain `http`. Each
+    /// URL may still be `https`: a public issuer with an internal token URL, for example.
+    ///
+    /// **Danger:** whoever is on the network path reads client secrets and tokens, and can replace
+    /// signing keys. For a private network that is trusted or encrypted, such as a service mesh.
+    ///
+    /// # Errors
+    /// As [`Issuer::new`], except for plain `http`.
+    pub fn danger_plain_http(id: &str) -> Result<Self, InvalidIssuer> {
+        Self::of(id, true)
+    }
+
+    fn of(id: &str, plain_http: bool) -> Result<Self, InvalidIssuer> {
+        let base = endpoint(id, plain_http)?;
         if base.query().is_some() {
             return Err(InvalidIssuer::new("it has a query"));
         }
-        Ok(Self { id: id.to_owned(), base, token_url: None, jwks_url: None })
+        Ok(Self { id: id.to_owned(), base, plain_http, token_url: None, jwks_url: None })
     }
 
     /// BizFirst's Passport, `https://passport.bizfirst.ai`.
@@ -43,7 +63,7 @@ impl Issuer {
     /// Never: the URL is a constant and well-formed.
     #[must_use]
     pub fn passport() -> Self {
-        Self::new(PASSPORT).expect("the constant is a valid issuer")
+        Self::new(Self::PASSPORT).expect("the constant is a valid issuer")
     }
 
     /// Sends token requests to `url`. Defaults to `/passport/token` below the issuer.
@@ -51,7 +71,7 @@ impl Issuer {
     /// # Errors
     /// As [`Issuer::new`]; a query is allowed.
     pub fn with_token_url(mut self, url: &str) -> Result<Self, InvalidIssuer> {
-        self.token_url = Some(endpoint(url)?);
+        self.token_url = Some(endpoint(url, self.plain_http)?);
         Ok(self)
     }
 
@@ -60,7 +80,7 @@ impl Issuer {
     /// # Errors
     /// As [`Issuer::new`]; a query is allowed.
     pub fn with_jwks_url(mut self, url: &str) -> Result<Self, InvalidIssuer> {
-        self.jwks_url = Some(endpoint(url)?);
+        self.jwks_url = Some(endpoint(url, self.plain_http)?);
         Ok(self)
     }
 
@@ -132,11 +152,13 @@ impl Default for Issuer {
     }
 }
 
-fn endpoint(text: &str) -> Result<Url, InvalidIssuer> {
+fn endpoint(text: &str, plain_http: bool) -> Result<Url, InvalidIssuer> {
     let url = Url::parse(text).map_err(|error| InvalidIssuer::new(unparsed(error)))?;
     let origin = Origin::of(&url).map_err(|_| InvalidIssuer::new("it is not an https URL"))?;
-    if !origin.is_secure() {
-        return Err(InvalidIssuer::new("plain http is for loopback hosts only; use https"));
+    if !origin.is_secure() && !plain_http {
+        return Err(InvalidIssuer::new(
+            "plain http is for loopback hosts only; use https, or danger_plain_http in a private network",
+        ));
     }
     if !url.username().is_empty() || url.password().is_some() {
         return Err(InvalidIssuer::new("it carries user information"));
@@ -214,6 +236,33 @@ mod tests {
         assert!(Issuer::new("http://127.0.0.1:8080").is_ok());
         assert!(Issuer::new("http://passport.bizfirst.ai").is_err());
         assert!(Issuer::passport().with_token_url("http://elsewhere/token").is_err());
+    }
+
+    #[test]
+    fn plain_http_is_accepted_by_its_opt_in() {
+        let internal = Issuer::danger_plain_http("http://passport:8090").unwrap();
+        assert_eq!(internal.token_url().as_str(), "http://passport:8090/passport/token");
+        let public = Issuer::danger_plain_http("https://passport.bizfirst.ai").unwrap();
+        let public = public.with_token_url("http://passport:8090/token").unwrap();
+        let public = public.with_jwks_url("http://passport:8090/keys").unwrap();
+        assert_eq!(public.token_url().as_str(), "http://passport:8090/token");
+        assert_eq!(public.jwks_url().unwrap().as_str(), "http://passport:8090/keys");
+        for wrong in ["http://user:hunter2@passport", "http://passport/?a", "ftp://passport", "passport"] {
+            let error = Issuer::danger_plain_http(wrong).unwrap_err().to_string();
+            assert!(!error.contains("hunter2"), "{error}");
+        }
+    }
+
+    #[test]
+    fn refusal_of_plain_http_names_the_opt_in() {
+        let refusals = [
+            Issuer::new("http://passport").unwrap_err(),
+            Issuer::passport().with_token_url("http://passport/token").unwrap_err(),
+            Issuer::passport().with_jwks_url("http://passport/keys").unwrap_err(),
+        ];
+        for refusal in refusals {
+            assert!(refusal.to_string().contains("danger_plain_http"), "{refusal}");
+        }
     }
 
     #[test]

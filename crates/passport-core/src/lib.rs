@@ -48,6 +48,6 @@ pub use crate::{
     token::{AccessToken, InvalidAccessToken},
     transport::{
         HttpExchange, HttpTransport, Limits, TlsFailure, Transport, TransportError, TransportErrorKind,
-        request_to,
+        TransportSettings, Transports, USER_AGENT, request_to,
     },
 };

@@ -56,6 +56,12 @@ impl Origin {
         self.https || self.loopback
     }
 
+    /// Returns whether the scheme is `https`.
+    #[must_use]
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
     /// Whether the host is `localhost` or a loopback address.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
@@ -88,12 +94,6 @@ impl Origin {
         let default_port = if self.https { 443 } else { 80 };
         port.unwrap_or(default_port) == self.port
             && (host.eq_ignore_ascii_case(&self.host) || self.is_same_ipv6(host))
-    }
-
-    /// Whether the scheme is `https`.
-    #[must_use]
-    pub fn is_https(&self) -> bool {
-        self.https
     }
 
     /// An IPv6 address has many spellings; a client may send any of them.

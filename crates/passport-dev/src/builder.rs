@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use passport_core::{Clock, SystemClock};
+use passport_core::{Clock, InvalidIssuer, Issuer, SystemClock};
 use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
@@ -20,6 +20,8 @@ use crate::{
 #[must_use]
 pub struct DevPassportBuilder {
     address: SocketAddr,
+    any_address: bool,
+    issuer: Option<String>,
     audience: String,
     token_lifetime: Duration,
     clock: Arc<dyn Clock>,
@@ -29,6 +31,23 @@ impl DevPassportBuilder {
     /// Where to listen. A free port of 127.0.0.1 by default.
     pub fn address(mut self, address: SocketAddr) -> Self {
         self.address = address;
+        self
+    }
+
+    /// Lets the address be one that other machines and containers reach, such as `0.0.0.0`. Needs
+    /// an [`issuer`](Self::issuer).
+    ///
+    /// **Danger:** whoever reaches the address and knows a secret gets tokens, and plain `http`
+    /// shows both to the network. For the private network of docker compose, kind or a test.
+    pub fn danger_any_address(mut self) -> Self {
+        self.any_address = true;
+        self
+    }
+
+    /// The issuer: what tokens and discovery say, and the URL by which clients reach this Passport.
+    /// Defaults to `http://` and the address.
+    pub fn issuer(mut self, url: impl Into<String>) -> Self {
+        self.issuer = Some(url.into());
         self
     }
 
@@ -53,17 +72,19 @@ impl DevPassportBuilder {
     /// Generates the first signing key, binds and serves.
     ///
     /// # Errors
-    /// When the address cannot be bound, or is not a loopback address: this Passport gives tokens to anyone who
-    /// reads its console, so it serves this machine only.
+    /// When the issuer is not one, the address cannot be bound, or it is not a loopback address and
+    /// [`danger_any_address`](Self::danger_any_address) or the issuer is missing.
     pub async fn start(self) -> Result<DevPassport, StartError> {
-        if !self.address.ip().is_loopback() {
+        let is_private = self.address.ip().is_loopback();
+        if !is_private && (!self.any_address || self.issuer.is_none()) {
             return Err(StartError::NotLoopback(self.address));
         }
+        self.issuer.as_deref().map(Issuer::danger_plain_http).transpose()?;
         let bind = |source| StartError::Bind { address: self.address, source };
         let listener = TcpListener::bind(self.address).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
         let shared = Arc::new(Shared::new(
-            format!("http://{address}"),
+            self.issuer.unwrap_or_else(|| format!("http://{address}")),
             self.audience,
             self.clock,
             self.token_lifetime,
@@ -71,7 +92,7 @@ impl DevPassportBuilder {
         ));
         let (stop, stopped) = watch::channel(());
         let server = tokio::spawn(serve(listener, Arc::clone(&shared), stopped));
-        Ok(DevPassport { shared, stop, server })
+        Ok(DevPassport { address, shared, stop, server })
     }
 }
 
@@ -79,6 +100,8 @@ impl Default for DevPassportBuilder {
     fn default() -> Self {
         Self {
             address: (Ipv4Addr::LOCALHOST, 0).into(),
+            any_address: false,
+            issuer: None,
             audience: "bizfirstgo-api".to_owned(),
             token_lifetime: Duration::from_secs(3600),
             clock: Arc::new(SystemClock),
@@ -98,7 +121,36 @@ pub enum StartError {
         /// What the operating system said.
         source: io::Error,
     },
+    /// The issuer is not a URL that a Passport can have.
+    #[error("issuer: {0}")]
+    Issuer(#[from] InvalidIssuer),
     /// Not a loopback address.
-    #[error("{0} is not a loopback address; the dev Passport serves this machine only")]
+    #[error(
+        "{0} is not a loopback address; to serve other machines or containers, give the URL by which they \
+         reach this Passport: --issuer http://passport:8090, in code issuer(..) and danger_any_address()"
+    )]
     NotLoopback(SocketAddr),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn other_machines_are_served_only_on_request() {
+        let any = || DevPassport::builder().address(([0, 0, 0, 0], 0).into());
+        let not_loopback =
+            |started: Result<DevPassport, StartError>| matches!(started, Err(StartError::NotLoopback(_)));
+        assert!(not_loopback(any().start().await));
+        assert!(not_loopback(any().issuer("http://passport").start().await));
+        assert!(not_loopback(any().danger_any_address().start().await));
+        let passport = any().danger_any_address().issuer("http://passport").start().await.unwrap();
+        assert_eq!(passport.issuer(), "http://passport");
+    }
+
+    #[tokio::test]
+    async fn issuer_has_to_be_a_url() {
+        let started = DevPassport::builder().issuer("passport:8090").start().await;
+        assert!(matches!(started, Err(StartError::Issuer(_))));
+    }
 }

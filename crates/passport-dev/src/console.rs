@@ -1,10 +1,12 @@
 //! What can be typed while the program runs: an outage, a rotation, a revoked secret, at the moment you want it.
 
-use std::{future::pending, io::stdin, str::FromStr, thread, time::Duration};
+use std::{collections::BTreeMap, future::pending, io::stdin, str::FromStr, thread, time::Duration};
 
 use http::StatusCode;
-use passport_dev::{DevIdentity, DevPassport, Endpoint, Fault, TestJwtBuilder};
+use passport_dev::{DevIdentity, DevPassport, Endpoint, Fault};
 use tokio::sync::mpsc;
+
+use crate::registrations::User;
 
 const HELP: &str = "\
   counters                     how often each endpoint was asked
@@ -14,11 +16,12 @@ const HELP: &str = "\
   fault ENDPOINT FAULT         discovery, introspection, jwks or token; down, html, truncated, body JSON, slow MILLISECONDS,
                                status CODE, throttled SECONDS, oversize BYTES or redirect URL
   heal ENDPOINT                end its fault
+  identity CLIENT-ID           the identity of the four commands below; the first of the list by default
   secret                       another active secret
   revoke SECRET-ID             refuse a secret, revoke its tokens
   disable | enable             the identity
   roles ROLE...                its roles from the next token on
-  user ID ROLE...              a user's token
+  user ID ROLE...              a user's token; without roles that of the user in the file
   stop";
 
 #[derive(Debug, PartialEq)]
@@ -29,6 +32,7 @@ enum Command {
     Fault(Endpoint, Fault),
     Heal(Endpoint),
     Help,
+    Identity(String),
     Kid(bool),
     Lifetime(Duration),
     Publish,
@@ -43,15 +47,23 @@ enum Command {
 
 /// Does what is typed, until `stop`. When the input has ended, it does nothing for ever. Only on demand: a program in the
 /// background that reads from its terminal is stopped by the system.
-pub(crate) async fn run(passport: &DevPassport, identity: &DevIdentity) {
-    let mut lines = typed();
+pub(crate) async fn run(passport: &DevPassport, identities: &[DevIdentity], users: &BTreeMap<String, User>) {
+    let (mut lines, mut chosen) = (typed(), identities.first());
     while let Some(line) = lines.recv().await {
         if line.trim().is_empty() {
             continue;
         }
         match line.parse() {
             Ok(Command::Stop) => return,
-            Ok(command) => println!("{}", execute(command, passport, identity).await),
+            Ok(Command::Identity(id)) => match identities.iter().find(|other| other.client_id() == id) {
+                Some(identity) => chosen = Some(identity),
+                None => println!("there is no identity `{id}`"),
+            },
+            Ok(command) => {
+                if let Some(identity) = chosen {
+                    println!("{}", execute(command, passport, identity, users).await);
+                }
+            }
             Err(problem) => println!("{problem}; `help` lists what can be typed"),
         }
     }
@@ -72,7 +84,12 @@ fn typed() -> mpsc::UnboundedReceiver<String> {
     receiver
 }
 
-async fn execute(command: Command, passport: &DevPassport, identity: &DevIdentity) -> String {
+async fn execute(
+    command: Command,
+    passport: &DevPassport,
+    identity: &DevIdentity,
+    users: &BTreeMap<String, User>,
+) -> String {
     match command {
         Command::Counters => {
             let counters = passport.counters();
@@ -88,7 +105,7 @@ async fn execute(command: Command, passport: &DevPassport, identity: &DevIdentit
         Command::Enable => identity.enable(),
         Command::Fault(endpoint, fault) => passport.inject(endpoint, fault),
         Command::Heal(endpoint) => passport.heal(endpoint),
-        Command::Help | Command::Stop => return HELP.to_owned(),
+        Command::Help | Command::Identity(_) | Command::Stop => return HELP.to_owned(),
         Command::Kid(kid) => passport.set_kid_in_tokens(kid),
         Command::Lifetime(lifetime) => passport.set_token_lifetime(lifetime),
         Command::Publish => passport.publish_next_key().await,
@@ -101,7 +118,8 @@ async fn execute(command: Command, passport: &DevPassport, identity: &DevIdentit
             return format!("{} {} (the first one is {})", secret.id(), secret.value(), identity.secret_id());
         }
         Command::User(id, roles) => {
-            return roles.into_iter().fold(passport.user_token(&id), TestJwtBuilder::role).build();
+            let known = users.get(&id).filter(|_| roles.is_empty()).cloned();
+            return known.unwrap_or_else(|| User::with_roles(roles)).token(passport, &id);
         }
     }
     "done".to_owned()
@@ -120,6 +138,7 @@ impl FromStr for Command {
             ["fault", name, ref fault @ ..] => Self::Fault(endpoint(name)?, self::fault(fault)?),
             ["heal", name] => Self::Heal(endpoint(name)?),
             ["help"] => Self::Help,
+            ["identity", client_id] => Self::Identity(client_id.to_owned()),
             ["kid", "on"] => Self::Kid(true),
             ["kid", "off"] => Self::Kid(false),
             ["lifetime", seconds] => Self::Lifetime(Duration::from_secs(number(seconds)?)),
@@ -189,6 +208,7 @@ mod tests {
             ),
             ("user alice clerk", Command::User("alice".to_owned(), vec!["clerk".to_owned()])),
             ("roles", Command::Roles(vec![])),
+            ("identity mi-erp-clientid", Command::Identity("mi-erp-clientid".to_owned())),
         ] {
             assert_eq!(line.parse(), Ok(command), "{line}");
         }
@@ -222,11 +242,15 @@ mod tests {
             "fault token down",
             "heal token",
         ] {
-            assert_eq!(execute(line.parse().unwrap(), &passport, &identity).await, "done", "{line}");
+            assert_eq!(
+                execute(line.parse().unwrap(), &passport, &identity, &BTreeMap::new()).await,
+                "done",
+                "{line}"
+            );
         }
-        let after = execute("user u".parse().unwrap(), &passport, &identity).await;
+        let after = execute("user u".parse().unwrap(), &passport, &identity, &BTreeMap::new()).await;
         assert_ne!(before.split('.').next(), after.split('.').next(), "the header has lost its kid");
-        let counters = execute(Command::Counters, &passport, &identity).await;
+        let counters = execute(Command::Counters, &passport, &identity, &BTreeMap::new()).await;
         assert_eq!(counters, "discovery 0, introspection 0, jwks 0, token 0");
     }
 }

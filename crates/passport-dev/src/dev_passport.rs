@@ -1,4 +1,5 @@
 use std::{
+    net::SocketAddr,
     sync::{Arc, PoisonError, atomic::Ordering},
     time::Duration,
 };
@@ -14,6 +15,7 @@ use crate::{
 /// A running dev Passport. It stops when this is dropped, or at [`DevPassport::shutdown`].
 #[derive(Debug)]
 pub struct DevPassport {
+    pub(crate) address: SocketAddr,
     pub(crate) shared: Arc<Shared>,
     pub(crate) stop: watch::Sender<()>,
     pub(crate) server: JoinHandle<()>,
@@ -31,6 +33,12 @@ impl DevPassport {
     /// Settings before the start.
     pub fn builder() -> DevPassportBuilder {
         DevPassportBuilder::default()
+    }
+
+    /// Returns the address that is listened on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 
     /// The issuer, for example `http://127.0.0.1:40123`: what its tokens say and where its endpoints are.

@@ -63,6 +63,11 @@ impl Shared {
         &self.issuer
     }
 
+    /// Returns the URL that endpoints are below, without a slash at its end.
+    pub(crate) fn base(&self) -> &str {
+        self.issuer.trim_end_matches('/')
+    }
+
     pub(crate) fn keys(&self) -> MutexGuard<'_, KeyRing> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }

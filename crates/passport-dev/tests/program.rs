@@ -96,4 +96,89 @@ fn an_address_off_this_machine_is_refused_in_words() {
     assert!(!output.status.success());
     let problem = String::from_utf8(output.stderr).unwrap();
     assert!(problem.contains("loopback") && !problem.contains("StartError"), "{problem}");
+    assert!(problem.contains("--issuer http://passport:8090"), "{problem}");
+}
+
+fn get(url: &str) -> impl Future<Output = Value> + use<> {
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+    let request = client.get(url);
+    async move { serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap() }
+}
+
+fn claims(token: &str) -> Value {
+    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+    let claims = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
+}
+
+const FILE: &str = r#"
+    [identities.erp-sync]
+    secret = "erp-secret"
+    roles = ["erp.read"]
+    tenant = "tenant-7"
+
+    [identities.payroll]
+    secret = "payroll-secret"
+
+    [users.alice]
+    roles = ["clerk"]
+    permissions = ["invoice.approve"]
+"#;
+
+#[tokio::test]
+async fn it_serves_other_machines_under_its_issuer() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("identities.toml");
+    std::fs::write(&file, FILE).unwrap();
+    let mut child = Command::new(env!("CARGO_BIN_EXE_passport-dev"))
+        .args(["--address", "0.0.0.0:0", "--issuer", "http://passport:8090/", "--identities"])
+        .arg(&file)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = introduction(&mut BufReader::new(child.stdout.take().unwrap()));
+    let port = lines[0].split("0.0.0.0:").nth(1).unwrap().split(';').next().unwrap();
+    let base = format!("http://127.0.0.1:{port}");
+
+    let discovery = get(&format!("{base}/.well-known/openid-configuration")).await;
+    assert_eq!(discovery["issuer"], "http://passport:8090/");
+    assert_eq!(discovery["token_endpoint"], "http://passport:8090/passport/token");
+    assert_eq!(field(&lines, "token  "), "http://passport:8090/passport/token");
+
+    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+    let token = |name: &str, secret: &str| {
+        client
+            .post(format!("{base}/passport/token"))
+            .basic_auth(format!("mi-{name}-clientid"), Some(secret))
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body("grant_type=client_credentials&scope=openid%20roles")
+            .send()
+    };
+    let reply = token("erp-sync", "erp-secret").await.unwrap().text().await.unwrap();
+    let reply: Value = serde_json::from_str(&reply).unwrap();
+    let erp = claims(reply["access_token"].as_str().unwrap());
+    assert_eq!((&erp["iss"], &erp["tenant_id"]), (&"http://passport:8090/".into(), &"tenant-7".into()));
+    assert_eq!(erp["roles"], Value::from(vec!["erp.read"]));
+    assert_eq!(token("payroll", "payroll-secret").await.unwrap().status(), 200);
+    assert_eq!(token("dev-service", "x").await.unwrap().status(), 401, "the file has all identities");
+
+    let alice = claims(&field(&lines, "token of alice"));
+    assert_eq!((&alice["sub"], &alice["roles"]), (&"alice".into(), &Value::from(vec!["clerk"])));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut warning = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut warning).unwrap();
+    assert!(warning.starts_with("warning: 0.0.0.0:"), "{warning}");
+}
+
+#[test]
+fn no_warning_on_loopback_with_an_issuer() {
+    let (mut child, mut output) = start(&["--issuer", "http://localhost:8090"]);
+    introduction(&mut output);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let mut warning = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut warning).unwrap();
+    assert_eq!(warning, "");
 }

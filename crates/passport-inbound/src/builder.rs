@@ -1,6 +1,6 @@
 use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
-use passport_core::{Clock, ConfigError, ConfigProblem, Issuer, SystemClock, Transport};
+use passport_core::{Clock, ConfigError, ConfigProblem, Issuer, SystemClock, Transport, TransportSettings};
 
 use crate::{
     Algorithm, IdInfo, TokenVerifier,
@@ -32,6 +32,7 @@ pub struct TokenVerifierBuilder {
     audiences: Vec<String>,
     issuer: Option<String>,
     jwks_url: Option<String>,
+    plain_http: bool,
     static_keys: Option<Vec<u8>>,
     key_file: Option<PathBuf>,
     /// `None` if there are none.
@@ -41,7 +42,7 @@ pub struct TokenVerifierBuilder {
     cache: CacheLimits,
     deny_list: Option<DenyList>,
     at_once: NonZeroUsize,
-    transport: Transport,
+    transport: TransportSettings,
     clock: Arc<dyn Clock>,
 }
 
@@ -51,6 +52,7 @@ impl TokenVerifierBuilder {
             audiences: vec![audience],
             issuer: None,
             jwks_url: None,
+            plain_http: false,
             static_keys: None,
             key_file: None,
             algorithms: Some(AllowedAlgorithms::default()),
@@ -59,7 +61,7 @@ impl TokenVerifierBuilder {
             cache: CacheLimits::default(),
             deny_list: None,
             at_once: Places::default_turns(),
-            transport: Transport::default(),
+            transport: TransportSettings::default(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -80,6 +82,16 @@ impl TokenVerifierBuilder {
     /// Where the signing keys are. Defaults to what the issuer's discovery document says.
     pub fn jwks_url(mut self, url: impl Into<String>) -> Self {
         self.jwks_url = Some(url.into());
+        self
+    }
+
+    /// Lets the issuer and the JWKS URL be plain `http`.
+    ///
+    /// **Danger:** whoever is on the network path can replace the signing keys, and then issue
+    /// tokens that are accepted. For a private network that is trusted or encrypted: docker
+    /// compose, kind, a service mesh. Such requests never go through the system's proxy.
+    pub fn danger_plain_http(mut self) -> Self {
+        self.plain_http = true;
         self
     }
 
@@ -176,7 +188,16 @@ impl TokenVerifierBuilder {
 
     /// Fetches keys through `transport`. Defaults to [`HttpTransport`](crate::HttpTransport).
     pub fn transport(mut self, transport: Transport) -> Self {
-        self.transport = transport;
+        self.transport = self.transport.transport(transport);
+        self
+    }
+
+    /// Trusts the certificates in this PEM file beside the system's root certificates when it calls
+    /// the issuer. The file is read by [`build`](Self::build). Contradicts
+    /// [`transport`](Self::transport), which has
+    /// [`HttpTransport::with_ca`](crate::HttpTransport::with_ca).
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.transport = self.transport.ca_file(path);
         self
     }
 
@@ -207,8 +228,11 @@ impl TokenVerifierBuilder {
         if self.algorithms.is_none() {
             problems.push(ConfigProblem::new("algorithms", "there are none; name one, or leave it at RS256"));
         }
-        let keeper = match (issuer.clone(), self.algorithms.clone()) {
-            (Some(issuer), Some(algorithms)) => self.keeper(issuer, algorithms, &mut problems),
+        let transport = self.transport.build(&mut problems);
+        let keeper = match (issuer.clone(), self.algorithms.clone(), transport) {
+            (Some(issuer), Some(algorithms), Some(transport)) => {
+                self.keeper(issuer, algorithms, transport, &mut problems)
+            }
             _ => None,
         };
         let (Some(issuer), Some(keeper), []) = (issuer, keeper, &*problems) else {
@@ -231,8 +255,11 @@ impl TokenVerifierBuilder {
     }
 
     fn issuer_with_keys(&self, problems: &mut Vec<ConfigProblem>) -> Option<Issuer> {
-        let issuer = self.issuer.as_deref().map_or_else(|| Ok(Issuer::passport()), Issuer::new);
-        let issuer = ConfigProblem::collect(problems, "issuer", issuer).unwrap_or_default();
+        let new = if self.plain_http { Issuer::danger_plain_http } else { Issuer::new };
+        let given = self.issuer.as_deref().unwrap_or(Issuer::PASSPORT);
+        let issuer = ConfigProblem::collect(problems, "issuer", new(given));
+        // A stand-in for a wrong issuer, so that the JWKS URL is checked all the same.
+        let issuer = issuer.or_else(|| new(Issuer::PASSPORT).ok())?;
         match &self.jwks_url {
             Some(url) => ConfigProblem::collect(problems, "jwks_url", issuer.with_jwks_url(url)),
             None => Some(issuer),
@@ -276,16 +303,18 @@ impl TokenVerifierBuilder {
         &self,
         issuer: Issuer,
         algorithms: AllowedAlgorithms,
+        transport: Transport,
         problems: &mut Vec<ConfigProblem>,
     ) -> Option<KeyKeeper> {
         let clock = Arc::clone(&self.clock);
         let Some(jwks) = &self.static_keys else {
-            let source = JwksSource::new(issuer, self.transport.clone());
+            let source = JwksSource::new(issuer, transport);
             let file = self.key_file.clone().map(KeyFile::new);
             return Some(KeyKeeper::new(source, file, algorithms, self.keys, clock));
         };
-        if self.jwks_url.is_some() || self.key_file.is_some() {
-            let problem = "with static keys the issuer is never asked; drop them, or jwks_url and key_file";
+        if self.jwks_url.is_some() || self.key_file.is_some() || self.transport.has_ca_file() {
+            let problem =
+                "with static keys the issuer is never asked; drop them, or jwks_url, key_file and ca_file";
             problems.push(ConfigProblem::new("static_keys", problem));
         }
         ConfigProblem::collect(problems, "static_keys", KeyKeeper::fixed(jwks, algorithms, clock))
@@ -321,6 +350,34 @@ mod tests {
             .unwrap_err();
         let options: Vec<_> = error.problems().iter().map(|problem| problem.option.clone()).collect();
         assert_eq!(options, ["issuer", "jwks_url", "clock_skew", "audience"]);
+    }
+
+    #[test]
+    fn danger_plain_http_covers_issuer_and_jwks_url() {
+        let builder =
+            |issuer: &str, jwks_url: &str| TokenVerifier::builder("api").issuer(issuer).jwks_url(jwks_url);
+        for (issuer, jwks_url) in [
+            ("http://passport:8090", "http://passport:8090/keys"),
+            ("https://passport.bizfirst.ai", "http://passport:8090/keys"),
+        ] {
+            builder(issuer, jwks_url).danger_plain_http().build().unwrap();
+            let refusal = builder(issuer, jwks_url).build().unwrap_err();
+            assert!(
+                refusal.problems().iter().all(|it| it.problem.contains("danger_plain_http")),
+                "{refusal}"
+            );
+        }
+    }
+
+    #[test]
+    fn ca_file_contradicts_a_transport() {
+        let options = |builder: TokenVerifierBuilder| {
+            let error = builder.issuer("passport").build().unwrap_err();
+            error.problems().iter().map(|problem| problem.option.to_string()).collect::<Vec<_>>()
+        };
+        let builder = || TokenVerifier::builder("api").ca_file("/no/such/ca.pem");
+        assert_eq!(options(builder()), ["issuer", "ca_file"]);
+        assert_eq!(options(builder().transport(Transport::default())), ["issuer", "ca_file"]);
     }
 
     #[test]

@@ -147,8 +147,8 @@ mod token_cache;
 mod verifier;
 
 pub use passport_core::{
-    AccessToken, CallerToken, Clock, ConfigError, ConfigProblem, HttpExchange, HttpTransport, Limits,
-    ManualClock, SystemClock, Transport, TransportError, TransportErrorKind,
+    AccessToken, CaCertificates, CallerToken, Clock, ConfigError, ConfigProblem, HttpExchange, HttpTransport,
+    InvalidCaFile, Limits, ManualClock, SystemClock, Transport, TransportError, TransportErrorKind,
 };
 
 #[cfg(feature = "axum")]

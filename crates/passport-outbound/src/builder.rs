@@ -1,7 +1,8 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use passport_core::{
     ClientId, Clock, ConfigError, ConfigProblem, Issuer, Scopes, SecretSource, SystemClock, Transport,
+    TransportSettings,
 };
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -23,13 +24,22 @@ pub struct ManagedIdentityBuilder {
     secret: Option<SecretSource>,
     issuer: Option<String>,
     token_url: Option<String>,
+    plain_http: bool,
     scopes: Option<String>,
     refresh_threshold: Duration,
     request_timeout: Duration,
     authentication: Option<ClientAuthentication>,
     cache: Option<TokenCache>,
-    transport: Transport,
+    transport: TransportSettings,
     clock: Arc<dyn Clock>,
+}
+
+/// The settings that were parsed.
+struct Parsed {
+    client_id: ClientId,
+    issuer: Issuer,
+    scopes: Scopes,
+    transport: Transport,
 }
 
 impl ManagedIdentityBuilder {
@@ -39,12 +49,13 @@ impl ManagedIdentityBuilder {
             secret,
             issuer: None,
             token_url: None,
+            plain_http: false,
             scopes: None,
             refresh_threshold: DEFAULT_THRESHOLD,
             request_timeout: Duration::from_secs(10),
             authentication: None,
             cache: None,
-            transport: Transport::default(),
+            transport: TransportSettings::default(),
             clock: Arc::new(SystemClock),
         }
     }
@@ -58,6 +69,31 @@ impl ManagedIdentityBuilder {
     /// Where tokens are requested. Defaults to `/passport/token` below the issuer, as Passport documents it.
     pub fn token_url(mut self, url: impl Into<String>) -> Self {
         self.token_url = Some(url.into());
+        self
+    }
+
+    /// Lets the issuer and the token URL be plain `http`.
+    ///
+    /// **Danger:** whoever is on the network path reads the client secret and the tokens. For a
+    /// private network that is trusted or encrypted: docker compose, kind, a service mesh. Such
+    /// requests never go through the system's proxy.
+    pub fn danger_plain_http(mut self) -> Self {
+        self.plain_http = true;
+        self
+    }
+
+    /// Trusts the certificates in this PEM file beside the system's root certificates when it calls
+    /// the issuer. The file is read by [`build`](Self::build). Contradicts
+    /// [`transport`](Self::transport), which has
+    /// [`HttpTransport::with_ca`](crate::HttpTransport::with_ca).
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.transport = self.transport.ca_file(path);
+        self
+    }
+
+    /// Sets the settings of the transport, as a configuration has them.
+    pub(crate) fn transport_settings(mut self, settings: TransportSettings) -> Self {
+        self.transport = settings;
         self
     }
 
@@ -100,7 +136,7 @@ impl ManagedIdentityBuilder {
 
     /// Talks to Passport through `transport`. Defaults to [`HttpTransport`](crate::HttpTransport).
     pub fn transport(mut self, transport: Transport) -> Self {
-        self.transport = transport;
+        self.transport = self.transport.transport(transport);
         self
     }
 
@@ -124,7 +160,7 @@ impl ManagedIdentityBuilder {
     }
 
     pub(crate) fn checked(self) -> Result<(Recipe, Scopes), ConfigError> {
-        let (client_id, issuer, scopes) = self.parsed().map_err(ConfigError::new)?;
+        let Parsed { client_id, issuer, scopes, transport } = self.parsed().map_err(ConfigError::new)?;
         let authentication =
             Authentication::new(self.authentication, self.token_url.is_none().then_some(&issuer));
         let recipe = Recipe {
@@ -132,7 +168,7 @@ impl ManagedIdentityBuilder {
             secret: self.secret,
             token_url: issuer.token_url(),
             authentication: Arc::new(authentication),
-            transport: self.transport,
+            transport,
             request_timeout: self.request_timeout,
             policy: RefreshPolicy { threshold: self.refresh_threshold, jitter: fastrand::f64() },
             cache: self.cache,
@@ -143,21 +179,31 @@ impl ManagedIdentityBuilder {
         Ok((recipe, scopes))
     }
 
-    fn parsed(&self) -> Result<(ClientId, Issuer, Scopes), Vec<ConfigProblem>> {
+    fn parsed(&self) -> Result<Parsed, Vec<ConfigProblem>> {
         let mut problems = Vec::new();
         let client_id = ConfigProblem::collect(&mut problems, "client_id", self.client_id.parse());
-        let issuer = self.issuer.as_deref().map_or_else(|| Ok(Issuer::passport()), Issuer::new);
-        let issuer = ConfigProblem::collect(&mut problems, "issuer", issuer).unwrap_or_default();
-        let issuer = match &self.token_url {
-            Some(url) => ConfigProblem::collect(&mut problems, "token_url", issuer.with_token_url(url)),
-            None => Some(issuer),
-        };
+        let issuer = self.parsed_issuer(&mut problems);
         let scopes = self.scopes.as_deref().map_or_else(|| Ok(Scopes::default()), str::parse);
         let scopes = ConfigProblem::collect(&mut problems, "scopes", scopes);
+        let transport = self.transport.build(&mut problems);
         self.check_the_rest(&mut problems);
-        match (client_id, issuer, scopes, &*problems) {
-            (Some(client_id), Some(issuer), Some(scopes), []) => Ok((client_id, issuer, scopes)),
+        match (client_id, issuer, scopes, transport, &*problems) {
+            (Some(client_id), Some(issuer), Some(scopes), Some(transport), []) => {
+                Ok(Parsed { client_id, issuer, scopes, transport })
+            }
             _ => Err(problems),
+        }
+    }
+
+    fn parsed_issuer(&self, problems: &mut Vec<ConfigProblem>) -> Option<Issuer> {
+        let new = if self.plain_http { Issuer::danger_plain_http } else { Issuer::new };
+        let given = self.issuer.as_deref().unwrap_or(Issuer::PASSPORT);
+        let issuer = ConfigProblem::collect(problems, "issuer", new(given));
+        // A stand-in for a wrong issuer, so that the token URL is checked all the same.
+        let issuer = issuer.or_else(|| new(Issuer::PASSPORT).ok())?;
+        match &self.token_url {
+            Some(url) => ConfigProblem::collect(problems, "token_url", issuer.with_token_url(url)),
+            None => Some(issuer),
         }
     }
 

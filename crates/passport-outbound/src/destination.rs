@@ -48,7 +48,7 @@ impl AllowedOrigins {
     /// # Errors
     /// A [`ConfigError`] with each text that is not an origin or not secure, or when there is none at all.
     pub fn new<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Self, ConfigError> {
-        Self::listed(urls, secure)
+        Self::listed(urls, |origin| secure(origin, PLAIN_HTTP))
     }
 
     /// For a tonic `Channel` that was made from an endpoint with this URI (`endpoint.uri()`).
@@ -61,7 +61,19 @@ impl AllowedOrigins {
     /// # Errors
     /// As [`AllowedOrigins::new`].
     pub fn channel(uri: &Uri) -> Result<Self, ConfigError> {
-        Self::of_channel(uri, secure)
+        Self::of_channel(uri, |origin| secure(origin, "danger_plain_http_channel"))
+    }
+
+    /// Returns the origins in the list.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn listed_origins(&self) -> &[Origin] {
+        &self.origins
+    }
+
+    /// Returns whether every `https` origin is allowed.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn allows_any_https(&self) -> bool {
+        self.any_https
     }
 
     /// Both these origins and those of `others`.
@@ -169,12 +181,6 @@ impl AllowedOrigins {
         }
     }
 
-    /// Whether some of them need TLS, and so root certificates.
-    #[cfg(feature = "reqwest")]
-    pub(crate) fn has_https(&self) -> bool {
-        self.any_https || self.origins.iter().any(Origin::is_https)
-    }
-
     fn matched(&self, scheme: &str, host: &str, port: Option<u16>) -> Option<Matched> {
         let listed = self.origins.iter().position(|origin| origin.matches(scheme, host, port));
         let any =
@@ -213,7 +219,7 @@ pub(crate) fn base_url(text: &str, may_be_plain: bool) -> Result<(Url, AllowedOr
         return Err(NotAllowable::MoreThanPath);
     }
     let origin = Origin::of(&url)?;
-    let origin = if may_be_plain { origin } else { secure(origin)? };
+    let origin = if may_be_plain { origin } else { secure(origin, PLAIN_HTTP)? };
     if !url.path().ends_with('/') {
         let path = [url.path(), "/"].concat();
         url.set_path(&path);
@@ -224,8 +230,11 @@ pub(crate) fn base_url(text: &str, may_be_plain: bool) -> Result<(Url, AllowedOr
 
 const OPTION: &str = "allowed_origins";
 
-fn secure(origin: Origin) -> Result<Origin, NotAllowable> {
-    if origin.is_secure() { Ok(origin) } else { Err(NotAllowable::Plain(origin)) }
+/// The opt-in to plain `http`, by its name in code and in a configuration.
+const PLAIN_HTTP: &str = "danger_plain_http";
+
+fn secure(origin: Origin, opt_in: &'static str) -> Result<Origin, NotAllowable> {
+    if origin.is_secure() { Ok(origin) } else { Err(NotAllowable::Plain { origin, opt_in }) }
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -238,8 +247,11 @@ pub(crate) enum NotAllowable {
     UserInfo,
     #[error("{0}")]
     Invalid(#[from] InvalidOrigin),
-    #[error("{0} is plain http; a token may go there only over https (loopback excepted)")]
-    Plain(Origin),
+    #[error(
+        "{origin} is plain http; a token may go there only over https (loopback excepted), or with \
+         {opt_in} in a private network"
+    )]
+    Plain { origin: Origin, opt_in: &'static str },
 }
 
 #[cfg(test)]
@@ -248,6 +260,16 @@ mod tests {
 
     fn absolute<'a>(scheme: &'a str, host: &'a str, port: Option<u16>) -> Destination<'a> {
         Destination::Absolute { scheme, host, port }
+    }
+
+    #[test]
+    fn refusal_of_plain_http_names_the_opt_in() {
+        let listed = AllowedOrigins::new(["http://erp"]).unwrap_err().to_string();
+        assert!(listed.contains("with danger_plain_http in"), "{listed}");
+        let channel = AllowedOrigins::channel(&Uri::from_static("http://erp")).unwrap_err().to_string();
+        assert!(channel.contains("with danger_plain_http_channel in"), "{channel}");
+        let base = base_url("http://erp", false).unwrap_err().to_string();
+        assert!(base.contains("with danger_plain_http in"), "{base}");
     }
 
     #[test]

@@ -153,11 +153,11 @@ mod telemetry;
 mod test_support;
 
 pub use passport_core::{
-    AccessToken, CallerToken, ClientId, Clock, ConfigError, ConfigProblem, Fingerprint, HttpExchange,
-    HttpTransport, InvalidAccessToken, InvalidScope, InvalidSecretRef, InvalidSecretSource, Limits,
-    ManualClock, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind, SecretProvider,
-    SecretProviders, SecretRef, SecretSource, SystemClock, TlsFailure, Transport, TransportError,
-    TransportErrorKind,
+    AccessToken, CaCertificates, CallerToken, ClientId, Clock, ConfigError, ConfigProblem, Fingerprint,
+    HttpExchange, HttpTransport, InvalidAccessToken, InvalidCaFile, InvalidScope, InvalidSecretRef,
+    InvalidSecretSource, Limits, ManualClock, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind,
+    SecretProvider, SecretProviders, SecretRef, SecretSource, SystemClock, TlsFailure, Transport,
+    TransportError, TransportErrorKind, Transports,
 };
 
 #[cfg(feature = "reqwest")]

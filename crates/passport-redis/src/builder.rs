@@ -1,6 +1,6 @@
-use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{fmt, ops::RangeInclusive, path::PathBuf, sync::Arc, time::Duration};
 
-use passport_core::{Clock, ConfigProblem, SystemClock};
+use passport_core::{CaCertificates, Clock, ConfigProblem, SystemClock};
 use passport_outbound::{ConfigError, SecretSource};
 use redis::{ConnectionAddr, IntoConnectionInfo};
 
@@ -19,6 +19,7 @@ const NAMESPACE: &str = "passport";
 const MAX_NAMESPACE: usize = 64;
 
 const URL: &str = "url";
+const CA_FILE: &str = "ca_file";
 
 /// Settings of a [`RedisTokenStore`]. [`build`](Self::build) reports every mistake at once.
 #[must_use]
@@ -95,11 +96,13 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// Where the certificates (PEM) of those are who may vouch for Redis; instead of the operating system's, which are the
-    /// default (and have to be readable all the same; `SSL_CERT_FILE` names others). Read for each connection. A certificate has
-    /// to name the host of the URL; on a Cluster and behind Sentinels, what they call their nodes, too.
-    pub fn tls_roots(mut self, roots: SecretSource) -> Self {
-        self.tls.roots = Some(roots);
+    /// Trusts the certificates in this PEM file for Redis, instead of the operating system's, which
+    /// are the default (and have to be readable all the same; `SSL_CERT_FILE` names others). The
+    /// file is checked by [`build`](Self::build) and read for each connection. A certificate of
+    /// Redis has to name the host of the URL; on a Cluster and behind Sentinels, also the hosts
+    /// that they report.
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.tls.ca_file = Some(path.into());
         self
     }
 
@@ -124,7 +127,7 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// The store. Does no I/O and starts nothing.
+    /// The store. Does no I/O beyond a look at the CA file, and starts nothing.
     ///
     /// TLS is rustls'. If the process has not chosen a crypto provider (`CryptoProvider::install_default`) when the first
     /// connection is made, that of aws-lc-rs is chosen for it.
@@ -135,6 +138,8 @@ impl RedisTokenStoreBuilder {
         let mut problems = Vec::new();
         let (mut addresses, database) = self.addresses(&mut problems);
         self.check_the_rest(&addresses, &mut problems);
+        let ca = self.tls.ca_file.as_ref().map(CaCertificates::from_pem_file).transpose();
+        ConfigProblem::collect(&mut problems, CA_FILE, ca);
         let place = match self.kind {
             Kind::One => addresses.pop().map(Place::One),
             #[cfg(feature = "cluster")]
@@ -229,7 +234,7 @@ impl RedisTokenStoreBuilder {
             problem(URL, "a Unix socket leads to one server only");
         }
         if addresses.iter().any(|address| matches!(address, ConnectionAddr::TcpTls { insecure: true, .. })) {
-            problem(URL, "#insecure would let anybody pass for Redis; give the certificate by tls_roots");
+            problem(URL, "#insecure would let anybody pass for Redis; give its CA by ca_file");
         }
     }
 }
@@ -291,9 +296,12 @@ mod tests {
     #[test]
     fn every_mistake_is_told_at_once() {
         let source = || SecretSource::fixed("x");
-        let wrong =
-            builder("redis://host").namespace("a{b").limit(Duration::ZERO).username("me").tls_roots(source());
-        assert_eq!(options(wrong), ["namespace", "limit", "password", "tls"]);
+        let wrong = builder("redis://host")
+            .namespace("a{b")
+            .limit(Duration::ZERO)
+            .username("me")
+            .ca_file("/no/such/ca.pem");
+        assert_eq!(options(wrong), ["namespace", "limit", "password", "tls", CA_FILE]);
         assert_eq!(options(builder("redis://host").sentinel_password(source())), ["sentinel_password"]);
         for url in ["", "host", "http://host", "redis://user@host", "rediss://host/#insecure"] {
             assert_eq!(options(builder(url)), [URL], "{url}");

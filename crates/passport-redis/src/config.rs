@@ -16,7 +16,7 @@ use crate::{EncryptionKeys, RedisTokenStore, RedisTokenStoreBuilder};
 /// | `namespace` | what every name in Redis begins with |
 /// | `username`, `password_ref` | the ACL user, and where its password is |
 /// | `sentinel_username`, `sentinel_password_ref` | the same at the Sentinels |
-/// | `tls_roots_ref` | where the certificates of those are who vouch for Redis |
+/// | `ca_file` | a PEM file with a private CA, for Redis instead of the operating system's |
 /// | `tls_certificate_ref`, `tls_key_ref` | where our own certificate and its key are |
 /// | `limit` | the most that Redis may take in one go |
 ///
@@ -46,7 +46,7 @@ const USERNAME: &str = "username";
 const PASSWORD_REF: &str = "password_ref";
 const SENTINEL_USERNAME: &str = "sentinel_username";
 const SENTINEL_PASSWORD_REF: &str = "sentinel_password_ref";
-const TLS_ROOTS_REF: &str = "tls_roots_ref";
+const CA_FILE: &str = "ca_file";
 const TLS_CERTIFICATE_REF: &str = "tls_certificate_ref";
 const TLS_KEY_REF: &str = "tls_key_ref";
 const LIMIT: &str = "limit";
@@ -66,9 +66,9 @@ static KEYS: &[ConfigKey] = &[
     ConfigKey::secret_reference(PASSWORD_REF, "Where the password is. None by default."),
     ConfigKey::text(SENTINEL_USERNAME, "The ACL user at the Sentinels."),
     ConfigKey::secret_reference(SENTINEL_PASSWORD_REF, "Where the password for the Sentinels is."),
-    ConfigKey::secret_reference(
-        TLS_ROOTS_REF,
-        "Where the certificates of those are who vouch for Redis. The operating system's by default.",
+    ConfigKey::text(
+        CA_FILE,
+        "A PEM file with the certificates of a private CA, trusted for Redis instead of the operating system's.",
     ),
     ConfigKey::secret_reference(
         TLS_CERTIFICATE_REF,
@@ -210,9 +210,9 @@ fn with_tls(
     settings: &mut StoreSettings<'_>,
     builder: RedisTokenStoreBuilder,
 ) -> (&'static str, RedisTokenStoreBuilder) {
-    let roots = settings.secret(TLS_ROOTS_REF);
-    let key = if roots.is_some() { TLS_ROOTS_REF } else { TLS_CERTIFICATE_REF };
-    let builder = roots.into_iter().fold(builder, RedisTokenStoreBuilder::tls_roots);
+    let ca_file = settings.text(CA_FILE);
+    let key = if ca_file.is_some() { CA_FILE } else { TLS_CERTIFICATE_REF };
+    let builder = ca_file.into_iter().fold(builder, RedisTokenStoreBuilder::ca_file);
     let builder = match (settings.secret(TLS_CERTIFICATE_REF), settings.secret(TLS_KEY_REF)) {
         (Some(certificate), Some(key)) => builder.tls_identity(certificate, key),
         (None, None) => builder,
@@ -227,6 +227,7 @@ fn with_tls(
 /// The builder has names of its own.
 fn key_of(option: &str, url: &'static str, tls: &'static str) -> &'static str {
     match option {
+        "ca_file" => CA_FILE,
         "namespace" => NAMESPACE,
         "limit" => LIMIT,
         "password" => PASSWORD_REF,
@@ -260,7 +261,7 @@ mod tests {
             json!({ "url": "unix:///run/redis.sock", "danger_unencrypted": "true" }),
             json!({
                 "url": "rediss://host", "encryption_keys": "env:A", "username": "me", "password_ref": "env:B",
-                "tls_roots_ref": "file:/ca.pem", "tls_certificate_ref": "file:/c.pem", "tls_key_ref": "file:/k.pem",
+                "tls_certificate_ref": "file:/c.pem", "tls_key_ref": "file:/k.pem",
             }),
         ] {
             assert_eq!(problems(&redis), Vec::<String>::new(), "{redis}");
@@ -271,13 +272,13 @@ mod tests {
     fn what_is_wrong_is_told_with_its_place_and_all_at_once() {
         let wrong = json!({
             "url": "http://host", "namespace": "a b", "limit": "1h", "username": "me", "tls_key_ref": "file:/k.pem",
-            "encryption_key": "x", "tls_roots_ref": "hidden",
+            "encryption_key": "x", "ca_file": "/no/such/ca.pem",
         });
         let told = problems(&wrong);
         for place in [
             "encryption_key",
             "encryption_keys",
-            "tls_roots_ref",
+            "ca_file",
             "tls_key_ref",
             "url",
             "namespace",
@@ -287,7 +288,7 @@ mod tests {
             let place = format!("cache.redis.{place}: ");
             assert!(told.iter().any(|problem| problem.starts_with(&place)), "{place} {told:#?}");
         }
-        assert_eq!(told.len(), 8, "{told:#?}");
+        assert_eq!(told.len(), 9, "{told:#?}");
         assert!(!told.concat().contains("hidden"));
     }
 
@@ -317,7 +318,7 @@ mod tests {
 
     #[test]
     fn each_mistake_is_told_once() {
-        for wrong in [json!({ "cluster": 7 }), json!({ "url": "rediss://a", "tls_roots_ref": 7 })] {
+        for wrong in [json!({ "cluster": 7 }), json!({ "url": "rediss://a", "ca_file": true })] {
             let mut told = problems(&wrong);
             let all = told.len();
             told.sort();

@@ -1,5 +1,7 @@
 //! What a TLS connection to Redis is made with. Read for each connection, so that a certificate may be replaced where it lies.
 
+use std::path::PathBuf;
+
 use passport_outbound::{SecretSource, StoreError};
 use redis::{ClientTlsConfig, TlsCertificates};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
@@ -7,19 +9,19 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 /// Where certificates and keys are. By default the roots are those of the operating system, and we show none of ours.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tls {
-    pub(crate) roots: Option<SecretSource>,
+    pub(crate) ca_file: Option<PathBuf>,
     /// Certificate and key.
     pub(crate) identity: Option<(SecretSource, SecretSource)>,
 }
 
 impl Tls {
     pub(crate) fn is_set(&self) -> bool {
-        self.roots.is_some() || self.identity.is_some()
+        self.ca_file.is_some() || self.identity.is_some()
     }
 
     pub(crate) async fn read(&self) -> Result<TlsCertificates, StoreError> {
-        let root_cert = match &self.roots {
-            Some(roots) => Some(pem(roots).await?),
+        let root_cert = match &self.ca_file {
+            Some(path) => Some(pem(&SecretSource::file(path.display().to_string())).await?),
             None => None,
         };
         let client_tls = match &self.identity {

@@ -67,7 +67,7 @@ fn aws(failing: &Failing) -> SecretSource {
         .credentials_provider(SharedCredentialsProvider::new(key))
         .build();
     let secrets = AwsSecretsManager::builder().sdk_config(config).transport(failing.transport()).build();
-    SecretSource::new(secrets, "aws:payroll".parse().unwrap())
+    SecretSource::new(secrets.unwrap(), "aws:payroll".parse().unwrap())
 }
 
 fn azure(failing: &Failing) -> SecretSource {

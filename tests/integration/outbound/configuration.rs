@@ -392,7 +392,7 @@ fn the_files_in_the_docs_are_right() {
     let files: Vec<_> =
         page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
     let read = |file| Config::builder().add_source(File::from_str(file, FileFormat::Toml));
-    let [one, several] = files[..] else { panic!("{files:?}") };
+    let [one, several, private_ca, private_network] = files[..] else { panic!("{files:?}") };
     let config: ManagedIdentityConfig = config_of(read(one));
     config.http_client().unwrap();
     let with = |variable: &str| -> ManagedIdentityConfig {
@@ -404,6 +404,11 @@ fn the_files_in_the_docs_are_right() {
     assert!(with("ERP_SYNC_SECRET").build().unwrap_err().to_string().contains("call it something else"));
     let config: ManagedIdentitiesConfig = config_of(read(several));
     config.build().unwrap().http_client("payroll").unwrap();
+    let config: ManagedIdentityConfig = config_of(read(private_ca));
+    let error = config.http_client().unwrap_err();
+    let [problem] = error.problems() else { panic!("{error}") };
+    assert_eq!(problem.option, "ca_file", "only the file is missing here");
+    config_of::<ManagedIdentityConfig>(read(private_network)).http_client().unwrap();
 
     let page = include_str!("../../../docs/from-dotnet.md");
     let config: ManagedIdentityConfig =

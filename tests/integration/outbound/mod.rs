@@ -7,6 +7,7 @@ mod http_client;
 mod many_identities;
 mod middleware;
 mod outages;
+mod private_networks;
 mod propagation;
 mod recipes;
 mod refused_secrets;

@@ -25,7 +25,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const HEAD_START: f64 = 0.4;
 
 /// The default `User-Agent`.
-const USER_AGENT: &str = concat!("tower-passport/", env!("CARGO_PKG_VERSION"));
+pub const USER_AGENT: &str = concat!("tower-passport/", env!("CARGO_PKG_VERSION"));
 
 type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync>;
 

@@ -3,6 +3,7 @@
 mod dns;
 mod error;
 mod http;
+mod settings;
 mod tls;
 
 use std::{fmt, future::Future, pin::Pin, sync::Arc, time::Duration};
@@ -13,7 +14,8 @@ use url::Url;
 
 pub use self::{
     error::{TransportError, TransportErrorKind},
-    http::HttpTransport,
+    http::{HttpTransport, USER_AGENT},
+    settings::{TransportSettings, Transports},
     tls::TlsFailure,
 };
 

@@ -57,7 +57,8 @@ pub(super) fn authenticate(
     }
     let (signed, claims) = signed_by(registry, assertion).ok_or(OAuthError::INVALID_CLIENT)?;
     let (now, issuer) = (unix_seconds(shared.clock.now()), shared.issuer());
-    let is_for_us = claims.aud.names(issuer) || claims.aud.names(&format!("{issuer}/passport/token"));
+    let token_url = format!("{}/passport/token", shared.base());
+    let is_for_us = claims.aud.names(issuer) || claims.aud.names(&token_url);
     let is_of_now = claims.exp > now && claims.exp <= now + LONGEST;
     let names_itself = claims.iss == claims.sub && form.get("client_id").is_none_or(|id| id == claims.sub);
     if !(signed && is_for_us && is_of_now && names_itself && registry.is_first_use(&claims.sub, &claims.jti))

@@ -31,14 +31,14 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
 }
 
 async fn discovery(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let issuer = shared.issuer();
+    let (issuer, base) = (shared.issuer(), shared.base());
     Json(json!({
         "issuer": issuer,
-        "authorization_endpoint": format!("{issuer}/passport/authorize"),
-        "token_endpoint": format!("{issuer}/passport/token"),
-        "userinfo_endpoint": format!("{issuer}/passport/userinfo"),
-        "jwks_uri": format!("{issuer}/passport/.well-known/jwks.json"),
-        "end_session_endpoint": format!("{issuer}/passport/logout"),
+        "authorization_endpoint": format!("{base}/passport/authorize"),
+        "token_endpoint": format!("{base}/passport/token"),
+        "userinfo_endpoint": format!("{base}/passport/userinfo"),
+        "jwks_uri": format!("{base}/passport/.well-known/jwks.json"),
+        "end_session_endpoint": format!("{base}/passport/logout"),
         "response_types_supported": ["code", "token", "id_token"],
         "grant_types_supported": ["authorization_code", "refresh_token", "client_credentials"],
         "subject_types_supported": ["public"],

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::{ManagedIdentityConfig, Providers, schema, within};
 use crate::{ManagedIdentity, ManagedIdentityBuilder};
 #[cfg(feature = "reqwest")]
-use crate::{ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder};
+use crate::{ManagedIdentityHttpClient, http_client::ClientPool};
 
 /// Several managed identities by name, one for each service that acts or is called under a name of its own.
 ///
@@ -82,7 +82,14 @@ impl ManagedIdentitiesConfig {
                 Err(error) => problems.extend(within(&format!("identities.{name}"), &error)),
             }
         }
-        if problems.is_empty() { Ok(ManagedIdentities { by_name }) } else { Err(ConfigError::new(problems)) }
+        if !problems.is_empty() {
+            return Err(ConfigError::new(problems));
+        }
+        Ok(ManagedIdentities {
+            by_name,
+            #[cfg(feature = "reqwest")]
+            clients: providers.clients,
+        })
     }
 
     /// The [JSON Schema](https://json-schema.org) of it, with the stores of `providers`.
@@ -115,6 +122,8 @@ fn shared(name: &str, other: &str) -> ConfigProblem {
 #[derive(Clone)]
 pub struct ManagedIdentities {
     by_name: BTreeMap<String, Named>,
+    #[cfg(feature = "reqwest")]
+    clients: ClientPool,
 }
 
 #[derive(Clone)]
@@ -140,8 +149,8 @@ impl ManagedIdentities {
     #[cfg(feature = "reqwest")]
     pub fn http_client(&self, name: &str) -> Result<ManagedIdentityHttpClient, ConfigError> {
         let Named { identity, config } = self.named(name)?;
-        let client =
-            config.http_client_builder(identity.clone()).and_then(ManagedIdentityHttpClientBuilder::build);
+        let builder = config.http_client_builder(identity.clone());
+        let client = builder.and_then(|builder| builder.sharing(self.clients.clone()).build());
         client.map_err(|error| ConfigError::new(within(&format!("identities.{name}"), &error).collect()))
     }
 

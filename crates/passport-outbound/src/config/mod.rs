@@ -17,6 +17,8 @@ use passport_core::{ConfigError, ConfigProblem};
 use serde::Deserialize;
 use serde_json::Value;
 
+#[cfg(feature = "reqwest")]
+use self::options::Network;
 pub use self::{
     identities::{ManagedIdentities, ManagedIdentitiesConfig},
     key::ConfigKey,
@@ -24,7 +26,10 @@ pub use self::{
 };
 use self::{options::KEYS, reader::Reader};
 #[cfg(feature = "reqwest")]
-use crate::{AllowedOrigins, Identity, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder};
+use crate::{
+    AllowedOrigins, Identity, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder,
+    http_client::ClientSettings,
+};
 use crate::{ManagedIdentity, ManagedIdentityBuilder};
 
 /// A managed identity as a configuration file or the environment describes it, by the names of the .NET options.
@@ -48,6 +53,9 @@ use crate::{ManagedIdentity, ManagedIdentityBuilder};
 /// | `signing_algorithm`, `key_id`, `assertion_audience` | for `private_key_jwt` |
 /// | `base_url` | the service that is called, for a `ManagedIdentityHttpClient` |
 /// | `also_allow` | other origins that may see the token |
+/// | `ca_file` | a PEM file with a private CA, for Passport and the service that is called |
+/// | `danger_plain_http` | whether their URLs may be plain `http` |
+/// | `user_agent` | the `User-Agent` of requests to both |
 ///
 /// Defaults are those of the [`ManagedIdentityBuilder`]; `docs/config.schema.json` in the repository is for editors.
 ///
@@ -133,8 +141,11 @@ impl ManagedIdentityConfig {
         &self,
         providers: impl Into<Providers>,
     ) -> Result<ManagedIdentityHttpClient, ConfigError> {
-        match (self.build_with(providers), self.target()) {
-            (Ok(identity), Ok(target)) => client_of(identity.into(), target).build(),
+        let providers = providers.into();
+        match (self.build_with(&providers), self.target()) {
+            (Ok(identity), Ok(target)) => {
+                client_of(identity.into(), target).sharing(providers.clients.clone()).build()
+            }
             (identity, target) => Err(both(identity.err(), target.err())),
         }
     }
@@ -155,8 +166,13 @@ impl ManagedIdentityConfig {
     #[cfg(feature = "reqwest")]
     fn target(&self) -> Result<Target, ConfigError> {
         let mut problems = Vec::new();
-        let target = options::target(&mut Reader::new(KEYS, self.values()?, &mut problems), true);
-        target.filter(|_| problems.is_empty()).ok_or_else(|| ConfigError::new(problems))
+        let mut reader = Reader::new(KEYS, self.values()?, &mut problems);
+        let network = Network::read(&mut reader);
+        let target = options::target(&mut reader, &network, true);
+        match target {
+            Some((base_url, others)) if problems.is_empty() => Ok(Target { base_url, others, network }),
+            _ => Err(ConfigError::new(problems)),
+        }
     }
 
     fn values(&self) -> Result<&BTreeMap<String, Value>, ConfigError> {
@@ -183,12 +199,19 @@ impl fmt::Debug for ManagedIdentityConfig {
 
 /// The service that is called, and where else the token may go.
 #[cfg(feature = "reqwest")]
-type Target = (String, Option<AllowedOrigins>);
+struct Target {
+    base_url: String,
+    others: Option<AllowedOrigins>,
+    network: Network,
+}
 
 #[cfg(feature = "reqwest")]
-fn client_of(identity: Identity, (base_url, others): Target) -> ManagedIdentityHttpClientBuilder {
-    let builder = ManagedIdentityHttpClient::builder(identity, &base_url);
-    others.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::also_allow)
+fn client_of(identity: Identity, target: Target) -> ManagedIdentityHttpClientBuilder {
+    let Network { ca_file, plain_http, user_agent } = target.network;
+    let builder = ManagedIdentityHttpClient::builder(identity, &target.base_url)
+        .client_settings(ClientSettings { ca_file, user_agent });
+    let builder = if plain_http { builder.danger_plain_http() } else { builder };
+    target.others.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::also_allow)
 }
 
 /// The problems of both, each once.

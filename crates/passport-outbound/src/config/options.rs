@@ -1,12 +1,15 @@
 //! The keys, and what they become.
 
-use passport_core::{ConfigError, SecretProviders, SecretSource};
+use std::path::PathBuf;
+
+use http::HeaderValue;
+use passport_core::{ConfigError, SecretProviders, SecretSource, TransportSettings, Transports};
 
 use super::{
     key::{ConfigKey, Kind},
     providers::{Providers, SIDECAR},
     reader::Reader,
-    value::{duration, list, switch, table, text, texts},
+    value::{duration, header, list, switch, table, text, texts},
     within,
 };
 use crate::{
@@ -38,6 +41,9 @@ const KEY_ID: &str = "key_id";
 const ASSERTION_AUDIENCE: &str = "assertion_audience";
 const BASE_URL: &str = "base_url";
 const ALSO_ALLOW: &str = "also_allow";
+const CA_FILE: &str = "ca_file";
+const DANGER_PLAIN_HTTP: &str = "danger_plain_http";
+const USER_AGENT: &str = "user_agent";
 
 const METHODS: &[&str] =
     &["client_secret_basic", "client_secret_basic_raw", "client_secret_post", "private_key_jwt"];
@@ -96,12 +102,52 @@ pub(super) const KEYS: &[ConfigKey] = &[
     ),
     key(BASE_URL, Kind::Url, "The service that is called, for a ManagedIdentityHttpClient."),
     key(ALSO_ALLOW, Kind::Origins, "Other origins that may see the token. None by default."),
+    key(
+        CA_FILE,
+        Kind::Text,
+        "A PEM file with the certificates of a private CA, trusted beside the system's, for Passport and for the service that is called. None by default.",
+    ),
+    key(
+        DANGER_PLAIN_HTTP,
+        Kind::Switch,
+        "True lets Passport and the services that are called have plain http URLs, for a private network that is trusted or encrypted. False by default.",
+    ),
+    key(
+        USER_AGENT,
+        Kind::Text,
+        "The User-Agent of requests to Passport and to the service that is called. tower-passport/<version> by default.",
+    ),
 ];
+
+/// How servers are reached and trusted.
+#[derive(Clone, Default)]
+pub(super) struct Network {
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) plain_http: bool,
+    pub(super) user_agent: Option<HeaderValue>,
+}
+
+impl Network {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            ca_file: reader.read(CA_FILE, text).map(PathBuf::from),
+            plain_http: reader.read(DANGER_PLAIN_HTTP, switch).unwrap_or_default(),
+            user_agent: reader.read(USER_AGENT, header),
+        }
+    }
+
+    fn transport_settings(&self, transports: &Transports) -> TransportSettings {
+        let settings = TransportSettings::sharing(transports.clone());
+        let settings = self.ca_file.iter().fold(settings, TransportSettings::ca_file);
+        self.user_agent.iter().cloned().fold(settings, TransportSettings::user_agent)
+    }
+}
 
 /// The settings of the identity, as far as they are good; what is wrong is noted.
 pub(super) fn builder(reader: &mut Reader<'_>, providers: &Providers) -> Option<ManagedIdentityBuilder> {
     reader.refuse_unknown_keys();
-    target(reader, false);
+    let network = Network::read(reader);
+    target(reader, &network, false);
     let client_id = reader.require(CLIENT_ID, text, "name the managed identity of this service");
     let is_at_sidecar = reader.names(CACHE, SIDECAR);
     let secret = secret(reader, &providers.secrets, is_at_sidecar);
@@ -109,7 +155,11 @@ pub(super) fn builder(reader: &mut Reader<'_>, providers: &Providers) -> Option<
     let unused = || Some(SecretSource::fixed("unused"));
     let secret_or_stand_in = if is_at_sidecar { None } else { secret.clone().or_else(unused) };
     let id = client_id.clone().unwrap_or_else(|| "unused".to_owned());
-    let mut builder = ManagedIdentityBuilder::new(id, secret_or_stand_in);
+    let mut builder = ManagedIdentityBuilder::new(id, secret_or_stand_in)
+        .transport_settings(network.transport_settings(&providers.transports));
+    if network.plain_http {
+        builder = builder.danger_plain_http();
+    }
     if let Some(url) = reader.read(PASSPORT_BASE_URL, text) {
         builder = builder.issuer(url);
     }
@@ -251,21 +301,26 @@ fn choice(
 }
 
 /// Which service is called, and where else the token may go.
-pub(super) fn target(reader: &mut Reader<'_>, is_required: bool) -> Option<(String, Option<AllowedOrigins>)> {
+pub(super) fn target(
+    reader: &mut Reader<'_>,
+    network: &Network,
+    is_required: bool,
+) -> Option<(String, Option<AllowedOrigins>)> {
     let base_url = if is_required {
         reader.require(BASE_URL, text, "name the service that is called: https://host")
     } else {
         reader.read(BASE_URL, text)
     };
     let others = reader.read(ALSO_ALLOW, list).and_then(|origins| {
-        let others = AllowedOrigins::new(origins);
+        let new = if network.plain_http { AllowedOrigins::danger_plain_http } else { AllowedOrigins::new };
+        let others = new(origins);
         for problem in others.as_ref().err().map(ConfigError::problems).unwrap_or_default() {
             reader.wrong(ALSO_ALLOW, &problem.problem);
         }
         others.ok()
     });
     let base_url = base_url.and_then(|url| {
-        let checked = base_url_of(&url, false).map(|_| url);
+        let checked = base_url_of(&url, network.plain_http).map(|_| url);
         reader.collect(BASE_URL, checked)
     });
     base_url.map(|base_url| (base_url, others))

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use passport_core::{ConfigError, ConfigProblem, SecretProviders, SecretSource};
+use passport_core::{ConfigError, ConfigProblem, SecretProviders, SecretSource, Transports};
 use serde_json::Value;
 
 use super::{
@@ -16,6 +16,8 @@ use super::{
     reader::Reader,
     value::{duration, list, switch, text},
 };
+#[cfg(feature = "reqwest")]
+use crate::http_client::ClientPool;
 use crate::{TokenCache, sidecar::SidecarStores};
 
 /// A kind of store that a configuration may name under `cache`, with its settings: `cache = { redis = { ... } }`.
@@ -37,18 +39,29 @@ pub(super) const SIDECAR: &str = "sidecar";
 /// `SecretProviders` alone are some, too, wherever these are asked for.
 ///
 /// Identities whose `cache` is told the same share one, if they are built with the same providers or clones of them.
+/// So do identities and clients share the TLS clients by which they reach Passport and services, if
+/// their `ca_file` and `user_agent` agree.
 #[derive(Clone)]
 pub struct Providers {
     pub(super) secrets: SecretProviders,
     stores: BTreeMap<String, Arc<dyn StoreKind>>,
     /// Those there are by what they were told.
     made: Arc<Mutex<BTreeMap<String, TokenCache>>>,
+    pub(super) transports: Transports,
+    #[cfg(feature = "reqwest")]
+    pub(super) clients: ClientPool,
 }
 
 impl Default for Providers {
     fn default() -> Self {
-        let none =
-            Self { secrets: SecretProviders::default(), stores: BTreeMap::new(), made: Arc::default() };
+        let none = Self {
+            secrets: SecretProviders::default(),
+            stores: BTreeMap::new(),
+            made: Arc::default(),
+            transports: Transports::default(),
+            #[cfg(feature = "reqwest")]
+            clients: ClientPool::default(),
+        };
         none.with_store(SIDECAR, SidecarStores)
     }
 }
@@ -66,6 +79,13 @@ impl Providers {
     pub fn with_store(mut self, name: impl Into<String>, kind: impl StoreKind) -> Self {
         self.stores.insert(name.into(), Arc::new(kind));
         Self { made: Arc::default(), ..self }
+    }
+
+    /// The transports of the identities that are built with these providers, for others that call
+    /// Passport as well.
+    #[must_use]
+    pub fn transports(&self) -> &Transports {
+        &self.transports
     }
 
     pub(super) fn store(&self, name: &str, settings: &Value) -> Result<TokenCache, ConfigError> {

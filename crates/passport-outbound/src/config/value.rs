@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use http::HeaderValue;
 use serde_json::{Map, Value};
 
 /// What is wrong with a value, and what to do; the value itself is for the caller to show or not.
@@ -15,6 +16,12 @@ pub(super) fn text(value: &Value) -> Result<String, Wrong> {
         _ => return Err("it has to be a text; write one, in quotes"),
     };
     if text.is_empty() { Err("it is empty; give it a value or leave the key out") } else { Ok(text) }
+}
+
+/// The value of a header.
+pub(super) fn header(value: &Value) -> Result<HeaderValue, Wrong> {
+    HeaderValue::try_from(text(value)?)
+        .map_err(|_| "it is not the value of a header; write product/version, such as erp-sync/1.4")
 }
 
 pub(super) fn switch(value: &Value) -> Result<bool, Wrong> {

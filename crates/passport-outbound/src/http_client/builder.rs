@@ -1,13 +1,12 @@
-use std::{fmt, time::Duration};
+use std::{fmt, path::PathBuf, time::Duration};
 
-use passport_core::{ConfigError, ConfigProblem, Origin, TlsFailure, TransportError, TransportErrorKind};
-use reqwest::{
-    Client,
-    redirect::{Attempt, Policy},
+use passport_core::{ConfigError, ConfigProblem};
+use reqwest::Client;
+
+use super::{
+    ManagedIdentityHttpClient,
+    clients::{ClientPool, ClientSettings, Clients},
 };
-use url::Url;
-
-use super::ManagedIdentityHttpClient;
 use crate::{AllowedOrigins, Identity, destination::base_url};
 
 /// Settings of a [`ManagedIdentityHttpClient`].
@@ -16,6 +15,8 @@ pub struct ManagedIdentityHttpClientBuilder {
     identity: Identity,
     base_url: String,
     client: Option<Client>,
+    settings: ClientSettings,
+    pool: ClientPool,
     others: Option<AllowedOrigins>,
     replays: bool,
     plain_http: bool,
@@ -27,6 +28,8 @@ impl ManagedIdentityHttpClientBuilder {
             identity,
             base_url: base_url.to_owned(),
             client: None,
+            settings: ClientSettings::default(),
+            pool: ClientPool::default(),
             others: None,
             replays: false,
             plain_http: false,
@@ -37,8 +40,10 @@ impl ManagedIdentityHttpClientBuilder {
     ///
     /// The default gives up after 10 s without a connection, and after 100 s altogether, as .NET's does, unless the request says
     /// otherwise ([`timeout`](crate::ManagedIdentityRequest::timeout)) or its body is a stream. It follows 10 redirects within
-    /// an origin, and hands one that leads out of it on as the answer. It does not use the system's proxy if the base URL is
-    /// of a loopback host, or plain `http`. Mind that a client with a cookie store shares the cookies among all in whose name requests go out.
+    /// an origin, and hands one that leads out of it on as the answer. It does not use the system's
+    /// proxy for requests to loopback hosts, nor for plain `http`. It says `User-Agent:
+    /// tower-passport/<version>`. Mind that a client with a cookie store shares the cookies among
+    /// all in whose name requests go out.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
@@ -57,16 +62,36 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
-    /// Lets the base URL be plain `http`, too.
+    /// Lets the base URL be plain `http`, too. A configuration has the key `danger_plain_http`.
     ///
-    /// **Danger:** as [`AllowedOrigins::danger_plain_http`]. For a service mesh whose proxies encrypt what leaves the pod. A
-    /// configuration has no key for it, on purpose: leave `base_url` out of it, and say it in the program.
+    /// **Danger:** as [`AllowedOrigins::danger_plain_http`]. For a private network that is trusted
+    /// or encrypted: docker compose, kind, a service mesh whose proxies encrypt what leaves the
+    /// pod.
     pub fn danger_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
     }
 
-    /// The client. Does no I/O.
+    /// Trusts the certificates in this PEM file beside the system's root certificates. The file is
+    /// read by [`build`](Self::build). Contradicts [`client`](Self::client).
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.settings.ca_file = Some(path.into());
+        self
+    }
+
+    /// Sets the settings of the default client, as a configuration has them.
+    pub(crate) fn client_settings(mut self, settings: ClientSettings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Takes the default client from `pool`.
+    pub(crate) fn sharing(mut self, pool: ClientPool) -> Self {
+        self.pool = pool;
+        self
+    }
+
+    /// The client. Does no I/O beyond reading root certificates.
     ///
     /// # Errors
     /// A [`ConfigError`] when the base URL is not an absolute `https` URL (or one of a loopback host), or the machine lacks
@@ -75,62 +100,38 @@ impl ManagedIdentityHttpClientBuilder {
         let mut problems = Vec::new();
         let base =
             ConfigProblem::collect(&mut problems, "base_url", base_url(&self.base_url, self.plain_http));
-        let base = base.map(|(url, origins)| {
-            let origins = self.others.iter().fold(origins, AllowedOrigins::and);
-            (url, origins)
-        });
-        let time_limit = self.client.is_none().then_some(TIME_LIMIT);
-        let client = match (self.client, &base) {
-            (Some(client), _) => Some(client),
-            (None, Some((url, origins))) => {
-                ConfigProblem::collect(&mut problems, "client", default_client(url, origins))
-            }
-            (None, None) => None,
-        };
-        let (Some((base, origins)), Some(client)) = (base, client) else {
+        let (base, origins) = base.unzip();
+        // Without a base URL, the client is built all the same, so that every mistake is reported.
+        let allowed = origins.into_iter().chain(self.others.clone()).reduce(|one, other| one.and(&other));
+        let clients = self.clients(allowed.as_ref(), &mut problems);
+        let (Some(base), Some(origins), Some(clients), []) = (base, allowed, clients, &*problems) else {
             return Err(ConfigError::new(problems));
         };
         Ok(ManagedIdentityHttpClient {
-            client,
+            time_limit: self.client.is_none().then_some(TIME_LIMIT),
+            clients,
             base,
-            time_limit,
             identity: self.identity,
             origins,
             replays: self.replays,
         })
     }
-}
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const TIME_LIMIT: Duration = Duration::from_secs(100);
-const MAX_REDIRECTS: usize = 10;
-
-fn default_client(base: &Url, origins: &AllowedOrigins) -> Result<Client, TransportError> {
-    let builder =
-        Client::builder().connect_timeout(CONNECT_TIMEOUT).redirect(Policy::custom(within_an_origin));
-    let may_use_proxy = base.scheme() == "https" && !is_loopback(base);
-    let builder = if may_use_proxy { builder } else { builder.no_proxy() };
-    // No roots are loaded where none are needed: the machine may have none.
-    let builder = if origins.has_https() { builder } else { builder.tls_certs_only([]) };
-    builder.build().map_err(|error| {
-        let kind = TlsFailure::find(&error).map_or(TransportErrorKind::Setup, TransportErrorKind::Tls);
-        TransportError::new(kind).caused_by(error)
-    })
-}
-
-/// reqwest takes the token off where a redirect leads to another origin, but not the body and the other headers.
-fn within_an_origin(attempt: Attempt<'_>) -> reqwest::redirect::Action {
-    let stays = attempt.previous().last().is_some_and(|url| url.origin() == attempt.url().origin());
-    match attempt.previous().len() {
-        _ if !stays => attempt.stop(),
-        0..=MAX_REDIRECTS => attempt.follow(),
-        _ => attempt.error("too many redirects"),
+    fn clients(
+        &self,
+        origins: Option<&AllowedOrigins>,
+        problems: &mut Vec<ConfigProblem>,
+    ) -> Option<Clients> {
+        let Some(own) = &self.client else {
+            return self.pool.clients(&self.settings, origins?, problems);
+        };
+        let contradicts = "it contradicts `client`; leave one of them out, or set it in the client";
+        problems.extend(self.settings.options().map(|option| ConfigProblem::new(option, contradicts)));
+        Some(Clients::Own(own.clone()))
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
-    Origin::of(url).is_ok_and(|origin| origin.is_loopback())
-}
+const TIME_LIMIT: Duration = Duration::from_secs(100);
 
 /// The URL is left out: until it is checked, it may hold credentials.
 impl fmt::Debug for ManagedIdentityHttpClientBuilder {

@@ -1,6 +1,7 @@
 //! A client that calls a service in somebody's name: reqwest's, with the layer around it.
 
 mod builder;
+mod clients;
 mod error;
 mod path;
 mod request;
@@ -8,10 +9,11 @@ mod request;
 use std::time::Duration;
 
 use http::Method;
-use reqwest::Client;
 use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 
+use self::clients::Clients;
+pub(crate) use self::clients::{ClientPool, ClientSettings};
 pub use self::{
     builder::ManagedIdentityHttpClientBuilder, error::HttpClientError, path::InvalidPath,
     request::ManagedIdentityRequest,
@@ -43,7 +45,7 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct ManagedIdentityHttpClient {
-    client: Client,
+    clients: Clients,
     base: Url,
     /// For requests that have none of their own.
     time_limit: Option<Duration>,
@@ -126,7 +128,11 @@ impl ManagedIdentityHttpClient {
             Destination::WithUserInfo => Err(AttachError::UserInfoPresent.into()),
             _ => Ok(url),
         });
-        ManagedIdentityRequest::new(self.clone(), url.map(|url| self.client.request(method, url)))
+        let request = url.and_then(|url| match self.clients.to(&url) {
+            Some(client) => Ok(client.request(method, url)),
+            None => Err(AttachError::not_allowed(&destination_of(&url)).into()),
+        });
+        ManagedIdentityRequest::new(self.clone(), request)
     }
 
     /// Gets what is at `path`, which has to be answered with a status of success and JSON.

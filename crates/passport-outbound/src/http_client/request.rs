@@ -8,7 +8,10 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::{HttpClientError, ManagedIdentityHttpClient};
-use crate::{AttachTokenLayer, CallerIdentity, Identity, attach::BoxError};
+use crate::{
+    AttachError, AttachTokenLayer, CallerIdentity, Identity,
+    attach::{BoxError, destination_of},
+};
 
 /// A request that a [`ManagedIdentityHttpClient`] is to send.
 #[must_use = "a request does nothing until it is sent"]
@@ -108,11 +111,13 @@ impl ManagedIdentityRequest {
             Some(scopes) => with_scopes(identity, &scopes).map_err(HttpClientError::InvalidScopes)?,
             None => identity,
         };
+        let not_allowed = || AttachError::not_allowed(&destination_of(request.url()));
+        let sender = client.clients.to(request.url()).ok_or_else(not_allowed)?.clone();
         let layer = AttachTokenLayer::new(identity, client.origins);
         let answer = if client.replays {
-            sent(layer.replay_clones().layer(client.client), request).await
+            sent(layer.replay_clones().layer(sender), request).await
         } else {
-            sent(layer.layer(client.client), request).await
+            sent(layer.layer(sender), request).await
         };
         answer.map_err(HttpClientError::of)
     }

@@ -1,7 +1,7 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use aws_config::SdkConfig;
-use passport_core::Transport;
+use passport_core::{ConfigError, ConfigProblem, Transport, TransportSettings};
 use tokio::sync::Mutex;
 
 use super::{AwsSecretsManager, Inner};
@@ -10,7 +10,7 @@ use super::{AwsSecretsManager, Inner};
 #[derive(Clone, Default)]
 pub struct AwsSecretsManagerBuilder {
     sdk_config: Option<SdkConfig>,
-    transport: Transport,
+    transport: TransportSettings,
 }
 
 impl AwsSecretsManagerBuilder {
@@ -26,15 +26,37 @@ impl AwsSecretsManagerBuilder {
     /// Defaults to [`HttpTransport`](passport_core::HttpTransport).
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
-        self.transport = transport;
+        self.transport = self.transport.transport(transport);
+        self
+    }
+
+    /// Trusts the certificates in this PEM file beside the system's root certificates, for a VPC
+    /// endpoint or a proxy that inspects TLS. The file is read by [`build`](Self::build).
+    /// Contradicts [`transport`](Self::transport), which has
+    /// [`HttpTransport::with_ca`](passport_core::HttpTransport::with_ca).
+    #[must_use]
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.transport = self.transport.ca_file(path);
         self
     }
 
     /// The provider. Nobody is asked yet.
-    #[must_use]
-    pub fn build(self) -> AwsSecretsManager {
+    ///
+    /// # Errors
+    /// When the CA file cannot be read, or has no effect.
+    pub fn build(self) -> Result<AwsSecretsManager, ConfigError> {
         let Self { sdk_config, transport } = self;
-        AwsSecretsManager(Arc::new(Inner { sdk_config, transport, clients: Mutex::default() }))
+        let mut problems = Vec::new();
+        if transport.has_ca_file() && sdk_config.as_ref().is_some_and(|it| it.http_client().is_some()) {
+            let remedy = "it contradicts the HTTP client of `sdk_config`; leave one of them out";
+            problems.push(ConfigProblem::new("ca_file", remedy));
+        }
+        match transport.build(&mut problems) {
+            Some(transport) if problems.is_empty() => {
+                Ok(AwsSecretsManager(Arc::new(Inner { sdk_config, transport, clients: Mutex::default() })))
+            }
+            _ => Err(ConfigError::new(problems)),
+        }
     }
 }
 

@@ -36,9 +36,10 @@ use self::reference::Place;
 /// ```
 /// use passport_secrets::{AwsSecretsManager, CachedSecrets};
 ///
-/// let secrets = AwsSecretsManager::builder().build();
+/// let secrets = AwsSecretsManager::builder().build()?;
 /// let providers =
 ///     passport_core::SecretProviders::default().with("aws_secrets_manager", CachedSecrets::new(secrets));
+/// # Ok::<(), passport_core::ConfigError>(())
 /// ```
 #[derive(Clone)]
 pub struct AwsSecretsManager(Arc<Inner>);

@@ -33,7 +33,7 @@ impl Aws {
             .credentials_provider(SharedCredentialsProvider::new(key))
             .build();
         let builder = AwsSecretsManager::builder().sdk_config(config);
-        let secrets = builder.transport(Transport::new(self.clone())).build();
+        let secrets = builder.transport(Transport::new(self.clone())).build().unwrap();
         SecretSource::new(secrets, format!("aws:{place}").parse().unwrap())
     }
 }
@@ -99,4 +99,13 @@ fn of_a_json_object_the_text_at_the_key_is_taken() {
     assert_eq!(read("number"), Err(SecretErrorKind::Unreadable));
     assert_eq!(read("other"), Err(SecretErrorKind::Unreadable));
     assert_eq!(at_key("a text", "secret").unwrap_err().0, SecretErrorKind::Unreadable);
+}
+
+#[test]
+fn ca_file_is_read_and_contradicts_a_transport() {
+    let builder = AwsSecretsManager::builder().ca_file("/no/such/ca.pem");
+    for builder in [builder.clone(), builder.transport(Transport::default())] {
+        let error = builder.build().unwrap_err();
+        assert_eq!(error.problems()[0].option, "ca_file", "{error}");
+    }
 }

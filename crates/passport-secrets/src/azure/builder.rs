@@ -1,7 +1,7 @@
-use std::{fmt, sync::Arc};
+use std::{fmt, path::PathBuf, sync::Arc};
 
 use azure_core::credentials::TokenCredential;
-use passport_core::{ConfigError, ConfigProblem, Transport};
+use passport_core::{ConfigError, ConfigProblem, Transport, TransportSettings};
 use url::Url;
 
 use super::{AzureKeyVault, Inner, credential::Own, identifier::vault_at};
@@ -15,7 +15,7 @@ pub struct AzureKeyVaultBuilder {
     vault: Option<String>,
     credential: Option<Arc<dyn TokenCredential>>,
     api_version: String,
-    transport: Transport,
+    transport: TransportSettings,
 }
 
 impl Default for AzureKeyVaultBuilder {
@@ -24,7 +24,7 @@ impl Default for AzureKeyVaultBuilder {
             vault: None,
             credential: None,
             api_version: API_VERSION.to_owned(),
-            transport: Transport::default(),
+            transport: TransportSettings::default(),
         }
     }
 }
@@ -58,24 +58,33 @@ impl AzureKeyVaultBuilder {
     /// credential its tokens. Defaults to [`HttpTransport`](passport_core::HttpTransport).
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
-        self.transport = transport;
+        self.transport = self.transport.transport(transport);
+        self
+    }
+
+    /// Trusts the certificates in this PEM file beside the system's root certificates, for a vault
+    /// behind a private endpoint or a proxy that inspects TLS. The file is read by
+    /// [`build`](Self::build). Contradicts [`transport`](Self::transport), which has
+    /// [`HttpTransport::with_ca`](passport_core::HttpTransport::with_ca).
+    #[must_use]
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.transport = self.transport.ca_file(path);
         self
     }
 
     /// The provider. Nobody is asked yet.
     ///
     /// # Errors
-    /// When the vault is not the https URL of one.
+    /// When the vault is not the https URL of one, or the CA file cannot be read.
     pub fn build(self) -> Result<AzureKeyVault, ConfigError> {
-        let wrong = |problem: &str| ConfigError::new(vec![ConfigProblem::new("vault", problem.to_owned())]);
-        let vault = match self.vault.as_deref().map(Url::parse) {
-            None => None,
-            Some(Ok(url)) if url.path() == "/" => Some(vault_at(&url).map_err(wrong)?),
-            Some(_) => {
-                return Err(wrong("it is not the URL of a vault; write https://contoso.vault.azure.net"));
-            }
+        let mut problems = Vec::new();
+        let vault = self.vault.as_deref().map(vault).transpose();
+        let vault = ConfigProblem::collect(&mut problems, "vault", vault);
+        let transport = self.transport.build(&mut problems);
+        let (Some(vault), Some(transport)) = (vault, transport) else {
+            return Err(ConfigError::new(problems));
         };
-        let Self { credential, api_version, transport, .. } = self;
+        let Self { credential, api_version, .. } = self;
         Ok(AzureKeyVault(Arc::new(Inner {
             vault,
             credential,
@@ -83,6 +92,13 @@ impl AzureKeyVaultBuilder {
             transport,
             made: super::Mutex::default(),
         })))
+    }
+}
+
+fn vault(text: &str) -> Result<Url, &'static str> {
+    match Url::parse(text) {
+        Ok(url) if url.path() == "/" => vault_at(&url),
+        _ => Err("it is not the URL of a vault; write https://contoso.vault.azure.net"),
     }
 }
 
@@ -95,6 +111,16 @@ impl fmt::Debug for AzureKeyVaultBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_mistake_is_reported() {
+        let builder = AzureKeyVault::builder().vault("contoso").ca_file("/no/such/ca.pem");
+        for builder in [builder.clone(), builder.transport(Transport::default())] {
+            let error = builder.build().unwrap_err();
+            let options: Vec<_> = error.problems().iter().map(|problem| &*problem.option).collect();
+            assert_eq!(options, ["vault", "ca_file"]);
+        }
+    }
 
     #[test]
     fn what_is_no_vault_is_told_when_it_is_built() {

@@ -1,7 +1,7 @@
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use http::HeaderValue;
-use passport_core::{ConfigError, ConfigProblem, Origin, Transport};
+use passport_core::{ConfigError, ConfigProblem, Origin, Transport, TransportSettings};
 use url::Url;
 
 use super::{Api, HashiCorpVault, Inner, Sessions, VaultAuth, reference::is_path};
@@ -25,7 +25,8 @@ pub struct HashiCorpVaultBuilder {
     mount: String,
     version: KvVersion,
     namespace: Option<String>,
-    transport: Transport,
+    transport: TransportSettings,
+    plain_http: bool,
 }
 
 impl HashiCorpVaultBuilder {
@@ -36,7 +37,8 @@ impl HashiCorpVaultBuilder {
             mount: "secret".to_owned(),
             version: KvVersion::default(),
             namespace: None,
-            transport: Transport::default(),
+            transport: TransportSettings::default(),
+            plain_http: false,
         }
     }
 
@@ -61,7 +63,24 @@ impl HashiCorpVaultBuilder {
     /// Sends what is asked through `transport`, for roots or a proxy of your own. Defaults to
     /// [`HttpTransport`](passport_core::HttpTransport).
     pub fn transport(mut self, transport: Transport) -> Self {
-        self.transport = transport;
+        self.transport = self.transport.transport(transport);
+        self
+    }
+
+    /// Trusts the certificates in this PEM file beside the system's root certificates. The file is
+    /// read by [`build`](Self::build). Contradicts [`transport`](Self::transport), which has
+    /// [`HttpTransport::with_ca`](passport_core::HttpTransport::with_ca).
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.transport = self.transport.ca_file(path);
+        self
+    }
+
+    /// Lets the address be plain `http`.
+    ///
+    /// **Danger:** whoever is on the network path reads Vault's tokens and the secrets. For a
+    /// private network that is trusted or encrypted: docker compose, kind, a service mesh.
+    pub fn danger_plain_http(mut self) -> Self {
+        self.plain_http = true;
         self
     }
 
@@ -71,7 +90,8 @@ impl HashiCorpVaultBuilder {
     /// When a setting is not valid.
     pub fn build(self) -> Result<HashiCorpVault, ConfigError> {
         let mut problems = Vec::new();
-        let address = ConfigProblem::collect(&mut problems, "address", address(&self.address));
+        let address =
+            ConfigProblem::collect(&mut problems, "address", address(&self.address, self.plain_http));
         let namespace = self.namespace.as_deref().map(HeaderValue::from_str).transpose();
         let namespace = ConfigProblem::collect(&mut problems, "namespace", namespace);
         for (name, path) in [("mount", Some(&*self.mount)), ("auth", self.auth.mount())] {
@@ -80,9 +100,10 @@ impl HashiCorpVaultBuilder {
                 problems.push(ConfigProblem::new(name, problem));
             }
         }
-        match (address, namespace) {
-            (Some(address), Some(namespace)) if problems.is_empty() => {
-                let api = Api { address, namespace, transport: self.transport };
+        let transport = self.transport.build(&mut problems);
+        match (address, namespace, transport) {
+            (Some(address), Some(namespace), Some(transport)) if problems.is_empty() => {
+                let api = Api { address, namespace, transport };
                 let sessions = Sessions::new(api.clone(), self.auth);
                 let (mount, version) = (self.mount, self.version);
                 Ok(HashiCorpVault(Arc::new(Inner { api, mount, version, sessions })))
@@ -92,13 +113,16 @@ impl HashiCorpVaultBuilder {
     }
 }
 
-/// A token is sent there: over TLS, or to this machine.
-fn address(text: &str) -> Result<Url, &'static str> {
+/// A token is sent there: over TLS, or to this machine, unless `plain_http` is allowed.
+fn address(text: &str, plain_http: bool) -> Result<Url, &'static str> {
     const WRONG: &str = "it is not the address of a Vault; write https://vault.example.com:8200";
     let url = Url::parse(text).map_err(|_| WRONG)?;
     let origin = text.trim_end_matches('/').parse::<Origin>().map_err(|_| WRONG)?;
-    if !origin.is_secure() {
-        return Err("over plain http only an Agent on this machine is asked; write https");
+    if !origin.is_secure() && !plain_http {
+        return Err(
+            "plain http is for an Agent on this machine only; write https, or use danger_plain_http in a \
+             private network",
+        );
     }
     Ok(url)
 }
@@ -120,6 +144,24 @@ mod tests {
         let told: Vec<_> = error.problems().iter().map(|problem| &*problem.option).collect();
         assert_eq!(told, ["address", "namespace", "mount", "auth"]);
         assert!(!format!("{error:?}{error}").contains("hidden"));
+    }
+
+    #[test]
+    fn plain_http_needs_its_opt_in() {
+        let builder = || HashiCorpVault::builder("http://vault:8200", VaultAuth::agent());
+        builder().danger_plain_http().build().unwrap();
+        let refusal = builder().build().unwrap_err().to_string();
+        assert!(refusal.contains("danger_plain_http"), "{refusal}");
+    }
+
+    #[test]
+    fn ca_file_is_read_and_contradicts_a_transport() {
+        let builder = || HashiCorpVault::builder("vault", VaultAuth::agent()).ca_file("/no/such/ca.pem");
+        for builder in [builder(), builder().transport(Transport::default())] {
+            let error = builder.build().unwrap_err();
+            let options: Vec<_> = error.problems().iter().map(|problem| &*problem.option).collect();
+            assert_eq!(options, ["address", "ca_file"]);
+        }
     }
 
     #[test]

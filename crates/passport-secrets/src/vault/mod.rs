@@ -59,7 +59,9 @@ struct Read {
 }
 
 impl HashiCorpVault {
-    /// For the Vault at `address` (`https://vault.example.com:8200`; `http` for an Agent on this machine only), which is told by
+    /// For the Vault at `address` (`https://vault.example.com:8200`; `http` for an Agent on this
+    /// machine only, unless [`danger_plain_http`](HashiCorpVaultBuilder::danger_plain_http) is
+    /// set), which is told by
     /// `auth` who asks. See [`HashiCorpVaultBuilder`].
     pub fn builder(address: impl Into<String>, auth: VaultAuth) -> HashiCorpVaultBuilder {
         HashiCorpVaultBuilder::new(address.into(), auth)

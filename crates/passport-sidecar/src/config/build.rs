@@ -2,8 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use http::HeaderValue;
 use passport_core::{
-    ConfigError, ConfigProblem, FileSecrets, Origin, SecretProviders, SystemdCredentials, with_causes,
+    ConfigError, ConfigProblem, FileSecrets, Origin, SecretProviders, SystemdCredentials, Transport,
+    TransportSettings, with_causes,
 };
 use passport_inbound::{TokenVerifier, TokenVerifierBuilder};
 use passport_outbound::{ManagedIdentities, Providers};
@@ -12,11 +14,11 @@ use url::Url;
 
 use super::{
     SidecarConfig,
-    parts::{CallerConfig, UpstreamConfig},
+    parts::{CallerConfig, UpstreamConfig, ValidateConfig},
 };
 use crate::{
     callers::{Caller, Callers, Rule},
-    inject::{Upstream, Whose},
+    inject::{TlsConfigs, Upstream, Whose},
     interface::is_a_name,
     router::Shared,
 };
@@ -32,7 +34,7 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
     let names: Vec<&str> = config.identities.keys().map(String::as_str).collect();
     let callers = callers(config, &names, &mut problems);
     let upstreams = upstreams(config, identities.as_ref(), &names, &mut problems);
-    let verifier = verifier(config, &mut problems);
+    let verifier = verifier(config, providers, &mut problems);
     match identities {
         Some(identities) if problems.is_empty() => Ok(Shared {
             identities: names
@@ -143,7 +145,7 @@ fn upstreams(
     known: &[&str],
     problems: &mut Problems,
 ) -> BTreeMap<String, Upstream> {
-    let mut upstreams = BTreeMap::new();
+    let (mut upstreams, mut tls) = (BTreeMap::new(), TlsConfigs::default());
     for (name, upstream) in &config.upstreams {
         let mut problem = |key: &str, text: String| {
             problems.push(ConfigProblem::new(format!("upstreams.{name}.{key}"), text));
@@ -158,7 +160,7 @@ fn upstreams(
             problem("identity", format!("there is no identity `{identity}`"));
             continue;
         }
-        let url = match base(&upstream.url) {
+        let url = match base(&upstream.url, upstream.danger_plain_http) {
             Ok(url) => url,
             Err(wrong) => {
                 problem("url", wrong.to_owned());
@@ -169,7 +171,14 @@ fn upstreams(
             problem("identity", "in whose name? name an identity, or set propagate".to_owned());
             continue;
         };
-        match Upstream::new(name, &url, upstream.http2, whose, &config.limits) {
+        let tls = match tls.get(&url, upstream.ca_file.as_deref()) {
+            Ok(tls) => tls,
+            Err(error) => {
+                problem(if upstream.ca_file.is_some() { "ca_file" } else { "url" }, error.to_string());
+                continue;
+            }
+        };
+        match Upstream::new(name, &url, tls, upstream.http2, whose, &config.limits) {
             Ok(made) => drop(upstreams.insert(name.clone(), made)),
             Err(error) => problem("url", with_causes(&*error)),
         }
@@ -177,15 +186,16 @@ fn upstreams(
     upstreams
 }
 
-fn base(text: &str) -> Result<Url, &'static str> {
+fn base(text: &str, plain_http: bool) -> Result<Url, &'static str> {
     const WRONG: &str = "it is not the base URL of a service; write https://erp.bizfirst.ai";
     let url = Url::parse(text).map_err(|_| WRONG)?;
     let origin = Origin::of(&url).map_err(|_| WRONG)?;
-    if url.query().is_some() || url.fragment().is_some() || !url.username().is_empty() {
+    let has_credentials = !url.username().is_empty() || url.password().is_some();
+    if url.query().is_some() || url.fragment().is_some() || has_credentials {
         return Err(WRONG);
     }
-    if !origin.is_secure() {
-        return Err("tokens go over https, or to this machine");
+    if !origin.is_secure() && !plain_http {
+        return Err("tokens go over https, or to this machine; in a private network set danger_plain_http");
     }
     Ok(url)
 }
@@ -204,16 +214,27 @@ fn whose(config: &UpstreamConfig, identities: Option<&ManagedIdentities>) -> Opt
     }
 }
 
-fn verifier(config: &SidecarConfig, problems: &mut Problems) -> Option<TokenVerifier> {
+fn verifier(config: &SidecarConfig, providers: &Providers, problems: &mut Problems) -> Option<TokenVerifier> {
     let validate = config.validate.as_ref()?;
+    let mut found = Problems::new();
+    let transport = transport(validate, providers, &mut found);
     let builder = TokenVerifier::builder(validate.audience.clone());
     let builder = validate.issuer.iter().fold(builder, TokenVerifierBuilder::issuer);
-    let note = |error: ConfigError| {
-        let within = error
-            .problems()
-            .iter()
-            .map(|problem| problem.clone().renamed(format!("validate.{}", problem.option)));
-        problems.extend(within);
-    };
-    builder.build().map_err(note).ok()
+    let builder = validate.jwks_url.iter().fold(builder, TokenVerifierBuilder::jwks_url);
+    let builder = if validate.danger_plain_http { builder.danger_plain_http() } else { builder };
+    let verifier = transport.into_iter().fold(builder, TokenVerifierBuilder::transport).build();
+    found.extend(verifier.as_ref().err().into_iter().flat_map(ConfigError::problems).cloned());
+    problems
+        .extend(found.iter().map(|problem| problem.clone().renamed(format!("validate.{}", problem.option))));
+    verifier.ok()
+}
+
+/// Returns the transport of identities with the same settings.
+fn transport(validate: &ValidateConfig, providers: &Providers, problems: &mut Problems) -> Option<Transport> {
+    let user_agent = validate.user_agent.as_deref().map(HeaderValue::from_str).transpose();
+    let user_agent = user_agent.map_err(|_| "it is not the value of a header; write product/version");
+    let user_agent = ConfigProblem::collect(problems, "user_agent", user_agent).flatten();
+    let settings = TransportSettings::sharing(providers.transports().clone());
+    let settings = validate.ca_file.iter().fold(settings, TransportSettings::ca_file);
+    user_agent.into_iter().fold(settings, TransportSettings::user_agent).build(problems)
 }

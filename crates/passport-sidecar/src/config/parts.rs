@@ -60,6 +60,11 @@ pub(super) struct UpstreamConfig {
     /// HTTP/2 without TLS.
     #[serde(default)]
     pub(super) http2: bool,
+    /// A PEM file with a private CA, trusted beside the system's.
+    pub(super) ca_file: Option<PathBuf>,
+    /// Lets the URL be plain `http` off this machine.
+    #[serde(default)]
+    pub(super) danger_plain_http: bool,
 }
 
 /// For whom tokens are that are to be judged.
@@ -68,6 +73,14 @@ pub(super) struct UpstreamConfig {
 pub(super) struct ValidateConfig {
     pub(super) audience: String,
     pub(super) issuer: Option<String>,
+    pub(super) jwks_url: Option<String>,
+    /// A PEM file with a private CA, trusted beside the system's.
+    pub(super) ca_file: Option<PathBuf>,
+    /// Lets the issuer and the JWKS URL be plain `http` off this machine.
+    #[serde(default)]
+    pub(super) danger_plain_http: bool,
+    /// The `User-Agent` of requests for keys.
+    pub(super) user_agent: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

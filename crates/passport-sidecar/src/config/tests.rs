@@ -20,6 +20,15 @@ fn an_identity_is_enough() {
 }
 
 #[test]
+fn configuration_of_the_docs_is_right() {
+    let page = include_str!("../../../../docs/sidecar.md");
+    let file = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let told = mistakes(file);
+    assert_eq!(told.len(), 3, "{told:#?}");
+    assert!(told.iter().all(|problem| problem.contains("/etc/ssl/corp-ca.pem")), "{told:#?}");
+}
+
+#[test]
 fn every_mistake_is_told_at_once() {
     let text = r#"
         [listen]
@@ -57,6 +66,58 @@ fn every_mistake_is_told_at_once() {
         "validate.audience: ",
     ] {
         assert!(told.contains(part), "{part} in\n{told}");
+    }
+}
+
+#[test]
+fn plain_http_needs_its_opt_in_everywhere() {
+    let text = |plain_http: bool| {
+        format!(
+            r#"
+            [identities.erp]
+            client_id = "mi-1"
+            client_secret_ref = "env:SECRET"
+            passport_base_url = "https://passport.bizfirst.ai"
+            token_url = "http://passport:8090/passport/token"
+            danger_plain_http = {plain_http}
+
+            [upstreams.erp]
+            url = "http://erp:8080"
+            identity = "erp"
+            danger_plain_http = {plain_http}
+
+            [validate]
+            audience = "bizfirstgo-api"
+            issuer = "https://passport.bizfirst.ai"
+            jwks_url = "http://passport:8090/keys"
+            danger_plain_http = {plain_http}
+            "#
+        )
+    };
+    assert_eq!(mistakes(&text(true)), [""; 0]);
+    let told = mistakes(&text(false));
+    assert_eq!(told.len(), 3, "{told:#?}");
+    assert!(told.iter().all(|problem| problem.contains("danger_plain_http")), "{told:#?}");
+}
+
+#[test]
+fn ca_file_that_cannot_be_read_is_named() {
+    let ca_file = "ca_file = \"/no/such/ca.pem\"\n";
+    let told = mistakes(&format!(
+        "{ERP}{ca_file}[upstreams.erp]\nurl = \"https://erp\"\nidentity = \"erp\"\n{ca_file}\
+         [validate]\naudience = \"api\"\nuser_agent = \"a\\nb\"\n{ca_file}"
+    ));
+    let keys: Vec<_> = told.iter().map(|problem| problem.split(':').next().unwrap()).collect();
+    let ca_files = ["identities.erp.ca_file", "upstreams.erp.ca_file", "validate.ca_file"];
+    assert!(ca_files.iter().all(|key| keys.contains(key)), "{told:#?}");
+    assert!(keys.contains(&"validate.user_agent") && keys.len() == 4, "{told:#?}");
+}
+
+#[test]
+fn credentials_in_an_upstreams_url_are_refused() {
+    for url in ["http://user:hidden@127.0.0.1", "http://:hidden@127.0.0.1", "https://hidden@erp"] {
+        let told = mistakes(&format!("{ERP}[upstreams.erp]\nurl = \"{url}\"\nidentity = \"erp\"\n"));
+        assert!(told.len() == 1 && !told[0].contains("hidden"), "{told:?}");
     }
 }
 

@@ -3,13 +3,17 @@
 mod headers;
 mod place;
 mod sent;
+mod tls;
 mod upstream;
 
 use axum::{extract::Request, response::Response};
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
 use passport_outbound::ManagedIdentity;
 
-pub(crate) use self::upstream::{Upstream, Whose};
+pub(crate) use self::{
+    tls::TlsConfigs,
+    upstream::{Upstream, Whose},
+};
 use crate::{
     callers::Caller,
     interface::Interface,

@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use axum::{body::Body, extract::Request, response::Response};
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use hyper_util::{
 };
 use passport_core::Origin;
 use passport_outbound::{AllowedOrigins, AttachToken, AttachTokenLayer, ManagedIdentity, TokenError};
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs::default_provider};
+use rustls::ClientConfig;
 use tower::{BoxError, Layer, ServiceExt};
 use url::Url;
 
@@ -48,14 +48,16 @@ impl Upstream {
     pub(crate) fn new(
         name: &str,
         base: &Url,
+        tls: ClientConfig,
         http2: bool,
         whose: Whose,
         limits: &Limits,
     ) -> Result<Self, BoxError> {
-        let plain = client(base, http2)?;
+        let plain = client(tls, http2);
         let attaching = match &whose {
             Whose::Identity(_, identity) | Whose::CallerOrIdentity(_, identity) => {
-                let origins = AllowedOrigins::new([Origin::of(base)?.to_string()])?;
+                // Whether its URL may be plain http was decided before.
+                let origins = AllowedOrigins::danger_plain_http([Origin::of(base)?.to_string()])?;
                 Some(AttachTokenLayer::new(identity.clone(), origins).layer(plain.clone()))
             }
             Whose::Caller => None,
@@ -151,20 +153,12 @@ where
     response
 }
 
-fn client(base: &Url, http2: bool) -> Result<Http, BoxError> {
-    let provider = Arc::new(default_provider());
-    let connector = if base.scheme() == "https" {
-        HttpsConnectorBuilder::new().with_provider_and_platform_verifier(provider)?
-    } else {
-        // Nobody is asked for a certificate there, so none is looked for.
-        let config = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-        HttpsConnectorBuilder::new()
-            .with_tls_config(config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
-    };
+fn client(tls: ClientConfig, http2: bool) -> Http {
     let mut tcp = HttpConnector::new();
     tcp.enforce_http(false);
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(CONNECT_TIME));
+    let connector = HttpsConnectorBuilder::new().with_tls_config(tls);
     let connector = connector.https_or_http().enable_all_versions().wrap_connector(tcp);
     let mut builder = Client::builder(TokioExecutor::new());
     builder
@@ -175,7 +169,7 @@ fn client(base: &Url, http2: bool) -> Result<Http, BoxError> {
         // A connection that is dead is not found out by the next who needs it.
         .http2_keep_alive_interval(Duration::from_secs(20))
         .http2_keep_alive_timeout(CONNECT_TIME);
-    Ok(builder.build(connector))
+    builder.build(connector)
 }
 
 impl fmt::Debug for Upstream {

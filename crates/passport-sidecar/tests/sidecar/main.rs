@@ -6,6 +6,7 @@ mod ends;
 mod floods;
 mod others;
 mod passed_on;
+mod private_networks;
 mod refusals;
 mod scene;
 mod streams;

@@ -32,6 +32,8 @@ pub(crate) struct Scene {
     /// The base URL of the guarded API.
     pub(crate) api: String,
     pub(crate) folder: TempDir,
+    /// What the environment of a sidecar has besides that of the tests.
+    pub(crate) variables: &'static [(&'static str, &'static str)],
 }
 
 /// A running sidecar.
@@ -54,7 +56,7 @@ impl Scene {
         fs::write(folder.path().join(SECRET_FILE), registered.secret()).unwrap();
         fs::write(folder.path().join("caller.token"), CALLER_TOKEN).unwrap();
         let api = api(&passport).await;
-        Self { passport, registered, api, folder }
+        Self { passport, registered, api, folder, variables: &[] }
     }
 
     /// A client of the Unix socket, also before there is one.
@@ -149,14 +151,13 @@ impl Scene {
     pub(crate) fn start_logging_to(&self, config: &str, log: Stdio) -> Sidecar {
         let path = self.folder.path().join("sidecar.toml");
         fs::write(&path, config).unwrap();
-        let process = Command::new(env!("CARGO_BIN_EXE_passport-sidecar"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_passport-sidecar"));
+        command
             .arg("--config")
             .arg(&path)
             .env("RUST_LOG", "info,passport=debug")
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+            .envs(self.variables.iter().copied());
+        let process = command.stderr(log).kill_on_drop(true).spawn().unwrap();
         let socket = self.folder.path().join("sidecar.sock");
         Sidecar { process, socket, tcp: 0, admin: 0, log: PathBuf::new() }
     }

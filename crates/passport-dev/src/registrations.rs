@@ -1,0 +1,123 @@
+//! The identities and users that the program has from the start, as its file describes them.
+
+use std::{collections::BTreeMap, path::Path};
+
+use config::{Config, ConfigError, File};
+use passport_dev::{DevIdentity, DevIdentityBuilder, DevPassport, TestJwtBuilder};
+use serde::Deserialize;
+
+/// The content of `--identities FILE`: TOML, JSON or YAML, by the file's extension.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Registrations {
+    pub(crate) identities: BTreeMap<String, Identity>,
+    pub(crate) users: BTreeMap<String, User>,
+}
+
+/// A managed identity, by its name.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct Identity {
+    /// The client secret; random if none is given.
+    pub(crate) secret: Option<String>,
+    pub(crate) roles: Vec<String>,
+    pub(crate) tenant: Option<String>,
+}
+
+/// A user, by the `sub` of its tokens.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct User {
+    roles: Vec<String>,
+    permissions: Vec<String>,
+    tenant: Option<String>,
+}
+
+impl Registrations {
+    pub(crate) fn read(path: &Path) -> Result<Self, ConfigError> {
+        let read: Self = Config::builder().add_source(File::from(path)).build()?.try_deserialize()?;
+        if read.identities.is_empty() {
+            let problem = "it names no identity; add a table [identities.NAME]";
+            return Err(ConfigError::Message(format!("{}: {problem}", path.display())));
+        }
+        Ok(read)
+    }
+
+    /// Creates the identities, in the order of their names.
+    pub(crate) fn register(&self, passport: &DevPassport) -> Vec<DevIdentity> {
+        let register = |(name, identity): (&String, &Identity)| identity.register(passport, name);
+        self.identities.iter().map(register).collect()
+    }
+}
+
+impl Identity {
+    fn register(&self, passport: &DevPassport, name: &str) -> DevIdentity {
+        let new = self.roles.iter().fold(passport.managed_identity(name), DevIdentityBuilder::role);
+        let new = self.secret.iter().fold(new, DevIdentityBuilder::secret);
+        self.tenant.iter().fold(new, DevIdentityBuilder::tenant).create()
+    }
+}
+
+impl std::fmt::Debug for Identity {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Identity").field("roles", &self.roles).finish_non_exhaustive()
+    }
+}
+
+impl User {
+    pub(crate) fn with_roles(roles: Vec<String>) -> Self {
+        Self { roles, ..Self::default() }
+    }
+
+    pub(crate) fn token(&self, passport: &DevPassport, id: &str) -> String {
+        let token = self.roles.iter().fold(passport.user_token(id), TestJwtBuilder::role);
+        let token = self.permissions.iter().fold(token, TestJwtBuilder::permission);
+        self.tenant.iter().fold(token, |token, tenant| token.tenant(tenant)).build()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(extension: &str, content: &str) -> Result<Registrations, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(format!("identities.{extension}"));
+        std::fs::write(&path, content).unwrap();
+        Registrations::read(&path)
+    }
+
+    #[test]
+    fn a_file_is_toml_json_or_yaml() {
+        for (extension, content) in [
+            ("toml", "[identities.Erp-Sync]\nroles = [\"erp.read\"]\n[users.Alice]\nroles = [\"clerk\"]\n"),
+            (
+                "json",
+                r#"{"identities":{"Erp-Sync":{"roles":["erp.read"]}},"users":{"Alice":{"roles":["clerk"]}}}"#,
+            ),
+            (
+                "yaml",
+                "identities:\n  Erp-Sync:\n    roles: [erp.read]\nusers:\n  Alice:\n    roles: [clerk]\n",
+            ),
+        ] {
+            let read = read(extension, content).unwrap();
+            assert_eq!(read.identities["Erp-Sync"].roles, ["erp.read"], "{extension}");
+            assert_eq!(read.users["Alice"].roles, ["clerk"], "{extension}");
+        }
+    }
+
+    #[test]
+    fn unusable_file_is_refused() {
+        for (content, told) in [
+            ("[identities.erp]\nrole = \"a\"\n", "role"),
+            ("[users.alice]\n", "names no identity"),
+            ("identities", "identities.toml"),
+        ] {
+            let error = read("toml", content).unwrap_err().to_string();
+            assert!(error.contains(told), "{error}");
+        }
+        assert!(
+            Registrations::read(Path::new("/no/such.toml")).unwrap_err().to_string().contains("such.toml")
+        );
+    }
+}

@@ -1,0 +1,200 @@
+//! The default clients of reqwest: one for each way to a server, shared where settings agree.
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use http::HeaderValue;
+use passport_core::{
+    CaCertificates, ConfigProblem, Origin, TlsFailure, TransportError, TransportErrorKind, USER_AGENT,
+};
+use reqwest::{
+    Certificate, Client, ClientBuilder,
+    redirect::{Action, Attempt, Policy},
+};
+use url::Url;
+
+use crate::AllowedOrigins;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const MAX_REDIRECTS: usize = 10;
+
+/// The settings of a default client.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct ClientSettings {
+    pub(crate) ca_file: Option<PathBuf>,
+    pub(crate) user_agent: Option<HeaderValue>,
+}
+
+impl ClientSettings {
+    /// Returns the options that are set, by their names.
+    pub(super) fn options(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let set = [("ca_file", self.ca_file.is_some()), ("user_agent", self.user_agent.is_some())];
+        set.into_iter().filter_map(|(option, is_set)| is_set.then_some(option))
+    }
+}
+
+/// The way to a server. Tokens for this machine, and those over plain `http`, bypass the system's
+/// proxy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Route {
+    /// TLS, through the system's proxy if there is one.
+    Proxied,
+    /// TLS to this machine.
+    Direct,
+    /// Without TLS, and so without root certificates, which the machine may not have.
+    Plain,
+}
+
+impl Route {
+    fn to(origin: &Origin) -> Self {
+        match (origin.is_https(), origin.is_loopback()) {
+            (true, false) => Self::Proxied,
+            (true, true) => Self::Direct,
+            (false, _) => Self::Plain,
+        }
+    }
+}
+
+/// The client, or the clients, of one
+/// [`ManagedIdentityHttpClient`](super::ManagedIdentityHttpClient).
+#[derive(Clone, Debug)]
+pub(super) enum Clients {
+    /// A client of the user's own, for all requests.
+    Own(Client),
+    /// The default clients for the routes that tokens may take.
+    Default(Arc<[(Route, Client)]>),
+}
+
+impl Clients {
+    /// Returns the client for `url`. A URL by another route is not allowed to have a token.
+    pub(super) fn to(&self, url: &Url) -> Option<&Client> {
+        match self {
+            Self::Own(client) => Some(client),
+            Self::Default(clients) => {
+                let route = Route::to(&Origin::of(url).ok()?);
+                clients.iter().find(|(other, _)| *other == route).map(|(_, client)| client)
+            }
+        }
+    }
+}
+
+/// Default clients by their settings, so that typed clients with equal settings share connections
+/// and root certificates. Cheap to clone; clones share.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ClientPool(Arc<Mutex<HashMap<(ClientSettings, Route), Client>>>);
+
+impl ClientPool {
+    /// Returns the clients that requests to `origins` need, or adds every mistake to `problems`.
+    pub(super) fn clients(
+        &self,
+        settings: &ClientSettings,
+        origins: &AllowedOrigins,
+        problems: &mut Vec<ConfigProblem>,
+    ) -> Option<Clients> {
+        let ca = settings.ca_file.as_ref().map(CaCertificates::from_pem_file).transpose();
+        let ca = ConfigProblem::collect(problems, "ca_file", ca)?;
+        let clients: Result<_, _> = routes(origins)
+            .into_iter()
+            .map(|route| self.client(settings, route, ca.as_ref()).map(|client| (route, client)))
+            .collect();
+        ConfigProblem::collect(problems, "client", clients).map(Clients::Default)
+    }
+
+    fn client(
+        &self,
+        settings: &ClientSettings,
+        route: Route,
+        ca: Option<&CaCertificates>,
+    ) -> Result<Client, TransportError> {
+        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (settings.clone(), route);
+        if let Some(client) = made.get(&key) {
+            return Ok(client.clone());
+        }
+        let client = default_client(settings, route, ca).build().map_err(|error| {
+            let kind = TlsFailure::find(&error).map_or(TransportErrorKind::Setup, TransportErrorKind::Tls);
+            TransportError::new(kind).caused_by(error)
+        })?;
+        made.insert(key, client.clone());
+        Ok(client)
+    }
+}
+
+/// Returns the routes to `origins`, each once.
+fn routes(origins: &AllowedOrigins) -> Vec<Route> {
+    let mut routes: Vec<_> = origins.listed_origins().iter().map(Route::to).collect();
+    if origins.allows_any_https() {
+        routes.extend([Route::Proxied, Route::Direct]);
+    }
+    routes.sort_by_key(|route| *route as u8);
+    routes.dedup();
+    routes
+}
+
+fn default_client(settings: &ClientSettings, route: Route, ca: Option<&CaCertificates>) -> ClientBuilder {
+    let user_agent = settings.user_agent.clone();
+    let user_agent = user_agent.unwrap_or_else(|| HeaderValue::from_static(USER_AGENT));
+    let builder = Client::builder()
+        .user_agent(user_agent)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .redirect(Policy::custom(within_an_origin));
+    if route == Route::Plain {
+        return builder.no_proxy().tls_certs_only([]);
+    }
+    let certificates = ca.into_iter().flat_map(CaCertificates::iter);
+    let certificates = certificates.filter_map(|der| Certificate::from_der(der).ok());
+    let builder = builder.tls_certs_merge(certificates);
+    if route == Route::Direct { builder.no_proxy() } else { builder }
+}
+
+/// reqwest takes the token off where a redirect leads to another origin, but not the body and the
+/// other headers.
+fn within_an_origin(attempt: Attempt<'_>) -> Action {
+    let stays = attempt.previous().last().is_some_and(|url| url.origin() == attempt.url().origin());
+    match attempt.previous().len() {
+        _ if !stays => attempt.stop(),
+        0..=MAX_REDIRECTS => attempt.follow(),
+        _ => attempt.error("too many redirects"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn origins(urls: &[&str]) -> AllowedOrigins {
+        AllowedOrigins::danger_plain_http(urls).unwrap()
+    }
+
+    #[test]
+    fn only_tls_off_this_machine_uses_the_proxy() {
+        for (urls, expected) in [
+            (&["https://erp"][..], &[Route::Proxied][..]),
+            (&["http://erp", "http://127.0.0.1:1"], &[Route::Plain]),
+            (
+                &["https://localhost", "https://erp", "http://erp"],
+                &[Route::Proxied, Route::Direct, Route::Plain],
+            ),
+        ] {
+            assert_eq!(routes(&origins(urls)), expected, "{urls:?}");
+        }
+        assert_eq!(routes(&AllowedOrigins::danger_any_https()), [Route::Proxied, Route::Direct]);
+    }
+
+    #[test]
+    fn clients_with_equal_settings_are_one() {
+        let pool = ClientPool::default();
+        let made = |urls: &[&str], user_agent: Option<HeaderValue>| {
+            let settings = ClientSettings { ca_file: None, user_agent };
+            pool.clients(&settings, &origins(urls), &mut Vec::new()).unwrap();
+            pool.0.lock().unwrap().len()
+        };
+        assert_eq!(made(&["http://a"], None), 1);
+        assert_eq!(made(&["http://b"], None), 1);
+        assert_eq!(made(&["http://b"], Some(HeaderValue::from_static("x/1"))), 2);
+    }
+}
