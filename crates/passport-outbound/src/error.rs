@@ -1,7 +1,7 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use http::StatusCode;
-use passport_core::ClientId;
+use passport_core::{ClientId, SecretError};
 
 /// Why there is no token.
 ///
@@ -17,6 +17,7 @@ struct Inner {
     status: Option<StatusCode>,
     oauth_error: Option<String>,
     retry_after: Option<Duration>,
+    hint: Option<String>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -50,6 +51,7 @@ impl TokenError {
             status: failure.status,
             oauth_error: failure.oauth_error,
             retry_after: failure.retry_after,
+            hint: failure.hint,
             source: failure.source,
         }))
     }
@@ -139,13 +141,21 @@ impl fmt::Display for TokenError {
             TokenErrorKind::Unavailable => "Passport is unavailable",
             TokenErrorKind::UnusableResponse => "Passport's answer is not a usable token response",
         };
-        write!(f, "no token for `{}`: {what}", self.0.client_id)?;
+        write!(f, "no token for `{}`: ", self.0.client_id)?;
+        if let (TokenErrorKind::Secret, Some(hint)) = (self.kind(), &self.0.hint) {
+            return f.write_str(hint);
+        }
+        f.write_str(what)?;
         match (self.status(), self.oauth_error()) {
             (Some(status), Some(code)) => write!(f, " ({} {code})", status.as_u16())?,
             (Some(status), None) => write!(f, " ({})", status.as_u16())?,
             (None, _) => {}
         }
-        write!(f, "; {}", self.remedy())
+        write!(f, "; {}", self.remedy())?;
+        match &self.0.hint {
+            Some(hint) => write!(f, "; {hint}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -175,12 +185,18 @@ pub(crate) struct Failure {
     status: Option<StatusCode>,
     oauth_error: Option<String>,
     retry_after: Option<Duration>,
+    hint: Option<String>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Failure {
     pub(crate) fn of(kind: TokenErrorKind) -> Self {
-        Self { kind, status: None, oauth_error: None, retry_after: None, source: None }
+        Self { kind, status: None, oauth_error: None, retry_after: None, hint: None, source: None }
+    }
+
+    /// A secret that could not be read; the message names its reference and the cause.
+    pub(crate) fn unread(error: SecretError) -> Self {
+        Self::of(TokenErrorKind::Secret).hint(error.to_string()).caused_by(error)
     }
 
     pub(crate) fn status(mut self, status: StatusCode) -> Self {
@@ -195,6 +211,12 @@ impl Failure {
 
     pub(crate) fn retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
+        self
+    }
+
+    /// What else to look at. It is shown, so it must not hold a secret.
+    pub(crate) fn hint(mut self, hint: String) -> Self {
+        self.hint = Some(hint);
         self
     }
 
