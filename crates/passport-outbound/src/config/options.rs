@@ -1,6 +1,6 @@
 //! The keys, and what they become.
 
-use passport_core::{ConfigError, SecretProviders, SecretSource};
+use passport_core::{ConfigError, InvalidSecretSource, SecretProviders, SecretSource};
 
 use super::{
     key::{ConfigKey, Kind},
@@ -185,9 +185,10 @@ fn source(
     reference: &str,
 ) -> Option<SecretSource> {
     match secrets.source(provider, reference) {
-        Err(error @ passport_core::InvalidSecretSource::NoSuchProvider { .. }) if provider.is_some() => {
-            reader.collect(SECRET_PROVIDER, Err(error))
-        }
+        Err(
+            error
+            @ (InvalidSecretSource::NoSuchProvider { .. } | InvalidSecretSource::MissingProvider { .. }),
+        ) if provider.is_some() => reader.collect(SECRET_PROVIDER, Err(error)),
         result => reader.collect(CLIENT_SECRET_REF, result),
     }
 }

@@ -100,3 +100,29 @@ fn of_a_json_object_the_text_at_the_key_is_taken() {
     assert_eq!(read("other"), Err(SecretErrorKind::Unreadable));
     assert_eq!(at_key("a text", "secret").unwrap_err().0, SecretErrorKind::Unreadable);
 }
+
+/// Nothing answers: neither the machine's metadata nor a token service.
+#[derive(Clone, Debug)]
+struct Silent;
+
+impl HttpExchange for Silent {
+    async fn exchange(&self, _: Request<Bytes>, limits: Limits) -> Result<Response<Bytes>, TransportError> {
+        tokio::time::sleep(limits.timeout).await;
+        Err(TransportError::new(passport_core::TransportErrorKind::Timeout))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn unreachable_identity_is_named_before_the_deadline() {
+    if std::env::vars().any(|(name, _)| name.starts_with("AWS_")) {
+        return; // another identity would be asked
+    }
+    let secrets = AwsSecretsManager::builder().transport(Transport::new(Silent)).build();
+    let reference = "aws:arn:aws:secretsmanager:us-east-2:123456789012:secret:payroll-a1b2c3";
+    let start = tokio::time::Instant::now();
+    let error = SecretSource::new(secrets, reference.parse().unwrap()).resolve().await.unwrap_err();
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+    let told = error.to_string();
+    assert!(told.contains("169.254.169.254: no complete response"), "{told}");
+    assert!(told.contains("set AWS_ROLE_ARN"), "{told}");
+}
