@@ -83,6 +83,13 @@ impl TokenError {
         self.0.retry_after
     }
 
+    /// Returns what operators should look at besides: the reference of a secret, and why it could not be read or what is
+    /// unusual about it. It is a part of the message; a server that shows the message to its clients leaves it out.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
     /// Whether it may pass by itself: Passport is down, a proxy answers in its place, an attempt was lost. The others
     /// ([`Refused`](TokenErrorKind::Refused), [`Secret`](TokenErrorKind::Secret), [`ShutDown`](TokenErrorKind::ShutDown))
     /// need somebody to act, as a rule; the identity tries again all the same.

@@ -46,6 +46,17 @@ impl LastFailure {
     }
 }
 
+#[cfg(feature = "aws-secrets-manager")]
+impl FailedRequest {
+    /// Whether it may pass by itself.
+    pub(crate) fn is_transient(&self) -> bool {
+        match self.cause {
+            Cause::Status(status) => matches!(status, 408 | 429 | 500..),
+            Cause::Transport(_) => true,
+        }
+    }
+}
+
 impl fmt::Display for FailedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {

@@ -33,7 +33,7 @@ pub(super) fn of(
             wait.into_iter().fold(said, SecretError::with_retry_after)
         }
         SdkError::DispatchFailure(failure) if !failure.is_io() && !failure.is_timeout() => {
-            let kind = kind_of_credentials(error);
+            let kind = kind_of_credentials(error, of_identity.as_ref());
             let hint = if kind == SecretErrorKind::Unauthenticated { NO_CREDENTIALS } else { "" };
             let last = of_identity.map(|failed| format!("; last failure: {failed}")).unwrap_or_default();
             new(kind, format!("Secrets Manager was not asked: {}{last}{hint}", answer::causes(error)))
@@ -54,13 +54,18 @@ pub(super) fn of(
     }
 }
 
-/// Credentials that cannot be had now, or never.
-fn kind_of_credentials(error: &(dyn Error + 'static)) -> SecretErrorKind {
+/// Credentials that cannot be had now, or never. The SDK's own limit of time ends without an error of
+/// the provider.
+fn kind_of_credentials(
+    error: &(dyn Error + 'static),
+    of_identity: Option<&FailedRequest>,
+) -> SecretErrorKind {
     let mut causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
     match causes.find_map(|error| error.downcast_ref::<CredentialsError>()) {
         Some(CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_)) => {
             SecretErrorKind::Unavailable
         }
+        None if of_identity.is_some_and(FailedRequest::is_transient) => SecretErrorKind::Unavailable,
         _ => SecretErrorKind::Unauthenticated,
     }
 }

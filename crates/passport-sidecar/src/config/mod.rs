@@ -53,8 +53,7 @@ impl SidecarConfig {
         if let Some(path) = path {
             config = config.add_source(File::from(path));
         }
-        let environment = Environment::with_prefix("PASSPORT_SIDECAR").prefix_separator("__").separator("__");
-        Self::of(config.add_source(environment).build()?)
+        Self::of(config.add_source(environment()).build()?)
     }
 
     fn of(config: Config) -> Result<Self, ReadError> {
@@ -74,6 +73,12 @@ impl SidecarConfig {
     fn identities(&self) -> ManagedIdentitiesConfig {
         ManagedIdentitiesConfig::from(self.identities.clone())
     }
+}
+
+/// The variables that Kubernetes sets for a Service `passport-sidecar` have one `_` behind that name, and
+/// so are none of them.
+fn environment() -> Environment {
+    Environment::with_prefix("PASSPORT_SIDECAR").prefix_separator("__").separator("__")
 }
 
 #[cfg(test)]

@@ -195,7 +195,7 @@ async fn check_names_each_secret_that_cannot_be_read() {
     assert_eq!(code, Some(3), "{told}");
     assert!(said.contains("the configuration is right"), "{said}");
     assert!(
-        said.contains("identities.vault.client_secret_ref: `hashicorpvault:payroll#s` was not read"),
+        said.contains("identities.vault.client_secret_ref: `hashicorp_vault:payroll#s` was not read"),
         "{said}"
     );
     for line in [
