@@ -23,10 +23,10 @@ static TURNS: LazyLock<Mutex<HashMap<PathBuf, Weak<Turn<()>>>>> = LazyLock::new(
 /// Runs `work`, which blocks on the file at `path`, on a thread of its own for at most `limit`.
 ///
 /// A file on a mount that does not answer can block for ever, and a runtime that shuts down waits
-/// for its own blocking threads. So this thread does not belong to the runtime. There is at most one
-/// thread for each path, and 16 in the process: while the file hangs, later calls for the same path
-/// wait for that thread and start none, and other paths are not affected. Once the file answers, the
-/// next call works again.
+/// for its own blocking threads. So this thread does not belong to the runtime. There is at most
+/// one thread for each path, and 16 in the process: while the file hangs, later calls for the same
+/// path wait for that thread and start none, and other paths are not affected. Once the file
+/// answers, the next call works again.
 ///
 /// Needs a tokio runtime with time enabled.
 ///

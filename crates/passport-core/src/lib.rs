@@ -4,9 +4,9 @@
 //! service shows to get a token; [`Scopes`] are what it asks for; an [`AccessToken`] is what it gets. Both sides
 //! talk to Passport through a [`Transport`] with fixed [`Limits`] and read the time from a [`Clock`].
 //!
-//! This crate spawns no task. Its only global state is the table of files that are being read, each on a thread of
-//! its own ([`on_file_thread`]). You rarely depend on it directly: `passport-outbound` and
-//! `passport-inbound` re-export what their users need.
+//! This crate spawns no task. Its only global state is the table of files that are being read, each
+//! on a thread of its own ([`on_file_thread`]). You rarely depend on it directly:
+//! `passport-outbound` and `passport-inbound` re-export what their users need.
 
 mod ca;
 mod caller;

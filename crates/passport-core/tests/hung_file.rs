@@ -1,6 +1,7 @@
 //! A secret file that does not answer: a pipe without a writer blocks as a dead mount does.
 
 #![cfg(target_os = "linux")]
+#![expect(clippy::unwrap_used, reason = "these are tests")]
 
 use std::{
     fs::{self, OpenOptions},

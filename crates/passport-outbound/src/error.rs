@@ -83,8 +83,9 @@ impl TokenError {
         self.0.retry_after
     }
 
-    /// Returns what operators should look at besides: the reference of a secret, and why it could not be read or what is
-    /// unusual about it. It is a part of the message; a server that shows the message to its clients leaves it out.
+    /// Returns what operators should look at besides: the reference of a secret, and why it could
+    /// not be read or what is unusual about it. It is a part of the message; a server that shows
+    /// the message to its clients leaves it out.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()

@@ -4,8 +4,9 @@ use std::{error::Error, time::Duration};
 
 use passport_core::Limits;
 
-/// For one exchange with a provider. Secrets are small, and so is everything on the way to them. The time is less than the 10 s of
-/// a token request of Passport, so that its error names the provider.
+/// For one exchange with a provider. Secrets are small, and so is everything on the way to them.
+/// The time is less than the 10 s of a token request of Passport, so that its error names the
+/// provider.
 pub(crate) const LIMITS: Limits = Limits { timeout: Duration::from_secs(8), max_body: 256 * 1024 };
 
 /// The longest that a provider's words are shown.

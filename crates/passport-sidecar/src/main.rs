@@ -21,13 +21,15 @@ struct Arguments {
     /// The configuration: a TOML file. Variables of the environment (`PASSPORT_SIDECAR__LISTEN__UNIX`, ...) go over it.
     #[arg(long, env = "PASSPORT_SIDECAR_CONFIG")]
     config: Option<PathBuf>,
-    /// Checks the configuration, reads the secrets of env:, file: and systemd: that it refers to, and ends. Exits with 1 when the
-    /// configuration is wrong, and with 3 when a secret cannot be read.
+    /// Checks the configuration, reads the secrets of env:, file: and systemd: that it refers to,
+    /// and ends. Exits with 1 when the configuration is wrong, and with 3 when a secret cannot be
+    /// read.
     #[arg(long)]
     check: bool,
 }
 
-/// Of `--check`, when the configuration is right and a secret cannot be read. In a pipeline there may be none.
+/// Of `--check`, when the configuration is right and a secret cannot be read. In a pipeline there
+/// may be none.
 const UNREADABLE_SECRET: u8 = 3;
 
 fn main() -> ExitCode {

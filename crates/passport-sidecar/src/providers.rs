@@ -5,8 +5,8 @@ use passport_outbound::Providers;
 ///
 /// Vaults are read as the environment says ([`AzureKeyVault`](passport_secrets) and Amazon's client find there who asks). For a
 /// HashiCorp Vault the environment has `VAULT_ADDR`, and `VAULT_TOKEN_FILE`, or `VAULT_ROLE_ID` with `VAULT_SECRET_ID_FILE`, or
-/// `VAULT_KUBERNETES_ROLE`, or `VAULT_TOKEN`. A reference to a vault that is not set up there is a mistake that names what is
-/// missing; a vault without a reference is not looked at.
+/// `VAULT_KUBERNETES_ROLE`, or `VAULT_TOKEN`. A reference to a vault that is not set up there is a
+/// mistake that names what is missing; a vault without a reference is not looked at.
 ///
 /// # Errors
 /// When what is in the environment does not describe a vault.

@@ -385,8 +385,8 @@ fn what_the_environment_says_counts_before_the_file() {
     assert_eq!(config.build().unwrap().client_id().as_str(), "mi-environment");
 }
 
-/// The variables of Services as a kubelet sets them in each pod of the namespace: one port without a
-/// name, named ports, several ports, UDP, IPv6, and a Service whose name is longer.
+/// The variables of Services as a kubelet sets them in each pod of the namespace: one port without
+/// a name, named ports, several ports, UDP, IPv6, and a Service whose name is longer.
 fn service_variables() -> Vec<(&'static str, &'static str)> {
     vec![
         ("ERP_SYNC_SERVICE_HOST", "10.96.12.7"),

@@ -13,7 +13,8 @@ use super::{ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider
 
 pub(super) const SCHEME: &str = "file";
 
-/// How long a file may take. Less than the 10 s of a token request, so that its error names the file.
+/// How long a file may take. Less than the 10 s of a token request, so that its error names the
+/// file.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The largest file that is read.
@@ -21,8 +22,9 @@ const MAX_SIZE: u64 = 1024 * 1024;
 
 /// Reads `file:/path` (or `file:///path`), as Kubernetes, systemd and container platforms mount secrets.
 ///
-/// The file is read at each use, so a rotated mount is seen. A file that does not answer within 5 s is an error
-/// ([`SecretErrorKind::Unavailable`]), and costs one thread until it answers, whatever the number of attempts.
+/// The file is read at each use, so a rotated mount is seen. A file that does not answer within 5 s
+/// is an error ([`SecretErrorKind::Unavailable`]), and costs one thread until it answers, whatever
+/// the number of attempts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FileSecrets;
 

@@ -57,8 +57,8 @@ impl Secret {
 
     /// Returns what is unusual about the secret, such as blanks or quotes around it.
     ///
-    /// Each item is the end of a sentence about the secret ("ends with a blank or tab"). None shows any
-    /// part of it. Empty for most secrets, and for private keys in PEM.
+    /// Each item is the end of a sentence about the secret ("ends with a blank or tab"). None shows
+    /// any part of it. Empty for most secrets, and for private keys in PEM.
     #[must_use]
     pub fn suspicions(&self) -> Vec<&'static str> {
         suspicions::of(self.expose())

@@ -40,8 +40,8 @@ pub struct ResolvedSecret {
 impl ResolvedSecret {
     /// Creates a secret whose provider knows no versions; its fingerprint is its version.
     ///
-    /// Line breaks at its end are removed: `echo`, editors and `vault kv put f=@file` add them. This is
-    /// the one place where that happens, for the secrets of all providers.
+    /// Line breaks at its end are removed: `echo`, editors and `vault kv put f=@file` add them.
+    /// This is the one place where that happens, for the secrets of all providers.
     #[must_use]
     pub fn new(secret: Secret) -> Self {
         let bare = suspicions::without_line_breaks_at_end(secret.expose());

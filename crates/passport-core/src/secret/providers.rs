@@ -24,8 +24,8 @@ impl SecretProviders {
         self
     }
 
-    /// Explains why there is no provider called `name`, for a reference that names it: "set `VAULT_ADDR`". A provider that is
-    /// added under this name makes the reason void.
+    /// Explains why there is no provider called `name`, for a reference that names it: "set
+    /// `VAULT_ADDR`". A provider that is added under this name makes the reason void.
     #[must_use]
     pub fn without(mut self, name: &str, reason: impl Into<String>) -> Self {
         self.missing.insert(canonical(name), reason.into());

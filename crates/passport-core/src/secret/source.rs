@@ -75,7 +75,8 @@ impl SecretSource {
     /// Reads the secret as it is now, without line breaks at its end.
     ///
     /// # Errors
-    /// The provider's error; [`SecretErrorKind::Empty`] when the secret is empty or holds only blanks.
+    /// The provider's error; [`SecretErrorKind::Empty`] when the secret is empty or holds only
+    /// blanks.
     pub async fn resolve(&self) -> Result<ResolvedSecret, SecretError> {
         self.provider.resolve_dyn(&self.reference).await?.non_blank(&self.reference)
     }

@@ -1,4 +1,5 @@
-//! What is unusual about a text that is used as a secret. Pure; no part of the secret is in a result.
+//! What is unusual about a text that is used as a secret. Pure; no part of the secret is in a
+//! result.
 
 /// Characters that look like a blank, or like nothing, and are not whitespace for Unicode.
 const INVISIBLE: [char; 5] = [BOM, '\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}'];

@@ -92,8 +92,8 @@ impl ManagedIdentitiesConfig {
         if problems.is_empty() { Ok(ManagedIdentities { by_name }) } else { Err(ConfigError::new(problems)) }
     }
 
-    /// The keys that were meant to be `identities`. A key of another word may be the application's own, as
-    /// long as there are identities.
+    /// The keys that were meant to be `identities`. A key of another word may be the application's
+    /// own, as long as there are identities.
     fn misspelled(&self) -> impl Iterator<Item = ConfigProblem> {
         let is_meant = |key: &&String| {
             let key = key.to_ascii_lowercase();

@@ -1,7 +1,7 @@
 //! The variables that Kubernetes sets for the services of a namespace. Pure.
 //!
-//! A Service `erp-sync` is `ERP_SYNC_SERVICE_HOST`, `ERP_SYNC_PORT_8080_TCP_ADDR` and so on, in each pod
-//! of its namespace. With the prefix `ERP_SYNC` they look like keys of the configuration.
+//! A Service `erp-sync` is `ERP_SYNC_SERVICE_HOST`, `ERP_SYNC_PORT_8080_TCP_ADDR` and so on, in
+//! each pod of its namespace. With the prefix `ERP_SYNC` they look like keys of the configuration.
 
 use std::net::IpAddr;
 
@@ -12,8 +12,9 @@ const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
 /// Returns whether Kubernetes has set the variable that brought `key` and `value`.
 ///
-/// Both have to be of the form that Kubernetes writes, so that no misspelled key is taken for one. In
-/// front there may be more of a service's name: `ERP_SYNC_DB_SERVICE_HOST` with the prefix `ERP_SYNC`.
+/// Both have to be of the form that Kubernetes writes, so that no misspelled key is taken for one.
+/// In front there may be more of a service's name: `ERP_SYNC_DB_SERVICE_HOST` with the prefix
+/// `ERP_SYNC`.
 pub(super) fn is_service_variable(key: &str, value: &Value) -> bool {
     let key = key.to_ascii_lowercase();
     let words: Vec<&str> = key.split('_').collect();

@@ -86,8 +86,8 @@ impl<'a> Reader<'a> {
         self.problems.push(ConfigProblem::new(key, problem));
     }
 
-    /// Notes each unknown key, with the one that may be meant, except for those that Kubernetes sets. The value is not
-    /// shown: it could be a secret.
+    /// Notes each unknown key, with the one that may be meant, except for those that Kubernetes
+    /// sets. The value is not shown: it could be a secret.
     pub(super) fn refuse_unknown_keys(&mut self) {
         let is_known = |key: &str| key == FOR_EDITORS || self.keys.iter().any(|known| known.name == key);
         for (key, value) in self.values.iter().filter(|(key, _)| !is_known(key)) {

@@ -13,8 +13,8 @@ use super::{
 };
 
 impl ManagedIdentityConfig {
-    /// Returns the secrets that the configuration refers to, those of its store included, each with the
-    /// path of its key. What is not valid is left out: [`build`](Self::build) reports it.
+    /// Returns the secrets that the configuration refers to, those of its store included, each with
+    /// the path of its key. What is not valid is left out: [`build`](Self::build) reports it.
     ///
     /// For a program that checks before it starts whether its secrets can be read.
     #[must_use]

@@ -43,10 +43,12 @@ pub(super) fn duration(value: &Value) -> Result<Duration, Wrong> {
     }
 }
 
-/// Returns advice when `value` is a number without a unit that was meant as milliseconds, most likely.
+/// Returns advice when `value` is a number without a unit that was meant as milliseconds, most
+/// likely.
 ///
-/// The options of .NET count milliseconds in some places. A number of seconds is suspected when it is
-/// above 1,000 and a multiple of 500, as milliseconds are (3600 is not), or longer than a day.
+/// The options of .NET count milliseconds in some places. A number of seconds is suspected when it
+/// is at least 1,000 and a multiple of 500, as milliseconds are (3600 is not), or longer than a
+/// day.
 pub(super) fn milliseconds_suspected(value: &Value) -> Option<String> {
     let number = match value {
         Value::Number(number) => number.as_f64()?,

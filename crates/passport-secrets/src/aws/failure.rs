@@ -14,8 +14,8 @@ use crate::{answer, last_failure::FailedRequest};
 const NO_CREDENTIALS: &str = "; set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or AWS_ACCESS_KEY_ID and \
                               AWS_SECRET_ACCESS_KEY, or give the machine a role";
 
-/// The error's text without the SDK's error behind it, which holds whole responses. `of_identity` is the
-/// last failed request for credentials.
+/// The error's text without the SDK's error behind it, which holds whole responses. `of_identity`
+/// is the last failed request for credentials.
 pub(super) fn of(
     reference: &SecretRef,
     error: &SdkError<GetSecretValueError>,
@@ -54,8 +54,8 @@ pub(super) fn of(
     }
 }
 
-/// Credentials that cannot be had now, or never. The SDK's own limit of time ends without an error of
-/// the provider.
+/// Credentials that cannot be had now, or never. The SDK's own limit of time ends without an error
+/// of the provider.
 fn kind_of_credentials(
     error: &(dyn Error + 'static),
     of_identity: Option<&FailedRequest>,

@@ -22,8 +22,8 @@ pub(super) fn client(transport: &Transport) -> SharedHttpClient {
     over(transport.clone(), LIMITS, LastFailure::default())
 }
 
-/// For the services that say who this program is. Notes their last failure, before the SDK's limit of
-/// 5 s for credentials ends without a cause.
+/// For the services that say who this program is. Notes their last failure, before the SDK's limit
+/// of 5 s for credentials ends without a cause.
 pub(super) fn identity_client(transport: &Transport, last_failure: &LastFailure) -> SharedHttpClient {
     over(transport.clone(), Limits { timeout: MAX_IDENTITY_REQUEST, ..LIMITS }, last_failure.clone())
 }

@@ -21,8 +21,8 @@ pub(super) fn once(transport: &passport_core::Transport) -> ClientOptions {
     ClientOptions { retry: RetryOptions::none(), ..over.options() }
 }
 
-/// Options for a client of the SDK that repeats failed requests, as its service wants it, and notes the
-/// last failure.
+/// Options for a client of the SDK that repeats failed requests, as its service wants it, and notes
+/// the last failure.
 pub(super) fn patient(transport: &passport_core::Transport, last_failure: &LastFailure) -> ClientOptions {
     let limits = Limits { timeout: MAX_TOKEN_REQUEST, ..LIMITS };
     Over { transport: transport.clone(), limits, last_failure: last_failure.clone() }.options()

@@ -14,8 +14,8 @@ use tokio::time::timeout;
 
 use crate::last_failure::LastFailure;
 
-/// How long a token may take, the retries of Microsoft's client included. It would try for 72 s, while
-/// a token request of Passport has 10 s for everything.
+/// How long a token may take, the retries of Microsoft's client included. It would try for 72 s,
+/// while a token request of Passport has 10 s for everything.
 const MAX_TIME: Duration = Duration::from_secs(7);
 
 /// A credential of the environment.

@@ -1,4 +1,5 @@
-//! What a managed identity costs, and says, that cannot be reached. No variable of Azure may be set.
+//! What a managed identity costs, and says, that cannot be reached. No variable of Azure may be
+//! set.
 
 use std::{env, time::Duration};
 

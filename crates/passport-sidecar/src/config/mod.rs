@@ -75,8 +75,8 @@ impl SidecarConfig {
     }
 }
 
-/// The variables that Kubernetes sets for a Service `passport-sidecar` have one `_` behind that name, and
-/// so are none of them.
+/// The variables that Kubernetes sets for a Service `passport-sidecar` have one `_` behind that
+/// name, and so are none of them.
 fn environment() -> Environment {
     Environment::with_prefix("PASSPORT_SIDECAR").prefix_separator("__").separator("__")
 }

@@ -38,8 +38,9 @@ pub enum SecretCheck {
 }
 
 impl SidecarConfig {
-    /// Reads the secrets that the configuration refers to, as far as that needs no network: those whose
-    /// reference is `env:`, `file:` or `systemd:`. Of several references in a list the first one counts.
+    /// Reads the secrets that the configuration refers to, as far as that needs no network: those
+    /// whose reference is `env:`, `file:` or `systemd:`. Of several references in a list the first
+    /// one counts.
     ///
     /// What is not valid is left out: [`Sidecar::new`](crate::Sidecar::new) reports it.
     pub async fn check_secrets(&self, providers: &Providers) -> Vec<CheckedSecret> {
