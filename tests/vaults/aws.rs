@@ -152,3 +152,26 @@ async fn credentials_that_are_mounted_late_are_seen() {
     std::fs::write(&file, profile).unwrap();
     assert_eq!(reader.secret("payroll").await, "a-secret-of-payroll");
 }
+
+/// A server that takes connections and says nothing.
+#[tokio::test]
+async fn silent_token_service_is_named_within_the_deadline() {
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", silent.local_addr().unwrap());
+    let token = NamedTempFile::new().unwrap();
+    std::fs::write(token.path(), "token-of-the-pod").unwrap();
+    let mut reader = Reader::start(
+        "aws",
+        &[
+            ("AWS_REGION", "eu-central-1"),
+            ("AWS_ENDPOINT_URL", &endpoint),
+            ("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/payroll"),
+            ("AWS_WEB_IDENTITY_TOKEN_FILE", token.path().to_str().unwrap()),
+            ("HTTP_PROXY", "http://127.0.0.1:9"),
+        ],
+    );
+    let start = Instant::now();
+    let (kind, text) = reader.error("payroll").await;
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+    assert!(kind == "Unavailable" && text.contains("127.0.0.1: no complete response"), "{kind} {text}");
+}

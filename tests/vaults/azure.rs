@@ -10,6 +10,7 @@ use azure_core::{
 use passport_core::{HttpTransport, SecretSource, Transport};
 use passport_secrets::AzureKeyVault;
 use tempfile::{NamedTempFile, TempDir};
+use tokio::time::Instant;
 
 use crate::{
     key_vault::{
@@ -246,7 +247,57 @@ async fn a_refusal_of_who_asks_is_not_a_word_about_the_secret() {
     assert!(kind == "Unauthenticated" && text.contains("AADSTS7000215"), "{kind} {text}");
     assert!(!text.contains("hidden"), "{text}");
     let (kind, text) = scene.reader(&wrong[1..]).error(&scene.payroll()).await;
-    assert!(kind == "Unauthenticated" && text.contains("tenant"), "{kind} {text}");
+    assert!(kind == "Unauthenticated" && text.contains("AZURE_TENANT_ID is not set"), "{kind} {text}");
+}
+
+#[tokio::test]
+async fn unreachable_or_untrusted_entra_is_named_within_the_deadline() {
+    let (scene, untrusted) = (Scene::new().await, KeyVault::start().await.unwrap());
+    scene.vault.put("payroll", "one");
+    for (authority, cause) in [
+        (format!("https://{ENTRA_HOST}:9"), "login.microsoftonline.com: no connection could be made"),
+        (untrusted.authority(), "certificate"),
+    ] {
+        let mut reader = scene.reader(&[
+            ("AZURE_TENANT_ID", TENANT),
+            ("AZURE_CLIENT_ID", APPLICATION),
+            ("AZURE_CLIENT_SECRET", APPLICATION_SECRET),
+            ("AZURE_AUTHORITY_HOST", &authority),
+        ]);
+        let start = Instant::now();
+        let (kind, text) = reader.error(&scene.payroll()).await;
+        assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+        assert!(kind == "Unavailable" && text.contains(cause), "{kind} {text}");
+    }
+}
+
+#[tokio::test]
+async fn authority_without_a_scheme_is_named() {
+    let scene = Scene::new().await;
+    let mut reader = scene.reader(&[
+        ("AZURE_TENANT_ID", TENANT),
+        ("AZURE_CLIENT_ID", APPLICATION),
+        ("AZURE_CLIENT_SECRET", APPLICATION_SECRET),
+        ("AZURE_AUTHORITY_HOST", "login.microsoftonline.us"),
+    ]);
+    let (kind, text) = reader.error(&scene.payroll()).await;
+    assert!(
+        kind == "Unauthenticated" && text.contains("AZURE_AUTHORITY_HOST has no scheme"),
+        "{kind} {text}"
+    );
+}
+
+#[tokio::test]
+async fn line_breaks_behind_secret_and_credential_are_ignored() {
+    let scene = Scene::new().await;
+    scene.vault.put("payroll", "one\r\n");
+    let credential = format!("{APPLICATION_SECRET}\n");
+    let mut reader = scene.reader(&[
+        ("AZURE_TENANT_ID", TENANT),
+        ("AZURE_CLIENT_ID", APPLICATION),
+        ("AZURE_CLIENT_SECRET", &credential),
+    ]);
+    assert_eq!(reader.secret(&scene.payroll()).await, "one");
 }
 
 #[tokio::test]

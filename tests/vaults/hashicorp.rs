@@ -47,6 +47,15 @@ async fn secrets_of_both_engines_are_read() {
     assert_eq!(server.logins(), 2);
 }
 
+/// What `vault kv put f=@file` stores of a file that an editor has written.
+#[tokio::test]
+async fn line_break_behind_a_secret_is_ignored() {
+    let server = VaultServer::start().await;
+    server.put("payroll", &json!({ "client_secret": "one\n" }));
+    let vault = builder(&server, app_role()).build().unwrap();
+    assert_eq!(secret(&vault, "payroll").await, "one");
+}
+
 #[tokio::test]
 async fn private_ca_of_vault_is_a_file() {
     let server = VaultServer::start().await;

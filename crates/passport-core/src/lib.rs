@@ -4,8 +4,9 @@
 //! service shows to get a token; [`Scopes`] are what it asks for; an [`AccessToken`] is what it gets. Both sides
 //! talk to Passport through a [`Transport`] with fixed [`Limits`] and read the time from a [`Clock`].
 //!
-//! This crate spawns nothing and keeps no global state. You rarely depend on it directly: `passport-outbound` and
-//! `passport-inbound` re-export what their users need.
+//! This crate spawns no task. Its only global state is the table of files that are being read, each
+//! on a thread of its own ([`on_file_thread`]). You rarely depend on it directly:
+//! `passport-outbound` and `passport-inbound` re-export what their users need.
 
 mod ca;
 mod caller;
@@ -14,6 +15,7 @@ mod client_id;
 mod clock;
 mod config_error;
 mod discovery;
+mod file_thread;
 mod fingerprint;
 mod hedge;
 mod issuer;
@@ -34,6 +36,7 @@ pub use crate::{
     clock::{Clock, ManualClock, SystemClock},
     config_error::{ConfigError, ConfigProblem},
     discovery::{DiscoveryError, ProviderMetadata, discover},
+    file_thread::on_file_thread,
     fingerprint::Fingerprint,
     hedge::hedged,
     issuer::{InvalidIssuer, Issuer},

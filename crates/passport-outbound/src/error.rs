@@ -18,6 +18,7 @@ struct Inner {
     status: Option<StatusCode>,
     oauth_error: Option<String>,
     retry_after: Option<Duration>,
+    hint: Option<String>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -58,6 +59,7 @@ impl TokenError {
             status: failure.status,
             oauth_error: failure.oauth_error,
             retry_after: failure.retry_after,
+            hint: failure.hint,
             source: failure.source,
         }))
     }
@@ -87,6 +89,14 @@ impl TokenError {
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
+    }
+
+    /// Returns what operators should look at besides: the reference of a secret, and why it could
+    /// not be read or what is unusual about it. It is a part of the message; a server that shows
+    /// the message to its clients leaves it out.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
     }
 
     /// Whether it may pass by itself: Passport is down, a proxy answers in its place, an attempt was lost. The others
@@ -198,6 +208,9 @@ impl TokenError {
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no token for `{}`", self.0.client_id)?;
+        if let (TokenErrorKind::Secret, Some(hint)) = (self.kind(), &self.0.hint) {
+            return write!(f, ": {hint}");
+        }
         self.problem().map_or(Ok(()), |problem| write!(f, ": {problem}"))?;
         match (self.status(), self.oauth_error()) {
             (Some(status), Some(code)) => write!(f, " ({} {code})", status.as_u16())?,
@@ -205,7 +218,11 @@ impl fmt::Display for TokenError {
             (None, _) => {}
         }
         self.cause().map_or(Ok(()), |cause| write!(f, ": {cause}"))?;
-        self.remedy().map_or(Ok(()), |remedy| write!(f, "; {remedy}"))
+        self.remedy().map_or(Ok(()), |remedy| write!(f, "; {remedy}"))?;
+        match &self.0.hint {
+            Some(hint) => write!(f, "; {hint}"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -235,12 +252,18 @@ pub(crate) struct Failure {
     status: Option<StatusCode>,
     oauth_error: Option<String>,
     retry_after: Option<Duration>,
+    hint: Option<String>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Failure {
     pub(crate) fn of(kind: TokenErrorKind) -> Self {
-        Self { kind, status: None, oauth_error: None, retry_after: None, source: None }
+        Self { kind, status: None, oauth_error: None, retry_after: None, hint: None, source: None }
+    }
+
+    /// A secret that could not be read; the message names its reference and the cause.
+    pub(crate) fn unread(error: SecretError) -> Self {
+        Self::of(TokenErrorKind::Secret).hint(error.to_string()).caused_by(error)
     }
 
     pub(crate) fn status(mut self, status: StatusCode) -> Self {
@@ -255,6 +278,12 @@ impl Failure {
 
     pub(crate) fn retry_after(mut self, retry_after: Option<Duration>) -> Self {
         self.retry_after = retry_after;
+        self
+    }
+
+    /// What else to look at. It is shown, so it must not hold a secret.
+    pub(crate) fn hint(mut self, hint: String) -> Self {
+        self.hint = Some(hint);
         self
     }
 

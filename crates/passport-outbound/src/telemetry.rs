@@ -152,6 +152,11 @@ pub(crate) fn token_fetched(client_id: &ClientId, kept: &Kept) {
     }
 }
 
+/// A length of time in a configuration looks as if it had another unit.
+pub(crate) fn unit_suspected(key: &str, advice: &str) {
+    tracing::warn!(target: TARGET, key, "a configured time is suspiciously long: {advice}");
+}
+
 /// An attempt has failed.
 pub(crate) fn token_not_fetched(client_id: &ClientId, error: &TokenError) {
     tracing::warn!(

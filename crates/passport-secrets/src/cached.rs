@@ -180,7 +180,7 @@ fn remaining(secret: &ResolvedSecret, clock: &dyn Clock) -> Option<Duration> {
     secret.expires_at()?.duration_since(clock.now()).ok().filter(|time| !time.is_zero())
 }
 
-/// What the provider says, within its time. A secret that holds nothing is none.
+/// What the provider says, within its time. A secret of blanks is none.
 async fn asked(
     provider: &impl SecretProvider,
     reference: &SecretRef,
@@ -196,10 +196,7 @@ async fn asked(
     let read = timeout(MAX_READING, read).await.unwrap_or_else(|late| {
         Err(error(SecretErrorKind::Unavailable, "the provider did not answer within 30 s").caused_by(late))
     });
-    read.and_then(|secret| match secret.secret().expose() {
-        "" => Err(error(SecretErrorKind::Empty, "it is there but holds nothing")),
-        _ => Ok(secret),
-    })
+    read.and_then(|secret| secret.non_blank(reference))
 }
 
 impl Place {

@@ -29,6 +29,8 @@ mod aws;
 mod azure;
 mod cached;
 mod entry;
+#[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault"))]
+mod last_failure;
 mod telemetry;
 #[cfg(test)]
 #[cfg(all(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]

@@ -71,7 +71,8 @@ fn aws(failing: &Failing) -> SecretSource {
 }
 
 fn azure(failing: &Failing) -> SecretSource {
-    let client_options = azure::http::patient(&failing.transport());
+    let client_options =
+        azure::http::patient(&failing.transport(), &crate::last_failure::LastFailure::default());
     let options = ClientSecretCredentialOptions { client_options };
     let credential =
         ClientSecretCredential::new(TENANT, "application".into(), "secret".into(), Some(options)).unwrap();

@@ -32,7 +32,7 @@ mod tokens;
 mod validate;
 
 pub use crate::{
-    config::{ReadError, SidecarConfig},
+    config::{CheckedSecret, ReadError, SecretCheck, SidecarConfig},
     hardening::harden,
     providers::providers,
     sidecar::{ServeError, Sidecar},

@@ -5,7 +5,7 @@
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode, thread::available_parallelism};
 
 use clap::Parser;
-use passport_sidecar::{Sidecar, SidecarConfig, harden, providers, recorder};
+use passport_sidecar::{CheckedSecret, SecretCheck, Sidecar, SidecarConfig, harden, providers, recorder};
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{SignalKind, signal},
@@ -21,15 +21,21 @@ struct Arguments {
     /// The configuration: a TOML file. Variables of the environment (`PASSPORT_SIDECAR__LISTEN__UNIX`, ...) go over it.
     #[arg(long, env = "PASSPORT_SIDECAR_CONFIG")]
     config: Option<PathBuf>,
-    /// Says what is wrong with the configuration, and ends.
+    /// Checks the configuration, reads the secrets of env:, file: and systemd: that it refers to,
+    /// and ends. Exits with 1 when the configuration is wrong, and with 3 when a secret cannot be
+    /// read.
     #[arg(long)]
     check: bool,
 }
 
+/// Of `--check`, when the configuration is right and a secret cannot be read. In a pipeline there
+/// may be none.
+const UNREADABLE_SECRET: u8 = 3;
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match run(&arguments) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => {
             eprintln!("passport-sidecar: {error}");
             ExitCode::FAILURE
@@ -37,7 +43,7 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(arguments: &Arguments) -> Result<(), BoxError> {
+fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let is_seen = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()
@@ -49,12 +55,11 @@ fn run(arguments: &Arguments) -> Result<(), BoxError> {
         .init();
     harden();
     let config = SidecarConfig::read(arguments.config.as_deref())?;
+    if arguments.check {
+        return check(&config);
+    }
     let is_looked_at = config.has_admin();
     let sidecar = Sidecar::new(config, providers()?)?;
-    if arguments.check {
-        println!("the configuration is right");
-        return Ok(());
-    }
     let sidecar = if is_looked_at { sidecar.metrics(recorder()?) } else { sidecar };
     let runtime = runtime()?;
     let served = runtime.block_on(async {
@@ -77,7 +82,33 @@ fn run(arguments: &Arguments) -> Result<(), BoxError> {
     });
     // What blocks, as a name that is looked up, is not waited for.
     runtime.shutdown_background();
-    served
+    served.map(|()| ExitCode::SUCCESS)
+}
+
+fn check(config: &SidecarConfig) -> Result<ExitCode, BoxError> {
+    let providers = providers()?;
+    drop(Sidecar::new(config.clone(), providers.clone())?);
+    println!("the configuration is right");
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let secrets = runtime.block_on(config.check_secrets(&providers));
+    let mut code = ExitCode::SUCCESS;
+    for CheckedSecret { key, outcome } in secrets {
+        match outcome {
+            SecretCheck::Read { suspicions } => {
+                for suspicion in suspicions {
+                    eprintln!("passport-sidecar: {key}: warning: the secret {suspicion}");
+                }
+            }
+            SecretCheck::NotTried(reference) => {
+                println!("{key}: `{reference}` was not read: --check asks no vault");
+            }
+            SecretCheck::Unreadable(error) => {
+                eprintln!("passport-sidecar: {key}: {error}");
+                code = ExitCode::from(UNREADABLE_SECRET);
+            }
+        }
+    }
+    Ok(code)
 }
 
 /// With one processor, as containers often have, more threads that serve only get in each other's way.

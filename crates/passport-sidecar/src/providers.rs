@@ -3,40 +3,69 @@ use passport_core::ConfigProblem;
 use passport_core::{ConfigError, SecretProviders};
 use passport_outbound::Providers;
 
-/// What a sidecar's configuration may name, by the features it was built with: secret providers and stores.
+/// The vaults and stores that this program was built with (by its features), for configurations to name.
 ///
 /// Vaults are read as the environment says ([`AzureKeyVault`](passport_secrets) and Amazon's client find there who asks). For a
 /// HashiCorp Vault the environment has `VAULT_ADDR`, and `VAULT_TOKEN_FILE`, or `VAULT_ROLE_ID` with `VAULT_SECRET_ID_FILE`, or
 /// `VAULT_KUBERNETES_ROLE`, or `VAULT_TOKEN`. A private CA is in `VAULT_CACERT`;
 /// `VAULT_DANGER_PLAIN_HTTP=true` lets the address be plain `http` off this machine. For Amazon's
-/// endpoints a private CA is in `AWS_CA_BUNDLE`.
+/// endpoints a private CA is in `AWS_CA_BUNDLE`. A reference to a vault that is not set up there is a
+/// mistake that names what is missing; a vault without a reference is not looked at.
 ///
 /// # Errors
 /// When what is in the environment does not describe a vault.
 pub fn providers() -> Result<Providers, ConfigError> {
-    #[allow(unused_mut, reason = "without features there is nothing to add")]
-    let mut secrets = SecretProviders::default();
-    #[cfg(feature = "azure-key-vault")]
-    {
-        let vault = passport_secrets::AzureKeyVault::builder().build()?;
-        secrets = secrets.with("azure_key_vault", passport_secrets::CachedSecrets::new(vault));
-    }
-    #[cfg(feature = "aws-secrets-manager")]
-    {
-        use passport_secrets::{AwsSecretsManager, AwsSecretsManagerBuilder};
-        let ca_file = set("AWS_CA_BUNDLE").into_iter();
-        let vault = ca_file.fold(AwsSecretsManager::builder(), AwsSecretsManagerBuilder::ca_file).build();
-        let vault = vault.map_err(|error| named(&error, &[("ca_file", "AWS_CA_BUNDLE")]))?;
-        secrets = secrets.with("aws_secrets_manager", passport_secrets::CachedSecrets::new(vault));
-    }
-    #[cfg(feature = "hashicorp-vault")]
-    if let Some(vault) = hashicorp(set)? {
-        secrets = secrets.with("hashicorp_vault", passport_secrets::CachedSecrets::new(vault));
-    }
+    let secrets = hashicorp(aws(azure(SecretProviders::default())?));
     let providers = Providers::default().with_secrets(secrets);
     #[cfg(feature = "redis")]
     let providers = providers.with_store("redis", passport_redis::RedisStores);
     Ok(providers)
+}
+
+const AZURE: &str = "azure_key_vault";
+const AWS: &str = "aws_secrets_manager";
+const HASHICORP: &str = "hashicorp_vault";
+
+#[cfg(feature = "azure-key-vault")]
+fn azure(secrets: SecretProviders) -> Result<SecretProviders, ConfigError> {
+    let vault = passport_secrets::AzureKeyVault::builder().build()?;
+    Ok(secrets.with(AZURE, passport_secrets::CachedSecrets::new(vault)))
+}
+
+#[cfg(not(feature = "azure-key-vault"))]
+#[expect(clippy::unnecessary_wraps, reason = "with the feature it may fail")]
+fn azure(secrets: SecretProviders) -> Result<SecretProviders, ConfigError> {
+    Ok(secrets.without(AZURE, "build the sidecar with its feature `azure-key-vault`"))
+}
+
+#[cfg(feature = "aws-secrets-manager")]
+fn aws(secrets: SecretProviders) -> SecretProviders {
+    use passport_secrets::{AwsSecretsManager, AwsSecretsManagerBuilder, CachedSecrets};
+
+    let ca_file = set("AWS_CA_BUNDLE").into_iter();
+    let vault = ca_file.fold(AwsSecretsManager::builder(), AwsSecretsManagerBuilder::ca_file).build();
+    match vault {
+        Ok(vault) => secrets.with(AWS, CachedSecrets::new(vault)),
+        Err(error) => secrets.without(AWS, in_variables(&error, &[("ca_file", "AWS_CA_BUNDLE")])),
+    }
+}
+
+#[cfg(not(feature = "aws-secrets-manager"))]
+fn aws(secrets: SecretProviders) -> SecretProviders {
+    secrets.without(AWS, "build the sidecar with its feature `aws-secrets-manager`")
+}
+
+#[cfg(feature = "hashicorp-vault")]
+fn hashicorp(secrets: SecretProviders) -> SecretProviders {
+    match vault(set) {
+        Ok(vault) => secrets.with(HASHICORP, passport_secrets::CachedSecrets::new(vault)),
+        Err(reason) => secrets.without(HASHICORP, reason),
+    }
+}
+
+#[cfg(not(feature = "hashicorp-vault"))]
+fn hashicorp(secrets: SecretProviders) -> SecretProviders {
+    secrets.without(HASHICORP, "build the sidecar with its feature `hashicorp-vault`")
 }
 
 #[cfg(any(feature = "aws-secrets-manager", feature = "hashicorp-vault"))]
@@ -44,30 +73,31 @@ fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Names the variables of the environment in the place of a builder's options.
+/// Returns the problems in one line, with the names of variables instead of a builder's options.
 #[cfg(any(feature = "aws-secrets-manager", feature = "hashicorp-vault"))]
-fn named(error: &ConfigError, variables: &[(&str, &'static str)]) -> ConfigError {
-    let renamed = error.problems().iter().map(|problem| {
-        let variable = variables.iter().find(|(option, _)| *option == problem.option);
-        let option = variable.map_or_else(|| problem.option.clone(), |(_, variable)| (*variable).into());
-        let text = problem.problem.replace("danger_plain_http", "VAULT_DANGER_PLAIN_HTTP=true");
-        ConfigProblem::new(option, text)
+fn in_variables(error: &ConfigError, variables: &[(&str, &str)]) -> String {
+    let shown = error.problems().iter().map(|ConfigProblem { option, problem, .. }| {
+        let variable = variables.iter().find(|(known, _)| *known == option.as_ref());
+        let option = variable.map_or(option.as_ref(), |(_, variable)| *variable);
+        format!("{option}: {}", problem.replace("danger_plain_http", "VAULT_DANGER_PLAIN_HTTP=true"))
     });
-    ConfigError::new(renamed.collect())
+    shown.collect::<Vec<_>>().join("; ")
 }
 
+/// Returns the Vault of the environment, or what to set there.
 #[cfg(feature = "hashicorp-vault")]
-fn hashicorp(
-    set: impl Fn(&str) -> Option<String>,
-) -> Result<Option<passport_secrets::HashiCorpVault>, ConfigError> {
+fn vault(set: impl Fn(&str) -> Option<String>) -> Result<passport_secrets::HashiCorpVault, String> {
     use passport_core::SecretSource;
     use passport_secrets::{HashiCorpVault, HashiCorpVaultBuilder, VaultAuth};
 
-    let Some(address) = set("VAULT_ADDR") else { return Ok(None) };
+    let address = set("VAULT_ADDR").ok_or("set VAULT_ADDR to its address: https://vault.example.com:8200")?;
     let auth = match (set("VAULT_TOKEN_FILE"), set("VAULT_ROLE_ID"), set("VAULT_KUBERNETES_ROLE")) {
         (Some(token), ..) => VaultAuth::token(SecretSource::file(token)),
         (None, Some(role), _) => {
-            VaultAuth::app_role(role, SecretSource::file(set("VAULT_SECRET_ID_FILE").unwrap_or_default()))
+            let file = set("VAULT_SECRET_ID_FILE");
+            let file =
+                file.ok_or("set VAULT_SECRET_ID_FILE, as VAULT_ROLE_ID is set: an AppRole has both")?;
+            VaultAuth::app_role(role, SecretSource::file(file))
         }
         (None, None, Some(role)) => VaultAuth::kubernetes(role),
         (None, None, None) if set("VAULT_TOKEN").is_some() => {
@@ -87,26 +117,42 @@ fn hashicorp(
         ("mount", "VAULT_MOUNT"),
         ("ca_file", "VAULT_CACERT"),
     ];
-    builder.build().map(Some).map_err(|error| named(&error, &variables))
+    builder.build().map_err(|error| in_variables(&error, &variables))
 }
 
 #[cfg(all(test, feature = "hashicorp-vault"))]
 mod tests {
     use super::*;
 
-    fn problems(variables: &[(&str, &str)]) -> String {
+    fn problem(variables: &[(&str, &str)]) -> String {
         let set = |name: &str| {
-            let variable = variables.iter().find(|(known, _)| *known == name);
-            variable.map(|(_, value)| (*value).to_owned())
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
         };
-        hashicorp(set).err().map(|error| error.to_string()).unwrap_or_default()
+        vault(set).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn variable_that_vault_lacks_is_named() {
+        let address = ("VAULT_ADDR", "https://vault.example.com:8200");
+        for (variables, expected) in [
+            (&[][..], "set VAULT_ADDR"),
+            (&[("VAULT_TOKEN", "t")], "set VAULT_ADDR"),
+            (&[address, ("VAULT_ROLE_ID", "r")], "set VAULT_SECRET_ID_FILE"),
+            (&[("VAULT_ADDR", "vault.example.com:8200")], "VAULT_ADDR: it is not the address"),
+            (&[address, ("VAULT_MOUNT", "/kv/")], "VAULT_MOUNT: it is not a path"),
+        ] {
+            assert!(problem(variables).starts_with(expected), "{}", problem(variables));
+        }
+        assert_eq!(problem(&[address]), "");
+        assert_eq!(problem(&[address, ("VAULT_ROLE_ID", "r"), ("VAULT_SECRET_ID_FILE", "/s")]), "");
     }
 
     #[test]
     fn mistakes_name_the_variables_of_vault() {
         let variables =
             [("VAULT_ADDR", "http://vault:8200"), ("VAULT_CACERT", "/no/such.pem"), ("VAULT_MOUNT", "/")];
-        let told = problems(&variables);
+        let told = problem(&variables);
         for part in ["VAULT_ADDR: ", "VAULT_DANGER_PLAIN_HTTP=true", "VAULT_CACERT: ", "VAULT_MOUNT: "] {
             assert!(told.contains(part), "{part} in {told}");
         }
@@ -115,6 +161,6 @@ mod tests {
     #[test]
     fn plain_http_vault_is_allowed_by_its_variable() {
         let plain = ("VAULT_DANGER_PLAIN_HTTP", "True");
-        assert_eq!(problems(&[("VAULT_ADDR", "http://vault:8200"), plain]), "");
+        assert_eq!(problem(&[("VAULT_ADDR", "http://vault:8200"), plain]), "");
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
-use passport_outbound::{ManagedIdentity, TokenError};
+use passport_outbound::{ManagedIdentity, TokenError, TokenErrorKind};
 use serde_json::json;
 
 /// Nothing in it is of a secret or a token.
@@ -58,10 +58,21 @@ impl Refusal {
         let status = identity.status();
         let wait = status.next_attempt_at().and_then(|at| at.duration_since(now()).ok()).unwrap_or_default();
         if error.is_transient() {
-            return Self::later(error.to_string(), wait);
+            return Self::later(description(error), wait);
         }
         // It is ours that was refused, and not what is asked of us.
-        Self::new(StatusCode::BAD_GATEWAY, "server_error", error.to_string())
+        Self::new(StatusCode::BAD_GATEWAY, "server_error", description(error))
+    }
+}
+
+/// Where a secret is, and what is unusual about it, is for operators: the log has it.
+fn description(error: &TokenError) -> String {
+    match (error.hint(), error.kind()) {
+        (None, _) => error.to_string(),
+        (Some(_), TokenErrorKind::Secret) => {
+            "the client secret of this identity cannot be read; the sidecar's log says why".to_owned()
+        }
+        (Some(_), _) => "Passport refused this identity; the sidecar's log says what to check".to_owned(),
     }
 }
 

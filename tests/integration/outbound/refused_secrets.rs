@@ -70,3 +70,27 @@ async fn scopes_that_the_identity_may_not_have_are_named_as_the_cause() {
     assert!(!error.is_transient());
     assert!(error.to_string().contains("check the scopes"), "{error}");
 }
+
+/// Secrets as editors, shells and consoles write them into a file.
+#[tokio::test]
+async fn refusal_names_blanks_and_quotes_around_the_secret() {
+    let passport = DevPassport::start().await.unwrap();
+    let registered = passport.managed_identity("payroll").create();
+    let secret = registered.secret();
+    for (content, told) in [
+        (format!("{secret} \n"), "ends with a blank or tab"),
+        (format!("\"{secret}\"\n"), "has quotes around it"),
+        (format!("PAYROLL_SECRET={secret}\n"), "begins with `NAME=`"),
+        (format!("\u{feff}{secret}\n"), "begins with a byte order mark (BOM)"),
+    ] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let path = file.path().to_str().unwrap();
+        fs::write(path, content).unwrap();
+        let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::file(path));
+        let identity = identity.issuer(passport.issuer()).build().unwrap();
+        let error = identity.token().await.unwrap_err();
+        assert_eq!(error.oauth_error(), Some("invalid_client"));
+        assert!(error.to_string().contains(&format!("the secret behind `file:{path}` {told}")), "{error}");
+        assert!(!format!("{error} {error:?}").contains(secret), "{error}");
+    }
+}

@@ -21,7 +21,7 @@ pub struct SecretError {
 pub enum SecretErrorKind {
     /// It is there but was disabled.
     Disabled,
-    /// It is there but holds nothing.
+    /// It is there but holds nothing, or only blanks.
     Empty,
     /// The provider does not let us read it.
     Forbidden,

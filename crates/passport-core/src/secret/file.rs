@@ -1,14 +1,30 @@
-use std::{io::ErrorKind, path::Path};
+use std::{
+    fs::File,
+    io::{self, ErrorKind, Read},
+    path::Path,
+    time::Duration,
+};
 
 use zeroize::Zeroizing;
+
+use crate::on_file_thread;
 
 use super::{ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider, SecretRef};
 
 pub(super) const SCHEME: &str = "file";
 
+/// How long a file may take. Less than the 10 s of a token request, so that its error names the
+/// file.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The largest file that is read.
+const MAX_SIZE: u64 = 1024 * 1024;
+
 /// Reads `file:/path` (or `file:///path`), as Kubernetes, systemd and container platforms mount secrets.
 ///
-/// The file is read at each use, so a rotated mount is seen. Line breaks at its end do not count.
+/// The file is read at each use, so a rotated mount is seen. A file that does not answer within 5 s
+/// is an error ([`SecretErrorKind::Unavailable`]), and costs one thread until it answers, whatever
+/// the number of attempts.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FileSecrets;
 
@@ -29,17 +45,43 @@ impl SecretProvider for FileSecrets {
     }
 }
 
-/// The content of the file at `path`, without line breaks at its end.
+/// Reads the file at `path`.
 pub(super) async fn read(path: &Path, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-    let content = tokio::fs::read_to_string(path).await.map(Zeroizing::new).map_err(|error| {
-        let kind = match error.kind() {
-            ErrorKind::NotFound => SecretErrorKind::NotFound,
-            ErrorKind::PermissionDenied => SecretErrorKind::Forbidden,
-            _ => SecretErrorKind::Unreadable,
-        };
-        SecretError::new(kind, reference.clone(), error.kind().to_string()).caused_by(error)
-    })?;
-    Ok(ResolvedSecret::new(Secret::new(content.trim_end_matches(['\r', '\n']))))
+    let own = path.to_owned();
+    let read = on_file_thread(path, PATIENCE, move || content(&own)).await;
+    match read.and_then(|content| content) {
+        Ok(secret) => Ok(ResolvedSecret::new(secret)),
+        Err(error) => Err(unread(reference, error)),
+    }
+}
+
+fn content(path: &Path) -> io::Result<Secret> {
+    let file = File::open(path)?;
+    // One buffer of the right size: a buffer that grows leaves copies of the secret behind.
+    let size = file.metadata()?.len().min(MAX_SIZE) as usize;
+    let mut content = Zeroizing::new(Vec::with_capacity(size + 1));
+    file.take(MAX_SIZE + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > MAX_SIZE {
+        return Err(io::Error::new(ErrorKind::FileTooLarge, "it is larger than 1 MiB"));
+    }
+    let text = str::from_utf8(&content);
+    let text = text.map_err(|_| io::Error::new(ErrorKind::InvalidData, "it is not UTF-8; save it as UTF-8"));
+    text.map(Secret::from)
+}
+
+fn unread(reference: &SecretRef, error: io::Error) -> SecretError {
+    let kind = match error.kind() {
+        ErrorKind::NotFound => SecretErrorKind::NotFound,
+        ErrorKind::PermissionDenied => SecretErrorKind::Forbidden,
+        ErrorKind::TimedOut | ErrorKind::StaleNetworkFileHandle => SecretErrorKind::Unavailable,
+        _ => SecretErrorKind::Unreadable,
+    };
+    // The operating system's errors say what happened in the source.
+    let reason = match error.raw_os_error() {
+        Some(_) => error.kind().to_string(),
+        None => error.to_string(),
+    };
+    SecretError::new(kind, reference.clone(), reason).caused_by(error)
 }
 
 #[cfg(test)]
@@ -74,6 +116,19 @@ mod tests {
     async fn a_url_with_two_slashes_names_a_host_and_is_refused() {
         let source = SecretSource::from_reference("file://etc/secret".parse().unwrap()).unwrap();
         assert_eq!(source.resolve().await.unwrap_err().kind(), SecretErrorKind::Unreadable);
+    }
+
+    #[tokio::test]
+    async fn unusable_file_is_an_error_with_a_remedy() {
+        for (content, told) in
+            [(b"\xff\xfes\0".to_vec(), "save it as UTF-8"), (vec![b'a'; 1_048_577], "1 MiB")]
+        {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            fs::write(file.path(), content).unwrap();
+            let error = SecretSource::file(file.path().to_str().unwrap()).resolve().await.unwrap_err();
+            assert_eq!(error.kind(), SecretErrorKind::Unreadable);
+            assert!(error.to_string().contains(told), "{error}");
+        }
     }
 
     #[tokio::test]

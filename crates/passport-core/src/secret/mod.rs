@@ -12,6 +12,7 @@ mod provider;
 mod providers;
 mod reference;
 mod source;
+mod suspicions;
 mod systemd;
 
 use std::fmt;
@@ -52,6 +53,15 @@ impl Secret {
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
         Fingerprint::of(self.expose().as_bytes())
+    }
+
+    /// Returns what is unusual about the secret, such as blanks or quotes around it.
+    ///
+    /// Each item is the end of a sentence about the secret ("ends with a blank or tab"). None shows
+    /// any part of it. Empty for most secrets, and for private keys in PEM.
+    #[must_use]
+    pub fn suspicions(&self) -> Vec<&'static str> {
+        suspicions::of(self.expose())
     }
 }
 

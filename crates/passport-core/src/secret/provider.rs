@@ -1,6 +1,6 @@
 use std::{fmt, future::Future, pin::Pin, time::SystemTime};
 
-use super::{Secret, SecretError, SecretRef};
+use super::{Secret, SecretError, SecretErrorKind, SecretRef, suspicions};
 
 /// Reads secrets of one kind of reference.
 pub trait SecretProvider: fmt::Debug + Send + Sync + 'static {
@@ -38,9 +38,14 @@ pub struct ResolvedSecret {
 }
 
 impl ResolvedSecret {
-    /// A secret whose provider knows no versions; a fingerprint stands in for one.
+    /// Creates a secret whose provider knows no versions; its fingerprint is its version.
+    ///
+    /// Line breaks at its end are removed: `echo`, editors and `vault kv put f=@file` add them.
+    /// This is the one place where that happens, for the secrets of all providers.
     #[must_use]
     pub fn new(secret: Secret) -> Self {
+        let bare = suspicions::without_line_breaks_at_end(secret.expose());
+        let secret = if bare.len() < secret.expose().len() { Secret::new(bare) } else { secret };
         let version = secret.fingerprint().to_string();
         Self { secret, version, expires_at: None }
     }
@@ -55,6 +60,20 @@ impl ResolvedSecret {
     #[must_use]
     pub fn with_expiry(self, time: SystemTime) -> Self {
         Self { expires_at: Some(time), ..self }
+    }
+
+    /// Returns the secret unless it is empty or consists of blanks.
+    ///
+    /// # Errors
+    /// [`SecretErrorKind::Empty`], which names `reference`.
+    pub fn non_blank(self, reference: &SecretRef) -> Result<Self, SecretError> {
+        let text = self.secret.expose();
+        let reason = match text {
+            "" => "it exists, but is empty; store the secret there",
+            _ if suspicions::is_blank(text) => "it exists, but holds only blanks; store the secret there",
+            _ => return Ok(self),
+        };
+        Err(SecretError::new(SecretErrorKind::Empty, reference.clone(), reason))
     }
 
     /// The secret.
@@ -106,5 +125,43 @@ impl<P: SecretProvider> DynSecretProvider for P {
         refused: &'a ResolvedSecret,
     ) -> ResolveFuture<'a> {
         Box::pin(self.resolve_anew(reference, refused))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn line_breaks_at_the_end_of_a_secret_are_removed() {
+        for (text, expected) in [
+            ("s3cret", "s3cret"),
+            ("s3cret\n", "s3cret"),
+            ("s3cret\r\n", "s3cret"),
+            ("s3cret\n\r\n\n", "s3cret"),
+            ("\ns3\ncret\n", "\ns3\ncret"),
+            ("s3cret \n", "s3cret "),
+            ("\n", ""),
+        ] {
+            assert_eq!(ResolvedSecret::new(text.into()).secret().expose(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn line_break_at_the_end_makes_no_other_secret() {
+        let [bare, broken] = ["s3cret", "s3cret\n"].map(|text| ResolvedSecret::new(text.into()));
+        assert!(bare.is_same(&broken));
+        assert_eq!(bare.version(), broken.version());
+    }
+
+    #[test]
+    fn secret_of_blanks_is_empty_and_its_reference_is_named() {
+        let reference: SecretRef = "vault:payroll".parse().unwrap();
+        for blank in ["", "\n", " ", "\t\r\n", "\u{a0}", "\u{feff}\n"] {
+            let error = ResolvedSecret::new(blank.into()).non_blank(&reference).unwrap_err();
+            assert_eq!(error.kind(), SecretErrorKind::Empty);
+            assert!(error.to_string().contains("`vault:payroll`"), "{error}");
+        }
+        assert!(ResolvedSecret::new(" s3cret ".into()).non_blank(&reference).is_ok());
     }
 }

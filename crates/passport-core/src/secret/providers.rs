@@ -12,6 +12,8 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct SecretProviders {
     by_name: BTreeMap<String, Arc<dyn DynSecretProvider>>,
+    /// Why there is no provider of a name.
+    missing: BTreeMap<String, String>,
 }
 
 impl SecretProviders {
@@ -19,6 +21,14 @@ impl SecretProviders {
     #[must_use]
     pub fn with(mut self, name: &str, provider: impl SecretProvider) -> Self {
         self.by_name.insert(canonical(name), Arc::new(provider));
+        self
+    }
+
+    /// Explains why there is no provider called `name`, for a reference that names it: "set
+    /// `VAULT_ADDR`". A provider that is added under this name makes the reason void.
+    #[must_use]
+    pub fn without(mut self, name: &str, reason: impl Into<String>) -> Self {
+        self.missing.insert(canonical(name), reason.into());
         self
     }
 
@@ -37,8 +47,13 @@ impl SecretProviders {
             Some(_) if reference.is_empty() => return Err(InvalidSecretSource::Reference(InvalidSecretRef)),
             Some(name) => placed(&canonical(name), reference),
         };
-        let found = self.by_name.get(&canonical(reference.scheme()));
-        let found = found.ok_or_else(|| InvalidSecretSource::NoSuchProvider { known: self.known() })?;
+        let name = canonical(reference.scheme());
+        let found = self.by_name.get(&name).ok_or_else(|| match self.missing.get_key_value(&name) {
+            Some((name, reason)) => {
+                InvalidSecretSource::MissingProvider { name: name.clone(), reason: reason.clone() }
+            }
+            None => InvalidSecretSource::NoSuchProvider { known: self.known() },
+        })?;
         Ok(SecretSource::of(Arc::clone(found), reference))
     }
 
@@ -58,7 +73,7 @@ fn placed(name: &str, reference: &str) -> SecretRef {
 
 impl Default for SecretProviders {
     fn default() -> Self {
-        Self { by_name: BTreeMap::new() }
+        Self { by_name: BTreeMap::new(), missing: BTreeMap::new() }
             .with(env::SCHEME, EnvSecrets)
             .with(file::SCHEME, FileSecrets)
             .with(systemd::SCHEME, SystemdCredentials::default())
@@ -83,6 +98,14 @@ pub enum InvalidSecretSource {
     NoSuchProvider {
         /// Those there are.
         known: String,
+    },
+    /// The provider is known to the program, but is not set up.
+    #[error("the secret provider `{name}` is not set up: {reason}")]
+    MissingProvider {
+        /// The provider.
+        name: String,
+        /// What to do.
+        reason: String,
     },
     /// The reference is not valid.
     #[error(transparent)]
@@ -126,5 +149,17 @@ mod tests {
         {
             assert!(!place(provider, reference).unwrap_err().to_string().contains("hidden"));
         }
+    }
+
+    #[test]
+    fn provider_that_is_not_set_up_is_explained() {
+        let providers = SecretProviders::default().without("hashicorp_vault", "set VAULT_ADDR");
+        for (provider, reference) in [(None, "hashicorp-vault:kv/hidden"), (Some("HashiCorpVault"), "hidden")]
+        {
+            let told = providers.source(provider, reference).unwrap_err().to_string();
+            assert_eq!(told, "the secret provider `hashicorpvault` is not set up: set VAULT_ADDR");
+        }
+        let providers = providers.with("hashicorp_vault", EnvSecrets);
+        assert!(providers.source(None, "hashicorp_vault:kv/payroll").is_ok());
     }
 }

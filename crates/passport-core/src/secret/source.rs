@@ -35,7 +35,7 @@ impl SecretSource {
         Self::new(EnvSecrets, SecretRef::of(env::SCHEME, name.into()))
     }
 
-    /// The content of the file at `path`, read at each use; line breaks at its end do not count.
+    /// The content of the file at `path`, read at each use.
     #[must_use]
     pub fn file(path: impl Into<String>) -> Self {
         Self::new(FileSecrets, SecretRef::of(file::SCHEME, path.into()))
@@ -72,12 +72,13 @@ impl SecretSource {
         }
     }
 
-    /// Reads the secret as it is now.
+    /// Reads the secret as it is now, without line breaks at its end.
     ///
     /// # Errors
-    /// What the provider says.
+    /// The provider's error; [`SecretErrorKind::Empty`] when the secret is empty or holds only
+    /// blanks.
     pub async fn resolve(&self) -> Result<ResolvedSecret, SecretError> {
-        self.checked(self.provider.resolve_dyn(&self.reference).await?)
+        self.provider.resolve_dyn(&self.reference).await?.non_blank(&self.reference)
     }
 
     /// The same, past whatever the provider keeps: `refused` was read last, and has been refused.
@@ -85,18 +86,8 @@ impl SecretSource {
     /// # Errors
     /// What the provider says.
     pub async fn resolve_anew(&self, refused: &ResolvedSecret) -> Result<ResolvedSecret, SecretError> {
-        self.checked(self.provider.resolve_anew_dyn(&self.reference, refused).await?)
-    }
-
-    fn checked(&self, resolved: ResolvedSecret) -> Result<ResolvedSecret, SecretError> {
-        if resolved.secret().expose().is_empty() {
-            return Err(SecretError::new(
-                SecretErrorKind::Empty,
-                self.reference.clone(),
-                "it is there but holds nothing",
-            ));
-        }
-        Ok(resolved)
+        let resolved = self.provider.resolve_anew_dyn(&self.reference, refused).await?;
+        resolved.non_blank(&self.reference)
     }
 }
 
@@ -115,8 +106,32 @@ mod tests {
 
     #[tokio::test]
     async fn an_empty_secret_is_an_error() {
-        let error = SecretSource::fixed("").resolve().await.unwrap_err();
-        assert_eq!(error.kind(), SecretErrorKind::Empty);
+        for empty in ["", " \t", "\n"] {
+            let source = SecretSource::fixed(empty);
+            let error = source.resolve().await.unwrap_err();
+            assert_eq!(error.kind(), SecretErrorKind::Empty);
+            let refused = ResolvedSecret::new("other".into());
+            let error = source.resolve_anew(&refused).await.unwrap_err();
+            assert_eq!(error.kind(), SecretErrorKind::Empty);
+        }
+    }
+
+    /// A provider as users write it, which knows nothing of line breaks.
+    #[derive(Debug)]
+    struct Custom;
+
+    impl SecretProvider for Custom {
+        async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+            Ok(ResolvedSecret::new(Secret::new(format!("{}\r\n", reference.place()))))
+        }
+    }
+
+    #[tokio::test]
+    async fn custom_provider_needs_no_code_for_line_breaks() {
+        let source = SecretSource::new(Custom, "custom:s3cret".parse().unwrap());
+        let read = source.resolve().await.unwrap();
+        assert_eq!(read.secret().expose(), "s3cret");
+        assert!(source.resolve_anew(&read).await.unwrap().is_same(&read));
     }
 
     #[test]

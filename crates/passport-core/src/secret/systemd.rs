@@ -8,7 +8,7 @@ pub(super) const SCHEME: &str = "systemd";
 const DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
 /// Reads `systemd:NAME` from the credentials that systemd gives a service (`LoadCredential=`, `LoadCredentialEncrypted=`): the
-/// file `NAME` in `$CREDENTIALS_DIRECTORY`, which no other user can read. Line breaks at its end do not count.
+/// file `NAME` in `$CREDENTIALS_DIRECTORY`, which no other user can read.
 #[derive(Clone, Debug, Default)]
 pub struct SystemdCredentials {
     /// None for the one that the environment names.

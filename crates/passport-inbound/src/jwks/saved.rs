@@ -4,18 +4,13 @@ use std::{
     fs::{self, OpenOptions},
     io::{self, Read, Write},
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
+use passport_core::on_file_thread;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::{sync::oneshot, time::timeout};
 
 use super::fetch::LIMITS;
 
@@ -26,8 +21,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 #[derive(Clone, Debug)]
 pub(crate) struct KeyFile {
     path: PathBuf,
-    /// Whether a thread reads or writes it: for longer than anybody waits, perhaps, on a file system that hangs.
-    busy: Arc<AtomicBool>,
 }
 
 /// What the file holds.
@@ -65,7 +58,7 @@ struct Content<'a> {
 
 impl KeyFile {
     pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, busy: Arc::default() }
+        Self { path }
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -89,38 +82,15 @@ impl KeyFile {
         self.in_time(move || Ok(replace(&path, &encode(&issuer, &keys)?)?)).await
     }
 
-    /// On a thread of its own, one at a time, and not for ever. Not on a thread of the runtime's: that waits for those when it ends.
     async fn in_time<T: Send + 'static>(
         &self,
         work: impl FnOnce() -> Result<T, KeyFileError> + Send + 'static,
     ) -> Result<T, KeyFileError> {
-        let claim = Claim::on(&self.busy).ok_or(KeyFileError::Hangs)?;
-        let (done, outcome) = oneshot::channel();
-        thread::Builder::new().name("passport-key-file".to_owned()).spawn(move || {
-            let result = work();
-            drop(claim);
-            // Nobody may be waiting any more; that is no failure.
-            let _ = done.send(result);
-        })?;
-        match timeout(PATIENCE, outcome).await {
-            Ok(done) => done.unwrap_or_else(|lost| Err(io::Error::other(lost).into())),
-            Err(_) => Err(KeyFileError::Hangs),
+        match on_file_thread(&self.path, PATIENCE, work).await {
+            Ok(result) => result,
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(KeyFileError::Hangs),
+            Err(error) => Err(error.into()),
         }
-    }
-}
-
-/// The right to use the file, until it is dropped.
-struct Claim(Arc<AtomicBool>);
-
-impl Claim {
-    fn on(busy: &Arc<AtomicBool>) -> Option<Self> {
-        (!busy.swap(true, Ordering::AcqRel)).then(|| Self(Arc::clone(busy)))
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.0.store(false, Ordering::Release);
     }
 }
 
@@ -233,12 +203,9 @@ mod tests {
         assert!(matches!(file.in_time(hanging).await, Err(KeyFileError::Hangs)));
         let meanwhile = file.in_time(|| -> Result<(), _> { panic!("there is no second thread") }).await;
         assert!(matches!(meanwhile, Err(KeyFileError::Hangs)));
+        tokio::time::resume();
         drop(go_on);
         let _ = has_ended.recv();
-        while file.busy.load(Ordering::Acquire) {
-            thread::yield_now();
-        }
-        tokio::time::resume();
         assert!(file.in_time(|| Ok(())).await.is_ok());
     }
 

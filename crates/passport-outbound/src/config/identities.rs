@@ -4,7 +4,10 @@ use std::{
 };
 
 use passport_core::{ConfigError, ConfigProblem};
-use serde::{Deserialize, Deserializer, de};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, IgnoredAny},
+};
 use serde_json::Value;
 
 use super::{ManagedIdentityConfig, Providers, schema, within};
@@ -31,11 +34,14 @@ pub struct ManagedIdentitiesConfig {
     /// What each is, by the name that the program calls it.
     #[serde(default, deserialize_with = "by_name")]
     pub identities: BTreeMap<String, ManagedIdentityConfig>,
+    /// The keys beside it. They may be the application's own, or `identities` misspelled.
+    #[serde(flatten)]
+    others: BTreeMap<String, IgnoredAny>,
 }
 
 impl From<BTreeMap<String, ManagedIdentityConfig>> for ManagedIdentitiesConfig {
     fn from(identities: BTreeMap<String, ManagedIdentityConfig>) -> Self {
-        Self { identities }
+        Self { identities, others: BTreeMap::new() }
     }
 }
 
@@ -67,7 +73,8 @@ impl ManagedIdentitiesConfig {
         mut settings: impl FnMut(&str, ManagedIdentityBuilder) -> ManagedIdentityBuilder,
     ) -> Result<ManagedIdentities, ConfigError> {
         let (providers, mut problems) = (providers.into(), Vec::new());
-        if self.identities.is_empty() {
+        problems.extend(self.misspelled());
+        if self.identities.is_empty() && problems.is_empty() {
             problems.push(ConfigProblem::new("identities", "there are none; name at least one"));
         }
         let (mut by_name, mut names) = (BTreeMap::new(), HashMap::new());
@@ -92,12 +99,25 @@ impl ManagedIdentitiesConfig {
         })
     }
 
+    /// The keys that were meant to be `identities`. A key of another word may be the application's
+    /// own, as long as there are identities.
+    fn misspelled(&self) -> impl Iterator<Item = ConfigProblem> {
+        let is_meant = |key: &&String| {
+            let key = key.to_ascii_lowercase();
+            key == IDENTITIES || (self.identities.is_empty() && strsim::jaro_winkler(&key, IDENTITIES) > 0.85)
+        };
+        let problem = format!("there is no such key; did you mean `{IDENTITIES}`?");
+        self.others.keys().filter(is_meant).map(move |key| ConfigProblem::new(key.clone(), &problem))
+    }
+
     /// The [JSON Schema](https://json-schema.org) of it, with the stores of `providers`.
     #[must_use]
     pub fn json_schema(providers: &Providers) -> Value {
         schema::of_identities(providers)
     }
 }
+
+const IDENTITIES: &str = "identities";
 
 /// serde's own error would show what stands there.
 fn by_name<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, ManagedIdentityConfig>, D::Error> {

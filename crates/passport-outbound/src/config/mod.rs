@@ -5,10 +5,12 @@
 
 mod identities;
 mod key;
+mod kubernetes;
 mod options;
 mod providers;
 mod reader;
 mod schema;
+mod secrets;
 mod value;
 
 use std::{collections::BTreeMap, fmt};

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use http::HeaderValue;
-use passport_core::{ConfigError, SecretProviders, SecretSource, TransportSettings, Transports};
+use passport_core::{
+    ConfigError, InvalidSecretSource, SecretProviders, SecretSource, TransportSettings, Transports,
+};
 
 use super::{
     key::{ConfigKey, Kind},
     providers::{Providers, SIDECAR},
     reader::Reader,
-    value::{duration, header, list, switch, table, text, texts},
+    value::{header, list, switch, table, text, texts},
     within,
 };
 use crate::{
@@ -26,13 +28,13 @@ pub(super) const REQUIRED: [&str; 1] = [CLIENT_ID];
 pub(super) const REQUIRED_ONE_OF: [&str; 2] = [CLIENT_SECRET_REF, CACHE];
 
 const CLIENT_ID: &str = "client_id";
-const CLIENT_SECRET_REF: &str = "client_secret_ref";
+pub(super) const CLIENT_SECRET_REF: &str = "client_secret_ref";
 const SECRET_PROVIDER: &str = "secret_provider";
 const PASSPORT_BASE_URL: &str = "passport_base_url";
 const TOKEN_URL: &str = "token_url";
 const SCOPES: &str = "scopes";
 const CACHE_TOKENS: &str = "cache_tokens";
-const CACHE: &str = "cache";
+pub(super) const CACHE: &str = "cache";
 const REFRESH_THRESHOLD: &str = "refresh_threshold";
 const REQUEST_TIMEOUT: &str = "request_timeout";
 const CLIENT_AUTHENTICATION: &str = "client_authentication";
@@ -174,10 +176,10 @@ pub(super) fn builder(reader: &mut Reader<'_>, providers: &Providers) -> Option<
     if let Some(cache) = cache {
         builder = builder.token_cache(cache);
     }
-    if let Some(threshold) = reader.read(REFRESH_THRESHOLD, duration) {
+    if let Some(threshold) = reader.duration(REFRESH_THRESHOLD) {
         builder = builder.refresh_threshold(threshold);
     }
-    if let Some(timeout) = reader.read(REQUEST_TIMEOUT, duration) {
+    if let Some(timeout) = reader.duration(REQUEST_TIMEOUT) {
         builder = builder.request_timeout(timeout);
     }
     if let Some(authentication) = authentication(reader) {
@@ -198,7 +200,11 @@ fn note_what_the_builder_says(reader: &mut Reader<'_>, builder: &ManagedIdentity
     }
 }
 
-fn secret(reader: &mut Reader<'_>, secrets: &SecretProviders, is_at_sidecar: bool) -> Option<SecretSource> {
+pub(super) fn secret(
+    reader: &mut Reader<'_>,
+    secrets: &SecretProviders,
+    is_at_sidecar: bool,
+) -> Option<SecretSource> {
     if is_at_sidecar {
         for key in [CLIENT_SECRET_REF, SECRET_PROVIDER] {
             if reader.read(key, texts).is_some() {
@@ -231,9 +237,10 @@ fn source(
     reference: &str,
 ) -> Option<SecretSource> {
     match secrets.source(provider, reference) {
-        Err(error @ passport_core::InvalidSecretSource::NoSuchProvider { .. }) if provider.is_some() => {
-            reader.collect(SECRET_PROVIDER, Err(error))
-        }
+        Err(
+            error
+            @ (InvalidSecretSource::NoSuchProvider { .. } | InvalidSecretSource::MissingProvider { .. }),
+        ) if provider.is_some() => reader.collect(SECRET_PROVIDER, Err(error)),
         result => reader.collect(CLIENT_SECRET_REF, result),
     }
 }

@@ -14,7 +14,7 @@ use super::{
     WHOLE,
     key::ConfigKey,
     reader::Reader,
-    value::{duration, list, switch, text},
+    value::{list, switch, text},
 };
 #[cfg(feature = "reqwest")]
 use crate::http_client::ClientPool;
@@ -183,7 +183,7 @@ impl StoreSettings<'_> {
 
     /// The length of time at `key`, if there is one.
     pub fn duration(&mut self, key: &'static str) -> Option<Duration> {
-        self.reader.read(key, duration)
+        self.reader.duration(key)
     }
 
     /// The secret that `key` refers to, if it is there.

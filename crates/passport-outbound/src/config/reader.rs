@@ -1,14 +1,16 @@
 //! Takes values out of a table by their keys, and notes everything that is wrong with them.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use passport_core::ConfigProblem;
 use serde_json::Value;
 
 use super::{
     key::{ConfigKey, Kind},
-    value::Wrong,
+    kubernetes::is_service_variable,
+    value::{Wrong, duration, milliseconds_suspected},
 };
+use crate::telemetry;
 
 /// The longest value that a message shows.
 const MAX_SHOWN: usize = 80;
@@ -40,12 +42,21 @@ impl<'a> Reader<'a> {
         read(value).map_err(|wrong| self.wrong(key, wrong)).ok()
     }
 
-    /// The same, and it has to be there.
+    /// Reads a length of time. Warns when it looks like a number of milliseconds.
+    pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
+        let time = self.read(key, duration)?;
+        if let Some(advice) = self.values.get(key).and_then(milliseconds_suspected) {
+            telemetry::unit_suspected(key, &advice);
+        }
+        Some(time)
+    }
+
     /// Whether there is a table at `key` with `name` in it. It is not judged.
     pub(super) fn names(&self, key: &str, name: &str) -> bool {
         self.values.get(key).and_then(|table| table.get(name)).is_some()
     }
 
+    /// Reads the value at `key`, which has to be there.
     pub(super) fn require<T>(
         &mut self,
         key: &'static str,
@@ -75,10 +86,14 @@ impl<'a> Reader<'a> {
         self.problems.push(ConfigProblem::new(key, problem));
     }
 
-    /// Notes each key that nobody knows, with the one that may be meant. Its value is not shown: it could be anything.
+    /// Notes each unknown key, with the one that may be meant, except for those that Kubernetes
+    /// sets. The value is not shown: it could be a secret.
     pub(super) fn refuse_unknown_keys(&mut self) {
         let is_known = |key: &str| key == FOR_EDITORS || self.keys.iter().any(|known| known.name == key);
-        for key in self.values.keys().filter(|key| !is_known(key)) {
+        for (key, value) in self.values.iter().filter(|(key, _)| !is_known(key)) {
+            if is_service_variable(key, value) {
+                continue;
+            }
             self.problems.push(ConfigProblem::new(key.clone(), advice(self.keys, key)));
         }
     }

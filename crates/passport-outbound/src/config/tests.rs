@@ -443,3 +443,58 @@ fn a_cache_and_none_contradict_each_other() {
     let built = config.build_with(Providers::default().with_store("named", Named));
     assert_eq!(built.unwrap_err().problems()[0].option, "cache_tokens");
 }
+
+#[test]
+fn misspelled_table_of_identities_is_named() {
+    let one = json!({ "erp": { "client_id": "mi-1", "client_secret_ref": "env:ERP" } });
+    for key in ["Identities", "IDENTITIES", "identity", "Identity", "identitys"] {
+        let config: ManagedIdentitiesConfig = serde_json::from_value(json!({ key: one })).unwrap();
+        let told = config.build().unwrap_err().to_string();
+        let expected = format!("{key}: there is no such key; did you mean `identities`?");
+        assert!(told.contains(&expected) && !told.contains("there are none"), "{told}");
+    }
+    let both: ManagedIdentitiesConfig =
+        serde_json::from_value(json!({ "identities": one, "Identities": one })).unwrap();
+    assert!(both.build().unwrap_err().to_string().contains("did you mean `identities`?"));
+}
+
+#[test]
+fn keys_of_the_application_beside_identities_are_ignored() {
+    let config: ManagedIdentitiesConfig = serde_json::from_value(json!({
+        "identities": { "erp": { "client_id": "mi-1", "client_secret_ref": "env:ERP" } },
+        "identity": "the application's own", "logging": { "level": "info" },
+    }))
+    .unwrap();
+    assert!(config.build().is_ok());
+    let only_others: ManagedIdentitiesConfig = serde_json::from_value(json!({ "logging": {} })).unwrap();
+    assert!(only_others.build().unwrap_err().to_string().contains("identities: there are none"));
+}
+
+#[test]
+fn variable_of_a_service_does_not_hide_a_misspelled_key() {
+    let told = mistakes_with(&json!({
+        "service_host": "10.0.0.1", "port": "tcp://10.0.0.1:80", "clientid": "mi-1", "service_hosts": "10.0.0.1",
+    }));
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().any(|problem| problem.starts_with("clientid: ")), "{told:?}");
+    assert!(told.iter().any(|problem| problem.starts_with("service_hosts: ")), "{told:?}");
+}
+
+#[test]
+fn secrets_of_a_configuration_are_listed_with_their_keys() {
+    let config: ManagedIdentitiesConfig = serde_json::from_value(json!({ "identities": {
+        "erp": { "client_id": "mi-1", "client_secret_ref": ["env:ERP", "file:/erp"] },
+        "local": { "cache": { "sidecar": { "endpoint": "http://127.0.0.1:7", "caller_token_ref": "file:/token" } } },
+        "wrong": { "client_secret_ref": "mics_sk_hidden" },
+    } }))
+    .unwrap();
+    let sources = config.secret_sources(Providers::default());
+    let told: Vec<_> = sources.iter().map(|(key, source)| format!("{key}: {}", source.reference())).collect();
+    assert_eq!(
+        told,
+        [
+            "identities.erp.client_secret_ref: env:ERP",
+            "identities.local.cache.sidecar.caller_token_ref: file:/token",
+        ]
+    );
+}

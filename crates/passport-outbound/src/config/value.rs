@@ -50,6 +50,34 @@ pub(super) fn duration(value: &Value) -> Result<Duration, Wrong> {
     }
 }
 
+/// Returns advice when `value` is a number without a unit that was meant as milliseconds, most
+/// likely.
+///
+/// The options of .NET count milliseconds in some places. A number of seconds is suspected when it
+/// is at least 1,000 and a multiple of 500, as milliseconds are (3600 is not), or longer than a
+/// day.
+pub(super) fn milliseconds_suspected(value: &Value) -> Option<String> {
+    let number = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    let is_suspected = number >= 1000.0 && (number % 500.0 == 0.0 || number > 86_400.0);
+    let time = Duration::try_from_secs_f64(number).ok().filter(|_| is_suspected)?;
+    let meant = Duration::try_from_secs_f64(number / 1000.0).ok()?;
+    Some(format!("{number} s is {}; if milliseconds were meant, write {meant:?}", rounded(time)))
+}
+
+/// In the largest unit of which there is a whole one.
+fn rounded(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..3600 => format!("{} min", seconds / 60),
+        3600..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
 /// `[d.]hh:mm:ss[.fffffff]`
 fn time_span(text: &str) -> Option<Duration> {
     let [hours, minutes, seconds] = text.split(':').collect::<Vec<_>>().try_into().ok()?;
@@ -127,6 +155,28 @@ mod tests {
             (json!(null), None),
         ] {
             assert_eq!(duration(&value).ok().map(|time| time.as_secs_f64()), seconds, "{value}");
+        }
+    }
+
+    #[test]
+    fn number_without_a_unit_that_looks_like_milliseconds_is_suspected() {
+        for (value, advice) in [
+            (json!(60000), Some("60000 s is 16 h; if milliseconds were meant, write 60s")),
+            (json!(" 5000 "), Some("5000 s is 1 h; if milliseconds were meant, write 5s")),
+            (json!(1500), Some("1500 s is 25 min; if milliseconds were meant, write 1.5s")),
+            (json!(300_000), Some("300000 s is 3 days; if milliseconds were meant, write 300s")),
+            (json!(100_001), Some("100001 s is 27 h; if milliseconds were meant, write 100.001s")),
+            (json!(60), None),
+            (json!(500), None),
+            (json!(1800), None),
+            (json!(3600), None),
+            (json!("60000s"), None),
+            (json!("16h 40m"), None),
+            (json!("NaN"), None),
+            (json!(1e300), None),
+            (json!(true), None),
+        ] {
+            assert_eq!(milliseconds_suspected(&value).as_deref(), advice, "{value}");
         }
     }
 

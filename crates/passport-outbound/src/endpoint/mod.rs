@@ -2,6 +2,7 @@
 
 mod assertion;
 mod authentication;
+mod hint;
 mod request;
 pub(crate) mod response;
 
@@ -13,8 +14,8 @@ use std::{fmt, sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::{Request, Response};
 use passport_core::{
-    ClientId, Clock, Limits, ResolvedSecret, Scopes, Secret, SecretError, SecretSource, Transport,
-    TransportError, TransportErrorKind, hedged,
+    ClientId, Clock, Limits, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind, SecretSource,
+    Transport, TransportError, TransportErrorKind, hedged,
 };
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -101,11 +102,16 @@ impl ClientCredentials {
         secret: impl Future<Output = Result<ResolvedSecret, SecretError>>,
         deadline: Instant,
     ) -> Result<ResolvedSecret, Failure> {
-        let resolved = timeout_at(deadline, secret).await;
-        let resolved = resolved.map_err(|late| Failure::of(TokenErrorKind::Secret).caused_by(late))?;
-        let resolved = resolved.map_err(|error| Failure::of(TokenErrorKind::Secret).caused_by(error))?;
+        let resolved = timeout_at(deadline, secret).await.unwrap_or_else(|_| Err(self.late()));
+        let resolved = resolved.map_err(Failure::unread)?;
         telemetry::secret_read(&self.client_id, resolved.version());
         Ok(resolved)
+    }
+
+    fn late(&self) -> SecretError {
+        let seconds = self.timeout.as_secs_f32();
+        let reason = format!("its provider did not answer within {seconds} s (request_timeout)");
+        SecretError::new(SecretErrorKind::Unavailable, self.secret.reference().clone(), reason)
     }
 
     /// Sends the token request; a second time, on another connection, when the first takes long. Each
@@ -131,7 +137,8 @@ impl ClientCredentials {
         let request = request::build(&proof, &self.scopes, asked_at)?;
         telemetry::token_request(&self.client_id);
         let response = self.exchanged(request).await.map_err(no_response)?;
-        response::read(&response, &self.scopes, asked_at)
+        let read = response::read(&response, &self.scopes, asked_at);
+        read.map_err(|failure| hint::about_secret(failure, self.secret.reference(), secret))
     }
 
     async fn exchanged(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {

@@ -272,3 +272,49 @@ async fn whatever_hangs_is_told_apart_and_holds_a_caller_for_ten_seconds_at_most
         assert_eq!(asked.elapsed().as_secs(), 10);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn error_of_a_hanging_provider_names_reference_and_time() {
+    let secret = SecretSource::new(Hanging, "vault:payroll".parse().unwrap());
+    let identity = ManagedIdentity::builder("mi-1", secret).request_timeout(Duration::from_secs(3));
+    let identity = identity.transport(Transport::new(Hanging)).build().unwrap();
+    let told = identity.token().await.unwrap_err().to_string();
+    assert!(told.contains("`vault:payroll`") && told.contains("within 3 s"), "{told}");
+}
+
+#[tokio::test]
+async fn error_of_an_unreadable_secret_names_reference_and_cause() {
+    let secret = SecretSource::env("PASSPORT_NO_SUCH_VARIABLE");
+    let identity = ManagedIdentity::builder("mi-1", secret).transport(Transport::new(Hanging));
+    let identity = identity.client_authentication(ClientAuthentication::ClientSecretBasic).build().unwrap();
+    assert_eq!(
+        identity.token().await.unwrap_err().to_string(),
+        "no token for `mi-1`: the secret behind `env:PASSPORT_NO_SUCH_VARIABLE` could not be read: \
+         the environment variable is not set"
+    );
+}
+
+#[tokio::test]
+async fn refusal_names_what_is_unusual_about_the_secret() {
+    for (secret, told) in [
+        ("\"hidden\"", "the secret behind `fixed:value` has quotes around it"),
+        (" hidden", "begins with a blank or tab"),
+        ("\u{feff}hidden\u{a0}", "begins with a byte order mark (BOM) and holds a blank that is not ASCII"),
+    ] {
+        let passport = InMemoryPassport::knowing("right");
+        let identity = ManagedIdentity::builder("mi-1", SecretSource::fixed(secret));
+        let identity = identity.transport(Transport::new(passport)).build().unwrap();
+        let error = identity.token().await.unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+        assert!(!format!("{error} {error:?}").contains("hidden"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn refusal_of_a_usual_secret_has_no_hint() {
+    let passport = InMemoryPassport::knowing("right");
+    let identity = ManagedIdentity::builder("mi-1", SecretSource::fixed("wrong"));
+    let identity = identity.transport(Transport::new(passport)).build().unwrap();
+    let told = identity.token().await.unwrap_err().to_string();
+    assert!(told.ends_with("and that the identity is enabled"), "{told}");
+}

@@ -45,8 +45,7 @@ impl AtSidecar {
         let limits = Limits { timeout: self.timeout, max_body: MAX_RESPONSE };
         request.headers_mut().insert("passport-sidecar", HeaderValue::from_static("true"));
         if let Some(token) = &self.sidecar.caller_token {
-            let token = token.resolve().await;
-            let token = token.map_err(|error| Failure::of(TokenErrorKind::Secret).caused_by(error))?;
+            let token = token.resolve().await.map_err(Failure::unread)?;
             let value = HeaderValue::from_str(token.secret().expose());
             let mut value = value.map_err(|error| Failure::of(TokenErrorKind::Secret).caused_by(error))?;
             value.set_sensitive(true);

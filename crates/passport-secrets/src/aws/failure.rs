@@ -9,10 +9,18 @@ use aws_sdk_secretsmanager::{
 };
 use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError};
 
-use crate::answer;
+use crate::{answer, last_failure::FailedRequest};
 
-/// The error's text without the SDK's error behind it, which holds whole responses.
-pub(super) fn of(reference: &SecretRef, error: &SdkError<GetSecretValueError>) -> SecretError {
+const NO_CREDENTIALS: &str = "; set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or AWS_ACCESS_KEY_ID and \
+                              AWS_SECRET_ACCESS_KEY, or give the machine a role";
+
+/// The error's text without the SDK's error behind it, which holds whole responses. `of_identity`
+/// is the last failed request for credentials.
+pub(super) fn of(
+    reference: &SecretRef,
+    error: &SdkError<GetSecretValueError>,
+    of_identity: Option<FailedRequest>,
+) -> SecretError {
     let new = |kind, reason: String| SecretError::new(kind, reference.clone(), reason);
     if let Some(transport) = TransportError::find(error) {
         let reason = format!("AWS was not reached: {}", answer::causes(transport));
@@ -28,10 +36,12 @@ pub(super) fn of(reference: &SecretRef, error: &SdkError<GetSecretValueError>) -
             let wait = answered.raw().headers().get("retry-after").and_then(answer::retry_after);
             wait.into_iter().fold(said, SecretError::with_retry_after)
         }
-        SdkError::DispatchFailure(failure) if !failure.is_io() && !failure.is_timeout() => new(
-            kind_of_credentials(error),
-            format!("Secrets Manager was not asked: {}", answer::causes(error)),
-        ),
+        SdkError::DispatchFailure(failure) if !failure.is_io() && !failure.is_timeout() => {
+            let kind = kind_of_credentials(error, of_identity.as_ref());
+            let hint = if kind == SecretErrorKind::Unauthenticated { NO_CREDENTIALS } else { "" };
+            let last = of_identity.map(|failed| format!("; last failure: {failed}")).unwrap_or_default();
+            new(kind, format!("Secrets Manager was not asked: {}{last}{hint}", answer::causes(error)))
+        }
         SdkError::ConstructionFailure(_) => new(
             SecretErrorKind::Unreadable,
             format!("Secrets Manager was not asked: {}", answer::causes(error)),
@@ -48,13 +58,18 @@ pub(super) fn of(reference: &SecretRef, error: &SdkError<GetSecretValueError>) -
     }
 }
 
-/// Credentials that cannot be had now, or never.
-fn kind_of_credentials(error: &(dyn Error + 'static)) -> SecretErrorKind {
+/// Credentials that cannot be had now, or never. The SDK's own limit of time ends without an error
+/// of the provider.
+fn kind_of_credentials(
+    error: &(dyn Error + 'static),
+    of_identity: Option<&FailedRequest>,
+) -> SecretErrorKind {
     let mut causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
     match causes.find_map(|error| error.downcast_ref::<CredentialsError>()) {
         Some(CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_)) => {
             SecretErrorKind::Unavailable
         }
+        None if of_identity.is_some_and(FailedRequest::is_transient) => SecretErrorKind::Unavailable,
         _ => SecretErrorKind::Unauthenticated,
     }
 }

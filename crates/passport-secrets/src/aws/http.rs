@@ -1,6 +1,6 @@
 //! The SDK's requests, over the project's own transport: one set of roots, proxies and limits for all that is asked.
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 use aws_smithy_runtime_api::{
     box_error::BoxError,
@@ -15,19 +15,40 @@ use bytes::Bytes;
 use http_body_util::Full;
 use passport_core::{Limits, Transport, TransportError, TransportErrorKind};
 
-use crate::answer::LIMITS;
+use crate::{answer::LIMITS, last_failure::LastFailure};
 
+/// For Secrets Manager.
 pub(super) fn client(transport: &Transport) -> SharedHttpClient {
-    let transport = transport.clone();
+    over(transport.clone(), LIMITS, LastFailure::default())
+}
+
+/// For the services that say who this program is. Notes their last failure, before the SDK's limit
+/// of 5 s for credentials ends without a cause.
+pub(super) fn identity_client(transport: &Transport, last_failure: &LastFailure) -> SharedHttpClient {
+    over(transport.clone(), Limits { timeout: MAX_IDENTITY_REQUEST, ..LIMITS }, last_failure.clone())
+}
+
+const MAX_IDENTITY_REQUEST: Duration = Duration::from_secs(4);
+
+fn over(transport: Transport, limits: Limits, last_failure: LastFailure) -> SharedHttpClient {
     http_client_fn(move |settings, _| {
         // Whoever says who a machine is answers within a second, or is not there.
         let wanted = settings.connect_timeout().zip(settings.read_timeout());
-        let timeout = wanted.map_or(LIMITS.timeout, |(connect, read)| LIMITS.timeout.min(connect + read));
-        SharedHttpConnector::new(Over(transport.clone(), Limits { timeout, ..LIMITS }))
+        let timeout = wanted.map_or(limits.timeout, |(connect, read)| limits.timeout.min(connect + read));
+        let limits = Limits { timeout, ..limits };
+        SharedHttpConnector::new(Over {
+            transport: transport.clone(),
+            limits,
+            last_failure: last_failure.clone(),
+        })
     })
 }
 
-struct Over(Transport, Limits);
+struct Over {
+    transport: Transport,
+    limits: Limits,
+    last_failure: LastFailure,
+}
 
 impl fmt::Debug for Over {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -37,10 +58,16 @@ impl fmt::Debug for Over {
 
 impl HttpConnector for Over {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (transport, limits) = (self.0.clone(), self.1);
+        let (transport, limits) = (self.transport.clone(), self.limits);
+        let last_failure = self.last_failure.clone();
         HttpConnectorFuture::new(async move {
             let request = converted(request).map_err(ConnectorError::user)?;
-            let response = transport.exchange(request, limits).await.map_err(failed)?;
+            let host = request.uri().host().unwrap_or_default().to_owned();
+            let response = transport.exchange(request, limits).await.map_err(|error| {
+                last_failure.not_reached(&host, &error);
+                failed(error)
+            })?;
+            last_failure.answered(&host, response.status().as_u16());
             // Not as bytes, though they are: those the SDK logs.
             let response = response.map(|body| SdkBody::from_body_1_x(Full::new(body)));
             HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))

@@ -21,6 +21,7 @@ use tokio::sync::Mutex;
 
 pub use self::builder::AwsSecretsManagerBuilder;
 use self::reference::Place;
+use crate::last_failure::LastFailure;
 
 /// The secrets of AWS Secrets Manager, read by Amazon's client.
 ///
@@ -49,7 +50,14 @@ struct Inner {
     transport: Transport,
     /// By the region that a reference names. Made when it is first needed, and dropped when it is not good: files that prove who asks
     /// may be mounted late, or replaced.
-    clients: Mutex<HashMap<Option<String>, Client>>,
+    clients: Mutex<HashMap<Option<String>, Made>>,
+}
+
+#[derive(Clone)]
+struct Made {
+    client: Client,
+    /// Of the requests for credentials.
+    last_failure: LastFailure,
 }
 
 impl AwsSecretsManager {
@@ -64,44 +72,46 @@ impl AwsSecretsManager {
         reference: &SecretRef,
         place: Place<'_>,
     ) -> Result<GetSecretValueOutput, SecretError> {
-        let client = self.client(place.region).await;
+        let Made { client, last_failure } = self.client(place.region).await;
         if client.config().region().is_none() {
             self.forget(place.region).await;
             return Err(SecretError::new(NO_REGION.0, reference.clone(), NO_REGION.1));
         }
         let read = client.get_secret_value().secret_id(place.id).send().await;
-        read.map_err(|error| failure::of(reference, &error))
+        read.map_err(|error| failure::of(reference, &error, last_failure.get()))
     }
 
     /// # Cancel safety
     /// What is found of the environment is lost if nobody waits for it.
-    async fn client(&self, region: Option<&str>) -> Client {
+    async fn client(&self, region: Option<&str>) -> Made {
         let mut clients = self.0.clients.lock().await;
         let key = region.map(str::to_owned);
-        if let Some(client) = clients.get(&key) {
-            return client.clone();
+        if let Some(made) = clients.get(&key) {
+            return made.clone();
         }
-        let client = self.made(key.clone()).await;
-        clients.insert(key, client.clone());
-        client
+        let made = self.made(key.clone()).await;
+        clients.insert(key, made.clone());
+        made
     }
 
     async fn forget(&self, region: Option<&str>) {
         self.0.clients.lock().await.remove(&region.map(str::to_owned));
     }
 
-    async fn made(&self, region: Option<String>) -> Client {
-        let (http, region) = (http::client(&self.0.transport), region.map(Region::new));
+    async fn made(&self, region: Option<String>) -> Made {
+        let (region, last_failure) = (region.map(Region::new), LastFailure::default());
+        let transport = &self.0.transport;
         let found = match &self.0.sdk_config {
             Some(config) => config.clone(),
-            None => found(http.clone(), region.clone()).await,
+            None => found(http::identity_client(transport, &last_failure), region.clone()).await,
         };
         // Whoever needs the secret knows what it may wait, and whoever keeps it how often to ask.
         let mut config = Builder::from(&found).retry_config(RetryConfig::disabled());
-        if found.http_client().is_none() {
-            config = config.http_client(http);
+        if self.0.sdk_config.is_none() || found.http_client().is_none() {
+            config = config.http_client(http::client(transport));
         }
-        Client::from_conf(region.into_iter().fold(config, Builder::region).build())
+        let client = Client::from_conf(region.into_iter().fold(config, Builder::region).build());
+        Made { client, last_failure }
     }
 }
 

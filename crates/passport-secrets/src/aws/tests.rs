@@ -109,3 +109,29 @@ fn ca_file_is_read_and_contradicts_a_transport() {
         assert_eq!(error.problems()[0].option, "ca_file", "{error}");
     }
 }
+
+/// Nothing answers: neither the machine's metadata nor a token service.
+#[derive(Clone, Debug)]
+struct Silent;
+
+impl HttpExchange for Silent {
+    async fn exchange(&self, _: Request<Bytes>, limits: Limits) -> Result<Response<Bytes>, TransportError> {
+        tokio::time::sleep(limits.timeout).await;
+        Err(TransportError::new(passport_core::TransportErrorKind::Timeout))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn unreachable_identity_is_named_before_the_deadline() {
+    if std::env::vars().any(|(name, _)| name.starts_with("AWS_")) {
+        return; // another identity would be asked
+    }
+    let secrets = AwsSecretsManager::builder().transport(Transport::new(Silent)).build().unwrap();
+    let reference = "aws:arn:aws:secretsmanager:us-east-2:123456789012:secret:payroll-a1b2c3";
+    let start = tokio::time::Instant::now();
+    let error = SecretSource::new(secrets, reference.parse().unwrap()).resolve().await.unwrap_err();
+    assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
+    let told = error.to_string();
+    assert!(told.contains("169.254.169.254: no complete response"), "{told}");
+    assert!(told.contains("set AWS_ROLE_ARN"), "{told}");
+}

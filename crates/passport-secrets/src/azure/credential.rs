@@ -6,15 +6,22 @@ use azure_core::{
     Error, Result,
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     error::ErrorKind,
+    http::ClientOptions,
 };
 use azure_identity::{
-    ClientAssertionCredentialOptions, ClientSecretCredential, ClientSecretCredentialOptions,
-    ManagedIdentityCredential, ManagedIdentityCredentialOptions, UserAssignedId, WorkloadIdentityCredential,
-    WorkloadIdentityCredentialOptions,
+    ClientAssertionCredential, ClientAssertionCredentialOptions, ClientSecretCredential,
+    ClientSecretCredentialOptions, ManagedIdentityCredential, ManagedIdentityCredentialOptions,
+    UserAssignedId,
 };
-use passport_core::Transport;
+use passport_core::{SecretSource, Transport};
 
-use super::http;
+use super::{
+    http,
+    identity::{FederatedToken, InTime},
+};
+use crate::last_failure::LastFailure;
+
+const AUTHORITY_HOST: &str = "AZURE_AUTHORITY_HOST";
 
 const CLIENT_ID: &str = "AZURE_CLIENT_ID";
 const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
@@ -30,6 +37,17 @@ enum Way {
     Managed,
     /// A secret of an application in Entra.
     Secret,
+}
+
+impl Way {
+    /// The variable by which it is chosen.
+    fn variable(self) -> &'static str {
+        match self {
+            Self::Workload => FEDERATED_TOKEN_FILE,
+            Self::Secret => CLIENT_SECRET,
+            Self::Managed => CLIENT_ID,
+        }
+    }
 }
 
 /// The first way for which there is something in the environment. A managed identity is what is left: that of a machine is
@@ -48,26 +66,60 @@ fn way(is_set: impl Fn(&str) -> bool) -> Way {
 }
 
 pub(super) fn of_the_environment(transport: &Transport) -> Result<Arc<dyn TokenCredential>> {
-    let set = |name: &str| env::var(name).ok().filter(|value| !value.is_empty());
-    match way(|name| set(name).is_some()) {
-        Way::Workload => {
-            let credential_options =
-                ClientAssertionCredentialOptions { client_options: http::patient(transport) };
-            let options = WorkloadIdentityCredentialOptions { credential_options, ..Default::default() };
-            Ok(WorkloadIdentityCredential::new(Some(options))?)
+    let set = |name: &str| {
+        let value = env::var(name).ok()?;
+        // As all secrets and references, without the line break of an `echo`.
+        Some(value.trim_end_matches(['\r', '\n']).to_owned()).filter(|value| !value.is_empty())
+    };
+    let last_failure = LastFailure::default();
+    let client_options = http::patient(transport, &last_failure);
+    let credential = credential(&set, client_options)?;
+    Ok(Arc::new(InTime { credential, last_failure }))
+}
+
+fn credential(
+    set: &impl Fn(&str) -> Option<String>,
+    client_options: ClientOptions,
+) -> Result<Arc<dyn TokenCredential>> {
+    let way = way(|name| set(name).is_some());
+    if way == Way::Managed {
+        let user_assigned_id = set(CLIENT_ID).map(UserAssignedId::ClientId);
+        let options = ManagedIdentityCredentialOptions { user_assigned_id, client_options };
+        return Ok(ManagedIdentityCredential::new(Some(options))?);
+    }
+    if let Some(problem) = set(AUTHORITY_HOST).as_deref().and_then(authority_problem) {
+        return Err(wrong(problem.to_owned()));
+    }
+    let needed = |name: &str| {
+        let problem = || wrong(format!("{name} is not set, but {} is; set both", way.variable()));
+        set(name).ok_or_else(problem)
+    };
+    let (tenant, client) = (needed(TENANT_ID)?, needed(CLIENT_ID)?);
+    if way == Way::Workload {
+        let token = FederatedToken(SecretSource::file(needed(FEDERATED_TOKEN_FILE)?));
+        let options = ClientAssertionCredentialOptions { client_options };
+        return Ok(ClientAssertionCredential::new(tenant, client, token, Some(options))?);
+    }
+    let secret = needed(CLIENT_SECRET)?;
+    let options = ClientSecretCredentialOptions { client_options };
+    Ok(ClientSecretCredential::new(&tenant, client, secret.into(), Some(options))?)
+}
+
+fn wrong(problem: String) -> Error {
+    Error::with_message(ErrorKind::Credential, problem)
+}
+
+/// Returns what is wrong with the URL of Entra. It is not shown, as people mix up variables.
+fn authority_problem(host: &str) -> Option<&'static str> {
+    match host.split_once("://") {
+        None => Some(
+            "AZURE_AUTHORITY_HOST has no scheme; write it as a URL, such as https://login.microsoftonline.com",
+        ),
+        Some((scheme, _)) if !scheme.eq_ignore_ascii_case("https") => {
+            Some("AZURE_AUTHORITY_HOST is no https URL; write it as https://login.microsoftonline.com")
         }
-        Way::Secret => {
-            let options = ClientSecretCredentialOptions { client_options: http::patient(transport) };
-            let [tenant, client, secret] =
-                [TENANT_ID, CLIENT_ID, CLIENT_SECRET].map(|name| set(name).unwrap_or_default());
-            Ok(ClientSecretCredential::new(&tenant, client, secret.into(), Some(options))?)
-        }
-        Way::Managed => {
-            let user_assigned_id = set(CLIENT_ID).map(UserAssignedId::ClientId);
-            let client_options = http::patient(transport);
-            let options = ManagedIdentityCredentialOptions { user_assigned_id, client_options };
-            Ok(ManagedIdentityCredential::new(Some(options))?)
-        }
+        Some(_) if url::Url::parse(host).is_err() => Some("AZURE_AUTHORITY_HOST is no URL"),
+        Some(_) => None,
     }
 }
 
@@ -101,5 +153,42 @@ mod tests {
         ] {
             assert_eq!(way(|name| set.contains(&name)), expected, "{set:?}");
         }
+    }
+
+    fn told(variables: &[(&str, &str)]) -> String {
+        let set = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let options = http::patient(&Transport::default(), &LastFailure::default());
+        credential(&set, options).err().map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn variable_that_is_missing_or_wrong_is_named() {
+        let tenant = (TENANT_ID, "72f988bf-86f1-41af-91ab-2d7cd011db47");
+        let [client, secret, file] =
+            [(CLIENT_ID, "app"), (CLIENT_SECRET, "s3cret"), (FEDERATED_TOKEN_FILE, "/no/such/token")];
+        let authority = |host| (AUTHORITY_HOST, host);
+        for (variables, expected) in [
+            (&[secret, client][..], "AZURE_TENANT_ID is not set, but AZURE_CLIENT_SECRET is"),
+            (&[secret, tenant], "AZURE_CLIENT_ID is not set, but AZURE_CLIENT_SECRET is"),
+            (&[file, client], "AZURE_TENANT_ID is not set, but AZURE_FEDERATED_TOKEN_FILE is"),
+            (
+                &[secret, tenant, client, authority("login.microsoftonline.us")],
+                "AZURE_AUTHORITY_HOST has no scheme",
+            ),
+            (&[secret, tenant, client, authority("localhost:8080")], "AZURE_AUTHORITY_HOST has no scheme"),
+            (
+                &[file, tenant, client, authority("http://login.example")],
+                "AZURE_AUTHORITY_HOST is no https URL",
+            ),
+            (&[file, tenant, client, authority("https://")], "AZURE_AUTHORITY_HOST is no URL"),
+        ] {
+            let told = told(variables);
+            assert!(told.contains(expected), "{told}");
+        }
+        assert_eq!(told(&[secret, tenant, client, authority("https://login.microsoftonline.us")]), "");
+        assert_eq!(told(&[file, tenant, client]), "", "the file may be mounted later");
     }
 }

@@ -1,5 +1,7 @@
 //! The SDK's requests, over the project's own transport: one set of roots, proxies and limits for all that is asked.
 
+use std::time::Duration;
+
 use azure_core::{
     Error, Result,
     error::ErrorKind,
@@ -8,24 +10,40 @@ use azure_core::{
     },
 };
 use bytes::Bytes;
-use passport_core::{TransportError, TransportErrorKind, request_to};
+use passport_core::{Limits, TransportError, TransportErrorKind, request_to};
 
-use crate::answer::LIMITS;
+use crate::{answer::LIMITS, last_failure::LastFailure};
 
 /// Options for a client of the SDK. What it asks is not asked again by itself: whoever needs the secret knows what it may wait, and
 /// whoever keeps it how often to ask.
 pub(super) fn once(transport: &passport_core::Transport) -> ClientOptions {
-    ClientOptions { retry: RetryOptions::none(), ..patient(transport) }
+    let over = Over { transport: transport.clone(), limits: LIMITS, last_failure: LastFailure::default() };
+    ClientOptions { retry: RetryOptions::none(), ..over.options() }
 }
 
-/// Options for a client of the SDK that asks again, as its service wants it.
-pub(crate) fn patient(transport: &passport_core::Transport) -> ClientOptions {
-    let transport = Some(Transport::new(std::sync::Arc::new(Over(transport.clone()))));
-    ClientOptions { transport, ..ClientOptions::default() }
+/// Options for a client of the SDK that repeats failed requests, as its service wants it, and notes
+/// the last failure.
+pub(crate) fn patient(transport: &passport_core::Transport, last_failure: &LastFailure) -> ClientOptions {
+    let limits = Limits { timeout: MAX_TOKEN_REQUEST, ..LIMITS };
+    Over { transport: transport.clone(), limits, last_failure: last_failure.clone() }.options()
 }
+
+/// Less than a token may take in all, so that the failure is noted before that time ends.
+const MAX_TOKEN_REQUEST: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
-struct Over(passport_core::Transport);
+struct Over {
+    transport: passport_core::Transport,
+    limits: Limits,
+    last_failure: LastFailure,
+}
+
+impl Over {
+    fn options(self) -> ClientOptions {
+        let transport = Some(Transport::new(std::sync::Arc::new(self)));
+        ClientOptions { transport, ..ClientOptions::default() }
+    }
+}
 
 #[async_trait::async_trait]
 impl HttpClient for Over {
@@ -33,7 +51,13 @@ impl HttpClient for Over {
         let Body::Bytes(body) = request.body() else {
             return Err(Error::with_message(ErrorKind::Other, "streams are not sent"));
         };
-        let response = self.0.exchange(converted(request, body.clone())?, LIMITS).await.map_err(failed)?;
+        let host = request.url().host_str().unwrap_or_default();
+        let response = self.transport.exchange(converted(request, body.clone())?, self.limits).await;
+        let response = response.map_err(|error| {
+            self.last_failure.not_reached(host, &error);
+            failed(error)
+        })?;
+        self.last_failure.answered(host, response.status().as_u16());
         let mut headers = Headers::new();
         for (name, value) in response.headers() {
             if let Ok(value) = value.to_str() {

@@ -5,6 +5,7 @@ mod credential;
 mod failure;
 pub(crate) mod http;
 mod identifier;
+mod identity;
 
 use std::{
     collections::HashMap,
@@ -147,3 +148,6 @@ impl fmt::Debug for AzureKeyVault {
         f.debug_struct("AzureKeyVault").field("vault", &vault).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

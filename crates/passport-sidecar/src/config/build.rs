@@ -112,7 +112,7 @@ fn own_user() -> Rule {
 /// They are shown with each request; a file is not read for each.
 const KEPT_FOR: Duration = Duration::from_secs(1);
 
-fn kept() -> SecretProviders {
+pub(super) fn kept() -> SecretProviders {
     SecretProviders::default()
         .with("file", CachedSecrets::new(FileSecrets).time_to_live(KEPT_FOR))
         .with("systemd", CachedSecrets::new(SystemdCredentials::default()).time_to_live(KEPT_FOR))

@@ -1,7 +1,9 @@
 //! What a sidecar is told: a file, and the environment over it.
 
 mod build;
+mod keys;
 mod parts;
+mod secrets;
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -10,6 +12,7 @@ use passport_outbound::{ManagedIdentitiesConfig, ManagedIdentityConfig};
 use serde::Deserialize;
 
 use self::parts::{CallerConfig, UpstreamConfig, ValidateConfig};
+pub use self::secrets::{CheckedSecret, SecretCheck};
 pub(crate) use self::{
     build::build,
     parts::{Limits, Listen},
@@ -50,8 +53,15 @@ impl SidecarConfig {
         if let Some(path) = path {
             config = config.add_source(File::from(path));
         }
-        let environment = Environment::with_prefix("PASSPORT_SIDECAR").prefix_separator("__").separator("__");
-        Ok(config.add_source(environment).build()?.try_deserialize()?)
+        Self::of(config.add_source(environment()).build()?)
+    }
+
+    fn of(config: Config) -> Result<Self, ReadError> {
+        let table: BTreeMap<String, config::Value> = config.clone().try_deserialize()?;
+        if let Some(problem) = keys::misspelled(table.keys().map(String::as_str)) {
+            return Err(config::ConfigError::Message(problem).into());
+        }
+        Ok(config.try_deserialize()?)
     }
 
     /// Whether somebody may look at metrics.
@@ -63,6 +73,12 @@ impl SidecarConfig {
     fn identities(&self) -> ManagedIdentitiesConfig {
         ManagedIdentitiesConfig::from(self.identities.clone())
     }
+}
+
+/// The variables that Kubernetes sets for a Service `passport-sidecar` have one `_` behind that
+/// name, and so are none of them.
+fn environment() -> Environment {
+    Environment::with_prefix("PASSPORT_SIDECAR").prefix_separator("__").separator("__")
 }
 
 #[cfg(test)]

@@ -153,3 +153,28 @@ fn a_key_that_nobody_knows_is_a_mistake() {
     let read = Config::builder().add_source(source).build().unwrap().try_deserialize::<SidecarConfig>();
     assert!(read.unwrap_err().to_string().contains("port"));
 }
+
+#[test]
+fn variables_of_a_kubernetes_service_are_not_read() {
+    let variables = [
+        ("PASSPORT_SIDECAR_SERVICE_HOST", "10.96.12.7"),
+        ("PASSPORT_SIDECAR_SERVICE_PORT", "7070"),
+        ("PASSPORT_SIDECAR_SERVICE_PORT_HTTP", "7070"),
+        ("PASSPORT_SIDECAR_PORT", "tcp://10.96.12.7:7070"),
+        ("PASSPORT_SIDECAR_PORT_7070_TCP", "tcp://10.96.12.7:7070"),
+        ("PASSPORT_SIDECAR_PORT_7070_TCP_ADDR", "10.96.12.7"),
+        ("PASSPORT_SIDECAR__LISTEN__ADMIN", "127.0.0.1:7071"),
+    ];
+    let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    let built = Config::builder().add_source(environment().source(Some(variables))).build().unwrap();
+    assert!(SidecarConfig::of(built).unwrap().has_admin());
+}
+
+#[test]
+fn misspelled_table_is_named_in_the_environment_too() {
+    let variable = ("PASSPORT_SIDECAR__IDENTITY__ERP__CLIENT_ID".to_owned(), "mi-1".to_owned());
+    let environment = environment().source(Some([variable].into()));
+    let built = Config::builder().add_source(environment).build().unwrap();
+    let told = SidecarConfig::of(built).unwrap_err().to_string();
+    assert!(told.contains("there is no key `identity`; did you mean `identities`?"), "{told}");
+}

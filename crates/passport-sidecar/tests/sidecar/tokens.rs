@@ -223,7 +223,8 @@ async fn the_secret_is_in_no_reply_no_log_no_environment_and_no_dump() {
     for hidden in [&*secret, token, CALLER_TOKEN] {
         assert!(!all.contains(hidden), "{hidden}");
     }
-    for hidden in [&*secret, CALLER_TOKEN] {
+    // Nor where a secret is that cannot be read.
+    for hidden in [&*secret, CALLER_TOKEN, "NOWHERE"] {
         assert!(!replies.contains(hidden), "{hidden}");
     }
     assert!(replies.contains("server_error"), "there were some: {replies}");

@@ -1,0 +1,137 @@
+//! What is unusual about a text that is used as a secret. Pure; no part of the secret is in a
+//! result.
+
+/// Characters that look like a blank, or like nothing, and are not whitespace for Unicode.
+const INVISIBLE: [char; 5] = [BOM, '\u{200b}', '\u{200c}', '\u{200d}', '\u{2060}'];
+
+const BOM: char = '\u{feff}';
+
+const LINE_BREAKS: [char; 2] = ['\r', '\n'];
+
+const QUOTES: [(char, char); 5] =
+    [('"', '"'), ('\'', '\''), ('`', '`'), ('\u{201c}', '\u{201d}'), ('\u{2018}', '\u{2019}')];
+
+/// Returns `text` without the line breaks at its end.
+pub(super) fn without_line_breaks_at_end(text: &str) -> &str {
+    text.trim_end_matches(LINE_BREAKS)
+}
+
+/// Returns whether `text` has no visible character.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.chars().all(is_blank_character)
+}
+
+fn is_blank_character(character: char) -> bool {
+    character.is_whitespace() || INVISIBLE.contains(&character)
+}
+
+/// Returns what is unusual about `text`, each as the end of a sentence about the secret.
+pub(super) fn of(text: &str) -> Vec<&'static str> {
+    // A private key has line breaks and blanks, and is read by a PEM parser.
+    if text.contains("-----BEGIN ") {
+        return Vec::new();
+    }
+    let bare = text.trim_matches(is_blank_character);
+    let has_foreign_blank = |text: &str| text.chars().any(|c| !c.is_ascii() && is_blank_character(c));
+    let checks = [
+        (text.starts_with(BOM), "begins with a byte order mark (BOM)"),
+        (text.starts_with([' ', '\t']), "begins with a blank or tab"),
+        (text.ends_with([' ', '\t']), "ends with a blank or tab"),
+        (text.contains(LINE_BREAKS), "holds a line break"),
+        (has_foreign_blank(text.trim_start_matches(BOM)), "holds a blank that is not ASCII (no-break space)"),
+        (text.contains('\0'), "holds a NUL"),
+        (text.contains(is_other_control), "holds a control character"),
+        (is_quoted(bare), "has quotes around it"),
+        (has_auth_scheme(bare), "begins with `Bearer ` or `Basic `"),
+        (has_name(bare), "begins with `NAME=`, as a line of an env file does"),
+        (is_variable(bare), "is a variable that was not replaced (`${NAME}`)"),
+        (is_reference(bare), "is a reference (`env:`, `file:`) and not the secret itself"),
+    ];
+    checks.into_iter().filter(|(applies, _)| *applies).map(|(_, what)| what).collect()
+}
+
+fn is_other_control(character: char) -> bool {
+    character.is_control() && !['\0', '\r', '\n'].contains(&character)
+}
+
+fn is_quoted(text: &str) -> bool {
+    let mut characters = text.chars();
+    let ends = characters.next().zip(characters.next_back());
+    ends.is_some_and(|ends| QUOTES.contains(&ends))
+}
+
+fn has_auth_scheme(text: &str) -> bool {
+    let scheme = text.split_once(' ').map_or("", |(scheme, _)| scheme);
+    ["bearer", "basic"].iter().any(|known| scheme.eq_ignore_ascii_case(known))
+}
+
+/// Base64 may end with `=`, so something else has to follow.
+fn has_name(text: &str) -> bool {
+    let Some((name, value)) = text.split_once('=') else { return false };
+    let is_name = name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
+        && name.chars().all(|char| char.is_ascii_alphanumeric() || char == '_');
+    is_name && value.contains(|char| char != '=')
+}
+
+fn is_variable(text: &str) -> bool {
+    [("${", "}"), ("$(", ")"), ("{{", "}}")]
+        .iter()
+        .any(|(start, end)| text.starts_with(start) && text.ends_with(end))
+}
+
+fn is_reference(text: &str) -> bool {
+    ["env:", "file:", "systemd:"].iter().any(|scheme| text.starts_with(scheme))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unusual_characters_are_named() {
+        for (text, expected) in [
+            ("mics_sk_a1B2+/=", &[][..]),
+            ("with blank inside", &[]),
+            ("QUJDREVGRw==", &[]),
+            ("a:b=c", &[]),
+            ("\"", &[]),
+            ("'", &[]),
+            ("it's'", &[]),
+            ("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----", &[]),
+            ("\u{feff}s3cret", &["begins with a byte order mark (BOM)"]),
+            (" s3cret", &["begins with a blank or tab"]),
+            ("s3cret\t", &["ends with a blank or tab", "holds a control character"]),
+            ("s3cret ", &["ends with a blank or tab"]),
+            ("s3\ncret", &["holds a line break"]),
+            ("\r\ns3cret", &["holds a line break"]),
+            ("s3cret\u{a0}", &["holds a blank that is not ASCII (no-break space)"]),
+            ("s3\u{200b}cret", &["holds a blank that is not ASCII (no-break space)"]),
+            ("s3cret\0", &["holds a NUL"]),
+            ("s3\u{1b}[0mcret", &["holds a control character"]),
+            ("\"s3cret\"", &["has quotes around it"]),
+            ("'s3cret'", &["has quotes around it"]),
+            ("\u{201c}s3cret\u{201d}", &["has quotes around it"]),
+            ("'s3cret' ", &["ends with a blank or tab", "has quotes around it"]),
+            ("Bearer s3cret", &["begins with `Bearer ` or `Basic `"]),
+            ("PAYROLL_SECRET=s3cret", &["begins with `NAME=`, as a line of an env file does"]),
+            ("${PAYROLL_SECRET}", &["is a variable that was not replaced (`${NAME}`)"]),
+            ("env:PAYROLL", &["is a reference (`env:`, `file:`) and not the secret itself"]),
+        ] {
+            assert_eq!(of(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn no_suspicion_shows_the_secret() {
+        let told = of("\u{feff} \"Bearer NAME=hidden\n\u{a0}\0\" ").concat();
+        assert!(!told.is_empty() && !told.contains("hidden"), "{told}");
+    }
+
+    #[test]
+    fn blanks_of_every_kind_are_blank() {
+        for blank in ["", " ", "\t \n", "\r\n\r\n", "\u{a0}", "\u{feff}", "\u{feff}\n", "\u{200b} \u{3000}"] {
+            assert!(is_blank(blank), "{blank:?}");
+        }
+        assert!(!is_blank(" . ") && !is_blank("\0"));
+    }
+}

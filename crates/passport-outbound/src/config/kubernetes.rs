@@ -1,0 +1,116 @@
+//! The variables that Kubernetes sets for the services of a namespace. Pure.
+//!
+//! A Service `erp-sync` is `ERP_SYNC_SERVICE_HOST`, `ERP_SYNC_PORT_8080_TCP_ADDR` and so on, in
+//! each pod of its namespace. With the prefix `ERP_SYNC` they look like keys of the configuration.
+
+use std::net::IpAddr;
+
+use serde_json::Value;
+use url::Url;
+
+const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
+
+/// Returns whether Kubernetes has set the variable that brought `key` and `value`.
+///
+/// Both have to be of the form that Kubernetes writes, so that no misspelled key is taken for one.
+/// In front there may be more of a service's name: `ERP_SYNC_DB_SERVICE_HOST` with the prefix
+/// `ERP_SYNC`.
+pub(super) fn is_service_variable(key: &str, value: &Value) -> bool {
+    let key = key.to_ascii_lowercase();
+    let words: Vec<&str> = key.split('_').collect();
+    let value = match value {
+        Value::String(text) => text.clone(),
+        // A source that parses numbers.
+        Value::Number(number) => number.to_string(),
+        _ => return false,
+    };
+    (0..words.len()).any(|start| is_of_a_service(&words[start..], &value))
+}
+
+fn is_of_a_service(words: &[&str], value: &str) -> bool {
+    match words {
+        ["service", "host"] => is_address(value),
+        ["service", "port", name @ ..] => name.iter().all(|word| !word.is_empty()) && is_port(value),
+        ["port"] => is_url(value),
+        ["port", port, protocol, part @ ..] if is_port(port) && PROTOCOLS.contains(protocol) => match part {
+            [] => is_url(value),
+            ["proto"] => value == *protocol,
+            ["port"] => value == *port,
+            ["addr"] => is_address(value),
+            _ => false,
+        },
+        _ => false,
+    }
+}
+
+fn is_address(text: &str) -> bool {
+    text.parse::<IpAddr>().is_ok()
+}
+
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok()
+}
+
+/// `tcp://10.0.0.1:80`, `udp://[fd00::1]:53`
+fn is_url(text: &str) -> bool {
+    let Ok(url) = Url::parse(text) else { return false };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    PROTOCOLS.contains(&url.scheme()) && is_address(host) && url.port().is_some() && url.path().len() < 2
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn variables_of_a_service_are_recognized() {
+        for (key, value) in [
+            ("service_host", json!("10.0.0.1")),
+            ("SERVICE_HOST", json!("fd00::1")),
+            ("service_port", json!("80")),
+            ("service_port", json!(80)),
+            ("service_port_http", json!("80")),
+            ("service_port_grpc_web", json!("8081")),
+            ("port", json!("tcp://10.0.0.1:80")),
+            ("port", json!("udp://[fd00::1]:53")),
+            ("port_8080_tcp", json!("tcp://10.0.0.1:8080")),
+            ("port_8080_tcp_proto", json!("tcp")),
+            ("port_8080_tcp_port", json!("8080")),
+            ("port_8080_tcp_addr", json!("10.0.0.1")),
+            ("port_53_udp", json!("udp://10.0.0.1:53")),
+            ("port_3868_sctp_proto", json!("sctp")),
+            ("db_service_host", json!("10.0.0.2")),
+            ("db_port_5432_tcp_addr", json!("10.0.0.2")),
+        ] {
+            assert!(is_service_variable(key, &value), "{key} {value}");
+        }
+    }
+
+    #[test]
+    fn other_keys_are_not_taken_for_variables_of_a_service() {
+        for (key, value) in [
+            ("service_host", json!("erp.bizfirst.ai")),
+            ("service_host", json!(true)),
+            ("service_hosts", json!("10.0.0.1")),
+            ("service_port", json!("http")),
+            ("service_port_", json!("80")),
+            ("serviceport", json!("80")),
+            ("port", json!("8080")),
+            ("port", json!("https://10.0.0.1:80")),
+            ("port", json!("tcp://erp:80")),
+            ("port", json!("tcp://10.0.0.1:80/x")),
+            ("port_8080_tcp_proto", json!("udp")),
+            ("port_8080_tcp_port", json!("8081")),
+            ("port_8080_tcp_name", json!("http")),
+            ("port_http_tcp", json!("tcp://10.0.0.1:80")),
+            ("host", json!("10.0.0.1")),
+            ("token_urls", json!("tcp://10.0.0.1:80")),
+            ("clientid", json!("10.0.0.1")),
+            ("client_secret", json!("80")),
+        ] {
+            assert!(!is_service_variable(key, &value), "{key} {value}");
+        }
+    }
+}

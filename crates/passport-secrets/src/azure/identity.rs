@@ -1,0 +1,68 @@
+//! A credential whose token requests end in time, with their cause.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use azure_core::{
+    Error, Result,
+    credentials::{AccessToken, TokenCredential, TokenRequestOptions},
+    error::ErrorKind,
+    http::ClientMethodOptions,
+};
+use azure_identity::ClientAssertion;
+use passport_core::SecretSource;
+use tokio::time::timeout;
+
+use crate::last_failure::LastFailure;
+
+/// How long a token may take, the retries of Microsoft's client included. It would try for 72 s,
+/// while a token request of Passport has 10 s for everything.
+const MAX_TIME: Duration = Duration::from_secs(7);
+
+/// A credential of the environment.
+pub(super) struct InTime {
+    pub(super) credential: Arc<dyn TokenCredential>,
+    /// What the credential's client notes.
+    pub(super) last_failure: LastFailure,
+}
+
+#[async_trait::async_trait]
+impl TokenCredential for InTime {
+    async fn get_token(
+        &self,
+        scopes: &[&str],
+        options: Option<TokenRequestOptions<'_>>,
+    ) -> Result<AccessToken> {
+        let token = timeout(MAX_TIME, self.credential.get_token(scopes, options)).await;
+        token.unwrap_or_else(|_| Err(self.late()))
+    }
+}
+
+impl InTime {
+    fn late(&self) -> Error {
+        let text = format!("none was issued within {} s", MAX_TIME.as_secs());
+        let cause = match self.last_failure.get() {
+            Some(failed) => Error::new(ErrorKind::Connection, failed),
+            None => Error::with_message(ErrorKind::Connection, "the identity's endpoint is silent"),
+        };
+        Error::with_error(ErrorKind::Credential, cause, text)
+    }
+}
+
+impl fmt::Debug for InTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("InTime").field(&self.credential).finish()
+    }
+}
+
+/// The token of a pod. Microsoft's client would read its file on a thread of the runtime.
+#[derive(Debug)]
+pub(super) struct FederatedToken(pub(super) SecretSource);
+
+#[async_trait::async_trait]
+impl ClientAssertion for FederatedToken {
+    async fn secret(&self, _: Option<ClientMethodOptions<'_>>) -> Result<String> {
+        let token = self.0.resolve().await;
+        let token = token.map_err(|error| Error::new(ErrorKind::Credential, error))?;
+        Ok(token.secret().expose().to_owned())
+    }
+}
