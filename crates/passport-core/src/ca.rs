@@ -2,6 +2,9 @@ use std::{fmt, fs, io, path::Path, sync::Arc};
 
 use rustls_pki_types::{CertificateDer, pem::PemObject};
 
+/// The first byte of a certificate in DER.
+const DER_SEQUENCE: u8 = 0x30;
+
 /// The certificates of a private certificate authority, trusted beside the system's.
 ///
 /// Cheap to clone.
@@ -21,8 +24,11 @@ impl CaCertificates {
     }
 
     fn from_pem(content: &[u8]) -> Result<Self, Problem> {
+        if content.first() == Some(&DER_SEQUENCE) {
+            return Err(Problem::Der);
+        }
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(content).collect();
-        let certificates = certificates.map_err(|_| Problem::NotPem)?;
+        let certificates = certificates.map_err(|_| Problem::BrokenPem)?;
         let mut roots = rustls::RootCertStore::empty();
         for certificate in &certificates {
             roots.add(certificate.clone()).map_err(|_| Problem::NotACertificate)?;
@@ -61,11 +67,13 @@ pub struct InvalidCaFile {
 enum Problem {
     #[error("{0}")]
     Io(#[source] Arc<io::Error>),
-    #[error("it is not PEM; convert it: openssl x509 -inform der -in FILE -out FILE.pem")]
-    NotPem,
-    #[error("it has no section BEGIN CERTIFICATE")]
+    #[error("it has a section that is not base64; copy the file anew")]
+    BrokenPem,
+    #[error("it is DER, not PEM; convert it: openssl x509 -inform der -in FILE -out FILE.pem")]
+    Der,
+    #[error("it has no section BEGIN CERTIFICATE; name the PEM file of the CA's certificate")]
     NoCertificate,
-    #[error("it has a section that is not an X.509 certificate")]
+    #[error("it has a section that is not an X.509 certificate; name the PEM file of the CA's certificate")]
     NotACertificate,
 }
 
@@ -91,8 +99,8 @@ mod tests {
     fn unusable_file_is_named_with_its_problem() {
         for (content, problem) in [
             (&b""[..], "no section BEGIN CERTIFICATE"),
-            (b"\x30\x82\x01\x0a", "no section BEGIN CERTIFICATE"),
-            (b"-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n", "not PEM"),
+            (b"\x30\x82\x01\x0a", "openssl x509 -inform der"),
+            (b"-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n", "not base64"),
             (b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", "not an X.509"),
         ] {
             let error = read(content).unwrap_err().to_string();

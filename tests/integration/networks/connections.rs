@@ -11,7 +11,8 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{tls::Authority, *};
+use super::*;
+use crate::tls::Authority;
 
 const BASIC: ClientAuthentication = ClientAuthentication::ClientSecretBasic;
 

@@ -1,12 +1,10 @@
 //! Tokens on real networks: connections that break, hang or are refused, and short-lived runtimes.
 
+mod broken_setups;
 mod connections;
 mod front;
 mod runtimes;
 mod spans;
-#[expect(dead_code, reason = "the stand-ins of vaults use the rest")]
-#[path = "../../vaults/tls.rs"]
-mod tls;
 
 use std::{net::SocketAddr, time::Duration};
 

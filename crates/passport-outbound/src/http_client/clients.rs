@@ -17,6 +17,7 @@ use reqwest::{
 };
 use url::Url;
 
+use super::runtime_clients::RuntimeClients;
 use crate::AllowedOrigins;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -66,26 +67,37 @@ pub(super) enum Clients {
     /// A client of the user's own, for all requests.
     Own(Client),
     /// The default clients for the routes that tokens may take.
-    Default(Arc<[(Route, Client)]>),
+    Default(Arc<[(Route, Arc<RuntimeClients>)]>),
 }
 
 impl Clients {
-    /// Returns the client for `url`. A URL by another route is not allowed to have a token.
+    /// Returns a client to build a request to `url` with. A URL by another route is not allowed to
+    /// have a token.
     pub(super) fn to(&self, url: &Url) -> Option<&Client> {
         match self {
             Self::Own(client) => Some(client),
-            Self::Default(clients) => {
-                let route = Route::to(&Origin::of(url).ok()?);
-                clients.iter().find(|(other, _)| *other == route).map(|(_, client)| client)
-            }
+            Self::Default(clients) => by_route(clients, url).map(RuntimeClients::any),
         }
     }
+
+    /// Returns the client that sends a request to `url` on the current runtime.
+    pub(super) fn sender_to(&self, url: &Url) -> Option<Client> {
+        match self {
+            Self::Own(client) => Some(client.clone()),
+            Self::Default(clients) => by_route(clients, url).map(RuntimeClients::of_this_runtime),
+        }
+    }
+}
+
+fn by_route<'a>(clients: &'a [(Route, Arc<RuntimeClients>)], url: &Url) -> Option<&'a RuntimeClients> {
+    let route = Route::to(&Origin::of(url).ok()?);
+    clients.iter().find(|(other, _)| *other == route).map(|(_, client)| &**client)
 }
 
 /// Default clients by their settings, so that typed clients with equal settings share connections
 /// and root certificates. Cheap to clone; clones share.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ClientPool(Arc<Mutex<HashMap<(ClientSettings, Route), Client>>>);
+pub(crate) struct ClientPool(Arc<Mutex<HashMap<(ClientSettings, Route), Arc<RuntimeClients>>>>);
 
 impl ClientPool {
     /// Returns the clients that requests to `origins` need, or adds every mistake to `problems`.
@@ -109,17 +121,19 @@ impl ClientPool {
         settings: &ClientSettings,
         route: Route,
         ca: Option<&CaCertificates>,
-    ) -> Result<Client, TransportError> {
+    ) -> Result<Arc<RuntimeClients>, TransportError> {
         let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (settings.clone(), route);
         if let Some(client) = made.get(&key) {
-            return Ok(client.clone());
+            return Ok(Arc::clone(client));
         }
-        let client = default_client(settings, route, ca).build().map_err(|error| {
+        let (own, ca) = (settings.clone(), ca.cloned());
+        let build = move || default_client(&own, route, ca.as_ref());
+        let client = Arc::new(RuntimeClients::new(build).map_err(|error| {
             let kind = TlsFailure::find(&error).map_or(TransportErrorKind::Setup, TransportErrorKind::Tls);
             TransportError::new(kind).caused_by(error)
-        })?;
-        made.insert(key, client.clone());
+        })?);
+        made.insert(key, Arc::clone(&client));
         Ok(client)
     }
 }

@@ -5,6 +5,7 @@ mod clients;
 mod error;
 mod path;
 mod request;
+mod runtime_clients;
 
 use std::time::Duration;
 

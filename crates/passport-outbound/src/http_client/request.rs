@@ -112,7 +112,7 @@ impl ManagedIdentityRequest {
             None => identity,
         };
         let not_allowed = || AttachError::not_allowed(&destination_of(request.url()));
-        let sender = client.clients.to(request.url()).ok_or_else(not_allowed)?.clone();
+        let sender = client.clients.sender_to(request.url()).ok_or_else(not_allowed)?;
         let layer = AttachTokenLayer::new(identity, client.origins);
         let answer = if client.replays {
             sent(layer.replay_clones().layer(sender), request).await
