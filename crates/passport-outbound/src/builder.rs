@@ -118,8 +118,8 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// The most that one attempt may take, reading the secret included; 10 min at most. Defaults to 10 s. A token request without
-    /// an answer after two fifths of it is sent a second time, on another connection. With
+    /// The most that one attempt may take, reading the secret included; 10 min at most. Defaults to 10 s. While no token is live, a
+    /// token request without an answer after two fifths of it is sent a second time, on another connection. With
     /// [`TokenCache::shared`], that of another instance is waited for first, for as long, and the store takes its time (4 s
     /// more, by default). An attempt that was lost with its runtime is given up a second after that, and made again.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {

@@ -46,6 +46,14 @@ impl LastFailure {
     }
 }
 
+#[cfg(feature = "azure-key-vault")]
+impl FailedRequest {
+    /// Returns the failed request among the causes of `error`.
+    pub(crate) fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
+        std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
+    }
+}
+
 #[cfg(feature = "aws-secrets-manager")]
 impl FailedRequest {
     /// Whether it may pass by itself.

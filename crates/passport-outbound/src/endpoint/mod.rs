@@ -50,21 +50,32 @@ pub(crate) struct ClientCredentials {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
+/// The time of an attempt.
+#[derive(Clone, Copy)]
+struct Time {
+    deadline: Instant,
+    /// The part of the time left after which the request is sent a second time.
+    head_start: f64,
+}
+
 impl TokenSource for ClientCredentials {
-    fn mint(&self, _ask: Ask) -> MintFuture<'_> {
-        Box::pin(async { Ok(self.exchange().await?) })
+    fn mint(&self, ask: Ask) -> MintFuture<'_> {
+        // While a token is live, a slow issuer is not asked twice.
+        let head_start = if ask.is_live() { 1.0 } else { HEAD_START };
+        Box::pin(async move { Ok(self.exchange(head_start).await?) })
     }
 }
 
 impl ClientCredentials {
     /// One limit for everything: a provider of secrets may hang as well as Passport.
-    async fn exchange(&self) -> Result<Minted, Failure> {
+    async fn exchange(&self, head_start: f64) -> Result<Minted, Failure> {
         let deadline = Instant::now() + self.timeout;
+        let time = Time { deadline, head_start };
         let patience = MAX_DISCOVERY.min(self.timeout / 2);
         // The one does not wait for the other: a vault may be slow.
         let way = self.authentication.way(&self.transport, patience);
         let (secret, way) = tokio::join!(self.secret(deadline), way);
-        let outcome = self.ask_with(&way.method, &secret?, deadline).await;
+        let outcome = self.ask_with(&way.method, &secret?, time).await;
         if outcome.as_ref().is_err_and(concerns_the_proof) {
             self.authentication.doubt(&way);
         }
@@ -76,18 +87,18 @@ impl ClientCredentials {
         &self,
         method: &ClientAuthentication,
         secret: &ResolvedSecret,
-        deadline: Instant,
+        time: Time,
     ) -> Result<Minted, Failure> {
-        let refusal = match self.ask(method, secret.secret(), deadline).await {
+        let refusal = match self.ask(method, secret.secret(), time).await {
             Err(failure) if concerns_the_proof(&failure) => failure,
             answer => return answer,
         };
         // The secret may have been rotated between its being read and its being judged. The same one again would be
         // refused again, and each refusal is an entry in Passport's audit.
-        match self.read(self.secret.resolve_anew(secret), deadline).await {
+        match self.read(self.secret.resolve_anew(secret), time.deadline).await {
             Ok(current) if !current.is_same(secret) => {
                 telemetry::secret_changed(&self.client_id, current.version());
-                self.ask(method, current.secret(), deadline).await
+                self.ask(method, current.secret(), time).await
             }
             _ => Err(refusal),
         }
@@ -120,9 +131,9 @@ impl ClientCredentials {
         &self,
         method: &ClientAuthentication,
         secret: &Secret,
-        deadline: Instant,
+        Time { deadline, head_start }: Time,
     ) -> Result<Minted, Failure> {
-        let head_start = deadline.saturating_duration_since(Instant::now()).mul_f64(HEAD_START);
+        let head_start = deadline.saturating_duration_since(Instant::now()).mul_f64(head_start);
         let [first, second] = [(); 2].map(|()| self.ask_once(method, secret));
         let is_settled = |outcome: &Result<_, Failure>| !outcome.as_ref().is_err_and(has_no_answer);
         match timeout_at(deadline, hedged(head_start, first, second, is_settled)).await {

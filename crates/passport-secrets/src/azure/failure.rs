@@ -10,7 +10,7 @@ use azure_core::{
 use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError};
 use serde_json::Value;
 
-use crate::answer;
+use crate::{answer, last_failure::FailedRequest};
 
 /// Whether the vault has refused the token that it was shown.
 pub(super) fn is_unauthorized(error: &Error) -> bool {
@@ -32,7 +32,9 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
                 ErrorKind::Credential => "no token for the vault",
                 _ => "the vault was not reached",
             };
-            let reason = format!("{failed}: {}", answer::causes(transport));
+            let cause = FailedRequest::find(error);
+            let cause = cause.map_or_else(|| answer::causes(transport), ToString::to_string);
+            let reason = format!("{failed}: {cause}");
             new(answer::kind_of(transport), reason).caused_by(transport.clone())
         }
         (ErrorKind::Connection | ErrorKind::Io, None) => {

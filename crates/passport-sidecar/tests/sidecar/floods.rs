@@ -12,7 +12,7 @@ use crate::scene::{Scene, json};
 #[tokio::test(flavor = "multi_thread")]
 async fn on_a_cold_sidecar_any_number_of_clients_are_one_token_request() {
     let scene = Scene::new().await;
-    scene.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(5)));
+    scene.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3)));
     let clients: Vec<_> = (0..500).map(|_| scene.unix()).collect();
     let sidecar = scene.sidecar().await;
     let asked = clients.into_iter().map(|client| {

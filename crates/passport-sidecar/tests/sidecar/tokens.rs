@@ -179,7 +179,7 @@ async fn while_passport_is_down_the_token_there_is_goes_on_until_it_expires() {
 #[tokio::test]
 async fn a_token_that_takes_too_long_is_still_asked_for_and_may_be_had_later() {
     let scene = Scene::new().await;
-    scene.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(8)));
+    scene.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3)));
     let sidecar = scene.sidecar_with("[limits]\nanswer_seconds = 1").await;
     let get = || sidecar.unix().get("http://localhost/v1/token?identity=erp").send();
     let late = get().await.unwrap();
