@@ -141,11 +141,12 @@ impl Snapshot {
     /// Returns how soon a caller whose attempt has failed may have another outcome, if it is to wait
     /// for that.
     pub(crate) fn retry_in(&self, now: SystemTime) -> Option<Duration> {
-        let pause = self.pausing.filter(Pause::is_waited_for);
-        match self.activity(now) {
-            Activity::Running => Some(Duration::ZERO),
-            _ => pause.map(|pause| pause.until().duration_since(now).unwrap_or_default()),
+        // The caller may see the failure when another attempt has succeeded or is running already.
+        if self.last_error.is_none() || self.activity(now) == Activity::Running {
+            return Some(Duration::ZERO);
         }
+        let pause = self.pausing.filter(Pause::is_waited_for)?;
+        Some(pause.until().duration_since(now).unwrap_or_default())
     }
 
     /// When the pause ends, if there is one.

@@ -70,6 +70,21 @@ async fn callers_that_arrive_in_the_first_pause_wait() {
     assert_eq!((early.unwrap(), late.unwrap()), ("token-2".to_owned(), "token-2".to_owned()));
 }
 
+/// A caller that is polled late sees the failure when the retry of others has ended.
+#[tokio::test(start_paused = true)]
+async fn late_caller_gets_the_token_of_a_retry_that_has_ended() {
+    for keeping in [Keeping::Token, Keeping::InFlight] {
+        let source = ScriptedSource::new();
+        let engine = engine_that_keeps(&source, keeping);
+        source.fail_next(TokenErrorKind::Unavailable);
+        let mut late = task::spawn(fetch(&engine));
+        assert_pending!(late.poll());
+        assert!(in_step(&source.clock, fetch(&engine)).await.is_ok());
+        assert!(engine.slot.snapshot().last_error.is_none());
+        assert!(in_step(&source.clock, late).await.is_ok(), "{keeping:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn third_failure_in_a_row_is_an_error() {
     let source = ScriptedSource::new();
