@@ -13,7 +13,7 @@ use tracing::Span;
 use super::Kept;
 use crate::{
     TokenError, TokenErrorKind,
-    refresh::{Activity, Backoff, Pause, Step, at_least, repeated, step},
+    refresh::{Activity, Backoff, Failed, Pause, Step, at_least, repeated, step},
     steady::SteadyTime,
     sync::{ArcSwap, Flight, Guard, Lead, Mutex, MutexGuard, SingleFlight},
 };
@@ -71,7 +71,8 @@ struct Ledger {
     /// What attempts before this one bring is not wanted any more.
     oldest_wanted: u64,
     backoff: Backoff,
-    /// Whether an attempt was lost with its runtime. Later ones do not depend on a caller's runtime.
+    /// Whether an attempt was lost with its runtime, or sat on one that nothing drives. Later ones do
+    /// not depend on a caller's runtime.
     detached: bool,
     /// Whether a receiver refused the kept token.
     rejected: bool,
@@ -105,6 +106,8 @@ pub(crate) struct Ticket {
     pub(crate) stop: CancellationToken,
     /// Whether the attempt must not depend on a caller's runtime.
     pub(crate) detached: bool,
+    /// When it began.
+    started: SystemTime,
     /// Set when the attempt starts; calls that wait for it are linked to it.
     pub(crate) span: Arc<OnceLock<Span>>,
     lead: Lead<Outcome>,
@@ -177,6 +180,7 @@ impl Slot {
                 return Begun::Following(flight, ledger.span.upgrade().and_then(|span| span.get().cloned()));
             }
             self.flights.give_up(&flight);
+            ledger.detached = true;
         }
         match (snapshot.step(now), snapshot.activity(now), &snapshot.kept, &snapshot.last_error) {
             (Step::Send, _, Some(kept), _) => return Begun::Settled(Ok(Arc::clone(kept))),
@@ -198,7 +202,8 @@ impl Slot {
         let span = Arc::new(OnceLock::new());
         ledger.span = Arc::downgrade(&span);
         let (number, detached) = (ledger.last_ticket, ledger.detached);
-        Begun::Leading(Ticket { number, held, unwanted, stop, detached, span, lead }, flight)
+        let ticket = Ticket { number, held, unwanted, stop, detached, started: now, span, lead };
+        Begun::Leading(ticket, flight)
     }
 
     /// The attempt brought a token. It is not kept if it is not wanted any more; those who wait for it try again then.
@@ -232,7 +237,8 @@ impl Slot {
     pub(crate) fn fail(&self, ticket: Ticket, error: TokenError, now: SystemTime, random: f64) {
         let mut ledger = self.ledger();
         if self.is_current(&ledger, &ticket) {
-            self.pause(&mut ledger, &error, now, random);
+            let took = now.duration_since(ticket.started).unwrap_or_default();
+            self.pause(&mut ledger, &error, now, took, random);
         }
         drop(ledger);
         ticket.lead.land(Err(error));
@@ -258,7 +264,7 @@ impl Slot {
     /// Makes room for another attempt, if this one has said nothing for longer than whoever started it would wait.
     /// False if it is to be waited for.
     pub(crate) fn give_up(&self, silent: &Flight<Outcome>, now: SystemTime) -> bool {
-        let _ledger = self.ledger();
+        let mut ledger = self.ledger();
         if !self.flights.is_running(silent) {
             return true;
         }
@@ -267,6 +273,7 @@ impl Slot {
             return false;
         }
         self.flights.give_up(silent);
+        ledger.detached = true;
         self.publish(Snapshot { running: None, ..snapshot });
         true
     }
@@ -337,7 +344,7 @@ impl Slot {
     }
 
     /// A pause that is there already (without a cache, attempts run side by side) is not made shorter, and counts once.
-    fn pause(&self, ledger: &mut Ledger, error: &TokenError, now: SystemTime, random: f64) {
+    fn pause(&self, ledger: &mut Ledger, error: &TokenError, now: SystemTime, took: Duration, random: f64) {
         let snapshot = self.copied();
         let before = snapshot.pausing.filter(|pause| pause.covers(now));
         let left = snapshot.kept.as_ref().map(|kept| kept.schedule.left(now));
@@ -345,7 +352,9 @@ impl Slot {
         let pause = match (error.kind(), before) {
             (TokenErrorKind::Refused, _) => flat(Backoff::refused(random)),
             (TokenErrorKind::Repeated, _) => flat(repeated(left)),
-            (_, None) => ledger.backoff.failed(now, left, error.retry_after(), random),
+            (_, None) => {
+                ledger.backoff.failed(now, Failed { took, left, retry_after: error.retry_after(), random })
+            }
             (_, Some(_)) => flat(Duration::ZERO),
         };
         let pause = if error.may_pass_soon() { pause } else { pause.not_waited_for() };

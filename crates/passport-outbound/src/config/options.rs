@@ -200,11 +200,20 @@ fn note_what_the_builder_says(reader: &mut Reader<'_>, builder: &ManagedIdentity
     }
 }
 
-pub(super) fn secret(
+fn secret(
     reader: &mut Reader<'_>,
     secrets: &SecretProviders,
     is_at_sidecar: bool,
 ) -> Option<SecretSource> {
+    sources(reader, secrets, is_at_sidecar)?.into_iter().reduce(SecretSource::or)
+}
+
+/// Returns one source for each reference of the client secret.
+pub(super) fn sources(
+    reader: &mut Reader<'_>,
+    secrets: &SecretProviders,
+    is_at_sidecar: bool,
+) -> Option<Vec<SecretSource>> {
     if is_at_sidecar {
         for key in [CLIENT_SECRET_REF, SECRET_PROVIDER] {
             if reader.read(key, texts).is_some() {
@@ -227,7 +236,7 @@ pub(super) fn secret(
     let provider = provider.as_deref().filter(|_| !several);
     let sources: Vec<_> =
         references.iter().map(|reference| source(reader, secrets, provider, reference)).collect();
-    sources.into_iter().collect::<Option<Vec<_>>>()?.into_iter().reduce(SecretSource::or)
+    sources.into_iter().collect()
 }
 
 fn source(

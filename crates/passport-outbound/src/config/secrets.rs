@@ -14,7 +14,8 @@ use super::{
 
 impl ManagedIdentityConfig {
     /// Returns the secrets that the configuration refers to, those of its store included, each with
-    /// the path of its key. What is not valid is left out: [`build`](Self::build) reports it.
+    /// the path of its key. A key with a list of references has one source for each of them. What
+    /// is not valid is left out: [`build`](Self::build) reports it.
     ///
     /// For a program that checks before it starts whether its secrets can be read.
     #[must_use]
@@ -23,11 +24,11 @@ impl ManagedIdentityConfig {
         let Some(values) = &self.values else { return Vec::new() };
         let mut reader = Reader::new(KEYS, values, &mut reported_by_build);
         let is_at_sidecar = reader.names(CACHE, SIDECAR);
-        let own = options::secret(&mut reader, &providers.secrets, is_at_sidecar);
-        let own = own.map(|source| (CLIENT_SECRET_REF.to_owned(), source));
+        let own = options::sources(&mut reader, &providers.secrets, is_at_sidecar);
+        let own = own.into_iter().flatten().map(|source| (CLIENT_SECRET_REF.to_owned(), source));
         let stores = values.get(CACHE).and_then(Value::as_object).into_iter().flatten();
         let stores = stores.flat_map(|(name, settings)| of_store(name, settings, &providers));
-        own.into_iter().chain(stores).collect()
+        own.chain(stores).collect()
     }
 }
 

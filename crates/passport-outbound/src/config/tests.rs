@@ -494,6 +494,7 @@ fn secrets_of_a_configuration_are_listed_with_their_keys() {
         told,
         [
             "identities.erp.client_secret_ref: env:ERP",
+            "identities.erp.client_secret_ref: file:/erp",
             "identities.local.cache.sidecar.caller_token_ref: file:/token",
         ]
     );

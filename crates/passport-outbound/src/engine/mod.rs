@@ -197,7 +197,7 @@ impl Engine {
                 let (detached, span) = (ticket.detached, Arc::clone(&ticket.span));
                 let attempt = self.attempts.track_future(attempt::run(Arc::clone(self), ticket));
                 if detached {
-                    detached::spawn(attempt);
+                    detached::spawn(attempt, &runtime);
                 } else {
                     drop(runtime.spawn(attempt));
                 }

@@ -12,7 +12,7 @@ use passport_core::{
     CaCertificates, ConfigProblem, Origin, TlsFailure, TransportError, TransportErrorKind, USER_AGENT,
 };
 use reqwest::{
-    Certificate, Client, ClientBuilder,
+    Client, ClientBuilder,
     redirect::{Action, Attempt, Policy},
 };
 use url::Url;
@@ -159,9 +159,7 @@ fn default_client(settings: &ClientSettings, route: Route, ca: Option<&CaCertifi
     if route == Route::Plain {
         return builder.no_proxy().tls_certs_only([]);
     }
-    let certificates = ca.into_iter().flat_map(CaCertificates::iter);
-    let certificates = certificates.filter_map(|der| Certificate::from_der(der).ok());
-    let builder = builder.tls_certs_merge(certificates);
+    let builder = builder.tls_certs_merge(ca.into_iter().flat_map(CaCertificates::for_reqwest));
     if route == Route::Direct { builder.no_proxy() } else { builder }
 }
 

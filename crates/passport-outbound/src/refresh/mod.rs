@@ -5,7 +5,7 @@ mod pause;
 mod schedule;
 
 pub(crate) use self::{
-    pause::{Backoff, Pause, at_least, repeated},
+    pause::{Backoff, Failed, Pause, at_least, repeated},
     schedule::{DEFAULT_THRESHOLD, LEAST_LIFE, Phase, RefreshPolicy, Schedule},
 };
 

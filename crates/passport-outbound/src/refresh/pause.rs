@@ -70,26 +70,38 @@ pub(crate) struct Backoff {
     ended: Option<SystemTime>,
 }
 
+/// An attempt that failed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failed {
+    /// From its start to its end.
+    pub(crate) took: Duration,
+    /// How long the held token may still be sent.
+    pub(crate) left: Option<Duration>,
+    /// What Passport has asked for.
+    pub(crate) retry_after: Option<Duration>,
+    /// In 0..1.
+    pub(crate) random: f64,
+}
+
 impl Backoff {
     /// Returns the pause after a failure that may pass by itself.
     ///
-    /// Full jitter, doubling from 0.5 s to 30 s, at least a tenth of that; to 8 s only while no token
-    /// is live. `left` is how long the held token may still be sent, `retry_after` what Passport has
-    /// asked for, `random` is in 0..1. Callers without a token wait for the first two pauses, if
-    /// they are short.
-    pub(crate) fn failed(
-        &mut self,
-        now: SystemTime,
-        left: Option<Duration>,
-        retry_after: Option<Duration>,
-        random: f64,
-    ) -> Pause {
+    /// Full jitter below a ceiling that doubles from 0.5 s to 30 s, to 8 s only while no token is live;
+    /// at least a tenth of the ceiling. The time of the attempt counts for up to two thirds of the
+    /// ceiling, as an attempt that hangs has been a pause itself; the rest keeps instances apart.
+    /// Callers without a token wait for the first two pauses, if they are short.
+    pub(crate) fn failed(&mut self, now: SystemTime, attempt: Failed) -> Pause {
+        let Failed { took, left, retry_after, random } = attempt;
         if self.ended.and_then(|ended| now.duration_since(ended).ok()).is_some_and(|quiet| quiet > QUIET) {
             self.failures = 0;
         }
         let step = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(6));
         self.failures = self.failures.saturating_add(1);
-        let part = |ceiling| step.min(ceiling).mul_f64(random.clamp(LEAST_PART, 1.0));
+        let part = |ceiling| {
+            let ceiling = step.min(ceiling);
+            let ceiling = ceiling.saturating_sub(took).max(ceiling / 3);
+            ceiling.mul_f64(random.clamp(LEAST_PART, 1.0))
+        };
         let without_token = part(MAX_BACKOFF_WITHOUT_TOKEN);
         let own =
             left.map_or(without_token, |left| part(MAX_BACKOFF).min(left.saturating_add(without_token)));
@@ -126,9 +138,13 @@ mod tests {
     const START: SystemTime = UNIX_EPOCH;
     const LONG: Option<Duration> = Some(Duration::from_secs(600));
 
+    fn failed(left: Option<Duration>, random: f64) -> Failed {
+        Failed { took: Duration::ZERO, left, retry_after: None, random }
+    }
+
     /// The length of the pause after one more failure, and whether callers wait for it.
     fn pause(backoff: &mut Backoff, left: Option<Duration>, random: f64) -> (f64, bool) {
-        let pause = backoff.failed(START, left, None, random);
+        let pause = backoff.failed(START, failed(left, random));
         (pause.until().duration_since(START).unwrap().as_secs_f64(), pause.is_waited_for())
     }
 
@@ -157,7 +173,7 @@ mod tests {
         assert_eq!(waited_for, [true, true, false, false]);
         for (asked, waited_for) in [(1, true), (2, false)] {
             let asked = Some(Duration::from_secs(asked));
-            let pause = Backoff::default().failed(START, None, asked, 0.5);
+            let pause = Backoff::default().failed(START, Failed { retry_after: asked, ..failed(None, 0.5) });
             assert_eq!(pause.is_waited_for(), waited_for, "{asked:?}");
         }
     }
@@ -169,8 +185,19 @@ mod tests {
             pause(&mut backoff, None, 1.0);
         }
         let after = |seconds: u64| START + Duration::from_secs(8 + seconds);
-        assert!(!backoff.failed(after(60), None, None, 1.0).is_waited_for());
-        assert!(backoff.failed(after(60 + 8 + 61), None, None, 1.0).is_waited_for());
+        assert!(!backoff.failed(after(60), failed(None, 1.0)).is_waited_for());
+        assert!(backoff.failed(after(60 + 8 + 61), failed(None, 1.0)).is_waited_for());
+    }
+
+    #[test]
+    fn time_of_the_attempt_counts_for_two_thirds_of_the_pause() {
+        for (took, length) in [(0, 8.0), (3, 5.0), (6, 8.0 / 3.0), (10, 8.0 / 3.0)] {
+            let mut backoff = Backoff { failures: 20, ended: None };
+            let took = Duration::from_secs(took);
+            let pause = backoff.failed(START, Failed { took, ..failed(None, 1.0) });
+            let waited = pause.until().duration_since(START).unwrap().as_secs_f64();
+            assert!((waited - length).abs() < 1e-6, "{took:?}: {waited}");
+        }
     }
 
     #[test]

@@ -230,38 +230,30 @@ async fn an_attempt_that_is_lost_makes_room_for_the_next() {
     assert_eq!(caller.await.unwrap(), "token-1");
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_attempt_on_a_runtime_that_nobody_drives_is_given_up() {
+#[tokio::test]
+async fn attempt_on_a_stalled_runtime_is_abandoned() {
     let source = ScriptedSource::new();
     let engine = engine(&source);
-    let frozen = engine.slot.begin(source.clock.now(), SECOND);
+    let stalled = engine.slot.begin(source.clock.now(), SECOND);
     source.clock.advance(SECOND);
     assert_eq!(fetch(&engine).await.unwrap(), "token-1");
     assert_eq!(source.calls(), 1);
-    drop(frozen);
+    drop(stalled);
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_who_wait_for_an_attempt_that_is_given_up_get_the_next_one() {
+async fn callers_of_an_abandoned_attempt_start_one_on_another_runtime() {
     let source = ScriptedSource::new();
     let engine = engine(&source);
-    let frozen = engine.slot.begin(source.clock.now(), SECOND);
+    let stalled = engine.slot.begin(source.clock.now(), SECOND);
     source.clock.advance(SECOND);
-    let Begun::Leading(_ticket, flight) = frozen else { panic!("the slot is empty") };
-    for token in futures_util::future::join_all((0..10).map(|_| {
-        let (engine, flight) = (Arc::clone(&engine), flight.clone());
-        async move {
-            match engine.wait_for(Awaited::Flight(flight, None)).await {
-                None => fetch(&engine).await,
-                Some(outcome) => Err(outcome.unwrap_err().kind()),
-            }
-        }
-    }))
-    .await
-    {
-        assert_eq!(token.unwrap(), "token-1");
-    }
-    assert_eq!(source.calls(), 1);
+    let Begun::Leading(ticket, flight) = stalled else { panic!("the slot is empty") };
+    assert!(!ticket.detached);
+    let waiting = (0..10).map(|_| engine.wait_for(Awaited::Flight(flight.clone(), None)));
+    assert!(futures_util::future::join_all(waiting).await.iter().all(Option::is_none));
+    let next = engine.slot.begin(source.clock.now(), SECOND);
+    let Begun::Leading(next, _) = next else { panic!("the stalled one was abandoned") };
+    assert!(next.detached);
 }
 
 /// Two identities share a slot, and one of them gives its attempts more time.
