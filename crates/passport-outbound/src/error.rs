@@ -1,7 +1,7 @@
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use http::StatusCode;
-use passport_core::{ClientId, SecretError, TlsFailure};
+use passport_core::{ClientId, SecretError, TlsFailure, with_causes};
 use tokio::time::error::Elapsed;
 
 /// Why there is no token.
@@ -19,6 +19,7 @@ struct Inner {
     oauth_error: Option<String>,
     retry_after: Option<Duration>,
     hint: Option<String>,
+    is_permanent: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -60,6 +61,7 @@ impl TokenError {
             oauth_error: failure.oauth_error,
             retry_after: failure.retry_after,
             hint: failure.hint,
+            is_permanent: failure.is_permanent,
             source: failure.source,
         }))
     }
@@ -107,10 +109,8 @@ impl TokenError {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.kind() {
-            TokenErrorKind::Aborted
-            | TokenErrorKind::Repeated
-            | TokenErrorKind::Unavailable
-            | TokenErrorKind::UnusableResponse => true,
+            TokenErrorKind::Aborted | TokenErrorKind::Repeated | TokenErrorKind::Unavailable => true,
+            TokenErrorKind::UnusableResponse => !self.0.is_permanent,
             TokenErrorKind::Misconfigured
             | TokenErrorKind::Refused
             | TokenErrorKind::Secret
@@ -197,6 +197,7 @@ impl TokenError {
 
     fn cause(&self) -> Option<String> {
         match (self.kind(), self.source()) {
+            (TokenErrorKind::Tls(TlsFailure::BadCertificate), Some(cause)) => Some(with_causes(cause)),
             (TokenErrorKind::Tls(failure), _) => Some(failure.to_string()),
             (_, Some(cause)) if cause.is::<Elapsed>() => Some("no result within the time limit".to_owned()),
             (_, cause) => cause.map(ToString::to_string),
@@ -253,12 +254,27 @@ pub(crate) struct Failure {
     oauth_error: Option<String>,
     retry_after: Option<Duration>,
     hint: Option<String>,
+    is_permanent: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
 impl Failure {
     pub(crate) fn of(kind: TokenErrorKind) -> Self {
-        Self { kind, status: None, oauth_error: None, retry_after: None, hint: None, source: None }
+        Self {
+            kind,
+            status: None,
+            oauth_error: None,
+            retry_after: None,
+            hint: None,
+            is_permanent: false,
+            source: None,
+        }
+    }
+
+    /// Marks an unusable response that stays as it is until a URL or a server is changed.
+    pub(crate) fn permanent(mut self, is_permanent: bool) -> Self {
+        self.is_permanent = is_permanent;
+        self
     }
 
     /// A secret that could not be read; the message names its reference and the cause.

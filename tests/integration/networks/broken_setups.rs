@@ -114,7 +114,7 @@ async fn answers_of_something_else_are_named_with_their_remedy() {
         (
             "a proxy that wants a password",
             answered(b"HTTP/1.1 407 X\r\ncontent-length: 0\r\n\r\n").await,
-            Transient,
+            Permanent,
             &["407", "proxy on the way requires authentication", "credentials"],
         ),
         (
@@ -126,14 +126,20 @@ async fn answers_of_something_else_are_named_with_their_remedy() {
         (
             "a redirect to https",
             answered(b"HTTP/1.1 301 X\r\nlocation: https://a/\r\ncontent-length: 0\r\n\r\n").await,
-            Transient,
+            Permanent,
             &["redirect", "configure the URL"],
         ),
         (
             "a proxy that compresses",
             answered(b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 1\r\n\r\nx").await,
-            Transient,
+            Permanent,
             &["gzip", "proxy", "Accept-Encoding"],
+        ),
+        (
+            "a proxy in maintenance that compresses",
+            answered(b"HTTP/1.1 503 X\r\ncontent-encoding: gzip\r\ncontent-length: 1\r\n\r\nx").await,
+            Transient,
+            &["503", "it will be asked again"],
         ),
         (
             "a wrong secret with status 200",
@@ -144,19 +150,19 @@ async fn answers_of_something_else_are_named_with_their_remedy() {
         (
             "a byte order mark",
             answered(b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\n\xef\xbb\xbf{}").await,
-            Transient,
+            Permanent,
             &["byte order mark", "without it"],
         ),
         (
             "no token type",
             answered(b"HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{\"access_token\":\"x\"}").await,
-            Transient,
+            Permanent,
             &["token_type is missing", "Bearer"],
         ),
         (
             "another service",
             answered(b"HTTP/1.1 404 X\r\ncontent-length: 0\r\n\r\n").await,
-            Transient,
+            Permanent,
             &["404", "check the token URL"],
         ),
         (

@@ -110,6 +110,10 @@ async fn an_unacceptable_certificate_ends_the_wait() {
         (ours.serve("elsewhere.example", |_| {}).await, TlsFailure::WrongName),
         (ours.serve("localhost", expired).await, TlsFailure::Expired),
         (ours.serve("localhost", early).await, TlsFailure::NotYetValid),
+        (
+            ours.serve("localhost", |params| params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained)).await,
+            TlsFailure::CaAsServer,
+        ),
         (plain().await, TlsFailure::NotTls),
     ] {
         assert_not_ready(&issuer, ours.transport(), failure).await;

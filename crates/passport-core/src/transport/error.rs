@@ -33,6 +33,9 @@ pub enum TransportErrorKind {
     /// The server answers with something other than HTTP/1.1.
     #[error("the server's answer is not HTTP/1.1; check the scheme and the port of the URL")]
     NotHttp,
+    /// The proxy on the way wants credentials, or other ones.
+    #[error("the proxy on the way requires authentication (407); put credentials into the proxy's URL")]
+    ProxyAuthentication,
     /// The HTTP client could not be built, or it cannot send the request.
     #[error("the HTTP request cannot be made; check the URL, and the proxy and certificate settings")]
     Setup,
@@ -92,7 +95,12 @@ impl TransportError {
     pub fn is_transient(&self) -> bool {
         !matches!(
             self.kind,
-            TransportErrorKind::NotHttp | TransportErrorKind::Setup | TransportErrorKind::Tls(_)
+            TransportErrorKind::Encoded(_)
+                | TransportErrorKind::NotHttp
+                | TransportErrorKind::ProxyAuthentication
+                | TransportErrorKind::Setup
+                | TransportErrorKind::Tls(_)
+                | TransportErrorKind::TooLarge
         )
     }
 

@@ -1,5 +1,4 @@
 use std::{
-    error::Error,
     fmt,
     sync::{Arc, OnceLock},
     time::Duration,
@@ -13,7 +12,7 @@ use http::{
 use url::{Host, Url};
 
 use super::{
-    HttpExchange, Limits, TlsFailure, TransportError, TransportErrorKind,
+    HttpExchange, Limits, Repeatable, TlsFailure, TransportError, TransportErrorKind,
     dns::{RotatingResolver, UnknownHost},
 };
 use crate::{CaCertificates, Origin, causes::chain, hedged};
@@ -27,6 +26,9 @@ const HEAD_START: f64 = 0.4;
 /// The default `User-Agent`.
 pub const USER_AGENT: &str = concat!("tower-passport/", env!("CARGO_PKG_VERSION"));
 
+/// How the text of a refused tunnel ends. The error's type is not public.
+const PROXY_AUTHENTICATION: &str = "proxy authorization required";
+
 type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync>;
 
 /// The default [`HttpExchange`], on reqwest.
@@ -34,8 +36,8 @@ type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + S
 /// Each request has a new HTTP/1.1 connection, which is closed after the response: requests to an
 /// issuer are rare, and a pooled connection that has died would cost more than a handshake. A
 /// connection may take 5 s, which the addresses of the host share. A safe request (`GET`, for
-/// example) that has no response after two fifths of its time limit is sent a second time, on
-/// another connection.
+/// example), or one that is [`Repeatable`], that has no response after two fifths of its time limit
+/// is sent a second time, on another connection.
 ///
 /// Redirects are not followed and nothing is decompressed. Requests say
 /// `User-Agent: tower-passport/<version>` and `Accept-Encoding: identity`. The system's proxy is
@@ -96,9 +98,7 @@ impl HttpTransport {
             .user_agent(USER_AGENT)
             .connect_timeout(CONNECT_TIMEOUT)
             .dns_resolver(Arc::new(RotatingResolver::default()));
-        let certificates = self.ca.iter().flat_map(CaCertificates::iter);
-        let certificates: Vec<_> =
-            certificates.filter_map(|der| reqwest::Certificate::from_der(der).ok()).collect();
+        let certificates: Vec<_> = self.ca.iter().flat_map(CaCertificates::for_reqwest).collect();
         let configured = (self.settings)(defaults);
         let trusting =
             if certificates.is_empty() { configured } else { configured.tls_certs_merge(certificates) };
@@ -125,10 +125,12 @@ impl HttpTransport {
         let request = reqwest::Request::try_from(request)
             .map_err(|error| from_reqwest(TransportErrorKind::Setup, error))?;
         let response = self.client_for(request.url())?.execute(request).await.map_err(classified)?;
-        if !decodes_itself && let Some(encoding) = encoding(response.headers()) {
-            return Err(TransportError::new(TransportErrorKind::Encoded(encoding)));
+        match encoding(response.headers()).filter(|_| !decodes_itself) {
+            // The status says enough: a page of a proxy in maintenance, most likely.
+            Some(_) if response.status().is_server_error() => Ok(without_body(response)),
+            Some(encoding) => Err(TransportError::new(TransportErrorKind::Encoded(encoding))),
+            None => read(response, limits).await,
         }
-        read(response, limits).await
     }
 }
 
@@ -181,10 +183,14 @@ async fn read(mut response: reqwest::Response, limits: Limits) -> Result<Respons
         }
         body.extend_from_slice(&chunk);
     }
-    let mut complete = Response::new(body.freeze());
-    *complete.status_mut() = response.status();
-    *complete.headers_mut() = std::mem::take(response.headers_mut());
-    Ok(complete)
+    Ok(without_body(response).map(|_| body.freeze()))
+}
+
+fn without_body(mut response: reqwest::Response) -> Response<Bytes> {
+    let mut head = Response::new(Bytes::new());
+    *head.status_mut() = response.status();
+    *head.headers_mut() = std::mem::take(response.headers_mut());
+    head
 }
 
 impl HttpExchange for HttpTransport {
@@ -193,7 +199,7 @@ impl HttpExchange for HttpTransport {
         request: Request<Bytes>,
         limits: Limits,
     ) -> Result<Response<Bytes>, TransportError> {
-        if !request.method().is_safe() {
+        if !request.method().is_safe() && request.extensions().get::<Repeatable>().is_none() {
             return self.send(request, limits).await;
         }
         let again = self.send(request.clone(), limits);
@@ -222,20 +228,22 @@ fn classified(error: reqwest::Error) -> TransportError {
 ///
 /// The URL is removed: the caller knows it, and its query may be confidential.
 fn from_reqwest(kind: TransportErrorKind, error: reqwest::Error) -> TransportError {
+    let is_hyper =
+        |is: fn(&hyper::Error) -> bool| chain(&error).any(|cause| cause.downcast_ref().is_some_and(is));
     let kind = if let Some(failure) = TlsFailure::find(&error) {
         TransportErrorKind::Tls(failure)
+    } else if chain(&error).any(|cause| cause.to_string().ends_with(PROXY_AUTHENTICATION)) {
+        TransportErrorKind::ProxyAuthentication
     } else if UnknownHost::is_in(&error) {
         TransportErrorKind::Dns
-    } else if is_unparseable(&error) {
+    } else if is_hyper(hyper::Error::is_parse_too_large) {
+        TransportErrorKind::TooLarge
+    } else if is_hyper(hyper::Error::is_parse) {
         TransportErrorKind::NotHttp
     } else {
         kind
     };
     TransportError::new(kind).caused_by(error.without_url())
-}
-
-fn is_unparseable(error: &(dyn Error + 'static)) -> bool {
-    chain(error).any(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse))
 }
 
 impl fmt::Debug for HttpTransport {

@@ -28,6 +28,13 @@ pub struct Limits {
     pub max_body: usize,
 }
 
+/// Marks a request, in its extensions, that may be sent twice although its method is not safe: a
+/// `POST` that reads, for example.
+///
+/// [`HttpTransport`] sends it a second time, on another connection, when it has no response for long.
+#[derive(Clone, Copy, Debug)]
+pub struct Repeatable;
+
 /// Sends one request and reads its whole response.
 ///
 /// Implement it to bring an HTTP stack of your own; [`HttpTransport`] is the default. An implementation must not

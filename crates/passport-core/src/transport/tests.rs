@@ -289,7 +289,7 @@ fn a_client_that_cannot_be_set_up_is_not_transient() {
         (TransportErrorKind::Setup, false),
         (TransportErrorKind::Tls(TlsFailure::UnknownIssuer), false),
         (TransportErrorKind::Dns, true),
-        (TransportErrorKind::Encoded("gzip"), true),
+        (TransportErrorKind::Encoded("gzip"), false),
         (TransportErrorKind::Timeout, true),
     ] {
         assert_eq!(TransportError::new(kind).is_transient(), is_transient, "{kind}");

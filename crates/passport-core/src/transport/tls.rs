@@ -16,9 +16,14 @@ pub enum TlsFailure {
     /// The certificate is not acceptable for another reason; the cause of the error names it.
     #[error("the server's certificate is not acceptable; replace it")]
     BadCertificate,
+    /// The certificate is that of a certificate authority.
+    #[error(
+        "the server's certificate is a CA's own; have the CA issue one for the server, and name the CA's in ca_file"
+    )]
+    CaAsServer,
     /// The server wants a client certificate.
     #[error(
-        "the server requires a client certificate (mutual TLS); configure one with HttpTransport::configured"
+        "the server requires a client certificate that it trusts (mutual TLS); configure one with HttpTransport::configured"
     )]
     ClientCertificateRequired,
     /// The certificate has expired by this machine's clock.
@@ -26,7 +31,7 @@ pub enum TlsFailure {
     Expired,
     /// Client and server have no version or cipher suite in common.
     #[error(
-        "the TLS handshake failed: no common protocol version or cipher suite; enable TLS 1.2 or 1.3 on the server"
+        "the TLS handshake failed: no common protocol version or cipher suite (enable TLS 1.2 or 1.3 on the server), or the server requires a client certificate"
     )]
     Handshake,
     /// This machine has no root certificates.
@@ -66,9 +71,17 @@ impl TlsFailure {
             rustls::Error::General(text) if text.starts_with("No CA certificates") => {
                 Some(Self::NoRootCertificates)
             }
-            rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => {
-                Some(Self::ClientCertificateRequired)
-            }
+            // Of our certificate, or of the lack of one.
+            rustls::Error::AlertReceived(
+                AlertDescription::AccessDenied
+                | AlertDescription::BadCertificate
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateRequired
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::UnknownCA
+                | AlertDescription::UnsupportedCertificate,
+            ) => Some(Self::ClientCertificateRequired),
             rustls::Error::AlertReceived(AlertDescription::UnrecognisedName) => Some(Self::WrongName),
             rustls::Error::AlertReceived(
                 AlertDescription::HandshakeFailure
@@ -93,6 +106,10 @@ impl TlsFailure {
             CertificateError::UnknownIssuer | CertificateError::BadSignature => Self::UnknownIssuer,
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
                 Self::WrongName
+            }
+            // The verifier's error is not of a public type.
+            CertificateError::Other(other) if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+                Self::CaAsServer
             }
             _ => Self::BadCertificate,
         }

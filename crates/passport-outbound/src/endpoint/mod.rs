@@ -133,12 +133,33 @@ impl ClientCredentials {
         secret: &Secret,
         Time { deadline, head_start }: Time,
     ) -> Result<Minted, Failure> {
-        let head_start = deadline.saturating_duration_since(Instant::now()).mul_f64(head_start);
-        let [first, second] = [(); 2].map(|()| self.ask_once(method, secret));
-        let is_settled = |outcome: &Result<_, Failure>| !outcome.as_ref().is_err_and(has_no_answer);
+        let now = Instant::now();
+        let head_start = deadline.saturating_duration_since(now).mul_f64(head_start);
+        let first = self.ask_again_from(now + head_start, method, secret);
+        let second = self.ask_again_from(now, method, secret);
+        // While another request is on its way, a gateway's 504 decides nothing.
+        let is_settled = |outcome: &Result<_, Failure>| {
+            !outcome.as_ref().is_err_and(|failure| failure.kind() == TokenErrorKind::Unavailable)
+        };
         match timeout_at(deadline, hedged(head_start, first, second, is_settled)).await {
             Ok(Ok(outcome) | Err((_, outcome))) => outcome,
             Err(late) => Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late)),
+        }
+    }
+
+    /// Sends the token request; once more if its connection breaks after `from`, when the attempt has
+    /// lost time already.
+    async fn ask_again_from(
+        &self,
+        from: Instant,
+        method: &ClientAuthentication,
+        secret: &Secret,
+    ) -> Result<Minted, Failure> {
+        match self.ask_once(method, secret).await {
+            Err(failure) if has_no_answer(&failure) && Instant::now() >= from => {
+                self.ask_once(method, secret).await
+            }
+            outcome => outcome,
         }
     }
 
@@ -174,7 +195,7 @@ pub(crate) fn no_response(error: TransportError) -> Failure {
         _ if !error.is_transient() => TokenErrorKind::Misconfigured,
         _ => TokenErrorKind::Unavailable,
     };
-    Failure::of(kind).caused_by(error)
+    Failure::of(kind).permanent(!error.is_transient()).caused_by(error)
 }
 
 /// The URL is left out: a query may hold what is nobody's business.

@@ -49,9 +49,11 @@ pub(crate) fn read(
         return Err(refused(response, code, asked_at));
     }
     let token = members.and_then(|members| token(&members, scopes, asked_at));
-    token.map_err(|problem| {
-        Failure::of(TokenErrorKind::UnusableResponse).status(response.status()).caused_by(problem)
-    })
+    token.map_err(|problem| unusable(problem).status(response.status()))
+}
+
+fn unusable(problem: Unusable) -> Failure {
+    Failure::of(TokenErrorKind::UnusableResponse).permanent(problem.is_permanent()).caused_by(problem)
 }
 
 fn token(members: &Members, scopes: &Scopes, asked_at: SystemTime) -> Result<Minted, Unusable> {
@@ -109,6 +111,21 @@ impl Unusable {
             300..=399 => Self::Redirect,
             407 => Self::ProxyAuthentication,
             _ => Self::Status,
+        }
+    }
+
+    /// Whether it stays until a URL or a server is changed. A page or an empty body may be that of a
+    /// proxy during a deployment.
+    fn is_permanent(self) -> bool {
+        match self {
+            Self::Empty | Self::Markup | Self::NoLife | Self::NotAnObject | Self::TokenCharacters => false,
+            Self::ByteOrderMark
+            | Self::NoToken
+            | Self::NoTokenType
+            | Self::ProxyAuthentication
+            | Self::Redirect
+            | Self::Status
+            | Self::TokenType(_) => true,
         }
     }
 }
@@ -175,7 +192,10 @@ fn refused(response: &Response<Bytes>, code: Option<String>, now: SystemTime) ->
     let wait = wait.and_then(|value| retry_after(value, now));
     let failure = Failure::of(kind).status(status).oauth_error(code).retry_after(wait);
     match kind {
-        TokenErrorKind::UnusableResponse => failure.caused_by(Unusable::of_status(status)),
+        TokenErrorKind::UnusableResponse => {
+            let problem = Unusable::of_status(status);
+            failure.permanent(problem.is_permanent()).caused_by(problem)
+        }
         _ => failure,
     }
 }

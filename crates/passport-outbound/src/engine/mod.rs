@@ -12,7 +12,7 @@ use std::{
 use passport_core::{AccessToken, ClientId, Clock, Flight};
 use tokio::{
     runtime::Handle,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep, timeout, timeout_at},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Span;
@@ -35,7 +35,7 @@ const GRACE: Duration = Duration::from_secs(1);
 const TRIES: usize = 10;
 
 /// How long a caller without a token waits for retries in all, beside the attempts themselves.
-const RETRY_PAUSES: Duration = Duration::from_millis(1500);
+const RETRY_PAUSES: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -134,19 +134,8 @@ impl Engine {
                 let attempt = self.attempt()?;
                 let engine = Arc::clone(self);
                 Some(Credential::Pending(PendingCredential::new(async move {
-                    let outcome = match engine.wait_for(attempt).await {
-                        Some(outcome) => Some(outcome),
-                        // It had begun before the token was refused, and was left to somebody else.
-                        None => match engine.attempt() {
-                            Some(attempt) => engine.wait_for(attempt).await,
-                            None => None,
-                        },
-                    };
-                    match outcome {
-                        Some(Ok(kept)) if !engine.is_dead(&kept) => Ok(Sendable::from(&*kept)),
-                        Some(Err(error)) => Err(error),
-                        Some(Ok(_)) | None => Err(engine.aborted()),
-                    }
+                    let is_newer = |kept: &Kept| kept.generation > generation;
+                    engine.outcome(Some(attempt), is_newer).await.map(|kept| Sendable::from(&*kept))
                 })))
             }
         }
@@ -161,26 +150,41 @@ impl Engine {
 
     async fn fetched(self: &Arc<Self>) -> Outcome {
         telemetry::waiting(&self.client_id);
+        self.outcome(None, |_| true).await
+    }
+
+    /// Waits for an attempt that brings a token that `is_wanted`, `first` at first, and for retries.
+    async fn outcome(
+        self: &Arc<Self>,
+        mut first: Option<Awaited>,
+        is_wanted: impl Fn(&Kept) -> bool,
+    ) -> Outcome {
         let mut patience = Patience::new(self.attempt_timeout);
         let mut last_error = None;
         for _ in 0..TRIES {
-            let Some(attempt) = self.attempt() else { break };
-            match self.wait_for(attempt).await {
+            let Some(attempt) = first.take().or_else(|| self.attempt()) else { break };
+            // A retry that hangs must not keep the caller for longer than one attempt would.
+            let waiting = self.wait_for(attempt);
+            let outcome = match last_error {
+                None => Ok(waiting.await),
+                Some(_) => timeout_at(patience.end, waiting).await,
+            };
+            match outcome {
+                Err(_late) => break,
+                Ok(None) => continue,
                 // Whoever waits may be polled late, after the machine has slept.
-                Some(Ok(kept)) if self.is_dead(&kept) => {}
-                Some(Ok(kept)) => return Ok(kept),
-                Some(Err(error)) => {
-                    let retry_in = self.slot.snapshot().retry_in(self.now());
-                    let Some(pause) = retry_in.filter(|pause| patience.allows(*pause)) else {
-                        return Err(error);
-                    };
-                    last_error = Some(error);
-                    tokio::select! {
-                        () = sleep(pause) => {}
-                        () = self.life.cancelled() => {}
-                    }
-                }
-                None => {}
+                Ok(Some(Ok(kept))) if !self.is_dead(&kept) && is_wanted(&kept) => return Ok(kept),
+                Ok(Some(Ok(_))) => {}
+                Ok(Some(Err(error))) => last_error = Some(error),
+            }
+            let snapshot = self.slot.snapshot().clone();
+            let Some(pause) = snapshot.retry_in(self.now()).filter(|pause| patience.allows(*pause)) else {
+                last_error = last_error.or_else(|| snapshot.last_error.clone());
+                break;
+            };
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.life.cancelled() => {}
             }
         }
         let error = last_error.filter(|_| !self.life.is_cancelled());
@@ -262,13 +266,16 @@ enum Awaited {
 /// How long a caller still waits for retries.
 struct Patience {
     left: Duration,
-    /// A retry that begins later would keep the caller for longer than two attempts may take.
+    /// No retry begins later.
     until: Instant,
+    /// No retry is waited for any longer.
+    end: Instant,
 }
 
 impl Patience {
     fn new(attempt_timeout: Duration) -> Self {
-        Self { left: RETRY_PAUSES, until: Instant::now() + attempt_timeout / 2 }
+        let now = Instant::now();
+        Self { left: RETRY_PAUSES, until: now + attempt_timeout / 2, end: now + attempt_timeout }
     }
 
     fn allows(&mut self, pause: Duration) -> bool {

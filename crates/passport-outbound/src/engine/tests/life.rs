@@ -250,6 +250,10 @@ async fn ready_does_not_wait_for_what_will_not_pass() {
         source.fail_next(kind);
         assert_eq!(identity(&source).ready().await.unwrap_err().kind(), kind);
     }
+    let source = ScriptedSource::new();
+    source.fail_next_with(Failure::of(TokenErrorKind::UnusableResponse).permanent(true));
+    let error = identity(&source).ready().await.unwrap_err();
+    assert_eq!(error.kind(), TokenErrorKind::UnusableResponse);
 }
 
 /// Runs `work` on a runtime that ends with it, as a blocking caller does.

@@ -24,6 +24,29 @@ async fn a_refused_token_is_replaced_once_for_all_who_had_it_refused() {
     assert_eq!(source.last_ask().unwanted.unwrap().expose(), "token-1");
 }
 
+#[tokio::test(start_paused = true)]
+async fn one_failure_while_a_rejected_token_is_replaced_costs_delay() {
+    let (source, engine) = with_a_token().await;
+    source.clock.advance(5 * SECOND);
+    source.fail_next(TokenErrorKind::Unavailable);
+    let rejected = generation(&engine);
+    let token = in_step(&source.clock, renewed(&engine, rejected)).await;
+    assert_eq!(token.as_deref(), Some("token-3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejected_token_is_not_returned_as_its_own_successor() {
+    let (source, engine) = with_a_token().await;
+    source.clock.advance(5 * SECOND);
+    for _ in 0..3 {
+        source.fail_next(TokenErrorKind::Unavailable);
+    }
+    let rejected = generation(&engine);
+    let Some(Credential::Pending(pending)) = engine.renewed(rejected) else { panic!("it is replaced") };
+    let error = in_step(&source.clock, pending).await.unwrap_err();
+    assert_eq!(error.kind(), TokenErrorKind::Unavailable);
+}
+
 #[tokio::test]
 async fn a_late_refusal_of_an_old_token_costs_nothing() {
     let (source, engine) = with_a_token().await;
@@ -108,7 +131,7 @@ async fn whoever_slept_while_it_waited_for_another_token_does_not_get_a_dead_one
     assert_pending!(refused.poll());
     settle(&engine).await;
     source.clock.advance(2 * HOUR);
-    assert_eq!(refused.await, None);
+    assert_eq!(refused.await.as_deref(), Some("token-3"), "token-2 is dead by now");
 }
 
 #[tokio::test]
