@@ -1,25 +1,42 @@
-use std::{fmt, fs, io, path::Path, sync::Arc};
+use std::{
+    error::Error,
+    fmt,
+    fs::{self, File},
+    io::{self, Read},
+    path::Path,
+    sync::Arc,
+};
 
-use rustls_pki_types::{CertificateDer, pem::PemObject};
+use rustls_pki_types::{
+    CertificateDer,
+    pem::{self, PemObject},
+};
 
 /// The first byte of a certificate in DER.
 const DER_SEQUENCE: u8 = 0x30;
+
+/// The largest file that is read. The bundles of operating systems have a quarter of it.
+const MAX_SIZE: u64 = 1024 * 1024;
 
 /// The certificates of a private certificate authority, trusted beside the system's.
 ///
 /// Cheap to clone.
 #[derive(Clone)]
-pub struct CaCertificates(Arc<[CertificateDer<'static>]>);
+pub struct CaCertificates {
+    der: Arc<[CertificateDer<'static>]>,
+    for_reqwest: Arc<[reqwest::Certificate]>,
+}
 
 impl CaCertificates {
     /// Reads the certificates in the PEM file at `path`, one or several.
     ///
     /// # Errors
-    /// When the file cannot be read, or holds no certificate.
+    /// When `path` is not a regular file of at most 1 MiB that can be read, or the file holds no
+    /// certificate.
     pub fn from_pem_file(path: impl AsRef<Path>) -> Result<Self, InvalidCaFile> {
         let path = path.as_ref();
         let invalid = |problem| InvalidCaFile { path: shown(path), problem };
-        let content = fs::read(path).map_err(|error| invalid(Problem::Io(error.into())))?;
+        let content = content(path).map_err(invalid)?;
         Self::from_pem(&content).map_err(invalid)
     }
 
@@ -28,27 +45,48 @@ impl CaCertificates {
             return Err(Problem::Der);
         }
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(content).collect();
-        let certificates = certificates.map_err(|_| Problem::BrokenPem)?;
+        let certificates = certificates.map_err(Problem::of_pem)?;
         let mut roots = rustls::RootCertStore::empty();
         for certificate in &certificates {
-            roots.add(certificate.clone()).map_err(|_| Problem::NotACertificate)?;
+            roots.add(certificate.clone()).map_err(Problem::not_a_certificate)?;
         }
-        if certificates.is_empty() { Err(Problem::NoCertificate) } else { Ok(Self(certificates.into())) }
+        if certificates.is_empty() {
+            return Err(Problem::NoCertificate);
+        }
+        let for_reqwest = certificates.iter().map(|der| reqwest::Certificate::from_der(der));
+        let for_reqwest: Arc<[_]> =
+            for_reqwest.collect::<Result<_, _>>().map_err(Problem::not_a_certificate)?;
+        Ok(Self { der: certificates.into(), for_reqwest })
     }
 
     /// Returns the certificates in DER.
     pub fn iter(&self) -> impl Iterator<Item = &CertificateDer<'static>> {
-        self.0.iter()
+        self.der.iter()
     }
+
+    /// Returns the certificates for a client of reqwest.
+    pub fn for_reqwest(&self) -> impl Iterator<Item = reqwest::Certificate> {
+        self.for_reqwest.iter().cloned()
+    }
+}
+
+/// Reads a regular file. Opening a FIFO would block until it has a writer.
+fn content(path: &Path) -> Result<Vec<u8>, Problem> {
+    if !fs::metadata(path)?.is_file() {
+        return Err(Problem::NotAFile);
+    }
+    let mut content = Vec::new();
+    File::open(path)?.take(MAX_SIZE + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > MAX_SIZE { Err(Problem::TooLarge) } else { Ok(content) }
 }
 
 impl fmt::Debug for CaCertificates {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "CaCertificates({})", self.0.len())
+        write!(f, "CaCertificates({})", self.der.len())
     }
 }
 
-/// Hides the content of a file in the place of its path: it may be a private key.
+/// Hides the content of a file that was pasted instead of its path: it may be a private key.
 fn shown(path: &Path) -> String {
     let path = path.display().to_string();
     if path.contains("-----") { "a text that is not a path".to_owned() } else { path }
@@ -68,13 +106,35 @@ enum Problem {
     #[error("{0}")]
     Io(#[source] Arc<io::Error>),
     #[error("it has a section that is not base64; copy the file anew")]
-    BrokenPem,
+    BrokenPem(#[source] Option<Arc<pem::Error>>),
     #[error("it is DER, not PEM; convert it: openssl x509 -inform der -in FILE -out FILE.pem")]
     Der,
     #[error("it has no section BEGIN CERTIFICATE; name the PEM file of the CA's certificate")]
     NoCertificate,
     #[error("it has a section that is not an X.509 certificate; name the PEM file of the CA's certificate")]
-    NotACertificate,
+    NotACertificate(#[source] Arc<dyn Error + Send + Sync>),
+    #[error("it is not a regular file; name the PEM file of the CA's certificate")]
+    NotAFile,
+    #[error("it is larger than 1 MiB; name a file with the certificates of your CA only")]
+    TooLarge,
+}
+
+impl Problem {
+    /// Drops an error that quotes a line of the file: the line may be a private key.
+    fn of_pem(error: pem::Error) -> Self {
+        let is_safe = matches!(error, pem::Error::Base64Decode(_) | pem::Error::SectionTooLarge);
+        Self::BrokenPem(is_safe.then(|| Arc::new(error)))
+    }
+
+    fn not_a_certificate(error: impl Error + Send + Sync + 'static) -> Self {
+        Self::NotACertificate(Arc::new(error))
+    }
+}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error.into())
+    }
 }
 
 #[cfg(test)]
@@ -82,6 +142,7 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+    use crate::with_causes;
 
     fn read(content: &[u8]) -> Result<CaCertificates, InvalidCaFile> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -106,10 +167,50 @@ mod tests {
             let error = read(content).unwrap_err().to_string();
             assert!(error.contains(problem) && error.contains("cannot use"), "{error}");
         }
+        for one_line in ["-----END PRIVATE KEY----", "-----END PRIVATE KEY-----"] {
+            let content = format!("-----BEGIN PRIVATE KEY-----hidden{one_line}");
+            let error = read(content.as_bytes()).unwrap_err();
+            let told = format!("{} {error:?}", with_causes(&error));
+            assert!(told.contains("not base64") && !told.contains("hidden"), "{told}");
+            assert!(error.problem.source().is_none(), "{:?}", error.problem.source());
+        }
         let pasted = "-----BEGIN PRIVATE KEY-----\nhidden\n-----END PRIVATE KEY-----";
         let error = CaCertificates::from_pem_file(pasted).unwrap_err();
         assert!(!format!("{error} {error:?}").contains("hidden"), "{error}");
         let error = CaCertificates::from_pem_file("/no/such/ca.pem").unwrap_err().to_string();
         assert!(error.contains("/no/such/ca.pem") && error.contains("No such file"), "{error}");
+    }
+
+    #[test]
+    fn ca_file_is_a_regular_file_of_bounded_size() {
+        let directory = tempfile::tempdir().unwrap();
+        let told = |path: &Path| CaCertificates::from_pem_file(path).unwrap_err().to_string();
+        assert!(told(directory.path()).contains("not a regular file"), "{}", told(directory.path()));
+        let large = directory.path().join("large.pem");
+        fs::write(&large, vec![b'\n'; MAX_SIZE as usize + 1]).unwrap();
+        assert!(told(&large).contains("larger than 1 MiB"), "{}", told(&large));
+        fs::write(&large, vec![b'\n'; MAX_SIZE as usize]).unwrap();
+        assert!(told(&large).contains("no section"), "{}", told(&large));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn fifo_is_refused_without_waiting_for_a_writer() {
+        let directory = tempfile::tempdir().unwrap();
+        let fifo = directory.path().join("ca.pem");
+        assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+        let error = CaCertificates::from_pem_file(&fifo).unwrap_err().to_string();
+        assert!(error.contains("not a regular file"), "{error}");
+    }
+
+    #[test]
+    fn parser_error_is_a_cause() {
+        for content in [
+            "-----BEGIN CERTIFICATE-----\n%%%\n-----END CERTIFICATE-----\n",
+            "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n",
+        ] {
+            let error = read(content.as_bytes()).unwrap_err();
+            assert!(error.source().is_some_and(|problem| problem.source().is_some()), "{error}");
+        }
     }
 }

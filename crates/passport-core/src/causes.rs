@@ -4,7 +4,7 @@ use std::{error::Error, io, iter, sync::Arc};
 ///
 /// A cause that is shared by an `Arc` is returned without the `Arc`, so that it can be downcast,
 /// and so is the error that an `io::Error` wraps, which is not its `source`.
-pub(crate) fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
     iter::successors(Some(unshared(error)), |error| cause(*error).map(unshared))
 }
 

@@ -12,10 +12,13 @@ use tokio::{
     time::timeout,
 };
 
-/// How many files are accessed at a time in this process. Each costs a thread.
+/// How many files are accessed at a time in this process, as long as they answer.
 const MAX_THREADS: usize = 16;
 
 static THREADS: Semaphore = Semaphore::const_new(MAX_THREADS);
+
+/// How long a file waits for one of the threads. When they all hang, it gets one more.
+const MAX_WAIT: Duration = Duration::from_millis(50);
 
 /// Who accesses which file. Entries without a user are removed when a new one is added.
 static TURNS: LazyLock<Mutex<HashMap<PathBuf, Weak<Turn<()>>>>> = LazyLock::new(Mutex::default);
@@ -24,9 +27,11 @@ static TURNS: LazyLock<Mutex<HashMap<PathBuf, Weak<Turn<()>>>>> = LazyLock::new(
 ///
 /// A file on a mount that does not answer can block for ever, and a runtime that shuts down waits
 /// for its own blocking threads. So this thread does not belong to the runtime. There is at most
-/// one thread for each path, and 16 in the process: while the file hangs, later calls for the same
-/// path wait for that thread and start none, and other paths are not affected. Once the file
-/// answers, the next call works again.
+/// one thread for each path: while the file hangs, later calls for the same path wait for that
+/// thread and start none. Once the file answers, the next call works again.
+///
+/// While 16 other files are being accessed, a call waits up to 50 ms for one of them to end, and
+/// then starts a thread anyway. So files that hang delay the others by 50 ms at most.
 ///
 /// Needs a tokio runtime with time enabled.
 ///
@@ -43,7 +48,7 @@ pub async fn on_file_thread<T: Send + 'static>(
 ) -> io::Result<T> {
     let run = async {
         let turn = turn(path).lock_owned().await;
-        let permit = THREADS.acquire().await.map_err(io::Error::other)?;
+        let permit = timeout(MAX_WAIT, THREADS.acquire()).await;
         let (done, outcome) = oneshot::channel();
         thread::Builder::new().name("passport-file".to_owned()).spawn(move || {
             let result = work();
@@ -100,6 +105,21 @@ mod tests {
         drop(go_on);
         let long = Duration::from_secs(60);
         assert_eq!(on_file_thread(path, long, || 8).await.unwrap(), 8);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn hung_files_do_not_block_other_files() {
+        let mut hanging = Vec::new();
+        for number in 0..2 * MAX_THREADS {
+            let (go_on, waits) = mpsc::channel::<()>();
+            hanging.push(go_on);
+            let path = format!("/hung/of/many/{number}");
+            let hung = on_file_thread(Path::new(&path), LIMIT, move || waits.recv().is_ok()).await;
+            assert_eq!(hung.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        }
+        tokio::time::resume();
+        let path = Path::new("/healthy/beside/many");
+        assert_eq!(on_file_thread(path, LIMIT, || 7).await.unwrap(), 7);
     }
 
     #[tokio::test]

@@ -31,7 +31,7 @@ mod transport;
 pub use crate::{
     ca::{CaCertificates, InvalidCaFile},
     caller::CallerToken,
-    causes::with_causes,
+    causes::{chain, with_causes},
     client_id::{ClientId, InvalidClientId},
     clock::{Clock, ManualClock, SystemClock},
     config_error::{ConfigError, ConfigProblem},
@@ -50,7 +50,7 @@ pub use crate::{
     single_flight::{Flight, Lead, SingleFlight},
     token::{AccessToken, InvalidAccessToken},
     transport::{
-        HttpExchange, HttpTransport, Limits, TlsFailure, Transport, TransportError, TransportErrorKind,
-        TransportSettings, Transports, USER_AGENT, request_to,
+        HttpExchange, HttpTransport, Limits, Repeatable, TlsFailure, Transport, TransportError,
+        TransportErrorKind, TransportSettings, Transports, USER_AGENT, request_to,
     },
 };
