@@ -7,8 +7,7 @@ use passport_core::{
 };
 
 /// For one exchange with a provider. Secrets are small, and so is everything on the way to them.
-/// The time is less than the 10 s of a token request of Passport, so that its error names the
-/// provider.
+/// All exchanges for one secret share a deadline as well, see `deadline.rs`.
 pub(crate) const LIMITS: Limits = Limits { timeout: Duration::from_secs(8), max_body: 256 * 1024 };
 
 /// The longest that a provider's words are shown.

@@ -1,10 +1,12 @@
-//! The last failed request to the service that says who this program is.
+//! The last failed request to a provider, or to the service that identifies this program.
 
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use bytes::Bytes;
+use http::Response;
 use passport_core::TransportError;
 
 use crate::answer;
@@ -27,14 +29,16 @@ enum Cause {
 }
 
 impl LastFailure {
-    pub(crate) fn not_reached(&self, host: &str, error: &TransportError) {
-        self.set(Some(FailedRequest { host: host.to_owned(), cause: Cause::Transport(error.clone()) }));
-    }
-
-    /// Notes a response, which ends a series of failures if it is a success.
-    pub(crate) fn answered(&self, host: &str, status: u16) {
-        let failed = FailedRequest { host: host.to_owned(), cause: Cause::Status(status) };
-        self.set(Some(failed).filter(|_| status >= 400));
+    /// Notes the outcome of a request. A success ends a series of failures.
+    pub(crate) fn note(&self, host: &str, outcome: &Result<Response<Bytes>, TransportError>) {
+        let cause = match outcome {
+            Ok(response) if response.status().as_u16() >= 400 => {
+                Some(Cause::Status(response.status().as_u16()))
+            }
+            Ok(_) => None,
+            Err(error) => Some(Cause::Transport(error.clone())),
+        };
+        self.set(cause.map(|cause| FailedRequest { host: host.to_owned(), cause }));
     }
 
     pub(crate) fn get(&self) -> Option<FailedRequest> {
@@ -50,7 +54,7 @@ impl LastFailure {
 impl FailedRequest {
     /// Returns the failed request among the causes of `error`.
     pub(crate) fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
-        std::iter::successors(Some(error), |error| error.source()).find_map(|error| error.downcast_ref())
+        passport_core::chain(error).find_map(|error| error.downcast_ref())
     }
 }
 
@@ -58,9 +62,9 @@ impl FailedRequest {
 impl FailedRequest {
     /// Whether it may pass by itself.
     pub(crate) fn is_transient(&self) -> bool {
-        match self.cause {
+        match &self.cause {
             Cause::Status(status) => matches!(status, 408 | 429 | 500..),
-            Cause::Transport(_) => true,
+            Cause::Transport(error) => error.is_transient(),
         }
     }
 }

@@ -28,8 +28,10 @@ mod aws;
 #[cfg(feature = "azure-key-vault")]
 mod azure;
 mod cached;
+#[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
+mod deadline;
 mod entry;
-#[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault"))]
+#[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 mod last_failure;
 mod telemetry;
 #[cfg(test)]

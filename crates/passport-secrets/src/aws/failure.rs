@@ -7,7 +7,7 @@ use aws_sdk_secretsmanager::{
     error::{ProvideErrorMetadata, SdkError},
     operation::get_secret_value::GetSecretValueError,
 };
-use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError};
+use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError, chain};
 
 use crate::{answer, last_failure::FailedRequest};
 
@@ -64,8 +64,7 @@ fn kind_of_credentials(
     error: &(dyn Error + 'static),
     of_identity: Option<&FailedRequest>,
 ) -> SecretErrorKind {
-    let mut causes = std::iter::successors(Some(error), |error: &&(dyn Error + 'static)| (*error).source());
-    match causes.find_map(|error| error.downcast_ref::<CredentialsError>()) {
+    match chain(error).find_map(|error| error.downcast_ref::<CredentialsError>()) {
         Some(CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_)) => {
             SecretErrorKind::Unavailable
         }

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use passport_core::{Limits, Transport, TransportError, TransportErrorKind};
 
-use crate::{answer::LIMITS, last_failure::LastFailure};
+use crate::{answer::LIMITS, deadline::exchange, last_failure::LastFailure};
 
 /// For Secrets Manager.
 pub(super) fn client(transport: &Transport) -> SharedHttpClient {
@@ -63,11 +63,9 @@ impl HttpConnector for Over {
         HttpConnectorFuture::new(async move {
             let request = converted(request).map_err(ConnectorError::user)?;
             let host = request.uri().host().unwrap_or_default().to_owned();
-            let response = transport.exchange(request, limits).await.map_err(|error| {
-                last_failure.not_reached(&host, &error);
-                failed(error)
-            })?;
-            last_failure.answered(&host, response.status().as_u16());
+            let outcome = exchange(&transport, request, limits).await;
+            last_failure.note(&host, &outcome);
+            let response = outcome.map_err(failed)?;
             // Not as bytes, though they are: those the SDK logs.
             let response = response.map(|body| SdkBody::from_body_1_x(Full::new(body)));
             HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))

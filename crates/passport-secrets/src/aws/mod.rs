@@ -21,7 +21,7 @@ use tokio::sync::Mutex;
 
 pub use self::builder::AwsSecretsManagerBuilder;
 use self::reference::Place;
-use crate::last_failure::LastFailure;
+use crate::{deadline::within_deadline, last_failure::LastFailure};
 
 /// The secrets of AWS Secrets Manager, read by Amazon's client.
 ///
@@ -81,6 +81,21 @@ impl AwsSecretsManager {
         read.map_err(|error| failure::of(reference, &error, last_failure.get()))
     }
 
+    /// What was found of the environment is kept, and may have been replaced there since.
+    async fn read_or_look_again(
+        &self,
+        reference: &SecretRef,
+        place: Place<'_>,
+    ) -> Result<GetSecretValueOutput, SecretError> {
+        let read = self.read(reference, place).await;
+        let is_refused = |error: &SecretError| error.kind() == SecretErrorKind::Unauthenticated;
+        if !read.as_ref().is_err_and(is_refused) || self.0.sdk_config.is_some() {
+            return read;
+        }
+        self.forget(place.region).await;
+        self.read(reference, place).await
+    }
+
     /// # Cancel safety
     /// What is found of the environment is lost if nobody waits for it.
     async fn client(&self, region: Option<&str>) -> Made {
@@ -126,15 +141,7 @@ impl SecretProvider for AwsSecretsManager {
         let error = |(kind, reason): Wrong| SecretError::new(kind, reference.clone(), reason);
         let place =
             Place::parse(reference.place()).map_err(|wrong| error((SecretErrorKind::Unreadable, wrong)))?;
-        let mut read = self.read(reference, place).await;
-        // What was found of the environment is kept, and may have been replaced there since.
-        if read.as_ref().is_err_and(|error| error.kind() == SecretErrorKind::Unauthenticated)
-            && self.0.sdk_config.is_none()
-        {
-            self.forget(place.region).await;
-            read = self.read(reference, place).await;
-        }
-        let read = read?;
+        let read = within_deadline(reference, self.read_or_look_again(reference, place)).await?;
         let version = read.version_id().map(crate::answer::shown);
         let resolved = ResolvedSecret::new(value(read, place.key).map_err(error)?);
         Ok(version.into_iter().fold(resolved, ResolvedSecret::with_version))

@@ -1,7 +1,10 @@
 use std::sync::Mutex;
 
 use ::http::{Request, Response};
-use aws_credential_types::{Credentials, provider::SharedCredentialsProvider};
+use aws_credential_types::{
+    Credentials,
+    provider::{ProvideCredentials, SharedCredentialsProvider, future::ProvideCredentials as ProvideFuture},
+};
 use bytes::Bytes;
 use passport_core::{HttpExchange, Limits, SecretSource, TransportError};
 
@@ -118,6 +121,54 @@ impl HttpExchange for Silent {
     async fn exchange(&self, _: Request<Bytes>, limits: Limits) -> Result<Response<Bytes>, TransportError> {
         tokio::time::sleep(limits.timeout).await;
         Err(TransportError::new(passport_core::TransportErrorKind::Timeout))
+    }
+}
+
+/// Credentials that take 4 s.
+#[derive(Debug)]
+struct SlowCredentials;
+
+impl ProvideCredentials for SlowCredentials {
+    fn provide_credentials<'a>(&'a self) -> ProvideFuture<'a>
+    where
+        Self: 'a,
+    {
+        ProvideFuture::new(async {
+            tokio::time::sleep(std::time::Duration::from_secs(4)).await;
+            Ok(Credentials::new("id", "key", None, None, "tests"))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn credentials_and_secrets_manager_share_one_deadline() {
+    let config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-central-1"))
+        .credentials_provider(SharedCredentialsProvider::new(SlowCredentials))
+        .build();
+    let builder = AwsSecretsManager::builder().sdk_config(config);
+    let secrets = builder.transport(Transport::new(Silent)).build().unwrap();
+    let start = tokio::time::Instant::now();
+    let source = SecretSource::new(secrets, "aws:payroll".parse().unwrap());
+    let error = source.resolve().await.unwrap_err();
+    assert!(start.elapsed().as_millis() < 9500, "{:?}", start.elapsed());
+    assert_eq!(error.kind(), SecretErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("AWS was not reached: no complete response"), "{error}");
+}
+
+#[test]
+fn failed_request_is_transient_as_its_transport_error_is() {
+    use passport_core::{TlsFailure, TransportErrorKind as Kind};
+    for (kind, expected) in [
+        (Kind::Timeout, true),
+        (Kind::Connect, true),
+        (Kind::Tls(TlsFailure::UnknownIssuer), false),
+        (Kind::NotHttp, false),
+    ] {
+        let last = LastFailure::default();
+        last.note("sts.amazonaws.com", &Err(TransportError::new(kind)));
+        assert_eq!(last.get().unwrap().is_transient(), expected, "{kind}");
     }
 }
 

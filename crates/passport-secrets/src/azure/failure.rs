@@ -1,13 +1,13 @@
 //! What the SDK's errors mean for a secret.
 
-use std::error::Error as _;
+use std::error::Error as StdError;
 
 use azure_core::{
     Error,
     error::ErrorKind,
     http::{RawResponse, StatusCode},
 };
-use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError};
+use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError, chain};
 use serde_json::Value;
 
 use crate::{answer, last_failure::FailedRequest};
@@ -70,24 +70,21 @@ fn kind(status: u16, answer: &Answer) -> SecretErrorKind {
 
 /// A token that cannot be had at the moment, or never.
 fn kind_of_credential(error: &Error) -> SecretErrorKind {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<Error>() {
-            let is_transient = match error.kind() {
-                // The last is of an answer that is no answer of Entra's.
-                ErrorKind::Connection | ErrorKind::Io | ErrorKind::DataConversion => true,
-                ErrorKind::HttpResponse { status, .. } => {
-                    matches!(u16::from(*status), 408 | 410 | 429 | 500..)
-                }
-                _ => false,
-            };
-            if is_transient {
-                return SecretErrorKind::Unavailable;
-            }
-        }
-        cause = error.source();
+    chain(error).find_map(transient_kind).unwrap_or(SecretErrorKind::Unauthenticated)
+}
+
+/// Returns the kind of one error of a chain if it may pass by itself.
+fn transient_kind(error: &(dyn StdError + 'static)) -> Option<SecretErrorKind> {
+    if let Some(error) = error.downcast_ref::<SecretError>() {
+        return error.is_transient().then_some(error.kind());
     }
-    SecretErrorKind::Unauthenticated
+    let is_transient = match error.downcast_ref::<Error>()?.kind() {
+        // The last is of an answer that is no answer of Entra's.
+        ErrorKind::Connection | ErrorKind::Io | ErrorKind::DataConversion => true,
+        ErrorKind::HttpResponse { status, .. } => matches!(u16::from(*status), 408 | 410 | 429 | 500..),
+        _ => false,
+    };
+    is_transient.then_some(SecretErrorKind::Unavailable)
 }
 
 /// What Key Vault says in an error: `{"error":{"code","message","innererror":{"code"}}}`.
@@ -149,6 +146,20 @@ mod tests {
             (answered(StatusCode::Unauthorized, "{}"), SecretErrorKind::Unauthenticated),
         ] {
             assert_eq!(kind_of(&Error::with_error(ErrorKind::Credential, behind, "no token")), kind);
+        }
+    }
+
+    #[test]
+    fn federated_token_that_does_not_answer_is_unavailable() {
+        for (kind, expected) in [
+            (SecretErrorKind::Unavailable, SecretErrorKind::Unavailable),
+            (SecretErrorKind::Throttled, SecretErrorKind::Throttled),
+            (SecretErrorKind::NotFound, SecretErrorKind::Unauthenticated),
+        ] {
+            let file = SecretError::new(kind, "file:/token".parse().unwrap(), "on purpose");
+            let assertion = Error::new(ErrorKind::Credential, file);
+            let error = Error::with_error(ErrorKind::Credential, assertion, "no assertion");
+            assert_eq!(kind_of(&error), expected);
         }
     }
 

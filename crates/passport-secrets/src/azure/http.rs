@@ -12,7 +12,7 @@ use azure_core::{
 use bytes::Bytes;
 use passport_core::{Limits, TransportError, TransportErrorKind, request_to};
 
-use crate::{answer::LIMITS, last_failure::LastFailure};
+use crate::{answer::LIMITS, deadline::exchange, last_failure::LastFailure};
 
 /// Options for a client of the SDK. What it asks is not asked again by itself: whoever needs the secret knows what it may wait, and
 /// whoever keeps it how often to ask.
@@ -52,12 +52,9 @@ impl HttpClient for Over {
             return Err(Error::with_message(ErrorKind::Other, "streams are not sent"));
         };
         let host = request.url().host_str().unwrap_or_default();
-        let response = self.transport.exchange(converted(request, body.clone())?, self.limits).await;
-        let response = response.map_err(|error| {
-            self.last_failure.not_reached(host, &error);
-            failed(error)
-        })?;
-        self.last_failure.answered(host, response.status().as_u16());
+        let outcome = exchange(&self.transport, converted(request, body.clone())?, self.limits).await;
+        self.last_failure.note(host, &outcome);
+        let response = outcome.map_err(failed)?;
         let mut headers = Headers::new();
         for (name, value) in response.headers() {
             if let Ok(value) = value.to_str() {

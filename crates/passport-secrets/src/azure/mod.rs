@@ -24,6 +24,7 @@ use url::Url;
 
 pub use self::builder::AzureKeyVaultBuilder;
 use self::identifier::Identifier;
+use crate::deadline::within_deadline;
 
 /// The secrets of Azure Key Vault, read by Microsoft's client.
 ///
@@ -131,7 +132,8 @@ impl SecretProvider for AzureKeyVault {
         let error = |kind, reason: &str| SecretError::new(kind, reference.clone(), reason);
         let identifier = Identifier::parse(reference.place(), self.0.vault.as_ref());
         let identifier = identifier.map_err(|wrong| error(SecretErrorKind::Unreadable, wrong))?;
-        let secret = self.read(&identifier).await.map_err(|error| failure::of(reference, &error))?;
+        let read = async { self.read(&identifier).await.map_err(|error| failure::of(reference, &error)) };
+        let secret = within_deadline(reference, read).await?;
         let value = secret.value.ok_or_else(|| error(SecretErrorKind::Empty, "the vault gave no value"))?;
         let mut resolved = ResolvedSecret::new(value.into());
         if let Some(version) = secret.id.as_deref().and_then(|id| id.rsplit('/').next()) {

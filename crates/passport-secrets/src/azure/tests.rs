@@ -40,6 +40,60 @@ impl HttpExchange for Azure {
     }
 }
 
+/// Answers the challenge after 4 s, and is silent when it has been asked for the secret, or for a
+/// token.
+#[derive(Clone, Copy, Debug)]
+struct Slow {
+    silent: &'static str,
+}
+
+impl HttpExchange for Slow {
+    async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> Result<Response<Bytes>, TransportError> {
+        let host = request.uri().host().unwrap_or_default();
+        let is_token = host == "169.254.169.254";
+        let has_token = request.headers().contains_key("authorization");
+        let takes = match (host == self.silent, is_token || has_token) {
+            (true, true) => Duration::from_secs(60),
+            _ => Duration::from_secs(4),
+        };
+        tokio::time::sleep(takes.min(limits.timeout)).await;
+        if takes > limits.timeout {
+            return Err(TransportError::new(TransportErrorKind::Timeout));
+        }
+        let challenge = "Bearer authorization=\"https://login.microsoftonline.com/t\", resource=\"https://vault.azure.net\"";
+        let token = r#"{"access_token":"t","expires_on":"4102444800","resource":"r","token_type":"Bearer"}"#;
+        let response = Response::builder();
+        let response = match is_token {
+            true => response.status(200).body(Bytes::from_static(token.as_bytes())),
+            false => response.status(401).header("www-authenticate", challenge).body(Bytes::new()),
+        };
+        Ok(response.unwrap())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn vault_and_identity_share_one_deadline() {
+    if env::vars().any(|(name, _)| name.starts_with("AZURE_") || name.starts_with("IDENTITY_")) {
+        return; // another identity would be asked
+    }
+    for (silent, cause) in [
+        ("169.254.169.254", "169.254.169.254: no complete response within the time limit"),
+        ("contoso.vault.azure.net", "the vault was not reached: no complete response"),
+    ] {
+        let vault = AzureKeyVault::builder().transport(Transport::new(Slow { silent })).build().unwrap();
+        let reference = "azure:https://contoso.vault.azure.net/secrets/payroll".parse().unwrap();
+        let start = Instant::now();
+        let error = SecretSource::new(vault, reference).resolve().await.unwrap_err();
+        assert!(start.elapsed() < Duration::from_millis(9500), "{silent}: {:?}", start.elapsed());
+        assert_eq!(error.kind(), SecretErrorKind::Unavailable, "{error}");
+        assert!(error.to_string().contains(cause), "{silent}: {error}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn unreachable_identity_is_named_before_the_deadline() {
     if env::vars().any(|(name, _)| name.starts_with("AZURE_") || name.starts_with("IDENTITY_")) {

@@ -14,7 +14,10 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::failure::{Failure, Said};
-use crate::answer::{self, LIMITS};
+use crate::{
+    answer::{self, LIMITS},
+    deadline::exchange,
+};
 
 /// Where and how Vault is asked.
 #[derive(Clone, Debug)]
@@ -153,7 +156,7 @@ impl Api {
         body: Option<Body>,
     ) -> Result<T, Failure> {
         let request = self.request(method, path, token, body)?;
-        let response = self.transport.exchange(request, LIMITS).await.map_err(Failure::not_reached)?;
+        let response = exchange(&self.transport, request, LIMITS).await.map_err(Failure::not_reached)?;
         if !response.status().is_success() {
             return Err(refusal(&response));
         }

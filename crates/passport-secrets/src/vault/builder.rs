@@ -27,6 +27,7 @@ pub struct HashiCorpVaultBuilder {
     namespace: Option<String>,
     transport: TransportSettings,
     plain_http: bool,
+    plain_http_option: &'static str,
 }
 
 impl HashiCorpVaultBuilder {
@@ -39,6 +40,7 @@ impl HashiCorpVaultBuilder {
             namespace: None,
             transport: TransportSettings::default(),
             plain_http: false,
+            plain_http_option: "danger_plain_http",
         }
     }
 
@@ -84,14 +86,21 @@ impl HashiCorpVaultBuilder {
         self
     }
 
+    /// Sets the name by which errors call [`danger_plain_http`](Self::danger_plain_http), for a
+    /// program whose users know it as a variable or a key. Defaults to `danger_plain_http`.
+    pub fn plain_http_option(mut self, name: &'static str) -> Self {
+        self.plain_http_option = name;
+        self
+    }
+
     /// The provider. Nobody is asked yet.
     ///
     /// # Errors
     /// When a setting is not valid.
     pub fn build(self) -> Result<HashiCorpVault, ConfigError> {
         let mut problems = Vec::new();
-        let address =
-            ConfigProblem::collect(&mut problems, "address", address(&self.address, self.plain_http));
+        let opt_in = (!self.plain_http).then_some(self.plain_http_option);
+        let address = ConfigProblem::collect(&mut problems, "address", address(&self.address, opt_in));
         let namespace = self.namespace.as_deref().map(HeaderValue::from_str).transpose();
         let namespace = ConfigProblem::collect(&mut problems, "namespace", namespace);
         for (name, path) in [("mount", Some(&*self.mount)), ("auth", self.auth.mount())] {
@@ -113,18 +122,19 @@ impl HashiCorpVaultBuilder {
     }
 }
 
-/// A token is sent there: over TLS, or to this machine, unless `plain_http` is allowed.
-fn address(text: &str, plain_http: bool) -> Result<Url, &'static str> {
+/// A token is sent there: over TLS, or to this machine. `opt_in` names the option that allows plain
+/// `http`; it is `None` when the option is set.
+fn address(text: &str, opt_in: Option<&str>) -> Result<Url, String> {
     const WRONG: &str = "it is not the address of a Vault; write https://vault.example.com:8200";
     let url = Url::parse(text).map_err(|_| WRONG)?;
     let origin = text.trim_end_matches('/').parse::<Origin>().map_err(|_| WRONG)?;
-    if !origin.is_secure() && !plain_http {
-        return Err(
-            "plain http is for an Agent on this machine only; write https, or use danger_plain_http in a \
-             private network",
-        );
+    match opt_in {
+        Some(opt_in) if !origin.is_secure() => Err(format!(
+            "plain http is for an Agent on this machine only; write https, or use {opt_in} in a private \
+             network"
+        )),
+        _ => Ok(url),
     }
-    Ok(url)
 }
 
 #[cfg(test)]
@@ -152,6 +162,8 @@ mod tests {
         builder().danger_plain_http().build().unwrap();
         let refusal = builder().build().unwrap_err().to_string();
         assert!(refusal.contains("danger_plain_http"), "{refusal}");
+        let renamed = builder().plain_http_option("VAULT_PLAIN").build().unwrap_err().to_string();
+        assert!(renamed.contains("use VAULT_PLAIN in"), "{renamed}");
     }
 
     #[test]

@@ -66,10 +66,11 @@ impl Failure {
         Self { retry_after, ..Self::new(kind, reason) }
     }
 
-    /// The same, of a login or a token: it says nothing of the secret.
+    /// The same, of a login or a token: it says nothing of the secret. Without a response it says
+    /// nothing of the credentials either.
     pub(super) fn of_login(self) -> Self {
-        let says_so = self.is_transient() || matches!(self.kind, SecretErrorKind::Tls(_));
-        let kind = if says_so { self.kind } else { SecretErrorKind::Unauthenticated };
+        let keeps_kind = self.is_transient() || self.source.is_some();
+        let kind = if keeps_kind { self.kind } else { SecretErrorKind::Unauthenticated };
         Self { kind, reason: format!("there is no token: {}", self.reason), ..self }
     }
 
@@ -128,5 +129,19 @@ mod tests {
         assert_eq!(refused.kind, SecretErrorKind::Unauthenticated);
         let sealed = Failure::answered(StatusCode::SERVICE_UNAVAILABLE, &errors(), None).of_login();
         assert_eq!(sealed.kind, SecretErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn login_without_a_response_keeps_its_kind() {
+        use passport_core::{TlsFailure, TransportErrorKind as Kind};
+        for (transport, kind) in [
+            (Kind::NotHttp, SecretErrorKind::Unreadable),
+            (Kind::Setup, SecretErrorKind::Unreadable),
+            (Kind::Connect, SecretErrorKind::Unavailable),
+            (Kind::Tls(TlsFailure::UnknownIssuer), SecretErrorKind::Tls(TlsFailure::UnknownIssuer)),
+        ] {
+            let failure = Failure::not_reached(TransportError::new(transport)).of_login();
+            assert_eq!(failure.kind, kind, "{failure}");
+        }
     }
 }

@@ -21,6 +21,7 @@ pub use self::{
     auth::VaultAuth,
     builder::{HashiCorpVaultBuilder, KvVersion},
 };
+use crate::deadline::within_deadline;
 
 /// The secrets of HashiCorp Vault, or of OpenBao, which speaks the same.
 ///
@@ -133,7 +134,8 @@ impl SecretProvider for HashiCorpVault {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
         let place = Place::parse(reference.place())
             .map_err(|wrong| Failure::new(SecretErrorKind::Unreadable, wrong).concerning(reference))?;
-        let read = self.read(&place).await.map_err(|failure| failure.concerning(reference))?;
+        let read = async { self.read(&place).await.map_err(|failure| failure.concerning(reference)) };
+        let read = within_deadline(reference, read).await?;
         let secret = value(&read.fields, place.field).map_err(|failure| failure.concerning(reference))?;
         let resolved =
             read.version.into_iter().fold(ResolvedSecret::new(secret), ResolvedSecret::with_version);

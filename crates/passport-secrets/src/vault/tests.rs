@@ -346,3 +346,34 @@ fn of_a_secret_with_one_field_that_one_is_taken() {
     assert_eq!(kind(r#"{"a":"s","b":"t"}"#, Some("b")).as_deref(), Ok("t"));
     assert_eq!(kind("{}", None), Err(SecretErrorKind::Unreadable));
 }
+
+/// Logs in after 5 s, and is silent then.
+#[derive(Debug)]
+struct SlowLogin;
+
+impl HttpExchange for SlowLogin {
+    async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> Result<Response<Bytes>, TransportError> {
+        if !request.uri().path().ends_with("login") {
+            sleep(limits.timeout).await;
+            return Err(TransportError::new(TransportErrorKind::Timeout));
+        }
+        sleep(Duration::from_secs(5)).await;
+        Ok(Response::new(granted("t1", 0).into()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn login_and_read_share_one_deadline() {
+    let builder = HashiCorpVault::builder("https://vault.example.com", app_role());
+    let vault = builder.transport(Transport::new(SlowLogin)).build().unwrap();
+    let start = tokio::time::Instant::now();
+    let source = SecretSource::new(vault, "vault:payroll#secret".parse().unwrap());
+    let error = source.resolve().await.unwrap_err();
+    assert!(start.elapsed().as_millis() < 9500, "{:?}", start.elapsed());
+    assert_eq!(error.kind(), SecretErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("Vault was not reached: no complete response"), "{error}");
+}
