@@ -200,11 +200,7 @@ fn note_what_the_builder_says(reader: &mut Reader<'_>, builder: &ManagedIdentity
     }
 }
 
-fn secret(
-    reader: &mut Reader<'_>,
-    secrets: &SecretProviders,
-    is_at_sidecar: bool,
-) -> Option<SecretSource> {
+fn secret(reader: &mut Reader<'_>, secrets: &SecretProviders, is_at_sidecar: bool) -> Option<SecretSource> {
     sources(reader, secrets, is_at_sidecar)?.into_iter().reduce(SecretSource::or)
 }
 

@@ -1,6 +1,6 @@
 //! The secrets that a configuration refers to, and whether they can be read here.
 
-use std::time::Duration;
+use std::{collections::HashSet, time::Duration};
 
 use passport_core::{SecretError, SecretErrorKind, SecretSource};
 use passport_outbound::Providers;
@@ -33,14 +33,16 @@ pub enum SecretCheck {
     },
     /// It is in a vault, which is not asked. The reference.
     NotTried(String),
-    /// It cannot be read.
+    /// It cannot be read, and neither can another reference of its key.
     Unreadable(SecretError),
+    /// It cannot be read, but another reference of its key can, or is in a vault.
+    Bypassed(SecretError),
 }
 
 impl SidecarConfig {
     /// Reads the secrets that the configuration refers to, as far as that needs no network: those
-    /// whose reference is `env:`, `file:` or `systemd:`. Of several references in a list the first
-    /// one counts.
+    /// whose reference is `env:`, `file:` or `systemd:`. Each reference of a list is checked by
+    /// itself.
     ///
     /// What is not valid is left out: [`Sidecar::new`](crate::Sidecar::new) reports it.
     pub async fn check_secrets(&self, providers: &Providers) -> Vec<CheckedSecret> {
@@ -48,7 +50,7 @@ impl SidecarConfig {
         for (key, source) in self.secret_sources(providers) {
             checked.push(CheckedSecret { key, outcome: check(&source).await });
         }
-        checked
+        bypassed(checked)
     }
 
     fn secret_sources(&self, providers: &Providers) -> Vec<(String, SecretSource)> {
@@ -58,6 +60,20 @@ impl SidecarConfig {
         });
         self.identities().secret_sources(providers).into_iter().chain(tokens).collect()
     }
+}
+
+/// Marks what cannot be read where another reference of the same key may have the secret.
+fn bypassed(checked: Vec<CheckedSecret>) -> Vec<CheckedSecret> {
+    let is_usable = |outcome: &SecretCheck| !matches!(outcome, SecretCheck::Unreadable(_));
+    let usable = checked.iter().filter(|secret| is_usable(&secret.outcome));
+    let usable: HashSet<_> = usable.map(|secret| secret.key.clone()).collect();
+    let marked = checked.into_iter().map(|CheckedSecret { key, outcome }| match outcome {
+        SecretCheck::Unreadable(error) if usable.contains(&key) => {
+            CheckedSecret { key, outcome: SecretCheck::Bypassed(error) }
+        }
+        outcome => CheckedSecret { key, outcome },
+    });
+    marked.collect()
 }
 
 async fn check(source: &SecretSource) -> SecretCheck {

@@ -1,3 +1,4 @@
+use passport_core::{ResolvedSecret, SecretError, SecretProvider, SecretProviders, SecretRef};
 use passport_outbound::Providers;
 
 use super::*;
@@ -177,4 +178,41 @@ fn misspelled_table_is_named_in_the_environment_too() {
     let built = Config::builder().add_source(environment).build().unwrap();
     let told = SidecarConfig::of(built).unwrap_err().to_string();
     assert!(told.contains("there is no key `identity`; did you mean `identities`?"), "{told}");
+}
+
+/// A vault that must not be asked.
+#[derive(Debug)]
+struct Unasked;
+
+impl SecretProvider for Unasked {
+    async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+        panic!("{reference} was read")
+    }
+}
+
+#[tokio::test]
+async fn check_reads_each_local_reference_and_no_vault() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), "s3cret").unwrap();
+    let (good, missing) = (format!("file:{}", file.path().display()), "file:/no/such/secret");
+    let secrets = SecretProviders::default().with("vault", Unasked);
+    let providers = Providers::default().with_secrets(secrets);
+    for (references, expected) in [
+        (vec![missing, "vault:x"], vec!["bypassed", "not tried"]),
+        (vec!["vault:x", missing], vec!["not tried", "bypassed"]),
+        (vec!["vault:x", &good], vec!["not tried", "read"]),
+        (vec![missing, &good], vec!["bypassed", "read"]),
+        (vec![missing, "file:/no/such/other"], vec!["unreadable", "unreadable"]),
+        (vec![missing], vec!["unreadable"]),
+    ] {
+        let text = format!("[identities.erp]\nclient_id = \"mi-1\"\nclient_secret_ref = {references:?}\n");
+        let checked = config(&text).check_secrets(&providers).await;
+        let outcomes = checked.iter().map(|secret| match secret.outcome {
+            SecretCheck::Read { .. } => "read",
+            SecretCheck::NotTried(_) => "not tried",
+            SecretCheck::Bypassed(_) => "bypassed",
+            SecretCheck::Unreadable(_) => "unreadable",
+        });
+        assert_eq!(outcomes.collect::<Vec<_>>(), expected, "{references:?}");
+    }
 }
