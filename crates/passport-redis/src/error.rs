@@ -10,8 +10,17 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 pub(crate) struct Problem {
     kind: ErrorKind,
     code: Option<String>,
-    /// Of the operating system or of TLS.
-    io: Option<String>,
+    /// An error of the operating system or of TLS.
+    io: Option<RedisError>,
+}
+
+/// A TLS failure, and the client's error in which it was found. That error has no text from the
+/// server: only an error of the operating system or of TLS has causes.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{failure}")]
+struct NoTlsSession {
+    failure: TlsFailure,
+    source: RedisError,
 }
 
 /// The longest code that is shown. Redis has short ones.
@@ -26,7 +35,7 @@ impl From<&RedisError> for Problem {
             kind: error.kind(),
             code: error.code().filter(is_code).map(str::to_owned),
             // With a detail it is not the operating system's: the client puts what a server said there.
-            io: (error.is_io_error() && error.detail().is_none()).then(|| error.to_string()),
+            io: (error.is_io_error() && error.detail().is_none()).then(|| error.clone()),
         }
     }
 }
@@ -34,21 +43,25 @@ impl From<&RedisError> for Problem {
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.io, &self.code) {
-            (Some(io), _) => f.write_str(io),
+            (Some(io), _) => write!(f, "{io}"),
             (None, Some(code)) => f.write_str(code),
             (None, None) => write!(f, "{:?}", self.kind),
         }
     }
 }
 
-impl std::error::Error for Problem {}
+impl std::error::Error for Problem {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.io.as_ref().map(|error| error as _)
+    }
+}
 
 pub(crate) fn store_error(error: &RedisError) -> StoreError {
     match TlsFailure::find(error) {
         Some(failure) => StoreError::new(
             "no TLS session with Redis, and waiting does not bring one; the cause says what to change",
         )
-        .caused_by(failure),
+        .caused_by(NoTlsSession { failure, source: error.clone() }),
         None => StoreError::new(advice(error)).caused_by(Problem::from(error)),
     }
 }
@@ -109,8 +122,8 @@ mod tests {
             RedisError::from((ErrorKind::Io, "Failed to create initial connections", said)),
         ] {
             let error = store_error(&error);
-            let cause = std::error::Error::source(&error).unwrap();
-            assert!(!format!("{error} {error:?} {cause} {cause:?}").contains("hidden"));
+            let told = passport_core::with_causes(&error);
+            assert!(!format!("{error:?} {told}").contains("hidden"), "{told}");
         }
     }
 
@@ -118,7 +131,9 @@ mod tests {
     fn what_the_operating_system_says_is() {
         let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
         let error = store_error(&refused.into());
-        assert!(std::error::Error::source(&error).unwrap().to_string().contains("refused"));
+        let cause = std::error::Error::source(&error).unwrap();
+        assert!(cause.to_string().contains("refused"), "{cause}");
+        assert!(cause.source().is_some_and(|cause| cause.is::<RedisError>()), "{cause}");
     }
 
     #[test]
@@ -128,5 +143,6 @@ mod tests {
         assert!(error.to_string().contains("no TLS session with Redis"), "{error}");
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.contains("its issuer is unknown"), "{cause}");
+        assert!(passport_core::chain(&error).any(|cause| cause.is::<rustls::Error>()), "{error:?}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use http::HeaderValue;
+use http::{HeaderValue, header::InvalidHeaderValue};
 use passport_core::{
     ConfigError, ConfigProblem, FileSecrets, Origin, SecretProviders, SystemdCredentials, Transport,
     TransportSettings, with_causes,
@@ -24,6 +24,10 @@ use crate::{
 };
 
 type Problems = Vec<ConfigProblem>;
+
+#[derive(Debug, thiserror::Error)]
+#[error("it is not the value of a header; write product/version")]
+struct InvalidUserAgent(#[source] InvalidHeaderValue);
 
 /// What requests are answered with.
 pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Shared, ConfigError> {
@@ -232,7 +236,7 @@ fn verifier(config: &SidecarConfig, providers: &Providers, problems: &mut Proble
 /// Returns the transport of identities with the same settings.
 fn transport(validate: &ValidateConfig, providers: &Providers, problems: &mut Problems) -> Option<Transport> {
     let user_agent = validate.user_agent.as_deref().map(HeaderValue::from_str).transpose();
-    let user_agent = user_agent.map_err(|_| "it is not the value of a header; write product/version");
+    let user_agent = user_agent.map_err(InvalidUserAgent);
     let user_agent = ConfigProblem::collect(problems, "user_agent", user_agent).flatten();
     let settings = TransportSettings::sharing(providers.transports().clone());
     let settings = validate.ca_file.iter().fold(settings, TransportSettings::ca_file);
