@@ -59,7 +59,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
         return check(&config);
     }
     let is_looked_at = config.has_admin();
-    let sidecar = Sidecar::new(config, providers()?)?;
+    let sidecar = Sidecar::new(config, providers())?;
     let sidecar = if is_looked_at { sidecar.metrics(recorder()?) } else { sidecar };
     let runtime = runtime()?;
     let served = runtime.block_on(async {
@@ -86,7 +86,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
 }
 
 fn check(config: &SidecarConfig) -> Result<ExitCode, BoxError> {
-    let providers = providers()?;
+    let providers = providers();
     drop(Sidecar::new(config.clone(), providers.clone())?);
     println!("the configuration is right");
     let runtime = Builder::new_current_thread().enable_all().build()?;
@@ -101,6 +101,9 @@ fn check(config: &SidecarConfig) -> Result<ExitCode, BoxError> {
             }
             SecretCheck::NotTried(reference) => {
                 println!("{key}: `{reference}` was not read: --check asks no vault");
+            }
+            SecretCheck::Bypassed(error) => {
+                eprintln!("passport-sidecar: {key}: warning: {error}; another reference of the key is used");
             }
             SecretCheck::Unreadable(error) => {
                 eprintln!("passport-sidecar: {key}: {error}");

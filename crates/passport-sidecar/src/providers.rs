@@ -1,25 +1,25 @@
-#[cfg(any(feature = "aws-secrets-manager", feature = "hashicorp-vault"))]
-use passport_core::ConfigProblem;
-use passport_core::{ConfigError, SecretProviders};
+use passport_core::SecretProviders;
+#[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
+use passport_core::{ConfigError, ConfigProblem};
 use passport_outbound::Providers;
 
-/// The vaults and stores that this program was built with (by its features), for configurations to name.
+/// Returns the vaults and stores that this program was built with (by its features), for
+/// configurations to name.
 ///
-/// Vaults are read as the environment says ([`AzureKeyVault`](passport_secrets) and Amazon's client find there who asks). For a
-/// HashiCorp Vault the environment has `VAULT_ADDR`, and `VAULT_TOKEN_FILE`, or `VAULT_ROLE_ID` with `VAULT_SECRET_ID_FILE`, or
-/// `VAULT_KUBERNETES_ROLE`, or `VAULT_TOKEN`. A private CA is in `VAULT_CACERT`;
-/// `VAULT_DANGER_PLAIN_HTTP=true` lets the address be plain `http` off this machine. For Amazon's
-/// endpoints a private CA is in `AWS_CA_BUNDLE`. A reference to a vault that is not set up there is a
-/// mistake that names what is missing; a vault without a reference is not looked at.
-///
-/// # Errors
-/// When what is in the environment does not describe a vault.
-pub fn providers() -> Result<Providers, ConfigError> {
-    let secrets = hashicorp(aws(azure(SecretProviders::default())?));
+/// Vaults are configured by the environment: [`AzureKeyVault`](passport_secrets) and Amazon's
+/// client find their credentials there. For a HashiCorp Vault the environment has `VAULT_ADDR`, and
+/// `VAULT_TOKEN_FILE`, or `VAULT_ROLE_ID` with `VAULT_SECRET_ID_FILE`, or `VAULT_KUBERNETES_ROLE`,
+/// or `VAULT_TOKEN`. `VAULT_DANGER_PLAIN_HTTP=true` lets its address be plain `http` off this
+/// machine. A private CA is in `VAULT_CACERT`, for Azure's endpoints in `AZURE_CA_FILE`, and for
+/// Amazon's in `AWS_CA_BUNDLE`. A reference to a vault that is not set up there is a mistake that
+/// names what is missing; a vault without a reference is not used.
+#[must_use]
+pub fn providers() -> Providers {
+    let secrets = hashicorp(aws(azure(SecretProviders::default())));
     let providers = Providers::default().with_secrets(secrets);
     #[cfg(feature = "redis")]
     let providers = providers.with_store("redis", passport_redis::RedisStores);
-    Ok(providers)
+    providers
 }
 
 const AZURE: &str = "azure_key_vault";
@@ -27,15 +27,25 @@ const AWS: &str = "aws_secrets_manager";
 const HASHICORP: &str = "hashicorp_vault";
 
 #[cfg(feature = "azure-key-vault")]
-fn azure(secrets: SecretProviders) -> Result<SecretProviders, ConfigError> {
-    let vault = passport_secrets::AzureKeyVault::builder().build()?;
-    Ok(secrets.with(AZURE, passport_secrets::CachedSecrets::new(vault)))
+fn azure(secrets: SecretProviders) -> SecretProviders {
+    match azure_vault(set) {
+        Ok(vault) => secrets.with(AZURE, passport_secrets::CachedSecrets::new(vault)),
+        Err(reason) => secrets.without(AZURE, reason),
+    }
+}
+
+#[cfg(feature = "azure-key-vault")]
+fn azure_vault(set: impl Fn(&str) -> Option<String>) -> Result<passport_secrets::AzureKeyVault, String> {
+    use passport_secrets::{AzureKeyVault, AzureKeyVaultBuilder};
+
+    let ca_file = set("AZURE_CA_FILE").into_iter();
+    let builder = ca_file.fold(AzureKeyVault::builder(), AzureKeyVaultBuilder::ca_file);
+    builder.build().map_err(|error| in_variables(&error, &[("ca_file", "AZURE_CA_FILE")]))
 }
 
 #[cfg(not(feature = "azure-key-vault"))]
-#[expect(clippy::unnecessary_wraps, reason = "with the feature it may fail")]
-fn azure(secrets: SecretProviders) -> Result<SecretProviders, ConfigError> {
-    Ok(secrets.without(AZURE, "build the sidecar with its feature `azure-key-vault`"))
+fn azure(secrets: SecretProviders) -> SecretProviders {
+    secrets.without(AZURE, "build the sidecar with its feature `azure-key-vault`")
 }
 
 #[cfg(feature = "aws-secrets-manager")]
@@ -68,18 +78,18 @@ fn hashicorp(secrets: SecretProviders) -> SecretProviders {
     secrets.without(HASHICORP, "build the sidecar with its feature `hashicorp-vault`")
 }
 
-#[cfg(any(feature = "aws-secrets-manager", feature = "hashicorp-vault"))]
+#[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 fn set(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// Returns the problems in one line, with the names of variables instead of a builder's options.
-#[cfg(any(feature = "aws-secrets-manager", feature = "hashicorp-vault"))]
+#[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 fn in_variables(error: &ConfigError, variables: &[(&str, &str)]) -> String {
     let shown = error.problems().iter().map(|ConfigProblem { option, problem, .. }| {
         let variable = variables.iter().find(|(known, _)| *known == option.as_ref());
         let option = variable.map_or(option.as_ref(), |(_, variable)| *variable);
-        format!("{option}: {}", problem.replace("danger_plain_http", "VAULT_DANGER_PLAIN_HTTP=true"))
+        format!("{option}: {problem}")
     });
     shown.collect::<Vec<_>>().join("; ")
 }
@@ -105,7 +115,7 @@ fn vault(set: impl Fn(&str) -> Option<String>) -> Result<passport_secrets::Hashi
         }
         (None, None, None) => VaultAuth::agent(),
     };
-    let builder = HashiCorpVault::builder(address, auth);
+    let builder = HashiCorpVault::builder(address, auth).plain_http_option("VAULT_DANGER_PLAIN_HTTP=true");
     let builder = set("VAULT_NAMESPACE").into_iter().fold(builder, HashiCorpVaultBuilder::namespace);
     let builder = set("VAULT_MOUNT").into_iter().fold(builder, HashiCorpVaultBuilder::mount);
     let builder = set("VAULT_CACERT").into_iter().fold(builder, HashiCorpVaultBuilder::ca_file);
@@ -118,6 +128,20 @@ fn vault(set: impl Fn(&str) -> Option<String>) -> Result<passport_secrets::Hashi
         ("ca_file", "VAULT_CACERT"),
     ];
     builder.build().map_err(|error| in_variables(&error, &variables))
+}
+
+#[cfg(all(test, feature = "azure-key-vault"))]
+mod azure_tests {
+    #[test]
+    fn unreadable_ca_file_of_azure_is_named_by_its_variable() {
+        let set = |path: Option<&'static str>| {
+            let set = move |name: &str| path.filter(|_| name == "AZURE_CA_FILE").map(str::to_owned);
+            super::azure_vault(set).err().unwrap_or_default()
+        };
+        let told = set(Some("/no/such.pem"));
+        assert!(told.starts_with("AZURE_CA_FILE: ") && told.contains("/no/such.pem"), "{told}");
+        assert_eq!(set(None), "");
+    }
 }
 
 #[cfg(all(test, feature = "hashicorp-vault"))]
