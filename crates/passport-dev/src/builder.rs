@@ -37,7 +37,7 @@ impl DevPassportBuilder {
     /// Lets the address be one that other machines and containers reach, such as `0.0.0.0`. Needs
     /// an [`issuer`](Self::issuer).
     ///
-    /// **Danger:** whoever reaches the address and knows a secret gets tokens, and plain `http`
+    /// **Danger:** a client that reaches the address and knows a secret gets tokens, and plain `http`
     /// shows both to the network. For the private network of docker compose, kind or a test.
     pub fn danger_any_address(mut self) -> Self {
         self.any_address = true;

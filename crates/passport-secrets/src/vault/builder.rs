@@ -79,8 +79,8 @@ impl HashiCorpVaultBuilder {
 
     /// Lets the address be plain `http`.
     ///
-    /// **Danger:** whoever is on the network path reads Vault's tokens and the secrets. For a
-    /// private network that is trusted or encrypted: docker compose, kind, a service mesh.
+    /// **Danger:** Vault's tokens and the secrets can be read on the network path. For a private
+    /// network that is trusted or encrypted: docker compose, kind, a service mesh.
     pub fn danger_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
