@@ -1,5 +1,6 @@
 use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
+use http::HeaderValue;
 use passport_core::{Clock, ConfigError, ConfigProblem, Issuer, SystemClock, Transport, TransportSettings};
 
 use crate::{
@@ -198,6 +199,13 @@ impl TokenVerifierBuilder {
     /// [`HttpTransport::with_ca`](crate::HttpTransport::with_ca).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.transport = self.transport.ca_file(path);
+        self
+    }
+
+    /// Sets the `User-Agent` of requests to the issuer. Defaults to `tower-passport/<version>`.
+    /// Contradicts [`transport`](Self::transport).
+    pub fn user_agent(mut self, user_agent: HeaderValue) -> Self {
+        self.transport = self.transport.user_agent(user_agent);
         self
     }
 

@@ -1,5 +1,6 @@
 use std::{fmt, path::PathBuf, time::Duration};
 
+use http::HeaderValue;
 use passport_core::{ConfigError, ConfigProblem};
 use reqwest::Client;
 
@@ -76,6 +77,13 @@ impl ManagedIdentityHttpClientBuilder {
     /// read by [`build`](Self::build). Contradicts [`client`](Self::client).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.ca_file = Some(path.into());
+        self
+    }
+
+    /// Sets the `User-Agent` of the default client. Defaults to `tower-passport/<version>`.
+    /// Contradicts [`client`](Self::client).
+    pub fn user_agent(mut self, user_agent: HeaderValue) -> Self {
+        self.settings.user_agent = Some(user_agent);
         self
     }
 
