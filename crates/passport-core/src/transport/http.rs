@@ -29,6 +29,9 @@ pub const USER_AGENT: &str = concat!("tower-passport/", env!("CARGO_PKG_VERSION"
 /// How the text of a refused tunnel ends. The error's type is not public.
 const PROXY_AUTHENTICATION: &str = "proxy authorization required";
 
+/// What hyper says of too many or too long headers. The method that tells is a server's.
+const HEAD_TOO_LARGE: &str = "head is too large";
+
 type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync>;
 
 /// The default [`HttpExchange`], on reqwest.
@@ -228,18 +231,16 @@ fn classified(error: reqwest::Error) -> TransportError {
 ///
 /// The URL is removed: the caller knows it, and its query may be confidential.
 fn from_reqwest(kind: TransportErrorKind, error: reqwest::Error) -> TransportError {
-    let is_hyper =
-        |is: fn(&hyper::Error) -> bool| chain(&error).any(|cause| cause.downcast_ref().is_some_and(is));
+    let unparsed = chain(&error).find(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse));
     let kind = if let Some(failure) = TlsFailure::find(&error) {
         TransportErrorKind::Tls(failure)
     } else if chain(&error).any(|cause| cause.to_string().ends_with(PROXY_AUTHENTICATION)) {
         TransportErrorKind::ProxyAuthentication
     } else if UnknownHost::is_in(&error) {
         TransportErrorKind::Dns
-    } else if is_hyper(hyper::Error::is_parse_too_large) {
-        TransportErrorKind::TooLarge
-    } else if is_hyper(hyper::Error::is_parse) {
-        TransportErrorKind::NotHttp
+    } else if let Some(unparsed) = unparsed {
+        let is_too_large = unparsed.to_string().contains(HEAD_TOO_LARGE);
+        if is_too_large { TransportErrorKind::TooLarge } else { TransportErrorKind::NotHttp }
     } else {
         kind
     };
