@@ -133,7 +133,7 @@ mod tests {
         let error = store_error(&refused.into());
         let cause = std::error::Error::source(&error).unwrap();
         assert!(cause.to_string().contains("refused"), "{cause}");
-        assert!(cause.source().is_some_and(|cause| cause.is::<RedisError>()), "{cause}");
+        assert!(cause.source().is_some_and(<dyn std::error::Error>::is::<RedisError>), "{cause}");
     }
 
     #[test]
@@ -143,6 +143,6 @@ mod tests {
         assert!(error.to_string().contains("no TLS session with Redis"), "{error}");
         let cause = std::error::Error::source(&error).unwrap().to_string();
         assert!(cause.contains("its issuer is unknown"), "{cause}");
-        assert!(passport_core::chain(&error).any(|cause| cause.is::<rustls::Error>()), "{error:?}");
+        assert!(passport_core::chain(&error).any(<dyn std::error::Error>::is::<rustls::Error>), "{error:?}");
     }
 }

@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(error.kind(), SecretErrorKind::Unavailable);
         let cause = "not read within 9 s; last failure: vault.example.com: no connection could be made";
         assert!(error.to_string().contains(cause), "{error}");
-        assert!(passport_core::chain(&error).any(|cause| cause.is::<FailedRequest>()));
+        assert!(passport_core::chain(&error).any(<dyn std::error::Error>::is::<FailedRequest>));
     }
 
     #[tokio::test(start_paused = true)]
