@@ -76,11 +76,11 @@ fn path_of(text: &str) -> Result<&str, InvalidPath> {
 }
 
 fn check_segment(segment: &str) -> Result<(), InvalidPath> {
-    if !has_a_dot(segment) {
+    if !segment.contains(['.', '%']) {
         return Ok(());
     }
     let lower = segment.to_ascii_lowercase();
-    let decoded = lower.replace("%5c", "%2f").replace("%2e", ".");
+    let decoded = decoded(&lower);
     let has_dots = decoded.split("%2f").any(is_dot_segment);
     if !has_dots {
         Ok(())
@@ -93,14 +93,32 @@ fn check_segment(segment: &str) -> Result<(), InvalidPath> {
     }
 }
 
-/// Most segments have no dot. They are accepted without a copy.
-fn has_a_dot(segment: &str) -> bool {
-    segment.contains('.') || segment.contains("%2e") || segment.contains("%2E")
+/// How often a segment may have been encoded. Proxies and servers on the way decode more than once.
+const MAX_ENCODINGS: usize = 4;
+
+/// Decodes what may lead to a dot segment, a separator only as `%2f`. Some servers take the overlong
+/// `%c0%ae` for a dot.
+fn decoded(lower: &str) -> String {
+    const CODES: [(&str, &str); 8] = [
+        ("%2e", "."),
+        ("%c0%ae", "."),
+        ("%5c", "%2f"),
+        ("%c0%af", "%2f"),
+        ("%3b", ";"),
+        ("%20", " "),
+        ("%00", "\0"),
+        ("%25", "%"),
+    ];
+    let decode =
+        |text: String| CODES.iter().fold(text, |text, (code, character)| text.replace(code, character));
+    (0..MAX_ENCODINGS).fold(lower.to_owned(), |text, _| decode(text))
 }
 
-/// Some servers look for dot segments without their parameters (`..;a=b`).
+/// Some servers look for dot segments without their parameters (`..;a=b`), or without a space or NUL
+/// at the end.
 fn is_dot_segment(segment: &str) -> bool {
-    matches!(segment.split(';').next(), Some("." | ".."))
+    let name = segment.split(';').next().unwrap_or_default();
+    matches!(name.trim_end_matches([' ', '\0']), "." | "..")
 }
 
 #[cfg(test)]
@@ -125,6 +143,15 @@ mod tests {
             ("/tenants/mine/%2e%2E/other", EncodedDotSegment),
             ("/tenants/mine/.%2e/other", EncodedDotSegment),
             ("/tenants/mine/%2e/other", EncodedDotSegment),
+            ("/tenants/mine/..%3B/other", EncodedDotSegment),
+            ("/tenants/mine/%2e%2e%3Ba=b/other", EncodedDotSegment),
+            ("/tenants/mine/..%20/other", EncodedDotSegment),
+            ("/tenants/mine/..%00/other", EncodedDotSegment),
+            ("/tenants/mine/%252e%252e/other", EncodedDotSegment),
+            ("/tenants/mine/%25252e./other", EncodedDotSegment),
+            ("/tenants/mine/%c0%ae%C0%AE/other", EncodedDotSegment),
+            ("/tenants/mine/..%252fother", EncodedSeparator),
+            ("/tenants/mine/..%c0%afother", EncodedSeparator),
             ("/tenants/mine/..%2fother", EncodedSeparator),
             ("/tenants/mine%2F..%2Fother", EncodedSeparator),
             ("/tenants/mine%5C%2e%2e%5Cother", EncodedSeparator),
