@@ -220,6 +220,19 @@ async fn silent_connection_of_a_safe_request_is_hedged() {
 }
 
 #[tokio::test]
+async fn repeatable_post_is_hedged() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+    let limits = Limits { timeout: Duration::from_millis(500), ..LIMITS };
+    let mut request = plain(&url);
+    *request.method_mut() = ::http::Method::POST;
+    request.extensions_mut().insert(Repeatable);
+    let outcome = tokio::spawn(async move { Transport::default().exchange(request, limits).await });
+    let _both = (listener.accept().await.unwrap(), listener.accept().await.unwrap());
+    assert_eq!(kind(outcome.await.unwrap()), TransportErrorKind::Timeout);
+}
+
+#[tokio::test]
 async fn unsafe_request_is_sent_once() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();

@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body_util::Full;
-use passport_core::{Limits, Transport, TransportError, TransportErrorKind};
+use passport_core::{Limits, Repeatable, Transport, TransportError, TransportErrorKind};
 
 use crate::{answer::LIMITS, deadline::exchange, last_failure::LastFailure};
 
@@ -61,7 +61,9 @@ impl HttpConnector for Over {
         let (transport, limits) = (self.transport.clone(), self.limits);
         let last_failure = self.last_failure.clone();
         HttpConnectorFuture::new(async move {
-            let request = converted(request).map_err(ConnectorError::user)?;
+            let mut request = converted(request).map_err(ConnectorError::user)?;
+            // All that the SDK asks for is read, a token included.
+            request.extensions_mut().insert(Repeatable);
             let host = request.uri().host().unwrap_or_default().to_owned();
             let outcome = exchange(&transport, request, limits).await;
             last_failure.note(&host, &outcome);

@@ -10,7 +10,7 @@ use azure_core::{
     },
 };
 use bytes::Bytes;
-use passport_core::{Limits, TransportError, TransportErrorKind, request_to};
+use passport_core::{Limits, Repeatable, TransportError, TransportErrorKind, request_to};
 
 use crate::{answer::LIMITS, deadline::exchange, last_failure::LastFailure};
 
@@ -78,6 +78,8 @@ fn converted(request: &Request, body: Bytes) -> Result<http::Request<Bytes>> {
         value.set_sensitive(name == http::header::AUTHORIZATION);
         converted.headers_mut().append(name, value);
     }
+    // All that the SDK asks for is read, a token included.
+    converted.extensions_mut().insert(Repeatable);
     Ok(converted)
 }
 
