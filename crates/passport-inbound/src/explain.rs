@@ -118,15 +118,24 @@ pub(crate) fn denied(caller: &IdInfo) {
     }
 }
 
-/// The token's key is not to be had, or does not verify it.
+/// The token's key is not published, or does not verify it.
 pub(crate) fn key(reason: RejectionReason, header: &Header<'_>, installed: &Installed) {
+    with_keys(header, installed, |expected, got| telemetry::explain(reason, expected, got));
+}
+
+/// The token's key is not known, and the keys cannot be refreshed.
+pub(crate) fn unknown_key(header: &Header<'_>, installed: &Installed) {
+    with_keys(header, installed, telemetry::key_unknown);
+}
+
+fn with_keys(
+    header: &Header<'_>,
+    installed: &Installed,
+    explain: impl FnOnce(&dyn fmt::Debug, &dyn fmt::Debug),
+) {
     if telemetry::explains() {
         let kids: Vec<_> = installed.iter().flat_map(|snapshot| snapshot.keys.kids()).collect();
-        telemetry::explain(
-            reason,
-            &kids,
-            &(header.algorithm.name(), start_of(header.kid).as_deref().map(Shown)),
-        );
+        explain(&kids, &(header.algorithm.name(), start_of(header.kid).as_deref().map(Shown)));
     }
 }
 

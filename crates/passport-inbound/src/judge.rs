@@ -139,7 +139,11 @@ impl Shared {
                 Some(reason) if pause.is_current || candidate.is_by_known_key(reason) => {
                     rejected_for_its_key(reason, candidate, &installed).into()
                 }
-                _ => keys_unavailable(pause.left),
+                Some(_) => {
+                    explain::unknown_key(&candidate.header, &installed);
+                    keys_unavailable(pause.left)
+                }
+                None => keys_unavailable(pause.left),
             }));
         }
     }

@@ -225,6 +225,14 @@ pub(crate) fn explain(reason: RejectionReason, expected: &dyn fmt::Debug, got: &
     tracing::debug!(target: TARGET, ?expected, ?got, "token refused: {reason}");
 }
 
+/// Logs why a token was answered with 503 although there are keys.
+pub(crate) fn key_unknown(expected: &dyn fmt::Debug, got: &dyn fmt::Debug) {
+    tracing::debug!(
+        target: TARGET, ?expected, ?got,
+        "token not verified: its key is unknown, and the signing keys cannot be refreshed"
+    );
+}
+
 /// A token's issuer is ours but for a slash at the end.
 pub(crate) fn only_a_slash_differs(configured: &str, token: &dyn fmt::Debug) {
     tracing::warn!(

@@ -8,10 +8,11 @@ use passport_core::ManualClock;
 use passport_dev::{DevPassport, TestJwtBuilder};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
+use tracing::Level;
 
 use crate::{
     Algorithm, RejectionReason, TokenVerifier, VerifyError,
-    test_support::{Answer, START, Setup, setup},
+    test_support::{Answer, Log, START, Setup, setup},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -135,12 +136,14 @@ async fn new_kid_is_503_until_jwks_is_back() {
 #[tokio::test]
 async fn unknown_kid_is_503_while_the_fetch_is_running() {
     let setup = setup().await;
+    let log = Log::listen(Level::DEBUG);
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
     setup.issuer.answers(Answer::Never);
     let (junk, before) = (setup.token().header("kid", "junk").build(), Instant::now());
     assert!(is_unavailable(&verifier.verify(&junk).await));
     assert_eq!(before.elapsed().as_secs(), 2);
+    assert!(log.lines_with("its key is unknown")[0].contains("junk"));
 }
 
 #[tokio::test]
