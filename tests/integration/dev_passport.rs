@@ -7,7 +7,7 @@ use passport_dev::{DevIdentity, DevPassport, Endpoint, Fault};
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use crate::support::http;
+use crate::support::{http, verifier};
 
 async fn post(
     passport: &DevPassport,
@@ -125,6 +125,25 @@ async fn discovery_and_keys_answer_at_both_places() {
 }
 
 #[tokio::test]
+async fn no_two_starts_name_their_keys_alike() {
+    let header =
+        |passport: &DevPassport| passport.user_token("u").build().split('.').next().unwrap().to_owned();
+    let (first, second) = (DevPassport::start().await.unwrap(), DevPassport::start().await.unwrap());
+    assert_ne!(header(&first), header(&second));
+}
+
+#[tokio::test]
+async fn tokens_are_accepted_after_a_restart() {
+    let first = DevPassport::start().await.unwrap();
+    let verifier = verifier(&first);
+    verifier.verify(&first.user_token("u").build()).await.unwrap();
+    let address = first.address();
+    first.shutdown().await;
+    let second = DevPassport::builder().address(address).start().await.unwrap();
+    verifier.verify(&second.user_token("u").build()).await.unwrap();
+}
+
+#[tokio::test]
 async fn keys_are_added_rotated_and_retired() {
     let passport = DevPassport::start().await.unwrap();
     let kids = || async {
@@ -138,13 +157,15 @@ async fn keys_are_added_rotated_and_retired() {
     };
     let first = passport.user_token("u").build();
     passport.publish_next_key().await;
-    assert_eq!(kids().await, ["signing-key-1", "signing-key-2"]);
+    let published = kids().await;
+    let prefix = published[0].strip_suffix("-1").unwrap();
+    assert_eq!(published[1], format!("{prefix}-2"));
     let header = |token: &str| token.split('.').next().unwrap().to_owned();
     assert_eq!(header(&first), header(&passport.user_token("u").build()), "published is not yet signing");
     passport.rotate_keys().await;
     assert_ne!(header(&first), header(&passport.user_token("u").build()));
     passport.retire_old_keys();
-    assert_eq!(kids().await, ["signing-key-3"]);
+    assert_eq!(kids().await, [format!("{prefix}-3")]);
 }
 
 #[tokio::test]
@@ -196,7 +217,7 @@ async fn a_changed_role_is_in_the_next_token() {
     let identity = passport.managed_identity("payroll").role("a").create();
     identity.set_roles(["b", "c"]);
     let token = token(&passport, &identity, identity.secret()).await.unwrap();
-    let caller = crate::support::verifier(&passport).verify(&token).await.unwrap();
+    let caller = verifier(&passport).verify(&token).await.unwrap();
     assert_eq!(caller.roles(), ["b", "c"]);
 }
 

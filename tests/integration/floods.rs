@@ -8,6 +8,7 @@ use std::{
 use futures_util::future::join_all;
 use passport_dev::{DevPassport, Endpoint, Fault};
 use passport_inbound::{ManualClock, RejectionReason, TokenVerifier, VerifyError};
+use serde_json::Value;
 use tonic::{Code, Request, transport};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
@@ -146,7 +147,7 @@ async fn forged_signatures_under_a_known_name_delay_no_known_token_and_refuse_no
     for flood in floods {
         flood.await.unwrap();
     }
-    assert_eq!(setup.passport.counters().jwks(), 1, "a forged signature asks nobody");
+    assert_eq!(setup.passport.counters().jwks(), 2, "one for the good key, one for the flood");
     println!(
         "a good caller's p50 and p99 beside forged signatures: {beside:?}; {new} new tokens were served"
     );
@@ -182,6 +183,56 @@ async fn good_callers_notice_an_outage_only_when_it_outlasts_the_keys() {
 }
 
 #[tokio::test]
+async fn new_key_is_503_while_jwks_is_down_and_then_200() {
+    let setup = setup().await;
+    let url = format!("{}/whoami", api_behind(setup.verifier.clone()).await);
+    let (client, old) = (http(), setup.token());
+    assert_eq!(status(&client, &url, &old).await, 200);
+    setup.passport.rotate_keys().await;
+    let new = setup.token();
+    setup.passport.inject(Endpoint::Jwks, Fault::Down);
+    for _ in 0..3 {
+        let response = client.get(&url).bearer_auth(&new).send().await.unwrap();
+        assert_eq!(response.status(), 503);
+        assert!(response.headers().contains_key("retry-after"));
+        assert!(!response.headers().contains_key("www-authenticate"), "it is not the caller's fault");
+        assert_eq!(status(&client, &url, &old).await, 200);
+        setup.clock.advance(Duration::from_secs(33));
+    }
+    let endpoint = grpc_server_behind(setup.verifier.clone()).await;
+    let channel = transport::Endpoint::from_shared(endpoint).unwrap().connect_lazy();
+    let mut request = Request::new(HealthCheckRequest::default());
+    request.metadata_mut().insert("authorization", format!("Bearer {new}").parse().unwrap());
+    let refused = HealthClient::new(channel).check(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+
+    setup.passport.heal(Endpoint::Jwks);
+    setup.clock.advance(Duration::from_secs(33));
+    assert_eq!(status(&client, &url, &new).await, 200);
+}
+
+/// The key of another issuer, published under the name of the first one's key.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn rekeying_under_an_old_kid_refuses_no_request() {
+    let (setup, other) = (setup().await, on_one_clock().await.0);
+    let url = format!("{}/whoami", api_behind(setup.verifier.clone()).await);
+    let (client, old) = (http(), setup.token());
+    assert_eq!(status(&client, &url, &old).await, 200);
+    let mut jwks: Value = serde_json::from_str(&setup.passport.jwks()).unwrap();
+    let kid = jwks["keys"][0]["kid"].clone();
+    let new = other.user_token("u").claim("iss", setup.passport.issuer()).header("kid", kid.clone());
+    jwks = serde_json::from_str(&other.jwks()).unwrap();
+    jwks["keys"][0]["kid"] = kid;
+    setup.passport.inject(Endpoint::Jwks, Fault::Body(jwks.to_string()));
+
+    let tokens: Vec<_> = (0..300).map(|number| new.clone().claim("n", number).build()).collect();
+    let statuses = join_all(tokens.iter().map(|token| status(&client, &url, token))).await;
+    assert!(statuses.iter().all(|status| *status == 200), "{statuses:?}");
+    assert_eq!(setup.passport.counters().jwks(), 2);
+    assert_eq!(status(&client, &url, &old).await, 401, "the old key is withdrawn");
+}
+
+#[tokio::test]
 async fn an_issuer_that_hangs_holds_nobody_whose_key_is_known() {
     let setup = setup().await;
     let url = format!("{}/whoami", api_behind(setup.verifier.clone()).await);
@@ -200,5 +251,5 @@ async fn an_issuer_that_hangs_holds_nobody_whose_key_is_known() {
         assert!(matches!(setup.verifier.try_verify(&new), Some(Ok(_))), "it is decided in the call");
         assert_eq!(status(&client, &url, &token).await, 200);
     }
-    assert_eq!(waiting.await.unwrap(), 401, "who waits for an unknown key gets an answer, too");
+    assert_eq!(waiting.await.unwrap(), 503, "an unknown key while the fetch is running");
 }

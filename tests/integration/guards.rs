@@ -422,20 +422,20 @@ proptest! {
 fn the_crypto_provider_of_the_process_is_never_asked() {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/passport-inbound/src");
     let mut folders = vec![std::path::PathBuf::from(folder)];
-    let mut uses = Vec::new();
+    let (mut files, mut uses) = (0, Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
             } else {
+                files += 1;
                 let source = std::fs::read_to_string(path).unwrap();
                 uses.extend(source.lines().filter(|line| line.contains("jsonwebtoken::")).map(str::to_owned));
             }
         }
     }
-    assert!(!uses.is_empty(), "it gives the types of keys");
-    assert!(uses.iter().all(|line| line.trim().starts_with("use jsonwebtoken::jwk::")), "{uses:?}");
+    assert!(files > 50 && uses.is_empty(), "{files} files, {uses:?}");
 }
 
 /// 26. RUSTSEC-2024-0376, RUSTSEC-2026-0258, RUSTSEC-2026-0104, CVE-2026-25537.

@@ -8,41 +8,64 @@ use url::Url;
 
 use crate::{Issuer, Limits, Origin, Transport, TransportError, request_to};
 
-const LIMITS: Limits = Limits { timeout: Duration::from_secs(5), max_body: 64 * 1024 };
+/// The largest document that is read, in bytes.
+const MAX_BODY: usize = 64 * 1024;
 
 /// What the discovery document of an [`Issuer`] says, as far as it is used and after it was checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProviderMetadata {
+    /// The URL of the document.
+    pub discovery_url: Url,
     /// Where the signing keys are; of the issuer's own origin.
     pub jwks_uri: Url,
     /// How clients may prove to the token endpoint who they are, in the issuer's order; empty if it does not say.
     pub client_authentication: Vec<String>,
 }
 
-/// Reads the discovery document of `issuer`: below `/passport/` first, and at the root when there is none (404).
+/// Reads the discovery document of `issuer`: below `/passport/` first, and at the root when the
+/// answer there is anything but the document. Each of the two requests may take `timeout`. A
+/// request without an answer is not repeated at the root.
 ///
 /// The document must name the very issuer it was asked for
 /// ([RFC 8414, section 3.3](https://www.rfc-editor.org/rfc/rfc8414#section-3.3)), and its `jwks_uri` must be of the
 /// issuer's origin, so that whoever can edit the document cannot bring in keys from elsewhere.
 ///
 /// # Errors
-/// When no document can be had, or it says something that is not accepted.
+/// When no document can be had, or it says something that is not accepted. When both locations
+/// answer with something else, the error is that of the first one, unless it is a 404.
 ///
 /// # Cancel safety
 /// Dropping the future ends the exchange; nothing is kept.
-pub async fn discover(transport: &Transport, issuer: &Issuer) -> Result<ProviderMetadata, DiscoveryError> {
-    for url in issuer.discovery_urls() {
-        let mut request = request_to(&url, Bytes::new())?;
-        request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let response = transport.exchange(request, LIMITS).await?;
-        match response.status() {
-            StatusCode::OK => return check(issuer, response.body()),
-            StatusCode::NOT_FOUND => {}
-            status => return Err(DiscoveryError::Status(status)),
+pub async fn discover(
+    transport: &Transport,
+    issuer: &Issuer,
+    timeout: Duration,
+) -> Result<ProviderMetadata, DiscoveryError> {
+    let [first, second] = issuer.discovery_urls();
+    match read(transport, issuer, first, timeout).await {
+        Err(error) if error.is_answer() => {
+            let other = read(transport, issuer, second, timeout).await;
+            other.map_err(|other| if error.is_not_found() { other } else { error })
         }
+        outcome => outcome,
     }
-    Err(DiscoveryError::NotFound)
+}
+
+async fn read(
+    transport: &Transport,
+    issuer: &Issuer,
+    url: Url,
+    timeout: Duration,
+) -> Result<ProviderMetadata, DiscoveryError> {
+    let mut request = request_to(&url, Bytes::new())?;
+    request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let response = transport.exchange(request, Limits { timeout, max_body: MAX_BODY }).await?;
+    match response.status() {
+        StatusCode::OK => check(issuer, url, response.body()),
+        StatusCode::NOT_FOUND => Err(DiscoveryError::NotFound),
+        status => Err(DiscoveryError::Status(status)),
+    }
 }
 
 #[derive(Deserialize)]
@@ -59,7 +82,7 @@ fn texts(list: &Value) -> Vec<String> {
     list.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
-fn check(issuer: &Issuer, body: &[u8]) -> Result<ProviderMetadata, DiscoveryError> {
+fn check(issuer: &Issuer, discovery_url: Url, body: &[u8]) -> Result<ProviderMetadata, DiscoveryError> {
     let document: Document = serde_json::from_slice(body).map_err(|_| DiscoveryError::NotADocument)?;
     if document.issuer != issuer.id() {
         return Err(DiscoveryError::ForeignIssuer { expected: issuer.id().to_owned() });
@@ -69,7 +92,7 @@ fn check(issuer: &Issuer, body: &[u8]) -> Result<ProviderMetadata, DiscoveryErro
         return Err(DiscoveryError::ForeignKeys);
     }
     let client_authentication = texts(&document.token_endpoint_auth_methods_supported);
-    Ok(ProviderMetadata { jwks_uri, client_authentication })
+    Ok(ProviderMetadata { discovery_url, jwks_uri, client_authentication })
 }
 
 /// Why [`discover`] gave nothing.
@@ -106,13 +129,31 @@ pub enum DiscoveryError {
     Transport(#[from] TransportError),
 }
 
+impl DiscoveryError {
+    /// Whether the location answered, with something else than the document.
+    fn is_answer(&self) -> bool {
+        match self {
+            Self::Transport(error) => error.kind().is_answer(),
+            _ => true,
+        }
+    }
+
+    fn is_not_found(&self) -> bool {
+        matches!(self, Self::NotFound)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn url() -> Url {
+        Url::parse("https://passport.bizfirst.ai/passport/.well-known/openid-configuration").unwrap()
+    }
+
     fn checked(issuer: &str, jwks_uri: &str) -> Result<ProviderMetadata, DiscoveryError> {
         let body = serde_json::json!({ "issuer": issuer, "jwks_uri": jwks_uri }).to_string();
-        check(&Issuer::new("https://passport.bizfirst.ai").unwrap(), body.as_bytes())
+        check(&Issuer::new("https://passport.bizfirst.ai").unwrap(), url(), body.as_bytes())
     }
 
     #[test]
@@ -135,7 +176,7 @@ mod tests {
                 "issuer": issuer.id(), "jwks_uri": "https://passport.bizfirst.ai/keys",
                 "token_endpoint_auth_methods_supported": said,
             });
-            let metadata = check(&issuer, body.to_string().as_bytes()).unwrap();
+            let metadata = check(&issuer, url(), body.to_string().as_bytes()).unwrap();
             assert_eq!(metadata.client_authentication, read, "{said}");
         }
     }

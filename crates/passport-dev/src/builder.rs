@@ -8,12 +8,7 @@ use std::{
 use passport_core::{Clock, InvalidIssuer, Issuer, SystemClock};
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{
-    DevPassport,
-    keys::{KeyRing, SigningKey, kid},
-    serve::serve,
-    shared::Shared,
-};
+use crate::{DevPassport, keys::KeyRing, serve::serve, shared::Shared};
 
 /// Settings of a [`DevPassport`].
 #[derive(Debug)]
@@ -88,7 +83,7 @@ impl DevPassportBuilder {
             self.audience,
             self.clock,
             self.token_lifetime,
-            KeyRing::new(SigningKey::generate(kid(1)).await),
+            KeyRing::generate().await,
         ));
         let (stop, stopped) = watch::channel(());
         let server = tokio::spawn(serve(listener, Arc::clone(&shared), stopped));

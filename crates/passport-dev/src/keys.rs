@@ -12,6 +12,8 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use tokio::task::spawn_blocking;
 
+use crate::registry::random_id;
+
 /// An RSA 2048 key pair with its name.
 #[derive(Clone, Debug)]
 pub(crate) struct SigningKey {
@@ -89,16 +91,27 @@ pub(crate) struct KeyRing {
     /// Of `published`, the one that signs.
     signing: usize,
     generated: u32,
+    /// Of the names of all keys. No other start has it: a verifier that outlives a restart must not
+    /// take a new key for an old one.
+    prefix: String,
 }
 
 impl KeyRing {
-    pub(crate) fn new(first: SigningKey) -> Self {
-        Self { published: vec![first], signing: 0, generated: 1 }
+    pub(crate) async fn generate() -> Self {
+        spawn_blocking(Self::generate_now).await.expect("generating a key does not panic")
+    }
+
+    pub(crate) fn generate_now() -> Self {
+        let mut ring =
+            Self { published: Vec::new(), signing: 0, generated: 0, prefix: random_id("signing-key-") };
+        let first = SigningKey::generate_now(ring.next_kid());
+        ring.publish(first);
+        ring
     }
 
     pub(crate) fn next_kid(&mut self) -> String {
         self.generated += 1;
-        kid(self.generated)
+        format!("{}-{}", self.prefix, self.generated)
     }
 
     pub(crate) fn publish(&mut self, key: SigningKey) {
@@ -126,8 +139,4 @@ impl KeyRing {
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.published.iter().any(|key| key.verifies(message, signature))
     }
-}
-
-pub(crate) fn kid(number: u32) -> String {
-    format!("signing-key-{number}")
 }

@@ -11,7 +11,9 @@ use std::{fmt, str::FromStr};
 pub enum Algorithm {
     /// ECDSA with P-256 and SHA-256. Costs more time to verify than RS256.
     Es256,
-    /// Ed25519, which tokens call `EdDSA`. Costs more time to verify than RS256.
+    /// Ed25519, which tokens call `EdDSA`, or `Ed25519` ([RFC
+    /// 9864](https://www.rfc-editor.org/rfc/rfc9864#section-2.2)). Costs more time to verify than
+    /// RS256.
     EdDsa,
     /// RSASSA-PSS with SHA-256.
     Ps256,
@@ -20,7 +22,7 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// The name in `alg`, compared byte for byte: names are case-sensitive.
+    /// Returns the usual name in `alg`. Names are case-sensitive.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -29,6 +31,15 @@ impl Algorithm {
             Self::Ps256 => "PS256",
             Self::Rs256 => "RS256",
         }
+    }
+}
+
+impl Algorithm {
+    const ALL: [Self; 4] = [Self::Es256, Self::EdDsa, Self::Ps256, Self::Rs256];
+
+    /// Whether one of the algorithm's names passes `same_as`.
+    pub(crate) fn has_name(self, mut same_as: impl FnMut(&str) -> bool) -> bool {
+        same_as(self.name()) || (self == Self::EdDsa && same_as("Ed25519"))
     }
 }
 
@@ -48,7 +59,7 @@ impl AllowedAlgorithms {
 
     /// The allowed algorithm of that name.
     pub(crate) fn named(&self, mut same_as: impl FnMut(&str) -> bool) -> Option<Algorithm> {
-        self.0.iter().copied().find(|algorithm| same_as(algorithm.name()))
+        self.0.iter().copied().find(|algorithm| algorithm.has_name(&mut same_as))
     }
 }
 
@@ -77,14 +88,14 @@ impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        let all = [Self::Es256, Self::EdDsa, Self::Ps256, Self::Rs256];
-        all.into_iter().find(|algorithm| algorithm.name() == name).ok_or(UnknownAlgorithm { _private: () })
+        let named = Self::ALL.into_iter().find(|algorithm| algorithm.has_name(|own| own == name));
+        named.ok_or(UnknownAlgorithm { _private: () })
     }
 }
 
 /// A name that is none of an [`Algorithm`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not one of RS256, PS256, ES256 and EdDSA; names are case-sensitive")]
+#[error("not one of RS256, PS256, ES256 and EdDSA (or Ed25519); names are case-sensitive")]
 pub struct UnknownAlgorithm {
     _private: (),
 }
@@ -101,8 +112,10 @@ mod tests {
             assert_eq!(all.named(|name| name == algorithm.name()), Some(algorithm));
         }
         assert_eq!("ES256".parse(), Ok(Algorithm::Es256));
+        assert_eq!("Ed25519".parse(), Ok(Algorithm::EdDsa));
+        assert_eq!(all.named(|name| name == "Ed25519"), Some(Algorithm::EdDsa));
         assert!("HS256".parse::<Algorithm>().is_err());
-        for other in ["none", "HS256", "rs256", "RS256 ", "RS512", "ES384", "eddsa", ""] {
+        for other in ["none", "HS256", "rs256", "RS256 ", "RS512", "ES384", "eddsa", "ed25519", "Ed448", ""] {
             assert_eq!(all.named(|name| name == other), None, "{other}");
         }
     }

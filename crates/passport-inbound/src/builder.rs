@@ -6,8 +6,9 @@ use passport_core::{Clock, ConfigError, ConfigProblem, Issuer, SystemClock, Tran
 use crate::{
     Algorithm, IdInfo, TokenVerifier,
     algorithm::AllowedAlgorithms,
-    explain::SlashHint,
+    explain::{SizeHint, SlashHint},
     jwks::{JwksSource, KeyFile, KeyKeeper, KeySettings},
+    jws::DEFAULT_MAX_LEN,
     places::Places,
     policy::Policy,
     token_cache::{CacheLimits, TokenCache},
@@ -23,6 +24,17 @@ const REFRESH_INTERVALS: std::ops::RangeInclusive<Duration> =
 
 /// How much memory may be given to tokens that were verified.
 const CACHE_BYTES: std::ops::RangeInclusive<u64> = 64 * 1024..=4 * 1024 * 1024 * 1024;
+
+/// The size of tokens that may be accepted, in bytes. More does not fit into the headers that
+/// servers accept.
+const TOKEN_SIZES: std::ops::RangeInclusive<usize> = 1024..=64 * 1024;
+
+/// The timeout of a request for keys.
+const FETCH_TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
+
+/// The time between two requests for keys that callers can cause. Less lets anyone flood the
+/// issuer.
+const COOLDOWNS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(10 * 60);
 
 /// The longest that keys may be believed without a word of the issuer.
 const MAX_KEY_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
@@ -43,6 +55,7 @@ pub struct TokenVerifierBuilder {
     cache: CacheLimits,
     deny_list: Option<DenyList>,
     at_once: NonZeroUsize,
+    max_token_size: usize,
     transport: TransportSettings,
     clock: Arc<dyn Clock>,
 }
@@ -62,6 +75,7 @@ impl TokenVerifierBuilder {
             cache: CacheLimits::default(),
             deny_list: None,
             at_once: Places::default_turns(),
+            max_token_size: DEFAULT_MAX_LEN,
             transport: TransportSettings::default(),
             clock: Arc::new(SystemClock),
         }
@@ -125,6 +139,24 @@ impl TokenVerifierBuilder {
         self
     }
 
+    /// Sets the timeout of each HTTP request for the discovery document and for the key set.
+    /// Defaults to 5 s; 1 s to 60 s. A request that waits for its key waits 2 s at most, whatever
+    /// this says.
+    pub fn jwks_fetch_timeout(mut self, timeout: Duration) -> Self {
+        self.keys.fetch_timeout = timeout;
+        self
+    }
+
+    /// Sets the least time between two refreshes that unknown keys and invalid signatures cause,
+    /// and after a failed one. Defaults to 30 s, which is Passport's limit for a client; 1 s to 10
+    /// min. A new key that is used before it is published is accepted this long after its
+    /// publication at the latest. For tests that rotate keys twice: set 1 s, or advance a
+    /// [`ManualClock`](crate::ManualClock) by 30 s.
+    pub fn jwks_cooldown(mut self, cooldown: Duration) -> Self {
+        self.keys.cooldown = cooldown;
+        self
+    }
+
     /// For how long keys are believed when the issuer cannot be asked. Defaults to 24 h: longer than outages last. After that,
     /// tokens are answered with 503. Less means that a key which was withdrawn during an outage is trusted for less
     /// long; 1 min at least, 30 days at most.
@@ -177,6 +209,15 @@ impl TokenVerifierBuilder {
     /// leaves the others to tokens that are known. A request whose turn does not come within 2 s gets 503.
     pub fn max_concurrent_verifications(mut self, at_once: NonZeroUsize) -> Self {
         self.at_once = at_once;
+        self
+    }
+
+    /// Sets the size of the largest token that is accepted, in bytes. Defaults to 8 KiB; 1 KiB to
+    /// 64 KiB. Passport's tokens have about 1 KiB; one with hundreds of permissions has more than 8
+    /// KiB. A larger token is rejected, and its size is logged at level warn. The server has to
+    /// accept headers of that size, too: hyper's HTTP/2 accepts 16 KiB by default.
+    pub fn max_token_size(mut self, bytes: usize) -> Self {
+        self.max_token_size = bytes;
         self
     }
 
@@ -258,7 +299,9 @@ impl TokenVerifierBuilder {
             deny_list: self.deny_list,
             turns: Places::turns(self.at_once),
             seats: Places::seats(),
+            max_token_size: self.max_token_size,
             slash_hint: SlashHint::default(),
+            size_hint: SizeHint::default(),
         }))
     }
 
@@ -296,6 +339,17 @@ impl TokenVerifierBuilder {
             "it must be between 1 min and 30 days",
         );
         check(
+            FETCH_TIMEOUTS.contains(&self.keys.fetch_timeout),
+            "jwks_fetch_timeout",
+            "it must be between 1 s and 60 s",
+        );
+        check(COOLDOWNS.contains(&self.keys.cooldown), "jwks_cooldown", "it must be between 1 s and 10 min");
+        check(
+            TOKEN_SIZES.contains(&self.max_token_size),
+            "max_token_size",
+            "it must be between 1 KiB and 64 KiB",
+        );
+        check(
             self.cache.tokens > 1,
             "max_cached_tokens",
             "it must be 2 at least; cache_tokens(false) keeps none",
@@ -316,7 +370,7 @@ impl TokenVerifierBuilder {
     ) -> Option<KeyKeeper> {
         let clock = Arc::clone(&self.clock);
         let Some(jwks) = &self.static_keys else {
-            let source = JwksSource::new(issuer, transport);
+            let source = JwksSource::new(issuer, transport, self.keys.fetch_timeout);
             let file = self.key_file.clone().map(KeyFile::new);
             return Some(KeyKeeper::new(source, file, algorithms, self.keys, clock));
         };
@@ -394,6 +448,9 @@ mod tests {
         let error = TokenVerifier::builder("api")
             .jwks_refresh_interval(minute - Duration::from_nanos(1))
             .max_key_age(Duration::ZERO)
+            .jwks_fetch_timeout(Duration::ZERO)
+            .jwks_cooldown(Duration::from_millis(999))
+            .max_token_size(64 * 1024 + 1)
             .max_cached_tokens(0)
             .max_cached_bytes(0)
             .algorithms([])
@@ -402,7 +459,16 @@ mod tests {
         let options: Vec<_> = error.problems().iter().map(|problem| problem.option.clone()).collect();
         assert_eq!(
             options,
-            ["jwks_refresh_interval", "max_key_age", "max_cached_tokens", "max_cached_bytes", "algorithms"]
+            [
+                "jwks_refresh_interval",
+                "max_key_age",
+                "jwks_fetch_timeout",
+                "jwks_cooldown",
+                "max_token_size",
+                "max_cached_tokens",
+                "max_cached_bytes",
+                "algorithms",
+            ]
         );
         TokenVerifier::builder("api").jwks_refresh_interval(minute).max_key_age(minute).build().unwrap();
     }

@@ -4,7 +4,8 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// No signing keys can be had, so nothing can be said about the token.
+    /// There are no signing keys, or not the one that the token names while the keys cannot be
+    /// refreshed. The token may be good.
     #[error("the issuer's signing keys are unavailable")]
     KeysUnavailable {
         /// When it is worth while to ask again.
@@ -65,13 +66,17 @@ pub enum RejectionReason {
     /// `exp` is past.
     #[error("the token has expired")]
     Expired,
+    /// A time claim is more than 100 years ahead. It is likely to be in milliseconds instead of
+    /// seconds.
+    #[error("the token's claim `{0}` is more than 100 years ahead; it must be in seconds, not milliseconds")]
+    ImplausibleTime(&'static str),
     /// `iat` is ahead.
     #[error("the token was issued in the future")]
     IssuedInFuture,
     /// `iss` is missing or not the configured issuer.
     #[error("the token is of another issuer")]
     IssuerMismatch,
-    /// No published key has its `kid`.
+    /// No published key has its `kid`, as a successful refresh has shown.
     #[error("the token's key is not published")]
     KeyNotFound,
     /// It is not a JWS in compact form with JSON objects inside, or a claim has a wrong type.
@@ -86,10 +91,10 @@ pub enum RejectionReason {
     /// `nbf` is ahead.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// The signature does not fit.
+    /// The signature does not fit the key, which was refreshed before.
     #[error("the token's signature is invalid")]
     SignatureInvalid,
-    /// It is longer than 8 KiB.
+    /// It is larger than [`max_token_size`](crate::TokenVerifierBuilder::max_token_size).
     #[error("the token is too long")]
     TooLong,
 }
@@ -123,6 +128,7 @@ impl RejectionReason {
             Self::KeyNotFound => CoarseReason::KeyNotFound,
             Self::CriticalHeader
             | Self::DuplicateCredentials
+            | Self::ImplausibleTime(_)
             | Self::IssuedInFuture
             | Self::Malformed
             | Self::NotYetValid

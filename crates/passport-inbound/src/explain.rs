@@ -6,7 +6,7 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     time::{Duration, SystemTime},
 };
 
@@ -16,7 +16,7 @@ use crate::{
     claims::Claims,
     json::{NumericDate, scan::Text},
     jwks::Installed,
-    jws::{Header, Members},
+    jws::{ACCESS_TOKEN_TYPES, Header, Members},
     policy::Policy,
     telemetry,
 };
@@ -56,6 +56,11 @@ pub(crate) fn claims(reason: RejectionReason, claims: &Claims, policy: &Policy, 
             telemetry::explain(reason, &policy.audiences, &audiences);
         }
         RejectionReason::Expired => telemetry::explain(reason, &"exp ahead", &time(claims.exp)),
+        RejectionReason::ImplausibleTime(name) => {
+            let claim = [("exp", claims.exp), ("iat", claims.iat), ("nbf", claims.nbf)];
+            let got = claim.into_iter().find(|(own, _)| *own == name).and_then(|(_, date)| time(date));
+            telemetry::explain(reason, &"seconds since 1970", &(name, got));
+        }
         RejectionReason::NotYetValid => telemetry::explain(reason, &"nbf behind", &time(claims.nbf)),
         RejectionReason::IssuedInFuture => telemetry::explain(reason, &"iat behind", &time(claims.iat)),
         RejectionReason::MissingClaim(name) => telemetry::explain(reason, &name, &"nothing, or blanks"),
@@ -81,10 +86,23 @@ pub(crate) fn payload(error: &serde_json::Error) -> RejectionReason {
 
 /// The token's form is not that of a token, or its header not that of a header.
 pub(crate) fn form(reason: RejectionReason, length: usize) {
-    if matches!(reason, RejectionReason::Malformed | RejectionReason::TooLong) {
-        let expected =
-            "header.payload.signature in base64url, 8192 bytes at most, a header of one JSON object";
+    if reason == RejectionReason::Malformed {
+        let expected = "header.payload.signature in base64url, a header of one JSON object";
         telemetry::explain(reason, &expected, &format_args!("{length} bytes of something else"));
+    }
+}
+
+/// When a token was last logged as too large, in minutes since 1970.
+#[derive(Debug, Default)]
+pub(crate) struct SizeHint(AtomicU64);
+
+impl SizeHint {
+    /// Logs the size at level warn, once a minute at most.
+    pub(crate) fn give(&self, size: usize, max_token_size: usize, now: SystemTime) {
+        let minute = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs() / 60;
+        if self.0.swap(minute, Ordering::Relaxed) != minute {
+            telemetry::token_too_large(size, max_token_size);
+        }
     }
 }
 
@@ -100,15 +118,24 @@ pub(crate) fn denied(caller: &IdInfo) {
     }
 }
 
-/// The token's key is not to be had, or does not verify it.
+/// The token's key is not published, or does not verify it.
 pub(crate) fn key(reason: RejectionReason, header: &Header<'_>, installed: &Installed) {
+    with_keys(header, installed, |expected, got| telemetry::explain(reason, expected, got));
+}
+
+/// The token's key is not known, and the keys cannot be refreshed.
+pub(crate) fn unknown_key(header: &Header<'_>, installed: &Installed) {
+    with_keys(header, installed, telemetry::key_unknown);
+}
+
+fn with_keys(
+    header: &Header<'_>,
+    installed: &Installed,
+    explain: impl FnOnce(&dyn fmt::Debug, &dyn fmt::Debug),
+) {
     if telemetry::explains() {
         let kids: Vec<_> = installed.iter().flat_map(|snapshot| snapshot.keys.kids()).collect();
-        telemetry::explain(
-            reason,
-            &kids,
-            &(header.algorithm.name(), start_of(header.kid).as_deref().map(Shown)),
-        );
+        explain(&kids, &(header.algorithm.name(), start_of(header.kid).as_deref().map(Shown)));
     }
 }
 
@@ -116,7 +143,12 @@ pub(crate) fn key(reason: RejectionReason, header: &Header<'_>, installed: &Inst
 pub(crate) fn header(reason: RejectionReason, members: &Members<'_>, allowed: &AllowedAlgorithms) {
     if telemetry::explains() {
         let (alg, typ) = (start_of(members.alg), start_of(members.typ));
-        telemetry::explain(reason, allowed, &(alg.as_deref().map(Shown), typ.as_deref().map(Shown)));
+        let (alg, typ) = (alg.as_deref().map(Shown), typ.as_deref().map(Shown));
+        match reason {
+            RejectionReason::NotAnAccessToken => telemetry::explain(reason, &ACCESS_TOKEN_TYPES, &typ),
+            RejectionReason::CriticalHeader => telemetry::explain(reason, &"no crit", &"crit"),
+            _ => telemetry::explain(reason, allowed, &alg),
+        }
     }
 }
 

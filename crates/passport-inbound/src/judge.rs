@@ -9,7 +9,6 @@ use crate::{
     IdInfo, RejectionReason, VerifyError,
     claims::Claims,
     explain,
-    json::scan::Text,
     jwks::{Installed, Key, Known, Refresh, Standing},
     jws::{Header, Jws, MAX_HEADER, MAX_SIGNATURE, USUAL},
     places::Place,
@@ -26,6 +25,14 @@ struct Candidate<'a> {
     signature: &'a [u8],
 }
 
+impl Candidate<'_> {
+    /// Whether it names a key that is published. A forged signature is the likely cause then, also
+    /// while the keys cannot be refreshed.
+    fn is_by_known_key(&self, reason: RejectionReason) -> bool {
+        self.header.kid.is_some() && reason != RejectionReason::KeyNotFound
+    }
+}
+
 /// With what a token is judged.
 struct AtHand {
     installed: Installed,
@@ -39,7 +46,7 @@ enum Finding {
     Settled(Result<IdInfo, RejectionReason>),
     /// There are no keys.
     NoKeys,
-    /// Its key is not among them. If there are no others, this is the reason.
+    /// None of them verifies it. If there are no newer ones, this is the reason.
     NoKey(RejectionReason),
     /// It is not its turn.
     NoTurn,
@@ -62,10 +69,15 @@ impl Shared {
     }
 
     fn judge_unknown(&self, token: &[u8], at_hand: AtHand) -> Verdict {
-        match Jws::parse(token) {
+        match Jws::parse(token, self.max_token_size) {
             Ok(jws) if jws.is_usual() => self.judge_within::<USUAL, USUAL>(token, jws, at_hand),
             Ok(jws) => self.judge_within::<MAX_HEADER, MAX_SIGNATURE>(token, jws, at_hand),
-            Err(reason) => refused_for_its_form(reason, token),
+            Err(reason) => {
+                if reason == RejectionReason::TooLong {
+                    self.size_hint.give(token.len(), self.max_token_size, at_hand.now);
+                }
+                refused_for_its_form(reason, token)
+            }
         }
     }
 
@@ -110,11 +122,10 @@ impl Shared {
                 Finding::NoKey(reason) => Some(reason),
                 Finding::NoKeys => None,
             };
-            let left = if may_ask {
-                let kid = candidate.header.kid.map(Text::chars);
-                match keeper.refresh(installed.as_ref(), kid, now) {
+            let pause = if may_ask {
+                match keeper.refresh(installed.as_ref(), now) {
                     Refresh::Wait(keys) => return Verdict::Waits(Wait::Keys(keys)),
-                    Refresh::TooSoon(left) => left,
+                    Refresh::TooSoon(pause) => pause,
                     // Newer keys have come since we looked.
                     Refresh::Done => {
                         installed = keeper.installed(now);
@@ -122,11 +133,17 @@ impl Shared {
                     }
                 }
             } else {
-                keeper.retry_after(now)
+                keeper.pause(now)
             };
             return Verdict::Settled(Err(match reason {
-                Some(reason) => rejected_for_its_key(reason, candidate, &installed).into(),
-                None => keys_unavailable(left),
+                Some(reason) if pause.is_current || candidate.is_by_known_key(reason) => {
+                    rejected_for_its_key(reason, candidate, &installed).into()
+                }
+                Some(_) => {
+                    explain::unknown_key(&candidate.header, &installed);
+                    keys_unavailable(pause.left)
+                }
+                None => keys_unavailable(pause.left),
             }));
         }
     }
@@ -140,10 +157,9 @@ impl Shared {
     ) -> Finding {
         let Candidate { jws, header, signature, .. } = candidate;
         let Some(snapshot) = &**installed else { return Finding::NoKeys };
-        let rejected = |reason| Finding::Settled(Err(rejected_for_its_key(reason, candidate, installed)));
         match snapshot.keys.knows(header) {
             Known::Yes => {}
-            Known::ForAnotherAlgorithm => return rejected(RejectionReason::AlgorithmMismatch),
+            Known::ForAnotherAlgorithm => return Finding::NoKey(RejectionReason::AlgorithmMismatch),
             Known::No => return Finding::NoKey(RejectionReason::KeyNotFound),
         }
         *turn = turn.take().or_else(|| self.turns.take());
@@ -159,7 +175,6 @@ impl Shared {
                 snapshot.meters.count(&outcome);
                 Finding::Settled(outcome)
             }
-            None if header.kid.is_some() => rejected(RejectionReason::SignatureInvalid),
             None => Finding::NoKey(RejectionReason::SignatureInvalid),
         }
     }

@@ -9,11 +9,11 @@ use crate::{
     json::scan::{self, Text, Value},
 };
 
-/// The longest token that is looked at, in bytes. Passport's have about one thousand.
-pub(crate) const MAX_LEN: usize = 8 * 1024;
+/// The largest token that is accepted by default, in bytes. Passport's have about one thousand.
+pub(crate) const DEFAULT_MAX_LEN: usize = 8 * 1024;
 
-/// What the longest header of a token decodes to.
-pub(crate) const MAX_HEADER: usize = MAX_LEN / 4 * 3;
+/// What the longest header of a token decodes to, whatever the size of the token.
+pub(crate) const MAX_HEADER: usize = 6 * 1024;
 
 /// The longest signature there is: RSA with 8192 bits.
 pub(crate) const MAX_SIGNATURE: usize = 1024;
@@ -32,8 +32,8 @@ pub(crate) struct Jws<'a> {
 }
 
 impl<'a> Jws<'a> {
-    pub(crate) fn parse(token: &'a [u8]) -> Result<Self, RejectionReason> {
-        if token.len() > MAX_LEN {
+    pub(crate) fn parse(token: &'a [u8], max_len: usize) -> Result<Self, RejectionReason> {
+        if token.len() > max_len {
             return Err(RejectionReason::TooLong);
         }
         let mut dots = memchr::memchr_iter(b'.', token);
@@ -149,10 +149,13 @@ impl<'a> Members<'a> {
     }
 }
 
+/// The media types of access tokens.
+pub(crate) const ACCESS_TOKEN_TYPES: [&str; 4] = ["jwt", "at+jwt", "application/jwt", "application/at+jwt"];
+
 /// Passport says `JWT` or nothing; [RFC 9068, section 2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1) says
 /// `at+jwt`. Both may be spelled as a whole media type, in any case.
 fn is_access_token_type(typ: Text<'_>) -> bool {
-    ["jwt", "at+jwt", "application/jwt", "application/at+jwt"]
+    ACCESS_TOKEN_TYPES
         .iter()
         .any(|known| typ.chars().map(|character| character.to_ascii_lowercase()).eq(known.chars()))
 }
@@ -168,7 +171,7 @@ mod tests {
 
     fn judged(token: &str) -> Result<Option<String>, RejectionReason> {
         let mut buffer = [0; MAX_HEADER];
-        let jws = Jws::parse(token.as_bytes())?;
+        let jws = Jws::parse(token.as_bytes(), DEFAULT_MAX_LEN)?;
         let kid = jws.header(&mut buffer)?.judge(&AllowedAlgorithms::default())?.kid;
         jws.signature(&mut [0; MAX_SIGNATURE])?;
         jws.payload()?;
@@ -184,7 +187,7 @@ mod tests {
     #[test]
     fn what_is_not_text_is_malformed() {
         for token in [&b"\xff\xfe"[..], b"e30.e30.\xff", b"\xc3\xa9.e30.c2ln", b"e30.\x00.c2ln"] {
-            assert_eq!(Jws::parse(token).err(), Some(RejectionReason::Malformed));
+            assert_eq!(Jws::parse(token, DEFAULT_MAX_LEN).err(), Some(RejectionReason::Malformed));
         }
     }
 
@@ -237,8 +240,11 @@ mod tests {
 
     #[test]
     fn a_long_token_is_refused_before_it_is_decoded() {
-        assert_eq!(Jws::parse(".".repeat(MAX_LEN + 1).as_bytes()).err(), Some(RejectionReason::TooLong));
-        assert_eq!(Jws::parse(".".repeat(MAX_LEN).as_bytes()).err(), Some(RejectionReason::Malformed));
+        for max_len in [DEFAULT_MAX_LEN, 64 * 1024] {
+            let parse = |length| Jws::parse(".".repeat(length).as_bytes(), max_len).err();
+            assert_eq!(parse(max_len + 1), Some(RejectionReason::TooLong));
+            assert_eq!(parse(max_len), Some(RejectionReason::Malformed));
+        }
     }
 
     #[test]

@@ -4,6 +4,10 @@ use std::time::{Duration, SystemTime};
 
 use crate::{RejectionReason, claims::Claims};
 
+/// How far ahead a time claim may be: 100 years. No token lives so long; a date in milliseconds is
+/// 55,000 years ahead.
+const FARTHEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 #[derive(Debug)]
 pub(crate) struct Policy {
     /// Compared byte for byte.
@@ -53,13 +57,19 @@ impl Policy {
     fn check_times(&self, claims: &Claims, now: SystemTime) -> Result<Validity, RejectionReason> {
         let exp = claims.exp.ok_or(RejectionReason::MissingClaim("exp"))?.0;
         let iat = claims.iat.ok_or(RejectionReason::MissingClaim("iat"))?.0;
+        let nbf = claims.nbf.map(|nbf| nbf.0);
+        for (name, date) in [("exp", Some(exp)), ("iat", Some(iat)), ("nbf", nbf)] {
+            if date.is_some_and(|date| date.duration_since(now).is_ok_and(|ahead| ahead > FARTHEST)) {
+                return Err(RejectionReason::ImplausibleTime(name));
+            }
+        }
         // What is beyond the ends of time is at them.
         let earliest = |date: SystemTime| date.checked_sub(self.clock_skew).unwrap_or(SystemTime::UNIX_EPOCH);
         let until = exp.checked_add(self.clock_skew).unwrap_or(exp);
         if now >= until {
             return Err(RejectionReason::Expired);
         }
-        let nbf = claims.nbf.map(|nbf| earliest(nbf.0));
+        let nbf = nbf.map(earliest);
         if nbf.is_some_and(|nbf| now < nbf) {
             return Err(RejectionReason::NotYetValid);
         }
@@ -91,6 +101,8 @@ mod tests {
     use super::*;
 
     const NOW: u64 = 1_750_000_000;
+
+    const YEAR: u64 = 365 * 24 * 60 * 60;
 
     /// What the policy says to a good token with `changes` made to it; `null` takes a claim away.
     fn judged(changes: &Value) -> Result<(), RejectionReason> {
@@ -202,9 +214,22 @@ mod tests {
             (json!({ "iat": null }), Err(RejectionReason::MissingClaim("iat"))),
             (json!({ "nbf": NOW + 60 }), Ok(())),
             (json!({ "nbf": NOW + 61 }), Err(RejectionReason::NotYetValid)),
-            (json!({ "nbf": 1e18 }), Err(RejectionReason::NotYetValid)),
+            (json!({ "exp": NOW + 99 * YEAR }), Ok(())),
         ] {
             assert_eq!(judged(&changes), verdict, "{changes}");
+        }
+    }
+
+    #[test]
+    fn dates_in_milliseconds_are_rejected_by_name() {
+        for name in ["exp", "iat", "nbf"] {
+            for value in
+                [json!((NOW + 3600) * 1000), json!(NOW + 101 * YEAR), json!(253_402_300_799_u64), json!(1e18)]
+            {
+                let reason = judged(&json!({ name: value })).unwrap_err();
+                assert_eq!(reason, RejectionReason::ImplausibleTime(name), "{value}");
+                assert!(reason.to_string().contains(name) && reason.to_string().contains("milliseconds"));
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! The only file that knows how a signature is verified.
 //!
-//! aws-lc-rs directly, not through jsonwebtoken: a key is parsed once, when it is first published, instead of at each
+//! aws-lc-rs directly: a key is parsed once, when it is first published, instead of at each
 //! request, and no process-wide crypto provider can be missing or doubled.
 
 use aws_lc_rs::signature::{
@@ -8,7 +8,6 @@ use aws_lc_rs::signature::{
     RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, RSAKeyParameters};
 
 use crate::algorithm::Algorithm;
 
@@ -17,26 +16,33 @@ use crate::algorithm::Algorithm;
 /// keeps a hostile key from burning the CPU).
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 
+/// A public key as it is published: numbers in base64url.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Material {
+    Rsa { n: String, e: String },
+    P256 { x: String, y: String },
+    Ed25519 { x: String },
+}
+
 /// A public key, ready to verify signatures of one algorithm.
 #[derive(Debug)]
 pub(crate) struct VerifyingKey(ParsedPublicKey);
 
 impl VerifyingKey {
-    /// `None` for a key that is malformed, of another kind than `algorithm` needs, too small, too large, or with an exponent
-    /// that no sane key has.
-    pub(crate) fn new(parameters: &AlgorithmParameters, algorithm: Algorithm) -> Option<Self> {
-        match (algorithm, parameters) {
-            (Algorithm::Rs256, AlgorithmParameters::RSA(rsa)) => from_rsa(rsa, &RSA_PKCS1_2048_8192_SHA256),
-            (Algorithm::Ps256, AlgorithmParameters::RSA(rsa)) => from_rsa(rsa, &RSA_PSS_2048_8192_SHA256),
-            (Algorithm::Es256, AlgorithmParameters::EllipticCurve(ec)) if ec.curve == EllipticCurve::P256 => {
-                let [x, y] = [coordinate(&ec.x)?, coordinate(&ec.y)?];
+    /// Returns `None` for a key that is malformed, of another kind than `algorithm` needs, too
+    /// small, too large, or worthless: anyone can make signatures for it.
+    pub(crate) fn new(material: &Material, algorithm: Algorithm) -> Option<Self> {
+        match (algorithm, material) {
+            (Algorithm::Rs256, Material::Rsa { n, e }) => from_rsa(n, e, &RSA_PKCS1_2048_8192_SHA256),
+            (Algorithm::Ps256, Material::Rsa { n, e }) => from_rsa(n, e, &RSA_PSS_2048_8192_SHA256),
+            (Algorithm::Es256, Material::P256 { x, y }) => {
+                let [x, y] = [coordinate(x)?, coordinate(y)?];
                 // The uncompressed point of SEC 1, section 2.3.3.
                 parsed(&ECDSA_P256_SHA256_FIXED, &[&[4][..], &x, &y].concat())
             }
-            (Algorithm::EdDsa, AlgorithmParameters::OctetKeyPair(okp))
-                if okp.curve == EllipticCurve::Ed25519 =>
-            {
-                parsed(&ED25519, &coordinate(&okp.x)?)
+            (Algorithm::EdDsa, Material::Ed25519 { x }) => {
+                let point = coordinate(x).filter(|point| !is_worthless(point))?;
+                parsed(&ED25519, &point)
             }
             _ => None,
         }
@@ -47,12 +53,13 @@ impl VerifyingKey {
     }
 }
 
-fn from_rsa(jwk: &RSAKeyParameters, algorithm: &'static RsaParameters) -> Option<VerifyingKey> {
-    let n = unsigned(&jwk.n)?;
-    let e = unsigned(&jwk.e)?;
+fn from_rsa(n: &str, e: &str, algorithm: &'static RsaParameters) -> Option<VerifyingKey> {
+    let n = unsigned(n)?;
+    let e = unsigned(e)?;
     let bits = n.len() * 8 - n.first()?.leading_zeros() as usize;
     let sane_exponent = e.len() <= 4 && e.last()? % 2 == 1 && e != [1];
-    if !MODULUS_BITS.contains(&bits) || !sane_exponent {
+    let is_odd = n.last()? % 2 == 1;
+    if !MODULUS_BITS.contains(&bits) || !is_odd || !sane_exponent {
         return None;
     }
     let components = RsaPublicKeyComponents { n, e };
@@ -61,6 +68,39 @@ fn from_rsa(jwk: &RSAKeyParameters, algorithm: &'static RsaParameters) -> Option
 
 fn parsed(algorithm: &'static dyn VerificationAlgorithm, key: &[u8]) -> Option<VerifyingKey> {
     ParsedPublicKey::new(algorithm, key).ok().map(VerifyingKey)
+}
+
+/// The y coordinates of the Ed25519 points of small order, little-endian: one each of order 1 and
+/// 2, two points of order 4 and four of order 8. The sign of x, the top bit, is left out.
+const SMALL_ORDER: [[u8; 32]; 5] = [
+    // 0
+    [0; 32],
+    // 1
+    [0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    // p - 1
+    [
+        0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+    ],
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5,
+        0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a,
+        0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+];
+
+/// Whether a signature for the point can be made without a private key: its order is small.
+/// Encodings of a y of p and more ([RFC 8032, section
+/// 5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)) are refused with it, since they
+/// are a second spelling of such points.
+fn is_worthless(point: &[u8]) -> bool {
+    let Some((top, rest)) = point.split_last() else { return true };
+    let top = top & 0x7f;
+    let is_beyond_p = top == 0x7f && rest[0] >= 0xed && rest[1..].iter().all(|byte| *byte == 0xff);
+    is_beyond_p || SMALL_ORDER.iter().any(|known| known[31] == top && known[..31] == *rest)
 }
 
 /// A big-endian number; zeros in front, which some servers send, are taken off.
@@ -83,20 +123,15 @@ mod tests {
         rand::SystemRandom,
         signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair},
     };
-    use jsonwebtoken::jwk::{EllipticCurveKeyParameters, OctetKeyPairParameters, OctetKeyPairType};
 
     use super::*;
 
-    fn rsa(modulus_bytes: usize, exponent: &[u8]) -> AlgorithmParameters {
-        let mut modulus = vec![0xc5; modulus_bytes];
-        if let Some(last) = modulus.last_mut() {
-            *last |= 1;
-        }
-        AlgorithmParameters::RSA(RSAKeyParameters {
-            n: BASE64_URL_SAFE_NO_PAD.encode(modulus),
-            e: BASE64_URL_SAFE_NO_PAD.encode(exponent),
-            ..RSAKeyParameters::default()
-        })
+    fn text(bytes: &[u8]) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(bytes)
+    }
+
+    fn rsa(modulus_bytes: usize, exponent: &[u8]) -> Material {
+        Material::Rsa { n: text(&vec![0xc5; modulus_bytes]), e: text(exponent) }
     }
 
     fn is_used(modulus_bytes: usize, exponent: &[u8]) -> bool {
@@ -126,6 +161,30 @@ mod tests {
     }
 
     #[test]
+    fn even_rsa_modulus_is_refused() {
+        let even = Material::Rsa { n: text(&[0xc4; 256]), e: text(&[1, 0, 1]) };
+        assert!(VerifyingKey::new(&even, Algorithm::Rs256).is_none());
+    }
+
+    #[test]
+    fn ed25519_points_of_small_order_are_refused() {
+        let mut worthless: Vec<[u8; 32]> = SMALL_ORDER.to_vec();
+        // The second spellings of 0 and 1, and the largest y that fits.
+        for first in [0xed, 0xee, 0xff] {
+            let mut beyond_p = [0xff; 32];
+            (beyond_p[0], beyond_p[31]) = (first, 0x7f);
+            worthless.push(beyond_p);
+        }
+        for mut point in worthless {
+            for sign in [0, 0x80] {
+                point[31] = point[31] & 0x7f | sign;
+                let key = Material::Ed25519 { x: text(&point) };
+                assert!(VerifyingKey::new(&key, Algorithm::EdDsa).is_none(), "{point:x?}");
+            }
+        }
+    }
+
+    #[test]
     fn zeros_in_front_of_a_number_do_not_matter() {
         assert!(is_used(256, &[0, 0, 1, 0, 1]));
     }
@@ -134,25 +193,16 @@ mod tests {
     fn an_es256_key_verifies_its_signatures_and_no_zeros() {
         let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).unwrap();
         let point = pair.public_key().as_ref();
-        let text = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-        let jwk = |y: &[u8], curve| {
-            AlgorithmParameters::EllipticCurve(EllipticCurveKeyParameters {
-                curve,
-                x: text(&point[1..33]),
-                y: text(y),
-                ..EllipticCurveKeyParameters::default()
-            })
-        };
-        let key = VerifyingKey::new(&jwk(&point[33..], EllipticCurve::P256), Algorithm::Es256).unwrap();
+        let jwk = |y: &[u8]| Material::P256 { x: text(&point[1..33]), y: text(y) };
+        let key = VerifyingKey::new(&jwk(&point[33..]), Algorithm::Es256).unwrap();
         let signature = pair.sign(&SystemRandom::new(), b"message").unwrap();
         assert!(key.verifies(b"message", signature.as_ref()));
         assert!(!key.verifies(b"massage", signature.as_ref()));
         assert!(!key.verifies(b"message", &[0; 64]), "the psychic signature");
         for (jwk, algorithm) in [
-            (jwk(&point[33..], EllipticCurve::P384), Algorithm::Es256),
-            (jwk(&[0; 32], EllipticCurve::P256), Algorithm::Es256),
-            (jwk(&point[34..], EllipticCurve::P256), Algorithm::Es256),
-            (jwk(&point[33..], EllipticCurve::P256), Algorithm::Rs256),
+            (jwk(&[0; 32]), Algorithm::Es256),
+            (jwk(&point[34..]), Algorithm::Es256),
+            (jwk(&point[33..]), Algorithm::Rs256),
         ] {
             assert!(VerifyingKey::new(&jwk, algorithm).is_none());
         }
@@ -161,17 +211,11 @@ mod tests {
     #[test]
     fn an_ed25519_key_verifies_its_signatures() {
         let pair = Ed25519KeyPair::generate().unwrap();
-        let jwk = |curve| {
-            AlgorithmParameters::OctetKeyPair(OctetKeyPairParameters {
-                key_type: OctetKeyPairType::OctetKeyPair,
-                curve,
-                x: BASE64_URL_SAFE_NO_PAD.encode(pair.public_key()),
-            })
-        };
-        let key = VerifyingKey::new(&jwk(EllipticCurve::Ed25519), Algorithm::EdDsa).unwrap();
+        let jwk = Material::Ed25519 { x: text(pair.public_key().as_ref()) };
+        let key = VerifyingKey::new(&jwk, Algorithm::EdDsa).unwrap();
         assert!(key.verifies(b"message", pair.sign(b"message").as_ref()));
         assert!(!key.verifies(b"message", &[0; 64]));
-        assert!(VerifyingKey::new(&jwk(EllipticCurve::P256), Algorithm::EdDsa).is_none());
+        assert!(VerifyingKey::new(&jwk, Algorithm::Es256).is_none());
     }
 
     #[test]
@@ -182,12 +226,10 @@ mod tests {
         };
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
         let public = pair.public_key();
-        let text = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
-        let jwk = AlgorithmParameters::RSA(RSAKeyParameters {
+        let jwk = Material::Rsa {
             n: text(public.modulus().big_endian_without_leading_zero()),
             e: text(public.exponent().big_endian_without_leading_zero()),
-            ..RSAKeyParameters::default()
-        });
+        };
         let mut signature = vec![0; 256];
         for (scheme, algorithm, other) in [
             (&RSA_PKCS1_SHA256, Algorithm::Rs256, Algorithm::Ps256),

@@ -12,6 +12,7 @@ use std::{
 use metrics::{Counter, Histogram, counter, gauge, histogram};
 use tokio::time::Instant;
 use tracing::field::{DisplayValue, display};
+use url::Url;
 
 use crate::{
     AuditEvent, IdInfo, Rejection, RejectionReason,
@@ -114,6 +115,7 @@ pub(crate) fn rejected(reason: RejectionReason) {
         R::Denied => "denied",
         R::DuplicateCredentials => "duplicate_credentials",
         R::Expired => "expired",
+        R::ImplausibleTime(_) => "implausible_time",
         R::IssuedInFuture => "issued_in_future",
         R::IssuerMismatch => "issuer_mismatch",
         R::KeyNotFound => "key_not_found",
@@ -223,6 +225,14 @@ pub(crate) fn explain(reason: RejectionReason, expected: &dyn fmt::Debug, got: &
     tracing::debug!(target: TARGET, ?expected, ?got, "token refused: {reason}");
 }
 
+/// Logs why a token was answered with 503 although there are keys.
+pub(crate) fn key_unknown(expected: &dyn fmt::Debug, got: &dyn fmt::Debug) {
+    tracing::debug!(
+        target: TARGET, ?expected, ?got,
+        "token not verified: its key is unknown, and the signing keys cannot be refreshed"
+    );
+}
+
 /// A token's issuer is ours but for a slash at the end.
 pub(crate) fn only_a_slash_differs(configured: &str, token: &dyn fmt::Debug) {
     tracing::warn!(
@@ -277,15 +287,43 @@ pub(crate) fn keys_not_installed(issuer: &str, error: &FetchError, failures: u32
     );
 }
 
-/// An entry of a key set is of no use here. Said once of each; what is behind the last that is looked at may be a good key.
-pub(crate) fn key_skipped(issuer: &str, entry: &OddEntry) {
+/// Logs, once, a key that is not used. Behind the last entry that is looked at there may be a good
+/// key, and without any other key no token is accepted.
+pub(crate) fn key_skipped(issuer: &str, entry: &OddEntry, are_others_left: bool) {
     let OddEntry { position, why, .. } = entry;
     let kid = entry.kid.as_deref().map(Shown);
-    if *why == Unusable::TooMany {
+    if *why == Unusable::TooMany || !are_others_left {
         tracing::warn!(target: TARGET, issuer, position, ?kid, "an entry of the key set is not used: {why}");
     } else {
         tracing::info!(target: TARGET, issuer, position, ?kid, "an entry of the key set is not used: {why}");
     }
+}
+
+/// Logs where the keys are, the first time and after a move. Without its query, which may hold a
+/// secret.
+pub(crate) fn jwks_location(issuer: &str, jwks_url: &Url, discovery_url: Option<&Url>) {
+    let shown = |url: &Url| format!("{}{}", url.origin().ascii_serialization(), url.path());
+    let discovery_url = discovery_url.map(shown);
+    tracing::info!(target: TARGET, issuer, jwks_url = shown(jwks_url), discovery_url, "JWKS location found");
+}
+
+/// Logs a token that is larger than `max_token_size`, at most once a minute: anyone can send one.
+pub(crate) fn token_too_large(size: usize, max_token_size: usize) {
+    tracing::warn!(
+        target: TARGET,
+        size,
+        max_token_size,
+        "token rejected: it is larger than max_token_size; raise max_token_size if the issuer's tokens are that large"
+    );
+}
+
+/// Logs a token that a session library has split over several cookies.
+pub(crate) fn chunked_cookie(cookie: &str) {
+    tracing::debug!(
+        target: TARGET,
+        cookie,
+        "the token cookie is split into chunks (name.0, name-0, nameC1), which is not supported; store the token in one cookie or send it in the Authorization header"
+    );
 }
 
 /// What the time was at the issuer at some moment of `ours`.

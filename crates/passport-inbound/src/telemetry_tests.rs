@@ -5,7 +5,8 @@ use tokio::time::sleep;
 use tracing::Level;
 
 use crate::{
-    test_support::{Answer, Log, measured, setup},
+    RejectionReason, VerifyError,
+    test_support::{Answer, Log, START, measured, setup},
     verifier::Verdict,
 };
 
@@ -57,8 +58,9 @@ async fn an_operator_learns_what_was_expected_and_what_came_instead() {
         (token().audience("payroll").build(), "bizfirstgo-api", "payroll"),
         (token().claim("iss", "https://evil.example").build(), setup.passport.issuer(), "evil.example"),
         (token().expired_for(Duration::from_secs(300)).build(), "exp ahead", "300 s behind"),
-        (token().header("kid", "junk").build(), "signing-key-1", "junk"),
-        (token().header("typ", "logout+jwt").build(), "RS256", "logout+jwt"),
+        (token().header("kid", "junk").build(), "signing-key-", "junk"),
+        (token().header("typ", "logout+jwt").build(), "at+jwt", "logout+jwt"),
+        (token().claim("exp", u64::from(START) * 1000).build(), "seconds since 1970", "s ahead"),
         (token().claim("exp", "soon").build(), "one JSON object", "exp: invalid type"),
         (token().without_claim("sub").build(), "sub", "nothing"),
         (token().claim("cnf", 5).build(), "no cnf", "cnf"),
@@ -69,6 +71,24 @@ async fn an_operator_learns_what_was_expected_and_what_came_instead() {
         let line = log.lines_with("token refused").pop().unwrap();
         assert!(line.contains(expected) && line.contains(got), "{got}: {line}");
     }
+}
+
+#[tokio::test]
+async fn too_large_token_is_logged_with_its_size() {
+    let setup = setup().await;
+    let log = Log::listen(Level::WARN);
+    let large = setup.token().claim("padding", "x".repeat(12_000)).build();
+    let outcome = setup.verifier().verify(&large).await;
+    assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::TooLong));
+    let logged = log.lines_with("max_token_size");
+    assert!(logged[0].contains(&format!("size={} max_token_size=8192", large.len())), "{logged:?}");
+
+    let verifier = setup.builder().max_token_size(32 * 1024).build().unwrap();
+    verifier.verify(&large).await.unwrap();
+    for _ in 0..3 {
+        verifier.verify(&"x".repeat(40_000)).await.unwrap_err();
+    }
+    assert_eq!(log.lines_with("max_token_size").len(), 2, "once a minute");
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use passport_core::{
     Clock, HttpExchange, Limits, ManualClock, Transport, TransportError, TransportErrorKind,
 };
 use passport_dev::{DevPassport, TestJwtBuilder};
+use serde_json::Value;
 use tokio::{sync::watch, time::Instant};
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -113,7 +114,8 @@ impl HttpExchange for ScriptedIssuer {
         self.0.count.send_modify(|count| *count += 1);
         let elsewhere = self.0.elsewhere.lock().unwrap().clone();
         let path = request.uri().path();
-        let there = elsewhere.into_iter().find(|(end, _)| path.ends_with(end)).map(|(_, answer)| answer);
+        let there = elsewhere.into_iter().filter(|(end, _)| path.ends_with(end));
+        let there = there.max_by_key(|(end, _)| end.len()).map(|(_, answer)| answer);
         let answer = there.unwrap_or_else(|| self.0.answer.lock().unwrap().clone());
         let (status, body, headers) = match answer {
             Answer::Keys(body, headers) => (StatusCode::OK, body, headers),
@@ -168,12 +170,24 @@ impl Setup {
 
     /// One that has to discover the JWKS URL.
     pub(crate) fn discovering(&self) -> TokenVerifier {
+        self.builder_at(&self.issuer).build().unwrap()
+    }
+
+    /// The same, at another issuer of that name.
+    pub(crate) fn builder_at(&self, issuer: &ScriptedIssuer) -> TokenVerifierBuilder {
         TokenVerifier::builder(self.passport.audience())
             .issuer(self.passport.issuer())
-            .transport(Transport::new(self.issuer.clone()))
+            .transport(Transport::new(issuer.clone()))
             .clock(self.clock.clone())
-            .build()
-            .unwrap()
+    }
+
+    /// The header of the Passport's tokens.
+    pub(crate) fn header(&self) -> String {
+        format!(r#"{{"alg":"RS256","kid":{}}}"#, self.jwks()["keys"][0]["kid"])
+    }
+
+    pub(crate) fn jwks(&self) -> Value {
+        serde_json::from_str(&self.passport.jwks()).unwrap()
     }
 
     /// Good for a month.

@@ -4,7 +4,7 @@ use passport_core::{Clock, Flight};
 
 use crate::{
     IdInfo, KeyHealth, NotReady, TokenVerifierBuilder, VerifyError,
-    explain::SlashHint,
+    explain::{SizeHint, SlashHint},
     jwks::{KeyKeeper, Refresh},
     places::{Place, Places},
     policy::Policy,
@@ -44,7 +44,9 @@ pub(crate) struct Shared {
     pub(crate) turns: Places,
     /// For who waits.
     pub(crate) seats: Places,
+    pub(crate) max_token_size: usize,
     pub(crate) slash_hint: SlashHint,
+    pub(crate) size_hint: SizeHint,
 }
 
 /// Says of a caller whose token is good that it is not welcome all the same.
@@ -84,8 +86,10 @@ impl TokenVerifier {
     /// signatures as may be are being verified.
     ///
     /// # Errors
-    /// [`VerifyError::Rejected`] when the token is not acceptable, [`VerifyError::KeysUnavailable`] when there are no
-    /// keys to tell (they cannot be fetched without a tokio runtime), [`VerifyError::Overloaded`] when its turn did not come.
+    /// [`VerifyError::Rejected`] when the token is not acceptable, [`VerifyError::KeysUnavailable`]
+    /// when there are no keys, or not the token's own while a refresh has failed or is still
+    /// running (keys cannot be fetched without a tokio runtime), [`VerifyError::Overloaded`] when
+    /// its turn did not come.
     ///
     /// # Panics
     /// On a tokio runtime whose timer is not enabled, if it has to wait.
@@ -120,8 +124,8 @@ impl TokenVerifier {
     ///
     /// # Errors
     /// When waiting is not likely to help: the issuer's discovery document contradicts the
-    /// configuration, its certificate is not trusted or this machine has no root certificates, it
-    /// does not speak HTTP/1.1, or there is no tokio runtime.
+    /// configuration, none of its keys is usable, its certificate is not trusted or this machine
+    /// has no root certificates, it does not speak HTTP/1.1, or there is no tokio runtime.
     ///
     /// # Panics
     /// On a tokio runtime whose timer is not enabled.
@@ -140,11 +144,11 @@ impl TokenVerifier {
                     "there is no tokio runtime to fetch the signing keys on".to_owned(),
                 ));
             }
-            match keeper.refresh(None, None::<std::iter::Empty<char>>, now) {
+            match keeper.refresh(None, now) {
                 Refresh::Wait(keys) => drop(tokio::time::timeout(LOOK, keys.outcome()).await),
-                Refresh::TooSoon(left) => match keeper.lasting_failure() {
+                Refresh::TooSoon(pause) => match keeper.lasting_failure() {
                     Some(why) => return Err(NotReady::new(why)),
-                    None => tokio::time::sleep(left).await,
+                    None => tokio::time::sleep(pause.left).await,
                 },
                 Refresh::Done => {}
             }

@@ -50,6 +50,14 @@ pub enum TransportErrorKind {
     TooLarge,
 }
 
+impl TransportErrorKind {
+    /// Whether the server has answered over HTTP, with a response that is of no use.
+    #[must_use]
+    pub fn is_answer(self) -> bool {
+        matches!(self, Self::Encoded(_) | Self::TooLarge)
+    }
+}
+
 impl TransportError {
     /// Creates an error of `kind`.
     #[must_use]

@@ -9,7 +9,7 @@ use http::{
 
 use percent_encoding::percent_decode_str;
 
-use crate::{RejectionReason, bearer::bearer};
+use crate::{RejectionReason, bearer::bearer, telemetry};
 
 /// What few layers are told. All of it is off by default.
 #[derive(Clone, Debug, Default)]
@@ -34,7 +34,13 @@ impl Sources {
         match (in_header, in_query, &self.cookie) {
             (Some(_), Some(_), _) => Err(RejectionReason::DuplicateCredentials),
             (Some(token), None, _) | (None, Some(token), _) => Ok(Some(token)),
-            (None, None, Some(name)) => cookie(request.headers(), name),
+            (None, None, Some(name)) => {
+                let token = cookie(request.headers(), name)?;
+                if telemetry::explains() && is_chunked(request.headers(), name, token) {
+                    telemetry::chunked_cookie(name);
+                }
+                Ok(token)
+            }
             (None, None, None) => Ok(None),
         }
     }
@@ -121,6 +127,20 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, Re
     let unquoted = |value: &'a [u8]| value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
     // An empty one is what signing out leaves behind.
     only(own.map(|(_, value)| unquoted(value).unwrap_or(value)).filter(|value| !value.is_empty()))
+}
+
+/// Whether a session library has split the token over several cookies: `name.0`, `name-0`, or
+/// `nameC1` beside
+/// `name=chunks-2`.
+fn is_chunked(headers: &HeaderMap, name: &str, token: Option<&[u8]>) -> bool {
+    let is_chunk = |own: &[u8]| match own.strip_prefix(name.as_bytes()) {
+        Some([b'.' | b'-' | b'_' | b'C', digits @ ..]) => {
+            !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
+        }
+        _ => false,
+    };
+    token.is_none_or(|token| token.starts_with(b"chunks-"))
+        && cookies(headers).filter_map(name_and_value).any(|(own, _)| is_chunk(own))
 }
 
 /// Two are as bad as two headers: somebody else might believe the other one.
@@ -223,6 +243,26 @@ mod tests {
         ] {
             let found = sources().token(&request(uri, headers)).map(drop);
             assert_eq!(found, Err(RejectionReason::DuplicateCredentials), "{uri} {headers:?}");
+        }
+    }
+
+    #[test]
+    fn chunked_cookies_are_recognized() {
+        let chunked = |cookies: &str| {
+            let request = request("/", &[("cookie", cookies)]);
+            let token = cookie(request.headers(), "session").unwrap();
+            is_chunked(request.headers(), "session", token)
+        };
+        for cookies in [
+            "session.0=a; session.1=b",
+            "x=y; session-0=a",
+            "session_1=a",
+            "session=chunks-2; sessionC1=a; sessionC2=b",
+        ] {
+            assert!(chunked(cookies), "{cookies}");
+        }
+        for cookies in ["session=a; session.0=b", "session.x=a", "session.=a", "sessions=a", "other.0=a"] {
+            assert!(!chunked(cookies), "{cookies}");
         }
     }
 

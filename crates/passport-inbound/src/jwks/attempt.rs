@@ -112,7 +112,7 @@ impl Attempt {
         if life.freshness(now) == Freshness::Expired || saved.fetched_at > now {
             return Err(KeyFileError::NotBelieved);
         }
-        let keys = self.parsed(&saved.document, &KeySet::default());
+        let keys = keeper.parsed(&saved.document, &KeySet::default());
         let keys = keys.map_err(|_| KeyFileError::NoUsableKey)?;
         let snapshot = Snapshot::new(keys, life, saved.document);
         Ok(Brought { snapshot, origin: Origin::File { age: life.age(now) } })
@@ -139,7 +139,7 @@ impl Attempt {
         let (keys, document, fresh_for, is_news) = match (fetched.document, held) {
             (Some(document), held) => {
                 let before = held.map(|held| Arc::clone(&held.keys)).unwrap_or_default();
-                let keys = self.parsed(&document, &before).inspect_err(|_| source.forget())?;
+                let keys = keeper.parsed(&document, &before).inspect_err(|_| source.forget())?;
                 let is_news = !before.is_same_as(&keys);
                 (keys, document, fetched.head.fresh_for, is_news)
             }
@@ -155,13 +155,6 @@ impl Attempt {
         let version = fetched.version;
         let snapshot = Snapshot { version, fresh_for, ..Snapshot::new(keys, life, document) };
         Ok(Brought { snapshot, origin: Origin::Issuer { is_news } })
-    }
-
-    fn parsed(&self, document: &[u8], before: &KeySet) -> Result<Arc<KeySet>, FetchError> {
-        let keeper = &self.keeper;
-        let (keys, odd) = KeySet::parse(document, &keeper.allowed, before, &keeper.marks)?;
-        keeper.report(&odd);
-        Ok(Arc::new(keys))
     }
 }
 

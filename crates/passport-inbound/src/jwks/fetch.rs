@@ -10,22 +10,37 @@ use passport_core::{
 };
 use url::Url;
 
-use super::http_cache::Head;
+use super::{
+    http_cache::Head,
+    key_set::{Skipped, entries},
+};
+use crate::telemetry;
 
 /// The media type that is registered for key sets, and what servers send instead
 /// ([RFC 7517, section 8.5](https://www.rfc-editor.org/rfc/rfc7517#section-8.5)).
 const KEY_SET: HeaderValue =
     HeaderValue::from_static("application/jwk-set+json, application/json, */*;q=0.1");
 
-pub(super) const LIMITS: Limits = Limits { timeout: Duration::from_secs(5), max_body: 256 * 1024 };
+/// The largest key set that is read, in bytes.
+pub(super) const MAX_BODY: usize = 256 * 1024;
 
 /// Reads an issuer's keys from where it says they are.
 #[derive(Debug)]
 pub(crate) struct JwksSource {
     issuer: Issuer,
     transport: Transport,
-    /// Where they were the last time. Forgotten when they are there no more, so that a move is noticed.
-    discovered: Mutex<Option<Url>>,
+    /// The timeout of each request.
+    timeout: Duration,
+    locations: Mutex<Locations>,
+}
+
+/// Where the keys were.
+#[derive(Debug, Default)]
+struct Locations {
+    /// The last time. Forgotten when they are not there any more, so that a move is noticed.
+    current: Option<Url>,
+    /// The last one that was logged.
+    logged: Option<Url>,
 }
 
 /// An answer to the question for keys.
@@ -61,8 +76,8 @@ pub(crate) enum FetchError {
     Discovery(#[from] DiscoveryError),
     #[error("the task that fetched the key set ended without a result")]
     Lost,
-    #[error("the key set has no usable key")]
-    NoUsableKey,
+    #[error("the key set has no usable key: {0}")]
+    NoUsableKey(Skipped),
     #[error(
         "the response is not a key set; check the JWKS URL, and whether a proxy or a sign-in page answers instead"
     )]
@@ -80,7 +95,7 @@ impl FetchError {
             _ if self.tls_failure().is_some() => "tls",
             Self::Discovery(_) => "discovery",
             Self::Lost => "lost",
-            Self::NoUsableKey => "no_usable_key",
+            Self::NoUsableKey(_) => "no_usable_key",
             Self::NotAKeySet => "not_a_key_set",
             Self::Status(_) => "status",
             Self::Transport(_) => "transport",
@@ -88,11 +103,30 @@ impl FetchError {
     }
 
     /// Whether time alone may heal it. What contradicts the configuration does not go away by
-    /// itself, nor does a certificate that is not trusted.
+    /// itself, nor does a certificate that is not trusted. An issuer that has no keys yet may have
+    /// some later.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
             Self::Discovery(DiscoveryError::ForeignIssuer { .. } | DiscoveryError::ForeignKeys) => false,
+            Self::NoUsableKey(Skipped(skipped)) => skipped.is_empty(),
             _ => self.transport().is_none_or(TransportError::is_transient),
+        }
+    }
+
+    /// Whether the location answered, with something else than a key set.
+    fn is_answer(&self) -> bool {
+        match self {
+            Self::NotAKeySet | Self::Status(_) => true,
+            Self::Transport(error) => error.kind().is_answer(),
+            _ => false,
+        }
+    }
+
+    /// Whether the keys may be elsewhere. An outage says nothing of the location.
+    fn is_about_the_location(&self) -> bool {
+        match self {
+            Self::Status(status) => !is_outage(*status),
+            error => error.is_answer(),
         }
     }
 
@@ -109,8 +143,8 @@ impl FetchError {
 }
 
 impl JwksSource {
-    pub(crate) fn new(issuer: Issuer, transport: Transport) -> Self {
-        Self { issuer, transport, discovered: Mutex::default() }
+    pub(crate) fn new(issuer: Issuer, transport: Transport, timeout: Duration) -> Self {
+        Self { issuer, transport, timeout, locations: Mutex::default() }
     }
 
     pub(crate) fn issuer(&self) -> &str {
@@ -118,27 +152,39 @@ impl JwksSource {
     }
 
     pub(crate) async fn fetch(&self, question: Question<'_>) -> Result<Fetched, FetchError> {
-        if let Some(url) = self.issuer.jwks_url() {
-            return Ok(self.fetch_from(url.clone(), question).await?.0);
-        }
-        let known = self.discovered().clone();
-        let url = match known {
-            Some(url) => url,
-            None => discover(&self.transport, &self.issuer).await?.jwks_uri,
+        let known = self.locations().current.clone().or_else(|| self.issuer.jwks_url().cloned());
+        let (url, discovery_url) = if let Some(url) = known {
+            (url, None)
+        } else {
+            let document = discover(&self.transport, &self.issuer, self.timeout).await?;
+            (document.jwks_uri, Some(document.discovery_url))
         };
-        let fetched = self.fetch_from(url, question).await;
-        match &fetched {
-            Ok((_, url)) => *self.discovered() = Some(url.clone()),
-            Err(FetchError::Status(status)) if !is_outage(*status) => self.forget(),
-            // An outage says nothing about where the keys are.
-            Err(_) => {}
+        match self.fetch_from(url, question).await {
+            Ok((fetched, url)) => {
+                self.found_at(url, discovery_url.as_ref());
+                Ok(fetched)
+            }
+            Err(error) => {
+                if error.is_about_the_location() {
+                    self.forget();
+                }
+                Err(error)
+            }
         }
-        Ok(fetched?.0)
+    }
+
+    fn found_at(&self, url: Url, discovery_url: Option<&Url>) {
+        let mut locations = self.locations();
+        if locations.logged.as_ref() != Some(&url) {
+            telemetry::jwks_location(self.issuer(), &url, discovery_url);
+            locations.logged = Some(url.clone());
+        }
+        locations.current = Some(url);
     }
 
     /// What is there are no keys, so they have to be looked for anew.
     pub(crate) fn forget(&self) {
-        *self.discovered() = None;
+        self.locations().current = None;
     }
 
     /// The keys, and where they were found.
@@ -155,34 +201,44 @@ impl JwksSource {
         Ok((Fetched { document, head, version }, url))
     }
 
-    /// Passport's pages name two places for the keys: when one has none (404), the other is tried, once.
+    /// Passport's pages name two locations of the keys. If the answer of one is not a key set, the
+    /// other one is tried, once.
     async fn get_either(
         &self,
         url: Url,
         question: Question<'_>,
     ) -> Result<(Url, Response<Bytes>), FetchError> {
-        match (self.get(&url, question).await, self.issuer.other_jwks_url(&url)) {
-            (Err(FetchError::Status(StatusCode::NOT_FOUND)), Some(other)) => {
-                let response = self.get(&other, question).await?;
-                Ok((other, response))
-            }
-            (response, _) => Ok((url, response?)),
+        let error = match self.get(&url, question).await {
+            Ok(response) => return Ok((url, response)),
+            Err(error) => error,
+        };
+        let Some(other) = self.issuer.other_jwks_url(&url).filter(|_| error.is_answer()) else {
+            return Err(error);
+        };
+        match self.get(&other, question).await {
+            Ok(response) => Ok((other, response)),
+            Err(second) if matches!(error, FetchError::Status(StatusCode::NOT_FOUND)) => Err(second),
+            Err(_) => Err(error),
         }
     }
 
-    /// Only 200 brings keys, and only 304 to a question for newer ones confirms those that are held.
+    /// Only 200 with a key set brings keys, and only 304 to a question for newer ones confirms
+    /// those that are held.
     async fn get(&self, url: &Url, question: Question<'_>) -> Result<Response<Bytes>, FetchError> {
         let question = Question { held: question.held.filter(|held| held.url == *url), ..question };
-        let response = self.transport.exchange(question.to(url)?, LIMITS).await?;
+        let limits = Limits { timeout: self.timeout, max_body: MAX_BODY };
+        let response = self.transport.exchange(question.to(url)?, limits).await?;
         match response.status() {
-            StatusCode::OK => Ok(response),
+            // Read here as well as where its keys are used: a sign-in page is answered with 200,
+            // too.
+            StatusCode::OK => entries(response.body()).map(|_| response),
             StatusCode::NOT_MODIFIED if question.held.is_some() => Ok(response),
             status => Err(FetchError::Status(status)),
         }
     }
 
-    fn discovered(&self) -> MutexGuard<'_, Option<Url>> {
-        self.discovered.lock().unwrap_or_else(PoisonError::into_inner)
+    fn locations(&self) -> MutexGuard<'_, Locations> {
+        self.locations.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

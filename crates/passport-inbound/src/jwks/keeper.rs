@@ -16,7 +16,7 @@ use super::{
     FetchError, JwksSource, KeyHealth, KeySet, KeyState,
     attempt::Attempt,
     fetch::Version,
-    key_set::OddEntry,
+    key_set::{OddEntry, Skipped},
     machine::{Cause, Freshness, KeySettings, Life, Machine},
     saved::KeyFile,
     timer::Timer,
@@ -42,7 +42,7 @@ pub(crate) struct KeyKeeper {
     pub(crate) allowed: AllowedAlgorithms,
     pub(super) settings: KeySettings,
     pub(super) clock: Arc<dyn Clock>,
-    /// For marks of names and entries, of which anyone can invent some.
+    /// For marks of entries, of which anyone can invent some.
     pub(super) marks: RandomState,
     /// Told when the time of the next attempt changes.
     pub(super) changed: watch::Sender<()>,
@@ -63,6 +63,12 @@ struct Inner {
     last_error: Option<LastError>,
     /// The marks of odd entries that were named in the log.
     reported: HashSet<u64>,
+}
+
+impl Inner {
+    fn pause(&self, now: SystemTime) -> Pause {
+        Pause { left: self.machine.pause_left(now), is_current: self.machine.failures() == 0 }
+    }
 }
 
 #[derive(Debug)]
@@ -108,7 +114,23 @@ pub(crate) enum Refresh {
     /// Newer ones have come since the caller looked.
     Done,
     /// It is too soon.
-    TooSoon(Duration),
+    TooSoon(Pause),
+}
+
+/// The time until the next attempt may begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pause {
+    pub(crate) left: Duration,
+    /// Whether the issuer's latest keys are known: the last attempt succeeded and no other one is
+    /// running. Only then is an unknown key the fault of the caller.
+    pub(crate) is_current: bool,
+}
+
+impl Pause {
+    /// Of keys that cannot be fetched, for lack of a source or of a runtime.
+    fn without_attempt(is_current: bool) -> Self {
+        Self { left: SOON, is_current }
+    }
 }
 
 impl KeyKeeper {
@@ -130,10 +152,9 @@ impl KeyKeeper {
         clock: Arc<dyn Clock>,
     ) -> Result<Self, FetchError> {
         let keeper = Self::empty(allowed, KeySettings::default(), clock);
-        let (keys, odd) = KeySet::parse(document, &keeper.allowed, &KeySet::default(), &keeper.marks)?;
-        keeper.report(&odd);
+        let keys = keeper.parsed(document, &KeySet::default())?;
         keys.take_effect();
-        let snapshot = Snapshot::new(Arc::new(keys), Life::endless(keeper.clock.now()), Bytes::new());
+        let snapshot = Snapshot::new(keys, Life::endless(keeper.clock.now()), Bytes::new());
         keeper.installed.store(Some(Arc::new(snapshot)));
         Ok(keeper)
     }
@@ -179,17 +200,9 @@ impl KeyKeeper {
         }
     }
 
-    /// Asks for keys that are newer than `seen`, the ones in which the caller looked in vain for the key of that name.
-    pub(crate) fn refresh(
-        self: &Arc<Self>,
-        seen: Option<&Arc<Snapshot>>,
-        kid: Option<impl Iterator<Item = char>>,
-        now: SystemTime,
-    ) -> Refresh {
-        let cause = match seen {
-            Some(_) => Cause::UnknownKey(kid.map(|kid| self.mark(kid))),
-            None => Cause::Schedule,
-        };
+    /// Requests keys that are newer than `seen`, of which none verifies the caller's token.
+    pub(crate) fn refresh(self: &Arc<Self>, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> Refresh {
+        let cause = if seen.is_some() { Cause::UnknownKey } else { Cause::Schedule };
         self.refresh_because(cause, Asker::Request, seen, now)
     }
 
@@ -210,10 +223,13 @@ impl KeyKeeper {
         self.settings.patience
     }
 
-    /// When it is worth while to ask again for what there are no keys for.
-    pub(crate) fn retry_after(&self, now: SystemTime) -> Duration {
+    /// Returns the pause for a caller that does not wait any more.
+    pub(crate) fn pause(&self, now: SystemTime) -> Pause {
+        if self.source.is_none() {
+            return Pause::without_attempt(true);
+        }
         let inner = self.inner();
-        if self.flights.running().is_some() { SOON } else { inner.machine.pause_left(now) }
+        if self.flights.running().is_some() { Pause::without_attempt(false) } else { inner.pause(now) }
     }
 
     /// Returns why the last attempt failed, if waiting is not likely to bring keys.
@@ -231,7 +247,7 @@ impl KeyKeeper {
         now: SystemTime,
     ) -> Refresh {
         if self.source.is_none() {
-            return Refresh::TooSoon(SOON);
+            return Refresh::TooSoon(Pause::without_attempt(true));
         }
         let mut inner = self.inner();
         let pause = inner.machine.pause_left(now);
@@ -242,14 +258,13 @@ impl KeyKeeper {
             _ if self.has_newer_than(seen, now) => return Refresh::Done,
             _ => {}
         }
-        let left = inner.machine.left_for(cause, now);
-        if !left.is_zero() {
-            return Refresh::TooSoon(left);
+        if !pause.is_zero() {
+            return Refresh::TooSoon(inner.pause(now));
         }
         let Ok(runtime) = Handle::try_current() else {
             // Nothing to fetch on. Nobody need look again so soon.
             self.next_attempt.store(millis(now).saturating_add(1000), Ordering::Relaxed);
-            return Refresh::TooSoon(SOON);
+            return Refresh::TooSoon(Pause::without_attempt(false));
         };
         let (lead, flight) = self.flights.lead();
         inner.machine.begin(now);
@@ -301,11 +316,7 @@ impl KeyKeeper {
         if inner.attempt != attempt {
             return false;
         }
-        let found = match cause {
-            Cause::UnknownKey(Some(mark)) => snapshot.keys.kids().any(|kid| self.mark(kid.chars()) == mark),
-            Cause::UnknownKey(None) | Cause::Schedule => true,
-        };
-        inner.machine.succeed(cause, snapshot.life, found, now);
+        inner.machine.succeed(cause, snapshot.life);
         inner.last_error = None;
         snapshot.keys.take_effect();
         let keys = Arc::clone(&snapshot.keys);
@@ -333,14 +344,30 @@ impl KeyKeeper {
         telemetry::keys_not_installed(self.issuer(), error, failures, age);
     }
 
+    /// Parses a key set that comes after `before`, and logs its odd entries.
+    pub(super) fn parsed(&self, document: &[u8], before: &KeySet) -> Result<Arc<KeySet>, FetchError> {
+        match KeySet::parse(document, &self.allowed, before, &self.marks) {
+            Ok((keys, odd)) => {
+                self.report(&odd, true);
+                Ok(Arc::new(keys))
+            }
+            Err(error) => {
+                if let FetchError::NoUsableKey(Skipped(odd)) = &error {
+                    self.report(odd, false);
+                }
+                Err(error)
+            }
+        }
+    }
+
     /// Names the odd entries of a key set, each once.
-    pub(super) fn report(&self, odd: &[OddEntry]) {
+    fn report(&self, odd: &[OddEntry], are_others_left: bool) {
         let mut inner = self.inner();
         let reported = &mut inner.reported;
         let unnamed = |entry: &&OddEntry| reported.len() < MOST_REPORTED && reported.insert(entry.mark);
         let unnamed: Vec<_> = odd.iter().filter(unnamed).collect();
         drop(inner);
-        unnamed.into_iter().for_each(|entry| telemetry::key_skipped(self.issuer(), entry));
+        unnamed.into_iter().for_each(|entry| telemetry::key_skipped(self.issuer(), entry, are_others_left));
     }
 
     pub(super) fn issuer(&self) -> &str {
@@ -355,13 +382,6 @@ impl KeyKeeper {
     #[cfg(test)]
     pub(crate) fn wake_the_timer(&self) {
         self.changed.send_replace(());
-    }
-
-    fn mark(&self, kid: impl Iterator<Item = char>) -> u64 {
-        use std::hash::{BuildHasher, Hash, Hasher};
-        let mut hasher = self.marks.build_hasher();
-        kid.for_each(|character| character.hash(&mut hasher));
-        hasher.finish()
     }
 
     pub(crate) fn health(&self) -> KeyHealth {

@@ -1,4 +1,4 @@
-use std::{hash::BuildHasher, sync::Arc};
+use std::{fmt, hash::BuildHasher, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     algorithm::AllowedAlgorithms,
+    explain::Shown,
     json::{self, scan::Text},
     jws::Header,
 };
@@ -19,6 +20,9 @@ const MAX_KEYS: usize = 100;
 /// How many keys a token without a `kid` is tried with: the newest. A bound on work, as anyone may send such
 /// a token; Passport publishes two keys during a rotation and one otherwise. As many may share a name.
 const MAX_TRIES: usize = 4;
+
+/// How many skipped entries an error names.
+const MAX_NAMED: usize = 8;
 
 /// The usable keys of an issuer.
 #[derive(Debug, Default)]
@@ -36,6 +40,30 @@ pub(crate) struct OddEntry {
     pub(crate) why: Unusable,
     /// To know it again.
     pub(crate) mark: u64,
+}
+
+/// The entries of a key set without a usable key.
+#[derive(Debug)]
+pub(crate) struct Skipped(pub(crate) Vec<OddEntry>);
+
+/// Names the first few, each with its reason.
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("it is empty");
+        }
+        for (number, OddEntry { position, kid, why, .. }) in self.0.iter().take(MAX_NAMED).enumerate() {
+            let separator = if number == 0 { "" } else { "; " };
+            match kid.as_deref().map(Shown) {
+                Some(kid) => write!(f, "{separator}key {position} (kid {kid:?}): {why}")?,
+                None => write!(f, "{separator}key {position}: {why}")?,
+            }
+        }
+        match self.0.len().saturating_sub(MAX_NAMED) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
 }
 
 /// What a set knows of the key that a token is said to be signed with.
@@ -58,25 +86,21 @@ impl KeySet {
         previous: &Self,
         marks: &impl BuildHasher,
     ) -> Result<(Self, Vec<OddEntry>), FetchError> {
-        #[derive(Deserialize)]
-        struct Document {
-            keys: Vec<Box<RawValue>>,
-        }
-        let document: Document = json::object(body).map_err(|_| FetchError::NotAKeySet)?;
+        let entries = entries(body)?;
         let (mut set, mut odd) = (Self::default(), Vec::new());
-        if let Some(entry) = document.keys.get(MAX_KEYS) {
+        if let Some(entry) = entries.get(MAX_KEYS) {
             let why = Unusable::TooMany;
             // Whichever entry it is, it is said once.
             odd.push(OddEntry { position: MAX_KEYS, kid: kid_of(entry), why, mark: marks.hash_one(why) });
         }
-        for (position, entry) in document.keys.iter().take(MAX_KEYS).enumerate() {
+        for (position, entry) in entries.iter().take(MAX_KEYS).enumerate() {
             let keys = Key::of(entry.get(), allowed, |identity| previous.known(identity));
             if let Err(why) = keys.and_then(|keys| set.add(keys)) {
                 odd.push(OddEntry { position, kid: kid_of(entry), why, mark: marks.hash_one(entry.get()) });
             }
         }
         if set.keys.is_empty() {
-            return Err(FetchError::NoUsableKey);
+            return Err(FetchError::NoUsableKey(Skipped(odd)));
         }
         set.keys.reverse();
         set.keys.sort_by_key(|key| previous.position(&key.identity)); // unknown ones, `None`, sort first
@@ -166,6 +190,16 @@ impl KeySet {
             self.keys.iter().filter(fits).take(MAX_TRIES).find(|key| key.verifies(message, signature))?;
         Some((key, if header.kid.is_some() { Standing::Named } else { Standing::Tried }))
     }
+}
+
+/// The entries of a key set, not looked at yet.
+pub(super) fn entries(body: &[u8]) -> Result<Vec<Box<RawValue>>, FetchError> {
+    #[derive(Deserialize)]
+    struct Document {
+        keys: Vec<Box<RawValue>>,
+    }
+    let document: Document = json::object(body).map_err(|_| FetchError::NotAKeySet)?;
+    Ok(document.keys)
 }
 
 fn kid_of(entry: &RawValue) -> Option<String> {

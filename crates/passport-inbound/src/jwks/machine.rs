@@ -8,20 +8,22 @@
 //! | due | a verdict at once | keys, or the same keys confirmed; after a failure the next attempt after the cooldown (jitter included) |
 //! | expired | as with no keys | keys |
 //!
-//! Whatever asks for an attempt, none begins in the pause that the last one has left behind: an attempt claims the
-//! cooldown when it begins. One that the schedule asked for gives it back when it succeeds, so that the first unknown key
-//! after it need not wait. An unknown key that has caused an attempt in vain may cause the next one only after a minute:
-//! somebody else's token, sent again and again, must not use up all attempts that a rotation needs (`missing`).
+//! Whatever asks for an attempt, none begins in the pause that the last one has left behind: an
+//! attempt claims the cooldown when it begins, or the longest time that it may take. One that the
+//! schedule asked for gives the cooldown back when it succeeds, so that the first unknown key after
+//! it need not wait. The cooldown is also the negative cache: until it ends, no unknown key and no
+//! invalid signature causes a request.
 
 use std::time::{Duration, SystemTime};
-
-use super::missing::Missing;
 
 /// The first pause after a failure while there are no keys at all; it doubles up to the cooldown.
 const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// A caller may have read the clock a little before the pause began that it meets.
-pub(super) const NUDGE: Duration = Duration::from_secs(5);
+const NUDGE: Duration = Duration::from_secs(5);
+
+/// The longest that the key file takes, with a reserve.
+const LONGEST_LOAD: Duration = Duration::from_secs(2);
 
 /// The part of the lifetime after which keys are refreshed, so that nobody meets its end.
 const REFRESH_AHEAD: f64 = 0.8;
@@ -42,6 +44,8 @@ pub(crate) struct KeySettings {
     pub(crate) max_age: Duration,
     /// The most that a request waits for an attempt.
     pub(crate) patience: Duration,
+    /// The timeout of each HTTP request of an attempt.
+    pub(crate) fetch_timeout: Duration,
     /// How far our clock and the issuer's may differ.
     pub(crate) clock_skew: Duration,
     /// A number in 0..1, for jitter.
@@ -55,6 +59,7 @@ impl Default for KeySettings {
             cooldown: Duration::from_secs(30),
             max_age: Duration::from_secs(24 * 60 * 60),
             patience: Duration::from_secs(2),
+            fetch_timeout: Duration::from_secs(5),
             clock_skew: Duration::from_secs(60),
             chance: fastrand::f64,
         }
@@ -64,7 +69,13 @@ impl Default for KeySettings {
 impl KeySettings {
     /// After a failure with keys, for a caller who has read the clock a little earlier.
     pub(crate) fn longest_pause(&self) -> Duration {
-        self.cooldown.mul_f64(1.0 + JITTER) + NUDGE
+        self.cooldown.max(self.longest_attempt()).mul_f64(1.0 + JITTER) + NUDGE
+    }
+
+    /// The key file, two locations of the discovery document and two of the key set, one after
+    /// another.
+    fn longest_attempt(&self) -> Duration {
+        LONGEST_LOAD + self.fetch_timeout * 4
     }
 }
 
@@ -133,8 +144,8 @@ impl Life {
 pub(crate) enum Cause {
     /// There are none, or they are due.
     Schedule,
-    /// A token is signed with a key that is not there. If it names the key: the mark of the name.
-    UnknownKey(Option<u64>),
+    /// None of the keys verifies a token: its key is new, or it is forged.
+    UnknownKey,
 }
 
 /// What is known of the past and follows from it for the next attempt.
@@ -147,12 +158,11 @@ pub(crate) struct Machine {
     pause: Option<(SystemTime, SystemTime)>,
     /// In a row.
     failures: u32,
-    missing: Missing,
 }
 
 impl Machine {
     pub(crate) fn new(settings: KeySettings) -> Self {
-        Self { settings, life: None, pause: None, failures: 0, missing: Missing::default() }
+        Self { settings, life: None, pause: None, failures: 0 }
     }
 
     /// How long until an attempt may begin; zero if it may begin now. A time well before the pause began means that the clock
@@ -163,30 +173,18 @@ impl Machine {
         if set_back { Duration::ZERO } else { until.duration_since(now).unwrap_or_default() }
     }
 
-    /// The same for an attempt with that cause.
-    pub(crate) fn left_for(&self, cause: Cause, now: SystemTime) -> Duration {
-        let missing = match cause {
-            Cause::UnknownKey(Some(mark)) => self.missing.left(mark, now),
-            Cause::UnknownKey(None) | Cause::Schedule => Duration::ZERO,
-        };
-        self.pause_left(now).max(missing)
-    }
-
     /// An attempt begins. The cooldown is claimed at once, so that it holds whatever the attempt brings.
     pub(crate) fn begin(&mut self, now: SystemTime) {
-        self.pause_for(self.settings.cooldown, now);
+        self.pause_for(self.settings.cooldown.max(self.settings.longest_attempt()), now);
     }
 
-    /// The attempt has brought keys, or confirmed those that are there. `found` is whether the key that caused it is among them.
-    pub(crate) fn succeed(&mut self, cause: Cause, life: Life, found: bool, now: SystemTime) {
+    /// The attempt has brought keys, or confirmed those that are there.
+    pub(crate) fn succeed(&mut self, cause: Cause, life: Life) {
         self.life = Some(life);
         self.failures = 0;
-        match cause {
-            Cause::Schedule => self.pause = None,
-            Cause::UnknownKey(Some(mark)) if !found => {
-                self.missing.note(mark, now);
-            }
-            Cause::UnknownKey(_) => {}
+        match (cause, self.pause) {
+            (Cause::UnknownKey, Some((began, _))) => self.pause_for(self.settings.cooldown, began),
+            _ => self.pause = None,
         }
     }
 
@@ -238,6 +236,7 @@ mod tests {
         cooldown: Duration::from_secs(30),
         max_age: Duration::from_secs(24 * 60 * 60),
         patience: Duration::from_secs(2),
+        fetch_timeout: Duration::from_secs(5),
         clock_skew: Duration::from_secs(60),
         chance: || 0.5,
     };
@@ -306,10 +305,10 @@ mod tests {
     fn only_a_success_on_schedule_leaves_no_cooldown() {
         let mut machine = Machine::new(SETTINGS);
         machine.begin(at(0));
-        machine.succeed(Cause::UnknownKey(None), life(0), true, at(1));
+        machine.succeed(Cause::UnknownKey, life(0));
         assert_eq!(machine.pause_left(at(1)), secs(29));
         machine.begin(at(30));
-        machine.succeed(Cause::Schedule, life(30), true, at(31));
+        machine.succeed(Cause::Schedule, life(30));
         assert_eq!(machine.pause_left(at(31)), secs(0));
     }
 
@@ -317,7 +316,7 @@ mod tests {
     fn after_a_failure_with_keys_the_next_attempt_waits_for_the_cooldown_or_a_tenth_more() {
         for (random, pause) in [(0.0, 30), (1.0, 33)] {
             let mut machine = Machine::new(SETTINGS);
-            machine.succeed(Cause::Schedule, life(0), true, at(0));
+            machine.succeed(Cause::Schedule, life(0));
             machine.begin(at(480));
             machine.fail(at(485), random);
             assert_eq!(machine.pause_left(at(485)), secs(pause));
@@ -341,7 +340,7 @@ mod tests {
     #[test]
     fn expired_keys_are_fetched_as_urgently_as_none() {
         let mut machine = Machine::new(SETTINGS);
-        machine.succeed(Cause::Schedule, life(0), true, at(0));
+        machine.succeed(Cause::Schedule, life(0));
         machine.fail(at(24 * 60 * 60), 0.0);
         assert_eq!(machine.pause_left(at(24 * 60 * 60)), secs(1));
     }
@@ -356,24 +355,13 @@ mod tests {
     }
 
     #[test]
-    fn a_name_that_caused_an_attempt_in_vain_leaves_every_other_one_to_the_rest() {
-        let mut machine = Machine::new(SETTINGS);
-        let (junk, other) = (Cause::UnknownKey(Some(1)), Cause::UnknownKey(Some(2)));
-        for now in [0, 60, 120] {
-            assert_eq!(machine.left_for(junk, at(now)), secs(0));
-            machine.begin(at(now));
-            machine.succeed(junk, life(now), false, at(now));
-            assert_eq!(machine.left_for(junk, at(now)), secs(60));
-            assert_eq!(machine.left_for(other, at(now + 30)), secs(0));
-        }
-    }
-
-    #[test]
-    fn a_name_that_was_found_waits_for_nothing_but_the_cooldown() {
-        let mut machine = Machine::new(SETTINGS);
+    fn slow_attempt_is_not_joined_by_another() {
+        let settings = KeySettings { fetch_timeout: secs(60), cooldown: secs(1), ..SETTINGS };
+        let mut machine = Machine::new(settings);
         machine.begin(at(0));
-        machine.succeed(Cause::UnknownKey(Some(1)), life(0), true, at(0));
-        assert_eq!(machine.left_for(Cause::UnknownKey(Some(1)), at(30)), secs(0));
+        assert_eq!(machine.pause_left(at(240)), secs(2));
+        machine.succeed(Cause::UnknownKey, life(240));
+        assert_eq!(machine.pause_left(at(240)), secs(0), "the cooldown began with the attempt");
     }
 
     impl Life {

@@ -10,7 +10,6 @@ mod jwk;
 mod keeper;
 mod key_set;
 mod machine;
-mod missing;
 mod saved;
 mod timer;
 
@@ -34,6 +33,8 @@ pub(crate) use self::key_set::tests::test_key;
 mod in_memory_tests;
 #[cfg(test)]
 mod keeping_tests;
+#[cfg(test)]
+mod rekeying_tests;
 #[cfg(test)]
 mod request_tests;
 #[cfg(test)]

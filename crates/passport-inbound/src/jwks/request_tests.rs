@@ -2,9 +2,119 @@
 
 use std::time::Duration;
 
+use http::StatusCode;
 use passport_core::{TlsFailure, TransportErrorKind};
+use serde_json::json;
+use tracing::Level;
 
-use crate::test_support::{Answer, setup};
+use crate::{
+    TokenVerifier,
+    test_support::{Answer, Log, ScriptedIssuer, Setup, setup},
+};
+
+/// What a server says instead of the document.
+fn other_answers() -> Vec<Answer> {
+    let statuses = [204, 301, 400, 401, 403, 404, 405, 410, 429, 500, 503].into_iter();
+    let statuses = statuses.map(|status| Answer::Status(StatusCode::from_u16(status).unwrap()));
+    let bodies = ["<html>Please log in</html>", "", "[]", "{}"].into_iter().map(Answer::body);
+    let large = [TransportErrorKind::TooLarge, TransportErrorKind::Encoded("gzip")].map(Answer::Fails);
+    statuses.chain(bodies).chain(large).collect()
+}
+
+const BELOW: &str = "/passport/.well-known/";
+const ROOT: &str = "/.well-known/";
+
+/// An issuer that has the keys and the discovery document at one of the two locations.
+fn issuer_with(setup: &Setup, instead: &Answer, (good, odd): (&'static str, &'static str)) -> ScriptedIssuer {
+    let (keys, document) = ("jwks.json", "openid-configuration");
+    let at = |location: &str, name: &str| &*[location, name].concat().leak();
+    let issuer = ScriptedIssuer::new(Answer::Status(StatusCode::NOT_FOUND));
+    let here = setup.passport.issuer();
+    let jwks_uri = format!("{here}{}", at(odd, keys));
+    issuer.answers_at(at(good, keys), Answer::body(&setup.passport.jwks()));
+    issuer.answers_at(
+        at(good, document),
+        Answer::body(&json!({ "issuer": here, "jwks_uri": jwks_uri }).to_string()),
+    );
+    issuer.answers_at(at(odd, keys), instead.clone());
+    issuer.answers_at(at(odd, document), instead.clone());
+    issuer
+}
+
+#[tokio::test]
+async fn second_location_is_tried_on_every_other_answer() {
+    let setup = setup().await;
+    let log = Log::listen(Level::INFO);
+    for locations in [(ROOT, BELOW), (BELOW, ROOT)] {
+        for (number, instead) in other_answers().into_iter().enumerate() {
+            let issuer = issuer_with(&setup, &instead, locations);
+            let verifier = setup.builder_at(&issuer).build().unwrap();
+            let outcome = verifier.verify(&setup.token().build()).await;
+            assert!(outcome.is_ok(), "{locations:?} {instead:?}: {}", verifier.health());
+            let logged = log.lines_with("JWKS location found");
+            let expected = format!("jwks_url=\"{}{}jwks.json\"", setup.passport.issuer(), locations.0);
+            assert!(logged.last().unwrap().contains(&expected), "{logged:?}");
+            if number == 0 {
+                let count = logged.len();
+                tokio::time::sleep(Duration::from_secs(3600)).await;
+                assert_eq!(log.lines_with("JWKS location found").len(), count, "once");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn second_location_is_not_tried_without_an_answer() {
+    let setup = setup().await;
+    for kind in [TransportErrorKind::Timeout, TransportErrorKind::Connect, TransportErrorKind::Broken] {
+        let issuer = issuer_with(&setup, &Answer::Fails(kind), (ROOT, BELOW));
+        let verifier = setup.builder_at(&issuer).build().unwrap();
+        assert!(verifier.verify(&setup.token().build()).await.is_err());
+        assert_eq!(issuer.asked(), 1, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn error_of_both_locations_is_the_more_telling_one() {
+    let setup = setup().await;
+    for (below, root, named) in [(403, 404, "403"), (404, 403, "403"), (401, 403, "401")] {
+        let status = |status| Answer::Status(StatusCode::from_u16(status).unwrap());
+        let issuer = ScriptedIssuer::new(status(root));
+        issuer.answers_at("/passport/.well-known/openid-configuration", status(below));
+        let verifier = setup.builder_at(&issuer).build().unwrap();
+        verifier.verify(&setup.token().build()).await.unwrap_err();
+        let health = verifier.health();
+        assert!(health.last_error().unwrap().contains(named), "{health}");
+    }
+}
+
+#[tokio::test]
+async fn ready_names_the_keys_that_are_not_usable() {
+    let setup = setup().await;
+    let log = Log::listen(Level::WARN);
+    let jwks = json!({ "keys": [{ "kty": "RSA", "kid": "weak", "n": "AQAB", "e": "AQAB" }] }).to_string();
+    setup.issuer.answers(Answer::body(&jwks));
+    let verifier = setup.verifier();
+    let ready = tokio::time::timeout(Duration::from_secs(600), verifier.ready()).await;
+    let error = ready.expect("it does not wait").unwrap_err().to_string();
+    assert!(error.contains("\"weak\"") && error.contains("size and strength"), "{error}");
+    assert_eq!(log.lines_with("an entry of the key set is not used").len(), 1);
+
+    let given = TokenVerifier::builder("api").static_keys(jwks).build().unwrap_err().to_string();
+    assert!(given.contains("\"weak\""), "{given}");
+}
+
+#[tokio::test]
+async fn ready_waits_for_an_issuer_that_has_no_keys_yet() {
+    let setup = setup().await;
+    setup.issuer.answers(Answer::body(r#"{"keys":[]}"#));
+    let verifier = setup.verifier();
+    let mut ready = tokio_test::task::spawn(verifier.ready());
+    assert!(ready.poll().is_pending());
+    setup.issuer.asked_for_the(3).await;
+    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    ready.await.unwrap();
+}
 
 #[tokio::test]
 async fn ready_returns_a_failure_that_does_not_pass() {
@@ -56,7 +166,7 @@ async fn key_sets_are_asked_for_by_their_media_type() {
     setup.verifier().ready().await.unwrap();
     let accepted = "application/jwk-set+json, application/json, */*;q=0.1";
     assert_eq!(setup.issuer.last_asked()["accept"], accepted);
-    setup.issuer.answers(Answer::Status(http::StatusCode::NOT_FOUND));
+    setup.issuer.answers(Answer::Status(StatusCode::NOT_FOUND));
     let discovering = setup.discovering();
     assert!(discovering.verify(&setup.token().build()).await.is_err());
     assert_eq!(setup.issuer.last_asked()["accept"], "application/json", "of a discovery document");

@@ -12,7 +12,7 @@ use passport_core::on_file_thread;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::fetch::LIMITS;
+use super::fetch::MAX_BODY;
 
 /// How long the file may take. Nobody waits for keys longer than that because of it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -100,7 +100,7 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         return Err(io::Error::other("it is not a regular file"));
     }
     let mut content = Vec::new();
-    fs::File::open(path)?.take(2 * LIMITS.max_body as u64).read_to_end(&mut content)?;
+    fs::File::open(path)?.take(2 * MAX_BODY as u64).read_to_end(&mut content)?;
     Ok(content)
 }
 

@@ -151,10 +151,13 @@ async fn no_fault_of_the_issuer_takes_good_keys_away() {
         Fault::Truncated,
         Fault::Oversize(300 * 1024),
     ] {
+        // So that a question for newer keys is not answered with a 304.
+        setup.passport.publish_next_key().await;
         setup.passport.inject(Endpoint::Jwks, fault.clone());
         setup.clock.advance(Duration::from_secs(600));
         let junk = setup.token().header("kid", "junk").build();
-        assert_eq!(reason(setup.verify(&junk).await), RejectionReason::KeyNotFound, "{fault:?}");
+        let outcome = setup.verify(&junk).await;
+        assert!(is_unavailable(&outcome), "{fault:?}: {outcome:?} {:?}", setup.verifier.health());
         assert!(setup.verify(&token).await.is_ok(), "{fault:?}");
     }
 }
@@ -267,7 +270,7 @@ async fn keys_that_have_moved_are_discovered_again() {
     setup.passport.rotate_keys().await;
     let token = setup.token().build();
     setup.passport.inject(Endpoint::Jwks, Fault::Status(http::StatusCode::GONE));
-    assert_eq!(reason(setup.verify(&token).await), RejectionReason::KeyNotFound);
+    assert!(is_unavailable(&setup.verify(&token).await));
     setup.passport.heal(Endpoint::Jwks);
     setup.clock.advance(Duration::from_secs(33)); // the cooldown and a tenth, at most
     setup.verify(&token).await.unwrap();
@@ -325,7 +328,7 @@ async fn when_too_many_wait_for_a_key_the_next_is_answered_at_once() {
     let junk = setup.token().header("kid", "junk").build();
     let mut caller = tokio_test::task::spawn(setup.verify(&junk));
     match caller.poll() {
-        Poll::Ready(outcome) => assert_eq!(reason(outcome), RejectionReason::KeyNotFound),
+        Poll::Ready(outcome) => assert!(is_unavailable(&outcome)),
         Poll::Pending => panic!("it waits"),
     }
 }

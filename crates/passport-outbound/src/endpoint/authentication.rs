@@ -77,6 +77,9 @@ impl From<PrivateKeyJwt> for ClientAuthentication {
     }
 }
 
+/// The timeout of each request for the discovery document.
+const DISCOVERY_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// How long an answer of the issuer is believed; one that was wrong for a while is not believed for longer.
 const BELIEVED: Duration = Duration::from_secs(3600);
 
@@ -173,7 +176,7 @@ impl Wishes {
     }
 
     async fn ask(&self, transport: &Transport) -> Way {
-        match discover(transport, &self.issuer).await {
+        match discover(transport, &self.issuer, DISCOVERY_TIMEOUT).await {
             Err(error) => self.unanswered(&error),
             Ok(metadata) => {
                 let (mut known, now) = (self.known(), Instant::now());

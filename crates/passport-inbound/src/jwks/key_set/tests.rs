@@ -55,9 +55,7 @@ pub(crate) fn test_key() -> Arc<Key> {
 
 fn knows(set: &KeySet, header: &Value) -> Known {
     let header = header.to_string();
-    let all = [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa];
-    let allowed = AllowedAlgorithms::new(all.to_vec()).unwrap();
-    set.knows(&Members::read(header.as_bytes()).unwrap().judge(&allowed).unwrap())
+    set.knows(&Members::read(header.as_bytes()).unwrap().judge(&all_algorithms()).unwrap())
 }
 
 #[test]
@@ -94,8 +92,8 @@ fn an_odd_entry_is_skipped_for_its_reason_and_the_others_stay() {
 #[test]
 fn a_set_without_a_usable_key_is_an_error() {
     let none = KeySet::default();
-    assert!(matches!(parsed(&[], &none), Err(FetchError::NoUsableKey)));
-    assert!(matches!(parsed(&[changed("use", json!("enc"))], &none), Err(FetchError::NoUsableKey)));
+    assert!(matches!(parsed(&[], &none), Err(FetchError::NoUsableKey(_))));
+    assert!(matches!(parsed(&[changed("use", json!("enc"))], &none), Err(FetchError::NoUsableKey(_))));
 }
 
 #[test]
@@ -197,4 +195,79 @@ fn a_key_without_alg_serves_each_allowed_algorithm_of_its_type_and_no_other() {
     assert_eq!(knows(&set, &json!({ "alg": "RS256", "kid": "a" })), Known::Yes);
     assert_eq!(knows(&set, &json!({ "alg": "PS256", "kid": "a" })), Known::Yes);
     assert_eq!(knows(&set, &json!({ "alg": "ES256", "kid": "a" })), Known::ForAnotherAlgorithm);
+}
+
+fn all_algorithms() -> AllowedAlgorithms {
+    AllowedAlgorithms::new(vec![Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa])
+        .unwrap()
+}
+
+#[test]
+fn odd_members_that_are_not_read_do_not_discard_a_key() {
+    for (name, value) in [
+        ("x5c", json!("MIIC")),
+        ("x5t", json!(["a"])),
+        ("x5t#S256", json!(5)),
+        ("x5u", json!({})),
+        ("crv", json!(5)),
+        ("x", json!([])),
+        ("y", json!(1)),
+        ("exp", json!("never")),
+        ("use", json!(null)),
+        ("key_ops", json!(["verify", 5])),
+    ] {
+        assert_eq!(set(&[changed(name, value.clone())]).len(), 1, "{name}: {value}");
+    }
+}
+
+#[test]
+fn odd_members_that_are_read_discard_the_key() {
+    for (name, value, why) in [
+        ("kty", json!(["RSA"]), Unusable::Shape),
+        ("kid", json!(["a"]), Unusable::Shape),
+        ("use", json!(["sig"]), Unusable::Purpose),
+        ("key_ops", json!({}), Unusable::Purpose),
+        ("alg", json!(["RS256"]), Unusable::Algorithm),
+        ("n", json!(5), Unusable::Key),
+        ("e", json!(65537), Unusable::Key),
+    ] {
+        assert_eq!(skipped(&[changed(name, value.clone()), good()]), [why], "{name}: {value}");
+    }
+}
+
+#[test]
+fn ed25519_is_a_name_of_eddsa_in_keys_and_tokens() {
+    let key = json!({
+        "kty": "OKP", "crv": "Ed25519", "kid": "a", "alg": "Ed25519",
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    });
+    let body = json!({ "keys": [key] }).to_string();
+    let (set, _) =
+        KeySet::parse(body.as_bytes(), &all_algorithms(), &KeySet::default(), &RandomState::new()).unwrap();
+    for alg in ["EdDSA", "Ed25519"] {
+        assert_eq!(knows(&set, &json!({ "alg": alg, "kid": "a" })), Known::Yes, "{alg}");
+    }
+}
+
+#[test]
+fn worthless_keys_are_skipped() {
+    let point = |x: &str| json!({ "kty": "OKP", "crv": "Ed25519", "x": x });
+    let body = json!({ "keys": [point(&"A".repeat(43)), changed("e", json!("AQ")), good()] }).to_string();
+    let (set, odd) =
+        KeySet::parse(body.as_bytes(), &all_algorithms(), &KeySet::default(), &RandomState::new()).unwrap();
+    assert_eq!(set.len(), 1);
+    assert_eq!(odd.iter().map(|entry| entry.why).collect::<Vec<_>>(), [Unusable::Key, Unusable::Key]);
+}
+
+#[test]
+fn error_names_each_skipped_key_with_its_reason() {
+    let weak = changed("n", json!(modulus(128, 0xc7)));
+    let error = parsed(&[weak, json!({ "kty": "AKP", "kid": "pq" })], &KeySet::default()).unwrap_err();
+    let text = error.to_string();
+    for part in ["key 0 (kid \"a\"): it is not a well-formed key", "key 1 (kid \"pq\"): no allowed algorithm"]
+    {
+        assert!(text.contains(part), "{text}");
+    }
+    let many = parsed(&vec![json!(null); 30], &KeySet::default()).unwrap_err().to_string();
+    assert!(many.ends_with("; and 22 more"), "{many}");
 }

@@ -1,0 +1,215 @@
+//! New keys, under new names and old ones, while forged and foreign tokens come in.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use http::StatusCode;
+use passport_core::ManualClock;
+use passport_dev::{DevPassport, TestJwtBuilder};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use tracing::Level;
+
+use crate::{
+    Algorithm, RejectionReason, TokenVerifier, VerifyError,
+    test_support::{Answer, Log, START, Setup, setup},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+const COOLDOWN: Duration = Duration::from_secs(30);
+
+/// The same issuer after it has made new keys under the old names.
+struct Rekeyed(DevPassport);
+
+impl Rekeyed {
+    async fn new() -> Self {
+        let clock = ManualClock::at_unix_seconds(START);
+        Self(DevPassport::builder().clock(clock).start().await.unwrap())
+    }
+
+    fn token(&self, setup: &Setup) -> TestJwtBuilder {
+        let month = Duration::from_secs(30 * 24 * 60 * 60);
+        let token = self.0.user_token("u").expires_in(month).claim("iss", setup.passport.issuer());
+        token.header("kid", setup.jwks()["keys"][0]["kid"].clone())
+    }
+
+    fn jwks(&self, setup: &Setup) -> Answer {
+        let mut jwks: Value = serde_json::from_str(&self.0.jwks()).unwrap();
+        jwks["keys"][0]["kid"] = setup.jwks()["keys"][0]["kid"].clone();
+        Answer::body(&jwks.to_string())
+    }
+}
+
+fn is_unavailable<T>(outcome: &Result<T, VerifyError>) -> bool {
+    matches!(outcome, Err(VerifyError::KeysUnavailable { .. }))
+}
+
+async fn reason(verifier: &TokenVerifier, token: &str) -> RejectionReason {
+    match verifier.verify(token).await {
+        Err(VerifyError::Rejected(reason)) => reason,
+        other => panic!("expected a rejection, got {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn new_key_under_an_old_kid_costs_one_fetch_and_no_401() {
+    let (rekeyed, setup) = (Rekeyed::new().await, setup().await);
+    let verifier = setup.verifier();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    setup.issuer.answers(rekeyed.jwks(&setup));
+    let tokens: Vec<_> = (0..200).map(|n| rekeyed.token(&setup).claim("n", n).build()).collect();
+    for outcome in join_all(tokens.iter().map(|token| verifier.verify(token))).await {
+        outcome.unwrap();
+    }
+    assert_eq!(setup.issuer.asked(), 2);
+    assert_eq!(reason(&verifier, &setup.token().build()).await, RejectionReason::SignatureInvalid);
+}
+
+#[tokio::test]
+async fn forged_signatures_cost_one_fetch_per_cooldown() {
+    let (rekeyed, setup) = (Rekeyed::new().await, setup().await);
+    let verifier = setup.verifier();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    let forged: Vec<_> = (0..50).map(|n| rekeyed.token(&setup).claim("n", n).build()).collect();
+    let asked = setup.issuer.asked();
+    for second in 0..120 {
+        for outcome in join_all(forged.iter().map(|token| verifier.verify(token))).await {
+            assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::SignatureInvalid));
+        }
+        assert_eq!(setup.issuer.asked() - asked, second / 30 + 1, "{second}");
+        sleep(SECOND).await;
+    }
+    // A key that comes amid the flood waits for the end of one cooldown.
+    setup.issuer.answers(rekeyed.jwks(&setup));
+    let published = Instant::now();
+    while verifier.verify(&forged[0]).await.is_err() {
+        sleep(SECOND).await;
+    }
+    assert!(published.elapsed() <= COOLDOWN, "{:?}", published.elapsed());
+}
+
+#[tokio::test]
+async fn forged_signature_is_401_while_jwks_is_down() {
+    let (rekeyed, setup) = (Rekeyed::new().await, setup().await);
+    let verifier = setup.verifier();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    for answer in [Answer::Status(StatusCode::BAD_GATEWAY), Answer::Never] {
+        setup.issuer.answers(answer);
+        sleep(2 * COOLDOWN).await;
+        let token = rekeyed.token(&setup).build();
+        assert_eq!(reason(&verifier, &token).await, RejectionReason::SignatureInvalid);
+    }
+}
+
+#[tokio::test]
+async fn new_kid_is_503_until_jwks_is_back() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    let old = setup.token().build();
+    verifier.verify(&old).await.unwrap();
+    setup.passport.rotate_keys().await;
+    let named = setup.token().build();
+    let unnamed = setup.token().without_header("kid").build();
+    setup.issuer.answers(Answer::Status(StatusCode::BAD_GATEWAY));
+    for _ in 0..100 {
+        for token in [&named, &unnamed] {
+            match verifier.verify(token).await {
+                Err(VerifyError::KeysUnavailable { retry_after }) => {
+                    assert!(retry_after <= Duration::from_secs(33), "{retry_after:?}");
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        verifier.verify(&old).await.unwrap();
+        sleep(SECOND).await;
+    }
+    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    let back = Instant::now();
+    while is_unavailable(&verifier.verify(&named).await) {
+        sleep(SECOND).await;
+    }
+    verifier.verify(&named).await.unwrap();
+    verifier.verify(&unnamed).await.unwrap();
+    assert!(back.elapsed() <= Duration::from_secs(34), "one backoff step: {:?}", back.elapsed());
+}
+
+#[tokio::test]
+async fn unknown_kid_is_503_while_the_fetch_is_running() {
+    let setup = setup().await;
+    let log = Log::listen(Level::DEBUG);
+    let verifier = setup.verifier();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    setup.issuer.answers(Answer::Never);
+    let (junk, before) = (setup.token().header("kid", "junk").build(), Instant::now());
+    assert!(is_unavailable(&verifier.verify(&junk).await));
+    assert_eq!(before.elapsed().as_secs(), 2);
+    assert!(log.lines_with("its key is unknown")[0].contains("junk"));
+}
+
+#[tokio::test]
+async fn unknown_kid_is_401_during_the_cooldown_of_a_success() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    let junk = |n| setup.token().header("kid", format!("junk-{n}")).build();
+    for n in 0..20 {
+        assert_eq!(reason(&verifier, &junk(n)).await, RejectionReason::KeyNotFound);
+    }
+    assert_eq!(setup.issuer.asked(), 2, "the first keys, and one refresh for all");
+}
+
+#[tokio::test]
+async fn key_used_before_it_is_published_waits_one_cooldown() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    setup.passport.rotate_keys().await;
+    let early = setup.token().build();
+    assert_eq!(reason(&verifier, &early).await, RejectionReason::KeyNotFound);
+    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    sleep(COOLDOWN).await;
+    verifier.verify(&early).await.unwrap();
+    assert_eq!(setup.issuer.asked(), 3);
+}
+
+#[tokio::test]
+async fn second_rotation_waits_one_cooldown_at_most() {
+    for (settings, cooldown) in [(None, COOLDOWN), (Some(SECOND), SECOND)] {
+        let setup = setup().await;
+        let builder = setup.builder();
+        let verifier = match settings {
+            Some(cooldown) => builder.jwks_cooldown(cooldown).build().unwrap(),
+            None => builder.build().unwrap(),
+        };
+        verifier.verify(&setup.token().build()).await.unwrap();
+        for rotation in 0..2 {
+            setup.passport.rotate_keys().await;
+            setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+            let (token, before) = (setup.token().build(), Instant::now());
+            while verifier.verify(&token).await.is_err() {
+                sleep(SECOND / 10).await;
+            }
+            assert!(before.elapsed() <= cooldown * rotation + SECOND / 10, "{:?}", before.elapsed());
+        }
+        tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn new_algorithm_under_an_old_kid_is_accepted() {
+    let setup = setup().await;
+    let good = setup.jwks();
+    let mut other = good.clone();
+    // The kid belongs to a key of another type first.
+    other["keys"][0] = json!({
+        "kty": "OKP", "crv": "Ed25519", "kid": good["keys"][0]["kid"],
+        "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo",
+    });
+    setup.issuer.answers(Answer::body(&other.to_string()));
+    let algorithms = [Algorithm::Rs256, Algorithm::EdDsa];
+    let verifier = setup.builder().algorithms(algorithms).build().unwrap();
+    let token = setup.token().build();
+    assert_eq!(reason(&verifier, &token).await, RejectionReason::AlgorithmMismatch);
+    setup.issuer.answers(Answer::body(&good.to_string()));
+    sleep(COOLDOWN).await;
+    verifier.verify(&token).await.unwrap();
+}
