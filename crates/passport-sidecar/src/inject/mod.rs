@@ -7,7 +7,7 @@ mod tls;
 mod upstream;
 
 use axum::{extract::Request, response::Response};
-use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderName, Method, StatusCode, Uri};
 use passport_outbound::ManagedIdentity;
 
 pub(crate) use self::{
@@ -31,20 +31,20 @@ pub(crate) async fn passed_on(
     interface: Interface,
     request: Request,
 ) -> Result<Response, Refusal> {
-    see_that_it_is_a_request(&request)?;
+    check(&request)?;
     let target = if interface == Interface::ByPath { by_path } else { by_header };
     let (upstream, uri) = target(shared, caller, &request)?;
     upstream.call(prepared(request, uri)).await
 }
 
-fn see_that_it_is_a_request(request: &Request) -> Result<(), Refusal> {
-    // Some clients offer HTTP/2 in this way with each request, and go on without it.
-    let upgrades = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"h2c");
-    if request.method() == Method::CONNECT || request.headers().get(header::UPGRADE).is_some_and(upgrades) {
-        let description = "connections are not passed on, requests are: no CONNECT and no upgrade";
+/// An upgrade is an offer, which is ignored
+/// ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
+fn check(request: &Request) -> Result<(), Refusal> {
+    if request.method() == Method::CONNECT {
+        let description = "connections are not passed on, requests are: no CONNECT";
         return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "invalid_request", description));
     }
-    Ok(())
+    headers::check(request.headers()).map_err(Refusal::invalid)
 }
 
 type Target<'a> = Result<(&'a Upstream, Uri), Refusal>;

@@ -12,6 +12,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use super::headers;
+
 /// A body, of which it is known how far it is, and when it has ended or nobody wants more of it.
 pub(super) struct Sent {
     body: Body,
@@ -64,7 +66,7 @@ impl http_body::Body for Sent {
         } else if let Some(awaited) = &self.awaited {
             awaited.send_replace(polled.is_pending());
         }
-        polled
+        polled.map_ok(headers::without_odd_trailers)
     }
 
     fn is_end_stream(&self) -> bool {

@@ -2,13 +2,14 @@ use std::{fmt, time::Duration};
 
 use axum::{body::Body, extract::Request, response::Response};
 use bytes::Bytes;
-use http::{StatusCode, Uri, Version, header};
+use http::{HeaderValue, StatusCode, Uri, Version, header};
+use http_body_util::BodyExt;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use passport_core::Origin;
+use passport_core::{Origin, with_causes};
 use passport_outbound::{AllowedOrigins, AttachToken, AttachTokenLayer, ManagedIdentity, TokenError};
 use rustls::ClientConfig;
 use tower::{BoxError, Layer, ServiceExt};
@@ -85,7 +86,10 @@ impl Upstream {
     }
 
     pub(super) async fn call(&self, request: Request) -> Result<Response, Refusal> {
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
+        if self.version == Version::HTTP_11 && headers::needs_chunks(&parts.method, &body) {
+            parts.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         let (body, progress) = Sent::watched(body);
         let mut request = http::Request::from_parts(parts, body);
         *request.version_mut() = self.version;
@@ -108,26 +112,46 @@ impl Upstream {
             }
             _ => {
                 let response = self.plain.request(request).await;
-                return response.map(given_back).map_err(|error| self.failed(&error));
+                return self.given_back(response.map_err(|error| self.failed(&with_causes(&error)))?);
             }
         };
         // It is for the sidecar, if anything.
         request.headers_mut().remove(header::AUTHORIZATION);
         let response = attaching.clone().oneshot(request).await;
-        response.map(given_back).map_err(|error| self.without(&error))
+        self.given_back(response.map_err(|error| self.without(&error))?)
+    }
+
+    /// Makes an upstream's response ours.
+    fn given_back<B>(&self, response: http::Response<B>) -> Result<Response, Refusal>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        if response.status().is_informational() {
+            return Err(self.failed("the upstream switched protocols, which no request asks for"));
+        }
+        headers::check_length(response.headers()).map_err(|problem| self.failed(problem))?;
+        let mut response = response.map(|body| Body::new(body.map_frame(headers::without_odd_trailers)));
+        headers::give_back(response.headers_mut());
+        *response.version_mut() = Version::HTTP_11;
+        Ok(response)
     }
 
     fn without(&self, error: &BoxError) -> Refusal {
         let identity = self.identity().map(|(_, identity)| identity);
         match (error.downcast_ref::<TokenError>(), identity) {
             (Some(error), Some(identity)) => Refusal::without_token(identity, error),
-            _ => self.failed(error.as_ref()),
+            _ => self.failed(&with_causes(&**error)),
         }
     }
 
-    fn failed(&self, error: &(dyn std::error::Error + 'static)) -> Refusal {
-        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-        tracing::warn!(target: crate::telemetry::TARGET, upstream = self.name, "a request could not be passed on: {error}{cause}");
+    fn failed(&self, error: &str) -> Refusal {
+        tracing::warn!(
+            target: crate::telemetry::TARGET,
+            upstream = self.name,
+            error,
+            "request could not be forwarded"
+        );
         Refusal::new(
             StatusCode::BAD_GATEWAY,
             "server_error",
@@ -140,17 +164,6 @@ impl Upstream {
             format!("the upstream `{}` did not answer in time, or there was no token in time", self.name);
         Refusal::new(StatusCode::GATEWAY_TIMEOUT, "server_error", description)
     }
-}
-
-fn given_back<B>(response: http::Response<B>) -> Response
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    let mut response = response.map(Body::new);
-    headers::give_back(response.headers_mut());
-    *response.version_mut() = Version::HTTP_11;
-    response
 }
 
 fn client(tls: ClientConfig, http2: bool) -> Http {

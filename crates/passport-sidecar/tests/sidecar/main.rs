@@ -4,6 +4,7 @@
 
 mod ends;
 mod floods;
+mod odd_messages;
 mod others;
 mod passed_on;
 mod private_networks;
