@@ -23,6 +23,10 @@ pub(crate) const LIMITS: Limits = Limits {
     head_seconds: 5,
     idle_seconds: 60,
     answer_seconds: 5,
+    forwarded_per_caller: 0,
+    forwarded: 0,
+    stream_kib: 64,
+    connection_kib: 64,
     drain_seconds: 1,
 };
 

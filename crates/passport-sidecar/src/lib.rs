@@ -16,6 +16,7 @@
 
 mod access_log;
 mod admin;
+mod caller_token;
 mod callers;
 mod config;
 mod doors;

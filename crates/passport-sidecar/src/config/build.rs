@@ -1,15 +1,13 @@
 //! What a configuration becomes. Every mistake is noted.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use http::HeaderValue;
 use passport_core::{
-    ConfigError, ConfigProblem, FileSecrets, Origin, SecretProviders, SystemdCredentials, Transport,
-    TransportSettings, with_causes,
+    ConfigError, ConfigProblem, Origin, SecretProviders, Transport, TransportSettings, with_causes,
 };
 use passport_inbound::{TokenVerifier, TokenVerifierBuilder};
 use passport_outbound::{ManagedIdentities, Providers};
-use passport_secrets::CachedSecrets;
 use url::Url;
 
 use super::{
@@ -17,6 +15,7 @@ use super::{
     parts::{CallerConfig, UpstreamConfig, ValidateConfig},
 };
 use crate::{
+    caller_token::CallerToken,
     callers::{Caller, Callers, Rule},
     inject::{TlsConfigs, Upstream, Whose},
     interface::is_a_name,
@@ -104,18 +103,9 @@ fn see_that_nobody_is_two(config: &SidecarConfig, problems: &mut Problems) {
 
 /// Who runs the sidecar could read its memory and files anyway.
 fn own_user() -> Rule {
-    let caller = Caller { name: "own user".to_owned(), identities: None, scopes: None };
+    let caller = Caller { name: "own user".into(), identities: None, scopes: None };
     let uid = nix::unistd::getuid().as_raw();
     Rule { caller: Arc::new(caller), uids: [uid].into(), gids: [].into(), token: None }
-}
-
-/// They are shown with each request; a file is not read for each.
-const KEPT_FOR: Duration = Duration::from_secs(1);
-
-pub(super) fn kept() -> SecretProviders {
-    SecretProviders::default()
-        .with("file", CachedSecrets::new(FileSecrets).time_to_live(KEPT_FOR))
-        .with("systemd", CachedSecrets::new(SystemdCredentials::default()).time_to_live(KEPT_FOR))
 }
 
 fn rule(name: &str, config: &CallerConfig, known: &[&str], problems: &mut Problems) -> Rule {
@@ -127,11 +117,12 @@ fn rule(name: &str, config: &CallerConfig, known: &[&str], problems: &mut Proble
     for identity in config.identities.iter().filter(|identity| !known.contains(&identity.as_str())) {
         problem("identities", format!("there is no identity `{identity}`"));
     }
-    let token = config.token_ref.as_deref().map(|text| kept().source(None, text));
+    let token = config.token_ref.as_deref().map(|text| SecretProviders::default().source(None, text));
     let token = token.and_then(|token| token.map_err(|error| problem("token_ref", error.to_string())).ok());
+    let token = token.map(CallerToken::new);
     let set = |names: &Vec<String>| names.iter().cloned().collect();
     let caller = Caller {
-        name: name.to_owned(),
+        name: name.into(),
         identities: Some(set(&config.identities)),
         scopes: config.scopes.as_ref().map(set),
     };

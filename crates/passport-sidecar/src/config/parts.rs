@@ -97,6 +97,14 @@ pub(crate) struct Limits {
     pub(crate) idle_seconds: u64,
     /// Seconds for a token, or for the head of an upstream's response.
     pub(crate) answer_seconds: u64,
+    /// Requests of one caller to upstreams at a time.
+    pub(crate) forwarded_per_caller: usize,
+    /// Requests of all callers to upstreams at a time.
+    pub(crate) forwarded: usize,
+    /// KiB of one body that are buffered in one direction.
+    pub(crate) stream_kib: usize,
+    /// KiB of request bodies that a connection of HTTP/2 may send before they are read.
+    pub(crate) connection_kib: usize,
     /// Seconds for requests in flight when it is told to end.
     pub(crate) drain_seconds: u64,
 }
@@ -109,6 +117,10 @@ impl Default for Limits {
             head_seconds: 30,
             idle_seconds: 300,
             answer_seconds: 30,
+            forwarded_per_caller: 128,
+            forwarded: 512,
+            stream_kib: 64,
+            connection_kib: 256,
             drain_seconds: 25,
         }
     }
@@ -127,7 +139,29 @@ impl Limits {
         Duration::from_secs(self.answer_seconds)
     }
 
+    pub(crate) fn stream_bytes(&self) -> usize {
+        self.stream_kib.saturating_mul(1024)
+    }
+
+    pub(crate) fn stream_window(&self) -> u32 {
+        window(self.stream_bytes())
+    }
+
+    pub(crate) fn connection_window(&self) -> u32 {
+        window(self.connection_kib.saturating_mul(1024))
+    }
+
+    /// The window of a caller's connection to an upstream, for all of its streams.
+    pub(crate) fn upstream_window(&self) -> u32 {
+        window(self.stream_bytes().saturating_mul(self.forwarded_per_caller))
+    }
+
     pub(crate) fn drain_time(&self) -> Duration {
         Duration::from_secs(self.drain_seconds)
     }
+}
+
+/// A window of HTTP/2 ([RFC 9113, section 6.9.1](https://www.rfc-editor.org/rfc/rfc9113#section-6.9.1)).
+fn window(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX).min(u32::MAX >> 1)
 }

@@ -180,6 +180,9 @@ where
             .timer(TokioTimer::new())
             .max_header_list_size(u32::try_from(self.limits.head).unwrap_or(u32::MAX))
             .max_concurrent_streams(STREAMS)
+            .initial_stream_window_size(self.limits.stream_window())
+            .initial_connection_window_size(self.limits.connection_window())
+            .max_send_buf_size(self.limits.stream_bytes())
             .keep_alive_interval(Some(self.limits.head_time()))
             .keep_alive_timeout(Duration::from_secs(10));
         builder

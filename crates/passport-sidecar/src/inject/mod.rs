@@ -1,5 +1,6 @@
 //! Requests that are passed on to a service of a fixed table, with a token on them.
 
+mod connections;
 mod headers;
 mod place;
 mod sent;
@@ -34,7 +35,7 @@ pub(crate) async fn passed_on(
     check(&request)?;
     let target = if interface == Interface::ByPath { by_path } else { by_header };
     let (upstream, uri) = target(shared, caller, &request)?;
-    upstream.call(prepared(request, uri)).await
+    upstream.call(caller, prepared(request, uri)).await
 }
 
 /// An upgrade is an offer, which is ignored

@@ -1,26 +1,22 @@
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::Request, response::Response};
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, Uri, Version, header};
 use http_body_util::BodyExt;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
 use passport_core::{Origin, with_causes};
 use passport_outbound::{AllowedOrigins, AttachToken, AttachTokenLayer, ManagedIdentity, TokenError};
 use rustls::ClientConfig;
 use tower::{BoxError, Layer, ServiceExt};
 use url::Url;
 
-use super::{headers, place::Place, sent::Sent};
-use crate::{config::Limits, refusal::Refusal};
-
-const CONNECT_TIME: Duration = Duration::from_secs(10);
-
-type Http = Client<HttpsConnector<HttpConnector>, Sent>;
+use super::{
+    connections::{CallerName, Connections},
+    headers,
+    place::Place,
+    sent::Sent,
+};
+use crate::{callers::Caller, config::Limits, refusal::Refusal};
 
 /// In whose name requests go out.
 #[derive(Debug)]
@@ -38,8 +34,8 @@ pub(crate) struct Upstream {
     place: Place,
     version: Version,
     whose: Whose,
-    plain: Http,
-    attaching: Option<AttachToken<Http>>,
+    plain: Connections,
+    attaching: Option<AttachToken<Connections>>,
     idle_time: Duration,
     answer_time: Duration,
 }
@@ -54,7 +50,7 @@ impl Upstream {
         whose: Whose,
         limits: &Limits,
     ) -> Result<Self, BoxError> {
-        let plain = client(tls, http2);
+        let plain = Connections::new(tls, http2, *limits);
         let attaching = match &whose {
             Whose::Identity(_, identity) | Whose::CallerOrIdentity(_, identity) => {
                 // Whether its URL may be plain http was decided before.
@@ -85,7 +81,7 @@ impl Upstream {
         self.place.uri(path, query).ok_or_else(|| Refusal::invalid(wrong))
     }
 
-    pub(super) async fn call(&self, request: Request) -> Result<Response, Refusal> {
+    pub(super) async fn call(&self, caller: &Caller, request: Request) -> Result<Response, Refusal> {
         let (mut parts, body) = request.into_parts();
         if self.version == Version::HTTP_11 && headers::needs_chunks(&parts.method, &body) {
             parts.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
@@ -93,6 +89,7 @@ impl Upstream {
         let (body, progress) = Sent::watched(body);
         let mut request = http::Request::from_parts(parts, body);
         *request.version_mut() = self.version;
+        request.extensions_mut().insert(CallerName(Arc::clone(&caller.name)));
         // The time for an answer begins when all is sent, so that what is large, or a stream, may take as long as it takes.
         tokio::select! {
             outcome = self.answered(request) => outcome,
@@ -111,7 +108,7 @@ impl Upstream {
                 return Err(Refusal::unauthorized("Bearer", "invalid_token", description));
             }
             _ => {
-                let response = self.plain.request(request).await;
+                let response = self.plain.clone().oneshot(request).await;
                 return self.given_back(response.map_err(|error| self.failed(&with_causes(&error)))?);
             }
         };
@@ -164,25 +161,6 @@ impl Upstream {
             format!("the upstream `{}` did not answer in time, or there was no token in time", self.name);
         Refusal::new(StatusCode::GATEWAY_TIMEOUT, "server_error", description)
     }
-}
-
-fn client(tls: ClientConfig, http2: bool) -> Http {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT_TIME));
-    let connector = HttpsConnectorBuilder::new().with_tls_config(tls);
-    let connector = connector.https_or_http().enable_all_versions().wrap_connector(tcp);
-    let mut builder = Client::builder(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(Duration::from_secs(60))
-        .http2_only(http2)
-        // A connection that is dead is not found out by the next who needs it.
-        .http2_keep_alive_interval(Duration::from_secs(20))
-        .http2_keep_alive_timeout(CONNECT_TIME);
-    builder.build(connector)
 }
 
 impl fmt::Debug for Upstream {

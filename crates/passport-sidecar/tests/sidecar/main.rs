@@ -13,4 +13,5 @@ mod scene;
 mod streams;
 mod systemd;
 mod tokens;
+mod upstream_connections;
 mod validates;
