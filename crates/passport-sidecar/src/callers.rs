@@ -49,11 +49,7 @@ impl Callers {
     /// Who asks: by the kernel's word, or by the token that is shown, in one of its readings.
     pub(crate) async fn admit(&self, peer: Peer, shown: &[&str]) -> Result<Arc<Caller>, Refusal> {
         let rule = match peer {
-            Peer::Unix { uid, gid } => {
-                // A user is more than a group.
-                let user = self.0.iter().find(|rule| rule.uids.contains(&uid));
-                user.or_else(|| self.0.iter().find(|rule| rule.gids.contains(&gid)))
-            }
+            Peer::Unix { uid, gid } => self.by_user(uid, gid),
             Peer::Tcp if shown.is_empty() => {
                 return Err(unauthorized(
                     "this listener wants a caller's token: in `Passport-Sidecar-Token`, or at /passport/token in the place of \
@@ -64,11 +60,22 @@ impl Callers {
         };
         match (rule, peer) {
             (Some(rule), _) => Ok(Arc::clone(&rule.caller)),
-            (None, Peer::Unix { uid, .. }) => {
-                Err(Refusal::forbidden(format!("user {uid} is none of the callers; list it under callers")))
-            }
+            (None, Peer::Unix { uid, .. }) => Err(stranger(uid)),
             (None, Peer::Tcp) => Err(unauthorized("the caller's token is not known")),
         }
+    }
+
+    /// Returns the caller on the other end of a Unix socket. A user is looked for before its group.
+    ///
+    /// # Errors
+    /// When it is none of the callers.
+    pub(crate) fn of_user(&self, uid: u32, gid: u32) -> Result<&Arc<str>, Refusal> {
+        self.by_user(uid, gid).map(|rule| &rule.caller.name).ok_or_else(|| stranger(uid))
+    }
+
+    fn by_user(&self, uid: u32, gid: u32) -> Option<&Rule> {
+        let user = self.0.iter().find(|rule| rule.uids.contains(&uid));
+        user.or_else(|| self.0.iter().find(|rule| rule.gids.contains(&gid)))
     }
 
     /// Compares with the token of each caller, in a time that does not depend on what was shown. A
@@ -89,6 +96,10 @@ impl Callers {
             _ => None,
         }
     }
+}
+
+fn stranger(uid: u32) -> Refusal {
+    Refusal::forbidden(format!("user {uid} is none of the callers; list it under callers"))
 }
 
 fn is_one_of(token: Digest, shown: &[Digest]) -> bool {

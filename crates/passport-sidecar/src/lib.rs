@@ -27,6 +27,7 @@ mod interface;
 mod providers;
 mod refusal;
 mod router;
+mod shares;
 mod sidecar;
 mod telemetry;
 mod tokens;

@@ -25,6 +25,7 @@ use crate::{
     inject::{self, Upstream},
     interface::Interface,
     refusal::Refusal,
+    shares::{OpenFiles, Shares},
     tokens, validate,
 };
 
@@ -40,6 +41,9 @@ pub(crate) struct Shared {
     pub(crate) verifier: Option<TokenVerifier>,
     pub(crate) hosts: Vec<String>,
     pub(crate) answer_time: Duration,
+    /// Forwarded requests.
+    pub(crate) forwarded: Shares,
+    pub(crate) files: OpenFiles,
 }
 
 impl Shared {

@@ -11,15 +11,17 @@ use passport_outbound::{ManagedIdentities, Providers};
 use url::Url;
 
 use super::{
-    SidecarConfig,
+    SidecarConfig, limits,
     parts::{CallerConfig, UpstreamConfig, ValidateConfig},
 };
 use crate::{
     caller_token::CallerToken,
     callers::{Caller, Callers, Rule},
+    hardening::open_files,
     inject::{TlsConfigs, Upstream, Whose},
     interface::is_a_name,
     router::Shared,
+    shares::{OpenFiles, Shares},
 };
 
 type Problems = Vec<ConfigProblem>;
@@ -45,6 +47,8 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
             verifier,
             hosts: config.listen.hosts.clone(),
             answer_time: config.limits.answer_time(),
+            forwarded: Shares::new(config.limits.forwarded, config.limits.forwarded_per_caller),
+            files: OpenFiles::new(open_files(), config.callers.len().max(1) * config.upstreams.len()),
         }),
         _ => Err(ConfigError::new(problems)),
     }
@@ -64,13 +68,7 @@ fn check_the_doors(config: &SidecarConfig, problems: &mut Problems) {
     if listen.tcp.is_some() && config.callers.values().all(|caller| caller.token_ref.is_none()) {
         problem("listen.tcp", "nobody has a token to show there; give a caller a token_ref");
     }
-    let limits = &config.limits;
-    if [limits.head_seconds, limits.idle_seconds, limits.answer_seconds].contains(&0) {
-        problem("limits", "in no time nothing could be done; seconds are one at least");
-    }
-    if limits.connections == 0 || limits.head < 8192 {
-        problem("limits", "connections are one at least, and head 8192 bytes");
-    }
+    limits::check(&config.limits, problems);
 }
 
 fn callers(config: &SidecarConfig, identities: &[&str], problems: &mut Problems) -> Callers {

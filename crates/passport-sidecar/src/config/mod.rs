@@ -2,6 +2,7 @@
 
 mod build;
 mod keys;
+mod limits;
 mod parts;
 mod secrets;
 

@@ -86,8 +86,11 @@ pub(super) struct ValidateConfig {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
-    /// Connections at a time, at each door.
+    /// Connections at a time, at each listener.
     pub(crate) connections: usize,
+    /// Of these, connections of one caller on the Unix socket. By default half of them; all, if
+    /// there is no other caller.
+    pub(crate) connections_per_caller: Option<usize>,
     /// Bytes of a request's head.
     pub(crate) head: usize,
     /// Seconds until the head has to be there; also how long a connection may wait for its next request.
@@ -97,36 +100,42 @@ pub(crate) struct Limits {
     pub(crate) idle_seconds: u64,
     /// Seconds for a token, or for the head of an upstream's response.
     pub(crate) answer_seconds: u64,
-    /// Requests of one caller to upstreams at a time.
-    pub(crate) forwarded_per_caller: usize,
-    /// Requests of all callers to upstreams at a time.
+    /// Seconds for requests in flight when it is told to end.
+    pub(crate) drain_seconds: u64,
+    /// Forwarded requests at a time.
     pub(crate) forwarded: usize,
-    /// KiB of one body that are buffered in one direction.
+    /// Of these, requests of one caller.
+    pub(crate) forwarded_per_caller: usize,
+    /// KiB of one body that are buffered at one place.
     pub(crate) stream_kib: usize,
     /// KiB of request bodies that a connection of HTTP/2 may send before they are read.
     pub(crate) connection_kib: usize,
-    /// Seconds for requests in flight when it is told to end.
-    pub(crate) drain_seconds: u64,
+    /// MiB that all buffers together may take.
+    pub(crate) buffered_mib: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connections: 1000,
-            head: 16 * 1024,
-            head_seconds: 30,
-            idle_seconds: 300,
-            answer_seconds: 30,
-            forwarded_per_caller: 128,
-            forwarded: 512,
-            stream_kib: 64,
-            connection_kib: 256,
-            drain_seconds: 25,
-        }
+        Self::DEFAULT
     }
 }
 
 impl Limits {
+    pub(crate) const DEFAULT: Self = Self {
+        connections: 1000,
+        connections_per_caller: None,
+        head: 16 * 1024,
+        head_seconds: 30,
+        idle_seconds: 300,
+        answer_seconds: 30,
+        drain_seconds: 25,
+        forwarded: 1024,
+        forwarded_per_caller: 256,
+        stream_kib: 64,
+        connection_kib: 256,
+        buffered_mib: 1024,
+    };
+
     pub(crate) fn head_time(&self) -> Duration {
         Duration::from_secs(self.head_seconds)
     }

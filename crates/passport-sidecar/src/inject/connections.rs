@@ -23,7 +23,7 @@ use rustls::ClientConfig;
 use tower::Service;
 
 use super::sent::Sent;
-use crate::config::Limits;
+use crate::{config::Limits, shares::IDLE_CONNECTIONS};
 
 pub(super) const CONNECT_TIME: Duration = Duration::from_secs(10);
 
@@ -55,7 +55,7 @@ impl Connections {
     /// The connections of a caller.
     fn pool(&self, caller: Arc<str>) -> Http {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        pools.entry(caller).or_insert_with(|| self.settings.client(usize::MAX)).clone()
+        pools.entry(caller).or_insert_with(|| self.settings.client(IDLE_CONNECTIONS)).clone()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod connections;
 mod headers;
+mod permit;
 mod place;
 mod sent;
 mod tls;
@@ -11,6 +12,7 @@ use axum::{extract::Request, response::Response};
 use http::{HeaderName, Method, StatusCode, Uri};
 use passport_outbound::ManagedIdentity;
 
+use self::permit::Permit;
 pub(crate) use self::{
     tls::TlsConfigs,
     upstream::{Upstream, Whose},
@@ -35,7 +37,8 @@ pub(crate) async fn passed_on(
     check(&request)?;
     let target = if interface == Interface::ByPath { by_path } else { by_header };
     let (upstream, uri) = target(shared, caller, &request)?;
-    upstream.call(caller, prepared(request, uri)).await
+    let permit = Permit::take(shared, caller)?;
+    upstream.call(caller, permit, prepared(request, uri)).await
 }
 
 /// An upgrade is an offer, which is ignored

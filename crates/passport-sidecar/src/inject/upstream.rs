@@ -13,6 +13,7 @@ use url::Url;
 use super::{
     connections::{CallerName, Connections},
     headers,
+    permit::Permit,
     place::Place,
     sent::Sent,
 };
@@ -81,18 +82,23 @@ impl Upstream {
         self.place.uri(path, query).ok_or_else(|| Refusal::invalid(wrong))
     }
 
-    pub(super) async fn call(&self, caller: &Caller, request: Request) -> Result<Response, Refusal> {
+    pub(super) async fn call(
+        &self,
+        caller: &Caller,
+        permit: Permit,
+        request: Request,
+    ) -> Result<Response, Refusal> {
         let (mut parts, body) = request.into_parts();
         if self.version == Version::HTTP_11 && headers::needs_chunks(&parts.method, &body) {
             parts.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
         let (body, progress) = Sent::watched(body);
-        let mut request = http::Request::from_parts(parts, body);
+        let mut request = http::Request::from_parts(parts, body.holding(permit.clone()));
         *request.version_mut() = self.version;
         request.extensions_mut().insert(CallerName(Arc::clone(&caller.name)));
         // The time for an answer begins when all is sent, so that what is large, or a stream, may take as long as it takes.
         tokio::select! {
-            outcome = self.answered(request) => outcome,
+            outcome = self.answered(request) => outcome.map(|response| permit.held_by(response)),
             () = progress.late(self.idle_time, self.answer_time) => Err(self.late()),
         }
     }

@@ -8,6 +8,7 @@ use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use percent_encoding::percent_decode_str;
+use tokio::sync::Semaphore;
 
 use super::reply;
 use crate::{
@@ -25,12 +26,21 @@ struct Asked {
     scope: Option<String>,
 }
 
+/// The forms of one connection that are read before it is known whose they are. Others wait, so that
+/// a stranger's connection takes no more memory than these.
+#[derive(Clone, Debug)]
+pub(crate) struct UnknownForms(Arc<Semaphore>);
+
+impl Default for UnknownForms {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(4)))
+    }
+}
+
 /// `POST /passport/token`, as Passport has it ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)): any client
 /// of OAuth2 works when one URL is changed.
 pub(crate) async fn drop_in(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let peer = peer(&request);
-    let (headers, body) = (request.headers().clone(), Bytes::from_request(request, &()).await);
-    match admitted(&shared, peer, &headers, body.ok()).await {
+    match admitted(&shared, request).await {
         Ok((asked, caller)) => {
             let outcome = answered(&shared, &caller, &asked).await;
             let mut response = outcome.unwrap_or_else(IntoResponse::into_response);
@@ -41,15 +51,25 @@ pub(crate) async fn drop_in(State(shared): State<Arc<Shared>>, request: Request)
     }
 }
 
-async fn admitted(
-    shared: &Shared,
-    peer: Peer,
-    headers: &HeaderMap,
-    body: Option<Bytes>,
-) -> Result<(Asked, Arc<Caller>), Refusal> {
-    let asked = asked(headers, &body.ok_or_else(|| Refusal::invalid("the form is too large"))?)?;
+/// Admits the caller before the form is read, unless the form has its token.
+async fn admitted(shared: &Shared, request: Request) -> Result<(Asked, Arc<Caller>), Refusal> {
+    let (peer, forms) = (peer(&request), request.extensions().get().cloned().unwrap_or_default());
+    let headers = request.headers().clone();
+    see_that_it_is_a_form(&headers)?;
+    let basic = headers.get(header::AUTHORIZATION).map(|value| basic(value.as_bytes())).transpose()?;
+    let is_known = basic.is_some() || peer != Peer::Tcp;
+    let shown = basic.iter().flat_map(|(_, tokens)| tokens);
+    let shown: Vec<&str> = shown.map(String::as_str).filter(|token| !token.is_empty()).collect();
+    let early = if is_known { Some(shared.callers.admit(peer, &shown).await?) } else { None };
+    let UnknownForms(unknown) = forms;
+    let _turn = if is_known { None } else { unknown.acquire_owned().await.ok() };
+    let body = Bytes::from_request(request, &()).await;
+    let asked = asked(basic, &body.map_err(|_| Refusal::invalid("the form is too large"))?)?;
     let shown: Vec<&str> = asked.caller_tokens.iter().map(String::as_str).collect();
-    let caller = shared.callers.admit(peer, &shown).await?;
+    let caller = match early {
+        Some(caller) => caller,
+        None => shared.callers.admit(peer, &shown).await?,
+    };
     Ok((asked, caller))
 }
 
@@ -59,16 +79,17 @@ async fn answered(shared: &Shared, caller: &Caller, asked: &Asked) -> Result<Res
     Ok(reply::of(&token, &wanted.granted()))
 }
 
-/// Client id and secret are in a Basic header or in the form
-/// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
-fn asked(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Refusal> {
+fn see_that_it_is_a_form(headers: &HeaderMap) -> Result<(), Refusal> {
     let is_form = headers
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
         .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    if !is_form {
-        return Err(Refusal::invalid("send a form: application/x-www-form-urlencoded"));
-    }
+    if is_form { Ok(()) } else { Err(Refusal::invalid("send a form: application/x-www-form-urlencoded")) }
+}
+
+/// Client id and secret are in a Basic header or in the form
+/// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+fn asked(basic: Option<Basic>, body: &[u8]) -> Result<Asked, Refusal> {
     let mut form = BTreeMap::new();
     for (key, value) in form_urlencoded::parse(body) {
         // What is there twice could mean the one here, and the other elsewhere.
@@ -83,7 +104,6 @@ fn asked(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Refusal> {
             "grant_type is client_credentials here",
         ));
     }
-    let basic = headers.get(header::AUTHORIZATION).map(|value| basic(value.as_bytes())).transpose()?;
     let of_the_form = form.remove("client_id");
     let (client_id, mut caller_tokens) = match (basic, of_the_form) {
         (Some((id, _)), Some(other)) if id != other => {
@@ -98,7 +118,9 @@ fn asked(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Refusal> {
 }
 
 /// The client id, and its secret in both of its readings.
-fn basic(value: &[u8]) -> Result<(String, [String; 2]), Refusal> {
+type Basic = (String, [String; 2]);
+
+fn basic(value: &[u8]) -> Result<Basic, Refusal> {
     let wrong = || Refusal::invalid("the Authorization header is not Basic with id and secret");
     let text = std::str::from_utf8(value).map_err(|_| wrong())?;
     let (scheme, encoded) = text.split_once(' ').ok_or_else(wrong)?;
@@ -121,12 +143,9 @@ mod tests {
     use super::*;
 
     fn read(authorization: Option<&str>, form: &str) -> Result<(String, Vec<String>), &'static str> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, "application/x-www-form-urlencoded".parse().unwrap());
-        if let Some(value) = authorization {
-            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
-        }
-        asked(&headers, form.as_bytes())
+        let basic = authorization.map(|value| basic(value.as_bytes())).transpose();
+        basic
+            .and_then(|basic| asked(basic, form.as_bytes()))
             .map(|asked| (asked.client_id, asked.caller_tokens))
             .map_err(|refusal| refusal.code)
     }
@@ -156,9 +175,6 @@ mod tests {
         assert_eq!(read(Some("Bearer x"), grant).unwrap_err(), "invalid_request");
         let other = format!("Basic {}", BASE64_STANDARD.encode("mi-2:x"));
         assert_eq!(read(Some(&other), grant).unwrap_err(), "invalid_request");
-        assert_eq!(
-            asked(&HeaderMap::new(), grant.as_bytes()).err().map(|refusal| refusal.code),
-            Some("invalid_request")
-        );
+        assert!(see_that_it_is_a_form(&HeaderMap::new()).is_err());
     }
 }

@@ -10,6 +10,7 @@ mod passed_on;
 mod private_networks;
 mod refusals;
 mod scene;
+mod shares;
 mod streams;
 mod systemd;
 mod tokens;
