@@ -21,6 +21,7 @@ use tower_http::{
 use crate::{
     access_log::{self, AskedBy, Noted},
     callers::{Caller, Callers, Peer, TOKEN},
+    config::ProxyHeaders,
     guard,
     inject::{self, Upstream},
     interface::Interface,
@@ -40,6 +41,8 @@ pub(crate) struct Shared {
     pub(crate) upstreams: BTreeMap<String, Upstream>,
     pub(crate) verifier: Option<TokenVerifier>,
     pub(crate) hosts: Vec<String>,
+    pub(crate) unix_proxy_headers: ProxyHeaders,
+    pub(crate) tcp_proxy_headers: ProxyHeaders,
     pub(crate) answer_time: Duration,
     /// Forwarded requests.
     pub(crate) forwarded: Shares,
@@ -47,6 +50,13 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
+    pub(crate) fn proxy_headers(&self, peer: Peer) -> ProxyHeaders {
+        match peer {
+            Peer::Unix { .. } => self.unix_proxy_headers,
+            Peer::Tcp => self.tcp_proxy_headers,
+        }
+    }
+
     /// The identity of that name, or of that client id, if it is for `caller`.
     pub(crate) fn identity(&self, name: &str, caller: &Caller) -> Option<&ManagedIdentity> {
         let mut for_it = self.identities.iter().filter(|(known, _)| caller.may_be(known));
@@ -108,7 +118,8 @@ impl Front {
 
     async fn answered(&self, request: Request) -> Result<Response, Refusal> {
         let interface = Interface::of(request.uri().path());
-        guard::look(interface, request.uri(), request.headers(), &self.shared.hosts)?;
+        let proxy_headers = self.shared.proxy_headers(peer(&request));
+        guard::look(interface, request.uri(), request.headers(), &self.shared.hosts, proxy_headers)?;
         if interface == Interface::DropIn {
             // It finds the caller's token where a client's secret is, so it looks for itself.
             return Ok(self.answered_here(request).await);

@@ -32,6 +32,7 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
     let identities = config.identities().build_with(providers.clone());
     let identities = identities.map_err(|error| problems.extend(error.problems().iter().cloned())).ok();
     check_the_doors(config, &mut problems);
+    check_names(config, identities.as_ref(), &mut problems);
     let names: Vec<&str> = config.identities.keys().map(String::as_str).collect();
     let callers = callers(config, &names, &mut problems);
     let upstreams = upstreams(config, identities.as_ref(), &names, &mut problems);
@@ -46,11 +47,27 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
             upstreams,
             verifier,
             hosts: config.listen.hosts.clone(),
+            unix_proxy_headers: config.listen.unix_proxy_headers,
+            tcp_proxy_headers: config.listen.tcp_proxy_headers,
             answer_time: config.limits.answer_time(),
             forwarded: Shares::new(config.limits.forwarded, config.limits.forwarded_per_caller),
             files: OpenFiles::new(open_files(), config.callers.len().max(1) * config.upstreams.len()),
         }),
         _ => Err(ConfigError::new(problems)),
+    }
+}
+
+/// An identity is found by its name or by its client id, so that one must not be called like another.
+fn check_names(config: &SidecarConfig, identities: Option<&ManagedIdentities>, problems: &mut Problems) {
+    let Some(identities) = identities else { return };
+    for (name, other) in config.identities.keys().flat_map(|name| {
+        let others = config.identities.keys().filter(move |other| *other != name);
+        others.map(move |other| (name, other))
+    }) {
+        if identities.get(other).is_ok_and(|identity| identity.client_id().as_str() == name) {
+            let text = format!("it has the name that is the client id of `{other}`; give it another name");
+            problems.push(ConfigProblem::new(format!("identities.{name}"), text));
+        }
     }
 }
 

@@ -20,6 +20,22 @@ pub(crate) struct Listen {
     pub(crate) admin: Option<SocketAddr>,
     /// Further names by which clients may call it.
     pub(crate) hosts: Vec<String>,
+    /// Headers of proxies in requests to be forwarded, on the Unix socket.
+    pub(crate) unix_proxy_headers: ProxyHeaders,
+    /// The same on TCP.
+    pub(crate) tcp_proxy_headers: ProxyHeaders,
+}
+
+/// What is done with headers that proxies set, in requests to be forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ProxyHeaders {
+    /// The upstream sees the sidecar only.
+    Drop,
+    /// For a gateway that is trusted to set them.
+    Forward,
+    /// The request is answered 403.
+    Refuse,
 }
 
 impl Default for Listen {
@@ -32,6 +48,8 @@ impl Default for Listen {
             tcp: None,
             admin: None,
             hosts: Vec::new(),
+            unix_proxy_headers: ProxyHeaders::Drop,
+            tcp_proxy_headers: ProxyHeaders::Refuse,
         }
     }
 }

@@ -4,7 +4,10 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use http_body::{Body, Frame};
 
-use crate::{guard::MARK, refusal::REFUSED};
+use crate::{
+    guard::{MARK, is_of_a_proxy},
+    refusal::REFUSED,
+};
 
 /// Of a connection, and not of what it carries ([RFC 9110, section 7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)).
 const OF_THE_CONNECTION: [HeaderName; 8] = [
@@ -82,10 +85,13 @@ pub(super) fn without_odd_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
 }
 
 /// Makes a request's headers those of the request to the upstream. Who sends it to us has no say in what we say of identities.
-pub(super) fn prepare(headers: &mut HeaderMap) {
+pub(super) fn prepare(headers: &mut HeaderMap, drops_proxy_headers: bool) {
     let takes_trailers = listed(headers, header::TE).any(|te| te.eq_ignore_ascii_case(b"trailers"));
     join_cookies(headers);
-    remove(headers, |name| name == header::TE || name == header::HOST || is_ours(name));
+    remove(headers, |name| {
+        let is_of_a_proxy = drops_proxy_headers && is_of_a_proxy(name);
+        name == header::TE || name == header::HOST || is_ours(name) || is_of_a_proxy
+    });
     if takes_trailers {
         // gRPC wants to hear it.
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
@@ -148,7 +154,7 @@ mod tests {
         for (name, value) in sent {
             headers.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
-        prepare(&mut headers);
+        prepare(&mut headers, false);
         let mut left: Vec<_> =
             headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         left.sort();
@@ -269,5 +275,15 @@ mod tests {
         ]);
         let left = without_odd_trailers(Frame::trailers(trailers)).into_trailers().unwrap();
         assert_eq!(left, map(&[("grpc-status", "0")]));
+    }
+
+    #[test]
+    fn proxy_headers_are_dropped_where_that_is_set() {
+        let sent = [("via", "1.1 gateway"), ("x-forwarded-for", "1.2.3.4"), ("x_real_ip", "1.2.3.4")];
+        let mut headers = map(&sent);
+        prepare(&mut headers, false);
+        assert_eq!(headers, map(&sent));
+        prepare(&mut headers, true);
+        assert!(headers.is_empty(), "{headers:?}");
     }
 }

@@ -19,9 +19,10 @@ pub(crate) use self::{
 };
 use crate::{
     callers::Caller,
+    config::ProxyHeaders,
     interface::Interface,
     refusal::Refusal,
-    router::{Shared, nothing_there},
+    router::{Shared, nothing_there, peer},
 };
 
 /// Names the upstream, for clients that cannot have it in the path: those of gRPC.
@@ -38,7 +39,8 @@ pub(crate) async fn passed_on(
     let target = if interface == Interface::ByPath { by_path } else { by_header };
     let (upstream, uri) = target(shared, caller, &request)?;
     let permit = Permit::take(shared, caller)?;
-    upstream.call(caller, permit, prepared(request, uri)).await
+    let drops = shared.proxy_headers(peer(&request)) == ProxyHeaders::Drop;
+    upstream.call(caller, permit, prepared(request, uri, drops)).await
 }
 
 /// An upgrade is an offer, which is ignored
@@ -79,8 +81,8 @@ fn upstream<'a>(shared: &'a Shared, caller: &Caller, name: &str) -> Result<&'a U
 }
 
 /// The request as it goes to `uri`, without a token yet.
-fn prepared(mut request: Request, uri: Uri) -> Request {
+fn prepared(mut request: Request, uri: Uri, drops_proxy_headers: bool) -> Request {
     *request.uri_mut() = uri;
-    headers::prepare(request.headers_mut());
+    headers::prepare(request.headers_mut(), drops_proxy_headers);
     request
 }
