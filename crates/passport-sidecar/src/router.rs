@@ -31,7 +31,7 @@ use crate::{
 };
 
 /// The largest form: it has a token at most, and is read before it is known who sends it.
-const MAX_FORM: usize = 16 * 1024;
+pub(crate) const MAX_FORM: usize = 16 * 1024;
 
 /// What requests are answered with.
 #[derive(Debug)]

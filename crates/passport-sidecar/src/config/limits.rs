@@ -48,11 +48,12 @@ pub(super) fn check(limits: &Limits, problems: &mut Vec<ConfigProblem>) {
 }
 
 /// The most that buffers can take. A connection has a window for bodies that are not read yet, and the
-/// head of a request and of a response; a forwarded request has a buffer to and from the upstream, and
-/// one to the client.
+/// head of a request and of a response; a forwarded request has a head, a buffer to and from the
+/// upstream, and one to the client.
 fn buffered_mib(limits: &Limits) -> usize {
-    let connection = limits.connection_kib + 2 * limits.head.div_ceil(1024);
-    let kib = LISTENERS * limits.connections * connection + limits.forwarded * 3 * limits.stream_kib;
+    let head = limits.head.div_ceil(1024);
+    let connection = limits.connection_kib + 2 * head;
+    let kib = LISTENERS * limits.connections * connection + limits.forwarded * (3 * limits.stream_kib + head);
     kib.div_ceil(1024)
 }
 
@@ -112,7 +113,7 @@ mod tests {
             ..Limits::DEFAULT
         };
         assert!(
-            mistakes(&largest)[0].contains("the other limits allow 18000000 MiB"),
+            mistakes(&largest)[0].contains("the other limits allow 18100000 MiB"),
             "{:?}",
             mistakes(&largest)
         );

@@ -1,21 +1,21 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
-    extract::{FromRequest, Request, State},
+    body::to_bytes,
+    extract::{Request, State},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use percent_encoding::percent_decode_str;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::reply;
 use crate::{
     access_log::AskedBy,
     callers::{Caller, Peer},
     refusal::Refusal,
-    router::{Shared, peer},
+    router::{MAX_FORM, Shared, peer},
 };
 
 /// What a client of OAuth2 sends, whatever it is written in.
@@ -26,14 +26,26 @@ struct Asked {
     scope: Option<String>,
 }
 
-/// The forms of one connection that are read before it is known whose they are. Others wait, so that
-/// a stranger's connection takes no more memory than these.
+/// How many forms of one connection are read at a time before it is known whose they are. A client
+/// that gets tokens needs one.
+const UNKNOWN_FORMS: usize = 4;
+
+/// Bounds the memory that a stranger's connection takes: a form that waits would hold what came with it.
 #[derive(Clone, Debug)]
 pub(crate) struct UnknownForms(Arc<Semaphore>);
 
 impl Default for UnknownForms {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(4)))
+        Self(Arc::new(Semaphore::new(UNKNOWN_FORMS)))
+    }
+}
+
+impl UnknownForms {
+    fn take(self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let Self(permits) = self;
+        permits.try_acquire_owned().map_err(|_| {
+            Refusal::too_many("too many forms on this connection; send the caller's token in a Basic header")
+        })
     }
 }
 
@@ -53,18 +65,21 @@ pub(crate) async fn drop_in(State(shared): State<Arc<Shared>>, request: Request)
 
 /// Admits the caller before the form is read, unless the form has its token.
 async fn admitted(shared: &Shared, request: Request) -> Result<(Asked, Arc<Caller>), Refusal> {
-    let (peer, forms) = (peer(&request), request.extensions().get().cloned().unwrap_or_default());
-    let headers = request.headers().clone();
-    see_that_it_is_a_form(&headers)?;
-    let basic = headers.get(header::AUTHORIZATION).map(|value| basic(value.as_bytes())).transpose()?;
+    let peer = peer(&request);
+    let (parts, body) = request.into_parts();
+    see_that_it_is_a_form(&parts.headers)?;
+    let basic = parts.headers.get(header::AUTHORIZATION);
+    let basic = basic.map(|value| basic_credentials(value.as_bytes())).transpose()?;
     let is_known = basic.is_some() || peer != Peer::Tcp;
     let shown = basic.iter().flat_map(|(_, tokens)| tokens);
     let shown: Vec<&str> = shown.map(String::as_str).filter(|token| !token.is_empty()).collect();
     let early = if is_known { Some(shared.callers.admit(peer, &shown).await?) } else { None };
-    let UnknownForms(unknown) = forms;
-    let _turn = if is_known { None } else { unknown.acquire_owned().await.ok() };
-    let body = Bytes::from_request(request, &()).await;
-    let asked = asked(basic, &body.map_err(|_| Refusal::invalid("the form is too large"))?)?;
+    let unknown: UnknownForms = parts.extensions.get().cloned().unwrap_or_default();
+    // A head may be larger than the form that is waited for.
+    drop(parts);
+    let _permit = if is_known { None } else { Some(unknown.take()?) };
+    let form = to_bytes(body, MAX_FORM).await;
+    let asked = asked(basic, &form.map_err(|_| Refusal::invalid("the form is too large"))?)?;
     let shown: Vec<&str> = asked.caller_tokens.iter().map(String::as_str).collect();
     let caller = match early {
         Some(caller) => caller,
@@ -120,7 +135,7 @@ fn asked(basic: Option<Basic>, body: &[u8]) -> Result<Asked, Refusal> {
 /// The client id, and its secret in both of its readings.
 type Basic = (String, [String; 2]);
 
-fn basic(value: &[u8]) -> Result<Basic, Refusal> {
+fn basic_credentials(value: &[u8]) -> Result<Basic, Refusal> {
     let wrong = || Refusal::invalid("the Authorization header is not Basic with id and secret");
     let text = std::str::from_utf8(value).map_err(|_| wrong())?;
     let (scheme, encoded) = text.split_once(' ').ok_or_else(wrong)?;
@@ -143,7 +158,7 @@ mod tests {
     use super::*;
 
     fn read(authorization: Option<&str>, form: &str) -> Result<(String, Vec<String>), &'static str> {
-        let basic = authorization.map(|value| basic(value.as_bytes())).transpose();
+        let basic = authorization.map(|value| basic_credentials(value.as_bytes())).transpose();
         basic
             .and_then(|basic| asked(basic, form.as_bytes()))
             .map(|asked| (asked.client_id, asked.caller_tokens))

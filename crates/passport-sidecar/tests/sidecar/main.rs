@@ -4,6 +4,7 @@
 
 mod ends;
 mod floods;
+mod memory;
 mod odd_messages;
 mod others;
 mod passed_on;
