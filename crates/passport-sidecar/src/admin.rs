@@ -16,7 +16,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{config::Limits, guard, router::Shared};
 
-/// Operators send few requests, and small ones. Only the first of them open files that are reserved.
+/// Operators send few requests, and small ones. Only the first of them open files that are
+/// reserved.
 pub(crate) const LIMITS: Limits = Limits {
     connections: 64,
     head_seconds: 5,

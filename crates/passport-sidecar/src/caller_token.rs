@@ -19,8 +19,8 @@ const FRESH: Duration = Duration::from_secs(1);
 const READ_TIME: Duration = Duration::from_millis(500);
 
 /// A token that authenticates a caller. It fails closed: while it cannot be read, is empty or
-/// malformed, no request has it. A secret that authenticates the sidecar to others goes on in such a
-/// case; this one would let a revoked caller in.
+/// malformed, no request has it. A secret that authenticates the sidecar to others goes on in such
+/// a case; this one would let a revoked caller in.
 #[derive(Debug)]
 pub(crate) struct CallerToken {
     source: SecretSource,
@@ -76,7 +76,8 @@ impl CallerToken {
     }
 }
 
-/// All hashes are of one length, so that the time of a comparison does not tell how long a token is.
+/// All hashes are of one length, so that the time of a comparison does not tell how long a token
+/// is.
 pub(crate) fn hashed(token: &str) -> Digest {
     digest(&SHA256, token.as_bytes())
 }

@@ -57,7 +57,8 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
     }
 }
 
-/// An identity is found by its name or by its client id, so that one must not be called like another.
+/// An identity is found by its name or by its client id, so that one must not be called like
+/// another.
 fn check_names(config: &SidecarConfig, identities: Option<&ManagedIdentities>, problems: &mut Problems) {
     let Some(identities) = identities else { return };
     for (name, other) in config.identities.keys().flat_map(|name| {

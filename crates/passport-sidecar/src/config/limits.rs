@@ -47,9 +47,9 @@ pub(super) fn check(limits: &Limits, problems: &mut Vec<ConfigProblem>) {
     }
 }
 
-/// The most that buffers can take. A connection has a window for bodies that are not read yet, and the
-/// head of a request and of a response; a forwarded request has a head, a buffer to and from the
-/// upstream, and one to the client.
+/// The most that buffers can take. A connection has a window for bodies that are not read yet, and
+/// the head of a request and of a response; a forwarded request has a head, a buffer to and from
+/// the upstream, and one to the client.
 fn buffered_mib(limits: &Limits) -> usize {
     let head = limits.head.div_ceil(1024);
     let connection = limits.connection_kib + 2 * head;

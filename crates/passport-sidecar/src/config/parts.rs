@@ -188,7 +188,8 @@ impl Limits {
     }
 }
 
-/// A window of HTTP/2 ([RFC 9113, section 6.9.1](https://www.rfc-editor.org/rfc/rfc9113#section-6.9.1)).
+/// A window of HTTP/2 ([RFC 9113, section
+/// 6.9.1](https://www.rfc-editor.org/rfc/rfc9113#section-6.9.1)).
 fn window(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX).min(u32::MAX >> 1)
 }

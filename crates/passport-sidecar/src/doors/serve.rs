@@ -179,7 +179,8 @@ where
         }
     }
 
-    /// Refuses a stranger when its request begins: some clients ignore a response that comes before.
+    /// Refuses a stranger when its request begins: some clients ignore a response that comes
+    /// before.
     fn refuse(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, refusal: &Refusal) {
         let response = refusal.on_the_wire();
         if let Some(permits) = self.permits_to_refuse(&self.strangers) {

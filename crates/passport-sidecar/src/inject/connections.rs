@@ -132,8 +132,8 @@ fn repeatable(request: &Request<Sent>) -> Option<Request<Sent>> {
     Some(again)
 }
 
-/// Whether a connection ended without a response: an upstream closes idle connections, and a request
-/// may be on its way at that moment.
+/// Whether a connection ended without a response: an upstream closes idle connections, and a
+/// request may be on its way at that moment.
 fn was_closed(error: &legacy::Error) -> bool {
     use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
     if error.is_connect() {

@@ -64,8 +64,8 @@ pub(super) fn check_length(headers: &HeaderMap) -> Result<(), &'static str> {
     }
 }
 
-/// Whether an HTTP/1.1 client would leave out the body: hyper sends none of unknown length with these
-/// methods unless the header says so.
+/// Whether an HTTP/1.1 client would leave out the body: hyper sends none of unknown length with
+/// these methods unless the header says so.
 pub(super) fn needs_chunks(method: &Method, body: &impl Body) -> bool {
     let is_unusual = [Method::GET, Method::HEAD].contains(method);
     is_unusual && !body.is_end_stream() && body.size_hint().exact().is_none()

@@ -22,7 +22,8 @@ pub(super) struct Permit {
 
 impl Permit {
     /// # Errors
-    /// 429 when the caller has too many requests on their way, and 503 when all callers together have.
+    /// 429 when the caller has too many requests on their way, and 503 when all callers together
+    /// have.
     pub(super) fn take(shared: &Shared, caller: &Caller) -> Result<Self, Refusal> {
         let share = shared.forwarded.take(Some(&caller.name)).map_err(|exhausted| {
             let (limit, refusal) = match exhausted {

@@ -30,7 +30,8 @@ struct Asked {
 /// that gets tokens needs one.
 const UNKNOWN_FORMS: usize = 4;
 
-/// Bounds the memory that a stranger's connection takes: a form that waits would hold what came with it.
+/// Bounds the memory that a stranger's connection takes: a form that waits would hold what came
+/// with it.
 #[derive(Clone, Debug)]
 pub(crate) struct UnknownForms(Arc<Semaphore>);
 

@@ -35,7 +35,8 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
 
-/// An integer with a prefix of 7 bits ([RFC 7541, section 5.1](https://www.rfc-editor.org/rfc/rfc7541#section-5.1)).
+/// An integer with a prefix of 7 bits ([RFC 7541, section
+/// 5.1](https://www.rfc-editor.org/rfc/rfc7541#section-5.1)).
 fn length(mut number: usize) -> Vec<u8> {
     if number < 127 {
         return vec![u8::try_from(number).unwrap()];

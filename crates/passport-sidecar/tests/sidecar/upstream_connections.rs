@@ -23,8 +23,8 @@ use crate::scene::{CALLER_TOKEN, Scene, Sidecar, plain};
 
 const MEBIBYTE: usize = 1024 * 1024;
 
-/// An upstream that answers one request on its first connection, and closes it when it has the next.
-/// Returns how many connections it has had, too.
+/// An upstream that answers one request on its first connection, and closes it when it has the
+/// next. Returns how many connections it has had, too.
 async fn closing() -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
