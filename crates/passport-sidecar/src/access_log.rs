@@ -47,7 +47,7 @@ impl Noted {
     pub(crate) fn answered(mut self, response: &Response) {
         self.is_answered = true;
         let code = response.extensions().get::<Refused>().map_or("", |refused| refused.0);
-        let caller = response.extensions().get::<AskedBy>().map_or("", |asked| asked.0.name.as_str());
+        let caller = response.extensions().get::<AskedBy>().map_or("", |asked| &*asked.0.name);
         self.tell(caller, response.status().as_u16(), code);
     }
 

@@ -16,14 +16,16 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{config::Limits, guard, router::Shared};
 
-/// Few ask here, and little.
+/// Operators send few requests, and small ones. Only the first of them open files that are
+/// reserved.
 pub(crate) const LIMITS: Limits = Limits {
-    connections: 256,
-    head: 16 * 1024,
+    connections: 64,
     head_seconds: 5,
     idle_seconds: 60,
     answer_seconds: 5,
     drain_seconds: 1,
+    connection_kib: 64,
+    ..Limits::DEFAULT
 };
 
 type Asked = (Arc<Shared>, Option<PrometheusHandle>, CancellationToken);

@@ -2,15 +2,14 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use aws_lc_rs::{
-    constant_time::verify_slices_are_equal,
-    digest::{Digest, SHA256, digest},
-};
+use aws_lc_rs::{constant_time::verify_slices_are_equal, digest::Digest};
 use http::HeaderName;
-use passport_core::SecretSource;
 use passport_outbound::Scopes;
 
-use crate::refusal::Refusal;
+use crate::{
+    caller_token::{CallerToken, hashed},
+    refusal::Refusal,
+};
 
 pub(crate) const TOKEN: HeaderName = HeaderName::from_static("passport-sidecar-token");
 
@@ -28,7 +27,7 @@ pub(crate) enum Peer {
 /// A service that may ask.
 #[derive(Debug)]
 pub(crate) struct Caller {
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     /// None is all.
     pub(crate) identities: Option<BTreeSet<String>>,
     /// None is what the identity asks for by itself.
@@ -40,7 +39,7 @@ pub(crate) struct Rule {
     pub(crate) caller: Arc<Caller>,
     pub(crate) uids: BTreeSet<u32>,
     pub(crate) gids: BTreeSet<u32>,
-    pub(crate) token: Option<SecretSource>,
+    pub(crate) token: Option<CallerToken>,
 }
 
 #[derive(Debug)]
@@ -50,11 +49,7 @@ impl Callers {
     /// Who asks: by the kernel's word, or by the token that is shown, in one of its readings.
     pub(crate) async fn admit(&self, peer: Peer, shown: &[&str]) -> Result<Arc<Caller>, Refusal> {
         let rule = match peer {
-            Peer::Unix { uid, gid } => {
-                // A user is more than a group.
-                let user = self.0.iter().find(|rule| rule.uids.contains(&uid));
-                user.or_else(|| self.0.iter().find(|rule| rule.gids.contains(&gid)))
-            }
+            Peer::Unix { uid, gid } => self.by_user(uid, gid),
             Peer::Tcp if shown.is_empty() => {
                 return Err(unauthorized(
                     "this listener wants a caller's token: in `Passport-Sidecar-Token`, or at /passport/token in the place of \
@@ -65,32 +60,46 @@ impl Callers {
         };
         match (rule, peer) {
             (Some(rule), _) => Ok(Arc::clone(&rule.caller)),
-            (None, Peer::Unix { uid, .. }) => {
-                Err(Refusal::forbidden(format!("user {uid} is none of the callers; list it under callers")))
-            }
+            (None, Peer::Unix { uid, .. }) => Err(stranger(uid)),
             (None, Peer::Tcp) => Err(unauthorized("the caller's token is not known")),
         }
     }
 
-    /// All are looked at, in a time that does not depend on what was shown. A token that cannot be read is nobody's.
+    /// Returns the caller on the other end of a Unix socket. A user is looked for before its group.
+    ///
+    /// # Errors
+    /// When it is none of the callers.
+    pub(crate) fn of_user(&self, uid: u32, gid: u32) -> Result<&Arc<str>, Refusal> {
+        self.by_user(uid, gid).map(|rule| &rule.caller.name).ok_or_else(|| stranger(uid))
+    }
+
+    fn by_user(&self, uid: u32, gid: u32) -> Option<&Rule> {
+        let user = self.0.iter().find(|rule| rule.uids.contains(&uid));
+        user.or_else(|| self.0.iter().find(|rule| rule.gids.contains(&gid)))
+    }
+
+    /// Compares with the token of each caller, in a time that does not depend on what was shown. A
+    /// token that two callers have is neither's.
     async fn by_token(&self, shown: &[&str]) -> Option<&Rule> {
         let shown: Vec<_> = shown.iter().map(|shown| hashed(shown)).collect();
-        let mut found = None;
+        let mut found = Vec::new();
         for rule in &self.0 {
             if let Some(token) = &rule.token
-                && let Ok(token) = token.resolve().await
-                && is_one_of(hashed(token.secret().expose()), &shown)
+                && let Some(token) = token.hash().await
+                && is_one_of(token, &shown)
             {
-                found = Some(rule);
+                found.push(rule);
             }
         }
-        found
+        match found[..] {
+            [rule] => Some(rule),
+            _ => None,
+        }
     }
 }
 
-/// All are of one length then, so that the time of a comparison does not tell how long the token is.
-fn hashed(token: &str) -> Digest {
-    digest(&SHA256, token.as_bytes())
+fn stranger(uid: u32) -> Refusal {
+    Refusal::forbidden(format!("user {uid} is none of the callers; list it under callers"))
 }
 
 fn is_one_of(token: Digest, shown: &[Digest]) -> bool {
@@ -118,12 +127,14 @@ impl Caller {
 
 #[cfg(test)]
 mod tests {
+    use passport_core::SecretSource;
+
     use super::*;
 
     fn caller(identities: Option<&[&str]>, scopes: Option<&[&str]>) -> Caller {
         let set =
             |names: Option<&[&str]>| names.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
-        Caller { name: "erp".to_owned(), identities: set(identities), scopes: set(scopes) }
+        Caller { name: "erp".into(), identities: set(identities), scopes: set(scopes) }
     }
 
     fn callers() -> Callers {
@@ -131,7 +142,7 @@ mod tests {
             caller: Arc::new(caller(None, None)),
             uids: uids.iter().copied().collect(),
             gids: gids.iter().copied().collect(),
-            token: token.map(SecretSource::fixed),
+            token: token.map(|token| CallerToken::new(SecretSource::fixed(token))),
         };
         Callers(vec![
             rule(&[1000], &[2000], None),
@@ -159,6 +170,13 @@ mod tests {
         ] {
             assert_eq!(callers().admit(Peer::Tcp, shown).await.is_ok(), is_let_in, "{shown:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn token_of_two_callers_is_neithers() {
+        let Callers(mut rules) = callers();
+        rules.extend(callers().0);
+        assert!(Callers(rules).admit(Peer::Tcp, &["caller-token"]).await.is_err());
     }
 
     #[test]

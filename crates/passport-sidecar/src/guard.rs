@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, Uri, header};
 
-use crate::{interface::Interface, refusal::Refusal};
+use crate::{config::ProxyHeaders, interface::Interface, refusal::Refusal};
 
 pub(crate) const MARK: HeaderName = HeaderName::from_static("passport-sidecar");
 
@@ -17,14 +17,18 @@ pub(crate) fn look(
     uri: &Uri,
     headers: &HeaderMap,
     hosts: &[String],
+    proxy_headers: ProxyHeaders,
 ) -> Result<(), Refusal> {
     let host = host(uri, headers).ok_or_else(|| Refusal::invalid("there has to be one Host"))?;
     if !is_here(host, hosts) {
         let description = "the Host is not this machine: call it localhost, or list it in listen.hosts";
         return Err(Refusal::forbidden(description));
     }
+    // A token is for the service itself; a request to be forwarded may come through a gateway.
+    let takes_proxies = interface.is_forwarded() && proxy_headers != ProxyHeaders::Refuse;
+    let is_refused = |name: &&HeaderName| is_of_a_browser(name) || (!takes_proxies && is_of_a_proxy(name));
     if interface != Interface::Auth
-        && let Some(header) = headers.keys().find(|name| is_of_others(name))
+        && let Some(header) = headers.keys().find(is_refused)
     {
         return Err(Refusal::forbidden(format!(
             "`{header}` says that the request comes from a browser or through a proxy; it has to be sent by the service itself"
@@ -71,12 +75,19 @@ fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
     }
 }
 
-/// Set by browsers, and by proxies on the way. `sec-fetch-mode` is sent by Node, too; browsers never send it alone.
-fn is_of_others(name: &HeaderName) -> bool {
+/// Set by browsers, which no setting lets in. `sec-fetch-mode` is sent by Node, too; browsers never
+/// send it alone.
+fn is_of_a_browser(name: &HeaderName) -> bool {
     let name = name.as_str();
-    matches!(name, "forwarded" | "via" | "x-real-ip" | "origin" | "referer")
-        || ["x-forwarded-", "sec-ch-"].iter().any(|prefix| name.starts_with(prefix))
+    name == "origin"
+        || name.starts_with("sec-ch-")
         || (name.starts_with("sec-fetch-") && name != "sec-fetch-mode")
+}
+
+/// Set by proxies, or passed on by them. Some servers take `_` for `-`.
+pub(crate) fn is_of_a_proxy(name: &HeaderName) -> bool {
+    let name = name.as_str().replace('_', "-");
+    matches!(&*name, "forwarded" | "via" | "x-real-ip" | "referer") || name.starts_with("x-forwarded-")
 }
 
 #[cfg(test)]
@@ -86,12 +97,16 @@ mod tests {
     use super::*;
 
     fn looked(uri: &str, headers: &[(&str, &str)]) -> Option<StatusCode> {
+        looked_with(ProxyHeaders::Refuse, uri, headers)
+    }
+
+    fn looked_with(setting: ProxyHeaders, uri: &str, headers: &[(&str, &str)]) -> Option<StatusCode> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
             map.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
         let uri: Uri = uri.parse().unwrap();
-        look(Interface::of(uri.path()), &uri, &map, &["sidecar.internal".to_owned()])
+        look(Interface::of(uri.path()), &uri, &map, &["sidecar.internal".to_owned()], setting)
             .err()
             .map(|refusal| refusal.status)
     }
@@ -158,6 +173,30 @@ mod tests {
                 let status = looked(uri, &[("host", "localhost"), MARKED, (header, "x")]);
                 assert_eq!(status, Some(StatusCode::FORBIDDEN), "{uri} {header}");
             }
+        }
+    }
+
+    #[test]
+    fn setting_lets_proxy_headers_in_and_no_browser() {
+        let proxies = ["forwarded", "via", "x-real-ip", "referer", "x-forwarded-for", "x_forwarded_for"];
+        let status =
+            |setting, uri, header| looked_with(setting, uri, &[("host", "localhost"), MARKED, (header, "x")]);
+        for setting in [ProxyHeaders::Drop, ProxyHeaders::Forward] {
+            for header in proxies {
+                assert_eq!(status(setting, "/to/erp/x", header), None, "{header}");
+                assert_eq!(status(setting, "/erp.Orders/List", header), None, "{header}");
+                for own in ["/v1/token", "/passport/token", "/v1/validate"] {
+                    assert_eq!(status(setting, own, header), Some(StatusCode::FORBIDDEN), "{own} {header}");
+                }
+            }
+            for header in ["origin", "sec-fetch-site", "sec-ch-ua"] {
+                let status = status(setting, "/to/erp/x", header);
+                assert_eq!(status, Some(StatusCode::FORBIDDEN), "{header}");
+            }
+        }
+        for header in proxies {
+            let status = status(ProxyHeaders::Refuse, "/to/erp/x", header);
+            assert_eq!(status, Some(StatusCode::FORBIDDEN), "{header}");
         }
     }
 }

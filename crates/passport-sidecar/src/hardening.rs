@@ -25,3 +25,9 @@ pub fn harden() {
         }
     }
 }
+
+/// Returns how many files this process may have open at a time.
+pub(crate) fn open_files() -> usize {
+    let soft = getrlimit(Resource::RLIMIT_NOFILE).map(|(soft, _)| soft);
+    soft.map_or(usize::MAX, |soft| usize::try_from(soft).unwrap_or(usize::MAX))
+}

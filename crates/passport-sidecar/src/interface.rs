@@ -33,6 +33,11 @@ impl Interface {
         }
     }
 
+    /// Whether its requests go to an upstream.
+    pub(crate) fn is_forwarded(self) -> bool {
+        matches!(self, Self::ByPath | Self::ByHeader)
+    }
+
     /// As metrics have it.
     pub(crate) fn label(self) -> &'static str {
         match self {

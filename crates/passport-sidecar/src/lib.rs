@@ -16,6 +16,7 @@
 
 mod access_log;
 mod admin;
+mod caller_token;
 mod callers;
 mod config;
 mod doors;
@@ -26,6 +27,7 @@ mod interface;
 mod providers;
 mod refusal;
 mod router;
+mod shares;
 mod sidecar;
 mod telemetry;
 mod tokens;

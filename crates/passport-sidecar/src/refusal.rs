@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use passport_outbound::{ManagedIdentity, TokenError, TokenErrorKind};
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// Nothing in it is of a secret or a token.
 #[derive(Clone, Debug)]
@@ -53,6 +53,11 @@ impl Refusal {
         }
     }
 
+    /// The caller has as much on its way as it may have.
+    pub(crate) fn too_many(description: impl Into<String>) -> Self {
+        Self { status: StatusCode::TOO_MANY_REQUESTS, ..Self::later(description, Duration::ZERO) }
+    }
+
     /// There is no token for `identity`.
     pub(crate) fn without_token(identity: &ManagedIdentity, error: &TokenError) -> Self {
         let status = identity.status();
@@ -80,10 +85,26 @@ fn now() -> std::time::SystemTime {
     passport_core::Clock::now(&passport_core::SystemClock)
 }
 
+impl Refusal {
+    /// Returns the refusal as a whole response of HTTP/1.1, for a connection that is not served.
+    pub(crate) fn on_the_wire(&self) -> Vec<u8> {
+        let (status, body) = (self.status, self.body().to_string());
+        let (code, length) = (self.code, body.len());
+        format!(
+            "HTTP/1.1 {status}\r\n{REFUSED}: {code}\r\ncontent-type: application/json\r\n\
+             content-length: {length}\r\nconnection: close\r\n\r\n{body}"
+        )
+        .into_bytes()
+    }
+
+    fn body(&self) -> Value {
+        json!({ "error": self.code, "error_description": self.description })
+    }
+}
+
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let body = json!({ "error": self.code, "error_description": self.description });
-        let mut response = (self.status, axum::Json(body)).into_response();
+        let mut response = (self.status, axum::Json(self.body())).into_response();
         response.extensions_mut().insert(Refused(self.code));
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));

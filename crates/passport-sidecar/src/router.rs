@@ -21,15 +21,17 @@ use tower_http::{
 use crate::{
     access_log::{self, AskedBy, Noted},
     callers::{Caller, Callers, Peer, TOKEN},
+    config::ProxyHeaders,
     guard,
     inject::{self, Upstream},
     interface::Interface,
     refusal::Refusal,
+    shares::{OpenFiles, Shares},
     tokens, validate,
 };
 
 /// The largest form: it has a token at most, and is read before it is known who sends it.
-const MAX_FORM: usize = 16 * 1024;
+pub(crate) const MAX_FORM: usize = 16 * 1024;
 
 /// What requests are answered with.
 #[derive(Debug)]
@@ -39,10 +41,22 @@ pub(crate) struct Shared {
     pub(crate) upstreams: BTreeMap<String, Upstream>,
     pub(crate) verifier: Option<TokenVerifier>,
     pub(crate) hosts: Vec<String>,
+    pub(crate) unix_proxy_headers: ProxyHeaders,
+    pub(crate) tcp_proxy_headers: ProxyHeaders,
     pub(crate) answer_time: Duration,
+    /// Forwarded requests.
+    pub(crate) forwarded: Shares,
+    pub(crate) files: OpenFiles,
 }
 
 impl Shared {
+    pub(crate) fn proxy_headers(&self, peer: Peer) -> ProxyHeaders {
+        match peer {
+            Peer::Unix { .. } => self.unix_proxy_headers,
+            Peer::Tcp => self.tcp_proxy_headers,
+        }
+    }
+
     /// The identity of that name, or of that client id, if it is for `caller`.
     pub(crate) fn identity(&self, name: &str, caller: &Caller) -> Option<&ManagedIdentity> {
         let mut for_it = self.identities.iter().filter(|(known, _)| caller.may_be(known));
@@ -104,7 +118,8 @@ impl Front {
 
     async fn answered(&self, request: Request) -> Result<Response, Refusal> {
         let interface = Interface::of(request.uri().path());
-        guard::look(interface, request.uri(), request.headers(), &self.shared.hosts)?;
+        let proxy_headers = self.shared.proxy_headers(peer(&request));
+        guard::look(interface, request.uri(), request.headers(), &self.shared.hosts, proxy_headers)?;
         if interface == Interface::DropIn {
             // It finds the caller's token where a client's secret is, so it looks for itself.
             return Ok(self.answered_here(request).await);

@@ -72,12 +72,14 @@ impl Sidecar {
         let operators = TaskTracker::new();
         let admin = admin.map(|(door, router)| {
             let address = door.address();
-            operators.spawn(Server::new("admin", router, admin::LIMITS, last.clone()).serve(door));
+            operators.spawn(Server::new("admin", router, admin::LIMITS, None, last.clone()).serve(door));
             address
         });
         let service = router::service(&self.shared);
+        self.warn_of_few_files(doors.len());
         for door in doors {
-            let server = Server::new(door.name(), service.clone(), self.config.limits, ends.clone());
+            let (limits, callers) = (self.config.limits, Some(Arc::clone(&self.shared)));
+            let server = Server::new(door.name(), service.clone(), limits, callers, ends.clone());
             tasks.spawn(server.serve(door));
         }
         self.warm_up(&ends);
@@ -117,6 +119,20 @@ impl Sidecar {
         // What is left ends with the process.
         let _ = timeout(LAST, shut_down).await;
         Ok(())
+    }
+
+    fn warn_of_few_files(&self, listeners: usize) {
+        let (limits, usable) = (&self.config.limits, self.shared.files.number());
+        let wanted = listeners * limits.connections + limits.forwarded;
+        if usable < wanted {
+            tracing::warn!(
+                target: TARGET,
+                usable,
+                wanted,
+                "open file limit is lower than limits.connections and limits.forwarded need: raise \
+                 LimitNOFILE (ulimit -n), or lower them; connections beyond it are answered 429"
+            );
+        }
     }
 
     /// For operators, who are not told to go elsewhere before it has ended.

@@ -12,6 +12,9 @@ const REQUESTS: &str = "passport_sidecar_requests_total";
 const DURATION: &str = "passport_sidecar_request_duration_seconds";
 const CONNECTIONS: &str = "passport_sidecar_connections";
 const TURNED_AWAY: &str = "passport_sidecar_connections_turned_away_total";
+const FORBIDDEN: &str = "passport_sidecar_connections_forbidden_total";
+const FORWARDED: &str = "passport_sidecar_forwarded_requests";
+const NOT_FORWARDED: &str = "passport_sidecar_forwarded_requests_rejected_total";
 
 /// The upper ends of what times are counted in.
 const SECONDS: [f64; 12] =
@@ -50,4 +53,31 @@ impl Drop for Taken {
 
 pub(crate) fn turned_away(door: &'static str) {
     counter!(TURNED_AWAY, "door" => door).increment(1);
+}
+
+/// A connection to the Unix socket by a user that is no caller.
+pub(crate) fn forbidden() {
+    counter!(FORBIDDEN).increment(1);
+}
+
+/// A forwarded request, counted until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Forwarded(());
+
+impl Forwarded {
+    pub(crate) fn begin() -> Self {
+        gauge!(FORWARDED).increment(1);
+        Self(())
+    }
+}
+
+impl Drop for Forwarded {
+    fn drop(&mut self) {
+        gauge!(FORWARDED).decrement(1);
+    }
+}
+
+/// A request that was not forwarded because `limit` was reached.
+pub(crate) fn not_forwarded(limit: &'static str) {
+    counter!(NOT_FORWARDED, "limit" => limit).increment(1);
 }

@@ -1,26 +1,27 @@
 //! What a configuration becomes. Every mistake is noted.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use http::{HeaderValue, header::InvalidHeaderValue};
 use passport_core::{
-    ConfigError, ConfigProblem, FileSecrets, Origin, SecretProviders, SystemdCredentials, Transport,
-    TransportSettings, with_causes,
+    ConfigError, ConfigProblem, Origin, SecretProviders, Transport, TransportSettings, with_causes,
 };
 use passport_inbound::{TokenVerifier, TokenVerifierBuilder};
 use passport_outbound::{ManagedIdentities, Providers};
-use passport_secrets::CachedSecrets;
 use url::Url;
 
 use super::{
-    SidecarConfig,
+    SidecarConfig, limits,
     parts::{CallerConfig, UpstreamConfig, ValidateConfig},
 };
 use crate::{
+    caller_token::CallerToken,
     callers::{Caller, Callers, Rule},
+    hardening::open_files,
     inject::{TlsConfigs, Upstream, Whose},
     interface::is_a_name,
     router::Shared,
+    shares::{OpenFiles, Shares},
 };
 
 type Problems = Vec<ConfigProblem>;
@@ -35,6 +36,7 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
     let identities = config.identities().build_with(providers.clone());
     let identities = identities.map_err(|error| problems.extend(error.problems().iter().cloned())).ok();
     check_the_doors(config, &mut problems);
+    check_names(config, identities.as_ref(), &mut problems);
     let names: Vec<&str> = config.identities.keys().map(String::as_str).collect();
     let callers = callers(config, &names, &mut problems);
     let upstreams = upstreams(config, identities.as_ref(), &names, &mut problems);
@@ -49,9 +51,28 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
             upstreams,
             verifier,
             hosts: config.listen.hosts.clone(),
+            unix_proxy_headers: config.listen.unix_proxy_headers,
+            tcp_proxy_headers: config.listen.tcp_proxy_headers,
             answer_time: config.limits.answer_time(),
+            forwarded: Shares::new(config.limits.forwarded, config.limits.forwarded_per_caller),
+            files: OpenFiles::new(open_files(), config.callers.len().max(1) * config.upstreams.len()),
         }),
         _ => Err(ConfigError::new(problems)),
+    }
+}
+
+/// An identity is found by its name or by its client id, so that one must not be called like
+/// another.
+fn check_names(config: &SidecarConfig, identities: Option<&ManagedIdentities>, problems: &mut Problems) {
+    let Some(identities) = identities else { return };
+    for (name, other) in config.identities.keys().flat_map(|name| {
+        let others = config.identities.keys().filter(move |other| *other != name);
+        others.map(move |other| (name, other))
+    }) {
+        if identities.get(other).is_ok_and(|identity| identity.client_id().as_str() == name) {
+            let text = format!("it has the name that is the client id of `{other}`; give it another name");
+            problems.push(ConfigProblem::new(format!("identities.{name}"), text));
+        }
     }
 }
 
@@ -69,13 +90,7 @@ fn check_the_doors(config: &SidecarConfig, problems: &mut Problems) {
     if listen.tcp.is_some() && config.callers.values().all(|caller| caller.token_ref.is_none()) {
         problem("listen.tcp", "nobody has a token to show there; give a caller a token_ref");
     }
-    let limits = &config.limits;
-    if [limits.head_seconds, limits.idle_seconds, limits.answer_seconds].contains(&0) {
-        problem("limits", "in no time nothing could be done; seconds are one at least");
-    }
-    if limits.connections == 0 || limits.head < 8192 {
-        problem("limits", "connections are one at least, and head 8192 bytes");
-    }
+    limits::check(&config.limits, problems);
 }
 
 fn callers(config: &SidecarConfig, identities: &[&str], problems: &mut Problems) -> Callers {
@@ -108,18 +123,9 @@ fn see_that_nobody_is_two(config: &SidecarConfig, problems: &mut Problems) {
 
 /// Who runs the sidecar could read its memory and files anyway.
 fn own_user() -> Rule {
-    let caller = Caller { name: "own user".to_owned(), identities: None, scopes: None };
+    let caller = Caller { name: "own user".into(), identities: None, scopes: None };
     let uid = nix::unistd::getuid().as_raw();
     Rule { caller: Arc::new(caller), uids: [uid].into(), gids: [].into(), token: None }
-}
-
-/// They are shown with each request; a file is not read for each.
-const KEPT_FOR: Duration = Duration::from_secs(1);
-
-pub(super) fn kept() -> SecretProviders {
-    SecretProviders::default()
-        .with("file", CachedSecrets::new(FileSecrets).time_to_live(KEPT_FOR))
-        .with("systemd", CachedSecrets::new(SystemdCredentials::default()).time_to_live(KEPT_FOR))
 }
 
 fn rule(name: &str, config: &CallerConfig, known: &[&str], problems: &mut Problems) -> Rule {
@@ -131,11 +137,12 @@ fn rule(name: &str, config: &CallerConfig, known: &[&str], problems: &mut Proble
     for identity in config.identities.iter().filter(|identity| !known.contains(&identity.as_str())) {
         problem("identities", format!("there is no identity `{identity}`"));
     }
-    let token = config.token_ref.as_deref().map(|text| kept().source(None, text));
+    let token = config.token_ref.as_deref().map(|text| SecretProviders::default().source(None, text));
     let token = token.and_then(|token| token.map_err(|error| problem("token_ref", error.to_string())).ok());
+    let token = token.map(CallerToken::new);
     let set = |names: &Vec<String>| names.iter().cloned().collect();
     let caller = Caller {
-        name: name.to_owned(),
+        name: name.into(),
         identities: Some(set(&config.identities)),
         scopes: config.scopes.as_ref().map(set),
     };

@@ -2,6 +2,8 @@
 
 mod build;
 mod keys;
+mod limits;
+mod masked;
 mod parts;
 mod secrets;
 
@@ -15,7 +17,7 @@ use self::parts::{CallerConfig, UpstreamConfig, ValidateConfig};
 pub use self::secrets::{CheckedSecret, SecretCheck};
 pub(crate) use self::{
     build::build,
-    parts::{Limits, Listen},
+    parts::{Limits, Listen, ProxyHeaders},
 };
 
 /// The configuration, as it was read. It is judged by [`Sidecar::new`](crate::Sidecar::new), which tells every mistake at once.
@@ -37,10 +39,16 @@ pub struct SidecarConfig {
     pub(crate) limits: Limits,
 }
 
-/// A configuration that cannot be read.
+/// A configuration that cannot be read. No value of the configuration is in it.
 #[derive(Debug, thiserror::Error)]
 #[error("the configuration cannot be read: {0}")]
-pub struct ReadError(#[from] config::ConfigError);
+pub struct ReadError(String);
+
+impl From<config::ConfigError> for ReadError {
+    fn from(error: config::ConfigError) -> Self {
+        Self(masked::masked(&error))
+    }
+}
 
 impl SidecarConfig {
     /// Reads the file at `path`, if there is one, and variables of the environment over it: `PASSPORT_SIDECAR__LISTEN__UNIX` is

@@ -20,6 +20,22 @@ pub(crate) struct Listen {
     pub(crate) admin: Option<SocketAddr>,
     /// Further names by which clients may call it.
     pub(crate) hosts: Vec<String>,
+    /// Headers of proxies in requests to be forwarded, on the Unix socket.
+    pub(crate) unix_proxy_headers: ProxyHeaders,
+    /// The same on TCP.
+    pub(crate) tcp_proxy_headers: ProxyHeaders,
+}
+
+/// What is done with headers that proxies set, in requests to be forwarded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum ProxyHeaders {
+    /// The upstream sees the sidecar only.
+    Drop,
+    /// For a gateway that is trusted to set them.
+    Forward,
+    /// The request is answered 403.
+    Refuse,
 }
 
 impl Default for Listen {
@@ -32,6 +48,8 @@ impl Default for Listen {
             tcp: None,
             admin: None,
             hosts: Vec::new(),
+            unix_proxy_headers: ProxyHeaders::Drop,
+            tcp_proxy_headers: ProxyHeaders::Refuse,
         }
     }
 }
@@ -86,8 +104,11 @@ pub(super) struct ValidateConfig {
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Limits {
-    /// Connections at a time, at each door.
+    /// Connections at a time, at each listener.
     pub(crate) connections: usize,
+    /// Of these, connections of one caller on the Unix socket. By default half of them; all, if
+    /// there is no other caller.
+    pub(crate) connections_per_caller: Option<usize>,
     /// Bytes of a request's head.
     pub(crate) head: usize,
     /// Seconds until the head has to be there; also how long a connection may wait for its next request.
@@ -99,22 +120,40 @@ pub(crate) struct Limits {
     pub(crate) answer_seconds: u64,
     /// Seconds for requests in flight when it is told to end.
     pub(crate) drain_seconds: u64,
+    /// Forwarded requests at a time.
+    pub(crate) forwarded: usize,
+    /// Of these, requests of one caller.
+    pub(crate) forwarded_per_caller: usize,
+    /// KiB of one body that are buffered at one place.
+    pub(crate) stream_kib: usize,
+    /// KiB of request bodies that a connection of HTTP/2 may send before they are read.
+    pub(crate) connection_kib: usize,
+    /// MiB that all buffers together may take.
+    pub(crate) buffered_mib: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            connections: 1000,
-            head: 16 * 1024,
-            head_seconds: 30,
-            idle_seconds: 300,
-            answer_seconds: 30,
-            drain_seconds: 25,
-        }
+        Self::DEFAULT
     }
 }
 
 impl Limits {
+    pub(crate) const DEFAULT: Self = Self {
+        connections: 1000,
+        connections_per_caller: None,
+        head: 16 * 1024,
+        head_seconds: 30,
+        idle_seconds: 300,
+        answer_seconds: 30,
+        drain_seconds: 25,
+        forwarded: 1024,
+        forwarded_per_caller: 256,
+        stream_kib: 64,
+        connection_kib: 256,
+        buffered_mib: 1024,
+    };
+
     pub(crate) fn head_time(&self) -> Duration {
         Duration::from_secs(self.head_seconds)
     }
@@ -127,7 +166,30 @@ impl Limits {
         Duration::from_secs(self.answer_seconds)
     }
 
+    pub(crate) fn stream_bytes(&self) -> usize {
+        self.stream_kib.saturating_mul(1024)
+    }
+
+    pub(crate) fn stream_window(&self) -> u32 {
+        window(self.stream_bytes())
+    }
+
+    pub(crate) fn connection_window(&self) -> u32 {
+        window(self.connection_kib.saturating_mul(1024))
+    }
+
+    /// The window of a caller's connection to an upstream, for all of its streams.
+    pub(crate) fn upstream_window(&self) -> u32 {
+        window(self.stream_bytes().saturating_mul(self.forwarded_per_caller))
+    }
+
     pub(crate) fn drain_time(&self) -> Duration {
         Duration::from_secs(self.drain_seconds)
     }
+}
+
+/// A window of HTTP/2 ([RFC 9113, section
+/// 6.9.1](https://www.rfc-editor.org/rfc/rfc9113#section-6.9.1)).
+fn window(bytes: usize) -> u32 {
+    u32::try_from(bytes).unwrap_or(u32::MAX).min(u32::MAX >> 1)
 }

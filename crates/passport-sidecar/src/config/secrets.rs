@@ -2,11 +2,11 @@
 
 use std::{collections::HashSet, time::Duration};
 
-use passport_core::{SecretError, SecretErrorKind, SecretSource};
+use passport_core::{SecretError, SecretErrorKind, SecretProviders, SecretSource};
 use passport_outbound::Providers;
 use tokio::time::timeout;
 
-use super::{SidecarConfig, build::kept};
+use super::SidecarConfig;
 
 /// Providers that need no network.
 const LOCAL: [&str; 3] = ["env", "file", "systemd"];
@@ -55,7 +55,7 @@ impl SidecarConfig {
 
     fn secret_sources(&self, providers: &Providers) -> Vec<(String, SecretSource)> {
         let tokens = self.callers.iter().filter_map(|(name, caller)| {
-            let source = kept().source(None, caller.token_ref.as_deref()?).ok()?;
+            let source = SecretProviders::default().source(None, caller.token_ref.as_deref()?).ok()?;
             Some((format!("callers.{name}.token_ref"), source))
         });
         self.identities().secret_sources(providers).into_iter().chain(tokens).collect()

@@ -216,3 +216,26 @@ async fn check_reads_each_local_reference_and_no_vault() {
         assert_eq!(outcomes.collect::<Vec<_>>(), expected, "{references:?}");
     }
 }
+
+#[test]
+fn identity_named_like_anothers_client_id_is_refused() {
+    let other = "[identities.mi-1]\nclient_id = \"mi-2\"\nclient_secret_ref = \"env:SECRET\"\n";
+    let told = "identities.mi-1: it has the name that is the client id of `erp`; give it another name";
+    assert_eq!(mistakes(&format!("{ERP}{other}")), [told]);
+    let own = ERP.replace("identities.erp", "identities.mi-1");
+    assert_eq!(mistakes(&own), [""; 0], "its own client id may be its name");
+}
+
+#[test]
+fn credentials_in_any_url_are_refused_and_not_shown() {
+    for text in [
+        format!("{ERP}token_url = \"https://:hidden@passport\"\n"),
+        format!("{ERP}passport_base_url = \"https://:hidden@passport\"\n"),
+        format!("{ERP}[validate]\naudience = \"api\"\nissuer = \"https://:hidden@passport\"\n"),
+        format!("{ERP}[validate]\naudience = \"api\"\njwks_url = \"https://:hidden@passport\"\n"),
+        format!("{ERP}[upstreams.erp]\nurl = \"https://:hidden@erp\"\nidentity = \"erp\"\n"),
+    ] {
+        let told = mistakes(&text);
+        assert!(!told.is_empty() && !told.join("").contains("hidden"), "{text}: {told:?}");
+    }
+}

@@ -11,7 +11,7 @@ use hyper_util::{
     server::conn::auto,
 };
 use tokio::{
-    io::{AsyncRead, AsyncWrite, AsyncWriteExt, copy, sink},
+    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, sink},
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, sleep, timeout},
 };
@@ -26,13 +26,22 @@ use super::{
     timed::Timed,
     used::{Answer, Used},
 };
-use crate::{callers::Peer, config::Limits, telemetry};
+use crate::{
+    callers::Peer,
+    config::Limits,
+    refusal::Refusal,
+    router::Shared,
+    shares::{Share, Shares},
+    telemetry,
+    tokens::UnknownForms,
+};
 
 /// For whom there is no place.
 const FULL: &[u8] =
     b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\npassport-sidecar-refused: temporarily_unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 const TURNED_AWAY_AT_A_TIME: usize = 256;
+const STRANGERS_AT_A_TIME: usize = 32;
 
 /// How long a door is left alone when nobody can be taken in: there are no file descriptors left, or no memory.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -47,15 +56,24 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 /// How many requests one connection of HTTP/2 may have at a time.
 const STREAMS: u32 = 100;
 
+/// What a connection that is not served holds: a permit to be answered, and a file.
+type Permits = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
+
+/// What an accepted connection holds: a permit of its listener, and a file.
+type Place = (Share, Option<OwnedSemaphorePermit>);
+
 /// Takes connections in at one door, and answers what comes on them. Each door has its own places, so that nobody at one can take
 /// those at another.
 pub(crate) struct Server<S> {
     name: &'static str,
     service: S,
     limits: Limits,
-    places: Arc<Semaphore>,
+    callers: Option<Arc<Shared>>,
+    places: Shares,
     /// Those who are told that there is no place. The others are not told.
     turned_away: Arc<Semaphore>,
+    /// The same for users that are no callers, who cannot keep callers from being told.
+    strangers: Arc<Semaphore>,
     connections: TaskTracker,
     /// No connection is taken in any more, and none that is there is to be used again.
     stop: CancellationToken,
@@ -70,14 +88,23 @@ impl<S> Server<S>
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
-    pub(crate) fn new(name: &'static str, service: S, limits: Limits, stop: CancellationToken) -> Self {
+    /// Without `callers`, connections take neither a caller's share nor the files of callers.
+    pub(crate) fn new(
+        name: &'static str,
+        service: S,
+        limits: Limits,
+        callers: Option<Arc<Shared>>,
+        stop: CancellationToken,
+    ) -> Self {
         let cut_off = CancellationToken::new();
         Self {
             name,
             service,
             limits,
-            places: Arc::new(Semaphore::new(limits.connections)),
+            places: Shares::new(limits.connections, per_caller(&limits, callers.as_deref())),
+            callers,
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_AT_A_TIME)),
+            strangers: Arc::new(Semaphore::new(STRANGERS_AT_A_TIME)),
             connections: TaskTracker::new(),
             stop,
             ends: CancellationToken::new(),
@@ -120,22 +147,60 @@ where
     }
 
     fn begin(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
-        if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
+        let caller = match (peer, &self.callers) {
+            (Peer::Unix { uid, gid }, Some(shared)) => match shared.callers.of_user(uid, gid) {
+                Ok(caller) => Some(caller),
+                Err(refusal) => {
+                    telemetry::forbidden();
+                    return self.refuse(stream, &refusal);
+                }
+            },
+            _ => None,
+        };
+        if let Some(place) = self.place(caller) {
             self.answer(stream, peer, place);
         } else {
             telemetry::turned_away(self.name);
-            if let Ok(turn) = Arc::clone(&self.turned_away).try_acquire_owned() {
-                tokio::spawn(turn_away(stream, turn));
-            }
+            self.turn_away(stream);
         }
     }
 
-    fn answer(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        peer: Peer,
-        place: OwnedSemaphorePermit,
-    ) {
+    fn place(&self, caller: Option<&Arc<str>>) -> Option<Place> {
+        let file = match &self.callers {
+            Some(shared) => Some(shared.files.take()?),
+            None => None,
+        };
+        Some((self.places.take(caller).ok()?, file))
+    }
+
+    fn turn_away(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        if let Some(permits) = self.permits_to_refuse(&self.turned_away) {
+            tokio::spawn(respond(stream, FULL.to_vec(), permits));
+        }
+    }
+
+    /// Refuses a stranger when its request begins: some clients ignore a response that comes
+    /// before.
+    fn refuse(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, refusal: &Refusal) {
+        let response = refusal.on_the_wire();
+        if let Some(permits) = self.permits_to_refuse(&self.strangers) {
+            tokio::spawn(async move {
+                if let Ok(Ok(_first)) = timeout(LAST_WORDS, stream.read_u8()).await {
+                    respond(stream, response, permits).await;
+                }
+            });
+        }
+    }
+
+    fn permits_to_refuse(&self, turns: &Arc<Semaphore>) -> Option<Permits> {
+        let file = match &self.callers {
+            Some(shared) => Some(shared.files.take()?),
+            None => None,
+        };
+        Some((Arc::clone(turns).try_acquire_owned().ok()?, file))
+    }
+
+    fn answer(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer, place: Place) {
         let used = Used::not_yet();
         let service = answering(self.service.clone(), peer, used.clone(), self.stop.clone());
         let io = TokioIo::new(Timed::new(stream, self.limits.head_time(), self.limits.idle_time()));
@@ -180,6 +245,9 @@ where
             .timer(TokioTimer::new())
             .max_header_list_size(u32::try_from(self.limits.head).unwrap_or(u32::MAX))
             .max_concurrent_streams(STREAMS)
+            .initial_stream_window_size(self.limits.stream_window())
+            .initial_connection_window_size(self.limits.connection_window())
+            .max_send_buf_size(self.limits.stream_bytes())
             .keep_alive_interval(Some(self.limits.head_time()))
             .keep_alive_timeout(Duration::from_secs(10));
         builder
@@ -196,6 +264,13 @@ where
     }
 }
 
+/// How many connections one caller may have.
+fn per_caller(limits: &Limits, callers: Option<&Shared>) -> usize {
+    let is_alone = callers.is_none_or(|shared| shared.callers.0.len() == 1);
+    let share = if is_alone { limits.connections } else { limits.connections.div_ceil(2) };
+    limits.connections_per_caller.unwrap_or(share)
+}
+
 /// Answers with `service` what comes on one connection.
 fn answering<S>(
     service: S,
@@ -206,11 +281,13 @@ fn answering<S>(
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send,
 {
+    let forms = UnknownForms::default();
     service_fn(move |request: http::Request<Incoming>| {
         let (in_use, stop) = (used.begin(), stop.clone());
         let is_http1 = request.version() < Version::HTTP_2;
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(forms.clone());
         let answer = service.clone().oneshot(request);
         async move {
             let mut response = answer.await?;
@@ -223,9 +300,10 @@ where
     })
 }
 
-async fn turn_away(mut stream: impl AsyncRead + AsyncWrite + Unpin, _turn: OwnedSemaphorePermit) {
+/// Sends a whole response instead of serving the connection.
+async fn respond(mut stream: impl AsyncRead + AsyncWrite + Unpin, response: Vec<u8>, _permits: Permits) {
     let said = async {
-        stream.write_all(FULL).await?;
+        stream.write_all(&response).await?;
         stream.shutdown().await?;
         // A connection that is closed with something unread is reset, and the answer with it.
         copy(&mut stream, &mut sink()).await

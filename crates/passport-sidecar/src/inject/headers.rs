@@ -1,12 +1,18 @@
 //! Which headers are of one connection, or of the sidecar, and so go no further. Pure.
 
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http_body::{Body, Frame};
 
-use crate::{guard::MARK, refusal::REFUSED};
+use crate::{
+    guard::{MARK, is_of_a_proxy},
+    refusal::REFUSED,
+};
 
 /// Of a connection, and not of what it carries ([RFC 9110, section 7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)).
-const OF_THE_CONNECTION: [HeaderName; 7] = [
+const OF_THE_CONNECTION: [HeaderName; 8] = [
     header::CONNECTION,
+    HeaderName::from_static("http2-settings"),
     HeaderName::from_static("keep-alive"),
     HeaderName::from_static("proxy-connection"),
     header::PROXY_AUTHENTICATE,
@@ -15,11 +21,77 @@ const OF_THE_CONNECTION: [HeaderName; 7] = [
     header::UPGRADE,
 ];
 
+/// Fields that identify the caller, or say where a message goes and where it ends. They are
+/// neither connection options nor trailers
+/// ([RFC 9110, section 6.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1)).
+const END_TO_END: [HeaderName; 6] = [
+    header::AUTHORIZATION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::COOKIE,
+    header::HOST,
+    header::SET_COOKIE,
+];
+
+/// Checks a request's headers as they came, before any of them is removed.
+///
+/// # Errors
+/// When another recipient could read them in another way: a connection option that would take the
+/// caller's token off the request, two tokens, or two lengths.
+pub(super) fn check(headers: &HeaderMap) -> Result<(), &'static str> {
+    if options(headers).any(|name| END_TO_END.contains(&name)) {
+        return Err("the Connection header names a field that is not of the connection, as Authorization; \
+             name hop-by-hop fields only");
+    }
+    if headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
+        return Err("there is more than one Authorization header; send one");
+    }
+    check_length(headers)
+}
+
+/// # Errors
+/// When there is more than one length
+/// ([RFC 9112, section 6.3](https://www.rfc-editor.org/rfc/rfc9112#section-6.3)).
+pub(super) fn check_length(headers: &HeaderMap) -> Result<(), &'static str> {
+    let values = |name| headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
+    let (mut lengths, mut codings) = (values(header::CONTENT_LENGTH), values(header::TRANSFER_ENCODING));
+    match (lengths.next(), lengths.next(), codings.next(), codings.next()) {
+        (None, None, None, None) => Ok(()),
+        (Some(length), None, None, None) if !length.contains(&b',') => Ok(()),
+        (None, None, Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err("there is more than one Content-Length or Transfer-Encoding, or both, or another \
+                  coding than chunked"),
+    }
+}
+
+/// Whether an HTTP/1.1 client would leave out the body: hyper sends none of unknown length with
+/// these methods unless the header says so.
+pub(super) fn needs_chunks(method: &Method, body: &impl Body) -> bool {
+    let is_unusual = [Method::GET, Method::HEAD].contains(method);
+    is_unusual && !body.is_end_stream() && body.size_hint().exact().is_none()
+}
+
+/// Removes from trailers what neither side accepts from the other in headers, and what is no
+/// trailer.
+pub(super) fn without_odd_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(mut trailers) => {
+            let also = [header::TE, header::TRAILER];
+            remove(&mut trailers, |name| is_ours(name) || END_TO_END.contains(name) || also.contains(name));
+            Frame::trailers(trailers)
+        }
+        Err(frame) => frame,
+    }
+}
+
 /// Makes a request's headers those of the request to the upstream. Who sends it to us has no say in what we say of identities.
-pub(super) fn prepare(headers: &mut HeaderMap) {
-    let takes_trailers = listed(headers, header::TE).any(|te| te.eq_ignore_ascii_case("trailers"));
+pub(super) fn prepare(headers: &mut HeaderMap, drops_proxy_headers: bool) {
+    let takes_trailers = listed(headers, header::TE).any(|te| te.eq_ignore_ascii_case(b"trailers"));
     join_cookies(headers);
-    remove(headers, |name| name == header::TE || name == header::HOST || is_ours(name));
+    remove(headers, |name| {
+        let is_of_a_proxy = drops_proxy_headers && is_of_a_proxy(name);
+        name == header::TE || name == header::HOST || is_ours(name) || is_of_a_proxy
+    });
     if takes_trailers {
         // gRPC wants to hear it.
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
@@ -54,8 +126,7 @@ pub(super) fn give_back(headers: &mut HeaderMap) {
 
 /// Removes those of the connection, and those that `also` are not for the other side.
 fn remove(headers: &mut HeaderMap, also: impl Fn(&HeaderName) -> bool) {
-    let named: Vec<HeaderName> =
-        listed(headers, header::CONNECTION).filter_map(|name| name.parse().ok()).collect();
+    let named: Vec<HeaderName> = options(headers).collect();
     let is_one = |name: &&HeaderName| OF_THE_CONNECTION.contains(name) || named.contains(name) || also(name);
     let names: Vec<HeaderName> = headers.keys().filter(is_one).cloned().collect();
     for name in names {
@@ -63,9 +134,15 @@ fn remove(headers: &mut HeaderMap, also: impl Fn(&HeaderName) -> bool) {
     }
 }
 
-fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &str> {
-    let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim)
+/// The fields that a Connection header names.
+fn options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    listed(headers, header::CONNECTION).filter_map(|name| HeaderName::from_bytes(name).ok())
+}
+
+/// By bytes: one odd byte does not hide the other members of a list.
+fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+    let values = headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
+    values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
 }
 
 #[cfg(test)]
@@ -77,7 +154,7 @@ mod tests {
         for (name, value) in sent {
             headers.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
-        prepare(&mut headers);
+        prepare(&mut headers, false);
         let mut left: Vec<_> =
             headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         left.sort();
@@ -124,5 +201,89 @@ mod tests {
         headers.insert(header::ETAG, HeaderValue::from_static("7"));
         give_back(&mut headers);
         assert_eq!(headers.len(), 1);
+    }
+
+    fn map(sent: &[(&str, &str)]) -> HeaderMap {
+        let named = |(name, value): &(&str, &str)| {
+            (name.parse::<HeaderName>().unwrap(), HeaderValue::from_bytes(value.as_bytes()).unwrap())
+        };
+        let mut headers = HeaderMap::new();
+        for (name, value) in sent.iter().map(named) {
+            headers.append(name, value);
+        }
+        headers
+    }
+
+    #[test]
+    fn connection_option_does_not_hide_whose_call_it_is() {
+        for option in [
+            "close, authorization",
+            "Authorization",
+            "close,\tAUTHORIZATION ,x",
+            "\u{e4}, authorization",
+            "host",
+            "content-length",
+            "content-type",
+            "cookie",
+        ] {
+            assert!(check(&map(&[("connection", option)])).is_err(), "{option}");
+            assert!(check(&map(&[("connection", "close"), ("connection", option)])).is_err());
+        }
+        for option in ["close", "keep-alive, te", "x-of-the-hop", "upgrade, http2-settings", ""] {
+            assert_eq!(check(&map(&[("connection", option)])), Ok(()), "{option}");
+        }
+    }
+
+    #[test]
+    fn request_with_two_tokens_is_refused() {
+        assert!(check(&map(&[("authorization", "Bearer a"), ("authorization", "Bearer b")])).is_err());
+        assert_eq!(check(&map(&[("authorization", "Bearer a")])), Ok(()));
+    }
+
+    #[test]
+    fn message_with_two_lengths_is_refused() {
+        let (length, coding) = (("content-length", "5"), ("transfer-encoding", "chunked"));
+        for ambiguous in [
+            &[length, length][..],
+            &[length, ("content-length", "6")],
+            &[length, coding],
+            &[("content-length", "5, 5")],
+            &[coding, coding],
+            &[("transfer-encoding", "gzip, chunked")],
+            &[("transfer-encoding", "gzip")],
+        ] {
+            assert!(check_length(&map(ambiguous)).is_err(), "{ambiguous:?}");
+        }
+        for plain in [&[][..], &[length], &[coding], &[("transfer-encoding", "Chunked")]] {
+            assert_eq!(check_length(&map(plain)), Ok(()), "{plain:?}");
+        }
+    }
+
+    #[test]
+    fn trailers_carry_no_identity_and_no_framing() {
+        let trailers = map(&[
+            ("grpc-status", "0"),
+            ("x-passport-roles", "admin"),
+            ("x_passport_roles", "admin"),
+            ("passport-sidecar-token", "hidden"),
+            ("passport-sidecar-refused", "invalid_client"),
+            ("authorization", "Bearer x"),
+            ("content-length", "5"),
+            ("connection", "x-of-the-hop"),
+            ("x-of-the-hop", "1"),
+            ("transfer-encoding", "chunked"),
+        ]);
+        let left = without_odd_trailers(Frame::trailers(trailers)).into_trailers().unwrap();
+        assert_eq!(left, map(&[("grpc-status", "0")]));
+    }
+
+    #[test]
+    fn proxy_headers_are_dropped_where_that_is_set() {
+        let sent = [("via", "1.1 gateway"), ("x-forwarded-for", "1.2.3.4"), ("x_real_ip", "1.2.3.4")];
+        let mut headers = map(&sent);
+        prepare(&mut headers, false);
+        assert_eq!(headers, map(&sent));
+        prepare(&mut headers, true);
+        assert!(headers.is_empty(), "{headers:?}");
     }
 }

@@ -1,24 +1,28 @@
 //! Requests that are passed on to a service of a fixed table, with a token on them.
 
+mod connections;
 mod headers;
+mod permit;
 mod place;
 mod sent;
 mod tls;
 mod upstream;
 
 use axum::{extract::Request, response::Response};
-use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, header};
+use http::{HeaderName, Method, StatusCode, Uri};
 use passport_outbound::ManagedIdentity;
 
+use self::permit::Permit;
 pub(crate) use self::{
     tls::TlsConfigs,
     upstream::{Upstream, Whose},
 };
 use crate::{
     callers::Caller,
+    config::ProxyHeaders,
     interface::Interface,
     refusal::Refusal,
-    router::{Shared, nothing_there},
+    router::{Shared, nothing_there, peer},
 };
 
 /// Names the upstream, for clients that cannot have it in the path: those of gRPC.
@@ -31,20 +35,22 @@ pub(crate) async fn passed_on(
     interface: Interface,
     request: Request,
 ) -> Result<Response, Refusal> {
-    see_that_it_is_a_request(&request)?;
+    check(&request)?;
     let target = if interface == Interface::ByPath { by_path } else { by_header };
     let (upstream, uri) = target(shared, caller, &request)?;
-    upstream.call(prepared(request, uri)).await
+    let permit = Permit::take(shared, caller)?;
+    let drops = shared.proxy_headers(peer(&request)) == ProxyHeaders::Drop;
+    upstream.call(caller, permit, prepared(request, uri, drops)).await
 }
 
-fn see_that_it_is_a_request(request: &Request) -> Result<(), Refusal> {
-    // Some clients offer HTTP/2 in this way with each request, and go on without it.
-    let upgrades = |value: &HeaderValue| !value.as_bytes().eq_ignore_ascii_case(b"h2c");
-    if request.method() == Method::CONNECT || request.headers().get(header::UPGRADE).is_some_and(upgrades) {
-        let description = "connections are not passed on, requests are: no CONNECT and no upgrade";
+/// An upgrade is an offer, which is ignored
+/// ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
+fn check(request: &Request) -> Result<(), Refusal> {
+    if request.method() == Method::CONNECT {
+        let description = "connections are not passed on, requests are: no CONNECT";
         return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "invalid_request", description));
     }
-    Ok(())
+    headers::check(request.headers()).map_err(Refusal::invalid)
 }
 
 type Target<'a> = Result<(&'a Upstream, Uri), Refusal>;
@@ -75,8 +81,8 @@ fn upstream<'a>(shared: &'a Shared, caller: &Caller, name: &str) -> Result<&'a U
 }
 
 /// The request as it goes to `uri`, without a token yet.
-fn prepared(mut request: Request, uri: Uri) -> Request {
+fn prepared(mut request: Request, uri: Uri, drops_proxy_headers: bool) -> Request {
     *request.uri_mut() = uri;
-    headers::prepare(request.headers_mut());
+    headers::prepare(request.headers_mut(), drops_proxy_headers);
     request
 }

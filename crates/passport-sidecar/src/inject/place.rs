@@ -43,7 +43,9 @@ const DECODED_AT_MOST: usize = 8;
 fn leads_up(path: &str) -> bool {
     let mut plain = Cow::Borrowed(path.as_bytes());
     for _ in 0..DECODED_AT_MOST {
-        if plain.split(|byte| b"/\\;".contains(byte)).any(|part| matches!(part, b"." | b"..")) {
+        // Overlong encodings are not UTF-8, and some servers decode them all the same.
+        let Ok(text) = str::from_utf8(&plain) else { return true };
+        if is_odd(text) {
             return true;
         }
         match percent_decode(&plain).into() {
@@ -52,6 +54,26 @@ fn leads_up(path: &str) -> bool {
         }
     }
     true
+}
+
+/// Whether a segment is a dot or two, with or without what some servers strip from names or take
+/// for a dot or a slash; or the path has characters that end it early.
+fn is_odd(path: &str) -> bool {
+    let is_separator = |letter| matches!(letter, '/' | '\\' | ';' | '\u{2215}' | '\u{ff0f}' | '\u{ff3c}');
+    let is_dots = |segment: &str| {
+        let dots = segment.trim();
+        let count = dots.chars().count();
+        (1..=2).contains(&count) && dots.chars().all(|letter| matches!(letter, '.' | '\u{2024}' | '\u{ff0e}'))
+    };
+    path.chars().any(char::is_control) || path.split(is_separator).any(is_dots) || has_utf16(path)
+}
+
+/// Whether there is a `%u002e`, which some servers decode.
+fn has_utf16(path: &str) -> bool {
+    let is_digit = |byte: &u8| byte.is_ascii_hexdigit();
+    path.as_bytes()
+        .windows(6)
+        .any(|part| part[0] == b'%' && part[1] | 0x20 == b'u' && part[2..].iter().all(is_digit))
 }
 
 #[cfg(test)]
@@ -70,6 +92,12 @@ mod tests {
             ("https://erp/", "/orders", None, "https://erp/orders"),
             ("https://erp/api/", "/orders", Some("a=/../b"), "https://erp/api/orders?a=/../b"),
             ("https://erp/api", "/a%20b//c/.../..d", Some(""), "https://erp/api/a%20b//c/.../..d?"),
+            (
+                "https://erp/api",
+                "/%E2%82%AC/100%/.well-known/a.b",
+                None,
+                "https://erp/api/%E2%82%AC/100%/.well-known/a.b",
+            ),
             ("http://[::1]:81", "/a", None, "http://[::1]:81/a"),
             ("https://erp", "//evil.example/a", None, "https://erp//evil.example/a"),
         ] {
@@ -97,6 +125,22 @@ mod tests {
             "/%252e%252e/admin",
             "/a%25252F..%25255cadmin",
             "/./a",
+            "/..%00/admin",
+            "/..%20/admin",
+            "/%20../admin",
+            "/..%09/admin",
+            "/a%00",
+            "/a%0d%0ab",
+            "/%c0%ae%c0%ae/admin",
+            "/%e0%80%ae%e0%80%ae/admin",
+            "/..%c0%afadmin",
+            "/%25c0%25ae%25c0%25ae/admin",
+            "/%ef%bc%8e%ef%bc%8e/admin",
+            "/..%ef%bc%8fadmin",
+            "/%e2%80%a4%e2%80%a4/admin",
+            "/%u002e%u002E/admin",
+            "/..;/admin",
+            "/.%2e/admin",
             "",
             "admin",
             "@evil.example/",

@@ -12,10 +12,13 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use super::{headers, permit::Permit};
+
 /// A body, of which it is known how far it is, and when it has ended or nobody wants more of it.
 pub(super) struct Sent {
     body: Body,
     awaited: Option<watch::Sender<bool>>,
+    _permit: Option<Permit>,
 }
 
 /// How far such a body is: whether its upstream waits for more of it, which is not there yet.
@@ -24,7 +27,12 @@ pub(super) struct Progress(Option<watch::Receiver<bool>>);
 impl Sent {
     pub(super) fn watched(body: Body) -> (Self, Progress) {
         let (awaited, progress) = (!body.is_end_stream()).then(|| watch::channel(false)).unzip();
-        (Self { body, awaited }, Progress(progress))
+        (Self { body, awaited, _permit: None }, Progress(progress))
+    }
+
+    /// Gives `permit` back when this body is dropped.
+    pub(super) fn holding(self, permit: Permit) -> Self {
+        Self { _permit: Some(permit), ..self }
     }
 }
 
@@ -64,7 +72,7 @@ impl http_body::Body for Sent {
         } else if let Some(awaited) = &self.awaited {
             awaited.send_replace(polled.is_pending());
         }
-        polled
+        polled.map_ok(headers::without_odd_trailers)
     }
 
     fn is_end_stream(&self) -> bool {

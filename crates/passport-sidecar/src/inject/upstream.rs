@@ -1,25 +1,23 @@
-use std::{fmt, time::Duration};
+use std::{fmt, sync::Arc, time::Duration};
 
 use axum::{body::Body, extract::Request, response::Response};
 use bytes::Bytes;
-use http::{StatusCode, Uri, Version, header};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
-};
-use passport_core::Origin;
+use http::{HeaderValue, StatusCode, Uri, Version, header};
+use http_body_util::BodyExt;
+use passport_core::{Origin, with_causes};
 use passport_outbound::{AllowedOrigins, AttachToken, AttachTokenLayer, ManagedIdentity, TokenError};
 use rustls::ClientConfig;
 use tower::{BoxError, Layer, ServiceExt};
 use url::Url;
 
-use super::{headers, place::Place, sent::Sent};
-use crate::{config::Limits, refusal::Refusal};
-
-const CONNECT_TIME: Duration = Duration::from_secs(10);
-
-type Http = Client<HttpsConnector<HttpConnector>, Sent>;
+use super::{
+    connections::{CallerName, Connections},
+    headers,
+    permit::Permit,
+    place::Place,
+    sent::Sent,
+};
+use crate::{callers::Caller, config::Limits, refusal::Refusal};
 
 /// In whose name requests go out.
 #[derive(Debug)]
@@ -37,8 +35,8 @@ pub(crate) struct Upstream {
     place: Place,
     version: Version,
     whose: Whose,
-    plain: Http,
-    attaching: Option<AttachToken<Http>>,
+    plain: Connections,
+    attaching: Option<AttachToken<Connections>>,
     idle_time: Duration,
     answer_time: Duration,
 }
@@ -53,7 +51,7 @@ impl Upstream {
         whose: Whose,
         limits: &Limits,
     ) -> Result<Self, BoxError> {
-        let plain = client(tls, http2);
+        let plain = Connections::new(tls, http2, *limits);
         let attaching = match &whose {
             Whose::Identity(_, identity) | Whose::CallerOrIdentity(_, identity) => {
                 // Whether its URL may be plain http was decided before.
@@ -84,14 +82,23 @@ impl Upstream {
         self.place.uri(path, query).ok_or_else(|| Refusal::invalid(wrong))
     }
 
-    pub(super) async fn call(&self, request: Request) -> Result<Response, Refusal> {
-        let (parts, body) = request.into_parts();
+    pub(super) async fn call(
+        &self,
+        caller: &Caller,
+        permit: Permit,
+        request: Request,
+    ) -> Result<Response, Refusal> {
+        let (mut parts, body) = request.into_parts();
+        if self.version == Version::HTTP_11 && headers::needs_chunks(&parts.method, &body) {
+            parts.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
         let (body, progress) = Sent::watched(body);
-        let mut request = http::Request::from_parts(parts, body);
+        let mut request = http::Request::from_parts(parts, body.holding(permit.clone()));
         *request.version_mut() = self.version;
+        request.extensions_mut().insert(CallerName(Arc::clone(&caller.name)));
         // The time for an answer begins when all is sent, so that what is large, or a stream, may take as long as it takes.
         tokio::select! {
-            outcome = self.answered(request) => outcome,
+            outcome = self.answered(request) => outcome.map(|response| permit.held_by(response)),
             () = progress.late(self.idle_time, self.answer_time) => Err(self.late()),
         }
     }
@@ -107,27 +114,47 @@ impl Upstream {
                 return Err(Refusal::unauthorized("Bearer", "invalid_token", description));
             }
             _ => {
-                let response = self.plain.request(request).await;
-                return response.map(given_back).map_err(|error| self.failed(&error));
+                let response = self.plain.clone().oneshot(request).await;
+                return self.given_back(response.map_err(|error| self.failed(&with_causes(&error)))?);
             }
         };
         // It is for the sidecar, if anything.
         request.headers_mut().remove(header::AUTHORIZATION);
         let response = attaching.clone().oneshot(request).await;
-        response.map(given_back).map_err(|error| self.without(&error))
+        self.given_back(response.map_err(|error| self.without(&error))?)
+    }
+
+    /// Makes an upstream's response ours.
+    fn given_back<B>(&self, response: http::Response<B>) -> Result<Response, Refusal>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        if response.status().is_informational() {
+            return Err(self.failed("the upstream switched protocols, which no request asks for"));
+        }
+        headers::check_length(response.headers()).map_err(|problem| self.failed(problem))?;
+        let mut response = response.map(|body| Body::new(body.map_frame(headers::without_odd_trailers)));
+        headers::give_back(response.headers_mut());
+        *response.version_mut() = Version::HTTP_11;
+        Ok(response)
     }
 
     fn without(&self, error: &BoxError) -> Refusal {
         let identity = self.identity().map(|(_, identity)| identity);
         match (error.downcast_ref::<TokenError>(), identity) {
             (Some(error), Some(identity)) => Refusal::without_token(identity, error),
-            _ => self.failed(error.as_ref()),
+            _ => self.failed(&with_causes(&**error)),
         }
     }
 
-    fn failed(&self, error: &(dyn std::error::Error + 'static)) -> Refusal {
-        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-        tracing::warn!(target: crate::telemetry::TARGET, upstream = self.name, "a request could not be passed on: {error}{cause}");
+    fn failed(&self, error: &str) -> Refusal {
+        tracing::warn!(
+            target: crate::telemetry::TARGET,
+            upstream = self.name,
+            error,
+            "request could not be forwarded"
+        );
         Refusal::new(
             StatusCode::BAD_GATEWAY,
             "server_error",
@@ -140,36 +167,6 @@ impl Upstream {
             format!("the upstream `{}` did not answer in time, or there was no token in time", self.name);
         Refusal::new(StatusCode::GATEWAY_TIMEOUT, "server_error", description)
     }
-}
-
-fn given_back<B>(response: http::Response<B>) -> Response
-where
-    B: http_body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<BoxError>,
-{
-    let mut response = response.map(Body::new);
-    headers::give_back(response.headers_mut());
-    *response.version_mut() = Version::HTTP_11;
-    response
-}
-
-fn client(tls: ClientConfig, http2: bool) -> Http {
-    let mut tcp = HttpConnector::new();
-    tcp.enforce_http(false);
-    tcp.set_nodelay(true);
-    tcp.set_connect_timeout(Some(CONNECT_TIME));
-    let connector = HttpsConnectorBuilder::new().with_tls_config(tls);
-    let connector = connector.https_or_http().enable_all_versions().wrap_connector(tcp);
-    let mut builder = Client::builder(TokioExecutor::new());
-    builder
-        .timer(TokioTimer::new())
-        .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(Duration::from_secs(60))
-        .http2_only(http2)
-        // A connection that is dead is not found out by the next who needs it.
-        .http2_keep_alive_interval(Duration::from_secs(20))
-        .http2_keep_alive_timeout(CONNECT_TIME);
-    builder.build(connector)
 }
 
 impl fmt::Debug for Upstream {

@@ -1,20 +1,21 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
-    extract::{FromRequest, Request, State},
+    body::to_bytes,
+    extract::{Request, State},
     response::{IntoResponse, Response},
 };
 use base64::{Engine, prelude::BASE64_STANDARD};
-use bytes::Bytes;
 use http::{HeaderMap, StatusCode, header};
 use percent_encoding::percent_decode_str;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::reply;
 use crate::{
     access_log::AskedBy,
     callers::{Caller, Peer},
     refusal::Refusal,
-    router::{Shared, peer},
+    router::{MAX_FORM, Shared, peer},
 };
 
 /// What a client of OAuth2 sends, whatever it is written in.
@@ -25,12 +26,34 @@ struct Asked {
     scope: Option<String>,
 }
 
+/// How many forms of one connection are read at a time before it is known whose they are. A client
+/// that gets tokens needs one.
+const UNKNOWN_FORMS: usize = 4;
+
+/// Bounds the memory that a stranger's connection takes: a form that waits would hold what came
+/// with it.
+#[derive(Clone, Debug)]
+pub(crate) struct UnknownForms(Arc<Semaphore>);
+
+impl Default for UnknownForms {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(UNKNOWN_FORMS)))
+    }
+}
+
+impl UnknownForms {
+    fn take(self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let Self(permits) = self;
+        permits.try_acquire_owned().map_err(|_| {
+            Refusal::too_many("too many forms on this connection; send the caller's token in a Basic header")
+        })
+    }
+}
+
 /// `POST /passport/token`, as Passport has it ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)): any client
 /// of OAuth2 works when one URL is changed.
 pub(crate) async fn drop_in(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    let peer = peer(&request);
-    let (headers, body) = (request.headers().clone(), Bytes::from_request(request, &()).await);
-    match admitted(&shared, peer, &headers, body.ok()).await {
+    match admitted(&shared, request).await {
         Ok((asked, caller)) => {
             let outcome = answered(&shared, &caller, &asked).await;
             let mut response = outcome.unwrap_or_else(IntoResponse::into_response);
@@ -41,15 +64,28 @@ pub(crate) async fn drop_in(State(shared): State<Arc<Shared>>, request: Request)
     }
 }
 
-async fn admitted(
-    shared: &Shared,
-    peer: Peer,
-    headers: &HeaderMap,
-    body: Option<Bytes>,
-) -> Result<(Asked, Arc<Caller>), Refusal> {
-    let asked = asked(headers, &body.ok_or_else(|| Refusal::invalid("the form is too large"))?)?;
+/// Admits the caller before the form is read, unless the form has its token.
+async fn admitted(shared: &Shared, request: Request) -> Result<(Asked, Arc<Caller>), Refusal> {
+    let peer = peer(&request);
+    let (parts, body) = request.into_parts();
+    see_that_it_is_a_form(&parts.headers)?;
+    let basic = parts.headers.get(header::AUTHORIZATION);
+    let basic = basic.map(|value| basic_credentials(value.as_bytes())).transpose()?;
+    let is_known = basic.is_some() || peer != Peer::Tcp;
+    let shown = basic.iter().flat_map(|(_, tokens)| tokens);
+    let shown: Vec<&str> = shown.map(String::as_str).filter(|token| !token.is_empty()).collect();
+    let early = if is_known { Some(shared.callers.admit(peer, &shown).await?) } else { None };
+    let unknown: UnknownForms = parts.extensions.get().cloned().unwrap_or_default();
+    // A head may be larger than the form that is waited for.
+    drop(parts);
+    let _permit = if is_known { None } else { Some(unknown.take()?) };
+    let form = to_bytes(body, MAX_FORM).await;
+    let asked = asked(basic, &form.map_err(|_| Refusal::invalid("the form is too large"))?)?;
     let shown: Vec<&str> = asked.caller_tokens.iter().map(String::as_str).collect();
-    let caller = shared.callers.admit(peer, &shown).await?;
+    let caller = match early {
+        Some(caller) => caller,
+        None => shared.callers.admit(peer, &shown).await?,
+    };
     Ok((asked, caller))
 }
 
@@ -59,16 +95,17 @@ async fn answered(shared: &Shared, caller: &Caller, asked: &Asked) -> Result<Res
     Ok(reply::of(&token, &wanted.granted()))
 }
 
-/// Client id and secret are in a Basic header or in the form
-/// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
-fn asked(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Refusal> {
+fn see_that_it_is_a_form(headers: &HeaderMap) -> Result<(), Refusal> {
     let is_form = headers
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
         .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    if !is_form {
-        return Err(Refusal::invalid("send a form: application/x-www-form-urlencoded"));
-    }
+    if is_form { Ok(()) } else { Err(Refusal::invalid("send a form: application/x-www-form-urlencoded")) }
+}
+
+/// Client id and secret are in a Basic header or in the form
+/// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+fn asked(basic: Option<Basic>, body: &[u8]) -> Result<Asked, Refusal> {
     let mut form = BTreeMap::new();
     for (key, value) in form_urlencoded::parse(body) {
         // What is there twice could mean the one here, and the other elsewhere.
@@ -83,7 +120,6 @@ fn asked(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Refusal> {
             "grant_type is client_credentials here",
         ));
     }
-    let basic = headers.get(header::AUTHORIZATION).map(|value| basic(value.as_bytes())).transpose()?;
     let of_the_form = form.remove("client_id");
     let (client_id, mut caller_tokens) = match (basic, of_the_form) {
         (Some((id, _)), Some(other)) if id != other => {
@@ -98,7 +134,9 @@ fn asked(headers: &HeaderMap, body: &[u8]) -> Result<Asked, Refusal> {
 }
 
 /// The client id, and its secret in both of its readings.
-fn basic(value: &[u8]) -> Result<(String, [String; 2]), Refusal> {
+type Basic = (String, [String; 2]);
+
+fn basic_credentials(value: &[u8]) -> Result<Basic, Refusal> {
     let wrong = || Refusal::invalid("the Authorization header is not Basic with id and secret");
     let text = std::str::from_utf8(value).map_err(|_| wrong())?;
     let (scheme, encoded) = text.split_once(' ').ok_or_else(wrong)?;
@@ -121,12 +159,9 @@ mod tests {
     use super::*;
 
     fn read(authorization: Option<&str>, form: &str) -> Result<(String, Vec<String>), &'static str> {
-        let mut headers = HeaderMap::new();
-        headers.insert(header::CONTENT_TYPE, "application/x-www-form-urlencoded".parse().unwrap());
-        if let Some(value) = authorization {
-            headers.insert(header::AUTHORIZATION, value.parse().unwrap());
-        }
-        asked(&headers, form.as_bytes())
+        let basic = authorization.map(|value| basic_credentials(value.as_bytes())).transpose();
+        basic
+            .and_then(|basic| asked(basic, form.as_bytes()))
             .map(|asked| (asked.client_id, asked.caller_tokens))
             .map_err(|refusal| refusal.code)
     }
@@ -156,9 +191,6 @@ mod tests {
         assert_eq!(read(Some("Bearer x"), grant).unwrap_err(), "invalid_request");
         let other = format!("Basic {}", BASE64_STANDARD.encode("mi-2:x"));
         assert_eq!(read(Some(&other), grant).unwrap_err(), "invalid_request");
-        assert_eq!(
-            asked(&HeaderMap::new(), grant.as_bytes()).err().map(|refusal| refusal.code),
-            Some("invalid_request")
-        );
+        assert!(see_that_it_is_a_form(&HeaderMap::new()).is_err());
     }
 }

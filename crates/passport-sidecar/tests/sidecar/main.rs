@@ -4,12 +4,16 @@
 
 mod ends;
 mod floods;
+mod memory;
+mod odd_messages;
 mod others;
 mod passed_on;
 mod private_networks;
 mod refusals;
 mod scene;
+mod shares;
 mod streams;
 mod systemd;
 mod tokens;
+mod upstream_connections;
 mod validates;

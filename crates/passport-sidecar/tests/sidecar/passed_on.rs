@@ -122,19 +122,37 @@ async fn what_cannot_be_passed_on_is_refused() {
     let get = |path: &str| sidecar.unix().get(format!("http://localhost{path}"));
     assert_eq!(get("/to/payroll/x").send().await.unwrap().status(), 404, "it is not for this caller");
     assert_eq!(get("/to/nobody/x").send().await.unwrap().status(), 502);
-    assert_eq!(get("/to/api/x").header("upgrade", "websocket").send().await.unwrap().status(), 501);
     assert_eq!(get("/to/api/..%2fx").send().await.unwrap().status(), 400);
     assert_eq!(get("/to/api/a%5c..%5cx").send().await.unwrap().status(), 400);
     assert_eq!(get("/anything").send().await.unwrap().status(), 404);
-    assert_eq!(
-        get("/to/api/x").header("upgrade", "h2c").send().await.unwrap().status(),
-        200,
-        "it is an offer"
-    );
     for ours in ["/v1/x", "/passport/x", "/to"] {
         let led = get(ours).header("passport-sidecar-upstream", "api").send().await.unwrap();
         assert_eq!(led.status(), 404, "{ours}");
     }
     let named = get("/orders").header("passport-sidecar-upstream", "api").send().await.unwrap();
     assert_eq!(json(named).await["uri"], "/orders");
+}
+
+#[tokio::test]
+async fn gateway_reaches_an_upstream_by_the_unix_socket() {
+    let scene = Scene::new().await;
+    let headers = [("x-forwarded-for", "1.2.3.4"), ("via", "1.1 gateway"), ("referer", "https://a/b")];
+    for (setting, status, forwarded) in [("drop", 200, false), ("forward", 200, true), ("refuse", 403, false)]
+    {
+        let listen =
+            format!("[listen]\nunix_proxy_headers = \"{setting}\"\ntcp_proxy_headers = \"{setting}\"");
+        let config = scene.config("").replace("[listen]", &listen);
+        let sidecar = scene.start(&config).serves().await;
+        let unix = sidecar.unix().get("http://localhost/to/api/orders");
+        let tcp = plain().get(sidecar.url("/to/api/orders")).header("passport-sidecar", "true");
+        for get in [unix, tcp.header("passport-sidecar-token", CALLER_TOKEN)] {
+            let get = headers.iter().fold(get, |get, (name, value)| get.header(*name, *value));
+            let response = get.send().await.unwrap();
+            assert_eq!(response.status(), status, "{setting}");
+            if status == 200 {
+                let seen = json(response).await["headers"].to_string();
+                assert!(headers.iter().all(|(name, _)| seen.contains(name) == forwarded), "{seen}");
+            }
+        }
+    }
 }

@@ -138,3 +138,20 @@ async fn a_client_that_is_there_and_asks_for_nothing_loses_its_place() {
     sidecar.has("passport_sidecar_connections{door=\"unix\"} 0").await;
     assert_eq!(ask().await.unwrap().status(), 200, "it comes again");
 }
+
+#[tokio::test]
+async fn emptied_token_file_revokes_the_caller() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let status = async || {
+        let get = plain().get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar", "true");
+        get.header("passport-sidecar-token", CALLER_TOKEN).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(status().await, 200);
+    std::fs::write(scene.path("caller.token"), "").unwrap();
+    let begin = tokio::time::Instant::now();
+    while status().await != 401 {
+        assert!(begin.elapsed() < std::time::Duration::from_secs(5), "the token is still valid");
+    }
+    assert!(sidecar.logged().contains("caller token unusable"));
+}

@@ -1,0 +1,156 @@
+//! The connections to one upstream.
+
+use std::{
+    collections::HashMap,
+    error::Error,
+    io,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use axum::body::Body;
+use http::{Method, Request, Response};
+use http_body::Body as _;
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::{
+    client::legacy::{self, Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioTimer},
+};
+use rustls::ClientConfig;
+use tower::Service;
+
+use super::sent::Sent;
+use crate::{config::Limits, shares::IDLE_CONNECTIONS};
+
+pub(super) const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+type Http = Client<HttpsConnector<HttpConnector>, Sent>;
+
+/// The caller of a request, in its extensions.
+#[derive(Clone, Debug)]
+pub(super) struct CallerName(pub(super) Arc<str>);
+
+/// Connections to one upstream. Each caller has its own, so that one that stops reading responses
+/// holds up no other: on a connection of HTTP/2 all streams share one window.
+#[derive(Clone)]
+pub(super) struct Connections {
+    pools: Arc<Mutex<HashMap<Arc<str>, Http>>>,
+    settings: Arc<Settings>,
+}
+
+struct Settings {
+    tls: ClientConfig,
+    http2: bool,
+    limits: Limits,
+}
+
+impl Connections {
+    pub(super) fn new(tls: ClientConfig, http2: bool, limits: Limits) -> Self {
+        Self { pools: Arc::default(), settings: Arc::new(Settings { tls, http2, limits }) }
+    }
+
+    /// The connections of a caller.
+    fn pool(&self, caller: Arc<str>) -> Http {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.entry(caller).or_insert_with(|| self.settings.client(IDLE_CONNECTIONS)).clone()
+    }
+}
+
+impl Settings {
+    fn client(&self, idle_connections: usize) -> Http {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_TIME));
+        let connector = HttpsConnectorBuilder::new().with_tls_config(self.tls.clone());
+        let connector = connector.https_or_http().enable_all_versions().wrap_connector(tcp);
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(60))
+            .pool_max_idle_per_host(idle_connections)
+            .http2_only(self.http2)
+            // A dead connection is found before the next request needs it.
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_keep_alive_timeout(CONNECT_TIME)
+            .http1_max_buf_size(self.limits.stream_bytes())
+            .http2_max_send_buf_size(self.limits.stream_bytes())
+            .http2_initial_stream_window_size(self.limits.stream_window())
+            // Room for all of a caller's streams: one that is not read holds up none of the others.
+            .http2_initial_connection_window_size(self.limits.upstream_window());
+        builder.build(connector)
+    }
+}
+
+type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<Incoming>, legacy::Error>> + Send>>;
+
+impl Service<Request<Sent>> for Connections {
+    type Response = Response<Incoming>;
+    type Error = legacy::Error;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), legacy::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<Sent>) -> ResponseFuture {
+        let caller =
+            request.extensions().get().map_or_else(|| Arc::from(""), |CallerName(name)| Arc::clone(name));
+        let (again, settings) = (repeatable(&request), Arc::clone(&self.settings));
+        let sent = self.pool(caller).request(request);
+        Box::pin(async move {
+            match (sent.await, again) {
+                (Err(error), Some(again)) if was_closed(&error) => {
+                    // A pool could have another connection that was closed at the same moment.
+                    settings.client(0).request(again).await
+                }
+                (outcome, _) => outcome,
+            }
+        })
+    }
+}
+
+/// Returns the request once more, if it may be sent twice: it is idempotent
+/// ([RFC 9110, section 9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)), and has no
+/// body that could be sent in part.
+fn repeatable(request: &Request<Sent>) -> Option<Request<Sent>> {
+    let is_idempotent =
+        [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::TRACE]
+            .contains(request.method());
+    if !is_idempotent || !request.body().is_end_stream() {
+        return None;
+    }
+    let mut again = Request::new(Sent::watched(Body::empty()).0);
+    *again.method_mut() = request.method().clone();
+    *again.uri_mut() = request.uri().clone();
+    *again.version_mut() = request.version();
+    again.headers_mut().clone_from(request.headers());
+    Some(again)
+}
+
+/// Whether a connection ended without a response: an upstream closes idle connections, and a
+/// request may be on its way at that moment.
+fn was_closed(error: &legacy::Error) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
+    if error.is_connect() {
+        return false;
+    }
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let hyper = error.downcast_ref::<hyper::Error>();
+        let io = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        let kinds = [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof];
+        if hyper
+            .is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed())
+            || io.is_some_and(|kind| kinds.contains(&kind))
+        {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
+}

@@ -1,0 +1,182 @@
+//! The memory that clients can make the sidecar take. They write frames of HTTP/2 themselves, and
+//! read nothing.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body, routing::get};
+use bytes::Bytes;
+use futures_util::stream;
+use tokio::{
+    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    net::{TcpListener, TcpStream, UnixStream},
+    time::sleep,
+};
+
+use crate::scene::{Scene, Sidecar, eventually};
+
+const MEBIBYTE: u64 = 1024 * 1024;
+
+/// Each has a file here, and one in the sidecar.
+const STRANGERS: usize = 200;
+
+/// As many as the sidecar takes on one connection.
+const STREAMS: u32 = 100;
+
+const DATA: u8 = 0;
+const HEADERS: u8 = 1;
+const SETTINGS: u8 = 4;
+const WINDOW_UPDATE: u8 = 8;
+const END_HEADERS: u8 = 4;
+const END_STREAM: u8 = 1;
+
+/// A frame ([RFC 9113, section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1)).
+fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// An integer with a prefix of 7 bits ([RFC 7541, section
+/// 5.1](https://www.rfc-editor.org/rfc/rfc7541#section-5.1)).
+fn length(mut number: usize) -> Vec<u8> {
+    if number < 127 {
+        return vec![u8::try_from(number).unwrap()];
+    }
+    number -= 127;
+    let mut bytes = vec![127];
+    while number >= 128 {
+        bytes.push(u8::try_from(number % 128 + 128).unwrap());
+        number /= 128;
+    }
+    bytes.push(u8::try_from(number).unwrap());
+    bytes
+}
+
+/// Headers without compression.
+fn block(headers: &[(&str, &str)]) -> Vec<u8> {
+    let literal = |text: &str| [&length(text.len())[..], text.as_bytes()].concat();
+    headers.iter().flat_map(|(name, value)| [vec![0], literal(name), literal(value)].concat()).collect()
+}
+
+/// The preface of a client that takes as much as there is.
+fn preface() -> Vec<u8> {
+    let window = (u32::MAX >> 1).to_be_bytes();
+    let settings = frame(SETTINGS, 0, 0, &[&[0, 4], &window[..]].concat());
+    let update = frame(WINDOW_UPDATE, 0, 0, &((u32::MAX >> 1) - 65535).to_be_bytes());
+    [b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", &settings[..], &update].concat()
+}
+
+fn streams() -> impl Iterator<Item = u32> {
+    (0..STREAMS).map(|number| 2 * number + 1)
+}
+
+/// Writes what the peer takes; it may have closed the connection.
+async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) {
+    let _ = tokio::time::timeout(Duration::from_secs(2), stream.write_all(bytes)).await;
+}
+
+/// Reads until the server has widened the window of the connection.
+async fn widened(stream: &mut TcpStream) {
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await.unwrap();
+        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
+        stream.read_exact(&mut vec![0; usize::try_from(length).unwrap()]).await.unwrap();
+        if head[3] == WINDOW_UPDATE {
+            break;
+        }
+    }
+}
+
+async fn resident(sidecar: &Sidecar) -> u64 {
+    // What is on its way has arrived when the memory changes no more.
+    let mut before = 0;
+    eventually(async || {
+        sleep(Duration::from_millis(300)).await;
+        let now = sidecar.resident();
+        let change = now.abs_diff(std::mem::replace(&mut before, now));
+        if change < MEBIBYTE { Ok(now) } else { Err(format!("{now} bytes, and it changes")) }
+    })
+    .await
+}
+
+/// Each connection has a hundred forms that do not end, with the largest heads.
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_on_tcp_take_little_memory() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let large = "x".repeat(15_000);
+    let form = block(&[
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":authority", "localhost"),
+        (":path", "/passport/token"),
+        ("content-type", "application/x-www-form-urlencoded"),
+        ("x-large", &large),
+    ]);
+    let mut attack = Vec::new();
+    for stream in streams() {
+        attack.extend(frame(HEADERS, END_HEADERS, stream, &form));
+        attack.extend(frame(DATA, 0, stream, &[b'x'; 2500]));
+    }
+    let attack = Arc::new(attack);
+    let before = resident(&sidecar).await;
+    let connections = (0..STRANGERS).map(|_| {
+        let attack = Arc::clone(&attack);
+        let port = sidecar.tcp;
+        tokio::spawn(async move {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+            write(&mut stream, &preface()).await;
+            widened(&mut stream).await;
+            write(&mut stream, &attack).await;
+            stream
+        })
+    });
+    let held = futures_util::future::join_all(connections.collect::<Vec<_>>()).await;
+    sidecar.has(&format!("passport_sidecar_connections{{door=\"tcp\"}} {STRANGERS}")).await;
+    let each = (resident(&sidecar).await - before) / STRANGERS as u64;
+    assert!(each < MEBIBYTE * 3 / 4, "{each} bytes for each connection");
+    drop(held);
+}
+
+/// An upstream with a body that does not end.
+async fn endless() -> String {
+    let body = || {
+        let chunk = Bytes::from_static(&[7; 16 * 1024]);
+        Body::from_stream(stream::repeat_with(move || Ok::<_, Infallible>(chunk.clone())))
+    };
+    let router = Router::new().route("/endless", get(async move || body()));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_that_read_nothing_take_little_memory() {
+    let scene = Scene::new().await;
+    let url = endless().await;
+    let sidecar =
+        scene.sidecar_with(&format!("[upstreams.endless]\nurl = \"{url}\"\nidentity = \"erp\"")).await;
+    let head = block(&[
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":authority", "localhost"),
+        (":path", "/to/endless/endless"),
+        ("passport-sidecar", "true"),
+    ]);
+    let mut requests = preface();
+    for stream in streams() {
+        requests.extend(frame(HEADERS, END_HEADERS | END_STREAM, stream, &head));
+    }
+    let before = resident(&sidecar).await;
+    let mut held = Vec::new();
+    for _ in 0..10 {
+        let mut stream = UnixStream::connect(&sidecar.socket).await.unwrap();
+        write(&mut stream, &requests).await;
+        held.push(stream);
+    }
+    sidecar.has("passport_sidecar_forwarded_requests 256").await;
+    let taken = resident(&sidecar).await - before;
+
+    assert!(taken < 64 * MEBIBYTE, "{taken} bytes for 10 connections");
+}

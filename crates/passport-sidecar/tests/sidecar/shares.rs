@@ -1,0 +1,124 @@
+//! What one caller, and one who is none, cannot take from the others.
+
+use std::time::Duration;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, UnixStream},
+    time::timeout,
+};
+
+use crate::scene::{CALLER_TOKEN, Scene, Sidecar, eventually, plain};
+
+/// A caller beside that of the scene, on TCP.
+fn web(scene: &Scene) -> String {
+    std::fs::write(scene.path("web.token"), "token-of-web").unwrap();
+    format!("[callers.web]\ntoken_ref = \"file:{}\"\nidentities = [\"erp\"]\n", scene.path("web.token"))
+}
+
+#[tokio::test]
+async fn strangers_take_no_places_of_an_open_socket() {
+    let scene = Scene::new().await;
+    let uid = nix::unistd::getuid().as_raw();
+    let limits = "[limits]\nconnections = 5";
+    let config = scene.config(limits).replace(&format!("uids = [{uid}]"), &format!("uids = [{}]", uid + 1));
+    let config = config.replace("[listen]", "[listen]\nunix_mode = \"0666\"");
+    let sidecar = scene.start(&config).serves().await;
+    let mut held = Vec::new();
+    for _ in 0..20 {
+        let mut stream = UnixStream::connect(&sidecar.socket).await.unwrap();
+        let mut said = [0; 12];
+        stream.write_all(b"GET / HTTP/1.1\r\n").await.unwrap();
+        stream.read_exact(&mut said).await.unwrap();
+        assert_eq!(&said, b"HTTP/1.1 403");
+        held.push(stream);
+    }
+    sidecar.has("passport_sidecar_connections_forbidden_total 20").await;
+    let (_, metrics) = sidecar.admin("/metrics").await.unwrap();
+    assert!(!metrics.contains("connections{door=\"unix\"}"), "{metrics}");
+    assert!(!metrics.contains("turned_away"), "{metrics}");
+}
+
+#[tokio::test]
+async fn one_caller_has_half_of_the_connections() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar_with(&format!("{}[limits]\nconnections = 10", web(&scene))).await;
+    let mut held = Vec::new();
+    for _ in 0..5 {
+        held.push(UnixStream::connect(&sidecar.socket).await.unwrap());
+    }
+    let mut sixth = UnixStream::connect(&sidecar.socket).await.unwrap();
+    let mut said = [0; 12];
+    timeout(Duration::from_secs(10), sixth.read_exact(&mut said)).await.unwrap().unwrap();
+    assert_eq!(&said, b"HTTP/1.1 429");
+}
+
+/// Requests to an upstream that takes connections and answers none of them.
+async fn hanging(scene: &Scene, limits: &str) -> (TcpListener, Sidecar) {
+    let hangs = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let more = format!(
+        "{}[upstreams.hangs]\nurl = \"http://{}\"\nidentity = \"erp\"\n[limits]\n{limits}",
+        web(scene),
+        hangs.local_addr().unwrap(),
+    );
+    (hangs, scene.sidecar_with(&more).await)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_to_a_hanging_upstream_leave_room_for_others() {
+    let scene = Scene::new().await;
+    let (_hangs, sidecar) = hanging(&scene, "forwarded = 4\nforwarded_per_caller = 3").await;
+    let get = |token: &'static str, path: &str| {
+        let get = plain().get(sidecar.url(path)).header("passport-sidecar", "true");
+        get.header("passport-sidecar-token", token).send()
+    };
+    let mut held: Vec<_> = (0..3).map(|_| tokio::spawn(get(CALLER_TOKEN, "/to/hangs/a"))).collect();
+    sidecar.has("passport_sidecar_forwarded_requests 3").await;
+    let refused = get(CALLER_TOKEN, "/to/api/orders").await.unwrap();
+    assert_eq!(refused.status(), 429);
+    assert_eq!(refused.headers()["retry-after"], "1");
+    assert_eq!(get("token-of-web", "/to/api/orders").await.unwrap().status(), 200);
+    held.push(tokio::spawn(get("token-of-web", "/to/hangs/a")));
+    sidecar.has("passport_sidecar_forwarded_requests 4").await;
+    let refused = get("token-of-web", "/to/api/orders").await.unwrap();
+    assert_eq!(refused.status(), 503);
+    assert_eq!(refused.headers()["retry-after"], "1");
+    assert_eq!(get(CALLER_TOKEN, "/v1/token?identity=erp").await.unwrap().status(), 200, "a token");
+    assert_eq!(sidecar.admin("/livez").await.unwrap().0, 200);
+    sidecar.has("passport_sidecar_forwarded_requests_rejected_total{limit=\"forwarded\"} 1").await;
+    for request in held {
+        request.abort();
+    }
+    sidecar.has("passport_sidecar_forwarded_requests 0").await;
+    assert_eq!(get(CALLER_TOKEN, "/to/api/orders").await.unwrap().status(), 200);
+}
+
+/// A response counts until its body has ended or its client is gone.
+#[tokio::test]
+async fn response_that_is_not_read_counts_as_a_forwarded_request() {
+    let scene = Scene::new().await;
+    let (upstream, sidecar) = hanging(&scene, "forwarded_per_caller = 1").await;
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = upstream.accept().await {
+            tokio::spawn(async move {
+                let head = b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n";
+                let mut bytes = Ok(());
+                if stream.write_all(head).await.is_ok() {
+                    while bytes.is_ok() {
+                        bytes = stream.write_all(&[7; 65536]).await;
+                    }
+                }
+            });
+        }
+    });
+    let get = || sidecar.unix().get("http://localhost/to/hangs/a").send();
+    let response = get().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(get().await.unwrap().status(), 429);
+    drop(response);
+    eventually(async || match get().await.unwrap().status().as_u16() {
+        200 => Ok(()),
+        status => Err(format!("it is {status}")),
+    })
+    .await;
+}

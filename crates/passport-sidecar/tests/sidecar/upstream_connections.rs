@@ -1,0 +1,122 @@
+//! Connections to upstreams: whose they are, and what happens when they end.
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use axum::{Router, body::Body, routing::get};
+use bytes::Bytes;
+use futures_util::stream;
+use http::Method;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, UnixStream},
+    time::timeout,
+};
+
+use crate::scene::{CALLER_TOKEN, Scene, Sidecar, plain};
+
+const MEBIBYTE: usize = 1024 * 1024;
+
+/// An upstream that answers one request on its first connection, and closes it when it has the
+/// next. Returns how many connections it has had, too.
+async fn closing() -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let is_first = counted.fetch_add(1, Ordering::SeqCst) == 0;
+            tokio::spawn(async move {
+                for number in 0.. {
+                    let mut head = [0; 8192];
+                    if stream.read(&mut head).await.unwrap_or(0) == 0 || (is_first && number == 1) {
+                        break;
+                    }
+                    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+                }
+            });
+        }
+    });
+    (url, connections)
+}
+
+#[tokio::test]
+async fn idempotent_request_on_a_closed_connection_is_retried() {
+    let scene = Scene::new().await;
+    for (method, body, expected, connections) in [
+        (Method::GET, "", 200, 2),
+        (Method::DELETE, "", 200, 2),
+        (Method::PUT, "content", 502, 1),
+        (Method::POST, "", 502, 1),
+    ] {
+        let (url, seen) = closing().await;
+        let sidecar =
+            scene.sidecar_with(&format!("[upstreams.closing]\nurl = \"{url}\"\nidentity = \"erp\"")).await;
+        let send = |method: Method, body: &'static str| {
+            sidecar.unix().request(method, "http://localhost/to/closing/a").body(body).send()
+        };
+        assert_eq!(send(Method::GET, "").await.unwrap().status(), 200);
+        assert_eq!(send(method.clone(), body).await.unwrap().status(), expected, "{method}");
+        assert_eq!(seen.load(Ordering::SeqCst), connections, "{method}");
+    }
+}
+
+/// An upstream of HTTP/2 with a body that does not end, and one of 1 MiB.
+async fn streaming() -> String {
+    let endless = || {
+        let chunk = Bytes::from_static(&[7; 64 * 1024]);
+        Body::from_stream(stream::repeat_with(move || Ok::<_, Infallible>(chunk.clone())))
+    };
+    let router = Router::new()
+        .route("/endless", get(async move || endless()))
+        .route("/mebibyte", get(async || vec![7; MEBIBYTE]));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    url
+}
+
+/// A client that reads the beginning of a response that does not end, and no more.
+async fn stops_reading(sidecar: &Sidecar) -> UnixStream {
+    let mut stream = UnixStream::connect(&sidecar.socket).await.unwrap();
+    let request = b"GET /to/h2/endless HTTP/1.1\r\nHost: localhost\r\nPassport-Sidecar: true\r\n\r\n";
+    stream.write_all(request).await.unwrap();
+    let mut begin = [0; 15];
+    stream.read_exact(&mut begin).await.unwrap();
+    assert_eq!(&begin, b"HTTP/1.1 200 OK");
+    stream
+}
+
+/// The second caller on TCP is another one than that on the Unix socket.
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_stop_reading_hold_up_no_other() {
+    let scene = Scene::new().await;
+    std::fs::write(scene.path("web.token"), "token-of-web").unwrap();
+    let more = format!(
+        "[upstreams.h2]\nurl = \"{}\"\nidentity = \"erp\"\nhttp2 = true\n\
+         [callers.web]\ntoken_ref = \"file:{}\"\nidentities = [\"erp\"]\n\
+         [limits]\nforwarded_per_caller = 40",
+        streaming().await,
+        scene.path("web.token"),
+    );
+    let sidecar = scene.sidecar_with(&more).await;
+    let mut held = Vec::new();
+    for _ in 0..30 {
+        held.push(stops_reading(&sidecar).await);
+    }
+    for token in [CALLER_TOKEN, "token-of-web"] {
+        let mebibyte = async {
+            let get = plain().get(sidecar.url("/to/h2/mebibyte")).header("passport-sidecar", "true");
+            get.header("passport-sidecar-token", token).send().await.unwrap().bytes().await.unwrap()
+        };
+        let body = timeout(Duration::from_secs(10), mebibyte).await.expect("held up");
+        assert_eq!(body.len(), MEBIBYTE);
+    }
+}
