@@ -77,3 +77,34 @@ async fn static_client_serves_400_tests_with_one_runtime_each() {
         assert_eq!(failures.await.unwrap(), 0, "{cache:?}");
     }
 }
+
+/// An API's tests: each has a runtime, and all use one verifier. Some are canceled.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn static_verifier_serves_400_tests_with_one_runtime_each() {
+    let passport = DevPassport::start().await.unwrap();
+    let verifier = crate::support::verifier(&passport);
+    let token = passport.user_token("33").build();
+    passport.inject(passport_dev::Endpoint::Jwks, passport_dev::Fault::Slow(SECOND / 10));
+    let failures = tokio::task::spawn_blocking(move || {
+        let failures = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for thread in 0..8 {
+                let (verifier, token, failures) = (&verifier, &token, &failures);
+                scope.spawn(move || {
+                    for call in 0..50 {
+                        let verify = verifier.verify(token);
+                        if call == 0 && thread < 4 {
+                            // The attempt that it may have started ends with its runtime.
+                            let _ = runtime().block_on(tokio::time::timeout(SECOND / 50, verify));
+                        } else if let Err(error) = runtime().block_on(verify) {
+                            failures.fetch_add(1, Ordering::SeqCst);
+                            eprintln!("{error:?}");
+                        }
+                    }
+                });
+            }
+        });
+        failures.into_inner()
+    });
+    assert_eq!(failures.await.unwrap(), 0);
+}

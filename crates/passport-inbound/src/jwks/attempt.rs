@@ -11,8 +11,9 @@ use super::{
 };
 use crate::telemetry;
 
-/// An attempt to have newer keys, on its way. One that is lost (its task panicked, its runtime went away) has failed like any
-/// other.
+/// An attempt to have newer keys, on its way. One that panics has failed like any other. One that is
+/// dropped with its runtime, or with the call that started it, says nothing of the issuer: another may
+/// start immediately.
 pub(super) struct Attempt {
     keeper: Arc<KeyKeeper>,
     number: u64,
@@ -161,7 +162,11 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         if self.lead.is_some() {
-            self.keeper.note_failure(&FetchError::Lost, self.number);
+            if std::thread::panicking() {
+                self.keeper.note_failure(&FetchError::Lost, self.number);
+            } else {
+                self.keeper.note_loss(self.number);
+            }
         }
     }
 }

@@ -189,6 +189,11 @@ impl Machine {
     }
 
     /// The attempt has failed. `random` is in 0..1.
+    /// The attempt was lost with its runtime. The next may begin immediately.
+    pub(crate) fn lose(&mut self) {
+        self.pause = None;
+    }
+
     pub(crate) fn fail(&mut self, now: SystemTime, random: f64) {
         let cooldown = self.settings.cooldown;
         // Without keys the next attempt comes soon, as nothing works until then; with keys there is no hurry.

@@ -97,7 +97,9 @@ fn by_route<'a>(clients: &'a [(Route, Arc<RuntimeClients>)], url: &Url) -> Optio
 /// Default clients by their settings, so that typed clients with equal settings share connections
 /// and root certificates. Cheap to clone; clones share.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ClientPool(Arc<Mutex<HashMap<(ClientSettings, Route), Arc<RuntimeClients>>>>);
+pub(crate) struct ClientPool(Arc<Mutex<BySettings>>);
+
+type BySettings = HashMap<(ClientSettings, Route), Arc<RuntimeClients>>;
 
 impl ClientPool {
     /// Returns the clients that requests to `origins` need, or adds every mistake to `problems`.
