@@ -21,6 +21,7 @@ mod leaks;
 mod networks;
 mod one_layer;
 mod outbound;
+mod paths;
 mod rfc_vectors;
 mod streams;
 mod support;

@@ -137,6 +137,7 @@ mod jws;
 mod places;
 mod policy;
 mod rejection;
+mod request_path;
 mod respond;
 mod signature;
 mod streams;

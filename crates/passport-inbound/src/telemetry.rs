@@ -213,6 +213,22 @@ pub(crate) fn permission_unknown(error: &PermissionUnknown) {
     tracing::warn!(target: TARGET, cause = cause.map(tracing::field::display), "{error}");
 }
 
+/// A guard on the tenant of the path was put on a route that its pattern does not match.
+pub(crate) fn no_tenant_in_path(pattern: &str) {
+    tracing::debug!(
+        target: TARGET, pattern,
+        "the path names no tenant: the pattern has to match the whole path, with the prefix of a nest"
+    );
+}
+
+/// A guard on the tenant of the path saw a path that programs read differently.
+pub(crate) fn ambiguous_path() {
+    tracing::debug!(
+        target: TARGET,
+        "path refused: it has a dot segment, an empty segment, an encoded separator or invalid UTF-8"
+    );
+}
+
 /// Whether anyone listens to explanations.
 pub(crate) fn explains() -> bool {
     tracing::enabled!(target: TARGET, tracing::Level::DEBUG)

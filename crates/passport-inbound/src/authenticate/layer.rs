@@ -5,7 +5,7 @@ use http::{HeaderName, Response};
 use tower_layer::Layer;
 
 use super::{Authenticate, Sources};
-use crate::{Rejection, Requirement, TokenVerifier, gate::Terms};
+use crate::{ConfigError, Rejection, Requirement, TokenVerifier, gate::Terms};
 
 /// Lets only requests with a good token through and tells them who calls. See the [crate's front page](crate).
 #[derive(Clone, Debug)]
@@ -60,14 +60,60 @@ impl AuthenticateLayer {
         self
     }
 
-    /// Takes the token of a WebSocket's handshake, or of a request for a stream of events, from the parameter `access_token`
-    /// of its query, too: in a browser they have no headers
-    /// ([RFC 6750, section 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3)). The parameter is taken out of the URI of
-    /// every request before the inner service sees it; so put traces inside of this layer, and mind that proxies log URIs.
-    /// (axum's `OriginalUri` is made before the layers of a router: put this one around the router, not into it.)
+    /// Also takes the token of a WebSocket's handshake, or of a request for a stream of events, from the
+    /// parameter `access_token` of its query, as browsers set no headers there
+    /// ([RFC 6750, section 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3)).
+    ///
+    /// The layer removes the parameter from the URI of every request, and from axum's `OriginalUri`
+    /// (feature `axum`), before the inner service sees either; so it may stand anywhere in a router. What
+    /// is outside of the layer still sees the token: put a `TraceLayer` inside of it, and mind that
+    /// proxies log URIs.
     pub fn token_from_query(mut self) -> Self {
         self.sources().query = true;
         self
+    }
+
+    /// Lets requests for these paths through without a token; every other path needs one. More than once
+    /// adds up. A token that comes with such a request is not looked at: `Option<IdInfo>` is `None`, and
+    /// guards and the `IdInfo` extractor answer 401. What this layer [`require`](Self::require)s is not
+    /// asked for.
+    ///
+    /// A path is written as axum writes routes (`/health`, `/status/{id}`, `/assets/{*file}`) and matched
+    /// exactly, case and trailing slash included; in axum, below a `nest`, the prefix is part of it. A path
+    /// that programs read differently (dot segments, empty segments, encoded separators) is never public.
+    ///
+    /// ```
+    /// # use passport_inbound::{AuthenticateLayer, ConfigError, TokenVerifier};
+    /// # fn example(verifier: TokenVerifier) -> Result<AuthenticateLayer, ConfigError> {
+    /// AuthenticateLayer::new(verifier)
+    ///     .public_paths(["/health", "/metrics"])?
+    ///     .public_grpc_services(["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"])
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When one of them is not such a path, or overlaps another.
+    pub fn public_paths<P: AsRef<str>>(
+        mut self,
+        paths: impl IntoIterator<Item = P>,
+    ) -> Result<Self, ConfigError> {
+        paths.into_iter().try_for_each(|path| self.sources().public.add(path.as_ref()))?;
+        Ok(self)
+    }
+
+    /// Lets calls of these gRPC services through without a token, as [`public_paths`](Self::public_paths)
+    /// does: by the full name of a service, such as `grpc.health.v1.Health`.
+    ///
+    /// # Errors
+    /// When one of them is not the name of a service, or is there twice.
+    pub fn public_grpc_services<S: AsRef<str>>(
+        mut self,
+        services: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ConfigError> {
+        services
+            .into_iter()
+            .try_for_each(|service| self.sources().public.add_grpc_service(service.as_ref()))?;
+        Ok(self)
     }
 
     /// Lets a browser's preflight (CORS) through, which has no credentials: to a CORS layer inside of this one. Better is one
