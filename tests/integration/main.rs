@@ -13,6 +13,7 @@ mod differential;
 mod floods;
 mod forge;
 mod grpc_stack;
+mod grpc_web;
 mod guard_table;
 mod guards;
 mod handler_tests;

@@ -166,6 +166,15 @@ pub(crate) fn refused(rejection: &Rejection) {
     }
 }
 
+/// Records the caller on the current span, by the names of
+/// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/). A span
+/// keeps only those that it declares. There is no name for a tenant.
+pub(crate) fn record(caller: &IdInfo) {
+    let span = tracing::Span::current();
+    span.record("enduser.id", caller.user_id());
+    span.record("passport.tenant_id", caller.tenant_id());
+}
+
 /// A managed identity has called, or somebody was refused.
 pub(crate) fn audited(event: &AuditEvent<'_>) {
     let AuditEvent { caller, rejection, method, path, status, grpc_status, duration } = event;

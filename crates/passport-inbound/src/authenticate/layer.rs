@@ -5,7 +5,7 @@ use http::{HeaderName, Response};
 use tower_layer::Layer;
 
 use super::{Authenticate, Sources};
-use crate::{ConfigError, Rejection, Requirement, TokenVerifier, gate::Terms};
+use crate::{ConfigError, Rejection, Requirement, TokenVerifier, gate::Terms, protocol::Form};
 
 /// Lets only requests with a good token through and tells them who calls. See the [crate's front page](crate).
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl AuthenticateLayer {
 
     /// Does not tell callers what is wrong with their token, only that something is. By default they get one of the seven
     /// names of Passport's own SDK. Operators learn the reason either way, from metrics and events.
-    /// It is said for this layer alone: guards have an `opaque` of their own, and arguments of handlers tell what they demand.
+    /// The setting also holds for guards and arguments of handlers inside of this layer.
     pub fn opaque(mut self) -> Self {
         self.terms.responder.is_opaque = true;
         self
@@ -41,6 +41,17 @@ impl AuthenticateLayer {
     /// when to hand it on, and when not to.
     pub fn hand_on_token(mut self) -> Self {
         self.terms.hands_on = true;
+        self
+    }
+
+    /// Records the caller on the request's span, which is the current one: the field `enduser.id`, as
+    /// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/) calls it, is
+    /// the user, or the client id of a managed identity; `passport.tenant_id` is the tenant. The span has to declare
+    /// them, as `tracing::field::Empty`. Off by default: traces may have other readers than the service.
+    ///
+    /// `docs/inbound.md` in the repository shows it with tower-http's `TraceLayer`.
+    pub fn record_caller(mut self) -> Self {
+        self.terms.records_caller = true;
         self
     }
 
@@ -155,9 +166,26 @@ impl AuthenticateLayer {
         self
     }
 
+    /// Refuses in HTTP, whatever the caller's content type: for services that only speak HTTP, above all
+    /// one that a proxy asks whether to let a request through, as a refusal in gRPC has the status 200.
+    /// By default a `POST` of `application/grpc` or `application/grpc-web` is refused in gRPC. The setting
+    /// also holds for guards inside of this layer.
+    pub fn http_only(mut self) -> Self {
+        self.terms.responder.form = Some(Form::Http);
+        self
+    }
+
+    /// Refuses in gRPC, whatever the caller's content type and method; in grpc-web those that send it.
+    /// The setting also holds for guards inside of this layer.
+    pub fn grpc_only(mut self) -> Self {
+        self.terms.responder.form = Some(Form::Grpc);
+        self
+    }
+
     /// Answers in your own words: `respond` gets the reason and the standard response, to change it or to make another.
     ///
-    /// For HTTP only; gRPC callers get a status in any case. A response whose status says yes (1xx, 2xx) gets the status
+    /// Also holds for guards without a `respond_with` of their own, and for arguments of handlers, inside of
+    /// this layer. For HTTP only; gRPC callers get a status in any case. A response whose status says yes (1xx, 2xx) gets the status
     /// of the refusal again, and one with that status gets its challenge or its `Retry-After`, if it has none.
     ///
     /// ```
