@@ -22,7 +22,8 @@ use crate::{
     telemetry,
 };
 
-/// The response to `request`, which was refused, by the settings of a layer and of those outside of it.
+/// The response to `request`, which was refused, by the settings of a layer and of those outside
+/// of it.
 pub(crate) fn refuse<B>(rejection: Rejection, request: &Request<B>, own: &Responder) -> Response<Bytes> {
     let responder = own.within(request.extensions());
     let protocol = Protocol::of(request.method(), request.headers(), responder.form);

@@ -34,8 +34,8 @@ pub(crate) struct Drain {
 }
 
 impl Drain {
-    /// Returns none where there is nothing to read, the client waits for a `100 Continue`, or the body is
-    /// of no type that axum or tonic has.
+    /// Returns none where there is nothing to read, the client waits for a `100 Continue`, or the
+    /// body is of no type that axum or tonic has.
     pub(crate) fn of<B: 'static>(request: Request<B>) -> Option<Box<Self>> {
         if request.version() > Version::HTTP_11 || request.headers().contains_key(EXPECT) {
             return None;
@@ -67,7 +67,8 @@ impl Drain {
     }
 }
 
-/// The layers take bodies of any type, also such as are no `Body`; those of the two servers are known.
+/// The layers take bodies of any type, also such as are no `Body`; those of the two servers are
+/// known.
 fn known_body<B: 'static>(body: B) -> Option<Rest> {
     let mut body = Some(body);
     let body: &mut dyn Any = &mut body;

@@ -144,8 +144,8 @@ impl From<CallerRejection> for Rejection {
 }
 
 /// The HTTP response, by [`opaque`](crate::AuthenticateLayer::opaque) and
-/// [`respond_with`](crate::AuthenticateLayer::respond_with) of the layer that authenticates. On gRPC,
-/// layers refuse; extractors do not run there.
+/// [`respond_with`](crate::AuthenticateLayer::respond_with) of the layer that authenticates. On
+/// gRPC, layers refuse; extractors do not run there.
 impl IntoResponse for CallerRejection {
     fn into_response(self) -> Response {
         refusal(self.rejection, Protocol::Http, &self.responder).map(Body::from)

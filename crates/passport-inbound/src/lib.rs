@@ -17,7 +17,8 @@
 //!     .build()?;
 //!
 //! let api: Router = Router::new()
-//!     .route("/internal/sync", get(|| async { "machines only" }).layer(RequireServiceAccountLayer::new()))
+//!     // A guard on a handler stays with its route.
+//!     .route("/sync", get(|| async { "machines only" }).layer(RequireServiceAccountLayer::new()))
 //!     .route("/whoami", get(|caller: IdInfo| async move { caller.display_name().to_owned() }))
 //!     .layer(AuthenticateLayer::new(verifier)); // for all; in axum, what is applied last runs first
 //! # let _ = api; Ok(()) } main().unwrap(); }

@@ -45,8 +45,8 @@ const TEXT: [&str; 4] = [
 ];
 
 impl Protocol {
-    /// Returns gRPC and grpc-web only for a `POST` of their media types, whatever the version of HTTP
-    /// (tonic-web hands on HTTP/1.1), unless the layer is fixed to one form.
+    /// Returns gRPC and grpc-web only for a `POST` of their media types, whatever the version of
+    /// HTTP (tonic-web hands on HTTP/1.1), unless the layer is fixed to one form.
     pub(crate) fn of(method: &Method, headers: &HeaderMap, form: Option<Form>) -> Self {
         match form {
             Some(Form::Grpc) => match Self::of_content(headers) {

@@ -7,8 +7,8 @@ use percent_encoding::percent_decode_str;
 
 /// Returns the whole path that was routed.
 ///
-/// Below an axum `nest` the URI lacks the prefix, which is then taken from `OriginalUri`. A URI that
-/// is no end of the original one was rewritten on the way, and counts by itself.
+/// Below an axum `nest` the URI lacks the prefix, which is then taken from `OriginalUri`. A URI
+/// that is no end of the original one was rewritten on the way, and counts by itself.
 pub(crate) fn routed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a str {
     let path = uri.path();
     original_path(extensions).filter(|original| path == "/" || original.ends_with(path)).unwrap_or(path)

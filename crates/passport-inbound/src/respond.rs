@@ -26,8 +26,8 @@ impl Responder {
         self.is_opaque || self.custom.is_some() || self.form.is_some()
     }
 
-    /// These settings; what was not set is as the authenticating layer outside has it, which leaves its
-    /// own in the request's extensions.
+    /// These settings; what was not set is as the authenticating layer outside has it, which
+    /// leaves its own in the request's extensions.
     pub(crate) fn within(&self, extensions: &Extensions) -> Self {
         let Some(outer) = extensions.get::<Self>() else { return self.clone() };
         Self {

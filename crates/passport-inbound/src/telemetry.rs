@@ -167,8 +167,8 @@ pub(crate) fn refused(rejection: &Rejection) {
 }
 
 /// Records the caller on the current span, by the names of
-/// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/). A span
-/// keeps only those that it declares. There is no name for a tenant.
+/// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/). A
+/// span keeps only those that it declares. There is no name for a tenant.
 pub(crate) fn record(caller: &IdInfo) {
     let span = tracing::Span::current();
     span.record("enduser.id", caller.user_id());

@@ -1,6 +1,6 @@
-//! Programs that tests need. Of npm: clients of grpc-web. Of Python: clients that judge the stand-ins of
-//! vaults, and a server of AWS. They live in folders of their own, and are installed again when the list
-//! of them changes, or they do not work.
+//! Programs that tests need. Of npm: clients of grpc-web. Of Python: clients that judge the
+//! stand-ins of vaults, and a server of AWS. They live in folders of their own, and are installed
+//! again when the list of them changes, or they do not work.
 
 use std::{fs, path::Path, process::Command};
 

@@ -1,5 +1,5 @@
-//! grpc-web, with clients from npm: `grpc-web` (Google) and `@connectrpc/connect` (Buf). `cargo xtask test`
-//! installs them, by `judge/package-lock.json`, into `target/npm`.
+//! grpc-web, with clients from npm: `grpc-web` (Google) and `@connectrpc/connect` (Buf). `cargo
+//! xtask test` installs them, by `judge/package-lock.json`, into `target/npm`.
 
 use std::{
     fs,

@@ -8,7 +8,8 @@ use crate::{Rejection, protocol::Form, respond::Responder};
 /// Lets callers pass that satisfy a [`Requirement`], and nobody else.
 ///
 /// Put it inside of an [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, apply it to the
-/// handler, as below, so that it stays with its route: `.route_layer` does not guard routes that are added after it. Or give that one the requirement
+/// handler, as below, so that it stays with its route: `.route_layer` does not guard routes that
+/// are added after it. Or give that one the requirement
 /// ([`AuthenticateLayer::require`](crate::AuthenticateLayer::require)), and the order cannot be got wrong. Others get 403, or
 /// `PERMISSION_DENIED` on gRPC, and are told what they lack.
 ///
@@ -36,7 +37,8 @@ impl RequireLayer {
     }
 
     /// Does not tell callers what the route demands. See
-    /// [`AuthenticateLayer::opaque`](crate::AuthenticateLayer::opaque), whose settings hold here where this layer has none.
+    /// [`AuthenticateLayer::opaque`](crate::AuthenticateLayer::opaque), whose settings hold here
+    /// where this layer has none.
     pub fn opaque(mut self) -> Self {
         self.responder.is_opaque = true;
         self

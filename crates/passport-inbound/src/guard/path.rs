@@ -32,8 +32,8 @@ impl PathPattern {
         Ok(Self { router, parameter: parameter.to_owned() })
     }
 
-    /// Returns the tenant that `path` names; none if the path does not match, or could be read in more
-    /// than one way.
+    /// Returns the tenant that `path` names; none if the path does not match, or could be read in
+    /// more than one way.
     pub(super) fn tenant<'a>(&self, path: &'a str) -> Option<Cow<'a, str>> {
         if !is_plain(path) {
             return None;
