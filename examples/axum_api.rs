@@ -15,15 +15,16 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 fn api(verifier: TokenVerifier) -> Result<Router, ConfigError> {
     let own_tenant = Requirement::tenant_in_path("/tenants/{tenant_id}/{*rest}", "tenant_id")?;
-    let protected = Router::new()
-        .route("/tenants/{tenant_id}/payslips", get(of_tenant)) // a guard as a layer, for the routes above it
-        .route_layer(RequireLayer::new(own_tenant))
+    let router = Router::new()
+        // A guard as a layer, which stays with its route.
+        .route("/tenants/{tenant_id}/payslips", get(of_tenant).layer(RequireLayer::new(own_tenant)))
         .route("/payslips/mine", get(mine)) // guards as arguments
         .route("/payslips/all", get(all))
         .route("/internal/sync", get(sync))
-        .layer(AuthenticateLayer::new(verifier))
+        .route("/health", get(|| async { "up" }))
+        .layer(AuthenticateLayer::new(verifier).public_paths(["/health"])?) // all else needs a token
         .layer(AuditLayer::new()); // to `tracing`, target passport::audit
-    Ok(Router::new().route("/health", get(|| async { "up" })).merge(protected))
+    Ok(router)
 }
 
 async fn mine(User(user): User) -> String {

@@ -46,8 +46,7 @@ async fn main() -> Result<(), BoxError> {
 /// The same client for both: its usual identity is A's own, and a request may go out in its caller's name.
 async fn service_a(passport: &DevPassport, b: ManagedIdentityHttpClient) -> Result<String, BoxError> {
     let router = Router::new()
-        .route("/nightly-run", get(nightly_run))
-        .route_layer(RequireServiceAccountLayer::new())
+        .route("/nightly-run", get(nightly_run).layer(RequireServiceAccountLayer::new()))
         .route("/my-payslips", get(my_payslips))
         .layer(AuthenticateLayer::new(verifier(passport)?).hand_on_token())
         .with_state(b);

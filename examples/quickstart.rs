@@ -40,8 +40,7 @@ async fn main() -> Result<(), BoxError> {
 async fn start_api(passport: &DevPassport) -> Result<String, BoxError> {
     let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build()?;
     let api = Router::new()
-        .route("/internal/sync", get(|| async { "synced" }))
-        .route_layer(RequireServiceAccountLayer::new())
+        .route("/internal/sync", get(|| async { "synced" }).layer(RequireServiceAccountLayer::new()))
         .route("/whoami", get(whoami))
         .layer(AuthenticateLayer::new(verifier));
     Ok(serve(api).await?)

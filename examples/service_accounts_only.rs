@@ -20,8 +20,7 @@ async fn main() -> Result<(), BoxError> {
     let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build()?;
 
     let api = Router::new()
-        .route("/internal/sync", post(internal_sync))
-        .route_layer(RequireServiceAccountLayer::new()) // inside: runs second
+        .route("/internal/sync", post(internal_sync).layer(RequireServiceAccountLayer::new())) // runs second
         .layer(AuthenticateLayer::new(verifier)); // outside: runs first
     let url = format!("{}/internal/sync", serve(api).await?);
 

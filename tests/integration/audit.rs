@@ -111,3 +111,24 @@ async fn whoever_hangs_up_has_called_all_the_same() {
         assert_eq!(*book.0.lock().unwrap(), [expected], "each layer has seen it");
     }
 }
+
+#[tokio::test]
+async fn audit_knows_the_grpc_web_status_of_a_refusal() {
+    #[derive(Clone, Debug, Default)]
+    struct Statuses(Arc<Mutex<Vec<Option<u8>>>>);
+
+    impl AuditSink for Statuses {
+        fn record(&self, event: &AuditEvent<'_>) {
+            self.0.lock().unwrap().push(event.grpc_status);
+        }
+    }
+
+    let passport = DevPassport::start().await.unwrap();
+    let statuses = Statuses::default();
+    let api = api(&passport, AuditLayer::with_sink(statuses.clone())).await;
+    for content_type in ["application/grpc", "application/grpc-web-text", "application/json"] {
+        let request = crate::support::http().post(format!("{api}/ok")).header("content-type", content_type);
+        request.send().await.unwrap();
+    }
+    assert_eq!(*statuses.0.lock().unwrap(), [Some(16), Some(16), None]);
+}

@@ -120,3 +120,41 @@ async fn the_whole_reason_is_there_for_layers_outside() {
     let response = router.oneshot(request).await.unwrap();
     assert_eq!(response.extensions().get(), Some(&Rejection::CredentialsMissing));
 }
+
+#[tokio::test]
+async fn caller_is_recorded_on_the_span_of_the_request() {
+    let passport = DevPassport::start().await.unwrap();
+    let token = passport.user_token("ada").claim("tenant_id", "t-1").build();
+    let spans = |_: &http::Request<axum::body::Body>| {
+        use tracing::field::Empty;
+        tracing::info_span!("request", "enduser.id" = Empty, "passport.tenant_id" = Empty)
+    };
+    let handler = get(|| async { tracing::info!("handled") });
+    let lines = async |layer: AuthenticateLayer| {
+        let router = Router::new()
+            .route("/", handler.clone())
+            .layer(layer)
+            .layer(tower_http::trace::TraceLayer::new_for_http().make_span_with(spans));
+        let output = crate::leaks::traced(async {
+            let request = http::Request::get("/").header("authorization", format!("Bearer {token}"));
+            // Once while the keys are fetched, and once when they are known.
+            for request in
+                [request, http::Request::get("/").header("authorization", format!("Bearer {token}"))]
+            {
+                let request = request.body(axum::body::Body::empty()).unwrap();
+                assert_eq!(router.clone().oneshot(request).await.unwrap().status(), 200);
+            }
+            String::new()
+        })
+        .await;
+        output.lines().filter(|line| line.contains("handled")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let layer = AuthenticateLayer::new(verifier(&passport));
+    let recorded = lines(layer.clone().record_caller()).await;
+    assert_eq!(recorded.len(), 2, "{recorded:#?}");
+    for line in &recorded {
+        assert!(line.contains("enduser.id=\"ada\" passport.tenant_id=\"t-1\""), "{line}");
+    }
+    let not_asked_for = lines(layer).await;
+    assert!(not_asked_for.iter().all(|line| !line.contains("ada")), "{not_asked_for:#?}");
+}

@@ -219,3 +219,35 @@ async fn an_argument_of_a_handler_guards_as_a_layer_does() {
         assert_eq!(status_with(&format!("{unguarded}/{path}"), None).await, status, "{path}");
     }
 }
+
+#[tokio::test]
+async fn settings_of_the_layer_hold_for_handler_arguments() {
+    let passport = DevPassport::start().await.unwrap();
+    let router = || {
+        Router::new()
+            .route("/caller", get(|_: IdInfo| async {}))
+            .route("/service", get(|_: ServiceAccount| async {}))
+            .route("/clerks", get(|_: Guarded<Clerks>| async {}))
+            .route("/strong", get(|_: Verified<Strong>| async {}))
+            .route("/layer", get(|| async {}).layer(RequireLayer::new(Requirement::role("clerk"))))
+    };
+    let layer = || AuthenticateLayer::new(verifier(&passport)).optional();
+    let opaque = serve(router().layer(layer().opaque())).await;
+    let own = layer().respond_with(|rejection, response| {
+        let words = format!("own {}", rejection.status().as_u16());
+        response.map(|_| words.into())
+    });
+    let own = serve(router().layer(own)).await;
+    let token = passport.user_token("ada").build();
+    let body = async |url: String, token: Option<&str>| {
+        let request = token.into_iter().fold(http().get(url), reqwest::RequestBuilder::bearer_auth);
+        request.send().await.unwrap().text().await.unwrap()
+    };
+    for path in ["service", "clerks", "strong", "layer"] {
+        let refused = body(format!("{opaque}/{path}"), Some(&token)).await;
+        assert_eq!(refused, r#"{"error":"forbidden"}"#, "{path}");
+        assert_eq!(body(format!("{own}/{path}"), Some(&token)).await, "own 403", "{path}");
+        assert_eq!(body(format!("{own}/{path}"), None).await, "own 401", "{path}");
+    }
+    assert_eq!(body(format!("{own}/caller"), None).await, "own 401");
+}

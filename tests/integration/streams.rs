@@ -156,9 +156,8 @@ async fn a_token_in_the_query_or_in_a_cookie_is_taken_if_that_was_asked_for_and_
             .token_from_query()
             .token_from_cookie("session")
             .strip_header(http::HeaderName::from_static("x-user-id"));
-        // Around the router, so that nothing of it has seen the URI before.
-        let router = authenticated.layer(Router::new().route("/", seen).layer(traces));
-        let api = serve(Router::new().fallback_service(router)).await;
+        // Applied last, so that the trace is inside.
+        let api = serve(Router::new().route("/", seen).layer(traces).layer(authenticated)).await;
 
         let request =
             http().get(format!("{api}/?a=b&access_token={token}")).header("accept", "text/event-stream");

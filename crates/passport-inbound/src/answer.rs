@@ -3,7 +3,7 @@
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll},
+    task::{Context, Poll, ready},
 };
 
 use bytes::Bytes;
@@ -11,6 +11,8 @@ use http::Response;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
 use pin_project_lite::pin_project;
+
+use crate::drain::Drain;
 
 pin_project! {
     /// A response body: the inner service's own, untouched, or the few bytes of a refusal.
@@ -83,13 +85,14 @@ pin_project! {
         /// Let through.
         Inner { #[pin] response: F },
         /// Refused; the inner service never sees the request.
-        Refused { refusal: Option<Response<Bytes>> },
+        Refused { refusal: Option<Response<Bytes>>, drain: Option<Box<Drain>> },
     }
 }
 
 impl<F> Answer<F> {
-    pub(crate) fn refused(refusal: Response<Bytes>) -> Self {
-        Self::Refused { refusal: Some(refusal) }
+    /// `drain` is what is left of the request's body, which is read first.
+    pub(crate) fn refused(refusal: Response<Bytes>, drain: Option<Box<Drain>>) -> Self {
+        Self::Refused { refusal: Some(refusal), drain }
     }
 }
 
@@ -105,7 +108,10 @@ where
             AnswerProjection::Inner { response } => {
                 response.poll(cx).map_ok(|response| response.map(ResponseBody::inner))
             }
-            AnswerProjection::Refused { refusal } => {
+            AnswerProjection::Refused { refusal, drain } => {
+                if let Some(drain) = drain {
+                    ready!(drain.poll(cx));
+                }
                 let refusal = refusal.take().expect("polled again after it was ready");
                 Poll::Ready(Ok(refusal.map(ResponseBody::refusal)))
             }

@@ -7,44 +7,27 @@ use std::{borrow::Cow, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, Version,
+    HeaderValue, Request, Response,
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::json;
 
-use crate::{Rejection, Requirement, error::CoarseReason, respond::Responder, telemetry};
+use crate::{
+    Rejection, Requirement,
+    error::CoarseReason,
+    protocol::{Protocol, WebFormat},
+    respond::Responder,
+    telemetry,
+};
 
-/// How the caller speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Protocol {
-    Grpc,
-    Http,
-}
-
-impl Protocol {
-    /// gRPC is a `POST` over HTTP/2 of exactly that media type. Anything else is HTTP: there a refusal is never 200,
-    /// which a proxy that asks whether to let a request through would take for a yes.
-    pub(crate) fn of<B>(request: &Request<B>) -> Self {
-        if is_grpc(request.headers())
-            && request.method() == Method::POST
-            && request.version() == Version::HTTP_2
-        {
-            Self::Grpc
-        } else {
-            Self::Http
-        }
-    }
-}
-
-/// Whether it is of gRPC's own media type, or one of its kinds.
-pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
-    const GRPC: &[u8] = b"application/grpc";
-    let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-    content_type.split_at_checked(GRPC.len()).is_some_and(|(start, rest)| {
-        start.eq_ignore_ascii_case(GRPC) && matches!(rest, [] | [b'+' | b';', ..])
-    })
+/// The response to `request`, which was refused, by the settings of a layer and of those outside
+/// of it.
+pub(crate) fn refuse<B>(rejection: Rejection, request: &Request<B>, own: &Responder) -> Response<Bytes> {
+    let responder = own.within(request.extensions());
+    let protocol = Protocol::of(request.method(), request.headers(), responder.form);
+    refusal(rejection, protocol, &responder)
 }
 
 /// The response to a refused request, with the whole reason in its extensions.
@@ -53,6 +36,7 @@ pub(crate) fn refusal(rejection: Rejection, protocol: Protocol, responder: &Resp
     let words = if responder.is_opaque { Words::opaque(&rejection) } else { Words::of(&rejection) };
     let mut response = match protocol {
         Protocol::Grpc => grpc(&rejection, words),
+        Protocol::GrpcWeb(format) => grpc_web(&rejection, &words, format),
         Protocol::Http => responder.finish(&rejection, http(&rejection, words)),
     };
     response.extensions_mut().insert(rejection);
@@ -113,6 +97,14 @@ fn grpc(rejection: &Rejection, words: Words) -> Response<Bytes> {
     if let Some(message) = header(words.message) {
         headers.insert(MESSAGE, message);
     }
+    response
+}
+
+/// The status stands in the body, which scripts can read whatever CORS exposes of the headers
+/// ([grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md)).
+fn grpc_web(rejection: &Rejection, words: &Words, format: WebFormat) -> Response<Bytes> {
+    let mut response = Response::new(format.trailers(rejection.grpc_code(), &words.message));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type));
     response
 }
 
@@ -215,7 +207,7 @@ impl Words {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::RejectionReason;
+    use crate::{RejectionReason, protocol::Form};
 
     fn refusal(rejection: Rejection, protocol: Protocol) -> Response<Bytes> {
         super::refusal(rejection, protocol, &Responder::default())
@@ -320,35 +312,34 @@ mod tests {
     }
 
     #[test]
-    fn only_a_post_over_http_2_of_the_very_media_type_is_grpc() {
-        let protocol = |method: Method, version: Version, content_type: &str| {
-            let request =
-                Request::builder().method(method).version(version).header(CONTENT_TYPE, content_type);
-            Protocol::of(&request.body(()).unwrap())
+    fn grpc_web_gets_its_status_in_the_body() {
+        for (content_type, body) in [
+            ("application/grpc-web+proto", &b"\x80\0\0\0\x38grpc-status: 16\r\n"[..]),
+            ("application/grpc-web-text", b"gAAAADhncnBjLXN0YXR1czogMTYNCmdycGMtbWVzc2FnZTog"),
+        ] {
+            let request = Request::post("/").header(CONTENT_TYPE, content_type).body(()).unwrap();
+            let response = refuse(Rejection::CredentialsMissing, &request, &Responder::default());
+            assert_eq!((response.status().as_u16(), response.headers().len()), (200, 1));
+            assert_eq!(response.headers()[CONTENT_TYPE], content_type);
+            assert!(response.body().starts_with(body), "{:?}", response.body());
+            assert_eq!(response.extensions().get(), Some(&Rejection::CredentialsMissing));
+        }
+    }
+
+    #[test]
+    fn fixed_form_of_a_layer_holds_for_those_inside() {
+        let mut http_only = Responder::default();
+        http_only.form = Some(Form::Http);
+        let mut request = Request::post("/").header(CONTENT_TYPE, "application/grpc").body(()).unwrap();
+        let status = |request: &Request<()>, responder: &Responder| {
+            refuse(Rejection::CredentialsMissing, request, responder).status().as_u16()
         };
-        for content_type in ["application/grpc", "application/grpc+proto", "Application/gRPC; x=y"] {
-            assert_eq!(
-                protocol(Method::POST, Version::HTTP_2, content_type),
-                Protocol::Grpc,
-                "{content_type}"
-            );
-            assert_eq!(
-                protocol(Method::GET, Version::HTTP_2, content_type),
-                Protocol::Http,
-                "{content_type}"
-            );
-            assert_eq!(
-                protocol(Method::POST, Version::HTTP_11, content_type),
-                Protocol::Http,
-                "{content_type}"
-            );
-        }
-        for content_type in ["application/grpc-web", "application/grpcx", "application/json", ""] {
-            assert_eq!(
-                protocol(Method::POST, Version::HTTP_2, content_type),
-                Protocol::Http,
-                "{content_type}"
-            );
-        }
+        assert_eq!(status(&request, &Responder::default()), 200);
+        assert_eq!(status(&request, &http_only), 401);
+        request.extensions_mut().insert(http_only);
+        assert_eq!(status(&request, &Responder::default()), 401);
+        let mut grpc_only = Responder::default();
+        grpc_only.form = Some(Form::Grpc);
+        assert_eq!(status(&request, &grpc_only), 200);
     }
 }

@@ -11,9 +11,7 @@ use http::request::Parts;
 use serde::de::DeserializeOwned;
 
 use crate::{
-    IdInfo, Rejection, RequestHead, Requirement,
-    challenge::{Protocol, refusal},
-    guard::Look,
+    IdInfo, Rejection, RequestHead, Requirement, challenge::refusal, guard::Look, protocol::Protocol,
     respond::Responder,
 };
 
@@ -22,10 +20,10 @@ use crate::{
 /// Without an [`AuthenticateLayer`](crate::AuthenticateLayer) on the route the answer is 500 and an error event: an
 /// unprotected route must not look like a caller's mistake.
 impl<S: Sync> FromRequestParts<S> for IdInfo {
-    type Rejection = Rejection;
+    type Rejection = CallerRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        Self::required(&parts.extensions).cloned()
+        required(parts).cloned()
     }
 }
 
@@ -119,18 +117,58 @@ impl<G> fmt::Debug for Guarded<G> {
     }
 }
 
+/// Why an argument of a handler refused the request, and how the layers around it answer.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{rejection}")]
+pub struct CallerRejection {
+    rejection: Rejection,
+    responder: Responder,
+}
+
+impl CallerRejection {
+    fn new(rejection: Rejection, parts: &Parts) -> Self {
+        Self { rejection, responder: Responder::default().within(&parts.extensions) }
+    }
+
+    /// The reason.
+    #[must_use]
+    pub fn rejection(&self) -> &Rejection {
+        &self.rejection
+    }
+}
+
+impl From<CallerRejection> for Rejection {
+    fn from(refused: CallerRejection) -> Self {
+        refused.rejection
+    }
+}
+
+/// The HTTP response, by [`opaque`](crate::AuthenticateLayer::opaque) and
+/// [`respond_with`](crate::AuthenticateLayer::respond_with) of the layer that authenticates. On
+/// gRPC, layers refuse; extractors do not run there.
+impl IntoResponse for CallerRejection {
+    fn into_response(self) -> Response {
+        refusal(self.rejection, Protocol::Http, &self.responder).map(Body::from)
+    }
+}
+
+fn required(parts: &Parts) -> Result<&IdInfo, CallerRejection> {
+    IdInfo::required(&parts.extensions).map_err(|rejection| CallerRejection::new(rejection, parts))
+}
+
 /// Who calls, if it satisfies `requirement`.
-async fn satisfying(parts: &Parts, requirement: Requirement) -> Result<IdInfo, Rejection> {
+async fn satisfying(parts: &Parts, requirement: Requirement) -> Result<IdInfo, CallerRejection> {
+    let refused = |rejection| CallerRejection::new(rejection, parts);
     match requirement.look(RequestHead::of_parts(parts)) {
         Look::Pass => {}
-        Look::Refuse(rejection) => return Err(rejection),
-        Look::Ask(asking) => asking.await?,
+        Look::Refuse(rejection) => return Err(refused(rejection)),
+        Look::Ask(asking) => asking.await.map_err(refused)?,
     }
-    IdInfo::required(&parts.extensions).cloned()
+    required(parts).cloned()
 }
 
 impl<S: Sync> FromRequestParts<S> for ServiceAccount {
-    type Rejection = Rejection;
+    type Rejection = CallerRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         static DEMAND: LazyLock<Requirement> = LazyLock::new(Requirement::service_account);
@@ -139,7 +177,7 @@ impl<S: Sync> FromRequestParts<S> for ServiceAccount {
 }
 
 impl<S: Sync> FromRequestParts<S> for User {
-    type Rejection = Rejection;
+    type Rejection = CallerRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         static DEMAND: LazyLock<Requirement> = LazyLock::new(Requirement::user);
@@ -148,7 +186,7 @@ impl<S: Sync> FromRequestParts<S> for User {
 }
 
 impl<S: Sync, G: Guard> FromRequestParts<S> for Guarded<G> {
-    type Rejection = Rejection;
+    type Rejection = CallerRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         let caller = satisfying(parts, G::requirement()).await?;
@@ -157,17 +195,18 @@ impl<S: Sync, G: Guard> FromRequestParts<S> for Guarded<G> {
 }
 
 impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Verified<T> {
-    type Rejection = Rejection;
+    type Rejection = CallerRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        let caller = IdInfo::required(&parts.extensions)?.clone();
+        let caller = required(parts)?.clone();
         let demand = || Requirement::check("the claims that this route reads", |_, _| false);
-        let claims = caller.claims().map_err(|_| Rejection::Forbidden(demand()))?;
+        let claims =
+            caller.claims().map_err(|_| CallerRejection::new(Rejection::Forbidden(demand()), parts))?;
         Ok(Self { caller, claims })
     }
 }
 
-/// The HTTP response of a refusal. On gRPC, layers refuse; extractors do not run there.
+/// The standard HTTP response, for handlers that return a [`Rejection`].
 impl IntoResponse for Rejection {
     fn into_response(self) -> Response {
         refusal(self, Protocol::Http, &Responder::default()).map(Body::from)

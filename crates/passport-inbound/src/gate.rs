@@ -18,7 +18,8 @@ use crate::{
     answer::Answer,
     authenticate::{Sources, introduce},
     bearer::bearer,
-    challenge::{Protocol, refusal},
+    challenge::refuse,
+    drain::Drain,
     guard::Look,
     respond::Responder,
 };
@@ -28,6 +29,8 @@ use crate::{
 pub(crate) struct Terms {
     pub(crate) responder: Responder,
     pub(crate) hands_on: bool,
+    /// Whether the caller is recorded on the current span.
+    pub(crate) records_caller: bool,
     /// Where else a token may be, and what is taken off; if the layer was told anything of it.
     pub(crate) sources: Option<Arc<Sources>>,
     /// What is demanded of the caller once it is known.
@@ -72,6 +75,14 @@ impl Terms {
         match &self.sources {
             None => bearer(request.headers()),
             Some(sources) => sources.token(request),
+        }
+    }
+
+    /// Leaves the settings of refusals for guards and extractors inside, if there are any.
+    pub(crate) fn leave_settings<B>(&self, request: &mut Request<B>) {
+        if self.responder.is_set() {
+            let settings = self.responder.within(request.extensions());
+            request.extensions_mut().insert(settings);
         }
     }
 
@@ -120,8 +131,8 @@ impl<S: Service<Request<B>>, B> Gate<S, B> {
         Self { state: State::Decided { answer: Answer::Inner { response } } }
     }
 
-    pub(crate) fn refused(refusal: Response<Bytes>) -> Self {
-        Self { state: State::Decided { answer: Answer::refused(refusal) } }
+    pub(crate) fn refused(refusal: Response<Bytes>, drain: Option<Box<Drain>>) -> Self {
+        Self { state: State::Decided { answer: Answer::refused(refusal, drain) } }
     }
 
     /// The service that was polled ready goes into the future; its clone was not, and stays in its place. See
@@ -138,12 +149,13 @@ impl<S: Service<Request<B>>, B> Gate<S, B> {
     }
 }
 
-impl<S: Service<Request<B>>, B> Undecided<S, B> {
+impl<S: Service<Request<B>>, B: 'static> Undecided<S, B> {
     fn decided(mut self, verdict: Result<(), Rejection>) -> Answer<S::Future> {
         match verdict {
             Ok(()) => Answer::Inner { response: self.ready.call(self.request) },
             Err(rejection) => {
-                Answer::refused(refusal(rejection, Protocol::of(&self.request), &self.terms.responder))
+                let refusal = refuse(rejection, &self.request, &self.terms.responder);
+                Answer::refused(refusal, Drain::of(self.request))
             }
         }
     }
@@ -151,6 +163,7 @@ impl<S: Service<Request<B>>, B> Undecided<S, B> {
 
 impl<S, B, R> Future for Gate<S, B>
 where
+    B: 'static,
     S: Service<Request<B>, Response = Response<R>>,
 {
     type Output = Result<Response<ResponseBody<R>>, S::Error>;

@@ -17,8 +17,8 @@
 //!     .build()?;
 //!
 //! let api: Router = Router::new()
-//!     .route("/internal/sync", get(|| async { "machines only" }))
-//!     .route_layer(RequireServiceAccountLayer::new()) // for the routes above it
+//!     // A guard on a handler stays with its route.
+//!     .route("/sync", get(|| async { "machines only" }).layer(RequireServiceAccountLayer::new()))
 //!     .route("/whoami", get(|caller: IdInfo| async move { caller.display_name().to_owned() }))
 //!     .layer(AuthenticateLayer::new(verifier)); // for all; in axum, what is applied last runs first
 //! # let _ = api; Ok(()) } main().unwrap(); }
@@ -58,6 +58,9 @@
 //! | streams that end when the token does | [`EndStreamsLayer`], [`IdInfo::until_expiry`] |
 //! | an audit of calls and refusals | [`AuditLayer`], [`AuditSink`] |
 //! | calls to the next service in the caller's name | [`AuthenticateLayer::hand_on_token`], [`CallerToken`] |
+//! | paths that need no token; everything else does | [`AuthenticateLayer::public_paths`], [`AuthenticateLayer::public_grpc_services`] |
+//! | refusals in HTTP or gRPC alone | [`AuthenticateLayer::http_only`], [`AuthenticateLayer::grpc_only`] |
+//! | the caller on the request's span | [`AuthenticateLayer::record_caller`] |
 //! | answers in your own words | [`AuthenticateLayer::respond_with`], [`AuthenticateLayer::opaque`] |
 //!
 //! # In a test
@@ -120,6 +123,7 @@ mod bearer;
 mod builder;
 mod challenge;
 mod claims;
+mod drain;
 mod error;
 mod explain;
 #[cfg(feature = "axum")]
@@ -138,7 +142,9 @@ mod jwks;
 mod jws;
 mod places;
 mod policy;
+mod protocol;
 mod rejection;
+mod request_path;
 mod respond;
 mod signature;
 mod streams;
@@ -154,7 +160,7 @@ pub use passport_core::{
 };
 
 #[cfg(feature = "axum")]
-pub use crate::extract::{Guard, Guarded, ServiceAccount, User, Verified};
+pub use crate::extract::{CallerRejection, Guard, Guarded, ServiceAccount, User, Verified};
 #[cfg(feature = "tonic")]
 pub use crate::grpc::RequestExt;
 pub use crate::{

@@ -2,23 +2,41 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{
-    Response,
+    Extensions, Response,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::Rejection;
+use crate::{Rejection, protocol::Form};
 
-/// How refused requests are answered. Each layer that refuses has one.
+/// How refused requests are answered. Each layer that refuses has one, and those inside inherit it.
 #[derive(Clone, Default)]
 pub(crate) struct Responder {
     /// Whether the caller is told why.
     pub(crate) is_opaque: bool,
     custom: Option<Arc<Respond>>,
+    /// The form to which the layer is fixed, if it is.
+    pub(crate) form: Option<Form>,
 }
 
 type Respond = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
 
 impl Responder {
+    /// Whether anything was set.
+    pub(crate) fn is_set(&self) -> bool {
+        self.is_opaque || self.custom.is_some() || self.form.is_some()
+    }
+
+    /// These settings; what was not set is as the authenticating layer outside has it, which
+    /// leaves its own in the request's extensions.
+    pub(crate) fn within(&self, extensions: &Extensions) -> Self {
+        let Some(outer) = extensions.get::<Self>() else { return self.clone() };
+        Self {
+            is_opaque: self.is_opaque || outer.is_opaque,
+            custom: self.custom.as_ref().or(outer.custom.as_ref()).map(Arc::clone),
+            form: self.form.or(outer.form),
+        }
+    }
+
     pub(crate) fn respond_with(
         &mut self,
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
@@ -53,6 +71,7 @@ impl fmt::Debug for Responder {
         f.debug_struct("Responder")
             .field("is_opaque", &self.is_opaque)
             .field("is_custom", &self.custom.is_some())
+            .field("form", &self.form)
             .finish()
     }
 }

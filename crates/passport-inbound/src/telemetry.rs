@@ -168,6 +168,15 @@ pub(crate) fn refused(rejection: &Rejection) {
     }
 }
 
+/// Records the caller on the current span, by the names of
+/// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/). A
+/// span keeps only those that it declares. There is no name for a tenant.
+pub(crate) fn record(caller: &IdInfo) {
+    let span = tracing::Span::current();
+    span.record("enduser.id", caller.user_id());
+    span.record("passport.tenant_id", caller.tenant_id());
+}
+
 /// A managed identity has called, or somebody was refused.
 pub(crate) fn audited(event: &AuditEvent<'_>) {
     let AuditEvent { caller, rejection, method, path, status, grpc_status, duration } = event;
@@ -213,6 +222,22 @@ pub(crate) fn stream_ended() {
 pub(crate) fn permission_unknown(error: &PermissionUnknown) {
     let cause = error.source();
     tracing::warn!(target: TARGET, cause = cause.map(tracing::field::display), "{error}");
+}
+
+/// A guard on the tenant of the path was put on a route that its pattern does not match.
+pub(crate) fn no_tenant_in_path(pattern: &str) {
+    tracing::debug!(
+        target: TARGET, pattern,
+        "the path names no tenant: the pattern has to match the whole path, with the prefix of a nest"
+    );
+}
+
+/// A guard on the tenant of the path saw a path that programs read differently.
+pub(crate) fn ambiguous_path() {
+    tracing::debug!(
+        target: TARGET,
+        "path refused: it has a dot segment, an empty segment, an encoded separator or invalid UTF-8"
+    );
 }
 
 /// Whether anyone listens to explanations.

@@ -37,7 +37,8 @@ pub(crate) fn routes(verifier: Option<TokenVerifier>) -> Router<Arc<Shared>> {
         .route("/v1/auth", any(who))
         .route("/v1/auth/", any(who))
         .route("/v1/auth/{*path}", any(who))
-        .layer(AuthenticateLayer::new(verifier.clone()));
+        // A refusal in gRPC has the status 200, which a proxy takes for a yes.
+        .layer(AuthenticateLayer::new(verifier.clone()).http_only());
     Router::new().route("/v1/validate", post(validate)).layer(Extension(verifier)).merge(auth)
 }
 

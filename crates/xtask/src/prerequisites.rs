@@ -43,6 +43,13 @@ pub(crate) const PYTHON: Need = Need {
     debian_packages: &["python3", "python3-venv"],
 };
 
+/// For clients of grpc-web.
+pub(crate) const NPM: Need = Need {
+    what: "Node.js 18 or later with npm (for tests)",
+    is_met: || answers("node", &["--version"]) && answers("npm", &["--version"]),
+    debian_packages: &["nodejs", "npm"],
+};
+
 /// For fuzzing.
 pub(crate) const CPP_COMPILER: Need = Need {
     what: "a C++ compiler (for libFuzzer)",

@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use super::{AuditEvent, AuditSink, Slot};
-use crate::telemetry;
+use crate::{Rejection, protocol::Protocol, telemetry};
 
 /// What was seen of a request.
 pub(super) struct Seen {
@@ -36,7 +36,9 @@ impl Seen {
             method: &self.method,
             path: self.uri.path(),
             status: response.map(Response::status),
-            grpc_status: grpc_status.and_then(|status| status.to_str().ok()?.parse().ok()),
+            grpc_status: grpc_status
+                .and_then(|status| status.to_str().ok()?.parse().ok())
+                .or_else(|| response.and_then(refusal_in_grpc_web)),
             duration: self.began.elapsed(),
         };
         // Not into the answer, and not out of a `drop`.
@@ -44,6 +46,12 @@ impl Seen {
             telemetry::audit_failed();
         }
     }
+}
+
+/// The status of a refusal in grpc-web, which stands in the body.
+fn refusal_in_grpc_web<B>(response: &Response<B>) -> Option<u8> {
+    let is_web = matches!(Protocol::of_content(response.headers()), Protocol::GrpcWeb(_));
+    response.extensions().get().filter(|_| is_web).map(Rejection::grpc_code)
 }
 
 /// Whoever hangs up has called all the same.

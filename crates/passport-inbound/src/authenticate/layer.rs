@@ -5,7 +5,7 @@ use http::{HeaderName, Response};
 use tower_layer::Layer;
 
 use super::{Authenticate, Sources};
-use crate::{Rejection, Requirement, TokenVerifier, gate::Terms};
+use crate::{ConfigError, Rejection, Requirement, TokenVerifier, gate::Terms, protocol::Form};
 
 /// Lets only requests with a good token through and tells them who calls. See the [crate's front page](crate).
 #[derive(Clone, Debug)]
@@ -27,7 +27,7 @@ impl AuthenticateLayer {
 
     /// Does not tell callers what is wrong with their token, only that something is. By default they get one of the seven
     /// names of Passport's own SDK. Operators learn the reason either way, from metrics and events.
-    /// It is said for this layer alone: guards have an `opaque` of their own, and arguments of handlers tell what they demand.
+    /// The setting also holds for guards and arguments of handlers inside of this layer.
     pub fn opaque(mut self) -> Self {
         self.terms.responder.is_opaque = true;
         self
@@ -41,6 +41,19 @@ impl AuthenticateLayer {
     /// when to hand it on, and when not to.
     pub fn hand_on_token(mut self) -> Self {
         self.terms.hands_on = true;
+        self
+    }
+
+    /// Records the caller on the request's span, which is the current one: the field `enduser.id`,
+    /// as
+    /// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/)
+    /// calls it, is the user, or the client id of a managed identity; `passport.tenant_id` is the
+    /// tenant. The span has to declare them, as `tracing::field::Empty`. Off by default: traces
+    /// may have other readers than the service.
+    ///
+    /// `docs/inbound.md` in the repository shows it with tower-http's `TraceLayer`.
+    pub fn record_caller(mut self) -> Self {
+        self.terms.records_caller = true;
         self
     }
 
@@ -60,14 +73,63 @@ impl AuthenticateLayer {
         self
     }
 
-    /// Takes the token of a WebSocket's handshake, or of a request for a stream of events, from the parameter `access_token`
-    /// of its query, too: in a browser they have no headers
-    /// ([RFC 6750, section 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3)). The parameter is taken out of the URI of
-    /// every request before the inner service sees it; so put traces inside of this layer, and mind that proxies log URIs.
-    /// (axum's `OriginalUri` is made before the layers of a router: put this one around the router, not into it.)
+    /// Also takes the token of a WebSocket's handshake, or of a request for a stream of events,
+    /// from the parameter `access_token` of its query, as browsers set no headers there
+    /// ([RFC 6750, section 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3)).
+    ///
+    /// The layer removes the parameter from the URI of every request, and from axum's `OriginalUri`
+    /// (feature `axum`), before the inner service sees either; so it may stand anywhere in a
+    /// router. What is outside of the layer still sees the token: put a `TraceLayer` inside of it,
+    /// and mind that proxies log URIs.
     pub fn token_from_query(mut self) -> Self {
         self.sources().query = true;
         self
+    }
+
+    /// Lets requests for these paths through without a token; every other path needs one. More
+    /// than once adds up. A token that comes with such a request is not looked at:
+    /// `Option<IdInfo>` is `None`, and guards and the `IdInfo` extractor answer 401. What this
+    /// layer [`require`](Self::require)s is not
+    /// asked for.
+    ///
+    /// A path is written as axum writes routes (`/health`, `/status/{id}`, `/assets/{*file}`) and
+    /// matched exactly, case and trailing slash included; in axum, below a `nest`, the prefix is
+    /// part of it. A path that programs read differently (dot segments, empty segments, encoded
+    /// separators) is never public.
+    ///
+    /// ```
+    /// # use passport_inbound::{AuthenticateLayer, ConfigError, TokenVerifier};
+    /// # fn example(verifier: TokenVerifier) -> Result<AuthenticateLayer, ConfigError> {
+    /// AuthenticateLayer::new(verifier)
+    ///     .public_paths(["/health", "/metrics"])?
+    ///     .public_grpc_services(["grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"])
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// When one of them is not such a path, or overlaps another.
+    pub fn public_paths<P: AsRef<str>>(
+        mut self,
+        paths: impl IntoIterator<Item = P>,
+    ) -> Result<Self, ConfigError> {
+        paths.into_iter().try_for_each(|path| self.sources().public.add(path.as_ref()))?;
+        Ok(self)
+    }
+
+    /// Lets calls of these gRPC services through without a token, as
+    /// [`public_paths`](Self::public_paths) does: by the full name of a service, such as
+    /// `grpc.health.v1.Health`.
+    ///
+    /// # Errors
+    /// When one of them is not the name of a service, or is there twice.
+    pub fn public_grpc_services<S: AsRef<str>>(
+        mut self,
+        services: impl IntoIterator<Item = S>,
+    ) -> Result<Self, ConfigError> {
+        services
+            .into_iter()
+            .try_for_each(|service| self.sources().public.add_grpc_service(service.as_ref()))?;
+        Ok(self)
     }
 
     /// Lets a browser's preflight (CORS) through, which has no credentials: to a CORS layer inside of this one. Better is one
@@ -109,9 +171,27 @@ impl AuthenticateLayer {
         self
     }
 
+    /// Refuses in HTTP, whatever the caller's content type: for services that only speak HTTP,
+    /// above all one that a proxy asks whether to let a request through, as a refusal in gRPC has
+    /// the status 200. By default a `POST` of `application/grpc` or `application/grpc-web` is
+    /// refused in gRPC. The setting also holds for guards inside of this layer.
+    pub fn http_only(mut self) -> Self {
+        self.terms.responder.form = Some(Form::Http);
+        self
+    }
+
+    /// Refuses in gRPC, whatever the caller's content type and method; in grpc-web those that send
+    /// it. The setting also holds for guards inside of this layer.
+    pub fn grpc_only(mut self) -> Self {
+        self.terms.responder.form = Some(Form::Grpc);
+        self
+    }
+
     /// Answers in your own words: `respond` gets the reason and the standard response, to change it or to make another.
     ///
-    /// For HTTP only; gRPC callers get a status in any case. A response whose status says yes (1xx, 2xx) gets the status
+    /// Also holds for guards without a `respond_with` of their own, and for arguments of handlers,
+    /// inside of this layer. For HTTP only; gRPC callers get a status in any case. A response
+    /// whose status says yes (1xx, 2xx) gets the status
     /// of the refusal again, and one with that status gets its challenge or its `Retry-After`, if it has none.
     ///
     /// ```

@@ -7,6 +7,7 @@
 
 mod future;
 mod layer;
+mod public_paths;
 mod service;
 mod sources;
 

@@ -8,7 +8,8 @@ use super::AuthenticateFuture;
 use crate::{
     IdInfo, Rejection, ResponseBody, TokenVerifier,
     audit::Slot,
-    challenge::{Protocol, refusal},
+    challenge::refuse,
+    drain::Drain,
     gate::{Gate, Pending, Terms},
     guard::Look,
     id_info::Anonymous,
@@ -73,6 +74,7 @@ impl<S> Authenticate<S> {
 
 impl<S, B, R> Service<Request<B>> for Authenticate<S>
 where
+    B: 'static,
     S: Service<Request<B>, Response = Response<R>> + Clone,
 {
     type Response = Response<ResponseBody<R>>;
@@ -103,8 +105,8 @@ where
         match look {
             Look::Pass => AuthenticateFuture { gate: Gate::passed(self.inner.call(request)) },
             Look::Refuse(rejection) => {
-                let refusal = refusal(rejection, Protocol::of(&request), &self.terms.responder);
-                AuthenticateFuture { gate: Gate::refused(refusal) }
+                let refusal = refuse(rejection, &request, &self.terms.responder);
+                AuthenticateFuture { gate: Gate::refused(refusal, Drain::of(request)) }
             }
             Look::Ask(asking) => self.wait(Pending::Permission(asking), request),
         }
@@ -125,6 +127,7 @@ fn introduce_nobody<B>(request: &mut Request<B>, terms: &Terms) {
     if let Some(sources) = &terms.sources {
         sources.tidy(request, false);
     }
+    terms.leave_settings(request);
     let extensions = request.extensions_mut();
     extensions.remove::<IdInfo>();
     extensions.remove::<CallerToken>();
@@ -145,6 +148,10 @@ pub(crate) fn introduce<B>(request: &mut Request<B>, caller: IdInfo, terms: &Ter
     }
     if let Some(authorization) = request.headers_mut().get_mut(AUTHORIZATION) {
         authorization.set_sensitive(true);
+    }
+    terms.leave_settings(request);
+    if terms.records_caller {
+        telemetry::record(&caller);
     }
     let extensions = request.extensions_mut();
     if let Some(slot) = extensions.get::<Slot>() {

@@ -9,7 +9,8 @@ use http::{
 
 use percent_encoding::percent_decode_str;
 
-use crate::{RejectionReason, bearer::bearer, telemetry};
+use super::public_paths::PublicPaths;
+use crate::{RejectionReason, bearer::bearer, request_path::routed_path, telemetry};
 
 /// What few layers are told. All of it is off by default.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +18,7 @@ pub(crate) struct Sources {
     pub(super) cookie: Option<String>,
     pub(super) query: bool,
     pub(super) preflight: bool,
+    pub(super) public: PublicPaths,
     pub(super) strips_token: bool,
     pub(super) strips: Vec<HeaderName>,
 }
@@ -45,8 +47,13 @@ impl Sources {
         }
     }
 
-    /// Whether a browser asks what it may do before it does it. It sends no credentials with that.
+    /// Whether no token is looked for: the path is public, or it is a preflight.
     pub(super) fn lets_through<B>(&self, request: &Request<B>) -> bool {
+        self.is_preflight(request) || self.public.contains(routed_path(request.uri(), request.extensions()))
+    }
+
+    /// Whether a browser asks what it may do before it does it. It sends no credentials with that.
+    fn is_preflight<B>(&self, request: &Request<B>) -> bool {
         let has = |name: HeaderName| request.headers().contains_key(name);
         self.preflight
             && request.method() == Method::OPTIONS
@@ -59,6 +66,10 @@ impl Sources {
     pub(super) fn tidy<B>(&self, request: &mut Request<B>, is_verified: bool) {
         if self.query {
             strip_parameter(request.uri_mut());
+            #[cfg(feature = "axum")]
+            if let Some(original) = request.extensions_mut().get_mut::<axum::extract::OriginalUri>() {
+                strip_parameter(&mut original.0);
+            }
         }
         if self.strips_token && is_verified {
             request.headers_mut().remove(AUTHORIZATION);
@@ -296,6 +307,19 @@ mod tests {
                 !request.headers().contains_key(AUTHORIZATION)
                     && !request.headers().contains_key("x-tenant-id")
             );
+        }
+    }
+
+    #[cfg(feature = "axum")]
+    #[test]
+    fn original_uri_of_axum_has_no_token() {
+        use axum::extract::OriginalUri;
+        for is_verified in [true, false] {
+            let mut request = request("/chat?access_token=q", &[]);
+            let original = "/api/chat?access_token=q&access%5Ftoken=r&a=b".parse().unwrap();
+            request.extensions_mut().insert(OriginalUri(original));
+            sources().tidy(&mut request, is_verified);
+            assert_eq!(request.extensions().get::<OriginalUri>().unwrap().0, "/api/chat?a=b");
         }
     }
 

@@ -27,6 +27,7 @@ pin_project! {
 
 impl<S, B, R> Future for RequireFuture<S, B>
 where
+    B: 'static,
     S: Service<Request<B>, Response = Response<R>>,
 {
     type Output = Result<Response<ResponseBody<R>>, S::Error>;

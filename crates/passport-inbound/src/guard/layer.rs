@@ -3,12 +3,13 @@ use http::Response;
 use tower_layer::Layer;
 
 use super::{Require, Requirement};
-use crate::{Rejection, respond::Responder};
+use crate::{Rejection, protocol::Form, respond::Responder};
 
 /// Lets callers pass that satisfy a [`Requirement`], and nobody else.
 ///
-/// Put it inside of an [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, apply it with `.route_layer` before
-/// `.layer(AuthenticateLayer::new(..))`; or give that one the requirement
+/// Put it inside of an [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, apply it to the
+/// handler, as below, so that it stays with its route: `.route_layer` does not guard routes that
+/// are added after it. Or give that one the requirement
 /// ([`AuthenticateLayer::require`](crate::AuthenticateLayer::require)), and the order cannot be got wrong. Others get 403, or
 /// `PERMISSION_DENIED` on gRPC, and are told what they lack.
 ///
@@ -17,9 +18,9 @@ use crate::{Rejection, respond::Responder};
 /// use axum::{Router, routing::post};
 /// use passport_inbound::{RequireLayer, Requirement};
 ///
+/// let admins = Requirement::role("payroll.admin").and(Requirement::multi_factor());
 /// let router: Router = Router::new()
-///     .route("/payroll/run", post(|| async { "done" }))
-///     .route_layer(RequireLayer::new(Requirement::role("payroll.admin").and(Requirement::multi_factor())));
+///     .route("/payroll/run", post(|| async { "done" }).layer(RequireLayer::new(admins)));
 /// # let _ = router; }
 /// ```
 #[derive(Clone, Debug)]
@@ -35,7 +36,9 @@ impl RequireLayer {
         Self { requirement, responder: Responder::default() }
     }
 
-    /// Does not tell callers what the route demands. See [`AuthenticateLayer::opaque`](crate::AuthenticateLayer::opaque).
+    /// Does not tell callers what the route demands. See
+    /// [`AuthenticateLayer::opaque`](crate::AuthenticateLayer::opaque), whose settings hold here
+    /// where this layer has none.
     pub fn opaque(mut self) -> Self {
         self.responder.is_opaque = true;
         self
@@ -47,6 +50,19 @@ impl RequireLayer {
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
         self.responder.respond_with(respond);
+        self
+    }
+
+    /// Refuses in HTTP, whatever the caller's content type. See
+    /// [`AuthenticateLayer::http_only`](crate::AuthenticateLayer::http_only).
+    pub fn http_only(mut self) -> Self {
+        self.responder.form = Some(Form::Http);
+        self
+    }
+
+    /// Refuses in gRPC. See [`AuthenticateLayer::grpc_only`](crate::AuthenticateLayer::grpc_only).
+    pub fn grpc_only(mut self) -> Self {
+        self.responder.form = Some(Form::Grpc);
         self
     }
 }
@@ -82,6 +98,16 @@ impl RequireServiceAccountLayer {
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
         Self(self.0.respond_with(respond))
+    }
+
+    /// As [`RequireLayer::http_only`].
+    pub fn http_only(self) -> Self {
+        Self(self.0.http_only())
+    }
+
+    /// As [`RequireLayer::grpc_only`].
+    pub fn grpc_only(self) -> Self {
+        Self(self.0.grpc_only())
     }
 }
 

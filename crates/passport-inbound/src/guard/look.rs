@@ -1,7 +1,7 @@
 use std::{future::Future, pin::Pin};
 
 use super::{RequestHead, Requirement, outcome::Outcome};
-use crate::{IdInfo, Rejection};
+use crate::{IdInfo, Rejection, request_path::is_plain, telemetry};
 
 /// What a look at a request says.
 pub(crate) enum Look {
@@ -18,6 +18,11 @@ impl Requirement {
             Ok(caller) => caller,
             Err(rejection) => return Look::Refuse(rejection),
         };
+        // Before anything else: below a `not`, a path that names no tenant would pass.
+        if self.reads_path() && !is_plain(request.routed_path()) {
+            telemetry::ambiguous_path();
+            return Look::Refuse(Rejection::Forbidden(self.clone()));
+        }
         let outcome = match self.reduce(caller, request) {
             Outcome::Settled(true) => return Look::Pass,
             Outcome::Settled(false) => return Look::Refuse(Rejection::Forbidden(self.clone())),

@@ -88,11 +88,16 @@ impl Requirement {
         Self::of(Rule::Tenant(tenant.into()))
     }
 
-    /// The tenant that the path names, where `pattern` has `{parameter}`: `/tenants/{tenant_id}/records/{*rest}`. Who calls
-    /// another path than these is refused. In axum, below a `nest`, the path has no prefix.
+    /// The tenant that the path names, where `pattern` has `{parameter}`:
+    /// `/tenants/{tenant_id}/records/{*rest}`, as axum writes and matches routes. It is held against the
+    /// whole path; in axum, below a `nest`, the prefix is part of it. Other paths are refused.
+    ///
+    /// A path that programs read differently is refused before it is matched, whatever else the
+    /// requirement says: one with a dot segment, an empty segment (a slash at its end included), an
+    /// encoded slash, a backslash, invalid UTF-8, or a byte that is encoded twice.
     ///
     /// # Errors
-    /// When `pattern` is not one, or `parameter` does not stand in it once.
+    /// When `pattern` is not such a path, or `{parameter}` is not exactly one of its segments.
     pub fn tenant_in_path(pattern: &str, parameter: &str) -> Result<Self, ConfigError> {
         let parsed = PathPattern::parse(pattern, parameter).map_err(|wrong| {
             let problem =
@@ -143,6 +148,10 @@ impl Requirement {
     /// What is left to be asked about `caller`.
     pub(crate) fn reduce(&self, caller: &IdInfo, request: RequestHead<'_>) -> Outcome {
         self.0.reduce(caller, request)
+    }
+
+    pub(crate) fn reads_path(&self) -> bool {
+        self.0.reads_path()
     }
 
     /// A name for what was missing, for callers' programs.

@@ -11,7 +11,7 @@ use super::{
     path::PathPattern,
     permission::covers,
 };
-use crate::IdInfo;
+use crate::{IdInfo, request_path::routed_path, telemetry};
 
 /// What a check of your own sees of a request, beside who calls.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,11 @@ impl<'a> RequestHead<'a> {
             headers: &parts.headers,
             extensions: &parts.extensions,
         }
+    }
+
+    /// The whole path as it was routed, with the prefix of an axum `nest`.
+    pub(crate) fn routed_path(&self) -> &'a str {
+        routed_path(self.uri, self.extensions)
     }
 
     pub(crate) fn of<B>(request: &'a http::Request<B>) -> Self {
@@ -125,7 +130,13 @@ impl Rule {
             }
             Self::Scopes(scopes) => Rare::of(caller).has_scopes(scopes),
             Self::Tenant(tenant) => caller.tenant_id() == tenant,
-            Self::TenantInPath { pattern, .. } => pattern.names(request.uri.path(), caller.tenant_id()),
+            Self::TenantInPath { pattern, shown } => {
+                let Some(tenant) = pattern.tenant(request.routed_path()) else {
+                    telemetry::no_tenant_in_path(shown);
+                    return Outcome::Settled(false);
+                };
+                tenant == caller.tenant_id()
+            }
             // What is not there says nothing.
             Self::TenantInHeader(name) => request
                 .headers
@@ -136,5 +147,15 @@ impl Rule {
             Self::Acr(acr) => Rare::of(caller).acr.as_str() == Some(acr),
             Self::Check { check, .. } => check(caller, request),
         })
+    }
+
+    /// Whether the verdict depends on what the path says.
+    pub(super) fn reads_path(&self) -> bool {
+        match self {
+            Self::TenantInPath { .. } => true,
+            Self::Not(rule) => rule.reads_path(),
+            Self::Both(one, other) | Self::Either(one, other) => one.reads_path() || other.reads_path(),
+            _ => false,
+        }
     }
 }

@@ -6,7 +6,8 @@ use tower_service::Service;
 use super::{Look, RequestHead, RequireFuture, Requirement};
 use crate::{
     ResponseBody,
-    challenge::{Protocol, refusal},
+    challenge::refuse,
+    drain::Drain,
     gate::{Gate, Pending, Terms},
     respond::Responder,
 };
@@ -32,6 +33,7 @@ impl<S> Require<S> {
 
 impl<S, B, R> Service<Request<B>> for Require<S>
 where
+    B: 'static,
     S: Service<Request<B>, Response = Response<R>> + Clone,
 {
     type Response = Response<ResponseBody<R>>;
@@ -46,8 +48,10 @@ where
         let gate = match self.requirement.look(RequestHead::of(&request)) {
             Look::Pass => Gate::passed(self.inner.call(request)),
             Look::Refuse(rejection) => {
-                Gate::refused(refusal(rejection, Protocol::of(&request), &self.responder))
+                let refusal = refuse(rejection, &request, &self.responder);
+                Gate::refused(refusal, Drain::of(request))
             }
+
             Look::Ask(asking) => {
                 let terms = Terms { responder: self.responder.clone(), ..Terms::default() };
                 Gate::waiting(Pending::Permission(asking), &mut self.inner, request, terms)

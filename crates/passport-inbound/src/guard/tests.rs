@@ -120,6 +120,11 @@ fn the_tenant_of_the_path_is_the_callers_own() {
     assert!(passes_at(&own, &claims, "/tenants/t-1/records"));
     assert!(!passes_at(&own, &claims, "/tenants/t-2/records"));
     assert!(!passes_at(&own, &claims, "/elsewhere"));
+    for ambiguous in ["/tenants/t-1/../t-2/x", "/tenants/t-1/%2e%2e/t-2/x", "/tenants/t-1/..%2ft-2/x"] {
+        for requirement in [own.clone(), !own.clone(), Requirement::user().or(own.clone())] {
+            assert!(!passes_at(&requirement, &claims, ambiguous), "{requirement} {ambiguous}");
+        }
+    }
     let told = Requirement::tenant_in_path("/tenants", "tenant").unwrap_err().to_string();
     assert!(told.contains("`/tenants`") && told.contains("/tenants/{tenant}/{*rest}"), "{told}");
 }

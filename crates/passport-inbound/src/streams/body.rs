@@ -9,7 +9,10 @@ use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
 use super::end::{End, Timer};
-use crate::{challenge::is_grpc, telemetry};
+use crate::{
+    protocol::{Protocol, WebFormat},
+    telemetry,
+};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -35,6 +38,7 @@ pin_project! {
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum Kind {
     Grpc,
+    GrpcWeb(WebFormat),
     Events,
     #[default]
     Other,
@@ -43,15 +47,19 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-        match content_type.get(..EVENTS.len()) {
-            _ if is_grpc(headers) => Self::Grpc,
-            Some(start) if start.eq_ignore_ascii_case(EVENTS) => Self::Events,
-            _ => Self::Other,
+        match (Protocol::of_content(headers), content_type.get(..EVENTS.len())) {
+            (Protocol::Grpc, _) => Self::Grpc,
+            (Protocol::GrpcWeb(format), _) => Self::GrpcWeb(format),
+            (Protocol::Http, Some(start)) if start.eq_ignore_ascii_case(EVENTS) => Self::Events,
+            (Protocol::Http, _) => Self::Other,
         }
     }
 }
 
 const EVENTS: &[u8] = b"text/event-stream";
+const EXPIRED: &str = "the token has expired";
+/// The status of gRPC.
+const UNAUTHENTICATED: u8 = 16;
 
 /// A body was ended, as the token of its caller had expired. Half a file is not to pass for a whole one.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +98,8 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
         telemetry::stream_ended();
         Poll::Ready(match this.kind {
             Kind::Grpc => Some(Ok(Frame::trailers(unauthenticated()))),
+            // Between two messages: tonic-web hands on whole ones.
+            Kind::GrpcWeb(format) => Some(Ok(Frame::data(format.trailers(UNAUTHENTICATED, EXPIRED)))),
             Kind::Events => None,
             Kind::Other => Some(Err(TokenExpired.into())),
         })
@@ -113,7 +123,7 @@ impl<B: Body + Default> Default for ExpiringBody<B> {
 
 fn unauthenticated() -> HeaderMap {
     let mut trailers = HeaderMap::with_capacity(2);
-    trailers.insert("grpc-status", HeaderValue::from_static("16"));
-    trailers.insert("grpc-message", HeaderValue::from_static("the token has expired"));
+    trailers.insert("grpc-status", HeaderValue::from(u16::from(UNAUTHENTICATED)));
+    trailers.insert("grpc-message", HeaderValue::from_static(EXPIRED));
     trailers
 }

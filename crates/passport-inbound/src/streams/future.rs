@@ -39,7 +39,7 @@ impl<F> EndStreamsFuture<F> {
     }
 
     pub(super) fn refused(refusal: Response<Bytes>) -> Self {
-        Self { answer: Answer::refused(refusal) }
+        Self { answer: Answer::refused(refusal, None) }
     }
 }
 

@@ -4,6 +4,7 @@ use passport_core::{Clock, SystemClock};
 use tower_layer::Layer;
 
 use super::EndStreams;
+use crate::{protocol::Form, respond::Responder};
 
 /// Ends what is still being sent when the caller's token has expired, with what the verifier grants clocks (by default 60 s after its
 /// `exp`): a gRPC stream with `UNAUTHENTICATED`, a stream of server-sent events by its end, any other body by an error, as half of
@@ -33,17 +34,31 @@ use super::EndStreams;
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct EndStreamsLayer {
     clock: Arc<dyn Clock>,
+    responder: Responder,
 }
 
 impl EndStreamsLayer {
     /// The layer.
     pub fn new() -> Self {
-        Self { clock: Arc::new(SystemClock) }
+        Self { clock: Arc::new(SystemClock), responder: Responder::default() }
     }
 
     /// Reads the time from `clock`, which is to be the verifier's. Defaults to the operating system's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
+        self
+    }
+
+    /// Refuses in HTTP, whatever the caller's content type. See
+    /// [`AuthenticateLayer::http_only`](crate::AuthenticateLayer::http_only).
+    pub fn http_only(mut self) -> Self {
+        self.responder.form = Some(Form::Http);
+        self
+    }
+
+    /// Refuses in gRPC. See [`AuthenticateLayer::grpc_only`](crate::AuthenticateLayer::grpc_only).
+    pub fn grpc_only(mut self) -> Self {
+        self.responder.form = Some(Form::Grpc);
         self
     }
 }
@@ -58,6 +73,6 @@ impl<S> Layer<S> for EndStreamsLayer {
     type Service = EndStreams<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        EndStreams::new(inner, Arc::clone(&self.clock))
+        EndStreams::new(inner, Arc::clone(&self.clock), self.responder.clone())
     }
 }

@@ -9,22 +9,19 @@ use passport_core::Clock;
 use tower_service::Service;
 
 use super::{EndStreamsFuture, ExpiringBody};
-use crate::{
-    IdInfo, Rejection, ResponseBody,
-    challenge::{Protocol, refusal},
-    respond::Responder,
-};
+use crate::{IdInfo, Rejection, ResponseBody, challenge::refuse, respond::Responder};
 
 /// The service that [`EndStreamsLayer`](super::EndStreamsLayer) makes.
 #[derive(Clone, Debug)]
 pub struct EndStreams<S> {
     inner: S,
     clock: Arc<dyn Clock>,
+    responder: Responder,
 }
 
 impl<S> EndStreams<S> {
-    pub(super) fn new(inner: S, clock: Arc<dyn Clock>) -> Self {
-        Self { inner, clock }
+    pub(super) fn new(inner: S, clock: Arc<dyn Clock>, responder: Responder) -> Self {
+        Self { inner, clock, responder }
     }
 
     /// The service inside.
@@ -52,8 +49,7 @@ where
             // Nobody is known, and nobody's token ends.
             Err(Rejection::CredentialsMissing) => None,
             Err(miswired) => {
-                let refusal = refusal(miswired, Protocol::of(&request), &Responder::default());
-                return EndStreamsFuture::refused(refusal);
+                return EndStreamsFuture::refused(refuse(miswired, &request, &self.responder));
             }
         };
         EndStreamsFuture::passed(self.inner.call(request), end)

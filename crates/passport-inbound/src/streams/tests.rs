@@ -2,6 +2,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
+use http::{HeaderMap, header::CONTENT_TYPE};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, StreamBody};
 use passport_core::ManualClock;
@@ -44,6 +45,18 @@ async fn a_stream_goes_on_until_the_token_expires_and_then_ends() {
     later(&clock, Duration::from_secs(1)).await;
     assert!(body.frame().await.is_none());
     assert!(body.is_end_stream());
+}
+
+#[tokio::test(start_paused = true)]
+async fn grpc_web_stream_ends_with_a_frame_of_trailers() {
+    let clock = ManualClock::at_unix_seconds(NOW);
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, "application/grpc-web+proto".parse().unwrap())]);
+    let (_feed, mut body) = stream(&clock, Kind::of(&headers));
+    assert!(body.frame().now_or_never().is_none());
+    later(&clock, MINUTE).await;
+    let trailers = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert!(trailers[5..].starts_with(b"grpc-status: 16\r\n") && trailers[0] == 0x80, "{trailers:?}");
+    assert!(body.frame().await.is_none());
 }
 
 #[tokio::test(start_paused = true)]

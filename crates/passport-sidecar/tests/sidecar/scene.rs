@@ -263,7 +263,7 @@ pub(crate) fn plain() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
 }
 
-fn marked() -> reqwest::ClientBuilder {
+pub(crate) fn marked() -> reqwest::ClientBuilder {
     let headers = HeaderMap::from_iter([("passport-sidecar".parse().unwrap(), "true".parse().unwrap())]);
     reqwest::Client::builder().no_proxy().tls_certs_only([]).default_headers(headers)
 }

@@ -1,6 +1,6 @@
 //! Tokens that are judged for others.
 
-use crate::scene::{Scene, json};
+use crate::scene::{Scene, json, marked};
 
 #[tokio::test]
 async fn a_token_is_judged_and_its_claims_are_told() {
@@ -38,5 +38,21 @@ async fn who_a_token_is_of_is_told_in_headers() {
         assert_eq!(response.headers()["x-passport-email"], "", "so that nobody else's is believed");
         assert_eq!(ask(path).send().await.unwrap().status(), 401, "none");
         assert_eq!(ask(path).bearer_auth("x").send().await.unwrap().status(), 401);
+    }
+}
+
+/// A refusal in gRPC has the status 200, which a proxy that asks takes for a yes.
+#[tokio::test]
+async fn auth_route_refuses_in_http_whatever_is_sent() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let http2 = marked().http2_prior_knowledge().unix_socket(sidecar.socket.as_path()).build().unwrap();
+    for client in [sidecar.unix(), http2] {
+        for content_type in ["application/grpc", "application/grpc-web", "application/grpc-web-text"] {
+            let ask = client.post("http://localhost/v1/auth/x.Y/Z").header("content-type", content_type);
+            let response = ask.bearer_auth("x").body("\0\0\0\0\0").send().await.unwrap();
+            assert_eq!(response.status(), 401, "{content_type}");
+            assert!(!response.headers().contains_key("grpc-status"), "{content_type}");
+        }
     }
 }

@@ -1,0 +1,136 @@
+//! Reads what is left of the body of a refused request.
+//!
+//! Over HTTP/1.1 a server closes the connection after a response when it has not read the request's
+//! body, and a client that is still sending it sees a broken connection instead of the refusal.
+
+use std::{
+    any::Any,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Version, header::EXPECT};
+use http_body::Body;
+use tokio::{
+    runtime::Handle,
+    time::{Sleep, sleep},
+};
+
+/// A refused caller is worth no more than a small body and a moment.
+const MOST_BYTES: u64 = 64 * 1024;
+const MOST_TIME: Duration = Duration::from_secs(1);
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+type Rest = Pin<Box<dyn Body<Data = Bytes, Error = Error> + Send>>;
+
+/// What is left of a body, to be read and dropped.
+pub(crate) struct Drain {
+    rest: Rest,
+    bytes_left: u64,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Drain {
+    /// Returns none where there is nothing to read, the client waits for a `100 Continue`, or the
+    /// body is of no type that axum or tonic has.
+    pub(crate) fn of<B: 'static>(request: Request<B>) -> Option<Box<Self>> {
+        if request.version() > Version::HTTP_11 || request.headers().contains_key(EXPECT) {
+            return None;
+        }
+        let rest = known_body(request.into_body())?;
+        let is_small = rest.size_hint().lower() <= MOST_BYTES;
+        let is_worth_it = !rest.is_end_stream() && is_small && Handle::try_current().is_ok();
+        is_worth_it.then(|| Box::new(Self { rest, bytes_left: MOST_BYTES, timer: None }))
+    }
+
+    /// Ready when the body, the time or the number of bytes has come to its end.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.rest.as_mut().poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    let bytes = frame.data_ref().map_or(0, Bytes::len);
+                    match self.bytes_left.checked_sub(u64::try_from(bytes).unwrap_or(u64::MAX)) {
+                        Some(left) => self.bytes_left = left,
+                        None => return Poll::Ready(()),
+                    }
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => {
+                    let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(MOST_TIME)));
+                    return timer.as_mut().poll(cx);
+                }
+            }
+        }
+    }
+}
+
+/// The layers take bodies of any type, also such as are no `Body`; those of the two servers are
+/// known.
+fn known_body<B: 'static>(body: B) -> Option<Rest> {
+    let mut body = Some(body);
+    let body: &mut dyn Any = &mut body;
+    #[cfg(feature = "axum")]
+    if let Some(body) = body.downcast_mut::<Option<axum_core::body::Body>>().and_then(Option::take) {
+        return Some(boxed(body));
+    }
+    #[cfg(feature = "tonic")]
+    if let Some(body) = body.downcast_mut::<Option<tonic::body::Body>>().and_then(Option::take) {
+        return Some(boxed(body));
+    }
+    let _ = body;
+    None
+}
+
+#[cfg(any(feature = "axum", feature = "tonic"))]
+fn boxed<B: Body<Data = Bytes, Error: Into<Error>> + Send + 'static>(body: B) -> Rest {
+    use http_body_util::BodyExt;
+    Box::pin(body.map_err(Into::into))
+}
+
+#[cfg(test)]
+#[cfg(feature = "axum")]
+mod tests {
+    use axum_core::body::Body as AxumBody;
+    use futures_util::stream;
+    use tokio_test::{assert_pending, assert_ready, task};
+
+    use super::*;
+
+    fn request(body: AxumBody) -> Request<AxumBody> {
+        Request::new(body)
+    }
+
+    fn endless(chunk: usize) -> AxumBody {
+        AxumBody::from_stream(stream::repeat_with(move || Ok::<_, Error>(Bytes::from(vec![0; chunk]))))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn rest_of_a_body_is_read_within_bounds() {
+        let mut drain = Drain::of(request(AxumBody::from("five"))).unwrap();
+        assert_ready!(task::spawn(()).enter(|cx, _| drain.poll(cx)));
+        let mut drain = Drain::of(request(endless(1000))).unwrap();
+        assert_ready!(task::spawn(()).enter(|cx, _| drain.poll(cx)), "more than is read");
+        let never = stream::pending::<Result<Bytes, Error>>();
+        let mut drain = Drain::of(request(AxumBody::from_stream(never))).unwrap();
+        let mut task = task::spawn(());
+        assert_pending!(task.enter(|cx, _| drain.poll(cx)));
+        tokio::time::advance(MOST_TIME).await;
+        assert_ready!(task.enter(|cx, _| drain.poll(cx)));
+    }
+
+    #[tokio::test]
+    async fn body_that_need_not_be_read_is_not() {
+        assert!(Drain::of(request(AxumBody::empty())).is_none());
+        assert!(Drain::of(request(AxumBody::from(vec![0; 100_000]))).is_none());
+        let mut expects = request(endless(1));
+        expects.headers_mut().insert(EXPECT, "100-continue".parse().unwrap());
+        assert!(Drain::of(expects).is_none());
+        let mut over_http2 = request(endless(1));
+        *over_http2.version_mut() = Version::HTTP_2;
+        assert!(Drain::of(over_http2).is_none());
+        assert!(Drain::of(Request::new(())).is_none());
+    }
+}

@@ -1,0 +1,121 @@
+//! The path of a request, as guards and lists of public paths read it. Pure.
+
+use std::borrow::Cow;
+
+use http::{Extensions, Uri};
+use percent_encoding::percent_decode_str;
+
+/// Returns the whole path that was routed.
+///
+/// Below an axum `nest` the URI lacks the prefix, which is then taken from `OriginalUri`. A URI
+/// that is no end of the original one was rewritten on the way, and counts by itself.
+pub(crate) fn routed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a str {
+    let path = uri.path();
+    original_path(extensions).filter(|original| path == "/" || original.ends_with(path)).unwrap_or(path)
+}
+
+#[cfg(feature = "axum")]
+fn original_path(extensions: &Extensions) -> Option<&str> {
+    extensions.get::<axum::extract::OriginalUri>().map(|original| original.0.path())
+}
+
+#[cfg(not(feature = "axum"))]
+fn original_path(_: &Extensions) -> Option<&str> {
+    None
+}
+
+/// Returns whether every program reads `path` alike: it is absolute, and has no empty segment (a
+/// slash at its end included), no dot segment, no separator or control character in a segment, no
+/// invalid UTF-8, and nothing that is encoded twice. The path `/` is plain.
+pub(crate) fn is_plain(path: &str) -> bool {
+    path == "/" || path.strip_prefix('/').is_some_and(|path| path.split('/').all(is_plain_segment))
+}
+
+fn is_plain_segment(segment: &str) -> bool {
+    decoded(segment).is_some_and(|decoded| {
+        // Some servers cut off `;parameters` or spaces before they look for dot segments.
+        let name = decoded.split(';').next().unwrap_or_default().trim();
+        !decoded.is_empty()
+            && !matches!(name, "." | "..")
+            && !decoded.contains(|letter: char| matches!(letter, '/' | '\\') || letter.is_control())
+            && !is_encoded(&decoded)
+    })
+}
+
+/// Returns the text of a segment, unless it is not UTF-8 or has a `%` that encodes nothing.
+pub(crate) fn decoded(segment: &str) -> Option<Cow<'_, str>> {
+    let is_hex = |two: &[u8]| two.iter().all(u8::is_ascii_hexdigit);
+    let encodes = |rest: &str| rest.as_bytes().get(..2).is_some_and(is_hex);
+    let is_valid = segment.split('%').skip(1).all(encodes);
+    is_valid.then(|| percent_decode_str(segment).decode_utf8().ok()).flatten()
+}
+
+/// Whether a second decoding would change `text`.
+fn is_encoded(text: &str) -> bool {
+    percent_decode_str(text).ne(text.bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_path_is_read_alike_by_all() {
+        for path in ["/", "/a", "/a/b.c/..d/...", "/caf%C3%A9/a%20b", "/100%25", "/a;v=1", "/@:!$&'()*+,=~"] {
+            assert!(is_plain(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn ambiguous_path_is_not_plain() {
+        for path in [
+            "",
+            "*",
+            "a/b",
+            "//",
+            "/a/",
+            "/a//b",
+            "/./a",
+            "/a/..",
+            "/a/../b",
+            "/a/%2e%2e/b",
+            "/a/.%2E/b",
+            "/a/%2e",
+            "/a/..%2fb",
+            "/a%2Fb",
+            "/a%5cb",
+            "/a\\b",
+            "/a/..;/b",
+            "/a/..;x=y/b",
+            "/a/%2e%2e%3b/b",
+            "/a/%252e%252e/b",
+            "/a%252fb",
+            "/a%25%32%66b",
+            "/%ff",
+            "/%c0%ae%c0%ae/b",
+            "/a/..%20/b",
+            "/a/..%00/b",
+            "/a%0ab",
+            "/a%",
+            "/a%2",
+            "/a%zz",
+        ] {
+            assert!(!is_plain(path), "{path}");
+        }
+    }
+
+    #[cfg(feature = "axum")]
+    #[test]
+    fn prefix_of_a_nest_is_part_of_the_path() {
+        use axum::extract::OriginalUri;
+        let routed = |own: &'static str, original: &'static str| {
+            let mut extensions = Extensions::new();
+            extensions.insert(OriginalUri(Uri::from_static(original)));
+            routed_path(&Uri::from_static(own), &extensions).to_owned()
+        };
+        assert_eq!(routed("/records", "/tenants/t/records?x"), "/tenants/t/records");
+        assert_eq!(routed("/", "/tenants/t"), "/tenants/t");
+        assert_eq!(routed("/rewritten", "/tenants/t/records"), "/rewritten");
+        assert_eq!(routed_path(&Uri::from_static("/a?b"), &Extensions::new()), "/a");
+    }
+}
