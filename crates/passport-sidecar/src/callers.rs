@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest::Digest};
+use futures_util::future::join_all;
 use http::HeaderName;
 use passport_outbound::Scopes;
 
@@ -82,15 +83,11 @@ impl Callers {
     /// token that two callers have is neither's.
     async fn by_token(&self, shown: &[&str]) -> Option<&Rule> {
         let shown: Vec<_> = shown.iter().map(|shown| hashed(shown)).collect();
-        let mut found = Vec::new();
-        for rule in &self.0 {
-            if let Some(token) = &rule.token
-                && let Some(token) = token.hash().await
-                && is_one_of(token, &shown)
-            {
-                found.push(rule);
-            }
-        }
+        // Beside each other: a token that cannot be read must not hold up the callers after it.
+        let tokens = self.0.iter().filter_map(|rule| Some((rule, rule.token.as_ref()?)));
+        let hashes = join_all(tokens.map(|(rule, token)| async move { (rule, token.hash().await) })).await;
+        let found = hashes.into_iter().filter(|(_, hash)| hash.is_some_and(|hash| is_one_of(hash, &shown)));
+        let found: Vec<_> = found.map(|(rule, _)| rule).collect();
         match found[..] {
             [rule] => Some(rule),
             _ => None,

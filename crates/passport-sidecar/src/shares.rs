@@ -66,7 +66,7 @@ pub(crate) struct OpenFiles {
 impl OpenFiles {
     /// Of `limit` files, `pools` of idle connections to upstreams and the sidecar itself need some.
     pub(crate) fn new(limit: usize, pools: usize) -> Self {
-        let idle = pools.saturating_mul(IDLE_CONNECTIONS).min(limit / 4);
+        let idle = pools.saturating_mul(idle_connections(limit, pools));
         let number = limit.saturating_sub(OWN_FILES + idle).clamp(1, Semaphore::MAX_PERMITS);
         Self { permits: Arc::new(Semaphore::new(number)), number }
     }
@@ -83,8 +83,12 @@ impl OpenFiles {
 /// Those of the admin listener, and as many for everything else.
 const OWN_FILES: usize = 2 * admin::LIMITS.connections;
 
-/// The idle connections that one caller has to one upstream.
-pub(crate) const IDLE_CONNECTIONS: usize = 64;
+/// Returns how many idle connections each of `pools` keeps: one caller's to one upstream. All of them
+/// take a quarter of `limit` files at most.
+pub(crate) fn idle_connections(limit: usize, pools: usize) -> usize {
+    const MAX: usize = 64;
+    MAX.min(limit / 4 / pools.max(1))
+}
 
 #[cfg(test)]
 mod tests {
@@ -108,7 +112,9 @@ mod tests {
 
     #[test]
     fn operators_keep_files_when_all_others_are_taken() {
-        for (limit, pools, number) in [(1024, 0, 896), (1024, 1000, 640), (4096, 4, 3712), (64, 0, 1)] {
+        for (limit, pools, number) in
+            [(1024, 0, 896), (1024, 10, 646), (1024, 1000, 896), (4096, 4, 3712), (64, 0, 1)]
+        {
             assert_eq!(OpenFiles::new(limit, pools).number(), number, "{limit} {pools}");
         }
         assert_eq!(OpenFiles::new(usize::MAX, usize::MAX).number(), Semaphore::MAX_PERMITS);

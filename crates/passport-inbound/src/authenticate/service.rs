@@ -1,6 +1,6 @@
 use std::task::{Context, Poll};
 
-use http::{Request, Response, header::AUTHORIZATION};
+use http::{Request, Response, header::AUTHORIZATION, header::Entry};
 use passport_core::{AccessToken, CallerToken};
 use tower_service::Service;
 
@@ -126,6 +126,10 @@ impl<S: Clone> Authenticate<S> {
 fn introduce_nobody<B>(request: &mut Request<B>, terms: &Terms) {
     if let Some(sources) = &terms.sources {
         sources.tidy(request, false);
+    }
+    // On a public path there may be a token, which is not looked at.
+    if let Entry::Occupied(mut tokens) = request.headers_mut().entry(AUTHORIZATION) {
+        tokens.iter_mut().for_each(|token| token.set_sensitive(true));
     }
     terms.leave_settings(request);
     let extensions = request.extensions_mut();

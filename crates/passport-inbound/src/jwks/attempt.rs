@@ -123,10 +123,12 @@ impl Attempt {
         let keeper = &self.keeper;
         let asked_at = keeper.clock.now();
         let held = keeper.held();
+        let is_scheduled = self.cause == Cause::Schedule;
         let question = Question {
-            held: held.as_ref().and_then(|held| held.version.as_ref()),
-            // Whoever looks for a new key has no use for what a cache on the way has kept.
-            may_be_cached: self.cause == Cause::Schedule,
+            // A new key may be under an old name, which not every issuer's version shows; and what a
+            // cache on the way has kept is of no use then.
+            held: held.as_ref().filter(|_| is_scheduled).and_then(|held| held.version.as_ref()),
+            may_be_cached: is_scheduled,
         };
         let fetched = source.fetch(question).await?;
         if let Some(theirs) = fetched.head.time {

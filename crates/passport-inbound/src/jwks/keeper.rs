@@ -328,17 +328,17 @@ impl KeyKeeper {
         true
     }
 
-    /// The same for an attempt that has brought nothing.
     /// Records that an attempt ended with the runtime it was on.
     pub(super) fn note_loss(&self, attempt: u64) {
         let now = self.clock.now();
         let mut inner = self.inner();
         if inner.attempt == attempt {
-            inner.machine.lose();
+            inner.machine.lose(now);
             self.publish_next_attempt(&inner, now);
         }
     }
 
+    /// Records that an attempt brought nothing.
     pub(super) fn note_failure(&self, error: &FetchError, attempt: u64) {
         let now = self.clock.now();
         let mut inner = self.inner();

@@ -188,12 +188,16 @@ impl Machine {
         }
     }
 
-    /// The attempt has failed. `random` is in 0..1.
-    /// The attempt was lost with its runtime. The next may begin immediately.
-    pub(crate) fn lose(&mut self) {
+    /// The attempt was lost with its runtime. The next may begin immediately while there are no keys,
+    /// and in a second while there are: tokens that nothing has verified must not start one each.
+    pub(crate) fn lose(&mut self, now: SystemTime) {
         self.pause = None;
+        if self.believes(now) {
+            self.pause_for(FIRST_BACKOFF, now);
+        }
     }
 
+    /// The attempt has failed. `random` is in 0..1.
     pub(crate) fn fail(&mut self, now: SystemTime, random: f64) {
         let cooldown = self.settings.cooldown;
         // Without keys the next attempt comes soon, as nothing works until then; with keys there is no hurry.

@@ -21,7 +21,7 @@ use crate::{
     inject::{TlsConfigs, Upstream, Whose},
     interface::is_a_name,
     router::Shared,
-    shares::{OpenFiles, Shares},
+    shares::{OpenFiles, Shares, idle_connections},
 };
 
 type Problems = Vec<ConfigProblem>;
@@ -55,7 +55,7 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
             tcp_proxy_headers: config.listen.tcp_proxy_headers,
             answer_time: config.limits.answer_time(),
             forwarded: Shares::new(config.limits.forwarded, config.limits.forwarded_per_caller),
-            files: OpenFiles::new(open_files(), config.callers.len().max(1) * config.upstreams.len()),
+            files: OpenFiles::new(open_files(), pools(config)),
         }),
         _ => Err(ConfigError::new(problems)),
     }
@@ -150,12 +150,18 @@ fn rule(name: &str, config: &CallerConfig, known: &[&str], problems: &mut Proble
     Rule { caller: Arc::new(caller), uids, gids, token }
 }
 
+/// Returns how many pools of connections there may be: one for each caller and upstream.
+fn pools(config: &SidecarConfig) -> usize {
+    config.callers.len().max(1) * config.upstreams.len()
+}
+
 fn upstreams(
     config: &SidecarConfig,
     identities: Option<&ManagedIdentities>,
     known: &[&str],
     problems: &mut Problems,
 ) -> BTreeMap<String, Upstream> {
+    let idle = idle_connections(open_files(), pools(config));
     let (mut upstreams, mut tls) = (BTreeMap::new(), TlsConfigs::default());
     for (name, upstream) in &config.upstreams {
         let mut problem = |key: &str, text: String| {
@@ -189,7 +195,7 @@ fn upstreams(
                 continue;
             }
         };
-        match Upstream::new(name, &url, tls, upstream.http2, whose, &config.limits) {
+        match Upstream::new(name, &url, tls, upstream.http2, whose, &config.limits, idle) {
             Ok(made) => drop(upstreams.insert(name.clone(), made)),
             Err(error) => problem("url", with_causes(&*error)),
         }

@@ -23,7 +23,7 @@ use rustls::ClientConfig;
 use tower::Service;
 
 use super::sent::Sent;
-use crate::{config::Limits, shares::IDLE_CONNECTIONS};
+use crate::config::Limits;
 
 pub(super) const CONNECT_TIME: Duration = Duration::from_secs(10);
 
@@ -45,17 +45,20 @@ struct Settings {
     tls: ClientConfig,
     http2: bool,
     limits: Limits,
+    idle_connections: usize,
 }
 
 impl Connections {
-    pub(super) fn new(tls: ClientConfig, http2: bool, limits: Limits) -> Self {
-        Self { pools: Arc::default(), settings: Arc::new(Settings { tls, http2, limits }) }
+    /// Creates pools of so many idle connections for each caller.
+    pub(super) fn new(tls: ClientConfig, http2: bool, limits: Limits, idle_connections: usize) -> Self {
+        let settings = Settings { tls, http2, limits, idle_connections };
+        Self { pools: Arc::default(), settings: Arc::new(settings) }
     }
 
     /// The connections of a caller.
     fn pool(&self, caller: Arc<str>) -> Http {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-        pools.entry(caller).or_insert_with(|| self.settings.client(IDLE_CONNECTIONS)).clone()
+        pools.entry(caller).or_insert_with(|| self.settings.client(self.settings.idle_connections)).clone()
     }
 }
 

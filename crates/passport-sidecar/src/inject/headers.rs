@@ -77,7 +77,9 @@ pub(super) fn without_odd_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
     match frame.into_trailers() {
         Ok(mut trailers) => {
             let also = [header::TE, header::TRAILER];
-            remove(&mut trailers, |name| is_ours(name) || END_TO_END.contains(name) || also.contains(name));
+            remove(&mut trailers, |name| {
+                is_ours(name) || is_of_a_proxy(name) || END_TO_END.contains(name) || also.contains(name)
+            });
             Frame::trailers(trailers)
         }
         Err(frame) => frame,

@@ -59,7 +59,8 @@ fn leads_up(path: &str) -> bool {
 /// Whether a segment is a dot or two, with or without what some servers strip from names or take
 /// for a dot or a slash; or the path has characters that end it early.
 fn is_odd(path: &str) -> bool {
-    let is_separator = |letter| matches!(letter, '/' | '\\' | ';' | '\u{2215}' | '\u{ff0f}' | '\u{ff3c}');
+    let is_separator =
+        |letter| matches!(letter, '/' | '\\' | ';' | '?' | '#' | '\u{2215}' | '\u{ff0f}' | '\u{ff3c}');
     let is_dots = |segment: &str| {
         let dots = segment.trim();
         let count = dots.chars().count();

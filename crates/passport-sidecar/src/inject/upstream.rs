@@ -50,8 +50,9 @@ impl Upstream {
         http2: bool,
         whose: Whose,
         limits: &Limits,
+        idle_connections: usize,
     ) -> Result<Self, BoxError> {
-        let plain = Connections::new(tls, http2, *limits);
+        let plain = Connections::new(tls, http2, *limits, idle_connections);
         let attaching = match &whose {
             Whose::Identity(_, identity) | Whose::CallerOrIdentity(_, identity) => {
                 // Whether its URL may be plain http was decided before.
