@@ -58,6 +58,9 @@ impl Rules {
                 Some(origin) => origin,
                 None => self.origins.check(&request.destination())?,
             };
+        if request.headers().is_empty() {
+            return Ok(Needs::Token(origin));
+        }
         host::check(request.headers(), &self.origins, origin)?;
         match (request.headers().contains_key(AUTHORIZATION), self.existing) {
             (false, _) | (true, ExistingAuthorization::Replace) => Ok(Needs::Token(origin)),

@@ -13,7 +13,7 @@ use tracing::Span;
 use super::Kept;
 use crate::{
     TokenError, TokenErrorKind,
-    refresh::{Activity, Backoff, Failed, Pause, Step, at_least, repeated, step},
+    refresh::{Activity, Backoff, Failed, Pause, Phase, Step, at_least, repeated, step},
     steady::SteadyTime,
     sync::{ArcSwap, Flight, Guard, Lead, Mutex, MutexGuard, SingleFlight},
 };
@@ -128,7 +128,11 @@ pub(crate) enum Rejection {
 
 impl Snapshot {
     pub(crate) fn step(&self, now: SystemTime) -> Step {
-        step(self.kept.as_ref().map(|kept| kept.schedule.phase(now)), self.activity(now))
+        match self.kept.as_ref().map(|kept| kept.schedule.phase(now)) {
+            // The usual case: what else is going on does not matter.
+            Some(Phase::Fresh) => Step::Send,
+            phase => step(phase, self.activity(now)),
+        }
     }
 
     pub(crate) fn activity(&self, now: SystemTime) -> Activity {
