@@ -4,8 +4,8 @@ use tokio::time::timeout;
 
 /// Runs `first`; when it has no outcome after `head_start`, runs `second` beside it.
 ///
-/// Returns the outcome of `first` if it comes within `head_start`, else the first acceptable outcome
-/// of the two. `second` is not polled before it is needed.
+/// Returns the outcome of `first` if it comes within `head_start`, else the first acceptable
+/// outcome of the two. `second` is not polled before it is needed.
 ///
 /// # Errors
 /// When both have run and neither outcome is acceptable: the outcomes of `first` and `second`.

@@ -40,7 +40,7 @@ impl Issuer {
     /// Like [`Issuer::new`], but the URLs of the issuer and its endpoints may be plain `http`. Each
     /// URL may still be `https`: a public issuer with an internal token URL, for example.
     ///
-    /// **Danger:** whoever is on the network path reads client secrets and tokens, and can replace
+    /// **Danger:** anyone on the network path reads client secrets and tokens, and can replace
     /// signing keys. For a private network that is trusted or encrypted, such as a service mesh.
     ///
     /// # Errors

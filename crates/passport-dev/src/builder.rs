@@ -32,8 +32,8 @@ impl DevPassportBuilder {
     /// Lets the address be one that other machines and containers reach, such as `0.0.0.0`. Needs
     /// an [`issuer`](Self::issuer).
     ///
-    /// **Danger:** a client that reaches the address and knows a secret gets tokens, and plain `http`
-    /// shows both to the network. For the private network of docker compose, kind or a test.
+    /// **Danger:** a client that reaches the address and knows a secret gets tokens, and plain
+    /// `http` shows both to the network. For the private network of docker compose, kind or a test.
     pub fn danger_any_address(mut self) -> Self {
         self.any_address = true;
         self

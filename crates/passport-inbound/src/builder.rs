@@ -102,7 +102,7 @@ impl TokenVerifierBuilder {
 
     /// Lets the issuer and the JWKS URL be plain `http`.
     ///
-    /// **Danger:** whoever is on the network path can replace the signing keys, and then issue
+    /// **Danger:** anyone on the network path can replace the signing keys, and then issue
     /// tokens that are accepted. For a private network that is trusted or encrypted: docker
     /// compose, kind, a service mesh. Such requests never go through the system's proxy.
     pub fn danger_plain_http(mut self) -> Self {

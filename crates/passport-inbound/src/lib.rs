@@ -88,8 +88,8 @@
 //! # What is checked
 //!
 //! 1. Exactly one `Authorization` header with the Bearer scheme, unless the layer is told where
-//!    else to look; a token of at most 8 KiB ([`max_token_size`](TokenVerifierBuilder::max_token_size))
-//!    in the compact form.
+//!    else to look; a token of at most 8 KiB
+//!    ([`max_token_size`](TokenVerifierBuilder::max_token_size)) in the compact form.
 //! 2. `alg` is exactly `RS256`, or one of the [`algorithms`](TokenVerifierBuilder::algorithms) that are configured; `typ` is
 //!    absent, `JWT` or `at+jwt`; any `crit` is refused; keys in the header are never looked at.
 //! 3. The signature, with a key that the issuer publishes: the one that `kid` names, or, without a `kid`, one of at

@@ -75,7 +75,7 @@ impl ManagedIdentityBuilder {
 
     /// Lets the issuer and the token URL be plain `http`.
     ///
-    /// **Danger:** whoever is on the network path reads the client secret and the tokens. For a
+    /// **Danger:** anyone on the network path reads the client secret and the tokens. For a
     /// private network that is trusted or encrypted: docker compose, kind, a service mesh. Such
     /// requests never go through the system's proxy.
     pub fn danger_plain_http(mut self) -> Self {
@@ -126,10 +126,12 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// The most that one attempt may take, reading the secret included; 10 min at most. Defaults to 10 s. While no token is live, a
-    /// token request without an answer after two fifths of it is sent a second time, on another connection. With
-    /// [`TokenCache::shared`], that of another instance is waited for first, for as long, and the store takes its time (4 s
-    /// more, by default). An attempt that was lost with its runtime is given up a second after that, and made again.
+    /// The most that one attempt may take, reading the secret included; 10 min at most. Defaults to
+    /// 10 s. While no token is live, a token request without an answer after two fifths of it is
+    /// sent a second time, on another connection. With [`TokenCache::shared`], that of another
+    /// instance is waited for first, for as long, and the store takes its time (4 s more, by
+    /// default). An attempt that was lost with its runtime is given up a second after that, and
+    /// made again.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self

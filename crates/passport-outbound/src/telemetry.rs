@@ -41,8 +41,8 @@ const CLIENT_ID: &str = "client_id";
 
 /// Returns the span of an attempt to get a token.
 ///
-/// A root span: many calls share the attempt, and the one that started it may end long before. It is
-/// linked to that call.
+/// A root span: many calls share the attempt, and the one that started it may end long before. It
+/// is linked to that call.
 pub(crate) fn attempt(client_id: &ClientId, ask: &Ask) -> Span {
     let reason = match (&ask.unwanted, ask.is_live()) {
         (Some(_), _) => "unwanted",

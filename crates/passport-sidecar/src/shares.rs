@@ -83,8 +83,8 @@ impl OpenFiles {
 /// Those of the admin listener, and as many for everything else.
 const OWN_FILES: usize = 2 * admin::LIMITS.connections;
 
-/// Returns how many idle connections each of `pools` keeps: one caller's to one upstream. All of them
-/// take a quarter of `limit` files at most.
+/// Returns how many idle connections each of `pools` keeps: one caller's to one upstream. All of
+/// them take a quarter of `limit` files at most.
 pub(crate) fn idle_connections(limit: usize, pools: usize) -> usize {
     const MAX: usize = 64;
     MAX.min(limit / 4 / pools.max(1))

@@ -37,8 +37,8 @@ pub(super) struct Front {
 }
 
 impl Front {
-    /// Starts one that forwards to `target`. `treatment` says what becomes of each connection, by its
-    /// number, which starts with 0.
+    /// Starts one that forwards to `target`. `treatment` says what becomes of each connection, by
+    /// its number, which starts with 0.
     pub(super) async fn start(
         target: SocketAddr,
         tls: Option<TlsAcceptor>,

@@ -45,7 +45,8 @@ type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + S
 /// Redirects are not followed and nothing is decompressed. Requests say
 /// `User-Agent: tower-passport/<version>` and `Accept-Encoding: identity`. The system's proxy is
 /// used for `https`, but never for loopback hosts, nor for the link-local addresses (and AWS's
-/// `fd00:ec2::/32`) at which clouds tell a machine who it is: a machine's secrets must not leave it.
+/// `fd00:ec2::/32`) at which clouds tell a machine who it is: a machine's secrets must not leave
+/// it.
 ///
 /// A client is built when a host of its kind is first met, so that a Passport on plain loopback
 /// needs no root certificates on the machine.
@@ -163,7 +164,8 @@ fn built(
     Ok(cell.get_or_init(|| client))
 }
 
-/// Returns the encoding of a response that is not to be read as it is, by a name that is safe to show.
+/// Returns the encoding of a response that is not to be read as it is, by a name that is safe to
+/// show.
 fn encoding(headers: &HeaderMap) -> Option<&'static str> {
     const KNOWN: [&str; 5] = ["gzip", "br", "deflate", "zstd", "compress"];
     let encoding = headers.get(CONTENT_ENCODING)?.as_bytes().trim_ascii();

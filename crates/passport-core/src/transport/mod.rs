@@ -31,16 +31,19 @@ pub struct Limits {
 /// Marks a request, in its extensions, that may be sent twice although its method is not safe: a
 /// `POST` that reads, for example.
 ///
-/// [`HttpTransport`] sends it a second time, on another connection, when it has no response for long.
+/// [`HttpTransport`] sends it a second time, on another connection, when it has no response for
+/// long.
 #[derive(Clone, Copy, Debug)]
 pub struct Repeatable;
 
 /// Sends one request and reads its whole response.
 ///
-/// Implement it to bring an HTTP stack of your own; [`HttpTransport`] is the default. An implementation must not
-/// follow redirects, and must fail rather than return more than [`Limits::max_body`] bytes.
+/// Implement it to bring an HTTP stack of your own; [`HttpTransport`] is the default. An
+/// implementation must not follow redirects, and must fail rather than return more than
+/// [`Limits::max_body`] bytes.
 pub trait HttpExchange: fmt::Debug + Send + Sync + 'static {
-    /// Sends `request` and reads its response within `limits`. A status of any kind is a success here.
+    /// Sends `request` and reads its response within `limits`. A status of any kind is a success
+    /// here.
     ///
     /// # Errors
     /// When there is no complete response.
@@ -70,7 +73,8 @@ impl Transport {
         self.exchange(request_to(url, Bytes::new())?, limits).await
     }
 
-    /// See [`HttpExchange::exchange`]. The limits are kept here too, whatever the implementation does.
+    /// See [`HttpExchange::exchange`]. The limits are kept here too, whatever the implementation
+    /// does.
     ///
     /// # Errors
     /// When there is no complete response within `limits`.
@@ -104,7 +108,8 @@ pub fn request_to(url: &Url, body: Bytes) -> Result<Request<Bytes>, TransportErr
 }
 
 impl Default for Transport {
-    /// Creates an [`HttpTransport`]. Clone it to share its client, which holds the root certificates.
+    /// Creates an [`HttpTransport`]. Clone it to share its client, which holds the root
+    /// certificates.
     fn default() -> Self {
         Self::new(HttpTransport::new())
     }

@@ -6,8 +6,8 @@ use matchit::Router;
 
 use crate::request_path::{decoded, is_plain};
 
-/// `/tenants/{tenant_id}/records/{record}`, or with `{*rest}` at its end: a route as axum writes it,
-/// and as axum matches it.
+/// `/tenants/{tenant_id}/records/{record}`, or with `{*rest}` at its end: a route as axum writes
+/// it, and as axum matches it.
 #[derive(Clone)]
 pub(super) struct PathPattern {
     router: Router<()>,

@@ -89,8 +89,9 @@ impl Requirement {
     }
 
     /// The tenant that the path names, where `pattern` has `{parameter}`:
-    /// `/tenants/{tenant_id}/records/{*rest}`, as axum writes and matches routes. It is held against the
-    /// whole path; in axum, below a `nest`, the prefix is part of it. Other paths are refused.
+    /// `/tenants/{tenant_id}/records/{*rest}`, as axum writes and matches routes. It is held
+    /// against the whole path; in axum, below a `nest`, the prefix is part of it. Other paths are
+    /// refused.
     ///
     /// A path that programs read differently is refused before it is matched, whatever else the
     /// requirement says: one with a dot segment, an empty segment (a slash at its end included), an

@@ -11,9 +11,9 @@ use super::{
 };
 use crate::telemetry;
 
-/// An attempt to have newer keys, on its way. One that panics has failed like any other. One that is
-/// dropped with its runtime, or with the call that started it, says nothing of the issuer: another may
-/// start immediately.
+/// An attempt to have newer keys, on its way. One that panics has failed like any other. One that
+/// is dropped with its runtime, or with the call that started it, says nothing of the issuer:
+/// another may start immediately.
 pub(super) struct Attempt {
     keeper: Arc<KeyKeeper>,
     number: u64,
@@ -125,8 +125,8 @@ impl Attempt {
         let held = keeper.held();
         let is_scheduled = self.cause == Cause::Schedule;
         let question = Question {
-            // A new key may be under an old name, which not every issuer's version shows; and what a
-            // cache on the way has kept is of no use then.
+            // A new key may be under an old name, which not every issuer's version shows; and what
+            // a cache on the way has kept is of no use then.
             held: held.as_ref().filter(|_| is_scheduled).and_then(|held| held.version.as_ref()),
             may_be_cached: is_scheduled,
         };

@@ -188,8 +188,9 @@ impl Machine {
         }
     }
 
-    /// The attempt was lost with its runtime. The next may begin immediately while there are no keys,
-    /// and in a second while there are: tokens that nothing has verified must not start one each.
+    /// The attempt was lost with its runtime. The next may begin immediately while there are no
+    /// keys, and in a second while there are: tokens that nothing has verified must not start one
+    /// each.
     pub(crate) fn lose(&mut self, now: SystemTime) {
         self.pause = None;
         if self.believes(now) {

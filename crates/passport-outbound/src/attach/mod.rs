@@ -1,7 +1,7 @@
 //! The middleware that attaches a token to each request.
 //!
-//! 1. A request to an origin that is not allowed is refused, and one whose URI carries user information, or whose `Host`
-//!    header names another host.
+//! 1. A request to an origin that is not allowed is refused, and one whose URI carries user
+//!    information, or whose `Host` header names another host.
 //! 2. A request that carries an `Authorization` header already is refused, unless it was said what to do with it.
 //! 3. The token is taken from the identity; if there is none yet, the future waits for it.
 //! 4. The header is set, marked sensitive, and the inner service called.

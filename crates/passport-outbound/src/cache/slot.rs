@@ -71,8 +71,8 @@ struct Ledger {
     /// What attempts before this one bring is not wanted any more.
     oldest_wanted: u64,
     backoff: Backoff,
-    /// Whether an attempt was lost with its runtime, or sat on one that nothing drives. Later ones do
-    /// not depend on a caller's runtime.
+    /// Whether an attempt was lost with its runtime, or sat on one that nothing drives. Later ones
+    /// do not depend on a caller's runtime.
     detached: bool,
     /// Whether a receiver refused the kept token.
     rejected: bool,
@@ -145,8 +145,8 @@ impl Snapshot {
         }
     }
 
-    /// Returns how soon a caller whose attempt has failed may have another outcome, if it is to wait
-    /// for that.
+    /// Returns how soon a caller whose attempt has failed may have another outcome, if it is to
+    /// wait for that.
     pub(crate) fn retry_in(&self, now: SystemTime) -> Option<Duration> {
         // The caller may see the failure when another attempt has succeeded or is running already.
         if self.last_error.is_none() || self.activity(now) == Activity::Running {

@@ -125,8 +125,8 @@ impl ClientCredentials {
         SecretError::new(SecretErrorKind::Unavailable, self.secret.reference().clone(), reason)
     }
 
-    /// Sends the token request; a second time, on another connection, when the first takes long. Each
-    /// has an assertion of its own, if one is used: an assertion is good for one request.
+    /// Sends the token request; a second time, on another connection, when the first takes long.
+    /// Each has an assertion of its own, if one is used: an assertion is good for one request.
     async fn ask(
         &self,
         method: &ClientAuthentication,
@@ -147,8 +147,8 @@ impl ClientCredentials {
         }
     }
 
-    /// Sends the token request; once more if its connection breaks after `from`, when the attempt has
-    /// lost time already.
+    /// Sends the token request; once more if its connection breaks after `from`, when the attempt
+    /// has lost time already.
     async fn ask_again_from(
         &self,
         from: Instant,

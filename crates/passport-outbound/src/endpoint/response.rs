@@ -114,8 +114,8 @@ impl Unusable {
         }
     }
 
-    /// Whether it stays until a URL or a server is changed. A page or an empty body may be that of a
-    /// proxy during a deployment.
+    /// Whether it stays until a URL or a server is changed. A page or an empty body may be that of
+    /// a proxy during a deployment.
     fn is_permanent(self) -> bool {
         match self {
             Self::Empty | Self::Markup | Self::NoLife | Self::NotAnObject | Self::TokenCharacters => false,

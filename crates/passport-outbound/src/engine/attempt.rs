@@ -21,14 +21,14 @@ use crate::{
 #[error("the token had expired when it arrived, or was about to")]
 struct DeadOnArrival;
 
-/// A bug in a secret provider or a transport, most likely. The panic's message is not repeated: it may
-/// hold anything, and the panic hook has shown it.
+/// A bug in a secret provider or a transport, most likely. The panic's message is not repeated: it
+/// may hold anything, and the panic hook has shown it.
 #[derive(Debug, thiserror::Error)]
 #[error("the secret provider or the transport panicked")]
 struct Panicked;
 
-/// Returns the attempt that `ticket` stands for. It is lost if the future is dropped, even before its
-/// first poll.
+/// Returns the attempt that `ticket` stands for. It is lost if the future is dropped, even before
+/// its first poll.
 pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = ()> + Send {
     let live_until = engine.note_replacement();
     let ask = Ask { held: ticket.held.clone(), live_until, unwanted: ticket.unwanted.clone() };

@@ -5,9 +5,10 @@ use std::sync::OnceLock;
 use tokio::runtime::{Builder, Handle, Runtime};
 use tracing::instrument::WithSubscriber;
 
-/// The runtime of all such attempts in this process. It is started when it is first needed, and never
-/// ends: what an attempt leaves behind (a connection to a store, a shared read of a secret) is used by
-/// the next. It has one worker thread, and is of the kind that lets a secret provider block.
+/// The runtime of all such attempts in this process. It is started when it is first needed, and
+/// never ends: what an attempt leaves behind (a connection to a store, a shared read of a secret)
+/// is used by the next. It has one worker thread, and is of the kind that lets a secret provider
+/// block.
 static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 
 /// Runs `attempt` on a runtime that does not end.

@@ -153,7 +153,8 @@ impl Engine {
         self.outcome(None, |_| true).await
     }
 
-    /// Waits for an attempt that brings a token that `is_wanted`, `first` at first, and for retries.
+    /// Waits for an attempt that brings a token that `is_wanted`, `first` at first, and for
+    /// retries.
     async fn outcome(
         self: &Arc<Self>,
         mut first: Option<Awaited>,

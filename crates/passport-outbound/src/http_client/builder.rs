@@ -63,7 +63,7 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
-    /// Lets the base URL be plain `http`, too. A configuration has the key `danger_plain_http`.
+    /// Allows plain `http` for the base URL. A configuration has the key `danger_plain_http`.
     ///
     /// **Danger:** as [`AllowedOrigins::danger_plain_http`]. For a private network that is trusted
     /// or encrypted: docker compose, kind, a service mesh whose proxies encrypt what leaves the

@@ -96,7 +96,8 @@ fn check_segment(segment: &str) -> Result<(), InvalidPath> {
 /// How often a segment may have been encoded. Proxies and servers on the way decode more than once.
 const MAX_ENCODINGS: usize = 4;
 
-/// Decodes what may lead to a dot segment, a separator only as `%2f`. Some servers take the overlong
+/// Decodes what may lead to a dot segment, a separator only as `%2f`. Some servers take the
+/// overlong
 /// `%c0%ae` for a dot.
 fn decoded(lower: &str) -> String {
     const CODES: [(&str, &str); 8] = [
@@ -114,8 +115,8 @@ fn decoded(lower: &str) -> String {
     (0..MAX_ENCODINGS).fold(lower.to_owned(), |text, _| decode(text))
 }
 
-/// Some servers look for dot segments without their parameters (`..;a=b`), or without a space or NUL
-/// at the end.
+/// Some servers look for dot segments without their parameters (`..;a=b`), or without a space or
+/// NUL at the end.
 fn is_dot_segment(segment: &str) -> bool {
     let name = segment.split(';').next().unwrap_or_default();
     matches!(name.trim_end_matches([' ', '\0']), "." | "..")

@@ -86,10 +86,10 @@ pub(crate) struct Failed {
 impl Backoff {
     /// Returns the pause after a failure that may pass by itself.
     ///
-    /// Full jitter below a ceiling that doubles from 0.5 s to 30 s, to 8 s only while no token is live;
-    /// at least a tenth of the ceiling. The time of the attempt counts for up to two thirds of the
-    /// ceiling, as an attempt that hangs has been a pause itself; the rest keeps instances apart.
-    /// Callers without a token wait for the first two pauses, if they are short.
+    /// Full jitter below a ceiling that doubles from 0.5 s to 30 s, to 8 s only while no token is
+    /// live; at least a tenth of the ceiling. The time of the attempt counts for up to two thirds
+    /// of the ceiling, as an attempt that hangs has been a pause itself; the rest keeps instances
+    /// apart. Callers without a token wait for the first two pauses, if they are short.
     pub(crate) fn failed(&mut self, now: SystemTime, attempt: Failed) -> Pause {
         let Failed { took, left, retry_after, random } = attempt;
         if self.ended.and_then(|ended| now.duration_since(ended).ok()).is_some_and(|quiet| quiet > QUIET) {

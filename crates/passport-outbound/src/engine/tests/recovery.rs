@@ -11,8 +11,8 @@ const OUTAGE: Duration = Duration::from_secs(30);
 enum Outage {
     /// Immediately.
     Refused,
-    /// They hang. A request is sent twice, after 0 s and 4 s, and given up after 10 s; one that is sent
-    /// after the outage has an answer.
+    /// They hang. A request is sent twice, after 0 s and 4 s, and given up after 10 s; one that is
+    /// sent after the outage has an answer.
     Hanging,
 }
 
@@ -70,8 +70,8 @@ fn since(start: SystemTime, now: SystemTime) -> Duration {
     now.duration_since(start).unwrap()
 }
 
-/// Measured: refused, a median of 2.3 s, 8.0 s at most, 2,346 requests in the busiest second after the
-/// outage; hanging, 1.1 s, 2.0 s and 5,876 (the instances started in one second, and had three
+/// Measured: refused, a median of 2.3 s, 8.0 s at most, 2,346 requests in the busiest second after
+/// the outage; hanging, 1.1 s, 2.0 s and 5,876 (the instances started in one second, and had three
 /// attempts since).
 #[test]
 fn fleet_recovers_within_10_s_and_without_a_peak() {
