@@ -35,11 +35,22 @@ fn is_plain_segment(segment: &str) -> bool {
     decoded(segment).is_some_and(|decoded| {
         // Some servers cut off `;parameters` or spaces before they look for dot segments.
         let name = decoded.split(';').next().unwrap_or_default().trim();
+        let is_dots = (1..=2).contains(&name.chars().count()) && name.chars().all(is_dot);
         !decoded.is_empty()
-            && !matches!(name, "." | "..")
-            && !decoded.contains(|letter: char| matches!(letter, '/' | '\\') || letter.is_control())
+            && !is_dots
+            && !decoded.contains(|letter: char| is_separator(letter) || letter.is_control())
             && !is_encoded(&decoded)
     })
+}
+
+/// A dot, or what some servers take for one.
+fn is_dot(letter: char) -> bool {
+    matches!(letter, '.' | '\u{2024}' | '\u{ff0e}')
+}
+
+/// What ends a path or a segment, or what some servers take for that.
+fn is_separator(letter: char) -> bool {
+    matches!(letter, '/' | '\\' | '?' | '#' | '\u{2215}' | '\u{ff0f}' | '\u{ff3c}')
 }
 
 /// Returns the text of a segment, unless it is not UTF-8 or has a `%` that encodes nothing.
@@ -96,6 +107,10 @@ mod tests {
             "/a/..%20/b",
             "/a/..%00/b",
             "/a%0ab",
+            "/a/%ef%bc%8e%ef%bc%8e/b",
+            "/a/..%3fb",
+            "/a/..%23b",
+            "/a%ef%bc%8fb",
             "/a%",
             "/a%2",
             "/a%zz",

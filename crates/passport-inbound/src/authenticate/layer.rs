@@ -94,7 +94,8 @@ impl AuthenticateLayer {
     ///
     /// A path is written as axum writes routes (`/health`, `/status/{id}`, `/assets/{*file}`) and
     /// matched exactly, case and trailing slash included; in axum, below a `nest`, the prefix is
-    /// part of it. A path that programs read differently (dot segments, empty segments, encoded
+    /// part of it. A middleware that rewrites paths belongs inside this layer: one outside that takes
+    /// a prefix off looks like a `nest`, and the path that the client sent counts. A path that programs read differently (dot segments, empty segments, encoded
     /// separators) is never public.
     ///
     /// ```

@@ -9,7 +9,7 @@ use azure_core::{
     http::ClientMethodOptions,
 };
 use azure_identity::ClientAssertion;
-use passport_core::SecretSource;
+use passport_core::{SecretSource, TransportError};
 use tokio::time::timeout;
 
 use crate::last_failure::LastFailure;
@@ -33,11 +33,22 @@ impl TokenCredential for InTime {
         options: Option<TokenRequestOptions<'_>>,
     ) -> Result<AccessToken> {
         let token = timeout(MAX_TIME, self.credential.get_token(scopes, options)).await;
-        token.unwrap_or_else(|_| Err(self.late()))
+        match token {
+            Ok(token) => token.map_err(|error| self.named(error)),
+            Err(_) => Err(self.late()),
+        }
     }
 }
 
 impl InTime {
+    /// Names the host of a request that had no response.
+    fn named(&self, error: Error) -> Error {
+        match self.last_failure.get().filter(|_| TransportError::find(&error).is_some()) {
+            Some(failed) => Error::with_error(ErrorKind::Credential, failed, "the token request failed"),
+            None => error,
+        }
+    }
+
     fn late(&self) -> Error {
         let text = format!("none was issued within {} s", MAX_TIME.as_secs());
         let cause = match self.last_failure.get() {
