@@ -76,7 +76,10 @@ impl Policy {
         if now < earliest(iat) {
             return Err(RejectionReason::IssuedInFuture);
         }
-        Ok(Validity { from: nbf.map_or(earliest(iat), |nbf| nbf.max(earliest(iat))), until })
+        // Earlier than this, by a clock that was set back, the expiry is implausible.
+        let plausible = exp.checked_sub(FARTHEST).unwrap_or(SystemTime::UNIX_EPOCH);
+        let from = nbf.map_or(earliest(iat), |nbf| nbf.max(earliest(iat)));
+        Ok(Validity { from: from.max(plausible), until })
     }
 
     /// Whether the issuer of a token is the configured one but for a slash at the end: the mistake that costs the most time.
@@ -218,6 +221,25 @@ mod tests {
         ] {
             assert_eq!(judged(&changes), verdict, "{changes}");
         }
+    }
+
+    #[test]
+    fn kept_verdict_holds_only_while_the_expiry_is_plausible() {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        let policy = Policy {
+            issuer: "i".to_owned(),
+            audiences: vec!["a".to_owned()],
+            clock_skew: Duration::from_secs(60),
+        };
+        let token = json!({
+            "iss": "i", "aud": "a", "sub": "u", "tenant_id": "t", "iat": 0, "exp": NOW + 99 * YEAR,
+        });
+        let claims = Claims::parse(token.to_string().as_bytes()).unwrap();
+        let validity = policy.check(&claims, at(NOW)).unwrap();
+        for now in [NOW, NOW - YEAR, NOW - YEAR - 1, NOW - 2 * YEAR] {
+            assert_eq!(validity.includes(at(now)), policy.check(&claims, at(now)).is_ok(), "{now}");
+        }
+        assert!(!validity.includes(at(NOW - 2 * YEAR)));
     }
 
     #[test]
