@@ -4,6 +4,7 @@ mod client_authentication;
 mod configuration;
 mod herds;
 mod http_client;
+mod kubernetes;
 mod many_identities;
 mod middleware;
 mod outages;
