@@ -26,7 +26,7 @@ use crate::{
     inject::{self, Upstream},
     interface::Interface,
     refusal::Refusal,
-    shares::{OpenFiles, Shares},
+    shares::{Exhausted, OpenFiles, Share, Shares},
     tokens, validate,
 };
 
@@ -46,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) answer_time: Duration,
     /// Forwarded requests.
     pub(crate) forwarded: Shares,
+    /// Requests of the sidecar's own endpoints.
+    pub(crate) own: Shares,
     pub(crate) files: OpenFiles,
 }
 
@@ -55,6 +57,22 @@ impl Shared {
             Peer::Unix { .. } => self.unix_proxy_headers,
             Peer::Tcp => self.tcp_proxy_headers,
         }
+    }
+
+    /// Takes the memory that a request of an own endpoint may need, as a share of its caller.
+    ///
+    /// # Errors
+    /// 429 when the caller has too many of them on their way, and 503 when all callers together
+    /// have.
+    pub(crate) fn own_share(&self, caller: &Caller) -> Result<Share, Refusal> {
+        self.own.take(Some(&caller.name)).map_err(|exhausted| match exhausted {
+            Exhausted::Caller => {
+                Refusal::too_many("this caller has too many requests on their way; see limits.buffered_mib")
+            }
+            Exhausted::All => {
+                Refusal::later("too many requests are on their way; see limits.buffered_mib", Duration::ZERO)
+            }
+        })
     }
 
     /// The identity of that name, or of that client id, if it is for `caller`.
@@ -133,7 +151,7 @@ impl Front {
     }
 
     async fn answered_to(&self, caller: Arc<Caller>, interface: Interface, mut request: Request) -> Response {
-        let passed_on = match interface {
+        let answered = match interface {
             Interface::ByPath | Interface::ByHeader => {
                 inject::passed_on(&self.shared, &caller, interface, request).await
             }
@@ -142,12 +160,15 @@ impl Front {
             | Interface::Token
             | Interface::Refresh
             | Interface::Validate
-            | Interface::Auth => {
-                request.extensions_mut().insert(caller);
-                return self.answered_here(request).await;
-            }
+            | Interface::Auth => match self.shared.own_share(&caller) {
+                Ok(share) => {
+                    request.extensions_mut().insert(caller);
+                    Ok(share.held_by(self.answered_here(request).await))
+                }
+                Err(refusal) => Err(refusal),
+            },
         };
-        passed_on.unwrap_or_else(IntoResponse::into_response)
+        answered.unwrap_or_else(IntoResponse::into_response)
     }
 
     async fn answered_here(&self, request: Request) -> Response {

@@ -5,6 +5,8 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use axum::{body::Body, response::Response};
+use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::admin;
@@ -24,11 +26,33 @@ pub(crate) struct Share {
     _of_the_caller: Option<OwnedSemaphorePermit>,
 }
 
+impl Share {
+    /// Gives the permit back when the body of `response` has ended.
+    pub(crate) fn held_by(self, response: Response) -> Response {
+        held_by(self, response)
+    }
+}
+
+/// Drops `held` when the body of `response` has ended or is dropped.
+pub(crate) fn held_by<T: Send + 'static>(held: T, response: Response) -> Response {
+    response.map(|body| {
+        Body::new(body.map_frame(move |frame| {
+            let _held = &held;
+            frame
+        }))
+    })
+}
+
 /// Which limit was reached.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Exhausted {
     All,
     Caller,
+}
+
+/// Returns how many of `all` permits one of `callers` may have by default.
+pub(crate) fn part(all: usize, callers: usize) -> usize {
+    if callers == 1 { all } else { all.div_ceil(2) }
 }
 
 impl Shares {

@@ -21,7 +21,7 @@ use crate::{
     inject::{TlsConfigs, Upstream, Whose},
     interface::is_a_name,
     router::Shared,
-    shares::{OpenFiles, Shares, idle_connections},
+    shares::{OpenFiles, Shares, idle_connections, part},
 };
 
 type Problems = Vec<ConfigProblem>;
@@ -43,6 +43,7 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
     let verifier = verifier(config, providers, &mut problems);
     match identities {
         Some(identities) if problems.is_empty() => Ok(Shared {
+            own: own(config, &callers),
             identities: names
                 .iter()
                 .filter_map(|name| Some(((*name).to_owned(), identities.get(name).ok()?.clone())))
@@ -59,6 +60,12 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
         }),
         _ => Err(ConfigError::new(problems)),
     }
+}
+
+/// A sole caller has all requests of own endpoints that there is memory for; others have half.
+fn own(config: &SidecarConfig, callers: &Callers) -> Shares {
+    let all = limits::own_requests(&config.limits);
+    Shares::new(all, part(all, callers.0.len()))
 }
 
 /// An identity is found by its name or by its client id, so that one must not be called like

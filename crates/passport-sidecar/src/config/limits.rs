@@ -3,11 +3,14 @@
 use passport_core::ConfigProblem;
 
 use super::parts::Limits;
+use crate::{router::MAX_FORM, tokens::UNKNOWN_FORMS};
 
 const DAY: u64 = 24 * 60 * 60;
 
 /// Listeners with [`Limits::connections`]: the Unix socket and TCP.
 const LISTENERS: usize = 2;
+
+const FORM_KIB: usize = MAX_FORM / 1024;
 
 /// Notes each number that is out of bounds, and a sum of buffers that is.
 pub(super) fn check(limits: &Limits, problems: &mut Vec<ConfigProblem>) {
@@ -37,7 +40,7 @@ pub(super) fn check(limits: &Limits, problems: &mut Vec<ConfigProblem>) {
     if problems.len() > before {
         return;
     }
-    let needed = buffered_mib(limits);
+    let needed = needed_mib(limits);
     if needed > limits.buffered_mib {
         let text = format!(
             "the other limits allow {needed} MiB of buffers; write that here, or lower connections, \
@@ -47,14 +50,35 @@ pub(super) fn check(limits: &Limits, problems: &mut Vec<ConfigProblem>) {
     }
 }
 
-/// The most that buffers can take. A connection has a window for bodies that are not read yet, and
-/// the head of a request and of a response; a forwarded request has a head, a buffer to and from
-/// the upstream, and one to the client.
-fn buffered_mib(limits: &Limits) -> usize {
-    let head = limits.head.div_ceil(1024);
-    let connection = limits.connection_kib + 2 * head;
-    let kib = LISTENERS * limits.connections * connection + limits.forwarded * (3 * limits.stream_kib + head);
-    kib.div_ceil(1024)
+/// Returns how many requests of the sidecar's own endpoints there is memory for, in what
+/// connections and forwarded requests leave of `buffered_mib`.
+pub(super) fn own_requests(limits: &Limits) -> usize {
+    let left = limits.buffered_mib.saturating_mul(1024).saturating_sub(reserved_kib(limits));
+    left / own_request_kib(limits)
+}
+
+/// The least that `buffered_mib` may be: each connection can have a request of an own endpoint.
+fn needed_mib(limits: &Limits) -> usize {
+    let own = LISTENERS * limits.connections * own_request_kib(limits);
+    (reserved_kib(limits) + own).div_ceil(1024)
+}
+
+/// The most that connections and forwarded requests can take. A connection has a window for bodies
+/// that are not read yet, and the head of a request and of a response; on TCP, it also has forms
+/// whose caller is not known yet. A forwarded request has a head, a buffer to and from the
+/// upstream, and one to the client.
+fn reserved_kib(limits: &Limits) -> usize {
+    let connections = LISTENERS * (limits.connection_kib + 2 * head_kib(limits)) + UNKNOWN_FORMS * FORM_KIB;
+    limits.connections * connections + limits.forwarded * (3 * limits.stream_kib + head_kib(limits))
+}
+
+/// A head, a form, and a response of that size: tokens and claims take less.
+fn own_request_kib(limits: &Limits) -> usize {
+    head_kib(limits) + 2 * FORM_KIB
+}
+
+fn head_kib(limits: &Limits) -> usize {
+    limits.head.div_ceil(1024)
 }
 
 #[cfg(test)]
@@ -113,7 +137,7 @@ mod tests {
             ..Limits::DEFAULT
         };
         assert!(
-            mistakes(&largest)[0].contains("the other limits allow 18100000 MiB"),
+            mistakes(&largest)[0].contains("the other limits allow 18312500 MiB"),
             "{:?}",
             mistakes(&largest)
         );

@@ -31,7 +31,7 @@ use crate::{
     config::Limits,
     refusal::Refusal,
     router::Shared,
-    shares::{Share, Shares},
+    shares::{Share, Shares, part},
     telemetry,
     tokens::UnknownForms,
 };
@@ -266,9 +266,8 @@ where
 
 /// How many connections one caller may have.
 fn per_caller(limits: &Limits, callers: Option<&Shared>) -> usize {
-    let is_alone = callers.is_none_or(|shared| shared.callers.0.len() == 1);
-    let share = if is_alone { limits.connections } else { limits.connections.div_ceil(2) };
-    limits.connections_per_caller.unwrap_or(share)
+    let callers = callers.map_or(1, |shared| shared.callers.0.len());
+    limits.connections_per_caller.unwrap_or_else(|| part(limits.connections, callers))
 }
 
 /// Answers with `service` what comes on one connection.

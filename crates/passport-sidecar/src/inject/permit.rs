@@ -2,15 +2,14 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{body::Body, response::Response};
-use http_body_util::BodyExt;
+use axum::response::Response;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     callers::Caller,
     refusal::Refusal,
     router::Shared,
-    shares::{Exhausted, Share},
+    shares::{Exhausted, Share, held_by},
     telemetry::{self, Forwarded},
 };
 
@@ -49,11 +48,6 @@ impl Permit {
 
     /// Gives the permit back when the body of `response` has ended.
     pub(super) fn held_by(self, response: Response) -> Response {
-        response.map(|body| {
-            Body::new(body.map_frame(move |frame| {
-                let _held = &self;
-                frame
-            }))
-        })
+        held_by(self, response)
     }
 }

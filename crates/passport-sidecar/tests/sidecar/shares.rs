@@ -1,14 +1,19 @@
 //! What one caller, and one who is none, cannot take from the others.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
+use bytes::Bytes;
+use futures_util::stream;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, UnixStream},
+    task::JoinHandle,
     time::timeout,
 };
 
-use crate::scene::{CALLER_TOKEN, Scene, Sidecar, eventually, plain};
+use crate::scene::{CALLER_TOKEN, Scene, Sidecar, eventually, marked, plain};
+
+const TOKEN: &str = "http://localhost/v1/token?identity=erp";
 
 /// A caller beside that of the scene, on TCP.
 fn web(scene: &Scene) -> String {
@@ -121,4 +126,63 @@ async fn response_that_is_not_read_counts_as_a_forwarded_request() {
         status => Err(format!("it is {status}")),
     })
     .await;
+}
+
+/// With these limits there is memory for 18 requests of the sidecar's own endpoints.
+const LITTLE_MEMORY: &str = "[limits]\nconnections = 1\nforwarded = 1\nhead = 8192\nstream_kib = 16\n\
+                             connection_kib = 64\nbuffered_mib = 1";
+
+/// A client with one connection of HTTP/2.
+async fn http2(sidecar: &Sidecar) -> reqwest::Client {
+    let client = marked().http2_prior_knowledge().unix_socket(sidecar.socket.as_path()).build().unwrap();
+    assert_eq!(client.get(TOKEN).send().await.unwrap().status(), 200);
+    client
+}
+
+/// A form that does not end.
+fn unfinished(client: &reqwest::Client, path: &str) -> JoinHandle<reqwest::Result<reqwest::Response>> {
+    let body = reqwest::Body::wrap_stream(stream::pending::<Result<Bytes, Infallible>>());
+    let post = client.post(format!("http://localhost{path}")).body(body);
+    tokio::spawn(post.header("content-type", "application/x-www-form-urlencoded").send())
+}
+
+async fn answers(client: &reqwest::Client, expected: u16) {
+    eventually(async || match client.get(TOKEN).send().await.unwrap().status().as_u16() {
+        status if status == expected => Ok(()),
+        status => Err(format!("it is {status}")),
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn memory_of_own_endpoints_is_bounded() {
+    let scene = Scene::new().await;
+    for path in ["/v1/validate", "/v1/token/refresh", "/passport/token"] {
+        let sidecar = scene.sidecar_with(LITTLE_MEMORY).await;
+        let client = http2(&sidecar).await;
+        let held: Vec<_> = (0..17).map(|_| unfinished(&client, path)).collect();
+        answers(&client, 200).await;
+        let last = unfinished(&client, path);
+        answers(&client, 429).await;
+        let refused = unfinished(&client, path).await.unwrap().unwrap();
+        assert_eq!(refused.status(), 429, "{path}");
+        assert_eq!(refused.headers()["retry-after"], "1", "{path}");
+        assert_eq!(sidecar.admin("/livez").await.unwrap().0, 200);
+        last.abort();
+        answers(&client, 200).await;
+        held.iter().for_each(JoinHandle::abort);
+    }
+}
+
+#[tokio::test]
+async fn one_caller_has_half_of_the_memory_of_own_endpoints() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar_with(&format!("{}{LITTLE_MEMORY}", web(&scene))).await;
+    let client = http2(&sidecar).await;
+    let held: Vec<_> = (0..9).map(|_| unfinished(&client, "/v1/validate")).collect();
+    answers(&client, 429).await;
+    let get = plain().get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar", "true");
+    let response = get.header("passport-sidecar-token", "token-of-web").send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    held.iter().for_each(JoinHandle::abort);
 }
