@@ -22,11 +22,13 @@ use crate::{
     access_log::{self, AskedBy, Noted},
     callers::{Caller, Callers, Peer, TOKEN},
     config::ProxyHeaders,
+    connection::TcpConnection,
     guard,
     inject::{self, Upstream},
     interface::Interface,
+    open_files::OpenFiles,
     refusal::Refusal,
-    shares::{Exhausted, OpenFiles, Share, Shares},
+    shares::{Exhausted, Share, Shares},
     tokens, validate,
 };
 
@@ -57,6 +59,18 @@ impl Shared {
             Peer::Unix { .. } => self.unix_proxy_headers,
             Peer::Tcp => self.tcp_proxy_headers,
         }
+    }
+
+    /// Admits the caller of a request, and counts its connection to its share.
+    pub(crate) async fn admit(
+        &self,
+        peer: Peer,
+        connection: Option<TcpConnection>,
+        shown: &[&str],
+    ) -> Result<Arc<Caller>, Refusal> {
+        let caller = self.callers.admit(peer, shown).await?;
+        connection.map_or(Ok(()), |connection| connection.count_for(&caller.name))?;
+        Ok(caller)
     }
 
     /// Takes the memory that a request of an own endpoint may need, as a share of its caller.
@@ -143,7 +157,8 @@ impl Front {
             return Ok(self.answered_here(request).await);
         }
         let shown = request.headers().get(TOKEN).and_then(|token| token.to_str().ok());
-        let caller = self.shared.callers.admit(peer(&request), shown.as_slice()).await?;
+        let connection = request.extensions().get().cloned();
+        let caller = self.shared.admit(peer(&request), connection, shown.as_slice()).await?;
         let asked_by = AskedBy(Arc::clone(&caller));
         let mut response = self.answered_to(caller, interface, request).await;
         response.extensions_mut().insert(asked_by);

@@ -130,7 +130,7 @@ impl Sidecar {
                 usable,
                 wanted,
                 "open file limit is lower than limits.connections and limits.forwarded need: raise \
-                 LimitNOFILE (ulimit -n), or lower them; connections beyond it are answered 429"
+                 LimitNOFILE (ulimit -n), or lower them; connections beyond it are answered 429 or closed"
             );
         }
     }

@@ -20,8 +20,9 @@ use crate::{
     hardening::open_files,
     inject::{TlsConfigs, Upstream, Whose},
     interface::is_a_name,
+    open_files::{OpenFiles, idle_connections},
     router::Shared,
-    shares::{OpenFiles, Shares, idle_connections, part},
+    shares::{Shares, part},
 };
 
 type Problems = Vec<ConfigProblem>;
@@ -56,7 +57,7 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
             tcp_proxy_headers: config.listen.tcp_proxy_headers,
             answer_time: config.limits.answer_time(),
             forwarded: Shares::new(config.limits.forwarded, config.limits.forwarded_per_caller),
-            files: OpenFiles::new(open_files(), pools(config)),
+            files: OpenFiles::new(open_files(), pools(config), &config.limits),
         }),
         _ => Err(ConfigError::new(problems)),
     }

@@ -106,8 +106,8 @@ pub(super) struct ValidateConfig {
 pub(crate) struct Limits {
     /// Connections at a time, at each listener.
     pub(crate) connections: usize,
-    /// Of these, connections of one caller on the Unix socket. By default half of them; all, if
-    /// there is no other caller.
+    /// Of these, connections of one caller. By default half of them; all, if there is no other
+    /// caller.
     pub(crate) connections_per_caller: Option<usize>,
     /// Bytes of a request's head.
     pub(crate) head: usize,

@@ -3,10 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::response::Response;
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::{
     callers::Caller,
+    open_files::OpenFile,
     refusal::Refusal,
     router::Shared,
     shares::{Exhausted, Share, held_by},
@@ -16,7 +16,7 @@ use crate::{
 /// A forwarded request, until its body and the body of its response have ended.
 #[derive(Clone, Debug)]
 pub(super) struct Permit {
-    _held: Arc<(Share, OwnedSemaphorePermit, Forwarded)>,
+    _held: Arc<(Share, OpenFile, Forwarded)>,
 }
 
 impl Permit {

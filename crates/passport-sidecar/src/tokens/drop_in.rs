@@ -14,6 +14,7 @@ use super::reply;
 use crate::{
     access_log::AskedBy,
     callers::{Caller, Peer},
+    connection::TcpConnection,
     refusal::Refusal,
     router::{MAX_FORM, Shared, peer},
     shares::Share,
@@ -72,8 +73,13 @@ struct Admitted {
 }
 
 impl Admitted {
-    async fn new(shared: &Shared, peer: Peer, shown: &[&str]) -> Result<Self, Refusal> {
-        let caller = shared.callers.admit(peer, shown).await?;
+    async fn new(
+        shared: &Shared,
+        peer: Peer,
+        connection: Option<TcpConnection>,
+        shown: &[&str],
+    ) -> Result<Self, Refusal> {
+        let caller = shared.admit(peer, connection, shown).await?;
         let share = shared.own_share(&caller)?;
         Ok(Self { caller, share })
     }
@@ -89,17 +95,19 @@ async fn admitted(shared: &Shared, request: Request) -> Result<(Asked, Admitted)
     let is_known = basic.is_some() || peer != Peer::Tcp;
     let shown = basic.iter().flat_map(|(_, tokens)| tokens);
     let shown: Vec<&str> = shown.map(String::as_str).filter(|token| !token.is_empty()).collect();
-    let early = if is_known { Some(Admitted::new(shared, peer, &shown).await?) } else { None };
+    let connection: Option<TcpConnection> = parts.extensions.get().cloned();
     let unknown: UnknownForms = parts.extensions.get().cloned().unwrap_or_default();
     // A head may be larger than the form that is waited for.
     drop(parts);
+    let admit = async |shown: &[&str]| Admitted::new(shared, peer, connection.clone(), shown).await;
+    let early = if is_known { Some(admit(&shown).await?) } else { None };
     let _permit = if is_known { None } else { Some(unknown.take()?) };
     let form = to_bytes(body, MAX_FORM).await;
     let asked = asked(basic, &form.map_err(|_| Refusal::invalid("the form is too large"))?)?;
     let shown: Vec<&str> = asked.caller_tokens.iter().map(String::as_str).collect();
     let admitted = match early {
         Some(admitted) => admitted,
-        None => Admitted::new(shared, peer, &shown).await?,
+        None => admit(&shown).await?,
     };
     Ok((asked, admitted))
 }

@@ -6,6 +6,7 @@ mod ends;
 mod floods;
 mod memory;
 mod odd_messages;
+mod open_files;
 mod others;
 mod passed_on;
 mod private_networks;

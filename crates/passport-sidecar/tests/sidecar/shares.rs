@@ -58,6 +58,48 @@ async fn one_caller_has_half_of_the_connections() {
     assert_eq!(&said, b"HTTP/1.1 429");
 }
 
+/// Its caller is known when it shows its token.
+#[tokio::test]
+async fn one_caller_has_half_of_the_connections_on_tcp() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar_with(&format!("{}[limits]\nconnections = 4", web(&scene))).await;
+    let drop_in = |client: &reqwest::Client, token: &'static str| {
+        let post = client.post(sidecar.url("/passport/token")).basic_auth("erp", Some(token));
+        let post = post.header("content-type", "application/x-www-form-urlencoded");
+        post.body("grant_type=client_credentials").send()
+    };
+    let get = |client: &reqwest::Client, token: &'static str| {
+        let get = client.get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar", "true");
+        get.header("passport-sidecar-token", token).send()
+    };
+    // Each client keeps its connection.
+    let held = [plain(), plain()];
+    for client in &held {
+        for _ in 0..2 {
+            let response = get(client, CALLER_TOKEN).await.unwrap();
+            assert_eq!(response.status(), 200);
+            response.bytes().await.unwrap();
+        }
+    }
+    for _ in 0..5 {
+        let third = plain();
+        for refused in [get(&third, CALLER_TOKEN).await, drop_in(&third, CALLER_TOKEN).await] {
+            let refused = refused.unwrap();
+            assert_eq!(refused.status(), 429);
+            assert_eq!(refused.headers()["connection"], "close");
+        }
+    }
+    let other = plain();
+    assert_eq!(get(&other, "token-of-web").await.unwrap().status(), 200);
+    assert_eq!(drop_in(&other, "token-of-web").await.unwrap().status(), 200);
+    drop(held);
+    eventually(async || match get(&plain(), CALLER_TOKEN).await.unwrap().status().as_u16() {
+        200 => Ok(()),
+        status => Err(format!("it is {status}")),
+    })
+    .await;
+}
+
 /// Requests to an upstream that takes connections and answers none of them.
 async fn hanging(scene: &Scene, limits: &str) -> (TcpListener, Sidecar) {
     let hangs = TcpListener::bind("127.0.0.1:0").await.unwrap();
