@@ -4,6 +4,8 @@ mod connections;
 mod headers;
 mod permit;
 mod place;
+mod retry;
+mod reused;
 mod sent;
 mod tls;
 mod upstream;

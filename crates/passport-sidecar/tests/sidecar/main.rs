@@ -4,6 +4,7 @@
 
 mod ends;
 mod floods;
+mod frames;
 mod memory;
 mod odd_messages;
 mod open_files;
@@ -16,5 +17,6 @@ mod shares;
 mod streams;
 mod systemd;
 mod tokens;
+mod upstream_closes;
 mod upstream_connections;
 mod validates;

@@ -3,7 +3,7 @@
 use std::{convert::Infallible, time::Duration};
 
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{future::select_all, stream};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, UnixStream},
@@ -181,38 +181,44 @@ async fn http2(sidecar: &Sidecar) -> reqwest::Client {
     client
 }
 
+type Form = JoinHandle<reqwest::Result<reqwest::Response>>;
+
 /// A form that does not end.
-fn unfinished(client: &reqwest::Client, path: &str) -> JoinHandle<reqwest::Result<reqwest::Response>> {
+fn unfinished(client: &reqwest::Client, path: &str) -> Form {
     let body = reqwest::Body::wrap_stream(stream::pending::<Result<Bytes, Infallible>>());
     let post = client.post(format!("http://localhost{path}")).body(body);
     tokio::spawn(post.header("content-type", "application/x-www-form-urlencoded").send())
 }
 
-async fn answers(client: &reqwest::Client, expected: u16) {
-    eventually(async || match client.get(TOKEN).send().await.unwrap().status().as_u16() {
-        status if status == expected => Ok(()),
-        status => Err(format!("it is {status}")),
-    })
-    .await;
+/// Sends forms that do not end until two are refused.
+async fn held(client: &reqwest::Client, number: usize, path: &str) -> Vec<Form> {
+    let mut forms: Vec<_> = (0..number + 2).map(|_| unfinished(client, path)).collect();
+    for _ in 0..2 {
+        let (refused, _, others) = timeout(Duration::from_secs(30), select_all(forms)).await.unwrap();
+        let refused = refused.unwrap().unwrap();
+        assert_eq!(refused.status(), 429, "{path}");
+        assert_eq!(refused.headers()["retry-after"], "1", "{path}");
+        forms = others;
+    }
+    forms
 }
 
 #[tokio::test]
 async fn memory_of_own_endpoints_is_bounded() {
-    let scene = Scene::new().await;
     for path in ["/v1/validate", "/v1/token/refresh", "/passport/token"] {
+        let scene = Scene::new().await;
         let sidecar = scene.sidecar_with(LITTLE_MEMORY).await;
         let client = http2(&sidecar).await;
-        let held: Vec<_> = (0..17).map(|_| unfinished(&client, path)).collect();
-        answers(&client, 200).await;
-        let last = unfinished(&client, path);
-        answers(&client, 429).await;
-        let refused = unfinished(&client, path).await.unwrap().unwrap();
-        assert_eq!(refused.status(), 429, "{path}");
-        assert_eq!(refused.headers()["retry-after"], "1", "{path}");
+        let held = held(&client, 18, path).await;
+        let get = async || client.get(TOKEN).send().await.unwrap().status().as_u16();
+        assert_eq!(get().await, 429, "{path}");
         assert_eq!(sidecar.admin("/livez").await.unwrap().0, 200);
-        last.abort();
-        answers(&client, 200).await;
-        held.iter().for_each(JoinHandle::abort);
+        held[0].abort();
+        eventually(async || match get().await {
+            200 => Ok(()),
+            status => Err(format!("it is {status}")),
+        })
+        .await;
     }
 }
 
@@ -221,10 +227,8 @@ async fn one_caller_has_half_of_the_memory_of_own_endpoints() {
     let scene = Scene::new().await;
     let sidecar = scene.sidecar_with(&format!("{}{LITTLE_MEMORY}", web(&scene))).await;
     let client = http2(&sidecar).await;
-    let held: Vec<_> = (0..9).map(|_| unfinished(&client, "/v1/validate")).collect();
-    answers(&client, 429).await;
+    let _held = held(&client, 9, "/v1/validate").await;
     let get = plain().get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar", "true");
     let response = get.header("passport-sidecar-token", "token-of-web").send().await.unwrap();
     assert_eq!(response.status(), 200);
-    held.iter().for_each(JoinHandle::abort);
 }
