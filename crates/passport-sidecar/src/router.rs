@@ -32,7 +32,8 @@ use crate::{
     tokens, validate,
 };
 
-/// The largest form: it has a token at most, and is read before it is known who sends it.
+/// The largest form, but for `/v1/validate`: it has a caller's token at most, and may be read before
+/// the caller is known.
 pub(crate) const MAX_FORM: usize = 16 * 1024;
 
 /// What requests are answered with.
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub(crate) answer_time: Duration,
     /// Forwarded requests.
     pub(crate) forwarded: Shares,
+    /// Bytes of the largest form of an own endpoint.
+    pub(crate) max_form: usize,
     /// Requests of the sidecar's own endpoints.
     pub(crate) own: Shares,
     pub(crate) files: OpenFiles,
@@ -125,7 +128,7 @@ fn own(shared: &Arc<Shared>) -> Router {
         .route("/passport/token", post(tokens::drop_in))
         .route("/v1/token", get(tokens::get))
         .route("/v1/token/refresh", post(tokens::refresh))
-        .merge(validate::routes(shared.verifier.clone()))
+        .merge(validate::routes(shared.verifier.clone(), shared.max_form))
         .layer(DefaultBodyLimit::max(MAX_FORM))
         // Bodies that drip are cut off. A token has its own time.
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, 2 * shared.answer_time))

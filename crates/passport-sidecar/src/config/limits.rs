@@ -10,10 +10,10 @@ const DAY: u64 = 24 * 60 * 60;
 /// Listeners with [`Limits::connections`]: the Unix socket and TCP.
 const LISTENERS: usize = 2;
 
-const FORM_KIB: usize = MAX_FORM / 1024;
-
 /// Notes each number that is out of bounds, and a sum of buffers that is.
-pub(super) fn check(limits: &Limits, problems: &mut Vec<ConfigProblem>) {
+///
+/// A form of an own endpoint has `form` bytes at most.
+pub(super) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProblem>) {
     let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     let bounds = [
         ("connections", number(limits.connections), 1, 100_000),
@@ -40,7 +40,7 @@ pub(super) fn check(limits: &Limits, problems: &mut Vec<ConfigProblem>) {
     if problems.len() > before {
         return;
     }
-    let needed = needed_mib(limits);
+    let needed = needed_mib(limits, form);
     if needed > limits.buffered_mib {
         let text = format!(
             "the other limits allow {needed} MiB of buffers; write that here, or lower connections, \
@@ -52,14 +52,14 @@ pub(super) fn check(limits: &Limits, problems: &mut Vec<ConfigProblem>) {
 
 /// Returns how many requests of the sidecar's own endpoints there is memory for, in what
 /// connections and forwarded requests leave of `buffered_mib`.
-pub(super) fn own_requests(limits: &Limits) -> usize {
+pub(super) fn own_requests(limits: &Limits, form: usize) -> usize {
     let left = limits.buffered_mib.saturating_mul(1024).saturating_sub(reserved_kib(limits));
-    left / own_request_kib(limits)
+    left / own_request_kib(limits, form)
 }
 
 /// The least that `buffered_mib` may be: each connection can have a request of an own endpoint.
-fn needed_mib(limits: &Limits) -> usize {
-    let own = LISTENERS * limits.connections * own_request_kib(limits);
+fn needed_mib(limits: &Limits, form: usize) -> usize {
+    let own = LISTENERS * limits.connections * own_request_kib(limits, form);
     (reserved_kib(limits) + own).div_ceil(1024)
 }
 
@@ -68,13 +68,14 @@ fn needed_mib(limits: &Limits) -> usize {
 /// whose caller is not known yet. A forwarded request has a head, a buffer to and from the
 /// upstream, and one to the client.
 fn reserved_kib(limits: &Limits) -> usize {
-    let connections = LISTENERS * (limits.connection_kib + 2 * head_kib(limits)) + UNKNOWN_FORMS * FORM_KIB;
+    let connections =
+        LISTENERS * (limits.connection_kib + 2 * head_kib(limits)) + UNKNOWN_FORMS * MAX_FORM / 1024;
     limits.connections * connections + limits.forwarded * (3 * limits.stream_kib + head_kib(limits))
 }
 
 /// A head, a form, and a response of that size: tokens and claims take less.
-fn own_request_kib(limits: &Limits) -> usize {
-    head_kib(limits) + 2 * FORM_KIB
+fn own_request_kib(limits: &Limits, form: usize) -> usize {
+    head_kib(limits) + 2 * form.div_ceil(1024)
 }
 
 fn head_kib(limits: &Limits) -> usize {
@@ -87,7 +88,7 @@ mod tests {
 
     fn mistakes(limits: &Limits) -> Vec<String> {
         let mut problems = Vec::new();
-        check(limits, &mut problems);
+        check(limits, MAX_FORM, &mut problems);
         problems.iter().map(|problem| format!("{}: {}", problem.option, problem.problem)).collect()
     }
 
