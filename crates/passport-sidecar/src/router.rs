@@ -32,8 +32,8 @@ use crate::{
     tokens, validate,
 };
 
-/// The largest form, but for `/v1/validate`: it has a caller's token at most, and may be read before
-/// the caller is known.
+/// The largest form, but for `/v1/validate`: it has a caller's token at most, and may be read
+/// before the caller is known.
 pub(crate) const MAX_FORM: usize = 16 * 1024;
 
 /// What requests are answered with.

@@ -19,17 +19,13 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower::{Service, ServiceExt, util::MapResponse};
 
-use super::{
-    retry::Retry,
-    reused::{HadResponse, Noted},
-    sent::Sent,
-};
+use super::{dated::Dated, retry::Retry, sent::Sent};
 use crate::config::Limits;
 
 pub(super) const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
-type Connector = MapResponse<HttpsConnector<HttpConnector>, fn(Stream) -> Noted<Stream>>;
+type Connector = MapResponse<HttpsConnector<HttpConnector>, fn(Stream) -> Dated<Stream>>;
 type Http = Client<Connector, Sent>;
 
 /// The caller of a request, in its extensions.
@@ -88,8 +84,8 @@ impl Settings {
             .http2_initial_stream_window_size(self.limits.stream_window())
             // Room for all of a caller's streams: one that is not read holds up none of the others.
             .http2_initial_connection_window_size(self.limits.upstream_window());
-        let noted: fn(Stream) -> Noted<Stream> = Noted::new;
-        builder.build(connector.map_response(noted))
+        let dated: fn(Stream) -> Dated<Stream> = Dated::new;
+        builder.build(connector.map_response(dated))
     }
 }
 
@@ -110,17 +106,13 @@ impl Service<Request<Sent>> for Connections {
         let (retry, settings) = (Retry::of(&request), Arc::clone(&self.settings));
         let sent = self.pool(caller).request(request);
         Box::pin(async move {
-            let error = match sent.await {
-                Ok(response) => {
-                    response.extensions().get().into_iter().for_each(HadResponse::set);
-                    return Ok(response);
-                }
-                Err(error) => error,
-            };
-            match retry.and_then(|retry| retry.after(&error)) {
-                // A pool could have another connection that was closed at the same moment.
-                Some(again) => settings.client(0).request(again).await,
-                None => Err(error),
+            match (sent.await, retry) {
+                (Err(error), Some(retry)) => match retry.after(&error) {
+                    // A pool could have another connection that was closed at the same moment.
+                    Some(again) => settings.client(0).request(again).await,
+                    None => Err(error),
+                },
+                (outcome, _) => outcome,
             }
         })
     }

@@ -7,13 +7,15 @@ use h2::Reason;
 use http::{Extensions, Method, Request};
 use http_body::Body as _;
 use hyper_util::client::legacy;
+use tokio::time::Instant;
 
-use super::{reused::HadResponse, sent::Sent};
+use super::{dated::Established, sent::Sent};
 
 /// A request that can be sent once more.
 pub(super) struct Retry {
     request: Request<Sent>,
     is_idempotent: bool,
+    begin: Instant,
 }
 
 impl Retry {
@@ -27,15 +29,16 @@ impl Retry {
         *again.uri_mut() = request.uri().clone();
         *again.version_mut() = request.version();
         again.headers_mut().clone_from(request.headers());
-        Some(Self { request: again, is_idempotent: is_idempotent(request.method()) })
+        Some(Self { request: again, is_idempotent: is_idempotent(request.method()), begin: Instant::now() })
     }
 
-    /// Returns the request if it may be sent once more after `error`: a connection that had
-    /// responses before has ended, and the request is idempotent or was not processed. A failure of
-    /// a fresh connection is the upstream's, and could go on for ever.
+    /// Returns the request if it may be sent once more after `error`: a connection that was there
+    /// before it has ended, and the request is idempotent or was not processed. A failure of a fresh
+    /// connection is the upstream's, and could go on for ever.
     pub(super) fn after(self, error: &legacy::Error) -> Option<Request<Sent>> {
+        let was_reused = established(error).is_some_and(|established| established < self.begin);
         let may_be_sent = is_refused(error) || (self.is_idempotent && was_closed(error));
-        (was_reused(error) && may_be_sent).then_some(self.request)
+        (was_reused && may_be_sent).then_some(self.request)
     }
 }
 
@@ -44,12 +47,11 @@ fn is_idempotent(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::TRACE].contains(method)
 }
 
-fn was_reused(error: &legacy::Error) -> bool {
+/// Returns when the connection was established on which a request failed.
+fn established(error: &legacy::Error) -> Option<Instant> {
     let mut extras = Extensions::new();
-    if let Some(connected) = error.connect_info() {
-        connected.get_extras(&mut extras);
-    }
-    extras.get().is_some_and(HadResponse::get)
+    error.connect_info()?.get_extras(&mut extras);
+    extras.get().map(|Established(at)| *at)
 }
 
 /// Whether the upstream says that it has not processed the request

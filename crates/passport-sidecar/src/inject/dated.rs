@@ -1,52 +1,38 @@
-//! Whether a connection to an upstream has been used before.
+//! Since when there is a connection to an upstream.
 
 use std::{
     io,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
     task::{Context, Poll},
 };
 
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
+use tokio::time::Instant;
 
-/// Whether a connection has had a response. It is in the extensions of each response and among the
-/// extras of each error.
-#[derive(Clone, Debug, Default)]
-pub(super) struct HadResponse(Arc<AtomicBool>);
+/// When a connection was established. It is among the extras of each error.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Established(pub(super) Instant);
 
-impl HadResponse {
-    pub(super) fn set(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    pub(super) fn get(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
-}
-
-/// A connection that notes whether it has had a response.
-pub(super) struct Noted<S> {
+/// A connection with the time at which it was established.
+pub(super) struct Dated<S> {
     stream: S,
-    had_response: HadResponse,
+    established: Established,
 }
 
-impl<S> Noted<S> {
+impl<S> Dated<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, had_response: HadResponse::default() }
+        Self { stream, established: Established(Instant::now()) }
     }
 }
 
-impl<S: Connection> Connection for Noted<S> {
+impl<S: Connection> Connection for Dated<S> {
     fn connected(&self) -> Connected {
-        self.stream.connected().extra(self.had_response.clone())
+        self.stream.connected().extra(self.established)
     }
 }
 
-impl<S: Read + Unpin> Read for Noted<S> {
+impl<S: Read + Unpin> Read for Dated<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -56,7 +42,7 @@ impl<S: Read + Unpin> Read for Noted<S> {
     }
 }
 
-impl<S: Write + Unpin> Write for Noted<S> {
+impl<S: Write + Unpin> Write for Dated<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
