@@ -147,3 +147,41 @@ async fn http1_failure_of_a_fresh_connection_is_not_retried() {
     assert_eq!(response.status(), 502);
     assert_eq!(seen.load(Ordering::SeqCst), 1);
 }
+
+/// A server of the `h2` crate that refuses each second stream, and ends a connection after four.
+async fn restarting() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                for number in 0.. {
+                    let Some(Ok((_request, mut respond))) = connection.accept().await else { break };
+                    if number % 2 == 0 {
+                        respond.send_response(http::Response::new(()), true).unwrap();
+                    } else {
+                        respond.send_reset(h2::Reason::REFUSED_STREAM);
+                    }
+                    if number == 3 {
+                        connection.graceful_shutdown();
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn restarting_http2_server_fails_no_request() {
+    let scene = Scene::new().await;
+    let url = restarting().await;
+    let more = format!("[upstreams.ends]\nurl = \"{url}\"\nidentity = \"erp\"\nhttp2 = true");
+    let sidecar = scene.sidecar_with(&more).await;
+    for number in 0..40 {
+        let method = if number % 3 == 0 { Method::POST } else { Method::GET };
+        let response = sidecar.unix().request(method, "http://localhost/to/ends/a").send().await.unwrap();
+        assert_eq!(response.status(), 200, "request {number}");
+    }
+}
