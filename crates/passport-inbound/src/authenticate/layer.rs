@@ -175,14 +175,15 @@ impl AuthenticateLayer {
     /// Refuses in HTTP, whatever the caller's content type: for services that only speak HTTP,
     /// above all one that a proxy asks whether to let a request through, as a refusal in gRPC has
     /// the status 200. By default a `POST` of `application/grpc` or `application/grpc-web` is
-    /// refused in gRPC. The setting also holds for guards inside of this layer.
+    /// refused in gRPC. The setting also holds for guards and arguments of handlers inside of this
+    /// layer.
     pub fn http_only(mut self) -> Self {
         self.terms.responder.form = Some(Form::Http);
         self
     }
 
     /// Refuses in gRPC, whatever the caller's content type and method; in grpc-web those that send
-    /// it. The setting also holds for guards inside of this layer.
+    /// it. The setting also holds for guards and arguments of handlers inside of this layer.
     pub fn grpc_only(mut self) -> Self {
         self.terms.responder.form = Some(Form::Grpc);
         self
