@@ -87,9 +87,9 @@ impl TokenVerifier {
     ///
     /// # Errors
     /// [`VerifyError::Rejected`] when the token is not acceptable, [`VerifyError::KeysUnavailable`]
-    /// when there are no keys, or not the token's own while a refresh has failed or is still
-    /// running (keys cannot be fetched without a tokio runtime), [`VerifyError::Overloaded`] when
-    /// its turn did not come.
+    /// when there are no keys, or none that verifies the token while a refresh has failed or is
+    /// still running (keys cannot be fetched without a tokio runtime), [`VerifyError::Overloaded`]
+    /// when its turn did not come.
     ///
     /// # Panics
     /// On a tokio runtime whose timer is not enabled, if it has to wait.

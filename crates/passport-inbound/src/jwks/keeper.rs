@@ -67,7 +67,7 @@ struct Inner {
 
 impl Inner {
     fn pause(&self, now: SystemTime) -> Pause {
-        Pause { left: self.machine.pause_left(now), is_current: self.machine.failures() == 0 }
+        Pause { left: self.machine.pause_left(now), is_current: self.machine.is_current() }
     }
 }
 
@@ -122,7 +122,7 @@ pub(crate) enum Refresh {
 pub(crate) struct Pause {
     pub(crate) left: Duration,
     /// Whether the issuer's latest keys are known: the last attempt succeeded and no other one is
-    /// running. Only then is an unknown key the fault of the caller.
+    /// running. Only then is an unknown key or an invalid signature the fault of the caller.
     pub(crate) is_current: bool,
 }
 

@@ -158,11 +158,13 @@ pub(crate) struct Machine {
     pause: Option<(SystemTime, SystemTime)>,
     /// In a row.
     failures: u32,
+    /// Whether the last attempt has brought keys.
+    is_current: bool,
 }
 
 impl Machine {
     pub(crate) fn new(settings: KeySettings) -> Self {
-        Self { settings, life: None, pause: None, failures: 0 }
+        Self { settings, life: None, pause: None, failures: 0, is_current: false }
     }
 
     /// How long until an attempt may begin; zero if it may begin now. A time well before the pause began means that the clock
@@ -182,6 +184,7 @@ impl Machine {
     pub(crate) fn succeed(&mut self, cause: Cause, life: Life) {
         self.life = Some(life);
         self.failures = 0;
+        self.is_current = true;
         match (cause, self.pause) {
             (Cause::UnknownKey, Some((began, _))) => self.pause_for(self.settings.cooldown, began),
             _ => self.pause = None,
@@ -192,6 +195,7 @@ impl Machine {
     /// keys, and in a second while there are: tokens that nothing has verified must not start one
     /// each.
     pub(crate) fn lose(&mut self, now: SystemTime) {
+        self.is_current = false;
         self.pause = None;
         if self.believes(now) {
             self.pause_for(FIRST_BACKOFF, now);
@@ -209,6 +213,7 @@ impl Machine {
             backoff.mul_f64(1.0 - random / 2.0)
         };
         self.failures = self.failures.saturating_add(1);
+        self.is_current = false;
         self.pause_for(pause, now);
     }
 
@@ -218,6 +223,12 @@ impl Machine {
 
     fn believes(&self, now: SystemTime) -> bool {
         self.life.is_some_and(|life| life.freshness(now) != Freshness::Expired)
+    }
+
+    /// Returns whether the last attempt that ended has brought keys. Otherwise the issuer may have
+    /// newer ones.
+    pub(crate) fn is_current(&self) -> bool {
+        self.is_current
     }
 
     /// How many attempts have failed since the last success.
