@@ -125,7 +125,7 @@ impl Shared {
                     }
                 }
             } else {
-                keeper.pause(now)
+                keeper.pause(installed.as_ref(), now)
             };
             return Verdict::Settled(Err(match reason {
                 Some(reason) if pause.is_current => {

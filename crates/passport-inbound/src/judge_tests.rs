@@ -209,7 +209,9 @@ async fn tokens_that_wait_for_keys_take_no_turn_seats() {
     assert_pending!(after_the_fetch.poll());
     drop(turn);
     assert_ready_ok!(during_the_fetch.poll());
-    waiting.iter_mut().for_each(|forged| drop(assert_ready_err!(forged.poll())));
+    for forged in &mut waiting {
+        assert_ready_err!(forged.poll());
+    }
     assert_ready_ok!(after_the_fetch.poll());
 }
 

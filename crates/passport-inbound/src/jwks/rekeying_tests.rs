@@ -237,6 +237,55 @@ async fn key_used_before_it_is_published_waits_one_cooldown() {
 }
 
 #[tokio::test]
+async fn scheduled_fetch_counts_for_the_cooldown() {
+    let (rekeyed, setup) = (Rekeyed::new().await, setup().await);
+    let verifier = setup.builder().without_jitter().build().unwrap();
+    let forged = rekeyed.token(&setup).build();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    // Two refreshes by schedule.
+    for asked in 2..=3 {
+        setup.issuer.asked_for_the(asked).await;
+        sleep(SECOND).await;
+        for _ in 0..29 {
+            assert_eq!(reason(&verifier, &forged).await, RejectionReason::SignatureInvalid);
+            assert_eq!(setup.issuer.asked(), asked, "the keys were fetched less than 30 s ago");
+            sleep(SECOND).await;
+        }
+    }
+    assert_eq!(reason(&verifier, &forged).await, RejectionReason::SignatureInvalid);
+    assert_eq!(setup.issuer.asked(), 4);
+}
+
+#[tokio::test]
+async fn key_published_after_a_scheduled_fetch_waits_a_cooldown() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    setup.issuer.asked_for_the(2).await;
+    sleep(SECOND).await;
+    setup.passport.rotate_keys().await;
+    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    let (token, published) = (setup.token().build(), Instant::now());
+    while verifier.verify(&token).await.is_err() {
+        sleep(SECOND).await;
+    }
+    assert_eq!(setup.issuer.asked(), 3);
+    assert!(published.elapsed() <= COOLDOWN, "{:?}", published.elapsed());
+}
+
+/// Else an instance that starts just before a rotation would refuse good tokens.
+#[tokio::test]
+async fn first_fetch_does_not_count_for_the_cooldown() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    setup.passport.rotate_keys().await;
+    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    verifier.verify(&setup.token().build()).await.unwrap();
+    assert_eq!(setup.issuer.asked(), 2);
+}
+
+#[tokio::test]
 async fn second_rotation_waits_one_cooldown_at_most() {
     for (settings, cooldown) in [(None, COOLDOWN), (Some(SECOND), SECOND)] {
         let setup = setup().await;
