@@ -147,8 +147,8 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Sets the least time between the last refresh of the keys, whatever caused it, and one that an
-    /// unknown key or an invalid signature causes; and after a failed one. The first fetch is no
+    /// Sets the least time between the last refresh of the keys, whatever caused it, and one that
+    /// an unknown key or an invalid signature causes; and after a failed one. The first fetch is no
     /// refresh. Defaults to 30 s, which is Passport's limit for a client; 1 s to 10 min. A new key
     /// that is used before it is published is accepted this long after its publication at the
     /// latest. For tests that rotate keys twice: set 1 s, or advance a

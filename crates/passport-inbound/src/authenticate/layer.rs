@@ -97,9 +97,9 @@ impl AuthenticateLayer {
     /// part of it. A path that programs read differently (dot segments, empty segments, encoded
     /// separators) is never public.
     ///
-    /// If a middleware outside of this layer rewrites paths, the rewritten path counts, by which the
-    /// routes inside are chosen; below a `nest`, no rewritten path is public. A middleware inside of
-    /// this layer may lead from a public path to any other: put it outside.
+    /// If a middleware outside of this layer rewrites paths, the rewritten path counts, by which
+    /// the routes inside are chosen; below a `nest`, no rewritten path is public. A middleware
+    /// inside of this layer may lead from a public path to any other: put it outside.
     ///
     /// ```
     /// # use passport_inbound::{AuthenticateLayer, ConfigError, TokenVerifier};

@@ -10,10 +10,11 @@
 //!
 //! Whatever asks for an attempt, none begins in the pause that the last one has left behind: an
 //! attempt claims the cooldown when it begins, or the longest time that it may take, and one that
-//! fails leaves a pause. One that succeeds leaves the cooldown, counted from its beginning, whatever
-//! has asked for it: until it ends, no unknown key and no invalid signature causes a request (it is
-//! also the negative cache), while the schedule goes on. Keys that no earlier ones went before leave
-//! none: otherwise an instance that starts just before a rotation would refuse good tokens.
+//! fails leaves a pause. One that succeeds leaves the cooldown, counted from its beginning,
+//! whatever has asked for it: until it ends, no unknown key and no invalid signature causes a
+//! request (it is also the negative cache), while the schedule goes on. A fetch of the first keys,
+//! or after all had expired, leaves none: otherwise an instance that starts just before a rotation
+//! would refuse good tokens.
 
 use std::time::{Duration, SystemTime};
 
