@@ -2,12 +2,17 @@
 
 use std::time::Duration;
 
-use axum::{Router, routing::get};
-use http::{Method, Request, StatusCode, Version};
+use axum::{
+    Router,
+    body::Body,
+    response::IntoResponse,
+    routing::{MethodRouter, any, get},
+};
+use http::{Method, Request, StatusCode, Version, request::Parts};
 use passport_dev::DevPassport;
 use passport_inbound::{
-    AuthenticateLayer, Guard, Guarded, IdInfo, PermissionCheck, PermissionUnknown, RequireLayer, Requirement,
-    RolePermissions, ServiceAccount, User, Verified,
+    AuthenticateLayer, CallerRejection, Guard, Guarded, IdInfo, PermissionCheck, PermissionUnknown,
+    Rejection, RequireLayer, Requirement, RolePermissions, ServiceAccount, User, Verified,
 };
 use tower::{Layer, ServiceExt};
 
@@ -250,4 +255,90 @@ async fn settings_of_the_layer_hold_for_handler_arguments() {
         assert_eq!(body(format!("{own}/{path}"), None).await, "own 401", "{path}");
     }
     assert_eq!(body(format!("{own}/caller"), None).await, "own 401");
+}
+
+/// The HTTP status, the gRPC status and the body of a refused request to `router`.
+async fn refusal(router: &Router, method: Method, content_type: &str) -> (u16, Option<String>, String) {
+    let request = Request::builder().method(method).uri("/").header("content-type", content_type);
+    let response = router.clone().oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+    let grpc = response.headers().get("grpc-status").map(|status| status.to_str().unwrap().to_owned());
+    let (status, body) = (response.status().as_u16(), response.into_body());
+    let body = axum::body::to_bytes(body, 1000).await.unwrap();
+    (status, grpc, String::from_utf8_lossy(&body).into_owned())
+}
+
+#[tokio::test]
+async fn extractors_refuse_in_the_form_of_the_layer() {
+    let passport = DevPassport::start().await.unwrap();
+    let layer = || AuthenticateLayer::new(verifier(&passport)).optional();
+    let handlers: [fn() -> MethodRouter; 4] = [
+        || any(|_: IdInfo| async {}),
+        || any(|_: ServiceAccount| async {}),
+        || any(|_: Guarded<Clerks>| async {}),
+        || any(|_: Verified<Strong>| async {}),
+    ];
+    let http = |body: &str| (401, None, body.to_owned());
+    let grpc = || (200, Some("16".to_owned()), String::new());
+    let standard = r#"{"error":"authentication_required"}"#;
+    for handler in handlers {
+        let router = Router::new().route("/", handler());
+        let below = |layer: AuthenticateLayer| router.clone().layer(layer);
+        let grpc_only = below(layer().grpc_only());
+        for content_type in ["application/json", "application/grpc"] {
+            assert_eq!(refusal(&grpc_only, Method::GET, content_type).await, grpc());
+            assert_eq!(refusal(&grpc_only, Method::POST, content_type).await, grpc());
+        }
+        let any_form = below(layer());
+        assert_eq!(refusal(&any_form, Method::POST, "application/grpc").await, grpc());
+        assert_eq!(refusal(&any_form, Method::GET, "application/grpc").await, http(standard));
+        let web = refusal(&any_form, Method::POST, "application/grpc-web").await;
+        assert!(web.0 == 200 && web.2.contains("grpc-status: 16"), "{web:?}");
+        let http_only = below(layer().http_only());
+        assert_eq!(refusal(&http_only, Method::POST, "application/grpc").await, http(standard));
+    }
+}
+
+/// An error type of a service that answers with what the extractor says.
+struct OwnError(CallerRejection);
+
+impl From<CallerRejection> for OwnError {
+    fn from(refused: CallerRejection) -> Self {
+        Self(refused)
+    }
+}
+
+impl IntoResponse for OwnError {
+    fn into_response(self) -> axum::response::Response {
+        self.0.into_response()
+    }
+}
+
+#[tokio::test]
+async fn settings_of_the_layer_survive_conversions() {
+    let passport = DevPassport::start().await.unwrap();
+    let token = passport.user_token("ada").build();
+    let router = Router::new()
+        .route(
+            "/argument",
+            get(|caller: Result<ServiceAccount, CallerRejection>| async move {
+                caller.map(drop).map_err(OwnError::from)
+            }),
+        )
+        .route(
+            "/handler",
+            get(|parts: Parts| async move {
+                let rejection = Rejection::Forbidden(Requirement::role("clerk"));
+                Err::<(), _>(OwnError::from(CallerRejection::new(rejection, &parts)))
+            }),
+        );
+    let layer = || AuthenticateLayer::new(verifier(&passport));
+    let opaque = serve(router.clone().layer(layer().opaque())).await;
+    let own = serve(router.layer(layer().respond_with(|_, response| response.map(|_| "own".into())))).await;
+    for path in ["argument", "handler"] {
+        for (api, expected) in [(&opaque, r#"{"error":"forbidden"}"#), (&own, "own")] {
+            let response = http().get(format!("{api}/{path}")).bearer_auth(&token).send().await.unwrap();
+            assert_eq!(response.status(), 403, "{path}");
+            assert_eq!(response.text().await.unwrap(), expected, "{path}");
+        }
+    }
 }

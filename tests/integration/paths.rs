@@ -2,8 +2,9 @@
 
 use axum::{
     Router,
-    extract::{OriginalUri, Path, Query},
+    extract::{self, OriginalUri, Path, Query},
     http::Uri,
+    middleware::map_request,
     routing::{any, get},
 };
 use passport_dev::DevPassport;
@@ -14,6 +15,7 @@ use tokio::{
 };
 use tonic::{Code, Request, service::Routes, transport::Endpoint};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+use tower::Layer;
 
 use crate::support::{serve, status_with, verifier};
 
@@ -123,6 +125,40 @@ async fn only_public_paths_need_no_token() {
     assert_eq!(status_with(&format!("{api}/guarded"), Some(&admin)).await, 200);
 }
 
+/// Takes a prefix off, as a `nest` does.
+async fn rewrite(mut request: extract::Request) -> extract::Request {
+    let path = request.uri().path();
+    let rewritten = path.strip_prefix("/public").or_else(|| path.strip_prefix("/v1"));
+    if let Some(Ok(uri)) = rewritten.map(str::parse) {
+        *request.uri_mut() = uri;
+    }
+    request
+}
+
+#[tokio::test]
+async fn rewritten_path_is_not_made_public_by_its_prefix() {
+    let passport = DevPassport::start().await.unwrap();
+    let public = ["/public/{*file}", "/api/v1/{*file}", "/health", "/api/health"];
+    let layer = AuthenticateLayer::new(verifier(&passport)).public_paths(public).unwrap();
+    let inside = Router::new().route("/admin", get(|| async {})).route("/health", get(|| async {}));
+    let rewritten = map_request(rewrite).layer(layer.layer(inside));
+    let router = Router::new().nest_service("/api", rewritten.clone()).fallback_service(rewritten);
+    let api = serve(router).await;
+    for (path, status) in [
+        ("/health", 200),
+        ("/admin", 401),
+        ("/public/health", 200),
+        ("/public/admin", 401),
+        ("/api/health", 200),
+        ("/api/admin", 401),
+        ("/api/v1/admin", 401),
+        // Below a nest there is no telling what the whole of a rewritten path is.
+        ("/api/v1/health", 401),
+    ] {
+        assert_eq!(raw_status(&api, path, None).await, status, "{path}");
+    }
+}
+
 #[tokio::test]
 async fn public_grpc_service_needs_no_token() {
     let passport = DevPassport::start().await.unwrap();
@@ -150,7 +186,7 @@ async fn handler_sees_no_token_of_the_query() {
         });
     let routes = Router::new().route("/chat", seen);
     let layer = || AuthenticateLayer::new(verifier(&passport)).token_from_query();
-    let around = tower::Layer::layer(&layer(), Router::new().nest("/api", routes.clone()));
+    let around = layer().layer(Router::new().nest("/api", routes.clone()));
     for router in [
         Router::new().nest("/api", routes.clone()).layer(layer()),
         Router::new().nest("/api", routes.clone().layer(layer())),

@@ -9,7 +9,7 @@ use crate::{
     explain::{SizeHint, SlashHint},
     jwks::{JwksSource, KeyFile, KeyKeeper, KeySettings},
     jws::DEFAULT_MAX_LEN,
-    places::Places,
+    places::{Places, Seats},
     policy::Policy,
     token_cache::{CacheLimits, TokenCache},
     verifier::{DenyList, Shared},
@@ -147,10 +147,11 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Sets the least time between two refreshes that unknown keys and invalid signatures cause,
-    /// and after a failed one. Defaults to 30 s, which is Passport's limit for a client; 1 s to 10
-    /// min. A new key that is used before it is published is accepted this long after its
-    /// publication at the latest. For tests that rotate keys twice: set 1 s, or advance a
+    /// Sets the least time between the last refresh of the keys, whatever caused it, and one that
+    /// an unknown key or an invalid signature causes; and after a failed one. The first fetch is no
+    /// refresh. Defaults to 30 s, which is Passport's limit for a client; 1 s to 10 min. A new key
+    /// that is used before it is published is accepted this long after its publication at the
+    /// latest. For tests that rotate keys twice: set 1 s, or advance a
     /// [`ManualClock`](crate::ManualClock) by 30 s.
     pub fn jwks_cooldown(mut self, cooldown: Duration) -> Self {
         self.keys.cooldown = cooldown;
@@ -298,7 +299,7 @@ impl TokenVerifierBuilder {
             cache: self.keeps_tokens.then(|| TokenCache::new(self.cache)),
             deny_list: self.deny_list,
             turns: Places::turns(self.at_once),
-            seats: Places::seats(),
+            seats: Seats::new(),
             max_token_size: self.max_token_size,
             slash_hint: SlashHint::default(),
             size_hint: SizeHint::default(),

@@ -4,7 +4,7 @@ use std::time::Duration;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
-    /// There are no signing keys, or not the one that the token names while the keys cannot be
+    /// There are no signing keys, or none that verifies the token while the keys cannot be
     /// refreshed. The token may be good.
     #[error("the issuer's signing keys are unavailable")]
     KeysUnavailable {
@@ -91,7 +91,7 @@ pub enum RejectionReason {
     /// `nbf` is ahead.
     #[error("the token is not valid yet")]
     NotYetValid,
-    /// The signature does not fit the key, which was refreshed before.
+    /// The signature does not fit the key, as a successful refresh has shown.
     #[error("the token's signature is invalid")]
     SignatureInvalid,
     /// It is larger than [`max_token_size`](crate::TokenVerifierBuilder::max_token_size).

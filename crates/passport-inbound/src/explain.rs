@@ -123,9 +123,9 @@ pub(crate) fn key(reason: RejectionReason, header: &Header<'_>, installed: &Inst
     with_keys(header, installed, |expected, got| telemetry::explain(reason, expected, got));
 }
 
-/// The token's key is not known, and the keys cannot be refreshed.
-pub(crate) fn unknown_key(header: &Header<'_>, installed: &Installed) {
-    with_keys(header, installed, telemetry::key_unknown);
+/// No key verifies the token, and the keys could not be refreshed.
+pub(crate) fn not_verified(reason: RejectionReason, header: &Header<'_>, installed: &Installed) {
+    with_keys(header, installed, |expected, got| telemetry::not_verified(reason, expected, got));
 }
 
 fn with_keys(

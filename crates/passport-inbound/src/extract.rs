@@ -122,33 +122,34 @@ impl<G> fmt::Debug for Guarded<G> {
 #[error("{rejection}")]
 pub struct CallerRejection {
     rejection: Rejection,
+    protocol: Protocol,
     responder: Responder,
 }
 
 impl CallerRejection {
-    fn new(rejection: Rejection, parts: &Parts) -> Self {
-        Self { rejection, responder: Responder::default().within(&parts.extensions) }
+    /// Creates the refusal of the request that `parts` are of, for handlers and extractors of your
+    /// own. [`Parts`] are an argument of a handler, too.
+    #[must_use]
+    pub fn new(rejection: Rejection, parts: &Parts) -> Self {
+        let responder = Responder::default().within(&parts.extensions);
+        let protocol = Protocol::of(&parts.method, &parts.headers, responder.form);
+        Self { rejection, protocol, responder }
     }
 
-    /// The reason.
+    /// Returns the reason.
     #[must_use]
     pub fn rejection(&self) -> &Rejection {
         &self.rejection
     }
 }
 
-impl From<CallerRejection> for Rejection {
-    fn from(refused: CallerRejection) -> Self {
-        refused.rejection
-    }
-}
-
-/// The HTTP response, by [`opaque`](crate::AuthenticateLayer::opaque) and
-/// [`respond_with`](crate::AuthenticateLayer::respond_with) of the layer that authenticates. On
-/// gRPC, layers refuse; extractors do not run there.
+/// The response in the form in which the layer that authenticates refuses this request, by its
+/// [`opaque`](crate::AuthenticateLayer::opaque) and
+/// [`respond_with`](crate::AuthenticateLayer::respond_with). [`Rejection`] by itself has no
+/// response, as it knows of neither.
 impl IntoResponse for CallerRejection {
     fn into_response(self) -> Response {
-        refusal(self.rejection, Protocol::Http, &self.responder).map(Body::from)
+        refusal(self.rejection, self.protocol, &self.responder).map(Body::from)
     }
 }
 
@@ -203,12 +204,5 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Verified<T> {
         let claims =
             caller.claims().map_err(|_| CallerRejection::new(Rejection::Forbidden(demand()), parts))?;
         Ok(Self { caller, claims })
-    }
-}
-
-/// The standard HTTP response, for handlers that return a [`Rejection`].
-impl IntoResponse for Rejection {
-    fn into_response(self) -> Response {
-        refusal(self, Protocol::Http, &Responder::default()).map(Body::from)
     }
 }

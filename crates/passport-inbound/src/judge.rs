@@ -25,14 +25,6 @@ struct Candidate<'a> {
     signature: &'a [u8],
 }
 
-impl Candidate<'_> {
-    /// Whether it names a key that is published. A forged signature is the likely cause then, also
-    /// while the keys cannot be refreshed.
-    fn is_by_known_key(&self, reason: RejectionReason) -> bool {
-        self.header.kid.is_some() && reason != RejectionReason::KeyNotFound
-    }
-}
-
 /// With what a token is judged.
 struct AtHand {
     installed: Installed,
@@ -133,14 +125,15 @@ impl Shared {
                     }
                 }
             } else {
-                keeper.pause(now)
+                keeper.pause(installed.as_ref(), now)
             };
             return Verdict::Settled(Err(match reason {
-                Some(reason) if pause.is_current || candidate.is_by_known_key(reason) => {
+                Some(reason) if pause.is_current => {
                     rejected_for_its_key(reason, candidate, &installed).into()
                 }
-                Some(_) => {
-                    explain::unknown_key(&candidate.header, &installed);
+                // Its key may be new, also under an old name.
+                Some(reason) => {
+                    explain::not_verified(reason, &candidate.header, &installed);
                     keys_unavailable(pause.left)
                 }
                 None => keys_unavailable(pause.left),

@@ -14,8 +14,11 @@ use passport_core::{ManualClock, Transport};
 use passport_dev::DevPassport;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tokio::time::Instant;
-use tokio_test::{assert_pending, assert_ready_ok, task};
+use tokio::{
+    task::unconstrained,
+    time::{Instant, sleep},
+};
+use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 
 use crate::{
     RejectionReason, TokenVerifier, VerifyError,
@@ -178,6 +181,38 @@ async fn a_flood_that_takes_all_turns_does_not_stop_known_tokens() {
     drop(flood);
     assert!(waiting.is_woken());
     assert_ready_ok!(waiting.poll());
+}
+
+#[tokio::test]
+async fn tokens_that_wait_for_keys_take_no_turn_seats() {
+    let setup = setup().await;
+    let builder = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN);
+    let verifier = builder.jwks_fetch_timeout(Duration::from_secs(1)).build().unwrap();
+    verifier.ready().await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    setup.issuer.answers(Answer::Never);
+    let (good, other) = (setup.token().build(), setup.token().role("x").build());
+    let forged = format!("{}.{}", good.rsplit_once('.').unwrap().0, other.rsplit_once('.').unwrap().1);
+    // This test polls more often than tokio lets one task go on.
+    let verify = |token| task::spawn(unconstrained(verifier.verify(token)));
+    let mut waiting: Vec<_> = (0..4096).map(|_| verify(&forged)).collect();
+    waiting.iter_mut().for_each(|forged| assert_pending!(forged.poll()));
+    let unavailable = verifier.verify(&forged).await;
+    assert!(matches!(unavailable, Err(VerifyError::KeysUnavailable { .. })), "no seat: {unavailable:?}");
+
+    let turn = verifier.shared().turns.take().unwrap();
+    let mut during_the_fetch = verify(&good);
+    assert_pending!(during_the_fetch.poll());
+    sleep(Duration::from_millis(1500)).await;
+    waiting.iter_mut().for_each(|forged| assert_pending!(forged.poll()));
+    let mut after_the_fetch = verify(&other);
+    assert_pending!(after_the_fetch.poll());
+    drop(turn);
+    assert_ready_ok!(during_the_fetch.poll());
+    for forged in &mut waiting {
+        assert_ready_err!(forged.poll());
+    }
+    assert_ready_ok!(after_the_fetch.poll());
 }
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use std::{num::NonZeroUsize, sync::Arc, thread::available_parallelism};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How many requests may wait at a time. Each holds its token and all that the server has for it; a flood must not make
-/// any number of them.
+/// How many requests may wait at a time for keys, and how many only for their turn. Each holds its
+/// token and all that the server has for it; a flood must not make any number of them.
 const MOST_WAITING: usize = 4096;
 
 /// One of the places, until it is dropped.
@@ -37,11 +37,6 @@ impl Places {
         NonZeroUsize::new(processors.get() / 2).unwrap_or(NonZeroUsize::MIN)
     }
 
-    /// For requests that wait.
-    pub(crate) fn seats() -> Self {
-        Self::new(MOST_WAITING)
-    }
-
     fn new(number: usize) -> Self {
         Self(Arc::new(Semaphore::new(number.min(Semaphore::MAX_PERMITS))))
     }
@@ -57,5 +52,38 @@ impl Places {
         // It is never closed.
         let permit = Arc::clone(&self.0).acquire_owned().await.ok()?;
         Some(Place { _permit: Some(permit) })
+    }
+}
+
+/// Seats for requests that wait. Those that wait for keys have seats of their own: a flood of them,
+/// for as long as a slow fetch takes, leaves the others to tokens that only need a turn.
+#[derive(Debug)]
+pub(crate) struct Seats {
+    pub(crate) for_keys: Places,
+    pub(crate) for_turns: Places,
+}
+
+/// The seat of one request, until it is dropped.
+pub(crate) struct Seat {
+    _place: Place,
+    is_for_keys: bool,
+}
+
+impl Seats {
+    pub(crate) fn new() -> Self {
+        Self { for_keys: Places::new(MOST_WAITING), for_turns: Places::new(MOST_WAITING) }
+    }
+
+    /// Returns the seat of a request that has `held`, if there is one. A request that has waited
+    /// for keys keeps its seat while it waits for its turn, so that a herd which comes back from a
+    /// fetch takes no other seats.
+    pub(crate) fn seat(&self, held: Option<Seat>, waits_for_keys: bool) -> Option<Seat> {
+        match held {
+            Some(held) if held.is_for_keys || !waits_for_keys => Some(held),
+            _ => {
+                let places = if waits_for_keys { &self.for_keys } else { &self.for_turns };
+                places.take().map(|place| Seat { _place: place, is_for_keys: waits_for_keys })
+            }
+        }
     }
 }

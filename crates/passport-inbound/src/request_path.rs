@@ -7,21 +7,35 @@ use percent_encoding::percent_decode_str;
 
 /// Returns the whole path that was routed.
 ///
-/// Below an axum `nest` the URI lacks the prefix, which is then taken from `OriginalUri`. A URI
-/// that is no end of the original one was rewritten on the way, and counts by itself.
-pub(crate) fn routed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a str {
-    let path = uri.path();
-    original_path(extensions).filter(|original| path == "/" || original.ends_with(path)).unwrap_or(path)
-}
-
+/// Below an axum `nest` the URI lacks the prefix; `OriginalUri` has it. Elsewhere the URI counts as
+/// it is, whatever the client sent: a middleware may have rewritten it. Below a `nest` a rewritten
+/// path is empty, and so never [plain](is_plain), as there is no telling what was before it.
 #[cfg(feature = "axum")]
-fn original_path(extensions: &Extensions) -> Option<&str> {
-    extensions.get::<axum::extract::OriginalUri>().map(|original| original.0.path())
+pub(crate) fn routed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a str {
+    use axum::extract::{NestedPath, OriginalUri};
+    let path = uri.path();
+    let Some(prefix) = extensions.get::<NestedPath>() else { return path };
+    let original = extensions.get::<OriginalUri>().map_or("", |original| original.0.path());
+    if is_nested(prefix.as_str(), path, original) { original } else { "" }
 }
 
+/// Returns the path of the URI.
 #[cfg(not(feature = "axum"))]
-fn original_path(_: &Extensions) -> Option<&str> {
-    None
+pub(crate) fn routed_path<'a>(uri: &'a Uri, _: &'a Extensions) -> &'a str {
+    uri.path()
+}
+
+/// Returns whether `path` is what is left of `original` behind `prefix`, in which a segment in
+/// braces stands for any.
+#[cfg(feature = "axum")]
+fn is_nested(prefix: &str, path: &str, original: &str) -> bool {
+    let Some(stripped) = original.strip_suffix(path).or((path == "/").then_some(original)) else {
+        return false;
+    };
+    let segments = stripped.split('/');
+    let expected = prefix.trim_end_matches('/').split('/');
+    segments.clone().count() == expected.clone().count()
+        && segments.zip(expected).all(|(own, expected)| own == expected || expected.starts_with('{'))
 }
 
 /// Returns whether every program reads `path` alike: it is absolute, and has no empty segment (a
@@ -122,15 +136,36 @@ mod tests {
     #[cfg(feature = "axum")]
     #[test]
     fn prefix_of_a_nest_is_part_of_the_path() {
-        use axum::extract::OriginalUri;
-        let routed = |own: &'static str, original: &'static str| {
-            let mut extensions = Extensions::new();
-            extensions.insert(OriginalUri(Uri::from_static(original)));
-            routed_path(&Uri::from_static(own), &extensions).to_owned()
-        };
-        assert_eq!(routed("/records", "/tenants/t/records?x"), "/tenants/t/records");
-        assert_eq!(routed("/", "/tenants/t"), "/tenants/t");
-        assert_eq!(routed("/rewritten", "/tenants/t/records"), "/rewritten");
-        assert_eq!(routed_path(&Uri::from_static("/a?b"), &Extensions::new()), "/a");
+        for (prefix, path, original) in [
+            ("/api", "/records", "/api/records"),
+            ("/api", "/", "/api"),
+            ("/api", "/", "/api/"),
+            ("/api/", "/records", "/api/records"),
+            ("/tenants/{tenant}", "/records", "/tenants/t/records"),
+            ("/tenants/{tenant}", "/", "/tenants/t"),
+            ("/a/a", "/a/a", "/a/a/a/a"),
+        ] {
+            assert!(is_nested(prefix, path, original), "{prefix} {path} {original}");
+        }
+        for (prefix, path, original) in [
+            ("/api", "/rewritten", "/api/records"),
+            ("/api", "/admin", "/api/v1/admin"),
+            ("/api", "/", "/api/records"),
+            ("/api", "/api/records", "/api/records"),
+            ("/api/{version}", "/admin", "/api/admin"),
+            ("/api", "/admin", "/other/admin"),
+            ("/api", "/admin", ""),
+        ] {
+            assert!(!is_nested(prefix, path, original), "{prefix} {path} {original}");
+        }
+    }
+
+    #[cfg(feature = "axum")]
+    #[test]
+    fn path_outside_of_a_nest_counts_as_it_is() {
+        let mut extensions = Extensions::new();
+        assert_eq!(routed_path(&Uri::from_static("/a?b"), &extensions), "/a");
+        extensions.insert(axum::extract::OriginalUri(Uri::from_static("/public/a")));
+        assert_eq!(routed_path(&Uri::from_static("/a"), &extensions), "/a");
     }
 }

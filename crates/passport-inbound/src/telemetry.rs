@@ -251,10 +251,10 @@ pub(crate) fn explain(reason: RejectionReason, expected: &dyn fmt::Debug, got: &
 }
 
 /// Logs why a token was answered with 503 although there are keys.
-pub(crate) fn key_unknown(expected: &dyn fmt::Debug, got: &dyn fmt::Debug) {
+pub(crate) fn not_verified(reason: RejectionReason, expected: &dyn fmt::Debug, got: &dyn fmt::Debug) {
     tracing::debug!(
         target: TARGET, ?expected, ?got,
-        "token not verified: its key is unknown, and the signing keys cannot be refreshed"
+        "token not verified: {reason}, unless the issuer has newer keys, which could not be fetched"
     );
 }
 

@@ -6,7 +6,7 @@ use crate::{
     IdInfo, KeyHealth, NotReady, TokenVerifierBuilder, VerifyError,
     explain::{SizeHint, SlashHint},
     jwks::{KeyKeeper, Refresh},
-    places::{Place, Places},
+    places::{Place, Places, Seats},
     policy::Policy,
     telemetry,
     token_cache::TokenCache,
@@ -42,8 +42,8 @@ pub(crate) struct Shared {
     pub(crate) deny_list: Option<DenyList>,
     /// For who has a signature verified.
     pub(crate) turns: Places,
-    /// For who waits.
-    pub(crate) seats: Places,
+    /// For requests that wait.
+    pub(crate) seats: Seats,
     pub(crate) max_token_size: usize,
     pub(crate) slash_hint: SlashHint,
     pub(crate) size_hint: SizeHint,
@@ -87,9 +87,9 @@ impl TokenVerifier {
     ///
     /// # Errors
     /// [`VerifyError::Rejected`] when the token is not acceptable, [`VerifyError::KeysUnavailable`]
-    /// when there are no keys, or not the token's own while a refresh has failed or is still
-    /// running (keys cannot be fetched without a tokio runtime), [`VerifyError::Overloaded`] when
-    /// its turn did not come.
+    /// when there are no keys, or none that verifies the token while a refresh has failed or is
+    /// still running (keys cannot be fetched without a tokio runtime), [`VerifyError::Overloaded`]
+    /// when its turn did not come.
     ///
     /// # Panics
     /// On a tokio runtime whose timer is not enabled, if it has to wait.
@@ -177,7 +177,6 @@ impl TokenVerifier {
         if tokio::runtime::Handle::try_current().is_err() {
             return self.verify_last(token, Some(Place::unlimited()));
         }
-        let Some(_seat) = self.shared.seats.take() else { return self.verify_last(token, None) };
         let patience = self.shared.keeper.patience();
         match tokio::time::timeout(patience, self.look_again(wait, token)).await {
             Ok(outcome) => outcome,
@@ -186,8 +185,12 @@ impl TokenVerifier {
     }
 
     async fn look_again(&self, mut wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
-        let mut waits = 0;
+        let (mut waits, mut seat) = (0, None);
         loop {
+            seat = self.shared.seats.seat(seat, matches!(wait, Wait::Keys(_)));
+            if seat.is_none() {
+                return self.verify_last(token, None);
+            }
             let turn = match wait {
                 Wait::Keys(keys) => {
                     // One that was lost with its runtime does not count: this call starts another.

@@ -94,9 +94,12 @@ impl AuthenticateLayer {
     ///
     /// A path is written as axum writes routes (`/health`, `/status/{id}`, `/assets/{*file}`) and
     /// matched exactly, case and trailing slash included; in axum, below a `nest`, the prefix is
-    /// part of it. A middleware that rewrites paths belongs inside this layer: one outside that takes
-    /// a prefix off looks like a `nest`, and the path that the client sent counts. A path that programs read differently (dot segments, empty segments, encoded
+    /// part of it. A path that programs read differently (dot segments, empty segments, encoded
     /// separators) is never public.
+    ///
+    /// If a middleware outside of this layer rewrites paths, the rewritten path counts, by which
+    /// the routes inside are chosen; below a `nest`, no rewritten path is public. A middleware
+    /// inside of this layer may lead from a public path to any other: put it outside.
     ///
     /// ```
     /// # use passport_inbound::{AuthenticateLayer, ConfigError, TokenVerifier};
@@ -175,14 +178,15 @@ impl AuthenticateLayer {
     /// Refuses in HTTP, whatever the caller's content type: for services that only speak HTTP,
     /// above all one that a proxy asks whether to let a request through, as a refusal in gRPC has
     /// the status 200. By default a `POST` of `application/grpc` or `application/grpc-web` is
-    /// refused in gRPC. The setting also holds for guards inside of this layer.
+    /// refused in gRPC. The setting also holds for guards and arguments of handlers inside of this
+    /// layer.
     pub fn http_only(mut self) -> Self {
         self.terms.responder.form = Some(Form::Http);
         self
     }
 
     /// Refuses in gRPC, whatever the caller's content type and method; in grpc-web those that send
-    /// it. The setting also holds for guards inside of this layer.
+    /// it. The setting also holds for guards and arguments of handlers inside of this layer.
     pub fn grpc_only(mut self) -> Self {
         self.terms.responder.form = Some(Form::Grpc);
         self

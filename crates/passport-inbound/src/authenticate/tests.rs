@@ -1,17 +1,25 @@
-use std::time::Duration;
+use std::{convert::Infallible, future::pending, time::Duration};
 
+use axum::body::Body;
+use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
-use http::{Request, Response, header::AUTHORIZATION};
-use http_body_util::{BodyExt, Full};
+use futures_util::{FutureExt, stream};
+use http::{
+    Method, Request, Response, Version,
+    header::{AUTHORIZATION, CONTENT_TYPE},
+};
+use http_body::Frame;
+use http_body_util::{BodyExt, Full, StreamBody};
 use passport_dev::{DevPassport, Endpoint, Fault};
 use tokio_test::{assert_pending, assert_ready_ok, task};
-use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit};
+use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_test::mock;
 
 use super::*;
-use crate::{AccessToken, CallerToken, IdInfo, Rejection, RejectionReason, TokenVerifier};
+use crate::{AccessToken, CallerToken, IdInfo, Rejection, RejectionReason, Requirement, TokenVerifier};
 
 type Reply = Response<Full<Bytes>>;
+type FrameOfBody = Result<Frame<Bytes>, Infallible>;
 type Mock = mock::Mock<Request<()>, Reply>;
 type Handle = mock::Handle<Request<()>, Reply>;
 
@@ -110,7 +118,7 @@ async fn with_known_keys_a_request_is_decided_in_the_call() {
 async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
     let passport = DevPassport::start().await.unwrap();
     passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_millis(100)));
-    let inner = tower::service_fn(|_: Request<()>| async { Ok::<_, std::convert::Infallible>(done()) });
+    let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(done()) });
     let mut service = layer(&passport).layer(ConcurrencyLimit::new(inner, 1));
     let token = passport.user_token("u").build();
 
@@ -130,7 +138,7 @@ async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
 #[tokio::test]
 async fn a_refused_request_leaves_the_ready_service_in_place() {
     let passport = DevPassport::start().await.unwrap();
-    let inner = tower::service_fn(|_: Request<()>| async { Ok::<_, std::convert::Infallible>(done()) });
+    let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(done()) });
     let mut service = layer(&passport).layer(ConcurrencyLimit::new(inner, 1));
     for _ in 0..3 {
         let refused = service.ready().await.unwrap().call(Request::new(())).await.unwrap();
@@ -189,5 +197,52 @@ async fn a_token_is_handed_on_if_that_was_asked_for_and_never_that_of_another() 
         let layer = if hands_on { layer.hand_on_token() } else { layer };
         let handed_on = handed_on(&passport, layer, &own, left.map(String::as_str)).await;
         assert_eq!(handed_on.as_ref(), seen, "{hands_on} {left:?}");
+    }
+}
+
+#[tokio::test]
+async fn http3_refusal_follows_content_type_and_method() {
+    let passport = DevPassport::start().await.unwrap();
+    let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap();
+    let layer = AuthenticateLayer::new(verifier.clone()).require(Requirement::service_account());
+    let never = service_fn(|_: Request<Body>| pending::<Result<Reply, Infallible>>());
+    let user = passport.user_token("ada").build();
+    verifier.verify(&user).await.unwrap();
+    let refused = |method: Method, content_type: &str, token: Option<&str>| {
+        let mut request = Request::new(Body::new(StreamBody::new(stream::pending::<FrameOfBody>())));
+        (*request.version_mut(), *request.method_mut()) = (Version::HTTP_3, method);
+        request.headers_mut().insert(CONTENT_TYPE, content_type.parse().unwrap());
+        if let Some(token) = token {
+            let token = format!("Bearer {token}").parse().unwrap();
+            request.headers_mut().insert(AUTHORIZATION, token);
+        }
+        // At the first poll, though the body has not come.
+        let response = assert_ready_ok!(task::spawn(layer.layer(never).call(request)).poll());
+        let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap().to_owned());
+        let seen = (response.status().as_u16(), header("content-type"), header("grpc-status"));
+        (seen, response.into_body().collect().now_or_never().unwrap().unwrap().to_bytes())
+    };
+    for (token, status, code) in
+        [(None, 401, "16"), (Some("junk"), 401, "16"), (Some(user.as_str()), 403, "7")]
+    {
+        for (method, content_type) in [
+            (Method::GET, "application/grpc"),
+            (Method::GET, "application/grpc-web"),
+            (Method::POST, "application/json"),
+        ] {
+            let (seen, body) = refused(method, content_type, token);
+            assert_eq!(seen, (status, Some("application/json".to_owned()), None), "{content_type}");
+            assert!(body.starts_with(b"{"), "{body:?}");
+        }
+        let (seen, body) = refused(Method::POST, "application/grpc+proto", token);
+        assert_eq!(seen, (200, Some("application/grpc".to_owned()), Some(code.to_owned())));
+        assert!(body.is_empty(), "{body:?}");
+        for content_type in ["application/grpc-web+proto", "application/grpc-web-text"] {
+            let (seen, body) = refused(Method::POST, content_type, token);
+            assert_eq!(seen, (200, Some(content_type.to_owned()), None));
+            let text = BASE64_STANDARD.decode(&body).unwrap_or_else(|_| body.to_vec());
+            let expected = format!("grpc-status: {code}\r\n");
+            assert!(text.starts_with(b"\x80") && text[5..].starts_with(expected.as_bytes()), "{body:?}");
+        }
     }
 }

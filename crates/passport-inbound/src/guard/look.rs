@@ -18,7 +18,8 @@ impl Requirement {
             Ok(caller) => caller,
             Err(rejection) => return Look::Refuse(rejection),
         };
-        // Before anything else: below a `not`, a path that names no tenant would pass.
+        // Before anything else: no part of a requirement may decide on a path that programs read
+        // differently.
         if self.reads_path() && !is_plain(request.routed_path()) {
             telemetry::ambiguous_path();
             return Look::Refuse(Rejection::Forbidden(self.clone()));

@@ -90,8 +90,10 @@ impl Requirement {
 
     /// The tenant that the path names, where `pattern` has `{parameter}`:
     /// `/tenants/{tenant_id}/records/{*rest}`, as axum writes and matches routes. It is held
-    /// against the whole path; in axum, below a `nest`, the prefix is part of it. Other paths are
-    /// refused.
+    /// against the whole path; in axum, below a `nest`, the prefix is part of it.
+    ///
+    /// A path that does not match never grants access: it meets neither this requirement nor its
+    /// negation. In `a.or(b)`, only the other one can still let the caller through.
     ///
     /// A path that programs read differently is refused before it is matched, whatever else the
     /// requirement says: one with a dot segment, an empty segment (a slash at its end included), an
@@ -148,7 +150,7 @@ impl Requirement {
 
     /// What is left to be asked about `caller`.
     pub(crate) fn reduce(&self, caller: &IdInfo, request: RequestHead<'_>) -> Outcome {
-        self.0.reduce(caller, request)
+        self.0.reduce(caller, request, false)
     }
 
     pub(crate) fn reads_path(&self) -> bool {

@@ -107,17 +107,18 @@ impl Rare {
 const PASSPORT_MFA: &str = "urn:passport:authn:mfa";
 
 impl Rule {
-    /// What is left to be asked about `caller`, when everything is said that can be said at once.
-    pub(super) fn reduce(&self, caller: &IdInfo, request: RequestHead<'_>) -> Outcome {
+    /// Returns what is left to be asked about `caller`, when everything is said that can be said
+    /// at once.
+    ///
+    /// `is_negated` is whether this rule stands below an odd number of negations. A path that names
+    /// no tenant is then taken for the caller's own: in either case it cannot grant access.
+    pub(super) fn reduce(&self, caller: &IdInfo, request: RequestHead<'_>, is_negated: bool) -> Outcome {
+        let reduced = |rule: &Self| rule.reduce(caller, request, is_negated);
         Outcome::Settled(match self {
             Self::Remote(remote) => return Outcome::Ask(Arc::clone(remote)),
-            Self::Not(rule) => return !rule.reduce(caller, request),
-            Self::Both(one, other) => {
-                return one.reduce(caller, request).and(|| other.reduce(caller, request));
-            }
-            Self::Either(one, other) => {
-                return one.reduce(caller, request).or(|| other.reduce(caller, request));
-            }
+            Self::Not(rule) => return !rule.reduce(caller, request, !is_negated),
+            Self::Both(one, other) => return reduced(one).and(|| reduced(other)),
+            Self::Either(one, other) => return reduced(one).or(|| reduced(other)),
             Self::ServiceAccount => caller.is_service_account(),
             // What is odd is neither.
             Self::User => !caller.is_service_account() && caller.managed_identity_id().is_none(),
@@ -133,7 +134,7 @@ impl Rule {
             Self::TenantInPath { pattern, shown } => {
                 let Some(tenant) = pattern.tenant(request.routed_path()) else {
                     telemetry::no_tenant_in_path(shown);
-                    return Outcome::Settled(false);
+                    return Outcome::Settled(is_negated);
                 };
                 tenant == caller.tenant_id()
             }

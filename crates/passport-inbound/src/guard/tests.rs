@@ -130,6 +130,43 @@ fn the_tenant_of_the_path_is_the_callers_own() {
 }
 
 #[test]
+fn path_without_a_tenant_never_grants_access() {
+    let own = || Requirement::tenant_in_path("/tenants/{tenant}", "tenant").unwrap();
+    let records = Requirement::tenant_in_path("/tenants/{tenant}/records", "tenant").unwrap();
+    let (met, unmet) = (Requirement::user, Requirement::service_account);
+    let claims = json!({ "tenant_id": "t-1" });
+    for refuses in [
+        own(),
+        !own(),
+        !!own(),
+        !!!own(),
+        unmet().or(!own()),
+        (!own()).or(unmet()),
+        met().and(!own()),
+        (!own()).and(met()),
+        !met().and(own()),
+        !own().or(unmet()),
+        !(!own()),
+        !(unmet().or(own())).and(met()),
+        (!own()).or(own()),
+        oracle(Some(true)).0.and(!own()),
+        !oracle(Some(true)).0.and(own()),
+        oracle(Some(false)).0.or(!own()),
+    ] {
+        for path in ["/elsewhere", "/", "/tenants", "/tenants/t-1/x/y"] {
+            assert!(!passes_at(&refuses, &claims, path), "{refuses} {path}");
+        }
+    }
+    // What another part grants does not depend on the path.
+    for grants in [met().or(own()), met().or(!own()), !unmet().and(own())] {
+        assert!(passes_at(&grants, &claims, "/elsewhere"), "{grants}");
+    }
+    assert!(passes_at(&own().or(records), &claims, "/tenants/t-1/records"), "one of two patterns");
+    assert!(passes_at(&!own(), &claims, "/tenants/t-2"), "the tenant of another");
+    assert!(!passes_at(&!own(), &claims, "/tenants/t-1"), "the caller's own");
+}
+
+#[test]
 fn a_check_sees_the_request() {
     let get =
         Requirement::check("a look", |_, request| request.method == "GET" && request.uri.path() == "/x");

@@ -28,7 +28,8 @@ struct Brought {
     origin: Origin,
 }
 
-enum Origin {
+/// Where keys came from.
+pub(super) enum Origin {
     File { age: Duration },
     Issuer { is_news: bool },
 }
@@ -62,7 +63,7 @@ impl Attempt {
         let Brought { snapshot, origin } = brought;
         let (usable, fetched_at) = (snapshot.keys.len(), snapshot.life.fetched_at);
         let document = snapshot.document.clone();
-        if !keeper.install(snapshot, self.number, self.cause) {
+        if !keeper.install(snapshot, self.number, &origin) {
             return None;
         }
         match origin {

@@ -14,7 +14,7 @@ use tokio::{runtime::Handle, sync::watch};
 
 use super::{
     FetchError, JwksSource, KeyHealth, KeySet, KeyState,
-    attempt::Attempt,
+    attempt::{Attempt, Origin},
     fetch::Version,
     key_set::{OddEntry, Skipped},
     machine::{Cause, Freshness, KeySettings, Life, Machine},
@@ -66,8 +66,8 @@ struct Inner {
 }
 
 impl Inner {
-    fn pause(&self, now: SystemTime) -> Pause {
-        Pause { left: self.machine.pause_left(now), is_current: self.machine.failures() == 0 }
+    fn pause(&self, cause: Cause, now: SystemTime) -> Pause {
+        Pause { left: self.machine.pause_left(cause, now), is_current: self.machine.is_current() }
     }
 }
 
@@ -104,6 +104,13 @@ enum Asker {
     Timer,
 }
 
+impl Cause {
+    /// Why a request asks for newer keys than `seen`, of which none verifies its token.
+    fn of_request(seen: Option<&Arc<Snapshot>>) -> Self {
+        if seen.is_some() { Self::UnknownKey } else { Self::Schedule }
+    }
+}
+
 /// The snapshot that is served, without a count of references: for use at once.
 pub(crate) type Installed = Guard<Option<Arc<Snapshot>>>;
 
@@ -122,7 +129,7 @@ pub(crate) enum Refresh {
 pub(crate) struct Pause {
     pub(crate) left: Duration,
     /// Whether the issuer's latest keys are known: the last attempt succeeded and no other one is
-    /// running. Only then is an unknown key the fault of the caller.
+    /// running. Only then is an unknown key or an invalid signature the fault of the caller.
     pub(crate) is_current: bool,
 }
 
@@ -202,8 +209,7 @@ impl KeyKeeper {
 
     /// Requests keys that are newer than `seen`, of which none verifies the caller's token.
     pub(crate) fn refresh(self: &Arc<Self>, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> Refresh {
-        let cause = if seen.is_some() { Cause::UnknownKey } else { Cause::Schedule };
-        self.refresh_because(cause, Asker::Request, seen, now)
+        self.refresh_because(Cause::of_request(seen), Asker::Request, seen, now)
     }
 
     /// What time it is and whether it is time; the timer asks. Gives how long there is to wait.
@@ -223,13 +229,17 @@ impl KeyKeeper {
         self.settings.patience
     }
 
-    /// Returns the pause for a caller that does not wait any more.
-    pub(crate) fn pause(&self, now: SystemTime) -> Pause {
+    /// Returns the pause for a caller that does not wait any more, and of whose token `seen` says
+    /// nothing.
+    pub(crate) fn pause(&self, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> Pause {
         if self.source.is_none() {
             return Pause::without_attempt(true);
         }
         let inner = self.inner();
-        if self.flights.running().is_some() { Pause::without_attempt(false) } else { inner.pause(now) }
+        match self.flights.running() {
+            Some(_) => Pause::without_attempt(false),
+            None => inner.pause(Cause::of_request(seen), now),
+        }
     }
 
     /// Returns why the last attempt failed, if waiting is not likely to bring keys.
@@ -250,7 +260,7 @@ impl KeyKeeper {
             return Refresh::TooSoon(Pause::without_attempt(true));
         }
         let mut inner = self.inner();
-        let pause = inner.machine.pause_left(now);
+        let pause = inner.machine.pause_left(cause, now);
         match self.flights.running() {
             // An attempt claims the cooldown and takes less. One that still runs after it sits on a runtime that nobody
             // drives; another takes its place.
@@ -259,7 +269,7 @@ impl KeyKeeper {
             _ => {}
         }
         if !pause.is_zero() {
-            return Refresh::TooSoon(inner.pause(now));
+            return Refresh::TooSoon(inner.pause(cause, now));
         }
         let Ok(runtime) = Handle::try_current() else {
             // Nothing to fetch on. Nobody need look again so soon.
@@ -310,13 +320,16 @@ impl KeyKeeper {
     }
 
     /// Serves `snapshot` from now on, unless a later attempt has begun: then it is not worth anything any more.
-    pub(super) fn install(&self, snapshot: Snapshot, attempt: u64, cause: Cause) -> bool {
+    pub(super) fn install(&self, snapshot: Snapshot, attempt: u64, origin: &Origin) -> bool {
         let now = self.clock.now();
         let mut inner = self.inner();
         if inner.attempt != attempt {
             return false;
         }
-        inner.machine.succeed(cause, snapshot.life);
+        match origin {
+            Origin::File { .. } => inner.machine.loaded(snapshot.life),
+            Origin::Issuer { .. } => inner.machine.fetched(snapshot.life, now),
+        }
         inner.last_error = None;
         snapshot.keys.take_effect();
         let keys = Arc::clone(&snapshot.keys);

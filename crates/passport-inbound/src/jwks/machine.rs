@@ -9,10 +9,12 @@
 //! | expired | as with no keys | keys |
 //!
 //! Whatever asks for an attempt, none begins in the pause that the last one has left behind: an
-//! attempt claims the cooldown when it begins, or the longest time that it may take. One that the
-//! schedule asked for gives the cooldown back when it succeeds, so that the first unknown key after
-//! it need not wait. The cooldown is also the negative cache: until it ends, no unknown key and no
-//! invalid signature causes a request.
+//! attempt claims the cooldown when it begins, or the longest time that it may take, and one that
+//! fails leaves a pause. One that succeeds leaves the cooldown, counted from its beginning,
+//! whatever has asked for it: until it ends, no unknown key and no invalid signature causes a
+//! request (it is also the negative cache), while the schedule goes on. A fetch of the first keys,
+//! or after all had expired, leaves none: otherwise an instance that starts just before a rotation
+//! would refuse good tokens.
 
 use std::time::{Duration, SystemTime};
 
@@ -148,54 +150,83 @@ pub(crate) enum Cause {
     UnknownKey,
 }
 
+/// A time in which attempts do not begin.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    since: SystemTime,
+    until: SystemTime,
+}
+
+impl Span {
+    fn new(since: SystemTime, length: Duration) -> Option<Self> {
+        since.checked_add(length).map(|until| Self { since, until })
+    }
+
+    /// A time well before the span began means that the clock was set back; it does not count then.
+    fn left(self, now: SystemTime) -> Duration {
+        let set_back = self.since.duration_since(now).is_ok_and(|by| by > NUDGE);
+        if set_back { Duration::ZERO } else { self.until.duration_since(now).unwrap_or_default() }
+    }
+}
+
 /// What is known of the past and follows from it for the next attempt.
 #[derive(Debug)]
 pub(crate) struct Machine {
     settings: KeySettings,
     /// Of the keys that are installed.
     life: Option<Life>,
-    /// From when until when no attempt begins.
-    pause: Option<(SystemTime, SystemTime)>,
+    /// When no attempt begins.
+    pause: Option<Span>,
+    /// When none begins that a token asks for.
+    cooldown: Option<Span>,
     /// In a row.
     failures: u32,
+    /// Whether the last attempt has brought keys of the issuer.
+    is_current: bool,
 }
 
 impl Machine {
     pub(crate) fn new(settings: KeySettings) -> Self {
-        Self { settings, life: None, pause: None, failures: 0 }
+        Self { settings, life: None, pause: None, cooldown: None, failures: 0, is_current: false }
     }
 
-    /// How long until an attempt may begin; zero if it may begin now. A time well before the pause began means that the clock
-    /// was set back; no pause counts then.
-    pub(crate) fn pause_left(&self, now: SystemTime) -> Duration {
-        let Some((since, until)) = self.pause else { return Duration::ZERO };
-        let set_back = since.duration_since(now).is_ok_and(|by| by > NUDGE);
-        if set_back { Duration::ZERO } else { until.duration_since(now).unwrap_or_default() }
+    /// Returns how long until an attempt may begin that `cause` asks for; zero if it may begin now.
+    pub(crate) fn pause_left(&self, cause: Cause, now: SystemTime) -> Duration {
+        let cooldown = self.cooldown.filter(|_| cause == Cause::UnknownKey);
+        let spans = self.pause.into_iter().chain(cooldown);
+        spans.map(|span| span.left(now)).max().unwrap_or_default()
     }
 
     /// An attempt begins. The cooldown is claimed at once, so that it holds whatever the attempt brings.
     pub(crate) fn begin(&mut self, now: SystemTime) {
-        self.pause_for(self.settings.cooldown.max(self.settings.longest_attempt()), now);
+        self.pause = Span::new(now, self.settings.cooldown.max(self.settings.longest_attempt()));
     }
 
-    /// The attempt has brought keys, or confirmed those that are there.
-    pub(crate) fn succeed(&mut self, cause: Cause, life: Life) {
+    /// The issuer has given keys, or confirmed those that are there.
+    pub(crate) fn fetched(&mut self, life: Life, now: SystemTime) {
+        let began = self.pause.take().map_or(now, |pause| pause.since);
+        if self.believes(now) {
+            self.cooldown = Span::new(began, self.settings.cooldown);
+        }
         self.life = Some(life);
         self.failures = 0;
-        match (cause, self.pause) {
-            (Cause::UnknownKey, Some((began, _))) => self.pause_for(self.settings.cooldown, began),
-            _ => self.pause = None,
-        }
+        self.is_current = true;
+    }
+
+    /// The key file had keys. The issuer may have newer ones.
+    pub(crate) fn loaded(&mut self, life: Life) {
+        self.pause = None;
+        self.life = Some(life);
+        self.failures = 0;
+        self.is_current = false;
     }
 
     /// The attempt was lost with its runtime. The next may begin immediately while there are no
     /// keys, and in a second while there are: tokens that nothing has verified must not start one
     /// each.
     pub(crate) fn lose(&mut self, now: SystemTime) {
-        self.pause = None;
-        if self.believes(now) {
-            self.pause_for(FIRST_BACKOFF, now);
-        }
+        self.is_current = false;
+        self.pause = if self.believes(now) { Span::new(now, FIRST_BACKOFF) } else { None };
     }
 
     /// The attempt has failed. `random` is in 0..1.
@@ -209,15 +240,18 @@ impl Machine {
             backoff.mul_f64(1.0 - random / 2.0)
         };
         self.failures = self.failures.saturating_add(1);
-        self.pause_for(pause, now);
-    }
-
-    fn pause_for(&mut self, time: Duration, now: SystemTime) {
-        self.pause = now.checked_add(time).map(|until| (now, until));
+        self.is_current = false;
+        self.pause = Span::new(now, pause);
     }
 
     fn believes(&self, now: SystemTime) -> bool {
         self.life.is_some_and(|life| life.freshness(now) != Freshness::Expired)
+    }
+
+    /// Returns whether the last attempt that ended has brought keys of the issuer. Otherwise it may
+    /// have newer ones.
+    pub(crate) fn is_current(&self) -> bool {
+        self.is_current
     }
 
     /// How many attempts have failed since the last success.
@@ -231,7 +265,7 @@ impl Machine {
             Some(life) if life.freshness(now) == Freshness::Fresh => life.due_at,
             _ => now,
         };
-        now.checked_add(self.pause_left(now)).map_or(due, |after_pause| due.max(after_pause))
+        now.checked_add(self.pause_left(Cause::Schedule, now)).map_or(due, |after_pause| due.max(after_pause))
     }
 }
 
@@ -305,31 +339,62 @@ mod tests {
     #[test]
     fn an_attempt_claims_the_cooldown_when_it_begins() {
         let mut machine = Machine::new(SETTINGS);
-        assert_eq!(machine.pause_left(at(0)), secs(0));
+        assert_eq!(machine.pause_left(Cause::UnknownKey, at(0)), secs(0));
         machine.begin(at(0));
-        assert_eq!(machine.pause_left(at(0)), secs(30));
-        assert_eq!(machine.pause_left(at(30)), secs(0));
+        assert_eq!(machine.pause_left(Cause::UnknownKey, at(0)), secs(30));
+        assert_eq!(machine.pause_left(Cause::UnknownKey, at(30)), secs(0));
     }
 
     #[test]
-    fn only_a_success_on_schedule_leaves_no_cooldown() {
+    fn success_leaves_the_cooldown_whatever_asked_for_it() {
         let mut machine = Machine::new(SETTINGS);
         machine.begin(at(0));
-        machine.succeed(Cause::UnknownKey, life(0));
-        assert_eq!(machine.pause_left(at(1)), secs(29));
-        machine.begin(at(30));
-        machine.succeed(Cause::Schedule, life(30));
-        assert_eq!(machine.pause_left(at(31)), secs(0));
+        machine.fetched(life(0), at(1));
+        assert_eq!(machine.pause_left(Cause::UnknownKey, at(1)), secs(0), "the first keys");
+        for began in [10, 480] {
+            machine.begin(at(began));
+            machine.fetched(life(began), at(began + 1));
+            assert_eq!(machine.pause_left(Cause::UnknownKey, at(began + 1)), secs(29));
+            assert_eq!(machine.pause_left(Cause::Schedule, at(began + 1)), secs(0));
+            assert_eq!(machine.next_attempt(at(began + 1)), at(began + 480));
+        }
+    }
+
+    #[test]
+    fn cooldown_outlives_an_attempt_that_was_lost() {
+        let mut machine = Machine::new(SETTINGS);
+        machine.fetched(life(0), at(0));
+        machine.begin(at(100));
+        machine.fetched(life(100), at(100));
+        machine.begin(at(110));
+        machine.lose(at(110));
+        assert_eq!(machine.pause_left(Cause::Schedule, at(110)), secs(1));
+        assert_eq!(machine.pause_left(Cause::UnknownKey, at(110)), secs(20));
+    }
+
+    #[test]
+    fn keys_are_current_after_a_fetch_that_succeeded() {
+        let mut machine = Machine::new(SETTINGS);
+        machine.loaded(life(0));
+        assert!(!machine.is_current(), "those of the file");
+        assert_eq!(machine.pause_left(Cause::UnknownKey, at(0)), secs(0));
+        machine.fetched(life(0), at(0));
+        assert!(machine.is_current());
+        machine.lose(at(1));
+        assert!(!machine.is_current());
+        machine.fetched(life(2), at(2));
+        machine.fail(at(500), 0.0);
+        assert!(!machine.is_current());
     }
 
     #[test]
     fn after_a_failure_with_keys_the_next_attempt_waits_for_the_cooldown_or_a_tenth_more() {
         for (random, pause) in [(0.0, 30), (1.0, 33)] {
             let mut machine = Machine::new(SETTINGS);
-            machine.succeed(Cause::Schedule, life(0));
+            machine.fetched(life(0), at(0));
             machine.begin(at(480));
             machine.fail(at(485), random);
-            assert_eq!(machine.pause_left(at(485)), secs(pause));
+            assert_eq!(machine.pause_left(Cause::UnknownKey, at(485)), secs(pause));
             assert_eq!(machine.next_attempt(at(485)), at(485 + pause));
         }
     }
@@ -340,38 +405,47 @@ mod tests {
         for pause in [1, 2, 4, 8, 16, 30, 30] {
             machine.begin(at(0));
             machine.fail(at(0), 0.0);
-            assert_eq!(machine.pause_left(at(0)), secs(pause));
+            assert_eq!(machine.pause_left(Cause::UnknownKey, at(0)), secs(pause));
         }
         assert_eq!(machine.failures(), 7);
         machine.fail(at(0), 1.0);
-        assert_eq!(machine.pause_left(at(0)), secs(15), "half of it at least, by chance");
+        assert_eq!(machine.pause_left(Cause::UnknownKey, at(0)), secs(15), "half of it at least, by chance");
     }
 
     #[test]
     fn expired_keys_are_fetched_as_urgently_as_none() {
         let mut machine = Machine::new(SETTINGS);
-        machine.succeed(Cause::Schedule, life(0));
+        machine.fetched(life(0), at(0));
         machine.fail(at(24 * 60 * 60), 0.0);
-        assert_eq!(machine.pause_left(at(24 * 60 * 60)), secs(1));
+        assert_eq!(machine.pause_left(Cause::UnknownKey, at(24 * 60 * 60)), secs(1));
     }
 
     #[test]
     fn a_clock_that_was_set_back_does_not_prolong_the_cooldown() {
         let mut machine = Machine::new(SETTINGS);
         machine.begin(at(1000));
-        assert_eq!(machine.pause_left(at(1001)), secs(29));
-        assert_eq!(machine.pause_left(at(994)), secs(0));
-        assert_eq!(machine.pause_left(at(999)), secs(31), "read just before the cooldown began");
+        assert_eq!(machine.pause_left(Cause::UnknownKey, at(1001)), secs(29));
+        assert_eq!(machine.pause_left(Cause::UnknownKey, at(994)), secs(0));
+        assert_eq!(
+            machine.pause_left(Cause::UnknownKey, at(999)),
+            secs(31),
+            "read just before the cooldown began"
+        );
     }
 
     #[test]
     fn slow_attempt_is_not_joined_by_another() {
         let settings = KeySettings { fetch_timeout: secs(60), cooldown: secs(1), ..SETTINGS };
         let mut machine = Machine::new(settings);
+        machine.fetched(life(0), at(0));
         machine.begin(at(0));
-        assert_eq!(machine.pause_left(at(240)), secs(2));
-        machine.succeed(Cause::UnknownKey, life(240));
-        assert_eq!(machine.pause_left(at(240)), secs(0), "the cooldown began with the attempt");
+        assert_eq!(machine.pause_left(Cause::UnknownKey, at(240)), secs(2));
+        machine.fetched(life(240), at(240));
+        assert_eq!(
+            machine.pause_left(Cause::UnknownKey, at(240)),
+            secs(0),
+            "the cooldown began with the attempt"
+        );
     }
 
     impl Life {

@@ -89,15 +89,80 @@ async fn forged_signatures_cost_one_fetch_per_cooldown() {
 }
 
 #[tokio::test]
-async fn forged_signature_is_401_while_jwks_is_down() {
+async fn forged_signature_is_401_only_after_a_refresh() {
     let (rekeyed, setup) = (Rekeyed::new().await, setup().await);
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
+    let forged = rekeyed.token(&setup).build();
     for answer in [Answer::Status(StatusCode::BAD_GATEWAY), Answer::Never] {
         setup.issuer.answers(answer);
         sleep(2 * COOLDOWN).await;
-        let token = rekeyed.token(&setup).build();
-        assert_eq!(reason(&verifier, &token).await, RejectionReason::SignatureInvalid);
+        for _ in 0..3 {
+            let outcome = verifier.verify(&forged).await;
+            assert!(is_unavailable(&outcome), "a refresh that failed or runs: {outcome:?}");
+        }
+    }
+    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    sleep(2 * COOLDOWN).await;
+    for _ in 0..3 {
+        assert_eq!(reason(&verifier, &forged).await, RejectionReason::SignatureInvalid);
+    }
+}
+
+#[tokio::test]
+async fn new_key_under_an_old_kid_is_503_until_jwks_is_back() {
+    let (rekeyed, setup) = (Rekeyed::new().await, setup().await);
+    let verifier = setup.verifier();
+    let old = setup.token().build();
+    verifier.verify(&old).await.unwrap();
+    setup.issuer.answers(Answer::Status(StatusCode::BAD_GATEWAY));
+    let new = rekeyed.token(&setup).build();
+    for _ in 0..100 {
+        match verifier.verify(&new).await {
+            Err(VerifyError::KeysUnavailable { retry_after }) => {
+                assert!(retry_after <= Duration::from_secs(33), "{retry_after:?}");
+            }
+            other => panic!("{other:?}"),
+        }
+        verifier.verify(&old).await.unwrap();
+        sleep(SECOND).await;
+    }
+    setup.issuer.answers(rekeyed.jwks(&setup));
+    let back = Instant::now();
+    while is_unavailable(&verifier.verify(&new).await) {
+        sleep(SECOND).await;
+    }
+    verifier.verify(&new).await.unwrap();
+    assert!(back.elapsed() <= Duration::from_secs(34), "one backoff step: {:?}", back.elapsed());
+    assert_eq!(reason(&verifier, &old).await, RejectionReason::SignatureInvalid);
+}
+
+/// The refresh says nothing of the issuer then.
+#[test]
+fn token_is_503_when_its_refresh_was_lost() {
+    let driven = tokio::runtime::Runtime::new().unwrap();
+    let clock = ManualClock::at_unix_seconds(START);
+    let passport = driven.block_on(DevPassport::builder().clock(clock.clone()).start()).unwrap();
+    let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).clock(clock.clone());
+    let verifier = verifier.build().unwrap();
+    let good = passport.user_token("u").build();
+    driven.block_on(verifier.verify(&good)).unwrap();
+    clock.advance(2 * COOLDOWN);
+    let gone = tokio::runtime::Runtime::new().unwrap();
+    let handle = gone.handle().clone();
+    drop(gone);
+    let (message, _) = good.rsplit_once('.').unwrap();
+    let other = passport.user_token("v").build();
+    let (_, signature) = other.rsplit_once('.').unwrap();
+    let junk = passport.user_token("u").header("kid", "junk").build();
+    for token in [format!("{message}.{signature}"), junk] {
+        {
+            let _entered = handle.enter();
+            // What is spawned there is dropped immediately.
+            let _ = verifier.try_verify(&token);
+        }
+        let outcome = driven.block_on(async { verifier.try_verify(&token) }).unwrap();
+        assert!(is_unavailable(&outcome), "{outcome:?}");
     }
 }
 
@@ -143,7 +208,7 @@ async fn unknown_kid_is_503_while_the_fetch_is_running() {
     let (junk, before) = (setup.token().header("kid", "junk").build(), Instant::now());
     assert!(is_unavailable(&verifier.verify(&junk).await));
     assert_eq!(before.elapsed().as_secs(), 2);
-    assert!(log.lines_with("its key is unknown")[0].contains("junk"));
+    assert!(log.lines_with("token not verified")[0].contains("junk"));
 }
 
 #[tokio::test]
@@ -169,6 +234,55 @@ async fn key_used_before_it_is_published_waits_one_cooldown() {
     sleep(COOLDOWN).await;
     verifier.verify(&early).await.unwrap();
     assert_eq!(setup.issuer.asked(), 3);
+}
+
+#[tokio::test]
+async fn scheduled_fetch_counts_for_the_cooldown() {
+    let (rekeyed, setup) = (Rekeyed::new().await, setup().await);
+    let verifier = setup.builder().without_jitter().build().unwrap();
+    let forged = rekeyed.token(&setup).build();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    // Two refreshes by schedule.
+    for asked in 2..=3 {
+        setup.issuer.asked_for_the(asked).await;
+        sleep(SECOND).await;
+        for _ in 0..29 {
+            assert_eq!(reason(&verifier, &forged).await, RejectionReason::SignatureInvalid);
+            assert_eq!(setup.issuer.asked(), asked, "the keys were fetched less than 30 s ago");
+            sleep(SECOND).await;
+        }
+    }
+    assert_eq!(reason(&verifier, &forged).await, RejectionReason::SignatureInvalid);
+    assert_eq!(setup.issuer.asked(), 4);
+}
+
+#[tokio::test]
+async fn key_published_after_a_scheduled_fetch_waits_a_cooldown() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    setup.issuer.asked_for_the(2).await;
+    sleep(SECOND).await;
+    setup.passport.rotate_keys().await;
+    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    let (token, published) = (setup.token().build(), Instant::now());
+    while verifier.verify(&token).await.is_err() {
+        sleep(SECOND).await;
+    }
+    assert_eq!(setup.issuer.asked(), 3);
+    assert!(published.elapsed() <= COOLDOWN, "{:?}", published.elapsed());
+}
+
+/// Else an instance that starts just before a rotation would refuse good tokens.
+#[tokio::test]
+async fn first_fetch_does_not_count_for_the_cooldown() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    setup.passport.rotate_keys().await;
+    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    verifier.verify(&setup.token().build()).await.unwrap();
+    assert_eq!(setup.issuer.asked(), 2);
 }
 
 #[tokio::test]
