@@ -89,13 +89,13 @@ impl AuthenticateLayer {
     /// Lets requests for these paths through without a token; every other path needs one. More
     /// than once adds up. A token that comes with such a request is not looked at:
     /// `Option<IdInfo>` is `None`, and guards and the `IdInfo` extractor answer 401. What this
-    /// layer [`require`](Self::require)s is not
-    /// asked for.
+    /// layer [`require`](Self::require)s is not asked for.
     ///
     /// A path is written as axum writes routes (`/health`, `/status/{id}`, `/assets/{*file}`) and
     /// matched exactly, case and trailing slash included; in axum, below a `nest`, the prefix is
-    /// part of it. A path that programs read differently (dot segments, empty segments, encoded
-    /// separators) is never public.
+    /// part of it. A parameter stands for any segment: `/status/{id}` makes a route
+    /// `/status/secret` public as well. A path that programs read differently (dot segments, empty
+    /// segments, encoded separators) is never public.
     ///
     /// If a middleware outside of this layer rewrites paths, the rewritten path counts, by which
     /// the routes inside are chosen; below a `nest`, no rewritten path is public. A middleware
