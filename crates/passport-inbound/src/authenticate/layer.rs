@@ -116,7 +116,8 @@ impl AuthenticateLayer {
         mut self,
         paths: impl IntoIterator<Item = P>,
     ) -> Result<Self, ConfigError> {
-        paths.into_iter().try_for_each(|path| self.sources().public.add(path.as_ref()))?;
+        let public = self.sources().public.get_or_insert_default();
+        paths.into_iter().try_for_each(|path| public.add(path.as_ref()))?;
         Ok(self)
     }
 
@@ -130,9 +131,8 @@ impl AuthenticateLayer {
         mut self,
         services: impl IntoIterator<Item = S>,
     ) -> Result<Self, ConfigError> {
-        services
-            .into_iter()
-            .try_for_each(|service| self.sources().public.add_grpc_service(service.as_ref()))?;
+        let public = self.sources().public.get_or_insert_default();
+        services.into_iter().try_for_each(|service| public.add_grpc_service(service.as_ref()))?;
         Ok(self)
     }
 
