@@ -159,6 +159,25 @@ async fn rewritten_path_is_not_made_public_by_its_prefix() {
     }
 }
 
+/// Between two routers, a middleware exchanges a segment that the nest captures.
+#[tokio::test]
+async fn path_with_an_exchanged_segment_is_not_public() {
+    let passport = DevPassport::start().await.unwrap();
+    let exchange = async |mut request: extract::Request| {
+        let exchanged = request.uri().path().replace("/public/", "/private/");
+        *request.uri_mut() = exchanged.parse().unwrap();
+        request
+    };
+    for nest in ["/{area}", "/{area}/{kind}"] {
+        let paths = ["/public/{*file}", "/open/{*file}"];
+        let layer = AuthenticateLayer::new(verifier(&passport)).public_paths(paths).unwrap();
+        let nested = Router::new().nest(nest, Router::new().route("/{*file}", get(|| async {})).layer(layer));
+        let api = serve(Router::new().fallback_service(map_request(exchange).layer(nested))).await;
+        assert_eq!(raw_status(&api, "/public/a/b", None).await, 401, "{nest}");
+        assert_eq!(raw_status(&api, "/open/a%20b/c", None).await, 200, "{nest}");
+    }
+}
+
 #[tokio::test]
 async fn public_grpc_service_needs_no_token() {
     let passport = DevPassport::start().await.unwrap();

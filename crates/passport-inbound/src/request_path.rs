@@ -1,7 +1,14 @@
 //! The path of a request, as guards and lists of public paths read it. Pure.
 
 use std::borrow::Cow;
+#[cfg(feature = "axum")]
+use std::{
+    pin::pin,
+    task::{Context, Poll, Waker},
+};
 
+#[cfg(feature = "axum")]
+use axum::extract::{FromRequestParts, NestedPath, OriginalUri, RawPathParams};
 use http::{Extensions, Uri};
 use percent_encoding::percent_decode_str;
 
@@ -12,11 +19,11 @@ use percent_encoding::percent_decode_str;
 /// path is empty, and so never [plain](is_plain), as there is no telling what was before it.
 #[cfg(feature = "axum")]
 pub(crate) fn routed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a str {
-    use axum::extract::{NestedPath, OriginalUri};
     let path = uri.path();
     let Some(prefix) = extensions.get::<NestedPath>() else { return path };
     let original = extensions.get::<OriginalUri>().map_or("", |original| original.0.path());
-    if is_nested(prefix.as_str(), path, original) { original } else { "" }
+    let is_captured = |name: &str, segment: &str| has_captured(extensions, name, segment);
+    if is_nested(prefix.as_str(), path, original, is_captured) { original } else { "" }
 }
 
 /// Returns the path of the URI.
@@ -25,17 +32,34 @@ pub(crate) fn routed_path<'a>(uri: &'a Uri, _: &'a Extensions) -> &'a str {
     uri.path()
 }
 
-/// Returns whether `path` is what is left of `original` behind `prefix`, in which a segment in
-/// braces stands for any.
+/// Returns whether `path` is what is left of `original` behind `prefix`. A segment in braces is one
+/// that `is_captured` knows.
 #[cfg(feature = "axum")]
-fn is_nested(prefix: &str, path: &str, original: &str) -> bool {
+fn is_nested(prefix: &str, path: &str, original: &str, is_captured: impl Fn(&str, &str) -> bool) -> bool {
     let Some(stripped) = original.strip_suffix(path).or((path == "/").then_some(original)) else {
         return false;
     };
     let segments = stripped.split('/');
     let expected = prefix.trim_end_matches('/').split('/');
     segments.clone().count() == expected.clone().count()
-        && segments.zip(expected).all(|(own, expected)| own == expected || expected.starts_with('{'))
+        && segments.zip(expected).all(|(own, expected)| {
+            let name = expected.strip_prefix('{').and_then(|name| name.strip_suffix('}'));
+            name.map_or(own == expected, |name| is_captured(name, own))
+        })
+}
+
+/// Returns whether axum has captured `segment` as the parameter `name`. It has not if a middleware
+/// between two routers has exchanged the segment.
+#[cfg(feature = "axum")]
+fn has_captured(extensions: &Extensions, name: &str, segment: &str) -> bool {
+    // Only axum can read its parameters; that does not wait.
+    let (mut parts, ()) = http::Request::new(()).into_parts();
+    parts.extensions = extensions.clone();
+    let params = pin!(RawPathParams::from_request_parts(&mut parts, &()));
+    let Poll::Ready(Ok(params)) = params.poll(&mut Context::from_waker(Waker::noop())) else {
+        return false;
+    };
+    decoded(segment).is_some_and(|segment| params.iter().any(|captured| captured == (name, &*segment)))
 }
 
 /// Returns whether every program reads `path` alike: it is absolute, and has no empty segment (a
@@ -145,7 +169,7 @@ mod tests {
             ("/tenants/{tenant}", "/", "/tenants/t"),
             ("/a/a", "/a/a", "/a/a/a/a"),
         ] {
-            assert!(is_nested(prefix, path, original), "{prefix} {path} {original}");
+            assert!(is_nested(prefix, path, original, |_, _| true), "{prefix} {path} {original}");
         }
         for (prefix, path, original) in [
             ("/api", "/rewritten", "/api/records"),
@@ -156,7 +180,11 @@ mod tests {
             ("/api", "/admin", "/other/admin"),
             ("/api", "/admin", ""),
         ] {
-            assert!(!is_nested(prefix, path, original), "{prefix} {path} {original}");
+            assert!(!is_nested(prefix, path, original, |_, _| true), "{prefix} {path} {original}");
+        }
+        let is_t = |name: &str, segment: &str| (name, segment) == ("tenant", "t");
+        for (original, expected) in [("/tenants/t/records", true), ("/tenants/u/records", false)] {
+            assert_eq!(is_nested("/tenants/{tenant}", "/records", original, is_t), expected, "{original}");
         }
     }
 
@@ -165,7 +193,7 @@ mod tests {
     fn path_outside_of_a_nest_counts_as_it_is() {
         let mut extensions = Extensions::new();
         assert_eq!(routed_path(&Uri::from_static("/a?b"), &extensions), "/a");
-        extensions.insert(axum::extract::OriginalUri(Uri::from_static("/public/a")));
+        extensions.insert(OriginalUri(Uri::from_static("/public/a")));
         assert_eq!(routed_path(&Uri::from_static("/a"), &extensions), "/a");
     }
 }

@@ -1,11 +1,17 @@
-use std::time::Duration;
+use std::{convert::Infallible, future::pending, time::Duration};
 
-use http::header;
+use bytes::Bytes;
+use http::{
+    Request, Response, StatusCode,
+    header::{self, COOKIE},
+};
+use http_body_util::Full;
 use tokio::time::sleep;
+use tower::{Layer, ServiceExt, service_fn};
 use tracing::Level;
 
 use crate::{
-    RejectionReason, VerifyError,
+    AuthenticateLayer, RejectionReason, VerifyError,
     test_support::{Answer, Log, START, measured, setup},
     verifier::Verdict,
 };
@@ -89,6 +95,23 @@ async fn too_large_token_is_logged_with_its_size() {
         verifier.verify(&"x".repeat(40_000)).await.unwrap_err();
     }
     assert_eq!(log.lines_with("max_token_size").len(), 2, "once a minute");
+}
+
+#[tokio::test]
+async fn chunked_token_cookie_is_logged_by_its_name() {
+    let setup = setup().await;
+    let log = Log::listen(Level::DEBUG);
+    let never = service_fn(|_: Request<()>| pending::<Result<Response<Full<Bytes>>, Infallible>>());
+    let layer = AuthenticateLayer::new(setup.verifier()).token_from_cookie("session");
+    for (cookies, logged) in [("session.0=a; session.1=b", 1), ("other.0=a", 0)] {
+        let before = log.lines_with("chunks").len();
+        let request = Request::builder().header(COOKIE, cookies).body(()).unwrap();
+        let refused = layer.layer(never).oneshot(request).await.unwrap();
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        let lines = log.lines_with("chunks");
+        assert_eq!(lines.len() - before, logged, "{cookies}: {lines:?}");
+        assert!(lines.iter().all(|line| line.contains("session")), "{lines:?}");
+    }
 }
 
 #[tokio::test]

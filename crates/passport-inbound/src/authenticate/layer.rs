@@ -89,13 +89,13 @@ impl AuthenticateLayer {
     /// Lets requests for these paths through without a token; every other path needs one. More
     /// than once adds up. A token that comes with such a request is not looked at:
     /// `Option<IdInfo>` is `None`, and guards and the `IdInfo` extractor answer 401. What this
-    /// layer [`require`](Self::require)s is not
-    /// asked for.
+    /// layer [`require`](Self::require)s is not asked for.
     ///
     /// A path is written as axum writes routes (`/health`, `/status/{id}`, `/assets/{*file}`) and
     /// matched exactly, case and trailing slash included; in axum, below a `nest`, the prefix is
-    /// part of it. A path that programs read differently (dot segments, empty segments, encoded
-    /// separators) is never public.
+    /// part of it. A parameter stands for any segment: `/status/{id}` makes a route
+    /// `/status/secret` public as well. A path that programs read differently (dot segments, empty
+    /// segments, encoded separators) is never public.
     ///
     /// If a middleware outside of this layer rewrites paths, the rewritten path counts, by which
     /// the routes inside are chosen; below a `nest`, no rewritten path is public. A middleware
@@ -116,7 +116,8 @@ impl AuthenticateLayer {
         mut self,
         paths: impl IntoIterator<Item = P>,
     ) -> Result<Self, ConfigError> {
-        paths.into_iter().try_for_each(|path| self.sources().public.add(path.as_ref()))?;
+        let public = self.sources().public.get_or_insert_default();
+        paths.into_iter().try_for_each(|path| public.add(path.as_ref()))?;
         Ok(self)
     }
 
@@ -130,9 +131,8 @@ impl AuthenticateLayer {
         mut self,
         services: impl IntoIterator<Item = S>,
     ) -> Result<Self, ConfigError> {
-        services
-            .into_iter()
-            .try_for_each(|service| self.sources().public.add_grpc_service(service.as_ref()))?;
+        let public = self.sources().public.get_or_insert_default();
+        services.into_iter().try_for_each(|service| public.add_grpc_service(service.as_ref()))?;
         Ok(self)
     }
 

@@ -18,7 +18,7 @@ pub(crate) struct Sources {
     pub(super) cookie: Option<String>,
     pub(super) query: bool,
     pub(super) preflight: bool,
-    pub(super) public: PublicPaths,
+    pub(super) public: Option<PublicPaths>,
     pub(super) strips_token: bool,
     pub(super) strips: Vec<HeaderName>,
 }
@@ -49,7 +49,9 @@ impl Sources {
 
     /// Whether no token is looked for: the path is public, or it is a preflight.
     pub(super) fn lets_through<B>(&self, request: &Request<B>) -> bool {
-        self.is_preflight(request) || self.public.contains(routed_path(request.uri(), request.extensions()))
+        let is_public =
+            |public: &PublicPaths| public.contains(routed_path(request.uri(), request.extensions()));
+        self.is_preflight(request) || self.public.as_ref().is_some_and(is_public)
     }
 
     /// Whether a browser asks what it may do before it does it. It sends no credentials with that.

@@ -40,7 +40,8 @@ pub(crate) const SHORTEST_LIFETIME: Duration = Duration::from_secs(60);
 pub(crate) struct KeySettings {
     /// How long keys are fresh, unless the issuer says that it is less.
     pub(crate) lifetime: Duration,
-    /// The least time between two attempts that unknown keys cause, and between attempts after a failure.
+    /// The least time between the last refresh and an attempt that an unknown key or an invalid
+    /// signature causes, and between attempts after a failure.
     pub(crate) cooldown: Duration,
     /// Keys of this age are not believed any more.
     pub(crate) max_age: Duration,
