@@ -209,13 +209,15 @@ where
     fn answer(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer, place: Place) {
         let used = Used::not_yet();
         let connection = (peer == Peer::Tcp).then(|| TcpConnection::new(Arc::clone(&self.places)));
+        let refused = connection.as_ref().map(TcpConnection::refused).cloned().unwrap_or_default();
         let service = answering(self.service.clone(), peer, connection, used.clone(), self.stop.clone());
         let io = TokioIo::new(Timed::new(stream, self.limits.head_time(), self.limits.idle_time()));
         let connection = self.protocol().serve_connection(io, service).into_owned();
         let (ends, idle) = (self.ends.clone(), self.limits.idle_time());
         let answered = async move {
             let mut connection = pin!(connection);
-            let over = async { ends.run_until_cancelled(used.is_over(idle)).await };
+            let unused = async { ends.run_until_cancelled(used.is_over(idle)).await };
+            let over = refused.run_until_cancelled(unused);
             let outcome = tokio::select! {
                 outcome = connection.as_mut() => outcome,
                 _ = over => {
@@ -301,7 +303,7 @@ where
         let answer = service.clone().oneshot(request);
         async move {
             let mut response = answer.await?;
-            let is_refused = connection.is_some_and(|connection| connection.is_refused());
+            let is_refused = connection.is_some_and(|connection| connection.refused().is_cancelled());
             if is_http1 && (is_refused || stop.is_cancelled()) {
                 // Or the next request would be on its way when the connection ends.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

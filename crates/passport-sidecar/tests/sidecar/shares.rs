@@ -16,7 +16,7 @@ use crate::scene::{CALLER_TOKEN, Scene, Sidecar, eventually, marked, plain};
 const TOKEN: &str = "http://localhost/v1/token?identity=erp";
 
 /// A caller beside that of the scene, on TCP.
-fn web(scene: &Scene) -> String {
+pub(crate) fn web(scene: &Scene) -> String {
     std::fs::write(scene.path("web.token"), "token-of-web").unwrap();
     format!("[callers.web]\ntoken_ref = \"file:{}\"\nidentities = [\"erp\"]\n", scene.path("web.token"))
 }
@@ -98,6 +98,24 @@ async fn one_caller_has_half_of_the_connections_on_tcp() {
         status => Err(format!("it is {status}")),
     })
     .await;
+}
+
+#[tokio::test]
+async fn http2_connection_beyond_a_callers_share_is_closed() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar_with(&format!("{}[limits]\nconnections = 4", web(&scene))).await;
+    let get = |client: &reqwest::Client, token: &'static str| {
+        let get = client.get(sidecar.url("/v1/token?identity=erp"));
+        get.header("passport-sidecar-token", token).send()
+    };
+    // Each client keeps its connection, as long as the sidecar does.
+    let clients: Vec<_> = (0..4).map(|_| marked().http2_prior_knowledge().build().unwrap()).collect();
+    for (client, expected) in clients.iter().zip([200, 200, 429, 429]) {
+        assert_eq!(get(client, CALLER_TOKEN).await.unwrap().status(), expected);
+    }
+    sidecar.has("passport_sidecar_connections{door=\"tcp\"} 2").await;
+    assert_eq!(get(&clients[2], "token-of-web").await.unwrap().status(), 200);
+    assert_eq!(get(&clients[0], CALLER_TOKEN).await.unwrap().status(), 200);
 }
 
 /// Requests to an upstream that takes connections and answers none of them.
