@@ -163,21 +163,26 @@ where
             self.answer(stream, peer, place);
         } else {
             telemetry::turned_away(self.name);
-            self.turn_away(stream, peer);
+            self.turn_away(stream, peer, caller);
         }
     }
 
     fn place(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<Place> {
         let file = match &self.callers {
-            Some(shared) => Some(shared.files.for_connection(peer)?),
+            Some(shared) => Some(shared.files.for_connection(peer, caller)?),
             None => None,
         };
         Some((self.places.take(caller).ok()?, file))
     }
 
-    fn turn_away(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
+    fn turn_away(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: Peer,
+        caller: Option<&Arc<str>>,
+    ) {
         let file = match &self.callers {
-            Some(shared) => shared.files.for_refusal(peer).map(Some),
+            Some(shared) => shared.files.for_refusal(peer, caller).map(Some),
             None => Some(None),
         };
         let permit = Arc::clone(&self.turned_away).try_acquire_owned().ok();
@@ -196,7 +201,7 @@ where
     ) {
         let response = refusal.on_the_wire();
         let permit = Arc::clone(&self.strangers).try_acquire_owned().ok();
-        if let Some((permit, file)) = permit.zip(shared.files.take()) {
+        if let Some((permit, file)) = permit.zip(shared.files.take(None)) {
             let permits = (permit, Some(file));
             tokio::spawn(async move {
                 if let Ok(Ok(_first)) = timeout(LAST_WORDS, stream.read_u8()).await {
