@@ -52,7 +52,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_millis(200);
 const NEXT: Duration = Duration::from_millis(20);
 
-/// How long a connection has at the end to say what it is for.
+/// How long a connection has at the end to say what it is for, or to take its last response.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// How many requests one connection of HTTP/2 may have at a time.
@@ -221,11 +221,16 @@ where
         let (ends, idle) = (self.ends.clone(), self.limits.idle_time());
         let answered = async move {
             let mut connection = pin!(connection);
-            let unused = async { ends.run_until_cancelled(used.is_over(idle)).await };
-            let over = refused.run_until_cancelled(unused);
+            let over = async {
+                tokio::select! {
+                    _ = ends.run_until_cancelled(used.is_over(idle)) => {}
+                    // Some clients take no response after a GOAWAY.
+                    () = async { refused.cancelled().await; sleep(LAST_WORDS).await } => {}
+                }
+            };
             let outcome = tokio::select! {
                 outcome = connection.as_mut() => outcome,
-                _ = over => {
+                () = over => {
                     connection.as_mut().graceful_shutdown();
                     tokio::select! {
                         outcome = connection => outcome,
