@@ -1,4 +1,4 @@
-//! Which requests are sent once more, and after which failures.
+//! Which requests are retried, and after which failures.
 
 use std::{error::Error, io};
 
@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::{dated::History, sent::Sent};
 
-/// A request that can be sent once more.
+/// A request that can be retried.
 pub(super) struct Retry {
     request: Request<Sent>,
     is_idempotent: bool,
@@ -32,13 +32,13 @@ impl Retry {
         Some(Self { request: again, is_idempotent: is_idempotent(request.method()), begin: Instant::now() })
     }
 
-    /// Returns the request if it may be sent once more after `error`: a reused connection has ended,
-    /// and the request is idempotent or was not processed. A failure of a fresh connection is the
+    /// Returns the request if it may be retried after `error`: a reused connection has ended, and the
+    /// request is idempotent or was not processed. A failure of a fresh connection is the
     /// upstream's, and could go on for ever.
     pub(super) fn after(self, error: &legacy::Error) -> Option<Request<Sent>> {
         let was_reused = history(error).is_some_and(|history| history.is_reused(self.begin));
-        let may_be_sent = is_refused(error) || (self.is_idempotent && was_closed(error));
-        (was_reused && may_be_sent).then_some(self.request)
+        let may_be_retried = is_refused(error) || (self.is_idempotent && was_closed(error));
+        (was_reused && may_be_retried).then_some(self.request)
     }
 }
 

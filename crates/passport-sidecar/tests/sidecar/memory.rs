@@ -99,7 +99,7 @@ async fn strangers_on_tcp_take_little_memory() {
     drop(held);
 }
 
-/// Nothing is known of them yet, and their heads are not there, or only a part.
+/// Their heads are missing or incomplete.
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_without_a_request_take_very_little_memory() {
     let half = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(8000));
