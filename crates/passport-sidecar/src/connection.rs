@@ -2,10 +2,11 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::sync::CancellationToken;
 
 use crate::{refusal::Refusal, shares::Shares};
 
@@ -14,18 +15,13 @@ use crate::{refusal::Refusal, shares::Shares};
 #[derive(Clone, Debug)]
 pub(crate) struct TcpConnection {
     shares: Arc<Shares>,
-    state: Arc<Mutex<State>>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    callers: BTreeMap<Arc<str>, OwnedSemaphorePermit>,
-    is_refused: bool,
+    callers: Arc<Mutex<BTreeMap<Arc<str>, OwnedSemaphorePermit>>>,
+    refused: CancellationToken,
 }
 
 impl TcpConnection {
     pub(crate) fn new(shares: Arc<Shares>) -> Self {
-        Self { shares, state: Arc::default() }
+        Self { shares, callers: Arc::default(), refused: CancellationToken::new() }
     }
 
     /// Counts the connection as one of `caller`.
@@ -33,26 +29,22 @@ impl TcpConnection {
     /// # Errors
     /// 429 when that caller has too many.
     pub(crate) fn count_for(&self, caller: &Arc<str>) -> Result<(), Refusal> {
-        let mut state = self.state();
-        if state.callers.contains_key(caller) {
+        let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
+        if callers.contains_key(caller) {
             return Ok(());
         }
         let Some(permit) = self.shares.of_caller(caller) else {
-            state.is_refused = true;
+            self.refused.cancel();
             return Err(Refusal::too_many(
                 "this caller has too many connections; see limits.connections_per_caller",
             ));
         };
-        state.callers.insert(Arc::clone(caller), permit);
+        callers.insert(Arc::clone(caller), permit);
         Ok(())
     }
 
-    /// Whether it is one too many of a caller, and has to be closed.
-    pub(crate) fn is_refused(&self) -> bool {
-        self.state().is_refused
-    }
-
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Canceled when it is one too many of a caller, and has to be closed.
+    pub(crate) fn refused(&self) -> &CancellationToken {
+        &self.refused
     }
 }

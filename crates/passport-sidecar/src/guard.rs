@@ -84,9 +84,10 @@ fn is_of_a_browser(name: &HeaderName) -> bool {
         || (name.starts_with("sec-fetch-") && name != "sec-fetch-mode")
 }
 
-/// Set by proxies, or passed on by them. Some servers take `_` for `-`.
+/// Set by proxies, or passed on by them. Some servers take `_` for `-`, or each character that is
+/// neither a letter nor a digit.
 pub(crate) fn is_of_a_proxy(name: &HeaderName) -> bool {
-    let name = name.as_str().replace('_', "-");
+    let name = name.as_str().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
     matches!(&*name, "forwarded" | "via" | "x-real-ip" | "referer") || name.starts_with("x-forwarded-")
 }
 
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn setting_lets_proxy_headers_in_and_no_browser() {
-        let proxies = ["forwarded", "via", "x-real-ip", "referer", "x-forwarded-for", "x_forwarded_for"];
+        let proxies = ["forwarded", "via", "x-real-ip", "referer", "x-forwarded-for", "x_forwarded.for"];
         let status =
             |setting, uri, header| looked_with(setting, uri, &[("host", "localhost"), MARKED, (header, "x")]);
         for setting in [ProxyHeaders::Drop, ProxyHeaders::Forward] {

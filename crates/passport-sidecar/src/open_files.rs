@@ -5,11 +5,16 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{admin, callers::Peer, config::Limits};
+use crate::{
+    admin,
+    callers::Peer,
+    config::Limits,
+    shares::{Share, Shares, part},
+};
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct OpenFiles {
-    all: Arc<Semaphore>,
+    all: Shares,
     /// Of these, files of connections on TCP. Its clients are unknown when they connect, and must
     /// not take the files of callers on the Unix socket.
     tcp: Arc<Semaphore>,
@@ -18,7 +23,7 @@ pub(crate) struct OpenFiles {
 }
 
 /// Files in which connections are refused when all others are taken.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 struct Refusals {
     unix: Arc<Semaphore>,
     tcp: Arc<Semaphore>,
@@ -27,18 +32,20 @@ struct Refusals {
 /// Permission to have one file open. It is given back with this value.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
-    _of_all: OwnedSemaphorePermit,
-    _of_tcp: Option<OwnedSemaphorePermit>,
+    _of_all: Option<Share>,
+    /// One of the files on TCP, or of those for refusals.
+    _of_others: Option<OwnedSemaphorePermit>,
 }
 
 impl OpenFiles {
     /// Of `limit` files, `pools` of idle connections to upstreams and the sidecar itself need some.
-    pub(crate) fn new(limit: usize, pools: usize, limits: &Limits) -> Self {
+    /// One of `callers` has half of what is left at most; an only caller has all.
+    pub(crate) fn new(limit: usize, pools: usize, callers: usize, limits: &Limits) -> Self {
         let idle = pools.saturating_mul(idle_connections(limit, pools));
         let number = limit.saturating_sub(OWN_FILES + idle).clamp(1, Semaphore::MAX_PERMITS);
         let permits = |number| Arc::new(Semaphore::new(number));
         Self {
-            all: permits(number),
+            all: Shares::new(number, part(number, callers)),
             tcp: permits(part_of_tcp(number, limits)),
             refusals: Refusals { unix: permits(REFUSALS), tcp: permits(REFUSALS) },
             number,
@@ -49,25 +56,25 @@ impl OpenFiles {
         self.number
     }
 
-    /// Takes a file for a forwarded request.
-    pub(crate) fn take(&self) -> Option<OpenFile> {
-        Some(OpenFile { _of_all: one(&self.all)?, _of_tcp: None })
+    /// Takes a file for `caller`, or for a client that is not known.
+    pub(crate) fn take(&self, caller: Option<&Arc<str>>) -> Option<OpenFile> {
+        Some(OpenFile { _of_all: Some(self.all.take(caller).ok()?), _of_others: None })
     }
 
     /// Takes a file for a connection of `peer`.
-    pub(crate) fn for_connection(&self, peer: Peer) -> Option<OpenFile> {
+    pub(crate) fn for_connection(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<OpenFile> {
         let of_tcp = if peer == Peer::Tcp { Some(one(&self.tcp)?) } else { None };
-        Some(OpenFile { _of_tcp: of_tcp, ..self.take()? })
+        Some(OpenFile { _of_others: of_tcp, ..self.take(caller)? })
     }
 
     /// Takes a file for a connection of `peer` that is refused and closed at once.
-    pub(crate) fn for_refusal(&self, peer: Peer) -> Option<OpenFile> {
+    pub(crate) fn for_refusal(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<OpenFile> {
         let reserved = match peer {
             Peer::Unix { .. } => &self.refusals.unix,
             Peer::Tcp => &self.refusals.tcp,
         };
-        let take_reserved = || Some(OpenFile { _of_all: one(reserved)?, _of_tcp: None });
-        self.for_connection(peer).or_else(take_reserved)
+        let take_reserved = || Some(OpenFile { _of_all: None, _of_others: Some(one(reserved)?) });
+        self.for_connection(peer, caller).or_else(take_reserved)
     }
 }
 
@@ -107,33 +114,33 @@ mod tests {
         for (limit, pools, number) in
             [(1024, 0, 864), (1024, 10, 614), (1024, 1000, 864), (4096, 4, 3680), (64, 0, 1)]
         {
-            assert_eq!(OpenFiles::new(limit, pools, &LIMITS).number(), number, "{limit} {pools}");
+            assert_eq!(OpenFiles::new(limit, pools, 1, &LIMITS).number(), number, "{limit} {pools}");
         }
-        assert_eq!(OpenFiles::new(usize::MAX, usize::MAX, &LIMITS).number(), Semaphore::MAX_PERMITS);
-        let files = OpenFiles::new(64, 0, &LIMITS);
-        let taken = files.take();
-        assert!(taken.is_some() && files.take().is_none());
+        assert_eq!(OpenFiles::new(usize::MAX, usize::MAX, 1, &LIMITS).number(), Semaphore::MAX_PERMITS);
+        let files = OpenFiles::new(64, 0, 1, &LIMITS);
+        let taken = files.take(None);
+        assert!(taken.is_some() && files.take(None).is_none());
         drop(taken);
-        assert!(files.take().is_some());
+        assert!(files.take(None).is_some());
     }
 
     #[test]
     fn tcp_leaves_files_to_unix_callers_and_upstreams() {
         for (limit, of_tcp) in [(64, 1), (1024, 285), (3184, 1000), (100_000, 1000)] {
-            let files = OpenFiles::new(limit, 0, &LIMITS);
-            let held: Vec<_> = std::iter::from_fn(|| files.for_connection(Peer::Tcp)).collect();
+            let files = OpenFiles::new(limit, 0, 1, &LIMITS);
+            let held: Vec<_> = std::iter::from_fn(|| files.for_connection(Peer::Tcp, None)).collect();
             assert_eq!(held.len(), of_tcp, "{limit}");
-            assert_eq!(files.for_connection(UNIX).is_some(), files.number() > of_tcp, "{limit}");
+            assert_eq!(files.for_connection(UNIX, None).is_some(), files.number() > of_tcp, "{limit}");
         }
     }
 
     #[test]
     fn each_listener_can_refuse_when_no_file_is_left() {
-        let files = OpenFiles::new(0, 0, &LIMITS);
-        let _last = files.take().unwrap();
+        let files = OpenFiles::new(0, 0, 1, &LIMITS);
+        let _last = files.take(None).unwrap();
         for peer in [UNIX, Peer::Tcp] {
-            assert!(files.for_connection(peer).is_none());
-            let held: Vec<_> = std::iter::from_fn(|| files.for_refusal(peer)).collect();
+            assert!(files.for_connection(peer, None).is_none());
+            let held: Vec<_> = std::iter::from_fn(|| files.for_refusal(peer, None)).collect();
             assert_eq!(held.len(), REFUSALS);
         }
     }

@@ -45,6 +45,7 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
     match identities {
         Some(identities) if problems.is_empty() => Ok(Shared {
             own: own(config, &callers),
+            files: OpenFiles::new(open_files(), pools(config), callers.0.len(), &config.limits),
             max_form: config.max_form(),
             identities: names
                 .iter()
@@ -58,7 +59,6 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
             tcp_proxy_headers: config.listen.tcp_proxy_headers,
             answer_time: config.limits.answer_time(),
             forwarded: Shares::new(config.limits.forwarded, config.limits.forwarded_per_caller),
-            files: OpenFiles::new(open_files(), pools(config), &config.limits),
         }),
         _ => Err(ConfigError::new(problems)),
     }

@@ -52,7 +52,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_millis(200);
 const NEXT: Duration = Duration::from_millis(20);
 
-/// How long a connection has at the end to say what it is for.
+/// How long a connection has at the end to say what it is for, or to take its last response.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// How many requests one connection of HTTP/2 may have at a time.
@@ -163,21 +163,26 @@ where
             self.answer(stream, peer, place);
         } else {
             telemetry::turned_away(self.name);
-            self.turn_away(stream, peer);
+            self.turn_away(stream, peer, caller);
         }
     }
 
     fn place(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<Place> {
         let file = match &self.callers {
-            Some(shared) => Some(shared.files.for_connection(peer)?),
+            Some(shared) => Some(shared.files.for_connection(peer, caller)?),
             None => None,
         };
         Some((self.places.take(caller).ok()?, file))
     }
 
-    fn turn_away(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
+    fn turn_away(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: Peer,
+        caller: Option<&Arc<str>>,
+    ) {
         let file = match &self.callers {
-            Some(shared) => shared.files.for_refusal(peer).map(Some),
+            Some(shared) => shared.files.for_refusal(peer, caller).map(Some),
             None => Some(None),
         };
         let permit = Arc::clone(&self.turned_away).try_acquire_owned().ok();
@@ -196,7 +201,7 @@ where
     ) {
         let response = refusal.on_the_wire();
         let permit = Arc::clone(&self.strangers).try_acquire_owned().ok();
-        if let Some((permit, file)) = permit.zip(shared.files.take()) {
+        if let Some((permit, file)) = permit.zip(shared.files.take(None)) {
             let permits = (permit, Some(file));
             tokio::spawn(async move {
                 if let Ok(Ok(_first)) = timeout(LAST_WORDS, stream.read_u8()).await {
@@ -209,16 +214,23 @@ where
     fn answer(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer, place: Place) {
         let used = Used::not_yet();
         let connection = (peer == Peer::Tcp).then(|| TcpConnection::new(Arc::clone(&self.places)));
+        let refused = connection.as_ref().map(TcpConnection::refused).cloned().unwrap_or_default();
         let service = answering(self.service.clone(), peer, connection, used.clone(), self.stop.clone());
         let io = TokioIo::new(Timed::new(stream, self.limits.head_time(), self.limits.idle_time()));
         let connection = self.protocol().serve_connection(io, service).into_owned();
         let (ends, idle) = (self.ends.clone(), self.limits.idle_time());
         let answered = async move {
             let mut connection = pin!(connection);
-            let over = async { ends.run_until_cancelled(used.is_over(idle)).await };
+            let over = async {
+                tokio::select! {
+                    _ = ends.run_until_cancelled(used.is_over(idle)) => {}
+                    // Some clients take no response after a GOAWAY.
+                    () = async { refused.cancelled().await; sleep(LAST_WORDS).await } => {}
+                }
+            };
             let outcome = tokio::select! {
                 outcome = connection.as_mut() => outcome,
-                _ = over => {
+                () = over => {
                     connection.as_mut().graceful_shutdown();
                     tokio::select! {
                         outcome = connection => outcome,
@@ -301,7 +313,7 @@ where
         let answer = service.clone().oneshot(request);
         async move {
             let mut response = answer.await?;
-            let is_refused = connection.is_some_and(|connection| connection.is_refused());
+            let is_refused = connection.is_some_and(|connection| connection.refused().is_cancelled());
             if is_http1 && (is_refused || stop.is_cancelled()) {
                 // Or the next request would be on its way when the connection ends.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -19,7 +19,11 @@ use rustls::ClientConfig;
 use tokio::net::TcpStream;
 use tower::{Service, ServiceExt, util::MapResponse};
 
-use super::{dated::Dated, retry::Retry, sent::Sent};
+use super::{
+    dated::{Dated, History},
+    retry::Retry,
+    sent::Sent,
+};
 use crate::config::Limits;
 
 pub(super) const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -106,13 +110,17 @@ impl Service<Request<Sent>> for Connections {
         let (retry, settings) = (Retry::of(&request), Arc::clone(&self.settings));
         let sent = self.pool(caller).request(request);
         Box::pin(async move {
-            match (sent.await, retry) {
-                (Err(error), Some(retry)) => match retry.after(&error) {
-                    // A pool could have another connection that was closed at the same moment.
-                    Some(again) => settings.client(0).request(again).await,
-                    None => Err(error),
-                },
-                (outcome, _) => outcome,
+            let error = match sent.await {
+                Ok(response) => {
+                    response.extensions().get().into_iter().for_each(History::note_response);
+                    return Ok(response);
+                }
+                Err(error) => error,
+            };
+            match retry.and_then(|retry| retry.after(&error)) {
+                // A pool could have another connection that was closed at the same moment.
+                Some(again) => settings.client(0).request(again).await,
+                None => Err(error),
             }
         })
     }

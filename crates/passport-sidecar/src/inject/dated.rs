@@ -1,8 +1,12 @@
-//! Since when there is a connection to an upstream.
+//! Since when there is a connection to an upstream, and whether it was used before.
 
 use std::{
     io,
     pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::{Context, Poll},
 };
 
@@ -10,25 +14,40 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::time::Instant;
 
-/// When a connection was established. It is among the extras of each error.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Established(pub(super) Instant);
+/// Tells whether a connection was used before. It is among the extras of each response and error.
+#[derive(Clone, Debug)]
+pub(super) struct History {
+    established: Instant,
+    had_response: Arc<AtomicBool>,
+}
 
-/// A connection with the time at which it was established.
+impl History {
+    pub(super) fn note_response(&self) {
+        self.had_response.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether a request that began at `begin` reuses the connection: it was there before, or became
+    /// free after another request while this one waited for a connection of its own.
+    pub(super) fn is_reused(&self, begin: Instant) -> bool {
+        self.established < begin || self.had_response.load(Ordering::Relaxed)
+    }
+}
+
+/// A connection with its history.
 pub(super) struct Dated<S> {
     stream: S,
-    established: Established,
+    history: History,
 }
 
 impl<S> Dated<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, established: Established(Instant::now()) }
+        Self { stream, history: History { established: Instant::now(), had_response: Arc::default() } }
     }
 }
 
 impl<S: Connection> Connection for Dated<S> {
     fn connected(&self) -> Connected {
-        self.stream.connected().extra(self.established)
+        self.stream.connected().extra(self.history.clone())
     }
 }
 

@@ -39,7 +39,7 @@ impl Permit {
             telemetry::not_forwarded(limit);
             refusal
         })?;
-        let file = shared.files.take().ok_or_else(|| {
+        let file = shared.files.take(Some(&caller.name)).ok_or_else(|| {
             telemetry::not_forwarded("open_files");
             Refusal::later("too many files are open; see LimitNOFILE", Duration::ZERO)
         })?;

@@ -1,4 +1,4 @@
-//! Which requests are sent once more, and after which failures.
+//! Which requests are retried, and after which failures.
 
 use std::{error::Error, io};
 
@@ -9,9 +9,9 @@ use http_body::Body as _;
 use hyper_util::client::legacy;
 use tokio::time::Instant;
 
-use super::{dated::Established, sent::Sent};
+use super::{dated::History, sent::Sent};
 
-/// A request that can be sent once more.
+/// A request that can be retried.
 pub(super) struct Retry {
     request: Request<Sent>,
     is_idempotent: bool,
@@ -32,13 +32,13 @@ impl Retry {
         Some(Self { request: again, is_idempotent: is_idempotent(request.method()), begin: Instant::now() })
     }
 
-    /// Returns the request if it may be sent once more after `error`: a connection that was there
-    /// before it has ended, and the request is idempotent or was not processed. A failure of a fresh
-    /// connection is the upstream's, and could go on for ever.
+    /// Returns the request if it may be retried after `error`: a reused connection has ended, and the
+    /// request is idempotent or was not processed. A failure of a fresh connection is the
+    /// upstream's, and could go on for ever.
     pub(super) fn after(self, error: &legacy::Error) -> Option<Request<Sent>> {
-        let was_reused = established(error).is_some_and(|established| established < self.begin);
-        let may_be_sent = is_refused(error) || (self.is_idempotent && was_closed(error));
-        (was_reused && may_be_sent).then_some(self.request)
+        let was_reused = history(error).is_some_and(|history| history.is_reused(self.begin));
+        let may_be_retried = is_refused(error) || (self.is_idempotent && was_closed(error));
+        (was_reused && may_be_retried).then_some(self.request)
     }
 }
 
@@ -47,11 +47,11 @@ fn is_idempotent(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::TRACE].contains(method)
 }
 
-/// Returns when the connection was established on which a request failed.
-fn established(error: &legacy::Error) -> Option<Instant> {
+/// Returns the history of the connection on which a request failed.
+fn history(error: &legacy::Error) -> Option<History> {
     let mut extras = Extensions::new();
     error.connect_info()?.get_extras(&mut extras);
-    extras.get().map(|Established(at)| *at)
+    extras.remove()
 }
 
 /// Whether the upstream says that it has not processed the request

@@ -1,5 +1,7 @@
 //! Frames of HTTP/2, written by hand: peers that do what no library does.
 
+use tokio::{io::AsyncReadExt, net::TcpStream};
+
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
@@ -13,6 +15,16 @@ pub(crate) const END_STREAM: u8 = 1;
 pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// Reads a frame, and returns its kind.
+pub(crate) async fn read_frame(stream: &mut TcpStream) -> u8 {
+    let mut head = [0; 9];
+    stream.read_exact(&mut head).await.unwrap();
+    let [a, b, c, kind, ..] = head;
+    let length = u32::from_be_bytes([0, a, b, c]);
+    stream.read_exact(&mut vec![0; usize::try_from(length).unwrap()]).await.unwrap();
+    kind
 }
 
 /// An integer with a prefix of 7 bits ([RFC 7541, section

@@ -7,13 +7,13 @@ use axum::{Router, body::Body, routing::get};
 use bytes::Bytes;
 use futures_util::stream;
 use tokio::{
-    io::{AsyncReadExt, AsyncWrite, AsyncWriteExt},
+    io::{AsyncWrite, AsyncWriteExt},
     net::{TcpListener, TcpStream, UnixStream},
     time::sleep,
 };
 
 use crate::{
-    frames::{DATA, END_HEADERS, END_STREAM, HEADERS, SETTINGS, WINDOW_UPDATE, block, frame},
+    frames::{DATA, END_HEADERS, END_STREAM, HEADERS, SETTINGS, WINDOW_UPDATE, block, frame, read_frame},
     scene::{Scene, Sidecar, eventually},
 };
 
@@ -44,15 +44,7 @@ async fn write(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) {
 
 /// Reads until the server has widened the window of the connection.
 async fn widened(stream: &mut TcpStream) {
-    loop {
-        let mut head = [0; 9];
-        stream.read_exact(&mut head).await.unwrap();
-        let length = u32::from_be_bytes([0, head[0], head[1], head[2]]);
-        stream.read_exact(&mut vec![0; usize::try_from(length).unwrap()]).await.unwrap();
-        if head[3] == WINDOW_UPDATE {
-            break;
-        }
-    }
+    while read_frame(stream).await != WINDOW_UPDATE {}
 }
 
 async fn resident(sidecar: &Sidecar) -> u64 {
@@ -107,7 +99,7 @@ async fn strangers_on_tcp_take_little_memory() {
     drop(held);
 }
 
-/// Nothing is known of them yet, and their heads are not there, or only a part.
+/// Their heads are missing or incomplete.
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_without_a_request_take_very_little_memory() {
     let half = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(8000));

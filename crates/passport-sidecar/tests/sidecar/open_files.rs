@@ -5,14 +5,21 @@ use tokio::{
     net::{TcpStream, UnixStream},
 };
 
-use crate::scene::{Scene, Sidecar, eventually};
+use crate::{
+    scene::{Scene, Sidecar, eventually, plain},
+    shares::web,
+};
 
 /// Less than its connections want, but more than it reserves.
 const OPEN_FILES: u32 = 300;
 
 async fn sidecar() -> (Scene, Sidecar) {
+    sidecar_with(|_| String::new()).await
+}
+
+async fn sidecar_with(more: impl Fn(&Scene) -> String) -> (Scene, Sidecar) {
     let scene = Scene { open_files: Some(OPEN_FILES), ..Scene::new().await };
-    let sidecar = scene.sidecar_with("[limits]\nhead_seconds = 300").await;
+    let sidecar = scene.sidecar_with(&format!("{}[limits]\nhead_seconds = 300", more(&scene))).await;
     (scene, sidecar)
 }
 
@@ -48,6 +55,17 @@ async fn strangers_on_tcp_leave_files_to_unix_callers() {
     let _held = take_all(async || TcpStream::connect(("127.0.0.1", sidecar.tcp)).await.unwrap()).await;
     for path in ["v1/token?identity=erp", "to/api/orders"] {
         let response = sidecar.unix().get(format!("http://localhost/{path}")).send().await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn one_caller_leaves_files_to_another() {
+    let (_scene, sidecar) = sidecar_with(web).await;
+    let _held = take_all(async || UnixStream::connect(&sidecar.socket).await.unwrap()).await;
+    for path in ["/v1/token?identity=erp", "/to/api/orders"] {
+        let get = plain().get(sidecar.url(path)).header("passport-sidecar", "true");
+        let response = get.header("passport-sidecar-token", "token-of-web").send().await.unwrap();
         assert_eq!(response.status(), 200, "{path}");
     }
 }

@@ -156,3 +156,16 @@ async fn gateway_reaches_an_upstream_by_the_unix_socket() {
         }
     }
 }
+
+#[tokio::test]
+async fn proxy_headers_are_dropped_on_unix_and_refused_on_tcp() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar().await;
+    let unix = sidecar.unix().get("http://localhost/to/api/orders").header("via", "1.1 gateway");
+    let response = unix.send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert!(!json(response).await["headers"].to_string().contains("via"));
+    let tcp = plain().get(sidecar.url("/to/api/orders")).header("passport-sidecar", "true");
+    let tcp = tcp.header("passport-sidecar-token", CALLER_TOKEN).header("via", "1.1 gateway");
+    assert_eq!(tcp.send().await.unwrap().status(), 403);
+}

@@ -6,17 +6,20 @@ use bytes::Bytes;
 use futures_util::{future::select_all, stream};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::{TcpListener, UnixStream},
+    net::{TcpListener, TcpStream, UnixStream},
     task::JoinHandle,
     time::timeout,
 };
 
-use crate::scene::{CALLER_TOKEN, Scene, Sidecar, eventually, marked, plain};
+use crate::{
+    frames::{DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, SETTINGS, block, frame, read_frame},
+    scene::{CALLER_TOKEN, Scene, Sidecar, eventually, marked, plain},
+};
 
 const TOKEN: &str = "http://localhost/v1/token?identity=erp";
 
 /// A caller beside that of the scene, on TCP.
-fn web(scene: &Scene) -> String {
+pub(crate) fn web(scene: &Scene) -> String {
     std::fs::write(scene.path("web.token"), "token-of-web").unwrap();
     format!("[callers.web]\ntoken_ref = \"file:{}\"\nidentities = [\"erp\"]\n", scene.path("web.token"))
 }
@@ -98,6 +101,55 @@ async fn one_caller_has_half_of_the_connections_on_tcp() {
         status => Err(format!("it is {status}")),
     })
     .await;
+}
+
+#[tokio::test]
+async fn http2_connection_beyond_a_callers_share_is_closed() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar_with(&format!("{}[limits]\nconnections = 4", web(&scene))).await;
+    let get = |client: &reqwest::Client, token: &'static str| {
+        let get = client.get(sidecar.url("/v1/token?identity=erp"));
+        get.header("passport-sidecar-token", token).send()
+    };
+    // Each client keeps its connection, as long as the sidecar does.
+    let clients: Vec<_> = (0..4).map(|_| marked().http2_prior_knowledge().build().unwrap()).collect();
+    for (client, expected) in clients.iter().zip([200, 200, 429, 429]) {
+        assert_eq!(get(client, CALLER_TOKEN).await.unwrap().status(), expected);
+    }
+    sidecar.has("passport_sidecar_connections{door=\"tcp\"} 2").await;
+    assert_eq!(get(&clients[2], "token-of-web").await.unwrap().status(), 200);
+    assert_eq!(get(&clients[0], CALLER_TOKEN).await.unwrap().status(), 200);
+}
+
+/// Some clients take no response after a GOAWAY.
+#[tokio::test]
+async fn http2_response_429_is_sent_before_the_goaway() {
+    let scene = Scene::new().await;
+    let sidecar = scene
+        .sidecar_with(&format!("{}[limits]\nconnections = 20\nconnections_per_caller = 1", web(&scene)))
+        .await;
+    let client = plain();
+    let get = client.get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar", "true");
+    assert_eq!(get.header("passport-sidecar-token", CALLER_TOKEN).send().await.unwrap().status(), 200);
+    let head = block(&[
+        (":method", "GET"),
+        (":scheme", "http"),
+        (":authority", "localhost"),
+        (":path", "/v1/token?identity=erp"),
+        ("passport-sidecar", "true"),
+        ("passport-sidecar-token", CALLER_TOKEN),
+    ]);
+    for _ in 0..10 {
+        let mut stream = TcpStream::connect(("127.0.0.1", sidecar.tcp)).await.unwrap();
+        stream.write_all(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n").await.unwrap();
+        stream.write_all(&frame(SETTINGS, 0, 0, &[])).await.unwrap();
+        stream.write_all(&frame(HEADERS, END_HEADERS | END_STREAM, 1, &head)).await.unwrap();
+        let mut kinds = Vec::new();
+        while kinds.last() != Some(&GOAWAY) {
+            kinds.push(read_frame(&mut stream).await);
+        }
+        assert!(kinds.contains(&HEADERS) && kinds.contains(&DATA), "{kinds:?}");
+    }
 }
 
 /// Requests to an upstream that takes connections and answers none of them.

@@ -97,7 +97,7 @@ async fn request_that_was_not_processed_is_retried_once() {
         (Method::POST, "content", REFUSED_STREAM, [1, ALL], 502, 1),
         (Method::GET, "", INTERNAL_ERROR, [1, ALL], 502, 1),
         (Method::GET, "", ENHANCE_YOUR_CALM, [1, ALL], 502, 1),
-        // The fresh connection fails, too.
+        // The fresh connection also fails.
         (Method::GET, "", NO_ERROR, [1, 0], 502, 2),
         (Method::GET, "", REFUSED_STREAM, [1, 0], 502, 2),
     ] {

@@ -11,7 +11,7 @@ use std::{
 
 use axum::{Router, body::Body, routing::get};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{future::join_all, stream};
 use http::Method;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -23,16 +23,16 @@ use crate::scene::{CALLER_TOKEN, Scene, Sidecar, plain};
 
 const MEBIBYTE: usize = 1024 * 1024;
 
-/// An upstream that answers one request on its first connection, and closes it when it has the
-/// next. Returns how many connections it has had, too.
-async fn closing() -> (String, Arc<AtomicUsize>) {
+/// An upstream that answers one request on each of its first connections, and closes it when it has
+/// the next. Returns how many connections it has had, too.
+async fn closing(first: usize) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let connections = Arc::<AtomicUsize>::default();
     let counted = Arc::clone(&connections);
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
-            let is_first = counted.fetch_add(1, Ordering::SeqCst) == 0;
+            let is_first = counted.fetch_add(1, Ordering::SeqCst) < first;
             tokio::spawn(async move {
                 for number in 0.. {
                     let mut head = [0; 8192];
@@ -56,7 +56,7 @@ async fn idempotent_request_on_a_closed_connection_is_retried() {
         (Method::POST, "", 502, 1),
     ] {
         let scene = Scene::new().await;
-        let (url, seen) = closing().await;
+        let (url, seen) = closing(1).await;
         let sidecar =
             scene.sidecar_with(&format!("[upstreams.closing]\nurl = \"{url}\"\nidentity = \"erp\"")).await;
         let send = |method: Method, body: &'static str| {
@@ -65,6 +65,22 @@ async fn idempotent_request_on_a_closed_connection_is_retried() {
         assert_eq!(send(Method::GET, "").await.unwrap().status(), 200);
         assert_eq!(send(method.clone(), body).await.unwrap().status(), expected, "{method}");
         assert_eq!(seen.load(Ordering::SeqCst), connections, "{method}");
+    }
+}
+
+/// A request may wait for a connection of its own, and get one that another request has used.
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_requests_on_closed_connections_are_retried() {
+    let scene = Scene::new().await;
+    let (url, _) = closing(usize::MAX).await;
+    let sidecar =
+        scene.sidecar_with(&format!("[upstreams.closing]\nurl = \"{url}\"\nidentity = \"erp\"")).await;
+    let client = sidecar.unix();
+    for round in 0..10 {
+        let get = || client.get("http://localhost/to/closing/a").send();
+        for response in join_all((0..40).map(|_| get())).await {
+            assert_eq!(response.unwrap().status(), 200, "round {round}");
+        }
     }
 }
 
