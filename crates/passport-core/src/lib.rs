@@ -4,8 +4,8 @@
 //! service shows to get a token; [`Scopes`] are what it asks for; an [`AccessToken`] is what it gets. Both sides
 //! talk to Passport through a [`Transport`] with fixed [`Limits`] and read the time from a [`Clock`].
 //!
-//! This crate spawns no task. Its only global state is the table of files that are being read, each
-//! on a thread of its own ([`on_file_thread`]). You rarely depend on it directly:
+//! This crate chooses no runtime: a [`SharedTask`] spawns on the one that it is given. Its only global
+//! state is the table of files that are being read, each on a thread of its own ([`on_file_thread`]). You rarely depend on it directly:
 //! `passport-outbound` and `passport-inbound` re-export what their users need.
 
 mod ca;
@@ -23,6 +23,7 @@ mod origin;
 mod retry_after;
 mod scope;
 mod secret;
+mod shared_task;
 mod single_flight;
 mod sync;
 mod token;
@@ -47,6 +48,7 @@ pub use crate::{
         EnvSecrets, FileSecrets, InvalidSecretRef, InvalidSecretSource, ResolvedSecret, Secret, SecretError,
         SecretErrorKind, SecretProvider, SecretProviders, SecretRef, SecretSource, SystemdCredentials,
     },
+    shared_task::{Attempt, Interrupted, Joined, SharedTask, TaskFailure, TaskLimits, Waiter},
     single_flight::{Flight, Lead, SingleFlight},
     token::{AccessToken, InvalidAccessToken},
     transport::{
