@@ -8,6 +8,7 @@
 //! state is the table of files that are being read, each on a thread of its own ([`on_file_thread`]). You rarely depend on it directly:
 //! `passport-outbound` and `passport-inbound` re-export what their users need.
 
+mod backoff;
 mod ca;
 mod caller;
 mod causes;
@@ -18,7 +19,9 @@ mod discovery;
 mod file_thread;
 mod fingerprint;
 mod hedge;
+mod hex;
 mod issuer;
+mod millis;
 mod origin;
 mod retry_after;
 mod scope;
@@ -30,6 +33,7 @@ mod token;
 mod transport;
 
 pub use crate::{
+    backoff::Backoff,
     ca::{CaCertificates, InvalidCaFile},
     caller::CallerToken,
     causes::{chain, with_causes},
@@ -40,9 +44,11 @@ pub use crate::{
     file_thread::on_file_thread,
     fingerprint::Fingerprint,
     hedge::hedged,
+    hex::Hex,
     issuer::{InvalidIssuer, Issuer},
+    millis::{millis, unix_millis},
     origin::{InvalidOrigin, Origin},
-    retry_after::retry_after,
+    retry_after::{retry_after, retry_after_seconds},
     scope::{InvalidScope, Scopes},
     secret::{
         EnvSecrets, FileSecrets, InvalidSecretRef, InvalidSecretSource, ResolvedSecret, Secret, SecretError,
