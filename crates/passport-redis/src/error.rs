@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use passport_core::{Interrupted, TaskFailure};
 use passport_outbound::{StoreError, TlsFailure};
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
@@ -64,6 +65,24 @@ pub(crate) fn store_error(error: &RedisError) -> StoreError {
         .caused_by(NoTlsSession { failure, source: error.clone() }),
         None => StoreError::new(advice(error)).caused_by(Problem::from(error)),
     }
+}
+
+/// Returns what all callers of a shared task get, if its work has ended; `late` is the error of
+/// work that took too long.
+pub(crate) fn completed<T>(
+    result: Result<Result<T, StoreError>, TaskFailure>,
+    late: &'static str,
+) -> Option<Result<T, StoreError>> {
+    match result {
+        Ok(result) => Some(result),
+        Err(failure @ TaskFailure::DeadlineExceeded) => Some(Err(StoreError::new(late).caused_by(failure))),
+        Err(TaskFailure::Panicked | TaskFailure::Lost) => None,
+    }
+}
+
+/// Returns the error of a caller whose shared task had no outcome.
+pub(crate) fn interrupted<T>(interrupted: Interrupted) -> Result<T, StoreError> {
+    Err(StoreError::new("the task that reads or connects has no outcome").caused_by(interrupted))
 }
 
 fn advice(error: &RedisError) -> &'static str {

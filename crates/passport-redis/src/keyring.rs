@@ -6,14 +6,14 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use passport_core::{Clock, SecretRef};
+use passport_core::{Clock, SecretRef, SharedTask, TaskLimits, Waiter};
 use passport_outbound::{SecretSource, StoreError};
-use tokio::time::timeout;
+use tokio::{runtime::Handle, time::timeout};
 use zeroize::Zeroizing;
 
 use crate::{
-    background::Background,
     envelope::{Ring, SealingKey},
+    error::{completed, interrupted},
     telemetry,
 };
 
@@ -23,6 +23,11 @@ const READ_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// How long a vault may take.
 const MAX_READING: Duration = Duration::from_secs(30);
+
+/// The read ends by itself; the deadline is for one that does not.
+const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(60), grace: Duration::from_secs(60) };
+
+const LATE: &str = "the encryption keys could not be read in time";
 
 /// What tokens are encrypted with before they go to Redis: AES-256-GCM-SIV ([RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)),
 /// with a key that all instances of the fleet have and Redis has not. A key is 32 random bytes in base64:
@@ -67,7 +72,7 @@ pub(crate) struct Keyring {
     keys: EncryptionKeys,
     clock: Arc<dyn Clock>,
     last_read: Mutex<Option<LastRead>>,
-    reading: Background<Arc<Ring>>,
+    reading: SharedTask<Result<Arc<Ring>, StoreError>>,
 }
 
 #[derive(Clone, Debug)]
@@ -79,12 +84,7 @@ struct LastRead {
 
 impl Keyring {
     pub(crate) fn new(keys: EncryptionKeys, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            keys,
-            clock,
-            last_read: Mutex::default(),
-            reading: Background::new(2 * MAX_READING, "the encryption keys could not be read in time"),
-        }
+        Self { keys, clock, last_read: Mutex::default(), reading: SharedTask::new() }
     }
 
     /// The keys; read if they have not been yet. Old ones are read again, which is waited for by nobody.
@@ -95,7 +95,7 @@ impl Keyring {
                 self.read_again_if_older(&last, READ_EACH);
                 Ok(last.ring)
             }
-            None => self.reading.outcome(|| Arc::clone(self).read()).await,
+            None => self.reading().outcome().await.unwrap_or_else(interrupted),
         }
     }
 
@@ -109,16 +109,22 @@ impl Keyring {
 
     fn read_again_if_older(self: &Arc<Self>, last: &LastRead, age: Duration) {
         if self.clock.uptime().saturating_sub(last.at) >= age {
-            drop(self.reading.joined(|| Arc::clone(self).read()));
+            drop(self.reading());
         }
+    }
+
+    /// Joins the read that is running, or starts one.
+    fn reading(self: &Arc<Self>) -> Waiter<Result<Arc<Ring>, StoreError>> {
+        let read = || Arc::clone(self).read();
+        self.reading.join_or_spawn(&Handle::current(), LIMITS, read, |read| completed(read, LATE))
     }
 
     /// Reads the keys. What was known before goes on if they cannot be read; then, too, it takes a while until the next time.
     async fn read(self: Arc<Self>) -> Result<Arc<Ring>, StoreError> {
         let at = self.clock.uptime();
-        let read = timeout(MAX_READING, self.keys.read()).await.unwrap_or_else(|late| {
-            Err(StoreError::new("the encryption keys could not be read in time").caused_by(late))
-        });
+        let read = timeout(MAX_READING, self.keys.read())
+            .await
+            .unwrap_or_else(|late| Err(StoreError::new(LATE).caused_by(late)));
         let mut last_read = self.last_read();
         let before = last_read.take().map(|last| last.ring);
         let ring = match (read, before) {
@@ -206,7 +212,7 @@ mod tests {
     }
 
     async fn settled(keyring: &Arc<Keyring>) -> Arc<Ring> {
-        while keyring.reading.is_running() {
+        while keyring.reading.running().is_some() {
             tokio::task::yield_now().await;
         }
         let last = keyring.last_read().clone();

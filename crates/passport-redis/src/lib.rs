@@ -23,7 +23,6 @@
 //! a background probe finds out when it works again. `docs/caching.md` in the repository draws the protocol, and lists what
 //! Redis can do to it.
 
-mod background;
 mod builder;
 mod config;
 mod envelope;

@@ -5,18 +5,21 @@ use std::{
     time::Duration,
 };
 
+use passport_core::{SharedTask, TaskLimits};
 use passport_outbound::{StoreError, WakeUps};
 use redis::{Cmd, FromRedisValue, RedisResult};
+use tokio::runtime::Handle;
 
 use crate::{
-    background::Background,
-    error::{concerns_the_connection, is_an_answer, store_error},
+    error::{completed, concerns_the_connection, interrupted, is_an_answer, store_error},
     target::{Connection, Target},
 };
 
-/// How long it may take until there is a connection, its password and certificates included. Nobody waits for longer than the
-/// store may take; the next call has it.
-const MAX_CONNECTING: Duration = Duration::from_secs(5);
+/// For a connection, including the read of its password and certificates. No call waits for longer
+/// than the store may take; the connection is there for the next call.
+const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(5), grace: Duration::from_secs(5) };
+
+const LATE: &str = "no connection to Redis could be made in time";
 
 /// Connects when there is something to ask. A connection that has failed is left behind; who comes next makes another. When
 /// that is, is not decided here: the store is asked nothing while it does not work, but by a probe.
@@ -24,13 +27,12 @@ pub(crate) struct Link {
     target: Target,
     wake_ups: WakeUps,
     current: Mutex<Option<Arc<Connection>>>,
-    connecting: Background<Arc<Connection>>,
+    connecting: SharedTask<Result<Arc<Connection>, StoreError>>,
 }
 
 impl Link {
     pub(crate) fn new(target: Target, wake_ups: WakeUps) -> Self {
-        let connecting = Background::new(MAX_CONNECTING, "no connection to Redis could be made in time");
-        Self { target, wake_ups, current: Mutex::default(), connecting }
+        Self { target, wake_ups, current: Mutex::default(), connecting: SharedTask::new() }
     }
 
     /// What Redis answers. A connection that has died since it was used last is no reason to fail: it is tried once more with
@@ -60,10 +62,13 @@ impl Link {
     /// The connection there is, or a new one.
     pub(crate) async fn connection(self: &Arc<Self>) -> Result<Arc<Connection>, StoreError> {
         let current = self.current().clone();
-        match current {
-            Some(current) => Ok(current),
-            None => self.connecting.outcome(|| Arc::clone(self).connected()).await,
+        if let Some(current) = current {
+            return Ok(current);
         }
+        let connect = || Arc::clone(self).connected();
+        let waiter =
+            self.connecting.join_or_spawn(&Handle::current(), LIMITS, connect, |made| completed(made, LATE));
+        waiter.outcome().await.unwrap_or_else(interrupted)
     }
 
     async fn connected(self: Arc<Self>) -> Result<Arc<Connection>, StoreError> {
