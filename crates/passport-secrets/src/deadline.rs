@@ -73,7 +73,7 @@ mod tests {
     use passport_core::{HttpExchange, TransportErrorKind};
 
     use super::*;
-    use crate::{answer::LIMITS, last_failure::FailedRequest};
+    use crate::{last_failure::FailedRequest, sanitize::LIMITS};
 
     #[derive(Debug)]
     struct Refusing;

@@ -142,7 +142,7 @@ impl SecretProvider for AwsSecretsManager {
         let place =
             Place::parse(reference.place()).map_err(|wrong| error((SecretErrorKind::Unreadable, wrong)))?;
         let read = within_deadline(reference, self.read_or_look_again(reference, place)).await?;
-        let version = read.version_id().map(crate::answer::shown);
+        let version = read.version_id().map(crate::sanitize::shown);
         let resolved = ResolvedSecret::new(value(read, place.key).map_err(error)?);
         Ok(version.into_iter().fold(resolved, ResolvedSecret::with_version))
     }

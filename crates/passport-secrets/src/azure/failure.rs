@@ -10,7 +10,7 @@ use azure_core::{
 use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError, chain};
 use serde_json::Value;
 
-use crate::{answer, last_failure::FailedRequest};
+use crate::{last_failure::FailedRequest, sanitize};
 
 /// Whether the vault has refused the token that it was shown.
 pub(super) fn is_unauthorized(error: &Error) -> bool {
@@ -33,16 +33,17 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
                 _ => "the vault was not reached",
             };
             let cause = FailedRequest::find(error);
-            let cause = cause.map_or_else(|| answer::causes(transport), ToString::to_string);
+            let cause = cause.map_or_else(|| sanitize::causes(transport), ToString::to_string);
             let reason = format!("{failed}: {cause}");
-            new(answer::kind_of(transport), reason).caused_by(transport.clone())
+            new(sanitize::kind_of(transport), reason).caused_by(transport.clone())
         }
-        (ErrorKind::Connection | ErrorKind::Io, None) => {
-            new(SecretErrorKind::Unavailable, format!("the vault was not reached: {}", answer::causes(error)))
-        }
+        (ErrorKind::Connection | ErrorKind::Io, None) => new(
+            SecretErrorKind::Unavailable,
+            format!("the vault was not reached: {}", sanitize::causes(error)),
+        ),
         // Behind it is what came of asking for a token.
         (ErrorKind::Credential, None) => {
-            new(kind_of_credential(error), format!("no token for the vault: {}", answer::causes(error)))
+            new(kind_of_credential(error), format!("no token for the vault: {}", sanitize::causes(error)))
         }
         // Its text would quote what was answered.
         (ErrorKind::DataConversion, None) => {
@@ -50,7 +51,7 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
         }
         (ErrorKind::Other, None) => new(
             SecretErrorKind::Unauthenticated,
-            format!("the vault was not asked: {}", answer::causes(error)),
+            format!("the vault was not asked: {}", sanitize::causes(error)),
         ),
     }
 }
@@ -99,14 +100,15 @@ struct Answer {
 impl Answer {
     fn read(response: &RawResponse) -> Self {
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-        let text =
-            |pointer: &str| answer::shown(body.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
+        let text = |pointer: &str| {
+            sanitize::shown(body.pointer(pointer).and_then(Value::as_str).unwrap_or_default())
+        };
         let retry_after = response.headers().get_optional_str(&"retry-after".into());
         Self {
             code: text("/error/code"),
             inner_code: text("/error/innererror/code"),
             message: text("/error/message"),
-            retry_after: retry_after.and_then(answer::retry_after),
+            retry_after: retry_after.and_then(sanitize::retry_after),
         }
     }
 }

@@ -15,8 +15,8 @@ use zeroize::Zeroizing;
 
 use super::failure::{Failure, Said};
 use crate::{
-    answer::{self, LIMITS},
     deadline::exchange,
+    sanitize::{self, LIMITS},
 };
 
 /// Where and how Vault is asked.
@@ -213,7 +213,7 @@ impl Auth {
 
 fn refusal(response: &Response<Bytes>) -> Failure {
     let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let wait = wait.and_then(answer::retry_after);
+    let wait = wait.and_then(sanitize::retry_after);
     Failure::answered(response.status(), &said(response.body()), wait)
 }
 

@@ -5,7 +5,7 @@ use std::{fmt, time::Duration};
 use http::StatusCode;
 use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError};
 
-use crate::answer;
+use crate::sanitize;
 
 /// What is said in an answer that gives nothing.
 #[derive(Debug)]
@@ -34,8 +34,8 @@ impl Failure {
 
     /// No response.
     pub(super) fn not_reached(error: TransportError) -> Self {
-        let reason = format!("Vault was not reached: {}", answer::causes(&error));
-        let failure = Self::new(answer::kind_of(&error), reason);
+        let reason = format!("Vault was not reached: {}", sanitize::causes(&error));
+        let failure = Self::new(sanitize::kind_of(&error), reason);
         Self { source: Some(error), ..failure }
     }
 
@@ -61,7 +61,9 @@ impl Failure {
                     "Vault answered {status}: nothing is there, or no more; are path, mount and version of the engine right?"
                 )
             }
-            Said::Errors(errors) => format!("Vault answered {status}: {}", answer::shown(&errors.join("; "))),
+            Said::Errors(errors) => {
+                format!("Vault answered {status}: {}", sanitize::shown(&errors.join("; ")))
+            }
         };
         Self { retry_after, ..Self::new(kind, reason) }
     }
