@@ -4,15 +4,19 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
-use super::{OAuthError, client_auth::Client, form::Form};
-use crate::{jwt::unix_seconds, registry::Registry, shared::Shared};
+use super::{form::Form, oauth_error::OAuthError};
+use crate::{
+    jwt::unix_seconds,
+    registry::{Client, Registry},
+    shared::Shared,
+};
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The longest life of an assertion, in seconds.
 const LONGEST: u64 = 300;
 
-/// What a client that signed is noted under, in place of a secret's id.
+/// The credential of a client that signs, instead of a secret's id.
 const KEY: &str = "private-key";
 
 #[derive(Deserialize)]
@@ -46,6 +50,7 @@ struct Claims {
     exp: u64,
 }
 
+/// Returns the client that has signed `assertion`.
 pub(super) fn authenticate(
     shared: &Shared,
     registry: &mut Registry,
@@ -68,7 +73,7 @@ pub(super) fn authenticate(
     Ok(Client { client_id: claims.sub, secret_id: KEY.to_owned() })
 }
 
-/// What it says, and whether the one that it names has signed it.
+/// Returns whether the client that an assertion names has signed it, and its claims.
 fn signed_by(registry: &Registry, assertion: &str) -> Option<(bool, Claims)> {
     let (message, signature) = assertion.rsplit_once('.')?;
     let (header, claims) = message.split_once('.')?;

@@ -10,7 +10,7 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{OAuthError, client_auth, form::Form, token::DEFAULT_SCOPE};
+use super::{client_auth, form::Form, oauth_error::OAuthError, token::DEFAULT_SCOPE};
 use crate::{
     jwt::{own_claims, unix_seconds},
     shared::Shared,

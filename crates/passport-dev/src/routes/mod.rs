@@ -4,6 +4,7 @@ mod assertion;
 mod client_auth;
 mod form;
 mod introspect;
+mod oauth_error;
 mod token;
 
 use std::sync::{Arc, PoisonError};
@@ -11,7 +12,7 @@ use std::sync::{Arc, PoisonError};
 use axum::{
     Json, Router,
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -73,39 +74,3 @@ async fn jwks(State(shared): State<Arc<Shared>>, asked: HeaderMap) -> Response {
     }
     response
 }
-
-/// An OAuth2 error ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
-#[derive(Debug)]
-struct OAuthError {
-    code: &'static str,
-    description: &'static str,
-}
-
-impl OAuthError {
-    const INVALID_CLIENT: Self = Self {
-        code: "invalid_client",
-        description: "the client is unknown, disabled, or its secret is not active",
-    };
-
-    const fn invalid_request(description: &'static str) -> Self {
-        Self { code: "invalid_request", description }
-    }
-}
-
-impl IntoResponse for OAuthError {
-    fn into_response(self) -> Response {
-        let body = Json(json!({ "error": self.code, "error_description": self.description }));
-        if self.code == "invalid_client" {
-            let challenge =
-                [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"passport\""))];
-            (StatusCode::UNAUTHORIZED, NO_STORE, challenge, body).into_response()
-        } else {
-            (StatusCode::BAD_REQUEST, NO_STORE, body).into_response()
-        }
-    }
-}
-
-const NO_STORE: [(HeaderName, HeaderValue); 2] = [
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (header::PRAGMA, HeaderValue::from_static("no-cache")),
-];

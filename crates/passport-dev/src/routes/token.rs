@@ -10,7 +10,11 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{NO_STORE, OAuthError, client_auth, form::Form};
+use super::{
+    client_auth,
+    form::Form,
+    oauth_error::{NO_STORE, OAuthError},
+};
 use crate::{jwt::TestJwtBuilder, shared::Shared};
 
 /// What is granted when nothing is asked for.
