@@ -25,15 +25,15 @@
 
 mod builder;
 mod config;
+mod connection;
+mod endpoint;
 mod envelope;
 mod error;
 mod keyring;
-mod link;
-mod names;
+mod keys;
+mod metrics;
 mod scripts;
 mod store;
-mod target;
-mod telemetry;
 mod tls;
 
 pub use crate::{

@@ -109,16 +109,12 @@ impl SecretState {
         let is_other = |old: &mut CachedSecret| !old.secret.is_same(&secret);
         let replaced = self.cached.take_if(is_other);
         self.cached = Some(CachedSecret { secret, read_at: now, ends_at });
-        match replaced {
-            Some(old) => {
-                self.previous = Some((old.secret, now));
-                true
-            }
-            None => {
-                self.previous.take_if(|(_, replaced_at)| now.saturating_sub(*replaced_at) >= OVERLAP);
-                false
-            }
+        if let Some(old) = replaced {
+            self.previous = Some((old.secret, now));
+            return true;
         }
+        self.previous.take_if(|(_, replaced_at)| now.saturating_sub(*replaced_at) >= OVERLAP);
+        false
     }
 
     /// Records that the provider failed. Returns the secret that was read before, unless the error

@@ -116,13 +116,11 @@ impl<T> SharedTask<T> {
     #[must_use]
     pub fn join_or_begin(&self, limits: TaskLimits) -> Joined<T> {
         let mut state = self.lock();
-        match state.running() {
-            Some(waiter) => Joined::Running(waiter),
-            None => {
-                let (attempt, waiter) = state.begin(limits);
-                Joined::Begun(attempt, waiter)
-            }
+        if let Some(waiter) = state.running() {
+            return Joined::Running(waiter);
         }
+        let (attempt, waiter) = state.begin(limits);
+        Joined::Begun(attempt, waiter)
     }
 
     /// Begins an attempt. The one that is running is abandoned.

@@ -193,7 +193,8 @@ async fn attempt_may_begin_beside_a_running_one() {
     let (first, one) = task.begin(LIMITS);
     let (second, other) = task.begin(LIMITS);
     assert!(!task.is_current(first.generation()) && task.is_current(second.generation()));
-    (first.finish(1), second.finish(2));
+    first.finish(1);
+    second.finish(2);
     assert_eq!((one.outcome().await, other.outcome().await), (Ok(1), Ok(2)));
 }
 

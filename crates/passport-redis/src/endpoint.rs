@@ -1,7 +1,8 @@
-//! Which Redis, and how a connection to it is made.
+//! The Redis server, Cluster or Sentinels, and how a connection is made.
 
 use std::time::Duration;
 
+use metrics::counter;
 use passport_outbound::{Secret, SecretSource, StoreError, WakeUps};
 use redis::{
     AsyncConnectionConfig, Client, Cmd, ConnectionAddr, FromRedisValue, IntoConnectionInfo, ProtocolVersion,
@@ -15,17 +16,18 @@ use redis::TlsMode;
 
 use crate::{
     error::store_error,
-    names, telemetry,
+    keys,
+    metrics::{CONNECTIONS, TARGET},
     tls::{self, Tls},
 };
 
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 const KEEPALIVE_EACH: Duration = Duration::from_secs(10);
 
-/// Everything that a connection is made with.
+/// The settings of a connection.
 #[derive(Clone, Debug)]
-pub(crate) struct Target {
-    pub(crate) place: Place,
+pub(crate) struct Endpoint {
+    pub(crate) topology: Topology,
     pub(crate) username: Option<String>,
     pub(crate) password: Option<SecretSource>,
     pub(crate) tls: Tls,
@@ -35,18 +37,18 @@ pub(crate) struct Target {
     pub(crate) limit: Duration,
 }
 
-/// Where Redis is.
+/// Which servers there are.
 #[derive(Clone, Debug)]
-pub(crate) enum Place {
-    One(ConnectionAddr),
-    /// Some of the nodes.
+pub(crate) enum Topology {
+    Single(ConnectionAddr),
+    /// The addresses of some nodes.
     #[cfg(feature = "cluster")]
     Cluster(Vec<ConnectionAddr>),
     #[cfg(feature = "sentinel")]
     Sentinels(Sentinels),
 }
 
-/// Who knows where the master is.
+/// The Sentinels, which know the address of the master.
 #[cfg(feature = "sentinel")]
 #[derive(Clone, Debug)]
 pub(crate) struct Sentinels {
@@ -56,7 +58,7 @@ pub(crate) struct Sentinels {
     pub(crate) password: Option<SecretSource>,
 }
 
-/// A connection. Cheap to clone; clones share. It ends with the last.
+/// A connection. Cheap to clone; it ends with its last clone.
 #[derive(Clone)]
 pub(crate) enum Connection {
     One(MultiplexedConnection),
@@ -82,8 +84,8 @@ impl Connection {
     }
 }
 
-impl Target {
-    /// A connection that passes news on to `wake_ups`.
+impl Endpoint {
+    /// Returns a new connection, which forwards notifications to `wake_ups`.
     pub(crate) async fn connect(&self, wake_ups: &WakeUps) -> Result<Connection, StoreError> {
         let password = secret(self.password.as_ref()).await?;
         let certificates = if self.is_tls() {
@@ -93,9 +95,9 @@ impl Target {
             None
         };
         let connection = self.connected(password, certificates, wake_ups).await?;
-        // News saves looking; without it the store works all the same.
-        let has_news = connection.subscribe(&names::channel(&self.namespace)).await.is_ok();
-        telemetry::connected(has_news);
+        // Without notifications the store works, as waiting instances look again from time to time.
+        let is_subscribed = connection.subscribe(&keys::channel(&self.namespace)).await.is_ok();
+        record_connection(is_subscribed);
         Ok(connection)
     }
 
@@ -106,46 +108,46 @@ impl Target {
         wake_ups: &WakeUps,
     ) -> Result<Connection, StoreError> {
         let password = password.as_ref();
-        match &self.place {
-            Place::One(address) => {
+        match &self.topology {
+            Topology::Single(address) => {
                 let (client, config) = (self.client(address, password, certificates), Self::config(wake_ups));
-                let client = client.map_err(told)?;
+                let client = client.map_err(to_store_error)?;
                 let connection = client.get_multiplexed_async_connection_with_config(&config).await;
-                connection.map(Connection::One).map_err(told)
+                connection.map(Connection::One).map_err(to_store_error)
             }
             #[cfg(feature = "cluster")]
-            Place::Cluster(nodes) => {
-                let client = self.cluster(nodes, password, certificates, wake_ups).map_err(told)?;
-                client.get_async_connection().await.map(Connection::Cluster).map_err(told)
+            Topology::Cluster(nodes) => {
+                let client = self.cluster(nodes, password, certificates, wake_ups).map_err(to_store_error)?;
+                client.get_async_connection().await.map(Connection::Cluster).map_err(to_store_error)
             }
             #[cfg(feature = "sentinel")]
-            Place::Sentinels(sentinels) => {
-                let asked = secret(sentinels.password.as_ref()).await?;
-                let client = self.sentinels(sentinels, asked.as_ref(), password, certificates);
-                let (mut client, config) = (client.map_err(told)?, Self::config(wake_ups));
+            Topology::Sentinels(sentinels) => {
+                let sentinel_password = secret(sentinels.password.as_ref()).await?;
+                let client = self.sentinels(sentinels, sentinel_password.as_ref(), password, certificates);
+                let (mut client, config) = (client.map_err(to_store_error)?, Self::config(wake_ups));
                 let connection = client.get_async_connection_with_config(&config).await;
-                connection.map(Connection::One).map_err(told)
+                connection.map(Connection::One).map_err(to_store_error)
             }
         }
     }
 
     pub(crate) fn is_tls(&self) -> bool {
-        let address = match &self.place {
-            Place::One(address) => Some(address),
+        let address = match &self.topology {
+            Topology::Single(address) => Some(address),
             #[cfg(feature = "cluster")]
-            Place::Cluster(nodes) => nodes.first(),
+            Topology::Cluster(nodes) => nodes.first(),
             #[cfg(feature = "sentinel")]
-            Place::Sentinels(sentinels) => sentinels.sentinels.first(),
+            Topology::Sentinels(sentinels) => sentinels.sentinels.first(),
         };
         matches!(address, Some(ConnectionAddr::TcpTls { .. }))
     }
 
     fn config(wake_ups: &WakeUps) -> AsyncConnectionConfig {
         AsyncConnectionConfig::new()
-            // Whoever connects or asks has a limit of his own.
+            // Callers have limits of their own.
             .set_connection_timeout(None)
             .set_response_timeout(None)
-            .set_push_sender(tells(wake_ups.clone()))
+            .set_push_sender(push_sender(wake_ups.clone()))
     }
 
     fn client(
@@ -188,11 +190,11 @@ impl Target {
             .connection_timeout(self.limit)
             .response_timeout(self.limit)
             .overall_response_timeout(Some(self.limit))
-            // Slots move; whatever takes longer is the circuit's business. Every script may run twice.
+            // Slots move. What takes longer opens the circuit. Every script may run twice.
             .retries(3)
             .min_retry_wait(5)
             .max_retry_wait(50)
-            .push_sender(tells(wake_ups.clone()));
+            .push_sender(push_sender(wake_ups.clone()));
         if let Some(username) = &self.username {
             builder = builder.username(username);
         }
@@ -209,7 +211,7 @@ impl Target {
     fn sentinels(
         &self,
         sentinels: &Sentinels,
-        asked: Option<&Secret>,
+        sentinel_password: Option<&Secret>,
         password: Option<&Secret>,
         certificates: Option<TlsCertificates>,
     ) -> RedisResult<redis::sentinel::SentinelClient> {
@@ -229,7 +231,7 @@ impl Target {
         if let Some(username) = &sentinels.username {
             builder = builder.set_client_to_sentinel_username(username);
         }
-        if let Some(password) = asked {
+        if let Some(password) = sentinel_password {
             builder = builder.set_client_to_sentinel_password(password.expose());
         }
         if let Some(certificates) = certificates {
@@ -242,7 +244,8 @@ impl Target {
     }
 }
 
-/// A connection is used once in a token's life, and something between may forget it meanwhile without a word.
+/// With keepalives: a connection is used once in a token's life, and a firewall may forget it without
+/// closing it.
 fn tcp() -> TcpSettings {
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EACH);
     let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
@@ -260,15 +263,29 @@ async fn secret(source: Option<&SecretSource>) -> Result<Option<Secret>, StoreEr
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn told(error: RedisError) -> StoreError {
+fn to_store_error(error: RedisError) -> StoreError {
     store_error(&error)
+}
+
+fn record_connection(is_subscribed: bool) {
+    counter!(CONNECTIONS).increment(1);
+    if is_subscribed {
+        tracing::debug!(target: TARGET, "connected to Redis");
+    } else {
+        tracing::warn!(
+            target: TARGET,
+            "connected to Redis, but it does not let us subscribe to news; instances that wait look instead. Allow the \
+             channels of the namespace to the user (&passport:*)"
+        );
+    }
 }
 
 /// No key is longer: a client id of 256 bytes, and a digest.
 const MAX_KEY: usize = 512;
 
-/// Passes on what Redis pushes. Called by whoever reads the connection, so it does no more.
-fn tells(wake_ups: WakeUps) -> impl Fn(PushInfo) -> Result<(), SendError> {
+/// Returns the handler of Redis' pushes, which forwards notifications. It runs in the task that reads
+/// the connection, so it does no more.
+fn push_sender(wake_ups: WakeUps) -> impl Fn(PushInfo) -> Result<(), SendError> {
     move |push| {
         if let (PushKind::Message, [_channel, Value::BulkString(key)]) = (&push.kind, &*push.data)
             && key.len() <= MAX_KEY

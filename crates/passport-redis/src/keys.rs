@@ -1,18 +1,18 @@
-//! What things are called in Redis.
+//! The names of keys and channels in Redis.
 
 use std::fmt::Write;
 
 use passport_outbound::TokenKey;
 
-/// The names that belong to one token. They share what stands in braces, so that a Cluster keeps them in one place.
-pub(crate) struct Names {
+/// The keys of one token. They share the text in braces, so that a Cluster keeps them in one slot.
+pub(crate) struct TokenKeys {
     pub(crate) token: String,
     pub(crate) lease: String,
-    /// What is written to see whether it can be, in the place of token and lease.
+    /// The keys that a probe writes instead of token and lease.
     pub(crate) probes: [String; 2],
 }
 
-impl Names {
+impl TokenKeys {
     pub(crate) fn new(namespace: &str, key: &TokenKey) -> Self {
         let tag = escaped(&key.to_string());
         let name = |what| format!("{namespace}:{{{tag}}}:{what}");
@@ -20,12 +20,12 @@ impl Names {
     }
 }
 
-/// The channel of news.
+/// Returns the channel of notifications.
 pub(crate) fn channel(namespace: &str) -> String {
     format!("{namespace}:news")
 }
 
-/// A client id may hold braces and blanks.
+/// Percent-encodes a text: a client id may hold braces and blanks.
 fn escaped(text: &str) -> String {
     text.bytes().fold(String::new(), |mut escaped, byte| {
         if byte.is_ascii_alphanumeric() || b"-._:".contains(&byte) {
@@ -39,12 +39,4 @@ fn escaped(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whatever_a_client_id_holds_the_braces_are_ours() {
-        assert_eq!(escaped("mi-1:0a"), "mi-1:0a");
-        assert_eq!(escaped("}{ a%"), "%7D%7B%20a%25");
-    }
-}
+mod tests;

@@ -64,13 +64,13 @@ fn a_value_that_is_cut_off_or_goes_on_is_refused() {
         assert!(open(&ring, PLACE, &value[..length]).is_err(), "{length}");
     }
     value.push(0);
-    assert_eq!(open(&ring, PLACE, &value).err(), Some(Refused::Tampered));
+    assert_eq!(open(&ring, PLACE, &value).err(), Some(InvalidValue::Tampered));
 }
 
 #[test]
 fn a_value_of_another_place_is_refused() {
     for place in ["passport:{mi-2:0a}:token", "other:{mi-1:0a}:token", ""] {
-        assert_eq!(open(&ring(&[1]), place, &sealed()).err(), Some(Refused::Tampered), "{place}");
+        assert_eq!(open(&ring(&[1]), place, &sealed()).err(), Some(InvalidValue::Tampered), "{place}");
     }
 }
 
@@ -80,14 +80,14 @@ fn while_keys_are_rotated_both_open_and_the_first_seals() {
     assert!(open(&both, PLACE, &seal(&old, PLACE, &stored()).unwrap()).is_ok());
     let value = seal(&both, PLACE, &stored()).unwrap();
     assert!(open(&new, PLACE, &value).is_ok());
-    assert_eq!(open(&old, PLACE, &value).err(), Some(Refused::UnknownKey));
+    assert_eq!(open(&old, PLACE, &value).err(), Some(InvalidValue::UnknownKey));
 }
 
 #[test]
 fn who_encrypts_takes_nothing_that_is_not() {
     let plain = seal(&Ring::Plain, PLACE, &stored()).unwrap();
-    assert_eq!(open(&ring(&[1]), PLACE, &plain).err(), Some(Refused::Malformed));
-    assert_eq!(open(&Ring::Plain, PLACE, &sealed()).err(), Some(Refused::Malformed));
+    assert_eq!(open(&ring(&[1]), PLACE, &plain).err(), Some(InvalidValue::Malformed));
+    assert_eq!(open(&Ring::Plain, PLACE, &sealed()).err(), Some(InvalidValue::Malformed));
 }
 
 #[test]
