@@ -11,11 +11,12 @@
 mod backoff;
 mod ca;
 mod caller;
-mod causes;
+
 mod client_id;
 mod clock;
 mod config_error;
 mod discovery;
+mod error_chain;
 mod file_thread;
 mod fingerprint;
 mod hedge;
@@ -36,11 +37,11 @@ pub use crate::{
     backoff::Backoff,
     ca::{CaCertificates, InvalidCaFile},
     caller::CallerToken,
-    causes::{chain, with_causes},
     client_id::{ClientId, InvalidClientId},
     clock::{Clock, ManualClock, SystemClock},
     config_error::{ConfigError, ConfigProblem},
     discovery::{DiscoveryError, ProviderMetadata, discover},
+    error_chain::{chain, with_causes},
     file_thread::on_file_thread,
     fingerprint::Fingerprint,
     hedge::hedged,

@@ -32,23 +32,4 @@ pub(super) fn is_path(names: &[&str]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_named_by_path_and_field() {
-        let place = |path: &[&'static str], field| Place { path: path.to_vec(), field };
-        assert_eq!(Place::parse("payroll"), Ok(place(&["payroll"], None)));
-        assert_eq!(Place::parse("team/payroll#id"), Ok(place(&["team", "payroll"], Some("id"))));
-        assert_eq!(Place::parse("payroll#a#b"), Ok(place(&["payroll"], Some("a#b"))));
-    }
-
-    #[test]
-    fn what_leads_elsewhere_is_refused() {
-        for text in
-            ["", "#field", "payroll#", "/payroll", "payroll/", "a//b", "a/../../sys/seal", "./a", ".\t./a"]
-        {
-            assert!(Place::parse(text).is_err(), "{text}");
-        }
-    }
-}
+mod tests;
