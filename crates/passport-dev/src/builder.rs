@@ -8,7 +8,7 @@ use std::{
 use passport_core::{Clock, InvalidIssuer, Issuer, SystemClock};
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{DevPassport, keys::KeyRing, serve::serve, shared::Shared};
+use crate::{DevPassport, keys::KeyRing, serve::serve, server_state::ServerState};
 
 /// Settings of a [`DevPassport`].
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl DevPassportBuilder {
         let bind = |source| StartError::Bind { address: self.address, source };
         let listener = TcpListener::bind(self.address).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
-        let shared = Arc::new(Shared::new(
+        let state = Arc::new(ServerState::new(
             self.issuer.unwrap_or_else(|| format!("http://{address}")),
             self.audience,
             self.clock,
@@ -86,8 +86,8 @@ impl DevPassportBuilder {
             KeyRing::generate().await,
         ));
         let (stop, stopped) = watch::channel(());
-        let server = tokio::spawn(serve(listener, Arc::clone(&shared), stopped));
-        Ok(DevPassport { address, shared, stop, server })
+        let server = tokio::spawn(serve(listener, Arc::clone(&state), stopped));
+        Ok(DevPassport { address, state, stop, server })
     }
 }
 

@@ -56,23 +56,23 @@ pub struct CachedSecrets<P> {
     entries: Arc<Mutex<HashMap<SecretRef, Arc<Entry>>>>,
 }
 
-type Outcome = Result<ResolvedSecret, SecretError>;
+type ReadResult = Result<ResolvedSecret, SecretError>;
 
 /// One secret. A read begins, and its outcome is recorded, with the state locked: the outcome of an
 /// abandoned read is not.
 #[derive(Default)]
 struct Entry {
     state: Mutex<SecretState>,
-    reads: SharedTask<Outcome>,
+    reads: SharedTask<ReadResult>,
 }
 
 /// What a caller does.
 enum Step {
     /// Uses what is known.
-    Known(Outcome),
+    Known(ReadResult),
     /// Waits for a read.
     Wait {
-        read: Waiter<Outcome>,
+        read: Waiter<ReadResult>,
         /// The secret to use if the read takes long.
         previous: Option<ResolvedSecret>,
         /// Whether the read was running already.
@@ -122,7 +122,7 @@ impl<P: SecretProvider> CachedSecrets<P> {
         reference: &SecretRef,
         entry: &Arc<Entry>,
         rejected: &ResolvedSecret,
-    ) -> Outcome {
+    ) -> ReadResult {
         let mut last = Err(lost(reference));
         for _ in 0..TRIES {
             match self.step(reference, entry, Some(rejected)) {
@@ -183,7 +183,7 @@ async fn read_secret(
     provider: Arc<impl SecretProvider>,
     reference: SecretRef,
     rejected: Option<ResolvedSecret>,
-) -> Outcome {
+) -> ReadResult {
     let read = match rejected {
         None => provider.resolve(&reference).await,
         Some(rejected) => provider.resolve_anew(&reference, &rejected).await,
@@ -192,7 +192,7 @@ async fn read_secret(
 }
 
 /// Returns the outcome of a read. `None` if it was lost, which says nothing of the provider.
-fn ended(read: Result<Outcome, TaskFailure>, reference: &SecretRef) -> Option<Outcome> {
+fn ended(read: Result<ReadResult, TaskFailure>, reference: &SecretRef) -> Option<ReadResult> {
     match read {
         Ok(outcome) => Some(outcome),
         Err(late @ TaskFailure::DeadlineExceeded) => {
@@ -211,10 +211,10 @@ impl Entry {
         &self,
         number: u64,
         reference: &SecretRef,
-        read: Outcome,
+        read: ReadResult,
         ends_in: Option<Duration>,
         [asked_at, now]: [Duration; 2],
-    ) -> Outcome {
+    ) -> ReadResult {
         events::read(reference, &read);
         let mut state = self.state();
         if !self.reads.is_current(number) {

@@ -14,27 +14,27 @@ pub(super) struct FirstOf {
 /// How long the first source has to itself. A vault answers within it, or is in trouble.
 const HEAD_START: Duration = Duration::from_secs(2);
 
-type Outcome = Result<ResolvedSecret, SecretError>;
+type Resolved = Result<ResolvedSecret, SecretError>;
 
 impl SecretProvider for FirstOf {
-    async fn resolve(&self, _: &SecretRef) -> Outcome {
+    async fn resolve(&self, _: &SecretRef) -> Resolved {
         first_good(self.first.resolve(), || self.second.resolve(), Result::is_ok).await
     }
 
     /// A source that gives what was refused has not answered.
-    async fn resolve_anew(&self, _: &SecretRef, refused: &ResolvedSecret) -> Outcome {
-        let is_another = |read: &Outcome| read.as_ref().is_ok_and(|read| !read.is_same(refused));
+    async fn resolve_anew(&self, _: &SecretRef, refused: &ResolvedSecret) -> Resolved {
+        let is_another = |read: &Resolved| read.as_ref().is_ok_and(|read| !read.is_same(refused));
         let second = || self.second.resolve_anew(refused);
         first_good(self.first.resolve_anew(refused), second, is_another).await
     }
 }
 
 /// Returns the first good outcome, else the first secret, else the reasons of both.
-async fn first_good<F: Future<Output = Outcome>>(
-    first: impl Future<Output = Outcome>,
+async fn first_good<F: Future<Output = Resolved>>(
+    first: impl Future<Output = Resolved>,
     second: impl Fn() -> F,
-    is_good: impl Fn(&Outcome) -> bool,
-) -> Outcome {
+    is_good: impl Fn(&Resolved) -> bool,
+) -> Resolved {
     let (first, second) = match hedged(HEAD_START, first, second(), &is_good).await {
         Ok(outcome) if is_good(&outcome) => return outcome,
         Ok(first) => (first, second().await),

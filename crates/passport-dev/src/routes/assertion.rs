@@ -8,7 +8,7 @@ use super::{form::Form, oauth_error::OAuthError};
 use crate::{
     jwt::unix_seconds,
     registry::{Client, Registry},
-    shared::Shared,
+    server_state::ServerState,
 };
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
@@ -52,7 +52,7 @@ struct Claims {
 
 /// Returns the client that has signed `assertion`.
 pub(super) fn authenticate(
-    shared: &Shared,
+    state: &ServerState,
     registry: &mut Registry,
     form: &Form,
     assertion: &str,
@@ -61,8 +61,8 @@ pub(super) fn authenticate(
         return Err(OAuthError::invalid_request("client_assertion_type is missing or another one"));
     }
     let (signed, claims) = signed_by(registry, assertion).ok_or(OAuthError::INVALID_CLIENT)?;
-    let (now, issuer) = (unix_seconds(shared.clock.now()), shared.issuer());
-    let token_url = format!("{}/passport/token", shared.base());
+    let (now, issuer) = (unix_seconds(state.clock.now()), state.issuer());
+    let token_url = format!("{}/passport/token", state.base());
     let is_for_us = claims.aud.names(issuer) || claims.aud.names(&token_url);
     let is_of_now = claims.exp > now && claims.exp <= now + LONGEST;
     let names_itself = claims.iss == claims.sub && form.get("client_id").is_none_or(|id| id == claims.sub);

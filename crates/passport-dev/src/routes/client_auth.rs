@@ -8,12 +8,12 @@ use percent_encoding::percent_decode_str;
 use super::{assertion, form::Form, oauth_error::OAuthError};
 use crate::{
     registry::{Client, Registry},
-    shared::Shared,
+    server_state::ServerState,
 };
 
 /// Returns the client that a request authenticates.
 pub(super) fn authenticate(
-    shared: &Shared,
+    state: &ServerState,
     registry: &mut Registry,
     headers: &HeaderMap,
     form: &Form,
@@ -32,7 +32,7 @@ pub(super) fn authenticate(
             let client_id = form.get("client_id").unwrap_or_default();
             registry.authenticate(client_id, secret).ok_or(OAuthError::INVALID_CLIENT)
         }
-        (None, None, Some(assertion)) => assertion::authenticate(shared, registry, form, assertion),
+        (None, None, Some(assertion)) => assertion::authenticate(state, registry, form, assertion),
         (Some(None) | None, None, None) => Err(OAuthError::INVALID_CLIENT),
         _ => Err(OAuthError::invalid_request("use one client authentication method, not two")),
     }

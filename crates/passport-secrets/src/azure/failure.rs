@@ -22,7 +22,7 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
     let new = |kind, reason: String| SecretError::new(kind, reference.clone(), reason);
     match (error.kind(), TransportError::find(error)) {
         (ErrorKind::HttpResponse { status, raw_response, .. }, _) => {
-            let answer = raw_response.as_deref().map(Answer::read).unwrap_or_default();
+            let answer = raw_response.as_deref().map(ErrorBody::read).unwrap_or_default();
             let status = u16::from(*status);
             let said = new(kind(status, &answer), format!("the vault answered {status}{answer}"));
             answer.retry_after.into_iter().fold(said, SecretError::with_retry_after)
@@ -57,7 +57,7 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
 }
 
 /// Only what the vault says itself ends a secret: a proxy, or the network that we are in, says nothing of it.
-fn kind(status: u16, answer: &Answer) -> SecretErrorKind {
+fn kind(status: u16, answer: &ErrorBody) -> SecretErrorKind {
     match (status, &*answer.code, &*answer.inner_code) {
         (401, ..) => SecretErrorKind::Unauthenticated,
         (403, _, "SecretDisabled") => SecretErrorKind::Disabled,
@@ -88,16 +88,16 @@ fn transient_kind(error: &(dyn StdError + 'static)) -> Option<SecretErrorKind> {
     is_transient.then_some(SecretErrorKind::Unavailable)
 }
 
-/// What Key Vault says in an error: `{"error":{"code","message","innererror":{"code"}}}`.
+/// The body of an error of Key Vault: `{"error":{"code","message","innererror":{"code"}}}`.
 #[derive(Debug, Default)]
-struct Answer {
+struct ErrorBody {
     code: String,
     inner_code: String,
     message: String,
     retry_after: Option<std::time::Duration>,
 }
 
-impl Answer {
+impl ErrorBody {
     fn read(response: &RawResponse) -> Self {
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
         let text = |pointer: &str| {
@@ -113,7 +113,7 @@ impl Answer {
     }
 }
 
-impl std::fmt::Display for Answer {
+impl std::fmt::Display for ErrorBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (before, words) in [(" ", &self.code), (", ", &self.inner_code), (": ", &self.message)] {
             if !words.is_empty() {

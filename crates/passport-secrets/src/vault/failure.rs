@@ -1,4 +1,4 @@
-//! What Vault's answers mean, when they hold no secret. Pure.
+//! What a response of Vault means that holds no secret. Pure.
 
 use std::{fmt, time::Duration};
 
@@ -7,18 +7,18 @@ use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError};
 
 use crate::sanitize;
 
-/// What is said in an answer that gives nothing.
+/// The content of a response without a secret.
 #[derive(Debug)]
-pub(super) enum Said {
+pub(super) enum ErrorResponse {
     /// There is no secret, or its current version was deleted.
-    Nothing,
-    /// These errors, or warnings.
+    NoSecret,
+    /// Errors of Vault, or warnings.
     Errors(Vec<String>),
-    /// It is not Vault who speaks.
-    Nobody,
+    /// The response is not Vault's.
+    NotVault,
 }
 
-/// Something that went wrong with what was asked.
+/// A request that brought nothing.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) kind: SecretErrorKind,
@@ -40,28 +40,28 @@ impl Failure {
     }
 
     /// An answer of `status`, that gives nothing.
-    pub(super) fn answered(status: StatusCode, said: &Said, retry_after: Option<Duration>) -> Self {
+    pub(super) fn answered(status: StatusCode, said: &ErrorResponse, retry_after: Option<Duration>) -> Self {
         let kind = match (said, status.as_u16()) {
             (_, 429) => SecretErrorKind::Throttled,
             // A proxy on the way says nothing of secrets. A node that does not know yet what another one has written; one that
             // stands by; one that is sealed.
-            (Said::Nobody, _) | (_, 412 | 472 | 473 | 500..) => SecretErrorKind::Unavailable,
-            (Said::Nothing, 404) => SecretErrorKind::NotFound,
-            (Said::Errors(_), 403) => SecretErrorKind::Forbidden,
+            (ErrorResponse::NotVault, _) | (_, 412 | 472 | 473 | 500..) => SecretErrorKind::Unavailable,
+            (ErrorResponse::NoSecret, 404) => SecretErrorKind::NotFound,
+            (ErrorResponse::Errors(_), 403) => SecretErrorKind::Forbidden,
             // No such mount, for example, which says nothing of the secret either.
             _ => SecretErrorKind::Unreadable,
         };
         let status = status.as_u16();
         let reason = match said {
-            Said::Nobody => {
+            ErrorResponse::NotVault => {
                 format!("what answered {status} is not Vault, or sends elsewhere, which is not followed")
             }
-            Said::Nothing => {
+            ErrorResponse::NoSecret => {
                 format!(
                     "Vault answered {status}: nothing is there, or no more; are path, mount and version of the engine right?"
                 )
             }
-            Said::Errors(errors) => {
+            ErrorResponse::Errors(errors) => {
                 format!("Vault answered {status}: {}", sanitize::shown(&errors.join("; ")))
             }
         };

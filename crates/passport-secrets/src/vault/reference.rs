@@ -1,18 +1,18 @@
-//! Which field of which secret is meant. Pure.
+//! Parses references to a field of a secret. Pure.
 
-/// Why a text names no secret. It is not quoted: people paste the secret itself where its path belongs.
+/// Why a text names no secret. The text is not quoted: some paste the secret instead of its path.
 pub(super) type Wrong = &'static str;
 
-/// A path within the engine's mount, and the field there.
+/// The path of a secret within the engine's mount, and a field of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place<'a> {
+pub(super) struct SecretPath<'a> {
     pub(super) path: Vec<&'a str>,
-    /// None is the only one there is.
+    /// `None` for the only field of the secret.
     pub(super) field: Option<&'a str>,
 }
 
-impl<'a> Place<'a> {
-    /// `path[#field]`
+impl<'a> SecretPath<'a> {
+    /// Parses `path[#field]`.
     pub(super) fn parse(place: &'a str) -> Result<Self, Wrong> {
         let (path, field) = place.split_once('#').map_or((place, None), |(path, field)| (path, Some(field)));
         let path = path.split('/').collect::<Vec<_>>();
@@ -25,7 +25,7 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Whether these are the names on a path, and lead nowhere else.
+/// Whether these are segments of a path that stays within its mount.
 pub(super) fn is_path(names: &[&str]) -> bool {
     // A URL is built without control characters, and ".\t." would be "..".
     names.iter().all(|name| !matches!(*name, "" | "." | "..") && !name.contains(char::is_control))

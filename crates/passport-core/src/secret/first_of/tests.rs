@@ -28,7 +28,7 @@ async fn if_what_the_first_says_was_refused_the_other_is_asked() {
 struct Slow(Option<u64>);
 
 impl SecretProvider for Slow {
-    async fn resolve(&self, reference: &SecretRef) -> Outcome {
+    async fn resolve(&self, reference: &SecretRef) -> Resolved {
         match self.0 {
             Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
             None => std::future::pending().await,

@@ -9,13 +9,13 @@ fn a_secret_is_named_by_its_name_or_its_arn_and_a_key() {
         (arn, arn, Some("us-gov-west-1"), None),
         (&format!("{arn}#a#b"), arn, Some("us-gov-west-1"), Some("a#b")),
     ] {
-        assert_eq!(Place::parse(place), Ok(Place { id, region, key }));
+        assert_eq!(SecretId::parse(place), Ok(SecretId { id, region, key }));
     }
 }
 
 #[test]
 fn what_names_no_secret_is_refused() {
     for place in ["", "#key", "payroll#", "arn:aws:iam::1:role/x", "arn:aws:secretsmanager::1:secret:x"] {
-        assert!(Place::parse(place).is_err(), "{place}");
+        assert!(SecretId::parse(place).is_err(), "{place}");
     }
 }

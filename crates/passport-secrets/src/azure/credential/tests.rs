@@ -3,12 +3,12 @@ use super::*;
 #[test]
 fn the_environment_says_who_asks() {
     for (set, expected) in [
-        (&[FEDERATED_TOKEN_FILE, CLIENT_SECRET][..], Way::Workload),
-        (&[CLIENT_SECRET, "IDENTITY_ENDPOINT"], Way::Secret),
-        (&[CLIENT_ID], Way::Managed),
-        (&[], Way::Managed),
+        (&[FEDERATED_TOKEN_FILE, CLIENT_SECRET][..], CredentialKind::Workload),
+        (&[CLIENT_SECRET, "IDENTITY_ENDPOINT"], CredentialKind::Secret),
+        (&[CLIENT_ID], CredentialKind::Managed),
+        (&[], CredentialKind::Managed),
     ] {
-        assert_eq!(way(|name| set.contains(&name)), expected, "{set:?}");
+        assert_eq!(credential_kind(|name| set.contains(&name)), expected, "{set:?}");
     }
 }
 

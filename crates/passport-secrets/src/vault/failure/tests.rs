@@ -1,11 +1,11 @@
 use super::*;
 
-fn kind(status: u16, said: &Said) -> SecretErrorKind {
+fn kind(status: u16, said: &ErrorResponse) -> SecretErrorKind {
     Failure::answered(StatusCode::from_u16(status).unwrap(), said, None).kind
 }
 
-fn errors() -> Said {
-    Said::Errors(vec!["on purpose".to_owned()])
+fn errors() -> ErrorResponse {
+    ErrorResponse::Errors(vec!["on purpose".to_owned()])
 }
 
 #[test]
@@ -20,10 +20,14 @@ fn only_vault_itself_ends_a_secret() {
         (503, SecretErrorKind::Unavailable),
     ] {
         assert_eq!(kind(status, &errors()), by_vault, "{status}");
-        assert_eq!(kind(status, &Said::Nobody), SecretErrorKind::Unavailable, "{status} of a proxy");
+        assert_eq!(
+            kind(status, &ErrorResponse::NotVault),
+            SecretErrorKind::Unavailable,
+            "{status} of a proxy"
+        );
     }
-    assert_eq!(kind(404, &Said::Nothing), SecretErrorKind::NotFound);
-    for said in [Said::Nobody, errors()] {
+    assert_eq!(kind(404, &ErrorResponse::NoSecret), SecretErrorKind::NotFound);
+    for said in [ErrorResponse::NotVault, errors()] {
         assert_eq!(kind(429, &said), SecretErrorKind::Throttled);
     }
 }

@@ -1,4 +1,4 @@
-//! What the server and all handles share.
+//! The state that the server and all handles share.
 
 use std::{
     sync::{
@@ -17,7 +17,7 @@ use crate::{Counters, faults::Faults, keys::KeyRing, registry::Registry};
 const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
 
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct ServerState {
     issuer: String,
     pub(crate) audience: String,
     pub(crate) clock: Arc<dyn Clock>,
@@ -31,7 +31,7 @@ pub(crate) struct Shared {
     pub(crate) faults: Faults,
 }
 
-impl Shared {
+impl ServerState {
     pub(crate) fn new(
         issuer: String,
         audience: String,
