@@ -66,12 +66,16 @@ fn attempts_do_not_overlap() {
 
 fn a_lost_attempt_frees_its_waiters() {
     let task = Arc::new(SharedTask::new());
-    let waiters = three(move || {
-        call(&task, |attempt| match attempt.generation() {
-            1 => drop(attempt),
-            generation => attempt.finish(generation),
-        })
+    let waiters = three({
+        let task = Arc::clone(&task);
+        move || {
+            call(&task, |attempt| match attempt.generation() {
+                1 => drop(attempt),
+                generation => attempt.finish(generation),
+            })
+        }
     });
+    assert!(task.running().is_none());
     for waiter in waiters {
         match waiter.generation() {
             1 => assert_eq!(outcome(waiter), Err(Interrupted::Lost)),
