@@ -19,6 +19,7 @@ mod guards;
 mod handler_tests;
 mod hostile_tokens;
 mod leaks;
+mod module_cycles;
 mod networks;
 mod one_layer;
 mod outbound;

@@ -1,9 +1,10 @@
 //! The threads that meet at a slot, in every order that takes at most three preemptions, tried by loom. (Without the bound a
 //! model does not end; races rarely need more than two.)
 //!
-//! Compiled here once more from their own files: the slot and the single flight, with loom's locks in the place of the
-//! standard library's (`sync.rs`). Taken on trust: tokio's `watch` channel, and that a load and a store of `ArcSwap` are one
-//! step each. The models are in `models.rs`.
+//! Compiled here once more from their own files: the slot, the single flight and the shared task,
+//! with loom's locks instead of the standard library's (`sync.rs`). Taken on trust: tokio's `watch`
+//! channel, and that a load and a store of `ArcSwap` are one step each. The models are in
+//! `models.rs` and `shared_task_models.rs`.
 //!
 //! Run alone: `cargo test -p passport-tests --test model [name]`. There is no harness, as the unit tests in those files are
 //! not for loom.
@@ -18,6 +19,9 @@ mod kept;
 mod models;
 #[path = "../../crates/passport-outbound/src/refresh/mod.rs"]
 mod refresh;
+#[path = "../../crates/passport-core/src/shared_task/mod.rs"]
+mod shared_task;
+mod shared_task_models;
 #[path = "../../crates/passport-core/src/single_flight.rs"]
 mod single_flight;
 #[path = "../../crates/passport-outbound/src/cache/slot.rs"]
@@ -32,7 +36,8 @@ use kept::Kept;
 
 fn main() {
     let filter = std::env::args().skip(1).find(|word| !word.starts_with('-')).unwrap_or_default();
-    for (name, model) in models::ALL.into_iter().filter(|(name, _)| name.contains(&filter)) {
+    let all = models::ALL.into_iter().chain(shared_task_models::ALL);
+    for (name, model) in all.filter(|(name, _)| name.contains(&filter)) {
         let mut loom = loom::model::Builder::new();
         loom.preemption_bound = Some(3);
         loom.check(model);

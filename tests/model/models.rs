@@ -104,7 +104,7 @@ fn with_a_token() -> Arc<Slot> {
 }
 
 /// Runs `role` on two more threads than this one, and gathers what they hold.
-fn three<T: 'static>(role: impl Fn() -> T + Clone + 'static) -> Vec<T> {
+pub(crate) fn three<T: 'static>(role: impl Fn() -> T + Clone + 'static) -> Vec<T> {
     let others = [thread::spawn(role.clone()), thread::spawn(role.clone())];
     let mine = role();
     others.into_iter().map(|other| other.join().unwrap()).chain([mine]).collect()

@@ -1,4 +1,4 @@
-//! What the single flight is made of. `tests/model` compiles it against loom's primitives instead of these, and tries the
-//! orders in which threads may meet.
+//! The locks of the single flight and the shared task. `tests/model` compiles both against loom's
+//! instead, and tries the orders in which threads may meet.
 
 pub(crate) use std::sync::{Mutex, MutexGuard};

@@ -8,7 +8,7 @@ use std::{
 use passport_core::{Clock, InvalidIssuer, Issuer, SystemClock};
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{DevPassport, keys::KeyRing, serve::serve, shared::Shared};
+use crate::{DevPassport, keys::KeyRing, serve::serve, server_state::ServerState};
 
 /// Settings of a [`DevPassport`].
 #[derive(Debug)]
@@ -78,7 +78,7 @@ impl DevPassportBuilder {
         let bind = |source| StartError::Bind { address: self.address, source };
         let listener = TcpListener::bind(self.address).await.map_err(bind)?;
         let address = listener.local_addr().map_err(bind)?;
-        let shared = Arc::new(Shared::new(
+        let state = Arc::new(ServerState::new(
             self.issuer.unwrap_or_else(|| format!("http://{address}")),
             self.audience,
             self.clock,
@@ -86,8 +86,8 @@ impl DevPassportBuilder {
             KeyRing::generate().await,
         ));
         let (stop, stopped) = watch::channel(());
-        let server = tokio::spawn(serve(listener, Arc::clone(&shared), stopped));
-        Ok(DevPassport { address, shared, stop, server })
+        let server = tokio::spawn(serve(listener, Arc::clone(&state), stopped));
+        Ok(DevPassport { address, state, stop, server })
     }
 }
 
@@ -128,24 +128,4 @@ pub enum StartError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn other_machines_are_served_only_on_request() {
-        let any = || DevPassport::builder().address(([0, 0, 0, 0], 0).into());
-        let not_loopback =
-            |started: Result<DevPassport, StartError>| matches!(started, Err(StartError::NotLoopback(_)));
-        assert!(not_loopback(any().start().await));
-        assert!(not_loopback(any().issuer("http://passport").start().await));
-        assert!(not_loopback(any().danger_any_address().start().await));
-        let passport = any().danger_any_address().issuer("http://passport").start().await.unwrap();
-        assert_eq!(passport.issuer(), "http://passport");
-    }
-
-    #[tokio::test]
-    async fn issuer_has_to_be_a_url() {
-        let started = DevPassport::builder().issuer("passport:8090").start().await;
-        assert!(matches!(started, Err(StartError::Issuer(_))));
-    }
-}
+mod tests;

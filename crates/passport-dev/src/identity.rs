@@ -4,20 +4,20 @@ use crate::{
     TestJwtBuilder,
     client_key::{ClientKey, ClientKeyKind},
     registry::{Identity, random_id, random_secret},
-    shared::Shared,
+    server_state::ServerState,
 };
 
 /// Describes a managed identity; [`DevIdentityBuilder::create`] puts it into the dev Passport.
 #[must_use]
 pub struct DevIdentityBuilder {
-    shared: Arc<Shared>,
+    state: Arc<ServerState>,
     identity: Identity,
     secret: String,
     private_key: Option<String>,
 }
 
 impl DevIdentityBuilder {
-    pub(crate) fn new(shared: Arc<Shared>, name: &str) -> Self {
+    pub(crate) fn new(state: Arc<ServerState>, name: &str) -> Self {
         let identity = Identity {
             managed_identity_id: random_id("mi-guid-"),
             client_id: format!("mi-{name}-clientid"),
@@ -28,7 +28,7 @@ impl DevIdentityBuilder {
             secrets: Vec::new(),
             key: None,
         };
-        Self { shared, identity, secret: random_secret(), private_key: None }
+        Self { state, identity, secret: random_secret(), private_key: None }
     }
 
     /// Adds a role. None by default.
@@ -64,9 +64,9 @@ impl DevIdentityBuilder {
     pub fn create(self) -> DevIdentity {
         let client_id = self.identity.client_id.clone();
         let managed_identity_id = self.identity.managed_identity_id.clone();
-        let first_secret = self.shared.registry().add(self.identity, self.secret).into();
+        let first_secret = self.state.registry().add(self.identity, self.secret).into();
         let private_key = self.private_key.map(Into::into);
-        DevIdentity { shared: self.shared, client_id, managed_identity_id, first_secret, private_key }
+        DevIdentity { state: self.state, client_id, managed_identity_id, first_secret, private_key }
     }
 }
 
@@ -79,7 +79,7 @@ impl fmt::Debug for DevIdentityBuilder {
 /// A managed identity of the dev Passport, and what an administrator can do to it.
 #[derive(Clone)]
 pub struct DevIdentity {
-    shared: Arc<Shared>,
+    state: Arc<ServerState>,
     client_id: String,
     managed_identity_id: String,
     first_secret: DevSecret,
@@ -132,29 +132,29 @@ impl DevIdentity {
     /// Never: identities are replaced but not removed.
     #[must_use]
     pub fn generate_secret(&self) -> DevSecret {
-        let secret = self.shared.registry().generate_secret(&self.client_id);
+        let secret = self.state.registry().generate_secret(&self.client_id);
         secret.expect("identities are replaced but never removed").into()
     }
 
     /// Refuses the secret from now on and revokes the tokens that were got with it (introspection shows it).
     pub fn revoke_secret(&self, secret_id: &str) {
-        self.shared.registry().revoke_secret(&self.client_id, secret_id);
+        self.state.registry().revoke_secret(&self.client_id, secret_id);
     }
 
     /// Refuses all secrets and revokes all tokens.
     pub fn disable(&self) {
-        self.shared.registry().set_enabled(&self.client_id, false);
+        self.state.registry().set_enabled(&self.client_id, false);
     }
 
     /// Accepts the active secrets again. Revoked tokens stay revoked.
     pub fn enable(&self) {
-        self.shared.registry().set_enabled(&self.client_id, true);
+        self.state.registry().set_enabled(&self.client_id, true);
     }
 
     /// Replaces the roles. The next token has them; tokens that are out keep the old ones.
     pub fn set_roles<R: Into<String>>(&self, roles: impl IntoIterator<Item = R>) {
         let roles = roles.into_iter().map(Into::into).collect();
-        self.shared.registry().set_roles(&self.client_id, roles);
+        self.state.registry().set_roles(&self.client_id, roles);
     }
 
     /// A token as the token endpoint would give it for the first secret, for tests that need one to change or to send by hand.
@@ -162,9 +162,9 @@ impl DevIdentity {
     /// # Panics
     /// As [`DevIdentity::generate_secret`].
     pub fn token(&self) -> TestJwtBuilder {
-        let mut registry = self.shared.registry();
+        let mut registry = self.state.registry();
         let identity = registry.get(&self.client_id).expect("identities are replaced but never removed");
-        let token = TestJwtBuilder::for_managed_identity(&self.shared, identity);
+        let token = TestJwtBuilder::for_managed_identity(&self.state, identity);
         registry.note_issued(&self.client_id, self.first_secret.id(), token.jti());
         token
     }

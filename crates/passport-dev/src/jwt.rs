@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 use crate::{
     keys::SigningKey,
     registry::{Identity, random_id},
-    shared::Shared,
+    server_state::ServerState,
 };
 
 /// Builds tokens for tests, signed by the dev Passport: any claim and any header can be set or taken away.
@@ -27,44 +27,44 @@ pub struct TestJwtBuilder {
 }
 
 impl TestJwtBuilder {
-    fn new(shared: &Shared, subject: &str, tenant_id: &str) -> Self {
-        let key = shared.keys().signing().clone();
-        let now = shared.clock.now();
+    fn new(state: &ServerState, subject: &str, tenant_id: &str) -> Self {
+        let key = state.keys().signing().clone();
+        let now = state.clock.now();
         let mut header = Map::new();
         header.insert("alg".to_owned(), json!("RS256"));
         header.insert("typ".to_owned(), json!("JWT"));
-        if shared.kid_in_tokens() {
+        if state.kid_in_tokens() {
             header.insert("kid".to_owned(), json!(key.kid));
         }
         let builder = Self { header, claims: Map::new(), key, now };
         builder
-            .claim("iss", shared.issuer())
+            .claim("iss", state.issuer())
             .claim("sub", subject)
-            .claim("aud", shared.audience.as_str())
+            .claim("aud", state.audience.as_str())
             .claim("tenant_id", tenant_id)
             .claim("jti", random_id("tok-"))
             .claim("iat", unix_seconds(now))
-            .expires_in(shared.token_lifetime())
+            .expires_in(state.token_lifetime())
     }
 
-    pub(crate) fn for_user(shared: &Shared, user_id: &str) -> Self {
-        Self::new(shared, user_id, "tenant-1")
+    pub(crate) fn for_user(state: &ServerState, user_id: &str) -> Self {
+        Self::new(state, user_id, "tenant-1")
             .claim("email", format!("{user_id}@example.com"))
             .claim("name", user_id)
             .claim("roles", json!([]))
     }
 
     /// A managed identity that nobody has registered.
-    pub(crate) fn for_service(shared: &Shared, name: &str) -> Self {
-        Self::new(shared, &format!("mi-{name}-clientid"), "tenant-1")
+    pub(crate) fn for_service(state: &ServerState, name: &str) -> Self {
+        Self::new(state, &format!("mi-{name}-clientid"), "tenant-1")
             .claim("managed_identity_id", format!("mi-guid-{name}"))
             .claim("is_service_account", true)
             .claim("name", name)
             .claim("roles", json!([]))
     }
 
-    pub(crate) fn for_managed_identity(shared: &Shared, identity: &Identity) -> Self {
-        Self::new(shared, &identity.client_id, &identity.tenant_id)
+    pub(crate) fn for_managed_identity(state: &ServerState, identity: &Identity) -> Self {
+        Self::new(state, &identity.client_id, &identity.tenant_id)
             .claim("managed_identity_id", identity.managed_identity_id.as_str())
             .claim("is_service_account", true)
             .claim("name", identity.name.as_str())
@@ -195,10 +195,10 @@ fn push(claims: &mut Map<String, Value>, name: &str, value: String) {
 }
 
 /// Checks a token that this Passport issued, for introspection: its claims when the signature is ours.
-pub(crate) fn own_claims(shared: &Arc<Shared>, token: &str) -> Option<Map<String, Value>> {
+pub(crate) fn own_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Value>> {
     let (message, signature) = token.rsplit_once('.')?;
     let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).ok()?;
-    if !shared.keys().verifies(message.as_bytes(), &signature) {
+    if !state.keys().verifies(message.as_bytes(), &signature) {
         return None;
     }
     let claims = BASE64_URL_SAFE_NO_PAD.decode(message.split_once('.')?.1).ok()?;

@@ -36,7 +36,7 @@ mod keys;
 mod registry;
 mod routes;
 mod serve;
-mod shared;
+mod server_state;
 mod test_identity;
 
 pub use passport_core::{Clock, ManualClock, SystemClock};

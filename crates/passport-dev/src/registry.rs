@@ -3,6 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use aws_lc_rs::{constant_time, rand};
+use passport_core::Hex;
 
 use crate::client_key::ClientKey;
 
@@ -18,6 +19,12 @@ pub(crate) struct Identity {
     pub(crate) secrets: Vec<StoredSecret>,
     /// What it may sign assertions with, in place of a secret.
     pub(crate) key: Option<ClientKey>,
+}
+
+/// An authenticated client, and which of its secrets it has shown.
+pub(crate) struct Client {
+    pub(crate) client_id: String,
+    pub(crate) secret_id: String,
 }
 
 #[derive(Clone)]
@@ -65,13 +72,13 @@ impl Registry {
         self.identities.get(client_id)
     }
 
-    /// The enabled identity that `secret` belongs to, and the secret's id.
-    pub(crate) fn authenticate(&self, client_id: &str, secret: &str) -> Option<(&Identity, String)> {
+    /// Returns the client of the enabled identity that `secret` belongs to.
+    pub(crate) fn authenticate(&self, client_id: &str, secret: &str) -> Option<Client> {
         let identity = self.identities.get(client_id).filter(|identity| identity.enabled)?;
         let stored = identity.secrets.iter().find(|stored| {
             constant_time::verify_slices_are_equal(stored.value.as_bytes(), secret.as_bytes()).is_ok()
         })?;
-        Some((identity, stored.secret_id.clone()))
+        Some(Client { client_id: identity.client_id.clone(), secret_id: stored.secret_id.clone() })
     }
 
     /// Whether this assertion was not used before; it is by now.
@@ -134,5 +141,5 @@ pub(crate) fn random_secret() -> String {
 pub(crate) fn random_id(prefix: &str) -> String {
     let mut random = [0; 12];
     rand::fill(&mut random).expect("the operating system gives randomness");
-    random.iter().fold(prefix.to_owned(), |id, byte| format!("{id}{byte:02x}"))
+    format!("{prefix}{}", Hex(&random))
 }

@@ -19,22 +19,22 @@ use crate::{
     Endpoint,
     faults::{AnswerBody, intact},
     routes,
-    shared::Shared,
+    server_state::ServerState,
 };
 
 /// What running requests get before they are ended.
 const GRACE: Duration = Duration::from_secs(5);
 
 /// Serves until `stopped` speaks or its sender is gone, then gives running requests a grace period and ends all.
-pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stopped: watch::Receiver<()>) {
-    let router = routes::router(Arc::clone(&shared));
+pub(crate) async fn serve(listener: TcpListener, state: Arc<ServerState>, mut stopped: watch::Receiver<()>) {
+    let router = routes::router(Arc::clone(&state));
     let graceful = GracefulShutdown::new();
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, _)) => {
-                    connections.spawn(connection(stream, &graceful, &shared, &router));
+                    connections.spawn(connection(stream, &graceful, &state, &router));
                 }
                 // Out of file descriptors, most likely: some will be free again.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
@@ -51,14 +51,14 @@ pub(crate) async fn serve(listener: TcpListener, shared: Arc<Shared>, mut stoppe
 fn connection(
     stream: TcpStream,
     graceful: &GracefulShutdown,
-    shared: &Arc<Shared>,
+    state: &Arc<ServerState>,
     router: &axum::Router,
 ) -> impl Future<Output = ()> + Send + 'static {
     // Small answers must not wait for the peer's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
-    let (shared, router) = (Arc::clone(shared), router.clone());
+    let (state, router) = (Arc::clone(state), router.clone());
     let service = TowerToHyperService::new(tower::service_fn(move |request| {
-        answer(Arc::clone(&shared), router.clone(), request)
+        answer(Arc::clone(&state), router.clone(), request)
     }));
     let connection =
         auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).into_owned();
@@ -70,14 +70,14 @@ fn connection(
 }
 
 async fn answer(
-    shared: Arc<Shared>,
+    state: Arc<ServerState>,
     router: axum::Router,
     request: http::Request<hyper::body::Incoming>,
 ) -> Result<http::Response<AnswerBody>, io::Error> {
     let endpoint = Endpoint::of_path(request.uri().path());
     let fault = endpoint.and_then(|endpoint| {
-        shared.counters.count(endpoint);
-        shared.faults.current(endpoint)
+        state.counters.count(endpoint);
+        state.faults.current(endpoint)
     });
     let response = router.oneshot(request.map(Body::new)).await.unwrap_or_else(|never| match never {});
     match fault {

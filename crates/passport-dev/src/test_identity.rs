@@ -7,7 +7,7 @@ use http::{HeaderValue, Request, header::AUTHORIZATION};
 use passport_core::SystemClock;
 use serde_json::Value;
 
-use crate::{TestJwtBuilder, keys::KeyRing, shared::Shared};
+use crate::{TestJwtBuilder, keys::KeyRing, server_state::ServerState};
 
 /// Somebody who calls, for a test of a handler: without an issuer, without a network.
 ///
@@ -28,10 +28,10 @@ use crate::{TestJwtBuilder, keys::KeyRing, shared::Shared};
 pub struct TestIdentity(TestJwtBuilder);
 
 /// What all of a process have in common. Its key is made when the first is asked for, in about a tenth of a second.
-static ISSUER: LazyLock<Shared> = LazyLock::new(|| {
+static ISSUER: LazyLock<ServerState> = LazyLock::new(|| {
     let keys = KeyRing::generate_now();
     let (issuer, audience) = (TestIdentity::ISSUER.to_owned(), TestIdentity::AUDIENCE.to_owned());
-    Shared::new(issuer, audience, Arc::new(SystemClock), Duration::from_secs(3600), keys)
+    ServerState::new(issuer, audience, Arc::new(SystemClock), Duration::from_secs(3600), keys)
 });
 
 impl TestIdentity {

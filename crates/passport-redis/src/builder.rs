@@ -5,10 +5,10 @@ use passport_outbound::{ConfigError, SecretSource};
 use redis::{ConnectionAddr, IntoConnectionInfo};
 
 #[cfg(feature = "sentinel")]
-use crate::target::Sentinels;
+use crate::endpoint::Sentinels;
 use crate::{
     EncryptionKeys, RedisTokenStore,
-    target::{Place, Target},
+    endpoint::{Endpoint, Topology},
     tls::Tls,
 };
 
@@ -25,7 +25,7 @@ const CA_FILE: &str = "ca_file";
 #[must_use]
 pub struct RedisTokenStoreBuilder {
     urls: Vec<String>,
-    kind: Kind,
+    kind: TopologyKind,
     keys: EncryptionKeys,
     namespace: String,
     username: Option<String>,
@@ -37,9 +37,9 @@ pub struct RedisTokenStoreBuilder {
     clock: Arc<dyn Clock>,
 }
 
-/// What the URLs are of.
-pub(crate) enum Kind {
-    One,
+/// The kind of servers that the URLs lead to.
+pub(crate) enum TopologyKind {
+    Single,
     #[cfg(feature = "cluster")]
     Cluster,
     #[cfg(feature = "sentinel")]
@@ -48,7 +48,7 @@ pub(crate) enum Kind {
 }
 
 impl RedisTokenStoreBuilder {
-    pub(crate) fn new(urls: Vec<String>, kind: Kind, keys: EncryptionKeys) -> Self {
+    pub(crate) fn new(urls: Vec<String>, kind: TopologyKind, keys: EncryptionKeys) -> Self {
         Self {
             urls,
             kind,
@@ -140,23 +140,23 @@ impl RedisTokenStoreBuilder {
         self.check_the_rest(&addresses, &mut problems);
         let ca = self.tls.ca_file.as_ref().map(CaCertificates::from_pem_file).transpose();
         ConfigProblem::collect(&mut problems, CA_FILE, ca);
-        let place = match self.kind {
-            Kind::One => addresses.pop().map(Place::One),
+        let topology = match self.kind {
+            TopologyKind::Single => addresses.pop().map(Topology::Single),
             #[cfg(feature = "cluster")]
-            Kind::Cluster => Some(Place::Cluster(addresses)),
+            TopologyKind::Cluster => Some(Topology::Cluster(addresses)),
             #[cfg(feature = "sentinel")]
-            Kind::Sentinel(service) => Some(Place::Sentinels(Sentinels {
+            TopologyKind::Sentinel(service) => Some(Topology::Sentinels(Sentinels {
                 sentinels: addresses,
                 service,
                 username: self.sentinel_username,
                 password: self.sentinel_password,
             })),
         };
-        let Some(place) = place.filter(|_| problems.is_empty()) else {
+        let Some(topology) = topology.filter(|_| problems.is_empty()) else {
             return Err(ConfigError::new(problems));
         };
-        let target = Target {
-            place,
+        let endpoint = Endpoint {
+            topology,
             username: self.username,
             password: self.password,
             tls: self.tls,
@@ -164,7 +164,7 @@ impl RedisTokenStoreBuilder {
             namespace: self.namespace,
             limit: self.limit,
         };
-        Ok(RedisTokenStore::new(target, self.keys, self.clock))
+        Ok(RedisTokenStore::new(endpoint, self.keys, self.clock))
     }
 
     fn addresses(&self, problems: &mut Vec<ConfigProblem>) -> (Vec<ConnectionAddr>, i64) {
@@ -230,7 +230,7 @@ impl RedisTokenStoreBuilder {
             problem(URL, "some say rediss:// and some do not; with TLS all have to");
         }
         let is_unix = |address: &ConnectionAddr| matches!(address, ConnectionAddr::Unix(_));
-        if addresses.iter().any(is_unix) && !matches!(self.kind, Kind::One) {
+        if addresses.iter().any(is_unix) && !matches!(self.kind, TopologyKind::Single) {
             problem(URL, "a Unix socket leads to one server only");
         }
         if addresses.iter().any(|address| matches!(address, ConnectionAddr::TcpTls { insecure: true, .. })) {
@@ -239,7 +239,7 @@ impl RedisTokenStoreBuilder {
     }
 }
 
-impl Kind {
+impl TopologyKind {
     fn is_cluster(&self) -> bool {
         match self {
             #[cfg(feature = "cluster")]
@@ -269,64 +269,4 @@ impl fmt::Debug for RedisTokenStoreBuilder {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn builder(url: &str) -> RedisTokenStoreBuilder {
-        RedisTokenStore::builder(url, EncryptionKeys::danger_unencrypted())
-    }
-
-    fn options(builder: RedisTokenStoreBuilder) -> Vec<String> {
-        let error = builder.build().unwrap_err();
-        error.problems().iter().map(|problem| problem.option.to_string()).collect()
-    }
-
-    #[test]
-    fn the_urls_that_people_write_are_taken() {
-        for url in [
-            "redis://localhost",
-            "redis://[::1]:6380/3",
-            "rediss://cache.internal:6379",
-            "unix:///run/redis.sock",
-        ] {
-            assert!(builder(url).build().is_ok(), "{url}");
-        }
-    }
-
-    #[test]
-    fn every_mistake_is_told_at_once() {
-        let source = || SecretSource::fixed("x");
-        let wrong = builder("redis://host")
-            .namespace("a{b")
-            .limit(Duration::ZERO)
-            .username("me")
-            .ca_file("/no/such/ca.pem");
-        assert_eq!(options(wrong), ["namespace", "limit", "password", "tls", CA_FILE]);
-        assert_eq!(options(builder("redis://host").sentinel_password(source())), ["sentinel_password"]);
-        for url in ["", "host", "http://host", "redis://user@host", "rediss://host/#insecure"] {
-            assert_eq!(options(builder(url)), [URL], "{url}");
-        }
-    }
-
-    #[test]
-    fn a_password_in_a_url_is_not_shown() {
-        for url in ["redis://:hidden@host", "redis://user:hidden@host:port"] {
-            let told = format!("{:?} {}", builder(url), builder(url).build().unwrap_err());
-            assert!(!told.contains("hidden"), "{told}");
-        }
-    }
-
-    #[cfg(all(feature = "cluster", feature = "sentinel"))]
-    #[test]
-    fn a_fleet_of_servers_has_urls_of_one_kind() {
-        let keys = EncryptionKeys::danger_unencrypted;
-        assert_eq!(options(RedisTokenStore::cluster(Vec::<String>::new(), keys())), [URL]);
-        assert_eq!(options(RedisTokenStore::cluster(["redis://a", "rediss://b"], keys())), [URL]);
-        assert_eq!(options(RedisTokenStore::cluster(["redis://a/1"], keys())), [URL]);
-        assert_eq!(options(RedisTokenStore::sentinel(["redis://a/1", "redis://b/2"], "m", keys())), [URL]);
-        assert_eq!(options(RedisTokenStore::sentinel(["unix:///run/redis.sock"], "m", keys())), [URL]);
-        assert!(
-            RedisTokenStore::sentinel(["redis://a:26379", "redis://b:26379"], "m", keys()).build().is_ok()
-        );
-    }
-}
+mod tests;

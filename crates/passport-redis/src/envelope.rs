@@ -1,10 +1,10 @@
-//! How a token is kept in Redis. Pure: keys, place and randomness come from outside.
+//! How a token is stored in Redis. Pure: keys and the name in Redis are arguments.
 //!
 //! ```text
 //! version  key id  mark      nonce     sealed: minted at, expires at (ms since 1970, big-endian), token    tag
 //! 1        4       16        12        8 + 8 + ...                                                         16
 //! ```
-//! Everything before the nonce, and the place where it is kept, is authenticated with what is sealed (AES-256-GCM-SIV, RFC
+//! Everything before the nonce, and the Redis key, is authenticated with what is sealed (AES-256-GCM-SIV, RFC
 //! 8452), so that no value passes for another's. The mark is a hash of the token: a script can tell which token a value holds.
 
 use std::{
@@ -17,27 +17,28 @@ use aws_lc_rs::{
     aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
     digest::{self, SHA256},
 };
+use passport_core::unix_millis;
 use passport_outbound::{AccessToken, StoredToken};
 use zeroize::Zeroizing;
 
 const SEALED: u8 = 1;
-/// Without encryption, where somebody asked for that: the same without nonce and tag.
+/// Without encryption, if configured: the same without nonce and tag.
 const PLAIN: u8 = 0;
 
 const KEY_ID: usize = 4;
 const MARK: usize = 16;
-/// Where the mark stands, as Lua counts.
+/// The position of the mark, as Lua counts.
 pub(crate) const MARK_IN_LUA: (usize, usize) = (1 + KEY_ID + 1, 1 + KEY_ID + MARK);
 const HEAD: usize = 1 + KEY_ID + MARK;
 const TIMES: usize = 16;
 
-/// A key that values are sealed with.
+/// A key that values are sealed and opened with.
 pub(crate) struct SealingKey {
     id: [u8; KEY_ID],
     key: RandomizedNonceKey,
 }
 
-/// What values are sealed and opened with.
+/// The keys that values are sealed and opened with.
 #[derive(Debug)]
 pub(crate) enum Ring {
     /// Sealed with the first, opened with any.
@@ -46,18 +47,18 @@ pub(crate) enum Ring {
     Plain,
 }
 
-/// Why a value is not used.
+/// Why a stored value is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refused {
-    /// It is none of ours, or cut off.
+pub(crate) enum InvalidValue {
+    /// It has another format, or is cut off.
     Malformed,
     /// It was sealed with a key that is not in the ring.
     UnknownKey,
-    /// It was changed, or belongs somewhere else.
+    /// It was changed, or moved from another Redis key.
     Tampered,
 }
 
-impl Refused {
+impl InvalidValue {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Malformed => "malformed",
@@ -80,8 +81,9 @@ impl SealingKey {
 }
 
 impl Ring {
-    /// This, and the first key of `before` that it lacks: what was sealed with it is still about.
-    pub(crate) fn and_the_one_before(self, before: Option<&Self>) -> Self {
+    /// Returns these keys, and the first key of `before` that is not among them: values that were
+    /// sealed with it may still be stored.
+    pub(crate) fn with_previous(self, before: Option<&Self>) -> Self {
         match (self, before) {
             (Self::Keys(mut keys), Some(Self::Keys(before))) => {
                 let lacks = |old: &&Arc<SealingKey>| keys.iter().all(|key| key.id != old.id);
@@ -93,19 +95,19 @@ impl Ring {
     }
 }
 
-/// Only what every value shows.
+/// Shows the key's id, which every value has.
 impl fmt::Debug for SealingKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SealingKey({:08x})", u32::from_be_bytes(self.id))
     }
 }
 
-/// The bytes to keep at `place`. None if there is no randomness.
-pub(crate) fn seal(ring: &Ring, place: &str, token: &StoredToken) -> Option<Vec<u8>> {
+/// Returns the value to store at `redis_key`. `None` if there is no randomness.
+pub(crate) fn seal(ring: &Ring, redis_key: &str, token: &StoredToken) -> Option<Vec<u8>> {
     let mut value = head(ring, token.token());
     let mut content = Zeroizing::new(Vec::new());
     for time in [token.minted_at(), token.token().expires_at()] {
-        content.extend_from_slice(&milliseconds(time).to_be_bytes());
+        content.extend_from_slice(&unix_millis(time).to_be_bytes());
     }
     content.extend_from_slice(token.token().expose().as_bytes());
     let Ring::Keys(keys) = ring else {
@@ -113,31 +115,31 @@ pub(crate) fn seal(ring: &Ring, place: &str, token: &StoredToken) -> Option<Vec<
         return Some(value);
     };
     let sealed = &mut *content;
-    let nonce = keys.first()?.key.seal_in_place_append_tag(aad(&value, place), sealed).ok()?;
+    let nonce = keys.first()?.key.seal_in_place_append_tag(aad(&value, redis_key), sealed).ok()?;
     value.extend_from_slice(nonce.as_ref());
     value.extend_from_slice(sealed);
     Some(value)
 }
 
-/// The token in `value`, which was kept at `place`. Of a `place` or a time that does not fit, nothing is used.
-pub(crate) fn open(ring: &Ring, place: &str, value: &[u8]) -> Result<StoredToken, Refused> {
-    let (head, content) = value.split_at_checked(HEAD).ok_or(Refused::Malformed)?;
+/// Returns the token in `value`, which was stored at `redis_key`.
+pub(crate) fn open(ring: &Ring, redis_key: &str, value: &[u8]) -> Result<StoredToken, InvalidValue> {
+    let (head, content) = value.split_at_checked(HEAD).ok_or(InvalidValue::Malformed)?;
     let (version, key_id) = (head[0], &head[1..=KEY_ID]);
     match (ring, version) {
         (Ring::Plain, PLAIN) => token(head, content),
         (Ring::Keys(keys), SEALED) => {
-            let key = keys.iter().find(|key| key.id == key_id).ok_or(Refused::UnknownKey)?;
-            let (nonce, sealed) = content.split_at_checked(NONCE_LEN).ok_or(Refused::Malformed)?;
-            let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| Refused::Malformed)?;
+            let key = keys.iter().find(|key| key.id == key_id).ok_or(InvalidValue::UnknownKey)?;
+            let (nonce, sealed) = content.split_at_checked(NONCE_LEN).ok_or(InvalidValue::Malformed)?;
+            let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| InvalidValue::Malformed)?;
             let mut content = Zeroizing::new(sealed.to_vec());
-            let opened = key.key.open_in_place(nonce, aad(head, place), &mut content);
-            token(head, opened.map_err(|_| Refused::Tampered)?)
+            let opened = key.key.open_in_place(nonce, aad(head, redis_key), &mut content);
+            token(head, opened.map_err(|_| InvalidValue::Tampered)?)
         }
-        _ => Err(Refused::Malformed),
+        _ => Err(InvalidValue::Malformed),
     }
 }
 
-/// What [`crate::scripts`] tells a token by.
+/// Returns the hash by which [`crate::scripts`] recognise a token.
 pub(crate) fn mark(token: &AccessToken) -> [u8; MARK] {
     let mut mark = [0; MARK];
     mark.copy_from_slice(&digest::digest(&SHA256, token.expose().as_bytes()).as_ref()[..MARK]);
@@ -155,32 +157,26 @@ fn head(ring: &Ring, token: &AccessToken) -> Vec<u8> {
     head
 }
 
-fn aad(head: &[u8], place: &str) -> Aad<Vec<u8>> {
-    Aad::from([head, place.as_bytes()].concat())
+fn aad(head: &[u8], redis_key: &str) -> Aad<Vec<u8>> {
+    Aad::from([head, redis_key.as_bytes()].concat())
 }
 
-fn token(head: &[u8], content: &[u8]) -> Result<StoredToken, Refused> {
-    let (times, text) = content.split_at_checked(TIMES).ok_or(Refused::Malformed)?;
+fn token(head: &[u8], content: &[u8]) -> Result<StoredToken, InvalidValue> {
+    let (times, text) = content.split_at_checked(TIMES).ok_or(InvalidValue::Malformed)?;
     let (minted_at, expires_at) = times.split_at(TIMES / 2);
     let (minted_at, expires_at) = (time(minted_at)?, time(expires_at)?);
-    let text = str::from_utf8(text).map_err(|_| Refused::Malformed)?;
-    let token = AccessToken::new(text, expires_at).map_err(|_| Refused::Malformed)?;
+    let text = str::from_utf8(text).map_err(|_| InvalidValue::Malformed)?;
+    let token = AccessToken::new(text, expires_at).map_err(|_| InvalidValue::Malformed)?;
     if mark(&token)[..] != head[1 + KEY_ID..] {
-        return Err(Refused::Tampered);
+        return Err(InvalidValue::Tampered);
     }
     Ok(StoredToken::new(token, minted_at))
 }
 
-fn milliseconds(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn time(bytes: &[u8]) -> Result<SystemTime, Refused> {
-    let milliseconds = bytes.try_into().map(u64::from_be_bytes).map_err(|_| Refused::Malformed)?;
-    UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds)).ok_or(Refused::Malformed)
+fn time(bytes: &[u8]) -> Result<SystemTime, InvalidValue> {
+    let milliseconds = bytes.try_into().map(u64::from_be_bytes).map_err(|_| InvalidValue::Malformed)?;
+    UNIX_EPOCH.checked_add(Duration::from_millis(milliseconds)).ok_or(InvalidValue::Malformed)
 }
 
 #[cfg(test)]
-#[path = "envelope_tests.rs"]
 mod tests;

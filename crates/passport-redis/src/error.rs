@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use passport_core::{Interrupted, TaskFailure};
 use passport_outbound::{StoreError, TlsFailure};
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
@@ -66,6 +67,24 @@ pub(crate) fn store_error(error: &RedisError) -> StoreError {
     }
 }
 
+/// Returns what all callers of a shared task get, if its work has ended; `late` is the error of
+/// work that took too long.
+pub(crate) fn completed<T>(
+    result: Result<Result<T, StoreError>, TaskFailure>,
+    late: &'static str,
+) -> Option<Result<T, StoreError>> {
+    match result {
+        Ok(result) => Some(result),
+        Err(failure @ TaskFailure::DeadlineExceeded) => Some(Err(StoreError::new(late).caused_by(failure))),
+        Err(TaskFailure::Panicked | TaskFailure::Lost) => None,
+    }
+}
+
+/// Returns the error of a caller whose shared task had no outcome.
+pub(crate) fn interrupted<T>(interrupted: Interrupted) -> Result<T, StoreError> {
+    Err(StoreError::new("the task that reads or connects has no outcome").caused_by(interrupted))
+}
+
 fn advice(error: &RedisError) -> &'static str {
     if error.is_timeout() {
         return "Redis did not answer in time";
@@ -111,38 +130,4 @@ pub(crate) fn is_an_answer(error: &RedisError) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_server_says_is_not_repeated() {
-        let said = "unknown command 'HELLO', with args beginning with: 'AUTH' 'user' 'hidden'".to_owned();
-        for error in [
-            RedisError::from((ErrorKind::Extension, "An error was signalled by the server", said.clone())),
-            RedisError::from((ErrorKind::Io, "Failed to create initial connections", said)),
-        ] {
-            let error = store_error(&error);
-            let told = passport_core::with_causes(&error);
-            assert!(!format!("{error:?} {told}").contains("hidden"), "{told}");
-        }
-    }
-
-    #[test]
-    fn what_the_operating_system_says_is() {
-        let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
-        let error = store_error(&refused.into());
-        let cause = std::error::Error::source(&error).unwrap();
-        assert!(cause.to_string().contains("refused"), "{cause}");
-        assert!(cause.source().is_some_and(<dyn std::error::Error>::is::<RedisError>), "{cause}");
-    }
-
-    #[test]
-    fn an_untrusted_certificate_is_told_from_an_outage() {
-        let untrusted = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
-        let error = store_error(&std::io::Error::new(std::io::ErrorKind::InvalidData, untrusted).into());
-        assert!(error.to_string().contains("no TLS session with Redis"), "{error}");
-        let cause = std::error::Error::source(&error).unwrap().to_string();
-        assert!(cause.contains("its issuer is unknown"), "{cause}");
-        assert!(passport_core::chain(&error).any(<dyn std::error::Error>::is::<rustls::Error>), "{error:?}");
-    }
-}
+mod tests;

@@ -1,28 +1,36 @@
-//! The keys that values are sealed with, and where they come from.
+//! The encryption keys, and when they are read again.
 
 use std::{
+    error::Error,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use passport_core::{Clock, SecretRef};
+use passport_core::{Clock, SecretRef, SharedTask, TaskLimits, Waiter};
 use passport_outbound::{SecretSource, StoreError};
-use tokio::time::timeout;
+use tokio::{runtime::Handle, time::timeout};
 use zeroize::Zeroizing;
 
 use crate::{
-    background::Background,
     envelope::{Ring, SealingKey},
-    telemetry,
+    error::{completed, interrupted},
+    metrics::TARGET,
 };
 
-/// How long after the keys were read they are read again; and when they may be, because a value has one that nobody knows.
-const READ_EACH: Duration = Duration::from_secs(5 * 60);
-const READ_AGAIN_AFTER: Duration = Duration::from_secs(60);
+/// The age at which the keys are read again.
+const RELOAD_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
+/// The age from which they are read again because a value has an unknown key.
+const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(60);
 
 /// How long a vault may take.
 const MAX_READING: Duration = Duration::from_secs(30);
+
+/// The read ends by itself; the deadline is for one that does not.
+const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(60), grace: Duration::from_secs(60) };
+
+const LATE: &str = "the encryption keys could not be read in time";
 
 /// What tokens are encrypted with before they go to Redis: AES-256-GCM-SIV ([RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)),
 /// with a key that all instances of the fleet have and Redis has not. A key is 32 random bytes in base64:
@@ -61,13 +69,13 @@ impl EncryptionKeys {
     }
 }
 
-/// The keys as they were read last.
+/// The keys that were read last, and their reload.
 #[derive(Debug)]
 pub(crate) struct Keyring {
     keys: EncryptionKeys,
     clock: Arc<dyn Clock>,
     last_read: Mutex<Option<LastRead>>,
-    reading: Background<Arc<Ring>>,
+    reading: SharedTask<Result<Arc<Ring>, StoreError>>,
 }
 
 #[derive(Clone, Debug)]
@@ -79,53 +87,56 @@ struct LastRead {
 
 impl Keyring {
     pub(crate) fn new(keys: EncryptionKeys, clock: Arc<dyn Clock>) -> Self {
-        Self {
-            keys,
-            clock,
-            last_read: Mutex::default(),
-            reading: Background::new(2 * MAX_READING, "the encryption keys could not be read in time"),
-        }
+        Self { keys, clock, last_read: Mutex::default(), reading: SharedTask::new() }
     }
 
-    /// The keys; read if they have not been yet. Old ones are read again, which is waited for by nobody.
+    /// Returns the keys, which are read if they have not been yet. Old keys are read again in the
+    /// background.
     pub(crate) async fn ring(self: &Arc<Self>) -> Result<Arc<Ring>, StoreError> {
         let last = self.last_read().clone();
         match last {
             Some(last) => {
-                self.read_again_if_older(&last, READ_EACH);
+                self.reload_if_older(&last, RELOAD_INTERVAL);
                 Ok(last.ring)
             }
-            None => self.reading.outcome(|| Arc::clone(self).read()).await,
+            None => self.reading().outcome().await.unwrap_or_else(interrupted),
         }
     }
 
-    /// A value has a key that is unknown: there may be a new one.
-    pub(crate) fn lacks_one(self: &Arc<Self>) {
+    /// Reads the keys again, as a value has an unknown one, unless they were read just before.
+    pub(crate) fn reload_for_unknown_key(self: &Arc<Self>) {
         let last = self.last_read().clone();
         if let Some(last) = last {
-            self.read_again_if_older(&last, READ_AGAIN_AFTER);
+            self.reload_if_older(&last, UNKNOWN_KEY_INTERVAL);
         }
     }
 
-    fn read_again_if_older(self: &Arc<Self>, last: &LastRead, age: Duration) {
+    fn reload_if_older(self: &Arc<Self>, last: &LastRead, age: Duration) {
         if self.clock.uptime().saturating_sub(last.at) >= age {
-            drop(self.reading.joined(|| Arc::clone(self).read()));
+            drop(self.reading());
         }
     }
 
-    /// Reads the keys. What was known before goes on if they cannot be read; then, too, it takes a while until the next time.
+    /// Joins the read that is running, or starts one.
+    fn reading(self: &Arc<Self>) -> Waiter<Result<Arc<Ring>, StoreError>> {
+        let read = || Arc::clone(self).read();
+        self.reading.join_or_spawn(&Handle::current(), LIMITS, read, |read| completed(read, LATE))
+    }
+
+    /// Reads the keys. If that fails, the known ones are kept, for as long as if they had been read.
     async fn read(self: Arc<Self>) -> Result<Arc<Ring>, StoreError> {
         let at = self.clock.uptime();
-        let read = timeout(MAX_READING, self.keys.read()).await.unwrap_or_else(|late| {
-            Err(StoreError::new("the encryption keys could not be read in time").caused_by(late))
-        });
+        let read = timeout(MAX_READING, self.keys.read())
+            .await
+            .unwrap_or_else(|late| Err(StoreError::new(LATE).caused_by(late)));
         let mut last_read = self.last_read();
         let before = last_read.take().map(|last| last.ring);
         let ring = match (read, before) {
-            (Ok(ring), before) => Arc::new(ring.and_the_one_before(before.as_deref())),
+            (Ok(ring), before) => Arc::new(ring.with_previous(before.as_deref())),
             (Err(error), None) => return Err(error),
             (Err(error), Some(before)) => {
-                telemetry::keys_not_read(&error);
+                let cause = error.source().map(ToString::to_string).unwrap_or_default();
+                tracing::warn!(target: TARGET, cause, "the encryption keys could not be read again: {error}");
                 before
             }
         };
@@ -172,137 +183,4 @@ fn decoded(text: &str) -> Option<Zeroizing<[u8; SealingKey::LENGTH]>> {
 struct NotAKey(SecretRef);
 
 #[cfg(test)]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use passport_core::{ManualClock, ResolvedSecret, SecretError, SecretProvider};
-
-    use super::*;
-
-    fn text(byte: u8) -> String {
-        STANDARD.encode([byte; SealingKey::LENGTH])
-    }
-
-    /// A vault with one key, which can be replaced.
-    #[derive(Clone, Debug, Default)]
-    struct Vault(Arc<Mutex<String>>, Arc<AtomicUsize>);
-
-    impl SecretProvider for Vault {
-        async fn resolve(&self, _: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-            self.1.fetch_add(1, Ordering::SeqCst);
-            Ok(ResolvedSecret::new(self.0.lock().unwrap().as_str().into()))
-        }
-    }
-
-    fn ids(ring: &Ring) -> Vec<String> {
-        match ring {
-            Ring::Keys(keys) => keys.iter().map(|key| format!("{key:?}")).collect(),
-            Ring::Plain => Vec::new(),
-        }
-    }
-
-    fn id(byte: u8) -> String {
-        format!("{:?}", SealingKey::new(&[byte; SealingKey::LENGTH]).unwrap())
-    }
-
-    async fn settled(keyring: &Arc<Keyring>) -> Arc<Ring> {
-        while keyring.reading.is_running() {
-            tokio::task::yield_now().await;
-        }
-        let last = keyring.last_read().clone();
-        last.unwrap().ring
-    }
-
-    #[tokio::test]
-    async fn a_key_that_is_replaced_where_it_lies_is_seen_and_the_one_before_still_opens() {
-        let (vault, clock) = (Vault::default(), ManualClock::at_unix_seconds(1_750_000_000));
-        let replace = |text: String| *vault.0.lock().unwrap() = text;
-        replace(text(1));
-        let source = SecretSource::new(vault.clone(), "vault:key".parse().unwrap());
-        let keyring = Arc::new(Keyring::new(EncryptionKeys::new(source), Arc::new(clock.clone())));
-        let first = keyring.ring().await.unwrap();
-        replace(text(2));
-        keyring.lacks_one();
-        assert!(Arc::ptr_eq(&settled(&keyring).await, &first), "not within a minute");
-        clock.advance(READ_AGAIN_AFTER);
-        keyring.lacks_one();
-        assert_eq!(ids(&*settled(&keyring).await), [id(2), id(1)]);
-        for (now, ring) in
-            [(text(2), [id(2), id(1)]), ("no key".to_owned(), [id(2), id(1)]), (text(3), [id(3), id(2)])]
-        {
-            replace(now);
-            clock.advance(READ_EACH);
-            keyring.ring().await.unwrap();
-            assert_eq!(ids(&*settled(&keyring).await), ring);
-        }
-    }
-
-    #[tokio::test]
-    async fn many_who_lack_a_key_have_it_read_once() {
-        let (vault, clock) = (Vault::default(), ManualClock::at_unix_seconds(1_750_000_000));
-        *vault.0.lock().unwrap() = text(1);
-        let source = SecretSource::new(vault.clone(), "vault:key".parse().unwrap());
-        let keyring = Arc::new(Keyring::new(EncryptionKeys::new(source), Arc::new(clock.clone())));
-        keyring.ring().await.unwrap();
-        clock.advance(READ_AGAIN_AFTER);
-        *vault.0.lock().unwrap() = "no key".to_owned();
-        for _ in 0..100 {
-            keyring.lacks_one();
-        }
-        settled(&keyring).await;
-        keyring.lacks_one();
-        settled(&keyring).await;
-        assert_eq!(vault.1.load(Ordering::SeqCst), 2, "also if it fails");
-    }
-
-    /// A vault that gave a key once, and hangs.
-    #[derive(Clone, Debug, Default)]
-    struct Hanging(Arc<AtomicUsize>);
-
-    impl SecretProvider for Hanging {
-        async fn resolve(&self, _: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-            if self.0.fetch_add(1, Ordering::SeqCst) > 0 {
-                std::future::pending::<()>().await;
-            }
-            Ok(ResolvedSecret::new(text(1).into()))
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_vault_that_hangs_is_left_alone_for_a_while_and_what_is_known_goes_on() {
-        let (vault, clock) = (Hanging::default(), ManualClock::at_unix_seconds(1_750_000_000));
-        let source = SecretSource::new(vault.clone(), "vault:key".parse().unwrap());
-        let keyring = Arc::new(Keyring::new(EncryptionKeys::new(source), Arc::new(clock.clone())));
-        keyring.ring().await.unwrap();
-        clock.advance(READ_EACH);
-        for _ in 0..3 {
-            assert_eq!(ids(&keyring.ring().await.unwrap()), [id(1)]);
-            tokio::time::sleep(2 * MAX_READING).await;
-        }
-        assert_eq!(vault.0.load(Ordering::SeqCst), 2);
-    }
-
-    #[tokio::test]
-    async fn without_encryption_there_is_nothing_to_accept() {
-        let keys = EncryptionKeys::danger_unencrypted().also_accepting(SecretSource::fixed(text(1)));
-        assert!(matches!(keys.read().await.unwrap(), Ring::Plain));
-    }
-
-    #[tokio::test]
-    async fn what_is_no_key_is_told_and_not_shown() {
-        for wrong in
-            ["hidden", "aGlkZGVu", &STANDARD.encode([1; 31]), &STANDARD.encode([1; 33]), &"a".repeat(44)]
-        {
-            let keys = EncryptionKeys::new(SecretSource::fixed(wrong));
-            let error = keys.read().await.err().unwrap();
-            let told = format!("{error} {error:?}");
-            assert!(told.contains("openssl rand -base64 32") && !told.contains(wrong), "{told}");
-        }
-    }
-
-    #[tokio::test]
-    async fn a_line_break_behind_a_key_does_not_matter() {
-        let keys = EncryptionKeys::new(SecretSource::fixed(format!("{}\n", text(1))));
-        assert_eq!(ids(&keys.read().await.unwrap()), [id(1)]);
-    }
-}
+mod tests;

@@ -23,18 +23,17 @@
 //! a background probe finds out when it works again. `docs/caching.md` in the repository draws the protocol, and lists what
 //! Redis can do to it.
 
-mod background;
 mod builder;
 mod config;
+mod connection;
+mod endpoint;
 mod envelope;
 mod error;
 mod keyring;
-mod link;
-mod names;
+mod keys;
+mod metrics;
 mod scripts;
 mod store;
-mod target;
-mod telemetry;
 mod tls;
 
 pub use crate::{

@@ -74,11 +74,4 @@ pub(crate) const CLEAR: &str = concat!(
 );
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn as_much_is_read_as_shows_that_a_value_is_too_long() {
-        assert!(LOOK.contains(&format!("0, {MAX_VALUE})")));
-    }
-}
+mod tests;

@@ -1,19 +1,22 @@
 use std::{fmt, sync::Arc, time::Duration};
 
-use passport_core::Clock;
-use passport_outbound::{AccessToken, Lease, Leased, StoreError, StoredToken, TokenKey, TokenStore, WakeUps};
+use metrics::counter;
+use passport_core::{Clock, millis};
+use passport_outbound::{
+    AccessToken, ClientId, Lease, Leased, StoreError, StoredToken, TokenKey, TokenStore, WakeUps,
+};
 use redis::{Cmd, cmd};
 
 use crate::{
     EncryptionKeys, RedisTokenStoreBuilder,
-    builder::Kind,
-    envelope::{self, MARK_IN_LUA, Refused, Ring},
+    builder::TopologyKind,
+    connection::SharedConnection,
+    endpoint::Endpoint,
+    envelope::{self, InvalidValue, MARK_IN_LUA, Ring},
     keyring::Keyring,
-    link::Link,
-    names::{Names, channel},
+    keys::{TokenKeys, channel},
+    metrics::{REFUSED, TARGET},
     scripts::{self, MAX_VALUE},
-    target::Target,
-    telemetry,
 };
 
 /// Tokens on Redis, shared by all instances of a fleet that have the same Redis, namespace and keys. For
@@ -26,7 +29,7 @@ pub struct RedisTokenStore(Arc<Inner>);
 
 struct Inner {
     namespace: String,
-    link: Arc<Link>,
+    connection: Arc<SharedConnection>,
     keyring: Arc<Keyring>,
     wake_ups: WakeUps,
     clock: Arc<dyn Clock>,
@@ -37,7 +40,7 @@ impl RedisTokenStore {
     /// A store on the Redis at `url`: `redis://host:6379`, `rediss://host:6379` with TLS, `unix:///run/redis.sock`; a number
     /// behind it (`/2`, of a socket `?db=2`) is the database.
     pub fn builder(url: impl Into<String>, keys: EncryptionKeys) -> RedisTokenStoreBuilder {
-        RedisTokenStoreBuilder::new(vec![url.into()], Kind::One, keys)
+        RedisTokenStoreBuilder::new(vec![url.into()], TopologyKind::Single, keys)
     }
 
     /// A store on a Redis Cluster; `nodes` are the URLs of some of its nodes, of which one has to be there.
@@ -46,7 +49,7 @@ impl RedisTokenStore {
         nodes: I,
         keys: EncryptionKeys,
     ) -> RedisTokenStoreBuilder {
-        RedisTokenStoreBuilder::new(nodes.into_iter().map(Into::into).collect(), Kind::Cluster, keys)
+        RedisTokenStoreBuilder::new(nodes.into_iter().map(Into::into).collect(), TopologyKind::Cluster, keys)
     }
 
     /// A store on the Redis that Sentinels call the master of `service`; `sentinels` are their URLs.
@@ -56,7 +59,7 @@ impl RedisTokenStore {
         service: impl Into<String>,
         keys: EncryptionKeys,
     ) -> RedisTokenStoreBuilder {
-        let kind = Kind::Sentinel(service.into());
+        let kind = TopologyKind::Sentinel(service.into());
         RedisTokenStoreBuilder::new(sentinels.into_iter().map(Into::into).collect(), kind, keys)
     }
 
@@ -70,15 +73,15 @@ impl RedisTokenStore {
     /// Dropping the future leaves the attempt running for the others.
     pub async fn connect(&self) -> Result<(), StoreError> {
         self.0.keyring.ring().await?;
-        self.0.link.connection().await.map(drop)
+        self.0.connection.get().await.map(drop)
     }
 
-    pub(crate) fn new(target: Target, keys: EncryptionKeys, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(endpoint: Endpoint, keys: EncryptionKeys, clock: Arc<dyn Clock>) -> Self {
         let wake_ups = WakeUps::new();
         Self(Arc::new(Inner {
-            namespace: target.namespace.clone(),
-            limit: target.limit,
-            link: Arc::new(Link::new(target, wake_ups.clone())),
+            namespace: endpoint.namespace.clone(),
+            limit: endpoint.limit,
+            connection: Arc::new(SharedConnection::new(endpoint, wake_ups.clone())),
             keyring: Arc::new(Keyring::new(keys, Arc::clone(&clock))),
             wake_ups,
             clock,
@@ -88,67 +91,67 @@ impl RedisTokenStore {
 
 impl TokenStore for RedisTokenStore {
     async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
-        let (names, ring) = (self.names(key), self.0.keyring.ring().await?);
-        let (value, left) = self.0.link.ask(script(scripts::LOOK, &[&names.token])).await?;
-        Ok(self.opened(key, &names, &ring, Found { value, left }).await)
+        let (keys, ring) = (self.keys(key), self.0.keyring.ring().await?);
+        let (value, left) = self.0.connection.query(script(scripts::LOOK, &[&keys.token])).await?;
+        Ok(self.opened(key, &keys, &ring, StoredValue { value, left }).await)
     }
 
     async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<Leased, StoreError> {
-        // Who has no keys could not publish, and is to find out before others wait for it.
-        let (names, ring) = (self.names(key), self.0.keyring.ring().await?);
-        let mut command = script(scripts::LEASE, &[&names.token, &names.lease]);
-        command.arg(holder).arg(milliseconds(time));
-        let (granted, lease_left, value, left): (bool, i64, _, _) = self.0.link.ask(command).await?;
+        // An instance without keys could not publish; it must fail before others wait for it.
+        let (keys, ring) = (self.keys(key), self.0.keyring.ring().await?);
+        let mut command = script(scripts::LEASE, &[&keys.token, &keys.lease]);
+        command.arg(holder).arg(at_least_1_ms(time));
+        let (granted, lease_left, value, left): (bool, i64, _, _) = self.0.connection.query(command).await?;
         let lease = if granted { Lease::Granted } else { Lease::Held { left: duration(lease_left) } };
-        Ok(Leased { lease, token: self.opened(key, &names, &ring, Found { value, left }).await })
+        Ok(Leased { lease, token: self.opened(key, &keys, &ring, StoredValue { value, left }).await })
     }
 
     async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
-        let names = self.names(key);
+        let keys = self.keys(key);
         // A wall clock may have been set back since.
         let left = token.token().expires_at().duration_since(self.0.clock.now()).unwrap_or_default();
         let left = left.min(token.lifetime());
         let ring = self.0.keyring.ring().await?;
-        let value = envelope::seal(&ring, &names.token, token).filter(|value| value.len() <= MAX_VALUE);
+        let value = envelope::seal(&ring, &keys.token, token).filter(|value| value.len() <= MAX_VALUE);
         let Some(value) = value.filter(|_| !left.is_zero()) else {
-            // There is nothing to keep; the others go on all the same.
+            // There is nothing to store; those that wait must go on all the same.
             return self.release(key, holder).await;
         };
-        let mut command = script(scripts::PUBLISH, &[&names.token, &names.lease]);
+        let mut command = script(scripts::PUBLISH, &[&keys.token, &keys.lease]);
         command
             .arg(holder)
             .arg(value)
-            .arg(milliseconds(left))
+            .arg(at_least_1_ms(left))
             .arg(channel(&self.0.namespace))
             .arg(key.to_string());
-        self.0.link.ask(command).await
+        self.0.connection.query(command).await
     }
 
     async fn release(&self, key: &TokenKey, holder: &str) -> Result<(), StoreError> {
-        let names = self.names(key);
-        let mut command = script(scripts::RELEASE, &[&names.token, &names.lease]);
+        let keys = self.keys(key);
+        let mut command = script(scripts::RELEASE, &[&keys.token, &keys.lease]);
         command.arg(holder).arg(channel(&self.0.namespace)).arg(key.to_string());
-        self.0.link.ask(command).await
+        self.0.connection.query(command).await
     }
 
     async fn remove(&self, key: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
         let (first, last) = MARK_IN_LUA;
-        let mut command = script(scripts::REMOVE, &[&self.names(key).token]);
+        let mut command = script(scripts::REMOVE, &[&self.keys(key).token]);
         command.arg(&envelope::mark(token)).arg(first).arg(last);
-        self.0.link.ask(command).await
+        self.0.connection.query(command).await
     }
 
-    /// Does what is done for a token, in another place: a Redis that is full, or a replica, can still be read, and a user may
-    /// lack a right.
+    /// Runs the scripts of a token with keys of its own: a full Redis or a replica can still be read,
+    /// and a user may lack a permission.
     async fn probe(&self, key: &TokenKey) -> Result<(), StoreError> {
         self.0.keyring.ring().await?;
-        let [place, lease] = &self.names(key).probes;
-        let mut command = script(scripts::LEASE, &[place, lease]);
+        let [token, lease] = &self.keys(key).probes;
+        let mut command = script(scripts::LEASE, &[token, lease]);
         command.arg("probe").arg(PROBE_LASTS);
-        let _: redis::Value = self.0.link.ask(command).await?;
-        let mut command = script(scripts::PUBLISH, &[place, lease]);
+        let _: redis::Value = self.0.connection.query(command).await?;
+        let mut command = script(scripts::PUBLISH, &[token, lease]);
         command.arg("probe").arg("").arg(PROBE_LASTS).arg(channel(&self.0.namespace)).arg("");
-        self.0.link.ask(command).await
+        self.0.connection.query(command).await
     }
 
     fn limit(&self) -> Duration {
@@ -160,64 +163,92 @@ impl TokenStore for RedisTokenStore {
     }
 }
 
-/// What stands in Redis, and for how many milliseconds yet.
-struct Found {
+/// A value in Redis, and for how many milliseconds it is kept.
+struct StoredValue {
     value: Vec<u8>,
     left: i64,
 }
 
 impl RedisTokenStore {
-    fn names(&self, key: &TokenKey) -> Names {
-        Names::new(&self.0.namespace, key)
+    fn keys(&self, key: &TokenKey) -> TokenKeys {
+        TokenKeys::new(&self.0.namespace, key)
     }
 
-    /// The token in what was found, if it is of use.
-    async fn opened(&self, key: &TokenKey, names: &Names, ring: &Ring, found: Found) -> Option<StoredToken> {
+    /// Returns the token in a value, if it can be used. A value of no use is removed.
+    async fn opened(
+        &self,
+        key: &TokenKey,
+        keys: &TokenKeys,
+        ring: &Ring,
+        found: StoredValue,
+    ) -> Option<StoredToken> {
         if found.value.is_empty() && found.left == NOT_THERE {
             return None;
         }
-        let why = match open(ring, names, &found) {
+        let why = match open(ring, keys, &found) {
             Ok(stored) if self.0.clock.now() < stored.token().expires_at() => return Some(stored),
-            // By our clock; others may see it otherwise.
+            // By our clock; the clock of another instance may differ.
             Ok(_expired) => return None,
             Err(why) => why,
         };
-        telemetry::refused(key.client_id(), why);
-        if why == Refused::UnknownKey {
-            self.0.keyring.lacks_one();
+        record_invalid(key.client_id(), why);
+        if why == InvalidValue::UnknownKey {
+            self.0.keyring.reload_for_unknown_key();
         }
-        // What nobody can use is taken away, unless it has been replaced meanwhile: it must not keep out what can be used. What
-        // has a key that others may have stays, but for a day at most.
-        if why != Refused::UnknownKey || duration(found.left) > A_DAY {
-            let mut command = script(scripts::CLEAR, &[&names.token]);
+        // A value of no use must not keep a good one out; the script leaves one that has been
+        // replaced since. A value with a key that others may have stays, for a day at most.
+        if why != InvalidValue::UnknownKey || duration(found.left) > A_DAY {
+            let mut command = script(scripts::CLEAR, &[&keys.token]);
             command.arg(found.value);
-            // Whether it works is seen by whoever needs it to.
-            let _: Result<redis::Value, _> = self.0.link.ask(command).await;
+            // If this fails, the next command on the connection fails too.
+            let _: Result<redis::Value, _> = self.0.connection.query(command).await;
         }
         None
     }
 }
 
-/// What `PTTL` says of what is not there.
+/// The reply of `PTTL` for a key that does not exist.
 const NOT_THERE: i64 = -2;
 
 const A_MINUTE: Duration = Duration::from_secs(60);
 const A_DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// How long what a probe writes is kept, in milliseconds.
+/// How long the values of a probe are kept, in milliseconds.
 const PROBE_LASTS: u64 = 1000;
 
-fn open(ring: &Ring, names: &Names, found: &Found) -> Result<StoredToken, Refused> {
+fn open(ring: &Ring, keys: &TokenKeys, found: &StoredValue) -> Result<StoredToken, InvalidValue> {
     if found.value.len() > MAX_VALUE {
-        return Err(Refused::Malformed);
+        return Err(InvalidValue::Malformed);
     }
-    let stored = envelope::open(ring, &names.token, &found.value)?;
+    let stored = envelope::open(ring, &keys.token, &found.value)?;
     match u64::try_from(found.left) {
-        // Nobody of ours keeps a token for longer than it lives; but the clock of a Redis that takes over may be behind.
-        Ok(left) if Duration::from_millis(left) > stored.lifetime() + A_MINUTE => Err(Refused::Tampered),
+        // No instance stores a token for longer than it lives; but the clock of a Redis that takes
+        // over may be behind.
+        Ok(left) if Duration::from_millis(left) > stored.lifetime() + A_MINUTE => Err(InvalidValue::Tampered),
         Ok(left) => Ok(stored.with_time_left(Duration::from_millis(left))),
-        Err(_without_an_end) => Err(Refused::Tampered),
+        Err(_without_an_end) => Err(InvalidValue::Tampered),
     }
+}
+
+fn record_invalid(client_id: &ClientId, why: InvalidValue) {
+    counter!(REFUSED, "client_id" => client_id.to_string(), "reason" => why.as_str()).increment(1);
+    let advice = match why {
+        InvalidValue::Malformed => {
+            "it is none of ours, and taken away; does something else use the namespace, or an instance not encrypt?"
+        }
+        InvalidValue::UnknownKey => {
+            "its key is not among encryption_keys; others may have it, so it stays. Were keys rotated in two steps?"
+        }
+        InvalidValue::Tampered => {
+            "it was changed, or moved here from elsewhere, and is taken away; who may write to this Redis?"
+        }
+    };
+    tracing::warn!(
+        target: TARGET,
+        %client_id,
+        reason = why.as_str(),
+        "a stored token is not used: {advice}"
+    );
 }
 
 fn script(source: &str, keys: &[&str]) -> Cmd {
@@ -226,8 +257,8 @@ fn script(source: &str, keys: &[&str]) -> Cmd {
     command
 }
 
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX).max(1)
+fn at_least_1_ms(time: Duration) -> u64 {
+    millis(time).max(1)
 }
 
 fn duration(milliseconds: i64) -> Duration {

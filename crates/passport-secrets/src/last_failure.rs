@@ -9,7 +9,7 @@ use bytes::Bytes;
 use http::Response;
 use passport_core::TransportError;
 
-use crate::answer;
+use crate::sanitize;
 
 /// What the SDK's own retries would hide when the time is over. Clones share it.
 #[derive(Clone, Debug, Default)]
@@ -73,7 +73,7 @@ impl fmt::Display for FailedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
             Cause::Status(status) => write!(f, "{} answered {status}", self.host),
-            Cause::Transport(error) => write!(f, "{}: {}", self.host, answer::causes(error)),
+            Cause::Transport(error) => write!(f, "{}: {}", self.host, sanitize::causes(error)),
         }
     }
 }

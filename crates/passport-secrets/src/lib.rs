@@ -21,22 +21,22 @@
 //! let providers = SecretProviders::default().with("azure_key_vault", CachedSecrets::new(EnvSecrets));
 //! ```
 
-#[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
-mod answer;
 #[cfg(feature = "aws-secrets-manager")]
 mod aws;
 #[cfg(feature = "azure-key-vault")]
 mod azure;
-mod cached;
+mod cache;
 #[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 mod deadline;
-mod entry;
 #[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 mod last_failure;
-mod telemetry;
+mod metrics;
+#[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
+mod sanitize;
+mod state;
 #[cfg(test)]
 #[cfg(all(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
-mod trust_tests;
+mod tests;
 #[cfg(feature = "hashicorp-vault")]
 mod vault;
 
@@ -44,6 +44,6 @@ mod vault;
 pub use crate::aws::{AwsSecretsManager, AwsSecretsManagerBuilder};
 #[cfg(feature = "azure-key-vault")]
 pub use crate::azure::{AzureKeyVault, AzureKeyVaultBuilder};
-pub use crate::cached::CachedSecrets;
+pub use crate::cache::CachedSecrets;
 #[cfg(feature = "hashicorp-vault")]
 pub use crate::vault::{HashiCorpVault, HashiCorpVaultBuilder, KvVersion, VaultAuth};

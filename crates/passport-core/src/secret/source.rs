@@ -101,44 +101,4 @@ impl SecretProvider for FixedSecret {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn an_empty_secret_is_an_error() {
-        for empty in ["", " \t", "\n"] {
-            let source = SecretSource::fixed(empty);
-            let error = source.resolve().await.unwrap_err();
-            assert_eq!(error.kind(), SecretErrorKind::Empty);
-            let refused = ResolvedSecret::new("other".into());
-            let error = source.resolve_anew(&refused).await.unwrap_err();
-            assert_eq!(error.kind(), SecretErrorKind::Empty);
-        }
-    }
-
-    /// A provider as users write it, which knows nothing of line breaks.
-    #[derive(Debug)]
-    struct Custom;
-
-    impl SecretProvider for Custom {
-        async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-            Ok(ResolvedSecret::new(Secret::new(format!("{}\r\n", reference.place()))))
-        }
-    }
-
-    #[tokio::test]
-    async fn custom_provider_needs_no_code_for_line_breaks() {
-        let source = SecretSource::new(Custom, "custom:s3cret".parse().unwrap());
-        let read = source.resolve().await.unwrap();
-        assert_eq!(read.secret().expose(), "s3cret");
-        assert!(source.resolve_anew(&read).await.unwrap().is_same(&read));
-    }
-
-    #[test]
-    fn a_scheme_without_a_provider_is_named() {
-        let reference = "vault:kv/payroll".parse().unwrap();
-        let error = SecretSource::from_reference(reference).unwrap_err();
-        assert_eq!(error.kind(), SecretErrorKind::UnknownScheme);
-        assert!(error.to_string().contains("`vault:kv/payroll`"));
-    }
-}
+mod tests;

@@ -9,7 +9,7 @@ use std::{
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
-use crate::causes::chain;
+use crate::error_chain::chain;
 
 /// The system's resolver, which starts with another address of a host each time.
 ///
@@ -55,22 +55,4 @@ fn rotated(mut addresses: Vec<SocketAddr>, by: usize) -> Vec<SocketAddr> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_of_the_preferred_family_take_turns() {
-        let addresses = |text: &str| -> Vec<SocketAddr> {
-            text.split(' ').map(|address| address.parse().unwrap()).collect()
-        };
-        let found = addresses("1.1.1.1:0 2.2.2.2:0 [::1]:0 [::2]:0");
-        assert_eq!(rotated(found.clone(), 0), found);
-        assert_eq!(rotated(found.clone(), 1), addresses("2.2.2.2:0 1.1.1.1:0 [::1]:0 [::2]:0"));
-        assert_eq!(rotated(found.clone(), 2), found);
-        assert_eq!(
-            rotated(addresses("[::1]:0 1.1.1.1:0 [::2]:0"), 1),
-            addresses("[::2]:0 [::1]:0 1.1.1.1:0")
-        );
-        assert_eq!(rotated(Vec::new(), 1), Vec::new());
-    }
-}
+mod tests;

@@ -1,7 +1,7 @@
 use std::{error::Error, fmt, io, sync::Arc};
 
 use super::TlsFailure;
-use crate::causes::chain;
+use crate::error_chain::chain;
 
 /// An HTTP exchange that produced no complete response.
 ///

@@ -4,18 +4,19 @@ use std::{
     time::Duration,
 };
 
-use bytes::{Bytes, BytesMut};
-use http::{
-    HeaderMap, HeaderValue, Request, Response,
-    header::{ACCEPT_ENCODING, CONTENT_ENCODING},
-};
-use url::{Host, Url};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header::ACCEPT_ENCODING};
+use url::Url;
 
 use super::{
-    HttpExchange, Limits, Repeatable, TlsFailure, TransportError, TransportErrorKind,
-    dns::{RotatingResolver, UnknownHost},
+    TransportError, TransportErrorKind,
+    dns::RotatingResolver,
+    exchange::{HttpExchange, Limits, Repeatable, Transport},
+    proxy::is_never_proxied,
+    reqwest_error::{classified, from_reqwest},
+    response::{encoding, read, without_body},
 };
-use crate::{CaCertificates, Origin, causes::chain, hedged};
+use crate::{CaCertificates, hedged};
 
 /// The time for a connection, TLS included; the addresses of a host share it.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -25,12 +26,6 @@ const HEAD_START: f64 = 0.4;
 
 /// The default `User-Agent`.
 pub const USER_AGENT: &str = concat!("tower-passport/", env!("CARGO_PKG_VERSION"));
-
-/// How the text of a refused tunnel ends. The error's type is not public.
-const PROXY_AUTHENTICATION: &str = "proxy authorization required";
-
-/// What hyper says of too many or too long headers. The method that tells is a server's.
-const HEAD_TOO_LARGE: &str = "head is too large";
 
 type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync>;
 
@@ -88,7 +83,7 @@ impl HttpTransport {
     }
 
     fn client_for(&self, url: &Url) -> Result<&reqwest::Client, TransportError> {
-        match (url.scheme(), stays_here(url)) {
+        match (url.scheme(), is_never_proxied(url)) {
             ("https", false) => built(&self.remote, || self.configure()),
             ("https", true) => built(&self.local, || self.configure().no_proxy()),
             // No roots are loaded: the machine may have none.
@@ -138,20 +133,6 @@ impl HttpTransport {
     }
 }
 
-/// Whether a proxy could not reach it: this machine, or what a cloud provides on each machine.
-pub(super) fn stays_here(url: &Url) -> bool {
-    let is_of_the_machine = match url.host() {
-        Some(Host::Ipv4(address)) => address.is_link_local(),
-        Some(Host::Ipv6(address)) => match address.to_ipv4_mapped() {
-            Some(address) => address.is_link_local() || address.is_loopback(),
-            // The last are AWS's.
-            None => address.is_unicast_link_local() || address.segments()[..2] == [0xfd00, 0x0ec2],
-        },
-        _ => false,
-    };
-    is_of_the_machine || Origin::of(url).is_ok_and(|origin| origin.is_loopback())
-}
-
 /// Returns the client of `cell`. A failed build is not kept: root certificates may be mounted late.
 fn built(
     cell: &OnceLock<reqwest::Client>,
@@ -162,40 +143,6 @@ fn built(
     }
     let client = configured().build().map_err(|error| from_reqwest(TransportErrorKind::Setup, error))?;
     Ok(cell.get_or_init(|| client))
-}
-
-/// Returns the encoding of a response that is not to be read as it is, by a name that is safe to
-/// show.
-fn encoding(headers: &HeaderMap) -> Option<&'static str> {
-    const KNOWN: [&str; 5] = ["gzip", "br", "deflate", "zstd", "compress"];
-    let encoding = headers.get(CONTENT_ENCODING)?.as_bytes().trim_ascii();
-    if encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity") {
-        return None;
-    }
-    let known = KNOWN.into_iter().find(|known| encoding.eq_ignore_ascii_case(known.as_bytes()));
-    Some(known.unwrap_or("an unknown Content-Encoding"))
-}
-
-async fn read(mut response: reqwest::Response, limits: Limits) -> Result<Response<Bytes>, TransportError> {
-    let announced = response.content_length().unwrap_or(0);
-    if announced > limits.max_body as u64 {
-        return Err(TransportError::new(TransportErrorKind::TooLarge));
-    }
-    let mut body = BytesMut::new();
-    while let Some(chunk) = response.chunk().await.map_err(classified)? {
-        if body.len() + chunk.len() > limits.max_body {
-            return Err(TransportError::new(TransportErrorKind::TooLarge));
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(without_body(response).map(|_| body.freeze()))
-}
-
-fn without_body(mut response: reqwest::Response) -> Response<Bytes> {
-    let mut head = Response::new(Bytes::new());
-    *head.status_mut() = response.status();
-    *head.headers_mut() = std::mem::take(response.headers_mut());
-    head
 }
 
 impl HttpExchange for HttpTransport {
@@ -218,37 +165,6 @@ impl HttpExchange for HttpTransport {
     }
 }
 
-fn classified(error: reqwest::Error) -> TransportError {
-    let kind = if error.is_timeout() && !error.is_connect() {
-        TransportErrorKind::Timeout
-    } else if error.is_connect() {
-        TransportErrorKind::Connect
-    } else {
-        TransportErrorKind::Broken
-    };
-    from_reqwest(kind, error)
-}
-
-/// Looks for a more precise kind among the causes.
-///
-/// The URL is removed: the caller knows it, and its query may be confidential.
-fn from_reqwest(kind: TransportErrorKind, error: reqwest::Error) -> TransportError {
-    let unparsed = chain(&error).find(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse));
-    let kind = if let Some(failure) = TlsFailure::find(&error) {
-        TransportErrorKind::Tls(failure)
-    } else if chain(&error).any(|cause| cause.to_string().ends_with(PROXY_AUTHENTICATION)) {
-        TransportErrorKind::ProxyAuthentication
-    } else if UnknownHost::is_in(&error) {
-        TransportErrorKind::Dns
-    } else if let Some(unparsed) = unparsed {
-        let is_too_large = unparsed.to_string().contains(HEAD_TOO_LARGE);
-        if is_too_large { TransportErrorKind::TooLarge } else { TransportErrorKind::NotHttp }
-    } else {
-        kind
-    };
-    TransportError::new(kind).caused_by(error.without_url())
-}
-
 impl fmt::Debug for HttpTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpTransport").field("ca", &self.ca).finish_non_exhaustive()
@@ -258,5 +174,13 @@ impl fmt::Debug for HttpTransport {
 impl Default for HttpTransport {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl Default for Transport {
+    /// Creates an [`HttpTransport`]. Clone it to share its client, which holds the root
+    /// certificates.
+    fn default() -> Self {
+        Self::new(HttpTransport::new())
     }
 }

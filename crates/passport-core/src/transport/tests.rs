@@ -6,12 +6,15 @@ use std::{
     time::Duration,
 };
 
+use ::http::{Request, Response};
+use bytes::Bytes;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
 };
+use url::Url;
 
-use super::{http::stays_here, *};
+use super::{proxy::is_never_proxied, *};
 
 const LIMITS: Limits = Limits { timeout: Duration::from_secs(10), max_body: 100 };
 
@@ -87,7 +90,7 @@ fn what_a_machine_has_for_itself_is_never_asked_for_through_a_proxy() {
         ("http://10.0.0.1/", false),
         ("https://passport.bizfirst.ai/", false),
     ] {
-        assert_eq!(stays_here(&Url::parse(url).unwrap()), stays, "{url}");
+        assert_eq!(is_never_proxied(&Url::parse(url).unwrap()), stays, "{url}");
     }
 }
 

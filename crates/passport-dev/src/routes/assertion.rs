@@ -4,15 +4,19 @@
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
-use super::{OAuthError, client_auth::Client, form::Form};
-use crate::{jwt::unix_seconds, registry::Registry, shared::Shared};
+use super::{form::Form, oauth_error::OAuthError};
+use crate::{
+    jwt::unix_seconds,
+    registry::{Client, Registry},
+    server_state::ServerState,
+};
 
 const TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The longest life of an assertion, in seconds.
 const LONGEST: u64 = 300;
 
-/// What a client that signed is noted under, in place of a secret's id.
+/// The credential of a client that signs, instead of a secret's id.
 const KEY: &str = "private-key";
 
 #[derive(Deserialize)]
@@ -46,8 +50,9 @@ struct Claims {
     exp: u64,
 }
 
+/// Returns the client that has signed `assertion`.
 pub(super) fn authenticate(
-    shared: &Shared,
+    state: &ServerState,
     registry: &mut Registry,
     form: &Form,
     assertion: &str,
@@ -56,8 +61,8 @@ pub(super) fn authenticate(
         return Err(OAuthError::invalid_request("client_assertion_type is missing or another one"));
     }
     let (signed, claims) = signed_by(registry, assertion).ok_or(OAuthError::INVALID_CLIENT)?;
-    let (now, issuer) = (unix_seconds(shared.clock.now()), shared.issuer());
-    let token_url = format!("{}/passport/token", shared.base());
+    let (now, issuer) = (unix_seconds(state.clock.now()), state.issuer());
+    let token_url = format!("{}/passport/token", state.base());
     let is_for_us = claims.aud.names(issuer) || claims.aud.names(&token_url);
     let is_of_now = claims.exp > now && claims.exp <= now + LONGEST;
     let names_itself = claims.iss == claims.sub && form.get("client_id").is_none_or(|id| id == claims.sub);
@@ -68,7 +73,7 @@ pub(super) fn authenticate(
     Ok(Client { client_id: claims.sub, secret_id: KEY.to_owned() })
 }
 
-/// What it says, and whether the one that it names has signed it.
+/// Returns whether the client that an assertion names has signed it, and its claims.
 fn signed_by(registry: &Registry, assertion: &str) -> Option<(bool, Claims)> {
     let (message, signature) = assertion.rsplit_once('.')?;
     let (header, claims) = message.split_once('.')?;

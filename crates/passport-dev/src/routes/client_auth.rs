@@ -5,17 +5,15 @@ use axum::http::{HeaderMap, header};
 use base64::{Engine, prelude::BASE64_STANDARD};
 use percent_encoding::percent_decode_str;
 
-use super::{OAuthError, assertion, form::Form};
-use crate::{registry::Registry, shared::Shared};
+use super::{assertion, form::Form, oauth_error::OAuthError};
+use crate::{
+    registry::{Client, Registry},
+    server_state::ServerState,
+};
 
-/// Who asks, and with which of its secrets.
-pub(super) struct Client {
-    pub(super) client_id: String,
-    pub(super) secret_id: String,
-}
-
+/// Returns the client that a request authenticates.
 pub(super) fn authenticate(
-    shared: &Shared,
+    state: &ServerState,
     registry: &mut Registry,
     headers: &HeaderMap,
     form: &Form,
@@ -25,18 +23,19 @@ pub(super) fn authenticate(
     match (basic, secret, assertion) {
         // RFC 6749 wants id and secret form-encoded before base64; Passport's own .NET sample sends them raw. For
         // the documented alphabets the two are the same; for others, either is accepted.
-        (Some(Some((id, secret))), None, None) => known(registry, &form_decoded(&id), &form_decoded(&secret))
-            .or_else(|_| known(registry, &id, &secret)),
-        (None, Some(secret), None) => known(registry, form.get("client_id").unwrap_or_default(), secret),
-        (None, None, Some(assertion)) => assertion::authenticate(shared, registry, form, assertion),
+        (Some(Some((id, secret))), None, None) => {
+            let decoded = registry.authenticate(&form_decoded(&id), &form_decoded(&secret));
+            let client = decoded.or_else(|| registry.authenticate(&id, &secret));
+            client.ok_or(OAuthError::INVALID_CLIENT)
+        }
+        (None, Some(secret), None) => {
+            let client_id = form.get("client_id").unwrap_or_default();
+            registry.authenticate(client_id, secret).ok_or(OAuthError::INVALID_CLIENT)
+        }
+        (None, None, Some(assertion)) => assertion::authenticate(state, registry, form, assertion),
         (Some(None) | None, None, None) => Err(OAuthError::INVALID_CLIENT),
         _ => Err(OAuthError::invalid_request("use one client authentication method, not two")),
     }
-}
-
-fn known(registry: &Registry, client_id: &str, secret: &str) -> Result<Client, OAuthError> {
-    let (identity, secret_id) = registry.authenticate(client_id, secret).ok_or(OAuthError::INVALID_CLIENT)?;
-    Ok(Client { client_id: identity.client_id.clone(), secret_id })
 }
 
 fn decode_basic(header: &str) -> Option<(String, String)> {
@@ -54,20 +53,4 @@ fn form_decoded(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn basic_credentials_are_form_decoded() {
-        assert_eq!(form_decoded("a%2Bb%3Ac+d"), "a+b:c d");
-        assert_eq!(form_decoded("mics_sk_plain"), "mics_sk_plain");
-    }
-
-    #[test]
-    fn only_well_formed_basic_headers_are_read() {
-        assert_eq!(decode_basic("Basic aWQ6c2VjcmV0"), Some(("id".to_owned(), "secret".to_owned())));
-        for header in ["Basic", "Bearer aWQ6c2VjcmV0", "Basic ???", "Basic aWQ="] {
-            assert_eq!(decode_basic(header), None, "{header}");
-        }
-    }
-}
+mod tests;

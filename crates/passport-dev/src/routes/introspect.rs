@@ -10,25 +10,25 @@ use axum::{
 };
 use serde_json::{Map, Value, json};
 
-use super::{OAuthError, client_auth, form::Form, token::DEFAULT_SCOPE};
+use super::{client_auth, form::Form, oauth_error::OAuthError, token::DEFAULT_SCOPE};
 use crate::{
     jwt::{own_claims, unix_seconds},
-    shared::Shared,
+    server_state::ServerState,
 };
 
 /// The claims that Passport's documented reply repeats.
 const REPEATED: [&str; 7] = ["sub", "exp", "iat", "iss", "email", "roles", "tenant_id"];
 
 pub(super) async fn introspect(
-    State(shared): State<Arc<Shared>>,
+    State(state): State<Arc<ServerState>>,
     headers: HeaderMap,
     form: Option<Form>,
 ) -> Response {
     let asked = || {
         let form = form.ok_or(OAuthError::invalid_request("send a form body"))?;
-        client_auth::authenticate(&shared, &mut shared.registry(), &headers, &form)?;
+        client_auth::authenticate(&state, &mut state.registry(), &headers, &form)?;
         let token = form.get("token").ok_or(OAuthError::invalid_request("token is missing"))?;
-        Ok::<_, OAuthError>(active_claims(&shared, token))
+        Ok::<_, OAuthError>(active_claims(&state, token))
     };
     match asked() {
         Err(error) => error.into_response(),
@@ -37,15 +37,15 @@ pub(super) async fn introspect(
     }
 }
 
-fn active_claims(shared: &Arc<Shared>, token: &str) -> Option<Map<String, Value>> {
-    let claims = own_claims(shared, token)?;
-    let now = unix_seconds(shared.clock.now());
+fn active_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Value>> {
+    let claims = own_claims(state, token)?;
+    let now = unix_seconds(state.clock.now());
     let time = |name: &str| claims.get(name).and_then(Value::as_u64);
     let jti = claims.get("jti").and_then(Value::as_str).unwrap_or_default();
     let active = time("exp")? > now
         && time("nbf").is_none_or(|nbf| nbf <= now)
-        && claims.get("iss").and_then(Value::as_str) == Some(shared.issuer())
-        && !shared.registry().is_revoked(jti);
+        && claims.get("iss").and_then(Value::as_str) == Some(state.issuer())
+        && !state.registry().is_revoked(jti);
     active.then_some(claims)
 }
 

@@ -4,6 +4,7 @@ mod assertion;
 mod client_auth;
 mod form;
 mod introspect;
+mod oauth_error;
 mod token;
 
 use std::sync::{Arc, PoisonError};
@@ -11,15 +12,15 @@ use std::sync::{Arc, PoisonError};
 use axum::{
     Json, Router,
     extract::State,
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
 use serde_json::{Value, json};
 
-use crate::{jwt, shared::Shared};
+use crate::{jwt, server_state::ServerState};
 
-pub(crate) fn router(shared: Arc<Shared>) -> Router {
+pub(crate) fn router(state: Arc<ServerState>) -> Router {
     Router::new()
         .route("/passport/.well-known/openid-configuration", get(discovery))
         .route("/.well-known/openid-configuration", get(discovery))
@@ -27,11 +28,11 @@ pub(crate) fn router(shared: Arc<Shared>) -> Router {
         .route("/.well-known/jwks.json", get(jwks))
         .route("/passport/token", post(token::issue))
         .route("/passport/token/introspect", post(introspect::introspect))
-        .with_state(shared)
+        .with_state(state)
 }
 
-async fn discovery(State(shared): State<Arc<Shared>>) -> Json<Value> {
-    let (issuer, base) = (shared.issuer(), shared.base());
+async fn discovery(State(state): State<Arc<ServerState>>) -> Json<Value> {
+    let (issuer, base) = (state.issuer(), state.base());
     Json(json!({
         "issuer": issuer,
         "authorization_endpoint": format!("{base}/passport/authorize"),
@@ -48,14 +49,14 @@ async fn discovery(State(shared): State<Arc<Shared>>) -> Json<Value> {
             "sub", "iss", "aud", "exp", "iat", "email", "name", "given_name", "family_name", "roles", "tenant_id",
             "permissions",
         ],
-        "token_endpoint_auth_methods_supported": shared.client_authentication(),
+        "token_endpoint_auth_methods_supported": state.client_authentication(),
         "code_challenge_methods_supported": ["S256"],
     }))
 }
 
 /// With a version that can be asked for, and the time by the dev Passport's own clock.
-async fn jwks(State(shared): State<Arc<Shared>>, asked: HeaderMap) -> Response {
-    let body = shared.keys().jwks().to_string();
+async fn jwks(State(state): State<Arc<ServerState>>, asked: HeaderMap) -> Response {
+    let body = state.keys().jwks().to_string();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body.as_bytes());
     let tag = format!("\"{}\"", jwt::base64(&digest.as_ref()[..12]));
     let is_known = asked.get(header::IF_NONE_MATCH).is_some_and(|known| *known == *tag);
@@ -64,8 +65,8 @@ async fn jwks(State(shared): State<Arc<Shared>>, asked: HeaderMap) -> Response {
     } else {
         ([(header::CONTENT_TYPE, "application/json")], body).into_response()
     };
-    let date = httpdate::fmt_http_date(shared.clock.now());
-    let cache_control = shared.jwks_cache_control.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let date = httpdate::fmt_http_date(state.clock.now());
+    let cache_control = state.jwks_cache_control.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let values =
         [(header::ETAG, HeaderValue::try_from(tag).ok()), (header::DATE, HeaderValue::try_from(date).ok())];
     for (name, value) in values.into_iter().chain([(header::CACHE_CONTROL, cache_control)]) {
@@ -73,39 +74,3 @@ async fn jwks(State(shared): State<Arc<Shared>>, asked: HeaderMap) -> Response {
     }
     response
 }
-
-/// An OAuth2 error ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
-#[derive(Debug)]
-struct OAuthError {
-    code: &'static str,
-    description: &'static str,
-}
-
-impl OAuthError {
-    const INVALID_CLIENT: Self = Self {
-        code: "invalid_client",
-        description: "the client is unknown, disabled, or its secret is not active",
-    };
-
-    const fn invalid_request(description: &'static str) -> Self {
-        Self { code: "invalid_request", description }
-    }
-}
-
-impl IntoResponse for OAuthError {
-    fn into_response(self) -> Response {
-        let body = Json(json!({ "error": self.code, "error_description": self.description }));
-        if self.code == "invalid_client" {
-            let challenge =
-                [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"passport\""))];
-            (StatusCode::UNAUTHORIZED, NO_STORE, challenge, body).into_response()
-        } else {
-            (StatusCode::BAD_REQUEST, NO_STORE, body).into_response()
-        }
-    }
-}
-
-const NO_STORE: [(HeaderName, HeaderValue); 2] = [
-    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
-    (header::PRAGMA, HeaderValue::from_static("no-cache")),
-];

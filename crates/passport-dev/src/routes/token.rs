@@ -10,8 +10,12 @@ use axum::{
 };
 use serde_json::json;
 
-use super::{NO_STORE, OAuthError, client_auth, form::Form};
-use crate::{jwt::TestJwtBuilder, shared::Shared};
+use super::{
+    client_auth,
+    form::Form,
+    oauth_error::{NO_STORE, OAuthError},
+};
+use crate::{jwt::TestJwtBuilder, server_state::ServerState};
 
 /// What is granted when nothing is asked for.
 pub(super) const DEFAULT_SCOPE: &str = "openid roles";
@@ -19,18 +23,18 @@ pub(super) const DEFAULT_SCOPE: &str = "openid roles";
 pub(super) const SCOPES: [&str; 5] = ["openid", "profile", "email", "roles", "tenant"];
 
 pub(super) async fn issue(
-    State(shared): State<Arc<Shared>>,
+    State(state): State<Arc<ServerState>>,
     headers: HeaderMap,
     form: Option<Form>,
 ) -> Response {
-    granted(&shared, &headers, form).map_or_else(IntoResponse::into_response, |(token, lifetime)| {
+    granted(&state, &headers, form).map_or_else(IntoResponse::into_response, |(token, lifetime)| {
         let body = json!({ "access_token": token, "token_type": "Bearer", "expires_in": lifetime.as_secs() });
         (NO_STORE, Json(body)).into_response()
     })
 }
 
 fn granted(
-    shared: &Shared,
+    state: &ServerState,
     headers: &HeaderMap,
     form: Option<Form>,
 ) -> Result<(String, Duration), OAuthError> {
@@ -38,8 +42,8 @@ fn granted(
         "send an application/x-www-form-urlencoded body without repeated fields",
     ))?;
     let grant = form.get("grant_type").ok_or(OAuthError::invalid_request("grant_type is missing"))?;
-    let mut registry = shared.registry();
-    let client = client_auth::authenticate(shared, &mut registry, headers, &form)?;
+    let mut registry = state.registry();
+    let client = client_auth::authenticate(state, &mut registry, headers, &form)?;
     if grant != "client_credentials" {
         return Err(OAuthError {
             code: "unsupported_grant_type",
@@ -52,8 +56,8 @@ fn granted(
         return Err(OAuthError { code: "invalid_scope", description: "a scope is not known" });
     }
     let identity = registry.get(&client.client_id).ok_or(OAuthError::INVALID_CLIENT)?;
-    let token = TestJwtBuilder::for_managed_identity(shared, identity);
+    let token = TestJwtBuilder::for_managed_identity(state, identity);
     registry.note_issued(&client.client_id, &client.secret_id, token.jti());
     drop(registry);
-    Ok((token.build(), shared.token_lifetime()))
+    Ok((token.build(), state.token_lifetime()))
 }

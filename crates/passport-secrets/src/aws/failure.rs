@@ -9,7 +9,7 @@ use aws_sdk_secretsmanager::{
 };
 use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError, chain};
 
-use crate::{answer, last_failure::FailedRequest};
+use crate::{last_failure::FailedRequest, sanitize};
 
 const NO_CREDENTIALS: &str = "; set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or AWS_ACCESS_KEY_ID and \
                               AWS_SECRET_ACCESS_KEY, or give the machine a role";
@@ -23,8 +23,8 @@ pub(super) fn of(
 ) -> SecretError {
     let new = |kind, reason: String| SecretError::new(kind, reference.clone(), reason);
     if let Some(transport) = TransportError::find(error) {
-        let reason = format!("AWS was not reached: {}", answer::causes(transport));
-        return new(answer::kind_of(transport), reason).caused_by(transport.clone());
+        let reason = format!("AWS was not reached: {}", sanitize::causes(transport));
+        return new(sanitize::kind_of(transport), reason).caused_by(transport.clone());
     }
     match error {
         SdkError::ServiceError(answered) => {
@@ -32,19 +32,19 @@ pub(super) fn of(
             let code = error.code().unwrap_or_default();
             let message = error.message().unwrap_or_default();
             let reason = format!("Secrets Manager answered {status} {code} {message}");
-            let said = new(kind(status, code, message), answer::shown(&reason));
-            let wait = answered.raw().headers().get("retry-after").and_then(answer::retry_after);
+            let said = new(kind(status, code, message), sanitize::shown(&reason));
+            let wait = answered.raw().headers().get("retry-after").and_then(sanitize::retry_after);
             wait.into_iter().fold(said, SecretError::with_retry_after)
         }
         SdkError::DispatchFailure(failure) if !failure.is_io() && !failure.is_timeout() => {
             let kind = kind_of_credentials(error, of_identity.as_ref());
             let hint = if kind == SecretErrorKind::Unauthenticated { NO_CREDENTIALS } else { "" };
             let last = of_identity.map(|failed| format!("; last failure: {failed}")).unwrap_or_default();
-            new(kind, format!("Secrets Manager was not asked: {}{last}{hint}", answer::causes(error)))
+            new(kind, format!("Secrets Manager was not asked: {}{last}{hint}", sanitize::causes(error)))
         }
         SdkError::ConstructionFailure(_) => new(
             SecretErrorKind::Unreadable,
-            format!("Secrets Manager was not asked: {}", answer::causes(error)),
+            format!("Secrets Manager was not asked: {}", sanitize::causes(error)),
         ),
         // Its text would quote what was answered.
         SdkError::ResponseError(_) => new(
@@ -53,7 +53,7 @@ pub(super) fn of(
         ),
         _ => new(
             SecretErrorKind::Unavailable,
-            format!("Secrets Manager was not reached: {}", answer::causes(error)),
+            format!("Secrets Manager was not reached: {}", sanitize::causes(error)),
         ),
     }
 }
@@ -101,24 +101,4 @@ fn kind(status: u16, code: &str, message: &str) -> SecretErrorKind {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_error_is_what_its_code_says() {
-        for (status, code, message, expected) in [
-            (400, "ResourceNotFoundException", "", SecretErrorKind::NotFound),
-            (400, "InvalidRequestException", "it was marked for deletion", SecretErrorKind::Disabled),
-            (400, "InvalidRequestException", "no", SecretErrorKind::Unreadable),
-            (400, "AccessDeniedException", "", SecretErrorKind::Forbidden),
-            (400, "ExpiredTokenException", "", SecretErrorKind::Unauthenticated),
-            (403, "", "", SecretErrorKind::Unauthenticated),
-            (400, "ThrottlingException", "", SecretErrorKind::Throttled),
-            (429, "", "", SecretErrorKind::Throttled),
-            (500, "InternalServiceError", "", SecretErrorKind::Unavailable),
-            (400, "DecryptionFailure", "", SecretErrorKind::Unreadable),
-        ] {
-            assert_eq!(kind(status, code, message), expected, "{status} {code}");
-        }
-    }
-}
+mod tests;

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use http_body_util::Full;
 use passport_core::{Limits, Repeatable, Transport, TransportError, TransportErrorKind};
 
-use crate::{answer::LIMITS, deadline::exchange, last_failure::LastFailure};
+use crate::{deadline::exchange, last_failure::LastFailure, sanitize::LIMITS};
 
 /// For Secrets Manager.
 pub(super) fn client(transport: &Transport) -> SharedHttpClient {

@@ -20,7 +20,7 @@ use serde_json::value::RawValue;
 use tokio::sync::Mutex;
 
 pub use self::builder::AwsSecretsManagerBuilder;
-use self::reference::Place;
+use self::reference::SecretId;
 use crate::{deadline::within_deadline, last_failure::LastFailure};
 
 /// The secrets of AWS Secrets Manager, read by Amazon's client.
@@ -70,7 +70,7 @@ impl AwsSecretsManager {
     async fn read(
         &self,
         reference: &SecretRef,
-        place: Place<'_>,
+        place: SecretId<'_>,
     ) -> Result<GetSecretValueOutput, SecretError> {
         let Made { client, last_failure } = self.client(place.region).await;
         if client.config().region().is_none() {
@@ -85,7 +85,7 @@ impl AwsSecretsManager {
     async fn read_or_look_again(
         &self,
         reference: &SecretRef,
-        place: Place<'_>,
+        place: SecretId<'_>,
     ) -> Result<GetSecretValueOutput, SecretError> {
         let read = self.read(reference, place).await;
         let is_refused = |error: &SecretError| error.kind() == SecretErrorKind::Unauthenticated;
@@ -139,10 +139,10 @@ async fn found(http: SharedHttpClient, region: Option<Region>) -> SdkConfig {
 impl SecretProvider for AwsSecretsManager {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
         let error = |(kind, reason): Wrong| SecretError::new(kind, reference.clone(), reason);
-        let place =
-            Place::parse(reference.place()).map_err(|wrong| error((SecretErrorKind::Unreadable, wrong)))?;
+        let place = SecretId::parse(reference.place())
+            .map_err(|wrong| error((SecretErrorKind::Unreadable, wrong)))?;
         let read = within_deadline(reference, self.read_or_look_again(reference, place)).await?;
-        let version = read.version_id().map(crate::answer::shown);
+        let version = read.version_id().map(crate::sanitize::shown);
         let resolved = ResolvedSecret::new(value(read, place.key).map_err(error)?);
         Ok(version.into_iter().fold(resolved, ResolvedSecret::with_version))
     }

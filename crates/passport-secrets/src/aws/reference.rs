@@ -1,20 +1,21 @@
-//! Which secret is meant, and what of it. Pure.
+//! Parses references to a secret. Pure.
 
-/// Why a text names no secret. It is not quoted: people paste the secret itself where its name belongs.
+/// Why a text names no secret. The text is not quoted: some paste the secret instead of its name.
 pub(super) type Wrong = &'static str;
 
+/// A secret, or one key of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place<'a> {
+pub(super) struct SecretId<'a> {
     /// A name, or an ARN.
     pub(super) id: &'a str,
-    /// Of an ARN.
+    /// The region of an ARN.
     pub(super) region: Option<&'a str>,
-    /// The key in a JSON object. None if the secret is a text as a whole.
+    /// The key in a JSON object. `None` for the whole text.
     pub(super) key: Option<&'a str>,
 }
 
-impl<'a> Place<'a> {
-    /// `name[#key]` or `arn:aws:secretsmanager:region:account:secret:name[#key]`
+impl<'a> SecretId<'a> {
+    /// Parses `name[#key]` or `arn:aws:secretsmanager:region:account:secret:name[#key]`
     pub(super) fn parse(place: &'a str) -> Result<Self, Wrong> {
         let (id, key) = place.split_once('#').map_or((place, None), |(id, key)| (id, Some(key)));
         if id.is_empty() || key.is_some_and(str::is_empty) {
@@ -30,26 +31,4 @@ impl<'a> Place<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_named_by_its_name_or_its_arn_and_a_key() {
-        let arn = "arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:team/payroll-a1b2c3";
-        for (place, id, region, key) in [
-            ("payroll", "payroll", None, None),
-            ("team/payroll#secret", "team/payroll", None, Some("secret")),
-            (arn, arn, Some("us-gov-west-1"), None),
-            (&format!("{arn}#a#b"), arn, Some("us-gov-west-1"), Some("a#b")),
-        ] {
-            assert_eq!(Place::parse(place), Ok(Place { id, region, key }));
-        }
-    }
-
-    #[test]
-    fn what_names_no_secret_is_refused() {
-        for place in ["", "#key", "payroll#", "arn:aws:iam::1:role/x", "arn:aws:secretsmanager::1:secret:x"] {
-            assert!(Place::parse(place).is_err(), "{place}");
-        }
-    }
-}
+mod tests;

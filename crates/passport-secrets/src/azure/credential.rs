@@ -28,19 +28,19 @@ const CLIENT_SECRET: &str = "AZURE_CLIENT_SECRET";
 const TENANT_ID: &str = "AZURE_TENANT_ID";
 const FEDERATED_TOKEN_FILE: &str = "AZURE_FEDERATED_TOKEN_FILE";
 
-/// A way to prove who asks.
+/// The kind of credential that the environment has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Way {
+enum CredentialKind {
     /// A Kubernetes service account.
     Workload,
-    /// What Azure runs the program as.
+    /// The managed identity of the machine or the app.
     Managed,
     /// A secret of an application in Entra.
     Secret,
 }
 
-impl Way {
-    /// The variable by which it is chosen.
+impl CredentialKind {
+    /// Returns the variable that selects the kind.
     fn variable(self) -> &'static str {
         match self {
             Self::Workload => FEDERATED_TOKEN_FILE,
@@ -50,18 +50,19 @@ impl Way {
     }
 }
 
-/// The first way for which there is something in the environment. A managed identity is what is left: that of a machine is
-/// behind an address that is the same everywhere, so whether there is one, nobody can tell without asking for it.
+/// Returns the first kind for which the environment has something, else a managed identity: that of
+/// a machine is behind an address that is the same everywhere, so only a request shows whether there
+/// is one.
 ///
-/// It is decided by what is there, and not by what works at the moment: an identity that takes another's place while that one
-/// cannot be had has other rights, and "forbidden" would be the end of a secret that is still good.
-fn way(is_set: impl Fn(&str) -> bool) -> Way {
+/// The environment decides, not what works at the moment: a fallback to another identity would have
+/// other rights, and "forbidden" would end a secret that is still good.
+fn credential_kind(is_set: impl Fn(&str) -> bool) -> CredentialKind {
     if is_set(FEDERATED_TOKEN_FILE) {
-        Way::Workload
+        CredentialKind::Workload
     } else if is_set(CLIENT_SECRET) {
-        Way::Secret
+        CredentialKind::Secret
     } else {
-        Way::Managed
+        CredentialKind::Managed
     }
 }
 
@@ -81,8 +82,8 @@ fn credential(
     set: &impl Fn(&str) -> Option<String>,
     client_options: ClientOptions,
 ) -> Result<Arc<dyn TokenCredential>> {
-    let way = way(|name| set(name).is_some());
-    if way == Way::Managed {
+    let kind = credential_kind(|name| set(name).is_some());
+    if kind == CredentialKind::Managed {
         let user_assigned_id = set(CLIENT_ID).map(UserAssignedId::ClientId);
         let options = ManagedIdentityCredentialOptions { user_assigned_id, client_options };
         return Ok(ManagedIdentityCredential::new(Some(options))?);
@@ -91,11 +92,11 @@ fn credential(
         return Err(wrong(problem.to_owned()));
     }
     let needed = |name: &str| {
-        let problem = || wrong(format!("{name} is not set, but {} is; set both", way.variable()));
+        let problem = || wrong(format!("{name} is not set, but {} is; set both", kind.variable()));
         set(name).ok_or_else(problem)
     };
     let (tenant, client) = (needed(TENANT_ID)?, needed(CLIENT_ID)?);
-    if way == Way::Workload {
+    if kind == CredentialKind::Workload {
         let token = FederatedToken(SecretSource::file(needed(FEDERATED_TOKEN_FILE)?));
         let options = ClientAssertionCredentialOptions { client_options };
         return Ok(ClientAssertionCredential::new(tenant, client, token, Some(options))?);
@@ -140,55 +141,4 @@ impl TokenCredential for Own {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_environment_says_who_asks() {
-        for (set, expected) in [
-            (&[FEDERATED_TOKEN_FILE, CLIENT_SECRET][..], Way::Workload),
-            (&[CLIENT_SECRET, "IDENTITY_ENDPOINT"], Way::Secret),
-            (&[CLIENT_ID], Way::Managed),
-            (&[], Way::Managed),
-        ] {
-            assert_eq!(way(|name| set.contains(&name)), expected, "{set:?}");
-        }
-    }
-
-    fn told(variables: &[(&str, &str)]) -> String {
-        let set = |name: &str| {
-            let found = variables.iter().find(|(known, _)| *known == name);
-            found.map(|(_, value)| (*value).to_owned())
-        };
-        let options = http::patient(&Transport::default(), &LastFailure::default());
-        credential(&set, options).err().map(|error| error.to_string()).unwrap_or_default()
-    }
-
-    #[test]
-    fn variable_that_is_missing_or_wrong_is_named() {
-        let tenant = (TENANT_ID, "72f988bf-86f1-41af-91ab-2d7cd011db47");
-        let [client, secret, file] =
-            [(CLIENT_ID, "app"), (CLIENT_SECRET, "s3cret"), (FEDERATED_TOKEN_FILE, "/no/such/token")];
-        let authority = |host| (AUTHORITY_HOST, host);
-        for (variables, expected) in [
-            (&[secret, client][..], "AZURE_TENANT_ID is not set, but AZURE_CLIENT_SECRET is"),
-            (&[secret, tenant], "AZURE_CLIENT_ID is not set, but AZURE_CLIENT_SECRET is"),
-            (&[file, client], "AZURE_TENANT_ID is not set, but AZURE_FEDERATED_TOKEN_FILE is"),
-            (
-                &[secret, tenant, client, authority("login.microsoftonline.us")],
-                "AZURE_AUTHORITY_HOST has no scheme",
-            ),
-            (&[secret, tenant, client, authority("localhost:8080")], "AZURE_AUTHORITY_HOST has no scheme"),
-            (
-                &[file, tenant, client, authority("http://login.example")],
-                "AZURE_AUTHORITY_HOST is no https URL",
-            ),
-            (&[file, tenant, client, authority("https://")], "AZURE_AUTHORITY_HOST is no URL"),
-        ] {
-            let told = told(variables);
-            assert!(told.contains(expected), "{told}");
-        }
-        assert_eq!(told(&[secret, tenant, client, authority("https://login.microsoftonline.us")]), "");
-        assert_eq!(told(&[file, tenant, client]), "", "the file may be mounted later");
-    }
-}
+mod tests;

@@ -10,7 +10,7 @@ use azure_core::{
 use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError, chain};
 use serde_json::Value;
 
-use crate::{answer, last_failure::FailedRequest};
+use crate::{last_failure::FailedRequest, sanitize};
 
 /// Whether the vault has refused the token that it was shown.
 pub(super) fn is_unauthorized(error: &Error) -> bool {
@@ -22,7 +22,7 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
     let new = |kind, reason: String| SecretError::new(kind, reference.clone(), reason);
     match (error.kind(), TransportError::find(error)) {
         (ErrorKind::HttpResponse { status, raw_response, .. }, _) => {
-            let answer = raw_response.as_deref().map(Answer::read).unwrap_or_default();
+            let answer = raw_response.as_deref().map(ErrorBody::read).unwrap_or_default();
             let status = u16::from(*status);
             let said = new(kind(status, &answer), format!("the vault answered {status}{answer}"));
             answer.retry_after.into_iter().fold(said, SecretError::with_retry_after)
@@ -33,16 +33,17 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
                 _ => "the vault was not reached",
             };
             let cause = FailedRequest::find(error);
-            let cause = cause.map_or_else(|| answer::causes(transport), ToString::to_string);
+            let cause = cause.map_or_else(|| sanitize::causes(transport), ToString::to_string);
             let reason = format!("{failed}: {cause}");
-            new(answer::kind_of(transport), reason).caused_by(transport.clone())
+            new(sanitize::kind_of(transport), reason).caused_by(transport.clone())
         }
-        (ErrorKind::Connection | ErrorKind::Io, None) => {
-            new(SecretErrorKind::Unavailable, format!("the vault was not reached: {}", answer::causes(error)))
-        }
+        (ErrorKind::Connection | ErrorKind::Io, None) => new(
+            SecretErrorKind::Unavailable,
+            format!("the vault was not reached: {}", sanitize::causes(error)),
+        ),
         // Behind it is what came of asking for a token.
         (ErrorKind::Credential, None) => {
-            new(kind_of_credential(error), format!("no token for the vault: {}", answer::causes(error)))
+            new(kind_of_credential(error), format!("no token for the vault: {}", sanitize::causes(error)))
         }
         // Its text would quote what was answered.
         (ErrorKind::DataConversion, None) => {
@@ -50,13 +51,13 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
         }
         (ErrorKind::Other, None) => new(
             SecretErrorKind::Unauthenticated,
-            format!("the vault was not asked: {}", answer::causes(error)),
+            format!("the vault was not asked: {}", sanitize::causes(error)),
         ),
     }
 }
 
 /// Only what the vault says itself ends a secret: a proxy, or the network that we are in, says nothing of it.
-fn kind(status: u16, answer: &Answer) -> SecretErrorKind {
+fn kind(status: u16, answer: &ErrorBody) -> SecretErrorKind {
     match (status, &*answer.code, &*answer.inner_code) {
         (401, ..) => SecretErrorKind::Unauthenticated,
         (403, _, "SecretDisabled") => SecretErrorKind::Disabled,
@@ -87,31 +88,32 @@ fn transient_kind(error: &(dyn StdError + 'static)) -> Option<SecretErrorKind> {
     is_transient.then_some(SecretErrorKind::Unavailable)
 }
 
-/// What Key Vault says in an error: `{"error":{"code","message","innererror":{"code"}}}`.
+/// The body of an error of Key Vault: `{"error":{"code","message","innererror":{"code"}}}`.
 #[derive(Debug, Default)]
-struct Answer {
+struct ErrorBody {
     code: String,
     inner_code: String,
     message: String,
     retry_after: Option<std::time::Duration>,
 }
 
-impl Answer {
+impl ErrorBody {
     fn read(response: &RawResponse) -> Self {
         let body: Value = serde_json::from_slice(response.body()).unwrap_or_default();
-        let text =
-            |pointer: &str| answer::shown(body.pointer(pointer).and_then(Value::as_str).unwrap_or_default());
+        let text = |pointer: &str| {
+            sanitize::shown(body.pointer(pointer).and_then(Value::as_str).unwrap_or_default())
+        };
         let retry_after = response.headers().get_optional_str(&"retry-after".into());
         Self {
             code: text("/error/code"),
             inner_code: text("/error/innererror/code"),
             message: text("/error/message"),
-            retry_after: retry_after.and_then(answer::retry_after),
+            retry_after: retry_after.and_then(sanitize::retry_after),
         }
     }
 }
 
-impl std::fmt::Display for Answer {
+impl std::fmt::Display for ErrorBody {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (before, words) in [(" ", &self.code), (", ", &self.inner_code), (": ", &self.message)] {
             if !words.is_empty() {
@@ -123,78 +125,4 @@ impl std::fmt::Display for Answer {
 }
 
 #[cfg(test)]
-mod tests {
-    use azure_core::http::headers::Headers;
-
-    use super::*;
-
-    fn kind_of(error: &Error) -> SecretErrorKind {
-        of(&"azure:payroll".parse().unwrap(), error).kind()
-    }
-
-    fn answered(status: StatusCode, body: &'static str) -> Error {
-        let raw_response = Some(Box::new(RawResponse::from_bytes(status, Headers::new(), body)));
-        ErrorKind::HttpResponse { status, error_code: None, raw_response }.into_error()
-    }
-
-    #[test]
-    fn a_token_that_cannot_be_had_now_is_not_one_that_is_refused() {
-        for (behind, kind) in [
-            (answered(StatusCode::ServiceUnavailable, ""), SecretErrorKind::Unavailable),
-            (answered(StatusCode::Gone, ""), SecretErrorKind::Unavailable),
-            (ErrorKind::Connection.into_error(), SecretErrorKind::Unavailable),
-            (answered(StatusCode::Unauthorized, "{}"), SecretErrorKind::Unauthenticated),
-        ] {
-            assert_eq!(kind_of(&Error::with_error(ErrorKind::Credential, behind, "no token")), kind);
-        }
-    }
-
-    #[test]
-    fn federated_token_that_does_not_answer_is_unavailable() {
-        for (kind, expected) in [
-            (SecretErrorKind::Unavailable, SecretErrorKind::Unavailable),
-            (SecretErrorKind::Throttled, SecretErrorKind::Throttled),
-            (SecretErrorKind::NotFound, SecretErrorKind::Unauthenticated),
-        ] {
-            let file = SecretError::new(kind, "file:/token".parse().unwrap(), "on purpose");
-            let assertion = Error::new(ErrorKind::Credential, file);
-            let error = Error::with_error(ErrorKind::Credential, assertion, "no assertion");
-            assert_eq!(kind_of(&error), expected);
-        }
-    }
-
-    #[test]
-    fn only_the_vault_itself_ends_a_secret() {
-        use SecretErrorKind::{Disabled, Forbidden, NotFound, Unavailable};
-        for (status, body, kind) in [
-            (StatusCode::Forbidden, "<html>no</html>", Unavailable),
-            (StatusCode::Forbidden, r#"{"error":{"code":"Forbidden"}}"#, Unavailable),
-            (
-                StatusCode::Forbidden,
-                r#"{"error":{"innererror":{"code":"ForbiddenByFirewall"}}}"#,
-                Unavailable,
-            ),
-            (StatusCode::Forbidden, r#"{"error":{"innererror":{"code":"ForbiddenByRbac"}}}"#, Forbidden),
-            (StatusCode::Forbidden, r#"{"error":{"innererror":{"code":"AccessDenied"}}}"#, Forbidden),
-            (StatusCode::Forbidden, r#"{"error":{"innererror":{"code":"SecretDisabled"}}}"#, Disabled),
-            (StatusCode::NotFound, r#"{"error":{"code":"NoSuchRoute"}}"#, Unavailable),
-            (StatusCode::NotFound, r#"{"error":{"code":"SecretNotFound"}}"#, NotFound),
-        ] {
-            assert_eq!(kind_of(&answered(status, body)), kind, "{body}");
-        }
-    }
-
-    #[test]
-    fn a_credentials_own_not_found_is_not_the_vaults() {
-        let behind = answered(StatusCode::NotFound, r#"{"error":{"code":"SecretNotFound"}}"#);
-        let error = Error::with_error(ErrorKind::Credential, behind, "the credential gave none");
-        assert_eq!(kind_of(&error), SecretErrorKind::Unauthenticated);
-    }
-
-    #[test]
-    fn what_was_answered_is_not_quoted_when_it_is_no_answer() {
-        let error = Error::with_message(ErrorKind::DataConversion, "invalid type: string hidden");
-        let error = of(&"azure:payroll".parse().unwrap(), &error);
-        assert!(!format!("{error} {error:?}").contains("hidden"));
-    }
-}
+mod tests;

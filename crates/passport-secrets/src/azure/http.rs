@@ -12,7 +12,7 @@ use azure_core::{
 use bytes::Bytes;
 use passport_core::{Limits, Repeatable, TransportError, TransportErrorKind, request_to};
 
-use crate::{answer::LIMITS, deadline::exchange, last_failure::LastFailure};
+use crate::{deadline::exchange, last_failure::LastFailure, sanitize::LIMITS};
 
 /// Options for a client of the SDK. What it asks is not asked again by itself: whoever needs the secret knows what it may wait, and
 /// whoever keeps it how often to ask.

@@ -137,7 +137,7 @@ impl SecretProvider for AzureKeyVault {
         let value = secret.value.ok_or_else(|| error(SecretErrorKind::Empty, "the vault gave no value"))?;
         let mut resolved = ResolvedSecret::new(value.into());
         if let Some(version) = secret.id.as_deref().and_then(|id| id.rsplit('/').next()) {
-            resolved = resolved.with_version(crate::answer::shown(version));
+            resolved = resolved.with_version(crate::sanitize::shown(version));
         }
         let expiry = secret.attributes.and_then(|attributes| attributes.expires);
         Ok(expiry.map(SystemTime::from).into_iter().fold(resolved, ResolvedSecret::with_expiry))

@@ -13,10 +13,10 @@ use serde_json::{Value, value::RawValue};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::failure::{Failure, Said};
+use super::failure::{ErrorResponse, Failure};
 use crate::{
-    answer::{self, LIMITS},
     deadline::exchange,
+    sanitize::{self, LIMITS},
 };
 
 /// Where and how Vault is asked.
@@ -79,14 +79,14 @@ struct WithData<T> {
 }
 
 #[derive(Deserialize)]
-struct Known {
+struct TokenLookup {
     ttl: u64,
     #[serde(default)]
     renewable: bool,
 }
 
 #[derive(Deserialize)]
-struct Refusal {
+struct ErrorBody {
     errors: Option<Vec<String>>,
     warnings: Option<Vec<String>>,
     data: Option<Value>,
@@ -134,7 +134,7 @@ impl Api {
     /// `GET /v1/auth/token/lookup-self`
     pub(super) async fn look_up(&self, token: &Secret) -> Result<Lease, Failure> {
         let path = ["auth", "token", "lookup-self"];
-        let known: WithData<Known> = self.ask(Method::GET, path, Some(token), None).await?;
+        let known: WithData<TokenLookup> = self.ask(Method::GET, path, Some(token), None).await?;
         Ok(Lease::of(known.data.ttl, known.data.renewable))
     }
 
@@ -158,7 +158,7 @@ impl Api {
         let request = self.request(method, path, token, body)?;
         let response = exchange(&self.transport, request, LIMITS).await.map_err(Failure::not_reached)?;
         if !response.status().is_success() {
-            return Err(refusal(&response));
+            return Err(failure_of(&response));
         }
         // The error would quote what it found.
         serde_json::from_slice(response.body()).map_err(|_| {
@@ -211,22 +211,24 @@ impl Auth {
     }
 }
 
-fn refusal(response: &Response<Bytes>) -> Failure {
+fn failure_of(response: &Response<Bytes>) -> Failure {
     let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    let wait = wait.and_then(answer::retry_after);
-    Failure::answered(response.status(), &said(response.body()), wait)
+    let wait = wait.and_then(sanitize::retry_after);
+    Failure::answered(response.status(), &error_response(response.body()), wait)
 }
 
-fn said(body: &[u8]) -> Said {
+fn error_response(body: &[u8]) -> ErrorResponse {
     match serde_json::from_slice(body) {
-        Ok(Refusal { errors: Some(errors), .. }) if errors.is_empty() => Said::Nothing,
-        Ok(Refusal { errors: Some(errors), .. }) => Said::Errors(errors),
+        Ok(ErrorBody { errors: Some(errors), .. }) if errors.is_empty() => ErrorResponse::NoSecret,
+        Ok(ErrorBody { errors: Some(errors), .. }) => ErrorResponse::Errors(errors),
         // The second version of the engine says so to who takes it for the first one.
-        Ok(Refusal { warnings: Some(warnings), .. }) if !warnings.is_empty() => Said::Errors(warnings),
-        // Of a version that was deleted there is the form of a secret, without the secret.
-        Ok(Refusal { data: Some(data), .. }) if data.pointer("/metadata/destroyed").is_some() => {
-            Said::Nothing
+        Ok(ErrorBody { warnings: Some(warnings), .. }) if !warnings.is_empty() => {
+            ErrorResponse::Errors(warnings)
         }
-        _ => Said::Nobody,
+        // Of a version that was deleted there is the form of a secret, without the secret.
+        Ok(ErrorBody { data: Some(data), .. }) if data.pointer("/metadata/destroyed").is_some() => {
+            ErrorResponse::NoSecret
+        }
+        _ => ErrorResponse::NotVault,
     }
 }

@@ -1,24 +1,24 @@
-//! What Vault's answers mean, when they hold no secret. Pure.
+//! What a response of Vault means that holds no secret. Pure.
 
 use std::{fmt, time::Duration};
 
 use http::StatusCode;
 use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError};
 
-use crate::answer;
+use crate::sanitize;
 
-/// What is said in an answer that gives nothing.
+/// The content of a response without a secret.
 #[derive(Debug)]
-pub(super) enum Said {
+pub(super) enum ErrorResponse {
     /// There is no secret, or its current version was deleted.
-    Nothing,
-    /// These errors, or warnings.
+    NoSecret,
+    /// Errors of Vault, or warnings.
     Errors(Vec<String>),
-    /// It is not Vault who speaks.
-    Nobody,
+    /// The response is not Vault's.
+    NotVault,
 }
 
-/// Something that went wrong with what was asked.
+/// A request that brought nothing.
 #[derive(Debug)]
 pub(super) struct Failure {
     pub(super) kind: SecretErrorKind,
@@ -34,34 +34,36 @@ impl Failure {
 
     /// No response.
     pub(super) fn not_reached(error: TransportError) -> Self {
-        let reason = format!("Vault was not reached: {}", answer::causes(&error));
-        let failure = Self::new(answer::kind_of(&error), reason);
+        let reason = format!("Vault was not reached: {}", sanitize::causes(&error));
+        let failure = Self::new(sanitize::kind_of(&error), reason);
         Self { source: Some(error), ..failure }
     }
 
     /// An answer of `status`, that gives nothing.
-    pub(super) fn answered(status: StatusCode, said: &Said, retry_after: Option<Duration>) -> Self {
+    pub(super) fn answered(status: StatusCode, said: &ErrorResponse, retry_after: Option<Duration>) -> Self {
         let kind = match (said, status.as_u16()) {
             (_, 429) => SecretErrorKind::Throttled,
             // A proxy on the way says nothing of secrets. A node that does not know yet what another one has written; one that
             // stands by; one that is sealed.
-            (Said::Nobody, _) | (_, 412 | 472 | 473 | 500..) => SecretErrorKind::Unavailable,
-            (Said::Nothing, 404) => SecretErrorKind::NotFound,
-            (Said::Errors(_), 403) => SecretErrorKind::Forbidden,
+            (ErrorResponse::NotVault, _) | (_, 412 | 472 | 473 | 500..) => SecretErrorKind::Unavailable,
+            (ErrorResponse::NoSecret, 404) => SecretErrorKind::NotFound,
+            (ErrorResponse::Errors(_), 403) => SecretErrorKind::Forbidden,
             // No such mount, for example, which says nothing of the secret either.
             _ => SecretErrorKind::Unreadable,
         };
         let status = status.as_u16();
         let reason = match said {
-            Said::Nobody => {
+            ErrorResponse::NotVault => {
                 format!("what answered {status} is not Vault, or sends elsewhere, which is not followed")
             }
-            Said::Nothing => {
+            ErrorResponse::NoSecret => {
                 format!(
                     "Vault answered {status}: nothing is there, or no more; are path, mount and version of the engine right?"
                 )
             }
-            Said::Errors(errors) => format!("Vault answered {status}: {}", answer::shown(&errors.join("; "))),
+            ErrorResponse::Errors(errors) => {
+                format!("Vault answered {status}: {}", sanitize::shown(&errors.join("; ")))
+            }
         };
         Self { retry_after, ..Self::new(kind, reason) }
     }
@@ -92,56 +94,4 @@ impl fmt::Display for Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kind(status: u16, said: &Said) -> SecretErrorKind {
-        Failure::answered(StatusCode::from_u16(status).unwrap(), said, None).kind
-    }
-
-    fn errors() -> Said {
-        Said::Errors(vec!["on purpose".to_owned()])
-    }
-
-    #[test]
-    fn only_vault_itself_ends_a_secret() {
-        for (status, by_vault) in [
-            (400, SecretErrorKind::Unreadable),
-            (403, SecretErrorKind::Forbidden),
-            (404, SecretErrorKind::Unreadable),
-            (412, SecretErrorKind::Unavailable),
-            (472, SecretErrorKind::Unavailable),
-            (500, SecretErrorKind::Unavailable),
-            (503, SecretErrorKind::Unavailable),
-        ] {
-            assert_eq!(kind(status, &errors()), by_vault, "{status}");
-            assert_eq!(kind(status, &Said::Nobody), SecretErrorKind::Unavailable, "{status} of a proxy");
-        }
-        assert_eq!(kind(404, &Said::Nothing), SecretErrorKind::NotFound);
-        for said in [Said::Nobody, errors()] {
-            assert_eq!(kind(429, &said), SecretErrorKind::Throttled);
-        }
-    }
-
-    #[test]
-    fn what_is_said_of_a_login_is_not_said_of_the_secret() {
-        let refused = Failure::answered(StatusCode::FORBIDDEN, &errors(), None).of_login();
-        assert_eq!(refused.kind, SecretErrorKind::Unauthenticated);
-        let sealed = Failure::answered(StatusCode::SERVICE_UNAVAILABLE, &errors(), None).of_login();
-        assert_eq!(sealed.kind, SecretErrorKind::Unavailable);
-    }
-
-    #[test]
-    fn login_without_a_response_keeps_its_kind() {
-        use passport_core::{TlsFailure, TransportErrorKind as Kind};
-        for (transport, kind) in [
-            (Kind::NotHttp, SecretErrorKind::Unreadable),
-            (Kind::Setup, SecretErrorKind::Unreadable),
-            (Kind::Connect, SecretErrorKind::Unavailable),
-            (Kind::Tls(TlsFailure::UnknownIssuer), SecretErrorKind::Tls(TlsFailure::UnknownIssuer)),
-        ] {
-            let failure = Failure::not_reached(TransportError::new(transport)).of_login();
-            assert_eq!(failure.kind, kind, "{failure}");
-        }
-    }
-}
+mod tests;

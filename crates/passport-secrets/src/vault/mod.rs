@@ -14,7 +14,7 @@ use passport_core::{ResolvedSecret, Secret, SecretError, SecretErrorKind, Secret
 use self::{
     api::{Api, Fields, Versioned},
     failure::Failure,
-    reference::Place,
+    reference::SecretPath,
     session::{Session, Sessions},
 };
 pub use self::{
@@ -69,7 +69,7 @@ impl HashiCorpVault {
     }
 
     /// What is at `place`; with another token, if the one there was is not good any more.
-    async fn read(&self, place: &Place<'_>) -> Result<Read, Failure> {
+    async fn read(&self, place: &SecretPath<'_>) -> Result<Read, Failure> {
         let sessions = &self.0.sessions;
         let mut session = sessions.current().await?;
         let mut read = self.read_with(place, session.token()).await;
@@ -82,7 +82,7 @@ impl HashiCorpVault {
         read.map_err(|failure| doubted(failure, &session))
     }
 
-    async fn read_with(&self, place: &Place<'_>, token: Option<&Secret>) -> Result<Read, Failure> {
+    async fn read_with(&self, place: &SecretPath<'_>, token: Option<&Secret>) -> Result<Read, Failure> {
         let path = |middle: Option<&'static str>| {
             self.0.mount.split('/').chain(middle).chain(place.path.iter().copied())
         };
@@ -132,7 +132,7 @@ fn value(fields: &Fields, name: Option<&str>) -> Result<Secret, Failure> {
 
 impl SecretProvider for HashiCorpVault {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        let place = Place::parse(reference.place())
+        let place = SecretPath::parse(reference.place())
             .map_err(|wrong| Failure::new(SecretErrorKind::Unreadable, wrong).concerning(reference))?;
         let read = async { self.read(&place).await.map_err(|failure| failure.concerning(reference)) };
         let read = within_deadline(reference, read).await?;

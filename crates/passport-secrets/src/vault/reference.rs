@@ -1,18 +1,18 @@
-//! Which field of which secret is meant. Pure.
+//! Parses references to a field of a secret. Pure.
 
-/// Why a text names no secret. It is not quoted: people paste the secret itself where its path belongs.
+/// Why a text names no secret. The text is not quoted: some paste the secret instead of its path.
 pub(super) type Wrong = &'static str;
 
-/// A path within the engine's mount, and the field there.
+/// The path of a secret within the engine's mount, and a field of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Place<'a> {
+pub(super) struct SecretPath<'a> {
     pub(super) path: Vec<&'a str>,
-    /// None is the only one there is.
+    /// `None` for the only field of the secret.
     pub(super) field: Option<&'a str>,
 }
 
-impl<'a> Place<'a> {
-    /// `path[#field]`
+impl<'a> SecretPath<'a> {
+    /// Parses `path[#field]`.
     pub(super) fn parse(place: &'a str) -> Result<Self, Wrong> {
         let (path, field) = place.split_once('#').map_or((place, None), |(path, field)| (path, Some(field)));
         let path = path.split('/').collect::<Vec<_>>();
@@ -25,30 +25,11 @@ impl<'a> Place<'a> {
     }
 }
 
-/// Whether these are the names on a path, and lead nowhere else.
+/// Whether these are segments of a path that stays within its mount.
 pub(super) fn is_path(names: &[&str]) -> bool {
     // A URL is built without control characters, and ".\t." would be "..".
     names.iter().all(|name| !matches!(*name, "" | "." | "..") && !name.contains(char::is_control))
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_is_named_by_path_and_field() {
-        let place = |path: &[&'static str], field| Place { path: path.to_vec(), field };
-        assert_eq!(Place::parse("payroll"), Ok(place(&["payroll"], None)));
-        assert_eq!(Place::parse("team/payroll#id"), Ok(place(&["team", "payroll"], Some("id"))));
-        assert_eq!(Place::parse("payroll#a#b"), Ok(place(&["payroll"], Some("a#b"))));
-    }
-
-    #[test]
-    fn what_leads_elsewhere_is_refused() {
-        for text in
-            ["", "#field", "payroll#", "/payroll", "payroll/", "a//b", "a/../../sys/seal", "./a", ".\t./a"]
-        {
-            assert!(Place::parse(text).is_err(), "{text}");
-        }
-    }
-}
+mod tests;

@@ -16,7 +16,7 @@ use super::{
     auth::VaultAuth,
     failure::Failure,
 };
-use crate::telemetry;
+use crate::metrics::TARGET;
 
 /// A token with less to live is not used any more, and not renewed: near the end of its longest life Vault grants less and less.
 const REMAINS: Duration = Duration::from_secs(5);
@@ -102,7 +102,13 @@ impl Session {
         let granted = auth.log_in(api).await?;
         let lease = granted.as_ref().map(|granted| granted.lease).unwrap_or_default();
         if granted.is_some() {
-            telemetry::logged_in(lease.time.as_secs(), lease.is_renewable);
+            let (seconds, is_renewable) = (lease.time.as_secs(), lease.is_renewable);
+            tracing::debug!(
+                target: TARGET,
+                seconds,
+                is_renewable,
+                "there is a new token to read secrets with"
+            );
         }
         let end = Arc::new(End::of(lease));
         let renewal = granted.as_ref().filter(|_| lease.is_renewable && !lease.time.is_zero());
@@ -144,7 +150,7 @@ async fn renewed(api: Api, token: Secret, mut lease: Lease, end: Arc<End>) {
                 end.set(lease);
             }
             Err(failure) => {
-                telemetry::not_renewed(&failure);
+                tracing::warn!(target: TARGET, "the token to read secrets with was not renewed: {failure}");
                 if failure.kind == SecretErrorKind::Forbidden {
                     return end.set(Lease { time: Duration::from_nanos(1), is_renewable: false });
                 }

@@ -1,0 +1,42 @@
+use std::{error::Error, io, iter, sync::Arc};
+
+/// Returns `error` and the errors that caused it, outermost first.
+///
+/// A cause that is shared by an `Arc` is returned without the `Arc`, so that it can be downcast,
+/// and so is the error that an `io::Error` wraps, which is not its `source`.
+pub fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    iter::successors(Some(unshared(error)), |error| cause(*error).map(unshared))
+}
+
+/// Returns the texts of `error` and its causes in one line, without repetitions.
+///
+/// Many errors repeat their cause in their own text. A text that an outer error contains is left
+/// out.
+#[must_use]
+pub fn with_causes(error: &(dyn Error + 'static)) -> String {
+    chain(error).fold(String::new(), |line, error| {
+        let text = error.to_string();
+        match line.as_str() {
+            "" => text,
+            _ if line.contains(&text) => line,
+            _ => format!("{line}: {text}"),
+        }
+    })
+}
+
+fn cause<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a (dyn Error + 'static)> {
+    match error.downcast_ref().and_then(io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => error.source(),
+    }
+}
+
+fn unshared<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    match error.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
+        Some(shared) => &**shared,
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,16 @@
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Returns `time` in whole milliseconds. Durations beyond 64 bits saturate.
+#[must_use]
+pub fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Returns the milliseconds from 1970 to `time`; zero before.
+#[must_use]
+pub fn unix_millis(time: SystemTime) -> u64 {
+    millis(time.duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+use super::*;
+
+fn origin(text: &str) -> Origin {
+    text.parse().unwrap()
+}
+
+#[test]
+fn case_and_the_default_port_make_no_difference() {
+    assert_eq!(origin("HTTPS://Api.BizFirst.ai"), origin("https://api.bizfirst.ai:443/"));
+    assert!(origin("https://api.bizfirst.ai").matches("https", "API.bizfirst.ai", None));
+    assert!(origin("http://[::1]:80").matches("http", "[::1]", None));
+}
+
+#[test]
+fn what_is_spelled_as_usual_is_known_by_its_text() {
+    let (plain, ported) = (origin("https://API.bizfirst.ai:443"), origin("http://[::1]:8080"));
+    assert!(plain.is_spelled("https", "api.bizfirst.ai"));
+    assert!(ported.is_spelled("http", "[::1]:8080"));
+    for (scheme, authority) in [
+        ("http", "api.bizfirst.ai"),
+        ("https", "api.bizfirst.ai:8443"),
+        ("https", "api.bizfirst.ai."),
+        ("https", "user@api.bizfirst.ai"),
+        ("https", "api.bizfirst.ai.evil.example"),
+        ("https", ""),
+    ] {
+        assert!(!plain.is_spelled(scheme, authority), "{scheme}://{authority}");
+    }
+}
+
+#[test]
+fn an_ipv6_address_is_the_same_however_it_is_written() {
+    let loopback = origin("http://[::1]:80");
+    assert!(loopback.matches("http", "[0:0:0:0:0:0:0:1]", None));
+    assert!(origin("https://[2001:DB8::1]").matches("https", "[2001:db8:0::1]", Some(443)));
+    assert!(!loopback.matches("http", "[::2]", None));
+    assert!(!loopback.matches("http", "::1", None));
+    assert!(!loopback.matches("http", "[::1%25eth0]", None));
+}
+
+#[test]
+fn an_international_name_is_compared_as_it_travels() {
+    let origin = origin("https://Bücher.example");
+    assert!(origin.matches("https", "xn--bcher-kva.example", None));
+    assert!(!origin.matches("https", "bücher.example", None), "no client sends it like this");
+}
+
+#[test]
+fn another_scheme_host_or_port_does_not_match() {
+    let api = origin("https://api.bizfirst.ai");
+    assert!(!api.matches("http", "api.bizfirst.ai", Some(443)));
+    assert!(!api.matches("https", "api.bizfirst.ai.", None));
+    assert!(!api.matches("https", "evil-api.bizfirst.ai", None));
+    assert!(!api.matches("https", "api.bizfirst.ai", Some(8443)));
+}
+
+#[test]
+fn only_tls_or_loopback_is_secure() {
+    for secure in ["https://x", "http://localhost:1", "http://127.8.9.1", "http://[::1]:1"] {
+        assert!(origin(secure).is_secure(), "{secure}");
+    }
+    for open in ["http://x", "http://localhost.evil.com", "http://10.0.0.1", "http://0.0.0.0"] {
+        assert!(!origin(open).is_secure(), "{open}");
+    }
+}
+
+#[test]
+fn user_information_paths_and_odd_schemes_are_refused() {
+    for text in ["https://a@b", "https://b/p", "https://b?q", "https://b#f", "ftp://b", "file:///x", "b:443"]
+    {
+        assert!(text.parse::<Origin>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn a_text_that_is_not_a_url_names_the_fault() {
+    for (text, fault) in [
+        ("api.bizfirst.ai", "it is not an absolute URL"),
+        ("https://api.bizfirst.ai:99999", "its port is not a number"),
+        ("https://", "it has no host"),
+        ("https://a b", "its host is not valid"),
+    ] {
+        let error = text.parse::<Origin>().unwrap_err().to_string();
+        assert!(error.contains(fault), "{text}: {error}");
+    }
+}

@@ -1,0 +1,8 @@
+use super::*;
+
+#[test]
+fn quotes_backslashes_controls_and_unicode_are_refused() {
+    for text in ["", "   ", "a\"b", "a\\b", "a\tb", "a\nb", "rôles"] {
+        assert!(text.parse::<Scopes>().is_err(), "{text:?}");
+    }
+}

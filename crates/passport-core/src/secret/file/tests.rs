@@ -1,0 +1,49 @@
+use std::{fs, io::Write};
+
+use super::super::SecretSource;
+use super::*;
+
+#[tokio::test]
+async fn a_file_is_read_at_each_use_without_its_last_line_break() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"first\n").unwrap();
+    let source = SecretSource::file(file.path().to_str().unwrap());
+    assert_eq!(source.resolve().await.unwrap().secret().expose(), "first");
+    fs::write(file.path(), "second\r\n").unwrap();
+    assert_eq!(source.resolve().await.unwrap().secret().expose(), "second");
+}
+
+#[tokio::test]
+async fn a_url_with_three_slashes_is_a_path() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    fs::write(file.path(), "x").unwrap();
+    let reference = format!("file://{}", file.path().display()).parse().unwrap();
+    assert_eq!(
+        SecretSource::from_reference(reference).unwrap().resolve().await.unwrap().secret().expose(),
+        "x"
+    );
+}
+
+#[tokio::test]
+async fn a_url_with_two_slashes_names_a_host_and_is_refused() {
+    let source = SecretSource::from_reference("file://etc/secret".parse().unwrap()).unwrap();
+    assert_eq!(source.resolve().await.unwrap_err().kind(), SecretErrorKind::Unreadable);
+}
+
+#[tokio::test]
+async fn unusable_file_is_an_error_with_a_remedy() {
+    for (content, told) in [(b"\xff\xfes\0".to_vec(), "save it as UTF-8"), (vec![b'a'; 1_048_577], "1 MiB")] {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        fs::write(file.path(), content).unwrap();
+        let error = SecretSource::file(file.path().to_str().unwrap()).resolve().await.unwrap_err();
+        assert_eq!(error.kind(), SecretErrorKind::Unreadable);
+        assert!(error.to_string().contains(told), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_missing_file_is_named() {
+    let error = SecretSource::file("/no/such/secret").resolve().await.unwrap_err();
+    assert_eq!(error.kind(), SecretErrorKind::NotFound);
+    assert!(error.to_string().contains("/no/such/secret"));
+}

@@ -1,0 +1,66 @@
+use super::*;
+
+#[tokio::test]
+async fn the_first_that_answers_is_taken() {
+    let (none, some) = (SecretSource::env("PASSPORT_NO_SUCH_VARIABLE"), SecretSource::fixed("right"));
+    for source in [
+        some.clone().or(SecretSource::fixed("other")),
+        none.clone().or(some.clone()),
+        none.clone().or(none.clone()).or(some.clone()),
+    ] {
+        assert_eq!(source.resolve().await.unwrap().secret().expose(), "right");
+        let wrong = ResolvedSecret::new("wrong".into());
+        assert_eq!(source.resolve_anew(&wrong).await.unwrap().secret().expose(), "right");
+    }
+}
+
+#[tokio::test]
+async fn if_what_the_first_says_was_refused_the_other_is_asked() {
+    let source = SecretSource::fixed("old").or(SecretSource::fixed("new"));
+    let old = source.resolve().await.unwrap();
+    assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "new");
+    let both = SecretSource::fixed("old").or(SecretSource::fixed("old"));
+    assert_eq!(both.resolve_anew(&old).await.unwrap().secret().expose(), "old");
+}
+
+/// A source that answers after so many seconds, if ever.
+#[derive(Debug)]
+struct Slow(Option<u64>);
+
+impl SecretProvider for Slow {
+    async fn resolve(&self, reference: &SecretRef) -> Resolved {
+        match self.0 {
+            Some(seconds) => tokio::time::sleep(Duration::from_secs(seconds)).await,
+            None => std::future::pending().await,
+        }
+        Ok(ResolvedSecret::new(reference.place().into()))
+    }
+}
+
+fn slow(seconds: Option<u64>, secret: &str) -> SecretSource {
+    SecretSource::new(Slow(seconds), format!("slow:{secret}").parse().unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_hangs_is_not_waited_for_if_another_answers() {
+    let none = SecretSource::env("PASSPORT_NO_SUCH_VARIABLE");
+    for (source, seconds) in [
+        (slow(None, "hangs").or(SecretSource::fixed("right")), 2),
+        (slow(None, "hangs").or(slow(Some(3), "right")), 5),
+        (slow(Some(1), "right").or(SecretSource::fixed("other")), 1),
+        (slow(Some(4), "right").or(slow(None, "hangs")), 4),
+        (slow(Some(4), "right").or(none), 4),
+    ] {
+        let start = tokio::time::Instant::now();
+        assert_eq!(source.resolve().await.unwrap().secret().expose(), "right");
+        assert_eq!(start.elapsed().as_secs(), seconds, "{source:?}");
+    }
+}
+
+#[tokio::test]
+async fn if_none_answers_all_reasons_are_told() {
+    let none = SecretSource::env("PASSPORT_NO_SUCH_VARIABLE").or(SecretSource::file("/no/such/secret"));
+    let error = none.resolve().await.unwrap_err();
+    let told = error.to_string();
+    assert!(told.contains("PASSPORT_NO_SUCH_VARIABLE") && told.contains("/no/such/secret"), "{told}");
+}

@@ -1,0 +1,118 @@
+use std::{
+    future::{Future, poll_fn},
+    marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    task::Poll,
+};
+
+use tokio::{sync::watch, time::timeout};
+
+use super::{Progress, TaskLimits};
+
+/// The duty to bring an outcome. Dropping it ends the attempt without one.
+#[derive(Debug)]
+pub struct Attempt<T> {
+    generation: u64,
+    replaces_stalled: bool,
+    limits: TaskLimits,
+    progress: watch::Sender<Progress<T>>,
+}
+
+/// Why the work of an attempt has no result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum TaskFailure {
+    /// It took longer than [`TaskLimits::deadline`].
+    #[error("deadline has elapsed")]
+    DeadlineExceeded,
+    /// It panicked. The panic's message is not repeated: it may hold anything.
+    #[error("the task panicked")]
+    Panicked,
+    /// It was dropped, because its runtime has ended.
+    #[error("the task was lost with its runtime")]
+    Lost,
+}
+
+impl<T> Attempt<T> {
+    pub(super) fn new(
+        generation: u64,
+        replaces_stalled: bool,
+        limits: TaskLimits,
+        progress: watch::Sender<Progress<T>>,
+    ) -> Self {
+        Self { generation, replaces_stalled, limits, progress }
+    }
+
+    /// Returns the number of the attempt: 1 for the first, and higher for each later one.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Returns whether the attempt before this one has stalled and was abandoned for it.
+    #[must_use]
+    pub fn replaces_stalled(&self) -> bool {
+        self.replaces_stalled
+    }
+
+    /// Says that the attempt is still going on, so that it counts as stalled only after another
+    /// [deadline and grace](TaskLimits). For attempts without an end, such as a probe that is
+    /// repeated until it succeeds; [`run`](Self::run) ends at the first deadline.
+    pub fn renew(&self) {
+        self.progress.send_replace(Progress::Running { stalled_at: self.limits.stalled_at() });
+    }
+
+    /// Ends the attempt with `outcome`, which all waiters get.
+    pub fn finish(self, outcome: T) {
+        self.progress.send_replace(Progress::Finished(outcome));
+    }
+
+    /// Returns a future that runs `work` within the deadline and ends the attempt with what
+    /// `complete` makes of its result.
+    ///
+    /// `complete` is called once, whatever happens: also if the work panics, and if the future is
+    /// dropped, even before its first poll. Without an outcome from it, waiters get
+    /// [`Interrupted::Lost`](super::Interrupted::Lost), and may try again.
+    pub fn run<W, C>(self, work: W, complete: C) -> impl Future<Output = ()> + use<T, W, C>
+    where
+        W: Future,
+        C: FnOnce(Result<W::Output, TaskFailure>) -> Option<T>,
+    {
+        let deadline = self.limits.deadline;
+        let mut completion = Completion { parts: Some((self, complete)), result: PhantomData };
+        async move {
+            // The work is dropped before it is completed.
+            let result = {
+                let mut work = pin!(work);
+                let caught =
+                    poll_fn(|context| match catch_unwind(AssertUnwindSafe(|| work.as_mut().poll(context))) {
+                        Ok(poll) => poll.map(Ok),
+                        Err(_message) => Poll::Ready(Err(TaskFailure::Panicked)),
+                    });
+                timeout(deadline, caught).await.unwrap_or(Err(TaskFailure::DeadlineExceeded))
+            };
+            completion.end(result);
+        }
+    }
+}
+
+/// Calls `complete` when the work has ended, or is dropped.
+struct Completion<T, R, C: FnOnce(Result<R, TaskFailure>) -> Option<T>> {
+    parts: Option<(Attempt<T>, C)>,
+    result: PhantomData<fn(R)>,
+}
+
+impl<T, R, C: FnOnce(Result<R, TaskFailure>) -> Option<T>> Completion<T, R, C> {
+    fn end(&mut self, result: Result<R, TaskFailure>) {
+        let Some((attempt, complete)) = self.parts.take() else { return };
+        if let Some(outcome) = complete(result) {
+            attempt.finish(outcome);
+        }
+    }
+}
+
+impl<T, R, C: FnOnce(Result<R, TaskFailure>) -> Option<T>> Drop for Completion<T, R, C> {
+    fn drop(&mut self) {
+        self.end(Err(TaskFailure::Lost));
+    }
+}

@@ -1,0 +1,224 @@
+use std::{
+    future::pending,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use tokio::{
+    runtime::{Builder, Runtime},
+    time::{advance, sleep, timeout},
+};
+
+use super::*;
+
+const SECOND: Duration = Duration::from_secs(1);
+const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(5), grace: SECOND };
+
+type Outcome = Result<u8, TaskFailure>;
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_time().start_paused(true).build().unwrap()
+}
+
+fn spawned<W>(task: &SharedTask<Outcome>, work: impl FnOnce() -> W) -> Waiter<Outcome>
+where
+    W: Future<Output = u8> + Send + 'static,
+{
+    task.join_or_spawn(&Handle::current(), LIMITS, work, Some)
+}
+
+fn begun(task: &SharedTask<Outcome>) -> (Attempt<Outcome>, Waiter<Outcome>) {
+    match task.join_or_begin(LIMITS) {
+        Joined::Begun(attempt, waiter) => (attempt, waiter),
+        Joined::Running(waiter) => panic!("{} is running", waiter.generation()),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_share_one_attempt_and_its_outcome() {
+    let (task, runs) = (SharedTask::new(), Arc::new(AtomicUsize::new(0)));
+    let call = || {
+        let runs = Arc::clone(&runs);
+        spawned(&task, || async move {
+            runs.fetch_add(1, Ordering::SeqCst);
+            sleep(SECOND).await;
+            7
+        })
+    };
+    let (one, other) = (call(), call());
+    assert_eq!((one.generation(), other.generation()), (1, 1));
+    assert_eq!((one.outcome().await, other.outcome().await), (Ok(Ok(7)), Ok(Ok(7))));
+    assert!(task.running().is_none() && task.is_current(1));
+    assert_eq!(call().generation(), 2, "the next caller begins another");
+    assert!(!task.is_current(1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn work_past_its_deadline_is_dropped_and_its_failure_shared() {
+    let task = SharedTask::new();
+    let kept = Arc::new(());
+    let work = {
+        let kept = Arc::clone(&kept);
+        || async move {
+            sleep(2 * LIMITS.deadline).await;
+            drop(kept);
+            1
+        }
+    };
+    let (one, other) = (spawned(&task, work), task.running().unwrap());
+    let started = Instant::now();
+    let late = Ok(Err(TaskFailure::DeadlineExceeded));
+    assert_eq!((one.outcome().await, other.outcome().await), (late, late));
+    assert_eq!((started.elapsed(), Arc::strong_count(&kept)), (LIMITS.deadline, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempt_outlives_the_callers_that_wait_for_it() {
+    let task = SharedTask::new();
+    let work = || async {
+        sleep(SECOND).await;
+        1
+    };
+    assert!(timeout(SECOND / 100, spawned(&task, work).outcome()).await.is_err());
+    assert_eq!(spawned(&task, || async { 2 }).outcome().await, Ok(Ok(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn completion_is_done_before_a_waiter_has_the_outcome() {
+    let (task, done) = (SharedTask::new(), Arc::new(AtomicUsize::new(0)));
+    let complete = {
+        let done = Arc::clone(&done);
+        move |result: Result<(), _>| {
+            done.store(1, Ordering::SeqCst);
+            result.ok()
+        }
+    };
+    let waiter = task.join_or_spawn(&Handle::current(), LIMITS, || async {}, complete);
+    assert_eq!((waiter.outcome().await, done.load(Ordering::SeqCst)), (Ok(()), 1));
+}
+
+#[tokio::test]
+async fn dropped_attempt_frees_its_waiters() {
+    let task = SharedTask::<Outcome>::new();
+    let (attempt, first) = begun(&task);
+    let second = task.running().unwrap();
+    drop(attempt);
+    assert!(task.running().is_none());
+    assert_eq!(
+        (first.outcome().await, second.outcome().await),
+        (Err(Interrupted::Lost), Err(Interrupted::Lost))
+    );
+    let (next, _) = begun(&task);
+    assert!(!next.replaces_stalled());
+}
+
+#[tokio::test(start_paused = true)]
+async fn panic_of_the_work_is_a_failure() {
+    let task = SharedTask::new();
+    let work = || async {
+        sleep(SECOND).await;
+        panic!("on purpose")
+    };
+    assert_eq!(spawned(&task, work).outcome().await, Ok(Err(TaskFailure::Panicked)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn completion_without_an_outcome_loses_the_attempt() {
+    let task = SharedTask::<u8>::new();
+    let waiter = task.join_or_spawn(&Handle::current(), LIMITS, || async {}, |_| None);
+    assert_eq!(waiter.outcome().await, Err(Interrupted::Lost));
+    let complete = |_: Result<(), _>| panic!("on purpose");
+    let waiter = task.join_or_spawn(&Handle::current(), LIMITS, || async {}, complete);
+    assert_eq!(waiter.outcome().await, Err(Interrupted::Lost), "so does a panic of it");
+}
+
+#[test]
+fn attempt_is_completed_when_its_runtime_ends() {
+    let task = SharedTask::new();
+    let ended = runtime();
+    let begun = ended.block_on(async { spawned(&task, pending::<u8>) });
+    let handle = ended.handle().clone();
+    drop(ended);
+    // The task is dropped before its first poll.
+    let after = task.join_or_spawn(&handle, LIMITS, pending::<u8>, Some);
+    runtime().block_on(async {
+        for waiter in [begun, after] {
+            assert_eq!(waiter.outcome().await, Ok(Err(TaskFailure::Lost)));
+        }
+    });
+}
+
+#[test]
+fn attempt_on_a_stalled_runtime_is_abandoned() {
+    let (task, stalled) = (SharedTask::new(), runtime());
+    let slow = || async {
+        sleep(SECOND).await;
+        1
+    };
+    let first = stalled.block_on(async { spawned(&task, slow) });
+    runtime().block_on(async {
+        let waiting = first.clone().outcome();
+        advance(LIMITS.deadline).await;
+        assert_eq!(spawned(&task, || async { 2 }).generation(), 1, "within its grace");
+        assert_eq!(waiting.await, Err(Interrupted::Stalled));
+        assert!(task.running().is_none() && task.is_current(1));
+        let (second, waiter) = begun(&task);
+        assert!(second.replaces_stalled() && !task.is_current(1));
+        second.finish(Ok(2));
+        assert_eq!(waiter.outcome().await, Ok(Ok(2)));
+    });
+    let late = stalled.block_on(first.outcome());
+    assert_eq!(late, Ok(Ok(1)), "its waiters get what it brings later");
+    assert!(!task.is_current(1) && task.is_current(2));
+}
+
+#[tokio::test]
+async fn abandoned_attempt_makes_room_once() {
+    let task = SharedTask::new();
+    let (first, waiter) = begun(&task);
+    task.abandon(first.generation());
+    assert!(task.running().is_none() && !task.is_current(first.generation()));
+    let (second, _) = begun(&task);
+    task.abandon(first.generation());
+    assert_eq!(task.running().map(|running| running.generation()), Some(second.generation()));
+    first.finish(Ok(1));
+    assert_eq!(waiter.outcome().await, Ok(Ok(1)));
+}
+
+#[tokio::test]
+async fn attempt_may_begin_beside_a_running_one() {
+    let task = SharedTask::new();
+    let (first, one) = task.begin(LIMITS);
+    let (second, other) = task.begin(LIMITS);
+    assert!(!task.is_current(first.generation()) && task.is_current(second.generation()));
+    first.finish(1);
+    second.finish(2);
+    assert_eq!((one.outcome().await, other.outcome().await), (Ok(1), Ok(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn renewed_attempt_does_not_stall() {
+    let task = SharedTask::<Outcome>::new();
+    let (attempt, waiter) = begun(&task);
+    let outcome = tokio::spawn(waiter.outcome());
+    for _ in 0..3 {
+        sleep(LIMITS.deadline).await;
+        attempt.renew();
+    }
+    assert!(task.running().is_some() && !outcome.is_finished());
+    attempt.finish(Ok(3));
+    assert_eq!(outcome.await.unwrap(), Ok(Ok(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn attempt_without_limits_never_stalls() {
+    let limits = TaskLimits { deadline: Duration::MAX, grace: Duration::MAX };
+    let task = SharedTask::<u8>::new();
+    let (attempt, waiter) = task.begin(limits);
+    advance(Duration::from_secs(24 * 60 * 60)).await;
+    assert!(task.running().is_some());
+    drop(attempt);
+    assert_eq!(waiter.outcome().await, Err(Interrupted::Lost));
+}

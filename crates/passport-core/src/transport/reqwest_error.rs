@@ -1,0 +1,46 @@
+//! What an error of reqwest means.
+
+use super::{
+    dns::UnknownHost,
+    error::{TransportError, TransportErrorKind},
+    tls::TlsFailure,
+};
+use crate::error_chain::chain;
+
+/// How the text of a refused tunnel ends. The error's type is not public.
+const PROXY_AUTHENTICATION: &str = "proxy authorization required";
+
+/// What hyper says of too many or too long headers. The method that tells is a server's.
+const HEAD_TOO_LARGE: &str = "head is too large";
+
+/// Returns the error of a request that was sent, or was to be sent.
+pub(super) fn classified(error: reqwest::Error) -> TransportError {
+    let kind = if error.is_timeout() && !error.is_connect() {
+        TransportErrorKind::Timeout
+    } else if error.is_connect() {
+        TransportErrorKind::Connect
+    } else {
+        TransportErrorKind::Broken
+    };
+    from_reqwest(kind, error)
+}
+
+/// Returns an error of `kind`, or of a more precise one that is found among the causes.
+///
+/// The URL is removed: the caller knows it, and its query may be confidential.
+pub(super) fn from_reqwest(kind: TransportErrorKind, error: reqwest::Error) -> TransportError {
+    let unparsed = chain(&error).find(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_parse));
+    let kind = if let Some(failure) = TlsFailure::find(&error) {
+        TransportErrorKind::Tls(failure)
+    } else if chain(&error).any(|cause| cause.to_string().ends_with(PROXY_AUTHENTICATION)) {
+        TransportErrorKind::ProxyAuthentication
+    } else if UnknownHost::is_in(&error) {
+        TransportErrorKind::Dns
+    } else if let Some(unparsed) = unparsed {
+        let is_too_large = unparsed.to_string().contains(HEAD_TOO_LARGE);
+        if is_too_large { TransportErrorKind::TooLarge } else { TransportErrorKind::NotHttp }
+    } else {
+        kind
+    };
+    TransportError::new(kind).caused_by(error.without_url())
+}

@@ -1,0 +1,47 @@
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Response, header::CONTENT_ENCODING};
+
+use super::{
+    error::{TransportError, TransportErrorKind},
+    exchange::Limits,
+    reqwest_error::classified,
+};
+
+/// Returns the encoding of a response that is not to be read as it is, by a name that is safe to
+/// show.
+pub(super) fn encoding(headers: &HeaderMap) -> Option<&'static str> {
+    const KNOWN: [&str; 5] = ["gzip", "br", "deflate", "zstd", "compress"];
+    let encoding = headers.get(CONTENT_ENCODING)?.as_bytes().trim_ascii();
+    if encoding.is_empty() || encoding.eq_ignore_ascii_case(b"identity") {
+        return None;
+    }
+    let known = KNOWN.into_iter().find(|known| encoding.eq_ignore_ascii_case(known.as_bytes()));
+    Some(known.unwrap_or("an unknown Content-Encoding"))
+}
+
+/// Reads the body, up to [`Limits::max_body`].
+pub(super) async fn read(
+    mut response: reqwest::Response,
+    limits: Limits,
+) -> Result<Response<Bytes>, TransportError> {
+    let announced = response.content_length().unwrap_or(0);
+    if announced > limits.max_body as u64 {
+        return Err(TransportError::new(TransportErrorKind::TooLarge));
+    }
+    let mut body = BytesMut::new();
+    while let Some(chunk) = response.chunk().await.map_err(classified)? {
+        if body.len() + chunk.len() > limits.max_body {
+            return Err(TransportError::new(TransportErrorKind::TooLarge));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(without_body(response).map(|_| body.freeze()))
+}
+
+/// Returns the head of a response.
+pub(super) fn without_body(mut response: reqwest::Response) -> Response<Bytes> {
+    let mut head = Response::new(Bytes::new());
+    *head.status_mut() = response.status();
+    *head.headers_mut() = std::mem::take(response.headers_mut());
+    head
+}

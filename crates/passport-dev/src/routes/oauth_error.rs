@@ -1,0 +1,43 @@
+use axum::{
+    Json,
+    http::{HeaderName, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+/// An OAuth2 error ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+#[derive(Debug)]
+pub(super) struct OAuthError {
+    pub(super) code: &'static str,
+    pub(super) description: &'static str,
+}
+
+impl OAuthError {
+    pub(super) const INVALID_CLIENT: Self = Self {
+        code: "invalid_client",
+        description: "the client is unknown, disabled, or its secret is not active",
+    };
+
+    pub(super) const fn invalid_request(description: &'static str) -> Self {
+        Self { code: "invalid_request", description }
+    }
+}
+
+impl IntoResponse for OAuthError {
+    fn into_response(self) -> Response {
+        let body = Json(json!({ "error": self.code, "error_description": self.description }));
+        if self.code == "invalid_client" {
+            let challenge =
+                [(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"passport\""))];
+            (StatusCode::UNAUTHORIZED, NO_STORE, challenge, body).into_response()
+        } else {
+            (StatusCode::BAD_REQUEST, NO_STORE, body).into_response()
+        }
+    }
+}
+
+/// The headers that keep a token out of caches.
+pub(super) const NO_STORE: [(HeaderName, HeaderValue); 2] = [
+    (header::CACHE_CONTROL, HeaderValue::from_static("no-store")),
+    (header::PRAGMA, HeaderValue::from_static("no-cache")),
+];

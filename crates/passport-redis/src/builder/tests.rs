@@ -1,0 +1,57 @@
+use super::*;
+
+fn builder(url: &str) -> RedisTokenStoreBuilder {
+    RedisTokenStore::builder(url, EncryptionKeys::danger_unencrypted())
+}
+
+fn options(builder: RedisTokenStoreBuilder) -> Vec<String> {
+    let error = builder.build().unwrap_err();
+    error.problems().iter().map(|problem| problem.option.to_string()).collect()
+}
+
+#[test]
+fn the_urls_that_people_write_are_taken() {
+    for url in [
+        "redis://localhost",
+        "redis://[::1]:6380/3",
+        "rediss://cache.internal:6379",
+        "unix:///run/redis.sock",
+    ] {
+        assert!(builder(url).build().is_ok(), "{url}");
+    }
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let source = || SecretSource::fixed("x");
+    let wrong = builder("redis://host")
+        .namespace("a{b")
+        .limit(Duration::ZERO)
+        .username("me")
+        .ca_file("/no/such/ca.pem");
+    assert_eq!(options(wrong), ["namespace", "limit", "password", "tls", CA_FILE]);
+    assert_eq!(options(builder("redis://host").sentinel_password(source())), ["sentinel_password"]);
+    for url in ["", "host", "http://host", "redis://user@host", "rediss://host/#insecure"] {
+        assert_eq!(options(builder(url)), [URL], "{url}");
+    }
+}
+
+#[test]
+fn a_password_in_a_url_is_not_shown() {
+    for url in ["redis://:hidden@host", "redis://user:hidden@host:port"] {
+        let told = format!("{:?} {}", builder(url), builder(url).build().unwrap_err());
+        assert!(!told.contains("hidden"), "{told}");
+    }
+}
+
+#[cfg(all(feature = "cluster", feature = "sentinel"))]
+#[test]
+fn a_fleet_of_servers_has_urls_of_one_kind() {
+    let keys = EncryptionKeys::danger_unencrypted;
+    assert_eq!(options(RedisTokenStore::cluster(Vec::<String>::new(), keys())), [URL]);
+    assert_eq!(options(RedisTokenStore::cluster(["redis://a", "rediss://b"], keys())), [URL]);
+    assert_eq!(options(RedisTokenStore::cluster(["redis://a/1"], keys())), [URL]);
+    assert_eq!(options(RedisTokenStore::sentinel(["redis://a/1", "redis://b/2"], "m", keys())), [URL]);
+    assert_eq!(options(RedisTokenStore::sentinel(["unix:///run/redis.sock"], "m", keys())), [URL]);
+    assert!(RedisTokenStore::sentinel(["redis://a:26379", "redis://b:26379"], "m", keys()).build().is_ok());
+}

@@ -1,0 +1,97 @@
+use passport_outbound::{ConfigError, ManagedIdentityConfig, Providers};
+use serde_json::{Value, json};
+
+use super::*;
+
+fn problems(redis: &Value) -> Vec<String> {
+    let config = json!({ "client_id": "mi-1", "client_secret_ref": "env:A", "cache": { "redis": redis } });
+    let config: ManagedIdentityConfig = serde_json::from_value(config).unwrap();
+    let built = config.build_with(Providers::default().with_store("redis", RedisStores));
+    let problems = built.as_ref().err().map(ConfigError::problems).unwrap_or_default();
+    problems.iter().map(|problem| format!("{}: {}", problem.option, problem.problem)).collect()
+}
+
+#[test]
+fn what_people_write_is_taken() {
+    for redis in [
+        json!({ "url": "redis://host", "encryption_keys": "env:A" }),
+        json!({ "url": "redis://host/1", "encryption_keys": ["env:A", "file:/b"], "namespace": "eu", "limit": "250ms" }),
+        json!({ "url": "unix:///run/redis.sock", "danger_unencrypted": "true" }),
+        json!({
+            "url": "rediss://host", "encryption_keys": "env:A", "username": "me", "password_ref": "env:B",
+            "tls_certificate_ref": "file:/c.pem", "tls_key_ref": "file:/k.pem",
+        }),
+    ] {
+        assert_eq!(problems(&redis), Vec::<String>::new(), "{redis}");
+    }
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_place_and_all_at_once() {
+    let wrong = json!({
+        "url": "http://host", "namespace": "a b", "limit": "1h", "username": "me", "tls_key_ref": "file:/k.pem",
+        "encryption_key": "x", "ca_file": "/no/such/ca.pem",
+    });
+    let told = problems(&wrong);
+    for place in [
+        "encryption_key",
+        "encryption_keys",
+        "ca_file",
+        "tls_key_ref",
+        "url",
+        "namespace",
+        "limit",
+        "password_ref",
+    ] {
+        let place = format!("cache.redis.{place}: ");
+        assert!(told.iter().any(|problem| problem.starts_with(&place)), "{place} {told:#?}");
+    }
+    assert_eq!(told.len(), 9, "{told:#?}");
+    assert!(!told.concat().contains("hidden"));
+}
+
+#[test]
+fn of_what_contradicts_itself_one_is_to_go() {
+    for (redis, place) in [
+        (json!({ "encryption_keys": "env:A" }), "url"),
+        (json!({ "url": "redis://a", "cluster": "redis://b", "encryption_keys": "env:A" }), "url"),
+        (
+            json!({ "url": "redis://a", "sentinel_service": "m", "encryption_keys": "env:A" }),
+            "sentinel_service",
+        ),
+        (
+            json!({ "url": "redis://a", "encryption_keys": "env:A", "danger_unencrypted": true }),
+            "danger_unencrypted",
+        ),
+        (json!({ "url": "redis://:hidden@a", "encryption_keys": "env:A" }), "url"),
+    ] {
+        let told = problems(&redis);
+        assert_eq!(told.len(), 1, "{told:?}");
+        assert!(
+            told[0].starts_with(&format!("cache.redis.{place}: ")) && !told[0].contains("hidden"),
+            "{told:?}"
+        );
+    }
+}
+
+#[test]
+fn each_mistake_is_told_once() {
+    for wrong in [json!({ "cluster": 7 }), json!({ "url": "rediss://a", "ca_file": true })] {
+        let mut told = problems(&wrong);
+        let all = told.len();
+        told.sort();
+        told.dedup();
+        assert_eq!(told.len(), all, "{told:?}");
+    }
+}
+
+#[test]
+fn a_cluster_and_sentinels_are_features() {
+    let wrong = problems(&json!({ "cluster": "http://a", "encryption_keys": "env:A" }));
+    assert!(wrong.iter().all(|problem| problem.starts_with("cache.redis.cluster: ")), "{wrong:?}");
+    let nodes = json!({ "cluster": "redis://a redis://b", "encryption_keys": "env:A" });
+    assert_eq!(problems(&nodes).is_empty(), cfg!(feature = "cluster"));
+    let sentinels =
+        json!({ "sentinels": ["redis://a"], "sentinel_service": "m", "encryption_keys": "env:A" });
+    assert_eq!(problems(&sentinels).is_empty(), cfg!(feature = "sentinel"));
+}

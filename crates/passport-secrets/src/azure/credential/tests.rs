@@ -1,0 +1,47 @@
+use super::*;
+
+#[test]
+fn the_environment_says_who_asks() {
+    for (set, expected) in [
+        (&[FEDERATED_TOKEN_FILE, CLIENT_SECRET][..], CredentialKind::Workload),
+        (&[CLIENT_SECRET, "IDENTITY_ENDPOINT"], CredentialKind::Secret),
+        (&[CLIENT_ID], CredentialKind::Managed),
+        (&[], CredentialKind::Managed),
+    ] {
+        assert_eq!(credential_kind(|name| set.contains(&name)), expected, "{set:?}");
+    }
+}
+
+fn told(variables: &[(&str, &str)]) -> String {
+    let set = |name: &str| {
+        let found = variables.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    let options = http::patient(&Transport::default(), &LastFailure::default());
+    credential(&set, options).err().map(|error| error.to_string()).unwrap_or_default()
+}
+
+#[test]
+fn variable_that_is_missing_or_wrong_is_named() {
+    let tenant = (TENANT_ID, "72f988bf-86f1-41af-91ab-2d7cd011db47");
+    let [client, secret, file] =
+        [(CLIENT_ID, "app"), (CLIENT_SECRET, "s3cret"), (FEDERATED_TOKEN_FILE, "/no/such/token")];
+    let authority = |host| (AUTHORITY_HOST, host);
+    for (variables, expected) in [
+        (&[secret, client][..], "AZURE_TENANT_ID is not set, but AZURE_CLIENT_SECRET is"),
+        (&[secret, tenant], "AZURE_CLIENT_ID is not set, but AZURE_CLIENT_SECRET is"),
+        (&[file, client], "AZURE_TENANT_ID is not set, but AZURE_FEDERATED_TOKEN_FILE is"),
+        (
+            &[secret, tenant, client, authority("login.microsoftonline.us")],
+            "AZURE_AUTHORITY_HOST has no scheme",
+        ),
+        (&[secret, tenant, client, authority("localhost:8080")], "AZURE_AUTHORITY_HOST has no scheme"),
+        (&[file, tenant, client, authority("http://login.example")], "AZURE_AUTHORITY_HOST is no https URL"),
+        (&[file, tenant, client, authority("https://")], "AZURE_AUTHORITY_HOST is no URL"),
+    ] {
+        let told = told(variables);
+        assert!(told.contains(expected), "{told}");
+    }
+    assert_eq!(told(&[secret, tenant, client, authority("https://login.microsoftonline.us")]), "");
+    assert_eq!(told(&[file, tenant, client]), "", "the file may be mounted later");
+}

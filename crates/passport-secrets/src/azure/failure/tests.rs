@@ -1,0 +1,69 @@
+use azure_core::http::headers::Headers;
+
+use super::*;
+
+fn kind_of(error: &Error) -> SecretErrorKind {
+    of(&"azure:payroll".parse().unwrap(), error).kind()
+}
+
+fn answered(status: StatusCode, body: &'static str) -> Error {
+    let raw_response = Some(Box::new(RawResponse::from_bytes(status, Headers::new(), body)));
+    ErrorKind::HttpResponse { status, error_code: None, raw_response }.into_error()
+}
+
+#[test]
+fn a_token_that_cannot_be_had_now_is_not_one_that_is_refused() {
+    for (behind, kind) in [
+        (answered(StatusCode::ServiceUnavailable, ""), SecretErrorKind::Unavailable),
+        (answered(StatusCode::Gone, ""), SecretErrorKind::Unavailable),
+        (ErrorKind::Connection.into_error(), SecretErrorKind::Unavailable),
+        (answered(StatusCode::Unauthorized, "{}"), SecretErrorKind::Unauthenticated),
+    ] {
+        assert_eq!(kind_of(&Error::with_error(ErrorKind::Credential, behind, "no token")), kind);
+    }
+}
+
+#[test]
+fn federated_token_that_does_not_answer_is_unavailable() {
+    for (kind, expected) in [
+        (SecretErrorKind::Unavailable, SecretErrorKind::Unavailable),
+        (SecretErrorKind::Throttled, SecretErrorKind::Throttled),
+        (SecretErrorKind::NotFound, SecretErrorKind::Unauthenticated),
+    ] {
+        let file = SecretError::new(kind, "file:/token".parse().unwrap(), "on purpose");
+        let assertion = Error::new(ErrorKind::Credential, file);
+        let error = Error::with_error(ErrorKind::Credential, assertion, "no assertion");
+        assert_eq!(kind_of(&error), expected);
+    }
+}
+
+#[test]
+fn only_the_vault_itself_ends_a_secret() {
+    use SecretErrorKind::{Disabled, Forbidden, NotFound, Unavailable};
+    for (status, body, kind) in [
+        (StatusCode::Forbidden, "<html>no</html>", Unavailable),
+        (StatusCode::Forbidden, r#"{"error":{"code":"Forbidden"}}"#, Unavailable),
+        (StatusCode::Forbidden, r#"{"error":{"innererror":{"code":"ForbiddenByFirewall"}}}"#, Unavailable),
+        (StatusCode::Forbidden, r#"{"error":{"innererror":{"code":"ForbiddenByRbac"}}}"#, Forbidden),
+        (StatusCode::Forbidden, r#"{"error":{"innererror":{"code":"AccessDenied"}}}"#, Forbidden),
+        (StatusCode::Forbidden, r#"{"error":{"innererror":{"code":"SecretDisabled"}}}"#, Disabled),
+        (StatusCode::NotFound, r#"{"error":{"code":"NoSuchRoute"}}"#, Unavailable),
+        (StatusCode::NotFound, r#"{"error":{"code":"SecretNotFound"}}"#, NotFound),
+    ] {
+        assert_eq!(kind_of(&answered(status, body)), kind, "{body}");
+    }
+}
+
+#[test]
+fn a_credentials_own_not_found_is_not_the_vaults() {
+    let behind = answered(StatusCode::NotFound, r#"{"error":{"code":"SecretNotFound"}}"#);
+    let error = Error::with_error(ErrorKind::Credential, behind, "the credential gave none");
+    assert_eq!(kind_of(&error), SecretErrorKind::Unauthenticated);
+}
+
+#[test]
+fn what_was_answered_is_not_quoted_when_it_is_no_answer() {
+    let error = Error::with_message(ErrorKind::DataConversion, "invalid type: string hidden");
+    let error = of(&"azure:payroll".parse().unwrap(), &error);
+    assert!(!format!("{error} {error:?}").contains("hidden"));
+}

@@ -1,0 +1,55 @@
+use passport_core::SecretSource;
+
+use super::*;
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let auth = VaultAuth::app_role("payroll", SecretSource::fixed("hidden")).mounted_at("/approle");
+    let error = HashiCorpVault::builder("http://vault.example.com:8200", auth)
+        .mount("../sys")
+        .namespace("a\nb")
+        .build()
+        .unwrap_err();
+    let told: Vec<_> = error.problems().iter().map(|problem| &*problem.option).collect();
+    assert_eq!(told, ["address", "namespace", "mount", "auth"]);
+    assert!(!format!("{error:?}{error}").contains("hidden"));
+}
+
+#[test]
+fn plain_http_needs_its_opt_in() {
+    let builder = || HashiCorpVault::builder("http://vault:8200", VaultAuth::agent());
+    builder().danger_plain_http().build().unwrap();
+    let refusal = builder().build().unwrap_err().to_string();
+    assert!(refusal.contains("danger_plain_http"), "{refusal}");
+    let renamed = builder().plain_http_option("VAULT_PLAIN").build().unwrap_err().to_string();
+    assert!(renamed.contains("use VAULT_PLAIN in"), "{renamed}");
+}
+
+#[test]
+fn ca_file_is_read_and_contradicts_a_transport() {
+    let builder = || HashiCorpVault::builder("vault", VaultAuth::agent()).ca_file("/no/such/ca.pem");
+    for builder in [builder(), builder().transport(Transport::default())] {
+        let error = builder.build().unwrap_err();
+        let options: Vec<_> = error.problems().iter().map(|problem| &*problem.option).collect();
+        assert_eq!(options, ["address", "ca_file"]);
+    }
+}
+
+#[test]
+fn vault_is_asked_over_tls_or_on_this_machine() {
+    for (address, is_right) in [
+        ("https://vault.example.com:8200", true),
+        ("https://vault.example.com/", true),
+        ("http://127.0.0.1:8100", true),
+        ("http://vault:8200", false),
+        ("https://user@vault.example.com", false),
+        ("https://vault.example.com/v1/", false),
+        ("vault.example.com:8200", false),
+    ] {
+        assert_eq!(
+            HashiCorpVault::builder(address, VaultAuth::agent()).build().is_ok(),
+            is_right,
+            "{address}"
+        );
+    }
+}

@@ -1,0 +1,55 @@
+use super::*;
+
+fn kind(status: u16, said: &ErrorResponse) -> SecretErrorKind {
+    Failure::answered(StatusCode::from_u16(status).unwrap(), said, None).kind
+}
+
+fn errors() -> ErrorResponse {
+    ErrorResponse::Errors(vec!["on purpose".to_owned()])
+}
+
+#[test]
+fn only_vault_itself_ends_a_secret() {
+    for (status, by_vault) in [
+        (400, SecretErrorKind::Unreadable),
+        (403, SecretErrorKind::Forbidden),
+        (404, SecretErrorKind::Unreadable),
+        (412, SecretErrorKind::Unavailable),
+        (472, SecretErrorKind::Unavailable),
+        (500, SecretErrorKind::Unavailable),
+        (503, SecretErrorKind::Unavailable),
+    ] {
+        assert_eq!(kind(status, &errors()), by_vault, "{status}");
+        assert_eq!(
+            kind(status, &ErrorResponse::NotVault),
+            SecretErrorKind::Unavailable,
+            "{status} of a proxy"
+        );
+    }
+    assert_eq!(kind(404, &ErrorResponse::NoSecret), SecretErrorKind::NotFound);
+    for said in [ErrorResponse::NotVault, errors()] {
+        assert_eq!(kind(429, &said), SecretErrorKind::Throttled);
+    }
+}
+
+#[test]
+fn what_is_said_of_a_login_is_not_said_of_the_secret() {
+    let refused = Failure::answered(StatusCode::FORBIDDEN, &errors(), None).of_login();
+    assert_eq!(refused.kind, SecretErrorKind::Unauthenticated);
+    let sealed = Failure::answered(StatusCode::SERVICE_UNAVAILABLE, &errors(), None).of_login();
+    assert_eq!(sealed.kind, SecretErrorKind::Unavailable);
+}
+
+#[test]
+fn login_without_a_response_keeps_its_kind() {
+    use passport_core::{TlsFailure, TransportErrorKind as Kind};
+    for (transport, kind) in [
+        (Kind::NotHttp, SecretErrorKind::Unreadable),
+        (Kind::Setup, SecretErrorKind::Unreadable),
+        (Kind::Connect, SecretErrorKind::Unavailable),
+        (Kind::Tls(TlsFailure::UnknownIssuer), SecretErrorKind::Tls(TlsFailure::UnknownIssuer)),
+    ] {
+        let failure = Failure::not_reached(TransportError::new(transport)).of_login();
+        assert_eq!(failure.kind, kind, "{failure}");
+    }
+}

@@ -1,0 +1,160 @@
+//! Threads that meet at a shared task. No task is spawned: each thread runs the attempt that it
+//! begins, as the task that it would spawn does.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use futures_util::FutureExt;
+use loom::thread;
+
+use crate::{
+    models::three,
+    shared_task::{Attempt, Interrupted, Joined, SharedTask, TaskLimits, Waiter},
+    sync::Mutex,
+};
+
+pub(crate) const ALL: [(&str, fn()); 5] = [
+    ("attempts_do_not_overlap_and_every_waiter_has_an_outcome", attempts_do_not_overlap),
+    ("a_lost_attempt_frees_its_waiters_and_the_next_caller", a_lost_attempt_frees_its_waiters),
+    ("a_stalled_attempt_is_replaced_by_one", a_stalled_attempt_is_replaced_by_one),
+    ("what_an_abandoned_attempt_brings_does_not_count", what_an_abandoned_attempt_brings_does_not_count),
+    ("an_outcome_is_there_before_the_attempt_has_ended", an_outcome_is_there_before_the_attempt_has_ended),
+];
+
+/// An attempt never stalls, as no model takes so long.
+const PATIENT: TaskLimits = TaskLimits { deadline: Duration::MAX, grace: Duration::ZERO };
+
+/// An attempt has stalled as soon as it has begun.
+const IMPATIENT: TaskLimits = TaskLimits { deadline: Duration::ZERO, grace: Duration::ZERO };
+
+fn call<T>(task: &SharedTask<T>, run: impl FnOnce(Attempt<T>)) -> Waiter<T> {
+    match task.join_or_begin(PATIENT) {
+        Joined::Running(waiter) => waiter,
+        Joined::Begun(attempt, waiter) => {
+            run(attempt);
+            waiter
+        }
+    }
+}
+
+/// Returns what a waiter has when all threads have ended.
+fn outcome<T: Clone>(waiter: Waiter<T>) -> Result<T, Interrupted> {
+    waiter.outcome().now_or_never().expect("no waiter is left waiting")
+}
+
+fn attempts_do_not_overlap() {
+    let (task, running) = (Arc::new(SharedTask::new()), Arc::new(AtomicUsize::new(0)));
+    let waiters = three(move || {
+        call(&task, |attempt| {
+            assert_eq!(running.fetch_add(1, Ordering::SeqCst), 0);
+            thread::yield_now();
+            running.fetch_sub(1, Ordering::SeqCst);
+            let generation = attempt.generation();
+            attempt.finish(generation);
+        })
+    });
+    for waiter in waiters {
+        let generation = waiter.generation();
+        assert_eq!(outcome(waiter), Ok(generation));
+    }
+}
+
+fn a_lost_attempt_frees_its_waiters() {
+    let task = Arc::new(SharedTask::new());
+    let waiters = three({
+        let task = Arc::clone(&task);
+        move || {
+            call(&task, |attempt| match attempt.generation() {
+                1 => drop(attempt),
+                generation => attempt.finish(generation),
+            })
+        }
+    });
+    assert!(task.running().is_none());
+    for waiter in waiters {
+        match waiter.generation() {
+            1 => assert_eq!(outcome(waiter), Err(Interrupted::Lost)),
+            generation => assert_eq!(outcome(waiter), Ok(generation)),
+        }
+    }
+}
+
+fn a_stalled_attempt_is_replaced_by_one() {
+    let task = Arc::new(SharedTask::<u8>::new());
+    let (stalled, _) = task.begin(IMPATIENT);
+    let begun = three({
+        let task = Arc::clone(&task);
+        move || match task.join_or_begin(PATIENT) {
+            Joined::Begun(attempt, _) => Some(attempt),
+            Joined::Running(waiter) => {
+                assert_eq!(waiter.generation(), 2);
+                None
+            }
+        }
+    });
+    let begun: Vec<_> = begun.into_iter().flatten().collect();
+    assert_eq!(begun.len(), 1);
+    assert!(begun[0].replaces_stalled());
+    assert!(!task.is_current(stalled.generation()) && task.is_current(2));
+}
+
+/// A cache whose lock is held while an attempt begins, and while its outcome is stored.
+#[derive(Default)]
+struct Cache {
+    stored: Mutex<u64>,
+    task: SharedTask<u64>,
+}
+
+impl Cache {
+    fn complete(&self, attempt: Attempt<u64>) {
+        let generation = attempt.generation();
+        let mut stored = self.stored.lock().unwrap();
+        if self.task.is_current(generation) {
+            *stored = generation;
+        }
+        drop(stored);
+        attempt.finish(generation);
+    }
+}
+
+fn what_an_abandoned_attempt_brings_does_not_count() {
+    let cache = Arc::new(Cache::default());
+    let (stalled, waiter) = cache.task.begin(IMPATIENT);
+    let late = thread::spawn({
+        let cache = Arc::clone(&cache);
+        move || cache.complete(stalled)
+    });
+    let next = thread::spawn({
+        let cache = Arc::clone(&cache);
+        move || {
+            let stored = cache.stored.lock().unwrap();
+            let joined = cache.task.join_or_begin(PATIENT);
+            drop(stored);
+            let Joined::Begun(attempt, _) = joined else { panic!("the first one has stalled") };
+            cache.complete(attempt);
+        }
+    });
+    late.join().unwrap();
+    next.join().unwrap();
+    assert_eq!(*cache.stored.lock().unwrap(), 2);
+    assert_eq!(outcome(waiter), Ok(1), "its waiters have it all the same");
+}
+
+fn an_outcome_is_there_before_the_attempt_has_ended() {
+    let cache = Arc::new(Cache::default());
+    let (attempt, _) = cache.task.begin(PATIENT);
+    let running = thread::spawn({
+        let cache = Arc::clone(&cache);
+        move || cache.complete(attempt)
+    });
+    let has_ended = cache.task.running().is_none();
+    if has_ended {
+        assert_eq!(*cache.stored.lock().unwrap(), 1);
+    }
+    running.join().unwrap();
+}
