@@ -11,24 +11,24 @@
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "the files hold more than the models need")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
-#[path = "../../crates/passport-outbound/src/error.rs"]
+#[path = "../../crates/passport-outbound/src/token/backoff.rs"]
+mod backoff;
+#[path = "../../crates/passport-outbound/src/token/cached_token.rs"]
+mod cached_token;
+#[path = "../../crates/passport-outbound/src/token/entry.rs"]
+mod entry;
+#[path = "../../crates/passport-outbound/src/token/error.rs"]
 mod error;
-#[path = "../../crates/passport-outbound/src/cache/kept.rs"]
-mod kept;
 mod models;
-#[path = "../../crates/passport-outbound/src/refresh/mod.rs"]
-mod refresh;
+#[path = "../../crates/passport-outbound/src/token/monotonic_clock.rs"]
+mod monotonic_clock;
+#[path = "../../crates/passport-outbound/src/token/schedule.rs"]
+mod schedule;
 #[path = "../../crates/passport-core/src/single_flight.rs"]
 mod single_flight;
-#[path = "../../crates/passport-outbound/src/cache/slot.rs"]
-mod slot;
-#[path = "../../crates/passport-outbound/src/steady.rs"]
-mod steady;
+#[path = "../../crates/passport-outbound/src/token/step.rs"]
+mod step;
 mod sync;
-
-// As the slot names them.
-use error::{TokenError, TokenErrorKind};
-use kept::Kept;
 
 fn main() {
     let filter = std::env::args().skip(1).find(|word| !word.starts_with('-')).unwrap_or_default();

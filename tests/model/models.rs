@@ -15,10 +15,11 @@ use metrics::Counter;
 use passport_core::AccessToken;
 
 use crate::{
-    Kept, TokenError, TokenErrorKind,
-    error::Failure,
-    refresh::{DEFAULT_THRESHOLD, Phase, RefreshPolicy, Step},
-    slot::{Begun, Rejection, Slot, Ticket},
+    cached_token::Kept,
+    entry::{Begun, Rejection, Slot, Ticket},
+    error::{Failure, TokenError, TokenErrorKind},
+    schedule::{DEFAULT_THRESHOLD, Phase, RefreshPolicy},
+    step::Step,
     sync::Flight,
 };
 

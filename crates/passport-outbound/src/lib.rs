@@ -129,25 +129,14 @@
 //! | `reqwest-middleware` | the layer as a middleware of that crate (0.5) |
 
 mod attach;
-mod builder;
 mod cache;
 mod config;
-mod credential;
-mod destination;
-mod endpoint;
-mod engine;
-mod error;
 #[cfg(feature = "reqwest")]
 mod http_client;
 mod identity;
-mod managed_identity;
-mod recipe;
-mod refresh;
-mod sidecar;
-mod status;
-mod steady;
-mod sync;
+mod sources;
 mod telemetry;
+mod token;
 
 #[cfg(test)]
 mod test_support;
@@ -167,21 +156,18 @@ pub use crate::http_client::{
 };
 pub use crate::{
     attach::{
-        AttachError, AttachToken, AttachTokenFuture, AttachTokenLayer, BufferBody, BufferedBody,
-        CloneRequest, ExistingAuthorization, NoReplay, OutboundRequest, OutboundResponse, Replay,
-        WatchedBody,
+        AllowedOrigins, AttachError, AttachToken, AttachTokenFuture, AttachTokenLayer, BufferBody,
+        BufferedBody, CloneRequest, ExistingAuthorization, NoReplay, OutboundRequest, OutboundResponse,
+        Replay, WatchedBody,
     },
-    builder::ManagedIdentityBuilder,
     cache::{Lease, Leased, StoreError, StoredToken, TokenCache, TokenKey, TokenStore, WakeUps},
     config::{
         ConfigKey, ManagedIdentities, ManagedIdentitiesConfig, ManagedIdentityConfig, Providers, StoreKind,
         StoreSettings,
     },
-    destination::AllowedOrigins,
-    endpoint::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm},
-    error::{TokenError, TokenErrorKind},
-    identity::{CallerIdentity, Identity, InTheNameOf},
-    managed_identity::ManagedIdentity,
-    sidecar::{InvalidSidecar, Sidecar},
-    status::IdentityStatus,
+    identity::{
+        CallerIdentity, Identity, IdentityStatus, InTheNameOf, ManagedIdentity, ManagedIdentityBuilder,
+    },
+    sources::{ClientAuthentication, InvalidSidecar, PrivateKeyJwt, Sidecar, SigningAlgorithm},
+    token::{TokenError, TokenErrorKind},
 };

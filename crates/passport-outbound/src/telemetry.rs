@@ -14,8 +14,8 @@ use tracing::Span;
 
 use crate::{
     TokenError, TokenErrorKind,
-    cache::{Kept, Rejection, StoreError},
-    engine::Ask,
+    cache::StoreError,
+    token::{Ask, Kept, Rejection},
 };
 
 const TARGET: &str = "passport::outbound";

@@ -3,8 +3,8 @@ use std::{sync::Arc, time::Duration};
 use super::*;
 use crate::{
     ManagedIdentity,
-    credential::Credential,
     test_support::{ScriptedSource, identity, measured},
+    token::Credential,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);

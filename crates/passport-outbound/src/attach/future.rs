@@ -11,16 +11,16 @@ use tower_service::Service;
 
 use super::{
     OutboundRequest, OutboundResponse, Replay,
+    allowed_origins::Matched,
+    policy::Rules,
     response::sealed::Head,
-    rules::Rules,
+    response_watch::Watch,
     service::{BoxError, attach, send},
     unauthorized::{is_grpc, may_concern_token, refuses_token},
-    watch::Watch,
 };
 use crate::{
-    credential::{Credential, PendingCredential, Sendable},
-    destination::Matched,
     telemetry,
+    token::{Credential, PendingCredential, Sendable},
 };
 
 pin_project! {

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use tower_layer::Layer;
 
 use super::{
-    AttachToken, BufferBody, BufferedBody, CloneRequest, ExistingAuthorization, NoReplay, rules::Rules,
-    service::BoxError,
+    AllowedOrigins, AttachToken, BufferBody, BufferedBody, CloneRequest, ExistingAuthorization, NoReplay,
+    policy::Rules, service::BoxError,
 };
-use crate::{AllowedOrigins, Identity};
+use crate::identity::Identity;
 
 /// Attaches the token of an [`Identity`] to each request. See the [crate's front page](crate).
 ///

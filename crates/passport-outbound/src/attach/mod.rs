@@ -12,37 +12,37 @@
 //! The token is taken in `call`, never in `poll_ready`: a token failure must not look like a broken service to a
 //! balancer or a buffer.
 
-mod buffered_body;
+mod allowed_origins;
+mod clients;
 mod error;
-#[cfg(feature = "reqwest")]
-mod for_reqwest;
-#[cfg(feature = "reqwest-middleware")]
-mod for_reqwest_middleware;
 mod future;
-mod host;
+mod host_header;
 mod layer;
-mod replay;
+mod policy;
 mod request;
 mod response;
-mod rules;
+mod response_watch;
+mod retry;
+mod retry_body;
 mod service;
 mod unauthorized;
-mod watch;
 
+pub(crate) use self::allowed_origins::base_url;
 pub(crate) use self::request::{destination_of, sealed::Destination};
 #[cfg(feature = "reqwest")]
 pub(crate) use self::service::BoxError;
 pub use self::{
-    buffered_body::BufferedBody,
+    allowed_origins::AllowedOrigins,
     error::AttachError,
     future::AttachTokenFuture,
     layer::AttachTokenLayer,
-    replay::{BufferBody, CloneRequest, NoReplay, Replay},
+    policy::ExistingAuthorization,
     request::OutboundRequest,
     response::OutboundResponse,
-    rules::ExistingAuthorization,
+    response_watch::WatchedBody,
+    retry::{BufferBody, CloneRequest, NoReplay, Replay},
+    retry_body::BufferedBody,
     service::AttachToken,
-    watch::WatchedBody,
 };
 
 #[cfg(test)]

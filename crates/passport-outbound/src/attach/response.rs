@@ -1,6 +1,6 @@
 use http::{HeaderMap, Response, StatusCode};
 
-use super::{Destination, WatchedBody, watch::Watch};
+use super::{Destination, WatchedBody, response_watch::Watch};
 
 /// A response to a request with a token: `http::Response<B>` (hyper, tonic, tower-http) and `reqwest::Response`.
 ///

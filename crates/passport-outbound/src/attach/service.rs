@@ -9,15 +9,15 @@ use tower_service::Service;
 
 use super::{
     AttachTokenFuture, NoReplay, OutboundRequest, OutboundResponse, Replay,
+    allowed_origins::Matched,
     future::{Held, Spare},
+    policy::{Needs, Rules},
     response::sealed::Head,
-    rules::{Needs, Rules},
-    watch::Watch,
+    response_watch::Watch,
 };
 use crate::{
-    credential::{Credential, Sendable},
-    destination::Matched,
     identity::Whose,
+    token::{Credential, Sendable},
 };
 
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;

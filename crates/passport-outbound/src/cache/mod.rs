@@ -1,24 +1,19 @@
 //! Where tokens are kept.
 
-#[cfg(test)]
-mod fleet_store;
-mod kept;
 mod key;
 mod shared;
-mod slot;
 mod store;
 
 use std::{fmt, sync::Arc};
 
 use moka::sync::Cache;
 
-use crate::Sidecar;
-
-pub(crate) use self::{
-    kept::Kept,
-    shared::{Shared, store_takes},
-    slot::{Begun, Keeping, Outcome, Rejection, Slot, Snapshot, Ticket},
+use crate::{
+    Sidecar,
+    token::{Keeping, Slot},
 };
+
+pub(crate) use self::shared::{Shared, store_takes};
 
 use self::store::Store;
 pub use self::{

@@ -11,6 +11,7 @@ mod providers;
 mod reader;
 mod schema;
 mod secrets;
+mod sidecar_store;
 mod value;
 
 use std::{collections::BTreeMap, fmt};

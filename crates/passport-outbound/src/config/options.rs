@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     AllowedOrigins, ClientAuthentication, ManagedIdentityBuilder, PrivateKeyJwt, SigningAlgorithm,
-    TokenCache, destination::base_url as base_url_of,
+    TokenCache, attach::base_url as base_url_of,
 };
 
 const fn key(name: &'static str, kind: Kind, about: &'static str) -> ConfigKey {

@@ -14,11 +14,12 @@ use super::{
     WHOLE,
     key::ConfigKey,
     reader::Reader,
+    sidecar_store::SidecarStores,
     value::{list, switch, text},
 };
+use crate::TokenCache;
 #[cfg(feature = "reqwest")]
 use crate::http_client::ClientPool;
-use crate::{TokenCache, sidecar::SidecarStores};
 
 /// A kind of store that a configuration may name under `cache`, with its settings: `cache = { redis = { ... } }`.
 ///

@@ -8,7 +8,7 @@ use super::{
     ManagedIdentityHttpClient,
     clients::{ClientPool, ClientSettings, Clients},
 };
-use crate::{AllowedOrigins, Identity, destination::base_url};
+use crate::{AllowedOrigins, Identity, attach::base_url};
 
 /// Settings of a [`ManagedIdentityHttpClient`].
 #[must_use]

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 
-use super::{replay::sealed::Keep, service::BoxError, *};
+use super::{retry::sealed::Keep, service::BoxError, *};
 
 type BoxBody = UnsyncBoxBody<Bytes, BoxError>;
 

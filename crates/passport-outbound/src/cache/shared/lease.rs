@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 
 use tokio::runtime::Handle;
 
-use super::LEASE;
+use super::coordinator::LEASE;
 use crate::cache::store::{Lease, Leased, StoredToken, Turn};
 
 /// An attempt that has the lease, or wants it. If it is dropped while it may have it, the lease is given back all the same.

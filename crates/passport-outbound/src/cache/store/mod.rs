@@ -1,7 +1,7 @@
 //! What a store has to do that a fleet shares. Everything else is decided in `cache/shared`.
 
-mod handle;
-mod wake_ups;
+mod circuit_breaker;
+mod notifier;
 
 use std::{
     error::Error,
@@ -15,10 +15,10 @@ use passport_core::AccessToken;
 
 use super::TokenKey;
 
-pub use self::wake_ups::WakeUps;
+pub use self::notifier::WakeUps;
 pub(super) use self::{
-    handle::{Store, Turn},
-    wake_ups::News,
+    circuit_breaker::{Store, Turn},
+    notifier::News,
 };
 
 /// Where a fleet shares tokens, so that all its instances make one token request. See

@@ -1,0 +1,378 @@
+use std::{
+    hash::{DefaultHasher, Hasher},
+    sync::Arc,
+};
+
+use http::Uri;
+use passport_core::{ConfigError, ConfigProblem, InvalidOrigin, Origin};
+use url::Url;
+
+use super::{AttachError, Destination, destination_of};
+
+/// The origins that may see the token.
+///
+/// Scheme, host and port must all match; each must be `https`, or a loopback host. The check is made on each request,
+/// so a redirect that is followed above the layer cannot carry the token elsewhere.
+///
+/// | in the list or in the request | |
+/// |---|---|
+/// | upper case, the scheme's default port | make no difference |
+/// | international names | are compared as `xn--`, which is how they travel |
+/// | IPv6 addresses | are compared as addresses, however they are written |
+/// | a trailing dot (`api.bizfirst.ai.`) | is another host |
+/// | `user:password@` | is refused |
+/// | a `Host` header | has to name the host and port of the origin |
+/// | other spellings of an address (`0x7f.1`), subdomains, prefixes | are other hosts |
+///
+/// What the client below does with a request is its own business: one that uses the system's proxy (reqwest does, unless
+/// told `no_proxy()`) may send even a loopback request there, in plain text.
+///
+/// ```
+/// use passport_outbound::AllowedOrigins;
+///
+/// AllowedOrigins::new(["https://api.bizfirst.ai", "https://erp.bizfirst.ai:8443"])?;
+/// assert!(AllowedOrigins::new(["http://api.bizfirst.ai"]).is_err(), "plain http off this machine");
+/// # Ok::<(), passport_outbound::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct AllowedOrigins {
+    origins: Arc<[Origin]>,
+    /// Where requests go that name only a path. Empty: they go nowhere.
+    channels: Arc<[Origin]>,
+    any_https: bool,
+}
+
+impl AllowedOrigins {
+    /// The origins of `urls`, each `https://host[:port]`.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] with each text that is not an origin or not secure, or when there is none at all.
+    pub fn new<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Self, ConfigError> {
+        Self::listed(urls, |origin| secure(origin, PLAIN_HTTP))
+    }
+
+    /// For a tonic `Channel` that was made from an endpoint with this URI (`endpoint.uri()`).
+    ///
+    /// Above a channel a request names only its path; the channel knows where it goes. So path-only requests pass, and
+    /// the URI is checked here instead. That the channel really goes there is the caller's word. A
+    /// `Host` header has to name this URI's host and port. If the endpoint has an `origin` of its
+    /// own, give that one: it is what the receiver sees.
+    ///
+    /// # Errors
+    /// As [`AllowedOrigins::new`].
+    pub fn channel(uri: &Uri) -> Result<Self, ConfigError> {
+        Self::of_channel(uri, |origin| secure(origin, "danger_plain_http_channel"))
+    }
+
+    /// Returns the origins in the list.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn listed_origins(&self) -> &[Origin] {
+        &self.origins
+    }
+
+    /// Returns whether every `https` origin is allowed.
+    #[cfg(feature = "reqwest")]
+    pub(crate) fn allows_any_https(&self) -> bool {
+        self.any_https
+    }
+
+    /// Both these origins and those of `others`.
+    #[must_use]
+    pub fn and(self, others: &Self) -> Self {
+        Self {
+            origins: self.origins.iter().chain(others.origins.iter()).cloned().collect(),
+            channels: self.channels.iter().chain(others.channels.iter()).cloned().collect(),
+            any_https: self.any_https || others.any_https,
+        }
+    }
+
+    /// As [`AllowedOrigins::new`], but plain `http` is let in too.
+    ///
+    /// **Danger:** whoever is on the path reads the token, and is the service until it expires
+    /// ([RFC 6750, section 5.3](https://www.rfc-editor.org/rfc/rfc6750#section-5.3)). For a service mesh whose proxies
+    /// encrypt what leaves the pod.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] with each text that is not an origin, or when there is none at all.
+    pub fn danger_plain_http<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Self, ConfigError> {
+        Self::listed(urls, Ok)
+    }
+
+    /// As [`AllowedOrigins::channel`], but plain `http` is let in too.
+    ///
+    /// **Danger:** as [`AllowedOrigins::danger_plain_http`].
+    ///
+    /// # Errors
+    /// When the URI has no origin.
+    pub fn danger_plain_http_channel(uri: &Uri) -> Result<Self, ConfigError> {
+        Self::of_channel(uri, Ok)
+    }
+
+    /// Every `https` origin.
+    ///
+    /// **Danger:** a URL from a caller, a database or a redirect takes the token to whoever it names
+    /// ([RFC 9700, section 4.9.1](https://www.rfc-editor.org/rfc/rfc9700#section-4.9.1)).
+    #[must_use]
+    pub fn danger_any_https() -> Self {
+        Self { origins: Arc::new([]), channels: Arc::new([]), any_https: true }
+    }
+
+    fn listed<U: AsRef<str>>(
+        urls: impl IntoIterator<Item = U>,
+        allowable: fn(Origin) -> Result<Origin, NotAllowable>,
+    ) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let origin = |url: U| allowable(url.as_ref().parse()?);
+        let origins: Vec<_> = urls
+            .into_iter()
+            .filter_map(|url| ConfigProblem::collect(&mut problems, OPTION, origin(url)))
+            .collect();
+        if origins.is_empty() && problems.is_empty() {
+            problems.push(ConfigProblem::new(OPTION, "name at least one, or no request could pass"));
+        }
+        if problems.is_empty() {
+            Ok(Self { origins: origins.into(), channels: Arc::new([]), any_https: false })
+        } else {
+            Err(ConfigError::new(problems))
+        }
+    }
+
+    fn of_channel(
+        uri: &Uri,
+        allowable: fn(Origin) -> Result<Origin, NotAllowable>,
+    ) -> Result<Self, ConfigError> {
+        let mut problems = Vec::new();
+        let url = ConfigProblem::collect(&mut problems, OPTION, Url::parse(&uri.to_string()));
+        let origin = |url: Url| match destination_of(&url) {
+            Destination::WithUserInfo => Err(NotAllowable::UserInfo),
+            _ => allowable(Origin::of(&url)?),
+        };
+        let origin = url.and_then(|url| ConfigProblem::collect(&mut problems, OPTION, origin(url)));
+        origin
+            .map(|origin| Self {
+                origins: Arc::new([origin.clone()]),
+                channels: Arc::new([origin]),
+                any_https: false,
+            })
+            .ok_or_else(|| ConfigError::new(problems))
+    }
+
+    /// The origin in the list that is spelled like this. That there is none says nothing yet.
+    pub(crate) fn spelled(&self, scheme: &str, authority: &str) -> Option<Matched> {
+        self.origins.iter().position(|origin| origin.is_spelled(scheme, authority)).map(Matched::Listed)
+    }
+
+    /// Which origin the token goes to with `destination`, if it may go there.
+    pub(crate) fn check(&self, destination: &Destination<'_>) -> Result<Matched, AttachError> {
+        let matched = match *destination {
+            Destination::Absolute { scheme, host, port } => self.matched(scheme, host, port),
+            Destination::PathOnly => (!self.channels.is_empty()).then_some(Matched::Channel),
+            Destination::WithUserInfo | Destination::Unclear => None,
+        };
+        matched.ok_or_else(|| AttachError::not_allowed(destination))
+    }
+
+    /// Whether the origin that was `matched` has this host and port.
+    pub(crate) fn is_at(&self, matched: Matched, host: &str, port: Option<u16>) -> bool {
+        match matched {
+            Matched::Listed(place) => self.origins.get(place).is_some_and(|origin| origin.is_at(host, port)),
+            Matched::Any(_) => Matched::any(host, port) == matched,
+            Matched::Channel => self.channels.iter().any(|origin| origin.is_at(host, port)),
+        }
+    }
+
+    fn matched(&self, scheme: &str, host: &str, port: Option<u16>) -> Option<Matched> {
+        let listed = self.origins.iter().position(|origin| origin.matches(scheme, host, port));
+        let any =
+            || (self.any_https && scheme.eq_ignore_ascii_case("https")).then(|| Matched::any(host, port));
+        listed.map(Matched::Listed).or_else(any)
+    }
+}
+
+/// An origin that a token may go to, to be told from the others. Costs no allocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Matched {
+    /// By its place in the list.
+    Listed(usize),
+    /// By a hash.
+    Any(u64),
+    Channel,
+}
+
+impl Matched {
+    fn any(host: &str, port: Option<u16>) -> Self {
+        let mut hasher = DefaultHasher::new();
+        host.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
+        hasher.write_u16(port.unwrap_or(443));
+        Self::Any(hasher.finish())
+    }
+}
+
+/// The URL of a service that is called, and its origin. What is relative to it begins below its path, whether that ends in a
+/// slash or not.
+pub(crate) fn base_url(text: &str, may_be_plain: bool) -> Result<(Url, AllowedOrigins), NotAllowable> {
+    let mut url = Url::parse(text).map_err(NotAllowable::NotAbsolute)?;
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(NotAllowable::UserInfo);
+    }
+    if url.query().is_some() || url.fragment().is_some() {
+        return Err(NotAllowable::MoreThanPath);
+    }
+    let origin = Origin::of(&url)?;
+    let origin = if may_be_plain { origin } else { secure(origin, PLAIN_HTTP)? };
+    if !url.path().ends_with('/') {
+        let path = [url.path(), "/"].concat();
+        url.set_path(&path);
+    }
+    let origins = AllowedOrigins { origins: Arc::new([origin]), channels: Arc::new([]), any_https: false };
+    Ok((url, origins))
+}
+
+const OPTION: &str = "allowed_origins";
+
+/// The opt-in to plain `http`, by its name in code and in a configuration.
+const PLAIN_HTTP: &str = "danger_plain_http";
+
+fn secure(origin: Origin, opt_in: &'static str) -> Result<Origin, NotAllowable> {
+    if origin.is_secure() { Ok(origin) } else { Err(NotAllowable::Plain { origin, opt_in }) }
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NotAllowable {
+    #[error("it is not an absolute URL ({0}); write https://host")]
+    NotAbsolute(#[source] url::ParseError),
+    #[error("it has a query or a fragment; leave them to the requests")]
+    MoreThanPath,
+    #[error("it carries user information (user:password@host); take it out")]
+    UserInfo,
+    #[error("{0}")]
+    Invalid(#[from] InvalidOrigin),
+    #[error(
+        "{origin} is plain http; a token may go there only over https (loopback excepted), or with \
+         {opt_in} in a private network"
+    )]
+    Plain { origin: Origin, opt_in: &'static str },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn absolute<'a>(scheme: &'a str, host: &'a str, port: Option<u16>) -> Destination<'a> {
+        Destination::Absolute { scheme, host, port }
+    }
+
+    #[test]
+    fn refusal_of_plain_http_names_the_opt_in() {
+        let listed = AllowedOrigins::new(["http://erp"]).unwrap_err().to_string();
+        assert!(listed.contains("with danger_plain_http in"), "{listed}");
+        let channel = AllowedOrigins::channel(&Uri::from_static("http://erp")).unwrap_err().to_string();
+        assert!(channel.contains("with danger_plain_http_channel in"), "{channel}");
+        let base = base_url("http://erp", false).unwrap_err().to_string();
+        assert!(base.contains("with danger_plain_http in"), "{base}");
+    }
+
+    #[test]
+    fn only_listed_origins_pass() {
+        let origins = AllowedOrigins::new(["https://api.bizfirst.ai", "http://127.0.0.1:8080"]).unwrap();
+        for (destination, allowed) in [
+            (absolute("https", "api.bizfirst.ai", None), true),
+            (absolute("https", "API.BIZFIRST.AI", Some(443)), true),
+            (absolute("http", "127.0.0.1", Some(8080)), true),
+            (absolute("http", "api.bizfirst.ai", None), false),
+            (absolute("https", "api.bizfirst.ai", Some(8443)), false),
+            (absolute("https", "api.bizfirst.ai.", None), false),
+            (absolute("https", "api.bizfirst.ai.evil.example", None), false),
+            (absolute("http", "127.0.0.1", Some(8081)), false),
+            (absolute("http", "0x7f.1", Some(8080)), false),
+            (absolute("http", "localhost", Some(8080)), false),
+            (absolute("https", "sub.api.bizfirst.ai", None), false),
+            (absolute("ftp", "api.bizfirst.ai", None), false),
+            (Destination::WithUserInfo, false),
+            (Destination::PathOnly, false),
+            (Destination::Unclear, false),
+        ] {
+            assert_eq!(origins.check(&destination).is_ok(), allowed, "{destination:?}");
+        }
+    }
+
+    #[test]
+    fn an_origin_that_is_spelled_as_in_the_list_is_the_one_that_a_check_finds() {
+        let origins = AllowedOrigins::new(["https://a.example", "https://b.example:8443"]).unwrap();
+        for (authority, host, port) in
+            [("a.example", "a.example", None), ("b.example:8443", "b.example", Some(8443))]
+        {
+            let checked = origins.check(&absolute("https", host, port)).unwrap();
+            assert_eq!(origins.spelled("https", authority), Some(checked));
+        }
+        assert_eq!(origins.spelled("https", "A.example"), None);
+        assert_eq!(origins.spelled("http", "a.example"), None);
+    }
+
+    #[test]
+    fn above_a_channel_a_path_is_enough() {
+        let origins = AllowedOrigins::channel(&Uri::from_static("https://grpc.bizfirst.ai/base")).unwrap();
+        assert!(origins.check(&Destination::PathOnly).is_ok());
+        assert!(origins.check(&Destination::Unclear).is_err());
+        assert!(origins.check(&absolute("https", "elsewhere", None)).is_err());
+    }
+
+    #[test]
+    fn the_danger_is_in_the_name_and_nowhere_else() {
+        let plain = AllowedOrigins::danger_plain_http(["http://payroll.mesh"]).unwrap();
+        assert!(plain.check(&absolute("http", "payroll.mesh", None)).is_ok());
+        assert!(plain.check(&absolute("https", "payroll.mesh", None)).is_err());
+        let channel = Uri::from_static("http://payroll.mesh");
+        assert!(AllowedOrigins::channel(&channel).is_err());
+        assert!(
+            AllowedOrigins::danger_plain_http_channel(&channel)
+                .unwrap()
+                .check(&Destination::PathOnly)
+                .is_ok()
+        );
+        let any = AllowedOrigins::danger_any_https();
+        assert!(any.check(&absolute("HTTPS", "anywhere.example", Some(8443))).is_ok());
+        assert!(any.check(&absolute("http", "anywhere.example", None)).is_err());
+        assert!(any.check(&Destination::PathOnly).is_err());
+        assert!(any.check(&Destination::WithUserInfo).is_err());
+    }
+
+    #[test]
+    fn user_information_is_refused_in_both_kinds_of_lists() {
+        let error =
+            AllowedOrigins::channel(&Uri::from_static("https://user:passw0rd@grpc.bizfirst.ai")).unwrap_err();
+        assert!(!error.to_string().contains("passw0rd"), "{error}");
+        assert!(AllowedOrigins::new(["https://user@api.bizfirst.ai"]).is_err());
+    }
+
+    #[test]
+    fn allowed_origins_are_told_from_one_another() {
+        let listed = AllowedOrigins::new(["https://a", "https://b"]).unwrap();
+        let matched =
+            |origins: &AllowedOrigins, host, port| origins.check(&absolute("https", host, port)).unwrap();
+        for origins in [listed, AllowedOrigins::danger_any_https()] {
+            assert_eq!(matched(&origins, "a", None), matched(&origins, "A", Some(443)));
+            assert_ne!(matched(&origins, "a", None), matched(&origins, "b", None));
+        }
+    }
+
+    #[test]
+    fn two_lists_are_joined() {
+        let https = AllowedOrigins::new(["https://a"]).unwrap();
+        let both = https.and(&AllowedOrigins::danger_plain_http(["http://b"]).unwrap());
+        assert!(both.check(&absolute("https", "a", None)).is_ok());
+        assert!(both.check(&absolute("http", "b", None)).is_ok());
+        assert!(both.check(&absolute("http", "a", None)).is_err());
+    }
+
+    #[test]
+    fn every_wrong_origin_is_reported_at_once() {
+        let error = AllowedOrigins::new(["http://a", "https://b/path", "c"]).unwrap_err();
+        assert_eq!(error.problems().len(), 3, "{error}");
+    }
+
+    #[test]
+    fn an_empty_list_is_a_mistake() {
+        assert!(AllowedOrigins::new([""; 0]).is_err());
+    }
+}

@@ -1,0 +1,318 @@
+use std::{
+    ops::RangeInclusive,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use moka::{policy::EvictionPolicy, sync::Cache};
+use passport_core::{AccessToken, ClientId, InvalidScope, Scopes, SecretSource};
+use tokio::runtime::Handle;
+use tokio_util::sync::DropGuard;
+use url::Url;
+
+use super::{IdentityStatus, ManagedIdentityBuilder, spec::Recipe};
+use crate::{
+    Sidecar, TokenCache,
+    token::{Credential, Engine, TokenError},
+};
+
+/// A service's own identity at Passport: a client id, the place of its secret, and the token it has now.
+///
+/// Cheap to clone; clones share the token. Building one does no I/O and starts nothing, so a service starts while Passport
+/// is down, and heals when it is back. Make one for each service that calls: a shared identity can neither be revoked nor
+/// audited by service. Build it once and clone it, not for each request.
+///
+/// It fetches tokens in tasks of the tokio runtime it is used on, which needs its timer
+/// (`tokio::runtime::Builder::enable_time`).
+///
+/// With the last clone, and the last request that waits for its token, everything ends that it has started.
+#[derive(Clone, Debug)]
+pub struct ManagedIdentity {
+    /// For its scopes.
+    pub(crate) engine: Arc<Engine>,
+    family: Arc<Family>,
+}
+
+/// One identity, with whatever scopes.
+#[derive(Debug)]
+struct Family {
+    recipe: Recipe,
+    /// What it asks for unless told otherwise, and what gets it.
+    usual: (Scopes, Arc<Engine>),
+    /// One for each other set of scopes; made when the first is asked for.
+    others: OnceLock<Cache<Scopes, Arc<Engine>>>,
+    _life: DropGuard,
+}
+
+/// For how many sets of scopes one identity has tokens. Those that were not used for the longest time make room.
+const SETS_OF_SCOPES: u64 = 1_000;
+
+/// How long [`ManagedIdentity::ready`] waits between two looks: a machine that sleeps is not to prolong it.
+const LOOK_EACH: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(1);
+
+impl ManagedIdentity {
+    /// An identity for `client_id`, whose secret is at `secret`.
+    pub fn builder(client_id: impl Into<String>, secret: SecretSource) -> ManagedIdentityBuilder {
+        ManagedIdentityBuilder::new(client_id.into(), Some(secret))
+    }
+
+    /// The identity `client_id`, whose secret the sidecar has, and whose tokens it gets for this process.
+    pub fn at_sidecar(client_id: impl Into<String>, sidecar: Sidecar) -> ManagedIdentityBuilder {
+        ManagedIdentityBuilder::new(client_id.into(), None).token_cache(TokenCache::sidecar(sidecar))
+    }
+
+    pub(crate) fn new(recipe: Recipe, scopes: Scopes) -> Self {
+        let engine = recipe.engine(scopes.clone());
+        Self::around(engine, recipe, scopes)
+    }
+
+    pub(crate) fn around(engine: Engine, recipe: Recipe, scopes: Scopes) -> Self {
+        let engine = Arc::new(engine);
+        let (life, usual) = (recipe.life.clone().drop_guard(), (scopes, Arc::clone(&engine)));
+        Self { engine, family: Arc::new(Family { recipe, usual, others: OnceLock::new(), _life: life }) }
+    }
+
+    /// The same identity, with a token for `scopes`, which are separated by spaces.
+    ///
+    /// Each set of scopes has a token of its own, which is fetched when it is needed and kept as this one's is: ask for the
+    /// same scopes again, and there is the same token. Pauses after a failure are each set's own, too. There is room for 1,000
+    /// sets; that which was not used for the longest time makes room. A [`shutdown`](Self::shutdown) of one
+    /// is the end of all.
+    ///
+    /// # Errors
+    /// When `scopes` are not valid.
+    pub fn with_scopes(&self, scopes: &str) -> Result<Self, InvalidScope> {
+        let scopes: Scopes = scopes.parse()?;
+        Ok(Self { engine: self.family.engine(scopes), family: Arc::clone(&self.family) })
+    }
+
+    /// The client id.
+    #[must_use]
+    pub fn client_id(&self) -> &ClientId {
+        &self.engine.client_id
+    }
+
+    /// What it asks for unless told otherwise.
+    #[must_use]
+    pub fn scopes(&self) -> &Scopes {
+        &self.family.usual.0
+    }
+
+    /// A token that may be sent now: the kept one, or a new one if there is none.
+    ///
+    /// Layers do this by themselves; it is for code that speaks to a service in another way.
+    ///
+    /// # Errors
+    /// When there is no live token and none can be had; outside of a tokio runtime, for example. All callers that wait share one attempt and its error; for a
+    /// while after it (see [`IdentityStatus::next_attempt_at`]) callers get that error at once.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the attempt running for the others.
+    pub async fn token(&self) -> Result<AccessToken, TokenError> {
+        self.engine.token().await
+    }
+
+    /// A token with `life` left at least, if one can be had: if the kept one has less, it is refreshed first, though not in the first
+    /// half of its life. If the refresh fails, it is the kept one. For whoever hands tokens on, and so is not asked for each call.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token).
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the attempt running for the others.
+    pub async fn token_for(&self, life: Duration) -> Result<AccessToken, TokenError> {
+        self.engine.token_for(life).await
+    }
+
+    /// A token in the place of the one that a receiver has refused, if that is still the kept one: it is replaced once for all who
+    /// say so, and not in its first seconds. What a layer does by itself; it is for whoever hands tokens on.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token), also when no other token can be had.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the attempt running for the others.
+    pub async fn token_after_refusal(
+        &self,
+        is_refused: impl FnOnce(&AccessToken) -> bool + Send,
+    ) -> Result<AccessToken, TokenError> {
+        self.engine.token_after_refusal(is_refused).await
+    }
+
+    /// Warms up: waits until there is a token, and sits out what may pass by itself ([`TokenError::is_transient`]). A service
+    /// that calls it before it takes traffic has no first caller who waits.
+    ///
+    /// There is no limit of time; wrap it in `tokio::time::timeout` if the service is to start anyway. With
+    /// [`TokenCache::disabled`](crate::TokenCache::disabled) it fetches a token and drops it.
+    ///
+    /// # Errors
+    /// When waiting is not likely to help: Passport refuses, the secret cannot be read (a vault that is down included), the
+    /// identity was shut down. Do not end a service for it that is to start anyway: the identity tries again.
+    ///
+    /// # Cancel safety
+    /// Dropping the future leaves the attempt running for the others.
+    pub async fn ready(&self) -> Result<(), TokenError> {
+        loop {
+            match self.engine.token().await {
+                Ok(_) => return Ok(()),
+                Err(error) if !error.is_transient() || Handle::try_current().is_err() => return Err(error),
+                Err(_) => self.pause().await,
+            }
+        }
+    }
+
+    /// Waits for the next attempt to be allowed, or for the end.
+    async fn pause(&self) {
+        let now = self.engine.now();
+        let until = self.engine.slot.snapshot().paused_until(now);
+        let left = until.and_then(|until| until.duration_since(now).ok()).unwrap_or_default();
+        tokio::select! {
+            () = tokio::time::sleep(left.clamp(*LOOK_EACH.start(), *LOOK_EACH.end())) => {}
+            () = self.engine.life.cancelled() => {}
+        }
+    }
+
+    /// How things stand, for a health probe. Takes no lock and starts nothing.
+    #[must_use]
+    pub fn status(&self) -> IdentityStatus {
+        let snapshot = self.engine.slot.snapshot();
+        let (now, engine) = (self.engine.now(), &self.engine);
+        IdentityStatus::new(&snapshot, &engine.slot.time, now, engine.life.is_cancelled())
+    }
+
+    /// Forgets the token; the next call waits for a new one. What a running attempt brings is not used any more.
+    ///
+    /// For operators: the identity's roles have changed, or its token has leaked. It is not for a request that was refused
+    /// with 401 (the layer deals with that, and in a way that one receiver cannot make a storm), and it does not end the
+    /// pause after a failure.
+    pub fn invalidate(&self) {
+        self.engine.slot.invalidate();
+    }
+
+    /// Ends what was started and waits until it has ended. Nothing is started any more: a token that is held is sent until
+    /// it expires; then, and at once for who waits now, calls fail with
+    /// [`TokenErrorKind::ShutDown`](crate::TokenErrorKind::ShutDown).
+    ///
+    /// It waits for as long as an attempt may take at most: one that sits on a runtime that nobody drives does not end.
+    ///
+    /// Clones are shut down with it. Identities that share a [`TokenCache`](crate::TokenCache) with it are not.
+    ///
+    /// # Cancel safety
+    /// Dropping the future does not undo the shutdown.
+    pub async fn shutdown(&self) {
+        self.engine.life.cancel();
+        self.engine.attempts.close();
+        let ended = self.engine.attempts.wait();
+        match Handle::try_current() {
+            Ok(_) => drop(tokio::time::timeout(self.engine.attempt_timeout, ended).await),
+            Err(_) => ended.await,
+        }
+    }
+
+    /// Who this is, and to whom.
+    pub(crate) fn at_passport(&self) -> (ClientId, Url) {
+        (self.engine.client_id.clone(), self.family.recipe.token_url.clone())
+    }
+
+    pub(crate) fn credential(&self) -> Credential {
+        self.engine.credential()
+    }
+
+    /// A newer token than that of `generation`, which a receiver has refused; if it makes sense to try one.
+    pub(crate) fn renewed(&self, generation: u64) -> Option<Credential> {
+        self.engine.renewed(generation)
+    }
+}
+
+impl Family {
+    fn engine(&self, scopes: Scopes) -> Arc<Engine> {
+        let (usual, engine) = &self.usual;
+        if scopes == *usual {
+            return Arc::clone(engine);
+        }
+        // By age of use alone: one that is asked for often must not keep a new one out.
+        let others = self.others.get_or_init(|| {
+            let room = Cache::builder().max_capacity(SETS_OF_SCOPES);
+            room.eviction_policy(EvictionPolicy::lru()).build()
+        });
+        others.get_with(scopes.clone(), || Arc::new(self.recipe.engine(scopes)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use passport_core::Transport;
+
+    use super::*;
+    use crate::{TokenErrorKind, test_support::in_memory_passport::InMemoryPassport};
+
+    fn identity() -> ManagedIdentity {
+        ManagedIdentity::builder("mi-1", SecretSource::fixed("secret"))
+            .transport(Transport::new(InMemoryPassport::knowing("secret")))
+            .build()
+            .unwrap()
+    }
+
+    async fn token(identity: &ManagedIdentity) -> String {
+        identity.token().await.unwrap().expose().to_owned()
+    }
+
+    #[tokio::test]
+    async fn each_set_of_scopes_has_one_token_in_whatever_order_they_stand() {
+        let usual = identity();
+        let other = usual.with_scopes("openid tenant").unwrap();
+        assert_eq!(token(&usual).await, "token-1");
+        assert_eq!(token(&other).await, "token-2");
+        assert_eq!(token(&usual.with_scopes("tenant openid").unwrap()).await, "token-2");
+        assert_eq!(
+            token(&other.with_scopes("roles openid").unwrap()).await,
+            "token-1",
+            "which are the usual ones"
+        );
+    }
+
+    #[tokio::test]
+    async fn of_more_sets_than_there_is_room_for_the_last_ones_are_kept() {
+        let usual = identity();
+        let scopes = |number: u64| format!("scope-{number}");
+        for number in 0..=SETS_OF_SCOPES + 500 {
+            usual.with_scopes(&scopes(number)).unwrap().token().await.unwrap();
+        }
+        let last = usual.with_scopes(&scopes(SETS_OF_SCOPES + 500)).unwrap();
+        assert_eq!(token(&last).await, format!("token-{}", SETS_OF_SCOPES + 501), "it was kept");
+        let others = usual.family.others.get().unwrap();
+        others.run_pending_tasks();
+        assert!(others.entry_count() <= SETS_OF_SCOPES);
+    }
+
+    #[tokio::test]
+    async fn an_invalidation_concerns_one_set_of_scopes() {
+        let usual = identity();
+        let other = usual.with_scopes("openid tenant").unwrap();
+        assert_eq!((token(&usual).await, token(&other).await), ("token-1".to_owned(), "token-2".to_owned()));
+        other.invalidate();
+        assert_eq!((token(&usual).await, token(&other).await), ("token-1".to_owned(), "token-3".to_owned()));
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_of_one_is_the_end_of_all() {
+        let usual = identity();
+        usual.with_scopes("openid tenant").unwrap().shutdown().await;
+        for identity in [usual.clone(), usual.with_scopes("openid profile").unwrap()] {
+            assert_eq!(identity.token().await.unwrap_err().kind(), TokenErrorKind::ShutDown);
+        }
+    }
+
+    #[tokio::test]
+    async fn one_set_of_scopes_lives_on_without_the_usual_one() {
+        let usual = identity();
+        let other = usual.with_scopes("openid tenant").unwrap();
+        drop(usual);
+        assert_eq!(token(&other).await, "token-1");
+    }
+
+    #[test]
+    fn scopes_that_are_none_are_told() {
+        assert!(identity().with_scopes("open\"id").is_err());
+    }
+}

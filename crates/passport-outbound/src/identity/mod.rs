@@ -1,0 +1,19 @@
+//! Whose token a request gets: the service's own, or its caller's.
+
+mod builder;
+mod caller;
+mod managed;
+mod selection;
+mod spec;
+mod status;
+
+pub(crate) use self::selection::Whose;
+#[cfg(test)]
+pub(crate) use self::spec::Recipe;
+pub use self::{
+    builder::ManagedIdentityBuilder,
+    caller::CallerIdentity,
+    managed::ManagedIdentity,
+    selection::{Identity, InTheNameOf},
+    status::IdentityStatus,
+};

@@ -1,0 +1,86 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use passport_core::{ClientId, Clock, Scopes, SecretSource, Transport};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use url::Url;
+
+use crate::{
+    TokenCache,
+    cache::{Shared, TokenKey, store_takes},
+    sources::{AtSidecar, Authentication, ClientCredentials},
+    token::{Engine, RefreshPolicy, Slot, TokenSource},
+};
+
+/// What is the same for all tokens of one identity, whatever their scopes. Checked by the builder.
+pub(crate) struct Recipe {
+    pub(crate) client_id: ClientId,
+    /// None if the sidecar has it.
+    pub(crate) secret: Option<SecretSource>,
+    pub(crate) token_url: Url,
+    pub(crate) authentication: Arc<Authentication>,
+    pub(crate) transport: Transport,
+    pub(crate) request_timeout: Duration,
+    pub(crate) policy: RefreshPolicy,
+    pub(crate) cache: Option<TokenCache>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Cancelled when the identity is shut down, or nobody has it any more.
+    pub(crate) life: CancellationToken,
+    pub(crate) attempts: TaskTracker,
+}
+
+impl Recipe {
+    /// What gets and keeps the token for `scopes`.
+    pub(crate) fn engine(&self, scopes: Scopes) -> Engine {
+        let key = TokenKey::new(&self.client_id, &self.token_url, self.authentication.name(), &scopes);
+        let store = self.cache.as_ref().and_then(TokenCache::store);
+        let slot: Arc<Slot> = self.cache.as_ref().map_or_else(Arc::default, |cache| cache.slot(key.clone()));
+        let mut source = self.source(scopes);
+        let mut attempt_timeout = self.request_timeout;
+        if let Some(store) = store {
+            attempt_timeout += store_takes(&store, self.request_timeout);
+            let (policy, patience, clock) = (self.policy, self.request_timeout, Arc::clone(&self.clock));
+            source = Box::new(Shared { store, key, source, policy, patience, clock });
+        }
+        Engine {
+            client_id: self.client_id.clone(),
+            source,
+            slot,
+            policy: self.policy,
+            attempt_timeout,
+            clock: Arc::clone(&self.clock),
+            life: self.life.clone(),
+            attempts: self.attempts.clone(),
+        }
+    }
+
+    fn source(&self, scopes: Scopes) -> Box<dyn TokenSource> {
+        let (client_id, clock) = (self.client_id.clone(), Arc::clone(&self.clock));
+        let timeout = self.request_timeout;
+        match (self.cache.as_ref().and_then(TokenCache::at_sidecar).cloned(), self.secret.clone()) {
+            (None, Some(secret)) => Box::new(ClientCredentials {
+                client_id,
+                secret,
+                token_url: self.token_url.clone(),
+                authentication: Arc::clone(&self.authentication),
+                scopes,
+                transport: self.transport.clone(),
+                timeout,
+                clock,
+            }),
+            (sidecar, _) => {
+                let sidecar = sidecar.expect("the builder wants a secret or a sidecar");
+                Box::new(AtSidecar { sidecar, client_id, scopes, timeout, clock })
+            }
+        }
+    }
+}
+
+/// The URL is left out: a query may hold what is nobody's business.
+impl fmt::Debug for Recipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recipe")
+            .field("client_id", &self.client_id)
+            .field("secret", &self.secret)
+            .finish_non_exhaustive()
+    }
+}

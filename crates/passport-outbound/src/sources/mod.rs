@@ -1,0 +1,15 @@
+//! Where tokens come from: the token endpoint of Passport, or a sidecar.
+
+mod client_credentials;
+mod sidecar;
+mod token_response;
+mod transport_failure;
+
+pub(crate) use self::{
+    client_credentials::{Authentication, ClientCredentials},
+    sidecar::AtSidecar,
+};
+pub use self::{
+    client_credentials::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm},
+    sidecar::{InvalidSidecar, Sidecar},
+};
