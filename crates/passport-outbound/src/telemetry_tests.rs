@@ -10,7 +10,7 @@ use crate::{
 const HOUR: Duration = Duration::from_secs(3600);
 
 async fn refused(identity: &ManagedIdentity, generation: u64) {
-    if let Some(Credential::Pending(pending)) = identity.renewed(generation) {
+    if let Some(Credential::Pending(pending)) = identity.replace_rejected(generation) {
         let _ = pending.await;
     }
 }

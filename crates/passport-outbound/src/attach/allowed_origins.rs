@@ -7,7 +7,10 @@ use http::Uri;
 use passport_core::{ConfigError, ConfigProblem, InvalidOrigin, Origin};
 use url::Url;
 
-use super::{AttachError, Destination, destination_of};
+use super::{
+    AttachError,
+    destination::{Destination, destination_of},
+};
 
 /// The origins that may see the token.
 ///
@@ -37,7 +40,7 @@ use super::{AttachError, Destination, destination_of};
 #[derive(Clone, Debug)]
 pub struct AllowedOrigins {
     origins: Arc<[Origin]>,
-    /// Where requests go that name only a path. Empty: they go nowhere.
+    /// The origins of requests that name only a path. Empty: such requests are rejected.
     channels: Arc<[Origin]>,
     any_https: bool,
 }
@@ -117,6 +120,11 @@ impl AllowedOrigins {
         Self { origins: Arc::new([]), channels: Arc::new([]), any_https: true }
     }
 
+    /// Returns the list of a single origin.
+    pub(super) fn single(origin: Origin) -> Self {
+        Self { origins: Arc::new([origin]), channels: Arc::new([]), any_https: false }
+    }
+
     fn listed<U: AsRef<str>>(
         urls: impl IntoIterator<Item = U>,
         allowable: fn(Origin) -> Result<Origin, NotAllowable>,
@@ -157,49 +165,54 @@ impl AllowedOrigins {
             .ok_or_else(|| ConfigError::new(problems))
     }
 
-    /// The origin in the list that is spelled like this. That there is none says nothing yet.
-    pub(crate) fn spelled(&self, scheme: &str, authority: &str) -> Option<Matched> {
-        self.origins.iter().position(|origin| origin.is_spelled(scheme, authority)).map(Matched::Listed)
+    /// Finds the origin that the list spells exactly like this. `None` says nothing: another
+    /// spelling may match.
+    pub(super) fn find_exact(&self, scheme: &str, authority: &str) -> Option<MatchedOrigin> {
+        self.origins.iter().position(|origin| origin.is_spelled(scheme, authority)).map(MatchedOrigin::Listed)
     }
 
-    /// Which origin the token goes to with `destination`, if it may go there.
-    pub(crate) fn check(&self, destination: &Destination<'_>) -> Result<Matched, AttachError> {
+    /// Returns the allowed origin that `destination` belongs to.
+    pub(super) fn check(&self, destination: &Destination<'_>) -> Result<MatchedOrigin, AttachError> {
         let matched = match *destination {
             Destination::Absolute { scheme, host, port } => self.matched(scheme, host, port),
-            Destination::PathOnly => (!self.channels.is_empty()).then_some(Matched::Channel),
+            Destination::PathOnly => (!self.channels.is_empty()).then_some(MatchedOrigin::Channel),
             Destination::WithUserInfo | Destination::Unclear => None,
         };
         matched.ok_or_else(|| AttachError::not_allowed(destination))
     }
 
-    /// Whether the origin that was `matched` has this host and port.
-    pub(crate) fn is_at(&self, matched: Matched, host: &str, port: Option<u16>) -> bool {
+    /// Returns whether the origin that was `matched` has this host and port.
+    pub(super) fn has_host(&self, matched: MatchedOrigin, host: &str, port: Option<u16>) -> bool {
         match matched {
-            Matched::Listed(place) => self.origins.get(place).is_some_and(|origin| origin.is_at(host, port)),
-            Matched::Any(_) => Matched::any(host, port) == matched,
-            Matched::Channel => self.channels.iter().any(|origin| origin.is_at(host, port)),
+            MatchedOrigin::Listed(index) => {
+                self.origins.get(index).is_some_and(|origin| origin.is_at(host, port))
+            }
+            MatchedOrigin::Any(_) => MatchedOrigin::any(host, port) == matched,
+            MatchedOrigin::Channel => self.channels.iter().any(|origin| origin.is_at(host, port)),
         }
     }
 
-    fn matched(&self, scheme: &str, host: &str, port: Option<u16>) -> Option<Matched> {
+    fn matched(&self, scheme: &str, host: &str, port: Option<u16>) -> Option<MatchedOrigin> {
         let listed = self.origins.iter().position(|origin| origin.matches(scheme, host, port));
-        let any =
-            || (self.any_https && scheme.eq_ignore_ascii_case("https")).then(|| Matched::any(host, port));
-        listed.map(Matched::Listed).or_else(any)
+        let any = || {
+            (self.any_https && scheme.eq_ignore_ascii_case("https")).then(|| MatchedOrigin::any(host, port))
+        };
+        listed.map(MatchedOrigin::Listed).or_else(any)
     }
 }
 
-/// An origin that a token may go to, to be told from the others. Costs no allocation.
+/// Identifies an allowed origin without an allocation, to compare it with others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Matched {
-    /// By its place in the list.
+pub(crate) enum MatchedOrigin {
+    /// The index in the list.
     Listed(usize),
-    /// By a hash.
+    /// A hash of host and port, where every `https` origin is allowed.
     Any(u64),
+    /// The origin of a channel, for a request that names only its path.
     Channel,
 }
 
-impl Matched {
+impl MatchedOrigin {
     fn any(host: &str, port: Option<u16>) -> Self {
         let mut hasher = DefaultHasher::new();
         host.bytes().for_each(|byte| hasher.write_u8(byte.to_ascii_lowercase()));
@@ -208,35 +221,17 @@ impl Matched {
     }
 }
 
-/// The URL of a service that is called, and its origin. What is relative to it begins below its path, whether that ends in a
-/// slash or not.
-pub(crate) fn base_url(text: &str, may_be_plain: bool) -> Result<(Url, AllowedOrigins), NotAllowable> {
-    let mut url = Url::parse(text).map_err(NotAllowable::NotAbsolute)?;
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(NotAllowable::UserInfo);
-    }
-    if url.query().is_some() || url.fragment().is_some() {
-        return Err(NotAllowable::MoreThanPath);
-    }
-    let origin = Origin::of(&url)?;
-    let origin = if may_be_plain { origin } else { secure(origin, PLAIN_HTTP)? };
-    if !url.path().ends_with('/') {
-        let path = [url.path(), "/"].concat();
-        url.set_path(&path);
-    }
-    let origins = AllowedOrigins { origins: Arc::new([origin]), channels: Arc::new([]), any_https: false };
-    Ok((url, origins))
-}
-
 const OPTION: &str = "allowed_origins";
 
 /// The opt-in to plain `http`, by its name in code and in a configuration.
-const PLAIN_HTTP: &str = "danger_plain_http";
+pub(super) const PLAIN_HTTP: &str = "danger_plain_http";
 
-fn secure(origin: Origin, opt_in: &'static str) -> Result<Origin, NotAllowable> {
+/// Returns `origin` if it is `https` or a loopback host.
+pub(super) fn secure(origin: Origin, opt_in: &'static str) -> Result<Origin, NotAllowable> {
     if origin.is_secure() { Ok(origin) } else { Err(NotAllowable::Plain { origin, opt_in }) }
 }
 
+/// The reason why a URL is no allowed origin.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NotAllowable {
     #[error("it is not an absolute URL ({0}); write https://host")]
@@ -268,8 +263,6 @@ mod tests {
         assert!(listed.contains("with danger_plain_http in"), "{listed}");
         let channel = AllowedOrigins::channel(&Uri::from_static("http://erp")).unwrap_err().to_string();
         assert!(channel.contains("with danger_plain_http_channel in"), "{channel}");
-        let base = base_url("http://erp", false).unwrap_err().to_string();
-        assert!(base.contains("with danger_plain_http in"), "{base}");
     }
 
     #[test]
@@ -303,10 +296,10 @@ mod tests {
             [("a.example", "a.example", None), ("b.example:8443", "b.example", Some(8443))]
         {
             let checked = origins.check(&absolute("https", host, port)).unwrap();
-            assert_eq!(origins.spelled("https", authority), Some(checked));
+            assert_eq!(origins.find_exact("https", authority), Some(checked));
         }
-        assert_eq!(origins.spelled("https", "A.example"), None);
-        assert_eq!(origins.spelled("http", "a.example"), None);
+        assert_eq!(origins.find_exact("https", "A.example"), None);
+        assert_eq!(origins.find_exact("http", "a.example"), None);
     }
 
     #[test]

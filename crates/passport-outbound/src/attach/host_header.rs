@@ -1,9 +1,9 @@
-//! The `Host` header, by which proxies and virtual hosts choose the receiver: it must not name
-//! another one than the URI.
+//! The `Host` header, by which proxies and virtual hosts choose the receiver. It must name the host
+//! of the URI. Pure.
 
 use http::{HeaderMap, header::HOST, uri::Authority};
 
-use super::{AllowedOrigins, AttachError, allowed_origins::Matched, request::host_and_port};
+use super::{AllowedOrigins, AttachError, allowed_origins::MatchedOrigin, destination::host_and_port};
 
 /// Checks the `Host` headers of a request that goes to `origin`. Without one the client derives it
 /// from the URI.
@@ -11,13 +11,17 @@ use super::{AllowedOrigins, AttachError, allowed_origins::Matched, request::host
 pub(super) fn check(
     headers: &HeaderMap,
     origins: &AllowedOrigins,
-    origin: Matched,
+    origin: MatchedOrigin,
 ) -> Result<(), AttachError> {
     if headers.contains_key(HOST) { check_present(headers, origins, origin) } else { Ok(()) }
 }
 
 #[cold]
-fn check_present(headers: &HeaderMap, origins: &AllowedOrigins, origin: Matched) -> Result<(), AttachError> {
+fn check_present(
+    headers: &HeaderMap,
+    origins: &AllowedOrigins,
+    origin: MatchedOrigin,
+) -> Result<(), AttachError> {
     let mut hosts = headers.get_all(HOST).iter();
     let authority = hosts.next().and_then(|host| Authority::try_from(host.as_bytes()).ok());
     if hosts.next().is_some() {
@@ -25,7 +29,7 @@ fn check_present(headers: &HeaderMap, origins: &AllowedOrigins, origin: Matched)
     }
     let named = authority.as_ref().and_then(host_and_port);
     match named {
-        Some((host, port)) if origins.is_at(origin, host, port) => Ok(()),
+        Some((host, port)) if origins.has_host(origin, host, port) => Ok(()),
         _ => Err(AttachError::HostMismatch),
     }
 }

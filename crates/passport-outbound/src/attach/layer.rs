@@ -5,7 +5,7 @@ use tower_layer::Layer;
 
 use super::{
     AllowedOrigins, AttachToken, BufferBody, BufferedBody, CloneRequest, ExistingAuthorization, NoReplay,
-    policy::Rules, service::BoxError,
+    error::BoxError, policy::AttachPolicy,
 };
 use crate::identity::Identity;
 
@@ -19,27 +19,28 @@ use crate::identity::Identity;
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AttachTokenLayer<P = NoReplay> {
-    rules: Arc<Rules>,
-    replay: P,
+    policy: Arc<AttachPolicy>,
+    mode: P,
 }
 
 impl AttachTokenLayer {
     /// Attaches the token of `identity` to requests that go to `origins`; other requests fail.
     pub fn new(identity: impl Into<Identity>, origins: AllowedOrigins) -> Self {
-        let rules = Rules { identity: identity.into(), origins, existing: ExistingAuthorization::default() };
-        Self { rules: Arc::new(rules), replay: NoReplay }
+        let existing = ExistingAuthorization::default();
+        let policy = AttachPolicy { identity: identity.into(), origins, existing };
+        Self { policy: Arc::new(policy), mode: NoReplay }
     }
 }
 
 impl<P> AttachTokenLayer<P> {
     #[cfg(feature = "reqwest-middleware")]
     pub(super) fn identity(&self) -> &Identity {
-        &self.rules.identity
+        &self.policy.identity
     }
 
     /// What becomes of a request that carries an `Authorization` header already. It is refused by default.
-    pub fn existing_authorization(mut self, policy: ExistingAuthorization) -> Self {
-        Arc::make_mut(&mut self.rules).existing = policy;
+    pub fn existing_authorization(mut self, existing: ExistingAuthorization) -> Self {
+        Arc::make_mut(&mut self.policy).existing = existing;
         self
     }
 
@@ -53,7 +54,7 @@ impl<P> AttachTokenLayer<P> {
     /// The wait for the new token, and the second try, come on top of the time limits of the client below (reqwest's
     /// `timeout`, `grpc-timeout`); a limit for the whole stands above the layer (`tower::timeout`).
     pub fn replay_clones(self) -> AttachTokenLayer<CloneRequest> {
-        self.with_replay(CloneRequest)
+        self.with_mode(CloneRequest)
     }
 
     /// The same, for bodies that cannot be cloned, streams among them: up to `max_bytes` of what is read from one are
@@ -67,20 +68,20 @@ impl<P> AttachTokenLayer<P> {
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
         F: Fn(BufferedBody<B>) -> B + Clone,
     {
-        self.with_replay(BufferBody { max_bytes, wrap })
+        self.with_mode(BufferBody { max_bytes, wrap })
     }
 
-    /// The same, for a request that names another identity.
+    /// Returns the same layer for another identity.
     #[cfg(feature = "reqwest-middleware")]
-    pub(super) fn in_the_name_of(&self, identity: Identity) -> Self
+    pub(super) fn with_identity(&self, identity: Identity) -> Self
     where
         P: Clone,
     {
-        Self { rules: Arc::new(self.rules.with(identity)), replay: self.replay.clone() }
+        Self { policy: Arc::new(self.policy.with_identity(identity)), mode: self.mode.clone() }
     }
 
-    fn with_replay<Q>(self, replay: Q) -> AttachTokenLayer<Q> {
-        AttachTokenLayer { rules: self.rules, replay }
+    fn with_mode<Q>(self, mode: Q) -> AttachTokenLayer<Q> {
+        AttachTokenLayer { policy: self.policy, mode }
     }
 }
 
@@ -88,6 +89,6 @@ impl<S, P: Clone> Layer<S> for AttachTokenLayer<P> {
     type Service = AttachToken<S, P>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AttachToken::new(inner, Arc::clone(&self.rules), self.replay.clone())
+        AttachToken::new(inner, Arc::clone(&self.policy), self.mode.clone())
     }
 }

@@ -13,7 +13,9 @@
 //! balancer or a buffer.
 
 mod allowed_origins;
+mod base_url;
 mod clients;
+mod destination;
 mod error;
 mod future;
 mod host_header;
@@ -24,13 +26,11 @@ mod response;
 mod response_watch;
 mod retry;
 mod retry_body;
+mod send;
 mod service;
 mod unauthorized;
 
-pub(crate) use self::allowed_origins::base_url;
-pub(crate) use self::request::{destination_of, sealed::Destination};
-#[cfg(feature = "reqwest")]
-pub(crate) use self::service::BoxError;
+pub(crate) use self::base_url::base_url;
 pub use self::{
     allowed_origins::AllowedOrigins,
     error::AttachError,
@@ -43,6 +43,11 @@ pub use self::{
     retry::{BufferBody, CloneRequest, NoReplay, Replay},
     retry_body::BufferedBody,
     service::AttachToken,
+};
+#[cfg(feature = "reqwest")]
+pub(crate) use self::{
+    destination::{Destination, destination_of},
+    error::{BoxError, CallError},
 };
 
 #[cfg(test)]

@@ -1,8 +1,10 @@
+//! Which requests may carry a token, and whose. Pure.
+
 use std::sync::Arc;
 
 use http::header::AUTHORIZATION;
 
-use super::{AllowedOrigins, AttachError, OutboundRequest, allowed_origins::Matched, host_header};
+use super::{AllowedOrigins, AttachError, OutboundRequest, allowed_origins::MatchedOrigin, host_header};
 use crate::identity::{Identity, InTheNameOf};
 
 /// What becomes of a request that carries an `Authorization` header already.
@@ -18,53 +20,57 @@ pub enum ExistingAuthorization {
     Respect,
 }
 
-/// Whose token goes where. Shared by all clones of a service and by the requests that are on their way.
+/// The identity, the allowed origins and the settings of a layer. Shared by all clones of a
+/// service and by its requests in flight.
 #[derive(Clone, Debug)]
-pub(super) struct Rules {
+pub(super) struct AttachPolicy {
     pub(super) identity: Identity,
     pub(super) origins: AllowedOrigins,
     pub(super) existing: ExistingAuthorization,
 }
 
-/// What a request that may go out needs.
+/// How a request that passes is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Needs {
-    /// The token, for this origin.
-    Token(Matched),
-    Nothing,
+pub(super) enum Admission {
+    /// With a token, to this origin.
+    WithToken(MatchedOrigin),
+    /// As it is.
+    Unchanged,
 }
 
-impl Rules {
-    /// The rules for `request`, which may name another identity.
+impl AttachPolicy {
+    /// Returns the policy for `request`, whose extensions may name another identity.
     #[inline]
-    pub(super) fn of(self: &Arc<Self>, request: &impl OutboundRequest) -> Arc<Self> {
+    pub(super) fn for_request(self: &Arc<Self>, request: &impl OutboundRequest) -> Arc<Self> {
         let named = request.extensions().and_then(|extensions| extensions.get::<InTheNameOf>());
         match named {
             None => Arc::clone(self),
-            Some(InTheNameOf(identity)) => Arc::new(self.with(identity.clone())),
+            Some(InTheNameOf(identity)) => Arc::new(self.with_identity(identity.clone())),
         }
     }
 
-    /// The same rules for another identity.
-    pub(super) fn with(&self, identity: Identity) -> Self {
+    /// Returns the same policy for another identity.
+    pub(super) fn with_identity(&self, identity: Identity) -> Self {
         Self { identity, origins: self.origins.clone(), existing: self.existing }
     }
 
-    /// Whether `request` may go out, and with what.
+    /// Checks the origin and the headers of `request`.
     #[inline(always)] // the compiler does not see that it has one caller
-    pub(super) fn admit(&self, request: &impl OutboundRequest) -> Result<Needs, AttachError> {
-        let origin =
-            match request.spelled().and_then(|(scheme, authority)| self.origins.spelled(scheme, authority)) {
-                Some(origin) => origin,
-                None => self.origins.check(&request.destination())?,
-            };
+    pub(super) fn admit(&self, request: &impl OutboundRequest) -> Result<Admission, AttachError> {
+        let exact = request
+            .scheme_and_authority()
+            .and_then(|(scheme, authority)| self.origins.find_exact(scheme, authority));
+        let origin = match exact {
+            Some(origin) => origin,
+            None => self.origins.check(&request.destination())?,
+        };
         if request.headers().is_empty() {
-            return Ok(Needs::Token(origin));
+            return Ok(Admission::WithToken(origin));
         }
         host_header::check(request.headers(), &self.origins, origin)?;
         match (request.headers().contains_key(AUTHORIZATION), self.existing) {
-            (false, _) | (true, ExistingAuthorization::Replace) => Ok(Needs::Token(origin)),
-            (true, ExistingAuthorization::Respect) => Ok(Needs::Nothing),
+            (false, _) | (true, ExistingAuthorization::Replace) => Ok(Admission::WithToken(origin)),
+            (true, ExistingAuthorization::Respect) => Ok(Admission::Unchanged),
             (true, ExistingAuthorization::Refuse) => Err(AttachError::AuthorizationPresent),
         }
     }

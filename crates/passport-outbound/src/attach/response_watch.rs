@@ -8,35 +8,34 @@ use std::{
 use http_body::{Body, Frame, SizeHint};
 use pin_project_lite::pin_project;
 
-use super::{OutboundResponse, allowed_origins::Matched, policy::Rules, unauthorized::is_unauthenticated};
+use super::{
+    allowed_origins::MatchedOrigin, destination::Destination, policy::AttachPolicy,
+    unauthorized::is_unauthenticated,
+};
 use crate::token::Credential;
 
-/// Which token went out with a request.
+/// The token that was sent with a request, and its destination.
 #[derive(Clone, Debug)]
-#[expect(unnameable_types, reason = "it stands in a sealed trait")]
-pub struct Watch {
-    pub(super) rules: Arc<Rules>,
+#[expect(unnameable_types, reason = "a sealed trait takes it")]
+pub struct ResponseWatch {
+    pub(super) policy: Arc<AttachPolicy>,
     pub(super) generation: u64,
-    /// Where it went.
-    pub(super) origin: Matched,
+    pub(super) origin: MatchedOrigin,
 }
 
-impl Watch {
-    /// Whether the token was shown to whoever gave this response. A client that followed a redirect to another origin has
-    /// taken it off on the way.
-    pub(super) fn was_shown_to(&self, response: &impl OutboundResponse) -> bool {
-        let shown = |origin| self.rules.origins.check(&origin).is_ok_and(|origin| origin == self.origin);
-        response.answered_by().is_none_or(shown)
+impl ResponseWatch {
+    /// Returns whether the token was sent to the server that has answered, at `answered` if the
+    /// client reports it. A client removes the token where it follows a redirect to another origin.
+    pub(super) fn token_was_sent_to(&self, answered: Option<Destination<'_>>) -> bool {
+        let is_same =
+            |answered| self.policy.origins.check(&answered).is_ok_and(|origin| origin == self.origin);
+        answered.is_none_or(is_same)
     }
 
-    /// A newer token than the one that went out, if it makes sense to try one.
-    pub(super) fn renewed(&self) -> Option<Credential> {
-        self.rules.identity.managed()?.renewed(self.generation)
-    }
-
-    /// The token was refused too late for the request to be sent again; the next one is to have another.
-    fn refused(self) {
-        drop(self.renewed());
+    /// Reports that the token was rejected. Returns a newer one to retry with, if a retry is
+    /// useful.
+    pub(super) fn replace_token(&self) -> Option<Credential> {
+        self.policy.identity.managed()?.replace_rejected(self.generation)
     }
 }
 
@@ -47,12 +46,12 @@ pin_project! {
     pub struct WatchedBody<B> {
         #[pin]
         inner: B,
-        watch: Option<Watch>,
+        watch: Option<ResponseWatch>,
     }
 }
 
 impl<B> WatchedBody<B> {
-    pub(super) fn new(inner: B, watch: Option<Watch>) -> Self {
+    pub(super) fn new(inner: B, watch: Option<ResponseWatch>) -> Self {
         Self { inner, watch }
     }
 
@@ -76,7 +75,8 @@ impl<B: Body> Body for WatchedBody<B> {
         if trailers.is_some_and(is_unauthenticated)
             && let Some(watch) = this.watch.take()
         {
-            watch.refused();
+            // Too late for a retry; the next request has another token.
+            drop(watch.replace_token());
         }
         Poll::Ready(frame)
     }

@@ -10,41 +10,42 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
-use super::service::BoxError;
+use super::error::BoxError;
 
 /// A request body that remembers what was read from it, so that the request can be sent once more. Nothing is copied: the
 /// chunks are shared. See [`AttachTokenLayer::replay_buffered`](super::AttachTokenLayer::replay_buffered).
 ///
 /// Its error is the inner body's, boxed.
-pub struct BufferedBody<B>(Source<B>);
+pub struct BufferedBody<B>(State<B>);
 
-enum Source<B> {
+enum State<B> {
     /// The body itself, while it is sent for the first time.
-    Original(Arc<Mutex<Recorded<B>>>),
-    /// What was remembered of it, and then what is left of it.
-    Again { chunks: VecDeque<Bytes>, rest: Option<Pin<Box<B>>>, trailers: Option<HeaderMap> },
+    First(Arc<Mutex<Recorded<B>>>),
+    /// The recorded chunks, and then the rest of the body.
+    Second { chunks: VecDeque<Bytes>, rest: Option<Pin<Box<B>>>, trailers: Option<HeaderMap> },
 }
 
 struct Recorded<B> {
-    /// None once it is over, or was taken away to be sent again.
+    /// `None` once it has ended, or is being sent for the second time.
     inner: Option<Pin<Box<B>>>,
     taken: bool,
     chunks: VecDeque<Bytes>,
     trailers: Option<HeaderMap>,
-    /// How many bytes more may be remembered. None when there were too many, the body broke, or nobody would read them.
+    /// How many more bytes may be recorded. `None` when there were too many, the body failed, or
+    /// there will be no second time.
     room: Option<usize>,
-    /// Who is sending it for the first time.
+    /// Wakes the task that sends the body for the first time.
     sender: Option<Waker>,
 }
 
-/// The body is being sent once more, so that who sends it for the first time gets no more of it. To end it there would make
-/// a whole body of half a one; the client is to abort.
+/// The body is being sent for the second time, so the first request gets no more of it. An end of the
+/// body would make half a body look complete; with an error the client aborts.
 #[derive(Debug, thiserror::Error)]
 #[error("the request was refused before its body was sent; it is being sent again")]
-struct SentAgain;
+struct SentSecondTime;
 
-/// What is remembered of a body that is being sent.
-#[expect(unnameable_types, reason = "it stands in a sealed trait")]
+/// The recording of a body that is being sent.
+#[expect(unnameable_types, reason = "a sealed trait has it as a type")]
 pub struct Recording<B>(Arc<Mutex<Recorded<B>>>);
 
 impl<B: Body<Data = Bytes>> BufferedBody<B> {
@@ -57,22 +58,23 @@ impl<B: Body<Data = Bytes>> BufferedBody<B> {
             room: Some(max_bytes),
             sender: None,
         }));
-        (Self(Source::Original(Arc::clone(&recorded))), Recording(recorded))
+        (Self(State::First(Arc::clone(&recorded))), Recording(recorded))
     }
 }
 
 impl<B> Recording<B> {
-    /// The body once more: what was read of it so far, and then the rest. None if more was read than may be remembered.
+    /// Returns the body for the second time: what was read so far, and then the rest. `None` if more
+    /// was read than may be recorded.
     ///
-    /// The rest is taken away from whoever may still be sending it; nobody reads that any more.
-    pub(super) fn again(self) -> Option<BufferedBody<B>> {
+    /// The rest is taken from the first request, whose response has been received.
+    pub(super) fn replay(self) -> Option<BufferedBody<B>> {
         let mut recorded = locked(&self.0);
         recorded.room?;
         recorded.taken = true;
         if let Some(sender) = recorded.sender.take() {
             sender.wake();
         }
-        Some(BufferedBody(Source::Again {
+        Some(BufferedBody(State::Second {
             chunks: std::mem::take(&mut recorded.chunks),
             rest: recorded.inner.take(),
             trailers: recorded.trailers.take(),
@@ -81,7 +83,7 @@ impl<B> Recording<B> {
 }
 
 impl<B> Drop for Recording<B> {
-    /// The answer is there and the request is not sent again: what comes after is not worth remembering.
+    /// The request is not sent again, so nothing more is recorded.
     fn drop(&mut self) {
         locked(&self.0).forget();
     }
@@ -97,7 +99,7 @@ impl<B> Recorded<B> {
 impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Recorded<B> {
     fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let Some(inner) = &mut self.inner else {
-            return Poll::Ready(self.taken.then(|| Err(SentAgain.into())));
+            return Poll::Ready(self.taken.then(|| Err(SentSecondTime.into())));
         };
         let Poll::Ready(frame) = inner.as_mut().poll_frame(cx) else {
             self.sender = Some(cx.waker().clone());
@@ -105,14 +107,14 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Recorded<B> {
         };
         let frame = frame.map(|frame| frame.map_err(Into::into));
         match &frame {
-            Some(Ok(frame)) => self.remember(frame),
+            Some(Ok(frame)) => self.record(frame),
             Some(Err(_)) => self.forget(),
             None => self.inner = None,
         }
         Poll::Ready(frame)
     }
 
-    fn remember(&mut self, frame: &Frame<Bytes>) {
+    fn record(&mut self, frame: &Frame<Bytes>) {
         let Some(room) = self.room else { return };
         if let Some(chunk) = frame.data_ref().filter(|chunk| !chunk.is_empty()) {
             let Some(left) = room.checked_sub(chunk.len()) else { return self.forget() };
@@ -138,8 +140,8 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for BufferedBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.get_mut().0 {
-            Source::Original(recorded) => locked(recorded).poll_frame(cx),
-            Source::Again { chunks, rest, trailers } => {
+            State::First(recorded) => locked(recorded).poll_frame(cx),
+            State::Second { chunks, rest, trailers } => {
                 if let Some(chunk) = chunks.pop_front() {
                     return Poll::Ready(Some(Ok(Frame::data(chunk))));
                 }
@@ -156,11 +158,11 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for BufferedBody<B> {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            Source::Original(recorded) => {
+            State::First(recorded) => {
                 let recorded = locked(recorded);
                 recorded.inner.as_ref().map_or(!recorded.taken, Body::is_end_stream)
             }
-            Source::Again { chunks, rest, trailers } => {
+            State::Second { chunks, rest, trailers } => {
                 chunks.is_empty() && trailers.is_none() && rest.as_ref().is_none_or(Body::is_end_stream)
             }
         }
@@ -168,14 +170,14 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for BufferedBody<B> {
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            Source::Original(recorded) => hint(locked(recorded).inner.as_ref()),
-            Source::Again { chunks, rest, .. } => {
-                let remembered = chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
+            State::First(recorded) => hint(locked(recorded).inner.as_ref()),
+            State::Second { chunks, rest, .. } => {
+                let recorded = chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
                 let rest = hint(rest.as_ref());
                 let mut sum = SizeHint::new();
-                sum.set_lower(remembered + rest.lower());
+                sum.set_lower(recorded + rest.lower());
                 if let Some(upper) = rest.upper() {
-                    sum.set_upper(remembered + upper);
+                    sum.set_upper(recorded + upper);
                 }
                 sum
             }

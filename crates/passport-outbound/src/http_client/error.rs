@@ -1,7 +1,10 @@
 use http::StatusCode;
 
 use super::InvalidPath;
-use crate::{AttachError, ConfigError, TokenError, attach::BoxError};
+use crate::{
+    AttachError, ConfigError, TokenError,
+    attach::{BoxError, CallError},
+};
 
 /// Why a request of a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient) brought nothing.
 #[derive(Debug, thiserror::Error)]
@@ -34,19 +37,15 @@ pub enum HttpClientError {
 }
 
 impl HttpClientError {
-    /// What the layer says, which is one of three.
-    pub(crate) fn of(error: BoxError) -> Self {
-        let error = match error.downcast::<reqwest::Error>() {
-            Ok(error) => return Self::Http(*error),
-            Err(error) => error,
-        };
-        let error = match error.downcast::<AttachError>() {
-            Ok(error) => return Self::Attach(*error),
-            Err(error) => error,
-        };
-        match error.downcast::<TokenError>() {
-            Ok(error) => Self::Token(*error),
-            Err(error) => Self::InvalidRequest(error),
+    /// Returns the error of a call through the middleware.
+    pub(super) fn of(error: BoxError) -> Self {
+        match CallError::from(error) {
+            CallError::Attach(error) => Self::Attach(error),
+            CallError::Token(error) => Self::Token(error),
+            CallError::Client(error) => match error.downcast::<reqwest::Error>() {
+                Ok(error) => Self::Http(*error),
+                Err(error) => Self::InvalidRequest(error),
+            },
         }
     }
 }

@@ -3,8 +3,8 @@ use std::{fmt, sync::Arc};
 use http::{Extensions, HeaderValue};
 use passport_core::{CallerToken, Clock, SystemClock};
 
-use super::{Identity, ManagedIdentity, Whose};
-use crate::{AttachError, telemetry};
+use super::{Identity, ManagedIdentity, SelectedIdentity};
+use crate::telemetry;
 
 /// The identity of whoever calls this service: its token is passed on, as it came.
 ///
@@ -22,9 +22,9 @@ use crate::{AttachError, telemetry};
 #[derive(Clone)]
 pub struct CallerIdentity {
     pub(super) given: Option<CallerToken>,
-    /// Whether whoever could see the request's extensions has looked already.
-    pub(super) looked: bool,
-    looks_at_the_task: bool,
+    /// Whether the extensions of the request were checked already, by code that can see them.
+    pub(super) extensions_checked: bool,
+    uses_task_local: bool,
     clock: Arc<dyn Clock>,
 }
 
@@ -34,7 +34,7 @@ impl CallerIdentity {
     /// [`ManagedIdentityRequest::caller`](crate::ManagedIdentityRequest::caller), or [`of_task`](Self::of_task).
     #[must_use]
     pub fn of_request() -> Self {
-        Self { given: None, looked: false, looks_at_the_task: false, clock: Arc::new(SystemClock) }
+        Self { given: None, extensions_checked: false, uses_task_local: false, clock: Arc::new(SystemClock) }
     }
 
     /// The same, or else the caller in whose [`scope`](CallerToken::scope) the request is made. For code that cannot hand the
@@ -42,7 +42,7 @@ impl CallerIdentity {
     /// makes its calls in a task of its own.
     #[must_use]
     pub fn of_task() -> Self {
-        Self { looks_at_the_task: true, ..Self::of_request() }
+        Self { uses_task_local: true, ..Self::of_request() }
     }
 
     /// This caller, for one request or a client that lives no longer than it.
@@ -73,42 +73,51 @@ impl CallerIdentity {
         self
     }
 
-    /// The caller's token, or else that of `identity`.
-    pub(super) fn or_else<'a>(
+    /// Selects the caller, or `identity` if there is no caller.
+    pub(super) fn select_or<'a>(
         &self,
         request: Option<&Extensions>,
         identity: Option<&'a ManagedIdentity>,
-    ) -> Result<Whose<'a>, AttachError> {
-        if request.is_none() && !self.looked && self.given.is_none() && !self.looks_at_the_task {
-            return Err(AttachError::CallerUnseen);
+    ) -> Result<SelectedIdentity<'a>, CallerTokenError> {
+        if request.is_none() && !self.extensions_checked && self.given.is_none() && !self.uses_task_local {
+            return Err(CallerTokenError::ExtensionsUnavailable);
         }
         match (self.authorization(request)?, identity) {
-            (Some(authorization), _) => Ok(Whose::Caller(authorization)),
+            (Some(authorization), _) => Ok(SelectedIdentity::Caller(authorization)),
             (None, Some(identity)) => {
                 telemetry::without_caller(identity.client_id());
-                Ok(Whose::Service(identity))
+                Ok(SelectedIdentity::Managed(identity))
             }
-            (None, None) => Err(AttachError::CallerMissing),
+            (None, None) => Err(CallerTokenError::Missing),
         }
     }
 
-    /// The caller's token, if there is a caller.
-    fn authorization(&self, request: Option<&Extensions>) -> Result<Option<HeaderValue>, AttachError> {
+    /// Returns the `Authorization` header of the caller's token, if there is a caller.
+    fn authorization(&self, request: Option<&Extensions>) -> Result<Option<HeaderValue>, CallerTokenError> {
         let of_request = || request.and_then(|extensions| extensions.get::<CallerToken>()).cloned();
-        let of_task = || CallerToken::current().filter(|_| self.looks_at_the_task);
+        let of_task = || CallerToken::current().filter(|_| self.uses_task_local);
         let Some(caller) = self.given.clone().or_else(of_request).or_else(of_task) else { return Ok(None) };
         if caller.token().expires_at() <= self.clock.now() {
-            return Err(AttachError::CallerExpired);
+            return Err(CallerTokenError::Expired);
         }
         Ok(Some(caller.token().authorization().clone()))
     }
+}
+
+/// The reason why a request cannot go out in its caller's name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CallerTokenError {
+    Missing,
+    Expired,
+    /// The request does not expose its extensions, and the caller is looked up nowhere else.
+    ExtensionsUnavailable,
 }
 
 impl fmt::Debug for CallerIdentity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CallerIdentity")
             .field("given", &self.given)
-            .field("looks_at_the_task", &self.looks_at_the_task)
+            .field("uses_task_local", &self.uses_task_local)
             .finish_non_exhaustive()
     }
 }

@@ -218,9 +218,10 @@ impl ManagedIdentity {
         self.engine.credential()
     }
 
-    /// A newer token than that of `generation`, which a receiver has refused; if it makes sense to try one.
-    pub(crate) fn renewed(&self, generation: u64) -> Option<Credential> {
-        self.engine.renewed(generation)
+    /// Reports that a receiver rejected the token of `generation`. Returns a newer one, if a retry is
+    /// useful.
+    pub(crate) fn replace_rejected(&self, generation: u64) -> Option<Credential> {
+        self.engine.replace_rejected(generation)
     }
 }
 

@@ -7,7 +7,6 @@ mod selection;
 mod spec;
 mod status;
 
-pub(crate) use self::selection::Whose;
 #[cfg(test)]
 pub(crate) use self::spec::Recipe;
 pub use self::{
@@ -17,3 +16,4 @@ pub use self::{
     selection::{Identity, InTheNameOf},
     status::IdentityStatus,
 };
+pub(crate) use self::{caller::CallerTokenError, selection::SelectedIdentity};

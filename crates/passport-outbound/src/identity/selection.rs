@@ -4,8 +4,7 @@ use http::{Extensions, HeaderValue};
 #[cfg(feature = "reqwest-middleware")]
 use passport_core::CallerToken;
 
-use super::{CallerIdentity, ManagedIdentity};
-use crate::AttachError;
+use super::{CallerIdentity, CallerTokenError, ManagedIdentity};
 
 /// In whose name a request goes out: the service's own, or its caller's.
 ///
@@ -56,37 +55,41 @@ impl From<CallerIdentity> for Identity {
     }
 }
 
-/// Whose token a request gets.
+/// The identity whose token a request gets.
 #[derive(Debug)]
-pub(crate) enum Whose<'a> {
-    Service(&'a ManagedIdentity),
-    /// As it goes out.
+pub(crate) enum SelectedIdentity<'a> {
+    Managed(&'a ManagedIdentity),
+    /// The `Authorization` header of the caller's token.
     Caller(HeaderValue),
 }
 
 impl Identity {
-    /// Whose token a request with these extensions gets.
-    #[inline] // the common case is one look, in the hottest path there is
-    pub(crate) fn whose(&self, request: Option<&Extensions>) -> Result<Whose<'_>, AttachError> {
+    /// Selects the identity of a request with these extensions.
+    #[inline] // the common case is one comparison, in the hottest path there is
+    pub(crate) fn select(
+        &self,
+        request: Option<&Extensions>,
+    ) -> Result<SelectedIdentity<'_>, CallerTokenError> {
         match self {
-            Self::Managed(identity) => Ok(Whose::Service(identity)),
-            Self::Caller(caller) => caller.or_else(request, None),
-            Self::CallerOr(caller, identity) => caller.or_else(request, Some(identity)),
+            Self::Managed(identity) => Ok(SelectedIdentity::Managed(identity)),
+            Self::Caller(caller) => caller.select_or(request, None),
+            Self::CallerOr(caller, identity) => caller.select_or(request, Some(identity)),
         }
     }
 
-    /// The same, with the caller that is in `request`, for a request that cannot carry one itself.
+    /// Returns the same identity with the caller in `request`, for a request that does not expose its
+    /// own extensions.
     #[cfg(feature = "reqwest-middleware")]
-    pub(crate) fn seen_from(&self, request: &Extensions) -> Self {
+    pub(crate) fn with_caller_from(&self, request: &Extensions) -> Self {
         let mut identity = self.clone();
         if let Self::Caller(caller) | Self::CallerOr(caller, _) = &mut identity {
             caller.given = caller.given.take().or_else(|| request.get::<CallerToken>().cloned());
-            caller.looked = true;
+            caller.extensions_checked = true;
         }
         identity
     }
 
-    /// The service's own, if it may come to that.
+    /// Returns the service's own identity, if a request may use it.
     pub(crate) fn managed(&self) -> Option<&ManagedIdentity> {
         match self {
             Self::Managed(identity) | Self::CallerOr(_, identity) => Some(identity),

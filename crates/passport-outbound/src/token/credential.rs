@@ -11,12 +11,12 @@ use super::{Kept, TokenError};
 
 /// A header value to send, and which of the identity's tokens is in it.
 #[derive(Debug)]
-pub(crate) struct Sendable {
+pub(crate) struct SendableToken {
     pub(crate) authorization: HeaderValue,
     pub(crate) generation: u64,
 }
 
-impl From<&Kept> for Sendable {
+impl From<&Kept> for SendableToken {
     fn from(kept: &Kept) -> Self {
         Self { authorization: kept.token.authorization().clone(), generation: kept.generation }
     }
@@ -26,24 +26,26 @@ impl From<&Kept> for Sendable {
 #[derive(Debug)]
 pub(crate) enum Credential {
     /// Here it is. The hot path: nothing was awaited, allocated or locked.
-    Ready(Sendable),
+    Ready(SendableToken),
     /// It has to be fetched first.
     Pending(PendingCredential),
     /// There is none, and it is too soon to ask for one.
-    Refused(TokenError),
+    Failed(TokenError),
 }
 
 /// A token on its way. Boxed: it exists only when a network round trip is ahead.
-pub(crate) struct PendingCredential(Pin<Box<dyn Future<Output = Result<Sendable, TokenError>> + Send>>);
+pub(crate) struct PendingCredential(Pin<Box<dyn Future<Output = Result<SendableToken, TokenError>> + Send>>);
 
 impl PendingCredential {
-    pub(crate) fn new(wait: impl Future<Output = Result<Sendable, TokenError>> + Send + 'static) -> Self {
+    pub(crate) fn new(
+        wait: impl Future<Output = Result<SendableToken, TokenError>> + Send + 'static,
+    ) -> Self {
         Self(Box::pin(wait))
     }
 }
 
 impl Future for PendingCredential {
-    type Output = Result<Sendable, TokenError>;
+    type Output = Result<SendableToken, TokenError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         self.0.as_mut().poll(cx)

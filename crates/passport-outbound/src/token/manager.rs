@@ -14,8 +14,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Span;
 
 use super::{
-    Credential, Failure, Kept, PendingCredential, Phase, RefreshPolicy, Rejection, Sendable, Slot, Snapshot,
-    TokenError, TokenErrorKind, TokenSource, background_runtime,
+    Credential, Failure, Kept, PendingCredential, Phase, RefreshPolicy, Rejection, SendableToken, Slot,
+    Snapshot, TokenError, TokenErrorKind, TokenSource, background_runtime,
     entry::{Begun, Outcome},
     fetch_task,
     step::Step,
@@ -51,8 +51,8 @@ impl Engine {
     pub(crate) fn credential(self: &Arc<Self>) -> Credential {
         let snapshot = self.slot.snapshot();
         match self.look(&snapshot) {
-            Look::Token(kept) => Credential::Ready(Sendable::from(&**kept)),
-            Look::Error(error) => Credential::Refused(error.clone()),
+            Look::Token(kept) => Credential::Ready(SendableToken::from(&**kept)),
+            Look::Error(error) => Credential::Failed(error.clone()),
             Look::Nothing => self.pending(),
         }
     }
@@ -89,9 +89,9 @@ impl Engine {
     ) -> Result<AccessToken, TokenError> {
         let snapshot = self.slot.snapshot().clone();
         let refused = snapshot.kept.as_ref().filter(|kept| is_refused(&kept.token));
-        match refused.and_then(|kept| self.renewed(kept.generation)) {
+        match refused.and_then(|kept| self.replace_rejected(kept.generation)) {
             None | Some(Credential::Ready(_)) => self.token().await,
-            Some(Credential::Refused(error)) => Err(error),
+            Some(Credential::Failed(error)) => Err(error),
             Some(Credential::Pending(pending)) => {
                 pending.await?;
                 self.token().await
@@ -119,7 +119,7 @@ impl Engine {
     }
 
     /// A receiver refused the token of `generation`: a newer one to send instead, if it makes sense to try.
-    pub(crate) fn renewed(self: &Arc<Self>, generation: u64) -> Option<Credential> {
+    pub(crate) fn replace_rejected(self: &Arc<Self>, generation: u64) -> Option<Credential> {
         let rejection = self.slot.reject(generation, self.now());
         telemetry::token_rejected(&self.client_id, rejection);
         match rejection {
@@ -130,7 +130,7 @@ impl Engine {
                 let engine = Arc::clone(self);
                 Some(Credential::Pending(PendingCredential::new(async move {
                     let is_newer = |kept: &Kept| kept.generation > generation;
-                    engine.outcome(Some(attempt), is_newer).await.map(|kept| Sendable::from(&*kept))
+                    engine.outcome(Some(attempt), is_newer).await.map(|kept| SendableToken::from(&*kept))
                 })))
             }
         }
@@ -139,7 +139,7 @@ impl Engine {
     fn pending(self: &Arc<Self>) -> Credential {
         let engine = Arc::clone(self);
         Credential::Pending(PendingCredential::new(async move {
-            engine.fetched().await.map(|kept| Sendable::from(&*kept))
+            engine.fetched().await.map(|kept| SendableToken::from(&*kept))
         }))
     }
 

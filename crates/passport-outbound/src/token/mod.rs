@@ -17,7 +17,7 @@ mod sync;
 pub use self::error::{TokenError, TokenErrorKind};
 pub(crate) use self::{
     cached_token::Kept,
-    credential::{Credential, PendingCredential, Sendable},
+    credential::{Credential, PendingCredential, SendableToken},
     entry::{Keeping, Rejection, Slot, Snapshot},
     error::Failure,
     manager::Engine,

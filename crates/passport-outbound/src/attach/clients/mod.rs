@@ -1,5 +1,6 @@
-//! What the middleware needs of each kind of client.
+//! The requests and responses of each supported client.
 
+mod http;
 #[cfg(feature = "reqwest")]
 mod reqwest;
 #[cfg(feature = "reqwest-middleware")]

@@ -1,20 +1,21 @@
-//! What the layer needs to stand around a `reqwest::Client`.
+//! Requests and responses of `reqwest::Client`.
 
 use http::{Extensions, HeaderMap, StatusCode};
 
 use crate::attach::{
-    BufferBody, BufferedBody, CloneRequest, Destination, OutboundRequest, OutboundResponse, Replay,
-    request::{destination_of, sealed::Parts},
-    response::sealed::Head,
-    response_watch::Watch,
-    retry::sealed::Keep,
+    BufferBody, BufferedBody, CloneRequest, OutboundRequest, OutboundResponse, Replay,
+    destination::{Destination, destination_of},
+    request::sealed::RequestParts,
+    response::sealed::ResponseHead,
+    response_watch::ResponseWatch,
+    retry::sealed::SaveRequest,
     retry_body::Recording,
 };
 
 impl OutboundRequest for reqwest::Request {}
 
-impl Parts for reqwest::Request {
-    fn spelled(&self) -> Option<(&str, &str)> {
+impl RequestParts for reqwest::Request {
+    fn scheme_and_authority(&self) -> Option<(&str, &str)> {
         Some((self.url().scheme(), self.url().authority()))
     }
 
@@ -30,7 +31,7 @@ impl Parts for reqwest::Request {
         self.headers_mut()
     }
 
-    /// reqwest shows them to nobody.
+    /// reqwest does not expose them.
     fn extensions(&self) -> Option<&Extensions> {
         None
     }
@@ -38,7 +39,7 @@ impl Parts for reqwest::Request {
 
 impl OutboundResponse for reqwest::Response {}
 
-impl Head for reqwest::Response {
+impl ResponseHead for reqwest::Response {
     type Watched = Self;
 
     fn status(&self) -> StatusCode {
@@ -49,27 +50,27 @@ impl Head for reqwest::Response {
         self.headers()
     }
 
-    fn answered_by(&self) -> Option<Destination<'_>> {
+    fn final_destination(&self) -> Option<Destination<'_>> {
         Some(destination_of(self.url()))
     }
 
-    fn watched(self, _: Option<Watch>) -> Self {
+    fn watched(self, _: Option<ResponseWatch>) -> Self {
         self
     }
 }
 
 impl Replay<reqwest::Request> for CloneRequest {}
 
-impl Keep<reqwest::Request> for CloneRequest {
-    type Kept = reqwest::Request;
+impl SaveRequest<reqwest::Request> for CloneRequest {
+    type Saved = reqwest::Request;
 
-    fn keep(&self, request: reqwest::Request) -> (reqwest::Request, Option<reqwest::Request>) {
-        let kept = request.try_clone();
-        (request, kept)
+    fn save(&self, request: reqwest::Request) -> (reqwest::Request, Option<reqwest::Request>) {
+        let saved = request.try_clone();
+        (request, saved)
     }
 
-    fn restore(&self, kept: reqwest::Request) -> Option<reqwest::Request> {
-        Some(kept)
+    fn restore(&self, saved: reqwest::Request) -> Option<reqwest::Request> {
+        Some(saved)
     }
 }
 
@@ -78,14 +79,15 @@ impl<F> Replay<reqwest::Request> for BufferBody<F> where
 {
 }
 
-impl<F> Keep<reqwest::Request> for BufferBody<F>
+impl<F> SaveRequest<reqwest::Request> for BufferBody<F>
 where
     F: Fn(BufferedBody<reqwest::Body>) -> reqwest::Body + Clone,
 {
-    type Kept = (reqwest::Request, Option<Recording<reqwest::Body>>);
+    type Saved = (reqwest::Request, Option<Recording<reqwest::Body>>);
 
-    fn keep(&self, mut request: reqwest::Request) -> (reqwest::Request, Option<Self::Kept>) {
-        // What reqwest can clone stays what it is: for redirects with 307 and 308 it has to.
+    fn save(&self, mut request: reqwest::Request) -> (reqwest::Request, Option<Self::Saved>) {
+        // A body that reqwest can clone is not wrapped: it could not follow redirects with 307
+        // and 308 any more.
         if let Some(copy) = request.try_clone() {
             return (request, Some((copy, None)));
         }
@@ -95,9 +97,9 @@ where
         (with_body(request, body.map(&self.wrap)), Some((copy, recording)))
     }
 
-    fn restore(&self, (request, recording): Self::Kept) -> Option<reqwest::Request> {
+    fn restore(&self, (request, recording): Self::Saved) -> Option<reqwest::Request> {
         let Some(recording) = recording else { return Some(request) };
-        Some(with_body(request, Some((self.wrap)(recording.again()?))))
+        Some(with_body(request, Some((self.wrap)(recording.replay()?))))
     }
 }
 

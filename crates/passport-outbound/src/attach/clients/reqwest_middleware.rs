@@ -16,8 +16,11 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    HttpClientError, InTheNameOf,
-    attach::{AttachToken, AttachTokenLayer, Replay, service::BoxError},
+    attach::{
+        AttachToken, AttachTokenLayer, Replay,
+        error::{BoxError, CallError},
+    },
+    identity::InTheNameOf,
 };
 
 /// `ClientBuilder::new(client).with(layer)`.
@@ -30,7 +33,7 @@ use crate::{
 /// # Errors
 /// `reqwest_middleware::Error::Middleware` with an [`AttachError`](crate::AttachError) or a [`TokenError`](crate::TokenError): nothing was sent.
 #[async_trait]
-impl<P: Replay<Request, Kept: Send> + Send + Sync + 'static> Middleware for AttachTokenLayer<P> {
+impl<P: Replay<Request, Saved: Send> + Send + Sync + 'static> Middleware for AttachTokenLayer<P> {
     async fn handle(
         &self,
         request: Request,
@@ -38,19 +41,19 @@ impl<P: Replay<Request, Kept: Send> + Send + Sync + 'static> Middleware for Atta
         next: Next<'_>,
     ) -> Result<Response, Error> {
         let named = extensions.get::<InTheNameOf>().map(|InTheNameOf(identity)| identity);
-        let identity = named.unwrap_or_else(|| self.identity()).seen_from(extensions);
+        let identity = named.unwrap_or_else(|| self.identity()).with_caller_from(extensions);
         let mut service: AttachToken<_, P> =
-            self.in_the_name_of(identity).layer(Chain { next, extensions: Arc::new(Mutex::new(extensions)) });
+            self.with_identity(identity).layer(Chain { next, extensions: Arc::new(Mutex::new(extensions)) });
         // A chain is always ready.
-        service.call(request).await.map_err(told)
+        service.call(request).await.map_err(chain_error)
     }
 }
 
-/// What comes behind in the chain, as a service.
+/// The rest of the chain, as a service.
 #[derive(Clone)]
 struct Chain<'a> {
     next: Next<'a>,
-    /// One request has them at a time; a replay comes after the first.
+    /// One request uses them at a time: a retry comes after the first request.
     extensions: Arc<Mutex<&'a mut Extensions>>,
 }
 
@@ -78,12 +81,14 @@ impl fmt::Debug for Chain<'_> {
     }
 }
 
-/// The chain's own error as it is, and ours as the chain wraps errors: each can be had back by its type.
-fn told(error: BoxError) -> Error {
-    match error.downcast::<Error>().map_err(HttpClientError::of) {
+/// Returns an error of the chain as it is, and an error of the middleware as the chain wraps errors:
+/// each can be downcast.
+fn chain_error(error: BoxError) -> Error {
+    match error.downcast::<Error>().map_err(CallError::from) {
         Ok(error) => *error,
-        Err(HttpClientError::Attach(error)) => Error::middleware(error),
-        Err(HttpClientError::Token(error)) => Error::middleware(error),
-        Err(error) => Error::middleware(error),
+        Err(CallError::Attach(error)) => Error::middleware(error),
+        Err(CallError::Token(error)) => Error::middleware(error),
+        // The inner service is the chain, so its errors are `Error`.
+        Err(CallError::Client(error)) => Error::middleware(std::io::Error::other(error)),
     }
 }

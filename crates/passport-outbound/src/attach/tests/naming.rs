@@ -127,7 +127,7 @@ async fn a_caller_is_not_shown_to_a_foreign_origin() {
 #[test]
 fn a_caller_that_cannot_be_seen_is_not_taken_for_none() {
     let source = ScriptedSource::new();
-    let unseen = |identity: Identity| identity.whose(None).map(drop);
+    let unseen = |identity: Identity| identity.select(None).map(drop).map_err(AttachError::from);
     let of_request = || on_time(CallerIdentity::of_request());
     assert_eq!(unseen(of_request().into()), Err(AttachError::CallerUnseen));
     assert_eq!(unseen(of_request().or(identity(&source))), Err(AttachError::CallerUnseen));

@@ -152,7 +152,7 @@ async fn a_token_that_is_refused_while_its_refresh_waits_for_others_is_replaced(
     store.try_lease(&key(), "somebody", HOUR).await.unwrap();
     token(&identity).await.unwrap();
     sleep(SECOND).await;
-    let Some(Credential::Pending(pending)) = identity.renewed(1) else { panic!("it is due") };
+    let Some(Credential::Pending(pending)) = identity.replace_rejected(1) else { panic!("it is due") };
     assert_eq!(pending.await.unwrap().authorization, "Bearer token-2");
 }
 

@@ -32,7 +32,7 @@ async fn callers_fail_fast_during_a_lasting_outage() {
     let engine = engine(&source);
     lasting_outage(&source, &engine).await;
     for _ in 0..100 {
-        let Credential::Refused(error) = engine.credential() else { panic!("it should not wait") };
+        let Credential::Failed(error) = engine.credential() else { panic!("it should not wait") };
         assert_eq!(error.kind(), TokenErrorKind::Unavailable);
     }
     assert_eq!(source.calls(), 3);

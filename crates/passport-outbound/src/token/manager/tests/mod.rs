@@ -20,7 +20,7 @@ mod strategies;
 const HOUR: Duration = Duration::from_secs(3600);
 const SECOND: Duration = Duration::from_secs(1);
 
-fn text(token: &Sendable) -> String {
+fn text(token: &SendableToken) -> String {
     token.authorization.to_str().unwrap().replace("Bearer ", "")
 }
 
@@ -28,7 +28,7 @@ fn text(token: &Sendable) -> String {
 fn ready(engine: &Arc<Engine>) -> Option<String> {
     match engine.credential() {
         Credential::Ready(token) => Some(text(&token)),
-        Credential::Pending(_) | Credential::Refused(_) => None,
+        Credential::Pending(_) | Credential::Failed(_) => None,
     }
 }
 

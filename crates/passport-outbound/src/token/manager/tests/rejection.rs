@@ -2,13 +2,13 @@ use super::*;
 
 /// What a caller gets whose token was refused: another one, or none.
 async fn renewed(engine: &Arc<Engine>, generation: u64) -> Option<String> {
-    match engine.renewed(generation)? {
+    match engine.replace_rejected(generation)? {
         Credential::Ready(token) => Some(text(&token)),
         Credential::Pending(pending) => {
             let token = pending.await.ok()?;
             (token.generation != generation).then(|| text(&token))
         }
-        Credential::Refused(_) => None,
+        Credential::Failed(_) => None,
     }
 }
 
@@ -42,7 +42,9 @@ async fn rejected_token_is_not_returned_as_its_own_successor() {
         source.fail_next(TokenErrorKind::Unavailable);
     }
     let rejected = generation(&engine);
-    let Some(Credential::Pending(pending)) = engine.renewed(rejected) else { panic!("it is replaced") };
+    let Some(Credential::Pending(pending)) = engine.replace_rejected(rejected) else {
+        panic!("it is replaced")
+    };
     let error = in_step(&source.clock, pending).await.unwrap_err();
     assert_eq!(error.kind(), TokenErrorKind::Unavailable);
 }
