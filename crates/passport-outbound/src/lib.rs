@@ -134,8 +134,8 @@ mod config;
 #[cfg(feature = "reqwest")]
 mod http_client;
 mod identity;
+mod metrics;
 mod sources;
-mod telemetry;
 mod token;
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use metrics::counter;
+use passport_core::ClientId;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
@@ -20,7 +22,7 @@ use super::{
     unauthorized::{is_grpc, may_concern_token, refuses_token},
 };
 use crate::{
-    telemetry,
+    metrics::{CLIENT_ID, REPLAYS, TARGET},
     token::{Credential, PendingCredential, SendableToken},
 };
 
@@ -161,7 +163,7 @@ where
                     ready!(service.poll_ready(cx)).map_err(Into::into)?;
                     let SecondRequest { watch, mut service, request } = *second.take().expect(POLLED_AGAIN);
                     if let Some(identity) = watch.policy.identity.managed() {
-                        telemetry::replaying(identity.client_id());
+                        record_retry(identity.client_id());
                     }
                     State::Forwarding { response: service.call(request), watch: Some(watch), retry: None }
                 }
@@ -225,6 +227,11 @@ where
         attach(&mut request, token);
         Next::State(State::Readying { second: Some(Box::new(SecondRequest { watch, service, request })) })
     }
+}
+
+fn record_retry(client_id: &ClientId) {
+    counter!(REPLAYS, CLIENT_ID => client_id.to_string()).increment(1);
+    tracing::debug!(target: TARGET, %client_id, "request sent again with another token");
 }
 
 impl<S: Service<R>, R, P: Replay<R>> fmt::Debug for AttachTokenFuture<S, R, P> {

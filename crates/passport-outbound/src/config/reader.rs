@@ -10,7 +10,7 @@ use super::{
     kubernetes::is_service_variable,
     value::{Wrong, duration, milliseconds_suspected},
 };
-use crate::telemetry;
+use crate::metrics::TARGET;
 
 /// The longest value that a message shows.
 const MAX_SHOWN: usize = 80;
@@ -46,7 +46,7 @@ impl<'a> Reader<'a> {
     pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
         let time = self.read(key, duration)?;
         if let Some(advice) = self.values.get(key).and_then(milliseconds_suspected) {
-            telemetry::unit_suspected(key, &advice);
+            tracing::warn!(target: TARGET, key, "a configured time is suspiciously long: {advice}");
         }
         Some(time)
     }

@@ -1,10 +1,11 @@
 use std::{fmt, sync::Arc};
 
 use http::{Extensions, HeaderValue};
+use metrics::counter;
 use passport_core::{CallerToken, Clock, SystemClock};
 
 use super::{Identity, ManagedIdentity, SelectedIdentity};
-use crate::telemetry;
+use crate::metrics::{CLIENT_ID, WITHOUT_CALLER};
 
 /// The identity of whoever calls this service: its token is passed on, as it came.
 ///
@@ -85,7 +86,7 @@ impl CallerIdentity {
         match (self.authorization(request)?, identity) {
             (Some(authorization), _) => Ok(SelectedIdentity::Caller(authorization)),
             (None, Some(identity)) => {
-                telemetry::without_caller(identity.client_id());
+                counter!(WITHOUT_CALLER, CLIENT_ID => identity.client_id().to_string()).increment(1);
                 Ok(SelectedIdentity::Managed(identity))
             }
             (None, None) => Err(CallerTokenError::Missing),

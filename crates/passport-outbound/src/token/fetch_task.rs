@@ -8,10 +8,11 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use super::{
-    Ask, Engine, Failure, Kept, LEAST_LIFE, Minted, NotMinted, Phase, TokenErrorKind, entry::Ticket,
+    Ask, Engine, Failure, Kept, LEAST_LIFE, Minted, NotMinted, Phase, TokenErrorKind,
+    entry::Ticket,
+    events::{self, FetchTimer},
     manager::GRACE,
 };
-use crate::telemetry::{self, AttemptTimer};
 
 /// A token with no life left. Sending it would break a promise; asking again at once would be a storm.
 #[derive(Debug, thiserror::Error)]
@@ -30,7 +31,7 @@ pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = (
     let live_until = engine.note_replacement();
     let ask = Ask { held: ticket.held.clone(), live_until, unwanted: ticket.unwanted.clone() };
     let (number, stop) = (ticket.number, ticket.stop.clone());
-    let span = telemetry::attempt(&engine.client_id, &ask);
+    let span = events::fetch_span(&engine.client_id, &ask);
     let _ = ticket.span.set(span.clone());
     let attempt = Attempt { engine: Arc::clone(&engine), ticket: Some(ticket) };
     let work = async move {
@@ -46,7 +47,7 @@ pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = (
 
 impl Engine {
     async fn mint(&self, ask: Ask, number: u64) -> Result<Kept, NotMinted> {
-        let timer = AttemptTimer::starts(&self.client_id);
+        let timer = FetchTimer::start(&self.client_id);
         // The source keeps its own time and says what it was that took so long; this is in case it does not.
         let minted = AssertUnwindSafe(self.source.mint(ask.clone())).catch_unwind();
         let minted = match timeout(self.attempt_timeout + GRACE / 2, minted).await {
@@ -55,8 +56,8 @@ impl Engine {
             Err(late) => Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late).into()),
         };
         match &minted {
-            Ok(_) => timer.ends(None),
-            Err(NotMinted::Failed(failure)) => timer.ends(Some(failure.kind())),
+            Ok(_) => timer.end(None),
+            Err(NotMinted::Failed(failure)) => timer.end(Some(failure.kind())),
             Err(NotMinted::Postponed) => {}
         }
         minted
@@ -67,7 +68,7 @@ impl Engine {
         let (snapshot, now) = (self.slot.snapshot(), self.now());
         let live = snapshot.kept.as_deref().filter(|kept| kept.schedule.phase(now) != Phase::Hard);
         if let Some(kept) = live {
-            telemetry::replacing(&self.client_id, &kept.token, self.clock.now());
+            events::replacing(&self.client_id, &kept.token, self.clock.now());
         }
         live.and_then(|kept| Instant::now().checked_add(kept.schedule.left(now)))
     }
@@ -89,7 +90,7 @@ impl Engine {
             schedule,
             generation: number,
             missing_scopes: minted.missing_scopes.into(),
-            hits: telemetry::hits(&self.client_id),
+            hits: events::hit_counter(&self.client_id),
         })
     }
 }
@@ -106,13 +107,13 @@ impl Attempt {
         let (engine, Some(ticket)) = (Arc::clone(&self.engine), self.ticket.take()) else { return };
         match result {
             Ok(kept) => {
-                telemetry::token_fetched(&engine.client_id, &kept);
+                events::token_fetched(&engine.client_id, &kept);
                 engine.slot.succeed(ticket, kept);
             }
             Err(NotMinted::Postponed) => engine.slot.call_off(ticket),
             Err(NotMinted::Failed(failure)) => {
                 let error = engine.error(failure);
-                telemetry::token_not_fetched(&engine.client_id, &error);
+                events::fetch_failed(&engine.client_id, &error);
                 engine.slot.fail(ticket, error, engine.now(), fastrand::f64());
             }
         }
@@ -128,7 +129,7 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            telemetry::attempt_lost(&self.engine.client_id);
+            events::fetch_dropped(&self.engine.client_id);
             self.engine.slot.lose(ticket);
         }
     }

@@ -17,10 +17,9 @@ use super::{
     Credential, Failure, Kept, PendingCredential, Phase, RefreshPolicy, Rejection, SendableToken, Slot,
     Snapshot, TokenError, TokenErrorKind, TokenSource, background_runtime,
     entry::{Begun, Outcome},
-    fetch_task,
+    events, fetch_task,
     step::Step,
 };
-use crate::telemetry;
 
 /// How much longer than an attempt may take its outcome is waited for.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
@@ -111,7 +110,7 @@ impl Engine {
                 Look::Token(kept)
             }
             (Step::Refuse, _, Some(error)) => {
-                telemetry::negative_hit(&self.client_id);
+                events::cached_error(&self.client_id);
                 Look::Error(error)
             }
             _ => Look::Nothing,
@@ -121,7 +120,7 @@ impl Engine {
     /// A receiver refused the token of `generation`: a newer one to send instead, if it makes sense to try.
     pub(crate) fn replace_rejected(self: &Arc<Self>, generation: u64) -> Option<Credential> {
         let rejection = self.slot.reject(generation, self.now());
-        telemetry::token_rejected(&self.client_id, rejection);
+        events::token_rejected(&self.client_id, rejection);
         match rejection {
             Rejection::TooYoung | Rejection::NotKept => None,
             Rejection::Superseded => Some(self.credential()),
@@ -144,7 +143,7 @@ impl Engine {
     }
 
     async fn fetched(self: &Arc<Self>) -> Outcome {
-        telemetry::waiting(&self.client_id);
+        events::call_waits(&self.client_id);
         self.outcome(None, |_| true).await
     }
 
@@ -212,7 +211,7 @@ impl Engine {
         let flight = match attempt {
             Awaited::Here(outcome) => return Some(outcome),
             Awaited::Flight(flight, span) => {
-                telemetry::waits_for(span.as_ref());
+                events::link_to_fetch(span.as_ref());
                 flight
             }
         };

@@ -6,6 +6,7 @@ mod cached_token;
 mod credential;
 mod entry;
 mod error;
+mod events;
 mod fetch_task;
 mod manager;
 mod monotonic_clock;

@@ -11,13 +11,15 @@ use std::{pin::pin, sync::Arc, time::Duration};
 use passport_core::{AccessToken, Clock};
 use tokio::time::{Instant, sleep};
 
-use super::lease::Holder;
+use super::{
+    events::{self, FetchPath},
+    lease::Holder,
+};
 use crate::{
     cache::{
         TokenKey,
         store::{Lease, News, Store, StoredToken},
     },
-    telemetry::{self, Way},
     token::{Ask, MintFuture, Minted, NotMinted, Phase, RefreshPolicy, TokenSource},
 };
 
@@ -54,15 +56,15 @@ impl TokenSource for Shared {
     fn mint(&self, ask: Ask) -> MintFuture<'_> {
         Box::pin(async {
             let started = Instant::now();
-            let (way, result) = self.shared_or_minted(ask).await;
-            telemetry::shared(self.key.client_id(), way, started.elapsed());
+            let (path, result) = self.shared_or_minted(ask).await;
+            events::fetched(self.key.client_id(), path, started.elapsed());
             result
         })
     }
 }
 
 /// What came, and in which way.
-type Outcome = (Way, Result<Minted, NotMinted>);
+type Outcome = (FetchPath, Result<Minted, NotMinted>);
 
 impl Shared {
     async fn shared_or_minted(&self, ask: Ask) -> Outcome {
@@ -74,34 +76,34 @@ impl Shared {
         }
         let stored = turn.get().await;
         if let Some(minted) = self.useful(stored, &ask) {
-            return (Way::Found, Ok(minted));
+            return (FetchPath::Found, Ok(minted));
         }
         let mut holder = Holder::new(turn);
         let give_up_at = Instant::now() + self.patience;
-        let mut way = Way::Leased;
+        let mut path = FetchPath::Leased;
         while let Some(leased) = holder.try_lease().await {
             match (self.useful(leased.token, &ask), leased.lease) {
                 (Some(minted), lease) => {
                     if lease == Lease::Granted {
                         holder.release().await;
                     }
-                    let way = if way == Way::Leased { Way::Found } else { Way::Waited };
-                    return (way, Ok(minted));
+                    let path = if path == FetchPath::Leased { FetchPath::Found } else { FetchPath::Waited };
+                    return (path, Ok(minted));
                 }
-                (None, Lease::Granted) => return (way, self.mint_for_all(ask, holder).await),
+                (None, Lease::Granted) => return (path, self.mint_for_all(ask, holder).await),
                 (None, Lease::Held { left }) if Instant::now() < give_up_at => {
-                    way = Way::LeasedLater;
+                    path = FetchPath::LeasedLater;
                     wait.a_while(left).await;
                     holder.has_waited();
                 }
                 (None, Lease::Held { .. }) if ask.is_live() && ask.unwanted.is_none() => {
-                    return (Way::Postponed, Err(NotMinted::Postponed));
+                    return (FetchPath::Postponed, Err(NotMinted::Postponed));
                 }
                 (None, Lease::Held { .. }) => break,
             }
         }
         // The store does not work, or others hold the lease for too long.
-        (Way::Alone, self.mint_and_publish(ask, holder).await)
+        (FetchPath::Alone, self.mint_and_publish(ask, holder).await)
     }
 
     /// With the lease in hand, which is prolonged until there is something to say.
@@ -157,7 +159,7 @@ impl Shared {
             Phase::Soft if !ask.is_live() => {}
             Phase::Soft | Phase::Hard => return None,
         }
-        telemetry::clocks_differ(self.key.client_id(), stored.minted_at(), minted_at);
+        events::clocks_differ(self.key.client_id(), stored.minted_at(), minted_at);
         let token = AccessToken::new(stored.token().expose(), ends_at).ok()?;
         Some(Minted { token, minted_at, lifetime, missing_scopes: Vec::new() })
     }

@@ -1,6 +1,7 @@
 //! Tokens that a fleet shares through a store.
 
 mod coordinator;
+mod events;
 mod lease;
 
 pub(crate) use self::coordinator::{Shared, store_takes};

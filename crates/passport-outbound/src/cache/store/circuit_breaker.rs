@@ -15,8 +15,8 @@ use passport_core::AccessToken;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Leased, News, StoreError, StoredToken, TokenStore};
-use crate::{cache::TokenKey, telemetry};
+use super::{Leased, News, StoreError, StoredToken, TokenStore, events};
+use crate::cache::TokenKey;
 
 /// How long after a failure a store is probed for the first time, on average; the time doubles.
 const PROBE_AFTER: Duration = Duration::from_millis(250);
@@ -104,7 +104,7 @@ impl Circuit {
     fn opens(&self) {
         let _prober = self.prober();
         if !self.is_open.swap(true, Ordering::AcqRel) {
-            telemetry::store_works(false);
+            events::store_works(false);
         }
     }
 
@@ -113,7 +113,7 @@ impl Circuit {
         let mut prober = self.prober();
         if prober.take_if(|prober| prober.number == number).is_some() {
             self.is_open.store(false, Ordering::Release);
-            telemetry::store_works(true);
+            events::store_works(true);
         }
     }
 
@@ -173,7 +173,7 @@ impl Turn {
         match answer {
             Ok(answer) => Some(answer),
             Err(error) => {
-                telemetry::store_failed(key.client_id(), &error);
+                events::store_failed(key.client_id(), &error);
                 circuit.opens();
                 self.store.probe(key);
                 None
@@ -196,7 +196,7 @@ impl Probe {
             let Some(circuit) = self.circuit.upgrade() else { return };
             match in_time(circuit.limit(), circuit.store.probe_dyn(key)).await {
                 Ok(()) => return circuit.closes(self.number),
-                Err(error) => telemetry::store_still_fails(&error),
+                Err(error) => events::store_still_fails(&error),
             }
             match &mut *circuit.prober() {
                 Some(prober) if prober.number == self.number => prober.heard_of_at = Instant::now(),

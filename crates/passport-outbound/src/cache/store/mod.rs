@@ -1,6 +1,7 @@
 //! What a store has to do that a fleet shares. Everything else is decided in `cache/shared`.
 
 mod circuit_breaker;
+mod events;
 mod notifier;
 
 use std::{

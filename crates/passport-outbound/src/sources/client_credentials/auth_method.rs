@@ -9,7 +9,7 @@ use std::{
 use passport_core::{Issuer, Transport, discover};
 use tokio::time::{Instant, timeout};
 
-use crate::telemetry;
+use super::events;
 
 /// How an identity proves to Passport who it is
 /// ([RFC 6749, section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)).
@@ -189,8 +189,8 @@ impl Wishes {
         }
     }
 
-    fn unanswered(&self, error: &dyn Error) -> Way {
-        telemetry::authentication_unknown(&self.issuer, error);
+    fn unanswered(&self, error: &(dyn Error + 'static)) -> Way {
+        events::auth_methods_unknown(&self.issuer, error);
         let (mut known, now) = (self.known(), Instant::now());
         if known.due.is_none_or(|due| due <= now) {
             known.due = Some(now + LEFT_ALONE);

@@ -2,6 +2,7 @@
 
 mod assertion;
 mod auth_method;
+mod events;
 mod request;
 mod secret_hint;
 
@@ -24,10 +25,7 @@ use super::{
     token_response::{self, MAX_RESPONSE},
     transport_failure::no_response,
 };
-use crate::{
-    telemetry,
-    token::{Ask, Failure, MintFuture, Minted, TokenErrorKind, TokenSource},
-};
+use crate::token::{Ask, Failure, MintFuture, Minted, TokenErrorKind, TokenSource};
 
 /// The longest that an issuer is asked how clients prove who they are, before it is done in the usual way.
 const MAX_DISCOVERY: Duration = Duration::from_secs(2);
@@ -95,7 +93,7 @@ impl ClientCredentials {
         // refused again, and each refusal is an entry in Passport's audit.
         match self.read(self.secret.resolve_anew(secret), time.deadline).await {
             Ok(current) if !current.is_same(secret) => {
-                telemetry::secret_changed(&self.client_id, current.version());
+                events::secret_changed(&self.client_id, current.version());
                 self.ask(method, current.secret(), time).await
             }
             _ => Err(refusal),
@@ -113,7 +111,7 @@ impl ClientCredentials {
     ) -> Result<ResolvedSecret, Failure> {
         let resolved = timeout_at(deadline, secret).await.unwrap_or_else(|_| Err(self.late()));
         let resolved = resolved.map_err(Failure::unread)?;
-        telemetry::secret_read(&self.client_id, resolved.version());
+        events::secret_read(&self.client_id, resolved.version());
         Ok(resolved)
     }
 
@@ -165,7 +163,7 @@ impl ClientCredentials {
         let asked_at = self.clock.now();
         let proof = Proof { method, client_id: &self.client_id, secret, token_url: &self.token_url };
         let request = request::build(&proof, &self.scopes, asked_at)?;
-        telemetry::token_request(&self.client_id);
+        events::token_request(&self.client_id);
         let response = self.exchanged(request).await.map_err(no_response)?;
         let read = token_response::read(&response, &self.scopes, asked_at);
         read.map_err(|failure| secret_hint::about_secret(failure, self.secret.reference(), secret))

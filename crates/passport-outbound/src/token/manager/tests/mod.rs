@@ -12,6 +12,7 @@ use crate::{
 mod callers;
 mod failures;
 mod life;
+mod metrics;
 mod recovery;
 mod refresh;
 mod rejection;

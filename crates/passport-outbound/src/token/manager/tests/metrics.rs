@@ -1,13 +1,5 @@
-use std::{sync::Arc, time::Duration};
-
 use super::*;
-use crate::{
-    ManagedIdentity,
-    test_support::{ScriptedSource, identity, measured},
-    token::Credential,
-};
-
-const HOUR: Duration = Duration::from_secs(3600);
+use crate::{ManagedIdentity, test_support::measured};
 
 async fn refused(identity: &ManagedIdentity, generation: u64) {
     if let Some(Credential::Pending(pending)) = identity.replace_rejected(generation) {
