@@ -10,12 +10,12 @@ use moka::sync::Cache;
 
 use crate::{
     Sidecar,
-    token::{Keeping, Slot},
+    token::{Retention, TokenEntry},
 };
 
-pub(crate) use self::shared::{Shared, store_takes};
+pub(crate) use self::shared::{Coordinator, store_time_limit};
 
-use self::store::Store;
+use self::store::StoreHandle;
 pub use self::{
     key::TokenKey,
     store::{Lease, Leased, StoreError, StoredToken, TokenStore, WakeUps},
@@ -38,11 +38,11 @@ const CAPACITY: u64 = 10_000;
 /// | many small services on one machine | [`TokenCache::sidecar`] |
 #[derive(Clone)]
 pub struct TokenCache {
-    keeping: Keeping,
-    store: Option<Store>,
+    retention: Retention,
+    store: Option<StoreHandle>,
     sidecar: Option<Sidecar>,
     /// The slots of those who share. The holder of one keeps it, so that a hit never comes back here.
-    slots: Option<Cache<TokenKey, Arc<Slot>>>,
+    entries: Option<Cache<TokenKey, Arc<TokenEntry>>>,
 }
 
 impl TokenCache {
@@ -52,7 +52,7 @@ impl TokenCache {
     /// all.
     #[must_use]
     pub fn memory() -> Self {
-        Self { keeping: Keeping::Token, store: None, sidecar: None, slots: Some(Cache::new(CAPACITY)) }
+        Self { retention: Retention::Token, store: None, sidecar: None, entries: Some(Cache::new(CAPACITY)) }
     }
 
     /// [`TokenCache::memory`], in front of a store that a fleet shares: what one instance fetches, all use.
@@ -65,7 +65,7 @@ impl TokenCache {
     /// for all its callers.
     #[must_use]
     pub fn shared(store: impl TokenStore) -> Self {
-        Self { store: Some(Store::new(store)), ..Self::memory() }
+        Self { store: Some(StoreHandle::new(store)), ..Self::memory() }
     }
 
     /// [`TokenCache::memory`], in front of a sidecar, which has the credentials and asks Passport for all who are on the machine.
@@ -84,7 +84,7 @@ impl TokenCache {
     /// [`IdentityStatus::has_live_token`](crate::IdentityStatus::has_live_token) is always false.
     #[must_use]
     pub fn disabled() -> Self {
-        Self { keeping: Keeping::Nothing, slots: None, ..Self::memory() }
+        Self { retention: Retention::Nothing, entries: None, ..Self::memory() }
     }
 
     /// Keeps nothing, but calls that come while a token is being fetched share it: a burst of calls is one token request.
@@ -92,11 +92,11 @@ impl TokenCache {
     /// As with [`TokenCache::disabled`], a refused token is not replaced, and no request is sent again.
     #[must_use]
     pub fn coalescing() -> Self {
-        Self { keeping: Keeping::InFlight, ..Self::memory() }
+        Self { retention: Retention::InFlight, ..Self::memory() }
     }
 
     /// The store that a fleet shares, if there is one.
-    pub(crate) fn store(&self) -> Option<Store> {
+    pub(crate) fn store(&self) -> Option<StoreHandle> {
         self.store.clone()
     }
 
@@ -106,15 +106,15 @@ impl TokenCache {
     }
 
     /// The place of the token for `key`.
-    pub(crate) fn slot(&self, key: TokenKey) -> Arc<Slot> {
-        let slot = || Arc::new(Slot::new(self.keeping));
-        self.slots.as_ref().map_or_else(slot, |slots| slots.get_with(key, slot))
+    pub(crate) fn entry(&self, key: TokenKey) -> Arc<TokenEntry> {
+        let entry = || Arc::new(TokenEntry::new(self.retention));
+        self.entries.as_ref().map_or_else(entry, |entries| entries.get_with(key, entry))
     }
 }
 
 impl fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenCache").field("keeping", &self.keeping).finish_non_exhaustive()
+        f.debug_struct("TokenCache").field("retention", &self.retention).finish_non_exhaustive()
     }
 }
 
@@ -130,26 +130,26 @@ mod tests {
     #[test]
     fn the_same_question_shares_a_slot_and_another_does_not() {
         for cache in [TokenCache::memory(), TokenCache::coalescing()] {
-            let slot = cache.slot(key("openid roles"));
-            assert!(Arc::ptr_eq(&slot, &cache.clone().slot(key("roles openid"))));
-            assert!(!Arc::ptr_eq(&slot, &cache.slot(key("openid"))));
+            let entry = cache.entry(key("openid roles"));
+            assert!(Arc::ptr_eq(&entry, &cache.clone().entry(key("roles openid"))));
+            assert!(!Arc::ptr_eq(&entry, &cache.entry(key("openid"))));
         }
     }
 
     #[test]
     fn a_disabled_cache_shares_nothing() {
         let cache = TokenCache::disabled();
-        assert!(!Arc::ptr_eq(&cache.slot(key("openid")), &cache.slot(key("openid"))));
+        assert!(!Arc::ptr_eq(&cache.entry(key("openid")), &cache.entry(key("openid"))));
     }
 
     #[test]
     fn a_cache_is_bounded() {
         let cache = TokenCache::memory();
         for number in 0..CAPACITY + 1000 {
-            cache.slot(key(&format!("scope-{number}")));
+            cache.entry(key(&format!("scope-{number}")));
         }
-        let slots = cache.slots.unwrap();
-        slots.run_pending_tasks();
-        assert!(slots.entry_count() <= CAPACITY, "{}", slots.entry_count());
+        let entries = cache.entries.unwrap();
+        entries.run_pending_tasks();
+        assert!(entries.entry_count() <= CAPACITY, "{}", entries.entry_count());
     }
 }

@@ -14,7 +14,7 @@ use super::{
     WHOLE,
     key::ConfigKey,
     reader::Reader,
-    sidecar_store::SidecarStores,
+    sidecar_store::SidecarStoreKind,
     value::{list, switch, text},
 };
 use crate::TokenCache;
@@ -63,7 +63,7 @@ impl Default for Providers {
             #[cfg(feature = "reqwest")]
             clients: ClientPool::default(),
         };
-        none.with_store(SIDECAR, SidecarStores)
+        none.with_store(SIDECAR, SidecarStoreKind)
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{
     key::{ConfigKey, Kind},
     kubernetes::is_service_variable,
-    value::{Wrong, duration, milliseconds_suspected},
+    value::{InvalidValue, duration, milliseconds_suspected},
 };
 use crate::metrics::TARGET;
 
@@ -37,7 +37,11 @@ impl<'a> Reader<'a> {
     }
 
     /// The value at `key`, if there is one and it is good; null is none.
-    pub(super) fn read<T>(&mut self, key: &'static str, read: fn(&Value) -> Result<T, Wrong>) -> Option<T> {
+    pub(super) fn read<T>(
+        &mut self,
+        key: &'static str,
+        read: fn(&Value) -> Result<T, InvalidValue>,
+    ) -> Option<T> {
         let value = self.values.get(key).filter(|value| !value.is_null())?;
         read(value).map_err(|wrong| self.wrong(key, wrong)).ok()
     }
@@ -60,7 +64,7 @@ impl<'a> Reader<'a> {
     pub(super) fn require<T>(
         &mut self,
         key: &'static str,
-        read: fn(&Value) -> Result<T, Wrong>,
+        read: fn(&Value) -> Result<T, InvalidValue>,
         remedy: &'static str,
     ) -> Option<T> {
         if self.values.get(key).is_none_or(Value::is_null) {

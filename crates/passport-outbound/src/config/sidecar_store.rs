@@ -14,9 +14,9 @@ static KEYS: &[ConfigKey] = &[
 
 /// Lets a configuration say `cache = { sidecar = { endpoint = ".." } }`.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SidecarStores;
+pub(crate) struct SidecarStoreKind;
 
-impl StoreKind for SidecarStores {
+impl StoreKind for SidecarStoreKind {
     fn keys(&self) -> &'static [ConfigKey] {
         KEYS
     }

@@ -20,7 +20,7 @@ fn mistakes_with(wrong: &Value) -> Vec<String> {
 }
 
 /// Key, value as a configuration has it, whether the message may show it, and what it advises.
-type Wrong = (&'static str, Value, Shown, &'static str);
+type Mistake = (&'static str, Value, Shown, &'static str);
 
 #[derive(Clone, Copy, PartialEq)]
 enum Shown {
@@ -30,7 +30,7 @@ enum Shown {
 
 use Shown::{Nothing, Value as Shows};
 
-fn wrong_identities() -> Vec<Wrong> {
+fn wrong_identities() -> Vec<Mistake> {
     vec![
         ("client_id", json!(null), Nothing, "name the managed identity of this service"),
         ("client_id", json!(""), Shows, "give it a value"),
@@ -73,7 +73,7 @@ fn wrong_identities() -> Vec<Wrong> {
     ]
 }
 
-fn wrong_addresses() -> Vec<Wrong> {
+fn wrong_addresses() -> Vec<Mistake> {
     let expected = "expected https://host";
     vec![
         ("passport_base_url", json!("passport.bizfirst.ai"), Shows, expected),
@@ -100,7 +100,7 @@ fn wrong_addresses() -> Vec<Wrong> {
     ]
 }
 
-fn wrong_proofs_and_unknown_keys() -> Vec<Wrong> {
+fn wrong_proofs_and_unknown_keys() -> Vec<Mistake> {
     let signs = "for client_authentication = \"private_key_jwt\" only";
     vec![
         (
@@ -420,19 +420,19 @@ fn what_a_store_finds_wrong_is_told_under_its_name() {
 #[test]
 fn identities_that_say_the_same_of_their_cache_share_it() {
     let providers = Providers::default().with_store("named", Named);
-    let slot = |name: &str, providers: &Providers| {
+    let entry = |name: &str, providers: &Providers| {
         let identity = of_a_store(&json!({ "name": name })).build_with(providers).unwrap();
-        std::sync::Arc::clone(&identity.engine.slot)
+        std::sync::Arc::clone(&identity.manager.entry)
     };
     let shares = |one, other| std::sync::Arc::ptr_eq(&one, &other);
-    assert!(shares(slot("x", &providers), slot("x", &providers.clone())));
-    assert!(!shares(slot("x", &providers), slot("y", &providers)));
+    assert!(shares(entry("x", &providers), entry("x", &providers.clone())));
+    assert!(!shares(entry("x", &providers), entry("y", &providers)));
     for others in [
         Providers::default().with_store("named", Named),
         providers.clone().with_secrets(passport_core::SecretProviders::default()),
         providers.clone().with_store("named", Named),
     ] {
-        assert!(!shares(slot("x", &providers), slot("x", &others)), "other keys, other passwords");
+        assert!(!shares(entry("x", &providers), entry("x", &others)), "other keys, other passwords");
     }
 }
 

@@ -6,9 +6,9 @@ use http::HeaderValue;
 use serde_json::{Map, Value};
 
 /// What is wrong with a value, and what to do; the value itself is for the caller to show or not.
-pub(super) type Wrong = &'static str;
+pub(super) type InvalidValue = &'static str;
 
-pub(super) fn text(value: &Value) -> Result<String, Wrong> {
+pub(super) fn text(value: &Value) -> Result<String, InvalidValue> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
         // A client id of digits is one all the same.
@@ -19,12 +19,12 @@ pub(super) fn text(value: &Value) -> Result<String, Wrong> {
 }
 
 /// The value of a header.
-pub(super) fn header(value: &Value) -> Result<HeaderValue, Wrong> {
+pub(super) fn header(value: &Value) -> Result<HeaderValue, InvalidValue> {
     HeaderValue::try_from(text(value)?)
         .map_err(|_| "it is not the value of a header; write product/version, such as erp-sync/1.4")
 }
 
-pub(super) fn switch(value: &Value) -> Result<bool, Wrong> {
+pub(super) fn switch(value: &Value) -> Result<bool, InvalidValue> {
     match value {
         Value::Bool(switch) => Some(*switch),
         Value::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
@@ -34,8 +34,9 @@ pub(super) fn switch(value: &Value) -> Result<bool, Wrong> {
 }
 
 /// Seconds, `90s` and `1m 30s`, or what .NET calls a `TimeSpan` (`00:01:30`, `1.00:00:00`).
-pub(super) fn duration(value: &Value) -> Result<Duration, Wrong> {
-    const WRONG: Wrong = "it is not a duration; write seconds (60), \"60s\", \"1m 30s\" or \"00:01:00\"";
+pub(super) fn duration(value: &Value) -> Result<Duration, InvalidValue> {
+    const WRONG: InvalidValue =
+        "it is not a duration; write seconds (60), \"60s\", \"1m 30s\" or \"00:01:00\"";
     let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).map_err(|_| WRONG);
     match value {
         Value::Number(number) => number.as_f64().ok_or(WRONG).and_then(seconds),
@@ -91,8 +92,8 @@ fn time_span(text: &str) -> Option<Duration> {
 }
 
 /// A list of texts, or one text with blanks or commas between them.
-pub(super) fn list(value: &Value) -> Result<Vec<String>, Wrong> {
-    const WRONG: Wrong = "it has to be a list of texts, or one text with spaces in between";
+pub(super) fn list(value: &Value) -> Result<Vec<String>, InvalidValue> {
+    const WRONG: InvalidValue = "it has to be a list of texts, or one text with spaces in between";
     let list: Vec<String> = match value {
         Value::String(text) => {
             let words = text.split([' ', ',']).filter(|word| !word.is_empty());
@@ -108,7 +109,7 @@ pub(super) fn list(value: &Value) -> Result<Vec<String>, Wrong> {
 }
 
 /// One text as it is, or a list of them.
-pub(super) fn texts(value: &Value) -> Result<Vec<String>, Wrong> {
+pub(super) fn texts(value: &Value) -> Result<Vec<String>, InvalidValue> {
     match value {
         Value::Array(values) if values.is_empty() => Err("it is empty; name at least one"),
         Value::Array(values) => values.iter().map(text).collect(),
@@ -117,7 +118,7 @@ pub(super) fn texts(value: &Value) -> Result<Vec<String>, Wrong> {
 }
 
 /// Keys and values.
-pub(super) fn table(value: &Value) -> Result<Map<String, Value>, Wrong> {
+pub(super) fn table(value: &Value) -> Result<Map<String, Value>, InvalidValue> {
     match value {
         Value::Object(table) => Ok(table.clone()),
         _ => Err("it is not a table; name a store in it: { redis = { ... } }"),

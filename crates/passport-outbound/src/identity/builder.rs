@@ -7,10 +7,10 @@ use passport_core::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use super::{ManagedIdentity, spec::Recipe};
+use super::{ManagedIdentity, spec::IdentitySpec};
 use crate::{
     TokenCache,
-    sources::{Authentication, ClientAuthentication},
+    sources::{AuthMethodSelection, ClientAuthentication},
     token::{DEFAULT_THRESHOLD, RefreshPolicy},
 };
 
@@ -160,7 +160,7 @@ impl ManagedIdentityBuilder {
     /// # Errors
     /// A [`ConfigError`] that lists every option that is wrong.
     pub fn build(self) -> Result<ManagedIdentity, ConfigError> {
-        self.checked().map(|(recipe, scopes)| ManagedIdentity::new(recipe, scopes))
+        self.checked().map(|(spec, scopes)| ManagedIdentity::new(spec, scopes))
     }
 
     /// Everything that is wrong.
@@ -168,11 +168,11 @@ impl ManagedIdentityBuilder {
         self.parsed().err().unwrap_or_default()
     }
 
-    pub(crate) fn checked(self) -> Result<(Recipe, Scopes), ConfigError> {
+    pub(crate) fn checked(self) -> Result<(IdentitySpec, Scopes), ConfigError> {
         let Parsed { client_id, issuer, scopes, transport } = self.parsed().map_err(ConfigError::new)?;
         let authentication =
-            Authentication::new(self.authentication, self.token_url.is_none().then_some(&issuer));
-        let recipe = Recipe {
+            AuthMethodSelection::new(self.authentication, self.token_url.is_none().then_some(&issuer));
+        let spec = IdentitySpec {
             client_id,
             secret: self.secret,
             token_url: issuer.token_url(),
@@ -185,7 +185,7 @@ impl ManagedIdentityBuilder {
             life: CancellationToken::new(),
             attempts: TaskTracker::new(),
         };
-        Ok((recipe, scopes))
+        Ok((spec, scopes))
     }
 
     fn parsed(&self) -> Result<Parsed, Vec<ConfigProblem>> {

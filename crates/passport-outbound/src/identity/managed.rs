@@ -10,10 +10,10 @@ use tokio::runtime::Handle;
 use tokio_util::sync::DropGuard;
 use url::Url;
 
-use super::{IdentityStatus, ManagedIdentityBuilder, spec::Recipe};
+use super::{IdentityStatus, ManagedIdentityBuilder, spec::IdentitySpec};
 use crate::{
     Sidecar, TokenCache,
-    token::{Credential, Engine, TokenError},
+    token::{Credential, TokenError, TokenManager},
 };
 
 /// A service's own identity at Passport: a client id, the place of its secret, and the token it has now.
@@ -29,18 +29,18 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct ManagedIdentity {
     /// For its scopes.
-    pub(crate) engine: Arc<Engine>,
-    family: Arc<Family>,
+    pub(crate) manager: Arc<TokenManager>,
+    scoped: Arc<ScopedManagers>,
 }
 
 /// One identity, with whatever scopes.
 #[derive(Debug)]
-struct Family {
-    recipe: Recipe,
+struct ScopedManagers {
+    spec: IdentitySpec,
     /// What it asks for unless told otherwise, and what gets it.
-    usual: (Scopes, Arc<Engine>),
+    default: (Scopes, Arc<TokenManager>),
     /// One for each other set of scopes; made when the first is asked for.
-    others: OnceLock<Cache<Scopes, Arc<Engine>>>,
+    other_scopes: OnceLock<Cache<Scopes, Arc<TokenManager>>>,
     _life: DropGuard,
 }
 
@@ -61,15 +61,18 @@ impl ManagedIdentity {
         ManagedIdentityBuilder::new(client_id.into(), None).token_cache(TokenCache::sidecar(sidecar))
     }
 
-    pub(crate) fn new(recipe: Recipe, scopes: Scopes) -> Self {
-        let engine = recipe.engine(scopes.clone());
-        Self::around(engine, recipe, scopes)
+    pub(crate) fn new(spec: IdentitySpec, scopes: Scopes) -> Self {
+        let manager = spec.manager(scopes.clone());
+        Self::around(manager, spec, scopes)
     }
 
-    pub(crate) fn around(engine: Engine, recipe: Recipe, scopes: Scopes) -> Self {
-        let engine = Arc::new(engine);
-        let (life, usual) = (recipe.life.clone().drop_guard(), (scopes, Arc::clone(&engine)));
-        Self { engine, family: Arc::new(Family { recipe, usual, others: OnceLock::new(), _life: life }) }
+    pub(crate) fn around(manager: TokenManager, spec: IdentitySpec, scopes: Scopes) -> Self {
+        let manager = Arc::new(manager);
+        let (life, default) = (spec.life.clone().drop_guard(), (scopes, Arc::clone(&manager)));
+        Self {
+            manager,
+            scoped: Arc::new(ScopedManagers { spec, default, other_scopes: OnceLock::new(), _life: life }),
+        }
     }
 
     /// The same identity, with a token for `scopes`, which are separated by spaces.
@@ -83,19 +86,19 @@ impl ManagedIdentity {
     /// When `scopes` are not valid.
     pub fn with_scopes(&self, scopes: &str) -> Result<Self, InvalidScope> {
         let scopes: Scopes = scopes.parse()?;
-        Ok(Self { engine: self.family.engine(scopes), family: Arc::clone(&self.family) })
+        Ok(Self { manager: self.scoped.manager(scopes), scoped: Arc::clone(&self.scoped) })
     }
 
     /// The client id.
     #[must_use]
     pub fn client_id(&self) -> &ClientId {
-        &self.engine.client_id
+        &self.manager.client_id
     }
 
     /// What it asks for unless told otherwise.
     #[must_use]
     pub fn scopes(&self) -> &Scopes {
-        &self.family.usual.0
+        &self.scoped.default.0
     }
 
     /// A token that may be sent now: the kept one, or a new one if there is none.
@@ -109,7 +112,7 @@ impl ManagedIdentity {
     /// # Cancel safety
     /// Dropping the future leaves the attempt running for the others.
     pub async fn token(&self) -> Result<AccessToken, TokenError> {
-        self.engine.token().await
+        self.manager.token().await
     }
 
     /// A token with `life` left at least, if one can be had: if the kept one has less, it is refreshed first, though not in the first
@@ -121,7 +124,7 @@ impl ManagedIdentity {
     /// # Cancel safety
     /// Dropping the future leaves the attempt running for the others.
     pub async fn token_for(&self, life: Duration) -> Result<AccessToken, TokenError> {
-        self.engine.token_for(life).await
+        self.manager.token_for(life).await
     }
 
     /// A token in the place of the one that a receiver has refused, if that is still the kept one: it is replaced once for all who
@@ -136,7 +139,7 @@ impl ManagedIdentity {
         &self,
         is_refused: impl FnOnce(&AccessToken) -> bool + Send,
     ) -> Result<AccessToken, TokenError> {
-        self.engine.token_after_refusal(is_refused).await
+        self.manager.token_after_refusal(is_refused).await
     }
 
     /// Warms up: waits until there is a token, and sits out what may pass by itself ([`TokenError::is_transient`]). A service
@@ -153,7 +156,7 @@ impl ManagedIdentity {
     /// Dropping the future leaves the attempt running for the others.
     pub async fn ready(&self) -> Result<(), TokenError> {
         loop {
-            match self.engine.token().await {
+            match self.manager.token().await {
                 Ok(_) => return Ok(()),
                 Err(error) if !error.is_transient() || Handle::try_current().is_err() => return Err(error),
                 Err(_) => self.pause().await,
@@ -163,21 +166,21 @@ impl ManagedIdentity {
 
     /// Waits for the next attempt to be allowed, or for the end.
     async fn pause(&self) {
-        let now = self.engine.now();
-        let until = self.engine.slot.snapshot().paused_until(now);
+        let now = self.manager.now();
+        let until = self.manager.entry.snapshot().paused_until(now);
         let left = until.and_then(|until| until.duration_since(now).ok()).unwrap_or_default();
         tokio::select! {
             () = tokio::time::sleep(left.clamp(*LOOK_EACH.start(), *LOOK_EACH.end())) => {}
-            () = self.engine.life.cancelled() => {}
+            () = self.manager.life.cancelled() => {}
         }
     }
 
     /// How things stand, for a health probe. Takes no lock and starts nothing.
     #[must_use]
     pub fn status(&self) -> IdentityStatus {
-        let snapshot = self.engine.slot.snapshot();
-        let (now, engine) = (self.engine.now(), &self.engine);
-        IdentityStatus::new(&snapshot, &engine.slot.time, now, engine.life.is_cancelled())
+        let snapshot = self.manager.entry.snapshot();
+        let (now, manager) = (self.manager.now(), &self.manager);
+        IdentityStatus::new(&snapshot, &manager.entry.time, now, manager.life.is_cancelled())
     }
 
     /// Forgets the token; the next call waits for a new one. What a running attempt brings is not used any more.
@@ -186,7 +189,7 @@ impl ManagedIdentity {
     /// with 401 (the layer deals with that, and in a way that one receiver cannot make a storm), and it does not end the
     /// pause after a failure.
     pub fn invalidate(&self) {
-        self.engine.slot.invalidate();
+        self.manager.entry.invalidate();
     }
 
     /// Ends what was started and waits until it has ended. Nothing is started any more: a token that is held is sent until
@@ -200,43 +203,43 @@ impl ManagedIdentity {
     /// # Cancel safety
     /// Dropping the future does not undo the shutdown.
     pub async fn shutdown(&self) {
-        self.engine.life.cancel();
-        self.engine.attempts.close();
-        let ended = self.engine.attempts.wait();
+        self.manager.life.cancel();
+        self.manager.attempts.close();
+        let ended = self.manager.attempts.wait();
         match Handle::try_current() {
-            Ok(_) => drop(tokio::time::timeout(self.engine.attempt_timeout, ended).await),
+            Ok(_) => drop(tokio::time::timeout(self.manager.attempt_timeout, ended).await),
             Err(_) => ended.await,
         }
     }
 
     /// Who this is, and to whom.
     pub(crate) fn at_passport(&self) -> (ClientId, Url) {
-        (self.engine.client_id.clone(), self.family.recipe.token_url.clone())
+        (self.manager.client_id.clone(), self.scoped.spec.token_url.clone())
     }
 
     pub(crate) fn credential(&self) -> Credential {
-        self.engine.credential()
+        self.manager.credential()
     }
 
     /// Reports that a receiver rejected the token of `generation`. Returns a newer one, if a retry is
     /// useful.
     pub(crate) fn replace_rejected(&self, generation: u64) -> Option<Credential> {
-        self.engine.replace_rejected(generation)
+        self.manager.replace_rejected(generation)
     }
 }
 
-impl Family {
-    fn engine(&self, scopes: Scopes) -> Arc<Engine> {
-        let (usual, engine) = &self.usual;
-        if scopes == *usual {
-            return Arc::clone(engine);
+impl ScopedManagers {
+    fn manager(&self, scopes: Scopes) -> Arc<TokenManager> {
+        let (default, manager) = &self.default;
+        if scopes == *default {
+            return Arc::clone(manager);
         }
         // By age of use alone: one that is asked for often must not keep a new one out.
-        let others = self.others.get_or_init(|| {
+        let other_scopes = self.other_scopes.get_or_init(|| {
             let room = Cache::builder().max_capacity(SETS_OF_SCOPES);
             room.eviction_policy(EvictionPolicy::lru()).build()
         });
-        others.get_with(scopes.clone(), || Arc::new(self.recipe.engine(scopes)))
+        other_scopes.get_with(scopes.clone(), || Arc::new(self.spec.manager(scopes)))
     }
 }
 
@@ -260,11 +263,11 @@ mod tests {
 
     #[tokio::test]
     async fn each_set_of_scopes_has_one_token_in_whatever_order_they_stand() {
-        let usual = identity();
-        let other = usual.with_scopes("openid tenant").unwrap();
-        assert_eq!(token(&usual).await, "token-1");
+        let default = identity();
+        let other = default.with_scopes("openid tenant").unwrap();
+        assert_eq!(token(&default).await, "token-1");
         assert_eq!(token(&other).await, "token-2");
-        assert_eq!(token(&usual.with_scopes("tenant openid").unwrap()).await, "token-2");
+        assert_eq!(token(&default.with_scopes("tenant openid").unwrap()).await, "token-2");
         assert_eq!(
             token(&other.with_scopes("roles openid").unwrap()).await,
             "token-1",
@@ -274,41 +277,47 @@ mod tests {
 
     #[tokio::test]
     async fn of_more_sets_than_there_is_room_for_the_last_ones_are_kept() {
-        let usual = identity();
+        let default = identity();
         let scopes = |number: u64| format!("scope-{number}");
         for number in 0..=SETS_OF_SCOPES + 500 {
-            usual.with_scopes(&scopes(number)).unwrap().token().await.unwrap();
+            default.with_scopes(&scopes(number)).unwrap().token().await.unwrap();
         }
-        let last = usual.with_scopes(&scopes(SETS_OF_SCOPES + 500)).unwrap();
+        let last = default.with_scopes(&scopes(SETS_OF_SCOPES + 500)).unwrap();
         assert_eq!(token(&last).await, format!("token-{}", SETS_OF_SCOPES + 501), "it was kept");
-        let others = usual.family.others.get().unwrap();
-        others.run_pending_tasks();
-        assert!(others.entry_count() <= SETS_OF_SCOPES);
+        let other_scopes = default.scoped.other_scopes.get().unwrap();
+        other_scopes.run_pending_tasks();
+        assert!(other_scopes.entry_count() <= SETS_OF_SCOPES);
     }
 
     #[tokio::test]
     async fn an_invalidation_concerns_one_set_of_scopes() {
-        let usual = identity();
-        let other = usual.with_scopes("openid tenant").unwrap();
-        assert_eq!((token(&usual).await, token(&other).await), ("token-1".to_owned(), "token-2".to_owned()));
+        let default = identity();
+        let other = default.with_scopes("openid tenant").unwrap();
+        assert_eq!(
+            (token(&default).await, token(&other).await),
+            ("token-1".to_owned(), "token-2".to_owned())
+        );
         other.invalidate();
-        assert_eq!((token(&usual).await, token(&other).await), ("token-1".to_owned(), "token-3".to_owned()));
+        assert_eq!(
+            (token(&default).await, token(&other).await),
+            ("token-1".to_owned(), "token-3".to_owned())
+        );
     }
 
     #[tokio::test]
     async fn a_shutdown_of_one_is_the_end_of_all() {
-        let usual = identity();
-        usual.with_scopes("openid tenant").unwrap().shutdown().await;
-        for identity in [usual.clone(), usual.with_scopes("openid profile").unwrap()] {
+        let default = identity();
+        default.with_scopes("openid tenant").unwrap().shutdown().await;
+        for identity in [default.clone(), default.with_scopes("openid profile").unwrap()] {
             assert_eq!(identity.token().await.unwrap_err().kind(), TokenErrorKind::ShutDown);
         }
     }
 
     #[tokio::test]
     async fn one_set_of_scopes_lives_on_without_the_usual_one() {
-        let usual = identity();
-        let other = usual.with_scopes("openid tenant").unwrap();
-        drop(usual);
+        let default = identity();
+        let other = default.with_scopes("openid tenant").unwrap();
+        drop(default);
         assert_eq!(token(&other).await, "token-1");
     }
 

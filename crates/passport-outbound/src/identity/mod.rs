@@ -8,7 +8,7 @@ mod spec;
 mod status;
 
 #[cfg(test)]
-pub(crate) use self::spec::Recipe;
+pub(crate) use self::spec::IdentitySpec;
 pub use self::{
     builder::ManagedIdentityBuilder,
     caller::CallerIdentity,

@@ -6,18 +6,18 @@ use url::Url;
 
 use crate::{
     TokenCache,
-    cache::{Shared, TokenKey, store_takes},
-    sources::{AtSidecar, Authentication, ClientCredentials},
-    token::{Engine, RefreshPolicy, Slot, TokenSource},
+    cache::{Coordinator, TokenKey, store_time_limit},
+    sources::{AuthMethodSelection, ClientCredentials, SidecarSource},
+    token::{RefreshPolicy, TokenEntry, TokenManager, TokenSource},
 };
 
 /// What is the same for all tokens of one identity, whatever their scopes. Checked by the builder.
-pub(crate) struct Recipe {
+pub(crate) struct IdentitySpec {
     pub(crate) client_id: ClientId,
     /// None if the sidecar has it.
     pub(crate) secret: Option<SecretSource>,
     pub(crate) token_url: Url,
-    pub(crate) authentication: Arc<Authentication>,
+    pub(crate) authentication: Arc<AuthMethodSelection>,
     pub(crate) transport: Transport,
     pub(crate) request_timeout: Duration,
     pub(crate) policy: RefreshPolicy,
@@ -28,23 +28,24 @@ pub(crate) struct Recipe {
     pub(crate) attempts: TaskTracker,
 }
 
-impl Recipe {
+impl IdentitySpec {
     /// What gets and keeps the token for `scopes`.
-    pub(crate) fn engine(&self, scopes: Scopes) -> Engine {
+    pub(crate) fn manager(&self, scopes: Scopes) -> TokenManager {
         let key = TokenKey::new(&self.client_id, &self.token_url, self.authentication.name(), &scopes);
         let store = self.cache.as_ref().and_then(TokenCache::store);
-        let slot: Arc<Slot> = self.cache.as_ref().map_or_else(Arc::default, |cache| cache.slot(key.clone()));
+        let entry: Arc<TokenEntry> =
+            self.cache.as_ref().map_or_else(Arc::default, |cache| cache.entry(key.clone()));
         let mut source = self.source(scopes);
         let mut attempt_timeout = self.request_timeout;
         if let Some(store) = store {
-            attempt_timeout += store_takes(&store, self.request_timeout);
+            attempt_timeout += store_time_limit(&store, self.request_timeout);
             let (policy, patience, clock) = (self.policy, self.request_timeout, Arc::clone(&self.clock));
-            source = Box::new(Shared { store, key, source, policy, patience, clock });
+            source = Box::new(Coordinator { store, key, source, policy, patience, clock });
         }
-        Engine {
+        TokenManager {
             client_id: self.client_id.clone(),
             source,
-            slot,
+            entry,
             policy: self.policy,
             attempt_timeout,
             clock: Arc::clone(&self.clock),
@@ -69,14 +70,14 @@ impl Recipe {
             }),
             (sidecar, _) => {
                 let sidecar = sidecar.expect("the builder wants a secret or a sidecar");
-                Box::new(AtSidecar { sidecar, client_id, scopes, timeout, clock })
+                Box::new(SidecarSource { sidecar, client_id, scopes, timeout, clock })
             }
         }
     }
 }
 
 /// The URL is left out: a query may hold what is nobody's business.
-impl fmt::Debug for Recipe {
+impl fmt::Debug for IdentitySpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recipe")
             .field("client_id", &self.client_id)

@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use crate::token::{Activity, Kept, Phase, Snapshot, SteadyTime, TokenError};
+use crate::token::{Activity, CachedToken, MonotonicClock, Phase, Snapshot, TokenError};
 
 /// How an identity stands at one moment: what a health probe asks for.
 ///
@@ -28,13 +28,18 @@ pub struct IdentityStatus {
 
 impl IdentityStatus {
     /// `time` is that of the slot; what is shown is by the wall clock.
-    pub(crate) fn new(snapshot: &Snapshot, time: &SteadyTime, now: SystemTime, is_shut_down: bool) -> Self {
-        let live = |kept: &&Kept| kept.schedule.phase(now) != Phase::Hard;
-        let live = snapshot.kept.as_deref().filter(live);
+    pub(crate) fn new(
+        snapshot: &Snapshot,
+        time: &MonotonicClock,
+        now: SystemTime,
+        is_shut_down: bool,
+    ) -> Self {
+        let live = |cached: &&CachedToken| cached.schedule.phase(now) != Phase::Hard;
+        let live = snapshot.cached.as_deref().filter(live);
         Self {
             has_live_token: live.is_some(),
-            expires_at: live.map(|kept| kept.token.expires_at()),
-            missing_scopes: live.map(|kept| kept.missing_scopes.to_vec()).unwrap_or_default(),
+            expires_at: live.map(|cached| cached.token.expires_at()),
+            missing_scopes: live.map(|cached| cached.missing_scopes.to_vec()).unwrap_or_default(),
             is_fetching: snapshot.activity(now) == Activity::Running,
             last_error: snapshot.last_error.clone(),
             next_attempt_at: snapshot.paused_until(now).map(|until| time.wall(until)),

@@ -6,8 +6,8 @@ mod token_response;
 mod transport_failure;
 
 pub(crate) use self::{
-    client_credentials::{Authentication, ClientCredentials},
-    sidecar::AtSidecar,
+    client_credentials::{AuthMethodSelection, ClientCredentials},
+    sidecar::SidecarSource,
 };
 pub use self::{
     client_credentials::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm},

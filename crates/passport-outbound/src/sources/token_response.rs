@@ -13,7 +13,7 @@ use passport_core::{AccessToken, Scopes, retry_after};
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
-use crate::token::{Failure, LEAST_LIFE, Minted, TokenErrorKind};
+use crate::token::{Failure, FetchedToken, LEAST_LIFE, TokenErrorKind};
 
 /// The largest token response that is read. A token is 1 to 8 KiB.
 pub(super) const MAX_RESPONSE: usize = 64 * 1024;
@@ -44,7 +44,7 @@ pub(super) fn read(
     response: &Response<Bytes>,
     scopes: &Scopes,
     asked_at: SystemTime,
-) -> Result<Minted, Failure> {
+) -> Result<FetchedToken, Failure> {
     let members = members(response.body());
     let code = members.as_ref().ok().and_then(error_code);
     let is_success = matches!(response.status().as_u16(), 200 | 201 | 203);
@@ -59,7 +59,7 @@ fn unusable(problem: Unusable) -> Failure {
     Failure::of(TokenErrorKind::UnusableResponse).permanent(problem.is_permanent()).caused_by(problem)
 }
 
-fn token(members: &Members, scopes: &Scopes, asked_at: SystemTime) -> Result<Minted, Unusable> {
+fn token(members: &Members, scopes: &Scopes, asked_at: SystemTime) -> Result<FetchedToken, Unusable> {
     let access_token = members.access_token.as_ref().ok_or(Unusable::NoToken)?;
     let access_token = access_token.as_str().filter(|token| !token.is_empty()).ok_or(Unusable::NoToken)?;
     let token_type = members.token_type.as_ref().ok_or(Unusable::NoTokenType)?;
@@ -68,9 +68,9 @@ fn token(members: &Members, scopes: &Scopes, asked_at: SystemTime) -> Result<Min
     }
     let lifetime = lifetime(access_token, members.expires_in.as_ref(), asked_at).ok_or(Unusable::NoLife)?;
     let token = AccessToken::new(access_token, asked_at + lifetime).map_err(|_| Unusable::TokenCharacters)?;
-    Ok(Minted {
+    Ok(FetchedToken {
         token,
-        minted_at: asked_at,
+        issued_at: asked_at,
         lifetime,
         missing_scopes: missing(scopes, members.scope.as_ref()),
     })

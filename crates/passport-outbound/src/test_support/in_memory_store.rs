@@ -16,7 +16,7 @@ use crate::{Lease, Leased, StoreError, StoredToken, TokenKey, TokenStore, WakeUp
 
 /// A store as a fleet may have it, with switches to break it. Clones share.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct FleetStore {
+pub(crate) struct InMemoryStore {
     pub(crate) tokens: Arc<Mutex<HashMap<String, StoredToken>>>,
     pub(crate) leases: Arc<Mutex<HashMap<String, (String, Instant)>>>,
     pub(crate) down: Arc<AtomicBool>,
@@ -30,7 +30,7 @@ pub(crate) struct FleetStore {
     pub(crate) comes_with_the_lease: Arc<Mutex<Option<StoredToken>>>,
 }
 
-impl FleetStore {
+impl InMemoryStore {
     /// One that tells news.
     pub(crate) fn with_news() -> Self {
         Self { wake_ups: Some(WakeUps::new()), ..Self::default() }
@@ -64,7 +64,7 @@ impl FleetStore {
     }
 }
 
-impl TokenStore for FleetStore {
+impl TokenStore for InMemoryStore {
     async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
         self.works().await?;
         Ok(self.tokens.lock().unwrap().get(&key.to_string()).cloned())

@@ -19,10 +19,10 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     ManagedIdentity, TokenErrorKind,
-    identity::Recipe,
+    identity::IdentitySpec,
     token::{
-        Ask, DEFAULT_THRESHOLD, Engine, Failure, Keeping, MintFuture, Minted, RefreshPolicy, Slot,
-        TokenSource,
+        DEFAULT_THRESHOLD, Failure, FetchFuture, FetchRequest, FetchedToken, RefreshPolicy, Retention,
+        TokenEntry, TokenManager, TokenSource,
     },
 };
 
@@ -36,7 +36,7 @@ pub(crate) struct ScriptedSource {
     gate: Semaphore,
     panics: AtomicBool,
     repeats: AtomicBool,
-    asked: Mutex<Vec<Ask>>,
+    asked: Mutex<Vec<FetchRequest>>,
     /// What it and the engines around it go by.
     pub(crate) clock: ManualClock,
 }
@@ -97,7 +97,7 @@ impl ScriptedSource {
     }
 
     /// What it was asked last.
-    pub(crate) fn last_ask(&self) -> Ask {
+    pub(crate) fn last_ask(&self) -> FetchRequest {
         self.asked.lock().unwrap().last().unwrap().clone()
     }
 
@@ -111,10 +111,10 @@ impl ScriptedSource {
 }
 
 impl TokenSource for Arc<ScriptedSource> {
-    fn mint(&self, ask: Ask) -> MintFuture<'_> {
+    fn fetch(&self, request: FetchRequest) -> FetchFuture<'_> {
         Box::pin(async {
-            let minted_at = self.clock.now();
-            self.asked.lock().unwrap().push(ask);
+            let issued_at = self.clock.now();
+            self.asked.lock().unwrap().push(request);
             let number = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
             assert!(!self.panics.load(Ordering::SeqCst), "this source panics on purpose");
             self.gate.acquire().await.unwrap().forget();
@@ -123,47 +123,51 @@ impl TokenSource for Arc<ScriptedSource> {
                 return Err(failure.into());
             }
             let token =
-                AccessToken::new(&format!("{}-{number}", self.prefix), minted_at + self.lifetime).unwrap();
-            Ok(Minted { token, minted_at, lifetime: self.lifetime, missing_scopes: Vec::new() })
+                AccessToken::new(&format!("{}-{number}", self.prefix), issued_at + self.lifetime).unwrap();
+            Ok(FetchedToken { token, issued_at, lifetime: self.lifetime, missing_scopes: Vec::new() })
         })
     }
 }
 
-pub(crate) fn engine(source: &Arc<ScriptedSource>) -> Arc<Engine> {
-    Arc::new(engine_value(source, Arc::default()))
+pub(crate) fn manager(source: &Arc<ScriptedSource>) -> Arc<TokenManager> {
+    Arc::new(manager_value(source, Arc::default()))
 }
 
-pub(crate) fn engine_that_keeps(source: &Arc<ScriptedSource>, keeping: Keeping) -> Arc<Engine> {
-    Arc::new(engine_value(source, Arc::new(Slot::new(keeping))))
+pub(crate) fn manager_that_retains(source: &Arc<ScriptedSource>, retention: Retention) -> Arc<TokenManager> {
+    Arc::new(manager_value(source, Arc::new(TokenEntry::new(retention))))
 }
 
-pub(crate) fn engine_with_slot(source: &Arc<ScriptedSource>, slot: &Arc<Slot>) -> Arc<Engine> {
-    Arc::new(engine_value(source, Arc::clone(slot)))
+pub(crate) fn manager_with_entry(source: &Arc<ScriptedSource>, entry: &Arc<TokenEntry>) -> Arc<TokenManager> {
+    Arc::new(manager_value(source, Arc::clone(entry)))
 }
 
 pub(crate) fn identity(source: &Arc<ScriptedSource>) -> ManagedIdentity {
-    identity_around(engine_value(source, Arc::default()))
+    identity_around(manager_value(source, Arc::default()))
 }
 
 /// An identity whose usual token comes from `engine`.
-pub(crate) fn identity_around(engine: Engine) -> ManagedIdentity {
+pub(crate) fn identity_around(manager: TokenManager) -> ManagedIdentity {
     let builder = ManagedIdentity::builder("mi-test", SecretSource::fixed("unused"));
     let (recipe, scopes) = builder.checked().unwrap();
-    let recipe = Recipe { life: engine.life.clone(), attempts: engine.attempts.clone(), ..recipe };
-    ManagedIdentity::around(engine, recipe, scopes)
+    let recipe = IdentitySpec { life: manager.life.clone(), attempts: manager.attempts.clone(), ..recipe };
+    ManagedIdentity::around(manager, recipe, scopes)
 }
 
 pub(crate) const POLICY: RefreshPolicy = RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };
 
-fn engine_value(source: &Arc<ScriptedSource>, slot: Arc<Slot>) -> Engine {
-    engine_over(Box::new(Arc::clone(source)), source, slot)
+fn manager_value(source: &Arc<ScriptedSource>, entry: Arc<TokenEntry>) -> TokenManager {
+    manager_over(Box::new(Arc::clone(source)), source, entry)
 }
 
-pub(crate) fn engine_over(source: Box<dyn TokenSource>, script: &ScriptedSource, slot: Arc<Slot>) -> Engine {
-    Engine {
+pub(crate) fn manager_over(
+    source: Box<dyn TokenSource>,
+    script: &ScriptedSource,
+    entry: Arc<TokenEntry>,
+) -> TokenManager {
+    TokenManager {
         client_id: "mi-test".parse().unwrap(),
         source,
-        slot,
+        entry,
         policy: POLICY,
         attempt_timeout: Duration::from_secs(10),
         clock: Arc::new(script.clock.clone()),

@@ -7,7 +7,7 @@ use super::schedule::Schedule;
 
 /// A token and when it is to be refreshed.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept {
+pub(crate) struct CachedToken {
     pub(crate) token: AccessToken,
     pub(crate) schedule: Schedule,
     /// Which token of this slot it is. A later one has a higher number.

@@ -7,7 +7,7 @@ use std::{
 
 use http::HeaderValue;
 
-use super::{Kept, TokenError};
+use super::{CachedToken, TokenError};
 
 /// A header value to send, and which of the identity's tokens is in it.
 #[derive(Debug)]
@@ -16,9 +16,9 @@ pub(crate) struct SendableToken {
     pub(crate) generation: u64,
 }
 
-impl From<&Kept> for SendableToken {
-    fn from(kept: &Kept) -> Self {
-        Self { authorization: kept.token.authorization().clone(), generation: kept.generation }
+impl From<&CachedToken> for SendableToken {
+    fn from(cached: &CachedToken) -> Self {
+        Self { authorization: cached.token.authorization().clone(), generation: cached.generation }
     }
 }
 

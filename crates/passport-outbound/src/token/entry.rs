@@ -12,9 +12,9 @@ use tracing::Span;
 
 use super::{
     backoff::{Backoff, Failed, Pause, at_least, repeated},
-    cached_token::Kept,
+    cached_token::CachedToken,
     error::{TokenError, TokenErrorKind},
-    monotonic_clock::SteadyTime,
+    monotonic_clock::MonotonicClock,
     schedule::Phase,
     step::{Activity, Step, step},
     sync::{ArcSwap, Flight, Guard, Lead, Mutex, MutexGuard, SingleFlight},
@@ -26,11 +26,11 @@ const LEAST_AGE: Duration = Duration::from_secs(5);
 const MAX_LEAST_AGE: Duration = Duration::from_secs(5 * 60);
 
 /// What all callers of one attempt get.
-pub(crate) type Outcome = Result<Arc<Kept>, TokenError>;
+pub(crate) type FetchResult = Result<Arc<CachedToken>, TokenError>;
 
 /// What a slot keeps of what its attempts bring.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Keeping {
+pub(crate) enum Retention {
     /// The token, until it expires.
     #[default]
     Token,
@@ -41,19 +41,19 @@ pub(crate) enum Keeping {
 }
 
 #[derive(Debug, Default)]
-pub(crate) struct Slot {
-    keeping: Keeping,
+pub(crate) struct TokenEntry {
+    retention: Retention,
     /// The time of everything in here.
-    pub(crate) time: SteadyTime,
+    pub(crate) time: MonotonicClock,
     snapshot: ArcSwap<Snapshot>,
-    flights: SingleFlight<Outcome>,
-    ledger: Mutex<Ledger>,
+    flights: SingleFlight<FetchResult>,
+    state: Mutex<WriterState>,
 }
 
 /// What readers see.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Snapshot {
-    pub(crate) kept: Option<Arc<Kept>>,
+    pub(crate) cached: Option<Arc<CachedToken>>,
     /// Until when the running attempt is believed in.
     running: Option<Pause>,
     /// Until when no attempt is made.
@@ -64,7 +64,7 @@ pub(crate) struct Snapshot {
 
 /// What only writers need to know.
 #[derive(Debug, Default)]
-struct Ledger {
+struct WriterState {
     last_ticket: u64,
     /// Stops the attempt that was started last.
     stop: CancellationToken,
@@ -80,30 +80,30 @@ struct Ledger {
     rejected: bool,
     /// How many tokens in a row were replaced because a receiver refused them.
     replaced: u32,
-    /// The token that was forgotten by [`Slot::invalidate`], until there is another.
+    /// The token that was forgotten by [`TokenEntry::invalidate`], until there is another.
     forgotten: Option<AccessToken>,
 }
 
-/// What [`Slot::begin`] found.
+/// What [`TokenEntry::begin`] found.
 #[derive(Debug)]
-pub(crate) enum Begun {
+pub(crate) enum FetchStart {
     /// No attempt is needed, or it is too soon for one.
-    Settled(Outcome),
+    Settled(FetchResult),
     /// One is running, in this span.
-    Following(Flight<Outcome>, Option<Span>),
+    Following(Flight<FetchResult>, Option<Span>),
     /// It is the caller's to run.
-    Leading(Ticket, Flight<Outcome>),
+    Leading(FetchTicket, Flight<FetchResult>),
 }
 
 /// The duty to run an attempt, and to say how it went.
 #[derive(Debug)]
-pub(crate) struct Ticket {
+pub(crate) struct FetchTicket {
     /// Also the generation of the token that the attempt brings.
     pub(crate) number: u64,
     /// The token that is held meanwhile; the attempt is to bring another.
-    pub(crate) held: Option<AccessToken>,
+    pub(crate) current: Option<AccessToken>,
     /// The token that nobody should be given any more.
-    pub(crate) unwanted: Option<AccessToken>,
+    pub(crate) excluded: Option<AccessToken>,
     /// Cancelled when what the attempt brings is not wanted any more.
     pub(crate) stop: CancellationToken,
     /// Whether the attempt must not depend on a caller's runtime.
@@ -112,12 +112,12 @@ pub(crate) struct Ticket {
     started: SystemTime,
     /// Set when the attempt starts; calls that wait for it are linked to it.
     pub(crate) span: Arc<OnceLock<Span>>,
-    lead: Lead<Outcome>,
+    lead: Lead<FetchResult>,
 }
 
 /// What becomes of a token that a receiver refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rejection {
+pub(crate) enum RejectionEffect {
     /// Another one is in its place already.
     Superseded,
     /// It is to be replaced now.
@@ -130,7 +130,7 @@ pub(crate) enum Rejection {
 
 impl Snapshot {
     pub(crate) fn step(&self, now: SystemTime) -> Step {
-        match self.kept.as_ref().map(|kept| kept.schedule.phase(now)) {
+        match self.cached.as_ref().map(|cached| cached.schedule.phase(now)) {
             // The usual case: what else is going on does not matter.
             Some(Phase::Fresh) => Step::Send,
             phase => step(phase, self.activity(now)),
@@ -164,9 +164,9 @@ impl Snapshot {
     }
 }
 
-impl Slot {
-    pub(crate) fn new(keeping: Keeping) -> Self {
-        Self { keeping, ..Self::default() }
+impl TokenEntry {
+    pub(crate) fn new(retention: Retention) -> Self {
+        Self { retention, ..Self::default() }
     }
 
     /// How things stand. No lock, no reference count.
@@ -176,101 +176,104 @@ impl Slot {
 
     /// Joins the running attempt or starts one, if one is needed. An attempt that has said nothing for `patience` is
     /// given up.
-    pub(crate) fn begin(&self, now: SystemTime, patience: Duration) -> Begun {
-        let mut ledger = self.ledger();
+    pub(crate) fn begin(&self, now: SystemTime, patience: Duration) -> FetchStart {
+        let mut state = self.state();
         let snapshot = self.snapshot.load_full();
-        if self.keeping != Keeping::Nothing
+        if self.retention != Retention::Nothing
             && let Some(flight) = self.flights.running()
         {
             if snapshot.activity(now) == Activity::Running {
-                return Begun::Following(flight, ledger.span.upgrade().and_then(|span| span.get().cloned()));
+                return FetchStart::Following(
+                    flight,
+                    state.span.upgrade().and_then(|span| span.get().cloned()),
+                );
             }
             self.flights.give_up(&flight);
-            ledger.detached = true;
+            state.detached = true;
         }
-        match (snapshot.step(now), snapshot.activity(now), &snapshot.kept, &snapshot.last_error) {
-            (Step::Send, _, Some(kept), _) => return Begun::Settled(Ok(Arc::clone(kept))),
+        match (snapshot.step(now), snapshot.activity(now), &snapshot.cached, &snapshot.last_error) {
+            (Step::Send, _, Some(cached), _) => return FetchStart::Settled(Ok(Arc::clone(cached))),
             (Step::Refuse, _, _, Some(error)) | (Step::Fetch, Activity::Retrying, _, Some(error)) => {
-                return Begun::Settled(Err(error.clone()));
+                return FetchStart::Settled(Err(error.clone()));
             }
             _ => {}
         }
         let (lead, flight) = self.flights.lead();
-        ledger.last_ticket += 1;
-        if self.keeping != Keeping::Nothing {
+        state.last_ticket += 1;
+        if self.retention != Retention::Nothing {
             let running = Some(Pause::starting(now, patience));
             self.publish(Snapshot { running, pausing: None, ..Snapshot::clone(&snapshot) });
         }
-        let held = snapshot.kept.as_ref().map(|kept| kept.token.clone());
-        let unwanted = if ledger.rejected { held.clone() } else { ledger.forgotten.clone() };
+        let current = snapshot.cached.as_ref().map(|cached| cached.token.clone());
+        let excluded = if state.rejected { current.clone() } else { state.forgotten.clone() };
         let stop = CancellationToken::new();
-        ledger.stop = stop.clone();
+        state.stop = stop.clone();
         let span = Arc::new(OnceLock::new());
-        ledger.span = Arc::downgrade(&span);
-        let (number, detached) = (ledger.last_ticket, ledger.detached);
-        let ticket = Ticket { number, held, unwanted, stop, detached, started: now, span, lead };
-        Begun::Leading(ticket, flight)
+        state.span = Arc::downgrade(&span);
+        let (number, detached) = (state.last_ticket, state.detached);
+        let ticket = FetchTicket { number, current, excluded, stop, detached, started: now, span, lead };
+        FetchStart::Leading(ticket, flight)
     }
 
     /// The attempt brought a token. It is not kept if it is not wanted any more; those who wait for it try again then.
-    pub(crate) fn succeed(&self, ticket: Ticket, kept: Kept) {
-        let mut ledger = self.ledger();
-        if ticket.number < ledger.oldest_wanted {
+    pub(crate) fn succeed(&self, ticket: FetchTicket, cached: CachedToken) {
+        let mut state = self.state();
+        if ticket.number < state.oldest_wanted {
             return;
         }
-        let kept = Arc::new(kept);
+        let cached = Arc::new(cached);
         let before = self.snapshot.load_full();
-        let newest = before.kept.as_ref().is_none_or(|before| before.generation < kept.generation);
+        let newest = before.cached.as_ref().is_none_or(|before| before.generation < cached.generation);
         if newest {
-            *ledger = Ledger {
-                last_ticket: ledger.last_ticket,
-                stop: ledger.stop.clone(),
-                span: Weak::clone(&ledger.span),
-                oldest_wanted: ledger.oldest_wanted,
-                detached: ledger.detached,
-                replaced: if ledger.rejected { ledger.replaced.saturating_add(1) } else { 0 },
-                ..Ledger::default()
+            *state = WriterState {
+                last_ticket: state.last_ticket,
+                stop: state.stop.clone(),
+                span: Weak::clone(&state.span),
+                oldest_wanted: state.oldest_wanted,
+                detached: state.detached,
+                replaced: if state.rejected { state.replaced.saturating_add(1) } else { 0 },
+                ..WriterState::default()
             };
-            let running = before.running.filter(|_| !self.is_current(&ledger, &ticket));
-            let kept = (self.keeping == Keeping::Token).then(|| Arc::clone(&kept));
-            self.publish(Snapshot { kept, running, pausing: None, last_error: None });
+            let running = before.running.filter(|_| !self.is_current(&state, &ticket));
+            let cached = (self.retention == Retention::Token).then(|| Arc::clone(&cached));
+            self.publish(Snapshot { cached, running, pausing: None, last_error: None });
         }
-        drop(ledger);
-        ticket.lead.land(Ok(kept));
+        drop(state);
+        ticket.lead.land(Ok(cached));
     }
 
     /// The attempt failed; the next one has to wait. `random` is in 0..1.
-    pub(crate) fn fail(&self, ticket: Ticket, error: TokenError, now: SystemTime, random: f64) {
-        let mut ledger = self.ledger();
-        if self.is_current(&ledger, &ticket) {
+    pub(crate) fn fail(&self, ticket: FetchTicket, error: TokenError, now: SystemTime, random: f64) {
+        let mut state = self.state();
+        if self.is_current(&state, &ticket) {
             let took = now.duration_since(ticket.started).unwrap_or_default();
-            self.pause(&mut ledger, &error, now, took, random);
+            self.pause(&mut state, &error, now, took, random);
         }
-        drop(ledger);
+        drop(state);
         ticket.lead.land(Err(error));
     }
 
     /// Records that the attempt ended with the runtime it was on. That says nothing of Passport, so
     /// another attempt may start immediately; it does not depend on a caller's runtime.
-    pub(crate) fn lose(&self, ticket: Ticket) {
-        self.ledger().detached = true;
+    pub(crate) fn lose(&self, ticket: FetchTicket) {
+        self.state().detached = true;
         self.call_off(ticket);
     }
 
     /// The attempt was called off: its identity is gone, or what it brings is not wanted any more.
-    pub(crate) fn call_off(&self, ticket: Ticket) {
-        let ledger = self.ledger();
-        if self.is_current(&ledger, &ticket) {
+    pub(crate) fn call_off(&self, ticket: FetchTicket) {
+        let state = self.state();
+        if self.is_current(&state, &ticket) {
             self.publish(Snapshot { running: None, ..self.copied() });
         }
-        drop(ledger);
+        drop(state);
         drop(ticket);
     }
 
     /// Makes room for another attempt, if this one has said nothing for longer than whoever started it would wait.
     /// False if it is to be waited for.
-    pub(crate) fn give_up(&self, silent: &Flight<Outcome>, now: SystemTime) -> bool {
-        let mut ledger = self.ledger();
+    pub(crate) fn give_up(&self, silent: &Flight<FetchResult>, now: SystemTime) -> bool {
+        let mut state = self.state();
         if !self.flights.is_running(silent) {
             return true;
         }
@@ -279,87 +282,94 @@ impl Slot {
             return false;
         }
         self.flights.give_up(silent);
-        ledger.detached = true;
+        state.detached = true;
         self.publish(Snapshot { running: None, ..snapshot });
         true
     }
 
     /// A receiver refused the token of `generation`. Another generation is none of its business.
-    pub(crate) fn reject(&self, generation: u64, now: SystemTime) -> Rejection {
-        let mut ledger = self.ledger();
-        if self.keeping != Keeping::Token {
-            return Rejection::NotKept;
+    pub(crate) fn reject(&self, generation: u64, now: SystemTime) -> RejectionEffect {
+        let mut state = self.state();
+        if self.retention != Retention::Token {
+            return RejectionEffect::NotKept;
         }
         let snapshot = self.snapshot.load_full();
-        let Some(kept) = snapshot.kept.as_ref().filter(|kept| kept.generation == generation) else {
-            return Rejection::Superseded;
+        let Some(cached) = snapshot.cached.as_ref().filter(|cached| cached.generation == generation) else {
+            return RejectionEffect::Superseded;
         };
-        let least_age = LEAST_AGE.saturating_mul(1 << ledger.replaced.min(6)).min(MAX_LEAST_AGE);
-        if kept.schedule.age(now) < least_age {
-            return Rejection::TooYoung;
+        let least_age = LEAST_AGE.saturating_mul(1 << state.replaced.min(6)).min(MAX_LEAST_AGE);
+        if cached.schedule.age(now) < least_age {
+            return RejectionEffect::TooYoung;
         }
-        ledger.rejected = true;
-        let kept = Kept { schedule: kept.schedule.due(now), ..Kept::clone(kept) };
-        self.publish(Snapshot { kept: Some(Arc::new(kept)), ..Snapshot::clone(&snapshot) });
-        Rejection::Due
+        state.rejected = true;
+        let cached = CachedToken { schedule: cached.schedule.due(now), ..CachedToken::clone(cached) };
+        self.publish(Snapshot { cached: Some(Arc::new(cached)), ..Snapshot::clone(&snapshot) });
+        RejectionEffect::Due
     }
 
     /// Whether the kept token is to be replaced for somebody who needs one with `life` left: it is made due then. Not in the first half
     /// of its life, or nobody could ever have enough.
     pub(crate) fn is_to_be_replaced(&self, life: Duration, now: SystemTime) -> bool {
-        let _ledger = self.ledger();
+        let _ledger = self.state();
         let snapshot = self.snapshot.load_full();
-        let Some(kept) = snapshot.kept.as_ref().filter(|_| self.keeping == Keeping::Token) else {
+        let Some(cached) = snapshot.cached.as_ref().filter(|_| self.retention == Retention::Token) else {
             return false;
         };
-        let (age, left) = (kept.schedule.age(now), kept.schedule.left(now));
+        let (age, left) = (cached.schedule.age(now), cached.schedule.left(now));
         if left >= life || age < left {
             return false;
         }
-        let kept = Kept { schedule: kept.schedule.due(now), ..Kept::clone(kept) };
-        self.publish(Snapshot { kept: Some(Arc::new(kept)), ..Snapshot::clone(&snapshot) });
+        let cached = CachedToken { schedule: cached.schedule.due(now), ..CachedToken::clone(cached) };
+        self.publish(Snapshot { cached: Some(Arc::new(cached)), ..Snapshot::clone(&snapshot) });
         true
     }
 
     /// Forgets the token, and whatever the running attempt may bring. A pause goes on.
     pub(crate) fn invalidate(&self) {
-        let mut ledger = self.ledger();
-        ledger.oldest_wanted = ledger.last_ticket + 1;
-        ledger.stop.cancel();
-        ledger.rejected = false;
+        let mut state = self.state();
+        state.oldest_wanted = state.last_ticket + 1;
+        state.stop.cancel();
+        state.rejected = false;
         if let Some(flight) = self.flights.running() {
             self.flights.give_up(&flight);
         }
         let snapshot = self.copied();
-        if let Some(kept) = &snapshot.kept {
-            ledger.forgotten = Some(kept.token.clone());
+        if let Some(cached) = &snapshot.cached {
+            state.forgotten = Some(cached.token.clone());
         }
-        self.publish(Snapshot { kept: None, running: None, ..snapshot });
+        self.publish(Snapshot { cached: None, running: None, ..snapshot });
     }
 
     /// Keeps every writer out for as long as it is held.
     #[cfg(test)]
     pub(crate) fn locked(&self) -> impl Drop + '_ {
-        self.ledger()
+        self.state()
     }
 
     /// The running attempt, if there is one.
     #[cfg(test)]
-    pub(crate) fn running(&self) -> Option<Flight<Outcome>> {
+    pub(crate) fn running(&self) -> Option<Flight<FetchResult>> {
         self.flights.running()
     }
 
     /// A pause that is there already (without a cache, attempts run side by side) is not made shorter, and counts once.
-    fn pause(&self, ledger: &mut Ledger, error: &TokenError, now: SystemTime, took: Duration, random: f64) {
+    fn pause(
+        &self,
+        state: &mut WriterState,
+        error: &TokenError,
+        now: SystemTime,
+        took: Duration,
+        random: f64,
+    ) {
         let snapshot = self.copied();
         let before = snapshot.pausing.filter(|pause| pause.covers(now));
-        let left = snapshot.kept.as_ref().map(|kept| kept.schedule.left(now));
+        let left = snapshot.cached.as_ref().map(|cached| cached.schedule.left(now));
         let flat = |length| Pause::starting(now, at_least(length, error.retry_after()));
         let pause = match (error.kind(), before) {
             (TokenErrorKind::Refused, _) => flat(Backoff::refused(random)),
             (TokenErrorKind::Repeated, _) => flat(repeated(left)),
             (_, None) => {
-                ledger.backoff.failed(now, Failed { took, left, retry_after: error.retry_after(), random })
+                state.backoff.failed(now, Failed { took, left, retry_after: error.retry_after(), random })
             }
             (_, Some(_)) => flat(Duration::ZERO),
         };
@@ -369,8 +379,8 @@ impl Slot {
     }
 
     /// Whether what happens to the attempt is what happens to the slot: no other was started since.
-    fn is_current(&self, ledger: &Ledger, ticket: &Ticket) -> bool {
-        self.keeping == Keeping::Nothing || ticket.number == ledger.last_ticket
+    fn is_current(&self, state: &WriterState, ticket: &FetchTicket) -> bool {
+        self.retention == Retention::Nothing || ticket.number == state.last_ticket
     }
 
     fn copied(&self) -> Snapshot {
@@ -382,7 +392,7 @@ impl Slot {
         self.snapshot.store(Arc::new(snapshot));
     }
 
-    fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, WriterState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,10 +11,10 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use super::{
-    cached_token::Kept,
-    entry::Rejection,
+    cached_token::CachedToken,
+    entry::RejectionEffect,
     error::{TokenError, TokenErrorKind},
-    source::Ask,
+    source::FetchRequest,
 };
 use crate::metrics::{
     ATTEMPT_SECONDS, ATTEMPTS, CLIENT_ID, EXPIRES_AT, HITS, LIFE_LEFT, NEGATIVE_HITS, SOFT_REFRESHES, TARGET,
@@ -25,8 +25,8 @@ use crate::metrics::{
 ///
 /// A root span: many calls share the fetch, and the call that started it may end long before. The
 /// span is linked to that call.
-pub(super) fn fetch_span(client_id: &ClientId, ask: &Ask) -> Span {
-    let reason = match (&ask.unwanted, ask.is_live()) {
+pub(super) fn fetch_span(client_id: &ClientId, request: &FetchRequest) -> Span {
+    let reason = match (&request.excluded, request.is_live()) {
         (Some(_), _) => "unwanted",
         (None, true) => "refresh",
         (None, false) => "missing",
@@ -113,23 +113,23 @@ pub(super) fn replacing(client_id: &ClientId, current: &AccessToken, now: System
 }
 
 /// Records a new token.
-pub(super) fn token_fetched(client_id: &ClientId, kept: &Kept) {
-    let expires_at = kept.token.expires_at();
+pub(super) fn token_fetched(client_id: &ClientId, cached: &CachedToken) {
+    let expires_at = cached.token.expires_at();
     let unix = expires_at.duration_since(UNIX_EPOCH).unwrap_or_default();
     gauge!(EXPIRES_AT, CLIENT_ID => client_id.to_string()).set(unix.as_secs_f64());
     tracing::info!(
         target: TARGET,
         %client_id,
-        token = %kept.token.fingerprint(),
-        generation = kept.generation,
+        token = %cached.token.fingerprint(),
+        generation = cached.generation,
         ?expires_at,
         "token fetched"
     );
-    if !kept.missing_scopes.is_empty() {
+    if !cached.missing_scopes.is_empty() {
         tracing::warn!(
             target: TARGET,
             %client_id,
-            missing = ?kept.missing_scopes,
+            missing = ?cached.missing_scopes,
             "Passport granted fewer scopes than were asked for; grant them to the identity, or do not ask for them"
         );
     }
@@ -149,15 +149,15 @@ pub(super) fn fetch_failed(client_id: &ClientId, error: &TokenError) {
 }
 
 /// Records that a receiver rejected a token.
-pub(super) fn token_rejected(client_id: &ClientId, rejection: Rejection) {
+pub(super) fn token_rejected(client_id: &ClientId, rejection: RejectionEffect) {
     let (action, advice) = match rejection {
-        Rejection::Due => ("replaced", "the token is being replaced"),
-        Rejection::Superseded => ("superseded", "it has been replaced meanwhile"),
-        Rejection::TooYoung => (
+        RejectionEffect::Due => ("replaced", "the token is being replaced"),
+        RejectionEffect::Superseded => ("superseded", "it has been replaced meanwhile"),
+        RejectionEffect::TooYoung => (
             "too_young",
             "it is too young to be the cause; check the receiver's audience and issuer, and the identity's rights",
         ),
-        Rejection::NotKept => ("not_kept", "it was for one call only"),
+        RejectionEffect::NotKept => ("not_kept", "it was for one call only"),
     };
     let labels = [(CLIENT_ID, client_id.to_string()), ("action", action.to_owned())];
     counter!(UNAUTHORIZED, &labels).increment(1);

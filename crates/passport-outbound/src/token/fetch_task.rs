@@ -8,8 +8,9 @@ use tokio::time::{Instant, timeout};
 use tracing::Instrument;
 
 use super::{
-    Ask, Engine, Failure, Kept, LEAST_LIFE, Minted, NotMinted, Phase, TokenErrorKind,
-    entry::Ticket,
+    CachedToken, Failure, FetchError, FetchRequest, FetchedToken, LEAST_LIFE, Phase, TokenErrorKind,
+    TokenManager,
+    entry::FetchTicket,
     events::{self, FetchTimer},
     manager::GRACE,
 };
@@ -27,69 +28,78 @@ struct Panicked;
 
 /// Returns the attempt that `ticket` stands for. It is lost if the future is dropped, even before
 /// its first poll.
-pub(super) fn run(engine: Arc<Engine>, ticket: Ticket) -> impl Future<Output = ()> + Send {
-    let live_until = engine.note_replacement();
-    let ask = Ask { held: ticket.held.clone(), live_until, unwanted: ticket.unwanted.clone() };
+pub(super) fn run(manager: Arc<TokenManager>, ticket: FetchTicket) -> impl Future<Output = ()> + Send {
+    let current_valid_until = manager.note_replacement();
+    let request = FetchRequest {
+        current: ticket.current.clone(),
+        current_valid_until,
+        excluded: ticket.excluded.clone(),
+    };
     let (number, stop) = (ticket.number, ticket.stop.clone());
-    let span = events::fetch_span(&engine.client_id, &ask);
+    let span = events::fetch_span(&manager.client_id, &request);
     let _ = ticket.span.set(span.clone());
-    let attempt = Attempt { engine: Arc::clone(&engine), ticket: Some(ticket) };
+    let attempt = Attempt { manager: Arc::clone(&manager), ticket: Some(ticket) };
     let work = async move {
         tokio::select! {
             biased;
-            () = engine.life.cancelled() => attempt.call_off(),
+            () = manager.life.cancelled() => attempt.call_off(),
             () = stop.cancelled() => attempt.call_off(),
-            result = engine.mint(ask, number) => attempt.end(result),
+            result = manager.fetch(request, number) => attempt.end(result),
         }
     };
     work.instrument(span)
 }
 
-impl Engine {
-    async fn mint(&self, ask: Ask, number: u64) -> Result<Kept, NotMinted> {
+impl TokenManager {
+    async fn fetch(&self, request: FetchRequest, number: u64) -> Result<CachedToken, FetchError> {
         let timer = FetchTimer::start(&self.client_id);
         // The source keeps its own time and says what it was that took so long; this is in case it does not.
-        let minted = AssertUnwindSafe(self.source.mint(ask.clone())).catch_unwind();
-        let minted = match timeout(self.attempt_timeout + GRACE / 2, minted).await {
-            Ok(Ok(minted)) => minted.and_then(|minted| Ok(self.judged(minted, &ask, number)?)),
+        let fetched = AssertUnwindSafe(self.source.fetch(request.clone())).catch_unwind();
+        let fetched = match timeout(self.attempt_timeout + GRACE / 2, fetched).await {
+            Ok(Ok(fetched)) => fetched.and_then(|fetched| Ok(self.judged(fetched, &request, number)?)),
             Ok(Err(_panic)) => Err(Failure::of(TokenErrorKind::Aborted).caused_by(Panicked).into()),
             Err(late) => Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late).into()),
         };
-        match &minted {
+        match &fetched {
             Ok(_) => timer.end(None),
-            Err(NotMinted::Failed(failure)) => timer.end(Some(failure.kind())),
-            Err(NotMinted::Postponed) => {}
+            Err(FetchError::Failed(failure)) => timer.end(Some(failure.kind())),
+            Err(FetchError::Postponed) => {}
         }
-        minted
+        fetched
     }
 
     /// Until when there is a token meanwhile. It is measured.
     fn note_replacement(&self) -> Option<Instant> {
-        let (snapshot, now) = (self.slot.snapshot(), self.now());
-        let live = snapshot.kept.as_deref().filter(|kept| kept.schedule.phase(now) != Phase::Hard);
-        if let Some(kept) = live {
-            events::replacing(&self.client_id, &kept.token, self.clock.now());
+        let (snapshot, now) = (self.entry.snapshot(), self.now());
+        let live = snapshot.cached.as_deref().filter(|cached| cached.schedule.phase(now) != Phase::Hard);
+        if let Some(cached) = live {
+            events::replacing(&self.client_id, &cached.token, self.clock.now());
         }
-        live.and_then(|kept| Instant::now().checked_add(kept.schedule.left(now)))
+        live.and_then(|cached| Instant::now().checked_add(cached.schedule.left(now)))
     }
 
-    fn judged(&self, minted: Minted, ask: &Ask, number: u64) -> Result<Kept, Failure> {
-        let is_it = |other: &AccessToken| other.authorization() == minted.token.authorization();
-        if ask.held.as_ref().is_some_and(is_it) || ask.unwanted.as_ref().is_some_and(is_it) {
+    fn judged(
+        &self,
+        fetched: FetchedToken,
+        request: &FetchRequest,
+        number: u64,
+    ) -> Result<CachedToken, Failure> {
+        let is_it = |other: &AccessToken| other.authorization() == fetched.token.authorization();
+        if request.current.as_ref().is_some_and(is_it) || request.excluded.as_ref().is_some_and(is_it) {
             return Err(Failure::of(TokenErrorKind::Repeated));
         }
         // Sources go by the wall clock. It may have been set back meanwhile; but no token was minted in the future.
         let now = self.now();
-        let minted_at = self.slot.time.of(minted.minted_at).min(now);
-        let schedule = self.policy.schedule(minted_at, minted.lifetime);
-        if minted.lifetime < LEAST_LIFE || schedule.phase(now) == Phase::Hard {
+        let issued_at = self.entry.time.of(fetched.issued_at).min(now);
+        let schedule = self.policy.schedule(issued_at, fetched.lifetime);
+        if fetched.lifetime < LEAST_LIFE || schedule.phase(now) == Phase::Hard {
             return Err(Failure::of(TokenErrorKind::UnusableResponse).caused_by(DeadOnArrival));
         }
-        Ok(Kept {
-            token: minted.token,
+        Ok(CachedToken {
+            token: fetched.token,
             schedule,
             generation: number,
-            missing_scopes: minted.missing_scopes.into(),
+            missing_scopes: fetched.missing_scopes.into(),
             hits: events::hit_counter(&self.client_id),
         })
     }
@@ -97,31 +107,31 @@ impl Engine {
 
 /// An attempt on its way. It is lost if its runtime ends before it.
 struct Attempt {
-    engine: Arc<Engine>,
+    manager: Arc<TokenManager>,
     /// Taken at the end.
-    ticket: Option<Ticket>,
+    ticket: Option<FetchTicket>,
 }
 
 impl Attempt {
-    fn end(mut self, result: Result<Kept, NotMinted>) {
-        let (engine, Some(ticket)) = (Arc::clone(&self.engine), self.ticket.take()) else { return };
+    fn end(mut self, result: Result<CachedToken, FetchError>) {
+        let (manager, Some(ticket)) = (Arc::clone(&self.manager), self.ticket.take()) else { return };
         match result {
-            Ok(kept) => {
-                events::token_fetched(&engine.client_id, &kept);
-                engine.slot.succeed(ticket, kept);
+            Ok(cached) => {
+                events::token_fetched(&manager.client_id, &cached);
+                manager.entry.succeed(ticket, cached);
             }
-            Err(NotMinted::Postponed) => engine.slot.call_off(ticket),
-            Err(NotMinted::Failed(failure)) => {
-                let error = engine.error(failure);
-                events::fetch_failed(&engine.client_id, &error);
-                engine.slot.fail(ticket, error, engine.now(), fastrand::f64());
+            Err(FetchError::Postponed) => manager.entry.call_off(ticket),
+            Err(FetchError::Failed(failure)) => {
+                let error = manager.error(failure);
+                events::fetch_failed(&manager.client_id, &error);
+                manager.entry.fail(ticket, error, manager.now(), fastrand::f64());
             }
         }
     }
 
     fn call_off(mut self) {
         if let Some(ticket) = self.ticket.take() {
-            self.engine.slot.call_off(ticket);
+            self.manager.entry.call_off(ticket);
         }
     }
 }
@@ -129,8 +139,8 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
-            events::fetch_dropped(&self.engine.client_id);
-            self.engine.slot.lose(ticket);
+            events::fetch_dropped(&self.manager.client_id);
+            self.manager.entry.lose(ticket);
         }
     }
 }

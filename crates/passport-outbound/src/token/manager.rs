@@ -14,9 +14,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Span;
 
 use super::{
-    Credential, Failure, Kept, PendingCredential, Phase, RefreshPolicy, Rejection, SendableToken, Slot,
-    Snapshot, TokenError, TokenErrorKind, TokenSource, background_runtime,
-    entry::{Begun, Outcome},
+    CachedToken, Credential, Failure, PendingCredential, Phase, RefreshPolicy, RejectionEffect,
+    SendableToken, Snapshot, TokenEntry, TokenError, TokenErrorKind, TokenSource, background_runtime,
+    entry::{FetchResult, FetchStart},
     events, fetch_task,
     step::Step,
 };
@@ -32,10 +32,10 @@ const TRIES: usize = 10;
 const RETRY_PAUSES: Duration = Duration::from_secs(2);
 
 #[derive(Debug)]
-pub(crate) struct Engine {
+pub(crate) struct TokenManager {
     pub(crate) client_id: ClientId,
     pub(crate) source: Box<dyn TokenSource>,
-    pub(crate) slot: Arc<Slot>,
+    pub(crate) entry: Arc<TokenEntry>,
     pub(crate) policy: RefreshPolicy,
     /// The most that an attempt takes.
     pub(crate) attempt_timeout: Duration,
@@ -45,37 +45,37 @@ pub(crate) struct Engine {
     pub(crate) attempts: TaskTracker,
 }
 
-impl Engine {
+impl TokenManager {
     /// The token, at once if there is one that may be sent.
     pub(crate) fn credential(self: &Arc<Self>) -> Credential {
-        let snapshot = self.slot.snapshot();
+        let snapshot = self.entry.snapshot();
         match self.look(&snapshot) {
-            Look::Token(kept) => Credential::Ready(SendableToken::from(&**kept)),
-            Look::Error(error) => Credential::Failed(error.clone()),
-            Look::Nothing => self.pending(),
+            Lookup::Token(cached) => Credential::Ready(SendableToken::from(&**cached)),
+            Lookup::Error(error) => Credential::Failed(error.clone()),
+            Lookup::Nothing => self.pending(),
         }
     }
 
     /// The token, waiting for it if need be.
     pub(crate) async fn token(self: &Arc<Self>) -> Result<AccessToken, TokenError> {
-        match self.look(&self.slot.snapshot()) {
-            Look::Token(kept) => return Ok(kept.token.clone()),
-            Look::Error(error) => return Err(error.clone()),
-            Look::Nothing => {}
+        match self.look(&self.entry.snapshot()) {
+            Lookup::Token(cached) => return Ok(cached.token.clone()),
+            Lookup::Error(error) => return Err(error.clone()),
+            Lookup::Nothing => {}
         }
-        self.fetched().await.map(|kept| kept.token.clone())
+        self.fetched().await.map(|cached| cached.token.clone())
     }
 
     /// One with that much life left, if it can be had.
     pub(crate) async fn token_for(self: &Arc<Self>, life: Duration) -> Result<AccessToken, TokenError> {
         let token = self.token().await?;
-        if !self.slot.is_to_be_replaced(life, self.now()) {
+        if !self.entry.is_to_be_replaced(life, self.now()) {
             // Somebody may have replaced it meanwhile.
             return self.token().await;
         }
         let Some(attempt) = self.attempt() else { return Ok(token) };
         match self.wait_for(attempt).await {
-            Some(Ok(kept)) if !self.is_dead(&kept) => Ok(kept.token.clone()),
+            Some(Ok(cached)) if !self.is_dead(&cached) => Ok(cached.token.clone()),
             // The one there is goes on.
             _ => Ok(token),
         }
@@ -86,9 +86,9 @@ impl Engine {
         self: &Arc<Self>,
         is_refused: impl FnOnce(&AccessToken) -> bool,
     ) -> Result<AccessToken, TokenError> {
-        let snapshot = self.slot.snapshot().clone();
-        let refused = snapshot.kept.as_ref().filter(|kept| is_refused(&kept.token));
-        match refused.and_then(|kept| self.replace_rejected(kept.generation)) {
+        let snapshot = self.entry.snapshot().clone();
+        let refused = snapshot.cached.as_ref().filter(|cached| is_refused(&cached.token));
+        match refused.and_then(|cached| self.replace_rejected(cached.generation)) {
             None | Some(Credential::Ready(_)) => self.token().await,
             Some(Credential::Failed(error)) => Err(error),
             Some(Credential::Pending(pending)) => {
@@ -99,50 +99,50 @@ impl Engine {
     }
 
     /// What a caller may have at once. Sees to the successor of a token when it is time; nobody waits for that.
-    fn look<'a>(self: &Arc<Self>, snapshot: &'a Snapshot) -> Look<'a> {
+    fn look<'a>(self: &Arc<Self>, snapshot: &'a Snapshot) -> Lookup<'a> {
         let step = snapshot.step(self.now());
-        match (step, &snapshot.kept, &snapshot.last_error) {
-            (Step::Send | Step::SendAndRefresh, Some(kept), _) => {
-                kept.hits.increment(1);
+        match (step, &snapshot.cached, &snapshot.last_error) {
+            (Step::Send | Step::SendAndRefresh, Some(cached), _) => {
+                cached.hits.increment(1);
                 if step == Step::SendAndRefresh {
                     drop(self.attempt());
                 }
-                Look::Token(kept)
+                Lookup::Token(cached)
             }
             (Step::Refuse, _, Some(error)) => {
                 events::cached_error(&self.client_id);
-                Look::Error(error)
+                Lookup::Error(error)
             }
-            _ => Look::Nothing,
+            _ => Lookup::Nothing,
         }
     }
 
     /// A receiver refused the token of `generation`: a newer one to send instead, if it makes sense to try.
     pub(crate) fn replace_rejected(self: &Arc<Self>, generation: u64) -> Option<Credential> {
-        let rejection = self.slot.reject(generation, self.now());
+        let rejection = self.entry.reject(generation, self.now());
         events::token_rejected(&self.client_id, rejection);
         match rejection {
-            Rejection::TooYoung | Rejection::NotKept => None,
-            Rejection::Superseded => Some(self.credential()),
-            Rejection::Due => {
+            RejectionEffect::TooYoung | RejectionEffect::NotKept => None,
+            RejectionEffect::Superseded => Some(self.credential()),
+            RejectionEffect::Due => {
                 let attempt = self.attempt()?;
-                let engine = Arc::clone(self);
+                let manager = Arc::clone(self);
                 Some(Credential::Pending(PendingCredential::new(async move {
-                    let is_newer = |kept: &Kept| kept.generation > generation;
-                    engine.outcome(Some(attempt), is_newer).await.map(|kept| SendableToken::from(&*kept))
+                    let is_newer = |cached: &CachedToken| cached.generation > generation;
+                    manager.outcome(Some(attempt), is_newer).await.map(|cached| SendableToken::from(&*cached))
                 })))
             }
         }
     }
 
     fn pending(self: &Arc<Self>) -> Credential {
-        let engine = Arc::clone(self);
+        let manager = Arc::clone(self);
         Credential::Pending(PendingCredential::new(async move {
-            engine.fetched().await.map(|kept| SendableToken::from(&*kept))
+            manager.fetched().await.map(|cached| SendableToken::from(&*cached))
         }))
     }
 
-    async fn fetched(self: &Arc<Self>) -> Outcome {
+    async fn fetched(self: &Arc<Self>) -> FetchResult {
         events::call_waits(&self.client_id);
         self.outcome(None, |_| true).await
     }
@@ -151,10 +151,10 @@ impl Engine {
     /// retries.
     async fn outcome(
         self: &Arc<Self>,
-        mut first: Option<Awaited>,
-        is_wanted: impl Fn(&Kept) -> bool,
-    ) -> Outcome {
-        let mut patience = Patience::new(self.attempt_timeout);
+        mut first: Option<PendingFetch>,
+        is_wanted: impl Fn(&CachedToken) -> bool,
+    ) -> FetchResult {
+        let mut patience = RetryBudget::new(self.attempt_timeout);
         let mut last_error = None;
         for _ in 0..TRIES {
             let Some(attempt) = first.take().or_else(|| self.attempt()) else { break };
@@ -168,11 +168,11 @@ impl Engine {
                 Err(_late) => break,
                 Ok(None) => continue,
                 // Whoever waits may be polled late, after the machine has slept.
-                Ok(Some(Ok(kept))) if !self.is_dead(&kept) && is_wanted(&kept) => return Ok(kept),
+                Ok(Some(Ok(cached))) if !self.is_dead(&cached) && is_wanted(&cached) => return Ok(cached),
                 Ok(Some(Ok(_))) => {}
                 Ok(Some(Err(error))) => last_error = Some(error),
             }
-            let snapshot = self.slot.snapshot().clone();
+            let snapshot = self.entry.snapshot().clone();
             let Some(pause) = snapshot.retry_in(self.now()).filter(|pause| patience.allows(*pause)) else {
                 last_error = last_error.or_else(|| snapshot.last_error.clone());
                 break;
@@ -187,12 +187,12 @@ impl Engine {
     }
 
     /// The running attempt, or one that was started for the purpose. None if none can be started.
-    fn attempt(self: &Arc<Self>) -> Option<Awaited> {
+    fn attempt(self: &Arc<Self>) -> Option<PendingFetch> {
         let runtime = Handle::try_current().ok().filter(|_| !self.life.is_cancelled())?;
-        match self.slot.begin(self.now(), self.attempt_timeout + GRACE) {
-            Begun::Settled(outcome) => Some(Awaited::Here(outcome)),
-            Begun::Following(flight, span) => Some(Awaited::Flight(flight, span)),
-            Begun::Leading(ticket, flight) => {
+        match self.entry.begin(self.now(), self.attempt_timeout + GRACE) {
+            FetchStart::Settled(outcome) => Some(PendingFetch::Here(outcome)),
+            FetchStart::Following(flight, span) => Some(PendingFetch::Flight(flight, span)),
+            FetchStart::Leading(ticket, flight) => {
                 let (detached, span) = (ticket.detached, Arc::clone(&ticket.span));
                 let attempt = self.attempts.track_future(fetch_task::run(Arc::clone(self), ticket));
                 if detached {
@@ -200,17 +200,17 @@ impl Engine {
                 } else {
                     drop(runtime.spawn(attempt));
                 }
-                Some(Awaited::Flight(flight, span.get().cloned()))
+                Some(PendingFetch::Flight(flight, span.get().cloned()))
             }
         }
     }
 
     /// The outcome of an attempt, if it has one. An attempt is bounded in time; one that says nothing for longer sits on a
     /// runtime that nobody drives, and is given up, unless whoever started it gives it more time than we do.
-    async fn wait_for(&self, attempt: Awaited) -> Option<Outcome> {
+    async fn wait_for(&self, attempt: PendingFetch) -> Option<FetchResult> {
         let flight = match attempt {
-            Awaited::Here(outcome) => return Some(outcome),
-            Awaited::Flight(flight, span) => {
+            PendingFetch::Here(outcome) => return Some(outcome),
+            PendingFetch::Flight(flight, span) => {
                 events::link_to_fetch(span.as_ref());
                 flight
             }
@@ -219,20 +219,20 @@ impl Engine {
             biased;
             outcome = timeout(self.attempt_timeout + GRACE, flight.clone().outcome()) => match outcome {
                 Ok(outcome) => outcome,
-                Err(_late) if self.slot.give_up(&flight, self.now()) => None,
+                Err(_late) if self.entry.give_up(&flight, self.now()) => None,
                 Err(_late) => Some(Err(self.aborted())),
             },
             () = self.life.cancelled() => None,
         }
     }
 
-    fn is_dead(&self, kept: &Kept) -> bool {
-        kept.schedule.phase(self.now()) == Phase::Hard
+    fn is_dead(&self, cached: &CachedToken) -> bool {
+        cached.schedule.phase(self.now()) == Phase::Hard
     }
 
     /// The time by which everything in the slot goes.
     pub(crate) fn now(&self) -> SystemTime {
-        self.slot.time.now(&*self.clock)
+        self.entry.time.now(&*self.clock)
     }
 
     fn aborted(&self) -> TokenError {
@@ -246,20 +246,20 @@ impl Engine {
 }
 
 /// What a look at the slot shows.
-enum Look<'a> {
-    Token(&'a Arc<Kept>),
+enum Lookup<'a> {
+    Token(&'a Arc<CachedToken>),
     Error(&'a TokenError),
     Nothing,
 }
 
 /// An attempt, or what is known without one.
-enum Awaited {
-    Here(Outcome),
-    Flight(Flight<Outcome>, Option<Span>),
+enum PendingFetch {
+    Here(FetchResult),
+    Flight(Flight<FetchResult>, Option<Span>),
 }
 
 /// How long a caller still waits for retries.
-struct Patience {
+struct RetryBudget {
     left: Duration,
     /// No retry begins later.
     until: Instant,
@@ -267,7 +267,7 @@ struct Patience {
     end: Instant,
 }
 
-impl Patience {
+impl RetryBudget {
     fn new(attempt_timeout: Duration) -> Self {
         let now = Instant::now();
         Self { left: RETRY_PAUSES, until: now + attempt_timeout / 2, end: now + attempt_timeout }

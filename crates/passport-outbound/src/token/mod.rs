@@ -17,13 +17,13 @@ mod sync;
 
 pub use self::error::{TokenError, TokenErrorKind};
 pub(crate) use self::{
-    cached_token::Kept,
+    cached_token::CachedToken,
     credential::{Credential, PendingCredential, SendableToken},
-    entry::{Keeping, Rejection, Slot, Snapshot},
+    entry::{RejectionEffect, Retention, Snapshot, TokenEntry},
     error::Failure,
-    manager::Engine,
-    monotonic_clock::SteadyTime,
+    manager::TokenManager,
+    monotonic_clock::MonotonicClock,
     schedule::{DEFAULT_THRESHOLD, LEAST_LIFE, Phase, RefreshPolicy},
-    source::{Ask, MintFuture, Minted, NotMinted, TokenSource},
+    source::{FetchError, FetchFuture, FetchRequest, FetchedToken, TokenSource},
     step::Activity,
 };

@@ -22,7 +22,7 @@ const TOGETHER: Duration = Duration::from_millis(100);
 ///
 /// Its time must not leave the slot: for others, it is as far ahead as the wall clock was set back.
 #[derive(Debug, Default)]
-pub(crate) struct SteadyTime {
+pub(crate) struct MonotonicClock {
     /// By how many milliseconds the wall clock was set back in all.
     lost: AtomicU64,
     /// The wall clock at the last comparison, in whole seconds since the Unix epoch.
@@ -31,7 +31,7 @@ pub(crate) struct SteadyTime {
     compared: Mutex<Option<(SystemTime, Duration)>>,
 }
 
-impl SteadyTime {
+impl MonotonicClock {
     pub(crate) fn now(&self, clock: &dyn Clock) -> SystemTime {
         let wall = clock.now();
         if self.compared_at.load(Ordering::Relaxed) != seconds(wall) {
@@ -49,8 +49,8 @@ impl SteadyTime {
     }
 
     /// What the wall clock shows at this steady time, if it is not set back any more.
-    pub(crate) fn wall(&self, steady: SystemTime) -> SystemTime {
-        steady.checked_sub(self.lost()).unwrap_or(steady)
+    pub(crate) fn wall(&self, monotonic: SystemTime) -> SystemTime {
+        monotonic.checked_sub(self.lost()).unwrap_or(monotonic)
     }
 
     fn lost(&self) -> Duration {
@@ -91,20 +91,20 @@ mod tests {
 
     struct Watched {
         clock: ManualClock,
-        steady: SteadyTime,
+        monotonic: MonotonicClock,
         start: SystemTime,
     }
 
     impl Watched {
         fn begin() -> Self {
-            let (clock, steady) = (ManualClock::at_unix_seconds(1_750_000_000), SteadyTime::default());
-            let start = steady.now(&clock);
+            let (clock, monotonic) = (ManualClock::at_unix_seconds(1_750_000_000), MonotonicClock::default());
+            let start = monotonic.now(&clock);
             assert_eq!(start, clock.now());
-            Self { clock, steady, start }
+            Self { clock, monotonic, start }
         }
 
         fn passed(&self) -> Duration {
-            self.steady.now(&self.clock).duration_since(self.start).unwrap_or_default()
+            self.monotonic.now(&self.clock).duration_since(self.start).unwrap_or_default()
         }
     }
 
@@ -127,9 +127,9 @@ mod tests {
         watched.clock.set_back(24 * 60 * MINUTE);
         watched.clock.advance(MINUTE);
         assert_eq!(watched.passed(), 52 * MINUTE);
-        let now = watched.steady.now(&watched.clock);
-        assert_eq!(watched.steady.wall(now), watched.clock.now());
-        assert_eq!(watched.steady.of(watched.clock.now()), now);
+        let now = watched.monotonic.now(&watched.clock);
+        assert_eq!(watched.monotonic.wall(now), watched.clock.now());
+        assert_eq!(watched.monotonic.of(watched.clock.now()), now);
     }
 
     #[test]
@@ -154,8 +154,8 @@ mod tests {
         let clock = ManualClock::at_unix_seconds(0);
         clock.advance(60 * MINUTE);
         clock.set_back(30 * MINUTE);
-        let steady = SteadyTime::default();
-        assert_eq!(steady.now(&clock), UNIX_EPOCH + 30 * MINUTE);
+        let monotonic = MonotonicClock::default();
+        assert_eq!(monotonic.now(&clock), UNIX_EPOCH + 30 * MINUTE);
     }
 
     /// A clock whose reader is stopped for a minute between any two looks at the one, and for two seconds at the other.
@@ -177,11 +177,11 @@ mod tests {
 
     #[test]
     fn an_interruption_between_the_two_clocks_is_no_set_back() {
-        let (clock, steady) = (Interrupted::default(), SteadyTime::default());
+        let (clock, monotonic) = (Interrupted::default(), MonotonicClock::default());
         for _ in 0..10 {
-            steady.now(&clock);
+            monotonic.now(&clock);
         }
-        assert_eq!(steady.lost(), Duration::ZERO);
+        assert_eq!(monotonic.lost(), Duration::ZERO);
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(crate) struct RefreshPolicy {
 /// The moments in a token's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Schedule {
-    minted_at: SystemTime,
+    issued_at: SystemTime,
     soft_at: SystemTime,
     hard_at: SystemTime,
 }
@@ -42,20 +42,20 @@ pub(crate) enum Phase {
 impl RefreshPolicy {
     /// The threshold is at most half of the life, so that a short-lived token is not refreshed without end; the
     /// jitter is at most 10 % of the life and 30 s, so that a fleet does not refresh in step.
-    pub(crate) fn schedule(&self, minted_at: SystemTime, lifetime: Duration) -> Schedule {
+    pub(crate) fn schedule(&self, issued_at: SystemTime, lifetime: Duration) -> Schedule {
         let threshold = self.threshold.min(lifetime / 2);
         let jitter = (lifetime / 10).min(MAX_JITTER).mul_f64(self.jitter.clamp(0.0, 1.0));
         let margin = (lifetime / 10).min(HARD_MARGIN);
         let after =
-            |part: Duration| minted_at.checked_add(lifetime.saturating_sub(part)).unwrap_or(minted_at);
+            |part: Duration| issued_at.checked_add(lifetime.saturating_sub(part)).unwrap_or(issued_at);
         let hard_at = after(margin);
-        Schedule { minted_at, soft_at: after(threshold + jitter).min(hard_at), hard_at }
+        Schedule { issued_at, soft_at: after(threshold + jitter).min(hard_at), hard_at }
     }
 }
 
 impl Schedule {
     pub(crate) fn age(&self, now: SystemTime) -> Duration {
-        now.duration_since(self.minted_at).unwrap_or_default()
+        now.duration_since(self.issued_at).unwrap_or_default()
     }
 
     /// How long it may still be sent.
@@ -111,7 +111,7 @@ mod tests {
             let schedule = policy.schedule(at(0.0), Duration::from_secs_f64(lifetime));
             assert_eq!(
                 schedule,
-                Schedule { minted_at: at(0.0), soft_at: at(soft), hard_at: at(hard) },
+                Schedule { issued_at: at(0.0), soft_at: at(soft), hard_at: at(hard) },
                 "{policy:?} {lifetime}"
             );
         }
@@ -179,7 +179,7 @@ mod tests {
             life in lifetime(),
         ) {
             let schedule = policy.schedule(at(0.0), life);
-            prop_assert!(schedule.minted_at <= schedule.soft_at);
+            prop_assert!(schedule.issued_at <= schedule.soft_at);
             prop_assert!(schedule.soft_at <= schedule.hard_at);
             let margin = (at(0.0) + life).duration_since(schedule.hard_at).unwrap();
             prop_assert!(margin <= HARD_MARGIN && margin <= life / 10);

@@ -13,14 +13,14 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     events::{self, FetchPath},
-    lease::Holder,
+    lease::LeaseHolder,
 };
 use crate::{
     cache::{
         TokenKey,
-        store::{Lease, News, Store, StoredToken},
+        store::{Lease, Notifications, StoreHandle, StoredToken},
     },
-    token::{Ask, MintFuture, Minted, NotMinted, Phase, RefreshPolicy, TokenSource},
+    token::{FetchError, FetchFuture, FetchRequest, FetchedToken, Phase, RefreshPolicy, TokenSource},
 };
 
 /// How long a lease lasts after its holder was last heard of.
@@ -36,14 +36,14 @@ const SPREAD: Duration = Duration::from_millis(10);
 
 /// The most that a store adds to an attempt that may take `request_timeout`: as long again for somebody else's, which may end in the
 /// middle of a pause, and what it may take itself: before the wait, after it, to prolong the lease, and after the fetch.
-pub(crate) fn store_takes(store: &Store, request_timeout: Duration) -> Duration {
+pub(crate) fn store_time_limit(store: &StoreHandle, request_timeout: Duration) -> Duration {
     request_timeout + 2 * LOOK_AT_LEAST_EACH + 4 * store.limit()
 }
 
 /// Tokens from a store that a fleet shares; from `source` if there is none in it, by one instance at a time.
 #[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) store: Store,
+pub(crate) struct Coordinator {
+    pub(crate) store: StoreHandle,
     pub(crate) key: TokenKey,
     pub(crate) source: Box<dyn TokenSource>,
     pub(crate) policy: RefreshPolicy,
@@ -52,11 +52,11 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-impl TokenSource for Shared {
-    fn mint(&self, ask: Ask) -> MintFuture<'_> {
+impl TokenSource for Coordinator {
+    fn fetch(&self, request: FetchRequest) -> FetchFuture<'_> {
         Box::pin(async {
             let started = Instant::now();
-            let (path, result) = self.shared_or_minted(ask).await;
+            let (path, result) = self.shared_or_fetched(request).await;
             events::fetched(self.key.client_id(), path, started.elapsed());
             result
         })
@@ -64,55 +64,59 @@ impl TokenSource for Shared {
 }
 
 /// What came, and in which way.
-type Outcome = (FetchPath, Result<Minted, NotMinted>);
+type SharedFetch = (FetchPath, Result<FetchedToken, FetchError>);
 
-impl Shared {
-    async fn shared_or_minted(&self, ask: Ask) -> Outcome {
+impl Coordinator {
+    async fn shared_or_fetched(&self, request: FetchRequest) -> SharedFetch {
         // Before the first look, so that no news is missed.
-        let mut wait = Wait::new(self.store.listen(&self.key));
-        let mut turn = self.store.turn(&self.key);
-        if let Some(unwanted) = &ask.unwanted {
-            turn.remove(unwanted).await;
+        let mut wait = PollTimer::new(self.store.listen(&self.key));
+        let mut session = self.store.session(&self.key);
+        if let Some(excluded) = &request.excluded {
+            session.remove(excluded).await;
         }
-        let stored = turn.get().await;
-        if let Some(minted) = self.useful(stored, &ask) {
-            return (FetchPath::Found, Ok(minted));
+        let stored = session.get().await;
+        if let Some(fetched) = self.useful(stored, &request) {
+            return (FetchPath::Found, Ok(fetched));
         }
-        let mut holder = Holder::new(turn);
+        let mut holder = LeaseHolder::new(session);
         let give_up_at = Instant::now() + self.patience;
         let mut path = FetchPath::Leased;
         while let Some(leased) = holder.try_lease().await {
-            match (self.useful(leased.token, &ask), leased.lease) {
-                (Some(minted), lease) => {
+            match (self.useful(leased.token, &request), leased.lease) {
+                (Some(fetched), lease) => {
                     if lease == Lease::Granted {
                         holder.release().await;
                     }
                     let path = if path == FetchPath::Leased { FetchPath::Found } else { FetchPath::Waited };
-                    return (path, Ok(minted));
+                    return (path, Ok(fetched));
                 }
-                (None, Lease::Granted) => return (path, self.mint_for_all(ask, holder).await),
+                (None, Lease::Granted) => return (path, self.fetch_for_all(request, holder).await),
                 (None, Lease::Held { left }) if Instant::now() < give_up_at => {
                     path = FetchPath::LeasedLater;
                     wait.a_while(left).await;
                     holder.has_waited();
                 }
-                (None, Lease::Held { .. }) if ask.is_live() && ask.unwanted.is_none() => {
-                    return (FetchPath::Postponed, Err(NotMinted::Postponed));
+                (None, Lease::Held { .. }) if request.is_live() && request.excluded.is_none() => {
+                    return (FetchPath::Postponed, Err(FetchError::Postponed));
                 }
                 (None, Lease::Held { .. }) => break,
             }
         }
         // The store does not work, or others hold the lease for too long.
-        (FetchPath::Alone, self.mint_and_publish(ask, holder).await)
+        (FetchPath::Alone, self.fetch_and_publish(request, holder).await)
     }
 
     /// With the lease in hand, which is prolonged until there is something to say.
-    async fn mint_for_all(&self, ask: Ask, mut holder: Holder) -> Result<Minted, NotMinted> {
-        let mut mint = pin!(self.source.mint(ask));
-        let minted = loop {
+    async fn fetch_for_all(
+        &self,
+        request: FetchRequest,
+        mut holder: LeaseHolder,
+    ) -> Result<FetchedToken, FetchError> {
+        let mut fetch = pin!(self.source.fetch(request));
+        let fetched = loop {
             tokio::select! {
                 biased;
-                minted = &mut mint => break minted,
+                fetched = &mut fetch => break fetched,
                 () = sleep(LEASE / 3) => holder.has_waited(),
             }
             // Whatever comes of it: who has lost the lease may have it back, or two fetch at a time. It is waited for, so that it
@@ -120,65 +124,69 @@ impl Shared {
             let mut prolonged = pin!(holder.try_lease());
             tokio::select! {
                 biased;
-                minted = &mut mint => {
+                fetched = &mut fetch => {
                     prolonged.await;
-                    break minted;
+                    break fetched;
                 }
                 _ = &mut prolonged => {}
             }
         };
         holder.has_waited();
-        match &minted {
-            Ok(minted) => holder.publish(&stored(minted)).await,
+        match &fetched {
+            Ok(fetched) => holder.publish(&stored(fetched)).await,
             Err(_) => holder.release().await,
         }
-        minted
+        fetched
     }
 
-    async fn mint_and_publish(&self, ask: Ask, mut holder: Holder) -> Result<Minted, NotMinted> {
-        let minted = self.source.mint(ask).await?;
+    async fn fetch_and_publish(
+        &self,
+        request: FetchRequest,
+        mut holder: LeaseHolder,
+    ) -> Result<FetchedToken, FetchError> {
+        let fetched = self.source.fetch(request).await?;
         holder.has_waited();
-        holder.publish(&stored(&minted)).await;
-        Ok(minted)
+        holder.publish(&stored(&fetched)).await;
+        Ok(fetched)
     }
 
     /// What is in the store, if it is of use: not older than the token that is held or was refused, and not due itself, unless
     /// there is no live one.
-    fn useful(&self, stored: Option<StoredToken>, ask: &Ask) -> Option<Minted> {
+    fn useful(&self, stored: Option<StoredToken>, request: &FetchRequest) -> Option<FetchedToken> {
         let (stored, now) = (stored?, self.clock.now());
         let (ends_at, lifetime) = (stored.ends_at(now), stored.lifetime());
         let is_older = |had: &AccessToken| {
             had.authorization() == stored.token().authorization() || ends_at < had.expires_at()
         };
-        if ask.held.as_ref().is_some_and(is_older) || ask.unwanted.as_ref().is_some_and(is_older) {
+        if request.current.as_ref().is_some_and(is_older) || request.excluded.as_ref().is_some_and(is_older) {
             return None;
         }
-        let minted_at = ends_at.checked_sub(lifetime)?;
-        match self.policy.schedule(minted_at, lifetime).phase(now) {
+        let issued_at = ends_at.checked_sub(lifetime)?;
+        match self.policy.schedule(issued_at, lifetime).phase(now) {
             Phase::Fresh => {}
-            Phase::Soft if !ask.is_live() => {}
+            Phase::Soft if !request.is_live() => {}
             Phase::Soft | Phase::Hard => return None,
         }
-        events::clocks_differ(self.key.client_id(), stored.minted_at(), minted_at);
+        events::clocks_differ(self.key.client_id(), stored.minted_at(), issued_at);
         let token = AccessToken::new(stored.token().expose(), ends_at).ok()?;
-        Some(Minted { token, minted_at, lifetime, missing_scopes: Vec::new() })
+        Some(FetchedToken { token, issued_at, lifetime, missing_scopes: Vec::new() })
     }
 }
 
-fn stored(minted: &Minted) -> StoredToken {
-    StoredToken::new(minted.token.clone(), minted.minted_at)
+fn stored(fetched: &FetchedToken) -> StoredToken {
+    StoredToken::new(fetched.token.clone(), fetched.issued_at)
 }
 
 /// Waits between two looks.
-struct Wait {
-    news: Option<News>,
+struct PollTimer {
+    notifications: Option<Notifications>,
     next: Duration,
 }
 
-impl Wait {
-    fn new(news: Option<News>) -> Self {
-        let next = if news.is_some() { LOOK_EACH_WITH_NEWS } else { LOOK_EACH };
-        Self { news, next }
+impl PollTimer {
+    fn new(notifications: Option<Notifications>) -> Self {
+        let next = if notifications.is_some() { LOOK_EACH_WITH_NEWS } else { LOOK_EACH };
+        Self { notifications, next }
     }
 
     /// Until there is news, or it is time to look: in a while, or when the lease of a dead holder has run out.
@@ -186,10 +194,10 @@ impl Wait {
         let jitter = 0.5 + fastrand::f64();
         let pause = self.next.mul_f64(jitter).min(left + LOOK_EACH.mul_f64(jitter));
         self.next = (2 * self.next).min(LOOK_AT_LEAST_EACH);
-        match &mut self.news {
-            Some(news) => tokio::select! {
+        match &mut self.notifications {
+            Some(notifications) => tokio::select! {
                 biased;
-                () = news.heard() => sleep(SPREAD.mul_f64(fastrand::f64())).await,
+                () = notifications.received() => sleep(SPREAD.mul_f64(fastrand::f64())).await,
                 () = sleep(pause) => {}
             },
             None => sleep(pause).await,

@@ -5,56 +5,56 @@ use std::hash::{BuildHasher, RandomState};
 use tokio::runtime::Handle;
 
 use super::coordinator::LEASE;
-use crate::cache::store::{Lease, Leased, StoredToken, Turn};
+use crate::cache::store::{Lease, Leased, StoreSession, StoredToken};
 
 /// An attempt that has the lease, or wants it. If it is dropped while it may have it, the lease is given back all the same.
 #[derive(Debug)]
-pub(super) struct Holder {
-    turn: Turn,
+pub(super) struct LeaseHolder {
+    session: StoreSession,
     /// Tells this attempt from all others of the fleet.
     name: String,
     /// It was granted, or it is not known whether it was.
     may_have_lease: bool,
 }
 
-impl Holder {
-    pub(super) fn new(turn: Turn) -> Self {
-        Self { turn, name: unique(), may_have_lease: false }
+impl LeaseHolder {
+    pub(super) fn new(session: StoreSession) -> Self {
+        Self { session, name: unique(), may_have_lease: false }
     }
 
     pub(super) async fn try_lease(&mut self) -> Option<Leased> {
         self.may_have_lease = true;
-        let leased = self.turn.try_lease(&self.name, LEASE).await?;
+        let leased = self.session.try_lease(&self.name, LEASE).await?;
         self.may_have_lease = leased.lease == Lease::Granted;
         Some(leased)
     }
 
     /// Others are waited for, or Passport is: the store has its time again.
     pub(super) fn has_waited(&mut self) {
-        self.turn.begin_again();
+        self.session.begin_again();
     }
 
     pub(super) async fn publish(mut self, token: &StoredToken) {
-        self.turn.publish(&self.name, token).await;
+        self.session.publish(&self.name, token).await;
         self.may_have_lease = false;
     }
 
     pub(super) async fn release(mut self) {
-        self.turn.release(&self.name).await;
+        self.session.release(&self.name).await;
         self.may_have_lease = false;
     }
 }
 
-impl Drop for Holder {
+impl Drop for LeaseHolder {
     fn drop(&mut self) {
         if !self.may_have_lease {
             return;
         }
         // The attempt was called off. Others, and the next one here, need not wait until the lease runs out.
         if let Ok(runtime) = Handle::try_current() {
-            let (mut turn, name) = (self.turn.clone(), std::mem::take(&mut self.name));
-            turn.begin_again();
-            runtime.spawn(async move { turn.release(&name).await });
+            let (mut session, name) = (self.session.clone(), std::mem::take(&mut self.name));
+            session.begin_again();
+            runtime.spawn(async move { session.release(&name).await });
         }
     }
 }

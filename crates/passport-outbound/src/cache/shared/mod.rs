@@ -4,4 +4,4 @@ mod coordinator;
 mod events;
 mod lease;
 
-pub(crate) use self::coordinator::{Shared, store_takes};
+pub(crate) use self::coordinator::{Coordinator, store_time_limit};

@@ -15,7 +15,7 @@ use passport_core::AccessToken;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::{Leased, News, StoreError, StoredToken, TokenStore, events};
+use super::{Leased, Notifications, StoreError, StoredToken, TokenStore, events};
 use crate::cache::TokenKey;
 
 /// How long after a failure a store is probed for the first time, on average; the time doubles.
@@ -30,10 +30,10 @@ const MAX_LIMIT: Duration = Duration::from_secs(5);
 /// The first call that fails opens the circuit: from then on every call is answered with nothing at once, until a probe that
 /// nobody waits for has found the store working.
 #[derive(Clone, Debug)]
-pub(crate) struct Store(Arc<Circuit>);
+pub(crate) struct StoreHandle(Arc<CircuitBreaker>);
 
 #[derive(Debug)]
-struct Circuit {
+struct CircuitBreaker {
     store: Box<dyn DynTokenStore>,
     is_open: AtomicBool,
     /// Who probes it, if somebody does.
@@ -50,10 +50,10 @@ struct Prober {
     heard_of_at: Instant,
 }
 
-impl Store {
+impl StoreHandle {
     pub(crate) fn new(store: impl TokenStore) -> Self {
         let life = CancellationToken::new();
-        Self(Arc::new(Circuit {
+        Self(Arc::new(CircuitBreaker {
             store: Box::new(store),
             is_open: AtomicBool::new(false),
             prober: Mutex::default(),
@@ -68,12 +68,12 @@ impl Store {
         self.0.limit()
     }
 
-    pub(in crate::cache) fn listen(&self, key: &TokenKey) -> Option<News> {
+    pub(in crate::cache) fn listen(&self, key: &TokenKey) -> Option<Notifications> {
         self.0.store.wake_ups_dyn().map(|wake_ups| wake_ups.listen(key))
     }
 
-    pub(in crate::cache) fn turn(&self, key: &TokenKey) -> Turn {
-        Turn { store: self.clone(), key: key.clone(), left: self.limit() }
+    pub(in crate::cache) fn session(&self, key: &TokenKey) -> StoreSession {
+        StoreSession { store: self.clone(), key: key.clone(), left: self.limit() }
     }
 
     /// Has the store probed, for the key that it failed for: it may be one part of it that does not work.
@@ -95,7 +95,7 @@ impl Store {
     }
 }
 
-impl Circuit {
+impl CircuitBreaker {
     fn limit(&self) -> Duration {
         self.store.limit_dyn().min(MAX_LIMIT)
     }
@@ -124,13 +124,13 @@ impl Circuit {
 
 /// What is asked of a store in one go: all of it together takes no longer than the store may.
 #[derive(Clone, Debug)]
-pub(in crate::cache) struct Turn {
-    store: Store,
+pub(in crate::cache) struct StoreSession {
+    store: StoreHandle,
     key: TokenKey,
     left: Duration,
 }
 
-impl Turn {
+impl StoreSession {
     /// Whoever asks has waited for something else meanwhile.
     pub(in crate::cache) fn begin_again(&mut self) {
         self.left = self.store.limit();
@@ -184,7 +184,7 @@ impl Turn {
 
 /// The duty to probe. It may be another's once this is gone, whatever the reason.
 struct Probe {
-    circuit: Weak<Circuit>,
+    circuit: Weak<CircuitBreaker>,
     number: u64,
 }
 

@@ -18,8 +18,8 @@ use super::TokenKey;
 
 pub use self::notifier::WakeUps;
 pub(super) use self::{
-    circuit_breaker::{Store, Turn},
-    notifier::News,
+    circuit_breaker::{StoreHandle, StoreSession},
+    notifier::Notifications,
 };
 
 /// Where a fleet shares tokens, so that all its instances make one token request. See

@@ -26,8 +26,8 @@ impl WakeUps {
         let _ = self.0.send(key.into());
     }
 
-    pub(in crate::cache) fn listen(&self, key: &TokenKey) -> News {
-        News { key: key.to_string(), from: self.0.subscribe() }
+    pub(in crate::cache) fn listen(&self, key: &TokenKey) -> Notifications {
+        Notifications { key: key.to_string(), from: self.0.subscribe() }
     }
 }
 
@@ -44,14 +44,14 @@ impl fmt::Debug for WakeUps {
 }
 
 /// The news of one token, from the moment on when it was listened for.
-pub(in crate::cache) struct News {
+pub(in crate::cache) struct Notifications {
     key: String,
     from: broadcast::Receiver<Arc<str>>,
 }
 
-impl News {
+impl Notifications {
     /// There is some. Never, if nobody can tell any more.
-    pub(in crate::cache) async fn heard(&mut self) {
+    pub(in crate::cache) async fn received(&mut self) {
         loop {
             match self.from.recv().await {
                 Ok(key) if *key == *self.key => return,
@@ -77,22 +77,22 @@ mod tests {
     #[test]
     fn one_hears_of_the_token_that_one_waits_for_and_of_no_other() {
         let wake_ups = WakeUps::new();
-        let mut news = wake_ups.listen(&key("mine"));
-        let mut heard = spawn(news.heard());
-        assert_pending!(heard.poll());
+        let mut notifications = wake_ups.listen(&key("mine"));
+        let mut received = spawn(notifications.received());
+        assert_pending!(received.poll());
         wake_ups.wake(&key("other").to_string());
-        assert_pending!(heard.poll());
+        assert_pending!(received.poll());
         wake_ups.clone().wake(&key("mine").to_string());
-        assert_ready!(heard.poll());
+        assert_ready!(received.poll());
     }
 
     #[test]
     fn whoever_missed_some_looks() {
         let wake_ups = WakeUps::new();
-        let mut news = wake_ups.listen(&key("mine"));
+        let mut notifications = wake_ups.listen(&key("mine"));
         for _ in 0..=CAPACITY {
             wake_ups.wake("other");
         }
-        assert_ready!(spawn(news.heard()).poll());
+        assert_ready!(spawn(notifications.received()).poll());
     }
 }

@@ -87,24 +87,24 @@ const BELIEVED: Duration = Duration::from_secs(3600);
 const LEFT_ALONE: Duration = Duration::from_secs(30);
 
 /// What was chosen, or who is to be asked what to choose.
-pub(crate) enum Authentication {
-    Chosen(ClientAuthentication),
+pub(crate) enum AuthMethodSelection {
+    Fixed(ClientAuthentication),
     /// By secret, as this issuer wants it.
-    AsTheIssuerSays(Box<Wishes>),
+    Discovered(Box<DiscoveredMethod>),
 }
 
 /// What an issuer wants, as far as it has said so.
-pub(crate) struct Wishes {
+pub(crate) struct DiscoveredMethod {
     issuer: Issuer,
-    known: Mutex<Known>,
+    known: Mutex<DiscoveryState>,
     /// Whoever asks has it, so that others wait for the same answer; for as long as they would wait for one of their own. What
     /// is known does not depend on it: it may be held on a runtime that nobody drives.
     asking: tokio::sync::Mutex<()>,
 }
 
 #[derive(Clone, Debug)]
-struct Known {
-    way: Way,
+struct DiscoveryState {
+    way: SelectedMethod,
     /// When the issuer has said so.
     since: Option<Instant>,
     /// From when on it is asked again.
@@ -113,54 +113,54 @@ struct Known {
 
 /// The way to take, and which of the issuer's answers it is; 0 is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Way {
+pub(super) struct SelectedMethod {
     pub(super) method: ClientAuthentication,
     answer: u64,
 }
 
-impl Authentication {
+impl AuthMethodSelection {
     /// `issuer` is whom to ask, if anybody.
     pub(crate) fn new(chosen: Option<ClientAuthentication>, issuer: Option<&Issuer>) -> Self {
         match (chosen, issuer) {
-            (Some(chosen), _) => Self::Chosen(chosen),
-            (None, Some(issuer)) => Self::AsTheIssuerSays(Box::new(Wishes::of(issuer.clone()))),
-            (None, None) => Self::Chosen(ClientAuthentication::ClientSecretBasic),
+            (Some(chosen), _) => Self::Fixed(chosen),
+            (None, Some(issuer)) => Self::Discovered(Box::new(DiscoveredMethod::of(issuer.clone()))),
+            (None, None) => Self::Fixed(ClientAuthentication::ClientSecretBasic),
         }
     }
 
     /// A name for it that is the same for all instances of a service.
     pub(crate) fn name(&self) -> &'static str {
         match self {
-            Self::Chosen(ClientAuthentication::PrivateKeyJwt(_)) => "private_key_jwt",
-            Self::Chosen(_) | Self::AsTheIssuerSays(_) => "client_secret",
+            Self::Fixed(ClientAuthentication::PrivateKeyJwt(_)) => "private_key_jwt",
+            Self::Fixed(_) | Self::Discovered(_) => "client_secret",
         }
     }
 
     /// The way to take now. It takes `patience` at most; without an answer it is as it was before, and Basic at first.
-    pub(super) async fn way(&self, transport: &Transport, patience: Duration) -> Way {
+    pub(super) async fn way(&self, transport: &Transport, patience: Duration) -> SelectedMethod {
         match self {
-            Self::Chosen(chosen) => Way { method: chosen.clone(), answer: 0 },
-            Self::AsTheIssuerSays(wishes) => wishes.way(transport, patience).await,
+            Self::Fixed(chosen) => SelectedMethod { method: chosen.clone(), answer: 0 },
+            Self::Discovered(wishes) => wishes.way(transport, patience).await,
         }
     }
 
     /// Proof in this way was refused. If the issuer has said that it was to be given so, it is asked again, unless it has said
     /// so just now.
-    pub(super) fn doubt(&self, way: &Way) {
-        if let Self::AsTheIssuerSays(wishes) = self {
+    pub(super) fn doubt(&self, way: &SelectedMethod) {
+        if let Self::Discovered(wishes) = self {
             wishes.doubt(way);
         }
     }
 }
 
-impl Wishes {
+impl DiscoveredMethod {
     fn of(issuer: Issuer) -> Self {
-        let way = Way { method: ClientAuthentication::ClientSecretBasic, answer: 0 };
-        let known = Mutex::new(Known { way, since: None, due: None });
+        let way = SelectedMethod { method: ClientAuthentication::ClientSecretBasic, answer: 0 };
+        let known = Mutex::new(DiscoveryState { way, since: None, due: None });
         Self { issuer, known, asking: tokio::sync::Mutex::default() }
     }
 
-    async fn way(&self, transport: &Transport, patience: Duration) -> Way {
+    async fn way(&self, transport: &Transport, patience: Duration) -> SelectedMethod {
         if let Some(way) = self.fresh() {
             return way;
         }
@@ -175,7 +175,7 @@ impl Wishes {
         asked.await.unwrap_or_else(|late| self.unanswered(&late))
     }
 
-    async fn ask(&self, transport: &Transport) -> Way {
+    async fn ask(&self, transport: &Transport) -> SelectedMethod {
         match discover(transport, &self.issuer, DISCOVERY_TIMEOUT).await {
             Err(error) => self.unanswered(&error),
             Ok(metadata) => {
@@ -189,7 +189,7 @@ impl Wishes {
         }
     }
 
-    fn unanswered(&self, error: &(dyn Error + 'static)) -> Way {
+    fn unanswered(&self, error: &(dyn Error + 'static)) -> SelectedMethod {
         events::auth_methods_unknown(&self.issuer, error);
         let (mut known, now) = (self.known(), Instant::now());
         if known.due.is_none_or(|due| due <= now) {
@@ -198,12 +198,12 @@ impl Wishes {
         known.way.clone()
     }
 
-    fn fresh(&self) -> Option<Way> {
+    fn fresh(&self) -> Option<SelectedMethod> {
         let known = self.known();
         known.due.is_some_and(|due| due > Instant::now()).then(|| known.way.clone())
     }
 
-    fn doubt(&self, way: &Way) {
+    fn doubt(&self, way: &SelectedMethod) {
         let mut known = self.known();
         let is_settled = known.since.is_some_and(|since| since + LEFT_ALONE <= Instant::now());
         if known.way == *way && is_settled {
@@ -211,7 +211,7 @@ impl Wishes {
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, DiscoveryState> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -289,11 +289,11 @@ mod tests {
         }
     }
 
-    fn asking(document: &Document) -> (Authentication, Transport) {
-        (Authentication::new(None, Some(&Issuer::passport())), Transport::new(document.clone()))
+    fn asking(document: &Document) -> (AuthMethodSelection, Transport) {
+        (AuthMethodSelection::new(None, Some(&Issuer::passport())), Transport::new(document.clone()))
     }
 
-    async fn method(authentication: &Authentication, transport: &Transport) -> ClientAuthentication {
+    async fn method(authentication: &AuthMethodSelection, transport: &Transport) -> ClientAuthentication {
         authentication.way(transport, PATIENCE).await.method
     }
 

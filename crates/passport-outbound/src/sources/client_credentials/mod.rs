@@ -6,7 +6,7 @@ mod events;
 mod request;
 mod secret_hint;
 
-pub(crate) use self::auth_method::Authentication;
+pub(crate) use self::auth_method::AuthMethodSelection;
 pub use self::auth_method::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm};
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -25,7 +25,7 @@ use super::{
     token_response::{self, MAX_RESPONSE},
     transport_failure::no_response,
 };
-use crate::token::{Ask, Failure, MintFuture, Minted, TokenErrorKind, TokenSource};
+use crate::token::{Failure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
 /// The longest that an issuer is asked how clients prove who they are, before it is done in the usual way.
 const MAX_DISCOVERY: Duration = Duration::from_secs(2);
@@ -39,7 +39,7 @@ pub(crate) struct ClientCredentials {
     pub(crate) client_id: ClientId,
     pub(crate) secret: SecretSource,
     pub(crate) token_url: Url,
-    pub(crate) authentication: Arc<Authentication>,
+    pub(crate) authentication: Arc<AuthMethodSelection>,
     pub(crate) scopes: Scopes,
     pub(crate) transport: Transport,
     pub(crate) timeout: Duration,
@@ -55,7 +55,7 @@ struct Time {
 }
 
 impl TokenSource for ClientCredentials {
-    fn mint(&self, ask: Ask) -> MintFuture<'_> {
+    fn fetch(&self, ask: FetchRequest) -> FetchFuture<'_> {
         // While a token is live, a slow issuer is not asked twice.
         let head_start = if ask.is_live() { 1.0 } else { HEAD_START };
         Box::pin(async move { Ok(self.exchange(head_start).await?) })
@@ -64,7 +64,7 @@ impl TokenSource for ClientCredentials {
 
 impl ClientCredentials {
     /// One limit for everything: a provider of secrets may hang as well as Passport.
-    async fn exchange(&self, head_start: f64) -> Result<Minted, Failure> {
+    async fn exchange(&self, head_start: f64) -> Result<FetchedToken, Failure> {
         let deadline = Instant::now() + self.timeout;
         let time = Time { deadline, head_start };
         let patience = MAX_DISCOVERY.min(self.timeout / 2);
@@ -84,7 +84,7 @@ impl ClientCredentials {
         method: &ClientAuthentication,
         secret: &ResolvedSecret,
         time: Time,
-    ) -> Result<Minted, Failure> {
+    ) -> Result<FetchedToken, Failure> {
         let refusal = match self.ask(method, secret.secret(), time).await {
             Err(failure) if concerns_the_proof(&failure) => failure,
             answer => return answer,
@@ -128,7 +128,7 @@ impl ClientCredentials {
         method: &ClientAuthentication,
         secret: &Secret,
         Time { deadline, head_start }: Time,
-    ) -> Result<Minted, Failure> {
+    ) -> Result<FetchedToken, Failure> {
         let now = Instant::now();
         let head_start = deadline.saturating_duration_since(now).mul_f64(head_start);
         let first = self.ask_again_from(now + head_start, method, secret);
@@ -150,7 +150,7 @@ impl ClientCredentials {
         from: Instant,
         method: &ClientAuthentication,
         secret: &Secret,
-    ) -> Result<Minted, Failure> {
+    ) -> Result<FetchedToken, Failure> {
         match self.ask_once(method, secret).await {
             Err(failure) if has_no_answer(&failure) && Instant::now() >= from => {
                 self.ask_once(method, secret).await
@@ -159,7 +159,11 @@ impl ClientCredentials {
         }
     }
 
-    async fn ask_once(&self, method: &ClientAuthentication, secret: &Secret) -> Result<Minted, Failure> {
+    async fn ask_once(
+        &self,
+        method: &ClientAuthentication,
+        secret: &Secret,
+    ) -> Result<FetchedToken, Failure> {
         let asked_at = self.clock.now();
         let proof = Proof { method, client_id: &self.client_id, secret, token_url: &self.token_url };
         let request = request::build(&proof, &self.scopes, asked_at)?;

@@ -4,4 +4,4 @@ mod endpoint;
 mod source;
 
 pub use self::endpoint::{InvalidSidecar, Sidecar};
-pub(crate) use self::source::AtSidecar;
+pub(crate) use self::source::SidecarSource;

@@ -12,13 +12,13 @@ use super::{
     },
     Sidecar,
 };
-use crate::token::{Ask, Failure, MintFuture, Minted, TokenErrorKind, TokenSource};
+use crate::token::{Failure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// The tokens of one identity, for one set of scopes, of the sidecar.
 #[derive(Debug)]
-pub(crate) struct AtSidecar {
+pub(crate) struct SidecarSource {
     pub(crate) sidecar: Sidecar,
     pub(crate) client_id: ClientId,
     pub(crate) scopes: Scopes,
@@ -26,20 +26,20 @@ pub(crate) struct AtSidecar {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-impl TokenSource for AtSidecar {
-    fn mint(&self, ask: Ask) -> MintFuture<'_> {
+impl TokenSource for SidecarSource {
+    fn fetch(&self, ask: FetchRequest) -> FetchFuture<'_> {
         Box::pin(async move { Ok(self.minted(ask).await?) })
     }
 }
 
-impl AtSidecar {
-    async fn minted(&self, ask: Ask) -> Result<Minted, Failure> {
+impl SidecarSource {
+    async fn minted(&self, ask: FetchRequest) -> Result<FetchedToken, Failure> {
         let asked_at = self.clock.now();
-        let request = match &ask.unwanted {
-            Some(unwanted) => self.replacing(unwanted),
-            None => self.lasting(ask.held.as_ref().map(|held| {
+        let request = match &ask.excluded {
+            Some(excluded) => self.replacing(excluded),
+            None => self.lasting(ask.current.as_ref().map(|current| {
                 // Another one than that. Each side has counted in whole seconds.
-                held.expires_at().duration_since(asked_at).unwrap_or_default() + Duration::from_secs(3)
+                current.expires_at().duration_since(asked_at).unwrap_or_default() + Duration::from_secs(3)
             })),
         };
         let mut request = request.map_err(no_response)?;

@@ -15,7 +15,7 @@ fn response(status: u16, body: &impl ToString) -> Response<Bytes> {
     response
 }
 
-fn answer(body: &Value) -> Result<Minted, Failure> {
+fn answer(body: &Value) -> Result<FetchedToken, Failure> {
     read(&response(200, body), &Scopes::default(), at(NOW))
 }
 

@@ -77,7 +77,7 @@ struct World {
     token: Mutex<Option<StoredToken>>,
     lease: Mutex<Option<(String, Instant)>>,
     wake_ups: WakeUps,
-    minted: AtomicUsize,
+    fetched: AtomicUsize,
     /// Takes a lease in two steps, as somebody may write it.
     is_broken: bool,
 }
@@ -170,26 +170,26 @@ impl View {
 }
 
 impl TokenSource for View {
-    fn mint(&self, _: Ask) -> MintFuture<'_> {
+    fn fetch(&self, _: FetchRequest) -> FetchFuture<'_> {
         Box::pin(async {
             self.passport.step().await;
-            let number = self.world.minted.fetch_add(1, Ordering::Relaxed) + 2;
+            let number = self.world.fetched.fetch_add(1, Ordering::Relaxed) + 2;
             self.passport.step().await;
-            Ok(minted(number, &self.clock))
+            Ok(fetched(number, &self.clock))
         })
     }
 }
 
 /// `token-<number>`. A later one expires later; none was minted in the future.
-fn minted(number: usize, clock: &ManualClock) -> Minted {
-    let minted_at = clock.now() - Duration::from_secs(100) + Duration::from_secs(number as u64);
-    let token = AccessToken::new(&format!("token-{number}"), minted_at + HOUR).unwrap();
-    Minted { token, minted_at, lifetime: HOUR, missing_scopes: Vec::new() }
+fn fetched(number: usize, clock: &ManualClock) -> FetchedToken {
+    let issued_at = clock.now() - Duration::from_secs(100) + Duration::from_secs(number as u64);
+    let token = AccessToken::new(&format!("token-{number}"), issued_at + HOUR).unwrap();
+    FetchedToken { token, issued_at, lifetime: HOUR, missing_scopes: Vec::new() }
 }
 
 /// An instance on its way to a token; nothing, once it has one or was killed.
 struct Instance {
-    attempt: Option<Spawn<MintFuture<'static>>>,
+    attempt: Option<Spawn<FetchFuture<'static>>>,
     /// Before the store and before Passport.
     gates: [Gate; 2],
     got: Option<String>,
@@ -198,13 +198,13 @@ struct Instance {
 
 impl Instance {
     /// Asks for a token, as `ask` says.
-    fn new(world: &Arc<World>, clock: &ManualClock, ask: Ask) -> Self {
+    fn new(world: &Arc<World>, clock: &ManualClock, request: FetchRequest) -> Self {
         let gates: [Gate; 2] = Default::default();
         let [store, passport] = gates.clone();
         let view = View { world: Arc::clone(world), store, passport, clock: clock.clone() };
         let url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
-        let shared = Shared {
-            store: Store::new(view.clone()),
+        let shared = Coordinator {
+            store: StoreHandle::new(view.clone()),
             key: TokenKey::new(&"mi-1".parse().unwrap(), &url, "client_secret", &"openid".parse().unwrap()),
             source: Box::new(view),
             policy: crate::test_support::POLICY,
@@ -212,7 +212,8 @@ impl Instance {
             clock: Arc::new(clock.clone()),
         };
         // All run in one task, which has no budget to share out.
-        let attempt: MintFuture<'static> = Box::pin(unconstrained(async move { shared.mint(ask).await }));
+        let attempt: FetchFuture<'static> =
+            Box::pin(unconstrained(async move { shared.fetch(request).await }));
         Self { attempt: Some(spawn(attempt)), gates, got: None, is_gone: false }
     }
 
@@ -355,20 +356,20 @@ async fn every_order(
     count: usize,
     faults: Faults,
     kept: Option<usize>,
-    ask: impl Fn(&AccessToken) -> Ask,
+    request: impl Fn(&AccessToken) -> FetchRequest,
     world: impl Fn() -> World,
     check: impl Fn(&World, &[Instance]),
 ) -> (usize, usize) {
     let (clock, mut orders) = (ManualClock::at_unix_seconds(1_750_000_000), Orders::default());
-    let first = minted(1, &clock);
+    let first = fetched(1, &clock);
     let (mut most, mut tried) = (0, 0);
     loop {
         let world = Arc::new(world());
-        *world.token.lock().unwrap() = kept.map(|number| stored(&minted(number, &clock)));
+        *world.token.lock().unwrap() = kept.map(|number| stored(&fetched(number, &clock)));
         let mut instances: Vec<_> =
-            (0..count).map(|_| Instance::new(&world, &clock, ask(&first.token))).collect();
+            (0..count).map(|_| Instance::new(&world, &clock, request(&first.token))).collect();
         run(&world, &mut instances, &mut orders, faults).await;
-        most = most.max(world.minted.load(Ordering::Relaxed));
+        most = most.max(world.fetched.load(Ordering::Relaxed));
         check(&world, &instances);
         tried += 1;
         if !orders.next() {
@@ -389,8 +390,8 @@ fn all_have_one(_: &World, instances: &[Instance]) {
     assert!(instances.iter().all(|instance| instance.is_gone || instance.got.is_some()));
 }
 
-fn missing(_: &AccessToken) -> Ask {
-    Ask::default()
+fn missing(_: &AccessToken) -> FetchRequest {
+    FetchRequest::default()
 }
 
 #[tokio::test(start_paused = true)]
@@ -412,23 +413,24 @@ async fn in_whatever_order_they_come_one_token_is_minted_for_all() {
 
 #[tokio::test(start_paused = true)]
 async fn in_whatever_order_they_refresh_one_token_is_minted_for_all() {
-    let held = |first: &AccessToken| Ask {
-        held: Some(first.clone()),
-        live_until: Some(Instant::now() + HOUR),
-        unwanted: None,
+    let current = |first: &AccessToken| FetchRequest {
+        current: Some(first.clone()),
+        current_valid_until: Some(Instant::now() + HOUR),
+        excluded: None,
     };
     let (most, _) =
-        every_order(3, Faults::default(), Some(1), held, World::default, all_have_the_one_that_is_kept).await;
+        every_order(3, Faults::default(), Some(1), current, World::default, all_have_the_one_that_is_kept)
+            .await;
     assert_eq!(most, 1);
 }
 
 /// Each takes the refused token out of the store first. Were it not compared, the last would take out its successor.
 #[tokio::test(start_paused = true)]
 async fn in_whatever_order_a_token_is_refused_to_them_one_is_minted_for_all() {
-    let refused = |first: &AccessToken| Ask {
-        held: Some(first.clone()),
-        live_until: Some(Instant::now() + HOUR),
-        unwanted: Some(first.clone()),
+    let refused = |first: &AccessToken| FetchRequest {
+        current: Some(first.clone()),
+        current_valid_until: Some(Instant::now() + HOUR),
+        excluded: Some(first.clone()),
     };
     let (most, _) =
         every_order(2, Faults::default(), Some(1), refused, World::default, all_have_the_one_that_is_kept)
@@ -469,7 +471,7 @@ async fn a_lease_that_is_prolonged_is_held_until_its_token_is_published() {
 async fn whenever_a_lease_is_lost_all_have_a_token_for_one_request_more_and_the_later_one_is_kept() {
     let later_is_kept = |world: &World, instances: &[Instance]| {
         all_have_one(world, instances);
-        let latest = world.minted.load(Ordering::Relaxed) + 1;
+        let latest = world.fetched.load(Ordering::Relaxed) + 1;
         assert_eq!(world.token_number(), Some(format!("token-{latest}")));
     };
     let faults = Faults { losses: 1, ..Faults::default() };

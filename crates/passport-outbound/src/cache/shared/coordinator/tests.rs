@@ -6,26 +6,27 @@ use super::*;
 use crate::{
     ManagedIdentity, TokenErrorKind, TokenStore,
     test_support::{
-        ScriptedSource, engine_over, identity_around,
+        ScriptedSource, identity_around,
         in_memory_passport::InMemoryPassport,
-        in_memory_store::{FleetStore, key},
+        in_memory_store::{InMemoryStore, key},
+        manager_over,
     },
-    token::{Credential, Engine, Slot},
+    token::{Credential, TokenEntry, TokenManager},
 };
 
 /// An instance of the service, with a memory of its own.
-fn instance(store: &FleetStore, source: &Arc<ScriptedSource>) -> ManagedIdentity {
-    let shared = Shared {
-        store: Store::new(store.clone()),
+fn instance(store: &InMemoryStore, source: &Arc<ScriptedSource>) -> ManagedIdentity {
+    let shared = Coordinator {
+        store: StoreHandle::new(store.clone()),
         key: key(),
         source: Box::new(Arc::clone(source)),
         policy: crate::test_support::POLICY,
         patience: PATIENCE,
         clock: Arc::new(source.clock.clone()),
     };
-    let engine = engine_over(Box::new(shared), source, Arc::new(Slot::default()));
-    let attempt_timeout = PATIENCE + store_takes(&Store::new(store.clone()), PATIENCE);
-    identity_around(Engine { attempt_timeout, ..engine })
+    let manager = manager_over(Box::new(shared), source, Arc::new(TokenEntry::default()));
+    let attempt_timeout = PATIENCE + store_time_limit(&StoreHandle::new(store.clone()), PATIENCE);
+    identity_around(TokenManager { attempt_timeout, ..manager })
 }
 
 async fn token(identity: &ManagedIdentity) -> Result<String, TokenErrorKind> {
@@ -38,7 +39,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 #[tokio::test(start_paused = true)]
 async fn a_fleet_makes_one_token_request() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let fleet: Vec<_> = (0..64).map(|_| instance(&store, &source)).collect();
     source.hold();
     let release = async {
@@ -55,7 +56,7 @@ async fn a_fleet_makes_one_token_request() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refresh_of_one_instance_is_that_of_all() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let fleet: Vec<_> = (0..64).map(|_| instance(&store, &source)).collect();
     futures_util::future::join_all(fleet.iter().map(token)).await;
     source.clock.advance(HOUR - Duration::from_secs(60));
@@ -71,7 +72,7 @@ async fn a_refresh_of_one_instance_is_that_of_all() {
 
 #[tokio::test(start_paused = true)]
 async fn a_holder_that_dies_holds_nobody_for_longer_than_its_lease() {
-    for store in [FleetStore::default(), FleetStore::with_news()] {
+    for store in [InMemoryStore::default(), InMemoryStore::with_news()] {
         let source = ScriptedSource::new();
         source.hold();
         let dies = instance(&store, &source);
@@ -95,7 +96,7 @@ async fn a_holder_that_dies_holds_nobody_for_longer_than_its_lease() {
 
 #[tokio::test(start_paused = true)]
 async fn a_holder_that_takes_long_is_waited_for() {
-    let (store, source) = (FleetStore::with_news(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::with_news(), ScriptedSource::new());
     source.hold();
     let fleet: Vec<_> = (0..8).map(|_| instance(&store, &source)).collect();
     let release = async {
@@ -115,7 +116,7 @@ async fn a_holder_that_takes_long_is_waited_for() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_somebody_holds_for_ever_is_no_outage() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     assert_eq!(store.try_lease(&key(), "somebody", HOUR).await.unwrap().lease, Lease::Granted);
     let asked = Instant::now();
     assert_eq!(token(&instance(&store, &source)).await.unwrap(), "token-1");
@@ -126,7 +127,7 @@ async fn a_lease_that_somebody_holds_for_ever_is_no_outage() {
 /// A refresh that is due is somebody's who has the lease. Nobody waits for it, and that it is not ours is no failure.
 #[tokio::test(start_paused = true)]
 async fn with_a_live_token_nobody_goes_alone_and_no_call_fails_when_it_has_expired() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();
     source.clock.advance(HOUR - 60 * SECOND);
@@ -145,7 +146,7 @@ async fn with_a_live_token_nobody_goes_alone_and_no_call_fails_when_it_has_expir
 /// Who holds the lease for ever holds up no more than the refresh.
 #[tokio::test(start_paused = true)]
 async fn a_token_that_is_refused_while_its_refresh_waits_for_others_is_replaced() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();
     source.clock.advance(HOUR - 60 * SECOND);
@@ -159,7 +160,7 @@ async fn a_token_that_is_refused_while_its_refresh_waits_for_others_is_replaced(
 /// The store hung when it was asked for the lease, and is back when there is something to publish.
 #[tokio::test(start_paused = true)]
 async fn what_is_fetched_is_published_to_a_store_that_is_back_by_then() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     store.hangs.store(true, Ordering::SeqCst);
     source.hold();
     let identity = instance(&store, &source);
@@ -175,7 +176,7 @@ async fn what_is_fetched_is_published_to_a_store_that_is_back_by_then() {
 
 #[tokio::test(start_paused = true)]
 async fn a_holder_that_fails_says_so_at_once() {
-    for store in [FleetStore::default(), FleetStore::with_news()] {
+    for store in [InMemoryStore::default(), InMemoryStore::with_news()] {
         let has_news = store.wake_ups.is_some();
         let source = ScriptedSource::new();
         source.hold();
@@ -199,7 +200,7 @@ async fn a_holder_that_fails_says_so_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_is_called_off_gives_its_lease_back() {
-    let (store, source) = (FleetStore::with_news(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::with_news(), ScriptedSource::new());
     source.hold();
     let identity = instance(&store, &source);
     let waits = tokio::spawn({
@@ -218,7 +219,7 @@ async fn an_attempt_that_is_called_off_gives_its_lease_back() {
 
 #[tokio::test(start_paused = true)]
 async fn an_older_token_that_somebody_puts_back_is_not_taken() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();
     let old = store.kept().unwrap();
@@ -237,7 +238,7 @@ async fn an_older_token_that_somebody_puts_back_is_not_taken() {
 /// What one machine writes is read by another, whose wall clock was not set back.
 #[tokio::test(start_paused = true)]
 async fn a_wall_clock_that_was_set_back_does_not_date_what_the_others_read() {
-    let (store, here, there) = (FleetStore::default(), ScriptedSource::new(), ScriptedSource::new());
+    let (store, here, there) = (InMemoryStore::default(), ScriptedSource::new(), ScriptedSource::new());
     let first = instance(&store, &here);
     token(&first).await.unwrap();
     here.clock.advance(HOUR);
@@ -260,7 +261,7 @@ async fn a_wall_clock_that_was_set_back_does_not_date_what_the_others_read() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_from_a_machine_whose_clock_is_ahead_does_not_live_longer_for_it() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let ahead = source.clock.now() + HOUR;
     let published = AccessToken::new("published", ahead + HOUR).unwrap();
     store.publish(&key(), "somebody", &StoredToken::new(published, ahead)).await.unwrap();
@@ -272,7 +273,7 @@ async fn a_token_from_a_machine_whose_clock_is_ahead_does_not_live_longer_for_it
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_that_has_run_out_holds_nobody() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     store.try_lease(&key(), "gone", SECOND).await.unwrap();
     let asked = Instant::now();
     assert_eq!(token(&instance(&store, &source)).await.unwrap(), "token-1");
@@ -283,7 +284,7 @@ async fn a_lease_that_has_run_out_holds_nobody() {
 #[tokio::test(start_paused = true)]
 async fn how_an_instance_came_to_its_token_and_how_the_store_fares_is_counted() {
     let measured = crate::test_support::measured(async {
-        let (store, source) = (FleetStore::default(), ScriptedSource::new());
+        let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
         let fleet = [instance(&store, &source), instance(&store, &source), instance(&store, &source)];
         source.hold();
         let release = async {
@@ -306,7 +307,7 @@ async fn how_an_instance_came_to_its_token_and_how_the_store_fares_is_counted() 
 /// Built as users build one: with a request timeout that is shorter than what the store takes.
 #[tokio::test(start_paused = true)]
 async fn a_store_that_hangs_does_not_use_up_the_time_for_passport() {
-    let store = FleetStore::default();
+    let store = InMemoryStore::default();
     store.hangs.store(true, Ordering::SeqCst);
     let identity = ManagedIdentity::builder("mi-1", crate::SecretSource::fixed("right"))
         .transport(crate::Transport::new(InMemoryPassport::knowing("right")))
@@ -320,7 +321,7 @@ async fn a_store_that_hangs_does_not_use_up_the_time_for_passport() {
 #[tokio::test(start_paused = true)]
 async fn a_store_that_is_down_or_hangs_is_a_miss_and_costs_its_limit_once() {
     for hangs in [false, true] {
-        let (store, source) = (FleetStore::default(), ScriptedSource::new());
+        let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
         let switch = if hangs { &store.hangs } else { &store.down };
         switch.store(true, Ordering::SeqCst);
         let identity = instance(&store, &source);
@@ -341,7 +342,7 @@ async fn a_store_that_is_down_or_hangs_is_a_miss_and_costs_its_limit_once() {
 
 #[tokio::test(start_paused = true)]
 async fn while_the_store_is_away_each_instance_makes_one_request_for_all_its_callers() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     store.down.store(true, Ordering::SeqCst);
     let fleet: Vec<_> = (0..8).map(|_| instance(&store, &source)).collect();
     source.hold();
@@ -356,7 +357,7 @@ async fn while_the_store_is_away_each_instance_makes_one_request_for_all_its_cal
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_was_refused_is_taken_out_and_not_taken_back() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let (one, other) = (instance(&store, &source), instance(&store, &source));
     token(&one).await.unwrap();
     token(&other).await.unwrap();
@@ -369,7 +370,7 @@ async fn a_token_that_was_refused_is_taken_out_and_not_taken_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_token_that_the_store_cannot_take_out_is_not_taken_back() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();
     store.forgets_to_remove.store(true, Ordering::SeqCst);
@@ -379,7 +380,7 @@ async fn a_refused_token_that_the_store_cannot_take_out_is_not_taken_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_refused_token_is_taken_out_even_if_there_is_no_other() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();
     identity.invalidate();
@@ -390,7 +391,7 @@ async fn a_refused_token_is_taken_out_even_if_there_is_no_other() {
 
 #[tokio::test(start_paused = true)]
 async fn an_instance_without_a_token_takes_one_that_is_due() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     token(&instance(&store, &source)).await.unwrap();
     source.clock.advance(HOUR - Duration::from_secs(30));
     let late = instance(&store, &source);
@@ -404,7 +405,7 @@ async fn an_instance_without_a_token_takes_one_that_is_due() {
 
 #[tokio::test(start_paused = true)]
 async fn a_token_that_is_published_just_before_the_lease_is_granted_is_taken() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let now = source.clock.now();
     let published = AccessToken::new("published", now + HOUR).unwrap();
     *store.comes_with_the_lease.lock().unwrap() = Some(StoredToken::new(published, now));
@@ -415,7 +416,7 @@ async fn a_token_that_is_published_just_before_the_lease_is_granted_is_taken() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_holder_frees_the_lease_and_keeps_nothing() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     source.fail_next(TokenErrorKind::Refused);
     assert_eq!(token(&instance(&store, &source)).await, Err(TokenErrorKind::Refused));
     assert!(store.tokens.lock().unwrap().is_empty() && store.leases.lock().unwrap().is_empty());
@@ -423,7 +424,7 @@ async fn a_failed_holder_frees_the_lease_and_keeps_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn an_expired_token_in_the_store_is_a_miss() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     token(&instance(&store, &source)).await.unwrap();
     source.clock.advance(HOUR);
     assert_eq!(token(&instance(&store, &source)).await.unwrap(), "token-2");
@@ -431,7 +432,7 @@ async fn an_expired_token_in_the_store_is_a_miss() {
 
 #[tokio::test(start_paused = true)]
 async fn with_a_live_token_the_store_is_not_asked() {
-    let (store, source) = (FleetStore::default(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();
     store.hangs.store(true, Ordering::SeqCst);

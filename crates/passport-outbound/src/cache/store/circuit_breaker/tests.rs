@@ -1,18 +1,18 @@
 use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::test_support::in_memory_store::{FleetStore, key};
+use crate::test_support::in_memory_store::{InMemoryStore, key};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-async fn works(store: &Store) -> bool {
-    store.turn(&key()).try_lease("somebody", SECOND).await.is_some()
+async fn works(store: &StoreHandle) -> bool {
+    store.session(&key()).try_lease("somebody", SECOND).await.is_some()
 }
 
 #[tokio::test(start_paused = true)]
 async fn after_its_first_failure_a_store_is_left_alone_until_it_answers_a_probe() {
-    let store = FleetStore::default();
-    let shared = Store::new(store.clone());
+    let store = InMemoryStore::default();
+    let shared = StoreHandle::new(store.clone());
     store.down.store(true, Ordering::SeqCst);
     assert!(!works(&shared).await);
     for _ in 0..100 {
@@ -34,8 +34,8 @@ async fn after_its_first_failure_a_store_is_left_alone_until_it_answers_a_probe(
 
 #[tokio::test(start_paused = true)]
 async fn a_probe_ends_with_the_store() {
-    let store = FleetStore::default();
-    let shared = Store::new(store.clone());
+    let store = InMemoryStore::default();
+    let shared = StoreHandle::new(store.clone());
     store.down.store(true, Ordering::SeqCst);
     assert!(!works(&shared).await);
     drop(shared);
@@ -45,8 +45,8 @@ async fn a_probe_ends_with_the_store() {
 
 #[test]
 fn a_probe_whose_runtime_is_gone_is_replaced() {
-    let store = FleetStore::default();
-    let shared = Store::new(store.clone());
+    let store = InMemoryStore::default();
+    let shared = StoreHandle::new(store.clone());
     let runtime =
         || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     store.down.store(true, Ordering::SeqCst);
@@ -89,21 +89,21 @@ impl TokenStore for Slow {
 
 #[tokio::test(start_paused = true)]
 async fn all_that_is_asked_for_a_call_takes_no_longer_than_the_limit() {
-    let store = Store::new(Slow(Duration::from_millis(300)));
-    let mut turn = store.turn(&key());
+    let store = StoreHandle::new(Slow(Duration::from_millis(300)));
+    let mut session = store.session(&key());
     let began = Instant::now();
-    turn.get().await;
-    assert!(turn.try_lease("somebody", SECOND).await.is_none());
+    session.get().await;
+    assert!(session.try_lease("somebody", SECOND).await.is_none());
     assert_eq!(began.elapsed(), store.limit());
     assert!(!works(&store).await, "who takes that long does not work");
 }
 
 #[tokio::test(start_paused = true)]
 async fn who_has_waited_for_something_else_gives_the_store_its_time_again() {
-    let store = Store::new(Slow(Duration::from_millis(300)));
-    let mut turn = store.turn(&key());
+    let store = StoreHandle::new(Slow(Duration::from_millis(300)));
+    let mut session = store.session(&key());
     for _ in 0..3 {
-        assert!(turn.try_lease("somebody", SECOND).await.is_some());
-        turn.begin_again();
+        assert!(session.try_lease("somebody", SECOND).await.is_some());
+        session.begin_again();
     }
 }

@@ -17,18 +17,18 @@ async fn a_shutdown_ends_the_running_attempt_and_those_who_wait_for_it() {
 async fn a_shutdown_waits_until_what_was_started_has_ended() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
-    let held = Arc::strong_count(&identity.engine);
+    let current = Arc::strong_count(&identity.manager);
     source.hold();
     {
         let mut caller = task::spawn(identity.token());
         assert_pending!(caller.poll());
     }
     tokio::task::yield_now().await;
-    assert!(Arc::strong_count(&identity.engine) > held, "the attempt has it");
+    assert!(Arc::strong_count(&identity.manager) > current, "the attempt has it");
     let mut shutdown = task::spawn(identity.shutdown());
     assert_pending!(shutdown.poll(), "the attempt has not been polled since");
     shutdown.await;
-    assert_eq!(Arc::strong_count(&identity.engine), held, "it is gone");
+    assert_eq!(Arc::strong_count(&identity.manager), current, "it is gone");
 }
 
 #[test]
@@ -100,9 +100,9 @@ async fn with_the_last_handle_everything_ends() {
 #[tokio::test]
 async fn the_end_of_one_identity_does_not_take_anothers_token_away() {
     let source = ScriptedSource::new();
-    let slot = Arc::default();
-    let going = engine_with_slot(&source, &slot);
-    let staying = engine_with_slot(&source, &slot);
+    let entry = Arc::default();
+    let going = manager_with_entry(&source, &entry);
+    let staying = manager_with_entry(&source, &entry);
     source.hold();
     let mut first = task::spawn(fetch(&going));
     let mut second = task::spawn(fetch(&staying));
@@ -129,7 +129,7 @@ async fn a_forgotten_token_is_not_sent_again_not_even_from_a_running_attempt() {
     assert_pending!(caller.poll());
     source.release();
     assert_eq!(caller.await.unwrap().expose(), "token-3", "token-2 may be as bad as token-1");
-    assert_eq!(source.last_ask().unwanted.unwrap().expose(), "token-1");
+    assert_eq!(source.last_ask().excluded.unwrap().expose(), "token-1");
 }
 
 #[tokio::test]
@@ -164,9 +164,9 @@ async fn whoever_waits_survives_two_tokens_that_are_forgotten() {
 #[tokio::test]
 async fn a_shutdown_ends_the_wait_for_anothers_attempt_and_not_the_attempt() {
     let source = ScriptedSource::new();
-    let slot = Arc::default();
-    let staying = engine_with_slot(&source, &slot);
-    let going = engine_with_slot(&source, &slot);
+    let entry = Arc::default();
+    let staying = manager_with_entry(&source, &entry);
+    let going = manager_with_entry(&source, &entry);
     source.hold();
     let mut leader = task::spawn(fetch(&staying));
     let mut follower = task::spawn(fetch(&going));
@@ -262,53 +262,53 @@ fn on_a_runtime_of_its_own<T>(work: impl Future<Output = T>) -> T {
 }
 
 /// An engine whose first refresh ended with the runtime of the call that started it.
-fn with_a_lost_refresh() -> (Arc<ScriptedSource>, Arc<Engine>) {
-    let (source, engine) = on_a_runtime_of_its_own(with_a_token());
+fn with_a_lost_refresh() -> (Arc<ScriptedSource>, Arc<TokenManager>) {
+    let (source, manager) = on_a_runtime_of_its_own(with_a_token());
     source.clock.advance(HOUR - 60 * SECOND);
     source.hold();
     on_a_runtime_of_its_own(async {
-        assert_eq!(fetch(&engine).await.unwrap(), "token-1");
+        assert_eq!(fetch(&manager).await.unwrap(), "token-1");
         tokio::task::yield_now().await;
     });
     assert_eq!(source.calls(), 2, "the refresh was on its way");
     source.release();
-    (source, engine)
+    (source, manager)
 }
 
 #[test]
 fn lost_refresh_starts_no_pause() {
-    let (source, engine) = with_a_lost_refresh();
-    let snapshot = engine.slot.snapshot();
+    let (source, manager) = with_a_lost_refresh();
+    let snapshot = manager.entry.snapshot();
     assert_eq!(snapshot.activity(source.clock.now()), crate::token::Activity::Idle);
     assert!(snapshot.last_error.is_none());
 }
 
 #[test]
 fn refresh_after_a_lost_one_outlives_its_callers_runtime() {
-    let (source, engine) = with_a_lost_refresh();
+    let (source, manager) = with_a_lost_refresh();
     source.hold();
-    on_a_runtime_of_its_own(async { assert_eq!(fetch(&engine).await.unwrap(), "token-1") });
+    on_a_runtime_of_its_own(async { assert_eq!(fetch(&manager).await.unwrap(), "token-1") });
     source.release();
-    on_a_runtime_of_its_own(settle(&engine));
-    assert_eq!(ready(&engine).as_deref(), Some("token-3"));
+    on_a_runtime_of_its_own(settle(&manager));
+    assert_eq!(ready(&manager).as_deref(), Some("token-3"));
     assert_eq!(source.calls(), 3);
 }
 
 #[test]
 fn fetch_lost_with_a_cancelled_caller_is_retried_by_the_others() {
     let source = ScriptedSource::new();
-    let engine = engine(&source);
+    let manager = manager(&source);
     source.hold();
     let leader = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let started = leader.block_on(async {
-        let mut caller = task::spawn(fetch(&engine));
+        let mut caller = task::spawn(fetch(&manager));
         assert_pending!(caller.poll());
         tokio::task::yield_now().await;
         source.calls()
     });
     assert_eq!(started, 1);
     let token = on_a_runtime_of_its_own(async {
-        let mut follower = task::spawn(fetch(&engine));
+        let mut follower = task::spawn(fetch(&manager));
         assert_pending!(follower.poll());
         drop(std::thread::spawn(move || drop(leader)).join());
         source.release();
@@ -319,11 +319,11 @@ fn fetch_lost_with_a_cancelled_caller_is_retried_by_the_others() {
 
 #[test]
 fn identity_is_shut_down_while_its_attempt_is_on_a_thread() {
-    let (source, engine) = with_a_lost_refresh();
+    let (source, manager) = with_a_lost_refresh();
     source.hold();
-    on_a_runtime_of_its_own(fetch(&engine)).unwrap();
-    engine.life.cancel();
-    engine.attempts.close();
-    on_a_runtime_of_its_own(engine.attempts.wait());
-    assert!(engine.slot.running().is_none());
+    on_a_runtime_of_its_own(fetch(&manager)).unwrap();
+    manager.life.cancel();
+    manager.attempts.close();
+    on_a_runtime_of_its_own(manager.attempts.wait());
+    assert!(manager.entry.running().is_none());
 }

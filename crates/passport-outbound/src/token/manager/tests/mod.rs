@@ -5,8 +5,8 @@ use tokio_test::{assert_pending, task};
 
 use super::*;
 use crate::{
-    test_support::{ScriptedSource, engine, engine_that_keeps, engine_with_slot, identity},
-    token::Keeping,
+    test_support::{ScriptedSource, identity, manager, manager_that_retains, manager_with_entry},
+    token::Retention,
 };
 
 mod callers;
@@ -26,23 +26,23 @@ fn text(token: &SendableToken) -> String {
 }
 
 /// The token that would be sent now, if one would.
-fn ready(engine: &Arc<Engine>) -> Option<String> {
-    match engine.credential() {
+fn ready(manager: &Arc<TokenManager>) -> Option<String> {
+    match manager.credential() {
         Credential::Ready(token) => Some(text(&token)),
         Credential::Pending(_) | Credential::Failed(_) => None,
     }
 }
 
-async fn fetch(engine: &Arc<Engine>) -> Result<String, TokenErrorKind> {
-    engine.token().await.map(|token| token.expose().to_owned()).map_err(|error| error.kind())
+async fn fetch(manager: &Arc<TokenManager>) -> Result<String, TokenErrorKind> {
+    manager.token().await.map(|token| token.expose().to_owned()).map_err(|error| error.kind())
 }
 
 /// An engine that holds `token-1`.
-async fn with_a_token() -> (Arc<ScriptedSource>, Arc<Engine>) {
+async fn with_a_token() -> (Arc<ScriptedSource>, Arc<TokenManager>) {
     let source = ScriptedSource::new();
-    let engine = engine(&source);
-    assert_eq!(fetch(&engine).await.unwrap(), "token-1");
-    (source, engine)
+    let manager = manager(&source);
+    assert_eq!(fetch(&manager).await.unwrap(), "token-1");
+    (source, manager)
 }
 
 /// Runs `work` while the wall clock and tokio's paused clock go on together.
@@ -61,16 +61,16 @@ async fn in_step<T>(clock: &ManualClock, work: impl Future<Output = T>) -> T {
 }
 
 /// Lets three attempts in a row fail, after which callers no longer wait for retries.
-async fn lasting_outage(source: &ScriptedSource, engine: &Arc<Engine>) {
+async fn lasting_outage(source: &ScriptedSource, manager: &Arc<TokenManager>) {
     for _ in 0..3 {
         source.fail_next(TokenErrorKind::Unavailable);
     }
-    assert_eq!(in_step(&source.clock, fetch(engine)).await, Err(TokenErrorKind::Unavailable));
+    assert_eq!(in_step(&source.clock, fetch(manager)).await, Err(TokenErrorKind::Unavailable));
 }
 
 /// Waits for the attempt that runs in the background, if one does.
-async fn settle(engine: &Arc<Engine>) {
-    if let Some(flight) = engine.slot.running() {
+async fn settle(manager: &Arc<TokenManager>) {
+    if let Some(flight) = manager.entry.running() {
         flight.outcome().await;
     }
 }
@@ -80,6 +80,6 @@ fn pass_the_backoff(clock: &ManualClock) {
     clock.advance(30 * SECOND);
 }
 
-fn generation(engine: &Arc<Engine>) -> u64 {
-    engine.slot.snapshot().kept.as_ref().unwrap().generation
+fn generation(manager: &Arc<TokenManager>) -> u64 {
+    manager.entry.snapshot().cached.as_ref().unwrap().generation
 }
