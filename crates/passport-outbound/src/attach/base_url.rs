@@ -25,12 +25,4 @@ pub(crate) fn base_url(text: &str, allow_plain: bool) -> Result<(Url, AllowedOri
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_http_base_url_is_rejected_with_its_opt_in() {
-        let base = base_url("http://erp", false).unwrap_err().to_string();
-        assert!(base.contains("with danger_plain_http in"), "{base}");
-    }
-}
+mod tests;
