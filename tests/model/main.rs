@@ -1,7 +1,7 @@
-//! The threads that meet at a slot, in every order that takes at most three preemptions, tried by loom. (Without the bound a
+//! The threads that meet at a token entry, in every order that takes at most three preemptions, tried by loom. (Without the bound a
 //! model does not end; races rarely need more than two.)
 //!
-//! Compiled here once more from their own files: the slot and the single flight, with loom's locks in the place of the
+//! Compiled here once more from their own files: the token entry and the single flight, with loom's locks instead of the
 //! standard library's (`sync.rs`). Taken on trust: tokio's `watch` channel, and that a load and a store of `ArcSwap` are one
 //! step each. The models are in `models.rs`.
 //!
@@ -19,6 +19,8 @@ mod cached_token;
 mod entry;
 #[path = "../../crates/passport-outbound/src/token/error.rs"]
 mod error;
+#[path = "../../crates/passport-outbound/src/token/failure.rs"]
+mod failure;
 mod models;
 #[path = "../../crates/passport-outbound/src/token/monotonic_clock.rs"]
 mod monotonic_clock;
@@ -26,6 +28,8 @@ mod monotonic_clock;
 mod schedule;
 #[path = "../../crates/passport-core/src/single_flight.rs"]
 mod single_flight;
+#[path = "../../crates/passport-outbound/src/token/snapshot.rs"]
+mod snapshot;
 #[path = "../../crates/passport-outbound/src/token/step.rs"]
 mod step;
 mod sync;

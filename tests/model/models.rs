@@ -16,8 +16,9 @@ use passport_core::AccessToken;
 
 use crate::{
     cached_token::CachedToken,
-    entry::{FetchStart, RejectionEffect, TokenEntry, FetchTicket},
-    error::{Failure, TokenError, TokenErrorKind},
+    entry::{FetchStart, FetchTicket, RejectionEffect, TokenEntry},
+    error::{TokenError, TokenErrorKind},
+    failure::Failure,
     schedule::{DEFAULT_THRESHOLD, Phase, RefreshPolicy},
     step::Step,
     sync::Flight,
@@ -151,7 +152,7 @@ fn a_lost_attempt_is_replaced_by_one() {
     let run = {
         let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
         move |ticket: FetchTicket| match attempts.fetch_add(1, Ordering::SeqCst) {
-            0 => entry.lose(ticket),
+            0 => entry.dropped(ticket),
             _ => succeed(&entry, ticket, 0),
         }
     };
@@ -179,9 +180,9 @@ fn a_refused_token_is_replaced_once() {
     let held = three({
         let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
         move || match entry.reject(1, at(60)) {
-            RejectionEffect::Superseded => None,
-            RejectionEffect::TooYoung | RejectionEffect::NotKept => panic!("it is kept, and old enough"),
-            RejectionEffect::Due => Some(call(&entry, 60, |ticket| {
+            RejectionEffect::AlreadyReplaced => None,
+            RejectionEffect::TooYoung | RejectionEffect::NotCached => panic!("it is kept, and old enough"),
+            RejectionEffect::ReplacementDue => Some(call(&entry, 60, |ticket| {
                 attempts.fetch_add(1, Ordering::SeqCst);
                 succeed(&entry, ticket, 60);
             })),
@@ -247,7 +248,9 @@ pub(crate) fn assert_that_a_token_was_forgotten_on_its_way() {
 
 fn an_attempt_that_was_given_up_does_not_undo_the_next() {
     let entry = Arc::new(TokenEntry::default());
-    let FetchStart::Leading(silent, flight) = entry.begin(at(0), PATIENCE) else { panic!("the slot is empty") };
+    let FetchStart::Leading(silent, flight) = entry.begin(at(0), PATIENCE) else {
+        panic!("the slot is empty")
+    };
     let late = thread::spawn({
         let entry = Arc::clone(&entry);
         move || succeed(&entry, silent, 0)
@@ -255,7 +258,7 @@ fn an_attempt_that_was_given_up_does_not_undo_the_next() {
     let next = thread::spawn({
         let entry = Arc::clone(&entry);
         move || {
-            entry.give_up(&flight, at(60));
+            entry.abandon(&flight, at(60));
             call(&entry, 60, |ticket| succeed(&entry, ticket, 60)).outcome()
         }
     });

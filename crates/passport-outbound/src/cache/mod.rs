@@ -1,4 +1,4 @@
-//! Where tokens are kept.
+//! Where tokens are cached: in this process, and in a store that a fleet shares.
 
 mod key;
 mod shared;
@@ -21,7 +21,7 @@ pub use self::{
     store::{Lease, Leased, StoreError, StoredToken, TokenStore, WakeUps},
 };
 
-/// How many different tokens one cache keeps.
+/// The number of tokens in one cache.
 const CAPACITY: u64 = 10_000;
 
 /// What becomes of a token once it is fetched. Cheap to clone; clones share.
@@ -41,7 +41,7 @@ pub struct TokenCache {
     retention: Retention,
     store: Option<StoreHandle>,
     sidecar: Option<Sidecar>,
-    /// The slots of those who share. The holder of one keeps it, so that a hit never comes back here.
+    /// The shared entries. A manager holds its entry, so that a hit does not look it up here.
     entries: Option<Cache<TokenKey, Arc<TokenEntry>>>,
 }
 
@@ -95,17 +95,17 @@ impl TokenCache {
         Self { retention: Retention::InFlight, ..Self::memory() }
     }
 
-    /// The store that a fleet shares, if there is one.
+    /// Returns the store that a fleet shares, if there is one.
     pub(crate) fn store(&self) -> Option<StoreHandle> {
         self.store.clone()
     }
 
-    /// Who has the credentials, if it is not this process.
-    pub(crate) fn at_sidecar(&self) -> Option<&Sidecar> {
+    /// Returns the sidecar, if it has the credentials.
+    pub(crate) fn sidecar_endpoint(&self) -> Option<&Sidecar> {
         self.sidecar.as_ref()
     }
 
-    /// The place of the token for `key`.
+    /// Returns the entry of the token for `key`.
     pub(crate) fn entry(&self, key: TokenKey) -> Arc<TokenEntry> {
         let entry = || Arc::new(TokenEntry::new(self.retention));
         self.entries.as_ref().map_or_else(entry, |entries| entries.get_with(key, entry))

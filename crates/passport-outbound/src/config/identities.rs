@@ -81,7 +81,7 @@ impl ManagedIdentitiesConfig {
         for (name, config) in &self.identities {
             match config.builder(&providers).and_then(|builder| settings(name, builder).build()) {
                 Ok(identity) => {
-                    if let Some(other) = names.insert(identity.at_passport(), name) {
+                    if let Some(other) = names.insert(identity.client_at(), name) {
                         problems.push(shared(name, other));
                     }
                     by_name.insert(name.clone(), Named { identity, config: config.clone() });

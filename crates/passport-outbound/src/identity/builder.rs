@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{ManagedIdentity, spec::IdentitySpec};
 use crate::{
     TokenCache,
-    sources::{AuthMethodSelection, ClientAuthentication},
+    sources::{AuthMethodSelection, ClientAuthentication, Sidecar},
     token::{DEFAULT_THRESHOLD, RefreshPolicy},
 };
 
@@ -20,7 +20,7 @@ const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 #[must_use]
 pub struct ManagedIdentityBuilder {
     client_id: String,
-    /// None if the sidecar has it.
+    /// `None` if the sidecar has it.
     secret: Option<SecretSource>,
     issuer: Option<String>,
     token_url: Option<String>,
@@ -34,12 +34,24 @@ pub struct ManagedIdentityBuilder {
     clock: Arc<dyn Clock>,
 }
 
-/// The settings that were parsed.
+/// The parsed settings.
 struct Parsed {
     client_id: ClientId,
     issuer: Issuer,
     scopes: Scopes,
     transport: Transport,
+}
+
+impl ManagedIdentity {
+    /// An identity for `client_id`, whose secret is at `secret`.
+    pub fn builder(client_id: impl Into<String>, secret: SecretSource) -> ManagedIdentityBuilder {
+        ManagedIdentityBuilder::new(client_id.into(), Some(secret))
+    }
+
+    /// The identity `client_id`, whose secret the sidecar has, and whose tokens it gets for this process.
+    pub fn at_sidecar(client_id: impl Into<String>, sidecar: Sidecar) -> ManagedIdentityBuilder {
+        ManagedIdentityBuilder::new(client_id.into(), None).token_cache(TokenCache::sidecar(sidecar))
+    }
 }
 
 impl ManagedIdentityBuilder {
@@ -163,11 +175,12 @@ impl ManagedIdentityBuilder {
         self.checked().map(|(spec, scopes)| ManagedIdentity::new(spec, scopes))
     }
 
-    /// Everything that is wrong.
+    /// Returns every mistake.
     pub(crate) fn problems(&self) -> Vec<ConfigProblem> {
         self.parsed().err().unwrap_or_default()
     }
 
+    /// Returns the specification of the identity and its default scopes.
     pub(crate) fn checked(self) -> Result<(IdentitySpec, Scopes), ConfigError> {
         let Parsed { client_id, issuer, scopes, transport } = self.parsed().map_err(ConfigError::new)?;
         let authentication =
@@ -195,7 +208,7 @@ impl ManagedIdentityBuilder {
         let scopes = self.scopes.as_deref().map_or_else(|| Ok(Scopes::default()), str::parse);
         let scopes = ConfigProblem::collect(&mut problems, "scopes", scopes);
         let transport = self.transport.build(&mut problems);
-        self.check_the_rest(&mut problems);
+        self.check_combinations(&mut problems);
         match (client_id, issuer, scopes, transport, &*problems) {
             (Some(client_id), Some(issuer), Some(scopes), Some(transport), []) => {
                 Ok(Parsed { client_id, issuer, scopes, transport })
@@ -208,7 +221,7 @@ impl ManagedIdentityBuilder {
         let new = if self.plain_http { Issuer::danger_plain_http } else { Issuer::new };
         let given = self.issuer.as_deref().unwrap_or(Issuer::PASSPORT);
         let issuer = ConfigProblem::collect(problems, "issuer", new(given));
-        // A stand-in for a wrong issuer, so that the token URL is checked all the same.
+        // An invalid issuer is replaced, so that the token URL is checked as well.
         let issuer = issuer.or_else(|| new(Issuer::PASSPORT).ok())?;
         match &self.token_url {
             Some(url) => ConfigProblem::collect(problems, "token_url", issuer.with_token_url(url)),
@@ -216,7 +229,7 @@ impl ManagedIdentityBuilder {
         }
     }
 
-    fn check_the_rest(&self, problems: &mut Vec<ConfigProblem>) {
+    fn check_combinations(&self, problems: &mut Vec<ConfigProblem>) {
         let mut problem = |option: &'static str, problem| problems.push(ConfigProblem::new(option, problem));
         if self.authentication == Some(ClientAuthentication::ClientSecretBasicRaw)
             && self.client_id.contains(':')
@@ -226,7 +239,7 @@ impl ManagedIdentityBuilder {
                 "a client id with a colon cannot be told from its secret when neither is encoded; use client_secret_basic",
             );
         }
-        if self.secret.is_none() && self.cache.as_ref().and_then(TokenCache::at_sidecar).is_none() {
+        if self.secret.is_none() && self.cache.as_ref().and_then(TokenCache::sidecar_endpoint).is_none() {
             problem(
                 "token_cache",
                 "the sidecar had the secret, and another cache is in its place; leave that out, or give the secret",
@@ -241,7 +254,7 @@ impl ManagedIdentityBuilder {
     }
 }
 
-/// URLs are left out: until they are checked, they may hold credentials.
+/// Without URLs: until they are checked, they may contain credentials.
 impl fmt::Debug for ManagedIdentityBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedIdentityBuilder")

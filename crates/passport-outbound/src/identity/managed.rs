@@ -1,20 +1,11 @@
-use std::{
-    ops::RangeInclusive,
-    sync::{Arc, OnceLock},
-    time::Duration,
-};
+use std::{ops::RangeInclusive, sync::Arc, time::Duration};
 
-use moka::{policy::EvictionPolicy, sync::Cache};
-use passport_core::{AccessToken, ClientId, InvalidScope, Scopes, SecretSource};
+use passport_core::{AccessToken, ClientId, InvalidScope, Scopes};
 use tokio::runtime::Handle;
-use tokio_util::sync::DropGuard;
 use url::Url;
 
-use super::{IdentityStatus, ManagedIdentityBuilder, spec::IdentitySpec};
-use crate::{
-    Sidecar, TokenCache,
-    token::{Credential, TokenError, TokenManager},
-};
+use super::{IdentityStatus, scopes::ScopedManagers, spec::IdentitySpec};
+use crate::token::{Credential, TokenError, TokenManager};
 
 /// A service's own identity at Passport: a client id, the place of its secret, and the token it has now.
 ///
@@ -28,51 +19,26 @@ use crate::{
 /// With the last clone, and the last request that waits for its token, everything ends that it has started.
 #[derive(Clone, Debug)]
 pub struct ManagedIdentity {
-    /// For its scopes.
+    /// The manager of its scopes.
     pub(crate) manager: Arc<TokenManager>,
     scoped: Arc<ScopedManagers>,
 }
 
-/// One identity, with whatever scopes.
-#[derive(Debug)]
-struct ScopedManagers {
-    spec: IdentitySpec,
-    /// What it asks for unless told otherwise, and what gets it.
-    default: (Scopes, Arc<TokenManager>),
-    /// One for each other set of scopes; made when the first is asked for.
-    other_scopes: OnceLock<Cache<Scopes, Arc<TokenManager>>>,
-    _life: DropGuard,
-}
-
-/// For how many sets of scopes one identity has tokens. Those that were not used for the longest time make room.
-const SETS_OF_SCOPES: u64 = 1_000;
-
-/// How long [`ManagedIdentity::ready`] waits between two looks: a machine that sleeps is not to prolong it.
-const LOOK_EACH: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(1);
+/// The time between two attempts of [`ManagedIdentity::ready`], so that a sleep of the machine does not
+/// prolong the wait.
+const READY_POLL: RangeInclusive<Duration> = Duration::from_millis(50)..=Duration::from_secs(1);
 
 impl ManagedIdentity {
-    /// An identity for `client_id`, whose secret is at `secret`.
-    pub fn builder(client_id: impl Into<String>, secret: SecretSource) -> ManagedIdentityBuilder {
-        ManagedIdentityBuilder::new(client_id.into(), Some(secret))
-    }
-
-    /// The identity `client_id`, whose secret the sidecar has, and whose tokens it gets for this process.
-    pub fn at_sidecar(client_id: impl Into<String>, sidecar: Sidecar) -> ManagedIdentityBuilder {
-        ManagedIdentityBuilder::new(client_id.into(), None).token_cache(TokenCache::sidecar(sidecar))
-    }
-
     pub(crate) fn new(spec: IdentitySpec, scopes: Scopes) -> Self {
         let manager = spec.manager(scopes.clone());
-        Self::around(manager, spec, scopes)
+        Self::with_manager(manager, spec, scopes)
     }
 
-    pub(crate) fn around(manager: TokenManager, spec: IdentitySpec, scopes: Scopes) -> Self {
+    /// Returns an identity whose default scopes are those of `manager`.
+    pub(crate) fn with_manager(manager: TokenManager, spec: IdentitySpec, scopes: Scopes) -> Self {
         let manager = Arc::new(manager);
-        let (life, default) = (spec.life.clone().drop_guard(), (scopes, Arc::clone(&manager)));
-        Self {
-            manager,
-            scoped: Arc::new(ScopedManagers { spec, default, other_scopes: OnceLock::new(), _life: life }),
-        }
+        let scoped = Arc::new(ScopedManagers::new(spec, scopes, Arc::clone(&manager)));
+        Self { manager, scoped }
     }
 
     /// The same identity, with a token for `scopes`, which are separated by spaces.
@@ -98,7 +64,7 @@ impl ManagedIdentity {
     /// What it asks for unless told otherwise.
     #[must_use]
     pub fn scopes(&self) -> &Scopes {
-        &self.scoped.default.0
+        self.scoped.default_scopes()
     }
 
     /// A token that may be sent now: the kept one, or a new one if there is none.
@@ -164,13 +130,13 @@ impl ManagedIdentity {
         }
     }
 
-    /// Waits for the next attempt to be allowed, or for the end.
+    /// Waits until the next attempt is allowed, or the identity is shut down.
     async fn pause(&self) {
         let now = self.manager.now();
         let until = self.manager.entry.snapshot().paused_until(now);
         let left = until.and_then(|until| until.duration_since(now).ok()).unwrap_or_default();
         tokio::select! {
-            () = tokio::time::sleep(left.clamp(*LOOK_EACH.start(), *LOOK_EACH.end())) => {}
+            () = tokio::time::sleep(left.clamp(*READY_POLL.start(), *READY_POLL.end())) => {}
             () = self.manager.life.cancelled() => {}
         }
     }
@@ -180,7 +146,7 @@ impl ManagedIdentity {
     pub fn status(&self) -> IdentityStatus {
         let snapshot = self.manager.entry.snapshot();
         let (now, manager) = (self.manager.now(), &self.manager);
-        IdentityStatus::new(&snapshot, &manager.entry.time, now, manager.life.is_cancelled())
+        IdentityStatus::new(&snapshot, &manager.entry.clock, now, manager.life.is_cancelled())
     }
 
     /// Forgets the token; the next call waits for a new one. What a running attempt brings is not used any more.
@@ -212,11 +178,12 @@ impl ManagedIdentity {
         }
     }
 
-    /// Who this is, and to whom.
-    pub(crate) fn at_passport(&self) -> (ClientId, Url) {
-        (self.manager.client_id.clone(), self.scoped.spec.token_url.clone())
+    /// Returns the client id and the token URL, which tell identities apart.
+    pub(crate) fn client_at(&self) -> (ClientId, Url) {
+        (self.manager.client_id.clone(), self.scoped.token_url().clone())
     }
 
+    /// Returns the token, without waiting for it.
     pub(crate) fn credential(&self) -> Credential {
         self.manager.credential()
     }
@@ -225,21 +192,6 @@ impl ManagedIdentity {
     /// useful.
     pub(crate) fn replace_rejected(&self, generation: u64) -> Option<Credential> {
         self.manager.replace_rejected(generation)
-    }
-}
-
-impl ScopedManagers {
-    fn manager(&self, scopes: Scopes) -> Arc<TokenManager> {
-        let (default, manager) = &self.default;
-        if scopes == *default {
-            return Arc::clone(manager);
-        }
-        // By age of use alone: one that is asked for often must not keep a new one out.
-        let other_scopes = self.other_scopes.get_or_init(|| {
-            let room = Cache::builder().max_capacity(SETS_OF_SCOPES);
-            room.eviction_policy(EvictionPolicy::lru()).build()
-        });
-        other_scopes.get_with(scopes.clone(), || Arc::new(self.spec.manager(scopes)))
     }
 }
 

@@ -1,8 +1,9 @@
-//! Whose token a request gets: the service's own, or its caller's.
+//! Whose token a request gets: that of the service's own managed identity, or that of its caller.
 
 mod builder;
 mod caller;
 mod managed;
+mod scopes;
 mod selection;
 mod spec;
 mod status;

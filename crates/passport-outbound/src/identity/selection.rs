@@ -1,4 +1,4 @@
-//! In whose name a request goes out.
+//! The identity of a request: the service's own, or its caller's.
 
 use http::{Extensions, HeaderValue};
 #[cfg(feature = "reqwest-middleware")]

@@ -11,10 +11,10 @@ use crate::{
     token::{RefreshPolicy, TokenEntry, TokenManager, TokenSource},
 };
 
-/// What is the same for all tokens of one identity, whatever their scopes. Checked by the builder.
+/// The checked settings of an identity, which all its scopes share.
 pub(crate) struct IdentitySpec {
     pub(crate) client_id: ClientId,
-    /// None if the sidecar has it.
+    /// `None` if the sidecar has it.
     pub(crate) secret: Option<SecretSource>,
     pub(crate) token_url: Url,
     pub(crate) authentication: Arc<AuthMethodSelection>,
@@ -23,13 +23,13 @@ pub(crate) struct IdentitySpec {
     pub(crate) policy: RefreshPolicy,
     pub(crate) cache: Option<TokenCache>,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Cancelled when the identity is shut down, or nobody has it any more.
+    /// Canceled when the identity is shut down or dropped.
     pub(crate) life: CancellationToken,
     pub(crate) attempts: TaskTracker,
 }
 
 impl IdentitySpec {
-    /// What gets and keeps the token for `scopes`.
+    /// Creates the manager of the token for `scopes`.
     pub(crate) fn manager(&self, scopes: Scopes) -> TokenManager {
         let key = TokenKey::new(&self.client_id, &self.token_url, self.authentication.name(), &scopes);
         let store = self.cache.as_ref().and_then(TokenCache::store);
@@ -39,8 +39,8 @@ impl IdentitySpec {
         let mut attempt_timeout = self.request_timeout;
         if let Some(store) = store {
             attempt_timeout += store_time_limit(&store, self.request_timeout);
-            let (policy, patience, clock) = (self.policy, self.request_timeout, Arc::clone(&self.clock));
-            source = Box::new(Coordinator { store, key, source, policy, patience, clock });
+            let (policy, wait_limit, clock) = (self.policy, self.request_timeout, Arc::clone(&self.clock));
+            source = Box::new(Coordinator { store, key, source, policy, wait_limit, clock });
         }
         TokenManager {
             client_id: self.client_id.clone(),
@@ -54,10 +54,11 @@ impl IdentitySpec {
         }
     }
 
+    /// Creates the source of tokens: the token endpoint, or the sidecar.
     fn source(&self, scopes: Scopes) -> Box<dyn TokenSource> {
         let (client_id, clock) = (self.client_id.clone(), Arc::clone(&self.clock));
         let timeout = self.request_timeout;
-        match (self.cache.as_ref().and_then(TokenCache::at_sidecar).cloned(), self.secret.clone()) {
+        match (self.cache.as_ref().and_then(TokenCache::sidecar_endpoint).cloned(), self.secret.clone()) {
             (None, Some(secret)) => Box::new(ClientCredentials {
                 client_id,
                 secret,
@@ -69,14 +70,14 @@ impl IdentitySpec {
                 clock,
             }),
             (sidecar, _) => {
-                let sidecar = sidecar.expect("the builder wants a secret or a sidecar");
+                let sidecar = sidecar.expect("the builder requires a secret or a sidecar");
                 Box::new(SidecarSource { sidecar, client_id, scopes, timeout, clock })
             }
         }
     }
 }
 
-/// The URL is left out: a query may hold what is nobody's business.
+/// Without the URL, whose query may contain a secret.
 impl fmt::Debug for IdentitySpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Recipe")

@@ -27,10 +27,10 @@ pub struct IdentityStatus {
 }
 
 impl IdentityStatus {
-    /// `time` is that of the slot; what is shown is by the wall clock.
+    /// `now` is a time of `clock`; the status has times of the wall clock.
     pub(crate) fn new(
         snapshot: &Snapshot,
-        time: &MonotonicClock,
+        clock: &MonotonicClock,
         now: SystemTime,
         is_shut_down: bool,
     ) -> Self {
@@ -42,7 +42,7 @@ impl IdentityStatus {
             missing_scopes: live.map(|cached| cached.missing_scopes.to_vec()).unwrap_or_default(),
             is_fetching: snapshot.activity(now) == Activity::Running,
             last_error: snapshot.last_error.clone(),
-            next_attempt_at: snapshot.paused_until(now).map(|until| time.wall(until)),
+            next_attempt_at: snapshot.paused_until(now).map(|until| clock.to_wall(until)),
             is_shut_down,
         }
     }

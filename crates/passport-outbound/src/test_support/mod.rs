@@ -150,7 +150,7 @@ pub(crate) fn identity_around(manager: TokenManager) -> ManagedIdentity {
     let builder = ManagedIdentity::builder("mi-test", SecretSource::fixed("unused"));
     let (recipe, scopes) = builder.checked().unwrap();
     let recipe = IdentitySpec { life: manager.life.clone(), attempts: manager.attempts.clone(), ..recipe };
-    ManagedIdentity::around(manager, recipe, scopes)
+    ManagedIdentity::with_manager(manager, recipe, scopes)
 }
 
 pub(crate) const POLICY: RefreshPolicy = RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };

@@ -16,11 +16,11 @@ static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 /// A caller may have one runtime for each call and drop it when the call returns. A refresh that
 /// such a call starts would never end. If no thread can be started, `attempt` runs on `fallback`.
 pub(super) fn spawn(attempt: impl Future<Output = ()> + Send + 'static, fallback: &Handle) {
-    let runtime = lasting().map_or(fallback, Runtime::handle);
+    let runtime = process_runtime().map_or(fallback, Runtime::handle);
     drop(runtime.spawn(attempt.with_current_subscriber()));
 }
 
-fn lasting() -> Option<&'static Runtime> {
+fn process_runtime() -> Option<&'static Runtime> {
     if RUNTIME.get().is_none() {
         let mut builder = Builder::new_multi_thread();
         let runtime = builder.worker_threads(1).thread_name("passport-token").enable_all().build().ok()?;

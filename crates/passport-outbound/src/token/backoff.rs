@@ -1,46 +1,49 @@
+//! The pauses after failed attempts. Pure.
+
 use std::time::{Duration, SystemTime};
 
 const FIRST_BACKOFF: Duration = Duration::from_millis(500);
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
-/// The same while no token is live. Calls fail until the next attempt, so it comes sooner.
+/// The same while no token is live. Calls fail until the next attempt, so it is made sooner.
 const MAX_BACKOFF_WITHOUT_TOKEN: Duration = Duration::from_secs(8);
 
-/// After how many failures in a row callers no longer wait for the next attempt.
+/// The number of failures in a row after which callers wait for the next attempt.
 const RETRIED_FAILURES: u32 = 2;
 
 /// The longest pause that callers without a token wait for.
 const MAX_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// A failure that comes later than this after the last pause starts a new count: a single failure
-/// is not taken for a part of an outage that nothing has tested since.
+/// A failure later than this after the last pause starts a new count: nothing has shown that an outage
+/// lasted until then.
 const QUIET: Duration = Duration::from_secs(60);
 
-/// The least part of a backoff's ceiling that is waited, so that bad luck is no storm.
+/// The shortest pause as a part of the ceiling, so that a small random number causes no storm.
 const LEAST_PART: f64 = 0.1;
 
-/// How long Passport's refusal stands before it is asked again. Its audit takes bursts of refusals for brute force.
-const REFUSED: Duration = Duration::from_secs(10);
+/// The pause after Passport has rejected the client. Its audit treats bursts of rejections as an attack.
+const REJECTED: Duration = Duration::from_secs(10);
 
-/// How much longer at most, so that a fleet that shares a wrong secret does not ask in step.
-const REFUSED_JITTER: Duration = Duration::from_secs(5);
+/// The jitter of that pause, so that a fleet with a wrong secret does not retry at the same time.
+const REJECTED_JITTER: Duration = Duration::from_secs(5);
 
-/// How often an issuer is asked that repeats its tokens until they expire.
+/// The pause after an issuer has returned the current token once more.
 const REPEATED: Duration = Duration::from_secs(5);
 const REPEATED_LEAST: Duration = Duration::from_secs(1);
 
-/// The most that a `Retry-After` is obeyed.
+/// The longest `Retry-After` that is obeyed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// A span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pause {
     until: SystemTime,
-    /// Whether callers without a token wait for its end.
+    /// Whether callers without a token wait for the end.
     waited_for: bool,
 }
 
 impl Pause {
+    /// Returns a pause of `length` from `now` on.
     pub(crate) fn starting(now: SystemTime, length: Duration) -> Self {
         Self { until: now.checked_add(length).unwrap_or(now), waited_for: false }
     }
@@ -62,7 +65,7 @@ impl Pause {
     }
 }
 
-/// How long to leave Passport alone after attempts that brought nothing.
+/// Computes the pauses after failures in a row.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Backoff {
     failures: u32,
@@ -70,21 +73,21 @@ pub(crate) struct Backoff {
     ended: Option<SystemTime>,
 }
 
-/// An attempt that failed.
+/// A failed attempt.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failed {
-    /// From its start to its end.
+    /// The duration of the attempt.
     pub(crate) took: Duration,
-    /// How long the held token may still be sent.
+    /// How long the current token may still be sent.
     pub(crate) left: Option<Duration>,
-    /// What Passport has asked for.
+    /// The `Retry-After` of the response.
     pub(crate) retry_after: Option<Duration>,
-    /// In 0..1.
+    /// A random number in 0..1.
     pub(crate) random: f64,
 }
 
 impl Backoff {
-    /// Returns the pause after a failure that may pass by itself.
+    /// Returns the pause after a transient failure.
     ///
     /// Full jitter below a ceiling that doubles from 0.5 s to 30 s, to 8 s only while no token is
     /// live; at least a tenth of the ceiling. The time of the attempt counts for up to two thirds
@@ -112,19 +115,21 @@ impl Backoff {
         pause
     }
 
-    /// After a refusal, which does not pass by itself: 10 s to 15 s, however often it happens. `random` is in 0..1.
-    pub(crate) fn refused(random: f64) -> Duration {
-        REFUSED + REFUSED_JITTER.mul_f64(random.clamp(0.0, 1.0))
+    /// Returns the pause after a rejection, which is permanent: 10 s to 15 s, however often it
+    /// happens. `random` is in 0..1.
+    pub(crate) fn rejected(random: f64) -> Duration {
+        REJECTED + REJECTED_JITTER.mul_f64(random.clamp(0.0, 1.0))
     }
 }
 
-/// After an issuer gave the token that is held already, which may be sent for `left` more; it gives another when that one
-/// has expired. Flat, as it is well. None if the token was not wanted any more, and nothing is held.
+/// Returns the pause after an issuer has returned the current token, which may be sent for `left` more:
+/// such an issuer returns another one when it has expired. It does not grow, as the issuer works.
+/// `left` is `None` if no token is cached.
 pub(crate) fn repeated(left: Option<Duration>) -> Duration {
     left.map_or(REPEATED, |left| left.clamp(REPEATED_LEAST, REPEATED))
 }
 
-/// The longer of our own pause and the one that Passport asked for, an hour at most.
+/// Returns the longer of `pause` and `retry_after`, which is obeyed for an hour at most.
 pub(crate) fn at_least(pause: Duration, retry_after: Option<Duration>) -> Duration {
     pause.max(retry_after.unwrap_or_default().min(MAX_RETRY_AFTER))
 }

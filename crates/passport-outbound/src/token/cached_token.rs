@@ -5,15 +5,16 @@ use passport_core::AccessToken;
 
 use super::schedule::Schedule;
 
-/// A token and when it is to be refreshed.
+/// A token and the times of its refresh.
 #[derive(Clone, Debug)]
 pub(crate) struct CachedToken {
     pub(crate) token: AccessToken,
     pub(crate) schedule: Schedule,
-    /// Which token of this slot it is. A later one has a higher number.
+    /// Numbers the tokens of an entry. A later one has a higher number.
     pub(crate) generation: u64,
-    /// What was asked for and not granted.
+    /// The scopes that were requested and not granted.
     pub(crate) missing_scopes: Arc<[String]>,
-    /// How often it was handed out. Registered once for each token, so that a call only adds to it.
+    /// Counts the calls that got this token. Registered once for each token, so that a call only
+    /// increments it.
     pub(crate) hits: Counter,
 }

@@ -9,7 +9,7 @@ use http::HeaderValue;
 
 use super::{CachedToken, TokenError};
 
-/// A header value to send, and which of the identity's tokens is in it.
+/// The `Authorization` header of a token, and the token's generation.
 #[derive(Debug)]
 pub(crate) struct SendableToken {
     pub(crate) authorization: HeaderValue,
@@ -22,25 +22,25 @@ impl From<&CachedToken> for SendableToken {
     }
 }
 
-/// What an identity answers to "your token, please".
+/// The token of an identity, at the moment of a call.
 #[derive(Debug)]
 pub(crate) enum Credential {
-    /// Here it is. The hot path: nothing was awaited, allocated or locked.
+    /// The cached token. The hot path: nothing was awaited, allocated or locked.
     Ready(SendableToken),
-    /// It has to be fetched first.
+    /// The token is being fetched.
     Pending(PendingCredential),
-    /// There is none, and it is too soon to ask for one.
+    /// There is no token, and no attempt is made during the pause after a failure.
     Failed(TokenError),
 }
 
-/// A token on its way. Boxed: it exists only when a network round trip is ahead.
+/// A token that is being fetched. Boxed: it exists only before a network round trip.
 pub(crate) struct PendingCredential(Pin<Box<dyn Future<Output = Result<SendableToken, TokenError>> + Send>>);
 
 impl PendingCredential {
     pub(crate) fn new(
-        wait: impl Future<Output = Result<SendableToken, TokenError>> + Send + 'static,
+        fetch: impl Future<Output = Result<SendableToken, TokenError>> + Send + 'static,
     ) -> Self {
-        Self(Box::pin(wait))
+        Self(Box::pin(fetch))
     }
 }
 

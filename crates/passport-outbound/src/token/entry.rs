@@ -1,5 +1,7 @@
-//! The place of one token. Readers see an immutable snapshot and take no lock; whatever changes it is decided and
-//! published under one lock, and an attempt publishes what it brought before it says so.
+//! One cached token and its fetches.
+//!
+//! Readers load an immutable snapshot without a lock. Changes are decided and published under one lock.
+//! An attempt publishes its result before it completes.
 
 use std::{
     sync::{Arc, OnceLock, PoisonError, Weak},
@@ -15,26 +17,26 @@ use super::{
     cached_token::CachedToken,
     error::{TokenError, TokenErrorKind},
     monotonic_clock::MonotonicClock,
-    schedule::Phase,
-    step::{Activity, Step, step},
+    snapshot::Snapshot,
+    step::{Activity, Step},
     sync::{ArcSwap, Flight, Guard, Lead, Mutex, MutexGuard, SingleFlight},
 };
 
-/// A token younger than this is not replaced because a receiver refuses it: it is not the token's fault then. The
-/// time doubles with each replacement that is refused in its turn.
+/// A younger token is not replaced when a receiver rejects it: the token is unlikely to be the cause.
+/// The time doubles with each replacement that is rejected as well.
 const LEAST_AGE: Duration = Duration::from_secs(5);
 const MAX_LEAST_AGE: Duration = Duration::from_secs(5 * 60);
 
-/// What all callers of one attempt get.
+/// The result of an attempt, which all of its callers share.
 pub(crate) type FetchResult = Result<Arc<CachedToken>, TokenError>;
 
-/// What a slot keeps of what its attempts bring.
+/// What an entry retains of the results of its attempts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Retention {
     /// The token, until it expires.
     #[default]
     Token,
-    /// Nothing, but callers of a running attempt share it.
+    /// Nothing, but callers share a running attempt.
     InFlight,
     /// Nothing, and each caller has an attempt of its own.
     Nothing,
@@ -43,125 +45,76 @@ pub(crate) enum Retention {
 #[derive(Debug, Default)]
 pub(crate) struct TokenEntry {
     retention: Retention,
-    /// The time of everything in here.
-    pub(crate) time: MonotonicClock,
+    /// The clock of all times in this entry.
+    pub(crate) clock: MonotonicClock,
     snapshot: ArcSwap<Snapshot>,
     flights: SingleFlight<FetchResult>,
-    state: Mutex<WriterState>,
+    writer_state: Mutex<WriterState>,
 }
 
-/// What readers see.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Snapshot {
-    pub(crate) cached: Option<Arc<CachedToken>>,
-    /// Until when the running attempt is believed in.
-    running: Option<Pause>,
-    /// Until when no attempt is made.
-    pausing: Option<Pause>,
-    /// Why the last attempt failed, until one succeeds.
-    pub(crate) last_error: Option<TokenError>,
-}
-
-/// What only writers need to know.
+/// The state that only writers need.
 #[derive(Debug, Default)]
 struct WriterState {
     last_ticket: u64,
-    /// Stops the attempt that was started last.
+    /// Cancels the attempt that was started last.
     stop: CancellationToken,
-    /// The span of the running attempt. Its ticket keeps it.
+    /// The span of the running attempt, which its ticket owns.
     span: Weak<OnceLock<Span>>,
-    /// What attempts before this one bring is not wanted any more.
+    /// The results of attempts before this one are discarded.
     oldest_wanted: u64,
     backoff: Backoff,
-    /// Whether an attempt was lost with its runtime, or sat on one that nothing drives. Later ones
-    /// do not depend on a caller's runtime.
+    /// Whether an attempt was dropped with its runtime, or was on a stalled one. Later attempts do not
+    /// depend on a caller's runtime.
     detached: bool,
-    /// Whether a receiver refused the kept token.
+    /// Whether a receiver rejected the cached token.
     rejected: bool,
-    /// How many tokens in a row were replaced because a receiver refused them.
+    /// The number of tokens in a row that were replaced because a receiver rejected them.
     replaced: u32,
-    /// The token that was forgotten by [`TokenEntry::invalidate`], until there is another.
-    forgotten: Option<AccessToken>,
+    /// The token that was removed by [`TokenEntry::invalidate`], until there is another.
+    invalidated: Option<AccessToken>,
 }
 
-/// What [`TokenEntry::begin`] found.
+/// The result of [`TokenEntry::begin`].
 #[derive(Debug)]
 pub(crate) enum FetchStart {
-    /// No attempt is needed, or it is too soon for one.
+    /// No attempt is needed, or the pause after a failure is not over.
     Settled(FetchResult),
-    /// One is running, in this span.
+    /// An attempt is running, in this span.
     Following(Flight<FetchResult>, Option<Span>),
-    /// It is the caller's to run.
+    /// The caller runs the attempt.
     Leading(FetchTicket, Flight<FetchResult>),
 }
 
-/// The duty to run an attempt, and to say how it went.
+/// An attempt that has to be run, and whose result has to be reported to the entry.
 #[derive(Debug)]
 pub(crate) struct FetchTicket {
-    /// Also the generation of the token that the attempt brings.
+    /// Also the generation of the fetched token.
     pub(crate) number: u64,
-    /// The token that is held meanwhile; the attempt is to bring another.
+    /// The cached token, which the attempt replaces.
     pub(crate) current: Option<AccessToken>,
-    /// The token that nobody should be given any more.
+    /// A token that a receiver rejected, or that was invalidated.
     pub(crate) excluded: Option<AccessToken>,
-    /// Cancelled when what the attempt brings is not wanted any more.
+    /// Canceled when the result of the attempt would be discarded.
     pub(crate) stop: CancellationToken,
     /// Whether the attempt must not depend on a caller's runtime.
     pub(crate) detached: bool,
-    /// When it began.
     started: SystemTime,
-    /// Set when the attempt starts; calls that wait for it are linked to it.
+    /// Set when the attempt starts. Calls that wait for the attempt are linked to it.
     pub(crate) span: Arc<OnceLock<Span>>,
     lead: Lead<FetchResult>,
 }
 
-/// What becomes of a token that a receiver refused.
+/// What happens to a token that a receiver rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RejectionEffect {
-    /// Another one is in its place already.
-    Superseded,
-    /// It is to be replaced now.
-    Due,
-    /// It stays: it is so young that another would be refused as well.
+    /// It was replaced before.
+    AlreadyReplaced,
+    /// It is replaced now.
+    ReplacementDue,
+    /// It is retained: it is so young that another one would be rejected as well.
     TooYoung,
     /// It was for one call only.
-    NotKept,
-}
-
-impl Snapshot {
-    pub(crate) fn step(&self, now: SystemTime) -> Step {
-        match self.cached.as_ref().map(|cached| cached.schedule.phase(now)) {
-            // The usual case: what else is going on does not matter.
-            Some(Phase::Fresh) => Step::Send,
-            phase => step(phase, self.activity(now)),
-        }
-    }
-
-    pub(crate) fn activity(&self, now: SystemTime) -> Activity {
-        let covers = |pause: Option<Pause>| pause.is_some_and(|pause| pause.covers(now));
-        match (covers(self.running), covers(self.pausing)) {
-            (true, _) => Activity::Running,
-            (false, true) if self.pausing.is_some_and(|pause| pause.is_waited_for()) => Activity::Retrying,
-            (false, true) => Activity::Pausing,
-            (false, false) => Activity::Idle,
-        }
-    }
-
-    /// Returns how soon a caller whose attempt has failed may have another outcome, if it is to
-    /// wait for that.
-    pub(crate) fn retry_in(&self, now: SystemTime) -> Option<Duration> {
-        // The caller may see the failure when another attempt has succeeded or is running already.
-        if self.last_error.is_none() || self.activity(now) == Activity::Running {
-            return Some(Duration::ZERO);
-        }
-        let pause = self.pausing.filter(Pause::is_waited_for)?;
-        Some(pause.until().duration_since(now).unwrap_or_default())
-    }
-
-    /// When the pause ends, if there is one.
-    pub(crate) fn paused_until(&self, now: SystemTime) -> Option<SystemTime> {
-        self.pausing.filter(|pause| pause.covers(now)).map(|pause| pause.until())
-    }
+    NotCached,
 }
 
 impl TokenEntry {
@@ -169,15 +122,15 @@ impl TokenEntry {
         Self { retention, ..Self::default() }
     }
 
-    /// How things stand. No lock, no reference count.
+    /// Returns the current snapshot, without a lock or a reference count.
     pub(crate) fn snapshot(&self) -> Guard<Arc<Snapshot>> {
         self.snapshot.load()
     }
 
-    /// Joins the running attempt or starts one, if one is needed. An attempt that has said nothing for `patience` is
-    /// given up.
-    pub(crate) fn begin(&self, now: SystemTime, patience: Duration) -> FetchStart {
-        let mut state = self.state();
+    /// Joins the running attempt or starts one, if one is needed. An attempt that does not report
+    /// within `time_limit` is abandoned.
+    pub(crate) fn begin(&self, now: SystemTime, time_limit: Duration) -> FetchStart {
+        let mut state = self.writer_state();
         let snapshot = self.snapshot.load_full();
         if self.retention != Retention::Nothing
             && let Some(flight) = self.flights.running()
@@ -201,11 +154,11 @@ impl TokenEntry {
         let (lead, flight) = self.flights.lead();
         state.last_ticket += 1;
         if self.retention != Retention::Nothing {
-            let running = Some(Pause::starting(now, patience));
+            let running = Some(Pause::starting(now, time_limit));
             self.publish(Snapshot { running, pausing: None, ..Snapshot::clone(&snapshot) });
         }
         let current = snapshot.cached.as_ref().map(|cached| cached.token.clone());
-        let excluded = if state.rejected { current.clone() } else { state.forgotten.clone() };
+        let excluded = if state.rejected { current.clone() } else { state.invalidated.clone() };
         let stop = CancellationToken::new();
         state.stop = stop.clone();
         let span = Arc::new(OnceLock::new());
@@ -215,9 +168,10 @@ impl TokenEntry {
         FetchStart::Leading(ticket, flight)
     }
 
-    /// The attempt brought a token. It is not kept if it is not wanted any more; those who wait for it try again then.
+    /// Caches the token of a successful attempt. A token that is not wanted any more is discarded, and
+    /// its callers try again.
     pub(crate) fn succeed(&self, ticket: FetchTicket, cached: CachedToken) {
-        let mut state = self.state();
+        let mut state = self.writer_state();
         if ticket.number < state.oldest_wanted {
             return;
         }
@@ -242,9 +196,9 @@ impl TokenEntry {
         ticket.lead.land(Ok(cached));
     }
 
-    /// The attempt failed; the next one has to wait. `random` is in 0..1.
+    /// Starts the pause after a failed attempt. `random` is in 0..1.
     pub(crate) fn fail(&self, ticket: FetchTicket, error: TokenError, now: SystemTime, random: f64) {
-        let mut state = self.state();
+        let mut state = self.writer_state();
         if self.is_current(&state, &ticket) {
             let took = now.duration_since(ticket.started).unwrap_or_default();
             self.pause(&mut state, &error, now, took, random);
@@ -253,16 +207,17 @@ impl TokenEntry {
         ticket.lead.land(Err(error));
     }
 
-    /// Records that the attempt ended with the runtime it was on. That says nothing of Passport, so
-    /// another attempt may start immediately; it does not depend on a caller's runtime.
-    pub(crate) fn lose(&self, ticket: FetchTicket) {
-        self.state().detached = true;
-        self.call_off(ticket);
+    /// Records that the attempt was dropped with its runtime. That says nothing of Passport, so another
+    /// attempt may start immediately; it does not depend on a caller's runtime.
+    pub(crate) fn dropped(&self, ticket: FetchTicket) {
+        self.writer_state().detached = true;
+        self.cancel(ticket);
     }
 
-    /// The attempt was called off: its identity is gone, or what it brings is not wanted any more.
-    pub(crate) fn call_off(&self, ticket: FetchTicket) {
-        let state = self.state();
+    /// Records that the attempt was canceled: its identity was shut down, or its result would be
+    /// discarded.
+    pub(crate) fn cancel(&self, ticket: FetchTicket) {
+        let state = self.writer_state();
         if self.is_current(&state, &ticket) {
             self.publish(Snapshot { running: None, ..self.copied() });
         }
@@ -270,10 +225,10 @@ impl TokenEntry {
         drop(ticket);
     }
 
-    /// Makes room for another attempt, if this one has said nothing for longer than whoever started it would wait.
-    /// False if it is to be waited for.
-    pub(crate) fn give_up(&self, silent: &Flight<FetchResult>, now: SystemTime) -> bool {
-        let mut state = self.state();
+    /// Abandons an attempt that has not reported within its time limit, so that another may start.
+    /// Returns false if the limit, which its starter has set, is not over.
+    pub(crate) fn abandon(&self, silent: &Flight<FetchResult>, now: SystemTime) -> bool {
+        let mut state = self.writer_state();
         if !self.flights.is_running(silent) {
             return true;
         }
@@ -287,15 +242,15 @@ impl TokenEntry {
         true
     }
 
-    /// A receiver refused the token of `generation`. Another generation is none of its business.
+    /// Records that a receiver rejected the token of `generation`, which is then due for a refresh.
     pub(crate) fn reject(&self, generation: u64, now: SystemTime) -> RejectionEffect {
-        let mut state = self.state();
+        let mut state = self.writer_state();
         if self.retention != Retention::Token {
-            return RejectionEffect::NotKept;
+            return RejectionEffect::NotCached;
         }
         let snapshot = self.snapshot.load_full();
         let Some(cached) = snapshot.cached.as_ref().filter(|cached| cached.generation == generation) else {
-            return RejectionEffect::Superseded;
+            return RejectionEffect::AlreadyReplaced;
         };
         let least_age = LEAST_AGE.saturating_mul(1 << state.replaced.min(6)).min(MAX_LEAST_AGE);
         if cached.schedule.age(now) < least_age {
@@ -304,19 +259,20 @@ impl TokenEntry {
         state.rejected = true;
         let cached = CachedToken { schedule: cached.schedule.due(now), ..CachedToken::clone(cached) };
         self.publish(Snapshot { cached: Some(Arc::new(cached)), ..Snapshot::clone(&snapshot) });
-        RejectionEffect::Due
+        RejectionEffect::ReplacementDue
     }
 
-    /// Whether the kept token is to be replaced for somebody who needs one with `life` left: it is made due then. Not in the first half
-    /// of its life, or nobody could ever have enough.
-    pub(crate) fn is_to_be_replaced(&self, life: Duration, now: SystemTime) -> bool {
-        let _ledger = self.state();
+    /// Makes the cached token due for a refresh if it has less than `min_ttl` left, and returns whether
+    /// it did. Not in the first half of its life: a `min_ttl` longer than the life would cause a
+    /// fetch for each call.
+    pub(crate) fn refresh_if_shorter(&self, min_ttl: Duration, now: SystemTime) -> bool {
+        let _state = self.writer_state();
         let snapshot = self.snapshot.load_full();
         let Some(cached) = snapshot.cached.as_ref().filter(|_| self.retention == Retention::Token) else {
             return false;
         };
         let (age, left) = (cached.schedule.age(now), cached.schedule.left(now));
-        if left >= life || age < left {
+        if left >= min_ttl || age < left {
             return false;
         }
         let cached = CachedToken { schedule: cached.schedule.due(now), ..CachedToken::clone(cached) };
@@ -324,9 +280,9 @@ impl TokenEntry {
         true
     }
 
-    /// Forgets the token, and whatever the running attempt may bring. A pause goes on.
+    /// Removes the token, and discards the result of the running attempt. A pause continues.
     pub(crate) fn invalidate(&self) {
-        let mut state = self.state();
+        let mut state = self.writer_state();
         state.oldest_wanted = state.last_ticket + 1;
         state.stop.cancel();
         state.rejected = false;
@@ -335,24 +291,25 @@ impl TokenEntry {
         }
         let snapshot = self.copied();
         if let Some(cached) = &snapshot.cached {
-            state.forgotten = Some(cached.token.clone());
+            state.invalidated = Some(cached.token.clone());
         }
         self.publish(Snapshot { cached: None, running: None, ..snapshot });
     }
 
-    /// Keeps every writer out for as long as it is held.
+    /// Locks the entry for writers.
     #[cfg(test)]
     pub(crate) fn locked(&self) -> impl Drop + '_ {
-        self.state()
+        self.writer_state()
     }
 
-    /// The running attempt, if there is one.
+    /// Returns the running attempt, if there is one.
     #[cfg(test)]
     pub(crate) fn running(&self) -> Option<Flight<FetchResult>> {
         self.flights.running()
     }
 
-    /// A pause that is there already (without a cache, attempts run side by side) is not made shorter, and counts once.
+    /// Publishes the pause after a failure. A pause that exists already (without a cache, attempts run
+    /// side by side) is not shortened, and counts once.
     fn pause(
         &self,
         state: &mut WriterState,
@@ -366,7 +323,7 @@ impl TokenEntry {
         let left = snapshot.cached.as_ref().map(|cached| cached.schedule.left(now));
         let flat = |length| Pause::starting(now, at_least(length, error.retry_after()));
         let pause = match (error.kind(), before) {
-            (TokenErrorKind::Refused, _) => flat(Backoff::refused(random)),
+            (TokenErrorKind::Refused, _) => flat(Backoff::rejected(random)),
             (TokenErrorKind::Repeated, _) => flat(repeated(left)),
             (_, None) => {
                 state.backoff.failed(now, Failed { took, left, retry_after: error.retry_after(), random })
@@ -378,7 +335,7 @@ impl TokenEntry {
         self.publish(Snapshot { running: None, pausing, last_error: Some(error.clone()), ..snapshot });
     }
 
-    /// Whether what happens to the attempt is what happens to the slot: no other was started since.
+    /// Returns whether the attempt changes the state of the entry: no other was started since.
     fn is_current(&self, state: &WriterState, ticket: &FetchTicket) -> bool {
         self.retention == Retention::Nothing || ticket.number == state.last_ticket
     }
@@ -387,12 +344,12 @@ impl TokenEntry {
         Snapshot::clone(&self.snapshot.load_full())
     }
 
-    /// Only with the ledger in hand.
+    /// The caller holds the lock.
     fn publish(&self, snapshot: Snapshot) {
         self.snapshot.store(Arc::new(snapshot));
     }
 
-    fn state(&self) -> MutexGuard<'_, WriterState> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn writer_state(&self) -> MutexGuard<'_, WriterState> {
+        self.writer_state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,6 +4,8 @@ use http::StatusCode;
 use passport_core::{ClientId, SecretError, TlsFailure, with_causes};
 use tokio::time::error::Elapsed;
 
+use super::failure::Failure;
+
 /// Why there is no token.
 ///
 /// One attempt's error is shared by all callers that waited for it, so it is cheap to clone. Through an
@@ -119,7 +121,7 @@ impl TokenError {
         }
     }
 
-    /// Whether the next attempt, within a second, is likely to have another outcome.
+    /// Returns whether an attempt within the next second is likely to have another result.
     pub(crate) fn may_pass_soon(&self) -> bool {
         match self.kind() {
             TokenErrorKind::Unavailable => true,
@@ -131,7 +133,7 @@ impl TokenError {
         }
     }
 
-    /// Whether it is the same one, not one alike.
+    /// Returns whether both are the same error, not only equal.
     #[cfg(test)]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -205,7 +207,7 @@ impl TokenError {
     }
 }
 
-/// What failed, with the response's status, the direct cause, and what to do.
+/// The failure with the status of the response, the direct cause, and the remedy.
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no token for `{}`", self.0.client_id)?;
@@ -243,81 +245,5 @@ impl fmt::Debug for TokenError {
 impl Error for TokenError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source.as_deref().map(|source| source as _)
-    }
-}
-
-/// A failed attempt, before it is known whose it was.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    kind: TokenErrorKind,
-    status: Option<StatusCode>,
-    oauth_error: Option<String>,
-    retry_after: Option<Duration>,
-    hint: Option<String>,
-    is_permanent: bool,
-    source: Option<Box<dyn Error + Send + Sync>>,
-}
-
-impl Failure {
-    pub(crate) fn of(kind: TokenErrorKind) -> Self {
-        Self {
-            kind,
-            status: None,
-            oauth_error: None,
-            retry_after: None,
-            hint: None,
-            is_permanent: false,
-            source: None,
-        }
-    }
-
-    /// Marks an unusable response that stays as it is until a URL or a server is changed.
-    pub(crate) fn permanent(mut self, is_permanent: bool) -> Self {
-        self.is_permanent = is_permanent;
-        self
-    }
-
-    /// A secret that could not be read; the message names its reference and the cause.
-    pub(crate) fn unread(error: SecretError) -> Self {
-        Self::of(TokenErrorKind::Secret).hint(error.to_string()).caused_by(error)
-    }
-
-    pub(crate) fn status(mut self, status: StatusCode) -> Self {
-        self.status = Some(status);
-        self
-    }
-
-    pub(crate) fn oauth_error(mut self, code: Option<String>) -> Self {
-        self.oauth_error = code;
-        self
-    }
-
-    pub(crate) fn retry_after(mut self, retry_after: Option<Duration>) -> Self {
-        self.retry_after = retry_after;
-        self
-    }
-
-    /// What else to look at. It is shown, so it must not hold a secret.
-    pub(crate) fn hint(mut self, hint: String) -> Self {
-        self.hint = Some(hint);
-        self
-    }
-
-    pub(crate) fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
-        self.source = Some(Box::new(source));
-        self
-    }
-
-    pub(crate) fn kind(&self) -> TokenErrorKind {
-        self.kind
-    }
-
-    pub(crate) fn has_no_status(&self) -> bool {
-        self.status.is_none()
-    }
-
-    /// OAuth2's name for it, if Passport gave one.
-    pub(crate) fn code(&self) -> Option<&str> {
-        self.oauth_error.as_deref()
     }
 }

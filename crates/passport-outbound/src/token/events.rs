@@ -151,13 +151,13 @@ pub(super) fn fetch_failed(client_id: &ClientId, error: &TokenError) {
 /// Records that a receiver rejected a token.
 pub(super) fn token_rejected(client_id: &ClientId, rejection: RejectionEffect) {
     let (action, advice) = match rejection {
-        RejectionEffect::Due => ("replaced", "the token is being replaced"),
-        RejectionEffect::Superseded => ("superseded", "it has been replaced meanwhile"),
+        RejectionEffect::ReplacementDue => ("replaced", "the token is being replaced"),
+        RejectionEffect::AlreadyReplaced => ("superseded", "it has been replaced meanwhile"),
         RejectionEffect::TooYoung => (
             "too_young",
             "it is too young to be the cause; check the receiver's audience and issuer, and the identity's rights",
         ),
-        RejectionEffect::NotKept => ("not_kept", "it was for one call only"),
+        RejectionEffect::NotCached => ("not_kept", "it was for one call only"),
     };
     let labels = [(CLIENT_ID, client_id.to_string()), ("action", action.to_owned())];
     counter!(UNAUTHORIZED, &labels).increment(1);

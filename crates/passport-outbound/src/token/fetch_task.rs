@@ -1,4 +1,4 @@
-//! One attempt to get a token, in a task of its own that no caller's cancellation reaches.
+//! An attempt to fetch a token, in a task of its own, which the cancellation of a caller does not end.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -15,21 +15,22 @@ use super::{
     manager::GRACE,
 };
 
-/// A token with no life left. Sending it would break a promise; asking again at once would be a storm.
+/// A token without any lifetime left. It is not sent, and the pause after a failure prevents a storm of
+/// requests.
 #[derive(Debug, thiserror::Error)]
 #[error("the token had expired when it arrived, or was about to")]
-struct DeadOnArrival;
+struct ExpiredOnArrival;
 
-/// A bug in a secret provider or a transport, most likely. The panic's message is not repeated: it
-/// may hold anything, and the panic hook has shown it.
+/// A panic of a secret provider or a transport. Its message is left out: it may hold a secret, and the
+/// panic hook has reported it.
 #[derive(Debug, thiserror::Error)]
 #[error("the secret provider or the transport panicked")]
 struct Panicked;
 
-/// Returns the attempt that `ticket` stands for. It is lost if the future is dropped, even before
-/// its first poll.
+/// Returns the attempt of `ticket`. If the future is dropped, even before its first poll, the entry is
+/// told so.
 pub(super) fn run(manager: Arc<TokenManager>, ticket: FetchTicket) -> impl Future<Output = ()> + Send {
-    let current_valid_until = manager.note_replacement();
+    let current_valid_until = manager.current_valid_until();
     let request = FetchRequest {
         current: ticket.current.clone(),
         current_valid_until,
@@ -42,9 +43,9 @@ pub(super) fn run(manager: Arc<TokenManager>, ticket: FetchTicket) -> impl Futur
     let work = async move {
         tokio::select! {
             biased;
-            () = manager.life.cancelled() => attempt.call_off(),
-            () = stop.cancelled() => attempt.call_off(),
-            result = manager.fetch(request, number) => attempt.end(result),
+            () = manager.life.cancelled() => attempt.cancel(),
+            () = stop.cancelled() => attempt.cancel(),
+            result = manager.fetch(request, number) => attempt.finish(result),
         }
     };
     work.instrument(span)
@@ -53,10 +54,10 @@ pub(super) fn run(manager: Arc<TokenManager>, ticket: FetchTicket) -> impl Futur
 impl TokenManager {
     async fn fetch(&self, request: FetchRequest, number: u64) -> Result<CachedToken, FetchError> {
         let timer = FetchTimer::start(&self.client_id);
-        // The source keeps its own time and says what it was that took so long; this is in case it does not.
+        // The source has its own time limit and reports what took so long; this one is a fallback.
         let fetched = AssertUnwindSafe(self.source.fetch(request.clone())).catch_unwind();
         let fetched = match timeout(self.attempt_timeout + GRACE / 2, fetched).await {
-            Ok(Ok(fetched)) => fetched.and_then(|fetched| Ok(self.judged(fetched, &request, number)?)),
+            Ok(Ok(fetched)) => fetched.and_then(|fetched| Ok(self.checked(fetched, &request, number)?)),
             Ok(Err(_panic)) => Err(Failure::of(TokenErrorKind::Aborted).caused_by(Panicked).into()),
             Err(late) => Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late).into()),
         };
@@ -68,8 +69,9 @@ impl TokenManager {
         fetched
     }
 
-    /// Until when there is a token meanwhile. It is measured.
-    fn note_replacement(&self) -> Option<Instant> {
+    /// Returns the end of the time in which the current token may be sent, and records its
+    /// replacement.
+    fn current_valid_until(&self) -> Option<Instant> {
         let (snapshot, now) = (self.entry.snapshot(), self.now());
         let live = snapshot.cached.as_deref().filter(|cached| cached.schedule.phase(now) != Phase::Hard);
         if let Some(cached) = live {
@@ -78,22 +80,23 @@ impl TokenManager {
         live.and_then(|cached| Instant::now().checked_add(cached.schedule.left(now)))
     }
 
-    fn judged(
+    /// Returns the token to cache, unless it is the one to replace or has no lifetime left.
+    fn checked(
         &self,
         fetched: FetchedToken,
         request: &FetchRequest,
         number: u64,
     ) -> Result<CachedToken, Failure> {
-        let is_it = |other: &AccessToken| other.authorization() == fetched.token.authorization();
-        if request.current.as_ref().is_some_and(is_it) || request.excluded.as_ref().is_some_and(is_it) {
+        let is_same = |other: &AccessToken| other.authorization() == fetched.token.authorization();
+        if request.current.as_ref().is_some_and(is_same) || request.excluded.as_ref().is_some_and(is_same) {
             return Err(Failure::of(TokenErrorKind::Repeated));
         }
-        // Sources go by the wall clock. It may have been set back meanwhile; but no token was minted in the future.
+        // Sources use the wall clock, which may have been set back; but no token was issued in the future.
         let now = self.now();
-        let issued_at = self.entry.time.of(fetched.issued_at).min(now);
+        let issued_at = self.entry.clock.from_wall(fetched.issued_at).min(now);
         let schedule = self.policy.schedule(issued_at, fetched.lifetime);
         if fetched.lifetime < LEAST_LIFE || schedule.phase(now) == Phase::Hard {
-            return Err(Failure::of(TokenErrorKind::UnusableResponse).caused_by(DeadOnArrival));
+            return Err(Failure::of(TokenErrorKind::UnusableResponse).caused_by(ExpiredOnArrival));
         }
         Ok(CachedToken {
             token: fetched.token,
@@ -105,22 +108,22 @@ impl TokenManager {
     }
 }
 
-/// An attempt on its way. It is lost if its runtime ends before it.
+/// A running attempt. It reports to the entry when it is dropped with its runtime.
 struct Attempt {
     manager: Arc<TokenManager>,
-    /// Taken at the end.
+    /// Taken when the attempt has reported.
     ticket: Option<FetchTicket>,
 }
 
 impl Attempt {
-    fn end(mut self, result: Result<CachedToken, FetchError>) {
+    fn finish(mut self, result: Result<CachedToken, FetchError>) {
         let (manager, Some(ticket)) = (Arc::clone(&self.manager), self.ticket.take()) else { return };
         match result {
             Ok(cached) => {
                 events::token_fetched(&manager.client_id, &cached);
                 manager.entry.succeed(ticket, cached);
             }
-            Err(FetchError::Postponed) => manager.entry.call_off(ticket),
+            Err(FetchError::Postponed) => manager.entry.cancel(ticket),
             Err(FetchError::Failed(failure)) => {
                 let error = manager.error(failure);
                 events::fetch_failed(&manager.client_id, &error);
@@ -129,9 +132,9 @@ impl Attempt {
         }
     }
 
-    fn call_off(mut self) {
+    fn cancel(mut self) {
         if let Some(ticket) = self.ticket.take() {
-            self.manager.entry.call_off(ticket);
+            self.manager.entry.cancel(ticket);
         }
     }
 }
@@ -140,7 +143,7 @@ impl Drop for Attempt {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket.take() {
             events::fetch_dropped(&self.manager.client_id);
-            self.manager.entry.lose(ticket);
+            self.manager.entry.dropped(ticket);
         }
     }
 }

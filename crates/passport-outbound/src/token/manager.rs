@@ -1,4 +1,4 @@
-//! Drives one slot: looks at its snapshot, and has tokens minted when there is need.
+//! Returns the cached token of an entry, or fetches one; concurrent callers share a single fetch.
 
 use std::{
     sync::Arc,
@@ -21,67 +21,68 @@ use super::{
     step::Step,
 };
 
-/// How much longer than an attempt may take its outcome is waited for.
+/// The time that callers wait for the result of an attempt beyond the attempt's own limit.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 
-/// How many attempts a caller waits for: one may be lost with somebody's runtime, called off with the identity of whoever
-/// led it, or not wanted any more because the token was invalidated.
-const TRIES: usize = 10;
+/// The number of attempts that a caller waits for. An attempt may be dropped with its runtime, canceled
+/// with the identity that started it, or discarded because the token was invalidated.
+const MAX_ATTEMPTS: usize = 10;
 
-/// How long a caller without a token waits for retries in all, beside the attempts themselves.
+/// The time in all that a caller without a token waits for retries, beside the attempts themselves.
 const RETRY_PAUSES: Duration = Duration::from_secs(2);
 
+/// Returns the token of an identity for one set of scopes, and refreshes it.
 #[derive(Debug)]
 pub(crate) struct TokenManager {
     pub(crate) client_id: ClientId,
     pub(crate) source: Box<dyn TokenSource>,
     pub(crate) entry: Arc<TokenEntry>,
     pub(crate) policy: RefreshPolicy,
-    /// The most that an attempt takes.
+    /// The time limit of an attempt.
     pub(crate) attempt_timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
-    /// Cancelled when the identity is shut down, or nobody has it any more.
+    /// Canceled when the identity is shut down or dropped.
     pub(crate) life: CancellationToken,
     pub(crate) attempts: TaskTracker,
 }
 
 impl TokenManager {
-    /// The token, at once if there is one that may be sent.
+    /// Returns the token, at once if there is one that may be sent.
     pub(crate) fn credential(self: &Arc<Self>) -> Credential {
         let snapshot = self.entry.snapshot();
-        match self.look(&snapshot) {
+        match self.lookup(&snapshot) {
             Lookup::Token(cached) => Credential::Ready(SendableToken::from(&**cached)),
             Lookup::Error(error) => Credential::Failed(error.clone()),
-            Lookup::Nothing => self.pending(),
+            Lookup::Miss => self.pending(),
         }
     }
 
-    /// The token, waiting for it if need be.
+    /// Returns the token, and waits for it if there is none.
     pub(crate) async fn token(self: &Arc<Self>) -> Result<AccessToken, TokenError> {
-        match self.look(&self.entry.snapshot()) {
+        match self.lookup(&self.entry.snapshot()) {
             Lookup::Token(cached) => return Ok(cached.token.clone()),
             Lookup::Error(error) => return Err(error.clone()),
-            Lookup::Nothing => {}
+            Lookup::Miss => {}
         }
         self.fetched().await.map(|cached| cached.token.clone())
     }
 
-    /// One with that much life left, if it can be had.
-    pub(crate) async fn token_for(self: &Arc<Self>, life: Duration) -> Result<AccessToken, TokenError> {
+    /// Returns a token with at least `min_ttl` left, if one can be fetched.
+    pub(crate) async fn token_for(self: &Arc<Self>, min_ttl: Duration) -> Result<AccessToken, TokenError> {
         let token = self.token().await?;
-        if !self.entry.is_to_be_replaced(life, self.now()) {
-            // Somebody may have replaced it meanwhile.
+        if !self.entry.refresh_if_shorter(min_ttl, self.now()) {
+            // Another call may have replaced it.
             return self.token().await;
         }
         let Some(attempt) = self.attempt() else { return Ok(token) };
         match self.wait_for(attempt).await {
-            Some(Ok(cached)) if !self.is_dead(&cached) => Ok(cached.token.clone()),
-            // The one there is goes on.
+            Some(Ok(cached)) if !self.is_expired(&cached) => Ok(cached.token.clone()),
+            // The current token is still good.
             _ => Ok(token),
         }
     }
 
-    /// One in the place of the kept one, if that was refused.
+    /// Returns the token, and replaces the cached one first if `is_refused` says that it was rejected.
     pub(crate) async fn token_after_refusal(
         self: &Arc<Self>,
         is_refused: impl FnOnce(&AccessToken) -> bool,
@@ -98,8 +99,8 @@ impl TokenManager {
         }
     }
 
-    /// What a caller may have at once. Sees to the successor of a token when it is time; nobody waits for that.
-    fn look<'a>(self: &Arc<Self>, snapshot: &'a Snapshot) -> Lookup<'a> {
+    /// Looks up the cached token or error. Starts a refresh when it is due, without waiting for it.
+    fn lookup<'a>(self: &Arc<Self>, snapshot: &'a Snapshot) -> Lookup<'a> {
         let step = snapshot.step(self.now());
         match (step, &snapshot.cached, &snapshot.last_error) {
             (Step::Send | Step::SendAndRefresh, Some(cached), _) => {
@@ -113,23 +114,27 @@ impl TokenManager {
                 events::cached_error(&self.client_id);
                 Lookup::Error(error)
             }
-            _ => Lookup::Nothing,
+            _ => Lookup::Miss,
         }
     }
 
-    /// A receiver refused the token of `generation`: a newer one to send instead, if it makes sense to try.
+    /// Records that a receiver rejected the token of `generation`. Returns a newer one to retry with, if
+    /// a retry is useful.
     pub(crate) fn replace_rejected(self: &Arc<Self>, generation: u64) -> Option<Credential> {
         let rejection = self.entry.reject(generation, self.now());
         events::token_rejected(&self.client_id, rejection);
         match rejection {
-            RejectionEffect::TooYoung | RejectionEffect::NotKept => None,
-            RejectionEffect::Superseded => Some(self.credential()),
-            RejectionEffect::Due => {
+            RejectionEffect::TooYoung | RejectionEffect::NotCached => None,
+            RejectionEffect::AlreadyReplaced => Some(self.credential()),
+            RejectionEffect::ReplacementDue => {
                 let attempt = self.attempt()?;
                 let manager = Arc::clone(self);
                 Some(Credential::Pending(PendingCredential::new(async move {
                     let is_newer = |cached: &CachedToken| cached.generation > generation;
-                    manager.outcome(Some(attempt), is_newer).await.map(|cached| SendableToken::from(&*cached))
+                    manager
+                        .result_of(Some(attempt), is_newer)
+                        .await
+                        .map(|cached| SendableToken::from(&*cached))
                 })))
             }
         }
@@ -144,36 +149,35 @@ impl TokenManager {
 
     async fn fetched(self: &Arc<Self>) -> FetchResult {
         events::call_waits(&self.client_id);
-        self.outcome(None, |_| true).await
+        self.result_of(None, |_| true).await
     }
 
-    /// Waits for an attempt that brings a token that `is_wanted`, `first` at first, and for
-    /// retries.
-    async fn outcome(
+    /// Waits for a token that `is_wanted`: for the attempt `first`, and for retries.
+    async fn result_of(
         self: &Arc<Self>,
         mut first: Option<PendingFetch>,
         is_wanted: impl Fn(&CachedToken) -> bool,
     ) -> FetchResult {
-        let mut patience = RetryBudget::new(self.attempt_timeout);
+        let mut budget = RetryBudget::new(self.attempt_timeout);
         let mut last_error = None;
-        for _ in 0..TRIES {
+        for _ in 0..MAX_ATTEMPTS {
             let Some(attempt) = first.take().or_else(|| self.attempt()) else { break };
-            // A retry that hangs must not keep the caller for longer than one attempt would.
+            // A retry that hangs does not delay the caller for longer than one attempt.
             let waiting = self.wait_for(attempt);
-            let outcome = match last_error {
+            let result = match last_error {
                 None => Ok(waiting.await),
-                Some(_) => timeout_at(patience.end, waiting).await,
+                Some(_) => timeout_at(budget.end, waiting).await,
             };
-            match outcome {
+            match result {
                 Err(_late) => break,
                 Ok(None) => continue,
-                // Whoever waits may be polled late, after the machine has slept.
-                Ok(Some(Ok(cached))) if !self.is_dead(&cached) && is_wanted(&cached) => return Ok(cached),
+                // This task may be polled late, after the machine has slept.
+                Ok(Some(Ok(cached))) if !self.is_expired(&cached) && is_wanted(&cached) => return Ok(cached),
                 Ok(Some(Ok(_))) => {}
                 Ok(Some(Err(error))) => last_error = Some(error),
             }
             let snapshot = self.entry.snapshot().clone();
-            let Some(pause) = snapshot.retry_in(self.now()).filter(|pause| patience.allows(*pause)) else {
+            let Some(pause) = snapshot.retry_in(self.now()).filter(|pause| budget.allows(*pause)) else {
                 last_error = last_error.or_else(|| snapshot.last_error.clone());
                 break;
             };
@@ -186,12 +190,12 @@ impl TokenManager {
         Err(error.unwrap_or_else(|| self.aborted()))
     }
 
-    /// The running attempt, or one that was started for the purpose. None if none can be started.
+    /// Joins the running attempt, or starts one. `None` without a runtime or after a shutdown.
     fn attempt(self: &Arc<Self>) -> Option<PendingFetch> {
         let runtime = Handle::try_current().ok().filter(|_| !self.life.is_cancelled())?;
         match self.entry.begin(self.now(), self.attempt_timeout + GRACE) {
-            FetchStart::Settled(outcome) => Some(PendingFetch::Here(outcome)),
-            FetchStart::Following(flight, span) => Some(PendingFetch::Flight(flight, span)),
+            FetchStart::Settled(result) => Some(PendingFetch::Done(result)),
+            FetchStart::Following(flight, span) => Some(PendingFetch::Running(flight, span)),
             FetchStart::Leading(ticket, flight) => {
                 let (detached, span) = (ticket.detached, Arc::clone(&ticket.span));
                 let attempt = self.attempts.track_future(fetch_task::run(Arc::clone(self), ticket));
@@ -200,39 +204,41 @@ impl TokenManager {
                 } else {
                     drop(runtime.spawn(attempt));
                 }
-                Some(PendingFetch::Flight(flight, span.get().cloned()))
+                Some(PendingFetch::Running(flight, span.get().cloned()))
             }
         }
     }
 
-    /// The outcome of an attempt, if it has one. An attempt is bounded in time; one that says nothing for longer sits on a
-    /// runtime that nobody drives, and is given up, unless whoever started it gives it more time than we do.
+    /// Waits for the result of an attempt. `None` if it was canceled or dropped.
+    ///
+    /// An attempt has a time limit. One that does not report within it is on a stalled runtime, and is
+    /// abandoned, unless the identity that started it allows it more time than this one.
     async fn wait_for(&self, attempt: PendingFetch) -> Option<FetchResult> {
         let flight = match attempt {
-            PendingFetch::Here(outcome) => return Some(outcome),
-            PendingFetch::Flight(flight, span) => {
+            PendingFetch::Done(result) => return Some(result),
+            PendingFetch::Running(flight, span) => {
                 events::link_to_fetch(span.as_ref());
                 flight
             }
         };
         tokio::select! {
             biased;
-            outcome = timeout(self.attempt_timeout + GRACE, flight.clone().outcome()) => match outcome {
-                Ok(outcome) => outcome,
-                Err(_late) if self.entry.give_up(&flight, self.now()) => None,
+            result = timeout(self.attempt_timeout + GRACE, flight.clone().outcome()) => match result {
+                Ok(result) => result,
+                Err(_late) if self.entry.abandon(&flight, self.now()) => None,
                 Err(_late) => Some(Err(self.aborted())),
             },
             () = self.life.cancelled() => None,
         }
     }
 
-    fn is_dead(&self, cached: &CachedToken) -> bool {
+    fn is_expired(&self, cached: &CachedToken) -> bool {
         cached.schedule.phase(self.now()) == Phase::Hard
     }
 
-    /// The time by which everything in the slot goes.
+    /// Returns the time by the clock of the entry.
     pub(crate) fn now(&self) -> SystemTime {
-        self.entry.time.now(&*self.clock)
+        self.entry.clock.now(&*self.clock)
     }
 
     fn aborted(&self) -> TokenError {
@@ -245,38 +251,39 @@ impl TokenManager {
     }
 }
 
-/// What a look at the slot shows.
+/// The result of a lookup.
 enum Lookup<'a> {
     Token(&'a Arc<CachedToken>),
     Error(&'a TokenError),
-    Nothing,
+    Miss,
 }
 
-/// An attempt, or what is known without one.
+/// An attempt that a caller waits for, or a result without one.
 enum PendingFetch {
-    Here(FetchResult),
-    Flight(Flight<FetchResult>, Option<Span>),
+    Done(FetchResult),
+    Running(Flight<FetchResult>, Option<Span>),
 }
 
-/// How long a caller still waits for retries.
+/// The time that a caller waits for retries.
 struct RetryBudget {
-    left: Duration,
+    /// What is left for pauses.
+    pauses: Duration,
     /// No retry begins later.
-    until: Instant,
-    /// No retry is waited for any longer.
+    last_start: Instant,
+    /// The wait for a retry ends.
     end: Instant,
 }
 
 impl RetryBudget {
     fn new(attempt_timeout: Duration) -> Self {
         let now = Instant::now();
-        Self { left: RETRY_PAUSES, until: now + attempt_timeout / 2, end: now + attempt_timeout }
+        Self { pauses: RETRY_PAUSES, last_start: now + attempt_timeout / 2, end: now + attempt_timeout }
     }
 
     fn allows(&mut self, pause: Duration) -> bool {
-        let left = self.left.checked_sub(pause);
-        self.left = left.unwrap_or_default();
-        left.is_some() && Instant::now() + pause <= self.until
+        let left = self.pauses.checked_sub(pause);
+        self.pauses = left.unwrap_or_default();
+        left.is_some() && Instant::now() + pause <= self.last_start
     }
 }
 

@@ -1,3 +1,5 @@
+//! A wall clock that does not go back.
+
 use std::{
     sync::{
         Mutex,
@@ -8,66 +10,71 @@ use std::{
 
 use passport_core::Clock;
 
-/// Clocks are nudged; only what is more than this was set back.
-const NUDGE: Duration = Duration::from_secs(5);
+/// A smaller step back is an adjustment of the clock, and ignored.
+const IGNORED_STEP: Duration = Duration::from_secs(5);
 
-/// Whoever was interrupted for longer between the two clocks has not read them together.
-const TOGETHER: Duration = Duration::from_millis(100);
+/// A task that was interrupted for longer between reading the two clocks has not read them at one time.
+const MAX_INTERRUPTION: Duration = Duration::from_millis(100);
 
-/// Wall-clock time that does not go back: the time by which the tokens of a slot age. All who use the slot use this.
+/// The clock of a token entry: a wall clock that does not go back. All identities that share the entry
+/// use it.
 ///
-/// It goes on while the machine sleeps, which a monotonic clock does not on most systems; and when the wall clock is set
-/// back it goes on as if it had not been, so that no token lives longer for it. A look costs two loads more than one at the
-/// wall clock; once a second, the wall clock is held against the monotonic clock.
+/// It advances while the machine sleeps, unlike the system's monotonic clock on most systems. When the
+/// wall clock is set back, it continues as if that had not happened, so that no token is used for
+/// longer. Reading it costs two loads more than reading the wall clock; once a second, the wall
+/// clock is compared with the system's monotonic clock.
 ///
-/// Its time must not leave the slot: for others, it is as far ahead as the wall clock was set back.
+/// Its times are valid in its entry only: elsewhere they are ahead by as much as the wall clock was set
+/// back.
 #[derive(Debug, Default)]
 pub(crate) struct MonotonicClock {
-    /// By how many milliseconds the wall clock was set back in all.
-    lost: AtomicU64,
+    /// The milliseconds in all by which the wall clock was set back.
+    offset_ms: AtomicU64,
     /// The wall clock at the last comparison, in whole seconds since the Unix epoch.
     compared_at: AtomicU64,
-    /// Both clocks at the last comparison. Never waited for: one comparison at a time is enough.
+    /// Both clocks at the last comparison. The lock is not waited for: one comparison at a time is enough.
     compared: Mutex<Option<(SystemTime, Duration)>>,
 }
 
 impl MonotonicClock {
+    /// Returns the time.
     pub(crate) fn now(&self, clock: &dyn Clock) -> SystemTime {
         let wall = clock.now();
         if self.compared_at.load(Ordering::Relaxed) != seconds(wall) {
             self.compare(clock);
         }
-        self.of(wall)
+        self.from_wall(wall)
     }
 
-    /// The steady time at which the wall clock shows this, if it is not set back any more.
-    pub(crate) fn of(&self, wall: SystemTime) -> SystemTime {
-        match self.lost() {
+    /// Converts a time of the wall clock.
+    pub(crate) fn from_wall(&self, wall: SystemTime) -> SystemTime {
+        match self.offset() {
             Duration::ZERO => wall,
-            lost => wall.checked_add(lost).unwrap_or(wall),
+            offset => wall.checked_add(offset).unwrap_or(wall),
         }
     }
 
-    /// What the wall clock shows at this steady time, if it is not set back any more.
-    pub(crate) fn wall(&self, monotonic: SystemTime) -> SystemTime {
-        monotonic.checked_sub(self.lost()).unwrap_or(monotonic)
+    /// Converts a time of this clock to the wall clock's.
+    pub(crate) fn to_wall(&self, monotonic: SystemTime) -> SystemTime {
+        monotonic.checked_sub(self.offset()).unwrap_or(monotonic)
     }
 
-    fn lost(&self) -> Duration {
-        Duration::from_millis(self.lost.load(Ordering::Relaxed))
+    fn offset(&self) -> Duration {
+        Duration::from_millis(self.offset_ms.load(Ordering::Relaxed))
     }
 
     fn compare(&self, clock: &dyn Clock) {
         let Ok(mut compared) = self.compared.try_lock() else { return };
         let (uptime, wall) = (clock.uptime(), clock.now());
-        if clock.uptime().saturating_sub(uptime) > TOGETHER {
+        if clock.uptime().saturating_sub(uptime) > MAX_INTERRUPTION {
             return;
         }
         if let Some((wall_before, uptime_before)) = *compared {
             let expected = wall_before + uptime.saturating_sub(uptime_before);
-            let lost = expected.duration_since(wall).unwrap_or_default();
-            if lost > NUDGE {
-                self.lost.fetch_add(u64::try_from(lost.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+            let step_back = expected.duration_since(wall).unwrap_or_default();
+            if step_back > IGNORED_STEP {
+                self.offset_ms
+                    .fetch_add(u64::try_from(step_back.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
             }
         }
         *compared = Some((wall, uptime));

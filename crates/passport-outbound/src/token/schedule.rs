@@ -1,26 +1,30 @@
+//! When a token is refreshed, and when it is no longer sent. Pure.
+
 use std::time::{Duration, SystemTime};
 
-/// The default distance from the expiry at which a refresh starts. From Passport's own client.
+/// The default time before the expiry at which a refresh starts, as in Passport's own client.
 pub(crate) const DEFAULT_THRESHOLD: Duration = Duration::from_secs(60);
 
-/// At most this long before its expiry a token is no longer sent: the receiver's clock may run ahead of ours.
+/// The longest time before its expiry in which a token is no longer sent: the receiver's clock may be
+/// ahead of ours.
 const HARD_MARGIN: Duration = Duration::from_secs(5);
 
-/// A token with less to live is as good as dead: it would be asked for without end.
+/// The shortest lifetime of a usable token. A shorter one would be refreshed without end.
 pub(crate) const LEAST_LIFE: Duration = Duration::from_secs(1);
 
 const MAX_JITTER: Duration = Duration::from_secs(30);
 
-/// When the refresh of each token starts.
+/// The settings of the refresh.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct RefreshPolicy {
-    /// How long before the expiry.
+    /// The time before the expiry at which a refresh starts.
     pub(crate) threshold: Duration,
-    /// This instance's share of the jitter, in 0..1. It never changes, so that instances stay apart.
+    /// The part of the jitter that this instance uses, in 0..1. It never changes, so that instances do
+    /// not refresh at the same time.
     pub(crate) jitter: f64,
 }
 
-/// The moments in a token's life.
+/// The times in the life of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Schedule {
     issued_at: SystemTime,
@@ -28,20 +32,23 @@ pub(crate) struct Schedule {
     hard_at: SystemTime,
 }
 
-/// Where a token stands.
+/// The phase of a token's life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
-    /// Send it.
+    /// It is sent.
     Fresh,
-    /// Send it, and see to its successor.
+    /// It is sent, and refreshed.
     Soft,
-    /// Do not send it.
+    /// It is not sent.
     Hard,
 }
 
 impl RefreshPolicy {
-    /// The threshold is at most half of the life, so that a short-lived token is not refreshed without end; the
-    /// jitter is at most 10 % of the life and 30 s, so that a fleet does not refresh in step.
+    /// Returns the schedule of a token.
+    ///
+    /// The threshold is at most half of the lifetime, so that a short-lived token is not refreshed
+    /// without end. The jitter is at most 10 % of the lifetime and 30 s, so that the instances of a
+    /// fleet do not refresh at the same time.
     pub(crate) fn schedule(&self, issued_at: SystemTime, lifetime: Duration) -> Schedule {
         let threshold = self.threshold.min(lifetime / 2);
         let jitter = (lifetime / 10).min(MAX_JITTER).mul_f64(self.jitter.clamp(0.0, 1.0));
@@ -54,20 +61,22 @@ impl RefreshPolicy {
 }
 
 impl Schedule {
+    /// Returns the time since the token was issued.
     pub(crate) fn age(&self, now: SystemTime) -> Duration {
         now.duration_since(self.issued_at).unwrap_or_default()
     }
 
-    /// How long it may still be sent.
+    /// Returns how long the token may still be sent.
     pub(crate) fn left(&self, now: SystemTime) -> Duration {
         self.hard_at.duration_since(now).unwrap_or_default()
     }
 
-    /// The same, but due for a refresh from `now` on.
+    /// Returns the same schedule, but due for a refresh from `now` on.
     pub(crate) fn due(self, now: SystemTime) -> Self {
         Self { soft_at: self.soft_at.min(now), ..self }
     }
 
+    /// Returns the phase at `now`.
     pub(crate) fn phase(&self, now: SystemTime) -> Phase {
         if now < self.soft_at {
             Phase::Fresh

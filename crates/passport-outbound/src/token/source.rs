@@ -8,21 +8,20 @@ use std::{
 use passport_core::AccessToken;
 use tokio::time::Instant;
 
-use super::Failure;
+use super::failure::Failure;
 
-/// Where tokens come from. Called in a task of its own, never twice at a time for a slot that keeps tokens.
+/// Fetches tokens. Called in a task of its own; one call at a time for an entry that caches tokens.
 pub(crate) trait TokenSource: fmt::Debug + Send + Sync + 'static {
     fn fetch(&self, request: FetchRequest) -> FetchFuture<'_>;
 }
 
 pub(crate) type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<FetchedToken, FetchError>> + Send + 'a>>;
 
-/// Why there is no token.
+/// The reason why a source returned no token.
 #[derive(Debug)]
 pub(crate) enum FetchError {
-    /// It could not be had.
     Failed(Failure),
-    /// It is somebody else's turn, and there is a live token meanwhile. The next call may try again.
+    /// Another instance fetches, and the current token is live. The next call may try again.
     Postponed,
 }
 
@@ -32,30 +31,31 @@ impl From<Failure> for FetchError {
     }
 }
 
-/// What a source is told of the token that it is to bring.
+/// What a source has to know of the token that it is to fetch.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FetchRequest {
-    /// The token that is held meanwhile: another one is wanted.
+    /// The cached token, which the new one replaces.
     pub(crate) current: Option<AccessToken>,
-    /// Until when that one may be sent, so that nobody waits.
+    /// The end of the time in which the current token may be sent, so that no caller waits.
     pub(crate) current_valid_until: Option<Instant>,
-    /// The token that nobody should be given any more.
+    /// A token that must not be returned: a receiver rejected it, or it was invalidated.
     pub(crate) excluded: Option<AccessToken>,
 }
 
 impl FetchRequest {
-    /// Whether there is a token meanwhile.
+    /// Returns whether the current token may still be sent.
     pub(crate) fn is_live(&self) -> bool {
         self.current_valid_until.is_some_and(|until| Instant::now() < until)
     }
 }
 
-/// A token as a source gave it.
+/// A token as a source returned it.
 pub(crate) struct FetchedToken {
     pub(crate) token: AccessToken,
-    /// When its life began, by the wall clock: before it was asked for, so that a slow answer is not trusted for too long.
+    /// The begin of its lifetime by the wall clock: before the request, so that a slow response does
+    /// not prolong it.
     pub(crate) issued_at: SystemTime,
     pub(crate) lifetime: Duration,
-    /// What was asked for and not granted.
+    /// The scopes that were requested and not granted.
     pub(crate) missing_scopes: Vec<String>,
 }

@@ -1,27 +1,26 @@
-//! When a token is refreshed, when it is no longer sent, and when Passport is left alone. Pure: everything takes the
-//! time as an argument.
+//! What a caller does, by the phase of the cached token and the activity of its entry. Pure.
 
 use super::schedule::Phase;
 
-/// What is going on beside the kept token.
+/// The state of the attempts of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Activity {
-    /// Nothing: an attempt may start.
+    /// No attempt is running, and one may start.
     Idle,
-    /// An attempt is on its way.
+    /// An attempt is running.
     Running,
     /// An attempt has failed, and a retry follows within a second.
     Retrying,
-    /// The last attempt brought nothing, and it is too soon for another.
+    /// The last attempt has failed, and no other is made during the pause.
     Pausing,
 }
 
 /// What a caller does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
-    /// Sends the kept token.
+    /// Sends the cached token.
     Send,
-    /// Sends the kept token, and starts an attempt to replace it.
+    /// Sends the cached token, and starts an attempt to replace it.
     SendAndRefresh,
     /// Waits for an attempt, or for the retry after a failed one; starts it if none is running.
     Fetch,
@@ -29,7 +28,7 @@ pub(crate) enum Step {
     Refuse,
 }
 
-/// The whole policy in one table. No token counts as one that may not be sent.
+/// Returns the step of a caller. A missing token is treated like one that may not be sent.
 pub(crate) fn step(phase: Option<Phase>, activity: Activity) -> Step {
     match (phase, activity) {
         (Some(Phase::Soft), Activity::Idle) => Step::SendAndRefresh,

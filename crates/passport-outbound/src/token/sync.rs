@@ -1,5 +1,5 @@
-//! What the slot is made of. `tests/model` compiles the slot against loom's primitives instead of these, and tries the
-//! orders in which threads may meet.
+//! The synchronization primitives of the token entry. `tests/model` compiles the entry with loom's
+//! primitives instead, and tries the interleavings of threads.
 
 pub(crate) use std::sync::{Mutex, MutexGuard};
 

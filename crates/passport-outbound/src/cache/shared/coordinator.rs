@@ -47,8 +47,8 @@ pub(crate) struct Coordinator {
     pub(crate) key: TokenKey,
     pub(crate) source: Box<dyn TokenSource>,
     pub(crate) policy: RefreshPolicy,
-    /// How long others are waited for: as long as the source may take.
-    pub(crate) patience: Duration,
+    /// The longest wait for other instances: the time limit of the source.
+    pub(crate) wait_limit: Duration,
     pub(crate) clock: Arc<dyn Clock>,
 }
 
@@ -79,7 +79,7 @@ impl Coordinator {
             return (FetchPath::Found, Ok(fetched));
         }
         let mut holder = LeaseHolder::new(session);
-        let give_up_at = Instant::now() + self.patience;
+        let give_up_at = Instant::now() + self.wait_limit;
         let mut path = FetchPath::Leased;
         while let Some(leased) = holder.try_lease().await {
             match (self.useful(leased.token, &request), leased.lease) {

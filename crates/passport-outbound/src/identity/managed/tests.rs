@@ -1,6 +1,6 @@
-use passport_core::Transport;
+use passport_core::{SecretSource, Transport};
 
-use super::*;
+use super::{super::scopes::MAX_SCOPE_SETS, *};
 use crate::{TokenErrorKind, test_support::in_memory_passport::InMemoryPassport};
 
 fn identity() -> ManagedIdentity {
@@ -32,14 +32,14 @@ async fn each_set_of_scopes_has_one_token_in_whatever_order_they_stand() {
 async fn of_more_sets_than_there_is_room_for_the_last_ones_are_kept() {
     let default = identity();
     let scopes = |number: u64| format!("scope-{number}");
-    for number in 0..=SETS_OF_SCOPES + 500 {
+    for number in 0..=MAX_SCOPE_SETS + 500 {
         default.with_scopes(&scopes(number)).unwrap().token().await.unwrap();
     }
-    let last = default.with_scopes(&scopes(SETS_OF_SCOPES + 500)).unwrap();
-    assert_eq!(token(&last).await, format!("token-{}", SETS_OF_SCOPES + 501), "it was kept");
-    let other_scopes = default.scoped.other_scopes.get().unwrap();
+    let last = default.with_scopes(&scopes(MAX_SCOPE_SETS + 500)).unwrap();
+    assert_eq!(token(&last).await, format!("token-{}", MAX_SCOPE_SETS + 501), "it was kept");
+    let other_scopes = default.scoped.others.get().unwrap();
     other_scopes.run_pending_tasks();
-    assert!(other_scopes.entry_count() <= SETS_OF_SCOPES);
+    assert!(other_scopes.entry_count() <= MAX_SCOPE_SETS);
 }
 
 #[tokio::test]

@@ -110,7 +110,7 @@ impl ClientCredentials {
         deadline: Instant,
     ) -> Result<ResolvedSecret, Failure> {
         let resolved = timeout_at(deadline, secret).await.unwrap_or_else(|_| Err(self.late()));
-        let resolved = resolved.map_err(Failure::unread)?;
+        let resolved = resolved.map_err(Failure::secret)?;
         events::secret_read(&self.client_id, resolved.version());
         Ok(resolved)
     }

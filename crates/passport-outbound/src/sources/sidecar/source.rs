@@ -46,7 +46,7 @@ impl SidecarSource {
         let limits = Limits { timeout: self.timeout, max_body: MAX_RESPONSE };
         request.headers_mut().insert("passport-sidecar", HeaderValue::from_static("true"));
         if let Some(token) = &self.sidecar.caller_token {
-            let token = token.resolve().await.map_err(Failure::unread)?;
+            let token = token.resolve().await.map_err(Failure::secret)?;
             let value = HeaderValue::from_str(token.secret().expose());
             let mut value = value.map_err(|error| Failure::of(TokenErrorKind::Secret).caused_by(error))?;
             value.set_sensitive(true);

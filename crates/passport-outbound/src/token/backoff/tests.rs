@@ -77,8 +77,8 @@ fn bad_luck_is_no_storm() {
 
 #[test]
 fn a_refusal_stands_for_ten_to_fifteen_seconds() {
-    assert_eq!(Backoff::refused(0.0), Duration::from_secs(10));
-    assert_eq!(Backoff::refused(1.0), Duration::from_secs(15));
+    assert_eq!(Backoff::rejected(0.0), Duration::from_secs(10));
+    assert_eq!(Backoff::rejected(1.0), Duration::from_secs(15));
 }
 
 #[test]

@@ -45,8 +45,8 @@ fn a_wall_clock_that_is_set_back_takes_nothing_back_even_if_nobody_looked_for_lo
     watched.clock.advance(MINUTE);
     assert_eq!(watched.passed(), 52 * MINUTE);
     let now = watched.monotonic.now(&watched.clock);
-    assert_eq!(watched.monotonic.wall(now), watched.clock.now());
-    assert_eq!(watched.monotonic.of(watched.clock.now()), now);
+    assert_eq!(watched.monotonic.to_wall(now), watched.clock.now());
+    assert_eq!(watched.monotonic.from_wall(watched.clock.now()), now);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn an_interruption_between_the_two_clocks_is_no_set_back() {
     for _ in 0..10 {
         monotonic.now(&clock);
     }
-    assert_eq!(monotonic.lost(), Duration::ZERO);
+    assert_eq!(monotonic.offset(), Duration::ZERO);
 }
 
 #[test]

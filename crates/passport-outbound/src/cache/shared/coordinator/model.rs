@@ -208,7 +208,7 @@ impl Instance {
             key: TokenKey::new(&"mi-1".parse().unwrap(), &url, "client_secret", &"openid".parse().unwrap()),
             source: Box::new(view),
             policy: crate::test_support::POLICY,
-            patience: HOUR,
+            wait_limit: HOUR,
             clock: Arc::new(clock.clone()),
         };
         // All run in one task, which has no budget to share out.

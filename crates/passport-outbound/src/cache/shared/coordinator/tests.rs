@@ -21,7 +21,7 @@ fn instance(store: &InMemoryStore, source: &Arc<ScriptedSource>) -> ManagedIdent
         key: key(),
         source: Box::new(Arc::clone(source)),
         policy: crate::test_support::POLICY,
-        patience: PATIENCE,
+        wait_limit: PATIENCE,
         clock: Arc::new(source.clock.clone()),
     };
     let manager = manager_over(Box::new(shared), source, Arc::new(TokenEntry::default()));

@@ -249,7 +249,7 @@ async fn callers_of_an_abandoned_attempt_start_one_on_another_runtime() {
     source.clock.advance(SECOND);
     let FetchStart::Leading(ticket, flight) = stalled else { panic!("the slot is empty") };
     assert!(!ticket.detached);
-    let waiting = (0..10).map(|_| manager.wait_for(PendingFetch::Flight(flight.clone(), None)));
+    let waiting = (0..10).map(|_| manager.wait_for(PendingFetch::Running(flight.clone(), None)));
     assert!(futures_util::future::join_all(waiting).await.iter().all(Option::is_none));
     let next = manager.entry.begin(source.clock.now(), SECOND);
     let FetchStart::Leading(next, _) = next else { panic!("the stalled one was abandoned") };

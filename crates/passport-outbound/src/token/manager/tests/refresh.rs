@@ -174,7 +174,7 @@ async fn an_attempt_that_comes_late_does_not_hide_the_one_that_is_running() {
     tokio::task::yield_now().await;
     let silent = manager.entry.running().unwrap();
     source.clock.advance(11 * SECOND);
-    assert!(manager.entry.give_up(&silent, source.clock.now()));
+    assert!(manager.entry.abandon(&silent, source.clock.now()));
     let mut second = task::spawn(fetch(&manager));
     assert_pending!(second.poll());
     tokio::task::yield_now().await;
