@@ -12,7 +12,7 @@ use url::Url;
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TokenKey {
     client_id: ClientId,
-    question: [u8; 32],
+    parameters: [u8; 32],
 }
 
 impl TokenKey {
@@ -22,9 +22,9 @@ impl TokenKey {
             digest.update(&(part.len() as u64).to_be_bytes());
             digest.update(part.as_bytes());
         }
-        let mut question = [0; 32];
-        question.copy_from_slice(digest.finish().as_ref());
-        Self { client_id: client_id.clone(), question }
+        let mut parameters = [0; 32];
+        parameters.copy_from_slice(digest.finish().as_ref());
+        Self { client_id: client_id.clone(), parameters }
     }
 
     /// Whose token it is.
@@ -37,7 +37,7 @@ impl TokenKey {
 impl fmt::Display for TokenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.client_id)?;
-        self.question.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.parameters.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

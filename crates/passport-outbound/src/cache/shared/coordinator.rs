@@ -1,8 +1,9 @@
-//! What an instance of a fleet does before it asks Passport, and after: the policy of [`TokenCache::shared`].
+//! Fetches one token for all instances of a fleet: the policy of [`TokenCache::shared`].
 //!
-//! Whoever needs a token looks into the store, and takes a lease if there is none of use. The holder of the lease fetches and
-//! publishes; the others wait for its news. A holder prolongs its lease while it lives, so that nobody waits for a dead one
-//! for longer than [`LEASE`]. Nothing here is ever needed for a token: whatever goes wrong, an instance fetches for itself.
+//! An instance that needs a token reads the store, and requests a lease if there is no usable token. The
+//! lease holder fetches and publishes; the others wait for its notification. A holder renews its lease
+//! while it is alive, so that a dead one is waited for no longer than [`LEASE`]. If the store fails,
+//! an instance fetches for itself.
 //!
 //! [`TokenCache::shared`]: crate::TokenCache::shared
 
@@ -13,7 +14,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     events::{self, FetchPath},
-    lease::LeaseHolder,
+    lease::{LEASE, LeaseHolder},
 };
 use crate::{
     cache::{
@@ -23,24 +24,24 @@ use crate::{
     token::{FetchError, FetchFuture, FetchRequest, FetchedToken, Phase, RefreshPolicy, TokenSource},
 };
 
-/// How long a lease lasts after its holder was last heard of.
-pub(super) const LEASE: Duration = Duration::from_secs(3);
+/// The average poll interval of an instance that waits. It doubles up to a second. With notifications,
+/// which come sooner, it is longer at first.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+const POLL_INTERVAL_WITH_NOTIFICATIONS: Duration = Duration::from_millis(250);
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How often those who wait look, on average: at first, and the longest. News comes sooner, if the store has any.
-const LOOK_EACH: Duration = Duration::from_millis(50);
-const LOOK_EACH_WITH_NEWS: Duration = Duration::from_millis(250);
-const LOOK_AT_LEAST_EACH: Duration = Duration::from_secs(1);
-
-/// News wakes everybody at once; they look one after the other.
+/// A notification wakes all instances at once; their reads are spread over this time.
 const SPREAD: Duration = Duration::from_millis(10);
 
-/// The most that a store adds to an attempt that may take `request_timeout`: as long again for somebody else's, which may end in the
-/// middle of a pause, and what it may take itself: before the wait, after it, to prolong the lease, and after the fetch.
+/// Returns the longest time that a store adds to an attempt with a limit of `request_timeout`: the
+/// attempt of another instance, which may end within a poll interval, and the limits of the store
+/// itself before the wait, after it, for the renewal of the lease, and after the fetch.
 pub(crate) fn store_time_limit(store: &StoreHandle, request_timeout: Duration) -> Duration {
-    request_timeout + 2 * LOOK_AT_LEAST_EACH + 4 * store.limit()
+    request_timeout + 2 * MAX_POLL_INTERVAL + 4 * store.limit()
 }
 
-/// Tokens from a store that a fleet shares; from `source` if there is none in it, by one instance at a time.
+/// A source of tokens that reads a shared store first. Of the instances that find no token there, one at a
+/// time fetches from `source`.
 #[derive(Debug)]
 pub(crate) struct Coordinator {
     pub(crate) store: StoreHandle,
@@ -56,33 +57,33 @@ impl TokenSource for Coordinator {
     fn fetch(&self, request: FetchRequest) -> FetchFuture<'_> {
         Box::pin(async {
             let started = Instant::now();
-            let (path, result) = self.shared_or_fetched(request).await;
+            let (path, result) = self.stored_or_fetched(request).await;
             events::fetched(self.key.client_id(), path, started.elapsed());
             result
         })
     }
 }
 
-/// What came, and in which way.
+/// A result and the path by which it was obtained.
 type SharedFetch = (FetchPath, Result<FetchedToken, FetchError>);
 
 impl Coordinator {
-    async fn shared_or_fetched(&self, request: FetchRequest) -> SharedFetch {
-        // Before the first look, so that no news is missed.
-        let mut wait = PollTimer::new(self.store.listen(&self.key));
+    async fn stored_or_fetched(&self, request: FetchRequest) -> SharedFetch {
+        // Subscribed before the first read, so that no notification is missed.
+        let mut poll = PollTimer::new(self.store.listen(&self.key));
         let mut session = self.store.session(&self.key);
         if let Some(excluded) = &request.excluded {
             session.remove(excluded).await;
         }
         let stored = session.get().await;
-        if let Some(fetched) = self.useful(stored, &request) {
+        if let Some(fetched) = self.usable(stored, &request) {
             return (FetchPath::Found, Ok(fetched));
         }
         let mut holder = LeaseHolder::new(session);
-        let give_up_at = Instant::now() + self.wait_limit;
+        let wait_until = Instant::now() + self.wait_limit;
         let mut path = FetchPath::Leased;
         while let Some(leased) = holder.try_lease().await {
-            match (self.useful(leased.token, &request), leased.lease) {
+            match (self.usable(leased.token, &request), leased.lease) {
                 (Some(fetched), lease) => {
                     if lease == Lease::Granted {
                         holder.release().await;
@@ -91,10 +92,10 @@ impl Coordinator {
                     return (path, Ok(fetched));
                 }
                 (None, Lease::Granted) => return (path, self.fetch_for_all(request, holder).await),
-                (None, Lease::Held { left }) if Instant::now() < give_up_at => {
+                (None, Lease::Held { left }) if Instant::now() < wait_until => {
                     path = FetchPath::LeasedLater;
-                    wait.a_while(left).await;
-                    holder.has_waited();
+                    poll.next(left).await;
+                    holder.restart_limit();
                 }
                 (None, Lease::Held { .. }) if request.is_live() && request.excluded.is_none() => {
                     return (FetchPath::Postponed, Err(FetchError::Postponed));
@@ -102,11 +103,11 @@ impl Coordinator {
                 (None, Lease::Held { .. }) => break,
             }
         }
-        // The store does not work, or others hold the lease for too long.
+        // The store does not work, or other instances hold the lease for too long.
         (FetchPath::Alone, self.fetch_and_publish(request, holder).await)
     }
 
-    /// With the lease in hand, which is prolonged until there is something to say.
+    /// Fetches while holding the lease, renews the lease until then, and publishes the token.
     async fn fetch_for_all(
         &self,
         request: FetchRequest,
@@ -117,21 +118,21 @@ impl Coordinator {
             tokio::select! {
                 biased;
                 fetched = &mut fetch => break fetched,
-                () = sleep(LEASE / 3) => holder.has_waited(),
+                () = sleep(LEASE / 3) => holder.restart_limit(),
             }
-            // Whatever comes of it: who has lost the lease may have it back, or two fetch at a time. It is waited for, so that it
-            // does not come after what is published.
-            let mut prolonged = pin!(holder.try_lease());
+            // The result does not matter: a holder that has lost the lease may get it back, or two fetch
+            // at a time. The renewal is awaited, so that it does not arrive after the token.
+            let mut renewal = pin!(holder.try_lease());
             tokio::select! {
                 biased;
                 fetched = &mut fetch => {
-                    prolonged.await;
+                    renewal.await;
                     break fetched;
                 }
-                _ = &mut prolonged => {}
+                _ = &mut renewal => {}
             }
         };
-        holder.has_waited();
+        holder.restart_limit();
         match &fetched {
             Ok(fetched) => holder.publish(&stored(fetched)).await,
             Err(_) => holder.release().await,
@@ -139,24 +140,25 @@ impl Coordinator {
         fetched
     }
 
+    /// Fetches without the lease, and publishes the token.
     async fn fetch_and_publish(
         &self,
         request: FetchRequest,
         mut holder: LeaseHolder,
     ) -> Result<FetchedToken, FetchError> {
         let fetched = self.source.fetch(request).await?;
-        holder.has_waited();
+        holder.restart_limit();
         holder.publish(&stored(&fetched)).await;
         Ok(fetched)
     }
 
-    /// What is in the store, if it is of use: not older than the token that is held or was refused, and not due itself, unless
-    /// there is no live one.
-    fn useful(&self, stored: Option<StoredToken>, request: &FetchRequest) -> Option<FetchedToken> {
+    /// Returns the stored token if it is usable: newer than the current and the excluded one, and not due
+    /// for a refresh itself, unless no current token is live.
+    fn usable(&self, stored: Option<StoredToken>, request: &FetchRequest) -> Option<FetchedToken> {
         let (stored, now) = (stored?, self.clock.now());
         let (ends_at, lifetime) = (stored.ends_at(now), stored.lifetime());
-        let is_older = |had: &AccessToken| {
-            had.authorization() == stored.token().authorization() || ends_at < had.expires_at()
+        let is_older = |other: &AccessToken| {
+            other.authorization() == stored.token().authorization() || ends_at < other.expires_at()
         };
         if request.current.as_ref().is_some_and(is_older) || request.excluded.as_ref().is_some_and(is_older) {
             return None;
@@ -177,23 +179,24 @@ fn stored(fetched: &FetchedToken) -> StoredToken {
     StoredToken::new(fetched.token.clone(), fetched.issued_at)
 }
 
-/// Waits between two looks.
+/// Waits between two reads of the store.
 struct PollTimer {
     notifications: Option<Notifications>,
-    next: Duration,
+    interval: Duration,
 }
 
 impl PollTimer {
     fn new(notifications: Option<Notifications>) -> Self {
-        let next = if notifications.is_some() { LOOK_EACH_WITH_NEWS } else { LOOK_EACH };
-        Self { notifications, next }
+        let interval = if notifications.is_some() { POLL_INTERVAL_WITH_NOTIFICATIONS } else { POLL_INTERVAL };
+        Self { notifications, interval }
     }
 
-    /// Until there is news, or it is time to look: in a while, or when the lease of a dead holder has run out.
-    async fn a_while(&mut self, left: Duration) {
+    /// Waits for a notification or the poll interval, or for the end of the lease of a dead holder, which
+    /// has `left` to run.
+    async fn next(&mut self, left: Duration) {
         let jitter = 0.5 + fastrand::f64();
-        let pause = self.next.mul_f64(jitter).min(left + LOOK_EACH.mul_f64(jitter));
-        self.next = (2 * self.next).min(LOOK_AT_LEAST_EACH);
+        let pause = self.interval.mul_f64(jitter).min(left + POLL_INTERVAL.mul_f64(jitter));
+        self.interval = (2 * self.interval).min(MAX_POLL_INTERVAL);
         match &mut self.notifications {
             Some(notifications) => tokio::select! {
                 biased;
@@ -205,7 +208,5 @@ impl PollTimer {
     }
 }
 
-#[cfg(test)]
-mod model;
 #[cfg(test)]
 mod tests;

@@ -1,25 +1,30 @@
-//! The lease of one attempt.
+//! The lease of an attempt on its token.
 
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
 
 use tokio::runtime::Handle;
 
-use super::coordinator::LEASE;
 use crate::cache::store::{Lease, Leased, StoreSession, StoredToken};
 
-/// An attempt that has the lease, or wants it. If it is dropped while it may have it, the lease is given back all the same.
+/// The time after which a lease ends unless its holder renews it.
+pub(super) const LEASE: Duration = Duration::from_secs(3);
+
+/// An attempt that has the lease, or requests it. A lease that it may have is released when it is dropped.
 #[derive(Debug)]
 pub(super) struct LeaseHolder {
     session: StoreSession,
-    /// Tells this attempt from all others of the fleet.
+    /// Unique in the fleet.
     name: String,
-    /// It was granted, or it is not known whether it was.
+    /// Whether the lease was granted, or may have been granted by a call that failed.
     may_have_lease: bool,
 }
 
 impl LeaseHolder {
     pub(super) fn new(session: StoreSession) -> Self {
-        Self { session, name: unique(), may_have_lease: false }
+        Self { session, name: unique_name(), may_have_lease: false }
     }
 
     pub(super) async fn try_lease(&mut self) -> Option<Leased> {
@@ -29,9 +34,9 @@ impl LeaseHolder {
         Some(leased)
     }
 
-    /// Others are waited for, or Passport is: the store has its time again.
-    pub(super) fn has_waited(&mut self) {
-        self.session.begin_again();
+    /// Gives the store its full time again, after a wait for another instance or for Passport.
+    pub(super) fn restart_limit(&mut self) {
+        self.session.restart_limit();
     }
 
     pub(super) async fn publish(mut self, token: &StoredToken) {
@@ -50,19 +55,19 @@ impl Drop for LeaseHolder {
         if !self.may_have_lease {
             return;
         }
-        // The attempt was called off. Others, and the next one here, need not wait until the lease runs out.
+        // The attempt was canceled. Others do not have to wait for the end of the lease.
         if let Ok(runtime) = Handle::try_current() {
             let (mut session, name) = (self.session.clone(), std::mem::take(&mut self.name));
-            session.begin_again();
+            session.restart_limit();
             runtime.spawn(async move { session.release(&name).await });
         }
     }
 }
 
-/// A name that nobody else has. The standard library's hashers have keys from the operating system, and that is randomness
-/// enough: whoever could guess a name can read it. The first random bytes of aws-lc take 35 ms of processor time, which all
-/// instances would pay that start together.
-fn unique() -> String {
+/// Returns a unique name. The random keys of the standard library's hashers are enough: an attacker who
+/// can use a guessed name can read the store as well. The first random bytes of aws-lc would take
+/// 35 ms of processor time when an instance starts.
+fn unique_name() -> String {
     let random = RandomState::new();
     format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1))
 }

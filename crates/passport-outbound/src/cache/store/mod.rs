@@ -1,26 +1,21 @@
-//! What a store has to do that a fleet shares. Everything else is decided in `cache/shared`.
+//! The store that a fleet shares. When it is used is decided in `cache/shared`.
 
 mod circuit_breaker;
+mod erased;
+mod error;
 mod events;
 mod notifier;
+mod session;
+mod stored_token;
 
-use std::{
-    error::Error,
-    fmt,
-    future::Future,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, future::Future, time::Duration};
 
 use passport_core::AccessToken;
 
 use super::TokenKey;
 
-pub use self::notifier::WakeUps;
-pub(super) use self::{
-    circuit_breaker::{StoreHandle, StoreSession},
-    notifier::Notifications,
-};
+pub(super) use self::{circuit_breaker::StoreHandle, notifier::Notifications, session::StoreSession};
+pub use self::{error::StoreError, notifier::WakeUps, stored_token::StoredToken};
 
 /// Where a fleet shares tokens, so that all its instances make one token request. See
 /// [`TokenCache::shared`](crate::TokenCache::shared).
@@ -168,78 +163,3 @@ pub enum Lease {
         left: Duration,
     },
 }
-
-/// A token as a fleet shares it.
-#[derive(Clone, Debug)]
-pub struct StoredToken {
-    token: AccessToken,
-    minted_at: SystemTime,
-    left: Option<Duration>,
-}
-
-impl StoredToken {
-    /// A token whose life began at `minted_at`. When it ends, it says itself ([`AccessToken::expires_at`]).
-    #[must_use]
-    pub fn new(token: AccessToken, minted_at: SystemTime) -> Self {
-        Self { token, minted_at, left: None }
-    }
-
-    /// The same, of which the store says that it keeps it for `left` from now on. It is not used for longer then, whatever the
-    /// clock of the instance that wrote it said.
-    #[must_use]
-    pub fn with_time_left(self, left: Duration) -> Self {
-        Self { left: Some(left), ..self }
-    }
-
-    /// The token.
-    #[must_use]
-    pub fn token(&self) -> &AccessToken {
-        &self.token
-    }
-
-    /// When its life began, by the clock of the instance that fetched it.
-    #[must_use]
-    pub fn minted_at(&self) -> SystemTime {
-        self.minted_at
-    }
-
-    /// How long its whole life is.
-    #[must_use]
-    pub fn lifetime(&self) -> Duration {
-        self.token.expires_at().duration_since(self.minted_at).unwrap_or_default()
-    }
-
-    /// When it ends, by the clock of this instance. Whichever of the clocks says that it ends sooner is believed, and no token
-    /// was minted in the future.
-    pub(super) fn ends_at(&self, now: SystemTime) -> SystemTime {
-        let longest = self.left.unwrap_or(Duration::MAX).min(self.lifetime());
-        let said = self.token.expires_at();
-        now.checked_add(longest).map_or(said, |at| at.min(said))
-    }
-}
-
-/// A store that did not do what it was asked.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the token store failed: {problem}")]
-pub struct StoreError {
-    problem: &'static str,
-    #[source]
-    source: Option<Arc<dyn Error + Send + Sync>>,
-}
-
-impl StoreError {
-    /// What went wrong and what to do, in a fixed text: it is logged.
-    #[must_use]
-    pub fn new(problem: &'static str) -> Self {
-        Self { problem, source: None }
-    }
-
-    /// The same, with what caused it. Mind that the cause is logged: it must not hold a token.
-    #[must_use]
-    pub fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
-        Self { source: Some(Arc::new(source)), ..self }
-    }
-}
-
-#[cfg(test)]
-mod tests;

@@ -4,7 +4,7 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::super::TokenKey;
 
-/// How much news may come before a listener looks. Whoever misses some looks into the store.
+/// The number of notifications that a subscriber may be behind. One that misses some reads the store.
 const CAPACITY: usize = 64;
 
 /// Where a [`TokenStore`](super::TokenStore) tells that there is news of a token: it was published, or its holder has given
@@ -22,10 +22,11 @@ impl WakeUps {
 
     /// There is news of the token whose key ([`TokenKey`](crate::TokenKey)), as text, is `key`.
     pub fn wake(&self, key: &str) {
-        // Nobody may be listening.
+        // There may be no subscribers.
         let _ = self.0.send(key.into());
     }
 
+    /// Subscribes to the notifications for `key`.
     pub(in crate::cache) fn listen(&self, key: &TokenKey) -> Notifications {
         Notifications { key: key.to_string(), from: self.0.subscribe() }
     }
@@ -43,14 +44,14 @@ impl fmt::Debug for WakeUps {
     }
 }
 
-/// The news of one token, from the moment on when it was listened for.
+/// The notifications for one token, from the subscription on.
 pub(in crate::cache) struct Notifications {
     key: String,
     from: broadcast::Receiver<Arc<str>>,
 }
 
 impl Notifications {
-    /// There is some. Never, if nobody can tell any more.
+    /// Waits for a notification. Pending for ever once the sender is dropped.
     pub(in crate::cache) async fn received(&mut self) {
         loop {
             match self.from.recv().await {

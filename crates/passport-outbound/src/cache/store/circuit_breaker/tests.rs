@@ -1,6 +1,11 @@
 use std::sync::atomic::Ordering;
 
-use super::*;
+use passport_core::AccessToken;
+
+use super::{
+    super::{Leased, StoreError, StoredToken},
+    *,
+};
 use crate::test_support::in_memory_store::{InMemoryStore, key};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -104,6 +109,6 @@ async fn who_has_waited_for_something_else_gives_the_store_its_time_again() {
     let mut session = store.session(&key());
     for _ in 0..3 {
         assert!(session.try_lease("somebody", SECOND).await.is_some());
-        session.begin_again();
+        session.restart_limit();
     }
 }
