@@ -1,4 +1,4 @@
-//! Where tokens come from: the token endpoint of Passport, or a sidecar.
+//! The sources of tokens: the token endpoint of Passport, or a sidecar.
 
 mod client_credentials;
 mod sidecar;

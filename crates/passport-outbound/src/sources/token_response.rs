@@ -1,5 +1,5 @@
-//! What the token endpoint may answer, and what is made of it. Pure; nothing of a body ever enters an error but a
-//! well-formed OAuth2 error code.
+//! Reads the response of a token endpoint or sidecar. Pure. Of the body, only a well-formed OAuth2 error
+//! code enters an error.
 
 use std::{
     collections::HashSet,
@@ -18,10 +18,10 @@ use crate::token::{Failure, FetchedToken, LEAST_LIFE, TokenErrorKind};
 /// The largest token response that is read. A token is 1 to 8 KiB.
 pub(super) const MAX_RESPONSE: usize = 64 * 1024;
 
-/// No token of Passport lives longer; a longer claim is cut, so that no arithmetic on it can go wrong.
+/// The longest lifetime of a token. A longer claim is capped, so that no arithmetic overflows.
 const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The life of a token that says nothing about it: the shortest that Passport documents for any token.
+/// The lifetime of a token without any claim about it: the shortest that Passport documents.
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 
 /// The members of a token response and of an error response. Each may be of any type until it is
@@ -35,42 +35,46 @@ struct Members {
     error: Option<Value>,
 }
 
-/// What a response to a request for `scopes` says, by the wall clock. The token's life counts from when the request was made, so that a slow
-/// answer is not trusted for too long.
+/// Reads the response to a request for `scopes`. The lifetime begins with the request, so that a slow
+/// response does not prolong it.
 ///
-/// Successes are 200, and two statuses that a gateway may make of it: 201, and 203 of a proxy that
-/// has changed the response. The others of 2xx promise no content, or only a part of it.
+/// Success is 200, or 201 and 203, into which gateways and proxies may change it. The other 2xx have no
+/// content, or only a part of it.
 pub(super) fn read(
     response: &Response<Bytes>,
     scopes: &Scopes,
-    asked_at: SystemTime,
+    requested_at: SystemTime,
 ) -> Result<FetchedToken, Failure> {
     let members = members(response.body());
     let code = members.as_ref().ok().and_then(error_code);
     let is_success = matches!(response.status().as_u16(), 200 | 201 | 203);
     if !is_success || code.is_some() {
-        return Err(refused(response, code, asked_at));
+        return Err(error_response(response, code, requested_at));
     }
-    let token = members.and_then(|members| token(&members, scopes, asked_at));
+    let token = members.and_then(|members| token(&members, scopes, requested_at));
     token.map_err(|problem| unusable(problem).status(response.status()))
 }
 
+/// Returns the failure of an unusable response.
 fn unusable(problem: Unusable) -> Failure {
     Failure::of(TokenErrorKind::UnusableResponse).permanent(problem.is_permanent()).caused_by(problem)
 }
 
-fn token(members: &Members, scopes: &Scopes, asked_at: SystemTime) -> Result<FetchedToken, Unusable> {
+/// Reads a successful response.
+fn token(members: &Members, scopes: &Scopes, requested_at: SystemTime) -> Result<FetchedToken, Unusable> {
     let access_token = members.access_token.as_ref().ok_or(Unusable::NoToken)?;
     let access_token = access_token.as_str().filter(|token| !token.is_empty()).ok_or(Unusable::NoToken)?;
     let token_type = members.token_type.as_ref().ok_or(Unusable::NoTokenType)?;
     if !token_type.as_str().is_some_and(|name| name.eq_ignore_ascii_case("bearer")) {
         return Err(Unusable::TokenType(known_type(token_type)));
     }
-    let lifetime = lifetime(access_token, members.expires_in.as_ref(), asked_at).ok_or(Unusable::NoLife)?;
-    let token = AccessToken::new(access_token, asked_at + lifetime).map_err(|_| Unusable::TokenCharacters)?;
+    let lifetime =
+        lifetime(access_token, members.expires_in.as_ref(), requested_at).ok_or(Unusable::NoLife)?;
+    let token =
+        AccessToken::new(access_token, requested_at + lifetime).map_err(|_| Unusable::TokenCharacters)?;
     Ok(FetchedToken {
         token,
-        issued_at: asked_at,
+        issued_at: requested_at,
         lifetime,
         missing_scopes: missing(scopes, members.scope.as_ref()),
     })
@@ -117,8 +121,8 @@ impl Unusable {
         }
     }
 
-    /// Whether it stays until a URL or a server is changed. A page or an empty body may be that of
-    /// a proxy during a deployment.
+    /// Returns whether it lasts until a URL or a server is changed. A web page or an empty body may be
+    /// from a proxy during a deployment.
     fn is_permanent(self) -> bool {
         match self {
             Self::Empty | Self::Markup | Self::NoLife | Self::NotAnObject | Self::TokenCharacters => false,
@@ -133,7 +137,7 @@ impl Unusable {
     }
 }
 
-/// The members of the JSON object that `body` is.
+/// Parses the body, which has to be a JSON object.
 fn members(body: &[u8]) -> Result<Members, Unusable> {
     const MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
     if MARKS.iter().any(|mark| body.starts_with(mark)) {
@@ -142,14 +146,13 @@ fn members(body: &[u8]) -> Result<Members, Unusable> {
     match body.trim_ascii_start().first() {
         None => Err(Unusable::Empty),
         Some(b'<') => Err(Unusable::Markup),
-        // The parser would take an array for the members in their order.
+        // serde would accept an array of the members in their order.
         Some(b'{') => serde_json::from_slice(body).map_err(|_| Unusable::NotAnObject),
         Some(_) => Err(Unusable::NotAnObject),
     }
 }
 
-/// Names a token type that is registered or common. Another text could be anything, a secret
-/// included.
+/// Returns a token type that is registered or common. Another text could be a secret.
 fn known_type(token_type: &Value) -> &'static str {
     const KNOWN: [&str; 6] = ["DPoP", "PoP", "MAC", "N_A", "Basic", "JWT"];
     let known =
@@ -157,8 +160,8 @@ fn known_type(token_type: &Value) -> &'static str {
     known.unwrap_or("an unknown type")
 }
 
-/// The OAuth error code of a response without a token, if it is well-formed: the registered codes
-/// are lower-case words, and anything else could be anything, a secret included.
+/// Returns the OAuth error code of a response without a token, if it is well-formed: registered codes are
+/// lower-case words, and another text could be a secret.
 fn error_code(members: &Members) -> Option<String> {
     let text = |member: &Option<Value>| member.as_ref().and_then(Value::as_str).map(str::to_owned);
     let code = text(&members.error)?;
@@ -179,9 +182,9 @@ const REGISTERED: [&str; 6] = [
     "unsupported_grant_type",
 ];
 
-/// An error code counts whatever the status is, as some servers send errors with 200; but a gateway
-/// that sends a word of its own with its own status does not refuse anybody.
-fn refused(response: &Response<Bytes>, code: Option<String>, now: SystemTime) -> Failure {
+/// Returns the failure of an error response. A registered error code is accepted with any status, as
+/// some servers send errors with 200. A gateway's own code with its own status is no rejection.
+fn error_response(response: &Response<Bytes>, code: Option<String>, now: SystemTime) -> Failure {
     let status = response.status();
     let kind = match (status.as_u16(), code.as_deref()) {
         (_, Some("temporarily_unavailable" | "server_error")) | (408 | 429 | 500.., _) => {
@@ -203,12 +206,12 @@ fn refused(response: &Response<Bytes>, code: Option<String>, now: SystemTime) ->
     }
 }
 
-/// How long the token lives. What the response says counts, but not beyond what the token itself says; if the response
-/// says nothing that makes sense, the token does. None if it is said that there is no life in it.
+/// Returns the lifetime of a token: `expires_in`, limited by the token's own claims, or the claims alone if
+/// `expires_in` is missing or invalid. `None` if it is zero.
 fn lifetime(token: &str, expires_in: Option<&Value>, now: SystemTime) -> Option<Duration> {
     let claims = claims(token);
-    let said = expires_in.map(seconds);
-    let lifetime = match (said, &claims) {
+    let expires_in = expires_in.map(seconds);
+    let lifetime = match (expires_in, &claims) {
         (Some(Some(said)), Some(claims)) if !said.is_zero() => claims.bound(said, now),
         (Some(Some(said)), None) if !said.is_zero() => said,
         (_, Some(claims)) => claims.life_left(now),
@@ -218,7 +221,7 @@ fn lifetime(token: &str, expires_in: Option<&Value>, now: SystemTime) -> Option<
     Some(lifetime.min(MAX_LIFETIME))
 }
 
-/// A number of seconds, also as text, as some servers send it. Negative counts as none left.
+/// Reads a number of seconds, also from a text, as some servers send it. A negative number is zero.
 fn seconds(value: &Value) -> Option<Duration> {
     let seconds = match value {
         Value::Number(number) => number.as_f64(),
@@ -228,8 +231,8 @@ fn seconds(value: &Value) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(MAX_LIFETIME))
 }
 
-/// What a token says about its own life. It is not verified for that: it is ours, fresh from Passport, and what it says
-/// only decides when to ask again.
+/// The claims of a token about its lifetime. They are not verified: the token is our own, and they decide
+/// only when to refresh it.
 #[derive(Deserialize)]
 struct Claims {
     exp: f64,
@@ -242,20 +245,21 @@ fn claims(token: &str) -> Option<Claims> {
 }
 
 impl Claims {
-    /// From its issue to its expiry, both by Passport's clock.
+    /// Returns the time from issue to expiry, both by Passport's clock.
     fn whole_life(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.exp - self.iat?).ok().filter(|life| !life.is_zero())
     }
 
-    /// What a response says, but no more than the token. That it has no life left by our clock does not count: then the
-    /// clock is wrong, or it would not have been issued. A clock that is ahead by an hour sees tokens of an hour like this.
+    /// Limits a lifetime to the claims. A token that has expired by our clock is an exception: the clock is
+    /// wrong then, as the token was just issued. A clock that is an hour ahead causes that.
     fn bound(&self, said: Duration, now: SystemTime) -> Duration {
         let said = said.min(self.whole_life().unwrap_or(said));
         let left = self.life_left(now);
         if left < LEAST_LIFE { said } else { said.min(left) }
     }
 
-    /// What is left of it by our clock; but if that is behind Passport's, no more than the whole.
+    /// Returns the time until the expiry by our clock. If our clock is behind, it is limited to the whole
+    /// lifetime.
     fn life_left(&self, now: SystemTime) -> Duration {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let left = Duration::try_from_secs_f64((self.exp - now).max(0.0)).unwrap_or(MAX_LIFETIME);
@@ -263,14 +267,15 @@ impl Claims {
     }
 }
 
-/// Which scopes were asked for and not granted. A response that names none grants what was asked for
+/// Returns the scopes that were requested and not granted. A response without scopes grants the requested
+/// ones
 /// ([RFC 6749, section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
-fn missing(asked: &Scopes, granted: Option<&Value>) -> Vec<String> {
+fn missing(requested: &Scopes, granted: Option<&Value>) -> Vec<String> {
     let Some(granted) = granted.and_then(Value::as_str).filter(|granted| !granted.trim().is_empty()) else {
         return Vec::new();
     };
     let granted: HashSet<_> = granted.split_ascii_whitespace().collect();
-    asked.iter().filter(|scope| !granted.contains(scope)).map(str::to_owned).collect()
+    requested.iter().filter(|scope| !granted.contains(scope)).map(str::to_owned).collect()
 }
 
 #[cfg(test)]

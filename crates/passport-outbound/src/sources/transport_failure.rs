@@ -2,7 +2,7 @@ use passport_core::{TransportError, TransportErrorKind};
 
 use crate::token::{Failure, TokenErrorKind};
 
-/// What a request without a response becomes.
+/// Returns the failure of a request without a response.
 pub(super) fn no_response(error: TransportError) -> Failure {
     let kind = match error.kind() {
         TransportErrorKind::Tls(failure) => TokenErrorKind::Tls(failure),

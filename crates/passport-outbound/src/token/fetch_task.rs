@@ -93,7 +93,7 @@ impl TokenManager {
         }
         // Sources use the wall clock, which may have been set back; but no token was issued in the future.
         let now = self.now();
-        let issued_at = self.entry.clock.from_wall(fetched.issued_at).min(now);
+        let issued_at = self.entry.clock.at_wall(fetched.issued_at).min(now);
         let schedule = self.policy.schedule(issued_at, fetched.lifetime);
         if fetched.lifetime < LEAST_LIFE || schedule.phase(now) == Phase::Hard {
             return Err(Failure::of(TokenErrorKind::UnusableResponse).caused_by(ExpiredOnArrival));

@@ -43,11 +43,11 @@ impl MonotonicClock {
         if self.compared_at.load(Ordering::Relaxed) != seconds(wall) {
             self.compare(clock);
         }
-        self.from_wall(wall)
+        self.at_wall(wall)
     }
 
     /// Converts a time of the wall clock.
-    pub(crate) fn from_wall(&self, wall: SystemTime) -> SystemTime {
+    pub(crate) fn at_wall(&self, wall: SystemTime) -> SystemTime {
         match self.offset() {
             Duration::ZERO => wall,
             offset => wall.checked_add(offset).unwrap_or(wall),

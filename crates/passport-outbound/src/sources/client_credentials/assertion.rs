@@ -18,18 +18,18 @@ use zeroize::Zeroizing;
 
 use super::{PrivateKeyJwt, SigningAlgorithm};
 
-/// How long an assertion is good for: for a slow request, and for clocks that differ.
+/// The lifetime of an assertion. It covers a slow request and different clocks.
 const LIFE: Duration = Duration::from_secs(60);
 
-/// The fewest bits of an RSA key ([RFC 7518, section 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)).
+/// The minimum size of an RSA key ([RFC 7518, section 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)).
 const LEAST_BITS: usize = 2048;
 
-/// What stands in place of a secret is not a private key of the right kind. Nothing of it is quoted.
+/// The secret is not a private key of the right kind. The error quotes nothing of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the private key cannot be used: {0}")]
 pub(super) struct InvalidPrivateKey(&'static str);
 
-/// An assertion of `client_id` that it is itself, for one request.
+/// Creates an assertion of `client_id` for one request.
 pub(super) fn signed(
     signed: &PrivateKeyJwt,
     client_id: &ClientId,
@@ -60,7 +60,7 @@ pub(super) fn signed(
     Ok(assertion)
 }
 
-/// What no other assertion has, as each is good for one request.
+/// Returns a unique `jti`, as each assertion is valid for one request.
 fn random_id() -> Result<String, InvalidPrivateKey> {
     let mut random = [0; 16];
     rand::fill(&mut random).map_err(|_| InvalidPrivateKey("the operating system gives no randomness"))?;

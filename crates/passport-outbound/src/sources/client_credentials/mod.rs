@@ -1,12 +1,13 @@
-//! Passport's token endpoint: client credentials in, a token out.
+//! Fetches tokens from Passport's token endpoint with the client credentials grant.
 
 mod assertion;
+mod auth_discovery;
 mod auth_method;
 mod events;
 mod request;
 mod secret_hint;
 
-pub(crate) use self::auth_method::AuthMethodSelection;
+pub(crate) use self::auth_discovery::AuthMethodSelection;
 pub use self::auth_method::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm};
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -20,20 +21,20 @@ use passport_core::{
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use self::request::Proof;
+use self::request::ClientProof;
 use super::{
     token_response::{self, MAX_RESPONSE},
     transport_failure::no_response,
 };
 use crate::token::{Failure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
-/// The longest that an issuer is asked how clients prove who they are, before it is done in the usual way.
+/// The longest wait for the discovery of the client authentication, before the default is used.
 const MAX_DISCOVERY: Duration = Duration::from_secs(2);
 
 /// The part of the time left after which a request without a response is sent a second time.
 const HEAD_START: f64 = 0.4;
 
-/// Mints tokens with the client credentials grant
+/// Fetches tokens with the client credentials grant
 /// ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
 pub(crate) struct ClientCredentials {
     pub(crate) client_id: ClientId,
@@ -46,60 +47,62 @@ pub(crate) struct ClientCredentials {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// The time of an attempt.
+/// The time limits of an attempt.
 #[derive(Clone, Copy)]
-struct Time {
+struct AttemptTime {
     deadline: Instant,
     /// The part of the time left after which the request is sent a second time.
     head_start: f64,
 }
 
 impl TokenSource for ClientCredentials {
-    fn fetch(&self, ask: FetchRequest) -> FetchFuture<'_> {
-        // While a token is live, a slow issuer is not asked twice.
-        let head_start = if ask.is_live() { 1.0 } else { HEAD_START };
-        Box::pin(async move { Ok(self.exchange(head_start).await?) })
+    fn fetch(&self, request: FetchRequest) -> FetchFuture<'_> {
+        // While a token is live, a slow issuer does not get a second request.
+        let head_start = if request.is_live() { 1.0 } else { HEAD_START };
+        Box::pin(async move { Ok(self.fetch_token(head_start).await?) })
     }
 }
 
 impl ClientCredentials {
-    /// One limit for everything: a provider of secrets may hang as well as Passport.
-    async fn exchange(&self, head_start: f64) -> Result<FetchedToken, Failure> {
+    /// Reads the secret and requests the token within one time limit: a secret provider may hang as well
+    /// as Passport.
+    async fn fetch_token(&self, head_start: f64) -> Result<FetchedToken, Failure> {
         let deadline = Instant::now() + self.timeout;
-        let time = Time { deadline, head_start };
-        let patience = MAX_DISCOVERY.min(self.timeout / 2);
-        // The one does not wait for the other: a vault may be slow.
-        let way = self.authentication.way(&self.transport, patience);
-        let (secret, way) = tokio::join!(self.secret(deadline), way);
-        let outcome = self.ask_with(&way.method, &secret?, time).await;
-        if outcome.as_ref().is_err_and(concerns_the_proof) {
-            self.authentication.doubt(&way);
+        let time = AttemptTime { deadline, head_start };
+        let discovery_timeout = MAX_DISCOVERY.min(self.timeout / 2);
+        // Both at the same time: a vault may be slow.
+        let selection = self.authentication.select(&self.transport, discovery_timeout);
+        let (secret, selected) = tokio::join!(self.secret(deadline), selection);
+        let result = self.request_with(&selected.method, &secret?, time).await;
+        if result.as_ref().is_err_and(is_client_rejected) {
+            self.authentication.report_rejected(&selected);
         }
-        outcome
+        result
     }
 
-    /// Asks with `secret`, and once more if another one has taken its place meanwhile.
-    async fn ask_with(
+    /// Requests the token with `secret`, and again if the secret is rejected and has changed since.
+    async fn request_with(
         &self,
         method: &ClientAuthentication,
         secret: &ResolvedSecret,
-        time: Time,
+        time: AttemptTime,
     ) -> Result<FetchedToken, Failure> {
-        let refusal = match self.ask(method, secret.secret(), time).await {
-            Err(failure) if concerns_the_proof(&failure) => failure,
-            answer => return answer,
+        let rejection = match self.hedged_request(method, secret.secret(), time).await {
+            Err(failure) if is_client_rejected(&failure) => failure,
+            result => return result,
         };
-        // The secret may have been rotated between its being read and its being judged. The same one again would be
-        // refused again, and each refusal is an entry in Passport's audit.
+        // The secret may have been rotated since it was read. The same secret would be rejected again,
+        // and each rejection is an entry in Passport's audit.
         match self.read(self.secret.resolve_anew(secret), time.deadline).await {
             Ok(current) if !current.is_same(secret) => {
                 events::secret_changed(&self.client_id, current.version());
-                self.ask(method, current.secret(), time).await
+                self.hedged_request(method, current.secret(), time).await
             }
-            _ => Err(refusal),
+            _ => Err(rejection),
         }
     }
 
+    /// Reads the secret.
     async fn secret(&self, deadline: Instant) -> Result<ResolvedSecret, Failure> {
         self.read(self.secret.resolve(), deadline).await
     }
@@ -121,74 +124,74 @@ impl ClientCredentials {
         SecretError::new(SecretErrorKind::Unavailable, self.secret.reference().clone(), reason)
     }
 
-    /// Sends the token request; a second time, on another connection, when the first takes long.
-    /// Each has an assertion of its own, if one is used: an assertion is good for one request.
-    async fn ask(
+    /// Sends the token request, and a second one on another connection when the first takes long. Each
+    /// has an assertion of its own, as an assertion is valid for one request.
+    async fn hedged_request(
         &self,
         method: &ClientAuthentication,
         secret: &Secret,
-        Time { deadline, head_start }: Time,
+        AttemptTime { deadline, head_start }: AttemptTime,
     ) -> Result<FetchedToken, Failure> {
         let now = Instant::now();
         let head_start = deadline.saturating_duration_since(now).mul_f64(head_start);
-        let first = self.ask_again_from(now + head_start, method, secret);
-        let second = self.ask_again_from(now, method, secret);
-        // While another request is on its way, a gateway's 504 decides nothing.
-        let is_settled = |outcome: &Result<_, Failure>| {
-            !outcome.as_ref().is_err_and(|failure| failure.kind() == TokenErrorKind::Unavailable)
+        let first = self.request_and_retry_from(now + head_start, method, secret);
+        let second = self.request_and_retry_from(now, method, secret);
+        // A gateway's 504 is not final while the other request is running.
+        let is_settled = |result: &Result<_, Failure>| {
+            !result.as_ref().is_err_and(|failure| failure.kind() == TokenErrorKind::Unavailable)
         };
         match timeout_at(deadline, hedged(head_start, first, second, is_settled)).await {
-            Ok(Ok(outcome) | Err((_, outcome))) => outcome,
+            Ok(Ok(result) | Err((_, result))) => result,
             Err(late) => Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late)),
         }
     }
 
-    /// Sends the token request; once more if its connection breaks after `from`, when the attempt
-    /// has lost time already.
-    async fn ask_again_from(
+    /// Sends the token request, and again if its connection breaks after `from`. Before that, the hedged
+    /// request takes its place.
+    async fn request_and_retry_from(
         &self,
         from: Instant,
         method: &ClientAuthentication,
         secret: &Secret,
     ) -> Result<FetchedToken, Failure> {
-        match self.ask_once(method, secret).await {
-            Err(failure) if has_no_answer(&failure) && Instant::now() >= from => {
-                self.ask_once(method, secret).await
+        match self.request_once(method, secret).await {
+            Err(failure) if has_no_response(&failure) && Instant::now() >= from => {
+                self.request_once(method, secret).await
             }
-            outcome => outcome,
+            result => result,
         }
     }
 
-    async fn ask_once(
+    async fn request_once(
         &self,
         method: &ClientAuthentication,
         secret: &Secret,
     ) -> Result<FetchedToken, Failure> {
-        let asked_at = self.clock.now();
-        let proof = Proof { method, client_id: &self.client_id, secret, token_url: &self.token_url };
-        let request = request::build(&proof, &self.scopes, asked_at)?;
+        let requested_at = self.clock.now();
+        let proof = ClientProof { method, client_id: &self.client_id, secret, token_url: &self.token_url };
+        let request = request::build(&proof, &self.scopes, requested_at)?;
         events::token_request(&self.client_id);
-        let response = self.exchanged(request).await.map_err(no_response)?;
-        let read = token_response::read(&response, &self.scopes, asked_at);
-        read.map_err(|failure| secret_hint::about_secret(failure, self.secret.reference(), secret))
+        let response = self.send(request).await.map_err(no_response)?;
+        let read = token_response::read(&response, &self.scopes, requested_at);
+        read.map_err(|failure| secret_hint::add_secret_hint(failure, self.secret.reference(), secret))
     }
 
-    async fn exchanged(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
         self.transport.exchange(request, Limits { timeout: self.timeout, max_body: MAX_RESPONSE }).await
     }
 }
 
-/// Whether the connection, and not Passport, is the reason.
-fn has_no_answer(failure: &Failure) -> bool {
+/// Returns whether the connection failed, so that Passport has not answered.
+fn has_no_response(failure: &Failure) -> bool {
     failure.kind() == TokenErrorKind::Unavailable && failure.has_no_status()
 }
 
-/// Whether it was refused who asks, and not what was asked for.
-fn concerns_the_proof(failure: &Failure) -> bool {
+/// Returns whether Passport rejected the client, and not the scopes or the grant.
+fn is_client_rejected(failure: &Failure) -> bool {
     failure.kind() == TokenErrorKind::Refused && failure.code().is_none_or(|code| code == "invalid_client")
 }
 
-/// The URL is left out: a query may hold what is nobody's business.
+/// Without the URL, whose query may contain a secret.
 impl fmt::Debug for ClientCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClientCredentials")

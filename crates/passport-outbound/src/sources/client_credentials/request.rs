@@ -16,18 +16,23 @@ use crate::token::{Failure, TokenErrorKind};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
-/// Who asks, and how that is proved.
+/// The client, and how it authenticates.
 #[derive(Clone, Copy)]
-pub(super) struct Proof<'a> {
+pub(super) struct ClientProof<'a> {
     pub(super) method: &'a ClientAuthentication,
     pub(super) client_id: &'a ClientId,
-    /// Or the private key.
+    /// The secret, or the private key.
     pub(super) secret: &'a Secret,
     pub(super) token_url: &'a Url,
 }
 
-/// A token request as Passport documents it: a form, `%20` between scopes, and by default HTTP Basic.
-pub(super) fn build(proof: &Proof<'_>, scopes: &Scopes, now: SystemTime) -> Result<Request<Bytes>, Failure> {
+/// Builds a token request as Passport documents it: a form, `%20` between scopes, and by default HTTP
+/// Basic.
+pub(super) fn build(
+    proof: &ClientProof<'_>,
+    scopes: &Scopes,
+    now: SystemTime,
+) -> Result<Request<Bytes>, Failure> {
     let mut body = Zeroizing::new("grant_type=client_credentials".to_owned());
     push(&mut body, "scope", &scopes.to_string());
     let (id, secret) = (proof.client_id.as_str(), proof.secret.expose());
@@ -50,7 +55,7 @@ pub(super) fn build(proof: &Proof<'_>, scopes: &Scopes, now: SystemTime) -> Resu
             push(&mut body, "client_assertion", &assertion);
         }
     }
-    // Wiped when the request is gone, as far as it is ours.
+    // Our copy is wiped when the request is dropped.
     let mut request = request_to(proof.token_url, Bytes::from_owner(Body(body))).map_err(no_response)?;
     *request.method_mut() = Method::POST;
     let headers = request.headers_mut();
@@ -70,7 +75,7 @@ impl AsRef<[u8]> for Body {
     }
 }
 
-/// `client_secret_basic`. By [RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1) id and secret are
+/// Returns the header of `client_secret_basic`. By [RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1) id and secret are
 /// form-encoded first.
 fn basic(id: &str, secret: &str) -> Result<HeaderValue, Failure> {
     let pair = Zeroizing::new([id, secret].join(":"));
@@ -86,10 +91,10 @@ fn form_encoded(text: &str) -> Zeroizing<String> {
     Zeroizing::new(byte_serialize(text.as_bytes()).collect())
 }
 
-/// Adds a field to a form, with `%20` for the blank, as every raw sample of Passport has it.
+/// Adds a field to a form, with `%20` for a space, as in Passport's documentation.
 fn push(body: &mut Zeroizing<String>, name: &str, value: &str) {
     let value = Zeroizing::new(form_encoded(value).replace('+', "%20"));
-    // Grown at once, so that no part of a secret stays behind.
+    // One allocation: a reallocation would leave a part of the secret in memory.
     let mut grown = Zeroizing::new(String::with_capacity(body.len() + name.len() + value.len() + 2));
     for part in [body.as_str(), "&", name, "=", &value] {
         grown.push_str(part);

@@ -1,12 +1,12 @@
 use passport_core::{Secret, SecretRef};
 
-use super::concerns_the_proof;
+use super::is_client_rejected;
 use crate::token::Failure;
 
-/// Names what is unusual about a secret that Passport refused, so that a blank or a quote is found.
-pub(super) fn about_secret(failure: Failure, reference: &SecretRef, secret: &Secret) -> Failure {
+/// Adds what is unusual about a rejected secret to the failure, such as a space or a quote.
+pub(super) fn add_secret_hint(failure: Failure, reference: &SecretRef, secret: &Secret) -> Failure {
     let suspicions = secret.suspicions();
-    if suspicions.is_empty() || !concerns_the_proof(&failure) {
+    if suspicions.is_empty() || !is_client_rejected(&failure) {
         return failure;
     }
     failure.hint(format!("the secret behind `{reference}` {}", suspicions.join(" and ")))

@@ -65,7 +65,7 @@ impl Sidecar {
         if !is_here || base.scheme() != "http" || !is_plain || base.fragment().is_some() {
             return Err(WRONG);
         }
-        // Whatever a resolver says of that name.
+        // Never resolved by DNS, which could return another address.
         let transport = HttpTransport::configured(|settings| {
             let here =
                 [SocketAddr::from(([127, 0, 0, 1], 0)), SocketAddr::from(([0, 0, 0, 0, 0, 0, 0, 1], 0))];

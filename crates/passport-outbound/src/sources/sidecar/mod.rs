@@ -1,4 +1,4 @@
-//! The sidecar as a source of tokens: a process on the same machine that has the credentials, so that this one needs none.
+//! The sidecar as a source of tokens: a process on the same machine that has the credentials.
 
 mod endpoint;
 mod source;

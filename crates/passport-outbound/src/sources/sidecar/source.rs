@@ -16,7 +16,7 @@ use crate::token::{Failure, FetchFuture, FetchRequest, FetchedToken, TokenErrorK
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
-/// The tokens of one identity, for one set of scopes, of the sidecar.
+/// Fetches the tokens of an identity from the sidecar.
 #[derive(Debug)]
 pub(crate) struct SidecarSource {
     pub(crate) sidecar: Sidecar,
@@ -27,19 +27,20 @@ pub(crate) struct SidecarSource {
 }
 
 impl TokenSource for SidecarSource {
-    fn fetch(&self, ask: FetchRequest) -> FetchFuture<'_> {
-        Box::pin(async move { Ok(self.minted(ask).await?) })
+    fn fetch(&self, request: FetchRequest) -> FetchFuture<'_> {
+        Box::pin(async move { Ok(self.fetch_token(request).await?) })
     }
 }
 
 impl SidecarSource {
-    async fn minted(&self, ask: FetchRequest) -> Result<FetchedToken, Failure> {
-        let asked_at = self.clock.now();
-        let request = match &ask.excluded {
-            Some(excluded) => self.replacing(excluded),
-            None => self.lasting(ask.current.as_ref().map(|current| {
-                // Another one than that. Each side has counted in whole seconds.
-                current.expires_at().duration_since(asked_at).unwrap_or_default() + Duration::from_secs(3)
+    async fn fetch_token(&self, fetch: FetchRequest) -> Result<FetchedToken, Failure> {
+        let requested_at = self.clock.now();
+        let request = match &fetch.excluded {
+            Some(excluded) => self.refresh_request(excluded),
+            None => self.token_request(fetch.current.as_ref().map(|current| {
+                // Longer than the current token, so that another one is returned. Both sides round to
+                // seconds.
+                current.expires_at().duration_since(requested_at).unwrap_or_default() + Duration::from_secs(3)
             })),
         };
         let mut request = request.map_err(no_response)?;
@@ -53,30 +54,30 @@ impl SidecarSource {
             request.headers_mut().insert("passport-sidecar-token", value);
         }
         let response = self.sidecar.transport.exchange(request, limits).await.map_err(no_response)?;
-        token_response::read(&response, &self.scopes, asked_at)
+        token_response::read(&response, &self.scopes, requested_at)
     }
 
-    /// `GET /v1/token`, for one that lives for as long yet.
-    fn lasting(&self, life: Option<Duration>) -> Result<Request<Bytes>, TransportError> {
+    /// Builds `GET /v1/token` for a token with at least `min_ttl` left.
+    fn token_request(&self, min_ttl: Option<Duration>) -> Result<Request<Bytes>, TransportError> {
         let mut url = self.sidecar.base.clone();
         url.set_path("/v1/token");
         url.query_pairs_mut()
             .append_pair("identity", self.client_id.as_str())
             .append_pair("scope", &self.scopes.to_string());
-        if let Some(life) = life {
-            url.query_pairs_mut().append_pair("min_ttl", &life.as_secs().to_string());
+        if let Some(min_ttl) = min_ttl {
+            url.query_pairs_mut().append_pair("min_ttl", &min_ttl.as_secs().to_string());
         }
         request_to(&url, Bytes::new())
     }
 
-    /// `POST /v1/token/refresh`, for another one than that, which a receiver has refused.
-    fn replacing(&self, refused: &AccessToken) -> Result<Request<Bytes>, TransportError> {
+    /// Builds `POST /v1/token/refresh` to replace a rejected token.
+    fn refresh_request(&self, rejected: &AccessToken) -> Result<Request<Bytes>, TransportError> {
         let mut url = self.sidecar.base.clone();
         url.set_path("/v1/token/refresh");
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("identity", self.client_id.as_str())
             .append_pair("scope", &self.scopes.to_string())
-            .append_pair("rejected", &hash(refused))
+            .append_pair("rejected", &hex_digest(rejected))
             .finish();
         let mut request = request_to(&url, form.into())?;
         *request.method_mut() = Method::POST;
@@ -85,7 +86,7 @@ impl SidecarSource {
     }
 }
 
-/// SHA-256, in hexadecimal digits.
-fn hash(token: &AccessToken) -> String {
+/// Returns the SHA-256 digest in hexadecimal digits.
+fn hex_digest(token: &AccessToken) -> String {
     digest(&SHA256, token.expose().as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

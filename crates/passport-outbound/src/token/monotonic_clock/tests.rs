@@ -46,7 +46,7 @@ fn a_wall_clock_that_is_set_back_takes_nothing_back_even_if_nobody_looked_for_lo
     assert_eq!(watched.passed(), 52 * MINUTE);
     let now = watched.monotonic.now(&watched.clock);
     assert_eq!(watched.monotonic.to_wall(now), watched.clock.now());
-    assert_eq!(watched.monotonic.from_wall(watched.clock.now()), now);
+    assert_eq!(watched.monotonic.at_wall(watched.clock.now()), now);
 }
 
 #[test]

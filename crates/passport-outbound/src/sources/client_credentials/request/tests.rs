@@ -5,7 +5,7 @@ use super::*;
 fn built_by(method: &ClientAuthentication, id: &str, secret: &str) -> Request<Bytes> {
     let token_url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
     let (client_id, secret) = (id.parse().unwrap(), Secret::new(secret));
-    let proof = Proof { method, client_id: &client_id, secret: &secret, token_url: &token_url };
+    let proof = ClientProof { method, client_id: &client_id, secret: &secret, token_url: &token_url };
     build(&proof, &Scopes::default(), UNIX_EPOCH).unwrap()
 }
 

@@ -59,7 +59,7 @@ fn asking(document: &Document) -> (AuthMethodSelection, Transport) {
 }
 
 async fn method(authentication: &AuthMethodSelection, transport: &Transport) -> ClientAuthentication {
-    authentication.way(transport, PATIENCE).await.method
+    authentication.select(transport, PATIENCE).await.method
 }
 
 #[tokio::test(start_paused = true)]
@@ -73,11 +73,11 @@ async fn an_issuer_without_an_answer_is_left_alone_for_a_while_by_all() {
             assert_eq!(method, ClientAuthentication::ClientSecretBasic);
         }
         assert_eq!((document.asked(), began.elapsed() <= PATIENCE), (1, true), "silent: {is_silent}");
-        let way = authentication.way(&transport, PATIENCE).await;
-        authentication.doubt(&way);
+        let selected = authentication.select(&transport, PATIENCE).await;
+        authentication.report_rejected(&selected);
         method(&authentication, &transport).await;
         assert_eq!(document.asked(), 1, "what was never said is not doubted; silent: {is_silent}");
-        advance(LEFT_ALONE).await;
+        advance(RETRY_AFTER).await;
         method(&authentication, &transport).await;
         assert_eq!(document.asked(), 2, "silent: {is_silent}");
     }
@@ -88,21 +88,21 @@ async fn an_answer_is_believed_for_an_hour_or_until_it_leads_to_a_refusal() {
     let document = Document::default();
     let (authentication, transport) = asking(&document);
     document.names(Some("client_secret_post"));
-    let way = authentication.way(&transport, PATIENCE).await;
-    assert_eq!(way.method, ClientAuthentication::ClientSecretPost);
+    let selected = authentication.select(&transport, PATIENCE).await;
+    assert_eq!(selected.method, ClientAuthentication::ClientSecretPost);
     document.names(Some("client_secret_basic"));
     let now = async || (method(&authentication, &transport).await, document.asked());
     assert_eq!(now().await, (ClientAuthentication::ClientSecretPost, 1));
-    authentication.doubt(&way);
+    authentication.report_rejected(&selected);
     assert_eq!(now().await, (ClientAuthentication::ClientSecretPost, 1), "it has said so just now");
-    advance(LEFT_ALONE).await;
-    authentication.doubt(&way);
+    advance(RETRY_AFTER).await;
+    authentication.report_rejected(&selected);
     assert_eq!(now().await, (ClientAuthentication::ClientSecretBasic, 2));
-    advance(LEFT_ALONE).await;
-    authentication.doubt(&way);
+    advance(RETRY_AFTER).await;
+    authentication.report_rejected(&selected);
     assert_eq!(now().await.1, 2, "it was the answer before this one that led to a refusal");
     document.names(Some("client_secret_post"));
-    advance(BELIEVED).await;
+    advance(DISCOVERY_TTL).await;
     assert_eq!(now().await, (ClientAuthentication::ClientSecretPost, 3));
 }
 
@@ -113,7 +113,7 @@ async fn what_was_known_counts_while_the_issuer_is_down() {
     document.names(Some("client_secret_post"));
     method(&authentication, &transport).await;
     document.names(None);
-    advance(BELIEVED).await;
+    advance(DISCOVERY_TTL).await;
     let method = method(&authentication, &transport).await;
     assert_eq!((method, document.asked()), (ClientAuthentication::ClientSecretPost, 2));
 }
@@ -123,7 +123,7 @@ async fn what_was_known_counts_while_the_issuer_is_down() {
 async fn somebody_who_asks_and_is_not_polled_any_more_holds_nobody_up_for_long() {
     let document = Document { is_silent: true, ..Document::default() };
     let (authentication, transport) = asking(&document);
-    let mut stuck = Box::pin(authentication.way(&transport, PATIENCE));
+    let mut stuck = Box::pin(authentication.select(&transport, PATIENCE));
     assert!(futures_util::poll!(&mut stuck).is_pending());
     let began = Instant::now();
     for _ in 0..3 {
@@ -143,6 +143,6 @@ fn basic_is_taken_unless_only_post_is_named() {
         (&["private_key_jwt"], ClientSecretBasic),
     ] {
         let supported: Vec<_> = supported.iter().map(|method| (*method).to_owned()).collect();
-        assert_eq!(chosen_from(&supported), chosen, "{supported:?}");
+        assert_eq!(first_supported(&supported), chosen, "{supported:?}");
     }
 }
