@@ -19,7 +19,7 @@ use super::{
     response::sealed::ResponseHead,
     response_watch::ResponseWatch,
     send::{Retry, attach, send},
-    unauthorized::{is_grpc, may_concern_token, refuses_token},
+    unauthorized::{is_grpc, may_concern_token, rejects_token},
 };
 use crate::{
     metrics::{CLIENT_ID, REPLAYS, TARGET},
@@ -189,7 +189,7 @@ where
     P: Replay<R>,
 {
     let Some(watch) = watch else { return Next::Done(response.watched(None)) };
-    if !(refuses_token(response.status(), response.headers())
+    if !(rejects_token(response.status(), response.headers())
         && watch.token_was_sent_to(response.final_destination()))
     {
         let trailers = is_grpc(response.headers()).then_some(watch);

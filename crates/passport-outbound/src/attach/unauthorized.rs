@@ -1,4 +1,4 @@
-//! Whether a response refuses the token that was sent. Pure.
+//! Whether a response rejects the token that was sent. Pure.
 
 use http::{
     HeaderMap, HeaderValue, StatusCode,
@@ -9,17 +9,17 @@ use http_auth::ChallengeParser;
 /// `UNAUTHENTICATED`, as `grpc-status` has it.
 const UNAUTHENTICATED: &[u8] = b"16";
 
-/// Whether a response has to be looked at more closely. Most have not.
+/// Returns whether a response has to be examined further. Most have not.
 pub(super) fn may_concern_token(status: StatusCode, headers: &HeaderMap) -> bool {
     status == StatusCode::UNAUTHORIZED || is_grpc(headers)
 }
 
-/// Whether the head of a response says that the token is not good, by HTTP
+/// Returns whether the head of a response rejects the token, by HTTP
 /// ([RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)) or by gRPC.
 ///
 /// A 401 whose Bearer challenge names another error, such as `insufficient_scope`, does not: a new token would not help.
 /// 403 and `PERMISSION_DENIED` are about rights and never about the token.
-pub(super) fn refuses_token(status: StatusCode, headers: &HeaderMap) -> bool {
+pub(super) fn rejects_token(status: StatusCode, headers: &HeaderMap) -> bool {
     match status {
         StatusCode::UNAUTHORIZED => {
             let mut challenges = headers.get_all(WWW_AUTHENTICATE).iter().map(ascii_of);
@@ -29,23 +29,23 @@ pub(super) fn refuses_token(status: StatusCode, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Whether a response is one of gRPC, so that its trailers are worth watching.
+/// Returns whether a response is gRPC, whose status may be in the trailers.
 pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// Whether these headers or trailers hold the gRPC status `UNAUTHENTICATED`.
+/// Returns whether these headers or trailers contain the gRPC status `UNAUTHENTICATED`.
 pub(super) fn is_unauthenticated(headers: &HeaderMap) -> bool {
     headers.get("grpc-status").map(HeaderValue::as_bytes) == Some(UNAUTHENTICATED)
 }
 
-/// The text of a header. A description in another language is of no interest here, but must not hide what is.
+/// Returns the text of a header. Other characters than ASCII, as in a description, are replaced.
 fn ascii_of(value: &HeaderValue) -> String {
     value.as_bytes().iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect()
 }
 
-/// Whether a `WWW-Authenticate` holds a Bearer challenge with an error other than `invalid_token`. What cannot be read
-/// says nothing.
+/// Returns whether a `WWW-Authenticate` contains a Bearer challenge with an error other than
+/// `invalid_token`. A challenge that cannot be parsed is ignored.
 fn names_another_error(challenges: &str) -> bool {
     ChallengeParser::new(challenges)
         .map_while(Result::ok)

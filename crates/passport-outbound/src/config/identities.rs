@@ -119,7 +119,7 @@ impl ManagedIdentitiesConfig {
 
 const IDENTITIES: &str = "identities";
 
-/// serde's own error would show what stands there.
+/// An error of serde would show the value.
 fn by_name<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, ManagedIdentityConfig>, D::Error> {
     match Value::deserialize(from)? {
         Value::Object(table) => Ok(table.into_iter().map(|(name, value)| (name, value.into())).collect()),

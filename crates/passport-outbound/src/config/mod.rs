@@ -1,15 +1,17 @@
 //! Identities from a file or from the environment.
 //!
-//! What is read is kept as it came; only when an identity is asked for is it looked at, and then all of it, so that one run
-//! shows every mistake.
+//! Values are stored as they were read. They are checked when an identity is built, all of them, so that
+//! one run reports every mistake.
 
 mod identities;
+mod identity_keys;
 mod key;
 mod kubernetes;
 mod options;
 mod providers;
 mod reader;
 mod schema;
+mod secret_detection;
 mod secrets;
 mod sidecar_store;
 mod value;
@@ -27,7 +29,7 @@ pub use self::{
     key::ConfigKey,
     providers::{Providers, StoreKind, StoreSettings},
 };
-use self::{options::KEYS, reader::Reader};
+use self::{identity_keys::KEYS, reader::Reader};
 #[cfg(feature = "reqwest")]
 use crate::{
     AllowedOrigins, Identity, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder,
@@ -78,11 +80,11 @@ use crate::{ManagedIdentity, ManagedIdentityBuilder};
 #[derive(Clone, Deserialize)]
 #[serde(from = "Value")]
 pub struct ManagedIdentityConfig {
-    /// None if what stands there is no table.
+    /// `None` if the configuration is not a table.
     values: Option<BTreeMap<String, Value>>,
 }
 
-/// Whatever it is, it is no error of serde's, which would show the value.
+/// Never fails: an error of serde would show the value.
 impl From<Value> for ManagedIdentityConfig {
     fn from(value: Value) -> Self {
         match value {
@@ -191,7 +193,7 @@ impl ManagedIdentityConfig {
     }
 }
 
-/// Keys only: a value may be a secret in the wrong place.
+/// Without values: one may be a secret in the wrong place.
 impl fmt::Debug for ManagedIdentityConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedIdentityConfig")
@@ -200,7 +202,7 @@ impl fmt::Debug for ManagedIdentityConfig {
     }
 }
 
-/// The service that is called, and where else the token may go.
+/// The service that is called, and the other origins that may receive the token.
 #[cfg(feature = "reqwest")]
 struct Target {
     base_url: String,
@@ -217,7 +219,7 @@ fn client_of(identity: Identity, target: Target) -> ManagedIdentityHttpClientBui
     target.others.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::also_allow)
 }
 
-/// The problems of both, each once.
+/// Returns the problems of both, each once.
 #[cfg(feature = "reqwest")]
 fn both(one: Option<ConfigError>, other: Option<ConfigError>) -> ConfigError {
     let mut problems: Vec<ConfigProblem> = Vec::new();
@@ -229,10 +231,10 @@ fn both(one: Option<ConfigError>, other: Option<ConfigError>) -> ConfigError {
     ConfigError::new(problems)
 }
 
-/// The option that a problem is with when it is with all of them.
+/// The option of a problem with the configuration as a whole.
 const WHOLE: &str = "configuration";
 
-/// The problems of one of several, under its name.
+/// Returns the problems of a part, each with the path of the part.
 fn within<'a>(path: &str, error: &'a ConfigError) -> impl Iterator<Item = ConfigProblem> + use<'a> {
     let path = path.to_owned();
     error.problems().iter().map(move |problem| {

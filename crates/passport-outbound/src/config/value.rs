@@ -1,13 +1,14 @@
-//! What a value has to be. Pure. Values may be texts all over: the environment has nothing else.
+//! Parses the values of a configuration. Pure. Each may be a text, as the environment has no other type.
 
 use std::time::Duration;
 
 use http::HeaderValue;
 use serde_json::{Map, Value};
 
-/// What is wrong with a value, and what to do; the value itself is for the caller to show or not.
+/// What is wrong with a value, and what to do. The caller decides whether the value is shown.
 pub(super) type InvalidValue = &'static str;
 
+/// Parses a text.
 pub(super) fn text(value: &Value) -> Result<String, InvalidValue> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
@@ -18,12 +19,13 @@ pub(super) fn text(value: &Value) -> Result<String, InvalidValue> {
     if text.is_empty() { Err("it is empty; give it a value or leave the key out") } else { Ok(text) }
 }
 
-/// The value of a header.
+/// Parses the value of a header.
 pub(super) fn header(value: &Value) -> Result<HeaderValue, InvalidValue> {
     HeaderValue::try_from(text(value)?)
         .map_err(|_| "it is not the value of a header; write product/version, such as erp-sync/1.4")
 }
 
+/// Parses true or false.
 pub(super) fn switch(value: &Value) -> Result<bool, InvalidValue> {
     match value {
         Value::Bool(switch) => Some(*switch),
@@ -33,7 +35,7 @@ pub(super) fn switch(value: &Value) -> Result<bool, InvalidValue> {
     .ok_or("it is neither true nor false")
 }
 
-/// Seconds, `90s` and `1m 30s`, or what .NET calls a `TimeSpan` (`00:01:30`, `1.00:00:00`).
+/// Parses seconds, `90s` and `1m 30s`, or a `TimeSpan` of .NET (`00:01:30`, `1.00:00:00`).
 pub(super) fn duration(value: &Value) -> Result<Duration, InvalidValue> {
     const WRONG: InvalidValue =
         "it is not a duration; write seconds (60), \"60s\", \"1m 30s\" or \"00:01:00\"";
@@ -51,8 +53,7 @@ pub(super) fn duration(value: &Value) -> Result<Duration, InvalidValue> {
     }
 }
 
-/// Returns advice when `value` is a number without a unit that was meant as milliseconds, most
-/// likely.
+/// Returns advice if `value` is a number without a unit that is probably in milliseconds.
 ///
 /// The options of .NET count milliseconds in some places. A number of seconds is suspected when it
 /// is at least 1,000 and a multiple of 500, as milliseconds are (3600 is not), or longer than a
@@ -69,7 +70,7 @@ pub(super) fn milliseconds_suspected(value: &Value) -> Option<String> {
     Some(format!("{number} s is {}; if milliseconds were meant, write {meant:?}", rounded(time)))
 }
 
-/// In the largest unit of which there is a whole one.
+/// Formats a time in the largest unit that is not zero.
 fn rounded(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
@@ -79,7 +80,7 @@ fn rounded(time: Duration) -> String {
     }
 }
 
-/// `[d.]hh:mm:ss[.fffffff]`
+/// Parses `[d.]hh:mm:ss[.fffffff]`.
 fn time_span(text: &str) -> Option<Duration> {
     let [hours, minutes, seconds] = text.split(':').collect::<Vec<_>>().try_into().ok()?;
     let (days, hours) = hours.split_once('.').map_or(("0", hours), |(days, hours)| (days, hours));
@@ -91,7 +92,7 @@ fn time_span(text: &str) -> Option<Duration> {
     Duration::from_secs(whole).checked_add(Duration::try_from_secs_f64(seconds).ok()?)
 }
 
-/// A list of texts, or one text with blanks or commas between them.
+/// Parses a list of texts, or one text with spaces or commas between them.
 pub(super) fn list(value: &Value) -> Result<Vec<String>, InvalidValue> {
     const WRONG: InvalidValue = "it has to be a list of texts, or one text with spaces in between";
     let list: Vec<String> = match value {
@@ -108,7 +109,7 @@ pub(super) fn list(value: &Value) -> Result<Vec<String>, InvalidValue> {
     if list.is_empty() { Err("it is empty; name at least one or leave the key out") } else { Ok(list) }
 }
 
-/// One text as it is, or a list of them.
+/// Parses one text as it is, or a list of texts.
 pub(super) fn texts(value: &Value) -> Result<Vec<String>, InvalidValue> {
     match value {
         Value::Array(values) if values.is_empty() => Err("it is empty; name at least one"),
@@ -117,7 +118,7 @@ pub(super) fn texts(value: &Value) -> Result<Vec<String>, InvalidValue> {
     }
 }
 
-/// Keys and values.
+/// Parses a table.
 pub(super) fn table(value: &Value) -> Result<Map<String, Value>, InvalidValue> {
     match value {
         Value::Object(table) => Ok(table.clone()),

@@ -19,7 +19,7 @@ pub struct ManagedIdentityHttpClientBuilder {
     settings: ClientSettings,
     pool: ClientPool,
     others: Option<AllowedOrigins>,
-    replays: bool,
+    retries: bool,
     plain_http: bool,
 }
 
@@ -32,7 +32,7 @@ impl ManagedIdentityHttpClientBuilder {
             settings: ClientSettings::default(),
             pool: ClientPool::default(),
             others: None,
-            replays: false,
+            retries: false,
             plain_http: false,
         }
     }
@@ -59,7 +59,7 @@ impl ManagedIdentityHttpClientBuilder {
     /// Sends a request once more, with a new token, when its receiver refused the first. Off by default. What it means is
     /// told at [`replay_clones`](crate::AttachTokenLayer::replay_clones).
     pub fn replay_refused(mut self) -> Self {
-        self.replays = true;
+        self.retries = true;
         self
     }
 
@@ -87,7 +87,7 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
-    /// Sets the settings of the default client, as a configuration has them.
+    /// Sets the settings of the default client.
     pub(crate) fn client_settings(mut self, settings: ClientSettings) -> Self {
         self.settings = settings;
         self
@@ -109,7 +109,7 @@ impl ManagedIdentityHttpClientBuilder {
         let base =
             ConfigProblem::collect(&mut problems, "base_url", base_url(&self.base_url, self.plain_http));
         let (base, origins) = base.unzip();
-        // Without a base URL, the client is built all the same, so that every mistake is reported.
+        // Without a base URL, the client is built as well, so that every mistake is reported.
         let allowed = origins.into_iter().chain(self.others.clone()).reduce(|one, other| one.and(&other));
         let clients = self.clients(allowed.as_ref(), &mut problems);
         let (Some(base), Some(origins), Some(clients), []) = (base, allowed, clients, &*problems) else {
@@ -121,7 +121,7 @@ impl ManagedIdentityHttpClientBuilder {
             base,
             identity: self.identity,
             origins,
-            replays: self.replays,
+            retries: self.retries,
         })
     }
 
@@ -141,12 +141,12 @@ impl ManagedIdentityHttpClientBuilder {
 
 const TIME_LIMIT: Duration = Duration::from_secs(100);
 
-/// The URL is left out: until it is checked, it may hold credentials.
+/// Without the URL: until it is checked, it may contain credentials.
 impl fmt::Debug for ManagedIdentityHttpClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedIdentityHttpClientBuilder")
             .field("identity", &self.identity)
-            .field("replays", &self.replays)
+            .field("retries", &self.retries)
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! A client that calls a service in somebody's name: reqwest's, with the layer around it.
+//! A typed client of one service: `reqwest::Client` with the middleware around it.
 
 mod builder;
 mod clients;
@@ -48,11 +48,11 @@ use crate::{
 pub struct ManagedIdentityHttpClient {
     clients: Clients,
     base: Url,
-    /// For requests that have none of their own.
+    /// For requests without a timeout of their own.
     time_limit: Option<Duration>,
     identity: Identity,
     origins: AllowedOrigins,
-    replays: bool,
+    retries: bool,
 }
 
 impl ManagedIdentityHttpClient {

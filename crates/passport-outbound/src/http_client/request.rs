@@ -114,10 +114,10 @@ impl ManagedIdentityRequest {
         let not_allowed = || AttachError::not_allowed(&destination_of(request.url()));
         let sender = client.clients.sender_to(request.url()).ok_or_else(not_allowed)?;
         let layer = AttachTokenLayer::new(identity, client.origins);
-        let answer = if client.replays {
-            sent(layer.replay_clones().layer(sender), request).await
+        let answer = if client.retries {
+            call(layer.replay_clones().layer(sender), request).await
         } else {
-            sent(layer.layer(sender), request).await
+            call(layer.layer(sender), request).await
         };
         answer.map_err(HttpClientError::of)
     }
@@ -140,12 +140,13 @@ impl ManagedIdentityRequest {
     }
 }
 
-/// It takes as long as it takes.
+/// Returns whether the body is a stream, whose length of time is unknown.
 fn is_stream(body: Option<&Body>) -> bool {
     body.is_some_and(|body| body.as_bytes().is_none())
 }
 
-async fn sent<S>(mut service: S, request: reqwest::Request) -> Result<Response, BoxError>
+/// Calls the middleware.
+async fn call<S>(mut service: S, request: reqwest::Request) -> Result<Response, BoxError>
 where
     S: Service<reqwest::Request, Response = Response, Error = BoxError>,
 {
@@ -153,7 +154,7 @@ where
     service.call(request).await
 }
 
-/// The same identity with these scopes. A caller's token has those it has.
+/// Returns the same identity with these scopes. The scopes of a caller's token cannot be changed.
 fn with_scopes(identity: Identity, scopes: &str) -> Result<Identity, ConfigError> {
     let problem = |problem: &dyn fmt::Display| ConfigError::new(vec![ConfigProblem::new("scopes", problem)]);
     let scoped =

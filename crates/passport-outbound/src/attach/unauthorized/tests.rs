@@ -9,7 +9,7 @@ fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
 }
 
 fn refuses(status: u16, pairs: &[(&'static str, &'static str)]) -> bool {
-    refuses_token(StatusCode::from_u16(status).unwrap(), &headers(pairs))
+    rejects_token(StatusCode::from_u16(status).unwrap(), &headers(pairs))
 }
 
 #[test]
@@ -48,7 +48,7 @@ fn a_description_in_any_language_does_not_hide_the_error() {
     let mut headers = HeaderMap::new();
     let challenge = "Bearer error=\"insufficient_scope\", error_description=\"refusé\"";
     headers.insert(WWW_AUTHENTICATE, HeaderValue::from_bytes(challenge.as_bytes()).unwrap());
-    assert!(!refuses_token(StatusCode::UNAUTHORIZED, &headers));
+    assert!(!rejects_token(StatusCode::UNAUTHORIZED, &headers));
 }
 
 #[test]
