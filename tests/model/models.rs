@@ -1,4 +1,4 @@
-//! Each model is one meeting: two or three threads do what the engine does with a slot (`call`), and whatever the order was,
+//! In each model, two or three threads do what a token manager does with an entry (`call`). In every order,
 //! the assertions after the joins hold. Nothing is awaited: when all have ended, an outcome is there or never comes.
 
 use std::{
@@ -25,19 +25,13 @@ use crate::{
 };
 
 pub(crate) const ALL: [(&str, fn()); 7] = [
-    ("callers_on_an_empty_slot_make_one_attempt", callers_on_an_empty_slot_make_one_attempt),
+    ("callers_of_an_empty_entry_share_one_attempt", callers_of_an_empty_entry_share_one_attempt),
     ("callers_of_a_failed_attempt_share_its_error", callers_of_a_failed_attempt_share_its_error),
-    ("a_lost_attempt_is_replaced_by_one", a_lost_attempt_is_replaced_by_one),
-    ("a_refused_token_is_replaced_once", a_refused_token_is_replaced_once),
-    (
-        "a_refusal_of_an_old_token_does_not_touch_the_new_one",
-        a_refusal_of_an_old_token_does_not_touch_the_new_one,
-    ),
-    ("a_forgotten_token_does_not_come_back", a_forgotten_token_does_not_come_back),
-    (
-        "an_attempt_that_was_given_up_does_not_undo_the_next",
-        an_attempt_that_was_given_up_does_not_undo_the_next,
-    ),
+    ("a_dropped_attempt_is_replaced_by_one", a_dropped_attempt_is_replaced_by_one),
+    ("a_rejected_token_is_replaced_once", a_rejected_token_is_replaced_once),
+    ("rejecting_an_old_token_leaves_the_new_one", rejecting_an_old_token_leaves_the_new_one),
+    ("an_invalidated_token_does_not_come_back", an_invalidated_token_does_not_come_back),
+    ("an_abandoned_attempt_does_not_undo_the_next", an_abandoned_attempt_does_not_undo_the_next),
 ];
 
 type FetchResult = Result<Arc<CachedToken>, TokenError>;
@@ -48,7 +42,7 @@ fn at(seconds: u64) -> SystemTime {
 
 const PATIENCE: Duration = Duration::from_secs(11);
 
-/// The token of this generation, minted when it was asked for.
+/// Returns the token of this generation, issued at `now`.
 fn cached(generation: u64, now: u64) -> CachedToken {
     let life = Duration::from_secs(3600);
     let policy = RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };
@@ -65,30 +59,30 @@ fn error(kind: TokenErrorKind) -> TokenError {
     TokenError::new(&"mi-1".parse().unwrap(), Failure::of(kind))
 }
 
-/// What a caller has in hand: an outcome, or a seat in an attempt whose outcome it would wait for.
+/// The state of a caller: a result, or a running attempt whose result it would wait for.
 enum Held {
     FetchResult(FetchResult),
-    Seat(Flight<FetchResult>),
+    Waiting(Flight<FetchResult>),
 }
 
 impl Held {
-    /// When all threads have ended, whoever waits has an answer.
+    /// Returns the result. When all threads have ended, no caller is waiting.
     fn outcome(self) -> Option<FetchResult> {
         match self {
             Self::FetchResult(outcome) => Some(outcome),
-            Self::Seat(flight) => flight.outcome().now_or_never().expect("nobody is left waiting"),
+            Self::Waiting(flight) => flight.outcome().now_or_never().expect("no caller is left waiting"),
         }
     }
 }
 
-/// A caller: asks the slot, and does what it is told.
+/// Runs a caller: joins an attempt, or runs one.
 fn call(entry: &TokenEntry, now: u64, run: impl FnOnce(FetchTicket)) -> Held {
     match entry.begin(at(now), PATIENCE) {
         FetchStart::Settled(outcome) => Held::FetchResult(outcome),
-        FetchStart::Following(flight, _) => Held::Seat(flight),
+        FetchStart::Following(flight, _) => Held::Waiting(flight),
         FetchStart::Leading(ticket, flight) => {
             run(ticket);
-            Held::Seat(flight)
+            Held::Waiting(flight)
         }
     }
 }
@@ -98,7 +92,7 @@ fn succeed(entry: &TokenEntry, ticket: FetchTicket, now: u64) {
     entry.succeed(ticket, cached(number, now));
 }
 
-/// A slot that holds the token of generation 1, minted at 0.
+/// Returns an entry with the token of generation 1, issued at 0.
 fn with_a_token() -> Arc<TokenEntry> {
     let entry = Arc::new(TokenEntry::default());
     call(&entry, 0, |ticket| succeed(&entry, ticket, 0));
@@ -112,7 +106,7 @@ fn three<T: 'static>(role: impl Fn() -> T + Clone + 'static) -> Vec<T> {
     others.into_iter().map(|other| other.join().unwrap()).chain([mine]).collect()
 }
 
-fn callers_on_an_empty_slot_make_one_attempt() {
+fn callers_of_an_empty_entry_share_one_attempt() {
     let (entry, attempts) = (Arc::new(TokenEntry::default()), Arc::new(AtomicUsize::new(0)));
     let held = three({
         let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
@@ -147,7 +141,7 @@ fn callers_of_a_failed_attempt_share_its_error() {
     assert_eq!(entry.snapshot().step(at(0)), Step::Refuse);
 }
 
-fn a_lost_attempt_is_replaced_by_one() {
+fn a_dropped_attempt_is_replaced_by_one() {
     let (entry, attempts) = (Arc::new(TokenEntry::default()), Arc::new(AtomicUsize::new(0)));
     let run = {
         let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
@@ -161,7 +155,7 @@ fn a_lost_attempt_is_replaced_by_one() {
         move || {
             // Whoever led the lost one knows at once; it asks again, as those do who waited for it.
             let held = call(&entry, 0, run.clone());
-            let lost = matches!(&held, Held::Seat(flight) if matches!(flight.clone().outcome().now_or_never(), Some(None)));
+            let lost = matches!(&held, Held::Waiting(flight) if matches!(flight.clone().outcome().now_or_never(), Some(None)));
             if lost { call(&entry, 0, run.clone()) } else { held }
         }
     });
@@ -175,13 +169,13 @@ fn a_lost_attempt_is_replaced_by_one() {
     assert_eq!(attempts.load(Ordering::SeqCst), 2);
 }
 
-fn a_refused_token_is_replaced_once() {
+fn a_rejected_token_is_replaced_once() {
     let (entry, attempts) = (with_a_token(), Arc::new(AtomicUsize::new(0)));
     let held = three({
         let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
         move || match entry.reject(1, at(60)) {
             RejectionEffect::AlreadyReplaced => None,
-            RejectionEffect::TooYoung | RejectionEffect::NotCached => panic!("it is kept, and old enough"),
+            RejectionEffect::TooYoung | RejectionEffect::NotCached => panic!("it is cached, and old enough"),
             RejectionEffect::ReplacementDue => Some(call(&entry, 60, |ticket| {
                 attempts.fetch_add(1, Ordering::SeqCst);
                 succeed(&entry, ticket, 60);
@@ -195,18 +189,18 @@ fn a_refused_token_is_replaced_once() {
     assert_eq!(entry.snapshot().cached.as_ref().unwrap().schedule.phase(at(60)), Phase::Fresh);
 }
 
-fn a_refusal_of_an_old_token_does_not_touch_the_new_one() {
+fn rejecting_an_old_token_leaves_the_new_one() {
     let entry = with_a_token();
     let refresher = thread::spawn({
         let entry = Arc::clone(&entry);
         move || drop(call(&entry, 3550, |ticket| succeed(&entry, ticket, 3550)))
     });
-    let refuser = thread::spawn({
+    let receiver = thread::spawn({
         let entry = Arc::clone(&entry);
         move || entry.reject(1, at(3550))
     });
     refresher.join().unwrap();
-    refuser.join().unwrap();
+    receiver.join().unwrap();
     let snapshot = entry.snapshot();
     let cached = snapshot.cached.as_ref().unwrap();
     assert_eq!((cached.generation, cached.schedule.phase(at(3550))), (2, Phase::Fresh));
@@ -215,7 +209,7 @@ fn a_refusal_of_an_old_token_does_not_touch_the_new_one() {
 /// In how many orders the attempt was on its way; it counts across them, so it is not one of loom's.
 static FORGOTTEN_ON_THE_WAY: AtomicUsize = AtomicUsize::new(0);
 
-fn a_forgotten_token_does_not_come_back() {
+fn an_invalidated_token_does_not_come_back() {
     let (entry, begun) = (Arc::new(TokenEntry::default()), Arc::new(AtomicUsize::new(0)));
     let caller = thread::spawn({
         let (entry, begun) = (Arc::clone(&entry), Arc::clone(&begun));
@@ -246,10 +240,10 @@ pub(crate) fn assert_that_a_token_was_forgotten_on_its_way() {
     assert!(FORGOTTEN_ON_THE_WAY.load(Ordering::SeqCst) > 0);
 }
 
-fn an_attempt_that_was_given_up_does_not_undo_the_next() {
+fn an_abandoned_attempt_does_not_undo_the_next() {
     let entry = Arc::new(TokenEntry::default());
     let FetchStart::Leading(silent, flight) = entry.begin(at(0), PATIENCE) else {
-        panic!("the slot is empty")
+        panic!("the entry is empty")
     };
     let late = thread::spawn({
         let entry = Arc::clone(&entry);

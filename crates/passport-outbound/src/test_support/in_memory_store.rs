@@ -1,4 +1,4 @@
-//! A store for tests, in memory, which can be broken.
+//! A store in memory that fails on request.
 
 use std::{
     collections::HashMap,
@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::{Lease, Leased, StoreError, StoredToken, TokenKey, TokenStore, WakeUps};
 
-/// A store as a fleet may have it, with switches to break it. Clones share.
+/// A store with switches to make it fail. Clones share.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct InMemoryStore {
     pub(crate) tokens: Arc<Mutex<HashMap<String, StoredToken>>>,
@@ -22,17 +22,17 @@ pub(crate) struct InMemoryStore {
     pub(crate) down: Arc<AtomicBool>,
     pub(crate) hangs: Arc<AtomicBool>,
     pub(crate) forgets_to_remove: Arc<AtomicBool>,
-    /// How often it was asked anything.
+    /// The number of calls.
     pub(crate) asked: Arc<AtomicUsize>,
-    /// None if it tells no news.
+    /// `None` if it sends no notifications.
     pub(crate) wake_ups: Option<WakeUps>,
     /// Published by another instance just before a lease is granted.
-    pub(crate) comes_with_the_lease: Arc<Mutex<Option<StoredToken>>>,
+    pub(crate) published_before_lease: Arc<Mutex<Option<StoredToken>>>,
 }
 
 impl InMemoryStore {
-    /// One that tells news.
-    pub(crate) fn with_news() -> Self {
+    /// A store that sends notifications.
+    pub(crate) fn with_notifications() -> Self {
         Self { wake_ups: Some(WakeUps::new()), ..Self::default() }
     }
 
@@ -72,7 +72,7 @@ impl TokenStore for InMemoryStore {
 
     async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<Leased, StoreError> {
         self.works().await?;
-        if let Some(token) = self.comes_with_the_lease.lock().unwrap().take() {
+        if let Some(token) = self.published_before_lease.lock().unwrap().take() {
             self.tokens.lock().unwrap().insert(key.to_string(), token);
         }
         let (now, mut leases) = (Instant::now(), self.leases.lock().unwrap());

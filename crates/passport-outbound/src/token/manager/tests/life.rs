@@ -129,7 +129,7 @@ async fn a_forgotten_token_is_not_sent_again_not_even_from_a_running_attempt() {
     assert_pending!(caller.poll());
     source.release();
     assert_eq!(caller.await.unwrap().expose(), "token-3", "token-2 may be as bad as token-1");
-    assert_eq!(source.last_ask().excluded.unwrap().expose(), "token-1");
+    assert_eq!(source.last_request().excluded.unwrap().expose(), "token-1");
 }
 
 #[tokio::test]

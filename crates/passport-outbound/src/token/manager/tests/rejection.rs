@@ -21,7 +21,7 @@ async fn a_refused_token_is_replaced_once_for_all_who_had_it_refused() {
         assert_eq!(renewed.as_deref(), Some("token-2"));
     }
     assert_eq!(source.calls(), 2);
-    assert_eq!(source.last_ask().excluded.unwrap().expose(), "token-1");
+    assert_eq!(source.last_request().excluded.unwrap().expose(), "token-1");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test(start_paused = true)]
 async fn a_holder_that_dies_holds_nobody_for_longer_than_its_lease() {
-    for store in [InMemoryStore::default(), InMemoryStore::with_news()] {
+    for store in [InMemoryStore::default(), InMemoryStore::with_notifications()] {
         let source = ScriptedSource::new();
         source.hold();
         let dies = instance(&store, &source);
@@ -28,7 +28,7 @@ async fn a_holder_that_dies_holds_nobody_for_longer_than_its_lease() {
 
 #[tokio::test(start_paused = true)]
 async fn a_holder_that_takes_long_is_waited_for() {
-    let (store, source) = (InMemoryStore::with_news(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::with_notifications(), ScriptedSource::new());
     source.hold();
     let fleet: Vec<_> = (0..8).map(|_| instance(&store, &source)).collect();
     let release = async {
@@ -77,7 +77,7 @@ async fn with_a_live_token_nobody_goes_alone_and_no_call_fails_when_it_has_expir
 
 #[tokio::test(start_paused = true)]
 async fn a_holder_that_fails_says_so_at_once() {
-    for store in [InMemoryStore::default(), InMemoryStore::with_news()] {
+    for store in [InMemoryStore::default(), InMemoryStore::with_notifications()] {
         let has_news = store.wake_ups.is_some();
         let source = ScriptedSource::new();
         source.hold();
@@ -101,7 +101,7 @@ async fn a_holder_that_fails_says_so_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn an_attempt_that_is_called_off_gives_its_lease_back() {
-    let (store, source) = (InMemoryStore::with_news(), ScriptedSource::new());
+    let (store, source) = (InMemoryStore::with_notifications(), ScriptedSource::new());
     source.hold();
     let identity = instance(&store, &source);
     let waits = tokio::spawn({
@@ -133,7 +133,7 @@ async fn a_token_that_is_published_just_before_the_lease_is_granted_is_taken() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let now = source.clock.now();
     let published = AccessToken::new("published", now + HOUR).unwrap();
-    *store.comes_with_the_lease.lock().unwrap() = Some(StoredToken::new(published, now));
+    *store.published_before_lease.lock().unwrap() = Some(StoredToken::new(published, now));
     assert_eq!(token(&instance(&store, &source)).await.unwrap(), "published");
     assert_eq!(source.calls(), 0);
     assert!(store.leases.lock().unwrap().is_empty());
