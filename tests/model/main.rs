@@ -1,12 +1,12 @@
-//! The threads that meet at a token entry, in every order that takes at most three preemptions, tried by loom. (Without the bound a
-//! model does not end; races rarely need more than two.)
+//! The threads that meet at a token entry, in every order that takes at most three preemptions,
+//! tried by loom. (Without the bound a model does not end; races rarely need more than two.)
 //!
-//! Compiled here once more from their own files: the token entry and the single flight, with loom's locks instead of the
-//! standard library's (`sync.rs`). Taken on trust: tokio's `watch` channel, and that a load and a store of `ArcSwap` are one
-//! step each. The models are in `models.rs`.
+//! Compiled here once more from their own files: the token entry and the single flight, with loom's
+//! locks instead of the standard library's (`sync.rs`). Taken on trust: tokio's `watch` channel,
+//! and that a load and a store of `ArcSwap` are one step each. The models are in `models.rs`.
 //!
-//! Run alone: `cargo test -p passport-tests --test model [name]`. There is no harness, as the unit tests in those files are
-//! not for loom.
+//! Run alone: `cargo test -p passport-tests --test model [name]`. There is no harness, as the unit
+//! tests in those files are not for loom.
 
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "the files hold more than the models need")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, clippy::panic, reason = "these are tests")]

@@ -1,5 +1,6 @@
-//! In each model, two or three threads do what a token manager does with an entry (`call`). In every order,
-//! the assertions after the joins hold. Nothing is awaited: when all have ended, an outcome is there or never comes.
+//! In each model, two or three threads do what a token manager does with an entry (`call`). In
+//! every order, the assertions after the joins hold. Nothing is awaited: when all have ended, an
+//! outcome is there or never comes.
 
 use std::{
     sync::{
@@ -206,7 +207,8 @@ fn rejecting_an_old_token_leaves_the_new_one() {
     assert_eq!((cached.generation, cached.schedule.phase(at(3550))), (2, Phase::Fresh));
 }
 
-/// In how many orders the attempt was on its way; it counts across them, so it is not one of loom's.
+/// In how many orders the attempt was on its way; it counts across them, so it is not one of
+/// loom's.
 static FORGOTTEN_ON_THE_WAY: AtomicUsize = AtomicUsize::new(0);
 
 fn an_invalidated_token_does_not_come_back() {

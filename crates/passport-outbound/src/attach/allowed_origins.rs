@@ -14,8 +14,9 @@ use super::{
 
 /// The origins that may see the token.
 ///
-/// Scheme, host and port must all match; each must be `https`, or a loopback host. The check is made on each request,
-/// so a redirect that is followed above the layer cannot carry the token elsewhere.
+/// Scheme, host and port must all match; each must be `https`, or a loopback host. The check is
+/// made on each request, so a redirect that is followed above the layer cannot carry the token
+/// elsewhere.
 ///
 /// | in the list or in the request | |
 /// |---|---|
@@ -27,8 +28,8 @@ use super::{
 /// | a `Host` header | has to name the host and port of the origin |
 /// | other spellings of an address (`0x7f.1`), subdomains, prefixes | are other hosts |
 ///
-/// What the client below does with a request is its own business: one that uses the system's proxy (reqwest does, unless
-/// told `no_proxy()`) may send even a loopback request there, in plain text.
+/// What the client below does with a request is its own business: one that uses the system's proxy
+/// (reqwest does, unless told `no_proxy()`) may send even a loopback request there, in plain text.
 ///
 /// ```
 /// use passport_outbound::AllowedOrigins;
@@ -49,17 +50,18 @@ impl AllowedOrigins {
     /// The origins of `urls`, each `https://host[:port]`.
     ///
     /// # Errors
-    /// A [`ConfigError`] with each text that is not an origin or not secure, or when there is none at all.
+    /// A [`ConfigError`] with each text that is not an origin or not secure, or when there is none
+    /// at all.
     pub fn new<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<Self, ConfigError> {
         Self::listed(urls, |origin| secure(origin, PLAIN_HTTP))
     }
 
     /// For a tonic `Channel` that was made from an endpoint with this URI (`endpoint.uri()`).
     ///
-    /// Above a channel a request names only its path; the channel knows where it goes. So path-only requests pass, and
-    /// the URI is checked here instead. That the channel really goes there is the caller's word. A
-    /// `Host` header has to name this URI's host and port. If the endpoint has an `origin` of its
-    /// own, give that one: it is what the receiver sees.
+    /// Above a channel a request names only its path; the channel knows where it goes. So path-only
+    /// requests pass, and the URI is checked here instead. That the channel really goes there is
+    /// the caller's word. A `Host` header has to name this URI's host and port. If the endpoint has
+    /// an `origin` of its own, give that one: it is what the receiver sees.
     ///
     /// # Errors
     /// As [`AllowedOrigins::new`].
@@ -92,8 +94,8 @@ impl AllowedOrigins {
     /// As [`AllowedOrigins::new`], but plain `http` is let in too.
     ///
     /// **Danger:** whoever is on the path reads the token, and is the service until it expires
-    /// ([RFC 6750, section 5.3](https://www.rfc-editor.org/rfc/rfc6750#section-5.3)). For a service mesh whose proxies
-    /// encrypt what leaves the pod.
+    /// ([RFC 6750, section 5.3](https://www.rfc-editor.org/rfc/rfc6750#section-5.3)). For a service
+    /// mesh whose proxies encrypt what leaves the pod.
     ///
     /// # Errors
     /// A [`ConfigError`] with each text that is not an origin, or when there is none at all.
@@ -113,8 +115,8 @@ impl AllowedOrigins {
 
     /// Every `https` origin.
     ///
-    /// **Danger:** a URL from a caller, a database or a redirect takes the token to whoever it names
-    /// ([RFC 9700, section 4.9.1](https://www.rfc-editor.org/rfc/rfc9700#section-4.9.1)).
+    /// **Danger:** a URL from a caller, a database or a redirect takes the token to whoever it
+    /// names ([RFC 9700, section 4.9.1](https://www.rfc-editor.org/rfc/rfc9700#section-4.9.1)).
     #[must_use]
     pub fn danger_any_https() -> Self {
         Self { origins: Arc::new([]), channels: Arc::new([]), any_https: true }

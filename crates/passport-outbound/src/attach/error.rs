@@ -15,7 +15,8 @@ pub enum AttachError {
         "the request carries an Authorization header already; remove it, or tell the layer what to do with it (existing_authorization)"
     )]
     AuthorizationPresent,
-    /// It was to go out in the caller's name, and the caller's token has expired. The caller has to come again with a new one.
+    /// It was to go out in the caller's name, and the caller's token has expired. The caller has to
+    /// come again with a new one.
     #[error("the caller's token has expired, so nothing can be done in the caller's name any more")]
     CallerExpired,
     /// It was to go out in the caller's name, and there is no caller.
@@ -23,7 +24,8 @@ pub enum AttachError {
         "there is no caller in whose name the request could go; hand a CallerToken on, or name an identity to use instead (CallerIdentity::or)"
     )]
     CallerMissing,
-    /// The caller is to be found in the request's extensions, and those of a `reqwest::Request` cannot be seen.
+    /// The caller is to be found in the request's extensions, and those of a `reqwest::Request`
+    /// cannot be seen.
     #[error(
         "the caller was to be found in the request's extensions, and reqwest shows nobody those; name the caller (ManagedIdentityRequest::caller, CallerIdentity::given), or take CallerIdentity::of_task"
     )]

@@ -30,7 +30,8 @@ pin_project! {
     /// The response future of [`AttachToken`](super::AttachToken).
     ///
     /// # Cancel safety
-    /// Dropping it ends this request. A token that is being fetched is fetched all the same, for whoever comes next.
+    /// Dropping it ends this request. A token that is being fetched is fetched all the same, for
+    /// whoever comes next.
     pub struct AttachTokenFuture<S, R, P>
     where
         S: Service<R>,
@@ -74,8 +75,8 @@ pub(super) struct AwaitingToken<S, R, P> {
     pub(super) mode: P,
 }
 
-/// A response that rejects the token. The request is restored only when there is another token: until
-/// then, its first body is not touched.
+/// A response that rejects the token. The request is restored only when there is another token:
+/// until then, its first body is not touched.
 struct Rejected<S: Service<R>, R, P: Replay<R>> {
     response: S::Response,
     watch: ResponseWatch,
@@ -175,8 +176,8 @@ where
 
 const POLLED_AGAIN: &str = "polled again after it was ready";
 
-/// Returns what follows from `response`. It is the result unless it rejects the token, another token
-/// is there or is being fetched, and the request can be sent again.
+/// Returns what follows from `response`. It is the result unless it rejects the token, another
+/// token is there or is being fetched, and the request can be sent again.
 fn next_step<S, R, P>(
     response: S::Response,
     watch: Option<ResponseWatch>,
@@ -214,9 +215,9 @@ where
     R: OutboundRequest,
     P: Replay<R>,
 {
-    /// Returns the same request with `token`, if it is another token and the request can be restored;
-    /// otherwise the response. A response that is not returned is dropped: if much of its body is
-    /// outstanding, its connection is closed.
+    /// Returns the same request with `token`, if it is another token and the request can be
+    /// restored; otherwise the response. A response that is not returned is dropped: if much of its
+    /// body is outstanding, its connection is closed.
     fn retry(self, token: Option<SendableToken>) -> Next<S, R, P> {
         let Self { response, watch, retry: Retry { saved, mode, service } } = self;
         let Some(token) = token.filter(|token| token.generation != watch.generation) else {

@@ -10,13 +10,16 @@ use crate::identity::{Identity, InTheNameOf};
 /// What becomes of a request that carries an `Authorization` header already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExistingAuthorization {
-    /// It fails with [`AttachError::AuthorizationPresent`]. The default: keeping the header could turn the service's call
-    /// into a user's, replacing it a user's call into the service's. Either should be somebody's decision.
+    /// It fails with [`AttachError::AuthorizationPresent`]. The default: keeping the header could
+    /// turn the service's call into a user's, replacing it a user's call into the service's. Either
+    /// should be somebody's decision.
     #[default]
     Refuse,
-    /// The header is replaced by the identity's token: each call is the service's, whatever the caller says.
+    /// The header is replaced by the identity's token: each call is the service's, whatever the
+    /// caller says.
     Replace,
-    /// It goes out as it is, to allowed origins; a refusal of it is none of the identity's business.
+    /// It goes out as it is, to allowed origins; a refusal of it is none of the identity's
+    /// business.
     Respect,
 }
 

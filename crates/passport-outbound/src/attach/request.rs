@@ -1,4 +1,5 @@
-/// A request that a token can be attached to: `http::Request<B>` (hyper, tonic, tower-http) and `reqwest::Request`.
+/// A request that a token can be attached to: `http::Request<B>` (hyper, tonic, tower-http) and
+/// `reqwest::Request`.
 ///
 /// Sealed: these two are all there is, and more can be added.
 #[diagnostic::on_unimplemented(

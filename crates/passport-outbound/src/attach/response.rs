@@ -1,7 +1,8 @@
-/// A response to a request with a token: `http::Response<B>` (hyper, tonic, tower-http) and `reqwest::Response`.
+/// A response to a request with a token: `http::Response<B>` (hyper, tonic, tower-http) and
+/// `reqwest::Response`.
 ///
-/// An `http::Response<B>` comes back as `http::Response<WatchedBody<B>>`, so that a gRPC status in the trailers is seen;
-/// a `reqwest::Response` as it is.
+/// An `http::Response<B>` comes back as `http::Response<WatchedBody<B>>`, so that a gRPC status in
+/// the trailers is seen; a `reqwest::Response` as it is.
 ///
 /// Sealed: these two are all there is, and more can be added.
 #[diagnostic::on_unimplemented(

@@ -42,7 +42,8 @@ impl ResponseWatch {
 pin_project! {
     /// The body of a response to a request with a token: the inner body, byte for byte.
     ///
-    /// When a gRPC status `UNAUTHENTICATED` passes in its trailers, the identity replaces the token that was sent.
+    /// When a gRPC status `UNAUTHENTICATED` passes in its trailers, the identity replaces the token
+    /// that was sent.
     pub struct WatchedBody<B> {
         #[pin]
         inner: B,

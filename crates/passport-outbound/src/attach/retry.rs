@@ -2,7 +2,8 @@
 
 use std::{convert::Infallible, fmt};
 
-/// How an [`AttachTokenLayer`](super::AttachTokenLayer) sends a request of type `R` once more after its token was refused.
+/// How an [`AttachTokenLayer`](super::AttachTokenLayer) sends a request of type `R` once more after
+/// its token was refused.
 ///
 /// Sealed: [`NoReplay`], [`CloneRequest`] and [`BufferBody`] are all there is.
 #[diagnostic::on_unimplemented(

@@ -12,8 +12,9 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::error::BoxError;
 
-/// A request body that remembers what was read from it, so that the request can be sent once more. Nothing is copied: the
-/// chunks are shared. See [`AttachTokenLayer::replay_buffered`](super::AttachTokenLayer::replay_buffered).
+/// A request body that remembers what was read from it, so that the request can be sent once more.
+/// Nothing is copied: the chunks are shared. See
+/// [`AttachTokenLayer::replay_buffered`](super::AttachTokenLayer::replay_buffered).
 ///
 /// Its error is the inner body's, boxed.
 pub struct BufferedBody<B>(State<B>);
@@ -38,8 +39,8 @@ struct Recorded<B> {
     sender: Option<Waker>,
 }
 
-/// The body is being sent for the second time, so the first request gets no more of it. An end of the
-/// body would make half a body look complete; with an error the client aborts.
+/// The body is being sent for the second time, so the first request gets no more of it. An end of
+/// the body would make half a body look complete; with an error the client aborts.
 #[derive(Debug, thiserror::Error)]
 #[error("the request was refused before its body was sent; it is being sent again")]
 struct SentSecondTime;
@@ -63,8 +64,8 @@ impl<B: Body<Data = Bytes>> BufferedBody<B> {
 }
 
 impl<B> Recording<B> {
-    /// Returns the body for the second time: what was read so far, and then the rest. `None` if more
-    /// was read than may be recorded.
+    /// Returns the body for the second time: what was read so far, and then the rest. `None` if
+    /// more was read than may be recorded.
     ///
     /// The rest is taken from the first request, whose response has been received.
     pub(super) fn replay(self) -> Option<BufferedBody<B>> {

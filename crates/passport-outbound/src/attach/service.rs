@@ -17,14 +17,17 @@ use super::{
 };
 use crate::{identity::SelectedIdentity, token::Credential};
 
-/// The service that [`AttachTokenLayer`](super::AttachTokenLayer) makes, around a client that is `Clone`.
+/// The service that [`AttachTokenLayer`](super::AttachTokenLayer) makes, around a client that is
+/// `Clone`.
 ///
-/// An `http::Response<B>` comes back with a [`WatchedBody<B>`](super::WatchedBody), a `reqwest::Response` as it is.
+/// An `http::Response<B>` comes back with a [`WatchedBody<B>`](super::WatchedBody), a
+/// `reqwest::Response` as it is.
 ///
 /// # Errors
-/// Boxed; downcast to tell them apart. [`AttachError`](super::AttachError): the request must not have a token, and nothing
-/// was sent. [`TokenError`](crate::TokenError): there is no token, and nothing was sent. Anything else is the client's own.
-/// `poll_ready` fails only when the client's does.
+/// Boxed; downcast to tell them apart. [`AttachError`]: the request must not
+/// have a token, and nothing was sent. [`TokenError`](crate::TokenError): there is no token, and
+/// nothing was sent. Anything else is the client's own. `poll_ready` fails only when the client's
+/// does.
 #[derive(Clone, Debug)]
 pub struct AttachToken<S, P = NoReplay> {
     inner: S,
@@ -79,8 +82,9 @@ where
         match credential {
             Credential::Ready(token) => send(&mut self.inner, request, origin, token, policy, &self.mode),
             Credential::Pending(credential) => {
-                // The service that was polled ready goes into the future; its clone was not, and stays here. See
-                // "Be careful when cloning inner services" in the documentation of `tower::Service`.
+                // The service that was polled ready goes into the future; its clone was not, and
+                // stays here. See "Be careful when cloning inner services" in the documentation of
+                // `tower::Service`.
                 let not_ready = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, not_ready);
                 let mode = self.mode.clone();

@@ -17,8 +17,8 @@ pub(super) fn may_concern_token(status: StatusCode, headers: &HeaderMap) -> bool
 /// Returns whether the head of a response rejects the token, by HTTP
 /// ([RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)) or by gRPC.
 ///
-/// A 401 whose Bearer challenge names another error, such as `insufficient_scope`, does not: a new token would not help.
-/// 403 and `PERMISSION_DENIED` are about rights and never about the token.
+/// A 401 whose Bearer challenge names another error, such as `insufficient_scope`, does not: a new
+/// token would not help. 403 and `PERMISSION_DENIED` are about rights and never about the token.
 pub(super) fn rejects_token(status: StatusCode, headers: &HeaderMap) -> bool {
     match status {
         StatusCode::UNAUTHORIZED => {

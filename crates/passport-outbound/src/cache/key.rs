@@ -6,9 +6,9 @@ use url::Url;
 
 /// What a token was asked for with: the client id first, then a digest of the rest.
 ///
-/// As text it is `<client id>:<64 hexadecimal digits>`. The parts (token URL, client authentication, scopes) go into the
-/// digest with their lengths, so that no two questions share a key. The secret is not among them: all active secrets of an
-/// identity give the same token.
+/// As text it is `<client id>:<64 hexadecimal digits>`. The parts (token URL, client
+/// authentication, scopes) go into the digest with their lengths, so that no two questions share a
+/// key. The secret is not among them: all active secrets of an identity give the same token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TokenKey {
     client_id: ClientId,

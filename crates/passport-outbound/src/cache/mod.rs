@@ -26,8 +26,8 @@ const CAPACITY: u64 = 10_000;
 
 /// What becomes of a token once it is fetched. Cheap to clone; clones share.
 ///
-/// Each [`ManagedIdentity`](crate::ManagedIdentity) keeps its token in memory, for itself and its clones, unless a cache is
-/// given to its builder. Choose by how the service is deployed:
+/// Each [`ManagedIdentity`](crate::ManagedIdentity) keeps its token in memory, for itself and its
+/// clones, unless a cache is given to its builder. Choose by how the service is deployed:
 ///
 /// | | |
 /// |---|---|
@@ -48,28 +48,30 @@ pub struct TokenCache {
 impl TokenCache {
     /// Keeps tokens in this process, by client id and what was asked for; bounded to 10,000 tokens.
     ///
-    /// Give the same one to several identities when the same one is built in several places and is to fetch one token for
-    /// all.
+    /// Give the same one to several identities when the same one is built in several places and is
+    /// to fetch one token for all.
     #[must_use]
     pub fn memory() -> Self {
         Self { retention: Retention::Token, store: None, sidecar: None, entries: Some(Cache::new(CAPACITY)) }
     }
 
-    /// [`TokenCache::memory`], in front of a store that a fleet shares: what one instance fetches, all use.
+    /// [`TokenCache::memory`], in front of a store that a fleet shares: what one instance fetches,
+    /// all use.
     ///
-    /// Before an instance asks Passport it looks into `store`, and takes a lease on the token it needs; those who do not
-    /// get the lease wait for its holder to publish, and go alone when the request timeout has passed. A holder that has died
-    /// is waited for for 3 s. A call with a live token asks the store nothing.
+    /// Before an instance asks Passport it looks into `store`, and takes a lease on the token it
+    /// needs; those who do not get the lease wait for its holder to publish, and go alone when the
+    /// request timeout has passed. A holder that has died is waited for for 3 s. A call with a live
+    /// token asks the store nothing.
     ///
-    /// A store that fails is a miss. It is left alone then until it works again, and each instance fetches for itself, once
-    /// for all its callers.
+    /// A store that fails is a miss. It is left alone then until it works again, and each instance
+    /// fetches for itself, once for all its callers.
     #[must_use]
     pub fn shared(store: impl TokenStore) -> Self {
         Self { store: Some(StoreHandle::new(store)), ..Self::memory() }
     }
 
-    /// [`TokenCache::memory`], in front of a sidecar, which has the credentials and asks Passport for all who are on the machine.
-    /// A call with a live token asks the sidecar nothing.
+    /// [`TokenCache::memory`], in front of a sidecar, which has the credentials and asks Passport
+    /// for all who are on the machine. A call with a live token asks the sidecar nothing.
     ///
     /// [`ManagedIdentity::at_sidecar`](crate::ManagedIdentity::at_sidecar) is the short way.
     #[must_use]
@@ -77,19 +79,23 @@ impl TokenCache {
         Self { sidecar: Some(sidecar), ..Self::memory() }
     }
 
-    /// Keeps nothing: each call has a token fetched for itself. For functions that end with their invocation.
+    /// Keeps nothing: each call has a token fetched for itself. For functions that end with their
+    /// invocation.
     ///
-    /// Calls that overlap are as many token requests, also when they fail; after a failure, calls that come later get its
-    /// error until the pause is over. A token that a receiver refuses is not replaced, so no request is sent again.
+    /// Calls that overlap are as many token requests, also when they fail; after a failure, calls
+    /// that come later get its error until the pause is over. A token that a receiver refuses is
+    /// not replaced, so no request is sent again.
     /// [`IdentityStatus::has_live_token`](crate::IdentityStatus::has_live_token) is always false.
     #[must_use]
     pub fn disabled() -> Self {
         Self { retention: Retention::Nothing, entries: None, ..Self::memory() }
     }
 
-    /// Keeps nothing, but calls that come while a token is being fetched share it: a burst of calls is one token request.
+    /// Keeps nothing, but calls that come while a token is being fetched share it: a burst of calls
+    /// is one token request.
     ///
-    /// As with [`TokenCache::disabled`], a refused token is not replaced, and no request is sent again.
+    /// As with [`TokenCache::disabled`], a refused token is not replaced, and no request is sent
+    /// again.
     #[must_use]
     pub fn coalescing() -> Self {
         Self { retention: Retention::InFlight, ..Self::memory() }

@@ -1,5 +1,5 @@
-/// A key that a configuration may have: its name, what its value has to be, and what it is for. What a
-/// [`StoreKind`](crate::StoreKind) may be told is a table of them.
+/// A key that a configuration may have: its name, what its value has to be, and what it is for.
+/// What a [`StoreKind`](crate::StoreKind) may be told is a table of them.
 #[derive(Clone, Copy, Debug)]
 pub struct ConfigKey {
     pub(super) name: &'static str,

@@ -1,7 +1,7 @@
 //! Identities from a file or from the environment.
 //!
-//! Values are stored as they were read. They are checked when an identity is built, all of them, so that
-//! one run reports every mistake.
+//! Values are stored as they were read. They are checked when an identity is built, all of them, so
+//! that one run reports every mistake.
 
 mod identities;
 mod identity_keys;
@@ -37,10 +37,12 @@ use crate::{
 };
 use crate::{ManagedIdentity, ManagedIdentityBuilder};
 
-/// A managed identity as a configuration file or the environment describes it, by the names of the .NET options.
+/// A managed identity as a configuration file or the environment describes it, by the names of the
+/// .NET options.
 ///
-/// From anything that serde reads: TOML, YAML, JSON, environment variables. Numbers and switches may be texts, as the
-/// environment has nothing else. Every mistake is told at once, when the identity is [built](Self::build).
+/// From anything that serde reads: TOML, YAML, JSON, environment variables. Numbers and switches
+/// may be texts, as the environment has nothing else. Every mistake is told at once, when the
+/// identity is [built](Self::build).
 ///
 /// | key | |
 /// |---|---|
@@ -62,7 +64,8 @@ use crate::{ManagedIdentity, ManagedIdentityBuilder};
 /// | `danger_plain_http` | whether their URLs may be plain `http` |
 /// | `user_agent` | the `User-Agent` of requests to both |
 ///
-/// Defaults are those of the [`ManagedIdentityBuilder`]; `docs/config.schema.json` in the repository is for editors.
+/// Defaults are those of the [`ManagedIdentityBuilder`]; `docs/config.schema.json` in the
+/// repository is for editors.
 ///
 /// ```
 /// use passport_outbound::ManagedIdentityConfig;
@@ -98,14 +101,14 @@ impl ManagedIdentityConfig {
     /// The identity, with a secret from the environment or from a file.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake. Whether the secret is there is seen when it is read: at the first token, or by
-    /// [`ManagedIdentity::ready`].
+    /// A [`ConfigError`] with every mistake. Whether the secret is there is seen when it is read:
+    /// at the first token, or by [`ManagedIdentity::ready`].
     pub fn build(&self) -> Result<ManagedIdentity, ConfigError> {
         self.build_with(Providers::default())
     }
 
-    /// The same, with whatever `providers` there are: those of secrets that `secret_provider`, or the scheme of
-    /// `client_secret_ref`, may name, and the stores that `cache` may.
+    /// The same, with whatever `providers` there are: those of secrets that `secret_provider`, or
+    /// the scheme of `client_secret_ref`, may name, and the stores that `cache` may.
     ///
     /// # Errors
     /// As [`build`](Self::build).
@@ -116,7 +119,8 @@ impl ManagedIdentityConfig {
     /// Settings for the identity, for whatever a file cannot say: a transport, a cache, a clock.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake. What the builder is told afterwards, its `build` checks.
+    /// A [`ConfigError`] with every mistake. What the builder is told afterwards, its `build`
+    /// checks.
     pub fn builder(&self, providers: impl Into<Providers>) -> Result<ManagedIdentityBuilder, ConfigError> {
         let mut problems = Vec::new();
         let builder =
@@ -127,8 +131,8 @@ impl ManagedIdentityConfig {
         }
     }
 
-    /// A client of the service at `base_url`, in the name of this identity, with a secret from the environment or from a
-    /// file.
+    /// A client of the service at `base_url`, in the name of this identity, with a secret from the
+    /// environment or from a file.
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake; that there is no `base_url` is one here.
@@ -155,8 +159,8 @@ impl ManagedIdentityConfig {
         }
     }
 
-    /// Settings for a client of the service at `base_url`, in the name of `identity`: this one's, built with settings of its
-    /// own, or a [`CallerIdentity`](crate::CallerIdentity).
+    /// Settings for a client of the service at `base_url`, in the name of `identity`: this one's,
+    /// built with settings of its own, or a [`CallerIdentity`](crate::CallerIdentity).
     ///
     /// # Errors
     /// A [`ConfigError`] when `base_url` or `also_allow` is missing or wrong.
@@ -186,7 +190,8 @@ impl ManagedIdentityConfig {
         self.values.as_ref().ok_or_else(|| ConfigError::new(vec![problem()]))
     }
 
-    /// The [JSON Schema](https://json-schema.org) of the configuration of one identity, with the stores of `providers`.
+    /// The [JSON Schema](https://json-schema.org) of the configuration of one identity, with the
+    /// stores of `providers`.
     #[must_use]
     pub fn json_schema(providers: &Providers) -> Value {
         schema::of_identity(providers)

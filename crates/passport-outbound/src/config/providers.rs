@@ -21,14 +21,16 @@ use crate::TokenCache;
 #[cfg(feature = "reqwest")]
 use crate::http_client::ClientPool;
 
-/// A kind of store that a configuration may name under `cache`, with its settings: `cache = { redis = { ... } }`.
+/// A kind of store that a configuration may name under `cache`, with its settings:
+/// `cache = { redis = { ... } }`.
 ///
 /// That of `passport-redis` is `RedisStores`.
 pub trait StoreKind: fmt::Debug + Send + Sync + 'static {
     /// The keys it knows.
     fn keys(&self) -> &'static [ConfigKey];
 
-    /// The cache, as `settings` describe it. None if they are wrong, which they have been [told](StoreSettings::wrong) then.
+    /// The cache, as `settings` describe it. None if they are wrong, which they have been
+    /// [told](StoreSettings::wrong) then.
     fn cache(&self, settings: &mut StoreSettings<'_>) -> Option<TokenCache>;
 }
 
@@ -39,9 +41,9 @@ pub(super) const SIDECAR: &str = "sidecar";
 ///
 /// `SecretProviders` alone are some, too, wherever these are asked for.
 ///
-/// Identities whose `cache` is told the same share one, if they are built with the same providers or clones of them.
-/// So do identities and clients share the TLS clients by which they reach Passport and services, if
-/// their `ca_file` and `user_agent` agree.
+/// Identities whose `cache` is told the same share one, if they are built with the same providers
+/// or clones of them. So do identities and clients share the TLS clients by which they reach
+/// Passport and services, if their `ca_file` and `user_agent` agree.
 #[derive(Clone)]
 pub struct Providers {
     pub(super) secrets: SecretProviders,
@@ -159,8 +161,8 @@ impl From<&Self> for Providers {
     }
 }
 
-/// What a store is told. Whatever is wrong is noted, so that all mistakes are told at once; what is asked for is none then, as
-/// if it were not there.
+/// What a store is told. Whatever is wrong is noted, so that all mistakes are told at once; what is
+/// asked for is none then, as if it were not there.
 pub struct StoreSettings<'a> {
     reader: Reader<'a>,
     secrets: &'a SecretProviders,

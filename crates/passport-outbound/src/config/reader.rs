@@ -90,8 +90,8 @@ impl<'a> Reader<'a> {
         self.problems.push(ConfigProblem::new(key, problem));
     }
 
-    /// Reports each unknown key, with the key that may be meant, except for those that Kubernetes sets.
-    /// The value is not shown: it could be a secret.
+    /// Reports each unknown key, with the key that may be meant, except for those that Kubernetes
+    /// sets. The value is not shown: it could be a secret.
     pub(super) fn refuse_unknown_keys(&mut self) {
         let is_known = |key: &str| key == SCHEMA_KEY || self.keys.iter().any(|known| known.name == key);
         for (key, value) in self.values.iter().filter(|(key, _)| !is_known(key)) {

@@ -12,8 +12,9 @@ fn has_credentials(text: &str) -> bool {
     text.contains("://") && text.contains(['@', '?'])
 }
 
-/// Returns whether the text may contain a generated secret: a long run of characters that mixes letters
-/// with digits, or lower with upper case. Names, words and hosts are shorter, or do not mix.
+/// Returns whether the text may contain a generated secret: a long run of characters that mixes
+/// letters with digits, or lower with upper case. Names, words and hosts are shorter, or do not
+/// mix.
 fn has_generated_secret(text: &str) -> bool {
     let runs = text.split(|letter: char| !(letter.is_alphanumeric() || "+/=~_-".contains(letter)));
     let is_mixed = |run: &str| {

@@ -1,4 +1,5 @@
-//! Parses the values of a configuration. Pure. Each may be a text, as the environment has no other type.
+//! Parses the values of a configuration. Pure. Each may be a text, as the environment has no other
+//! type.
 
 use std::time::Duration;
 

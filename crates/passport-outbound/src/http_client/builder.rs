@@ -39,12 +39,13 @@ impl ManagedIdentityHttpClientBuilder {
 
     /// Sends with `client`, whatever its time limits, proxies, certificates and redirects.
     ///
-    /// The default gives up after 10 s without a connection, and after 100 s altogether, as .NET's does, unless the request says
-    /// otherwise ([`timeout`](crate::ManagedIdentityRequest::timeout)) or its body is a stream. It follows 10 redirects within
-    /// an origin, and hands one that leads out of it on as the answer. It does not use the system's
-    /// proxy for requests to loopback hosts, nor for plain `http`. It says `User-Agent:
-    /// tower-passport/<version>`. Mind that a client with a cookie store shares the cookies among
-    /// all in whose name requests go out.
+    /// The default gives up after 10 s without a connection, and after 100 s altogether, as .NET's
+    /// does, unless the request says otherwise
+    /// ([`timeout`](crate::ManagedIdentityRequest::timeout)) or its body is a stream. It follows 10
+    /// redirects within an origin, and hands one that leads out of it on as the answer. It does not
+    /// use the system's proxy for requests to loopback hosts, nor for plain `http`. It says
+    /// `User-Agent: tower-passport/<version>`. Mind that a client with a cookie store shares the
+    /// cookies among all in whose name requests go out.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
@@ -56,8 +57,8 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
-    /// Sends a request once more, with a new token, when its receiver refused the first. Off by default. What it means is
-    /// told at [`replay_clones`](crate::AttachTokenLayer::replay_clones).
+    /// Sends a request once more, with a new token, when its receiver refused the first. Off by
+    /// default. What it means is told at [`replay_clones`](crate::AttachTokenLayer::replay_clones).
     pub fn replay_refused(mut self) -> Self {
         self.retries = true;
         self
@@ -102,8 +103,8 @@ impl ManagedIdentityHttpClientBuilder {
     /// The client. Does no I/O beyond reading root certificates.
     ///
     /// # Errors
-    /// A [`ConfigError`] when the base URL is not an absolute `https` URL (or one of a loopback host), or the machine lacks
-    /// what TLS needs.
+    /// A [`ConfigError`] when the base URL is not an absolute `https` URL (or one of a loopback
+    /// host), or the machine lacks what TLS needs.
     pub fn build(self) -> Result<ManagedIdentityHttpClient, ConfigError> {
         let mut problems = Vec::new();
         let base =

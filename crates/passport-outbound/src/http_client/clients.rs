@@ -70,7 +70,8 @@ pub(super) enum Clients {
 }
 
 impl Clients {
-    /// Returns a client to build a request to `url` with. `None` for a route that no allowed origin has.
+    /// Returns a client to build a request to `url` with. `None` for a route that no allowed origin
+    /// has.
     pub(super) fn to(&self, url: &Url) -> Option<&Client> {
         match self {
             Self::Own(client) => Some(client),

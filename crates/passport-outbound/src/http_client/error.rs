@@ -6,7 +6,8 @@ use crate::{
     attach::{BoxError, CallError},
 };
 
-/// Why a request of a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient) brought nothing.
+/// Why a request of a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient) brought
+/// nothing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpClientError {
@@ -19,11 +20,13 @@ pub enum HttpClientError {
     /// What was put together is not a request: its URL, a header, its body. Nothing was sent.
     #[error("this is not a request that can be sent: {0}")]
     InvalidRequest(#[source] BoxError),
-    /// The scopes that the request asks for are not valid, or it goes out in the caller's name, whose token is what it is.
+    /// The scopes that the request asks for are not valid, or it goes out in the caller's name,
+    /// whose token is what it is.
     #[error(transparent)]
     InvalidScopes(ConfigError),
-    /// The answer is neither a success nor an error: a redirect that is not followed, as a rule. Only
-    /// [`receive_json`](crate::ManagedIdentityRequest::receive_json) and what is made of it ask for a success.
+    /// The answer is neither a success nor an error: a redirect that is not followed, as a rule.
+    /// Only [`receive_json`](crate::ManagedIdentityRequest::receive_json) and what is made of it
+    /// ask for a success.
     #[error(
         "the answer has the status {0}, which is no success; a redirect to another origin is not followed"
     )]

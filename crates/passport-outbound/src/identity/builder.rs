@@ -48,7 +48,8 @@ impl ManagedIdentity {
         ManagedIdentityBuilder::new(client_id.into(), Some(secret))
     }
 
-    /// The identity `client_id`, whose secret the sidecar has, and whose tokens it gets for this process.
+    /// The identity `client_id`, whose secret the sidecar has, and whose tokens it gets for this
+    /// process.
     pub fn at_sidecar(client_id: impl Into<String>, sidecar: Sidecar) -> ManagedIdentityBuilder {
         ManagedIdentityBuilder::new(client_id.into(), None).token_cache(TokenCache::sidecar(sidecar))
     }
@@ -78,7 +79,8 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// Where tokens are requested. Defaults to `/passport/token` below the issuer, as Passport documents it.
+    /// Where tokens are requested. Defaults to `/passport/token` below the issuer, as Passport
+    /// documents it.
     pub fn token_url(mut self, url: impl Into<String>) -> Self {
         self.token_url = Some(url.into());
         self
@@ -116,22 +118,25 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// What to ask for, separated by spaces. Defaults to `openid roles`, as Passport's managed identities do.
+    /// What to ask for, separated by spaces. Defaults to `openid roles`, as Passport's managed
+    /// identities do.
     pub fn scopes(mut self, scopes: impl Into<String>) -> Self {
         self.scopes = Some(scopes.into());
         self
     }
 
-    /// How the identity proves to Passport who it is. By default with its secret, in the first way that the issuer's discovery
-    /// document names: `client_secret_basic`, which is Passport's, unless only `client_secret_post` is named. Where the token
-    /// URL is set by hand, or there is no such document, it is `client_secret_basic`.
+    /// How the identity proves to Passport who it is. By default with its secret, in the first way
+    /// that the issuer's discovery document names: `client_secret_basic`, which is Passport's,
+    /// unless only `client_secret_post` is named. Where the token URL is set by hand, or there is
+    /// no such document, it is `client_secret_basic`.
     pub fn client_authentication(mut self, authentication: ClientAuthentication) -> Self {
         self.authentication = Some(authentication);
         self
     }
 
-    /// How long before its expiry a token is refreshed. Defaults to 60 s, as Passport's own client does; it is cut to
-    /// half of the token's life, and up to 10 % of the life (30 s at most) is added to keep instances apart.
+    /// How long before its expiry a token is refreshed. Defaults to 60 s, as Passport's own client
+    /// does; it is cut to half of the token's life, and up to 10 % of the life (30 s at most) is
+    /// added to keep instances apart.
     pub fn refresh_threshold(mut self, threshold: Duration) -> Self {
         self.refresh_threshold = threshold;
         self
@@ -148,8 +153,8 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// What becomes of the token once it is fetched. By default it is kept in memory, for this identity and its clones
-    /// alone.
+    /// What becomes of the token once it is fetched. By default it is kept in memory, for this
+    /// identity and its clones alone.
     pub fn token_cache(mut self, cache: TokenCache) -> Self {
         self.cache = Some(cache);
         self

@@ -9,11 +9,13 @@ use crate::metrics::{CLIENT_ID, WITHOUT_CALLER};
 
 /// The identity of whoever calls this service: its token is passed on, as it came.
 ///
-/// Where the token is taken from, in this order: what was [given](Self::given), the extensions of the request that goes
-/// out (a [`CallerToken`] in them), and, if [asked for](Self::of_task), the task's [scope](CallerToken::scope).
+/// Where the token is taken from, in this order: what was [given](Self::given), the extensions of
+/// the request that goes out (a [`CallerToken`] in them), and, if [asked for](Self::of_task), the
+/// task's [scope](CallerToken::scope).
 ///
-/// A caller's token is never kept, never refreshed, and never replaced when a receiver refuses it: that refusal is the
-/// answer. Without a caller, or once the token has expired, nothing is sent and the request fails with an [`AttachError`].
+/// A caller's token is never kept, never refreshed, and never replaced when a receiver refuses it:
+/// that refusal is the answer. Without a caller, or once the token has expired, nothing is sent and
+/// the request fails with an [`AttachError`](crate::AttachError).
 ///
 /// ```
 /// # use passport_outbound::{AllowedOrigins, AttachTokenLayer, CallerIdentity};
@@ -30,17 +32,19 @@ pub struct CallerIdentity {
 }
 
 impl CallerIdentity {
-    /// The caller whose [`CallerToken`] is in the extensions of the request that goes out. A `reqwest::Request` shows nobody
-    /// its extensions, so with reqwest such a request fails with [`AttachError::CallerUnseen`]: take
-    /// [`ManagedIdentityRequest::caller`](crate::ManagedIdentityRequest::caller), or [`of_task`](Self::of_task).
+    /// The caller whose [`CallerToken`] is in the extensions of the request that goes out. A
+    /// `reqwest::Request` shows nobody its extensions, so with reqwest such a request fails with
+    /// [`AttachError::CallerUnseen`](crate::AttachError::CallerUnseen): take
+    /// [`ManagedIdentityRequest::caller`](crate::ManagedIdentityRequest::caller), or
+    /// [`of_task`](Self::of_task).
     #[must_use]
     pub fn of_request() -> Self {
         Self { given: None, extensions_checked: false, uses_task_local: false, clock: Arc::new(SystemClock) }
     }
 
-    /// The same, or else the caller in whose [`scope`](CallerToken::scope) the request is made. For code that cannot hand the
-    /// token on. Mind that what is spawned within the scope is outside of it, and so is a call below a `tower::Buffer`, which
-    /// makes its calls in a task of its own.
+    /// The same, or else the caller in whose [`scope`](CallerToken::scope) the request is made. For
+    /// code that cannot hand the token on. Mind that what is spawned within the scope is outside of
+    /// it, and so is a call below a `tower::Buffer`, which makes its calls in a task of its own.
     #[must_use]
     pub fn of_task() -> Self {
         Self { uses_task_local: true, ..Self::of_request() }
@@ -52,15 +56,16 @@ impl CallerIdentity {
         Self { given: Some(caller), ..Self::of_request() }
     }
 
-    /// The caller's identity if there is a caller, and otherwise the service's own: for code that serves requests and runs
-    /// on a schedule, too.
+    /// The caller's identity if there is a caller, and otherwise the service's own: for code that
+    /// serves requests and runs on a schedule, too.
     ///
-    /// Only the absence of a caller is made up for. A caller whose token has expired, or is refused by the receiver, does not
-    /// become the service: that would let callers borrow its rights.
+    /// Only the absence of a caller is made up for. A caller whose token has expired, or is refused
+    /// by the receiver, does not become the service: that would let callers borrow its rights.
     ///
-    /// **Mind** that a caller who was lost on the way looks like none: an inbound layer that was not told to
-    /// [hand on](CallerToken) the token, an extension that was not copied, a task that was spawned. Where there is always a
-    /// caller, leave this out, and such a mistake is an error. Each request that is to go out as the service is counted
+    /// **Mind** that a caller who was lost on the way looks like none: an inbound layer that was
+    /// not told to [hand on](CallerToken) the token, an extension that was not copied, a task that
+    /// was spawned. Where there is always a caller, leave this out, and such a mistake is an error.
+    /// Each request that is to go out as the service is counted
     /// (`passport_outbound_without_caller_total`).
     #[must_use]
     pub fn or(self, identity: ManagedIdentity) -> Identity {

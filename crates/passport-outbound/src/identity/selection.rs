@@ -8,8 +8,8 @@ use super::{CallerIdentity, CallerTokenError, ManagedIdentity};
 
 /// In whose name a request goes out: the service's own, or its caller's.
 ///
-/// A layer has one; a request may have another ([`InTheNameOf`]). Which one it is, somebody says; nothing here falls back
-/// from the one to the other by itself.
+/// A layer has one; a request may have another ([`InTheNameOf`]). Which one it is, somebody says;
+/// nothing here falls back from the one to the other by itself.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Identity {
@@ -17,14 +17,16 @@ pub enum Identity {
     Managed(ManagedIdentity),
     /// The caller's name: the receiver sees who called this service.
     Caller(CallerIdentity),
-    /// The caller's name if there is a caller, and the service's own if there is none. See [`CallerIdentity::or`].
+    /// The caller's name if there is a caller, and the service's own if there is none. See
+    /// [`CallerIdentity::or`].
     CallerOr(CallerIdentity, ManagedIdentity),
 }
 
-/// In whose name one request goes out, whatever its layer says: for the extensions of an `http::Request`, or of a request of
-/// `reqwest-middleware`.
+/// In whose name one request goes out, whatever its layer says: for the extensions of an
+/// `http::Request`, or of a request of `reqwest-middleware`.
 ///
-/// It is a type of its own, so that an [`Identity`] that an application keeps in extensions for itself means nothing here.
+/// It is a type of its own, so that an [`Identity`] that an application keeps in extensions for
+/// itself means nothing here.
 ///
 /// ```
 /// # use passport_outbound::{CallerIdentity, InTheNameOf, ManagedIdentity};
@@ -77,8 +79,8 @@ impl Identity {
         }
     }
 
-    /// Returns the same identity with the caller in `request`, for a request that does not expose its
-    /// own extensions.
+    /// Returns the same identity with the caller in `request`, for a request that does not expose
+    /// its own extensions.
     #[cfg(feature = "reqwest-middleware")]
     pub(crate) fn with_caller_from(&self, request: &Extensions) -> Self {
         let mut identity = self.clone();

@@ -53,14 +53,15 @@ impl IdentityStatus {
         self.has_live_token
     }
 
-    /// When that token expires, by this machine's clock. It is sent until a little before (5 s at most).
+    /// When that token expires, by this machine's clock. It is sent until a little before (5 s at
+    /// most).
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
     }
 
-    /// The scopes that were asked for and that Passport did not grant, by its own word. Empty if another instance of the
-    /// fleet fetched the token.
+    /// The scopes that were asked for and that Passport did not grant, by its own word. Empty if
+    /// another instance of the fleet fetched the token.
     #[must_use]
     pub fn missing_scopes(&self) -> &[String] {
         &self.missing_scopes

@@ -1,5 +1,5 @@
-//! Reads the response of a token endpoint or sidecar. Pure. Of the body, only a well-formed OAuth2 error
-//! code enters an error.
+//! Reads the response of a token endpoint or sidecar. Pure. Of the body, only a well-formed OAuth2
+//! error code enters an error.
 
 use std::{
     collections::HashSet,
@@ -35,11 +35,11 @@ struct Members {
     error: Option<Value>,
 }
 
-/// Reads the response to a request for `scopes`. The lifetime begins with the request, so that a slow
-/// response does not prolong it.
+/// Reads the response to a request for `scopes`. The lifetime begins with the request, so that a
+/// slow response does not prolong it.
 ///
-/// Success is 200, or 201 and 203, into which gateways and proxies may change it. The other 2xx have no
-/// content, or only a part of it.
+/// Success is 200, or 201 and 203, into which gateways and proxies may change it. The other 2xx
+/// have no content, or only a part of it.
 pub(super) fn read(
     response: &Response<Bytes>,
     scopes: &Scopes,
@@ -121,8 +121,8 @@ impl Unusable {
         }
     }
 
-    /// Returns whether it lasts until a URL or a server is changed. A web page or an empty body may be
-    /// from a proxy during a deployment.
+    /// Returns whether it lasts until a URL or a server is changed. A web page or an empty body may
+    /// be from a proxy during a deployment.
     fn is_permanent(self) -> bool {
         match self {
             Self::Empty | Self::Markup | Self::NoLife | Self::NotAnObject | Self::TokenCharacters => false,
@@ -160,8 +160,8 @@ fn known_type(token_type: &Value) -> &'static str {
     known.unwrap_or("an unknown type")
 }
 
-/// Returns the OAuth error code of a response without a token, if it is well-formed: registered codes are
-/// lower-case words, and another text could be a secret.
+/// Returns the OAuth error code of a response without a token, if it is well-formed: registered
+/// codes are lower-case words, and another text could be a secret.
 fn error_code(members: &Members) -> Option<String> {
     let text = |member: &Option<Value>| member.as_ref().and_then(Value::as_str).map(str::to_owned);
     let code = text(&members.error)?;
@@ -182,8 +182,8 @@ const REGISTERED: [&str; 6] = [
     "unsupported_grant_type",
 ];
 
-/// Returns the failure of an error response. A registered error code is accepted with any status, as
-/// some servers send errors with 200. A gateway's own code with its own status is no rejection.
+/// Returns the failure of an error response. A registered error code is accepted with any status,
+/// as some servers send errors with 200. A gateway's own code with its own status is no rejection.
 fn error_response(response: &Response<Bytes>, code: Option<String>, now: SystemTime) -> Failure {
     let status = response.status();
     let kind = match (status.as_u16(), code.as_deref()) {
@@ -206,8 +206,8 @@ fn error_response(response: &Response<Bytes>, code: Option<String>, now: SystemT
     }
 }
 
-/// Returns the lifetime of a token: `expires_in`, limited by the token's own claims, or the claims alone if
-/// `expires_in` is missing or invalid. `None` if it is zero.
+/// Returns the lifetime of a token: `expires_in`, limited by the token's own claims, or the claims
+/// alone if `expires_in` is missing or invalid. `None` if it is zero.
 fn lifetime(token: &str, expires_in: Option<&Value>, now: SystemTime) -> Option<Duration> {
     let claims = claims(token);
     let expires_in = expires_in.map(seconds);
@@ -231,8 +231,8 @@ fn seconds(value: &Value) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(seconds.max(0.0)).unwrap_or(MAX_LIFETIME))
 }
 
-/// The claims of a token about its lifetime. They are not verified: the token is our own, and they decide
-/// only when to refresh it.
+/// The claims of a token about its lifetime. They are not verified: the token is our own, and they
+/// decide only when to refresh it.
 #[derive(Deserialize)]
 struct Claims {
     exp: f64,
@@ -250,16 +250,17 @@ impl Claims {
         Duration::try_from_secs_f64(self.exp - self.iat?).ok().filter(|life| !life.is_zero())
     }
 
-    /// Limits a lifetime to the claims. A token that has expired by our clock is an exception: the clock is
-    /// wrong then, as the token was just issued. A clock that is an hour ahead causes that.
+    /// Limits a lifetime to the claims. A token that has expired by our clock is an exception: the
+    /// clock is wrong then, as the token was just issued. A clock that is an hour ahead causes
+    /// that.
     fn bound(&self, said: Duration, now: SystemTime) -> Duration {
         let said = said.min(self.whole_life().unwrap_or(said));
         let left = self.life_left(now);
         if left < LEAST_LIFE { said } else { said.min(left) }
     }
 
-    /// Returns the time until the expiry by our clock. If our clock is behind, it is limited to the whole
-    /// lifetime.
+    /// Returns the time until the expiry by our clock. If our clock is behind, it is limited to the
+    /// whole lifetime.
     fn life_left(&self, now: SystemTime) -> Duration {
         let now = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64();
         let left = Duration::try_from_secs_f64((self.exp - now).max(0.0)).unwrap_or(MAX_LIFETIME);
@@ -267,9 +268,8 @@ impl Claims {
     }
 }
 
-/// Returns the scopes that were requested and not granted. A response without scopes grants the requested
-/// ones
-/// ([RFC 6749, section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
+/// Returns the scopes that were requested and not granted. A response without scopes grants the
+/// requested ones ([RFC 6749, section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)).
 fn missing(requested: &Scopes, granted: Option<&Value>) -> Vec<String> {
     let Some(granted) = granted.and_then(Value::as_str).filter(|granted| !granted.trim().is_empty()) else {
         return Vec::new();

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 
-/// Returns the metrics that `work` records, by name and labels without the client id: the count of a
-/// counter, the last value of others.
+/// Returns the metrics that `work` records, by name and labels without the client id: the count of
+/// a counter, the last value of others.
 pub(crate) async fn measured(work: impl Future<Output = ()>) -> BTreeMap<String, f64> {
     let recorder = DebuggingRecorder::new();
     {

@@ -1,4 +1,5 @@
-//! Shared by the unit tests of this crate: sources of tokens, and managers and identities around them.
+//! Shared by the unit tests of this crate: sources of tokens, and managers and identities around
+//! them.
 
 pub(crate) mod in_memory_passport;
 pub(crate) mod in_memory_store;

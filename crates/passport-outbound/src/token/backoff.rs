@@ -14,14 +14,15 @@ const RETRIED_FAILURES: u32 = 2;
 /// The longest pause that callers without a token wait for.
 const MAX_RETRY_PAUSE: Duration = Duration::from_secs(1);
 
-/// A failure later than this after the last pause starts a new count: nothing has shown that an outage
-/// lasted until then.
+/// A failure later than this after the last pause starts a new count: nothing has shown that an
+/// outage lasted until then.
 const QUIET: Duration = Duration::from_secs(60);
 
 /// The shortest pause as a part of the ceiling, so that a small random number causes no storm.
 const LEAST_PART: f64 = 0.1;
 
-/// The pause after Passport has rejected the client. Its audit treats bursts of rejections as an attack.
+/// The pause after Passport has rejected the client. Its audit treats bursts of rejections as an
+/// attack.
 const REJECTED: Duration = Duration::from_secs(10);
 
 /// The jitter of that pause, so that a fleet with a wrong secret does not retry at the same time.
@@ -122,9 +123,9 @@ impl Backoff {
     }
 }
 
-/// Returns the pause after an issuer has returned the current token, which may be sent for `left` more:
-/// such an issuer returns another one when it has expired. It does not grow, as the issuer works.
-/// `left` is `None` if no token is cached.
+/// Returns the pause after an issuer has returned the current token, which may be sent for `left`
+/// more: such an issuer returns another one when it has expired. It does not grow, as the issuer
+/// works. `left` is `None` if no token is cached.
 pub(crate) fn repeated(left: Option<Duration>) -> Duration {
     left.map_or(REPEATED, |left| left.clamp(REPEATED_LEAST, REPEATED))
 }

@@ -1,7 +1,7 @@
 //! One cached token and its fetches.
 //!
-//! Readers load an immutable snapshot without a lock. Changes are decided and published under one lock.
-//! An attempt publishes its result before it completes.
+//! Readers load an immutable snapshot without a lock. Changes are decided and published under one
+//! lock. An attempt publishes its result before it completes.
 
 use std::{
     sync::{Arc, OnceLock, PoisonError, Weak},
@@ -22,8 +22,8 @@ use super::{
     sync::{ArcSwap, Flight, Guard, Lead, Mutex, MutexGuard, SingleFlight},
 };
 
-/// A younger token is not replaced when a receiver rejects it: the token is unlikely to be the cause.
-/// The time doubles with each replacement that is rejected as well.
+/// A younger token is not replaced when a receiver rejects it: the token is unlikely to be the
+/// cause. The time doubles with each replacement that is rejected as well.
 const LEAST_AGE: Duration = Duration::from_secs(5);
 const MAX_LEAST_AGE: Duration = Duration::from_secs(5 * 60);
 
@@ -63,8 +63,8 @@ struct WriterState {
     /// The results of attempts before this one are discarded.
     oldest_wanted: u64,
     backoff: Backoff,
-    /// Whether an attempt was dropped with its runtime, or was on a stalled one. Later attempts do not
-    /// depend on a caller's runtime.
+    /// Whether an attempt was dropped with its runtime, or was on a stalled one. Later attempts do
+    /// not depend on a caller's runtime.
     detached: bool,
     /// Whether a receiver rejected the cached token.
     rejected: bool,
@@ -168,8 +168,8 @@ impl TokenEntry {
         FetchStart::Leading(ticket, flight)
     }
 
-    /// Caches the token of a successful attempt. A token that is not wanted any more is discarded, and
-    /// its callers try again.
+    /// Caches the token of a successful attempt. A token that is not wanted any more is discarded,
+    /// and its callers try again.
     pub(crate) fn succeed(&self, ticket: FetchTicket, cached: CachedToken) {
         let mut state = self.writer_state();
         if ticket.number < state.oldest_wanted {
@@ -207,8 +207,8 @@ impl TokenEntry {
         ticket.lead.land(Err(error));
     }
 
-    /// Records that the attempt was dropped with its runtime. That says nothing of Passport, so another
-    /// attempt may start immediately; it does not depend on a caller's runtime.
+    /// Records that the attempt was dropped with its runtime. That says nothing of Passport, so
+    /// another attempt may start immediately; it does not depend on a caller's runtime.
     pub(crate) fn dropped(&self, ticket: FetchTicket) {
         self.writer_state().detached = true;
         self.cancel(ticket);
@@ -262,9 +262,9 @@ impl TokenEntry {
         RejectionEffect::ReplacementDue
     }
 
-    /// Makes the cached token due for a refresh if it has less than `min_ttl` left, and returns whether
-    /// it did. Not in the first half of its life: a `min_ttl` longer than the life would cause a
-    /// fetch for each call.
+    /// Makes the cached token due for a refresh if it has less than `min_ttl` left, and returns
+    /// whether it did. Not in the first half of its life: a `min_ttl` longer than the life would
+    /// cause a fetch for each call.
     pub(crate) fn refresh_if_shorter(&self, min_ttl: Duration, now: SystemTime) -> bool {
         let _state = self.writer_state();
         let snapshot = self.snapshot.load_full();
@@ -308,8 +308,8 @@ impl TokenEntry {
         self.flights.running()
     }
 
-    /// Publishes the pause after a failure. A pause that exists already (without a cache, attempts run
-    /// side by side) is not shortened, and counts once.
+    /// Publishes the pause after a failure. A pause that exists already (without a cache, attempts
+    /// run side by side) is not shortened, and counts once.
     fn pause(
         &self,
         state: &mut WriterState,

@@ -8,9 +8,10 @@ use super::failure::Failure;
 
 /// Why there is no token.
 ///
-/// One attempt's error is shared by all callers that waited for it, so it is cheap to clone. Through an
-/// [`AttachTokenLayer`](crate::AttachTokenLayer) it arrives as a boxed error; downcast it. It names the client id and
-/// what to do; neither the secret nor anything of the response's body is in it.
+/// One attempt's error is shared by all callers that waited for it, so it is cheap to clone.
+/// Through an [`AttachTokenLayer`](crate::AttachTokenLayer) it arrives as a boxed error; downcast
+/// it. It names the client id and what to do; neither the secret nor anything of the response's
+/// body is in it.
 #[derive(Clone)]
 pub struct TokenError(Arc<Inner>);
 
@@ -29,13 +30,14 @@ struct Inner {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenErrorKind {
-    /// The attempt was lost: there is no tokio runtime, or it went away; a secret provider panicked; the machine slept while
-    /// the caller waited.
+    /// The attempt was lost: there is no tokio runtime, or it went away; a secret provider
+    /// panicked; the machine slept while the caller waited.
     Aborted,
     /// The request cannot be made, or what answers does not speak HTTP/1.1: the URL's scheme or
     /// port, or a setting of the HTTP client, is wrong.
     Misconfigured,
-    /// Passport refused: wrong or revoked secret, disabled identity, unknown scope. It is not asked again for 10 s.
+    /// Passport refused: wrong or revoked secret, disabled identity, unknown scope. It is not asked
+    /// again for 10 s.
     Refused,
     /// Passport handed out the token that is held already, though it was asked for another.
     Repeated,
@@ -48,9 +50,9 @@ pub enum TokenErrorKind {
     Tls(TlsFailure),
     /// Passport cannot be reached in time, or says that it cannot answer now (408, 429, 5xx).
     Unavailable,
-    /// The answer is not a usable token response: a redirect, a web page, more than 64 KiB, a token of another type, with
-    /// characters that no token may have, or with no life left in it. The message names what is
-    /// wrong.
+    /// The answer is not a usable token response: a redirect, a web page, more than 64 KiB, a token
+    /// of another type, with characters that no token may have, or with no life left in it. The
+    /// message names what is wrong.
     UnusableResponse,
 }
 
@@ -87,9 +89,9 @@ impl TokenError {
         self.0.oauth_error.as_deref()
     }
 
-    /// How long Passport asked to be left alone
-    /// ([RFC 9110, section 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), as of its answer. It is obeyed
-    /// for an hour at most.
+    /// How long Passport asked to be left alone ([RFC 9110, section
+    /// 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), as of its answer. It is
+    /// obeyed for an hour at most.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
@@ -103,10 +105,10 @@ impl TokenError {
         self.0.hint.as_deref()
     }
 
-    /// Whether it may pass by itself: Passport is down, a proxy answers in its place, an attempt was lost. The others
-    /// ([`Refused`](TokenErrorKind::Refused), [`Secret`](TokenErrorKind::Secret),
-    /// [`Tls`](TokenErrorKind::Tls), [`Misconfigured`](TokenErrorKind::Misconfigured),
-    /// [`ShutDown`](TokenErrorKind::ShutDown))
+    /// Whether it may pass by itself: Passport is down, a proxy answers in its place, an attempt
+    /// was lost. The others ([`Refused`](TokenErrorKind::Refused),
+    /// [`Secret`](TokenErrorKind::Secret), [`Tls`](TokenErrorKind::Tls),
+    /// [`Misconfigured`](TokenErrorKind::Misconfigured), [`ShutDown`](TokenErrorKind::ShutDown))
     /// need somebody to act, as a rule; the identity tries again all the same.
     #[must_use]
     pub fn is_transient(&self) -> bool {

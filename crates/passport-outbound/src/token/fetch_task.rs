@@ -1,4 +1,5 @@
-//! An attempt to fetch a token, in a task of its own, which the cancellation of a caller does not end.
+//! An attempt to fetch a token, in a task of its own, which the cancellation of a caller does not
+//! end.
 
 use std::{panic::AssertUnwindSafe, sync::Arc};
 
@@ -15,20 +16,20 @@ use super::{
     manager::GRACE,
 };
 
-/// A token without any lifetime left. It is not sent, and the pause after a failure prevents a storm of
-/// requests.
+/// A token without any lifetime left. It is not sent, and the pause after a failure prevents a
+/// storm of requests.
 #[derive(Debug, thiserror::Error)]
 #[error("the token had expired when it arrived, or was about to")]
 struct ExpiredOnArrival;
 
-/// A panic of a secret provider or a transport. Its message is left out: it may hold a secret, and the
-/// panic hook has reported it.
+/// A panic of a secret provider or a transport. Its message is left out: it may hold a secret, and
+/// the panic hook has reported it.
 #[derive(Debug, thiserror::Error)]
 #[error("the secret provider or the transport panicked")]
 struct Panicked;
 
-/// Returns the attempt of `ticket`. If the future is dropped, even before its first poll, the entry is
-/// told so.
+/// Returns the attempt of `ticket`. If the future is dropped, even before its first poll, the entry
+/// is told so.
 pub(super) fn run(manager: Arc<TokenManager>, ticket: FetchTicket) -> impl Future<Output = ()> + Send {
     let current_valid_until = manager.current_valid_until();
     let request = FetchRequest {
@@ -91,7 +92,8 @@ impl TokenManager {
         if request.current.as_ref().is_some_and(is_same) || request.excluded.as_ref().is_some_and(is_same) {
             return Err(Failure::of(TokenErrorKind::Repeated));
         }
-        // Sources use the wall clock, which may have been set back; but no token was issued in the future.
+        // Sources use the wall clock, which may have been set back; but no token was issued in the
+        // future.
         let now = self.now();
         let issued_at = self.entry.clock.at_wall(fetched.issued_at).min(now);
         let schedule = self.policy.schedule(issued_at, fetched.lifetime);

@@ -24,8 +24,8 @@ use super::{
 /// The time that callers wait for the result of an attempt beyond the attempt's own limit.
 pub(super) const GRACE: Duration = Duration::from_secs(1);
 
-/// The number of attempts that a caller waits for. An attempt may be dropped with its runtime, canceled
-/// with the identity that started it, or discarded because the token was invalidated.
+/// The number of attempts that a caller waits for. An attempt may be dropped with its runtime,
+/// canceled with the identity that started it, or discarded because the token was invalidated.
 const MAX_ATTEMPTS: usize = 10;
 
 /// The time in all that a caller without a token waits for retries, beside the attempts themselves.
@@ -82,7 +82,8 @@ impl TokenManager {
         }
     }
 
-    /// Returns the token, and replaces the cached one first if `is_refused` says that it was rejected.
+    /// Returns the token, and replaces the cached one first if `is_refused` says that it was
+    /// rejected.
     pub(crate) async fn token_after_refusal(
         self: &Arc<Self>,
         is_refused: impl FnOnce(&AccessToken) -> bool,
@@ -118,8 +119,8 @@ impl TokenManager {
         }
     }
 
-    /// Records that a receiver rejected the token of `generation`. Returns a newer one to retry with, if
-    /// a retry is useful.
+    /// Records that a receiver rejected the token of `generation`. Returns a newer one to retry
+    /// with, if a retry is useful.
     pub(crate) fn replace_rejected(self: &Arc<Self>, generation: u64) -> Option<Credential> {
         let rejection = self.entry.reject(generation, self.now());
         events::token_rejected(&self.client_id, rejection);
@@ -211,8 +212,8 @@ impl TokenManager {
 
     /// Waits for the result of an attempt. `None` if it was canceled or dropped.
     ///
-    /// An attempt has a time limit. One that does not report within it is on a stalled runtime, and is
-    /// abandoned, unless the identity that started it allows it more time than this one.
+    /// An attempt has a time limit. One that does not report within it is on a stalled runtime, and
+    /// is abandoned, unless the identity that started it allows it more time than this one.
     async fn wait_for(&self, attempt: PendingFetch) -> Option<FetchResult> {
         let flight = match attempt {
             PendingFetch::Done(result) => return Some(result),

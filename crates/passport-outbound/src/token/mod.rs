@@ -1,8 +1,8 @@
 //! One token: its cache entry, its fetches, and the schedule of its refresh.
 //!
-//! A [`TokenManager`] returns the cached token of a [`TokenEntry`], or starts an attempt to fetch one from a
-//! [`TokenSource`] in a task of its own (`fetch_task`). Concurrent callers share the attempt. The decisions are
-//! pure: `step`, `schedule` and `backoff` take the time as an argument.
+//! A [`TokenManager`] returns the cached token of a [`TokenEntry`], or starts an attempt to fetch
+//! one from a [`TokenSource`] in a task of its own (`fetch_task`). Concurrent callers share the
+//! attempt. The decisions are pure: `step`, `schedule` and `backoff` take the time as an argument.
 
 mod background_runtime;
 mod backoff;

@@ -13,26 +13,28 @@ use passport_core::Clock;
 /// A smaller step back is an adjustment of the clock, and ignored.
 const IGNORED_STEP: Duration = Duration::from_secs(5);
 
-/// A task that was interrupted for longer between reading the two clocks has not read them at one time.
+/// A task that was interrupted for longer between reading the two clocks has not read them at one
+/// time.
 const MAX_INTERRUPTION: Duration = Duration::from_millis(100);
 
-/// The clock of a token entry: a wall clock that does not go back. All identities that share the entry
-/// use it.
+/// The clock of a token entry: a wall clock that does not go back. All identities that share the
+/// entry use it.
 ///
-/// It advances while the machine sleeps, unlike the system's monotonic clock on most systems. When the
-/// wall clock is set back, it continues as if that had not happened, so that no token is used for
-/// longer. Reading it costs two loads more than reading the wall clock; once a second, the wall
+/// It advances while the machine sleeps, unlike the system's monotonic clock on most systems. When
+/// the wall clock is set back, it continues as if that had not happened, so that no token is used
+/// for longer. Reading it costs two loads more than reading the wall clock; once a second, the wall
 /// clock is compared with the system's monotonic clock.
 ///
-/// Its times are valid in its entry only: elsewhere they are ahead by as much as the wall clock was set
-/// back.
+/// Its times are valid in its entry only: elsewhere they are ahead by as much as the wall clock was
+/// set back.
 #[derive(Debug, Default)]
 pub(crate) struct MonotonicClock {
     /// The milliseconds in all by which the wall clock was set back.
     offset_ms: AtomicU64,
     /// The wall clock at the last comparison, in whole seconds since the Unix epoch.
     compared_at: AtomicU64,
-    /// Both clocks at the last comparison. The lock is not waited for: one comparison at a time is enough.
+    /// Both clocks at the last comparison. The lock is not waited for: one comparison at a time is
+    /// enough.
     compared: Mutex<Option<(SystemTime, Duration)>>,
 }
 

@@ -5,8 +5,8 @@ use std::time::{Duration, SystemTime};
 /// The default time before the expiry at which a refresh starts, as in Passport's own client.
 pub(crate) const DEFAULT_THRESHOLD: Duration = Duration::from_secs(60);
 
-/// The longest time before its expiry in which a token is no longer sent: the receiver's clock may be
-/// ahead of ours.
+/// The longest time before its expiry in which a token is no longer sent: the receiver's clock may
+/// be ahead of ours.
 const HARD_MARGIN: Duration = Duration::from_secs(5);
 
 /// The shortest lifetime of a usable token. A shorter one would be refreshed without end.
@@ -19,8 +19,8 @@ const MAX_JITTER: Duration = Duration::from_secs(30);
 pub(crate) struct RefreshPolicy {
     /// The time before the expiry at which a refresh starts.
     pub(crate) threshold: Duration,
-    /// The part of the jitter that this instance uses, in 0..1. It never changes, so that instances do
-    /// not refresh at the same time.
+    /// The part of the jitter that this instance uses, in 0..1. It never changes, so that instances
+    /// do not refresh at the same time.
     pub(crate) jitter: f64,
 }
 

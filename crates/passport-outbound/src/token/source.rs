@@ -52,8 +52,8 @@ impl FetchRequest {
 /// A token as a source returned it.
 pub(crate) struct FetchedToken {
     pub(crate) token: AccessToken,
-    /// The begin of its lifetime by the wall clock: before the request, so that a slow response does
-    /// not prolong it.
+    /// The begin of its lifetime by the wall clock: before the request, so that a slow response
+    /// does not prolong it.
     pub(crate) issued_at: SystemTime,
     pub(crate) lifetime: Duration,
     /// The scopes that were requested and not granted.

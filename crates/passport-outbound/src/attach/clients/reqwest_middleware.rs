@@ -25,13 +25,15 @@ use crate::{
 
 /// `ClientBuilder::new(client).with(layer)`.
 ///
-/// What stands behind the layer in the chain sees each request with its token, and once more if it is replayed; what stands
-/// before it sees one request. So a middleware that tries again (`reqwest-retry`) belongs before it, and has a token that is
-/// alive each time. A request may name another identity ([`InTheNameOf`]), or its
-/// [`CallerToken`](crate::CallerToken), with `with_extension`.
+/// What stands behind the layer in the chain sees each request with its token, and once more if it
+/// is replayed; what stands before it sees one request. So a middleware that tries again
+/// (`reqwest-retry`) belongs before it, and has a token that is alive each time. A request may name
+/// another identity ([`InTheNameOf`]), or its [`CallerToken`](crate::CallerToken), with
+/// `with_extension`.
 ///
 /// # Errors
-/// `reqwest_middleware::Error::Middleware` with an [`AttachError`](crate::AttachError) or a [`TokenError`](crate::TokenError): nothing was sent.
+/// `reqwest_middleware::Error::Middleware` with an [`AttachError`](crate::AttachError) or a
+/// [`TokenError`](crate::TokenError): nothing was sent.
 #[async_trait]
 impl<P: Replay<Request, Saved: Send> + Send + Sync + 'static> Middleware for AttachTokenLayer<P> {
     async fn handle(
@@ -81,8 +83,8 @@ impl fmt::Debug for Chain<'_> {
     }
 }
 
-/// Returns an error of the chain as it is, and an error of the middleware as the chain wraps errors:
-/// each can be downcast.
+/// Returns an error of the chain as it is, and an error of the middleware as the chain wraps
+/// errors: each can be downcast.
 fn chain_error(error: BoxError) -> Error {
     match error.downcast::<Error>().map_err(CallError::from) {
         Ok(error) => *error,

@@ -164,7 +164,8 @@ async fn a_refused_request_with_a_stream_for_a_body_is_sent_once_more() {
     assert_eq!((first.as_str(), second.as_str()), ("onetwo", "onetwo"));
 }
 
-/// The token is too young to be replaced, so the refusal stands, and the upload that it came for goes on.
+/// The token is too young to be replaced, so the refusal stands, and the upload that it came for
+/// goes on.
 #[tokio::test]
 async fn a_first_body_is_left_alone_if_the_request_is_not_sent_again() {
     let source = ScriptedSource::new();

@@ -35,7 +35,8 @@ fn who_proves_itself_in_another_way_has_another_key() {
     assert_ne!(key("client_secret"), key("private_key_jwt"));
 }
 
-/// A question as somebody may put it: letters that collide when they run together, in any order, repeated.
+/// A question as somebody may put it: letters that collide when they run together, in any order,
+/// repeated.
 fn question() -> impl Strategy<Value = (String, String, Vec<String>)> {
     let word = "[ab]{1,3}";
     (word, word, prop::collection::vec(word, 1..4))

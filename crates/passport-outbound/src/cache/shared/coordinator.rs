@@ -1,9 +1,9 @@
 //! Fetches one token for all instances of a fleet: the policy of [`TokenCache::shared`].
 //!
-//! An instance that needs a token reads the store, and requests a lease if there is no usable token. The
-//! lease holder fetches and publishes; the others wait for its notification. A holder renews its lease
-//! while it is alive, so that a dead one is waited for no longer than [`LEASE`]. If the store fails,
-//! an instance fetches for itself.
+//! An instance that needs a token reads the store, and requests a lease if there is no usable
+//! token. The lease holder fetches and publishes; the others wait for its notification. A holder
+//! renews its lease while it is alive, so that a dead one is waited for no longer than [`LEASE`].
+//! If the store fails, an instance fetches for itself.
 //!
 //! [`TokenCache::shared`]: crate::TokenCache::shared
 
@@ -24,8 +24,8 @@ use crate::{
     token::{FetchError, FetchFuture, FetchRequest, FetchedToken, Phase, RefreshPolicy, TokenSource},
 };
 
-/// The average poll interval of an instance that waits. It doubles up to a second. With notifications,
-/// which come sooner, it is longer at first.
+/// The average poll interval of an instance that waits. It doubles up to a second. With
+/// notifications, which come sooner, it is longer at first.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const POLL_INTERVAL_WITH_NOTIFICATIONS: Duration = Duration::from_millis(250);
 const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -40,8 +40,8 @@ pub(crate) fn store_time_limit(store: &StoreHandle, request_timeout: Duration) -
     request_timeout + 2 * MAX_POLL_INTERVAL + 4 * store.limit()
 }
 
-/// A source of tokens that reads a shared store first. Of the instances that find no token there, one at a
-/// time fetches from `source`.
+/// A source of tokens that reads a shared store first. Of the instances that find no token there,
+/// one at a time fetches from `source`.
 #[derive(Debug)]
 pub(crate) struct Coordinator {
     pub(crate) store: StoreHandle,
@@ -120,8 +120,8 @@ impl Coordinator {
                 fetched = &mut fetch => break fetched,
                 () = sleep(LEASE / 3) => holder.restart_limit(),
             }
-            // The result does not matter: a holder that has lost the lease may get it back, or two fetch
-            // at a time. The renewal is awaited, so that it does not arrive after the token.
+            // The result does not matter: a holder that has lost the lease may get it back, or two
+            // fetch at a time. The renewal is awaited, so that it does not arrive after the token.
             let mut renewal = pin!(holder.try_lease());
             tokio::select! {
                 biased;
@@ -152,8 +152,8 @@ impl Coordinator {
         Ok(fetched)
     }
 
-    /// Returns the stored token if it is usable: newer than the current and the excluded one, and not due
-    /// for a refresh itself, unless no current token is live.
+    /// Returns the stored token if it is usable: newer than the current and the excluded one, and
+    /// not due for a refresh itself, unless no current token is live.
     fn usable(&self, stored: Option<StoredToken>, request: &FetchRequest) -> Option<FetchedToken> {
         let (stored, now) = (stored?, self.clock.now());
         let (ends_at, lifetime) = (stored.ends_at(now), stored.lifetime());
@@ -191,8 +191,8 @@ impl PollTimer {
         Self { notifications, interval }
     }
 
-    /// Waits for a notification or the poll interval, or for the end of the lease of a dead holder, which
-    /// has `left` to run.
+    /// Waits for a notification or the poll interval, or for the end of the lease of a dead holder,
+    /// which has `left` to run.
     async fn next(&mut self, left: Duration) {
         let jitter = 0.5 + fastrand::f64();
         let pause = self.interval.mul_f64(jitter).min(left + POLL_INTERVAL.mul_f64(jitter));

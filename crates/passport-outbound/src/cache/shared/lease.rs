@@ -12,7 +12,8 @@ use crate::cache::store::{Lease, Leased, StoreSession, StoredToken};
 /// The time after which a lease ends unless its holder renews it.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
 
-/// An attempt that has the lease, or requests it. A lease that it may have is released when it is dropped.
+/// An attempt that has the lease, or requests it. A lease that it may have is released when it is
+/// dropped.
 #[derive(Debug)]
 pub(super) struct LeaseHolder {
     session: StoreSession,
@@ -64,9 +65,9 @@ impl Drop for LeaseHolder {
     }
 }
 
-/// Returns a unique name. The random keys of the standard library's hashers are enough: an attacker who
-/// can use a guessed name can read the store as well. The first random bytes of aws-lc would take
-/// 35 ms of processor time when an instance starts.
+/// Returns a unique name. The random keys of the standard library's hashers are enough: an attacker
+/// who can use a guessed name can read the store as well. The first random bytes of aws-lc would
+/// take 35 ms of processor time when an instance starts.
 fn unique_name() -> String {
     let random = RandomState::new();
     format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1))

@@ -28,8 +28,8 @@ const MAX_LIMIT: Duration = Duration::from_secs(5);
 
 /// A handle to a [`TokenStore`]. Cheap to clone; clones share.
 ///
-/// The first call that fails opens the circuit. While it is open, calls return nothing at once, and a
-/// task probes the store. The first probe that succeeds closes the circuit.
+/// The first call that fails opens the circuit. While it is open, calls return nothing at once, and
+/// a task probes the store. The first probe that succeeds closes the circuit.
 #[derive(Clone, Debug)]
 pub(crate) struct StoreHandle(pub(super) Arc<CircuitBreaker>);
 
@@ -80,8 +80,8 @@ impl StoreHandle {
         StoreSession::new(self.clone(), key.clone())
     }
 
-    /// Starts to probe the store, unless that is running. The probe uses the key of the failed call, as
-    /// only a part of the store may fail.
+    /// Starts to probe the store, unless that is running. The probe uses the key of the failed
+    /// call, as only a part of the store may fail.
     pub(super) fn probe(&self, key: &TokenKey) {
         let now = Instant::now();
         let mut prober = self.0.prober();

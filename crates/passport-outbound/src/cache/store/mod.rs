@@ -20,12 +20,13 @@ pub use self::{error::StoreError, notifier::WakeUps, stored_token::StoredToken};
 /// Where a fleet shares tokens, so that all its instances make one token request. See
 /// [`TokenCache::shared`](crate::TokenCache::shared).
 ///
-/// A store is dumb: it keeps what it is given. What to do with it, when to wait and when to give up is decided here, for
-/// every store alike. A store that fails, or takes longer than [`limit`](Self::limit), is a miss, never an outage: it is left
-/// alone then until it answers a [`probe`](Self::probe).
+/// A store is dumb: it keeps what it is given. What to do with it, when to wait and when to give up
+/// is decided here, for every store alike. A store that fails, or takes longer than
+/// [`limit`](Self::limit), is a miss, never an outage: it is left alone then until it answers a
+/// [`probe`](Self::probe).
 ///
-/// Whoever reads a store can be the service until the token expires: it should encrypt what it keeps. That of
-/// `passport-redis` does.
+/// Whoever reads a store can be the service until the token expires: it should encrypt what it
+/// keeps. That of `passport-redis` does.
 ///
 /// ```
 /// use std::{collections::HashMap, sync::Mutex, time::{Duration, SystemTime}};
@@ -71,8 +72,8 @@ pub use self::{error::StoreError, notifier::WakeUps, stored_token::StoredToken};
 /// ```
 ///
 /// # Cancel safety
-/// A call that takes longer than the limit, or that is running at a shutdown, is dropped; it may then have taken effect or
-/// not.
+/// A call that takes longer than the limit, or that is running at a shutdown, is dropped; it may
+/// then have taken effect or not.
 pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// The token that is kept for `key`, if there is one that has not expired.
     ///
@@ -80,9 +81,9 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// When the store cannot say.
     fn get(&self, key: &TokenKey) -> impl Future<Output = Result<Option<StoredToken>, StoreError>> + Send;
 
-    /// Lets `holder` alone fetch a token for `key`, until it says [`publish`](Self::publish) or [`release`](Self::release),
-    /// or `time` has passed. The holder of a lease has it prolonged to `time` from now. In the same step, the token that is
-    /// kept.
+    /// Lets `holder` alone fetch a token for `key`, until it says [`publish`](Self::publish) or
+    /// [`release`](Self::release), or `time` has passed. The holder of a lease has it prolonged to
+    /// `time` from now. In the same step, the token that is kept.
     ///
     /// # Errors
     /// When the store cannot say.
@@ -93,8 +94,9 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         time: Duration,
     ) -> impl Future<Output = Result<Leased, StoreError>> + Send;
 
-    /// Keeps `token` for `key` until it expires, unless one is kept that expires later; ends the lease of `holder`, if it has
-    /// one still; and tells those who wait ([`wake_ups`](Self::wake_ups)). All in one step.
+    /// Keeps `token` for `key` until it expires, unless one is kept that expires later; ends the
+    /// lease of `holder`, if it has one still; and tells those who wait
+    /// ([`wake_ups`](Self::wake_ups)). All in one step.
     ///
     /// # Errors
     /// When it may not have been kept.
@@ -111,7 +113,8 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// When it may still be there; it ends by itself.
     fn release(&self, key: &TokenKey, holder: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Forgets the token of `key` if it is still `token`: a stale instance must not take a newer one away.
+    /// Forgets the token of `key` if it is still `token`: a stale instance must not take a newer
+    /// one away.
     ///
     /// # Errors
     /// When it may still be there.
@@ -121,7 +124,8 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         token: &AccessToken,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Whether the store works again for `key`: reading and writing. By default whether it can be read.
+    /// Whether the store works again for `key`: reading and writing. By default whether it can be
+    /// read.
     ///
     /// # Errors
     /// While it does not.
@@ -129,13 +133,15 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         async { self.get(key).await.map(drop) }
     }
 
-    /// The most that the store may take for what it is asked in one go: before a call waits for somebody else's token or has
-    /// its own fetched, and once more after it. 5 s at most; defaults to 500 ms.
+    /// The most that the store may take for what it is asked in one go: before a call waits for
+    /// somebody else's token or has its own fetched, and once more after it. 5 s at most; defaults
+    /// to 500 ms.
     fn limit(&self) -> Duration {
         Duration::from_millis(500)
     }
 
-    /// Where the store tells that there is news of a token. Without it those who wait look more often.
+    /// Where the store tells that there is news of a token. Without it those who wait look more
+    /// often.
     fn wake_ups(&self) -> Option<WakeUps> {
         None
     }

@@ -4,12 +4,13 @@ use tokio::sync::broadcast::{self, error::RecvError};
 
 use super::super::TokenKey;
 
-/// The number of notifications that a subscriber may be behind. One that misses some reads the store.
+/// The number of notifications that a subscriber may be behind. One that misses some reads the
+/// store.
 const CAPACITY: usize = 64;
 
-/// Where a [`TokenStore`](super::TokenStore) tells that there is news of a token: it was published, or its holder has given
-/// up. A hint, no more: whoever hears it looks into the store, and whoever does not looks there too, later. Cheap to clone;
-/// clones share.
+/// Where a [`TokenStore`](super::TokenStore) tells that there is news of a token: it was published,
+/// or its holder has given up. A hint, no more: whoever hears it looks into the store, and whoever
+/// does not looks there too, later. Cheap to clone; clones share.
 #[derive(Clone)]
 pub struct WakeUps(broadcast::Sender<Arc<str>>);
 
@@ -20,7 +21,7 @@ impl WakeUps {
         Self(broadcast::Sender::new(CAPACITY))
     }
 
-    /// There is news of the token whose key ([`TokenKey`](crate::TokenKey)), as text, is `key`.
+    /// There is news of the token whose key ([`TokenKey`]), as text, is `key`.
     pub fn wake(&self, key: &str) {
         // There may be no subscribers.
         let _ = self.0.send(key.into());

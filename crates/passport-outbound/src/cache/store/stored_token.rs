@@ -11,14 +11,15 @@ pub struct StoredToken {
 }
 
 impl StoredToken {
-    /// A token whose life began at `minted_at`. When it ends, it says itself ([`AccessToken::expires_at`]).
+    /// A token whose life began at `minted_at`. When it ends, it says itself
+    /// ([`AccessToken::expires_at`]).
     #[must_use]
     pub fn new(token: AccessToken, minted_at: SystemTime) -> Self {
         Self { token, minted_at, left: None }
     }
 
-    /// The same, of which the store says that it keeps it for `left` from now on. It is not used for longer then, whatever the
-    /// clock of the instance that wrote it said.
+    /// The same, of which the store says that it keeps it for `left` from now on. It is not used
+    /// for longer then, whatever the clock of the instance that wrote it said.
     #[must_use]
     pub fn with_time_left(self, left: Duration) -> Self {
         Self { left: Some(left), ..self }
@@ -42,8 +43,8 @@ impl StoredToken {
         self.token.expires_at().duration_since(self.minted_at).unwrap_or_default()
     }
 
-    /// Returns the expiry by the clock of this instance. Of the two clocks, the one with the earlier
-    /// expiry is trusted, and no token was issued in the future.
+    /// Returns the expiry by the clock of this instance. Of the two clocks, the one with the
+    /// earlier expiry is trusted, and no token was issued in the future.
     pub(in crate::cache) fn ends_at(&self, now: SystemTime) -> SystemTime {
         let longest = self.left.unwrap_or(Duration::MAX).min(self.lifetime());
         let said = self.token.expires_at();

@@ -21,7 +21,8 @@ use super::{PrivateKeyJwt, SigningAlgorithm};
 /// The lifetime of an assertion. It covers a slow request and different clocks.
 const LIFE: Duration = Duration::from_secs(60);
 
-/// The minimum size of an RSA key ([RFC 7518, section 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)).
+/// The minimum size of an RSA key ([RFC 7518, section
+/// 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)).
 const LEAST_BITS: usize = 2048;
 
 /// The secret is not a private key of the right kind. The error quotes nothing of it.

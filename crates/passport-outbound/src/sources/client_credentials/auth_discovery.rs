@@ -31,8 +31,8 @@ pub(crate) enum AuthMethodSelection {
 pub(crate) struct DiscoveredMethod {
     issuer: Issuer,
     state: Mutex<DiscoveryState>,
-    /// Held during a discovery, so that other calls wait for its result, as long as for one of their own.
-    /// A stalled runtime may hold it for ever, so the state has a lock of its own.
+    /// Held during a discovery, so that other calls wait for its result, as long as for one of
+    /// their own. A stalled runtime may hold it for ever, so the state has a lock of its own.
     discovery: tokio::sync::Mutex<()>,
 }
 
@@ -70,8 +70,8 @@ impl AuthMethodSelection {
         }
     }
 
-    /// Selects the method within `timeout`. If the discovery fails, the last method stays in use, which is
-    /// Basic at first.
+    /// Selects the method within `timeout`. If the discovery fails, the last method stays in use,
+    /// which is Basic at first.
     pub(super) async fn select(&self, transport: &Transport, timeout: Duration) -> SelectedMethod {
         match self {
             Self::Fixed(chosen) => SelectedMethod { method: chosen.clone(), version: 0 },
@@ -79,8 +79,8 @@ impl AuthMethodSelection {
         }
     }
 
-    /// Records that the method was rejected. A discovered method is discovered again, unless that has just
-    /// happened.
+    /// Records that the method was rejected. A discovered method is discovered again, unless that
+    /// has just happened.
     pub(super) fn report_rejected(&self, selected: &SelectedMethod) {
         if let Self::Discovered(method) = self {
             method.report_rejected(selected);
@@ -153,9 +153,8 @@ impl DiscoveredMethod {
     }
 }
 
-/// Returns the first method for a secret that the issuer supports. Basic if it names none, which is the
-/// default
-/// ([RFC 8414, section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)).
+/// Returns the first method for a secret that the issuer supports. Basic if it names none, which is
+/// the default ([RFC 8414, section 2](https://www.rfc-editor.org/rfc/rfc8414#section-2)).
 fn first_supported(supported: &[String]) -> ClientAuthentication {
     let has = |method: &str| supported.iter().any(|supported| supported == method);
     if has("client_secret_post") && !has("client_secret_basic") {

@@ -5,16 +5,17 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAuthentication {
-    /// The secret in a Basic header, form-encoded first, as the RFC has it. For the characters of Passport's own ids and secrets
-    /// that makes no difference.
+    /// The secret in a Basic header, form-encoded first, as the RFC has it. For the characters of
+    /// Passport's own ids and secrets that makes no difference.
     ClientSecretBasic,
-    /// The secret in a Basic header as it is, for servers that do not decode it. A colon in the client id is refused.
+    /// The secret in a Basic header as it is, for servers that do not decode it. A colon in the
+    /// client id is refused.
     ClientSecretBasicRaw,
     /// The secret in the body.
     ClientSecretPost,
-    /// An assertion that is signed with a private key, which takes the place of the secret: its reference leads to a PEM file
-    /// (PKCS#8). The key stays here; each assertion is good for one request within a minute
-    /// ([RFC 7523](https://www.rfc-editor.org/rfc/rfc7523)).
+    /// An assertion that is signed with a private key, which takes the place of the secret: its
+    /// reference leads to a PEM file (PKCS#8). The key stays here; each assertion is good for one
+    /// request within a minute ([RFC 7523](https://www.rfc-editor.org/rfc/rfc7523)).
     PrivateKeyJwt(PrivateKeyJwt),
 }
 
@@ -26,7 +27,8 @@ pub struct PrivateKeyJwt {
     pub(super) audience: Option<String>,
 }
 
-/// The algorithm of a signature ([RFC 7518, section 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1)).
+/// The algorithm of a signature ([RFC 7518, section
+/// 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1)).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SigningAlgorithm {
@@ -45,14 +47,16 @@ impl PrivateKeyJwt {
         Self { algorithm, key_id: None, audience: None }
     }
 
-    /// Names the key (`kid`), so that Passport need not try all that it knows of this client. None by default.
+    /// Names the key (`kid`), so that Passport need not try all that it knows of this client. None
+    /// by default.
     #[must_use]
     pub fn key_id(mut self, key_id: impl Into<String>) -> Self {
         self.key_id = Some(key_id.into());
         self
     }
 
-    /// Whom the assertion is for (`aud`). Defaults to the token URL; some servers want their issuer's.
+    /// Whom the assertion is for (`aud`). Defaults to the token URL; some servers want their
+    /// issuer's.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());

@@ -64,8 +64,8 @@ impl TokenSource for ClientCredentials {
 }
 
 impl ClientCredentials {
-    /// Reads the secret and requests the token within one time limit: a secret provider may hang as well
-    /// as Passport.
+    /// Reads the secret and requests the token within one time limit: a secret provider may hang as
+    /// well as Passport.
     async fn fetch_token(&self, head_start: f64) -> Result<FetchedToken, Failure> {
         let deadline = Instant::now() + self.timeout;
         let time = AttemptTime { deadline, head_start };
@@ -91,8 +91,8 @@ impl ClientCredentials {
             Err(failure) if is_client_rejected(&failure) => failure,
             result => return result,
         };
-        // The secret may have been rotated since it was read. The same secret would be rejected again,
-        // and each rejection is an entry in Passport's audit.
+        // The secret may have been rotated since it was read. The same secret would be rejected
+        // again, and each rejection is an entry in Passport's audit.
         match self.read(self.secret.resolve_anew(secret), time.deadline).await {
             Ok(current) if !current.is_same(secret) => {
                 events::secret_changed(&self.client_id, current.version());
@@ -124,8 +124,8 @@ impl ClientCredentials {
         SecretError::new(SecretErrorKind::Unavailable, self.secret.reference().clone(), reason)
     }
 
-    /// Sends the token request, and a second one on another connection when the first takes long. Each
-    /// has an assertion of its own, as an assertion is valid for one request.
+    /// Sends the token request, and a second one on another connection when the first takes long.
+    /// Each has an assertion of its own, as an assertion is valid for one request.
     async fn hedged_request(
         &self,
         method: &ClientAuthentication,
@@ -146,8 +146,8 @@ impl ClientCredentials {
         }
     }
 
-    /// Sends the token request, and again if its connection breaks after `from`. Before that, the hedged
-    /// request takes its place.
+    /// Sends the token request, and again if its connection breaks after `from`. Before that, the
+    /// hedged request takes its place.
     async fn request_and_retry_from(
         &self,
         from: Instant,

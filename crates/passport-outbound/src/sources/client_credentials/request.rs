@@ -26,8 +26,8 @@ pub(super) struct ClientProof<'a> {
     pub(super) token_url: &'a Url,
 }
 
-/// Builds a token request as Passport documents it: a form, `%20` between scopes, and by default HTTP
-/// Basic.
+/// Builds a token request as Passport documents it: a form, `%20` between scopes, and by default
+/// HTTP Basic.
 pub(super) fn build(
     proof: &ClientProof<'_>,
     scopes: &Scopes,
@@ -75,8 +75,9 @@ impl AsRef<[u8]> for Body {
     }
 }
 
-/// Returns the header of `client_secret_basic`. By [RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1) id and secret are
-/// form-encoded first.
+/// Returns the header of `client_secret_basic`. By [RFC 6749, section
+/// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1) id and secret are form-encoded
+/// first.
 fn basic(id: &str, secret: &str) -> Result<HeaderValue, Failure> {
     let pair = Zeroizing::new([id, secret].join(":"));
     let pair = Zeroizing::new(BASE64_STANDARD.encode(pair.as_str()));

@@ -9,7 +9,8 @@ use passport_core::{
 use super::*;
 use crate::{ManagedIdentity, test_support::in_memory_passport::InMemoryPassport};
 
-/// Gives one secret after the other, and the last one for ever. None is a vault that does not answer.
+/// Gives one secret after the other, and the last one for ever. None is a vault that does not
+/// answer.
 #[derive(Clone, Debug)]
 struct Vault(Arc<Mutex<VecDeque<Option<&'static str>>>>);
 

@@ -5,7 +5,8 @@ use url::{Host, Url};
 
 /// Where the sidecar is (`passport-sidecar`), and what it is shown.
 ///
-/// It is on this machine: a Unix socket, or a loopback address. Names are not looked up, so that no one else can be in its place.
+/// It is on this machine: a Unix socket, or a loopback address. Names are not looked up, so that no
+/// one else can be in its place.
 ///
 /// ```
 /// use passport_outbound::{ManagedIdentity, Sidecar};
@@ -74,8 +75,9 @@ impl Sidecar {
         Ok(Self { base, transport: Transport::new(transport), caller_token: None })
     }
 
-    /// What this service shows the sidecar, which it wants on TCP: the text at `token`. It is read for each request, as it may be
-    /// replaced. None by default, as on a Unix socket the kernel says who asks.
+    /// What this service shows the sidecar, which it wants on TCP: the text at `token`. It is read
+    /// for each request, as it may be replaced. None by default, as on a Unix socket the kernel
+    /// says who asks.
     #[must_use]
     pub fn caller_token(mut self, token: SecretSource) -> Self {
         self.caller_token = Some(token);

@@ -75,7 +75,8 @@ fn what_was_before_the_first_look_does_not_count() {
     assert_eq!(monotonic.now(&clock), UNIX_EPOCH + 30 * MINUTE);
 }
 
-/// A clock whose reader is stopped for a minute between any two looks at the one, and for two seconds at the other.
+/// A clock whose reader is stopped for a minute between any two looks at the one, and for two
+/// seconds at the other.
 #[derive(Debug, Default)]
 struct Interrupted {
     wall: AtomicU64,

@@ -56,7 +56,8 @@ async fn a_lease_that_somebody_holds_for_ever_is_no_outage() {
     assert_eq!(token(&instance(&store, &source)).await.unwrap(), "token-1", "it published all the same");
 }
 
-/// A refresh that is due is somebody's who has the lease. Nobody waits for it, and that it is not ours is no failure.
+/// A refresh that is due is somebody's who has the lease. Nobody waits for it, and that it is not
+/// ours is no failure.
 #[tokio::test(start_paused = true)]
 async fn with_a_live_token_nobody_goes_alone_and_no_call_fails_when_it_has_expired() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());

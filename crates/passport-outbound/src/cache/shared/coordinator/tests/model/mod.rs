@@ -1,6 +1,7 @@
-//! The lease protocol, in every order in which a few instances can take their steps: each call to the store and each token
-//! request is a step; between any two an instance may be killed or called off, a lease be lost, or time pass (elsewhere it passes
-//! only when all wait). Every order is tried, one after the other, with the code that ships.
+//! The lease protocol, in every order in which a few instances can take their steps: each call to
+//! the store and each token request is a step; between any two an instance may be killed or called
+//! off, a lease be lost, or time pass (elsewhere it passes only when all wait). Every order is
+//! tried, one after the other, with the code that ships.
 
 use std::{
     future::poll_fn,
@@ -89,7 +90,8 @@ async fn in_whatever_order_they_refresh_one_token_is_minted_for_all() {
     assert_eq!(most, 1);
 }
 
-/// Each takes the refused token out of the store first. Were it not compared, the last would take out its successor.
+/// Each takes the refused token out of the store first. Were it not compared, the last would take
+/// out its successor.
 #[tokio::test(start_paused = true)]
 async fn in_whatever_order_a_token_is_refused_to_them_one_is_minted_for_all() {
     let refused = |first: &AccessToken| FetchRequest {

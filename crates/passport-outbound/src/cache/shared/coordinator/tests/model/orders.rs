@@ -106,8 +106,8 @@ pub(super) async fn run(world: &World, instances: &mut [Instance], orders: &mut 
     }
 }
 
-/// Every order in which `count` instances can ask for a token, as `ask` says, of a store that has `kept`. How often a token was
-/// minted at most, and how many orders there are.
+/// Every order in which `count` instances can ask for a token, as `ask` says, of a store that has
+/// `kept`. How often a token was minted at most, and how many orders there are.
 pub(super) async fn every_order(
     count: usize,
     faults: Faults,

@@ -2,7 +2,8 @@
 
 use super::*;
 
-/// Where an instance waits until it may take its next step: one before the store, one before Passport.
+/// Where an instance waits until it may take its next step: one before the store, one before
+/// Passport.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gate(Arc<State>);
 
