@@ -1,38 +1,42 @@
-//! The threads that meet at a slot, in every order that takes at most three preemptions, tried by loom. (Without the bound a
-//! model does not end; races rarely need more than two.)
+//! The threads that meet at a token entry, in every order that takes at most three preemptions,
+//! tried by loom. (Without the bound a model does not end; races rarely need more than two.)
 //!
-//! Compiled here once more from their own files: the slot, the single flight and the shared task,
-//! with loom's locks instead of the standard library's (`sync.rs`). Taken on trust: tokio's `watch`
-//! channel, and that a load and a store of `ArcSwap` are one step each. The models are in
+//! Compiled here once more from their own files: the token entry, the single flight and the shared
+//! task, with loom's locks instead of the standard library's (`sync.rs`). Taken on trust: tokio's
+//! `watch` channel, and that a load and a store of `ArcSwap` are one step each. The models are in
 //! `models.rs` and `shared_task_models.rs`.
 //!
-//! Run alone: `cargo test -p passport-tests --test model [name]`. There is no harness, as the unit tests in those files are
-//! not for loom.
+//! Run alone: `cargo test -p passport-tests --test model [name]`. There is no harness, as the unit
+//! tests in those files are not for loom.
 
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "the files hold more than the models need")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
-#[path = "../../crates/passport-outbound/src/error.rs"]
+#[path = "../../crates/passport-outbound/src/token/backoff.rs"]
+mod backoff;
+#[path = "../../crates/passport-outbound/src/token/cached_token.rs"]
+mod cached_token;
+#[path = "../../crates/passport-outbound/src/token/entry.rs"]
+mod entry;
+#[path = "../../crates/passport-outbound/src/token/error.rs"]
 mod error;
-#[path = "../../crates/passport-outbound/src/cache/kept.rs"]
-mod kept;
+#[path = "../../crates/passport-outbound/src/token/failure.rs"]
+mod failure;
 mod models;
-#[path = "../../crates/passport-outbound/src/refresh/mod.rs"]
-mod refresh;
+#[path = "../../crates/passport-outbound/src/token/monotonic_clock.rs"]
+mod monotonic_clock;
+#[path = "../../crates/passport-outbound/src/token/schedule.rs"]
+mod schedule;
 #[path = "../../crates/passport-core/src/shared_task/mod.rs"]
 mod shared_task;
 mod shared_task_models;
 #[path = "../../crates/passport-core/src/single_flight.rs"]
 mod single_flight;
-#[path = "../../crates/passport-outbound/src/cache/slot.rs"]
-mod slot;
-#[path = "../../crates/passport-outbound/src/steady.rs"]
-mod steady;
+#[path = "../../crates/passport-outbound/src/token/snapshot.rs"]
+mod snapshot;
+#[path = "../../crates/passport-outbound/src/token/step.rs"]
+mod step;
 mod sync;
-
-// As the slot names them.
-use error::{TokenError, TokenErrorKind};
-use kept::Kept;
 
 fn main() {
     let filter = std::env::args().skip(1).find(|word| !word.starts_with('-')).unwrap_or_default();

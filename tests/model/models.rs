@@ -1,5 +1,6 @@
-//! Each model is one meeting: two or three threads do what the engine does with a slot (`call`), and whatever the order was,
-//! the assertions after the joins hold. Nothing is awaited: when all have ended, an outcome is there or never comes.
+//! In each model, two or three threads do what a token manager does with an entry (`call`). In
+//! every order, the assertions after the joins hold. Nothing is awaited: when all have ended, an
+//! outcome is there or never comes.
 
 use std::{
     sync::{
@@ -15,30 +16,26 @@ use metrics::Counter;
 use passport_core::AccessToken;
 
 use crate::{
-    Kept, TokenError, TokenErrorKind,
-    error::Failure,
-    refresh::{DEFAULT_THRESHOLD, Phase, RefreshPolicy, Step},
-    slot::{Begun, Rejection, Slot, Ticket},
+    cached_token::CachedToken,
+    entry::{FetchStart, FetchTicket, RejectionEffect, TokenEntry},
+    error::{TokenError, TokenErrorKind},
+    failure::Failure,
+    schedule::{DEFAULT_THRESHOLD, Phase, RefreshPolicy},
+    step::Step,
     sync::Flight,
 };
 
 pub(crate) const ALL: [(&str, fn()); 7] = [
-    ("callers_on_an_empty_slot_make_one_attempt", callers_on_an_empty_slot_make_one_attempt),
+    ("callers_of_an_empty_entry_share_one_attempt", callers_of_an_empty_entry_share_one_attempt),
     ("callers_of_a_failed_attempt_share_its_error", callers_of_a_failed_attempt_share_its_error),
-    ("a_lost_attempt_is_replaced_by_one", a_lost_attempt_is_replaced_by_one),
-    ("a_refused_token_is_replaced_once", a_refused_token_is_replaced_once),
-    (
-        "a_refusal_of_an_old_token_does_not_touch_the_new_one",
-        a_refusal_of_an_old_token_does_not_touch_the_new_one,
-    ),
-    ("a_forgotten_token_does_not_come_back", a_forgotten_token_does_not_come_back),
-    (
-        "an_attempt_that_was_given_up_does_not_undo_the_next",
-        an_attempt_that_was_given_up_does_not_undo_the_next,
-    ),
+    ("a_dropped_attempt_is_replaced_by_one", a_dropped_attempt_is_replaced_by_one),
+    ("a_rejected_token_is_replaced_once", a_rejected_token_is_replaced_once),
+    ("rejecting_an_old_token_leaves_the_new_one", rejecting_an_old_token_leaves_the_new_one),
+    ("an_invalidated_token_does_not_come_back", an_invalidated_token_does_not_come_back),
+    ("an_abandoned_attempt_does_not_undo_the_next", an_abandoned_attempt_does_not_undo_the_next),
 ];
 
-type Outcome = Result<Arc<Kept>, TokenError>;
+type FetchResult = Result<Arc<CachedToken>, TokenError>;
 
 fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_750_000_000 + seconds)
@@ -46,11 +43,11 @@ fn at(seconds: u64) -> SystemTime {
 
 const PATIENCE: Duration = Duration::from_secs(11);
 
-/// The token of this generation, minted when it was asked for.
-fn kept(generation: u64, now: u64) -> Kept {
+/// Returns the token of this generation, issued at `now`.
+fn cached(generation: u64, now: u64) -> CachedToken {
     let life = Duration::from_secs(3600);
     let policy = RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };
-    Kept {
+    CachedToken {
         token: AccessToken::new(&format!("token-{generation}"), at(now) + life).unwrap(),
         schedule: policy.schedule(at(now), life),
         generation,
@@ -63,44 +60,44 @@ fn error(kind: TokenErrorKind) -> TokenError {
     TokenError::new(&"mi-1".parse().unwrap(), Failure::of(kind))
 }
 
-/// What a caller has in hand: an outcome, or a seat in an attempt whose outcome it would wait for.
+/// The state of a caller: a result, or a running attempt whose result it would wait for.
 enum Held {
-    Outcome(Outcome),
-    Seat(Flight<Outcome>),
+    FetchResult(FetchResult),
+    Waiting(Flight<FetchResult>),
 }
 
 impl Held {
-    /// When all threads have ended, whoever waits has an answer.
-    fn outcome(self) -> Option<Outcome> {
+    /// Returns the result. When all threads have ended, no caller is waiting.
+    fn outcome(self) -> Option<FetchResult> {
         match self {
-            Self::Outcome(outcome) => Some(outcome),
-            Self::Seat(flight) => flight.outcome().now_or_never().expect("nobody is left waiting"),
+            Self::FetchResult(outcome) => Some(outcome),
+            Self::Waiting(flight) => flight.outcome().now_or_never().expect("no caller is left waiting"),
         }
     }
 }
 
-/// A caller: asks the slot, and does what it is told.
-fn call(slot: &Slot, now: u64, run: impl FnOnce(Ticket)) -> Held {
-    match slot.begin(at(now), PATIENCE) {
-        Begun::Settled(outcome) => Held::Outcome(outcome),
-        Begun::Following(flight, _) => Held::Seat(flight),
-        Begun::Leading(ticket, flight) => {
+/// Runs a caller: joins an attempt, or runs one.
+fn call(entry: &TokenEntry, now: u64, run: impl FnOnce(FetchTicket)) -> Held {
+    match entry.begin(at(now), PATIENCE) {
+        FetchStart::Settled(outcome) => Held::FetchResult(outcome),
+        FetchStart::Following(flight, _) => Held::Waiting(flight),
+        FetchStart::Leading(ticket, flight) => {
             run(ticket);
-            Held::Seat(flight)
+            Held::Waiting(flight)
         }
     }
 }
 
-fn succeed(slot: &Slot, ticket: Ticket, now: u64) {
+fn succeed(entry: &TokenEntry, ticket: FetchTicket, now: u64) {
     let number = ticket.number;
-    slot.succeed(ticket, kept(number, now));
+    entry.succeed(ticket, cached(number, now));
 }
 
-/// A slot that holds the token of generation 1, minted at 0.
-fn with_a_token() -> Arc<Slot> {
-    let slot = Arc::new(Slot::default());
-    call(&slot, 0, |ticket| succeed(&slot, ticket, 0));
-    slot
+/// Returns an entry with the token of generation 1, issued at 0.
+fn with_a_token() -> Arc<TokenEntry> {
+    let entry = Arc::new(TokenEntry::default());
+    call(&entry, 0, |ticket| succeed(&entry, ticket, 0));
+    entry
 }
 
 /// Runs `role` on two more threads than this one, and gathers what they hold.
@@ -110,14 +107,14 @@ pub(crate) fn three<T: 'static>(role: impl Fn() -> T + Clone + 'static) -> Vec<T
     others.into_iter().map(|other| other.join().unwrap()).chain([mine]).collect()
 }
 
-fn callers_on_an_empty_slot_make_one_attempt() {
-    let (slot, attempts) = (Arc::new(Slot::default()), Arc::new(AtomicUsize::new(0)));
+fn callers_of_an_empty_entry_share_one_attempt() {
+    let (entry, attempts) = (Arc::new(TokenEntry::default()), Arc::new(AtomicUsize::new(0)));
     let held = three({
-        let (slot, attempts) = (Arc::clone(&slot), Arc::clone(&attempts));
+        let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
         move || {
-            call(&slot, 0, |ticket| {
+            call(&entry, 0, |ticket| {
                 attempts.fetch_add(1, Ordering::SeqCst);
-                succeed(&slot, ticket, 0);
+                succeed(&entry, ticket, 0);
             })
         }
     });
@@ -128,13 +125,13 @@ fn callers_on_an_empty_slot_make_one_attempt() {
 }
 
 fn callers_of_a_failed_attempt_share_its_error() {
-    let (slot, attempts) = (Arc::new(Slot::default()), Arc::new(AtomicUsize::new(0)));
+    let (entry, attempts) = (Arc::new(TokenEntry::default()), Arc::new(AtomicUsize::new(0)));
     let held = three({
-        let (slot, attempts) = (Arc::clone(&slot), Arc::clone(&attempts));
+        let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
         move || {
-            call(&slot, 0, |ticket| {
+            call(&entry, 0, |ticket| {
                 attempts.fetch_add(1, Ordering::SeqCst);
-                slot.fail(ticket, error(TokenErrorKind::Refused), at(0), 0.0);
+                entry.fail(ticket, error(TokenErrorKind::Refused), at(0), 0.0);
             })
         }
     });
@@ -142,47 +139,47 @@ fn callers_of_a_failed_attempt_share_its_error() {
         assert_eq!(held.outcome().unwrap().unwrap_err().kind(), TokenErrorKind::Refused);
     }
     assert_eq!(attempts.load(Ordering::SeqCst), 1);
-    assert_eq!(slot.snapshot().step(at(0)), Step::Refuse);
+    assert_eq!(entry.snapshot().step(at(0)), Step::Refuse);
 }
 
-fn a_lost_attempt_is_replaced_by_one() {
-    let (slot, attempts) = (Arc::new(Slot::default()), Arc::new(AtomicUsize::new(0)));
+fn a_dropped_attempt_is_replaced_by_one() {
+    let (entry, attempts) = (Arc::new(TokenEntry::default()), Arc::new(AtomicUsize::new(0)));
     let run = {
-        let (slot, attempts) = (Arc::clone(&slot), Arc::clone(&attempts));
-        move |ticket: Ticket| match attempts.fetch_add(1, Ordering::SeqCst) {
-            0 => slot.lose(ticket),
-            _ => succeed(&slot, ticket, 0),
+        let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
+        move |ticket: FetchTicket| match attempts.fetch_add(1, Ordering::SeqCst) {
+            0 => entry.dropped(ticket),
+            _ => succeed(&entry, ticket, 0),
         }
     };
     let held = three({
-        let slot = Arc::clone(&slot);
+        let entry = Arc::clone(&entry);
         move || {
             // Whoever led the lost one knows at once; it asks again, as those do who waited for it.
-            let held = call(&slot, 0, run.clone());
-            let lost = matches!(&held, Held::Seat(flight) if matches!(flight.clone().outcome().now_or_never(), Some(None)));
-            if lost { call(&slot, 0, run.clone()) } else { held }
+            let held = call(&entry, 0, run.clone());
+            let lost = matches!(&held, Held::Waiting(flight) if matches!(flight.clone().outcome().now_or_never(), Some(None)));
+            if lost { call(&entry, 0, run.clone()) } else { held }
         }
     });
     for held in held {
         // A follower may still sit in the lost one; its next call has the token.
         let outcome = held
             .outcome()
-            .unwrap_or_else(|| call(&slot, 0, |_| panic!("there is a token")).outcome().unwrap());
+            .unwrap_or_else(|| call(&entry, 0, |_| panic!("there is a token")).outcome().unwrap());
         assert_eq!(outcome.unwrap().generation, 2);
     }
     assert_eq!(attempts.load(Ordering::SeqCst), 2);
 }
 
-fn a_refused_token_is_replaced_once() {
-    let (slot, attempts) = (with_a_token(), Arc::new(AtomicUsize::new(0)));
+fn a_rejected_token_is_replaced_once() {
+    let (entry, attempts) = (with_a_token(), Arc::new(AtomicUsize::new(0)));
     let held = three({
-        let (slot, attempts) = (Arc::clone(&slot), Arc::clone(&attempts));
-        move || match slot.reject(1, at(60)) {
-            Rejection::Superseded => None,
-            Rejection::TooYoung | Rejection::NotKept => panic!("it is kept, and old enough"),
-            Rejection::Due => Some(call(&slot, 60, |ticket| {
+        let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
+        move || match entry.reject(1, at(60)) {
+            RejectionEffect::AlreadyReplaced => None,
+            RejectionEffect::TooYoung | RejectionEffect::NotCached => panic!("it is cached, and old enough"),
+            RejectionEffect::ReplacementDue => Some(call(&entry, 60, |ticket| {
                 attempts.fetch_add(1, Ordering::SeqCst);
-                succeed(&slot, ticket, 60);
+                succeed(&entry, ticket, 60);
             })),
         }
     });
@@ -190,49 +187,50 @@ fn a_refused_token_is_replaced_once() {
         assert_eq!(held.outcome().unwrap().unwrap().generation, 2);
     }
     assert_eq!(attempts.load(Ordering::SeqCst), 1);
-    assert_eq!(slot.snapshot().kept.as_ref().unwrap().schedule.phase(at(60)), Phase::Fresh);
+    assert_eq!(entry.snapshot().cached.as_ref().unwrap().schedule.phase(at(60)), Phase::Fresh);
 }
 
-fn a_refusal_of_an_old_token_does_not_touch_the_new_one() {
-    let slot = with_a_token();
+fn rejecting_an_old_token_leaves_the_new_one() {
+    let entry = with_a_token();
     let refresher = thread::spawn({
-        let slot = Arc::clone(&slot);
-        move || drop(call(&slot, 3550, |ticket| succeed(&slot, ticket, 3550)))
+        let entry = Arc::clone(&entry);
+        move || drop(call(&entry, 3550, |ticket| succeed(&entry, ticket, 3550)))
     });
-    let refuser = thread::spawn({
-        let slot = Arc::clone(&slot);
-        move || slot.reject(1, at(3550))
+    let receiver = thread::spawn({
+        let entry = Arc::clone(&entry);
+        move || entry.reject(1, at(3550))
     });
     refresher.join().unwrap();
-    refuser.join().unwrap();
-    let snapshot = slot.snapshot();
-    let kept = snapshot.kept.as_ref().unwrap();
-    assert_eq!((kept.generation, kept.schedule.phase(at(3550))), (2, Phase::Fresh));
+    receiver.join().unwrap();
+    let snapshot = entry.snapshot();
+    let cached = snapshot.cached.as_ref().unwrap();
+    assert_eq!((cached.generation, cached.schedule.phase(at(3550))), (2, Phase::Fresh));
 }
 
-/// In how many orders the attempt was on its way; it counts across them, so it is not one of loom's.
+/// In how many orders the attempt was on its way; it counts across them, so it is not one of
+/// loom's.
 static FORGOTTEN_ON_THE_WAY: AtomicUsize = AtomicUsize::new(0);
 
-fn a_forgotten_token_does_not_come_back() {
-    let (slot, begun) = (Arc::new(Slot::default()), Arc::new(AtomicUsize::new(0)));
+fn an_invalidated_token_does_not_come_back() {
+    let (entry, begun) = (Arc::new(TokenEntry::default()), Arc::new(AtomicUsize::new(0)));
     let caller = thread::spawn({
-        let (slot, begun) = (Arc::clone(&slot), Arc::clone(&begun));
+        let (entry, begun) = (Arc::clone(&entry), Arc::clone(&begun));
         move || {
-            call(&slot, 0, |ticket| {
+            call(&entry, 0, |ticket| {
                 begun.store(1, Ordering::SeqCst);
                 thread::yield_now();
-                succeed(&slot, ticket, 0);
+                succeed(&entry, ticket, 0);
             })
         }
     });
     thread::yield_now();
     let began_before = begun.load(Ordering::SeqCst) == 1;
-    slot.invalidate();
+    entry.invalidate();
     let outcome = caller.join().unwrap().outcome();
-    let snapshot = slot.snapshot();
+    let snapshot = entry.snapshot();
     if began_before {
         FORGOTTEN_ON_THE_WAY.fetch_add(1, Ordering::SeqCst);
-        assert!(snapshot.kept.is_none());
+        assert!(snapshot.cached.is_none());
         assert_eq!(snapshot.step(at(0)), Step::Fetch);
     }
     // Whoever waited for an attempt that is not wanted any more asks again.
@@ -244,23 +242,25 @@ pub(crate) fn assert_that_a_token_was_forgotten_on_its_way() {
     assert!(FORGOTTEN_ON_THE_WAY.load(Ordering::SeqCst) > 0);
 }
 
-fn an_attempt_that_was_given_up_does_not_undo_the_next() {
-    let slot = Arc::new(Slot::default());
-    let Begun::Leading(silent, flight) = slot.begin(at(0), PATIENCE) else { panic!("the slot is empty") };
+fn an_abandoned_attempt_does_not_undo_the_next() {
+    let entry = Arc::new(TokenEntry::default());
+    let FetchStart::Leading(silent, flight) = entry.begin(at(0), PATIENCE) else {
+        panic!("the entry is empty")
+    };
     let late = thread::spawn({
-        let slot = Arc::clone(&slot);
-        move || succeed(&slot, silent, 0)
+        let entry = Arc::clone(&entry);
+        move || succeed(&entry, silent, 0)
     });
     let next = thread::spawn({
-        let slot = Arc::clone(&slot);
+        let entry = Arc::clone(&entry);
         move || {
-            slot.give_up(&flight, at(60));
-            call(&slot, 60, |ticket| succeed(&slot, ticket, 60)).outcome()
+            entry.abandon(&flight, at(60));
+            call(&entry, 60, |ticket| succeed(&entry, ticket, 60)).outcome()
         }
     });
     late.join().unwrap();
     let outcome = next.join().unwrap().unwrap().unwrap();
-    let snapshot = slot.snapshot();
-    assert_eq!(snapshot.kept.as_ref().unwrap().generation, outcome.generation, "the last one stays");
+    let snapshot = entry.snapshot();
+    assert_eq!(snapshot.cached.as_ref().unwrap().generation, outcome.generation, "the last one stays");
     assert_eq!(snapshot.step(at(60)), Step::Send);
 }

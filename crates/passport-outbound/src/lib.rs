@@ -2,8 +2,8 @@
 //!
 //! # Start here
 //!
-//! A [`ManagedIdentity`] is a service's own identity at Passport: a client id and the place of its secret. A
-//! [`ManagedIdentityHttpClient`] calls another service with it:
+//! A [`ManagedIdentity`] is a service's own identity at Passport: a client id and the place of its
+//! secret. A [`ManagedIdentityHttpClient`] calls another service with it:
 //!
 //! ```no_run
 //! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,14 +18,16 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The first request fetches a token with the client credentials; it is kept, and refreshed 60 s before it expires, while
-//! requests go on with the current one. Nothing is fetched or started before that: building does no I/O. Identity and client
-//! are cheap to clone; keep them in your application's state.
+//! The first request fetches a token with the client credentials; it is kept, and refreshed 60 s
+//! before it expires, while requests go on with the current one. Nothing is fetched or started
+//! before that: building does no I/O. Identity and client are cheap to clone; keep them in your
+//! application's state.
 //!
 //! # Around the client you have
 //!
-//! An [`AttachTokenLayer`] puts the token on each request of any Tower client: `reqwest::Client`, hyper-util's client, a tonic
-//! `Channel`; with the feature `reqwest-middleware`, in a chain of that crate, too. It goes to the [`AllowedOrigins`] only.
+//! An [`AttachTokenLayer`] puts the token on each request of any Tower client: `reqwest::Client`,
+//! hyper-util's client, a tonic `Channel`; with the feature `reqwest-middleware`, in a chain of
+//! that crate, too. It goes to the [`AllowedOrigins`] only.
 //!
 //! ```
 //! # fn main() -> Result<(), passport_outbound::ConfigError> {
@@ -43,8 +45,9 @@
 //!
 //! # From a configuration
 //!
-//! A [`ManagedIdentityConfig`] is read by serde, from a file or from the environment, and has the names of the .NET options.
-//! Every mistake is reported at once. A [`ManagedIdentitiesConfig`] has several, by name.
+//! A [`ManagedIdentityConfig`] is read by serde, from a file or from the environment, and has the
+//! names of the .NET options. Every mistake is reported at once. A [`ManagedIdentitiesConfig`] has
+//! several, by name.
 //!
 //! ```
 //! use passport_outbound::ManagedIdentityConfig;
@@ -63,9 +66,10 @@
 //!
 //! # In whose name
 //!
-//! A service that acts for a user calls the next one with the user's token, if that one is to see the user. That is a
-//! [`CallerIdentity`] in the place of the [`ManagedIdentity`], for a whole client or for one request. Which of the two it is,
-//! you decide: without a caller a request fails, unless [`CallerIdentity::or`] names another identity.
+//! A service that acts for a user calls the next one with the user's token, if that one is to see
+//! the user. That is a [`CallerIdentity`] in the place of the [`ManagedIdentity`], for a whole
+//! client or for one request. Which of the two it is, you decide: without a caller a request fails,
+//! unless [`CallerIdentity::or`] names another identity.
 //!
 //! ```no_run
 //! # async fn start(erp: passport_outbound::ManagedIdentityHttpClient, caller: passport_outbound::CallerToken)
@@ -78,10 +82,12 @@
 //!
 //! # When something goes wrong
 //!
-//! A [`ConfigError`] comes from `build()`, before anything runs. An [`AttachError`] says that a request must not have a token,
-//! a [`TokenError`] that there is none, and what to do; nothing was sent then. Any other error is the HTTP client's. During
-//! an outage of Passport, requests go on with the token there is; [`ManagedIdentity::status`] tells a health probe, and
-//! [`ManagedIdentity::ready`] warms up before there is traffic. For tests there is `passport-dev`, a Passport in your process:
+//! A [`ConfigError`] comes from `build()`, before anything runs. An [`AttachError`] says that a
+//! request must not have a token, a [`TokenError`] that there is none, and what to do; nothing was
+//! sent then. Any other error is the HTTP client's. During an outage of Passport, requests go on
+//! with the token there is; [`ManagedIdentity::status`] tells a health probe, and
+//! [`ManagedIdentity::ready`] warms up before there is traffic. For tests there is `passport-dev`,
+//! a Passport in your process:
 //!
 //! ```no_run
 //! # async fn test() -> Result<(), Box<dyn std::error::Error>> {
@@ -97,14 +103,18 @@
 //!
 //! # What is promised
 //!
-//! 1. A request never leaves without a token, nor with one that has expired when it is attached: it fails with a [`TokenError`] instead.
-//! 2. A token is put on a request only if its origin is in [`AllowedOrigins`], and only for HTTPS or loopback. (Mind
-//!    that a client with a system proxy may send loopback requests there; see [`AllowedOrigins`].)
+//! 1. A request never leaves without a token, nor with one that has expired when it is attached: it
+//!    fails with a [`TokenError`] instead.
+//! 2. A token is put on a request only if its origin is in [`AllowedOrigins`], and only for HTTPS
+//!    or loopback. (Mind that a client with a system proxy may send loopback requests there; see
+//!    [`AllowedOrigins`].)
 //! 3. A request carries the token of the one in whose name it goes out, and nobody else's.
-//! 4. Any number of callers cause one token request at a time (unless [`TokenCache::disabled`] is asked for). A caller that
-//!    is cancelled does not cancel it.
-//! 5. While a token is live, no caller waits for its successor, and no caller sees that Passport is down.
-//! 6. A token that a receiver refuses is replaced, once for all; no receiver can cause a storm of token requests.
+//! 4. Any number of callers cause one token request at a time (unless [`TokenCache::disabled`] is
+//!    asked for). A caller that is cancelled does not cancel it.
+//! 5. While a token is live, no caller waits for its successor, and no caller sees that Passport is
+//!    down.
+//! 6. A token that a receiver refuses is replaced, once for all; no receiver can cause a storm of
+//!    token requests.
 //! 7. Neither tokens nor secrets appear in `Debug` output, errors, traces or metrics.
 //!
 //! # Where to look
@@ -129,25 +139,14 @@
 //! | `reqwest-middleware` | the layer as a middleware of that crate (0.5) |
 
 mod attach;
-mod builder;
 mod cache;
 mod config;
-mod credential;
-mod destination;
-mod endpoint;
-mod engine;
-mod error;
 #[cfg(feature = "reqwest")]
 mod http_client;
 mod identity;
-mod managed_identity;
-mod recipe;
-mod refresh;
-mod sidecar;
-mod status;
-mod steady;
-mod sync;
-mod telemetry;
+mod metrics;
+mod sources;
+mod token;
 
 #[cfg(test)]
 mod test_support;
@@ -167,21 +166,18 @@ pub use crate::http_client::{
 };
 pub use crate::{
     attach::{
-        AttachError, AttachToken, AttachTokenFuture, AttachTokenLayer, BufferBody, BufferedBody,
-        CloneRequest, ExistingAuthorization, NoReplay, OutboundRequest, OutboundResponse, Replay,
-        WatchedBody,
+        AllowedOrigins, AttachError, AttachToken, AttachTokenFuture, AttachTokenLayer, BufferBody,
+        BufferedBody, CloneRequest, ExistingAuthorization, NoReplay, OutboundRequest, OutboundResponse,
+        Replay, WatchedBody,
     },
-    builder::ManagedIdentityBuilder,
     cache::{Lease, Leased, StoreError, StoredToken, TokenCache, TokenKey, TokenStore, WakeUps},
     config::{
         ConfigKey, ManagedIdentities, ManagedIdentitiesConfig, ManagedIdentityConfig, Providers, StoreKind,
         StoreSettings,
     },
-    destination::AllowedOrigins,
-    endpoint::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm},
-    error::{TokenError, TokenErrorKind},
-    identity::{CallerIdentity, Identity, InTheNameOf},
-    managed_identity::ManagedIdentity,
-    sidecar::{InvalidSidecar, Sidecar},
-    status::IdentityStatus,
+    identity::{
+        CallerIdentity, Identity, IdentityStatus, InTheNameOf, ManagedIdentity, ManagedIdentityBuilder,
+    },
+    sources::{ClientAuthentication, InvalidSidecar, PrivateKeyJwt, Sidecar, SigningAlgorithm},
+    token::{TokenError, TokenErrorKind},
 };

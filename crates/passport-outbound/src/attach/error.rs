@@ -1,4 +1,10 @@
-use super::Destination;
+use super::destination::Destination;
+use crate::identity::CallerTokenError;
+#[cfg(feature = "reqwest")]
+use crate::token::TokenError;
+
+/// The error of the middleware, boxed: its own errors and those of the client have different types.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A request that must not get a token. Nothing was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -9,7 +15,8 @@ pub enum AttachError {
         "the request carries an Authorization header already; remove it, or tell the layer what to do with it (existing_authorization)"
     )]
     AuthorizationPresent,
-    /// It was to go out in the caller's name, and the caller's token has expired. The caller has to come again with a new one.
+    /// It was to go out in the caller's name, and the caller's token has expired. The caller has to
+    /// come again with a new one.
     #[error("the caller's token has expired, so nothing can be done in the caller's name any more")]
     CallerExpired,
     /// It was to go out in the caller's name, and there is no caller.
@@ -17,7 +24,8 @@ pub enum AttachError {
         "there is no caller in whose name the request could go; hand a CallerToken on, or name an identity to use instead (CallerIdentity::or)"
     )]
     CallerMissing,
-    /// The caller is to be found in the request's extensions, and those of a `reqwest::Request` cannot be seen.
+    /// The caller is to be found in the request's extensions, and those of a `reqwest::Request`
+    /// cannot be seen.
     #[error(
         "the caller was to be found in the request's extensions, and reqwest shows nobody those; name the caller (ManagedIdentityRequest::caller, CallerIdentity::given), or take CallerIdentity::of_task"
     )]
@@ -49,6 +57,7 @@ pub enum AttachError {
 }
 
 impl AttachError {
+    /// Returns the error of a request to a `destination` that is not allowed.
     pub(crate) fn not_allowed(destination: &Destination<'_>) -> Self {
         match *destination {
             Destination::Absolute { scheme, host, port: Some(port) } => {
@@ -59,6 +68,39 @@ impl AttachError {
             }
             Destination::WithUserInfo => Self::UserInfoPresent,
             Destination::PathOnly | Destination::Unclear => Self::DestinationUnknown,
+        }
+    }
+}
+
+impl From<CallerTokenError> for AttachError {
+    fn from(error: CallerTokenError) -> Self {
+        match error {
+            CallerTokenError::Missing => Self::CallerMissing,
+            CallerTokenError::Expired => Self::CallerExpired,
+            CallerTokenError::ExtensionsUnavailable => Self::CallerUnseen,
+        }
+    }
+}
+
+/// An error of a call through the middleware, by its origin.
+#[cfg(feature = "reqwest")]
+pub(crate) enum CallError {
+    Attach(AttachError),
+    Token(TokenError),
+    /// An error of the client.
+    Client(BoxError),
+}
+
+#[cfg(feature = "reqwest")]
+impl From<BoxError> for CallError {
+    fn from(error: BoxError) -> Self {
+        let error = match error.downcast::<AttachError>() {
+            Ok(error) => return Self::Attach(*error),
+            Err(error) => error,
+        };
+        match error.downcast::<TokenError>() {
+            Ok(error) => Self::Token(*error),
+            Err(error) => Self::Client(error),
         }
     }
 }

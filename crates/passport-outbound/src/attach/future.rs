@@ -6,28 +6,32 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use metrics::counter;
+use passport_core::ClientId;
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
     OutboundRequest, OutboundResponse, Replay,
-    response::sealed::Head,
-    rules::Rules,
-    service::{BoxError, attach, send},
-    unauthorized::{is_grpc, may_concern_token, refuses_token},
-    watch::Watch,
+    allowed_origins::MatchedOrigin,
+    error::BoxError,
+    policy::AttachPolicy,
+    response::sealed::ResponseHead,
+    response_watch::ResponseWatch,
+    send::{Retry, attach, send},
+    unauthorized::{is_grpc, may_concern_token, rejects_token},
 };
 use crate::{
-    credential::{Credential, PendingCredential, Sendable},
-    destination::Matched,
-    telemetry,
+    metrics::{CLIENT_ID, REPLAYS, TARGET},
+    token::{Credential, PendingCredential, SendableToken},
 };
 
 pin_project! {
     /// The response future of [`AttachToken`](super::AttachToken).
     ///
     /// # Cancel safety
-    /// Dropping it ends this request. A token that is being fetched is fetched all the same, for whoever comes next.
+    /// Dropping it ends this request. A token that is being fetched is fetched all the same, for
+    /// whoever comes next.
     pub struct AttachTokenFuture<S, R, P>
     where
         S: Service<R>,
@@ -39,53 +43,49 @@ pin_project! {
 }
 
 pin_project! {
-    /// What few requests need is boxed: a future is moved more than once before it is polled.
+    /// The parts that few requests need are boxed: a future is moved more than once before it is
+    /// polled.
     #[project = StateProjection]
     enum State<S, R, P>
     where
         S: Service<R>,
         P: Replay<R>,
     {
-        /// Refused before anything was sent.
+        /// Rejected before anything was sent.
         Failed { error: Option<BoxError> },
-        /// On its way. The hot path starts here.
-        Forwarding { #[pin] response: S::Future, watch: Option<Watch>, spare: Option<Spare<S, R, P>> },
-        /// No token yet. Holds the ready service, and whatever permit it stands for.
-        Waiting { credential: PendingCredential, held: Option<Box<Held<S, R, P>>> },
-        /// The token was refused, and another is on its way. Should there be none, the refusal is the answer.
-        Renewing { credential: PendingCredential, refused: Option<Box<Refused<S, R, P>>> },
-        /// There is another token; the service has to be ready once more.
-        Readying { again: Option<Box<Again<S, R>>> },
+        /// Sent. The hot path starts here.
+        Forwarding { #[pin] response: S::Future, watch: Option<ResponseWatch>, retry: Option<Retry<S, R, P>> },
+        /// The token is being fetched. Holds the ready service, and with it the capacity that was
+        /// reserved.
+        Waiting { credential: PendingCredential, held: Option<Box<AwaitingToken<S, R, P>>> },
+        /// The token was rejected, and another is being fetched. Without one, the rejection is the
+        /// response.
+        Replacing { credential: PendingCredential, rejected: Option<Box<Rejected<S, R, P>>> },
+        /// There is another token; the service has to be ready for the second request.
+        Readying { second: Option<Box<SecondRequest<S, R>>> },
     }
 }
 
-/// A request that has no token yet, and what it takes to send it.
-pub(super) struct Held<S, R, P> {
+/// A request whose token is being fetched, and what it takes to send it.
+pub(super) struct AwaitingToken<S, R, P> {
     pub(super) ready: S,
     pub(super) request: R,
-    pub(super) origin: Matched,
-    pub(super) rules: Arc<Rules>,
-    pub(super) replay: P,
+    pub(super) origin: MatchedOrigin,
+    pub(super) policy: Arc<AttachPolicy>,
+    pub(super) mode: P,
 }
 
-/// What it takes to send a request once more. The service has not been polled ready.
-pub(super) struct Spare<S, R, P: Replay<R>> {
-    pub(super) kept: P::Kept,
-    pub(super) replay: P,
-    pub(super) service: S,
-}
-
-/// A refusal that may not be the last word. The request is made again only when there is another token: until then, its
-/// first body is left alone.
-struct Refused<S: Service<R>, R, P: Replay<R>> {
+/// A response that rejects the token. The request is restored only when there is another token:
+/// until then, its first body is not touched.
+struct Rejected<S: Service<R>, R, P: Replay<R>> {
     response: S::Response,
-    watch: Watch,
-    spare: Spare<S, R, P>,
+    watch: ResponseWatch,
+    retry: Retry<S, R, P>,
 }
 
-/// A request to be sent once more.
-struct Again<S, R> {
-    watch: Watch,
+/// A request to be sent for the second time.
+struct SecondRequest<S, R> {
+    watch: ResponseWatch,
     service: S,
     request: R,
 }
@@ -95,7 +95,7 @@ enum Next<S: Service<R>, R, P: Replay<R>>
 where
     S::Response: OutboundResponse,
 {
-    Done(<S::Response as Head>::Watched),
+    Done(<S::Response as ResponseHead>::Watched),
     State(State<S, R, P>),
 }
 
@@ -107,13 +107,13 @@ impl<S: Service<R>, R, P: Replay<R>> AttachTokenFuture<S, R, P> {
     #[inline(always)] // each call of it would move the response's future once more
     pub(super) fn forwarding(
         response: S::Future,
-        watch: Option<Watch>,
-        spare: Option<Spare<S, R, P>>,
+        watch: Option<ResponseWatch>,
+        retry: Option<Retry<S, R, P>>,
     ) -> Self {
-        Self { state: State::Forwarding { response, watch, spare } }
+        Self { state: State::Forwarding { response, watch, retry } }
     }
 
-    pub(super) fn waiting(credential: PendingCredential, held: Held<S, R, P>) -> Self {
+    pub(super) fn waiting(credential: PendingCredential, held: AwaitingToken<S, R, P>) -> Self {
         Self { state: State::Waiting { credential, held: Some(Box::new(held)) } }
     }
 }
@@ -126,7 +126,7 @@ where
     R: OutboundRequest,
     P: Replay<R>,
 {
-    type Output = Result<<S::Response as Head>::Watched, BoxError>;
+    type Output = Result<<S::Response as ResponseHead>::Watched, BoxError>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut state = self.project().state;
@@ -135,12 +135,12 @@ where
                 StateProjection::Failed { error } => {
                     return Poll::Ready(Err(error.take().expect(POLLED_AGAIN)));
                 }
-                StateProjection::Forwarding { response, watch, spare } => {
+                StateProjection::Forwarding { response, watch, retry } => {
                     let response = ready!(response.poll(cx)).map_err(Into::into)?;
                     if !may_concern_token(response.status(), response.headers()) {
                         return Poll::Ready(Ok(response.watched(None)));
                     }
-                    match answered(response, watch.take(), spare.take()) {
+                    match next_step(response, watch.take(), retry.take()) {
                         Next::Done(response) => return Poll::Ready(Ok(response)),
                         Next::State(next) => next,
                     }
@@ -148,25 +148,25 @@ where
                 StateProjection::Waiting { credential, held } => {
                     let token = ready!(Pin::new(credential).poll(cx))?;
                     let held = held.take().expect(POLLED_AGAIN);
-                    let Held { mut ready, request, origin, rules, replay } = *held;
-                    send(&mut ready, request, origin, token, rules, &replay).state
+                    let AwaitingToken { mut ready, request, origin, policy, mode } = *held;
+                    send(&mut ready, request, origin, token, policy, &mode).state
                 }
-                StateProjection::Renewing { credential, refused } => {
+                StateProjection::Replacing { credential, rejected } => {
                     let token = ready!(Pin::new(credential).poll(cx));
-                    let refused = refused.take().expect(POLLED_AGAIN);
-                    match refused.once_more(token.ok()) {
+                    let rejected = rejected.take().expect(POLLED_AGAIN);
+                    match rejected.retry(token.ok()) {
                         Next::Done(response) => return Poll::Ready(Ok(response)),
                         Next::State(next) => next,
                     }
                 }
-                StateProjection::Readying { again } => {
-                    let service = &mut again.as_mut().expect(POLLED_AGAIN).service;
+                StateProjection::Readying { second } => {
+                    let service = &mut second.as_mut().expect(POLLED_AGAIN).service;
                     ready!(service.poll_ready(cx)).map_err(Into::into)?;
-                    let Again { watch, mut service, request } = *again.take().expect(POLLED_AGAIN);
-                    if let Some(identity) = watch.rules.identity.managed() {
-                        telemetry::replaying(identity.client_id());
+                    let SecondRequest { watch, mut service, request } = *second.take().expect(POLLED_AGAIN);
+                    if let Some(identity) = watch.policy.identity.managed() {
+                        record_retry(identity.client_id());
                     }
-                    State::Forwarding { response: service.call(request), watch: Some(watch), spare: None }
+                    State::Forwarding { response: service.call(request), watch: Some(watch), retry: None }
                 }
             };
             state.set(next);
@@ -176,12 +176,12 @@ where
 
 const POLLED_AGAIN: &str = "polled again after it was ready";
 
-/// What follows from `response`. It is handed on unless it refuses the token, and there is or comes another, and the request
-/// can be sent once more.
-fn answered<S, R, P>(
+/// Returns what follows from `response`. It is the result unless it rejects the token, another
+/// token is there or is being fetched, and the request can be sent again.
+fn next_step<S, R, P>(
     response: S::Response,
-    watch: Option<Watch>,
-    spare: Option<Spare<S, R, P>>,
+    watch: Option<ResponseWatch>,
+    retry: Option<Retry<S, R, P>>,
 ) -> Next<S, R, P>
 where
     S: Service<R>,
@@ -190,41 +190,49 @@ where
     P: Replay<R>,
 {
     let Some(watch) = watch else { return Next::Done(response.watched(None)) };
-    if !(refuses_token(response.status(), response.headers()) && watch.was_shown_to(&response)) {
+    if !(rejects_token(response.status(), response.headers())
+        && watch.token_was_sent_to(response.final_destination()))
+    {
         let trailers = is_grpc(response.headers()).then_some(watch);
         return Next::Done(response.watched(trailers));
     }
-    let credential = watch.renewed();
-    let Some((credential, spare)) = credential.zip(spare) else { return Next::Done(response.watched(None)) };
-    let refused = Refused { response, watch, spare };
+    let credential = watch.replace_token();
+    let Some((credential, retry)) = credential.zip(retry) else { return Next::Done(response.watched(None)) };
+    let rejected = Rejected { response, watch, retry };
     match credential {
-        Credential::Ready(token) => refused.once_more(Some(token)),
+        Credential::Ready(token) => rejected.retry(Some(token)),
         Credential::Pending(credential) => {
-            Next::State(State::Renewing { credential, refused: Some(Box::new(refused)) })
+            Next::State(State::Replacing { credential, rejected: Some(Box::new(rejected)) })
         }
-        Credential::Refused(_) => refused.once_more(None),
+        Credential::Failed(_) => rejected.retry(None),
     }
 }
 
-impl<S, R, P> Refused<S, R, P>
+impl<S, R, P> Rejected<S, R, P>
 where
     S: Service<R>,
     S::Response: OutboundResponse,
     R: OutboundRequest,
     P: Replay<R>,
 {
-    /// The same request with `token`, if it is another token and the request can be made again; else the refusal stands. A
-    /// refusal that does not stand is dropped: if much of its body is outstanding, so is its connection.
-    fn once_more(self, token: Option<Sendable>) -> Next<S, R, P> {
-        let Self { response, watch, spare: Spare { kept, replay, service } } = self;
+    /// Returns the same request with `token`, if it is another token and the request can be
+    /// restored; otherwise the response. A response that is not returned is dropped: if much of its
+    /// body is outstanding, its connection is closed.
+    fn retry(self, token: Option<SendableToken>) -> Next<S, R, P> {
+        let Self { response, watch, retry: Retry { saved, mode, service } } = self;
         let Some(token) = token.filter(|token| token.generation != watch.generation) else {
             return Next::Done(response.watched(None));
         };
-        let Some(mut request) = replay.restore(kept) else { return Next::Done(response.watched(None)) };
-        let watch = Watch { generation: token.generation, ..watch };
+        let Some(mut request) = mode.restore(saved) else { return Next::Done(response.watched(None)) };
+        let watch = ResponseWatch { generation: token.generation, ..watch };
         attach(&mut request, token);
-        Next::State(State::Readying { again: Some(Box::new(Again { watch, service, request })) })
+        Next::State(State::Readying { second: Some(Box::new(SecondRequest { watch, service, request })) })
     }
+}
+
+fn record_retry(client_id: &ClientId) {
+    counter!(REPLAYS, CLIENT_ID => client_id.to_string()).increment(1);
+    tracing::debug!(target: TARGET, %client_id, "request sent again with another token");
 }
 
 impl<S: Service<R>, R, P: Replay<R>> fmt::Debug for AttachTokenFuture<S, R, P> {

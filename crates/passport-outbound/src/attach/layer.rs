@@ -4,83 +4,92 @@ use bytes::Bytes;
 use tower_layer::Layer;
 
 use super::{
-    AttachToken, BufferBody, BufferedBody, CloneRequest, ExistingAuthorization, NoReplay, rules::Rules,
-    service::BoxError,
+    AllowedOrigins, AttachToken, BufferBody, BufferedBody, CloneRequest, ExistingAuthorization, NoReplay,
+    error::BoxError, policy::AttachPolicy,
 };
-use crate::{AllowedOrigins, Identity};
+use crate::identity::Identity;
 
 /// Attaches the token of an [`Identity`] to each request. See the [crate's front page](crate).
 ///
-/// An `http::Request` may name another one in its extensions ([`InTheNameOf`](crate::InTheNameOf)); reqwest shows nobody the extensions of its requests, so
-/// with reqwest that takes a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient).
+/// An `http::Request` may name another one in its extensions ([`InTheNameOf`](crate::InTheNameOf));
+/// reqwest shows nobody the extensions of its requests, so with reqwest that takes a
+/// [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient).
 ///
-/// When a receiver refuses the token (401, or the gRPC status `UNAUTHENTICATED`), it is replaced. With
-/// [`replay_clones`](Self::replay_clones) or [`replay_buffered`](Self::replay_buffered) the request is then sent once more.
+/// When a receiver refuses the token (401, or the gRPC status `UNAUTHENTICATED`), it is replaced.
+/// With [`replay_clones`](Self::replay_clones) or [`replay_buffered`](Self::replay_buffered) the
+/// request is then sent once more.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AttachTokenLayer<P = NoReplay> {
-    rules: Arc<Rules>,
-    replay: P,
+    policy: Arc<AttachPolicy>,
+    mode: P,
 }
 
 impl AttachTokenLayer {
     /// Attaches the token of `identity` to requests that go to `origins`; other requests fail.
     pub fn new(identity: impl Into<Identity>, origins: AllowedOrigins) -> Self {
-        let rules = Rules { identity: identity.into(), origins, existing: ExistingAuthorization::default() };
-        Self { rules: Arc::new(rules), replay: NoReplay }
+        let existing = ExistingAuthorization::default();
+        let policy = AttachPolicy { identity: identity.into(), origins, existing };
+        Self { policy: Arc::new(policy), mode: NoReplay }
     }
 }
 
 impl<P> AttachTokenLayer<P> {
     #[cfg(feature = "reqwest-middleware")]
     pub(super) fn identity(&self) -> &Identity {
-        &self.rules.identity
+        &self.policy.identity
     }
 
-    /// What becomes of a request that carries an `Authorization` header already. It is refused by default.
-    pub fn existing_authorization(mut self, policy: ExistingAuthorization) -> Self {
-        Arc::make_mut(&mut self.rules).existing = policy;
+    /// What becomes of a request that carries an `Authorization` header already. It is refused by
+    /// default.
+    pub fn existing_authorization(mut self, existing: ExistingAuthorization) -> Self {
+        Arc::make_mut(&mut self.policy).existing = existing;
         self
     }
 
-    /// Sends a request once more, with a new token, when a receiver refused the old one. For `http` requests whose body is
-    /// `Clone`, and for reqwest's; one of reqwest's whose body is a stream is not sent again.
+    /// Sends a request once more, with a new token, when a receiver refused the old one. For `http`
+    /// requests whose body is `Clone`, and for reqwest's; one of reqwest's whose body is a stream
+    /// is not sent again.
     ///
-    /// Off by default: it costs a copy of each request's head, and a receiver may refuse late. One that looks at the token
-    /// first, as ours do, has done nothing yet; but one that acts, and then hands on a refusal that it got itself from
-    /// another service, acts twice. If yours may, leave it off, or for idempotent requests only.
+    /// Off by default: it costs a copy of each request's head, and a receiver may refuse late. One
+    /// that looks at the token first, as ours do, has done nothing yet; but one that acts, and then
+    /// hands on a refusal that it got itself from another service, acts twice. If yours may, leave
+    /// it off, or for idempotent requests only.
     ///
-    /// The wait for the new token, and the second try, come on top of the time limits of the client below (reqwest's
-    /// `timeout`, `grpc-timeout`); a limit for the whole stands above the layer (`tower::timeout`).
+    /// The wait for the new token, and the second try, come on top of the time limits of the client
+    /// below (reqwest's `timeout`, `grpc-timeout`); a limit for the whole stands above the layer
+    /// (`tower::timeout`).
     pub fn replay_clones(self) -> AttachTokenLayer<CloneRequest> {
-        self.with_replay(CloneRequest)
+        self.with_mode(CloneRequest)
     }
 
-    /// The same, for bodies that cannot be cloned, streams among them: up to `max_bytes` of what is read from one are
-    /// remembered (shared, not copied), and what is left of it when the refusal comes is sent after that. If more had been
-    /// read by then, the request is not sent again. A first request that is still being sent then is aborted.
+    /// The same, for bodies that cannot be cloned, streams among them: up to `max_bytes` of what is
+    /// read from one are remembered (shared, not copied), and what is left of it when the refusal
+    /// comes is sent after that. If more had been read by then, the request is not sent again. A
+    /// first request that is still being sent then is aborted.
     ///
-    /// `wrap` makes the client's body type of a [`BufferedBody`]: `tonic::body::Body::new`, `reqwest::Body::wrap`,
-    /// `axum::body::Body::new`. It costs a few small allocations for each request.
+    /// `wrap` makes the client's body type of a [`BufferedBody`]: `tonic::body::Body::new`,
+    /// `reqwest::Body::wrap`, `axum::body::Body::new`. It costs a few small allocations for each
+    /// request.
     pub fn replay_buffered<B, F>(self, max_bytes: usize, wrap: F) -> AttachTokenLayer<BufferBody<F>>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
         F: Fn(BufferedBody<B>) -> B + Clone,
     {
-        self.with_replay(BufferBody { max_bytes, wrap })
+        self.with_mode(BufferBody { max_bytes, wrap })
     }
 
-    /// The same, for a request that names another identity.
+    /// Returns the same layer for another identity.
     #[cfg(feature = "reqwest-middleware")]
-    pub(super) fn in_the_name_of(&self, identity: Identity) -> Self
+    pub(super) fn with_identity(&self, identity: Identity) -> Self
     where
         P: Clone,
     {
-        Self { rules: Arc::new(self.rules.with(identity)), replay: self.replay.clone() }
+        Self { policy: Arc::new(self.policy.with_identity(identity)), mode: self.mode.clone() }
     }
 
-    fn with_replay<Q>(self, replay: Q) -> AttachTokenLayer<Q> {
-        AttachTokenLayer { rules: self.rules, replay }
+    fn with_mode<Q>(self, mode: Q) -> AttachTokenLayer<Q> {
+        AttachTokenLayer { policy: self.policy, mode }
     }
 }
 
@@ -88,6 +97,6 @@ impl<S, P: Clone> Layer<S> for AttachTokenLayer<P> {
     type Service = AttachToken<S, P>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        AttachToken::new(inner, Arc::clone(&self.rules), self.replay.clone())
+        AttachToken::new(inner, Arc::clone(&self.policy), self.mode.clone())
     }
 }

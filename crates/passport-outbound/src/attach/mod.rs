@@ -1,48 +1,55 @@
 //! The middleware that attaches a token to each request.
 //!
-//! 1. A request to an origin that is not allowed is refused, and one whose URI carries user
+//! 1. A request to an origin that is not allowed is rejected, and one whose URI contains user
 //!    information, or whose `Host` header names another host.
-//! 2. A request that carries an `Authorization` header already is refused, unless it was said what to do with it.
-//! 3. The token is taken from the identity; if there is none yet, the future waits for it.
+//! 2. A request with an `Authorization` header is rejected, unless the layer says what to do with
+//!    it.
+//! 3. The identity returns the token. If there is none yet, the future waits for it.
 //! 4. The header is set, marked sensitive, and the inner service called.
-//! 5. A response that refuses the token has it replaced: exactly the one that was sent, once for all who had it refused,
-//!    and not if it is so young that the next would be refused as well. The request is sent once more if it was kept for
-//!    that; else, and if no other token is to be had, the refusal is the answer.
+//! 5. When a response rejects the token, the identity replaces exactly the token that was sent,
+//!    once for all requests, and not if it is so young that the next would be rejected as well. A
+//!    saved request is sent a second time. Without one, or without another token, the rejection is
+//!    the response.
 //!
-//! The token is taken in `call`, never in `poll_ready`: a token failure must not look like a broken service to a
-//! balancer or a buffer.
+//! The token is taken in `call`, never in `poll_ready`: a token failure must not look like a broken
+//! service to a balancer or a buffer.
 
-mod buffered_body;
+mod allowed_origins;
+mod base_url;
+mod clients;
+mod destination;
 mod error;
-#[cfg(feature = "reqwest")]
-mod for_reqwest;
-#[cfg(feature = "reqwest-middleware")]
-mod for_reqwest_middleware;
 mod future;
-mod host;
+mod host_header;
 mod layer;
-mod replay;
+mod policy;
 mod request;
 mod response;
-mod rules;
+mod response_watch;
+mod retry;
+mod retry_body;
+mod send;
 mod service;
 mod unauthorized;
-mod watch;
 
-pub(crate) use self::request::{destination_of, sealed::Destination};
-#[cfg(feature = "reqwest")]
-pub(crate) use self::service::BoxError;
+pub(crate) use self::base_url::base_url;
 pub use self::{
-    buffered_body::BufferedBody,
+    allowed_origins::AllowedOrigins,
     error::AttachError,
     future::AttachTokenFuture,
     layer::AttachTokenLayer,
-    replay::{BufferBody, CloneRequest, NoReplay, Replay},
+    policy::ExistingAuthorization,
     request::OutboundRequest,
     response::OutboundResponse,
-    rules::ExistingAuthorization,
+    response_watch::WatchedBody,
+    retry::{BufferBody, CloneRequest, NoReplay, Replay},
+    retry_body::BufferedBody,
     service::AttachToken,
-    watch::WatchedBody,
+};
+#[cfg(feature = "reqwest")]
+pub(crate) use self::{
+    destination::{Destination, destination_of},
+    error::{BoxError, CallError},
 };
 
 #[cfg(test)]

@@ -8,38 +8,36 @@ use http::header::AUTHORIZATION;
 use tower_service::Service;
 
 use super::{
-    AttachTokenFuture, NoReplay, OutboundRequest, OutboundResponse, Replay,
-    future::{Held, Spare},
-    response::sealed::Head,
-    rules::{Needs, Rules},
-    watch::Watch,
+    AttachError, AttachTokenFuture, NoReplay, OutboundRequest, OutboundResponse, Replay,
+    error::BoxError,
+    future::AwaitingToken,
+    policy::{Admission, AttachPolicy},
+    response::sealed::ResponseHead,
+    send::send,
 };
-use crate::{
-    credential::{Credential, Sendable},
-    destination::Matched,
-    identity::Whose,
-};
+use crate::{identity::SelectedIdentity, token::Credential};
 
-pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
-
-/// The service that [`AttachTokenLayer`](super::AttachTokenLayer) makes, around a client that is `Clone`.
+/// The service that [`AttachTokenLayer`](super::AttachTokenLayer) makes, around a client that is
+/// `Clone`.
 ///
-/// An `http::Response<B>` comes back with a [`WatchedBody<B>`](super::WatchedBody), a `reqwest::Response` as it is.
+/// An `http::Response<B>` comes back with a [`WatchedBody<B>`](super::WatchedBody), a
+/// `reqwest::Response` as it is.
 ///
 /// # Errors
-/// Boxed; downcast to tell them apart. [`AttachError`](super::AttachError): the request must not have a token, and nothing
-/// was sent. [`TokenError`](crate::TokenError): there is no token, and nothing was sent. Anything else is the client's own.
-/// `poll_ready` fails only when the client's does.
+/// Boxed; downcast to tell them apart. [`AttachError`]: the request must not
+/// have a token, and nothing was sent. [`TokenError`](crate::TokenError): there is no token, and
+/// nothing was sent. Anything else is the client's own. `poll_ready` fails only when the client's
+/// does.
 #[derive(Clone, Debug)]
 pub struct AttachToken<S, P = NoReplay> {
     inner: S,
-    rules: Arc<Rules>,
-    replay: P,
+    policy: Arc<AttachPolicy>,
+    mode: P,
 }
 
 impl<S, P> AttachToken<S, P> {
-    pub(super) fn new(inner: S, rules: Arc<Rules>, replay: P) -> Self {
-        Self { inner, rules, replay }
+    pub(super) fn new(inner: S, policy: Arc<AttachPolicy>, mode: P) -> Self {
+        Self { inner, policy, mode }
     }
 
     /// The client inside.
@@ -56,7 +54,7 @@ where
     R: OutboundRequest,
     P: Replay<R>,
 {
-    type Response = <S::Response as Head>::Watched;
+    type Response = <S::Response as ResponseHead>::Watched;
     type Error = BoxError;
     type Future = AttachTokenFuture<S, R, P>;
 
@@ -65,38 +63,43 @@ where
     }
 
     fn call(&mut self, mut request: R) -> Self::Future {
-        let origin = match self.rules.admit(&request) {
-            Err(refused) => return self.refuse(refused.into()),
-            Ok(Needs::Nothing) => return AttachTokenFuture::forwarding(self.inner.call(request), None, None),
-            Ok(Needs::Token(origin)) => origin,
+        let origin = match self.policy.admit(&request) {
+            Err(error) => return self.reject(error.into()),
+            Ok(Admission::Unchanged) => {
+                return AttachTokenFuture::forwarding(self.inner.call(request), None, None);
+            }
+            Ok(Admission::WithToken(origin)) => origin,
         };
-        let rules = self.rules.of(&request);
-        let credential = match rules.identity.whose(request.extensions()) {
-            Err(refused) => return self.refuse(refused.into()),
-            Ok(Whose::Caller(authorization)) => {
+        let policy = self.policy.for_request(&request);
+        let credential = match policy.identity.select(request.extensions()) {
+            Err(error) => return self.reject(AttachError::from(error).into()),
+            Ok(SelectedIdentity::Caller(authorization)) => {
                 request.headers_mut().insert(AUTHORIZATION, authorization);
                 return AttachTokenFuture::forwarding(self.inner.call(request), None, None);
             }
-            Ok(Whose::Service(identity)) => identity.credential(),
+            Ok(SelectedIdentity::Managed(identity)) => identity.credential(),
         };
         match credential {
-            Credential::Ready(token) => send(&mut self.inner, request, origin, token, rules, &self.replay),
+            Credential::Ready(token) => send(&mut self.inner, request, origin, token, policy, &self.mode),
             Credential::Pending(credential) => {
-                // The service that was polled ready goes into the future; its clone was not, and stays here. See
-                // "Be careful when cloning inner services" in the documentation of `tower::Service`.
+                // The service that was polled ready goes into the future; its clone was not, and
+                // stays here. See "Be careful when cloning inner services" in the documentation of
+                // `tower::Service`.
                 let not_ready = self.inner.clone();
                 let ready = mem::replace(&mut self.inner, not_ready);
-                let replay = self.replay.clone();
-                AttachTokenFuture::waiting(credential, Held { ready, request, origin, rules, replay })
+                let mode = self.mode.clone();
+                let held = AwaitingToken { ready, request, origin, policy, mode };
+                AttachTokenFuture::waiting(credential, held)
             }
-            Credential::Refused(error) => self.refuse(error.into()),
+            Credential::Failed(error) => self.reject(error.into()),
         }
     }
 }
 
 impl<S, P> AttachToken<S, P> {
-    /// Ends a call that does not go out. The readiness that was reserved for it is given back: others may wait for it.
-    fn refuse<R>(&mut self, error: BoxError) -> AttachTokenFuture<S, R, P>
+    /// Ends a call that is not sent. Replacing the service returns the capacity that `poll_ready`
+    /// reserved for it.
+    fn reject<R>(&mut self, error: BoxError) -> AttachTokenFuture<S, R, P>
     where
         S: Service<R> + Clone,
         P: Replay<R>,
@@ -105,35 +108,4 @@ impl<S, P> AttachToken<S, P> {
         self.inner = not_ready;
         AttachTokenFuture::failed(error)
     }
-}
-
-/// Sends `request` with `token` through a service that is ready.
-#[inline(always)] // each call of it would move the request once more
-pub(super) fn send<S, R, P>(
-    ready: &mut S,
-    mut request: R,
-    origin: Matched,
-    token: Sendable,
-    rules: Arc<Rules>,
-    replay: &P,
-) -> AttachTokenFuture<S, R, P>
-where
-    S: Service<R> + Clone,
-    R: OutboundRequest,
-    P: Replay<R>,
-{
-    let watch = Watch { rules, generation: token.generation, origin };
-    if !P::KEEPS {
-        attach(&mut request, token);
-        return AttachTokenFuture::forwarding(ready.call(request), Some(watch), None);
-    }
-    // What is kept has no token in it: it is sent again with another.
-    let (mut request, kept) = replay.keep(request);
-    let spare = kept.map(|kept| Spare { kept, replay: replay.clone(), service: ready.clone() });
-    attach(&mut request, token);
-    AttachTokenFuture::forwarding(ready.call(request), Some(watch), spare)
-}
-
-pub(super) fn attach(request: &mut impl OutboundRequest, token: Sendable) {
-    request.headers_mut().insert(AUTHORIZATION, token.authorization);
 }

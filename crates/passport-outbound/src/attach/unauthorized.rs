@@ -1,4 +1,4 @@
-//! Whether a response refuses the token that was sent. Pure.
+//! Whether a response rejects the token that was sent. Pure.
 
 use http::{
     HeaderMap, HeaderValue, StatusCode,
@@ -9,17 +9,17 @@ use http_auth::ChallengeParser;
 /// `UNAUTHENTICATED`, as `grpc-status` has it.
 const UNAUTHENTICATED: &[u8] = b"16";
 
-/// Whether a response has to be looked at more closely. Most have not.
+/// Returns whether a response has to be examined further. Most have not.
 pub(super) fn may_concern_token(status: StatusCode, headers: &HeaderMap) -> bool {
     status == StatusCode::UNAUTHORIZED || is_grpc(headers)
 }
 
-/// Whether the head of a response says that the token is not good, by HTTP
+/// Returns whether the head of a response rejects the token, by HTTP
 /// ([RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)) or by gRPC.
 ///
-/// A 401 whose Bearer challenge names another error, such as `insufficient_scope`, does not: a new token would not help.
-/// 403 and `PERMISSION_DENIED` are about rights and never about the token.
-pub(super) fn refuses_token(status: StatusCode, headers: &HeaderMap) -> bool {
+/// A 401 whose Bearer challenge names another error, such as `insufficient_scope`, does not: a new
+/// token would not help. 403 and `PERMISSION_DENIED` are about rights and never about the token.
+pub(super) fn rejects_token(status: StatusCode, headers: &HeaderMap) -> bool {
     match status {
         StatusCode::UNAUTHORIZED => {
             let mut challenges = headers.get_all(WWW_AUTHENTICATE).iter().map(ascii_of);
@@ -29,23 +29,23 @@ pub(super) fn refuses_token(status: StatusCode, headers: &HeaderMap) -> bool {
     }
 }
 
-/// Whether a response is one of gRPC, so that its trailers are worth watching.
+/// Returns whether a response is gRPC, whose status may be in the trailers.
 pub(super) fn is_grpc(headers: &HeaderMap) -> bool {
     headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
 }
 
-/// Whether these headers or trailers hold the gRPC status `UNAUTHENTICATED`.
+/// Returns whether these headers or trailers contain the gRPC status `UNAUTHENTICATED`.
 pub(super) fn is_unauthenticated(headers: &HeaderMap) -> bool {
     headers.get("grpc-status").map(HeaderValue::as_bytes) == Some(UNAUTHENTICATED)
 }
 
-/// The text of a header. A description in another language is of no interest here, but must not hide what is.
+/// Returns the text of a header. Other characters than ASCII, as in a description, are replaced.
 fn ascii_of(value: &HeaderValue) -> String {
     value.as_bytes().iter().map(|byte| if byte.is_ascii() { char::from(*byte) } else { '?' }).collect()
 }
 
-/// Whether a `WWW-Authenticate` holds a Bearer challenge with an error other than `invalid_token`. What cannot be read
-/// says nothing.
+/// Returns whether a `WWW-Authenticate` contains a Bearer challenge with an error other than
+/// `invalid_token`. A challenge that cannot be parsed is ignored.
 fn names_another_error(challenges: &str) -> bool {
     ChallengeParser::new(challenges)
         .map_while(Result::ok)
@@ -55,76 +55,4 @@ fn names_another_error(challenges: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in pairs {
-            headers.append(*name, HeaderValue::from_static(value));
-        }
-        headers
-    }
-
-    fn refuses(status: u16, pairs: &[(&'static str, &'static str)]) -> bool {
-        refuses_token(StatusCode::from_u16(status).unwrap(), &headers(pairs))
-    }
-
-    #[test]
-    fn a_bare_401_and_an_invalid_token_refuse_it() {
-        assert!(refuses(401, &[]));
-        for challenge in [
-            "Bearer",
-            "Bearer error=\"invalid_token\"",
-            "bearer realm=\"x\", error=invalid_token, error_description=\"expired\"",
-            "Basic realm=\"error=insufficient_scope\"",
-            "DPoP error=\"use_dpop_nonce\", Bearer error=\"invalid_token\"",
-            "Bearer error=\"\\",
-            "\"",
-            "",
-        ] {
-            assert!(refuses(401, &[("www-authenticate", challenge)]), "{challenge}");
-        }
-    }
-
-    #[test]
-    fn another_error_of_the_challenge_is_not_about_the_token() {
-        for challenge in [
-            "Bearer error=\"insufficient_scope\", scope=\"payroll.write\"",
-            "BEARER realm=\"x\", ERROR=insufficient_scope",
-            "Bearer error=\"invalid_request\"",
-            "Basic realm=\"x\", Bearer error=\"insufficient_scope\"",
-        ] {
-            assert!(!refuses(401, &[("www-authenticate", challenge)]), "{challenge}");
-        }
-        let two =
-            [("www-authenticate", "Basic"), ("www-authenticate", "Bearer error=\"insufficient_scope\"")];
-        assert!(!refuses(401, &two));
-    }
-
-    #[test]
-    fn a_description_in_any_language_does_not_hide_the_error() {
-        let mut headers = HeaderMap::new();
-        let challenge = "Bearer error=\"insufficient_scope\", error_description=\"refusé\"";
-        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_bytes(challenge.as_bytes()).unwrap());
-        assert!(!refuses_token(StatusCode::UNAUTHORIZED, &headers));
-    }
-
-    #[test]
-    fn other_statuses_are_not_about_the_token() {
-        for status in [200, 204, 302, 307, 400, 403, 407, 429, 500, 503] {
-            assert!(!refuses(status, &[("www-authenticate", "Bearer error=\"invalid_token\"")]), "{status}");
-        }
-    }
-
-    #[test]
-    fn on_grpc_the_status_unauthenticated_refuses_it() {
-        let grpc = ("content-type", "application/grpc+proto");
-        assert!(refuses(200, &[grpc, ("grpc-status", "16")]));
-        assert!(!refuses(200, &[grpc]));
-        assert!(!refuses(200, &[grpc, ("grpc-status", "7")]));
-        assert!(!refuses(200, &[grpc, ("grpc-status", "0")]));
-        assert!(!refuses(200, &[("content-type", "text/plain"), ("grpc-status", "16")]));
-        assert!(refuses(401, &[grpc]), "a proxy in between speaks HTTP");
-    }
-}
+mod tests;

@@ -6,13 +6,13 @@ use url::Url;
 
 /// What a token was asked for with: the client id first, then a digest of the rest.
 ///
-/// As text it is `<client id>:<64 hexadecimal digits>`. The parts (token URL, client authentication, scopes) go into the
-/// digest with their lengths, so that no two questions share a key. The secret is not among them: all active secrets of an
-/// identity give the same token.
+/// As text it is `<client id>:<64 hexadecimal digits>`. The parts (token URL, client
+/// authentication, scopes) go into the digest with their lengths, so that no two questions share a
+/// key. The secret is not among them: all active secrets of an identity give the same token.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TokenKey {
     client_id: ClientId,
-    question: [u8; 32],
+    parameters: [u8; 32],
 }
 
 impl TokenKey {
@@ -22,9 +22,9 @@ impl TokenKey {
             digest.update(&(part.len() as u64).to_be_bytes());
             digest.update(part.as_bytes());
         }
-        let mut question = [0; 32];
-        question.copy_from_slice(digest.finish().as_ref());
-        Self { client_id: client_id.clone(), question }
+        let mut parameters = [0; 32];
+        parameters.copy_from_slice(digest.finish().as_ref());
+        Self { client_id: client_id.clone(), parameters }
     }
 
     /// Whose token it is.
@@ -37,87 +37,9 @@ impl TokenKey {
 impl fmt::Display for TokenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.client_id)?;
-        self.question.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        self.parameters.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn key(client_id: &str, url: &str, scopes: &str) -> TokenKey {
-        let (client_id, url) = (client_id.parse().unwrap(), url.parse().unwrap());
-        TokenKey::new(&client_id, &url, "client_secret", &scopes.parse().unwrap())
-    }
-
-    #[test]
-    fn the_order_of_scopes_does_not_matter() {
-        assert_eq!(key("a", "https://p/t", "x y"), key("a", "https://p/t", "y x y"));
-    }
-
-    #[test]
-    fn every_part_counts_and_no_two_run_together() {
-        let base = key("a", "https://p/t", "x y");
-        for other in [
-            key("b", "https://p/t", "x y"),
-            key("a", "https://p/t2", "x y"),
-            key("a", "https://p/t", "x"),
-            key("a", "https://p/t", "xy"),
-        ] {
-            assert_ne!(base, other);
-        }
-    }
-
-    #[test]
-    fn who_proves_itself_in_another_way_has_another_key() {
-        let (client_id, token_url) = ("mi-1".parse().unwrap(), "https://p/t".parse().unwrap());
-        let key = |method| TokenKey::new(&client_id, &token_url, method, &Scopes::default());
-        assert_eq!(key("client_secret"), key("client_secret"));
-        assert_ne!(key("client_secret"), key("private_key_jwt"));
-    }
-
-    /// A question as somebody may put it: letters that collide when they run together, in any order, repeated.
-    fn question() -> impl Strategy<Value = (String, String, Vec<String>)> {
-        let word = "[ab]{1,3}";
-        (word, word, prop::collection::vec(word, 1..4))
-    }
-
-    fn key_of((client_id, path, scopes): &(String, String, Vec<String>)) -> TokenKey {
-        key(client_id, &format!("https://p/{path}"), &scopes.join(" "))
-    }
-
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
-
-        #[test]
-        fn two_keys_are_equal_exactly_if_the_questions_are(one in question(), other in question()) {
-            let scopes = |question: &(_, _, Vec<String>)| question.2.iter().cloned().collect::<BTreeSet<_>>();
-            let same = (&one.0, &one.1, scopes(&one)) == (&other.0, &other.1, scopes(&other));
-            prop_assert_eq!(key_of(&one) == key_of(&other), same);
-            prop_assert_eq!(key_of(&one).to_string() == key_of(&other).to_string(), same);
-        }
-
-        #[test]
-        fn the_parts_do_not_run_together(first in "[a-z]{1,6}", second in "[a-z]{1,6}") {
-            let apart = key("a", &format!("https://p/{first}"), &second);
-            prop_assert_ne!(&apart, &key("a", &format!("https://p/{first}{second}"), &second));
-            prop_assert_ne!(&apart, &key("a", &format!("https://p/{first}"), &format!("{first}{second}")));
-            prop_assert_ne!(
-                key("a", "https://p", &format!("{first} {second}")),
-                key("a", "https://p", &format!("{first}{second}"))
-            );
-        }
-
-        #[test]
-        fn the_text_begins_with_the_client_id(client_id in "[a-z0-9.:_-]{1,20}") {
-            let text = key(&client_id, "https://p/t", "openid").to_string();
-            let (name, digest) = text.rsplit_once(':').unwrap();
-            prop_assert_eq!(name, client_id);
-            prop_assert_eq!(digest.len(), 64);
-        }
-    }
-}
+mod tests;

@@ -1,38 +1,33 @@
-//! Where tokens are kept.
+//! Where tokens are cached: in this process, and in a store that a fleet shares.
 
-#[cfg(test)]
-mod fleet_store;
-mod kept;
 mod key;
 mod shared;
-mod slot;
 mod store;
 
 use std::{fmt, sync::Arc};
 
 use moka::sync::Cache;
 
-use crate::Sidecar;
-
-pub(crate) use self::{
-    kept::Kept,
-    shared::{Shared, store_takes},
-    slot::{Begun, Keeping, Outcome, Rejection, Slot, Snapshot, Ticket},
+use crate::{
+    Sidecar,
+    token::{Retention, TokenEntry},
 };
 
-use self::store::Store;
+pub(crate) use self::shared::{Coordinator, store_time_limit};
+
+use self::store::StoreHandle;
 pub use self::{
     key::TokenKey,
     store::{Lease, Leased, StoreError, StoredToken, TokenStore, WakeUps},
 };
 
-/// How many different tokens one cache keeps.
+/// The number of tokens in one cache.
 const CAPACITY: u64 = 10_000;
 
 /// What becomes of a token once it is fetched. Cheap to clone; clones share.
 ///
-/// Each [`ManagedIdentity`](crate::ManagedIdentity) keeps its token in memory, for itself and its clones, unless a cache is
-/// given to its builder. Choose by how the service is deployed:
+/// Each [`ManagedIdentity`](crate::ManagedIdentity) keeps its token in memory, for itself and its
+/// clones, unless a cache is given to its builder. Choose by how the service is deployed:
 ///
 /// | | |
 /// |---|---|
@@ -43,38 +38,40 @@ const CAPACITY: u64 = 10_000;
 /// | many small services on one machine | [`TokenCache::sidecar`] |
 #[derive(Clone)]
 pub struct TokenCache {
-    keeping: Keeping,
-    store: Option<Store>,
+    retention: Retention,
+    store: Option<StoreHandle>,
     sidecar: Option<Sidecar>,
-    /// The slots of those who share. The holder of one keeps it, so that a hit never comes back here.
-    slots: Option<Cache<TokenKey, Arc<Slot>>>,
+    /// The shared entries. A manager holds its entry, so that a hit does not look it up here.
+    entries: Option<Cache<TokenKey, Arc<TokenEntry>>>,
 }
 
 impl TokenCache {
     /// Keeps tokens in this process, by client id and what was asked for; bounded to 10,000 tokens.
     ///
-    /// Give the same one to several identities when the same one is built in several places and is to fetch one token for
-    /// all.
+    /// Give the same one to several identities when the same one is built in several places and is
+    /// to fetch one token for all.
     #[must_use]
     pub fn memory() -> Self {
-        Self { keeping: Keeping::Token, store: None, sidecar: None, slots: Some(Cache::new(CAPACITY)) }
+        Self { retention: Retention::Token, store: None, sidecar: None, entries: Some(Cache::new(CAPACITY)) }
     }
 
-    /// [`TokenCache::memory`], in front of a store that a fleet shares: what one instance fetches, all use.
+    /// [`TokenCache::memory`], in front of a store that a fleet shares: what one instance fetches,
+    /// all use.
     ///
-    /// Before an instance asks Passport it looks into `store`, and takes a lease on the token it needs; those who do not
-    /// get the lease wait for its holder to publish, and go alone when the request timeout has passed. A holder that has died
-    /// is waited for for 3 s. A call with a live token asks the store nothing.
+    /// Before an instance asks Passport it looks into `store`, and takes a lease on the token it
+    /// needs; those who do not get the lease wait for its holder to publish, and go alone when the
+    /// request timeout has passed. A holder that has died is waited for for 3 s. A call with a live
+    /// token asks the store nothing.
     ///
-    /// A store that fails is a miss. It is left alone then until it works again, and each instance fetches for itself, once
-    /// for all its callers.
+    /// A store that fails is a miss. It is left alone then until it works again, and each instance
+    /// fetches for itself, once for all its callers.
     #[must_use]
     pub fn shared(store: impl TokenStore) -> Self {
-        Self { store: Some(Store::new(store)), ..Self::memory() }
+        Self { store: Some(StoreHandle::new(store)), ..Self::memory() }
     }
 
-    /// [`TokenCache::memory`], in front of a sidecar, which has the credentials and asks Passport for all who are on the machine.
-    /// A call with a live token asks the sidecar nothing.
+    /// [`TokenCache::memory`], in front of a sidecar, which has the credentials and asks Passport
+    /// for all who are on the machine. A call with a live token asks the sidecar nothing.
     ///
     /// [`ManagedIdentity::at_sidecar`](crate::ManagedIdentity::at_sidecar) is the short way.
     #[must_use]
@@ -82,79 +79,50 @@ impl TokenCache {
         Self { sidecar: Some(sidecar), ..Self::memory() }
     }
 
-    /// Keeps nothing: each call has a token fetched for itself. For functions that end with their invocation.
+    /// Keeps nothing: each call has a token fetched for itself. For functions that end with their
+    /// invocation.
     ///
-    /// Calls that overlap are as many token requests, also when they fail; after a failure, calls that come later get its
-    /// error until the pause is over. A token that a receiver refuses is not replaced, so no request is sent again.
+    /// Calls that overlap are as many token requests, also when they fail; after a failure, calls
+    /// that come later get its error until the pause is over. A token that a receiver refuses is
+    /// not replaced, so no request is sent again.
     /// [`IdentityStatus::has_live_token`](crate::IdentityStatus::has_live_token) is always false.
     #[must_use]
     pub fn disabled() -> Self {
-        Self { keeping: Keeping::Nothing, slots: None, ..Self::memory() }
+        Self { retention: Retention::Nothing, entries: None, ..Self::memory() }
     }
 
-    /// Keeps nothing, but calls that come while a token is being fetched share it: a burst of calls is one token request.
+    /// Keeps nothing, but calls that come while a token is being fetched share it: a burst of calls
+    /// is one token request.
     ///
-    /// As with [`TokenCache::disabled`], a refused token is not replaced, and no request is sent again.
+    /// As with [`TokenCache::disabled`], a refused token is not replaced, and no request is sent
+    /// again.
     #[must_use]
     pub fn coalescing() -> Self {
-        Self { keeping: Keeping::InFlight, ..Self::memory() }
+        Self { retention: Retention::InFlight, ..Self::memory() }
     }
 
-    /// The store that a fleet shares, if there is one.
-    pub(crate) fn store(&self) -> Option<Store> {
+    /// Returns the store that a fleet shares, if there is one.
+    pub(crate) fn store(&self) -> Option<StoreHandle> {
         self.store.clone()
     }
 
-    /// Who has the credentials, if it is not this process.
-    pub(crate) fn at_sidecar(&self) -> Option<&Sidecar> {
+    /// Returns the sidecar, if it has the credentials.
+    pub(crate) fn sidecar_endpoint(&self) -> Option<&Sidecar> {
         self.sidecar.as_ref()
     }
 
-    /// The place of the token for `key`.
-    pub(crate) fn slot(&self, key: TokenKey) -> Arc<Slot> {
-        let slot = || Arc::new(Slot::new(self.keeping));
-        self.slots.as_ref().map_or_else(slot, |slots| slots.get_with(key, slot))
+    /// Returns the entry of the token for `key`.
+    pub(crate) fn entry(&self, key: TokenKey) -> Arc<TokenEntry> {
+        let entry = || Arc::new(TokenEntry::new(self.retention));
+        self.entries.as_ref().map_or_else(entry, |entries| entries.get_with(key, entry))
     }
 }
 
 impl fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenCache").field("keeping", &self.keeping).finish_non_exhaustive()
+        f.debug_struct("TokenCache").field("retention", &self.retention).finish_non_exhaustive()
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn key(scopes: &str) -> TokenKey {
-        let url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
-        TokenKey::new(&"mi-1".parse().unwrap(), &url, "client_secret", &scopes.parse().unwrap())
-    }
-
-    #[test]
-    fn the_same_question_shares_a_slot_and_another_does_not() {
-        for cache in [TokenCache::memory(), TokenCache::coalescing()] {
-            let slot = cache.slot(key("openid roles"));
-            assert!(Arc::ptr_eq(&slot, &cache.clone().slot(key("roles openid"))));
-            assert!(!Arc::ptr_eq(&slot, &cache.slot(key("openid"))));
-        }
-    }
-
-    #[test]
-    fn a_disabled_cache_shares_nothing() {
-        let cache = TokenCache::disabled();
-        assert!(!Arc::ptr_eq(&cache.slot(key("openid")), &cache.slot(key("openid"))));
-    }
-
-    #[test]
-    fn a_cache_is_bounded() {
-        let cache = TokenCache::memory();
-        for number in 0..CAPACITY + 1000 {
-            cache.slot(key(&format!("scope-{number}")));
-        }
-        let slots = cache.slots.unwrap();
-        slots.run_pending_tasks();
-        assert!(slots.entry_count() <= CAPACITY, "{}", slots.entry_count());
-    }
-}
+mod tests;

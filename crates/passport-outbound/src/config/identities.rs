@@ -15,7 +15,8 @@ use crate::{ManagedIdentity, ManagedIdentityBuilder};
 #[cfg(feature = "reqwest")]
 use crate::{ManagedIdentityHttpClient, http_client::ClientPool};
 
-/// Several managed identities by name, one for each service that acts or is called under a name of its own.
+/// Several managed identities by name, one for each service that acts or is called under a name of
+/// its own.
 ///
 /// ```
 /// use passport_outbound::ManagedIdentitiesConfig;
@@ -49,8 +50,9 @@ impl ManagedIdentitiesConfig {
     /// The identities, with secrets from the environment or from files.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake of all of them. It is one that two have the same `client_id` at one Passport:
-    /// neither could be revoked without the other, and nobody could tell who did what.
+    /// A [`ConfigError`] with every mistake of all of them. It is one that two have the same
+    /// `client_id` at one Passport: neither could be revoked without the other, and nobody could
+    /// tell who did what.
     pub fn build(&self) -> Result<ManagedIdentities, ConfigError> {
         self.build_with(Providers::default())
     }
@@ -63,7 +65,8 @@ impl ManagedIdentitiesConfig {
         self.build_each(providers, |_, builder| builder)
     }
 
-    /// The same, with `settings` for each, which is told its name: a transport for all, a cache for some.
+    /// The same, with `settings` for each, which is told its name: a transport for all, a cache for
+    /// some.
     ///
     /// # Errors
     /// As [`build`](Self::build).
@@ -81,7 +84,7 @@ impl ManagedIdentitiesConfig {
         for (name, config) in &self.identities {
             match config.builder(&providers).and_then(|builder| settings(name, builder).build()) {
                 Ok(identity) => {
-                    if let Some(other) = names.insert(identity.at_passport(), name) {
+                    if let Some(other) = names.insert(identity.client_at(), name) {
                         problems.push(shared(name, other));
                     }
                     by_name.insert(name.clone(), Named { identity, config: config.clone() });
@@ -119,7 +122,7 @@ impl ManagedIdentitiesConfig {
 
 const IDENTITIES: &str = "identities";
 
-/// serde's own error would show what stands there.
+/// An error of serde would show the value.
 fn by_name<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, ManagedIdentityConfig>, D::Error> {
     match Value::deserialize(from)? {
         Value::Object(table) => Ok(table.into_iter().map(|(name, value)| (name, value.into())).collect()),

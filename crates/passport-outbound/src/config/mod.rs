@@ -1,16 +1,19 @@
 //! Identities from a file or from the environment.
 //!
-//! What is read is kept as it came; only when an identity is asked for is it looked at, and then all of it, so that one run
-//! shows every mistake.
+//! Values are stored as they were read. They are checked when an identity is built, all of them, so
+//! that one run reports every mistake.
 
 mod identities;
+mod identity_keys;
 mod key;
 mod kubernetes;
 mod options;
 mod providers;
 mod reader;
 mod schema;
+mod secret_detection;
 mod secrets;
+mod sidecar_store;
 mod value;
 
 use std::{collections::BTreeMap, fmt};
@@ -26,7 +29,7 @@ pub use self::{
     key::ConfigKey,
     providers::{Providers, StoreKind, StoreSettings},
 };
-use self::{options::KEYS, reader::Reader};
+use self::{identity_keys::KEYS, reader::Reader};
 #[cfg(feature = "reqwest")]
 use crate::{
     AllowedOrigins, Identity, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder,
@@ -34,10 +37,12 @@ use crate::{
 };
 use crate::{ManagedIdentity, ManagedIdentityBuilder};
 
-/// A managed identity as a configuration file or the environment describes it, by the names of the .NET options.
+/// A managed identity as a configuration file or the environment describes it, by the names of the
+/// .NET options.
 ///
-/// From anything that serde reads: TOML, YAML, JSON, environment variables. Numbers and switches may be texts, as the
-/// environment has nothing else. Every mistake is told at once, when the identity is [built](Self::build).
+/// From anything that serde reads: TOML, YAML, JSON, environment variables. Numbers and switches
+/// may be texts, as the environment has nothing else. Every mistake is told at once, when the
+/// identity is [built](Self::build).
 ///
 /// | key | |
 /// |---|---|
@@ -59,7 +64,8 @@ use crate::{ManagedIdentity, ManagedIdentityBuilder};
 /// | `danger_plain_http` | whether their URLs may be plain `http` |
 /// | `user_agent` | the `User-Agent` of requests to both |
 ///
-/// Defaults are those of the [`ManagedIdentityBuilder`]; `docs/config.schema.json` in the repository is for editors.
+/// Defaults are those of the [`ManagedIdentityBuilder`]; `docs/config.schema.json` in the
+/// repository is for editors.
 ///
 /// ```
 /// use passport_outbound::ManagedIdentityConfig;
@@ -77,11 +83,11 @@ use crate::{ManagedIdentity, ManagedIdentityBuilder};
 #[derive(Clone, Deserialize)]
 #[serde(from = "Value")]
 pub struct ManagedIdentityConfig {
-    /// None if what stands there is no table.
+    /// `None` if the configuration is not a table.
     values: Option<BTreeMap<String, Value>>,
 }
 
-/// Whatever it is, it is no error of serde's, which would show the value.
+/// Never fails: an error of serde would show the value.
 impl From<Value> for ManagedIdentityConfig {
     fn from(value: Value) -> Self {
         match value {
@@ -95,14 +101,14 @@ impl ManagedIdentityConfig {
     /// The identity, with a secret from the environment or from a file.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake. Whether the secret is there is seen when it is read: at the first token, or by
-    /// [`ManagedIdentity::ready`].
+    /// A [`ConfigError`] with every mistake. Whether the secret is there is seen when it is read:
+    /// at the first token, or by [`ManagedIdentity::ready`].
     pub fn build(&self) -> Result<ManagedIdentity, ConfigError> {
         self.build_with(Providers::default())
     }
 
-    /// The same, with whatever `providers` there are: those of secrets that `secret_provider`, or the scheme of
-    /// `client_secret_ref`, may name, and the stores that `cache` may.
+    /// The same, with whatever `providers` there are: those of secrets that `secret_provider`, or
+    /// the scheme of `client_secret_ref`, may name, and the stores that `cache` may.
     ///
     /// # Errors
     /// As [`build`](Self::build).
@@ -113,7 +119,8 @@ impl ManagedIdentityConfig {
     /// Settings for the identity, for whatever a file cannot say: a transport, a cache, a clock.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake. What the builder is told afterwards, its `build` checks.
+    /// A [`ConfigError`] with every mistake. What the builder is told afterwards, its `build`
+    /// checks.
     pub fn builder(&self, providers: impl Into<Providers>) -> Result<ManagedIdentityBuilder, ConfigError> {
         let mut problems = Vec::new();
         let builder =
@@ -124,8 +131,8 @@ impl ManagedIdentityConfig {
         }
     }
 
-    /// A client of the service at `base_url`, in the name of this identity, with a secret from the environment or from a
-    /// file.
+    /// A client of the service at `base_url`, in the name of this identity, with a secret from the
+    /// environment or from a file.
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake; that there is no `base_url` is one here.
@@ -152,8 +159,8 @@ impl ManagedIdentityConfig {
         }
     }
 
-    /// Settings for a client of the service at `base_url`, in the name of `identity`: this one's, built with settings of its
-    /// own, or a [`CallerIdentity`](crate::CallerIdentity).
+    /// Settings for a client of the service at `base_url`, in the name of `identity`: this one's,
+    /// built with settings of its own, or a [`CallerIdentity`](crate::CallerIdentity).
     ///
     /// # Errors
     /// A [`ConfigError`] when `base_url` or `also_allow` is missing or wrong.
@@ -183,14 +190,15 @@ impl ManagedIdentityConfig {
         self.values.as_ref().ok_or_else(|| ConfigError::new(vec![problem()]))
     }
 
-    /// The [JSON Schema](https://json-schema.org) of the configuration of one identity, with the stores of `providers`.
+    /// The [JSON Schema](https://json-schema.org) of the configuration of one identity, with the
+    /// stores of `providers`.
     #[must_use]
     pub fn json_schema(providers: &Providers) -> Value {
         schema::of_identity(providers)
     }
 }
 
-/// Keys only: a value may be a secret in the wrong place.
+/// Without values: one may be a secret in the wrong place.
 impl fmt::Debug for ManagedIdentityConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedIdentityConfig")
@@ -199,7 +207,7 @@ impl fmt::Debug for ManagedIdentityConfig {
     }
 }
 
-/// The service that is called, and where else the token may go.
+/// The service that is called, and the other origins that may receive the token.
 #[cfg(feature = "reqwest")]
 struct Target {
     base_url: String,
@@ -216,7 +224,7 @@ fn client_of(identity: Identity, target: Target) -> ManagedIdentityHttpClientBui
     target.others.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::also_allow)
 }
 
-/// The problems of both, each once.
+/// Returns the problems of both, each once.
 #[cfg(feature = "reqwest")]
 fn both(one: Option<ConfigError>, other: Option<ConfigError>) -> ConfigError {
     let mut problems: Vec<ConfigProblem> = Vec::new();
@@ -228,10 +236,10 @@ fn both(one: Option<ConfigError>, other: Option<ConfigError>) -> ConfigError {
     ConfigError::new(problems)
 }
 
-/// The option that a problem is with when it is with all of them.
+/// The option of a problem with the configuration as a whole.
 const WHOLE: &str = "configuration";
 
-/// The problems of one of several, under its name.
+/// Returns the problems of a part, each with the path of the part.
 fn within<'a>(path: &str, error: &'a ConfigError) -> impl Iterator<Item = ConfigProblem> + use<'a> {
     let path = path.to_owned();
     error.problems().iter().map(move |problem| {

@@ -1,4 +1,4 @@
-//! The keys, and what they become.
+//! Builds an identity, and the target of a client, from the values of a configuration.
 
 use std::path::PathBuf;
 
@@ -8,7 +8,12 @@ use passport_core::{
 };
 
 use super::{
-    key::{ConfigKey, Kind},
+    identity_keys::{
+        ALGORITHMS, ALSO_ALLOW, ASSERTION_AUDIENCE, BASE_URL, CA_FILE, CACHE, CACHE_TOKENS,
+        CLIENT_AUTHENTICATION, CLIENT_ID, CLIENT_SECRET_REF, DANGER_PLAIN_HTTP, KEY_ID, KEYS, METHODS,
+        PASSPORT_BASE_URL, REFRESH_THRESHOLD, REQUEST_TIMEOUT, SCOPES, SECRET_PROVIDER, SIGNING_ALGORITHM,
+        TOKEN_URL, USER_AGENT,
+    },
     providers::{Providers, SIDECAR},
     reader::Reader,
     value::{header, list, switch, table, text, texts},
@@ -16,112 +21,10 @@ use super::{
 };
 use crate::{
     AllowedOrigins, ClientAuthentication, ManagedIdentityBuilder, PrivateKeyJwt, SigningAlgorithm,
-    TokenCache, destination::base_url as base_url_of,
+    TokenCache, attach::base_url as base_url_of,
 };
 
-const fn key(name: &'static str, kind: Kind, about: &'static str) -> ConfigKey {
-    ConfigKey::of(name, kind, about)
-}
-
-pub(super) const REQUIRED: [&str; 1] = [CLIENT_ID];
-/// One of them.
-pub(super) const REQUIRED_ONE_OF: [&str; 2] = [CLIENT_SECRET_REF, CACHE];
-
-const CLIENT_ID: &str = "client_id";
-pub(super) const CLIENT_SECRET_REF: &str = "client_secret_ref";
-const SECRET_PROVIDER: &str = "secret_provider";
-const PASSPORT_BASE_URL: &str = "passport_base_url";
-const TOKEN_URL: &str = "token_url";
-const SCOPES: &str = "scopes";
-const CACHE_TOKENS: &str = "cache_tokens";
-pub(super) const CACHE: &str = "cache";
-const REFRESH_THRESHOLD: &str = "refresh_threshold";
-const REQUEST_TIMEOUT: &str = "request_timeout";
-const CLIENT_AUTHENTICATION: &str = "client_authentication";
-const SIGNING_ALGORITHM: &str = "signing_algorithm";
-const KEY_ID: &str = "key_id";
-const ASSERTION_AUDIENCE: &str = "assertion_audience";
-const BASE_URL: &str = "base_url";
-const ALSO_ALLOW: &str = "also_allow";
-const CA_FILE: &str = "ca_file";
-const DANGER_PLAIN_HTTP: &str = "danger_plain_http";
-const USER_AGENT: &str = "user_agent";
-
-const METHODS: &[&str] =
-    &["client_secret_basic", "client_secret_basic_raw", "client_secret_post", "private_key_jwt"];
-const ALGORITHMS: &[&str] = &["RS256", "PS256", "ES256"];
-
-pub(super) const KEYS: &[ConfigKey] = &[
-    key(CLIENT_ID, Kind::Text, "The client id of the managed identity: one of its own for each service."),
-    key(
-        CLIENT_SECRET_REF,
-        Kind::SecretReferences,
-        "Where the client secret is (env:NAME, file:/path), or what secret_provider finds it by; of several the first that answers. Never the secret itself.",
-    ),
-    key(
-        SECRET_PROVIDER,
-        Kind::Text,
-        "Who finds the secret, if client_secret_ref does not say: env, file, or one that the program registers.",
-    ),
-    key(
-        PASSPORT_BASE_URL,
-        Kind::Url,
-        "Passport, which is the issuer of its tokens. https://passport.bizfirst.ai by default.",
-    ),
-    key(TOKEN_URL, Kind::Url, "Where tokens are requested. /passport/token below the base URL by default."),
-    key(SCOPES, Kind::Words, "What is asked for. openid and roles by default."),
-    key(
-        CACHE_TOKENS,
-        Kind::Switch,
-        "Whether tokens are kept. True by default; false is for functions that end with their invocation.",
-    ),
-    key(
-        CACHE,
-        Kind::Store,
-        "Where a fleet shares its tokens, or the sidecar that has them: a table with one key, its name, and settings. In memory by default.",
-    ),
-    key(
-        REFRESH_THRESHOLD,
-        Kind::Duration,
-        "How long before its expiry a token is refreshed. 60 s by default.",
-    ),
-    key(REQUEST_TIMEOUT, Kind::Duration, "The most that one attempt to get a token takes. 10 s by default."),
-    key(
-        CLIENT_AUTHENTICATION,
-        Kind::Choice(METHODS),
-        "How the identity proves who it is. By default with its secret, as the issuer's discovery document says.",
-    ),
-    key(
-        SIGNING_ALGORITHM,
-        Kind::Choice(ALGORITHMS),
-        "For private_key_jwt: what the key signs with. RS256 by default.",
-    ),
-    key(KEY_ID, Kind::Text, "For private_key_jwt: the name of the key (kid). None by default."),
-    key(
-        ASSERTION_AUDIENCE,
-        Kind::Text,
-        "For private_key_jwt: whom the assertion is for. The token URL by default.",
-    ),
-    key(BASE_URL, Kind::Url, "The service that is called, for a ManagedIdentityHttpClient."),
-    key(ALSO_ALLOW, Kind::Origins, "Other origins that may see the token. None by default."),
-    key(
-        CA_FILE,
-        Kind::Text,
-        "A PEM file with the certificates of a private CA, trusted beside the system's, for Passport and for the service that is called. None by default.",
-    ),
-    key(
-        DANGER_PLAIN_HTTP,
-        Kind::Switch,
-        "True lets Passport and the services that are called have plain http URLs, for a private network that is trusted or encrypted. False by default.",
-    ),
-    key(
-        USER_AGENT,
-        Kind::Text,
-        "The User-Agent of requests to Passport and to the service that is called. tower-passport/<version> by default.",
-    ),
-];
-
-/// How servers are reached and trusted.
+/// The settings of connections to Passport and to the service.
 #[derive(Clone, Default)]
 pub(super) struct Network {
     pub(super) ca_file: Option<PathBuf>,
@@ -145,7 +48,7 @@ impl Network {
     }
 }
 
-/// The settings of the identity, as far as they are good; what is wrong is noted.
+/// Returns the settings of the identity. Mistakes are reported to `reader`.
 pub(super) fn builder(reader: &mut Reader<'_>, providers: &Providers) -> Option<ManagedIdentityBuilder> {
     reader.refuse_unknown_keys();
     let network = Network::read(reader);
@@ -153,11 +56,11 @@ pub(super) fn builder(reader: &mut Reader<'_>, providers: &Providers) -> Option<
     let client_id = reader.require(CLIENT_ID, text, "name the managed identity of this service");
     let is_at_sidecar = reader.names(CACHE, SIDECAR);
     let secret = secret(reader, &providers.secrets, is_at_sidecar);
-    // Goes on with stand-ins, so that what else is wrong is seen too.
+    // Missing values are replaced, so that all other mistakes are found as well.
     let unused = || Some(SecretSource::fixed("unused"));
-    let secret_or_stand_in = if is_at_sidecar { None } else { secret.clone().or_else(unused) };
+    let secret_or_unused = if is_at_sidecar { None } else { secret.clone().or_else(unused) };
     let id = client_id.clone().unwrap_or_else(|| "unused".to_owned());
-    let mut builder = ManagedIdentityBuilder::new(id, secret_or_stand_in)
+    let mut builder = ManagedIdentityBuilder::new(id, secret_or_unused)
         .transport_settings(network.transport_settings(&providers.transports));
     if network.plain_http {
         builder = builder.danger_plain_http();
@@ -185,13 +88,13 @@ pub(super) fn builder(reader: &mut Reader<'_>, providers: &Providers) -> Option<
     if let Some(authentication) = authentication(reader) {
         builder = builder.client_authentication(authentication);
     }
-    note_what_the_builder_says(reader, &builder);
+    report_builder_problems(reader, &builder);
     let is_whole = if is_at_sidecar { has_cache } else { secret.is_some() };
     client_id.filter(|_| is_whole).map(|_| builder)
 }
 
-/// The builder calls the issuer by its own name.
-fn note_what_the_builder_says(reader: &mut Reader<'_>, builder: &ManagedIdentityBuilder) {
+/// Reports the mistakes that the builder finds. Its `issuer` is `passport_base_url` here.
+fn report_builder_problems(reader: &mut Reader<'_>, builder: &ManagedIdentityBuilder) {
     for problem in builder.problems() {
         let name = if problem.option == "issuer" { PASSPORT_BASE_URL } else { &*problem.option };
         if let Some(key) = KEYS.iter().find(|key| key.name == name) {
@@ -264,7 +167,7 @@ fn cache(reader: &mut Reader<'_>, providers: &Providers) -> Option<TokenCache> {
         return None;
     };
     let made = providers.store(&name, &settings);
-    made.map_err(|error| reader.note(within(&format!("{CACHE}.{name}"), &error))).ok()
+    made.map_err(|error| reader.extend(within(&format!("{CACHE}.{name}"), &error))).ok()
 }
 
 fn authentication(reader: &mut Reader<'_>) -> Option<ClientAuthentication> {
@@ -298,7 +201,7 @@ fn authentication(reader: &mut Reader<'_>) -> Option<ClientAuthentication> {
     }
 }
 
-/// One of a few words, in any case.
+/// Reads one of a few words, in any case.
 fn choice(
     reader: &mut Reader<'_>,
     key: &'static str,
@@ -312,7 +215,7 @@ fn choice(
     found
 }
 
-/// Which service is called, and where else the token may go.
+/// Reads the base URL of the service, and the other origins that may receive the token.
 pub(super) fn target(
     reader: &mut Reader<'_>,
     network: &Network,

@@ -1,4 +1,4 @@
-//! What a configuration may name that is not in this crate.
+//! The registry of secret providers and stores that a configuration may name.
 
 use std::{
     collections::BTreeMap,
@@ -14,39 +14,42 @@ use super::{
     WHOLE,
     key::ConfigKey,
     reader::Reader,
+    sidecar_store::SidecarStoreKind,
     value::{list, switch, text},
 };
+use crate::TokenCache;
 #[cfg(feature = "reqwest")]
 use crate::http_client::ClientPool;
-use crate::{TokenCache, sidecar::SidecarStores};
 
-/// A kind of store that a configuration may name under `cache`, with its settings: `cache = { redis = { ... } }`.
+/// A kind of store that a configuration may name under `cache`, with its settings:
+/// `cache = { redis = { ... } }`.
 ///
 /// That of `passport-redis` is `RedisStores`.
 pub trait StoreKind: fmt::Debug + Send + Sync + 'static {
     /// The keys it knows.
     fn keys(&self) -> &'static [ConfigKey];
 
-    /// The cache, as `settings` describe it. None if they are wrong, which they have been [told](StoreSettings::wrong) then.
+    /// The cache, as `settings` describe it. None if they are wrong, which they have been
+    /// [told](StoreSettings::wrong) then.
     fn cache(&self, settings: &mut StoreSettings<'_>) -> Option<TokenCache>;
 }
 
-/// The store that is no store: another process has the credentials.
+/// The name of the sidecar under `cache`: another process has the credentials.
 pub(super) const SIDECAR: &str = "sidecar";
 
 /// What a configuration may name: secret providers, and stores that a fleet shares.
 ///
 /// `SecretProviders` alone are some, too, wherever these are asked for.
 ///
-/// Identities whose `cache` is told the same share one, if they are built with the same providers or clones of them.
-/// So do identities and clients share the TLS clients by which they reach Passport and services, if
-/// their `ca_file` and `user_agent` agree.
+/// Identities whose `cache` is told the same share one, if they are built with the same providers
+/// or clones of them. So do identities and clients share the TLS clients by which they reach
+/// Passport and services, if their `ca_file` and `user_agent` agree.
 #[derive(Clone)]
 pub struct Providers {
     pub(super) secrets: SecretProviders,
     stores: BTreeMap<String, Arc<dyn StoreKind>>,
-    /// Those there are by what they were told.
-    made: Arc<Mutex<BTreeMap<String, TokenCache>>>,
+    /// The caches by their settings.
+    caches: Arc<Mutex<BTreeMap<String, TokenCache>>>,
     pub(super) transports: Transports,
     #[cfg(feature = "reqwest")]
     pub(super) clients: ClientPool,
@@ -57,12 +60,12 @@ impl Default for Providers {
         let none = Self {
             secrets: SecretProviders::default(),
             stores: BTreeMap::new(),
-            made: Arc::default(),
+            caches: Arc::default(),
             transports: Transports::default(),
             #[cfg(feature = "reqwest")]
             clients: ClientPool::default(),
         };
-        none.with_store(SIDECAR, SidecarStores)
+        none.with_store(SIDECAR, SidecarStoreKind)
     }
 }
 
@@ -70,15 +73,15 @@ impl Providers {
     /// These, with `secrets`.
     #[must_use]
     pub fn with_secrets(self, secrets: SecretProviders) -> Self {
-        // Whatever was made before was made with others.
-        Self { secrets, made: Arc::default(), ..self }
+        // Existing caches have other providers.
+        Self { secrets, caches: Arc::default(), ..self }
     }
 
     /// These, and a kind of store that a configuration calls `name`.
     #[must_use]
     pub fn with_store(mut self, name: impl Into<String>, kind: impl StoreKind) -> Self {
         self.stores.insert(name.into(), Arc::new(kind));
-        Self { made: Arc::default(), ..self }
+        Self { caches: Arc::default(), ..self }
     }
 
     /// The transports of the identities that are built with these providers, for others that call
@@ -95,8 +98,8 @@ impl Providers {
             return Err(problem("it is not a table; write its settings in it".to_owned()));
         };
         let values: BTreeMap<_, _> = values.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
-        let told = format!("{name} {settings}");
-        if let Some(cache) = self.made().get(&told) {
+        let cache_key = format!("{name} {settings}");
+        if let Some(cache) = self.caches().get(&cache_key) {
             return Ok(cache.clone());
         }
         let mut problems = Vec::new();
@@ -106,8 +109,8 @@ impl Providers {
         };
         settings.reader.refuse_unknown_keys();
         match kind.cache(&mut settings) {
-            // Somebody else may have been faster.
-            Some(cache) if problems.is_empty() => Ok(self.made().entry(told).or_insert(cache).clone()),
+            // Another thread may have been faster.
+            Some(cache) if problems.is_empty() => Ok(self.caches().entry(cache_key).or_insert(cache).clone()),
             None if problems.is_empty() => Err(problem("the store gave no cache, and no reason".to_owned())),
             _ => Err(ConfigError::new(problems)),
         }
@@ -125,12 +128,12 @@ impl Providers {
         )
     }
 
-    fn made(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, TokenCache>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    fn caches(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, TokenCache>> {
+        self.caches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Names only: what stores were told is nobody's business.
+/// Without settings, which may contain secrets.
 impl fmt::Debug for Providers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Providers")
@@ -158,8 +161,8 @@ impl From<&Self> for Providers {
     }
 }
 
-/// What a store is told. Whatever is wrong is noted, so that all mistakes are told at once; what is asked for is none then, as
-/// if it were not there.
+/// What a store is told. Whatever is wrong is noted, so that all mistakes are told at once; what is
+/// asked for is none then, as if it were not there.
 pub struct StoreSettings<'a> {
     reader: Reader<'a>,
     secrets: &'a SecretProviders,

@@ -3,8 +3,8 @@
 use serde_json::{Map, Value, json};
 
 use super::{
-    key::{ConfigKey, Kind},
-    options::{KEYS, REQUIRED, REQUIRED_ONE_OF},
+    identity_keys::{KEYS, REQUIRED, REQUIRED_ONE_OF},
+    key::{ConfigKey, ValueKind},
     providers::Providers,
 };
 
@@ -39,7 +39,7 @@ fn properties(keys: &[ConfigKey], providers: &Providers) -> Map<String, Value> {
     keys.iter().map(|key| (key.name.to_owned(), property(key.kind, key.about, providers))).collect()
 }
 
-/// One of the stores there are.
+/// Returns the schema of the value of `cache`: a table with one registered store.
 fn store(providers: &Providers) -> Value {
     let stores: Map<_, _> = providers
         .stores()
@@ -57,18 +57,18 @@ fn store(providers: &Providers) -> Value {
     })
 }
 
-fn property(kind: Kind, about: &str, providers: &Providers) -> Value {
+fn property(kind: ValueKind, about: &str, providers: &Providers) -> Value {
     let words = json!([{ "type": "string", "minLength": 1 }, { "type": "array", "items": { "type": "string" }, "minItems": 1 }]);
     let mut property = match kind {
-        Kind::Text | Kind::SecretReference => json!({ "type": "string", "minLength": 1 }),
-        Kind::Url => json!({ "type": "string", "format": "uri" }),
-        Kind::Switch => json!({ "enum": [true, false, "true", "false"] }),
-        Kind::Duration => {
+        ValueKind::Text | ValueKind::SecretReference => json!({ "type": "string", "minLength": 1 }),
+        ValueKind::Url => json!({ "type": "string", "format": "uri" }),
+        ValueKind::Switch => json!({ "enum": [true, false, "true", "false"] }),
+        ValueKind::Duration => {
             json!({ "anyOf": [{ "type": "number", "minimum": 0 }, { "type": "string", "minLength": 1 }] })
         }
-        Kind::Store => store(providers),
-        Kind::Words | Kind::Origins | Kind::SecretReferences => json!({ "anyOf": words }),
-        Kind::Choice(choices) => json!({ "enum": choices }),
+        ValueKind::Store => store(providers),
+        ValueKind::Words | ValueKind::Origins | ValueKind::SecretReferences => json!({ "anyOf": words }),
+        ValueKind::Choice(choices) => json!({ "enum": choices }),
     };
     property["description"] = about.into();
     property

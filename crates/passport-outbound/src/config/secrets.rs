@@ -5,8 +5,9 @@ use serde_json::Value;
 
 use super::{
     ManagedIdentitiesConfig, ManagedIdentityConfig, Providers,
-    key::{ConfigKey, Kind},
-    options::{self, CACHE, CLIENT_SECRET_REF, KEYS},
+    identity_keys::{CACHE, CLIENT_SECRET_REF, KEYS},
+    key::{ConfigKey, ValueKind},
+    options,
     providers::SIDECAR,
     reader::Reader,
     value::list,
@@ -59,7 +60,7 @@ fn of_key(
     settings: &Value,
     secrets: &SecretProviders,
 ) -> Vec<(String, SecretSource)> {
-    let is_secret = matches!(key.kind, Kind::SecretReference | Kind::SecretReferences);
+    let is_secret = matches!(key.kind, ValueKind::SecretReference | ValueKind::SecretReferences);
     let references = settings.get(key.name).filter(|_| is_secret).and_then(|value| list(value).ok());
     let sources = references.into_iter().flatten().filter_map(|text| secrets.source(None, &text).ok());
     sources.map(|source| (format!("{CACHE}.{store}.{}", key.name), source)).collect()

@@ -1,14 +1,16 @@
-//! What a value has to be. Pure. Values may be texts all over: the environment has nothing else.
+//! Parses the values of a configuration. Pure. Each may be a text, as the environment has no other
+//! type.
 
 use std::time::Duration;
 
 use http::HeaderValue;
 use serde_json::{Map, Value};
 
-/// What is wrong with a value, and what to do; the value itself is for the caller to show or not.
-pub(super) type Wrong = &'static str;
+/// What is wrong with a value, and what to do. The caller decides whether the value is shown.
+pub(super) type InvalidValue = &'static str;
 
-pub(super) fn text(value: &Value) -> Result<String, Wrong> {
+/// Parses a text.
+pub(super) fn text(value: &Value) -> Result<String, InvalidValue> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
         // A client id of digits is one all the same.
@@ -18,13 +20,14 @@ pub(super) fn text(value: &Value) -> Result<String, Wrong> {
     if text.is_empty() { Err("it is empty; give it a value or leave the key out") } else { Ok(text) }
 }
 
-/// The value of a header.
-pub(super) fn header(value: &Value) -> Result<HeaderValue, Wrong> {
+/// Parses the value of a header.
+pub(super) fn header(value: &Value) -> Result<HeaderValue, InvalidValue> {
     HeaderValue::try_from(text(value)?)
         .map_err(|_| "it is not the value of a header; write product/version, such as erp-sync/1.4")
 }
 
-pub(super) fn switch(value: &Value) -> Result<bool, Wrong> {
+/// Parses true or false.
+pub(super) fn switch(value: &Value) -> Result<bool, InvalidValue> {
     match value {
         Value::Bool(switch) => Some(*switch),
         Value::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
@@ -33,9 +36,10 @@ pub(super) fn switch(value: &Value) -> Result<bool, Wrong> {
     .ok_or("it is neither true nor false")
 }
 
-/// Seconds, `90s` and `1m 30s`, or what .NET calls a `TimeSpan` (`00:01:30`, `1.00:00:00`).
-pub(super) fn duration(value: &Value) -> Result<Duration, Wrong> {
-    const WRONG: Wrong = "it is not a duration; write seconds (60), \"60s\", \"1m 30s\" or \"00:01:00\"";
+/// Parses seconds, `90s` and `1m 30s`, or a `TimeSpan` of .NET (`00:01:30`, `1.00:00:00`).
+pub(super) fn duration(value: &Value) -> Result<Duration, InvalidValue> {
+    const WRONG: InvalidValue =
+        "it is not a duration; write seconds (60), \"60s\", \"1m 30s\" or \"00:01:00\"";
     let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).map_err(|_| WRONG);
     match value {
         Value::Number(number) => number.as_f64().ok_or(WRONG).and_then(seconds),
@@ -50,8 +54,7 @@ pub(super) fn duration(value: &Value) -> Result<Duration, Wrong> {
     }
 }
 
-/// Returns advice when `value` is a number without a unit that was meant as milliseconds, most
-/// likely.
+/// Returns advice if `value` is a number without a unit that is probably in milliseconds.
 ///
 /// The options of .NET count milliseconds in some places. A number of seconds is suspected when it
 /// is at least 1,000 and a multiple of 500, as milliseconds are (3600 is not), or longer than a
@@ -68,7 +71,7 @@ pub(super) fn milliseconds_suspected(value: &Value) -> Option<String> {
     Some(format!("{number} s is {}; if milliseconds were meant, write {meant:?}", rounded(time)))
 }
 
-/// In the largest unit of which there is a whole one.
+/// Formats a time in the largest unit that is not zero.
 fn rounded(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
@@ -78,7 +81,7 @@ fn rounded(time: Duration) -> String {
     }
 }
 
-/// `[d.]hh:mm:ss[.fffffff]`
+/// Parses `[d.]hh:mm:ss[.fffffff]`.
 fn time_span(text: &str) -> Option<Duration> {
     let [hours, minutes, seconds] = text.split(':').collect::<Vec<_>>().try_into().ok()?;
     let (days, hours) = hours.split_once('.').map_or(("0", hours), |(days, hours)| (days, hours));
@@ -90,9 +93,9 @@ fn time_span(text: &str) -> Option<Duration> {
     Duration::from_secs(whole).checked_add(Duration::try_from_secs_f64(seconds).ok()?)
 }
 
-/// A list of texts, or one text with blanks or commas between them.
-pub(super) fn list(value: &Value) -> Result<Vec<String>, Wrong> {
-    const WRONG: Wrong = "it has to be a list of texts, or one text with spaces in between";
+/// Parses a list of texts, or one text with spaces or commas between them.
+pub(super) fn list(value: &Value) -> Result<Vec<String>, InvalidValue> {
+    const WRONG: InvalidValue = "it has to be a list of texts, or one text with spaces in between";
     let list: Vec<String> = match value {
         Value::String(text) => {
             let words = text.split([' ', ',']).filter(|word| !word.is_empty());
@@ -107,8 +110,8 @@ pub(super) fn list(value: &Value) -> Result<Vec<String>, Wrong> {
     if list.is_empty() { Err("it is empty; name at least one or leave the key out") } else { Ok(list) }
 }
 
-/// One text as it is, or a list of them.
-pub(super) fn texts(value: &Value) -> Result<Vec<String>, Wrong> {
+/// Parses one text as it is, or a list of texts.
+pub(super) fn texts(value: &Value) -> Result<Vec<String>, InvalidValue> {
     match value {
         Value::Array(values) if values.is_empty() => Err("it is empty; name at least one"),
         Value::Array(values) => values.iter().map(text).collect(),
@@ -116,8 +119,8 @@ pub(super) fn texts(value: &Value) -> Result<Vec<String>, Wrong> {
     }
 }
 
-/// Keys and values.
-pub(super) fn table(value: &Value) -> Result<Map<String, Value>, Wrong> {
+/// Parses a table.
+pub(super) fn table(value: &Value) -> Result<Map<String, Value>, InvalidValue> {
     match value {
         Value::Object(table) => Ok(table.clone()),
         _ => Err("it is not a table; name a store in it: { redis = { ... } }"),
@@ -125,83 +128,4 @@ pub(super) fn table(value: &Value) -> Result<Map<String, Value>, Wrong> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn a_length_of_time_is_read_in_the_ways_people_write_it() {
-        for (value, seconds) in [
-            (json!(60), Some(60.0)),
-            (json!(0.5), Some(0.5)),
-            (json!("60"), Some(60.0)),
-            (json!(" 60s "), Some(60.0)),
-            (json!("1m 30s"), Some(90.0)),
-            (json!("00:01:00"), Some(60.0)),
-            (json!("1.02:03:04.5"), Some(93_784.5)),
-            (json!("00:60:00"), None),
-            (json!("24:00:00"), None),
-            (json!("00:00:60"), None),
-            (json!("01:00"), None),
-            (json!("99999999999999999999.00:00:00"), None),
-            (json!("soon"), None),
-            (json!(""), None),
-            (json!(-1), None),
-            (json!("-1"), None),
-            (json!("NaN"), None),
-            (json!(1e300), None),
-            (json!(true), None),
-            (json!(null), None),
-        ] {
-            assert_eq!(duration(&value).ok().map(|time| time.as_secs_f64()), seconds, "{value}");
-        }
-    }
-
-    #[test]
-    fn number_without_a_unit_that_looks_like_milliseconds_is_suspected() {
-        for (value, advice) in [
-            (json!(60000), Some("60000 s is 16 h; if milliseconds were meant, write 60s")),
-            (json!(" 5000 "), Some("5000 s is 1 h; if milliseconds were meant, write 5s")),
-            (json!(1500), Some("1500 s is 25 min; if milliseconds were meant, write 1.5s")),
-            (json!(300_000), Some("300000 s is 3 days; if milliseconds were meant, write 300s")),
-            (json!(100_001), Some("100001 s is 27 h; if milliseconds were meant, write 100.001s")),
-            (json!(60), None),
-            (json!(500), None),
-            (json!(1800), None),
-            (json!(3600), None),
-            (json!("60000s"), None),
-            (json!("16h 40m"), None),
-            (json!("NaN"), None),
-            (json!(1e300), None),
-            (json!(true), None),
-        ] {
-            assert_eq!(milliseconds_suspected(&value).as_deref(), advice, "{value}");
-        }
-    }
-
-    #[test]
-    fn a_switch_is_read_from_a_text_too() {
-        for (value, read) in [
-            (json!(true), Some(true)),
-            (json!("False"), Some(false)),
-            (json!(" true "), Some(true)),
-            (json!(1), None),
-            (json!("yes"), None),
-        ] {
-            assert_eq!(switch(&value).ok(), read, "{value}");
-        }
-    }
-
-    #[test]
-    fn a_list_may_be_one_text() {
-        for value in
-            [json!(["openid", "roles"]), json!("openid roles"), json!("openid,roles"), json!("openid, roles")]
-        {
-            assert_eq!(list(&value).unwrap(), ["openid", "roles"]);
-        }
-        for value in [json!([]), json!(""), json!([1]), json!({}), json!(null)] {
-            assert!(list(&value).is_err(), "{value}");
-        }
-    }
-}
+mod tests;

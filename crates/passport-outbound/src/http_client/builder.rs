@@ -8,7 +8,7 @@ use super::{
     ManagedIdentityHttpClient,
     clients::{ClientPool, ClientSettings, Clients},
 };
-use crate::{AllowedOrigins, Identity, destination::base_url};
+use crate::{AllowedOrigins, Identity, attach::base_url};
 
 /// Settings of a [`ManagedIdentityHttpClient`].
 #[must_use]
@@ -19,7 +19,7 @@ pub struct ManagedIdentityHttpClientBuilder {
     settings: ClientSettings,
     pool: ClientPool,
     others: Option<AllowedOrigins>,
-    replays: bool,
+    retries: bool,
     plain_http: bool,
 }
 
@@ -32,19 +32,20 @@ impl ManagedIdentityHttpClientBuilder {
             settings: ClientSettings::default(),
             pool: ClientPool::default(),
             others: None,
-            replays: false,
+            retries: false,
             plain_http: false,
         }
     }
 
     /// Sends with `client`, whatever its time limits, proxies, certificates and redirects.
     ///
-    /// The default gives up after 10 s without a connection, and after 100 s altogether, as .NET's does, unless the request says
-    /// otherwise ([`timeout`](crate::ManagedIdentityRequest::timeout)) or its body is a stream. It follows 10 redirects within
-    /// an origin, and hands one that leads out of it on as the answer. It does not use the system's
-    /// proxy for requests to loopback hosts, nor for plain `http`. It says `User-Agent:
-    /// tower-passport/<version>`. Mind that a client with a cookie store shares the cookies among
-    /// all in whose name requests go out.
+    /// The default gives up after 10 s without a connection, and after 100 s altogether, as .NET's
+    /// does, unless the request says otherwise
+    /// ([`timeout`](crate::ManagedIdentityRequest::timeout)) or its body is a stream. It follows 10
+    /// redirects within an origin, and hands one that leads out of it on as the answer. It does not
+    /// use the system's proxy for requests to loopback hosts, nor for plain `http`. It says
+    /// `User-Agent: tower-passport/<version>`. Mind that a client with a cookie store shares the
+    /// cookies among all in whose name requests go out.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
@@ -56,10 +57,10 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
-    /// Sends a request once more, with a new token, when its receiver refused the first. Off by default. What it means is
-    /// told at [`replay_clones`](crate::AttachTokenLayer::replay_clones).
+    /// Sends a request once more, with a new token, when its receiver refused the first. Off by
+    /// default. What it means is told at [`replay_clones`](crate::AttachTokenLayer::replay_clones).
     pub fn replay_refused(mut self) -> Self {
-        self.replays = true;
+        self.retries = true;
         self
     }
 
@@ -87,7 +88,7 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
-    /// Sets the settings of the default client, as a configuration has them.
+    /// Sets the settings of the default client.
     pub(crate) fn client_settings(mut self, settings: ClientSettings) -> Self {
         self.settings = settings;
         self
@@ -102,14 +103,14 @@ impl ManagedIdentityHttpClientBuilder {
     /// The client. Does no I/O beyond reading root certificates.
     ///
     /// # Errors
-    /// A [`ConfigError`] when the base URL is not an absolute `https` URL (or one of a loopback host), or the machine lacks
-    /// what TLS needs.
+    /// A [`ConfigError`] when the base URL is not an absolute `https` URL (or one of a loopback
+    /// host), or the machine lacks what TLS needs.
     pub fn build(self) -> Result<ManagedIdentityHttpClient, ConfigError> {
         let mut problems = Vec::new();
         let base =
             ConfigProblem::collect(&mut problems, "base_url", base_url(&self.base_url, self.plain_http));
         let (base, origins) = base.unzip();
-        // Without a base URL, the client is built all the same, so that every mistake is reported.
+        // Without a base URL, the client is built as well, so that every mistake is reported.
         let allowed = origins.into_iter().chain(self.others.clone()).reduce(|one, other| one.and(&other));
         let clients = self.clients(allowed.as_ref(), &mut problems);
         let (Some(base), Some(origins), Some(clients), []) = (base, allowed, clients, &*problems) else {
@@ -121,7 +122,7 @@ impl ManagedIdentityHttpClientBuilder {
             base,
             identity: self.identity,
             origins,
-            replays: self.replays,
+            retries: self.retries,
         })
     }
 
@@ -141,12 +142,12 @@ impl ManagedIdentityHttpClientBuilder {
 
 const TIME_LIMIT: Duration = Duration::from_secs(100);
 
-/// The URL is left out: until it is checked, it may hold credentials.
+/// Without the URL: until it is checked, it may contain credentials.
 impl fmt::Debug for ManagedIdentityHttpClientBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedIdentityHttpClientBuilder")
             .field("identity", &self.identity)
-            .field("replays", &self.replays)
+            .field("retries", &self.retries)
             .finish_non_exhaustive()
     }
 }

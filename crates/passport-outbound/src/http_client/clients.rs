@@ -1,4 +1,4 @@
-//! The default clients of reqwest: one for each way to a server, shared where settings agree.
+//! The default clients of reqwest: one for each route to a server, shared by equal settings.
 
 use std::{
     collections::HashMap,
@@ -38,8 +38,7 @@ impl ClientSettings {
     }
 }
 
-/// The way to a server. Tokens for this machine, and those over plain `http`, bypass the system's
-/// proxy.
+/// The route to a server. Requests to this machine, and plain `http`, bypass the system's proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Route {
     /// TLS, through the system's proxy if there is one.
@@ -71,8 +70,8 @@ pub(super) enum Clients {
 }
 
 impl Clients {
-    /// Returns a client to build a request to `url` with. A URL by another route is not allowed to
-    /// have a token.
+    /// Returns a client to build a request to `url` with. `None` for a route that no allowed origin
+    /// has.
     pub(super) fn to(&self, url: &Url) -> Option<&Client> {
         match self {
             Self::Own(client) => Some(client),
@@ -165,8 +164,8 @@ fn default_client(settings: &ClientSettings, route: Route, ca: Option<&CaCertifi
     if route == Route::Direct { builder.no_proxy() } else { builder }
 }
 
-/// reqwest takes the token off where a redirect leads to another origin, but not the body and the
-/// other headers.
+/// Follows redirects within an origin. reqwest removes the token where a redirect leads to another
+/// origin, but not the body and the other headers.
 fn within_an_origin(attempt: Attempt<'_>) -> Action {
     let stays = attempt.previous().last().is_some_and(|url| url.origin() == attempt.url().origin());
     match attempt.previous().len() {
@@ -177,38 +176,4 @@ fn within_an_origin(attempt: Attempt<'_>) -> Action {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn origins(urls: &[&str]) -> AllowedOrigins {
-        AllowedOrigins::danger_plain_http(urls).unwrap()
-    }
-
-    #[test]
-    fn only_tls_off_this_machine_uses_the_proxy() {
-        for (urls, expected) in [
-            (&["https://erp"][..], &[Route::Proxied][..]),
-            (&["http://erp", "http://127.0.0.1:1"], &[Route::Plain]),
-            (
-                &["https://localhost", "https://erp", "http://erp"],
-                &[Route::Proxied, Route::Direct, Route::Plain],
-            ),
-        ] {
-            assert_eq!(routes(&origins(urls)), expected, "{urls:?}");
-        }
-        assert_eq!(routes(&AllowedOrigins::danger_any_https()), [Route::Proxied, Route::Direct]);
-    }
-
-    #[test]
-    fn clients_with_equal_settings_are_one() {
-        let pool = ClientPool::default();
-        let made = |urls: &[&str], user_agent: Option<HeaderValue>| {
-            let settings = ClientSettings { ca_file: None, user_agent };
-            pool.clients(&settings, &origins(urls), &mut Vec::new()).unwrap();
-            pool.0.lock().unwrap().len()
-        };
-        assert_eq!(made(&["http://a"], None), 1);
-        assert_eq!(made(&["http://b"], None), 1);
-        assert_eq!(made(&["http://b"], Some(HeaderValue::from_static("x/1"))), 2);
-    }
-}
+mod tests;

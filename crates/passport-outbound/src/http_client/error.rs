@@ -1,9 +1,13 @@
 use http::StatusCode;
 
 use super::InvalidPath;
-use crate::{AttachError, ConfigError, TokenError, attach::BoxError};
+use crate::{
+    AttachError, ConfigError, TokenError,
+    attach::{BoxError, CallError},
+};
 
-/// Why a request of a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient) brought nothing.
+/// Why a request of a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient) brought
+/// nothing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpClientError {
@@ -16,11 +20,13 @@ pub enum HttpClientError {
     /// What was put together is not a request: its URL, a header, its body. Nothing was sent.
     #[error("this is not a request that can be sent: {0}")]
     InvalidRequest(#[source] BoxError),
-    /// The scopes that the request asks for are not valid, or it goes out in the caller's name, whose token is what it is.
+    /// The scopes that the request asks for are not valid, or it goes out in the caller's name,
+    /// whose token is what it is.
     #[error(transparent)]
     InvalidScopes(ConfigError),
-    /// The answer is neither a success nor an error: a redirect that is not followed, as a rule. Only
-    /// [`receive_json`](crate::ManagedIdentityRequest::receive_json) and what is made of it ask for a success.
+    /// The answer is neither a success nor an error: a redirect that is not followed, as a rule.
+    /// Only [`receive_json`](crate::ManagedIdentityRequest::receive_json) and what is made of it
+    /// ask for a success.
     #[error(
         "the answer has the status {0}, which is no success; a redirect to another origin is not followed"
     )]
@@ -34,19 +40,15 @@ pub enum HttpClientError {
 }
 
 impl HttpClientError {
-    /// What the layer says, which is one of three.
-    pub(crate) fn of(error: BoxError) -> Self {
-        let error = match error.downcast::<reqwest::Error>() {
-            Ok(error) => return Self::Http(*error),
-            Err(error) => error,
-        };
-        let error = match error.downcast::<AttachError>() {
-            Ok(error) => return Self::Attach(*error),
-            Err(error) => error,
-        };
-        match error.downcast::<TokenError>() {
-            Ok(error) => Self::Token(*error),
-            Err(error) => Self::InvalidRequest(error),
+    /// Returns the error of a call through the middleware.
+    pub(super) fn of(error: BoxError) -> Self {
+        match CallError::from(error) {
+            CallError::Attach(error) => Self::Attach(error),
+            CallError::Token(error) => Self::Token(error),
+            CallError::Client(error) => match error.downcast::<reqwest::Error>() {
+                Ok(error) => Self::Http(*error),
+                Err(error) => Self::InvalidRequest(error),
+            },
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A client that calls a service in somebody's name: reqwest's, with the layer around it.
+//! A typed client of one service: `reqwest::Client` with the middleware around it.
 
 mod builder;
 mod clients;
@@ -24,11 +24,13 @@ use crate::{
     attach::{Destination, destination_of},
 };
 
-/// Calls one service, each request with a token: that of a [`ManagedIdentity`](crate::ManagedIdentity), or the caller's.
+/// Calls one service, each request with a token: that of a
+/// [`ManagedIdentity`](crate::ManagedIdentity), or the caller's.
 ///
-/// The counterpart of the .NET class of the same name. Cheap to clone; clones share connections and token. Paths are
-/// resolved against the base URL as a browser does it ([RFC 3986, section 5](https://www.rfc-editor.org/rfc/rfc3986#section-5)):
-/// `/api/accounts` begins at the host, `accounts` below the base URL. A URL of another origin is refused, unless it was
+/// The counterpart of the .NET class of the same name. Cheap to clone; clones share connections and
+/// token. Paths are resolved against the base URL as a browser does it ([RFC 3986, section
+/// 5](https://www.rfc-editor.org/rfc/rfc3986#section-5)): `/api/accounts` begins at the host,
+/// `accounts` below the base URL. A URL of another origin is refused, unless it was
 /// [allowed](ManagedIdentityHttpClientBuilder::also_allow). A path with dot segments, or whatever
 /// else a URL would change, is refused ([`InvalidPath`]).
 ///
@@ -48,19 +50,19 @@ use crate::{
 pub struct ManagedIdentityHttpClient {
     clients: Clients,
     base: Url,
-    /// For requests that have none of their own.
+    /// For requests without a timeout of their own.
     time_limit: Option<Duration>,
     identity: Identity,
     origins: AllowedOrigins,
-    replays: bool,
+    retries: bool,
 }
 
 impl ManagedIdentityHttpClient {
     /// A client for the service at `base_url`, in the name of `identity`.
     ///
     /// # Errors
-    /// A [`ConfigError`] when `base_url` is not an absolute `https` URL (or one of a loopback host), or the machine lacks what
-    /// TLS needs.
+    /// A [`ConfigError`] when `base_url` is not an absolute `https` URL (or one of a loopback
+    /// host), or the machine lacks what TLS needs.
     pub fn new(identity: impl Into<Identity>, base_url: &str) -> Result<Self, ConfigError> {
         Self::builder(identity, base_url).build()
     }
@@ -76,7 +78,8 @@ impl ManagedIdentityHttpClient {
         &self.identity
     }
 
-    /// Warms up: waits until the service's own identity has a token. See [`ManagedIdentity::ready`](crate::ManagedIdentity::ready). A client that goes out in
+    /// Warms up: waits until the service's own identity has a token. See
+    /// [`ManagedIdentity::ready`](crate::ManagedIdentity::ready). A client that goes out in
     /// callers' names only is ready at once.
     ///
     /// # Errors
@@ -139,7 +142,8 @@ impl ManagedIdentityHttpClient {
     /// Gets what is at `path`, which has to be answered with a status of success and JSON.
     ///
     /// # Errors
-    /// As [`ManagedIdentityRequest::send`], and [`HttpClientError::Http`] for another status or another content.
+    /// As [`ManagedIdentityRequest::send`], and [`HttpClientError::Http`] for another status or
+    /// another content.
     ///
     /// # Cancel safety
     /// Dropping the future ends the request.
@@ -147,8 +151,8 @@ impl ManagedIdentityHttpClient {
         self.get(path).receive_json().await
     }
 
-    /// Posts `body` as JSON to `path`, which has to be answered with a status of success and JSON. (Where there is no answer to
-    /// read, 204 for example: `post(path).json(body).send()`.)
+    /// Posts `body` as JSON to `path`, which has to be answered with a status of success and JSON.
+    /// (Where there is no answer to read, 204 for example: `post(path).json(body).send()`.)
     ///
     /// # Errors
     /// As [`get_json`](Self::get_json).

@@ -41,8 +41,9 @@ impl ManagedIdentityRequest {
         self.identity(CallerIdentity::given(caller))
     }
 
-    /// What the token of the managed identity is asked for, separated by spaces. Each set of scopes has a token of its own,
-    /// which is kept as the others are; see [`ManagedIdentity::with_scopes`](crate::ManagedIdentity::with_scopes).
+    /// What the token of the managed identity is asked for, separated by spaces. Each set of scopes
+    /// has a token of its own, which is kept as the others are; see
+    /// [`ManagedIdentity::with_scopes`](crate::ManagedIdentity::with_scopes).
     pub fn scopes(mut self, scopes: impl Into<String>) -> Self {
         self.scopes = Some(scopes.into());
         self
@@ -79,8 +80,9 @@ impl ManagedIdentityRequest {
         self.with(|request| request.body(body))
     }
 
-    /// The most that the request may take, its answer's body included. The wait for a token is not in it. 100 s by default,
-    /// unless its body is a stream or the client is [your own](crate::ManagedIdentityHttpClientBuilder::client).
+    /// The most that the request may take, its answer's body included. The wait for a token is not
+    /// in it. 100 s by default, unless its body is a stream or the client is [your
+    /// own](crate::ManagedIdentityHttpClientBuilder::client).
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|request| request.timeout(timeout))
     }
@@ -91,15 +93,16 @@ impl ManagedIdentityRequest {
         self
     }
 
-    /// Sends it, and gives the answer, whatever its status is ([`Response::error_for_status`] looks at it).
+    /// Sends it, and gives the answer, whatever its status is ([`Response::error_for_status`] looks
+    /// at it).
     ///
     /// # Errors
-    /// [`HttpClientError`] tells what was the matter. Nothing was sent, unless it is [`HttpClientError::Http`]
-    /// (or [`Status`](HttpClientError::Status)).
+    /// [`HttpClientError`] tells what was the matter. Nothing was sent, unless it is
+    /// [`HttpClientError::Http`] (or [`Status`](HttpClientError::Status)).
     ///
     /// # Cancel safety
-    /// Dropping the future ends the request; it may have reached the service. A token that is being fetched is fetched all the
-    /// same, for whoever comes next.
+    /// Dropping the future ends the request; it may have reached the service. A token that is being
+    /// fetched is fetched all the same, for whoever comes next.
     pub async fn send(self) -> Result<Response, HttpClientError> {
         let Self { client, request, identity, scopes } = self;
         let mut request = request?.build().map_err(|error| HttpClientError::InvalidRequest(error.into()))?;
@@ -114,10 +117,10 @@ impl ManagedIdentityRequest {
         let not_allowed = || AttachError::not_allowed(&destination_of(request.url()));
         let sender = client.clients.sender_to(request.url()).ok_or_else(not_allowed)?;
         let layer = AttachTokenLayer::new(identity, client.origins);
-        let answer = if client.replays {
-            sent(layer.replay_clones().layer(sender), request).await
+        let answer = if client.retries {
+            call(layer.replay_clones().layer(sender), request).await
         } else {
-            sent(layer.layer(sender), request).await
+            call(layer.layer(sender), request).await
         };
         answer.map_err(HttpClientError::of)
     }
@@ -125,8 +128,8 @@ impl ManagedIdentityRequest {
     /// Sends it; the answer has to be one of success, with JSON.
     ///
     /// # Errors
-    /// As [`send`](Self::send), and [`HttpClientError::Http`] or [`HttpClientError::Status`] for another status or another
-    /// content.
+    /// As [`send`](Self::send), and [`HttpClientError::Http`] or [`HttpClientError::Status`] for
+    /// another status or another content.
     ///
     /// # Cancel safety
     /// As [`send`](Self::send).
@@ -140,12 +143,13 @@ impl ManagedIdentityRequest {
     }
 }
 
-/// It takes as long as it takes.
+/// Returns whether the body is a stream, whose length of time is unknown.
 fn is_stream(body: Option<&Body>) -> bool {
     body.is_some_and(|body| body.as_bytes().is_none())
 }
 
-async fn sent<S>(mut service: S, request: reqwest::Request) -> Result<Response, BoxError>
+/// Calls the middleware.
+async fn call<S>(mut service: S, request: reqwest::Request) -> Result<Response, BoxError>
 where
     S: Service<reqwest::Request, Response = Response, Error = BoxError>,
 {
@@ -153,7 +157,7 @@ where
     service.call(request).await
 }
 
-/// The same identity with these scopes. A caller's token has those it has.
+/// Returns the same identity with these scopes. The scopes of a caller's token cannot be changed.
 fn with_scopes(identity: Identity, scopes: &str) -> Result<Identity, ConfigError> {
     let problem = |problem: &dyn fmt::Display| ConfigError::new(vec![ConfigProblem::new("scopes", problem)]);
     let scoped =

@@ -140,7 +140,7 @@ async fn not_ready_inside_is_not_ready_outside() {
 
 #[tokio::test]
 async fn a_reqwest_request_is_checked_by_its_url() {
-    use super::request::sealed::{Destination, Parts};
+    use super::{destination::Destination, request::sealed::RequestParts};
 
     let url = "https://API.bizfirst.ai:8443/x".parse().unwrap();
     let request = reqwest::Request::new(reqwest::Method::GET, url);

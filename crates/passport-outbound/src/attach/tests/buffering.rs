@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 
-use super::{replay::sealed::Keep, service::BoxError, *};
+use super::{retry::sealed::SaveRequest, *};
 
 type BoxBody = UnsyncBoxBody<Bytes, BoxError>;
 
@@ -21,7 +21,7 @@ fn boxed(body: impl http_body::Body<Data = Bytes, Error = Infallible> + Send + '
     body.map_err(|never| match never {}).boxed_unsync()
 }
 
-fn keeping(max_bytes: usize) -> BufferBody<impl Fn(BufferedBody<BoxBody>) -> BoxBody + Clone> {
+fn buffering(max_bytes: usize) -> BufferBody<impl Fn(BufferedBody<BoxBody>) -> BoxBody + Clone> {
     BufferBody { max_bytes, wrap: |body: BufferedBody<BoxBody>| body.boxed_unsync() }
 }
 
@@ -31,13 +31,13 @@ async fn text(body: BoxBody) -> String {
 
 /// What can be sent again after `read` chunks of the body went out.
 async fn again(body: BoxBody, max_bytes: usize, read: usize) -> Option<String> {
-    let keeping = keeping(max_bytes);
-    let (request, kept) = keeping.keep(Request::new(body));
+    let mode = buffering(max_bytes);
+    let (request, saved) = mode.save(Request::new(body));
     let mut sent = request.into_body();
     for _ in 0..read {
         let _ = sent.frame().await;
     }
-    let request = keeping.restore(kept.unwrap())?;
+    let request = mode.restore(saved.unwrap())?;
     Some(text(request.into_body()).await)
 }
 
@@ -51,10 +51,10 @@ async fn a_body_can_be_sent_again_however_much_of_it_was_read() {
 
 #[tokio::test]
 async fn empty_chunks_are_not_remembered_as_they_would_cost_nothing_of_the_bound() {
-    let keeping = keeping(3);
-    let (request, kept) = keeping.keep(Request::new(chunks(&["", "", "one", ""])));
+    let mode = buffering(3);
+    let (request, saved) = mode.save(Request::new(chunks(&["", "", "one", ""])));
     text(request.into_body()).await;
-    let mut again = keeping.restore(kept.unwrap()).unwrap().into_body();
+    let mut again = mode.restore(saved.unwrap()).unwrap().into_body();
     assert_eq!(again.frame().await.unwrap().unwrap().into_data().unwrap(), "one");
     assert!(again.frame().await.is_none());
 }
@@ -68,31 +68,31 @@ async fn a_body_of_which_more_was_read_than_may_be_remembered_is_not_sent_again(
 
 #[tokio::test]
 async fn the_length_that_is_known_stays_known() {
-    let keeping = keeping(100);
+    let mode = buffering(100);
     let full = boxed(http_body_util::Full::new(Bytes::from_static(b"whole")));
-    let (request, kept) = keeping.keep(Request::new(full));
+    let (request, saved) = mode.save(Request::new(full));
     let mut sent = request.into_body();
     assert_eq!(sent.size_hint().exact(), Some(5));
     sent.frame().await.unwrap().unwrap();
     assert!(sent.is_end_stream());
-    let again = keeping.restore(kept.unwrap()).unwrap().into_body();
+    let again = mode.restore(saved.unwrap()).unwrap().into_body();
     assert_eq!((again.size_hint().exact(), again.is_end_stream()), (Some(5), false));
-    let (request, _kept) = keeping.keep(Request::new(boxed(http_body_util::Empty::new())));
+    let (request, _saved) = mode.save(Request::new(boxed(http_body_util::Empty::new())));
     assert!(request.body().is_end_stream());
 }
 
 /// An end would make a whole body of half a one, and silence would keep the connection for ever.
 #[tokio::test]
 async fn whoever_is_still_sending_the_first_time_is_woken_and_told_to_abort() {
-    let keeping = keeping(100);
+    let mode = buffering(100);
     let one = stream::iter([Ok::<_, BoxError>(Frame::data(Bytes::from_static(b"one")))]);
     let body = StreamBody::new(one.chain(stream::pending())).boxed_unsync();
-    let (request, kept) = keeping.keep(Request::new(body));
+    let (request, saved) = mode.save(Request::new(body));
     let mut first = request.into_body();
     first.frame().await.unwrap().unwrap();
     let mut frame = task::spawn(first.frame());
     assert_pending!(frame.poll());
-    let mut again = keeping.restore(kept.unwrap()).unwrap().into_body();
+    let mut again = mode.restore(saved.unwrap()).unwrap().into_body();
     assert!(frame.is_woken());
     assert!(frame.await.unwrap().unwrap_err().to_string().contains("sent again"));
     assert_eq!(again.frame().await.unwrap().unwrap().into_data().unwrap(), "one");
@@ -100,13 +100,13 @@ async fn whoever_is_still_sending_the_first_time_is_woken_and_told_to_abort() {
 
 #[tokio::test]
 async fn nothing_is_remembered_once_nobody_would_send_it_again() {
-    let keeping = keeping(100);
+    let mode = buffering(100);
     let (first, second) = (Bytes::from("one".to_owned()), Bytes::from("two".to_owned()));
     let frames = [first.clone(), second.clone()].map(|chunk| Ok::<_, BoxError>(Frame::data(chunk)));
-    let (request, kept) = keeping.keep(Request::new(StreamBody::new(stream::iter(frames)).boxed_unsync()));
+    let (request, saved) = mode.save(Request::new(StreamBody::new(stream::iter(frames)).boxed_unsync()));
     let mut sent = request.into_body();
     drop(sent.frame().await);
-    drop(kept);
+    drop(saved);
     drop(sent.frame().await);
     assert!(first.is_unique() && second.is_unique());
 }
@@ -115,27 +115,27 @@ async fn nothing_is_remembered_once_nobody_would_send_it_again() {
 async fn a_body_that_broke_is_not_sent_again() {
     let frames = [Ok(Frame::data(Bytes::from_static(b"one"))), Err(BoxError::from("disk"))];
     let body: BoxBody = StreamBody::new(stream::iter(frames)).boxed_unsync();
-    let keeping = keeping(100);
-    let (request, kept) = keeping.keep(Request::new(body));
+    let mode = buffering(100);
+    let (request, saved) = mode.save(Request::new(body));
     assert!(request.into_body().collect().await.is_err());
-    assert!(keeping.restore(kept.unwrap()).is_none());
+    assert!(mode.restore(saved.unwrap()).is_none());
 }
 
 #[tokio::test]
 async fn trailers_are_sent_again_too() {
     let trailers = HeaderMap::from_iter([("x-checksum".parse().unwrap(), "7".parse().unwrap())]);
     let frames = [Ok::<_, BoxError>(Frame::data(Bytes::from_static(b"one"))), Ok(Frame::trailers(trailers))];
-    let keeping = keeping(100);
-    let (request, kept) = keeping.keep(Request::new(StreamBody::new(stream::iter(frames)).boxed_unsync()));
+    let mode = buffering(100);
+    let (request, saved) = mode.save(Request::new(StreamBody::new(stream::iter(frames)).boxed_unsync()));
     request.into_body().collect().await.unwrap();
-    let again = keeping.restore(kept.unwrap()).unwrap().into_body().collect().await.unwrap();
+    let again = mode.restore(saved.unwrap()).unwrap().into_body().collect().await.unwrap();
     assert_eq!(again.trailers().unwrap()["x-checksum"], "7");
 }
 
 #[tokio::test]
 async fn what_is_sent_is_what_would_have_been_sent() {
-    let keeping = keeping(3);
-    let (request, _kept) = keeping.keep(Request::new(chunks(&["one", "two", "three"])));
+    let mode = buffering(3);
+    let (request, _saved) = mode.save(Request::new(chunks(&["one", "two", "three"])));
     assert_eq!(text(request.into_body()).await, "onetwothree");
 }
 
@@ -164,7 +164,8 @@ async fn a_refused_request_with_a_stream_for_a_body_is_sent_once_more() {
     assert_eq!((first.as_str(), second.as_str()), ("onetwo", "onetwo"));
 }
 
-/// The token is too young to be replaced, so the refusal stands, and the upload that it came for goes on.
+/// The token is too young to be replaced, so the refusal stands, and the upload that it came for
+/// goes on.
 #[tokio::test]
 async fn a_first_body_is_left_alone_if_the_request_is_not_sent_again() {
     let source = ScriptedSource::new();
@@ -187,25 +188,25 @@ async fn a_first_body_is_left_alone_if_the_request_is_not_sent_again() {
 
 #[tokio::test]
 async fn a_reqwest_stream_can_be_sent_again() {
-    let keeping =
+    let mode =
         BufferBody { max_bytes: 100, wrap: |body: BufferedBody<reqwest::Body>| reqwest::Body::wrap(body) };
     let mut request = reqwest::Request::new(reqwest::Method::POST, API.parse().unwrap());
     let stream =
         StreamBody::new(stream::iter([Ok::<_, Infallible>(Frame::data(Bytes::from_static(b"one")))]));
     *request.body_mut() = Some(reqwest::Body::wrap(stream));
     assert!(request.try_clone().is_none(), "reqwest itself cannot");
-    let (mut request, kept) = keeping.keep(request);
+    let (mut request, saved) = mode.save(request);
     let sent = request.body_mut().take().unwrap().collect().await.unwrap().to_bytes();
-    let mut again: reqwest::Request = keeping.restore(kept.unwrap()).unwrap();
+    let mut again: reqwest::Request = mode.restore(saved.unwrap()).unwrap();
     assert_eq!(again.body_mut().take().unwrap().collect().await.unwrap().to_bytes(), sent);
 
     let mut with_bytes = reqwest::Request::new(reqwest::Method::POST, API.parse().unwrap());
     *with_bytes.body_mut() = Some("bytes".into());
-    let (sent, _) = keeping.keep(with_bytes);
+    let (sent, _) = mode.save(with_bytes);
     assert!(sent.try_clone().is_some(), "redirects with 307 and 308 need that");
 
     let without_body = reqwest::Request::new(reqwest::Method::GET, API.parse().unwrap());
-    let (_, kept) = keeping.keep(without_body);
-    let again: reqwest::Request = keeping.restore(kept.unwrap()).unwrap();
+    let (_, saved) = mode.save(without_body);
+    let again: reqwest::Request = mode.restore(saved.unwrap()).unwrap();
     assert!(again.body().is_none());
 }

@@ -123,7 +123,11 @@ async fn a_reqwest_request_is_bound_by_the_same_rule() {
     let rules = |host: &str| {
         let mut request = reqwest::Request::new(reqwest::Method::GET, API.parse().unwrap());
         request.headers_mut().insert(HOST, host.parse().unwrap());
-        host::check(Parts::headers(&request), &listed(), crate::destination::Matched::Listed(0))
+        host_header::check(
+            RequestParts::headers(&request),
+            &listed(),
+            allowed_origins::MatchedOrigin::Listed(0),
+        )
     };
     assert_eq!(rules("api.bizfirst.ai"), Ok(()));
     assert_eq!(rules("somebody-else.example"), Err(AttachError::HostMismatch));

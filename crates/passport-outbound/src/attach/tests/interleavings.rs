@@ -1,5 +1,6 @@
-//! Four identities, each with two sets of scopes, and three callers share one client and one cache. Whatever happens in
-//! whatever order, no request carries a token of anybody but the one in whose name it goes out.
+//! Four identities, each with two sets of scopes, and three callers share one client and one cache.
+//! Whatever happens in whatever order, no request carries a token of anybody but the one in whose
+//! name it goes out.
 
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -224,7 +225,8 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Everybody gets an answer in the end; or an error, as where a token took longer than it lives.
+    /// Everybody gets an answer in the end; or an error, as where a token took longer than it
+    /// lives.
     async fn end(mut self) {
         self.passport.may_answer.add_permits(1_000);
         while self.calls.iter().any(|call| !call.is_finished()) {

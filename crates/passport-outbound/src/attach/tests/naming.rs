@@ -127,7 +127,7 @@ async fn a_caller_is_not_shown_to_a_foreign_origin() {
 #[test]
 fn a_caller_that_cannot_be_seen_is_not_taken_for_none() {
     let source = ScriptedSource::new();
-    let unseen = |identity: Identity| identity.whose(None).map(drop);
+    let unseen = |identity: Identity| identity.select(None).map(drop).map_err(AttachError::from);
     let of_request = || on_time(CallerIdentity::of_request());
     assert_eq!(unseen(of_request().into()), Err(AttachError::CallerUnseen));
     assert_eq!(unseen(of_request().or(identity(&source))), Err(AttachError::CallerUnseen));
@@ -147,8 +147,8 @@ async fn a_request_that_goes_out_as_the_service_for_want_of_a_caller_is_counted(
 
 #[tokio::test]
 async fn an_identity_that_an_application_keeps_in_the_extensions_means_nothing() {
-    let (usual, other) = (ScriptedSource::new(), ScriptedSource::with_tokens_called("other"));
-    let mut client = client_of(identity(&usual));
+    let (default, other) = (ScriptedSource::new(), ScriptedSource::with_tokens_called("other"));
+    let mut client = client_of(identity(&default));
     let mut request = request(API);
     request.extensions_mut().insert(Identity::from(identity(&other)));
     assert_eq!(sent(&mut client, request, StatusCode::OK).await.0, "Bearer token-1");
@@ -156,8 +156,8 @@ async fn an_identity_that_an_application_keeps_in_the_extensions_means_nothing()
 
 #[tokio::test]
 async fn a_request_may_name_another_identity_for_itself_alone() {
-    let (usual, other) = (ScriptedSource::new(), ScriptedSource::with_tokens_called("other"));
-    let mut client = client_of(identity(&usual));
+    let (default, other) = (ScriptedSource::new(), ScriptedSource::with_tokens_called("other"));
+    let mut client = client_of(identity(&default));
     let mut named = request(API);
     named.extensions_mut().insert(InTheNameOf::new(identity(&other)));
     assert_eq!(sent(&mut client, named, StatusCode::OK).await.0, "Bearer other-1");

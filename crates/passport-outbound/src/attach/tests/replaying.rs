@@ -238,7 +238,8 @@ async fn a_grpc_status_in_the_headers_has_the_call_sent_once_more() {
     assert_eq!(token_of(&again), "Bearer token-2");
 }
 
-/// A stream that began and was refused at its end, as a server does whose tokens are checked on the way.
+/// A stream that began and was refused at its end, as a server does whose tokens are checked on the
+/// way.
 #[tokio::test]
 async fn a_grpc_status_in_the_trailers_has_the_token_replaced_and_nothing_is_sent_again() {
     let source = ScriptedSource::new();

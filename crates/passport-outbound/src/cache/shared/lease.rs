@@ -1,68 +1,74 @@
-//! The lease of one attempt.
+//! The lease of an attempt on its token.
 
-use std::hash::{BuildHasher, RandomState};
+use std::{
+    hash::{BuildHasher, RandomState},
+    time::Duration,
+};
 
 use tokio::runtime::Handle;
 
-use super::LEASE;
-use crate::cache::store::{Lease, Leased, StoredToken, Turn};
+use crate::cache::store::{Lease, Leased, StoreSession, StoredToken};
 
-/// An attempt that has the lease, or wants it. If it is dropped while it may have it, the lease is given back all the same.
+/// The time after which a lease ends unless its holder renews it.
+pub(super) const LEASE: Duration = Duration::from_secs(3);
+
+/// An attempt that has the lease, or requests it. A lease that it may have is released when it is
+/// dropped.
 #[derive(Debug)]
-pub(super) struct Holder {
-    turn: Turn,
-    /// Tells this attempt from all others of the fleet.
+pub(super) struct LeaseHolder {
+    session: StoreSession,
+    /// Unique in the fleet.
     name: String,
-    /// It was granted, or it is not known whether it was.
+    /// Whether the lease was granted, or may have been granted by a call that failed.
     may_have_lease: bool,
 }
 
-impl Holder {
-    pub(super) fn new(turn: Turn) -> Self {
-        Self { turn, name: unique(), may_have_lease: false }
+impl LeaseHolder {
+    pub(super) fn new(session: StoreSession) -> Self {
+        Self { session, name: unique_name(), may_have_lease: false }
     }
 
     pub(super) async fn try_lease(&mut self) -> Option<Leased> {
         self.may_have_lease = true;
-        let leased = self.turn.try_lease(&self.name, LEASE).await?;
+        let leased = self.session.try_lease(&self.name, LEASE).await?;
         self.may_have_lease = leased.lease == Lease::Granted;
         Some(leased)
     }
 
-    /// Others are waited for, or Passport is: the store has its time again.
-    pub(super) fn has_waited(&mut self) {
-        self.turn.begin_again();
+    /// Gives the store its full time again, after a wait for another instance or for Passport.
+    pub(super) fn restart_limit(&mut self) {
+        self.session.restart_limit();
     }
 
     pub(super) async fn publish(mut self, token: &StoredToken) {
-        self.turn.publish(&self.name, token).await;
+        self.session.publish(&self.name, token).await;
         self.may_have_lease = false;
     }
 
     pub(super) async fn release(mut self) {
-        self.turn.release(&self.name).await;
+        self.session.release(&self.name).await;
         self.may_have_lease = false;
     }
 }
 
-impl Drop for Holder {
+impl Drop for LeaseHolder {
     fn drop(&mut self) {
         if !self.may_have_lease {
             return;
         }
-        // The attempt was called off. Others, and the next one here, need not wait until the lease runs out.
+        // The attempt was canceled. Others do not have to wait for the end of the lease.
         if let Ok(runtime) = Handle::try_current() {
-            let (mut turn, name) = (self.turn.clone(), std::mem::take(&mut self.name));
-            turn.begin_again();
-            runtime.spawn(async move { turn.release(&name).await });
+            let (mut session, name) = (self.session.clone(), std::mem::take(&mut self.name));
+            session.restart_limit();
+            runtime.spawn(async move { session.release(&name).await });
         }
     }
 }
 
-/// A name that nobody else has. The standard library's hashers have keys from the operating system, and that is randomness
-/// enough: whoever could guess a name can read it. The first random bytes of aws-lc take 35 ms of processor time, which all
-/// instances would pay that start together.
-fn unique() -> String {
+/// Returns a unique name. The random keys of the standard library's hashers are enough: an attacker
+/// who can use a guessed name can read the store as well. The first random bytes of aws-lc would
+/// take 35 ms of processor time when an instance starts.
+fn unique_name() -> String {
     let random = RandomState::new();
     format!("{:016x}{:016x}", random.hash_one(0), random.hash_one(1))
 }

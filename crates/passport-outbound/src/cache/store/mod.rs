@@ -1,35 +1,32 @@
-//! What a store has to do that a fleet shares. Everything else is decided in `cache/shared`.
+//! The store that a fleet shares. When it is used is decided in `cache/shared`.
 
-mod handle;
-mod wake_ups;
+mod circuit_breaker;
+mod erased;
+mod error;
+mod events;
+mod notifier;
+mod session;
+mod stored_token;
 
-use std::{
-    error::Error,
-    fmt,
-    future::Future,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{fmt, future::Future, time::Duration};
 
 use passport_core::AccessToken;
 
 use super::TokenKey;
 
-pub use self::wake_ups::WakeUps;
-pub(super) use self::{
-    handle::{Store, Turn},
-    wake_ups::News,
-};
+pub(super) use self::{circuit_breaker::StoreHandle, notifier::Notifications, session::StoreSession};
+pub use self::{error::StoreError, notifier::WakeUps, stored_token::StoredToken};
 
 /// Where a fleet shares tokens, so that all its instances make one token request. See
 /// [`TokenCache::shared`](crate::TokenCache::shared).
 ///
-/// A store is dumb: it keeps what it is given. What to do with it, when to wait and when to give up is decided here, for
-/// every store alike. A store that fails, or takes longer than [`limit`](Self::limit), is a miss, never an outage: it is left
-/// alone then until it answers a [`probe`](Self::probe).
+/// A store is dumb: it keeps what it is given. What to do with it, when to wait and when to give up
+/// is decided here, for every store alike. A store that fails, or takes longer than
+/// [`limit`](Self::limit), is a miss, never an outage: it is left alone then until it answers a
+/// [`probe`](Self::probe).
 ///
-/// Whoever reads a store can be the service until the token expires: it should encrypt what it keeps. That of
-/// `passport-redis` does.
+/// Whoever reads a store can be the service until the token expires: it should encrypt what it
+/// keeps. That of `passport-redis` does.
 ///
 /// ```
 /// use std::{collections::HashMap, sync::Mutex, time::{Duration, SystemTime}};
@@ -75,8 +72,8 @@ pub(super) use self::{
 /// ```
 ///
 /// # Cancel safety
-/// A call that takes longer than the limit, or that is running at a shutdown, is dropped; it may then have taken effect or
-/// not.
+/// A call that takes longer than the limit, or that is running at a shutdown, is dropped; it may
+/// then have taken effect or not.
 pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// The token that is kept for `key`, if there is one that has not expired.
     ///
@@ -84,9 +81,9 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// When the store cannot say.
     fn get(&self, key: &TokenKey) -> impl Future<Output = Result<Option<StoredToken>, StoreError>> + Send;
 
-    /// Lets `holder` alone fetch a token for `key`, until it says [`publish`](Self::publish) or [`release`](Self::release),
-    /// or `time` has passed. The holder of a lease has it prolonged to `time` from now. In the same step, the token that is
-    /// kept.
+    /// Lets `holder` alone fetch a token for `key`, until it says [`publish`](Self::publish) or
+    /// [`release`](Self::release), or `time` has passed. The holder of a lease has it prolonged to
+    /// `time` from now. In the same step, the token that is kept.
     ///
     /// # Errors
     /// When the store cannot say.
@@ -97,8 +94,9 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         time: Duration,
     ) -> impl Future<Output = Result<Leased, StoreError>> + Send;
 
-    /// Keeps `token` for `key` until it expires, unless one is kept that expires later; ends the lease of `holder`, if it has
-    /// one still; and tells those who wait ([`wake_ups`](Self::wake_ups)). All in one step.
+    /// Keeps `token` for `key` until it expires, unless one is kept that expires later; ends the
+    /// lease of `holder`, if it has one still; and tells those who wait
+    /// ([`wake_ups`](Self::wake_ups)). All in one step.
     ///
     /// # Errors
     /// When it may not have been kept.
@@ -115,7 +113,8 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// When it may still be there; it ends by itself.
     fn release(&self, key: &TokenKey, holder: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Forgets the token of `key` if it is still `token`: a stale instance must not take a newer one away.
+    /// Forgets the token of `key` if it is still `token`: a stale instance must not take a newer
+    /// one away.
     ///
     /// # Errors
     /// When it may still be there.
@@ -125,7 +124,8 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         token: &AccessToken,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Whether the store works again for `key`: reading and writing. By default whether it can be read.
+    /// Whether the store works again for `key`: reading and writing. By default whether it can be
+    /// read.
     ///
     /// # Errors
     /// While it does not.
@@ -133,13 +133,15 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         async { self.get(key).await.map(drop) }
     }
 
-    /// The most that the store may take for what it is asked in one go: before a call waits for somebody else's token or has
-    /// its own fetched, and once more after it. 5 s at most; defaults to 500 ms.
+    /// The most that the store may take for what it is asked in one go: before a call waits for
+    /// somebody else's token or has its own fetched, and once more after it. 5 s at most; defaults
+    /// to 500 ms.
     fn limit(&self) -> Duration {
         Duration::from_millis(500)
     }
 
-    /// Where the store tells that there is news of a token. Without it those who wait look more often.
+    /// Where the store tells that there is news of a token. Without it those who wait look more
+    /// often.
     fn wake_ups(&self) -> Option<WakeUps> {
         None
     }
@@ -166,109 +168,4 @@ pub enum Lease {
         /// How long yet, unless it is prolonged.
         left: Duration,
     },
-}
-
-/// A token as a fleet shares it.
-#[derive(Clone, Debug)]
-pub struct StoredToken {
-    token: AccessToken,
-    minted_at: SystemTime,
-    left: Option<Duration>,
-}
-
-impl StoredToken {
-    /// A token whose life began at `minted_at`. When it ends, it says itself ([`AccessToken::expires_at`]).
-    #[must_use]
-    pub fn new(token: AccessToken, minted_at: SystemTime) -> Self {
-        Self { token, minted_at, left: None }
-    }
-
-    /// The same, of which the store says that it keeps it for `left` from now on. It is not used for longer then, whatever the
-    /// clock of the instance that wrote it said.
-    #[must_use]
-    pub fn with_time_left(self, left: Duration) -> Self {
-        Self { left: Some(left), ..self }
-    }
-
-    /// The token.
-    #[must_use]
-    pub fn token(&self) -> &AccessToken {
-        &self.token
-    }
-
-    /// When its life began, by the clock of the instance that fetched it.
-    #[must_use]
-    pub fn minted_at(&self) -> SystemTime {
-        self.minted_at
-    }
-
-    /// How long its whole life is.
-    #[must_use]
-    pub fn lifetime(&self) -> Duration {
-        self.token.expires_at().duration_since(self.minted_at).unwrap_or_default()
-    }
-
-    /// When it ends, by the clock of this instance. Whichever of the clocks says that it ends sooner is believed, and no token
-    /// was minted in the future.
-    pub(super) fn ends_at(&self, now: SystemTime) -> SystemTime {
-        let longest = self.left.unwrap_or(Duration::MAX).min(self.lifetime());
-        let said = self.token.expires_at();
-        now.checked_add(longest).map_or(said, |at| at.min(said))
-    }
-}
-
-/// A store that did not do what it was asked.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the token store failed: {problem}")]
-pub struct StoreError {
-    problem: &'static str,
-    #[source]
-    source: Option<Arc<dyn Error + Send + Sync>>,
-}
-
-impl StoreError {
-    /// What went wrong and what to do, in a fixed text: it is logged.
-    #[must_use]
-    pub fn new(problem: &'static str) -> Self {
-        Self { problem, source: None }
-    }
-
-    /// The same, with what caused it. Mind that the cause is logged: it must not hold a token.
-    #[must_use]
-    pub fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
-        Self { source: Some(Arc::new(source)), ..self }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::UNIX_EPOCH;
-
-    use super::*;
-
-    const MINUTE: Duration = Duration::from_secs(60);
-
-    #[test]
-    fn of_two_clocks_the_one_is_believed_by_which_a_token_ends_sooner() {
-        let now = UNIX_EPOCH + 1000 * MINUTE;
-        for (minted, left, ends, why) in [
-            (now - 20 * MINUTE, Some(40), 40, "both clocks are right"),
-            (now - 20 * MINUTE, None, 40, "the store does not say"),
-            (now + 60 * MINUTE, Some(40), 40, "the writer's is ahead"),
-            (now + 60 * MINUTE, None, 60, "the same, and nobody knows better than the lifetime"),
-            (now - 50 * MINUTE, Some(40), 10, "the reader's is ahead, or the value is kept for too long"),
-            (now - 90 * MINUTE, Some(40), -30, "it has expired, whatever the store says"),
-        ] {
-            let token = AccessToken::new("t", minted + 60 * MINUTE).unwrap();
-            let stored = StoredToken::new(token, minted);
-            let stored = match left {
-                Some(minutes) => stored.with_time_left(minutes * MINUTE),
-                None => stored,
-            };
-            let end = stored.ends_at(now);
-            let expected =
-                if ends < 0 { now - 30 * MINUTE } else { now + u32::try_from(ends).unwrap() * MINUTE };
-            assert_eq!(end, expected, "{why}");
-        }
-    }
 }

@@ -1,0 +1,7 @@
+//! The requests and responses of each supported client.
+
+mod http;
+#[cfg(feature = "reqwest")]
+mod reqwest;
+#[cfg(feature = "reqwest-middleware")]
+mod reqwest_middleware;

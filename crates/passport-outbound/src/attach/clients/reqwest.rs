@@ -1,0 +1,109 @@
+//! Requests and responses of `reqwest::Client`.
+
+use http::{Extensions, HeaderMap, StatusCode};
+
+use crate::attach::{
+    BufferBody, BufferedBody, CloneRequest, OutboundRequest, OutboundResponse, Replay,
+    destination::{Destination, destination_of},
+    request::sealed::RequestParts,
+    response::sealed::ResponseHead,
+    response_watch::ResponseWatch,
+    retry::sealed::SaveRequest,
+    retry_body::Recording,
+};
+
+impl OutboundRequest for reqwest::Request {}
+
+impl RequestParts for reqwest::Request {
+    fn scheme_and_authority(&self) -> Option<(&str, &str)> {
+        Some((self.url().scheme(), self.url().authority()))
+    }
+
+    fn destination(&self) -> Destination<'_> {
+        destination_of(self.url())
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
+    }
+
+    fn headers_mut(&mut self) -> &mut HeaderMap {
+        self.headers_mut()
+    }
+
+    /// reqwest does not expose them.
+    fn extensions(&self) -> Option<&Extensions> {
+        None
+    }
+}
+
+impl OutboundResponse for reqwest::Response {}
+
+impl ResponseHead for reqwest::Response {
+    type Watched = Self;
+
+    fn status(&self) -> StatusCode {
+        self.status()
+    }
+
+    fn headers(&self) -> &HeaderMap {
+        self.headers()
+    }
+
+    fn final_destination(&self) -> Option<Destination<'_>> {
+        Some(destination_of(self.url()))
+    }
+
+    fn watched(self, _: Option<ResponseWatch>) -> Self {
+        self
+    }
+}
+
+impl Replay<reqwest::Request> for CloneRequest {}
+
+impl SaveRequest<reqwest::Request> for CloneRequest {
+    type Saved = reqwest::Request;
+
+    fn save(&self, request: reqwest::Request) -> (reqwest::Request, Option<reqwest::Request>) {
+        let saved = request.try_clone();
+        (request, saved)
+    }
+
+    fn restore(&self, saved: reqwest::Request) -> Option<reqwest::Request> {
+        Some(saved)
+    }
+}
+
+impl<F> Replay<reqwest::Request> for BufferBody<F> where
+    F: Fn(BufferedBody<reqwest::Body>) -> reqwest::Body + Clone
+{
+}
+
+impl<F> SaveRequest<reqwest::Request> for BufferBody<F>
+where
+    F: Fn(BufferedBody<reqwest::Body>) -> reqwest::Body + Clone,
+{
+    type Saved = (reqwest::Request, Option<Recording<reqwest::Body>>);
+
+    fn save(&self, mut request: reqwest::Request) -> (reqwest::Request, Option<Self::Saved>) {
+        // A body that reqwest can clone is not wrapped: it could not follow redirects with 307
+        // and 308 any more.
+        if let Some(copy) = request.try_clone() {
+            return (request, Some((copy, None)));
+        }
+        let body = request.body_mut().take().map(|body| BufferedBody::recording(body, self.max_bytes));
+        let Some(copy) = request.try_clone() else { return (request, None) };
+        let (body, recording) = body.unzip();
+        (with_body(request, body.map(&self.wrap)), Some((copy, recording)))
+    }
+
+    fn restore(&self, (request, recording): Self::Saved) -> Option<reqwest::Request> {
+        let Some(recording) = recording else { return Some(request) };
+        Some(with_body(request, Some((self.wrap)(recording.replay()?))))
+    }
+}
+
+fn with_body(mut request: reqwest::Request, body: Option<reqwest::Body>) -> reqwest::Request {
+    *request.body_mut() = body;
+    request
+}

@@ -1,0 +1,35 @@
+//! The `Host` header, by which proxies and virtual hosts choose the receiver. It must name the host
+//! of the URI. Pure.
+
+use http::{HeaderMap, header::HOST, uri::Authority};
+
+use super::{AllowedOrigins, AttachError, allowed_origins::MatchedOrigin, destination::host_and_port};
+
+/// Checks the `Host` headers of a request that goes to `origin`. Without one the client derives it
+/// from the URI.
+#[inline]
+pub(super) fn check(
+    headers: &HeaderMap,
+    origins: &AllowedOrigins,
+    origin: MatchedOrigin,
+) -> Result<(), AttachError> {
+    if headers.contains_key(HOST) { check_present(headers, origins, origin) } else { Ok(()) }
+}
+
+#[cold]
+fn check_present(
+    headers: &HeaderMap,
+    origins: &AllowedOrigins,
+    origin: MatchedOrigin,
+) -> Result<(), AttachError> {
+    let mut hosts = headers.get_all(HOST).iter();
+    let authority = hosts.next().and_then(|host| Authority::try_from(host.as_bytes()).ok());
+    if hosts.next().is_some() {
+        return Err(AttachError::HostRepeated);
+    }
+    let named = authority.as_ref().and_then(host_and_port);
+    match named {
+        Some((host, port)) if origins.has_host(origin, host, port) => Ok(()),
+        _ => Err(AttachError::HostMismatch),
+    }
+}

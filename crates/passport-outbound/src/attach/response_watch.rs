@@ -1,0 +1,104 @@
+use std::{
+    fmt,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http_body::{Body, Frame, SizeHint};
+use pin_project_lite::pin_project;
+
+use super::{
+    allowed_origins::MatchedOrigin, destination::Destination, policy::AttachPolicy,
+    unauthorized::is_unauthenticated,
+};
+use crate::token::Credential;
+
+/// The token that was sent with a request, and its destination.
+#[derive(Clone, Debug)]
+#[expect(unnameable_types, reason = "a sealed trait takes it")]
+pub struct ResponseWatch {
+    pub(super) policy: Arc<AttachPolicy>,
+    pub(super) generation: u64,
+    pub(super) origin: MatchedOrigin,
+}
+
+impl ResponseWatch {
+    /// Returns whether the token was sent to the server that has answered, at `answered` if the
+    /// client reports it. A client removes the token where it follows a redirect to another origin.
+    pub(super) fn token_was_sent_to(&self, answered: Option<Destination<'_>>) -> bool {
+        let is_same =
+            |answered| self.policy.origins.check(&answered).is_ok_and(|origin| origin == self.origin);
+        answered.is_none_or(is_same)
+    }
+
+    /// Reports that the token was rejected. Returns a newer one to retry with, if a retry is
+    /// useful.
+    pub(super) fn replace_token(&self) -> Option<Credential> {
+        self.policy.identity.managed()?.replace_rejected(self.generation)
+    }
+}
+
+pin_project! {
+    /// The body of a response to a request with a token: the inner body, byte for byte.
+    ///
+    /// When a gRPC status `UNAUTHENTICATED` passes in its trailers, the identity replaces the token
+    /// that was sent.
+    pub struct WatchedBody<B> {
+        #[pin]
+        inner: B,
+        watch: Option<ResponseWatch>,
+    }
+}
+
+impl<B> WatchedBody<B> {
+    pub(super) fn new(inner: B, watch: Option<ResponseWatch>) -> Self {
+        Self { inner, watch }
+    }
+
+    /// The inner body.
+    pub fn into_inner(self) -> B {
+        self.inner
+    }
+}
+
+impl<B: Body> Body for WatchedBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let this = self.project();
+        let frame = ready!(this.inner.poll_frame(cx));
+        let trailers = frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(Frame::trailers_ref);
+        if trailers.is_some_and(is_unauthenticated)
+            && let Some(watch) = this.watch.take()
+        {
+            // Too late for a retry; the next request has another token.
+            drop(watch.replace_token());
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+impl<B: fmt::Debug> fmt::Debug for WatchedBody<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WatchedBody").field("inner", &self.inner).finish_non_exhaustive()
+    }
+}
+
+impl<B: Default> Default for WatchedBody<B> {
+    fn default() -> Self {
+        Self::new(B::default(), None)
+    }
+}

@@ -1,0 +1,67 @@
+//! What is saved of a request, in case it has to be sent a second time.
+
+use std::{convert::Infallible, fmt};
+
+/// How an [`AttachTokenLayer`](super::AttachTokenLayer) sends a request of type `R` once more after
+/// its token was refused.
+///
+/// Sealed: [`NoReplay`], [`CloneRequest`] and [`BufferBody`] are all there is.
+#[diagnostic::on_unimplemented(
+    message = "a request of type `{R}` cannot be sent again in this way",
+    note = "`replay_clones` needs a body that is `Clone`; take `replay_buffered` for others"
+)]
+pub trait Replay<R>: sealed::SaveRequest<R> {}
+
+/// The default: a refused request is not sent again; the next one has another token.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NoReplay;
+
+/// See [`AttachTokenLayer::replay_clones`](super::AttachTokenLayer::replay_clones).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CloneRequest;
+
+/// See [`AttachTokenLayer::replay_buffered`](super::AttachTokenLayer::replay_buffered).
+#[derive(Clone, Copy)]
+pub struct BufferBody<F> {
+    pub(super) max_bytes: usize,
+    pub(super) wrap: F,
+}
+
+impl<F> fmt::Debug for BufferBody<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BufferBody").field("max_bytes", &self.max_bytes).finish_non_exhaustive()
+    }
+}
+
+impl<R> Replay<R> for NoReplay {}
+
+pub(crate) mod sealed {
+    /// Saves what is needed to send a request of type `R` a second time.
+    #[expect(unnameable_types, reason = "that is what seals the trait above it")]
+    pub trait SaveRequest<R>: Clone {
+        type Saved;
+
+        /// Whether anything is ever saved. If not, a request is not moved for it.
+        const SAVES: bool = true;
+
+        /// Returns the request to send, and what it can be restored from, if it can be restored.
+        fn save(&self, request: R) -> (R, Option<Self::Saved>);
+
+        /// Returns the request for the second time, if it can still be restored.
+        fn restore(&self, saved: Self::Saved) -> Option<R>;
+    }
+}
+
+impl<R> sealed::SaveRequest<R> for NoReplay {
+    type Saved = Infallible;
+
+    const SAVES: bool = false;
+
+    fn save(&self, request: R) -> (R, Option<Infallible>) {
+        (request, None)
+    }
+
+    fn restore(&self, saved: Infallible) -> Option<R> {
+        match saved {}
+    }
+}

@@ -1,0 +1,70 @@
+use super::*;
+
+fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    for (name, value) in pairs {
+        headers.append(*name, HeaderValue::from_static(value));
+    }
+    headers
+}
+
+fn refuses(status: u16, pairs: &[(&'static str, &'static str)]) -> bool {
+    rejects_token(StatusCode::from_u16(status).unwrap(), &headers(pairs))
+}
+
+#[test]
+fn a_bare_401_and_an_invalid_token_refuse_it() {
+    assert!(refuses(401, &[]));
+    for challenge in [
+        "Bearer",
+        "Bearer error=\"invalid_token\"",
+        "bearer realm=\"x\", error=invalid_token, error_description=\"expired\"",
+        "Basic realm=\"error=insufficient_scope\"",
+        "DPoP error=\"use_dpop_nonce\", Bearer error=\"invalid_token\"",
+        "Bearer error=\"\\",
+        "\"",
+        "",
+    ] {
+        assert!(refuses(401, &[("www-authenticate", challenge)]), "{challenge}");
+    }
+}
+
+#[test]
+fn another_error_of_the_challenge_is_not_about_the_token() {
+    for challenge in [
+        "Bearer error=\"insufficient_scope\", scope=\"payroll.write\"",
+        "BEARER realm=\"x\", ERROR=insufficient_scope",
+        "Bearer error=\"invalid_request\"",
+        "Basic realm=\"x\", Bearer error=\"insufficient_scope\"",
+    ] {
+        assert!(!refuses(401, &[("www-authenticate", challenge)]), "{challenge}");
+    }
+    let two = [("www-authenticate", "Basic"), ("www-authenticate", "Bearer error=\"insufficient_scope\"")];
+    assert!(!refuses(401, &two));
+}
+
+#[test]
+fn a_description_in_any_language_does_not_hide_the_error() {
+    let mut headers = HeaderMap::new();
+    let challenge = "Bearer error=\"insufficient_scope\", error_description=\"refusé\"";
+    headers.insert(WWW_AUTHENTICATE, HeaderValue::from_bytes(challenge.as_bytes()).unwrap());
+    assert!(!rejects_token(StatusCode::UNAUTHORIZED, &headers));
+}
+
+#[test]
+fn other_statuses_are_not_about_the_token() {
+    for status in [200, 204, 302, 307, 400, 403, 407, 429, 500, 503] {
+        assert!(!refuses(status, &[("www-authenticate", "Bearer error=\"invalid_token\"")]), "{status}");
+    }
+}
+
+#[test]
+fn on_grpc_the_status_unauthenticated_refuses_it() {
+    let grpc = ("content-type", "application/grpc+proto");
+    assert!(refuses(200, &[grpc, ("grpc-status", "16")]));
+    assert!(!refuses(200, &[grpc]));
+    assert!(!refuses(200, &[grpc, ("grpc-status", "7")]));
+    assert!(!refuses(200, &[grpc, ("grpc-status", "0")]));
+    assert!(!refuses(200, &[("content-type", "text/plain"), ("grpc-status", "16")]));
+    assert!(refuses(401, &[grpc]), "a proxy in between speaks HTTP");
+}

@@ -1,0 +1,212 @@
+//! Fetches one token for all instances of a fleet: the policy of [`TokenCache::shared`].
+//!
+//! An instance that needs a token reads the store, and requests a lease if there is no usable
+//! token. The lease holder fetches and publishes; the others wait for its notification. A holder
+//! renews its lease while it is alive, so that a dead one is waited for no longer than [`LEASE`].
+//! If the store fails, an instance fetches for itself.
+//!
+//! [`TokenCache::shared`]: crate::TokenCache::shared
+
+use std::{pin::pin, sync::Arc, time::Duration};
+
+use passport_core::{AccessToken, Clock};
+use tokio::time::{Instant, sleep};
+
+use super::{
+    events::{self, FetchPath},
+    lease::{LEASE, LeaseHolder},
+};
+use crate::{
+    cache::{
+        TokenKey,
+        store::{Lease, Notifications, StoreHandle, StoredToken},
+    },
+    token::{FetchError, FetchFuture, FetchRequest, FetchedToken, Phase, RefreshPolicy, TokenSource},
+};
+
+/// The average poll interval of an instance that waits. It doubles up to a second. With
+/// notifications, which come sooner, it is longer at first.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
+const POLL_INTERVAL_WITH_NOTIFICATIONS: Duration = Duration::from_millis(250);
+const MAX_POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// A notification wakes all instances at once; their reads are spread over this time.
+const SPREAD: Duration = Duration::from_millis(10);
+
+/// Returns the longest time that a store adds to an attempt with a limit of `request_timeout`: the
+/// attempt of another instance, which may end within a poll interval, and the limits of the store
+/// itself before the wait, after it, for the renewal of the lease, and after the fetch.
+pub(crate) fn store_time_limit(store: &StoreHandle, request_timeout: Duration) -> Duration {
+    request_timeout + 2 * MAX_POLL_INTERVAL + 4 * store.limit()
+}
+
+/// A source of tokens that reads a shared store first. Of the instances that find no token there,
+/// one at a time fetches from `source`.
+#[derive(Debug)]
+pub(crate) struct Coordinator {
+    pub(crate) store: StoreHandle,
+    pub(crate) key: TokenKey,
+    pub(crate) source: Box<dyn TokenSource>,
+    pub(crate) policy: RefreshPolicy,
+    /// The longest wait for other instances: the time limit of the source.
+    pub(crate) wait_limit: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl TokenSource for Coordinator {
+    fn fetch(&self, request: FetchRequest) -> FetchFuture<'_> {
+        Box::pin(async {
+            let started = Instant::now();
+            let (path, result) = self.stored_or_fetched(request).await;
+            events::fetched(self.key.client_id(), path, started.elapsed());
+            result
+        })
+    }
+}
+
+/// A result and the path by which it was obtained.
+type SharedFetch = (FetchPath, Result<FetchedToken, FetchError>);
+
+impl Coordinator {
+    async fn stored_or_fetched(&self, request: FetchRequest) -> SharedFetch {
+        // Subscribed before the first read, so that no notification is missed.
+        let mut poll = PollTimer::new(self.store.listen(&self.key));
+        let mut session = self.store.session(&self.key);
+        if let Some(excluded) = &request.excluded {
+            session.remove(excluded).await;
+        }
+        let stored = session.get().await;
+        if let Some(fetched) = self.usable(stored, &request) {
+            return (FetchPath::Found, Ok(fetched));
+        }
+        let mut holder = LeaseHolder::new(session);
+        let wait_until = Instant::now() + self.wait_limit;
+        let mut path = FetchPath::Leased;
+        while let Some(leased) = holder.try_lease().await {
+            match (self.usable(leased.token, &request), leased.lease) {
+                (Some(fetched), lease) => {
+                    if lease == Lease::Granted {
+                        holder.release().await;
+                    }
+                    let path = if path == FetchPath::Leased { FetchPath::Found } else { FetchPath::Waited };
+                    return (path, Ok(fetched));
+                }
+                (None, Lease::Granted) => return (path, self.fetch_for_all(request, holder).await),
+                (None, Lease::Held { left }) if Instant::now() < wait_until => {
+                    path = FetchPath::LeasedLater;
+                    poll.next(left).await;
+                    holder.restart_limit();
+                }
+                (None, Lease::Held { .. }) if request.is_live() && request.excluded.is_none() => {
+                    return (FetchPath::Postponed, Err(FetchError::Postponed));
+                }
+                (None, Lease::Held { .. }) => break,
+            }
+        }
+        // The store does not work, or other instances hold the lease for too long.
+        (FetchPath::Alone, self.fetch_and_publish(request, holder).await)
+    }
+
+    /// Fetches while holding the lease, renews the lease until then, and publishes the token.
+    async fn fetch_for_all(
+        &self,
+        request: FetchRequest,
+        mut holder: LeaseHolder,
+    ) -> Result<FetchedToken, FetchError> {
+        let mut fetch = pin!(self.source.fetch(request));
+        let fetched = loop {
+            tokio::select! {
+                biased;
+                fetched = &mut fetch => break fetched,
+                () = sleep(LEASE / 3) => holder.restart_limit(),
+            }
+            // The result does not matter: a holder that has lost the lease may get it back, or two
+            // fetch at a time. The renewal is awaited, so that it does not arrive after the token.
+            let mut renewal = pin!(holder.try_lease());
+            tokio::select! {
+                biased;
+                fetched = &mut fetch => {
+                    renewal.await;
+                    break fetched;
+                }
+                _ = &mut renewal => {}
+            }
+        };
+        holder.restart_limit();
+        match &fetched {
+            Ok(fetched) => holder.publish(&stored(fetched)).await,
+            Err(_) => holder.release().await,
+        }
+        fetched
+    }
+
+    /// Fetches without the lease, and publishes the token.
+    async fn fetch_and_publish(
+        &self,
+        request: FetchRequest,
+        mut holder: LeaseHolder,
+    ) -> Result<FetchedToken, FetchError> {
+        let fetched = self.source.fetch(request).await?;
+        holder.restart_limit();
+        holder.publish(&stored(&fetched)).await;
+        Ok(fetched)
+    }
+
+    /// Returns the stored token if it is usable: newer than the current and the excluded one, and
+    /// not due for a refresh itself, unless no current token is live.
+    fn usable(&self, stored: Option<StoredToken>, request: &FetchRequest) -> Option<FetchedToken> {
+        let (stored, now) = (stored?, self.clock.now());
+        let (ends_at, lifetime) = (stored.ends_at(now), stored.lifetime());
+        let is_older = |other: &AccessToken| {
+            other.authorization() == stored.token().authorization() || ends_at < other.expires_at()
+        };
+        if request.current.as_ref().is_some_and(is_older) || request.excluded.as_ref().is_some_and(is_older) {
+            return None;
+        }
+        let issued_at = ends_at.checked_sub(lifetime)?;
+        match self.policy.schedule(issued_at, lifetime).phase(now) {
+            Phase::Fresh => {}
+            Phase::Soft if !request.is_live() => {}
+            Phase::Soft | Phase::Hard => return None,
+        }
+        events::clocks_differ(self.key.client_id(), stored.minted_at(), issued_at);
+        let token = AccessToken::new(stored.token().expose(), ends_at).ok()?;
+        Some(FetchedToken { token, issued_at, lifetime, missing_scopes: Vec::new() })
+    }
+}
+
+fn stored(fetched: &FetchedToken) -> StoredToken {
+    StoredToken::new(fetched.token.clone(), fetched.issued_at)
+}
+
+/// Waits between two reads of the store.
+struct PollTimer {
+    notifications: Option<Notifications>,
+    interval: Duration,
+}
+
+impl PollTimer {
+    fn new(notifications: Option<Notifications>) -> Self {
+        let interval = if notifications.is_some() { POLL_INTERVAL_WITH_NOTIFICATIONS } else { POLL_INTERVAL };
+        Self { notifications, interval }
+    }
+
+    /// Waits for a notification or the poll interval, or for the end of the lease of a dead holder,
+    /// which has `left` to run.
+    async fn next(&mut self, left: Duration) {
+        let jitter = 0.5 + fastrand::f64();
+        let pause = self.interval.mul_f64(jitter).min(left + POLL_INTERVAL.mul_f64(jitter));
+        self.interval = (2 * self.interval).min(MAX_POLL_INTERVAL);
+        match &mut self.notifications {
+            Some(notifications) => tokio::select! {
+                biased;
+                () = notifications.received() => sleep(SPREAD.mul_f64(fastrand::f64())).await,
+                () = sleep(pause) => {}
+            },
+            None => sleep(pause).await,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

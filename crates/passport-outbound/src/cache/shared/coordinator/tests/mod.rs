@@ -1,0 +1,99 @@
+use std::sync::atomic::Ordering;
+
+use passport_core::Clock;
+
+use super::*;
+use crate::{
+    ManagedIdentity, TokenErrorKind, TokenStore,
+    test_support::{
+        ScriptedSource, identity_around,
+        in_memory_passport::InMemoryPassport,
+        in_memory_store::{InMemoryStore, key},
+        manager_over,
+    },
+    token::{Credential, TokenEntry, TokenManager},
+};
+
+mod lease;
+mod model;
+mod store_failures;
+mod usable;
+
+/// An instance of the service, with a memory of its own.
+fn instance(store: &InMemoryStore, source: &Arc<ScriptedSource>) -> ManagedIdentity {
+    let shared = Coordinator {
+        store: StoreHandle::new(store.clone()),
+        key: key(),
+        source: Box::new(Arc::clone(source)),
+        policy: crate::test_support::POLICY,
+        wait_limit: PATIENCE,
+        clock: Arc::new(source.clock.clone()),
+    };
+    let manager = manager_over(Box::new(shared), source, Arc::new(TokenEntry::default()));
+    let attempt_timeout = PATIENCE + store_time_limit(&StoreHandle::new(store.clone()), PATIENCE);
+    identity_around(TokenManager { attempt_timeout, ..manager })
+}
+
+async fn token(identity: &ManagedIdentity) -> Result<String, TokenErrorKind> {
+    identity.token().await.map(|token| token.expose().to_owned()).map_err(|error| error.kind())
+}
+
+const HOUR: Duration = Duration::from_secs(3600);
+const SECOND: Duration = Duration::from_secs(1);
+const PATIENCE: Duration = Duration::from_secs(10);
+
+#[tokio::test(start_paused = true)]
+async fn a_fleet_makes_one_token_request() {
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
+    let fleet: Vec<_> = (0..64).map(|_| instance(&store, &source)).collect();
+    source.hold();
+    let release = async {
+        sleep(Duration::from_secs(1)).await;
+        source.release();
+    };
+    let callers = futures_util::future::join_all(fleet.iter().map(token));
+    for token in futures_util::future::join(callers, release).await.0 {
+        assert_eq!(token.unwrap(), "token-1");
+    }
+    assert_eq!(source.calls(), 1);
+    assert!(store.leases.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_of_one_instance_is_that_of_all() {
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
+    let fleet: Vec<_> = (0..64).map(|_| instance(&store, &source)).collect();
+    futures_util::future::join_all(fleet.iter().map(token)).await;
+    source.clock.advance(HOUR - Duration::from_secs(60));
+    for old in futures_util::future::join_all(fleet.iter().map(token)).await {
+        assert_eq!(old.unwrap(), "token-1", "nobody waits");
+    }
+    sleep(Duration::from_secs(1)).await;
+    for new in futures_util::future::join_all(fleet.iter().map(token)).await {
+        assert_eq!(new.unwrap(), "token-2");
+    }
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn how_an_instance_came_to_its_token_and_how_the_store_fares_is_counted() {
+    let measured = crate::test_support::measured(async {
+        let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
+        let fleet = [instance(&store, &source), instance(&store, &source), instance(&store, &source)];
+        source.hold();
+        let release = async {
+            sleep(SECOND).await;
+            source.release();
+        };
+        futures_util::future::join(futures_util::future::join_all(fleet.iter().map(token)), release).await;
+        token(&instance(&store, &source)).await.unwrap();
+        store.down.store(true, Ordering::SeqCst);
+        token(&instance(&store, &source)).await.unwrap();
+    })
+    .await;
+    for (way, count) in [("leased", 1.0), ("waited", 2.0), ("found", 1.0), ("alone", 1.0)] {
+        assert_eq!(measured[&format!("passport_outbound_shared_attempts_total {way}")], count, "{way}");
+    }
+    assert_eq!(measured["passport_outbound_store_failures_total"], 1.0);
+    assert_eq!(measured["passport_outbound_store_works"], 0.0);
+}

@@ -1,0 +1,154 @@
+//! The lease protocol, in every order in which a few instances can take their steps: each call to
+//! the store and each token request is a step; between any two an instance may be killed or called
+//! off, a lease be lost, or time pass (elsewhere it passes only when all wait). Every order is
+//! tried, one after the other, with the code that ships.
+
+use std::{
+    future::poll_fn,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::Poll,
+};
+
+use passport_core::ManualClock;
+use tokio::{
+    task::{unconstrained, yield_now},
+    time::advance,
+};
+use tokio_test::task::{Spawn, spawn};
+
+use super::*;
+use crate::{Leased, StoreError, TokenStore, WakeUps, cache::store::Lease};
+
+mod orders;
+mod world;
+
+use self::{
+    orders::every_order,
+    world::{Instance, World, fetched},
+};
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// What may happen beside steps, and how often at most.
+#[derive(Clone, Copy, Debug, Default)]
+struct Faults {
+    kills: usize,
+    /// The lease runs out, and whoever has it does not know.
+    losses: usize,
+    /// An instance is called off: what it does when it is dropped is done.
+    calls_off: usize,
+    /// So much time passes that a lease is prolonged, wherever everybody stands.
+    ticks: usize,
+}
+
+/// Whoever was not killed has the token that is kept, and the lease is free.
+fn all_have_the_one_that_is_kept(world: &World, instances: &[Instance]) {
+    let kept = world.token_number();
+    assert!(instances.iter().all(|instance| instance.got == kept && kept.is_some()));
+    assert!(!world.is_leased());
+}
+
+/// Whoever was not killed has a token.
+fn all_have_one(_: &World, instances: &[Instance]) {
+    assert!(instances.iter().all(|instance| instance.is_gone || instance.got.is_some()));
+}
+
+fn missing(_: &AccessToken) -> FetchRequest {
+    FetchRequest::default()
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_whatever_order_they_come_one_token_is_minted_for_all() {
+    for (count, at_least) in [(1, 1), (2, 30), (3, 3000)] {
+        let (most, orders) = every_order(
+            count,
+            Faults::default(),
+            None,
+            missing,
+            World::default,
+            all_have_the_one_that_is_kept,
+        )
+        .await;
+        assert_eq!(most, 1, "{count} instances");
+        assert!(orders >= at_least, "{orders} orders of {count} instances");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_whatever_order_they_refresh_one_token_is_minted_for_all() {
+    let current = |first: &AccessToken| FetchRequest {
+        current: Some(first.clone()),
+        current_valid_until: Some(Instant::now() + HOUR),
+        excluded: None,
+    };
+    let (most, _) =
+        every_order(3, Faults::default(), Some(1), current, World::default, all_have_the_one_that_is_kept)
+            .await;
+    assert_eq!(most, 1);
+}
+
+/// Each takes the refused token out of the store first. Were it not compared, the last would take
+/// out its successor.
+#[tokio::test(start_paused = true)]
+async fn in_whatever_order_a_token_is_refused_to_them_one_is_minted_for_all() {
+    let refused = |first: &AccessToken| FetchRequest {
+        current: Some(first.clone()),
+        current_valid_until: Some(Instant::now() + HOUR),
+        excluded: Some(first.clone()),
+    };
+    let (most, _) =
+        every_order(2, Faults::default(), Some(1), refused, World::default, all_have_the_one_that_is_kept)
+            .await;
+    assert_eq!(most, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whenever_one_is_killed_the_others_have_a_token_for_one_request_more() {
+    for count in [2, 3] {
+        let faults = Faults { kills: 1, ..Faults::default() };
+        let (most, _) = every_order(count, faults, None, missing, World::default, all_have_one).await;
+        assert_eq!(most, 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whenever_one_is_called_off_the_others_have_a_token_and_the_lease_is_free() {
+    let and_the_lease_is_free = |world: &World, instances: &[Instance]| {
+        all_have_one(world, instances);
+        assert!(!world.is_leased());
+    };
+    let faults = Faults { calls_off: 1, ..Faults::default() };
+    let (most, _) = every_order(2, faults, None, missing, World::default, and_the_lease_is_free).await;
+    assert_eq!(most, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_prolonged_is_held_until_its_token_is_published() {
+    let faults = Faults { ticks: 2, ..Faults::default() };
+    let (most, _) =
+        every_order(2, faults, None, missing, World::default, all_have_the_one_that_is_kept).await;
+    assert_eq!(most, 1);
+}
+
+/// A holder that stood still for longer than its lease does not know that it has lost it.
+#[tokio::test(start_paused = true)]
+async fn whenever_a_lease_is_lost_all_have_a_token_for_one_request_more_and_the_later_one_is_kept() {
+    let later_is_kept = |world: &World, instances: &[Instance]| {
+        all_have_one(world, instances);
+        let latest = world.fetched.load(Ordering::Relaxed) + 1;
+        assert_eq!(world.token_number(), Some(format!("token-{latest}")));
+    };
+    let faults = Faults { losses: 1, ..Faults::default() };
+    let (most, _) = every_order(2, faults, None, missing, World::default, later_is_kept).await;
+    assert_eq!(most, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_taken_in_two_steps_would_be_found() {
+    let broken = || World { is_broken: true, ..World::default() };
+    let (most, _) = every_order(2, Faults::default(), None, missing, broken, all_have_one).await;
+    assert_eq!(most, 2, "or the model tries too little");
+}

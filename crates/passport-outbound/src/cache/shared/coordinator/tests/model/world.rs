@@ -1,0 +1,215 @@
+//! The store, the instances and their steps.
+
+use super::*;
+
+/// Where an instance waits until it may take its next step: one before the store, one before
+/// Passport.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Gate(Arc<State>);
+
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) waits: AtomicBool,
+    pub(super) may_pass: AtomicBool,
+    pub(super) stands_open: AtomicBool,
+}
+
+impl Gate {
+    pub(super) async fn step(&self) {
+        poll_fn(|_| {
+            let passes =
+                self.0.may_pass.swap(false, Ordering::Relaxed) || self.0.stands_open.load(Ordering::Relaxed);
+            self.0.waits.store(!passes, Ordering::Relaxed);
+            if passes { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+    }
+
+    pub(super) fn waits(&self) -> bool {
+        self.0.waits.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn open(&self) {
+        self.0.waits.store(false, Ordering::Relaxed);
+        self.0.may_pass.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn open_for_good(&self) {
+        self.0.stands_open.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What all instances see.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    pub(super) token: Mutex<Option<StoredToken>>,
+    pub(super) lease: Mutex<Option<(String, Instant)>>,
+    pub(super) wake_ups: WakeUps,
+    pub(super) fetched: AtomicUsize,
+    /// Takes a lease in two steps, as somebody may write it.
+    pub(super) is_broken: bool,
+}
+
+impl World {
+    pub(super) fn is_leased(&self) -> bool {
+        self.lease.lock().unwrap().as_ref().is_some_and(|(_, until)| Instant::now() < *until)
+    }
+
+    pub(super) fn token_number(&self) -> Option<String> {
+        self.token.lock().unwrap().as_ref().map(|stored| stored.token().expose().to_owned())
+    }
+}
+
+/// The store and the source of one instance.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    pub(super) world: Arc<World>,
+    pub(super) store: Gate,
+    pub(super) passport: Gate,
+    pub(super) clock: ManualClock,
+}
+
+impl TokenStore for View {
+    async fn get(&self, _: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        self.store.step().await;
+        Ok(self.world.token.lock().unwrap().clone())
+    }
+
+    async fn try_lease(&self, _: &TokenKey, holder: &str, time: Duration) -> Result<Leased, StoreError> {
+        self.store.step().await;
+        let is_free = || {
+            let lease = self.world.lease.lock().unwrap();
+            lease.as_ref().is_none_or(|(by, until)| by == holder || *until <= Instant::now())
+        };
+        let mut granted = is_free();
+        if self.world.is_broken {
+            self.store.step().await;
+        } else {
+            granted = is_free();
+        }
+        let mut lease = self.world.lease.lock().unwrap();
+        if granted {
+            *lease = Some((holder.to_owned(), Instant::now() + time));
+        }
+        let left = lease
+            .as_ref()
+            .map_or(Duration::ZERO, |(_, until)| until.saturating_duration_since(Instant::now()));
+        let lease = if granted { Lease::Granted } else { Lease::Held { left } };
+        Ok(Leased { lease, token: self.world.token.lock().unwrap().clone() })
+    }
+
+    async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
+        self.store.step().await;
+        let mut kept = self.world.token.lock().unwrap();
+        if kept.as_ref().is_none_or(|kept| kept.token().expires_at() < token.token().expires_at()) {
+            *kept = Some(token.clone());
+        }
+        self.end_lease(key, holder);
+        Ok(())
+    }
+
+    async fn release(&self, key: &TokenKey, holder: &str) -> Result<(), StoreError> {
+        self.store.step().await;
+        self.end_lease(key, holder);
+        Ok(())
+    }
+
+    async fn remove(&self, _: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
+        self.store.step().await;
+        self.world.token.lock().unwrap().take_if(|kept| kept.token().expose() == token.expose());
+        Ok(())
+    }
+
+    /// Ticks are no delay of the store's.
+    fn limit(&self) -> Duration {
+        HOUR
+    }
+
+    fn wake_ups(&self) -> Option<WakeUps> {
+        Some(self.world.wake_ups.clone())
+    }
+}
+
+impl View {
+    pub(super) fn end_lease(&self, key: &TokenKey, holder: &str) {
+        self.world.lease.lock().unwrap().take_if(|(by, _)| by == holder);
+        self.world.wake_ups.wake(&key.to_string());
+    }
+}
+
+impl TokenSource for View {
+    fn fetch(&self, _: FetchRequest) -> FetchFuture<'_> {
+        Box::pin(async {
+            self.passport.step().await;
+            let number = self.world.fetched.fetch_add(1, Ordering::Relaxed) + 2;
+            self.passport.step().await;
+            Ok(fetched(number, &self.clock))
+        })
+    }
+}
+
+/// `token-<number>`. A later one expires later; none was minted in the future.
+pub(super) fn fetched(number: usize, clock: &ManualClock) -> FetchedToken {
+    let issued_at = clock.now() - Duration::from_secs(100) + Duration::from_secs(number as u64);
+    let token = AccessToken::new(&format!("token-{number}"), issued_at + HOUR).unwrap();
+    FetchedToken { token, issued_at, lifetime: HOUR, missing_scopes: Vec::new() }
+}
+
+/// An instance on its way to a token; nothing, once it has one or was killed.
+pub(super) struct Instance {
+    pub(super) attempt: Option<Spawn<FetchFuture<'static>>>,
+    /// Before the store and before Passport.
+    pub(super) gates: [Gate; 2],
+    pub(super) got: Option<String>,
+    pub(super) is_gone: bool,
+}
+
+impl Instance {
+    /// Asks for a token, as `ask` says.
+    pub(super) fn new(world: &Arc<World>, clock: &ManualClock, request: FetchRequest) -> Self {
+        let gates: [Gate; 2] = Default::default();
+        let [store, passport] = gates.clone();
+        let view = View { world: Arc::clone(world), store, passport, clock: clock.clone() };
+        let url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
+        let shared = Coordinator {
+            store: StoreHandle::new(view.clone()),
+            key: TokenKey::new(&"mi-1".parse().unwrap(), &url, "client_secret", &"openid".parse().unwrap()),
+            source: Box::new(view),
+            policy: crate::test_support::POLICY,
+            wait_limit: HOUR,
+            clock: Arc::new(clock.clone()),
+        };
+        // All run in one task, which has no budget to share out.
+        let attempt: FetchFuture<'static> =
+            Box::pin(unconstrained(async move { shared.fetch(request).await }));
+        Self { attempt: Some(spawn(attempt)), gates, got: None, is_gone: false }
+    }
+
+    /// Lets it go as far as it can without a step.
+    pub(super) fn poll(&mut self) {
+        if let Some(attempt) = &mut self.attempt
+            && let Poll::Ready(result) = attempt.poll()
+        {
+            self.got = Some(result.ok().unwrap().token.expose().to_owned());
+            self.attempt = None;
+        }
+    }
+
+    /// Without a word: nothing of it runs any more, not even what it does when it is dropped.
+    pub(super) fn kill(&mut self) {
+        std::mem::forget(self.attempt.take());
+        self.is_gone = true;
+    }
+
+    /// Because its identity is shut down, for example. What it then does, it does.
+    pub(super) async fn call_off(&mut self) {
+        self.gates[0].open_for_good();
+        self.attempt = None;
+        self.is_gone = true;
+        yield_now().await;
+    }
+
+    pub(super) fn is_on_its_way(&self) -> bool {
+        self.attempt.is_some()
+    }
+}

@@ -1,0 +1,138 @@
+//! Which stored tokens are used.
+
+use super::*;
+
+/// Who holds the lease for ever holds up no more than the refresh.
+#[tokio::test(start_paused = true)]
+async fn a_token_that_is_refused_while_its_refresh_waits_for_others_is_replaced() {
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
+    let identity = instance(&store, &source);
+    token(&identity).await.unwrap();
+    source.clock.advance(HOUR - 60 * SECOND);
+    store.try_lease(&key(), "somebody", HOUR).await.unwrap();
+    token(&identity).await.unwrap();
+    sleep(SECOND).await;
+    let Some(Credential::Pending(pending)) = identity.replace_rejected(1) else { panic!("it is due") };
+    assert_eq!(pending.await.unwrap().authorization, "Bearer token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_older_token_that_somebody_puts_back_is_not_taken() {
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
+    let identity = instance(&store, &source);
+    token(&identity).await.unwrap();
+    let old = store.kept().unwrap();
+    source.clock.advance(HOUR - 60 * SECOND);
+    token(&identity).await.unwrap();
+    sleep(SECOND).await;
+    assert_eq!(token(&identity).await.unwrap(), "token-2");
+    let replayed = StoredToken::new(old.token().clone(), old.minted_at());
+    store.tokens.lock().unwrap().insert(key().to_string(), replayed);
+    source.clock.advance(HOUR - 120 * SECOND);
+    identity.invalidate();
+    assert_eq!(token(&identity).await.unwrap(), "token-3");
+    assert_eq!(store.kept().unwrap().token().expose(), "token-3");
+}
+
+/// What one machine writes is read by another, whose wall clock was not set back.
+#[tokio::test(start_paused = true)]
+async fn a_wall_clock_that_was_set_back_does_not_date_what_the_others_read() {
+    let (store, here, there) = (InMemoryStore::default(), ScriptedSource::new(), ScriptedSource::new());
+    let first = instance(&store, &here);
+    token(&first).await.unwrap();
+    here.clock.advance(HOUR);
+    there.clock.advance(HOUR);
+    here.clock.set_forward(HOUR); // it was wrong
+    token(&first).await.unwrap();
+    here.clock.set_back(HOUR); // and is put right
+    first.invalidate();
+    assert_eq!(token(&first).await.unwrap(), "token-3");
+    let stored = store.tokens.lock().unwrap()[&key().to_string()].clone();
+    assert_eq!(
+        (stored.minted_at(), stored.token().expires_at()),
+        (there.clock.now(), there.clock.now() + HOUR)
+    );
+    let other = instance(&store, &there);
+    assert_eq!(token(&other).await.unwrap(), "token-3");
+    there.clock.advance(HOUR - Duration::from_secs(5));
+    assert_eq!(token(&other).await.unwrap(), "token-1", "the first of its own");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_from_a_machine_whose_clock_is_ahead_does_not_live_longer_for_it() {
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
+    let ahead = source.clock.now() + HOUR;
+    let published = AccessToken::new("published", ahead + HOUR).unwrap();
+    store.publish(&key(), "somebody", &StoredToken::new(published, ahead)).await.unwrap();
+    let identity = instance(&store, &source);
+    assert_eq!(token(&identity).await.unwrap(), "published");
+    source.clock.advance(HOUR - Duration::from_secs(5));
+    assert_ne!(token(&identity).await.unwrap(), "published");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_was_refused_is_taken_out_and_not_taken_back() {
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
+    let (one, other) = (instance(&store, &source), instance(&store, &source));
+    token(&one).await.unwrap();
+    token(&other).await.unwrap();
+    one.invalidate();
+    assert_eq!(token(&one).await.unwrap(), "token-2");
+    other.invalidate();
+    assert_eq!(token(&other).await.unwrap(), "token-2", "a newer one is in the store by now");
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_that_the_store_cannot_take_out_is_not_taken_back() {
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
+    let identity = instance(&store, &source);
+    token(&identity).await.unwrap();
+    store.forgets_to_remove.store(true, Ordering::SeqCst);
+    identity.invalidate();
+    assert_eq!(token(&identity).await.unwrap(), "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_token_is_taken_out_even_if_there_is_no_other() {
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
+    let identity = instance(&store, &source);
+    token(&identity).await.unwrap();
+    identity.invalidate();
+    source.fail_next(TokenErrorKind::Unavailable);
+    token(&identity).await.unwrap_err();
+    assert!(store.tokens.lock().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_instance_without_a_token_takes_one_that_is_due() {
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
+    token(&instance(&store, &source)).await.unwrap();
+    source.clock.advance(HOUR - Duration::from_secs(30));
+    let late = instance(&store, &source);
+    assert_eq!(token(&late).await.unwrap(), "token-1");
+    assert_eq!(source.calls(), 1);
+    sleep(Duration::from_secs(1)).await;
+    token(&late).await.unwrap();
+    sleep(Duration::from_secs(1)).await;
+    assert_eq!(token(&late).await.unwrap(), "token-2", "and sees to its successor");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_token_in_the_store_is_a_miss() {
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
+    token(&instance(&store, &source)).await.unwrap();
+    source.clock.advance(HOUR);
+    assert_eq!(token(&instance(&store, &source)).await.unwrap(), "token-2");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_live_token_the_store_is_not_asked() {
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
+    let identity = instance(&store, &source);
+    token(&identity).await.unwrap();
+    store.hangs.store(true, Ordering::SeqCst);
+    let asked = Instant::now();
+    assert_eq!(token(&identity).await.unwrap(), "token-1");
+    assert!(asked.elapsed().is_zero());
+}

@@ -1,0 +1,114 @@
+use std::sync::atomic::Ordering;
+
+use passport_core::AccessToken;
+
+use super::{
+    super::{Leased, StoreError, StoredToken},
+    *,
+};
+use crate::test_support::in_memory_store::{InMemoryStore, key};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+async fn works(store: &StoreHandle) -> bool {
+    store.session(&key()).try_lease("somebody", SECOND).await.is_some()
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_its_first_failure_a_store_is_left_alone_until_it_answers_a_probe() {
+    let store = InMemoryStore::default();
+    let shared = StoreHandle::new(store.clone());
+    store.down.store(true, Ordering::SeqCst);
+    assert!(!works(&shared).await);
+    for _ in 0..100 {
+        assert!(!works(&shared).await);
+    }
+    assert_eq!(store.asked(), 1);
+    sleep(60 * SECOND).await;
+    let probes = store.asked() - 1;
+    assert!((10..30).contains(&probes), "{probes}");
+    store.down.store(false, Ordering::SeqCst);
+    sleep(8 * SECOND).await;
+    assert!(works(&shared).await);
+    store.down.store(true, Ordering::SeqCst);
+    assert!(!works(&shared).await);
+    store.down.store(false, Ordering::SeqCst);
+    sleep(2 * PROBE_AFTER).await;
+    assert!(works(&shared).await, "and again, from the beginning");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_probe_ends_with_the_store() {
+    let store = InMemoryStore::default();
+    let shared = StoreHandle::new(store.clone());
+    store.down.store(true, Ordering::SeqCst);
+    assert!(!works(&shared).await);
+    drop(shared);
+    sleep(60 * SECOND).await;
+    assert_eq!(store.asked(), 1);
+}
+
+#[test]
+fn a_probe_whose_runtime_is_gone_is_replaced() {
+    let store = InMemoryStore::default();
+    let shared = StoreHandle::new(store.clone());
+    let runtime =
+        || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    store.down.store(true, Ordering::SeqCst);
+    runtime().block_on(async { assert!(!works(&shared).await) });
+    store.down.store(false, Ordering::SeqCst);
+    runtime().block_on(async {
+        assert!(!works(&shared).await);
+        sleep(SECOND).await;
+        assert!(works(&shared).await);
+    });
+}
+
+/// A store that takes a while for everything.
+#[derive(Debug)]
+struct Slow(Duration);
+
+impl TokenStore for Slow {
+    async fn get(&self, _: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
+        sleep(self.0).await;
+        Ok(None)
+    }
+
+    async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<Leased, StoreError> {
+        sleep(self.0).await;
+        Ok(Leased { lease: crate::Lease::Granted, token: None })
+    }
+
+    async fn publish(&self, _: &TokenKey, _: &str, _: &StoredToken) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn release(&self, _: &TokenKey, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    async fn remove(&self, _: &TokenKey, _: &AccessToken) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn all_that_is_asked_for_a_call_takes_no_longer_than_the_limit() {
+    let store = StoreHandle::new(Slow(Duration::from_millis(300)));
+    let mut session = store.session(&key());
+    let began = Instant::now();
+    session.get().await;
+    assert!(session.try_lease("somebody", SECOND).await.is_none());
+    assert_eq!(began.elapsed(), store.limit());
+    assert!(!works(&store).await, "who takes that long does not work");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_has_waited_for_something_else_gives_the_store_its_time_again() {
+    let store = StoreHandle::new(Slow(Duration::from_millis(300)));
+    let mut session = store.session(&key());
+    for _ in 0..3 {
+        assert!(session.try_lease("somebody", SECOND).await.is_some());
+        session.restart_limit();
+    }
+}

@@ -1,0 +1,76 @@
+//! The object-safe twin of the trait that stores implement.
+
+use std::{fmt, future::Future, pin::Pin, time::Duration};
+
+use passport_core::AccessToken;
+
+use super::{Leased, StoreError, StoredToken, TokenStore, WakeUps};
+use crate::cache::TokenKey;
+
+pub(super) type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// [`TokenStore`] for trait objects.
+pub(super) trait DynTokenStore: fmt::Debug + Send + Sync {
+    fn get_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, Option<StoredToken>>;
+    fn try_lease_dyn<'a>(
+        &'a self,
+        key: &'a TokenKey,
+        holder: &'a str,
+        time: Duration,
+    ) -> StoreFuture<'a, Leased>;
+    fn publish_dyn<'a>(
+        &'a self,
+        key: &'a TokenKey,
+        holder: &'a str,
+        token: &'a StoredToken,
+    ) -> StoreFuture<'a, ()>;
+    fn release_dyn<'a>(&'a self, key: &'a TokenKey, holder: &'a str) -> StoreFuture<'a, ()>;
+    fn remove_dyn<'a>(&'a self, key: &'a TokenKey, token: &'a AccessToken) -> StoreFuture<'a, ()>;
+    fn probe_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, ()>;
+    fn limit_dyn(&self) -> Duration;
+    fn wake_ups_dyn(&self) -> Option<WakeUps>;
+}
+
+impl<S: TokenStore> DynTokenStore for S {
+    fn get_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, Option<StoredToken>> {
+        Box::pin(self.get(key))
+    }
+
+    fn try_lease_dyn<'a>(
+        &'a self,
+        key: &'a TokenKey,
+        holder: &'a str,
+        time: Duration,
+    ) -> StoreFuture<'a, Leased> {
+        Box::pin(self.try_lease(key, holder, time))
+    }
+
+    fn publish_dyn<'a>(
+        &'a self,
+        key: &'a TokenKey,
+        holder: &'a str,
+        token: &'a StoredToken,
+    ) -> StoreFuture<'a, ()> {
+        Box::pin(self.publish(key, holder, token))
+    }
+
+    fn release_dyn<'a>(&'a self, key: &'a TokenKey, holder: &'a str) -> StoreFuture<'a, ()> {
+        Box::pin(self.release(key, holder))
+    }
+
+    fn remove_dyn<'a>(&'a self, key: &'a TokenKey, token: &'a AccessToken) -> StoreFuture<'a, ()> {
+        Box::pin(self.remove(key, token))
+    }
+
+    fn probe_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, ()> {
+        Box::pin(self.probe(key))
+    }
+
+    fn limit_dyn(&self) -> Duration {
+        self.limit()
+    }
+
+    fn wake_ups_dyn(&self) -> Option<WakeUps> {
+        self.wake_ups()
+    }
+}

@@ -1,0 +1,69 @@
+use std::{fmt, sync::Arc};
+
+use tokio::sync::broadcast::{self, error::RecvError};
+
+use super::super::TokenKey;
+
+/// The number of notifications that a subscriber may be behind. One that misses some reads the
+/// store.
+const CAPACITY: usize = 64;
+
+/// Where a [`TokenStore`](super::TokenStore) tells that there is news of a token: it was published,
+/// or its holder has given up. A hint, no more: whoever hears it looks into the store, and whoever
+/// does not looks there too, later. Cheap to clone; clones share.
+#[derive(Clone)]
+pub struct WakeUps(broadcast::Sender<Arc<str>>);
+
+impl WakeUps {
+    /// Without listeners.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(broadcast::Sender::new(CAPACITY))
+    }
+
+    /// There is news of the token whose key ([`TokenKey`]), as text, is `key`.
+    pub fn wake(&self, key: &str) {
+        // There may be no subscribers.
+        let _ = self.0.send(key.into());
+    }
+
+    /// Subscribes to the notifications for `key`.
+    pub(in crate::cache) fn listen(&self, key: &TokenKey) -> Notifications {
+        Notifications { key: key.to_string(), from: self.0.subscribe() }
+    }
+}
+
+impl Default for WakeUps {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for WakeUps {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WakeUps").finish_non_exhaustive()
+    }
+}
+
+/// The notifications for one token, from the subscription on.
+pub(in crate::cache) struct Notifications {
+    key: String,
+    from: broadcast::Receiver<Arc<str>>,
+}
+
+impl Notifications {
+    /// Waits for a notification. Pending for ever once the sender is dropped.
+    pub(in crate::cache) async fn received(&mut self) {
+        loop {
+            match self.from.recv().await {
+                Ok(key) if *key == *self.key => return,
+                Ok(_of_another) => {}
+                Err(RecvError::Lagged(_)) => return,
+                Err(RecvError::Closed) => std::future::pending().await,
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

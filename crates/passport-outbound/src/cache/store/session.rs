@@ -1,0 +1,87 @@
+//! Calls to a store within its time limit.
+
+use std::{sync::atomic::Ordering, time::Duration};
+
+use passport_core::AccessToken;
+use tokio::time::{Instant, timeout};
+
+use super::{
+    Leased, StoreError, StoredToken,
+    circuit_breaker::StoreHandle,
+    erased::{DynTokenStore, StoreFuture},
+    events,
+};
+use crate::cache::TokenKey;
+
+/// The calls to a store for one token. All of them together take no longer than the store's limit.
+#[derive(Clone, Debug)]
+pub(in crate::cache) struct StoreSession {
+    store: StoreHandle,
+    key: TokenKey,
+    /// The time that is left for further calls.
+    left: Duration,
+}
+
+impl StoreSession {
+    pub(super) fn new(store: StoreHandle, key: TokenKey) -> Self {
+        let left = store.limit();
+        Self { store, key, left }
+    }
+
+    /// Gives the store its full time again, after a wait for something else.
+    pub(in crate::cache) fn restart_limit(&mut self) {
+        self.left = self.store.limit();
+    }
+
+    pub(in crate::cache) async fn get(&mut self) -> Option<StoredToken> {
+        self.call(|store, key| store.get_dyn(key)).await.flatten()
+    }
+
+    pub(in crate::cache) async fn try_lease(&mut self, holder: &str, time: Duration) -> Option<Leased> {
+        self.call(|store, key| store.try_lease_dyn(key, holder, time)).await
+    }
+
+    pub(in crate::cache) async fn publish(&mut self, holder: &str, token: &StoredToken) {
+        self.call(|store, key| store.publish_dyn(key, holder, token)).await;
+    }
+
+    pub(in crate::cache) async fn release(&mut self, holder: &str) {
+        self.call(|store, key| store.release_dyn(key, holder)).await;
+    }
+
+    pub(in crate::cache) async fn remove(&mut self, token: &AccessToken) {
+        self.call(|store, key| store.remove_dyn(key, token)).await;
+    }
+
+    /// Calls the store. `None` if the circuit is open or the call fails.
+    async fn call<'a, T>(
+        &'a mut self,
+        operation: impl FnOnce(&'a dyn DynTokenStore, &'a TokenKey) -> StoreFuture<'a, T>,
+    ) -> Option<T> {
+        let (breaker, key) = (&self.store.0, &self.key);
+        if breaker.is_open.load(Ordering::Acquire) {
+            // The task that probes the store may have ended with its runtime.
+            self.store.probe(key);
+            return None;
+        }
+        let started = Instant::now();
+        let result = within(self.left, operation(&*breaker.store, key)).await;
+        self.left = self.left.saturating_sub(started.elapsed());
+        match result {
+            Ok(value) => Some(value),
+            Err(error) => {
+                events::store_failed(key.client_id(), &error);
+                breaker.open();
+                self.store.probe(key);
+                None
+            }
+        }
+    }
+}
+
+/// Awaits the result of a call for `limit` at most.
+pub(super) async fn within<T>(limit: Duration, call: StoreFuture<'_, T>) -> Result<T, StoreError> {
+    timeout(limit, call)
+        .await
+        .unwrap_or_else(|late| Err(StoreError::new("it did not answer in time").caused_by(late)))
+}

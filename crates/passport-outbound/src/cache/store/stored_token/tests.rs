@@ -1,0 +1,28 @@
+use std::time::UNIX_EPOCH;
+
+use super::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[test]
+fn of_two_clocks_the_one_is_believed_by_which_a_token_ends_sooner() {
+    let now = UNIX_EPOCH + 1000 * MINUTE;
+    for (minted, left, ends, why) in [
+        (now - 20 * MINUTE, Some(40), 40, "both clocks are right"),
+        (now - 20 * MINUTE, None, 40, "the store does not say"),
+        (now + 60 * MINUTE, Some(40), 40, "the writer's is ahead"),
+        (now + 60 * MINUTE, None, 60, "the same, and nobody knows better than the lifetime"),
+        (now - 50 * MINUTE, Some(40), 10, "the reader's is ahead, or the value is kept for too long"),
+        (now - 90 * MINUTE, Some(40), -30, "it has expired, whatever the store says"),
+    ] {
+        let token = AccessToken::new("t", minted + 60 * MINUTE).unwrap();
+        let stored = StoredToken::new(token, minted);
+        let stored = match left {
+            Some(minutes) => stored.with_time_left(minutes * MINUTE),
+            None => stored,
+        };
+        let end = stored.ends_at(now);
+        let expected = if ends < 0 { now - 30 * MINUTE } else { now + u32::try_from(ends).unwrap() * MINUTE };
+        assert_eq!(end, expected, "{why}");
+    }
+}

@@ -1,0 +1,211 @@
+//! The message of each mistake.
+
+use super::*;
+
+/// Key, value as a configuration has it, whether the message may show it, and what it advises.
+type Mistake = (&'static str, Value, Shown, &'static str);
+
+#[derive(Clone, Copy, PartialEq)]
+enum Shown {
+    Value,
+    Nothing,
+}
+
+use Shown::{Nothing, Value as Shows};
+
+fn wrong_identities() -> Vec<Mistake> {
+    vec![
+        ("client_id", json!(null), Nothing, "name the managed identity of this service"),
+        ("client_id", json!(""), Shows, "give it a value"),
+        ("client_id", json!("  "), Shows, "give it a value"),
+        ("client_id", json!("mi\u{e9}"), Shows, "only printable ASCII is allowed"),
+        ("client_id", json!(["mi-1"]), Shows, "write one, in quotes"),
+        ("client_id", json!("mics_sk_hidden\u{e9}"), Nothing, "only printable ASCII is allowed"),
+        ("client_secret_ref", json!(null), Nothing, "say where the secret is: env:NAME or file:/path"),
+        ("client_secret_ref", json!("mics_sk_hidden"), Nothing, "expected env:NAME or file:/path"),
+        ("client_secret_ref", json!("vault:hidden"), Nothing, "there are env, file"),
+        ("client_secret_ref", json!("env:"), Nothing, "expected env:NAME or file:/path"),
+        ("client_secret_ref", json!({ "hidden": 1 }), Nothing, "write one, in quotes"),
+        ("client_secret", json!("mics_sk_hidden"), Nothing, "put it where a reference points"),
+        ("secret", json!("mics_sk_hidden"), Nothing, "a common prefix has brought here"),
+        ("secret_provider", json!("4hidden8Q~Zx9f7Gh2"), Nothing, "there are env, file"),
+        ("client_authentication", json!("MIGHAgEAhiddenBgkqhkjOPQ"), Nothing, "one of client_secret_basic"),
+        ("scopes", json!("\"4hidden8QxZx9f7Gh2"), Nothing, "separate scopes by one blank"),
+        ("ClientSecret", json!("mics_sk_hidden"), Nothing, "put it where a reference points"),
+        ("private_key", json!("hidden"), Nothing, "put it where a reference points"),
+        ("secret_provider", json!("AzureKeyVault"), Shows, "handed to build_with"),
+        ("secret_provider", json!(""), Shows, "leave the key out"),
+        ("secret_provider", json!(true), Shows, "write one, in quotes"),
+        ("secret_provider", json!("mics_sk_hidden"), Nothing, "there are env, file"),
+        ("scopes", json!(""), Shows, "name at least one"),
+        ("scopes", json!([]), Shows, "name at least one"),
+        ("scopes", json!(["openid", 7]), Shows, "a list of texts, or one text with spaces"),
+        ("scopes", json!("open\"id"), Shows, "separate scopes by one blank"),
+        ("cache", json!("redis"), Nothing, "name a store in it"),
+        ("cache", json!({}), Nothing, "name one"),
+        ("cache", json!({ "a": {}, "b": {} }), Nothing, "name one"),
+        ("cache_tokens", json!("yes"), Shows, "neither true nor false"),
+        ("cache_tokens", json!(1), Shows, "neither true nor false"),
+        ("refresh_threshold", json!("soon"), Shows, "write seconds (60)"),
+        ("refresh_threshold", json!(-60), Shows, "write seconds (60)"),
+        ("refresh_threshold", json!("00:99:00"), Shows, "\"00:01:00\""),
+        ("refresh_threshold", json!(true), Shows, "write seconds (60)"),
+        ("request_timeout", json!(0), Shows, "no attempt could succeed"),
+        ("request_timeout", json!("1h"), Shows, "longer than 10 min"),
+        ("request_timeout", json!("10 parsecs"), Shows, "write seconds (60)"),
+    ]
+}
+
+fn wrong_addresses() -> Vec<Mistake> {
+    let expected = "expected https://host";
+    vec![
+        ("passport_base_url", json!("passport.bizfirst.ai"), Shows, expected),
+        ("passport_base_url", json!("http://passport.bizfirst.ai"), Shows, "use https"),
+        ("passport_base_url", json!("https://user:hidden@passport.bizfirst.ai"), Nothing, expected),
+        ("passport_base_url", json!("https://passport.bizfirst.ai/?code=hidden"), Nothing, expected),
+        ("passport_base_url", json!(443), Shows, expected),
+        ("token_url", json!("/passport/token"), Shows, expected),
+        ("token_url", json!("http://passport.bizfirst.ai/passport/token"), Shows, "use https"),
+        ("base_url", json!("api.bizfirst.ai"), Shows, "write https://host"),
+        ("base_url", json!("http://api.bizfirst.ai"), Shows, "only over https"),
+        ("base_url", json!("https://api.bizfirst.ai/?key=hidden"), Nothing, "leave them to the requests"),
+        ("also_allow", json!(["https://a.example/path"]), Shows, "expected https://host[:port]"),
+        ("also_allow", json!("http://a.example"), Shows, "only over https"),
+        ("passport_base_url", json!("http://passport"), Shows, "danger_plain_http"),
+        ("token_url", json!("http://passport/token"), Shows, "danger_plain_http"),
+        ("base_url", json!("http://api"), Shows, "danger_plain_http"),
+        ("also_allow", json!("http://api"), Shows, "danger_plain_http"),
+        ("ca_file", json!("/no/such/ca.pem"), Shows, "No such file"),
+        ("danger_plain_http", json!("yes"), Shows, "neither true nor false"),
+        ("user_agent", json!("a\nb"), Shows, "write product/version"),
+        ("also_allow", json!([]), Shows, "name at least one"),
+        ("also_allow", json!(["https://user:hidden@a.example"]), Nothing, "expected https://host[:port]"),
+    ]
+}
+
+fn wrong_proofs_and_unknown_keys() -> Vec<Mistake> {
+    let signs = "for client_authentication = \"private_key_jwt\" only";
+    vec![
+        (
+            "client_authentication",
+            json!("basic"),
+            Shows,
+            "one of client_secret_basic, client_secret_basic_raw",
+        ),
+        ("client_authentication", json!(7), Shows, "one of client_secret_basic, client_secret_basic_raw"),
+        ("signing_algorithm", json!("RS256"), Shows, signs),
+        ("key_id", json!("key-7"), Shows, signs),
+        ("assertion_audience", json!("https://passport.bizfirst.ai"), Shows, signs),
+        ("refreshThreshold", json!("60s"), Nothing, "did you mean `refresh_threshold`?"),
+        ("ClientId", json!("mi-1"), Nothing, "did you mean `client_id`?"),
+        ("scope", json!("openid"), Nothing, "did you mean `scopes`?"),
+        ("cache-tokens", json!(true), Nothing, "did you mean `cache_tokens`?"),
+        ("passport_url", json!("https://hidden"), Nothing, "did you mean `passport_base_url`?"),
+        ("colour", json!("hidden"), Nothing, "there are client_id, client_secret_ref,"),
+    ]
+}
+
+#[test]
+fn each_mistake_is_told_with_its_key_its_value_and_what_to_do() {
+    let all = [wrong_identities(), wrong_addresses(), wrong_proofs_and_unknown_keys()].concat();
+    assert!(all.len() >= 40, "{}", all.len());
+    for (key, value, shown, advice) in all {
+        let told = mistakes_with(&json!({ key: value }));
+        let [told] = &told[..] else { panic!("{key} = {value} makes one mistake: {told:?}") };
+        assert!(told.starts_with(&format!("{key}: ")), "{told}");
+        assert_eq!(told.contains(&value.to_string()), shown == Shows, "{told}");
+        assert!(told.contains(advice), "{told}");
+        assert!(!told.contains("hidden"), "{told}");
+    }
+}
+
+#[test]
+fn what_does_not_go_together_is_told() {
+    for (wrong, told) in [
+        (
+            json!({ "client_authentication": "client_secret_basic_raw", "client_id": "mi:1" }),
+            "client_authentication: \"client_secret_basic_raw\": a client id with a colon cannot be told from its \
+             secret when neither is encoded; use client_secret_basic",
+        ),
+        (
+            json!({ "client_authentication": "private_key_jwt", "signing_algorithm": "HS256" }),
+            "signing_algorithm: \"HS256\": it is not one of RS256, PS256, ES256",
+        ),
+        (
+            json!({ "secret_provider": "env", "client_secret_ref": ["env:A", "env:B"] }),
+            "secret_provider: \"env\": of several references each names its provider (env:NAME); leave this out",
+        ),
+        (
+            json!({ "client_secret_ref": ["env:A", "hidden"] }),
+            "client_secret_ref: not a secret reference: expected env:NAME or file:/path (the text is not shown, in case \
+             it is the secret itself)",
+        ),
+        (json!({ "client_secret_ref": [] }), "client_secret_ref: it is empty; name at least one"),
+        (
+            json!({ "cache": { "sidecar": { "endpoint": "unix:///run/s.sock" } } }),
+            "client_secret_ref: the sidecar has the secret; leave it out here",
+        ),
+        (
+            json!({ "secret_provider": "env", "client_secret_ref": "" }),
+            "client_secret_ref: it is empty; give it a value or leave the key out",
+        ),
+    ] {
+        assert_eq!(mistakes_with(&wrong), [told]);
+    }
+}
+
+#[test]
+fn at_a_sidecar_there_is_no_secret_and_the_sidecar_is_on_this_machine() {
+    let at = |endpoint: &str| json!({ "client_id": "mi-1", "cache": { "sidecar": { "endpoint": endpoint, "caller_token_ref": "env:TOKEN" } } });
+    assert_eq!(mistakes(at("unix:///run/passport/sidecar.sock")), [""; 0]);
+    assert_eq!(
+        mistakes(at("http://sidecar:7070")),
+        [
+            "cache.sidecar.endpoint: \"http://sidecar:7070\": not the address of a sidecar: a sidecar is at unix:///path or http://127.0.0.1:port, on this machine"
+        ]
+    );
+}
+
+#[test]
+fn every_mistake_is_told_at_once() {
+    let told = mistakes(json!({
+        "clientid": "mi-1",
+        "passport_base_url": "passport",
+        "scopes": [],
+        "refresh_threshold": "soon",
+        "request_timeout": 0,
+        "client_authentication": "mtls",
+        "base_url": "api",
+        "also_allow": ["http://a", "b"],
+    }));
+    let keys: Vec<_> = told.iter().map(|told| told.split(':').next().unwrap()).collect();
+    let expected = [
+        "clientid",
+        "also_allow",
+        "also_allow",
+        "base_url",
+        "client_id",
+        "client_secret_ref",
+        "scopes",
+        "refresh_threshold",
+        "client_authentication",
+        "passport_base_url",
+        "request_timeout",
+    ];
+    assert_eq!(keys, expected, "{told:#?}");
+}
+
+#[cfg(feature = "reqwest")]
+#[test]
+fn a_client_needs_to_know_whom_it_calls() {
+    let config: ManagedIdentityConfig =
+        serde_json::from_value(json!({ "client_secret_ref": "env:SECRET", "also_allow": "http://a" }))
+            .unwrap();
+    let error = config.http_client().unwrap_err();
+    let keys: Vec<_> = error.problems().iter().map(|problem| &*problem.option).collect();
+    assert_eq!(keys, ["also_allow", "client_id", "base_url"], "{error}");
+    assert!(
+        error.to_string().contains("base_url: it is missing; name the service that is called"),
+        "{error}"
+    );
+}

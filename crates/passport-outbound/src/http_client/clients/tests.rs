@@ -1,0 +1,30 @@
+use super::*;
+
+fn origins(urls: &[&str]) -> AllowedOrigins {
+    AllowedOrigins::danger_plain_http(urls).unwrap()
+}
+
+#[test]
+fn only_tls_off_this_machine_uses_the_proxy() {
+    for (urls, expected) in [
+        (&["https://erp"][..], &[Route::Proxied][..]),
+        (&["http://erp", "http://127.0.0.1:1"], &[Route::Plain]),
+        (&["https://localhost", "https://erp", "http://erp"], &[Route::Proxied, Route::Direct, Route::Plain]),
+    ] {
+        assert_eq!(routes(&origins(urls)), expected, "{urls:?}");
+    }
+    assert_eq!(routes(&AllowedOrigins::danger_any_https()), [Route::Proxied, Route::Direct]);
+}
+
+#[test]
+fn clients_with_equal_settings_are_one() {
+    let pool = ClientPool::default();
+    let made = |urls: &[&str], user_agent: Option<HeaderValue>| {
+        let settings = ClientSettings { ca_file: None, user_agent };
+        pool.clients(&settings, &origins(urls), &mut Vec::new()).unwrap();
+        pool.0.lock().unwrap().len()
+    };
+    assert_eq!(made(&["http://a"], None), 1);
+    assert_eq!(made(&["http://b"], None), 1);
+    assert_eq!(made(&["http://b"], Some(HeaderValue::from_static("x/1"))), 2);
+}

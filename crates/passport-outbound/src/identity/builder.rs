@@ -1,0 +1,273 @@
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+
+use http::HeaderValue;
+use passport_core::{
+    ClientId, Clock, ConfigError, ConfigProblem, Issuer, Scopes, SecretSource, SystemClock, Transport,
+    TransportSettings,
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use super::{ManagedIdentity, spec::IdentitySpec};
+use crate::{
+    TokenCache,
+    sources::{AuthMethodSelection, ClientAuthentication, Sidecar},
+    token::{DEFAULT_THRESHOLD, RefreshPolicy},
+};
+
+const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+
+/// Settings of a [`ManagedIdentity`]. [`build`](Self::build) reports every mistake at once.
+#[must_use]
+pub struct ManagedIdentityBuilder {
+    client_id: String,
+    /// `None` if the sidecar has it.
+    secret: Option<SecretSource>,
+    issuer: Option<String>,
+    token_url: Option<String>,
+    plain_http: bool,
+    scopes: Option<String>,
+    refresh_threshold: Duration,
+    request_timeout: Duration,
+    authentication: Option<ClientAuthentication>,
+    cache: Option<TokenCache>,
+    transport: TransportSettings,
+    clock: Arc<dyn Clock>,
+}
+
+/// The parsed settings.
+struct Parsed {
+    client_id: ClientId,
+    issuer: Issuer,
+    scopes: Scopes,
+    transport: Transport,
+}
+
+impl ManagedIdentity {
+    /// An identity for `client_id`, whose secret is at `secret`.
+    pub fn builder(client_id: impl Into<String>, secret: SecretSource) -> ManagedIdentityBuilder {
+        ManagedIdentityBuilder::new(client_id.into(), Some(secret))
+    }
+
+    /// The identity `client_id`, whose secret the sidecar has, and whose tokens it gets for this
+    /// process.
+    pub fn at_sidecar(client_id: impl Into<String>, sidecar: Sidecar) -> ManagedIdentityBuilder {
+        ManagedIdentityBuilder::new(client_id.into(), None).token_cache(TokenCache::sidecar(sidecar))
+    }
+}
+
+impl ManagedIdentityBuilder {
+    pub(crate) fn new(client_id: String, secret: Option<SecretSource>) -> Self {
+        Self {
+            client_id,
+            secret,
+            issuer: None,
+            token_url: None,
+            plain_http: false,
+            scopes: None,
+            refresh_threshold: DEFAULT_THRESHOLD,
+            request_timeout: Duration::from_secs(10),
+            authentication: None,
+            cache: None,
+            transport: TransportSettings::default(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// The Passport that issues the tokens. Defaults to `https://passport.bizfirst.ai`.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Where tokens are requested. Defaults to `/passport/token` below the issuer, as Passport
+    /// documents it.
+    pub fn token_url(mut self, url: impl Into<String>) -> Self {
+        self.token_url = Some(url.into());
+        self
+    }
+
+    /// Lets the issuer and the token URL be plain `http`.
+    ///
+    /// **Danger:** anyone on the network path reads the client secret and the tokens. For a
+    /// private network that is trusted or encrypted: docker compose, kind, a service mesh. Such
+    /// requests never go through the system's proxy.
+    pub fn danger_plain_http(mut self) -> Self {
+        self.plain_http = true;
+        self
+    }
+
+    /// Trusts the certificates in this PEM file beside the system's root certificates when it calls
+    /// the issuer. The file is read by [`build`](Self::build). Contradicts
+    /// [`transport`](Self::transport), which has
+    /// [`HttpTransport::with_ca`](crate::HttpTransport::with_ca).
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.transport = self.transport.ca_file(path);
+        self
+    }
+
+    /// Sets the `User-Agent` of requests to the issuer. Defaults to `tower-passport/<version>`.
+    /// Contradicts [`transport`](Self::transport).
+    pub fn user_agent(mut self, user_agent: HeaderValue) -> Self {
+        self.transport = self.transport.user_agent(user_agent);
+        self
+    }
+
+    /// Sets the settings of the transport, as a configuration has them.
+    pub(crate) fn transport_settings(mut self, settings: TransportSettings) -> Self {
+        self.transport = settings;
+        self
+    }
+
+    /// What to ask for, separated by spaces. Defaults to `openid roles`, as Passport's managed
+    /// identities do.
+    pub fn scopes(mut self, scopes: impl Into<String>) -> Self {
+        self.scopes = Some(scopes.into());
+        self
+    }
+
+    /// How the identity proves to Passport who it is. By default with its secret, in the first way
+    /// that the issuer's discovery document names: `client_secret_basic`, which is Passport's,
+    /// unless only `client_secret_post` is named. Where the token URL is set by hand, or there is
+    /// no such document, it is `client_secret_basic`.
+    pub fn client_authentication(mut self, authentication: ClientAuthentication) -> Self {
+        self.authentication = Some(authentication);
+        self
+    }
+
+    /// How long before its expiry a token is refreshed. Defaults to 60 s, as Passport's own client
+    /// does; it is cut to half of the token's life, and up to 10 % of the life (30 s at most) is
+    /// added to keep instances apart.
+    pub fn refresh_threshold(mut self, threshold: Duration) -> Self {
+        self.refresh_threshold = threshold;
+        self
+    }
+
+    /// The most that one attempt may take, reading the secret included; 10 min at most. Defaults to
+    /// 10 s. While no token is live, a token request without an answer after two fifths of it is
+    /// sent a second time, on another connection. With [`TokenCache::shared`], that of another
+    /// instance is waited for first, for as long, and the store takes its time (4 s more, by
+    /// default). An attempt that was lost with its runtime is given up a second after that, and
+    /// made again.
+    pub fn request_timeout(mut self, timeout: Duration) -> Self {
+        self.request_timeout = timeout;
+        self
+    }
+
+    /// What becomes of the token once it is fetched. By default it is kept in memory, for this
+    /// identity and its clones alone.
+    pub fn token_cache(mut self, cache: TokenCache) -> Self {
+        self.cache = Some(cache);
+        self
+    }
+
+    /// Talks to Passport through `transport`. Defaults to [`HttpTransport`](crate::HttpTransport).
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = self.transport.transport(transport);
+        self
+    }
+
+    /// Reads the time from `clock`. Defaults to the operating system's.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The identity. Does no I/O and starts nothing.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] that lists every option that is wrong.
+    pub fn build(self) -> Result<ManagedIdentity, ConfigError> {
+        self.checked().map(|(spec, scopes)| ManagedIdentity::new(spec, scopes))
+    }
+
+    /// Returns every mistake.
+    pub(crate) fn problems(&self) -> Vec<ConfigProblem> {
+        self.parsed().err().unwrap_or_default()
+    }
+
+    /// Returns the specification of the identity and its default scopes.
+    pub(crate) fn checked(self) -> Result<(IdentitySpec, Scopes), ConfigError> {
+        let Parsed { client_id, issuer, scopes, transport } = self.parsed().map_err(ConfigError::new)?;
+        let authentication =
+            AuthMethodSelection::new(self.authentication, self.token_url.is_none().then_some(&issuer));
+        let spec = IdentitySpec {
+            client_id,
+            secret: self.secret,
+            token_url: issuer.token_url(),
+            authentication: Arc::new(authentication),
+            transport,
+            request_timeout: self.request_timeout,
+            policy: RefreshPolicy { threshold: self.refresh_threshold, jitter: fastrand::f64() },
+            cache: self.cache,
+            clock: self.clock,
+            life: CancellationToken::new(),
+            attempts: TaskTracker::new(),
+        };
+        Ok((spec, scopes))
+    }
+
+    fn parsed(&self) -> Result<Parsed, Vec<ConfigProblem>> {
+        let mut problems = Vec::new();
+        let client_id = ConfigProblem::collect(&mut problems, "client_id", self.client_id.parse());
+        let issuer = self.parsed_issuer(&mut problems);
+        let scopes = self.scopes.as_deref().map_or_else(|| Ok(Scopes::default()), str::parse);
+        let scopes = ConfigProblem::collect(&mut problems, "scopes", scopes);
+        let transport = self.transport.build(&mut problems);
+        self.check_combinations(&mut problems);
+        match (client_id, issuer, scopes, transport, &*problems) {
+            (Some(client_id), Some(issuer), Some(scopes), Some(transport), []) => {
+                Ok(Parsed { client_id, issuer, scopes, transport })
+            }
+            _ => Err(problems),
+        }
+    }
+
+    fn parsed_issuer(&self, problems: &mut Vec<ConfigProblem>) -> Option<Issuer> {
+        let new = if self.plain_http { Issuer::danger_plain_http } else { Issuer::new };
+        let given = self.issuer.as_deref().unwrap_or(Issuer::PASSPORT);
+        let issuer = ConfigProblem::collect(problems, "issuer", new(given));
+        // An invalid issuer is replaced, so that the token URL is checked as well.
+        let issuer = issuer.or_else(|| new(Issuer::PASSPORT).ok())?;
+        match &self.token_url {
+            Some(url) => ConfigProblem::collect(problems, "token_url", issuer.with_token_url(url)),
+            None => Some(issuer),
+        }
+    }
+
+    fn check_combinations(&self, problems: &mut Vec<ConfigProblem>) {
+        let mut problem = |option: &'static str, problem| problems.push(ConfigProblem::new(option, problem));
+        if self.authentication == Some(ClientAuthentication::ClientSecretBasicRaw)
+            && self.client_id.contains(':')
+        {
+            problem(
+                "client_authentication",
+                "a client id with a colon cannot be told from its secret when neither is encoded; use client_secret_basic",
+            );
+        }
+        if self.secret.is_none() && self.cache.as_ref().and_then(TokenCache::sidecar_endpoint).is_none() {
+            problem(
+                "token_cache",
+                "the sidecar had the secret, and another cache is in its place; leave that out, or give the secret",
+            );
+        }
+        if self.request_timeout.is_zero() {
+            problem("request_timeout", "it is zero, so no attempt could succeed");
+        }
+        if self.request_timeout > MAX_REQUEST_TIMEOUT {
+            problem("request_timeout", "it is longer than 10 min, and callers wait for it");
+        }
+    }
+}
+
+/// Without URLs: until they are checked, they may contain credentials.
+impl fmt::Debug for ManagedIdentityBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManagedIdentityBuilder")
+            .field("client_id", &self.client_id)
+            .field("secret", &self.secret)
+            .field("scopes", &self.scopes)
+            .field("refresh_threshold", &self.refresh_threshold)
+            .field("request_timeout", &self.request_timeout)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,74 @@
+use passport_core::{SecretSource, Transport};
+
+use super::{super::scopes::MAX_SCOPE_SETS, *};
+use crate::{TokenErrorKind, test_support::in_memory_passport::InMemoryPassport};
+
+fn identity() -> ManagedIdentity {
+    ManagedIdentity::builder("mi-1", SecretSource::fixed("secret"))
+        .transport(Transport::new(InMemoryPassport::knowing("secret")))
+        .build()
+        .unwrap()
+}
+
+async fn token(identity: &ManagedIdentity) -> String {
+    identity.token().await.unwrap().expose().to_owned()
+}
+
+#[tokio::test]
+async fn each_set_of_scopes_has_one_token_in_whatever_order_they_stand() {
+    let default = identity();
+    let other = default.with_scopes("openid tenant").unwrap();
+    assert_eq!(token(&default).await, "token-1");
+    assert_eq!(token(&other).await, "token-2");
+    assert_eq!(token(&default.with_scopes("tenant openid").unwrap()).await, "token-2");
+    assert_eq!(
+        token(&other.with_scopes("roles openid").unwrap()).await,
+        "token-1",
+        "which are the usual ones"
+    );
+}
+
+#[tokio::test]
+async fn of_more_sets_than_there_is_room_for_the_last_ones_are_kept() {
+    let default = identity();
+    let scopes = |number: u64| format!("scope-{number}");
+    for number in 0..=MAX_SCOPE_SETS + 500 {
+        default.with_scopes(&scopes(number)).unwrap().token().await.unwrap();
+    }
+    let last = default.with_scopes(&scopes(MAX_SCOPE_SETS + 500)).unwrap();
+    assert_eq!(token(&last).await, format!("token-{}", MAX_SCOPE_SETS + 501), "it was kept");
+    let other_scopes = default.scoped.others.get().unwrap();
+    other_scopes.run_pending_tasks();
+    assert!(other_scopes.entry_count() <= MAX_SCOPE_SETS);
+}
+
+#[tokio::test]
+async fn an_invalidation_concerns_one_set_of_scopes() {
+    let default = identity();
+    let other = default.with_scopes("openid tenant").unwrap();
+    assert_eq!((token(&default).await, token(&other).await), ("token-1".to_owned(), "token-2".to_owned()));
+    other.invalidate();
+    assert_eq!((token(&default).await, token(&other).await), ("token-1".to_owned(), "token-3".to_owned()));
+}
+
+#[tokio::test]
+async fn a_shutdown_of_one_is_the_end_of_all() {
+    let default = identity();
+    default.with_scopes("openid tenant").unwrap().shutdown().await;
+    for identity in [default.clone(), default.with_scopes("openid profile").unwrap()] {
+        assert_eq!(identity.token().await.unwrap_err().kind(), TokenErrorKind::ShutDown);
+    }
+}
+
+#[tokio::test]
+async fn one_set_of_scopes_lives_on_without_the_usual_one() {
+    let default = identity();
+    let other = default.with_scopes("openid tenant").unwrap();
+    drop(default);
+    assert_eq!(token(&other).await, "token-1");
+}
+
+#[test]
+fn scopes_that_are_none_are_told() {
+    assert!(identity().with_scopes("open\"id").is_err());
+}

@@ -1,0 +1,20 @@
+//! Whose token a request gets: that of the service's own managed identity, or that of its caller.
+
+mod builder;
+mod caller;
+mod managed;
+mod scopes;
+mod selection;
+mod spec;
+mod status;
+
+#[cfg(test)]
+pub(crate) use self::spec::IdentitySpec;
+pub use self::{
+    builder::ManagedIdentityBuilder,
+    caller::CallerIdentity,
+    managed::ManagedIdentity,
+    selection::{Identity, InTheNameOf},
+    status::IdentityStatus,
+};
+pub(crate) use self::{caller::CallerTokenError, selection::SelectedIdentity};

@@ -1,0 +1,88 @@
+use std::{fmt, sync::Arc, time::Duration};
+
+use passport_core::{ClientId, Clock, Scopes, SecretSource, Transport};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use url::Url;
+
+use crate::{
+    TokenCache,
+    cache::{Coordinator, TokenKey, store_time_limit},
+    sources::{AuthMethodSelection, ClientCredentials, SidecarSource},
+    token::{RefreshPolicy, TokenEntry, TokenManager, TokenSource},
+};
+
+/// The checked settings of an identity, which all its scopes share.
+pub(crate) struct IdentitySpec {
+    pub(crate) client_id: ClientId,
+    /// `None` if the sidecar has it.
+    pub(crate) secret: Option<SecretSource>,
+    pub(crate) token_url: Url,
+    pub(crate) authentication: Arc<AuthMethodSelection>,
+    pub(crate) transport: Transport,
+    pub(crate) request_timeout: Duration,
+    pub(crate) policy: RefreshPolicy,
+    pub(crate) cache: Option<TokenCache>,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Canceled when the identity is shut down or dropped.
+    pub(crate) life: CancellationToken,
+    pub(crate) attempts: TaskTracker,
+}
+
+impl IdentitySpec {
+    /// Creates the manager of the token for `scopes`.
+    pub(crate) fn manager(&self, scopes: Scopes) -> TokenManager {
+        let key = TokenKey::new(&self.client_id, &self.token_url, self.authentication.name(), &scopes);
+        let store = self.cache.as_ref().and_then(TokenCache::store);
+        let entry: Arc<TokenEntry> =
+            self.cache.as_ref().map_or_else(Arc::default, |cache| cache.entry(key.clone()));
+        let mut source = self.source(scopes);
+        let mut attempt_timeout = self.request_timeout;
+        if let Some(store) = store {
+            attempt_timeout += store_time_limit(&store, self.request_timeout);
+            let (policy, wait_limit, clock) = (self.policy, self.request_timeout, Arc::clone(&self.clock));
+            source = Box::new(Coordinator { store, key, source, policy, wait_limit, clock });
+        }
+        TokenManager {
+            client_id: self.client_id.clone(),
+            source,
+            entry,
+            policy: self.policy,
+            attempt_timeout,
+            clock: Arc::clone(&self.clock),
+            life: self.life.clone(),
+            attempts: self.attempts.clone(),
+        }
+    }
+
+    /// Creates the source of tokens: the token endpoint, or the sidecar.
+    fn source(&self, scopes: Scopes) -> Box<dyn TokenSource> {
+        let (client_id, clock) = (self.client_id.clone(), Arc::clone(&self.clock));
+        let timeout = self.request_timeout;
+        match (self.cache.as_ref().and_then(TokenCache::sidecar_endpoint).cloned(), self.secret.clone()) {
+            (None, Some(secret)) => Box::new(ClientCredentials {
+                client_id,
+                secret,
+                token_url: self.token_url.clone(),
+                authentication: Arc::clone(&self.authentication),
+                scopes,
+                transport: self.transport.clone(),
+                timeout,
+                clock,
+            }),
+            (sidecar, _) => {
+                let sidecar = sidecar.expect("the builder requires a secret or a sidecar");
+                Box::new(SidecarSource { sidecar, client_id, scopes, timeout, clock })
+            }
+        }
+    }
+}
+
+/// Without the URL, whose query may contain a secret.
+impl fmt::Debug for IdentitySpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Recipe")
+            .field("client_id", &self.client_id)
+            .field("secret", &self.secret)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,126 @@
+//! `private_key_jwt`: an assertion about itself that a client signs
+//! ([RFC 7523, sections 2.2 and 3](https://www.rfc-editor.org/rfc/rfc7523#section-3)).
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::{
+    rand::{self, SystemRandom},
+    signature::{
+        ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaEncoding,
+        RsaKeyPair,
+    },
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use passport_core::{ClientId, Secret};
+use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::{PrivateKeyJwt, SigningAlgorithm};
+
+/// The lifetime of an assertion. It covers a slow request and different clocks.
+const LIFE: Duration = Duration::from_secs(60);
+
+/// The minimum size of an RSA key ([RFC 7518, section
+/// 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3)).
+const LEAST_BITS: usize = 2048;
+
+/// The secret is not a private key of the right kind. The error quotes nothing of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the private key cannot be used: {0}")]
+pub(super) struct InvalidPrivateKey(&'static str);
+
+/// Creates an assertion of `client_id` for one request.
+pub(super) fn signed(
+    signed: &PrivateKeyJwt,
+    client_id: &ClientId,
+    token_url: &str,
+    key: &Secret,
+    now: SystemTime,
+) -> Result<Zeroizing<String>, InvalidPrivateKey> {
+    let key = SigningKey::read(key.expose(), signed.algorithm)?;
+    let issued_at = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut header = json!({ "alg": signed.algorithm.name(), "typ": "JWT" });
+    if let Some(key_id) = &signed.key_id {
+        header["kid"] = key_id.as_str().into();
+    }
+    let claims = json!({
+        "iss": client_id.as_str(),
+        "sub": client_id.as_str(),
+        "aud": signed.audience.as_deref().unwrap_or(token_url),
+        "jti": random_id()?,
+        "iat": issued_at.as_secs(),
+        "exp": (issued_at + LIFE).as_secs(),
+    });
+    let encoded = |text: String| BASE64_URL_SAFE_NO_PAD.encode(text);
+    let mut assertion =
+        Zeroizing::new(format!("{}.{}", encoded(header.to_string()), encoded(claims.to_string())));
+    let signature = key.sign(assertion.as_bytes())?;
+    assertion.push('.');
+    assertion.push_str(&BASE64_URL_SAFE_NO_PAD.encode(signature));
+    Ok(assertion)
+}
+
+/// Returns a unique `jti`, as each assertion is valid for one request.
+fn random_id() -> Result<String, InvalidPrivateKey> {
+    let mut random = [0; 16];
+    rand::fill(&mut random).map_err(|_| InvalidPrivateKey("the operating system gives no randomness"))?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(random))
+}
+
+enum SigningKey {
+    Rsa(RsaKeyPair, &'static dyn RsaEncoding),
+    Ec(EcdsaKeyPair),
+}
+
+impl SigningKey {
+    fn read(pem: &str, algorithm: SigningAlgorithm) -> Result<Self, InvalidPrivateKey> {
+        let der = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes()).map(Zeroizing::new).map_err(|_| {
+            InvalidPrivateKey(
+                "it is not a PEM text with a `PRIVATE KEY` (PKCS#8); convert it with `openssl pkcs8 -topk8 -nocrypt`",
+            )
+        })?;
+        let der = der.secret_pkcs8_der();
+        match algorithm {
+            SigningAlgorithm::Rs256 => Self::rsa(der, &RSA_PKCS1_SHA256),
+            SigningAlgorithm::Ps256 => Self::rsa(der, &RSA_PSS_SHA256),
+            SigningAlgorithm::Es256 => EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der)
+                .map(Self::Ec)
+                .map_err(|_| InvalidPrivateKey("it is not a key on the curve P-256, as ES256 needs")),
+        }
+    }
+
+    fn rsa(der: &[u8], encoding: &'static dyn RsaEncoding) -> Result<Self, InvalidPrivateKey> {
+        let pair = RsaKeyPair::from_pkcs8(der)
+            .map_err(|_| InvalidPrivateKey("it is not an RSA key of 2048 bits or more"))?;
+        if pair.public_modulus_len() * 8 < LEAST_BITS {
+            return Err(InvalidPrivateKey("it is not an RSA key of 2048 bits or more"));
+        }
+        Ok(Self::Rsa(pair, encoding))
+    }
+
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, InvalidPrivateKey> {
+        let failed = |_| InvalidPrivateKey("it signs nothing");
+        match self {
+            Self::Rsa(pair, encoding) => {
+                let mut signature = vec![0; pair.public_modulus_len()];
+                pair.sign(*encoding, &SystemRandom::new(), message, &mut signature).map_err(failed)?;
+                Ok(signature)
+            }
+            Self::Ec(pair) => Ok(pair.sign(&SystemRandom::new(), message).map_err(failed)?.as_ref().to_vec()),
+        }
+    }
+}
+
+impl SigningAlgorithm {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Ps256 => "PS256",
+            Self::Es256 => "ES256",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

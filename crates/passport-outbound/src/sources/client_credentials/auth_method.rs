@@ -1,0 +1,71 @@
+//! The methods of client authentication.
+
+/// How an identity proves to Passport who it is
+/// ([RFC 6749, section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)).
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ClientAuthentication {
+    /// The secret in a Basic header, form-encoded first, as the RFC has it. For the characters of
+    /// Passport's own ids and secrets that makes no difference.
+    ClientSecretBasic,
+    /// The secret in a Basic header as it is, for servers that do not decode it. A colon in the
+    /// client id is refused.
+    ClientSecretBasicRaw,
+    /// The secret in the body.
+    ClientSecretPost,
+    /// An assertion that is signed with a private key, which takes the place of the secret: its
+    /// reference leads to a PEM file (PKCS#8). The key stays here; each assertion is good for one
+    /// request within a minute ([RFC 7523](https://www.rfc-editor.org/rfc/rfc7523)).
+    PrivateKeyJwt(PrivateKeyJwt),
+}
+
+/// What a [`ClientAuthentication::PrivateKeyJwt`] is signed with, and for whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivateKeyJwt {
+    pub(super) algorithm: SigningAlgorithm,
+    pub(super) key_id: Option<String>,
+    pub(super) audience: Option<String>,
+}
+
+/// The algorithm of a signature ([RFC 7518, section
+/// 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SigningAlgorithm {
+    /// RSA, PKCS#1 v1.5, SHA-256. For a key of 2048 bits or more.
+    Rs256,
+    /// RSA, PSS, SHA-256. For a key of 2048 bits or more.
+    Ps256,
+    /// ECDSA on P-256, SHA-256.
+    Es256,
+}
+
+impl PrivateKeyJwt {
+    /// Signed by `algorithm`, for the token endpoint.
+    #[must_use]
+    pub fn new(algorithm: SigningAlgorithm) -> Self {
+        Self { algorithm, key_id: None, audience: None }
+    }
+
+    /// Names the key (`kid`), so that Passport need not try all that it knows of this client. None
+    /// by default.
+    #[must_use]
+    pub fn key_id(mut self, key_id: impl Into<String>) -> Self {
+        self.key_id = Some(key_id.into());
+        self
+    }
+
+    /// Whom the assertion is for (`aud`). Defaults to the token URL; some servers want their
+    /// issuer's.
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = Some(audience.into());
+        self
+    }
+}
+
+impl From<PrivateKeyJwt> for ClientAuthentication {
+    fn from(signed: PrivateKeyJwt) -> Self {
+        Self::PrivateKeyJwt(signed)
+    }
+}

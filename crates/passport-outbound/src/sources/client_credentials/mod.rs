@@ -1,0 +1,206 @@
+//! Fetches tokens from Passport's token endpoint with the client credentials grant.
+
+mod assertion;
+mod auth_discovery;
+mod auth_method;
+mod events;
+mod request;
+mod secret_hint;
+
+pub(crate) use self::auth_discovery::AuthMethodSelection;
+pub use self::auth_method::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm};
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use passport_core::{
+    ClientId, Clock, Limits, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind, SecretSource,
+    Transport, TransportError, hedged,
+};
+use tokio::time::{Instant, timeout_at};
+use url::Url;
+
+use self::request::ClientProof;
+use super::{
+    token_response::{self, MAX_RESPONSE},
+    transport_failure::no_response,
+};
+use crate::token::{Failure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
+
+/// The longest wait for the discovery of the client authentication, before the default is used.
+const MAX_DISCOVERY: Duration = Duration::from_secs(2);
+
+/// The part of the time left after which a request without a response is sent a second time.
+const HEAD_START: f64 = 0.4;
+
+/// Fetches tokens with the client credentials grant
+/// ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)).
+pub(crate) struct ClientCredentials {
+    pub(crate) client_id: ClientId,
+    pub(crate) secret: SecretSource,
+    pub(crate) token_url: Url,
+    pub(crate) authentication: Arc<AuthMethodSelection>,
+    pub(crate) scopes: Scopes,
+    pub(crate) transport: Transport,
+    pub(crate) timeout: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+/// The time limits of an attempt.
+#[derive(Clone, Copy)]
+struct AttemptTime {
+    deadline: Instant,
+    /// The part of the time left after which the request is sent a second time.
+    head_start: f64,
+}
+
+impl TokenSource for ClientCredentials {
+    fn fetch(&self, request: FetchRequest) -> FetchFuture<'_> {
+        // While a token is live, a slow issuer does not get a second request.
+        let head_start = if request.is_live() { 1.0 } else { HEAD_START };
+        Box::pin(async move { Ok(self.fetch_token(head_start).await?) })
+    }
+}
+
+impl ClientCredentials {
+    /// Reads the secret and requests the token within one time limit: a secret provider may hang as
+    /// well as Passport.
+    async fn fetch_token(&self, head_start: f64) -> Result<FetchedToken, Failure> {
+        let deadline = Instant::now() + self.timeout;
+        let time = AttemptTime { deadline, head_start };
+        let discovery_timeout = MAX_DISCOVERY.min(self.timeout / 2);
+        // Both at the same time: a vault may be slow.
+        let selection = self.authentication.select(&self.transport, discovery_timeout);
+        let (secret, selected) = tokio::join!(self.secret(deadline), selection);
+        let result = self.request_with(&selected.method, &secret?, time).await;
+        if result.as_ref().is_err_and(is_client_rejected) {
+            self.authentication.report_rejected(&selected);
+        }
+        result
+    }
+
+    /// Requests the token with `secret`, and again if the secret is rejected and has changed since.
+    async fn request_with(
+        &self,
+        method: &ClientAuthentication,
+        secret: &ResolvedSecret,
+        time: AttemptTime,
+    ) -> Result<FetchedToken, Failure> {
+        let rejection = match self.hedged_request(method, secret.secret(), time).await {
+            Err(failure) if is_client_rejected(&failure) => failure,
+            result => return result,
+        };
+        // The secret may have been rotated since it was read. The same secret would be rejected
+        // again, and each rejection is an entry in Passport's audit.
+        match self.read(self.secret.resolve_anew(secret), time.deadline).await {
+            Ok(current) if !current.is_same(secret) => {
+                events::secret_changed(&self.client_id, current.version());
+                self.hedged_request(method, current.secret(), time).await
+            }
+            _ => Err(rejection),
+        }
+    }
+
+    /// Reads the secret.
+    async fn secret(&self, deadline: Instant) -> Result<ResolvedSecret, Failure> {
+        self.read(self.secret.resolve(), deadline).await
+    }
+
+    async fn read(
+        &self,
+        secret: impl Future<Output = Result<ResolvedSecret, SecretError>>,
+        deadline: Instant,
+    ) -> Result<ResolvedSecret, Failure> {
+        let resolved = timeout_at(deadline, secret).await.unwrap_or_else(|_| Err(self.late()));
+        let resolved = resolved.map_err(Failure::secret)?;
+        events::secret_read(&self.client_id, resolved.version());
+        Ok(resolved)
+    }
+
+    fn late(&self) -> SecretError {
+        let seconds = self.timeout.as_secs_f32();
+        let reason = format!("its provider did not answer within {seconds} s (request_timeout)");
+        SecretError::new(SecretErrorKind::Unavailable, self.secret.reference().clone(), reason)
+    }
+
+    /// Sends the token request, and a second one on another connection when the first takes long.
+    /// Each has an assertion of its own, as an assertion is valid for one request.
+    async fn hedged_request(
+        &self,
+        method: &ClientAuthentication,
+        secret: &Secret,
+        AttemptTime { deadline, head_start }: AttemptTime,
+    ) -> Result<FetchedToken, Failure> {
+        let now = Instant::now();
+        let head_start = deadline.saturating_duration_since(now).mul_f64(head_start);
+        let first = self.request_and_retry_from(now + head_start, method, secret);
+        let second = self.request_and_retry_from(now, method, secret);
+        // A gateway's 504 is not final while the other request is running.
+        let is_settled = |result: &Result<_, Failure>| {
+            !result.as_ref().is_err_and(|failure| failure.kind() == TokenErrorKind::Unavailable)
+        };
+        match timeout_at(deadline, hedged(head_start, first, second, is_settled)).await {
+            Ok(Ok(result) | Err((_, result))) => result,
+            Err(late) => Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late)),
+        }
+    }
+
+    /// Sends the token request, and again if its connection breaks after `from`. Before that, the
+    /// hedged request takes its place.
+    async fn request_and_retry_from(
+        &self,
+        from: Instant,
+        method: &ClientAuthentication,
+        secret: &Secret,
+    ) -> Result<FetchedToken, Failure> {
+        match self.request_once(method, secret).await {
+            Err(failure) if has_no_response(&failure) && Instant::now() >= from => {
+                self.request_once(method, secret).await
+            }
+            result => result,
+        }
+    }
+
+    async fn request_once(
+        &self,
+        method: &ClientAuthentication,
+        secret: &Secret,
+    ) -> Result<FetchedToken, Failure> {
+        let requested_at = self.clock.now();
+        let proof = ClientProof { method, client_id: &self.client_id, secret, token_url: &self.token_url };
+        let request = request::build(&proof, &self.scopes, requested_at)?;
+        events::token_request(&self.client_id);
+        let response = self.send(request).await.map_err(no_response)?;
+        let read = token_response::read(&response, &self.scopes, requested_at);
+        read.map_err(|failure| secret_hint::add_secret_hint(failure, self.secret.reference(), secret))
+    }
+
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        self.transport.exchange(request, Limits { timeout: self.timeout, max_body: MAX_RESPONSE }).await
+    }
+}
+
+/// Returns whether the connection failed, so that Passport has not answered.
+fn has_no_response(failure: &Failure) -> bool {
+    failure.kind() == TokenErrorKind::Unavailable && failure.has_no_status()
+}
+
+/// Returns whether Passport rejected the client, and not the scopes or the grant.
+fn is_client_rejected(failure: &Failure) -> bool {
+    failure.kind() == TokenErrorKind::Refused && failure.code().is_none_or(|code| code == "invalid_client")
+}
+
+/// Without the URL, whose query may contain a secret.
+impl fmt::Debug for ClientCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientCredentials")
+            .field("client_id", &self.client_id)
+            .field("secret", &self.secret)
+            .field("scopes", &self.scopes)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+use std::time::UNIX_EPOCH;
+
+use super::*;
+
+fn built_by(method: &ClientAuthentication, id: &str, secret: &str) -> Request<Bytes> {
+    let token_url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
+    let (client_id, secret) = (id.parse().unwrap(), Secret::new(secret));
+    let proof = ClientProof { method, client_id: &client_id, secret: &secret, token_url: &token_url };
+    build(&proof, &Scopes::default(), UNIX_EPOCH).unwrap()
+}
+
+fn built(secret: &str) -> Request<Bytes> {
+    built_by(&ClientAuthentication::ClientSecretBasic, "mi-payroll-scheduler-clientid", secret)
+}
+
+fn shown(request: &Request<Bytes>) -> Vec<u8> {
+    BASE64_STANDARD.decode(&request.headers()[AUTHORIZATION].as_bytes()["Basic ".len()..]).unwrap()
+}
+
+#[test]
+fn the_request_is_the_documented_one_byte_for_byte() {
+    let request = built("mics_sk_xxxxxxxxxxxxxxxxxxxxxxxx");
+    assert_eq!(request.method(), Method::POST);
+    assert_eq!(request.uri(), "https://passport.bizfirst.ai/passport/token");
+    assert_eq!(request.headers()[CONTENT_TYPE], "application/x-www-form-urlencoded");
+    assert_eq!(
+        request.headers()[AUTHORIZATION],
+        "Basic bWktcGF5cm9sbC1zY2hlZHVsZXItY2xpZW50aWQ6bWljc19za194eHh4eHh4eHh4eHh4eHh4eHh4eHh4eHg="
+    );
+    assert_eq!(request.body(), "grant_type=client_credentials&scope=openid%20roles");
+}
+
+#[test]
+fn odd_characters_of_a_secret_are_form_encoded_first() {
+    assert_eq!(shown(&built("a+b:c %")), b"mi-payroll-scheduler-clientid:a%2Bb%3Ac+%25");
+}
+
+#[test]
+fn raw_means_as_it_is() {
+    let request = built_by(&ClientAuthentication::ClientSecretBasicRaw, "mi-1", "a+b:c %\u{e9}");
+    assert_eq!(shown(&request), "mi-1:a+b:c %\u{e9}".as_bytes());
+}
+
+#[test]
+fn a_posted_secret_is_in_the_body_and_nowhere_else() {
+    let request = built_by(&ClientAuthentication::ClientSecretPost, "mi-1", "a+b:c %&=");
+    assert!(!request.headers().contains_key(AUTHORIZATION));
+    assert_eq!(
+        request.body(),
+        "grant_type=client_credentials&scope=openid%20roles&client_id=mi-1&client_secret=a%2Bb%3Ac%20%25%26%3D"
+    );
+}
+
+#[test]
+fn the_credentials_are_marked_sensitive() {
+    let request = built("mics_sk_hidden");
+    assert!(request.headers()[AUTHORIZATION].is_sensitive());
+    assert!(!format!("{request:?}").contains("bWk"));
+}

@@ -1,0 +1,13 @@
+use passport_core::{Secret, SecretRef};
+
+use super::is_client_rejected;
+use crate::token::Failure;
+
+/// Adds what is unusual about a rejected secret to the failure, such as a space or a quote.
+pub(super) fn add_secret_hint(failure: Failure, reference: &SecretRef, secret: &Secret) -> Failure {
+    let suspicions = secret.suspicions();
+    if suspicions.is_empty() || !is_client_rejected(&failure) {
+        return failure;
+    }
+    failure.hint(format!("the secret behind `{reference}` {}", suspicions.join(" and ")))
+}

@@ -1,0 +1,263 @@
+//! The whole engine, from an identity to the bytes of a token request, with an exchange in memory.
+
+use std::{collections::VecDeque, sync::Mutex};
+
+use passport_core::{
+    Clock, HttpExchange, ManualClock, SecretError, SecretErrorKind, SecretProvider, SecretRef,
+};
+
+use super::*;
+use crate::{ManagedIdentity, test_support::in_memory_passport::InMemoryPassport};
+
+/// Gives one secret after the other, and the last one for ever. None is a vault that does not
+/// answer.
+#[derive(Clone, Debug)]
+struct Vault(Arc<Mutex<VecDeque<Option<&'static str>>>>);
+
+impl Vault {
+    fn giving(secrets: &[Option<&'static str>]) -> Self {
+        Self(Arc::new(Mutex::new(secrets.iter().copied().collect())))
+    }
+}
+
+impl SecretProvider for Vault {
+    async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+        let secret = {
+            let mut secrets = self.0.lock().unwrap();
+            if secrets.len() > 1 { secrets.pop_front().flatten() } else { secrets[0] }
+        };
+        let down = || SecretError::new(SecretErrorKind::Unreadable, reference.clone(), "the vault is down");
+        secret.map(|secret| ResolvedSecret::new(Secret::new(secret))).ok_or_else(down)
+    }
+}
+
+fn identity(passport: &InMemoryPassport, vault: &Vault, clock: impl Clock) -> ManagedIdentity {
+    let secret = SecretSource::new(vault.clone(), "vault:payroll".parse().unwrap());
+    ManagedIdentity::builder("mi-1", secret)
+        .transport(Transport::new(passport.clone()))
+        .clock(clock)
+        .build()
+        .unwrap()
+}
+
+fn clock() -> ManualClock {
+    ManualClock::at_unix_seconds(1_750_000_000)
+}
+
+#[tokio::test]
+async fn a_secret_that_changed_between_being_read_and_being_judged_is_read_again() {
+    let passport = InMemoryPassport::knowing("new");
+    let vault = Vault::giving(&[Some("old"), Some("new")]);
+    assert!(identity(&passport, &vault, clock()).token().await.is_ok());
+    assert_eq!(passport.requests(), 2);
+}
+
+#[tokio::test]
+async fn a_refused_secret_that_has_not_changed_is_not_shown_twice() {
+    let passport = InMemoryPassport::knowing("right");
+    let vault = Vault::giving(&[Some("wrong")]);
+    let error = identity(&passport, &vault, clock()).token().await.unwrap_err();
+    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Refused, Some("invalid_client")));
+    assert_eq!(passport.requests(), 1);
+}
+
+#[tokio::test]
+async fn two_wrong_secrets_are_two_requests_and_no_third() {
+    let passport = InMemoryPassport::knowing("right");
+    let vault = Vault::giving(&[Some("wrong"), Some("wrong too"), Some("wrong again")]);
+    identity(&passport, &vault, clock()).token().await.unwrap_err();
+    assert_eq!(passport.requests(), 2);
+}
+
+#[tokio::test]
+async fn should_the_vault_fail_the_second_time_the_refusal_is_the_error() {
+    let passport = InMemoryPassport::knowing("right");
+    let vault = Vault::giving(&[Some("wrong"), None]);
+    let error = identity(&passport, &vault, clock()).token().await.unwrap_err();
+    assert_eq!(error.kind(), TokenErrorKind::Refused);
+}
+
+#[tokio::test]
+async fn a_thousand_callers_with_a_wrong_secret_make_at_most_two_requests_in_ten_seconds_and_a_rotation_heals()
+ {
+    let (passport, clock) = (InMemoryPassport::knowing("right"), clock());
+    let vault = Vault::giving(&[Some("wrong")]);
+    let identity = identity(&passport, &vault, clock.clone());
+    for period in 1..=3 {
+        for _ in 0..10 {
+            let callers = futures_util::future::join_all((0..1000).map(|_| identity.token())).await;
+            assert!(callers.into_iter().all(|outcome| outcome.is_err()));
+            clock.advance(Duration::from_millis(990));
+        }
+        assert!(passport.requests() <= 2 * period, "{}", passport.requests());
+        clock.advance(Duration::from_millis(5100));
+    }
+    vault.0.lock().unwrap()[0] = Some("right");
+    assert!(identity.token().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_vault_that_is_down_does_not_cost_the_token_that_is_live() {
+    let (passport, clock) = (InMemoryPassport::knowing("right"), clock());
+    let vault = Vault::giving(&[Some("right"), None]);
+    let identity = identity(&passport, &vault, clock.clone());
+    identity.token().await.unwrap();
+    clock.advance(Duration::from_secs(3590));
+    for _ in 0..10 {
+        assert!(identity.token().await.is_ok());
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(identity.status().last_error().unwrap().kind(), TokenErrorKind::Secret);
+}
+
+#[tokio::test]
+async fn what_was_not_granted_is_in_the_status() {
+    let passport = InMemoryPassport { grants: Some("openid"), ..InMemoryPassport::knowing("right") };
+    let identity = identity(&passport, &Vault::giving(&[Some("right")]), clock());
+    identity.ready().await.unwrap();
+    assert_eq!(identity.status().missing_scopes(), ["roles"]);
+}
+
+/// How many seconds after its token was fetched the identity sees to the next one.
+async fn due_after(identity: &ManagedIdentity, passport: &InMemoryPassport, clock: &ManualClock) -> u64 {
+    let before = passport.requests();
+    for second in 1..3600 {
+        clock.advance(Duration::from_secs(1));
+        identity.token().await.unwrap();
+        while identity.status().is_fetching() {
+            tokio::task::yield_now().await;
+        }
+        if passport.requests() > before {
+            return second;
+        }
+    }
+    panic!("it was never due");
+}
+
+#[tokio::test]
+async fn identities_are_due_at_different_moments_and_each_always_at_the_same() {
+    let mut moments = std::collections::BTreeSet::new();
+    for _ in 0..10 {
+        let (passport, clock) = (InMemoryPassport::knowing("right"), clock());
+        let identity = identity(&passport, &Vault::giving(&[Some("right")]), clock.clone());
+        identity.ready().await.unwrap();
+        let first = due_after(&identity, &passport, &clock).await;
+        assert!((3510..=3540).contains(&first), "{first}");
+        assert_eq!(due_after(&identity, &passport, &clock).await, first);
+        moments.insert(first);
+    }
+    assert!(moments.len() > 1, "{moments:?}");
+}
+
+#[tokio::test]
+async fn the_refresh_threshold_is_what_was_set() {
+    let (passport, clock) = (InMemoryPassport::knowing("right"), clock());
+    let identity = ManagedIdentity::builder("mi-1", SecretSource::fixed("right"))
+        .refresh_threshold(Duration::from_secs(600))
+        .transport(Transport::new(passport.clone()))
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    identity.ready().await.unwrap();
+    assert!((2970..=3000).contains(&due_after(&identity, &passport, &clock).await));
+}
+
+#[test]
+fn a_request_timeout_of_nothing_or_for_ever_is_a_mistake() {
+    for timeout in [Duration::ZERO, Duration::MAX, Duration::from_secs(601)] {
+        let built =
+            ManagedIdentity::builder("mi-1", SecretSource::fixed("x")).request_timeout(timeout).build();
+        assert!(built.unwrap_err().to_string().contains("request_timeout"), "{timeout:?}");
+    }
+}
+
+/// With the real clock, which callers on other threads have read a little earlier or later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_herd_on_many_threads_makes_one_request_with_the_real_clock_too() {
+    for _ in 0..300 {
+        let passport = InMemoryPassport::knowing("right");
+        let identity = identity(&passport, &Vault::giving(&[Some("right")]), passport_core::SystemClock);
+        let callers = (0..64).map(|_| {
+            let identity = identity.clone();
+            tokio::spawn(async move { identity.token().await.map(drop) })
+        });
+        for caller in futures_util::future::join_all(callers).await {
+            caller.unwrap().unwrap();
+        }
+        assert_eq!(passport.requests(), 1);
+    }
+}
+
+#[derive(Debug)]
+struct Hanging;
+
+impl HttpExchange for Hanging {
+    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        std::future::pending().await
+    }
+}
+
+impl SecretProvider for Hanging {
+    async fn resolve(&self, _: &SecretRef) -> Result<ResolvedSecret, SecretError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_hangs_is_told_apart_and_holds_a_caller_for_ten_seconds_at_most() {
+    let fixed = || SecretSource::fixed("right");
+    let hanging = || SecretSource::new(Hanging, "vault:payroll".parse().unwrap());
+    for (secret, kind) in [(fixed(), TokenErrorKind::Unavailable), (hanging(), TokenErrorKind::Secret)] {
+        let asked = Instant::now();
+        let identity =
+            ManagedIdentity::builder("mi-1", secret).transport(Transport::new(Hanging)).build().unwrap();
+        assert_eq!(identity.token().await.unwrap_err().kind(), kind);
+        assert_eq!(asked.elapsed().as_secs(), 10);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn error_of_a_hanging_provider_names_reference_and_time() {
+    let secret = SecretSource::new(Hanging, "vault:payroll".parse().unwrap());
+    let identity = ManagedIdentity::builder("mi-1", secret).request_timeout(Duration::from_secs(3));
+    let identity = identity.transport(Transport::new(Hanging)).build().unwrap();
+    let told = identity.token().await.unwrap_err().to_string();
+    assert!(told.contains("`vault:payroll`") && told.contains("within 3 s"), "{told}");
+}
+
+#[tokio::test]
+async fn error_of_an_unreadable_secret_names_reference_and_cause() {
+    let secret = SecretSource::env("PASSPORT_NO_SUCH_VARIABLE");
+    let identity = ManagedIdentity::builder("mi-1", secret).transport(Transport::new(Hanging));
+    let identity = identity.client_authentication(ClientAuthentication::ClientSecretBasic).build().unwrap();
+    assert_eq!(
+        identity.token().await.unwrap_err().to_string(),
+        "no token for `mi-1`: the secret behind `env:PASSPORT_NO_SUCH_VARIABLE` could not be read: \
+         the environment variable is not set"
+    );
+}
+
+#[tokio::test]
+async fn refusal_names_what_is_unusual_about_the_secret() {
+    for (secret, told) in [
+        ("\"hidden\"", "the secret behind `fixed:value` has quotes around it"),
+        (" hidden", "begins with a blank or tab"),
+        ("\u{feff}hidden\u{a0}", "begins with a byte order mark (BOM) and holds a blank that is not ASCII"),
+    ] {
+        let passport = InMemoryPassport::knowing("right");
+        let identity = ManagedIdentity::builder("mi-1", SecretSource::fixed(secret));
+        let identity = identity.transport(Transport::new(passport)).build().unwrap();
+        let error = identity.token().await.unwrap_err();
+        assert!(error.to_string().contains(told), "{error}");
+        assert!(!format!("{error} {error:?}").contains("hidden"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn refusal_of_a_usual_secret_has_no_hint() {
+    let passport = InMemoryPassport::knowing("right");
+    let identity = ManagedIdentity::builder("mi-1", SecretSource::fixed("wrong"));
+    let identity = identity.transport(Transport::new(passport)).build().unwrap();
+    let told = identity.token().await.unwrap_err().to_string();
+    assert!(told.ends_with("and that the identity is enabled"), "{told}");
+}

@@ -1,0 +1,15 @@
+//! The sources of tokens: the token endpoint of Passport, or a sidecar.
+
+mod client_credentials;
+mod sidecar;
+mod token_response;
+mod transport_failure;
+
+pub(crate) use self::{
+    client_credentials::{AuthMethodSelection, ClientCredentials},
+    sidecar::SidecarSource,
+};
+pub use self::{
+    client_credentials::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm},
+    sidecar::{InvalidSidecar, Sidecar},
+};

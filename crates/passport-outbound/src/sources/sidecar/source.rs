@@ -1,0 +1,92 @@
+use std::{sync::Arc, time::Duration};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, header::CONTENT_TYPE};
+use passport_core::{AccessToken, ClientId, Clock, Limits, Scopes, TransportError, request_to};
+
+use super::{
+    super::{
+        token_response::{self, MAX_RESPONSE},
+        transport_failure::no_response,
+    },
+    Sidecar,
+};
+use crate::token::{Failure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
+
+const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
+
+/// Fetches the tokens of an identity from the sidecar.
+#[derive(Debug)]
+pub(crate) struct SidecarSource {
+    pub(crate) sidecar: Sidecar,
+    pub(crate) client_id: ClientId,
+    pub(crate) scopes: Scopes,
+    pub(crate) timeout: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl TokenSource for SidecarSource {
+    fn fetch(&self, request: FetchRequest) -> FetchFuture<'_> {
+        Box::pin(async move { Ok(self.fetch_token(request).await?) })
+    }
+}
+
+impl SidecarSource {
+    async fn fetch_token(&self, fetch: FetchRequest) -> Result<FetchedToken, Failure> {
+        let requested_at = self.clock.now();
+        let request = match &fetch.excluded {
+            Some(excluded) => self.refresh_request(excluded),
+            None => self.token_request(fetch.current.as_ref().map(|current| {
+                // Longer than the current token, so that another one is returned. Both sides round
+                // to seconds.
+                current.expires_at().duration_since(requested_at).unwrap_or_default() + Duration::from_secs(3)
+            })),
+        };
+        let mut request = request.map_err(no_response)?;
+        let limits = Limits { timeout: self.timeout, max_body: MAX_RESPONSE };
+        request.headers_mut().insert("passport-sidecar", HeaderValue::from_static("true"));
+        if let Some(token) = &self.sidecar.caller_token {
+            let token = token.resolve().await.map_err(Failure::secret)?;
+            let value = HeaderValue::from_str(token.secret().expose());
+            let mut value = value.map_err(|error| Failure::of(TokenErrorKind::Secret).caused_by(error))?;
+            value.set_sensitive(true);
+            request.headers_mut().insert("passport-sidecar-token", value);
+        }
+        let response = self.sidecar.transport.exchange(request, limits).await.map_err(no_response)?;
+        token_response::read(&response, &self.scopes, requested_at)
+    }
+
+    /// Builds `GET /v1/token` for a token with at least `min_ttl` left.
+    fn token_request(&self, min_ttl: Option<Duration>) -> Result<Request<Bytes>, TransportError> {
+        let mut url = self.sidecar.base.clone();
+        url.set_path("/v1/token");
+        url.query_pairs_mut()
+            .append_pair("identity", self.client_id.as_str())
+            .append_pair("scope", &self.scopes.to_string());
+        if let Some(min_ttl) = min_ttl {
+            url.query_pairs_mut().append_pair("min_ttl", &min_ttl.as_secs().to_string());
+        }
+        request_to(&url, Bytes::new())
+    }
+
+    /// Builds `POST /v1/token/refresh` to replace a rejected token.
+    fn refresh_request(&self, rejected: &AccessToken) -> Result<Request<Bytes>, TransportError> {
+        let mut url = self.sidecar.base.clone();
+        url.set_path("/v1/token/refresh");
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("identity", self.client_id.as_str())
+            .append_pair("scope", &self.scopes.to_string())
+            .append_pair("rejected", &hex_digest(rejected))
+            .finish();
+        let mut request = request_to(&url, form.into())?;
+        *request.method_mut() = Method::POST;
+        request.headers_mut().insert(CONTENT_TYPE, FORM);
+        Ok(request)
+    }
+}
+
+/// Returns the SHA-256 digest in hexadecimal digits.
+fn hex_digest(token: &AccessToken) -> String {
+    digest(&SHA256, token.expose().as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}

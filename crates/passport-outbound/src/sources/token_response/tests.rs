@@ -1,0 +1,300 @@
+use serde_json::json;
+
+use super::*;
+use crate::TokenError;
+
+const NOW: u64 = 1_750_000_000;
+
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn response(status: u16, body: &impl ToString) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = StatusCode::from_u16(status).unwrap();
+    response
+}
+
+fn answer(body: &Value) -> Result<FetchedToken, Failure> {
+    read(&response(200, body), &Scopes::default(), at(NOW))
+}
+
+fn failure(status: u16, body: &impl ToString) -> Failure {
+    read(&response(status, body), &Scopes::default(), at(NOW)).err().unwrap()
+}
+
+/// A token that says this about its life.
+fn jwt(claims: &Value) -> String {
+    format!("e30.{}.sig", BASE64_URL_SAFE_NO_PAD.encode(claims.to_string()))
+}
+
+/// The lifetime that is read from this `expires_in`, with this token.
+fn lifetime_of(expires_in: Option<&Value>, token: &str) -> Option<u64> {
+    let mut body = json!({ "access_token": token, "token_type": "Bearer" });
+    if let Some(expires_in) = expires_in {
+        body["expires_in"] = expires_in.clone();
+    }
+    answer(&body).ok().map(|minted| minted.lifetime.as_secs())
+}
+
+#[test]
+fn the_lifetime_is_read_liberally_and_bounded() {
+    for (expires_in, seconds) in [
+        (json!(3600), Some(3600)),
+        (json!(3600.7), Some(3600)),
+        (json!("3600"), Some(3600)),
+        (json!(" 3600 "), Some(3600)),
+        (json!(1e18), Some(MAX_LIFETIME.as_secs())),
+        (json!(u64::MAX), Some(MAX_LIFETIME.as_secs())),
+        (json!(1e300), Some(MAX_LIFETIME.as_secs())),
+        (json!("soon"), Some(300)),
+        (json!(true), Some(300)),
+        (json!([3600]), Some(300)),
+        (json!(null), Some(300)),
+        (json!(0), None),
+        (json!(-5), None),
+        (json!("0"), None),
+    ] {
+        assert_eq!(lifetime_of(Some(&expires_in), "opaque"), seconds, "{expires_in}");
+    }
+    assert_eq!(lifetime_of(None, "opaque"), Some(300));
+}
+
+#[test]
+fn where_the_response_says_nothing_sensible_the_token_does() {
+    let token = jwt(&json!({ "exp": NOW + 600 }));
+    for expires_in in [None, Some(json!(0)), Some(json!(-1)), Some(json!("soon")), Some(json!(null))] {
+        assert_eq!(lifetime_of(expires_in.as_ref(), &token), Some(600), "{expires_in:?}");
+    }
+}
+
+#[test]
+fn a_token_lives_no_longer_than_it_says_itself() {
+    let token = jwt(&json!({ "iat": 1000, "exp": 1900 }));
+    assert_eq!(
+        lifetime_of(Some(&json!(3600)), &token),
+        Some(900),
+        "by Passport's clock, whatever ours shows"
+    );
+    assert_eq!(lifetime_of(Some(&json!(60)), &token), Some(60));
+    let cached = jwt(&json!({ "iat": NOW - 3500, "exp": NOW + 100 }));
+    assert_eq!(lifetime_of(Some(&json!(3600)), &cached), Some(100), "the issuer had it for a while");
+    for iat in [1000, 1900] {
+        let absurd = jwt(&json!({ "iat": iat, "exp": 1000 }));
+        assert_eq!(lifetime_of(Some(&json!(3600)), &absurd), Some(3600), "{iat}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_behind_does_not_make_a_token_live_longer() {
+    let token = jwt(&json!({ "iat": NOW + 7200, "exp": NOW + 7200 + 900 }));
+    assert_eq!(lifetime_of(None, &token), Some(900));
+}
+
+#[test]
+fn a_clock_that_is_ahead_by_just_the_life_of_a_token_makes_it_live_no_shorter() {
+    for by in [0.0, 0.1, 0.9] {
+        let token = jwt(&json!({ "iat": NOW - 3600, "exp": NOW as f64 + by }));
+        assert_eq!(lifetime_of(Some(&json!(3600)), &token), Some(3600), "{by}");
+    }
+}
+
+#[test]
+fn a_payload_that_is_no_payload_says_nothing() {
+    for token in ["a.b.c", "a.~~.c", "a.e30.c", "..", &jwt(&json!({ "exp": "soon" })), &jwt(&json!([]))] {
+        assert_eq!(lifetime_of(Some(&json!(60)), token), Some(60), "{token}");
+        assert_eq!(lifetime_of(None, token), Some(300), "{token}");
+    }
+}
+
+#[test]
+fn bearer_is_read_in_any_case_and_another_type_is_refused() {
+    let body = |token_type: &str| json!({ "access_token": "t", "token_type": token_type, "expires_in": 60 });
+    for token_type in ["Bearer", "bearer", "BEARER"] {
+        assert!(answer(&body(token_type)).is_ok(), "{token_type}");
+    }
+    for token_type in ["DPoP", "mac", "N_A", "", "Bearer ", "BearerX"] {
+        assert!(answer(&body(token_type)).is_err(), "{token_type}");
+    }
+    assert!(answer(&json!({ "access_token": "t", "expires_in": 60 })).is_err(), "it is required");
+}
+
+#[test]
+fn a_token_that_could_break_out_of_its_header_is_refused() {
+    for token in ["", " ", "a b", "a\r\nX-Evil: 1", "a\0", "tökén", "a\"b", "a,b"] {
+        let body = json!({ "access_token": token, "token_type": "Bearer", "expires_in": 60 });
+        let failure = answer(&body).err().unwrap();
+        assert_eq!(failure.kind(), TokenErrorKind::UnusableResponse, "{token:?}");
+    }
+}
+
+#[test]
+fn a_narrower_scope_is_reported_and_only_that() {
+    let missing = |scope: Value| {
+        let body = json!({ "access_token": "t", "token_type": "Bearer", "expires_in": 60, "scope": scope });
+        answer(&body).unwrap().missing_scopes
+    };
+    assert_eq!(missing(json!("openid")), ["roles"]);
+    assert_eq!(missing(json!("other")), ["openid", "roles"]);
+    for granted in [json!("roles openid"), json!("openid roles tenant"), json!(""), json!(null), json!(7)] {
+        assert!(missing(granted.clone()).is_empty(), "{granted}");
+    }
+}
+
+#[test]
+fn refusals_are_told_from_outages_and_from_nonsense() {
+    use TokenErrorKind::{Refused, Unavailable, UnusableResponse};
+    let error = |code: &str| json!({ "error": code, "error_description": "no" }).to_string();
+    for (status, body, kind, code) in [
+        (401, error("invalid_client"), Refused, Some("invalid_client")),
+        (400, error("invalid_client"), Refused, Some("invalid_client")),
+        (403, error("unauthorized_client"), Refused, Some("unauthorized_client")),
+        (400, error("invalid_scope"), Refused, Some("invalid_scope")),
+        (400, error("temporarily_unavailable"), Unavailable, Some("temporarily_unavailable")),
+        (403, "<html>".to_owned(), Refused, None),
+        (401, String::new(), Refused, None),
+        (400, error("mics_sk_ECHO"), Refused, None),
+        (408, String::new(), Unavailable, None),
+        (429, String::new(), Unavailable, None),
+        (500, String::new(), Unavailable, None),
+        (503, "<html>".to_owned(), Unavailable, None),
+        (302, String::new(), UnusableResponse, None),
+        (307, String::new(), UnusableResponse, None),
+        (404, "<html>".to_owned(), UnusableResponse, None),
+        (204, String::new(), UnusableResponse, None),
+    ] {
+        let failure = failure(status, &body);
+        assert_eq!((failure.kind(), failure.code()), (kind, code), "{status} {body}");
+    }
+}
+
+#[test]
+fn a_body_that_is_no_token_response_is_unusable() {
+    for body in [
+        "",
+        "<html>",
+        "[]",
+        "null",
+        "{\"access_token\":\"t\"",
+        "{\"access_token\":5,\"token_type\":\"Bearer\"}",
+        "{\"access_token\":null,\"token_type\":\"Bearer\"}",
+        "\u{feff}{}",
+    ] {
+        assert_eq!(failure(200, &body).kind(), TokenErrorKind::UnusableResponse, "{body}");
+    }
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    assert_eq!(failure(200, &deep).kind(), TokenErrorKind::UnusableResponse);
+}
+
+#[test]
+fn what_is_of_no_interest_is_read_over_however_deep_it_is() {
+    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    let body = format!("{{\"access_token\":\"t\",\"token_type\":\"Bearer\",\"expires_in\":60,\"x\":{deep}}}");
+    assert!(read(&response(200, &body), &Scopes::default(), at(NOW)).is_ok());
+}
+
+#[test]
+fn retry_after_is_read_as_seconds_and_as_a_date() {
+    let wait = |text: &str| {
+        let mut response = response(503, &"");
+        response.headers_mut().insert(RETRY_AFTER, text.parse().unwrap());
+        let failure = read(&response, &Scopes::default(), at(784_111_777)).err().unwrap();
+        TokenError::new(&"mi".parse().unwrap(), failure).retry_after().map(|wait| wait.as_secs())
+    };
+    assert_eq!(wait("120"), Some(120));
+    assert_eq!(wait("Sun, 06 Nov 1994 08:51:37 GMT"), Some(120));
+    assert_eq!(wait("Sun, 06 Nov 1994 08:00:00 GMT"), Some(0), "it is over");
+    for nonsense in ["soon", "-1", "1.5", "99999999999999999999999", ""] {
+        assert_eq!(wait(nonsense), None, "{nonsense}");
+    }
+}
+
+/// The first line of the error that this response becomes.
+fn message(status: u16, body: &impl ToString) -> String {
+    TokenError::new(&"mi".parse().unwrap(), failure(status, body)).to_string()
+}
+
+#[test]
+fn a_token_is_read_from_200_201_and_203() {
+    let body = json!({ "access_token": "t", "token_type": "Bearer", "expires_in": 60 });
+    for status in [200, 201, 203] {
+        assert!(read(&response(status, &body), &Scopes::default(), at(NOW)).is_ok(), "{status}");
+    }
+    for status in [202, 204, 206, 302] {
+        let failure = failure(status, &body);
+        assert_eq!(failure.kind(), TokenErrorKind::UnusableResponse, "{status}");
+    }
+}
+
+#[test]
+fn an_oauth_error_counts_whatever_the_status_is() {
+    use TokenErrorKind::{Refused, Unavailable, UnusableResponse};
+    let error = |code: &str| json!({ "error": code });
+    for (status, body, kind, code) in [
+        (200, error("invalid_client"), Refused, Some("invalid_client")),
+        (201, error("invalid_scope"), Refused, Some("invalid_scope")),
+        (202, error("access_denied"), Refused, Some("access_denied")),
+        (200, error("temporarily_unavailable"), Unavailable, Some("temporarily_unavailable")),
+        (200, error("server_error"), Unavailable, Some("server_error")),
+        (404, error("invalid_client"), Refused, Some("invalid_client")),
+        (422, error("unauthorized_client"), Refused, Some("unauthorized_client")),
+        (404, error("not_found"), UnusableResponse, Some("not_found")),
+        (503, error("invalid_client"), Unavailable, Some("invalid_client")),
+        (200, json!({ "error": "invalid_client", "access_token": "" }), Refused, Some("invalid_client")),
+        (200, error("mics_sk_ECHO"), UnusableResponse, None),
+        (200, json!({ "error": true }), UnusableResponse, None),
+    ] {
+        let failure = failure(status, &body);
+        assert_eq!((failure.kind(), failure.code()), (kind, code), "{status} {body}");
+    }
+    for status in [200, 401] {
+        let text = message(status, &error("invalid_client"));
+        assert!(text.contains("invalid_client); check the client id"), "{text}");
+    }
+}
+
+#[test]
+fn a_token_beside_an_error_member_is_a_token() {
+    for error in [json!(null), json!(""), json!("none"), json!(0)] {
+        let body = json!({ "access_token": "t", "token_type": "Bearer", "error": error });
+        assert!(answer(&body).is_ok(), "{body}");
+    }
+}
+
+#[test]
+fn an_unusable_response_names_what_is_wrong() {
+    let with_type = |token_type: Value| json!({ "access_token": "t", "token_type": token_type }).to_string();
+    let token = json!({ "access_token": "t", "token_type": "Bearer" }).to_string();
+    for (status, body, named) in [
+        (200, String::new(), "the body is empty"),
+        (200, " \r\n".to_owned(), "the body is empty"),
+        (200, "<!doctype html>".to_owned(), "a web page"),
+        (200, format!("\u{feff}{token}"), "byte order mark (BOM)"),
+        (200, json!({ "token_type": "Bearer" }).to_string(), "access_token is missing"),
+        (200, json!({ "access_token": 7, "token_type": "Bearer" }).to_string(), "access_token is missing"),
+        (200, json!({ "access_token": "t" }).to_string(), "token_type is missing"),
+        (200, with_type(json!(null)), "token_type is missing"),
+        (200, with_type(json!("dpop")), "token_type is DPoP"),
+        (200, with_type(json!("mics_sk_hidden")), "token_type is an unknown type"),
+        (200, with_type(json!(["Bearer"])), "token_type is an unknown type"),
+        (200, json!(["t", "Bearer", 60, null, null]).to_string(), "not a JSON object"),
+        (200, "access_token=t&token_type=Bearer".to_owned(), "not a JSON object"),
+        (302, String::new(), "a redirect, which is not followed"),
+        (404, "<html>".to_owned(), "check the token URL"),
+        (407, String::new(), "the proxy on the way requires authentication"),
+    ] {
+        let text = message(status, &body);
+        assert!(text.starts_with("no token for `mi`: ") && text.contains(named), "{body}: {text}");
+        assert!(!text.contains("hidden"), "{text}");
+    }
+}
+
+#[test]
+fn a_403_without_an_oauth_error_points_to_a_firewall() {
+    for status in [400, 401, 403] {
+        let text = message(status, &"<html>blocked</html>");
+        assert!(text.contains("a firewall or proxy in front of Passport"), "{text}");
+    }
+    let text = message(403, &json!({ "error": "invalid_client" }));
+    assert!(!text.contains("firewall"), "{text}");
+}

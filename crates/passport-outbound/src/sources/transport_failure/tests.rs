@@ -1,0 +1,80 @@
+//! What a request without a response becomes: the kind, whether it may pass, and the first line.
+
+use std::{io, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use passport_core::{HttpExchange, Limits, SecretSource, TlsFailure, Transport};
+
+use super::*;
+use crate::{ManagedIdentity, TokenError};
+
+fn error(kind: TransportErrorKind) -> TokenError {
+    let error = TransportError::new(kind).caused_by(io::Error::from(io::ErrorKind::ConnectionRefused));
+    TokenError::new(&"mi".parse().unwrap(), no_response(error))
+}
+
+#[test]
+fn a_transport_failure_is_named_in_the_first_line() {
+    use TokenErrorKind::{Misconfigured, Tls, Unavailable, UnusableResponse};
+    for (kind, expected, is_transient, named) in [
+        (
+            TransportErrorKind::Tls(TlsFailure::UnknownIssuer),
+            Tls(TlsFailure::UnknownIssuer),
+            false,
+            "no token for `mi`: the server's certificate is not trusted",
+        ),
+        (
+            TransportErrorKind::Tls(TlsFailure::NoRootCertificates),
+            Tls(TlsFailure::NoRootCertificates),
+            false,
+            "no token for `mi`: this machine has no root certificates",
+        ),
+        (TransportErrorKind::NotHttp, Misconfigured, false, "check the scheme and the port of the URL"),
+        (TransportErrorKind::Setup, Misconfigured, false, "the HTTP request cannot be made"),
+        (TransportErrorKind::Encoded("gzip"), UnusableResponse, false, "compressed (gzip)"),
+        (TransportErrorKind::TooLarge, UnusableResponse, false, "larger than allowed"),
+        (TransportErrorKind::Connect, Unavailable, true, "(connection refused)"),
+        (TransportErrorKind::Dns, Unavailable, true, "the host name could not be resolved"),
+        (TransportErrorKind::Timeout, Unavailable, true, "no complete response within the time limit"),
+        (TransportErrorKind::Broken, Unavailable, true, "the connection broke off"),
+    ] {
+        let error = error(kind);
+        assert_eq!((error.kind(), error.is_transient()), (expected, is_transient), "{error}");
+        assert!(error.to_string().contains(named), "{error}");
+        assert!(std::error::Error::source(&error).is_some(), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_out_of_time_is_named_in_the_first_line() {
+    let late = tokio::time::timeout(Duration::ZERO, std::future::pending::<()>()).await.unwrap_err();
+    let failure = Failure::of(TokenErrorKind::Unavailable).caused_by(late);
+    let text = TokenError::new(&"mi".parse().unwrap(), failure).to_string();
+    assert!(text.contains("Passport is unavailable: no result within the time limit; "), "{text}");
+}
+
+#[derive(Debug)]
+struct Failing(TransportErrorKind);
+
+impl HttpExchange for Failing {
+    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        Err(TransportError::new(self.0))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_returns_a_failure_that_does_not_pass() {
+    for kind in [
+        TransportErrorKind::Tls(TlsFailure::NoRootCertificates),
+        TransportErrorKind::NotHttp,
+        TransportErrorKind::Setup,
+    ] {
+        let identity = ManagedIdentity::builder("mi", SecretSource::fixed("secret"))
+            .transport(Transport::new(Failing(kind)))
+            .build()
+            .unwrap();
+        let ready = tokio::time::timeout(Duration::from_secs(600), identity.ready()).await;
+        assert_eq!(ready.unwrap().unwrap_err().kind(), no_response(TransportError::new(kind)).kind());
+    }
+}

@@ -1,0 +1,66 @@
+//! Shared by the unit tests of this crate: sources of tokens, and managers and identities around
+//! them.
+
+pub(crate) mod in_memory_passport;
+pub(crate) mod in_memory_store;
+mod metrics;
+mod scripted_source;
+
+use std::{sync::Arc, time::Duration};
+
+use passport_core::SecretSource;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+pub(crate) use self::{metrics::measured, scripted_source::ScriptedSource};
+use crate::{
+    ManagedIdentity,
+    identity::IdentitySpec,
+    token::{DEFAULT_THRESHOLD, RefreshPolicy, Retention, TokenEntry, TokenManager, TokenSource},
+};
+
+pub(crate) fn manager(source: &Arc<ScriptedSource>) -> Arc<TokenManager> {
+    Arc::new(manager_value(source, Arc::default()))
+}
+
+pub(crate) fn manager_that_retains(source: &Arc<ScriptedSource>, retention: Retention) -> Arc<TokenManager> {
+    Arc::new(manager_value(source, Arc::new(TokenEntry::new(retention))))
+}
+
+pub(crate) fn manager_with_entry(source: &Arc<ScriptedSource>, entry: &Arc<TokenEntry>) -> Arc<TokenManager> {
+    Arc::new(manager_value(source, Arc::clone(entry)))
+}
+
+pub(crate) fn identity(source: &Arc<ScriptedSource>) -> ManagedIdentity {
+    identity_around(manager_value(source, Arc::default()))
+}
+
+/// An identity whose default scopes are those of `manager`.
+pub(crate) fn identity_around(manager: TokenManager) -> ManagedIdentity {
+    let builder = ManagedIdentity::builder("mi-test", SecretSource::fixed("unused"));
+    let (spec, scopes) = builder.checked().unwrap();
+    let spec = IdentitySpec { life: manager.life.clone(), attempts: manager.attempts.clone(), ..spec };
+    ManagedIdentity::with_manager(manager, spec, scopes)
+}
+
+pub(crate) const POLICY: RefreshPolicy = RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };
+
+fn manager_value(source: &Arc<ScriptedSource>, entry: Arc<TokenEntry>) -> TokenManager {
+    manager_over(Box::new(Arc::clone(source)), source, entry)
+}
+
+pub(crate) fn manager_over(
+    source: Box<dyn TokenSource>,
+    script: &ScriptedSource,
+    entry: Arc<TokenEntry>,
+) -> TokenManager {
+    TokenManager {
+        client_id: "mi-test".parse().unwrap(),
+        source,
+        entry,
+        policy: POLICY,
+        attempt_timeout: Duration::from_secs(10),
+        clock: Arc::new(script.clock.clone()),
+        life: CancellationToken::new(),
+        attempts: TaskTracker::new(),
+    }
+}

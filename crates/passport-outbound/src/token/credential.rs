@@ -1,0 +1,59 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::HeaderValue;
+
+use super::{CachedToken, TokenError};
+
+/// The `Authorization` header of a token, and the token's generation.
+#[derive(Debug)]
+pub(crate) struct SendableToken {
+    pub(crate) authorization: HeaderValue,
+    pub(crate) generation: u64,
+}
+
+impl From<&CachedToken> for SendableToken {
+    fn from(cached: &CachedToken) -> Self {
+        Self { authorization: cached.token.authorization().clone(), generation: cached.generation }
+    }
+}
+
+/// The token of an identity, at the moment of a call.
+#[derive(Debug)]
+pub(crate) enum Credential {
+    /// The cached token. The hot path: nothing was awaited, allocated or locked.
+    Ready(SendableToken),
+    /// The token is being fetched.
+    Pending(PendingCredential),
+    /// There is no token, and no attempt is made during the pause after a failure.
+    Failed(TokenError),
+}
+
+/// A token that is being fetched. Boxed: it exists only before a network round trip.
+pub(crate) struct PendingCredential(Pin<Box<dyn Future<Output = Result<SendableToken, TokenError>> + Send>>);
+
+impl PendingCredential {
+    pub(crate) fn new(
+        fetch: impl Future<Output = Result<SendableToken, TokenError>> + Send + 'static,
+    ) -> Self {
+        Self(Box::pin(fetch))
+    }
+}
+
+impl Future for PendingCredential {
+    type Output = Result<SendableToken, TokenError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.as_mut().poll(cx)
+    }
+}
+
+impl fmt::Debug for PendingCredential {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PendingCredential").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,355 @@
+//! One cached token and its fetches.
+//!
+//! Readers load an immutable snapshot without a lock. Changes are decided and published under one
+//! lock. An attempt publishes its result before it completes.
+
+use std::{
+    sync::{Arc, OnceLock, PoisonError, Weak},
+    time::{Duration, SystemTime},
+};
+
+use passport_core::AccessToken;
+use tokio_util::sync::CancellationToken;
+use tracing::Span;
+
+use super::{
+    backoff::{Backoff, Failed, Pause, at_least, repeated},
+    cached_token::CachedToken,
+    error::{TokenError, TokenErrorKind},
+    monotonic_clock::MonotonicClock,
+    snapshot::Snapshot,
+    step::{Activity, Step},
+    sync::{ArcSwap, Flight, Guard, Lead, Mutex, MutexGuard, SingleFlight},
+};
+
+/// A younger token is not replaced when a receiver rejects it: the token is unlikely to be the
+/// cause. The time doubles with each replacement that is rejected as well.
+const LEAST_AGE: Duration = Duration::from_secs(5);
+const MAX_LEAST_AGE: Duration = Duration::from_secs(5 * 60);
+
+/// The result of an attempt, which all of its callers share.
+pub(crate) type FetchResult = Result<Arc<CachedToken>, TokenError>;
+
+/// What an entry retains of the results of its attempts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Retention {
+    /// The token, until it expires.
+    #[default]
+    Token,
+    /// Nothing, but callers share a running attempt.
+    InFlight,
+    /// Nothing, and each caller has an attempt of its own.
+    Nothing,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct TokenEntry {
+    retention: Retention,
+    /// The clock of all times in this entry.
+    pub(crate) clock: MonotonicClock,
+    snapshot: ArcSwap<Snapshot>,
+    flights: SingleFlight<FetchResult>,
+    writer_state: Mutex<WriterState>,
+}
+
+/// The state that only writers need.
+#[derive(Debug, Default)]
+struct WriterState {
+    last_ticket: u64,
+    /// Cancels the attempt that was started last.
+    stop: CancellationToken,
+    /// The span of the running attempt, which its ticket owns.
+    span: Weak<OnceLock<Span>>,
+    /// The results of attempts before this one are discarded.
+    oldest_wanted: u64,
+    backoff: Backoff,
+    /// Whether an attempt was dropped with its runtime, or was on a stalled one. Later attempts do
+    /// not depend on a caller's runtime.
+    detached: bool,
+    /// Whether a receiver rejected the cached token.
+    rejected: bool,
+    /// The number of tokens in a row that were replaced because a receiver rejected them.
+    replaced: u32,
+    /// The token that was removed by [`TokenEntry::invalidate`], until there is another.
+    invalidated: Option<AccessToken>,
+}
+
+/// The result of [`TokenEntry::begin`].
+#[derive(Debug)]
+pub(crate) enum FetchStart {
+    /// No attempt is needed, or the pause after a failure is not over.
+    Settled(FetchResult),
+    /// An attempt is running, in this span.
+    Following(Flight<FetchResult>, Option<Span>),
+    /// The caller runs the attempt.
+    Leading(FetchTicket, Flight<FetchResult>),
+}
+
+/// An attempt that has to be run, and whose result has to be reported to the entry.
+#[derive(Debug)]
+pub(crate) struct FetchTicket {
+    /// Also the generation of the fetched token.
+    pub(crate) number: u64,
+    /// The cached token, which the attempt replaces.
+    pub(crate) current: Option<AccessToken>,
+    /// A token that a receiver rejected, or that was invalidated.
+    pub(crate) excluded: Option<AccessToken>,
+    /// Canceled when the result of the attempt would be discarded.
+    pub(crate) stop: CancellationToken,
+    /// Whether the attempt must not depend on a caller's runtime.
+    pub(crate) detached: bool,
+    started: SystemTime,
+    /// Set when the attempt starts. Calls that wait for the attempt are linked to it.
+    pub(crate) span: Arc<OnceLock<Span>>,
+    lead: Lead<FetchResult>,
+}
+
+/// What happens to a token that a receiver rejected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RejectionEffect {
+    /// It was replaced before.
+    AlreadyReplaced,
+    /// It is replaced now.
+    ReplacementDue,
+    /// It is retained: it is so young that another one would be rejected as well.
+    TooYoung,
+    /// It was for one call only.
+    NotCached,
+}
+
+impl TokenEntry {
+    pub(crate) fn new(retention: Retention) -> Self {
+        Self { retention, ..Self::default() }
+    }
+
+    /// Returns the current snapshot, without a lock or a reference count.
+    pub(crate) fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+        self.snapshot.load()
+    }
+
+    /// Joins the running attempt or starts one, if one is needed. An attempt that does not report
+    /// within `time_limit` is abandoned.
+    pub(crate) fn begin(&self, now: SystemTime, time_limit: Duration) -> FetchStart {
+        let mut state = self.writer_state();
+        let snapshot = self.snapshot.load_full();
+        if self.retention != Retention::Nothing
+            && let Some(flight) = self.flights.running()
+        {
+            if snapshot.activity(now) == Activity::Running {
+                return FetchStart::Following(
+                    flight,
+                    state.span.upgrade().and_then(|span| span.get().cloned()),
+                );
+            }
+            self.flights.give_up(&flight);
+            state.detached = true;
+        }
+        match (snapshot.step(now), snapshot.activity(now), &snapshot.cached, &snapshot.last_error) {
+            (Step::Send, _, Some(cached), _) => return FetchStart::Settled(Ok(Arc::clone(cached))),
+            (Step::Refuse, _, _, Some(error)) | (Step::Fetch, Activity::Retrying, _, Some(error)) => {
+                return FetchStart::Settled(Err(error.clone()));
+            }
+            _ => {}
+        }
+        let (lead, flight) = self.flights.lead();
+        state.last_ticket += 1;
+        if self.retention != Retention::Nothing {
+            let running = Some(Pause::starting(now, time_limit));
+            self.publish(Snapshot { running, pausing: None, ..Snapshot::clone(&snapshot) });
+        }
+        let current = snapshot.cached.as_ref().map(|cached| cached.token.clone());
+        let excluded = if state.rejected { current.clone() } else { state.invalidated.clone() };
+        let stop = CancellationToken::new();
+        state.stop = stop.clone();
+        let span = Arc::new(OnceLock::new());
+        state.span = Arc::downgrade(&span);
+        let (number, detached) = (state.last_ticket, state.detached);
+        let ticket = FetchTicket { number, current, excluded, stop, detached, started: now, span, lead };
+        FetchStart::Leading(ticket, flight)
+    }
+
+    /// Caches the token of a successful attempt. A token that is not wanted any more is discarded,
+    /// and its callers try again.
+    pub(crate) fn succeed(&self, ticket: FetchTicket, cached: CachedToken) {
+        let mut state = self.writer_state();
+        if ticket.number < state.oldest_wanted {
+            return;
+        }
+        let cached = Arc::new(cached);
+        let before = self.snapshot.load_full();
+        let newest = before.cached.as_ref().is_none_or(|before| before.generation < cached.generation);
+        if newest {
+            *state = WriterState {
+                last_ticket: state.last_ticket,
+                stop: state.stop.clone(),
+                span: Weak::clone(&state.span),
+                oldest_wanted: state.oldest_wanted,
+                detached: state.detached,
+                replaced: if state.rejected { state.replaced.saturating_add(1) } else { 0 },
+                ..WriterState::default()
+            };
+            let running = before.running.filter(|_| !self.is_current(&state, &ticket));
+            let cached = (self.retention == Retention::Token).then(|| Arc::clone(&cached));
+            self.publish(Snapshot { cached, running, pausing: None, last_error: None });
+        }
+        drop(state);
+        ticket.lead.land(Ok(cached));
+    }
+
+    /// Starts the pause after a failed attempt. `random` is in 0..1.
+    pub(crate) fn fail(&self, ticket: FetchTicket, error: TokenError, now: SystemTime, random: f64) {
+        let mut state = self.writer_state();
+        if self.is_current(&state, &ticket) {
+            let took = now.duration_since(ticket.started).unwrap_or_default();
+            self.pause(&mut state, &error, now, took, random);
+        }
+        drop(state);
+        ticket.lead.land(Err(error));
+    }
+
+    /// Records that the attempt was dropped with its runtime. That says nothing of Passport, so
+    /// another attempt may start immediately; it does not depend on a caller's runtime.
+    pub(crate) fn dropped(&self, ticket: FetchTicket) {
+        self.writer_state().detached = true;
+        self.cancel(ticket);
+    }
+
+    /// Records that the attempt was canceled: its identity was shut down, or its result would be
+    /// discarded.
+    pub(crate) fn cancel(&self, ticket: FetchTicket) {
+        let state = self.writer_state();
+        if self.is_current(&state, &ticket) {
+            self.publish(Snapshot { running: None, ..self.copied() });
+        }
+        drop(state);
+        drop(ticket);
+    }
+
+    /// Abandons an attempt that has not reported within its time limit, so that another may start.
+    /// Returns false if the limit, which its starter has set, is not over.
+    pub(crate) fn abandon(&self, silent: &Flight<FetchResult>, now: SystemTime) -> bool {
+        let mut state = self.writer_state();
+        if !self.flights.is_running(silent) {
+            return true;
+        }
+        let snapshot = self.copied();
+        if snapshot.activity(now) == Activity::Running {
+            return false;
+        }
+        self.flights.give_up(silent);
+        state.detached = true;
+        self.publish(Snapshot { running: None, ..snapshot });
+        true
+    }
+
+    /// Records that a receiver rejected the token of `generation`, which is then due for a refresh.
+    pub(crate) fn reject(&self, generation: u64, now: SystemTime) -> RejectionEffect {
+        let mut state = self.writer_state();
+        if self.retention != Retention::Token {
+            return RejectionEffect::NotCached;
+        }
+        let snapshot = self.snapshot.load_full();
+        let Some(cached) = snapshot.cached.as_ref().filter(|cached| cached.generation == generation) else {
+            return RejectionEffect::AlreadyReplaced;
+        };
+        let least_age = LEAST_AGE.saturating_mul(1 << state.replaced.min(6)).min(MAX_LEAST_AGE);
+        if cached.schedule.age(now) < least_age {
+            return RejectionEffect::TooYoung;
+        }
+        state.rejected = true;
+        let cached = CachedToken { schedule: cached.schedule.due(now), ..CachedToken::clone(cached) };
+        self.publish(Snapshot { cached: Some(Arc::new(cached)), ..Snapshot::clone(&snapshot) });
+        RejectionEffect::ReplacementDue
+    }
+
+    /// Makes the cached token due for a refresh if it has less than `min_ttl` left, and returns
+    /// whether it did. Not in the first half of its life: a `min_ttl` longer than the life would
+    /// cause a fetch for each call.
+    pub(crate) fn refresh_if_shorter(&self, min_ttl: Duration, now: SystemTime) -> bool {
+        let _state = self.writer_state();
+        let snapshot = self.snapshot.load_full();
+        let Some(cached) = snapshot.cached.as_ref().filter(|_| self.retention == Retention::Token) else {
+            return false;
+        };
+        let (age, left) = (cached.schedule.age(now), cached.schedule.left(now));
+        if left >= min_ttl || age < left {
+            return false;
+        }
+        let cached = CachedToken { schedule: cached.schedule.due(now), ..CachedToken::clone(cached) };
+        self.publish(Snapshot { cached: Some(Arc::new(cached)), ..Snapshot::clone(&snapshot) });
+        true
+    }
+
+    /// Removes the token, and discards the result of the running attempt. A pause continues.
+    pub(crate) fn invalidate(&self) {
+        let mut state = self.writer_state();
+        state.oldest_wanted = state.last_ticket + 1;
+        state.stop.cancel();
+        state.rejected = false;
+        if let Some(flight) = self.flights.running() {
+            self.flights.give_up(&flight);
+        }
+        let snapshot = self.copied();
+        if let Some(cached) = &snapshot.cached {
+            state.invalidated = Some(cached.token.clone());
+        }
+        self.publish(Snapshot { cached: None, running: None, ..snapshot });
+    }
+
+    /// Locks the entry for writers.
+    #[cfg(test)]
+    pub(crate) fn locked(&self) -> impl Drop + '_ {
+        self.writer_state()
+    }
+
+    /// Returns the running attempt, if there is one.
+    #[cfg(test)]
+    pub(crate) fn running(&self) -> Option<Flight<FetchResult>> {
+        self.flights.running()
+    }
+
+    /// Publishes the pause after a failure. A pause that exists already (without a cache, attempts
+    /// run side by side) is not shortened, and counts once.
+    fn pause(
+        &self,
+        state: &mut WriterState,
+        error: &TokenError,
+        now: SystemTime,
+        took: Duration,
+        random: f64,
+    ) {
+        let snapshot = self.copied();
+        let before = snapshot.pausing.filter(|pause| pause.covers(now));
+        let left = snapshot.cached.as_ref().map(|cached| cached.schedule.left(now));
+        let flat = |length| Pause::starting(now, at_least(length, error.retry_after()));
+        let pause = match (error.kind(), before) {
+            (TokenErrorKind::Refused, _) => flat(Backoff::rejected(random)),
+            (TokenErrorKind::Repeated, _) => flat(repeated(left)),
+            (_, None) => {
+                state.backoff.failed(now, Failed { took, left, retry_after: error.retry_after(), random })
+            }
+            (_, Some(_)) => flat(Duration::ZERO),
+        };
+        let pause = if error.may_pass_soon() { pause } else { pause.not_waited_for() };
+        let pausing = Some(before.filter(|before| before.until() > pause.until()).unwrap_or(pause));
+        self.publish(Snapshot { running: None, pausing, last_error: Some(error.clone()), ..snapshot });
+    }
+
+    /// Returns whether the attempt changes the state of the entry: no other was started since.
+    fn is_current(&self, state: &WriterState, ticket: &FetchTicket) -> bool {
+        self.retention == Retention::Nothing || ticket.number == state.last_ticket
+    }
+
+    fn copied(&self) -> Snapshot {
+        Snapshot::clone(&self.snapshot.load_full())
+    }
+
+    /// The caller holds the lock.
+    fn publish(&self, snapshot: Snapshot) {
+        self.snapshot.store(Arc::new(snapshot));
+    }
+
+    fn writer_state(&self) -> MutexGuard<'_, WriterState> {
+        self.writer_state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,251 @@
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use http::StatusCode;
+use passport_core::{ClientId, SecretError, TlsFailure, with_causes};
+use tokio::time::error::Elapsed;
+
+use super::failure::Failure;
+
+/// Why there is no token.
+///
+/// One attempt's error is shared by all callers that waited for it, so it is cheap to clone.
+/// Through an [`AttachTokenLayer`](crate::AttachTokenLayer) it arrives as a boxed error; downcast
+/// it. It names the client id and what to do; neither the secret nor anything of the response's
+/// body is in it.
+#[derive(Clone)]
+pub struct TokenError(Arc<Inner>);
+
+struct Inner {
+    client_id: ClientId,
+    kind: TokenErrorKind,
+    status: Option<StatusCode>,
+    oauth_error: Option<String>,
+    retry_after: Option<Duration>,
+    hint: Option<String>,
+    is_permanent: bool,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// What kind of failure a [`TokenError`] is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TokenErrorKind {
+    /// The attempt was lost: there is no tokio runtime, or it went away; a secret provider
+    /// panicked; the machine slept while the caller waited.
+    Aborted,
+    /// The request cannot be made, or what answers does not speak HTTP/1.1: the URL's scheme or
+    /// port, or a setting of the HTTP client, is wrong.
+    Misconfigured,
+    /// Passport refused: wrong or revoked secret, disabled identity, unknown scope. It is not asked
+    /// again for 10 s.
+    Refused,
+    /// Passport handed out the token that is held already, though it was asked for another.
+    Repeated,
+    /// The client secret could not be read, or not within the time of the attempt.
+    Secret,
+    /// The identity was shut down.
+    ShutDown,
+    /// No TLS session with Passport: its certificate is not trusted, or this machine has no root
+    /// certificates, for example. A certificate, a URL or this machine has to be changed.
+    Tls(TlsFailure),
+    /// Passport cannot be reached in time, or says that it cannot answer now (408, 429, 5xx).
+    Unavailable,
+    /// The answer is not a usable token response: a redirect, a web page, more than 64 KiB, a token
+    /// of another type, with characters that no token may have, or with no life left in it. The
+    /// message names what is wrong.
+    UnusableResponse,
+}
+
+impl TokenError {
+    pub(crate) fn new(client_id: &ClientId, failure: Failure) -> Self {
+        Self(Arc::new(Inner {
+            client_id: client_id.clone(),
+            kind: failure.kind,
+            status: failure.status,
+            oauth_error: failure.oauth_error,
+            retry_after: failure.retry_after,
+            hint: failure.hint,
+            is_permanent: failure.is_permanent,
+            source: failure.source,
+        }))
+    }
+
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> TokenErrorKind {
+        self.0.kind
+    }
+
+    /// The status of Passport's answer, if there was one.
+    #[must_use]
+    pub fn status(&self) -> Option<StatusCode> {
+        self.0.status
+    }
+
+    /// The OAuth2 error code of Passport's answer, such as `invalid_client`
+    /// ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+    #[must_use]
+    pub fn oauth_error(&self) -> Option<&str> {
+        self.0.oauth_error.as_deref()
+    }
+
+    /// How long Passport asked to be left alone ([RFC 9110, section
+    /// 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), as of its answer. It is
+    /// obeyed for an hour at most.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.0.retry_after
+    }
+
+    /// Returns what operators should look at besides: the reference of a secret, and why it could
+    /// not be read or what is unusual about it. It is a part of the message; a server that shows
+    /// the message to its clients leaves it out.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
+    }
+
+    /// Whether it may pass by itself: Passport is down, a proxy answers in its place, an attempt
+    /// was lost. The others ([`Refused`](TokenErrorKind::Refused),
+    /// [`Secret`](TokenErrorKind::Secret), [`Tls`](TokenErrorKind::Tls),
+    /// [`Misconfigured`](TokenErrorKind::Misconfigured), [`ShutDown`](TokenErrorKind::ShutDown))
+    /// need somebody to act, as a rule; the identity tries again all the same.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match self.kind() {
+            TokenErrorKind::Aborted | TokenErrorKind::Repeated | TokenErrorKind::Unavailable => true,
+            TokenErrorKind::UnusableResponse => !self.0.is_permanent,
+            TokenErrorKind::Misconfigured
+            | TokenErrorKind::Refused
+            | TokenErrorKind::Secret
+            | TokenErrorKind::ShutDown
+            | TokenErrorKind::Tls(_) => false,
+        }
+    }
+
+    /// Returns whether an attempt within the next second is likely to have another result.
+    pub(crate) fn may_pass_soon(&self) -> bool {
+        match self.kind() {
+            TokenErrorKind::Unavailable => true,
+            TokenErrorKind::Secret => {
+                let cause = self.0.source.as_deref();
+                cause.and_then(|cause| cause.downcast_ref()).is_some_and(SecretError::is_transient)
+            }
+            _ => false,
+        }
+    }
+
+    /// Returns whether both are the same error, not only equal.
+    #[cfg(test)]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    /// Returns what to do, unless the cause says so.
+    fn remedy(&self) -> Option<&'static str> {
+        let remedy = match (self.kind(), self.oauth_error()) {
+            (TokenErrorKind::Refused, Some("invalid_scope")) => {
+                "check the scopes that are asked for, and that the identity may have them"
+            }
+            (TokenErrorKind::Refused, Some("unauthorized_client" | "unsupported_grant_type")) => {
+                "allow the client credentials grant for this client in Passport"
+            }
+            (TokenErrorKind::Refused, Some(_)) => {
+                "check the client id, that the secret is active, and that the identity is enabled"
+            }
+            (TokenErrorKind::Refused, None) => {
+                "the response has no OAuth error code, so a firewall or proxy in front of Passport may have refused the request: check its rules, and the client id, the secret and that the identity is enabled"
+            }
+            (TokenErrorKind::Repeated, _) => {
+                "it will be asked again; an issuer that repeats its tokens until they expire leaves a gap between them"
+            }
+            (TokenErrorKind::Secret, _) => "check the place of the client secret",
+            (TokenErrorKind::ShutDown, _) => "build another identity to go on",
+            (TokenErrorKind::Unavailable, _) => {
+                "it will be asked again; check that Passport is up and reachable"
+            }
+            (TokenErrorKind::UnusableResponse, _) if self.0.source.is_none() => {
+                "check that the issuer's URL is a Passport"
+            }
+            (
+                TokenErrorKind::Misconfigured | TokenErrorKind::Tls(_) | TokenErrorKind::UnusableResponse,
+                _,
+            ) => {
+                return None;
+            }
+            (TokenErrorKind::Aborted, _) => {
+                "the tokio runtime is shutting down or missing, the secret provider has panicked, or the machine has slept"
+            }
+        };
+        Some(remedy)
+    }
+
+    /// Returns what failed, unless the cause says so.
+    fn problem(&self) -> Option<&'static str> {
+        let problem = match self.kind() {
+            TokenErrorKind::Aborted => "the attempt was aborted",
+            TokenErrorKind::Misconfigured => "Passport cannot be asked",
+            TokenErrorKind::Refused => "Passport refused",
+            TokenErrorKind::Repeated => "Passport handed out the token that was to be replaced",
+            TokenErrorKind::Secret if self.source().is_some_and(<dyn Error>::is::<SecretError>) => {
+                return None;
+            }
+            TokenErrorKind::Secret => "the client secret could not be read",
+            TokenErrorKind::ShutDown => "the identity was shut down",
+            TokenErrorKind::Tls(_) => return None,
+            TokenErrorKind::Unavailable => "Passport is unavailable",
+            TokenErrorKind::UnusableResponse => "Passport's answer is not a usable token response",
+        };
+        Some(problem)
+    }
+
+    fn cause(&self) -> Option<String> {
+        match (self.kind(), self.source()) {
+            (TokenErrorKind::Tls(TlsFailure::BadCertificate), Some(cause)) => Some(with_causes(cause)),
+            (TokenErrorKind::Tls(failure), _) => Some(failure.to_string()),
+            (_, Some(cause)) if cause.is::<Elapsed>() => Some("no result within the time limit".to_owned()),
+            (_, cause) => cause.map(ToString::to_string),
+        }
+    }
+}
+
+/// The failure with the status of the response, the direct cause, and the remedy.
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "no token for `{}`", self.0.client_id)?;
+        if let (TokenErrorKind::Secret, Some(hint)) = (self.kind(), &self.0.hint) {
+            return write!(f, ": {hint}");
+        }
+        self.problem().map_or(Ok(()), |problem| write!(f, ": {problem}"))?;
+        match (self.status(), self.oauth_error()) {
+            (Some(status), Some(code)) => write!(f, " ({} {code})", status.as_u16())?,
+            (Some(status), None) => write!(f, " ({})", status.as_u16())?,
+            (None, _) => {}
+        }
+        self.cause().map_or(Ok(()), |cause| write!(f, ": {cause}"))?;
+        self.remedy().map_or(Ok(()), |remedy| write!(f, "; {remedy}"))?;
+        match &self.0.hint {
+            Some(hint) => write!(f, "; {hint}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl fmt::Debug for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenError")
+            .field("client_id", &self.0.client_id)
+            .field("kind", &self.0.kind)
+            .field("status", &self.0.status)
+            .field("oauth_error", &self.0.oauth_error)
+            .field("retry_after", &self.0.retry_after)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl Error for TokenError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_deref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,292 @@
+//! Returns the cached token of an entry, or fetches one; concurrent callers share a single fetch.
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use passport_core::{AccessToken, ClientId, Clock, Flight};
+use tokio::{
+    runtime::Handle,
+    time::{Instant, sleep, timeout, timeout_at},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tracing::Span;
+
+use super::{
+    CachedToken, Credential, Failure, PendingCredential, Phase, RefreshPolicy, RejectionEffect,
+    SendableToken, Snapshot, TokenEntry, TokenError, TokenErrorKind, TokenSource, background_runtime,
+    entry::{FetchResult, FetchStart},
+    events, fetch_task,
+    step::Step,
+};
+
+/// The time that callers wait for the result of an attempt beyond the attempt's own limit.
+pub(super) const GRACE: Duration = Duration::from_secs(1);
+
+/// The number of attempts that a caller waits for. An attempt may be dropped with its runtime,
+/// canceled with the identity that started it, or discarded because the token was invalidated.
+const MAX_ATTEMPTS: usize = 10;
+
+/// The time in all that a caller without a token waits for retries, beside the attempts themselves.
+const RETRY_PAUSES: Duration = Duration::from_secs(2);
+
+/// Returns the token of an identity for one set of scopes, and refreshes it.
+#[derive(Debug)]
+pub(crate) struct TokenManager {
+    pub(crate) client_id: ClientId,
+    pub(crate) source: Box<dyn TokenSource>,
+    pub(crate) entry: Arc<TokenEntry>,
+    pub(crate) policy: RefreshPolicy,
+    /// The time limit of an attempt.
+    pub(crate) attempt_timeout: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Canceled when the identity is shut down or dropped.
+    pub(crate) life: CancellationToken,
+    pub(crate) attempts: TaskTracker,
+}
+
+impl TokenManager {
+    /// Returns the token, at once if there is one that may be sent.
+    pub(crate) fn credential(self: &Arc<Self>) -> Credential {
+        let snapshot = self.entry.snapshot();
+        match self.lookup(&snapshot) {
+            Lookup::Token(cached) => Credential::Ready(SendableToken::from(&**cached)),
+            Lookup::Error(error) => Credential::Failed(error.clone()),
+            Lookup::Miss => self.pending(),
+        }
+    }
+
+    /// Returns the token, and waits for it if there is none.
+    pub(crate) async fn token(self: &Arc<Self>) -> Result<AccessToken, TokenError> {
+        match self.lookup(&self.entry.snapshot()) {
+            Lookup::Token(cached) => return Ok(cached.token.clone()),
+            Lookup::Error(error) => return Err(error.clone()),
+            Lookup::Miss => {}
+        }
+        self.fetched().await.map(|cached| cached.token.clone())
+    }
+
+    /// Returns a token with at least `min_ttl` left, if one can be fetched.
+    pub(crate) async fn token_for(self: &Arc<Self>, min_ttl: Duration) -> Result<AccessToken, TokenError> {
+        let token = self.token().await?;
+        if !self.entry.refresh_if_shorter(min_ttl, self.now()) {
+            // Another call may have replaced it.
+            return self.token().await;
+        }
+        let Some(attempt) = self.attempt() else { return Ok(token) };
+        match self.wait_for(attempt).await {
+            Some(Ok(cached)) if !self.is_expired(&cached) => Ok(cached.token.clone()),
+            // The current token is still good.
+            _ => Ok(token),
+        }
+    }
+
+    /// Returns the token, and replaces the cached one first if `is_refused` says that it was
+    /// rejected.
+    pub(crate) async fn token_after_refusal(
+        self: &Arc<Self>,
+        is_refused: impl FnOnce(&AccessToken) -> bool,
+    ) -> Result<AccessToken, TokenError> {
+        let snapshot = self.entry.snapshot().clone();
+        let refused = snapshot.cached.as_ref().filter(|cached| is_refused(&cached.token));
+        match refused.and_then(|cached| self.replace_rejected(cached.generation)) {
+            None | Some(Credential::Ready(_)) => self.token().await,
+            Some(Credential::Failed(error)) => Err(error),
+            Some(Credential::Pending(pending)) => {
+                pending.await?;
+                self.token().await
+            }
+        }
+    }
+
+    /// Looks up the cached token or error. Starts a refresh when it is due, without waiting for it.
+    fn lookup<'a>(self: &Arc<Self>, snapshot: &'a Snapshot) -> Lookup<'a> {
+        let step = snapshot.step(self.now());
+        match (step, &snapshot.cached, &snapshot.last_error) {
+            (Step::Send | Step::SendAndRefresh, Some(cached), _) => {
+                cached.hits.increment(1);
+                if step == Step::SendAndRefresh {
+                    drop(self.attempt());
+                }
+                Lookup::Token(cached)
+            }
+            (Step::Refuse, _, Some(error)) => {
+                events::cached_error(&self.client_id);
+                Lookup::Error(error)
+            }
+            _ => Lookup::Miss,
+        }
+    }
+
+    /// Records that a receiver rejected the token of `generation`. Returns a newer one to retry
+    /// with, if a retry is useful.
+    pub(crate) fn replace_rejected(self: &Arc<Self>, generation: u64) -> Option<Credential> {
+        let rejection = self.entry.reject(generation, self.now());
+        events::token_rejected(&self.client_id, rejection);
+        match rejection {
+            RejectionEffect::TooYoung | RejectionEffect::NotCached => None,
+            RejectionEffect::AlreadyReplaced => Some(self.credential()),
+            RejectionEffect::ReplacementDue => {
+                let attempt = self.attempt()?;
+                let manager = Arc::clone(self);
+                Some(Credential::Pending(PendingCredential::new(async move {
+                    let is_newer = |cached: &CachedToken| cached.generation > generation;
+                    manager
+                        .result_of(Some(attempt), is_newer)
+                        .await
+                        .map(|cached| SendableToken::from(&*cached))
+                })))
+            }
+        }
+    }
+
+    fn pending(self: &Arc<Self>) -> Credential {
+        let manager = Arc::clone(self);
+        Credential::Pending(PendingCredential::new(async move {
+            manager.fetched().await.map(|cached| SendableToken::from(&*cached))
+        }))
+    }
+
+    async fn fetched(self: &Arc<Self>) -> FetchResult {
+        events::call_waits(&self.client_id);
+        self.result_of(None, |_| true).await
+    }
+
+    /// Waits for a token that `is_wanted`: for the attempt `first`, and for retries.
+    async fn result_of(
+        self: &Arc<Self>,
+        mut first: Option<PendingFetch>,
+        is_wanted: impl Fn(&CachedToken) -> bool,
+    ) -> FetchResult {
+        let mut budget = RetryBudget::new(self.attempt_timeout);
+        let mut last_error = None;
+        for _ in 0..MAX_ATTEMPTS {
+            let Some(attempt) = first.take().or_else(|| self.attempt()) else { break };
+            // A retry that hangs does not delay the caller for longer than one attempt.
+            let waiting = self.wait_for(attempt);
+            let result = match last_error {
+                None => Ok(waiting.await),
+                Some(_) => timeout_at(budget.end, waiting).await,
+            };
+            match result {
+                Err(_late) => break,
+                Ok(None) => continue,
+                // This task may be polled late, after the machine has slept.
+                Ok(Some(Ok(cached))) if !self.is_expired(&cached) && is_wanted(&cached) => return Ok(cached),
+                Ok(Some(Ok(_))) => {}
+                Ok(Some(Err(error))) => last_error = Some(error),
+            }
+            let snapshot = self.entry.snapshot().clone();
+            let Some(pause) = snapshot.retry_in(self.now()).filter(|pause| budget.allows(*pause)) else {
+                last_error = last_error.or_else(|| snapshot.last_error.clone());
+                break;
+            };
+            tokio::select! {
+                () = sleep(pause) => {}
+                () = self.life.cancelled() => {}
+            }
+        }
+        let error = last_error.filter(|_| !self.life.is_cancelled());
+        Err(error.unwrap_or_else(|| self.aborted()))
+    }
+
+    /// Joins the running attempt, or starts one. `None` without a runtime or after a shutdown.
+    fn attempt(self: &Arc<Self>) -> Option<PendingFetch> {
+        let runtime = Handle::try_current().ok().filter(|_| !self.life.is_cancelled())?;
+        match self.entry.begin(self.now(), self.attempt_timeout + GRACE) {
+            FetchStart::Settled(result) => Some(PendingFetch::Done(result)),
+            FetchStart::Following(flight, span) => Some(PendingFetch::Running(flight, span)),
+            FetchStart::Leading(ticket, flight) => {
+                let (detached, span) = (ticket.detached, Arc::clone(&ticket.span));
+                let attempt = self.attempts.track_future(fetch_task::run(Arc::clone(self), ticket));
+                if detached {
+                    background_runtime::spawn(attempt, &runtime);
+                } else {
+                    drop(runtime.spawn(attempt));
+                }
+                Some(PendingFetch::Running(flight, span.get().cloned()))
+            }
+        }
+    }
+
+    /// Waits for the result of an attempt. `None` if it was canceled or dropped.
+    ///
+    /// An attempt has a time limit. One that does not report within it is on a stalled runtime, and
+    /// is abandoned, unless the identity that started it allows it more time than this one.
+    async fn wait_for(&self, attempt: PendingFetch) -> Option<FetchResult> {
+        let flight = match attempt {
+            PendingFetch::Done(result) => return Some(result),
+            PendingFetch::Running(flight, span) => {
+                events::link_to_fetch(span.as_ref());
+                flight
+            }
+        };
+        tokio::select! {
+            biased;
+            result = timeout(self.attempt_timeout + GRACE, flight.clone().outcome()) => match result {
+                Ok(result) => result,
+                Err(_late) if self.entry.abandon(&flight, self.now()) => None,
+                Err(_late) => Some(Err(self.aborted())),
+            },
+            () = self.life.cancelled() => None,
+        }
+    }
+
+    fn is_expired(&self, cached: &CachedToken) -> bool {
+        cached.schedule.phase(self.now()) == Phase::Hard
+    }
+
+    /// Returns the time by the clock of the entry.
+    pub(crate) fn now(&self) -> SystemTime {
+        self.entry.clock.now(&*self.clock)
+    }
+
+    fn aborted(&self) -> TokenError {
+        let kind = if self.life.is_cancelled() { TokenErrorKind::ShutDown } else { TokenErrorKind::Aborted };
+        self.error(Failure::of(kind))
+    }
+
+    pub(super) fn error(&self, failure: Failure) -> TokenError {
+        TokenError::new(&self.client_id, failure)
+    }
+}
+
+/// The result of a lookup.
+enum Lookup<'a> {
+    Token(&'a Arc<CachedToken>),
+    Error(&'a TokenError),
+    Miss,
+}
+
+/// An attempt that a caller waits for, or a result without one.
+enum PendingFetch {
+    Done(FetchResult),
+    Running(Flight<FetchResult>, Option<Span>),
+}
+
+/// The time that a caller waits for retries.
+struct RetryBudget {
+    /// What is left for pauses.
+    pauses: Duration,
+    /// No retry begins later.
+    last_start: Instant,
+    /// The wait for a retry ends.
+    end: Instant,
+}
+
+impl RetryBudget {
+    fn new(attempt_timeout: Duration) -> Self {
+        let now = Instant::now();
+        Self { pauses: RETRY_PAUSES, last_start: now + attempt_timeout / 2, end: now + attempt_timeout }
+    }
+
+    fn allows(&mut self, pause: Duration) -> bool {
+        let left = self.pauses.checked_sub(pause);
+        self.pauses = left.unwrap_or_default();
+        left.is_some() && Instant::now() + pause <= self.last_start
+    }
+}
+
+#[cfg(test)]
+mod tests;

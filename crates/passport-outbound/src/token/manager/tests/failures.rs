@@ -1,0 +1,278 @@
+use super::*;
+
+#[tokio::test]
+async fn a_source_that_panics_is_an_error_with_a_pause() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    source.panic_from_now_on();
+    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Aborted));
+    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Aborted));
+    assert_eq!(source.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_refresh_is_not_seen_and_is_not_repeated_at_once() {
+    let (source, manager) = with_a_token().await;
+    source.clock.advance(HOUR - 60 * SECOND);
+    source.fail_next(TokenErrorKind::Unavailable);
+    for _ in 0..100 {
+        assert_eq!(ready(&manager).as_deref(), Some("token-1"));
+        settle(&manager).await;
+    }
+    assert_eq!(source.calls(), 2);
+    source.clock.advance(SECOND);
+    assert_eq!(ready(&manager).as_deref(), Some("token-1"));
+    settle(&manager).await;
+    assert_eq!(ready(&manager).as_deref(), Some("token-3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_fail_fast_during_a_lasting_outage() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    lasting_outage(&source, &manager).await;
+    for _ in 0..100 {
+        let Credential::Failed(error) = manager.credential() else { panic!("it should not wait") };
+        assert_eq!(error.kind(), TokenErrorKind::Unavailable);
+    }
+    assert_eq!(source.calls(), 3);
+    source.clock.advance(2 * SECOND);
+    assert_eq!(fetch(&manager).await.unwrap(), "token-4");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_or_two_failures_cost_cold_callers_delay_only() {
+    for failures in 1..=2 {
+        let source = ScriptedSource::new();
+        let manager = manager(&source);
+        (0..failures).for_each(|_| source.fail_next(TokenErrorKind::Unavailable));
+        let start = Instant::now();
+        let callers = futures_util::future::join_all((0..1000).map(|_| fetch(&manager)));
+        for token in in_step(&source.clock, callers).await {
+            assert_eq!(token.unwrap(), format!("token-{}", failures + 1));
+        }
+        assert_eq!(source.calls(), failures + 1);
+        assert!(start.elapsed() <= Duration::from_millis(1510), "{:?}", start.elapsed());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_that_arrive_in_the_first_pause_wait() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    source.fail_next(TokenErrorKind::Unavailable);
+    let late = async {
+        sleep(Duration::from_millis(6)).await;
+        assert!(manager.entry.snapshot().last_error.is_some(), "the attempt has failed by now");
+        fetch(&manager).await
+    };
+    let (early, late) = in_step(&source.clock, futures_util::future::join(fetch(&manager), late)).await;
+    assert_eq!((early.unwrap(), late.unwrap()), ("token-2".to_owned(), "token-2".to_owned()));
+}
+
+/// A caller that is polled late sees the failure when the retry of others has ended.
+#[tokio::test(start_paused = true)]
+async fn late_caller_gets_the_token_of_a_retry_that_has_ended() {
+    for retention in [Retention::Token, Retention::InFlight] {
+        let source = ScriptedSource::new();
+        let manager = manager_that_retains(&source, retention);
+        source.fail_next(TokenErrorKind::Unavailable);
+        let mut late = task::spawn(fetch(&manager));
+        assert_pending!(late.poll());
+        assert!(in_step(&source.clock, fetch(&manager)).await.is_ok());
+        assert!(manager.entry.snapshot().last_error.is_none());
+        assert!(in_step(&source.clock, late).await.is_ok(), "{retention:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn third_failure_in_a_row_is_an_error() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    let start = Instant::now();
+    lasting_outage(&source, &manager).await;
+    assert_eq!(source.calls(), 3);
+    assert!(start.elapsed() <= Duration::from_millis(1510), "{:?}", start.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn cold_callers_wait_for_a_retry_after_of_one_second() {
+    for (asked, waits) in [(1, true), (2, false)] {
+        let source = ScriptedSource::new();
+        let manager = manager(&source);
+        source.fail_next_with(Failure::of(TokenErrorKind::Unavailable).retry_after(Some(asked * SECOND)));
+        let outcome = in_step(&source.clock, fetch(&manager)).await;
+        assert_eq!(outcome.is_ok(), waits, "{asked}: {outcome:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn cold_callers_wait_for_a_vault_that_is_down_but_not_for_a_wrong_secret() {
+    use passport_core::{SecretError, SecretErrorKind};
+    let secret = |kind| {
+        let error = SecretError::new(kind, "vault:erp".parse().unwrap(), "scripted");
+        Failure::of(TokenErrorKind::Secret).caused_by(error)
+    };
+    for (failure, waits) in [
+        (secret(SecretErrorKind::Unavailable), true),
+        (secret(SecretErrorKind::NotFound), false),
+        (Failure::of(TokenErrorKind::Refused), false),
+        (Failure::of(TokenErrorKind::UnusableResponse), false),
+    ] {
+        let source = ScriptedSource::new();
+        let manager = manager(&source);
+        source.fail_next_with(failure);
+        let outcome = in_step(&source.clock, fetch(&manager)).await;
+        assert_eq!(outcome.is_ok(), waits, "{outcome:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn caller_is_not_kept_for_two_slow_attempts() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    source.hold();
+    let start = Instant::now();
+    let outcome = in_step(&source.clock, fetch(&manager)).await;
+    assert_eq!(outcome, Err(TokenErrorKind::Unavailable));
+    assert!(start.elapsed() <= 11 * SECOND, "{:?}", start.elapsed());
+    assert_eq!(source.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_refusal_stands_for_ten_seconds_and_then_one_caller_tries() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    for period in 1..=5 {
+        source.fail_next(TokenErrorKind::Refused);
+        assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Refused));
+        source.clock.advance(10 * SECOND - Duration::from_millis(1));
+        assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Refused));
+        assert_eq!(source.calls(), period);
+        source.clock.advance(5 * SECOND);
+    }
+    assert_eq!(fetch(&manager).await.unwrap(), "token-6", "it heals without anybody's help");
+}
+
+#[tokio::test(start_paused = true)]
+async fn passport_is_left_alone_for_as_long_as_it_asks() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    let failure = Failure::of(TokenErrorKind::Unavailable).retry_after(Some(120 * SECOND));
+    source.fail_next_with(failure);
+    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Unavailable));
+    source.clock.advance(119 * SECOND);
+    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Unavailable));
+    assert_eq!(source.calls(), 1);
+    source.clock.advance(SECOND);
+    assert_eq!(fetch(&manager).await.unwrap(), "token-2");
+}
+
+/// Returns how many attempts five minutes of outage cost, with a caller each 10 ms.
+async fn attempts_of_an_outage(source: &ScriptedSource, manager: &Arc<TokenManager>) -> usize {
+    let (before, outage, step) = (source.calls(), 300 * SECOND, Duration::from_millis(10));
+    for _ in 0..outage.as_millis() / step.as_millis() {
+        source.fail_next(TokenErrorKind::Unavailable);
+        assert_eq!(fetch(manager).await, Err(TokenErrorKind::Unavailable));
+        source.clock.advance(step);
+    }
+    source.calls() - before
+}
+
+#[tokio::test(start_paused = true)]
+async fn outage_costs_a_bounded_number_of_attempts() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    lasting_outage(&source, &manager).await;
+    // Were each pause as short as can be: one each 0.8 s. On average it is one each 4.4 s.
+    let attempts = attempts_of_an_outage(&source, &manager).await;
+    assert!((37..=377).contains(&attempts), "{attempts}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn recovery_takes_one_backoff_step() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    for _ in 0..20 {
+        source.fail_next(TokenErrorKind::Unavailable);
+        assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Unavailable));
+        pass_the_backoff(&source.clock);
+    }
+    assert_eq!(fetch(&manager).await.unwrap(), "token-21");
+    assert!(manager.entry.snapshot().last_error.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_success_resets_the_backoff() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    for _ in 0..10 {
+        source.fail_next(TokenErrorKind::Unavailable);
+        fetch(&manager).await.unwrap_err();
+        pass_the_backoff(&source.clock);
+    }
+    fetch(&manager).await.unwrap();
+    source.clock.advance(HOUR);
+    source.fail_next(TokenErrorKind::Unavailable);
+    fetch(&manager).await.unwrap_err();
+    source.clock.advance(SECOND / 2);
+    assert!(fetch(&manager).await.is_ok(), "the first pause is half a second at most");
+}
+
+#[tokio::test]
+async fn an_attempt_that_is_lost_makes_room_for_the_next() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    drop(manager.entry.begin(source.clock.now(), HOUR));
+    let mut caller = task::spawn(fetch(&manager));
+    assert_pending!(caller.poll());
+    tokio::task::yield_now().await;
+    assert_eq!(caller.await.unwrap(), "token-1");
+}
+
+#[tokio::test]
+async fn attempt_on_a_stalled_runtime_is_abandoned() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    let stalled = manager.entry.begin(source.clock.now(), SECOND);
+    source.clock.advance(SECOND);
+    assert_eq!(fetch(&manager).await.unwrap(), "token-1");
+    assert_eq!(source.calls(), 1);
+    drop(stalled);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_of_an_abandoned_attempt_start_one_on_another_runtime() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    let stalled = manager.entry.begin(source.clock.now(), SECOND);
+    source.clock.advance(SECOND);
+    let FetchStart::Leading(ticket, flight) = stalled else { panic!("the slot is empty") };
+    assert!(!ticket.detached);
+    let waiting = (0..10).map(|_| manager.wait_for(PendingFetch::Running(flight.clone(), None)));
+    assert!(futures_util::future::join_all(waiting).await.iter().all(Option::is_none));
+    let next = manager.entry.begin(source.clock.now(), SECOND);
+    let FetchStart::Leading(next, _) = next else { panic!("the stalled one was abandoned") };
+    assert!(next.detached);
+}
+
+/// Two identities share a slot, and one of them gives its attempts more time.
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_has_more_time_than_a_caller_is_not_given_up() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    let slow = manager.entry.begin(source.clock.now(), HOUR);
+    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Aborted));
+    assert_eq!(source.calls(), 0);
+    drop(slow);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_hangs_never_holds_a_caller_past_the_timeout() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    source.hold();
+    let asked = Instant::now();
+    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Unavailable));
+    assert!(asked.elapsed() <= 11 * SECOND, "{:?}", asked.elapsed());
+}

@@ -1,0 +1,329 @@
+use super::*;
+
+#[tokio::test]
+async fn a_shutdown_ends_the_running_attempt_and_those_who_wait_for_it() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    source.hold();
+    let mut caller = task::spawn(identity.token());
+    assert_pending!(caller.poll());
+    tokio::task::yield_now().await;
+    identity.shutdown().await;
+    assert_eq!(caller.await.unwrap_err().kind(), TokenErrorKind::ShutDown);
+    assert!(identity.status().is_shut_down());
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_until_what_was_started_has_ended() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    let current = Arc::strong_count(&identity.manager);
+    source.hold();
+    {
+        let mut caller = task::spawn(identity.token());
+        assert_pending!(caller.poll());
+    }
+    tokio::task::yield_now().await;
+    assert!(Arc::strong_count(&identity.manager) > current, "the attempt has it");
+    let mut shutdown = task::spawn(identity.shutdown());
+    assert_pending!(shutdown.poll(), "the attempt has not been polled since");
+    shutdown.await;
+    assert_eq!(Arc::strong_count(&identity.manager), current, "it is gone");
+}
+
+#[test]
+fn a_shutdown_of_an_identity_that_did_nothing_needs_no_runtime() {
+    let identity = identity(&ScriptedSource::new());
+    let mut shutdown = task::spawn(identity.shutdown());
+    assert!(shutdown.poll().is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_the_status_says_is_by_the_wall_clock_also_after_it_was_set_back() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    identity.token().await.unwrap();
+    source.clock.advance(HOUR - 10 * SECOND);
+    source.clock.set_back(HOUR / 2);
+    source.fail_next(TokenErrorKind::Unavailable);
+    identity.token().await.unwrap();
+    tokio::task::yield_now().await;
+    let next = identity.status().next_attempt_at().unwrap();
+    let wait = next.duration_since(source.clock.now()).unwrap();
+    assert!(wait <= SECOND, "{wait:?}");
+}
+
+#[tokio::test]
+async fn an_issuer_that_hands_out_the_forgotten_token_is_not_believed() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    identity.token().await.unwrap();
+    source.repeat_the_token();
+    identity.invalidate();
+    assert_eq!(identity.token().await.unwrap_err().kind(), TokenErrorKind::Repeated);
+}
+
+#[tokio::test]
+async fn after_a_shutdown_a_live_token_is_sent_and_nothing_is_started() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    identity.token().await.unwrap();
+    identity.shutdown().await;
+    source.clock.advance(HOUR - 60 * SECOND);
+    assert_eq!(identity.token().await.unwrap().expose(), "token-1");
+    assert!(!identity.status().is_fetching(), "though it is due");
+    source.clock.advance(60 * SECOND);
+    assert_eq!(identity.token().await.unwrap_err().kind(), TokenErrorKind::ShutDown);
+    assert_eq!(identity.ready().await.unwrap_err().kind(), TokenErrorKind::ShutDown);
+    assert_eq!(source.calls(), 1);
+}
+
+#[tokio::test]
+async fn with_the_last_handle_everything_ends() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    let clone = identity.clone();
+    source.hold();
+    {
+        let mut caller = task::spawn(identity.token());
+        assert_pending!(caller.poll());
+    }
+    tokio::task::yield_now().await;
+    drop(identity);
+    tokio::task::yield_now().await;
+    assert_eq!(Arc::strong_count(&source), 2, "the clone and its attempt go on");
+    drop(clone);
+    tokio::task::yield_now().await;
+    assert_eq!(Arc::strong_count(&source), 1, "the attempt is gone, and the engine with it");
+}
+
+#[tokio::test]
+async fn the_end_of_one_identity_does_not_take_anothers_token_away() {
+    let source = ScriptedSource::new();
+    let entry = Arc::default();
+    let going = manager_with_entry(&source, &entry);
+    let staying = manager_with_entry(&source, &entry);
+    source.hold();
+    let mut first = task::spawn(fetch(&going));
+    let mut second = task::spawn(fetch(&staying));
+    assert_pending!(first.poll());
+    assert_pending!(second.poll());
+    going.life.cancel();
+    source.release();
+    assert_eq!(first.await, Err(TokenErrorKind::ShutDown));
+    assert_eq!(second.await.unwrap(), "token-1");
+}
+
+#[tokio::test]
+async fn a_forgotten_token_is_not_sent_again_not_even_from_a_running_attempt() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    identity.token().await.unwrap();
+    source.clock.advance(HOUR - 60 * SECOND);
+    source.hold();
+    identity.token().await.unwrap(); // starts a refresh
+    tokio::task::yield_now().await;
+    identity.invalidate();
+    assert!(!identity.status().has_live_token());
+    let mut caller = task::spawn(identity.token());
+    assert_pending!(caller.poll());
+    source.release();
+    assert_eq!(caller.await.unwrap().expose(), "token-3", "token-2 may be as bad as token-1");
+    assert_eq!(source.last_request().excluded.unwrap().expose(), "token-1");
+}
+
+#[tokio::test]
+async fn whoever_waits_while_a_token_is_forgotten_gets_the_one_after_it() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    source.hold();
+    let mut caller = task::spawn(identity.token());
+    assert_pending!(caller.poll());
+    tokio::task::yield_now().await;
+    identity.invalidate();
+    source.release();
+    assert_eq!(caller.await.unwrap().expose(), "token-2");
+}
+
+#[tokio::test]
+async fn whoever_waits_survives_two_tokens_that_are_forgotten() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    source.hold();
+    let mut caller = task::spawn(identity.token());
+    for _ in 0..2 {
+        assert_pending!(caller.poll());
+        tokio::task::yield_now().await;
+        identity.invalidate();
+        tokio::task::yield_now().await;
+    }
+    source.release();
+    assert_eq!(caller.await.unwrap().expose(), "token-3");
+}
+
+#[tokio::test]
+async fn a_shutdown_ends_the_wait_for_anothers_attempt_and_not_the_attempt() {
+    let source = ScriptedSource::new();
+    let entry = Arc::default();
+    let staying = manager_with_entry(&source, &entry);
+    let going = manager_with_entry(&source, &entry);
+    source.hold();
+    let mut leader = task::spawn(fetch(&staying));
+    let mut follower = task::spawn(fetch(&going));
+    assert_pending!(leader.poll());
+    assert_pending!(follower.poll());
+    going.life.cancel();
+    assert!(follower.is_woken());
+    assert_eq!(follower.await, Err(TokenErrorKind::ShutDown));
+    source.release();
+    assert_eq!(leader.await.unwrap(), "token-1");
+}
+
+#[tokio::test]
+async fn forgetting_does_not_end_a_pause() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    source.fail_next(TokenErrorKind::Refused);
+    identity.token().await.unwrap_err();
+    for _ in 0..10 {
+        identity.invalidate();
+        identity.token().await.unwrap_err();
+    }
+    assert_eq!(source.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_status_says_how_things_stand() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    let status = identity.status();
+    assert!(!status.has_live_token() && !status.is_fetching() && status.last_error().is_none());
+    assert_eq!((status.expires_at(), status.next_attempt_at()), (None, None));
+
+    source.fail_next(TokenErrorKind::Unavailable);
+    identity.token().await.unwrap_err();
+    let status = identity.status();
+    assert_eq!(status.last_error().unwrap().kind(), TokenErrorKind::Unavailable);
+    assert!(status.next_attempt_at().unwrap() > source.clock.now());
+
+    source.clock.advance(SECOND);
+    let token = identity.token().await.unwrap();
+    let status = identity.status();
+    assert!(status.has_live_token() && status.last_error().is_none());
+    assert_eq!(status.expires_at(), Some(token.expires_at()));
+
+    source.clock.advance(HOUR - 60 * SECOND);
+    source.hold();
+    identity.token().await.unwrap();
+    assert!(identity.status().is_fetching() && identity.status().has_live_token());
+    source.clock.advance(60 * SECOND);
+    assert!(!identity.status().has_live_token(), "it is past its hard limit");
+}
+
+/// The wall clock and tokio's go on together.
+async fn let_time_pass(source: &ScriptedSource) {
+    loop {
+        sleep(SECOND).await;
+        source.clock.advance(SECOND);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn ready_sits_an_outage_out() {
+    let source = ScriptedSource::new();
+    let identity = identity(&source);
+    for kind in [TokenErrorKind::Unavailable, TokenErrorKind::UnusableResponse, TokenErrorKind::Aborted] {
+        source.fail_next(kind);
+    }
+    tokio::select! {
+        ready = identity.ready() => ready.unwrap(),
+        () = let_time_pass(&source) => {}
+    }
+    assert!(identity.status().has_live_token());
+    assert_eq!(source.calls(), 4);
+}
+
+#[tokio::test]
+async fn ready_does_not_wait_for_what_will_not_pass() {
+    for kind in [TokenErrorKind::Refused, TokenErrorKind::Secret] {
+        let source = ScriptedSource::new();
+        source.fail_next(kind);
+        assert_eq!(identity(&source).ready().await.unwrap_err().kind(), kind);
+    }
+    let source = ScriptedSource::new();
+    source.fail_next_with(Failure::of(TokenErrorKind::UnusableResponse).permanent(true));
+    let error = identity(&source).ready().await.unwrap_err();
+    assert_eq!(error.kind(), TokenErrorKind::UnusableResponse);
+}
+
+/// Runs `work` on a runtime that ends with it, as a blocking caller does.
+fn on_a_runtime_of_its_own<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(work)
+}
+
+/// An engine whose first refresh ended with the runtime of the call that started it.
+fn with_a_lost_refresh() -> (Arc<ScriptedSource>, Arc<TokenManager>) {
+    let (source, manager) = on_a_runtime_of_its_own(with_a_token());
+    source.clock.advance(HOUR - 60 * SECOND);
+    source.hold();
+    on_a_runtime_of_its_own(async {
+        assert_eq!(fetch(&manager).await.unwrap(), "token-1");
+        tokio::task::yield_now().await;
+    });
+    assert_eq!(source.calls(), 2, "the refresh was on its way");
+    source.release();
+    (source, manager)
+}
+
+#[test]
+fn lost_refresh_starts_no_pause() {
+    let (source, manager) = with_a_lost_refresh();
+    let snapshot = manager.entry.snapshot();
+    assert_eq!(snapshot.activity(source.clock.now()), crate::token::Activity::Idle);
+    assert!(snapshot.last_error.is_none());
+}
+
+#[test]
+fn refresh_after_a_lost_one_outlives_its_callers_runtime() {
+    let (source, manager) = with_a_lost_refresh();
+    source.hold();
+    on_a_runtime_of_its_own(async { assert_eq!(fetch(&manager).await.unwrap(), "token-1") });
+    source.release();
+    on_a_runtime_of_its_own(settle(&manager));
+    assert_eq!(ready(&manager).as_deref(), Some("token-3"));
+    assert_eq!(source.calls(), 3);
+}
+
+#[test]
+fn fetch_lost_with_a_cancelled_caller_is_retried_by_the_others() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    source.hold();
+    let leader = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let started = leader.block_on(async {
+        let mut caller = task::spawn(fetch(&manager));
+        assert_pending!(caller.poll());
+        tokio::task::yield_now().await;
+        source.calls()
+    });
+    assert_eq!(started, 1);
+    let token = on_a_runtime_of_its_own(async {
+        let mut follower = task::spawn(fetch(&manager));
+        assert_pending!(follower.poll());
+        drop(std::thread::spawn(move || drop(leader)).join());
+        source.release();
+        follower.await
+    });
+    assert_eq!(token.unwrap(), "token-2");
+}
+
+#[test]
+fn identity_is_shut_down_while_its_attempt_is_on_a_thread() {
+    let (source, manager) = with_a_lost_refresh();
+    source.hold();
+    on_a_runtime_of_its_own(fetch(&manager)).unwrap();
+    manager.life.cancel();
+    manager.attempts.close();
+    on_a_runtime_of_its_own(manager.attempts.wait());
+    assert!(manager.entry.running().is_none());
+}

@@ -1,0 +1,85 @@
+use std::time::Duration;
+
+use passport_core::{Clock, ManualClock};
+use tokio_test::{assert_pending, task};
+
+use super::*;
+use crate::{
+    test_support::{ScriptedSource, identity, manager, manager_that_retains, manager_with_entry},
+    token::Retention,
+};
+
+mod callers;
+mod failures;
+mod life;
+mod metrics;
+mod recovery;
+mod refresh;
+mod rejection;
+mod strategies;
+
+const HOUR: Duration = Duration::from_secs(3600);
+const SECOND: Duration = Duration::from_secs(1);
+
+fn text(token: &SendableToken) -> String {
+    token.authorization.to_str().unwrap().replace("Bearer ", "")
+}
+
+/// The token that would be sent now, if one would.
+fn ready(manager: &Arc<TokenManager>) -> Option<String> {
+    match manager.credential() {
+        Credential::Ready(token) => Some(text(&token)),
+        Credential::Pending(_) | Credential::Failed(_) => None,
+    }
+}
+
+async fn fetch(manager: &Arc<TokenManager>) -> Result<String, TokenErrorKind> {
+    manager.token().await.map(|token| token.expose().to_owned()).map_err(|error| error.kind())
+}
+
+/// An engine that holds `token-1`.
+async fn with_a_token() -> (Arc<ScriptedSource>, Arc<TokenManager>) {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    assert_eq!(fetch(&manager).await.unwrap(), "token-1");
+    (source, manager)
+}
+
+/// Runs `work` while the wall clock and tokio's paused clock go on together.
+async fn in_step<T>(clock: &ManualClock, work: impl Future<Output = T>) -> T {
+    let step = Duration::from_millis(5);
+    let passing = async {
+        loop {
+            sleep(step).await;
+            clock.advance(step);
+        }
+    };
+    tokio::select! {
+        outcome = work => outcome,
+        () = passing => unreachable!("time does not end"),
+    }
+}
+
+/// Lets three attempts in a row fail, after which callers no longer wait for retries.
+async fn lasting_outage(source: &ScriptedSource, manager: &Arc<TokenManager>) {
+    for _ in 0..3 {
+        source.fail_next(TokenErrorKind::Unavailable);
+    }
+    assert_eq!(in_step(&source.clock, fetch(manager)).await, Err(TokenErrorKind::Unavailable));
+}
+
+/// Waits for the attempt that runs in the background, if one does.
+async fn settle(manager: &Arc<TokenManager>) {
+    if let Some(flight) = manager.entry.running() {
+        flight.outcome().await;
+    }
+}
+
+/// Moves the clock past whatever pause there is: the longest of a transient failure is 30 s.
+fn pass_the_backoff(clock: &ManualClock) {
+    clock.advance(30 * SECOND);
+}
+
+fn generation(manager: &Arc<TokenManager>) -> u64 {
+    manager.entry.snapshot().cached.as_ref().unwrap().generation
+}

@@ -1,0 +1,200 @@
+use super::*;
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_does_not_make_a_token_live_longer() {
+    let (source, manager) = with_a_token().await;
+    source.clock.advance(HOUR - 10 * SECOND);
+    source.clock.set_back(HOUR / 2);
+    assert_eq!(ready(&manager).as_deref(), Some("token-1"));
+    source.clock.advance(5 * SECOND);
+    assert_eq!(ready(&manager), None, "by the wall clock it would have half an hour more");
+}
+
+#[tokio::test]
+async fn a_fresh_token_is_ready_without_another_attempt() {
+    let source = ScriptedSource::new();
+    let clock = source.clock.clone();
+    let manager = manager(&source);
+    fetch(&manager).await.unwrap();
+    clock.advance(HOUR - Duration::from_secs(61));
+    assert_eq!(ready(&manager).as_deref(), Some("token-1"));
+    settle(&manager).await;
+    assert_eq!(source.calls(), 1);
+}
+
+#[tokio::test]
+async fn within_the_threshold_callers_keep_the_token_while_one_attempt_replaces_it() {
+    let source = ScriptedSource::new();
+    let clock = source.clock.clone();
+    let manager = manager(&source);
+    fetch(&manager).await.unwrap();
+    clock.advance(HOUR - Duration::from_secs(60));
+    source.hold();
+    for _ in 0..100 {
+        assert_eq!(ready(&manager).as_deref(), Some("token-1"));
+    }
+    source.release();
+    settle(&manager).await;
+    assert_eq!(ready(&manager).as_deref(), Some("token-2"));
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_expired_token_is_never_sent() {
+    let source = ScriptedSource::new();
+    let clock = source.clock.clone();
+    let manager = manager(&source);
+    fetch(&manager).await.unwrap();
+    clock.advance(HOUR - Duration::from_secs(5));
+    assert_eq!(ready(&manager), None);
+    source.fail_next(TokenErrorKind::Unavailable);
+    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Unavailable));
+}
+
+#[tokio::test]
+async fn a_token_that_lives_shorter_than_the_threshold_is_still_used() {
+    let source = ScriptedSource::with_lifetime(Duration::from_secs(20));
+    let clock = source.clock.clone();
+    let manager = manager(&source);
+    fetch(&manager).await.unwrap();
+    clock.advance(Duration::from_secs(9));
+    assert_eq!(ready(&manager).as_deref(), Some("token-1"));
+    settle(&manager).await;
+    assert_eq!(source.calls(), 1);
+}
+
+#[tokio::test]
+async fn a_token_without_a_life_is_neither_sent_nor_asked_for_again_at_once() {
+    for life in [Duration::ZERO, Duration::from_millis(999)] {
+        let source = ScriptedSource::with_lifetime(life);
+        let manager = manager(&source);
+        for _ in 0..10 {
+            assert_eq!(fetch(&manager).await, Err(TokenErrorKind::UnusableResponse));
+        }
+        assert_eq!(source.calls(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_dies_on_the_way_is_not_sent() {
+    let source = ScriptedSource::with_lifetime(Duration::from_secs(3));
+    let clock = source.clock.clone();
+    let manager = manager(&source);
+    source.hold();
+    let mut caller = task::spawn(fetch(&manager));
+    assert_pending!(caller.poll());
+    tokio::task::yield_now().await;
+    clock.advance(Duration::from_secs(4));
+    source.release();
+    assert_eq!(caller.await, Err(TokenErrorKind::UnusableResponse));
+}
+
+#[tokio::test]
+async fn in_the_soft_window_callers_take_no_seat_in_the_running_attempt() {
+    let (source, manager) = with_a_token().await;
+    source.clock.advance(HOUR - 60 * SECOND);
+    source.hold();
+    ready(&manager);
+    let seen = manager.entry.snapshot();
+    for _ in 0..1000 {
+        assert_eq!(ready(&manager).as_deref(), Some("token-1"));
+    }
+    assert!(Arc::ptr_eq(&seen, &manager.entry.snapshot()), "a look changes nothing");
+    assert_eq!(source.calls(), 1, "the task has not even been polled");
+    source.release();
+    settle(&manager).await;
+}
+
+#[tokio::test]
+async fn a_machine_that_has_slept_past_the_expiry_does_not_wake_up_with_the_old_token() {
+    let (source, manager) = with_a_token().await;
+    source.clock.advance(8 * HOUR);
+    assert_eq!(ready(&manager), None);
+    assert_eq!(fetch(&manager).await.unwrap(), "token-2");
+}
+
+#[tokio::test]
+async fn a_caller_that_slept_while_it_waited_gets_the_next_token_and_not_a_dead_one() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    let mut caller = task::spawn(fetch(&manager));
+    assert_pending!(caller.poll());
+    settle(&manager).await;
+    source.clock.advance(2 * HOUR);
+    assert_eq!(caller.await.unwrap(), "token-2");
+}
+
+#[tokio::test]
+async fn a_running_attempt_that_a_clock_jump_makes_overdue_is_not_the_last() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    source.hold();
+    let mut before = task::spawn(fetch(&manager));
+    assert_pending!(before.poll());
+    tokio::task::yield_now().await;
+    source.clock.set_forward(HOUR / 2);
+    let mut after = task::spawn(fetch(&manager));
+    assert_pending!(after.poll());
+    tokio::task::yield_now().await;
+    source.release();
+    assert_eq!(after.await.unwrap(), "token-2");
+    assert_eq!(before.await.unwrap(), "token-1", "who waited for it still gets it");
+    assert_eq!(ready(&manager).as_deref(), Some("token-2"), "the later one stays");
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test]
+async fn an_issuer_that_repeats_a_token_until_it_expires_is_not_asked_without_end() {
+    let (source, manager) = with_a_token().await;
+    source.repeat_the_token();
+    source.clock.advance(HOUR - 60 * SECOND);
+    for _ in 0..100 {
+        assert_eq!(ready(&manager).as_deref(), Some("token-1"));
+        settle(&manager).await;
+    }
+    assert_eq!(source.calls(), 2);
+    let error = manager.entry.snapshot().last_error.clone().unwrap();
+    assert_eq!(error.kind(), TokenErrorKind::Repeated);
+    source.clock.advance(56 * SECOND);
+    assert_eq!(
+        fetch(&manager).await,
+        Err(TokenErrorKind::Repeated),
+        "asked again as soon as it may not be sent"
+    );
+    assert_eq!(source.calls(), 3);
+}
+
+#[tokio::test]
+async fn an_attempt_that_comes_late_does_not_hide_the_one_that_is_running() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    source.hold();
+    let mut first = task::spawn(fetch(&manager));
+    assert_pending!(first.poll());
+    tokio::task::yield_now().await;
+    let silent = manager.entry.running().unwrap();
+    source.clock.advance(11 * SECOND);
+    assert!(manager.entry.abandon(&silent, source.clock.now()));
+    let mut second = task::spawn(fetch(&manager));
+    assert_pending!(second.poll());
+    tokio::task::yield_now().await;
+    source.release_one();
+    assert_eq!(first.await.unwrap(), "token-1");
+    assert_eq!(manager.entry.snapshot().activity(source.clock.now()), crate::token::Activity::Running);
+    source.release();
+    assert_eq!(second.await.unwrap(), "token-2");
+}
+
+/// The issuer is well; a backoff would make the gap after the expiry longer than it need be.
+#[tokio::test]
+async fn an_issuer_that_repeats_a_token_is_asked_at_a_flat_interval() {
+    let (source, manager) = with_a_token().await;
+    source.repeat_the_token();
+    source.clock.advance(HOUR - 60 * SECOND);
+    for _ in 0..50 {
+        assert_eq!(ready(&manager).as_deref(), Some("token-1"));
+        settle(&manager).await;
+        source.clock.advance(SECOND);
+    }
+    assert_eq!(source.calls(), 1 + 10, "each five seconds");
+}

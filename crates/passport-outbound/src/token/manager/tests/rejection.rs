@@ -1,0 +1,163 @@
+use super::*;
+
+/// What a caller gets whose token was refused: another one, or none.
+async fn renewed(manager: &Arc<TokenManager>, generation: u64) -> Option<String> {
+    match manager.replace_rejected(generation)? {
+        Credential::Ready(token) => Some(text(&token)),
+        Credential::Pending(pending) => {
+            let token = pending.await.ok()?;
+            (token.generation != generation).then(|| text(&token))
+        }
+        Credential::Failed(_) => None,
+    }
+}
+
+#[tokio::test]
+async fn a_refused_token_is_replaced_once_for_all_who_had_it_refused() {
+    let (source, manager) = with_a_token().await;
+    source.clock.advance(5 * SECOND);
+    let refused = generation(&manager);
+    for renewed in futures_util::future::join_all((0..50).map(|_| renewed(&manager, refused))).await {
+        assert_eq!(renewed.as_deref(), Some("token-2"));
+    }
+    assert_eq!(source.calls(), 2);
+    assert_eq!(source.last_request().excluded.unwrap().expose(), "token-1");
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_failure_while_a_rejected_token_is_replaced_costs_delay() {
+    let (source, manager) = with_a_token().await;
+    source.clock.advance(5 * SECOND);
+    source.fail_next(TokenErrorKind::Unavailable);
+    let rejected = generation(&manager);
+    let token = in_step(&source.clock, renewed(&manager, rejected)).await;
+    assert_eq!(token.as_deref(), Some("token-3"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn rejected_token_is_not_returned_as_its_own_successor() {
+    let (source, manager) = with_a_token().await;
+    source.clock.advance(5 * SECOND);
+    for _ in 0..3 {
+        source.fail_next(TokenErrorKind::Unavailable);
+    }
+    let rejected = generation(&manager);
+    let Some(Credential::Pending(pending)) = manager.replace_rejected(rejected) else {
+        panic!("it is replaced")
+    };
+    let error = in_step(&source.clock, pending).await.unwrap_err();
+    assert_eq!(error.kind(), TokenErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_late_refusal_of_an_old_token_costs_nothing() {
+    let (source, manager) = with_a_token().await;
+    let old = generation(&manager);
+    source.clock.advance(HOUR);
+    fetch(&manager).await.unwrap();
+    source.clock.advance(HOUR / 2);
+    assert_eq!(renewed(&manager, old).await.as_deref(), Some("token-2"));
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test]
+async fn a_token_younger_than_five_seconds_is_not_replaced() {
+    let (source, manager) = with_a_token().await;
+    source.clock.advance(5 * SECOND - Duration::from_millis(1));
+    assert_eq!(renewed(&manager, generation(&manager)).await, None);
+    assert_eq!(source.calls(), 1);
+}
+
+/// An API that expects another audience refuses each token, ten times a second, for an hour.
+#[tokio::test]
+async fn a_receiver_that_refuses_every_token_does_not_cause_a_mint_loop() {
+    let (source, manager) = with_a_token().await;
+    for _ in 0..36_000 {
+        renewed(&manager, generation(&manager)).await;
+        source.clock.advance(SECOND / 10);
+        fetch(&manager).await.unwrap();
+        settle(&manager).await;
+    }
+    // The first, and others at 5, 15, 35, 75, 155 and 315 s, and then each 300 s.
+    assert_eq!(source.calls(), 17);
+}
+
+#[tokio::test]
+async fn a_token_that_was_replaced_on_schedule_has_a_clean_slate() {
+    let (source, manager) = with_a_token().await;
+    for _ in 0..8 {
+        source.clock.advance(300 * SECOND);
+        renewed(&manager, generation(&manager)).await.unwrap();
+    }
+    source.clock.advance(HOUR);
+    fetch(&manager).await.unwrap();
+    source.clock.advance(5 * SECOND);
+    assert!(renewed(&manager, generation(&manager)).await.is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_receivers_refusal_does_not_take_the_token_from_the_others() {
+    let (source, manager) = with_a_token().await;
+    source.clock.advance(5 * SECOND);
+    source.fail_next(TokenErrorKind::Unavailable);
+    assert_eq!(
+        renewed(&manager, generation(&manager)).await,
+        None,
+        "Passport is down: the refusal is the answer"
+    );
+    assert_eq!(ready(&manager).as_deref(), Some("token-1"));
+    assert_eq!(renewed(&manager, generation(&manager)).await, None, "and the pause holds");
+    assert_eq!(source.calls(), 2);
+    pass_the_backoff(&source.clock);
+    assert_eq!(ready(&manager).as_deref(), Some("token-1"));
+    settle(&manager).await;
+    assert_eq!(ready(&manager).as_deref(), Some("token-3"));
+}
+
+#[tokio::test]
+async fn an_issuer_that_repeats_the_refused_token_leaves_nothing_to_try() {
+    let (source, manager) = with_a_token().await;
+    source.repeat_the_token();
+    source.clock.advance(5 * SECOND);
+    for _ in 0..10 {
+        assert_eq!(renewed(&manager, generation(&manager)).await, None);
+    }
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test]
+async fn whoever_slept_while_it_waited_for_another_token_does_not_get_a_dead_one() {
+    let (source, manager) = with_a_token().await;
+    source.clock.advance(5 * SECOND);
+    let mut refused = task::spawn(renewed(&manager, generation(&manager)));
+    assert_pending!(refused.poll());
+    settle(&manager).await;
+    source.clock.advance(2 * HOUR);
+    assert_eq!(refused.await.as_deref(), Some("token-3"), "token-2 is dead by now");
+}
+
+#[tokio::test]
+async fn a_refusal_joins_the_refresh_that_is_running_already() {
+    let (source, manager) = with_a_token().await;
+    source.clock.advance(HOUR - 60 * SECOND);
+    source.hold();
+    ready(&manager);
+    let mut refused = task::spawn(renewed(&manager, generation(&manager)));
+    assert_pending!(refused.poll());
+    source.release();
+    assert_eq!(refused.await.as_deref(), Some("token-2"));
+    assert_eq!(source.calls(), 2);
+}
+
+#[tokio::test]
+async fn what_is_not_kept_is_not_replaced() {
+    for retention in [Retention::Nothing, Retention::InFlight] {
+        let source = ScriptedSource::new();
+        let manager = manager_that_retains(&source, retention);
+        let Credential::Pending(pending) = manager.credential() else { panic!("nothing is kept") };
+        let sent = pending.await.unwrap();
+        source.clock.advance(60 * SECOND);
+        assert_eq!(renewed(&manager, sent.generation).await, None);
+        assert_eq!(source.calls(), 1);
+    }
+}

@@ -1,0 +1,97 @@
+use super::*;
+
+async fn burst(manager: &Arc<TokenManager>) -> Vec<String> {
+    let callers = futures_util::future::join_all((0..10).map(|_| fetch(manager))).await;
+    let mut tokens: Vec<_> = callers.into_iter().map(Result::unwrap).collect();
+    tokens.sort();
+    tokens.dedup();
+    tokens
+}
+
+#[tokio::test]
+async fn without_a_cache_each_call_has_a_token_of_its_own() {
+    let source = ScriptedSource::new();
+    let manager = manager_that_retains(&source, Retention::Nothing);
+    assert_eq!(burst(&manager).await.len(), 10);
+    assert_eq!(source.calls(), 10);
+    assert!(manager.entry.snapshot().cached.is_none());
+}
+
+#[tokio::test]
+async fn a_coalesced_burst_is_one_token_and_the_next_burst_another() {
+    let source = ScriptedSource::new();
+    let manager = manager_that_retains(&source, Retention::InFlight);
+    assert_eq!(burst(&manager).await, ["token-1"]);
+    assert_eq!(burst(&manager).await, ["token-2"]);
+    assert!(manager.entry.snapshot().cached.is_none());
+}
+
+#[tokio::test]
+async fn passport_is_left_alone_after_a_refusal_with_every_strategy() {
+    for retention in [Retention::Nothing, Retention::InFlight, Retention::Token] {
+        let source = ScriptedSource::new();
+        let manager = manager_that_retains(&source, retention);
+        source.fail_next(TokenErrorKind::Refused);
+        for _ in 0..10 {
+            assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Refused), "{retention:?}");
+        }
+        assert_eq!(source.calls(), 1, "{retention:?}");
+        source.clock.advance(15 * SECOND);
+        assert!(fetch(&manager).await.is_ok(), "{retention:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_engines_on_one_slot_share_the_token_and_the_attempt() {
+    let source = ScriptedSource::new();
+    let entry = Arc::default();
+    let engines = [manager_with_entry(&source, &entry), manager_with_entry(&source, &entry)];
+    let tokens = futures_util::future::join_all(engines.iter().map(fetch)).await;
+    assert_eq!(tokens, [Ok("token-1".to_owned()), Ok("token-1".to_owned())]);
+    assert_eq!(source.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_side_by_side_are_one_pause_and_the_longest_counts() {
+    let source = ScriptedSource::new();
+    let manager = manager_that_retains(&source, Retention::Nothing);
+    for _ in 0..7 {
+        source.fail_next(TokenErrorKind::Unavailable);
+    }
+    let callers = futures_util::future::join_all((0..7).map(|_| fetch(&manager))).await;
+    assert!(callers.iter().all(Result::is_err));
+    assert_eq!(source.calls(), 7);
+    source.clock.advance(SECOND / 2);
+    assert!(fetch(&manager).await.is_ok(), "the first pause is half a second at most");
+
+    let throttled = Failure::of(TokenErrorKind::Unavailable).retry_after(Some(60 * SECOND));
+    source.fail_next_with(throttled);
+    source.fail_next(TokenErrorKind::Refused);
+    source.fail_next(TokenErrorKind::Unavailable);
+    futures_util::future::join_all((0..3).map(|_| fetch(&manager))).await;
+    source.clock.advance(59 * SECOND);
+    assert!(fetch(&manager).await.is_err());
+    source.clock.advance(SECOND);
+    assert!(fetch(&manager).await.is_ok());
+}
+
+/// The first identity has seen the clock being set back, the second was not there yet.
+#[tokio::test(start_paused = true)]
+async fn identities_that_share_a_slot_share_its_time() {
+    let source = ScriptedSource::new();
+    let entry = Arc::default();
+    let before = manager_with_entry(&source, &entry);
+    fetch(&before).await.unwrap();
+    source.clock.advance(HOUR - 10 * SECOND);
+    source.clock.set_back(HOUR / 2);
+    assert_eq!(ready(&before).as_deref(), Some("token-1"));
+    settle(&before).await;
+    assert_eq!(ready(&before).as_deref(), Some("token-2"));
+    let after = manager_with_entry(&source, &entry);
+    source.clock.advance(HOUR - 5 * SECOND);
+    assert_eq!(ready(&after), None);
+    source.fail_next(TokenErrorKind::Unavailable);
+    assert!(fetch(&before).await.is_err());
+    source.clock.advance(SECOND);
+    assert!(fetch(&after).await.is_ok(), "the pause of half a second is over for both");
+}
