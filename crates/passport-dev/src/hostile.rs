@@ -17,17 +17,17 @@ use crate::{
 pub enum Hostile {
     /// `alg: none` and no signature.
     AlgorithmNone,
-    /// Signed with RS512, which nobody allowed.
+    /// Signed with RS512, which is not allowed.
     AlgorithmNotAllowed,
     /// The audience claim is missing.
     AudienceMissing,
     /// For another service.
     AudienceWrong,
-    /// Bound to a client key (`cnf`) that nobody checks.
+    /// Bound to a client key (`cnf`), which is not checked.
     BoundToken,
-    /// Demands an extension that nobody knows (`crit`).
+    /// Demands an unknown extension (`crit`).
     CriticalHeader,
-    /// `exp` stands twice.
+    /// Has `exp` twice.
     DuplicateClaim,
     /// Brings its own key along in the header and is signed with it.
     EmbeddedKey,
@@ -67,7 +67,7 @@ pub enum Hostile {
     TenantMissing,
     /// Only two segments.
     TwoSegments,
-    /// A `kid` that nobody published.
+    /// Has a `kid` that is not published.
     UnknownKey,
 }
 

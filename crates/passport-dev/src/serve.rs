@@ -64,7 +64,7 @@ fn connection(
         auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).into_owned();
     let watched = graceful.watch(connection);
     async move {
-        // A connection that was cut off on purpose ends in an error; there is nobody to tell.
+        // A connection that was cut off on purpose ends in an error, which is expected.
         let _ = watched.await;
     }
 }

@@ -113,9 +113,10 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// The most that Redis may take for what it is asked in one go, connecting included: before a call waits for somebody else's
-    /// token or has its own fetched, and once more after it; 10 ms to 5 s. Defaults to 500 ms. Whoever meets a Redis that does
-    /// not answer pays it once: then Redis is left alone until it answers a probe.
+    /// Sets the time limit of the store, 10 ms to 5 s. Defaults to 500 ms. It holds for everything
+    /// before a call waits for another instance's token or fetches its own, connecting included, and
+    /// again for everything after that. Only the first call to a silent Redis waits for it: then the
+    /// circuit is open until Redis replies to a probe.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self

@@ -9,10 +9,10 @@ use crate::{EncryptionKeys, RedisTokenStore, RedisTokenStoreBuilder};
 /// | key | |
 /// |---|---|
 /// | `url` | `redis://host:6379`, `rediss://host:6379` with TLS, `unix:///path`; `/2` behind it, of a socket `?db=2`, is the database |
-/// | `cluster` | URLs of some nodes of a Cluster, in the place of `url` (feature `cluster`) |
-/// | `sentinels`, `sentinel_service` | URLs of Sentinels, and what they call the master, in the place of `url` (feature `sentinel`) |
+/// | `cluster` | URLs of some nodes of a Cluster, instead of `url` (feature `cluster`) |
+/// | `sentinels`, `sentinel_service` | URLs of Sentinels, and what they call the master, instead of `url` (feature `sentinel`) |
 /// | `encryption_keys` | where the keys are: the first seals, all open; required |
-/// | `danger_unencrypted` | true for no encryption, in the place of keys |
+/// | `danger_unencrypted` | true for no encryption, instead of keys |
 /// | `namespace` | what every name in Redis begins with |
 /// | `username`, `password_ref` | the ACL user, and where its password is |
 /// | `sentinel_username`, `sentinel_password_ref` | the same at the Sentinels |
@@ -88,10 +88,10 @@ impl StoreKind for RedisStores {
 
     fn cache(&self, settings: &mut StoreSettings<'_>) -> Option<TokenCache> {
         let keys = keys(settings);
-        // With a stand-in, so that what else is wrong is seen too.
-        let (url, whose) = whose(settings, keys.clone());
-        let is_missing = whose.is_none();
-        let mut builder = whose.unwrap_or_else(|| RedisTokenStore::builder("redis://unused", keys));
+        // With a placeholder, so that other mistakes are reported as well.
+        let (url, servers) = servers(settings, keys.clone());
+        let is_missing = servers.is_none();
+        let mut builder = servers.unwrap_or_else(|| RedisTokenStore::builder("redis://unused", keys));
         if let Some(namespace) = settings.text(NAMESPACE) {
             builder = builder.namespace(namespace);
         }
@@ -136,8 +136,9 @@ fn keys(settings: &mut StoreSettings<'_>) -> EncryptionKeys {
     sources.fold(keys, EncryptionKeys::also_accepting)
 }
 
-/// One server, a Cluster or Sentinels; and the key that says so. Each key is read once: what is wrong with it is told each time.
-fn whose(
+/// Returns a builder for the server, Cluster or Sentinels, and the key that names them. Each key is
+/// read once, as each read reports its mistakes.
+fn servers(
     settings: &mut StoreSettings<'_>,
     keys: EncryptionKeys,
 ) -> (&'static str, Option<RedisTokenStoreBuilder>) {
@@ -205,7 +206,7 @@ fn sentinel_of(
     None
 }
 
-/// And the key that asks for TLS.
+/// Returns the key that asks for TLS, and the builder with it.
 fn with_tls(
     settings: &mut StoreSettings<'_>,
     builder: RedisTokenStoreBuilder,
@@ -224,7 +225,7 @@ fn with_tls(
     (key, builder)
 }
 
-/// The builder has names of its own.
+/// Returns the configuration key of a builder's option.
 fn key_of(option: &str, url: &'static str, tls: &'static str) -> &'static str {
     match option {
         "ca_file" => CA_FILE,

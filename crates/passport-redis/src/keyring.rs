@@ -32,29 +32,30 @@ const LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(60), grace
 
 const LATE: &str = "the encryption keys could not be read in time";
 
-/// What tokens are encrypted with before they go to Redis: AES-256-GCM-SIV ([RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)),
-/// with a key that all instances of the fleet have and Redis has not. A key is 32 random bytes in base64:
-/// `openssl rand -base64 32`.
+/// Keys that encrypt tokens before they go to Redis: AES-256-GCM-SIV
+/// ([RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)), with a key that all instances of the fleet
+/// have and Redis has not. A key is 32 random bytes in base64: `openssl rand -base64 32`.
 ///
-/// Keys are read when the first token is shared. They are read again in the background when something is shared and they are older
-/// than 5 minutes; or than one, if a value turns up whose key is unknown. So a key may be replaced where it lies: what the one
-/// before has sealed is opened until the process ends, or the next one is replaced. To have no value refused meanwhile, rotate in two steps: first every
-/// instance gets the new key as one it [also accepts](Self::also_accepting), then they change places.
+/// Keys are read when the first token is shared. They are read again in the background when a token
+/// is shared and they are older than 5 minutes, or than one minute if a value has an unknown key. So
+/// a key may be replaced in its source: values of the previous key are opened until the process
+/// ends, or until the next replacement. To have no value rejected, rotate in two steps: first give
+/// every instance the new key as one it [also accepts](Self::also_accepting), then swap the two.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct EncryptionKeys {
-    /// None if there is no encryption.
+    /// `None` for no encryption.
     sources: Option<Vec<SecretSource>>,
 }
 
 impl EncryptionKeys {
-    /// Seals with the key at `current`.
+    /// Creates keys that seal with the key at `current`.
     pub fn new(current: SecretSource) -> Self {
         Self { sources: Some(vec![current]) }
     }
 
-    /// The same, and opens what was sealed with the key at `other`: the next one, or the one before. Without encryption there is
-    /// nothing to open.
+    /// Also opens values that were sealed with the key at `other`: the next one, or the previous one.
+    /// Has no effect without encryption.
     pub fn also_accepting(mut self, other: SecretSource) -> Self {
         if let Some(sources) = &mut self.sources {
             sources.push(other);
@@ -62,8 +63,8 @@ impl EncryptionKeys {
         self
     }
 
-    /// Tokens go to Redis as they are: whoever reads it can be every service that shares tokens there. For a Redis that nobody
-    /// else can reach, where keys cannot be had.
+    /// Stores tokens in clear text: a reader of the Redis can act as every service that shares tokens
+    /// there. For a Redis that only the fleet can reach, if it can have no keys.
     pub fn danger_unencrypted() -> Self {
         Self { sources: None }
     }

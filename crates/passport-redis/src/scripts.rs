@@ -1,8 +1,8 @@
-//! What Redis does in one step. Each script is sent as it is: it is shorter than a token, and there is no cache of scripts that
-//! a restart could empty.
+//! The atomic steps in Redis. Each script is sent in full: it is shorter than a token, and needs no
+//! cache of scripts that a restart could empty.
 //!
-//! `KEYS[1]` is the token's name, `KEYS[2]` that of its lease. Whatever stands there may be somebody else's: a value of another
-//! type is junk, not an error.
+//! `KEYS[1]` is the key of the token, `KEYS[2]` that of its lease. Other programs may have written
+//! there: a value of another type is junk, not an error.
 
 /// No value of ours is longer.
 pub(crate) const MAX_VALUE: usize = 64 * 1024;
@@ -59,14 +59,14 @@ pub(crate) const RELEASE: &str = concat!(
      return 1"
 );
 
-/// Takes the value away if `ARGV[1]` stands at its places `ARGV[2]` to `ARGV[3]`.
+/// Removes the value if it has `ARGV[1]` at the positions `ARGV[2]` to `ARGV[3]`.
 pub(crate) const REMOVE: &str = concat!(
     value!(),
     "if string.sub(value, ARGV[2], ARGV[3]) ~= ARGV[1] then return 0 end
      return redis.call('UNLINK', KEYS[1])"
 );
 
-/// Takes the value away if it is `ARGV[1]`.
+/// Removes the value if it is `ARGV[1]`.
 pub(crate) const CLEAR: &str = concat!(
     value!(),
     "if value ~= ARGV[1] then return 0 end

@@ -47,10 +47,10 @@ async fn pem(source: &SecretSource) -> Result<Vec<u8>, StoreError> {
     }
 }
 
-/// rustls asks for a provider of the process where it has a choice. Whoever has made one keeps it.
+/// Installs a crypto provider of rustls for the process, unless there is one.
 pub(crate) fn choose_a_provider() {
     if CryptoProvider::get_default().is_none() {
-        // Somebody else was faster, which is as good.
+        // Another thread may have installed one since.
         let _ = aws_lc_rs::default_provider().install_default();
     }
 }

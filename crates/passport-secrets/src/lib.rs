@@ -1,23 +1,24 @@
-//! Vaults, and what stands between a vault and whoever needs its secrets.
+//! Providers for vaults, and a cache that bridges their outages.
 //!
 //! | feature | |
 //! |---|---|
 //! | `azure-key-vault` | `AzureKeyVault`, by Microsoft's own client |
 //! | `aws-secrets-manager` | `AwsSecretsManager`, by Amazon's own client |
-//! | `hashicorp-vault` | `HashiCorpVault`, for OpenBao, too |
+//! | `hashicorp-vault` | `HashiCorpVault`, also for OpenBao |
 //!
 //! None is on by default. `docs/secrets.md` in the repository has a configuration to copy for each.
 //!
-//! A secret is read for each token request, which is once an hour for each identity, and at that moment the vault has to be there.
-//! [`CachedSecrets`] is put around any [`SecretProvider`](passport_core::SecretProvider): a vault may be down for a while
-//! then, many identities ask it once, and a secret that was rotated is seen within minutes, or at once when Passport refuses
-//! the one before.
+//! A secret is read for each token request, once an hour for each identity, and the vault has to be
+//! up at that moment. [`CachedSecrets`] wraps any
+//! [`SecretProvider`](passport_core::SecretProvider): it bridges an outage of the vault, identities
+//! share one read, and a rotated secret is seen within minutes, or immediately when Passport rejects
+//! the previous one.
 //!
 //! ```
 //! use passport_core::{EnvSecrets, SecretProviders};
 //! use passport_secrets::CachedSecrets;
 //!
-//! // In the place of `EnvSecrets`, which needs none of it: a vault.
+//! // With a vault instead of `EnvSecrets`, which needs no cache.
 //! let providers = SecretProviders::default().with("azure_key_vault", CachedSecrets::new(EnvSecrets));
 //! ```
 

@@ -19,8 +19,8 @@ use crate::sync::{Mutex, MutexGuard};
 /// that it ends neither with the caller that began it nor with those that wait for it.
 ///
 /// Nothing here spawns by itself: [`join_or_spawn`](Self::join_or_spawn) spawns on the runtime that
-/// it is given; who needs a span, a tracker or a runtime of another kind calls
-/// [`join_or_begin`](Self::join_or_begin), and spawns [`Attempt::run`].
+/// it is given. A caller that wraps the task, in a span or a tracker for example, calls
+/// [`join_or_begin`](Self::join_or_begin) and spawns [`Attempt::run`] itself.
 ///
 /// # Guarantees
 /// In every order in which threads may meet:

@@ -18,15 +18,15 @@ pub struct Limits {
 /// Marks a request, in its extensions, that may be sent twice although its method is not safe: a
 /// `POST` that reads, for example.
 ///
-/// [`HttpTransport`] sends it a second time, on another connection, when it has no response for
-/// long.
+/// [`HttpTransport`](super::HttpTransport) sends it a second time, on another connection, when it has
+/// no response for long.
 #[derive(Clone, Copy, Debug)]
 pub struct Repeatable;
 
 /// Sends one request and reads its whole response.
 ///
-/// Implement it to bring an HTTP stack of your own; [`HttpTransport`] is the default. An
-/// implementation must not follow redirects, and must fail rather than return more than
+/// Implement it to bring an HTTP stack of your own; [`HttpTransport`](super::HttpTransport) is the
+/// default. An implementation must not follow redirects, and must fail rather than return more than
 /// [`Limits::max_body`] bytes.
 pub trait HttpExchange: fmt::Debug + Send + Sync + 'static {
     /// Sends `request` and reads its response within `limits`. A status of any kind is a success

@@ -2,7 +2,7 @@ use std::{collections::HashMap, convert::Infallible};
 
 use axum::extract::{FromRequest, OptionalFromRequest, Request};
 
-/// A form body in which no field stands twice.
+/// A form body without repeated fields.
 #[derive(Debug)]
 pub(super) struct Form(HashMap<String, String>);
 

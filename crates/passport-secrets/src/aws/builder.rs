@@ -22,8 +22,8 @@ impl AwsSecretsManagerBuilder {
         self
     }
 
-    /// Sends what is asked through `transport`, for roots or a proxy of your own: Secrets Manager, and whoever gives credentials.
-    /// Defaults to [`HttpTransport`](passport_core::HttpTransport).
+    /// Sends requests to Secrets Manager and for credentials through `transport`, for roots or a proxy
+    /// of your own. Defaults to [`HttpTransport`](passport_core::HttpTransport).
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = self.transport.transport(transport);
@@ -40,7 +40,7 @@ impl AwsSecretsManagerBuilder {
         self
     }
 
-    /// The provider. Nobody is asked yet.
+    /// Builds the provider. Sends no request.
     ///
     /// # Errors
     /// When the CA file cannot be read, or has no effect.

@@ -92,7 +92,7 @@ fn kind(status: u16, code: &str, message: &str) -> SecretErrorKind {
         | "MissingAuthenticationTokenException"
         | "RequestExpired"
         | "ExpiredTokenException" => SecretErrorKind::Unauthenticated,
-        // Somebody who does not say why: a proxy, perhaps. It is no word about the secret.
+        // Without a code it may come from a proxy, which says nothing of the secret.
         "" if matches!(status, 401 | 403) => SecretErrorKind::Unauthenticated,
         _ if status == 429 => SecretErrorKind::Throttled,
         _ if status >= 500 => SecretErrorKind::Unavailable,

@@ -32,7 +32,7 @@ const MAX_IDENTITY_REQUEST: Duration = Duration::from_secs(4);
 
 fn over(transport: Transport, limits: Limits, last_failure: LastFailure) -> SharedHttpClient {
     http_client_fn(move |settings, _| {
-        // Whoever says who a machine is answers within a second, or is not there.
+        // A metadata service answers within a second, or does not exist.
         let wanted = settings.connect_timeout().zip(settings.read_timeout());
         let timeout = wanted.map_or(limits.timeout, |(connect, read)| limits.timeout.min(connect + read));
         let limits = Limits { timeout, ..limits };

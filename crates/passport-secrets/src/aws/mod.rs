@@ -48,8 +48,8 @@ pub struct AwsSecretsManager(Arc<Inner>);
 struct Inner {
     sdk_config: Option<SdkConfig>,
     transport: Transport,
-    /// By the region that a reference names. Made when it is first needed, and dropped when it is not good: files that prove who asks
-    /// may be mounted late, or replaced.
+    /// By the region that a reference names. Made when first needed, and dropped when its credentials
+    /// are rejected: their files may be mounted late, or replaced.
     clients: Mutex<HashMap<Option<String>, Made>>,
 }
 
@@ -97,7 +97,7 @@ impl AwsSecretsManager {
     }
 
     /// # Cancel safety
-    /// What is found of the environment is lost if nobody waits for it.
+    /// Dropping the future ends the search for credentials; the next call begins another.
     async fn client(&self, region: Option<&str>) -> Made {
         let mut clients = self.0.clients.lock().await;
         let key = region.map(str::to_owned);
@@ -120,7 +120,7 @@ impl AwsSecretsManager {
             Some(config) => config.clone(),
             None => found(http::identity_client(transport, &last_failure), region.clone()).await,
         };
-        // Whoever needs the secret knows what it may wait, and whoever keeps it how often to ask.
+        // The caller has a deadline, and the cache around this decides when to retry.
         let mut config = Builder::from(&found).retry_config(RetryConfig::disabled());
         if self.0.sdk_config.is_none() || found.http_client().is_none() {
             config = config.http_client(http::client(transport));

@@ -38,9 +38,10 @@ impl AzureKeyVaultBuilder {
         self
     }
 
-    /// Who asks. Defaults to what the environment says, see [`AzureKeyVault`].
+    /// Sets the credential. Defaults to that of the environment, see [`AzureKeyVault`].
     ///
-    /// A token that the vault refuses is asked for anew of the default only; a credential of your own keeps its tokens itself.
+    /// When the vault rejects a token, only the default credential is replaced; a credential of your
+    /// own caches its tokens itself.
     #[must_use]
     pub fn credential(mut self, credential: Arc<dyn TokenCredential>) -> Self {
         self.credential = Some(Arc::new(Own(credential)));
@@ -54,8 +55,8 @@ impl AzureKeyVaultBuilder {
         self
     }
 
-    /// Sends what is asked through `transport`, for roots or a proxy of your own: the vault, and whoever gives the default
-    /// credential its tokens. Defaults to [`HttpTransport`](passport_core::HttpTransport).
+    /// Sends requests to the vault, and those of the default credential, through `transport`, for
+    /// roots or a proxy of your own. Defaults to [`HttpTransport`](passport_core::HttpTransport).
     #[must_use]
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = self.transport.transport(transport);
@@ -72,7 +73,7 @@ impl AzureKeyVaultBuilder {
         self
     }
 
-    /// The provider. Nobody is asked yet.
+    /// Builds the provider. Sends no request.
     ///
     /// # Errors
     /// When the vault is not the https URL of one, or the CA file cannot be read.

@@ -1,4 +1,4 @@
-//! Who asks: what the environment says that this program is.
+//! The credential of the environment.
 
 use std::{env, sync::Arc};
 
@@ -124,7 +124,7 @@ fn authority_problem(host: &str) -> Option<&'static str> {
     }
 }
 
-/// Somebody's own credential, whose errors are told from the vault's.
+/// A credential of the user's, whose errors are told apart from the vault's.
 #[derive(Debug)]
 pub(super) struct Own(pub(super) Arc<dyn TokenCredential>);
 

@@ -14,8 +14,8 @@ use passport_core::{Limits, Repeatable, TransportError, TransportErrorKind, requ
 
 use crate::{deadline::exchange, last_failure::LastFailure, sanitize::LIMITS};
 
-/// Options for a client of the SDK. What it asks is not asked again by itself: whoever needs the secret knows what it may wait, and
-/// whoever keeps it how often to ask.
+/// Returns options for a client of the SDK that does not retry: the caller has a deadline, and the
+/// cache around the provider decides when to retry.
 pub(super) fn once(transport: &passport_core::Transport) -> ClientOptions {
     let over = Over { transport: transport.clone(), limits: LIMITS, last_failure: LastFailure::default() };
     ClientOptions { retry: RetryOptions::none(), ..over.options() }

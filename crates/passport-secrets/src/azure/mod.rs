@@ -32,7 +32,7 @@ use crate::deadline::within_deadline;
 /// [vault](AzureKeyVaultBuilder::vault), its name. Behind either there may be a version (`payroll/0a1b...`), which pins the secret
 /// and so its rotation: leave it out.
 ///
-/// Who asks is what the environment says: a workload identity of Kubernetes (`AZURE_FEDERATED_TOKEN_FILE`), the secret of an
+/// The credential is that of the environment: a workload identity of Kubernetes (`AZURE_FEDERATED_TOKEN_FILE`), the secret of an
 /// application (`AZURE_CLIENT_SECRET`, both with `AZURE_TENANT_ID` and `AZURE_CLIENT_ID`), or else the managed identity of App
 /// Service, Functions or the machine (`AZURE_CLIENT_ID` says which, if it has several). The first that is there is taken,
 /// whether it works or not. Any other `TokenCredential` is handed to the [builder](AzureKeyVaultBuilder::credential).
@@ -58,7 +58,7 @@ struct Inner {
     made: Mutex<Made>,
 }
 
-/// What is made when it is first needed: files that prove who asks may be mounted late.
+/// Made when first needed: the files of a credential may be mounted late.
 #[derive(Default)]
 struct Made {
     credential: Option<Arc<dyn TokenCredential>>,
@@ -105,7 +105,8 @@ impl AzureKeyVault {
         Ok(client)
     }
 
-    /// Drops the vault's client and the credential, unless somebody has done so and made them anew. Other vaults go on with theirs.
+    /// Drops the vault's client and the credential, unless they were replaced since. Clients of other
+    /// vaults are kept.
     fn forget(&self, vault: &Url, client: &Arc<SecretClient>) {
         let mut made = self.made();
         if made.clients.get(vault).is_some_and(|current| Arc::ptr_eq(current, client)) {

@@ -41,18 +41,18 @@ impl AsRef<[u8]> for Body {
 pub(super) struct Granted {
     pub(super) token: Secret,
     pub(super) lease: Lease,
-    /// Vault has said that it is good.
+    /// Whether Vault has confirmed the token.
     pub(super) is_vouched: bool,
 }
 
-/// How long a token lives if nobody renews it; zero is for ever.
+/// How long a token lives without a renewal; zero is for ever.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Lease {
     pub(super) time: Duration,
     pub(super) is_renewable: bool,
 }
 
-/// What is longer than it is as good as for ever.
+/// A longer time counts as this one.
 const LONG: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
 impl Lease {
@@ -92,10 +92,10 @@ struct ErrorBody {
     data: Option<Value>,
 }
 
-/// The fields of a secret, unread.
+/// The fields of a secret, unparsed.
 pub(super) type Fields = HashMap<String, Box<RawValue>>;
 
-/// What the second version of the engine has at a path.
+/// A secret of the engine's second version.
 #[derive(Deserialize)]
 pub(super) struct Versioned {
     pub(super) data: Fields,
@@ -221,11 +221,11 @@ fn error_response(body: &[u8]) -> ErrorResponse {
     match serde_json::from_slice(body) {
         Ok(ErrorBody { errors: Some(errors), .. }) if errors.is_empty() => ErrorResponse::NoSecret,
         Ok(ErrorBody { errors: Some(errors), .. }) => ErrorResponse::Errors(errors),
-        // The second version of the engine says so to who takes it for the first one.
+        // Of the engine's second version, for a request of the first version.
         Ok(ErrorBody { warnings: Some(warnings), .. }) if !warnings.is_empty() => {
             ErrorResponse::Errors(warnings)
         }
-        // Of a version that was deleted there is the form of a secret, without the secret.
+        // A deleted version has the form of a secret, without its data.
         Ok(ErrorBody { data: Some(data), .. }) if data.pointer("/metadata/destroyed").is_some() => {
             ErrorResponse::NoSecret
         }

@@ -10,7 +10,7 @@ use super::{
 /// Where Kubernetes mounts a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// How Vault is told who asks: one of its auth methods.
+/// An auth method of Vault, and its credentials.
 #[derive(Clone, Debug)]
 pub struct VaultAuth(Method);
 
@@ -45,7 +45,7 @@ impl VaultAuth {
         Self(Method::Kubernetes { mount: "kubernetes".to_owned(), role: role.into(), jwt })
     }
 
-    /// Nothing: a Vault Agent or Proxy stands before Vault, and adds a token of its own.
+    /// Sends no token: a Vault Agent or Proxy in front of Vault adds one of its own.
     #[must_use]
     pub fn agent() -> Self {
         Self(Method::Agent)
@@ -130,7 +130,7 @@ fn unread(error: &SecretError) -> Failure {
     Failure::new(error.kind(), error.to_string()).of_login()
 }
 
-/// A token that somebody else has got. It may not be allowed to look itself up, and do all the same.
+/// Returns a token that was configured. It may be good without the permission to look itself up.
 async fn known(api: &Api, token: Secret) -> Result<Granted, Failure> {
     match api.look_up(&token).await {
         Ok(lease) => Ok(Granted { token, lease, is_vouched: true }),

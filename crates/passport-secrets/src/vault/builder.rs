@@ -93,7 +93,7 @@ impl HashiCorpVaultBuilder {
         self
     }
 
-    /// The provider. Nobody is asked yet.
+    /// Builds the provider. Sends no request.
     ///
     /// # Errors
     /// When a setting is not valid.

@@ -32,23 +32,23 @@ impl Failure {
         Self { kind, reason: reason.into(), retry_after: None, source: None }
     }
 
-    /// No response.
+    /// Creates the failure of a request without a response.
     pub(super) fn not_reached(error: TransportError) -> Self {
         let reason = format!("Vault was not reached: {}", sanitize::causes(&error));
         let failure = Self::new(sanitize::kind_of(&error), reason);
         Self { source: Some(error), ..failure }
     }
 
-    /// An answer of `status`, that gives nothing.
+    /// Creates the failure of a response without a secret.
     pub(super) fn answered(status: StatusCode, said: &ErrorResponse, retry_after: Option<Duration>) -> Self {
         let kind = match (said, status.as_u16()) {
             (_, 429) => SecretErrorKind::Throttled,
-            // A proxy on the way says nothing of secrets. A node that does not know yet what another one has written; one that
-            // stands by; one that is sealed.
+            // A proxy on the way knows no secrets. The statuses are of a node that lags behind another
+            // one, is on standby, or is sealed.
             (ErrorResponse::NotVault, _) | (_, 412 | 472 | 473 | 500..) => SecretErrorKind::Unavailable,
             (ErrorResponse::NoSecret, 404) => SecretErrorKind::NotFound,
             (ErrorResponse::Errors(_), 403) => SecretErrorKind::Forbidden,
-            // No such mount, for example, which says nothing of the secret either.
+            // For example an unknown mount, which says nothing of the secret either.
             _ => SecretErrorKind::Unreadable,
         };
         let status = status.as_u16();

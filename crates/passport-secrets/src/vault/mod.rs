@@ -60,10 +60,10 @@ struct Read {
 }
 
 impl HashiCorpVault {
-    /// For the Vault at `address` (`https://vault.example.com:8200`; `http` for an Agent on this
-    /// machine only, unless [`danger_plain_http`](HashiCorpVaultBuilder::danger_plain_http) is
-    /// set), which is told by
-    /// `auth` who asks. See [`HashiCorpVaultBuilder`].
+    /// Creates a builder for the Vault at `address` (`https://vault.example.com:8200`; `http` for an
+    /// Agent on this machine only, unless
+    /// [`danger_plain_http`](HashiCorpVaultBuilder::danger_plain_http) is set), with the auth method
+    /// `auth`. See [`HashiCorpVaultBuilder`].
     pub fn builder(address: impl Into<String>, auth: VaultAuth) -> HashiCorpVaultBuilder {
         HashiCorpVaultBuilder::new(address.into(), auth)
     }

@@ -1,4 +1,5 @@
-//! Vault's token: got when it is needed, kept alive while it can be, got anew when it has ended.
+//! Vault's token: fetched when it is needed, renewed while Vault allows it, replaced when it has
+//! ended.
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -18,18 +19,20 @@ use super::{
 };
 use crate::metrics::TARGET;
 
-/// A token with less to live is not used any more, and not renewed: near the end of its longest life Vault grants less and less.
+/// A token with less time to live is neither used nor renewed: near the end of its maximum life,
+/// Vault grants less and less.
 const REMAINS: Duration = Duration::from_secs(5);
 
-/// How often there is a login because of refusals. A token that may not look itself up would be one at each.
-const REPLACED_EACH: Duration = Duration::from_secs(60);
+/// The least time between two logins that rejections cause. A token without the permission to look
+/// itself up would cause one at each rejection.
+const REPLACE_INTERVAL: Duration = Duration::from_secs(60);
 
-/// The token that there is.
+/// The current token, shared by all reads.
 #[derive(Debug)]
 pub(super) struct Sessions {
     api: Api,
     auth: VaultAuth,
-    /// Locked while a token is got: who needs one at the same time waits for it.
+    /// Locked during a login: concurrent callers wait for its token.
     current: tokio::sync::Mutex<Current>,
 }
 
@@ -46,7 +49,7 @@ pub(super) struct Session {
     renewal: Option<AbortHandle>,
 }
 
-/// When a token ends. None is never.
+/// When a token ends. `None` for never.
 #[derive(Debug)]
 struct End(Mutex<Option<Instant>>);
 
@@ -55,10 +58,10 @@ impl Sessions {
         Self { api, auth, current: tokio::sync::Mutex::default() }
     }
 
-    /// The token there is, or another one.
+    /// Returns the current token, or logs in.
     ///
     /// # Cancel safety
-    /// A login that nobody waits for is given up; the next who needs a token begins another.
+    /// Dropping the future ends its login; the next caller begins another.
     pub(super) async fn current(&self) -> Result<Arc<Session>, Failure> {
         let mut current = self.current.lock().await;
         if let Some(session) = current.session.as_ref().filter(|session| session.end.remains(Instant::now()))
@@ -68,8 +71,8 @@ impl Sessions {
         self.begin(&mut current).await
     }
 
-    /// Another one than `refused`, if that is no good any more. None if Vault says that it is good: what it may not read is not
-    /// for us then.
+    /// Returns the successor of a rejected token. `None` if Vault says that the token is good: it
+    /// lacks the permission to read the secret then.
     pub(super) async fn replaced(&self, refused: &Arc<Session>) -> Result<Option<Arc<Session>>, Failure> {
         let mut current = self.current.lock().await;
         if let Some(other) = current.session.as_ref().filter(|current| !Arc::ptr_eq(current, refused)) {
@@ -81,7 +84,9 @@ impl Sessions {
             Err(failure) if failure.kind == SecretErrorKind::Forbidden => {}
             Err(failure) => return Err(failure.of_login()),
         }
-        if self.auth.mount().is_some() && current.replaced_at.is_some_and(|at| at.elapsed() < REPLACED_EACH) {
+        if self.auth.mount().is_some()
+            && current.replaced_at.is_some_and(|at| at.elapsed() < REPLACE_INTERVAL)
+        {
             let reason = "it was got a moment ago, and is refused";
             return Err(Failure::new(SecretErrorKind::Unauthenticated, reason).of_login());
         }
@@ -89,7 +94,7 @@ impl Sessions {
         self.begin(&mut current).await.map(Some)
     }
 
-    /// The one before is kept if there is none to be had.
+    /// Logs in. The previous token is kept if the login fails.
     async fn begin(&self, current: &mut Current) -> Result<Arc<Session>, Failure> {
         let session = Arc::new(Session::begin(&self.api, &self.auth).await?);
         current.session = Some(Arc::clone(&session));
@@ -119,7 +124,7 @@ impl Session {
         Ok(Self { granted, end, renewal })
     }
 
-    /// None if somebody on the way adds it.
+    /// `None` if an agent adds the token.
     pub(super) fn token(&self) -> Option<&Secret> {
         self.granted.as_ref().map(|granted| &granted.token)
     }
@@ -140,7 +145,8 @@ impl Drop for Session {
 
 /// Renews the token when two thirds of its lease are over, for as long as Vault does it.
 ///
-/// It is not left to the next who needs the token: hours may pass until then, and what a login needs may be good for one login.
+/// The next caller cannot do it: it may come after hours, and a login may need a credential that is
+/// good for one login only.
 async fn renewed(api: Api, token: Secret, mut lease: Lease, end: Arc<End>) {
     while lease.is_renewable && lease.time > REMAINS {
         sleep(lease.time * 2 / 3).await;
