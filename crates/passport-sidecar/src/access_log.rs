@@ -7,9 +7,9 @@ use http::{HeaderValue, Method};
 use tokio::time::Instant;
 
 use crate::{
-    callers::Caller,
-    interface::{Interface, is_a_name},
-    refusal::Refused,
+    caller_auth::Caller,
+    error::Refused,
+    route::{Interface, is_a_name},
     telemetry,
 };
 

@@ -14,7 +14,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Limits, guard, router::Shared};
+use crate::{config::Limits, dispatcher::Shared, request_guard};
 
 /// Operators send few requests, and small ones. Only the first of them open files that are
 /// reserved.
@@ -46,7 +46,7 @@ pub(crate) fn router(
 
 /// A name that leads here is not for a browser to look in by.
 async fn to_this_machine(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    if guard::is_to_this_machine(request.uri(), request.headers(), &shared.hosts) {
+    if request_guard::is_to_this_machine(request.uri(), request.headers(), &shared.hosts) {
         next.run(request).await
     } else {
         StatusCode::FORBIDDEN.into_response()

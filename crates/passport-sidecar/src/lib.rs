@@ -16,21 +16,19 @@
 
 mod access_log;
 mod admin;
-mod caller_token;
-mod callers;
+mod build;
+mod caller_auth;
 mod config;
-mod connection;
-mod doors;
-mod guard;
+mod dispatcher;
+mod error;
 mod hardening;
-mod inject;
-mod interface;
-mod open_files;
+mod limits;
+mod listener;
 mod providers;
-mod refusal;
-mod router;
-mod shares;
-mod sidecar;
+mod proxy;
+mod request_guard;
+mod route;
+mod server;
 mod telemetry;
 mod tokens;
 mod validate;
@@ -39,6 +37,6 @@ pub use crate::{
     config::{CheckedSecret, ReadError, SecretCheck, SidecarConfig},
     hardening::harden,
     providers::providers,
-    sidecar::{ServeError, Sidecar},
+    server::{ServeError, Sidecar},
     telemetry::recorder,
 };

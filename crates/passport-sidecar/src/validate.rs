@@ -14,7 +14,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{refusal::Refusal, router::Shared};
+use crate::{dispatcher::Shared, error::Refusal};
 
 /// What has a meaning in a header or in a list there.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b',').add(b'%').add(b'"');

@@ -1,11 +1,9 @@
 //! What a sidecar is told: a file, and the environment over it.
 
-mod build;
-mod keys;
-mod limits;
-mod masked;
-mod parts;
-mod secrets;
+mod redaction;
+mod secret_check;
+mod suggestions;
+mod tables;
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -13,13 +11,9 @@ use config::{Config, Environment, File};
 use passport_outbound::{ManagedIdentitiesConfig, ManagedIdentityConfig};
 use serde::Deserialize;
 
-use self::parts::{CallerConfig, UpstreamConfig, ValidateConfig};
-pub use self::secrets::{CheckedSecret, SecretCheck};
-pub(crate) use self::{
-    build::build,
-    parts::{Limits, Listen, ProxyHeaders},
-};
-use crate::router::MAX_FORM;
+pub use self::secret_check::{CheckedSecret, SecretCheck};
+pub(crate) use self::tables::{CallerConfig, Limits, Listen, ProxyHeaders, UpstreamConfig, ValidateConfig};
+use crate::dispatcher::MAX_FORM;
 
 /// The most that `validate.max_token_size` may be.
 const MAX_TOKEN: usize = 64 * 1024;
@@ -33,12 +27,12 @@ pub struct SidecarConfig {
     #[serde(default)]
     pub(crate) listen: Listen,
     #[serde(default)]
-    identities: BTreeMap<String, ManagedIdentityConfig>,
+    pub(crate) identities: BTreeMap<String, ManagedIdentityConfig>,
     #[serde(default)]
-    callers: BTreeMap<String, CallerConfig>,
+    pub(crate) callers: BTreeMap<String, CallerConfig>,
     #[serde(default)]
-    upstreams: BTreeMap<String, UpstreamConfig>,
-    validate: Option<ValidateConfig>,
+    pub(crate) upstreams: BTreeMap<String, UpstreamConfig>,
+    pub(crate) validate: Option<ValidateConfig>,
     #[serde(default)]
     pub(crate) limits: Limits,
 }
@@ -50,7 +44,7 @@ pub struct ReadError(String);
 
 impl From<config::ConfigError> for ReadError {
     fn from(error: config::ConfigError) -> Self {
-        Self(masked::masked(&error))
+        Self(redaction::masked(&error))
     }
 }
 
@@ -68,9 +62,9 @@ impl SidecarConfig {
         Self::of(config.add_source(environment()).build()?)
     }
 
-    fn of(config: Config) -> Result<Self, ReadError> {
+    pub(crate) fn of(config: Config) -> Result<Self, ReadError> {
         let table: BTreeMap<String, config::Value> = config.clone().try_deserialize()?;
-        if let Some(problem) = keys::misspelled(table.keys().map(String::as_str)) {
+        if let Some(problem) = suggestions::misspelled(table.keys().map(String::as_str)) {
             return Err(config::ConfigError::Message(problem).into());
         }
         Ok(config.try_deserialize()?)
@@ -83,12 +77,12 @@ impl SidecarConfig {
     }
 
     /// Bytes of the largest form: that of `/v1/validate` has a token.
-    fn max_form(&self) -> usize {
+    pub(crate) fn max_form(&self) -> usize {
         let token = self.validate.as_ref().and_then(|validate| validate.max_token_size);
         MAX_FORM.max(token.unwrap_or_default().min(MAX_TOKEN) + 1024)
     }
 
-    fn identities(&self) -> ManagedIdentitiesConfig {
+    pub(crate) fn identities(&self) -> ManagedIdentitiesConfig {
         ManagedIdentitiesConfig::from(self.identities.clone())
     }
 }

@@ -2,6 +2,7 @@ use passport_core::{ResolvedSecret, SecretError, SecretProvider, SecretProviders
 use passport_outbound::Providers;
 
 use super::*;
+use crate::build::build;
 
 fn config(text: &str) -> SidecarConfig {
     let source = File::from_str(text, config::FileFormat::Toml);

@@ -10,14 +10,14 @@ use http::{HeaderMap, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::reply;
+use super::response;
 use crate::{
     access_log::AskedBy,
-    callers::{Caller, Peer},
-    connection::TcpConnection,
-    refusal::Refusal,
-    router::{MAX_FORM, Shared, peer},
-    shares::Share,
+    caller_auth::{Caller, Peer},
+    dispatcher::{MAX_FORM, Shared, peer},
+    error::Refusal,
+    limits::shares::Share,
+    limits::tcp_connection::TcpConnection,
 };
 
 /// What a client of OAuth2 sends, whatever it is written in.
@@ -115,7 +115,7 @@ async fn admitted(shared: &Shared, request: Request) -> Result<(Asked, Admitted)
 async fn answered(shared: &Shared, caller: &Caller, asked: &Asked) -> Result<Response, Refusal> {
     let wanted = shared.wanted(caller, &asked.client_id, asked.scope.as_deref())?;
     let token = wanted.token(std::time::Duration::ZERO).await?;
-    Ok(reply::of(&token, &wanted.granted()))
+    Ok(response::of(&token, &wanted.granted()))
 }
 
 fn see_that_it_is_a_form(headers: &HeaderMap) -> Result<(), Refusal> {

@@ -1,7 +1,7 @@
 //! Tokens for those who ask: as Passport hands them out, and in a form of our own.
 
 mod drop_in;
-mod reply;
+mod response;
 mod v1;
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ pub(crate) use self::{
     drop_in::{UNKNOWN_FORMS, UnknownForms, drop_in},
     v1::{get, refresh},
 };
-use crate::{callers::Caller, refusal::Refusal, router::Shared};
+use crate::{caller_auth::Caller, dispatcher::Shared, error::Refusal};
 
 /// The longest life that is waited for.
 const MAX_LIFE: Duration = Duration::from_secs(24 * 60 * 60);

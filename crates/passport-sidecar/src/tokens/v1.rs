@@ -15,8 +15,8 @@ use axum::{
 use passport_outbound::AccessToken;
 use serde::Deserialize;
 
-use super::reply;
-use crate::{callers::Caller, refusal::Refusal, router::Shared};
+use super::response;
+use crate::{caller_auth::Caller, dispatcher::Shared, error::Refusal};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,7 +50,7 @@ pub(crate) async fn get(
     let wanted = shared.wanted(&caller, &asked.identity, asked.scope.as_deref())?;
     let life = Duration::from_secs(asked.min_ttl.unwrap_or_default().into());
     let token = wanted.token(life).await?;
-    Ok(reply::of(&token, &wanted.granted()))
+    Ok(response::of(&token, &wanted.granted()))
 }
 
 /// `POST /v1/token/refresh`, with a form: another token than the one that was refused. Any number of callers who say so of one token
@@ -68,7 +68,7 @@ pub(crate) async fn refresh(
         .ok_or_else(|| Refusal::invalid("rejected= is 64 hexadecimal digits: the token's SHA-256"))?;
     let replaced = wanted.identity.token_after_refusal(|kept| is_it(kept, &rejected));
     let token = wanted.told(replaced).await?;
-    Ok(reply::of(&token, &wanted.granted()))
+    Ok(response::of(&token, &wanted.granted()))
 }
 
 fn is_it(kept: &AccessToken, hash: &[u8]) -> bool {

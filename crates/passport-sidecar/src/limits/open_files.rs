@@ -7,9 +7,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     admin,
-    callers::Peer,
+    caller_auth::Peer,
     config::Limits,
-    shares::{Share, Shares, part},
+    limits::shares::{Share, Shares, part},
 };
 
 #[derive(Debug)]

@@ -2,8 +2,7 @@
 
 use passport_core::ConfigProblem;
 
-use super::parts::Limits;
-use crate::{router::MAX_FORM, tokens::UNKNOWN_FORMS};
+use crate::{config::Limits, dispatcher::MAX_FORM, tokens::UNKNOWN_FORMS};
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -13,7 +12,7 @@ const LISTENERS: usize = 2;
 /// Notes each number that is out of bounds, and a sum of buffers that is.
 ///
 /// A form of an own endpoint has `form` bytes at most.
-pub(super) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProblem>) {
+pub(crate) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProblem>) {
     let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     let bounds = [
         ("connections", number(limits.connections), 1, 100_000),
@@ -52,7 +51,7 @@ pub(super) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProbl
 
 /// Returns how many requests of the sidecar's own endpoints there is memory for, in what
 /// connections and forwarded requests leave of `buffered_mib`.
-pub(super) fn own_requests(limits: &Limits, form: usize) -> usize {
+pub(crate) fn own_requests(limits: &Limits, form: usize) -> usize {
     let left = limits.buffered_mib.saturating_mul(1024).saturating_sub(reserved_kib(limits));
     left / own_request_kib(limits, form)
 }

@@ -1,5 +1,7 @@
 //! Who may ask, and for what.
 
+pub(crate) mod token;
+
 use std::{collections::BTreeSet, sync::Arc};
 
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest::Digest};
@@ -8,8 +10,8 @@ use http::HeaderName;
 use passport_outbound::Scopes;
 
 use crate::{
-    caller_token::{CallerToken, hashed},
-    refusal::Refusal,
+    caller_auth::token::{CallerToken, hashed},
+    error::Refusal,
 };
 
 pub(crate) const TOKEN: HeaderName = HeaderName::from_static("passport-sidecar-token");

@@ -1,16 +1,16 @@
 //! Where a sidecar listens, and whom it takes in.
 
-mod serve;
-mod timed;
-mod unix;
-mod used;
+mod io_timeout;
+mod server;
+mod unix_socket;
+mod usage;
 
 use std::{io, net::SocketAddr};
 
 use listenfd::ListenFd;
 use tokio::net::{TcpListener, UnixListener};
 
-pub(crate) use self::{serve::Server, unix::Socket};
+pub(crate) use self::{server::Server, unix_socket::Socket};
 use crate::config::Listen;
 
 /// An open door.

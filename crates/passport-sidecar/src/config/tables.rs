@@ -57,54 +57,54 @@ impl Default for Listen {
 /// Somebody who may ask.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(super) struct CallerConfig {
-    pub(super) uids: Vec<u32>,
-    pub(super) gids: Vec<u32>,
-    pub(super) token_ref: Option<String>,
-    pub(super) identities: Vec<String>,
-    pub(super) scopes: Option<Vec<String>>,
+pub(crate) struct CallerConfig {
+    pub(crate) uids: Vec<u32>,
+    pub(crate) gids: Vec<u32>,
+    pub(crate) token_ref: Option<String>,
+    pub(crate) identities: Vec<String>,
+    pub(crate) scopes: Option<Vec<String>>,
 }
 
 /// A service that requests are passed on to.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct UpstreamConfig {
-    pub(super) url: String,
+pub(crate) struct UpstreamConfig {
+    pub(crate) url: String,
     /// In whose name.
-    pub(super) identity: Option<String>,
+    pub(crate) identity: Option<String>,
     /// In the caller's name, if it has one.
     #[serde(default)]
-    pub(super) propagate: bool,
+    pub(crate) propagate: bool,
     /// HTTP/2 without TLS.
     #[serde(default)]
-    pub(super) http2: bool,
+    pub(crate) http2: bool,
     /// A PEM file with a private CA, trusted beside the system's.
-    pub(super) ca_file: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
     /// Lets the URL be plain `http` off this machine.
     #[serde(default)]
-    pub(super) danger_plain_http: bool,
+    pub(crate) danger_plain_http: bool,
 }
 
 /// For whom tokens are that are to be judged.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct ValidateConfig {
-    pub(super) audience: String,
-    pub(super) issuer: Option<String>,
-    pub(super) jwks_url: Option<String>,
+pub(crate) struct ValidateConfig {
+    pub(crate) audience: String,
+    pub(crate) issuer: Option<String>,
+    pub(crate) jwks_url: Option<String>,
     /// A PEM file with a private CA, trusted beside the system's.
-    pub(super) ca_file: Option<PathBuf>,
+    pub(crate) ca_file: Option<PathBuf>,
     /// Lets the issuer and the JWKS URL be plain `http` off this machine.
     #[serde(default)]
-    pub(super) danger_plain_http: bool,
+    pub(crate) danger_plain_http: bool,
     /// The `User-Agent` of requests for keys.
-    pub(super) user_agent: Option<String>,
+    pub(crate) user_agent: Option<String>,
     /// Bytes of the largest token that is accepted.
-    pub(super) max_token_size: Option<usize>,
+    pub(crate) max_token_size: Option<usize>,
     /// Seconds for each request for the discovery document and for keys.
-    pub(super) jwks_fetch_timeout_seconds: Option<u64>,
+    pub(crate) jwks_fetch_timeout_seconds: Option<u64>,
     /// Seconds between two requests for keys that tokens can cause.
-    pub(super) jwks_cooldown_seconds: Option<u64>,
+    pub(crate) jwks_cooldown_seconds: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]

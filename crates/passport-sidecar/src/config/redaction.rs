@@ -52,7 +52,7 @@ mod tests {
     use config::{Config, File, FileFormat};
     use passport_outbound::Providers;
 
-    use crate::config::{SidecarConfig, build};
+    use crate::{build::build, config::SidecarConfig};
 
     fn mistake(text: &str) -> String {
         let built = Config::builder().add_source(File::from_str(text, FileFormat::Toml)).build();

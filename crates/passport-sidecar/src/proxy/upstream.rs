@@ -11,13 +11,13 @@ use tower::{BoxError, Layer, ServiceExt};
 use url::Url;
 
 use super::{
-    connections::{CallerName, Connections},
+    base_url::Place,
     headers,
     permit::Permit,
-    place::Place,
-    sent::Sent,
+    pool::{CallerName, Connections},
+    request_body::Sent,
 };
-use crate::{callers::Caller, config::Limits, refusal::Refusal};
+use crate::{caller_auth::Caller, config::Limits, error::Refusal};
 
 /// In whose name requests go out.
 #[derive(Debug)]

@@ -20,15 +20,15 @@ use tower_http::{
 
 use crate::{
     access_log::{self, AskedBy, Noted},
-    callers::{Caller, Callers, Peer, TOKEN},
+    caller_auth::{Caller, Callers, Peer, TOKEN},
     config::ProxyHeaders,
-    connection::TcpConnection,
-    guard,
-    inject::{self, Upstream},
-    interface::Interface,
-    open_files::OpenFiles,
-    refusal::Refusal,
-    shares::{Exhausted, Share, Shares},
+    error::Refusal,
+    limits::open_files::OpenFiles,
+    limits::shares::{Exhausted, Share, Shares},
+    limits::tcp_connection::TcpConnection,
+    proxy::{self, Upstream},
+    request_guard,
+    route::Interface,
     tokens, validate,
 };
 
@@ -154,7 +154,7 @@ impl Front {
     async fn answered(&self, request: Request) -> Result<Response, Refusal> {
         let interface = Interface::of(request.uri().path());
         let proxy_headers = self.shared.proxy_headers(peer(&request));
-        guard::look(interface, request.uri(), request.headers(), &self.shared.hosts, proxy_headers)?;
+        request_guard::look(interface, request.uri(), request.headers(), &self.shared.hosts, proxy_headers)?;
         if interface == Interface::DropIn {
             // It finds the caller's token where a client's secret is, so it looks for itself.
             return Ok(self.answered_here(request).await);
@@ -171,7 +171,7 @@ impl Front {
     async fn answered_to(&self, caller: Arc<Caller>, interface: Interface, mut request: Request) -> Response {
         let answered = match interface {
             Interface::ByPath | Interface::ByHeader => {
-                inject::passed_on(&self.shared, &caller, interface, request).await
+                proxy::passed_on(&self.shared, &caller, interface, request).await
             }
             Interface::Nothing => Err(nothing_there()),
             Interface::DropIn

@@ -10,19 +10,17 @@ use passport_inbound::{TokenVerifier, TokenVerifierBuilder};
 use passport_outbound::{ManagedIdentities, Providers};
 use url::Url;
 
-use super::{
-    SidecarConfig, limits,
-    parts::{CallerConfig, UpstreamConfig, ValidateConfig},
-};
 use crate::{
-    caller_token::CallerToken,
-    callers::{Caller, Callers, Rule},
+    caller_auth::token::CallerToken,
+    caller_auth::{Caller, Callers, Rule},
+    config::{CallerConfig, SidecarConfig, UpstreamConfig, ValidateConfig},
+    dispatcher::Shared,
     hardening::open_files,
-    inject::{TlsConfigs, Upstream, Whose},
-    interface::is_a_name,
-    open_files::{OpenFiles, idle_connections},
-    router::Shared,
-    shares::{Shares, part},
+    limits::bounds,
+    limits::open_files::{OpenFiles, idle_connections},
+    limits::shares::{Shares, part},
+    proxy::{TlsConfigs, Upstream, Whose},
+    route::is_a_name,
 };
 
 type Problems = Vec<ConfigProblem>;
@@ -66,7 +64,7 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
 
 /// A sole caller has all requests of own endpoints that there is memory for; others have half.
 fn own(config: &SidecarConfig, callers: &Callers) -> Shares {
-    let all = limits::own_requests(&config.limits, config.max_form());
+    let all = bounds::own_requests(&config.limits, config.max_form());
     Shares::new(all, part(all, callers.0.len()))
 }
 
@@ -99,7 +97,7 @@ fn check_the_doors(config: &SidecarConfig, problems: &mut Problems) {
     if listen.tcp.is_some() && config.callers.values().all(|caller| caller.token_ref.is_none()) {
         problem("listen.tcp", "nobody has a token to show there; give a caller a token_ref");
     }
-    limits::check(&config.limits, config.max_form(), problems);
+    bounds::check(&config.limits, config.max_form(), problems);
 }
 
 fn callers(config: &SidecarConfig, identities: &[&str], problems: &mut Problems) -> Callers {

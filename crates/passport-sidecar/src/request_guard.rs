@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, Uri, header};
 
-use crate::{config::ProxyHeaders, interface::Interface, refusal::Refusal};
+use crate::{config::ProxyHeaders, error::Refusal, route::Interface};
 
 pub(crate) const MARK: HeaderName = HeaderName::from_static("passport-sidecar");
 

@@ -5,8 +5,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use http_body::{Body, Frame};
 
 use crate::{
-    guard::{MARK, is_of_a_proxy},
-    refusal::REFUSED,
+    error::REFUSED,
+    request_guard::{MARK, is_of_a_proxy},
 };
 
 /// Of a connection, and not of what it carries ([RFC 9110, section 7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)).

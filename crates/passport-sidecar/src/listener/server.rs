@@ -23,17 +23,17 @@ use tower::{Service, ServiceExt};
 
 use super::{
     Door,
-    timed::Timed,
-    used::{Answer, Used},
+    io_timeout::Timed,
+    usage::{Answer, Used},
 };
 use crate::{
-    callers::Peer,
+    caller_auth::Peer,
     config::Limits,
-    connection::TcpConnection,
-    open_files::OpenFile,
-    refusal::Refusal,
-    router::Shared,
-    shares::{Share, Shares, part},
+    dispatcher::Shared,
+    error::Refusal,
+    limits::open_files::OpenFile,
+    limits::shares::{Share, Shares, part},
+    limits::tcp_connection::TcpConnection,
     telemetry,
     tokens::UnknownForms,
 };

@@ -12,9 +12,9 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::field::display;
 
 use crate::{
-    SidecarConfig, admin, config,
-    doors::{self, Door, Server},
-    router::{self, Shared},
+    SidecarConfig, admin, build,
+    dispatcher::{self, Shared},
+    listener::{self, Door, Server},
     telemetry::TARGET,
 };
 
@@ -42,7 +42,7 @@ impl Sidecar {
     /// # Errors
     /// A [`ConfigError`] with every mistake.
     pub fn new(config: SidecarConfig, providers: impl Into<Providers>) -> Result<Self, ConfigError> {
-        let shared = Arc::new(config::build(&config, &providers.into())?);
+        let shared = Arc::new(build::build(&config, &providers.into())?);
         Ok(Self { config, shared, metrics: None })
     }
 
@@ -56,7 +56,7 @@ impl Sidecar {
     /// What is asked on its doors, for a server of your own: each request has to come from this machine, and shows a caller's token.
     /// Limits of connections are those of your server.
     pub fn router(&self) -> Router {
-        Router::new().fallback_service(router::service(&self.shared))
+        Router::new().fallback_service(dispatcher::service(&self.shared))
     }
 
     /// Serves until `stop`; then requests that are on their way are let end.
@@ -64,7 +64,7 @@ impl Sidecar {
     /// # Errors
     /// When it cannot listen where it is to.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let (doors, socket) = doors::open(&self.config.listen).await?;
+        let (doors, socket) = listener::open(&self.config.listen).await?;
         let tcp = doors.iter().find_map(Door::address);
         let (ends, tasks) = (CancellationToken::new(), TaskTracker::new());
         let _all_ends_with_this_future = ends.clone().drop_guard();
@@ -76,7 +76,7 @@ impl Sidecar {
             operators.spawn(Server::new("admin", router, admin::LIMITS, None, last.clone()).serve(door));
             address
         });
-        let service = router::service(&self.shared);
+        let service = dispatcher::service(&self.shared);
         self.warn_of_few_files(doors.len());
         for door in doors {
             let (limits, callers) = (self.config.limits, Some(Arc::clone(&self.shared)));

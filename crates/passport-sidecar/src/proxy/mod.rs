@@ -1,12 +1,12 @@
 //! Requests that are passed on to a service of a fixed table, with a token on them.
 
-mod connections;
-mod dated;
+mod base_url;
+mod connection_history;
 mod headers;
 mod permit;
-mod place;
+mod pool;
+mod request_body;
 mod retry;
-mod sent;
 mod tls;
 mod upstream;
 
@@ -20,11 +20,11 @@ pub(crate) use self::{
     upstream::{Upstream, Whose},
 };
 use crate::{
-    callers::Caller,
+    caller_auth::Caller,
     config::ProxyHeaders,
-    interface::Interface,
-    refusal::Refusal,
-    router::{Shared, nothing_there, peer},
+    dispatcher::{Shared, nothing_there, peer},
+    error::Refusal,
+    route::Interface,
 };
 
 /// Names the upstream, for clients that cannot have it in the path: those of gRPC.

@@ -20,9 +20,9 @@ use tokio::net::TcpStream;
 use tower::{Service, ServiceExt, util::MapResponse};
 
 use super::{
-    dated::{Dated, History},
+    connection_history::{Dated, History},
+    request_body::Sent,
     retry::Retry,
-    sent::Sent,
 };
 use crate::config::Limits;
 

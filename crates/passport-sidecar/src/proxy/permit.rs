@@ -5,11 +5,11 @@ use std::{sync::Arc, time::Duration};
 use axum::response::Response;
 
 use crate::{
-    callers::Caller,
-    open_files::OpenFile,
-    refusal::Refusal,
-    router::Shared,
-    shares::{Exhausted, Share, held_by},
+    caller_auth::Caller,
+    dispatcher::Shared,
+    error::Refusal,
+    limits::open_files::OpenFile,
+    limits::shares::{Exhausted, Share, held_by},
     telemetry::{self, Forwarded},
 };
 

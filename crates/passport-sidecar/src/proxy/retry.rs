@@ -9,7 +9,7 @@ use http_body::Body as _;
 use hyper_util::client::legacy;
 use tokio::time::Instant;
 
-use super::{dated::History, sent::Sent};
+use super::{connection_history::History, request_body::Sent};
 
 /// A request that can be retried.
 pub(super) struct Retry {
