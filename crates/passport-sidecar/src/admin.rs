@@ -14,19 +14,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Limits, dispatcher::Shared, request_guard};
-
-/// Operators send few requests, and small ones. Only the first of them open files that are
-/// reserved.
-pub(crate) const LIMITS: Limits = Limits {
-    connections: 64,
-    head_seconds: 5,
-    idle_seconds: 60,
-    answer_seconds: 5,
-    drain_seconds: 1,
-    connection_kib: 64,
-    ..Limits::DEFAULT
-};
+use crate::{dispatcher::Shared, request_guard};
 
 type Asked = (Arc<Shared>, Option<PrometheusHandle>, CancellationToken);
 

@@ -20,21 +20,16 @@ use tower_http::{
 
 use crate::{
     access_log::{self, AskedBy, Noted},
-    caller_auth::{Caller, Callers, Peer, TOKEN},
+    caller_auth::{Caller, Callers, TOKEN},
     config::ProxyHeaders,
     error::Refusal,
-    limits::open_files::OpenFiles,
-    limits::shares::{Exhausted, Share, Shares},
-    limits::tcp_connection::TcpConnection,
+    limits::{Exhausted, MAX_FORM, OpenFiles, Share, Shares, TcpConnection},
+    peer::Peer,
     proxy::{self, Upstream},
     request_guard,
     route::Interface,
     tokens, validate,
 };
-
-/// The largest form, but for `/v1/validate`: it has a caller's token at most, and may be read
-/// before the caller is known.
-pub(crate) const MAX_FORM: usize = 16 * 1024;
 
 /// What requests are answered with.
 #[derive(Debug)]
@@ -153,7 +148,7 @@ impl Front {
 
     async fn answered(&self, request: Request) -> Result<Response, Refusal> {
         let interface = Interface::of(request.uri().path());
-        let proxy_headers = self.shared.proxy_headers(peer(&request));
+        let proxy_headers = self.shared.proxy_headers(Peer::of(&request));
         request_guard::look(interface, request.uri(), request.headers(), &self.shared.hosts, proxy_headers)?;
         if interface == Interface::DropIn {
             // It finds the caller's token where a client's secret is, so it looks for itself.
@@ -161,7 +156,7 @@ impl Front {
         }
         let shown = request.headers().get(TOKEN).and_then(|token| token.to_str().ok());
         let connection = request.extensions().get().cloned();
-        let caller = self.shared.admit(peer(&request), connection, shown.as_slice()).await?;
+        let caller = self.shared.admit(Peer::of(&request), connection, shown.as_slice()).await?;
         let asked_by = AskedBy(Arc::clone(&caller));
         let mut response = self.answered_to(caller, interface, request).await;
         response.extensions_mut().insert(asked_by);
@@ -173,7 +168,7 @@ impl Front {
             Interface::ByPath | Interface::ByHeader => {
                 proxy::passed_on(&self.shared, &caller, interface, request).await
             }
-            Interface::Nothing => Err(nothing_there()),
+            Interface::Nothing => Err(Refusal::not_found()),
             Interface::DropIn
             | Interface::Token
             | Interface::Refresh
@@ -193,20 +188,6 @@ impl Front {
         let Ok(response) = self.own.clone().oneshot(request).await;
         response
     }
-}
-
-/// Whoever is not said to be somebody else has to show a token.
-pub(crate) fn peer(request: &Request) -> Peer {
-    request.extensions().get().copied().unwrap_or(Peer::Tcp)
-}
-
-/// What is not there.
-pub(crate) fn nothing_there() -> Refusal {
-    Refusal::new(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        "there is no such endpoint, or no such upstream; see docs/sidecar.md",
-    )
 }
 
 /// Sixteen digits, which a request keeps if it has brought one.

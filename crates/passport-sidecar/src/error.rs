@@ -41,6 +41,12 @@ impl Refusal {
         Self { challenge: self.challenge.map(|_| challenge), ..self }
     }
 
+    /// No such endpoint, or no such upstream for this caller.
+    pub(crate) fn not_found() -> Self {
+        let description = "there is no such endpoint, or no such upstream; see docs/sidecar.md";
+        Self::new(StatusCode::NOT_FOUND, "not_found", description)
+    }
+
     pub(crate) fn forbidden(description: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "access_denied", description)
     }

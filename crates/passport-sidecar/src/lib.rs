@@ -24,6 +24,7 @@ mod error;
 mod hardening;
 mod limits;
 mod listener;
+mod peer;
 mod providers;
 mod proxy;
 mod request_guard;

@@ -14,6 +14,7 @@ use tracing::field::display;
 use crate::{
     SidecarConfig, admin, build,
     dispatcher::{self, Shared},
+    limits::Limits,
     listener::{self, Door, Server},
     telemetry::TARGET,
 };
@@ -73,7 +74,7 @@ impl Sidecar {
         let operators = TaskTracker::new();
         let admin = admin.map(|(door, router)| {
             let address = door.address();
-            operators.spawn(Server::new("admin", router, admin::LIMITS, None, last.clone()).serve(door));
+            operators.spawn(Server::new("admin", router, Limits::ADMIN, None, last.clone()).serve(door));
             address
         });
         let service = dispatcher::service(&self.shared);

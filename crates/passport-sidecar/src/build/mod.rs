@@ -16,9 +16,7 @@ use crate::{
     config::{CallerConfig, SidecarConfig, UpstreamConfig, ValidateConfig},
     dispatcher::Shared,
     hardening::open_files,
-    limits::bounds,
-    limits::open_files::{OpenFiles, idle_connections},
-    limits::shares::{Shares, part},
+    limits::{OpenFiles, Shares, bounds, default_share, idle_connections},
     proxy::{TlsConfigs, Upstream, Whose},
     route::is_a_name,
 };
@@ -65,7 +63,7 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
 /// A sole caller has all requests of own endpoints that there is memory for; others have half.
 fn own(config: &SidecarConfig, callers: &Callers) -> Shares {
     let all = bounds::own_requests(&config.limits, config.max_form());
-    Shares::new(all, part(all, callers.0.len()))
+    Shares::new(all, default_share(all, callers.0.len()))
 }
 
 /// An identity is found by its name or by its client id, so that one must not be called like

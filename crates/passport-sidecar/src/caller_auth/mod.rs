@@ -12,20 +12,10 @@ use passport_outbound::Scopes;
 use crate::{
     caller_auth::token::{CallerToken, hashed},
     error::Refusal,
+    peer::Peer,
 };
 
 pub(crate) const TOKEN: HeaderName = HeaderName::from_static("passport-sidecar-token");
-
-/// Who is at the other end of a connection, as the kernel says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Peer {
-    Unix {
-        uid: u32,
-        gid: u32,
-    },
-    /// Somebody on this machine, who has to show a token.
-    Tcp,
-}
 
 /// A service that may ask.
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use passport_outbound::{ManagedIdentitiesConfig, ManagedIdentityConfig};
 use serde::Deserialize;
 
 pub use self::secret_check::{CheckedSecret, SecretCheck};
-pub(crate) use self::tables::{CallerConfig, Limits, Listen, ProxyHeaders, UpstreamConfig, ValidateConfig};
-use crate::dispatcher::MAX_FORM;
+pub(crate) use self::tables::{CallerConfig, Listen, ProxyHeaders, UpstreamConfig, ValidateConfig};
+use crate::limits::{Limits, MAX_FORM};
 
 /// The most that `validate.max_token_size` may be.
 const MAX_TOKEN: usize = 64 * 1024;

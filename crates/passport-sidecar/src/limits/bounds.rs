@@ -2,7 +2,10 @@
 
 use passport_core::ConfigProblem;
 
-use crate::{config::Limits, dispatcher::MAX_FORM, tokens::UNKNOWN_FORMS};
+use super::{
+    forms::{MAX_FORM, UNKNOWN_FORMS},
+    settings::Limits,
+};
 
 const DAY: u64 = 24 * 60 * 60;
 

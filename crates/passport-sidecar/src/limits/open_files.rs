@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{
-    admin,
-    caller_auth::Peer,
-    config::Limits,
-    limits::shares::{Share, Shares, part},
+use super::{
+    settings::Limits,
+    shares::{Share, Shares, default_share},
 };
+use crate::peer::Peer;
 
 #[derive(Debug)]
 pub(crate) struct OpenFiles {
@@ -45,7 +44,7 @@ impl OpenFiles {
         let number = limit.saturating_sub(OWN_FILES + idle).clamp(1, Semaphore::MAX_PERMITS);
         let permits = |number| Arc::new(Semaphore::new(number));
         Self {
-            all: Shares::new(number, part(number, callers)),
+            all: Shares::new(number, default_share(number, callers)),
             tcp: permits(part_of_tcp(number, limits)),
             refusals: Refusals { unix: permits(REFUSALS), tcp: permits(REFUSALS) },
             number,
@@ -86,7 +85,7 @@ fn one(permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
 pub(crate) const REFUSALS: usize = 16;
 
 /// Those of the admin listener, as many for everything else, and those of refusals.
-const OWN_FILES: usize = 2 * admin::LIMITS.connections + 2 * REFUSALS;
+const OWN_FILES: usize = 2 * Limits::ADMIN.connections + 2 * REFUSALS;
 
 /// When there are too few files for all, connections on TCP have a part as large as their part of
 /// what is wanted.

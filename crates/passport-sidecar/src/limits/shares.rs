@@ -27,12 +27,12 @@ pub(crate) struct Share {
 impl Share {
     /// Gives the permit back when the body of `response` has ended.
     pub(crate) fn held_by(self, response: Response) -> Response {
-        held_by(self, response)
+        hold_until_end(self, response)
     }
 }
 
 /// Drops `held` when the body of `response` has ended or is dropped.
-pub(crate) fn held_by<T: Send + 'static>(held: T, response: Response) -> Response {
+pub(crate) fn hold_until_end<T: Send + 'static>(held: T, response: Response) -> Response {
     response.map(|body| {
         Body::new(body.map_frame(move |frame| {
             let _held = &held;
@@ -49,7 +49,7 @@ pub(crate) enum Exhausted {
 }
 
 /// Returns how many of `all` permits one of `callers` may have by default.
-pub(crate) fn part(all: usize, callers: usize) -> usize {
+pub(crate) fn default_share(all: usize, callers: usize) -> usize {
     if callers == 1 { all } else { all.div_ceil(2) }
 }
 

@@ -8,7 +8,8 @@ use std::{
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
-use crate::{error::Refusal, limits::shares::Shares};
+use super::shares::Shares;
+use crate::error::Refusal;
 
 /// A connection on TCP. Its caller is not known when it begins, so that each caller that shows its
 /// token on it takes a permit of its share of connections then.

@@ -27,15 +27,11 @@ use super::{
     usage::{Answer, Used},
 };
 use crate::{
-    caller_auth::Peer,
-    config::Limits,
     dispatcher::Shared,
     error::Refusal,
-    limits::open_files::OpenFile,
-    limits::shares::{Share, Shares, part},
-    limits::tcp_connection::TcpConnection,
+    limits::{Limits, OpenFile, Share, Shares, TcpConnection, UnknownForms, default_share},
+    peer::Peer,
     telemetry,
-    tokens::UnknownForms,
 };
 
 /// For whom there is no place.
@@ -286,7 +282,7 @@ where
 /// How many connections one caller may have.
 fn per_caller(limits: &Limits, callers: Option<&Shared>) -> usize {
     let callers = callers.map_or(1, |shared| shared.callers.0.len());
-    limits.connections_per_caller.unwrap_or_else(|| part(limits.connections, callers))
+    limits.connections_per_caller.unwrap_or_else(|| default_share(limits.connections, callers))
 }
 
 /// Answers with `service` what comes on one connection.

@@ -20,10 +20,7 @@ pub(crate) use self::{
     upstream::{Upstream, Whose},
 };
 use crate::{
-    caller_auth::Caller,
-    config::ProxyHeaders,
-    dispatcher::{Shared, nothing_there, peer},
-    error::Refusal,
+    caller_auth::Caller, config::ProxyHeaders, dispatcher::Shared, error::Refusal, peer::Peer,
     route::Interface,
 };
 
@@ -41,7 +38,7 @@ pub(crate) async fn passed_on(
     let target = if interface == Interface::ByPath { by_path } else { by_header };
     let (upstream, uri) = target(shared, caller, &request)?;
     let permit = Permit::take(shared, caller)?;
-    let drops = shared.proxy_headers(peer(&request)) == ProxyHeaders::Drop;
+    let drops = shared.proxy_headers(Peer::of(&request)) == ProxyHeaders::Drop;
     upstream.call(caller, permit, prepared(request, uri, drops)).await
 }
 
@@ -79,7 +76,7 @@ fn upstream<'a>(shared: &'a Shared, caller: &Caller, name: &str) -> Result<&'a U
         caller.may_be(name) && caller.may_ask_for(identity.scopes(), identity.scopes())
     };
     let upstream = shared.upstreams.get(name);
-    upstream.filter(|upstream| upstream.identity().is_none_or(is_for_it)).ok_or_else(nothing_there)
+    upstream.filter(|upstream| upstream.identity().is_none_or(is_for_it)).ok_or_else(Refusal::not_found)
 }
 
 /// The request as it goes to `uri`, without a token yet.

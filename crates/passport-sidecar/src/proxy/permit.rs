@@ -8,8 +8,7 @@ use crate::{
     caller_auth::Caller,
     dispatcher::Shared,
     error::Refusal,
-    limits::open_files::OpenFile,
-    limits::shares::{Exhausted, Share, held_by},
+    limits::{Exhausted, OpenFile, Share, hold_until_end},
     telemetry::{self, Forwarded},
 };
 
@@ -48,6 +47,6 @@ impl Permit {
 
     /// Gives the permit back when the body of `response` has ended.
     pub(super) fn held_by(self, response: Response) -> Response {
-        held_by(self, response)
+        hold_until_end(self, response)
     }
 }

@@ -24,7 +24,7 @@ use super::{
     request_body::Sent,
     retry::Retry,
 };
-use crate::config::Limits;
+use crate::limits::Limits;
 
 pub(super) const CONNECT_TIME: Duration = Duration::from_secs(10);
 

@@ -17,7 +17,7 @@ use super::{
     pool::{CallerName, Connections},
     request_body::Sent,
 };
-use crate::{caller_auth::Caller, config::Limits, error::Refusal};
+use crate::{caller_auth::Caller, error::Refusal, limits::Limits};
 
 /// In whose name requests go out.
 #[derive(Debug)]

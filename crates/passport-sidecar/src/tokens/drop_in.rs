@@ -8,16 +8,15 @@ use axum::{
 use base64::{Engine, prelude::BASE64_STANDARD};
 use http::{HeaderMap, StatusCode, header};
 use percent_encoding::percent_decode_str;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::response;
 use crate::{
     access_log::AskedBy,
-    caller_auth::{Caller, Peer},
-    dispatcher::{MAX_FORM, Shared, peer},
+    caller_auth::Caller,
+    dispatcher::Shared,
     error::Refusal,
-    limits::shares::Share,
-    limits::tcp_connection::TcpConnection,
+    limits::{MAX_FORM, Share, TcpConnection, UnknownForms},
+    peer::Peer,
 };
 
 /// What a client of OAuth2 sends, whatever it is written in.
@@ -26,30 +25,6 @@ struct Asked {
     /// The caller's token is where the client's secret would be. In a Basic header it may be encoded or not: clients do not agree.
     caller_tokens: Vec<String>,
     scope: Option<String>,
-}
-
-/// How many forms of one connection are read at a time before it is known whose they are. A client
-/// that gets tokens needs one.
-pub(crate) const UNKNOWN_FORMS: usize = 4;
-
-/// Bounds the memory that a stranger's connection takes: a form that waits would hold what came
-/// with it.
-#[derive(Clone, Debug)]
-pub(crate) struct UnknownForms(Arc<Semaphore>);
-
-impl Default for UnknownForms {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(UNKNOWN_FORMS)))
-    }
-}
-
-impl UnknownForms {
-    fn take(self) -> Result<OwnedSemaphorePermit, Refusal> {
-        let Self(permits) = self;
-        permits.try_acquire_owned().map_err(|_| {
-            Refusal::too_many("too many forms on this connection; send the caller's token in a Basic header")
-        })
-    }
 }
 
 /// `POST /passport/token`, as Passport has it ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)): any client
@@ -87,7 +62,7 @@ impl Admitted {
 
 /// Admits the caller before the form is read, unless the form has its token.
 async fn admitted(shared: &Shared, request: Request) -> Result<(Asked, Admitted), Refusal> {
-    let peer = peer(&request);
+    let peer = Peer::of(&request);
     let (parts, body) = request.into_parts();
     see_that_it_is_a_form(&parts.headers)?;
     let basic = parts.headers.get(header::AUTHORIZATION);
