@@ -96,7 +96,7 @@ fn every_metric_is_documented_and_every_documented_metric_exists() {
     for (side, source, at_least) in [
         ("passport_outbound_", include_str!("../../crates/passport-outbound/src/telemetry.rs"), 12),
         ("passport_redis_", include_str!("../../crates/passport-redis/src/telemetry.rs"), 2),
-        ("passport_sidecar_", include_str!("../../crates/passport-sidecar/src/telemetry.rs"), 4),
+        ("passport_sidecar_", include_str!("../../crates/passport-sidecar/src/metrics.rs"), 4),
         ("passport_secrets_", include_str!("../../crates/passport-secrets/src/telemetry.rs"), 3),
         ("passport_inbound_", include_str!("../../crates/passport-inbound/src/telemetry.rs"), 8),
     ] {

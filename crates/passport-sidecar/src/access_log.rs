@@ -4,13 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{extract::Request, response::Response};
 use http::{HeaderValue, Method};
+use metrics::{counter, histogram};
 use tokio::time::Instant;
 
 use crate::{
     caller_auth::Caller,
     error::Refused,
+    metrics::{ACCESS, DURATION, REQUESTS},
     route::{Interface, is_a_name},
-    telemetry,
 };
 
 /// Who asked, put into the response by whoever knows.
@@ -53,9 +54,9 @@ impl Noted {
 
     fn tell(&self, caller: &str, status: u16, code: &'static str) {
         let took = self.begin.elapsed();
-        telemetry::answered(self.interface.label(), status, code, took);
+        self.count(status, code, took);
         tracing::info!(
-            target: telemetry::ACCESS,
+            target: ACCESS,
             caller,
             method = %self.method,
             path = self.path,
@@ -65,6 +66,13 @@ impl Noted {
             request_id = self.id.as_ref().and_then(|id| id.to_str().ok()).unwrap_or_default(),
             "answered"
         );
+    }
+
+    fn count(&self, status: u16, code: &'static str, took: Duration) {
+        let interface = self.interface.label();
+        counter!(REQUESTS, "interface" => interface, "status" => status.to_string(), "error" => code)
+            .increment(1);
+        histogram!(DURATION, "interface" => interface).record(took.as_secs_f64());
     }
 }
 

@@ -21,7 +21,7 @@ pub fn harden() {
     ];
     for (what, attempt) in attempts {
         if let Err(error) = attempt {
-            tracing::warn!(target: crate::telemetry::TARGET, what, %error, "the process could not be hardened");
+            tracing::warn!(target: crate::metrics::TARGET, what, %error, "the process could not be hardened");
         }
     }
 }

@@ -24,13 +24,14 @@ mod error;
 mod hardening;
 mod limits;
 mod listener;
+mod metrics;
 mod peer;
 mod providers;
 mod proxy;
+mod recorder;
 mod request_guard;
 mod route;
 mod server;
-mod telemetry;
 mod tokens;
 mod validate;
 
@@ -38,6 +39,6 @@ pub use crate::{
     config::{CheckedSecret, ReadError, SecretCheck, SidecarConfig},
     hardening::harden,
     providers::providers,
+    recorder::recorder,
     server::{ServeError, Sidecar},
-    telemetry::recorder,
 };

@@ -16,7 +16,7 @@ use crate::{
     dispatcher::{self, Shared},
     limits::Limits,
     listener::{self, Door, Server},
-    telemetry::TARGET,
+    metrics::TARGET,
 };
 
 /// How often what was measured is counted together.

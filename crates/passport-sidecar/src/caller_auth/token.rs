@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, timeout},
 };
 
-use crate::telemetry::TARGET;
+use crate::metrics::TARGET;
 
 /// How long a token is trusted after it was read. It is compared with each request, and a file is
 /// not read for each.

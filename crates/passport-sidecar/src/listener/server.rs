@@ -10,6 +10,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioIo, TokioTimer},
     server::conn::auto,
 };
+use metrics::{Gauge, counter, gauge};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, sink},
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -30,8 +31,8 @@ use crate::{
     dispatcher::Shared,
     error::Refusal,
     limits::{Limits, OpenFile, Share, Shares, TcpConnection, UnknownForms, default_share},
+    metrics::{CONNECTIONS, CONNECTIONS_FORBIDDEN, CONNECTIONS_REJECTED, TARGET},
     peer::Peer,
-    telemetry,
 };
 
 /// For whom there is no place.
@@ -115,7 +116,7 @@ where
     pub(crate) async fn serve(self, door: Door) {
         while let Some(outcome) = self.stop.run_until_cancelled(self.take_in(&door)).await {
             if let Err(error) = outcome {
-                tracing::warn!(target: telemetry::TARGET, %error, "a connection could not be taken in");
+                tracing::warn!(target: TARGET, %error, "a connection could not be taken in");
                 sleep(PAUSE).await;
             }
         }
@@ -149,7 +150,7 @@ where
             (Peer::Unix { uid, gid }, Some(shared)) => match shared.callers.of_user(uid, gid) {
                 Ok(caller) => Some(caller),
                 Err(refusal) => {
-                    telemetry::forbidden();
+                    counter!(CONNECTIONS_FORBIDDEN).increment(1);
                     return self.refuse(stream, shared, &refusal);
                 }
             },
@@ -158,7 +159,7 @@ where
         if let Some(place) = self.place(peer, caller) {
             self.answer(stream, peer, place);
         } else {
-            telemetry::turned_away(self.name);
+            counter!(CONNECTIONS_REJECTED, "door" => self.name).increment(1);
             self.turn_away(stream, peer, caller);
         }
     }
@@ -237,10 +238,10 @@ where
             };
             // What goes wrong with a connection is its client's business.
             if let Err(error) = outcome {
-                tracing::debug!(target: telemetry::TARGET, error, "a connection ended");
+                tracing::debug!(target: TARGET, error, "a connection ended");
             }
         };
-        let taken = telemetry::Taken::at(self.name);
+        let taken = OpenConnection::at(self.name);
         let cut_off = self.cut_off.clone();
         self.connections.spawn(async move {
             cut_off.run_until_cancelled(answered).await;
@@ -274,7 +275,7 @@ where
         self.ends.cancel();
         self.connections.close();
         if timeout(self.limits.drain_time(), self.connections.wait()).await.is_err() {
-            tracing::warn!(target: telemetry::TARGET, "some requests took too long and are cut off");
+            tracing::warn!(target: TARGET, "some requests took too long and are cut off");
         }
     }
 }
@@ -329,4 +330,21 @@ async fn respond(mut stream: impl AsyncRead + AsyncWrite + Unpin, response: Vec<
     };
     // Whoever does not listen is not told.
     let _ = timeout(Duration::from_secs(1), said).await;
+}
+
+/// An open connection in the gauge, until it is dropped.
+struct OpenConnection(Gauge);
+
+impl OpenConnection {
+    fn at(listener: &'static str) -> Self {
+        let open = gauge!(CONNECTIONS, "door" => listener);
+        open.increment(1);
+        Self(open)
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
 }

@@ -3,13 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use axum::response::Response;
+use metrics::{counter, gauge};
 
 use crate::{
     caller_auth::Caller,
     dispatcher::Shared,
     error::Refusal,
     limits::{Exhausted, OpenFile, Share, hold_until_end},
-    telemetry::{self, Forwarded},
+    metrics::{FORWARDED, FORWARDED_REJECTED},
 };
 
 /// A forwarded request, until its body and the body of its response have ended.
@@ -35,11 +36,11 @@ impl Permit {
                     ("forwarded", Refusal::later(text, Duration::ZERO))
                 }
             };
-            telemetry::not_forwarded(limit);
+            count_rejected(limit);
             refusal
         })?;
         let file = shared.files.take(Some(&caller.name)).ok_or_else(|| {
-            telemetry::not_forwarded("open_files");
+            count_rejected("open_files");
             Refusal::later("too many files are open; see LimitNOFILE", Duration::ZERO)
         })?;
         Ok(Self { _held: Arc::new((share, file, Forwarded::begin())) })
@@ -49,4 +50,26 @@ impl Permit {
     pub(super) fn held_by(self, response: Response) -> Response {
         hold_until_end(self, response)
     }
+}
+
+/// A forwarded request in the gauge, until it is dropped.
+#[derive(Debug)]
+struct Forwarded(());
+
+impl Forwarded {
+    fn begin() -> Self {
+        gauge!(FORWARDED).increment(1);
+        Self(())
+    }
+}
+
+impl Drop for Forwarded {
+    fn drop(&mut self) {
+        gauge!(FORWARDED).decrement(1);
+    }
+}
+
+/// Counts a request that is not forwarded because `limit` is reached.
+fn count_rejected(limit: &'static str) {
+    counter!(FORWARDED_REJECTED, "limit" => limit).increment(1);
 }

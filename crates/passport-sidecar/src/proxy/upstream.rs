@@ -151,7 +151,7 @@ impl Upstream {
 
     fn failed(&self, error: &str) -> Refusal {
         tracing::warn!(
-            target: crate::telemetry::TARGET,
+            target: crate::metrics::TARGET,
             upstream = self.name,
             error,
             "request could not be forwarded"
