@@ -9,18 +9,18 @@ use tokio::time::Instant;
 
 use crate::{
     caller_auth::Caller,
-    error::Refused,
+    error::ErrorCode,
     metrics::{ACCESS, DURATION, REQUESTS},
-    route::{Interface, is_a_name},
+    route::{Route, is_valid_name},
 };
 
 /// Who asked, put into the response by whoever knows.
 #[derive(Clone, Debug)]
-pub(crate) struct AskedBy(pub(crate) Arc<Caller>);
+pub(crate) struct RequestCaller(pub(crate) Arc<Caller>);
 
 /// A request, as long as it is not answered.
-pub(crate) struct Noted {
-    interface: Interface,
+pub(crate) struct Entry {
+    route: Route,
     method: Method,
     path: String,
     id: Option<HeaderValue>,
@@ -31,14 +31,14 @@ pub(crate) struct Noted {
 /// There was no answer: whoever asked went away, or was cut off. nginx has it, too.
 const GIVEN_UP: u16 = 499;
 
-impl Noted {
+impl Entry {
     pub(crate) fn of(request: &Request) -> Self {
         let path = request.uri().path();
-        let interface = Interface::of(path);
+        let route = Route::of(path);
         Self {
-            interface,
+            route,
             method: request.method().clone(),
-            path: shown(interface, path).to_owned(),
+            path: shown(route, path).to_owned(),
             id: request.headers().get("x-request-id").cloned(),
             begin: Instant::now(),
             is_answered: false,
@@ -47,8 +47,8 @@ impl Noted {
 
     pub(crate) fn answered(mut self, response: &Response) {
         self.is_answered = true;
-        let code = response.extensions().get::<Refused>().map_or("", |refused| refused.0);
-        let caller = response.extensions().get::<AskedBy>().map_or("", |asked| &*asked.0.name);
+        let code = response.extensions().get::<ErrorCode>().map_or("", |refused| refused.0);
+        let caller = response.extensions().get::<RequestCaller>().map_or("", |asked| &*asked.0.name);
         self.tell(caller, response.status().as_u16(), code);
     }
 
@@ -69,14 +69,14 @@ impl Noted {
     }
 
     fn count(&self, status: u16, code: &'static str, took: Duration) {
-        let interface = self.interface.label();
-        counter!(REQUESTS, "interface" => interface, "status" => status.to_string(), "error" => code)
+        let route = self.route.label();
+        counter!(REQUESTS, "interface" => route, "status" => status.to_string(), "error" => code)
             .increment(1);
-        histogram!(DURATION, "interface" => interface).record(took.as_secs_f64());
+        histogram!(DURATION, "interface" => route).record(took.as_secs_f64());
     }
 }
 
-impl Drop for Noted {
+impl Drop for Entry {
     fn drop(&mut self) {
         if !self.is_answered {
             self.tell("", GIVEN_UP, "given_up");
@@ -85,16 +85,16 @@ impl Drop for Noted {
 }
 
 /// Without what is behind an upstream's name, and without what is none of our paths: reset links, and the like, are secrets.
-fn shown(interface: Interface, path: &str) -> &str {
-    match interface {
-        Interface::Auth => "/v1/auth",
-        Interface::ByPath => {
+fn shown(route: Route, path: &str) -> &str {
+    match route {
+        Route::Auth => "/v1/auth",
+        Route::ProxyByPath => {
             let named = path.match_indices('/').nth(2).map_or(path, |(at, _)| &path[..at]);
-            if named.strip_prefix("/to/").is_some_and(is_a_name) { named } else { "(no such upstream)" }
+            if named.strip_prefix("/to/").is_some_and(is_valid_name) { named } else { "(no such upstream)" }
         }
-        Interface::ByHeader => "(by header)",
-        Interface::Nothing => "(no such endpoint)",
-        Interface::DropIn | Interface::Token | Interface::Refresh | Interface::Validate => path,
+        Route::ProxyByHeader => "(by header)",
+        Route::Unknown => "(no such endpoint)",
+        Route::DropIn | Route::Token | Route::Refresh | Route::Validate => path,
     }
 }
 
@@ -129,7 +129,7 @@ mod tests {
             ("/reset/s3cret", "(by header)"),
             ("/v1/token/s3cret", "(no such endpoint)"),
         ] {
-            assert_eq!(shown(Interface::of(path), path), expected);
+            assert_eq!(shown(Route::of(path), path), expected);
         }
     }
 }

@@ -14,27 +14,27 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{dispatcher::Shared, request_guard};
+use crate::{dispatcher::AppState, request_guard};
 
-type Asked = (Arc<Shared>, Option<PrometheusHandle>, CancellationToken);
+type AdminState = (Arc<AppState>, Option<PrometheusHandle>, CancellationToken);
 
 /// Until it `ends`, it is said to be ready.
 pub(crate) fn router(
-    shared: Arc<Shared>,
+    state: Arc<AppState>,
     metrics: Option<PrometheusHandle>,
     ends: CancellationToken,
 ) -> Router {
     Router::new()
         .route("/livez", get(async || "ok\n"))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(shown))
-        .layer(from_fn_with_state(Arc::clone(&shared), to_this_machine))
-        .with_state((shared, metrics, ends))
+        .route("/readyz", get(readiness))
+        .route("/metrics", get(render_metrics))
+        .layer(from_fn_with_state(Arc::clone(&state), check_host))
+        .with_state((state, metrics, ends))
 }
 
 /// A name that leads here is not for a browser to look in by.
-async fn to_this_machine(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    if request_guard::is_to_this_machine(request.uri(), request.headers(), &shared.hosts) {
+async fn check_host(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+    if request_guard::is_to_this_machine(request.uri(), request.headers(), &state.hosts) {
         next.run(request).await
     } else {
         StatusCode::FORBIDDEN.into_response()
@@ -42,8 +42,8 @@ async fn to_this_machine(State(shared): State<Arc<Shared>>, request: Request, ne
 }
 
 /// 200 until it ends, if each identity has a live token, or has not been needed yet, and there are keys to judge tokens by.
-async fn ready(State((shared, _, ends)): State<Asked>) -> Response {
-    let identities: BTreeMap<&String, Value> = shared
+async fn readiness(State((state, _, ends)): State<AdminState>) -> Response {
+    let identities: BTreeMap<&String, Value> = state
         .identities
         .iter()
         .map(|(name, identity)| {
@@ -53,7 +53,7 @@ async fn ready(State((shared, _, ends)): State<Asked>) -> Response {
             (name, json!({ "ready": ready, "has_live_token": status.has_live_token(), "error": error }))
         })
         .collect();
-    let keys = shared.verifier.as_ref().map(|verifier| verifier.health().is_usable());
+    let keys = state.verifier.as_ref().map(|verifier| verifier.health().is_usable());
     let works = identities.values().all(|identity| identity["ready"] == true) && keys != Some(false);
     let (ends, ready) = (ends.is_cancelled(), works && !ends.is_cancelled());
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
@@ -61,7 +61,7 @@ async fn ready(State((shared, _, ends)): State<Asked>) -> Response {
         .into_response()
 }
 
-async fn shown(State((_, metrics, _)): State<Asked>) -> Response {
+async fn render_metrics(State((_, metrics, _)): State<AdminState>) -> Response {
     match metrics {
         Some(metrics) => {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render()).into_response()

@@ -19,21 +19,21 @@ use tower_http::{
 };
 
 use crate::{
-    access_log::{self, AskedBy, Noted},
-    caller_auth::{Caller, Callers, TOKEN},
+    access_log::{self, Entry, RequestCaller},
+    caller_auth::{Caller, Callers, TOKEN_HEADER},
     config::ProxyHeaders,
-    error::Refusal,
+    error::ErrorResponse,
     limits::{Exhausted, MAX_FORM, OpenFiles, Share, Shares, TcpConnection},
     peer::Peer,
     proxy::{self, Upstream},
     request_guard,
-    route::Interface,
+    route::Route,
     tokens, validate,
 };
 
 /// What requests are answered with.
 #[derive(Debug)]
-pub(crate) struct Shared {
+pub(crate) struct AppState {
     pub(crate) identities: BTreeMap<String, ManagedIdentity>,
     pub(crate) callers: Callers,
     pub(crate) upstreams: BTreeMap<String, Upstream>,
@@ -51,7 +51,7 @@ pub(crate) struct Shared {
     pub(crate) files: OpenFiles,
 }
 
-impl Shared {
+impl AppState {
     pub(crate) fn proxy_headers(&self, peer: Peer) -> ProxyHeaders {
         match peer {
             Peer::Unix { .. } => self.unix_proxy_headers,
@@ -65,8 +65,8 @@ impl Shared {
         peer: Peer,
         connection: Option<TcpConnection>,
         shown: &[&str],
-    ) -> Result<Arc<Caller>, Refusal> {
-        let caller = self.callers.admit(peer, shown).await?;
+    ) -> Result<Arc<Caller>, ErrorResponse> {
+        let caller = self.callers.authenticate(peer, shown).await?;
         connection.map_or(Ok(()), |connection| connection.count_for(&caller.name))?;
         Ok(caller)
     }
@@ -76,20 +76,21 @@ impl Shared {
     /// # Errors
     /// 429 when the caller has too many of them on their way, and 503 when all callers together
     /// have.
-    pub(crate) fn own_share(&self, caller: &Caller) -> Result<Share, Refusal> {
+    pub(crate) fn own_share(&self, caller: &Caller) -> Result<Share, ErrorResponse> {
         self.own.take(Some(&caller.name)).map_err(|exhausted| match exhausted {
-            Exhausted::Caller => {
-                Refusal::too_many("this caller has too many requests on their way; see limits.buffered_mib")
-            }
-            Exhausted::All => {
-                Refusal::later("too many requests are on their way; see limits.buffered_mib", Duration::ZERO)
-            }
+            Exhausted::Caller => ErrorResponse::too_many_requests(
+                "this caller has too many requests on their way; see limits.buffered_mib",
+            ),
+            Exhausted::All => ErrorResponse::unavailable(
+                "too many requests are on their way; see limits.buffered_mib",
+                Duration::ZERO,
+            ),
         })
     }
 
     /// The identity of that name, or of that client id, if it is for `caller`.
     pub(crate) fn identity(&self, name: &str, caller: &Caller) -> Option<&ManagedIdentity> {
-        let mut for_it = self.identities.iter().filter(|(known, _)| caller.may_be(known));
+        let mut for_it = self.identities.iter().filter(|(known, _)| caller.may_use(known));
         let is_it =
             |known: &str, identity: &ManagedIdentity| known == name || identity.client_id().as_str() == name;
         for_it.find(|(known, identity)| is_it(known, identity)).map(|(_, identity)| identity)
@@ -101,12 +102,12 @@ impl Shared {
 /// No request passes a router before it is known to be for the sidecar itself: what is passed on is told by its path alone, and a router
 /// puts each of its layers in a box, for each request anew.
 pub(crate) fn service(
-    shared: &Arc<Shared>,
+    state: &Arc<AppState>,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + use<>
 {
-    let front = Arc::new(Front { shared: Arc::clone(shared), own: own(shared) });
+    let front = Arc::new(Front { state: Arc::clone(state), own: own(state) });
     ServiceBuilder::new()
-        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, TOKEN]))
+        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, TOKEN_HEADER]))
         .map_request(access_log::without_odd_ids)
         .layer(SetRequestIdLayer::x_request_id(Random))
         .layer(PropagateRequestIdLayer::x_request_id())
@@ -118,26 +119,26 @@ pub(crate) fn service(
 }
 
 /// What the sidecar answers itself.
-fn own(shared: &Arc<Shared>) -> Router {
+fn own(state: &Arc<AppState>) -> Router {
     Router::new()
         .route("/passport/token", post(tokens::drop_in))
         .route("/v1/token", get(tokens::get))
         .route("/v1/token/refresh", post(tokens::refresh))
-        .merge(validate::routes(shared.verifier.clone(), shared.max_form))
+        .merge(validate::routes(state.verifier.clone(), state.max_form))
         .layer(DefaultBodyLimit::max(MAX_FORM))
         // Bodies that drip are cut off. A token has its own time.
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, 2 * shared.answer_time))
-        .with_state(Arc::clone(shared))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, 2 * state.answer_time))
+        .with_state(Arc::clone(state))
 }
 
 struct Front {
-    shared: Arc<Shared>,
+    state: Arc<AppState>,
     own: Router,
 }
 
 impl Front {
     async fn noted(&self, request: Request) -> Response {
-        let noted = Noted::of(&request);
+        let noted = Entry::of(&request);
         let response = match self.answered(request).await {
             Ok(response) => response,
             Err(refusal) => refusal.into_response(),
@@ -146,40 +147,38 @@ impl Front {
         response
     }
 
-    async fn answered(&self, request: Request) -> Result<Response, Refusal> {
-        let interface = Interface::of(request.uri().path());
-        let proxy_headers = self.shared.proxy_headers(Peer::of(&request));
-        request_guard::look(interface, request.uri(), request.headers(), &self.shared.hosts, proxy_headers)?;
-        if interface == Interface::DropIn {
+    async fn answered(&self, request: Request) -> Result<Response, ErrorResponse> {
+        let route = Route::of(request.uri().path());
+        let proxy_headers = self.state.proxy_headers(Peer::of(&request));
+        request_guard::look(route, request.uri(), request.headers(), &self.state.hosts, proxy_headers)?;
+        if route == Route::DropIn {
             // It finds the caller's token where a client's secret is, so it looks for itself.
             return Ok(self.answered_here(request).await);
         }
-        let shown = request.headers().get(TOKEN).and_then(|token| token.to_str().ok());
+        let shown = request.headers().get(TOKEN_HEADER).and_then(|token| token.to_str().ok());
         let connection = request.extensions().get().cloned();
-        let caller = self.shared.admit(Peer::of(&request), connection, shown.as_slice()).await?;
-        let asked_by = AskedBy(Arc::clone(&caller));
-        let mut response = self.answered_to(caller, interface, request).await;
+        let caller = self.state.admit(Peer::of(&request), connection, shown.as_slice()).await?;
+        let asked_by = RequestCaller(Arc::clone(&caller));
+        let mut response = self.answered_to(caller, route, request).await;
         response.extensions_mut().insert(asked_by);
         Ok(response)
     }
 
-    async fn answered_to(&self, caller: Arc<Caller>, interface: Interface, mut request: Request) -> Response {
-        let answered = match interface {
-            Interface::ByPath | Interface::ByHeader => {
-                proxy::passed_on(&self.shared, &caller, interface, request).await
+    async fn answered_to(&self, caller: Arc<Caller>, route: Route, mut request: Request) -> Response {
+        let answered = match route {
+            Route::ProxyByPath | Route::ProxyByHeader => {
+                proxy::forward(&self.state, &caller, route, request).await
             }
-            Interface::Nothing => Err(Refusal::not_found()),
-            Interface::DropIn
-            | Interface::Token
-            | Interface::Refresh
-            | Interface::Validate
-            | Interface::Auth => match self.shared.own_share(&caller) {
-                Ok(share) => {
-                    request.extensions_mut().insert(caller);
-                    Ok(share.held_by(self.answered_here(request).await))
+            Route::Unknown => Err(ErrorResponse::not_found()),
+            Route::DropIn | Route::Token | Route::Refresh | Route::Validate | Route::Auth => {
+                match self.state.own_share(&caller) {
+                    Ok(share) => {
+                        request.extensions_mut().insert(caller);
+                        Ok(share.held_by(self.answered_here(request).await))
+                    }
+                    Err(refusal) => Err(refusal),
                 }
-                Err(refusal) => Err(refusal),
-            },
+            }
         };
         answered.unwrap_or_else(IntoResponse::into_response)
     }

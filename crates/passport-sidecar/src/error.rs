@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 /// Nothing in it is of a secret or a token.
 #[derive(Clone, Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct ErrorResponse {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     description: String,
@@ -19,9 +19,9 @@ pub(crate) struct Refusal {
 }
 
 /// On each of our refusals, with its code, so that none is taken for an upstream's.
-pub(crate) const REFUSED: HeaderName = HeaderName::from_static("passport-sidecar-refused");
+pub(crate) const REFUSED_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-refused");
 
-impl Refusal {
+impl ErrorResponse {
     pub(crate) fn new(status: StatusCode, code: &'static str, description: impl Into<String>) -> Self {
         Self { status, code, description: description.into(), retry_after: None, challenge: None }
     }
@@ -51,7 +51,7 @@ impl Refusal {
         Self::new(StatusCode::FORBIDDEN, "access_denied", description)
     }
 
-    pub(crate) fn later(description: impl Into<String>, wait: Duration) -> Self {
+    pub(crate) fn unavailable(description: impl Into<String>, wait: Duration) -> Self {
         let wait = wait.max(Duration::from_secs(1));
         Self {
             retry_after: Some(wait),
@@ -60,16 +60,16 @@ impl Refusal {
     }
 
     /// The caller has as much on its way as it may have.
-    pub(crate) fn too_many(description: impl Into<String>) -> Self {
-        Self { status: StatusCode::TOO_MANY_REQUESTS, ..Self::later(description, Duration::ZERO) }
+    pub(crate) fn too_many_requests(description: impl Into<String>) -> Self {
+        Self { status: StatusCode::TOO_MANY_REQUESTS, ..Self::unavailable(description, Duration::ZERO) }
     }
 
     /// There is no token for `identity`.
-    pub(crate) fn without_token(identity: &ManagedIdentity, error: &TokenError) -> Self {
+    pub(crate) fn token_unavailable(identity: &ManagedIdentity, error: &TokenError) -> Self {
         let status = identity.status();
         let wait = status.next_attempt_at().and_then(|at| at.duration_since(now()).ok()).unwrap_or_default();
         if error.is_transient() {
-            return Self::later(description(error), wait);
+            return Self::unavailable(description(error), wait);
         }
         // It is ours that was refused, and not what is asked of us.
         Self::new(StatusCode::BAD_GATEWAY, "server_error", description(error))
@@ -91,13 +91,13 @@ fn now() -> std::time::SystemTime {
     passport_core::Clock::now(&passport_core::SystemClock)
 }
 
-impl Refusal {
+impl ErrorResponse {
     /// Returns the refusal as a whole response of HTTP/1.1, for a connection that is not served.
-    pub(crate) fn on_the_wire(&self) -> Vec<u8> {
+    pub(crate) fn to_http1(&self) -> Vec<u8> {
         let (status, body) = (self.status, self.body().to_string());
         let (code, length) = (self.code, body.len());
         format!(
-            "HTTP/1.1 {status}\r\n{REFUSED}: {code}\r\ncontent-type: application/json\r\n\
+            "HTTP/1.1 {status}\r\n{REFUSED_HEADER}: {code}\r\ncontent-type: application/json\r\n\
              content-length: {length}\r\nconnection: close\r\n\r\n{body}"
         )
         .into_bytes()
@@ -108,13 +108,13 @@ impl Refusal {
     }
 }
 
-impl IntoResponse for Refusal {
+impl IntoResponse for ErrorResponse {
     fn into_response(self) -> Response {
         let mut response = (self.status, axum::Json(self.body())).into_response();
-        response.extensions_mut().insert(Refused(self.code));
+        response.extensions_mut().insert(ErrorCode(self.code));
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        headers.insert(REFUSED, HeaderValue::from_static(self.code));
+        headers.insert(REFUSED_HEADER, HeaderValue::from_static(self.code));
         if let Some(challenge) = self.challenge {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
@@ -130,4 +130,4 @@ impl IntoResponse for Refusal {
 
 /// The code, for the log.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Refused(pub(crate) &'static str);
+pub(crate) struct ErrorCode(pub(crate) &'static str);

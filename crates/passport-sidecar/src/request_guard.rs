@@ -7,35 +7,36 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, Uri, header};
 
-use crate::{config::ProxyHeaders, error::Refusal, route::Interface};
+use crate::{config::ProxyHeaders, error::ErrorResponse, route::Route};
 
-pub(crate) const MARK: HeaderName = HeaderName::from_static("passport-sidecar");
+pub(crate) const SIDECAR_HEADER: HeaderName = HeaderName::from_static("passport-sidecar");
 
 /// What is wrong with a request, if anything is. `hosts` are further names by which it may be called.
 pub(crate) fn look(
-    interface: Interface,
+    route: Route,
     uri: &Uri,
     headers: &HeaderMap,
     hosts: &[String],
     proxy_headers: ProxyHeaders,
-) -> Result<(), Refusal> {
-    let host = host(uri, headers).ok_or_else(|| Refusal::invalid("there has to be one Host"))?;
+) -> Result<(), ErrorResponse> {
+    let host = host(uri, headers).ok_or_else(|| ErrorResponse::invalid("there has to be one Host"))?;
     if !is_here(host, hosts) {
         let description = "the Host is not this machine: call it localhost, or list it in listen.hosts";
-        return Err(Refusal::forbidden(description));
+        return Err(ErrorResponse::forbidden(description));
     }
     // A token is for the service itself; a request to be forwarded may come through a gateway.
-    let takes_proxies = interface.is_forwarded() && proxy_headers != ProxyHeaders::Refuse;
-    let is_refused = |name: &&HeaderName| is_of_a_browser(name) || (!takes_proxies && is_of_a_proxy(name));
-    if interface != Interface::Auth
+    let takes_proxies = route.is_forwarded() && proxy_headers != ProxyHeaders::Refuse;
+    let is_refused =
+        |name: &&HeaderName| is_browser_header(name) || (!takes_proxies && is_proxy_header(name));
+    if route != Route::Auth
         && let Some(header) = headers.keys().find(is_refused)
     {
-        return Err(Refusal::forbidden(format!(
+        return Err(ErrorResponse::forbidden(format!(
             "`{header}` says that the request comes from a browser or through a proxy; it has to be sent by the service itself"
         )));
     }
-    if interface != Interface::DropIn && headers.get(&MARK).is_none_or(|mark| mark != "true") {
-        return Err(Refusal::invalid("the header `Passport-Sidecar: true` is missing"));
+    if route != Route::DropIn && headers.get(&SIDECAR_HEADER).is_none_or(|mark| mark != "true") {
+        return Err(ErrorResponse::invalid("the header `Passport-Sidecar: true` is missing"));
     }
     Ok(())
 }
@@ -77,7 +78,7 @@ fn host<'a>(uri: &'a Uri, headers: &'a HeaderMap) -> Option<&'a str> {
 
 /// Set by browsers, which no setting lets in. `sec-fetch-mode` is sent by Node, too; browsers never
 /// send it alone.
-fn is_of_a_browser(name: &HeaderName) -> bool {
+fn is_browser_header(name: &HeaderName) -> bool {
     let name = name.as_str();
     name == "origin"
         || name.starts_with("sec-ch-")
@@ -86,7 +87,7 @@ fn is_of_a_browser(name: &HeaderName) -> bool {
 
 /// Set by proxies, or passed on by them. Some servers take `_` for `-`, or each character that is
 /// neither a letter nor a digit.
-pub(crate) fn is_of_a_proxy(name: &HeaderName) -> bool {
+pub(crate) fn is_proxy_header(name: &HeaderName) -> bool {
     let name = name.as_str().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-");
     matches!(&*name, "forwarded" | "via" | "x-real-ip" | "referer") || name.starts_with("x-forwarded-")
 }
@@ -107,7 +108,7 @@ mod tests {
             map.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
         let uri: Uri = uri.parse().unwrap();
-        look(Interface::of(uri.path()), &uri, &map, &["sidecar.internal".to_owned()], setting)
+        look(Route::of(uri.path()), &uri, &map, &["sidecar.internal".to_owned()], setting)
             .err()
             .map(|refusal| refusal.status)
     }

@@ -1,7 +1,7 @@
 //! What is asked for, as the path says it. Pure: the one place that knows which paths are the sidecar's own.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Interface {
+pub(crate) enum Route {
     /// In the place of Passport's own token endpoint: stock clients send no header of ours, but the caller's token.
     DropIn,
     Token,
@@ -10,14 +10,14 @@ pub(crate) enum Interface {
     /// Asked by proxies, about requests that come from elsewhere: it gives nothing but what it is shown already.
     Auth,
     /// Passed on to the upstream that the path names.
-    ByPath,
+    ProxyByPath,
     /// Passed on to the upstream that a header names.
-    ByHeader,
+    ProxyByHeader,
     /// It would be ours, if there were such a thing: it is never an upstream's, whatever the headers say.
-    Nothing,
+    Unknown,
 }
 
-impl Interface {
+impl Route {
     pub(crate) fn of(path: &str) -> Self {
         match path {
             "/passport/token" => Self::DropIn,
@@ -26,16 +26,16 @@ impl Interface {
             "/v1/validate" => Self::Validate,
             path if path == "/v1/auth" || path.starts_with("/v1/auth/") => Self::Auth,
             path => match path.split('/').nth(1) {
-                Some("to") => Self::ByPath,
-                Some("v1" | "passport") => Self::Nothing,
-                _ => Self::ByHeader,
+                Some("to") => Self::ProxyByPath,
+                Some("v1" | "passport") => Self::Unknown,
+                _ => Self::ProxyByHeader,
             },
         }
     }
 
     /// Whether its requests go to an upstream.
     pub(crate) fn is_forwarded(self) -> bool {
-        matches!(self, Self::ByPath | Self::ByHeader)
+        matches!(self, Self::ProxyByPath | Self::ProxyByHeader)
     }
 
     /// As metrics have it.
@@ -46,25 +46,25 @@ impl Interface {
             Self::Refresh => "refresh",
             Self::Validate => "validate",
             Self::Auth => "auth",
-            Self::ByPath | Self::ByHeader => "passed_on",
-            Self::Nothing => "none",
+            Self::ProxyByPath | Self::ProxyByHeader => "passed_on",
+            Self::Unknown => "none",
         }
     }
 }
 
 /// Whether an upstream may be called so: it stands in paths and in the log as it is.
-pub(crate) fn is_a_name(name: &str) -> bool {
+pub(crate) fn is_valid_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (1..=60).contains(&name.len()) && name.bytes().all(is_plain)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Interface::{self, *};
+    use super::Route::{self, *};
 
     #[test]
     fn a_path_is_ours_or_an_upstreams() {
-        for (path, interface) in [
+        for (path, route) in [
             ("/passport/token", DropIn),
             ("/v1/token", Token),
             ("/v1/token/refresh", Refresh),
@@ -72,16 +72,16 @@ mod tests {
             ("/v1/auth", Auth),
             ("/v1/auth/", Auth),
             ("/v1/auth/api/orders", Auth),
-            ("/to/erp", ByPath),
-            ("/to/erp/v1/token", ByPath),
-            ("/erp.Orders/List", ByHeader),
-            ("/", ByHeader),
-            ("/v1", Nothing),
-            ("/v1/token/", Nothing),
-            ("/v1/authority", Nothing),
-            ("/passport/authorize", Nothing),
+            ("/to/erp", ProxyByPath),
+            ("/to/erp/v1/token", ProxyByPath),
+            ("/erp.Orders/List", ProxyByHeader),
+            ("/", ProxyByHeader),
+            ("/v1", Unknown),
+            ("/v1/token/", Unknown),
+            ("/v1/authority", Unknown),
+            ("/passport/authorize", Unknown),
         ] {
-            assert_eq!(Interface::of(path), interface, "{path}");
+            assert_eq!(Route::of(path), route, "{path}");
         }
     }
 }

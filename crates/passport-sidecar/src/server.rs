@@ -13,9 +13,9 @@ use tracing::field::display;
 
 use crate::{
     SidecarConfig, admin, build,
-    dispatcher::{self, Shared},
+    dispatcher::{self, AppState},
     limits::Limits,
-    listener::{self, Door, Server},
+    listener::{self, Listener, Server},
     metrics::TARGET,
 };
 
@@ -28,7 +28,7 @@ const LAST: Duration = Duration::from_secs(2);
 /// A sidecar, ready to serve.
 pub struct Sidecar {
     config: SidecarConfig,
-    shared: Arc<Shared>,
+    state: Arc<AppState>,
     metrics: Option<PrometheusHandle>,
 }
 
@@ -43,8 +43,8 @@ impl Sidecar {
     /// # Errors
     /// A [`ConfigError`] with every mistake.
     pub fn new(config: SidecarConfig, providers: impl Into<Providers>) -> Result<Self, ConfigError> {
-        let shared = Arc::new(build::build(&config, &providers.into())?);
-        Ok(Self { config, shared, metrics: None })
+        let state = Arc::new(build::build(&config, &providers.into())?);
+        Ok(Self { config, state, metrics: None })
     }
 
     /// Shows these metrics on the admin listener.
@@ -54,10 +54,10 @@ impl Sidecar {
         self
     }
 
-    /// What is asked on its doors, for a server of your own: each request has to come from this machine, and shows a caller's token.
+    /// What is asked on its listeners, for a server of your own: each request has to come from this machine, and shows a caller's token.
     /// Limits of connections are those of your server.
     pub fn router(&self) -> Router {
-        Router::new().fallback_service(dispatcher::service(&self.shared))
+        Router::new().fallback_service(dispatcher::service(&self.state))
     }
 
     /// Serves until `stop`; then requests that are on their way are let end.
@@ -65,24 +65,24 @@ impl Sidecar {
     /// # Errors
     /// When it cannot listen where it is to.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let (doors, socket) = listener::open(&self.config.listen).await?;
-        let tcp = doors.iter().find_map(Door::address);
+        let (listeners, socket) = listener::open(&self.config.listen).await?;
+        let tcp = listeners.iter().find_map(Listener::address);
         let (ends, tasks) = (CancellationToken::new(), TaskTracker::new());
         let _all_ends_with_this_future = ends.clone().drop_guard();
         let (admin, last) = (self.admin(&ends).await?, CancellationToken::new());
         let _it_ends_as_well = last.clone().drop_guard();
         let operators = TaskTracker::new();
-        let admin = admin.map(|(door, router)| {
-            let address = door.address();
-            operators.spawn(Server::new("admin", router, Limits::ADMIN, None, last.clone()).serve(door));
+        let admin = admin.map(|(listener, router)| {
+            let address = listener.address();
+            operators.spawn(Server::new("admin", router, Limits::ADMIN, None, last.clone()).serve(listener));
             address
         });
-        let service = dispatcher::service(&self.shared);
-        self.warn_of_few_files(doors.len());
-        for door in doors {
-            let (limits, callers) = (self.config.limits, Some(Arc::clone(&self.shared)));
-            let server = Server::new(door.name(), service.clone(), limits, callers, ends.clone());
-            tasks.spawn(server.serve(door));
+        let service = dispatcher::service(&self.state);
+        self.warn_of_few_files(listeners.len());
+        for listener in listeners {
+            let (limits, callers) = (self.config.limits, Some(Arc::clone(&self.state)));
+            let server = Server::new(listener.name(), service.clone(), limits, callers, ends.clone());
+            tasks.spawn(server.serve(listener));
         }
         self.warm_up(&ends);
         if let Some(metrics) = self.metrics.clone() {
@@ -96,13 +96,13 @@ impl Sidecar {
             let ends = ends.clone();
             tokio::spawn(async move { ends.run_until_cancelled(upkeep).await });
         }
-        say(&[sd_notify::NotifyState::Ready]);
+        notify_systemd(&[sd_notify::NotifyState::Ready]);
         let unix = socket.as_ref().map(|socket| display(socket.path()));
         let (tcp, admin) = (tcp.map(display), admin.flatten().map(display));
-        let identities = self.shared.identities.len();
+        let identities = self.state.identities.len();
         tracing::info!(target: TARGET, unix, tcp, admin, identities, "the sidecar serves");
         stop.await;
-        say(&[sd_notify::NotifyState::Stopping]);
+        notify_systemd(&[sd_notify::NotifyState::Stopping]);
         tracing::info!(target: TARGET, "the sidecar ends");
         // Who looks for it now finds nobody, or the next one.
         drop(socket);
@@ -114,7 +114,7 @@ impl Sidecar {
         operators.close();
         operators.wait().await;
         let shut_down = async {
-            for identity in self.shared.identities.values() {
+            for identity in self.state.identities.values() {
                 identity.shutdown().await;
             }
         };
@@ -124,7 +124,7 @@ impl Sidecar {
     }
 
     fn warn_of_few_files(&self, listeners: usize) {
-        let (limits, usable) = (&self.config.limits, self.shared.files.number());
+        let (limits, usable) = (&self.config.limits, self.state.files.number());
         let wanted = listeners * limits.connections + limits.forwarded;
         if usable < wanted {
             tracing::warn!(
@@ -138,15 +138,15 @@ impl Sidecar {
     }
 
     /// For operators, who are not told to go elsewhere before it has ended.
-    async fn admin(&self, ends: &CancellationToken) -> io::Result<Option<(Door, Router)>> {
+    async fn admin(&self, ends: &CancellationToken) -> io::Result<Option<(Listener, Router)>> {
         let Some(address) = self.config.listen.admin else { return Ok(None) };
-        let door = Door::Tcp(TcpListener::bind(address).await?);
-        Ok(Some((door, admin::router(Arc::clone(&self.shared), self.metrics.clone(), ends.clone()))))
+        let listener = Listener::Tcp(TcpListener::bind(address).await?);
+        Ok(Some((listener, admin::router(Arc::clone(&self.state), self.metrics.clone(), ends.clone()))))
     }
 
     /// Gets tokens and keys before somebody waits for them. It serves meanwhile.
     fn warm_up(&self, ends: &CancellationToken) {
-        for (name, identity) in &self.shared.identities {
+        for (name, identity) in &self.state.identities {
             let (name, identity, ends) = (name.clone(), identity.clone(), ends.clone());
             tokio::spawn(async move {
                 if let Some(Err(error)) = ends.run_until_cancelled(identity.ready()).await {
@@ -154,7 +154,7 @@ impl Sidecar {
                 }
             });
         }
-        if let Some(verifier) = self.shared.verifier.clone() {
+        if let Some(verifier) = self.state.verifier.clone() {
             let ends = ends.clone();
             tokio::spawn(async move {
                 if let Some(Err(error)) = ends.run_until_cancelled(verifier.ready()).await {
@@ -166,7 +166,7 @@ impl Sidecar {
 }
 
 /// Says it to systemd, if that has started us.
-fn say(state: &[sd_notify::NotifyState<'_>]) {
+fn notify_systemd(state: &[sd_notify::NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::debug!(target: TARGET, %error, "systemd was not told");
     }
@@ -174,6 +174,6 @@ fn say(state: &[sd_notify::NotifyState<'_>]) {
 
 impl fmt::Debug for Sidecar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sidecar").field("identities", &self.shared.identities.keys()).finish_non_exhaustive()
+        f.debug_struct("Sidecar").field("identities", &self.state.identities.keys()).finish_non_exhaustive()
     }
 }

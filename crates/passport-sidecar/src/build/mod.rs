@@ -12,13 +12,13 @@ use url::Url;
 
 use crate::{
     caller_auth::token::CallerToken,
-    caller_auth::{Caller, Callers, Rule},
+    caller_auth::{Caller, CallerRule, Callers},
     config::{CallerConfig, SidecarConfig, UpstreamConfig, ValidateConfig},
-    dispatcher::Shared,
+    dispatcher::AppState,
     hardening::open_files,
     limits::{OpenFiles, Shares, bounds, default_share, idle_connections},
-    proxy::{TlsConfigs, Upstream, Whose},
-    route::is_a_name,
+    proxy::{TlsConfigs, TokenOwner, Upstream},
+    route::is_valid_name,
 };
 
 type Problems = Vec<ConfigProblem>;
@@ -28,18 +28,18 @@ type Problems = Vec<ConfigProblem>;
 struct InvalidUserAgent(#[source] InvalidHeaderValue);
 
 /// What requests are answered with.
-pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Shared, ConfigError> {
+pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<AppState, ConfigError> {
     let mut problems = Problems::new();
     let identities = config.identities().build_with(providers.clone());
     let identities = identities.map_err(|error| problems.extend(error.problems().iter().cloned())).ok();
-    check_the_doors(config, &mut problems);
+    check_listen(config, &mut problems);
     check_names(config, identities.as_ref(), &mut problems);
     let names: Vec<&str> = config.identities.keys().map(String::as_str).collect();
     let callers = callers(config, &names, &mut problems);
     let upstreams = upstreams(config, identities.as_ref(), &names, &mut problems);
     let verifier = verifier(config, providers, &mut problems);
     match identities {
-        Some(identities) if problems.is_empty() => Ok(Shared {
+        Some(identities) if problems.is_empty() => Ok(AppState {
             own: own(config, &callers),
             files: OpenFiles::new(open_files(), pools(config), callers.0.len(), &config.limits),
             max_form: config.max_form(),
@@ -81,7 +81,7 @@ fn check_names(config: &SidecarConfig, identities: Option<&ManagedIdentities>, p
     }
 }
 
-fn check_the_doors(config: &SidecarConfig, problems: &mut Problems) {
+fn check_listen(config: &SidecarConfig, problems: &mut Problems) {
     let mut problem = |key: &'static str, text: &str| problems.push(ConfigProblem::new(key, text));
     let listen = &config.listen;
     for (key, address) in [("listen.tcp", listen.tcp), ("listen.admin", listen.admin)] {
@@ -102,12 +102,12 @@ fn callers(config: &SidecarConfig, identities: &[&str], problems: &mut Problems)
     if config.callers.is_empty() {
         return Callers(vec![own_user()]);
     }
-    see_that_nobody_is_two(config, problems);
-    let rules = config.callers.iter().map(|(name, caller)| rule(name, caller, identities, problems));
+    check_distinct(config, problems);
+    let rules = config.callers.iter().map(|(name, caller)| caller_rule(name, caller, identities, problems));
     Callers(rules.collect())
 }
 
-fn see_that_nobody_is_two(config: &SidecarConfig, problems: &mut Problems) {
+fn check_distinct(config: &SidecarConfig, problems: &mut Problems) {
     let mut seen = BTreeMap::<String, &String>::new();
     for (name, caller) in &config.callers {
         let users = caller.uids.iter().map(|uid| ("uids", format!("user {uid}")));
@@ -127,13 +127,13 @@ fn see_that_nobody_is_two(config: &SidecarConfig, problems: &mut Problems) {
 }
 
 /// Who runs the sidecar could read its memory and files anyway.
-fn own_user() -> Rule {
+fn own_user() -> CallerRule {
     let caller = Caller { name: "own user".into(), identities: None, scopes: None };
     let uid = nix::unistd::getuid().as_raw();
-    Rule { caller: Arc::new(caller), uids: [uid].into(), gids: [].into(), token: None }
+    CallerRule { caller: Arc::new(caller), uids: [uid].into(), gids: [].into(), token: None }
 }
 
-fn rule(name: &str, config: &CallerConfig, known: &[&str], problems: &mut Problems) -> Rule {
+fn caller_rule(name: &str, config: &CallerConfig, known: &[&str], problems: &mut Problems) -> CallerRule {
     let mut problem =
         |key: &str, text: String| problems.push(ConfigProblem::new(format!("callers.{name}.{key}"), text));
     if config.uids.is_empty() && config.gids.is_empty() && config.token_ref.is_none() {
@@ -152,7 +152,7 @@ fn rule(name: &str, config: &CallerConfig, known: &[&str], problems: &mut Proble
         scopes: config.scopes.as_ref().map(set),
     };
     let (uids, gids) = (config.uids.iter().copied().collect(), config.gids.iter().copied().collect());
-    Rule { caller: Arc::new(caller), uids, gids, token }
+    CallerRule { caller: Arc::new(caller), uids, gids, token }
 }
 
 /// Returns how many pools of connections there may be: one for each caller and upstream.
@@ -172,7 +172,7 @@ fn upstreams(
         let mut problem = |key: &str, text: String| {
             problems.push(ConfigProblem::new(format!("upstreams.{name}.{key}"), text));
         };
-        if !is_a_name(name) {
+        if !is_valid_name(name) {
             problem(
                 "url",
                 "an upstream is called by letters, digits, `-`, `_` and `.`, 60 at most".to_owned(),
@@ -189,7 +189,7 @@ fn upstreams(
                 continue;
             }
         };
-        let Some(whose) = whose(upstream, identities) else {
+        let Some(owner) = token_owner(upstream, identities) else {
             problem("identity", "in whose name? name an identity, or set propagate".to_owned());
             continue;
         };
@@ -200,7 +200,7 @@ fn upstreams(
                 continue;
             }
         };
-        match Upstream::new(name, &url, tls, upstream.http2, whose, &config.limits, idle) {
+        match Upstream::new(name, &url, tls, upstream.http2, owner, &config.limits, idle) {
             Ok(made) => drop(upstreams.insert(name.clone(), made)),
             Err(error) => problem("url", with_causes(&*error)),
         }
@@ -222,17 +222,17 @@ fn base(text: &str, plain_http: bool) -> Result<Url, &'static str> {
     Ok(url)
 }
 
-fn whose(config: &UpstreamConfig, identities: Option<&ManagedIdentities>) -> Option<Whose> {
+fn token_owner(config: &UpstreamConfig, identities: Option<&ManagedIdentities>) -> Option<TokenOwner> {
     let identity = config.identity.as_ref().and_then(|name| {
         let identity = identities?.get(name).ok()?;
         Some((name.clone(), identity.clone()))
     });
     match (identity, config.propagate) {
-        (Some((name, identity)), false) => Some(Whose::Identity(name, identity)),
-        (Some((name, identity)), true) => Some(Whose::CallerOrIdentity(name, identity)),
-        (None, true) => Some(Whose::Caller),
+        (Some((name, identity)), false) => Some(TokenOwner::Identity(name, identity)),
+        (Some((name, identity)), true) => Some(TokenOwner::CallerOrIdentity(name, identity)),
+        (None, true) => Some(TokenOwner::Caller),
         // What is wrong with identities is told already.
-        (None, false) => config.identity.as_ref().map(|_| Whose::Caller),
+        (None, false) => config.identity.as_ref().map(|_| TokenOwner::Caller),
     }
 }
 

@@ -10,12 +10,12 @@ use http::HeaderName;
 use passport_outbound::Scopes;
 
 use crate::{
-    caller_auth::token::{CallerToken, hashed},
-    error::Refusal,
+    caller_auth::token::{CallerToken, sha256},
+    error::ErrorResponse,
     peer::Peer,
 };
 
-pub(crate) const TOKEN: HeaderName = HeaderName::from_static("passport-sidecar-token");
+pub(crate) const TOKEN_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-token");
 
 /// A service that may ask.
 #[derive(Debug)]
@@ -28,7 +28,7 @@ pub(crate) struct Caller {
 }
 
 #[derive(Debug)]
-pub(crate) struct Rule {
+pub(crate) struct CallerRule {
     pub(crate) caller: Arc<Caller>,
     pub(crate) uids: BTreeSet<u32>,
     pub(crate) gids: BTreeSet<u32>,
@@ -36,24 +36,28 @@ pub(crate) struct Rule {
 }
 
 #[derive(Debug)]
-pub(crate) struct Callers(pub(crate) Vec<Rule>);
+pub(crate) struct Callers(pub(crate) Vec<CallerRule>);
 
 impl Callers {
     /// Who asks: by the kernel's word, or by the token that is shown, in one of its readings.
-    pub(crate) async fn admit(&self, peer: Peer, shown: &[&str]) -> Result<Arc<Caller>, Refusal> {
+    pub(crate) async fn authenticate(
+        &self,
+        peer: Peer,
+        shown: &[&str],
+    ) -> Result<Arc<Caller>, ErrorResponse> {
         let rule = match peer {
-            Peer::Unix { uid, gid } => self.by_user(uid, gid),
+            Peer::Unix { uid, gid } => self.find_by_user(uid, gid),
             Peer::Tcp if shown.is_empty() => {
                 return Err(unauthorized(
                     "this listener wants a caller's token: in `Passport-Sidecar-Token`, or at /passport/token in the place of \
                      the client's secret",
                 ));
             }
-            Peer::Tcp => self.by_token(shown).await,
+            Peer::Tcp => self.find_by_token(shown).await,
         };
         match (rule, peer) {
             (Some(rule), _) => Ok(Arc::clone(&rule.caller)),
-            (None, Peer::Unix { uid, .. }) => Err(stranger(uid)),
+            (None, Peer::Unix { uid, .. }) => Err(unknown_user(uid)),
             (None, Peer::Tcp) => Err(unauthorized("the caller's token is not known")),
         }
     }
@@ -62,19 +66,19 @@ impl Callers {
     ///
     /// # Errors
     /// When it is none of the callers.
-    pub(crate) fn of_user(&self, uid: u32, gid: u32) -> Result<&Arc<str>, Refusal> {
-        self.by_user(uid, gid).map(|rule| &rule.caller.name).ok_or_else(|| stranger(uid))
+    pub(crate) fn name_of_user(&self, uid: u32, gid: u32) -> Result<&Arc<str>, ErrorResponse> {
+        self.find_by_user(uid, gid).map(|rule| &rule.caller.name).ok_or_else(|| unknown_user(uid))
     }
 
-    fn by_user(&self, uid: u32, gid: u32) -> Option<&Rule> {
+    fn find_by_user(&self, uid: u32, gid: u32) -> Option<&CallerRule> {
         let user = self.0.iter().find(|rule| rule.uids.contains(&uid));
         user.or_else(|| self.0.iter().find(|rule| rule.gids.contains(&gid)))
     }
 
     /// Compares with the token of each caller, in a time that does not depend on what was shown. A
     /// token that two callers have is neither's.
-    async fn by_token(&self, shown: &[&str]) -> Option<&Rule> {
-        let shown: Vec<_> = shown.iter().map(|shown| hashed(shown)).collect();
+    async fn find_by_token(&self, shown: &[&str]) -> Option<&CallerRule> {
+        let shown: Vec<_> = shown.iter().map(|shown| sha256(shown)).collect();
         // Beside each other: a token that cannot be read must not hold up the callers after it.
         let tokens = self.0.iter().filter_map(|rule| Some((rule, rule.token.as_ref()?)));
         let hashes = join_all(tokens.map(|(rule, token)| async move { (rule, token.hash().await) })).await;
@@ -87,26 +91,26 @@ impl Callers {
     }
 }
 
-fn stranger(uid: u32) -> Refusal {
-    Refusal::forbidden(format!("user {uid} is none of the callers; list it under callers"))
+fn unknown_user(uid: u32) -> ErrorResponse {
+    ErrorResponse::forbidden(format!("user {uid} is none of the callers; list it under callers"))
 }
 
 fn is_one_of(token: Digest, shown: &[Digest]) -> bool {
     shown.iter().any(|shown| verify_slices_are_equal(token.as_ref(), shown.as_ref()).is_ok())
 }
 
-fn unauthorized(description: &str) -> Refusal {
-    Refusal::unauthorized("Passport-Sidecar-Token", "invalid_client", description)
+fn unauthorized(description: &str) -> ErrorResponse {
+    ErrorResponse::unauthorized("Passport-Sidecar-Token", "invalid_client", description)
 }
 
 impl Caller {
     /// Whether it may have tokens of the identity of that name.
-    pub(crate) fn may_be(&self, identity: &str) -> bool {
+    pub(crate) fn may_use(&self, identity: &str) -> bool {
         self.identities.as_ref().is_none_or(|identities| identities.contains(identity))
     }
 
     /// Whether it may ask for `scopes` of an identity that asks for `usual` by itself.
-    pub(crate) fn may_ask_for(&self, scopes: &Scopes, usual: &Scopes) -> bool {
+    pub(crate) fn may_request(&self, scopes: &Scopes, usual: &Scopes) -> bool {
         scopes.iter().all(|scope| match &self.scopes {
             Some(allowed) => allowed.contains(scope),
             None => usual.iter().any(|usual| usual == scope),
@@ -127,7 +131,7 @@ mod tests {
     }
 
     fn callers() -> Callers {
-        let rule = |uids: &[u32], gids: &[u32], token: Option<&str>| Rule {
+        let rule = |uids: &[u32], gids: &[u32], token: Option<&str>| CallerRule {
             caller: Arc::new(caller(None, None)),
             uids: uids.iter().copied().collect(),
             gids: gids.iter().copied().collect(),
@@ -143,7 +147,7 @@ mod tests {
     #[tokio::test]
     async fn on_a_unix_socket_the_kernel_says_who_it_is() {
         for (uid, gid, is_let_in) in [(1000, 9, true), (9, 2000, true), (9, 9, false), (0, 0, false)] {
-            let outcome = callers().admit(Peer::Unix { uid, gid }, &["caller-token"]).await;
+            let outcome = callers().authenticate(Peer::Unix { uid, gid }, &["caller-token"]).await;
             assert_eq!(outcome.is_ok(), is_let_in, "{uid} {gid}");
         }
     }
@@ -157,7 +161,7 @@ mod tests {
             (&[""], false),
             (&[], false),
         ] {
-            assert_eq!(callers().admit(Peer::Tcp, shown).await.is_ok(), is_let_in, "{shown:?}");
+            assert_eq!(callers().authenticate(Peer::Tcp, shown).await.is_ok(), is_let_in, "{shown:?}");
         }
     }
 
@@ -165,7 +169,7 @@ mod tests {
     async fn token_of_two_callers_is_neithers() {
         let Callers(mut rules) = callers();
         rules.extend(callers().0);
-        assert!(Callers(rules).admit(Peer::Tcp, &["caller-token"]).await.is_err());
+        assert!(Callers(rules).authenticate(Peer::Tcp, &["caller-token"]).await.is_err());
     }
 
     #[test]
@@ -173,10 +177,10 @@ mod tests {
         let usual: Scopes = "openid roles".parse().unwrap();
         let scopes = |text: &str| text.parse::<Scopes>().unwrap();
         let any = caller(None, None);
-        assert!(any.may_be("payroll") && any.may_ask_for(&scopes("roles"), &usual));
-        assert!(!any.may_ask_for(&scopes("roles admin"), &usual), "more than the identity asks for");
+        assert!(any.may_use("payroll") && any.may_request(&scopes("roles"), &usual));
+        assert!(!any.may_request(&scopes("roles admin"), &usual), "more than the identity asks for");
         let some = caller(Some(&["erp"]), Some(&["erp.read"]));
-        assert!(some.may_be("erp") && !some.may_be("payroll"));
-        assert!(some.may_ask_for(&scopes("erp.read"), &usual) && !some.may_ask_for(&scopes("roles"), &usual));
+        assert!(some.may_use("erp") && !some.may_use("payroll"));
+        assert!(some.may_request(&scopes("erp.read"), &usual) && !some.may_request(&scopes("roles"), &usual));
     }
 }

@@ -72,13 +72,13 @@ impl CallerToken {
         if token.chars().any(char::is_control) {
             return Err("it has a line break or another control character inside".to_owned());
         }
-        Ok(hashed(token))
+        Ok(sha256(token))
     }
 }
 
 /// All hashes are of one length, so that the time of a comparison does not tell how long a token
 /// is.
-pub(crate) fn hashed(token: &str) -> Digest {
+pub(crate) fn sha256(token: &str) -> Digest {
     digest(&SHA256, token.as_bytes())
 }
 
@@ -116,7 +116,7 @@ mod tests {
     }
 
     async fn is(token: &CallerToken, text: &str) -> bool {
-        token.hash().await.is_some_and(|hash| hash.as_ref() == hashed(text).as_ref())
+        token.hash().await.is_some_and(|hash| hash.as_ref() == sha256(text).as_ref())
     }
 
     #[tokio::test(start_paused = true)]

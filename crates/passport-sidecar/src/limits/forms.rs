@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::error::Refusal;
+use crate::error::ErrorResponse;
 
 /// Bytes of the largest form, except for `/v1/validate`. A form has one caller's token, and may be
 /// read before the caller is known.
@@ -26,10 +26,12 @@ impl Default for UnknownForms {
 impl UnknownForms {
     /// # Errors
     /// 429 when as many forms of the connection are waited for as may be.
-    pub(crate) fn take(self) -> Result<OwnedSemaphorePermit, Refusal> {
+    pub(crate) fn take(self) -> Result<OwnedSemaphorePermit, ErrorResponse> {
         let Self(permits) = self;
         permits.try_acquire_owned().map_err(|_| {
-            Refusal::too_many("too many forms on this connection; send the caller's token in a Basic header")
+            ErrorResponse::too_many_requests(
+                "too many forms on this connection; send the caller's token in a Basic header",
+            )
         })
     }
 }

@@ -67,7 +67,7 @@ impl OpenFiles {
     }
 
     /// Takes a file for a connection of `peer` that is refused and closed at once.
-    pub(crate) fn for_refusal(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<OpenFile> {
+    pub(crate) fn for_rejection(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<OpenFile> {
         let reserved = match peer {
             Peer::Unix { .. } => &self.refusals.unix,
             Peer::Tcp => &self.refusals.tcp,
@@ -139,7 +139,7 @@ mod tests {
         let _last = files.take(None).unwrap();
         for peer in [UNIX, Peer::Tcp] {
             assert!(files.for_connection(peer, None).is_none());
-            let held: Vec<_> = std::iter::from_fn(|| files.for_refusal(peer, None)).collect();
+            let held: Vec<_> = std::iter::from_fn(|| files.for_rejection(peer, None)).collect();
             assert_eq!(held.len(), REFUSALS);
         }
     }

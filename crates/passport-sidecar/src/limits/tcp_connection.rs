@@ -9,7 +9,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use super::shares::Shares;
-use crate::error::Refusal;
+use crate::error::ErrorResponse;
 
 /// A connection on TCP. Its caller is not known when it begins, so that each caller that shows its
 /// token on it takes a permit of its share of connections then.
@@ -29,14 +29,14 @@ impl TcpConnection {
     ///
     /// # Errors
     /// 429 when that caller has too many.
-    pub(crate) fn count_for(&self, caller: &Arc<str>) -> Result<(), Refusal> {
+    pub(crate) fn count_for(&self, caller: &Arc<str>) -> Result<(), ErrorResponse> {
         let mut callers = self.callers.lock().unwrap_or_else(PoisonError::into_inner);
         if callers.contains_key(caller) {
             return Ok(());
         }
         let Some(permit) = self.shares.of_caller(caller) else {
             self.refused.cancel();
-            return Err(Refusal::too_many(
+            return Err(ErrorResponse::too_many_requests(
                 "this caller has too many connections; see limits.connections_per_caller",
             ));
         };

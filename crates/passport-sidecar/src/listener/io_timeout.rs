@@ -11,45 +11,45 @@ use tokio::{
 };
 
 /// As many as tell HTTP/1 from HTTP/2. No request is shorter.
-const FIRST: usize = 24;
+const PREFACE: usize = 24;
 
 /// A connection on which something has to move, and whose first bytes have to be there in time. hyper has a limit for heads; but it
 /// waits without one to see which version of HTTP it is, and for whoever sends or takes a body drop by drop.
-pub(super) struct Timed<S> {
+pub(super) struct TimeoutStream<S> {
     stream: S,
     seen: usize,
     idle: Duration,
     moved_at: Instant,
-    alarm: Pin<Box<Sleep>>,
+    timer: Pin<Box<Sleep>>,
 }
 
-impl<S> Timed<S> {
+impl<S> TimeoutStream<S> {
     /// The first bytes within `first`, and from then on something each `idle`.
     pub(super) fn new(stream: S, first: Duration, idle: Duration) -> Self {
-        Self { stream, seen: 0, idle, moved_at: Instant::now(), alarm: Box::pin(sleep(first)) }
+        Self { stream, seen: 0, idle, moved_at: Instant::now(), timer: Box::pin(sleep(first)) }
     }
 
     fn moved(&mut self) {
-        if self.seen >= FIRST {
+        if self.seen >= PREFACE {
             self.moved_at = Instant::now();
         }
     }
 
     /// Ready when it has been still for too long.
-    fn poll_still(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
+    fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         loop {
-            ready!(self.alarm.as_mut().poll(cx));
-            // The alarm is set anew only when it has gone off: it is cheaper than at each byte.
+            ready!(self.timer.as_mut().poll(cx));
+            // The timer is set anew only when it has gone off: it is cheaper than at each byte.
             let end = self.moved_at + self.idle;
-            if self.seen < FIRST || end <= Instant::now() {
+            if self.seen < PREFACE || end <= Instant::now() {
                 return Poll::Ready(ErrorKind::TimedOut.into());
             }
-            self.alarm.as_mut().reset(end);
+            self.timer.as_mut().reset(end);
         }
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for TimeoutStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -58,7 +58,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
         let before = buf.filled().len();
         let read = Pin::new(&mut self.stream).poll_read(cx, buf);
         if read.is_pending() {
-            return self.poll_still(cx).map(Err);
+            return self.poll_timeout(cx).map(Err);
         }
         self.seen = self.seen.saturating_add(buf.filled().len() - before);
         self.moved();
@@ -66,17 +66,17 @@ impl<S: AsyncRead + Unpin> AsyncRead for Timed<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> Timed<S> {
+impl<S: AsyncWrite + Unpin> TimeoutStream<S> {
     fn written(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         if written.is_pending() {
-            return self.poll_still(cx).map(Err);
+            return self.poll_timeout(cx).map(Err);
         }
         self.moved();
         written
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Timed<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for TimeoutStream<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.written(cx, written)
@@ -116,7 +116,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_says_too_little_for_too_long_is_left() {
         let (mut client, server) = duplex(64);
-        let (mut server, begin) = (Timed::new(server, FIRST_TIME, IDLE), Instant::now());
+        let (mut server, begin) = (TimeoutStream::new(server, FIRST_TIME, IDLE), Instant::now());
         client.write_all(b"PRI * HTTP/2.0").await.unwrap();
         let mut read = [0; 64];
         assert_eq!(server.read(&mut read).await.unwrap(), 14);
@@ -127,9 +127,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn after_the_first_bytes_something_has_to_move() {
         let (mut client, server) = duplex(64);
-        let mut server = Timed::new(server, FIRST_TIME, IDLE);
-        client.write_all(&[b'x'; FIRST]).await.unwrap();
-        server.read_exact(&mut [0; FIRST]).await.unwrap();
+        let mut server = TimeoutStream::new(server, FIRST_TIME, IDLE);
+        client.write_all(&[b'x'; PREFACE]).await.unwrap();
+        server.read_exact(&mut [0; PREFACE]).await.unwrap();
         for _ in 0..5 {
             let waits = tokio::time::timeout(IDLE / 2, server.read(&mut [0; 1])).await;
             assert!(waits.is_err(), "it waits on");
@@ -143,9 +143,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_is_left() {
         let (mut client, server) = duplex(64);
-        let mut server = Timed::new(server, FIRST_TIME, IDLE);
-        client.write_all(&[b'x'; FIRST]).await.unwrap();
-        server.read_exact(&mut [0; FIRST]).await.unwrap();
+        let mut server = TimeoutStream::new(server, FIRST_TIME, IDLE);
+        client.write_all(&[b'x'; PREFACE]).await.unwrap();
+        server.read_exact(&mut [0; PREFACE]).await.unwrap();
         let written = server.write_all(&[b'y'; 1000]).await;
         assert_eq!(written.unwrap_err().kind(), ErrorKind::TimedOut);
     }

@@ -10,16 +10,16 @@ use std::{io, net::SocketAddr};
 use listenfd::ListenFd;
 use tokio::net::{TcpListener, UnixListener};
 
-pub(crate) use self::{server::Server, unix_socket::Socket};
+pub(crate) use self::{server::Server, unix_socket::SocketFile};
 use crate::config::Listen;
 
 /// An open door.
-pub(crate) enum Door {
+pub(crate) enum Listener {
     Unix(UnixListener),
     Tcp(TcpListener),
 }
 
-impl Door {
+impl Listener {
     /// As metrics have it.
     pub(crate) fn name(&self) -> &'static str {
         match self {
@@ -37,36 +37,36 @@ impl Door {
     }
 }
 
-/// The doors that systemd has opened, or else those of the configuration; and the socket that is to be taken away at the end.
-pub(crate) async fn open(listen: &Listen) -> io::Result<(Vec<Door>, Option<Socket>)> {
-    let handed_over = handed_over()?;
-    if !handed_over.is_empty() {
-        return Ok((handed_over, None));
+/// The listeners that systemd has opened, or else those of the configuration; and the socket that is to be taken away at the end.
+pub(crate) async fn open(listen: &Listen) -> io::Result<(Vec<Listener>, Option<SocketFile>)> {
+    let inherited = inherited()?;
+    if !inherited.is_empty() {
+        return Ok((inherited, None));
     }
-    let (mut doors, mut socket) = (Vec::new(), None);
+    let (mut listeners, mut socket) = (Vec::new(), None);
     if !listen.unix.as_os_str().is_empty() {
-        let (listener, taken_away) = Socket::bind(listen)?;
-        doors.push(Door::Unix(listener));
-        socket = Some(taken_away);
+        let (listener, file) = SocketFile::bind(listen)?;
+        listeners.push(Listener::Unix(listener));
+        socket = Some(file);
     }
     if let Some(address) = listen.tcp {
-        doors.push(Door::Tcp(TcpListener::bind(address).await?));
+        listeners.push(Listener::Tcp(TcpListener::bind(address).await?));
     }
-    if doors.is_empty() {
+    if listeners.is_empty() {
         return Err(io::Error::other(
             "there is no door: give listen.unix or listen.tcp, or have systemd open one",
         ));
     }
-    Ok((doors, socket))
+    Ok((listeners, socket))
 }
 
 /// By socket activation ([sd_listen_fds](https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html)).
-fn handed_over() -> io::Result<Vec<Door>> {
-    let (mut fds, mut doors) = (ListenFd::from_env(), Vec::new());
+fn inherited() -> io::Result<Vec<Listener>> {
+    let (mut fds, mut listeners) = (ListenFd::from_env(), Vec::new());
     for at in 0..fds.len() {
         if let Ok(Some(listener)) = fds.take_unix_listener(at) {
             listener.set_nonblocking(true)?;
-            doors.push(Door::Unix(UnixListener::from_std(listener)?));
+            listeners.push(Listener::Unix(UnixListener::from_std(listener)?));
         } else if let Some(listener) = fds.take_tcp_listener(at)? {
             if !listener.local_addr()?.ip().is_loopback() {
                 return Err(io::Error::other(
@@ -74,8 +74,8 @@ fn handed_over() -> io::Result<Vec<Door>> {
                 ));
             }
             listener.set_nonblocking(true)?;
-            doors.push(Door::Tcp(TcpListener::from_std(listener)?));
+            listeners.push(Listener::Tcp(TcpListener::from_std(listener)?));
         }
     }
-    Ok(doors)
+    Ok(listeners)
 }

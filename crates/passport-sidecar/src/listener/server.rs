@@ -23,13 +23,13 @@ use tokio_util::{
 use tower::{Service, ServiceExt};
 
 use super::{
-    Door,
-    io_timeout::Timed,
-    usage::{Answer, Used},
+    Listener,
+    io_timeout::TimeoutStream,
+    usage::{ConnectionUsage, TrackedBody},
 };
 use crate::{
-    dispatcher::Shared,
-    error::Refusal,
+    dispatcher::AppState,
+    error::ErrorResponse,
     limits::{Limits, OpenFile, Share, Shares, TcpConnection, UnknownForms, default_share},
     metrics::{CONNECTIONS, CONNECTIONS_FORBIDDEN, CONNECTIONS_REJECTED, TARGET},
     peer::Peer,
@@ -42,7 +42,7 @@ const FULL: &[u8] =
 const TURNED_AWAY_AT_A_TIME: usize = 256;
 const STRANGERS_AT_A_TIME: usize = 32;
 
-/// How long a door is left alone when nobody can be taken in: there are no file descriptors left, or no memory.
+/// How long a listener is left alone when nobody can be taken in: there are no file descriptors left, or no memory.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// How long, at the end, those are taken in who have come already; and how long it is waited for the next one. Others come on and on.
@@ -61,20 +61,20 @@ type Permits = (OwnedSemaphorePermit, Option<OpenFile>);
 /// What an accepted connection holds: a permit of its listener, and a file.
 type Place = (Share, Option<OpenFile>);
 
-/// Takes connections in at one door, and answers what comes on them. Each door has its own places, so that nobody at one can take
+/// Takes connections in at one listener, and answers what comes on them. Each listener has its own places, so that nobody at one can take
 /// those at another.
 pub(crate) struct Server<S> {
     name: &'static str,
     service: S,
     limits: Limits,
-    callers: Option<Arc<Shared>>,
+    callers: Option<Arc<AppState>>,
     places: Arc<Shares>,
     /// Those who are told that there is no place. The others are not told.
     turned_away: Arc<Semaphore>,
     /// The same for users that are no callers, who cannot keep callers from being told.
     strangers: Arc<Semaphore>,
     connections: TaskTracker,
-    /// No connection is taken in any more, and none that is there is to be used again.
+    /// No connection is taken in any more, and none that is there is to be usage again.
     stop: CancellationToken,
     /// No connection takes another request.
     ends: CancellationToken,
@@ -92,7 +92,7 @@ where
         name: &'static str,
         service: S,
         limits: Limits,
-        callers: Option<Arc<Shared>>,
+        callers: Option<Arc<AppState>>,
         stop: CancellationToken,
     ) -> Self {
         let cut_off = CancellationToken::new();
@@ -113,28 +113,28 @@ where
     }
 
     /// Until it is to stop; then those are taken in that have come already, and requests are let end that are on their way.
-    pub(crate) async fn serve(self, door: Door) {
-        while let Some(outcome) = self.stop.run_until_cancelled(self.take_in(&door)).await {
+    pub(crate) async fn serve(self, listener: Listener) {
+        while let Some(outcome) = self.stop.run_until_cancelled(self.take_in(&listener)).await {
             if let Err(error) = outcome {
                 tracing::warn!(target: TARGET, %error, "a connection could not be taken in");
                 sleep(PAUSE).await;
             }
         }
         let end = Instant::now() + LAST_LOOK;
-        while Instant::now() < end && matches!(timeout(NEXT, self.take_in(&door)).await, Ok(Ok(()))) {}
+        while Instant::now() < end && matches!(timeout(NEXT, self.take_in(&listener)).await, Ok(Ok(()))) {}
         // Whoever comes now is told at once that nobody is here.
-        drop(door);
+        drop(listener);
         self.drain().await;
     }
 
-    async fn take_in(&self, door: &Door) -> io::Result<()> {
-        match door {
-            Door::Unix(listener) => {
+    async fn take_in(&self, listener: &Listener) -> io::Result<()> {
+        match listener {
+            Listener::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 let peer = stream.peer_cred()?;
                 self.begin(stream, Peer::Unix { uid: peer.uid(), gid: peer.gid() });
             }
-            Door::Tcp(listener) => {
+            Listener::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
                 // No answer goes further than this machine, whatever is routed where.
                 stream.set_ttl(1)?;
@@ -147,11 +147,11 @@ where
 
     fn begin(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
         let caller = match (peer, &self.callers) {
-            (Peer::Unix { uid, gid }, Some(shared)) => match shared.callers.of_user(uid, gid) {
+            (Peer::Unix { uid, gid }, Some(state)) => match state.callers.name_of_user(uid, gid) {
                 Ok(caller) => Some(caller),
                 Err(refusal) => {
                     counter!(CONNECTIONS_FORBIDDEN).increment(1);
-                    return self.refuse(stream, shared, &refusal);
+                    return self.refuse(stream, state, &refusal);
                 }
             },
             _ => None,
@@ -166,7 +166,7 @@ where
 
     fn place(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<Place> {
         let file = match &self.callers {
-            Some(shared) => Some(shared.files.for_connection(peer, caller)?),
+            Some(state) => Some(state.files.for_connection(peer, caller)?),
             None => None,
         };
         Some((self.places.take(caller).ok()?, file))
@@ -179,7 +179,7 @@ where
         caller: Option<&Arc<str>>,
     ) {
         let file = match &self.callers {
-            Some(shared) => shared.files.for_refusal(peer, caller).map(Some),
+            Some(state) => state.files.for_rejection(peer, caller).map(Some),
             None => Some(None),
         };
         let permit = Arc::clone(&self.turned_away).try_acquire_owned().ok();
@@ -193,12 +193,12 @@ where
     fn refuse(
         &self,
         mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        shared: &Shared,
-        refusal: &Refusal,
+        state: &AppState,
+        refusal: &ErrorResponse,
     ) {
-        let response = refusal.on_the_wire();
+        let response = refusal.to_http1();
         let permit = Arc::clone(&self.strangers).try_acquire_owned().ok();
-        if let Some((permit, file)) = permit.zip(shared.files.take(None)) {
+        if let Some((permit, file)) = permit.zip(state.files.take(None)) {
             let permits = (permit, Some(file));
             tokio::spawn(async move {
                 if let Ok(Ok(_first)) = timeout(LAST_WORDS, stream.read_u8()).await {
@@ -209,18 +209,18 @@ where
     }
 
     fn answer(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer, place: Place) {
-        let used = Used::not_yet();
+        let usage = ConnectionUsage::new();
         let connection = (peer == Peer::Tcp).then(|| TcpConnection::new(Arc::clone(&self.places)));
         let refused = connection.as_ref().map(TcpConnection::refused).cloned().unwrap_or_default();
-        let service = answering(self.service.clone(), peer, connection, used.clone(), self.stop.clone());
-        let io = TokioIo::new(Timed::new(stream, self.limits.head_time(), self.limits.idle_time()));
+        let service = answering(self.service.clone(), peer, connection, usage.clone(), self.stop.clone());
+        let io = TokioIo::new(TimeoutStream::new(stream, self.limits.head_time(), self.limits.idle_time()));
         let connection = self.protocol().serve_connection(io, service).into_owned();
         let (ends, idle) = (self.ends.clone(), self.limits.idle_time());
         let answered = async move {
             let mut connection = pin!(connection);
             let over = async {
                 tokio::select! {
-                    _ = ends.run_until_cancelled(used.is_over(idle)) => {}
+                    _ = ends.run_until_cancelled(usage.unused_for(idle)) => {}
                     // Some clients take no response after a GOAWAY.
                     () = async { refused.cancelled().await; sleep(LAST_WORDS).await } => {}
                 }
@@ -232,7 +232,7 @@ where
                     tokio::select! {
                         outcome = connection => outcome,
                         // It leaves answers where they are that nobody takes.
-                        () = async { sleep(LAST_WORDS).await; used.is_over(idle).await } => Ok(()),
+                        () = async { sleep(LAST_WORDS).await; usage.unused_for(idle).await } => Ok(()),
                     }
                 }
             };
@@ -281,8 +281,8 @@ where
 }
 
 /// How many connections one caller may have.
-fn per_caller(limits: &Limits, callers: Option<&Shared>) -> usize {
-    let callers = callers.map_or(1, |shared| shared.callers.0.len());
+fn per_caller(limits: &Limits, callers: Option<&AppState>) -> usize {
+    let callers = callers.map_or(1, |state| state.callers.0.len());
     limits.connections_per_caller.unwrap_or_else(|| default_share(limits.connections, callers))
 }
 
@@ -291,15 +291,20 @@ fn answering<S>(
     service: S,
     peer: Peer,
     connection: Option<TcpConnection>,
-    used: Used,
+    usage: ConnectionUsage,
     stop: CancellationToken,
-) -> impl HyperService<http::Request<Incoming>, Response = http::Response<Answer>, Error = Infallible, Future: Send>
+) -> impl HyperService<
+    http::Request<Incoming>,
+    Response = http::Response<TrackedBody>,
+    Error = Infallible,
+    Future: Send,
+>
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send,
 {
     let forms = UnknownForms::default();
     service_fn(move |request: http::Request<Incoming>| {
-        let (in_use, stop, connection) = (used.begin(), stop.clone(), connection.clone());
+        let (active, stop, connection) = (usage.begin(), stop.clone(), connection.clone());
         let is_http1 = request.version() < Version::HTTP_2;
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
@@ -315,7 +320,7 @@ where
                 // Or the next request would be on its way when the connection ends.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok(response.map(|body| Answer::new(body, in_use)))
+            Ok(response.map(|body| TrackedBody::new(body, active)))
         }
     })
 }

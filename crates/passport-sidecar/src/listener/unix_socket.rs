@@ -15,13 +15,13 @@ use crate::config::Listen;
 
 /// A Unix socket's place in the file system. It is taken away with this value, if it is still the same.
 #[derive(Debug)]
-pub(crate) struct Socket {
+pub(crate) struct SocketFile {
     path: PathBuf,
     /// Device and number of the file.
     file: (u64, u64),
 }
 
-impl Socket {
+impl SocketFile {
     /// With its mode and group from the first moment on: it is made elsewhere, and then moved to where it is looked for. One that a
     /// sidecar has left that is no more is replaced.
     pub(super) fn bind(listen: &Listen) -> io::Result<(UnixListener, Self)> {
@@ -29,7 +29,7 @@ impl Socket {
         let explained = |error: io::Error| {
             io::Error::new(error.kind(), format!("no socket at {}: {error}", path.display()))
         };
-        see_that_it_is_free(path).map_err(explained)?;
+        check_free(path).map_err(explained)?;
         let elsewhere = path.with_extension("new");
         if is_a_socket(&elsewhere) {
             fs::remove_file(&elsewhere).map_err(explained)?;
@@ -66,7 +66,7 @@ fn group(listen: &Listen) -> io::Result<Option<u32>> {
 }
 
 /// Nothing is there, or a socket with nobody behind it.
-fn see_that_it_is_free(path: &Path) -> io::Result<()> {
+fn check_free(path: &Path) -> io::Result<()> {
     match UnixStream::connect(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) if error.kind() == ErrorKind::ConnectionRefused && is_a_socket(path) => Ok(()),
@@ -83,7 +83,7 @@ fn file(path: &Path) -> io::Result<(u64, u64)> {
     fs::symlink_metadata(path).map(|file| (file.dev(), file.ino()))
 }
 
-impl Drop for Socket {
+impl Drop for SocketFile {
     fn drop(&mut self) {
         // Another sidecar may have put its own there since; or it is gone with its folder.
         if file(&self.path).is_ok_and(|file| file == self.file) {
@@ -104,13 +104,13 @@ mod tests {
             unix_mode: "0600".to_owned(),
             ..Listen::default()
         };
-        let (listener, socket) = Socket::bind(&listen).unwrap();
+        let (listener, socket) = SocketFile::bind(&listen).unwrap();
         assert_eq!(fs::metadata(&listen.unix).unwrap().permissions().mode() & 0o777, 0o600);
-        assert_eq!(Socket::bind(&listen).unwrap_err().kind(), ErrorKind::AddrInUse);
+        assert_eq!(SocketFile::bind(&listen).unwrap_err().kind(), ErrorKind::AddrInUse);
         // As after a kill: the file is there, and nobody behind it.
         std::mem::forget(socket);
         drop(listener);
-        let (_listener, socket) = Socket::bind(&listen).unwrap();
+        let (_listener, socket) = SocketFile::bind(&listen).unwrap();
         drop(socket);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
@@ -119,9 +119,9 @@ mod tests {
     async fn one_that_goes_late_leaves_its_successors_socket_alone() {
         let folder = tempfile::tempdir().unwrap();
         let listen = Listen { unix: folder.path().join("sidecar.sock"), ..Listen::default() };
-        let (listener, first) = Socket::bind(&listen).unwrap();
+        let (listener, first) = SocketFile::bind(&listen).unwrap();
         drop(listener);
-        let (_listener, _second) = Socket::bind(&listen).unwrap();
+        let (_listener, _second) = SocketFile::bind(&listen).unwrap();
         drop(first);
         UnixStream::connect(&listen.unix).expect("it is there");
     }
@@ -131,7 +131,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let listen = Listen { unix: folder.path().join("precious"), ..Listen::default() };
         fs::write(&listen.unix, "content").unwrap();
-        assert!(Socket::bind(&listen).is_err());
+        assert!(SocketFile::bind(&listen).is_err());
         assert_eq!(fs::read_to_string(&listen.unix).unwrap(), "content");
     }
 }

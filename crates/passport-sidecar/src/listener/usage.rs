@@ -13,30 +13,30 @@ use tokio::time::{Instant, sleep_until};
 /// Whether a connection is used: by requests that wait for us, and not by what keeps it alive. A client that answers pings and asks for
 /// nothing, or does not take what it has asked for, takes somebody's place.
 #[derive(Clone, Debug)]
-pub(super) struct Used(Arc<Mutex<Uses>>);
+pub(super) struct ConnectionUsage(Arc<Mutex<Usage>>);
 
 #[derive(Debug)]
-struct Uses {
+struct Usage {
     /// How many requests wait for an answer, or for more of it.
     waiting: usize,
     /// When that was last another number, or more of an answer was taken.
     since: Instant,
 }
 
-impl Used {
-    pub(super) fn not_yet() -> Self {
-        Self(Arc::new(Mutex::new(Uses { waiting: 0, since: Instant::now() })))
+impl ConnectionUsage {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(Mutex::new(Usage { waiting: 0, since: Instant::now() })))
     }
 
     /// By a request, until its answer has gone out.
-    pub(super) fn begin(&self) -> InUse {
-        let mut in_use = InUse { used: self.clone(), waits: false };
-        in_use.note(true);
-        in_use
+    pub(super) fn begin(&self) -> ActiveRequest {
+        let mut request = ActiveRequest { connection: self.clone(), waits: false };
+        request.set_waiting(true);
+        request
     }
 
     /// Ready when nothing has waited, and nothing was taken, for `time`.
-    pub(super) async fn is_over(&self, time: Duration) {
+    pub(super) async fn unused_for(&self, time: Duration) {
         loop {
             let now = Instant::now();
             let end = self.unused_since().unwrap_or(now) + time;
@@ -48,56 +48,56 @@ impl Used {
     }
 
     fn unused_since(&self) -> Option<Instant> {
-        let uses = self.uses();
-        Some(uses.since).filter(|_| uses.waiting == 0)
+        let usage = self.usage();
+        Some(usage.since).filter(|_| usage.waiting == 0)
     }
 
-    fn uses(&self) -> MutexGuard<'_, Uses> {
+    fn usage(&self) -> MutexGuard<'_, Usage> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// One use. It ends with the value.
 #[derive(Debug)]
-pub(super) struct InUse {
-    used: Used,
+pub(super) struct ActiveRequest {
+    connection: ConnectionUsage,
     waits: bool,
 }
 
-impl InUse {
+impl ActiveRequest {
     /// Whether it waits for us, or its client has something to take.
-    fn note(&mut self, waits: bool) {
-        let mut uses = self.used.uses();
+    fn set_waiting(&mut self, waits: bool) {
+        let mut usage = self.connection.usage();
         match (self.waits, waits) {
-            (false, true) => uses.waiting += 1,
-            (true, false) => uses.waiting -= 1,
+            (false, true) => usage.waiting += 1,
+            (true, false) => usage.waiting -= 1,
             _ => {}
         }
-        uses.since = Instant::now();
+        usage.since = Instant::now();
         self.waits = waits;
     }
 }
 
-impl Drop for InUse {
+impl Drop for ActiveRequest {
     fn drop(&mut self) {
-        self.note(false);
+        self.set_waiting(false);
     }
 }
 
 /// The body of an answer, which is a use of its connection until its end.
-pub(super) struct Answer {
+pub(super) struct TrackedBody {
     body: Body,
-    in_use: InUse,
+    request: ActiveRequest,
 }
 
-impl Answer {
-    pub(super) fn new(body: Body, mut in_use: InUse) -> Self {
-        in_use.note(false);
-        Self { body, in_use }
+impl TrackedBody {
+    pub(super) fn new(body: Body, mut request: ActiveRequest) -> Self {
+        request.set_waiting(false);
+        Self { body, request }
     }
 }
 
-impl http_body::Body for Answer {
+impl http_body::Body for TrackedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -107,7 +107,7 @@ impl http_body::Body for Answer {
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
         // Who asks for more has taken what there was; HTTP/2 may ask for one frame ahead.
-        self.in_use.note(polled.is_pending());
+        self.request.set_waiting(polled.is_pending());
         polled
     }
 
@@ -133,45 +133,45 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_without_a_request_is_over_after_a_while() {
-        let (used, begin) = (Used::not_yet(), Instant::now());
-        used.is_over(TIME).await;
+        let (connection, begin) = (ConnectionUsage::new(), Instant::now());
+        connection.unused_for(TIME).await;
         assert_eq!(begin.elapsed().as_secs(), TIME.as_secs());
     }
 
     #[tokio::test(start_paused = true)]
     async fn it_is_not_over_while_a_request_waits_however_long_that_takes() {
-        let used = Used::not_yet();
-        let [first, second] = [used.begin(), used.begin()];
+        let connection = ConnectionUsage::new();
+        let [first, second] = [connection.begin(), connection.begin()];
         drop(first);
-        assert!(timeout(10 * TIME, used.is_over(TIME)).await.is_err());
+        assert!(timeout(10 * TIME, connection.unused_for(TIME)).await.is_err());
         drop(second);
         let begin = Instant::now();
-        used.is_over(TIME).await;
+        connection.unused_for(TIME).await;
         assert_eq!(begin.elapsed().as_secs(), TIME.as_secs(), "the time begins when the last one ends");
     }
 
     #[tokio::test(start_paused = true)]
     async fn each_request_begins_the_time_anew() {
-        let used = Used::not_yet();
+        let connection = ConnectionUsage::new();
         for _ in 0..5 {
-            assert!(timeout(TIME / 2, used.is_over(TIME)).await.is_err());
-            drop(used.begin());
+            assert!(timeout(TIME / 2, connection.unused_for(TIME)).await.is_err());
+            drop(connection.begin());
         }
         advance(TIME).await;
-        assert!(timeout(Duration::ZERO, used.is_over(TIME)).await.is_ok());
+        assert!(timeout(Duration::ZERO, connection.unused_for(TIME)).await.is_ok());
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_answer_with_no_more_to_send_yet_is_waited_for_and_one_that_is_not_taken_is_not() {
-        let used = Used::not_yet();
+        let connection = ConnectionUsage::new();
         let silent = Body::from_stream(futures_util::stream::pending::<Result<Bytes, axum::Error>>());
-        let mut silent = Answer::new(silent, used.begin());
+        let mut silent = TrackedBody::new(silent, connection.begin());
         assert!(futures_util::poll!(poll_fn(|cx| Pin::new(&mut silent).poll_frame(cx))).is_pending());
-        assert!(timeout(10 * TIME, used.is_over(TIME)).await.is_err());
+        assert!(timeout(10 * TIME, connection.unused_for(TIME)).await.is_err());
         drop(silent);
-        let _not_taken = Answer::new(Body::from("answer"), used.begin());
+        let _not_taken = TrackedBody::new(Body::from("answer"), connection.begin());
         let begin = Instant::now();
-        used.is_over(TIME).await;
+        connection.unused_for(TIME).await;
         assert_eq!(begin.elapsed().as_secs(), TIME.as_secs());
     }
 }

@@ -6,24 +6,24 @@ use http::{Uri, uri::InvalidUri};
 use percent_encoding::percent_decode;
 use url::Url;
 
-/// A place that requests do not leave, whatever their path is.
+/// A base that requests do not leave, whatever their path is.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct BaseUrl {
     /// Its scheme and authority, with no path.
     root: Uri,
     /// Without the slash at the end.
     below: String,
 }
 
-impl Place {
-    pub(super) fn at(base: &Url) -> Result<Self, InvalidUri> {
+impl BaseUrl {
+    pub(super) fn new(base: &Url) -> Result<Self, InvalidUri> {
         let root = format!("{}://{}/", base.scheme(), base.authority()).parse()?;
         Ok(Self { root, below: base.path().trim_end_matches('/').to_owned() })
     }
 
     /// Where `path` is there, if that is below it.
     pub(super) fn uri(&self, path: &str, query: Option<&str>) -> Option<Uri> {
-        if !path.starts_with('/') || leads_up(path) {
+        if !path.starts_with('/') || is_traversal(path) {
             return None;
         }
         let below = match query {
@@ -37,15 +37,15 @@ impl Place {
 }
 
 /// More often nobody decodes a path.
-const DECODED_AT_MOST: usize = 8;
+const MAX_DECODINGS: usize = 8;
 
 /// In whatever way it is written: who decodes it, and how often, is the upstream's business.
-fn leads_up(path: &str) -> bool {
+fn is_traversal(path: &str) -> bool {
     let mut plain = Cow::Borrowed(path.as_bytes());
-    for _ in 0..DECODED_AT_MOST {
+    for _ in 0..MAX_DECODINGS {
         // Overlong encodings are not UTF-8, and some servers decode them all the same.
         let Ok(text) = str::from_utf8(&plain) else { return true };
-        if is_odd(text) {
+        if is_ambiguous(text) {
             return true;
         }
         match percent_decode(&plain).into() {
@@ -58,7 +58,7 @@ fn leads_up(path: &str) -> bool {
 
 /// Whether a segment is a dot or two, with or without what some servers strip from names or take
 /// for a dot or a slash; or the path has characters that end it early.
-fn is_odd(path: &str) -> bool {
+fn is_ambiguous(path: &str) -> bool {
     let is_separator =
         |letter| matches!(letter, '/' | '\\' | ';' | '?' | '#' | '\u{2215}' | '\u{ff0f}' | '\u{ff3c}');
     let is_dots = |segment: &str| {
@@ -82,8 +82,8 @@ mod tests {
     use super::*;
 
     fn at(base: &str, path: &str, query: Option<&str>) -> Option<String> {
-        let place = Place::at(&base.parse().unwrap()).unwrap();
-        place.uri(path, query).map(|uri| uri.to_string())
+        let base = BaseUrl::new(&base.parse().unwrap()).unwrap();
+        base.uri(path, query).map(|uri| uri.to_string())
     }
 
     #[test]

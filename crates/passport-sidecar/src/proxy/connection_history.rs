@@ -16,12 +16,12 @@ use tokio::time::Instant;
 
 /// Tells whether a connection was used before. It is among the extras of each response and error.
 #[derive(Clone, Debug)]
-pub(super) struct History {
+pub(super) struct ConnectionHistory {
     established: Instant,
     had_response: Arc<AtomicBool>,
 }
 
-impl History {
+impl ConnectionHistory {
     pub(super) fn note_response(&self) {
         self.had_response.store(true, Ordering::Relaxed);
     }
@@ -34,24 +34,27 @@ impl History {
 }
 
 /// A connection with its history.
-pub(super) struct Dated<S> {
+pub(super) struct TrackedConnection<S> {
     stream: S,
-    history: History,
+    history: ConnectionHistory,
 }
 
-impl<S> Dated<S> {
+impl<S> TrackedConnection<S> {
     pub(super) fn new(stream: S) -> Self {
-        Self { stream, history: History { established: Instant::now(), had_response: Arc::default() } }
+        Self {
+            stream,
+            history: ConnectionHistory { established: Instant::now(), had_response: Arc::default() },
+        }
     }
 }
 
-impl<S: Connection> Connection for Dated<S> {
+impl<S: Connection> Connection for TrackedConnection<S> {
     fn connected(&self) -> Connected {
         self.stream.connected().extra(self.history.clone())
     }
 }
 
-impl<S: Read + Unpin> Read for Dated<S> {
+impl<S: Read + Unpin> Read for TrackedConnection<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -61,7 +64,7 @@ impl<S: Read + Unpin> Read for Dated<S> {
     }
 }
 
-impl<S: Write + Unpin> Write for Dated<S> {
+impl<S: Write + Unpin> Write for TrackedConnection<S> {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }

@@ -5,12 +5,12 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use http_body::{Body, Frame};
 
 use crate::{
-    error::REFUSED,
-    request_guard::{MARK, is_of_a_proxy},
+    error::REFUSED_HEADER,
+    request_guard::{SIDECAR_HEADER, is_proxy_header},
 };
 
 /// Of a connection, and not of what it carries ([RFC 9110, section 7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)).
-const OF_THE_CONNECTION: [HeaderName; 8] = [
+const HOP_BY_HOP: [HeaderName; 8] = [
     header::CONNECTION,
     HeaderName::from_static("http2-settings"),
     HeaderName::from_static("keep-alive"),
@@ -73,12 +73,15 @@ pub(super) fn needs_chunks(method: &Method, body: &impl Body) -> bool {
 
 /// Removes from trailers what neither side accepts from the other in headers, and what is no
 /// trailer.
-pub(super) fn without_odd_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
+pub(super) fn filter_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
     match frame.into_trailers() {
         Ok(mut trailers) => {
             let also = [header::TE, header::TRAILER];
             remove(&mut trailers, |name| {
-                is_ours(name) || is_of_a_proxy(name) || END_TO_END.contains(name) || also.contains(name)
+                is_sidecar_header(name)
+                    || is_proxy_header(name)
+                    || END_TO_END.contains(name)
+                    || also.contains(name)
             });
             Frame::trailers(trailers)
         }
@@ -87,12 +90,12 @@ pub(super) fn without_odd_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
 }
 
 /// Makes a request's headers those of the request to the upstream. Who sends it to us has no say in what we say of identities.
-pub(super) fn prepare(headers: &mut HeaderMap, drops_proxy_headers: bool) {
+pub(super) fn prepare_request(headers: &mut HeaderMap, drops_proxy_headers: bool) {
     let takes_trailers = listed(headers, header::TE).any(|te| te.eq_ignore_ascii_case(b"trailers"));
     join_cookies(headers);
     remove(headers, |name| {
-        let is_of_a_proxy = drops_proxy_headers && is_of_a_proxy(name);
-        name == header::TE || name == header::HOST || is_ours(name) || is_of_a_proxy
+        let is_proxy_header = drops_proxy_headers && is_proxy_header(name);
+        name == header::TE || name == header::HOST || is_sidecar_header(name) || is_proxy_header
     });
     if takes_trailers {
         // gRPC wants to hear it.
@@ -100,11 +103,11 @@ pub(super) fn prepare(headers: &mut HeaderMap, drops_proxy_headers: bool) {
     }
 }
 
-fn is_ours(name: &HeaderName) -> bool {
+fn is_sidecar_header(name: &HeaderName) -> bool {
     // Some servers take `_` for `-`, and some whatever is no letter and no digit.
     let is_it = |(is, wanted): (u8, u8)| is == wanted || (wanted == b'-' && !is.is_ascii_alphanumeric());
     let name = name.as_str();
-    [MARK.as_str(), "x-passport-"]
+    [SIDECAR_HEADER.as_str(), "x-passport-"]
         .iter()
         .any(|prefix| name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(is_it))
 }
@@ -122,14 +125,14 @@ fn join_cookies(headers: &mut HeaderMap) {
 }
 
 /// Makes a response's headers those of our response. What we have refused is told by a header that is ours alone.
-pub(super) fn give_back(headers: &mut HeaderMap) {
-    remove(headers, |name| *name == REFUSED);
+pub(super) fn prepare_response(headers: &mut HeaderMap) {
+    remove(headers, |name| *name == REFUSED_HEADER);
 }
 
 /// Removes those of the connection, and those that `also` are not for the other side.
 fn remove(headers: &mut HeaderMap, also: impl Fn(&HeaderName) -> bool) {
     let named: Vec<HeaderName> = options(headers).collect();
-    let is_one = |name: &&HeaderName| OF_THE_CONNECTION.contains(name) || named.contains(name) || also(name);
+    let is_one = |name: &&HeaderName| HOP_BY_HOP.contains(name) || named.contains(name) || also(name);
     let names: Vec<HeaderName> = headers.keys().filter(is_one).cloned().collect();
     for name in names {
         headers.remove(name);
@@ -156,7 +159,7 @@ mod tests {
         for (name, value) in sent {
             headers.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
         }
-        prepare(&mut headers, false);
+        prepare_request(&mut headers, false);
         let mut left: Vec<_> =
             headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
         left.sort();
@@ -199,9 +202,9 @@ mod tests {
     #[test]
     fn an_upstream_does_not_say_that_we_have_refused() {
         let mut headers = HeaderMap::new();
-        headers.insert(REFUSED, HeaderValue::from_static("invalid_client"));
+        headers.insert(REFUSED_HEADER, HeaderValue::from_static("invalid_client"));
         headers.insert(header::ETAG, HeaderValue::from_static("7"));
-        give_back(&mut headers);
+        prepare_response(&mut headers);
         assert_eq!(headers.len(), 1);
     }
 
@@ -275,7 +278,7 @@ mod tests {
             ("x-of-the-hop", "1"),
             ("transfer-encoding", "chunked"),
         ]);
-        let left = without_odd_trailers(Frame::trailers(trailers)).into_trailers().unwrap();
+        let left = filter_trailers(Frame::trailers(trailers)).into_trailers().unwrap();
         assert_eq!(left, map(&[("grpc-status", "0")]));
     }
 
@@ -283,9 +286,9 @@ mod tests {
     fn proxy_headers_are_dropped_where_that_is_set() {
         let sent = [("via", "1.1 gateway"), ("x-forwarded-for", "1.2.3.4"), ("x_real.ip", "1.2.3.4")];
         let mut headers = map(&sent);
-        prepare(&mut headers, false);
+        prepare_request(&mut headers, false);
         assert_eq!(headers, map(&sent));
-        prepare(&mut headers, true);
+        prepare_request(&mut headers, true);
         assert!(headers.is_empty(), "{headers:?}");
     }
 }

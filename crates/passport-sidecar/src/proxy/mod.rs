@@ -17,71 +17,71 @@ use passport_outbound::ManagedIdentity;
 use self::permit::Permit;
 pub(crate) use self::{
     tls::TlsConfigs,
-    upstream::{Upstream, Whose},
+    upstream::{TokenOwner, Upstream},
 };
 use crate::{
-    caller_auth::Caller, config::ProxyHeaders, dispatcher::Shared, error::Refusal, peer::Peer,
-    route::Interface,
+    caller_auth::Caller, config::ProxyHeaders, dispatcher::AppState, error::ErrorResponse, peer::Peer,
+    route::Route,
 };
 
 /// Names the upstream, for clients that cannot have it in the path: those of gRPC.
 const UPSTREAM: HeaderName = HeaderName::from_static("passport-sidecar-upstream");
 
 /// Passes `request` on to the upstream that its path names: `/to/<upstream>/...`; or else its header.
-pub(crate) async fn passed_on(
-    shared: &Shared,
+pub(crate) async fn forward(
+    state: &AppState,
     caller: &Caller,
-    interface: Interface,
+    route: Route,
     request: Request,
-) -> Result<Response, Refusal> {
+) -> Result<Response, ErrorResponse> {
     check(&request)?;
-    let target = if interface == Interface::ByPath { by_path } else { by_header };
-    let (upstream, uri) = target(shared, caller, &request)?;
-    let permit = Permit::take(shared, caller)?;
-    let drops = shared.proxy_headers(Peer::of(&request)) == ProxyHeaders::Drop;
+    let target = if route == Route::ProxyByPath { by_path } else { by_header };
+    let (upstream, uri) = target(state, caller, &request)?;
+    let permit = Permit::take(state, caller)?;
+    let drops = state.proxy_headers(Peer::of(&request)) == ProxyHeaders::Drop;
     upstream.call(caller, permit, prepared(request, uri, drops)).await
 }
 
 /// An upgrade is an offer, which is ignored
 /// ([RFC 9110, section 7.8](https://www.rfc-editor.org/rfc/rfc9110#section-7.8)).
-fn check(request: &Request) -> Result<(), Refusal> {
+fn check(request: &Request) -> Result<(), ErrorResponse> {
     if request.method() == Method::CONNECT {
         let description = "connections are not passed on, requests are: no CONNECT";
-        return Err(Refusal::new(StatusCode::NOT_IMPLEMENTED, "invalid_request", description));
+        return Err(ErrorResponse::new(StatusCode::NOT_IMPLEMENTED, "invalid_request", description));
     }
-    headers::check(request.headers()).map_err(Refusal::invalid)
+    headers::check(request.headers()).map_err(ErrorResponse::invalid)
 }
 
-type Target<'a> = Result<(&'a Upstream, Uri), Refusal>;
+type Target<'a> = Result<(&'a Upstream, Uri), ErrorResponse>;
 
-fn by_path<'a>(shared: &'a Shared, caller: &Caller, request: &Request) -> Target<'a> {
+fn by_path<'a>(state: &'a AppState, caller: &Caller, request: &Request) -> Target<'a> {
     // As it came, and not as it was decoded.
     let path = request.uri().path().strip_prefix("/to/").unwrap_or_default();
     let (name, path) = path.split_at(path.find('/').unwrap_or(path.len()));
-    let upstream = upstream(shared, caller, name)?;
+    let upstream = upstream(state, caller, name)?;
     let uri = upstream.uri(if path.is_empty() { "/" } else { path }, request.uri().query())?;
     Ok((upstream, uri))
 }
 
-fn by_header<'a>(shared: &'a Shared, caller: &Caller, request: &Request) -> Target<'a> {
+fn by_header<'a>(state: &'a AppState, caller: &Caller, request: &Request) -> Target<'a> {
     let name = request.headers().get(UPSTREAM).and_then(|name| name.to_str().ok()).unwrap_or_default();
-    let upstream = upstream(shared, caller, name)?;
+    let upstream = upstream(state, caller, name)?;
     let uri = upstream.uri(request.uri().path(), request.uri().query())?;
     Ok((upstream, uri))
 }
 
 /// The upstream of that name, if it is for `caller`.
-fn upstream<'a>(shared: &'a Shared, caller: &Caller, name: &str) -> Result<&'a Upstream, Refusal> {
+fn upstream<'a>(state: &'a AppState, caller: &Caller, name: &str) -> Result<&'a Upstream, ErrorResponse> {
     let is_for_it = |(name, identity): (&str, &ManagedIdentity)| {
-        caller.may_be(name) && caller.may_ask_for(identity.scopes(), identity.scopes())
+        caller.may_use(name) && caller.may_request(identity.scopes(), identity.scopes())
     };
-    let upstream = shared.upstreams.get(name);
-    upstream.filter(|upstream| upstream.identity().is_none_or(is_for_it)).ok_or_else(Refusal::not_found)
+    let upstream = state.upstreams.get(name);
+    upstream.filter(|upstream| upstream.identity().is_none_or(is_for_it)).ok_or_else(ErrorResponse::not_found)
 }
 
 /// The request as it goes to `uri`, without a token yet.
 fn prepared(mut request: Request, uri: Uri, drops_proxy_headers: bool) -> Request {
     *request.uri_mut() = uri;
-    headers::prepare(request.headers_mut(), drops_proxy_headers);
+    headers::prepare_request(request.headers_mut(), drops_proxy_headers);
     request
 }

@@ -7,8 +7,8 @@ use metrics::{counter, gauge};
 
 use crate::{
     caller_auth::Caller,
-    dispatcher::Shared,
-    error::Refusal,
+    dispatcher::AppState,
+    error::ErrorResponse,
     limits::{Exhausted, OpenFile, Share, hold_until_end},
     metrics::{FORWARDED, FORWARDED_REJECTED},
 };
@@ -23,25 +23,25 @@ impl Permit {
     /// # Errors
     /// 429 when the caller has too many requests on their way, and 503 when all callers together
     /// have.
-    pub(super) fn take(shared: &Shared, caller: &Caller) -> Result<Self, Refusal> {
-        let share = shared.forwarded.take(Some(&caller.name)).map_err(|exhausted| {
+    pub(super) fn take(state: &AppState, caller: &Caller) -> Result<Self, ErrorResponse> {
+        let share = state.forwarded.take(Some(&caller.name)).map_err(|exhausted| {
             let (limit, refusal) = match exhausted {
                 Exhausted::Caller => {
                     let text =
                         "this caller has too many requests on their way; see limits.forwarded_per_caller";
-                    ("forwarded_per_caller", Refusal::too_many(text))
+                    ("forwarded_per_caller", ErrorResponse::too_many_requests(text))
                 }
                 Exhausted::All => {
                     let text = "too many requests are on their way; see limits.forwarded";
-                    ("forwarded", Refusal::later(text, Duration::ZERO))
+                    ("forwarded", ErrorResponse::unavailable(text, Duration::ZERO))
                 }
             };
             count_rejected(limit);
             refusal
         })?;
-        let file = shared.files.take(Some(&caller.name)).ok_or_else(|| {
+        let file = state.files.take(Some(&caller.name)).ok_or_else(|| {
             count_rejected("open_files");
-            Refusal::later("too many files are open; see LimitNOFILE", Duration::ZERO)
+            ErrorResponse::unavailable("too many files are open; see LimitNOFILE", Duration::ZERO)
         })?;
         Ok(Self { _held: Arc::new((share, file, Forwarded::begin())) })
     }

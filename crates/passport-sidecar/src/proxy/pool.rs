@@ -20,8 +20,8 @@ use tokio::net::TcpStream;
 use tower::{Service, ServiceExt, util::MapResponse};
 
 use super::{
-    connection_history::{Dated, History},
-    request_body::Sent,
+    connection_history::{ConnectionHistory, TrackedConnection},
+    request_body::RequestBody,
     retry::Retry,
 };
 use crate::limits::Limits;
@@ -29,8 +29,8 @@ use crate::limits::Limits;
 pub(super) const CONNECT_TIME: Duration = Duration::from_secs(10);
 
 type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
-type Connector = MapResponse<HttpsConnector<HttpConnector>, fn(Stream) -> Dated<Stream>>;
-type Http = Client<Connector, Sent>;
+type Connector = MapResponse<HttpsConnector<HttpConnector>, fn(Stream) -> TrackedConnection<Stream>>;
+type Http = Client<Connector, RequestBody>;
 
 /// The caller of a request, in its extensions.
 #[derive(Clone, Debug)]
@@ -39,7 +39,7 @@ pub(super) struct CallerName(pub(super) Arc<str>);
 /// Connections to one upstream. Each caller has its own, so that one that stops reading responses
 /// holds up no other: on a connection of HTTP/2 all streams share one window.
 #[derive(Clone)]
-pub(super) struct Connections {
+pub(super) struct CallerPools {
     pools: Arc<Mutex<HashMap<Arc<str>, Http>>>,
     settings: Arc<Settings>,
 }
@@ -51,7 +51,7 @@ struct Settings {
     idle_connections: usize,
 }
 
-impl Connections {
+impl CallerPools {
     /// Creates pools of so many idle connections for each caller.
     pub(super) fn new(tls: ClientConfig, http2: bool, limits: Limits, idle_connections: usize) -> Self {
         let settings = Settings { tls, http2, limits, idle_connections };
@@ -88,14 +88,14 @@ impl Settings {
             .http2_initial_stream_window_size(self.limits.stream_window())
             // Room for all of a caller's streams: one that is not read holds up none of the others.
             .http2_initial_connection_window_size(self.limits.upstream_window());
-        let dated: fn(Stream) -> Dated<Stream> = Dated::new;
+        let dated: fn(Stream) -> TrackedConnection<Stream> = TrackedConnection::new;
         builder.build(connector.map_response(dated))
     }
 }
 
 type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<Incoming>, legacy::Error>> + Send>>;
 
-impl Service<Request<Sent>> for Connections {
+impl Service<Request<RequestBody>> for CallerPools {
     type Response = Response<Incoming>;
     type Error = legacy::Error;
     type Future = ResponseFuture;
@@ -104,7 +104,7 @@ impl Service<Request<Sent>> for Connections {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<Sent>) -> ResponseFuture {
+    fn call(&mut self, request: Request<RequestBody>) -> ResponseFuture {
         let caller =
             request.extensions().get().map_or_else(|| Arc::from(""), |CallerName(name)| Arc::clone(name));
         let (retry, settings) = (Retry::of(&request), Arc::clone(&self.settings));
@@ -112,7 +112,7 @@ impl Service<Request<Sent>> for Connections {
         Box::pin(async move {
             let error = match sent.await {
                 Ok(response) => {
-                    response.extensions().get().into_iter().for_each(History::note_response);
+                    response.extensions().get().into_iter().for_each(ConnectionHistory::note_response);
                     return Ok(response);
                 }
                 Err(error) => error,

@@ -15,7 +15,7 @@ use tokio::{
 use super::{headers, permit::Permit};
 
 /// A body, of which it is known how far it is, and when it has ended or nobody wants more of it.
-pub(super) struct Sent {
+pub(super) struct RequestBody {
     body: Body,
     awaited: Option<watch::Sender<bool>>,
     _permit: Option<Permit>,
@@ -24,7 +24,7 @@ pub(super) struct Sent {
 /// How far such a body is: whether its upstream waits for more of it, which is not there yet.
 pub(super) struct Progress(Option<watch::Receiver<bool>>);
 
-impl Sent {
+impl RequestBody {
     pub(super) fn watched(body: Body) -> (Self, Progress) {
         let (awaited, progress) = (!body.is_end_stream()).then(|| watch::channel(false)).unzip();
         (Self { body, awaited, _permit: None }, Progress(progress))
@@ -39,7 +39,7 @@ impl Sent {
 impl Progress {
     /// Ready when an upstream has taken nothing of what is there for `still`, or nothing at all for `answer`; or it has all and has
     /// not answered for `answer`.
-    pub(super) async fn late(self, still: Duration, answer: Duration) {
+    pub(super) async fn timed_out(self, still: Duration, answer: Duration) {
         if let Some(mut awaited) = self.0 {
             // Until it takes something there may be no token yet, or no connection.
             let mut time = answer;
@@ -58,7 +58,7 @@ impl Progress {
     }
 }
 
-impl http_body::Body for Sent {
+impl http_body::Body for RequestBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -72,7 +72,7 @@ impl http_body::Body for Sent {
         } else if let Some(awaited) = &self.awaited {
             awaited.send_replace(polled.is_pending());
         }
-        polled.map_ok(headers::without_odd_trailers)
+        polled.map_ok(headers::filter_trailers)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -98,23 +98,23 @@ mod tests {
 
     async fn late_after(progress: Progress) -> u64 {
         let begin = Instant::now();
-        progress.late(STILL, ANSWER).await;
+        progress.timed_out(STILL, ANSWER).await;
         begin.elapsed().as_secs()
     }
 
     #[tokio::test(start_paused = true)]
     async fn without_a_body_the_time_for_an_answer_begins_at_once() {
-        let (_sent, progress) = Sent::watched(Body::empty());
+        let (_sent, progress) = RequestBody::watched(Body::empty());
         assert_eq!(late_after(progress).await, ANSWER.as_secs());
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_time_for_an_answer_begins_when_all_is_sent() {
         let chunks = (0..5).map(|_| Ok::<_, axum::Error>(Bytes::from_static(b"chunk")));
-        let (mut sent, progress) = Sent::watched(Body::from_stream(stream::iter(chunks)));
+        let (mut body_sent, progress) = RequestBody::watched(Body::from_stream(stream::iter(chunks)));
         let sends = async {
             sleep(ANSWER / 2).await;
-            while poll_fn(|cx| Pin::new(&mut sent).poll_frame(cx)).await.is_some() {
+            while poll_fn(|cx| Pin::new(&mut body_sent).poll_frame(cx)).await.is_some() {
                 sleep(STILL / 2).await;
             }
         };
@@ -124,19 +124,19 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_client_that_says_nothing_for_long_is_waited_for() {
-        let (mut sent, progress) =
-            Sent::watched(Body::from_stream(stream::pending::<Result<Bytes, axum::Error>>()));
-        assert!(futures_util::poll!(poll_fn(|cx| Pin::new(&mut sent).poll_frame(cx))).is_pending());
-        assert!(timeout(10 * STILL, progress.late(STILL, ANSWER)).await.is_err());
+        let (mut body_sent, progress) =
+            RequestBody::watched(Body::from_stream(stream::pending::<Result<Bytes, axum::Error>>()));
+        assert!(futures_util::poll!(poll_fn(|cx| Pin::new(&mut body_sent).poll_frame(cx))).is_pending());
+        assert!(timeout(10 * STILL, progress.timed_out(STILL, ANSWER)).await.is_err());
     }
 
     #[tokio::test(start_paused = true)]
     async fn an_upstream_that_takes_no_more_is_left() {
-        let (_sent, progress) = Sent::watched(Body::from("not wanted"));
+        let (_sent, progress) = RequestBody::watched(Body::from("not wanted"));
         assert_eq!(late_after(progress).await, ANSWER.as_secs());
         let chunks = (0..5).map(|_| Ok::<_, axum::Error>(Bytes::from_static(b"chunk")));
-        let (mut sent, progress) = Sent::watched(Body::from_stream(stream::iter(chunks)));
-        assert!(poll_fn(|cx| Pin::new(&mut sent).poll_frame(cx)).await.is_some());
+        let (mut body_sent, progress) = RequestBody::watched(Body::from_stream(stream::iter(chunks)));
+        assert!(poll_fn(|cx| Pin::new(&mut body_sent).poll_frame(cx)).await.is_some());
         assert_eq!(late_after(progress).await, STILL.as_secs(), "it has taken one");
     }
 }

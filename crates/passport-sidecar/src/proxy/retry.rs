@@ -9,22 +9,22 @@ use http_body::Body as _;
 use hyper_util::client::legacy;
 use tokio::time::Instant;
 
-use super::{connection_history::History, request_body::Sent};
+use super::{connection_history::ConnectionHistory, request_body::RequestBody};
 
 /// A request that can be retried.
 pub(super) struct Retry {
-    request: Request<Sent>,
+    request: Request<RequestBody>,
     is_idempotent: bool,
     begin: Instant,
 }
 
 impl Retry {
     /// Copies `request`, unless it has a body, which could be sent in part.
-    pub(super) fn of(request: &Request<Sent>) -> Option<Self> {
+    pub(super) fn of(request: &Request<RequestBody>) -> Option<Self> {
         if !request.body().is_end_stream() {
             return None;
         }
-        let mut again = Request::new(Sent::watched(Body::empty()).0);
+        let mut again = Request::new(RequestBody::watched(Body::empty()).0);
         *again.method_mut() = request.method().clone();
         *again.uri_mut() = request.uri().clone();
         *again.version_mut() = request.version();
@@ -35,7 +35,7 @@ impl Retry {
     /// Returns the request if it may be retried after `error`: a reused connection has ended, and the
     /// request is idempotent or was not processed. A failure of a fresh connection is the
     /// upstream's, and could go on for ever.
-    pub(super) fn after(self, error: &legacy::Error) -> Option<Request<Sent>> {
+    pub(super) fn after(self, error: &legacy::Error) -> Option<Request<RequestBody>> {
         let was_reused = history(error).is_some_and(|history| history.is_reused(self.begin));
         let may_be_retried = is_refused(error) || (self.is_idempotent && was_closed(error));
         (was_reused && may_be_retried).then_some(self.request)
@@ -48,7 +48,7 @@ fn is_idempotent(method: &Method) -> bool {
 }
 
 /// Returns the history of the connection on which a request failed.
-fn history(error: &legacy::Error) -> Option<History> {
+fn history(error: &legacy::Error) -> Option<ConnectionHistory> {
     let mut extras = Extensions::new();
     error.connect_info()?.get_extras(&mut extras);
     extras.remove()

@@ -11,17 +11,17 @@ use tower::{BoxError, Layer, ServiceExt};
 use url::Url;
 
 use super::{
-    base_url::Place,
+    base_url::BaseUrl,
     headers,
     permit::Permit,
-    pool::{CallerName, Connections},
-    request_body::Sent,
+    pool::{CallerName, CallerPools},
+    request_body::RequestBody,
 };
-use crate::{caller_auth::Caller, error::Refusal, limits::Limits};
+use crate::{caller_auth::Caller, error::ErrorResponse, limits::Limits};
 
 /// In whose name requests go out.
 #[derive(Debug)]
-pub(crate) enum Whose {
+pub(crate) enum TokenOwner {
     Identity(String, ManagedIdentity),
     /// With the token that they bring.
     Caller,
@@ -32,11 +32,11 @@ pub(crate) enum Whose {
 /// A service that requests are passed on to.
 pub(crate) struct Upstream {
     name: String,
-    place: Place,
+    base_url: BaseUrl,
     version: Version,
-    whose: Whose,
-    plain: Connections,
-    attaching: Option<AttachToken<Connections>>,
+    owner: TokenOwner,
+    plain: CallerPools,
+    with_token: Option<AttachToken<CallerPools>>,
     idle_time: Duration,
     answer_time: Duration,
 }
@@ -48,39 +48,48 @@ impl Upstream {
         base: &Url,
         tls: ClientConfig,
         http2: bool,
-        whose: Whose,
+        owner: TokenOwner,
         limits: &Limits,
         idle_connections: usize,
     ) -> Result<Self, BoxError> {
-        let plain = Connections::new(tls, http2, *limits, idle_connections);
-        let attaching = match &whose {
-            Whose::Identity(_, identity) | Whose::CallerOrIdentity(_, identity) => {
+        let plain = CallerPools::new(tls, http2, *limits, idle_connections);
+        let with_token = match &owner {
+            TokenOwner::Identity(_, identity) | TokenOwner::CallerOrIdentity(_, identity) => {
                 // Whether its URL may be plain http was decided before.
                 let origins = AllowedOrigins::danger_plain_http([Origin::of(base)?.to_string()])?;
                 Some(AttachTokenLayer::new(identity.clone(), origins).layer(plain.clone()))
             }
-            Whose::Caller => None,
+            TokenOwner::Caller => None,
         };
         let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
-        let place = Place::at(base)?;
+        let base_url = BaseUrl::new(base)?;
         let (idle_time, answer_time) = (limits.idle_time(), limits.answer_time());
-        Ok(Self { name: name.to_owned(), place, version, whose, plain, attaching, idle_time, answer_time })
+        Ok(Self {
+            name: name.to_owned(),
+            base_url,
+            version,
+            owner,
+            plain,
+            with_token,
+            idle_time,
+            answer_time,
+        })
     }
 
     /// The identity that is behind it, which a caller has to be allowed.
     pub(crate) fn identity(&self) -> Option<(&str, &ManagedIdentity)> {
-        match &self.whose {
-            Whose::Identity(name, identity) | Whose::CallerOrIdentity(name, identity) => {
+        match &self.owner {
+            TokenOwner::Identity(name, identity) | TokenOwner::CallerOrIdentity(name, identity) => {
                 Some((name, identity))
             }
-            Whose::Caller => None,
+            TokenOwner::Caller => None,
         }
     }
 
     /// Where `path` is there. It stays below the base.
-    pub(super) fn uri(&self, path: &str, query: Option<&str>) -> Result<Uri, Refusal> {
+    pub(super) fn uri(&self, path: &str, query: Option<&str>) -> Result<Uri, ErrorResponse> {
         let wrong = "the path cannot be passed on: it begins with a slash, and does not lead up";
-        self.place.uri(path, query).ok_or_else(|| Refusal::invalid(wrong))
+        self.base_url.uri(path, query).ok_or_else(|| ErrorResponse::invalid(wrong))
     }
 
     pub(super) async fn call(
@@ -88,85 +97,85 @@ impl Upstream {
         caller: &Caller,
         permit: Permit,
         request: Request,
-    ) -> Result<Response, Refusal> {
+    ) -> Result<Response, ErrorResponse> {
         let (mut parts, body) = request.into_parts();
         if self.version == Version::HTTP_11 && headers::needs_chunks(&parts.method, &body) {
             parts.headers.insert(header::TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
         }
-        let (body, progress) = Sent::watched(body);
+        let (body, progress) = RequestBody::watched(body);
         let mut request = http::Request::from_parts(parts, body.holding(permit.clone()));
         *request.version_mut() = self.version;
         request.extensions_mut().insert(CallerName(Arc::clone(&caller.name)));
         // The time for an answer begins when all is sent, so that what is large, or a stream, may take as long as it takes.
         tokio::select! {
-            outcome = self.answered(request) => outcome.map(|response| permit.held_by(response)),
-            () = progress.late(self.idle_time, self.answer_time) => Err(self.late()),
+            outcome = self.send(request) => outcome.map(|response| permit.held_by(response)),
+            () = progress.timed_out(self.idle_time, self.answer_time) => Err(self.timed_out()),
         }
     }
 
-    async fn answered(&self, mut request: http::Request<Sent>) -> Result<Response, Refusal> {
+    async fn send(&self, mut request: http::Request<RequestBody>) -> Result<Response, ErrorResponse> {
         let brings_one = request.headers().contains_key(header::AUTHORIZATION);
-        let attaching = match (&self.attaching, &self.whose) {
-            (Some(attaching), Whose::Identity(..)) => attaching,
-            (Some(attaching), _) if !brings_one => attaching,
+        let with_token = match (&self.with_token, &self.owner) {
+            (Some(with_token), TokenOwner::Identity(..)) => with_token,
+            (Some(with_token), _) if !brings_one => with_token,
             (None, _) if !brings_one => {
                 let description =
                     "this upstream is called in the caller's name; send its token in Authorization";
-                return Err(Refusal::unauthorized("Bearer", "invalid_token", description));
+                return Err(ErrorResponse::unauthorized("Bearer", "invalid_token", description));
             }
             _ => {
                 let response = self.plain.clone().oneshot(request).await;
-                return self.given_back(response.map_err(|error| self.failed(&with_causes(&error)))?);
+                return self.accept(response.map_err(|error| self.bad_gateway(&with_causes(&error)))?);
             }
         };
         // It is for the sidecar, if anything.
         request.headers_mut().remove(header::AUTHORIZATION);
-        let response = attaching.clone().oneshot(request).await;
-        self.given_back(response.map_err(|error| self.without(&error))?)
+        let response = with_token.clone().oneshot(request).await;
+        self.accept(response.map_err(|error| self.token_error(&error))?)
     }
 
     /// Makes an upstream's response ours.
-    fn given_back<B>(&self, response: http::Response<B>) -> Result<Response, Refusal>
+    fn accept<B>(&self, response: http::Response<B>) -> Result<Response, ErrorResponse>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BoxError>,
     {
         if response.status().is_informational() {
-            return Err(self.failed("the upstream switched protocols, which no request asks for"));
+            return Err(self.bad_gateway("the upstream switched protocols, which no request asks for"));
         }
-        headers::check_length(response.headers()).map_err(|problem| self.failed(problem))?;
-        let mut response = response.map(|body| Body::new(body.map_frame(headers::without_odd_trailers)));
-        headers::give_back(response.headers_mut());
+        headers::check_length(response.headers()).map_err(|problem| self.bad_gateway(problem))?;
+        let mut response = response.map(|body| Body::new(body.map_frame(headers::filter_trailers)));
+        headers::prepare_response(response.headers_mut());
         *response.version_mut() = Version::HTTP_11;
         Ok(response)
     }
 
-    fn without(&self, error: &BoxError) -> Refusal {
+    fn token_error(&self, error: &BoxError) -> ErrorResponse {
         let identity = self.identity().map(|(_, identity)| identity);
         match (error.downcast_ref::<TokenError>(), identity) {
-            (Some(error), Some(identity)) => Refusal::without_token(identity, error),
-            _ => self.failed(&with_causes(&**error)),
+            (Some(error), Some(identity)) => ErrorResponse::token_unavailable(identity, error),
+            _ => self.bad_gateway(&with_causes(&**error)),
         }
     }
 
-    fn failed(&self, error: &str) -> Refusal {
+    fn bad_gateway(&self, error: &str) -> ErrorResponse {
         tracing::warn!(
             target: crate::metrics::TARGET,
             upstream = self.name,
             error,
             "request could not be forwarded"
         );
-        Refusal::new(
+        ErrorResponse::new(
             StatusCode::BAD_GATEWAY,
             "server_error",
             format!("the upstream `{}` did not answer", self.name),
         )
     }
 
-    fn late(&self) -> Refusal {
+    fn timed_out(&self) -> ErrorResponse {
         let description =
             format!("the upstream `{}` did not answer in time, or there was no token in time", self.name);
-        Refusal::new(StatusCode::GATEWAY_TIMEOUT, "server_error", description)
+        ErrorResponse::new(StatusCode::GATEWAY_TIMEOUT, "server_error", description)
     }
 }
 
@@ -174,7 +183,7 @@ impl fmt::Debug for Upstream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Upstream")
             .field("name", &self.name)
-            .field("place", &self.place)
+            .field("base_url", &self.base_url)
             .finish_non_exhaustive()
     }
 }

@@ -11,16 +11,16 @@ use percent_encoding::percent_decode_str;
 
 use super::response;
 use crate::{
-    access_log::AskedBy,
+    access_log::RequestCaller,
     caller_auth::Caller,
-    dispatcher::Shared,
-    error::Refusal,
+    dispatcher::AppState,
+    error::ErrorResponse,
     limits::{MAX_FORM, Share, TcpConnection, UnknownForms},
     peer::Peer,
 };
 
 /// What a client of OAuth2 sends, whatever it is written in.
-struct Asked {
+struct TokenForm {
     client_id: String,
     /// The caller's token is where the client's secret would be. In a Basic header it may be encoded or not: clients do not agree.
     caller_tokens: Vec<String>,
@@ -29,12 +29,12 @@ struct Asked {
 
 /// `POST /passport/token`, as Passport has it ([RFC 6749, section 4.4](https://www.rfc-editor.org/rfc/rfc6749#section-4.4)): any client
 /// of OAuth2 works when one URL is changed.
-pub(crate) async fn drop_in(State(shared): State<Arc<Shared>>, request: Request) -> Response {
-    match admitted(&shared, request).await {
-        Ok((asked, Admitted { caller, share })) => {
-            let outcome = answered(&shared, &caller, &asked).await;
+pub(crate) async fn drop_in(State(state): State<Arc<AppState>>, request: Request) -> Response {
+    match admitted(&state, request).await {
+        Ok((form, Admitted { caller, share })) => {
+            let outcome = issue(&state, &caller, &form).await;
             let mut response = outcome.unwrap_or_else(IntoResponse::into_response);
-            response.extensions_mut().insert(AskedBy(caller));
+            response.extensions_mut().insert(RequestCaller(caller));
             share.held_by(response)
         }
         Err(refusal) => refusal.challenge("Basic realm=\"passport-sidecar\"").into_response(),
@@ -49,22 +49,22 @@ struct Admitted {
 
 impl Admitted {
     async fn new(
-        shared: &Shared,
+        state: &AppState,
         peer: Peer,
         connection: Option<TcpConnection>,
         shown: &[&str],
-    ) -> Result<Self, Refusal> {
-        let caller = shared.admit(peer, connection, shown).await?;
-        let share = shared.own_share(&caller)?;
+    ) -> Result<Self, ErrorResponse> {
+        let caller = state.admit(peer, connection, shown).await?;
+        let share = state.own_share(&caller)?;
         Ok(Self { caller, share })
     }
 }
 
 /// Admits the caller before the form is read, unless the form has its token.
-async fn admitted(shared: &Shared, request: Request) -> Result<(Asked, Admitted), Refusal> {
+async fn admitted(state: &AppState, request: Request) -> Result<(TokenForm, Admitted), ErrorResponse> {
     let peer = Peer::of(&request);
     let (parts, body) = request.into_parts();
-    see_that_it_is_a_form(&parts.headers)?;
+    check_content_type(&parts.headers)?;
     let basic = parts.headers.get(header::AUTHORIZATION);
     let basic = basic.map(|value| basic_credentials(value.as_bytes())).transpose()?;
     let is_known = basic.is_some() || peer != Peer::Tcp;
@@ -74,45 +74,49 @@ async fn admitted(shared: &Shared, request: Request) -> Result<(Asked, Admitted)
     let unknown: UnknownForms = parts.extensions.get().cloned().unwrap_or_default();
     // A head may be larger than the form that is waited for.
     drop(parts);
-    let admit = async |shown: &[&str]| Admitted::new(shared, peer, connection.clone(), shown).await;
+    let admit = async |shown: &[&str]| Admitted::new(state, peer, connection.clone(), shown).await;
     let early = if is_known { Some(admit(&shown).await?) } else { None };
     let _permit = if is_known { None } else { Some(unknown.take()?) };
     let form = to_bytes(body, MAX_FORM).await;
-    let asked = asked(basic, &form.map_err(|_| Refusal::invalid("the form is too large"))?)?;
-    let shown: Vec<&str> = asked.caller_tokens.iter().map(String::as_str).collect();
+    let form = parse(basic, &form.map_err(|_| ErrorResponse::invalid("the form is too large"))?)?;
+    let shown: Vec<&str> = form.caller_tokens.iter().map(String::as_str).collect();
     let admitted = match early {
         Some(admitted) => admitted,
         None => admit(&shown).await?,
     };
-    Ok((asked, admitted))
+    Ok((form, admitted))
 }
 
-async fn answered(shared: &Shared, caller: &Caller, asked: &Asked) -> Result<Response, Refusal> {
-    let wanted = shared.wanted(caller, &asked.client_id, asked.scope.as_deref())?;
-    let token = wanted.token(std::time::Duration::ZERO).await?;
-    Ok(response::of(&token, &wanted.granted()))
+async fn issue(state: &AppState, caller: &Caller, form: &TokenForm) -> Result<Response, ErrorResponse> {
+    let request = state.token_request(caller, &form.client_id, form.scope.as_deref())?;
+    let token = request.token(std::time::Duration::ZERO).await?;
+    Ok(response::token(&token, &request.granted()))
 }
 
-fn see_that_it_is_a_form(headers: &HeaderMap) -> Result<(), Refusal> {
+fn check_content_type(headers: &HeaderMap) -> Result<(), ErrorResponse> {
     let is_form = headers
         .get(header::CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
         .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
-    if is_form { Ok(()) } else { Err(Refusal::invalid("send a form: application/x-www-form-urlencoded")) }
+    if is_form {
+        Ok(())
+    } else {
+        Err(ErrorResponse::invalid("send a form: application/x-www-form-urlencoded"))
+    }
 }
 
 /// Client id and secret are in a Basic header or in the form
 /// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
-fn asked(basic: Option<Basic>, body: &[u8]) -> Result<Asked, Refusal> {
+fn parse(basic: Option<Basic>, body: &[u8]) -> Result<TokenForm, ErrorResponse> {
     let mut form = BTreeMap::new();
     for (key, value) in form_urlencoded::parse(body) {
         // What is there twice could mean the one here, and the other elsewhere.
         if form.insert(key.into_owned(), value.into_owned()).is_some() {
-            return Err(Refusal::invalid("a parameter is there twice"));
+            return Err(ErrorResponse::invalid("a parameter is there twice"));
         }
     }
     if form.get("grant_type").is_none_or(|grant| grant != "client_credentials") {
-        return Err(Refusal::new(
+        return Err(ErrorResponse::new(
             StatusCode::BAD_REQUEST,
             "unsupported_grant_type",
             "grant_type is client_credentials here",
@@ -121,21 +125,21 @@ fn asked(basic: Option<Basic>, body: &[u8]) -> Result<Asked, Refusal> {
     let of_the_form = form.remove("client_id");
     let (client_id, mut caller_tokens) = match (basic, of_the_form) {
         (Some((id, _)), Some(other)) if id != other => {
-            return Err(Refusal::invalid("client_id is one in the form and another in the header"));
+            return Err(ErrorResponse::invalid("client_id is one in the form and another in the header"));
         }
         (Some((id, tokens)), _) => (id, tokens.to_vec()),
         (None, Some(id)) => (id, form.remove("client_secret").into_iter().collect()),
-        (None, None) => return Err(Refusal::invalid("client_id is missing: which identity is it?")),
+        (None, None) => return Err(ErrorResponse::invalid("client_id is missing: which identity is it?")),
     };
     caller_tokens.retain(|token| !token.is_empty());
-    Ok(Asked { client_id, caller_tokens, scope: form.remove("scope") })
+    Ok(TokenForm { client_id, caller_tokens, scope: form.remove("scope") })
 }
 
 /// The client id, and its secret in both of its readings.
 type Basic = (String, [String; 2]);
 
-fn basic_credentials(value: &[u8]) -> Result<Basic, Refusal> {
-    let wrong = || Refusal::invalid("the Authorization header is not Basic with id and secret");
+fn basic_credentials(value: &[u8]) -> Result<Basic, ErrorResponse> {
+    let wrong = || ErrorResponse::invalid("the Authorization header is not Basic with id and secret");
     let text = std::str::from_utf8(value).map_err(|_| wrong())?;
     let (scheme, encoded) = text.split_once(' ').ok_or_else(wrong)?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -159,8 +163,8 @@ mod tests {
     fn read(authorization: Option<&str>, form: &str) -> Result<(String, Vec<String>), &'static str> {
         let basic = authorization.map(|value| basic_credentials(value.as_bytes())).transpose();
         basic
-            .and_then(|basic| asked(basic, form.as_bytes()))
-            .map(|asked| (asked.client_id, asked.caller_tokens))
+            .and_then(|basic| parse(basic, form.as_bytes()))
+            .map(|form| (form.client_id, form.caller_tokens))
             .map_err(|refusal| refusal.code)
     }
 
@@ -189,6 +193,6 @@ mod tests {
         assert_eq!(read(Some("Bearer x"), grant).unwrap_err(), "invalid_request");
         let other = format!("Basic {}", BASE64_STANDARD.encode("mi-2:x"));
         assert_eq!(read(Some(&other), grant).unwrap_err(), "invalid_request");
-        assert!(see_that_it_is_a_form(&HeaderMap::new()).is_err());
+        assert!(check_content_type(&HeaderMap::new()).is_err());
     }
 }

@@ -14,53 +14,61 @@ pub(crate) use self::{
     drop_in::drop_in,
     v1::{get, refresh},
 };
-use crate::{caller_auth::Caller, dispatcher::Shared, error::Refusal};
+use crate::{caller_auth::Caller, dispatcher::AppState, error::ErrorResponse};
 
 /// The longest life that is waited for.
 const MAX_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// What is wanted of an identity.
-struct Wanted {
+/// What is token_request of an identity.
+struct TokenRequest {
     identity: ManagedIdentity,
     scopes: Scopes,
     /// How long it is waited for.
     time: Duration,
 }
 
-impl Shared {
+impl AppState {
     /// What `caller` wants, if it may have it. Whether there is an identity that is not for it, it is not told.
-    fn wanted(&self, caller: &Caller, identity: &str, scopes: Option<&str>) -> Result<Wanted, Refusal> {
+    fn token_request(
+        &self,
+        caller: &Caller,
+        identity: &str,
+        scopes: Option<&str>,
+    ) -> Result<TokenRequest, ErrorResponse> {
         let identity = self.identity(identity, caller).ok_or_else(|| {
             let description = "there is no such identity, or it is not for this caller";
-            Refusal::new(StatusCode::FORBIDDEN, "unauthorized_client", description)
+            ErrorResponse::new(StatusCode::FORBIDDEN, "unauthorized_client", description)
         })?;
-        let invalid = |description: &str| Refusal::new(StatusCode::BAD_REQUEST, "invalid_scope", description);
+        let invalid =
+            |description: &str| ErrorResponse::new(StatusCode::BAD_REQUEST, "invalid_scope", description);
         let scopes: Scopes = match scopes.filter(|scopes| !scopes.is_empty()) {
             Some(scopes) => scopes.parse().map_err(|_| invalid("these are no scopes"))?,
             None => identity.scopes().clone(),
         };
-        if !caller.may_ask_for(&scopes, identity.scopes()) {
+        if !caller.may_request(&scopes, identity.scopes()) {
             return Err(invalid("some of the scopes are not for this caller; ask for those that are"));
         }
         let identity =
             identity.with_scopes(&scopes.to_string()).map_err(|_| invalid("these are no scopes"))?;
-        Ok(Wanted { identity, scopes, time: self.answer_time })
+        Ok(TokenRequest { identity, scopes, time: self.answer_time })
     }
 }
 
-impl Wanted {
-    async fn token(&self, life: Duration) -> Result<AccessToken, Refusal> {
-        self.told(self.identity.token_for(life.min(MAX_LIFE))).await
+impl TokenRequest {
+    async fn token(&self, life: Duration) -> Result<AccessToken, ErrorResponse> {
+        self.wait_for(self.identity.token_for(life.min(MAX_LIFE))).await
     }
 
     /// The attempt goes on when nobody waits for it any more.
-    async fn told(
+    async fn wait_for(
         &self,
         asked: impl Future<Output = Result<AccessToken, TokenError>>,
-    ) -> Result<AccessToken, Refusal> {
-        let late = || Refusal::later("there was no token in time; it is still asked for", Duration::ZERO);
+    ) -> Result<AccessToken, ErrorResponse> {
+        let late = || {
+            ErrorResponse::unavailable("there was no token in time; it is still asked for", Duration::ZERO)
+        };
         let outcome = timeout(self.time, asked).await.map_err(|_| late())?;
-        outcome.map_err(|error| Refusal::without_token(&self.identity, &error))
+        outcome.map_err(|error| ErrorResponse::token_unavailable(&self.identity, &error))
     }
 
     /// Those that were asked for and granted.

@@ -11,7 +11,7 @@ use serde_json::json;
 
 /// A token as OAuth2 has it ([RFC 6749, section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)), with what is left of its
 /// life, and the moment of its end.
-pub(super) fn of(token: &AccessToken, granted: &str) -> Response {
+pub(super) fn token(token: &AccessToken, granted: &str) -> Response {
     let end = token.expires_at();
     let seconds = |time: SystemTime| end.duration_since(time).unwrap_or_default().as_secs();
     let body = json!({
