@@ -14,7 +14,7 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{dispatcher::AppState, request_guard};
+use crate::state::AppState;
 
 type AdminState = (Arc<AppState>, Option<PrometheusHandle>, CancellationToken);
 
@@ -34,7 +34,7 @@ pub(crate) fn router(
 
 /// A name that leads here is not for a browser to look in by.
 async fn check_host(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
-    if request_guard::is_to_this_machine(request.uri(), request.headers(), &state.hosts) {
+    if state.guard.is_to_this_machine(request.uri(), request.headers()) {
         next.run(request).await
     } else {
         StatusCode::FORBIDDEN.into_response()
@@ -44,6 +44,7 @@ async fn check_host(State(state): State<Arc<AppState>>, request: Request, next: 
 /// 200 until it ends, if each identity has a live token, or has not been needed yet, and there are keys to judge tokens by.
 async fn readiness(State((state, _, ends)): State<AdminState>) -> Response {
     let identities: BTreeMap<&String, Value> = state
+        .tokens
         .identities
         .iter()
         .map(|(name, identity)| {

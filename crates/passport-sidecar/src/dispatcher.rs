@@ -1,200 +1,111 @@
-//! What is asked of a sidecar, and who answers it.
+//! The service behind each listener: guards a request, authenticates its caller, and sends it to an
+//! own endpoint or to an upstream.
 
-use std::{collections::BTreeMap, convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request},
+    extract::Request,
     response::{IntoResponse, Response},
-    routing::{get, post},
 };
-use http::{StatusCode, header};
-use passport_inbound::TokenVerifier;
-use passport_outbound::ManagedIdentity;
+use http::header;
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_http::{
-    request_id::{MakeRequestId, PropagateRequestIdLayer, RequestId, SetRequestIdLayer},
+    request_id::{PropagateRequestIdLayer, SetRequestIdLayer},
     sensitive_headers::SetSensitiveRequestHeadersLayer,
-    timeout::TimeoutLayer,
 };
 
 use crate::{
-    access_log::{self, Entry, RequestCaller},
-    caller_auth::{Caller, Callers, TOKEN_HEADER},
+    access_log::{Entry, RequestCaller},
+    caller_auth::{Caller, TOKEN_HEADER},
     config::ProxyHeaders,
     error::ErrorResponse,
-    limits::{Exhausted, MAX_FORM, OpenFiles, Share, Shares, TcpConnection},
     peer::Peer,
-    proxy::{self, Upstream},
-    request_guard,
+    request_id::{RandomRequestId, remove_unsafe_id},
     route::Route,
-    tokens, validate,
+    router::own_endpoints,
+    state::AppState,
 };
 
-/// What requests are answered with.
-#[derive(Debug)]
-pub(crate) struct AppState {
-    pub(crate) identities: BTreeMap<String, ManagedIdentity>,
-    pub(crate) callers: Callers,
-    pub(crate) upstreams: BTreeMap<String, Upstream>,
-    pub(crate) verifier: Option<TokenVerifier>,
-    pub(crate) hosts: Vec<String>,
-    pub(crate) unix_proxy_headers: ProxyHeaders,
-    pub(crate) tcp_proxy_headers: ProxyHeaders,
-    pub(crate) answer_time: Duration,
-    /// Forwarded requests.
-    pub(crate) forwarded: Shares,
-    /// Bytes of the largest form of an own endpoint.
-    pub(crate) max_form: usize,
-    /// Requests of the sidecar's own endpoints.
-    pub(crate) own: Shares,
-    pub(crate) files: OpenFiles,
-}
-
-impl AppState {
-    pub(crate) fn proxy_headers(&self, peer: Peer) -> ProxyHeaders {
-        match peer {
-            Peer::Unix { .. } => self.unix_proxy_headers,
-            Peer::Tcp => self.tcp_proxy_headers,
-        }
-    }
-
-    /// Admits the caller of a request, and counts its connection to its share.
-    pub(crate) async fn admit(
-        &self,
-        peer: Peer,
-        connection: Option<TcpConnection>,
-        shown: &[&str],
-    ) -> Result<Arc<Caller>, ErrorResponse> {
-        let caller = self.callers.authenticate(peer, shown).await?;
-        connection.map_or(Ok(()), |connection| connection.count_for(&caller.name))?;
-        Ok(caller)
-    }
-
-    /// Takes the memory that a request of an own endpoint may need, as a share of its caller.
-    ///
-    /// # Errors
-    /// 429 when the caller has too many of them on their way, and 503 when all callers together
-    /// have.
-    pub(crate) fn own_share(&self, caller: &Caller) -> Result<Share, ErrorResponse> {
-        self.own.take(Some(&caller.name)).map_err(|exhausted| match exhausted {
-            Exhausted::Caller => ErrorResponse::too_many_requests(
-                "this caller has too many requests on their way; see limits.buffered_mib",
-            ),
-            Exhausted::All => ErrorResponse::unavailable(
-                "too many requests are on their way; see limits.buffered_mib",
-                Duration::ZERO,
-            ),
-        })
-    }
-
-    /// The identity of that name, or of that client id, if it is for `caller`.
-    pub(crate) fn identity(&self, name: &str, caller: &Caller) -> Option<&ManagedIdentity> {
-        let mut for_it = self.identities.iter().filter(|(known, _)| caller.may_use(known));
-        let is_it =
-            |known: &str, identity: &ManagedIdentity| known == name || identity.client_id().as_str() == name;
-        for_it.find(|(known, identity)| is_it(known, identity)).map(|(_, identity)| identity)
-    }
-}
-
-/// The whole of it. Each request has to carry its [`Peer`].
+/// Returns the service of all listeners. Each request has to carry its [`Peer`].
 ///
-/// No request passes a router before it is known to be for the sidecar itself: what is passed on is told by its path alone, and a router
-/// puts each of its layers in a box, for each request anew.
+/// Only requests of own endpoints go through a router: it would box and clone each of its layers
+/// for each forwarded request, whose path alone says that it is forwarded.
 pub(crate) fn service(
     state: &Arc<AppState>,
 ) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + use<>
 {
-    let front = Arc::new(Front { state: Arc::clone(state), own: own(state) });
+    let dispatcher = Arc::new(Dispatcher { state: Arc::clone(state), own_endpoints: own_endpoints(state) });
     ServiceBuilder::new()
         .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, TOKEN_HEADER]))
-        .map_request(access_log::without_odd_ids)
-        .layer(SetRequestIdLayer::x_request_id(Random))
+        .map_request(remove_unsafe_id)
+        .layer(SetRequestIdLayer::x_request_id(RandomRequestId))
         .layer(PropagateRequestIdLayer::x_request_id())
         .service_fn(move |request| {
-            let front = Arc::clone(&front);
-            // In one box, or each layer would copy all of it.
-            Box::pin(async move { Ok(front.noted(request).await) })
+            let dispatcher = Arc::clone(&dispatcher);
+            // Boxed once here, as each layer would copy the whole future.
+            Box::pin(async move { Ok(dispatcher.respond(request).await) })
         })
 }
 
-/// What the sidecar answers itself.
-fn own(state: &Arc<AppState>) -> Router {
-    Router::new()
-        .route("/passport/token", post(tokens::drop_in))
-        .route("/v1/token", get(tokens::get))
-        .route("/v1/token/refresh", post(tokens::refresh))
-        .merge(validate::routes(state.verifier.clone(), state.max_form))
-        .layer(DefaultBodyLimit::max(MAX_FORM))
-        // Bodies that drip are cut off. A token has its own time.
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, 2 * state.answer_time))
-        .with_state(Arc::clone(state))
-}
-
-struct Front {
+struct Dispatcher {
     state: Arc<AppState>,
-    own: Router,
+    own_endpoints: Router,
 }
 
-impl Front {
-    async fn noted(&self, request: Request) -> Response {
-        let noted = Entry::of(&request);
-        let response = match self.answered(request).await {
+impl Dispatcher {
+    /// Responds to a request, and logs it.
+    async fn respond(&self, request: Request) -> Response {
+        let entry = Entry::of(&request);
+        let response = match self.authenticate(request).await {
             Ok(response) => response,
-            Err(refusal) => refusal.into_response(),
+            Err(error) => error.into_response(),
         };
-        noted.answered(&response);
+        entry.finish(&response);
         response
     }
 
-    async fn answered(&self, request: Request) -> Result<Response, ErrorResponse> {
+    async fn authenticate(&self, request: Request) -> Result<Response, ErrorResponse> {
         let route = Route::of(request.uri().path());
-        let proxy_headers = self.state.proxy_headers(Peer::of(&request));
-        request_guard::look(route, request.uri(), request.headers(), &self.state.hosts, proxy_headers)?;
+        self.state.guard.check(route, Peer::of(&request), request.uri(), request.headers())?;
         if route == Route::DropIn {
-            // It finds the caller's token where a client's secret is, so it looks for itself.
-            return Ok(self.answered_here(request).await);
+            // The endpoint authenticates the caller itself: the token is where a client's secret is.
+            return Ok(self.call_own_endpoint(request).await);
         }
-        let shown = request.headers().get(TOKEN_HEADER).and_then(|token| token.to_str().ok());
+        let token = request.headers().get(TOKEN_HEADER).and_then(|token| token.to_str().ok());
         let connection = request.extensions().get().cloned();
-        let caller = self.state.admit(Peer::of(&request), connection, shown.as_slice()).await?;
-        let asked_by = RequestCaller(Arc::clone(&caller));
-        let mut response = self.answered_to(caller, route, request).await;
-        response.extensions_mut().insert(asked_by);
+        let peer = Peer::of(&request);
+        let caller = self.state.admission.authenticate(peer, connection, token.as_slice()).await?;
+        let logged = RequestCaller(Arc::clone(&caller));
+        let response = self.dispatch(caller, route, request).await;
+        let mut response = response.unwrap_or_else(IntoResponse::into_response);
+        response.extensions_mut().insert(logged);
         Ok(response)
     }
 
-    async fn answered_to(&self, caller: Arc<Caller>, route: Route, mut request: Request) -> Response {
-        let answered = match route {
+    async fn dispatch(
+        &self,
+        caller: Arc<Caller>,
+        route: Route,
+        mut request: Request,
+    ) -> Result<Response, ErrorResponse> {
+        match route {
             Route::ProxyByPath | Route::ProxyByHeader => {
-                proxy::forward(&self.state, &caller, route, request).await
+                let proxy_headers = self.state.guard.proxy_headers(Peer::of(&request));
+                let drops_proxy_headers = proxy_headers == ProxyHeaders::Drop;
+                self.state.proxy.forward(&caller, route, request, drops_proxy_headers).await
             }
             Route::Unknown => Err(ErrorResponse::not_found()),
             Route::DropIn | Route::Token | Route::Refresh | Route::Validate | Route::Auth => {
-                match self.state.own_share(&caller) {
-                    Ok(share) => {
-                        request.extensions_mut().insert(caller);
-                        Ok(share.held_by(self.answered_here(request).await))
-                    }
-                    Err(refusal) => Err(refusal),
-                }
+                let share = self.state.admission.own_request(&caller)?;
+                request.extensions_mut().insert(caller);
+                Ok(share.held_by(self.call_own_endpoint(request).await))
             }
-        };
-        answered.unwrap_or_else(IntoResponse::into_response)
+        }
     }
 
-    async fn answered_here(&self, request: Request) -> Response {
-        let Ok(response) = self.own.clone().oneshot(request).await;
+    async fn call_own_endpoint(&self, request: Request) -> Response {
+        let Ok(response) = self.own_endpoints.clone().oneshot(request).await;
         response
-    }
-}
-
-/// Sixteen digits, which a request keeps if it has brought one.
-#[derive(Clone, Copy, Debug)]
-struct Random;
-
-impl MakeRequestId for Random {
-    fn make_request_id<B>(&mut self, _: &http::Request<B>) -> Option<RequestId> {
-        format!("{:016x}", fastrand::u64(..)).parse().ok().map(RequestId::new)
     }
 }

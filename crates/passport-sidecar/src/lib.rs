@@ -16,6 +16,7 @@
 
 mod access_log;
 mod admin;
+mod admission;
 mod build;
 mod caller_auth;
 mod config;
@@ -30,8 +31,11 @@ mod providers;
 mod proxy;
 mod recorder;
 mod request_guard;
+mod request_id;
 mod route;
+mod router;
 mod server;
+mod state;
 mod tokens;
 mod validate;
 

@@ -12,11 +12,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::field::display;
 
 use crate::{
-    SidecarConfig, admin, build,
-    dispatcher::{self, AppState},
+    SidecarConfig, admin, build, dispatcher,
     limits::Limits,
     listener::{self, Listener, Server},
     metrics::TARGET,
+    state::AppState,
 };
 
 /// How often what was measured is counted together.
@@ -80,7 +80,7 @@ impl Sidecar {
         let service = dispatcher::service(&self.state);
         self.warn_of_few_files(listeners.len());
         for listener in listeners {
-            let (limits, callers) = (self.config.limits, Some(Arc::clone(&self.state)));
+            let (limits, callers) = (self.config.limits, Some(Arc::clone(&self.state.admission)));
             let server = Server::new(listener.name(), service.clone(), limits, callers, ends.clone());
             tasks.spawn(server.serve(listener));
         }
@@ -99,7 +99,7 @@ impl Sidecar {
         notify_systemd(&[sd_notify::NotifyState::Ready]);
         let unix = socket.as_ref().map(|socket| display(socket.path()));
         let (tcp, admin) = (tcp.map(display), admin.flatten().map(display));
-        let identities = self.state.identities.len();
+        let identities = self.state.tokens.identities.len();
         tracing::info!(target: TARGET, unix, tcp, admin, identities, "the sidecar serves");
         stop.await;
         notify_systemd(&[sd_notify::NotifyState::Stopping]);
@@ -114,7 +114,7 @@ impl Sidecar {
         operators.close();
         operators.wait().await;
         let shut_down = async {
-            for identity in self.state.identities.values() {
+            for identity in self.state.tokens.identities.values() {
                 identity.shutdown().await;
             }
         };
@@ -124,7 +124,7 @@ impl Sidecar {
     }
 
     fn warn_of_few_files(&self, listeners: usize) {
-        let (limits, usable) = (&self.config.limits, self.state.files.number());
+        let (limits, usable) = (&self.config.limits, self.state.admission.files.number());
         let wanted = listeners * limits.connections + limits.forwarded;
         if usable < wanted {
             tracing::warn!(
@@ -146,7 +146,7 @@ impl Sidecar {
 
     /// Gets tokens and keys before somebody waits for them. It serves meanwhile.
     fn warm_up(&self, ends: &CancellationToken) {
-        for (name, identity) in &self.state.identities {
+        for (name, identity) in &self.state.tokens.identities {
             let (name, identity, ends) = (name.clone(), identity.clone(), ends.clone());
             tokio::spawn(async move {
                 if let Some(Err(error)) = ends.run_until_cancelled(identity.ready()).await {
@@ -174,6 +174,8 @@ fn notify_systemd(state: &[sd_notify::NotifyState<'_>]) {
 
 impl fmt::Debug for Sidecar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sidecar").field("identities", &self.state.identities.keys()).finish_non_exhaustive()
+        f.debug_struct("Sidecar")
+            .field("identities", &self.state.tokens.identities.keys())
+            .finish_non_exhaustive()
     }
 }

@@ -1,7 +1,5 @@
 //! Tokens that are judged for services that cannot do it themselves: asked by them, or by the proxy before them.
 
-use std::sync::Arc;
-
 use axum::{
     Extension, Form, Json, Router,
     extract::{DefaultBodyLimit, rejection::FormRejection},
@@ -14,7 +12,7 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{dispatcher::AppState, error::ErrorResponse};
+use crate::error::ErrorResponse;
 
 /// What has a meaning in a header or in a list there.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b',').add(b'%').add(b'"');
@@ -24,7 +22,11 @@ struct ValidateForm {
     token: String,
 }
 
-pub(crate) fn routes(verifier: Option<TokenVerifier>, max_form: usize) -> Router<Arc<AppState>> {
+/// Returns the routes of `/v1/validate` and `/v1/auth`. They have a state of their own.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
+    verifier: Option<TokenVerifier>,
+    max_form: usize,
+) -> Router<S> {
     let Some(verifier) = verifier else {
         return Router::new()
             .route("/v1/validate", any(not_configured))

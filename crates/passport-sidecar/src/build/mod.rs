@@ -7,18 +7,21 @@ use passport_core::{
     ConfigError, ConfigProblem, Origin, SecretProviders, Transport, TransportSettings, with_causes,
 };
 use passport_inbound::{TokenVerifier, TokenVerifierBuilder};
-use passport_outbound::{ManagedIdentities, Providers};
+use passport_outbound::{ManagedIdentities, ManagedIdentity, Providers};
 use url::Url;
 
 use crate::{
+    admission::Admission,
     caller_auth::token::CallerToken,
     caller_auth::{Caller, CallerRule, Callers},
     config::{CallerConfig, SidecarConfig, UpstreamConfig, ValidateConfig},
-    dispatcher::AppState,
     hardening::open_files,
     limits::{OpenFiles, Shares, bounds, default_share, idle_connections},
-    proxy::{TlsConfigs, TokenOwner, Upstream},
+    proxy::{Proxy, TlsConfigs, TokenOwner, Upstream},
+    request_guard::RequestGuard,
     route::is_valid_name,
+    state::AppState,
+    tokens::TokenEndpoints,
 };
 
 type Problems = Vec<ConfigProblem>;
@@ -39,31 +42,44 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<App
     let upstreams = upstreams(config, identities.as_ref(), &names, &mut problems);
     let verifier = verifier(config, providers, &mut problems);
     match identities {
-        Some(identities) if problems.is_empty() => Ok(AppState {
-            own: own(config, &callers),
-            files: OpenFiles::new(open_files(), pools(config), callers.0.len(), &config.limits),
-            max_form: config.max_form(),
-            identities: names
-                .iter()
-                .filter_map(|name| Some(((*name).to_owned(), identities.get(name).ok()?.clone())))
-                .collect(),
-            callers,
-            upstreams,
-            verifier,
-            hosts: config.listen.hosts.clone(),
-            unix_proxy_headers: config.listen.unix_proxy_headers,
-            tcp_proxy_headers: config.listen.tcp_proxy_headers,
-            answer_time: config.limits.answer_time(),
-            forwarded: Shares::new(config.limits.forwarded, config.limits.forwarded_per_caller),
-        }),
+        Some(identities) if problems.is_empty() => {
+            let admission = Arc::new(admission(config, callers));
+            Ok(AppState {
+                guard: RequestGuard {
+                    hosts: config.listen.hosts.clone(),
+                    unix_proxy_headers: config.listen.unix_proxy_headers,
+                    tcp_proxy_headers: config.listen.tcp_proxy_headers,
+                },
+                tokens: Arc::new(TokenEndpoints {
+                    admission: Arc::clone(&admission),
+                    identities: by_name(&names, &identities),
+                    answer_time: config.limits.answer_time(),
+                }),
+                proxy: Proxy { admission: Arc::clone(&admission), upstreams },
+                admission,
+                verifier,
+                max_form: config.max_form(),
+            })
+        }
         _ => Err(ConfigError::new(problems)),
     }
 }
 
+fn by_name(names: &[&str], identities: &ManagedIdentities) -> BTreeMap<String, ManagedIdentity> {
+    let named = |name: &&str| Some(((*name).to_owned(), identities.get(name).ok()?.clone()));
+    names.iter().filter_map(named).collect()
+}
+
 /// A sole caller has all requests of own endpoints that there is memory for; others have half.
-fn own(config: &SidecarConfig, callers: &Callers) -> Shares {
-    let all = bounds::own_requests(&config.limits, config.max_form());
-    Shares::new(all, default_share(all, callers.0.len()))
+fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
+    let (limits, number) = (&config.limits, callers.0.len());
+    let own_requests = bounds::own_requests(limits, config.max_form());
+    Admission {
+        callers,
+        own_requests: Shares::new(own_requests, default_share(own_requests, number)),
+        forwarded: Shares::new(limits.forwarded, limits.forwarded_per_caller),
+        files: OpenFiles::new(open_files(), pools(config), number, limits),
+    }
 }
 
 /// An identity is found by its name or by its client id, so that one must not be called like

@@ -28,7 +28,7 @@ use super::{
     usage::{ConnectionUsage, TrackedBody},
 };
 use crate::{
-    dispatcher::AppState,
+    admission::Admission,
     error::ErrorResponse,
     limits::{Limits, OpenFile, Share, Shares, TcpConnection, UnknownForms, default_share},
     metrics::{CONNECTIONS, CONNECTIONS_FORBIDDEN, CONNECTIONS_REJECTED, TARGET},
@@ -67,7 +67,7 @@ pub(crate) struct Server<S> {
     name: &'static str,
     service: S,
     limits: Limits,
-    callers: Option<Arc<AppState>>,
+    admission: Option<Arc<Admission>>,
     places: Arc<Shares>,
     /// Those who are told that there is no place. The others are not told.
     turned_away: Arc<Semaphore>,
@@ -87,12 +87,12 @@ impl<S> Server<S>
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
-    /// Without `callers`, connections take neither a caller's share nor the files of callers.
+    /// Without `admission`, connections take neither a caller's share nor the files of callers.
     pub(crate) fn new(
         name: &'static str,
         service: S,
         limits: Limits,
-        callers: Option<Arc<AppState>>,
+        admission: Option<Arc<Admission>>,
         stop: CancellationToken,
     ) -> Self {
         let cut_off = CancellationToken::new();
@@ -100,8 +100,8 @@ where
             name,
             service,
             limits,
-            places: Arc::new(Shares::new(limits.connections, per_caller(&limits, callers.as_deref()))),
-            callers,
+            places: Arc::new(Shares::new(limits.connections, per_caller(&limits, admission.as_deref()))),
+            admission,
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_AT_A_TIME)),
             strangers: Arc::new(Semaphore::new(STRANGERS_AT_A_TIME)),
             connections: TaskTracker::new(),
@@ -146,12 +146,12 @@ where
     }
 
     fn begin(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
-        let caller = match (peer, &self.callers) {
-            (Peer::Unix { uid, gid }, Some(state)) => match state.callers.name_of_user(uid, gid) {
+        let caller = match (peer, &self.admission) {
+            (Peer::Unix { uid, gid }, Some(admission)) => match admission.callers.name_of_user(uid, gid) {
                 Ok(caller) => Some(caller),
                 Err(refusal) => {
                     counter!(CONNECTIONS_FORBIDDEN).increment(1);
-                    return self.refuse(stream, state, &refusal);
+                    return self.refuse(stream, admission, &refusal);
                 }
             },
             _ => None,
@@ -165,8 +165,8 @@ where
     }
 
     fn place(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<Place> {
-        let file = match &self.callers {
-            Some(state) => Some(state.files.for_connection(peer, caller)?),
+        let file = match &self.admission {
+            Some(admission) => Some(admission.files.for_connection(peer, caller)?),
             None => None,
         };
         Some((self.places.take(caller).ok()?, file))
@@ -178,8 +178,8 @@ where
         peer: Peer,
         caller: Option<&Arc<str>>,
     ) {
-        let file = match &self.callers {
-            Some(state) => state.files.for_rejection(peer, caller).map(Some),
+        let file = match &self.admission {
+            Some(admission) => admission.files.for_rejection(peer, caller).map(Some),
             None => Some(None),
         };
         let permit = Arc::clone(&self.turned_away).try_acquire_owned().ok();
@@ -193,12 +193,12 @@ where
     fn refuse(
         &self,
         mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        state: &AppState,
+        admission: &Admission,
         refusal: &ErrorResponse,
     ) {
         let response = refusal.to_http1();
         let permit = Arc::clone(&self.strangers).try_acquire_owned().ok();
-        if let Some((permit, file)) = permit.zip(state.files.take(None)) {
+        if let Some((permit, file)) = permit.zip(admission.files.take(None)) {
             let permits = (permit, Some(file));
             tokio::spawn(async move {
                 if let Ok(Ok(_first)) = timeout(LAST_WORDS, stream.read_u8()).await {
@@ -281,8 +281,8 @@ where
 }
 
 /// How many connections one caller may have.
-fn per_caller(limits: &Limits, callers: Option<&AppState>) -> usize {
-    let callers = callers.map_or(1, |state| state.callers.0.len());
+fn per_caller(limits: &Limits, admission: Option<&Admission>) -> usize {
+    let callers = admission.map_or(1, |admission| admission.callers.0.len());
     limits.connections_per_caller.unwrap_or_else(|| default_share(limits.connections, callers))
 }
 

@@ -1,19 +1,17 @@
-//! Permits of forwarded requests.
-
 use std::{sync::Arc, time::Duration};
 
 use axum::response::Response;
 use metrics::{counter, gauge};
 
 use crate::{
+    admission::Admission,
     caller_auth::Caller,
-    dispatcher::AppState,
     error::ErrorResponse,
     limits::{Exhausted, OpenFile, Share, hold_until_end},
     metrics::{FORWARDED, FORWARDED_REJECTED},
 };
 
-/// A forwarded request, until its body and the body of its response have ended.
+/// The permit of a forwarded request, held until its body and the body of its response have ended.
 #[derive(Clone, Debug)]
 pub(super) struct Permit {
     _held: Arc<(Share, OpenFile, Forwarded)>,
@@ -21,10 +19,10 @@ pub(super) struct Permit {
 
 impl Permit {
     /// # Errors
-    /// 429 when the caller has too many requests on their way, and 503 when all callers together
-    /// have.
-    pub(super) fn take(state: &AppState, caller: &Caller) -> Result<Self, ErrorResponse> {
-        let share = state.forwarded.take(Some(&caller.name)).map_err(|exhausted| {
+    /// 429 when the caller has too many requests in flight, and 503 when all callers together have,
+    /// or too many files are open.
+    pub(super) fn take(admission: &Admission, caller: &Caller) -> Result<Self, ErrorResponse> {
+        let share = admission.forwarded.take(Some(&caller.name)).map_err(|exhausted| {
             let (limit, refusal) = match exhausted {
                 Exhausted::Caller => {
                     let text =
@@ -39,7 +37,7 @@ impl Permit {
             count_rejected(limit);
             refusal
         })?;
-        let file = state.files.take(Some(&caller.name)).ok_or_else(|| {
+        let file = admission.files.take(Some(&caller.name)).ok_or_else(|| {
             count_rejected("open_files");
             ErrorResponse::unavailable("too many files are open; see LimitNOFILE", Duration::ZERO)
         })?;

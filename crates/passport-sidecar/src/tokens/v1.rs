@@ -15,48 +15,48 @@ use axum::{
 use passport_outbound::AccessToken;
 use serde::Deserialize;
 
-use super::response;
-use crate::{caller_auth::Caller, dispatcher::AppState, error::ErrorResponse};
+use super::{request::TokenEndpoints, response};
+use crate::{caller_auth::Caller, error::ErrorResponse};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct GetQuery {
+pub(super) struct TokenQuery {
     identity: String,
     scope: Option<String>,
-    /// How many seconds it has to live yet.
+    /// Seconds that the token has to be valid for at least.
     min_ttl: Option<u32>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct RefreshForm {
+pub(super) struct RefreshForm {
     identity: String,
     scope: Option<String>,
-    /// The SHA-256 of the token that was refused, in hexadecimal digits.
+    /// The SHA-256 of the rejected token, in hexadecimal digits.
     rejected: String,
 }
 
 /// `GET /v1/token?identity=&scope=&min_ttl=`
-pub(crate) async fn get(
-    State(state): State<Arc<AppState>>,
+pub(super) async fn token(
+    State(endpoints): State<Arc<TokenEndpoints>>,
     Extension(caller): Extension<Arc<Caller>>,
-    parameters: Result<Query<GetQuery>, QueryRejection>,
+    parameters: Result<Query<TokenQuery>, QueryRejection>,
 ) -> Result<Response, ErrorResponse> {
     let Query(parameters) = parameters.map_err(|_| {
         ErrorResponse::invalid(
             "write identity=, and scope= and min_ttl= (whole seconds) if need be, and nothing else",
         )
     })?;
-    let request = state.token_request(&caller, &parameters.identity, parameters.scope.as_deref())?;
+    let request = endpoints.request(&caller, &parameters.identity, parameters.scope.as_deref())?;
     let life = Duration::from_secs(parameters.min_ttl.unwrap_or_default().into());
     let token = request.token(life).await?;
     Ok(response::token(&token, &request.granted()))
 }
 
-/// `POST /v1/token/refresh`, with a form: another token than the one that was refused. Any number of callers who say so of one token
-/// cause one request to Passport.
-pub(crate) async fn refresh(
-    State(state): State<Arc<AppState>>,
+/// `POST /v1/token/refresh` with a form: returns another token than the rejected one. All callers
+/// that report the same token share one request to Passport.
+pub(super) async fn refresh(
+    State(endpoints): State<Arc<TokenEndpoints>>,
     Extension(caller): Extension<Arc<Caller>>,
     parameters: Result<Form<RefreshForm>, FormRejection>,
 ) -> Result<Response, ErrorResponse> {
@@ -65,7 +65,7 @@ pub(crate) async fn refresh(
             "send a form with identity=, rejected= (the token's SHA-256) and scope= if need be",
         )
     })?;
-    let request = state.token_request(&caller, &parameters.identity, parameters.scope.as_deref())?;
+    let request = endpoints.request(&caller, &parameters.identity, parameters.scope.as_deref())?;
     let rejected = decode_hex(&parameters.rejected)
         .ok_or_else(|| ErrorResponse::invalid("rejected= is 64 hexadecimal digits: the token's SHA-256"))?;
     let replaced = request.identity.token_after_refusal(|kept| has_hash(kept, &rejected));

@@ -1,0 +1,120 @@
+use std::{borrow::Cow, collections::BTreeMap};
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::{HeaderMap, StatusCode, header};
+use percent_encoding::percent_decode_str;
+
+use crate::error::ErrorResponse;
+
+/// A token request of an OAuth2 client.
+pub(super) struct TokenForm {
+    pub(super) client_id: String,
+    /// Readings of the caller's token, which a client sends as its secret. In a Basic header some
+    /// clients encode it, and others do not.
+    pub(super) caller_tokens: Vec<String>,
+    pub(super) scope: Option<String>,
+}
+
+pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ErrorResponse> {
+    let is_form = headers
+        .get(header::CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.starts_with("application/x-www-form-urlencoded"));
+    if is_form {
+        Ok(())
+    } else {
+        Err(ErrorResponse::invalid("send a form: application/x-www-form-urlencoded"))
+    }
+}
+
+/// Client id and secret are in a Basic header or in the form
+/// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
+pub(super) fn parse(basic: Option<Basic>, body: &[u8]) -> Result<TokenForm, ErrorResponse> {
+    let mut form = BTreeMap::new();
+    for (key, value) in form_urlencoded::parse(body) {
+        // What is there twice could mean the one here, and the other elsewhere.
+        if form.insert(key.into_owned(), value.into_owned()).is_some() {
+            return Err(ErrorResponse::invalid("a parameter is there twice"));
+        }
+    }
+    if form.get("grant_type").is_none_or(|grant| grant != "client_credentials") {
+        return Err(ErrorResponse::new(
+            StatusCode::BAD_REQUEST,
+            "unsupported_grant_type",
+            "grant_type is client_credentials here",
+        ));
+    }
+    let of_the_form = form.remove("client_id");
+    let (client_id, mut caller_tokens) = match (basic, of_the_form) {
+        (Some((id, _)), Some(other)) if id != other => {
+            return Err(ErrorResponse::invalid("client_id is one in the form and another in the header"));
+        }
+        (Some((id, tokens)), _) => (id, tokens.to_vec()),
+        (None, Some(id)) => (id, form.remove("client_secret").into_iter().collect()),
+        (None, None) => return Err(ErrorResponse::invalid("client_id is missing: which identity is it?")),
+    };
+    caller_tokens.retain(|token| !token.is_empty());
+    Ok(TokenForm { client_id, caller_tokens, scope: form.remove("scope") })
+}
+
+/// The client id, and its secret in both of its readings.
+pub(super) type Basic = (String, [String; 2]);
+
+pub(super) fn basic_credentials(value: &[u8]) -> Result<Basic, ErrorResponse> {
+    let wrong = || ErrorResponse::invalid("the Authorization header is not Basic with id and secret");
+    let text = std::str::from_utf8(value).map_err(|_| wrong())?;
+    let (scheme, encoded) = text.split_once(' ').ok_or_else(wrong)?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return Err(wrong());
+    }
+    let decoded = BASE64_STANDARD.decode(encoded.trim()).map_err(|_| wrong())?;
+    let decoded = String::from_utf8(decoded).map_err(|_| wrong())?;
+    let (id, secret) = decoded.split_once(':').ok_or_else(wrong)?;
+    let plain = |text: &str| {
+        let spaced = text.replace('+', " ");
+        percent_decode_str(&spaced).decode_utf8().map(Cow::into_owned)
+    };
+    let read = plain(secret).unwrap_or_default();
+    Ok((plain(id).map_err(|_| wrong())?, [read, secret.to_owned()]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(authorization: Option<&str>, form: &str) -> Result<(String, Vec<String>), &'static str> {
+        let basic = authorization.map(|value| basic_credentials(value.as_bytes())).transpose();
+        basic
+            .and_then(|basic| parse(basic, form.as_bytes()))
+            .map(|form| (form.client_id, form.caller_tokens))
+            .map_err(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn a_client_says_who_it_is_as_its_kind_does() {
+        let grant = "grant_type=client_credentials";
+        let basic = format!("Basic {}", BASE64_STANDARD.encode("mi-1:to%2Bken"));
+        let both = ("mi-1".to_owned(), vec!["to+ken".to_owned(), "to%2Bken".to_owned()]);
+        assert_eq!(read(Some(&basic), grant), Ok(both.clone()));
+        assert_eq!(read(Some(&basic), &format!("{grant}&client_id=mi-1")), Ok(both.clone()));
+        let of_a_form = ("mi-1".to_owned(), vec!["to+ken".to_owned()]);
+        assert_eq!(read(None, &format!("{grant}&client_id=mi-1&client_secret=to%2Bken")), Ok(of_a_form));
+        assert_eq!(
+            read(None, &format!("{grant}&client_id=mi-1&client_secret=")),
+            Ok(("mi-1".to_owned(), vec![]))
+        );
+    }
+
+    #[test]
+    fn what_is_no_such_request_is_told() {
+        let grant = "grant_type=client_credentials&client_id=mi-1";
+        assert_eq!(read(None, "client_id=mi-1").unwrap_err(), "unsupported_grant_type");
+        assert_eq!(read(None, "grant_type=password&client_id=mi-1").unwrap_err(), "unsupported_grant_type");
+        assert_eq!(read(None, "grant_type=client_credentials").unwrap_err(), "invalid_request");
+        assert_eq!(read(None, &format!("{grant}&scope=a&scope=b")).unwrap_err(), "invalid_request");
+        assert_eq!(read(Some("Bearer x"), grant).unwrap_err(), "invalid_request");
+        let other = format!("Basic {}", BASE64_STANDARD.encode("mi-2:x"));
+        assert_eq!(read(Some(&other), grant).unwrap_err(), "invalid_request");
+        assert!(check_content_type(&HeaderMap::new()).is_err());
+    }
+}
