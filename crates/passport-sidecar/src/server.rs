@@ -65,7 +65,7 @@ impl Sidecar {
     /// # Errors
     /// When it cannot listen where it is to.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
-        let (listeners, socket) = listener::open(&self.config.listen).await?;
+        let (listeners, socket) = listener::bind(&self.config.listen).await?;
         let tcp = listeners.iter().find_map(Listener::address);
         let (ends, tasks) = (CancellationToken::new(), TaskTracker::new());
         let _all_ends_with_this_future = ends.clone().drop_guard();

@@ -17,12 +17,12 @@ use crate::error::ErrorResponse;
 pub(crate) struct TcpConnection {
     shares: Arc<Shares>,
     callers: Arc<Mutex<BTreeMap<Arc<str>, OwnedSemaphorePermit>>>,
-    refused: CancellationToken,
+    rejected: CancellationToken,
 }
 
 impl TcpConnection {
     pub(crate) fn new(shares: Arc<Shares>) -> Self {
-        Self { shares, callers: Arc::default(), refused: CancellationToken::new() }
+        Self { shares, callers: Arc::default(), rejected: CancellationToken::new() }
     }
 
     /// Counts the connection as one of `caller`.
@@ -35,7 +35,7 @@ impl TcpConnection {
             return Ok(());
         }
         let Some(permit) = self.shares.of_caller(caller) else {
-            self.refused.cancel();
+            self.rejected.cancel();
             return Err(ErrorResponse::too_many_requests(
                 "this caller has too many connections; see limits.connections_per_caller",
             ));
@@ -44,8 +44,8 @@ impl TcpConnection {
         Ok(())
     }
 
-    /// Canceled when it is one too many of a caller, and has to be closed.
-    pub(crate) fn refused(&self) -> &CancellationToken {
-        &self.refused
+    /// Canceled when a caller has one too many, so that it is closed.
+    pub(crate) fn rejected(&self) -> &CancellationToken {
+        &self.rejected
     }
 }

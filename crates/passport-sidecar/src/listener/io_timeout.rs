@@ -10,38 +10,41 @@ use tokio::{
     time::{Instant, Sleep, sleep},
 };
 
-/// As many as tell HTTP/1 from HTTP/2. No request is shorter.
+/// Bytes that tell HTTP/1 from HTTP/2. No request is shorter.
 const PREFACE: usize = 24;
 
-/// A connection on which something has to move, and whose first bytes have to be there in time. hyper has a limit for heads; but it
-/// waits without one to see which version of HTTP it is, and for whoever sends or takes a body drop by drop.
+/// A stream that fails when its first bytes do not come in time, or when nothing is read or written
+/// for too long.
+///
+/// hyper limits the time for a head. It has no limit for the bytes that tell the version of HTTP,
+/// nor for a client that sends or takes a body slowly.
 pub(super) struct TimeoutStream<S> {
     stream: S,
-    seen: usize,
+    read: usize,
     idle: Duration,
     moved_at: Instant,
     timer: Pin<Box<Sleep>>,
 }
 
 impl<S> TimeoutStream<S> {
-    /// The first bytes within `first`, and from then on something each `idle`.
+    /// Limits the time for the first bytes to `first`, and then each time without a byte to `idle`.
     pub(super) fn new(stream: S, first: Duration, idle: Duration) -> Self {
-        Self { stream, seen: 0, idle, moved_at: Instant::now(), timer: Box::pin(sleep(first)) }
+        Self { stream, read: 0, idle, moved_at: Instant::now(), timer: Box::pin(sleep(first)) }
     }
 
     fn moved(&mut self) {
-        if self.seen >= PREFACE {
+        if self.read >= PREFACE {
             self.moved_at = Instant::now();
         }
     }
 
-    /// Ready when it has been still for too long.
+    /// Ready when a limit is reached.
     fn poll_timeout(&mut self, cx: &mut Context<'_>) -> Poll<io::Error> {
         loop {
             ready!(self.timer.as_mut().poll(cx));
-            // The timer is set anew only when it has gone off: it is cheaper than at each byte.
+            // The timer is only reset when it fires, which is cheaper than at each byte.
             let end = self.moved_at + self.idle;
-            if self.seen < PREFACE || end <= Instant::now() {
+            if self.read < PREFACE || end <= Instant::now() {
                 return Poll::Ready(ErrorKind::TimedOut.into());
             }
             self.timer.as_mut().reset(end);
@@ -60,7 +63,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for TimeoutStream<S> {
         if read.is_pending() {
             return self.poll_timeout(cx).map(Err);
         }
-        self.seen = self.seen.saturating_add(buf.filled().len() - before);
+        self.read = self.read.saturating_add(buf.filled().len() - before);
         self.moved();
         read
     }

@@ -1,93 +1,69 @@
-use std::{convert::Infallible, io, pin::pin, sync::Arc, time::Duration};
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
-use axum::{body::Body, extract::Request, response::Response};
-use http::{HeaderValue, Version, header};
-use hyper::{
-    body::Incoming,
-    service::{Service as HyperService, service_fn},
-};
-use hyper_util::{
-    rt::{TokioExecutor, TokioIo, TokioTimer},
-    server::conn::auto,
-};
+use axum::{extract::Request, response::Response};
 use metrics::{Gauge, counter, gauge};
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, copy, sink},
-    sync::{OwnedSemaphorePermit, Semaphore},
+    io::{AsyncRead, AsyncWrite},
     time::{Instant, sleep, timeout},
 };
 use tokio_util::{
     sync::{CancellationToken, DropGuard},
     task::TaskTracker,
 };
-use tower::{Service, ServiceExt};
+use tower::Service;
 
 use super::{
-    Listener,
-    io_timeout::TimeoutStream,
-    usage::{ConnectionUsage, TrackedBody},
+    bind::Listener,
+    connection::{Connection, GRACE},
+    rejection::Rejections,
 };
 use crate::{
     admission::Admission,
-    error::ErrorResponse,
-    limits::{Limits, OpenFile, Share, Shares, TcpConnection, UnknownForms, default_share},
+    limits::{Limits, OpenFile, Share, Shares, TcpConnection, default_share},
     metrics::{CONNECTIONS, CONNECTIONS_FORBIDDEN, CONNECTIONS_REJECTED, TARGET},
     peer::Peer,
 };
 
-/// For whom there is no place.
-const FULL: &[u8] =
-    b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\npassport-sidecar-refused: temporarily_unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-
-const TURNED_AWAY_AT_A_TIME: usize = 256;
-const STRANGERS_AT_A_TIME: usize = 32;
-
-/// How long a listener is left alone when nobody can be taken in: there are no file descriptors left, or no memory.
+/// The pause after a connection could not be accepted, as there are no file descriptors or there is
+/// no memory.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// How long, at the end, those are taken in who have come already; and how long it is waited for the next one. Others come on and on.
-const LAST_LOOK: Duration = Duration::from_millis(200);
-const NEXT: Duration = Duration::from_millis(20);
+/// How long connections that a client has opened already are accepted at the end. It is limited, as
+/// other clients could connect again and again.
+const LAST_ACCEPTS: Duration = Duration::from_millis(200);
 
-/// How long a connection has at the end to say what it is for, or to take its last response.
-const LAST_WORDS: Duration = Duration::from_millis(200);
-
-/// How many requests one connection of HTTP/2 may have at a time.
-const STREAMS: u32 = 100;
-
-/// What a connection that is not served holds: a permit to be answered, and a file.
-type Permits = (OwnedSemaphorePermit, Option<OpenFile>);
+/// How long each of the last accepts waits.
+const LAST_ACCEPT: Duration = Duration::from_millis(20);
 
 /// What an accepted connection holds: a permit of its listener, and a file.
-type Place = (Share, Option<OpenFile>);
+type Permits = (Share, Option<OpenFile>);
 
-/// Takes connections in at one listener, and answers what comes on them. Each listener has its own places, so that nobody at one can take
-/// those at another.
+/// Accepts connections at one listener, and serves them. Each listener has limits of its own, so
+/// that a flood at one does not affect another.
 pub(crate) struct Server<S> {
     name: &'static str,
     service: S,
     limits: Limits,
     admission: Option<Arc<Admission>>,
-    places: Arc<Shares>,
-    /// Those who are told that there is no place. The others are not told.
-    turned_away: Arc<Semaphore>,
-    /// The same for users that are no callers, who cannot keep callers from being told.
-    strangers: Arc<Semaphore>,
+    shares: Arc<Shares>,
+    rejections: Rejections,
     connections: TaskTracker,
-    /// No connection is taken in any more, and none that is there is to be usage again.
+    /// Canceled when no connection is accepted any more, and each has its last request.
     stop: CancellationToken,
-    /// No connection takes another request.
-    ends: CancellationToken,
-    /// No connection is waited for. That is so at the latest when this value is no more.
-    cut_off: CancellationToken,
-    _cuts_off: DropGuard,
+    /// Canceled when no connection takes another request.
+    last_request: CancellationToken,
+    /// Canceled when connections are closed, whatever they do. It is at the latest when this value
+    /// is dropped.
+    abort: CancellationToken,
+    _abort_on_drop: DropGuard,
 }
 
 impl<S> Server<S>
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
-    /// Without `admission`, connections take neither a caller's share nor the files of callers.
+    /// Creates a server that stops accepting when `stop` is canceled. Without `admission`,
+    /// connections take neither a caller's share nor the files of callers.
     pub(crate) fn new(
         name: &'static str,
         service: S,
@@ -95,84 +71,90 @@ where
         admission: Option<Arc<Admission>>,
         stop: CancellationToken,
     ) -> Self {
-        let cut_off = CancellationToken::new();
+        let abort = CancellationToken::new();
         Self {
             name,
             service,
             limits,
-            places: Arc::new(Shares::new(limits.connections, per_caller(&limits, admission.as_deref()))),
+            shares: Arc::new(Shares::new(limits.connections, per_caller(&limits, admission.as_deref()))),
             admission,
-            turned_away: Arc::new(Semaphore::new(TURNED_AWAY_AT_A_TIME)),
-            strangers: Arc::new(Semaphore::new(STRANGERS_AT_A_TIME)),
+            rejections: Rejections::new(),
             connections: TaskTracker::new(),
             stop,
-            ends: CancellationToken::new(),
-            _cuts_off: cut_off.clone().drop_guard(),
-            cut_off,
+            last_request: CancellationToken::new(),
+            _abort_on_drop: abort.clone().drop_guard(),
+            abort,
         }
     }
 
-    /// Until it is to stop; then those are taken in that have come already, and requests are let end that are on their way.
+    /// Serves until it is stopped. Then it accepts the connections that clients have opened
+    /// already, and waits for the requests in flight.
     pub(crate) async fn serve(self, listener: Listener) {
-        while let Some(outcome) = self.stop.run_until_cancelled(self.take_in(&listener)).await {
+        while let Some(outcome) = self.stop.run_until_cancelled(self.accept(&listener)).await {
             if let Err(error) = outcome {
                 tracing::warn!(target: TARGET, %error, "a connection could not be taken in");
                 sleep(PAUSE).await;
             }
         }
-        let end = Instant::now() + LAST_LOOK;
-        while Instant::now() < end && matches!(timeout(NEXT, self.take_in(&listener)).await, Ok(Ok(()))) {}
-        // Whoever comes now is told at once that nobody is here.
+        let end = Instant::now() + LAST_ACCEPTS;
+        while Instant::now() < end && matches!(timeout(LAST_ACCEPT, self.accept(&listener)).await, Ok(Ok(())))
+        {
+        }
+        // From now on clients cannot connect.
         drop(listener);
         self.drain().await;
     }
 
-    async fn take_in(&self, listener: &Listener) -> io::Result<()> {
+    async fn accept(&self, listener: &Listener) -> io::Result<()> {
         match listener {
             Listener::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 let peer = stream.peer_cred()?;
-                self.begin(stream, Peer::Unix { uid: peer.uid(), gid: peer.gid() });
+                self.admit(stream, Peer::Unix { uid: peer.uid(), gid: peer.gid() });
             }
             Listener::Tcp(listener) => {
                 let (stream, _) = listener.accept().await?;
-                // No answer goes further than this machine, whatever is routed where.
+                // No response leaves this machine, whatever its routes are.
                 stream.set_ttl(1)?;
                 stream.set_nodelay(true)?;
-                self.begin(stream, Peer::Tcp);
+                self.admit(stream, Peer::Tcp);
             }
         }
         Ok(())
     }
 
-    fn begin(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
+    fn admit(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
         let caller = match (peer, &self.admission) {
             (Peer::Unix { uid, gid }, Some(admission)) => match admission.callers.name_of_user(uid, gid) {
                 Ok(caller) => Some(caller),
-                Err(refusal) => {
+                Err(error) => {
                     counter!(CONNECTIONS_FORBIDDEN).increment(1);
-                    return self.refuse(stream, admission, &refusal);
+                    // It takes none of the files that are reserved for the rejection of callers.
+                    if let Some(file) = admission.files.take(None) {
+                        self.rejections.unknown_user(stream, &error, file);
+                    }
+                    return;
                 }
             },
             _ => None,
         };
-        if let Some(place) = self.place(peer, caller) {
-            self.answer(stream, peer, place);
+        if let Some(permits) = self.permits(peer, caller) {
+            self.spawn(stream, peer, permits);
         } else {
             counter!(CONNECTIONS_REJECTED, "door" => self.name).increment(1);
-            self.turn_away(stream, peer, caller);
+            self.reject(stream, peer, caller);
         }
     }
 
-    fn place(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<Place> {
+    fn permits(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<Permits> {
         let file = match &self.admission {
             Some(admission) => Some(admission.files.for_connection(peer, caller)?),
             None => None,
         };
-        Some((self.places.take(caller).ok()?, file))
+        Some((self.shares.take(caller).ok()?, file))
     }
 
-    fn turn_away(
+    fn reject(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: Peer,
@@ -182,97 +164,37 @@ where
             Some(admission) => admission.files.for_rejection(peer, caller).map(Some),
             None => Some(None),
         };
-        let permit = Arc::clone(&self.turned_away).try_acquire_owned().ok();
-        if let Some(permits) = permit.zip(file) {
-            tokio::spawn(respond(stream, FULL.to_vec(), permits));
+        if let Some(file) = file {
+            self.rejections.too_many(stream, file);
         }
     }
 
-    /// Refuses a stranger when its request begins: some clients ignore a response that comes
-    /// before. It takes none of the files that are reserved for the refusal of callers.
-    fn refuse(
+    fn spawn(
         &self,
-        mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        admission: &Admission,
-        refusal: &ErrorResponse,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: Peer,
+        permits: Permits,
     ) {
-        let response = refusal.to_http1();
-        let permit = Arc::clone(&self.strangers).try_acquire_owned().ok();
-        if let Some((permit, file)) = permit.zip(admission.files.take(None)) {
-            let permits = (permit, Some(file));
-            tokio::spawn(async move {
-                if let Ok(Ok(_first)) = timeout(LAST_WORDS, stream.read_u8()).await {
-                    respond(stream, response, permits).await;
-                }
-            });
-        }
-    }
-
-    fn answer(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer, place: Place) {
-        let usage = ConnectionUsage::new();
-        let connection = (peer == Peer::Tcp).then(|| TcpConnection::new(Arc::clone(&self.places)));
-        let refused = connection.as_ref().map(TcpConnection::refused).cloned().unwrap_or_default();
-        let service = answering(self.service.clone(), peer, connection, usage.clone(), self.stop.clone());
-        let io = TokioIo::new(TimeoutStream::new(stream, self.limits.head_time(), self.limits.idle_time()));
-        let connection = self.protocol().serve_connection(io, service).into_owned();
-        let (ends, idle) = (self.ends.clone(), self.limits.idle_time());
-        let answered = async move {
-            let mut connection = pin!(connection);
-            let over = async {
-                tokio::select! {
-                    _ = ends.run_until_cancelled(usage.unused_for(idle)) => {}
-                    // Some clients take no response after a GOAWAY.
-                    () = async { refused.cancelled().await; sleep(LAST_WORDS).await } => {}
-                }
-            };
-            let outcome = tokio::select! {
-                outcome = connection.as_mut() => outcome,
-                () = over => {
-                    connection.as_mut().graceful_shutdown();
-                    tokio::select! {
-                        outcome = connection => outcome,
-                        // It leaves answers where they are that nobody takes.
-                        () = async { sleep(LAST_WORDS).await; usage.unused_for(idle).await } => Ok(()),
-                    }
-                }
-            };
-            // What goes wrong with a connection is its client's business.
-            if let Err(error) = outcome {
-                tracing::debug!(target: TARGET, error, "a connection ended");
-            }
+        let connection = Connection {
+            peer,
+            tcp: (peer == Peer::Tcp).then(|| TcpConnection::new(Arc::clone(&self.shares))),
+            limits: self.limits,
+            stop: self.stop.clone(),
+            last_request: self.last_request.clone(),
         };
-        let taken = OpenConnection::at(self.name);
-        let cut_off = self.cut_off.clone();
+        let served = connection.serve(self.service.clone(), stream);
+        let open = OpenConnection::at(self.name);
+        let abort = self.abort.clone();
         self.connections.spawn(async move {
-            cut_off.run_until_cancelled(answered).await;
-            drop((place, taken));
+            abort.run_until_cancelled(served).await;
+            drop((permits, open));
         });
     }
 
-    fn protocol(&self) -> auto::Builder<TokioExecutor> {
-        let mut builder = auto::Builder::new(TokioExecutor::new());
-        builder
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(self.limits.head_time())
-            .max_buf_size(self.limits.head);
-        builder
-            .http2()
-            .timer(TokioTimer::new())
-            .max_header_list_size(u32::try_from(self.limits.head).unwrap_or(u32::MAX))
-            .max_concurrent_streams(STREAMS)
-            .initial_stream_window_size(self.limits.stream_window())
-            .initial_connection_window_size(self.limits.connection_window())
-            .max_send_buf_size(self.limits.stream_bytes())
-            .keep_alive_interval(Some(self.limits.head_time()))
-            .keep_alive_timeout(Duration::from_secs(10));
-        builder
-    }
-
-    /// Those requests that take too long are cut off.
+    /// Waits for the requests in flight. Those that take too long are aborted.
     async fn drain(&self) {
-        sleep(LAST_WORDS).await;
-        self.ends.cancel();
+        sleep(GRACE).await;
+        self.last_request.cancel();
         self.connections.close();
         if timeout(self.limits.drain_time(), self.connections.wait()).await.is_err() {
             tracing::warn!(target: TARGET, "some requests took too long and are cut off");
@@ -280,61 +202,10 @@ where
     }
 }
 
-/// How many connections one caller may have.
+/// Returns how many connections one caller may have.
 fn per_caller(limits: &Limits, admission: Option<&Admission>) -> usize {
     let callers = admission.map_or(1, |admission| admission.callers.0.len());
     limits.connections_per_caller.unwrap_or_else(|| default_share(limits.connections, callers))
-}
-
-/// Answers with `service` what comes on one connection.
-fn answering<S>(
-    service: S,
-    peer: Peer,
-    connection: Option<TcpConnection>,
-    usage: ConnectionUsage,
-    stop: CancellationToken,
-) -> impl HyperService<
-    http::Request<Incoming>,
-    Response = http::Response<TrackedBody>,
-    Error = Infallible,
-    Future: Send,
->
-where
-    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send,
-{
-    let forms = UnknownForms::default();
-    service_fn(move |request: http::Request<Incoming>| {
-        let (active, stop, connection) = (usage.begin(), stop.clone(), connection.clone());
-        let is_http1 = request.version() < Version::HTTP_2;
-        let mut request = request.map(Body::new);
-        request.extensions_mut().insert(peer);
-        request.extensions_mut().insert(forms.clone());
-        if let Some(connection) = connection.clone() {
-            request.extensions_mut().insert(connection);
-        }
-        let answer = service.clone().oneshot(request);
-        async move {
-            let mut response = answer.await?;
-            let is_refused = connection.is_some_and(|connection| connection.refused().is_cancelled());
-            if is_http1 && (is_refused || stop.is_cancelled()) {
-                // Or the next request would be on its way when the connection ends.
-                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
-            }
-            Ok(response.map(|body| TrackedBody::new(body, active)))
-        }
-    })
-}
-
-/// Sends a whole response instead of serving the connection.
-async fn respond(mut stream: impl AsyncRead + AsyncWrite + Unpin, response: Vec<u8>, _permits: Permits) {
-    let said = async {
-        stream.write_all(&response).await?;
-        stream.shutdown().await?;
-        // A connection that is closed with something unread is reset, and the answer with it.
-        copy(&mut stream, &mut sink()).await
-    };
-    // Whoever does not listen is not told.
-    let _ = timeout(Duration::from_secs(1), said).await;
 }
 
 /// An open connection in the gauge, until it is dropped.

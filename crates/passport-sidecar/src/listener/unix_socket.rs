@@ -13,37 +13,39 @@ use tokio::net::UnixListener;
 
 use crate::config::Listen;
 
-/// A Unix socket's place in the file system. It is taken away with this value, if it is still the same.
+/// The file of a Unix socket. It is removed with this value, unless another process has replaced it.
 #[derive(Debug)]
 pub(crate) struct SocketFile {
     path: PathBuf,
-    /// Device and number of the file.
+    /// Device and inode.
     file: (u64, u64),
 }
 
 impl SocketFile {
-    /// With its mode and group from the first moment on: it is made elsewhere, and then moved to where it is looked for. One that a
-    /// sidecar has left that is no more is replaced.
+    /// Binds the socket and creates its file. The file of a sidecar that is gone is replaced.
+    ///
+    /// The file is created under another name and then renamed, so that clients never see it with
+    /// another mode, owner or group.
     pub(super) fn bind(listen: &Listen) -> io::Result<(UnixListener, Self)> {
         let path = &listen.unix;
         let explained = |error: io::Error| {
             io::Error::new(error.kind(), format!("no socket at {}: {error}", path.display()))
         };
         check_free(path).map_err(explained)?;
-        let elsewhere = path.with_extension("new");
-        if is_a_socket(&elsewhere) {
-            fs::remove_file(&elsewhere).map_err(explained)?;
+        let temporary = path.with_extension("new");
+        if is_a_socket(&temporary) {
+            fs::remove_file(&temporary).map_err(explained)?;
         }
-        let listener = UnixListener::bind(&elsewhere).map_err(explained)?;
-        // Whatever goes wrong from here on, nothing is left behind.
-        let mut made = Self { file: file(&elsewhere).map_err(explained)?, path: elsewhere };
+        let listener = UnixListener::bind(&temporary).map_err(explained)?;
+        // It removes the file on each error from here on.
+        let mut created = Self { file: file(&temporary).map_err(explained)?, path: temporary };
         let mode = u32::from_str_radix(&listen.unix_mode, 8).map_err(io::Error::other)?;
         let (owner, group) = (owner(listen)?, group(listen)?);
-        chown(&made.path, owner, group).map_err(explained)?;
-        fs::set_permissions(&made.path, Permissions::from_mode(mode)).map_err(explained)?;
-        fs::rename(&made.path, path).map_err(explained)?;
-        made.path.clone_from(path);
-        Ok((listener, made))
+        chown(&created.path, owner, group).map_err(explained)?;
+        fs::set_permissions(&created.path, Permissions::from_mode(mode)).map_err(explained)?;
+        fs::rename(&created.path, path).map_err(explained)?;
+        created.path.clone_from(path);
+        Ok((listener, created))
     }
 
     pub(crate) fn path(&self) -> std::path::Display<'_> {
@@ -65,7 +67,7 @@ fn group(listen: &Listen) -> io::Result<Option<u32>> {
     Ok(Some(group.gid.as_raw()))
 }
 
-/// Nothing is there, or a socket with nobody behind it.
+/// Checks that there is no file, or the socket of a process that is gone.
 fn check_free(path: &Path) -> io::Result<()> {
     match UnixStream::connect(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
@@ -85,7 +87,7 @@ fn file(path: &Path) -> io::Result<(u64, u64)> {
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        // Another sidecar may have put its own there since; or it is gone with its folder.
+        // Another sidecar may have replaced it, or its folder may be gone.
         if file(&self.path).is_ok_and(|file| file == self.file) {
             let _ = fs::remove_file(&self.path);
         }
@@ -107,7 +109,7 @@ mod tests {
         let (listener, socket) = SocketFile::bind(&listen).unwrap();
         assert_eq!(fs::metadata(&listen.unix).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(SocketFile::bind(&listen).unwrap_err().kind(), ErrorKind::AddrInUse);
-        // As after a kill: the file is there, and nobody behind it.
+        // As after a kill: the file is there, and no process listens.
         std::mem::forget(socket);
         drop(listener);
         let (_listener, socket) = SocketFile::bind(&listen).unwrap();

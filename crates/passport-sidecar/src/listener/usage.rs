@@ -10,16 +10,17 @@ use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, sleep_until};
 
-/// Whether a connection is used: by requests that wait for us, and not by what keeps it alive. A client that answers pings and asks for
-/// nothing, or does not take what it has asked for, takes somebody's place.
+/// Tells how long no request of a connection has waited for the sidecar. A client that only answers
+/// pings, or that does not take its response, moves bytes but does not use its connection, and is
+/// disconnected so that others can connect.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionUsage(Arc<Mutex<Usage>>);
 
 #[derive(Debug)]
 struct Usage {
-    /// How many requests wait for an answer, or for more of it.
+    /// Requests that wait for a response, or for more of it.
     waiting: usize,
-    /// When that was last another number, or more of an answer was taken.
+    /// When that number last changed, or more of a response was taken.
     since: Instant,
 }
 
@@ -28,14 +29,14 @@ impl ConnectionUsage {
         Self(Arc::new(Mutex::new(Usage { waiting: 0, since: Instant::now() })))
     }
 
-    /// By a request, until its answer has gone out.
+    /// Counts a request, until its response has been sent.
     pub(super) fn begin(&self) -> ActiveRequest {
         let mut request = ActiveRequest { connection: self.clone(), waits: false };
         request.set_waiting(true);
         request
     }
 
-    /// Ready when nothing has waited, and nothing was taken, for `time`.
+    /// Completes when no request has waited, and no response was taken, for `time`.
     pub(super) async fn unused_for(&self, time: Duration) {
         loop {
             let now = Instant::now();
@@ -57,7 +58,7 @@ impl ConnectionUsage {
     }
 }
 
-/// One use. It ends with the value.
+/// A request in flight, until it is dropped.
 #[derive(Debug)]
 pub(super) struct ActiveRequest {
     connection: ConnectionUsage,
@@ -65,7 +66,7 @@ pub(super) struct ActiveRequest {
 }
 
 impl ActiveRequest {
-    /// Whether it waits for us, or its client has something to take.
+    /// Notes whether the request waits for the sidecar, or its client has something to take.
     fn set_waiting(&mut self, waits: bool) {
         let mut usage = self.connection.usage();
         match (self.waits, waits) {
@@ -84,7 +85,7 @@ impl Drop for ActiveRequest {
     }
 }
 
-/// The body of an answer, which is a use of its connection until its end.
+/// The body of a response. Its connection is used while the client waits for more of it.
 pub(super) struct TrackedBody {
     body: Body,
     request: ActiveRequest,
@@ -106,7 +107,7 @@ impl http_body::Body for TrackedBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         let polled = Pin::new(&mut self.body).poll_frame(cx);
-        // Who asks for more has taken what there was; HTTP/2 may ask for one frame ahead.
+        // A poll means that the last frame was taken; HTTP/2 may poll one frame ahead.
         self.request.set_waiting(polled.is_pending());
         polled
     }
