@@ -1,4 +1,5 @@
-//! What operators ask, on a listener of its own: no flood at another door keeps it from answering.
+//! Health and metrics, on a listener of its own, so that a flood at another listener does not keep it
+//! from responding.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -18,21 +19,21 @@ use crate::state::AppState;
 
 type AdminState = (Arc<AppState>, Option<PrometheusHandle>, CancellationToken);
 
-/// Until it `ends`, it is said to be ready.
+/// Returns the routes of the admin listener. The sidecar is not ready once `shutdown` is canceled.
 pub(crate) fn router(
     state: Arc<AppState>,
     metrics: Option<PrometheusHandle>,
-    ends: CancellationToken,
+    shutdown: CancellationToken,
 ) -> Router {
     Router::new()
         .route("/livez", get(async || "ok\n"))
         .route("/readyz", get(readiness))
         .route("/metrics", get(render_metrics))
         .layer(from_fn_with_state(Arc::clone(&state), check_host))
-        .with_state((state, metrics, ends))
+        .with_state((state, metrics, shutdown))
 }
 
-/// A name that leads here is not for a browser to look in by.
+/// Rejects requests by names that only resolve to this machine: a browser could be made to send one.
 async fn check_host(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
     if state.guard.is_to_this_machine(request.uri(), request.headers()) {
         next.run(request).await
@@ -41,8 +42,9 @@ async fn check_host(State(state): State<Arc<AppState>>, request: Request, next: 
     }
 }
 
-/// 200 until it ends, if each identity has a live token, or has not been needed yet, and there are keys to judge tokens by.
-async fn readiness(State((state, _, ends)): State<AdminState>) -> Response {
+/// Responds 200 until the shutdown if each identity has a live token or no failure, and there are
+/// keys to verify tokens with.
+async fn readiness(State((state, _, shutdown)): State<AdminState>) -> Response {
     let identities: BTreeMap<&String, Value> = state
         .tokens
         .identities
@@ -56,7 +58,7 @@ async fn readiness(State((state, _, ends)): State<AdminState>) -> Response {
         .collect();
     let keys = state.verifier.as_ref().map(|verifier| verifier.health().is_usable());
     let works = identities.values().all(|identity| identity["ready"] == true) && keys != Some(false);
-    let (ends, ready) = (ends.is_cancelled(), works && !ends.is_cancelled());
+    let (ends, ready) = (shutdown.is_cancelled(), works && !shutdown.is_cancelled());
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": ready, "ends": ends, "identities": identities, "keys": keys })))
         .into_response()

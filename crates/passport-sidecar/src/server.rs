@@ -1,14 +1,18 @@
-use std::{fmt, future::Future, io, sync::Arc, time::Duration};
+use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
 use passport_core::ConfigError;
 use passport_outbound::Providers;
+use sd_notify::NotifyState;
 use tokio::{
     net::TcpListener,
     time::{sleep, timeout},
 };
-use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
 use tracing::field::display;
 
 use crate::{
@@ -19,11 +23,11 @@ use crate::{
     state::AppState,
 };
 
-/// How often what was measured is counted together.
-const UPKEEP: Duration = Duration::from_secs(5);
+/// How often the recorded values of histograms are summed up.
+const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long identities have to end what they have started.
-const LAST: Duration = Duration::from_secs(2);
+/// How long identities have to shut down.
+const IDENTITIES_SHUTDOWN_TIME: Duration = Duration::from_secs(2);
 
 /// A sidecar, ready to serve.
 pub struct Sidecar {
@@ -32,13 +36,14 @@ pub struct Sidecar {
     metrics: Option<PrometheusHandle>,
 }
 
-/// A sidecar that cannot serve.
+/// A sidecar cannot listen.
 #[derive(Debug, thiserror::Error)]
 #[error("the sidecar cannot listen: {0}")]
 pub struct ServeError(#[from] io::Error);
 
 impl Sidecar {
-    /// With what `config` says, and whatever secrets and stores it may name. Asks nobody yet.
+    /// Creates a sidecar from a configuration, with the secret providers and stores that it may
+    /// name. Sends no request.
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake.
@@ -54,73 +59,69 @@ impl Sidecar {
         self
     }
 
-    /// What is asked on its listeners, for a server of your own: each request has to come from this machine, and shows a caller's token.
-    /// Limits of connections are those of your server.
+    /// Returns the service of its listeners, for a server of your own. Each request has to come from
+    /// this machine, and to show a caller's token. Limits on connections are those of your server.
     pub fn router(&self) -> Router {
         Router::new().fallback_service(dispatcher::service(&self.state))
     }
 
-    /// Serves until `stop`; then requests that are on their way are let end.
+    /// Serves until `stop` completes, and then waits for the requests in flight.
     ///
     /// # Errors
-    /// When it cannot listen where it is to.
+    /// When it cannot listen at a configured address.
     pub async fn serve(self, stop: impl Future<Output = ()>) -> Result<(), ServeError> {
         let (listeners, socket) = listener::bind(&self.config.listen).await?;
-        let tcp = listeners.iter().find_map(Listener::address);
-        let (ends, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let _all_ends_with_this_future = ends.clone().drop_guard();
-        let (admin, last) = (self.admin(&ends).await?, CancellationToken::new());
-        let _it_ends_as_well = last.clone().drop_guard();
-        let operators = TaskTracker::new();
-        let admin = admin.map(|(listener, router)| {
-            let address = listener.address();
-            operators.spawn(Server::new("admin", router, Limits::ADMIN, None, last.clone()).serve(listener));
-            address
-        });
-        let service = dispatcher::service(&self.state);
+        let admin = self.bind_admin().await?;
+        let addresses =
+            (listeners.iter().find_map(Listener::address), admin.as_ref().and_then(Listener::address));
+        let (callers, operators) = (Tasks::new(), Tasks::new());
+        if let Some(listener) = admin {
+            let admin =
+                admin::router(Arc::clone(&self.state), self.metrics.clone(), callers.shutdown.clone());
+            let server = Server::new("admin", admin, Limits::ADMIN, None, operators.shutdown.clone());
+            operators.spawn(server.serve(listener));
+        }
         self.warn_of_few_files(listeners.len());
+        self.spawn_servers(listeners, &callers);
+        self.warm_up(&callers.shutdown);
+        self.spawn_upkeep(&callers.shutdown);
+        notify_systemd(&[NotifyState::Ready]);
+        self.log_start(socket.as_ref().map(|socket| socket.path()), addresses);
+        stop.await;
+        notify_systemd(&[NotifyState::Stopping]);
+        tracing::info!(target: TARGET, "the sidecar ends");
+        // Its file is removed, so that new clients find no sidecar, or its successor.
+        drop(socket);
+        callers.shut_down().await;
+        // Operators see the shutdown until its end.
+        operators.shut_down().await;
+        self.shut_down_identities().await;
+        Ok(())
+    }
+
+    async fn bind_admin(&self) -> io::Result<Option<Listener>> {
+        let Some(address) = self.config.listen.admin else { return Ok(None) };
+        Ok(Some(Listener::Tcp(TcpListener::bind(address).await?)))
+    }
+
+    fn spawn_servers(&self, listeners: Vec<Listener>, tasks: &Tasks) {
+        let service = dispatcher::service(&self.state);
         for listener in listeners {
-            let (limits, callers) = (self.config.limits, Some(Arc::clone(&self.state.admission)));
-            let server = Server::new(listener.name(), service.clone(), limits, callers, ends.clone());
+            let (limits, admission) = (self.config.limits, Some(Arc::clone(&self.state.admission)));
+            let shutdown = tasks.shutdown.clone();
+            let server = Server::new(listener.name(), service.clone(), limits, admission, shutdown);
             tasks.spawn(server.serve(listener));
         }
-        self.warm_up(&ends);
-        if let Some(metrics) = self.metrics.clone() {
-            // What was measured is kept one by one until it is counted together.
-            let upkeep = async move {
-                loop {
-                    sleep(UPKEEP).await;
-                    metrics.run_upkeep();
-                }
-            };
-            let ends = ends.clone();
-            tokio::spawn(async move { ends.run_until_cancelled(upkeep).await });
-        }
-        notify_systemd(&[sd_notify::NotifyState::Ready]);
-        let unix = socket.as_ref().map(|socket| display(socket.path()));
-        let (tcp, admin) = (tcp.map(display), admin.flatten().map(display));
+    }
+
+    fn log_start(
+        &self,
+        unix: Option<std::path::Display<'_>>,
+        (tcp, admin): (Option<SocketAddr>, Option<SocketAddr>),
+    ) {
+        let (unix, tcp, admin) = (unix.map(display), tcp.map(display), admin.map(display));
         let identities = self.state.tokens.identities.len();
         tracing::info!(target: TARGET, unix, tcp, admin, identities, "the sidecar serves");
-        stop.await;
-        notify_systemd(&[sd_notify::NotifyState::Stopping]);
-        tracing::info!(target: TARGET, "the sidecar ends");
-        // Who looks for it now finds nobody, or the next one.
-        drop(socket);
-        ends.cancel();
-        tasks.close();
-        tasks.wait().await;
-        // Whoever looks after it sees it end.
-        last.cancel();
-        operators.close();
-        operators.wait().await;
-        let shut_down = async {
-            for identity in self.state.tokens.identities.values() {
-                identity.shutdown().await;
-            }
-        };
-        // What is left ends with the process.
-        let _ = timeout(LAST, shut_down).await;
-        Ok(())
     }
 
     fn warn_of_few_files(&self, listeners: usize) {
@@ -137,36 +138,77 @@ impl Sidecar {
         }
     }
 
-    /// For operators, who are not told to go elsewhere before it has ended.
-    async fn admin(&self, ends: &CancellationToken) -> io::Result<Option<(Listener, Router)>> {
-        let Some(address) = self.config.listen.admin else { return Ok(None) };
-        let listener = Listener::Tcp(TcpListener::bind(address).await?);
-        Ok(Some((listener, admin::router(Arc::clone(&self.state), self.metrics.clone(), ends.clone()))))
-    }
-
-    /// Gets tokens and keys before somebody waits for them. It serves meanwhile.
-    fn warm_up(&self, ends: &CancellationToken) {
+    /// Fetches tokens and keys before a request needs them.
+    fn warm_up(&self, shutdown: &CancellationToken) {
         for (name, identity) in &self.state.tokens.identities {
-            let (name, identity, ends) = (name.clone(), identity.clone(), ends.clone());
+            let (name, identity, shutdown) = (name.clone(), identity.clone(), shutdown.clone());
             tokio::spawn(async move {
-                if let Some(Err(error)) = ends.run_until_cancelled(identity.ready()).await {
+                if let Some(Err(error)) = shutdown.run_until_cancelled(identity.ready()).await {
                     tracing::warn!(target: TARGET, identity = name, %error, "there is no token yet");
                 }
             });
         }
         if let Some(verifier) = self.state.verifier.clone() {
-            let ends = ends.clone();
+            let shutdown = shutdown.clone();
             tokio::spawn(async move {
-                if let Some(Err(error)) = ends.run_until_cancelled(verifier.ready()).await {
+                if let Some(Err(error)) = shutdown.run_until_cancelled(verifier.ready()).await {
                     tracing::warn!(target: TARGET, %error, "there are no keys yet");
                 }
             });
         }
     }
+
+    /// Sums up recorded values, which take memory until then.
+    fn spawn_upkeep(&self, shutdown: &CancellationToken) {
+        let Some(metrics) = self.metrics.clone() else { return };
+        let shutdown = shutdown.clone();
+        let upkeep = async move {
+            loop {
+                sleep(UPKEEP_INTERVAL).await;
+                metrics.run_upkeep();
+            }
+        };
+        tokio::spawn(async move { shutdown.run_until_cancelled(upkeep).await });
+    }
+
+    async fn shut_down_identities(&self) {
+        let shut_down = async {
+            for identity in self.state.tokens.identities.values() {
+                identity.shutdown().await;
+            }
+        };
+        // What takes longer ends with the process.
+        let _ = timeout(IDENTITIES_SHUTDOWN_TIME, shut_down).await;
+    }
 }
 
-/// Says it to systemd, if that has started us.
-fn notify_systemd(state: &[sd_notify::NotifyState<'_>]) {
+/// Tasks that run until they are shut down, or until this value is dropped.
+struct Tasks {
+    shutdown: CancellationToken,
+    tracker: TaskTracker,
+    _shutdown_on_drop: DropGuard,
+}
+
+impl Tasks {
+    fn new() -> Self {
+        let shutdown = CancellationToken::new();
+        let _shutdown_on_drop = shutdown.clone().drop_guard();
+        Self { shutdown, tracker: TaskTracker::new(), _shutdown_on_drop }
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.tracker.spawn(task);
+    }
+
+    async fn shut_down(&self) {
+        self.shutdown.cancel();
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+}
+
+/// Reports the state to systemd, if it is the service manager.
+fn notify_systemd(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::debug!(target: TARGET, %error, "systemd was not told");
     }
@@ -174,8 +216,7 @@ fn notify_systemd(state: &[sd_notify::NotifyState<'_>]) {
 
 impl fmt::Debug for Sidecar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sidecar")
-            .field("identities", &self.state.tokens.identities.keys())
-            .finish_non_exhaustive()
+        let identities = self.state.tokens.identities.keys();
+        f.debug_struct("Sidecar").field("identities", &identities).finish_non_exhaustive()
     }
 }
