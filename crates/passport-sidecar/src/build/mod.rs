@@ -1,45 +1,39 @@
-//! What a configuration becomes. Every mistake is noted.
+//! Builds the running parts of a sidecar from its configuration, and notes every mistake.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+mod callers;
+mod upstreams;
+mod verifier;
 
-use http::{HeaderValue, header::InvalidHeaderValue};
-use passport_core::{
-    ConfigError, ConfigProblem, Origin, SecretProviders, Transport, TransportSettings, with_causes,
-};
-use passport_inbound::{TokenVerifier, TokenVerifierBuilder};
+use std::{collections::BTreeMap, sync::Arc};
+
+use passport_core::{ConfigError, ConfigProblem};
 use passport_outbound::{ManagedIdentities, ManagedIdentity, Providers};
-use url::Url;
 
+use self::{callers::callers, upstreams::upstreams, verifier::verifier};
 use crate::{
     admission::Admission,
-    caller_auth::token::CallerToken,
-    caller_auth::{Caller, CallerRule, Callers},
-    config::{CallerConfig, SidecarConfig, UpstreamConfig, ValidateConfig},
-    hardening::open_files,
+    caller_auth::Callers,
+    config::SidecarConfig,
+    hardening::max_open_files,
     limits::{OpenFiles, Shares, bounds, default_share, idle_connections},
-    proxy::{Proxy, TlsConfigs, TokenOwner, Upstream},
+    proxy::Proxy,
     request_guard::RequestGuard,
-    route::is_valid_name,
     state::AppState,
     tokens::TokenEndpoints,
 };
 
-type Problems = Vec<ConfigProblem>;
-
-#[derive(Debug, thiserror::Error)]
-#[error("it is not the value of a header; write product/version")]
-struct InvalidUserAgent(#[source] InvalidHeaderValue);
-
-/// What requests are answered with.
+/// # Errors
+/// A [`ConfigError`] with every mistake of the configuration.
 pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<AppState, ConfigError> {
-    let mut problems = Problems::new();
+    let mut problems = Vec::new();
     let identities = config.identities().build_with(providers.clone());
     let identities = identities.map_err(|error| problems.extend(error.problems().iter().cloned())).ok();
     check_listen(config, &mut problems);
     check_names(config, identities.as_ref(), &mut problems);
     let names: Vec<&str> = config.identities.keys().map(String::as_str).collect();
     let callers = callers(config, &names, &mut problems);
-    let upstreams = upstreams(config, identities.as_ref(), &names, &mut problems);
+    let idle = idle_connections(max_open_files(), pools(config));
+    let upstreams = upstreams(config, identities.as_ref(), idle, &mut problems);
     let verifier = verifier(config, providers, &mut problems);
     match identities {
         Some(identities) if problems.is_empty() => {
@@ -70,7 +64,8 @@ fn by_name(names: &[&str], identities: &ManagedIdentities) -> BTreeMap<String, M
     names.iter().filter_map(named).collect()
 }
 
-/// A sole caller has all requests of own endpoints that there is memory for; others have half.
+/// A sole caller may use all the memory for requests of own endpoints, and each of several callers
+/// half of it.
 fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
     let (limits, number) = (&config.limits, callers.0.len());
     let own_requests = bounds::own_requests(limits, config.max_form());
@@ -78,13 +73,16 @@ fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
         callers,
         own_requests: Shares::new(own_requests, default_share(own_requests, number)),
         forwarded: Shares::new(limits.forwarded, limits.forwarded_per_caller),
-        files: OpenFiles::new(open_files(), pools(config), number, limits),
+        files: OpenFiles::new(max_open_files(), pools(config), number, limits),
     }
 }
 
-/// An identity is found by its name or by its client id, so that one must not be called like
-/// another.
-fn check_names(config: &SidecarConfig, identities: Option<&ManagedIdentities>, problems: &mut Problems) {
+/// Notes each identity whose name is the client id of another: callers use either.
+fn check_names(
+    config: &SidecarConfig,
+    identities: Option<&ManagedIdentities>,
+    problems: &mut Vec<ConfigProblem>,
+) {
     let Some(identities) = identities else { return };
     for (name, other) in config.identities.keys().flat_map(|name| {
         let others = config.identities.keys().filter(move |other| *other != name);
@@ -97,7 +95,7 @@ fn check_names(config: &SidecarConfig, identities: Option<&ManagedIdentities>, p
     }
 }
 
-fn check_listen(config: &SidecarConfig, problems: &mut Problems) {
+fn check_listen(config: &SidecarConfig, problems: &mut Vec<ConfigProblem>) {
     let mut problem = |key: &'static str, text: &str| problems.push(ConfigProblem::new(key, text));
     let listen = &config.listen;
     for (key, address) in [("listen.tcp", listen.tcp), ("listen.admin", listen.admin)] {
@@ -114,177 +112,10 @@ fn check_listen(config: &SidecarConfig, problems: &mut Problems) {
     bounds::check(&config.limits, config.max_form(), problems);
 }
 
-fn callers(config: &SidecarConfig, identities: &[&str], problems: &mut Problems) -> Callers {
-    if config.callers.is_empty() {
-        return Callers(vec![own_user()]);
-    }
-    check_distinct(config, problems);
-    let rules = config.callers.iter().map(|(name, caller)| caller_rule(name, caller, identities, problems));
-    Callers(rules.collect())
-}
-
-fn check_distinct(config: &SidecarConfig, problems: &mut Problems) {
-    let mut seen = BTreeMap::<String, &String>::new();
-    for (name, caller) in &config.callers {
-        let users = caller.uids.iter().map(|uid| ("uids", format!("user {uid}")));
-        let groups = caller.gids.iter().map(|gid| ("gids", format!("group {gid}")));
-        let tokens = caller.token_ref.iter().map(|token| ("token_ref", format!("whoever has `{token}`")));
-        for (key, who) in users.chain(groups).chain(tokens) {
-            let problem = |other: &str| {
-                let text = format!("{who} is `{other}` already; which of the two would it be?");
-                ConfigProblem::new(format!("callers.{name}.{key}"), text)
-            };
-            match seen.get(&who) {
-                Some(other) if *other != name => problems.push(problem(other)),
-                _ => drop(seen.insert(who, name)),
-            }
-        }
-    }
-}
-
-/// Who runs the sidecar could read its memory and files anyway.
-fn own_user() -> CallerRule {
-    let caller = Caller { name: "own user".into(), identities: None, scopes: None };
-    let uid = nix::unistd::getuid().as_raw();
-    CallerRule { caller: Arc::new(caller), uids: [uid].into(), gids: [].into(), token: None }
-}
-
-fn caller_rule(name: &str, config: &CallerConfig, known: &[&str], problems: &mut Problems) -> CallerRule {
-    let mut problem =
-        |key: &str, text: String| problems.push(ConfigProblem::new(format!("callers.{name}.{key}"), text));
-    if config.uids.is_empty() && config.gids.is_empty() && config.token_ref.is_none() {
-        problem("uids", "nobody is it: give it uids, gids or a token_ref".to_owned());
-    }
-    for identity in config.identities.iter().filter(|identity| !known.contains(&identity.as_str())) {
-        problem("identities", format!("there is no identity `{identity}`"));
-    }
-    let token = config.token_ref.as_deref().map(|text| SecretProviders::default().source(None, text));
-    let token = token.and_then(|token| token.map_err(|error| problem("token_ref", error.to_string())).ok());
-    let token = token.map(CallerToken::new);
-    let set = |names: &Vec<String>| names.iter().cloned().collect();
-    let caller = Caller {
-        name: name.into(),
-        identities: Some(set(&config.identities)),
-        scopes: config.scopes.as_ref().map(set),
-    };
-    let (uids, gids) = (config.uids.iter().copied().collect(), config.gids.iter().copied().collect());
-    CallerRule { caller: Arc::new(caller), uids, gids, token }
-}
-
 /// Returns how many pools of connections there may be: one for each caller and upstream.
 fn pools(config: &SidecarConfig) -> usize {
     config.callers.len().max(1) * config.upstreams.len()
 }
 
-fn upstreams(
-    config: &SidecarConfig,
-    identities: Option<&ManagedIdentities>,
-    known: &[&str],
-    problems: &mut Problems,
-) -> BTreeMap<String, Upstream> {
-    let idle = idle_connections(open_files(), pools(config));
-    let (mut upstreams, mut tls) = (BTreeMap::new(), TlsConfigs::default());
-    for (name, upstream) in &config.upstreams {
-        let mut problem = |key: &str, text: String| {
-            problems.push(ConfigProblem::new(format!("upstreams.{name}.{key}"), text));
-        };
-        if !is_valid_name(name) {
-            problem(
-                "url",
-                "an upstream is called by letters, digits, `-`, `_` and `.`, 60 at most".to_owned(),
-            );
-        }
-        if let Some(identity) = upstream.identity.as_ref().filter(|name| !known.contains(&name.as_str())) {
-            problem("identity", format!("there is no identity `{identity}`"));
-            continue;
-        }
-        let url = match base(&upstream.url, upstream.danger_plain_http) {
-            Ok(url) => url,
-            Err(wrong) => {
-                problem("url", wrong.to_owned());
-                continue;
-            }
-        };
-        let Some(owner) = token_owner(upstream, identities) else {
-            problem("identity", "in whose name? name an identity, or set propagate".to_owned());
-            continue;
-        };
-        let tls = match tls.get(&url, upstream.ca_file.as_deref()) {
-            Ok(tls) => tls,
-            Err(error) => {
-                problem(if upstream.ca_file.is_some() { "ca_file" } else { "url" }, error.to_string());
-                continue;
-            }
-        };
-        match Upstream::new(name, &url, tls, upstream.http2, owner, &config.limits, idle) {
-            Ok(made) => drop(upstreams.insert(name.clone(), made)),
-            Err(error) => problem("url", with_causes(&*error)),
-        }
-    }
-    upstreams
-}
-
-fn base(text: &str, plain_http: bool) -> Result<Url, &'static str> {
-    const WRONG: &str = "it is not the base URL of a service; write https://erp.bizfirst.ai";
-    let url = Url::parse(text).map_err(|_| WRONG)?;
-    let origin = Origin::of(&url).map_err(|_| WRONG)?;
-    let has_credentials = !url.username().is_empty() || url.password().is_some();
-    if url.query().is_some() || url.fragment().is_some() || has_credentials {
-        return Err(WRONG);
-    }
-    if !origin.is_secure() && !plain_http {
-        return Err("tokens go over https, or to this machine; in a private network set danger_plain_http");
-    }
-    Ok(url)
-}
-
-fn token_owner(config: &UpstreamConfig, identities: Option<&ManagedIdentities>) -> Option<TokenOwner> {
-    let identity = config.identity.as_ref().and_then(|name| {
-        let identity = identities?.get(name).ok()?;
-        Some((name.clone(), identity.clone()))
-    });
-    match (identity, config.propagate) {
-        (Some((name, identity)), false) => Some(TokenOwner::Identity(name, identity)),
-        (Some((name, identity)), true) => Some(TokenOwner::CallerOrIdentity(name, identity)),
-        (None, true) => Some(TokenOwner::Caller),
-        // What is wrong with identities is told already.
-        (None, false) => config.identity.as_ref().map(|_| TokenOwner::Caller),
-    }
-}
-
-fn verifier(config: &SidecarConfig, providers: &Providers, problems: &mut Problems) -> Option<TokenVerifier> {
-    let validate = config.validate.as_ref()?;
-    let mut found = Problems::new();
-    let transport = transport(validate, providers, &mut found);
-    let builder = TokenVerifier::builder(validate.audience.clone());
-    let builder = validate.issuer.iter().fold(builder, TokenVerifierBuilder::issuer);
-    let builder = validate.jwks_url.iter().fold(builder, TokenVerifierBuilder::jwks_url);
-    let builder = if validate.danger_plain_http { builder.danger_plain_http() } else { builder };
-    let builder = validate.max_token_size.into_iter().fold(builder, TokenVerifierBuilder::max_token_size);
-    let seconds = |seconds: Option<u64>| seconds.into_iter().map(Duration::from_secs);
-    let builder =
-        seconds(validate.jwks_fetch_timeout_seconds).fold(builder, TokenVerifierBuilder::jwks_fetch_timeout);
-    let builder = seconds(validate.jwks_cooldown_seconds).fold(builder, TokenVerifierBuilder::jwks_cooldown);
-    let verifier = transport.into_iter().fold(builder, TokenVerifierBuilder::transport).build();
-    found.extend(verifier.as_ref().err().into_iter().flat_map(ConfigError::problems).cloned());
-    problems.extend(found.iter().map(|problem| problem.clone().renamed(key_of(&problem.option))));
-    verifier.ok()
-}
-
-/// Returns the key of an option of the verifier.
-fn key_of(option: &str) -> String {
-    match option {
-        "jwks_fetch_timeout" | "jwks_cooldown" => format!("validate.{option}_seconds"),
-        _ => format!("validate.{option}"),
-    }
-}
-
-/// Returns the transport of identities with the same settings.
-fn transport(validate: &ValidateConfig, providers: &Providers, problems: &mut Problems) -> Option<Transport> {
-    let user_agent = validate.user_agent.as_deref().map(HeaderValue::from_str).transpose();
-    let user_agent = user_agent.map_err(InvalidUserAgent);
-    let user_agent = ConfigProblem::collect(problems, "user_agent", user_agent).flatten();
-    let settings = TransportSettings::sharing(providers.transports().clone());
-    let settings = validate.ca_file.iter().fold(settings, TransportSettings::ca_file);
-    user_agent.into_iter().fold(settings, TransportSettings::user_agent).build(problems)
-}
+#[cfg(test)]
+mod tests;

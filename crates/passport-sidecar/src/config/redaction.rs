@@ -2,8 +2,8 @@
 
 use config::ConfigError;
 
-/// Returns what is wrong, where and in which file.
-pub(super) fn masked(error: &ConfigError) -> String {
+/// Returns what is wrong, at which key and in which file.
+pub(super) fn redact(error: &ConfigError) -> String {
     match error {
         ConfigError::Type { origin, unexpected, expected, key } => {
             let found = unexpected.to_string();
@@ -11,7 +11,7 @@ pub(super) fn masked(error: &ConfigError) -> String {
             let found = found.split(['"', '`']).next().unwrap_or_default().trim_end();
             placed(&format!("expected {expected}, found {found}"), key.as_deref(), origin.as_deref())
         }
-        ConfigError::At { error, origin, key } => placed(&masked(error), key.as_deref(), origin.as_deref()),
+        ConfigError::At { error, origin, key } => placed(&redact(error), key.as_deref(), origin.as_deref()),
         ConfigError::FileParse { uri, cause } => {
             // What follows the position shows the line.
             let text = cause.to_string();
@@ -48,58 +48,4 @@ fn without_value(text: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use config::{Config, File, FileFormat};
-    use passport_outbound::Providers;
-
-    use crate::{build::build, config::SidecarConfig};
-
-    fn mistake(text: &str) -> String {
-        let built = Config::builder().add_source(File::from_str(text, FileFormat::Toml)).build();
-        match built.map_err(Into::into).and_then(SidecarConfig::of) {
-            Err(error) => format!("{error} {error:?}"),
-            Ok(config) => match build(&config, &Providers::default()) {
-                Err(error) => format!("{error} {error:?}"),
-                Ok(_) => String::new(),
-            },
-        }
-    }
-
-    #[test]
-    fn misplaced_secret_is_in_no_error() {
-        for text in [
-            "limits = \"hidden\"",
-            "listen = \"hidden\"",
-            "[limits]\nconnections = \"hidden\"",
-            "[limits]\nconnections = \"hidden, expected hidden\"",
-            "[listen]\ntcp = \"hidden\"",
-            "[listen]\nhosts = \"hidden\"",
-            "[listen]\nunix_proxy_headers = \"hidden\"",
-            "[callers.erp]\nuids = [\"hidden\"]",
-            "[callers.erp]\nuids = \"hidden\"",
-            "callers = [\"hidden\"]",
-            "[upstreams]\nerp = \"hidden\"",
-            "[upstreams.erp]\nurl = 1\npropagate = \"hidden\"",
-            "[identities]\nerp = \"hidden\"",
-            "[identities.erp]\nclient_id = \"mi-1\"\ncache = \"hidden\"",
-            "validate = \"hidden\"",
-            "[validate]\naudience = [\"hidden\"]",
-            "[identities.erp]\nclient_secret = hidden",
-            "[identities.erp]\nclient_secret = \"hidden",
-            "hidden",
-        ] {
-            let told = mistake(text);
-            assert!(!told.is_empty(), "{text}");
-            assert!(!told.contains("hidden"), "{text}: {told}");
-        }
-    }
-
-    #[test]
-    fn type_error_names_key_and_kinds() {
-        let told = mistake("[limits]\nconnections = \"hidden\"");
-        assert!(told.contains("for key `limits.connections`"), "{told}");
-        assert!(mistake("[limits]\nconnections = -1").contains("limits.connections"));
-        assert!(mistake("[listen]\nport = 1").contains("port"), "unknown keys are named");
-        assert!(mistake("[a]\nb = x").contains("line 2"), "{}", mistake("[a]\nb = x"));
-    }
-}
+mod tests;
