@@ -1,4 +1,4 @@
-//! What whoever asks is told when there is nothing for them: an error of OAuth2, with a code that does not change
+//! Error responses of OAuth2, with stable codes
 //! ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
 
 use std::time::Duration;
@@ -8,7 +8,7 @@ use http::{HeaderName, HeaderValue, StatusCode, header};
 use passport_outbound::{ManagedIdentity, TokenError, TokenErrorKind};
 use serde_json::{Value, json};
 
-/// Nothing in it is of a secret or a token.
+/// An error response of the sidecar. It contains nothing of a secret or a token.
 #[derive(Clone, Debug)]
 pub(crate) struct ErrorResponse {
     pub(crate) status: StatusCode,
@@ -18,7 +18,7 @@ pub(crate) struct ErrorResponse {
     challenge: Option<&'static str>,
 }
 
-/// On each of our refusals, with its code, so that none is taken for an upstream's.
+/// The header that tells an error response of the sidecar from an upstream's. Its value is the code.
 pub(crate) const REFUSED_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-refused");
 
 impl ErrorResponse {
@@ -26,31 +26,34 @@ impl ErrorResponse {
         Self { status, code, description: description.into(), retry_after: None, challenge: None }
     }
 
-    /// The request makes no sense; it will not when it is sent again.
+    /// Creates a 400: the request is malformed, and a retry would fail as well.
     pub(crate) fn invalid(description: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", description)
     }
 
-    /// Whoever asks has to show something, in the way that `challenge` names
+    /// Creates a 401 with a challenge, which names the expected credentials
     /// ([RFC 9110, section 11.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-11.6.1)).
     pub(crate) fn unauthorized(challenge: &'static str, code: &'static str, description: &str) -> Self {
         Self { challenge: Some(challenge), ..Self::new(StatusCode::UNAUTHORIZED, code, description) }
     }
 
+    /// Replaces the challenge, if there is one.
     pub(crate) fn challenge(self, challenge: &'static str) -> Self {
         Self { challenge: self.challenge.map(|_| challenge), ..self }
     }
 
-    /// No such endpoint, or no such upstream for this caller.
+    /// Creates a 404: no such endpoint, or no such upstream for this caller.
     pub(crate) fn not_found() -> Self {
         let description = "there is no such endpoint, or no such upstream; see docs/sidecar.md";
         Self::new(StatusCode::NOT_FOUND, "not_found", description)
     }
 
+    /// Creates a 403.
     pub(crate) fn forbidden(description: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, "access_denied", description)
     }
 
+    /// Creates a 503. The client should retry after `wait`, or a second if that is less.
     pub(crate) fn unavailable(description: impl Into<String>, wait: Duration) -> Self {
         let wait = wait.max(Duration::from_secs(1));
         Self {
@@ -59,24 +62,24 @@ impl ErrorResponse {
         }
     }
 
-    /// The caller has as much on its way as it may have.
+    /// Creates a 429: the caller has reached one of its limits.
     pub(crate) fn too_many_requests(description: impl Into<String>) -> Self {
         Self { status: StatusCode::TOO_MANY_REQUESTS, ..Self::unavailable(description, Duration::ZERO) }
     }
 
-    /// There is no token for `identity`.
+    /// Creates the response to a failed token request of `identity`.
     pub(crate) fn token_unavailable(identity: &ManagedIdentity, error: &TokenError) -> Self {
         let status = identity.status();
         let wait = status.next_attempt_at().and_then(|at| at.duration_since(now()).ok()).unwrap_or_default();
         if error.is_transient() {
             return Self::unavailable(description(error), wait);
         }
-        // It is ours that was refused, and not what is asked of us.
+        // Passport rejected the credentials of the sidecar, not those of the caller.
         Self::new(StatusCode::BAD_GATEWAY, "server_error", description(error))
     }
 }
 
-/// Where a secret is, and what is unusual about it, is for operators: the log has it.
+/// Describes a failure without the reference of a secret and hints for operators, which are logged.
 fn description(error: &TokenError) -> String {
     match (error.hint(), error.kind()) {
         (None, _) => error.to_string(),
@@ -92,7 +95,7 @@ fn now() -> std::time::SystemTime {
 }
 
 impl ErrorResponse {
-    /// Returns the refusal as a whole response of HTTP/1.1, for a connection that is not served.
+    /// Returns a whole HTTP/1.1 response, for a connection that is not served.
     pub(crate) fn to_http1(&self) -> Vec<u8> {
         let (status, body) = (self.status, self.body().to_string());
         let (code, length) = (self.code, body.len());
@@ -128,6 +131,6 @@ impl IntoResponse for ErrorResponse {
     }
 }
 
-/// The code, for the log.
+/// The code of an error response, as an extension for the access log.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ErrorCode(pub(crate) &'static str);

@@ -1,8 +1,8 @@
-//! The token proxy: one process on a machine has the credentials of managed identities, and the services there get tokens from it,
-//! in whatever language they are written.
+//! A token proxy: one process on a machine holds the credentials of managed identities, and the
+//! services there get tokens from it, in any language.
 //!
-//! `passport-sidecar` is a binary; `docs/sidecar.md` in the repository says how it is configured, started and called. This is what
-//! it is made of, for whoever wants it in a program of their own:
+//! `passport-sidecar` is a binary; `docs/sidecar.md` in the repository says how it is configured,
+//! started and called. This library embeds it in a program of your own:
 //!
 //! ```no_run
 //! # async fn start() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,19 +1,20 @@
-//! What is asked for, as the path says it. Pure: the one place that knows which paths are the sidecar's own.
+//! Routes: which paths are own endpoints of the sidecar, and which are forwarded. Pure.
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Route {
-    /// In the place of Passport's own token endpoint: stock clients send no header of ours, but the caller's token.
+    /// A replacement of Passport's token endpoint. Stock OAuth2 clients send no header of the sidecar,
+    /// but the caller's token as their secret.
     DropIn,
     Token,
     Refresh,
     Validate,
-    /// Asked by proxies, about requests that come from elsewhere: it gives nothing but what it is shown already.
+    /// Verifies the token of a request to another service, for the proxy in front of it.
     Auth,
-    /// Passed on to the upstream that the path names.
+    /// Forwarded to the upstream that the path names.
     ProxyByPath,
-    /// Passed on to the upstream that a header names.
+    /// Forwarded to the upstream that a header names.
     ProxyByHeader,
-    /// It would be ours, if there were such a thing: it is never an upstream's, whatever the headers say.
+    /// A path of the sidecar without an endpoint. It is never forwarded, whatever the headers say.
     Unknown,
 }
 
@@ -38,7 +39,7 @@ impl Route {
         matches!(self, Self::ProxyByPath | Self::ProxyByHeader)
     }
 
-    /// As metrics have it.
+    /// Returns its value of a label in metrics.
     pub(crate) fn label(self) -> &'static str {
         match self {
             Self::DropIn => "drop_in",
@@ -52,7 +53,7 @@ impl Route {
     }
 }
 
-/// Whether an upstream may be called so: it stands in paths and in the log as it is.
+/// Whether an upstream may have that name, which is part of paths and of the log.
 pub(crate) fn is_valid_name(name: &str) -> bool {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     (1..=60).contains(&name.len()) && name.bytes().all(is_plain)

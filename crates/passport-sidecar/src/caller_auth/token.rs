@@ -1,4 +1,4 @@
-//! The token of a caller, as its file or variable has it now.
+//! The token of a caller, read again from its file or variable.
 
 use std::time::Duration;
 
@@ -11,16 +11,15 @@ use tokio::{
 
 use crate::metrics::TARGET;
 
-/// How long a token is trusted after it was read. It is compared with each request, and a file is
-/// not read for each.
+/// How long a token is trusted after it was read, as each request is compared with it.
 const FRESH: Duration = Duration::from_secs(1);
 
 /// How long a read may take. Requests on TCP wait for it.
 const READ_TIME: Duration = Duration::from_millis(500);
 
 /// A token that authenticates a caller. It fails closed: while it cannot be read, is empty or
-/// malformed, no request has it. A secret that authenticates the sidecar to others goes on in such
-/// a case; this one would let a revoked caller in.
+/// malformed, no request is authenticated by it. A secret that authenticates the sidecar itself stays
+/// in use in such a case; with this one a revoked caller would be admitted.
 #[derive(Debug)]
 pub(crate) struct CallerToken {
     source: SecretSource,
@@ -31,7 +30,7 @@ pub(crate) struct CallerToken {
 #[derive(Clone, Copy, Debug)]
 struct Read {
     at: Instant,
-    /// Its hash; none if it could not be read.
+    /// Its hash, or `None` if it could not be read.
     token: Option<Digest>,
 }
 
@@ -40,7 +39,7 @@ impl CallerToken {
         Self { source, last: Mutex::new(None) }
     }
 
-    /// Returns the hash of the token, or none if there is no usable one.
+    /// Returns the hash of the token, or `None` if it is not usable.
     ///
     /// # Cancel safety
     /// A read that is dropped is begun again by the next request.
@@ -76,8 +75,8 @@ impl CallerToken {
     }
 }
 
-/// All hashes are of one length, so that the time of a comparison does not tell how long a token
-/// is.
+/// Returns the hash of a token. Hashes have one length, so that the time of a comparison does not
+/// reveal that of the token.
 pub(crate) fn sha256(token: &str) -> Digest {
     digest(&SHA256, token.as_bytes())
 }

@@ -11,19 +11,19 @@ use super::SidecarConfig;
 /// Providers that need no network.
 const LOCAL: [&str; 3] = ["env", "file", "systemd"];
 
-/// How long one secret may take. A file that hangs ends before.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long reading one secret may take. A file that hangs fails before.
+const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A secret that a configuration refers to.
 #[derive(Debug)]
 pub struct CheckedSecret {
     /// The path of its key: `identities.erp.client_secret_ref`.
     pub key: String,
-    /// What came of reading it.
+    /// The result of reading it.
     pub outcome: SecretCheck,
 }
 
-/// What came of reading a secret.
+/// The result of reading a secret.
 #[derive(Debug)]
 pub enum SecretCheck {
     /// It was read.
@@ -31,7 +31,7 @@ pub enum SecretCheck {
         /// What is unusual about it, each as the end of a sentence. Empty for most secrets.
         suspicions: Vec<&'static str>,
     },
-    /// It is in a vault, which is not asked. The reference.
+    /// It is in a vault, to which no request is sent. The reference.
     NotTried(String),
     /// It cannot be read, and neither can another reference of its key.
     Unreadable(SecretError),
@@ -41,10 +41,10 @@ pub enum SecretCheck {
 
 impl SidecarConfig {
     /// Reads the secrets that the configuration refers to, as far as that needs no network: those
-    /// whose reference is `env:`, `file:` or `systemd:`. Each reference of a list is checked by
-    /// itself.
+    /// whose reference is `env:`, `file:` or `systemd:`. Each reference of a list is checked
+    /// separately.
     ///
-    /// What is not valid is left out: [`Sidecar::new`](crate::Sidecar::new) reports it.
+    /// References that are not valid are left out: [`Sidecar::new`](crate::Sidecar::new) reports them.
     pub async fn check_secrets(&self, providers: &Providers) -> Vec<CheckedSecret> {
         let mut checked = Vec::new();
         for (key, source) in self.secret_sources(providers) {
@@ -62,7 +62,7 @@ impl SidecarConfig {
     }
 }
 
-/// Marks what cannot be read where another reference of the same key may have the secret.
+/// Marks references that cannot be read where another one of the same key may have the secret.
 fn bypassed(checked: Vec<CheckedSecret>) -> Vec<CheckedSecret> {
     let is_usable = |outcome: &SecretCheck| !matches!(outcome, SecretCheck::Unreadable(_));
     let usable = checked.iter().filter(|secret| is_usable(&secret.outcome));
@@ -82,10 +82,10 @@ async fn check(source: &SecretSource) -> SecretCheck {
         return SecretCheck::NotTried(reference.to_string());
     }
     let late = |_| {
-        let reason = format!("it did not answer within {} s", PATIENCE.as_secs());
+        let reason = format!("it did not answer within {} s", TIMEOUT.as_secs());
         Err(SecretError::new(SecretErrorKind::Unavailable, reference.clone(), reason))
     };
-    match timeout(PATIENCE, source.resolve()).await.unwrap_or_else(late) {
+    match timeout(TIMEOUT, source.resolve()).await.unwrap_or_else(late) {
         Ok(read) => SecretCheck::Read { suspicions: read.secret().suspicions() },
         Err(error) => SecretCheck::Unreadable(error),
     }

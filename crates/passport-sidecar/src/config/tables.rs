@@ -2,39 +2,39 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use serde::Deserialize;
 
-/// Where it listens.
+/// The table `listen`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Listen {
-    /// The path of a Unix socket; none if empty.
+    /// The path of a Unix socket. Empty for none.
     pub(crate) unix: PathBuf,
-    /// Who may connect to it, as `chmod` has it.
+    /// The mode of its file, as for `chmod`.
     pub(crate) unix_mode: String,
-    /// The user that it belongs to.
+    /// The owner of its file.
     pub(crate) unix_owner: Option<String>,
-    /// The group that it belongs to.
+    /// The group of its file.
     pub(crate) unix_group: Option<String>,
-    /// A loopback address, for callers that show a token.
+    /// A loopback address, for callers with a token.
     pub(crate) tcp: Option<SocketAddr>,
     /// A loopback address for health and metrics.
     pub(crate) admin: Option<SocketAddr>,
-    /// Further names by which clients may call it.
+    /// Further names of the sidecar in the `Host` of requests.
     pub(crate) hosts: Vec<String>,
-    /// Headers of proxies in requests to be forwarded, on the Unix socket.
+    /// What is done with proxy headers of forwarded requests on the Unix socket.
     pub(crate) unix_proxy_headers: ProxyHeaders,
     /// The same on TCP.
     pub(crate) tcp_proxy_headers: ProxyHeaders,
 }
 
-/// What is done with headers that proxies set, in requests to be forwarded.
+/// What is done with headers that proxies set, in forwarded requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum ProxyHeaders {
-    /// The upstream sees the sidecar only.
+    /// They are removed.
     Drop,
-    /// For a gateway that is trusted to set them.
+    /// They are forwarded, for a gateway that is trusted to set them.
     Forward,
-    /// The request is answered 403.
+    /// The request is rejected with 403.
     Refuse,
 }
 
@@ -54,7 +54,7 @@ impl Default for Listen {
     }
 }
 
-/// Somebody who may ask.
+/// A table of `callers`.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CallerConfig {
@@ -65,14 +65,14 @@ pub(crate) struct CallerConfig {
     pub(crate) scopes: Option<Vec<String>>,
 }
 
-/// A service that requests are passed on to.
+/// A table of `upstreams`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct UpstreamConfig {
     pub(crate) url: String,
-    /// In whose name.
+    /// The identity whose token its requests have.
     pub(crate) identity: Option<String>,
-    /// In the caller's name, if it has one.
+    /// Whether a request keeps the token that it brings.
     #[serde(default)]
     pub(crate) propagate: bool,
     /// HTTP/2 without TLS.
@@ -85,7 +85,7 @@ pub(crate) struct UpstreamConfig {
     pub(crate) danger_plain_http: bool,
 }
 
-/// For whom tokens are that are to be judged.
+/// The table `validate`: which tokens are accepted.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ValidateConfig {

@@ -1,4 +1,4 @@
-//! The bounds of every number under `limits`. Pure.
+//! The bounds of each number of `limits`, and the memory that they allow together. Pure.
 
 use passport_core::ConfigProblem;
 
@@ -12,9 +12,8 @@ const DAY: u64 = 24 * 60 * 60;
 /// Listeners with [`Limits::connections`]: the Unix socket and TCP.
 const LISTENERS: usize = 2;
 
-/// Notes each number that is out of bounds, and a sum of buffers that is.
-///
-/// A form of an own endpoint has `form` bytes at most.
+/// Notes each number that is out of bounds, and buffers that exceed `buffered_mib` together. `form`
+/// is the size of the largest form of an own endpoint.
 pub(crate) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProblem>) {
     let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     let bounds = [

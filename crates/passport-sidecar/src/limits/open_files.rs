@@ -1,5 +1,5 @@
-//! The files that connections and forwarded requests may open. What is left of the limit of the
-//! process is for operators, logs, secrets and requests to Passport.
+//! Limits the files that connections and forwarded requests have open. The other files of the
+//! process are reserved for operators, logs, secrets and requests to Passport.
 
 use std::sync::Arc;
 
@@ -17,28 +17,28 @@ pub(crate) struct OpenFiles {
     /// Of these, files of connections on TCP. Its clients are unknown when they connect, and must
     /// not take the files of callers on the Unix socket.
     tcp: Arc<Semaphore>,
-    refusals: Refusals,
+    reserved: Reserved,
     number: usize,
 }
 
-/// Files in which connections are refused when all others are taken.
+/// Files to reject connections with, when all others are taken.
 #[derive(Debug)]
-struct Refusals {
+struct Reserved {
     unix: Arc<Semaphore>,
     tcp: Arc<Semaphore>,
 }
 
-/// Permission to have one file open. It is given back with this value.
+/// A permit to have one file open, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct OpenFile {
     _of_all: Option<Share>,
-    /// One of the files on TCP, or of those for refusals.
-    _of_others: Option<OwnedSemaphorePermit>,
+    /// A permit of files on TCP, or of reserved ones.
+    _of_part: Option<OwnedSemaphorePermit>,
 }
 
 impl OpenFiles {
-    /// Of `limit` files, `pools` of idle connections to upstreams and the sidecar itself need some.
-    /// One of `callers` has half of what is left at most; an only caller has all.
+    /// Takes the needs of the sidecar itself, and of `pools` of idle connections to upstreams, from
+    /// `limit` files. One of several `callers` may have half of the rest, and a sole caller all.
     pub(crate) fn new(limit: usize, pools: usize, callers: usize, limits: &Limits) -> Self {
         let idle = pools.saturating_mul(idle_connections(limit, pools));
         let number = limit.saturating_sub(OWN_FILES + idle).clamp(1, Semaphore::MAX_PERMITS);
@@ -46,49 +46,50 @@ impl OpenFiles {
         Self {
             all: Shares::new(number, default_share(number, callers)),
             tcp: permits(part_of_tcp(number, limits)),
-            refusals: Refusals { unix: permits(REFUSALS), tcp: permits(REFUSALS) },
+            reserved: Reserved { unix: permits(REJECTIONS), tcp: permits(REJECTIONS) },
             number,
         }
     }
 
+    /// Returns how many files there are for connections and forwarded requests.
     pub(crate) fn number(&self) -> usize {
         self.number
     }
 
-    /// Takes a file for `caller`, or for a client that is not known.
+    /// Takes a file for `caller`, or for a client that is unknown.
     pub(crate) fn take(&self, caller: Option<&Arc<str>>) -> Option<OpenFile> {
-        Some(OpenFile { _of_all: Some(self.all.take(caller).ok()?), _of_others: None })
+        Some(OpenFile { _of_all: Some(self.all.take(caller).ok()?), _of_part: None })
     }
 
     /// Takes a file for a connection of `peer`.
     pub(crate) fn for_connection(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<OpenFile> {
-        let of_tcp = if peer == Peer::Tcp { Some(one(&self.tcp)?) } else { None };
-        Some(OpenFile { _of_others: of_tcp, ..self.take(caller)? })
+        let of_tcp = if peer == Peer::Tcp { Some(acquire(&self.tcp)?) } else { None };
+        Some(OpenFile { _of_part: of_tcp, ..self.take(caller)? })
     }
 
-    /// Takes a file for a connection of `peer` that is refused and closed at once.
+    /// Takes a file for a connection of `peer` that is rejected and closed.
     pub(crate) fn for_rejection(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<OpenFile> {
         let reserved = match peer {
-            Peer::Unix { .. } => &self.refusals.unix,
-            Peer::Tcp => &self.refusals.tcp,
+            Peer::Unix { .. } => &self.reserved.unix,
+            Peer::Tcp => &self.reserved.tcp,
         };
-        let take_reserved = || Some(OpenFile { _of_all: None, _of_others: Some(one(reserved)?) });
+        let take_reserved = || Some(OpenFile { _of_all: None, _of_part: Some(acquire(reserved)?) });
         self.for_connection(peer, caller).or_else(take_reserved)
     }
 }
 
-fn one(permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+fn acquire(permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
     Arc::clone(permits).try_acquire_owned().ok()
 }
 
-/// Connections that are refused at a time, at each listener, when no other file is left.
-pub(crate) const REFUSALS: usize = 16;
+/// Connections that are rejected at a time, at each listener, when no other file is left.
+pub(crate) const REJECTIONS: usize = 16;
 
-/// Those of the admin listener, as many for everything else, and those of refusals.
-const OWN_FILES: usize = 2 * Limits::ADMIN.connections + 2 * REFUSALS;
+/// Files of the admin listener, as many for everything else, and those for rejections.
+const OWN_FILES: usize = 2 * Limits::ADMIN.connections + 2 * REJECTIONS;
 
-/// When there are too few files for all, connections on TCP have a part as large as their part of
-/// what is wanted.
+/// Returns how many of `number` files are for connections on TCP. If there are too few for all
+/// limits, it is in proportion to the limits.
 fn part_of_tcp(number: usize, limits: &Limits) -> usize {
     let wanted = 2 * limits.connections + limits.forwarded;
     (number.min(wanted) * limits.connections / wanted).max(1)

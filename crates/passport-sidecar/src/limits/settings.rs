@@ -13,24 +13,24 @@ pub(crate) struct Limits {
     pub(crate) connections_per_caller: Option<usize>,
     /// Bytes of a request's head.
     pub(crate) head: usize,
-    /// Seconds until the head has to be there; also how long a connection may wait for its next request.
+    /// Seconds for a request's head, and for which a connection may wait for its next request.
     pub(crate) head_seconds: u64,
-    /// Seconds for which a connection may move nothing, have no request, or not take its answer; and for which an upstream may not
-    /// take more of what is there.
+    /// Seconds for which a connection may move no byte, have no request, or take nothing of its
+    /// response; and for which an upstream may take nothing of a request's body.
     pub(crate) idle_seconds: u64,
     /// Seconds for a token, or for the head of an upstream's response.
     pub(crate) answer_seconds: u64,
-    /// Seconds for requests in flight when it is told to end.
+    /// Seconds for requests in flight during the shutdown.
     pub(crate) drain_seconds: u64,
     /// Forwarded requests at a time.
     pub(crate) forwarded: usize,
     /// Of these, requests of one caller.
     pub(crate) forwarded_per_caller: usize,
-    /// KiB of one body that are buffered at one place.
+    /// KiB of each buffer for a body.
     pub(crate) stream_kib: usize,
     /// KiB of request bodies that a connection of HTTP/2 may send before they are read.
     pub(crate) connection_kib: usize,
-    /// MiB that all buffers together may take.
+    /// MiB of all buffers together.
     pub(crate) buffered_mib: usize,
 }
 
@@ -91,7 +91,7 @@ impl Limits {
         window(self.connection_kib.saturating_mul(1024))
     }
 
-    /// The window of a caller's connection to an upstream, for all of its streams.
+    /// Returns the window of a caller's connection to an upstream, for all of its streams.
     pub(crate) fn upstream_window(&self) -> u32 {
         window(self.stream_bytes().saturating_mul(self.forwarded_per_caller))
     }
@@ -101,8 +101,8 @@ impl Limits {
     }
 }
 
-/// A window of HTTP/2 ([RFC 9113, section
-/// 6.9.1](https://www.rfc-editor.org/rfc/rfc9113#section-6.9.1)).
+/// Returns a valid window of HTTP/2
+/// ([RFC 9113, section 6.9.1](https://www.rfc-editor.org/rfc/rfc9113#section-6.9.1)).
 fn window(bytes: usize) -> u32 {
     u32::try_from(bytes).unwrap_or(u32::MAX).min(u32::MAX >> 1)
 }

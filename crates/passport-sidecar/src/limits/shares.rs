@@ -1,4 +1,4 @@
-//! Limits of what one caller, and all callers together, have at a time.
+//! Limits on what one caller, and all callers together, have at a time.
 
 use std::{
     collections::HashMap,
@@ -9,7 +9,7 @@ use axum::{body::Body, response::Response};
 use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// A number of permits, of which one caller has a part at most.
+/// A number of permits, of which each caller may have a part.
 #[derive(Debug)]
 pub(crate) struct Shares {
     all: Arc<Semaphore>,
@@ -17,7 +17,7 @@ pub(crate) struct Shares {
     by_caller: Mutex<HashMap<Arc<str>, Arc<Semaphore>>>,
 }
 
-/// A permit. It is given back with this value.
+/// A permit, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Share {
     _of_all: OwnedSemaphorePermit,
@@ -25,13 +25,13 @@ pub(crate) struct Share {
 }
 
 impl Share {
-    /// Gives the permit back when the body of `response` has ended.
+    /// Holds the permit until the body of `response` has ended or is dropped.
     pub(crate) fn held_by(self, response: Response) -> Response {
         hold_until_end(self, response)
     }
 }
 
-/// Drops `held` when the body of `response` has ended or is dropped.
+/// Holds a value until the body of `response` has ended or is dropped.
 pub(crate) fn hold_until_end<T: Send + 'static>(held: T, response: Response) -> Response {
     response.map(|body| {
         Body::new(body.map_frame(move |frame| {
@@ -58,10 +58,10 @@ impl Shares {
         Self { all: Arc::new(Semaphore::new(all)), each, by_caller: Mutex::default() }
     }
 
-    /// Takes a permit for `caller`, or for a peer that is not known yet.
+    /// Takes a permit for `caller`, or for a client that is unknown.
     ///
     /// # Errors
-    /// When there is none. It is not waited for.
+    /// When there is none; it does not wait.
     pub(crate) fn take(&self, caller: Option<&Arc<str>>) -> Result<Share, Exhausted> {
         let of_the_caller = match caller {
             Some(caller) => Some(self.of_caller(caller).ok_or(Exhausted::Caller)?),
@@ -71,7 +71,7 @@ impl Shares {
         Ok(Share { _of_all: of_all, _of_the_caller: of_the_caller })
     }
 
-    /// Takes a permit of a caller's part only, when one of all is held already.
+    /// Takes a permit of a caller's part, when one of all is held already.
     pub(crate) fn of_caller(&self, caller: &Arc<str>) -> Option<OwnedSemaphorePermit> {
         let mut by_caller = self.by_caller.lock().unwrap_or_else(PoisonError::into_inner);
         let permits =

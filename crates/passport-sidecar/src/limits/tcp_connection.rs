@@ -1,5 +1,3 @@
-//! Which callers have a connection.
-
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, PoisonError},
@@ -11,8 +9,8 @@ use tokio_util::sync::CancellationToken;
 use super::shares::Shares;
 use crate::error::ErrorResponse;
 
-/// A connection on TCP. Its caller is not known when it begins, so that each caller that shows its
-/// token on it takes a permit of its share of connections then.
+/// A connection on TCP. Its caller is unknown when it is accepted, so it counts as one of each
+/// caller from when that caller's token is first sent on it.
 #[derive(Clone, Debug)]
 pub(crate) struct TcpConnection {
     shares: Arc<Shares>,

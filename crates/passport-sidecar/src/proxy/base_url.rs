@@ -1,4 +1,4 @@
-//! Where an upstream is, and what a request asks for there. Pure.
+//! The base URL of an upstream, and the URLs of requests below it. Pure.
 
 use std::borrow::Cow;
 
@@ -6,29 +6,29 @@ use http::{Uri, uri::InvalidUri};
 use percent_encoding::percent_decode;
 use url::Url;
 
-/// A base that requests do not leave, whatever their path is.
+/// The URL of an upstream. No path of a request leads out of it.
 #[derive(Debug)]
 pub(super) struct BaseUrl {
-    /// Its scheme and authority, with no path.
+    /// The scheme and authority, without a path.
     root: Uri,
-    /// Without the slash at the end.
-    below: String,
+    /// The path, without a slash at its end.
+    path: String,
 }
 
 impl BaseUrl {
     pub(super) fn new(base: &Url) -> Result<Self, InvalidUri> {
         let root = format!("{}://{}/", base.scheme(), base.authority()).parse()?;
-        Ok(Self { root, below: base.path().trim_end_matches('/').to_owned() })
+        Ok(Self { root, path: base.path().trim_end_matches('/').to_owned() })
     }
 
-    /// Where `path` is there, if that is below it.
+    /// Returns the URL of `path` below this one, unless the path leads out of it.
     pub(super) fn uri(&self, path: &str, query: Option<&str>) -> Option<Uri> {
         if !path.starts_with('/') || is_traversal(path) {
             return None;
         }
         let below = match query {
-            Some(query) => [&self.below, path, "?", query].concat(),
-            None => [&self.below, path].concat(),
+            Some(query) => [&self.path, path, "?", query].concat(),
+            None => [&self.path, path].concat(),
         };
         let mut parts = self.root.clone().into_parts();
         parts.path_and_query = Some(below.try_into().ok()?);
@@ -36,10 +36,10 @@ impl BaseUrl {
     }
 }
 
-/// More often nobody decodes a path.
+/// The most times that a path is decoded. No server decodes one more often.
 const MAX_DECODINGS: usize = 8;
 
-/// In whatever way it is written: who decodes it, and how often, is the upstream's business.
+/// Whether a path leads up, however it is encoded: how often an upstream decodes it is unknown.
 fn is_traversal(path: &str) -> bool {
     let mut plain = Cow::Borrowed(path.as_bytes());
     for _ in 0..MAX_DECODINGS {

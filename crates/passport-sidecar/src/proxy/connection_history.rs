@@ -1,5 +1,3 @@
-//! Since when there is a connection to an upstream, and whether it was used before.
-
 use std::{
     io,
     pin::Pin,
@@ -14,7 +12,8 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::time::Instant;
 
-/// Tells whether a connection was used before. It is among the extras of each response and error.
+/// Whether a connection to an upstream was used before. It is an extension of each response and of
+/// the connection of each error.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionHistory {
     established: Instant,

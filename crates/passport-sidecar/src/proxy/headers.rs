@@ -1,4 +1,4 @@
-//! Which headers are of one connection, or of the sidecar, and so go no further. Pure.
+//! Headers that are not forwarded: those of a connection, and those of the sidecar. Pure.
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
@@ -9,7 +9,8 @@ use crate::{
     request_guard::{SIDECAR_HEADER, is_proxy_header},
 };
 
-/// Of a connection, and not of what it carries ([RFC 9110, section 7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)).
+/// Fields of a connection and not of a message
+/// ([RFC 9110, section 7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)).
 const HOP_BY_HOP: [HeaderName; 8] = [
     header::CONNECTION,
     HeaderName::from_static("http2-settings"),
@@ -33,7 +34,7 @@ const END_TO_END: [HeaderName; 6] = [
     header::SET_COOKIE,
 ];
 
-/// Checks a request's headers as they came, before any of them is removed.
+/// Checks the headers of a request before any of them is removed.
 ///
 /// # Errors
 /// When another recipient could read them in another way: a connection option that would take the
@@ -71,8 +72,8 @@ pub(super) fn needs_chunks(method: &Method, body: &impl Body) -> bool {
     is_unusual && !body.is_end_stream() && body.size_hint().exact().is_none()
 }
 
-/// Removes from trailers what neither side accepts from the other in headers, and what is no
-/// trailer.
+/// Removes from trailers the fields that are not forwarded in headers, and those that are no
+/// trailers.
 pub(super) fn filter_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
     match frame.into_trailers() {
         Ok(mut trailers) => {
@@ -89,7 +90,8 @@ pub(super) fn filter_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
     }
 }
 
-/// Makes a request's headers those of the request to the upstream. Who sends it to us has no say in what we say of identities.
+/// Turns the headers of a request into those of the request to the upstream. Headers that the
+/// sidecar sets for identities are removed, as a client must not set them.
 pub(super) fn prepare_request(headers: &mut HeaderMap, drops_proxy_headers: bool) {
     let takes_trailers = listed(headers, header::TE).any(|te| te.eq_ignore_ascii_case(b"trailers"));
     join_cookies(headers);
@@ -98,13 +100,13 @@ pub(super) fn prepare_request(headers: &mut HeaderMap, drops_proxy_headers: bool
         name == header::TE || name == header::HOST || is_sidecar_header(name) || is_proxy_header
     });
     if takes_trailers {
-        // gRPC wants to hear it.
+        // gRPC servers require it.
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
     }
 }
 
 fn is_sidecar_header(name: &HeaderName) -> bool {
-    // Some servers take `_` for `-`, and some whatever is no letter and no digit.
+    // Some servers read `_`, or each character that is neither a letter nor a digit, as `-`.
     let is_it = |(is, wanted): (u8, u8)| is == wanted || (wanted == b'-' && !is.is_ascii_alphanumeric());
     let name = name.as_str();
     [SIDECAR_HEADER.as_str(), "x-passport-"]
@@ -112,7 +114,7 @@ fn is_sidecar_header(name: &HeaderName) -> bool {
         .any(|prefix| name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(is_it))
 }
 
-/// HTTP/2 may have them in several fields, and HTTP/1 in one
+/// Joins cookies in one field: HTTP/2 may have several, and HTTP/1 has one
 /// ([RFC 9113, section 8.2.3](https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3)).
 fn join_cookies(headers: &mut HeaderMap) {
     let cookies: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
@@ -124,12 +126,13 @@ fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Makes a response's headers those of our response. What we have refused is told by a header that is ours alone.
+/// Turns the headers of an upstream's response into those of the sidecar's. Only error responses of
+/// the sidecar have its own header.
 pub(super) fn prepare_response(headers: &mut HeaderMap) {
     remove(headers, |name| *name == REFUSED_HEADER);
 }
 
-/// Removes those of the connection, and those that `also` are not for the other side.
+/// Removes the fields of the connection, and those for which `also` is true.
 fn remove(headers: &mut HeaderMap, also: impl Fn(&HeaderName) -> bool) {
     let named: Vec<HeaderName> = options(headers).collect();
     let is_one = |name: &&HeaderName| HOP_BY_HOP.contains(name) || named.contains(name) || also(name);
@@ -139,12 +142,12 @@ fn remove(headers: &mut HeaderMap, also: impl Fn(&HeaderName) -> bool) {
     }
 }
 
-/// The fields that a Connection header names.
+/// Returns the fields that a Connection header names.
 fn options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
     listed(headers, header::CONNECTION).filter_map(|name| HeaderName::from_bytes(name).ok())
 }
 
-/// By bytes: one odd byte does not hide the other members of a list.
+/// Returns the members of a list. They are bytes, so that one that is not ASCII hides no other.
 fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     let values = headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
     values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)

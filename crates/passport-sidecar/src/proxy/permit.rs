@@ -44,7 +44,7 @@ impl Permit {
         Ok(Self { _held: Arc::new((share, file, Forwarded::begin())) })
     }
 
-    /// Gives the permit back when the body of `response` has ended.
+    /// Holds the permit until the body of `response` has ended.
     pub(super) fn held_by(self, response: Response) -> Response {
         hold_until_end(self, response)
     }

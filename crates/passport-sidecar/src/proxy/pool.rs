@@ -1,5 +1,3 @@
-//! The connections to one upstream.
-
 use std::{
     collections::HashMap,
     pin::Pin,
@@ -36,8 +34,8 @@ type Http = Client<Connector, RequestBody>;
 #[derive(Clone, Debug)]
 pub(super) struct CallerName(pub(super) Arc<str>);
 
-/// Connections to one upstream. Each caller has its own, so that one that stops reading responses
-/// holds up no other: on a connection of HTTP/2 all streams share one window.
+/// Pools of connections to one upstream, one for each caller: a caller that stops reading responses
+/// delays no other. On a connection of HTTP/2 all streams share one window.
 #[derive(Clone)]
 pub(super) struct CallerPools {
     pools: Arc<Mutex<HashMap<Arc<str>, Http>>>,
@@ -52,13 +50,13 @@ struct Settings {
 }
 
 impl CallerPools {
-    /// Creates pools of so many idle connections for each caller.
+    /// Creates pools that keep so many idle connections for each caller.
     pub(super) fn new(tls: ClientConfig, http2: bool, limits: Limits, idle_connections: usize) -> Self {
         let settings = Settings { tls, http2, limits, idle_connections };
         Self { pools: Arc::default(), settings: Arc::new(settings) }
     }
 
-    /// The connections of a caller.
+    /// Returns the connections of a caller.
     fn pool(&self, caller: Arc<str>) -> Http {
         let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
         pools.entry(caller).or_insert_with(|| self.settings.client(self.settings.idle_connections)).clone()
@@ -86,10 +84,10 @@ impl Settings {
             .http1_max_buf_size(self.limits.stream_bytes())
             .http2_max_send_buf_size(self.limits.stream_bytes())
             .http2_initial_stream_window_size(self.limits.stream_window())
-            // Room for all of a caller's streams: one that is not read holds up none of the others.
+            // Room for all of a caller's streams, so that one that is not read delays none of them.
             .http2_initial_connection_window_size(self.limits.upstream_window());
-        let dated: fn(Stream) -> TrackedConnection<Stream> = TrackedConnection::new;
-        builder.build(connector.map_response(dated))
+        let tracked: fn(Stream) -> TrackedConnection<Stream> = TrackedConnection::new;
+        builder.build(connector.map_response(tracked))
     }
 }
 

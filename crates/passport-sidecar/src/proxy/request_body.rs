@@ -14,14 +14,14 @@ use tokio::{
 
 use super::{headers, permit::Permit};
 
-/// A body, of which it is known how far it is, and when it has ended or nobody wants more of it.
+/// A request body that reports its progress, and holds the permit of its request.
 pub(super) struct RequestBody {
     body: Body,
     awaited: Option<watch::Sender<bool>>,
     _permit: Option<Permit>,
 }
 
-/// How far such a body is: whether its upstream waits for more of it, which is not there yet.
+/// The progress of a body: whether the upstream waits for more of it from the client.
 pub(super) struct Progress(Option<watch::Receiver<bool>>);
 
 impl RequestBody {
@@ -30,31 +30,32 @@ impl RequestBody {
         (Self { body, awaited, _permit: None }, Progress(progress))
     }
 
-    /// Gives `permit` back when this body is dropped.
+    /// Holds `permit` until this body is dropped.
     pub(super) fn holding(self, permit: Permit) -> Self {
         Self { _permit: Some(permit), ..self }
     }
 }
 
 impl Progress {
-    /// Ready when an upstream has taken nothing of what is there for `still`, or nothing at all for `answer`; or it has all and has
-    /// not answered for `answer`.
-    pub(super) async fn timed_out(self, still: Duration, answer: Duration) {
+    /// Completes when the upstream is too slow: it has taken nothing of what the client sent for
+    /// `idle`, or has not begun within `response`, or has taken all and not responded within
+    /// `response`.
+    pub(super) async fn timed_out(self, idle: Duration, response: Duration) {
         if let Some(mut awaited) = self.0 {
-            // Until it takes something there may be no token yet, or no connection.
-            let mut time = answer;
+            // Until the upstream takes a part, the request waits for a token or a connection.
+            let mut time = response;
             loop {
                 match timeout(time, awaited.changed()).await {
                     Ok(Ok(())) => {
                         let is_awaited = *awaited.borrow_and_update();
-                        time = if is_awaited { Duration::MAX } else { still };
+                        time = if is_awaited { Duration::MAX } else { idle };
                     }
                     Ok(Err(_ended)) => break,
-                    Err(_still) => return,
+                    Err(_elapsed) => return,
                 }
             }
         }
-        sleep(answer).await;
+        sleep(response).await;
     }
 }
 

@@ -19,17 +19,17 @@ use super::{
 };
 use crate::{caller_auth::Caller, error::ErrorResponse, limits::Limits};
 
-/// In whose name requests go out.
+/// Whose token the requests to an upstream have.
 #[derive(Debug)]
 pub(crate) enum TokenOwner {
     Identity(String, ManagedIdentity),
-    /// With the token that they bring.
+    /// The token that each request brings.
     Caller,
-    /// With the token that they bring, if they do.
+    /// The token that a request brings, or else that of an identity.
     CallerOrIdentity(String, ManagedIdentity),
 }
 
-/// A service that requests are passed on to.
+/// A service that requests are forwarded to.
 pub(crate) struct Upstream {
     name: String,
     base_url: BaseUrl,
@@ -42,7 +42,7 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    /// The service at `base`, which speaks HTTP/2 without TLS if `http2`.
+    /// Creates the upstream at `base`. With `http2` it is sent HTTP/2 without TLS.
     pub(crate) fn new(
         name: &str,
         base: &Url,
@@ -55,7 +55,7 @@ impl Upstream {
         let plain = CallerPools::new(tls, http2, *limits, idle_connections);
         let with_token = match &owner {
             TokenOwner::Identity(_, identity) | TokenOwner::CallerOrIdentity(_, identity) => {
-                // Whether its URL may be plain http was decided before.
+                // The configuration has been checked for plain http.
                 let origins = AllowedOrigins::danger_plain_http([Origin::of(base)?.to_string()])?;
                 Some(AttachTokenLayer::new(identity.clone(), origins).layer(plain.clone()))
             }
@@ -76,7 +76,7 @@ impl Upstream {
         })
     }
 
-    /// The identity that is behind it, which a caller has to be allowed.
+    /// Returns the identity that callers have to be allowed to use.
     pub(crate) fn identity(&self) -> Option<(&str, &ManagedIdentity)> {
         match &self.owner {
             TokenOwner::Identity(name, identity) | TokenOwner::CallerOrIdentity(name, identity) => {
@@ -86,7 +86,10 @@ impl Upstream {
         }
     }
 
-    /// Where `path` is there. It stays below the base.
+    /// Returns the URL of a request, which stays below the base URL.
+    ///
+    /// # Errors
+    /// 400 when the path leads out of it.
     pub(super) fn uri(&self, path: &str, query: Option<&str>) -> Result<Uri, ErrorResponse> {
         let wrong = "the path cannot be passed on: it begins with a slash, and does not lead up";
         self.base_url.uri(path, query).ok_or_else(|| ErrorResponse::invalid(wrong))
@@ -106,7 +109,8 @@ impl Upstream {
         let mut request = http::Request::from_parts(parts, body.holding(permit.clone()));
         *request.version_mut() = self.version;
         request.extensions_mut().insert(CallerName(Arc::clone(&caller.name)));
-        // The time for an answer begins when all is sent, so that what is large, or a stream, may take as long as it takes.
+        // The time for a response begins when the body is sent, so that a large body or a stream may
+        // take any time.
         tokio::select! {
             outcome = self.send(request) => outcome.map(|response| permit.held_by(response)),
             () = progress.timed_out(self.idle_time, self.answer_time) => Err(self.timed_out()),
@@ -114,11 +118,11 @@ impl Upstream {
     }
 
     async fn send(&self, mut request: http::Request<RequestBody>) -> Result<Response, ErrorResponse> {
-        let brings_one = request.headers().contains_key(header::AUTHORIZATION);
+        let has_token = request.headers().contains_key(header::AUTHORIZATION);
         let with_token = match (&self.with_token, &self.owner) {
             (Some(with_token), TokenOwner::Identity(..)) => with_token,
-            (Some(with_token), _) if !brings_one => with_token,
-            (None, _) if !brings_one => {
+            (Some(with_token), _) if !has_token => with_token,
+            (None, _) if !has_token => {
                 let description =
                     "this upstream is called in the caller's name; send its token in Authorization";
                 return Err(ErrorResponse::unauthorized("Bearer", "invalid_token", description));
@@ -128,13 +132,13 @@ impl Upstream {
                 return self.accept(response.map_err(|error| self.bad_gateway(&with_causes(&error)))?);
             }
         };
-        // It is for the sidecar, if anything.
+        // Credentials of the client are for the sidecar, not for the upstream.
         request.headers_mut().remove(header::AUTHORIZATION);
         let response = with_token.clone().oneshot(request).await;
         self.accept(response.map_err(|error| self.token_error(&error))?)
     }
 
-    /// Makes an upstream's response ours.
+    /// Turns an upstream's response into a response of the sidecar.
     fn accept<B>(&self, response: http::Response<B>) -> Result<Response, ErrorResponse>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,

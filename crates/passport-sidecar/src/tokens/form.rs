@@ -27,12 +27,12 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ErrorRespons
     }
 }
 
-/// Client id and secret are in a Basic header or in the form
+/// Parses a form. Client id and secret are in a Basic header or in the form
 /// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
 pub(super) fn parse(basic: Option<Basic>, body: &[u8]) -> Result<TokenForm, ErrorResponse> {
     let mut form = BTreeMap::new();
     for (key, value) in form_urlencoded::parse(body) {
-        // What is there twice could mean the one here, and the other elsewhere.
+        // Another recipient could read the other value.
         if form.insert(key.into_owned(), value.into_owned()).is_some() {
             return Err(ErrorResponse::invalid("a parameter is there twice"));
         }
@@ -57,7 +57,7 @@ pub(super) fn parse(basic: Option<Basic>, body: &[u8]) -> Result<TokenForm, Erro
     Ok(TokenForm { client_id, caller_tokens, scope: form.remove("scope") })
 }
 
-/// The client id, and its secret in both of its readings.
+/// The client id, and both readings of its secret.
 pub(super) type Basic = (String, [String; 2]);
 
 pub(super) fn basic_credentials(value: &[u8]) -> Result<Basic, ErrorResponse> {

@@ -9,8 +9,9 @@ use passport_core::{Clock, SystemClock};
 use passport_outbound::AccessToken;
 use serde_json::json;
 
-/// A token as OAuth2 has it ([RFC 6749, section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)), with what is left of its
-/// life, and the moment of its end.
+/// Returns a token response of OAuth2
+/// ([RFC 6749, section 5.1](https://www.rfc-editor.org/rfc/rfc6749#section-5.1)), with the remaining
+/// and the absolute time of its expiry.
 pub(super) fn token(token: &AccessToken, granted: &str) -> Response {
     let end = token.expires_at();
     let seconds = |time: SystemTime| end.duration_since(time).unwrap_or_default().as_secs();

@@ -35,6 +35,6 @@ fn each_listener_can_refuse_when_no_file_is_left() {
     for peer in [UNIX, Peer::Tcp] {
         assert!(files.for_connection(peer, None).is_none());
         let held: Vec<_> = std::iter::from_fn(|| files.for_rejection(peer, None)).collect();
-        assert_eq!(held.len(), REFUSALS);
+        assert_eq!(held.len(), REJECTIONS);
     }
 }
