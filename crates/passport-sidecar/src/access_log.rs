@@ -1,61 +1,63 @@
-//! A line for each request, without its query, and without anything that was shown or handed out.
+//! The access log: a line for each request, without its query and without any token.
 
 use std::{sync::Arc, time::Duration};
 
 use axum::{extract::Request, response::Response};
 use http::{HeaderValue, Method};
+use metrics::{counter, histogram};
 use tokio::time::Instant;
 
 use crate::{
-    callers::Caller,
-    interface::{Interface, is_a_name},
-    refusal::Refused,
-    telemetry,
+    caller_auth::Caller,
+    error::ErrorCode,
+    metrics::{ACCESS, DURATION, REQUESTS},
+    route::{Route, is_valid_name},
 };
 
-/// Who asked, put into the response by whoever knows.
+/// The caller of a request, as an extension of its response.
 #[derive(Clone, Debug)]
-pub(crate) struct AskedBy(pub(crate) Arc<Caller>);
+pub(crate) struct RequestCaller(pub(crate) Arc<Caller>);
 
-/// A request, as long as it is not answered.
-pub(crate) struct Noted {
-    interface: Interface,
+/// The log entry of a request in flight. It is logged when it is finished or dropped.
+pub(crate) struct Entry {
+    route: Route,
     method: Method,
     path: String,
     id: Option<HeaderValue>,
     begin: Instant,
-    is_answered: bool,
+    is_finished: bool,
 }
 
-/// There was no answer: whoever asked went away, or was cut off. nginx has it, too.
+/// The status of a request whose client was gone, or whose connection was closed, before the
+/// response. nginx logs the same.
 const GIVEN_UP: u16 = 499;
 
-impl Noted {
+impl Entry {
     pub(crate) fn of(request: &Request) -> Self {
         let path = request.uri().path();
-        let interface = Interface::of(path);
+        let route = Route::of(path);
         Self {
-            interface,
+            route,
             method: request.method().clone(),
-            path: shown(interface, path).to_owned(),
+            path: logged_path(route, path).to_owned(),
             id: request.headers().get("x-request-id").cloned(),
             begin: Instant::now(),
-            is_answered: false,
+            is_finished: false,
         }
     }
 
-    pub(crate) fn answered(mut self, response: &Response) {
-        self.is_answered = true;
-        let code = response.extensions().get::<Refused>().map_or("", |refused| refused.0);
-        let caller = response.extensions().get::<AskedBy>().map_or("", |asked| &*asked.0.name);
-        self.tell(caller, response.status().as_u16(), code);
+    pub(crate) fn finish(mut self, response: &Response) {
+        self.is_finished = true;
+        let code = response.extensions().get::<ErrorCode>().map_or("", |code| code.0);
+        let caller = response.extensions().get::<RequestCaller>().map_or("", |caller| &*caller.0.name);
+        self.log(caller, response.status().as_u16(), code);
     }
 
-    fn tell(&self, caller: &str, status: u16, code: &'static str) {
+    fn log(&self, caller: &str, status: u16, code: &'static str) {
         let took = self.begin.elapsed();
-        telemetry::answered(self.interface.label(), status, code, took);
+        self.count(status, code, took);
         tracing::info!(
-            target: telemetry::ACCESS,
+            target: ACCESS,
             caller,
             method = %self.method,
             path = self.path,
@@ -66,40 +68,36 @@ impl Noted {
             "answered"
         );
     }
+
+    fn count(&self, status: u16, code: &'static str, took: Duration) {
+        let route = self.route.label();
+        counter!(REQUESTS, "interface" => route, "status" => status.to_string(), "error" => code)
+            .increment(1);
+        histogram!(DURATION, "interface" => route).record(took.as_secs_f64());
+    }
 }
 
-impl Drop for Noted {
+impl Drop for Entry {
     fn drop(&mut self) {
-        if !self.is_answered {
-            self.tell("", GIVEN_UP, "given_up");
+        if !self.is_finished {
+            self.log("", GIVEN_UP, "given_up");
         }
     }
 }
 
-/// Without what is behind an upstream's name, and without what is none of our paths: reset links, and the like, are secrets.
-fn shown(interface: Interface, path: &str) -> &str {
-    match interface {
-        Interface::Auth => "/v1/auth",
-        Interface::ByPath => {
+/// Returns what may be logged of a path: nothing behind an upstream's name, and nothing of a path
+/// that is no own endpoint, as it could be the secret of a reset link.
+fn logged_path(route: Route, path: &str) -> &str {
+    match route {
+        Route::Auth => "/v1/auth",
+        Route::ProxyByPath => {
             let named = path.match_indices('/').nth(2).map_or(path, |(at, _)| &path[..at]);
-            if named.strip_prefix("/to/").is_some_and(is_a_name) { named } else { "(no such upstream)" }
+            if named.strip_prefix("/to/").is_some_and(is_valid_name) { named } else { "(no such upstream)" }
         }
-        Interface::ByHeader => "(by header)",
-        Interface::Nothing => "(no such endpoint)",
-        Interface::DropIn | Interface::Token | Interface::Refresh | Interface::Validate => path,
+        Route::ProxyByHeader => "(by header)",
+        Route::Unknown => "(no such endpoint)",
+        Route::DropIn | Route::Token | Route::Refresh | Route::Validate => path,
     }
-}
-
-/// An id that a request has brought goes into logs, here and elsewhere; one that is odd is replaced.
-pub(crate) fn without_odd_ids(mut request: Request) -> Request {
-    let is_odd = |id: &HeaderValue| {
-        let id = id.as_bytes();
-        id.len() > 64 || !id.iter().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(byte))
-    };
-    if request.headers().get("x-request-id").is_some_and(is_odd) {
-        request.headers_mut().remove("x-request-id");
-    }
-    request
 }
 
 fn milliseconds(time: Duration) -> f64 {
@@ -107,21 +105,4 @@ fn milliseconds(time: Duration) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn of_a_path_only_what_we_have_named_is_shown() {
-        for (path, expected) in [
-            ("/v1/token", "/v1/token"),
-            ("/to/erp", "/to/erp"),
-            ("/to/erp/reset/s3cret", "/to/erp"),
-            ("/to/%73ecret/", "(no such upstream)"),
-            ("/v1/auth/reset/s3cret", "/v1/auth"),
-            ("/reset/s3cret", "(by header)"),
-            ("/v1/token/s3cret", "(no such endpoint)"),
-        ] {
-            assert_eq!(shown(Interface::of(path), path), expected);
-        }
-    }
-}
+mod tests;

@@ -1,4 +1,5 @@
-//! What operators ask, on a listener of its own: no flood at another door keeps it from answering.
+//! Health and metrics, on a listener of its own, so that a flood at another listener does not keep it
+//! from responding.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -14,48 +15,38 @@ use metrics_exporter_prometheus::PrometheusHandle;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
 
-use crate::{config::Limits, guard, router::Shared};
+use crate::state::AppState;
 
-/// Operators send few requests, and small ones. Only the first of them open files that are
-/// reserved.
-pub(crate) const LIMITS: Limits = Limits {
-    connections: 64,
-    head_seconds: 5,
-    idle_seconds: 60,
-    answer_seconds: 5,
-    drain_seconds: 1,
-    connection_kib: 64,
-    ..Limits::DEFAULT
-};
+type AdminState = (Arc<AppState>, Option<PrometheusHandle>, CancellationToken);
 
-type Asked = (Arc<Shared>, Option<PrometheusHandle>, CancellationToken);
-
-/// Until it `ends`, it is said to be ready.
+/// Returns the routes of the admin listener. The sidecar is not ready once `shutdown` is canceled.
 pub(crate) fn router(
-    shared: Arc<Shared>,
+    state: Arc<AppState>,
     metrics: Option<PrometheusHandle>,
-    ends: CancellationToken,
+    shutdown: CancellationToken,
 ) -> Router {
     Router::new()
         .route("/livez", get(async || "ok\n"))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(shown))
-        .layer(from_fn_with_state(Arc::clone(&shared), to_this_machine))
-        .with_state((shared, metrics, ends))
+        .route("/readyz", get(readiness))
+        .route("/metrics", get(render_metrics))
+        .layer(from_fn_with_state(Arc::clone(&state), check_host))
+        .with_state((state, metrics, shutdown))
 }
 
-/// A name that leads here is not for a browser to look in by.
-async fn to_this_machine(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    if guard::is_to_this_machine(request.uri(), request.headers(), &shared.hosts) {
+/// Rejects requests by names that only resolve to this machine: a browser could be made to send one.
+async fn check_host(State(state): State<Arc<AppState>>, request: Request, next: Next) -> Response {
+    if state.guard.is_to_this_machine(request.uri(), request.headers()) {
         next.run(request).await
     } else {
         StatusCode::FORBIDDEN.into_response()
     }
 }
 
-/// 200 until it ends, if each identity has a live token, or has not been needed yet, and there are keys to judge tokens by.
-async fn ready(State((shared, _, ends)): State<Asked>) -> Response {
-    let identities: BTreeMap<&String, Value> = shared
+/// Responds 200 until the shutdown if each identity has a live token or no failure, and there are
+/// keys to verify tokens with.
+async fn readiness(State((state, _, shutdown)): State<AdminState>) -> Response {
+    let identities: BTreeMap<&String, Value> = state
+        .tokens
         .identities
         .iter()
         .map(|(name, identity)| {
@@ -65,15 +56,15 @@ async fn ready(State((shared, _, ends)): State<Asked>) -> Response {
             (name, json!({ "ready": ready, "has_live_token": status.has_live_token(), "error": error }))
         })
         .collect();
-    let keys = shared.verifier.as_ref().map(|verifier| verifier.health().is_usable());
+    let keys = state.verifier.as_ref().map(|verifier| verifier.health().is_usable());
     let works = identities.values().all(|identity| identity["ready"] == true) && keys != Some(false);
-    let (ends, ready) = (ends.is_cancelled(), works && !ends.is_cancelled());
+    let (ends, ready) = (shutdown.is_cancelled(), works && !shutdown.is_cancelled());
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(json!({ "ready": ready, "ends": ends, "identities": identities, "keys": keys })))
         .into_response()
 }
 
-async fn shown(State((_, metrics, _)): State<Asked>) -> Response {
+async fn render_metrics(State((_, metrics, _)): State<AdminState>) -> Response {
     match metrics {
         Some(metrics) => {
             ([(header::CONTENT_TYPE, "text/plain; version=0.0.4")], metrics.render()).into_response()

@@ -1,13 +1,13 @@
-//! What a process can do so that its memory stays its own.
+//! Protects the memory of the process, and raises its limit on open files.
 
 use nix::sys::{
     prctl,
     resource::{Resource, getrlimit, setrlimit},
 };
 
-/// No core dumps, no other process of this user may look into the memory, and nothing that is started gets more rights; and as many
-/// open files as the system lets it have, because each connection is one or two. What does
-/// not work on this system is left out, with a word in the log.
+/// Hardens this process: no core dumps, no access to its memory by other processes of its user, and
+/// no further privileges. Also raises the limit on open files as far as the system allows, as each
+/// connection takes one or two. A measure that fails is logged.
 pub fn harden() {
     let attempts = [
         ("not dumpable", prctl::set_dumpable(false)),
@@ -21,13 +21,13 @@ pub fn harden() {
     ];
     for (what, attempt) in attempts {
         if let Err(error) = attempt {
-            tracing::warn!(target: crate::telemetry::TARGET, what, %error, "the process could not be hardened");
+            tracing::warn!(target: crate::metrics::TARGET, what, %error, "the process could not be hardened");
         }
     }
 }
 
 /// Returns how many files this process may have open at a time.
-pub(crate) fn open_files() -> usize {
+pub(crate) fn max_open_files() -> usize {
     let soft = getrlimit(Resource::RLIMIT_NOFILE).map(|(soft, _)| soft);
     soft.map_or(usize::MAX, |soft| usize::try_from(soft).unwrap_or(usize::MAX))
 }

@@ -1,8 +1,8 @@
-//! The token proxy: one process on a machine has the credentials of managed identities, and the services there get tokens from it,
-//! in whatever language they are written.
+//! A token proxy: one process on a machine holds the credentials of managed identities, and the
+//! services there get tokens from it, in any language.
 //!
-//! `passport-sidecar` is a binary; `docs/sidecar.md` in the repository says how it is configured, started and called. This is what
-//! it is made of, for whoever wants it in a program of their own:
+//! `passport-sidecar` is a binary; `docs/sidecar.md` in the repository says how it is configured,
+//! started and called. This library embeds it in a program of your own:
 //!
 //! ```no_run
 //! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
@@ -16,22 +16,26 @@
 
 mod access_log;
 mod admin;
-mod caller_token;
-mod callers;
+mod admission;
+mod build;
+mod caller_auth;
 mod config;
-mod connection;
-mod doors;
-mod guard;
+mod dispatcher;
+mod error;
 mod hardening;
-mod inject;
-mod interface;
-mod open_files;
+mod limits;
+mod listener;
+mod metrics;
+mod peer;
 mod providers;
-mod refusal;
+mod proxy;
+mod recorder;
+mod request_guard;
+mod request_id;
+mod route;
 mod router;
-mod shares;
-mod sidecar;
-mod telemetry;
+mod server;
+mod state;
 mod tokens;
 mod validate;
 
@@ -39,6 +43,6 @@ pub use crate::{
     config::{CheckedSecret, ReadError, SecretCheck, SidecarConfig},
     hardening::harden,
     providers::providers,
-    sidecar::{ServeError, Sidecar},
-    telemetry::recorder,
+    recorder::recorder,
+    server::{ServeError, Sidecar},
 };

@@ -28,8 +28,8 @@ struct Arguments {
     check: bool,
 }
 
-/// Of `--check`, when the configuration is right and a secret cannot be read. In a pipeline there
-/// may be none.
+/// The exit code of `--check` for a valid configuration with a secret that cannot be read, as in a
+/// pipeline without secrets.
 const UNREADABLE_SECRET: u8 = 3;
 
 fn main() -> ExitCode {
@@ -45,12 +45,12 @@ fn main() -> ExitCode {
 
 fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let is_seen = std::io::stderr().is_terminal();
+    let is_terminal = std::io::stderr().is_terminal();
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_ansi(is_seen)
+        .with_ansi(is_terminal)
         .with_writer(std::io::stderr)
-        // It would be told where logs go, which panics when nobody is there to read them.
+        // An error would be printed to stderr, which panics if that is closed.
         .log_internal_errors(false)
         .init();
     harden();
@@ -58,9 +58,9 @@ fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
     if arguments.check {
         return check(&config);
     }
-    let is_looked_at = config.has_admin();
+    let has_admin = config.has_admin();
     let sidecar = Sidecar::new(config, providers())?;
-    let sidecar = if is_looked_at { sidecar.metrics(recorder()?) } else { sidecar };
+    let sidecar = if has_admin { sidecar.metrics(recorder()?) } else { sidecar };
     let runtime = runtime()?;
     let served = runtime.block_on(async {
         let mut terminate = signal(SignalKind::terminate())?;
@@ -80,7 +80,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
         sidecar.serve(stop).await?;
         Ok(())
     });
-    // What blocks, as a name that is looked up, is not waited for.
+    // It does not wait for blocking tasks, as the lookup of a host.
     runtime.shutdown_background();
     served.map(|()| ExitCode::SUCCESS)
 }
@@ -114,7 +114,8 @@ fn check(config: &SidecarConfig) -> Result<ExitCode, BoxError> {
     Ok(code)
 }
 
-/// With one processor, as containers often have, more threads that serve only get in each other's way.
+/// Returns a runtime with a thread for each processor. With one processor, as in many containers,
+/// further threads only cost time.
 fn runtime() -> std::io::Result<Runtime> {
     let has_one_processor = available_parallelism().is_ok_and(|processors| processors.get() == 1);
     if has_one_processor {

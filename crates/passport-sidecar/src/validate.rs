@@ -1,6 +1,4 @@
-//! Tokens that are judged for services that cannot do it themselves: asked by them, or by the proxy before them.
-
-use std::sync::Arc;
+//! Verifies tokens for services that cannot do it themselves, and for proxies in front of them.
 
 use axum::{
     Extension, Form, Json, Router,
@@ -14,54 +12,61 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::{refusal::Refusal, router::Shared};
+use crate::error::ErrorResponse;
 
-/// What has a meaning in a header or in a list there.
+/// Characters that have a meaning in a header, or in a list of values there.
 const ENCODED: &AsciiSet = &CONTROLS.add(b' ').add(b',').add(b'%').add(b'"');
 
 #[derive(Deserialize)]
-struct Shown {
+struct ValidateForm {
     token: String,
 }
 
-pub(crate) fn routes(verifier: Option<TokenVerifier>, max_form: usize) -> Router<Arc<Shared>> {
+/// Returns the routes of `/v1/validate` and `/v1/auth`. They have a state of their own.
+pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
+    verifier: Option<TokenVerifier>,
+    max_form: usize,
+) -> Router<S> {
     let Some(verifier) = verifier else {
         return Router::new()
-            .route("/v1/validate", any(not_set_up))
-            .route("/v1/auth", any(not_set_up))
-            .route("/v1/auth/", any(not_set_up))
-            .route("/v1/auth/{*path}", any(not_set_up));
+            .route("/v1/validate", any(not_configured))
+            .route("/v1/auth", any(not_configured))
+            .route("/v1/auth/", any(not_configured))
+            .route("/v1/auth/{*path}", any(not_configured));
     };
     let auth = Router::new()
-        // Envoy asks with the method and the path of the request that it is about.
-        .route("/v1/auth", any(who))
-        .route("/v1/auth/", any(who))
-        .route("/v1/auth/{*path}", any(who))
-        // A refusal in gRPC has the status 200, which a proxy takes for a yes.
+        // Envoy sends the method and the path of the request that it authorizes.
+        .route("/v1/auth", any(caller_headers))
+        .route("/v1/auth/", any(caller_headers))
+        .route("/v1/auth/{*path}", any(caller_headers))
+        // A rejection in gRPC has the status 200, which a proxy would read as success.
         .layer(AuthenticateLayer::new(verifier.clone()).http_only());
     let validate = post(validate).layer(DefaultBodyLimit::max(max_form));
     Router::new().route("/v1/validate", validate).layer(Extension(verifier)).merge(auth)
 }
 
-async fn not_set_up() -> Refusal {
+async fn not_configured() -> ErrorResponse {
     let description = "no tokens are judged here; set validate.audience in the configuration";
-    Refusal::new(StatusCode::NOT_FOUND, "not_found", description)
+    ErrorResponse::new(StatusCode::NOT_FOUND, "not_found", description)
 }
 
-/// `POST /v1/validate` with `token=`: its claims, in the form of an introspection
+/// `POST /v1/validate` with `token=`: returns its claims, in the form of an introspection
 /// ([RFC 7662, section 2.2](https://www.rfc-editor.org/rfc/rfc7662#section-2.2)).
 async fn validate(
     Extension(verifier): Extension<TokenVerifier>,
-    shown: Result<Form<Shown>, FormRejection>,
+    shown: Result<Form<ValidateForm>, FormRejection>,
 ) -> Response {
-    let Ok(Form(Shown { token })) = shown else {
-        return Refusal::invalid("send a form with token=").into_response();
+    let Ok(Form(ValidateForm { token })) = shown else {
+        return ErrorResponse::invalid("send a form with token=").into_response();
     };
     let mut response = match verifier.verify(&token).await {
         Ok(caller) => Json(claims(&caller)).into_response(),
         Err(VerifyError::KeysUnavailable { retry_after } | VerifyError::Overloaded { retry_after }) => {
-            return Refusal::later("the issuer's keys are not there yet, or too much is asked", retry_after)
-                .into_response();
+            return ErrorResponse::unavailable(
+                "the issuer's keys are not there yet, or too much is asked",
+                retry_after,
+            )
+            .into_response();
         }
         Err(_) => Json(json!({ "active": false })).into_response(),
     };
@@ -90,22 +95,23 @@ fn claims(caller: &IdInfo) -> Value {
     })
 }
 
-/// `/v1/auth`, with a token in `Authorization`: 200 and who it is, in headers; or what the inbound layer says.
-async fn who(Extension(caller): Extension<IdInfo>) -> (StatusCode, HeaderMap) {
+/// `/v1/auth` with a token in `Authorization`: responds 200 with the caller in headers. The inbound
+/// layer rejects other requests.
+async fn caller_headers(Extension(caller): Extension<IdInfo>) -> (StatusCode, HeaderMap) {
     let mut headers = HeaderMap::new();
-    let mut say = |name: &'static str, value: &str| {
+    let mut set = |name: &'static str, value: &str| {
         let encoded = utf8_percent_encode(value, ENCODED).to_string();
         if let Ok(value) = HeaderValue::try_from(encoded) {
             headers.insert(HeaderName::from_static(name), value);
         }
     };
-    say("x-passport-subject", caller.user_id());
-    say("x-passport-name", caller.display_name());
-    say("x-passport-tenant", caller.tenant_id());
-    say("x-passport-service-account", if caller.is_service_account() { "true" } else { "false" });
-    // Also when there is nothing to say: what a client has sent under that name is to be overwritten.
-    say("x-passport-email", caller.email().unwrap_or_default());
-    say("x-passport-managed-identity", caller.managed_identity_id().unwrap_or_default());
+    set("x-passport-subject", caller.user_id());
+    set("x-passport-name", caller.display_name());
+    set("x-passport-tenant", caller.tenant_id());
+    set("x-passport-service-account", if caller.is_service_account() { "true" } else { "false" });
+    // Also without a value, as it overwrites a header that the client has sent.
+    set("x-passport-email", caller.email().unwrap_or_default());
+    set("x-passport-managed-identity", caller.managed_identity_id().unwrap_or_default());
     for (name, values) in
         [("x-passport-roles", caller.roles()), ("x-passport-permissions", caller.permissions())]
     {

@@ -15,67 +15,69 @@ use axum::{
 use passport_outbound::AccessToken;
 use serde::Deserialize;
 
-use super::reply;
-use crate::{callers::Caller, refusal::Refusal, router::Shared};
+use super::{request::TokenEndpoints, response};
+use crate::{caller_auth::Caller, error::ErrorResponse};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Asked {
+pub(super) struct TokenQuery {
     identity: String,
     scope: Option<String>,
-    /// How many seconds it has to live yet.
+    /// Seconds that the token has to be valid for at least.
     min_ttl: Option<u32>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct Replaced {
+pub(super) struct RefreshForm {
     identity: String,
     scope: Option<String>,
-    /// The SHA-256 of the token that was refused, in hexadecimal digits.
+    /// The SHA-256 of the rejected token, in hexadecimal digits.
     rejected: String,
 }
 
 /// `GET /v1/token?identity=&scope=&min_ttl=`
-pub(crate) async fn get(
-    State(shared): State<Arc<Shared>>,
+pub(super) async fn token(
+    State(endpoints): State<Arc<TokenEndpoints>>,
     Extension(caller): Extension<Arc<Caller>>,
-    asked: Result<Query<Asked>, QueryRejection>,
-) -> Result<Response, Refusal> {
-    let Query(asked) = asked.map_err(|_| {
-        Refusal::invalid(
+    parameters: Result<Query<TokenQuery>, QueryRejection>,
+) -> Result<Response, ErrorResponse> {
+    let Query(parameters) = parameters.map_err(|_| {
+        ErrorResponse::invalid(
             "write identity=, and scope= and min_ttl= (whole seconds) if need be, and nothing else",
         )
     })?;
-    let wanted = shared.wanted(&caller, &asked.identity, asked.scope.as_deref())?;
-    let life = Duration::from_secs(asked.min_ttl.unwrap_or_default().into());
-    let token = wanted.token(life).await?;
-    Ok(reply::of(&token, &wanted.granted()))
+    let request = endpoints.request(&caller, &parameters.identity, parameters.scope.as_deref())?;
+    let life = Duration::from_secs(parameters.min_ttl.unwrap_or_default().into());
+    let token = request.token(life).await?;
+    Ok(response::token(&token, &request.granted()))
 }
 
-/// `POST /v1/token/refresh`, with a form: another token than the one that was refused. Any number of callers who say so of one token
-/// cause one request to Passport.
-pub(crate) async fn refresh(
-    State(shared): State<Arc<Shared>>,
+/// `POST /v1/token/refresh` with a form: returns another token than the rejected one. All callers
+/// that report the same token share one request to Passport.
+pub(super) async fn refresh(
+    State(endpoints): State<Arc<TokenEndpoints>>,
     Extension(caller): Extension<Arc<Caller>>,
-    asked: Result<Form<Replaced>, FormRejection>,
-) -> Result<Response, Refusal> {
-    let Form(asked) = asked.map_err(|_| {
-        Refusal::invalid("send a form with identity=, rejected= (the token's SHA-256) and scope= if need be")
+    parameters: Result<Form<RefreshForm>, FormRejection>,
+) -> Result<Response, ErrorResponse> {
+    let Form(parameters) = parameters.map_err(|_| {
+        ErrorResponse::invalid(
+            "send a form with identity=, rejected= (the token's SHA-256) and scope= if need be",
+        )
     })?;
-    let wanted = shared.wanted(&caller, &asked.identity, asked.scope.as_deref())?;
-    let rejected = bytes(&asked.rejected)
-        .ok_or_else(|| Refusal::invalid("rejected= is 64 hexadecimal digits: the token's SHA-256"))?;
-    let replaced = wanted.identity.token_after_refusal(|kept| is_it(kept, &rejected));
-    let token = wanted.told(replaced).await?;
-    Ok(reply::of(&token, &wanted.granted()))
+    let request = endpoints.request(&caller, &parameters.identity, parameters.scope.as_deref())?;
+    let rejected = decode_hex(&parameters.rejected)
+        .ok_or_else(|| ErrorResponse::invalid("rejected= is 64 hexadecimal digits: the token's SHA-256"))?;
+    let replaced = request.identity.token_after_refusal(|kept| has_hash(kept, &rejected));
+    let token = request.wait_for(replaced).await?;
+    Ok(response::token(&token, &request.granted()))
 }
 
-fn is_it(kept: &AccessToken, hash: &[u8]) -> bool {
+fn has_hash(kept: &AccessToken, hash: &[u8]) -> bool {
     verify_slices_are_equal(digest(&SHA256, kept.expose().as_bytes()).as_ref(), hash).is_ok()
 }
 
-fn bytes(hex: &str) -> Option<[u8; 32]> {
+fn decode_hex(hex: &str) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     if hex.len() != 64 || !hex.is_ascii() {
         return None;
@@ -88,14 +90,4 @@ fn bytes(hex: &str) -> Option<[u8; 32]> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_hash_is_read_from_its_digits() {
-        assert_eq!(bytes(&"0a".repeat(32)), Some([10; 32]));
-        for wrong in ["", "0a", &"0g".repeat(32), &"+a".repeat(32), &"ä".repeat(32)] {
-            assert_eq!(bytes(wrong), None, "{wrong}");
-        }
-    }
-}
+mod tests;

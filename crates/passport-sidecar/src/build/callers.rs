@@ -1,0 +1,76 @@
+use std::{collections::BTreeMap, sync::Arc};
+
+use passport_core::{ConfigProblem, SecretProviders};
+
+use crate::{
+    caller_auth::{Caller, CallerRule, CallerToken, Callers},
+    config::{CallerConfig, SidecarConfig},
+};
+
+/// Returns the callers of a configuration. Without any, the user of the process is the caller.
+pub(super) fn callers(
+    config: &SidecarConfig,
+    identities: &[&str],
+    problems: &mut Vec<ConfigProblem>,
+) -> Callers {
+    if config.callers.is_empty() {
+        return Callers(vec![own_user()]);
+    }
+    check_distinct(config, problems);
+    let rules = config.callers.iter().map(|(name, caller)| caller_rule(name, caller, identities, problems));
+    Callers(rules.collect())
+}
+
+/// Notes each user, group and token that two callers have.
+fn check_distinct(config: &SidecarConfig, problems: &mut Vec<ConfigProblem>) {
+    let mut seen = BTreeMap::<String, &String>::new();
+    for (name, caller) in &config.callers {
+        let users = caller.uids.iter().map(|uid| ("uids", format!("user {uid}")));
+        let groups = caller.gids.iter().map(|gid| ("gids", format!("group {gid}")));
+        let tokens = caller.token_ref.iter().map(|token| ("token_ref", format!("whoever has `{token}`")));
+        for (key, member) in users.chain(groups).chain(tokens) {
+            let problem = |other: &str| {
+                let text = format!("{member} is `{other}` already; which of the two would it be?");
+                ConfigProblem::new(format!("callers.{name}.{key}"), text)
+            };
+            match seen.get(&member) {
+                Some(other) if *other != name => problems.push(problem(other)),
+                _ => drop(seen.insert(member, name)),
+            }
+        }
+    }
+}
+
+/// Allows the user of this process everything: it can read the files of the process anyway.
+fn own_user() -> CallerRule {
+    let caller = Caller { name: "own user".into(), identities: None, scopes: None };
+    let uid = nix::unistd::getuid().as_raw();
+    CallerRule { caller: Arc::new(caller), uids: [uid].into(), gids: [].into(), token: None }
+}
+
+fn caller_rule(
+    name: &str,
+    config: &CallerConfig,
+    known: &[&str],
+    problems: &mut Vec<ConfigProblem>,
+) -> CallerRule {
+    let mut problem =
+        |key: &str, text: String| problems.push(ConfigProblem::new(format!("callers.{name}.{key}"), text));
+    if config.uids.is_empty() && config.gids.is_empty() && config.token_ref.is_none() {
+        problem("uids", "nobody is it: give it uids, gids or a token_ref".to_owned());
+    }
+    for identity in config.identities.iter().filter(|identity| !known.contains(&identity.as_str())) {
+        problem("identities", format!("there is no identity `{identity}`"));
+    }
+    let token = config.token_ref.as_deref().map(|text| SecretProviders::default().source(None, text));
+    let token = token.and_then(|token| token.map_err(|error| problem("token_ref", error.to_string())).ok());
+    let token = token.map(CallerToken::new);
+    let set = |names: &Vec<String>| names.iter().cloned().collect();
+    let caller = Caller {
+        name: name.into(),
+        identities: Some(set(&config.identities)),
+        scopes: config.scopes.as_ref().map(set),
+    };
+    let (uids, gids) = (config.uids.iter().copied().collect(), config.gids.iter().copied().collect());
+    CallerRule { caller: Arc::new(caller), uids, gids, token }
+}

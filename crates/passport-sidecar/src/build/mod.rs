@@ -1,0 +1,121 @@
+//! Builds the running parts of a sidecar from its configuration, and notes every mistake.
+
+mod callers;
+mod upstreams;
+mod verifier;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use passport_core::{ConfigError, ConfigProblem};
+use passport_outbound::{ManagedIdentities, ManagedIdentity, Providers};
+
+use self::{callers::callers, upstreams::upstreams, verifier::verifier};
+use crate::{
+    admission::Admission,
+    caller_auth::Callers,
+    config::SidecarConfig,
+    hardening::max_open_files,
+    limits::{OpenFiles, Shares, bounds, default_share, idle_connections},
+    proxy::Proxy,
+    request_guard::RequestGuard,
+    state::AppState,
+    tokens::TokenEndpoints,
+};
+
+/// # Errors
+/// A [`ConfigError`] with every mistake of the configuration.
+pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<AppState, ConfigError> {
+    let mut problems = Vec::new();
+    let identities = config.identities().build_with(providers.clone());
+    let identities = identities.map_err(|error| problems.extend(error.problems().iter().cloned())).ok();
+    check_listen(config, &mut problems);
+    check_names(config, identities.as_ref(), &mut problems);
+    let names: Vec<&str> = config.identities.keys().map(String::as_str).collect();
+    let callers = callers(config, &names, &mut problems);
+    let idle = idle_connections(max_open_files(), pools(config));
+    let upstreams = upstreams(config, identities.as_ref(), idle, &mut problems);
+    let verifier = verifier(config, providers, &mut problems);
+    match identities {
+        Some(identities) if problems.is_empty() => {
+            let admission = Arc::new(admission(config, callers));
+            Ok(AppState {
+                guard: RequestGuard {
+                    hosts: config.listen.hosts.clone(),
+                    unix_proxy_headers: config.listen.unix_proxy_headers,
+                    tcp_proxy_headers: config.listen.tcp_proxy_headers,
+                },
+                tokens: Arc::new(TokenEndpoints {
+                    admission: Arc::clone(&admission),
+                    identities: by_name(&names, &identities),
+                    answer_time: config.limits.answer_time(),
+                }),
+                proxy: Proxy { admission: Arc::clone(&admission), upstreams },
+                admission,
+                verifier,
+                max_form: config.max_form(),
+            })
+        }
+        _ => Err(ConfigError::new(problems)),
+    }
+}
+
+fn by_name(names: &[&str], identities: &ManagedIdentities) -> BTreeMap<String, ManagedIdentity> {
+    let named = |name: &&str| Some(((*name).to_owned(), identities.get(name).ok()?.clone()));
+    names.iter().filter_map(named).collect()
+}
+
+/// A sole caller may use all the memory for requests of own endpoints, and each of several callers
+/// half of it.
+fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
+    let (limits, number) = (&config.limits, callers.0.len());
+    let own_requests = bounds::own_requests(limits, config.max_form());
+    Admission {
+        callers,
+        own_requests: Shares::new(own_requests, default_share(own_requests, number)),
+        forwarded: Shares::new(limits.forwarded, limits.forwarded_per_caller),
+        files: OpenFiles::new(max_open_files(), pools(config), number, limits),
+    }
+}
+
+/// Notes each identity whose name is the client id of another: callers use either.
+fn check_names(
+    config: &SidecarConfig,
+    identities: Option<&ManagedIdentities>,
+    problems: &mut Vec<ConfigProblem>,
+) {
+    let Some(identities) = identities else { return };
+    for (name, other) in config.identities.keys().flat_map(|name| {
+        let others = config.identities.keys().filter(move |other| *other != name);
+        others.map(move |other| (name, other))
+    }) {
+        if identities.get(other).is_ok_and(|identity| identity.client_id().as_str() == name) {
+            let text = format!("it has the name that is the client id of `{other}`; give it another name");
+            problems.push(ConfigProblem::new(format!("identities.{name}"), text));
+        }
+    }
+}
+
+fn check_listen(config: &SidecarConfig, problems: &mut Vec<ConfigProblem>) {
+    let mut problem = |key: &'static str, text: &str| problems.push(ConfigProblem::new(key, text));
+    let listen = &config.listen;
+    for (key, address) in [("listen.tcp", listen.tcp), ("listen.admin", listen.admin)] {
+        if address.is_some_and(|address| !address.ip().is_loopback()) {
+            problem(key, "it is not a loopback address; a sidecar is for its own machine: 127.0.0.1:7070");
+        }
+    }
+    if u32::from_str_radix(&listen.unix_mode, 8).map_or(true, |mode| mode > 0o777) {
+        problem("listen.unix_mode", "it is not a mode; write it as chmod has it: 0660");
+    }
+    if listen.tcp.is_some() && config.callers.values().all(|caller| caller.token_ref.is_none()) {
+        problem("listen.tcp", "nobody has a token to show there; give a caller a token_ref");
+    }
+    bounds::check(&config.limits, config.max_form(), problems);
+}
+
+/// Returns how many pools of connections there may be: one for each caller and upstream.
+fn pools(config: &SidecarConfig) -> usize {
+    config.callers.len().max(1) * config.upstreams.len()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,59 @@
+use passport_core::SecretSource;
+
+use super::*;
+
+fn caller(identities: Option<&[&str]>, scopes: Option<&[&str]>) -> Caller {
+    let set =
+        |names: Option<&[&str]>| names.map(|names| names.iter().map(|name| (*name).to_owned()).collect());
+    Caller { name: "erp".into(), identities: set(identities), scopes: set(scopes) }
+}
+
+fn callers() -> Callers {
+    let rule = |uids: &[u32], gids: &[u32], token: Option<&str>| CallerRule {
+        caller: Arc::new(caller(None, None)),
+        uids: uids.iter().copied().collect(),
+        gids: gids.iter().copied().collect(),
+        token: token.map(|token| CallerToken::new(SecretSource::fixed(token))),
+    };
+    Callers(vec![rule(&[1000], &[2000], None), rule(&[], &[], Some("caller-token")), rule(&[], &[], None)])
+}
+
+#[tokio::test]
+async fn on_a_unix_socket_the_kernel_says_who_it_is() {
+    for (uid, gid, is_let_in) in [(1000, 9, true), (9, 2000, true), (9, 9, false), (0, 0, false)] {
+        let outcome = callers().authenticate(Peer::Unix { uid, gid }, &["caller-token"]).await;
+        assert_eq!(outcome.is_ok(), is_let_in, "{uid} {gid}");
+    }
+}
+
+#[tokio::test]
+async fn on_tcp_it_is_who_has_the_token() {
+    for (shown, is_let_in) in [
+        (&["caller-token"][..], true),
+        (&["another", "caller-token"], true),
+        (&["caller-toke"], false),
+        (&[""], false),
+        (&[], false),
+    ] {
+        assert_eq!(callers().authenticate(Peer::Tcp, shown).await.is_ok(), is_let_in, "{shown:?}");
+    }
+}
+
+#[tokio::test]
+async fn token_of_two_callers_is_neithers() {
+    let Callers(mut rules) = callers();
+    rules.extend(callers().0);
+    assert!(Callers(rules).authenticate(Peer::Tcp, &["caller-token"]).await.is_err());
+}
+
+#[test]
+fn what_is_not_listed_is_not_for_the_caller() {
+    let usual: Scopes = "openid roles".parse().unwrap();
+    let scopes = |text: &str| text.parse::<Scopes>().unwrap();
+    let any = caller(None, None);
+    assert!(any.may_use("payroll") && any.may_request(&scopes("roles"), &usual));
+    assert!(!any.may_request(&scopes("roles admin"), &usual), "more than the identity asks for");
+    let some = caller(Some(&["erp"]), Some(&["erp.read"]));
+    assert!(some.may_use("erp") && !some.may_use("payroll"));
+    assert!(some.may_request(&scopes("erp.read"), &usual) && !some.may_request(&scopes("roles"), &usual));
+}

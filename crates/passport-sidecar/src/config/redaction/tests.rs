@@ -1,0 +1,51 @@
+use passport_outbound::Providers;
+
+use crate::{build::build, config::SidecarConfig};
+
+fn mistake(text: &str) -> String {
+    match SidecarConfig::from_toml(text) {
+        Err(error) => format!("{error} {error:?}"),
+        Ok(config) => match build(&config, &Providers::default()) {
+            Err(error) => format!("{error} {error:?}"),
+            Ok(_) => String::new(),
+        },
+    }
+}
+
+#[test]
+fn misplaced_secret_is_in_no_error() {
+    for text in [
+        "limits = \"hidden\"",
+        "listen = \"hidden\"",
+        "[limits]\nconnections = \"hidden\"",
+        "[limits]\nconnections = \"hidden, expected hidden\"",
+        "[listen]\ntcp = \"hidden\"",
+        "[listen]\nhosts = \"hidden\"",
+        "[listen]\nunix_proxy_headers = \"hidden\"",
+        "[callers.erp]\nuids = [\"hidden\"]",
+        "[callers.erp]\nuids = \"hidden\"",
+        "callers = [\"hidden\"]",
+        "[upstreams]\nerp = \"hidden\"",
+        "[upstreams.erp]\nurl = 1\npropagate = \"hidden\"",
+        "[identities]\nerp = \"hidden\"",
+        "[identities.erp]\nclient_id = \"mi-1\"\ncache = \"hidden\"",
+        "validate = \"hidden\"",
+        "[validate]\naudience = [\"hidden\"]",
+        "[identities.erp]\nclient_secret = hidden",
+        "[identities.erp]\nclient_secret = \"hidden",
+        "hidden",
+    ] {
+        let told = mistake(text);
+        assert!(!told.is_empty(), "{text}");
+        assert!(!told.contains("hidden"), "{text}: {told}");
+    }
+}
+
+#[test]
+fn type_error_names_key_and_kinds() {
+    let told = mistake("[limits]\nconnections = \"hidden\"");
+    assert!(told.contains("for key `limits.connections`"), "{told}");
+    assert!(mistake("[limits]\nconnections = -1").contains("limits.connections"));
+    assert!(mistake("[listen]\nport = 1").contains("port"), "unknown keys are named");
+    assert!(mistake("[a]\nb = x").contains("line 2"), "{}", mistake("[a]\nb = x"));
+}

@@ -1,0 +1,21 @@
+use super::*;
+
+#[test]
+fn key_of_another_case_or_number_is_named() {
+    for (key, meant) in [
+        ("Identities", "identities"),
+        ("identity", "identities"),
+        ("Identity", "identities"),
+        ("LISTEN", "listen"),
+        ("listener", "listen"),
+        ("caller", "callers"),
+        ("upstream", "upstreams"),
+        ("validation", "validate"),
+        ("limit", "limits"),
+    ] {
+        let told = misspelled([key, "listen"].into_iter()).unwrap_or_default();
+        assert_eq!(told, format!("there is no key `{key}`; did you mean `{meant}`?"));
+    }
+    assert_eq!(misspelled(KEYS.into_iter()), None);
+    assert_eq!(misspelled(["logging"].into_iter()), None, "serde names the keys there are");
+}

@@ -1,0 +1,111 @@
+//! The service behind each listener: guards a request, authenticates its caller, and sends it to an
+//! own endpoint or to an upstream.
+
+use std::{convert::Infallible, sync::Arc};
+
+use axum::{
+    Router,
+    extract::Request,
+    response::{IntoResponse, Response},
+};
+use http::header;
+use tower::{Service, ServiceBuilder, ServiceExt};
+use tower_http::{
+    request_id::{PropagateRequestIdLayer, SetRequestIdLayer},
+    sensitive_headers::SetSensitiveRequestHeadersLayer,
+};
+
+use crate::{
+    access_log::{Entry, RequestCaller},
+    caller_auth::{Caller, TOKEN_HEADER},
+    config::ProxyHeaders,
+    error::ErrorResponse,
+    peer::Peer,
+    request_id::{RandomRequestId, remove_unsafe_id},
+    route::Route,
+    router::own_endpoints,
+    state::AppState,
+};
+
+/// Returns the service of all listeners. Each request has to carry its [`Peer`].
+///
+/// Only requests of own endpoints go through a router: it would box and clone each of its layers
+/// for each forwarded request, whose path alone says that it is forwarded.
+pub(crate) fn service(
+    state: &Arc<AppState>,
+) -> impl Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + Sync + use<>
+{
+    let dispatcher = Arc::new(Dispatcher { state: Arc::clone(state), own_endpoints: own_endpoints(state) });
+    ServiceBuilder::new()
+        .layer(SetSensitiveRequestHeadersLayer::new([header::AUTHORIZATION, TOKEN_HEADER]))
+        .map_request(remove_unsafe_id)
+        .layer(SetRequestIdLayer::x_request_id(RandomRequestId))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .service_fn(move |request| {
+            let dispatcher = Arc::clone(&dispatcher);
+            // Boxed once here, as each layer would copy the whole future.
+            Box::pin(async move { Ok(dispatcher.respond(request).await) })
+        })
+}
+
+struct Dispatcher {
+    state: Arc<AppState>,
+    own_endpoints: Router,
+}
+
+impl Dispatcher {
+    /// Responds to a request, and logs it.
+    async fn respond(&self, request: Request) -> Response {
+        let entry = Entry::of(&request);
+        let response = match self.authenticate(request).await {
+            Ok(response) => response,
+            Err(error) => error.into_response(),
+        };
+        entry.finish(&response);
+        response
+    }
+
+    async fn authenticate(&self, request: Request) -> Result<Response, ErrorResponse> {
+        let route = Route::of(request.uri().path());
+        self.state.guard.check(route, Peer::of(&request), request.uri(), request.headers())?;
+        if route == Route::DropIn {
+            // The endpoint authenticates the caller itself: the token is where a client's secret is.
+            return Ok(self.call_own_endpoint(request).await);
+        }
+        let token = request.headers().get(TOKEN_HEADER).and_then(|token| token.to_str().ok());
+        let connection = request.extensions().get().cloned();
+        let peer = Peer::of(&request);
+        let caller = self.state.admission.authenticate(peer, connection, token.as_slice()).await?;
+        let logged = RequestCaller(Arc::clone(&caller));
+        let response = self.dispatch(caller, route, request).await;
+        let mut response = response.unwrap_or_else(IntoResponse::into_response);
+        response.extensions_mut().insert(logged);
+        Ok(response)
+    }
+
+    async fn dispatch(
+        &self,
+        caller: Arc<Caller>,
+        route: Route,
+        mut request: Request,
+    ) -> Result<Response, ErrorResponse> {
+        match route {
+            Route::ProxyByPath | Route::ProxyByHeader => {
+                let proxy_headers = self.state.guard.proxy_headers(Peer::of(&request));
+                let drops_proxy_headers = proxy_headers == ProxyHeaders::Drop;
+                self.state.proxy.forward(&caller, route, request, drops_proxy_headers).await
+            }
+            Route::Unknown => Err(ErrorResponse::not_found()),
+            Route::DropIn | Route::Token | Route::Refresh | Route::Validate | Route::Auth => {
+                let share = self.state.admission.own_request(&caller)?;
+                request.extensions_mut().insert(caller);
+                Ok(share.held_by(self.call_own_endpoint(request).await))
+            }
+        }
+    }
+
+    async fn call_own_endpoint(&self, request: Request) -> Response {
+        let Ok(response) = self.own_endpoints.clone().oneshot(request).await;
+        response
+    }
+}

@@ -1,0 +1,16 @@
+//! Limits on memory, connections, requests and open files, and what counts against them.
+
+pub(crate) mod bounds;
+mod forms;
+mod open_files;
+mod settings;
+mod shares;
+mod tcp_connection;
+
+pub(crate) use self::{
+    forms::{MAX_FORM, UnknownForms},
+    open_files::{OpenFile, OpenFiles, idle_connections},
+    settings::Limits,
+    shares::{Exhausted, Share, Shares, default_share, hold_until_end},
+    tcp_connection::TcpConnection,
+};

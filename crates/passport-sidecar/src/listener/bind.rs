@@ -1,0 +1,76 @@
+use std::{io, net::SocketAddr};
+
+use listenfd::ListenFd;
+use tokio::net::{TcpListener, UnixListener};
+
+use super::unix_socket::SocketFile;
+use crate::config::Listen;
+
+/// A bound socket that accepts connections.
+pub(crate) enum Listener {
+    Unix(UnixListener),
+    Tcp(TcpListener),
+}
+
+impl Listener {
+    /// Returns the value of its label in metrics.
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Unix(_) => "unix",
+            Self::Tcp(_) => "tcp",
+        }
+    }
+
+    /// Returns its address on TCP.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Unix(_) => None,
+            Self::Tcp(listener) => listener.local_addr().ok(),
+        }
+    }
+}
+
+/// Returns the listeners that systemd has opened, or else binds those of the configuration. The
+/// file of a Unix socket is removed when it is dropped.
+pub(crate) async fn bind(listen: &Listen) -> io::Result<(Vec<Listener>, Option<SocketFile>)> {
+    let inherited = inherited()?;
+    if !inherited.is_empty() {
+        return Ok((inherited, None));
+    }
+    let (mut listeners, mut file) = (Vec::new(), None);
+    if !listen.unix.as_os_str().is_empty() {
+        let (listener, bound) = SocketFile::bind(listen)?;
+        listeners.push(Listener::Unix(listener));
+        file = Some(bound);
+    }
+    if let Some(address) = listen.tcp {
+        listeners.push(Listener::Tcp(TcpListener::bind(address).await?));
+    }
+    if listeners.is_empty() {
+        return Err(io::Error::other(
+            "there is no listener: set listen.unix or listen.tcp, or have systemd open a socket",
+        ));
+    }
+    Ok((listeners, file))
+}
+
+/// Returns the sockets of systemd's socket activation
+/// ([sd_listen_fds](https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html)).
+fn inherited() -> io::Result<Vec<Listener>> {
+    let (mut fds, mut listeners) = (ListenFd::from_env(), Vec::new());
+    for at in 0..fds.len() {
+        if let Ok(Some(listener)) = fds.take_unix_listener(at) {
+            listener.set_nonblocking(true)?;
+            listeners.push(Listener::Unix(UnixListener::from_std(listener)?));
+        } else if let Some(listener) = fds.take_tcp_listener(at)? {
+            if !listener.local_addr()?.ip().is_loopback() {
+                return Err(io::Error::other(
+                    "systemd has opened a socket that is not on loopback; use ListenStream=127.0.0.1:port",
+                ));
+            }
+            listener.set_nonblocking(true)?;
+            listeners.push(Listener::Tcp(TcpListener::from_std(listener)?));
+        }
+    }
+    Ok(listeners)
+}

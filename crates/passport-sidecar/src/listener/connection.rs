@@ -1,0 +1,151 @@
+use std::{convert::Infallible, pin::pin, time::Duration};
+
+use axum::{body::Body, extract::Request, response::Response};
+use http::{HeaderValue, Version, header};
+use hyper::{
+    body::Incoming,
+    service::{Service as HyperService, service_fn},
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::sleep,
+};
+use tokio_util::sync::CancellationToken;
+use tower::{Service, ServiceExt};
+
+use super::{
+    io_timeout::TimeoutStream,
+    usage::{ConnectionUsage, TrackedBody},
+};
+use crate::{
+    limits::{Limits, TcpConnection, UnknownForms},
+    metrics::TARGET,
+    peer::Peer,
+};
+
+/// The most requests in flight on one HTTP/2 connection.
+const MAX_STREAMS: u32 = 100;
+
+/// How long a client has to take its last response, or to end a connection.
+pub(super) const GRACE: Duration = Duration::from_millis(200);
+
+/// An accepted connection, and when it ends.
+pub(super) struct Connection {
+    pub(super) peer: Peer,
+    /// On TCP, the callers that use it.
+    pub(super) tcp: Option<TcpConnection>,
+    pub(super) limits: Limits,
+    /// Canceled when the client is to send its next request on another connection.
+    pub(super) stop: CancellationToken,
+    /// Canceled when no further request is taken.
+    pub(super) last_request: CancellationToken,
+}
+
+impl Connection {
+    /// Serves HTTP/1 or HTTP/2 until the client closes the connection, it is unused, its caller has
+    /// too many, or the listener ends.
+    pub(super) fn serve<S>(
+        self,
+        service: S,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    ) -> impl Future<Output = ()> + Send + 'static
+    where
+        S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    {
+        let usage = ConnectionUsage::new();
+        let rejected = self.tcp.as_ref().map(TcpConnection::rejected).cloned().unwrap_or_default();
+        let idle = self.limits.idle_time();
+        let io = TokioIo::new(TimeoutStream::new(stream, self.limits.head_time(), idle));
+        let service = http_service(service, self.peer, self.tcp, usage.clone(), self.stop);
+        let connection = protocol(&self.limits).serve_connection(io, service).into_owned();
+        let last_request = self.last_request;
+        async move {
+            let mut connection = pin!(connection);
+            let ends = async {
+                tokio::select! {
+                    _ = last_request.run_until_cancelled(usage.unused_for(idle)) => {}
+                    // Some clients ignore a response that comes after a GOAWAY.
+                    () = async { rejected.cancelled().await; sleep(GRACE).await } => {}
+                }
+            };
+            let outcome = tokio::select! {
+                outcome = connection.as_mut() => outcome,
+                () = ends => {
+                    connection.as_mut().graceful_shutdown();
+                    tokio::select! {
+                        outcome = connection => outcome,
+                        // hyper waits without a limit for a client that takes no more of a response.
+                        () = async { sleep(GRACE).await; usage.unused_for(idle).await } => Ok(()),
+                    }
+                }
+            };
+            // Mostly a fault of the client, so it is no warning.
+            if let Err(error) = outcome {
+                tracing::debug!(target: TARGET, error, "a connection ended");
+            }
+        }
+    }
+}
+
+fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    builder
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(limits.head_time())
+        .max_buf_size(limits.head);
+    builder
+        .http2()
+        .timer(TokioTimer::new())
+        .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
+        .max_concurrent_streams(MAX_STREAMS)
+        .initial_stream_window_size(limits.stream_window())
+        .initial_connection_window_size(limits.connection_window())
+        .max_send_buf_size(limits.stream_bytes())
+        .keep_alive_interval(Some(limits.head_time()))
+        .keep_alive_timeout(Duration::from_secs(10));
+    builder
+}
+
+/// Adds to each request what is known of its connection, and tracks whether the connection is used.
+fn http_service<S>(
+    service: S,
+    peer: Peer,
+    tcp: Option<TcpConnection>,
+    usage: ConnectionUsage,
+    stop: CancellationToken,
+) -> impl HyperService<
+    http::Request<Incoming>,
+    Response = http::Response<TrackedBody>,
+    Error = Infallible,
+    Future: Send,
+>
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send,
+{
+    let forms = UnknownForms::default();
+    service_fn(move |request: http::Request<Incoming>| {
+        let (active, stop, tcp) = (usage.begin(), stop.clone(), tcp.clone());
+        let is_http1 = request.version() < Version::HTTP_2;
+        let mut request = request.map(Body::new);
+        request.extensions_mut().insert(peer);
+        request.extensions_mut().insert(forms.clone());
+        if let Some(tcp) = tcp.clone() {
+            request.extensions_mut().insert(tcp);
+        }
+        let response = service.clone().oneshot(request);
+        async move {
+            let mut response = response.await?;
+            let is_rejected = tcp.is_some_and(|tcp| tcp.rejected().is_cancelled());
+            if is_http1 && (is_rejected || stop.is_cancelled()) {
+                // Otherwise the next request could be on its way when the connection is closed.
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
+            Ok(response.map(|body| TrackedBody::new(body, active)))
+        }
+    })
+}

@@ -1,0 +1,43 @@
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+use super::*;
+
+const FIRST_TIME: Duration = Duration::from_secs(30);
+const IDLE: Duration = Duration::from_secs(300);
+
+#[tokio::test(start_paused = true)]
+async fn who_says_too_little_for_too_long_is_left() {
+    let (mut client, server) = duplex(64);
+    let (mut server, begin) = (TimeoutStream::new(server, FIRST_TIME, IDLE), Instant::now());
+    client.write_all(b"PRI * HTTP/2.0").await.unwrap();
+    let mut read = [0; 64];
+    assert_eq!(server.read(&mut read).await.unwrap(), 14);
+    assert_eq!(server.read(&mut read).await.unwrap_err().kind(), ErrorKind::TimedOut);
+    assert_eq!(begin.elapsed().as_secs(), FIRST_TIME.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_the_first_bytes_something_has_to_move() {
+    let (mut client, server) = duplex(64);
+    let mut server = TimeoutStream::new(server, FIRST_TIME, IDLE);
+    client.write_all(&[b'x'; PREFACE]).await.unwrap();
+    server.read_exact(&mut [0; PREFACE]).await.unwrap();
+    for _ in 0..5 {
+        let waits = tokio::time::timeout(IDLE / 2, server.read(&mut [0; 1])).await;
+        assert!(waits.is_err(), "it waits on");
+        server.write_all(b"y").await.unwrap();
+    }
+    let begin = Instant::now();
+    assert_eq!(server.read(&mut [0; 1]).await.unwrap_err().kind(), ErrorKind::TimedOut);
+    assert_eq!(begin.elapsed().as_secs(), IDLE.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_takes_nothing_is_left() {
+    let (mut client, server) = duplex(64);
+    let mut server = TimeoutStream::new(server, FIRST_TIME, IDLE);
+    client.write_all(&[b'x'; PREFACE]).await.unwrap();
+    server.read_exact(&mut [0; PREFACE]).await.unwrap();
+    let written = server.write_all(&[b'y'; 1000]).await;
+    assert_eq!(written.unwrap_err().kind(), ErrorKind::TimedOut);
+}

@@ -1,0 +1,14 @@
+//! Listeners: the sockets of a sidecar, and the HTTP servers on them.
+
+mod bind;
+mod connection;
+mod io_timeout;
+mod rejection;
+mod server;
+mod unix_socket;
+mod usage;
+
+pub(crate) use self::{
+    bind::{Listener, bind},
+    server::Server,
+};

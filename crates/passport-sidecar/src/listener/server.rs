@@ -1,0 +1,226 @@
+use std::{convert::Infallible, io, sync::Arc, time::Duration};
+
+use axum::{extract::Request, response::Response};
+use metrics::{Gauge, counter, gauge};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::{
+    sync::{CancellationToken, DropGuard},
+    task::TaskTracker,
+};
+use tower::Service;
+
+use super::{
+    bind::Listener,
+    connection::{Connection, GRACE},
+    rejection::Rejections,
+};
+use crate::{
+    admission::Admission,
+    limits::{Limits, OpenFile, Share, Shares, TcpConnection, default_share},
+    metrics::{CONNECTIONS, CONNECTIONS_FORBIDDEN, CONNECTIONS_REJECTED, TARGET},
+    peer::Peer,
+};
+
+/// The pause after a connection could not be accepted, as there are no file descriptors or there is
+/// no memory.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long connections that a client has opened already are accepted at the end. It is limited, as
+/// other clients could connect again and again.
+const LAST_ACCEPTS: Duration = Duration::from_millis(200);
+
+/// How long each of the last accepts waits.
+const LAST_ACCEPT: Duration = Duration::from_millis(20);
+
+/// What an accepted connection holds: a permit of its listener, and a file.
+type Permits = (Share, Option<OpenFile>);
+
+/// Accepts connections at one listener, and serves them. Each listener has limits of its own, so
+/// that a flood at one does not affect another.
+pub(crate) struct Server<S> {
+    name: &'static str,
+    service: S,
+    limits: Limits,
+    admission: Option<Arc<Admission>>,
+    shares: Arc<Shares>,
+    rejections: Rejections,
+    connections: TaskTracker,
+    /// Canceled when no connection is accepted any more, and each has its last request.
+    stop: CancellationToken,
+    /// Canceled when no connection takes another request.
+    last_request: CancellationToken,
+    /// Canceled when connections are closed, whatever they do. It is at the latest when this value
+    /// is dropped.
+    abort: CancellationToken,
+    _abort_on_drop: DropGuard,
+}
+
+impl<S> Server<S>
+where
+    S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
+{
+    /// Creates a server that stops accepting when `stop` is canceled. Without `admission`,
+    /// connections take neither a caller's share nor the files of callers.
+    pub(crate) fn new(
+        name: &'static str,
+        service: S,
+        limits: Limits,
+        admission: Option<Arc<Admission>>,
+        stop: CancellationToken,
+    ) -> Self {
+        let abort = CancellationToken::new();
+        Self {
+            name,
+            service,
+            limits,
+            shares: Arc::new(Shares::new(limits.connections, per_caller(&limits, admission.as_deref()))),
+            admission,
+            rejections: Rejections::new(),
+            connections: TaskTracker::new(),
+            stop,
+            last_request: CancellationToken::new(),
+            _abort_on_drop: abort.clone().drop_guard(),
+            abort,
+        }
+    }
+
+    /// Serves until it is stopped. Then it accepts the connections that clients have opened
+    /// already, and waits for the requests in flight.
+    pub(crate) async fn serve(self, listener: Listener) {
+        while let Some(outcome) = self.stop.run_until_cancelled(self.accept(&listener)).await {
+            if let Err(error) = outcome {
+                tracing::warn!(target: TARGET, %error, "a connection could not be taken in");
+                sleep(PAUSE).await;
+            }
+        }
+        let end = Instant::now() + LAST_ACCEPTS;
+        while Instant::now() < end && matches!(timeout(LAST_ACCEPT, self.accept(&listener)).await, Ok(Ok(())))
+        {
+        }
+        // From now on clients cannot connect.
+        drop(listener);
+        self.drain().await;
+    }
+
+    async fn accept(&self, listener: &Listener) -> io::Result<()> {
+        match listener {
+            Listener::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                let peer = stream.peer_cred()?;
+                self.admit(stream, Peer::Unix { uid: peer.uid(), gid: peer.gid() });
+            }
+            Listener::Tcp(listener) => {
+                let (stream, _) = listener.accept().await?;
+                // No response leaves this machine, whatever its routes are.
+                stream.set_ttl(1)?;
+                stream.set_nodelay(true)?;
+                self.admit(stream, Peer::Tcp);
+            }
+        }
+        Ok(())
+    }
+
+    fn admit(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
+        let caller = match (peer, &self.admission) {
+            (Peer::Unix { uid, gid }, Some(admission)) => match admission.callers.name_of_user(uid, gid) {
+                Ok(caller) => Some(caller),
+                Err(error) => {
+                    counter!(CONNECTIONS_FORBIDDEN).increment(1);
+                    // It takes none of the files that are reserved for the rejection of callers.
+                    if let Some(file) = admission.files.take(None) {
+                        self.rejections.unknown_user(stream, &error, file);
+                    }
+                    return;
+                }
+            },
+            _ => None,
+        };
+        if let Some(permits) = self.permits(peer, caller) {
+            self.spawn(stream, peer, permits);
+        } else {
+            counter!(CONNECTIONS_REJECTED, "door" => self.name).increment(1);
+            self.reject(stream, peer, caller);
+        }
+    }
+
+    fn permits(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<Permits> {
+        let file = match &self.admission {
+            Some(admission) => Some(admission.files.for_connection(peer, caller)?),
+            None => None,
+        };
+        Some((self.shares.take(caller).ok()?, file))
+    }
+
+    fn reject(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: Peer,
+        caller: Option<&Arc<str>>,
+    ) {
+        let file = match &self.admission {
+            Some(admission) => admission.files.for_rejection(peer, caller).map(Some),
+            None => Some(None),
+        };
+        if let Some(file) = file {
+            self.rejections.too_many(stream, file);
+        }
+    }
+
+    fn spawn(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        peer: Peer,
+        permits: Permits,
+    ) {
+        let connection = Connection {
+            peer,
+            tcp: (peer == Peer::Tcp).then(|| TcpConnection::new(Arc::clone(&self.shares))),
+            limits: self.limits,
+            stop: self.stop.clone(),
+            last_request: self.last_request.clone(),
+        };
+        let served = connection.serve(self.service.clone(), stream);
+        let open = OpenConnection::at(self.name);
+        let abort = self.abort.clone();
+        self.connections.spawn(async move {
+            abort.run_until_cancelled(served).await;
+            drop((permits, open));
+        });
+    }
+
+    /// Waits for the requests in flight. Those that take too long are aborted.
+    async fn drain(&self) {
+        sleep(GRACE).await;
+        self.last_request.cancel();
+        self.connections.close();
+        if timeout(self.limits.drain_time(), self.connections.wait()).await.is_err() {
+            tracing::warn!(target: TARGET, "some requests took too long and are cut off");
+        }
+    }
+}
+
+/// Returns how many connections one caller may have.
+fn per_caller(limits: &Limits, admission: Option<&Admission>) -> usize {
+    let callers = admission.map_or(1, |admission| admission.callers.0.len());
+    limits.connections_per_caller.unwrap_or_else(|| default_share(limits.connections, callers))
+}
+
+/// An open connection in the gauge, until it is dropped.
+struct OpenConnection(Gauge);
+
+impl OpenConnection {
+    fn at(listener: &'static str) -> Self {
+        let open = gauge!(CONNECTIONS, "door" => listener);
+        open.increment(1);
+        Self(open)
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.decrement(1);
+    }
+}

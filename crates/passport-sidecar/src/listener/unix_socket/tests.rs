@@ -1,0 +1,40 @@
+use super::*;
+
+#[tokio::test]
+async fn a_socket_has_its_mode_and_goes_with_whoever_made_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let listen = Listen {
+        unix: folder.path().join("sidecar.sock"),
+        unix_mode: "0600".to_owned(),
+        ..Listen::default()
+    };
+    let (listener, socket) = SocketFile::bind(&listen).unwrap();
+    assert_eq!(fs::metadata(&listen.unix).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(SocketFile::bind(&listen).unwrap_err().kind(), ErrorKind::AddrInUse);
+    // As after a kill: the file is there, and no process listens.
+    std::mem::forget(socket);
+    drop(listener);
+    let (_listener, socket) = SocketFile::bind(&listen).unwrap();
+    drop(socket);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[tokio::test]
+async fn one_that_goes_late_leaves_its_successors_socket_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let listen = Listen { unix: folder.path().join("sidecar.sock"), ..Listen::default() };
+    let (listener, first) = SocketFile::bind(&listen).unwrap();
+    drop(listener);
+    let (_listener, _second) = SocketFile::bind(&listen).unwrap();
+    drop(first);
+    UnixStream::connect(&listen.unix).expect("it is there");
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_socket_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let listen = Listen { unix: folder.path().join("precious"), ..Listen::default() };
+    fs::write(&listen.unix, "content").unwrap();
+    assert!(SocketFile::bind(&listen).is_err());
+    assert_eq!(fs::read_to_string(&listen.unix).unwrap(), "content");
+}

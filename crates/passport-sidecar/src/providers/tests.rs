@@ -1,0 +1,58 @@
+#[cfg(feature = "azure-key-vault")]
+mod azure {
+    #[test]
+    fn unreadable_ca_file_of_azure_is_named_by_its_variable() {
+        let set = |path: Option<&'static str>| {
+            let set = move |name: &str| path.filter(|_| name == "AZURE_CA_FILE").map(str::to_owned);
+            crate::providers::azure_vault(set).err().unwrap_or_default()
+        };
+        let told = set(Some("/no/such.pem"));
+        assert!(told.starts_with("AZURE_CA_FILE: ") && told.contains("/no/such.pem"), "{told}");
+        assert_eq!(set(None), "");
+    }
+}
+
+#[cfg(feature = "hashicorp-vault")]
+mod hashicorp {
+    use crate::providers::vault;
+
+    fn problem(variables: &[(&str, &str)]) -> String {
+        let set = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        vault(set).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn variable_that_vault_lacks_is_named() {
+        let address = ("VAULT_ADDR", "https://vault.example.com:8200");
+        for (variables, expected) in [
+            (&[][..], "set VAULT_ADDR"),
+            (&[("VAULT_TOKEN", "t")], "set VAULT_ADDR"),
+            (&[address, ("VAULT_ROLE_ID", "r")], "set VAULT_SECRET_ID_FILE"),
+            (&[("VAULT_ADDR", "vault.example.com:8200")], "VAULT_ADDR: it is not the address"),
+            (&[address, ("VAULT_MOUNT", "/kv/")], "VAULT_MOUNT: it is not a path"),
+        ] {
+            assert!(problem(variables).starts_with(expected), "{}", problem(variables));
+        }
+        assert_eq!(problem(&[address]), "");
+        assert_eq!(problem(&[address, ("VAULT_ROLE_ID", "r"), ("VAULT_SECRET_ID_FILE", "/s")]), "");
+    }
+
+    #[test]
+    fn mistakes_name_the_variables_of_vault() {
+        let variables =
+            [("VAULT_ADDR", "http://vault:8200"), ("VAULT_CACERT", "/no/such.pem"), ("VAULT_MOUNT", "/")];
+        let told = problem(&variables);
+        for part in ["VAULT_ADDR: ", "VAULT_DANGER_PLAIN_HTTP=true", "VAULT_CACERT: ", "VAULT_MOUNT: "] {
+            assert!(told.contains(part), "{part} in {told}");
+        }
+    }
+
+    #[test]
+    fn plain_http_vault_is_allowed_by_its_variable() {
+        let plain = ("VAULT_DANGER_PLAIN_HTTP", "True");
+        assert_eq!(problem(&[("VAULT_ADDR", "http://vault:8200"), plain]), "");
+    }
+}

@@ -1,0 +1,157 @@
+//! Headers that are not forwarded: those of a connection, and those of the sidecar. Pure.
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http_body::{Body, Frame};
+
+use crate::{
+    error::REFUSED_HEADER,
+    request_guard::{SIDECAR_HEADER, is_proxy_header},
+};
+
+/// Fields of a connection and not of a message
+/// ([RFC 9110, section 7.6.1](https://www.rfc-editor.org/rfc/rfc9110#section-7.6.1)).
+const HOP_BY_HOP: [HeaderName; 8] = [
+    header::CONNECTION,
+    HeaderName::from_static("http2-settings"),
+    HeaderName::from_static("keep-alive"),
+    HeaderName::from_static("proxy-connection"),
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+];
+
+/// Fields that identify the caller, or say where a message goes and where it ends. They are
+/// neither connection options nor trailers
+/// ([RFC 9110, section 6.5.1](https://www.rfc-editor.org/rfc/rfc9110#section-6.5.1)).
+const END_TO_END: [HeaderName; 6] = [
+    header::AUTHORIZATION,
+    header::CONTENT_LENGTH,
+    header::CONTENT_TYPE,
+    header::COOKIE,
+    header::HOST,
+    header::SET_COOKIE,
+];
+
+/// Checks the headers of a request before any of them is removed.
+///
+/// # Errors
+/// When another recipient could read them in another way: a connection option that would take the
+/// caller's token off the request, two tokens, or two lengths.
+pub(super) fn check(headers: &HeaderMap) -> Result<(), &'static str> {
+    if options(headers).any(|name| END_TO_END.contains(&name)) {
+        return Err("the Connection header names a field that is not of the connection, as Authorization; \
+             name hop-by-hop fields only");
+    }
+    if headers.get_all(header::AUTHORIZATION).iter().count() > 1 {
+        return Err("there is more than one Authorization header; send one");
+    }
+    check_length(headers)
+}
+
+/// # Errors
+/// When there is more than one length
+/// ([RFC 9112, section 6.3](https://www.rfc-editor.org/rfc/rfc9112#section-6.3)).
+pub(super) fn check_length(headers: &HeaderMap) -> Result<(), &'static str> {
+    let values = |name| headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
+    let (mut lengths, mut codings) = (values(header::CONTENT_LENGTH), values(header::TRANSFER_ENCODING));
+    match (lengths.next(), lengths.next(), codings.next(), codings.next()) {
+        (None, None, None, None) => Ok(()),
+        (Some(length), None, None, None) if !length.contains(&b',') => Ok(()),
+        (None, None, Some(coding), None) if coding.eq_ignore_ascii_case(b"chunked") => Ok(()),
+        _ => Err("there is more than one Content-Length or Transfer-Encoding, or both, or another \
+                  coding than chunked"),
+    }
+}
+
+/// Whether an HTTP/1.1 client would leave out the body: hyper sends none of unknown length with
+/// these methods unless the header says so.
+pub(super) fn needs_chunks(method: &Method, body: &impl Body) -> bool {
+    let is_unusual = [Method::GET, Method::HEAD].contains(method);
+    is_unusual && !body.is_end_stream() && body.size_hint().exact().is_none()
+}
+
+/// Removes from trailers the fields that are not forwarded in headers, and those that are no
+/// trailers.
+pub(super) fn filter_trailers(frame: Frame<Bytes>) -> Frame<Bytes> {
+    match frame.into_trailers() {
+        Ok(mut trailers) => {
+            let also = [header::TE, header::TRAILER];
+            remove(&mut trailers, |name| {
+                is_sidecar_header(name)
+                    || is_proxy_header(name)
+                    || END_TO_END.contains(name)
+                    || also.contains(name)
+            });
+            Frame::trailers(trailers)
+        }
+        Err(frame) => frame,
+    }
+}
+
+/// Turns the headers of a request into those of the request to the upstream. Headers that the
+/// sidecar sets for identities are removed, as a client must not set them.
+pub(super) fn prepare_request(headers: &mut HeaderMap, drops_proxy_headers: bool) {
+    let takes_trailers = listed(headers, header::TE).any(|te| te.eq_ignore_ascii_case(b"trailers"));
+    join_cookies(headers);
+    remove(headers, |name| {
+        let is_proxy_header = drops_proxy_headers && is_proxy_header(name);
+        name == header::TE || name == header::HOST || is_sidecar_header(name) || is_proxy_header
+    });
+    if takes_trailers {
+        // gRPC servers require it.
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+fn is_sidecar_header(name: &HeaderName) -> bool {
+    // Some servers read `_`, or each character that is neither a letter nor a digit, as `-`.
+    let is_it = |(is, wanted): (u8, u8)| is == wanted || (wanted == b'-' && !is.is_ascii_alphanumeric());
+    let name = name.as_str();
+    [SIDECAR_HEADER.as_str(), "x-passport-"]
+        .iter()
+        .any(|prefix| name.len() >= prefix.len() && name.bytes().zip(prefix.bytes()).all(is_it))
+}
+
+/// Joins cookies in one field: HTTP/2 may have several, and HTTP/1 has one
+/// ([RFC 9113, section 8.2.3](https://www.rfc-editor.org/rfc/rfc9113#section-8.2.3)).
+fn join_cookies(headers: &mut HeaderMap) {
+    let cookies: Vec<&[u8]> = headers.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
+    if cookies.len() > 1
+        && let Ok(mut joined) = HeaderValue::from_bytes(&cookies.join(&b"; "[..]))
+    {
+        joined.set_sensitive(true);
+        headers.insert(header::COOKIE, joined);
+    }
+}
+
+/// Turns the headers of an upstream's response into those of the sidecar's. Only error responses of
+/// the sidecar have its own header.
+pub(super) fn prepare_response(headers: &mut HeaderMap) {
+    remove(headers, |name| *name == REFUSED_HEADER);
+}
+
+/// Removes the fields of the connection, and those for which `also` is true.
+fn remove(headers: &mut HeaderMap, also: impl Fn(&HeaderName) -> bool) {
+    let named: Vec<HeaderName> = options(headers).collect();
+    let is_one = |name: &&HeaderName| HOP_BY_HOP.contains(name) || named.contains(name) || also(name);
+    let names: Vec<HeaderName> = headers.keys().filter(is_one).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
+
+/// Returns the fields that a Connection header names.
+fn options(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    listed(headers, header::CONNECTION).filter_map(|name| HeaderName::from_bytes(name).ok())
+}
+
+/// Returns the members of a list. They are bytes, so that one that is not ASCII hides no other.
+fn listed(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
+    let values = headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
+    values.flat_map(|value| value.split(|byte| *byte == b',')).map(<[u8]>::trim_ascii)
+}
+
+#[cfg(test)]
+mod tests;

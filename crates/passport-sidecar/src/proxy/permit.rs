@@ -1,0 +1,73 @@
+use std::{sync::Arc, time::Duration};
+
+use axum::response::Response;
+use metrics::{counter, gauge};
+
+use crate::{
+    admission::Admission,
+    caller_auth::Caller,
+    error::ErrorResponse,
+    limits::{Exhausted, OpenFile, Share, hold_until_end},
+    metrics::{FORWARDED, FORWARDED_REJECTED},
+};
+
+/// The permit of a forwarded request, held until its body and the body of its response have ended.
+#[derive(Clone, Debug)]
+pub(super) struct Permit {
+    _held: Arc<(Share, OpenFile, Forwarded)>,
+}
+
+impl Permit {
+    /// # Errors
+    /// 429 when the caller has too many requests in flight, and 503 when all callers together have,
+    /// or too many files are open.
+    pub(super) fn take(admission: &Admission, caller: &Caller) -> Result<Self, ErrorResponse> {
+        let share = admission.forwarded.take(Some(&caller.name)).map_err(|exhausted| {
+            let (limit, refusal) = match exhausted {
+                Exhausted::Caller => {
+                    let text =
+                        "this caller has too many requests on their way; see limits.forwarded_per_caller";
+                    ("forwarded_per_caller", ErrorResponse::too_many_requests(text))
+                }
+                Exhausted::All => {
+                    let text = "too many requests are on their way; see limits.forwarded";
+                    ("forwarded", ErrorResponse::unavailable(text, Duration::ZERO))
+                }
+            };
+            count_rejected(limit);
+            refusal
+        })?;
+        let file = admission.files.take(Some(&caller.name)).ok_or_else(|| {
+            count_rejected("open_files");
+            ErrorResponse::unavailable("too many files are open; see LimitNOFILE", Duration::ZERO)
+        })?;
+        Ok(Self { _held: Arc::new((share, file, Forwarded::begin())) })
+    }
+
+    /// Holds the permit until the body of `response` has ended.
+    pub(super) fn held_by(self, response: Response) -> Response {
+        hold_until_end(self, response)
+    }
+}
+
+/// A forwarded request in the gauge, until it is dropped.
+#[derive(Debug)]
+struct Forwarded(());
+
+impl Forwarded {
+    fn begin() -> Self {
+        gauge!(FORWARDED).increment(1);
+        Self(())
+    }
+}
+
+impl Drop for Forwarded {
+    fn drop(&mut self) {
+        gauge!(FORWARDED).decrement(1);
+    }
+}
+
+/// Counts a request that is not forwarded because `limit` is reached.
+fn count_rejected(limit: &'static str) {
+    counter!(FORWARDED_REJECTED, "limit" => limit).increment(1);
+}

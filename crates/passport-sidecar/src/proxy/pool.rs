@@ -1,0 +1,125 @@
+use std::{
+    collections::HashMap,
+    pin::Pin,
+    sync::{Arc, Mutex, PoisonError},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
+use hyper_util::{
+    client::legacy::{self, Client, connect::HttpConnector},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
+};
+use rustls::ClientConfig;
+use tokio::net::TcpStream;
+use tower::{Service, ServiceExt, util::MapResponse};
+
+use super::{
+    connection_history::{ConnectionHistory, TrackedConnection},
+    request_body::RequestBody,
+    retry::Retry,
+};
+use crate::limits::Limits;
+
+pub(super) const CONNECT_TIME: Duration = Duration::from_secs(10);
+
+type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Connector = MapResponse<HttpsConnector<HttpConnector>, fn(Stream) -> TrackedConnection<Stream>>;
+type Http = Client<Connector, RequestBody>;
+
+/// The caller of a request, in its extensions.
+#[derive(Clone, Debug)]
+pub(super) struct CallerName(pub(super) Arc<str>);
+
+/// Pools of connections to one upstream, one for each caller: a caller that stops reading responses
+/// delays no other. On a connection of HTTP/2 all streams share one window.
+#[derive(Clone)]
+pub(super) struct CallerPools {
+    pools: Arc<Mutex<HashMap<Arc<str>, Http>>>,
+    settings: Arc<Settings>,
+}
+
+struct Settings {
+    tls: ClientConfig,
+    http2: bool,
+    limits: Limits,
+    idle_connections: usize,
+}
+
+impl CallerPools {
+    /// Creates pools that keep so many idle connections for each caller.
+    pub(super) fn new(tls: ClientConfig, http2: bool, limits: Limits, idle_connections: usize) -> Self {
+        let settings = Settings { tls, http2, limits, idle_connections };
+        Self { pools: Arc::default(), settings: Arc::new(settings) }
+    }
+
+    /// Returns the connections of a caller.
+    fn pool(&self, caller: Arc<str>) -> Http {
+        let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.entry(caller).or_insert_with(|| self.settings.client(self.settings.idle_connections)).clone()
+    }
+}
+
+impl Settings {
+    fn client(&self, idle_connections: usize) -> Http {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT_TIME));
+        let connector = HttpsConnectorBuilder::new().with_tls_config(self.tls.clone());
+        let connector = connector.https_or_http().enable_all_versions().wrap_connector(tcp);
+        let mut builder = Client::builder(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(60))
+            .pool_max_idle_per_host(idle_connections)
+            .http2_only(self.http2)
+            // A dead connection is found before the next request needs it.
+            .http2_keep_alive_interval(Duration::from_secs(20))
+            .http2_keep_alive_timeout(CONNECT_TIME)
+            .http1_max_buf_size(self.limits.stream_bytes())
+            .http2_max_send_buf_size(self.limits.stream_bytes())
+            .http2_initial_stream_window_size(self.limits.stream_window())
+            // Room for all of a caller's streams, so that one that is not read delays none of them.
+            .http2_initial_connection_window_size(self.limits.upstream_window());
+        let tracked: fn(Stream) -> TrackedConnection<Stream> = TrackedConnection::new;
+        builder.build(connector.map_response(tracked))
+    }
+}
+
+type ResponseFuture = Pin<Box<dyn Future<Output = Result<Response<Incoming>, legacy::Error>> + Send>>;
+
+impl Service<Request<RequestBody>> for CallerPools {
+    type Response = Response<Incoming>;
+    type Error = legacy::Error;
+    type Future = ResponseFuture;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), legacy::Error>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> ResponseFuture {
+        let caller =
+            request.extensions().get().map_or_else(|| Arc::from(""), |CallerName(name)| Arc::clone(name));
+        let (retry, settings) = (Retry::of(&request), Arc::clone(&self.settings));
+        let sent = self.pool(caller).request(request);
+        Box::pin(async move {
+            let error = match sent.await {
+                Ok(response) => {
+                    response.extensions().get().into_iter().for_each(ConnectionHistory::note_response);
+                    return Ok(response);
+                }
+                Err(error) => error,
+            };
+            match retry.and_then(|retry| retry.after(&error)) {
+                // A pool could have another connection that was closed at the same moment.
+                Some(again) => settings.client(0).request(again).await,
+                None => Err(error),
+            }
+        })
+    }
+}

@@ -1,0 +1,105 @@
+use http::StatusCode;
+
+use super::*;
+
+fn looked(uri: &str, headers: &[(&str, &str)]) -> Option<StatusCode> {
+    looked_with(ProxyHeaders::Refuse, uri, headers)
+}
+
+fn looked_with(setting: ProxyHeaders, uri: &str, headers: &[(&str, &str)]) -> Option<StatusCode> {
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
+    }
+    let uri: Uri = uri.parse().unwrap();
+    let guard = RequestGuard {
+        hosts: vec!["sidecar.internal".to_owned()],
+        unix_proxy_headers: ProxyHeaders::Refuse,
+        tcp_proxy_headers: setting,
+    };
+    let checked = guard.check(Route::of(uri.path()), Peer::Tcp, &uri, &map);
+    checked.err().map(|error| error.status)
+}
+
+const MARKED: (&str, &str) = ("passport-sidecar", "true");
+
+#[test]
+fn a_service_on_this_machine_is_let_in() {
+    for host in
+        ["localhost", "LOCALHOST:7070", "127.0.0.1:7070", "127.9.9.9", "[::1]:7070", "sidecar.internal"]
+    {
+        assert_eq!(looked("/v1/token", &[("host", host), MARKED]), None, "{host}");
+    }
+    assert_eq!(looked("http://localhost/v1/token", &[MARKED]), None, "as HTTP/2 has it");
+    assert_eq!(looked("/passport/token", &[("host", "localhost")]), None, "a stock client");
+    let of_node = [("host", "localhost"), MARKED, ("sec-fetch-mode", "cors")];
+    assert_eq!(looked("/v1/token", &of_node), None, "fetch as Node has it");
+    let forwarded = [("host", "localhost"), MARKED, ("x-forwarded-for", "1.2.3.4"), ("origin", "https://a")];
+    assert_eq!(looked("/v1/auth/api/orders", &forwarded), None, "it is about a request from elsewhere");
+}
+
+#[test]
+fn a_name_that_leads_here_is_not_this_machine() {
+    for host in
+        ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "a@localhost", ""]
+    {
+        let status = looked("/v1/token", &[("host", host), MARKED]);
+        assert!(status.is_some_and(|status| status.is_client_error()), "{host}");
+    }
+    assert!(looked("/v1/token", &[MARKED]).is_some(), "none");
+    assert!(looked("/v1/token", &[("host", "localhost"), ("host", "evil"), MARKED]).is_some(), "two");
+    assert!(looked("http://evil/v1/token", &[("host", "localhost"), MARKED]).is_some(), "as to a proxy");
+}
+
+#[test]
+fn who_cannot_send_the_mark_is_not_let_in() {
+    assert_eq!(looked("/v1/token", &[("host", "localhost")]), Some(StatusCode::BAD_REQUEST));
+    let wrong = [("host", "localhost"), ("passport-sidecar", "1")];
+    assert_eq!(looked("/to/erp/x", &wrong), Some(StatusCode::BAD_REQUEST));
+    assert_eq!(looked("/v1/auth", &[("host", "localhost")]), Some(StatusCode::BAD_REQUEST));
+}
+
+#[test]
+fn what_a_browser_or_a_proxy_sends_is_not_let_in() {
+    for header in [
+        "origin",
+        "referer",
+        "sec-fetch-site",
+        "sec-fetch-dest",
+        "sec-ch-ua",
+        "forwarded",
+        "via",
+        "x-real-ip",
+        "x-forwarded-for",
+        "x-forwarded-host",
+    ] {
+        for uri in ["/v1/token", "/passport/token", "/to/erp/x", "/v1/validate"] {
+            let status = looked(uri, &[("host", "localhost"), MARKED, (header, "x")]);
+            assert_eq!(status, Some(StatusCode::FORBIDDEN), "{uri} {header}");
+        }
+    }
+}
+
+#[test]
+fn setting_lets_proxy_headers_in_and_no_browser() {
+    let proxies = ["forwarded", "via", "x-real-ip", "referer", "x-forwarded-for", "x_forwarded.for"];
+    let status =
+        |setting, uri, header| looked_with(setting, uri, &[("host", "localhost"), MARKED, (header, "x")]);
+    for setting in [ProxyHeaders::Drop, ProxyHeaders::Forward] {
+        for header in proxies {
+            assert_eq!(status(setting, "/to/erp/x", header), None, "{header}");
+            assert_eq!(status(setting, "/erp.Orders/List", header), None, "{header}");
+            for own in ["/v1/token", "/passport/token", "/v1/validate"] {
+                assert_eq!(status(setting, own, header), Some(StatusCode::FORBIDDEN), "{own} {header}");
+            }
+        }
+        for header in ["origin", "sec-fetch-site", "sec-ch-ua"] {
+            let status = status(setting, "/to/erp/x", header);
+            assert_eq!(status, Some(StatusCode::FORBIDDEN), "{header}");
+        }
+    }
+    for header in proxies {
+        let status = status(ProxyHeaders::Refuse, "/to/erp/x", header);
+        assert_eq!(status, Some(StatusCode::FORBIDDEN), "{header}");
+    }
+}

@@ -1,0 +1,17 @@
+use std::sync::Arc;
+
+use passport_inbound::TokenVerifier;
+
+use crate::{admission::Admission, proxy::Proxy, request_guard::RequestGuard, tokens::TokenEndpoints};
+
+/// The running parts of a sidecar, which all listeners share.
+#[derive(Debug)]
+pub(crate) struct AppState {
+    pub(crate) guard: RequestGuard,
+    pub(crate) admission: Arc<Admission>,
+    pub(crate) tokens: Arc<TokenEndpoints>,
+    pub(crate) proxy: Proxy,
+    pub(crate) verifier: Option<TokenVerifier>,
+    /// Bytes of the largest form of an own endpoint.
+    pub(crate) max_form: usize,
+}
