@@ -37,13 +37,13 @@ impl Drain {
     /// Returns none where there is nothing to read, the client waits for a `100 Continue`, or the
     /// body is of no type that axum or tonic has.
     pub(crate) fn of<B: 'static>(request: Request<B>) -> Option<Box<Self>> {
-        if request.version() > Version::HTTP_11 || request.headers().contains_key(EXPECT) {
+        if request.version() > Version::HTTP_11 {
             return None;
         }
-        let rest = known_body(request.into_body())?;
-        let is_small = rest.size_hint().lower() <= MOST_BYTES;
-        let is_worth_it = !rest.is_end_stream() && is_small && Handle::try_current().is_ok();
-        is_worth_it.then(|| Box::new(Self { rest, bytes_left: MOST_BYTES, timer: None }))
+        let (head, body) = request.into_parts();
+        let rest = known_body(body)?;
+        let is_wanted = !head.headers.contains_key(EXPECT) && Handle::try_current().is_ok();
+        is_wanted.then(|| Box::new(Self { rest, bytes_left: MOST_BYTES, timer: None }))
     }
 
     /// Ready when the body, the time or the number of bytes has come to its end.
@@ -67,27 +67,28 @@ impl Drain {
     }
 }
 
-/// The layers take bodies of any type, also such as are no `Body`; those of the two servers are
-/// known.
+/// Returns the body if it is of a type that axum or tonic has, and is worth reading. The layers
+/// take bodies of any type, even those that do not implement `Body`.
 fn known_body<B: 'static>(body: B) -> Option<Rest> {
     let mut body = Some(body);
     let body: &mut dyn Any = &mut body;
     #[cfg(feature = "axum")]
     if let Some(body) = body.downcast_mut::<Option<axum_core::body::Body>>().and_then(Option::take) {
-        return Some(boxed(body));
+        return worth_reading(body);
     }
     #[cfg(feature = "tonic")]
     if let Some(body) = body.downcast_mut::<Option<tonic::body::Body>>().and_then(Option::take) {
-        return Some(boxed(body));
+        return worth_reading(body);
     }
     let _ = body;
     None
 }
 
 #[cfg(any(feature = "axum", feature = "tonic"))]
-fn boxed<B: Body<Data = Bytes, Error: Into<Error>> + Send + 'static>(body: B) -> Rest {
+fn worth_reading<B: Body<Data = Bytes, Error: Into<Error>> + Send + 'static>(body: B) -> Option<Rest> {
     use http_body_util::BodyExt;
-    Box::pin(body.map_err(Into::into))
+    let is_small = body.size_hint().lower() <= MOST_BYTES;
+    (is_small && !body.is_end_stream()).then(|| Box::pin(body.map_err(Into::into)) as Rest)
 }
 
 #[cfg(test)]

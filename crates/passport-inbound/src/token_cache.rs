@@ -93,14 +93,20 @@ impl TokenCache {
         Self { front, behind: cache, hashing, has_heavy: AtomicBool::new(false) }
     }
 
-    /// Who calls with `token`, if that was found out before and would be found out again `now`.
+    /// Returns the caller of `token`, if it was verified before and would be verified again `now`.
+    #[inline] // small, as the usual hit ends in the table in front
     pub(crate) fn get(&self, token: &[u8], now: SystemTime) -> Option<IdInfo> {
         match self.slot(token).load().as_deref() {
             Some(verified) if verified.is_of(token) => return verified.caller_at(now),
-            // Nobody ever had its slot, so it has not lost it. Those that get none are another matter.
+            // Its slot was never used, so it has not lost it. Heavy tokens have no slot.
             None if !self.has_heavy.load(Ordering::Relaxed) => return None,
             _ => {}
         }
+        self.get_behind(token, now)
+    }
+
+    #[cold]
+    fn get_behind(&self, token: &[u8], now: SystemTime) -> Option<IdInfo> {
         let Behind { known, .. } = self.behind.get(token)?;
         let caller = known.caller_at(now)?;
         if known.is_light() {

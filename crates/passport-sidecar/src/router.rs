@@ -22,15 +22,18 @@ use crate::{
     access_log::{self, AskedBy, Noted},
     callers::{Caller, Callers, Peer, TOKEN},
     config::ProxyHeaders,
+    connection::TcpConnection,
     guard,
     inject::{self, Upstream},
     interface::Interface,
+    open_files::OpenFiles,
     refusal::Refusal,
-    shares::{OpenFiles, Shares},
+    shares::{Exhausted, Share, Shares},
     tokens, validate,
 };
 
-/// The largest form: it has a token at most, and is read before it is known who sends it.
+/// The largest form, but for `/v1/validate`: it has a caller's token at most, and may be read
+/// before the caller is known.
 pub(crate) const MAX_FORM: usize = 16 * 1024;
 
 /// What requests are answered with.
@@ -46,6 +49,10 @@ pub(crate) struct Shared {
     pub(crate) answer_time: Duration,
     /// Forwarded requests.
     pub(crate) forwarded: Shares,
+    /// Bytes of the largest form of an own endpoint.
+    pub(crate) max_form: usize,
+    /// Requests of the sidecar's own endpoints.
+    pub(crate) own: Shares,
     pub(crate) files: OpenFiles,
 }
 
@@ -55,6 +62,34 @@ impl Shared {
             Peer::Unix { .. } => self.unix_proxy_headers,
             Peer::Tcp => self.tcp_proxy_headers,
         }
+    }
+
+    /// Admits the caller of a request, and counts its connection to its share.
+    pub(crate) async fn admit(
+        &self,
+        peer: Peer,
+        connection: Option<TcpConnection>,
+        shown: &[&str],
+    ) -> Result<Arc<Caller>, Refusal> {
+        let caller = self.callers.admit(peer, shown).await?;
+        connection.map_or(Ok(()), |connection| connection.count_for(&caller.name))?;
+        Ok(caller)
+    }
+
+    /// Takes the memory that a request of an own endpoint may need, as a share of its caller.
+    ///
+    /// # Errors
+    /// 429 when the caller has too many of them on their way, and 503 when all callers together
+    /// have.
+    pub(crate) fn own_share(&self, caller: &Caller) -> Result<Share, Refusal> {
+        self.own.take(Some(&caller.name)).map_err(|exhausted| match exhausted {
+            Exhausted::Caller => {
+                Refusal::too_many("this caller has too many requests on their way; see limits.buffered_mib")
+            }
+            Exhausted::All => {
+                Refusal::later("too many requests are on their way; see limits.buffered_mib", Duration::ZERO)
+            }
+        })
     }
 
     /// The identity of that name, or of that client id, if it is for `caller`.
@@ -93,7 +128,7 @@ fn own(shared: &Arc<Shared>) -> Router {
         .route("/passport/token", post(tokens::drop_in))
         .route("/v1/token", get(tokens::get))
         .route("/v1/token/refresh", post(tokens::refresh))
-        .merge(validate::routes(shared.verifier.clone()))
+        .merge(validate::routes(shared.verifier.clone(), shared.max_form))
         .layer(DefaultBodyLimit::max(MAX_FORM))
         // Bodies that drip are cut off. A token has its own time.
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, 2 * shared.answer_time))
@@ -125,7 +160,8 @@ impl Front {
             return Ok(self.answered_here(request).await);
         }
         let shown = request.headers().get(TOKEN).and_then(|token| token.to_str().ok());
-        let caller = self.shared.callers.admit(peer(&request), shown.as_slice()).await?;
+        let connection = request.extensions().get().cloned();
+        let caller = self.shared.admit(peer(&request), connection, shown.as_slice()).await?;
         let asked_by = AskedBy(Arc::clone(&caller));
         let mut response = self.answered_to(caller, interface, request).await;
         response.extensions_mut().insert(asked_by);
@@ -133,7 +169,7 @@ impl Front {
     }
 
     async fn answered_to(&self, caller: Arc<Caller>, interface: Interface, mut request: Request) -> Response {
-        let passed_on = match interface {
+        let answered = match interface {
             Interface::ByPath | Interface::ByHeader => {
                 inject::passed_on(&self.shared, &caller, interface, request).await
             }
@@ -142,12 +178,15 @@ impl Front {
             | Interface::Token
             | Interface::Refresh
             | Interface::Validate
-            | Interface::Auth => {
-                request.extensions_mut().insert(caller);
-                return self.answered_here(request).await;
-            }
+            | Interface::Auth => match self.shared.own_share(&caller) {
+                Ok(share) => {
+                    request.extensions_mut().insert(caller);
+                    Ok(share.held_by(self.answered_here(request).await))
+                }
+                Err(refusal) => Err(refusal),
+            },
         };
-        passed_on.unwrap_or_else(IntoResponse::into_response)
+        answered.unwrap_or_else(IntoResponse::into_response)
     }
 
     async fn answered_here(&self, request: Request) -> Response {

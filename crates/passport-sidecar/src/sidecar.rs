@@ -54,6 +54,7 @@ impl Sidecar {
     }
 
     /// What is asked on its doors, for a server of your own: each request has to come from this machine, and shows a caller's token.
+    /// Limits of connections are those of your server.
     pub fn router(&self) -> Router {
         Router::new().fallback_service(router::service(&self.shared))
     }
@@ -130,7 +131,7 @@ impl Sidecar {
                 usable,
                 wanted,
                 "open file limit is lower than limits.connections and limits.forwarded need: raise \
-                 LimitNOFILE (ulimit -n), or lower them; connections beyond it are answered 429"
+                 LimitNOFILE (ulimit -n), or lower them; connections beyond it are answered 429 or closed"
             );
         }
     }

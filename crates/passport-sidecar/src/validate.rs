@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Form, Json, Router,
-    extract::rejection::FormRejection,
+    extract::{DefaultBodyLimit, rejection::FormRejection},
     response::{IntoResponse, Response},
     routing::{any, post},
 };
@@ -24,7 +24,7 @@ struct Shown {
     token: String,
 }
 
-pub(crate) fn routes(verifier: Option<TokenVerifier>) -> Router<Arc<Shared>> {
+pub(crate) fn routes(verifier: Option<TokenVerifier>, max_form: usize) -> Router<Arc<Shared>> {
     let Some(verifier) = verifier else {
         return Router::new()
             .route("/v1/validate", any(not_set_up))
@@ -39,7 +39,8 @@ pub(crate) fn routes(verifier: Option<TokenVerifier>) -> Router<Arc<Shared>> {
         .route("/v1/auth/{*path}", any(who))
         // A refusal in gRPC has the status 200, which a proxy takes for a yes.
         .layer(AuthenticateLayer::new(verifier.clone()).http_only());
-    Router::new().route("/v1/validate", post(validate)).layer(Extension(verifier)).merge(auth)
+    let validate = post(validate).layer(DefaultBodyLimit::max(max_form));
+    Router::new().route("/v1/validate", validate).layer(Extension(verifier)).merge(auth)
 }
 
 async fn not_set_up() -> Refusal {

@@ -1,6 +1,6 @@
 //! What a configuration becomes. Every mistake is noted.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use http::{HeaderValue, header::InvalidHeaderValue};
 use passport_core::{
@@ -20,8 +20,9 @@ use crate::{
     hardening::open_files,
     inject::{TlsConfigs, Upstream, Whose},
     interface::is_a_name,
+    open_files::{OpenFiles, idle_connections},
     router::Shared,
-    shares::{OpenFiles, Shares, idle_connections},
+    shares::{Shares, part},
 };
 
 type Problems = Vec<ConfigProblem>;
@@ -43,6 +44,8 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
     let verifier = verifier(config, providers, &mut problems);
     match identities {
         Some(identities) if problems.is_empty() => Ok(Shared {
+            own: own(config, &callers),
+            max_form: config.max_form(),
             identities: names
                 .iter()
                 .filter_map(|name| Some(((*name).to_owned(), identities.get(name).ok()?.clone())))
@@ -55,10 +58,16 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<Sha
             tcp_proxy_headers: config.listen.tcp_proxy_headers,
             answer_time: config.limits.answer_time(),
             forwarded: Shares::new(config.limits.forwarded, config.limits.forwarded_per_caller),
-            files: OpenFiles::new(open_files(), pools(config)),
+            files: OpenFiles::new(open_files(), pools(config), &config.limits),
         }),
         _ => Err(ConfigError::new(problems)),
     }
+}
+
+/// A sole caller has all requests of own endpoints that there is memory for; others have half.
+fn own(config: &SidecarConfig, callers: &Callers) -> Shares {
+    let all = limits::own_requests(&config.limits, config.max_form());
+    Shares::new(all, part(all, callers.0.len()))
 }
 
 /// An identity is found by its name or by its client id, so that one must not be called like
@@ -90,7 +99,7 @@ fn check_the_doors(config: &SidecarConfig, problems: &mut Problems) {
     if listen.tcp.is_some() && config.callers.values().all(|caller| caller.token_ref.is_none()) {
         problem("listen.tcp", "nobody has a token to show there; give a caller a token_ref");
     }
-    limits::check(&config.limits, problems);
+    limits::check(&config.limits, config.max_form(), problems);
 }
 
 fn callers(config: &SidecarConfig, identities: &[&str], problems: &mut Problems) -> Callers {
@@ -239,11 +248,23 @@ fn verifier(config: &SidecarConfig, providers: &Providers, problems: &mut Proble
     let builder = validate.issuer.iter().fold(builder, TokenVerifierBuilder::issuer);
     let builder = validate.jwks_url.iter().fold(builder, TokenVerifierBuilder::jwks_url);
     let builder = if validate.danger_plain_http { builder.danger_plain_http() } else { builder };
+    let builder = validate.max_token_size.into_iter().fold(builder, TokenVerifierBuilder::max_token_size);
+    let seconds = |seconds: Option<u64>| seconds.into_iter().map(Duration::from_secs);
+    let builder =
+        seconds(validate.jwks_fetch_timeout_seconds).fold(builder, TokenVerifierBuilder::jwks_fetch_timeout);
+    let builder = seconds(validate.jwks_cooldown_seconds).fold(builder, TokenVerifierBuilder::jwks_cooldown);
     let verifier = transport.into_iter().fold(builder, TokenVerifierBuilder::transport).build();
     found.extend(verifier.as_ref().err().into_iter().flat_map(ConfigError::problems).cloned());
-    problems
-        .extend(found.iter().map(|problem| problem.clone().renamed(format!("validate.{}", problem.option))));
+    problems.extend(found.iter().map(|problem| problem.clone().renamed(key_of(&problem.option))));
     verifier.ok()
+}
+
+/// Returns the key of an option of the verifier.
+fn key_of(option: &str) -> String {
+    match option {
+        "jwks_fetch_timeout" | "jwks_cooldown" => format!("validate.{option}_seconds"),
+        _ => format!("validate.{option}"),
+    }
 }
 
 /// Returns the transport of identities with the same settings.

@@ -3,6 +3,7 @@
 use passport_core::ConfigProblem;
 
 use super::parts::Limits;
+use crate::{router::MAX_FORM, tokens::UNKNOWN_FORMS};
 
 const DAY: u64 = 24 * 60 * 60;
 
@@ -10,7 +11,9 @@ const DAY: u64 = 24 * 60 * 60;
 const LISTENERS: usize = 2;
 
 /// Notes each number that is out of bounds, and a sum of buffers that is.
-pub(super) fn check(limits: &Limits, problems: &mut Vec<ConfigProblem>) {
+///
+/// A form of an own endpoint has `form` bytes at most.
+pub(super) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProblem>) {
     let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     let bounds = [
         ("connections", number(limits.connections), 1, 100_000),
@@ -37,7 +40,7 @@ pub(super) fn check(limits: &Limits, problems: &mut Vec<ConfigProblem>) {
     if problems.len() > before {
         return;
     }
-    let needed = buffered_mib(limits);
+    let needed = needed_mib(limits, form);
     if needed > limits.buffered_mib {
         let text = format!(
             "the other limits allow {needed} MiB of buffers; write that here, or lower connections, \
@@ -47,14 +50,36 @@ pub(super) fn check(limits: &Limits, problems: &mut Vec<ConfigProblem>) {
     }
 }
 
-/// The most that buffers can take. A connection has a window for bodies that are not read yet, and
-/// the head of a request and of a response; a forwarded request has a head, a buffer to and from
-/// the upstream, and one to the client.
-fn buffered_mib(limits: &Limits) -> usize {
-    let head = limits.head.div_ceil(1024);
-    let connection = limits.connection_kib + 2 * head;
-    let kib = LISTENERS * limits.connections * connection + limits.forwarded * (3 * limits.stream_kib + head);
-    kib.div_ceil(1024)
+/// Returns how many requests of the sidecar's own endpoints there is memory for, in what
+/// connections and forwarded requests leave of `buffered_mib`.
+pub(super) fn own_requests(limits: &Limits, form: usize) -> usize {
+    let left = limits.buffered_mib.saturating_mul(1024).saturating_sub(reserved_kib(limits));
+    left / own_request_kib(limits, form)
+}
+
+/// The least that `buffered_mib` may be: each connection can have a request of an own endpoint.
+fn needed_mib(limits: &Limits, form: usize) -> usize {
+    let own = LISTENERS * limits.connections * own_request_kib(limits, form);
+    (reserved_kib(limits) + own).div_ceil(1024)
+}
+
+/// The most that connections and forwarded requests can take. A connection has a window for bodies
+/// that are not read yet, and the head of a request and of a response; on TCP, it also has forms
+/// whose caller is not known yet. A forwarded request has a head, a buffer to and from the
+/// upstream, and one to the client.
+fn reserved_kib(limits: &Limits) -> usize {
+    let connections =
+        LISTENERS * (limits.connection_kib + 2 * head_kib(limits)) + UNKNOWN_FORMS * MAX_FORM / 1024;
+    limits.connections * connections + limits.forwarded * (3 * limits.stream_kib + head_kib(limits))
+}
+
+/// A head, a form, and a response of that size: tokens and claims take less.
+fn own_request_kib(limits: &Limits, form: usize) -> usize {
+    head_kib(limits) + 2 * form.div_ceil(1024)
+}
+
+fn head_kib(limits: &Limits) -> usize {
+    limits.head.div_ceil(1024)
 }
 
 #[cfg(test)]
@@ -63,7 +88,7 @@ mod tests {
 
     fn mistakes(limits: &Limits) -> Vec<String> {
         let mut problems = Vec::new();
-        check(limits, &mut problems);
+        check(limits, MAX_FORM, &mut problems);
         problems.iter().map(|problem| format!("{}: {}", problem.option, problem.problem)).collect()
     }
 
@@ -113,7 +138,7 @@ mod tests {
             ..Limits::DEFAULT
         };
         assert!(
-            mistakes(&largest)[0].contains("the other limits allow 18100000 MiB"),
+            mistakes(&largest)[0].contains("the other limits allow 18312500 MiB"),
             "{:?}",
             mistakes(&largest)
         );

@@ -19,6 +19,10 @@ pub(crate) use self::{
     build::build,
     parts::{Limits, Listen, ProxyHeaders},
 };
+use crate::router::MAX_FORM;
+
+/// The most that `validate.max_token_size` may be.
+const MAX_TOKEN: usize = 64 * 1024;
 
 /// The configuration, as it was read. It is judged by [`Sidecar::new`](crate::Sidecar::new), which tells every mistake at once.
 ///
@@ -76,6 +80,12 @@ impl SidecarConfig {
     #[must_use]
     pub fn has_admin(&self) -> bool {
         self.listen.admin.is_some()
+    }
+
+    /// Bytes of the largest form: that of `/v1/validate` has a token.
+    fn max_form(&self) -> usize {
+        let token = self.validate.as_ref().and_then(|validate| validate.max_token_size);
+        MAX_FORM.max(token.unwrap_or_default().min(MAX_TOKEN) + 1024)
     }
 
     fn identities(&self) -> ManagedIdentitiesConfig {

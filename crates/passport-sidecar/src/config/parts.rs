@@ -99,6 +99,12 @@ pub(super) struct ValidateConfig {
     pub(super) danger_plain_http: bool,
     /// The `User-Agent` of requests for keys.
     pub(super) user_agent: Option<String>,
+    /// Bytes of the largest token that is accepted.
+    pub(super) max_token_size: Option<usize>,
+    /// Seconds for each request for the discovery document and for keys.
+    pub(super) jwks_fetch_timeout_seconds: Option<u64>,
+    /// Seconds between two requests for keys that tokens can cause.
+    pub(super) jwks_cooldown_seconds: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug, Deserialize)]
@@ -106,8 +112,8 @@ pub(super) struct ValidateConfig {
 pub(crate) struct Limits {
     /// Connections at a time, at each listener.
     pub(crate) connections: usize,
-    /// Of these, connections of one caller on the Unix socket. By default half of them; all, if
-    /// there is no other caller.
+    /// Of these, connections of one caller. By default half of them; all, if there is no other
+    /// caller.
     pub(crate) connections_per_caller: Option<usize>,
     /// Bytes of a request's head.
     pub(crate) head: usize,

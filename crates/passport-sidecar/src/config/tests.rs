@@ -115,6 +115,37 @@ fn ca_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
+fn number_of_validate_out_of_bounds_is_named() {
+    for (key, bounds, good, wrong) in [
+        ("max_token_size", "1 KiB and 64 KiB", [1024, 65_536], [1023, 65_537]),
+        ("jwks_fetch_timeout_seconds", "1 s and 60 s", [1, 60], [0, 61]),
+        ("jwks_cooldown_seconds", "1 s and 10 min", [1, 600], [0, 601]),
+    ] {
+        let with = |number: u64| {
+            let validate = format!("[validate]\naudience = \"api\"\n{key} = {number}\n");
+            mistakes(&format!("{ERP}{validate}[limits]\nbuffered_mib = 2048\n"))
+        };
+        for number in good {
+            assert_eq!(with(number), [""; 0], "{key} {number}");
+        }
+        for number in wrong.into_iter().chain([i64::MAX.unsigned_abs()]) {
+            assert_eq!(with(number), [format!("validate.{key}: it must be between {bounds}")]);
+        }
+    }
+}
+
+#[test]
+fn larger_tokens_need_more_memory() {
+    let told = |token: usize| {
+        let validate = format!("[validate]\naudience = \"api\"\nmax_token_size = {token}\n");
+        mistakes(&format!("{ERP}{validate}[limits]\nbuffered_mib = 930\n"))
+    };
+    assert_eq!(told(15 * 1024), [""; 0]);
+    let told = told(64 * 1024);
+    assert!(told.len() == 1 && told[0].starts_with("limits.buffered_mib: "), "{told:?}");
+}
+
+#[test]
 fn credentials_in_an_upstreams_url_are_refused() {
     for url in ["http://user:hidden@127.0.0.1", "http://:hidden@127.0.0.1", "https://hidden@erp"] {
         let told = mistakes(&format!("{ERP}[upstreams.erp]\nurl = \"{url}\"\nidentity = \"erp\"\n"));

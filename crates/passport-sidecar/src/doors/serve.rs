@@ -29,9 +29,11 @@ use super::{
 use crate::{
     callers::Peer,
     config::Limits,
+    connection::TcpConnection,
+    open_files::OpenFile,
     refusal::Refusal,
     router::Shared,
-    shares::{Share, Shares},
+    shares::{Share, Shares, part},
     telemetry,
     tokens::UnknownForms,
 };
@@ -57,10 +59,10 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 const STREAMS: u32 = 100;
 
 /// What a connection that is not served holds: a permit to be answered, and a file.
-type Permits = (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>);
+type Permits = (OwnedSemaphorePermit, Option<OpenFile>);
 
 /// What an accepted connection holds: a permit of its listener, and a file.
-type Place = (Share, Option<OwnedSemaphorePermit>);
+type Place = (Share, Option<OpenFile>);
 
 /// Takes connections in at one door, and answers what comes on them. Each door has its own places, so that nobody at one can take
 /// those at another.
@@ -69,7 +71,7 @@ pub(crate) struct Server<S> {
     service: S,
     limits: Limits,
     callers: Option<Arc<Shared>>,
-    places: Shares,
+    places: Arc<Shares>,
     /// Those who are told that there is no place. The others are not told.
     turned_away: Arc<Semaphore>,
     /// The same for users that are no callers, who cannot keep callers from being told.
@@ -101,7 +103,7 @@ where
             name,
             service,
             limits,
-            places: Shares::new(limits.connections, per_caller(&limits, callers.as_deref())),
+            places: Arc::new(Shares::new(limits.connections, per_caller(&limits, callers.as_deref()))),
             callers,
             turned_away: Arc::new(Semaphore::new(TURNED_AWAY_AT_A_TIME)),
             strangers: Arc::new(Semaphore::new(STRANGERS_AT_A_TIME)),
@@ -152,38 +154,50 @@ where
                 Ok(caller) => Some(caller),
                 Err(refusal) => {
                     telemetry::forbidden();
-                    return self.refuse(stream, &refusal);
+                    return self.refuse(stream, shared, &refusal);
                 }
             },
             _ => None,
         };
-        if let Some(place) = self.place(caller) {
+        if let Some(place) = self.place(peer, caller) {
             self.answer(stream, peer, place);
         } else {
             telemetry::turned_away(self.name);
-            self.turn_away(stream);
+            self.turn_away(stream, peer);
         }
     }
 
-    fn place(&self, caller: Option<&Arc<str>>) -> Option<Place> {
+    fn place(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<Place> {
         let file = match &self.callers {
-            Some(shared) => Some(shared.files.take()?),
+            Some(shared) => Some(shared.files.for_connection(peer)?),
             None => None,
         };
         Some((self.places.take(caller).ok()?, file))
     }
 
-    fn turn_away(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
-        if let Some(permits) = self.permits_to_refuse(&self.turned_away) {
+    fn turn_away(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer) {
+        let file = match &self.callers {
+            Some(shared) => shared.files.for_refusal(peer).map(Some),
+            None => Some(None),
+        };
+        let permit = Arc::clone(&self.turned_away).try_acquire_owned().ok();
+        if let Some(permits) = permit.zip(file) {
             tokio::spawn(respond(stream, FULL.to_vec(), permits));
         }
     }
 
     /// Refuses a stranger when its request begins: some clients ignore a response that comes
-    /// before.
-    fn refuse(&self, mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, refusal: &Refusal) {
+    /// before. It takes none of the files that are reserved for the refusal of callers.
+    fn refuse(
+        &self,
+        mut stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+        shared: &Shared,
+        refusal: &Refusal,
+    ) {
         let response = refusal.on_the_wire();
-        if let Some(permits) = self.permits_to_refuse(&self.strangers) {
+        let permit = Arc::clone(&self.strangers).try_acquire_owned().ok();
+        if let Some((permit, file)) = permit.zip(shared.files.take()) {
+            let permits = (permit, Some(file));
             tokio::spawn(async move {
                 if let Ok(Ok(_first)) = timeout(LAST_WORDS, stream.read_u8()).await {
                     respond(stream, response, permits).await;
@@ -192,17 +206,10 @@ where
         }
     }
 
-    fn permits_to_refuse(&self, turns: &Arc<Semaphore>) -> Option<Permits> {
-        let file = match &self.callers {
-            Some(shared) => Some(shared.files.take()?),
-            None => None,
-        };
-        Some((Arc::clone(turns).try_acquire_owned().ok()?, file))
-    }
-
     fn answer(&self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, peer: Peer, place: Place) {
         let used = Used::not_yet();
-        let service = answering(self.service.clone(), peer, used.clone(), self.stop.clone());
+        let connection = (peer == Peer::Tcp).then(|| TcpConnection::new(Arc::clone(&self.places)));
+        let service = answering(self.service.clone(), peer, connection, used.clone(), self.stop.clone());
         let io = TokioIo::new(Timed::new(stream, self.limits.head_time(), self.limits.idle_time()));
         let connection = self.protocol().serve_connection(io, service).into_owned();
         let (ends, idle) = (self.ends.clone(), self.limits.idle_time());
@@ -266,15 +273,15 @@ where
 
 /// How many connections one caller may have.
 fn per_caller(limits: &Limits, callers: Option<&Shared>) -> usize {
-    let is_alone = callers.is_none_or(|shared| shared.callers.0.len() == 1);
-    let share = if is_alone { limits.connections } else { limits.connections.div_ceil(2) };
-    limits.connections_per_caller.unwrap_or(share)
+    let callers = callers.map_or(1, |shared| shared.callers.0.len());
+    limits.connections_per_caller.unwrap_or_else(|| part(limits.connections, callers))
 }
 
 /// Answers with `service` what comes on one connection.
 fn answering<S>(
     service: S,
     peer: Peer,
+    connection: Option<TcpConnection>,
     used: Used,
     stop: CancellationToken,
 ) -> impl HyperService<http::Request<Incoming>, Response = http::Response<Answer>, Error = Infallible, Future: Send>
@@ -283,15 +290,19 @@ where
 {
     let forms = UnknownForms::default();
     service_fn(move |request: http::Request<Incoming>| {
-        let (in_use, stop) = (used.begin(), stop.clone());
+        let (in_use, stop, connection) = (used.begin(), stop.clone(), connection.clone());
         let is_http1 = request.version() < Version::HTTP_2;
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
         request.extensions_mut().insert(forms.clone());
+        if let Some(connection) = connection.clone() {
+            request.extensions_mut().insert(connection);
+        }
         let answer = service.clone().oneshot(request);
         async move {
             let mut response = answer.await?;
-            if is_http1 && stop.is_cancelled() {
+            let is_refused = connection.is_some_and(|connection| connection.is_refused());
+            if is_http1 && (is_refused || stop.is_cancelled()) {
                 // Or the next request would be on its way when the connection ends.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }

@@ -2,32 +2,31 @@
 
 use std::{
     collections::HashMap,
-    error::Error,
-    io,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
     task::{Context, Poll},
     time::Duration,
 };
 
-use axum::body::Body;
-use http::{Method, Request, Response};
-use http_body::Body as _;
+use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::{
     client::legacy::{self, Client, connect::HttpConnector},
-    rt::{TokioExecutor, TokioTimer},
+    rt::{TokioExecutor, TokioIo, TokioTimer},
 };
 use rustls::ClientConfig;
-use tower::Service;
+use tokio::net::TcpStream;
+use tower::{Service, ServiceExt, util::MapResponse};
 
-use super::sent::Sent;
+use super::{dated::Dated, retry::Retry, sent::Sent};
 use crate::config::Limits;
 
 pub(super) const CONNECT_TIME: Duration = Duration::from_secs(10);
 
-type Http = Client<HttpsConnector<HttpConnector>, Sent>;
+type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Connector = MapResponse<HttpsConnector<HttpConnector>, fn(Stream) -> Dated<Stream>>;
+type Http = Client<Connector, Sent>;
 
 /// The caller of a request, in its extensions.
 #[derive(Clone, Debug)]
@@ -85,7 +84,8 @@ impl Settings {
             .http2_initial_stream_window_size(self.limits.stream_window())
             // Room for all of a caller's streams: one that is not read holds up none of the others.
             .http2_initial_connection_window_size(self.limits.upstream_window());
-        builder.build(connector)
+        let dated: fn(Stream) -> Dated<Stream> = Dated::new;
+        builder.build(connector.map_response(dated))
     }
 }
 
@@ -103,57 +103,17 @@ impl Service<Request<Sent>> for Connections {
     fn call(&mut self, request: Request<Sent>) -> ResponseFuture {
         let caller =
             request.extensions().get().map_or_else(|| Arc::from(""), |CallerName(name)| Arc::clone(name));
-        let (again, settings) = (repeatable(&request), Arc::clone(&self.settings));
+        let (retry, settings) = (Retry::of(&request), Arc::clone(&self.settings));
         let sent = self.pool(caller).request(request);
         Box::pin(async move {
-            match (sent.await, again) {
-                (Err(error), Some(again)) if was_closed(&error) => {
+            match (sent.await, retry) {
+                (Err(error), Some(retry)) => match retry.after(&error) {
                     // A pool could have another connection that was closed at the same moment.
-                    settings.client(0).request(again).await
-                }
+                    Some(again) => settings.client(0).request(again).await,
+                    None => Err(error),
+                },
                 (outcome, _) => outcome,
             }
         })
     }
-}
-
-/// Returns the request once more, if it may be sent twice: it is idempotent
-/// ([RFC 9110, section 9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)), and has no
-/// body that could be sent in part.
-fn repeatable(request: &Request<Sent>) -> Option<Request<Sent>> {
-    let is_idempotent =
-        [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::TRACE]
-            .contains(request.method());
-    if !is_idempotent || !request.body().is_end_stream() {
-        return None;
-    }
-    let mut again = Request::new(Sent::watched(Body::empty()).0);
-    *again.method_mut() = request.method().clone();
-    *again.uri_mut() = request.uri().clone();
-    *again.version_mut() = request.version();
-    again.headers_mut().clone_from(request.headers());
-    Some(again)
-}
-
-/// Whether a connection ended without a response: an upstream closes idle connections, and a
-/// request may be on its way at that moment.
-fn was_closed(error: &legacy::Error) -> bool {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
-    if error.is_connect() {
-        return false;
-    }
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let hyper = error.downcast_ref::<hyper::Error>();
-        let io = error.downcast_ref::<io::Error>().map(io::Error::kind);
-        let kinds = [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof];
-        if hyper
-            .is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed())
-            || io.is_some_and(|kind| kinds.contains(&kind))
-        {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
 }

@@ -1,9 +1,11 @@
 //! Requests that are passed on to a service of a fixed table, with a token on them.
 
 mod connections;
+mod dated;
 mod headers;
 mod permit;
 mod place;
+mod retry;
 mod sent;
 mod tls;
 mod upstream;

@@ -2,22 +2,21 @@
 
 use std::{sync::Arc, time::Duration};
 
-use axum::{body::Body, response::Response};
-use http_body_util::BodyExt;
-use tokio::sync::OwnedSemaphorePermit;
+use axum::response::Response;
 
 use crate::{
     callers::Caller,
+    open_files::OpenFile,
     refusal::Refusal,
     router::Shared,
-    shares::{Exhausted, Share},
+    shares::{Exhausted, Share, held_by},
     telemetry::{self, Forwarded},
 };
 
 /// A forwarded request, until its body and the body of its response have ended.
 #[derive(Clone, Debug)]
 pub(super) struct Permit {
-    _held: Arc<(Share, OwnedSemaphorePermit, Forwarded)>,
+    _held: Arc<(Share, OpenFile, Forwarded)>,
 }
 
 impl Permit {
@@ -49,11 +48,6 @@ impl Permit {
 
     /// Gives the permit back when the body of `response` has ended.
     pub(super) fn held_by(self, response: Response) -> Response {
-        response.map(|body| {
-            Body::new(body.map_frame(move |frame| {
-                let _held = &self;
-                frame
-            }))
-        })
+        held_by(self, response)
     }
 }

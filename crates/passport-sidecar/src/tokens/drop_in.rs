@@ -14,8 +14,10 @@ use super::reply;
 use crate::{
     access_log::AskedBy,
     callers::{Caller, Peer},
+    connection::TcpConnection,
     refusal::Refusal,
     router::{MAX_FORM, Shared, peer},
+    shares::Share,
 };
 
 /// What a client of OAuth2 sends, whatever it is written in.
@@ -28,7 +30,7 @@ struct Asked {
 
 /// How many forms of one connection are read at a time before it is known whose they are. A client
 /// that gets tokens needs one.
-const UNKNOWN_FORMS: usize = 4;
+pub(crate) const UNKNOWN_FORMS: usize = 4;
 
 /// Bounds the memory that a stranger's connection takes: a form that waits would hold what came
 /// with it.
@@ -54,18 +56,37 @@ impl UnknownForms {
 /// of OAuth2 works when one URL is changed.
 pub(crate) async fn drop_in(State(shared): State<Arc<Shared>>, request: Request) -> Response {
     match admitted(&shared, request).await {
-        Ok((asked, caller)) => {
+        Ok((asked, Admitted { caller, share })) => {
             let outcome = answered(&shared, &caller, &asked).await;
             let mut response = outcome.unwrap_or_else(IntoResponse::into_response);
             response.extensions_mut().insert(AskedBy(caller));
-            response
+            share.held_by(response)
         }
         Err(refusal) => refusal.challenge("Basic realm=\"passport-sidecar\"").into_response(),
     }
 }
 
+/// A caller, and the memory of its request.
+struct Admitted {
+    caller: Arc<Caller>,
+    share: Share,
+}
+
+impl Admitted {
+    async fn new(
+        shared: &Shared,
+        peer: Peer,
+        connection: Option<TcpConnection>,
+        shown: &[&str],
+    ) -> Result<Self, Refusal> {
+        let caller = shared.admit(peer, connection, shown).await?;
+        let share = shared.own_share(&caller)?;
+        Ok(Self { caller, share })
+    }
+}
+
 /// Admits the caller before the form is read, unless the form has its token.
-async fn admitted(shared: &Shared, request: Request) -> Result<(Asked, Arc<Caller>), Refusal> {
+async fn admitted(shared: &Shared, request: Request) -> Result<(Asked, Admitted), Refusal> {
     let peer = peer(&request);
     let (parts, body) = request.into_parts();
     see_that_it_is_a_form(&parts.headers)?;
@@ -74,19 +95,21 @@ async fn admitted(shared: &Shared, request: Request) -> Result<(Asked, Arc<Calle
     let is_known = basic.is_some() || peer != Peer::Tcp;
     let shown = basic.iter().flat_map(|(_, tokens)| tokens);
     let shown: Vec<&str> = shown.map(String::as_str).filter(|token| !token.is_empty()).collect();
-    let early = if is_known { Some(shared.callers.admit(peer, &shown).await?) } else { None };
+    let connection: Option<TcpConnection> = parts.extensions.get().cloned();
     let unknown: UnknownForms = parts.extensions.get().cloned().unwrap_or_default();
     // A head may be larger than the form that is waited for.
     drop(parts);
+    let admit = async |shown: &[&str]| Admitted::new(shared, peer, connection.clone(), shown).await;
+    let early = if is_known { Some(admit(&shown).await?) } else { None };
     let _permit = if is_known { None } else { Some(unknown.take()?) };
     let form = to_bytes(body, MAX_FORM).await;
     let asked = asked(basic, &form.map_err(|_| Refusal::invalid("the form is too large"))?)?;
     let shown: Vec<&str> = asked.caller_tokens.iter().map(String::as_str).collect();
-    let caller = match early {
-        Some(caller) => caller,
-        None => shared.callers.admit(peer, &shown).await?,
+    let admitted = match early {
+        Some(admitted) => admitted,
+        None => admit(&shown).await?,
     };
-    Ok((asked, caller))
+    Ok((asked, admitted))
 }
 
 async fn answered(shared: &Shared, caller: &Caller, asked: &Asked) -> Result<Response, Refusal> {

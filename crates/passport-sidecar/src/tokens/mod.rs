@@ -11,7 +11,7 @@ use passport_outbound::{AccessToken, ManagedIdentity, Scopes, TokenError};
 use tokio::time::timeout;
 
 pub(crate) use self::{
-    drop_in::{UnknownForms, drop_in},
+    drop_in::{UNKNOWN_FORMS, UnknownForms, drop_in},
     v1::{get, refresh},
 };
 use crate::{callers::Caller, refusal::Refusal, router::Shared};

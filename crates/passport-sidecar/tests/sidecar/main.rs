@@ -4,8 +4,10 @@
 
 mod ends;
 mod floods;
+mod frames;
 mod memory;
 mod odd_messages;
+mod open_files;
 mod others;
 mod passed_on;
 mod private_networks;
@@ -15,5 +17,6 @@ mod shares;
 mod streams;
 mod systemd;
 mod tokens;
+mod upstream_closes;
 mod upstream_connections;
 mod validates;

@@ -34,6 +34,8 @@ pub(crate) struct Scene {
     pub(crate) folder: TempDir,
     /// What the environment of a sidecar has besides that of the tests.
     pub(crate) variables: &'static [(&'static str, &'static str)],
+    /// How many files a sidecar may have open, if not as many as the tests.
+    pub(crate) open_files: Option<u32>,
 }
 
 /// A running sidecar.
@@ -56,7 +58,7 @@ impl Scene {
         fs::write(folder.path().join(SECRET_FILE), registered.secret()).unwrap();
         fs::write(folder.path().join("caller.token"), CALLER_TOKEN).unwrap();
         let api = api(&passport).await;
-        Self { passport, registered, api, folder, variables: &[] }
+        Self { passport, registered, api, folder, variables: &[], open_files: None }
     }
 
     /// A client of the Unix socket, also before there is one.
@@ -151,7 +153,7 @@ impl Scene {
     pub(crate) fn start_logging_to(&self, config: &str, log: Stdio) -> Sidecar {
         let path = self.folder.path().join("sidecar.toml");
         fs::write(&path, config).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_passport-sidecar"));
+        let mut command = self.command();
         command
             .arg("--config")
             .arg(&path)
@@ -160,6 +162,14 @@ impl Scene {
         let process = command.stderr(log).kill_on_drop(true).spawn().unwrap();
         let socket = self.folder.path().join("sidecar.sock");
         Sidecar { process, socket, tcp: 0, admin: 0, log: PathBuf::new() }
+    }
+
+    fn command(&self) -> Command {
+        let program = env!("CARGO_BIN_EXE_passport-sidecar");
+        let Some(open_files) = self.open_files else { return Command::new(program) };
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("ulimit -n {open_files}; exec \"$0\" \"$@\""), program]);
+        shell
     }
 }
 

@@ -1,14 +1,19 @@
 //! What one caller, and one who is none, cannot take from the others.
 
-use std::time::Duration;
+use std::{convert::Infallible, time::Duration};
 
+use bytes::Bytes;
+use futures_util::{future::select_all, stream};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, UnixStream},
+    task::JoinHandle,
     time::timeout,
 };
 
-use crate::scene::{CALLER_TOKEN, Scene, Sidecar, eventually, plain};
+use crate::scene::{CALLER_TOKEN, Scene, Sidecar, eventually, marked, plain};
+
+const TOKEN: &str = "http://localhost/v1/token?identity=erp";
 
 /// A caller beside that of the scene, on TCP.
 fn web(scene: &Scene) -> String {
@@ -51,6 +56,48 @@ async fn one_caller_has_half_of_the_connections() {
     let mut said = [0; 12];
     timeout(Duration::from_secs(10), sixth.read_exact(&mut said)).await.unwrap().unwrap();
     assert_eq!(&said, b"HTTP/1.1 429");
+}
+
+/// Its caller is known when it shows its token.
+#[tokio::test]
+async fn one_caller_has_half_of_the_connections_on_tcp() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar_with(&format!("{}[limits]\nconnections = 4", web(&scene))).await;
+    let drop_in = |client: &reqwest::Client, token: &'static str| {
+        let post = client.post(sidecar.url("/passport/token")).basic_auth("erp", Some(token));
+        let post = post.header("content-type", "application/x-www-form-urlencoded");
+        post.body("grant_type=client_credentials").send()
+    };
+    let get = |client: &reqwest::Client, token: &'static str| {
+        let get = client.get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar", "true");
+        get.header("passport-sidecar-token", token).send()
+    };
+    // Each client keeps its connection.
+    let held = [plain(), plain()];
+    for client in &held {
+        for _ in 0..2 {
+            let response = get(client, CALLER_TOKEN).await.unwrap();
+            assert_eq!(response.status(), 200);
+            response.bytes().await.unwrap();
+        }
+    }
+    for _ in 0..5 {
+        let third = plain();
+        for refused in [get(&third, CALLER_TOKEN).await, drop_in(&third, CALLER_TOKEN).await] {
+            let refused = refused.unwrap();
+            assert_eq!(refused.status(), 429);
+            assert_eq!(refused.headers()["connection"], "close");
+        }
+    }
+    let other = plain();
+    assert_eq!(get(&other, "token-of-web").await.unwrap().status(), 200);
+    assert_eq!(drop_in(&other, "token-of-web").await.unwrap().status(), 200);
+    drop(held);
+    eventually(async || match get(&plain(), CALLER_TOKEN).await.unwrap().status().as_u16() {
+        200 => Ok(()),
+        status => Err(format!("it is {status}")),
+    })
+    .await;
 }
 
 /// Requests to an upstream that takes connections and answers none of them.
@@ -121,4 +168,67 @@ async fn response_that_is_not_read_counts_as_a_forwarded_request() {
         status => Err(format!("it is {status}")),
     })
     .await;
+}
+
+/// With these limits there is memory for 18 requests of the sidecar's own endpoints.
+const LITTLE_MEMORY: &str = "[limits]\nconnections = 1\nforwarded = 1\nhead = 8192\nstream_kib = 16\n\
+                             connection_kib = 64\nbuffered_mib = 1";
+
+/// A client with one connection of HTTP/2.
+async fn http2(sidecar: &Sidecar) -> reqwest::Client {
+    let client = marked().http2_prior_knowledge().unix_socket(sidecar.socket.as_path()).build().unwrap();
+    assert_eq!(client.get(TOKEN).send().await.unwrap().status(), 200);
+    client
+}
+
+type Form = JoinHandle<reqwest::Result<reqwest::Response>>;
+
+/// A form that does not end.
+fn unfinished(client: &reqwest::Client, path: &str) -> Form {
+    let body = reqwest::Body::wrap_stream(stream::pending::<Result<Bytes, Infallible>>());
+    let post = client.post(format!("http://localhost{path}")).body(body);
+    tokio::spawn(post.header("content-type", "application/x-www-form-urlencoded").send())
+}
+
+/// Sends forms that do not end until two are refused.
+async fn held(client: &reqwest::Client, number: usize, path: &str) -> Vec<Form> {
+    let mut forms: Vec<_> = (0..number + 2).map(|_| unfinished(client, path)).collect();
+    for _ in 0..2 {
+        let (refused, _, others) = timeout(Duration::from_secs(30), select_all(forms)).await.unwrap();
+        let refused = refused.unwrap().unwrap();
+        assert_eq!(refused.status(), 429, "{path}");
+        assert_eq!(refused.headers()["retry-after"], "1", "{path}");
+        forms = others;
+    }
+    forms
+}
+
+#[tokio::test]
+async fn memory_of_own_endpoints_is_bounded() {
+    for path in ["/v1/validate", "/v1/token/refresh", "/passport/token"] {
+        let scene = Scene::new().await;
+        let sidecar = scene.sidecar_with(LITTLE_MEMORY).await;
+        let client = http2(&sidecar).await;
+        let held = held(&client, 18, path).await;
+        let get = async || client.get(TOKEN).send().await.unwrap().status().as_u16();
+        assert_eq!(get().await, 429, "{path}");
+        assert_eq!(sidecar.admin("/livez").await.unwrap().0, 200);
+        held[0].abort();
+        eventually(async || match get().await {
+            200 => Ok(()),
+            status => Err(format!("it is {status}")),
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn one_caller_has_half_of_the_memory_of_own_endpoints() {
+    let scene = Scene::new().await;
+    let sidecar = scene.sidecar_with(&format!("{}{LITTLE_MEMORY}", web(&scene))).await;
+    let client = http2(&sidecar).await;
+    let _held = held(&client, 9, "/v1/validate").await;
+    let get = plain().get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar", "true");
+    let response = get.header("passport-sidecar-token", "token-of-web").send().await.unwrap();
+    assert_eq!(response.status(), 200);
 }

@@ -49,13 +49,13 @@ async fn closing() -> (String, Arc<AtomicUsize>) {
 
 #[tokio::test]
 async fn idempotent_request_on_a_closed_connection_is_retried() {
-    let scene = Scene::new().await;
     for (method, body, expected, connections) in [
         (Method::GET, "", 200, 2),
         (Method::DELETE, "", 200, 2),
         (Method::PUT, "content", 502, 1),
         (Method::POST, "", 502, 1),
     ] {
+        let scene = Scene::new().await;
         let (url, seen) = closing().await;
         let sidecar =
             scene.sidecar_with(&format!("[upstreams.closing]\nurl = \"{url}\"\nidentity = \"erp\"")).await;

@@ -1,5 +1,7 @@
 //! Tokens that are judged for others.
 
+use passport_dev::TestJwtBuilder;
+
 use crate::scene::{Scene, json, marked};
 
 #[tokio::test]
@@ -20,6 +22,21 @@ async fn a_token_is_judged_and_its_claims_are_told() {
     ] {
         assert_eq!(json(ask(token).await.unwrap()).await, serde_json::json!({ "active": false }));
     }
+}
+
+#[tokio::test]
+async fn token_may_be_as_large_as_the_configuration_says() {
+    let scene = Scene::new().await;
+    let roles: Vec<_> = (0..1500).map(|number| format!("role-{number:016}")).collect();
+    let token = roles.iter().fold(scene.registered.token(), TestJwtBuilder::role).build();
+    assert!(token.len() > 32 * 1024, "{}", token.len());
+    let lines = "max_token_size = 65536\njwks_fetch_timeout_seconds = 10\njwks_cooldown_seconds = 1\n\n[upstreams.api]";
+    let config = scene.config("[limits]\nbuffered_mib = 2048").replace("[upstreams.api]", lines);
+    let sidecar = scene.start(&config).serves().await;
+    let form = format!("token={token}");
+    let post = sidecar.unix().post("http://localhost/v1/validate").body(form);
+    let response = post.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
+    assert_eq!(json(response).await["active"], true);
 }
 
 #[tokio::test]

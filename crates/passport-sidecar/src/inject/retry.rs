@@ -1,0 +1,90 @@
+//! Which requests are sent once more, and after which failures.
+
+use std::{error::Error, io};
+
+use axum::body::Body;
+use h2::Reason;
+use http::{Extensions, Method, Request};
+use http_body::Body as _;
+use hyper_util::client::legacy;
+use tokio::time::Instant;
+
+use super::{dated::Established, sent::Sent};
+
+/// A request that can be sent once more.
+pub(super) struct Retry {
+    request: Request<Sent>,
+    is_idempotent: bool,
+    begin: Instant,
+}
+
+impl Retry {
+    /// Copies `request`, unless it has a body, which could be sent in part.
+    pub(super) fn of(request: &Request<Sent>) -> Option<Self> {
+        if !request.body().is_end_stream() {
+            return None;
+        }
+        let mut again = Request::new(Sent::watched(Body::empty()).0);
+        *again.method_mut() = request.method().clone();
+        *again.uri_mut() = request.uri().clone();
+        *again.version_mut() = request.version();
+        again.headers_mut().clone_from(request.headers());
+        Some(Self { request: again, is_idempotent: is_idempotent(request.method()), begin: Instant::now() })
+    }
+
+    /// Returns the request if it may be sent once more after `error`: a connection that was there
+    /// before it has ended, and the request is idempotent or was not processed. A failure of a fresh
+    /// connection is the upstream's, and could go on for ever.
+    pub(super) fn after(self, error: &legacy::Error) -> Option<Request<Sent>> {
+        let was_reused = established(error).is_some_and(|established| established < self.begin);
+        let may_be_sent = is_refused(error) || (self.is_idempotent && was_closed(error));
+        (was_reused && may_be_sent).then_some(self.request)
+    }
+}
+
+/// [RFC 9110, section 9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2).
+fn is_idempotent(method: &Method) -> bool {
+    [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::TRACE].contains(method)
+}
+
+/// Returns when the connection was established on which a request failed.
+fn established(error: &legacy::Error) -> Option<Instant> {
+    let mut extras = Extensions::new();
+    error.connect_info()?.get_extras(&mut extras);
+    extras.get().map(|Established(at)| *at)
+}
+
+/// Whether the upstream says that it has not processed the request
+/// ([RFC 9113, section 8.7](https://www.rfc-editor.org/rfc/rfc9113#section-8.7)).
+fn is_refused(error: &legacy::Error) -> bool {
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<h2::Error>())
+        .any(|error| error.is_reset() && error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM))
+}
+
+/// Whether a connection ended without a response: an upstream closes idle connections, and a
+/// request may be on its way at that moment.
+fn was_closed(error: &legacy::Error) -> bool {
+    !error.is_connect() && causes(error).any(is_of_a_closed_connection)
+}
+
+fn is_of_a_closed_connection(error: &(dyn Error + 'static)) -> bool {
+    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof};
+    let kinds = [BrokenPipe, ConnectionAborted, ConnectionReset, NotConnected, UnexpectedEof];
+    let hyper = error.downcast_ref::<hyper::Error>();
+    let io = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    let h2 = error.downcast_ref::<h2::Error>();
+    hyper.is_some_and(|error| error.is_incomplete_message() || error.is_canceled() || error.is_closed())
+        || io.is_some_and(|kind| kinds.contains(&kind))
+        || h2.is_some_and(is_graceful_end)
+}
+
+/// Whether the upstream has ended an HTTP/2 connection before it saw the request. A request that it
+/// has seen goes on ([RFC 9113, section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)).
+fn is_graceful_end(error: &h2::Error) -> bool {
+    error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR)
+}
+
+fn causes<'a>(error: &'a legacy::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(error.source(), |&cause| cause.source())
+}

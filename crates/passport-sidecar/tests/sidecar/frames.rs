@@ -1,0 +1,38 @@
+//! Frames of HTTP/2, written by hand: peers that do what no library does.
+
+pub(crate) const DATA: u8 = 0;
+pub(crate) const HEADERS: u8 = 1;
+pub(crate) const RST_STREAM: u8 = 3;
+pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const GOAWAY: u8 = 7;
+pub(crate) const WINDOW_UPDATE: u8 = 8;
+pub(crate) const END_HEADERS: u8 = 4;
+pub(crate) const END_STREAM: u8 = 1;
+
+/// A frame ([RFC 9113, section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1)).
+pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
+    [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
+}
+
+/// An integer with a prefix of 7 bits ([RFC 7541, section
+/// 5.1](https://www.rfc-editor.org/rfc/rfc7541#section-5.1)).
+fn length(mut number: usize) -> Vec<u8> {
+    if number < 127 {
+        return vec![u8::try_from(number).unwrap()];
+    }
+    number -= 127;
+    let mut bytes = vec![127];
+    while number >= 128 {
+        bytes.push(u8::try_from(number % 128 + 128).unwrap());
+        number /= 128;
+    }
+    bytes.push(u8::try_from(number).unwrap());
+    bytes
+}
+
+/// Headers without compression.
+pub(crate) fn block(headers: &[(&str, &str)]) -> Vec<u8> {
+    let literal = |text: &str| [&length(text.len())[..], text.as_bytes()].concat();
+    headers.iter().flat_map(|(name, value)| [vec![0], literal(name), literal(value)].concat()).collect()
+}

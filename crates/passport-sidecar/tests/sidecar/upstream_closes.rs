@@ -1,0 +1,187 @@
+//! An upstream of HTTP/2 that ends connections and streams while requests are on their way.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use http::Method;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::{
+    frames::{END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS, frame},
+    scene::Scene,
+};
+
+/// `:status: 200` ([RFC 7541, appendix A](https://www.rfc-editor.org/rfc/rfc7541#appendix-A)).
+const OK: u8 = 0x88;
+
+/// How an upstream ends a request, and the code of it ([RFC 9113, section
+/// 7](https://www.rfc-editor.org/rfc/rfc9113#section-7)).
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// The request is above the last stream.
+    GoAway(u32),
+    Reset(u32),
+}
+
+const NO_ERROR: End = End::GoAway(0);
+const ENHANCE_YOUR_CALM: End = End::GoAway(11);
+const INTERNAL_ERROR: End = End::Reset(2);
+const REFUSED_STREAM: End = End::Reset(7);
+
+impl End {
+    fn of(self, stream: u32) -> Vec<u8> {
+        match self {
+            Self::GoAway(code) => {
+                let last = stream.saturating_sub(2).to_be_bytes();
+                frame(GOAWAY, 0, 0, &[last, code.to_be_bytes()].concat())
+            }
+            Self::Reset(code) => frame(RST_STREAM, 0, stream, &code.to_be_bytes()),
+        }
+    }
+}
+
+/// Answers that many requests of a connection, and ends each further one.
+async fn answer(mut stream: TcpStream, mut answers: usize, end: End) -> std::io::Result<()> {
+    stream.read_exact(&mut [0; 24]).await?;
+    stream.write_all(&frame(SETTINGS, 0, 0, &[])).await?;
+    loop {
+        let mut head = [0; 9];
+        stream.read_exact(&mut head).await?;
+        let [a, b, c, kind, _flags, id @ ..] = head;
+        let (length, id) = (u32::from_be_bytes([0, a, b, c]), u32::from_be_bytes(id));
+        stream.read_exact(&mut vec![0; usize::try_from(length).unwrap()]).await?;
+        if kind != HEADERS {
+            continue;
+        }
+        let answered = answers.checked_sub(1);
+        answers = answered.unwrap_or_default();
+        let said = match answered {
+            Some(_) => frame(HEADERS, END_HEADERS | END_STREAM, id, &[OK]),
+            None => end.of(id),
+        };
+        stream.write_all(&said).await?;
+    }
+}
+
+/// Returns the URL of an upstream whose connections answer that many requests each, and how many
+/// connections it has had.
+async fn upstream(answers: [usize; 2], end: End) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let connections = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let number = counted.fetch_add(1, Ordering::SeqCst);
+            tokio::spawn(answer(stream, answers[number.min(1)], end));
+        }
+    });
+    (url, connections)
+}
+
+const ALL: usize = usize::MAX;
+
+#[tokio::test]
+async fn request_that_was_not_processed_is_retried_once() {
+    for (method, body, end, answers, expected, connections) in [
+        (Method::GET, "", NO_ERROR, [1, ALL], 200, 2),
+        (Method::GET, "", REFUSED_STREAM, [1, ALL], 200, 2),
+        (Method::POST, "", REFUSED_STREAM, [1, ALL], 200, 2),
+        // It may have been processed, cannot be sent again, or the upstream wants less.
+        (Method::POST, "", NO_ERROR, [1, ALL], 502, 1),
+        (Method::POST, "content", REFUSED_STREAM, [1, ALL], 502, 1),
+        (Method::GET, "", INTERNAL_ERROR, [1, ALL], 502, 1),
+        (Method::GET, "", ENHANCE_YOUR_CALM, [1, ALL], 502, 1),
+        // The fresh connection fails, too.
+        (Method::GET, "", NO_ERROR, [1, 0], 502, 2),
+        (Method::GET, "", REFUSED_STREAM, [1, 0], 502, 2),
+    ] {
+        let scene = Scene::new().await;
+        let (url, seen) = upstream(answers, end).await;
+        let more = format!("[upstreams.ends]\nurl = \"{url}\"\nidentity = \"erp\"\nhttp2 = true");
+        let sidecar = scene.sidecar_with(&more).await;
+        let send = |method: Method, body: &'static str| {
+            sidecar.unix().request(method, "http://localhost/to/ends/a").body(body).send()
+        };
+        assert_eq!(send(Method::GET, "").await.unwrap().status(), 200);
+        let case = format!("{method} {end:?} {answers:?}");
+        assert_eq!(send(method, body).await.unwrap().status(), expected, "{case}");
+        assert_eq!(seen.load(Ordering::SeqCst), connections, "{case}");
+    }
+}
+
+#[tokio::test]
+async fn failure_of_a_fresh_connection_is_not_retried() {
+    for end in [NO_ERROR, REFUSED_STREAM] {
+        let scene = Scene::new().await;
+        let (url, seen) = upstream([0, ALL], end).await;
+        let more = format!("[upstreams.ends]\nurl = \"{url}\"\nidentity = \"erp\"\nhttp2 = true");
+        let sidecar = scene.sidecar_with(&more).await;
+        let response = sidecar.unix().get("http://localhost/to/ends/a").send().await.unwrap();
+        assert_eq!(response.status(), 502, "{end:?}");
+        assert_eq!(seen.load(Ordering::SeqCst), 1, "{end:?}");
+    }
+}
+
+/// As an upstream that closes each connection without an answer.
+#[tokio::test]
+async fn http1_failure_of_a_fresh_connection_is_not_retried() {
+    let scene = Scene::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let sidecar = scene.sidecar_with(&format!("[upstreams.ends]\nurl = \"{url}\"\nidentity = \"erp\"")).await;
+    let seen = Arc::<AtomicUsize>::default();
+    let counted = Arc::clone(&seen);
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            let _read = stream.read(&mut [0; 8192]).await.unwrap();
+        }
+    });
+    let response = sidecar.unix().get("http://localhost/to/ends/a").send().await.unwrap();
+    assert_eq!(response.status(), 502);
+    assert_eq!(seen.load(Ordering::SeqCst), 1);
+}
+
+/// A server of the `h2` crate that refuses each second stream, and ends a connection after four.
+async fn restarting() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                for number in 0.. {
+                    let Some(Ok((_request, mut respond))) = connection.accept().await else { break };
+                    if number % 2 == 0 {
+                        respond.send_response(http::Response::new(()), true).unwrap();
+                    } else {
+                        respond.send_reset(h2::Reason::REFUSED_STREAM);
+                    }
+                    if number == 3 {
+                        connection.graceful_shutdown();
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+#[tokio::test]
+async fn restarting_http2_server_fails_no_request() {
+    let scene = Scene::new().await;
+    let url = restarting().await;
+    let more = format!("[upstreams.ends]\nurl = \"{url}\"\nidentity = \"erp\"\nhttp2 = true");
+    let sidecar = scene.sidecar_with(&more).await;
+    for number in 0..40 {
+        let method = if number % 3 == 0 { Method::POST } else { Method::GET };
+        let response = sidecar.unix().request(method, "http://localhost/to/ends/a").send().await.unwrap();
+        assert_eq!(response.status(), 200, "request {number}");
+    }
+}
