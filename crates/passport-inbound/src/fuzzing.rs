@@ -13,12 +13,14 @@ use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
     Algorithm, TokenVerifier,
-    algorithm::AllowedAlgorithms,
-    bearer::bearer,
-    claims::Claims,
+    authenticate::bearer::bearer,
     jwks::{Head, KeySet},
-    jws::{DEFAULT_MAX_LEN, Jws, MAX_HEADER, MAX_SIGNATURE, Members},
-    policy::Policy,
+    jwt::{
+        algorithm::AllowedAlgorithms,
+        claims::Claims,
+        compact::{DEFAULT_MAX_LEN, Jws, MAX_HEADER, MAX_SIGNATURE, Members},
+        validation::Policy,
+    },
 };
 
 /// A genuine token and the keys it was signed with; its private key is nowhere.

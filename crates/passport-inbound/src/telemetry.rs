@@ -16,9 +16,9 @@ use url::Url;
 
 use crate::{
     AuditEvent, IdInfo, Rejection, RejectionReason,
-    explain::{Legible, Shown},
-    guard::PermissionUnknown,
+    authorize::PermissionUnknown,
     jwks::{FetchError, KeyFileError, OddEntry, Unusable},
+    verify::diagnostics::{Legible, Shown},
 };
 
 const TARGET: &str = "passport::inbound";

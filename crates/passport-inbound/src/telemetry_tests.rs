@@ -7,7 +7,7 @@ use tracing::Level;
 use crate::{
     RejectionReason, VerifyError,
     test_support::{Answer, Log, START, measured, setup},
-    verifier::Verdict,
+    verify::Verdict,
 };
 
 #[tokio::test]

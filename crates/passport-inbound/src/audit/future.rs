@@ -12,7 +12,7 @@ use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use super::{AuditEvent, AuditSink, Slot};
-use crate::{Rejection, protocol::Protocol, telemetry};
+use crate::{Rejection, response::protocol::Protocol, telemetry};
 
 /// What was seen of a request.
 pub(super) struct Seen {

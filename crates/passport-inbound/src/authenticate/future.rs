@@ -9,7 +9,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{ResponseBody, gate::Gate};
+use crate::{ResponseBody, response::future::Gate};
 
 pin_project! {
     /// The response future of [`Authenticate`](super::Authenticate).

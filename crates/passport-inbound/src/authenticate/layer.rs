@@ -5,7 +5,10 @@ use http::{HeaderName, Response};
 use tower_layer::Layer;
 
 use super::{Authenticate, Sources};
-use crate::{ConfigError, Rejection, Requirement, TokenVerifier, gate::Terms, protocol::Form};
+use crate::{
+    ConfigError, Rejection, Requirement, TokenVerifier,
+    response::{future::Terms, protocol::Form},
+};
 
 /// Lets only requests with a good token through and tells them who calls. See the [crate's front page](crate).
 #[derive(Clone, Debug)]

@@ -5,14 +5,15 @@
 //! 3. If not, the future waits for the one refresh that all requests share, or for its turn.
 //! 4. Who calls goes into the request's extensions, in the place of whatever was there; the header is marked sensitive, and the inner service is called.
 
+pub(crate) mod bearer;
 mod future;
 mod layer;
 mod public_paths;
 mod service;
-mod sources;
+mod token_source;
 
 pub use self::{future::AuthenticateFuture, layer::AuthenticateLayer, service::Authenticate};
-pub(crate) use self::{service::introduce, sources::Sources};
+pub(crate) use self::{service::introduce, token_source::Sources};
 
 #[cfg(test)]
 mod tests;

@@ -8,13 +8,15 @@ use super::AuthenticateFuture;
 use crate::{
     IdInfo, Rejection, ResponseBody, TokenVerifier,
     audit::Slot,
-    challenge::refuse,
-    drain::Drain,
-    gate::{Gate, Pending, Terms},
-    guard::Look,
-    id_info::Anonymous,
+    authorize::Look,
+    identity::Anonymous,
+    response::{
+        drain::Drain,
+        future::{Gate, Pending, Terms},
+        render::refuse,
+    },
     telemetry,
-    verifier::Verdict,
+    verify::Verdict,
 };
 
 /// The service that [`AuthenticateLayer`](super::AuthenticateLayer) makes.

@@ -5,13 +5,11 @@ use serde_json::value::RawValue;
 
 use super::{
     FetchError,
-    jwk::{Identity, Key, Standing, Unusable},
+    key::{Identity, Key, Standing, Unusable},
 };
 use crate::{
-    algorithm::AllowedAlgorithms,
-    explain::Shown,
-    json::{self, scan::Text},
-    jws::Header,
+    jwt::{algorithm::AllowedAlgorithms, compact::Header, header_json::Text, json},
+    verify::diagnostics::Shown,
 };
 
 /// More entries than this are not looked at.

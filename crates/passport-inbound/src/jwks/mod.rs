@@ -1,26 +1,26 @@
-//! The issuer's signing keys: read, kept, refreshed.
+//! The issuer's signing keys: fetched, cached, refreshed.
 //!
-//! `machine` decides when, `attempt` does it, `keeper` serves what came and is the only one that others know.
+//! `refresh_policy` decides when keys are fetched, `refresh` fetches them, and `cache` serves them.
 
-mod attempt;
-mod fetch;
+mod cache;
+mod client;
 mod health;
 mod http_cache;
-mod jwk;
-mod keeper;
+mod key;
 mod key_set;
-mod machine;
-mod saved;
-mod timer;
+mod persistence;
+mod refresh;
+mod refresh_policy;
+mod refresh_task;
 
 pub use self::health::{KeyHealth, KeyState};
 pub(crate) use self::{
-    fetch::{FetchError, JwksSource},
-    jwk::{Key, Standing, Unusable},
-    keeper::{Installed, KeyKeeper, Refresh},
+    cache::{Installed, KeyKeeper, Refresh},
+    client::{FetchError, JwksSource},
+    key::{Key, Standing, Unusable},
     key_set::{KeySet, Known, OddEntry},
-    machine::KeySettings,
-    saved::{KeyFile, KeyFileError},
+    persistence::{KeyFile, KeyFileError},
+    refresh_policy::KeySettings,
 };
 
 #[cfg(fuzzing)]
@@ -29,13 +29,5 @@ pub(crate) use self::http_cache::Head;
 #[cfg(test)]
 pub(crate) use self::key_set::tests::test_key;
 
-#[cfg(test)]
-mod in_memory_tests;
-#[cfg(test)]
-mod keeping_tests;
-#[cfg(test)]
-mod rekeying_tests;
-#[cfg(test)]
-mod request_tests;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,11 @@ use futures_util::future::join_all;
 use passport_core::ManualClock;
 use passport_dev::{DevPassport, Endpoint, Fault, TestJwtBuilder};
 
+mod concurrency;
+mod lifetime;
+mod requests;
+mod rotation;
+
 use crate::{IdInfo, RejectionReason, TokenVerifier, VerifyError};
 
 struct Setup {

@@ -1,0 +1,238 @@
+use std::{fmt, ops::Not, sync::Arc};
+
+use http::HeaderName;
+use passport_core::{ConfigError, ConfigProblem, InvalidScope, Scopes};
+
+use super::{
+    PermissionCheck, RequestHead, RolePermissions,
+    evaluate::{Outcome, Remote},
+    path_pattern::PathPattern,
+    rule::Rule,
+};
+use crate::IdInfo;
+
+/// What a route demands of its caller: one thing, or several that are put together with [`and`](Self::and), [`or`](Self::or)
+/// and `!`. Cheap to clone.
+///
+/// ```
+/// use passport_inbound::{Requirement, RequireLayer};
+///
+/// let clerks = Requirement::role("payroll.clerk").and(Requirement::multi_factor());
+/// let layer = RequireLayer::new(clerks.or(Requirement::service_account()));
+/// # let _ = layer;
+/// ```
+///
+/// Two are equal if they say the same, which is what `Debug` and `Display` show; checks, and maps from roles, are not looked into.
+#[derive(Clone)]
+pub struct Requirement(Arc<Rule>);
+
+impl Requirement {
+    fn of(rule: Rule) -> Self {
+        Self(Arc::new(rule))
+    }
+
+    /// A managed identity, not a user.
+    #[must_use]
+    pub fn service_account() -> Self {
+        Self::of(Rule::ServiceAccount)
+    }
+
+    /// A user: a token without any mark of a managed identity.
+    #[must_use]
+    pub fn user() -> Self {
+        Self::of(Rule::User)
+    }
+
+    /// This role. Roles are compared exactly, case included.
+    pub fn role(role: impl Into<String>) -> Self {
+        Self::any_role([role])
+    }
+
+    /// At least one of these roles; of none, nobody has one.
+    pub fn any_role<R: Into<String>>(roles: impl IntoIterator<Item = R>) -> Self {
+        Self::of(Rule::AnyRole(roles.into_iter().map(Into::into).collect()))
+    }
+
+    /// All of these roles; of none, nobody has them all: an empty list is no licence.
+    pub fn all_roles<R: Into<String>>(roles: impl IntoIterator<Item = R>) -> Self {
+        Self::of(Rule::AllRoles(roles.into_iter().map(Into::into).collect()))
+    }
+
+    /// This permission, in the token: exactly, or by one that ends in `.*` and begins it. Tokens of managed identities have
+    /// no permissions; see [`RolePermissions`].
+    pub fn permission(permission: impl Into<String>) -> Self {
+        Self::permission_by(RolePermissions::default(), permission.into())
+    }
+
+    pub(super) fn permission_by(by: RolePermissions, permission: String) -> Self {
+        Self::of(Rule::Permission { permission, by })
+    }
+
+    /// This permission, which `check` is asked for.
+    pub fn remote_permission(check: impl PermissionCheck, permission: impl Into<String>) -> Self {
+        Self::of(Rule::Remote(Arc::new(Remote { check: Box::new(check), permission: permission.into() })))
+    }
+
+    /// All of these scopes, which are separated by spaces. A refusal says `insufficient_scope`
+    /// ([RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)). Passport's own tokens name none.
+    ///
+    /// # Errors
+    /// When `scopes` are not valid.
+    pub fn scopes(scopes: &str) -> Result<Self, InvalidScope> {
+        let scopes: Scopes = scopes.parse()?;
+        Ok(Self::of(Rule::Scopes(scopes.to_string().split(' ').map(str::to_owned).collect())))
+    }
+
+    /// This tenant.
+    pub fn tenant(tenant: impl Into<String>) -> Self {
+        Self::of(Rule::Tenant(tenant.into()))
+    }
+
+    /// The tenant that the path names, where `pattern` has `{parameter}`:
+    /// `/tenants/{tenant_id}/records/{*rest}`, as axum writes and matches routes. It is held
+    /// against the whole path; in axum, below a `nest`, the prefix is part of it.
+    ///
+    /// A path that does not match never grants access: it meets neither this requirement nor its
+    /// negation. In `a.or(b)`, only the other one can still let the caller through.
+    ///
+    /// A path that programs read differently is refused before it is matched, whatever else the
+    /// requirement says: one with a dot segment, an empty segment (a slash at its end included), an
+    /// encoded slash, a backslash, invalid UTF-8, or a byte that is encoded twice.
+    ///
+    /// # Errors
+    /// When `pattern` is not such a path, or `{parameter}` is not exactly one of its segments.
+    pub fn tenant_in_path(pattern: &str, parameter: &str) -> Result<Self, ConfigError> {
+        let parsed = PathPattern::parse(pattern, parameter).map_err(|wrong| {
+            let problem =
+                format_args!("`{pattern}`: {wrong}; write it as a route: /tenants/{{{parameter}}}/{{*rest}}");
+            ConfigError::new(vec![ConfigProblem::new("pattern", problem)])
+        })?;
+        Ok(Self::of(Rule::TenantInPath { pattern: parsed, shown: pattern.to_owned() }))
+    }
+
+    /// That the header `name` (`X-Tenant-Id`), where there is one, names the caller's own tenant. It is never what says which
+    /// tenant that is.
+    #[must_use]
+    pub fn tenant_in_header(name: HeaderName) -> Self {
+        Self::of(Rule::TenantInHeader(name))
+    }
+
+    /// A second factor: an `acr` of Passport's `urn:passport:authn:mfa`, or an `amr` with `mfa`, `otp`, `fido` or `hwk`.
+    #[must_use]
+    pub fn multi_factor() -> Self {
+        Self::of(Rule::MultiFactor)
+    }
+
+    /// This authentication context (`acr`), exactly.
+    pub fn acr(acr: impl Into<String>) -> Self {
+        Self::of(Rule::Acr(acr.into()))
+    }
+
+    /// A check of your own, which must not wait. `name` is what refused callers are told.
+    pub fn check(
+        name: impl Into<String>,
+        check: impl Fn(&IdInfo, RequestHead<'_>) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        Self::of(Rule::Check { name: name.into(), check: Box::new(check) })
+    }
+
+    /// Both of them.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self::of(Rule::Both(self.0, other.0))
+    }
+
+    /// One of them at least.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self::of(Rule::Either(self.0, other.0))
+    }
+
+    /// What is left to be asked about `caller`.
+    pub(crate) fn reduce(&self, caller: &IdInfo, request: RequestHead<'_>) -> Outcome {
+        self.0.reduce(caller, request, false)
+    }
+
+    pub(crate) fn reads_path(&self) -> bool {
+        self.0.reads_path()
+    }
+
+    /// A name for what was missing, for callers' programs.
+    pub(crate) fn reason(&self) -> &'static str {
+        match &*self.0 {
+            Rule::ServiceAccount => "ServiceAccountRequired",
+            Rule::User => "UserRequired",
+            Rule::AnyRole(_) | Rule::AllRoles(_) => "RoleRequired",
+            Rule::Permission { .. } | Rule::Remote(_) => "PermissionRequired",
+            Rule::Scopes(_) => "ScopeRequired",
+            Rule::Tenant(_) | Rule::TenantInPath { .. } | Rule::TenantInHeader(_) => "TenantMismatch",
+            Rule::MultiFactor | Rule::Acr(_) => "StrongerAuthenticationRequired",
+            Rule::Check { .. } => "CheckFailed",
+            Rule::Not(_) | Rule::Both(..) | Rule::Either(..) => "RequirementNotMet",
+        }
+    }
+
+    /// What it demands, if that is scopes.
+    pub(crate) fn demanded_scopes(&self) -> Option<&[String]> {
+        match &*self.0 {
+            Rule::Scopes(scopes) => Some(scopes),
+            _ => None,
+        }
+    }
+}
+
+/// The opposite: those pass whom the requirement refuses.
+impl Not for Requirement {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        Self::of(Rule::Not(self.0))
+    }
+}
+
+/// For callers and operators: what they lack.
+impl fmt::Display for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Requirement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Requirement({self})")
+    }
+}
+
+impl PartialEq for Requirement {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.to_string() == other.to_string()
+    }
+}
+
+impl Eq for Requirement {}
+
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ServiceAccount => f.write_str("a service account"),
+            Self::User => f.write_str("a user"),
+            Self::AnyRole(roles) => match &roles[..] {
+                [role] => write!(f, "the role {role}"),
+                roles => write!(f, "one of the roles {}", roles.join(", ")),
+            },
+            Self::AllRoles(roles) => write!(f, "all of the roles {}", roles.join(", ")),
+            Self::Permission { permission, .. } => write!(f, "the permission {permission}"),
+            Self::Remote(remote) => write!(f, "the permission {}", remote.permission),
+            Self::Scopes(scopes) => write!(f, "the scopes {}", scopes.join(" ")),
+            Self::Tenant(tenant) => write!(f, "the tenant {tenant}"),
+            Self::TenantInPath { shown, .. } => write!(f, "the tenant of the path {shown}"),
+            Self::TenantInHeader(name) => write!(f, "the tenant of the header {name}"),
+            Self::MultiFactor => f.write_str("a second factor"),
+            Self::Acr(acr) => write!(f, "the authentication context {acr}"),
+            Self::Check { name, .. } => f.write_str(name),
+            Self::Not(rule) => write!(f, "not {rule}"),
+            Self::Both(one, other) => write!(f, "({one} and {other})"),
+            Self::Either(one, other) => write!(f, "({one} or {other})"),
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! The single demands, and what can be said of them at once. Pure; what is left to be asked goes to `outcome`.
+
+use std::sync::Arc;
+
+use http::{Extensions, HeaderMap, HeaderName, Method, Uri};
+use serde::Deserialize;
+
+use super::{
+    RolePermissions,
+    evaluate::{Outcome, Remote},
+    path_pattern::PathPattern,
+    permissions::covers,
+};
+use crate::{IdInfo, request_path::routed_path, telemetry};
+
+/// What a check of your own sees of a request, beside who calls.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct RequestHead<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The URI, as the guard sees it: in axum, below a `nest`, without its prefix.
+    pub uri: &'a Uri,
+    /// The headers. Nothing in them says who calls.
+    pub headers: &'a HeaderMap,
+    /// The extensions.
+    pub extensions: &'a Extensions,
+}
+
+impl<'a> RequestHead<'a> {
+    #[cfg(feature = "axum")]
+    pub(crate) fn of_parts(parts: &'a http::request::Parts) -> Self {
+        Self {
+            method: &parts.method,
+            uri: &parts.uri,
+            headers: &parts.headers,
+            extensions: &parts.extensions,
+        }
+    }
+
+    /// The whole path as it was routed, with the prefix of an axum `nest`.
+    pub(crate) fn routed_path(&self) -> &'a str {
+        routed_path(self.uri, self.extensions)
+    }
+
+    pub(crate) fn of<B>(request: &'a http::Request<B>) -> Self {
+        Self {
+            method: request.method(),
+            uri: request.uri(),
+            headers: request.headers(),
+            extensions: request.extensions(),
+        }
+    }
+}
+
+type Check = dyn Fn(&IdInfo, RequestHead<'_>) -> bool + Send + Sync;
+
+pub(super) enum Rule {
+    ServiceAccount,
+    User,
+    AnyRole(Vec<String>),
+    AllRoles(Vec<String>),
+    Permission { permission: String, by: RolePermissions },
+    Scopes(Vec<String>),
+    Tenant(String),
+    TenantInPath { pattern: PathPattern, shown: String },
+    TenantInHeader(HeaderName),
+    MultiFactor,
+    Acr(String),
+    Check { name: String, check: Box<Check> },
+    Remote(Arc<Remote>),
+    Not(Arc<Self>),
+    Both(Arc<Self>, Arc<Self>),
+    Either(Arc<Self>, Arc<Self>),
+}
+
+/// The claims that few requirements look at, so that most tokens are read without them. A wrong type is no claim.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Rare {
+    scope: serde_json::Value,
+    acr: serde_json::Value,
+    amr: serde_json::Value,
+}
+
+impl Rare {
+    fn of(caller: &IdInfo) -> Self {
+        caller.claims().unwrap_or_default()
+    }
+
+    fn has_scopes(&self, scopes: &[String]) -> bool {
+        let granted = self.scope.as_str().unwrap_or_default();
+        scopes.iter().all(|scope| granted.split(' ').any(|granted| granted == scope))
+    }
+
+    /// Passport's own mark, or one of [RFC 8176](https://www.rfc-editor.org/rfc/rfc8176#section-2)'s for a second factor.
+    fn is_multi_factor(&self) -> bool {
+        const SECOND: [&str; 4] = ["fido", "hwk", "mfa", "otp"];
+        let methods = self.amr.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
+        let acr = self.acr.as_str().unwrap_or_default();
+        acr == PASSPORT_MFA
+            || acr.strip_prefix(PASSPORT_MFA).is_some_and(|rest| rest.starts_with(':'))
+            || methods.into_iter().any(|method| SECOND.contains(&method))
+    }
+}
+
+const PASSPORT_MFA: &str = "urn:passport:authn:mfa";
+
+impl Rule {
+    /// Returns what is left to be asked about `caller`, when everything is said that can be said
+    /// at once.
+    ///
+    /// `is_negated` is whether this rule stands below an odd number of negations. A path that names
+    /// no tenant is then taken for the caller's own: in either case it cannot grant access.
+    pub(super) fn reduce(&self, caller: &IdInfo, request: RequestHead<'_>, is_negated: bool) -> Outcome {
+        let reduced = |rule: &Self| rule.reduce(caller, request, is_negated);
+        Outcome::Settled(match self {
+            Self::Remote(remote) => return Outcome::Ask(Arc::clone(remote)),
+            Self::Not(rule) => return !rule.reduce(caller, request, !is_negated),
+            Self::Both(one, other) => return reduced(one).and(|| reduced(other)),
+            Self::Either(one, other) => return reduced(one).or(|| reduced(other)),
+            Self::ServiceAccount => caller.is_service_account(),
+            // What is odd is neither.
+            Self::User => !caller.is_service_account() && caller.managed_identity_id().is_none(),
+            Self::AnyRole(roles) => roles.iter().any(|role| caller.has_role(role)),
+            // A list without roles is no licence.
+            Self::AllRoles(roles) => !roles.is_empty() && roles.iter().all(|role| caller.has_role(role)),
+            Self::Permission { permission, by } => {
+                caller.permissions().iter().any(|granted| covers(granted, permission))
+                    || by.grants(caller.roles(), permission)
+            }
+            Self::Scopes(scopes) => Rare::of(caller).has_scopes(scopes),
+            Self::Tenant(tenant) => caller.tenant_id() == tenant,
+            Self::TenantInPath { pattern, shown } => {
+                let Some(tenant) = pattern.tenant(request.routed_path()) else {
+                    telemetry::no_tenant_in_path(shown);
+                    return Outcome::Settled(is_negated);
+                };
+                tenant == caller.tenant_id()
+            }
+            // What is not there says nothing.
+            Self::TenantInHeader(name) => request
+                .headers
+                .get_all(name)
+                .iter()
+                .all(|named| named.as_bytes() == caller.tenant_id().as_bytes()),
+            Self::MultiFactor => Rare::of(caller).is_multi_factor(),
+            Self::Acr(acr) => Rare::of(caller).acr.as_str() == Some(acr),
+            Self::Check { check, .. } => check(caller, request),
+        })
+    }
+
+    /// Whether the verdict depends on what the path says.
+    pub(super) fn reads_path(&self) -> bool {
+        match self {
+            Self::TenantInPath { .. } => true,
+            Self::Not(rule) => rule.reads_path(),
+            Self::Both(one, other) | Self::Either(one, other) => one.reads_path() || other.reads_path(),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,77 @@
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::{
+    Extensions, Response,
+    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+use crate::{Rejection, response::protocol::Form};
+
+/// How refused requests are answered. Each layer that refuses has one, and those inside inherit it.
+#[derive(Clone, Default)]
+pub(crate) struct Responder {
+    /// Whether the caller is told why.
+    pub(crate) is_opaque: bool,
+    custom: Option<Arc<Respond>>,
+    /// The form to which the layer is fixed, if it is.
+    pub(crate) form: Option<Form>,
+}
+
+type Respond = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
+
+impl Responder {
+    /// Whether anything was set.
+    pub(crate) fn is_set(&self) -> bool {
+        self.is_opaque || self.custom.is_some() || self.form.is_some()
+    }
+
+    /// These settings; what was not set is as the authenticating layer outside has it, which
+    /// leaves its own in the request's extensions.
+    pub(crate) fn within(&self, extensions: &Extensions) -> Self {
+        let Some(outer) = extensions.get::<Self>() else { return self.clone() };
+        Self {
+            is_opaque: self.is_opaque || outer.is_opaque,
+            custom: self.custom.as_ref().or(outer.custom.as_ref()).map(Arc::clone),
+            form: self.form.or(outer.form),
+        }
+    }
+
+    pub(crate) fn respond_with(
+        &mut self,
+        respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
+    ) {
+        self.custom = Some(Arc::new(respond));
+    }
+
+    /// The response of the user's own making, if there is one. A refusal stays one: what asks whether to let a request through
+    /// goes by the status. A 401 keeps its challenge and a 503 its `Retry-After`, which HTTP demands and a user forgets
+    /// ([RFC 9110, section 15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)).
+    pub(crate) fn finish(&self, rejection: &Rejection, standard: Response<Bytes>) -> Response<Bytes> {
+        let Some(respond) = &self.custom else { return standard };
+        let demanded =
+            [WWW_AUTHENTICATE, RETRY_AFTER].map(|name| (standard.headers().get(&name).cloned(), name));
+        let mut response = respond(rejection, standard);
+        if response.status().is_success() || response.status().is_informational() {
+            *response.status_mut() = rejection.status();
+        }
+        if response.status() == rejection.status() {
+            for (value, name) in demanded {
+                if let (Some(value), None) = (value, response.headers().get(&name)) {
+                    response.headers_mut().insert(name, value);
+                }
+            }
+        }
+        response
+    }
+}
+
+impl fmt::Debug for Responder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Responder")
+            .field("is_opaque", &self.is_opaque)
+            .field("is_custom", &self.custom.is_some())
+            .field("form", &self.form)
+            .finish()
+    }
+}

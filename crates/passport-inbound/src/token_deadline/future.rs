@@ -1,0 +1,77 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use super::{End, ExpiringBody, body::Kind};
+use crate::{ResponseBody, response::body::Answer};
+
+pin_project! {
+    /// The response future of [`EndStreams`](super::EndStreams).
+    ///
+    /// # Cancel safety
+    /// Dropping it ends the request.
+    pub struct EndStreamsFuture<F> {
+        #[pin]
+        answer: Answer<Ending<F>>,
+    }
+}
+
+pin_project! {
+    // The inner service's response, with an end to its body.
+    struct Ending<F> {
+        #[pin]
+        response: F,
+        end: Option<End>,
+    }
+}
+
+impl<F> EndStreamsFuture<F> {
+    pub(super) fn passed(response: F, end: Option<End>) -> Self {
+        Self { answer: Answer::Inner { response: Ending { response, end } } }
+    }
+
+    pub(super) fn refused(refusal: Response<Bytes>) -> Self {
+        Self { answer: Answer::refused(refusal, None) }
+    }
+}
+
+impl<F, B, E> Future for Ending<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+{
+    type Output = Result<Response<ExpiringBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.response.poll(cx))?;
+        let (end, kind) = (this.end.take(), Kind::of(response.headers()));
+        Poll::Ready(Ok(response.map(|body| ExpiringBody::new(body, end, kind))))
+    }
+}
+
+impl<F, B, E> Future for EndStreamsFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+{
+    type Output = Result<Response<ResponseBody<ExpiringBody<B>>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().answer.poll(cx)
+    }
+}
+
+impl<F> fmt::Debug for EndStreamsFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndStreamsFuture").finish_non_exhaustive()
+    }
+}

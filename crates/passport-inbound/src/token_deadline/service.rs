@@ -1,0 +1,66 @@
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use passport_core::Clock;
+use tower_service::Service;
+
+use super::{EndStreamsFuture, ExpiringBody};
+use crate::{
+    IdInfo, Rejection, ResponseBody,
+    response::{custom::Responder, render::refuse},
+};
+
+/// The service that [`EndStreamsLayer`](super::EndStreamsLayer) makes.
+#[derive(Clone, Debug)]
+pub struct EndStreams<S> {
+    inner: S,
+    clock: Arc<dyn Clock>,
+    responder: Responder,
+}
+
+impl<S> EndStreams<S> {
+    pub(super) fn new(inner: S, clock: Arc<dyn Clock>, responder: Responder) -> Self {
+        Self { inner, clock, responder }
+    }
+
+    /// The service inside.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for EndStreams<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Body,
+{
+    type Response = Response<ResponseBody<ExpiringBody<R>>>;
+    type Error = S::Error;
+    type Future = EndStreamsFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let end = match IdInfo::required(request.extensions()) {
+            Ok(caller) => Some(caller.end(Arc::clone(&self.clock))),
+            // Nobody is known, and nobody's token ends.
+            Err(Rejection::CredentialsMissing) => None,
+            Err(miswired) => {
+                return EndStreamsFuture::refused(refuse(miswired, &request, &self.responder));
+            }
+        };
+        EndStreamsFuture::passed(self.inner.call(request), end)
+    }
+}
+
+/// So that a single service of a tonic server can be wrapped: its name is that of the service inside.
+#[cfg(feature = "tonic")]
+impl<S: tonic::server::NamedService> tonic::server::NamedService for EndStreams<S> {
+    const NAME: &'static str = S::NAME;
+}
