@@ -98,7 +98,7 @@ fn every_metric_is_documented_and_every_documented_metric_exists() {
         ("passport_redis_", include_str!("../../crates/passport-redis/src/telemetry.rs"), 2),
         ("passport_sidecar_", include_str!("../../crates/passport-sidecar/src/telemetry.rs"), 4),
         ("passport_secrets_", include_str!("../../crates/passport-secrets/src/telemetry.rs"), 3),
-        ("passport_inbound_", include_str!("../../crates/passport-inbound/src/telemetry.rs"), 8),
+        ("passport_inbound_", include_str!("../../crates/passport-inbound/src/metrics.rs"), 8),
     ] {
         let metrics = |text: &str| -> BTreeSet<String> {
             let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || letter == '_'));

@@ -127,12 +127,13 @@ mod identity;
 mod integrations;
 mod jwks;
 mod jwt;
+mod metrics;
 mod request_path;
 mod response;
-mod telemetry;
 #[cfg(test)]
 mod test_support;
 mod token_deadline;
+mod untrusted_text;
 mod verify;
 
 pub use passport_core::{

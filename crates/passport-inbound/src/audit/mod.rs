@@ -9,7 +9,7 @@ mod future;
 mod layer;
 mod service;
 
-pub(crate) use self::event::Slot;
+pub(crate) use self::event::AuditedCaller;
 pub use self::{
     event::{AuditEvent, AuditSink},
     future::AuditFuture,

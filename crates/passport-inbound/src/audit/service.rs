@@ -4,10 +4,10 @@ use std::{
 };
 
 use http::{Request, Response};
+use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{AuditFuture, AuditSink, Slot, future::Seen};
-use crate::telemetry;
+use super::{AuditFuture, AuditSink, AuditedCaller, future::AuditGuard};
 
 /// The service that [`AuditLayer`](super::AuditLayer) makes.
 #[derive(Clone, Debug)]
@@ -41,16 +41,16 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         // One for all, should there be another layer outside of this one.
-        let slot = request.extensions_mut().get_or_insert_default::<Slot>().clone();
-        let seen = Seen {
-            slot,
+        let caller = request.extensions_mut().get_or_insert_default::<AuditedCaller>().clone();
+        let guard = AuditGuard {
+            caller,
             method: request.method().clone(),
             uri: request.uri().clone(),
-            began: telemetry::started(),
+            began: Instant::now(),
             sink: Arc::clone(&self.sink),
             is_recorded: false,
         };
-        AuditFuture::new(self.inner.call(request), seen)
+        AuditFuture::new(self.inner.call(request), guard)
     }
 }
 

@@ -7,7 +7,7 @@ use tower_service::Service;
 use super::AuthenticateFuture;
 use crate::{
     IdInfo, Rejection, ResponseBody, TokenVerifier,
-    audit::Slot,
+    audit::AuditedCaller,
     authorize::Look,
     identity::Anonymous,
     response::{
@@ -15,8 +15,7 @@ use crate::{
         future::{Gate, Pending, Terms},
         render::refuse,
     },
-    telemetry,
-    verify::Verdict,
+    verify::{Verdict, counters},
 };
 
 /// The service that [`AuthenticateLayer`](super::AuthenticateLayer) makes.
@@ -58,7 +57,7 @@ impl<S> Authenticate<S> {
             Ok(None) if self.is_optional => return Decision::PassAnonymous,
             Ok(None) => return Decision::Refuse(Rejection::CredentialsMissing),
             Err(reason) => {
-                telemetry::rejected(reason);
+                counters::rejected(reason);
                 return Decision::Refuse(reason.into());
             }
         };
@@ -157,13 +156,22 @@ pub(crate) fn introduce<B>(request: &mut Request<B>, caller: IdInfo, terms: &Ter
     }
     terms.leave_settings(request);
     if terms.records_caller {
-        telemetry::record(&caller);
+        record_on_span(&caller);
     }
     let extensions = request.extensions_mut();
-    if let Some(slot) = extensions.get::<Slot>() {
-        slot.note(&caller);
+    if let Some(audited) = extensions.get::<AuditedCaller>() {
+        audited.set(&caller);
     }
     extensions.insert(caller);
+}
+
+/// Records the caller on the current span, by the names of
+/// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/). A
+/// span keeps only the fields that it declares. OpenTelemetry has no name for a tenant.
+fn record_on_span(caller: &IdInfo) {
+    let span = tracing::Span::current();
+    span.record("enduser.id", caller.user_id());
+    span.record("passport.tenant_id", caller.tenant_id());
 }
 
 /// Whether a token was handed on that is not this caller's. (A layer outside of this one may have handed on the same.)

@@ -10,7 +10,7 @@ use http::{
 use percent_encoding::percent_decode_str;
 
 use super::public_paths::PublicPaths;
-use crate::{RejectionReason, authenticate::bearer::bearer, request_path::routed_path, telemetry};
+use crate::{RejectionReason, authenticate::bearer::bearer, metrics::TARGET, request_path::routed_path};
 
 /// What few layers are told. All of it is off by default.
 #[derive(Clone, Debug, Default)]
@@ -38,8 +38,14 @@ impl Sources {
             (Some(token), None, _) | (None, Some(token), _) => Ok(Some(token)),
             (None, None, Some(name)) => {
                 let token = cookie(request.headers(), name)?;
-                if telemetry::explains() && is_chunked(request.headers(), name, token) {
-                    telemetry::chunked_cookie(name);
+                if tracing::enabled!(target: TARGET, tracing::Level::DEBUG)
+                    && is_chunked(request.headers(), name, token)
+                {
+                    tracing::debug!(
+                        target: TARGET,
+                        cookie = name,
+                        "the token cookie is split into chunks (name.0, name-0, nameC1), which is not supported; store the token in one cookie or send it in the Authorization header"
+                    );
                 }
                 Ok(token)
             }

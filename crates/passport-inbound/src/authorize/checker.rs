@@ -1,6 +1,6 @@
-use std::{fmt, future::Future, pin::Pin};
+use std::{error::Error, fmt, future::Future, pin::Pin};
 
-use crate::IdInfo;
+use crate::{IdInfo, metrics::TARGET};
 
 /// Asks somebody else whether a caller has a permission: Passport's permission check, a policy engine, a database.
 ///
@@ -21,12 +21,17 @@ pub trait PermissionCheck: fmt::Debug + Send + Sync + 'static {
 /// There is no answer to a [`PermissionCheck`].
 #[derive(Debug, thiserror::Error)]
 #[error("it could not be found out whether the caller has the permission")]
-pub struct PermissionUnknown(#[source] Box<dyn std::error::Error + Send + Sync>);
+pub struct PermissionUnknown(#[source] Box<dyn Error + Send + Sync>);
 
 impl PermissionUnknown {
     /// Because of `cause`, which is for operators: callers do not see it.
-    pub fn new(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(cause.into())
+    }
+
+    pub(super) fn log(&self) {
+        let cause = self.source();
+        tracing::warn!(target: TARGET, cause = cause.map(tracing::field::display), "{self}");
     }
 }
 

@@ -1,7 +1,7 @@
 use std::{future::Future, pin::Pin};
 
 use super::{RequestHead, Requirement, evaluate::Outcome};
-use crate::{IdInfo, Rejection, request_path::is_plain, telemetry};
+use crate::{IdInfo, Rejection, metrics::TARGET, request_path::is_plain};
 
 /// What a look at a request says.
 pub(crate) enum Look {
@@ -21,7 +21,10 @@ impl Requirement {
         // Before anything else: no part of a requirement may decide on a path that programs read
         // differently.
         if self.reads_path() && !is_plain(request.routed_path()) {
-            telemetry::ambiguous_path();
+            tracing::debug!(
+                target: TARGET,
+                "path refused: it has a dot segment, an empty segment, an encoded separator or invalid UTF-8"
+            );
             return Look::Refuse(Rejection::Forbidden(self.clone()));
         }
         let outcome = match self.reduce(caller, request) {

@@ -3,8 +3,8 @@
 
 use std::{future::Future, ops::Not, pin::Pin, sync::Arc};
 
-use super::checker::DynPermissionCheck;
-use crate::{IdInfo, telemetry};
+use super::checker::{DynPermissionCheck, PermissionUnknown};
+use crate::IdInfo;
 
 /// Who has to be asked, and for what.
 pub(crate) struct Remote {
@@ -56,7 +56,7 @@ impl Outcome {
                 Self::Not(outcome) => outcome.ask(caller).await.map(Not::not),
                 Self::Ask(remote) => {
                     let answer = remote.check.check_dyn(caller, &remote.permission).await;
-                    answer.inspect_err(telemetry::permission_unknown).ok()
+                    answer.inspect_err(PermissionUnknown::log).ok()
                 }
                 Self::Both(outcomes) => decided(outcomes, caller, false).await,
                 Self::Either(outcomes) => decided(outcomes, caller, true).await,

@@ -11,7 +11,7 @@ use super::{
     path_pattern::PathPattern,
     permissions::covers,
 };
-use crate::{IdInfo, request_path::routed_path, telemetry};
+use crate::{IdInfo, metrics::TARGET, request_path::routed_path};
 
 /// What a check of your own sees of a request, beside who calls.
 #[derive(Clone, Copy, Debug)]
@@ -133,7 +133,11 @@ impl Rule {
             Self::Tenant(tenant) => caller.tenant_id() == tenant,
             Self::TenantInPath { pattern, shown } => {
                 let Some(tenant) = pattern.tenant(request.routed_path()) else {
-                    telemetry::no_tenant_in_path(shown);
+                    tracing::debug!(
+                        target: TARGET,
+                        pattern = shown,
+                        "the path names no tenant: the pattern has to match the whole path, with the prefix of a nest"
+                    );
                     return Outcome::Settled(is_negated);
                 };
                 tenant == caller.tenant_id()

@@ -2,7 +2,7 @@
 
 use tonic::{Request, Status};
 
-use crate::{IdInfo, Rejection, telemetry};
+use crate::{IdInfo, Rejection};
 
 /// Who calls, from a `tonic::Request`.
 ///
@@ -35,7 +35,7 @@ mod sealed {
 impl<T> RequestExt for Request<T> {
     fn caller(&self) -> Result<&IdInfo, Status> {
         IdInfo::required(self.extensions()).map_err(|rejection| {
-            telemetry::refused(&rejection);
+            rejection.record();
             match rejection {
                 Rejection::CredentialsMissing => Status::unauthenticated("authentication required"),
                 _ => Status::internal("server error"),

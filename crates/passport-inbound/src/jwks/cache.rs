@@ -13,18 +13,17 @@ use passport_core::{Clock, Flight, SingleFlight, with_causes};
 use tokio::{runtime::Handle, sync::watch};
 
 use super::{
-    FetchError, JwksSource, KeyHealth, KeySet, KeyState,
+    JwksSource, KeyHealth, KeySet, KeyState,
     client::Version,
-    key_set::{OddEntry, Skipped},
+    error::{FetchError, SkippedKey, SkippedKeys},
+    events,
+    meters::Meters,
     persistence::KeyFile,
     refresh::{Attempt, Origin},
     refresh_policy::{Cause, Freshness, KeySettings, Life, Machine},
     refresh_task::Timer,
 };
-use crate::{
-    jwt::algorithm::AllowedAlgorithms,
-    telemetry::{self, KeyMeters},
-};
+use crate::jwt::algorithm::AllowedAlgorithms;
 
 /// When to ask again while keys are on their way.
 const SOON: Duration = Duration::from_secs(1);
@@ -81,7 +80,7 @@ struct LastError {
 #[derive(Debug)]
 pub(crate) struct Snapshot {
     pub(crate) keys: Arc<KeySet>,
-    pub(crate) meters: KeyMeters,
+    pub(crate) meters: Meters,
     pub(super) life: Life,
     pub(super) version: Option<Version>,
     /// How long the issuer has said that it is fresh.
@@ -93,7 +92,7 @@ pub(crate) struct Snapshot {
 impl Snapshot {
     /// Of keys of which the issuer has said neither which version they are nor how long they are fresh.
     pub(super) fn new(keys: Arc<KeySet>, life: Life, document: Bytes) -> Self {
-        Self { keys, meters: KeyMeters::new(), life, version: None, fresh_for: None, document }
+        Self { keys, meters: Meters::new(), life, version: None, fresh_for: None, document }
     }
 }
 
@@ -364,19 +363,19 @@ impl KeyKeeper {
         self.publish_next_attempt(&inner, now);
         drop(inner);
         let age = self.installed.load().as_ref().map(|held| held.life.age(now));
-        telemetry::keys_not_installed(self.issuer(), error, failures, age);
+        events::keys_not_installed(self.issuer(), error, failures, age);
     }
 
     /// Parses a key set that comes after `before`, and logs its odd entries.
     pub(super) fn parsed(&self, document: &[u8], before: &KeySet) -> Result<Arc<KeySet>, FetchError> {
         match KeySet::parse(document, &self.allowed, before, &self.marks) {
-            Ok((keys, odd)) => {
-                self.report(&odd, true);
+            Ok((keys, skipped)) => {
+                self.report(&skipped, true);
                 Ok(Arc::new(keys))
             }
             Err(error) => {
-                if let FetchError::NoUsableKey(Skipped(odd)) = &error {
-                    self.report(odd, false);
+                if let FetchError::NoUsableKey(SkippedKeys(skipped)) = &error {
+                    self.report(skipped, false);
                 }
                 Err(error)
             }
@@ -384,13 +383,13 @@ impl KeyKeeper {
     }
 
     /// Names the odd entries of a key set, each once.
-    fn report(&self, odd: &[OddEntry], are_others_left: bool) {
+    fn report(&self, skipped: &[SkippedKey], are_others_left: bool) {
         let mut inner = self.inner();
         let reported = &mut inner.reported;
-        let unnamed = |entry: &&OddEntry| reported.len() < MOST_REPORTED && reported.insert(entry.mark);
-        let unnamed: Vec<_> = odd.iter().filter(unnamed).collect();
+        let unnamed = |entry: &&SkippedKey| reported.len() < MOST_REPORTED && reported.insert(entry.hash);
+        let unnamed: Vec<_> = skipped.iter().filter(unnamed).collect();
         drop(inner);
-        unnamed.into_iter().for_each(|entry| telemetry::key_skipped(self.issuer(), entry, are_others_left));
+        unnamed.into_iter().for_each(|entry| events::key_skipped(self.issuer(), entry, are_others_left));
     }
 
     pub(super) fn issuer(&self) -> &str {

@@ -5,16 +5,10 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use passport_core::{
-    DiscoveryError, Issuer, Limits, TlsFailure, Transport, TransportError, discover, request_to,
-};
+use passport_core::{Issuer, Limits, Transport, TransportError, discover, request_to};
 use url::Url;
 
-use super::{
-    http_cache::Head,
-    key_set::{Skipped, entries},
-};
-use crate::telemetry;
+use super::{error::FetchError, events, http_cache::Head, key_set::entries};
 
 /// The media type that is registered for key sets, and what servers send instead
 /// ([RFC 7517, section 8.5](https://www.rfc-editor.org/rfc/rfc7517#section-8.5)).
@@ -69,79 +63,6 @@ pub(crate) struct Question<'a> {
     pub(crate) may_be_cached: bool,
 }
 
-/// Why there are no new keys.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum FetchError {
-    #[error("the JWKS URL could not be discovered: {0}")]
-    Discovery(#[from] DiscoveryError),
-    #[error("the task that fetched the key set ended without a result")]
-    Lost,
-    #[error("the key set has no usable key: {0}")]
-    NoUsableKey(Skipped),
-    #[error(
-        "the response is not a key set; check the JWKS URL, and whether a proxy or a sign-in page answers instead"
-    )]
-    NotAKeySet,
-    #[error("the key set was answered with status {0}")]
-    Status(StatusCode),
-    #[error("the key set could not be read: {0}")]
-    Transport(#[from] TransportError),
-}
-
-impl FetchError {
-    /// For labels and whoever reads them.
-    pub(crate) fn kind(&self) -> &'static str {
-        match self {
-            _ if self.tls_failure().is_some() => "tls",
-            Self::Discovery(_) => "discovery",
-            Self::Lost => "lost",
-            Self::NoUsableKey(_) => "no_usable_key",
-            Self::NotAKeySet => "not_a_key_set",
-            Self::Status(_) => "status",
-            Self::Transport(_) => "transport",
-        }
-    }
-
-    /// Whether time alone may heal it. What contradicts the configuration does not go away by
-    /// itself, nor does a certificate that is not trusted. An issuer that has no keys yet may have
-    /// some later.
-    pub(crate) fn is_transient(&self) -> bool {
-        match self {
-            Self::Discovery(DiscoveryError::ForeignIssuer { .. } | DiscoveryError::ForeignKeys) => false,
-            Self::NoUsableKey(Skipped(skipped)) => skipped.is_empty(),
-            _ => self.transport().is_none_or(TransportError::is_transient),
-        }
-    }
-
-    /// Whether the location answered, with something else than a key set.
-    fn is_answer(&self) -> bool {
-        match self {
-            Self::NotAKeySet | Self::Status(_) => true,
-            Self::Transport(error) => error.kind().is_answer(),
-            _ => false,
-        }
-    }
-
-    /// Whether the keys may be elsewhere. An outage says nothing of the location.
-    fn is_about_the_location(&self) -> bool {
-        match self {
-            Self::Status(status) => !is_outage(*status),
-            error => error.is_answer(),
-        }
-    }
-
-    fn tls_failure(&self) -> Option<TlsFailure> {
-        TransportError::tls_failure_in(self.transport()?)
-    }
-
-    fn transport(&self) -> Option<&TransportError> {
-        match self {
-            Self::Discovery(DiscoveryError::Transport(error)) | Self::Transport(error) => Some(error),
-            _ => None,
-        }
-    }
-}
-
 impl JwksSource {
     pub(crate) fn new(issuer: Issuer, transport: Transport, timeout: Duration) -> Self {
         Self { issuer, transport, timeout, locations: Mutex::default() }
@@ -176,7 +97,7 @@ impl JwksSource {
     fn found_at(&self, url: Url, discovery_url: Option<&Url>) {
         let mut locations = self.locations();
         if locations.logged.as_ref() != Some(&url) {
-            telemetry::jwks_location(self.issuer(), &url, discovery_url);
+            events::jwks_location(self.issuer(), &url, discovery_url);
             locations.logged = Some(url.clone());
         }
         locations.current = Some(url);
@@ -212,7 +133,7 @@ impl JwksSource {
             Ok(response) => return Ok((url, response)),
             Err(error) => error,
         };
-        let Some(other) = self.issuer.other_jwks_url(&url).filter(|_| error.is_answer()) else {
+        let Some(other) = self.issuer.other_jwks_url(&url).filter(|_| error.is_response()) else {
             return Err(error);
         };
         match self.get(&other, question).await {
@@ -240,11 +161,6 @@ impl JwksSource {
     fn locations(&self) -> MutexGuard<'_, Locations> {
         self.locations.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// Whether it is said of the server, and not of the place.
-fn is_outage(status: StatusCode) -> bool {
-    status.is_server_error() || matches!(status, StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT)
 }
 
 impl Question<'_> {

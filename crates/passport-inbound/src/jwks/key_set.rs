@@ -1,16 +1,13 @@
-use std::{fmt, hash::BuildHasher, sync::Arc};
+use std::{hash::BuildHasher, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    FetchError,
+    error::{FetchError, SkippedKey, SkippedKeys},
     key::{Identity, Key, Standing, Unusable},
 };
-use crate::{
-    jwt::{algorithm::AllowedAlgorithms, compact::Header, header_json::Text, json},
-    verify::diagnostics::Shown,
-};
+use crate::jwt::{algorithm::AllowedAlgorithms, compact::Header, header_json::Text, json};
 
 /// More entries than this are not looked at.
 const MAX_KEYS: usize = 100;
@@ -19,49 +16,11 @@ const MAX_KEYS: usize = 100;
 /// a token; Passport publishes two keys during a rotation and one otherwise. As many may share a name.
 const MAX_TRIES: usize = 4;
 
-/// How many skipped entries an error names.
-const MAX_NAMED: usize = 8;
-
 /// The usable keys of an issuer.
 #[derive(Debug, Default)]
 pub(crate) struct KeySet {
     /// Newest first, as far as can be told.
     keys: Vec<Arc<Key>>,
-}
-
-/// An entry that is of no use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OddEntry {
-    pub(crate) position: usize,
-    /// As it calls itself, if it does.
-    pub(crate) kid: Option<String>,
-    pub(crate) why: Unusable,
-    /// To know it again.
-    pub(crate) mark: u64,
-}
-
-/// The entries of a key set without a usable key.
-#[derive(Debug)]
-pub(crate) struct Skipped(pub(crate) Vec<OddEntry>);
-
-/// Names the first few, each with its reason.
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("it is empty");
-        }
-        for (number, OddEntry { position, kid, why, .. }) in self.0.iter().take(MAX_NAMED).enumerate() {
-            let separator = if number == 0 { "" } else { "; " };
-            match kid.as_deref().map(Shown) {
-                Some(kid) => write!(f, "{separator}key {position} (kid {kid:?}): {why}")?,
-                None => write!(f, "{separator}key {position}: {why}")?,
-            }
-        }
-        match self.0.len().saturating_sub(MAX_NAMED) {
-            0 => Ok(()),
-            more => write!(f, "; and {more} more"),
-        }
-    }
 }
 
 /// What a set knows of the key that a token is said to be signed with.
@@ -82,27 +41,37 @@ impl KeySet {
         body: &[u8],
         allowed: &AllowedAlgorithms,
         previous: &Self,
-        marks: &impl BuildHasher,
-    ) -> Result<(Self, Vec<OddEntry>), FetchError> {
+        hasher: &impl BuildHasher,
+    ) -> Result<(Self, Vec<SkippedKey>), FetchError> {
         let entries = entries(body)?;
-        let (mut set, mut odd) = (Self::default(), Vec::new());
+        let (mut set, mut skipped) = (Self::default(), Vec::new());
         if let Some(entry) = entries.get(MAX_KEYS) {
             let why = Unusable::TooMany;
             // Whichever entry it is, it is said once.
-            odd.push(OddEntry { position: MAX_KEYS, kid: kid_of(entry), why, mark: marks.hash_one(why) });
+            skipped.push(SkippedKey {
+                position: MAX_KEYS,
+                kid: kid_of(entry),
+                why,
+                hash: hasher.hash_one(why),
+            });
         }
         for (position, entry) in entries.iter().take(MAX_KEYS).enumerate() {
             let keys = Key::of(entry.get(), allowed, |identity| previous.known(identity));
             if let Err(why) = keys.and_then(|keys| set.add(keys)) {
-                odd.push(OddEntry { position, kid: kid_of(entry), why, mark: marks.hash_one(entry.get()) });
+                skipped.push(SkippedKey {
+                    position,
+                    kid: kid_of(entry),
+                    why,
+                    hash: hasher.hash_one(entry.get()),
+                });
             }
         }
         if set.keys.is_empty() {
-            return Err(FetchError::NoUsableKey(Skipped(odd)));
+            return Err(FetchError::NoUsableKey(SkippedKeys(skipped)));
         }
         set.keys.reverse();
         set.keys.sort_by_key(|key| previous.position(&key.identity)); // unknown ones, `None`, sort first
-        Ok((set, odd))
+        Ok((set, skipped))
     }
 
     fn add(&mut self, keys: Vec<Arc<Key>>) -> Result<(), Unusable> {

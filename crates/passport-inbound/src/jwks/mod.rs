@@ -4,10 +4,13 @@
 
 mod cache;
 mod client;
+mod error;
+mod events;
 mod health;
 mod http_cache;
 mod key;
 mod key_set;
+mod meters;
 mod persistence;
 mod refresh;
 mod refresh_policy;
@@ -16,10 +19,11 @@ mod refresh_task;
 pub use self::health::{KeyHealth, KeyState};
 pub(crate) use self::{
     cache::{Installed, KeyKeeper, Refresh},
-    client::{FetchError, JwksSource},
-    key::{Key, Standing, Unusable},
-    key_set::{KeySet, Known, OddEntry},
-    persistence::{KeyFile, KeyFileError},
+    client::JwksSource,
+    key::{Key, Standing},
+    key_set::{KeySet, Known},
+    meters::Meters,
+    persistence::KeyFile,
     refresh_policy::KeySettings,
 };
 

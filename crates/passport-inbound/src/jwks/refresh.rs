@@ -3,13 +3,14 @@ use std::{sync::Arc, time::Duration};
 use passport_core::Lead;
 
 use super::{
-    FetchError, JwksSource, KeyKeeper, KeySet,
+    JwksSource, KeyKeeper, KeySet,
     cache::Snapshot,
     client::Question,
+    error::FetchError,
+    events,
     persistence::{KeyFileError, SavedKeys},
     refresh_policy::{Cause, Freshness, Life},
 };
-use crate::telemetry;
 
 /// An attempt to have newer keys, on its way. One that panics has failed like any other. One that
 /// is dropped with its runtime, or with the call that started it, says nothing of the issuer:
@@ -53,7 +54,7 @@ impl Attempt {
         lead.land(());
         if let (Some(keys), Some(file)) = (to_save, &keeper.file) {
             let saved = file.save(keeper.issuer(), keys).await;
-            let _ = saved.inspect_err(|error| telemetry::key_file_failed(file.path(), error));
+            let _ = saved.inspect_err(|error| events::key_file_failed(file.path(), error));
         }
     }
 
@@ -68,11 +69,11 @@ impl Attempt {
         }
         match origin {
             Origin::File { age } => {
-                telemetry::keys_loaded(keeper.issuer(), usable, fetched_at, age);
+                events::keys_loaded(keeper.issuer(), usable, fetched_at, age);
                 None
             }
             Origin::Issuer { is_news } => {
-                telemetry::keys_installed(keeper.issuer(), usable, fetched_at, is_news);
+                events::keys_installed(keeper.issuer(), usable, fetched_at, is_news);
                 Some(SavedKeys { fetched_at, document })
             }
         }
@@ -103,7 +104,7 @@ impl Attempt {
             Ok(Some(saved)) => self.believed(saved),
             Err(error) => Err(error),
         };
-        loaded.inspect_err(|error| telemetry::key_file_failed(file.path(), error)).ok()
+        loaded.inspect_err(|error| events::key_file_failed(file.path(), error)).ok()
     }
 
     fn believed(&self, saved: SavedKeys) -> Result<Brought, KeyFileError> {
@@ -133,7 +134,7 @@ impl Attempt {
         };
         let fetched = source.fetch(question).await?;
         if let Some(theirs) = fetched.head.time {
-            telemetry::clocks(
+            events::clock_difference(
                 keeper.issuer(),
                 theirs,
                 asked_at..keeper.clock.now(),

@@ -2,7 +2,10 @@ use std::time::Duration;
 
 use http::StatusCode;
 
-use crate::{RejectionReason, Requirement, VerifyError};
+use crate::{
+    RejectionReason, Requirement, VerifyError,
+    metrics::{REFUSED_REQUESTS, TARGET, count},
+};
 
 /// Why a request was not let through.
 ///
@@ -62,6 +65,37 @@ impl Rejection {
             Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionUnknown => 14,
             Self::Miswired => 13,
             Self::Forbidden(_) => 7,
+        }
+    }
+}
+
+impl Rejection {
+    /// Counts and logs the rejection of a request.
+    pub(crate) fn record(&self) {
+        use Rejection as R;
+        count!(REFUSED_REQUESTS, "reason",
+            R::CredentialsMissing => "credentials_missing",
+            R::Forbidden(_) => "forbidden",
+            R::KeysUnavailable { .. } => "keys_unavailable",
+            R::Miswired => "miswired",
+            R::Overloaded { .. } => "overloaded",
+            R::PermissionUnknown => "permission_unknown",
+            R::Token(_) => "token",
+            ; self);
+        match self {
+            Self::Miswired => tracing::error!(
+                target: TARGET,
+                "a guard, an extractor or a layer that ends streams found no identity: no AuthenticateLayer ran before it; add one outside of it"
+            ),
+            // Anyone can cause these; their own causes are logged as warnings where they happen.
+            Self::KeysUnavailable { .. }
+            | Self::Overloaded { .. }
+            | Self::PermissionUnknown
+            | Self::CredentialsMissing
+            | Self::Forbidden(_)
+            | Self::Token(_) => {
+                tracing::debug!(target: TARGET, reason = ?self, "request refused: {self}");
+            }
         }
     }
 }

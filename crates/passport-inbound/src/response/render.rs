@@ -21,7 +21,6 @@ use crate::{
         custom::Responder,
         protocol::{Protocol, WebFormat},
     },
-    telemetry,
 };
 
 /// The response to `request`, which was refused, by the settings of a layer and of those outside
@@ -34,7 +33,7 @@ pub(crate) fn refuse<B>(rejection: Rejection, request: &Request<B>, own: &Respon
 
 /// The response to a refused request, with the whole reason in its extensions.
 pub(crate) fn refusal(rejection: Rejection, protocol: Protocol, responder: &Responder) -> Response<Bytes> {
-    telemetry::refused(&rejection);
+    rejection.record();
     let words = if responder.is_opaque { Words::opaque(&rejection) } else { Words::of(&rejection) };
     let mut response = match protocol {
         Protocol::Grpc => grpc(&rejection, words),

@@ -6,12 +6,13 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
 use http_body::{Body, Frame, SizeHint};
+use metrics::counter;
 use pin_project_lite::pin_project;
 
 use super::deadline::{End, Timer};
 use crate::{
+    metrics::ENDED_STREAMS,
     response::protocol::{Protocol, WebFormat},
-    telemetry,
 };
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -95,7 +96,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
             Poll::Ready(_) => return frame,
         }
         *this.is_over = true;
-        telemetry::stream_ended();
+        counter!(ENDED_STREAMS).increment(1);
         Poll::Ready(match this.kind {
             Kind::Grpc => Some(Ok(Frame::trailers(unauthenticated()))),
             // Between two messages: tonic-web hands on whole ones.

@@ -10,7 +10,7 @@ use crate::{
     verify::{
         DenyList, Shared,
         cache::{CacheLimits, TokenCache},
-        diagnostics::{SizeHint, SlashHint},
+        diagnostics::{IssuerSlashWarning, TokenSizeWarning},
         limits::{Places, Seats},
     },
 };
@@ -301,8 +301,8 @@ impl TokenVerifierBuilder {
             turns: Places::turns(self.at_once),
             seats: Seats::new(),
             max_token_size: self.max_token_size,
-            slash_hint: SlashHint::default(),
-            size_hint: SizeHint::default(),
+            slash_warning: IssuerSlashWarning::default(),
+            size_warning: TokenSizeWarning::default(),
         }))
     }
 

@@ -1,6 +1,7 @@
 pub(crate) mod builder;
 pub(crate) mod cache;
-pub(crate) mod diagnostics;
+pub(crate) mod counters;
+mod diagnostics;
 pub(crate) mod limits;
 mod pipeline;
 
@@ -12,10 +13,9 @@ use crate::{
     IdInfo, KeyHealth, NotReady, TokenVerifierBuilder, VerifyError,
     jwks::{KeyKeeper, Refresh},
     jwt::validation::Policy,
-    telemetry,
     verify::{
         cache::TokenCache,
-        diagnostics::{SizeHint, SlashHint},
+        diagnostics::{IssuerSlashWarning, TokenSizeWarning},
         limits::{Place, Places, Seats},
     },
 };
@@ -53,8 +53,8 @@ pub(crate) struct Shared {
     /// For requests that wait.
     pub(crate) seats: Seats,
     pub(crate) max_token_size: usize,
-    pub(crate) slash_hint: SlashHint,
-    pub(crate) size_hint: SizeHint,
+    pub(crate) slash_warning: IssuerSlashWarning,
+    pub(crate) size_warning: TokenSizeWarning,
 }
 
 /// Says of a caller whose token is good that it is not welcome all the same.
@@ -219,7 +219,7 @@ impl TokenVerifier {
         match self.shared.judge(token, turn, false) {
             Verdict::Settled(outcome) => outcome,
             Verdict::Waits(_) => {
-                telemetry::overloaded();
+                counters::overloaded();
                 Err(VerifyError::Overloaded { retry_after: SOON })
             }
         }

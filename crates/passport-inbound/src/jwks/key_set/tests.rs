@@ -33,7 +33,7 @@ fn named(kid: &str, filler: u8) -> Value {
     key
 }
 
-fn parsed(keys: &[Value], previous: &KeySet) -> Result<(KeySet, Vec<OddEntry>), FetchError> {
+fn parsed(keys: &[Value], previous: &KeySet) -> Result<(KeySet, Vec<SkippedKey>), FetchError> {
     let body = json!({ "keys": keys }).to_string();
     KeySet::parse(body.as_bytes(), &AllowedAlgorithms::default(), previous, &RandomState::new())
 }
