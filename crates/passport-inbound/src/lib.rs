@@ -156,7 +156,7 @@ pub use crate::{
     identity::IdInfo,
     jwks::{KeyHealth, KeyState},
     jwt::algorithm::{Algorithm, UnknownAlgorithm},
-    response::{body::ResponseBody, rejection::Rejection},
+    response::{body::ResponseBody, rejection::Rejection, unmet_requirement::UnmetRequirement},
     token_deadline::{EndStreams, EndStreamsFuture, EndStreamsLayer, ExpiringBody},
     verify::{TokenVerifier, builder::TokenVerifierBuilder},
 };

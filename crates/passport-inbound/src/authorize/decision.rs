@@ -25,18 +25,18 @@ impl Requirement {
                 target: TARGET,
                 "path refused: it has a dot segment, an empty segment, an encoded separator or invalid UTF-8"
             );
-            return Look::Refuse(Rejection::Forbidden(self.clone()));
+            return Look::Refuse(Rejection::Forbidden(self.unmet()));
         }
         let outcome = match self.reduce(caller, request) {
             Outcome::Settled(true) => return Look::Pass,
-            Outcome::Settled(false) => return Look::Refuse(Rejection::Forbidden(self.clone())),
+            Outcome::Settled(false) => return Look::Refuse(Rejection::Forbidden(self.unmet())),
             outcome => outcome,
         };
         let (caller, requirement) = (caller.clone(), self.clone());
         Look::Ask(Box::pin(async move {
             match outcome.ask(&caller).await {
                 Some(true) => Ok(()),
-                Some(false) => Err(Rejection::Forbidden(requirement)),
+                Some(false) => Err(Rejection::Forbidden(requirement.unmet())),
                 None => Err(Rejection::PermissionUnknown),
             }
         }))

@@ -5,7 +5,7 @@ use tower_layer::Layer;
 use super::{Require, Requirement};
 use crate::{
     Rejection,
-    response::{custom::Responder, protocol::Form},
+    response::{protocol::Form, rejection_config::RejectionConfig},
 };
 
 /// Lets callers pass that satisfy a [`Requirement`], and nobody else.
@@ -30,13 +30,13 @@ use crate::{
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct RequireLayer {
     requirement: Requirement,
-    responder: Responder,
+    responder: RejectionConfig,
 }
 
 impl RequireLayer {
     /// The guard.
     pub fn new(requirement: Requirement) -> Self {
-        Self { requirement, responder: Responder::default() }
+        Self { requirement, responder: RejectionConfig::default() }
     }
 
     /// Does not tell callers what the route demands. See

@@ -9,7 +9,7 @@ use super::{
     path_pattern::PathPattern,
     rule::Rule,
 };
-use crate::IdInfo;
+use crate::{IdInfo, response::unmet_requirement::UnmetRequirement};
 
 /// What a route demands of its caller: one thing, or several that are put together with [`and`](Self::and), [`or`](Self::or)
 /// and `!`. Cheap to clone.
@@ -157,8 +157,16 @@ impl Requirement {
         self.0.reads_path()
     }
 
-    /// A name for what was missing, for callers' programs.
-    pub(crate) fn reason(&self) -> &'static str {
+    /// Returns the description for a response.
+    pub(crate) fn unmet(&self) -> UnmetRequirement {
+        let scopes = match &*self.0 {
+            Rule::Scopes(scopes) => Some(scopes.join(" ")),
+            _ => None,
+        };
+        UnmetRequirement::new(self.to_string(), self.reason(), scopes)
+    }
+
+    fn reason(&self) -> &'static str {
         match &*self.0 {
             Rule::ServiceAccount => "ServiceAccountRequired",
             Rule::User => "UserRequired",
@@ -171,13 +179,11 @@ impl Requirement {
             Rule::Not(_) | Rule::Both(..) | Rule::Either(..) => "RequirementNotMet",
         }
     }
+}
 
-    /// What it demands, if that is scopes.
-    pub(crate) fn demanded_scopes(&self) -> Option<&[String]> {
-        match &*self.0 {
-            Rule::Scopes(scopes) => Some(scopes),
-            _ => None,
-        }
+impl From<Requirement> for UnmetRequirement {
+    fn from(requirement: Requirement) -> Self {
+        requirement.unmet()
     }
 }
 

@@ -7,9 +7,9 @@ use super::{Look, RequestHead, RequireFuture, Requirement};
 use crate::{
     ResponseBody,
     response::{
-        custom::Responder,
         drain::Drain,
         future::{Gate, Pending, Terms},
+        rejection_config::RejectionConfig,
         render::refuse,
     },
 };
@@ -19,11 +19,11 @@ use crate::{
 pub struct Require<S> {
     inner: S,
     requirement: Requirement,
-    responder: Responder,
+    responder: RejectionConfig,
 }
 
 impl<S> Require<S> {
-    pub(super) fn new(inner: S, requirement: Requirement, responder: Responder) -> Self {
+    pub(super) fn new(inner: S, requirement: Requirement, responder: RejectionConfig) -> Self {
         Self { inner, requirement, responder }
     }
 

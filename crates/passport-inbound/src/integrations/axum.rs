@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use crate::{
     IdInfo, Rejection, RequestHead, Requirement,
     authorize::Look,
-    response::{custom::Responder, protocol::Protocol, render::refusal},
+    response::{protocol::Protocol, rejection_config::RejectionConfig, render::refusal},
 };
 
 /// Takes who calls from the request.
@@ -124,7 +124,7 @@ impl<G> fmt::Debug for Guarded<G> {
 pub struct CallerRejection {
     rejection: Rejection,
     protocol: Protocol,
-    responder: Responder,
+    responder: RejectionConfig,
 }
 
 impl CallerRejection {
@@ -132,7 +132,7 @@ impl CallerRejection {
     /// own. [`Parts`] are an argument of a handler, too.
     #[must_use]
     pub fn new(rejection: Rejection, parts: &Parts) -> Self {
-        let responder = Responder::default().within(&parts.extensions);
+        let responder = RejectionConfig::default().within(&parts.extensions);
         let protocol = Protocol::of(&parts.method, &parts.headers, responder.form);
         Self { rejection, protocol, responder }
     }
@@ -202,8 +202,9 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Verified<T> {
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         let caller = required(parts)?.clone();
         let demand = || Requirement::check("the claims that this route reads", |_, _| false);
-        let claims =
-            caller.claims().map_err(|_| CallerRejection::new(Rejection::Forbidden(demand()), parts))?;
+        let claims = caller
+            .claims()
+            .map_err(|_| CallerRejection::new(Rejection::Forbidden(demand().unmet()), parts))?;
         Ok(Self { caller, claims })
     }
 }

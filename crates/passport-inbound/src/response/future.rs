@@ -17,13 +17,13 @@ use crate::{
     IdInfo, Rejection, RejectionReason, RequestHead, Requirement, ResponseBody, VerifyError,
     authenticate::{Sources, bearer::bearer, introduce},
     authorize::Look,
-    response::{body::Answer, custom::Responder, drain::Drain, render::refuse},
+    response::{body::Answer, drain::Drain, rejection_config::RejectionConfig, render::refuse},
 };
 
 /// On which terms a request is let through.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Terms {
-    pub(crate) responder: Responder,
+    pub(crate) responder: RejectionConfig,
     pub(crate) hands_on: bool,
     /// Whether the caller is recorded on the current span.
     pub(crate) records_caller: bool,

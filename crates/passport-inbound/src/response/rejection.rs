@@ -3,8 +3,9 @@ use std::time::Duration;
 use http::StatusCode;
 
 use crate::{
-    RejectionReason, Requirement, VerifyError,
+    RejectionReason, VerifyError,
     metrics::{REFUSED_REQUESTS, TARGET, count},
+    response::unmet_requirement::UnmetRequirement,
 };
 
 /// Why a request was not let through.
@@ -18,7 +19,7 @@ pub enum Rejection {
     CredentialsMissing,
     /// The caller does not satisfy what the route demands. 403.
     #[error("the caller is or has not: {0}")]
-    Forbidden(Requirement),
+    Forbidden(UnmetRequirement),
     /// No signing keys can be had. 503.
     #[error("the signing keys are unavailable")]
     KeysUnavailable {

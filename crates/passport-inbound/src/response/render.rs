@@ -15,24 +15,33 @@ use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::json;
 
 use crate::{
-    Rejection, Requirement,
+    Rejection,
     error::CoarseReason,
     response::{
-        custom::Responder,
         protocol::{Protocol, WebFormat},
+        rejection_config::RejectionConfig,
+        unmet_requirement::UnmetRequirement,
     },
 };
 
 /// The response to `request`, which was refused, by the settings of a layer and of those outside
 /// of it.
-pub(crate) fn refuse<B>(rejection: Rejection, request: &Request<B>, own: &Responder) -> Response<Bytes> {
+pub(crate) fn refuse<B>(
+    rejection: Rejection,
+    request: &Request<B>,
+    own: &RejectionConfig,
+) -> Response<Bytes> {
     let responder = own.within(request.extensions());
     let protocol = Protocol::of(request.method(), request.headers(), responder.form);
     refusal(rejection, protocol, &responder)
 }
 
 /// The response to a refused request, with the whole reason in its extensions.
-pub(crate) fn refusal(rejection: Rejection, protocol: Protocol, responder: &Responder) -> Response<Bytes> {
+pub(crate) fn refusal(
+    rejection: Rejection,
+    protocol: Protocol,
+    responder: &RejectionConfig,
+) -> Response<Bytes> {
     rejection.record();
     let words = if responder.is_opaque { Words::opaque(&rejection) } else { Words::of(&rejection) };
     let mut response = match protocol {
@@ -128,11 +137,10 @@ impl Words {
         }
     }
 
-    /// What was demanded, and is not there.
-    fn forbidden(requirement: &Requirement) -> Self {
-        let (reason, required) = (requirement.reason(), requirement.to_string());
-        let scopes = requirement.demanded_scopes().map(|scopes| scopes.join(" "));
-        let challenge = scopes.map(|scopes| {
+    /// Describes the requirement that is not met.
+    fn forbidden(requirement: &UnmetRequirement) -> Self {
+        let (reason, required) = (requirement.reason(), requirement.required());
+        let challenge = requirement.scopes().map(|scopes| {
             Cow::Owned(format!("Bearer realm=\"passport\", error=\"insufficient_scope\", scope=\"{scopes}\""))
         });
         let body = json!({ "error": "forbidden", "reason": reason, "required": required }).to_string();
@@ -211,18 +219,22 @@ mod tests {
     use crate::{RejectionReason, response::protocol::Form};
 
     fn refusal(rejection: Rejection, protocol: Protocol) -> Response<Bytes> {
-        super::refusal(rejection, protocol, &Responder::default())
+        super::refusal(rejection, protocol, &RejectionConfig::default())
     }
 
     #[test]
     fn an_opaque_refusal_says_no_reason() {
-        let mut opaque = Responder::default();
+        let mut opaque = RejectionConfig::default();
         opaque.is_opaque = true;
         let token = super::refusal(RejectionReason::Expired.into(), Protocol::Http, &opaque);
         assert_eq!(token.body(), r#"{"error":"invalid_token"}"#);
         assert_eq!(token.headers()[WWW_AUTHENTICATE], r#"Bearer realm="passport", error="invalid_token""#);
         assert_eq!(token.extensions().get(), Some(&Rejection::Token(RejectionReason::Expired)));
-        let forbidden = Rejection::Forbidden(Requirement::service_account());
+        let forbidden = Rejection::Forbidden(UnmetRequirement::new(
+            "a service account".to_owned(),
+            "ServiceAccountRequired",
+            None,
+        ));
         assert_eq!(
             super::refusal(forbidden.clone(), Protocol::Http, &opaque).body(),
             r#"{"error":"forbidden"}"#
@@ -234,7 +246,7 @@ mod tests {
 
     #[test]
     fn a_responder_of_ones_own_may_say_anything_but_yes() {
-        let mut responder = Responder::default();
+        let mut responder = RejectionConfig::default();
         responder.respond_with(|rejection, standard| {
             assert_eq!(rejection.status(), standard.status());
             Response::new(Bytes::from("<html>"))
@@ -301,7 +313,14 @@ mod tests {
         for (rejection, status) in [
             (Rejection::CredentialsMissing, "16"),
             (RejectionReason::Expired.into(), "16"),
-            (Rejection::Forbidden(Requirement::service_account()), "7"),
+            (
+                Rejection::Forbidden(UnmetRequirement::new(
+                    "a service account".to_owned(),
+                    "ServiceAccountRequired",
+                    None,
+                )),
+                "7",
+            ),
             (Rejection::Miswired, "13"),
         ] {
             let response = refusal(rejection, Protocol::Grpc);
@@ -319,7 +338,7 @@ mod tests {
             ("application/grpc-web-text", b"gAAAADhncnBjLXN0YXR1czogMTYNCmdycGMtbWVzc2FnZTog"),
         ] {
             let request = Request::post("/").header(CONTENT_TYPE, content_type).body(()).unwrap();
-            let response = refuse(Rejection::CredentialsMissing, &request, &Responder::default());
+            let response = refuse(Rejection::CredentialsMissing, &request, &RejectionConfig::default());
             assert_eq!((response.status().as_u16(), response.headers().len()), (200, 1));
             assert_eq!(response.headers()[CONTENT_TYPE], content_type);
             assert!(response.body().starts_with(body), "{:?}", response.body());
@@ -329,17 +348,17 @@ mod tests {
 
     #[test]
     fn fixed_form_of_a_layer_holds_for_those_inside() {
-        let mut http_only = Responder::default();
+        let mut http_only = RejectionConfig::default();
         http_only.form = Some(Form::Http);
         let mut request = Request::post("/").header(CONTENT_TYPE, "application/grpc").body(()).unwrap();
-        let status = |request: &Request<()>, responder: &Responder| {
+        let status = |request: &Request<()>, responder: &RejectionConfig| {
             refuse(Rejection::CredentialsMissing, request, responder).status().as_u16()
         };
-        assert_eq!(status(&request, &Responder::default()), 200);
+        assert_eq!(status(&request, &RejectionConfig::default()), 200);
         assert_eq!(status(&request, &http_only), 401);
         request.extensions_mut().insert(http_only);
-        assert_eq!(status(&request, &Responder::default()), 401);
-        let mut grpc_only = Responder::default();
+        assert_eq!(status(&request, &RejectionConfig::default()), 401);
+        let mut grpc_only = RejectionConfig::default();
         grpc_only.form = Some(Form::Grpc);
         assert_eq!(status(&request, &grpc_only), 200);
     }

@@ -4,7 +4,7 @@ use passport_core::{Clock, SystemClock};
 use tower_layer::Layer;
 
 use super::EndStreams;
-use crate::response::{custom::Responder, protocol::Form};
+use crate::response::{protocol::Form, rejection_config::RejectionConfig};
 
 /// Ends what is still being sent when the caller's token has expired, with what the verifier grants clocks (by default 60 s after its
 /// `exp`): a gRPC stream with `UNAUTHENTICATED`, a stream of server-sent events by its end, any other body by an error, as half of
@@ -34,13 +34,13 @@ use crate::response::{custom::Responder, protocol::Form};
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct EndStreamsLayer {
     clock: Arc<dyn Clock>,
-    responder: Responder,
+    responder: RejectionConfig,
 }
 
 impl EndStreamsLayer {
     /// The layer.
     pub fn new() -> Self {
-        Self { clock: Arc::new(SystemClock), responder: Responder::default() }
+        Self { clock: Arc::new(SystemClock), responder: RejectionConfig::default() }
     }
 
     /// Reads the time from `clock`, which is to be the verifier's. Defaults to the operating system's.

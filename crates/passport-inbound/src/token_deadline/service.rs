@@ -11,7 +11,7 @@ use tower_service::Service;
 use super::{EndStreamsFuture, ExpiringBody};
 use crate::{
     IdInfo, Rejection, ResponseBody,
-    response::{custom::Responder, render::refuse},
+    response::{rejection_config::RejectionConfig, render::refuse},
 };
 
 /// The service that [`EndStreamsLayer`](super::EndStreamsLayer) makes.
@@ -19,11 +19,11 @@ use crate::{
 pub struct EndStreams<S> {
     inner: S,
     clock: Arc<dyn Clock>,
-    responder: Responder,
+    responder: RejectionConfig,
 }
 
 impl<S> EndStreams<S> {
-    pub(super) fn new(inner: S, clock: Arc<dyn Clock>, responder: Responder) -> Self {
+    pub(super) fn new(inner: S, clock: Arc<dyn Clock>, responder: RejectionConfig) -> Self {
         Self { inner, clock, responder }
     }
 

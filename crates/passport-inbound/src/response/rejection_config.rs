@@ -10,7 +10,7 @@ use crate::{Rejection, response::protocol::Form};
 
 /// How refused requests are answered. Each layer that refuses has one, and those inside inherit it.
 #[derive(Clone, Default)]
-pub(crate) struct Responder {
+pub(crate) struct RejectionConfig {
     /// Whether the caller is told why.
     pub(crate) is_opaque: bool,
     custom: Option<Arc<Respond>>,
@@ -20,7 +20,7 @@ pub(crate) struct Responder {
 
 type Respond = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
 
-impl Responder {
+impl RejectionConfig {
     /// Whether anything was set.
     pub(crate) fn is_set(&self) -> bool {
         self.is_opaque || self.custom.is_some() || self.form.is_some()
@@ -66,9 +66,9 @@ impl Responder {
     }
 }
 
-impl fmt::Debug for Responder {
+impl fmt::Debug for RejectionConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Responder")
+        f.debug_struct("RejectionConfig")
             .field("is_opaque", &self.is_opaque)
             .field("is_custom", &self.custom.is_some())
             .field("form", &self.form)
