@@ -1,12 +1,10 @@
 use std::{fmt, sync::Arc, time::SystemTime};
 
-use http::Extensions;
-use passport_core::{Clock, SystemClock};
 use serde::de::DeserializeOwned;
 
-use crate::{Rejection, jwt::claims::Claims, token_deadline::End};
+use crate::jwt::claims::Claims;
 
-/// The mark of an `AuthenticateLayer` that has looked and found no token, where there need not be one.
+/// A request extension: an `AuthenticateLayer` that requires no token has found none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Anonymous;
 
@@ -15,40 +13,31 @@ pub(crate) struct Anonymous;
 /// Immutable and cheap to clone. It can only come from a verified token, so whoever holds one may trust it. In axum it
 /// is an extractor (feature `axum`); everywhere else it is in the request's extensions.
 #[derive(Clone)]
-pub struct IdInfo(Arc<Verified>);
+pub struct IdInfo(Arc<VerifiedToken>);
 
-struct Verified {
+struct VerifiedToken {
     claims: Claims,
-    /// Until when the verifier takes the token: what it grants clocks is in it.
+    /// When the verifier stops accepting the token, the clock skew included.
     until: SystemTime,
     /// The payload as it was signed, for [`IdInfo::claims`].
     payload: Vec<u8>,
 }
 
 impl IdInfo {
-    /// Only `verifier` calls this, after every check has passed.
+    /// Only the verification pipeline calls this, after every check has passed.
     pub(crate) fn new(claims: Claims, payload: Vec<u8>, until: SystemTime) -> Self {
-        Self(Arc::new(Verified { claims, until, payload }))
+        Self(Arc::new(VerifiedToken { claims, until, payload }))
     }
 
-    /// How much memory it takes, in bytes: the claims as they came and as they are read.
+    /// Returns the memory in use, in bytes: of the claims as text and as values.
     pub(crate) fn size(&self) -> usize {
         self.0.payload.capacity() + self.0.claims.size()
     }
 
-    /// Whether it came of the same verification.
+    /// Returns whether both come from the same verification.
     #[cfg(test)]
     pub(crate) fn is_the_same_as(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
-    }
-
-    /// The caller that an `AuthenticateLayer` has put there. If none has run, the stack is wired wrong.
-    pub(crate) fn required(extensions: &Extensions) -> Result<&Self, Rejection> {
-        let nobody = || match extensions.get::<Anonymous>() {
-            Some(Anonymous) => Rejection::CredentialsMissing,
-            None => Rejection::Miswired,
-        };
-        extensions.get().ok_or_else(nobody)
     }
 
     /// The user, or the client id of a managed identity (`sub`).
@@ -135,21 +124,9 @@ impl IdInfo {
         self.0.claims.exp.map_or(SystemTime::UNIX_EPOCH, |date| date.0)
     }
 
-    /// Waits until the verifier takes the token no more, by default 60 s after its `exp`: for what is no body, a WebSocket for
-    /// example. By the operating system's clock, and by the token's times alone: a deny list does not end it. Elsewhere there is
-    /// [`EndStreamsLayer`](crate::EndStreamsLayer).
-    ///
-    /// # Panics
-    /// When it is polled outside of a tokio runtime with a timer.
-    ///
-    /// # Cancel safety
-    /// Nothing is lost.
-    pub async fn until_expiry(&self) {
-        self.end(Arc::new(SystemClock)).reached().await;
-    }
-
-    pub(crate) fn end(&self, clock: Arc<dyn Clock>) -> End {
-        End::new(self.0.until, clock)
+    /// Returns when the verifier stops accepting the token: `exp` and the tolerated clock skew.
+    pub(crate) fn accepted_until(&self) -> SystemTime {
+        self.0.until
     }
 
     /// All claims of the token, as a type of your own.

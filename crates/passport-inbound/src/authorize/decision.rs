@@ -1,7 +1,7 @@
 use std::{future::Future, pin::Pin};
 
 use super::{RequestHead, Requirement, evaluate::Outcome};
-use crate::{IdInfo, Rejection, metrics::TARGET, request_path::is_plain};
+use crate::{Rejection, metrics::TARGET, request_path::is_plain, response::rejection::required_identity};
 
 /// What a look at a request says.
 pub(crate) enum Look {
@@ -14,7 +14,7 @@ pub(crate) enum Look {
 impl Requirement {
     /// Whether whoever calls may pass, as far as that can be said at once.
     pub(crate) fn look(&self, request: RequestHead<'_>) -> Look {
-        let caller = match IdInfo::required(request.extensions) {
+        let caller = match required_identity(request.extensions) {
             Ok(caller) => caller,
             Err(rejection) => return Look::Refuse(rejection),
         };

@@ -13,7 +13,9 @@ use serde::de::DeserializeOwned;
 use crate::{
     IdInfo, Rejection, RequestHead, Requirement,
     authorize::Look,
-    response::{protocol::Protocol, rejection_config::RejectionConfig, render::refusal},
+    response::{
+        protocol::Protocol, rejection::required_identity, rejection_config::RejectionConfig, render::refusal,
+    },
 };
 
 /// Takes who calls from the request.
@@ -155,7 +157,7 @@ impl IntoResponse for CallerRejection {
 }
 
 fn required(parts: &Parts) -> Result<&IdInfo, CallerRejection> {
-    IdInfo::required(&parts.extensions).map_err(|rejection| CallerRejection::new(rejection, parts))
+    required_identity(&parts.extensions).map_err(|rejection| CallerRejection::new(rejection, parts))
 }
 
 /// Who calls, if it satisfies `requirement`.

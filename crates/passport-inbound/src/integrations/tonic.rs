@@ -2,7 +2,7 @@
 
 use tonic::{Request, Status};
 
-use crate::{IdInfo, Rejection};
+use crate::{IdInfo, Rejection, response::rejection::required_identity};
 
 /// Who calls, from a `tonic::Request`.
 ///
@@ -34,7 +34,7 @@ mod sealed {
 
 impl<T> RequestExt for Request<T> {
     fn caller(&self) -> Result<&IdInfo, Status> {
-        IdInfo::required(self.extensions()).map_err(|rejection| {
+        required_identity(self.extensions()).map_err(|rejection| {
             rejection.record();
             match rejection {
                 Rejection::CredentialsMissing => Status::unauthenticated("authentication required"),

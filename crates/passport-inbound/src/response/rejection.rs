@@ -1,9 +1,10 @@
 use std::time::Duration;
 
-use http::StatusCode;
+use http::{Extensions, StatusCode};
 
 use crate::{
-    RejectionReason, VerifyError,
+    IdInfo, RejectionReason, VerifyError,
+    identity::Anonymous,
     metrics::{REFUSED_REQUESTS, TARGET, count},
     response::unmet_requirement::UnmetRequirement,
 };
@@ -99,6 +100,15 @@ impl Rejection {
             }
         }
     }
+}
+
+/// Returns the identity that an `AuthenticateLayer` has left in the extensions of a request.
+pub(crate) fn required_identity(extensions: &Extensions) -> Result<&IdInfo, Rejection> {
+    let missing = || match extensions.get::<Anonymous>() {
+        Some(Anonymous) => Rejection::CredentialsMissing,
+        None => Rejection::Miswired,
+    };
+    extensions.get().ok_or_else(missing)
 }
 
 impl From<VerifyError> for Rejection {

@@ -9,7 +9,7 @@ use http_body::{Body, Frame, SizeHint};
 use metrics::counter;
 use pin_project_lite::pin_project;
 
-use super::deadline::{End, Timer};
+use super::deadline::{Deadline, DeadlineTimer};
 use crate::{
     metrics::ENDED_STREAMS,
     response::protocol::{Protocol, WebFormat},
@@ -27,8 +27,8 @@ pin_project! {
         #[pin]
         inner: B,
         // None for a caller whom nobody knows, and for a body that is there as a whole.
-        end: Option<End>,
-        timer: Timer,
+        deadline: Option<Deadline>,
+        timer: DeadlineTimer,
         kind: Kind,
         has_begun: bool,
         is_over: bool,
@@ -68,9 +68,9 @@ const UNAUTHENTICATED: u8 = 16;
 struct TokenExpired;
 
 impl<B: Body> ExpiringBody<B> {
-    pub(super) fn new(inner: B, end: Option<End>, kind: Kind) -> Self {
-        let end = end.filter(|_| inner.size_hint().exact().is_none());
-        Self { inner, end, timer: Timer::default(), kind, has_begun: false, is_over: false }
+    pub(super) fn new(inner: B, deadline: Option<Deadline>, kind: Kind) -> Self {
+        let deadline = deadline.filter(|_| inner.size_hint().exact().is_none());
+        Self { inner, deadline, timer: DeadlineTimer::default(), kind, has_begun: false, is_over: false }
     }
 }
 
@@ -87,12 +87,12 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
             return Poll::Ready(None);
         }
         let frame = this.inner.poll_frame(cx).map_err(Into::into);
-        let Some(end) = this.end else { return frame };
+        let Some(deadline) = this.deadline else { return frame };
         let has_begun = std::mem::replace(this.has_begun, true);
         match &frame {
-            Poll::Pending => ready!(this.timer.poll(end, cx)),
+            Poll::Pending => ready!(this.timer.poll(deadline, cx)),
             // What is more is passed on for as long as there is time; what was there in time, and how it ended, in any case.
-            Poll::Ready(Some(Ok(frame))) if frame.is_data() && has_begun && end.is_reached() => {}
+            Poll::Ready(Some(Ok(frame))) if frame.is_data() && has_begun && deadline.is_reached() => {}
             Poll::Ready(_) => return frame,
         }
         *this.is_over = true;

@@ -1,4 +1,4 @@
-//! When it is over.
+//! The moment at which a token expires, and a timer for it.
 
 use std::{
     future::Future,
@@ -8,22 +8,29 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use passport_core::Clock;
+use passport_core::{Clock, SystemClock};
 use tokio::time::{Sleep, sleep};
 
-/// No longer than this is slept at a time: a machine may sleep too, and a wall clock be set.
+use crate::IdInfo;
+
+/// The timer looks at the wall clock this often: it may be set, and a machine may be suspended.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
-/// The moment from which on a token counts no more, by the wall clock.
+/// The moment from which on a token is not accepted any more, by the wall clock.
 #[derive(Clone, Debug)]
-pub(crate) struct End {
+pub(super) struct Deadline {
     at: SystemTime,
     clock: Arc<dyn Clock>,
 }
 
-impl End {
-    pub(crate) fn new(at: SystemTime, clock: Arc<dyn Clock>) -> Self {
+impl Deadline {
+    pub(super) fn new(at: SystemTime, clock: Arc<dyn Clock>) -> Self {
         Self { at, clock }
+    }
+
+    /// The deadline of the caller's token.
+    pub(super) fn of(caller: &IdInfo, clock: Arc<dyn Clock>) -> Self {
+        Self::new(caller.accepted_until(), clock)
     }
 
     pub(super) fn is_reached(&self) -> bool {
@@ -34,25 +41,41 @@ impl End {
         self.at.duration_since(self.clock.now()).ok().filter(|left| !left.is_zero())
     }
 
-    pub(crate) async fn reached(self) {
-        let mut timer = Timer::default();
+    async fn reached(self) {
+        let mut timer = DeadlineTimer::default();
         std::future::poll_fn(|cx| timer.poll(&self, cx)).await;
     }
 }
 
-/// Wakes whoever waits for an [`End`]. Set up when somebody does.
+/// Wakes the task that waits for a [`Deadline`]. The timer of tokio is created by the first poll.
 #[derive(Debug, Default)]
-pub(super) struct Timer(Option<Pin<Box<Sleep>>>);
+pub(super) struct DeadlineTimer(Option<Pin<Box<Sleep>>>);
 
-impl Timer {
-    pub(super) fn poll(&mut self, end: &End, cx: &mut Context<'_>) -> Poll<()> {
+impl DeadlineTimer {
+    pub(super) fn poll(&mut self, deadline: &Deadline, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let Some(left) = end.left() else { return Poll::Ready(()) };
+            let Some(left) = deadline.left() else { return Poll::Ready(()) };
             let timer = self.0.get_or_insert_with(|| Box::pin(sleep(left.min(LONGEST_SLEEP))));
             match timer.as_mut().poll(cx) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(()) => self.0 = None,
             }
         }
+    }
+}
+
+/// Here and not beside the other methods, so that the identity does not depend on timers.
+impl IdInfo {
+    /// Waits until the verifier takes the token no more, by default 60 s after its `exp`: for what is no body, a WebSocket for
+    /// example. By the operating system's clock, and by the token's times alone: a deny list does not end it. Elsewhere there is
+    /// [`EndStreamsLayer`](crate::EndStreamsLayer).
+    ///
+    /// # Panics
+    /// When it is polled outside of a tokio runtime with a timer.
+    ///
+    /// # Cancel safety
+    /// Nothing is lost.
+    pub async fn until_expiry(&self) {
+        Deadline::of(self, Arc::new(SystemClock)).reached().await;
     }
 }

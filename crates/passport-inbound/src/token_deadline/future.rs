@@ -10,7 +10,7 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::{End, ExpiringBody, body::Kind};
+use super::{ExpiringBody, body::Kind, deadline::Deadline};
 use crate::{ResponseBody, response::body::Answer};
 
 pin_project! {
@@ -25,17 +25,17 @@ pin_project! {
 }
 
 pin_project! {
-    // The inner service's response, with an end to its body.
+    // The inner service's future; the body of its response gets the deadline.
     struct Ending<F> {
         #[pin]
         response: F,
-        end: Option<End>,
+        deadline: Option<Deadline>,
     }
 }
 
 impl<F> EndStreamsFuture<F> {
-    pub(super) fn passed(response: F, end: Option<End>) -> Self {
-        Self { answer: Answer::Inner { response: Ending { response, end } } }
+    pub(super) fn passed(response: F, deadline: Option<Deadline>) -> Self {
+        Self { answer: Answer::Inner { response: Ending { response, deadline } } }
     }
 
     pub(super) fn refused(refusal: Response<Bytes>) -> Self {
@@ -53,8 +53,8 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.response.poll(cx))?;
-        let (end, kind) = (this.end.take(), Kind::of(response.headers()));
-        Poll::Ready(Ok(response.map(|body| ExpiringBody::new(body, end, kind))))
+        let (deadline, kind) = (this.deadline.take(), Kind::of(response.headers()));
+        Poll::Ready(Ok(response.map(|body| ExpiringBody::new(body, deadline, kind))))
     }
 }
 

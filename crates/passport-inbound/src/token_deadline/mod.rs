@@ -10,7 +10,6 @@ mod future;
 mod layer;
 mod service;
 
-pub(crate) use self::deadline::End;
 pub use self::{body::ExpiringBody, future::EndStreamsFuture, layer::EndStreamsLayer, service::EndStreams};
 
 #[cfg(test)]

@@ -8,10 +8,10 @@ use http_body::Body;
 use passport_core::Clock;
 use tower_service::Service;
 
-use super::{EndStreamsFuture, ExpiringBody};
+use super::{EndStreamsFuture, ExpiringBody, deadline::Deadline};
 use crate::{
-    IdInfo, Rejection, ResponseBody,
-    response::{rejection_config::RejectionConfig, render::refuse},
+    Rejection, ResponseBody,
+    response::{rejection::required_identity, rejection_config::RejectionConfig, render::refuse},
 };
 
 /// The service that [`EndStreamsLayer`](super::EndStreamsLayer) makes.
@@ -47,15 +47,15 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let end = match IdInfo::required(request.extensions()) {
-            Ok(caller) => Some(caller.end(Arc::clone(&self.clock))),
+        let deadline = match required_identity(request.extensions()) {
+            Ok(caller) => Some(Deadline::of(caller, Arc::clone(&self.clock))),
             // Nobody is known, and nobody's token ends.
             Err(Rejection::CredentialsMissing) => None,
             Err(miswired) => {
                 return EndStreamsFuture::refused(refuse(miswired, &request, &self.responder));
             }
         };
-        EndStreamsFuture::passed(self.inner.call(request), end)
+        EndStreamsFuture::passed(self.inner.call(request), deadline)
     }
 }
 

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use passport_core::ManualClock;
 use tokio::{sync::mpsc, time::advance};
 
-use super::{body::Kind, *};
+use super::{body::Kind, deadline::Deadline, *};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -24,7 +24,7 @@ fn stream(
     let frames = futures_util::stream::poll_fn(move |cx| frames.poll_recv(cx));
     let body = StreamBody::new(frames.map(|bytes| Ok::<_, Infallible>(Frame::data(bytes))));
     let at = std::time::UNIX_EPOCH + Duration::from_secs(u64::from(NOW)) + MINUTE;
-    (feed, Box::pin(ExpiringBody::new(body, Some(End::new(at, Arc::new(clock.clone()))), kind)))
+    (feed, Box::pin(ExpiringBody::new(body, Some(Deadline::new(at, Arc::new(clock.clone()))), kind)))
 }
 
 async fn later(clock: &ManualClock, by: Duration) {
@@ -130,7 +130,7 @@ async fn an_answer_that_was_on_its_way_arrives_with_its_own_end() {
 #[tokio::test]
 async fn a_body_that_is_there_is_passed_on_as_it_is_and_needs_no_timer() {
     let at = std::time::UNIX_EPOCH + Duration::from_secs(u64::from(NOW));
-    let end = End::new(at, Arc::new(ManualClock::at_unix_seconds(NOW + 1)));
+    let end = Deadline::new(at, Arc::new(ManualClock::at_unix_seconds(NOW + 1)));
     let mut body = ExpiringBody::new(Full::new(Bytes::from("done")), Some(end), Kind::Other);
     assert_eq!(body.size_hint().exact(), Some(4));
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "done");
