@@ -6,6 +6,8 @@
 //! 4. Who calls goes into the request's extensions, in the place of whatever was there; the header is marked sensitive, and the inner service is called.
 
 pub(crate) mod bearer;
+mod config;
+mod extensions;
 mod future;
 mod layer;
 mod public_paths;
@@ -13,7 +15,6 @@ mod service;
 mod token_source;
 
 pub use self::{future::AuthenticateFuture, layer::AuthenticateLayer, service::Authenticate};
-pub(crate) use self::{service::introduce, token_source::Sources};
 
 #[cfg(test)]
 mod tests;

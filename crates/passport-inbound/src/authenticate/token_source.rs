@@ -12,9 +12,10 @@ use percent_encoding::percent_decode_str;
 use super::public_paths::PublicPaths;
 use crate::{RejectionReason, authenticate::bearer::bearer, metrics::TARGET, request_path::routed_path};
 
-/// What few layers are told. All of it is off by default.
+/// Where a layer looks for a token besides the `Authorization` header, which requests need none, and
+/// what it strips. All of it is off by default.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Sources {
+pub(super) struct TokenSource {
     pub(super) cookie: Option<String>,
     pub(super) query: bool,
     pub(super) preflight: bool,
@@ -26,10 +27,10 @@ pub(crate) struct Sources {
 /// The name that [RFC 6750, section 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3) gives the parameter.
 const PARAMETER: &str = "access_token";
 
-impl Sources {
+impl TokenSource {
     /// The token of a request. The header counts before a cookie, which browsers send by themselves; beside a parameter of the
     /// query it is one too many.
-    pub(crate) fn token<'a, B>(&self, request: &'a Request<B>) -> Result<Option<&'a [u8]>, RejectionReason> {
+    pub(super) fn token<'a, B>(&self, request: &'a Request<B>) -> Result<Option<&'a [u8]>, RejectionReason> {
         let in_header = bearer(request.headers())?;
         let in_query =
             if self.query && cannot_set_headers(request) { parameter(request.uri())? } else { None };
@@ -53,8 +54,8 @@ impl Sources {
         }
     }
 
-    /// Whether no token is looked for: the path is public, or it is a preflight.
-    pub(super) fn lets_through<B>(&self, request: &Request<B>) -> bool {
+    /// Returns whether the request needs no token: its path is public, or it is a preflight.
+    pub(super) fn needs_no_token<B>(&self, request: &Request<B>) -> bool {
         let is_public =
             |public: &PublicPaths| public.contains(routed_path(request.uri(), request.extensions()));
         self.is_preflight(request) || self.public.as_ref().is_some_and(is_public)
@@ -70,8 +71,8 @@ impl Sources {
             && !has(AUTHORIZATION)
     }
 
-    /// Takes off what the inner service is not to see; of the token only if it is one that was verified.
-    pub(super) fn tidy<B>(&self, request: &mut Request<B>, is_verified: bool) {
+    /// Removes what the inner service must not see. A token is only removed if it was verified.
+    pub(super) fn strip<B>(&self, request: &mut Request<B>, is_verified: bool) {
         if self.query {
             strip_parameter(request.uri_mut());
             #[cfg(feature = "axum")]
@@ -206,8 +207,13 @@ fn strip_header(headers: &mut HeaderMap, name: &HeaderName) {
 mod tests {
     use super::*;
 
-    fn sources() -> Sources {
-        Sources { cookie: Some("session".to_owned()), query: true, strips_token: true, ..Sources::default() }
+    fn sources() -> TokenSource {
+        TokenSource {
+            cookie: Some("session".to_owned()),
+            query: true,
+            strips_token: true,
+            ..TokenSource::default()
+        }
     }
 
     fn request(uri: &str, headers: &[(&str, &str)]) -> Request<()> {
@@ -242,7 +248,7 @@ mod tests {
             let request = request(uri, headers);
             let token = sources().token(&request).unwrap().map(String::from_utf8_lossy);
             assert_eq!(token.as_deref(), found, "{uri} {headers:?}");
-            let token = Sources::default().token(&request).unwrap().map(String::from_utf8_lossy);
+            let token = TokenSource::default().token(&request).unwrap().map(String::from_utf8_lossy);
             assert_eq!(
                 token.as_deref(),
                 found.filter(|token| *token == "h"),
@@ -304,8 +310,8 @@ mod tests {
                     ("x_tenant_id", "t"),
                 ],
             );
-            let sources = Sources { strips: vec![HeaderName::from_static("x-tenant-id")], ..sources() };
-            sources.tidy(&mut request, true);
+            let sources = TokenSource { strips: vec![HeaderName::from_static("x-tenant-id")], ..sources() };
+            sources.strip(&mut request, true);
             assert_eq!(request.uri().to_string(), tidied);
             assert!(!request.headers().contains_key("x_tenant_id"));
             assert!(request.headers().get(COOKIE).is_none_or(HeaderValue::is_sensitive));
@@ -326,24 +332,24 @@ mod tests {
             let mut request = request("/chat?access_token=q", &[]);
             let original = "/api/chat?access_token=q&access%5Ftoken=r&a=b".parse().unwrap();
             request.extensions_mut().insert(OriginalUri(original));
-            sources().tidy(&mut request, is_verified);
+            sources().strip(&mut request, is_verified);
             assert_eq!(request.extensions().get::<OriginalUri>().unwrap().0, "/api/chat?a=b");
         }
     }
 
     #[test]
     fn a_preflight_is_what_a_browser_sends_as_one() {
-        let sources = Sources { preflight: true, ..Sources::default() };
+        let sources = TokenSource { preflight: true, ..TokenSource::default() };
         let asks = [("origin", "https://app.example"), ("access-control-request-method", "PUT")];
         let options = |headers: &[(&str, &str)]| {
             let mut request = request("/", headers);
             *request.method_mut() = Method::OPTIONS;
             request
         };
-        assert!(sources.lets_through(&options(&asks)));
-        assert!(!Sources::default().lets_through(&options(&asks)));
-        assert!(!sources.lets_through(&options(&asks[..1])));
-        assert!(!sources.lets_through(&request("/", &asks)), "not an OPTIONS");
-        assert!(!sources.lets_through(&options(&[asks[0], asks[1], ("authorization", "Bearer x")])));
+        assert!(sources.needs_no_token(&options(&asks)));
+        assert!(!TokenSource::default().needs_no_token(&options(&asks)));
+        assert!(!sources.needs_no_token(&options(&asks[..1])));
+        assert!(!sources.needs_no_token(&request("/", &asks)), "not an OPTIONS");
+        assert!(!sources.needs_no_token(&options(&[asks[0], asks[1], ("authorization", "Bearer x")])));
     }
 }

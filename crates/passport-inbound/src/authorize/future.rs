@@ -9,7 +9,14 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{ResponseBody, response::future::Gate};
+use super::PermissionFuture;
+use crate::{
+    Rejection, ResponseBody,
+    response::{
+        future::{Check, CheckedFuture},
+        rejection_config::RejectionConfig,
+    },
+};
 
 pin_project! {
     /// The response future of [`Require`](super::Require).
@@ -21,7 +28,7 @@ pin_project! {
         S: Service<Request<B>>,
     {
         #[pin]
-        pub(super) gate: Gate<S, B>,
+        pub(super) checked: CheckedFuture<S, B, PendingPermission>,
     }
 }
 
@@ -34,12 +41,28 @@ where
 
     #[inline]
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().gate.poll(cx)
+        self.project().checked.poll(cx)
     }
 }
 
 impl<S: Service<Request<B>>, B> fmt::Debug for RequireFuture<S, B> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequireFuture").finish_non_exhaustive()
+    }
+}
+
+/// A request that waits for a [`PermissionCheck`](super::PermissionCheck).
+pub(super) struct PendingPermission {
+    pub(super) permission: PermissionFuture,
+    pub(super) rejections: RejectionConfig,
+}
+
+impl<B> Check<B> for PendingPermission {
+    fn poll(&mut self, _: &mut Request<B>, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>> {
+        self.permission.as_mut().poll(cx)
+    }
+
+    fn rejection_config(&self) -> &RejectionConfig {
+        &self.rejections
     }
 }

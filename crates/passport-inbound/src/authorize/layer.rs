@@ -30,20 +30,20 @@ use crate::{
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct RequireLayer {
     requirement: Requirement,
-    responder: RejectionConfig,
+    rejections: RejectionConfig,
 }
 
 impl RequireLayer {
     /// The guard.
     pub fn new(requirement: Requirement) -> Self {
-        Self { requirement, responder: RejectionConfig::default() }
+        Self { requirement, rejections: RejectionConfig::default() }
     }
 
     /// Does not tell callers what the route demands. See
     /// [`AuthenticateLayer::opaque`](crate::AuthenticateLayer::opaque), whose settings hold here
     /// where this layer has none.
     pub fn opaque(mut self) -> Self {
-        self.responder.is_opaque = true;
+        self.rejections.is_opaque = true;
         self
     }
 
@@ -52,20 +52,20 @@ impl RequireLayer {
         mut self,
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
-        self.responder.respond_with(respond);
+        self.rejections.respond_with(respond);
         self
     }
 
     /// Refuses in HTTP, whatever the caller's content type. See
     /// [`AuthenticateLayer::http_only`](crate::AuthenticateLayer::http_only).
     pub fn http_only(mut self) -> Self {
-        self.responder.form = Some(Form::Http);
+        self.rejections.form = Some(Form::Http);
         self
     }
 
     /// Refuses in gRPC. See [`AuthenticateLayer::grpc_only`](crate::AuthenticateLayer::grpc_only).
     pub fn grpc_only(mut self) -> Self {
-        self.responder.form = Some(Form::Grpc);
+        self.rejections.form = Some(Form::Grpc);
         self
     }
 }
@@ -74,7 +74,7 @@ impl<S> Layer<S> for RequireLayer {
     type Service = Require<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Require::new(inner, self.requirement.clone(), self.responder.clone())
+        Require::new(inner, self.requirement.clone(), self.rejections.clone())
     }
 }
 

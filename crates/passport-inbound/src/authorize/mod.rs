@@ -15,7 +15,7 @@ mod requirement;
 mod rule;
 mod service;
 
-pub(crate) use self::decision::Look;
+pub(crate) use self::decision::{Decision, PermissionFuture};
 pub use self::{
     checker::{PermissionCheck, PermissionUnknown},
     future::RequireFuture,

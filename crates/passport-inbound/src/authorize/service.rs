@@ -3,15 +3,13 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{Look, RequestHead, RequireFuture, Requirement};
+use super::{
+    Decision, RequestHead, Requirement,
+    future::{PendingPermission, RequireFuture},
+};
 use crate::{
     ResponseBody,
-    response::{
-        drain::Drain,
-        future::{Gate, Pending, Terms},
-        rejection_config::RejectionConfig,
-        render::refuse,
-    },
+    response::{drain::Drain, future::CheckedFuture, rejection_config::RejectionConfig, render::refuse},
 };
 
 /// The service of a guard, such as [`RequireServiceAccountLayer`](super::RequireServiceAccountLayer) makes.
@@ -19,12 +17,12 @@ use crate::{
 pub struct Require<S> {
     inner: S,
     requirement: Requirement,
-    responder: RejectionConfig,
+    rejections: RejectionConfig,
 }
 
 impl<S> Require<S> {
-    pub(super) fn new(inner: S, requirement: Requirement, responder: RejectionConfig) -> Self {
-        Self { inner, requirement, responder }
+    pub(super) fn new(inner: S, requirement: Requirement, rejections: RejectionConfig) -> Self {
+        Self { inner, requirement, rejections }
     }
 
     /// The service inside.
@@ -47,19 +45,18 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let gate = match self.requirement.look(RequestHead::of(&request)) {
-            Look::Pass => Gate::passed(self.inner.call(request)),
-            Look::Refuse(rejection) => {
-                let refusal = refuse(rejection, &request, &self.responder);
-                Gate::refused(refusal, Drain::of(request))
+        let checked = match self.requirement.decide(RequestHead::of(&request)) {
+            Decision::Allow => CheckedFuture::forwarded(self.inner.call(request)),
+            Decision::Reject(rejection) => {
+                let response = refuse(rejection, &request, &self.rejections);
+                CheckedFuture::rejected(response, Drain::of(request))
             }
-
-            Look::Ask(asking) => {
-                let terms = Terms { responder: self.responder.clone(), ..Terms::default() };
-                Gate::waiting(Pending::Permission(asking), &mut self.inner, request, terms)
+            Decision::Ask(permission) => {
+                let check = PendingPermission { permission, rejections: self.rejections.clone() };
+                CheckedFuture::checking(check, &mut self.inner, request)
             }
         };
-        RequireFuture { gate }
+        RequireFuture { checked }
     }
 }
 

@@ -26,10 +26,10 @@ fn request(claims: &Value, path: &str) -> Request<()> {
 
 /// What the guard says in the end, with whoever is asked.
 fn verdict(requirement: &Requirement, request: &Request<()>) -> Result<(), Rejection> {
-    match requirement.look(RequestHead::of(request)) {
-        Look::Pass => Ok(()),
-        Look::Refuse(rejection) => Err(rejection),
-        Look::Ask(asking) => asking.now_or_never().expect("these answer at once"),
+    match requirement.decide(RequestHead::of(request)) {
+        Decision::Allow => Ok(()),
+        Decision::Reject(rejection) => Err(rejection),
+        Decision::Ask(asking) => asking.now_or_never().expect("these answer at once"),
     }
 }
 
@@ -235,8 +235,8 @@ fn nobody_is_asked_whose_answer_changes_nothing() {
         (oracle(None).0.or(unmet), true),
     ] {
         let request = request(&json!({}), "/");
-        let looked = combine.look(RequestHead::of(&request));
-        assert_eq!(matches!(looked, Look::Ask(_)), asks, "{combine}");
+        let looked = combine.decide(RequestHead::of(&request));
+        assert_eq!(matches!(looked, Decision::Ask(_)), asks, "{combine}");
     }
     let ((no, _), (other, asked)) = (oracle(Some(false)), oracle(Some(true)));
     assert!(!passes(&no.and(other), &json!({})));

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     IdInfo, Rejection, RequestHead, Requirement,
-    authorize::Look,
+    authorize::Decision,
     response::{
         protocol::Protocol, rejection::required_identity, rejection_config::RejectionConfig, render::refusal,
     },
@@ -163,10 +163,10 @@ fn required(parts: &Parts) -> Result<&IdInfo, CallerRejection> {
 /// Who calls, if it satisfies `requirement`.
 async fn satisfying(parts: &Parts, requirement: Requirement) -> Result<IdInfo, CallerRejection> {
     let refused = |rejection| CallerRejection::new(rejection, parts);
-    match requirement.look(RequestHead::of_parts(parts)) {
-        Look::Pass => {}
-        Look::Refuse(rejection) => return Err(refused(rejection)),
-        Look::Ask(asking) => asking.await.map_err(refused)?,
+    match requirement.decide(RequestHead::of_parts(parts)) {
+        Decision::Allow => {}
+        Decision::Reject(rejection) => return Err(refused(rejection)),
+        Decision::Ask(asking) => asking.await.map_err(refused)?,
     }
     required(parts).cloned()
 }

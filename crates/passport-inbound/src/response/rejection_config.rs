@@ -21,9 +21,12 @@ pub(crate) struct RejectionConfig {
 type Respond = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
 
 impl RejectionConfig {
-    /// Whether anything was set.
-    pub(crate) fn is_set(&self) -> bool {
-        self.is_opaque || self.custom.is_some() || self.form.is_some()
+    /// Leaves the settings in a request's extensions, for the layers and extractors inside.
+    pub(crate) fn insert_into(&self, extensions: &mut Extensions) {
+        if self.is_opaque || self.custom.is_some() || self.form.is_some() {
+            let config = self.within(extensions);
+            extensions.insert(config);
+        }
     }
 
     /// These settings; what was not set is as the authenticating layer outside has it, which

@@ -11,7 +11,7 @@ use http_body::Body;
 use pin_project_lite::pin_project;
 
 use super::{ExpiringBody, body::Kind, deadline::Deadline};
-use crate::{ResponseBody, response::body::Answer};
+use crate::{ResponseBody, response::future::DecidedFuture};
 
 pin_project! {
     /// The response future of [`EndStreams`](super::EndStreams).
@@ -20,7 +20,7 @@ pin_project! {
     /// Dropping it ends the request.
     pub struct EndStreamsFuture<F> {
         #[pin]
-        answer: Answer<Ending<F>>,
+        decided: DecidedFuture<Ending<F>>,
     }
 }
 
@@ -34,12 +34,12 @@ pin_project! {
 }
 
 impl<F> EndStreamsFuture<F> {
-    pub(super) fn passed(response: F, deadline: Option<Deadline>) -> Self {
-        Self { answer: Answer::Inner { response: Ending { response, deadline } } }
+    pub(super) fn forwarded(response: F, deadline: Option<Deadline>) -> Self {
+        Self { decided: DecidedFuture::Forwarded { response: Ending { response, deadline } } }
     }
 
-    pub(super) fn refused(refusal: Response<Bytes>) -> Self {
-        Self { answer: Answer::refused(refusal, None) }
+    pub(super) fn rejected(response: Response<Bytes>) -> Self {
+        Self { decided: DecidedFuture::rejected(response, None) }
     }
 }
 
@@ -66,7 +66,7 @@ where
     type Output = Result<Response<ResponseBody<ExpiringBody<B>>>, E>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.project().answer.poll(cx)
+        self.project().decided.poll(cx)
     }
 }
 

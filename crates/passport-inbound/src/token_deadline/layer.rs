@@ -34,13 +34,13 @@ use crate::response::{protocol::Form, rejection_config::RejectionConfig};
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct EndStreamsLayer {
     clock: Arc<dyn Clock>,
-    responder: RejectionConfig,
+    rejections: RejectionConfig,
 }
 
 impl EndStreamsLayer {
     /// The layer.
     pub fn new() -> Self {
-        Self { clock: Arc::new(SystemClock), responder: RejectionConfig::default() }
+        Self { clock: Arc::new(SystemClock), rejections: RejectionConfig::default() }
     }
 
     /// Reads the time from `clock`, which is to be the verifier's. Defaults to the operating system's.
@@ -52,13 +52,13 @@ impl EndStreamsLayer {
     /// Refuses in HTTP, whatever the caller's content type. See
     /// [`AuthenticateLayer::http_only`](crate::AuthenticateLayer::http_only).
     pub fn http_only(mut self) -> Self {
-        self.responder.form = Some(Form::Http);
+        self.rejections.form = Some(Form::Http);
         self
     }
 
     /// Refuses in gRPC. See [`AuthenticateLayer::grpc_only`](crate::AuthenticateLayer::grpc_only).
     pub fn grpc_only(mut self) -> Self {
-        self.responder.form = Some(Form::Grpc);
+        self.rejections.form = Some(Form::Grpc);
         self
     }
 }
@@ -73,6 +73,6 @@ impl<S> Layer<S> for EndStreamsLayer {
     type Service = EndStreams<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        EndStreams::new(inner, Arc::clone(&self.clock), self.responder.clone())
+        EndStreams::new(inner, Arc::clone(&self.clock), self.rejections.clone())
     }
 }

@@ -19,12 +19,12 @@ use crate::{
 pub struct EndStreams<S> {
     inner: S,
     clock: Arc<dyn Clock>,
-    responder: RejectionConfig,
+    rejections: RejectionConfig,
 }
 
 impl<S> EndStreams<S> {
-    pub(super) fn new(inner: S, clock: Arc<dyn Clock>, responder: RejectionConfig) -> Self {
-        Self { inner, clock, responder }
+    pub(super) fn new(inner: S, clock: Arc<dyn Clock>, rejections: RejectionConfig) -> Self {
+        Self { inner, clock, rejections }
     }
 
     /// The service inside.
@@ -52,10 +52,10 @@ where
             // Nobody is known, and nobody's token ends.
             Err(Rejection::CredentialsMissing) => None,
             Err(miswired) => {
-                return EndStreamsFuture::refused(refuse(miswired, &request, &self.responder));
+                return EndStreamsFuture::rejected(refuse(miswired, &request, &self.rejections));
             }
         };
-        EndStreamsFuture::passed(self.inner.call(request), deadline)
+        EndStreamsFuture::forwarded(self.inner.call(request), deadline)
     }
 }
 
