@@ -152,11 +152,11 @@ pub use crate::{
         PermissionCheck, PermissionUnknown, RequestHead, Require, RequireFuture, RequireLayer,
         RequireServiceAccountLayer, Requirement, RolePermissions,
     },
-    error::{NotReady, RejectionReason, VerifyError},
+    error::RejectionReason,
     identity::IdInfo,
     jwks::{KeyHealth, KeyState},
     jwt::algorithm::{Algorithm, UnknownAlgorithm},
     response::{body::ResponseBody, rejection::Rejection, unmet_requirement::UnmetRequirement},
     token_deadline::{EndStreams, EndStreamsFuture, EndStreamsLayer, ExpiringBody},
-    verify::{TokenVerifier, builder::TokenVerifierBuilder},
+    verify::{NotReady, TokenVerifier, TokenVerifierBuilder, VerifyError},
 };

@@ -1,6 +1,6 @@
 use std::{future::Future, pin::Pin};
 
-use super::{RequestHead, Requirement, evaluate::Outcome};
+use super::{RequestHead, Requirement, evaluate::Evaluation};
 use crate::{Rejection, metrics::TARGET, request_path::is_plain, response::rejection::required_identity};
 
 /// Whether a request may pass.
@@ -30,9 +30,9 @@ impl Requirement {
             );
             return Decision::Reject(Rejection::Forbidden(self.unmet()));
         }
-        let outcome = match self.reduce(caller, request) {
-            Outcome::Settled(true) => return Decision::Allow,
-            Outcome::Settled(false) => return Decision::Reject(Rejection::Forbidden(self.unmet())),
+        let outcome = match self.evaluate(caller, request) {
+            Evaluation::Settled(true) => return Decision::Allow,
+            Evaluation::Settled(false) => return Decision::Reject(Rejection::Forbidden(self.unmet())),
             outcome => outcome,
         };
         let (caller, requirement) = (caller.clone(), self.clone());

@@ -7,22 +7,22 @@ use super::checker::{DynPermissionCheck, PermissionUnknown};
 use crate::IdInfo;
 
 /// Who has to be asked, and for what.
-pub(crate) struct Remote {
+pub(crate) struct RemotePermission {
     pub(super) check: Box<dyn DynPermissionCheck>,
     pub(super) permission: String,
 }
 
-pub(crate) enum Outcome {
+pub(crate) enum Evaluation {
     Settled(bool),
-    Ask(Arc<Remote>),
+    Ask(Arc<RemotePermission>),
     Not(Box<Self>),
     Both(Box<[Self; 2]>),
     Either(Box<[Self; 2]>),
 }
 
-type Asking<'a> = Pin<Box<dyn Future<Output = Option<bool>> + Send + 'a>>;
+type Answer<'a> = Pin<Box<dyn Future<Output = Option<bool>> + Send + 'a>>;
 
-impl Outcome {
+impl Evaluation {
     pub(super) fn and(self, other: impl FnOnce() -> Self) -> Self {
         match self {
             Self::Settled(false) => self,
@@ -49,7 +49,7 @@ impl Outcome {
 
     /// Asks one after the other, and nobody whose answer would change nothing. None if one that counts has no answer: "no" to
     /// a permission that is not to be had would let its caller in, where the requirement has a `not` around it.
-    pub(crate) fn ask<'a>(&'a self, caller: &'a IdInfo) -> Asking<'a> {
+    pub(crate) fn ask<'a>(&'a self, caller: &'a IdInfo) -> Answer<'a> {
         Box::pin(async move {
             match self {
                 Self::Settled(is_met) => Some(*is_met),
@@ -66,7 +66,7 @@ impl Outcome {
 }
 
 /// `decisive` if one of the two is; the other value if both are.
-async fn decided([one, other]: &[Outcome; 2], caller: &IdInfo, decisive: bool) -> Option<bool> {
+async fn decided([one, other]: &[Evaluation; 2], caller: &IdInfo, decisive: bool) -> Option<bool> {
     let first = one.ask(caller).await;
     if first == Some(decisive) {
         return first;
@@ -77,7 +77,7 @@ async fn decided([one, other]: &[Outcome; 2], caller: &IdInfo, decisive: bool) -
     }
 }
 
-impl Not for Outcome {
+impl Not for Evaluation {
     type Output = Self;
 
     fn not(self) -> Self {

@@ -5,7 +5,7 @@ use passport_core::{ConfigError, ConfigProblem, InvalidScope, Scopes};
 
 use super::{
     PermissionCheck, RequestHead, RolePermissions,
-    evaluate::{Outcome, Remote},
+    evaluate::{Evaluation, RemotePermission},
     path_pattern::PathPattern,
     rule::Rule,
 };
@@ -70,7 +70,10 @@ impl Requirement {
 
     /// This permission, which `check` is asked for.
     pub fn remote_permission(check: impl PermissionCheck, permission: impl Into<String>) -> Self {
-        Self::of(Rule::Remote(Arc::new(Remote { check: Box::new(check), permission: permission.into() })))
+        Self::of(Rule::Remote(Arc::new(RemotePermission {
+            check: Box::new(check),
+            permission: permission.into(),
+        })))
     }
 
     /// All of these scopes, which are separated by spaces. A refusal says `insufficient_scope`
@@ -149,8 +152,8 @@ impl Requirement {
     }
 
     /// What is left to be asked about `caller`.
-    pub(crate) fn reduce(&self, caller: &IdInfo, request: RequestHead<'_>) -> Outcome {
-        self.0.reduce(caller, request, false)
+    pub(crate) fn evaluate(&self, caller: &IdInfo, request: RequestHead<'_>) -> Evaluation {
+        self.0.evaluate(caller, request, false)
     }
 
     pub(crate) fn reads_path(&self) -> bool {

@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::{
     RolePermissions,
-    evaluate::{Outcome, Remote},
+    evaluate::{Evaluation, RemotePermission},
     path_pattern::PathPattern,
     permissions::covers,
 };
@@ -68,7 +68,7 @@ pub(super) enum Rule {
     MultiFactor,
     Acr(String),
     Check { name: String, check: Box<Check> },
-    Remote(Arc<Remote>),
+    Remote(Arc<RemotePermission>),
     Not(Arc<Self>),
     Both(Arc<Self>, Arc<Self>),
     Either(Arc<Self>, Arc<Self>),
@@ -77,13 +77,13 @@ pub(super) enum Rule {
 /// The claims that few requirements look at, so that most tokens are read without them. A wrong type is no claim.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Rare {
+struct RareClaims {
     scope: serde_json::Value,
     acr: serde_json::Value,
     amr: serde_json::Value,
 }
 
-impl Rare {
+impl RareClaims {
     fn of(caller: &IdInfo) -> Self {
         caller.claims().unwrap_or_default()
     }
@@ -112,11 +112,11 @@ impl Rule {
     ///
     /// `is_negated` is whether this rule stands below an odd number of negations. A path that names
     /// no tenant is then taken for the caller's own: in either case it cannot grant access.
-    pub(super) fn reduce(&self, caller: &IdInfo, request: RequestHead<'_>, is_negated: bool) -> Outcome {
-        let reduced = |rule: &Self| rule.reduce(caller, request, is_negated);
-        Outcome::Settled(match self {
-            Self::Remote(remote) => return Outcome::Ask(Arc::clone(remote)),
-            Self::Not(rule) => return !rule.reduce(caller, request, !is_negated),
+    pub(super) fn evaluate(&self, caller: &IdInfo, request: RequestHead<'_>, is_negated: bool) -> Evaluation {
+        let reduced = |rule: &Self| rule.evaluate(caller, request, is_negated);
+        Evaluation::Settled(match self {
+            Self::Remote(remote) => return Evaluation::Ask(Arc::clone(remote)),
+            Self::Not(rule) => return !rule.evaluate(caller, request, !is_negated),
             Self::Both(one, other) => return reduced(one).and(|| reduced(other)),
             Self::Either(one, other) => return reduced(one).or(|| reduced(other)),
             Self::ServiceAccount => caller.is_service_account(),
@@ -129,7 +129,7 @@ impl Rule {
                 caller.permissions().iter().any(|granted| covers(granted, permission))
                     || by.grants(caller.roles(), permission)
             }
-            Self::Scopes(scopes) => Rare::of(caller).has_scopes(scopes),
+            Self::Scopes(scopes) => RareClaims::of(caller).has_scopes(scopes),
             Self::Tenant(tenant) => caller.tenant_id() == tenant,
             Self::TenantInPath { pattern, shown } => {
                 let Some(tenant) = pattern.tenant(request.routed_path()) else {
@@ -138,7 +138,7 @@ impl Rule {
                         pattern = shown,
                         "the path names no tenant: the pattern has to match the whole path, with the prefix of a nest"
                     );
-                    return Outcome::Settled(is_negated);
+                    return Evaluation::Settled(is_negated);
                 };
                 tenant == caller.tenant_id()
             }
@@ -148,8 +148,8 @@ impl Rule {
                 .get_all(name)
                 .iter()
                 .all(|named| named.as_bytes() == caller.tenant_id().as_bytes()),
-            Self::MultiFactor => Rare::of(caller).is_multi_factor(),
-            Self::Acr(acr) => Rare::of(caller).acr.as_str() == Some(acr),
+            Self::MultiFactor => RareClaims::of(caller).is_multi_factor(),
+            Self::Acr(acr) => RareClaims::of(caller).acr.as_str() == Some(acr),
             Self::Check { check, .. } => check(caller, request),
         })
     }

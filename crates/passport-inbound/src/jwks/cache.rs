@@ -1,5 +1,4 @@
 use std::{
-    collections::{HashSet, hash_map::RandomState},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -13,61 +12,51 @@ use passport_core::{Clock, Flight, SingleFlight, with_causes};
 use tokio::{runtime::Handle, sync::watch};
 
 use super::{
-    JwksSource, KeyHealth, KeySet, KeyState,
-    client::Version,
-    error::{FetchError, SkippedKey, SkippedKeys},
+    client::JwksClient,
+    error::{FetchError, SkippedKeys},
     events,
-    meters::Meters,
+    health::{KeyHealth, KeyState},
+    key_life::{Freshness, KeyLife},
+    key_set::KeySet,
     persistence::KeyFile,
-    refresh::{Attempt, Origin},
-    refresh_policy::{Cause, Freshness, KeySettings, Life, Machine},
-    refresh_task::Timer,
+    refresh::{Origin, Refresh},
+    refresh_policy::{Cause, Pause, RefreshPolicy},
+    refresh_task::{RefreshTask, Tick},
+    settings::KeySettings,
+    skipped_keys::SkippedKeyLog,
+    snapshot::{CurrentKeys, Snapshot},
 };
 use crate::jwt::algorithm::AllowedAlgorithms;
 
-/// When to ask again while keys are on their way.
-const SOON: Duration = Duration::from_secs(1);
-
-/// How many odd entries of key sets are remembered, so that each is named only once.
-const MOST_REPORTED: usize = 256;
-
-/// Keeps an issuer's keys: serves the last good set, refreshes it, bounds how often and how long. `machine` decides;
-/// [`Attempt`] fetches, [`Timer`] sees to it that an idle service has fresh keys, too.
+/// Caches an issuer's keys: serves the last good set, and limits how often it is refreshed and how
+/// long it is trusted.
 #[derive(Debug)]
-pub(crate) struct KeyKeeper {
-    /// Where keys come from; `None` for keys that were given by hand.
-    pub(super) source: Option<JwksSource>,
+pub(crate) struct JwksCache {
+    /// `None` for static keys.
+    pub(super) client: Option<JwksClient>,
     pub(super) file: Option<KeyFile>,
     pub(crate) allowed: AllowedAlgorithms,
     pub(super) settings: KeySettings,
     pub(super) clock: Arc<dyn Clock>,
-    /// For marks of entries, of which anyone can invent some.
-    pub(super) marks: RandomState,
-    /// Told when the time of the next attempt changes.
-    pub(super) changed: watch::Sender<()>,
+    skipped_keys: SkippedKeyLog,
+    /// Notifies the refresh task that the time of the next attempt has changed.
+    changed: watch::Sender<()>,
     installed: ArcSwapOption<Snapshot>,
     flights: SingleFlight<()>,
     inner: Mutex<Inner>,
-    /// In milliseconds since 1970; so that callers who find the keys due need no lock to learn that it is too soon.
+    /// In milliseconds since 1970, so that callers that find the keys due need no lock to see that
+    /// the next attempt may not begin yet.
     next_attempt: AtomicU64,
 }
 
-/// What is decided about under the one lock.
+/// The state behind the one lock.
 #[derive(Debug)]
 struct Inner {
-    machine: Machine,
-    /// The number of the attempt that counts: the last that began.
+    policy: RefreshPolicy,
+    /// The number of the last attempt that began. Older ones must not change anything.
     attempt: u64,
-    timer: Option<Timer>,
+    refresh_task: Option<RefreshTask>,
     last_error: Option<LastError>,
-    /// The marks of odd entries that were named in the log.
-    reported: HashSet<u64>,
-}
-
-impl Inner {
-    fn pause(&self, cause: Cause, now: SystemTime) -> Pause {
-        Pause { left: self.machine.pause_left(cause, now), is_current: self.machine.is_current() }
-    }
 }
 
 #[derive(Debug)]
@@ -76,129 +65,85 @@ struct LastError {
     is_transient: bool,
 }
 
-/// A key set that is served.
-#[derive(Debug)]
-pub(crate) struct Snapshot {
-    pub(crate) keys: Arc<KeySet>,
-    pub(crate) meters: Meters,
-    pub(super) life: Life,
-    pub(super) version: Option<Version>,
-    /// How long the issuer has said that it is fresh.
-    pub(super) fresh_for: Option<Duration>,
-    /// As it came, to be saved.
-    pub(super) document: Bytes,
-}
-
-impl Snapshot {
-    /// Of keys of which the issuer has said neither which version they are nor how long they are fresh.
-    pub(super) fn new(keys: Arc<KeySet>, life: Life, document: Bytes) -> Self {
-        Self { keys, meters: Meters::new(), life, version: None, fresh_for: None, document }
-    }
-}
-
-/// Who asks for an attempt.
+/// What starts an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Asker {
+enum Trigger {
     Request,
-    Timer,
+    RefreshTask,
 }
 
 impl Cause {
-    /// Why a request asks for newer keys than `seen`, of which none verifies its token.
+    /// Returns why a request needs newer keys than `seen`, of which none verifies its token.
     fn of_request(seen: Option<&Arc<Snapshot>>) -> Self {
         if seen.is_some() { Self::UnknownKey } else { Self::Schedule }
     }
 }
 
-/// The snapshot that is served, without a count of references: for use at once.
-pub(crate) type Installed = Guard<Option<Arc<Snapshot>>>;
-
-/// What becomes of a wish for newer keys.
-pub(crate) enum Refresh {
+/// The result of a request for newer keys.
+pub(crate) enum RefreshStatus {
     /// They are being fetched.
-    Wait(Flight<()>),
-    /// Newer ones have come since the caller looked.
-    Done,
-    /// It is too soon.
-    TooSoon(Pause),
+    Running(Flight<()>),
+    /// Newer ones were installed since the caller has read them.
+    Newer,
+    /// An attempt may not begin yet.
+    NotYet(Pause),
 }
 
-/// The time until the next attempt may begin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pause {
-    pub(crate) left: Duration,
-    /// Whether the issuer's latest keys are known: the last attempt succeeded and no other one is
-    /// running. Only then is an unknown key or an invalid signature the fault of the caller.
-    pub(crate) is_current: bool,
-}
-
-impl Pause {
-    /// Of keys that cannot be fetched, for lack of a source or of a runtime.
-    fn without_attempt(is_current: bool) -> Self {
-        Self { left: SOON, is_current }
-    }
-}
-
-impl KeyKeeper {
-    /// Fetches keys when they are first asked for.
+impl JwksCache {
+    /// Creates a cache that fetches keys when the first request needs them.
     pub(crate) fn new(
-        source: JwksSource,
+        client: JwksClient,
         file: Option<KeyFile>,
         allowed: AllowedAlgorithms,
         settings: KeySettings,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        Self { source: Some(source), file, ..Self::empty(allowed, settings, clock) }
+        Self { client: Some(client), file, ..Self::empty(allowed, settings, clock) }
     }
 
-    /// Has these keys and never asks anyone.
+    /// Creates a cache of static keys.
     pub(crate) fn fixed(
         document: &[u8],
         allowed: AllowedAlgorithms,
         clock: Arc<dyn Clock>,
     ) -> Result<Self, FetchError> {
-        let keeper = Self::empty(allowed, KeySettings::default(), clock);
-        let keys = keeper.parsed(document, &KeySet::default())?;
-        keys.take_effect();
-        let snapshot = Snapshot::new(keys, Life::endless(keeper.clock.now()), Bytes::new());
-        keeper.installed.store(Some(Arc::new(snapshot)));
-        Ok(keeper)
+        let cache = Self::empty(allowed, KeySettings::default(), clock);
+        let keys = cache.parsed(document, &KeySet::default())?;
+        keys.activate();
+        let snapshot = Snapshot::new(keys, KeyLife::endless(cache.clock.now()), Bytes::new());
+        cache.installed.store(Some(Arc::new(snapshot)));
+        Ok(cache)
     }
 
     fn empty(allowed: AllowedAlgorithms, settings: KeySettings, clock: Arc<dyn Clock>) -> Self {
+        let policy = RefreshPolicy::new(settings);
         Self {
-            source: None,
+            client: None,
             file: None,
             allowed,
             settings,
             clock,
-            marks: RandomState::new(),
+            skipped_keys: SkippedKeyLog::default(),
             changed: watch::Sender::new(()),
             installed: ArcSwapOption::empty(),
             flights: SingleFlight::new(),
-            inner: Mutex::new(Inner {
-                machine: Machine::new(settings),
-                attempt: 0,
-                timer: None,
-                last_error: None,
-                reported: HashSet::new(),
-            }),
+            inner: Mutex::new(Inner { policy, attempt: 0, refresh_task: None, last_error: None }),
             next_attempt: AtomicU64::new(0),
         }
     }
 
-    /// The keys, if there are any to be believed. When it is time for new ones, they are fetched in the background.
-    pub(crate) fn installed(self: &Arc<Self>, now: SystemTime) -> Installed {
+    /// Returns the keys, if there are any that are trusted. Starts a refresh if they are due.
+    pub(crate) fn current(self: &Arc<Self>, now: SystemTime) -> CurrentKeys {
         let installed = self.installed.load();
         let Some(snapshot) = installed.as_ref() else { return installed };
         match snapshot.life.freshness(now) {
             Freshness::Fresh => installed,
             Freshness::Due => {
                 let left = self.next_attempt.load(Ordering::Relaxed).saturating_sub(millis(now));
-                // No pause is so long: the clock was set back, and the state machine knows what follows from it.
+                // No pause is so long: the clock was set back, and the policy handles that.
                 let is_too_long = Duration::from_millis(left) > self.settings.longest_pause();
                 if left == 0 || is_too_long {
-                    drop(self.refresh_because(Cause::Schedule, Asker::Request, Some(snapshot), now));
+                    drop(self.refresh_because(Cause::Schedule, Trigger::Request, Some(snapshot), now));
                 }
                 installed
             }
@@ -207,96 +152,100 @@ impl KeyKeeper {
     }
 
     /// Requests keys that are newer than `seen`, of which none verifies the caller's token.
-    pub(crate) fn refresh(self: &Arc<Self>, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> Refresh {
-        self.refresh_because(Cause::of_request(seen), Asker::Request, seen, now)
+    pub(crate) fn refresh(self: &Arc<Self>, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> RefreshStatus {
+        self.refresh_because(Cause::of_request(seen), Trigger::Request, seen, now)
     }
 
-    /// What time it is and whether it is time; the timer asks. Gives how long there is to wait.
-    pub(super) fn tick(self: &Arc<Self>) -> Duration {
+    /// Starts a refresh if the keys are due, for the refresh task.
+    fn tick(self: &Arc<Self>) -> Tick {
+        let uptime = self.clock.uptime();
         let now = self.clock.now();
         let installed = self.installed.load_full();
         let due = installed.as_ref().is_none_or(|held| held.life.freshness(now) != Freshness::Fresh);
         if due {
-            drop(self.refresh_because(Cause::Schedule, Asker::Timer, installed.as_ref(), now));
+            drop(self.refresh_because(Cause::Schedule, Trigger::RefreshTask, installed.as_ref(), now));
         }
-        let next = self.inner().machine.next_attempt(now);
-        next.duration_since(now).unwrap_or_default()
+        let next = self.inner().policy.next_attempt(now);
+        Tick { uptime, wait: next.duration_since(now).unwrap_or_default() }
     }
 
-    /// How long a request waits for a refresh at most.
-    pub(crate) fn patience(&self) -> Duration {
-        self.settings.patience
+    /// Returns the longest time that a request waits for a refresh.
+    pub(crate) fn max_wait(&self) -> Duration {
+        self.settings.max_wait
     }
 
-    /// Returns the pause for a caller that does not wait any more, and of whose token `seen` says
-    /// nothing.
+    /// Returns the pause for a caller that does not wait any more, and whose token no key of `seen`
+    /// verifies.
     pub(crate) fn pause(&self, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> Pause {
-        if self.source.is_none() {
+        if self.client.is_none() {
             return Pause::without_attempt(true);
         }
         let inner = self.inner();
         match self.flights.running() {
             Some(_) => Pause::without_attempt(false),
-            None => inner.pause(Cause::of_request(seen), now),
+            None => inner.policy.pause(Cause::of_request(seen), now),
         }
     }
 
-    /// Returns why the last attempt failed, if waiting is not likely to bring keys.
+    /// Returns why the last attempt failed, if a later one is unlikely to succeed.
     pub(crate) fn lasting_failure(&self) -> Option<String> {
         self.inner().last_error.as_ref().filter(|error| !error.is_transient).map(|error| error.text.clone())
     }
 
-    /// Everything is decided under the lock: an attempt installs its keys before it ends, so that whoever finds none
-    /// running sees what the last one has brought.
+    /// Everything is decided under the lock. An attempt installs its keys before it ends, so that a
+    /// caller that finds none running sees the keys of the last one.
     fn refresh_because(
         self: &Arc<Self>,
         cause: Cause,
-        asker: Asker,
+        trigger: Trigger,
         seen: Option<&Arc<Snapshot>>,
         now: SystemTime,
-    ) -> Refresh {
-        if self.source.is_none() {
-            return Refresh::TooSoon(Pause::without_attempt(true));
+    ) -> RefreshStatus {
+        if self.client.is_none() {
+            return RefreshStatus::NotYet(Pause::without_attempt(true));
         }
         let mut inner = self.inner();
-        let pause = inner.machine.pause_left(cause, now);
+        let pause = inner.policy.pause_left(cause, now);
         match self.flights.running() {
-            // An attempt claims the cooldown and takes less. One that still runs after it sits on a runtime that nobody
-            // drives; another takes its place.
-            Some(flight) if !pause.is_zero() => return Refresh::Wait(flight),
-            _ if self.has_newer_than(seen, now) => return Refresh::Done,
+            // An attempt claims the cooldown and takes less. One that still runs after it is on a
+            // stalled runtime, and another one replaces it.
+            Some(flight) if !pause.is_zero() => return RefreshStatus::Running(flight),
+            _ if self.has_newer_than(seen, now) => return RefreshStatus::Newer,
             _ => {}
         }
         if !pause.is_zero() {
-            return Refresh::TooSoon(inner.pause(cause, now));
+            return RefreshStatus::NotYet(inner.policy.pause(cause, now));
         }
         let Ok(runtime) = Handle::try_current() else {
-            // Nothing to fetch on. Nobody need look again so soon.
+            // Nothing can be fetched, so the next caller need not try at once.
             self.next_attempt.store(millis(now).saturating_add(1000), Ordering::Relaxed);
-            return Refresh::TooSoon(Pause::without_attempt(false));
+            return RefreshStatus::NotYet(Pause::without_attempt(false));
         };
         let (lead, flight) = self.flights.lead();
-        inner.machine.begin(now);
+        inner.policy.begin(now);
         inner.attempt += 1;
-        let attempt = Attempt::new(Arc::clone(self), inner.attempt, cause, lead);
+        let refresh = Refresh::new(Arc::clone(self), inner.attempt, cause, lead);
         self.publish_next_attempt(&inner, now);
         drop(inner);
-        // Not under the lock: a runtime that is going down drops what it is given at once, and a lost attempt takes the lock.
-        runtime.spawn(attempt.run());
-        if asker == Asker::Request {
-            self.see_to_the_timer(&runtime);
+        // Not under the lock: a runtime that shuts down drops a new task at once, and a refresh that
+        // is dropped takes the lock.
+        runtime.spawn(refresh.run());
+        if trigger == Trigger::Request {
+            self.ensure_refresh_task(&runtime);
         }
-        Refresh::Wait(flight)
+        RefreshStatus::Running(flight)
     }
 
-    /// There is one from the first attempt on. One that has ended with its runtime, or is on a runtime that nobody drives, is
-    /// replaced.
-    fn see_to_the_timer(self: &Arc<Self>, runtime: &Handle) {
+    /// Starts the refresh task with the first attempt. Replaces one that has ended with its runtime,
+    /// or is on a stalled runtime.
+    fn ensure_refresh_task(self: &Arc<Self>, runtime: &Handle) {
         let uptime = self.clock.uptime();
-        let runs = self.inner().timer.as_ref().is_some_and(|timer| timer.runs(uptime));
-        if !runs {
-            let timer = Timer::start(runtime, self, uptime);
-            let replaced = self.inner().timer.replace(timer);
+        let is_running = self.inner().refresh_task.as_ref().is_some_and(|task| task.is_running(uptime));
+        if !is_running {
+            let weak = Arc::downgrade(self);
+            let tick = move || weak.upgrade().map(|cache| cache.tick());
+            let task = RefreshTask::spawn(runtime, uptime, tick, self.changed.subscribe());
+            let replaced = self.inner().refresh_task.replace(task);
             drop(replaced);
         }
     }
@@ -308,17 +257,17 @@ impl KeyKeeper {
         is_other && installed.life.freshness(now) != Freshness::Expired
     }
 
-    /// What is served at the moment, believed or not.
-    pub(super) fn held(&self) -> Option<Arc<Snapshot>> {
+    /// Returns the installed keys, trusted or not.
+    pub(super) fn installed(&self) -> Option<Arc<Snapshot>> {
         self.installed.load_full()
     }
 
-    /// Whether no later attempt has begun.
+    /// Returns whether no later attempt has begun.
     pub(super) fn is_latest(&self, attempt: u64) -> bool {
         self.inner().attempt == attempt
     }
 
-    /// Serves `snapshot` from now on, unless a later attempt has begun: then it is not worth anything any more.
+    /// Installs `snapshot`, unless a later attempt has begun.
     pub(super) fn install(&self, snapshot: Snapshot, attempt: u64, origin: &Origin) -> bool {
         let now = self.clock.now();
         let mut inner = self.inner();
@@ -326,83 +275,73 @@ impl KeyKeeper {
             return false;
         }
         match origin {
-            Origin::File { .. } => inner.machine.loaded(snapshot.life),
-            Origin::Issuer { .. } => inner.machine.fetched(snapshot.life, now),
+            Origin::File { .. } => inner.policy.loaded(snapshot.life),
+            Origin::Issuer { .. } => inner.policy.fetched(snapshot.life, now),
         }
         inner.last_error = None;
-        snapshot.keys.take_effect();
+        snapshot.keys.activate();
         let keys = Arc::clone(&snapshot.keys);
         let before = self.installed.swap(Some(Arc::new(snapshot)));
         if let Some(before) = before {
-            before.keys.retire_for(&keys);
+            before.keys.retire_except(&keys);
         }
         self.publish_next_attempt(&inner, now);
         true
     }
 
-    /// Records that an attempt ended with the runtime it was on.
-    pub(super) fn note_loss(&self, attempt: u64) {
+    /// Records that an attempt was dropped with its runtime.
+    pub(super) fn note_dropped(&self, attempt: u64) {
         let now = self.clock.now();
         let mut inner = self.inner();
         if inner.attempt == attempt {
-            inner.machine.lose(now);
+            inner.policy.dropped(now);
             self.publish_next_attempt(&inner, now);
         }
     }
 
-    /// Records that an attempt brought nothing.
+    /// Records that an attempt has failed.
     pub(super) fn note_failure(&self, error: &FetchError, attempt: u64) {
         let now = self.clock.now();
         let mut inner = self.inner();
         if inner.attempt != attempt {
             return;
         }
-        inner.machine.fail(now, (self.settings.chance)());
+        inner.policy.failed(now, (self.settings.chance)());
         inner.last_error = Some(LastError { text: with_causes(error), is_transient: error.is_transient() });
-        let failures = inner.machine.failures();
+        let failures = inner.policy.failures();
         self.publish_next_attempt(&inner, now);
         drop(inner);
         let age = self.installed.load().as_ref().map(|held| held.life.age(now));
         events::keys_not_installed(self.issuer(), error, failures, age);
     }
 
-    /// Parses a key set that comes after `before`, and logs its odd entries.
+    /// Parses a key set that replaces `before`, and logs the keys that are not used.
     pub(super) fn parsed(&self, document: &[u8], before: &KeySet) -> Result<Arc<KeySet>, FetchError> {
-        match KeySet::parse(document, &self.allowed, before, &self.marks) {
+        match KeySet::parse(document, &self.allowed, before, &self.skipped_keys.hasher) {
             Ok((keys, skipped)) => {
-                self.report(&skipped, true);
+                self.skipped_keys.log(self.issuer(), &skipped, true);
                 Ok(Arc::new(keys))
             }
             Err(error) => {
                 if let FetchError::NoUsableKey(SkippedKeys(skipped)) = &error {
-                    self.report(skipped, false);
+                    self.skipped_keys.log(self.issuer(), skipped, false);
                 }
                 Err(error)
             }
         }
     }
 
-    /// Names the odd entries of a key set, each once.
-    fn report(&self, skipped: &[SkippedKey], are_others_left: bool) {
-        let mut inner = self.inner();
-        let reported = &mut inner.reported;
-        let unnamed = |entry: &&SkippedKey| reported.len() < MOST_REPORTED && reported.insert(entry.hash);
-        let unnamed: Vec<_> = skipped.iter().filter(unnamed).collect();
-        drop(inner);
-        unnamed.into_iter().for_each(|entry| events::key_skipped(self.issuer(), entry, are_others_left));
-    }
-
     pub(super) fn issuer(&self) -> &str {
-        self.source.as_ref().map_or("", JwksSource::issuer)
+        self.client.as_ref().map_or("", JwksClient::issuer)
     }
 
     fn publish_next_attempt(&self, inner: &Inner, now: SystemTime) {
-        self.next_attempt.store(millis(inner.machine.next_attempt(now)), Ordering::Relaxed);
+        self.next_attempt.store(millis(inner.policy.next_attempt(now)), Ordering::Relaxed);
         self.changed.send_replace(());
     }
 
     #[cfg(test)]
-    pub(crate) fn wake_the_timer(&self) {
+    pub(crate) fn wake_refresh_task(&self) {
         self.changed.send_replace(());
     }
 
@@ -411,8 +350,8 @@ impl KeyKeeper {
         let inner = self.inner();
         let installed = self.installed.load();
         let held = installed.as_ref();
-        // Keys that were given by hand have not come from anybody.
-        let asked = held.filter(|_| self.source.is_some());
+        // Static keys were not fetched.
+        let fetched = held.filter(|_| self.client.is_some());
         KeyHealth {
             state: match held.map(|held| held.life.freshness(now)) {
                 None => KeyState::Missing,
@@ -421,10 +360,10 @@ impl KeyKeeper {
                 Some(Freshness::Expired) => KeyState::Expired,
             },
             keys: held.map_or(0, |held| held.keys.len()),
-            fetched_at: asked.map(|held| held.life.fetched_at),
-            age: asked.map(|held| held.life.age(now)),
-            next_attempt: self.source.is_some().then(|| inner.machine.next_attempt(now)),
-            failures: inner.machine.failures(),
+            fetched_at: fetched.map(|held| held.life.fetched_at),
+            age: fetched.map(|held| held.life.age(now)),
+            next_attempt: self.client.is_some().then(|| inner.policy.next_attempt(now)),
+            failures: inner.policy.failures(),
             last_error: inner.last_error.as_ref().map(|error| error.text.clone()),
         }
     }

@@ -18,9 +18,9 @@ const KEY_SET: HeaderValue =
 /// The largest key set that is read, in bytes.
 pub(super) const MAX_BODY: usize = 256 * 1024;
 
-/// Reads an issuer's keys from where it says they are.
+/// Fetches an issuer's keys from the location that it publishes.
 #[derive(Debug)]
-pub(crate) struct JwksSource {
+pub(crate) struct JwksClient {
     issuer: Issuer,
     transport: Transport,
     /// The timeout of each request.
@@ -28,25 +28,26 @@ pub(crate) struct JwksSource {
     locations: Mutex<Locations>,
 }
 
-/// Where the keys were.
+/// The locations of the keys.
 #[derive(Debug, Default)]
 struct Locations {
-    /// The last time. Forgotten when they are not there any more, so that a move is noticed.
+    /// The last one with keys. Forgotten when it has none any more, so that they are discovered
+    /// again.
     current: Option<Url>,
     /// The last one that was logged.
     logged: Option<Url>,
 }
 
-/// An answer to the question for keys.
+/// The issuer's response.
 #[derive(Debug)]
 pub(crate) struct Fetched {
-    /// `None` if the version that is held is still the current one.
+    /// `None` if the installed version is still the current one.
     pub(crate) document: Option<Bytes>,
     pub(crate) head: Head,
     pub(crate) version: Option<Version>,
 }
 
-/// Which document it was, and of which place. With it the issuer can be asked for newer ones only
+/// The version of a key set, for conditional requests
 /// ([RFC 9110, section 13.1.2](https://www.rfc-editor.org/rfc/rfc9110#section-13.1.2)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Version {
@@ -54,16 +55,16 @@ pub(crate) struct Version {
     tag: HeaderValue,
 }
 
-/// What is asked for.
+/// How keys are requested.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Question<'a> {
-    /// Only what is newer than this.
+pub(crate) struct FetchOptions<'a> {
+    /// The installed version: only a newer one is sent.
     pub(crate) held: Option<&'a Version>,
-    /// Whether a cache on the way may answer.
+    /// Whether the response may come from a cache in between.
     pub(crate) may_be_cached: bool,
 }
 
-impl JwksSource {
+impl JwksClient {
     pub(crate) fn new(issuer: Issuer, transport: Transport, timeout: Duration) -> Self {
         Self { issuer, transport, timeout, locations: Mutex::default() }
     }
@@ -72,7 +73,7 @@ impl JwksSource {
         self.issuer.id()
     }
 
-    pub(crate) async fn fetch(&self, question: Question<'_>) -> Result<Fetched, FetchError> {
+    pub(crate) async fn fetch(&self, options: FetchOptions<'_>) -> Result<Fetched, FetchError> {
         let known = self.locations().current.clone().or_else(|| self.issuer.jwks_url().cloned());
         let (url, discovery_url) = if let Some(url) = known {
             (url, None)
@@ -80,7 +81,7 @@ impl JwksSource {
             let document = discover(&self.transport, &self.issuer, self.timeout).await?;
             (document.jwks_uri, Some(document.discovery_url))
         };
-        match self.fetch_from(url, question).await {
+        match self.fetch_from(url, options).await {
             Ok((fetched, url)) => {
                 self.found_at(url, discovery_url.as_ref());
                 Ok(fetched)
@@ -103,57 +104,56 @@ impl JwksSource {
         locations.current = Some(url);
     }
 
-    /// What is there are no keys, so they have to be looked for anew.
+    /// Forgets the location, so that the keys are discovered again.
     pub(crate) fn forget(&self) {
         self.locations().current = None;
     }
 
-    /// The keys, and where they were found.
-    async fn fetch_from(&self, url: Url, question: Question<'_>) -> Result<(Fetched, Url), FetchError> {
-        let (url, response) = self.get_either(url, question).await?;
+    /// Returns the keys and their location.
+    async fn fetch_from(&self, url: Url, options: FetchOptions<'_>) -> Result<(Fetched, Url), FetchError> {
+        let (url, response) = self.get_either(url, options).await?;
         let head = Head::read(response.headers());
         let unchanged = response.status() == StatusCode::NOT_MODIFIED;
         let version = match (&head.tag, unchanged) {
             (Some(tag), _) => Some(Version { url: url.clone(), tag: tag.clone() }),
-            (None, true) => question.held.cloned(),
+            (None, true) => options.held.cloned(),
             (None, false) => None,
         };
         let document = (!unchanged).then(|| response.into_body());
         Ok((Fetched { document, head, version }, url))
     }
 
-    /// Passport's pages name two locations of the keys. If the answer of one is not a key set, the
-    /// other one is tried, once.
+    /// Passport's documentation names two locations of the keys. If the response of one is not a key
+    /// set, the other one is tried, once.
     async fn get_either(
         &self,
         url: Url,
-        question: Question<'_>,
+        options: FetchOptions<'_>,
     ) -> Result<(Url, Response<Bytes>), FetchError> {
-        let error = match self.get(&url, question).await {
+        let error = match self.get(&url, options).await {
             Ok(response) => return Ok((url, response)),
             Err(error) => error,
         };
         let Some(other) = self.issuer.other_jwks_url(&url).filter(|_| error.is_response()) else {
             return Err(error);
         };
-        match self.get(&other, question).await {
+        match self.get(&other, options).await {
             Ok(response) => Ok((other, response)),
             Err(second) if matches!(error, FetchError::Status(StatusCode::NOT_FOUND)) => Err(second),
             Err(_) => Err(error),
         }
     }
 
-    /// Only 200 with a key set brings keys, and only 304 to a question for newer ones confirms
-    /// those that are held.
-    async fn get(&self, url: &Url, question: Question<'_>) -> Result<Response<Bytes>, FetchError> {
-        let question = Question { held: question.held.filter(|held| held.url == *url), ..question };
+    /// Accepts only 200 with a key set, and 304 to a conditional request.
+    async fn get(&self, url: &Url, options: FetchOptions<'_>) -> Result<Response<Bytes>, FetchError> {
+        let options = FetchOptions { held: options.held.filter(|held| held.url == *url), ..options };
         let limits = Limits { timeout: self.timeout, max_body: MAX_BODY };
-        let response = self.transport.exchange(question.to(url)?, limits).await?;
+        let response = self.transport.exchange(options.to(url)?, limits).await?;
         match response.status() {
             // Read here as well as where its keys are used: a sign-in page is answered with 200,
             // too.
             StatusCode::OK => entries(response.body()).map(|_| response),
-            StatusCode::NOT_MODIFIED if question.held.is_some() => Ok(response),
+            StatusCode::NOT_MODIFIED if options.held.is_some() => Ok(response),
             status => Err(FetchError::Status(status)),
         }
     }
@@ -163,7 +163,7 @@ impl JwksSource {
     }
 }
 
-impl Question<'_> {
+impl FetchOptions<'_> {
     fn to(self, url: &Url) -> Result<Request<Bytes>, TransportError> {
         let mut request = request_to(url, Bytes::new())?;
         let headers = request.headers_mut();

@@ -1,4 +1,4 @@
-use std::fmt;
+use std::{fmt, io};
 
 use http::StatusCode;
 use passport_core::{DiscoveryError, TlsFailure, TransportError};
@@ -9,7 +9,7 @@ use crate::untrusted_text::Quoted;
 /// The number of skipped keys that an error names.
 const MAX_NAMED: usize = 8;
 
-/// The reason why a fetch brought no keys.
+/// The reason why a fetch new_keys no keys.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
     #[error("the JWKS URL could not be discovered: {0}")]
@@ -120,4 +120,21 @@ impl fmt::Display for SkippedKeys {
             more => write!(f, "; and {more} more"),
         }
     }
+}
+
+/// The reason why the key file could not be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeyFileError {
+    #[error("the key file has not answered in a second")]
+    Hangs,
+    #[error("the key file cannot be read or written")]
+    Io(#[from] io::Error),
+    #[error("the keys in the key file are too old, or saved in the future")]
+    Untrusted,
+    #[error("the key file holds no usable key")]
+    NoUsableKey,
+    #[error("the key file holds the keys of another issuer")]
+    OtherIssuer,
+    #[error("the key file does not hold saved keys")]
+    Unreadable,
 }

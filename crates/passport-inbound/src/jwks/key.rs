@@ -1,4 +1,4 @@
-//! One entry of a key set: what it is good for.
+//! One entry of a key set.
 
 use std::sync::{
     Arc,
@@ -13,12 +13,13 @@ use crate::jwt::{
     signature::{Material, VerifyingKey},
 };
 
-/// A usable key, bound to one algorithm. Parsed when it is first published, and shared by all sets that have it.
+/// A usable key, bound to one algorithm. Parsed when it is first published, and shared by all sets
+/// that contain it.
 #[derive(Debug)]
 pub(crate) struct Key {
     pub(super) identity: Identity,
     verifying: VerifyingKey,
-    standing: AtomicU8,
+    scope: AtomicU8,
 }
 
 /// What makes a key the same key in the next set.
@@ -29,19 +30,19 @@ pub(super) struct Identity {
     material: Material,
 }
 
-/// For which tokens a key counts. The order matters: more is better.
+/// The tokens that a key may verify. Each level includes the ones before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub(crate) enum Standing {
-    /// It is not published any more.
+pub(crate) enum KeyScope {
+    /// None: the key is not published any more.
     Retired,
-    /// For tokens that name it.
-    Named,
-    /// And for tokens that name none.
-    Tried,
+    /// Tokens with the key's `kid`.
+    WithKid,
+    /// Also tokens without a `kid`.
+    AnyToken,
 }
 
-/// Why an entry of a key set is of no use here.
+/// The reason why an entry of a key set is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub(crate) enum Unusable {
     #[error("no allowed algorithm fits its kty, crv and alg; see `algorithms`")]
@@ -59,7 +60,7 @@ pub(crate) enum Unusable {
 }
 
 impl Key {
-    /// The keys that an entry is: one for each allowed algorithm that it fits.
+    /// Parses an entry: returns a key for each allowed algorithm that it fits.
     pub(super) fn of(
         entry: &str,
         allowed: &AllowedAlgorithms,
@@ -82,20 +83,20 @@ impl Key {
 
     fn parsed(identity: Identity) -> Option<Arc<Self>> {
         let verifying = VerifyingKey::new(&identity.material, identity.algorithm)?;
-        Some(Arc::new(Self { identity, verifying, standing: AtomicU8::new(Standing::Named as u8) }))
+        Some(Arc::new(Self { identity, verifying, scope: AtomicU8::new(KeyScope::WithKid as u8) }))
     }
 
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.verifying.verifies(message, signature)
     }
 
-    pub(crate) fn stands(&self, standing: Standing) {
-        self.standing.store(standing as u8, Ordering::Relaxed);
+    pub(crate) fn set_scope(&self, scope: KeyScope) {
+        self.scope.store(scope as u8, Ordering::Relaxed);
     }
 
-    /// Whether it still counts for a token for which `standing` is needed.
-    pub(crate) fn is_at_least(&self, standing: Standing) -> bool {
-        self.standing.load(Ordering::Relaxed) >= standing as u8
+    /// Returns whether the key may still verify a token that needs `scope`.
+    pub(crate) fn covers(&self, scope: KeyScope) -> bool {
+        self.scope.load(Ordering::Relaxed) >= scope as u8
     }
 }
 

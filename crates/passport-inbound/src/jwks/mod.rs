@@ -9,26 +9,33 @@ mod events;
 mod health;
 mod http_cache;
 mod key;
+mod key_life;
 mod key_set;
 mod meters;
+mod negative_cache;
 mod persistence;
 mod refresh;
 mod refresh_policy;
 mod refresh_task;
+mod settings;
+mod skipped_keys;
+mod snapshot;
+mod span;
 
 pub use self::health::{KeyHealth, KeyState};
 pub(crate) use self::{
-    cache::{Installed, KeyKeeper, Refresh},
-    client::JwksSource,
-    key::{Key, Standing},
-    key_set::{KeySet, Known},
+    cache::{JwksCache, RefreshStatus},
+    client::JwksClient,
+    key::{Key, KeyScope},
+    key_set::KeyMatch,
     meters::Meters,
     persistence::KeyFile,
-    refresh_policy::KeySettings,
+    settings::KeySettings,
+    snapshot::CurrentKeys,
 };
 
 #[cfg(fuzzing)]
-pub(crate) use self::http_cache::Head;
+pub(crate) use self::{http_cache::Head, key_set::KeySet};
 
 #[cfg(test)]
 pub(crate) use self::key_set::tests::test_key;

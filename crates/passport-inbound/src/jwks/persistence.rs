@@ -1,4 +1,4 @@
-//! Keys in a file, so that a service can start while its issuer is down.
+//! Saves keys in a file, so that a service can start while its issuer is down.
 
 use std::{
     fs::{self, OpenOptions},
@@ -12,12 +12,12 @@ use passport_core::on_file_thread;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::client::MAX_BODY;
+use super::{client::MAX_BODY, error::KeyFileError};
 
-/// How long the file may take. Nobody waits for keys longer than that because of it.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// The longest that reading or writing the file takes.
+const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Where an issuer's keys are kept between runs.
+/// The file that holds an issuer's keys between runs.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyFile {
     path: PathBuf,
@@ -28,23 +28,6 @@ pub(crate) struct KeyFile {
 pub(crate) struct SavedKeys {
     pub(crate) fetched_at: SystemTime,
     pub(crate) document: Bytes,
-}
-
-/// Why keys could not be read or written.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum KeyFileError {
-    #[error("the key file has not answered in a second")]
-    Hangs,
-    #[error("the key file cannot be read or written")]
-    Io(#[from] io::Error),
-    #[error("the keys in the key file are too old, or saved in the future")]
-    NotBelieved,
-    #[error("the key file holds no usable key")]
-    NoUsableKey,
-    #[error("the key file holds the keys of another issuer")]
-    OtherIssuer,
-    #[error("the key file does not hold saved keys")]
-    Unreadable,
 }
 
 #[derive(Deserialize, Serialize)]
@@ -65,7 +48,7 @@ impl KeyFile {
         &self.path
     }
 
-    /// The keys of `issuer`; `None` if there is no file yet.
+    /// Reads the keys of `issuer`. Returns `None` if there is no file yet.
     pub(crate) async fn load(&self, issuer: &str) -> Result<Option<SavedKeys>, KeyFileError> {
         let (path, issuer) = (self.path.clone(), issuer.to_owned());
         self.in_time(move || match read(&path) {
@@ -76,7 +59,7 @@ impl KeyFile {
         .await
     }
 
-    /// Replaces what was saved before, whole or not at all.
+    /// Replaces the file atomically.
     pub(crate) async fn save(&self, issuer: &str, keys: SavedKeys) -> Result<(), KeyFileError> {
         let (path, issuer) = (self.path.clone(), issuer.to_owned());
         self.in_time(move || Ok(replace(&path, &encode(&issuer, &keys)?)?)).await
@@ -86,7 +69,7 @@ impl KeyFile {
         &self,
         work: impl FnOnce() -> Result<T, KeyFileError> + Send + 'static,
     ) -> Result<T, KeyFileError> {
-        match on_file_thread(&self.path, PATIENCE, work).await {
+        match on_file_thread(&self.path, TIMEOUT, work).await {
             Ok(result) => result,
             Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(KeyFileError::Hangs),
             Err(error) => Err(error.into()),
@@ -94,7 +77,8 @@ impl KeyFile {
     }
 }
 
-/// No more than could have been saved, and only of a real file: to open a pipe is to wait for its other end.
+/// Reads a regular file, up to the size that can have been saved: opening a pipe waits for its other
+/// end.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
@@ -104,8 +88,8 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// By a new file beside it, which nobody else has made, and which is on the disk before it takes the place of the old one. Two
-/// processes may share the place; each has a new file of its own.
+/// Writes a new file beside the old one, syncs it, and renames it. Processes that share the path each
+/// have a new file of their own.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let own = path.with_extension(format!("{:016x}.tmp", fastrand::u64(..)));
     let written = OpenOptions::new()

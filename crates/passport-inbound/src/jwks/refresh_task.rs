@@ -1,6 +1,6 @@
 use std::{
     sync::{
-        Arc, Weak,
+        Arc,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -13,54 +13,65 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::KeyKeeper;
-
-/// The wall clock may move on by more than this timer slept: while the machine did, for example.
+/// The wall clock may advance by more than this task has slept: while the machine was suspended, for
+/// example.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// An attempt that may begin but does not, as one is on its way, is not asked for without a pause.
+/// The pause between two ticks while an attempt is due but does not begin, as another one runs.
 const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
 
-/// A timer that has not looked for so long is on a runtime that nobody drives.
-const FROZEN_AFTER: Duration = Duration::from_secs(90);
+/// A task without a tick for this long is on a stalled runtime.
+const STALLED_AFTER: Duration = Duration::from_secs(90);
 
-/// Asks the keeper to refresh its keys when they are due, whether requests come or not. Ends with the last handle to the
-/// keeper, or with its runtime; then the next request that causes an attempt starts another.
+/// A task that refreshes keys when they are due, whether requests come or not. It ends with the cache
+/// or with its runtime; the next request that causes an attempt then starts another task.
 #[derive(Debug)]
-pub(super) struct Timer {
+pub(super) struct RefreshTask {
     task: AbortHandle,
-    /// When it looked the last time, by the clock's uptime, in seconds.
-    looked_at: Arc<AtomicU64>,
+    /// The clock's uptime at the last tick, in seconds.
+    last_tick: Arc<AtomicU64>,
 }
 
-impl Timer {
-    pub(super) fn start(runtime: &Handle, keeper: &Arc<KeyKeeper>, uptime: Duration) -> Self {
-        let looked_at = Arc::new(AtomicU64::new(uptime.as_secs()));
-        let task = run(Arc::downgrade(keeper), keeper.changed.subscribe(), Arc::clone(&looked_at));
-        Self { task: runtime.spawn(task).abort_handle(), looked_at }
+/// What a tick reports to the task.
+pub(super) struct Tick {
+    pub(super) uptime: Duration,
+    /// The time until the next tick.
+    pub(super) wait: Duration,
+}
+
+impl RefreshTask {
+    /// Spawns a task that calls `tick` until it returns `None`. A tick comes early when the plan has
+    /// `changed`.
+    pub(super) fn spawn(
+        runtime: &Handle,
+        uptime: Duration,
+        tick: impl Fn() -> Option<Tick> + Send + 'static,
+        changed: watch::Receiver<()>,
+    ) -> Self {
+        let last_tick = Arc::new(AtomicU64::new(uptime.as_secs()));
+        let task = run(tick, changed, Arc::clone(&last_tick));
+        Self { task: runtime.spawn(task).abort_handle(), last_tick }
     }
 
-    pub(super) fn runs(&self, uptime: Duration) -> bool {
-        let looked_at = Duration::from_secs(self.looked_at.load(Ordering::Relaxed));
-        !self.task.is_finished() && uptime.saturating_sub(looked_at) < FROZEN_AFTER
+    pub(super) fn is_running(&self, uptime: Duration) -> bool {
+        let last_tick = Duration::from_secs(self.last_tick.load(Ordering::Relaxed));
+        !self.task.is_finished() && uptime.saturating_sub(last_tick) < STALLED_AFTER
     }
 }
 
-impl Drop for Timer {
+impl Drop for RefreshTask {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
-async fn run(keeper: Weak<KeyKeeper>, mut changed: watch::Receiver<()>, looked_at: Arc<AtomicU64>) {
+async fn run(tick: impl Fn() -> Option<Tick>, mut changed: watch::Receiver<()>, last_tick: Arc<AtomicU64>) {
     loop {
         sleep(SHORTEST_SLEEP).await;
         changed.mark_unchanged();
-        let Some(keeper) = keeper.upgrade() else { return };
-        looked_at.store(keeper.clock.uptime().as_secs(), Ordering::Relaxed);
-        let wait = keeper.tick();
-        drop(keeper);
-        // Whether time has passed, the plan was changed or the keeper is gone: look again.
+        let Some(Tick { uptime, wait }) = tick() else { return };
+        last_tick.store(uptime.as_secs(), Ordering::Relaxed);
+        // Time has passed, the plan has changed, or the cache was dropped.
         let _ = timeout(wait.min(LONGEST_SLEEP), changed.changed()).await;
     }
 }

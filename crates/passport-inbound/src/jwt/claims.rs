@@ -10,19 +10,19 @@ use serde::{
 use crate::jwt::json::{self, ExactlyTrue, NumericDate, OneOrMany, Skipped};
 
 /// What the texts of most tokens take together, in bytes.
-const USUAL_TEXTS: usize = 256;
+const INITIAL_CAPACITY: usize = 256;
 
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Claims {
     /// The texts of the claims that have one each, one after another: one allocation instead of seven.
     texts: String,
-    iss: Place,
-    sub: Place,
-    tenant_id: Place,
-    email: Place,
-    name: Place,
-    jti: Place,
-    managed_identity_id: Place,
+    iss: TextRange,
+    sub: TextRange,
+    tenant_id: TextRange,
+    email: TextRange,
+    name: TextRange,
+    jti: TextRange,
+    managed_identity_id: TextRange,
 
     pub(crate) aud: Vec<String>,
     pub(crate) exp: Option<NumericDate>,
@@ -40,7 +40,7 @@ pub(crate) struct Claims {
 }
 
 /// Where a claim stands among the texts, if it is there.
-type Place = Option<Range<usize>>;
+type TextRange = Option<Range<usize>>;
 
 impl Claims {
     /// Reads a JSON object. No member may stand twice, known or not: another reader might believe the other one.
@@ -76,11 +76,11 @@ impl Claims {
         self.text(&self.managed_identity_id)
     }
 
-    fn text(&self, place: &Place) -> Option<&str> {
+    fn text(&self, place: &TextRange) -> Option<&str> {
         self.texts.get(place.clone()?)
     }
 
-    fn keep(&mut self, Text(text): Text<'_>) -> Place {
+    fn push(&mut self, Text(text): Text<'_>) -> TextRange {
         let start = self.texts.len();
         self.texts.push_str(&text);
         Some(start..self.texts.len())
@@ -99,19 +99,19 @@ impl Claims {
     fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
             // What is decided by: `null` is a value of the wrong type, not an absence.
-            "iss" => self.iss = self.keep(map.next_value()?),
+            "iss" => self.iss = self.push(map.next_value()?),
             "aud" => self.aud = map.next_value::<OneOrMany>()?.0,
             "exp" => self.exp = Some(map.next_value()?),
             "nbf" => self.nbf = Some(map.next_value()?),
             "iat" => self.iat = Some(map.next_value()?),
-            "sub" => self.sub = self.keep(map.next_value()?),
-            "tenant_id" => self.tenant_id = self.keep(map.next_value()?),
+            "sub" => self.sub = self.push(map.next_value()?),
+            "tenant_id" => self.tenant_id = self.push(map.next_value()?),
             // Nothing depends on these being there, so `null` is as good as nothing.
-            "email" => self.email = map.next_value::<Option<_>>()?.and_then(|text| self.keep(text)),
-            "name" => self.name = map.next_value::<Option<_>>()?.and_then(|text| self.keep(text)),
-            "jti" => self.jti = map.next_value::<Option<_>>()?.and_then(|text| self.keep(text)),
+            "email" => self.email = map.next_value::<Option<_>>()?.and_then(|text| self.push(text)),
+            "name" => self.name = map.next_value::<Option<_>>()?.and_then(|text| self.push(text)),
+            "jti" => self.jti = map.next_value::<Option<_>>()?.and_then(|text| self.push(text)),
             "managed_identity_id" => {
-                self.managed_identity_id = map.next_value::<Option<_>>()?.and_then(|text| self.keep(text));
+                self.managed_identity_id = map.next_value::<Option<_>>()?.and_then(|text| self.push(text));
             }
             "roles" => self.roles = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
             "permissions" => self.permissions = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
@@ -134,9 +134,9 @@ impl Claims {
 
 impl<'de> Deserialize<'de> for Claims {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members;
+        struct ClaimsVisitor;
 
-        impl<'de> Visitor<'de> for Members {
+        impl<'de> Visitor<'de> for ClaimsVisitor {
             type Value = Claims;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -144,7 +144,8 @@ impl<'de> Deserialize<'de> for Claims {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
-                let mut claims = Claims { texts: String::with_capacity(USUAL_TEXTS), ..Claims::default() };
+                let mut claims =
+                    Claims { texts: String::with_capacity(INITIAL_CAPACITY), ..Claims::default() };
                 let mut names = Vec::with_capacity(16);
                 while let Some(Text(name)) = map.next_key()? {
                     claims
@@ -160,7 +161,7 @@ impl<'de> Deserialize<'de> for Claims {
             }
         }
 
-        deserializer.deserialize_map(Members)
+        deserializer.deserialize_map(ClaimsVisitor)
     }
 }
 

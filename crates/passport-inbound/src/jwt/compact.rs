@@ -21,7 +21,7 @@ pub(crate) const MAX_HEADER: usize = 6 * 1024;
 pub(crate) const MAX_SIGNATURE: usize = 1024;
 
 /// What a header decodes to, and a signature, unless they are remarkable: 512 bytes are a signature of RSA with 4096 bits.
-pub(crate) const USUAL: usize = 512;
+pub(crate) const SMALL_BUFFER: usize = 512;
 
 /// A token in its three segments, still encoded. Not to be shown, so it is not `Debug`.
 #[derive(Clone, Copy)]
@@ -53,14 +53,14 @@ impl<'a> Jws<'a> {
         Ok(Self { header, payload, signature, message: &token[..second] })
     }
 
-    /// Whether buffers of [`USUAL`] bytes do.
-    pub(crate) fn is_usual(&self) -> bool {
-        [self.header, self.signature].iter().all(|segment| segment.len() * 3 / 4 <= USUAL)
+    /// Whether buffers of [`SMALL_BUFFER`] bytes do.
+    pub(crate) fn fits_small_buffers(&self) -> bool {
+        [self.header, self.signature].iter().all(|segment| segment.len() * 3 / 4 <= SMALL_BUFFER)
     }
 
     /// The header, not judged yet.
-    pub(crate) fn header<'b>(&self, buffer: &'b mut [u8]) -> Result<Members<'b>, RejectionReason> {
-        Members::read(decoded(self.header, buffer)?)
+    pub(crate) fn header<'b>(&self, buffer: &'b mut [u8]) -> Result<HeaderMembers<'b>, RejectionReason> {
+        HeaderMembers::read(decoded(self.header, buffer)?)
     }
 
     /// The payload, to be read once the signature is good.
@@ -98,16 +98,16 @@ pub(crate) struct Header<'a> {
 
 /// The members that are looked at, not judged yet. Keys that come along (`jwk`, `jku`, `x5u`, `x5c`) are not among them.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Members<'a> {
+pub(crate) struct HeaderMembers<'a> {
     pub(crate) alg: Option<Text<'a>>,
     pub(crate) kid: Option<Text<'a>>,
     pub(crate) typ: Option<Text<'a>>,
     has_crit: bool,
-    /// Members of which a signed token that is sent as a whole can have none.
+    /// HeaderMembers of which a signed token that is sent as a whole can have none.
     has_foreign: bool,
 }
 
-impl<'a> Members<'a> {
+impl<'a> HeaderMembers<'a> {
     pub(crate) fn read(json: &'a [u8]) -> Result<Self, RejectionReason> {
         let mut members = Self::default();
         let mut is_text = true;
@@ -135,7 +135,7 @@ impl<'a> Members<'a> {
 
     /// `crit` demands extensions, of which none is known here; `b64` needs it
     /// ([RFC 7797, section 6](https://www.rfc-editor.org/rfc/rfc7797#section-6)); `enc` and `zip` belong to encryption.
-    pub(crate) fn judge(self, allowed: &AllowedAlgorithms) -> Result<Header<'a>, RejectionReason> {
+    pub(crate) fn validate(self, allowed: &AllowedAlgorithms) -> Result<Header<'a>, RejectionReason> {
         let alg = self.alg.ok_or(RejectionReason::Malformed)?;
         let algorithm = allowed.named(|name| alg.says(name)).ok_or(RejectionReason::AlgorithmNotAllowed)?;
         if self.has_crit {
@@ -174,7 +174,7 @@ mod tests {
     fn judged(token: &str) -> Result<Option<String>, RejectionReason> {
         let mut buffer = [0; MAX_HEADER];
         let jws = Jws::parse(token.as_bytes(), DEFAULT_MAX_LEN)?;
-        let kid = jws.header(&mut buffer)?.judge(&AllowedAlgorithms::default())?.kid;
+        let kid = jws.header(&mut buffer)?.validate(&AllowedAlgorithms::default())?.kid;
         jws.signature(&mut [0; MAX_SIGNATURE])?;
         jws.payload()?;
         Ok(kid.map(|kid| kid.chars().collect()))

@@ -1,43 +1,23 @@
+mod ranges;
+
 use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use passport_core::{Clock, ConfigError, ConfigProblem, Issuer, SystemClock, Transport, TransportSettings};
 
-use crate::{
-    Algorithm, IdInfo, TokenVerifier,
-    jwks::{JwksSource, KeyFile, KeyKeeper, KeySettings},
-    jwt::{algorithm::AllowedAlgorithms, compact::DEFAULT_MAX_LEN, validation::Policy},
-    verify::{
-        DenyList, Shared,
-        cache::{CacheLimits, TokenCache},
-        diagnostics::{IssuerSlashWarning, TokenSizeWarning},
-        limits::{Places, Seats},
-    },
+use self::ranges::check_ranges;
+use super::{
+    TokenVerifier,
+    cache::{CacheLimits, TokenCache},
+    diagnostics::{IssuerSlashWarning, TokenSizeWarning},
+    limits::{Permits, WaitQueues},
+    pipeline::{DenyList, Pipeline},
 };
-
-/// The most that clocks may be allowed to differ; more would keep dead tokens alive.
-const MAX_CLOCK_SKEW: Duration = Duration::from_secs(10 * 60);
-
-/// How often keys are refreshed at least and at most.
-const REFRESH_INTERVALS: std::ops::RangeInclusive<Duration> =
-    Duration::from_secs(60)..=Duration::from_secs(24 * 60 * 60);
-
-/// How much memory may be given to tokens that were verified.
-const CACHE_BYTES: std::ops::RangeInclusive<u64> = 64 * 1024..=4 * 1024 * 1024 * 1024;
-
-/// The size of tokens that may be accepted, in bytes. More does not fit into the headers that
-/// servers accept.
-const TOKEN_SIZES: std::ops::RangeInclusive<usize> = 1024..=64 * 1024;
-
-/// The timeout of a request for keys.
-const FETCH_TIMEOUTS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(60);
-
-/// The time between two requests for keys that callers can cause. Less lets anyone flood the
-/// issuer.
-const COOLDOWNS: std::ops::RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(10 * 60);
-
-/// The longest that keys may be believed without a word of the issuer.
-const MAX_KEY_AGE: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+use crate::{
+    Algorithm, IdInfo,
+    jwks::{JwksCache, JwksClient, KeyFile, KeySettings},
+    jwt::{algorithm::AllowedAlgorithms, compact::DEFAULT_MAX_LEN, validation::Policy},
+};
 
 /// Settings of a [`TokenVerifier`]. [`build`](Self::build) reports every mistake at once.
 #[must_use]
@@ -60,8 +40,16 @@ pub struct TokenVerifierBuilder {
     clock: Arc<dyn Clock>,
 }
 
+impl TokenVerifier {
+    /// A verifier of tokens for `audience`, the one thing that has no default. A service that users and managed
+    /// identities call has several; add them with [`TokenVerifierBuilder::accept_audience`].
+    pub fn builder(audience: impl Into<String>) -> TokenVerifierBuilder {
+        TokenVerifierBuilder::new(audience.into())
+    }
+}
+
 impl TokenVerifierBuilder {
-    pub(crate) fn new(audience: String) -> Self {
+    fn new(audience: String) -> Self {
         Self {
             audiences: vec![audience],
             issuer: None,
@@ -74,7 +62,7 @@ impl TokenVerifierBuilder {
             keeps_tokens: true,
             cache: CacheLimits::default(),
             deny_list: None,
-            at_once: Places::default_turns(),
+            at_once: Permits::default_number(),
             max_token_size: DEFAULT_MAX_LEN,
             transport: TransportSettings::default(),
             clock: Arc::new(SystemClock),
@@ -271,7 +259,7 @@ impl TokenVerifierBuilder {
     pub fn build(self) -> Result<TokenVerifier, ConfigError> {
         let mut problems = Vec::new();
         let issuer = self.issuer_with_keys(&mut problems);
-        self.check_numbers(&mut problems);
+        check_ranges(&self.keys, self.cache, self.max_token_size, &mut problems);
         if self.audiences.iter().any(|audience| audience.trim().is_empty()) {
             problems.push(ConfigProblem::new("audience", "it is empty; name whom the tokens are for"));
         }
@@ -279,27 +267,27 @@ impl TokenVerifierBuilder {
             problems.push(ConfigProblem::new("algorithms", "there are none; name one, or leave it at RS256"));
         }
         let transport = self.transport.build(&mut problems);
-        let keeper = match (issuer.clone(), self.algorithms.clone(), transport) {
+        let jwks = match (issuer.clone(), self.algorithms.clone(), transport) {
             (Some(issuer), Some(algorithms), Some(transport)) => {
-                self.keeper(issuer, algorithms, transport, &mut problems)
+                self.jwks_cache(issuer, algorithms, transport, &mut problems)
             }
             _ => None,
         };
-        let (Some(issuer), Some(keeper), []) = (issuer, keeper, &*problems) else {
+        let (Some(issuer), Some(jwks), []) = (issuer, jwks, &*problems) else {
             return Err(ConfigError::new(problems));
         };
-        Ok(TokenVerifier::new(Shared {
+        Ok(TokenVerifier::new(Pipeline {
             policy: Policy {
                 issuer: issuer.id().to_owned(),
                 audiences: self.audiences,
                 clock_skew: self.keys.clock_skew,
             },
-            keeper: Arc::new(keeper),
+            jwks: Arc::new(jwks),
             clock: self.clock,
             cache: self.keeps_tokens.then(|| TokenCache::new(self.cache)),
             deny_list: self.deny_list,
-            turns: Places::turns(self.at_once),
-            seats: Seats::new(),
+            permits: Permits::new(self.at_once),
+            queues: WaitQueues::new(),
             max_token_size: self.max_token_size,
             slash_warning: IssuerSlashWarning::default(),
             size_warning: TokenSizeWarning::default(),
@@ -318,69 +306,25 @@ impl TokenVerifierBuilder {
         }
     }
 
-    fn check_numbers(&self, problems: &mut Vec<ConfigProblem>) {
-        let mut check = |is_good: bool, option, problem: &str| {
-            if !is_good {
-                problems.push(ConfigProblem::new(option, problem));
-            }
-        };
-        check(
-            self.keys.clock_skew <= MAX_CLOCK_SKEW,
-            "clock_skew",
-            "more than 10 min would keep expired tokens alive",
-        );
-        check(
-            REFRESH_INTERVALS.contains(&self.keys.lifetime),
-            "jwks_refresh_interval",
-            "it must be between 1 min and 24 h",
-        );
-        check(
-            (*REFRESH_INTERVALS.start()..=MAX_KEY_AGE).contains(&self.keys.max_age),
-            "max_key_age",
-            "it must be between 1 min and 30 days",
-        );
-        check(
-            FETCH_TIMEOUTS.contains(&self.keys.fetch_timeout),
-            "jwks_fetch_timeout",
-            "it must be between 1 s and 60 s",
-        );
-        check(COOLDOWNS.contains(&self.keys.cooldown), "jwks_cooldown", "it must be between 1 s and 10 min");
-        check(
-            TOKEN_SIZES.contains(&self.max_token_size),
-            "max_token_size",
-            "it must be between 1 KiB and 64 KiB",
-        );
-        check(
-            self.cache.tokens > 1,
-            "max_cached_tokens",
-            "it must be 2 at least; cache_tokens(false) keeps none",
-        );
-        check(
-            CACHE_BYTES.contains(&self.cache.bytes),
-            "max_cached_bytes",
-            "it must be between 64 KiB and 4 GiB; cache_tokens(false) keeps none",
-        );
-    }
-
-    fn keeper(
+    fn jwks_cache(
         &self,
         issuer: Issuer,
         algorithms: AllowedAlgorithms,
         transport: Transport,
         problems: &mut Vec<ConfigProblem>,
-    ) -> Option<KeyKeeper> {
+    ) -> Option<JwksCache> {
         let clock = Arc::clone(&self.clock);
         let Some(jwks) = &self.static_keys else {
-            let source = JwksSource::new(issuer, transport, self.keys.fetch_timeout);
+            let source = JwksClient::new(issuer, transport, self.keys.fetch_timeout);
             let file = self.key_file.clone().map(KeyFile::new);
-            return Some(KeyKeeper::new(source, file, algorithms, self.keys, clock));
+            return Some(JwksCache::new(source, file, algorithms, self.keys, clock));
         };
         if self.jwks_url.is_some() || self.key_file.is_some() || self.transport.has_ca_file() {
             let problem =
                 "with static keys the issuer is never asked; drop them, or jwks_url, key_file and ca_file";
             problems.push(ConfigProblem::new("static_keys", problem));
         }
-        ConfigProblem::collect(problems, "static_keys", KeyKeeper::fixed(jwks, algorithms, clock))
+        ConfigProblem::collect(problems, "static_keys", JwksCache::fixed(jwks, algorithms, clock))
     }
 }
 
@@ -395,90 +339,4 @@ impl fmt::Debug for TokenVerifierBuilder {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_audience_is_all_that_is_needed() {
-        assert!(TokenVerifier::builder("bizfirstgo-api").build().is_ok());
-    }
-
-    #[test]
-    fn every_mistake_is_reported_at_once() {
-        let error = TokenVerifier::builder(" ")
-            .issuer("http://passport.bizfirst.ai")
-            .jwks_url("keys")
-            .clock_skew(Duration::from_secs(3600))
-            .build()
-            .unwrap_err();
-        let options: Vec<_> = error.problems().iter().map(|problem| problem.option.clone()).collect();
-        assert_eq!(options, ["issuer", "jwks_url", "clock_skew", "audience"]);
-    }
-
-    #[test]
-    fn danger_plain_http_covers_issuer_and_jwks_url() {
-        let builder =
-            |issuer: &str, jwks_url: &str| TokenVerifier::builder("api").issuer(issuer).jwks_url(jwks_url);
-        for (issuer, jwks_url) in [
-            ("http://passport:8090", "http://passport:8090/keys"),
-            ("https://passport.bizfirst.ai", "http://passport:8090/keys"),
-        ] {
-            builder(issuer, jwks_url).danger_plain_http().build().unwrap();
-            let refusal = builder(issuer, jwks_url).build().unwrap_err();
-            assert!(
-                refusal.problems().iter().all(|it| it.problem.contains("danger_plain_http")),
-                "{refusal}"
-            );
-        }
-    }
-
-    #[test]
-    fn ca_file_contradicts_a_transport() {
-        let options = |builder: TokenVerifierBuilder| {
-            let error = builder.issuer("passport").build().unwrap_err();
-            error.problems().iter().map(|problem| problem.option.to_string()).collect::<Vec<_>>()
-        };
-        let builder = || TokenVerifier::builder("api").ca_file("/no/such/ca.pem");
-        assert_eq!(options(builder()), ["issuer", "ca_file"]);
-        assert_eq!(options(builder().transport(Transport::default())), ["issuer", "ca_file"]);
-    }
-
-    #[test]
-    fn what_is_out_of_range_is_said_to_be() {
-        let minute = Duration::from_secs(60);
-        let error = TokenVerifier::builder("api")
-            .jwks_refresh_interval(minute - Duration::from_nanos(1))
-            .max_key_age(Duration::ZERO)
-            .jwks_fetch_timeout(Duration::ZERO)
-            .jwks_cooldown(Duration::from_millis(999))
-            .max_token_size(64 * 1024 + 1)
-            .max_cached_tokens(0)
-            .max_cached_bytes(0)
-            .algorithms([])
-            .build()
-            .unwrap_err();
-        let options: Vec<_> = error.problems().iter().map(|problem| problem.option.clone()).collect();
-        assert_eq!(
-            options,
-            [
-                "jwks_refresh_interval",
-                "max_key_age",
-                "jwks_fetch_timeout",
-                "jwks_cooldown",
-                "max_token_size",
-                "max_cached_tokens",
-                "max_cached_bytes",
-                "algorithms",
-            ]
-        );
-        TokenVerifier::builder("api").jwks_refresh_interval(minute).max_key_age(minute).build().unwrap();
-    }
-
-    #[test]
-    fn static_keys_must_be_keys_and_the_only_ones() {
-        let problem = |builder: TokenVerifierBuilder| builder.build().unwrap_err().to_string();
-        let builder = || TokenVerifier::builder("api").static_keys("{\"keys\":[]}");
-        assert!(problem(builder()).contains("no usable key"), "{}", problem(builder()));
-        assert!(problem(builder().key_file("keys.json")).contains("never asked"));
-    }
-}
+mod tests;

@@ -17,15 +17,15 @@ use moka::{Expiry, sync::Cache};
 
 use crate::{
     IdInfo,
-    jwks::{Key, Standing},
+    jwks::{Key, KeyScope},
     jwt::validation::Validity,
 };
 
 /// The table in front has no room for what takes more bytes than this.
-const HEAVIEST_IN_FRONT: u32 = 4 * 1024;
+const MAX_FRONT_WEIGHT: u32 = 4 * 1024;
 
 /// More slots than this do not help: a slot is lost only to another token that is in use at the same time.
-const MOST_SLOTS: u64 = 1024;
+const MAX_SLOTS: u64 = 1024;
 
 /// What an entry takes beside its token and its claims: itself, and its places in moka.
 const OVERHEAD: usize = 512;
@@ -44,53 +44,53 @@ impl Default for CacheLimits {
 }
 
 /// A token that was verified, and all that its verdict depends on. Not to be shown, so it is not `Debug`.
-pub(crate) struct KnownToken {
+pub(crate) struct CachedToken {
     pub(crate) token: Arc<[u8]>,
     pub(crate) caller: IdInfo,
     pub(crate) validity: Validity,
     /// The key that verified it, and what that has to stand for to do so again.
     pub(crate) key: Arc<Key>,
-    pub(crate) standing: Standing,
-    /// Whether it has been put behind the table in front.
-    pub(crate) is_behind: AtomicBool,
+    pub(crate) scope: KeyScope,
+    /// Whether it has been put overflow the table in front.
+    pub(crate) is_in_overflow: AtomicBool,
 }
 
-/// A token behind.
+/// A token overflow.
 #[derive(Clone)]
-struct Behind {
-    known: Arc<KnownToken>,
+struct OverflowEntry {
+    known: Arc<CachedToken>,
     /// How long it had to live when it was put there.
     lives_for: Duration,
 }
 
 /// Two places for one entry. In front is a small table, of which each token has exactly one slot. Who loses its slot to
-/// another goes behind, to moka, which knows what to forget; to put something there or to look costs more than everything
+/// another goes overflow, to moka, which knows what to forget; to put something there or to look costs more than everything
 /// else about a known token.
 pub(crate) struct TokenCache {
-    front: Box<[ArcSwapOption<KnownToken>]>,
-    behind: Cache<Arc<[u8]>, Behind, BySignature>,
-    hashing: BySignature,
-    /// Whether there is one behind that has never been in front.
+    front: Box<[ArcSwapOption<CachedToken>]>,
+    overflow: Cache<Arc<[u8]>, OverflowEntry, SignatureHashing>,
+    hashing: SignatureHashing,
+    /// Whether there is one overflow that has never been in front.
     has_heavy: AtomicBool,
 }
 
 impl TokenCache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
-        let hashing = BySignature::default();
+        let hashing = SignatureHashing::default();
         // A quarter is for the table.
-        let (front, behind) = (limits.bytes / 4, limits.bytes - limits.bytes / 4);
-        let slots = (front / u64::from(HEAVIEST_IN_FRONT)).min(limits.tokens / 4).clamp(1, MOST_SLOTS);
+        let (front, overflow) = (limits.bytes / 4, limits.bytes - limits.bytes / 4);
+        let slots = (front / u64::from(MAX_FRONT_WEIGHT)).min(limits.tokens / 4).clamp(1, MAX_SLOTS);
         let slots = 1_usize << slots.ilog2();
         // Each token weighs as much as if there were as many as may be, so that one limit keeps both.
-        let least = behind / (limits.tokens - slots as u64).max(1);
+        let least = overflow / (limits.tokens - slots as u64).max(1);
         let least = u32::try_from(least).unwrap_or(u32::MAX);
         let cache = Cache::builder()
-            .max_capacity(behind)
-            .weigher(move |_: &Arc<[u8]>, behind: &Behind| behind.known.weight().max(least))
-            .expire_after(UntilItExpires)
+            .max_capacity(overflow)
+            .weigher(move |_: &Arc<[u8]>, overflow: &OverflowEntry| overflow.known.weight().max(least))
+            .expire_after(TokenExpiry)
             .build_with_hasher(hashing.clone());
         let front = (0..slots).map(|_| ArcSwapOption::empty()).collect();
-        Self { front, behind: cache, hashing, has_heavy: AtomicBool::new(false) }
+        Self { front, overflow: cache, hashing, has_heavy: AtomicBool::new(false) }
     }
 
     /// Returns the caller of `token`, if it was verified before and would be verified again `now`.
@@ -102,12 +102,12 @@ impl TokenCache {
             None if !self.has_heavy.load(Ordering::Relaxed) => return None,
             _ => {}
         }
-        self.get_behind(token, now)
+        self.get_from_overflow(token, now)
     }
 
     #[cold]
-    fn get_behind(&self, token: &[u8], now: SystemTime) -> Option<IdInfo> {
-        let Behind { known, .. } = self.behind.get(token)?;
+    fn get_from_overflow(&self, token: &[u8], now: SystemTime) -> Option<IdInfo> {
+        let OverflowEntry { known, .. } = self.overflow.get(token)?;
         let caller = known.caller_at(now)?;
         if known.is_light() {
             self.put(known, now);
@@ -116,32 +116,32 @@ impl TokenCache {
     }
 
     /// Only what was verified may be given.
-    pub(crate) fn insert(&self, verified: KnownToken, now: SystemTime) {
+    pub(crate) fn insert(&self, verified: CachedToken, now: SystemTime) {
         self.put(Arc::new(verified), now);
     }
 
-    /// In front, if there is room for it. Who had the slot goes behind.
-    fn put(&self, known: Arc<KnownToken>, now: SystemTime) {
+    /// In front, if there is room for it. Who had the slot goes overflow.
+    fn put(&self, known: Arc<CachedToken>, now: SystemTime) {
         if !known.is_light() {
             self.has_heavy.store(true, Ordering::Relaxed);
-            self.put_behind(known, now);
+            self.put_in_overflow(known, now);
         } else if let Some(before) = self.slot(&known.token).swap(Some(Arc::clone(&known)))
             // The same one was verified by others meanwhile, or anew.
             && before.token != known.token
         {
-            self.put_behind(before, now);
+            self.put_in_overflow(before, now);
         }
     }
 
     /// Unless it has been put there before, or is of no use any more.
-    fn put_behind(&self, known: Arc<KnownToken>, now: SystemTime) {
+    fn put_in_overflow(&self, known: Arc<CachedToken>, now: SystemTime) {
         let lives_for = known.validity.until.duration_since(now).unwrap_or_default();
-        if known.caller_at(now).is_some() && !known.is_behind.swap(true, Ordering::Relaxed) {
-            self.behind.insert(Arc::clone(&known.token), Behind { known, lives_for });
+        if known.caller_at(now).is_some() && !known.is_in_overflow.swap(true, Ordering::Relaxed) {
+            self.overflow.insert(Arc::clone(&known.token), OverflowEntry { known, lives_for });
         }
     }
 
-    fn slot(&self, token: &[u8]) -> &ArcSwapOption<KnownToken> {
+    fn slot(&self, token: &[u8]) -> &ArcSwapOption<CachedToken> {
         #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is a hash")]
         let hash = self.hashing.hash_one(token) as usize;
         &self.front[hash & (self.front.len() - 1)]
@@ -151,25 +151,25 @@ impl TokenCache {
 impl fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenCache")
-            .field("tokens_behind", &self.behind.entry_count())
+            .field("tokens_behind", &self.overflow.entry_count())
             .finish_non_exhaustive()
     }
 }
 
-impl KnownToken {
+impl CachedToken {
     /// In constant time: whoever sends tokens must not learn by it how much of a kept one they have guessed.
     fn is_of(&self, token: &[u8]) -> bool {
         verify_slices_are_equal(&self.token, token).is_ok()
     }
 
     fn caller_at(&self, now: SystemTime) -> Option<IdInfo> {
-        let still_good = self.validity.includes(now) && self.key.is_at_least(self.standing);
+        let still_good = self.validity.includes(now) && self.key.covers(self.scope);
         still_good.then(|| self.caller.clone())
     }
 
     /// Whether there is room for it in front.
     fn is_light(&self) -> bool {
-        self.weight() <= HEAVIEST_IN_FRONT
+        self.weight() <= MAX_FRONT_WEIGHT
     }
 
     fn weight(&self) -> u32 {
@@ -180,42 +180,42 @@ impl KnownToken {
 }
 
 /// An entry is of no use any more when its token has expired.
-struct UntilItExpires;
+struct TokenExpiry;
 
-impl Expiry<Arc<[u8]>, Behind> for UntilItExpires {
-    fn expire_after_create(&self, _: &Arc<[u8]>, behind: &Behind, _: Instant) -> Option<Duration> {
-        Some(behind.lives_for)
+impl Expiry<Arc<[u8]>, OverflowEntry> for TokenExpiry {
+    fn expire_after_create(&self, _: &Arc<[u8]>, overflow: &OverflowEntry, _: Instant) -> Option<Duration> {
+        Some(overflow.lives_for)
     }
 }
 
 /// Hashes a token by its end. That is the end of the signature, which is as good as chance, and only who has the issuer's key
 /// can make another token that is kept with the same; the multiplier keeps the table's order from being foreseen.
 #[derive(Clone)]
-struct BySignature {
+struct SignatureHashing {
     multiplier: u64,
 }
 
-impl Default for BySignature {
+impl Default for SignatureHashing {
     fn default() -> Self {
         // Odd, so that nothing is lost in the product.
         Self { multiplier: fastrand::u64(..) | 1 }
     }
 }
 
-impl BuildHasher for BySignature {
-    type Hasher = EndOfText;
+impl BuildHasher for SignatureHashing {
+    type Hasher = SignatureHasher;
 
-    fn build_hasher(&self) -> EndOfText {
-        EndOfText { multiplier: self.multiplier, hash: 0 }
+    fn build_hasher(&self) -> SignatureHasher {
+        SignatureHasher { multiplier: self.multiplier, hash: 0 }
     }
 }
 
-struct EndOfText {
+struct SignatureHasher {
     multiplier: u64,
     hash: u64,
 }
 
-impl Hasher for EndOfText {
+impl Hasher for SignatureHasher {
     fn write(&mut self, text: &[u8]) {
         let (rest, eights) = text.as_rchunks::<8>();
         let last_two = eights.iter().rev().take(2).map(|eight| u64::from_le_bytes(*eight));

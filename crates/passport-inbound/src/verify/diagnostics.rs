@@ -13,11 +13,11 @@ use std::{
 
 use crate::{
     IdInfo, RejectionReason,
-    jwks::Installed,
+    jwks::CurrentKeys,
     jwt::{
         algorithm::AllowedAlgorithms,
         claims::Claims,
-        compact::{ACCESS_TOKEN_TYPES, Header, Members},
+        compact::{ACCESS_TOKEN_TYPES, Header, HeaderMembers},
         header_json::Text,
         json::NumericDate,
         validation::Policy,
@@ -127,12 +127,12 @@ pub(crate) fn denied(caller: &IdInfo) {
 }
 
 /// Logs a token whose key is not published, or does not verify its signature.
-pub(crate) fn key(reason: RejectionReason, header: &Header<'_>, installed: &Installed) {
+pub(crate) fn key(reason: RejectionReason, header: &Header<'_>, installed: &CurrentKeys) {
     with_keys(header, installed, |expected, got| log(reason, expected, got));
 }
 
 /// Logs a token that no key verifies while the keys could not be refreshed.
-pub(crate) fn not_verified(reason: RejectionReason, header: &Header<'_>, installed: &Installed) {
+pub(crate) fn not_verified(reason: RejectionReason, header: &Header<'_>, installed: &CurrentKeys) {
     with_keys(header, installed, |expected, got| {
         tracing::debug!(
             target: TARGET, ?expected, ?got,
@@ -143,7 +143,7 @@ pub(crate) fn not_verified(reason: RejectionReason, header: &Header<'_>, install
 
 fn with_keys(
     header: &Header<'_>,
-    installed: &Installed,
+    installed: &CurrentKeys,
     write: impl FnOnce(&dyn fmt::Debug, &dyn fmt::Debug),
 ) {
     if is_enabled() {
@@ -153,7 +153,7 @@ fn with_keys(
 }
 
 /// Logs a header that is not acceptable.
-pub(crate) fn header(reason: RejectionReason, members: &Members<'_>, allowed: &AllowedAlgorithms) {
+pub(crate) fn header(reason: RejectionReason, members: &HeaderMembers<'_>, allowed: &AllowedAlgorithms) {
     if is_enabled() {
         let (alg, typ) = (start_of(members.alg), start_of(members.typ));
         let (alg, typ) = (alg.as_deref().map(Quoted), typ.as_deref().map(Quoted));

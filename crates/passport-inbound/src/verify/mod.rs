@@ -1,35 +1,39 @@
-pub(crate) mod builder;
-pub(crate) mod cache;
+//! Verifies tokens: form, key, signature, claims. `pipeline` has the steps.
+
+mod builder;
+mod cache;
 pub(crate) mod counters;
 mod diagnostics;
-pub(crate) mod limits;
+mod error;
+mod limits;
 mod pipeline;
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use passport_core::{Clock, Flight};
-
+pub(crate) use self::pipeline::Verdict;
+pub use self::{
+    builder::TokenVerifierBuilder,
+    error::{NotReady, VerifyError},
+};
+use self::{
+    limits::Permit,
+    pipeline::{Pipeline, Wait},
+};
 use crate::{
-    IdInfo, KeyHealth, NotReady, TokenVerifierBuilder, VerifyError,
-    jwks::{KeyKeeper, Refresh},
-    jwt::validation::Policy,
-    verify::{
-        cache::TokenCache,
-        diagnostics::{IssuerSlashWarning, TokenSizeWarning},
-        limits::{Place, Places, Seats},
-    },
+    IdInfo,
+    jwks::{KeyHealth, RefreshStatus},
 };
 
-/// When it is worth while to ask again for a turn.
+/// When a caller that got no permit should try again.
 const SOON: Duration = Duration::from_secs(1);
 
-/// How long one look at an attempt takes at most, for who waits for keys without a limit: it may be on a runtime that nobody
-/// drives, and another may have brought keys meanwhile.
-const LOOK: Duration = Duration::from_secs(5);
+/// How long [`TokenVerifier::ready`] waits for one attempt: it may be on a stalled runtime, while
+/// another attempt has fetched keys.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a request waits for keys: for those of the key file, for those that may have left the issuer before the token's
-/// own was published, and for those.
-const MOST_WAITS: u32 = 3;
+/// How often a request waits for keys: for those of the key file, for those that the issuer may have
+/// sent before it published the token's key, and for newer ones.
+const MAX_WAITS: u32 = 3;
 
 /// Turns a token into an [`IdInfo`], or says why not. Knows no HTTP framework.
 ///
@@ -38,54 +42,12 @@ const MOST_WAITS: u32 = 3;
 /// ended, on the one of the next request that needs keys; until the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct TokenVerifier {
-    shared: Arc<Shared>,
-}
-
-#[derive(Debug)]
-pub(crate) struct Shared {
-    pub(crate) policy: Policy,
-    pub(crate) keeper: Arc<KeyKeeper>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) cache: Option<TokenCache>,
-    pub(crate) deny_list: Option<DenyList>,
-    /// For who has a signature verified.
-    pub(crate) turns: Places,
-    /// For requests that wait.
-    pub(crate) seats: Seats,
-    pub(crate) max_token_size: usize,
-    pub(crate) slash_warning: IssuerSlashWarning,
-    pub(crate) size_warning: TokenSizeWarning,
-}
-
-/// Says of a caller whose token is good that it is not welcome all the same.
-#[derive(Clone)]
-pub(crate) struct DenyList(pub(crate) Arc<dyn Fn(&IdInfo) -> bool + Send + Sync>);
-
-/// What can be said of a token without waiting.
-#[derive(Debug)]
-pub(crate) enum Verdict {
-    Settled(Result<IdInfo, VerifyError>),
-    Waits(Wait),
-}
-
-/// What a verdict waits for.
-#[derive(Debug)]
-pub(crate) enum Wait {
-    /// Its key is not known; newer keys are on their way.
-    Keys(Flight<()>),
-    /// Others are being verified.
-    Turn,
+    pipeline: Arc<Pipeline>,
 }
 
 impl TokenVerifier {
-    /// A verifier of tokens for `audience`, the one thing that has no default. A service that users and managed
-    /// identities call has several; add them with [`TokenVerifierBuilder::accept_audience`].
-    pub fn builder(audience: impl Into<String>) -> TokenVerifierBuilder {
-        TokenVerifierBuilder::new(audience.into())
-    }
-
-    pub(crate) fn new(shared: Shared) -> Self {
-        Self { shared: Arc::new(shared) }
+    pub(crate) fn new(pipeline: Pipeline) -> Self {
+        Self { pipeline: Arc::new(pipeline) }
     }
 
     /// Verifies a token in the compact form, without the `Bearer` in front of it.
@@ -119,7 +81,7 @@ impl TokenVerifier {
     /// As [`verify`](Self::verify).
     #[must_use]
     pub fn try_verify(&self, token: &str) -> Option<Result<IdInfo, VerifyError>> {
-        match self.shared.judge(token.as_bytes(), Some(Place::unlimited()), true) {
+        match self.pipeline.verify(token.as_bytes(), Some(Permit::unlimited()), true) {
             Verdict::Settled(outcome) => Some(outcome),
             Verdict::Waits(_) => None,
         }
@@ -141,10 +103,10 @@ impl TokenVerifier {
     /// # Cancel safety
     /// Dropping the future leaves the attempt running for the others.
     pub async fn ready(&self) -> Result<(), NotReady> {
-        let Shared { keeper, clock, .. } = &*self.shared;
+        let Pipeline { jwks, clock, .. } = &*self.pipeline;
         loop {
             let now = clock.now();
-            if keeper.installed(now).is_some() {
+            if jwks.current(now).is_some() {
                 return Ok(());
             }
             if tokio::runtime::Handle::try_current().is_err() {
@@ -152,13 +114,15 @@ impl TokenVerifier {
                     "there is no tokio runtime to fetch the signing keys on".to_owned(),
                 ));
             }
-            match keeper.refresh(None, now) {
-                Refresh::Wait(keys) => drop(tokio::time::timeout(LOOK, keys.outcome()).await),
-                Refresh::TooSoon(pause) => match keeper.lasting_failure() {
+            match jwks.refresh(None, now) {
+                RefreshStatus::Running(keys) => {
+                    drop(tokio::time::timeout(ATTEMPT_TIMEOUT, keys.outcome()).await)
+                }
+                RefreshStatus::NotYet(pause) => match jwks.lasting_failure() {
                     Some(why) => return Err(NotReady::new(why)),
                     None => tokio::time::sleep(pause.left).await,
                 },
-                Refresh::Done => {}
+                RefreshStatus::Newer => {}
             }
         }
     }
@@ -166,68 +130,62 @@ impl TokenVerifier {
     /// How it stands with the signing keys. For readiness probes and status pages; asks nobody.
     #[must_use]
     pub fn health(&self) -> KeyHealth {
-        self.shared.keeper.health()
+        self.pipeline.jwks.health()
     }
 
     #[cfg(test)]
-    pub(crate) fn shared(&self) -> &Shared {
-        &self.shared
+    pub(crate) fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
     }
 
     /// The hot path: synchronous.
     pub(crate) fn verify_now(&self, token: &[u8]) -> Verdict {
-        self.shared.judge(token, None, true)
+        self.pipeline.verify(token, None, true)
     }
 
-    /// The slow path: looks again when what was waited for has come; all within one patience.
+    /// The slow path: waits, and verifies the token again. All waits share one time limit.
     pub(crate) async fn verify_after(&self, wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
-        // Without a runtime nobody fetches, so there is nothing to wait for, and no timer to end the wait.
+        // Without a runtime nothing is fetched, and there is no timer to end the wait.
         if tokio::runtime::Handle::try_current().is_err() {
-            return self.verify_last(token, Some(Place::unlimited()));
+            return self.verify_last(token, Some(Permit::unlimited()));
         }
-        let patience = self.shared.keeper.patience();
-        match tokio::time::timeout(patience, self.look_again(wait, token)).await {
+        let max_wait = self.pipeline.jwks.max_wait();
+        match tokio::time::timeout(max_wait, self.wait_and_verify(wait, token)).await {
             Ok(outcome) => outcome,
             Err(_) => self.verify_last(token, None),
         }
     }
 
-    async fn look_again(&self, mut wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
-        let (mut waits, mut seat) = (0, None);
+    async fn wait_and_verify(&self, mut wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
+        let (mut waits, mut slot) = (0, None);
         loop {
-            seat = self.shared.seats.seat(seat, matches!(wait, Wait::Keys(_)));
-            if seat.is_none() {
+            slot = self.pipeline.queues.slot(slot, matches!(wait, Wait::Keys(_)));
+            if slot.is_none() {
                 return self.verify_last(token, None);
             }
-            let turn = match wait {
+            let permit = match wait {
                 Wait::Keys(keys) => {
-                    // One that was lost with its runtime does not count: this call starts another.
+                    // A fetch that was dropped with its runtime does not count: this call starts another.
                     waits += u32::from(keys.outcome().await.is_some());
                     None
                 }
-                Wait::Turn => self.shared.turns.wait().await,
+                Wait::Permit => self.pipeline.permits.acquire().await,
             };
-            match self.shared.judge(token, turn, waits < MOST_WAITS) {
+            match self.pipeline.verify(token, permit, waits < MAX_WAITS) {
                 Verdict::Settled(outcome) => return outcome,
                 Verdict::Waits(next) => wait = next,
             }
         }
     }
 
-    /// Waits for nothing any more.
-    fn verify_last(&self, token: &[u8], turn: Option<Place>) -> Result<IdInfo, VerifyError> {
-        match self.shared.judge(token, turn, false) {
+    /// Verifies a token without waiting any more.
+    fn verify_last(&self, token: &[u8], permit: Option<Permit>) -> Result<IdInfo, VerifyError> {
+        match self.pipeline.verify(token, permit, false) {
             Verdict::Settled(outcome) => outcome,
             Verdict::Waits(_) => {
                 counters::overloaded();
                 Err(VerifyError::Overloaded { retry_after: SOON })
             }
         }
-    }
-}
-
-impl fmt::Debug for DenyList {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DenyList")
     }
 }

@@ -1,21 +1,73 @@
-//! What is to be said of a token with what is at hand: a known token, or keys. Synchronous; whoever has to wait comes again.
+//! The verification steps. Synchronous: a token that needs newer keys or a permit is verified again
+//! when it has them.
+//!
+//! 1. A token in the cache is accepted if it would be accepted again now.
+//! 2. The compact form, the header and the size of the signature are checked.
+//! 3. A key that the token may be signed with is looked up, and the signature is verified under a
+//!    permit.
+//! 4. The claims are read and checked, and the token is cached.
+//! 5. The deny list is asked, of the caller of a cached token too.
 
 use std::{
+    fmt,
     sync::{Arc, atomic::AtomicBool},
     time::{Duration, SystemTime},
 };
 
+use passport_core::{Clock, Flight};
 use tokio::time::Instant;
 
+use super::{
+    cache::{CachedToken, TokenCache},
+    counters,
+    diagnostics::{self, IssuerSlashWarning, TokenSizeWarning},
+    error::VerifyError,
+    limits::{Permit, Permits, WaitQueues},
+};
 use crate::{
-    IdInfo, RejectionReason, VerifyError,
-    jwks::{Installed, Key, Known, Meters, Refresh, Standing},
+    IdInfo, RejectionReason,
+    jwks::{CurrentKeys, JwksCache, Key, KeyMatch, KeyScope, Meters, RefreshStatus},
     jwt::{
         claims::Claims,
-        compact::{Header, Jws, MAX_HEADER, MAX_SIGNATURE, USUAL},
+        compact::{Header, Jws, MAX_HEADER, MAX_SIGNATURE, SMALL_BUFFER},
+        validation::Policy,
     },
-    verify::{DenyList, Shared, Verdict, Wait, cache::KnownToken, counters, diagnostics, limits::Place},
 };
+
+/// What a verification needs; shared by the clones of a verifier.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    pub(crate) policy: Policy,
+    pub(crate) jwks: Arc<JwksCache>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) cache: Option<TokenCache>,
+    pub(crate) deny_list: Option<DenyList>,
+    pub(crate) permits: Permits,
+    pub(crate) queues: WaitQueues,
+    pub(crate) max_token_size: usize,
+    pub(crate) slash_warning: IssuerSlashWarning,
+    pub(crate) size_warning: TokenSizeWarning,
+}
+
+/// Rejects callers with valid tokens.
+#[derive(Clone)]
+pub(crate) struct DenyList(pub(crate) Arc<dyn Fn(&IdInfo) -> bool + Send + Sync>);
+
+/// The result of a verification that does not wait.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Settled(Result<IdInfo, VerifyError>),
+    Waits(Wait),
+}
+
+/// What a verification waits for.
+#[derive(Debug)]
+pub(crate) enum Wait {
+    /// No key verifies the token; newer keys are being fetched.
+    Keys(Flight<()>),
+    /// All permits are in use.
+    Permit,
+}
 
 /// A token whose form and header are acceptable.
 struct Candidate<'a> {
@@ -25,34 +77,34 @@ struct Candidate<'a> {
     signature: &'a [u8],
 }
 
-/// With what a token is judged.
-struct AtHand {
-    installed: Installed,
-    turn: Option<Place>,
-    may_ask: bool,
+/// The circumstances of a verification.
+struct Context {
+    installed: CurrentKeys,
+    permit: Option<Permit>,
+    may_refresh: bool,
     now: SystemTime,
 }
 
-/// What the keys at hand say to a token.
+/// The result of a verification with the installed keys.
 enum Finding {
     Settled(Result<IdInfo, RejectionReason>),
     /// There are no keys.
     NoKeys,
-    /// None of them verifies it. If there are no newer ones, this is the reason.
+    /// No key verifies the token. If there are no newer keys, this is the reason.
     NoKey(RejectionReason),
-    /// It is not its turn.
-    NoTurn,
+    /// There is no permit.
+    NoPermit,
 }
 
-impl Shared {
-    /// Known tokens first, then everything from the beginning. `may_ask` is whether newer keys may be asked for.
-    pub(crate) fn judge(&self, token: &[u8], turn: Option<Place>, may_ask: bool) -> Verdict {
+impl Pipeline {
+    /// Verifies a token. `may_refresh` is whether newer keys may be fetched for it.
+    pub(super) fn verify(&self, token: &[u8], permit: Option<Permit>, may_refresh: bool) -> Verdict {
         let now = self.clock.now();
-        let installed = self.keeper.installed(now);
+        let installed = self.jwks.current(now);
         if let (Some(cache), Some(snapshot)) = (&self.cache, &*installed) {
             let started = started_if_timed();
             if let Some(caller) = cache.get(token, now) {
-                let outcome = self.admit(caller);
+                let outcome = self.check_deny_list(caller);
                 if let Some(started) = started {
                     snapshot.meters.hit(started);
                 }
@@ -60,34 +112,37 @@ impl Shared {
                 return Verdict::Settled(outcome.map_err(Into::into));
             }
         }
-        self.judge_unknown(token, AtHand { installed, turn, may_ask, now })
+        self.verify_uncached(token, Context { installed, permit, may_refresh, now })
     }
 
-    fn judge_unknown(&self, token: &[u8], at_hand: AtHand) -> Verdict {
+    fn verify_uncached(&self, token: &[u8], context: Context) -> Verdict {
         match Jws::parse(token, self.max_token_size) {
-            Ok(jws) if jws.is_usual() => self.judge_within::<USUAL, USUAL>(token, jws, at_hand),
-            Ok(jws) => self.judge_within::<MAX_HEADER, MAX_SIGNATURE>(token, jws, at_hand),
+            Ok(jws) if jws.fits_small_buffers() => {
+                self.verify_with_buffers::<SMALL_BUFFER, SMALL_BUFFER>(token, jws, context)
+            }
+            Ok(jws) => self.verify_with_buffers::<MAX_HEADER, MAX_SIGNATURE>(token, jws, context),
             Err(reason) => {
                 if reason == RejectionReason::TooLong {
-                    self.size_warning.log(token.len(), self.max_token_size, at_hand.now);
+                    self.size_warning.log(token.len(), self.max_token_size, context.now);
                 }
-                refused_for_its_form(reason, token)
+                rejected_for_its_form(reason, token)
             }
         }
     }
 
-    /// Not inlined, so that nobody makes room for buffers that somebody else needs: that room is cleared.
+    /// Not inlined, so that the caller has no room on its stack for both sizes of buffers: that room
+    /// is cleared.
     #[inline(never)]
-    fn judge_within<const HEADER: usize, const SIGNATURE: usize>(
+    fn verify_with_buffers<const HEADER: usize, const SIGNATURE: usize>(
         &self,
         token: &[u8],
         jws: Jws<'_>,
-        at_hand: AtHand,
+        context: Context,
     ) -> Verdict {
         let (mut header, mut signature) = ([0; HEADER], [0; SIGNATURE]);
         match self.candidate(token, jws, &mut header, &mut signature) {
-            Ok(candidate) => self.consult(&candidate, at_hand),
-            Err(reason) => refused_for_its_form(reason, token),
+            Ok(candidate) => self.verify_or_refresh(&candidate, context),
+            Err(reason) => rejected_for_its_form(reason, token),
         }
     }
 
@@ -98,43 +153,43 @@ impl Shared {
         header: &'a mut [u8],
         signature: &'a mut [u8],
     ) -> Result<Candidate<'a>, RejectionReason> {
-        let allowed = &self.keeper.allowed;
+        let allowed = &self.jwks.allowed;
         let members = jws.header(header)?;
-        let header =
-            members.judge(allowed).inspect_err(|reason| diagnostics::header(*reason, &members, allowed))?;
+        let header = members
+            .validate(allowed)
+            .inspect_err(|reason| diagnostics::header(*reason, &members, allowed))?;
         let signature = jws.signature(signature)?;
         Ok(Candidate { token, jws, header, signature })
     }
 
-    /// Looks at the keys at hand, and asks for others if they do not settle it.
-    fn consult(&self, candidate: &Candidate<'_>, at_hand: AtHand) -> Verdict {
-        let AtHand { mut installed, mut turn, may_ask, now } = at_hand;
-        let keeper = &self.keeper;
+    /// Verifies a token with the installed keys, and requests newer ones if that decides nothing.
+    fn verify_or_refresh(&self, candidate: &Candidate<'_>, context: Context) -> Verdict {
+        let Context { mut installed, mut permit, may_refresh, now } = context;
+        let jwks = &self.jwks;
         loop {
-            let reason = match self.examine(candidate, &installed, &mut turn, now) {
+            let reason = match self.verify_with_keys(candidate, &installed, &mut permit, now) {
                 Finding::Settled(outcome) => return Verdict::Settled(outcome.map_err(Into::into)),
-                Finding::NoTurn => return Verdict::Waits(Wait::Turn),
+                Finding::NoPermit => return Verdict::Waits(Wait::Permit),
                 Finding::NoKey(reason) => Some(reason),
                 Finding::NoKeys => None,
             };
-            let pause = if may_ask {
-                match keeper.refresh(installed.as_ref(), now) {
-                    Refresh::Wait(keys) => return Verdict::Waits(Wait::Keys(keys)),
-                    Refresh::TooSoon(pause) => pause,
-                    // Newer keys have come since we looked.
-                    Refresh::Done => {
-                        installed = keeper.installed(now);
+            let pause = if may_refresh {
+                match jwks.refresh(installed.as_ref(), now) {
+                    RefreshStatus::Running(keys) => return Verdict::Waits(Wait::Keys(keys)),
+                    RefreshStatus::NotYet(pause) => pause,
+                    RefreshStatus::Newer => {
+                        installed = jwks.current(now);
                         continue;
                     }
                 }
             } else {
-                keeper.pause(installed.as_ref(), now)
+                jwks.pause(installed.as_ref(), now)
             };
             return Verdict::Settled(Err(match reason {
                 Some(reason) if pause.is_current => {
                     rejected_for_its_key(reason, candidate, &installed).into()
                 }
-                // Its key may be new, also under an old name.
+                // The key may be new, also under an old `kid`.
                 Some(reason) => {
                     diagnostics::not_verified(reason, &candidate.header, &installed);
                     keys_unavailable(pause.left)
@@ -144,27 +199,27 @@ impl Shared {
         }
     }
 
-    fn examine(
+    fn verify_with_keys(
         &self,
         candidate: &Candidate<'_>,
-        installed: &Installed,
-        turn: &mut Option<Place>,
+        installed: &CurrentKeys,
+        permit: &mut Option<Permit>,
         now: SystemTime,
     ) -> Finding {
         let Candidate { jws, header, signature, .. } = candidate;
         let Some(snapshot) = &**installed else { return Finding::NoKeys };
-        match snapshot.keys.knows(header) {
-            Known::Yes => {}
-            Known::ForAnotherAlgorithm => return Finding::NoKey(RejectionReason::AlgorithmMismatch),
-            Known::No => return Finding::NoKey(RejectionReason::KeyNotFound),
+        match snapshot.keys.match_key(header) {
+            KeyMatch::Found => {}
+            KeyMatch::OtherAlgorithm => return Finding::NoKey(RejectionReason::AlgorithmMismatch),
+            KeyMatch::NotFound => return Finding::NoKey(RejectionReason::KeyNotFound),
         }
-        *turn = turn.take().or_else(|| self.turns.take());
-        if turn.is_none() {
-            return Finding::NoTurn;
+        *permit = permit.take().or_else(|| self.permits.try_acquire());
+        if permit.is_none() {
+            return Finding::NoPermit;
         }
         let started = Instant::now();
         let verified = snapshot.keys.verify(header, jws.message, signature);
-        let outcome = verified.map(|(key, standing)| self.accept(candidate, key, standing, now));
+        let outcome = verified.map(|(key, scope)| self.accept(candidate, key, scope, now));
         snapshot.meters.cold(started);
         match outcome {
             Some(outcome) => {
@@ -175,12 +230,12 @@ impl Shared {
         }
     }
 
-    /// The signature is good; are the claims?
+    /// Checks the claims of a token with a valid signature.
     fn accept(
         &self,
         candidate: &Candidate<'_>,
         key: &Arc<Key>,
-        standing: Standing,
+        scope: KeyScope,
         now: SystemTime,
     ) -> Result<IdInfo, RejectionReason> {
         let payload = candidate.jws.payload()?;
@@ -191,21 +246,21 @@ impl Shared {
         })?;
         let caller = IdInfo::new(claims, payload, validity.until);
         if let Some(cache) = &self.cache {
-            let known = KnownToken {
+            let verified = CachedToken {
                 token: candidate.token.into(),
                 caller: caller.clone(),
                 validity,
                 key: Arc::clone(key),
-                standing,
-                is_behind: AtomicBool::new(false),
+                scope,
+                is_in_overflow: AtomicBool::new(false),
             };
-            cache.insert(known, now);
+            cache.insert(verified, now);
         }
-        self.admit(caller)
+        self.check_deny_list(caller)
     }
 
-    /// Asks the deny list, of which nothing is kept.
-    fn admit(&self, caller: IdInfo) -> Result<IdInfo, RejectionReason> {
+    /// Asks the deny list, whose answers are not cached.
+    fn check_deny_list(&self, caller: IdInfo) -> Result<IdInfo, RejectionReason> {
         match &self.deny_list {
             Some(DenyList(denies)) if denies(&caller) => {
                 diagnostics::denied(&caller);
@@ -216,7 +271,7 @@ impl Shared {
     }
 }
 
-/// Returns the time now for one cache hit in so many: reading the clock twice takes longer than a hit.
+/// Returns the time for one cache hit in so many: reading the clock twice takes longer than a hit.
 fn started_if_timed() -> Option<Instant> {
     const TIMED_HITS: u8 = 128;
     fastrand::u8(..).is_multiple_of(TIMED_HITS).then(Instant::now)
@@ -229,7 +284,7 @@ fn count(meters: &Meters, outcome: &Result<IdInfo, RejectionReason>) {
     }
 }
 
-fn refused_for_its_form(reason: RejectionReason, token: &[u8]) -> Verdict {
+fn rejected_for_its_form(reason: RejectionReason, token: &[u8]) -> Verdict {
     counters::rejected(reason);
     diagnostics::form(reason, token.len());
     Verdict::Settled(Err(reason.into()))
@@ -238,7 +293,7 @@ fn refused_for_its_form(reason: RejectionReason, token: &[u8]) -> Verdict {
 fn rejected_for_its_key(
     reason: RejectionReason,
     candidate: &Candidate<'_>,
-    installed: &Installed,
+    installed: &CurrentKeys,
 ) -> RejectionReason {
     counters::rejected(reason);
     diagnostics::key(reason, &candidate.header, installed);
@@ -248,6 +303,12 @@ fn rejected_for_its_key(
 fn keys_unavailable(retry_after: Duration) -> VerifyError {
     counters::keys_unavailable();
     VerifyError::KeysUnavailable { retry_after }
+}
+
+impl fmt::Debug for DenyList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DenyList")
+    }
 }
 
 #[cfg(test)]

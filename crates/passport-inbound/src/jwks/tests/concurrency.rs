@@ -159,7 +159,7 @@ fn a_timer_on_a_runtime_that_nobody_drives_is_replaced_by_the_next_request_that_
         }
         // Nobody asks any more, and yet the keys are refreshed.
         clock.advance(Duration::from_secs(600));
-        verifier.shared().keeper.wake_the_timer();
+        verifier.pipeline().jwks.wake_refresh_task();
         while issuer.fetches.load(Ordering::SeqCst) < 3 {
             tokio::task::yield_now().await;
         }

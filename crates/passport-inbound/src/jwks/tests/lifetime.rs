@@ -1,4 +1,4 @@
-//! The keeper on paused time, against an issuer that does as it is told.
+//! The cache on paused time, against an issuer that does as it is told.
 
 use std::{sync::Arc, time::Duration};
 
@@ -354,10 +354,10 @@ async fn keys_that_came_from_the_file_are_not_saved_again() {
     verifier.verify(&setup.token().build()).await.unwrap();
     let other = content.replace(&START.to_string(), &(START + 1).to_string());
     std::fs::write(&file, &other).unwrap();
-    // An attempt holds the keeper for as long as it saves.
-    let keeper = Arc::downgrade(&verifier.shared().keeper);
+    // An attempt holds the cache for as long as it saves.
+    let cache = Arc::downgrade(&verifier.pipeline().jwks);
     drop(verifier);
-    while keeper.strong_count() > 0 {
+    while cache.strong_count() > 0 {
         tokio::task::yield_now().await;
     }
     assert_eq!(std::fs::read_to_string(&file).unwrap(), other);

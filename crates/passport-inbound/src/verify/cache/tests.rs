@@ -7,15 +7,15 @@ fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
 }
 
-fn verified(token: &str, key: &Arc<Key>) -> KnownToken {
+fn verified(token: &str, key: &Arc<Key>) -> CachedToken {
     let payload = format!(r#"{{"sub":"{}"}}"#, &token[..8]).into_bytes();
-    KnownToken {
+    CachedToken {
         token: token.as_bytes().into(),
         caller: IdInfo::new(Claims::parse(&payload).unwrap(), payload, UNIX_EPOCH),
         validity: Validity { from: at(100), until: at(200) },
         key: Arc::clone(key),
-        standing: Standing::Named,
-        is_behind: AtomicBool::new(false),
+        scope: KeyScope::WithKid,
+        is_in_overflow: AtomicBool::new(false),
     }
 }
 
@@ -37,11 +37,13 @@ fn a_token_is_known_from_its_first_moment_to_its_last() {
 fn a_token_is_known_for_as_long_as_its_key_counts() {
     let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
     cache.insert(verified(&token(1), &key), at(150));
-    cache.insert(KnownToken { standing: Standing::Tried, ..verified(&token(2), &key) }, at(150));
-    for (standing, named, tried) in
-        [(Standing::Tried, true, true), (Standing::Named, true, false), (Standing::Retired, false, false)]
-    {
-        key.stands(standing);
+    cache.insert(CachedToken { scope: KeyScope::AnyToken, ..verified(&token(2), &key) }, at(150));
+    for (scope, named, tried) in [
+        (KeyScope::AnyToken, true, true),
+        (KeyScope::WithKid, true, false),
+        (KeyScope::Retired, false, false),
+    ] {
+        key.set_scope(scope);
         assert_eq!(cache.get(token(1).as_bytes(), at(150)).is_some(), named);
         assert_eq!(cache.get(token(2).as_bytes(), at(150)).is_some(), tried);
     }
@@ -80,8 +82,8 @@ fn a_token_that_has_lost_its_slot_in_front_is_found_behind_and_gets_it_back() {
 fn a_token_goes_behind_when_it_loses_its_slot_and_no_sooner() {
     let (cache, key) = (TokenCache::new(CacheLimits { tokens: 100, bytes: 256 * 1024 }), test_key());
     let behind = || {
-        cache.behind.run_pending_tasks();
-        cache.behind.entry_count()
+        cache.overflow.run_pending_tasks();
+        cache.overflow.entry_count()
     };
     let known = token(1);
     cache.insert(verified(&known, &key), at(150));
@@ -102,14 +104,14 @@ fn what_is_verified_again_or_has_expired_is_not_put_behind() {
     let (cache, key) = (TokenCache::new(CacheLimits { tokens: 2, bytes: 256 * 1024 }), test_key());
     assert_eq!(cache.front.len(), 1);
     let behind = || {
-        cache.behind.run_pending_tasks();
-        cache.behind.entry_count()
+        cache.overflow.run_pending_tasks();
+        cache.overflow.entry_count()
     };
     cache.insert(verified(&token(1), &key), at(150));
     cache.insert(verified(&token(1), &key), at(150));
     assert_eq!(behind(), 0, "the same one");
     cache.insert(
-        KnownToken { validity: Validity { from: at(100), until: at(300) }, ..verified(&token(2), &key) },
+        CachedToken { validity: Validity { from: at(100), until: at(300) }, ..verified(&token(2), &key) },
         at(250),
     );
     assert_eq!(behind(), 0, "expired");
@@ -132,10 +134,10 @@ fn tokens_and_bytes_are_bounded() {
         for number in 0..2_000 {
             cache.insert(verified(&token(number), &key), at(150));
         }
-        cache.behind.run_pending_tasks();
+        cache.overflow.run_pending_tasks();
         let in_front: Vec<_> = cache.front.iter().filter_map(ArcSwapOption::load_full).collect();
         let bytes = in_front.iter().map(|known| u64::from(known.weight())).sum::<u64>();
-        (cache.behind.entry_count() + in_front.len() as u64, cache.behind.weighted_size() + bytes)
+        (cache.overflow.entry_count() + in_front.len() as u64, cache.overflow.weighted_size() + bytes)
     };
     for most in [2, 50, 777] {
         let (tokens, _) = kept(CacheLimits { tokens: most, bytes: 16 * 1024 * 1024 });
@@ -156,7 +158,7 @@ fn a_list_of_short_texts_weighs_what_it_takes() {
 
 #[test]
 fn tokens_spread_over_all_slots() {
-    let hashing = BySignature::default();
+    let hashing = SignatureHashing::default();
     let mut used = std::collections::HashSet::new();
     for number in 0..10_000 {
         used.insert(hashing.hash_one(token(number).as_bytes()) & 1023);

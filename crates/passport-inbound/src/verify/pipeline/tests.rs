@@ -23,7 +23,7 @@ use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 use crate::{
     RejectionReason, TokenVerifier, VerifyError,
     test_support::{Answer, START, ScriptedIssuer, setup},
-    verify::{Verdict, Wait},
+    verify::{Verdict, pipeline::Wait},
 };
 
 /// Six keys, and tokens of each that differ in when they are good and in whether they name their key.
@@ -162,11 +162,11 @@ async fn a_flood_that_takes_all_turns_does_not_stop_known_tokens() {
     let verifier = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).build().unwrap();
     let known = setup.token().build();
     verifier.verify(&known).await.unwrap();
-    let flood = verifier.shared().turns.take().unwrap();
+    let flood = verifier.pipeline().permits.try_acquire().unwrap();
 
     assert!(matches!(verifier.try_verify(&known), Some(Ok(_))));
     let new = setup.token().role("x").build();
-    assert!(matches!(verifier.verify_now(new.as_bytes()), Verdict::Waits(Wait::Turn)));
+    assert!(matches!(verifier.verify_now(new.as_bytes()), Verdict::Waits(Wait::Permit)));
     let other = setup.token().role("y").build();
     assert!(matches!(verifier.try_verify(&other), Some(Ok(_))), "who blocks its own thread waits for nobody");
     let unnamed = setup.token().header("kid", "junk").build();
@@ -200,7 +200,7 @@ async fn tokens_that_wait_for_keys_take_no_turn_seats() {
     let unavailable = verifier.verify(&forged).await;
     assert!(matches!(unavailable, Err(VerifyError::KeysUnavailable { .. })), "no seat: {unavailable:?}");
 
-    let turn = verifier.shared().turns.take().unwrap();
+    let turn = verifier.pipeline().permits.try_acquire().unwrap();
     let mut during_the_fetch = verify(&good);
     assert_pending!(during_the_fetch.poll());
     sleep(Duration::from_millis(1500)).await;
@@ -220,7 +220,7 @@ async fn a_turn_that_does_not_come_in_two_seconds_is_not_the_callers_fault() {
     let setup = setup().await;
     let verifier = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).build().unwrap();
     verifier.ready().await.unwrap();
-    let _flood = verifier.shared().turns.take().unwrap();
+    let _flood = verifier.pipeline().permits.try_acquire().unwrap();
     let before = Instant::now();
     let outcome = verifier.verify(&setup.token().build()).await;
     assert!(matches!(outcome, Err(VerifyError::Overloaded { .. })), "{outcome:?}");
