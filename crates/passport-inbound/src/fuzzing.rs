@@ -18,7 +18,8 @@ use crate::{
     jwt::{
         algorithm::AllowedAlgorithms,
         claims::Claims,
-        compact::{DEFAULT_MAX_LEN, HeaderMembers, Jws, MAX_HEADER, MAX_SIGNATURE},
+        compact::{DEFAULT_MAX_LEN, Jws, MAX_HEADER, MAX_SIGNATURE},
+        header::HeaderMembers,
         validation::Policy,
     },
 };

@@ -5,7 +5,7 @@ use http::{HeaderName, Response};
 use tower_layer::Layer;
 
 use super::{Authenticate, config::Config, token_source::TokenSource};
-use crate::{ConfigError, Rejection, Requirement, TokenVerifier, response::protocol::Form};
+use crate::{ConfigError, Rejection, Requirement, TokenVerifier};
 
 /// Lets only requests with a good token through and tells them who calls. See the [crate's front page](crate).
 #[derive(Clone, Debug)]
@@ -29,7 +29,7 @@ impl AuthenticateLayer {
     /// names of Passport's own SDK. Operators learn the reason either way, from metrics and events.
     /// The setting also holds for guards and arguments of handlers inside of this layer.
     pub fn opaque(mut self) -> Self {
-        self.config.rejections.is_opaque = true;
+        self.config.rejections.opaque();
         self
     }
 
@@ -181,14 +181,14 @@ impl AuthenticateLayer {
     /// refused in gRPC. The setting also holds for guards and arguments of handlers inside of this
     /// layer.
     pub fn http_only(mut self) -> Self {
-        self.config.rejections.form = Some(Form::Http);
+        self.config.rejections.http_only();
         self
     }
 
     /// Refuses in gRPC, whatever the caller's content type and method; in grpc-web those that send
     /// it. The setting also holds for guards and arguments of handlers inside of this layer.
     pub fn grpc_only(mut self) -> Self {
-        self.config.rejections.form = Some(Form::Grpc);
+        self.config.rejections.grpc_only();
         self
     }
 

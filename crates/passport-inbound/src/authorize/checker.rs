@@ -2,15 +2,16 @@ use std::{error::Error, fmt, future::Future, pin::Pin};
 
 use crate::{IdInfo, metrics::TARGET};
 
-/// Asks somebody else whether a caller has a permission: Passport's permission check, a policy engine, a database.
+/// Checks remotely whether a caller has a permission: by Passport's permission check, a policy engine
+/// or a database.
 ///
-/// It is asked only where the answer matters: not for a caller whom another part of the requirement refuses, or lets in, by
+/// It is only called where the answer matters: not if another part of the requirement decides by
 /// itself. Put a time limit on it: the request waits for the answer.
 pub trait PermissionCheck: fmt::Debug + Send + Sync + 'static {
-    /// Whether `caller` has `permission`.
+    /// Returns whether `caller` has `permission`.
     ///
     /// # Errors
-    /// When there is no answer. Nobody is let in then: the caller gets 503, or `UNAVAILABLE` on gRPC.
+    /// When there is no answer. The request is rejected then, with 503 or `UNAVAILABLE` on gRPC.
     fn check(
         &self,
         caller: &IdInfo,
@@ -18,13 +19,13 @@ pub trait PermissionCheck: fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<bool, PermissionUnknown>> + Send;
 }
 
-/// There is no answer to a [`PermissionCheck`].
+/// The error of a [`PermissionCheck`] that has no answer.
 #[derive(Debug, thiserror::Error)]
 #[error("it could not be found out whether the caller has the permission")]
 pub struct PermissionUnknown(#[source] Box<dyn Error + Send + Sync>);
 
 impl PermissionUnknown {
-    /// Because of `cause`, which is for operators: callers do not see it.
+    /// Creates an error with this cause, which is logged. Callers do not see it.
     pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self(cause.into())
     }
@@ -35,7 +36,7 @@ impl PermissionUnknown {
     }
 }
 
-/// [`PermissionCheck`] behind a pointer.
+/// An object-safe [`PermissionCheck`].
 pub(super) trait DynPermissionCheck: fmt::Debug + Send + Sync {
     fn check_dyn<'a>(&'a self, caller: &'a IdInfo, permission: &'a str) -> Checking<'a>;
 }

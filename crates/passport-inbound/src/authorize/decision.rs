@@ -1,6 +1,6 @@
 use std::{future::Future, pin::Pin};
 
-use super::{RequestHead, Requirement, evaluate::Evaluation};
+use super::{evaluate::Evaluation, request_head::RequestHead, requirement::Requirement};
 use crate::{Rejection, metrics::TARGET, request_path::is_plain, response::rejection::required_identity};
 
 /// Whether a request may pass.

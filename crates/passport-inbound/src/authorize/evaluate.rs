@@ -1,18 +1,18 @@
-//! What is left of a requirement once everything is said that the token and the request say: nothing, or what others have to be
-//! asked.
+//! What is left of a requirement when the token and the request are evaluated: a result, or a formula
+//! of permission checks.
 
 use std::{future::Future, ops::Not, pin::Pin, sync::Arc};
 
 use super::checker::{DynPermissionCheck, PermissionUnknown};
 use crate::IdInfo;
 
-/// Who has to be asked, and for what.
-pub(crate) struct RemotePermission {
+/// A permission that a [`PermissionCheck`](super::PermissionCheck) knows of.
+pub(super) struct RemotePermission {
     pub(super) check: Box<dyn DynPermissionCheck>,
     pub(super) permission: String,
 }
 
-pub(crate) enum Evaluation {
+pub(super) enum Evaluation {
     Settled(bool),
     Ask(Arc<RemotePermission>),
     Not(Box<Self>),
@@ -47,9 +47,9 @@ impl Evaluation {
         }
     }
 
-    /// Asks one after the other, and nobody whose answer would change nothing. None if one that counts has no answer: "no" to
-    /// a permission that is not to be had would let its caller in, where the requirement has a `not` around it.
-    pub(crate) fn ask<'a>(&'a self, caller: &'a IdInfo) -> Answer<'a> {
+    /// Runs the checks one after the other, but none whose answer would change nothing. Returns `None`
+    /// if one that matters has no answer: below a `not`, taking that for a "no" would grant access.
+    pub(super) fn ask<'a>(&'a self, caller: &'a IdInfo) -> Answer<'a> {
         Box::pin(async move {
             match self {
                 Self::Settled(is_met) => Some(*is_met),
@@ -65,7 +65,7 @@ impl Evaluation {
     }
 }
 
-/// `decisive` if one of the two is; the other value if both are.
+/// Returns `decisive` if one of the two is, and the other value if both are.
 async fn decided([one, other]: &[Evaluation; 2], caller: &IdInfo, decisive: bool) -> Option<bool> {
     let first = one.ask(caller).await;
     if first == Some(decisive) {

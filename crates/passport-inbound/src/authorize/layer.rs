@@ -3,18 +3,15 @@ use http::Response;
 use tower_layer::Layer;
 
 use super::{Require, Requirement};
-use crate::{
-    Rejection,
-    response::{protocol::Form, rejection_config::RejectionConfig},
-};
+use crate::{Rejection, response::rejection_config::RejectionConfig};
 
-/// Lets callers pass that satisfy a [`Requirement`], and nobody else.
+/// A layer that rejects callers that do not meet a [`Requirement`].
 ///
 /// Put it inside of an [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, apply it to the
 /// handler, as below, so that it stays with its route: `.route_layer` does not guard routes that
 /// are added after it. Or give that one the requirement
-/// ([`AuthenticateLayer::require`](crate::AuthenticateLayer::require)), and the order cannot be got wrong. Others get 403, or
-/// `PERMISSION_DENIED` on gRPC, and are told what they lack.
+/// ([`AuthenticateLayer::require`](crate::AuthenticateLayer::require)), and the order cannot be
+/// wrong. Other callers get 403, or `PERMISSION_DENIED` on gRPC, with the requirement.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -34,16 +31,16 @@ pub struct RequireLayer {
 }
 
 impl RequireLayer {
-    /// The guard.
+    /// Creates a layer that checks `requirement`.
     pub fn new(requirement: Requirement) -> Self {
         Self { requirement, rejections: RejectionConfig::default() }
     }
 
-    /// Does not tell callers what the route demands. See
+    /// Omits the requirement from responses. See
     /// [`AuthenticateLayer::opaque`](crate::AuthenticateLayer::opaque), whose settings hold here
     /// where this layer has none.
     pub fn opaque(mut self) -> Self {
-        self.rejections.is_opaque = true;
+        self.rejections.opaque();
         self
     }
 
@@ -59,13 +56,13 @@ impl RequireLayer {
     /// Refuses in HTTP, whatever the caller's content type. See
     /// [`AuthenticateLayer::http_only`](crate::AuthenticateLayer::http_only).
     pub fn http_only(mut self) -> Self {
-        self.rejections.form = Some(Form::Http);
+        self.rejections.http_only();
         self
     }
 
     /// Refuses in gRPC. See [`AuthenticateLayer::grpc_only`](crate::AuthenticateLayer::grpc_only).
     pub fn grpc_only(mut self) -> Self {
-        self.rejections.form = Some(Form::Grpc);
+        self.rejections.grpc_only();
         self
     }
 }
@@ -78,52 +75,15 @@ impl<S> Layer<S> for RequireLayer {
     }
 }
 
-/// Lets managed identities pass and nobody else: Passport's `[RequireServiceAccount]`, and a [`RequireLayer`] with
-/// [`Requirement::service_account`].
-#[derive(Clone, Debug)]
-#[must_use = "a layer does nothing until it is applied to a service"]
-pub struct RequireServiceAccountLayer(RequireLayer);
+/// Creates a [`RequireLayer`] with [`Requirement::service_account`]: Passport's
+/// `[RequireServiceAccount]`.
+#[derive(Debug)]
+pub enum RequireServiceAccountLayer {}
 
 impl RequireServiceAccountLayer {
-    /// The guard.
-    pub fn new() -> Self {
-        Self(RequireLayer::new(Requirement::service_account()))
-    }
-
-    /// As [`RequireLayer::opaque`].
-    pub fn opaque(self) -> Self {
-        Self(self.0.opaque())
-    }
-
-    /// As [`RequireLayer::respond_with`].
-    pub fn respond_with(
-        self,
-        respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
-    ) -> Self {
-        Self(self.0.respond_with(respond))
-    }
-
-    /// As [`RequireLayer::http_only`].
-    pub fn http_only(self) -> Self {
-        Self(self.0.http_only())
-    }
-
-    /// As [`RequireLayer::grpc_only`].
-    pub fn grpc_only(self) -> Self {
-        Self(self.0.grpc_only())
-    }
-}
-
-impl Default for RequireServiceAccountLayer {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<S> Layer<S> for RequireServiceAccountLayer {
-    type Service = Require<S>;
-
-    fn layer(&self, inner: S) -> Self::Service {
-        self.0.layer(inner)
+    /// Creates the layer.
+    #[expect(clippy::new_ret_no_self, reason = "it is a name for one kind of RequireLayer")]
+    pub fn new() -> RequireLayer {
+        RequireLayer::new(Requirement::service_account())
     }
 }

@@ -1,8 +1,15 @@
-//! The middleware that lets only some callers through.
+//! Middleware that authorizes requests.
 //!
-//! It stands inside of an [`AuthenticateLayer`](crate::AuthenticateLayer) and reads the
-//! [`IdInfo`](crate::IdInfo) that one has left. If there is none, the stack is wired wrong: nobody passes, the caller
-//! gets 500, and an error event tells the operator which layer is missing.
+//! 1. The caller is the [`IdInfo`](crate::IdInfo) that an
+//!    [`AuthenticateLayer`](crate::AuthenticateLayer) outside of this layer has left. Without such a
+//!    layer every request is rejected with 500, and an error event names the missing layer. Without a
+//!    caller, behind an [`optional`](crate::AuthenticateLayer::optional) layer, it is 401.
+//! 2. If the requirement reads the path, a path that programs read differently is rejected.
+//! 3. The requirement is evaluated with the token and the request; nothing waits for that.
+//! 4. Only if that leaves the result open, the future waits for a [`PermissionCheck`]. If the check
+//!    has no answer, the request is rejected with 503.
+//! 5. A request that does not meet the requirement is rejected with 403, or `PERMISSION_DENIED` on
+//!    gRPC.
 
 mod checker;
 mod decision;
@@ -11,6 +18,7 @@ mod future;
 mod layer;
 mod path_pattern;
 mod permissions;
+mod request_head;
 mod requirement;
 mod rule;
 mod service;
@@ -21,8 +29,8 @@ pub use self::{
     future::RequireFuture,
     layer::{RequireLayer, RequireServiceAccountLayer},
     permissions::RolePermissions,
+    request_head::RequestHead,
     requirement::Requirement,
-    rule::RequestHead,
     service::Require,
 };
 

@@ -4,15 +4,17 @@ use http::HeaderName;
 use passport_core::{ConfigError, ConfigProblem, InvalidScope, Scopes};
 
 use super::{
-    PermissionCheck, RequestHead, RolePermissions,
+    checker::PermissionCheck,
     evaluate::{Evaluation, RemotePermission},
     path_pattern::PathPattern,
+    permissions::RolePermissions,
+    request_head::RequestHead,
     rule::Rule,
 };
 use crate::{IdInfo, response::unmet_requirement::UnmetRequirement};
 
-/// What a route demands of its caller: one thing, or several that are put together with [`and`](Self::and), [`or`](Self::or)
-/// and `!`. Cheap to clone.
+/// A requirement that a caller must meet: a single one, or several that are combined with
+/// [`and`](Self::and), [`or`](Self::or) and `!`. Cheap to clone.
 ///
 /// ```
 /// use passport_inbound::{Requirement, RequireLayer};
@@ -22,7 +24,8 @@ use crate::{IdInfo, response::unmet_requirement::UnmetRequirement};
 /// # let _ = layer;
 /// ```
 ///
-/// Two are equal if they say the same, which is what `Debug` and `Display` show; checks, and maps from roles, are not looked into.
+/// Two requirements are equal if `Display` shows the same text. Checks, and permissions of roles, are
+/// not compared.
 #[derive(Clone)]
 pub struct Requirement(Arc<Rule>);
 
@@ -31,44 +34,44 @@ impl Requirement {
         Self(Arc::new(rule))
     }
 
-    /// A managed identity, not a user.
+    /// Requires a managed identity, not a user.
     #[must_use]
     pub fn service_account() -> Self {
         Self::of(Rule::ServiceAccount)
     }
 
-    /// A user: a token without any mark of a managed identity.
+    /// Requires a user: a token without any mark of a managed identity.
     #[must_use]
     pub fn user() -> Self {
         Self::of(Rule::User)
     }
 
-    /// This role. Roles are compared exactly, case included.
+    /// Requires this role. Roles are compared exactly, case included.
     pub fn role(role: impl Into<String>) -> Self {
         Self::any_role([role])
     }
 
-    /// At least one of these roles; of none, nobody has one.
+    /// Requires at least one of these roles. An empty list is never met.
     pub fn any_role<R: Into<String>>(roles: impl IntoIterator<Item = R>) -> Self {
         Self::of(Rule::AnyRole(roles.into_iter().map(Into::into).collect()))
     }
 
-    /// All of these roles; of none, nobody has them all: an empty list is no licence.
+    /// Requires all of these roles. An empty list is never met.
     pub fn all_roles<R: Into<String>>(roles: impl IntoIterator<Item = R>) -> Self {
         Self::of(Rule::AllRoles(roles.into_iter().map(Into::into).collect()))
     }
 
-    /// This permission, in the token: exactly, or by one that ends in `.*` and begins it. Tokens of managed identities have
-    /// no permissions; see [`RolePermissions`].
+    /// Requires this permission in the token: exactly, or by one that ends in `.*` and covers it.
+    /// Tokens of managed identities have no permissions; see [`RolePermissions`].
     pub fn permission(permission: impl Into<String>) -> Self {
         Self::permission_by(RolePermissions::default(), permission.into())
     }
 
-    pub(super) fn permission_by(by: RolePermissions, permission: String) -> Self {
+    fn permission_by(by: RolePermissions, permission: String) -> Self {
         Self::of(Rule::Permission { permission, by })
     }
 
-    /// This permission, which `check` is asked for.
+    /// Requires this permission, according to `check`.
     pub fn remote_permission(check: impl PermissionCheck, permission: impl Into<String>) -> Self {
         Self::of(Rule::Remote(Arc::new(RemotePermission {
             check: Box::new(check),
@@ -76,8 +79,8 @@ impl Requirement {
         })))
     }
 
-    /// All of these scopes, which are separated by spaces. A refusal says `insufficient_scope`
-    /// ([RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)). Passport's own tokens name none.
+    /// Requires all of these scopes, which are separated by spaces. The rejection says
+    /// `insufficient_scope` ([RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)). Passport's own tokens name none.
     ///
     /// # Errors
     /// When `scopes` are not valid.
@@ -86,12 +89,12 @@ impl Requirement {
         Ok(Self::of(Rule::Scopes(scopes.to_string().split(' ').map(str::to_owned).collect())))
     }
 
-    /// This tenant.
+    /// Requires this tenant.
     pub fn tenant(tenant: impl Into<String>) -> Self {
         Self::of(Rule::Tenant(tenant.into()))
     }
 
-    /// The tenant that the path names, where `pattern` has `{parameter}`:
+    /// Requires the tenant that the path names, where `pattern` has `{parameter}`:
     /// `/tenants/{tenant_id}/records/{*rest}`, as axum writes and matches routes. It is held
     /// against the whole path; in axum, below a `nest`, the prefix is part of it.
     ///
@@ -113,25 +116,26 @@ impl Requirement {
         Ok(Self::of(Rule::TenantInPath { pattern: parsed, shown: pattern.to_owned() }))
     }
 
-    /// That the header `name` (`X-Tenant-Id`), where there is one, names the caller's own tenant. It is never what says which
-    /// tenant that is.
+    /// Requires that the header `name` (`X-Tenant-Id`), if the request has it, names the caller's own
+    /// tenant. The tenant is always that of the token.
     #[must_use]
     pub fn tenant_in_header(name: HeaderName) -> Self {
         Self::of(Rule::TenantInHeader(name))
     }
 
-    /// A second factor: an `acr` of Passport's `urn:passport:authn:mfa`, or an `amr` with `mfa`, `otp`, `fido` or `hwk`.
+    /// Requires a second factor: an `acr` of Passport's `urn:passport:authn:mfa`, or an `amr` with `mfa`, `otp`, `fido` or `hwk`.
     #[must_use]
     pub fn multi_factor() -> Self {
         Self::of(Rule::MultiFactor)
     }
 
-    /// This authentication context (`acr`), exactly.
+    /// Requires exactly this authentication context (`acr`).
     pub fn acr(acr: impl Into<String>) -> Self {
         Self::of(Rule::Acr(acr.into()))
     }
 
-    /// A check of your own, which must not wait. `name` is what refused callers are told.
+    /// Requires that a check of your own returns `true`. The check must not block. `name` is what a
+    /// rejected caller sees.
     pub fn check(
         name: impl Into<String>,
         check: impl Fn(&IdInfo, RequestHead<'_>) -> bool + Send + Sync + 'static,
@@ -139,24 +143,24 @@ impl Requirement {
         Self::of(Rule::Check { name: name.into(), check: Box::new(check) })
     }
 
-    /// Both of them.
+    /// Requires both.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self::of(Rule::Both(self.0, other.0))
     }
 
-    /// One of them at least.
+    /// Requires at least one of both.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self::of(Rule::Either(self.0, other.0))
     }
 
-    /// What is left to be asked about `caller`.
-    pub(crate) fn evaluate(&self, caller: &IdInfo, request: RequestHead<'_>) -> Evaluation {
+    /// Evaluates the requirement as far as possible without a permission check.
+    pub(super) fn evaluate(&self, caller: &IdInfo, request: RequestHead<'_>) -> Evaluation {
         self.0.evaluate(caller, request, false)
     }
 
-    pub(crate) fn reads_path(&self) -> bool {
+    pub(super) fn reads_path(&self) -> bool {
         self.0.reads_path()
     }
 
@@ -184,13 +188,20 @@ impl Requirement {
     }
 }
 
+impl RolePermissions {
+    /// Requires `permission`, of the token or of one of the caller's roles.
+    pub fn permission(&self, permission: impl Into<String>) -> Requirement {
+        Requirement::permission_by(self.clone(), permission.into())
+    }
+}
+
 impl From<Requirement> for UnmetRequirement {
     fn from(requirement: Requirement) -> Self {
         requirement.unmet()
     }
 }
 
-/// The opposite: those pass whom the requirement refuses.
+/// The opposite: callers pass that do not meet the requirement.
 impl Not for Requirement {
     type Output = Self;
 
@@ -199,7 +210,7 @@ impl Not for Requirement {
     }
 }
 
-/// For callers and operators: what they lack.
+/// The text that rejected callers see.
 impl fmt::Display for Requirement {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)

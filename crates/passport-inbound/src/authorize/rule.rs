@@ -1,57 +1,18 @@
-//! The single demands, and what can be said of them at once. Pure; what is left to be asked goes to `outcome`.
+//! The single rules of requirements, and their evaluation for a caller and a request. Pure; what only
+//! a [`PermissionCheck`](super::PermissionCheck) can answer is left to `evaluate`.
 
 use std::sync::Arc;
 
-use http::{Extensions, HeaderMap, HeaderName, Method, Uri};
+use http::HeaderName;
 use serde::Deserialize;
 
 use super::{
-    RolePermissions,
     evaluate::{Evaluation, RemotePermission},
     path_pattern::PathPattern,
-    permissions::covers,
+    permissions::{RolePermissions, covers},
+    request_head::RequestHead,
 };
-use crate::{IdInfo, metrics::TARGET, request_path::routed_path};
-
-/// What a check of your own sees of a request, beside who calls.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct RequestHead<'a> {
-    /// The method.
-    pub method: &'a Method,
-    /// The URI, as the guard sees it: in axum, below a `nest`, without its prefix.
-    pub uri: &'a Uri,
-    /// The headers. Nothing in them says who calls.
-    pub headers: &'a HeaderMap,
-    /// The extensions.
-    pub extensions: &'a Extensions,
-}
-
-impl<'a> RequestHead<'a> {
-    #[cfg(feature = "axum")]
-    pub(crate) fn of_parts(parts: &'a http::request::Parts) -> Self {
-        Self {
-            method: &parts.method,
-            uri: &parts.uri,
-            headers: &parts.headers,
-            extensions: &parts.extensions,
-        }
-    }
-
-    /// The whole path as it was routed, with the prefix of an axum `nest`.
-    pub(crate) fn routed_path(&self) -> &'a str {
-        routed_path(self.uri, self.extensions)
-    }
-
-    pub(crate) fn of<B>(request: &'a http::Request<B>) -> Self {
-        Self {
-            method: request.method(),
-            uri: request.uri(),
-            headers: request.headers(),
-            extensions: request.extensions(),
-        }
-    }
-}
+use crate::{IdInfo, metrics::TARGET};
 
 type Check = dyn Fn(&IdInfo, RequestHead<'_>) -> bool + Send + Sync;
 
@@ -74,7 +35,8 @@ pub(super) enum Rule {
     Either(Arc<Self>, Arc<Self>),
 }
 
-/// The claims that few requirements look at, so that most tokens are read without them. A wrong type is no claim.
+/// The claims that few requirements need, so that most tokens are read without them. A claim of a
+/// wrong type counts as absent.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct RareClaims {
@@ -93,7 +55,7 @@ impl RareClaims {
         scopes.iter().all(|scope| granted.split(' ').any(|granted| granted == scope))
     }
 
-    /// Passport's own mark, or one of [RFC 8176](https://www.rfc-editor.org/rfc/rfc8176#section-2)'s for a second factor.
+    /// Looks for Passport's own mark, or one of [RFC 8176](https://www.rfc-editor.org/rfc/rfc8176#section-2)'s for a second factor.
     fn is_multi_factor(&self) -> bool {
         const SECOND: [&str; 4] = ["fido", "hwk", "mfa", "otp"];
         let methods = self.amr.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
@@ -107,23 +69,22 @@ impl RareClaims {
 const PASSPORT_MFA: &str = "urn:passport:authn:mfa";
 
 impl Rule {
-    /// Returns what is left to be asked about `caller`, when everything is said that can be said
-    /// at once.
+    /// Evaluates the rule as far as possible without a permission check.
     ///
-    /// `is_negated` is whether this rule stands below an odd number of negations. A path that names
-    /// no tenant is then taken for the caller's own: in either case it cannot grant access.
+    /// `is_negated` is whether this rule is below an odd number of negations. A path without a tenant
+    /// is then taken for the caller's own: in either case it cannot grant access.
     pub(super) fn evaluate(&self, caller: &IdInfo, request: RequestHead<'_>, is_negated: bool) -> Evaluation {
-        let reduced = |rule: &Self| rule.evaluate(caller, request, is_negated);
+        let evaluated = |rule: &Self| rule.evaluate(caller, request, is_negated);
         Evaluation::Settled(match self {
             Self::Remote(remote) => return Evaluation::Ask(Arc::clone(remote)),
             Self::Not(rule) => return !rule.evaluate(caller, request, !is_negated),
-            Self::Both(one, other) => return reduced(one).and(|| reduced(other)),
-            Self::Either(one, other) => return reduced(one).or(|| reduced(other)),
+            Self::Both(one, other) => return evaluated(one).and(|| evaluated(other)),
+            Self::Either(one, other) => return evaluated(one).or(|| evaluated(other)),
             Self::ServiceAccount => caller.is_service_account(),
-            // What is odd is neither.
+            // A token with a contradiction is neither.
             Self::User => !caller.is_service_account() && caller.managed_identity_id().is_none(),
             Self::AnyRole(roles) => roles.iter().any(|role| caller.has_role(role)),
-            // A list without roles is no licence.
+            // An empty list grants nothing.
             Self::AllRoles(roles) => !roles.is_empty() && roles.iter().all(|role| caller.has_role(role)),
             Self::Permission { permission, by } => {
                 caller.permissions().iter().any(|granted| covers(granted, permission))
@@ -142,7 +103,7 @@ impl Rule {
                 };
                 tenant == caller.tenant_id()
             }
-            // What is not there says nothing.
+            // A request without the header passes.
             Self::TenantInHeader(name) => request
                 .headers
                 .get_all(name)
@@ -154,7 +115,7 @@ impl Rule {
         })
     }
 
-    /// Whether the verdict depends on what the path says.
+    /// Returns whether the result depends on the path.
     pub(super) fn reads_path(&self) -> bool {
         match self {
             Self::TenantInPath { .. } => true,

@@ -12,7 +12,7 @@ use crate::{
     response::{drain::Drain, future::CheckedFuture, rejection_config::RejectionConfig, render::refuse},
 };
 
-/// The service of a guard, such as [`RequireServiceAccountLayer`](super::RequireServiceAccountLayer) makes.
+/// The service that [`RequireLayer`](super::RequireLayer) makes.
 #[derive(Clone, Debug)]
 pub struct Require<S> {
     inner: S,
@@ -25,7 +25,7 @@ impl<S> Require<S> {
         Self { inner, requirement, rejections }
     }
 
-    /// The service inside.
+    /// Returns the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }

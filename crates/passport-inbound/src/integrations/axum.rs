@@ -126,7 +126,7 @@ impl<G> fmt::Debug for Guarded<G> {
 pub struct CallerRejection {
     rejection: Rejection,
     protocol: Protocol,
-    responder: RejectionConfig,
+    config: RejectionConfig,
 }
 
 impl CallerRejection {
@@ -134,9 +134,9 @@ impl CallerRejection {
     /// own. [`Parts`] are an argument of a handler, too.
     #[must_use]
     pub fn new(rejection: Rejection, parts: &Parts) -> Self {
-        let responder = RejectionConfig::default().within(&parts.extensions);
-        let protocol = Protocol::of(&parts.method, &parts.headers, responder.form);
-        Self { rejection, protocol, responder }
+        let config = RejectionConfig::default().within(&parts.extensions);
+        let protocol = config.protocol(&parts.method, &parts.headers);
+        Self { rejection, protocol, config }
     }
 
     /// Returns the reason.
@@ -152,7 +152,7 @@ impl CallerRejection {
 /// response, as it knows of neither.
 impl IntoResponse for CallerRejection {
     fn into_response(self) -> Response {
-        refusal(self.rejection, self.protocol, &self.responder).map(Body::from)
+        refusal(self.rejection, self.protocol, &self.config).map(Body::from)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::untrusted_text::Quoted;
 /// The number of skipped keys that an error names.
 const MAX_NAMED: usize = 8;
 
-/// The reason why a fetch new_keys no keys.
+/// The reason why a fetch brought no keys.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FetchError {
     #[error("the JWKS URL could not be discovered: {0}")]

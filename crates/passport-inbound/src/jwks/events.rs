@@ -82,7 +82,7 @@ pub(super) fn jwks_location(issuer: &str, jwks_url: &Url, discovery_url: Option<
     tracing::info!(target: TARGET, issuer, jwks_url = shown(jwks_url), discovery_url, "JWKS location found");
 }
 
-/// Records how far the issuer's clock is from this policy's. `theirs` is the issuer's time at some
+/// Records how far the issuer's clock is from this machine's. `theirs` is the issuer's time at some
 /// moment of `ours`.
 pub(super) fn clock_difference(
     issuer: &str,

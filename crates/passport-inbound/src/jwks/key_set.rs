@@ -7,7 +7,7 @@ use super::{
     error::{FetchError, SkippedKey, SkippedKeys},
     key::{Identity, Key, KeyScope, Unusable},
 };
-use crate::jwt::{algorithm::AllowedAlgorithms, compact::Header, header_json::Text, json};
+use crate::jwt::{algorithm::AllowedAlgorithms, header::Header, header_json::Text, json};
 
 /// More entries than this are not looked at.
 const MAX_KEYS: usize = 100;

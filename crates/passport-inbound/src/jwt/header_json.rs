@@ -1,18 +1,18 @@
-//! A reader of one JSON object that allocates nothing, not even to say that something is wrong.
+//! Reads one JSON object without an allocation, also in case of an error.
 //!
-//! Headers of tokens are read with it, before anything is known of the caller: `serde_json` allocates its errors, and takes
-//! members that it does not know twice. It accepts a part of what `serde_json` accepts, and reads that part alike; a fuzz
-//! target holds the two against each other.
+//! Headers of tokens are read before anything is known of the caller: `serde_json` allocates its
+//! errors, and accepts unknown members twice. This reader accepts a subset of what `serde_json`
+//! accepts, and reads it alike; a fuzz target compares the two.
 
 use std::iter;
 
-/// How deep arrays and objects may lie in each other. A bit of a `u32` each.
+/// The deepest nesting of arrays and objects. Each takes one bit of a `u32`.
 const MAX_DEPTH: u32 = 32;
 
-/// How many members the object may have. A bound on the work of finding names that stand twice.
+/// The maximum number of members. Limits the work of finding duplicate names.
 const MAX_MEMBERS: usize = 32;
 
-/// What is wrong with the text. There is no more to say: nobody is told.
+/// The text is not a JSON object, or exceeds a limit. Without details, as they are not reported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NotJson;
 
@@ -20,15 +20,15 @@ pub(crate) struct NotJson;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Value<'a> {
     Text(Text<'a>),
-    /// Any other; it is well formed.
+    /// Any other well-formed value.
     Other,
 }
 
-/// A string as it stands between its quotes, checked but not unescaped.
+/// The text between the quotes of a string, checked but not unescaped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Text<'a>(&'a str);
 
-/// Reads `json`, one object with nothing but blanks around it, and shows each member to `see`.
+/// Reads `json`, one object with nothing but whitespace around it, and passes each member to `see`.
 pub(crate) fn object<'a>(json: &'a [u8], mut see: impl FnMut(Text<'a>, Value<'a>)) -> Result<(), NotJson> {
     let text = str::from_utf8(json).map_err(|_| NotJson)?;
     let mut scanner = Scanner { text, at: 0 };
@@ -75,7 +75,7 @@ impl<'a> Scanner<'a> {
         self.skip_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
     }
 
-    /// Takes `byte` if it is the next that is no blank.
+    /// Consumes `byte` if it is the next byte that is not whitespace.
     fn accept(&mut self, byte: u8) -> bool {
         self.skip_blanks();
         let there = self.peek() == Some(byte);
@@ -92,7 +92,7 @@ impl<'a> Scanner<'a> {
         if self.at == self.text.len() { Ok(()) } else { Err(NotJson) }
     }
 
-    /// The name of a member and the colon behind it.
+    /// Reads the name of a member and the colon behind it.
     fn name(&mut self) -> Result<Text<'a>, NotJson> {
         self.expect(b'"')?;
         let name = self.text()?;
@@ -100,7 +100,7 @@ impl<'a> Scanner<'a> {
         Ok(name)
     }
 
-    /// What follows an opening quote, up to the closing one, which is taken, too.
+    /// Reads up to the closing quote, which is consumed.
     fn text(&mut self) -> Result<Text<'a>, NotJson> {
         let start = self.at;
         loop {
@@ -130,7 +130,7 @@ impl<'a> Scanner<'a> {
         self.skip_value().map(|()| Value::Other)
     }
 
-    /// Any value. Not recursive: what is open is a bit each, set for an object.
+    /// Skips any value. Not recursive: each open array or object is a bit, set for an object.
     fn skip_value(&mut self) -> Result<(), NotJson> {
         let (mut open, mut depth) = (0_u32, 0_u32);
         loop {
@@ -146,7 +146,7 @@ impl<'a> Scanner<'a> {
                 }
                 None => self.scalar()?,
             }
-            // A value has ended, and with it perhaps what it is the last of.
+            // A value has ended, and with it perhaps the arrays and objects around it.
             while depth > 0 && self.accept(closing(open)) {
                 (open, depth) = (open >> 1, depth - 1);
             }
@@ -158,7 +158,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Takes the opening of an object (`true`) or an array.
+    /// Consumes the opening of an object (`true`) or an array.
     fn opened(&mut self) -> Result<Option<bool>, NotJson> {
         if self.accept(b'{') {
             return Ok(Some(true));
@@ -166,7 +166,7 @@ impl<'a> Scanner<'a> {
         Ok(self.accept(b'[').then_some(false))
     }
 
-    /// In an object a value has a name.
+    /// Reads the name of the next value, in an object.
     fn name_within(&mut self, open: u32) -> Result<(), NotJson> {
         if open & 1 == 1 { self.name().map(drop) } else { Ok(()) }
     }
@@ -218,7 +218,8 @@ fn closing(open: u32) -> u8 {
     if open & 1 == 1 { b'}' } else { b']' }
 }
 
-/// The character that the escape at the start of `text` stands for, and how long it is. `None` for half a surrogate pair.
+/// Returns the character of the escape at the start of `text`, and the length of the escape. `None`
+/// for half a surrogate pair.
 fn unescaped(text: &str) -> Option<(char, usize)> {
     let character = match text.as_bytes().get(1)? {
         b'"' => '"',
@@ -253,7 +254,7 @@ impl<'a> Text<'a> {
         !self.0.contains('\\')
     }
 
-    /// What the string says.
+    /// Returns the unescaped characters.
     pub(crate) fn chars(self) -> impl Iterator<Item = char> + 'a {
         let mut rest = self.0;
         iter::from_fn(move || {
@@ -266,13 +267,13 @@ impl<'a> Text<'a> {
         })
     }
 
-    /// Whether it says `text`.
+    /// Returns whether the unescaped string equals `text`.
     pub(crate) fn says(self, text: &str) -> bool {
         if self.is_plain() { self.0 == text } else { self.chars().eq(text.chars()) }
     }
 }
 
-/// Two spellings of the same text are the same.
+/// Compares the unescaped texts.
 impl PartialEq for Text<'_> {
     fn eq(&self, other: &Self) -> bool {
         if self.is_plain() { other.says(self.0) } else { self.chars().eq(other.chars()) }
@@ -282,103 +283,4 @@ impl PartialEq for Text<'_> {
 impl Eq for Text<'_> {}
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn members(json: &str) -> Result<Vec<(String, Option<String>)>, NotJson> {
-        let mut members = Vec::new();
-        object(json.as_bytes(), |name, value| {
-            let text = match value {
-                Value::Text(text) => Some(text.chars().collect()),
-                Value::Other => None,
-            };
-            members.push((name.chars().collect(), text));
-        })?;
-        Ok(members)
-    }
-
-    fn one(json: &str) -> Option<String> {
-        members(json).ok()?.pop()?.1
-    }
-
-    #[test]
-    fn members_are_shown_in_their_order() {
-        let shown = members(r#" { "a" : "x" , "b":[1,{"c":null}],"d":-0.5e+3 } "#).unwrap();
-        let text = |text: &str| Some(text.to_owned());
-        assert_eq!(shown, [("a".to_owned(), text("x")), ("b".to_owned(), None), ("d".to_owned(), None)]);
-        assert_eq!(members("{}"), Ok(Vec::new()));
-    }
-
-    #[test]
-    fn escapes_say_what_they_stand_for() {
-        assert_eq!(one(r#"{"a":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00"}"#).unwrap(), "\"\\/\u{8}\u{c}\n\r\té😀");
-    }
-
-    #[test]
-    fn a_name_that_stands_twice_is_refused_however_it_is_spelled() {
-        for json in [r#"{"a":1,"a":2}"#, r#"{"a":1,"b":2,"\u0061":3}"#, r#"{"\u0061":1,"a":2}"#] {
-            assert_eq!(members(json), Err(NotJson), "{json}");
-        }
-    }
-
-    #[test]
-    fn what_is_no_object_is_refused() {
-        for json in [
-            "",
-            " ",
-            "[]",
-            "null",
-            "{",
-            "}",
-            "{}x",
-            "{} {}",
-            "{a:1}",
-            "{\"a\"}",
-            "{\"a\":}",
-            "{\"a\":1,}",
-            "{,}",
-            "{\"a\":01}",
-            "{\"a\":+1}",
-            "{\"a\":.5}",
-            "{\"a\":1.}",
-            "{\"a\":1e}",
-            "{\"a\":-}",
-            "{\"a\":NaN}",
-            "{\"a\":tru}",
-            "{\"a\":\"\\x\"}",
-            "{\"a\":\"\\u12\"}",
-            "{\"a\":\"\\u+123\"}",
-            "{\"a\":\"\\ud83d\"}",
-            "{\"a\":\"\\ud83dxxxxxx\"}",
-            "{\"a\":\"\\ude00\"}",
-            "{\"a\":\"\n\"}",
-            "{\"a\":\"",
-            "{\"a\":[}",
-            "{\"a\":[1,]}",
-            "{\"a\":[1}",
-            "{\"a\":{\"b\":1]}",
-            "{\"a\":{1:2}}",
-            "{\"a\":[1 2]}",
-            "{\"a\":1 \"b\":2}",
-            "\u{feff}{}",
-            "{/**/}",
-            "{'a':1}",
-        ] {
-            assert_eq!(members(json), Err(NotJson), "{json}");
-        }
-        assert!(object(b"{\"a\":\"\xff\"}", |_, _| {}).is_err());
-    }
-
-    #[test]
-    fn depth_and_number_of_members_are_bounded() {
-        let nested = |depth: usize| format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
-        assert!(members(&nested(32)).is_ok());
-        assert!(members(&nested(33)).is_err());
-        let many = |count: usize| {
-            let members: Vec<_> = (0..count).map(|name| format!("\"{name}\":0")).collect();
-            format!("{{{}}}", members.join(","))
-        };
-        assert!(members(&many(32)).is_ok());
-        assert!(members(&many(33)).is_err());
-    }
-}
+mod tests;

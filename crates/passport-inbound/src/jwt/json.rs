@@ -1,4 +1,4 @@
-//! Strict readings of JSON, shared by headers, claims and key sets.
+//! Strict types for reading JSON, shared by claims and key sets.
 
 use std::{
     fmt,
@@ -11,9 +11,9 @@ use serde::{
 };
 use serde_json::Number;
 
-/// Reads a JSON object. An array is none, though serde would take one for a struct.
+/// Reads a JSON object. Rejects an array, which serde would accept for a struct.
 pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
-    // All of it is text, also what nobody looks at.
+    // All of it must be UTF-8, also members that are not read.
     let text = str::from_utf8(json).map_err(serde_json::Error::custom)?;
     if text.trim_ascii_start().starts_with('{') {
         serde_json::from_str(text)
@@ -54,7 +54,7 @@ impl<'de> Deserialize<'de> for OneOrMany {
     }
 }
 
-/// `true` for the boolean `true` and for nothing else; no type is an error.
+/// `true` for the boolean `true` only; no type is an error.
 #[derive(Debug)]
 pub(crate) struct ExactlyTrue(pub(crate) bool);
 
@@ -70,8 +70,8 @@ impl<'de> Deserialize<'de> for ExactlyTrue {
     }
 }
 
-/// Any value that nobody looks at. Unlike `IgnoredAny` it is held to the rules that a look would hold it to, the bound on
-/// depth among them.
+/// A value that is not read. Unlike `IgnoredAny` it is checked as if it were read, the limit on depth
+/// included.
 #[derive(Debug)]
 pub(crate) struct Skipped;
 
@@ -124,8 +124,8 @@ impl<'de> Visitor<'de> for Skipped {
 }
 
 /// Seconds since 1970 as a JSON number, fractions allowed
-/// ([RFC 7519, section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)). What is before 1970, or later than any
-/// clock can show, is an error: no issuer means it.
+/// ([RFC 7519, section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)). A time before 1970, or
+/// beyond the range of the clock, is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NumericDate(pub(crate) SystemTime);
 
@@ -139,24 +139,4 @@ impl<'de> Deserialize<'de> for NumericDate {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_an_object_is_an_object() {
-        assert!(object::<serde_json::Value>(b" {}").is_ok());
-        for json in [&b"[]"[..], b"\"{}\"", b"null", b"", b"\xef\xbb\xbf{}", b"{} {}", b"{\"a\":\"\xff\"}"] {
-            assert!(object::<serde_json::Value>(json).is_err(), "{json:?}");
-        }
-    }
-
-    #[test]
-    fn a_date_is_a_number_that_a_clock_can_show() {
-        let date = |json: &str| serde_json::from_str::<NumericDate>(json).ok().map(|date| date.0);
-        assert_eq!(date("1.5"), Some(UNIX_EPOCH + Duration::from_millis(1500)));
-        assert!(date("1e18").is_some());
-        for json in ["-1", "1e19", "1e400", "18446744073709551616000", "\"1\"", "null", "true", "[1]", "{}"] {
-            assert_eq!(date(json), None, "{json}");
-        }
-    }
-}
+mod tests;

@@ -1,10 +1,10 @@
-//! In which protocol a refusal is rendered. Pure.
+//! Determines the protocol of a response to a rejected request. Pure.
 
 use base64::{Engine, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header::CONTENT_TYPE};
 
-/// What a caller can read.
+/// A protocol that a caller can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Protocol {
     Grpc,
@@ -12,9 +12,9 @@ pub(crate) enum Protocol {
     Http,
 }
 
-/// A form to which a layer is fixed, so that the caller cannot choose it by a content type.
+/// A protocol that a layer always responds in, so that the caller cannot choose it by a content type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Form {
+pub(crate) enum ForcedProtocol {
     Http,
     Grpc,
 }
@@ -46,15 +46,15 @@ const TEXT: [&str; 4] = [
 
 impl Protocol {
     /// Returns gRPC and grpc-web only for a `POST` of their media types, whatever the version of
-    /// HTTP (tonic-web hands on HTTP/1.1), unless the layer is fixed to one form.
-    pub(crate) fn of(method: &Method, headers: &HeaderMap, form: Option<Form>) -> Self {
-        match form {
-            Some(Form::Grpc) => match Self::of_content(headers) {
+    /// HTTP (tonic-web hands on HTTP/1.1), unless the layer has a forced protocol.
+    pub(crate) fn of(method: &Method, headers: &HeaderMap, forced: Option<ForcedProtocol>) -> Self {
+        match forced {
+            Some(ForcedProtocol::Grpc) => match Self::of_content(headers) {
                 Self::Http => Self::Grpc,
                 grpc => grpc,
             },
             None if method == Method::POST => Self::of_content(headers),
-            Some(Form::Http) | None => Self::Http,
+            Some(ForcedProtocol::Http) | None => Self::Http,
         }
     }
 
@@ -98,60 +98,4 @@ impl WebFormat {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(content_type: &str) -> HeaderMap {
-        HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().unwrap())])
-    }
-
-    fn web(content_type: &'static str, is_text: bool) -> Protocol {
-        Protocol::GrpcWeb(WebFormat { content_type, is_text })
-    }
-
-    #[test]
-    fn protocol_follows_content_type_and_method() {
-        for (content_type, protocol) in [
-            ("application/grpc", Protocol::Grpc),
-            ("application/grpc+proto", Protocol::Grpc),
-            ("Application/gRPC; x=y", Protocol::Grpc),
-            ("application/grpc-web", web("application/grpc-web", false)),
-            ("application/grpc-web+proto", web("application/grpc-web+proto", false)),
-            ("Application/gRPC-Web+Proto ; charset=utf-8", web("application/grpc-web+proto", false)),
-            ("application/grpc-web+odd", web("application/grpc-web", false)),
-            ("application/grpc-web-text", web("application/grpc-web-text", true)),
-            ("application/grpc-web-text+proto", web("application/grpc-web-text+proto", true)),
-            ("application/grpc-web-text+odd", web("application/grpc-web-text", true)),
-            ("application/grpcx", Protocol::Http),
-            ("application/grpc-webx", Protocol::Http),
-            ("application/grpc-web-textx", Protocol::Http),
-            ("application/json", Protocol::Http),
-            ("", Protocol::Http),
-        ] {
-            let headers = headers(content_type);
-            assert_eq!(Protocol::of(&Method::POST, &headers, None), protocol, "{content_type}");
-            assert_eq!(Protocol::of(&Method::GET, &headers, None), Protocol::Http, "{content_type}");
-        }
-    }
-
-    #[test]
-    fn fixed_form_is_not_for_the_caller_to_choose() {
-        for method in [Method::GET, Method::POST] {
-            for content_type in ["application/grpc", "application/grpc-web", "application/json"] {
-                let headers = headers(content_type);
-                let protocol = Protocol::of(&method, &headers, Some(Form::Http));
-                assert_eq!(protocol, Protocol::Http, "{content_type}");
-                let protocol = Protocol::of(&method, &headers, Some(Form::Grpc));
-                assert_ne!(protocol, Protocol::Http, "{content_type}");
-            }
-        }
-    }
-
-    #[test]
-    fn grpc_web_trailers_are_a_frame() {
-        let binary = WebFormat { content_type: BINARY[0], is_text: false }.trailers(16, "no");
-        assert_eq!(&binary[..], b"\x80\0\0\0\x23grpc-status: 16\r\ngrpc-message: no\r\n".as_slice());
-        let text = WebFormat { content_type: TEXT[0], is_text: true }.trailers(16, "no");
-        assert_eq!(BASE64_STANDARD.decode(text).unwrap(), binary);
-    }
-}
+mod tests;

@@ -74,15 +74,14 @@ impl Rejection {
 impl Rejection {
     /// Counts and logs the rejection of a request.
     pub(crate) fn record(&self) {
-        use Rejection as R;
         count!(REFUSED_REQUESTS, "reason",
-            R::CredentialsMissing => "credentials_missing",
-            R::Forbidden(_) => "forbidden",
-            R::KeysUnavailable { .. } => "keys_unavailable",
-            R::Miswired => "miswired",
-            R::Overloaded { .. } => "overloaded",
-            R::PermissionUnknown => "permission_unknown",
-            R::Token(_) => "token",
+            Self::CredentialsMissing => "credentials_missing",
+            Self::Forbidden(_) => "forbidden",
+            Self::KeysUnavailable { .. } => "keys_unavailable",
+            Self::Miswired => "miswired",
+            Self::Overloaded { .. } => "overloaded",
+            Self::PermissionUnknown => "permission_unknown",
+            Self::Token(_) => "token",
             ; self);
         match self {
             Self::Miswired => tracing::error!(

@@ -2,20 +2,24 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{
-    Extensions, Response,
+    Extensions, HeaderMap, Method, Response,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::{Rejection, response::protocol::Form};
+use crate::{
+    Rejection,
+    response::protocol::{ForcedProtocol, Protocol},
+};
 
-/// How refused requests are answered. Each layer that refuses has one, and those inside inherit it.
+/// How a layer responds to rejected requests. Layers and extractors inside inherit what they do not
+/// set themselves.
 #[derive(Clone, Default)]
 pub(crate) struct RejectionConfig {
-    /// Whether the caller is told why.
-    pub(crate) is_opaque: bool,
+    /// Whether the response omits the reason.
+    pub(super) is_opaque: bool,
     custom: Option<Arc<Respond>>,
-    /// The form to which the layer is fixed, if it is.
-    pub(crate) form: Option<Form>,
+    /// The protocol of all responses, whatever the request's content type.
+    forced: Option<ForcedProtocol>,
 }
 
 type Respond = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
@@ -23,21 +27,26 @@ type Respond = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + S
 impl RejectionConfig {
     /// Leaves the settings in a request's extensions, for the layers and extractors inside.
     pub(crate) fn insert_into(&self, extensions: &mut Extensions) {
-        if self.is_opaque || self.custom.is_some() || self.form.is_some() {
+        if self.is_opaque || self.custom.is_some() || self.forced.is_some() {
             let config = self.within(extensions);
             extensions.insert(config);
         }
     }
 
-    /// These settings; what was not set is as the authenticating layer outside has it, which
-    /// leaves its own in the request's extensions.
+    /// Completes these settings by those that an authenticating layer outside has left in the
+    /// request's extensions.
     pub(crate) fn within(&self, extensions: &Extensions) -> Self {
         let Some(outer) = extensions.get::<Self>() else { return self.clone() };
         Self {
             is_opaque: self.is_opaque || outer.is_opaque,
             custom: self.custom.as_ref().or(outer.custom.as_ref()).map(Arc::clone),
-            form: self.form.or(outer.form),
+            forced: self.forced.or(outer.forced),
         }
+    }
+
+    /// Omits the reason from responses.
+    pub(crate) fn opaque(&mut self) {
+        self.is_opaque = true;
     }
 
     pub(crate) fn respond_with(
@@ -47,8 +56,22 @@ impl RejectionConfig {
         self.custom = Some(Arc::new(respond));
     }
 
-    /// The response of the user's own making, if there is one. A refusal stays one: what asks whether to let a request through
-    /// goes by the status. A 401 keeps its challenge and a 503 its `Retry-After`, which HTTP demands and a user forgets
+    pub(crate) fn http_only(&mut self) {
+        self.forced = Some(ForcedProtocol::Http);
+    }
+
+    pub(crate) fn grpc_only(&mut self) {
+        self.forced = Some(ForcedProtocol::Grpc);
+    }
+
+    /// Returns the protocol of a response to this request.
+    pub(crate) fn protocol(&self, method: &Method, headers: &HeaderMap) -> Protocol {
+        Protocol::of(method, headers, self.forced)
+    }
+
+    /// Lets the custom function change the response. The response stays a rejection: a proxy that asks
+    /// whether to let a request through goes by the status. A 401 keeps its challenge and a 503 its
+    /// `Retry-After`, which HTTP requires
     /// ([RFC 9110, section 15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)).
     pub(crate) fn finish(&self, rejection: &Rejection, standard: Response<Bytes>) -> Response<Bytes> {
         let Some(respond) = &self.custom else { return standard };
@@ -74,7 +97,7 @@ impl fmt::Debug for RejectionConfig {
         f.debug_struct("RejectionConfig")
             .field("is_opaque", &self.is_opaque)
             .field("is_custom", &self.custom.is_some())
-            .field("form", &self.form)
+            .field("forced", &self.forced)
             .finish()
     }
 }

@@ -4,7 +4,7 @@ use passport_core::{Clock, SystemClock};
 use tower_layer::Layer;
 
 use super::EndStreams;
-use crate::response::{protocol::Form, rejection_config::RejectionConfig};
+use crate::response::rejection_config::RejectionConfig;
 
 /// Ends what is still being sent when the caller's token has expired, with what the verifier grants clocks (by default 60 s after its
 /// `exp`): a gRPC stream with `UNAUTHENTICATED`, a stream of server-sent events by its end, any other body by an error, as half of
@@ -52,13 +52,13 @@ impl EndStreamsLayer {
     /// Refuses in HTTP, whatever the caller's content type. See
     /// [`AuthenticateLayer::http_only`](crate::AuthenticateLayer::http_only).
     pub fn http_only(mut self) -> Self {
-        self.rejections.form = Some(Form::Http);
+        self.rejections.http_only();
         self
     }
 
     /// Refuses in gRPC. See [`AuthenticateLayer::grpc_only`](crate::AuthenticateLayer::grpc_only).
     pub fn grpc_only(mut self) -> Self {
-        self.rejections.form = Some(Form::Grpc);
+        self.rejections.grpc_only();
         self
     }
 }

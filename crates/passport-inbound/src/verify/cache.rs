@@ -1,5 +1,5 @@
-//! Tokens that were verified before. Whatever stands here is only a way to the same verdict: each hit is held to what a new
-//! look would find, and what would not be found the same is looked at anew.
+//! Caches verified tokens. A hit is checked for its time and its key, so that its result is that of
+//! another verification; otherwise the token is verified again.
 
 use std::{
     fmt,
@@ -21,16 +21,16 @@ use crate::{
     jwt::validation::Validity,
 };
 
-/// The table in front has no room for what takes more bytes than this.
+/// The largest entry of the front table, in bytes.
 const MAX_FRONT_WEIGHT: u32 = 4 * 1024;
 
-/// More slots than this do not help: a slot is lost only to another token that is in use at the same time.
+/// More slots do not help: a token loses its slot only to another one that is in use.
 const MAX_SLOTS: u64 = 1024;
 
-/// What an entry takes beside its token and its claims: itself, and its places in moka.
+/// The size of an entry beside its token and its claims, in bytes: itself, and the entry in moka.
 const OVERHEAD: usize = 512;
 
-/// How much is kept.
+/// The limits of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CacheLimits {
     pub(crate) tokens: u64,
@@ -43,45 +43,45 @@ impl Default for CacheLimits {
     }
 }
 
-/// A token that was verified, and all that its verdict depends on. Not to be shown, so it is not `Debug`.
+/// A verified token, and all that its result depends on. Not `Debug`, so that no token is logged.
 pub(crate) struct CachedToken {
     pub(crate) token: Arc<[u8]>,
     pub(crate) caller: IdInfo,
     pub(crate) validity: Validity,
-    /// The key that verified it, and what that has to stand for to do so again.
+    /// The key that verified the token, and the scope that it must keep.
     pub(crate) key: Arc<Key>,
     pub(crate) scope: KeyScope,
-    /// Whether it has been put overflow the table in front.
+    /// Whether the token has been put into the overflow.
     pub(crate) is_in_overflow: AtomicBool,
 }
 
-/// A token overflow.
+/// A token in the overflow.
 #[derive(Clone)]
 struct OverflowEntry {
     known: Arc<CachedToken>,
-    /// How long it had to live when it was put there.
+    /// The time that the token had left when it was put there.
     lives_for: Duration,
 }
 
-/// Two places for one entry. In front is a small table, of which each token has exactly one slot. Who loses its slot to
-/// another goes overflow, to moka, which knows what to forget; to put something there or to look costs more than everything
-/// else about a known token.
+/// A cache of two levels. The front is a small table, in which each token has exactly one slot. A
+/// token that loses its slot to another one goes to the overflow, a moka cache, which evicts by use;
+/// an access to it costs more than all else about a cached token.
 pub(crate) struct TokenCache {
     front: Box<[ArcSwapOption<CachedToken>]>,
     overflow: Cache<Arc<[u8]>, OverflowEntry, SignatureHashing>,
     hashing: SignatureHashing,
-    /// Whether there is one overflow that has never been in front.
+    /// Whether the overflow has tokens that are too large for the front.
     has_heavy: AtomicBool,
 }
 
 impl TokenCache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
         let hashing = SignatureHashing::default();
-        // A quarter is for the table.
+        // A quarter is for the front.
         let (front, overflow) = (limits.bytes / 4, limits.bytes - limits.bytes / 4);
         let slots = (front / u64::from(MAX_FRONT_WEIGHT)).min(limits.tokens / 4).clamp(1, MAX_SLOTS);
         let slots = 1_usize << slots.ilog2();
-        // Each token weighs as much as if there were as many as may be, so that one limit keeps both.
+        // Each token weighs at least its part of the bytes, so that one limit enforces both.
         let least = overflow / (limits.tokens - slots as u64).max(1);
         let least = u32::try_from(least).unwrap_or(u32::MAX);
         let cache = Cache::builder()
@@ -94,11 +94,11 @@ impl TokenCache {
     }
 
     /// Returns the caller of `token`, if it was verified before and would be verified again `now`.
-    #[inline] // small, as the usual hit ends in the table in front
+    #[inline] // small, as the usual hit ends in the front
     pub(crate) fn get(&self, token: &[u8], now: SystemTime) -> Option<IdInfo> {
         match self.slot(token).load().as_deref() {
             Some(verified) if verified.is_of(token) => return verified.caller_at(now),
-            // Its slot was never used, so it has not lost it. Heavy tokens have no slot.
+            // The slot was never used, so the token has not lost it. Heavy tokens have no slot.
             None if !self.has_heavy.load(Ordering::Relaxed) => return None,
             _ => {}
         }
@@ -115,25 +115,26 @@ impl TokenCache {
         Some(caller)
     }
 
-    /// Only what was verified may be given.
+    /// Inserts a verified token.
     pub(crate) fn insert(&self, verified: CachedToken, now: SystemTime) {
         self.put(Arc::new(verified), now);
     }
 
-    /// In front, if there is room for it. Who had the slot goes overflow.
+    /// Puts a token into the front, if it is small enough. The token that had the slot goes to the
+    /// overflow.
     fn put(&self, known: Arc<CachedToken>, now: SystemTime) {
         if !known.is_light() {
             self.has_heavy.store(true, Ordering::Relaxed);
             self.put_in_overflow(known, now);
         } else if let Some(before) = self.slot(&known.token).swap(Some(Arc::clone(&known)))
-            // The same one was verified by others meanwhile, or anew.
+            // Another request has verified the same token.
             && before.token != known.token
         {
             self.put_in_overflow(before, now);
         }
     }
 
-    /// Unless it has been put there before, or is of no use any more.
+    /// Puts a token into the overflow, unless it is there already or has expired.
     fn put_in_overflow(&self, known: Arc<CachedToken>, now: SystemTime) {
         let lives_for = known.validity.until.duration_since(now).unwrap_or_default();
         if known.caller_at(now).is_some() && !known.is_in_overflow.swap(true, Ordering::Relaxed) {
@@ -157,7 +158,7 @@ impl fmt::Debug for TokenCache {
 }
 
 impl CachedToken {
-    /// In constant time: whoever sends tokens must not learn by it how much of a kept one they have guessed.
+    /// Compares in constant time, so that the time does not tell how much of a cached token was guessed.
     fn is_of(&self, token: &[u8]) -> bool {
         verify_slices_are_equal(&self.token, token).is_ok()
     }
@@ -167,19 +168,19 @@ impl CachedToken {
         still_good.then(|| self.caller.clone())
     }
 
-    /// Whether there is room for it in front.
+    /// Returns whether the token is small enough for the front.
     fn is_light(&self) -> bool {
         self.weight() <= MAX_FRONT_WEIGHT
     }
 
     fn weight(&self) -> u32 {
-        // Twice the token: moka keeps the key of an entry that is replaced, and with it another copy of the text.
+        // Twice the token: moka keeps the key of an entry that is replaced, which is another copy.
         let bytes = 2 * self.token.len() + self.caller.size() + OVERHEAD;
         u32::try_from(bytes).unwrap_or(u32::MAX)
     }
 }
 
-/// An entry is of no use any more when its token has expired.
+/// Evicts an entry when its token has expired.
 struct TokenExpiry;
 
 impl Expiry<Arc<[u8]>, OverflowEntry> for TokenExpiry {
@@ -188,8 +189,8 @@ impl Expiry<Arc<[u8]>, OverflowEntry> for TokenExpiry {
     }
 }
 
-/// Hashes a token by its end. That is the end of the signature, which is as good as chance, and only who has the issuer's key
-/// can make another token that is kept with the same; the multiplier keeps the table's order from being foreseen.
+/// Hashes a token by the end of its signature, which is as good as random: only the issuer can make
+/// another token with the same one. The multiplier keeps the order of the table from being predicted.
 #[derive(Clone)]
 struct SignatureHashing {
     multiplier: u64,
@@ -197,7 +198,7 @@ struct SignatureHashing {
 
 impl Default for SignatureHashing {
     fn default() -> Self {
-        // Odd, so that nothing is lost in the product.
+        // Odd, so that the product loses no bits.
         Self { multiplier: fastrand::u64(..) | 1 }
     }
 }
@@ -229,7 +230,7 @@ impl Hasher for SignatureHasher {
         }
     }
 
-    /// What a slice says before its bytes.
+    /// Ignores the length, which a slice writes before its bytes.
     fn write_usize(&mut self, _: usize) {}
 
     fn finish(&self) -> u64 {

@@ -17,7 +17,7 @@ use crate::{
     jwt::{
         algorithm::AllowedAlgorithms,
         claims::Claims,
-        compact::{ACCESS_TOKEN_TYPES, Header, HeaderMembers},
+        header::{ACCESS_TOKEN_TYPES, Header, HeaderMembers},
         header_json::Text,
         json::NumericDate,
         validation::Policy,

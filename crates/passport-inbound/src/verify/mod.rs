@@ -116,7 +116,7 @@ impl TokenVerifier {
             }
             match jwks.refresh(None, now) {
                 RefreshStatus::Running(keys) => {
-                    drop(tokio::time::timeout(ATTEMPT_TIMEOUT, keys.outcome()).await)
+                    drop(tokio::time::timeout(ATTEMPT_TIMEOUT, keys.outcome()).await);
                 }
                 RefreshStatus::NotYet(pause) => match jwks.lasting_failure() {
                     Some(why) => return Err(NotReady::new(why)),

@@ -29,7 +29,8 @@ use crate::{
     jwks::{CurrentKeys, JwksCache, Key, KeyMatch, KeyScope, Meters, RefreshStatus},
     jwt::{
         claims::Claims,
-        compact::{Header, Jws, MAX_HEADER, MAX_SIGNATURE, SMALL_BUFFER},
+        compact::{Jws, MAX_HEADER, MAX_SIGNATURE, SMALL_BUFFER},
+        header::Header,
         validation::Policy,
     },
 };

@@ -4,7 +4,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::jwt::{algorithm::Algorithm, compact::HeaderMembers};
+use crate::jwt::{algorithm::Algorithm, header::HeaderMembers};
 
 /// Odd, and with its top bit set.
 fn modulus(bytes: usize, filler: u8) -> String {
