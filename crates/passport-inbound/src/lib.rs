@@ -115,9 +115,9 @@
 //! cannot be had are 503, or UNAVAILABLE: not the caller's fault. From each reason to its remedy: `docs/errors.md` in the
 //! repository.
 
-mod audit;
-mod authenticate;
-mod authorize;
+pub mod audit;
+pub mod authenticate;
+pub mod authorize;
 mod error;
 #[cfg(fuzzing)]
 #[doc(hidden)]
@@ -132,7 +132,7 @@ mod request_path;
 mod response;
 #[cfg(test)]
 mod test_support;
-mod token_deadline;
+pub mod token_deadline;
 mod untrusted_text;
 mod verify;
 
@@ -145,6 +145,7 @@ pub use passport_core::{
 pub use crate::integrations::axum::{CallerRejection, Guard, Guarded, ServiceAccount, User, Verified};
 #[cfg(feature = "tonic")]
 pub use crate::integrations::tonic::RequestExt;
+#[doc(inline)]
 pub use crate::{
     audit::{Audit, AuditEvent, AuditFuture, AuditLayer, AuditSink},
     authenticate::{Authenticate, AuthenticateFuture, AuthenticateLayer},

@@ -21,7 +21,7 @@ impl<S> Audit<S> {
         Self { inner, sink }
     }
 
-    /// The service inside.
+    /// Returns the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
@@ -52,10 +52,4 @@ where
         };
         AuditFuture::new(self.inner.call(request), guard)
     }
-}
-
-/// So that a single service of a tonic server can be wrapped: its name is that of the service inside.
-#[cfg(feature = "tonic")]
-impl<S: tonic::server::NamedService> tonic::server::NamedService for Audit<S> {
-    const NAME: &'static str = S::NAME;
 }

@@ -40,7 +40,7 @@ impl<S> Authenticate<S> {
         Self { inner, verifier, is_optional, config }
     }
 
-    /// The service inside.
+    /// Returns the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
@@ -121,10 +121,4 @@ impl<S: Clone> Authenticate<S> {
         let check = PendingCaller { step, config: self.config.clone() };
         AuthenticateFuture { checked: CheckedFuture::checking(check, &mut self.inner, request) }
     }
-}
-
-/// So that a single service of a tonic server can be authenticated: its name is that of the service inside.
-#[cfg(feature = "tonic")]
-impl<S: tonic::server::NamedService> tonic::server::NamedService for Authenticate<S> {
-    const NAME: &'static str = S::NAME;
 }

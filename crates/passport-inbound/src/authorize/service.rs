@@ -59,9 +59,3 @@ where
         RequireFuture { checked }
     }
 }
-
-/// So that a single service of a tonic server can be guarded: its name is that of the service inside.
-#[cfg(feature = "tonic")]
-impl<S: tonic::server::NamedService> tonic::server::NamedService for Require<S> {
-    const NAME: &'static str = S::NAME;
-}

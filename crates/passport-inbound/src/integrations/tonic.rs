@@ -1,10 +1,12 @@
-//! Who calls, for the methods of a tonic service.
+//! The caller of a `tonic::Request`, and middleware around a single service of a tonic server.
 
-use tonic::{Request, Status};
+use tonic::{Request, Status, server::NamedService};
 
-use crate::{IdInfo, Rejection, response::rejection::required_identity};
+use crate::{
+    Audit, Authenticate, EndStreams, IdInfo, Rejection, Require, response::rejection::required_identity,
+};
 
-/// Who calls, from a `tonic::Request`.
+/// Reads the caller from a `tonic::Request`.
 ///
 /// ```
 /// use passport_inbound::RequestExt;
@@ -17,11 +19,12 @@ use crate::{IdInfo, Rejection, response::rejection::required_identity};
 /// # let _ = run;
 /// ```
 pub trait RequestExt: sealed::Sealed {
-    /// Who calls.
+    /// Returns the caller.
     ///
     /// # Errors
-    /// `UNAUTHENTICATED` if nobody is known, which an [`optional`](crate::AuthenticateLayer::optional) layer lets through; and
-    /// `INTERNAL`, with an error event, if no [`AuthenticateLayer`](crate::AuthenticateLayer) has run.
+    /// `UNAUTHENTICATED` for a request without a token, which an
+    /// [`optional`](crate::AuthenticateLayer::optional) layer forwards; and `INTERNAL`, with an error
+    /// event, if no [`AuthenticateLayer`](crate::AuthenticateLayer) has run.
     fn caller(&self) -> Result<&IdInfo, Status>;
 }
 
@@ -42,4 +45,22 @@ impl<T> RequestExt for Request<T> {
             }
         })
     }
+}
+
+// The middleware around a service of a tonic server has the name of that service.
+
+impl<S: NamedService> NamedService for Audit<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S: NamedService> NamedService for Authenticate<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S: NamedService> NamedService for EndStreams<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S: NamedService> NamedService for Require<S> {
+    const NAME: &'static str = S::NAME;
 }

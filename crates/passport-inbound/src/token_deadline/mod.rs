@@ -1,8 +1,12 @@
-//! The middleware that ends what is still being sent when the caller's token expires.
+//! Middleware that ends response bodies when the caller's token expires.
 //!
-//! It stands inside of an [`AuthenticateLayer`](crate::AuthenticateLayer), around the routes that stream. Each body that
-//! comes out is passed on frame by frame, and ended once the token has expired: a gRPC stream with `UNAUTHENTICATED`, any other
-//! by its end. Nothing is set up for a body that has no frame outstanding.
+//! 1. The layer is inside of an [`AuthenticateLayer`](crate::AuthenticateLayer), around routes that
+//!    stream. Without one, requests are rejected with 500.
+//! 2. A body of known length, and the body of a request without a caller, is forwarded as it is.
+//! 3. Any other body is forwarded frame by frame until the token has expired: then a gRPC stream ends
+//!    with `UNAUTHENTICATED`, a stream of server-sent events ends, and any other body fails, as a part
+//!    must not pass for the whole.
+//! 4. A timer is only created while a body has no frame ready.
 
 mod body;
 mod deadline;

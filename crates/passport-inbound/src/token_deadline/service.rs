@@ -27,7 +27,7 @@ impl<S> EndStreams<S> {
         Self { inner, clock, rejections }
     }
 
-    /// The service inside.
+    /// Returns the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
@@ -57,10 +57,4 @@ where
         };
         EndStreamsFuture::forwarded(self.inner.call(request), deadline)
     }
-}
-
-/// So that a single service of a tonic server can be wrapped: its name is that of the service inside.
-#[cfg(feature = "tonic")]
-impl<S: tonic::server::NamedService> tonic::server::NamedService for EndStreams<S> {
-    const NAME: &'static str = S::NAME;
 }
