@@ -327,7 +327,7 @@ async fn settings_of_the_layer_survive_conversions() {
         .route(
             "/handler",
             get(|parts: Parts| async move {
-                let rejection = Rejection::Forbidden(Requirement::role("clerk"));
+                let rejection = Rejection::Forbidden(Requirement::role("clerk").into());
                 Err::<(), _>(OwnError::from(CallerRejection::new(rejection, &parts)))
             }),
         );

@@ -13,12 +13,15 @@ use serde_json::{Map, Value, value::RawValue};
 
 use crate::{
     Algorithm, TokenVerifier,
-    algorithm::AllowedAlgorithms,
-    bearer::bearer,
-    claims::Claims,
+    authenticate::bearer::bearer,
     jwks::{Head, KeySet},
-    jws::{DEFAULT_MAX_LEN, Jws, MAX_HEADER, MAX_SIGNATURE, Members},
-    policy::Policy,
+    jwt::{
+        algorithm::AllowedAlgorithms,
+        claims::Claims,
+        compact::{DEFAULT_MAX_LEN, Jws, MAX_HEADER, MAX_SIGNATURE},
+        header::HeaderMembers,
+        validation::Policy,
+    },
 };
 
 /// A genuine token and the keys it was signed with; its private key is nowhere.
@@ -115,12 +118,12 @@ pub fn compact_token(input: &[u8]) {
     if let Ok(signature) = jws.signature(&mut [0; MAX_SIGNATURE]) {
         assert_eq!(BASE64_URL_SAFE_NO_PAD.encode(signature), segments[2], "one spelling of each token");
     }
-    let _ = jws.header(&mut [0; MAX_HEADER]).map(|members| members.judge(&all_algorithms()));
+    let _ = jws.header(&mut [0; MAX_HEADER]).map(|members| members.validate(&all_algorithms()));
 }
 
 /// The header of a token.
 pub fn header_json(input: &[u8]) {
-    let Ok(members) = Members::read(input) else { return };
+    let Ok(members) = HeaderMembers::read(input) else { return };
     let others: HashMap<String, &RawValue> =
         serde_json::from_slice(input).expect("what is read is JSON to others, too");
     for (name, member) in [("alg", members.alg), ("kid", members.kid), ("typ", members.typ)] {
@@ -130,7 +133,7 @@ pub fn header_json(input: &[u8]) {
         assert_eq!(member.is_some(), others.contains_key(name), "{name}");
         assert!(member.is_none_or(|member| text.is_some_and(|text| member.says(&text))));
     }
-    if members.judge(&all_algorithms()).is_ok() {
+    if members.validate(&all_algorithms()).is_ok() {
         assert!(["crit", "b64", "enc", "zip"].iter().all(|name| !others.contains_key(*name)));
     }
 }
@@ -140,10 +143,10 @@ pub fn key_set(input: &[u8]) {
     let (allowed, marks) = (all_algorithms(), RandomState::new());
     let Ok((set, skipped)) = KeySet::parse(input, &allowed, &KeySet::default(), &marks) else { return };
     assert!((1..=200).contains(&set.len()) && skipped.len() <= 101);
-    set.take_effect();
+    set.activate();
     let (again, _) = KeySet::parse(input, &allowed, &set, &marks).expect("it was a key set before");
     assert!(again.len() == set.len());
-    set.retire_for(&again);
+    set.retire_except(&again);
 }
 
 fn all_algorithms() -> AllowedAlgorithms {

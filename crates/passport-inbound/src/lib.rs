@@ -115,44 +115,26 @@
 //! cannot be had are 503, or UNAVAILABLE: not the caller's fault. From each reason to its remedy: `docs/errors.md` in the
 //! repository.
 
-mod algorithm;
-mod answer;
-mod audit;
-mod authenticate;
-mod bearer;
-mod builder;
-mod challenge;
-mod claims;
-mod drain;
+pub mod audit;
+pub mod authenticate;
+pub mod authorize;
 mod error;
-mod explain;
-#[cfg(feature = "axum")]
-mod extract;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
-mod gate;
-#[cfg(feature = "tonic")]
-mod grpc;
-mod guard;
-mod id_info;
-mod json;
-mod judge;
+mod identity;
+#[cfg(any(feature = "axum", feature = "tonic"))]
+mod integrations;
 mod jwks;
-mod jws;
-mod places;
-mod policy;
-mod protocol;
-mod rejection;
+mod jwt;
+mod metrics;
 mod request_path;
-mod respond;
-mod signature;
-mod streams;
-mod telemetry;
+mod response;
 #[cfg(test)]
 mod test_support;
-mod token_cache;
-mod verifier;
+pub mod token_deadline;
+mod untrusted_text;
+mod verify;
 
 pub use passport_core::{
     AccessToken, CaCertificates, CallerToken, Clock, ConfigError, ConfigProblem, HttpExchange, HttpTransport,
@@ -160,23 +142,22 @@ pub use passport_core::{
 };
 
 #[cfg(feature = "axum")]
-pub use crate::extract::{CallerRejection, Guard, Guarded, ServiceAccount, User, Verified};
+pub use crate::integrations::axum::{CallerRejection, Guard, Guarded, ServiceAccount, User, Verified};
 #[cfg(feature = "tonic")]
-pub use crate::grpc::RequestExt;
+pub use crate::integrations::tonic::RequestExt;
+#[doc(inline)]
 pub use crate::{
-    algorithm::{Algorithm, UnknownAlgorithm},
-    answer::ResponseBody,
     audit::{Audit, AuditEvent, AuditFuture, AuditLayer, AuditSink},
     authenticate::{Authenticate, AuthenticateFuture, AuthenticateLayer},
-    builder::TokenVerifierBuilder,
-    error::{NotReady, RejectionReason, VerifyError},
-    guard::{
+    authorize::{
         PermissionCheck, PermissionUnknown, RequestHead, Require, RequireFuture, RequireLayer,
         RequireServiceAccountLayer, Requirement, RolePermissions,
     },
-    id_info::IdInfo,
+    error::RejectionReason,
+    identity::IdInfo,
     jwks::{KeyHealth, KeyState},
-    rejection::Rejection,
-    streams::{EndStreams, EndStreamsFuture, EndStreamsLayer, ExpiringBody},
-    verifier::TokenVerifier,
+    jwt::algorithm::{Algorithm, UnknownAlgorithm},
+    response::{body::ResponseBody, rejection::Rejection, unmet_requirement::UnmetRequirement},
+    token_deadline::{EndStreams, EndStreamsFuture, EndStreamsLayer, ExpiringBody},
+    verify::{NotReady, TokenVerifier, TokenVerifierBuilder, VerifyError},
 };

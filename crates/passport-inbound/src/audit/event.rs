@@ -6,19 +6,21 @@ use std::{
 
 use http::{Method, StatusCode};
 
-use crate::{IdInfo, Rejection, telemetry};
+use tracing::field::{DisplayValue, display};
 
-/// Into which an `AuthenticateLayer` writes who calls.
+use crate::{IdInfo, Rejection, metrics::AUDIT_TARGET, untrusted_text::Printable};
+
+/// A request extension in which an `AuthenticateLayer` stores the caller for the audit.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Slot(Arc<OnceLock<IdInfo>>);
+pub(crate) struct AuditedCaller(Arc<OnceLock<IdInfo>>);
 
-impl Slot {
-    /// The outermost layer that lets a caller in is the one that counts.
-    pub(crate) fn note(&self, caller: &IdInfo) {
+impl AuditedCaller {
+    /// Stores the caller. The first call, by the outermost layer, wins.
+    pub(crate) fn set(&self, caller: &IdInfo) {
         let _ = self.0.set(caller.clone());
     }
 
-    pub(super) fn caller(&self) -> Option<&IdInfo> {
+    pub(super) fn get(&self) -> Option<&IdInfo> {
         self.0.get()
     }
 }
@@ -57,12 +59,40 @@ pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
     fn record(&self, event: &AuditEvent<'_>);
 }
 
-/// `tracing`, target `passport::audit`: calls of managed identities in the shape of Passport's `mi.api.call`, and refusals.
+/// Logs with `tracing`, target `passport::audit`: calls of managed identities in the shape of
+/// Passport's `mi.api.call`, and rejections.
 #[derive(Debug)]
-pub(super) struct Traced;
+pub(super) struct TracingSink;
 
-impl AuditSink for Traced {
+impl AuditSink for TracingSink {
     fn record(&self, event: &AuditEvent<'_>) {
-        telemetry::audited(event);
+        let AuditEvent { caller, rejection, method, path, status, grpc_status, duration } = event;
+        let managed_identity_id = caller.and_then(IdInfo::managed_identity_id).map(printable);
+        let id_if = |is_service: bool| {
+            let caller = caller.filter(|caller| caller.is_service_account() == is_service);
+            caller.map(|caller| printable(caller.user_id()))
+        };
+        let (client_id, user_id) = (id_if(true), id_if(false));
+        let tenant_id = caller.map(|caller| printable(caller.tenant_id()));
+        let token_id = caller.and_then(IdInfo::token_id).map(printable);
+        let (http_method, api_path) = (printable(method.as_str()), printable(path));
+        let http_status = status.map(|status| status.as_u16());
+        let duration_ms = u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+        match rejection {
+            Some(rejection) => tracing::info!(
+                target: AUDIT_TARGET, event_type = "api.refused", rejection_reason = %rejection,
+                managed_identity_id, client_id, user_id, tenant_id, token_id, http_method, api_path,
+                http_status, grpc_status, duration_ms,
+            ),
+            None if caller.is_some_and(IdInfo::is_service_account) => tracing::info!(
+                target: AUDIT_TARGET, event_type = "mi.api.call", managed_identity_id, client_id,
+                tenant_id, token_id, http_method, api_path, http_status, grpc_status, duration_ms,
+            ),
+            None => {}
+        }
     }
+}
+
+fn printable(text: &str) -> DisplayValue<Printable<'_>> {
+    display(Printable(text))
 }

@@ -11,51 +11,50 @@ use http::{Method, Response, Uri};
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
-use super::{AuditEvent, AuditSink, Slot};
-use crate::{Rejection, protocol::Protocol, telemetry};
+use super::{AuditEvent, AuditSink, AuditedCaller};
+use crate::{Rejection, metrics::TARGET, response::protocol::Protocol};
 
-/// What was seen of a request.
-pub(super) struct Seen {
-    pub(super) slot: Slot,
+/// Records the outcome of a request, also if the request is dropped.
+pub(super) struct AuditGuard {
+    pub(super) caller: AuditedCaller,
     pub(super) method: Method,
-    /// Of which the query is never shown.
+    /// The query is never recorded.
     pub(super) uri: Uri,
     pub(super) began: Instant,
     pub(super) sink: Arc<dyn AuditSink>,
     pub(super) is_recorded: bool,
 }
 
-impl Seen {
-    /// What became of it: a response, or none, as the caller has hung up or the service has failed.
+impl AuditGuard {
+    /// Records the response; none if the caller disconnected or the service failed.
     fn record<B>(&mut self, response: Option<&Response<B>>) {
         self.is_recorded = true;
         let grpc_status = response.and_then(|response| response.headers().get("grpc-status"));
         let event = AuditEvent {
-            caller: self.slot.caller(),
+            caller: self.caller.get(),
             rejection: response.and_then(|response| response.extensions().get()),
             method: &self.method,
             path: self.uri.path(),
             status: response.map(Response::status),
             grpc_status: grpc_status
                 .and_then(|status| status.to_str().ok()?.parse().ok())
-                .or_else(|| response.and_then(refusal_in_grpc_web)),
+                .or_else(|| response.and_then(grpc_web_rejection)),
             duration: self.began.elapsed(),
         };
-        // Not into the answer, and not out of a `drop`.
+        // A panic must reach neither the response nor a `drop`.
         if catch_unwind(AssertUnwindSafe(|| self.sink.record(&event))).is_err() {
-            telemetry::audit_failed();
+            tracing::error!(target: TARGET, "the sink of an audit has panicked, and an event is lost");
         }
     }
 }
 
-/// The status of a refusal in grpc-web, which stands in the body.
-fn refusal_in_grpc_web<B>(response: &Response<B>) -> Option<u8> {
+/// Returns the status of a rejection in grpc-web, whose status is in the body.
+fn grpc_web_rejection<B>(response: &Response<B>) -> Option<u8> {
     let is_web = matches!(Protocol::of_content(response.headers()), Protocol::GrpcWeb(_));
     response.extensions().get().filter(|_| is_web).map(Rejection::grpc_code)
 }
 
-/// Whoever hangs up has called all the same.
-impl Drop for Seen {
+impl Drop for AuditGuard {
     fn drop(&mut self) {
         if !self.is_recorded {
             self.record::<()>(None);
@@ -71,13 +70,13 @@ pin_project! {
     pub struct AuditFuture<F> {
         #[pin]
         response: F,
-        seen: Seen,
+        guard: AuditGuard,
     }
 }
 
 impl<F> AuditFuture<F> {
-    pub(super) fn new(response: F, seen: Seen) -> Self {
-        Self { response, seen }
+    pub(super) fn new(response: F, guard: AuditGuard) -> Self {
+        Self { response, guard }
     }
 }
 
@@ -90,7 +89,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let outcome = ready!(this.response.poll(cx));
-        this.seen.record(outcome.as_ref().ok());
+        this.guard.record(outcome.as_ref().ok());
         Poll::Ready(outcome)
     }
 }

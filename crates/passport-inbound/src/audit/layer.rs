@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use tower_layer::Layer;
 
-use super::{Audit, AuditSink, event::Traced};
+use super::{Audit, AuditSink, event::TracingSink};
 
 /// Writes down who did what: each call of a managed identity, and each request that was refused.
 ///
@@ -33,7 +33,7 @@ pub struct AuditLayer {
 impl AuditLayer {
     /// To `tracing`.
     pub fn new() -> Self {
-        Self::with_sink(Traced)
+        Self::with_sink(TracingSink)
     }
 
     /// To a sink of your own, which gets calls of users, too.

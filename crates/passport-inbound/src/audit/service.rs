@@ -4,10 +4,10 @@ use std::{
 };
 
 use http::{Request, Response};
+use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{AuditFuture, AuditSink, Slot, future::Seen};
-use crate::telemetry;
+use super::{AuditFuture, AuditSink, AuditedCaller, future::AuditGuard};
 
 /// The service that [`AuditLayer`](super::AuditLayer) makes.
 #[derive(Clone, Debug)]
@@ -21,7 +21,7 @@ impl<S> Audit<S> {
         Self { inner, sink }
     }
 
-    /// The service inside.
+    /// Returns the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
@@ -41,21 +41,15 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         // One for all, should there be another layer outside of this one.
-        let slot = request.extensions_mut().get_or_insert_default::<Slot>().clone();
-        let seen = Seen {
-            slot,
+        let caller = request.extensions_mut().get_or_insert_default::<AuditedCaller>().clone();
+        let guard = AuditGuard {
+            caller,
             method: request.method().clone(),
             uri: request.uri().clone(),
-            began: telemetry::started(),
+            began: Instant::now(),
             sink: Arc::clone(&self.sink),
             is_recorded: false,
         };
-        AuditFuture::new(self.inner.call(request), seen)
+        AuditFuture::new(self.inner.call(request), guard)
     }
-}
-
-/// So that a single service of a tonic server can be wrapped: its name is that of the service inside.
-#[cfg(feature = "tonic")]
-impl<S: tonic::server::NamedService> tonic::server::NamedService for Audit<S> {
-    const NAME: &'static str = S::NAME;
 }

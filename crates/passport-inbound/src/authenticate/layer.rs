@@ -4,8 +4,8 @@ use bytes::Bytes;
 use http::{HeaderName, Response};
 use tower_layer::Layer;
 
-use super::{Authenticate, Sources};
-use crate::{ConfigError, Rejection, Requirement, TokenVerifier, gate::Terms, protocol::Form};
+use super::{Authenticate, config::Config, token_source::TokenSource};
+use crate::{ConfigError, Rejection, Requirement, TokenVerifier};
 
 /// Lets only requests with a good token through and tells them who calls. See the [crate's front page](crate).
 #[derive(Clone, Debug)]
@@ -13,7 +13,7 @@ use crate::{ConfigError, Rejection, Requirement, TokenVerifier, gate::Terms, pro
 pub struct AuthenticateLayer {
     verifier: TokenVerifier,
     is_optional: bool,
-    terms: Terms,
+    config: Config,
 }
 
 impl AuthenticateLayer {
@@ -22,14 +22,14 @@ impl AuthenticateLayer {
     /// # Panics
     /// The response future, as [`TokenVerifier::verify`]: if it has to wait on a tokio runtime whose timer is not enabled.
     pub fn new(verifier: TokenVerifier) -> Self {
-        Self { verifier, is_optional: false, terms: Terms::default() }
+        Self { verifier, is_optional: false, config: Config::default() }
     }
 
     /// Does not tell callers what is wrong with their token, only that something is. By default they get one of the seven
     /// names of Passport's own SDK. Operators learn the reason either way, from metrics and events.
     /// The setting also holds for guards and arguments of handlers inside of this layer.
     pub fn opaque(mut self) -> Self {
-        self.terms.responder.is_opaque = true;
+        self.config.rejections.opaque();
         self
     }
 
@@ -40,7 +40,7 @@ impl AuthenticateLayer {
     /// What is done with it is up to `passport-outbound`'s `CallerIdentity`; `docs/propagation.md` in the repository tells
     /// when to hand it on, and when not to.
     pub fn hand_on_token(mut self) -> Self {
-        self.terms.hands_on = true;
+        self.config.forwards_token = true;
         self
     }
 
@@ -53,7 +53,7 @@ impl AuthenticateLayer {
     ///
     /// `docs/inbound.md` in the repository shows it with tower-http's `TraceLayer`.
     pub fn record_caller(mut self) -> Self {
-        self.terms.records_caller = true;
+        self.config.records_caller = true;
         self
     }
 
@@ -69,7 +69,7 @@ impl AuthenticateLayer {
     /// Browsers send cookies by themselves, also for pages of others: protect what changes something against forged requests
     /// (`SameSite`, a CSRF layer).
     pub fn token_from_cookie(mut self, name: impl Into<String>) -> Self {
-        self.sources().cookie = Some(name.into());
+        self.token_source().cookie = Some(name.into());
         self
     }
 
@@ -82,7 +82,7 @@ impl AuthenticateLayer {
     /// router. What is outside of the layer still sees the token: put a `TraceLayer` inside of it,
     /// and mind that proxies log URIs.
     pub fn token_from_query(mut self) -> Self {
-        self.sources().query = true;
+        self.token_source().query = true;
         self
     }
 
@@ -116,7 +116,7 @@ impl AuthenticateLayer {
         mut self,
         paths: impl IntoIterator<Item = P>,
     ) -> Result<Self, ConfigError> {
-        let public = self.sources().public.get_or_insert_default();
+        let public = self.token_source().public.get_or_insert_default();
         paths.into_iter().try_for_each(|path| public.add(path.as_ref()))?;
         Ok(self)
     }
@@ -131,7 +131,7 @@ impl AuthenticateLayer {
         mut self,
         services: impl IntoIterator<Item = S>,
     ) -> Result<Self, ConfigError> {
-        let public = self.sources().public.get_or_insert_default();
+        let public = self.token_source().public.get_or_insert_default();
         services.into_iter().try_for_each(|service| public.add_grpc_service(service.as_ref()))?;
         Ok(self)
     }
@@ -143,32 +143,32 @@ impl AuthenticateLayer {
     /// whatever is inside sees it without authentication and without what this layer [`require`](Self::require)s: a proxy, a
     /// fallback, a layer that lets a header say another method.
     pub fn allow_preflight(mut self) -> Self {
-        self.sources().preflight = true;
+        self.token_source().preflight = true;
         self
     }
 
     /// Takes the token off the request once it is verified, so that nobody inside has it by chance: the header, and the cookie
     /// of [`token_from_cookie`](Self::token_from_cookie).
     pub fn strip_token(mut self) -> Self {
-        self.sources().strips_token = true;
+        self.token_source().strips_token = true;
         self
     }
 
     /// Takes the header `name` off each request: one with which a proxy says who calls, and with which anybody else could. To
     /// hold a tenant's header against the token instead: [`Requirement::tenant_in_header`].
     pub fn strip_header(mut self, name: HeaderName) -> Self {
-        self.sources().strips.push(name);
+        self.token_source().strips.push(name);
         self
     }
 
-    fn sources(&mut self) -> &mut Sources {
-        Arc::make_mut(self.terms.sources.get_or_insert_default())
+    fn token_source(&mut self) -> &mut TokenSource {
+        Arc::make_mut(self.config.token_source.get_or_insert_default())
     }
 
     /// Lets only callers through that satisfy `requirement`: the layer and a [`RequireLayer`](crate::RequireLayer) in one, so
     /// that their order cannot be got wrong. More than once adds up.
     pub fn require(mut self, requirement: Requirement) -> Self {
-        self.terms.requirement = Some(match self.terms.requirement {
+        self.config.requirement = Some(match self.config.requirement {
             Some(before) => before.and(requirement),
             None => requirement,
         });
@@ -181,14 +181,14 @@ impl AuthenticateLayer {
     /// refused in gRPC. The setting also holds for guards and arguments of handlers inside of this
     /// layer.
     pub fn http_only(mut self) -> Self {
-        self.terms.responder.form = Some(Form::Http);
+        self.config.rejections.http_only();
         self
     }
 
     /// Refuses in gRPC, whatever the caller's content type and method; in grpc-web those that send
     /// it. The setting also holds for guards and arguments of handlers inside of this layer.
     pub fn grpc_only(mut self) -> Self {
-        self.terms.responder.form = Some(Form::Grpc);
+        self.config.rejections.grpc_only();
         self
     }
 
@@ -211,7 +211,7 @@ impl AuthenticateLayer {
         mut self,
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
-        self.terms.responder.respond_with(respond);
+        self.config.rejections.respond_with(respond);
         self
     }
 }
@@ -220,6 +220,6 @@ impl<S> Layer<S> for AuthenticateLayer {
     type Service = Authenticate<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Authenticate::new(inner, self.verifier.clone(), self.is_optional, self.terms.clone())
+        Authenticate::new(inner, self.verifier.clone(), self.is_optional, self.config.clone())
     }
 }

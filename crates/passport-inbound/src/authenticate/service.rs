@@ -1,20 +1,18 @@
 use std::task::{Context, Poll};
 
-use http::{Request, Response, header::AUTHORIZATION, header::Entry};
-use passport_core::{AccessToken, CallerToken};
+use http::{Request, Response};
 use tower_service::Service;
 
-use super::AuthenticateFuture;
+use super::{
+    config::Config,
+    extensions::{set_anonymous, set_caller},
+    future::{AuthenticateFuture, PendingCaller, Step},
+};
 use crate::{
     IdInfo, Rejection, ResponseBody, TokenVerifier,
-    audit::Slot,
-    challenge::refuse,
-    drain::Drain,
-    gate::{Gate, Pending, Terms},
-    guard::Look,
-    id_info::Anonymous,
-    telemetry,
-    verifier::Verdict,
+    authorize::Decision,
+    response::{drain::Drain, future::CheckedFuture, render::refuse},
+    verify::{Verdict, counters},
 };
 
 /// The service that [`AuthenticateLayer`](super::AuthenticateLayer) makes.
@@ -23,50 +21,50 @@ pub struct Authenticate<S> {
     inner: S,
     verifier: TokenVerifier,
     is_optional: bool,
-    terms: Terms,
+    config: Config,
 }
 
-/// What can be said of a request at once.
-enum Decision {
-    Pass(IdInfo),
-    /// Nobody says who calls, and nobody has to.
-    PassAnonymous,
-    /// As above, and nothing is demanded of it.
-    PassUnasked,
-    Refuse(Rejection),
-    Wait(Pending),
+/// The result of authentication, as far as it is known at once.
+enum Authentication {
+    Caller(IdInfo),
+    /// There is no token, and none is required.
+    Anonymous,
+    /// The path is public, or the request a preflight: it needs no authorization either.
+    Public,
+    Rejected(Rejection),
+    Pending(Step),
 }
 
 impl<S> Authenticate<S> {
-    pub(super) fn new(inner: S, verifier: TokenVerifier, is_optional: bool, terms: Terms) -> Self {
-        Self { inner, verifier, is_optional, terms }
+    pub(super) fn new(inner: S, verifier: TokenVerifier, is_optional: bool, config: Config) -> Self {
+        Self { inner, verifier, is_optional, config }
     }
 
-    /// The service inside.
+    /// Returns the inner service.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    fn decide<B>(&self, request: &Request<B>) -> Decision {
-        if self.terms.sources.as_ref().is_some_and(|sources| sources.lets_through(request)) {
-            return Decision::PassUnasked;
+    fn authenticate<B>(&self, request: &Request<B>) -> Authentication {
+        if self.config.token_source.as_ref().is_some_and(|source| source.needs_no_token(request)) {
+            return Authentication::Public;
         }
-        let token = match self.terms.token(request) {
+        let token = match self.config.token(request) {
             Ok(Some(token)) => token,
-            Ok(None) if self.is_optional => return Decision::PassAnonymous,
-            Ok(None) => return Decision::Refuse(Rejection::CredentialsMissing),
+            Ok(None) if self.is_optional => return Authentication::Anonymous,
+            Ok(None) => return Authentication::Rejected(Rejection::CredentialsMissing),
             Err(reason) => {
-                telemetry::rejected(reason);
-                return Decision::Refuse(reason.into());
+                counters::rejected(reason);
+                return Authentication::Rejected(reason.into());
             }
         };
         match self.verifier.verify_now(token) {
-            Verdict::Settled(Ok(caller)) => Decision::Pass(caller),
-            Verdict::Settled(Err(error)) => Decision::Refuse(error.into()),
+            Verdict::Settled(Ok(caller)) => Authentication::Caller(caller),
+            Verdict::Settled(Err(error)) => Authentication::Rejected(error.into()),
             Verdict::Waits(wait) => {
                 let (verifier, token) = (self.verifier.clone(), token.to_owned());
-                let verdict = async move { verifier.verify_after(wait, &token).await };
-                Decision::Wait(Pending::Caller(Box::pin(verdict)))
+                let verification = async move { verifier.verify_after(wait, &token).await };
+                Authentication::Pending(Step::Verification(Box::pin(verification)))
             }
         }
     }
@@ -86,98 +84,41 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let look = match self.decide(&request) {
-            Decision::Pass(caller) => {
-                introduce(&mut request, caller, &self.terms);
-                self.terms.look(&request)
+        let decision = match self.authenticate(&request) {
+            Authentication::Caller(caller) => {
+                set_caller(&mut request, caller, &self.config);
+                self.config.authorize(&request)
             }
-            Decision::PassAnonymous => {
-                introduce_nobody(&mut request, &self.terms);
-                self.terms.look(&request)
+            Authentication::Anonymous => {
+                set_anonymous(&mut request, &self.config);
+                self.config.authorize(&request)
             }
-            Decision::PassUnasked => {
-                introduce_nobody(&mut request, &self.terms);
-                Look::Pass
+            Authentication::Public => {
+                set_anonymous(&mut request, &self.config);
+                Decision::Allow
             }
-            Decision::Refuse(rejection) => Look::Refuse(rejection),
-            Decision::Wait(pending) => return self.wait(pending, request),
+            Authentication::Rejected(rejection) => Decision::Reject(rejection),
+            Authentication::Pending(step) => return self.pending(step, request),
         };
-        match look {
-            Look::Pass => AuthenticateFuture { gate: Gate::passed(self.inner.call(request)) },
-            Look::Refuse(rejection) => {
-                let refusal = refuse(rejection, &request, &self.terms.responder);
-                AuthenticateFuture { gate: Gate::refused(refusal, Drain::of(request)) }
+        match decision {
+            Decision::Allow => {
+                AuthenticateFuture { checked: CheckedFuture::forwarded(self.inner.call(request)) }
             }
-            Look::Ask(asking) => self.wait(Pending::Permission(asking), request),
+            Decision::Reject(rejection) => {
+                let response = refuse(rejection, &request, &self.config.rejections);
+                AuthenticateFuture { checked: CheckedFuture::rejected(response, Drain::of(request)) }
+            }
+            Decision::Ask(permission) => self.pending(Step::Permission(permission), request),
         }
     }
 }
 
 impl<S: Clone> Authenticate<S> {
-    fn wait<B>(&mut self, pending: Pending, request: Request<B>) -> AuthenticateFuture<S, B>
+    fn pending<B>(&mut self, step: Step, request: Request<B>) -> AuthenticateFuture<S, B>
     where
         S: Service<Request<B>>,
     {
-        AuthenticateFuture { gate: Gate::waiting(pending, &mut self.inner, request, self.terms.clone()) }
+        let check = PendingCaller { step, config: self.config.clone() };
+        AuthenticateFuture { checked: CheckedFuture::checking(check, &mut self.inner, request) }
     }
-}
-
-/// Tells the inner service, and the guards before it, that it was looked and nobody found.
-fn introduce_nobody<B>(request: &mut Request<B>, terms: &Terms) {
-    if let Some(sources) = &terms.sources {
-        sources.tidy(request, false);
-    }
-    // On a public path there may be a token, which is not looked at.
-    if let Entry::Occupied(mut tokens) = request.headers_mut().entry(AUTHORIZATION) {
-        tokens.iter_mut().for_each(|token| token.set_sensitive(true));
-    }
-    terms.leave_settings(request);
-    let extensions = request.extensions_mut();
-    extensions.remove::<IdInfo>();
-    extensions.remove::<CallerToken>();
-    extensions.insert(Anonymous);
-}
-
-/// Tells the inner service who calls, and its logs not to show the token.
-pub(crate) fn introduce<B>(request: &mut Request<B>, caller: IdInfo, terms: &Terms) {
-    if terms.hands_on
-        && let Some(token) = handed_on(request, &caller, terms)
-    {
-        request.extensions_mut().insert(token);
-    } else if is_of_another(request, terms) {
-        request.extensions_mut().remove::<CallerToken>();
-    }
-    if let Some(sources) = &terms.sources {
-        sources.tidy(request, true);
-    }
-    if let Some(authorization) = request.headers_mut().get_mut(AUTHORIZATION) {
-        authorization.set_sensitive(true);
-    }
-    terms.leave_settings(request);
-    if terms.records_caller {
-        telemetry::record(&caller);
-    }
-    let extensions = request.extensions_mut();
-    if let Some(slot) = extensions.get::<Slot>() {
-        slot.note(&caller);
-    }
-    extensions.insert(caller);
-}
-
-/// Whether a token was handed on that is not this caller's. (A layer outside of this one may have handed on the same.)
-fn is_of_another<B>(request: &Request<B>, terms: &Terms) -> bool {
-    let Some(left) = request.extensions().get::<CallerToken>() else { return false };
-    !matches!(terms.token(request), Ok(Some(token)) if token == left.token().expose().as_bytes())
-}
-
-/// The token that was just verified, to be shown to others.
-fn handed_on<B>(request: &Request<B>, caller: &IdInfo, terms: &Terms) -> Option<CallerToken> {
-    let token = std::str::from_utf8(terms.token(request).ok()??).ok()?;
-    AccessToken::new(token, caller.expires_at()).ok().map(CallerToken::new)
-}
-
-/// So that a single service of a tonic server can be authenticated: its name is that of the service inside.
-#[cfg(feature = "tonic")]
-impl<S: tonic::server::NamedService> tonic::server::NamedService for Authenticate<S> {
-    const NAME: &'static str = S::NAME;
 }

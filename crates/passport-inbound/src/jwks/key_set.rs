@@ -1,18 +1,13 @@
-use std::{fmt, hash::BuildHasher, sync::Arc};
+use std::{hash::BuildHasher, sync::Arc};
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    FetchError,
-    jwk::{Identity, Key, Standing, Unusable},
+    error::{FetchError, SkippedKey, SkippedKeys},
+    key::{Identity, Key, KeyScope, Unusable},
 };
-use crate::{
-    algorithm::AllowedAlgorithms,
-    explain::Shown,
-    json::{self, scan::Text},
-    jws::Header,
-};
+use crate::jwt::{algorithm::AllowedAlgorithms, header::Header, header_json::Text, json};
 
 /// More entries than this are not looked at.
 const MAX_KEYS: usize = 100;
@@ -21,9 +16,6 @@ const MAX_KEYS: usize = 100;
 /// a token; Passport publishes two keys during a rotation and one otherwise. As many may share a name.
 const MAX_TRIES: usize = 4;
 
-/// How many skipped entries an error names.
-const MAX_NAMED: usize = 8;
-
 /// The usable keys of an issuer.
 #[derive(Debug, Default)]
 pub(crate) struct KeySet {
@@ -31,49 +23,13 @@ pub(crate) struct KeySet {
     keys: Vec<Arc<Key>>,
 }
 
-/// An entry that is of no use.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OddEntry {
-    pub(crate) position: usize,
-    /// As it calls itself, if it does.
-    pub(crate) kid: Option<String>,
-    pub(crate) why: Unusable,
-    /// To know it again.
-    pub(crate) mark: u64,
-}
-
-/// The entries of a key set without a usable key.
-#[derive(Debug)]
-pub(crate) struct Skipped(pub(crate) Vec<OddEntry>);
-
-/// Names the first few, each with its reason.
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return f.write_str("it is empty");
-        }
-        for (number, OddEntry { position, kid, why, .. }) in self.0.iter().take(MAX_NAMED).enumerate() {
-            let separator = if number == 0 { "" } else { "; " };
-            match kid.as_deref().map(Shown) {
-                Some(kid) => write!(f, "{separator}key {position} (kid {kid:?}): {why}")?,
-                None => write!(f, "{separator}key {position}: {why}")?,
-            }
-        }
-        match self.0.len().saturating_sub(MAX_NAMED) {
-            0 => Ok(()),
-            more => write!(f, "; and {more} more"),
-        }
-    }
-}
-
-/// What a set knows of the key that a token is said to be signed with.
+/// Whether a key set has a key for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// There are keys to try.
-    Yes,
-    /// The name is known, but for another algorithm.
-    ForAnotherAlgorithm,
-    No,
+pub(crate) enum KeyMatch {
+    Found,
+    /// Keys with the token's `kid` are for another algorithm.
+    OtherAlgorithm,
+    NotFound,
 }
 
 impl KeySet {
@@ -84,27 +40,37 @@ impl KeySet {
         body: &[u8],
         allowed: &AllowedAlgorithms,
         previous: &Self,
-        marks: &impl BuildHasher,
-    ) -> Result<(Self, Vec<OddEntry>), FetchError> {
+        hasher: &impl BuildHasher,
+    ) -> Result<(Self, Vec<SkippedKey>), FetchError> {
         let entries = entries(body)?;
-        let (mut set, mut odd) = (Self::default(), Vec::new());
+        let (mut set, mut skipped) = (Self::default(), Vec::new());
         if let Some(entry) = entries.get(MAX_KEYS) {
             let why = Unusable::TooMany;
             // Whichever entry it is, it is said once.
-            odd.push(OddEntry { position: MAX_KEYS, kid: kid_of(entry), why, mark: marks.hash_one(why) });
+            skipped.push(SkippedKey {
+                position: MAX_KEYS,
+                kid: kid_of(entry),
+                why,
+                hash: hasher.hash_one(why),
+            });
         }
         for (position, entry) in entries.iter().take(MAX_KEYS).enumerate() {
             let keys = Key::of(entry.get(), allowed, |identity| previous.known(identity));
             if let Err(why) = keys.and_then(|keys| set.add(keys)) {
-                odd.push(OddEntry { position, kid: kid_of(entry), why, mark: marks.hash_one(entry.get()) });
+                skipped.push(SkippedKey {
+                    position,
+                    kid: kid_of(entry),
+                    why,
+                    hash: hasher.hash_one(entry.get()),
+                });
             }
         }
         if set.keys.is_empty() {
-            return Err(FetchError::NoUsableKey(Skipped(odd)));
+            return Err(FetchError::NoUsableKey(SkippedKeys(skipped)));
         }
         set.keys.reverse();
         set.keys.sort_by_key(|key| previous.position(&key.identity)); // unknown ones, `None`, sort first
-        Ok((set, odd))
+        Ok((set, skipped))
     }
 
     fn add(&mut self, keys: Vec<Arc<Key>>) -> Result<(), Unusable> {
@@ -131,31 +97,31 @@ impl KeySet {
         self.position(identity).map(|position| Arc::clone(&self.keys[position]))
     }
 
-    /// From now on its keys count. Before this set is shown to anyone.
-    pub(crate) fn take_effect(&self) {
+    /// Lets the keys verify tokens. Called before the set is published.
+    pub(crate) fn activate(&self) {
         for (position, key) in self.keys.iter().enumerate() {
             let algorithm = key.identity.algorithm;
             let before = self.keys[..position].iter().filter(|other| other.identity.algorithm == algorithm);
-            key.stands(if before.count() < MAX_TRIES { Standing::Tried } else { Standing::Named });
+            key.set_scope(if before.count() < MAX_TRIES { KeyScope::AnyToken } else { KeyScope::WithKid });
         }
     }
 
-    /// Its keys count no more, but for those that `successor` has, too. After that was shown.
-    pub(crate) fn retire_for(&self, successor: &Self) {
+    /// Retires the keys that are not in `successor`. Called after that was published.
+    pub(crate) fn retire_except(&self, successor: &Self) {
         for key in &self.keys {
             // The very same, not an equal one: two attempts may have read the same new key.
             if !successor.keys.iter().any(|kept| Arc::ptr_eq(kept, key)) {
-                key.stands(Standing::Retired);
+                key.set_scope(KeyScope::Retired);
             }
         }
     }
 
-    /// The names of its keys.
+    /// Returns the `kid` of each key that has one.
     pub(crate) fn kids(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().filter_map(|key| key.identity.kid.as_deref())
     }
 
-    /// Whether it has the very same keys, in the same order.
+    /// Returns whether both sets share the same keys, in the same order.
     pub(crate) fn is_same_as(&self, other: &Self) -> bool {
         let keys = || self.keys.iter().zip(&other.keys);
         self.keys.len() == other.keys.len() && keys().all(|(own, other)| Arc::ptr_eq(own, other))
@@ -165,34 +131,34 @@ impl KeySet {
         self.keys.len()
     }
 
-    /// Whether there are keys for a token with that header.
-    pub(crate) fn knows(&self, header: &Header<'_>) -> Known {
+    /// Looks for keys for a token with this header.
+    pub(crate) fn match_key(&self, header: &Header<'_>) -> KeyMatch {
         let mut of_name = self.keys.iter().filter(|key| is_named(key, header.kid)).peekable();
         if of_name.peek().is_none() {
-            Known::No
+            KeyMatch::NotFound
         } else if of_name.any(|key| key.identity.algorithm == header.algorithm) {
-            Known::Yes
+            KeyMatch::Found
         } else {
-            Known::ForAnotherAlgorithm
+            KeyMatch::OtherAlgorithm
         }
     }
 
-    /// The key that verifies `signature`, and what it must stand for to go on doing so. With a `kid`, only keys of that name
-    /// count.
+    /// Returns the key that verifies `signature`, and the scope that it needs for this token. Of a
+    /// token with a `kid`, only keys with that `kid` are tried.
     pub(crate) fn verify(
         &self,
         header: &Header<'_>,
         message: &[u8],
         signature: &[u8],
-    ) -> Option<(&Arc<Key>, Standing)> {
+    ) -> Option<(&Arc<Key>, KeyScope)> {
         let fits = |key: &&Arc<Key>| key.identity.algorithm == header.algorithm && is_named(key, header.kid);
         let key =
             self.keys.iter().filter(fits).take(MAX_TRIES).find(|key| key.verifies(message, signature))?;
-        Some((key, if header.kid.is_some() { Standing::Named } else { Standing::Tried }))
+        Some((key, if header.kid.is_some() { KeyScope::WithKid } else { KeyScope::AnyToken }))
     }
 }
 
-/// The entries of a key set, not looked at yet.
+/// Splits a key set into its entries, which are not parsed yet.
 pub(super) fn entries(body: &[u8]) -> Result<Vec<Box<RawValue>>, FetchError> {
     #[derive(Deserialize)]
     struct Document {
@@ -210,7 +176,7 @@ fn kid_of(entry: &RawValue) -> Option<String> {
     serde_json::from_str::<Named>(entry.get()).ok()?.kid
 }
 
-/// Whether a token that names `kid`, or none, means that key. A name never means a key of another name.
+/// Returns whether a token with this `kid`, or without one, may be signed with the key.
 fn is_named(key: &Key, kid: Option<Text<'_>>) -> bool {
     kid.is_none_or(|kid| key.identity.kid.as_deref().is_some_and(|own| kid.says(own)))
 }

@@ -1,41 +1,44 @@
-//! The issuer's signing keys: read, kept, refreshed.
+//! The issuer's signing keys: fetched, cached, refreshed.
 //!
-//! `machine` decides when, `attempt` does it, `keeper` serves what came and is the only one that others know.
+//! `refresh_policy` decides when keys are fetched, `refresh` fetches them, and `cache` serves them.
 
-mod attempt;
-mod fetch;
+mod cache;
+mod client;
+mod error;
+mod events;
 mod health;
 mod http_cache;
-mod jwk;
-mod keeper;
+mod key;
+mod key_life;
 mod key_set;
-mod machine;
-mod saved;
-mod timer;
+mod meters;
+mod negative_cache;
+mod persistence;
+mod refresh;
+mod refresh_policy;
+mod refresh_task;
+mod settings;
+mod skipped_keys;
+mod snapshot;
+mod span;
 
 pub use self::health::{KeyHealth, KeyState};
 pub(crate) use self::{
-    fetch::{FetchError, JwksSource},
-    jwk::{Key, Standing, Unusable},
-    keeper::{Installed, KeyKeeper, Refresh},
-    key_set::{KeySet, Known, OddEntry},
-    machine::KeySettings,
-    saved::{KeyFile, KeyFileError},
+    cache::{JwksCache, RefreshStatus},
+    client::JwksClient,
+    key::{Key, KeyScope},
+    key_set::KeyMatch,
+    meters::Meters,
+    persistence::KeyFile,
+    settings::KeySettings,
+    snapshot::CurrentKeys,
 };
 
 #[cfg(fuzzing)]
-pub(crate) use self::http_cache::Head;
+pub(crate) use self::{http_cache::Head, key_set::KeySet};
 
 #[cfg(test)]
 pub(crate) use self::key_set::tests::test_key;
 
-#[cfg(test)]
-mod in_memory_tests;
-#[cfg(test)]
-mod keeping_tests;
-#[cfg(test)]
-mod rekeying_tests;
-#[cfg(test)]
-mod request_tests;
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,11 @@ use futures_util::future::join_all;
 use passport_core::ManualClock;
 use passport_dev::{DevPassport, Endpoint, Fault, TestJwtBuilder};
 
+mod concurrency;
+mod lifetime;
+mod requests;
+mod rotation;
+
 use crate::{IdInfo, RejectionReason, TokenVerifier, VerifyError};
 
 struct Setup {
@@ -325,7 +330,8 @@ async fn when_too_many_wait_for_a_key_the_next_is_answered_at_once() {
     let setup = setup().await;
     setup.verify(&setup.token().build()).await.unwrap();
     setup.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_secs(60)));
-    let seats: Vec<_> = std::iter::from_fn(|| setup.verifier.shared().seats.for_keys.take()).collect();
+    let seats: Vec<_> =
+        std::iter::from_fn(|| setup.verifier.pipeline().queues.for_keys.try_acquire()).collect();
     assert_eq!(seats.len(), 4096);
     let junk = setup.token().header("kid", "junk").build();
     let mut caller = tokio_test::task::spawn(setup.verify(&junk));

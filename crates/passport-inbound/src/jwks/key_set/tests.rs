@@ -4,7 +4,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{algorithm::Algorithm, jws::Members};
+use crate::jwt::{algorithm::Algorithm, header::HeaderMembers};
 
 /// Odd, and with its top bit set.
 fn modulus(bytes: usize, filler: u8) -> String {
@@ -33,7 +33,7 @@ fn named(kid: &str, filler: u8) -> Value {
     key
 }
 
-fn parsed(keys: &[Value], previous: &KeySet) -> Result<(KeySet, Vec<OddEntry>), FetchError> {
+fn parsed(keys: &[Value], previous: &KeySet) -> Result<(KeySet, Vec<SkippedKey>), FetchError> {
     let body = json!({ "keys": keys }).to_string();
     KeySet::parse(body.as_bytes(), &AllowedAlgorithms::default(), previous, &RandomState::new())
 }
@@ -49,13 +49,13 @@ fn skipped(keys: &[Value]) -> Vec<Unusable> {
 /// A key that counts for every token.
 pub(crate) fn test_key() -> Arc<Key> {
     let set = set(&[good()]);
-    set.take_effect();
+    set.activate();
     Arc::clone(&set.keys[0])
 }
 
-fn knows(set: &KeySet, header: &Value) -> Known {
+fn match_key(set: &KeySet, header: &Value) -> KeyMatch {
     let header = header.to_string();
-    set.knows(&Members::read(header.as_bytes()).unwrap().judge(&all_algorithms()).unwrap())
+    set.match_key(&HeaderMembers::read(header.as_bytes()).unwrap().validate(&all_algorithms()).unwrap())
 }
 
 #[test]
@@ -134,32 +134,32 @@ fn the_newest_keys_come_first() {
 #[test]
 fn a_key_that_stays_is_not_parsed_again_and_one_that_goes_is_retired() {
     let first = set(&[named("a", 0xc1), named("b", 0xc3)]);
-    first.take_effect();
+    first.activate();
     let (second, _) = parsed(&[named("b", 0xc3), named("a", 0xc5)], &first).unwrap();
-    second.take_effect();
-    first.retire_for(&second);
-    let standing = |set: &KeySet| -> Vec<_> {
+    second.activate();
+    first.retire_except(&second);
+    let scope = |set: &KeySet| -> Vec<_> {
         set.keys
             .iter()
-            .map(|key| (key.identity.kid.clone().unwrap(), key.is_at_least(Standing::Named)))
+            .map(|key| (key.identity.kid.clone().unwrap(), key.covers(KeyScope::WithKid)))
             .collect()
     };
-    assert_eq!(standing(&first), [("b".to_owned(), true), ("a".to_owned(), false)], "a is another key now");
+    assert_eq!(scope(&first), [("b".to_owned(), true), ("a".to_owned(), false)], "a is another key now");
     assert!(Arc::ptr_eq(&first.keys[0], &second.keys[1]), "b is the same");
-    assert!(second.keys.iter().all(|key| key.is_at_least(Standing::Tried)));
+    assert!(second.keys.iter().all(|key| key.covers(KeyScope::AnyToken)));
 }
 
 #[test]
 fn only_the_four_newest_keys_are_for_tokens_without_a_name() {
     let keys: Vec<_> = (0..6).map(|number| named(&number.to_string(), 0xc1 + 2 * number)).collect();
     let set = set(&keys);
-    set.take_effect();
-    let tried: Vec<_> = set.keys.iter().filter(|key| key.is_at_least(Standing::Tried)).collect();
+    set.activate();
+    let tried: Vec<_> = set.keys.iter().filter(|key| key.covers(KeyScope::AnyToken)).collect();
     assert_eq!(
         tried.iter().filter_map(|key| key.identity.kid.as_deref()).collect::<Vec<_>>(),
         ["5", "4", "3", "2"]
     );
-    assert!(set.keys.iter().all(|key| key.is_at_least(Standing::Named)));
+    assert!(set.keys.iter().all(|key| key.covers(KeyScope::WithKid)));
 }
 
 #[test]
@@ -173,18 +173,21 @@ fn four_keys_may_share_a_name() {
 fn a_name_that_is_not_in_the_set_never_falls_back() {
     let set = set(&[good()]);
     for (header, known) in [
-        (json!({ "alg": "RS256", "kid": "a" }), Known::Yes),
-        (json!({ "alg": "RS256" }), Known::Yes),
-        (json!({ "alg": "RS256", "kid": "b" }), Known::No),
-        (json!({ "alg": "RS256", "kid": "A" }), Known::No),
-        (json!({ "alg": "RS256", "kid": "a " }), Known::No),
-        (json!({ "alg": "RS256", "kid": "" }), Known::No),
-        (json!({ "alg": "PS256", "kid": "a" }), Known::ForAnotherAlgorithm),
-        (json!({ "alg": "ES256" }), Known::ForAnotherAlgorithm),
+        (json!({ "alg": "RS256", "kid": "a" }), KeyMatch::Found),
+        (json!({ "alg": "RS256" }), KeyMatch::Found),
+        (json!({ "alg": "RS256", "kid": "b" }), KeyMatch::NotFound),
+        (json!({ "alg": "RS256", "kid": "A" }), KeyMatch::NotFound),
+        (json!({ "alg": "RS256", "kid": "a " }), KeyMatch::NotFound),
+        (json!({ "alg": "RS256", "kid": "" }), KeyMatch::NotFound),
+        (json!({ "alg": "PS256", "kid": "a" }), KeyMatch::OtherAlgorithm),
+        (json!({ "alg": "ES256" }), KeyMatch::OtherAlgorithm),
     ] {
-        assert_eq!(knows(&set, &header), known, "{header}");
+        assert_eq!(match_key(&set, &header), known, "{header}");
     }
-    assert_eq!(knows(&self::set(&[without("kid")]), &json!({ "alg": "RS256", "kid": "a" })), Known::No);
+    assert_eq!(
+        match_key(&self::set(&[without("kid")]), &json!({ "alg": "RS256", "kid": "a" })),
+        KeyMatch::NotFound
+    );
 }
 
 #[test]
@@ -192,9 +195,9 @@ fn a_key_without_alg_serves_each_allowed_algorithm_of_its_type_and_no_other() {
     let allowed = AllowedAlgorithms::new(vec![Algorithm::Rs256, Algorithm::Ps256]).unwrap();
     let body = json!({ "keys": [without("alg")] }).to_string();
     let (set, _) = KeySet::parse(body.as_bytes(), &allowed, &KeySet::default(), &RandomState::new()).unwrap();
-    assert_eq!(knows(&set, &json!({ "alg": "RS256", "kid": "a" })), Known::Yes);
-    assert_eq!(knows(&set, &json!({ "alg": "PS256", "kid": "a" })), Known::Yes);
-    assert_eq!(knows(&set, &json!({ "alg": "ES256", "kid": "a" })), Known::ForAnotherAlgorithm);
+    assert_eq!(match_key(&set, &json!({ "alg": "RS256", "kid": "a" })), KeyMatch::Found);
+    assert_eq!(match_key(&set, &json!({ "alg": "PS256", "kid": "a" })), KeyMatch::Found);
+    assert_eq!(match_key(&set, &json!({ "alg": "ES256", "kid": "a" })), KeyMatch::OtherAlgorithm);
 }
 
 fn all_algorithms() -> AllowedAlgorithms {
@@ -245,7 +248,7 @@ fn ed25519_is_a_name_of_eddsa_in_keys_and_tokens() {
     let (set, _) =
         KeySet::parse(body.as_bytes(), &all_algorithms(), &KeySet::default(), &RandomState::new()).unwrap();
     for alg in ["EdDSA", "Ed25519"] {
-        assert_eq!(knows(&set, &json!({ "alg": alg, "kid": "a" })), Known::Yes, "{alg}");
+        assert_eq!(match_key(&set, &json!({ "alg": alg, "kid": "a" })), KeyMatch::Found, "{alg}");
     }
 }
 

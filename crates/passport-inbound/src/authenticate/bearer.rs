@@ -1,0 +1,26 @@
+//! The credentials in a request's header ([RFC 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)). Where
+//! else they may be is for `authenticate/sources`. Allocates nothing.
+
+use http::{HeaderMap, header::AUTHORIZATION};
+
+use crate::RejectionReason;
+
+const BEARER: &[u8] = b"bearer";
+
+/// The bearer token of a request; `None` when there are no credentials or they are of another scheme.
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, RejectionReason> {
+    let mut values = headers.get_all(AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Ok(None) };
+    if values.next().is_some() {
+        return Err(RejectionReason::DuplicateCredentials);
+    }
+    let Some((scheme, rest)) = value.as_bytes().split_at_checked(BEARER.len()) else { return Ok(None) };
+    if !scheme.eq_ignore_ascii_case(BEARER) || !matches!(rest, [] | [b' ', ..]) {
+        return Ok(None);
+    }
+    // What a token may look like is for `jws` to say.
+    Ok(Some(&rest[rest.iter().take_while(|byte| **byte == b' ').count()..]))
+}
+
+#[cfg(test)]
+mod tests;

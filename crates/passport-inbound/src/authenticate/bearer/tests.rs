@@ -1,0 +1,39 @@
+use http::HeaderValue;
+
+use super::*;
+
+fn read(values: &[&[u8]]) -> Result<Option<String>, RejectionReason> {
+    let mut headers = HeaderMap::new();
+    for value in values {
+        headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
+    }
+    bearer(&headers).map(|token| token.map(|token| String::from_utf8_lossy(token).into_owned()))
+}
+
+#[test]
+fn the_scheme_is_matched_in_any_case() {
+    for value in [&b"Bearer a.b.c"[..], b"bearer a.b.c", b"BEARER   a.b.c"] {
+        assert_eq!(read(&[value]), Ok(Some("a.b.c".to_owned())));
+    }
+}
+
+#[test]
+fn no_header_or_another_scheme_is_no_credential() {
+    assert_eq!(read(&[]), Ok(None));
+    assert_eq!(read(&[b"Basic YTpi"]), Ok(None));
+    assert_eq!(read(&[b"BearerX a.b.c"]), Ok(None));
+    assert_eq!(read(&[b""]), Ok(None));
+}
+
+#[test]
+fn two_headers_are_refused_even_if_they_are_equal() {
+    let two: [&[u8]; 2] = [b"Bearer a.b.c", b"Bearer a.b.c"];
+    assert_eq!(read(&two), Err(RejectionReason::DuplicateCredentials));
+    assert_eq!(read(&[b"Basic YTpi", b"Bearer a.b.c"]), Err(RejectionReason::DuplicateCredentials));
+}
+
+#[test]
+fn only_blanks_part_the_scheme_from_the_token() {
+    assert_eq!(read(&[b"Bearer\ta.b.c"]), Ok(None), "a tab makes it another scheme");
+    assert_eq!(read(&[b"Bearer"]), Ok(Some(String::new())));
+}

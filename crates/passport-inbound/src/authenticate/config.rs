@@ -1,0 +1,40 @@
+use std::sync::Arc;
+
+use http::Request;
+
+use super::{bearer::bearer, token_source::TokenSource};
+use crate::{
+    RejectionReason, Requirement,
+    authorize::{Decision, RequestHead},
+    response::rejection_config::RejectionConfig,
+};
+
+/// Settings of an [`AuthenticateLayer`](super::AuthenticateLayer).
+#[derive(Clone, Debug, Default)]
+pub(super) struct Config {
+    pub(super) rejections: RejectionConfig,
+    /// Whether the verified token is put into the request's extensions.
+    pub(super) forwards_token: bool,
+    /// Whether the caller is recorded on the current span.
+    pub(super) records_caller: bool,
+    /// Settings that few layers have, which therefore cost the others nothing.
+    pub(super) token_source: Option<Arc<TokenSource>>,
+    /// What the caller must meet once it is verified.
+    pub(super) requirement: Option<Requirement>,
+}
+
+impl Config {
+    /// Returns the token of a request.
+    pub(super) fn token<'a, B>(&self, request: &'a Request<B>) -> Result<Option<&'a [u8]>, RejectionReason> {
+        match &self.token_source {
+            None => bearer(request.headers()),
+            Some(source) => source.token(request),
+        }
+    }
+
+    /// Decides whether the caller that is in the request's extensions meets the requirement.
+    pub(super) fn authorize<B>(&self, request: &Request<B>) -> Decision {
+        let head = || RequestHead::of(request);
+        self.requirement.as_ref().map_or(Decision::Allow, |requirement| requirement.decide(head()))
+    }
+}

@@ -1,0 +1,73 @@
+//! The caller in a request's extensions, and what the inner service must not see of a request.
+
+use http::{
+    Request,
+    header::{AUTHORIZATION, Entry},
+};
+use passport_core::{AccessToken, CallerToken};
+
+use super::config::Config;
+use crate::{IdInfo, audit::AuditedCaller, identity::Anonymous};
+
+/// Stores the caller in the request's extensions, and marks the token as sensitive.
+pub(super) fn set_caller<B>(request: &mut Request<B>, caller: IdInfo, config: &Config) {
+    if config.forwards_token
+        && let Some(token) = forwarded_token(request, &caller, config)
+    {
+        request.extensions_mut().insert(token);
+    } else if has_token_of_another(request, config) {
+        request.extensions_mut().remove::<CallerToken>();
+    }
+    if let Some(source) = &config.token_source {
+        source.strip(request, true);
+    }
+    if let Some(authorization) = request.headers_mut().get_mut(AUTHORIZATION) {
+        authorization.set_sensitive(true);
+    }
+    config.rejections.insert_into(request.extensions_mut());
+    if config.records_caller {
+        record_on_span(&caller);
+    }
+    let extensions = request.extensions_mut();
+    if let Some(audited) = extensions.get::<AuditedCaller>() {
+        audited.set(&caller);
+    }
+    extensions.insert(caller);
+}
+
+/// Marks the request as one without a caller, for the inner service and the layers before it.
+pub(super) fn set_anonymous<B>(request: &mut Request<B>, config: &Config) {
+    if let Some(source) = &config.token_source {
+        source.strip(request, false);
+    }
+    // A request for a public path may have a token, which is not verified.
+    if let Entry::Occupied(mut tokens) = request.headers_mut().entry(AUTHORIZATION) {
+        tokens.iter_mut().for_each(|token| token.set_sensitive(true));
+    }
+    config.rejections.insert_into(request.extensions_mut());
+    let extensions = request.extensions_mut();
+    extensions.remove::<IdInfo>();
+    extensions.remove::<CallerToken>();
+    extensions.insert(Anonymous);
+}
+
+/// Records the caller on the current span, by the names of
+/// [OpenTelemetry](https://opentelemetry.io/docs/specs/semconv/registry/attributes/enduser/). A
+/// span keeps only the fields that it declares. OpenTelemetry has no name for a tenant.
+fn record_on_span(caller: &IdInfo) {
+    let span = tracing::Span::current();
+    span.record("enduser.id", caller.user_id());
+    span.record("passport.tenant_id", caller.tenant_id());
+}
+
+/// Returns whether a layer outside of this one has left a token that is not this caller's.
+fn has_token_of_another<B>(request: &Request<B>, config: &Config) -> bool {
+    let Some(left) = request.extensions().get::<CallerToken>() else { return false };
+    !matches!(config.token(request), Ok(Some(token)) if token == left.token().expose().as_bytes())
+}
+
+/// Returns the token that was just verified, for calls to other services.
+fn forwarded_token<B>(request: &Request<B>, caller: &IdInfo, config: &Config) -> Option<CallerToken> {
+    let token = std::str::from_utf8(config.token(request).ok()??).ok()?;
+    AccessToken::new(token, caller.expires_at()).ok().map(CallerToken::new)
+}

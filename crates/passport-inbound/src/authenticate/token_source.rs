@@ -1,0 +1,207 @@
+//! Where a token may be, beside the `Authorization` header, and what is taken off a request before others see it. Pure.
+
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
+    header::{
+        ACCEPT, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, CONNECTION, COOKIE, Entry, ORIGIN, UPGRADE,
+    },
+};
+
+use percent_encoding::percent_decode_str;
+
+use super::public_paths::PublicPaths;
+use crate::{RejectionReason, authenticate::bearer::bearer, metrics::TARGET, request_path::routed_path};
+
+/// Where a layer looks for a token besides the `Authorization` header, which requests need none, and
+/// what it strips. All of it is off by default.
+#[derive(Clone, Debug, Default)]
+pub(super) struct TokenSource {
+    pub(super) cookie: Option<String>,
+    pub(super) query: bool,
+    pub(super) preflight: bool,
+    pub(super) public: Option<PublicPaths>,
+    pub(super) strips_token: bool,
+    pub(super) strips: Vec<HeaderName>,
+}
+
+/// The name that [RFC 6750, section 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3) gives the parameter.
+const PARAMETER: &str = "access_token";
+
+impl TokenSource {
+    /// The token of a request. The header counts before a cookie, which browsers send by themselves; beside a parameter of the
+    /// query it is one too many.
+    pub(super) fn token<'a, B>(&self, request: &'a Request<B>) -> Result<Option<&'a [u8]>, RejectionReason> {
+        let in_header = bearer(request.headers())?;
+        let in_query =
+            if self.query && cannot_set_headers(request) { parameter(request.uri())? } else { None };
+        match (in_header, in_query, &self.cookie) {
+            (Some(_), Some(_), _) => Err(RejectionReason::DuplicateCredentials),
+            (Some(token), None, _) | (None, Some(token), _) => Ok(Some(token)),
+            (None, None, Some(name)) => {
+                let token = cookie(request.headers(), name)?;
+                if tracing::enabled!(target: TARGET, tracing::Level::DEBUG)
+                    && is_chunked(request.headers(), name, token)
+                {
+                    tracing::debug!(
+                        target: TARGET,
+                        cookie = name,
+                        "the token cookie is split into chunks (name.0, name-0, nameC1), which is not supported; store the token in one cookie or send it in the Authorization header"
+                    );
+                }
+                Ok(token)
+            }
+            (None, None, None) => Ok(None),
+        }
+    }
+
+    /// Returns whether the request needs no token: its path is public, or it is a preflight.
+    pub(super) fn needs_no_token<B>(&self, request: &Request<B>) -> bool {
+        let is_public =
+            |public: &PublicPaths| public.contains(routed_path(request.uri(), request.extensions()));
+        self.is_preflight(request) || self.public.as_ref().is_some_and(is_public)
+    }
+
+    /// Whether a browser asks what it may do before it does it. It sends no credentials with that.
+    fn is_preflight<B>(&self, request: &Request<B>) -> bool {
+        let has = |name: HeaderName| request.headers().contains_key(name);
+        self.preflight
+            && request.method() == Method::OPTIONS
+            && has(ORIGIN)
+            && has(ACCESS_CONTROL_REQUEST_METHOD)
+            && !has(AUTHORIZATION)
+    }
+
+    /// Removes what the inner service must not see. A token is only removed if it was verified.
+    pub(super) fn strip<B>(&self, request: &mut Request<B>, is_verified: bool) {
+        if self.query {
+            strip_parameter(request.uri_mut());
+            #[cfg(feature = "axum")]
+            if let Some(original) = request.extensions_mut().get_mut::<axum::extract::OriginalUri>() {
+                strip_parameter(&mut original.0);
+            }
+        }
+        if self.strips_token && is_verified {
+            request.headers_mut().remove(AUTHORIZATION);
+            if let Some(name) = &self.cookie {
+                strip_cookie(request.headers_mut(), name);
+            }
+        }
+        for name in &self.strips {
+            strip_header(request.headers_mut(), name);
+        }
+        if self.cookie.is_some() {
+            // Whatever is still there is not for a log.
+            if let Entry::Occupied(mut cookies) = request.headers_mut().entry(COOKIE) {
+                cookies.iter_mut().for_each(|cookie| cookie.set_sensitive(true));
+            }
+        }
+    }
+}
+
+/// A WebSocket or a stream of events: browsers give scripts no way to set a header there.
+fn cannot_set_headers<B>(request: &Request<B>) -> bool {
+    let has = |name: HeaderName, word: &str| {
+        let texts = request.headers().get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+        texts
+            .flat_map(|text| text.split(','))
+            .any(|part| part.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case(word))
+    };
+    // Over HTTP/2 a handshake is a CONNECT (RFC 8441).
+    let upgrades = || has(CONNECTION, "upgrade") && request.headers().contains_key(UPGRADE);
+    request.method() == Method::CONNECT
+        || (request.method() == Method::GET && (upgrades() || has(ACCEPT, "text/event-stream")))
+}
+
+/// However it is written: another reader decodes it.
+fn is_parameter(pair: &str) -> bool {
+    let name = pair.split('=').next().unwrap_or_default();
+    percent_decode_str(name).eq(PARAMETER.bytes())
+}
+
+fn parameter(uri: &Uri) -> Result<Option<&[u8]>, RejectionReason> {
+    let pairs = uri.query().unwrap_or_default().split('&').filter(|pair| is_parameter(pair));
+    only(
+        pairs
+            .filter_map(|pair| pair.split_once('='))
+            .map(|(_, token)| token.as_bytes())
+            .filter(|token| !token.is_empty()),
+    )
+}
+
+/// Name and value of a cookie; what other cookies hold may be no text.
+fn name_and_value(pair: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = pair.iter().position(|byte| *byte == b'=')?;
+    Some((pair[..at].trim_ascii(), pair[at + 1..].trim_ascii()))
+}
+
+fn cookies(headers: &HeaderMap) -> impl Iterator<Item = &[u8]> {
+    headers.get_all(COOKIE).into_iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'))
+}
+
+fn is_cookie(pair: &[u8], name: &str) -> bool {
+    name_and_value(pair).is_some_and(|(own, _)| own == name.as_bytes())
+}
+
+fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, RejectionReason> {
+    let own = cookies(headers).filter_map(name_and_value).filter(|(own, _)| *own == name.as_bytes());
+    let unquoted = |value: &'a [u8]| value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
+    // An empty one is what signing out leaves behind.
+    only(own.map(|(_, value)| unquoted(value).unwrap_or(value)).filter(|value| !value.is_empty()))
+}
+
+/// Whether a session library has split the token over several cookies: `name.0`, `name-0`, or
+/// `nameC1` beside
+/// `name=chunks-2`.
+fn is_chunked(headers: &HeaderMap, name: &str, token: Option<&[u8]>) -> bool {
+    let is_chunk = |own: &[u8]| match own.strip_prefix(name.as_bytes()) {
+        Some([b'.' | b'-' | b'_' | b'C', digits @ ..]) => {
+            !digits.is_empty() && digits.iter().all(u8::is_ascii_digit)
+        }
+        _ => false,
+    };
+    token.is_none_or(|token| token.starts_with(b"chunks-"))
+        && cookies(headers).filter_map(name_and_value).any(|(own, _)| is_chunk(own))
+}
+
+/// Two are as bad as two headers: somebody else might believe the other one.
+fn only<'a>(mut tokens: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a [u8]>, RejectionReason> {
+    match (tokens.next(), tokens.next()) {
+        (_, Some(_)) => Err(RejectionReason::DuplicateCredentials),
+        (token, None) => Ok(token),
+    }
+}
+
+fn strip_parameter(uri: &mut Uri) {
+    let Some(query) = uri.query().filter(|query| query.split('&').any(is_parameter)) else { return };
+    let rest: Vec<_> = query.split('&').filter(|pair| !is_parameter(pair)).collect();
+    let rest = rest.join("&");
+    let path = if rest.is_empty() { uri.path().to_owned() } else { format!("{}?{rest}", uri.path()) };
+    let mut parts = uri.clone().into_parts();
+    // A part of what was a URI is one; should it not be, the token goes with the rest of the query.
+    parts.path_and_query = path.parse().or_else(|_| uri.path().parse()).ok();
+    *uri = Uri::from_parts(parts).unwrap_or_default();
+}
+
+fn strip_cookie(headers: &mut HeaderMap, name: &str) {
+    if !cookies(headers).any(|pair| is_cookie(pair, name)) {
+        return;
+    }
+    let others = cookies(headers).filter(|pair| !is_cookie(pair, name));
+    let rest: Vec<_> = others.map(<[u8]>::trim_ascii).collect();
+    match HeaderValue::from_bytes(&rest.join(&b"; "[..])) {
+        Ok(rest) if !rest.is_empty() => drop(headers.insert(COOKIE, rest)),
+        _ => drop(headers.remove(COOKIE)),
+    }
+}
+
+/// In whatever way it is written: behind a gateway, `x_user_id` and `x-user-id` may be one.
+fn strip_header(headers: &mut HeaderMap, name: &HeaderName) {
+    let plain = |name: &HeaderName| name.as_str().replace('_', "-");
+    let alike: Vec<_> = headers.keys().filter(|own| plain(own) == plain(name)).cloned().collect();
+    for own in alike {
+        headers.remove(own);
+    }
+}
+
+#[cfg(test)]
+mod tests;

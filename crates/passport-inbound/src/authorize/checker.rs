@@ -1,0 +1,50 @@
+use std::{error::Error, fmt, future::Future, pin::Pin};
+
+use crate::{IdInfo, metrics::TARGET};
+
+/// Checks remotely whether a caller has a permission: by Passport's permission check, a policy engine
+/// or a database.
+///
+/// It is only called where the answer matters: not if another part of the requirement decides by
+/// itself. Put a time limit on it: the request waits for the answer.
+pub trait PermissionCheck: fmt::Debug + Send + Sync + 'static {
+    /// Returns whether `caller` has `permission`.
+    ///
+    /// # Errors
+    /// When there is no answer. The request is rejected then, with 503 or `UNAVAILABLE` on gRPC.
+    fn check(
+        &self,
+        caller: &IdInfo,
+        permission: &str,
+    ) -> impl Future<Output = Result<bool, PermissionUnknown>> + Send;
+}
+
+/// The error of a [`PermissionCheck`] that has no answer.
+#[derive(Debug, thiserror::Error)]
+#[error("it could not be found out whether the caller has the permission")]
+pub struct PermissionUnknown(#[source] Box<dyn Error + Send + Sync>);
+
+impl PermissionUnknown {
+    /// Creates an error with this cause, which is logged. Callers do not see it.
+    pub fn new(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self(cause.into())
+    }
+
+    pub(super) fn log(&self) {
+        let cause = self.source();
+        tracing::warn!(target: TARGET, cause = cause.map(tracing::field::display), "{self}");
+    }
+}
+
+/// An object-safe [`PermissionCheck`].
+pub(super) trait DynPermissionCheck: fmt::Debug + Send + Sync {
+    fn check_dyn<'a>(&'a self, caller: &'a IdInfo, permission: &'a str) -> Checking<'a>;
+}
+
+pub(super) type Checking<'a> = Pin<Box<dyn Future<Output = Result<bool, PermissionUnknown>> + Send + 'a>>;
+
+impl<C: PermissionCheck> DynPermissionCheck for C {
+    fn check_dyn<'a>(&'a self, caller: &'a IdInfo, permission: &'a str) -> Checking<'a> {
+        Box::pin(self.check(caller, permission))
+    }
+}

@@ -1,0 +1,47 @@
+use std::{future::Future, pin::Pin};
+
+use super::{evaluate::Evaluation, request_head::RequestHead, requirement::Requirement};
+use crate::{Rejection, metrics::TARGET, request_path::is_plain, response::rejection::required_identity};
+
+/// Whether a request may pass.
+pub(crate) enum Decision {
+    Allow,
+    Reject(Rejection),
+    /// It depends on a [`PermissionCheck`](super::PermissionCheck).
+    Ask(PermissionFuture),
+}
+
+/// Asks the permission checks of a requirement.
+pub(crate) type PermissionFuture = Pin<Box<dyn Future<Output = Result<(), Rejection>> + Send>>;
+
+impl Requirement {
+    /// Decides whether the caller of a request meets the requirement.
+    pub(crate) fn decide(&self, request: RequestHead<'_>) -> Decision {
+        let caller = match required_identity(request.extensions) {
+            Ok(caller) => caller,
+            Err(rejection) => return Decision::Reject(rejection),
+        };
+        // Before anything else: no part of a requirement may decide on a path that programs read
+        // differently.
+        if self.reads_path() && !is_plain(request.routed_path()) {
+            tracing::debug!(
+                target: TARGET,
+                "path refused: it has a dot segment, an empty segment, an encoded separator or invalid UTF-8"
+            );
+            return Decision::Reject(Rejection::Forbidden(self.unmet()));
+        }
+        let outcome = match self.evaluate(caller, request) {
+            Evaluation::Settled(true) => return Decision::Allow,
+            Evaluation::Settled(false) => return Decision::Reject(Rejection::Forbidden(self.unmet())),
+            outcome => outcome,
+        };
+        let (caller, requirement) = (caller.clone(), self.clone());
+        Decision::Ask(Box::pin(async move {
+            match outcome.ask(&caller).await {
+                Some(true) => Ok(()),
+                Some(false) => Err(Rejection::Forbidden(requirement.unmet())),
+                None => Err(Rejection::PermissionUnknown),
+            }
+        }))
+    }
+}

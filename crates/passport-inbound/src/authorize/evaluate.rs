@@ -1,0 +1,89 @@
+//! What is left of a requirement when the token and the request are evaluated: a result, or a formula
+//! of permission checks.
+
+use std::{future::Future, ops::Not, pin::Pin, sync::Arc};
+
+use super::checker::{DynPermissionCheck, PermissionUnknown};
+use crate::IdInfo;
+
+/// A permission that a [`PermissionCheck`](super::PermissionCheck) knows of.
+pub(super) struct RemotePermission {
+    pub(super) check: Box<dyn DynPermissionCheck>,
+    pub(super) permission: String,
+}
+
+pub(super) enum Evaluation {
+    Settled(bool),
+    Ask(Arc<RemotePermission>),
+    Not(Box<Self>),
+    Both(Box<[Self; 2]>),
+    Either(Box<[Self; 2]>),
+}
+
+type Answer<'a> = Pin<Box<dyn Future<Output = Option<bool>> + Send + 'a>>;
+
+impl Evaluation {
+    pub(super) fn and(self, other: impl FnOnce() -> Self) -> Self {
+        match self {
+            Self::Settled(false) => self,
+            Self::Settled(true) => other(),
+            asks => match other() {
+                Self::Settled(true) => asks,
+                Self::Settled(false) => Self::Settled(false),
+                also_asks => Self::Both(Box::new([asks, also_asks])),
+            },
+        }
+    }
+
+    pub(super) fn or(self, other: impl FnOnce() -> Self) -> Self {
+        match self {
+            Self::Settled(true) => self,
+            Self::Settled(false) => other(),
+            asks => match other() {
+                Self::Settled(false) => asks,
+                Self::Settled(true) => Self::Settled(true),
+                also_asks => Self::Either(Box::new([asks, also_asks])),
+            },
+        }
+    }
+
+    /// Runs the checks one after the other, but none whose answer would change nothing. Returns `None`
+    /// if one that matters has no answer: below a `not`, taking that for a "no" would grant access.
+    pub(super) fn ask<'a>(&'a self, caller: &'a IdInfo) -> Answer<'a> {
+        Box::pin(async move {
+            match self {
+                Self::Settled(is_met) => Some(*is_met),
+                Self::Not(outcome) => outcome.ask(caller).await.map(Not::not),
+                Self::Ask(remote) => {
+                    let answer = remote.check.check_dyn(caller, &remote.permission).await;
+                    answer.inspect_err(PermissionUnknown::log).ok()
+                }
+                Self::Both(outcomes) => decided(outcomes, caller, false).await,
+                Self::Either(outcomes) => decided(outcomes, caller, true).await,
+            }
+        })
+    }
+}
+
+/// Returns `decisive` if one of the two is, and the other value if both are.
+async fn decided([one, other]: &[Evaluation; 2], caller: &IdInfo, decisive: bool) -> Option<bool> {
+    let first = one.ask(caller).await;
+    if first == Some(decisive) {
+        return first;
+    }
+    match other.ask(caller).await {
+        Some(second) if second == decisive => Some(decisive),
+        second => first.and(second),
+    }
+}
+
+impl Not for Evaluation {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        match self {
+            Self::Settled(is_met) => Self::Settled(!is_met),
+            asks => Self::Not(Box::new(asks)),
+        }
+    }
+}

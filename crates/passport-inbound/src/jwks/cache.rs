@@ -1,0 +1,379 @@
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use arc_swap::{ArcSwapOption, Guard};
+use bytes::Bytes;
+use passport_core::{Clock, Flight, SingleFlight, with_causes};
+use tokio::{runtime::Handle, sync::watch};
+
+use super::{
+    client::JwksClient,
+    error::{FetchError, SkippedKeys},
+    events,
+    health::{KeyHealth, KeyState},
+    key_life::{Freshness, KeyLife},
+    key_set::KeySet,
+    persistence::KeyFile,
+    refresh::{Origin, Refresh},
+    refresh_policy::{Cause, Pause, RefreshPolicy},
+    refresh_task::{RefreshTask, Tick},
+    settings::KeySettings,
+    skipped_keys::SkippedKeyLog,
+    snapshot::{CurrentKeys, Snapshot},
+};
+use crate::jwt::algorithm::AllowedAlgorithms;
+
+/// Caches an issuer's keys: serves the last good set, and limits how often it is refreshed and how
+/// long it is trusted.
+#[derive(Debug)]
+pub(crate) struct JwksCache {
+    /// `None` for static keys.
+    pub(super) client: Option<JwksClient>,
+    pub(super) file: Option<KeyFile>,
+    pub(crate) allowed: AllowedAlgorithms,
+    pub(super) settings: KeySettings,
+    pub(super) clock: Arc<dyn Clock>,
+    skipped_keys: SkippedKeyLog,
+    /// Notifies the refresh task that the time of the next attempt has changed.
+    changed: watch::Sender<()>,
+    installed: ArcSwapOption<Snapshot>,
+    flights: SingleFlight<()>,
+    inner: Mutex<Inner>,
+    /// In milliseconds since 1970, so that callers that find the keys due need no lock to see that
+    /// the next attempt may not begin yet.
+    next_attempt: AtomicU64,
+}
+
+/// The state behind the one lock.
+#[derive(Debug)]
+struct Inner {
+    policy: RefreshPolicy,
+    /// The number of the last attempt that began. Older ones must not change anything.
+    attempt: u64,
+    refresh_task: Option<RefreshTask>,
+    last_error: Option<LastError>,
+}
+
+#[derive(Debug)]
+struct LastError {
+    text: String,
+    is_transient: bool,
+}
+
+/// What starts an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trigger {
+    Request,
+    RefreshTask,
+}
+
+impl Cause {
+    /// Returns why a request needs newer keys than `seen`, of which none verifies its token.
+    fn of_request(seen: Option<&Arc<Snapshot>>) -> Self {
+        if seen.is_some() { Self::UnknownKey } else { Self::Schedule }
+    }
+}
+
+/// The result of a request for newer keys.
+pub(crate) enum RefreshStatus {
+    /// They are being fetched.
+    Running(Flight<()>),
+    /// Newer ones were installed since the caller has read them.
+    Newer,
+    /// An attempt may not begin yet.
+    NotYet(Pause),
+}
+
+impl JwksCache {
+    /// Creates a cache that fetches keys when the first request needs them.
+    pub(crate) fn new(
+        client: JwksClient,
+        file: Option<KeyFile>,
+        allowed: AllowedAlgorithms,
+        settings: KeySettings,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { client: Some(client), file, ..Self::empty(allowed, settings, clock) }
+    }
+
+    /// Creates a cache of static keys.
+    pub(crate) fn fixed(
+        document: &[u8],
+        allowed: AllowedAlgorithms,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, FetchError> {
+        let cache = Self::empty(allowed, KeySettings::default(), clock);
+        let keys = cache.parsed(document, &KeySet::default())?;
+        keys.activate();
+        let snapshot = Snapshot::new(keys, KeyLife::endless(cache.clock.now()), Bytes::new());
+        cache.installed.store(Some(Arc::new(snapshot)));
+        Ok(cache)
+    }
+
+    fn empty(allowed: AllowedAlgorithms, settings: KeySettings, clock: Arc<dyn Clock>) -> Self {
+        let policy = RefreshPolicy::new(settings);
+        Self {
+            client: None,
+            file: None,
+            allowed,
+            settings,
+            clock,
+            skipped_keys: SkippedKeyLog::default(),
+            changed: watch::Sender::new(()),
+            installed: ArcSwapOption::empty(),
+            flights: SingleFlight::new(),
+            inner: Mutex::new(Inner { policy, attempt: 0, refresh_task: None, last_error: None }),
+            next_attempt: AtomicU64::new(0),
+        }
+    }
+
+    /// Returns the keys, if there are any that are trusted. Starts a refresh if they are due.
+    pub(crate) fn current(self: &Arc<Self>, now: SystemTime) -> CurrentKeys {
+        let installed = self.installed.load();
+        let Some(snapshot) = installed.as_ref() else { return installed };
+        match snapshot.life.freshness(now) {
+            Freshness::Fresh => installed,
+            Freshness::Due => {
+                let left = self.next_attempt.load(Ordering::Relaxed).saturating_sub(millis(now));
+                // No pause is so long: the clock was set back, and the policy handles that.
+                let is_too_long = Duration::from_millis(left) > self.settings.longest_pause();
+                if left == 0 || is_too_long {
+                    drop(self.refresh_because(Cause::Schedule, Trigger::Request, Some(snapshot), now));
+                }
+                installed
+            }
+            Freshness::Expired => Guard::from_inner(None),
+        }
+    }
+
+    /// Requests keys that are newer than `seen`, of which none verifies the caller's token.
+    pub(crate) fn refresh(self: &Arc<Self>, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> RefreshStatus {
+        self.refresh_because(Cause::of_request(seen), Trigger::Request, seen, now)
+    }
+
+    /// Starts a refresh if the keys are due, for the refresh task.
+    fn tick(self: &Arc<Self>) -> Tick {
+        let uptime = self.clock.uptime();
+        let now = self.clock.now();
+        let installed = self.installed.load_full();
+        let due = installed.as_ref().is_none_or(|held| held.life.freshness(now) != Freshness::Fresh);
+        if due {
+            drop(self.refresh_because(Cause::Schedule, Trigger::RefreshTask, installed.as_ref(), now));
+        }
+        let next = self.inner().policy.next_attempt(now);
+        Tick { uptime, wait: next.duration_since(now).unwrap_or_default() }
+    }
+
+    /// Returns the longest time that a request waits for a refresh.
+    pub(crate) fn max_wait(&self) -> Duration {
+        self.settings.max_wait
+    }
+
+    /// Returns the pause for a caller that does not wait any more, and whose token no key of `seen`
+    /// verifies.
+    pub(crate) fn pause(&self, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> Pause {
+        if self.client.is_none() {
+            return Pause::without_attempt(true);
+        }
+        let inner = self.inner();
+        match self.flights.running() {
+            Some(_) => Pause::without_attempt(false),
+            None => inner.policy.pause(Cause::of_request(seen), now),
+        }
+    }
+
+    /// Returns why the last attempt failed, if a later one is unlikely to succeed.
+    pub(crate) fn lasting_failure(&self) -> Option<String> {
+        self.inner().last_error.as_ref().filter(|error| !error.is_transient).map(|error| error.text.clone())
+    }
+
+    /// Everything is decided under the lock. An attempt installs its keys before it ends, so that a
+    /// caller that finds none running sees the keys of the last one.
+    fn refresh_because(
+        self: &Arc<Self>,
+        cause: Cause,
+        trigger: Trigger,
+        seen: Option<&Arc<Snapshot>>,
+        now: SystemTime,
+    ) -> RefreshStatus {
+        if self.client.is_none() {
+            return RefreshStatus::NotYet(Pause::without_attempt(true));
+        }
+        let mut inner = self.inner();
+        let pause = inner.policy.pause_left(cause, now);
+        match self.flights.running() {
+            // An attempt claims the cooldown and takes less. One that still runs after it is on a
+            // stalled runtime, and another one replaces it.
+            Some(flight) if !pause.is_zero() => return RefreshStatus::Running(flight),
+            _ if self.has_newer_than(seen, now) => return RefreshStatus::Newer,
+            _ => {}
+        }
+        if !pause.is_zero() {
+            return RefreshStatus::NotYet(inner.policy.pause(cause, now));
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            // Nothing can be fetched, so the next caller need not try at once.
+            self.next_attempt.store(millis(now).saturating_add(1000), Ordering::Relaxed);
+            return RefreshStatus::NotYet(Pause::without_attempt(false));
+        };
+        let (lead, flight) = self.flights.lead();
+        inner.policy.begin(now);
+        inner.attempt += 1;
+        let refresh = Refresh::new(Arc::clone(self), inner.attempt, cause, lead);
+        self.publish_next_attempt(&inner, now);
+        drop(inner);
+        // Not under the lock: a runtime that shuts down drops a new task at once, and a refresh that
+        // is dropped takes the lock.
+        runtime.spawn(refresh.run());
+        if trigger == Trigger::Request {
+            self.ensure_refresh_task(&runtime);
+        }
+        RefreshStatus::Running(flight)
+    }
+
+    /// Starts the refresh task with the first attempt. Replaces one that has ended with its runtime,
+    /// or is on a stalled runtime.
+    fn ensure_refresh_task(self: &Arc<Self>, runtime: &Handle) {
+        let uptime = self.clock.uptime();
+        let is_running = self.inner().refresh_task.as_ref().is_some_and(|task| task.is_running(uptime));
+        if !is_running {
+            let weak = Arc::downgrade(self);
+            let tick = move || weak.upgrade().map(|cache| cache.tick());
+            let task = RefreshTask::spawn(runtime, uptime, tick, self.changed.subscribe());
+            let replaced = self.inner().refresh_task.replace(task);
+            drop(replaced);
+        }
+    }
+
+    fn has_newer_than(&self, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> bool {
+        let installed = self.installed.load();
+        let Some(installed) = installed.as_ref() else { return false };
+        let is_other = seen.is_none_or(|seen| !Arc::ptr_eq(seen, installed));
+        is_other && installed.life.freshness(now) != Freshness::Expired
+    }
+
+    /// Returns the installed keys, trusted or not.
+    pub(super) fn installed(&self) -> Option<Arc<Snapshot>> {
+        self.installed.load_full()
+    }
+
+    /// Returns whether no later attempt has begun.
+    pub(super) fn is_latest(&self, attempt: u64) -> bool {
+        self.inner().attempt == attempt
+    }
+
+    /// Installs `snapshot`, unless a later attempt has begun.
+    pub(super) fn install(&self, snapshot: Snapshot, attempt: u64, origin: &Origin) -> bool {
+        let now = self.clock.now();
+        let mut inner = self.inner();
+        if inner.attempt != attempt {
+            return false;
+        }
+        match origin {
+            Origin::File { .. } => inner.policy.loaded(snapshot.life),
+            Origin::Issuer { .. } => inner.policy.fetched(snapshot.life, now),
+        }
+        inner.last_error = None;
+        snapshot.keys.activate();
+        let keys = Arc::clone(&snapshot.keys);
+        let before = self.installed.swap(Some(Arc::new(snapshot)));
+        if let Some(before) = before {
+            before.keys.retire_except(&keys);
+        }
+        self.publish_next_attempt(&inner, now);
+        true
+    }
+
+    /// Records that an attempt was dropped with its runtime.
+    pub(super) fn note_dropped(&self, attempt: u64) {
+        let now = self.clock.now();
+        let mut inner = self.inner();
+        if inner.attempt == attempt {
+            inner.policy.dropped(now);
+            self.publish_next_attempt(&inner, now);
+        }
+    }
+
+    /// Records that an attempt has failed.
+    pub(super) fn note_failure(&self, error: &FetchError, attempt: u64) {
+        let now = self.clock.now();
+        let mut inner = self.inner();
+        if inner.attempt != attempt {
+            return;
+        }
+        inner.policy.failed(now, (self.settings.chance)());
+        inner.last_error = Some(LastError { text: with_causes(error), is_transient: error.is_transient() });
+        let failures = inner.policy.failures();
+        self.publish_next_attempt(&inner, now);
+        drop(inner);
+        let age = self.installed.load().as_ref().map(|held| held.life.age(now));
+        events::keys_not_installed(self.issuer(), error, failures, age);
+    }
+
+    /// Parses a key set that replaces `before`, and logs the keys that are not used.
+    pub(super) fn parsed(&self, document: &[u8], before: &KeySet) -> Result<Arc<KeySet>, FetchError> {
+        match KeySet::parse(document, &self.allowed, before, &self.skipped_keys.hasher) {
+            Ok((keys, skipped)) => {
+                self.skipped_keys.log(self.issuer(), &skipped, true);
+                Ok(Arc::new(keys))
+            }
+            Err(error) => {
+                if let FetchError::NoUsableKey(SkippedKeys(skipped)) = &error {
+                    self.skipped_keys.log(self.issuer(), skipped, false);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    pub(super) fn issuer(&self) -> &str {
+        self.client.as_ref().map_or("", JwksClient::issuer)
+    }
+
+    fn publish_next_attempt(&self, inner: &Inner, now: SystemTime) {
+        self.next_attempt.store(millis(inner.policy.next_attempt(now)), Ordering::Relaxed);
+        self.changed.send_replace(());
+    }
+
+    #[cfg(test)]
+    pub(crate) fn wake_refresh_task(&self) {
+        self.changed.send_replace(());
+    }
+
+    pub(crate) fn health(&self) -> KeyHealth {
+        let now = self.clock.now();
+        let inner = self.inner();
+        let installed = self.installed.load();
+        let held = installed.as_ref();
+        // Static keys were not fetched.
+        let fetched = held.filter(|_| self.client.is_some());
+        KeyHealth {
+            state: match held.map(|held| held.life.freshness(now)) {
+                None => KeyState::Missing,
+                Some(Freshness::Fresh) => KeyState::Fresh,
+                Some(Freshness::Due) => KeyState::Due,
+                Some(Freshness::Expired) => KeyState::Expired,
+            },
+            keys: held.map_or(0, |held| held.keys.len()),
+            fetched_at: fetched.map(|held| held.life.fetched_at),
+            age: fetched.map(|held| held.life.age(now)),
+            next_attempt: self.client.is_some().then(|| inner.policy.next_attempt(now)),
+            failures: inner.policy.failures(),
+            last_error: inner.last_error.as_ref().map(|error| error.text.clone()),
+        }
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

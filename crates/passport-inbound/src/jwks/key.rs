@@ -1,0 +1,158 @@
+//! One entry of a key set.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU8, Ordering},
+};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::jwt::{
+    algorithm::{Algorithm, AllowedAlgorithms},
+    signature::{Material, VerifyingKey},
+};
+
+/// A usable key, bound to one algorithm. Parsed when it is first published, and shared by all sets
+/// that contain it.
+#[derive(Debug)]
+pub(crate) struct Key {
+    pub(super) identity: Identity,
+    verifying: VerifyingKey,
+    scope: AtomicU8,
+}
+
+/// What makes a key the same key in the next set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) kid: Option<String>,
+    pub(super) algorithm: Algorithm,
+    material: Material,
+}
+
+/// The tokens that a key may verify. Each level includes the ones before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum KeyScope {
+    /// None: the key is not published any more.
+    Retired,
+    /// Tokens with the key's `kid`.
+    WithKid,
+    /// Also tokens without a `kid`.
+    AnyToken,
+}
+
+/// The reason why an entry of a key set is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
+pub(crate) enum Unusable {
+    #[error("no allowed algorithm fits its kty, crv and alg; see `algorithms`")]
+    Algorithm,
+    #[error("there are more than four of this name")]
+    NameTaken,
+    #[error("it is not for verifying signatures (use, key_ops)")]
+    Purpose,
+    #[error("it is not a well-formed key of an acceptable size and strength")]
+    Key,
+    #[error("it is not a JWK: an object with a text in kty, and in kid if there is one")]
+    Shape,
+    #[error("there are more than a hundred; neither it nor those behind it are looked at")]
+    TooMany,
+}
+
+impl Key {
+    /// Parses an entry: returns a key for each allowed algorithm that it fits.
+    pub(super) fn of(
+        entry: &str,
+        allowed: &AllowedAlgorithms,
+        known: impl Fn(&Identity) -> Option<Arc<Self>>,
+    ) -> Result<Vec<Arc<Self>>, Unusable> {
+        let jwk: Jwk = serde_json::from_str(entry).map_err(|_| Unusable::Shape)?;
+        if !jwk.is_for_verifying() {
+            return Err(Unusable::Purpose);
+        }
+        let fitting: Vec<_> = jwk.fitting().filter(|algorithm| allowed.contains(*algorithm)).collect();
+        if fitting.is_empty() {
+            return Err(Unusable::Algorithm);
+        }
+        let key = |algorithm| {
+            let identity = Identity { kid: jwk.kid.clone(), algorithm, material: jwk.material()? };
+            known(&identity).or_else(|| Self::parsed(identity))
+        };
+        fitting.into_iter().map(key).collect::<Option<_>>().ok_or(Unusable::Key)
+    }
+
+    fn parsed(identity: Identity) -> Option<Arc<Self>> {
+        let verifying = VerifyingKey::new(&identity.material, identity.algorithm)?;
+        Some(Arc::new(Self { identity, verifying, scope: AtomicU8::new(KeyScope::WithKid as u8) }))
+    }
+
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.verifying.verifies(message, signature)
+    }
+
+    pub(crate) fn set_scope(&self, scope: KeyScope) {
+        self.scope.store(scope as u8, Ordering::Relaxed);
+    }
+
+    /// Returns whether the key may still verify a token that needs `scope`.
+    pub(crate) fn covers(&self, scope: KeyScope) -> bool {
+        self.scope.load(Ordering::Relaxed) >= scope as u8
+    }
+}
+
+/// The members of a JWK that are read ([RFC 7517, section
+/// 4](https://www.rfc-editor.org/rfc/rfc7517#section-4)). Others, such as `x5c`, may be of any
+/// type: they do not make a good key a bad one.
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    kid: Option<String>,
+    #[serde(rename = "use")]
+    usage: Option<Value>,
+    key_ops: Option<Value>,
+    alg: Option<Value>,
+    crv: Option<Value>,
+    n: Option<Value>,
+    e: Option<Value>,
+    x: Option<Value>,
+    y: Option<Value>,
+}
+
+impl Jwk {
+    /// `use` and `key_ops` may be absent, but must not say something else
+    /// ([RFC 7517, sections 4.2 and 4.3](https://www.rfc-editor.org/rfc/rfc7517#section-4.2)).
+    fn is_for_verifying(&self) -> bool {
+        let verifies = |operations: &Value| {
+            operations.as_array().is_some_and(|operations| operations.iter().any(|it| it == "verify"))
+        };
+        self.usage.as_ref().is_none_or(|usage| usage == "sig") && self.key_ops.as_ref().is_none_or(verifies)
+    }
+
+    /// The algorithms that the entry's type and curve are for, and its `alg`, if there is one, does
+    /// not exclude.
+    fn fitting(&self) -> impl Iterator<Item = Algorithm> {
+        let of_type: &[Algorithm] = match (self.kty.as_str(), text(&self.crv)) {
+            ("RSA", _) => &[Algorithm::Rs256, Algorithm::Ps256],
+            ("EC", Some("P-256")) => &[Algorithm::Es256],
+            ("OKP", Some("Ed25519")) => &[Algorithm::EdDsa],
+            _ => &[],
+        };
+        let alg = self.alg.as_ref();
+        let fits = move |algorithm: &Algorithm| alg.is_none_or(|alg| algorithm.has_name(|name| alg == name));
+        of_type.iter().copied().filter(fits)
+    }
+
+    fn material(&self) -> Option<Material> {
+        let member = |value| text(value).map(str::to_owned);
+        match self.kty.as_str() {
+            "RSA" => Some(Material::Rsa { n: member(&self.n)?, e: member(&self.e)? }),
+            "EC" => Some(Material::P256 { x: member(&self.x)?, y: member(&self.y)? }),
+            "OKP" => Some(Material::Ed25519 { x: member(&self.x)? }),
+            _ => None,
+        }
+    }
+}
+
+fn text(value: &Option<Value>) -> Option<&str> {
+    value.as_ref()?.as_str()
+}

@@ -1,0 +1,22 @@
+//! Remembers that the issuer has just been asked for new keys. Pure.
+
+use std::time::{Duration, SystemTime};
+
+use super::span::Span;
+
+/// For the cooldown after a refresh, tokens with an unknown key or an invalid signature are rejected
+/// without another request to the issuer: such tokens cost anyone nothing to make.
+#[derive(Debug, Default)]
+pub(super) struct NegativeCache(Option<Span>);
+
+impl NegativeCache {
+    /// Starts the cooldown of a refresh that began at `began`.
+    pub(super) fn start(&mut self, began: SystemTime, cooldown: Duration) {
+        self.0 = Span::new(began, cooldown);
+    }
+
+    /// Returns how long it holds; zero if an unknown key may cause a refresh.
+    pub(super) fn left(&self, now: SystemTime) -> Duration {
+        self.0.map_or(Duration::ZERO, |span| span.left(now))
+    }
+}

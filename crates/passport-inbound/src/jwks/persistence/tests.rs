@@ -1,0 +1,77 @@
+use super::*;
+
+fn keys(document: &'static str) -> SavedKeys {
+    let fetched_at = UNIX_EPOCH + Duration::from_secs(1_750_000_000);
+    SavedKeys { fetched_at, document: Bytes::from_static(document.as_bytes()) }
+}
+
+#[tokio::test]
+async fn what_was_saved_is_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = KeyFile::new(folder.path().join("keys.json"));
+    assert!(file.load("i").await.unwrap().is_none());
+    for document in [r#"{"keys":[]}"#, r#"{"keys": [1]}"#] {
+        file.save("i", keys(document)).await.unwrap();
+        let saved = file.load("i").await.unwrap().unwrap();
+        assert_eq!((saved.document, saved.fetched_at), (Bytes::from(document), keys("").fetched_at));
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing else is left behind");
+}
+
+#[tokio::test]
+async fn keys_of_another_issuer_are_not_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = KeyFile::new(folder.path().join("keys.json"));
+    file.save("https://a", keys("{}")).await.unwrap();
+    assert!(matches!(file.load("https://a/").await, Err(KeyFileError::OtherIssuer)));
+}
+
+#[tokio::test]
+async fn what_is_no_key_file_is_said_to_be_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    for content in ["", "{}", r#"{"keys":[]}"#, r#"{"issuer":"i","fetched_at":-1,"jwks":{}}"#] {
+        fs::write(&path, content).unwrap();
+        assert!(
+            matches!(KeyFile::new(path.clone()).load("i").await, Err(KeyFileError::Unreadable)),
+            "{content}"
+        );
+    }
+    fs::write(&path, r#"{"issuer":"i","fetched_at":18446744073709551615,"jwks":{}}"#).unwrap();
+    assert!(KeyFile::new(path).load("i").await.is_err());
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_pipe_is_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys.json");
+    let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+    assert!(made.success());
+    assert!(matches!(KeyFile::new(path).load("i").await, Err(KeyFileError::Io(_))));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_hangs_costs_a_second_and_a_thread_until_it_answers() {
+    let file = KeyFile::new(PathBuf::from("keys.json"));
+    let (go_on, waits) = std::sync::mpsc::channel::<()>();
+    let (ended, has_ended) = std::sync::mpsc::channel::<()>();
+    let hanging = move || {
+        let _ended = ended;
+        Ok(waits.recv().is_ok())
+    };
+    assert!(matches!(file.in_time(hanging).await, Err(KeyFileError::Hangs)));
+    let meanwhile = file.in_time(|| -> Result<(), _> { panic!("there is no second thread") }).await;
+    assert!(matches!(meanwhile, Err(KeyFileError::Hangs)));
+    tokio::time::resume();
+    drop(go_on);
+    let _ = has_ended.recv();
+    assert!(file.in_time(|| Ok(())).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_place_that_cannot_be_written_to_is_an_error_and_no_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = KeyFile::new(folder.path().join("missing").join("keys.json"));
+    assert!(matches!(file.save("i", keys("{}")).await, Err(KeyFileError::Io(_))));
+}

@@ -1,0 +1,167 @@
+//! Against an issuer that answers from memory, at once: herds on many threads, for the narrow windows between look and
+//! lock, and what a real issuer does not do.
+
+use std::{
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::{Request, Response};
+use passport_core::{HttpExchange, Limits, ManualClock, Transport, TransportError, TransportErrorKind};
+use passport_dev::DevPassport;
+use url::Url;
+
+use crate::{KeyState, TokenVerifier, TokenVerifierBuilder};
+
+const ROUNDS: usize = 150;
+const HERD: usize = 64;
+
+/// Answers every request for keys with the current set, at once.
+#[derive(Clone, Debug, Default)]
+struct InMemory {
+    keys: Arc<Mutex<Bytes>>,
+    fetches: Arc<AtomicUsize>,
+    panics: bool,
+    /// Where the keys are; 404 elsewhere. Everywhere, if it is not said.
+    only_at: Option<&'static str>,
+}
+
+impl HttpExchange for InMemory {
+    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        assert!(!self.panics, "this exchange panics on purpose");
+        self.fetches.fetch_add(1, Ordering::SeqCst);
+        if self.only_at.is_some_and(|place| place != request.uri().path()) {
+            return Ok(Response::builder().status(404).body(Bytes::new()).expect("a status and no body"));
+        }
+        Ok(Response::new(self.keys.lock().unwrap().clone()))
+    }
+}
+
+impl InMemory {
+    async fn load_from(&self, passport: &DevPassport) {
+        let url = Url::parse(&format!("{}/.well-known/jwks.json", passport.issuer())).unwrap();
+        let limits = Limits { timeout: Duration::from_secs(5), max_body: 100_000 };
+        let keys = Transport::default().get(&url, limits).await.unwrap().into_body();
+        *self.keys.lock().unwrap() = keys;
+    }
+
+    fn verifier(&self, passport: &DevPassport) -> TokenVerifier {
+        self.builder(passport).build().unwrap()
+    }
+
+    fn builder(&self, passport: &DevPassport) -> TokenVerifierBuilder {
+        TokenVerifier::builder(passport.audience())
+            .issuer(passport.issuer())
+            .jwks_url(format!("{}/passport/.well-known/jwks.json", passport.issuer()))
+            .transport(Transport::new(self.clone()))
+    }
+}
+
+async fn herd(verifier: &TokenVerifier, token: &Arc<str>) {
+    let callers = (0..HERD).map(|_| {
+        let (verifier, token) = (verifier.clone(), Arc::clone(token));
+        tokio::spawn(async move { verifier.verify(&token).await })
+    });
+    for outcome in join_all(callers).await {
+        outcome.unwrap().expect("a good token is never refused");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_cold_herd_on_many_threads_makes_exactly_one_fetch() {
+    let (passport, issuer) = (DevPassport::start().await.unwrap(), InMemory::default());
+    issuer.load_from(&passport).await;
+    let token: Arc<str> = passport.user_token("u").build().into();
+    for round in 1..=ROUNDS {
+        herd(&issuer.verifier(&passport), &token).await;
+        assert_eq!(issuer.fetches.load(Ordering::SeqCst), round);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn a_rotation_under_a_herd_on_many_threads_makes_one_fetch_and_refuses_nobody() {
+    let (passport, issuer) = (DevPassport::start().await.unwrap(), InMemory::default());
+    issuer.load_from(&passport).await;
+    let before = issuer.keys.lock().unwrap().clone();
+    let old: Arc<str> = passport.user_token("u").build().into();
+    passport.rotate_keys().await;
+    issuer.load_from(&passport).await;
+    let after = issuer.keys.lock().unwrap().clone();
+    let new: Arc<str> = passport.user_token("u").build().into();
+    for round in 1..=ROUNDS {
+        *issuer.keys.lock().unwrap() = before.clone();
+        let verifier = issuer.verifier(&passport);
+        verifier.verify(&old).await.unwrap();
+        *issuer.keys.lock().unwrap() = after.clone();
+        herd(&verifier, &new).await;
+        assert_eq!(issuer.fetches.load(Ordering::SeqCst), 2 * round);
+    }
+}
+
+#[tokio::test]
+async fn an_exchange_that_panics_is_a_failure_like_any_other() {
+    let passport = DevPassport::start().await.unwrap();
+    let issuer = InMemory { panics: true, ..InMemory::default() };
+    let verifier = issuer.verifier(&passport);
+    let error = verifier.verify(&passport.user_token("u").build()).await.unwrap_err();
+    match error {
+        crate::VerifyError::KeysUnavailable { retry_after } => {
+            assert!(retry_after.as_secs() <= 1, "{retry_after:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn an_exchange_that_ignores_the_limit_on_size_is_not_believed() {
+    let passport = DevPassport::start().await.unwrap();
+    let issuer = InMemory::default();
+    *issuer.keys.lock().unwrap() = Bytes::from(vec![b' '; 300 * 1024]);
+    let limits = Limits { timeout: Duration::from_secs(5), max_body: 256 * 1024 };
+    let url = Url::parse(passport.issuer()).unwrap();
+    let error = Transport::new(issuer).get(&url, limits).await.unwrap_err();
+    assert_eq!(error.kind(), TransportErrorKind::TooLarge);
+}
+
+#[tokio::test]
+async fn the_other_place_of_the_keys_is_tried_once_when_one_has_none() {
+    let passport = DevPassport::start().await.unwrap();
+    let token = passport.user_token("u").build();
+    for (only_at, found) in [("/.well-known/jwks.json", true), ("/elsewhere", false)] {
+        let issuer = InMemory { only_at: Some(only_at), ..InMemory::default() };
+        issuer.load_from(&passport).await;
+        assert_eq!(issuer.verifier(&passport).verify(&token).await.is_ok(), found, "{only_at}");
+        assert_eq!(issuer.fetches.load(Ordering::SeqCst), 2);
+    }
+}
+
+#[test]
+fn a_timer_on_a_runtime_that_nobody_drives_is_replaced_by_the_next_request_that_finds_keys_due() {
+    let current_thread = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (frozen, driven) = (current_thread(), current_thread());
+    let clock = ManualClock::at_unix_seconds(1_750_000_000);
+    let issuer = InMemory::default();
+    let passport = driven.block_on(DevPassport::builder().clock(clock.clone()).start()).unwrap();
+    driven.block_on(issuer.load_from(&passport));
+    let verifier = issuer.builder(&passport).clock(clock.clone()).build().unwrap();
+    let token = passport.user_token("u").build();
+    frozen.block_on(verifier.verify(&token)).unwrap();
+    driven.block_on(async {
+        clock.advance(Duration::from_secs(600));
+        verifier.verify(&token).await.unwrap();
+        while verifier.health().state() != KeyState::Fresh {
+            tokio::task::yield_now().await;
+        }
+        // Nobody asks any more, and yet the keys are refreshed.
+        clock.advance(Duration::from_secs(600));
+        verifier.pipeline().jwks.wake_refresh_task();
+        while issuer.fetches.load(Ordering::SeqCst) < 3 {
+            tokio::task::yield_now().await;
+        }
+    });
+}

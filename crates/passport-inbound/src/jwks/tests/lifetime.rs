@@ -1,0 +1,413 @@
+//! The cache on paused time, against an issuer that does as it is told.
+
+use std::{sync::Arc, time::Duration};
+
+use http::{StatusCode, header};
+use passport_core::{ManualClock, Transport};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+use tracing::Level;
+
+use crate::{
+    KeyState, RejectionReason, TokenVerifier, VerifyError,
+    test_support::{Answer, Log, START, ScriptedIssuer, Setup, setup},
+};
+
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn with_headers(setup: &Setup, headers: &[(http::HeaderName, &'static str)]) -> Answer {
+    Answer::Keys(setup.passport.jwks(), headers.to_vec())
+}
+
+fn accepts_at_once(verifier: &TokenVerifier, token: &str) -> bool {
+    matches!(verifier.try_verify(token), Some(Ok(_)))
+}
+
+#[tokio::test]
+async fn an_idle_service_has_fresh_keys() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    verifier.ready().await.unwrap();
+    sleep(HOUR).await;
+    assert_eq!(verifier.health().state(), KeyState::Fresh);
+    // Every 432 s to 528 s.
+    assert!((7..=9).contains(&setup.issuer.asked()), "{}", setup.issuer.asked());
+
+    setup.passport.rotate_keys().await;
+    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    sleep(10 * MINUTE).await;
+    assert!(accepts_at_once(&verifier, &setup.token().build()), "the first request finds the new key");
+}
+
+#[tokio::test]
+async fn nothing_is_fetched_before_the_first_use_nor_after_the_last_handle() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    sleep(HOUR).await;
+    assert_eq!(setup.issuer.asked(), 0);
+    let clone = verifier.clone();
+    clone.verify(&setup.token().build()).await.unwrap();
+    drop(verifier);
+    sleep(10 * MINUTE).await;
+    assert_eq!(setup.issuer.asked(), 2);
+    drop(clone);
+    sleep(HOUR).await;
+    assert_eq!(setup.issuer.asked(), 2);
+}
+
+#[tokio::test]
+async fn what_the_issuer_says_of_the_lifetime_counts_within_bounds() {
+    let setup = setup().await;
+    for (cache_control, least, most) in [
+        ("max-age=200", 19, 26),  // due after 160 s, more or less
+        ("max-age=1", 60, 84),    // taken for a minute
+        ("no-store", 60, 84),     // the same
+        ("max-age=86400", 7, 10), // taken for ten minutes
+    ] {
+        let issuer = ScriptedIssuer::new(with_headers(&setup, &[(header::CACHE_CONTROL, cache_control)]));
+        let verifier = setup.builder().transport(Transport::new(issuer.clone())).build().unwrap();
+        verifier.ready().await.unwrap();
+        sleep(HOUR).await;
+        assert!((least..=most).contains(&issuer.asked()), "{cache_control}: {}", issuer.asked());
+    }
+}
+
+#[tokio::test]
+async fn keys_that_have_not_changed_are_confirmed_and_not_sent_again() {
+    let setup = setup().await;
+    setup.issuer.answers(with_headers(&setup, &[(header::ETAG, "\"1\"")]));
+    let verifier = setup.verifier();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    assert!(!setup.issuer.last_asked().contains_key(header::IF_NONE_MATCH));
+    sleep(10 * MINUTE).await;
+    assert_eq!(setup.issuer.last_asked()[header::IF_NONE_MATCH], "\"1\"");
+    let health = verifier.health();
+    assert_eq!((health.state(), health.keys(), health.failures()), (KeyState::Fresh, 1, 0));
+    assert!(health.age().unwrap() < 5 * MINUTE);
+
+    setup.passport.rotate_keys().await;
+    setup.issuer.answers(with_headers(&setup, &[(header::ETAG, "\"2\"")]));
+    sleep(10 * MINUTE).await;
+    assert!(accepts_at_once(&verifier, &setup.token().build()));
+    sleep(10 * MINUTE).await;
+    assert_eq!(setup.issuer.last_asked()[header::IF_NONE_MATCH], "\"2\"");
+}
+
+#[tokio::test]
+async fn not_modified_is_no_answer_to_who_has_nothing() {
+    let setup = setup().await;
+    setup.issuer.answers(Answer::Status(StatusCode::NOT_MODIFIED));
+    let verifier = setup.verifier();
+    let outcome = verifier.verify(&setup.token().build()).await;
+    assert!(matches!(outcome, Err(VerifyError::KeysUnavailable { .. })), "{outcome:?}");
+    assert!(verifier.health().last_error().unwrap().contains("304"));
+}
+
+#[tokio::test]
+async fn an_outage_shows_in_the_health_at_once_and_to_callers_after_a_day() {
+    let setup = setup().await;
+    let log = Log::listen(Level::WARN);
+    let verifier = setup.verifier();
+    let token = setup.token().build();
+    verifier.verify(&token).await.unwrap();
+    assert!(verifier.health().last_error().is_none());
+
+    setup.issuer.answers(Answer::Status(StatusCode::BAD_GATEWAY));
+    sleep(10 * MINUTE).await;
+    let health = verifier.health();
+    assert_eq!(health.state(), KeyState::Due);
+    assert!(health.is_usable() && health.failures() > 0);
+    assert!(health.last_error().unwrap().contains("502"));
+    assert!(log.lines_with("signing keys not refreshed")[0].contains("failures=1"));
+    assert!(health.to_string().starts_with("Due, usable keys: 1"), "{health}");
+
+    sleep(Duration::from_secs(23 * 60 * 60 + 49 * 60)).await;
+    assert!(accepts_at_once(&verifier, &token), "23 h 59 min");
+    sleep(2 * MINUTE).await;
+    assert_eq!(verifier.health().state(), KeyState::Expired);
+    let outcome = verifier.verify(&token).await;
+    assert!(matches!(outcome, Err(VerifyError::KeysUnavailable { .. })), "{outcome:?}");
+
+    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    sleep(Duration::from_secs(31)).await;
+    assert!(accepts_at_once(&verifier, &token), "nobody had to ask for it");
+    assert_eq!(verifier.health().failures(), 0);
+}
+
+#[tokio::test]
+async fn in_an_outage_the_issuer_is_asked_every_thirty_seconds_at_most() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    let token = setup.token().build();
+    verifier.verify(&token).await.unwrap();
+    setup.issuer.answers(Answer::Status(StatusCode::SERVICE_UNAVAILABLE));
+    sleep(HOUR).await;
+    // From the eighth minute on.
+    let (asked, before) = (setup.issuer.asked(), Instant::now());
+    for _ in 0..1000 {
+        assert!(accepts_at_once(&verifier, &token));
+        sleep(Duration::from_millis(300)).await;
+    }
+    let most = usize::try_from(before.elapsed().as_secs() / 30).unwrap() + 1;
+    assert!((5..=most).contains(&(setup.issuer.asked() - asked)), "{}", setup.issuer.asked() - asked);
+}
+
+#[tokio::test]
+async fn an_issuer_that_hangs_delays_no_request_with_a_known_key() {
+    let setup = setup().await;
+    let verifier = setup.builder().cache_tokens(false).build().unwrap();
+    let token = setup.token().build();
+    verifier.verify(&token).await.unwrap();
+    setup.issuer.answers(Answer::Never);
+    for _ in 0..600 {
+        assert!(accepts_at_once(&verifier, &token));
+        sleep(Duration::from_secs(2)).await;
+    }
+    assert!(verifier.health().failures() > 5, "each attempt ends");
+}
+
+#[tokio::test]
+async fn nothing_that_is_no_key_set_takes_good_keys_away() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    let token = setup.token().build();
+    verifier.verify(&token).await.unwrap();
+    let weak = json!({ "keys": [{ "kty": "RSA", "n": "AQAB", "e": "AQAB" }] }).to_string();
+    for (answer, why) in [
+        (Answer::body(r#"{"keys":[]}"#), "no usable key"),
+        (Answer::body(&weak), "no usable key"),
+        (Answer::body("[]"), "not a key set"),
+        (Answer::body("<html>Please log in</html>"), "not a key set"),
+        (Answer::body(&setup.passport.jwks()[..200]), "not a key set"),
+        (Answer::body(&" ".repeat(300 * 1024)), "larger"),
+        (Answer::Status(StatusCode::FOUND), "302"),
+        (Answer::Status(StatusCode::NO_CONTENT), "204"),
+        (Answer::Status(StatusCode::PARTIAL_CONTENT), "206"),
+    ] {
+        setup.issuer.answers(answer);
+        sleep(10 * MINUTE).await;
+        assert!(accepts_at_once(&verifier, &token), "{why}");
+        let health = verifier.health();
+        assert!(health.last_error().unwrap().contains(why), "{why}: {health}");
+    }
+}
+
+#[tokio::test]
+async fn an_odd_key_is_named_once() {
+    let setup = setup().await;
+    let log = Log::listen(Level::INFO);
+    let mut jwks: Value = serde_json::from_str(&setup.passport.jwks()).unwrap();
+    jwks["keys"].as_array_mut().unwrap().push(json!({ "kty": "AKP", "alg": "ML-DSA-65", "pub": "AA" }));
+    setup.issuer.answers(Answer::body(&jwks.to_string()));
+    let verifier = setup.verifier();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    sleep(HOUR).await;
+    let named = log.lines_with("an entry of the key set is not used");
+    assert_eq!(named.len(), 1, "{named:?}");
+    assert!(named[0].contains("position=1") && named[0].contains("algorithm"), "{named:?}");
+    assert_eq!(log.lines_with("signing keys installed").len(), 1, "and the keys when they change");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_far_from_the_issuers_is_warned_of() {
+    let setup = setup().await;
+    let log = Log::listen(Level::WARN);
+    // Ours shows 15:06:40.
+    for (date, warns) in [
+        ("Sun, 15 Jun 2025 15:06:00 GMT", false),
+        ("Sun, 15 Jun 2025 15:07:30 GMT", false),
+        ("Sun, 15 Jun 2025 15:05:30 GMT", true),
+        ("Sun, 15 Jun 2025 15:16:40 GMT", true),
+    ] {
+        let issuer = ScriptedIssuer::new(with_headers(&setup, &[(header::DATE, date)]));
+        let before = log.lines_with("clock").len();
+        let verifier = setup.builder().transport(Transport::new(issuer)).build().unwrap();
+        verifier.ready().await.unwrap();
+        assert_eq!(log.lines_with("clock").len() > before, warns, "{date}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_confirmation_does_not_say_again_still_holds() {
+    let setup = setup().await;
+    let tag = (header::ETAG, "\"1\"");
+    setup.issuer.answers(with_headers(&setup, &[tag.clone(), (header::CACHE_CONTROL, "max-age=100")]));
+    let verifier = setup.verifier();
+    verifier.ready().await.unwrap();
+    setup.issuer.answers(with_headers(&setup, &[tag]));
+    sleep(HOUR).await;
+    assert!(setup.issuer.asked() > 38, "{}", setup.issuer.asked());
+}
+
+#[tokio::test]
+async fn who_looks_for_a_new_key_has_no_use_for_what_a_cache_has_kept() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    verifier.ready().await.unwrap();
+    assert!(!setup.issuer.last_asked().contains_key(header::CACHE_CONTROL));
+    verifier.verify(&setup.token().header("kid", "new").build()).await.unwrap_err();
+    assert_eq!(setup.issuer.last_asked()[header::CACHE_CONTROL], "no-cache");
+}
+
+#[tokio::test]
+async fn keys_that_have_moved_are_looked_for_anew_whatever_is_at_the_old_place() {
+    let setup = setup().await;
+    let here = setup.passport.issuer().to_owned();
+    let discovery =
+        |place: &str| Answer::body(&format!(r#"{{"issuer":"{here}","jwks_uri":"{here}{place}"}}"#));
+    for odd in [
+        Answer::Status(StatusCode::MOVED_PERMANENTLY),
+        Answer::Status(StatusCode::FORBIDDEN),
+        Answer::body("<html>"),
+    ] {
+        let issuer = ScriptedIssuer::new(Answer::Status(StatusCode::NOT_FOUND));
+        issuer.answers_at("openid-configuration", discovery("/old"));
+        issuer.answers_at("/old", Answer::body(&setup.passport.jwks()));
+        let verifier = TokenVerifier::builder(setup.passport.audience())
+            .issuer(&here)
+            .transport(Transport::new(issuer.clone()))
+            .clock(setup.clock.clone())
+            .build()
+            .unwrap();
+        verifier.ready().await.unwrap();
+        issuer.answers_at("openid-configuration", discovery("/new"));
+        issuer.answers_at("/old", odd);
+        issuer.answers_at("/new", Answer::body(&setup.passport.jwks()));
+        sleep(HOUR).await;
+        assert_eq!(verifier.health().state(), KeyState::Fresh, "{}", verifier.health());
+    }
+}
+
+/// Files are read and written on threads of which a paused clock knows nothing, so here it is moved by hand.
+async fn setup_for_files() -> (Setup, ManualClock, tempfile::TempDir) {
+    let setup = setup().await;
+    tokio::time::resume();
+    (setup, ManualClock::at_unix_seconds(START), tempfile::tempdir().unwrap())
+}
+
+#[tokio::test]
+async fn a_service_with_a_key_file_starts_while_the_issuer_is_down() {
+    let (setup, clock, folder) = setup_for_files().await;
+    let file = folder.path().join("keys.json");
+    let verifier = || setup.builder().clock(clock.clone()).key_file(&file).build().unwrap();
+    let token = setup.token().build();
+    let first = verifier();
+    first.verify(&token).await.unwrap();
+    while !file.exists() {
+        tokio::task::yield_now().await;
+    }
+    drop(first);
+
+    setup.issuer.answers(Answer::Status(StatusCode::BAD_GATEWAY));
+    clock.advance(HOUR);
+    let (second, asked) = (verifier(), setup.issuer.asked());
+    second.verify(&token).await.unwrap();
+    let health = second.health();
+    assert_eq!((health.state(), health.age()), (KeyState::Due, Some(HOUR)));
+    setup.issuer.asked_for_the(asked + 1).await; // newer ones are asked for at once
+    drop(second);
+
+    clock.advance(23 * HOUR);
+    let outcome = verifier().verify(&token).await;
+    assert!(matches!(outcome, Err(VerifyError::KeysUnavailable { .. })), "a day is a day: {outcome:?}");
+}
+
+#[tokio::test]
+async fn a_key_file_that_cannot_be_used_is_a_warning_and_no_more() {
+    let (setup, clock, folder) = setup_for_files().await;
+    let log = Log::listen(Level::WARN);
+    let (issuer, now) = (setup.passport.issuer(), u64::from(START));
+    let saved = |fetched_at: u64, jwks: &str| {
+        format!(r#"{{"issuer":"{issuer}","fetched_at":{fetched_at},"jwks":{jwks}}}"#)
+    };
+    for (number, content) in [
+        "<html>".to_owned(),
+        saved(now - 24 * 60 * 60, &setup.passport.jwks()),
+        saved(now + 60, &setup.passport.jwks()),
+        saved(now, r#"{"keys":[]}"#),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let file = folder.path().join(format!("keys-{number}.json"));
+        std::fs::write(&file, &content).unwrap();
+        let asked = setup.issuer.asked();
+        let verifier = setup.builder().clock(clock.clone()).key_file(&file).build().unwrap();
+        verifier.verify(&setup.token().build()).await.unwrap();
+        assert_eq!(setup.issuer.asked(), asked + 1, "{content}");
+        assert_eq!(log.lines_with("going on without the key file").len(), number + 1, "{content}");
+    }
+}
+
+#[tokio::test]
+async fn keys_that_came_from_the_file_are_not_saved_again() {
+    let (setup, clock, folder) = setup_for_files().await;
+    let file = folder.path().join("keys.json");
+    let content = format!(
+        r#"{{"issuer":"{}","fetched_at":{START},"jwks":{}}}"#,
+        setup.passport.issuer(),
+        setup.passport.jwks()
+    );
+    std::fs::write(&file, &content).unwrap();
+    let verifier = setup.builder().clock(clock).key_file(&file).build().unwrap();
+    verifier.verify(&setup.token().build()).await.unwrap();
+    let other = content.replace(&START.to_string(), &(START + 1).to_string());
+    std::fs::write(&file, &other).unwrap();
+    // An attempt holds the cache for as long as it saves.
+    let cache = Arc::downgrade(&verifier.pipeline().jwks);
+    drop(verifier);
+    while cache.strong_count() > 0 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), other);
+    assert_eq!(setup.issuer.asked(), 0);
+}
+
+#[tokio::test]
+async fn static_keys_ask_nobody() {
+    let setup = setup().await;
+    let verifier = TokenVerifier::builder(setup.passport.audience())
+        .issuer(setup.passport.issuer())
+        .static_keys(setup.passport.jwks())
+        .transport(Transport::new(setup.issuer.clone()))
+        .clock(setup.clock.clone())
+        .build()
+        .unwrap();
+    assert!(accepts_at_once(&verifier, &setup.token().build()));
+    let junk = setup.token().header("kid", "junk").build();
+    let outcome = verifier.try_verify(&junk).unwrap();
+    assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::KeyNotFound));
+    sleep(HOUR).await;
+    verifier.ready().await.unwrap();
+    assert_eq!((setup.issuer.asked(), verifier.health().next_attempt()), (0, None));
+}
+
+#[tokio::test]
+async fn ready_sits_out_an_outage() {
+    let setup = setup().await;
+    setup.issuer.answers(Answer::Status(StatusCode::BAD_GATEWAY));
+    let verifier = setup.verifier();
+    let mut ready = tokio_test::task::spawn(verifier.ready());
+    assert!(ready.poll().is_pending());
+    setup.issuer.asked_for_the(3).await;
+    assert!(!verifier.health().is_usable());
+    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    ready.await.unwrap();
+    assert!(verifier.health().is_usable());
+}
+
+#[tokio::test]
+async fn ready_does_not_wait_for_what_contradicts_the_configuration() {
+    let setup = setup().await;
+    setup.issuer.answers(Answer::body(
+        r#"{"issuer":"https://other.example","jwks_uri":"https://other.example/keys"}"#,
+    ));
+    let verifier = TokenVerifier::builder("api")
+        .issuer(setup.passport.issuer())
+        .transport(Transport::new(setup.issuer.clone()))
+        .build()
+        .unwrap();
+    verifier.ready().await.unwrap_err();
+    assert!(verifier.health().last_error().unwrap().contains("another issuer"), "{}", verifier.health());
+}

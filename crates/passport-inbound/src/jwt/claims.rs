@@ -1,0 +1,174 @@
+//! Reads the claims of a token, strictly and once. `validation` checks their values.
+
+use std::{borrow::Cow, fmt, ops::Range};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, MapAccess, Visitor},
+};
+
+use crate::jwt::json::{self, ExactlyTrue, NumericDate, OneOrMany, Skipped};
+
+/// The size of the text claims of most tokens, in bytes.
+const INITIAL_CAPACITY: usize = 256;
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Claims {
+    /// The values of the text claims, one after another: one allocation instead of seven.
+    texts: String,
+    iss: TextRange,
+    sub: TextRange,
+    tenant_id: TextRange,
+    email: TextRange,
+    name: TextRange,
+    jti: TextRange,
+    managed_identity_id: TextRange,
+
+    pub(crate) aud: Vec<String>,
+    pub(crate) exp: Option<NumericDate>,
+    pub(crate) nbf: Option<NumericDate>,
+    pub(crate) iat: Option<NumericDate>,
+    pub(crate) roles: Vec<String>,
+    pub(crate) permissions: Vec<String>,
+    pub(crate) is_service_account: bool,
+
+    /// Whether a claim marks an ID token or a logout token: Passport gives them the issuer, the key and
+    /// the audience of an access token.
+    pub(crate) is_of_another_kind: bool,
+    /// Whether the token is bound to a key of the client ([RFC 7800](https://www.rfc-editor.org/rfc/rfc7800#section-3)).
+    pub(crate) is_bound: bool,
+}
+
+/// The range of a claim in the texts, if the token has the claim.
+type TextRange = Option<Range<usize>>;
+
+impl Claims {
+    /// Reads a JSON object. A duplicate member, known or not, is an error: another reader might use the
+    /// other one.
+    pub(crate) fn parse(payload: &[u8]) -> Result<Self, serde_json::Error> {
+        json::object(payload)
+    }
+
+    pub(crate) fn iss(&self) -> Option<&str> {
+        self.text(&self.iss)
+    }
+
+    pub(crate) fn sub(&self) -> Option<&str> {
+        self.text(&self.sub)
+    }
+
+    pub(crate) fn tenant_id(&self) -> Option<&str> {
+        self.text(&self.tenant_id)
+    }
+
+    pub(crate) fn email(&self) -> Option<&str> {
+        self.text(&self.email)
+    }
+
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.text(&self.name)
+    }
+
+    pub(crate) fn jti(&self) -> Option<&str> {
+        self.text(&self.jti)
+    }
+
+    pub(crate) fn managed_identity_id(&self) -> Option<&str> {
+        self.text(&self.managed_identity_id)
+    }
+
+    fn text(&self, place: &TextRange) -> Option<&str> {
+        self.texts.get(place.clone()?)
+    }
+
+    fn push(&mut self, Text(text): Text<'_>) -> TextRange {
+        let start = self.texts.len();
+        self.texts.push_str(&text);
+        Some(start..self.texts.len())
+    }
+
+    /// Returns the memory in use, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        let lists = [&self.aud, &self.roles, &self.permissions];
+        let each = lists.iter().flat_map(|list| list.iter());
+        let places = lists.iter().map(|list| list.capacity() * size_of::<String>()).sum::<usize>();
+        // No allocation is smaller than this, whatever it is for.
+        self.texts.capacity() + places + each.map(|text| text.capacity().max(16)).sum::<usize>()
+    }
+
+    /// Reads the value of the member `name`.
+    fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
+        match name {
+            // Claims that are validated: `null` is a value of the wrong type, not an absence.
+            "iss" => self.iss = self.push(map.next_value()?),
+            "aud" => self.aud = map.next_value::<OneOrMany>()?.0,
+            "exp" => self.exp = Some(map.next_value()?),
+            "nbf" => self.nbf = Some(map.next_value()?),
+            "iat" => self.iat = Some(map.next_value()?),
+            "sub" => self.sub = self.push(map.next_value()?),
+            "tenant_id" => self.tenant_id = self.push(map.next_value()?),
+            // Optional claims: `null` counts as an absence.
+            "email" => self.email = map.next_value::<Option<_>>()?.and_then(|text| self.push(text)),
+            "name" => self.name = map.next_value::<Option<_>>()?.and_then(|text| self.push(text)),
+            "jti" => self.jti = map.next_value::<Option<_>>()?.and_then(|text| self.push(text)),
+            "managed_identity_id" => {
+                self.managed_identity_id = map.next_value::<Option<_>>()?.and_then(|text| self.push(text));
+            }
+            "roles" => self.roles = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
+            "permissions" => self.permissions = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
+            "is_service_account" => self.is_service_account = map.next_value::<ExactlyTrue>()?.0,
+            "nonce" | "at_hash" | "c_hash" | "events" => {
+                self.is_of_another_kind = true;
+                map.next_value::<Skipped>()?;
+            }
+            "cnf" => {
+                self.is_bound = true;
+                map.next_value::<Skipped>()?;
+            }
+            _ => {
+                map.next_value::<Skipped>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<'de> Deserialize<'de> for Claims {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ClaimsVisitor;
+
+        impl<'de> Visitor<'de> for ClaimsVisitor {
+            type Value = Claims;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of claims")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Claims, A::Error> {
+                let mut claims =
+                    Claims { texts: String::with_capacity(INITIAL_CAPACITY), ..Claims::default() };
+                let mut names = Vec::with_capacity(16);
+                while let Some(Text(name)) = map.next_key()? {
+                    claims
+                        .read(&name, &mut map)
+                        .map_err(|error| A::Error::custom(format_args!("{name}: {error}")))?;
+                    names.push(name);
+                }
+                names.sort_unstable();
+                if names.windows(2).any(|pair| pair[0] == pair[1]) {
+                    return Err(A::Error::custom("a member stands twice"));
+                }
+                Ok(claims)
+            }
+        }
+
+        deserializer.deserialize_map(ClaimsVisitor)
+    }
+}
+
+/// A name or a text; borrowed from the payload unless it has escapes.
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests;

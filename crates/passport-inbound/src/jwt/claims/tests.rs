@@ -1,0 +1,76 @@
+use super::*;
+
+#[test]
+fn a_wrong_type_is_never_taken_for_an_absence() {
+    for payload in [
+        r#"{"exp":"1"}"#,
+        r#"{"exp":null}"#,
+        r#"{"nbf":true}"#,
+        r#"{"iat":[1]}"#,
+        r#"{"iss":["a"]}"#,
+        r#"{"iss":null}"#,
+        r#"{"sub":5}"#,
+        r#"{"sub":null}"#,
+        r#"{"aud":null}"#,
+        r#"{"aud":5}"#,
+        r#"{"aud":[["a"]]}"#,
+        r#"{"aud":{"0":"a"}}"#,
+        r#"{"tenant_id":{}}"#,
+        r#"{"roles":[1]}"#,
+        "[]",
+        "\"\"",
+    ] {
+        assert!(Claims::parse(payload.as_bytes()).is_err(), "{payload}");
+    }
+}
+
+#[test]
+fn a_member_that_stands_twice_is_refused_however_it_is_spelled() {
+    for payload in [
+        r#"{"exp":1,"exp":2}"#,
+        r#"{"exp":1,"\u0065xp":2}"#,
+        r#"{"sub":"a","sub":"a"}"#,
+        r#"{"x":1,"y":2,"x":3}"#,
+        r#"{"x":1,"\u0078":3}"#,
+    ] {
+        assert!(Claims::parse(payload.as_bytes()).is_err(), "{payload}");
+    }
+}
+
+#[test]
+fn what_nobody_looks_at_must_be_well_formed_too() {
+    let nested = |depth: usize| format!("{{\"x\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
+    assert!(Claims::parse(nested(100).as_bytes()).is_ok());
+    for payload in [nested(10_000), nested(200), r#"{"x":1e999}"#.to_owned()] {
+        assert!(Claims::parse(payload.as_bytes()).is_err());
+    }
+    for payload in [&b"{\"x\":\"\xff\"}"[..], b"{\"x\":{\"\xfa\":1}}", b"{\"\xfa\":1}", b"{\"x\":1}x"] {
+        assert!(Claims::parse(payload).is_err());
+    }
+}
+
+#[test]
+fn only_the_boolean_true_makes_a_service_account() {
+    let flag = |value: &str| {
+        Claims::parse(format!(r#"{{"is_service_account":{value}}}"#).as_bytes()).unwrap().is_service_account
+    };
+    assert!(flag("true"));
+    for value in ["false", "null", "1", r#""true""#, "[true]", r#"{"a":true}"#] {
+        assert!(!flag(value), "{value}");
+    }
+    assert!(!Claims::parse(br#"{"Is_Service_Account":true}"#).unwrap().is_service_account);
+}
+
+#[test]
+fn null_for_what_nothing_depends_on_is_as_good_as_nothing() {
+    for name in ["email", "name", "jti", "managed_identity_id", "roles", "permissions", "is_service_account"]
+    {
+        assert!(Claims::parse(format!(r#"{{"{name}":null}}"#).as_bytes()).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn one_audience_or_role_may_stand_without_a_list() {
+    let claims = Claims::parse(br#"{"aud":"a","roles":"r"}"#).unwrap();
+    assert_eq!((claims.aud, claims.roles), (vec!["a".to_owned()], vec!["r".to_owned()]));
+}

@@ -1,0 +1,87 @@
+//! Splits a signed token in the compact form
+//! ([RFC 7515](https://www.rfc-editor.org/rfc/rfc7515#section-3.1)). Allocates nothing.
+
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+
+use super::header::HeaderMembers;
+use crate::RejectionReason;
+
+/// The largest token that is accepted by default, in bytes. Passport's have about one thousand.
+pub(crate) const DEFAULT_MAX_LEN: usize = 8 * 1024;
+
+/// The largest header of a token, in bytes, whatever the size of the token.
+pub(crate) const MAX_HEADER: usize = 6 * 1024;
+
+/// The longest signature: RSA with 8192 bits.
+pub(crate) const MAX_SIGNATURE: usize = 1024;
+
+/// The size of buffers for usual headers and signatures: RSA with 4096 bits has 512 bytes.
+pub(crate) const SMALL_BUFFER: usize = 512;
+
+/// The three segments of a token, still encoded. Not `Debug`, so that no token is logged.
+#[derive(Clone, Copy)]
+pub(crate) struct Jws<'a> {
+    header: &'a [u8],
+    payload: &'a [u8],
+    signature: &'a [u8],
+    /// The signed text: header and payload with the dot between them.
+    pub(crate) message: &'a [u8],
+}
+
+impl<'a> Jws<'a> {
+    pub(crate) fn parse(token: &'a [u8], max_len: usize) -> Result<Self, RejectionReason> {
+        if token.len() > max_len {
+            return Err(RejectionReason::TooLong);
+        }
+        let mut dots = memchr::memchr_iter(b'.', token);
+        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
+            return Err(RejectionReason::Malformed);
+        };
+        let (header, payload, signature) = (&token[..first], &token[first + 1..second], &token[second + 1..]);
+        // Whether a signature may be missing is up to the header.
+        if header.is_empty() || payload.is_empty() {
+            return Err(RejectionReason::Malformed);
+        }
+        if ![header, payload, signature].into_iter().all(is_base64url) {
+            return Err(RejectionReason::Malformed);
+        }
+        Ok(Self { header, payload, signature, message: &token[..second] })
+    }
+
+    /// Returns whether header and signature fit into buffers of [`SMALL_BUFFER`] bytes.
+    pub(crate) fn fits_small_buffers(&self) -> bool {
+        [self.header, self.signature].iter().all(|segment| segment.len() * 3 / 4 <= SMALL_BUFFER)
+    }
+
+    /// Decodes and reads the header, which is not validated yet.
+    pub(crate) fn header<'b>(&self, buffer: &'b mut [u8]) -> Result<HeaderMembers<'b>, RejectionReason> {
+        HeaderMembers::read(decoded(self.header, buffer)?)
+    }
+
+    /// Decodes the payload, for a token with a valid signature.
+    pub(crate) fn payload(&self) -> Result<Vec<u8>, RejectionReason> {
+        BASE64_URL_SAFE_NO_PAD.decode(self.payload).map_err(|_| RejectionReason::Malformed)
+    }
+
+    pub(crate) fn signature<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], RejectionReason> {
+        decoded(self.signature, buffer)
+    }
+}
+
+/// Checks every byte without an early return, so that the compiler vectorizes the loop.
+fn is_base64url(segment: &[u8]) -> bool {
+    segment.iter().fold(true, |so_far, byte| {
+        so_far & (byte.is_ascii_alphanumeric() | (*byte == b'-') | (*byte == b'_'))
+    })
+}
+
+/// Decodes strict base64url: no padding, no other alphabet, no second spelling by unused bits.
+fn decoded<'b>(segment: &[u8], buffer: &'b mut [u8]) -> Result<&'b [u8], RejectionReason> {
+    let length =
+        BASE64_URL_SAFE_NO_PAD.decode_slice(segment, buffer).map_err(|_| RejectionReason::Malformed)?;
+    // Only `alg: none` has an empty signature; its header was rejected before this.
+    if length == 0 { Err(RejectionReason::Malformed) } else { Ok(&buffer[..length]) }
+}
+
+#[cfg(test)]
+mod tests;

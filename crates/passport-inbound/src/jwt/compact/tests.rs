@@ -1,0 +1,115 @@
+use super::*;
+use crate::jwt::algorithm::AllowedAlgorithms;
+
+fn parse(header: &str) -> Result<Option<String>, RejectionReason> {
+    let token = format!("{}.e30.c2ln", BASE64_URL_SAFE_NO_PAD.encode(header));
+    judged(&token)
+}
+
+fn judged(token: &str) -> Result<Option<String>, RejectionReason> {
+    let mut buffer = [0; MAX_HEADER];
+    let jws = Jws::parse(token.as_bytes(), DEFAULT_MAX_LEN)?;
+    let kid = jws.header(&mut buffer)?.validate(&AllowedAlgorithms::default())?.kid;
+    jws.signature(&mut [0; MAX_SIGNATURE])?;
+    jws.payload()?;
+    Ok(kid.map(|kid| kid.chars().collect()))
+}
+
+#[test]
+fn the_header_of_passports_own_sample_is_accepted() {
+    assert_eq!(parse(r#"{"alg":"RS256"}"#), Ok(None));
+    assert_eq!(parse(r#"{"alg":"RS256","kid":"k","typ":"JWT"}"#), Ok(Some("k".to_owned())));
+}
+
+#[test]
+fn what_is_not_text_is_malformed() {
+    for token in [&b"\xff\xfe"[..], b"e30.e30.\xff", b"\xc3\xa9.e30.c2ln", b"e30.\x00.c2ln"] {
+        assert_eq!(Jws::parse(token, DEFAULT_MAX_LEN).err(), Some(RejectionReason::Malformed));
+    }
+}
+
+#[test]
+fn only_rs256_spelled_exactly_so_is_allowed() {
+    for alg in ["none", "None", "NONE", "rs256", "HS256", "RS384", "PS256", "ES256", "RS256 ", ""] {
+        let outcome = parse(&format!(r#"{{"alg":"{alg}"}}"#));
+        assert_eq!(outcome, Err(RejectionReason::AlgorithmNotAllowed), "{alg}");
+    }
+}
+
+#[test]
+fn any_crit_is_refused() {
+    for crit in [r#"["exp"]"#, "[]", "null", r#""exp""#, "1"] {
+        let outcome = parse(&format!(r#"{{"alg":"RS256","crit":{crit}}}"#));
+        assert_eq!(outcome, Err(RejectionReason::CriticalHeader), "{crit}");
+    }
+}
+
+#[test]
+fn only_the_types_of_access_tokens_are_accepted() {
+    for typ in ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", "Application/JWT"] {
+        assert!(parse(&format!(r#"{{"alg":"RS256","typ":"{typ}"}}"#)).is_ok(), "{typ}");
+    }
+    for typ in ["logout+jwt", "secevent+jwt", "dpop+jwt", "id_token", "", "text/jwt", "é"] {
+        let outcome = parse(&format!(r#"{{"alg":"RS256","typ":"{typ}"}}"#));
+        assert_eq!(outcome, Err(RejectionReason::NotAnAccessToken), "{typ}");
+    }
+}
+
+#[test]
+fn odd_headers_are_malformed() {
+    for header in [
+        "",
+        "[]",
+        r#"["RS256"]"#,
+        "null",
+        r#"{"alg":null}"#,
+        r#"{"alg":["RS256"]}"#,
+        r"{}",
+        r#"{"alg":"RS256","alg":"RS256"}"#,
+        r#"{"alg":"RS256","\u0061lg":"none"}"#,
+        r#"{"alg":"RS256","kid":5}"#,
+        r#"{"alg":"RS256","kid":null}"#,
+        r#"{"alg":"RS256"} {}"#,
+    ] {
+        assert_eq!(parse(header), Err(RejectionReason::Malformed), "{header}");
+    }
+}
+
+#[test]
+fn a_long_token_is_refused_before_it_is_decoded() {
+    for max_len in [DEFAULT_MAX_LEN, 64 * 1024] {
+        let parse = |length| Jws::parse(".".repeat(length).as_bytes(), max_len).err();
+        assert_eq!(parse(max_len + 1), Some(RejectionReason::TooLong));
+        assert_eq!(parse(max_len), Some(RejectionReason::Malformed));
+    }
+}
+
+#[test]
+fn members_that_nobody_looks_at_may_be_anything() {
+    assert!(parse(r#"{"alg":"RS256","jwk":{"kty":"oct"},"x":[1,{"y":null}],"jku":5}"#).is_ok());
+}
+
+#[test]
+fn the_compact_form_has_exactly_three_segments_of_strict_base64url() {
+    for token in [
+        "",
+        "a",
+        "e30.e30",
+        "eyJhbGciOiJSUzI1NiJ9.e30",
+        "eyJhbGciOiJSUzI1NiJ9.e30.",
+        "eyJhbGciOiJSUzI1NiJ9..c2ln",
+        "eyJhbGciOiJSUzI1NiJ9.e30.c2ln.c2ln",
+        "eyJhbGciOiJSUzI1NiJ9.e30.c2l=",
+        "eyJhbGciOiJSUzI1NiJ9.e30.c2lnbh",
+        "....",
+        "eyJhbGciOiJSUzI1NiJ9.e30.\"c2ln\"",
+        "eyJhbGciOiJSUzI1NiJ9.e30.c2ln c2ln",
+        "eyJhbGciOiJSUzI1NiJ9.e30.c2ln,c2ln",
+        "\teyJhbGciOiJSUzI1NiJ9.e30.c2ln",
+        "eyJhbGciOiJSUzI1NiJ9.e3+.c2ln",
+        "eyJhbGciOiJSUzI1NiJ9%2Ee30%2Ec2ln",
+        "{\"payload\":\"e30\"}",
+    ] {
+        assert_eq!(judged(token), Err(RejectionReason::Malformed), "{token}");
+    }
+}

@@ -1,0 +1,83 @@
+//! Validates the header of a token
+//! ([RFC 7515, section 4](https://www.rfc-editor.org/rfc/rfc7515#section-4)). Allocates nothing.
+
+use super::{
+    algorithm::{Algorithm, AllowedAlgorithms},
+    header_json::{self, Text, Value},
+};
+use crate::RejectionReason;
+
+/// A valid header.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Header<'a> {
+    pub(crate) algorithm: Algorithm,
+    /// The key that the token claims to be signed with.
+    pub(crate) kid: Option<Text<'a>>,
+}
+
+/// The members of a header that are read, not validated yet. Keys in the header (`jwk`, `jku`, `x5u`,
+/// `x5c`) are ignored.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct HeaderMembers<'a> {
+    pub(crate) alg: Option<Text<'a>>,
+    pub(crate) kid: Option<Text<'a>>,
+    pub(crate) typ: Option<Text<'a>>,
+    has_crit: bool,
+    /// Whether there is a member that no signed token with its payload can have.
+    has_foreign: bool,
+}
+
+impl<'a> HeaderMembers<'a> {
+    pub(crate) fn read(json: &'a [u8]) -> Result<Self, RejectionReason> {
+        let mut members = Self::default();
+        let mut is_text = true;
+        header_json::object(json, |name, value| {
+            let mut text = |member: &mut Option<Text<'a>>| match value {
+                Value::Text(text) => *member = Some(text),
+                // `null` is a value of the wrong type, not an absence.
+                Value::Other => is_text = false,
+            };
+            if name.says("alg") {
+                text(&mut members.alg);
+            } else if name.says("kid") {
+                text(&mut members.kid);
+            } else if name.says("typ") {
+                text(&mut members.typ);
+            } else if name.says("crit") {
+                members.has_crit = true;
+            } else if ["b64", "enc", "zip"].iter().any(|foreign| name.says(foreign)) {
+                members.has_foreign = true;
+            }
+        })
+        .map_err(|_| RejectionReason::Malformed)?;
+        if is_text { Ok(members) } else { Err(RejectionReason::Malformed) }
+    }
+
+    /// `crit` requires extensions, of which none is supported; `b64` needs it
+    /// ([RFC 7797, section 6](https://www.rfc-editor.org/rfc/rfc7797#section-6)); `enc` and `zip` belong to encryption.
+    pub(crate) fn validate(self, allowed: &AllowedAlgorithms) -> Result<Header<'a>, RejectionReason> {
+        let alg = self.alg.ok_or(RejectionReason::Malformed)?;
+        let algorithm = allowed.named(|name| alg.says(name)).ok_or(RejectionReason::AlgorithmNotAllowed)?;
+        if self.has_crit {
+            return Err(RejectionReason::CriticalHeader);
+        }
+        if self.has_foreign {
+            return Err(RejectionReason::Malformed);
+        }
+        match self.typ {
+            Some(typ) if !is_access_token_type(typ) => Err(RejectionReason::NotAnAccessToken),
+            _ => Ok(Header { algorithm, kid: self.kid }),
+        }
+    }
+}
+
+/// The media types of access tokens.
+pub(crate) const ACCESS_TOKEN_TYPES: [&str; 4] = ["jwt", "at+jwt", "application/jwt", "application/at+jwt"];
+
+/// Passport says `JWT` or nothing; [RFC 9068, section 2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1) says
+/// `at+jwt`. Both may be spelled as a whole media type, in any case.
+fn is_access_token_type(typ: Text<'_>) -> bool {
+    ACCESS_TOKEN_TYPES
+        .iter()
+        .any(|known| typ.chars().map(|character| character.to_ascii_lowercase()).eq(known.chars()))
+}

@@ -1,0 +1,142 @@
+//! Strict types for reading JSON, shared by claims and key sets.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
+use serde_json::Number;
+
+/// Reads a JSON object. Rejects an array, which serde would accept for a struct.
+pub(crate) fn object<T: DeserializeOwned>(json: &[u8]) -> Result<T, serde_json::Error> {
+    // All of it must be UTF-8, also members that are not read.
+    let text = str::from_utf8(json).map_err(serde_json::Error::custom)?;
+    if text.trim_ascii_start().starts_with('{') {
+        serde_json::from_str(text)
+    } else {
+        Err(serde_json::Error::custom("not an object"))
+    }
+}
+
+/// A string or a list of strings.
+#[derive(Debug, Default)]
+pub(crate) struct OneOrMany(pub(crate) Vec<String>);
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        struct Strings;
+
+        impl<'de> Visitor<'de> for Strings {
+            type Value = OneOrMany;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or a list of strings")
+            }
+
+            fn visit_str<E: Error>(self, one: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany(vec![one.to_owned()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut many: A) -> Result<OneOrMany, A::Error> {
+                let mut strings = Vec::new();
+                while let Some(string) = many.next_element()? {
+                    strings.push(string);
+                }
+                Ok(OneOrMany(strings))
+            }
+        }
+
+        value.deserialize_any(Strings)
+    }
+}
+
+/// `true` for the boolean `true` only; no type is an error.
+#[derive(Debug)]
+pub(crate) struct ExactlyTrue(pub(crate) bool);
+
+impl<'de> Deserialize<'de> for ExactlyTrue {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Flag {
+            Bool(bool),
+            Other(Skipped),
+        }
+        Ok(Self(matches!(Flag::deserialize(value)?, Flag::Bool(true))))
+    }
+}
+
+/// A value that is not read. Unlike `IgnoredAny` it is checked as if it were read, the limit on depth
+/// included.
+#[derive(Debug)]
+pub(crate) struct Skipped;
+
+impl<'de> Deserialize<'de> for Skipped {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        value.deserialize_any(Self)
+    }
+}
+
+impl<'de> Visitor<'de> for Skipped {
+    type Value = Self;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_unit<E>(self) -> Result<Self, E> {
+        Ok(self)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Self, A::Error> {
+        while sequence.next_element::<Self>()?.is_some() {}
+        Ok(self)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<IgnoredAny, Self>()?.is_some() {}
+        Ok(self)
+    }
+}
+
+/// Seconds since 1970 as a JSON number, fractions allowed
+/// ([RFC 7519, section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)). A time before 1970, or
+/// beyond the range of the clock, is an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NumericDate(pub(crate) SystemTime);
+
+impl<'de> Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
+        let seconds = Number::deserialize(value)?.as_f64();
+        let since = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let time = since.and_then(|since| UNIX_EPOCH.checked_add(since));
+        time.map(Self).ok_or_else(|| D::Error::custom("no clock can show that time"))
+    }
+}
+
+#[cfg(test)]
+mod tests;

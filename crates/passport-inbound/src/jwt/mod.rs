@@ -1,0 +1,14 @@
+//! Parses signed tokens and validates their claims. Pure: no clock and no I/O; the current time is
+//! an argument.
+//!
+//! `compact` splits a token, `header` validates its header, `signature` verifies it with a key,
+//! `claims` reads the payload, and `validation` checks the claims.
+
+pub(crate) mod algorithm;
+pub(crate) mod claims;
+pub(crate) mod compact;
+pub(crate) mod header;
+pub(crate) mod header_json;
+pub(crate) mod json;
+pub(crate) mod signature;
+pub(crate) mod validation;

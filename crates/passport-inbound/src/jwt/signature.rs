@@ -1,0 +1,121 @@
+//! Verifies signatures. No other file depends on the cryptographic library for that.
+//!
+//! aws-lc-rs directly: a key is parsed once, when it is first published, instead of at each
+//! request, and no process-wide crypto provider can be missing or doubled.
+
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_FIXED, ED25519, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PSS_2048_8192_SHA256,
+    RsaParameters, RsaPublicKeyComponents, VerificationAlgorithm,
+};
+use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+
+use crate::jwt::algorithm::Algorithm;
+
+/// The sizes of RSA keys that are used, in bits
+/// ([RFC 7518, section 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3) demands the lower bound; the upper one
+/// keeps a hostile key from burning the CPU).
+const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
+
+/// A public key as it is published: numbers in base64url.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Material {
+    Rsa { n: String, e: String },
+    P256 { x: String, y: String },
+    Ed25519 { x: String },
+}
+
+/// A public key, ready to verify signatures of one algorithm.
+#[derive(Debug)]
+pub(crate) struct VerifyingKey(ParsedPublicKey);
+
+impl VerifyingKey {
+    /// Returns `None` for a key that is malformed, of another kind than `algorithm` needs, too
+    /// small, too large, or worthless: anyone can make signatures for it.
+    pub(crate) fn new(material: &Material, algorithm: Algorithm) -> Option<Self> {
+        match (algorithm, material) {
+            (Algorithm::Rs256, Material::Rsa { n, e }) => from_rsa(n, e, &RSA_PKCS1_2048_8192_SHA256),
+            (Algorithm::Ps256, Material::Rsa { n, e }) => from_rsa(n, e, &RSA_PSS_2048_8192_SHA256),
+            (Algorithm::Es256, Material::P256 { x, y }) => {
+                let [x, y] = [coordinate(x)?, coordinate(y)?];
+                // The uncompressed point of SEC 1, section 2.3.3.
+                parsed(&ECDSA_P256_SHA256_FIXED, &[&[4][..], &x, &y].concat())
+            }
+            (Algorithm::EdDsa, Material::Ed25519 { x }) => {
+                let point = coordinate(x).filter(|point| !is_worthless(point))?;
+                parsed(&ED25519, &point)
+            }
+            _ => None,
+        }
+    }
+
+    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
+        self.0.verify_sig(message, signature).is_ok()
+    }
+}
+
+fn from_rsa(n: &str, e: &str, algorithm: &'static RsaParameters) -> Option<VerifyingKey> {
+    let n = unsigned(n)?;
+    let e = unsigned(e)?;
+    let bits = n.len() * 8 - n.first()?.leading_zeros() as usize;
+    let sane_exponent = e.len() <= 4 && e.last()? % 2 == 1 && e != [1];
+    let is_odd = n.last()? % 2 == 1;
+    if !MODULUS_BITS.contains(&bits) || !is_odd || !sane_exponent {
+        return None;
+    }
+    let components = RsaPublicKeyComponents { n, e };
+    components.to_parsed_public_key(algorithm).ok().map(VerifyingKey)
+}
+
+fn parsed(algorithm: &'static dyn VerificationAlgorithm, key: &[u8]) -> Option<VerifyingKey> {
+    ParsedPublicKey::new(algorithm, key).ok().map(VerifyingKey)
+}
+
+/// The y coordinates of the Ed25519 points of small order, little-endian: one each of order 1 and
+/// 2, two points of order 4 and four of order 8. The sign of x, the top bit, is left out.
+const SMALL_ORDER: [[u8; 32]; 5] = [
+    // 0
+    [0; 32],
+    // 1
+    [0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+    // p - 1
+    [
+        0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+    ],
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5,
+        0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a,
+        0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+    ],
+];
+
+/// Whether a signature for the point can be made without a private key: its order is small.
+/// Encodings of a y of p and more ([RFC 8032, section
+/// 5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)) are refused with it, since they
+/// are a second spelling of such points.
+fn is_worthless(point: &[u8]) -> bool {
+    let Some((top, rest)) = point.split_last() else { return true };
+    let top = top & 0x7f;
+    let is_beyond_p = top == 0x7f && rest[0] >= 0xed && rest[1..].iter().all(|byte| *byte == 0xff);
+    is_beyond_p || SMALL_ORDER.iter().any(|known| known[31] == top && known[..31] == *rest)
+}
+
+/// A big-endian number; zeros in front, which some servers send, are taken off.
+fn unsigned(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = BASE64_URL_SAFE_NO_PAD.decode(text).ok()?;
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    bytes.drain(..zeros);
+    (!bytes.is_empty()).then_some(bytes)
+}
+
+/// A coordinate of a point has its full length
+/// ([RFC 7518, section 6.2.1.2](https://www.rfc-editor.org/rfc/rfc7518#section-6.2.1.2)).
+fn coordinate(text: &str) -> Option<Vec<u8>> {
+    BASE64_URL_SAFE_NO_PAD.decode(text).ok().filter(|bytes| bytes.len() == 32)
+}
+
+#[cfg(test)]
+mod tests;

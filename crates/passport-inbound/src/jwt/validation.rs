@@ -1,0 +1,99 @@
+//! Validates claims. Pure: the time is an argument.
+
+use std::time::{Duration, SystemTime};
+
+use crate::{RejectionReason, jwt::claims::Claims};
+
+/// How far ahead a time claim may be: 100 years. A date in milliseconds is 55,000 years ahead.
+const FARTHEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
+#[derive(Debug)]
+pub(crate) struct Policy {
+    /// Compared byte for byte.
+    pub(crate) issuer: String,
+    /// One of them must be in the token.
+    pub(crate) audiences: Vec<String>,
+    /// How far clocks may differ.
+    pub(crate) clock_skew: Duration,
+}
+
+/// The time in which a token is accepted, the clock skew included. A cached token is accepted in the
+/// same time, so that it is rejected when another verification would reject it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Validity {
+    pub(crate) from: SystemTime,
+    /// Exclusive.
+    pub(crate) until: SystemTime,
+}
+
+impl Validity {
+    pub(crate) fn includes(&self, now: SystemTime) -> bool {
+        self.from <= now && now < self.until
+    }
+}
+
+impl Policy {
+    /// Validates the claims at the time `now`, and returns the time in which that result holds.
+    pub(crate) fn check(&self, claims: &Claims, now: SystemTime) -> Result<Validity, RejectionReason> {
+        if claims.iss() != Some(&self.issuer) {
+            return Err(RejectionReason::IssuerMismatch);
+        }
+        if !claims.aud.iter().any(|audience| self.audiences.contains(audience)) {
+            return Err(RejectionReason::AudienceMismatch);
+        }
+        let validity = self.check_times(claims, now)?;
+        if claims.is_of_another_kind {
+            return Err(RejectionReason::NotAnAccessToken);
+        }
+        if claims.is_bound {
+            return Err(RejectionReason::BoundToken);
+        }
+        required("sub", claims.sub())?;
+        required("tenant_id", claims.tenant_id())?;
+        Ok(validity)
+    }
+
+    fn check_times(&self, claims: &Claims, now: SystemTime) -> Result<Validity, RejectionReason> {
+        let exp = claims.exp.ok_or(RejectionReason::MissingClaim("exp"))?.0;
+        let iat = claims.iat.ok_or(RejectionReason::MissingClaim("iat"))?.0;
+        let nbf = claims.nbf.map(|nbf| nbf.0);
+        for (name, date) in [("exp", Some(exp)), ("iat", Some(iat)), ("nbf", nbf)] {
+            if date.is_some_and(|date| date.duration_since(now).is_ok_and(|ahead| ahead > FARTHEST)) {
+                return Err(RejectionReason::ImplausibleTime(name));
+            }
+        }
+        // Saturates at the ends of the range of the clock.
+        let earliest = |date: SystemTime| date.checked_sub(self.clock_skew).unwrap_or(SystemTime::UNIX_EPOCH);
+        let until = exp.checked_add(self.clock_skew).unwrap_or(exp);
+        if now >= until {
+            return Err(RejectionReason::Expired);
+        }
+        let nbf = nbf.map(earliest);
+        if nbf.is_some_and(|nbf| now < nbf) {
+            return Err(RejectionReason::NotYetValid);
+        }
+        if now < earliest(iat) {
+            return Err(RejectionReason::IssuedInFuture);
+        }
+        // Before this, by a clock that was set back, the expiry is implausible.
+        let plausible = exp.checked_sub(FARTHEST).unwrap_or(SystemTime::UNIX_EPOCH);
+        let from = nbf.map_or(earliest(iat), |nbf| nbf.max(earliest(iat)));
+        Ok(Validity { from: from.max(plausible), until })
+    }
+
+    /// Returns whether the issuer of a token differs from the configured one only by a trailing slash,
+    /// which is a frequent mistake.
+    pub(crate) fn differs_by_a_slash(&self, issuer: &str) -> bool {
+        issuer != self.issuer && issuer.trim_end_matches('/') == self.issuer.trim_end_matches('/')
+    }
+}
+
+fn required(name: &'static str, claim: Option<&str>) -> Result<(), RejectionReason> {
+    match claim {
+        Some(value) if !value.trim().is_empty() => Ok(()),
+        _ => Err(RejectionReason::MissingClaim(name)),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,96 @@
+//! Reads what is left of the body of a refused request.
+//!
+//! Over HTTP/1.1 a server closes the connection after a response when it has not read the request's
+//! body, and a client that is still sending it sees a broken connection instead of the refusal.
+
+use std::{
+    any::Any,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use http::{Request, Version, header::EXPECT};
+use http_body::Body;
+use tokio::{
+    runtime::Handle,
+    time::{Sleep, sleep},
+};
+
+/// A refused caller is worth no more than a small body and a moment.
+const MOST_BYTES: u64 = 64 * 1024;
+const MOST_TIME: Duration = Duration::from_secs(1);
+
+type Error = Box<dyn std::error::Error + Send + Sync>;
+type Rest = Pin<Box<dyn Body<Data = Bytes, Error = Error> + Send>>;
+
+/// What is left of a body, to be read and dropped.
+pub(crate) struct Drain {
+    rest: Rest,
+    bytes_left: u64,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl Drain {
+    /// Returns none where there is nothing to read, the client waits for a `100 Continue`, or the
+    /// body is of no type that axum or tonic has.
+    pub(crate) fn of<B: 'static>(request: Request<B>) -> Option<Box<Self>> {
+        if request.version() > Version::HTTP_11 {
+            return None;
+        }
+        let (head, body) = request.into_parts();
+        let rest = known_body(body)?;
+        let is_wanted = !head.headers.contains_key(EXPECT) && Handle::try_current().is_ok();
+        is_wanted.then(|| Box::new(Self { rest, bytes_left: MOST_BYTES, timer: None }))
+    }
+
+    /// Ready when the body, the time or the number of bytes has come to its end.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            match self.rest.as_mut().poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    let bytes = frame.data_ref().map_or(0, Bytes::len);
+                    match self.bytes_left.checked_sub(u64::try_from(bytes).unwrap_or(u64::MAX)) {
+                        Some(left) => self.bytes_left = left,
+                        None => return Poll::Ready(()),
+                    }
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => {
+                    let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(MOST_TIME)));
+                    return timer.as_mut().poll(cx);
+                }
+            }
+        }
+    }
+}
+
+/// Returns the body if it is of a type that axum or tonic has, and is worth reading. The layers
+/// take bodies of any type, even those that do not implement `Body`.
+fn known_body<B: 'static>(body: B) -> Option<Rest> {
+    let mut body = Some(body);
+    let body: &mut dyn Any = &mut body;
+    #[cfg(feature = "axum")]
+    if let Some(body) = body.downcast_mut::<Option<axum_core::body::Body>>().and_then(Option::take) {
+        return worth_reading(body);
+    }
+    #[cfg(feature = "tonic")]
+    if let Some(body) = body.downcast_mut::<Option<tonic::body::Body>>().and_then(Option::take) {
+        return worth_reading(body);
+    }
+    let _ = body;
+    None
+}
+
+#[cfg(any(feature = "axum", feature = "tonic"))]
+fn worth_reading<B: Body<Data = Bytes, Error: Into<Error>> + Send + 'static>(body: B) -> Option<Rest> {
+    use http_body_util::BodyExt;
+    let is_small = body.size_hint().lower() <= MOST_BYTES;
+    (is_small && !body.is_end_stream()).then(|| Box::pin(body.map_err(Into::into)) as Rest)
+}
+
+#[cfg(test)]
+#[cfg(feature = "axum")]
+mod tests;

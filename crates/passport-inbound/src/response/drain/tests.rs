@@ -1,0 +1,40 @@
+use axum_core::body::Body as AxumBody;
+use futures_util::stream;
+use tokio_test::{assert_pending, assert_ready, task};
+
+use super::*;
+
+fn request(body: AxumBody) -> Request<AxumBody> {
+    Request::new(body)
+}
+
+fn endless(chunk: usize) -> AxumBody {
+    AxumBody::from_stream(stream::repeat_with(move || Ok::<_, Error>(Bytes::from(vec![0; chunk]))))
+}
+
+#[tokio::test(start_paused = true)]
+async fn rest_of_a_body_is_read_within_bounds() {
+    let mut drain = Drain::of(request(AxumBody::from("five"))).unwrap();
+    assert_ready!(task::spawn(()).enter(|cx, _| drain.poll(cx)));
+    let mut drain = Drain::of(request(endless(1000))).unwrap();
+    assert_ready!(task::spawn(()).enter(|cx, _| drain.poll(cx)), "more than is read");
+    let never = stream::pending::<Result<Bytes, Error>>();
+    let mut drain = Drain::of(request(AxumBody::from_stream(never))).unwrap();
+    let mut task = task::spawn(());
+    assert_pending!(task.enter(|cx, _| drain.poll(cx)));
+    tokio::time::advance(MOST_TIME).await;
+    assert_ready!(task.enter(|cx, _| drain.poll(cx)));
+}
+
+#[tokio::test]
+async fn body_that_need_not_be_read_is_not() {
+    assert!(Drain::of(request(AxumBody::empty())).is_none());
+    assert!(Drain::of(request(AxumBody::from(vec![0; 100_000]))).is_none());
+    let mut expects = request(endless(1));
+    expects.headers_mut().insert(EXPECT, "100-continue".parse().unwrap());
+    assert!(Drain::of(expects).is_none());
+    let mut over_http2 = request(endless(1));
+    *over_http2.version_mut() = Version::HTTP_2;
+    assert!(Drain::of(over_http2).is_none());
+    assert!(Drain::of(Request::new(())).is_none());
+}

@@ -1,0 +1,10 @@
+//! Responses to rejected requests, and the response future and body that the middleware shares.
+
+pub(crate) mod body;
+pub(crate) mod drain;
+pub(crate) mod future;
+pub(crate) mod protocol;
+pub(crate) mod rejection;
+pub(crate) mod rejection_config;
+pub(crate) mod render;
+pub(crate) mod unmet_requirement;

@@ -1,0 +1,101 @@
+//! Determines the protocol of a response to a rejected request. Pure.
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, header::CONTENT_TYPE};
+
+/// A protocol that a caller can read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    Grpc,
+    GrpcWeb(WebFormat),
+    Http,
+}
+
+/// A protocol that a layer always responds in, so that the caller cannot choose it by a content type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ForcedProtocol {
+    Http,
+    Grpc,
+}
+
+/// A media type of
+/// [grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md), as it is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct WebFormat {
+    pub(crate) content_type: &'static str,
+    is_text: bool,
+}
+
+const GRPC: &[u8] = b"application/grpc";
+
+/// The media types that clients send, to be answered by the same. Those with another message format
+/// are answered by the first of their kind: nothing of a request comes back.
+const BINARY: [&str; 4] = [
+    "application/grpc-web",
+    "application/grpc-web+proto",
+    "application/grpc-web+json",
+    "application/grpc-web+thrift",
+];
+const TEXT: [&str; 4] = [
+    "application/grpc-web-text",
+    "application/grpc-web-text+proto",
+    "application/grpc-web-text+json",
+    "application/grpc-web-text+thrift",
+];
+
+impl Protocol {
+    /// Returns gRPC and grpc-web only for a `POST` of their media types, whatever the version of
+    /// HTTP (tonic-web hands on HTTP/1.1), unless the layer has a forced protocol.
+    pub(crate) fn of(method: &Method, headers: &HeaderMap, forced: Option<ForcedProtocol>) -> Self {
+        match forced {
+            Some(ForcedProtocol::Grpc) => match Self::of_content(headers) {
+                Self::Http => Self::Grpc,
+                grpc => grpc,
+            },
+            None if method == Method::POST => Self::of_content(headers),
+            Some(ForcedProtocol::Http) | None => Self::Http,
+        }
+    }
+
+    /// Returns the protocol of a content type, of a request or a response.
+    pub(crate) fn of_content(headers: &HeaderMap) -> Self {
+        let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        let media = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        if is_kind_of(media, GRPC) {
+            return Self::Grpc;
+        }
+        [(&BINARY, false), (&TEXT, true)]
+            .into_iter()
+            .find(|(kinds, _)| is_kind_of(media, kinds[0].as_bytes()))
+            .map_or(Self::Http, |(kinds, is_text)| {
+                let same = kinds.iter().find(|kind| media.eq_ignore_ascii_case(kind.as_bytes()));
+                Self::GrpcWeb(WebFormat { content_type: same.unwrap_or(&kinds[0]), is_text })
+            })
+    }
+}
+
+/// Whether `media` is `base`, or `base+format`.
+fn is_kind_of(media: &[u8], base: &[u8]) -> bool {
+    media
+        .split_at_checked(base.len())
+        .is_some_and(|(start, rest)| start.eq_ignore_ascii_case(base) && matches!(rest, [] | [b'+', ..]))
+}
+
+impl WebFormat {
+    /// The frame with which a body of grpc-web ends: trailers, as HTTP/1.1 writes headers.
+    pub(crate) fn trailers(self, status: u8, message: &str) -> Bytes {
+        const TRAILERS: u8 = 0x80;
+        let text = format!("grpc-status: {status}\r\ngrpc-message: {message}\r\n");
+        // Of a requirement's own words, which are short.
+        let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
+        let mut frame = Vec::with_capacity(5 + text.len());
+        frame.push(TRAILERS);
+        frame.extend(length.to_be_bytes());
+        frame.extend(text.as_bytes());
+        if self.is_text { Bytes::from(BASE64_STANDARD.encode(frame)) } else { Bytes::from(frame) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+use std::time::Duration;
+
+use http::{Extensions, StatusCode};
+
+use crate::{
+    IdInfo, RejectionReason, VerifyError,
+    identity::Anonymous,
+    metrics::{REFUSED_REQUESTS, TARGET, count},
+    response::unmet_requirement::UnmetRequirement,
+};
+
+/// Why a request was not let through.
+///
+/// The response says little of it; the whole is in the response's extensions, for layers outside that log or count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// There is no token: no `Authorization` header of the Bearer scheme, nor wherever else the layer was told to look. 401.
+    #[error("no credentials")]
+    CredentialsMissing,
+    /// The caller does not satisfy what the route demands. 403.
+    #[error("the caller is or has not: {0}")]
+    Forbidden(UnmetRequirement),
+    /// No signing keys can be had. 503.
+    #[error("the signing keys are unavailable")]
+    KeysUnavailable {
+        /// When it is worth while to ask again.
+        retry_after: Duration,
+    },
+    /// A guard, an extractor or an `EndStreamsLayer` ran without an [`AuthenticateLayer`](crate::AuthenticateLayer) before it. 500: the
+    /// caller can do nothing about it, and nobody is let through.
+    #[error("no AuthenticateLayer ran before what needs to know the caller")]
+    Miswired,
+    /// A [`PermissionCheck`](crate::PermissionCheck) has no answer. 503.
+    #[error("it could not be found out whether the caller has the permission")]
+    PermissionUnknown,
+    /// Too many tokens are being verified at once. 503.
+    #[error("too many tokens are being verified at once")]
+    Overloaded {
+        /// When it is worth while to ask again.
+        retry_after: Duration,
+    },
+    /// The token is not acceptable. 401.
+    #[error(transparent)]
+    Token(#[from] RejectionReason),
+}
+
+impl Rejection {
+    /// The status of the HTTP response.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::CredentialsMissing | Self::Token(_) => StatusCode::UNAUTHORIZED,
+            Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionUnknown => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Miswired => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Forbidden(_) => StatusCode::FORBIDDEN,
+        }
+    }
+
+    /// The [gRPC status code](https://grpc.io/docs/guides/status-codes/) of the gRPC response.
+    #[must_use]
+    pub fn grpc_code(&self) -> u8 {
+        match self {
+            Self::CredentialsMissing | Self::Token(_) => 16,
+            Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionUnknown => 14,
+            Self::Miswired => 13,
+            Self::Forbidden(_) => 7,
+        }
+    }
+}
+
+impl Rejection {
+    /// Counts and logs the rejection of a request.
+    pub(crate) fn record(&self) {
+        count!(REFUSED_REQUESTS, "reason",
+            Self::CredentialsMissing => "credentials_missing",
+            Self::Forbidden(_) => "forbidden",
+            Self::KeysUnavailable { .. } => "keys_unavailable",
+            Self::Miswired => "miswired",
+            Self::Overloaded { .. } => "overloaded",
+            Self::PermissionUnknown => "permission_unknown",
+            Self::Token(_) => "token",
+            ; self);
+        match self {
+            Self::Miswired => tracing::error!(
+                target: TARGET,
+                "a guard, an extractor or a layer that ends streams found no identity: no AuthenticateLayer ran before it; add one outside of it"
+            ),
+            // Anyone can cause these; their own causes are logged as warnings where they happen.
+            Self::KeysUnavailable { .. }
+            | Self::Overloaded { .. }
+            | Self::PermissionUnknown
+            | Self::CredentialsMissing
+            | Self::Forbidden(_)
+            | Self::Token(_) => {
+                tracing::debug!(target: TARGET, reason = ?self, "request refused: {self}");
+            }
+        }
+    }
+}
+
+/// Returns the identity that an `AuthenticateLayer` has left in the extensions of a request.
+pub(crate) fn required_identity(extensions: &Extensions) -> Result<&IdInfo, Rejection> {
+    let missing = || match extensions.get::<Anonymous>() {
+        Some(Anonymous) => Rejection::CredentialsMissing,
+        None => Rejection::Miswired,
+    };
+    extensions.get().ok_or_else(missing)
+}
+
+impl From<VerifyError> for Rejection {
+    fn from(error: VerifyError) -> Self {
+        match error {
+            VerifyError::KeysUnavailable { retry_after } => Self::KeysUnavailable { retry_after },
+            VerifyError::Overloaded { retry_after } => Self::Overloaded { retry_after },
+            VerifyError::Rejected(reason) => Self::Token(reason),
+        }
+    }
+}

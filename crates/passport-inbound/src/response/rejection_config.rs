@@ -1,0 +1,103 @@
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use http::{
+    Extensions, HeaderMap, Method, Response,
+    header::{RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+use crate::{
+    Rejection,
+    response::protocol::{ForcedProtocol, Protocol},
+};
+
+/// How a layer responds to rejected requests. Layers and extractors inside inherit what they do not
+/// set themselves.
+#[derive(Clone, Default)]
+pub(crate) struct RejectionConfig {
+    /// Whether the response omits the reason.
+    pub(super) is_opaque: bool,
+    custom: Option<Arc<Respond>>,
+    /// The protocol of all responses, whatever the request's content type.
+    forced: Option<ForcedProtocol>,
+}
+
+type Respond = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
+
+impl RejectionConfig {
+    /// Leaves the settings in a request's extensions, for the layers and extractors inside.
+    pub(crate) fn insert_into(&self, extensions: &mut Extensions) {
+        if self.is_opaque || self.custom.is_some() || self.forced.is_some() {
+            let config = self.within(extensions);
+            extensions.insert(config);
+        }
+    }
+
+    /// Completes these settings by those that an authenticating layer outside has left in the
+    /// request's extensions.
+    pub(crate) fn within(&self, extensions: &Extensions) -> Self {
+        let Some(outer) = extensions.get::<Self>() else { return self.clone() };
+        Self {
+            is_opaque: self.is_opaque || outer.is_opaque,
+            custom: self.custom.as_ref().or(outer.custom.as_ref()).map(Arc::clone),
+            forced: self.forced.or(outer.forced),
+        }
+    }
+
+    /// Omits the reason from responses.
+    pub(crate) fn opaque(&mut self) {
+        self.is_opaque = true;
+    }
+
+    pub(crate) fn respond_with(
+        &mut self,
+        respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
+    ) {
+        self.custom = Some(Arc::new(respond));
+    }
+
+    pub(crate) fn http_only(&mut self) {
+        self.forced = Some(ForcedProtocol::Http);
+    }
+
+    pub(crate) fn grpc_only(&mut self) {
+        self.forced = Some(ForcedProtocol::Grpc);
+    }
+
+    /// Returns the protocol of a response to this request.
+    pub(crate) fn protocol(&self, method: &Method, headers: &HeaderMap) -> Protocol {
+        Protocol::of(method, headers, self.forced)
+    }
+
+    /// Lets the custom function change the response. The response stays a rejection: a proxy that asks
+    /// whether to let a request through goes by the status. A 401 keeps its challenge and a 503 its
+    /// `Retry-After`, which HTTP requires
+    /// ([RFC 9110, section 15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)).
+    pub(crate) fn finish(&self, rejection: &Rejection, standard: Response<Bytes>) -> Response<Bytes> {
+        let Some(respond) = &self.custom else { return standard };
+        let demanded =
+            [WWW_AUTHENTICATE, RETRY_AFTER].map(|name| (standard.headers().get(&name).cloned(), name));
+        let mut response = respond(rejection, standard);
+        if response.status().is_success() || response.status().is_informational() {
+            *response.status_mut() = rejection.status();
+        }
+        if response.status() == rejection.status() {
+            for (value, name) in demanded {
+                if let (Some(value), None) = (value, response.headers().get(&name)) {
+                    response.headers_mut().insert(name, value);
+                }
+            }
+        }
+        response
+    }
+}
+
+impl fmt::Debug for RejectionConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RejectionConfig")
+            .field("is_opaque", &self.is_opaque)
+            .field("is_custom", &self.custom.is_some())
+            .field("forced", &self.forced)
+            .finish()
+    }
+}

@@ -1,0 +1,214 @@
+//! Renders the response to a rejected request: RFC 6750 and Passport's error body on HTTP, a
+//! trailers-only response on gRPC.
+//!
+//! No response contains anything of the request, so nothing can be injected. Of a token it states no
+//! more than one of the seven names of Passport's own SDK; of an unmet requirement, the text that the
+//! service has chosen.
+
+use std::{borrow::Cow, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    HeaderValue, Request, Response,
+    header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
+};
+
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
+use serde_json::json;
+
+use crate::{
+    Rejection,
+    error::CoarseReason,
+    response::{
+        protocol::{Protocol, WebFormat},
+        rejection_config::RejectionConfig,
+        unmet_requirement::UnmetRequirement,
+    },
+};
+
+/// Renders the response to a rejected request, by the settings of a layer and of those outside of it.
+pub(crate) fn refuse<B>(
+    rejection: Rejection,
+    request: &Request<B>,
+    own: &RejectionConfig,
+) -> Response<Bytes> {
+    let config = own.within(request.extensions());
+    let protocol = config.protocol(request.method(), request.headers());
+    refusal(rejection, protocol, &config)
+}
+
+/// Renders the response to a rejected request, with the whole reason in its extensions.
+pub(crate) fn refusal(rejection: Rejection, protocol: Protocol, config: &RejectionConfig) -> Response<Bytes> {
+    rejection.record();
+    let texts = if config.is_opaque { Texts::opaque(&rejection) } else { Texts::of(&rejection) };
+    let mut response = match protocol {
+        Protocol::Grpc => grpc(&rejection, texts),
+        Protocol::GrpcWeb(format) => grpc_web(&rejection, &texts, format),
+        Protocol::Http => config.finish(&rejection, http(&rejection, texts)),
+    };
+    response.extensions_mut().insert(rejection);
+    response
+}
+
+fn http(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
+    let mut response = Response::new(match texts.body {
+        Cow::Borrowed(body) => Bytes::from_static(body.as_bytes()),
+        Cow::Owned(body) => Bytes::from(body),
+    });
+    *response.status_mut() = rejection.status();
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(challenge) = texts.challenge.and_then(header) {
+        headers.insert(WWW_AUTHENTICATE, challenge);
+    }
+    if let Some(retry_after) = retry_after(rejection) {
+        headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after)));
+    }
+    response
+}
+
+/// Returns the value of `Retry-After`, for a temporary rejection.
+fn retry_after(rejection: &Rejection) -> Option<Duration> {
+    match rejection {
+        Rejection::KeysUnavailable { retry_after } | Rejection::Overloaded { retry_after } => {
+            Some(*retry_after)
+        }
+        Rejection::PermissionUnknown => Some(Duration::from_secs(1)),
+        _ => None,
+    }
+}
+
+/// Omits a text that is not valid in a header. A static text is not copied.
+fn header(text: Cow<'static, str>) -> Option<HeaderValue> {
+    match text {
+        Cow::Borrowed(text) => Some(HeaderValue::from_static(text)),
+        Cow::Owned(text) => HeaderValue::try_from(text).ok(),
+    }
+}
+
+/// Rounds up, so that a caller does not retry too early.
+fn whole_seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
+}
+
+/// Renders a trailers-only response: the status is in the headers, and there is no body
+/// ([gRPC over HTTP/2](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses)).
+fn grpc(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
+    const STATUS: HeaderName = HeaderName::from_static("grpc-status");
+    const MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+    let mut response = Response::new(Bytes::new());
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    headers.insert(STATUS, HeaderValue::from(u16::from(rejection.grpc_code())));
+    if let Some(message) = header(texts.message) {
+        headers.insert(MESSAGE, message);
+    }
+    response
+}
+
+/// Renders the status in the body, which scripts can read whatever CORS exposes of the headers
+/// ([grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md)).
+fn grpc_web(rejection: &Rejection, texts: &Texts, format: WebFormat) -> Response<Bytes> {
+    let mut response = Response::new(format.trailers(rejection.grpc_code(), &texts.message));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(format.content_type));
+    response
+}
+
+/// The characters that `grpc-message` encodes: all but printable ASCII, and the percent sign.
+const NOT_IN_MESSAGES: &AsciiSet = &CONTROLS.add(b'%');
+
+/// The texts of a response. All but an unmet requirement are static.
+struct Texts {
+    challenge: Option<Cow<'static, str>>,
+    body: Cow<'static, str>,
+    message: Cow<'static, str>,
+}
+
+impl Texts {
+    fn fixed(challenge: Option<&'static str>, body: &'static str, message: &'static str) -> Self {
+        Self {
+            challenge: challenge.map(Cow::Borrowed),
+            body: Cow::Borrowed(body),
+            message: Cow::Borrowed(message),
+        }
+    }
+
+    /// Describes the requirement that is not met.
+    fn forbidden(requirement: &UnmetRequirement) -> Self {
+        let (reason, required) = (requirement.reason(), requirement.required());
+        let challenge = requirement.scopes().map(|scopes| {
+            Cow::Owned(format!("Bearer realm=\"passport\", error=\"insufficient_scope\", scope=\"{scopes}\""))
+        });
+        let body = json!({ "error": "forbidden", "reason": reason, "required": required }).to_string();
+        let message = format!("forbidden: required is {required}");
+        // Percent-encoded, as the protocol has it.
+        let message = utf8_percent_encode(&message, NOT_IN_MESSAGES).to_string();
+        Self { challenge, body: body.into(), message: message.into() }
+    }
+}
+
+/// The texts for a rejected token, by the name that Passport's SDK has for the reason.
+macro_rules! token_texts {
+    ($name:literal) => {
+        Texts::fixed(
+            Some(concat!(
+                "Bearer realm=\"passport\", error=\"invalid_token\", error_description=\"",
+                $name,
+                "\""
+            )),
+            concat!("{\"error\":\"invalid_token\",\"reason\":\"", $name, "\"}"),
+            concat!("invalid token: ", $name),
+        )
+    };
+}
+
+impl Texts {
+    /// The least that RFC 6750 asks for.
+    fn opaque(rejection: &Rejection) -> Self {
+        match rejection {
+            Rejection::Token(_) => Self::fixed(
+                Some("Bearer realm=\"passport\", error=\"invalid_token\""),
+                "{\"error\":\"invalid_token\"}",
+                "invalid token",
+            ),
+            Rejection::Forbidden(_) => Self::fixed(None, "{\"error\":\"forbidden\"}", "forbidden"),
+            other => Self::of(other),
+        }
+    }
+
+    fn of(rejection: &Rejection) -> Self {
+        match rejection {
+            // A request without credentials gets no error code (RFC 6750, section 3.1).
+            Rejection::CredentialsMissing => Self::fixed(
+                Some("Bearer realm=\"passport\""),
+                "{\"error\":\"authentication_required\"}",
+                "authentication required",
+            ),
+            Rejection::KeysUnavailable { .. } | Rejection::Overloaded { .. } => Self::fixed(
+                None,
+                "{\"error\":\"temporarily_unavailable\"}",
+                "tokens cannot be verified at the moment",
+            ),
+            Rejection::PermissionUnknown => Self::fixed(
+                None,
+                "{\"error\":\"temporarily_unavailable\"}",
+                "permissions cannot be checked at the moment",
+            ),
+            Rejection::Miswired => Self::fixed(None, "{\"error\":\"server_error\"}", "server error"),
+            Rejection::Forbidden(requirement) => Self::forbidden(requirement),
+            Rejection::Token(reason) => match reason.coarse() {
+                CoarseReason::AudienceMismatch => token_texts!("AudienceMismatch"),
+                CoarseReason::ClaimsRequired => token_texts!("ClaimsRequired"),
+                CoarseReason::IssuerMismatch => token_texts!("IssuerMismatch"),
+                CoarseReason::KeyNotFound => token_texts!("KeyNotFound"),
+                CoarseReason::MalformedToken => token_texts!("MalformedToken"),
+                CoarseReason::SignatureInvalid => token_texts!("SignatureInvalid"),
+                CoarseReason::TokenExpired => token_texts!("TokenExpired"),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,141 @@
+use super::*;
+use crate::RejectionReason;
+
+fn refusal(rejection: Rejection, protocol: Protocol) -> Response<Bytes> {
+    super::refusal(rejection, protocol, &RejectionConfig::default())
+}
+
+#[test]
+fn an_opaque_refusal_says_no_reason() {
+    let mut opaque = RejectionConfig::default();
+    opaque.opaque();
+    let token = super::refusal(RejectionReason::Expired.into(), Protocol::Http, &opaque);
+    assert_eq!(token.body(), r#"{"error":"invalid_token"}"#);
+    assert_eq!(token.headers()[WWW_AUTHENTICATE], r#"Bearer realm="passport", error="invalid_token""#);
+    assert_eq!(token.extensions().get(), Some(&Rejection::Token(RejectionReason::Expired)));
+    let forbidden = Rejection::Forbidden(UnmetRequirement::new(
+        "a service account".to_owned(),
+        "ServiceAccountRequired",
+        None,
+    ));
+    assert_eq!(super::refusal(forbidden.clone(), Protocol::Http, &opaque).body(), r#"{"error":"forbidden"}"#);
+    assert_eq!(super::refusal(forbidden, Protocol::Grpc, &opaque).headers()["grpc-message"], "forbidden");
+    let grpc = super::refusal(RejectionReason::Expired.into(), Protocol::Grpc, &opaque);
+    assert_eq!(grpc.headers()["grpc-message"], "invalid token");
+}
+
+#[test]
+fn a_responder_of_ones_own_may_say_anything_but_yes() {
+    let mut responder = RejectionConfig::default();
+    responder.respond_with(|rejection, standard| {
+        assert_eq!(rejection.status(), standard.status());
+        Response::new(Bytes::from("<html>"))
+    });
+    let response = super::refusal(RejectionReason::Expired.into(), Protocol::Http, &responder);
+    assert_eq!((response.status().as_u16(), &response.body()[..]), (401, &b"<html>"[..]));
+    assert!(response.headers().contains_key(WWW_AUTHENTICATE), "a 401 has a challenge");
+    assert!(response.extensions().get::<Rejection>().is_some());
+    let grpc = super::refusal(RejectionReason::Expired.into(), Protocol::Grpc, &responder);
+    assert_eq!(grpc.headers()["grpc-status"], "16");
+}
+
+#[test]
+fn a_rejected_token_gets_a_challenge_and_passports_body() {
+    let response = refusal(RejectionReason::Expired.into(), Protocol::Http);
+    assert_eq!(response.status(), 401);
+    assert_eq!(
+        response.headers()[WWW_AUTHENTICATE],
+        r#"Bearer realm="passport", error="invalid_token", error_description="TokenExpired""#
+    );
+    assert_eq!(response.body(), r#"{"error":"invalid_token","reason":"TokenExpired"}"#);
+    assert_eq!(response.extensions().get(), Some(&Rejection::Token(RejectionReason::Expired)));
+}
+
+#[test]
+fn missing_credentials_get_a_bare_challenge() {
+    let response = refusal(Rejection::CredentialsMissing, Protocol::Http);
+    assert_eq!(response.status(), 401);
+    assert_eq!(response.headers()[WWW_AUTHENTICATE], r#"Bearer realm="passport""#);
+    assert!(!response.body().windows(13).any(|part| part == b"invalid_token"));
+}
+
+#[test]
+fn missing_keys_are_not_the_callers_fault() {
+    let rejection = Rejection::KeysUnavailable { retry_after: Duration::from_millis(2500) };
+    let response = refusal(rejection.clone(), Protocol::Http);
+    assert_eq!((response.status().as_u16(), &response.headers()[RETRY_AFTER]), (503, &"3".parse().unwrap()));
+    assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
+    assert_eq!(refusal(rejection, Protocol::Grpc).headers()["grpc-status"], "14");
+}
+
+#[test]
+fn every_passport_name_has_its_own_words() {
+    for reason in [
+        RejectionReason::AlgorithmNotAllowed,
+        RejectionReason::AudienceMismatch,
+        RejectionReason::BoundToken,
+        RejectionReason::Expired,
+        RejectionReason::IssuerMismatch,
+        RejectionReason::KeyNotFound,
+        RejectionReason::TooLong,
+    ] {
+        let response = refusal(reason.into(), Protocol::Http);
+        let body = format!(r#"{{"error":"invalid_token","reason":"{}"}}"#, reason.passport_name());
+        assert_eq!(response.body(), body.as_bytes());
+    }
+}
+
+#[test]
+fn grpc_gets_its_status_in_the_headers_and_no_body() {
+    for (rejection, status) in [
+        (Rejection::CredentialsMissing, "16"),
+        (RejectionReason::Expired.into(), "16"),
+        (
+            Rejection::Forbidden(UnmetRequirement::new(
+                "a service account".to_owned(),
+                "ServiceAccountRequired",
+                None,
+            )),
+            "7",
+        ),
+        (Rejection::Miswired, "13"),
+    ] {
+        let response = refusal(rejection, Protocol::Grpc);
+        assert_eq!(response.status(), 200);
+        assert_eq!(response.headers()["grpc-status"], status);
+        assert_eq!(response.headers()[CONTENT_TYPE], "application/grpc");
+        assert!(response.body().is_empty());
+    }
+}
+
+#[test]
+fn grpc_web_gets_its_status_in_the_body() {
+    for (content_type, body) in [
+        ("application/grpc-web+proto", &b"\x80\0\0\0\x38grpc-status: 16\r\n"[..]),
+        ("application/grpc-web-text", b"gAAAADhncnBjLXN0YXR1czogMTYNCmdycGMtbWVzc2FnZTog"),
+    ] {
+        let request = Request::post("/").header(CONTENT_TYPE, content_type).body(()).unwrap();
+        let response = refuse(Rejection::CredentialsMissing, &request, &RejectionConfig::default());
+        assert_eq!((response.status().as_u16(), response.headers().len()), (200, 1));
+        assert_eq!(response.headers()[CONTENT_TYPE], content_type);
+        assert!(response.body().starts_with(body), "{:?}", response.body());
+        assert_eq!(response.extensions().get(), Some(&Rejection::CredentialsMissing));
+    }
+}
+
+#[test]
+fn fixed_form_of_a_layer_holds_for_those_inside() {
+    let mut http_only = RejectionConfig::default();
+    http_only.http_only();
+    let mut request = Request::post("/").header(CONTENT_TYPE, "application/grpc").body(()).unwrap();
+    let status = |request: &Request<()>, responder: &RejectionConfig| {
+        refuse(Rejection::CredentialsMissing, request, responder).status().as_u16()
+    };
+    assert_eq!(status(&request, &RejectionConfig::default()), 200);
+    assert_eq!(status(&request, &http_only), 401);
+    request.extensions_mut().insert(http_only);
+    assert_eq!(status(&request, &RejectionConfig::default()), 401);
+    let mut grpc_only = RejectionConfig::default();
+    grpc_only.grpc_only();
+    assert_eq!(status(&request, &grpc_only), 200);
+}

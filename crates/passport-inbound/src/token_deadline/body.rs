@@ -1,0 +1,130 @@
+use std::{
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, header::CONTENT_TYPE};
+use http_body::{Body, Frame, SizeHint};
+use metrics::counter;
+use pin_project_lite::pin_project;
+
+use super::deadline::{Deadline, DeadlineTimer};
+use crate::{
+    metrics::ENDED_STREAMS,
+    response::protocol::{Protocol, WebFormat},
+};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+pin_project! {
+    /// A response body that ends when the caller's token has expired.
+    ///
+    /// # Panics
+    /// When it has to wait outside of a tokio runtime with a timer.
+    #[derive(Debug)]
+    pub struct ExpiringBody<B> {
+        #[pin]
+        inner: B,
+        // None for a caller whom nobody knows, and for a body that is there as a whole.
+        deadline: Option<Deadline>,
+        timer: DeadlineTimer,
+        kind: Kind,
+        has_begun: bool,
+        is_over: bool,
+    }
+}
+
+/// How a body of its kind ends.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) enum Kind {
+    Grpc,
+    GrpcWeb(WebFormat),
+    Events,
+    #[default]
+    Other,
+}
+
+impl Kind {
+    pub(super) fn of(headers: &HeaderMap) -> Self {
+        let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
+        match (Protocol::of_content(headers), content_type.get(..EVENTS.len())) {
+            (Protocol::Grpc, _) => Self::Grpc,
+            (Protocol::GrpcWeb(format), _) => Self::GrpcWeb(format),
+            (Protocol::Http, Some(start)) if start.eq_ignore_ascii_case(EVENTS) => Self::Events,
+            (Protocol::Http, _) => Self::Other,
+        }
+    }
+}
+
+const EVENTS: &[u8] = b"text/event-stream";
+const EXPIRED: &str = "the token has expired";
+/// The status of gRPC.
+const UNAUTHENTICATED: u8 = 16;
+
+/// A body was ended, as the token of its caller had expired. Half a file is not to pass for a whole one.
+#[derive(Debug, thiserror::Error)]
+#[error("the token has expired")]
+struct TokenExpired;
+
+impl<B: Body> ExpiringBody<B> {
+    pub(super) fn new(inner: B, deadline: Option<Deadline>, kind: Kind) -> Self {
+        let deadline = deadline.filter(|_| inner.size_hint().exact().is_none());
+        Self { inner, deadline, timer: DeadlineTimer::default(), kind, has_begun: false, is_over: false }
+    }
+}
+
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
+    type Data = Bytes;
+    type Error = BoxError;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let this = self.project();
+        if *this.is_over {
+            return Poll::Ready(None);
+        }
+        let frame = this.inner.poll_frame(cx).map_err(Into::into);
+        let Some(deadline) = this.deadline else { return frame };
+        let has_begun = std::mem::replace(this.has_begun, true);
+        match &frame {
+            Poll::Pending => ready!(this.timer.poll(deadline, cx)),
+            // What is more is passed on for as long as there is time; what was there in time, and how it ended, in any case.
+            Poll::Ready(Some(Ok(frame))) if frame.is_data() && has_begun && deadline.is_reached() => {}
+            Poll::Ready(_) => return frame,
+        }
+        *this.is_over = true;
+        counter!(ENDED_STREAMS).increment(1);
+        Poll::Ready(match this.kind {
+            Kind::Grpc => Some(Ok(Frame::trailers(unauthenticated()))),
+            // Between two messages: tonic-web hands on whole ones.
+            Kind::GrpcWeb(format) => Some(Ok(Frame::data(format.trailers(UNAUTHENTICATED, EXPIRED)))),
+            Kind::Events => None,
+            Kind::Other => Some(Err(TokenExpired.into())),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.is_over || self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// An empty body without an end; some layers of tower-http ask for one.
+impl<B: Body + Default> Default for ExpiringBody<B> {
+    fn default() -> Self {
+        Self::new(B::default(), None, Kind::default())
+    }
+}
+
+fn unauthenticated() -> HeaderMap {
+    let mut trailers = HeaderMap::with_capacity(2);
+    trailers.insert("grpc-status", HeaderValue::from(u16::from(UNAUTHENTICATED)));
+    trailers.insert("grpc-message", HeaderValue::from_static(EXPIRED));
+    trailers
+}

@@ -1,0 +1,77 @@
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use bytes::Bytes;
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+
+use super::{ExpiringBody, body::Kind, deadline::Deadline};
+use crate::{ResponseBody, response::future::DecidedFuture};
+
+pin_project! {
+    /// The response future of [`EndStreams`](super::EndStreams).
+    ///
+    /// # Cancel safety
+    /// Dropping it ends the request.
+    pub struct EndStreamsFuture<F> {
+        #[pin]
+        decided: DecidedFuture<Ending<F>>,
+    }
+}
+
+pin_project! {
+    // The inner service's future; the body of its response gets the deadline.
+    struct Ending<F> {
+        #[pin]
+        response: F,
+        deadline: Option<Deadline>,
+    }
+}
+
+impl<F> EndStreamsFuture<F> {
+    pub(super) fn forwarded(response: F, deadline: Option<Deadline>) -> Self {
+        Self { decided: DecidedFuture::Forwarded { response: Ending { response, deadline } } }
+    }
+
+    pub(super) fn rejected(response: Response<Bytes>) -> Self {
+        Self { decided: DecidedFuture::rejected(response, None) }
+    }
+}
+
+impl<F, B, E> Future for Ending<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+{
+    type Output = Result<Response<ExpiringBody<B>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.response.poll(cx))?;
+        let (deadline, kind) = (this.deadline.take(), Kind::of(response.headers()));
+        Poll::Ready(Ok(response.map(|body| ExpiringBody::new(body, deadline, kind))))
+    }
+}
+
+impl<F, B, E> Future for EndStreamsFuture<F>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Body,
+{
+    type Output = Result<Response<ResponseBody<ExpiringBody<B>>>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.project().decided.poll(cx)
+    }
+}
+
+impl<F> fmt::Debug for EndStreamsFuture<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndStreamsFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,60 @@
+use std::{
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use http_body::Body;
+use passport_core::Clock;
+use tower_service::Service;
+
+use super::{EndStreamsFuture, ExpiringBody, deadline::Deadline};
+use crate::{
+    Rejection, ResponseBody,
+    response::{rejection::required_identity, rejection_config::RejectionConfig, render::refuse},
+};
+
+/// The service that [`EndStreamsLayer`](super::EndStreamsLayer) makes.
+#[derive(Clone, Debug)]
+pub struct EndStreams<S> {
+    inner: S,
+    clock: Arc<dyn Clock>,
+    rejections: RejectionConfig,
+}
+
+impl<S> EndStreams<S> {
+    pub(super) fn new(inner: S, clock: Arc<dyn Clock>, rejections: RejectionConfig) -> Self {
+        Self { inner, clock, rejections }
+    }
+
+    /// Returns the inner service.
+    pub fn get_ref(&self) -> &S {
+        &self.inner
+    }
+}
+
+impl<S, B, R> Service<Request<B>> for EndStreams<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    R: Body,
+{
+    type Response = Response<ResponseBody<ExpiringBody<R>>>;
+    type Error = S::Error;
+    type Future = EndStreamsFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let deadline = match required_identity(request.extensions()) {
+            Ok(caller) => Some(Deadline::of(caller, Arc::clone(&self.clock))),
+            // Nobody is known, and nobody's token ends.
+            Err(Rejection::CredentialsMissing) => None,
+            Err(miswired) => {
+                return EndStreamsFuture::rejected(refuse(miswired, &request, &self.rejections));
+            }
+        };
+        EndStreamsFuture::forwarded(self.inner.call(request), deadline)
+    }
+}

@@ -1,0 +1,138 @@
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::{FutureExt, StreamExt};
+use http::{HeaderMap, header::CONTENT_TYPE};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt, Full, StreamBody};
+use passport_core::ManualClock;
+use tokio::{sync::mpsc, time::advance};
+
+use super::{body::Kind, deadline::Deadline, *};
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
+
+const NOW: u32 = 1_750_000_000;
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// A stream of a caller whose token lives for another minute, and what feeds it.
+fn stream(
+    clock: &ManualClock,
+    kind: Kind,
+) -> (mpsc::UnboundedSender<Bytes>, impl Body<Data = Bytes, Error = BoxError> + Unpin + use<>) {
+    let (feed, mut frames) = mpsc::unbounded_channel();
+    let frames = futures_util::stream::poll_fn(move |cx| frames.poll_recv(cx));
+    let body = StreamBody::new(frames.map(|bytes| Ok::<_, Infallible>(Frame::data(bytes))));
+    let at = std::time::UNIX_EPOCH + Duration::from_secs(u64::from(NOW)) + MINUTE;
+    (feed, Box::pin(ExpiringBody::new(body, Some(Deadline::new(at, Arc::new(clock.clone()))), kind)))
+}
+
+async fn later(clock: &ManualClock, by: Duration) {
+    clock.advance(by);
+    advance(by).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_goes_on_until_the_token_expires_and_then_ends() {
+    let clock = ManualClock::at_unix_seconds(NOW);
+    let (feed, mut body) = stream(&clock, Kind::Events);
+    feed.send("one".into()).unwrap();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "one");
+    later(&clock, Duration::from_secs(59)).await;
+    assert!(body.frame().now_or_never().is_none(), "it is not over yet");
+    feed.send("two".into()).unwrap();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "two");
+    later(&clock, Duration::from_secs(1)).await;
+    assert!(body.frame().await.is_none());
+    assert!(body.is_end_stream());
+}
+
+#[tokio::test(start_paused = true)]
+async fn grpc_web_stream_ends_with_a_frame_of_trailers() {
+    let clock = ManualClock::at_unix_seconds(NOW);
+    let headers = HeaderMap::from_iter([(CONTENT_TYPE, "application/grpc-web+proto".parse().unwrap())]);
+    let (_feed, mut body) = stream(&clock, Kind::of(&headers));
+    assert!(body.frame().now_or_never().is_none());
+    later(&clock, MINUTE).await;
+    let trailers = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert!(trailers[5..].starts_with(b"grpc-status: 16\r\n") && trailers[0] == 0x80, "{trailers:?}");
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_grpc_stream_ends_with_unauthenticated() {
+    let clock = ManualClock::at_unix_seconds(NOW);
+    let (_feed, mut body) = stream(&clock, Kind::Grpc);
+    assert!(body.frame().now_or_never().is_none());
+    later(&clock, MINUTE).await;
+    let trailers = body.frame().await.unwrap().unwrap().into_trailers().unwrap();
+    assert_eq!(trailers["grpc-status"], "16");
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_never_pauses_ends_as_well() {
+    let clock = ManualClock::at_unix_seconds(NOW);
+    let (feed, mut body) = stream(&clock, Kind::Events);
+    for _ in 0..3 {
+        feed.send("more".into()).unwrap();
+    }
+    assert!(body.frame().await.is_some());
+    clock.advance(MINUTE);
+    assert!(body.frame().await.is_none(), "what was not sent by then is not sent");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_waits_is_woken_without_being_asked() {
+    let clock = ManualClock::at_unix_seconds(NOW);
+    let (_feed, mut body) = stream(&clock, Kind::Events);
+    let waiting = tokio::spawn(async move { body.frame().await.is_none() });
+    for _ in 0..6 {
+        tokio::task::yield_now().await;
+        later(&clock, Duration::from_secs(10)).await;
+    }
+    assert!(waiting.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_clock_that_was_set_back_does_not_end_it_early() {
+    let clock = ManualClock::at_unix_seconds(NOW);
+    let (_feed, mut body) = stream(&clock, Kind::Events);
+    assert!(body.frame().now_or_never().is_none());
+    advance(MINUTE).await; // and the wall clock stands still
+    assert!(body.frame().now_or_never().is_none());
+    later(&clock, MINUTE).await;
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_file_that_is_cut_short_does_not_pass_for_a_whole_one() {
+    let clock = ManualClock::at_unix_seconds(NOW);
+    let (feed, mut body) = stream(&clock, Kind::Other);
+    feed.send("half".into()).unwrap();
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
+    later(&clock, MINUTE).await;
+    assert_eq!(body.frame().await.unwrap().unwrap_err().to_string(), "the token has expired");
+    assert!(body.frame().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_on_its_way_arrives_with_its_own_end() {
+    let clock = ManualClock::at_unix_seconds(NOW);
+    let (feed, mut body) = stream(&clock, Kind::Grpc);
+    feed.send("done".into()).unwrap();
+    drop(feed);
+    clock.advance(MINUTE);
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "done");
+    assert!(body.frame().await.is_none(), "no other status in the place of its own");
+}
+
+#[tokio::test]
+async fn a_body_that_is_there_is_passed_on_as_it_is_and_needs_no_timer() {
+    let at = std::time::UNIX_EPOCH + Duration::from_secs(u64::from(NOW));
+    let end = Deadline::new(at, Arc::new(ManualClock::at_unix_seconds(NOW + 1)));
+    let mut body = ExpiringBody::new(Full::new(Bytes::from("done")), Some(end), Kind::Other);
+    assert_eq!(body.size_hint().exact(), Some(4));
+    assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "done");
+    assert!(body.frame().await.is_none());
+}

@@ -1,0 +1,30 @@
+use super::*;
+
+#[test]
+fn foreign_text_is_shown_escaped_short_and_never_as_a_token() {
+    assert_eq!(format!("{:?}", Quoted("a\r\n\u{1b}[0m")), r#""a\r\n\u{1b}[0m""#);
+    for text in ["eyJhbGciOiJSUzI1NiJ9", "Bearer eyJx", &"x".repeat(101)] {
+        assert!(!format!("{:?}", Quoted(text)).contains(text), "{text}");
+    }
+    assert_eq!(format!("{:?}", Quoted(&"x".repeat(100))).len(), 102);
+}
+
+#[test]
+fn what_has_to_be_told_is_told_as_far_as_it_goes() {
+    let long = format!("/tenants/{}/records", "7".repeat(400));
+    let told = Printable(&long).to_string();
+    assert!(told.starts_with("/tenants/777") && told.ends_with("...") && told.len() < 320, "{told}");
+    assert_eq!(Printable(&"/".repeat(60_000)).to_string().len(), MAX_PRINTED + 3);
+    assert_eq!(Printable(&"x".repeat(MAX_PRINTED)).to_string(), "x".repeat(MAX_PRINTED), "nothing was cut");
+    for (text, told) in [
+        ("/tenants/7/records", "/tenants/7/records"),
+        ("/of/eyJhbGciOiJSUzI1NiJ9.e30.x/and/on", "/of/(not shown)/and/on"),
+        ("/of/eyJhbGciOiJSUzI1NiJ9.e30.x", "/of/(not shown)"),
+        ("/a\r\nb\u{1b}[0m", "/a\\r\\nb\\u{1b}[0m"),
+        ("o'brien\\", "o'brien\\"),
+        ("jti-eyJx", "jti-eyJx"),
+        ("", ""),
+    ] {
+        assert_eq!(Printable(text).to_string(), told);
+    }
+}

@@ -1,0 +1,342 @@
+mod ranges;
+
+use std::{fmt, num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+
+use http::HeaderValue;
+use passport_core::{Clock, ConfigError, ConfigProblem, Issuer, SystemClock, Transport, TransportSettings};
+
+use self::ranges::check_ranges;
+use super::{
+    TokenVerifier,
+    cache::{CacheLimits, TokenCache},
+    diagnostics::{IssuerSlashWarning, TokenSizeWarning},
+    limits::{Permits, WaitQueues},
+    pipeline::{DenyList, Pipeline},
+};
+use crate::{
+    Algorithm, IdInfo,
+    jwks::{JwksCache, JwksClient, KeyFile, KeySettings},
+    jwt::{algorithm::AllowedAlgorithms, compact::DEFAULT_MAX_LEN, validation::Policy},
+};
+
+/// Settings of a [`TokenVerifier`]. [`build`](Self::build) reports every mistake at once.
+#[must_use]
+pub struct TokenVerifierBuilder {
+    audiences: Vec<String>,
+    issuer: Option<String>,
+    jwks_url: Option<String>,
+    plain_http: bool,
+    static_keys: Option<Vec<u8>>,
+    key_file: Option<PathBuf>,
+    /// `None` if there are none.
+    algorithms: Option<AllowedAlgorithms>,
+    keys: KeySettings,
+    keeps_tokens: bool,
+    cache: CacheLimits,
+    deny_list: Option<DenyList>,
+    at_once: NonZeroUsize,
+    max_token_size: usize,
+    transport: TransportSettings,
+    clock: Arc<dyn Clock>,
+}
+
+impl TokenVerifier {
+    /// A verifier of tokens for `audience`, the one thing that has no default. A service that users and managed
+    /// identities call has several; add them with [`TokenVerifierBuilder::accept_audience`].
+    pub fn builder(audience: impl Into<String>) -> TokenVerifierBuilder {
+        TokenVerifierBuilder::new(audience.into())
+    }
+}
+
+impl TokenVerifierBuilder {
+    fn new(audience: String) -> Self {
+        Self {
+            audiences: vec![audience],
+            issuer: None,
+            jwks_url: None,
+            plain_http: false,
+            static_keys: None,
+            key_file: None,
+            algorithms: Some(AllowedAlgorithms::default()),
+            keys: KeySettings::default(),
+            keeps_tokens: true,
+            cache: CacheLimits::default(),
+            deny_list: None,
+            at_once: Permits::default_number(),
+            max_token_size: DEFAULT_MAX_LEN,
+            transport: TransportSettings::default(),
+            clock: Arc::new(SystemClock),
+        }
+    }
+
+    /// Accepts tokens for another audience, too. Passport's managed identities have `bizfirstgo-api`, a user's token has the
+    /// client id of the user's app.
+    pub fn accept_audience(mut self, audience: impl Into<String>) -> Self {
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// The Passport whose tokens are accepted, as it stands in `iss`. Defaults to `https://passport.bizfirst.ai`.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Where the signing keys are. Defaults to what the issuer's discovery document says.
+    pub fn jwks_url(mut self, url: impl Into<String>) -> Self {
+        self.jwks_url = Some(url.into());
+        self
+    }
+
+    /// Lets the issuer and the JWKS URL be plain `http`.
+    ///
+    /// **Danger:** anyone on the network path can replace the signing keys, and then issue
+    /// tokens that are accepted. For a private network that is trusted or encrypted: docker
+    /// compose, kind, a service mesh. Such requests never go through the system's proxy.
+    pub fn danger_plain_http(mut self) -> Self {
+        self.plain_http = true;
+        self
+    }
+
+    /// Takes the signing keys from this JWK set ([RFC 7517, section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)) and
+    /// from nowhere else: the issuer is never asked, and whatever says how is of no effect. For tests, and for machines without
+    /// a way to the issuer; a rotation needs a new verifier.
+    pub fn static_keys(mut self, jwks: impl Into<Vec<u8>>) -> Self {
+        self.static_keys = Some(jwks.into());
+        self
+    }
+
+    /// Keeps the signing keys in this file, too, so that a service can start while the issuer is down. Defaults to none. It is read
+    /// when the first keys are needed, and replaced whenever the issuer has given or confirmed keys. Keys from it are believed
+    /// for as long as if the service had never ended ([`max_key_age`](Self::max_key_age)), and refreshed when they are due.
+    /// Several instances may share it.
+    ///
+    /// The file decides whose tokens are accepted: nobody but the service may be able to write to it or to its folder, in
+    /// which each new version is made before it takes the place of the old one. A file that cannot be used, or takes longer
+    /// than a second, is a warning, not an error.
+    pub fn key_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.key_file = Some(path.into());
+        self
+    }
+
+    /// How often the signing keys are refreshed. Defaults to 10 min, as Passport's SDK has it; 1 min to 24 h. It happens
+    /// in the background after about four fifths of that time, or of a shorter one that the issuer gives in `Cache-Control`, and no
+    /// request waits for it.
+    pub fn jwks_refresh_interval(mut self, interval: Duration) -> Self {
+        self.keys.lifetime = interval;
+        self
+    }
+
+    /// Sets the timeout of each HTTP request for the discovery document and for the key set.
+    /// Defaults to 5 s; 1 s to 60 s. A request that waits for its key waits 2 s at most, whatever
+    /// this says.
+    pub fn jwks_fetch_timeout(mut self, timeout: Duration) -> Self {
+        self.keys.fetch_timeout = timeout;
+        self
+    }
+
+    /// Sets the least time between the last refresh of the keys, whatever caused it, and one that
+    /// an unknown key or an invalid signature causes; and after a failed one. The first fetch is no
+    /// refresh. Defaults to 30 s, which is Passport's limit for a client; 1 s to 10 min. A new key
+    /// that is used before it is published is accepted this long after its publication at the
+    /// latest. For tests that rotate keys twice: set 1 s, or advance a
+    /// [`ManualClock`](crate::ManualClock) by 30 s.
+    pub fn jwks_cooldown(mut self, cooldown: Duration) -> Self {
+        self.keys.cooldown = cooldown;
+        self
+    }
+
+    /// For how long keys are believed when the issuer cannot be asked. Defaults to 24 h: longer than outages last. After that,
+    /// tokens are answered with 503. Less means that a key which was withdrawn during an outage is trusted for less
+    /// long; 1 min at least, 30 days at most.
+    pub fn max_key_age(mut self, age: Duration) -> Self {
+        self.keys.max_age = age;
+        self
+    }
+
+    /// The signature algorithms that are accepted
+    /// ([RFC 8725, section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)). Defaults to RS256 alone, the only one that
+    /// Passport uses. A published RSA key without an `alg` serves RS256 and PS256 alike, if both are configured; one with an
+    /// `alg` serves that one only.
+    pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
+        self.algorithms = AllowedAlgorithms::new(algorithms.into_iter().collect());
+        self
+    }
+
+    /// Whether tokens that were verified are kept, so that the signature of each is verified once. Defaults to yes, as that is
+    /// most of the work. What is kept changes no verdict: a token is refused when it expires or its key is withdrawn, kept or
+    /// not. Tokens stay in memory for that.
+    pub fn cache_tokens(mut self, yes: bool) -> Self {
+        self.keeps_tokens = yes;
+        self
+    }
+
+    /// How many verified tokens are kept at most. Defaults to 10,000: more than most services see in an hour. The least used
+    /// are forgotten first.
+    pub fn max_cached_tokens(mut self, tokens: u64) -> Self {
+        self.cache.tokens = tokens;
+        self
+    }
+
+    /// How many bytes verified tokens and their claims take at most. Defaults to 16 MiB, which is 10,000 tokens of the size
+    /// of Passport's for the half of them; 64 KiB to 4 GiB. Whichever limit is met first holds.
+    pub fn max_cached_bytes(mut self, bytes: u64) -> Self {
+        self.cache.bytes = bytes;
+        self
+    }
+
+    /// Refuses callers with good tokens for whom `denies` says `true`: by [`token_id`](IdInfo::token_id) or
+    /// [`user_id`](IdInfo::user_id), for example, as it is not to be seen in a token that it was revoked. Defaults to nobody. It
+    /// is asked at each request, so it must not block; another takes the place of this one. The caller is told that the token has
+    /// expired (`TokenExpired`), so that it gets another.
+    pub fn deny_list(mut self, denies: impl Fn(&IdInfo) -> bool + Send + Sync + 'static) -> Self {
+        self.deny_list = Some(DenyList(Arc::new(denies)));
+        self
+    }
+
+    /// How many signatures are verified at once. Defaults to half of the processors and one at least, so that a flood of junk
+    /// leaves the others to tokens that are known. A request whose turn does not come within 2 s gets 503.
+    pub fn max_concurrent_verifications(mut self, at_once: NonZeroUsize) -> Self {
+        self.at_once = at_once;
+        self
+    }
+
+    /// Sets the size of the largest token that is accepted, in bytes. Defaults to 8 KiB; 1 KiB to
+    /// 64 KiB. Passport's tokens have about 1 KiB; one with hundreds of permissions has more than 8
+    /// KiB. A larger token is rejected, and its size is logged at level warn. The server has to
+    /// accept headers of that size, too: hyper's HTTP/2 accepts 16 KiB by default.
+    pub fn max_token_size(mut self, bytes: usize) -> Self {
+        self.max_token_size = bytes;
+        self
+    }
+
+    /// How far our clock and the issuer's may differ, for `exp`, `nbf` and `iat`. Defaults to 60 s, as Passport's own
+    /// SDK has it; 10 min at most.
+    pub fn clock_skew(mut self, skew: Duration) -> Self {
+        self.keys.clock_skew = skew;
+        self
+    }
+
+    /// Fetches keys through `transport`. Defaults to [`HttpTransport`](crate::HttpTransport).
+    pub fn transport(mut self, transport: Transport) -> Self {
+        self.transport = self.transport.transport(transport);
+        self
+    }
+
+    /// Trusts the certificates in this PEM file beside the system's root certificates when it calls
+    /// the issuer. The file is read by [`build`](Self::build). Contradicts
+    /// [`transport`](Self::transport), which has
+    /// [`HttpTransport::with_ca`](crate::HttpTransport::with_ca).
+    pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.transport = self.transport.ca_file(path);
+        self
+    }
+
+    /// Sets the `User-Agent` of requests to the issuer. Defaults to `tower-passport/<version>`.
+    /// Contradicts [`transport`](Self::transport).
+    pub fn user_agent(mut self, user_agent: HeaderValue) -> Self {
+        self.transport = self.transport.user_agent(user_agent);
+        self
+    }
+
+    /// Takes chance out of the times of refreshes, so that two verifiers do the same at the same time.
+    #[cfg(test)]
+    pub(crate) fn without_jitter(mut self) -> Self {
+        self.keys.chance = || 0.5;
+        self
+    }
+
+    /// Reads the time from `clock`. Defaults to the operating system's.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The verifier. Does no I/O and starts nothing.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] that lists every option that is wrong.
+    pub fn build(self) -> Result<TokenVerifier, ConfigError> {
+        let mut problems = Vec::new();
+        let issuer = self.issuer_with_keys(&mut problems);
+        check_ranges(&self.keys, self.cache, self.max_token_size, &mut problems);
+        if self.audiences.iter().any(|audience| audience.trim().is_empty()) {
+            problems.push(ConfigProblem::new("audience", "it is empty; name whom the tokens are for"));
+        }
+        if self.algorithms.is_none() {
+            problems.push(ConfigProblem::new("algorithms", "there are none; name one, or leave it at RS256"));
+        }
+        let transport = self.transport.build(&mut problems);
+        let jwks = match (issuer.clone(), self.algorithms.clone(), transport) {
+            (Some(issuer), Some(algorithms), Some(transport)) => {
+                self.jwks_cache(issuer, algorithms, transport, &mut problems)
+            }
+            _ => None,
+        };
+        let (Some(issuer), Some(jwks), []) = (issuer, jwks, &*problems) else {
+            return Err(ConfigError::new(problems));
+        };
+        Ok(TokenVerifier::new(Pipeline {
+            policy: Policy {
+                issuer: issuer.id().to_owned(),
+                audiences: self.audiences,
+                clock_skew: self.keys.clock_skew,
+            },
+            jwks: Arc::new(jwks),
+            clock: self.clock,
+            cache: self.keeps_tokens.then(|| TokenCache::new(self.cache)),
+            deny_list: self.deny_list,
+            permits: Permits::new(self.at_once),
+            queues: WaitQueues::new(),
+            max_token_size: self.max_token_size,
+            slash_warning: IssuerSlashWarning::default(),
+            size_warning: TokenSizeWarning::default(),
+        }))
+    }
+
+    fn issuer_with_keys(&self, problems: &mut Vec<ConfigProblem>) -> Option<Issuer> {
+        let new = if self.plain_http { Issuer::danger_plain_http } else { Issuer::new };
+        let given = self.issuer.as_deref().unwrap_or(Issuer::PASSPORT);
+        let issuer = ConfigProblem::collect(problems, "issuer", new(given));
+        // A stand-in for a wrong issuer, so that the JWKS URL is checked all the same.
+        let issuer = issuer.or_else(|| new(Issuer::PASSPORT).ok())?;
+        match &self.jwks_url {
+            Some(url) => ConfigProblem::collect(problems, "jwks_url", issuer.with_jwks_url(url)),
+            None => Some(issuer),
+        }
+    }
+
+    fn jwks_cache(
+        &self,
+        issuer: Issuer,
+        algorithms: AllowedAlgorithms,
+        transport: Transport,
+        problems: &mut Vec<ConfigProblem>,
+    ) -> Option<JwksCache> {
+        let clock = Arc::clone(&self.clock);
+        let Some(jwks) = &self.static_keys else {
+            let source = JwksClient::new(issuer, transport, self.keys.fetch_timeout);
+            let file = self.key_file.clone().map(KeyFile::new);
+            return Some(JwksCache::new(source, file, algorithms, self.keys, clock));
+        };
+        if self.jwks_url.is_some() || self.key_file.is_some() || self.transport.has_ca_file() {
+            let problem =
+                "with static keys the issuer is never asked; drop them, or jwks_url, key_file and ca_file";
+            problems.push(ConfigProblem::new("static_keys", problem));
+        }
+        ConfigProblem::collect(problems, "static_keys", JwksCache::fixed(jwks, algorithms, clock))
+    }
+}
+
+/// URLs are left out: until they are checked, they may hold credentials.
+impl fmt::Debug for TokenVerifierBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenVerifierBuilder")
+            .field("audiences", &self.audiences)
+            .field("clock_skew", &self.keys.clock_skew)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

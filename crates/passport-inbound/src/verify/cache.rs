@@ -1,0 +1,242 @@
+//! Caches verified tokens. A hit is checked for its time and its key, so that its result is that of
+//! another verification; otherwise the token is verified again.
+
+use std::{
+    fmt,
+    hash::{BuildHasher, Hasher},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant, SystemTime},
+};
+
+use arc_swap::ArcSwapOption;
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use moka::{Expiry, sync::Cache};
+
+use crate::{
+    IdInfo,
+    jwks::{Key, KeyScope},
+    jwt::validation::Validity,
+};
+
+/// The largest entry of the front table, in bytes.
+const MAX_FRONT_WEIGHT: u32 = 4 * 1024;
+
+/// More slots do not help: a token loses its slot only to another one that is in use.
+const MAX_SLOTS: u64 = 1024;
+
+/// The size of an entry beside its token and its claims, in bytes: itself, and the entry in moka.
+const OVERHEAD: usize = 512;
+
+/// The limits of the cache.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CacheLimits {
+    pub(crate) tokens: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Default for CacheLimits {
+    fn default() -> Self {
+        Self { tokens: 10_000, bytes: 16 * 1024 * 1024 }
+    }
+}
+
+/// A verified token, and all that its result depends on. Not `Debug`, so that no token is logged.
+pub(crate) struct CachedToken {
+    pub(crate) token: Arc<[u8]>,
+    pub(crate) caller: IdInfo,
+    pub(crate) validity: Validity,
+    /// The key that verified the token, and the scope that it must keep.
+    pub(crate) key: Arc<Key>,
+    pub(crate) scope: KeyScope,
+    /// Whether the token has been put into the overflow.
+    pub(crate) is_in_overflow: AtomicBool,
+}
+
+/// A token in the overflow.
+#[derive(Clone)]
+struct OverflowEntry {
+    known: Arc<CachedToken>,
+    /// The time that the token had left when it was put there.
+    lives_for: Duration,
+}
+
+/// A cache of two levels. The front is a small table, in which each token has exactly one slot. A
+/// token that loses its slot to another one goes to the overflow, a moka cache, which evicts by use;
+/// an access to it costs more than all else about a cached token.
+pub(crate) struct TokenCache {
+    front: Box<[ArcSwapOption<CachedToken>]>,
+    overflow: Cache<Arc<[u8]>, OverflowEntry, SignatureHashing>,
+    hashing: SignatureHashing,
+    /// Whether the overflow has tokens that are too large for the front.
+    has_heavy: AtomicBool,
+}
+
+impl TokenCache {
+    pub(crate) fn new(limits: CacheLimits) -> Self {
+        let hashing = SignatureHashing::default();
+        // A quarter is for the front.
+        let (front, overflow) = (limits.bytes / 4, limits.bytes - limits.bytes / 4);
+        let slots = (front / u64::from(MAX_FRONT_WEIGHT)).min(limits.tokens / 4).clamp(1, MAX_SLOTS);
+        let slots = 1_usize << slots.ilog2();
+        // Each token weighs at least its part of the bytes, so that one limit enforces both.
+        let least = overflow / (limits.tokens - slots as u64).max(1);
+        let least = u32::try_from(least).unwrap_or(u32::MAX);
+        let cache = Cache::builder()
+            .max_capacity(overflow)
+            .weigher(move |_: &Arc<[u8]>, overflow: &OverflowEntry| overflow.known.weight().max(least))
+            .expire_after(TokenExpiry)
+            .build_with_hasher(hashing.clone());
+        let front = (0..slots).map(|_| ArcSwapOption::empty()).collect();
+        Self { front, overflow: cache, hashing, has_heavy: AtomicBool::new(false) }
+    }
+
+    /// Returns the caller of `token`, if it was verified before and would be verified again `now`.
+    #[inline] // small, as the usual hit ends in the front
+    pub(crate) fn get(&self, token: &[u8], now: SystemTime) -> Option<IdInfo> {
+        match self.slot(token).load().as_deref() {
+            Some(verified) if verified.is_of(token) => return verified.caller_at(now),
+            // The slot was never used, so the token has not lost it. Heavy tokens have no slot.
+            None if !self.has_heavy.load(Ordering::Relaxed) => return None,
+            _ => {}
+        }
+        self.get_from_overflow(token, now)
+    }
+
+    #[cold]
+    fn get_from_overflow(&self, token: &[u8], now: SystemTime) -> Option<IdInfo> {
+        let OverflowEntry { known, .. } = self.overflow.get(token)?;
+        let caller = known.caller_at(now)?;
+        if known.is_light() {
+            self.put(known, now);
+        }
+        Some(caller)
+    }
+
+    /// Inserts a verified token.
+    pub(crate) fn insert(&self, verified: CachedToken, now: SystemTime) {
+        self.put(Arc::new(verified), now);
+    }
+
+    /// Puts a token into the front, if it is small enough. The token that had the slot goes to the
+    /// overflow.
+    fn put(&self, known: Arc<CachedToken>, now: SystemTime) {
+        if !known.is_light() {
+            self.has_heavy.store(true, Ordering::Relaxed);
+            self.put_in_overflow(known, now);
+        } else if let Some(before) = self.slot(&known.token).swap(Some(Arc::clone(&known)))
+            // Another request has verified the same token.
+            && before.token != known.token
+        {
+            self.put_in_overflow(before, now);
+        }
+    }
+
+    /// Puts a token into the overflow, unless it is there already or has expired.
+    fn put_in_overflow(&self, known: Arc<CachedToken>, now: SystemTime) {
+        let lives_for = known.validity.until.duration_since(now).unwrap_or_default();
+        if known.caller_at(now).is_some() && !known.is_in_overflow.swap(true, Ordering::Relaxed) {
+            self.overflow.insert(Arc::clone(&known.token), OverflowEntry { known, lives_for });
+        }
+    }
+
+    fn slot(&self, token: &[u8]) -> &ArcSwapOption<CachedToken> {
+        #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is a hash")]
+        let hash = self.hashing.hash_one(token) as usize;
+        &self.front[hash & (self.front.len() - 1)]
+    }
+}
+
+impl fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenCache")
+            .field("tokens_behind", &self.overflow.entry_count())
+            .finish_non_exhaustive()
+    }
+}
+
+impl CachedToken {
+    /// Compares in constant time, so that the time does not tell how much of a cached token was guessed.
+    fn is_of(&self, token: &[u8]) -> bool {
+        verify_slices_are_equal(&self.token, token).is_ok()
+    }
+
+    fn caller_at(&self, now: SystemTime) -> Option<IdInfo> {
+        let still_good = self.validity.includes(now) && self.key.covers(self.scope);
+        still_good.then(|| self.caller.clone())
+    }
+
+    /// Returns whether the token is small enough for the front.
+    fn is_light(&self) -> bool {
+        self.weight() <= MAX_FRONT_WEIGHT
+    }
+
+    fn weight(&self) -> u32 {
+        // Twice the token: moka keeps the key of an entry that is replaced, which is another copy.
+        let bytes = 2 * self.token.len() + self.caller.size() + OVERHEAD;
+        u32::try_from(bytes).unwrap_or(u32::MAX)
+    }
+}
+
+/// Evicts an entry when its token has expired.
+struct TokenExpiry;
+
+impl Expiry<Arc<[u8]>, OverflowEntry> for TokenExpiry {
+    fn expire_after_create(&self, _: &Arc<[u8]>, overflow: &OverflowEntry, _: Instant) -> Option<Duration> {
+        Some(overflow.lives_for)
+    }
+}
+
+/// Hashes a token by the end of its signature, which is as good as random: only the issuer can make
+/// another token with the same one. The multiplier keeps the order of the table from being predicted.
+#[derive(Clone)]
+struct SignatureHashing {
+    multiplier: u64,
+}
+
+impl Default for SignatureHashing {
+    fn default() -> Self {
+        // Odd, so that the product loses no bits.
+        Self { multiplier: fastrand::u64(..) | 1 }
+    }
+}
+
+impl BuildHasher for SignatureHashing {
+    type Hasher = SignatureHasher;
+
+    fn build_hasher(&self) -> SignatureHasher {
+        SignatureHasher { multiplier: self.multiplier, hash: 0 }
+    }
+}
+
+struct SignatureHasher {
+    multiplier: u64,
+    hash: u64,
+}
+
+impl Hasher for SignatureHasher {
+    fn write(&mut self, text: &[u8]) {
+        let (rest, eights) = text.as_rchunks::<8>();
+        let last_two = eights.iter().rev().take(2).map(|eight| u64::from_le_bytes(*eight));
+        let short = rest.iter().map(|byte| u64::from(*byte));
+        for word in last_two.chain(short.filter(|_| eights.len() < 2)) {
+            let product = u128::from(self.hash ^ word) * u128::from(self.multiplier);
+            // Both halves of the product, folded: the letters of base64 use few bits of each byte.
+            #[expect(clippy::cast_possible_truncation, reason = "the halves are what is wanted")]
+            let folded = (product >> 64) as u64 ^ product as u64;
+            self.hash = folded;
+        }
+    }
+
+    /// Ignores the length, which a slice writes before its bytes.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.hash
+    }
+}
+
+#[cfg(test)]
+mod tests;

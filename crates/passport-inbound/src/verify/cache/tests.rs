@@ -1,0 +1,167 @@
+use std::time::UNIX_EPOCH;
+
+use super::*;
+use crate::{jwks::test_key, jwt::claims::Claims};
+
+fn at(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
+}
+
+fn verified(token: &str, key: &Arc<Key>) -> CachedToken {
+    let payload = format!(r#"{{"sub":"{}"}}"#, &token[..8]).into_bytes();
+    CachedToken {
+        token: token.as_bytes().into(),
+        caller: IdInfo::new(Claims::parse(&payload).unwrap(), payload, UNIX_EPOCH),
+        validity: Validity { from: at(100), until: at(200) },
+        key: Arc::clone(key),
+        scope: KeyScope::WithKid,
+        is_in_overflow: AtomicBool::new(false),
+    }
+}
+
+/// Tokens of one length that end differently, as signatures do.
+fn token(number: u64) -> String {
+    format!("{:0>900}", format!("{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+}
+
+#[test]
+fn a_token_is_known_from_its_first_moment_to_its_last() {
+    let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
+    cache.insert(verified(&token(1), &key), at(150));
+    for (now, known) in [(99, false), (100, true), (199, true), (200, false), (150, true)] {
+        assert_eq!(cache.get(token(1).as_bytes(), at(now)).is_some(), known, "{now}");
+    }
+}
+
+#[test]
+fn a_token_is_known_for_as_long_as_its_key_counts() {
+    let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
+    cache.insert(verified(&token(1), &key), at(150));
+    cache.insert(CachedToken { scope: KeyScope::AnyToken, ..verified(&token(2), &key) }, at(150));
+    for (scope, named, tried) in [
+        (KeyScope::AnyToken, true, true),
+        (KeyScope::WithKid, true, false),
+        (KeyScope::Retired, false, false),
+    ] {
+        key.set_scope(scope);
+        assert_eq!(cache.get(token(1).as_bytes(), at(150)).is_some(), named);
+        assert_eq!(cache.get(token(2).as_bytes(), at(150)).is_some(), tried);
+    }
+}
+
+#[test]
+fn only_the_whole_token_is_the_token() {
+    let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
+    let known = token(1);
+    cache.insert(verified(&known, &key), at(150));
+    for position in 0..known.len() {
+        let mut other = known.clone().into_bytes();
+        other[position] ^= 1;
+        assert!(cache.get(&other, at(150)).is_none(), "{position}");
+    }
+    for other in [&known[1..], &known[..899], "", &format!("0{known}")] {
+        assert!(cache.get(other.as_bytes(), at(150)).is_none(), "{other}");
+    }
+}
+
+#[test]
+fn a_token_that_has_lost_its_slot_in_front_is_found_behind_and_gets_it_back() {
+    let (cache, key) = (TokenCache::new(CacheLimits { tokens: 100, bytes: 256 * 1024 }), test_key());
+    assert_eq!(cache.front.len(), 16);
+    for number in 0..40 {
+        cache.insert(verified(&token(number), &key), at(150));
+    }
+    for number in 0..40 {
+        assert!(cache.get(token(number).as_bytes(), at(150)).is_some(), "{number}");
+        let in_front = cache.slot(token(number).as_bytes()).load_full().unwrap();
+        assert_eq!(*in_front.token, *token(number).as_bytes());
+    }
+}
+
+#[test]
+fn a_token_goes_behind_when_it_loses_its_slot_and_no_sooner() {
+    let (cache, key) = (TokenCache::new(CacheLimits { tokens: 100, bytes: 256 * 1024 }), test_key());
+    let behind = || {
+        cache.overflow.run_pending_tasks();
+        cache.overflow.entry_count()
+    };
+    let known = token(1);
+    cache.insert(verified(&known, &key), at(150));
+    assert_eq!(behind(), 0);
+    let slot: *const _ = cache.slot(known.as_bytes());
+    let rival = (2..).map(token).find(|other| std::ptr::eq(cache.slot(other.as_bytes()), slot)).unwrap();
+    cache.insert(verified(&rival, &key), at(150));
+    assert_eq!(behind(), 1, "the one that was there first");
+    for _ in 0..3 {
+        assert!(cache.get(known.as_bytes(), at(150)).is_some());
+        assert_eq!(behind(), 2, "both have lost it once");
+        assert!(cache.get(rival.as_bytes(), at(150)).is_some());
+    }
+}
+
+#[test]
+fn what_is_verified_again_or_has_expired_is_not_put_behind() {
+    let (cache, key) = (TokenCache::new(CacheLimits { tokens: 2, bytes: 256 * 1024 }), test_key());
+    assert_eq!(cache.front.len(), 1);
+    let behind = || {
+        cache.overflow.run_pending_tasks();
+        cache.overflow.entry_count()
+    };
+    cache.insert(verified(&token(1), &key), at(150));
+    cache.insert(verified(&token(1), &key), at(150));
+    assert_eq!(behind(), 0, "the same one");
+    cache.insert(
+        CachedToken { validity: Validity { from: at(100), until: at(300) }, ..verified(&token(2), &key) },
+        at(250),
+    );
+    assert_eq!(behind(), 0, "expired");
+}
+
+#[test]
+fn a_long_token_is_kept_behind_only() {
+    let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
+    let long = token(1).repeat(4);
+    cache.insert(verified(&long, &key), at(150));
+    assert!(cache.get(long.as_bytes(), at(150)).is_some());
+    assert!(cache.slot(long.as_bytes()).load().is_none());
+}
+
+#[test]
+fn tokens_and_bytes_are_bounded() {
+    let key = test_key();
+    let kept = |limits: CacheLimits| {
+        let cache = TokenCache::new(limits);
+        for number in 0..2_000 {
+            cache.insert(verified(&token(number), &key), at(150));
+        }
+        cache.overflow.run_pending_tasks();
+        let in_front: Vec<_> = cache.front.iter().filter_map(ArcSwapOption::load_full).collect();
+        let bytes = in_front.iter().map(|known| u64::from(known.weight())).sum::<u64>();
+        (cache.overflow.entry_count() + in_front.len() as u64, cache.overflow.weighted_size() + bytes)
+    };
+    for most in [2, 50, 777] {
+        let (tokens, _) = kept(CacheLimits { tokens: most, bytes: 16 * 1024 * 1024 });
+        assert!((most / 2..=most).contains(&tokens), "{tokens} of {most}");
+    }
+    for bytes in [64, 100, 256, 3_000] {
+        let (tokens, taken) = kept(CacheLimits { tokens: 10_000, bytes: bytes * 1024 });
+        assert!(taken <= bytes * 1024 && tokens >= bytes / 4, "{tokens} in {taken} of {bytes} KiB");
+    }
+}
+
+#[test]
+fn a_list_of_short_texts_weighs_what_it_takes() {
+    let payload = format!(r#"{{"roles":["a"{}]}}"#, r#","a""#.repeat(999)).into_bytes();
+    let heavy = IdInfo::new(Claims::parse(&payload).unwrap(), payload, UNIX_EPOCH);
+    assert!(heavy.size() > 1000 * (24 + 16) + 4000, "{}", heavy.size());
+}
+
+#[test]
+fn tokens_spread_over_all_slots() {
+    let hashing = SignatureHashing::default();
+    let mut used = std::collections::HashSet::new();
+    for number in 0..10_000 {
+        used.insert(hashing.hash_one(token(number).as_bytes()) & 1023);
+    }
+    assert!(used.len() > 1000, "{}", used.len());
+}

@@ -1,0 +1,43 @@
+//! Counts the outcomes of verifications.
+
+use metrics::counter;
+
+use crate::{
+    RejectionReason,
+    metrics::{TOKENS, count},
+};
+
+/// Counts a rejected token.
+pub(crate) fn rejected(reason: RejectionReason) {
+    use RejectionReason as R;
+    count!(TOKENS, "outcome",
+        R::AlgorithmMismatch => "algorithm_mismatch",
+        R::AlgorithmNotAllowed => "algorithm_not_allowed",
+        R::AudienceMismatch => "audience_mismatch",
+        R::BoundToken => "bound_token",
+        R::CriticalHeader => "critical_header",
+        R::Denied => "denied",
+        R::DuplicateCredentials => "duplicate_credentials",
+        R::Expired => "expired",
+        R::ImplausibleTime(_) => "implausible_time",
+        R::IssuedInFuture => "issued_in_future",
+        R::IssuerMismatch => "issuer_mismatch",
+        R::KeyNotFound => "key_not_found",
+        R::Malformed => "malformed",
+        R::MissingClaim(_) => "missing_claim",
+        R::NotAnAccessToken => "not_an_access_token",
+        R::NotYetValid => "not_yet_valid",
+        R::SignatureInvalid => "signature_invalid",
+        R::TooLong => "too_long",
+        ; reason);
+}
+
+/// Counts a token that could not be verified for lack of keys.
+pub(super) fn keys_unavailable() {
+    counter!(TOKENS, "outcome" => "keys_unavailable").increment(1);
+}
+
+/// Counts a token that did not get a permit to be verified in time.
+pub(super) fn overloaded() {
+    counter!(TOKENS, "outcome" => "overloaded").increment(1);
+}

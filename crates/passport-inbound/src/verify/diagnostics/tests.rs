@@ -1,0 +1,161 @@
+use std::{convert::Infallible, future::pending, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    Request, Response, StatusCode,
+    header::{self, COOKIE},
+};
+use http_body_util::Full;
+use tokio::time::sleep;
+use tower::{Layer, ServiceExt, service_fn};
+use tracing::Level;
+
+use crate::{
+    AuthenticateLayer, RejectionReason, VerifyError,
+    test_support::{Answer, Log, START, measured, setup},
+    verify::Verdict,
+};
+
+#[tokio::test]
+async fn what_happens_is_counted() {
+    let setup = setup().await;
+    let date = (header::DATE, "Sun, 15 Jun 2025 15:08:40 GMT"); // two minutes ahead
+    setup.issuer.answers(Answer::Keys(setup.passport.jwks(), vec![date]));
+    let measured = measured(async {
+        let verifier = setup.verifier();
+        let good = setup.token().build();
+        for _ in 0..2000 {
+            verifier.verify(&good).await.unwrap();
+        }
+        verifier.verify(&setup.token().audience("other").build()).await.unwrap_err();
+        verifier.verify("junk").await.unwrap_err();
+        sleep(Duration::from_secs(600)).await;
+        setup.issuer.answers(Answer::body("[]"));
+        sleep(Duration::from_secs(600)).await;
+        drop(verifier);
+    })
+    .await;
+    for (name, value) in [
+        ("passport_inbound_tokens_total accepted", 2000.0),
+        ("passport_inbound_tokens_total audience_mismatch", 1.0),
+        ("passport_inbound_tokens_total malformed", 1.0),
+        ("passport_inbound_keys", 1.0),
+        ("passport_inbound_key_fetches_total installed", 1.0),
+        ("passport_inbound_key_fetches_total unchanged", 1.0),
+    ] {
+        assert_eq!(measured.get(name), Some(&value), "{name}: {measured:#?}");
+    }
+    assert!(measured["passport_inbound_key_fetches_total not_a_key_set"] >= 1.0);
+    assert!(measured["passport_inbound_keys_fetched_timestamp_seconds"] > 1_750_000_400.0);
+    assert!((measured["passport_inbound_clock_difference_seconds"] + 480.0).abs() < 300.0, "{measured:#?}");
+    for path in ["cold", "hit"] {
+        let seconds = measured[&format!("passport_inbound_verification_duration_seconds {path}")];
+        assert!(!seconds.is_nan(), "{path}: nothing was recorded");
+    }
+}
+
+#[tokio::test]
+async fn an_operator_learns_what_was_expected_and_what_came_instead() {
+    let setup = setup().await;
+    let log = Log::listen(Level::DEBUG);
+    let verifier = setup.verifier();
+    let token = || setup.token();
+    for (token, expected, got) in [
+        (token().audience("payroll").build(), "bizfirstgo-api", "payroll"),
+        (token().claim("iss", "https://evil.example").build(), setup.passport.issuer(), "evil.example"),
+        (token().expired_for(Duration::from_secs(300)).build(), "exp ahead", "300 s behind"),
+        (token().header("kid", "junk").build(), "signing-key-", "junk"),
+        (token().header("typ", "logout+jwt").build(), "at+jwt", "logout+jwt"),
+        (token().claim("exp", u64::from(START) * 1000).build(), "seconds since 1970", "s ahead"),
+        (token().claim("exp", "soon").build(), "one JSON object", "exp: invalid type"),
+        (token().without_claim("sub").build(), "sub", "nothing"),
+        (token().claim("cnf", 5).build(), "no cnf", "cnf"),
+        ("junk".to_owned(), "header.payload.signature", "4 bytes"),
+        (token().header("alg", "none").build(), "RS256", "none"),
+    ] {
+        verifier.verify(&token).await.unwrap_err();
+        let line = log.lines_with("token refused").pop().unwrap();
+        assert!(line.contains(expected) && line.contains(got), "{got}: {line}");
+    }
+}
+
+#[tokio::test]
+async fn too_large_token_is_logged_with_its_size() {
+    let setup = setup().await;
+    let log = Log::listen(Level::WARN);
+    let large = setup.token().claim("padding", "x".repeat(12_000)).build();
+    let outcome = setup.verifier().verify(&large).await;
+    assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::TooLong));
+    let logged = log.lines_with("max_token_size");
+    assert!(logged[0].contains(&format!("size={} max_token_size=8192", large.len())), "{logged:?}");
+
+    let verifier = setup.builder().max_token_size(32 * 1024).build().unwrap();
+    verifier.verify(&large).await.unwrap();
+    for _ in 0..3 {
+        verifier.verify(&"x".repeat(40_000)).await.unwrap_err();
+    }
+    assert_eq!(log.lines_with("max_token_size").len(), 2, "once a minute");
+}
+
+#[tokio::test]
+async fn chunked_token_cookie_is_logged_by_its_name() {
+    let setup = setup().await;
+    let log = Log::listen(Level::DEBUG);
+    let never = service_fn(|_: Request<()>| pending::<Result<Response<Full<Bytes>>, Infallible>>());
+    let layer = AuthenticateLayer::new(setup.verifier()).token_from_cookie("session");
+    for (cookies, logged) in [("session.0=a; session.1=b", 1), ("other.0=a", 0)] {
+        let before = log.lines_with("chunks").len();
+        let request = Request::builder().header(COOKIE, cookies).body(()).unwrap();
+        let refused = layer.layer(never).oneshot(request).await.unwrap();
+        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        let lines = log.lines_with("chunks");
+        assert_eq!(lines.len() - before, logged, "{cookies}: {lines:?}");
+        assert!(lines.iter().all(|line| line.contains("session")), "{lines:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_signed_is_never_logged_as_an_identity() {
+    let setup = setup().await;
+    let log = Log::listen(Level::TRACE);
+    let verifier = setup.verifier();
+    let mallory = |token: String| {
+        let (message, _) = token.rsplit_once('.').unwrap();
+        format!("{message}.{}", "A".repeat(342))
+    };
+    let forged = setup.token().claim("sub", "mallory").claim("iss", "mallory").claim("aud", "mallory");
+    let long = setup.token().header("kid", format!("eyJ{}", "mallory".repeat(20))).build();
+    for token in [mallory(forged.build()), mallory(forged.header("kid", "k").build()), long] {
+        verifier.verify(&token).await.unwrap_err();
+    }
+    assert_eq!(log.lines_with("mallory"), Vec::<String>::new());
+    assert!(!log.lines_with("token refused").is_empty());
+}
+
+#[tokio::test]
+async fn a_slash_that_alone_parts_two_issuers_is_named_once() {
+    let setup = setup().await;
+    let log = Log::listen(Level::WARN);
+    let verifier = setup.verifier();
+    let with_slash = setup.token().claim("iss", format!("{}/", setup.passport.issuer())).build();
+    for _ in 0..3 {
+        verifier.verify(&with_slash).await.unwrap_err();
+    }
+    let named = log.lines_with("but for a slash at the end");
+    assert_eq!(named.len(), 1, "{named:?}");
+    assert!(named[0].contains(&format!("{}/", setup.passport.issuer())), "{named:?}");
+}
+
+#[tokio::test]
+async fn a_recorder_that_comes_late_is_found_with_the_next_keys() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    let good = setup.token().build();
+    verifier.verify(&good).await.unwrap();
+    let measured = measured(async {
+        sleep(Duration::from_secs(600)).await;
+        assert!(matches!(verifier.verify_now(good.as_bytes()), Verdict::Settled(Ok(_))));
+    })
+    .await;
+    assert_eq!(measured.get("passport_inbound_tokens_total accepted"), Some(&1.0), "{measured:#?}");
+}

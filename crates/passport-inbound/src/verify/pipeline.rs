@@ -1,0 +1,316 @@
+//! The verification steps. Synchronous: a token that needs newer keys or a permit is verified again
+//! when it has them.
+//!
+//! 1. A token in the cache is accepted if it would be accepted again now.
+//! 2. The compact form, the header and the size of the signature are checked.
+//! 3. A key that the token may be signed with is looked up, and the signature is verified under a
+//!    permit.
+//! 4. The claims are read and checked, and the token is cached.
+//! 5. The deny list is asked, of the caller of a cached token too.
+
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicBool},
+    time::{Duration, SystemTime},
+};
+
+use passport_core::{Clock, Flight};
+use tokio::time::Instant;
+
+use super::{
+    cache::{CachedToken, TokenCache},
+    counters,
+    diagnostics::{self, IssuerSlashWarning, TokenSizeWarning},
+    error::VerifyError,
+    limits::{Permit, Permits, WaitQueues},
+};
+use crate::{
+    IdInfo, RejectionReason,
+    jwks::{CurrentKeys, JwksCache, Key, KeyMatch, KeyScope, Meters, RefreshStatus},
+    jwt::{
+        claims::Claims,
+        compact::{Jws, MAX_HEADER, MAX_SIGNATURE, SMALL_BUFFER},
+        header::Header,
+        validation::Policy,
+    },
+};
+
+/// What a verification needs; shared by the clones of a verifier.
+#[derive(Debug)]
+pub(crate) struct Pipeline {
+    pub(crate) policy: Policy,
+    pub(crate) jwks: Arc<JwksCache>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) cache: Option<TokenCache>,
+    pub(crate) deny_list: Option<DenyList>,
+    pub(crate) permits: Permits,
+    pub(crate) queues: WaitQueues,
+    pub(crate) max_token_size: usize,
+    pub(crate) slash_warning: IssuerSlashWarning,
+    pub(crate) size_warning: TokenSizeWarning,
+}
+
+/// Rejects callers with valid tokens.
+#[derive(Clone)]
+pub(crate) struct DenyList(pub(crate) Arc<dyn Fn(&IdInfo) -> bool + Send + Sync>);
+
+/// The result of a verification that does not wait.
+#[derive(Debug)]
+pub(crate) enum Verdict {
+    Settled(Result<IdInfo, VerifyError>),
+    Waits(Wait),
+}
+
+/// What a verification waits for.
+#[derive(Debug)]
+pub(crate) enum Wait {
+    /// No key verifies the token; newer keys are being fetched.
+    Keys(Flight<()>),
+    /// All permits are in use.
+    Permit,
+}
+
+/// A token whose form and header are acceptable.
+struct Candidate<'a> {
+    token: &'a [u8],
+    jws: Jws<'a>,
+    header: Header<'a>,
+    signature: &'a [u8],
+}
+
+/// The circumstances of a verification.
+struct Context {
+    installed: CurrentKeys,
+    permit: Option<Permit>,
+    may_refresh: bool,
+    now: SystemTime,
+}
+
+/// The result of a verification with the installed keys.
+enum Finding {
+    Settled(Result<IdInfo, RejectionReason>),
+    /// There are no keys.
+    NoKeys,
+    /// No key verifies the token. If there are no newer keys, this is the reason.
+    NoKey(RejectionReason),
+    /// There is no permit.
+    NoPermit,
+}
+
+impl Pipeline {
+    /// Verifies a token. `may_refresh` is whether newer keys may be fetched for it.
+    pub(super) fn verify(&self, token: &[u8], permit: Option<Permit>, may_refresh: bool) -> Verdict {
+        let now = self.clock.now();
+        let installed = self.jwks.current(now);
+        if let (Some(cache), Some(snapshot)) = (&self.cache, &*installed) {
+            let started = started_if_timed();
+            if let Some(caller) = cache.get(token, now) {
+                let outcome = self.check_deny_list(caller);
+                if let Some(started) = started {
+                    snapshot.meters.hit(started);
+                }
+                count(&snapshot.meters, &outcome);
+                return Verdict::Settled(outcome.map_err(Into::into));
+            }
+        }
+        self.verify_uncached(token, Context { installed, permit, may_refresh, now })
+    }
+
+    fn verify_uncached(&self, token: &[u8], context: Context) -> Verdict {
+        match Jws::parse(token, self.max_token_size) {
+            Ok(jws) if jws.fits_small_buffers() => {
+                self.verify_with_buffers::<SMALL_BUFFER, SMALL_BUFFER>(token, jws, context)
+            }
+            Ok(jws) => self.verify_with_buffers::<MAX_HEADER, MAX_SIGNATURE>(token, jws, context),
+            Err(reason) => {
+                if reason == RejectionReason::TooLong {
+                    self.size_warning.log(token.len(), self.max_token_size, context.now);
+                }
+                rejected_for_its_form(reason, token)
+            }
+        }
+    }
+
+    /// Not inlined, so that the caller has no room on its stack for both sizes of buffers: that room
+    /// is cleared.
+    #[inline(never)]
+    fn verify_with_buffers<const HEADER: usize, const SIGNATURE: usize>(
+        &self,
+        token: &[u8],
+        jws: Jws<'_>,
+        context: Context,
+    ) -> Verdict {
+        let (mut header, mut signature) = ([0; HEADER], [0; SIGNATURE]);
+        match self.candidate(token, jws, &mut header, &mut signature) {
+            Ok(candidate) => self.verify_or_refresh(&candidate, context),
+            Err(reason) => rejected_for_its_form(reason, token),
+        }
+    }
+
+    fn candidate<'a>(
+        &self,
+        token: &'a [u8],
+        jws: Jws<'a>,
+        header: &'a mut [u8],
+        signature: &'a mut [u8],
+    ) -> Result<Candidate<'a>, RejectionReason> {
+        let allowed = &self.jwks.allowed;
+        let members = jws.header(header)?;
+        let header = members
+            .validate(allowed)
+            .inspect_err(|reason| diagnostics::header(*reason, &members, allowed))?;
+        let signature = jws.signature(signature)?;
+        Ok(Candidate { token, jws, header, signature })
+    }
+
+    /// Verifies a token with the installed keys, and requests newer ones if that decides nothing.
+    fn verify_or_refresh(&self, candidate: &Candidate<'_>, context: Context) -> Verdict {
+        let Context { mut installed, mut permit, may_refresh, now } = context;
+        let jwks = &self.jwks;
+        loop {
+            let reason = match self.verify_with_keys(candidate, &installed, &mut permit, now) {
+                Finding::Settled(outcome) => return Verdict::Settled(outcome.map_err(Into::into)),
+                Finding::NoPermit => return Verdict::Waits(Wait::Permit),
+                Finding::NoKey(reason) => Some(reason),
+                Finding::NoKeys => None,
+            };
+            let pause = if may_refresh {
+                match jwks.refresh(installed.as_ref(), now) {
+                    RefreshStatus::Running(keys) => return Verdict::Waits(Wait::Keys(keys)),
+                    RefreshStatus::NotYet(pause) => pause,
+                    RefreshStatus::Newer => {
+                        installed = jwks.current(now);
+                        continue;
+                    }
+                }
+            } else {
+                jwks.pause(installed.as_ref(), now)
+            };
+            return Verdict::Settled(Err(match reason {
+                Some(reason) if pause.is_current => {
+                    rejected_for_its_key(reason, candidate, &installed).into()
+                }
+                // The key may be new, also under an old `kid`.
+                Some(reason) => {
+                    diagnostics::not_verified(reason, &candidate.header, &installed);
+                    keys_unavailable(pause.left)
+                }
+                None => keys_unavailable(pause.left),
+            }));
+        }
+    }
+
+    fn verify_with_keys(
+        &self,
+        candidate: &Candidate<'_>,
+        installed: &CurrentKeys,
+        permit: &mut Option<Permit>,
+        now: SystemTime,
+    ) -> Finding {
+        let Candidate { jws, header, signature, .. } = candidate;
+        let Some(snapshot) = &**installed else { return Finding::NoKeys };
+        match snapshot.keys.match_key(header) {
+            KeyMatch::Found => {}
+            KeyMatch::OtherAlgorithm => return Finding::NoKey(RejectionReason::AlgorithmMismatch),
+            KeyMatch::NotFound => return Finding::NoKey(RejectionReason::KeyNotFound),
+        }
+        *permit = permit.take().or_else(|| self.permits.try_acquire());
+        if permit.is_none() {
+            return Finding::NoPermit;
+        }
+        let started = Instant::now();
+        let verified = snapshot.keys.verify(header, jws.message, signature);
+        let outcome = verified.map(|(key, scope)| self.accept(candidate, key, scope, now));
+        snapshot.meters.cold(started);
+        match outcome {
+            Some(outcome) => {
+                count(&snapshot.meters, &outcome);
+                Finding::Settled(outcome)
+            }
+            None => Finding::NoKey(RejectionReason::SignatureInvalid),
+        }
+    }
+
+    /// Checks the claims of a token with a valid signature.
+    fn accept(
+        &self,
+        candidate: &Candidate<'_>,
+        key: &Arc<Key>,
+        scope: KeyScope,
+        now: SystemTime,
+    ) -> Result<IdInfo, RejectionReason> {
+        let payload = candidate.jws.payload()?;
+        let claims = Claims::parse(&payload).map_err(|error| diagnostics::payload(&error))?;
+        let validity = self.policy.check(&claims, now).inspect_err(|reason| {
+            self.slash_warning.check(*reason, &claims, &self.policy);
+            diagnostics::claims(*reason, &claims, &self.policy, now);
+        })?;
+        let caller = IdInfo::new(claims, payload, validity.until);
+        if let Some(cache) = &self.cache {
+            let verified = CachedToken {
+                token: candidate.token.into(),
+                caller: caller.clone(),
+                validity,
+                key: Arc::clone(key),
+                scope,
+                is_in_overflow: AtomicBool::new(false),
+            };
+            cache.insert(verified, now);
+        }
+        self.check_deny_list(caller)
+    }
+
+    /// Asks the deny list, whose answers are not cached.
+    fn check_deny_list(&self, caller: IdInfo) -> Result<IdInfo, RejectionReason> {
+        match &self.deny_list {
+            Some(DenyList(denies)) if denies(&caller) => {
+                diagnostics::denied(&caller);
+                Err(RejectionReason::Denied)
+            }
+            _ => Ok(caller),
+        }
+    }
+}
+
+/// Returns the time for one cache hit in so many: reading the clock twice takes longer than a hit.
+fn started_if_timed() -> Option<Instant> {
+    const TIMED_HITS: u8 = 128;
+    fastrand::u8(..).is_multiple_of(TIMED_HITS).then(Instant::now)
+}
+
+fn count(meters: &Meters, outcome: &Result<IdInfo, RejectionReason>) {
+    match outcome {
+        Ok(_) => meters.accepted(),
+        Err(reason) => counters::rejected(*reason),
+    }
+}
+
+fn rejected_for_its_form(reason: RejectionReason, token: &[u8]) -> Verdict {
+    counters::rejected(reason);
+    diagnostics::form(reason, token.len());
+    Verdict::Settled(Err(reason.into()))
+}
+
+fn rejected_for_its_key(
+    reason: RejectionReason,
+    candidate: &Candidate<'_>,
+    installed: &CurrentKeys,
+) -> RejectionReason {
+    counters::rejected(reason);
+    diagnostics::key(reason, &candidate.header, installed);
+    reason
+}
+
+fn keys_unavailable(retry_after: Duration) -> VerifyError {
+    counters::keys_unavailable();
+    VerifyError::KeysUnavailable { retry_after }
+}
+
+impl fmt::Debug for DenyList {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("DenyList")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,290 @@
+//! What is kept of a token and what is read in it say the same; whose turn it is; who is denied.
+
+use std::{
+    num::NonZeroUsize,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use http::StatusCode;
+use passport_core::{ManualClock, Transport};
+use passport_dev::DevPassport;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use tokio::{
+    task::unconstrained,
+    time::{Instant, sleep},
+};
+use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
+
+use crate::{
+    RejectionReason, TokenVerifier, VerifyError,
+    test_support::{Answer, START, ScriptedIssuer, setup},
+    verify::{Verdict, pipeline::Wait},
+};
+
+/// Six keys, and tokens of each that differ in when they are good and in whether they name their key.
+struct World {
+    issuer: String,
+    audience: String,
+    keys: Vec<Value>,
+    tokens: Vec<String>,
+}
+
+static WORLD: LazyLock<World> = LazyLock::new(|| {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let clock = ManualClock::at_unix_seconds(START);
+        let passport = DevPassport::builder().clock(clock).start().await.unwrap();
+        let mut tokens = Vec::new();
+        for _ in 0..6 {
+            for (nbf, lifetime) in [(0, 300), (200, 4000), (0, 1_000_000)] {
+                let good = passport
+                    .user_token("u")
+                    .claim("nbf", START + nbf)
+                    .expires_in(Duration::from_secs(lifetime));
+                tokens.extend([good.build(), good.clone().without_header("kid").build()]);
+            }
+            tokens.push(passport.user_token("u").audience("other").build());
+            passport.rotate_keys().await;
+        }
+        let jwks: Value = serde_json::from_str(&passport.jwks()).unwrap();
+        World {
+            issuer: passport.issuer().to_owned(),
+            audience: passport.audience().to_owned(),
+            keys: jwks["keys"].as_array().unwrap()[..6].to_vec(),
+            tokens,
+        }
+    })
+});
+
+/// A verifier whose keys a test changes by hand.
+struct Subject {
+    issuer: ScriptedIssuer,
+    verifier: TokenVerifier,
+    runtime: tokio::runtime::Runtime,
+}
+
+impl Subject {
+    fn new(clock: &ManualClock, keeps_tokens: bool) -> Self {
+        let issuer = ScriptedIssuer::new(Answer::body(""));
+        let verifier = TokenVerifier::builder(&WORLD.audience)
+            .issuer(&WORLD.issuer)
+            .jwks_url(format!("{}/keys", WORLD.issuer))
+            .transport(Transport::new(issuer.clone()))
+            .clock(clock.clone())
+            .cache_tokens(keeps_tokens)
+            .without_jitter()
+            .build()
+            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        Self { issuer, verifier, runtime }
+    }
+
+    fn publishes(&self, chosen: u8) {
+        let keys: Vec<_> = WORLD.keys.iter().enumerate().filter(|(n, _)| chosen >> n & 1 == 1).collect();
+        let keys: Vec<_> = keys.into_iter().map(|(_, key)| key).collect();
+        self.issuer.answers(Answer::body(&json!({ "keys": keys }).to_string()));
+    }
+
+    fn says(&self, token: &str) -> Result<String, VerifyError> {
+        self.runtime.block_on(self.verifier.verify(token)).map(|caller| caller.user_id().to_owned())
+    }
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Wait(u32),
+    Publish(u8),
+    GoDown,
+    Verify(usize),
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        4 => (1_u32..120).prop_map(Step::Wait),
+        1 => (1_u32..90_000).prop_map(Step::Wait),
+        1 => Just(Step::GoDown),
+        2 => (0_u8..64).prop_map(Step::Publish),
+        8 => any::<prop::sample::Index>().prop_map(|index| Step::Verify(index.index(WORLD.tokens.len()))),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever the order of rotations, outages, requests and the time between them.
+    #[test]
+    fn a_hit_and_a_miss_agree(steps in prop::collection::vec(step(), 1..60)) {
+        let clock = ManualClock::at_unix_seconds(START);
+        let (kept, read) = (Subject::new(&clock, true), Subject::new(&clock, false));
+        for step in steps {
+            match step {
+                Step::Wait(seconds) => clock.advance(Duration::from_secs(seconds.into())),
+                Step::Publish(chosen) => {
+                    kept.publishes(chosen);
+                    read.publishes(chosen);
+                }
+                Step::GoDown => {
+                    for subject in [&kept, &read] {
+                        subject.issuer.answers(Answer::Status(StatusCode::BAD_GATEWAY));
+                    }
+                }
+                Step::Verify(number) => {
+                    let token = &WORLD.tokens[number];
+                    prop_assert_eq!(kept.says(token), read.says(token));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_that_anyone_may_send_makes_a_panic_or_a_caller(token in ".{0,200}", tail in "[A-Za-z0-9_.-]{0,400}") {
+        let clock = ManualClock::at_unix_seconds(START);
+        let verifier = TokenVerifier::builder("api")
+            .static_keys(json!({ "keys": WORLD.keys }).to_string())
+            .clock(clock)
+            .build()
+            .unwrap();
+        for token in [token.as_str(), &tail, &format!("eyJhbGciOiJSUzI1NiJ9.{tail}"), &format!("{token}.{tail}")] {
+            let outcome = verifier.try_verify(token);
+            prop_assert!(matches!(outcome, Some(Err(VerifyError::Rejected(_)))), "{:?}", outcome);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_flood_that_takes_all_turns_does_not_stop_known_tokens() {
+    let setup = setup().await;
+    let verifier = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).build().unwrap();
+    let known = setup.token().build();
+    verifier.verify(&known).await.unwrap();
+    let flood = verifier.pipeline().permits.try_acquire().unwrap();
+
+    assert!(matches!(verifier.try_verify(&known), Some(Ok(_))));
+    let new = setup.token().role("x").build();
+    assert!(matches!(verifier.verify_now(new.as_bytes()), Verdict::Waits(Wait::Permit)));
+    let other = setup.token().role("y").build();
+    assert!(matches!(verifier.try_verify(&other), Some(Ok(_))), "who blocks its own thread waits for nobody");
+    let unnamed = setup.token().header("kid", "junk").build();
+    verifier.verify(&unnamed).await.unwrap_err();
+    assert!(
+        matches!(verifier.verify_now(unnamed.as_bytes()), Verdict::Settled(_)),
+        "what needs no signature needs no turn"
+    );
+
+    let mut waiting = task::spawn(verifier.verify(&new));
+    assert_pending!(waiting.poll());
+    drop(flood);
+    assert!(waiting.is_woken());
+    assert_ready_ok!(waiting.poll());
+}
+
+#[tokio::test]
+async fn tokens_that_wait_for_keys_take_no_turn_seats() {
+    let setup = setup().await;
+    let builder = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN);
+    let verifier = builder.jwks_fetch_timeout(Duration::from_secs(1)).build().unwrap();
+    verifier.ready().await.unwrap();
+    sleep(Duration::from_secs(60)).await;
+    setup.issuer.answers(Answer::Never);
+    let (good, other) = (setup.token().build(), setup.token().role("x").build());
+    let forged = format!("{}.{}", good.rsplit_once('.').unwrap().0, other.rsplit_once('.').unwrap().1);
+    // This test polls more often than tokio lets one task go on.
+    let verify = |token| task::spawn(unconstrained(verifier.verify(token)));
+    let mut waiting: Vec<_> = (0..4096).map(|_| verify(&forged)).collect();
+    waiting.iter_mut().for_each(|forged| assert_pending!(forged.poll()));
+    let unavailable = verifier.verify(&forged).await;
+    assert!(matches!(unavailable, Err(VerifyError::KeysUnavailable { .. })), "no seat: {unavailable:?}");
+
+    let turn = verifier.pipeline().permits.try_acquire().unwrap();
+    let mut during_the_fetch = verify(&good);
+    assert_pending!(during_the_fetch.poll());
+    sleep(Duration::from_millis(1500)).await;
+    waiting.iter_mut().for_each(|forged| assert_pending!(forged.poll()));
+    let mut after_the_fetch = verify(&other);
+    assert_pending!(after_the_fetch.poll());
+    drop(turn);
+    assert_ready_ok!(during_the_fetch.poll());
+    for forged in &mut waiting {
+        assert_ready_err!(forged.poll());
+    }
+    assert_ready_ok!(after_the_fetch.poll());
+}
+
+#[tokio::test]
+async fn a_turn_that_does_not_come_in_two_seconds_is_not_the_callers_fault() {
+    let setup = setup().await;
+    let verifier = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).build().unwrap();
+    verifier.ready().await.unwrap();
+    let _flood = verifier.pipeline().permits.try_acquire().unwrap();
+    let before = Instant::now();
+    let outcome = verifier.verify(&setup.token().build()).await;
+    assert!(matches!(outcome, Err(VerifyError::Overloaded { .. })), "{outcome:?}");
+    assert_eq!(before.elapsed().as_secs(), 2);
+    let rejection = crate::Rejection::from(outcome.unwrap_err());
+    assert_eq!((rejection.status().as_u16(), rejection.grpc_code()), (503, 14));
+}
+
+#[tokio::test]
+async fn a_turn_ends_with_the_verification() {
+    let setup = setup().await;
+    let verifier =
+        setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).cache_tokens(false).build().unwrap();
+    verifier.ready().await.unwrap();
+    let forged = setup.token().build_raw(&setup.header(), "{}");
+    for _ in 0..3 {
+        assert!(matches!(verifier.verify_now(setup.token().build().as_bytes()), Verdict::Settled(Ok(_))));
+        assert!(verifier.verify(&forged).await.is_err());
+        assert!(matches!(verifier.verify_now(b"junk"), Verdict::Settled(Err(_))));
+    }
+}
+
+#[tokio::test]
+async fn who_is_on_the_deny_list_is_refused_known_or_not() {
+    let setup = setup().await;
+    let revoked = Arc::new(AtomicBool::new(false));
+    let list = Arc::clone(&revoked);
+    let verifier = setup
+        .builder()
+        .deny_list(move |caller| caller.user_id() == "mallory" || list.load(Ordering::Relaxed))
+        .build()
+        .unwrap();
+    let denied = VerifyError::Rejected(RejectionReason::Denied);
+    let mallory = setup.passport.user_token("mallory").build();
+    for _ in 0..2 {
+        assert_eq!(verifier.verify(&mallory).await.unwrap_err(), denied);
+    }
+    let known = setup.token().build();
+    verifier.verify(&known).await.unwrap();
+    revoked.store(true, Ordering::Relaxed);
+    assert_eq!(verifier.verify(&known).await.unwrap_err(), denied, "it is asked at each request");
+    revoked.store(false, Ordering::Relaxed);
+    verifier.verify(&known).await.unwrap();
+    assert_eq!(RejectionReason::Denied.passport_name(), "TokenExpired");
+}
+
+#[tokio::test]
+async fn a_token_that_is_known_is_verified_once() {
+    let setup = setup().await;
+    for (keeps, same) in [(true, true), (false, false)] {
+        let verifier = setup.builder().cache_tokens(keeps).build().unwrap();
+        let token = setup.token().build();
+        let (first, second) =
+            (verifier.verify(&token).await.unwrap(), verifier.verify(&token).await.unwrap());
+        assert_eq!(first.is_the_same_as(&second), same);
+    }
+}
+
+#[tokio::test]
+async fn a_header_of_any_length_is_read() {
+    let setup = setup().await;
+    let verifier = setup.verifier();
+    for padding in [0, 440, 441, 442, 443, 444, 445, 446, 447, 448, 449, 450, 2_000, 3_000] {
+        let token = setup.token().header("x5c", "x".repeat(padding)).build();
+        assert!(verifier.verify(&token).await.is_ok(), "{padding}");
+    }
+}
