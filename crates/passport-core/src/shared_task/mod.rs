@@ -225,7 +225,8 @@ impl<T> Waiter<T> {
 }
 
 impl<T: Clone> Waiter<T> {
-    /// Waits for the outcome. Needs a runtime with a timer, unless the attempt has ended.
+    /// Waits for the outcome. Needs a runtime with a timer, unless the attempt has ended or has no
+    /// limits.
     ///
     /// # Errors
     /// When the attempt ends without an outcome, or stalls.
