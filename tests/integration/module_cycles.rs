@@ -298,11 +298,11 @@ fn names_tests(tokens: TokenStream) -> bool {
 
 fn cycles(imports: &BTreeSet<Import>) -> Vec<Cycle> {
     let levels: BTreeSet<_> = imports.iter().map(|import| &*import.level).collect();
-    let of_level = |level: &str| imports.iter().filter(move |import| import.level == level).collect();
-    levels.into_iter().flat_map(|level| cycles_of(of_level(level))).collect()
+    let of_level = |level| imports.iter().filter(|import| import.level == level).collect::<Vec<_>>();
+    levels.into_iter().flat_map(|level| cycles_of(&of_level(level))).collect()
 }
 
-fn cycles_of(imports: Vec<&Import>) -> Vec<Cycle> {
+fn cycles_of(imports: &[&Import]) -> Vec<Cycle> {
     let graph: DiGraphMap<&str, ()> = imports.iter().map(|import| (&*import.from, &*import.to, ())).collect();
     let components = tarjan_scc(&graph).into_iter().filter(|component| component.len() > 1);
     let cycle = |mut modules: Vec<&str>| {

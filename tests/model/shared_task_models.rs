@@ -26,8 +26,7 @@ pub(crate) const ALL: [(&str, fn()); 5] = [
     ("an_outcome_is_there_before_the_attempt_has_ended", an_outcome_is_there_before_the_attempt_has_ended),
 ];
 
-/// An attempt never stalls, as no model takes so long.
-const PATIENT: TaskLimits = TaskLimits { deadline: Duration::MAX, grace: Duration::ZERO };
+const PATIENT: TaskLimits = TaskLimits::UNLIMITED;
 
 /// An attempt has stalled as soon as it has begun.
 const IMPATIENT: TaskLimits = TaskLimits { deadline: Duration::ZERO, grace: Duration::ZERO };

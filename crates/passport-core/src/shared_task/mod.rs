@@ -100,6 +100,11 @@ enum Progress<T> {
 }
 
 impl TaskLimits {
+    /// No limits: for work that ends by itself, if the caller decides by its own clock whether an
+    /// attempt has stalled, and then calls [`begin`](SharedTask::begin) or
+    /// [`abandon`](SharedTask::abandon).
+    pub const UNLIMITED: Self = Self { deadline: Duration::MAX, grace: Duration::ZERO };
+
     fn stalled_at(self) -> Option<Instant> {
         Instant::now().checked_add(self.deadline.saturating_add(self.grace))
     }
@@ -225,7 +230,8 @@ impl<T> Waiter<T> {
 }
 
 impl<T: Clone> Waiter<T> {
-    /// Waits for the outcome. Needs a runtime with a timer, unless the attempt has ended.
+    /// Waits for the outcome. Needs a runtime with a timer, unless the attempt has ended or has no
+    /// limits.
     ///
     /// # Errors
     /// When the attempt ends without an outcome, or stalls.

@@ -214,9 +214,8 @@ async fn renewed_attempt_does_not_stall() {
 
 #[tokio::test(start_paused = true)]
 async fn attempt_without_limits_never_stalls() {
-    let limits = TaskLimits { deadline: Duration::MAX, grace: Duration::MAX };
     let task = SharedTask::<u8>::new();
-    let (attempt, waiter) = task.begin(limits);
+    let (attempt, waiter) = task.begin(TaskLimits::UNLIMITED);
     advance(Duration::from_secs(24 * 60 * 60)).await;
     assert!(task.running().is_some());
     drop(attempt);
