@@ -50,8 +50,8 @@ impl ManagedIdentitiesConfig {
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake of all of them. It is one that two have the same
-    /// `client_id` at one Passport: neither could be revoked without the other, and nobody could
-    /// tell who did what.
+    /// `client_id` at one Passport: neither could be revoked without the other, and an audit could
+    /// not tell who did what.
     pub fn build(&self) -> Result<ManagedIdentities, ConfigError> {
         self.build_with(Providers::default())
     }

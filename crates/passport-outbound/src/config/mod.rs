@@ -120,7 +120,7 @@ impl ManagedIdentityConfig {
     /// cache, a clock.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake. What the builder is told afterwards, its `build`
+    /// A [`ConfigError`] with every mistake. What is set afterwards, the builder's `build`
     /// checks.
     pub fn builder(&self, providers: impl Into<Providers>) -> Result<ManagedIdentityBuilder, ConfigError> {
         let mut problems = Vec::new();

@@ -101,7 +101,7 @@ impl ManagedIdentityRequest {
     ///
     /// # Cancel safety
     /// Dropping the future ends the request; it may have reached the service. A token that is being
-    /// fetched is fetched all the same, for whoever comes next.
+    /// fetched is still fetched, for the next request.
     pub async fn send(self) -> Result<Response, HttpClientError> {
         let Self { client, request, identity, scopes } = self;
         let mut request = request?.build().map_err(|error| HttpClientError::InvalidRequest(error.into()))?;

@@ -175,7 +175,8 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// Builds the identity. Does no I/O, except that it reads the [`ca_file`](Self::ca_file), and starts no task.
+    /// Builds the identity. Does no I/O, except that it reads the [`ca_file`](Self::ca_file), and
+    /// starts no task.
     ///
     /// # Errors
     /// A [`ConfigError`] that lists every option that is wrong.
