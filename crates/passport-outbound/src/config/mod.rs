@@ -8,11 +8,11 @@ mod identity_keys;
 mod key;
 mod kubernetes;
 mod options;
-mod providers;
 mod reader;
+mod registry;
 mod schema;
 mod secret_detection;
-mod secrets;
+mod secret_sources;
 mod sidecar_store;
 mod value;
 
@@ -27,7 +27,7 @@ use self::options::Network;
 pub use self::{
     identities::{ManagedIdentities, ManagedIdentitiesConfig},
     key::ConfigKey,
-    providers::{Providers, StoreKind, StoreSettings},
+    registry::{Providers, StoreKind, StoreSettings},
 };
 use self::{identity_keys::KEYS, reader::Reader};
 #[cfg(feature = "reqwest")]
