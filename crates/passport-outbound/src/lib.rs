@@ -2,8 +2,8 @@
 //!
 //! # Start here
 //!
-//! A [`ManagedIdentity`] is a service's own identity at Passport: a client id and the place of its
-//! secret. A [`ManagedIdentityHttpClient`] calls another service with it:
+//! A [`ManagedIdentity`] is a service's own identity at Passport: a client id and the reference of
+//! its secret. A [`ManagedIdentityHttpClient`] calls another service with it:
 //!
 //! ```no_run
 //! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
@@ -18,16 +18,16 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The first request fetches a token with the client credentials; it is kept, and refreshed 60 s
-//! before it expires, while requests go on with the current one. Nothing is fetched or started
-//! before that: building does no I/O. Identity and client are cheap to clone; keep them in your
-//! application's state.
+//! The first request fetches a token with the client credentials. The token is cached, and
+//! refreshed 60 s before it expires, while requests use the current one. Building an identity or a
+//! client does no I/O and starts no task. Both are cheap to clone; keep them in your application's
+//! state.
 //!
 //! # Around the client you have
 //!
-//! An [`AttachTokenLayer`] puts the token on each request of any Tower client: `reqwest::Client`,
-//! hyper-util's client, a tonic `Channel`; with the feature `reqwest-middleware`, in a chain of
-//! that crate, too. It goes to the [`AllowedOrigins`] only.
+//! An [`AttachTokenLayer`] attaches the token to each request of any Tower client:
+//! `reqwest::Client`, hyper-util's client, a tonic `Channel`, and with the feature
+//! `reqwest-middleware` a chain of that crate. The token is sent to the [`AllowedOrigins`] only.
 //!
 //! ```
 //! # fn main() -> Result<(), passport_outbound::ConfigError> {
@@ -45,9 +45,9 @@
 //!
 //! # From a configuration
 //!
-//! A [`ManagedIdentityConfig`] is read by serde, from a file or from the environment, and has the
-//! names of the .NET options. Every mistake is reported at once. A [`ManagedIdentitiesConfig`] has
-//! several, by name.
+//! serde reads a [`ManagedIdentityConfig`] from a file or from the environment, with the names of
+//! the .NET options. Every mistake is reported at once. A [`ManagedIdentitiesConfig`] contains
+//! several identities by name.
 //!
 //! ```
 //! use passport_outbound::ManagedIdentityConfig;
@@ -64,12 +64,12 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # In whose name
+//! # The identity of a request
 //!
-//! A service that acts for a user calls the next one with the user's token, if that one is to see
-//! the user. That is a [`CallerIdentity`] in the place of the [`ManagedIdentity`], for a whole
-//! client or for one request. Which of the two it is, you decide: without a caller a request fails,
-//! unless [`CallerIdentity::or`] names another identity.
+//! A service that acts for a user can call the next service with the user's token, so that the next
+//! one sees the user. Use a [`CallerIdentity`] instead of the [`ManagedIdentity`] for that, for a
+//! whole client or for one request. Without a caller a request fails, unless [`CallerIdentity::or`]
+//! names another identity.
 //!
 //! ```no_run
 //! # async fn start(erp: passport_outbound::ManagedIdentityHttpClient, caller: passport_outbound::CallerToken)
@@ -80,14 +80,13 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # When something goes wrong
+//! # Errors and outages
 //!
-//! A [`ConfigError`] comes from `build()`, before anything runs. An [`AttachError`] says that a
-//! request must not have a token, a [`TokenError`] that there is none, and what to do; nothing was
-//! sent then. Any other error is the HTTP client's. During an outage of Passport, requests go on
-//! with the token there is; [`ManagedIdentity::status`] tells a health probe, and
-//! [`ManagedIdentity::ready`] warms up before there is traffic. For tests there is `passport-dev`,
-//! a Passport in your process:
+//! `build()` returns a [`ConfigError`]. A request fails with an [`AttachError`] if it must not have
+//! a token, and with a [`TokenError`] if there is no token; nothing was sent then. Any other error
+//! is the HTTP client's. During an outage of Passport, requests use the cached token.
+//! [`ManagedIdentity::status`] is for health probes, and [`ManagedIdentity::ready`] fetches the
+//! token before there is traffic. For tests there is `passport-dev`, a Passport in your process:
 //!
 //! ```no_run
 //! # async fn test() -> Result<(), Box<dyn std::error::Error>> {
@@ -101,35 +100,35 @@
 //! # Ok(()) }
 //! ```
 //!
-//! # What is promised
+//! # Guarantees
 //!
-//! 1. A request never leaves without a token, nor with one that has expired when it is attached: it
-//!    fails with a [`TokenError`] instead.
-//! 2. A token is put on a request only if its origin is in [`AllowedOrigins`], and only for HTTPS
-//!    or loopback. (Mind that a client with a system proxy may send loopback requests there; see
+//! 1. A request is never sent without a token, nor with one that has expired when it is attached:
+//!    it fails with a [`TokenError`] instead.
+//! 2. A token is attached to a request only if its origin is in [`AllowedOrigins`], and only for
+//!    HTTPS or loopback. (A client with a system proxy may send loopback requests to it; see
 //!    [`AllowedOrigins`].)
-//! 3. A request carries the token of the one in whose name it goes out, and nobody else's.
-//! 4. Any number of callers cause one token request at a time (unless [`TokenCache::disabled`] is
-//!    asked for). A caller that is cancelled does not cancel it.
-//! 5. While a token is live, no caller waits for its successor, and no caller sees that Passport is
-//!    down.
-//! 6. A token that a receiver refuses is replaced, once for all; no receiver can cause a storm of
-//!    token requests.
+//! 3. A request has the token of its own identity, and never that of another one.
+//! 4. Concurrent callers share one token request at a time (except with [`TokenCache::disabled`]).
+//!    A caller that is canceled does not cancel it.
+//! 5. While a token is live, no caller waits for its successor, and no caller notices that Passport
+//!    is down.
+//! 6. A token that a receiver rejects is replaced, once for all callers; no receiver can cause a
+//!    storm of token requests.
 //! 7. Neither tokens nor secrets appear in `Debug` output, errors, traces or metrics.
 //!
 //! # Where to look
 //!
 //! | | | in the repository |
 //! |---|---|---|
-//! | how a token is got, when it is refreshed | [`ManagedIdentity`], [`ManagedIdentityBuilder`] | `docs/outbound.md` |
-//! | where it is kept | [`TokenCache`], [`TokenStore`], [`Sidecar`] | `docs/caching.md`, `docs/sidecar.md` |
-//! | how it gets onto requests, and what a refusal causes | [`AttachTokenLayer`] | `docs/recipes.md` |
-//! | where it may go | [`AllowedOrigins`], [`ExistingAuthorization`] | |
-//! | whose it is | [`Identity`], [`CallerIdentity`], [`CallerToken`], [`InTheNameOf`] | `docs/propagation.md` |
-//! | how the identity proves who it is | [`ClientAuthentication`] | `docs/configuration.md` |
-//! | where its secret is | [`SecretSource`], [`SecretProvider`], [`SecretProviders`] | |
-//! | what is measured and traced | | `docs/telemetry.md` |
-//! | what it is called in .NET | | `docs/from-dotnet.md` |
+//! | how a token is fetched, when it is refreshed | [`ManagedIdentity`], [`ManagedIdentityBuilder`] | `docs/outbound.md` |
+//! | where it is cached | [`TokenCache`], [`TokenStore`], [`Sidecar`] | `docs/caching.md`, `docs/sidecar.md` |
+//! | how it is attached, and what a rejection causes | [`AttachTokenLayer`] | `docs/recipes.md` |
+//! | which origins may receive it | [`AllowedOrigins`], [`ExistingAuthorization`] | |
+//! | the identity of a request | [`Identity`], [`CallerIdentity`], [`CallerToken`], [`InTheNameOf`] | `docs/propagation.md` |
+//! | client authentication | [`ClientAuthentication`] | `docs/configuration.md` |
+//! | the client secret | [`SecretSource`], [`SecretProvider`], [`SecretProviders`] | |
+//! | metrics and traces | | `docs/telemetry.md` |
+//! | names in .NET | | `docs/from-dotnet.md` |
 //!
 //! # Features
 //!

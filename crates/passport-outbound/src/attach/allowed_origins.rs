@@ -12,11 +12,10 @@ use super::{
     destination::{Destination, destination_of},
 };
 
-/// The origins that may see the token.
+/// The origins that may receive the token.
 ///
-/// Scheme, host and port must all match; each must be `https`, or a loopback host. The check is
-/// made on each request, so a redirect that is followed above the layer cannot carry the token
-/// elsewhere.
+/// Scheme, host and port must match; each origin must be `https`, or a loopback host. Each request
+/// is checked, so a redirect that is followed above the layer cannot take the token elsewhere.
 ///
 /// | in the list or in the request | |
 /// |---|---|
@@ -47,7 +46,7 @@ pub struct AllowedOrigins {
 }
 
 impl AllowedOrigins {
-    /// The origins of `urls`, each `https://host[:port]`.
+    /// Allows the origins `urls`, each `https://host[:port]`.
     ///
     /// # Errors
     /// A [`ConfigError`] with each text that is not an origin or not secure, or when there is none
@@ -56,12 +55,13 @@ impl AllowedOrigins {
         Self::listed(urls, |origin| secure(origin, PLAIN_HTTP))
     }
 
-    /// For a tonic `Channel` that was made from an endpoint with this URI (`endpoint.uri()`).
+    /// Allows the origin of a tonic `Channel` that was built from an endpoint with this URI
+    /// (`endpoint.uri()`).
     ///
-    /// Above a channel a request names only its path; the channel knows where it goes. So path-only
-    /// requests pass, and the URI is checked here instead. That the channel really goes there is
-    /// the caller's word. A `Host` header has to name this URI's host and port. If the endpoint has
-    /// an `origin` of its own, give that one: it is what the receiver sees.
+    /// Above a channel a request names only its path. Such requests pass, and the URI is checked
+    /// here instead; that the channel connects to it is up to the caller. A `Host` header has to
+    /// name the host and port of this URI. If the endpoint has an `origin` of its own, use that: it
+    /// is what the receiver sees.
     ///
     /// # Errors
     /// As [`AllowedOrigins::new`].
@@ -81,7 +81,7 @@ impl AllowedOrigins {
         self.any_https
     }
 
-    /// Both these origins and those of `others`.
+    /// Allows both these origins and those of `others`.
     #[must_use]
     pub fn and(self, others: &Self) -> Self {
         Self {
@@ -91,9 +91,9 @@ impl AllowedOrigins {
         }
     }
 
-    /// As [`AllowedOrigins::new`], but plain `http` is let in too.
+    /// Allows origins like [`AllowedOrigins::new`], and plain `http` as well.
     ///
-    /// **Danger:** whoever is on the path reads the token, and is the service until it expires
+    /// **Danger:** anyone on the network path reads the token, and can use it until it expires
     /// ([RFC 6750, section 5.3](https://www.rfc-editor.org/rfc/rfc6750#section-5.3)). For a service
     /// mesh whose proxies encrypt what leaves the pod.
     ///
@@ -103,7 +103,7 @@ impl AllowedOrigins {
         Self::listed(urls, Ok)
     }
 
-    /// As [`AllowedOrigins::channel`], but plain `http` is let in too.
+    /// Allows a channel like [`AllowedOrigins::channel`], and plain `http` as well.
     ///
     /// **Danger:** as [`AllowedOrigins::danger_plain_http`].
     ///
@@ -113,10 +113,10 @@ impl AllowedOrigins {
         Self::of_channel(uri, Ok)
     }
 
-    /// Every `https` origin.
+    /// Allows every `https` origin.
     ///
-    /// **Danger:** a URL from a caller, a database or a redirect takes the token to whoever it
-    /// names ([RFC 9700, section 4.9.1](https://www.rfc-editor.org/rfc/rfc9700#section-4.9.1)).
+    /// **Danger:** a URL from a caller, a database or a redirect sends the token to any server
+    /// ([RFC 9700, section 4.9.1](https://www.rfc-editor.org/rfc/rfc9700#section-4.9.1)).
     #[must_use]
     pub fn danger_any_https() -> Self {
         Self { origins: Arc::new([]), channels: Arc::new([]), any_https: true }

@@ -6,7 +6,7 @@ use crate::token::TokenError;
 /// The error of the middleware, boxed: its own errors and those of the client have different types.
 pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A request that must not get a token. Nothing was sent.
+/// The reason why a request must not have a token. Nothing was sent.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum AttachError {
@@ -15,17 +15,16 @@ pub enum AttachError {
         "the request carries an Authorization header already; remove it, or tell the layer what to do with it (existing_authorization)"
     )]
     AuthorizationPresent,
-    /// It was to go out in the caller's name, and the caller's token has expired. The caller has to
-    /// come again with a new one.
+    /// The token of the caller has expired. The caller has to call again with a new one.
     #[error("the caller's token has expired, so nothing can be done in the caller's name any more")]
     CallerExpired,
-    /// It was to go out in the caller's name, and there is no caller.
+    /// There is no caller in whose name the request could be sent.
     #[error(
         "there is no caller in whose name the request could go; hand a CallerToken on, or name an identity to use instead (CallerIdentity::or)"
     )]
     CallerMissing,
-    /// The caller is to be found in the request's extensions, and those of a `reqwest::Request`
-    /// cannot be seen.
+    /// The caller was expected in the extensions of a `reqwest::Request`, which reqwest does not
+    /// expose.
     #[error(
         "the caller was to be found in the request's extensions, and reqwest shows nobody those; name the caller (ManagedIdentityRequest::caller, CallerIdentity::given), or take CallerIdentity::of_task"
     )]

@@ -30,8 +30,8 @@ pin_project! {
     /// The response future of [`AttachToken`](super::AttachToken).
     ///
     /// # Cancel safety
-    /// Dropping it ends this request. A token that is being fetched is fetched all the same, for
-    /// whoever comes next.
+    /// Dropping it ends this request. A token that is being fetched is still fetched, for the next
+    /// request.
     pub struct AttachTokenFuture<S, R, P>
     where
         S: Service<R>,

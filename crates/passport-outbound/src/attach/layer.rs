@@ -9,15 +9,16 @@ use super::{
 };
 use crate::identity::Identity;
 
-/// Attaches the token of an [`Identity`] to each request. See the [crate's front page](crate).
+/// A layer that attaches the token of an [`Identity`] to each request. See the [crate's front
+/// page](crate).
 ///
-/// An `http::Request` may name another one in its extensions ([`InTheNameOf`](crate::InTheNameOf));
-/// reqwest shows nobody the extensions of its requests, so with reqwest that takes a
-/// [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient).
+/// An `http::Request` may name another identity in its extensions
+/// ([`InTheNameOf`](crate::InTheNameOf)). reqwest does not expose the extensions of its requests;
+/// use a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient) there.
 ///
-/// When a receiver refuses the token (401, or the gRPC status `UNAUTHENTICATED`), it is replaced.
-/// With [`replay_clones`](Self::replay_clones) or [`replay_buffered`](Self::replay_buffered) the
-/// request is then sent once more.
+/// When a receiver rejects the token (401, or the gRPC status `UNAUTHENTICATED`), the token is
+/// replaced. With [`replay_clones`](Self::replay_clones) or
+/// [`replay_buffered`](Self::replay_buffered) the request is then retried.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AttachTokenLayer<P = NoReplay> {
@@ -26,7 +27,7 @@ pub struct AttachTokenLayer<P = NoReplay> {
 }
 
 impl AttachTokenLayer {
-    /// Attaches the token of `identity` to requests that go to `origins`; other requests fail.
+    /// Attaches the token of `identity` to requests to `origins`; other requests fail.
     pub fn new(identity: impl Into<Identity>, origins: AllowedOrigins) -> Self {
         let existing = ExistingAuthorization::default();
         let policy = AttachPolicy { identity: identity.into(), origins, existing };
@@ -40,35 +41,33 @@ impl<P> AttachTokenLayer<P> {
         &self.policy.identity
     }
 
-    /// What becomes of a request that carries an `Authorization` header already. It is refused by
-    /// default.
+    /// Sets what happens to a request with an `Authorization` header. By default it is rejected.
     pub fn existing_authorization(mut self, existing: ExistingAuthorization) -> Self {
         Arc::make_mut(&mut self.policy).existing = existing;
         self
     }
 
-    /// Sends a request once more, with a new token, when a receiver refused the old one. For `http`
-    /// requests whose body is `Clone`, and for reqwest's; one of reqwest's whose body is a stream
-    /// is not sent again.
+    /// Retries a request with a new token when a receiver rejects the old one. For `http` requests
+    /// whose body is `Clone`, and for requests of reqwest whose body is not a stream.
     ///
-    /// Off by default: it costs a copy of each request's head, and a receiver may refuse late. One
-    /// that looks at the token first, as ours do, has done nothing yet; but one that acts, and then
-    /// hands on a refusal that it got itself from another service, acts twice. If yours may, leave
-    /// it off, or for idempotent requests only.
+    /// Off by default: it copies the head of each request, and a receiver may reject late. A
+    /// receiver that checks the token first, as ours do, has done nothing yet. A receiver that acts
+    /// first, and then forwards a rejection from another service, acts twice. If yours may, leave
+    /// this off, or use it for idempotent requests only.
     ///
-    /// The wait for the new token, and the second try, come on top of the time limits of the client
-    /// below (reqwest's `timeout`, `grpc-timeout`); a limit for the whole stands above the layer
-    /// (`tower::timeout`).
+    /// The wait for the new token, and the second request, are not covered by the time limits of
+    /// the client below (reqwest's `timeout`, `grpc-timeout`). Put a limit for everything above the
+    /// layer (`tower::timeout`).
     pub fn replay_clones(self) -> AttachTokenLayer<CloneRequest> {
         self.with_mode(CloneRequest)
     }
 
-    /// The same, for bodies that cannot be cloned, streams among them: up to `max_bytes` of what is
-    /// read from one are remembered (shared, not copied), and what is left of it when the refusal
-    /// comes is sent after that. If more had been read by then, the request is not sent again. A
-    /// first request that is still being sent then is aborted.
+    /// Retries like [`replay_clones`](Self::replay_clones), for bodies that cannot be cloned, such
+    /// as streams. Up to `max_bytes` that were read from the body are recorded (shared, not
+    /// copied), and the rest of it is sent after them. If more had been read when the rejection
+    /// arrives, the request is not retried. A first request that is still being sent is aborted.
     ///
-    /// `wrap` makes the client's body type of a [`BufferedBody`]: `tonic::body::Body::new`,
+    /// `wrap` converts a [`BufferedBody`] to the client's body type: `tonic::body::Body::new`,
     /// `reqwest::Body::wrap`, `axum::body::Body::new`. It costs a few small allocations for each
     /// request.
     pub fn replay_buffered<B, F>(self, max_bytes: usize, wrap: F) -> AttachTokenLayer<BufferBody<F>>

@@ -7,19 +7,19 @@ use http::header::AUTHORIZATION;
 use super::{AllowedOrigins, AttachError, OutboundRequest, allowed_origins::MatchedOrigin, host_header};
 use crate::identity::{Identity, InTheNameOf};
 
-/// What becomes of a request that carries an `Authorization` header already.
+/// What happens to a request that has an `Authorization` header already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ExistingAuthorization {
-    /// It fails with [`AttachError::AuthorizationPresent`]. The default: keeping the header could
-    /// turn the service's call into a user's, replacing it a user's call into the service's. Either
-    /// should be somebody's decision.
+    /// The request fails with [`AttachError::AuthorizationPresent`]. The default: keeping the
+    /// header could turn the service's call into a user's, replacing it a user's call into the
+    /// service's. Either should be a decision.
     #[default]
     Refuse,
-    /// The header is replaced by the identity's token: each call is the service's, whatever the
-    /// caller says.
+    /// The header is replaced by the identity's token: each call is the service's, whatever header
+    /// the caller set.
     Replace,
-    /// It goes out as it is, to allowed origins; a refusal of it is none of the identity's
-    /// business.
+    /// The request is sent unchanged, to allowed origins. A rejection of its token does not affect
+    /// the identity.
     Respect,
 }
 

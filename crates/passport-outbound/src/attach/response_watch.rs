@@ -40,9 +40,9 @@ impl ResponseWatch {
 }
 
 pin_project! {
-    /// The body of a response to a request with a token: the inner body, byte for byte.
+    /// The body of a response to a request with a token. It passes the inner body on unchanged.
     ///
-    /// When a gRPC status `UNAUTHENTICATED` passes in its trailers, the identity replaces the token
+    /// When its trailers have the gRPC status `UNAUTHENTICATED`, the identity replaces the token
     /// that was sent.
     pub struct WatchedBody<B> {
         #[pin]
@@ -56,7 +56,7 @@ impl<B> WatchedBody<B> {
         Self { inner, watch }
     }
 
-    /// The inner body.
+    /// Returns the inner body.
     pub fn into_inner(self) -> B {
         self.inner
     }

@@ -12,7 +12,7 @@ use std::{convert::Infallible, fmt};
 )]
 pub trait Replay<R>: sealed::SaveRequest<R> {}
 
-/// The default: a refused request is not sent again; the next one has another token.
+/// The default: a rejected request is not retried; the next one has another token.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct NoReplay;
 

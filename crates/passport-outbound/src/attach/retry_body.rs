@@ -12,8 +12,8 @@ use http_body::{Body, Frame, SizeHint};
 
 use super::error::BoxError;
 
-/// A request body that remembers what was read from it, so that the request can be sent once more.
-/// Nothing is copied: the chunks are shared. See
+/// A request body that records what is read from it, so that the request can be retried. The chunks
+/// are shared, not copied. See
 /// [`AttachTokenLayer::replay_buffered`](super::AttachTokenLayer::replay_buffered).
 ///
 /// Its error is the inner body's, boxed.

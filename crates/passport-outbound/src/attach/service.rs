@@ -17,11 +17,10 @@ use super::{
 };
 use crate::{identity::SelectedIdentity, token::Credential};
 
-/// The service that [`AttachTokenLayer`](super::AttachTokenLayer) makes, around a client that is
-/// `Clone`.
+/// The service of [`AttachTokenLayer`](super::AttachTokenLayer), around a client that is `Clone`.
 ///
-/// An `http::Response<B>` comes back with a [`WatchedBody<B>`](super::WatchedBody), a
-/// `reqwest::Response` as it is.
+/// An `http::Response<B>` is returned with a [`WatchedBody<B>`](super::WatchedBody), a
+/// `reqwest::Response` unchanged.
 ///
 /// # Errors
 /// Boxed; downcast to tell them apart. [`AttachError`]: the request must not
@@ -40,7 +39,7 @@ impl<S, P> AttachToken<S, P> {
         Self { inner, policy, mode }
     }
 
-    /// The client inside.
+    /// Returns the inner client.
     pub fn get_ref(&self) -> &S {
         &self.inner
     }

@@ -27,7 +27,7 @@ impl TokenKey {
         Self { client_id: client_id.clone(), parameters }
     }
 
-    /// Whose token it is.
+    /// Returns the client id.
     #[must_use]
     pub fn client_id(&self) -> &ClientId {
         &self.client_id

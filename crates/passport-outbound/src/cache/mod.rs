@@ -24,10 +24,10 @@ pub use self::{
 /// The number of tokens in one cache.
 const CAPACITY: u64 = 10_000;
 
-/// What becomes of a token once it is fetched. Cheap to clone; clones share.
+/// The cache of tokens. Cheap to clone; clones share.
 ///
-/// Each [`ManagedIdentity`](crate::ManagedIdentity) keeps its token in memory, for itself and its
-/// clones, unless a cache is given to its builder. Choose by how the service is deployed:
+/// By default each [`ManagedIdentity`](crate::ManagedIdentity) caches its token in memory, for
+/// itself and its clones. Choose another cache by the deployment of the service:
 ///
 /// | | |
 /// |---|---|
@@ -46,56 +46,55 @@ pub struct TokenCache {
 }
 
 impl TokenCache {
-    /// Keeps tokens in this process, by client id and what was asked for; bounded to 10,000 tokens.
+    /// Caches tokens in this process, by client id and request parameters, up to 10,000 tokens.
     ///
-    /// Give the same one to several identities when the same one is built in several places and is
-    /// to fetch one token for all.
+    /// Share one cache between identities when the same identity is built in several places and is
+    /// to fetch one token.
     #[must_use]
     pub fn memory() -> Self {
         Self { retention: Retention::Token, store: None, sidecar: None, entries: Some(Cache::new(CAPACITY)) }
     }
 
-    /// [`TokenCache::memory`], in front of a store that a fleet shares: what one instance fetches,
-    /// all use.
+    /// Caches tokens in memory and in a store that a fleet shares: all instances use the token that
+    /// one instance fetches.
     ///
-    /// Before an instance asks Passport it looks into `store`, and takes a lease on the token it
-    /// needs; those who do not get the lease wait for its holder to publish, and go alone when the
-    /// request timeout has passed. A holder that has died is waited for for 3 s. A call with a live
-    /// token asks the store nothing.
+    /// Before an instance requests a token, it reads `store` and requests a lease. Instances that
+    /// do not get the lease wait for its holder to publish the token, and fetch on their own after
+    /// the request timeout. A holder that has died delays them for 3 s. A call with a live token
+    /// does not use the store.
     ///
-    /// A store that fails is a miss. It is left alone then until it works again, and each instance
-    /// fetches for itself, once for all its callers.
+    /// A failure of the store is a cache miss. After a failure the store is not called until it
+    /// works again, and each instance fetches for itself, once for all its callers.
     #[must_use]
     pub fn shared(store: impl TokenStore) -> Self {
         Self { store: Some(StoreHandle::new(store)), ..Self::memory() }
     }
 
-    /// [`TokenCache::memory`], in front of a sidecar, which has the credentials and asks Passport
-    /// for all who are on the machine. A call with a live token asks the sidecar nothing.
+    /// Caches tokens in memory in front of a sidecar, which has the credentials and fetches tokens
+    /// for all services on the machine. A call with a live token does not use the sidecar.
     ///
-    /// [`ManagedIdentity::at_sidecar`](crate::ManagedIdentity::at_sidecar) is the short way.
+    /// [`ManagedIdentity::at_sidecar`](crate::ManagedIdentity::at_sidecar) is the short form.
     #[must_use]
     pub fn sidecar(sidecar: Sidecar) -> Self {
         Self { sidecar: Some(sidecar), ..Self::memory() }
     }
 
-    /// Keeps nothing: each call has a token fetched for itself. For functions that end with their
+    /// Caches nothing: a token is fetched for each call. For functions that end with their
     /// invocation.
     ///
-    /// Calls that overlap are as many token requests, also when they fail; after a failure, calls
-    /// that come later get its error until the pause is over. A token that a receiver refuses is
-    /// not replaced, so no request is sent again.
-    /// [`IdentityStatus::has_live_token`](crate::IdentityStatus::has_live_token) is always false.
+    /// Concurrent calls are as many token requests, also when they fail; after a failure, later
+    /// calls get its error until the pause is over. A rejected token is not replaced, so no request
+    /// is retried. [`IdentityStatus::has_live_token`](crate::IdentityStatus::has_live_token) is
+    /// always false.
     #[must_use]
     pub fn disabled() -> Self {
         Self { retention: Retention::Nothing, entries: None, ..Self::memory() }
     }
 
-    /// Keeps nothing, but calls that come while a token is being fetched share it: a burst of calls
-    /// is one token request.
+    /// Caches nothing, but concurrent calls share a fetch: a burst of calls is one token request.
     ///
-    /// As with [`TokenCache::disabled`], a refused token is not replaced, and no request is sent
-    /// again.
+    /// As with [`TokenCache::disabled`], a rejected token is not replaced, and no request is
+    /// retried.
     #[must_use]
     pub fn coalescing() -> Self {
         Self { retention: Retention::InFlight, ..Self::memory() }

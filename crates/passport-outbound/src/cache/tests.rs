@@ -6,7 +6,7 @@ fn key(scopes: &str) -> TokenKey {
 }
 
 #[test]
-fn the_same_question_shares_a_slot_and_another_does_not() {
+fn equal_keys_share_an_entry() {
     for cache in [TokenCache::memory(), TokenCache::coalescing()] {
         let entry = cache.entry(key("openid roles"));
         assert!(Arc::ptr_eq(&entry, &cache.clone().entry(key("roles openid"))));

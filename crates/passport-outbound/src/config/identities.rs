@@ -15,8 +15,7 @@ use crate::{ManagedIdentity, ManagedIdentityBuilder};
 #[cfg(feature = "reqwest")]
 use crate::{ManagedIdentityHttpClient, http_client::ClientPool};
 
-/// Several managed identities by name, one for each service that acts or is called under a name of
-/// its own.
+/// Several managed identities by name: one for each service that calls under its own identity.
 ///
 /// ```
 /// use passport_outbound::ManagedIdentitiesConfig;
@@ -32,7 +31,7 @@ use crate::{ManagedIdentityHttpClient, http_client::ClientPool};
 #[derive(Clone, Debug, Deserialize)]
 #[non_exhaustive]
 pub struct ManagedIdentitiesConfig {
-    /// What each is, by the name that the program calls it.
+    /// The identities by name.
     #[serde(default, deserialize_with = "by_name")]
     pub identities: BTreeMap<String, ManagedIdentityConfig>,
     /// The keys beside it. They may be the application's own, or `identities` misspelled.
@@ -47,17 +46,17 @@ impl From<BTreeMap<String, ManagedIdentityConfig>> for ManagedIdentitiesConfig {
 }
 
 impl ManagedIdentitiesConfig {
-    /// The identities, with secrets from the environment or from files.
+    /// Builds the identities, with secrets from the environment or from files.
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake of all of them. It is one that two have the same
-    /// `client_id` at one Passport: neither could be revoked without the other, and nobody could
-    /// tell who did what.
+    /// `client_id` at one Passport: neither could be revoked without the other, and an audit could
+    /// not tell who did what.
     pub fn build(&self) -> Result<ManagedIdentities, ConfigError> {
         self.build_with(Providers::default())
     }
 
-    /// The same, with whatever `providers` there are.
+    /// Builds the identities with the secret providers and stores of `providers`.
     ///
     /// # Errors
     /// As [`build`](Self::build).
@@ -65,8 +64,8 @@ impl ManagedIdentitiesConfig {
         self.build_each(providers, |_, builder| builder)
     }
 
-    /// The same, with `settings` for each, which is told its name: a transport for all, a cache for
-    /// some.
+    /// Builds the identities, and applies `settings` to the builder of each name: a transport for
+    /// all, a cache for some.
     ///
     /// # Errors
     /// As [`build`](Self::build).
@@ -113,7 +112,8 @@ impl ManagedIdentitiesConfig {
         self.others.keys().filter(is_meant).map(move |key| ConfigProblem::new(key.clone(), &problem))
     }
 
-    /// The [JSON Schema](https://json-schema.org) of it, with the stores of `providers`.
+    /// Returns the [JSON Schema](https://json-schema.org) of the configuration, with the stores of
+    /// `providers`.
     #[must_use]
     pub fn json_schema(providers: &Providers) -> Value {
         schema::of_identities(providers)
@@ -157,7 +157,7 @@ struct Named {
 }
 
 impl ManagedIdentities {
-    /// The one that is called `name`.
+    /// Returns the identity `name`.
     ///
     /// # Errors
     /// A [`ConfigError`] with the names there are, if none is called so.
@@ -165,7 +165,7 @@ impl ManagedIdentities {
         self.named(name).map(|named| &named.identity)
     }
 
-    /// A client in the name of the one that is called `name`, of the service at its `base_url`.
+    /// Builds a client with the identity `name`, of the service at its `base_url`.
     ///
     /// # Errors
     /// A [`ConfigError`] if none is called so, or it has no `base_url`.
@@ -185,7 +185,7 @@ impl ManagedIdentities {
         })
     }
 
-    /// All, in the order of their names.
+    /// Returns all identities, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &ManagedIdentity)> {
         self.by_name.iter().map(|(name, named)| (name.as_str(), &named.identity))
     }

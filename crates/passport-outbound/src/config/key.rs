@@ -1,5 +1,5 @@
-/// A key that a configuration may have: its name, what its value has to be, and what it is for.
-/// What a [`StoreKind`](crate::StoreKind) may be told is a table of them.
+/// A key of a configuration: its name, the type of its value, and its purpose. A
+/// [`StoreKind`](crate::StoreKind) has a table of them.
 #[derive(Clone, Copy, Debug)]
 pub struct ConfigKey {
     pub(super) name: &'static str,
@@ -26,43 +26,43 @@ impl ConfigKey {
         Self { name, kind, about }
     }
 
-    /// A text.
+    /// Declares a text.
     #[must_use]
     pub const fn text(name: &'static str, about: &'static str) -> Self {
         Self::of(name, ValueKind::Text, about)
     }
 
-    /// A URL.
+    /// Declares a URL.
     #[must_use]
     pub const fn url(name: &'static str, about: &'static str) -> Self {
         Self::of(name, ValueKind::Url, about)
     }
 
-    /// A list of texts, or one text with spaces.
+    /// Declares a list of texts, or one text with spaces.
     #[must_use]
     pub const fn words(name: &'static str, about: &'static str) -> Self {
         Self::of(name, ValueKind::Words, about)
     }
 
-    /// True or false.
+    /// Declares true or false.
     #[must_use]
     pub const fn switch(name: &'static str, about: &'static str) -> Self {
         Self::of(name, ValueKind::Switch, about)
     }
 
-    /// A length of time: `60`, `"60s"`, `"00:01:00"`.
+    /// Declares a duration: `60`, `"60s"`, `"00:01:00"`.
     #[must_use]
     pub const fn duration(name: &'static str, about: &'static str) -> Self {
         Self::of(name, ValueKind::Duration, about)
     }
 
-    /// Where a secret is. No message shows what stands there.
+    /// Declares the reference of a secret. No message shows its value.
     #[must_use]
     pub const fn secret_reference(name: &'static str, about: &'static str) -> Self {
         Self::of(name, ValueKind::SecretReference, about)
     }
 
-    /// Where some secrets are.
+    /// Declares references of secrets. No message shows their values.
     #[must_use]
     pub const fn secret_references(name: &'static str, about: &'static str) -> Self {
         Self::of(name, ValueKind::SecretReferences, about)

@@ -8,11 +8,11 @@ mod identity_keys;
 mod key;
 mod kubernetes;
 mod options;
-mod providers;
 mod reader;
+mod registry;
 mod schema;
 mod secret_detection;
-mod secrets;
+mod secret_sources;
 mod sidecar_store;
 mod value;
 
@@ -27,7 +27,7 @@ use self::options::Network;
 pub use self::{
     identities::{ManagedIdentities, ManagedIdentitiesConfig},
     key::ConfigKey,
-    providers::{Providers, StoreKind, StoreSettings},
+    registry::{Providers, StoreKind, StoreSettings},
 };
 use self::{identity_keys::KEYS, reader::Reader};
 #[cfg(feature = "reqwest")]
@@ -37,11 +37,11 @@ use crate::{
 };
 use crate::{ManagedIdentity, ManagedIdentityBuilder};
 
-/// A managed identity as a configuration file or the environment describes it, by the names of the
-/// .NET options.
+/// The configuration of a managed identity in a file or the environment, with the names of the .NET
+/// options.
 ///
-/// From anything that serde reads: TOML, YAML, JSON, environment variables. Numbers and switches
-/// may be texts, as the environment has nothing else. Every mistake is told at once, when the
+/// serde reads it from TOML, YAML, JSON or environment variables. Numbers and switches may be
+/// texts, as the environment has no other type. Every mistake is reported at once, when the
 /// identity is [built](Self::build).
 ///
 /// | key | |
@@ -98,7 +98,7 @@ impl From<Value> for ManagedIdentityConfig {
 }
 
 impl ManagedIdentityConfig {
-    /// The identity, with a secret from the environment or from a file.
+    /// Builds the identity, with a secret from the environment or from a file.
     ///
     /// # Errors
     /// A [`ConfigError`] with every mistake. Whether the secret is there is seen when it is read:
@@ -107,8 +107,8 @@ impl ManagedIdentityConfig {
         self.build_with(Providers::default())
     }
 
-    /// The same, with whatever `providers` there are: those of secrets that `secret_provider`, or
-    /// the scheme of `client_secret_ref`, may name, and the stores that `cache` may.
+    /// Builds the identity with the secret providers and stores of `providers`, which
+    /// `secret_provider`, the scheme of `client_secret_ref` and `cache` may name.
     ///
     /// # Errors
     /// As [`build`](Self::build).
@@ -116,10 +116,11 @@ impl ManagedIdentityConfig {
         self.builder(providers)?.build()
     }
 
-    /// Settings for the identity, for whatever a file cannot say: a transport, a cache, a clock.
+    /// Returns the settings of the identity, to add what a file cannot contain: a transport, a
+    /// cache, a clock.
     ///
     /// # Errors
-    /// A [`ConfigError`] with every mistake. What the builder is told afterwards, its `build`
+    /// A [`ConfigError`] with every mistake. What is set afterwards, the builder's `build`
     /// checks.
     pub fn builder(&self, providers: impl Into<Providers>) -> Result<ManagedIdentityBuilder, ConfigError> {
         let mut problems = Vec::new();
@@ -131,7 +132,7 @@ impl ManagedIdentityConfig {
         }
     }
 
-    /// A client of the service at `base_url`, in the name of this identity, with a secret from the
+    /// Builds a client of the service at `base_url` with this identity, and with a secret from the
     /// environment or from a file.
     ///
     /// # Errors
@@ -141,7 +142,8 @@ impl ManagedIdentityConfig {
         self.http_client_with(Providers::default())
     }
 
-    /// The same, with whatever `providers` there are.
+    /// Builds a client like [`http_client`](Self::http_client), with the secret providers and
+    /// stores of `providers`.
     ///
     /// # Errors
     /// As [`http_client`](Self::http_client).
@@ -159,8 +161,8 @@ impl ManagedIdentityConfig {
         }
     }
 
-    /// Settings for a client of the service at `base_url`, in the name of `identity`: this one's,
-    /// built with settings of its own, or a [`CallerIdentity`](crate::CallerIdentity).
+    /// Returns the settings of a client of the service at `base_url` with another `identity`: this
+    /// one, built with settings of its own, or a [`CallerIdentity`](crate::CallerIdentity).
     ///
     /// # Errors
     /// A [`ConfigError`] when `base_url` or `also_allow` is missing or wrong.
@@ -190,8 +192,8 @@ impl ManagedIdentityConfig {
         self.values.as_ref().ok_or_else(|| ConfigError::new(vec![problem()]))
     }
 
-    /// The [JSON Schema](https://json-schema.org) of the configuration of one identity, with the
-    /// stores of `providers`.
+    /// Returns the [JSON Schema](https://json-schema.org) of the configuration of one identity,
+    /// with the stores of `providers`.
     #[must_use]
     pub fn json_schema(providers: &Providers) -> Value {
         schema::of_identity(providers)

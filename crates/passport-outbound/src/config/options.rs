@@ -14,8 +14,8 @@ use super::{
         PASSPORT_BASE_URL, REFRESH_THRESHOLD, REQUEST_TIMEOUT, SCOPES, SECRET_PROVIDER, SIGNING_ALGORITHM,
         TOKEN_URL, USER_AGENT,
     },
-    providers::{Providers, SIDECAR},
     reader::Reader,
+    registry::{Providers, SIDECAR},
     value::{header, list, switch, table, text, texts},
     within,
 };

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{
     identity_keys::{KEYS, REQUIRED, REQUIRED_ONE_OF},
     key::{ConfigKey, ValueKind},
-    providers::Providers,
+    registry::Providers,
 };
 
 pub(super) fn of_identity(providers: &Providers) -> Value {

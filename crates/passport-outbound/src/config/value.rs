@@ -13,7 +13,7 @@ pub(super) type InvalidValue = &'static str;
 pub(super) fn text(value: &Value) -> Result<String, InvalidValue> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
-        // A client id of digits is one all the same.
+        // A client id may consist of digits.
         Value::Number(number) => number.to_string(),
         _ => return Err("it has to be a text; write one, in quotes"),
     };

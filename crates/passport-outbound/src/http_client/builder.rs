@@ -37,28 +37,27 @@ impl ManagedIdentityHttpClientBuilder {
         }
     }
 
-    /// Sends with `client`, whatever its time limits, proxies, certificates and redirects.
+    /// Sends requests with `client`, and with its time limits, proxies, certificates and redirects.
     ///
-    /// The default gives up after 10 s without a connection, and after 100 s altogether, as .NET's
-    /// does, unless the request says otherwise
-    /// ([`timeout`](crate::ManagedIdentityRequest::timeout)) or its body is a stream. It follows 10
-    /// redirects within an origin, and hands one that leads out of it on as the answer. It does not
-    /// use the system's proxy for requests to loopback hosts, nor for plain `http`. It says
-    /// `User-Agent: tower-passport/<version>`. Mind that a client with a cookie store shares the
-    /// cookies among all in whose name requests go out.
+    /// The default client has a connect timeout of 10 s, and a timeout of 100 s like .NET's, unless
+    /// the request sets another one ([`timeout`](crate::ManagedIdentityRequest::timeout)) or its
+    /// body is a stream. It follows 10 redirects within an origin, and returns one to another
+    /// origin as the response. It does not use the system's proxy for loopback hosts and plain
+    /// `http`. Its `User-Agent` is `tower-passport/<version>`. A client with a cookie store shares
+    /// cookies among all identities.
     pub fn client(mut self, client: Client) -> Self {
         self.client = Some(client);
         self
     }
 
-    /// Lets requests go to other origins than that of the base URL, too. None by default.
+    /// Allows other origins besides that of the base URL. Defaults to none.
     pub fn also_allow(mut self, origins: AllowedOrigins) -> Self {
         self.others = Some(origins);
         self
     }
 
-    /// Sends a request once more, with a new token, when its receiver refused the first. Off by
-    /// default. What it means is told at [`replay_clones`](crate::AttachTokenLayer::replay_clones).
+    /// Retries a request with a new token when its receiver rejects the first. Off by default. See
+    /// [`replay_clones`](crate::AttachTokenLayer::replay_clones) for its effects.
     pub fn replay_refused(mut self) -> Self {
         self.retries = true;
         self
@@ -100,7 +99,7 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
-    /// The client. Does no I/O beyond reading root certificates.
+    /// Builds the client. Does no I/O except for reading certificates.
     ///
     /// # Errors
     /// A [`ConfigError`] when the base URL is not an absolute `https` URL (or one of a loopback

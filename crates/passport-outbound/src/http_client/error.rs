@@ -6,8 +6,7 @@ use crate::{
     attach::{BoxError, CallError},
 };
 
-/// Why a request of a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient) brought
-/// nothing.
+/// The error of a request of a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HttpClientError {
@@ -17,16 +16,16 @@ pub enum HttpClientError {
     /// The path, or the URL, is not what a request would be sent to. Nothing was sent.
     #[error(transparent)]
     InvalidPath(#[from] InvalidPath),
-    /// What was put together is not a request: its URL, a header, its body. Nothing was sent.
+    /// The request cannot be built: its URL, a header or its body is invalid. Nothing was sent.
     #[error("this is not a request that can be sent: {0}")]
     InvalidRequest(#[source] BoxError),
-    /// The scopes that the request asks for are not valid, or it goes out in the caller's name,
-    /// whose token is what it is.
+    /// The scopes of the request are invalid, or it uses a caller's token, whose scopes cannot be
+    /// changed.
     #[error(transparent)]
     InvalidScopes(ConfigError),
-    /// The answer is neither a success nor an error: a redirect that is not followed, as a rule.
-    /// Only [`receive_json`](crate::ManagedIdentityRequest::receive_json) and what is made of it
-    /// ask for a success.
+    /// The response is neither a success nor an error, but usually a redirect that is not followed.
+    /// Only [`receive_json`](crate::ManagedIdentityRequest::receive_json) and its short forms
+    /// require a success.
     #[error(
         "the answer has the status {0}, which is no success; a redirect to another origin is not followed"
     )]
@@ -34,7 +33,7 @@ pub enum HttpClientError {
     /// There is no token. Nothing was sent.
     #[error(transparent)]
     Token(#[from] TokenError),
-    /// No answer, or not the one that was asked for: [`reqwest::Error`] tells.
+    /// There was no response, or not the expected one: see [`reqwest::Error`].
     #[error(transparent)]
     Http(#[from] reqwest::Error),
 }

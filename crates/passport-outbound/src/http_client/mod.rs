@@ -58,7 +58,7 @@ pub struct ManagedIdentityHttpClient {
 }
 
 impl ManagedIdentityHttpClient {
-    /// A client for the service at `base_url`, in the name of `identity`.
+    /// Creates a client of the service at `base_url`, with the tokens of `identity`.
     ///
     /// # Errors
     /// A [`ConfigError`] when `base_url` is not an absolute `https` URL (or one of a loopback
@@ -67,20 +67,20 @@ impl ManagedIdentityHttpClient {
         Self::builder(identity, base_url).build()
     }
 
-    /// The same, with settings.
+    /// Configures a client of the service at `base_url`.
     pub fn builder(identity: impl Into<Identity>, base_url: &str) -> ManagedIdentityHttpClientBuilder {
         ManagedIdentityHttpClientBuilder::new(identity.into(), base_url)
     }
 
-    /// In whose name requests go out that do not say otherwise.
+    /// Returns the identity of requests that do not name another one.
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
 
-    /// Warms up: waits until the service's own identity has a token. See
-    /// [`ManagedIdentity::ready`](crate::ManagedIdentity::ready). A client that goes out in
-    /// callers' names only is ready at once.
+    /// Waits until the service's own identity has a token. See
+    /// [`ManagedIdentity::ready`](crate::ManagedIdentity::ready). A client with callers' tokens
+    /// only is ready at once.
     ///
     /// # Errors
     /// As [`ManagedIdentity::ready`](crate::ManagedIdentity::ready).
@@ -94,33 +94,33 @@ impl ManagedIdentityHttpClient {
         }
     }
 
-    /// A GET request.
+    /// Begins a GET request.
     pub fn get(&self, path: &str) -> ManagedIdentityRequest {
         self.request(Method::GET, path)
     }
 
-    /// A POST request.
+    /// Begins a POST request.
     pub fn post(&self, path: &str) -> ManagedIdentityRequest {
         self.request(Method::POST, path)
     }
 
-    /// A PUT request.
+    /// Begins a PUT request.
     pub fn put(&self, path: &str) -> ManagedIdentityRequest {
         self.request(Method::PUT, path)
     }
 
-    /// A PATCH request.
+    /// Begins a PATCH request.
     pub fn patch(&self, path: &str) -> ManagedIdentityRequest {
         self.request(Method::PATCH, path)
     }
 
-    /// A DELETE request.
+    /// Begins a DELETE request.
     pub fn delete(&self, path: &str) -> ManagedIdentityRequest {
         self.request(Method::DELETE, path)
     }
 
-    /// A request of any method. A `path` that is not valid makes
-    /// [`send`](ManagedIdentityRequest::send) fail, and so does one that a URL would change
+    /// Begins a request of any method. With an invalid `path`,
+    /// [`send`](ManagedIdentityRequest::send) fails, and also with a path that a URL would change
     /// ([`InvalidPath`]): the request would go to another path than the one that was checked.
     pub fn request(&self, method: Method, path: &str) -> ManagedIdentityRequest {
         let url = path::check(path).map_err(HttpClientError::from);
@@ -139,7 +139,7 @@ impl ManagedIdentityHttpClient {
         ManagedIdentityRequest::new(self.clone(), request)
     }
 
-    /// Gets what is at `path`, which has to be answered with a status of success and JSON.
+    /// Gets the JSON at `path`. The response has to be a success.
     ///
     /// # Errors
     /// As [`ManagedIdentityRequest::send`], and [`HttpClientError::Http`] for another status or
@@ -151,8 +151,8 @@ impl ManagedIdentityHttpClient {
         self.get(path).receive_json().await
     }
 
-    /// Posts `body` as JSON to `path`, which has to be answered with a status of success and JSON.
-    /// (Where there is no answer to read, 204 for example: `post(path).json(body).send()`.)
+    /// Posts `body` as JSON to `path`. The response has to be a success with JSON. (For a response
+    /// without a body, such as 204: `post(path).json(body).send()`.)
     ///
     /// # Errors
     /// As [`get_json`](Self::get_json).

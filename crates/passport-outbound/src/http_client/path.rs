@@ -93,12 +93,12 @@ fn check_segment(segment: &str) -> Result<(), InvalidPath> {
     }
 }
 
-/// How often a segment may have been encoded. Proxies and servers on the way decode more than once.
+/// The number of encodings of a segment that are decoded. Proxies and servers may decode more than
+/// once.
 const MAX_ENCODINGS: usize = 4;
 
-/// Decodes what may lead to a dot segment, a separator only as `%2f`. Some servers take the
-/// overlong
-/// `%c0%ae` for a dot.
+/// Decodes what may lead to a dot segment, a separator only as `%2f`. Some servers decode the
+/// overlong `%c0%ae` to a dot.
 fn decoded(lower: &str) -> String {
     const CODES: [(&str, &str); 8] = [
         ("%2e", "."),

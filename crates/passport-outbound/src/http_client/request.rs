@@ -13,7 +13,7 @@ use crate::{
     attach::{BoxError, destination_of},
 };
 
-/// A request that a [`ManagedIdentityHttpClient`] is to send.
+/// A request of a [`ManagedIdentityHttpClient`].
 #[must_use = "a request does nothing until it is sent"]
 pub struct ManagedIdentityRequest {
     client: ManagedIdentityHttpClient,
@@ -30,26 +30,25 @@ impl ManagedIdentityRequest {
         Self { client, request, identity: None, scopes: None }
     }
 
-    /// In whose name this request goes out. The client's identity by default.
+    /// Sets the identity of this request. Defaults to the client's.
     pub fn identity(mut self, identity: impl Into<Identity>) -> Self {
         self.identity = Some(identity.into());
         self
     }
 
-    /// In the name of this caller: its token is passed on, and the receiver sees the caller.
+    /// Uses the token of this caller: the receiver sees the caller.
     pub fn caller(self, caller: CallerToken) -> Self {
         self.identity(CallerIdentity::given(caller))
     }
 
-    /// What the token of the managed identity is asked for, separated by spaces. Each set of scopes
-    /// has a token of its own, which is kept as the others are; see
-    /// [`ManagedIdentity::with_scopes`](crate::ManagedIdentity::with_scopes).
+    /// Sets the scopes of the managed identity's token, separated by spaces. Each set of scopes has
+    /// its own token; see [`ManagedIdentity::with_scopes`](crate::ManagedIdentity::with_scopes).
     pub fn scopes(mut self, scopes: impl Into<String>) -> Self {
         self.scopes = Some(scopes.into());
         self
     }
 
-    /// Adds a header. Not `Authorization`, which is the token's.
+    /// Adds a header. `Authorization` is set by the layer.
     pub fn header<N, V>(self, name: N, value: V) -> Self
     where
         HeaderName: TryFrom<N>,
@@ -60,7 +59,7 @@ impl ManagedIdentityRequest {
         self.with(|request| request.header(name, value))
     }
 
-    /// Sets headers, in place of those of the same name.
+    /// Sets headers, which replace those of the same name.
     pub fn headers(self, headers: HeaderMap) -> Self {
         self.with(|request| request.headers(headers))
     }
@@ -70,31 +69,31 @@ impl ManagedIdentityRequest {
         self.with(|request| request.query(query))
     }
 
-    /// The body, as JSON.
+    /// Sets the body, as JSON.
     pub fn json(self, body: &(impl Serialize + ?Sized)) -> Self {
         self.with(|request| request.json(body))
     }
 
-    /// The body. A stream ([`Body::wrap`]) is sent as it comes.
+    /// Sets the body. A stream ([`Body::wrap`]) is not buffered.
     pub fn body(self, body: impl Into<Body>) -> Self {
         self.with(|request| request.body(body))
     }
 
-    /// The most that the request may take, its answer's body included. The wait for a token is not
-    /// in it. 100 s by default, unless its body is a stream or the client is [your
+    /// Sets the time limit of the request, which includes the body of the response, but not the
+    /// wait for a token. Defaults to 100 s, unless the body is a stream or the client is [your
     /// own](crate::ManagedIdentityHttpClientBuilder::client).
     pub fn timeout(self, timeout: Duration) -> Self {
         self.with(|request| request.timeout(timeout))
     }
 
-    /// Whatever else reqwest can do with a request.
+    /// Applies any other setting of reqwest.
     pub fn with(mut self, change: impl FnOnce(RequestBuilder) -> RequestBuilder) -> Self {
         self.request = self.request.map(change);
         self
     }
 
-    /// Sends it, and gives the answer, whatever its status is ([`Response::error_for_status`] looks
-    /// at it).
+    /// Sends the request and returns the response, whatever its status is (see
+    /// [`Response::error_for_status`]).
     ///
     /// # Errors
     /// [`HttpClientError`] tells what was the matter. Nothing was sent, unless it is
@@ -102,7 +101,7 @@ impl ManagedIdentityRequest {
     ///
     /// # Cancel safety
     /// Dropping the future ends the request; it may have reached the service. A token that is being
-    /// fetched is fetched all the same, for whoever comes next.
+    /// fetched is still fetched, for the next request.
     pub async fn send(self) -> Result<Response, HttpClientError> {
         let Self { client, request, identity, scopes } = self;
         let mut request = request?.build().map_err(|error| HttpClientError::InvalidRequest(error.into()))?;
@@ -125,7 +124,7 @@ impl ManagedIdentityRequest {
         answer.map_err(HttpClientError::of)
     }
 
-    /// Sends it; the answer has to be one of success, with JSON.
+    /// Sends the request and returns the JSON of the response, which has to be a success.
     ///
     /// # Errors
     /// As [`send`](Self::send), and [`HttpClientError::Http`] or [`HttpClientError::Status`] for

@@ -13,11 +13,11 @@ use moka::{policy::EvictionPolicy, sync::Cache};
 use reqwest::{Client, ClientBuilder};
 use tokio::runtime::{Handle, Id};
 
-/// For how many runtimes, beside the first, connections are kept. The one that was not used for the
-/// longest time makes room.
+/// The number of runtimes, beside the first, for which connections are kept. The least recently
+/// used one is evicted.
 const MAX_RUNTIMES: u64 = 64;
 
-/// A client, and the same client again for each further runtime.
+/// A client with one connection pool for each runtime.
 pub(super) struct RuntimeClients {
     settings: Box<dyn Fn() -> ClientBuilder + Send + Sync>,
     first: Client,

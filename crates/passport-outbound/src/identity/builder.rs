@@ -43,13 +43,13 @@ struct Parsed {
 }
 
 impl ManagedIdentity {
-    /// An identity for `client_id`, whose secret is at `secret`.
+    /// Configures an identity for `client_id` with the secret that `secret` refers to.
     pub fn builder(client_id: impl Into<String>, secret: SecretSource) -> ManagedIdentityBuilder {
         ManagedIdentityBuilder::new(client_id.into(), Some(secret))
     }
 
-    /// The identity `client_id`, whose secret the sidecar has, and whose tokens it gets for this
-    /// process.
+    /// Configures the identity `client_id`, whose secret is in the sidecar, which returns its
+    /// tokens.
     pub fn at_sidecar(client_id: impl Into<String>, sidecar: Sidecar) -> ManagedIdentityBuilder {
         ManagedIdentityBuilder::new(client_id.into(), None).token_cache(TokenCache::sidecar(sidecar))
     }
@@ -73,31 +73,31 @@ impl ManagedIdentityBuilder {
         }
     }
 
-    /// The Passport that issues the tokens. Defaults to `https://passport.bizfirst.ai`.
+    /// Sets the Passport that issues the tokens. Defaults to `https://passport.bizfirst.ai`.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
         self
     }
 
-    /// Where tokens are requested. Defaults to `/passport/token` below the issuer, as Passport
+    /// Sets the URL of token requests. Defaults to `/passport/token` below the issuer, as Passport
     /// documents it.
     pub fn token_url(mut self, url: impl Into<String>) -> Self {
         self.token_url = Some(url.into());
         self
     }
 
-    /// Lets the issuer and the token URL be plain `http`.
+    /// Allows plain `http` for the issuer and the token URL.
     ///
-    /// **Danger:** anyone on the network path reads the client secret and the tokens. For a
-    /// private network that is trusted or encrypted: docker compose, kind, a service mesh. Such
-    /// requests never go through the system's proxy.
+    /// **Danger:** anyone on the network path reads the client secret and the tokens. For a private
+    /// network that is trusted or encrypted: docker compose, kind, a service mesh. Such requests
+    /// never use the system's proxy.
     pub fn danger_plain_http(mut self) -> Self {
         self.plain_http = true;
         self
     }
 
-    /// Trusts the certificates in this PEM file beside the system's root certificates when it calls
-    /// the issuer. The file is read by [`build`](Self::build). Contradicts
+    /// Trusts the certificates in this PEM file beside the system's root certificates, for requests
+    /// to the issuer. [`build`](Self::build) reads the file. Contradicts
     /// [`transport`](Self::transport), which has
     /// [`HttpTransport::with_ca`](crate::HttpTransport::with_ca).
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
@@ -112,55 +112,58 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// Sets the settings of the transport, as a configuration has them.
+    /// Sets the settings of the transport.
     pub(crate) fn transport_settings(mut self, settings: TransportSettings) -> Self {
         self.transport = settings;
         self
     }
 
-    /// What to ask for, separated by spaces. Defaults to `openid roles`, as Passport's managed
-    /// identities do.
+    /// Sets the requested scopes, separated by spaces. Defaults to `openid roles`, as Passport's
+    /// managed identities do.
     pub fn scopes(mut self, scopes: impl Into<String>) -> Self {
         self.scopes = Some(scopes.into());
         self
     }
 
-    /// How the identity proves to Passport who it is. By default with its secret, in the first way
-    /// that the issuer's discovery document names: `client_secret_basic`, which is Passport's,
-    /// unless only `client_secret_post` is named. Where the token URL is set by hand, or there is
-    /// no such document, it is `client_secret_basic`.
+    /// Sets the client authentication. By default the secret is used, by the first method that the
+    /// issuer's discovery document names: `client_secret_basic`, which is Passport's, unless only
+    /// `client_secret_post` is named. With a token URL, or without such a document, it is
+    /// `client_secret_basic`.
     pub fn client_authentication(mut self, authentication: ClientAuthentication) -> Self {
         self.authentication = Some(authentication);
         self
     }
 
-    /// How long before its expiry a token is refreshed. Defaults to 60 s, as Passport's own client
-    /// does; it is cut to half of the token's life, and up to 10 % of the life (30 s at most) is
-    /// added to keep instances apart.
+    /// Sets the time before its expiry at which a token is refreshed. Defaults to 60 s, as in
+    /// Passport's own client. It is at most half of the token's lifetime. Up to 10 % of the
+    /// lifetime (30 s at most) is added, so that instances do not refresh at the same time.
     pub fn refresh_threshold(mut self, threshold: Duration) -> Self {
         self.refresh_threshold = threshold;
         self
     }
 
-    /// The most that one attempt may take, reading the secret included; 10 min at most. Defaults to
-    /// 10 s. While no token is live, a token request without an answer after two fifths of it is
-    /// sent a second time, on another connection. With [`TokenCache::shared`], that of another
-    /// instance is waited for first, for as long, and the store takes its time (4 s more, by
-    /// default). An attempt that was lost with its runtime is given up a second after that, and
-    /// made again.
+    /// Sets the time limit of an attempt, which includes reading the secret; 10 min at most.
+    /// Defaults to 10 s.
+    ///
+    /// While no token is live, a token request without a response after two fifths of it is sent a
+    /// second time, on another connection. With [`TokenCache::shared`], the attempt of another
+    /// instance is waited for first, as long again, and the store has its own limits (4 s more, by
+    /// default). An attempt that was dropped with its runtime is abandoned a second after that, and
+    /// repeated.
     pub fn request_timeout(mut self, timeout: Duration) -> Self {
         self.request_timeout = timeout;
         self
     }
 
-    /// What becomes of the token once it is fetched. By default it is kept in memory, for this
-    /// identity and its clones alone.
+    /// Sets the cache of the token. By default the token is cached in memory, for this identity and
+    /// its clones.
     pub fn token_cache(mut self, cache: TokenCache) -> Self {
         self.cache = Some(cache);
         self
     }
 
-    /// Talks to Passport through `transport`. Defaults to [`HttpTransport`](crate::HttpTransport).
+    /// Sends requests to Passport through `transport`. Defaults to
+    /// [`HttpTransport`](crate::HttpTransport).
     pub fn transport(mut self, transport: Transport) -> Self {
         self.transport = self.transport.transport(transport);
         self
@@ -172,7 +175,8 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// The identity. Does no I/O and starts nothing.
+    /// Builds the identity. Does no I/O, except that it reads the [`ca_file`](Self::ca_file), and
+    /// starts no task.
     ///
     /// # Errors
     /// A [`ConfigError`] that lists every option that is wrong.

@@ -7,15 +7,15 @@ use passport_core::{CallerToken, Clock, SystemClock};
 use super::{Identity, ManagedIdentity, SelectedIdentity};
 use crate::metrics::{CLIENT_ID, WITHOUT_CALLER};
 
-/// The identity of whoever calls this service: its token is passed on, as it came.
+/// The identity of the caller of this service. Its token is forwarded unchanged.
 ///
-/// Where the token is taken from, in this order: what was [given](Self::given), the extensions of
-/// the request that goes out (a [`CallerToken`] in them), and, if [asked for](Self::of_task), the
-/// task's [scope](CallerToken::scope).
+/// The token is looked up in this order: the [given](Self::given) one, the [`CallerToken`] in the
+/// extensions of the outgoing request, and, with [`of_task`](Self::of_task), the task's
+/// [scope](CallerToken::scope).
 ///
-/// A caller's token is never kept, never refreshed, and never replaced when a receiver refuses it:
-/// that refusal is the answer. Without a caller, or once the token has expired, nothing is sent and
-/// the request fails with an [`AttachError`](crate::AttachError).
+/// A caller's token is never cached, refreshed or replaced. A receiver's rejection is the response.
+/// Without a caller, or once the token has expired, nothing is sent and the request fails with an
+/// [`AttachError`](crate::AttachError).
 ///
 /// ```
 /// # use passport_outbound::{AllowedOrigins, AttachTokenLayer, CallerIdentity};
@@ -32,41 +32,40 @@ pub struct CallerIdentity {
 }
 
 impl CallerIdentity {
-    /// The caller whose [`CallerToken`] is in the extensions of the request that goes out. A
-    /// `reqwest::Request` shows nobody its extensions, so with reqwest such a request fails with
-    /// [`AttachError::CallerUnseen`](crate::AttachError::CallerUnseen): take
-    /// [`ManagedIdentityRequest::caller`](crate::ManagedIdentityRequest::caller), or
+    /// Takes the caller from the [`CallerToken`] in the extensions of the outgoing request. reqwest
+    /// does not expose the extensions of a `reqwest::Request`, so with reqwest such a request fails
+    /// with [`AttachError::CallerUnseen`](crate::AttachError::CallerUnseen): use
+    /// [`ManagedIdentityRequest::caller`](crate::ManagedIdentityRequest::caller) or
     /// [`of_task`](Self::of_task).
     #[must_use]
     pub fn of_request() -> Self {
         Self { given: None, extensions_checked: false, uses_task_local: false, clock: Arc::new(SystemClock) }
     }
 
-    /// The same, or else the caller in whose [`scope`](CallerToken::scope) the request is made. For
-    /// code that cannot hand the token on. Mind that what is spawned within the scope is outside of
-    /// it, and so is a call below a `tower::Buffer`, which makes its calls in a task of its own.
+    /// Takes the caller from the extensions, or from the [`scope`](CallerToken::scope) of the task,
+    /// for code that cannot pass the token on. A task that is spawned within the scope is not in
+    /// it, nor is a call below a `tower::Buffer`, which calls the service in its own task.
     #[must_use]
     pub fn of_task() -> Self {
         Self { uses_task_local: true, ..Self::of_request() }
     }
 
-    /// This caller, for one request or a client that lives no longer than it.
+    /// Uses this caller, for one request or for a client that lives no longer than that.
     #[must_use]
     pub fn given(caller: CallerToken) -> Self {
         Self { given: Some(caller), ..Self::of_request() }
     }
 
-    /// The caller's identity if there is a caller, and otherwise the service's own: for code that
-    /// serves requests and runs on a schedule, too.
+    /// Uses `identity` if there is no caller: for code that serves requests and also runs on a
+    /// schedule.
     ///
-    /// Only the absence of a caller is made up for. A caller whose token has expired, or is refused
-    /// by the receiver, does not become the service: that would let callers borrow its rights.
+    /// It applies only if there is no caller. A caller whose token has expired, or is rejected by
+    /// the receiver, does not become the service: callers could use its rights that way.
     ///
-    /// **Mind** that a caller who was lost on the way looks like none: an inbound layer that was
-    /// not told to [hand on](CallerToken) the token, an extension that was not copied, a task that
-    /// was spawned. Where there is always a caller, leave this out, and such a mistake is an error.
-    /// Each request that is to go out as the service is counted
-    /// (`passport_outbound_without_caller_total`).
+    /// **Caution:** a caller token that was lost looks like no caller: the inbound layer does not
+    /// [forward](CallerToken) it, an extension was not copied, a task was spawned. Where there is
+    /// always a caller, leave this out, and such a mistake is an error. Requests that go out as the
+    /// service are counted (`passport_outbound_without_caller_total`).
     #[must_use]
     pub fn or(self, identity: ManagedIdentity) -> Identity {
         Identity::CallerOr(self, identity)

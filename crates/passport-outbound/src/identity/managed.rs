@@ -7,19 +7,19 @@ use url::Url;
 use super::{IdentityStatus, scopes::ScopedManagers, spec::IdentitySpec};
 use crate::token::{Credential, TokenError, TokenManager};
 
-/// A service's own identity at Passport: a client id, the place of its secret, and the token it has
-/// now.
+/// A service's own identity at Passport: a client id, the reference of its secret, and its current
+/// token.
 ///
-/// Cheap to clone; clones share the token. Building one does no I/O and starts nothing, so a
-/// service starts while Passport is down, and heals when it is back. Make one for each service that
-/// calls: a shared identity can neither be revoked nor audited by service. Build it once and clone
-/// it, not for each request.
+/// Cheap to clone; clones share the token. Building an identity does no I/O and starts no task, so
+/// a service starts while Passport is down, and recovers when Passport is back. Create one identity
+/// for each service that calls: a shared identity can neither be revoked nor audited by service.
+/// Build it once and clone it, not for each request.
 ///
-/// It fetches tokens in tasks of the tokio runtime it is used on, which needs its timer
+/// Tokens are fetched in tasks of the current tokio runtime, which needs its timer
 /// (`tokio::runtime::Builder::enable_time`).
 ///
-/// With the last clone, and the last request that waits for its token, everything ends that it has
-/// started.
+/// The tasks of an identity end when its last clone and the last request that waits for its token
+/// are dropped.
 #[derive(Clone, Debug)]
 pub struct ManagedIdentity {
     /// The manager of its scopes.
@@ -44,12 +44,12 @@ impl ManagedIdentity {
         Self { manager, scoped }
     }
 
-    /// The same identity, with a token for `scopes`, which are separated by spaces.
+    /// Returns the same identity with a token for `scopes`, which are separated by spaces.
     ///
-    /// Each set of scopes has a token of its own, which is fetched when it is needed and kept as
-    /// this one's is: ask for the same scopes again, and there is the same token. Pauses after a
-    /// failure are each set's own, too. There is room for 1,000 sets; that which was not used for
-    /// the longest time makes room. A [`shutdown`](Self::shutdown) of one is the end of all.
+    /// Each set of scopes has its own token, which is fetched on demand and cached: the same scopes
+    /// return the same token. Pauses after a failure are separate for each set. The identity keeps
+    /// tokens for 1,000 sets and evicts the least recently used one. A [`shutdown`](Self::shutdown)
+    /// applies to all sets.
     ///
     /// # Errors
     /// When `scopes` are not valid.
@@ -58,21 +58,21 @@ impl ManagedIdentity {
         Ok(Self { manager: self.scoped.manager(scopes), scoped: Arc::clone(&self.scoped) })
     }
 
-    /// The client id.
+    /// Returns the client id.
     #[must_use]
     pub fn client_id(&self) -> &ClientId {
         &self.manager.client_id
     }
 
-    /// What it asks for unless told otherwise.
+    /// Returns the default scopes.
     #[must_use]
     pub fn scopes(&self) -> &Scopes {
         self.scoped.default_scopes()
     }
 
-    /// A token that may be sent now: the kept one, or a new one if there is none.
+    /// Returns a token that may be sent now: the cached one, or a new one if there is none.
     ///
-    /// Layers do this by themselves; it is for code that speaks to a service in another way.
+    /// Layers call this themselves. It is for code that calls a service in another way.
     ///
     /// # Errors
     /// When there is no live token and none can be had; outside of a tokio runtime, for example.
@@ -85,9 +85,11 @@ impl ManagedIdentity {
         self.manager.token().await
     }
 
-    /// A token with `life` left at least, if one can be had: if the kept one has less, it is
-    /// refreshed first, though not in the first half of its life. If the refresh fails, it is the
-    /// kept one. For whoever hands tokens on, and so is not asked for each call.
+    /// Returns a token with at least `life` left, if one can be fetched. A cached token with less
+    /// is refreshed first, but not in the first half of its life. If the refresh fails, the cached
+    /// token is returned.
+    ///
+    /// For code that forwards tokens to others, and so is not called for each request.
     ///
     /// # Errors
     /// As [`token`](Self::token).
@@ -98,9 +100,10 @@ impl ManagedIdentity {
         self.manager.token_for(life).await
     }
 
-    /// A token in the place of the one that a receiver has refused, if that is still the kept one:
-    /// it is replaced once for all who say so, and not in its first seconds. What a layer does by
-    /// itself; it is for whoever hands tokens on.
+    /// Returns a token to replace one that a receiver rejected. The cached token is replaced if
+    /// `is_refused` returns true for it: once for all callers, and not in its first seconds.
+    ///
+    /// Layers call this themselves. It is for code that forwards tokens to others.
     ///
     /// # Errors
     /// As [`token`](Self::token), also when no other token can be had.
@@ -114,12 +117,12 @@ impl ManagedIdentity {
         self.manager.token_after_refusal(is_refused).await
     }
 
-    /// Warms up: waits until there is a token, and sits out what may pass by itself
-    /// ([`TokenError::is_transient`]). A service that calls it before it takes traffic has no first
-    /// caller who waits.
+    /// Waits until there is a token, through failures that are transient
+    /// ([`TokenError::is_transient`]). A service that calls it before it accepts traffic does not
+    /// delay its first caller.
     ///
-    /// There is no limit of time; wrap it in `tokio::time::timeout` if the service is to start
-    /// anyway. With [`TokenCache::disabled`](crate::TokenCache::disabled) it fetches a token and
+    /// There is no time limit; use `tokio::time::timeout` if the service is to start without a
+    /// token. With [`TokenCache::disabled`](crate::TokenCache::disabled) it fetches a token and
     /// drops it.
     ///
     /// # Errors
@@ -150,7 +153,7 @@ impl ManagedIdentity {
         }
     }
 
-    /// How things stand, for a health probe. Takes no lock and starts nothing.
+    /// Returns the status, for a health probe. Takes no lock and starts no task.
     #[must_use]
     pub fn status(&self) -> IdentityStatus {
         let snapshot = self.manager.entry.snapshot();
@@ -158,25 +161,24 @@ impl ManagedIdentity {
         IdentityStatus::new(&snapshot, &manager.entry.clock, now, manager.life.is_cancelled())
     }
 
-    /// Forgets the token; the next call waits for a new one. What a running attempt brings is not
-    /// used any more.
+    /// Removes the token, so that the next call waits for a new one. The result of a running
+    /// attempt is discarded.
     ///
-    /// For operators: the identity's roles have changed, or its token has leaked. It is not for a
-    /// request that was refused with 401 (the layer deals with that, and in a way that one receiver
-    /// cannot make a storm), and it does not end the pause after a failure.
+    /// For operators: the identity's roles have changed, or its token has leaked. A request that
+    /// was rejected with 401 does not need it: the layer replaces the token, in a way that one
+    /// receiver cannot turn into a storm. A pause after a failure continues.
     pub fn invalidate(&self) {
         self.manager.entry.invalidate();
     }
 
-    /// Ends what was started and waits until it has ended. Nothing is started any more: a token
-    /// that is held is sent until it expires; then, and at once for who waits now, calls fail with
+    /// Ends all tasks of the identity and waits until they have ended. A cached token is sent until
+    /// it expires. After that, and for callers that are waiting now, calls fail with
     /// [`TokenErrorKind::ShutDown`](crate::TokenErrorKind::ShutDown).
     ///
-    /// It waits for as long as an attempt may take at most: one that sits on a runtime that nobody
-    /// drives does not end.
+    /// It waits no longer than an attempt may take: an attempt on a stalled runtime does not end.
     ///
-    /// Clones are shut down with it. Identities that share a [`TokenCache`](crate::TokenCache) with
-    /// it are not.
+    /// Clones are shut down as well. Identities that share a [`TokenCache`](crate::TokenCache) are
+    /// not.
     ///
     /// # Cancel safety
     /// Dropping the future does not undo the shutdown.

@@ -6,27 +6,27 @@ use passport_core::CallerToken;
 
 use super::{CallerIdentity, CallerTokenError, ManagedIdentity};
 
-/// In whose name a request goes out: the service's own, or its caller's.
+/// The identity of a request: the service's own, or its caller's.
 ///
-/// A layer has one; a request may have another ([`InTheNameOf`]). Which one it is, somebody says;
-/// nothing here falls back from the one to the other by itself.
+/// A layer has one identity; a request may name another ([`InTheNameOf`]). Neither is replaced by
+/// the other implicitly.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Identity {
-    /// The service's own name: the receiver sees a service account.
+    /// The service's own identity: the receiver sees a service account.
     Managed(ManagedIdentity),
-    /// The caller's name: the receiver sees who called this service.
+    /// The caller's identity: the receiver sees the caller of this service.
     Caller(CallerIdentity),
-    /// The caller's name if there is a caller, and the service's own if there is none. See
+    /// The caller's identity, or the service's own if there is no caller. See
     /// [`CallerIdentity::or`].
     CallerOr(CallerIdentity, ManagedIdentity),
 }
 
-/// In whose name one request goes out, whatever its layer says: for the extensions of an
+/// The identity of one request, instead of that of its layer. Insert it into the extensions of an
 /// `http::Request`, or of a request of `reqwest-middleware`.
 ///
-/// It is a type of its own, so that an [`Identity`] that an application keeps in extensions for
-/// itself means nothing here.
+/// It is a separate type, so that an [`Identity`] that an application stores in extensions has no
+/// effect here.
 ///
 /// ```
 /// # use passport_outbound::{CallerIdentity, InTheNameOf, ManagedIdentity};
@@ -38,7 +38,7 @@ pub enum Identity {
 pub struct InTheNameOf(pub(crate) Identity);
 
 impl InTheNameOf {
-    /// The name of `identity`.
+    /// Selects `identity`.
     #[must_use]
     pub fn new(identity: impl Into<Identity>) -> Self {
         Self(identity.into())

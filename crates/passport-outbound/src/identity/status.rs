@@ -2,9 +2,9 @@ use std::time::SystemTime;
 
 use crate::token::{Activity, CachedToken, MonotonicClock, Phase, Snapshot, TokenError};
 
-/// How an identity stands at one moment: what a health probe asks for.
+/// The status of an identity at one moment, for health probes.
 ///
-/// An identity that nobody has used yet has neither a token nor an error. That is no fault.
+/// An identity that was not used yet has neither a token nor an error. That is healthy.
 ///
 /// ```
 /// # fn probe(identity: &passport_outbound::ManagedIdentity) -> u16 {
@@ -47,45 +47,45 @@ impl IdentityStatus {
         }
     }
 
-    /// Whether there is a token that may be sent.
+    /// Returns whether there is a token that may be sent.
     #[must_use]
     pub fn has_live_token(&self) -> bool {
         self.has_live_token
     }
 
-    /// When that token expires, by this machine's clock. It is sent until a little before (5 s at
-    /// most).
+    /// Returns when the token expires, by the local clock. It is not sent in its last seconds (5 s
+    /// at most).
     #[must_use]
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.expires_at
     }
 
-    /// The scopes that were asked for and that Passport did not grant, by its own word. Empty if
-    /// another instance of the fleet fetched the token.
+    /// Returns the requested scopes that Passport did not grant. Empty if another instance of the
+    /// fleet fetched the token.
     #[must_use]
     pub fn missing_scopes(&self) -> &[String] {
         &self.missing_scopes
     }
 
-    /// Whether a token is being fetched.
+    /// Returns whether a token is being fetched.
     #[must_use]
     pub fn is_fetching(&self) -> bool {
         self.is_fetching
     }
 
-    /// Why the last attempt failed; none as soon as one succeeds.
+    /// Returns why the last attempt failed; `None` once an attempt succeeds.
     #[must_use]
     pub fn last_error(&self) -> Option<&TokenError> {
         self.last_error.as_ref()
     }
 
-    /// Until when Passport is left alone after a failure, if it is now.
+    /// Returns the end of the pause after a failure, if there is one.
     #[must_use]
     pub fn next_attempt_at(&self) -> Option<SystemTime> {
         self.next_attempt_at
     }
 
-    /// Whether [`ManagedIdentity::shutdown`](crate::ManagedIdentity::shutdown) was called.
+    /// Returns whether [`ManagedIdentity::shutdown`](crate::ManagedIdentity::shutdown) was called.
     #[must_use]
     pub fn is_shut_down(&self) -> bool {
         self.is_shut_down

@@ -168,7 +168,7 @@ impl TokenEntry {
         FetchStart::Leading(ticket, flight)
     }
 
-    /// Caches the token of a successful attempt. A token that is not wanted any more is discarded,
+    /// Caches the token of a successful attempt. A token that was invalidated is discarded,
     /// and its callers try again.
     pub(crate) fn succeed(&self, ticket: FetchTicket, cached: CachedToken) {
         let mut state = self.writer_state();

@@ -6,12 +6,12 @@ use tokio::time::error::Elapsed;
 
 use super::failure::Failure;
 
-/// Why there is no token.
+/// The reason why there is no token.
 ///
-/// One attempt's error is shared by all callers that waited for it, so it is cheap to clone.
-/// Through an [`AttachTokenLayer`](crate::AttachTokenLayer) it arrives as a boxed error; downcast
-/// it. It names the client id and what to do; neither the secret nor anything of the response's
-/// body is in it.
+/// All callers that waited for an attempt share its error, so it is cheap to clone. An
+/// [`AttachTokenLayer`](crate::AttachTokenLayer) returns it as a boxed error; downcast it. It
+/// contains the client id and the remedy, and neither the secret nor anything of the response's
+/// body.
 #[derive(Clone)]
 pub struct TokenError(Arc<Inner>);
 
@@ -26,33 +26,34 @@ struct Inner {
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// What kind of failure a [`TokenError`] is.
+/// The kind of a [`TokenError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TokenErrorKind {
-    /// The attempt was lost: there is no tokio runtime, or it went away; a secret provider
+    /// The attempt was dropped: there is no tokio runtime, or it has ended; a secret provider
     /// panicked; the machine slept while the caller waited.
     Aborted,
-    /// The request cannot be made, or what answers does not speak HTTP/1.1: the URL's scheme or
-    /// port, or a setting of the HTTP client, is wrong.
+    /// The request cannot be sent, or the server does not speak HTTP/1.1: the scheme or port of the
+    /// URL, or a setting of the HTTP client, is wrong.
     Misconfigured,
-    /// Passport refused: wrong or revoked secret, disabled identity, unknown scope. It is not asked
-    /// again for 10 s.
+    /// Passport rejected the request: wrong or revoked secret, disabled identity, unknown scope.
+    /// The next attempt is made after 10 s at the earliest.
     Refused,
-    /// Passport handed out the token that is held already, though it was asked for another.
+    /// Passport returned the current token, though it was to be replaced.
     Repeated,
-    /// The client secret could not be read, or not within the time of the attempt.
+    /// The client secret could not be read within the time limit of the attempt.
     Secret,
     /// The identity was shut down.
     ShutDown,
-    /// No TLS session with Passport: its certificate is not trusted, or this machine has no root
-    /// certificates, for example. A certificate, a URL or this machine has to be changed.
+    /// The TLS handshake with Passport failed, for example because its certificate is not trusted,
+    /// or this machine has no root certificates. A certificate, a URL or this machine has to be
+    /// changed.
     Tls(TlsFailure),
-    /// Passport cannot be reached in time, or says that it cannot answer now (408, 429, 5xx).
+    /// Passport cannot be reached in time, or reports that it is unavailable (408, 429, 5xx).
     Unavailable,
-    /// The answer is not a usable token response: a redirect, a web page, more than 64 KiB, a token
-    /// of another type, with characters that no token may have, or with no life left in it. The
-    /// message names what is wrong.
+    /// The response is not a usable token response: a redirect, a web page, more than 64 KiB, a
+    /// token of another type, with invalid characters, or without any lifetime left. The message
+    /// names what is wrong.
     UnusableResponse,
 }
 
@@ -70,46 +71,46 @@ impl TokenError {
         }))
     }
 
-    /// What kind of failure it is.
+    /// Returns the kind.
     #[must_use]
     pub fn kind(&self) -> TokenErrorKind {
         self.0.kind
     }
 
-    /// The status of Passport's answer, if there was one.
+    /// Returns the status of Passport's response, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
         self.0.status
     }
 
-    /// The OAuth2 error code of Passport's answer, such as `invalid_client`
-    /// ([RFC 6749, section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
+    /// Returns the OAuth2 error code of Passport's response, such as `invalid_client` ([RFC 6749,
+    /// section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
     #[must_use]
     pub fn oauth_error(&self) -> Option<&str> {
         self.0.oauth_error.as_deref()
     }
 
-    /// How long Passport asked to be left alone ([RFC 9110, section
-    /// 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)), as of its answer. It is
-    /// obeyed for an hour at most.
+    /// Returns the `Retry-After` of the response ([RFC 9110, section
+    /// 10.2.3](https://www.rfc-editor.org/rfc/rfc9110#section-10.2.3)). It is obeyed for an hour at
+    /// most.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         self.0.retry_after
     }
 
-    /// Returns what operators should look at besides: the reference of a secret, and why it could
-    /// not be read or what is unusual about it. It is a part of the message; a server that shows
-    /// the message to its clients leaves it out.
+    /// Returns what else operators should check: the reference of a secret, and why it could not be
+    /// read or what is unusual about it. It is a part of the message; a server that shows the
+    /// message to its clients leaves it out.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
         self.0.hint.as_deref()
     }
 
-    /// Whether it may pass by itself: Passport is down, a proxy answers in its place, an attempt
-    /// was lost. The others ([`Refused`](TokenErrorKind::Refused),
+    /// Returns whether the failure is transient: Passport is down, a proxy answers instead, an
+    /// attempt was dropped. The others ([`Refused`](TokenErrorKind::Refused),
     /// [`Secret`](TokenErrorKind::Secret), [`Tls`](TokenErrorKind::Tls),
     /// [`Misconfigured`](TokenErrorKind::Misconfigured), [`ShutDown`](TokenErrorKind::ShutDown))
-    /// need somebody to act, as a rule; the identity tries again all the same.
+    /// usually need an operator; except after a shutdown, the identity retries.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.kind() {

@@ -29,7 +29,7 @@ struct ExpiredOnArrival;
 struct Panicked;
 
 /// Returns the attempt of `ticket`. If the future is dropped, even before its first poll, the entry
-/// is told so.
+/// records that.
 pub(super) fn run(manager: Arc<TokenManager>, ticket: FetchTicket) -> impl Future<Output = ()> + Send {
     let current_valid_until = manager.current_valid_until();
     let request = FetchRequest {

@@ -5,7 +5,7 @@ fn absolute<'a>(scheme: &'a str, host: &'a str, port: Option<u16>) -> Destinatio
 }
 
 #[test]
-fn refusal_of_plain_http_names_the_opt_in() {
+fn plain_http_origin_is_rejected_with_its_opt_in() {
     let listed = AllowedOrigins::new(["http://erp"]).unwrap_err().to_string();
     assert!(listed.contains("with danger_plain_http in"), "{listed}");
     let channel = AllowedOrigins::channel(&Uri::from_static("http://erp")).unwrap_err().to_string();
@@ -37,7 +37,7 @@ fn only_listed_origins_pass() {
 }
 
 #[test]
-fn an_origin_that_is_spelled_as_in_the_list_is_the_one_that_a_check_finds() {
+fn exact_match_equals_the_checked_match() {
     let origins = AllowedOrigins::new(["https://a.example", "https://b.example:8443"]).unwrap();
     for (authority, host, port) in
         [("a.example", "a.example", None), ("b.example:8443", "b.example", Some(8443))]
@@ -75,7 +75,7 @@ fn the_danger_is_in_the_name_and_nowhere_else() {
 }
 
 #[test]
-fn user_information_is_refused_in_both_kinds_of_lists() {
+fn user_information_is_rejected_in_both_lists() {
     let error =
         AllowedOrigins::channel(&Uri::from_static("https://user:passw0rd@grpc.bizfirst.ai")).unwrap_err();
     assert!(!error.to_string().contains("passw0rd"), "{error}");
@@ -83,7 +83,7 @@ fn user_information_is_refused_in_both_kinds_of_lists() {
 }
 
 #[test]
-fn allowed_origins_are_told_from_one_another() {
+fn allowed_origins_are_distinguished() {
     let listed = AllowedOrigins::new(["https://a", "https://b"]).unwrap();
     let matched =
         |origins: &AllowedOrigins, host, port| origins.check(&absolute("https", host, port)).unwrap();

@@ -25,8 +25,8 @@ use crate::{
 
 /// `ClientBuilder::new(client).with(layer)`.
 ///
-/// What stands behind the layer in the chain sees each request with its token, and once more if it
-/// is replayed; what stands before it sees one request. So a middleware that tries again
+/// What is behind the layer in the chain sees each request with its token, and a second time if it
+/// is retried; what is before it sees one request. So a middleware that tries again
 /// (`reqwest-retry`) belongs before it, and has a token that is alive each time. A request may name
 /// another identity ([`InTheNameOf`]), or its [`CallerToken`](crate::CallerToken), with
 /// `with_extension`.

@@ -92,7 +92,7 @@ async fn a_foreign_origin_gets_no_request_and_no_token() {
 }
 
 #[tokio::test]
-async fn an_authorization_header_that_is_there_already_is_neither_sent_nor_replaced() {
+async fn existing_authorization_header_is_rejected() {
     let (mut client, mut handle) = client(&ScriptedSource::new());
     handle.allow(1);
     let mut with_header = request(API);
@@ -149,7 +149,7 @@ async fn a_reqwest_request_is_checked_by_its_url() {
 }
 
 #[tokio::test]
-async fn user_information_beside_a_token_is_refused() {
+async fn user_information_in_the_uri_is_rejected() {
     let (mut client, mut handle) = client(&ScriptedSource::new());
     handle.allow(1);
     for uri in [
@@ -186,7 +186,7 @@ async fn what_becomes_of_an_authorization_header_is_a_choice() {
 }
 
 #[tokio::test]
-async fn a_respected_header_goes_to_allowed_origins_only_and_its_refusal_is_not_ours() {
+async fn kept_header_is_sent_to_allowed_origins_only() {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair();
     let mut client =

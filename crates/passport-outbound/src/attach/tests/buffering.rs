@@ -50,7 +50,7 @@ async fn a_body_can_be_sent_again_however_much_of_it_was_read() {
 }
 
 #[tokio::test]
-async fn empty_chunks_are_not_remembered_as_they_would_cost_nothing_of_the_bound() {
+async fn empty_chunks_are_not_recorded() {
     let mode = buffering(3);
     let (request, saved) = mode.save(Request::new(chunks(&["", "", "one", ""])));
     text(request.into_body()).await;
@@ -60,7 +60,7 @@ async fn empty_chunks_are_not_remembered_as_they_would_cost_nothing_of_the_bound
 }
 
 #[tokio::test]
-async fn a_body_of_which_more_was_read_than_may_be_remembered_is_not_sent_again() {
+async fn body_read_beyond_the_limit_is_not_retried() {
     assert_eq!(again(chunks(&["one", "two"]), 5, 3).await, None);
     assert_eq!(again(chunks(&["one", "two"]), 5, 1).await.as_deref(), Some("onetwo"), "it was only begun");
     assert_eq!(again(chunks(&["onetwo", ""]), 5, 2).await, None);
@@ -83,7 +83,7 @@ async fn the_length_that_is_known_stays_known() {
 
 /// An end would make a whole body of half a one, and silence would keep the connection for ever.
 #[tokio::test]
-async fn whoever_is_still_sending_the_first_time_is_woken_and_told_to_abort() {
+async fn first_sender_is_woken_and_aborts() {
     let mode = buffering(100);
     let one = stream::iter([Ok::<_, BoxError>(Frame::data(Bytes::from_static(b"one")))]);
     let body = StreamBody::new(one.chain(stream::pending())).boxed_unsync();
@@ -99,7 +99,7 @@ async fn whoever_is_still_sending_the_first_time_is_woken_and_told_to_abort() {
 }
 
 #[tokio::test]
-async fn nothing_is_remembered_once_nobody_would_send_it_again() {
+async fn nothing_is_recorded_once_a_retry_is_impossible() {
     let mode = buffering(100);
     let (first, second) = (Bytes::from("one".to_owned()), Bytes::from("two".to_owned()));
     let frames = [first.clone(), second.clone()].map(|chunk| Ok::<_, BoxError>(Frame::data(chunk)));
@@ -140,7 +140,7 @@ async fn what_is_sent_is_what_would_have_been_sent() {
 }
 
 #[tokio::test]
-async fn a_refused_request_with_a_stream_for_a_body_is_sent_once_more() {
+async fn rejected_request_with_a_stream_is_retried() {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair::<Request<BoxBody>, Answer>();
     let mut client =

@@ -46,7 +46,7 @@ async fn a_host_header_that_is_the_uris_authority_is_sent() {
 }
 
 #[tokio::test]
-async fn a_host_header_of_another_host_is_refused() {
+async fn host_header_of_another_host_is_rejected() {
     for (uri, host) in [
         (API, "somebody-else.example"),
         (API, "api.bizfirst.ai.evil.example"),
@@ -70,7 +70,7 @@ async fn a_host_header_of_another_host_is_refused() {
 }
 
 #[tokio::test]
-async fn several_host_headers_are_refused() {
+async fn several_host_headers_are_rejected() {
     for hosts in [
         ["api.bizfirst.ai", "api.bizfirst.ai"],
         ["api.bizfirst.ai", "somebody-else.example"],

@@ -243,7 +243,7 @@ impl<'a> World<'a> {
 }
 
 #[test]
-fn no_request_carries_the_token_of_another_in_whatever_order_things_happen() {
+fn no_request_has_the_token_of_another_in_any_order() {
     let seen = Seen::default();
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();

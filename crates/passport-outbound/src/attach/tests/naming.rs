@@ -55,7 +55,7 @@ async fn refused((client, handle): &mut (AttachToken<Mock>, Handle), request: Re
 }
 
 #[tokio::test]
-async fn the_callers_token_goes_out_as_it_came_wherever_it_is_taken_from() {
+async fn callers_token_is_forwarded_unchanged() {
     let given = on_time(CallerIdentity::given(caller("given")));
     let mut client = client_of(given.clone());
     assert_eq!(sent(&mut client, request(API), StatusCode::OK).await.0, "Bearer given");
@@ -79,7 +79,7 @@ async fn a_task_is_looked_at_only_if_that_was_asked_for() {
 }
 
 #[tokio::test]
-async fn without_a_caller_nothing_leaves_unless_there_is_another_identity_by_name() {
+async fn request_without_a_caller_fails_unless_or_names_another() {
     let mut client = client_of(on_time(CallerIdentity::of_request()));
     assert_eq!(refused(&mut client, request(API)).await, AttachError::CallerMissing);
 
@@ -90,7 +90,7 @@ async fn without_a_caller_nothing_leaves_unless_there_is_another_identity_by_nam
 }
 
 #[tokio::test]
-async fn an_expired_caller_is_refused_and_never_becomes_the_service() {
+async fn expired_caller_does_not_become_the_service() {
     let source = ScriptedSource::new();
     for identity in [
         on_time(CallerIdentity::of_request()).into(),
@@ -106,7 +106,7 @@ async fn an_expired_caller_is_refused_and_never_becomes_the_service() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_the_callers_token_is_the_answer_and_costs_the_service_nothing() {
+async fn rejection_of_the_callers_token_is_the_response() {
     let source = ScriptedSource::new();
     let mut client = client_of(on_time(CallerIdentity::of_request()).or(identity(&source)));
     for _ in 0..3 {
@@ -136,7 +136,7 @@ fn a_caller_that_cannot_be_seen_is_not_taken_for_none() {
 }
 
 #[tokio::test]
-async fn a_request_that_goes_out_as_the_service_for_want_of_a_caller_is_counted() {
+async fn request_without_a_caller_is_counted() {
     let mut client = client_of(on_time(CallerIdentity::of_request()).or(identity(&ScriptedSource::new())));
     let measured = measured(async {
         sent(&mut client, request(API), StatusCode::OK).await;
@@ -146,7 +146,7 @@ async fn a_request_that_goes_out_as_the_service_for_want_of_a_caller_is_counted(
 }
 
 #[tokio::test]
-async fn an_identity_that_an_application_keeps_in_the_extensions_means_nothing() {
+async fn identity_type_in_the_extensions_has_no_effect() {
     let (default, other) = (ScriptedSource::new(), ScriptedSource::with_tokens_called("other"));
     let mut client = client_of(identity(&default));
     let mut request = request(API);
@@ -169,7 +169,7 @@ async fn a_request_may_name_another_identity_for_itself_alone() {
 }
 
 #[tokio::test]
-async fn a_caller_in_the_extensions_is_of_no_interest_to_the_service_itself() {
+async fn managed_identity_ignores_a_caller_in_the_extensions() {
     let mut client = client_of(identity(&ScriptedSource::new()));
     assert_eq!(sent(&mut client, from(caller("user")), StatusCode::OK).await.0, "Bearer token-1");
 }

@@ -20,7 +20,7 @@ async fn replaying(source: &Arc<ScriptedSource>) -> (AttachToken<Mock, CloneRequ
 }
 
 #[tokio::test]
-async fn a_refused_request_is_sent_once_more_with_a_new_token() {
+async fn rejected_request_is_retried_with_a_new_token() {
     let source = ScriptedSource::new();
     let (mut client, mut handle) = replaying(&source).await;
     handle.allow(2);
@@ -83,7 +83,7 @@ async fn a_header_that_replaced_another_is_replaced_in_its_turn() {
 }
 
 #[tokio::test]
-async fn a_caller_that_goes_away_while_its_request_is_renewed_leaves_the_new_token_to_the_others() {
+async fn dropped_caller_does_not_cancel_the_replacement() {
     let source = ScriptedSource::new();
     let (mut client, mut handle) = replaying(&source).await;
     handle.allow(10);
@@ -101,7 +101,7 @@ async fn a_caller_that_goes_away_while_its_request_is_renewed_leaves_the_new_tok
 }
 
 #[tokio::test]
-async fn a_second_refusal_is_the_answer() {
+async fn second_rejection_is_the_response() {
     let source = ScriptedSource::new();
     let (mut client, mut handle) = replaying(&source).await;
     handle.allow(10);
@@ -116,7 +116,7 @@ async fn a_second_refusal_is_the_answer() {
 }
 
 #[tokio::test]
-async fn without_replay_the_refusal_is_the_answer_and_the_next_request_has_a_new_token() {
+async fn without_retry_the_rejection_is_the_response() {
     let source = ScriptedSource::new();
     let (mut client, mut handle) = client(&source);
     handle.allow(10);
@@ -151,7 +151,7 @@ async fn insufficient_scope_passes_through_untouched() {
 }
 
 #[tokio::test]
-async fn should_no_other_token_be_had_the_refusal_is_the_answer() {
+async fn rejection_is_the_response_without_another_token() {
     let source = ScriptedSource::new();
     let (mut client, mut handle) = replaying(&source).await;
     handle.allow(10);
@@ -164,7 +164,7 @@ async fn should_no_other_token_be_had_the_refusal_is_the_answer() {
 }
 
 #[tokio::test]
-async fn a_token_that_could_not_be_replaced_is_not_sent_twice_with_one_request() {
+async fn request_is_not_retried_with_the_same_token() {
     let source = ScriptedSource::new();
     let (mut client, mut handle) = replaying(&source).await;
     handle.allow(10);
@@ -241,7 +241,7 @@ async fn a_grpc_status_in_the_headers_has_the_call_sent_once_more() {
 /// A stream that began and was refused at its end, as a server does whose tokens are checked on the
 /// way.
 #[tokio::test]
-async fn a_grpc_status_in_the_trailers_has_the_token_replaced_and_nothing_is_sent_again() {
+async fn grpc_trailers_replace_the_token_without_a_retry() {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair::<Request<()>, _>();
     let mut client = layer(&source).layer(mock);

@@ -13,7 +13,7 @@ fn refuses(status: u16, pairs: &[(&'static str, &'static str)]) -> bool {
 }
 
 #[test]
-fn a_bare_401_and_an_invalid_token_refuse_it() {
+fn bare_401_and_invalid_token_reject_the_token() {
     assert!(refuses(401, &[]));
     for challenge in [
         "Bearer",
@@ -59,7 +59,7 @@ fn other_statuses_are_not_about_the_token() {
 }
 
 #[test]
-fn on_grpc_the_status_unauthenticated_refuses_it() {
+fn grpc_status_unauthenticated_rejects_the_token() {
     let grpc = ("content-type", "application/grpc+proto");
     assert!(refuses(200, &[grpc, ("grpc-status", "16")]));
     assert!(!refuses(200, &[grpc]));

@@ -1,6 +1,6 @@
 use std::{error::Error, sync::Arc};
 
-/// A store that did not do what it was asked.
+/// A failed call to a store.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the token store failed: {problem}")]
 pub struct StoreError {
@@ -10,13 +10,13 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    /// What went wrong and what to do, in a fixed text: it is logged.
+    /// Creates an error with a fixed text, which is logged: what failed and what to do.
     #[must_use]
     pub fn new(problem: &'static str) -> Self {
         Self { problem, source: None }
     }
 
-    /// The same, with what caused it. Mind that the cause is logged: it must not hold a token.
+    /// Adds the cause. It is logged, so it must not contain a token.
     #[must_use]
     pub fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {
         Self { source: Some(Arc::new(source)), ..self }

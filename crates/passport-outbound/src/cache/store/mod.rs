@@ -17,27 +17,27 @@ use super::TokenKey;
 pub(super) use self::{circuit_breaker::StoreHandle, notifier::Notifications, session::StoreSession};
 pub use self::{error::StoreError, notifier::WakeUps, stored_token::StoredToken};
 
-/// Where a fleet shares tokens, so that all its instances make one token request. See
+/// A store in which a fleet shares tokens, so that all its instances make one token request. See
 /// [`TokenCache::shared`](crate::TokenCache::shared).
 ///
-/// A store is dumb: it keeps what it is given. What to do with it, when to wait and when to give up
-/// is decided here, for every store alike. A store that fails, or takes longer than
-/// [`limit`](Self::limit), is a miss, never an outage: it is left alone then until it answers a
-/// [`probe`](Self::probe).
+/// A store only keeps tokens. When it is used, when to wait and when to continue without it is
+/// decided here, for every store alike. A store that fails, or takes longer than
+/// [`limit`](Self::limit), is a cache miss, never an outage: it is not called then until it answers
+/// a [`probe`](Self::probe).
 ///
-/// Whoever reads a store can be the service until the token expires: it should encrypt what it
-/// keeps. That of `passport-redis` does.
+/// A client that can read the store can be the service until the token expires, so a store should
+/// encrypt tokens. That of `passport-redis` does.
 ///
 /// ```
 /// use std::{collections::HashMap, sync::Mutex, time::{Duration, SystemTime}};
 ///
 /// use passport_outbound::{AccessToken, Lease, Leased, StoreError, StoredToken, TokenKey, TokenStore};
 ///
-/// /// A fleet of one: it shows what is asked of a store, and shares with nobody.
+/// /// A store of a single instance, as an example.
 /// #[derive(Debug, Default)]
-/// struct Lonely(Mutex<HashMap<TokenKey, StoredToken>>);
+/// struct SingleInstance(Mutex<HashMap<TokenKey, StoredToken>>);
 ///
-/// impl TokenStore for Lonely {
+/// impl TokenStore for SingleInstance {
 ///     async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
 ///         let tokens = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
 ///         Ok(tokens.get(key).filter(|kept| SystemTime::now() < kept.token().expires_at()).cloned())
@@ -45,7 +45,7 @@ pub use self::{error::StoreError, notifier::WakeUps, stored_token::StoredToken};
 ///
 ///     async fn try_lease(&self, key: &TokenKey, _: &str, _: Duration) -> Result<Leased, StoreError> {
 ///         let token = self.get(key).await?;
-///         Ok(Leased { lease: Lease::Granted, token }) // there is nobody else
+///         Ok(Leased { lease: Lease::Granted, token }) // there is no other instance
 ///     }
 ///
 ///     async fn publish(&self, key: &TokenKey, _: &str, token: &StoredToken) -> Result<(), StoreError> {
@@ -75,15 +75,15 @@ pub use self::{error::StoreError, notifier::WakeUps, stored_token::StoredToken};
 /// A call that takes longer than the limit, or that is running at a shutdown, is dropped; it may
 /// then have taken effect or not.
 pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
-    /// The token that is kept for `key`, if there is one that has not expired.
+    /// Returns the token for `key`, if there is one that has not expired.
     ///
     /// # Errors
     /// When the store cannot say.
     fn get(&self, key: &TokenKey) -> impl Future<Output = Result<Option<StoredToken>, StoreError>> + Send;
 
-    /// Lets `holder` alone fetch a token for `key`, until it says [`publish`](Self::publish) or
-    /// [`release`](Self::release), or `time` has passed. The holder of a lease has it prolonged to
-    /// `time` from now. In the same step, the token that is kept.
+    /// Lets only `holder` fetch a token for `key`, until it calls [`publish`](Self::publish) or
+    /// [`release`](Self::release), or `time` has passed. For the current holder, the lease is
+    /// renewed to `time` from now. Returns the stored token in the same step.
     ///
     /// # Errors
     /// When the store cannot say.
@@ -94,8 +94,8 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         time: Duration,
     ) -> impl Future<Output = Result<Leased, StoreError>> + Send;
 
-    /// Keeps `token` for `key` until it expires, unless one is kept that expires later; ends the
-    /// lease of `holder`, if it has one still; and tells those who wait
+    /// Stores `token` for `key` until it expires, unless a token with a later expiry is stored;
+    /// ends the lease of `holder`, if it still has it; and notifies the subscribers
     /// ([`wake_ups`](Self::wake_ups)). All in one step.
     ///
     /// # Errors
@@ -107,14 +107,14 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         token: &StoredToken,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Ends the lease of `holder`, if it has one still, and tells those who wait.
+    /// Ends the lease of `holder`, if it still has it, and notifies the subscribers.
     ///
     /// # Errors
     /// When it may still be there; it ends by itself.
     fn release(&self, key: &TokenKey, holder: &str) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Forgets the token of `key` if it is still `token`: a stale instance must not take a newer
-    /// one away.
+    /// Removes the token of `key` if it is still `token`: an instance with an old token must not
+    /// remove a newer one.
     ///
     /// # Errors
     /// When it may still be there.
@@ -124,8 +124,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         token: &AccessToken,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Whether the store works again for `key`: reading and writing. By default whether it can be
-    /// read.
+    /// Checks that the store works for `key`, reading and writing. By default it reads.
     ///
     /// # Errors
     /// While it does not.
@@ -133,39 +132,37 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         async { self.get(key).await.map(drop) }
     }
 
-    /// The most that the store may take for what it is asked in one go: before a call waits for
-    /// somebody else's token or has its own fetched, and once more after it. 5 s at most; defaults
-    /// to 500 ms.
+    /// Returns the time limit of the calls for one token: once before it is waited for or fetched,
+    /// and once after that. 5 s at most; defaults to 500 ms.
     fn limit(&self) -> Duration {
         Duration::from_millis(500)
     }
 
-    /// Where the store tells that there is news of a token. Without it those who wait look more
-    /// often.
+    /// Returns the notifications of the store. Without them, waiting instances poll more often.
     fn wake_ups(&self) -> Option<WakeUps> {
         None
     }
 }
 
-/// What [`TokenStore::try_lease`] found.
+/// The result of [`TokenStore::try_lease`].
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "stores make it")]
 pub struct Leased {
-    /// Whether whoever asked may fetch.
+    /// Whether the caller may fetch.
     pub lease: Lease,
-    /// The token that is kept.
+    /// The stored token.
     pub token: Option<StoredToken>,
 }
 
-/// Who may fetch.
+/// The holder of a lease.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "stores make it")]
 pub enum Lease {
-    /// Whoever asked.
+    /// The caller.
     Granted,
-    /// Somebody else.
+    /// Another instance.
     Held {
-        /// How long yet, unless it is prolonged.
+        /// The time until its end, unless it is renewed.
         left: Duration,
     },
 }

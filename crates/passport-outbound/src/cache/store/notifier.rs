@@ -8,20 +8,20 @@ use super::super::TokenKey;
 /// store.
 const CAPACITY: usize = 64;
 
-/// Where a [`TokenStore`](super::TokenStore) tells that there is news of a token: it was published,
-/// or its holder has given up. A hint, no more: whoever hears it looks into the store, and whoever
-/// does not looks there too, later. Cheap to clone; clones share.
+/// Notifications of a [`TokenStore`](super::TokenStore): a token was published, or its lease was
+/// released. They are hints: a subscriber reads the store, and polls it without them as well. Cheap
+/// to clone; clones share.
 #[derive(Clone)]
 pub struct WakeUps(broadcast::Sender<Arc<str>>);
 
 impl WakeUps {
-    /// Without listeners.
+    /// Creates a notifier without subscribers.
     #[must_use]
     pub fn new() -> Self {
         Self(broadcast::Sender::new(CAPACITY))
     }
 
-    /// There is news of the token whose key ([`TokenKey`]), as text, is `key`.
+    /// Notifies the subscribers of the token whose [`TokenKey`] has the text `key`.
     pub fn wake(&self, key: &str) {
         // There may be no subscribers.
         let _ = self.0.send(key.into());

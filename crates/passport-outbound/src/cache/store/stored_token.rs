@@ -2,7 +2,7 @@ use std::time::{Duration, SystemTime};
 
 use passport_core::AccessToken;
 
-/// A token as a fleet shares it.
+/// A token in a shared store.
 #[derive(Clone, Debug)]
 pub struct StoredToken {
     token: AccessToken,
@@ -11,33 +11,32 @@ pub struct StoredToken {
 }
 
 impl StoredToken {
-    /// A token whose life began at `minted_at`. When it ends, it says itself
-    /// ([`AccessToken::expires_at`]).
+    /// Creates a token that was issued at `minted_at`. Its expiry is [`AccessToken::expires_at`].
     #[must_use]
     pub fn new(token: AccessToken, minted_at: SystemTime) -> Self {
         Self { token, minted_at, left: None }
     }
 
-    /// The same, of which the store says that it keeps it for `left` from now on. It is not used
-    /// for longer then, whatever the clock of the instance that wrote it said.
+    /// Sets the time for which the store keeps the token from now on. It is not used for longer,
+    /// whatever the clock of the instance that stored it.
     #[must_use]
     pub fn with_time_left(self, left: Duration) -> Self {
         Self { left: Some(left), ..self }
     }
 
-    /// The token.
+    /// Returns the token.
     #[must_use]
     pub fn token(&self) -> &AccessToken {
         &self.token
     }
 
-    /// When its life began, by the clock of the instance that fetched it.
+    /// Returns when it was issued, by the clock of the instance that fetched it.
     #[must_use]
     pub fn minted_at(&self) -> SystemTime {
         self.minted_at
     }
 
-    /// How long its whole life is.
+    /// Returns its whole lifetime.
     #[must_use]
     pub fn lifetime(&self) -> Duration {
         self.token.expires_at().duration_since(self.minted_at).unwrap_or_default()

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn of_several_identities_it_is_told_which_one_is_wrong() {
+fn mistake_names_its_identity() {
     let config: ManagedIdentitiesConfig = serde_json::from_value(json!({ "identities": {
         "erp": { "client_id": "mi-1", "client_secret_ref": "env:ERP", "scope": "openid" },
         "payroll": { "client_secret_ref": "env:PAYROLL" },
@@ -48,7 +48,7 @@ fn no_identities_are_a_mistake() {
 }
 
 #[test]
-fn a_name_that_nobody_has_is_told_with_those_there_are() {
+fn unknown_name_is_reported_with_the_known_names() {
     let config: ManagedIdentitiesConfig = serde_json::from_value(json!({ "identities": {
         "erp": { "client_id": "mi-1", "client_secret_ref": "env:ERP" },
         "payroll": { "client_id": "mi-2", "client_secret_ref": "env:PAYROLL" },

@@ -106,7 +106,7 @@ fn wrong_proofs_and_unknown_keys() -> Vec<Mistake> {
 }
 
 #[test]
-fn each_mistake_is_told_with_its_key_its_value_and_what_to_do() {
+fn each_mistake_has_its_key_its_value_and_a_remedy() {
     let all = [wrong_identities(), wrong_addresses(), wrong_proofs_and_unknown_keys()].concat();
     assert!(all.len() >= 40, "{}", all.len());
     for (key, value, shown, advice) in all {
@@ -120,7 +120,7 @@ fn each_mistake_is_told_with_its_key_its_value_and_what_to_do() {
 }
 
 #[test]
-fn what_does_not_go_together_is_told() {
+fn contradictions_are_reported() {
     for (wrong, told) in [
         (
             json!({ "client_authentication": "client_secret_basic_raw", "client_id": "mi:1" }),
@@ -155,7 +155,7 @@ fn what_does_not_go_together_is_told() {
 }
 
 #[test]
-fn at_a_sidecar_there_is_no_secret_and_the_sidecar_is_on_this_machine() {
+fn sidecar_cache_needs_no_secret_and_a_local_address() {
     let at = |endpoint: &str| json!({ "client_id": "mi-1", "cache": { "sidecar": { "endpoint": endpoint, "caller_token_ref": "env:TOKEN" } } });
     assert_eq!(mistakes(at("unix:///run/passport/sidecar.sock")), [""; 0]);
     assert_eq!(
@@ -167,7 +167,7 @@ fn at_a_sidecar_there_is_no_secret_and_the_sidecar_is_on_this_machine() {
 }
 
 #[test]
-fn every_mistake_is_told_at_once() {
+fn every_mistake_is_reported_at_once() {
     let told = mistakes(json!({
         "clientid": "mi-1",
         "passport_base_url": "passport",

@@ -30,7 +30,7 @@ fn of_a_store(settings: &Value) -> ManagedIdentityConfig {
 }
 
 #[test]
-fn a_store_that_nobody_has_registered_is_named_and_its_settings_are_not_shown() {
+fn unregistered_store_is_named_without_its_settings() {
     let told = mistakes_with(&json!({ "cache": { "redis": { "url": "hidden" } } }));
     assert_eq!(told.len(), 1, "{told:?}");
     assert!(told[0].starts_with("cache.redis: ") && told[0].contains("Providers::with_store"), "{told:?}");
@@ -38,7 +38,7 @@ fn a_store_that_nobody_has_registered_is_named_and_its_settings_are_not_shown() 
 }
 
 #[test]
-fn what_a_store_finds_wrong_is_told_under_its_name() {
+fn mistakes_of_a_store_are_reported_under_its_name() {
     let providers = Providers::default().with_store("named", Named);
     let built = of_a_store(&json!({ "nam": "x", "key_ref": "hidden" })).build_with(&providers);
     let told: Vec<_> =

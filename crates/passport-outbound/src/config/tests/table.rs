@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn what_is_no_table_is_told_and_not_shown() {
+fn value_that_is_no_table_is_reported_and_not_shown() {
     let config: ManagedIdentitiesConfig = serde_json::from_value(json!({ "identities": {
         "erp": "mics_sk_hidden",
         "payroll": { "client_id": "mi-1" },

@@ -31,7 +31,7 @@ fn a_length_of_time_is_read_in_the_ways_people_write_it() {
 }
 
 #[test]
-fn number_without_a_unit_that_looks_like_milliseconds_is_suspected() {
+fn number_that_looks_like_milliseconds_is_suspected() {
     for (value, advice) in [
         (json!(60000), Some("60000 s is 16 h; if milliseconds were meant, write 60s")),
         (json!(" 5000 "), Some("5000 s is 1 h; if milliseconds were meant, write 5s")),

@@ -4,7 +4,7 @@ use url::Url;
 use super::*;
 
 #[test]
-fn what_a_url_would_change_is_refused_by_name() {
+fn path_that_a_url_would_change_is_rejected_by_name() {
     use InvalidPath::*;
     for (path, expected) in [
         ("/tenants/mine/../other", DotSegment),

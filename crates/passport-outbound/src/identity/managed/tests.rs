@@ -15,7 +15,7 @@ async fn token(identity: &ManagedIdentity) -> String {
 }
 
 #[tokio::test]
-async fn each_set_of_scopes_has_one_token_in_whatever_order_they_stand() {
+async fn order_of_scopes_does_not_matter_for_their_token() {
     let default = identity();
     let other = default.with_scopes("openid tenant").unwrap();
     assert_eq!(token(&default).await, "token-1");
@@ -29,7 +29,7 @@ async fn each_set_of_scopes_has_one_token_in_whatever_order_they_stand() {
 }
 
 #[tokio::test]
-async fn of_more_sets_than_there_is_room_for_the_last_ones_are_kept() {
+async fn least_recently_used_set_of_scopes_is_evicted() {
     let default = identity();
     let scopes = |number: u64| format!("scope-{number}");
     for number in 0..=MAX_SCOPE_SETS + 500 {
@@ -69,6 +69,6 @@ async fn one_set_of_scopes_lives_on_without_the_usual_one() {
 }
 
 #[test]
-fn scopes_that_are_none_are_told() {
+fn invalid_scopes_are_reported() {
     assert!(identity().with_scopes("open\"id").is_err());
 }

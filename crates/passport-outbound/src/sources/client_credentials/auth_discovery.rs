@@ -32,7 +32,7 @@ pub(crate) struct DiscoveredMethod {
     issuer: Issuer,
     state: Mutex<DiscoveryState>,
     /// Held during a discovery, so that other calls wait for its result, as long as for one of
-    /// their own. A stalled runtime may hold it for ever, so the state has a lock of its own.
+    /// their own. A stalled runtime may hold it for ever, so the state has another lock.
     discovery: tokio::sync::Mutex<()>,
 }
 

@@ -1,25 +1,25 @@
 //! The methods of client authentication.
 
-/// How an identity proves to Passport who it is
-/// ([RFC 6749, section 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)).
+/// The client authentication at the token endpoint ([RFC 6749, section
+/// 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ClientAuthentication {
-    /// The secret in a Basic header, form-encoded first, as the RFC has it. For the characters of
-    /// Passport's own ids and secrets that makes no difference.
+    /// The secret in a Basic header, form-encoded first as the RFC requires. That makes no
+    /// difference for the characters of Passport's own ids and secrets.
     ClientSecretBasic,
-    /// The secret in a Basic header as it is, for servers that do not decode it. A colon in the
-    /// client id is refused.
+    /// The secret in a Basic header without encoding, for servers that do not decode it. A client
+    /// id with a colon is rejected.
     ClientSecretBasicRaw,
     /// The secret in the body.
     ClientSecretPost,
-    /// An assertion that is signed with a private key, which takes the place of the secret: its
-    /// reference leads to a PEM file (PKCS#8). The key stays here; each assertion is good for one
+    /// An assertion that is signed with a private key instead of a secret: the reference of the
+    /// secret leads to a PEM file (PKCS#8). The key is not sent; each assertion is valid for one
     /// request within a minute ([RFC 7523](https://www.rfc-editor.org/rfc/rfc7523)).
     PrivateKeyJwt(PrivateKeyJwt),
 }
 
-/// What a [`ClientAuthentication::PrivateKeyJwt`] is signed with, and for whom.
+/// The settings of [`ClientAuthentication::PrivateKeyJwt`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrivateKeyJwt {
     pub(super) algorithm: SigningAlgorithm,
@@ -41,22 +41,22 @@ pub enum SigningAlgorithm {
 }
 
 impl PrivateKeyJwt {
-    /// Signed by `algorithm`, for the token endpoint.
+    /// Signs assertions with `algorithm`, for the token endpoint.
     #[must_use]
     pub fn new(algorithm: SigningAlgorithm) -> Self {
         Self { algorithm, key_id: None, audience: None }
     }
 
-    /// Names the key (`kid`), so that Passport need not try all that it knows of this client. None
-    /// by default.
+    /// Sets the key id (`kid`), so that Passport does not have to try all keys of the client.
+    /// Defaults to none.
     #[must_use]
     pub fn key_id(mut self, key_id: impl Into<String>) -> Self {
         self.key_id = Some(key_id.into());
         self
     }
 
-    /// Whom the assertion is for (`aud`). Defaults to the token URL; some servers want their
-    /// issuer's.
+    /// Sets the audience of the assertion (`aud`). Defaults to the token URL; some servers require
+    /// their issuer.
     #[must_use]
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());

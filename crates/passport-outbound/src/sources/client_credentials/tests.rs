@@ -45,7 +45,7 @@ fn clock() -> ManualClock {
 }
 
 #[tokio::test]
-async fn a_secret_that_changed_between_being_read_and_being_judged_is_read_again() {
+async fn secret_rotated_after_it_was_read_is_read_again() {
     let passport = InMemoryPassport::knowing("new");
     let vault = Vault::giving(&[Some("old"), Some("new")]);
     assert!(identity(&passport, &vault, clock()).token().await.is_ok());
@@ -53,7 +53,7 @@ async fn a_secret_that_changed_between_being_read_and_being_judged_is_read_again
 }
 
 #[tokio::test]
-async fn a_refused_secret_that_has_not_changed_is_not_shown_twice() {
+async fn unchanged_rejected_secret_is_not_sent_again() {
     let passport = InMemoryPassport::knowing("right");
     let vault = Vault::giving(&[Some("wrong")]);
     let error = identity(&passport, &vault, clock()).token().await.unwrap_err();
@@ -70,7 +70,7 @@ async fn two_wrong_secrets_are_two_requests_and_no_third() {
 }
 
 #[tokio::test]
-async fn should_the_vault_fail_the_second_time_the_refusal_is_the_error() {
+async fn rejection_is_the_error_if_the_vault_fails_on_reread() {
     let passport = InMemoryPassport::knowing("right");
     let vault = Vault::giving(&[Some("wrong"), None]);
     let error = identity(&passport, &vault, clock()).token().await.unwrap_err();
@@ -78,8 +78,7 @@ async fn should_the_vault_fail_the_second_time_the_refusal_is_the_error() {
 }
 
 #[tokio::test]
-async fn a_thousand_callers_with_a_wrong_secret_make_at_most_two_requests_in_ten_seconds_and_a_rotation_heals()
- {
+async fn wrong_secret_of_1000_callers_causes_two_requests_in_10_s() {
     let (passport, clock) = (InMemoryPassport::knowing("right"), clock());
     let vault = Vault::giving(&[Some("wrong")]);
     let identity = identity(&passport, &vault, clock.clone());
@@ -135,7 +134,7 @@ async fn due_after(identity: &ManagedIdentity, passport: &InMemoryPassport, cloc
 }
 
 #[tokio::test]
-async fn identities_are_due_at_different_moments_and_each_always_at_the_same() {
+async fn jitter_differs_by_identity_and_is_constant() {
     let mut moments = std::collections::BTreeSet::new();
     for _ in 0..10 {
         let (passport, clock) = (InMemoryPassport::knowing("right"), clock());
@@ -173,7 +172,7 @@ fn a_request_timeout_of_nothing_or_for_ever_is_a_mistake() {
 
 /// With the real clock, which callers on other threads have read a little earlier or later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn a_herd_on_many_threads_makes_one_request_with_the_real_clock_too() {
+async fn callers_on_many_threads_share_one_request_in_real_time() {
     for _ in 0..300 {
         let passport = InMemoryPassport::knowing("right");
         let identity = identity(&passport, &Vault::giving(&[Some("right")]), passport_core::SystemClock);
@@ -204,7 +203,7 @@ impl SecretProvider for Hanging {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whatever_hangs_is_told_apart_and_holds_a_caller_for_ten_seconds_at_most() {
+async fn hanging_part_is_named_and_costs_ten_seconds_at_most() {
     let fixed = || SecretSource::fixed("right");
     let hanging = || SecretSource::new(Hanging, "vault:payroll".parse().unwrap());
     for (secret, kind) in [(fixed(), TokenErrorKind::Unavailable), (hanging(), TokenErrorKind::Secret)] {
@@ -238,7 +237,7 @@ async fn error_of_an_unreadable_secret_names_reference_and_cause() {
 }
 
 #[tokio::test]
-async fn refusal_names_what_is_unusual_about_the_secret() {
+async fn rejection_names_what_is_unusual_about_the_secret() {
     for (secret, told) in [
         ("\"hidden\"", "the secret behind `fixed:value` has quotes around it"),
         (" hidden", "begins with a blank or tab"),
@@ -254,7 +253,7 @@ async fn refusal_names_what_is_unusual_about_the_secret() {
 }
 
 #[tokio::test]
-async fn refusal_of_a_usual_secret_has_no_hint() {
+async fn rejection_of_a_usual_secret_has_no_hint() {
     let passport = InMemoryPassport::knowing("right");
     let identity = ManagedIdentity::builder("mi-1", SecretSource::fixed("wrong"));
     let identity = identity.transport(Transport::new(passport)).build().unwrap();

@@ -3,10 +3,10 @@ use std::{fmt, net::SocketAddr};
 use passport_core::{HttpTransport, SecretSource, Transport};
 use url::{Host, Url};
 
-/// Where the sidecar is (`passport-sidecar`), and what it is shown.
+/// The address of a sidecar (`passport-sidecar`), and the token that it requires.
 ///
-/// It is on this machine: a Unix socket, or a loopback address. Names are not looked up, so that no
-/// one else can be in its place.
+/// It is on this machine: a Unix socket, or a loopback address. Names are not resolved, so that no
+/// other host can take its place.
 ///
 /// ```
 /// use passport_outbound::{ManagedIdentity, Sidecar};
@@ -23,7 +23,7 @@ pub struct Sidecar {
 }
 
 impl Sidecar {
-    /// The sidecar at `unix:///path/of/its.sock` or `http://127.0.0.1:port`.
+    /// Connects to the sidecar at `unix:///path/of/its.sock` or `http://127.0.0.1:port`.
     ///
     /// # Errors
     /// When `endpoint` is neither, or not on this machine.
@@ -75,9 +75,9 @@ impl Sidecar {
         Ok(Self { base, transport: Transport::new(transport), caller_token: None })
     }
 
-    /// What this service shows the sidecar, which it wants on TCP: the text at `token`. It is read
-    /// for each request, as it may be replaced. None by default, as on a Unix socket the kernel
-    /// says who asks.
+    /// Sets the token of this service, which the sidecar requires on TCP. It is read for each
+    /// request, as it may be rotated. Defaults to none: on a Unix socket, the kernel identifies the
+    /// caller.
     #[must_use]
     pub fn caller_token(mut self, token: SecretSource) -> Self {
         self.caller_token = Some(token);
@@ -91,7 +91,7 @@ impl fmt::Debug for Sidecar {
     }
 }
 
-/// A text that leads to no sidecar of this machine.
+/// The text is not the address of a sidecar on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the address of a sidecar: {0}")]
 pub struct InvalidSidecar(&'static str);

@@ -76,7 +76,7 @@ fn bad_luck_is_no_storm() {
 }
 
 #[test]
-fn a_refusal_stands_for_ten_to_fifteen_seconds() {
+fn pause_after_a_rejection_is_10_to_15_s() {
     assert_eq!(Backoff::rejected(0.0), Duration::from_secs(10));
     assert_eq!(Backoff::rejected(1.0), Duration::from_secs(15));
 }
@@ -100,14 +100,14 @@ fn a_pause_ends() {
 }
 
 #[test]
-fn a_caller_that_read_the_clock_just_before_a_pause_began_is_held_by_it() {
+fn pause_covers_a_time_just_before_its_start() {
     let start = UNIX_EPOCH + Duration::from_secs(1_000_000);
     let pause = Pause::starting(start, Duration::from_secs(10));
     assert!(pause.covers(start - Duration::from_micros(1)));
 }
 
 #[test]
-fn a_repeated_token_is_asked_for_again_when_the_held_one_may_not_be_sent_any_more() {
+fn pause_after_a_repeated_token_ends_with_the_current_one() {
     for (left, pause) in [(Some(60), 5), (Some(5), 5), (Some(3), 3), (Some(0), 1), (None, 5)] {
         assert_eq!(repeated(left.map(Duration::from_secs)), Duration::from_secs(pause), "{left:?}");
     }

@@ -35,7 +35,7 @@ fn time_that_passes_and_time_that_was_slept_count() {
 }
 
 #[test]
-fn a_wall_clock_that_is_set_back_takes_nothing_back_even_if_nobody_looked_for_long() {
+fn clock_set_back_after_a_long_idle_time_is_ignored() {
     let watched = Watched::begin();
     watched.clock.advance(50 * MINUTE);
     watched.clock.set_back(40 * MINUTE);
@@ -103,7 +103,7 @@ fn an_interruption_between_the_two_clocks_is_no_set_back() {
 }
 
 #[test]
-fn a_herd_after_long_idle_times_sees_no_set_back_where_there_was_none() {
+fn concurrent_readers_see_no_false_step_back() {
     let watched = Arc::new(Watched::begin());
     let callers = (0..4).map(|_| {
         let watched = Arc::clone(&watched);

@@ -89,7 +89,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
 
     #[test]
-    fn a_token_is_refreshed_before_it_is_unsendable_and_unsendable_before_it_expires(
+    fn token_is_refreshed_then_unsendable_then_expired(
         policy in policy(),
         life in lifetime(),
     ) {
@@ -107,7 +107,7 @@ proptest! {
     }
 
     #[test]
-    fn jitter_brings_the_refresh_forward_by_a_tenth_of_the_life_and_half_a_minute_at_most(
+    fn jitter_is_a_tenth_of_the_lifetime_and_30_s_at_most(
         policy in policy(),
         life in lifetime(),
     ) {

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn what_a_caller_does_follows_from_the_tokens_phase_and_what_is_going_on() {
+fn step_follows_from_phase_and_activity() {
     use Activity::{Idle, Pausing, Retrying, Running};
     use Phase::{Fresh, Hard, Soft};
     for (phase, idle, running, retrying, pausing) in [

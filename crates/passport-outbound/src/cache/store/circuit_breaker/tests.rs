@@ -15,7 +15,7 @@ async fn works(store: &StoreHandle) -> bool {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_its_first_failure_a_store_is_left_alone_until_it_answers_a_probe() {
+async fn failed_store_is_not_called_until_a_probe_succeeds() {
     let store = InMemoryStore::default();
     let shared = StoreHandle::new(store.clone());
     store.down.store(true, Ordering::SeqCst);
@@ -104,7 +104,7 @@ async fn all_that_is_asked_for_a_call_takes_no_longer_than_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_has_waited_for_something_else_gives_the_store_its_time_again() {
+async fn store_limit_restarts_after_another_wait() {
     let store = StoreHandle::new(Slow(Duration::from_millis(300)));
     let mut session = store.session(&key());
     for _ in 0..3 {

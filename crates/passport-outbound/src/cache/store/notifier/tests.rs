@@ -20,7 +20,7 @@ fn one_hears_of_the_token_that_one_waits_for_and_of_no_other() {
 }
 
 #[test]
-fn whoever_missed_some_looks() {
+fn lagging_subscriber_is_notified() {
     let wake_ups = WakeUps::new();
     let mut notifications = wake_ups.listen(&key("mine"));
     for _ in 0..=CAPACITY {

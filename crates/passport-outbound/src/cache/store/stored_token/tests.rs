@@ -5,7 +5,7 @@ use super::*;
 const MINUTE: Duration = Duration::from_secs(60);
 
 #[test]
-fn of_two_clocks_the_one_is_believed_by_which_a_token_ends_sooner() {
+fn clock_with_the_earlier_expiry_is_trusted() {
     let now = UNIX_EPOCH + 1000 * MINUTE;
     for (minted, left, ends, why) in [
         (now - 20 * MINUTE, Some(40), 40, "both clocks are right"),

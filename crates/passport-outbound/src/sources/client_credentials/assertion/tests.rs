@@ -30,7 +30,7 @@ fn part(assertion: &str, number: usize) -> Value {
 }
 
 #[test]
-fn an_assertion_says_what_rfc_7523_asks_for_and_is_good_for_a_minute() {
+fn assertion_has_the_claims_of_rfc_7523_for_a_minute() {
     let (pair, key) = p256();
     let text = assertion(&PrivateKeyJwt::new(SigningAlgorithm::Es256).key_id("key-7"), &key).unwrap();
     assert_eq!(part(&text, 0), json!({ "alg": "ES256", "typ": "JWT", "kid": "key-7" }));
@@ -58,7 +58,7 @@ fn no_two_assertions_have_the_same_id() {
 }
 
 #[test]
-fn a_key_of_another_kind_or_in_another_wrapping_is_told() {
+fn key_of_another_type_or_format_is_reported() {
     let (_, p256) = p256();
     let rsa = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
     let rsa = pem("PRIVATE KEY", AsDer::<Pkcs8V1Der<'_>>::as_der(&rsa).unwrap().as_ref());

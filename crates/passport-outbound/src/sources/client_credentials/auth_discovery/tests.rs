@@ -84,7 +84,7 @@ async fn an_issuer_without_an_answer_is_left_alone_for_a_while_by_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_is_believed_for_an_hour_or_until_it_leads_to_a_refusal() {
+async fn discovered_method_is_trusted_until_it_is_rejected() {
     let document = Document::default();
     let (authentication, transport) = asking(&document);
     document.names(Some("client_secret_post"));
@@ -120,7 +120,7 @@ async fn what_was_known_counts_while_the_issuer_is_down() {
 
 /// As an attempt does on a runtime that nobody drives any more.
 #[tokio::test(start_paused = true)]
-async fn somebody_who_asks_and_is_not_polled_any_more_holds_nobody_up_for_long() {
+async fn stalled_discovery_delays_others_by_the_timeout() {
     let document = Document { is_silent: true, ..Document::default() };
     let (authentication, transport) = asking(&document);
     let mut stuck = Box::pin(authentication.select(&transport, PATIENCE));

@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_thousand_callers_on_an_empty_slot_make_one_attempt() {
+async fn one_attempt_for_1000_callers_of_an_empty_entry() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     let callers: Vec<_> = (0..1000)
@@ -17,7 +17,7 @@ async fn a_thousand_callers_on_an_empty_slot_make_one_attempt() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn a_herd_on_many_threads_makes_one_attempt_however_fast_it_ends() {
+async fn callers_on_many_threads_share_a_fast_attempt() {
     for _ in 0..300 {
         let source = ScriptedSource::new();
         let manager = manager(&source);
@@ -48,7 +48,7 @@ async fn a_cancelled_caller_does_not_cancel_the_attempt() {
 }
 
 #[tokio::test]
-async fn all_callers_of_a_failed_attempt_share_its_error_one_and_the_same() {
+async fn callers_of_a_failed_attempt_share_one_error() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.fail_next(TokenErrorKind::Refused);
@@ -69,7 +69,7 @@ async fn all_callers_of_a_failed_attempt_share_its_error_one_and_the_same() {
 }
 
 #[tokio::test]
-async fn nothing_is_fetched_before_somebody_asks() {
+async fn nothing_is_fetched_before_the_first_call() {
     let source = ScriptedSource::new();
     let _engine = manager(&source);
     tokio::task::yield_now().await;
@@ -88,7 +88,7 @@ fn without_a_runtime_the_caller_gets_an_error_and_no_panic() {
 }
 
 #[tokio::test]
-async fn at_the_moment_of_expiry_ten_thousand_callers_make_one_attempt() {
+async fn one_attempt_for_10000_callers_at_the_expiry() {
     let (source, manager) = with_a_token().await;
     source.clock.advance(HOUR);
     let callers: Vec<_> = (0..10_000)
@@ -123,7 +123,7 @@ fn an_identity_survives_the_runtime_that_it_was_first_used_on() {
 
 /// The one lock of the slot is held meanwhile; a call that took it would never come back.
 #[tokio::test]
-async fn a_call_takes_no_lock_neither_with_a_live_token_nor_during_a_refresh_nor_in_a_pause() {
+async fn call_takes_no_lock_with_a_live_token_or_in_a_pause() {
     let (source, manager) = with_a_token().await;
     {
         let _locked = manager.entry.locked();

@@ -107,7 +107,7 @@ async fn cold_callers_wait_for_a_retry_after_of_one_second() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn cold_callers_wait_for_a_vault_that_is_down_but_not_for_a_wrong_secret() {
+async fn callers_wait_for_a_vault_but_not_for_a_wrong_secret() {
     use passport_core::{SecretError, SecretErrorKind};
     let secret = |kind| {
         let error = SecretError::new(kind, "vault:erp".parse().unwrap(), "scripted");
@@ -128,7 +128,7 @@ async fn cold_callers_wait_for_a_vault_that_is_down_but_not_for_a_wrong_secret()
 }
 
 #[tokio::test(start_paused = true)]
-async fn caller_is_not_kept_for_two_slow_attempts() {
+async fn caller_does_not_wait_for_two_slow_attempts() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.hold();
@@ -140,7 +140,7 @@ async fn caller_is_not_kept_for_two_slow_attempts() {
 }
 
 #[tokio::test]
-async fn a_refusal_stands_for_ten_seconds_and_then_one_caller_tries() {
+async fn rejected_client_pauses_ten_seconds_before_one_attempt() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     for period in 1..=5 {
@@ -220,7 +220,7 @@ async fn a_success_resets_the_backoff() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_is_lost_makes_room_for_the_next() {
+async fn dropped_attempt_is_replaced_by_the_next() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     drop(manager.entry.begin(source.clock.now(), HOUR));
@@ -258,7 +258,7 @@ async fn callers_of_an_abandoned_attempt_start_one_on_another_runtime() {
 
 /// Two identities share a slot, and one of them gives its attempts more time.
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_has_more_time_than_a_caller_is_not_given_up() {
+async fn attempt_with_a_longer_limit_is_not_abandoned() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     let slow = manager.entry.begin(source.clock.now(), HOUR);

@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_shutdown_ends_the_running_attempt_and_those_who_wait_for_it() {
+async fn shutdown_ends_the_running_attempt_and_its_waiters() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
     source.hold();
@@ -39,7 +39,7 @@ fn a_shutdown_of_an_identity_that_did_nothing_needs_no_runtime() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_the_status_says_is_by_the_wall_clock_also_after_it_was_set_back() {
+async fn status_has_wall_clock_times_after_a_set_back() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
     identity.token().await.unwrap();
@@ -54,7 +54,7 @@ async fn what_the_status_says_is_by_the_wall_clock_also_after_it_was_set_back() 
 }
 
 #[tokio::test]
-async fn an_issuer_that_hands_out_the_forgotten_token_is_not_believed() {
+async fn issuer_that_repeats_an_invalidated_token_fails() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
     identity.token().await.unwrap();
@@ -115,7 +115,7 @@ async fn the_end_of_one_identity_does_not_take_anothers_token_away() {
 }
 
 #[tokio::test]
-async fn a_forgotten_token_is_not_sent_again_not_even_from_a_running_attempt() {
+async fn invalidated_token_is_not_sent_from_a_running_attempt() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
     identity.token().await.unwrap();
@@ -133,7 +133,7 @@ async fn a_forgotten_token_is_not_sent_again_not_even_from_a_running_attempt() {
 }
 
 #[tokio::test]
-async fn whoever_waits_while_a_token_is_forgotten_gets_the_one_after_it() {
+async fn waiting_caller_gets_the_token_after_an_invalidation() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
     source.hold();
@@ -146,7 +146,7 @@ async fn whoever_waits_while_a_token_is_forgotten_gets_the_one_after_it() {
 }
 
 #[tokio::test]
-async fn whoever_waits_survives_two_tokens_that_are_forgotten() {
+async fn waiting_caller_survives_two_invalidations() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
     source.hold();
@@ -162,7 +162,7 @@ async fn whoever_waits_survives_two_tokens_that_are_forgotten() {
 }
 
 #[tokio::test]
-async fn a_shutdown_ends_the_wait_for_anothers_attempt_and_not_the_attempt() {
+async fn shutdown_does_not_end_the_attempt_of_another_identity() {
     let source = ScriptedSource::new();
     let entry = Arc::default();
     let staying = manager_with_entry(&source, &entry);
@@ -276,7 +276,7 @@ fn with_a_lost_refresh() -> (Arc<ScriptedSource>, Arc<TokenManager>) {
 }
 
 #[test]
-fn lost_refresh_starts_no_pause() {
+fn dropped_refresh_starts_no_pause() {
     let (source, manager) = with_a_lost_refresh();
     let snapshot = manager.entry.snapshot();
     assert_eq!(snapshot.activity(source.clock.now()), crate::token::Activity::Idle);
@@ -284,7 +284,7 @@ fn lost_refresh_starts_no_pause() {
 }
 
 #[test]
-fn refresh_after_a_lost_one_outlives_its_callers_runtime() {
+fn refresh_after_a_dropped_one_outlives_its_runtime() {
     let (source, manager) = with_a_lost_refresh();
     source.hold();
     on_a_runtime_of_its_own(async { assert_eq!(fetch(&manager).await.unwrap(), "token-1") });
@@ -295,7 +295,7 @@ fn refresh_after_a_lost_one_outlives_its_callers_runtime() {
 }
 
 #[test]
-fn fetch_lost_with_a_cancelled_caller_is_retried_by_the_others() {
+fn fetch_dropped_with_its_caller_is_retried_by_others() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.hold();

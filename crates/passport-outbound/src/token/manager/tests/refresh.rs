@@ -23,7 +23,7 @@ async fn a_fresh_token_is_ready_without_another_attempt() {
 }
 
 #[tokio::test]
-async fn within_the_threshold_callers_keep_the_token_while_one_attempt_replaces_it() {
+async fn callers_use_the_token_during_its_refresh() {
     let source = ScriptedSource::new();
     let clock = source.clock.clone();
     let manager = manager(&source);
@@ -64,7 +64,7 @@ async fn a_token_that_lives_shorter_than_the_threshold_is_still_used() {
 }
 
 #[tokio::test]
-async fn a_token_without_a_life_is_neither_sent_nor_asked_for_again_at_once() {
+async fn token_without_lifetime_is_not_sent_and_starts_a_pause() {
     for life in [Duration::ZERO, Duration::from_millis(999)] {
         let source = ScriptedSource::with_lifetime(life);
         let manager = manager(&source);
@@ -90,7 +90,7 @@ async fn a_token_that_dies_on_the_way_is_not_sent() {
 }
 
 #[tokio::test]
-async fn in_the_soft_window_callers_take_no_seat_in_the_running_attempt() {
+async fn callers_do_not_wait_during_a_background_refresh() {
     let (source, manager) = with_a_token().await;
     source.clock.advance(HOUR - 60 * SECOND);
     source.hold();
@@ -106,7 +106,7 @@ async fn in_the_soft_window_callers_take_no_seat_in_the_running_attempt() {
 }
 
 #[tokio::test]
-async fn a_machine_that_has_slept_past_the_expiry_does_not_wake_up_with_the_old_token() {
+async fn token_expires_while_the_machine_sleeps() {
     let (source, manager) = with_a_token().await;
     source.clock.advance(8 * HOUR);
     assert_eq!(ready(&manager), None);
@@ -114,7 +114,7 @@ async fn a_machine_that_has_slept_past_the_expiry_does_not_wake_up_with_the_old_
 }
 
 #[tokio::test]
-async fn a_caller_that_slept_while_it_waited_gets_the_next_token_and_not_a_dead_one() {
+async fn caller_polled_late_gets_the_next_token() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     let mut caller = task::spawn(fetch(&manager));
@@ -125,7 +125,7 @@ async fn a_caller_that_slept_while_it_waited_gets_the_next_token_and_not_a_dead_
 }
 
 #[tokio::test]
-async fn a_running_attempt_that_a_clock_jump_makes_overdue_is_not_the_last() {
+async fn attempt_made_overdue_by_a_clock_jump_is_replaced() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.hold();
@@ -144,7 +144,7 @@ async fn a_running_attempt_that_a_clock_jump_makes_overdue_is_not_the_last() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_repeats_a_token_until_it_expires_is_not_asked_without_end() {
+async fn issuer_that_repeats_its_token_gets_few_requests() {
     let (source, manager) = with_a_token().await;
     source.repeat_the_token();
     source.clock.advance(HOUR - 60 * SECOND);
@@ -165,7 +165,7 @@ async fn an_issuer_that_repeats_a_token_until_it_expires_is_not_asked_without_en
 }
 
 #[tokio::test]
-async fn an_attempt_that_comes_late_does_not_hide_the_one_that_is_running() {
+async fn late_result_does_not_hide_the_running_attempt() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.hold();

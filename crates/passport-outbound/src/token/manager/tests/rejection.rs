@@ -13,7 +13,7 @@ async fn renewed(manager: &Arc<TokenManager>, generation: u64) -> Option<String>
 }
 
 #[tokio::test]
-async fn a_refused_token_is_replaced_once_for_all_who_had_it_refused() {
+async fn rejected_token_is_replaced_once_for_all_callers() {
     let (source, manager) = with_a_token().await;
     source.clock.advance(5 * SECOND);
     let refused = generation(&manager);
@@ -50,7 +50,7 @@ async fn rejected_token_is_not_returned_as_its_own_successor() {
 }
 
 #[tokio::test]
-async fn a_late_refusal_of_an_old_token_costs_nothing() {
+async fn late_rejection_of_an_old_token_starts_no_attempt() {
     let (source, manager) = with_a_token().await;
     let old = generation(&manager);
     source.clock.advance(HOUR);
@@ -70,7 +70,7 @@ async fn a_token_younger_than_five_seconds_is_not_replaced() {
 
 /// An API that expects another audience refuses each token, ten times a second, for an hour.
 #[tokio::test]
-async fn a_receiver_that_refuses_every_token_does_not_cause_a_mint_loop() {
+async fn receiver_that_rejects_every_token_causes_no_fetch_loop() {
     let (source, manager) = with_a_token().await;
     for _ in 0..36_000 {
         renewed(&manager, generation(&manager)).await;
@@ -96,7 +96,7 @@ async fn a_token_that_was_replaced_on_schedule_has_a_clean_slate() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn one_receivers_refusal_does_not_take_the_token_from_the_others() {
+async fn rejection_by_one_receiver_leaves_the_token_to_others() {
     let (source, manager) = with_a_token().await;
     source.clock.advance(5 * SECOND);
     source.fail_next(TokenErrorKind::Unavailable);
@@ -115,7 +115,7 @@ async fn one_receivers_refusal_does_not_take_the_token_from_the_others() {
 }
 
 #[tokio::test]
-async fn an_issuer_that_repeats_the_refused_token_leaves_nothing_to_try() {
+async fn issuer_that_repeats_a_rejected_token_ends_the_retry() {
     let (source, manager) = with_a_token().await;
     source.repeat_the_token();
     source.clock.advance(5 * SECOND);
@@ -126,7 +126,7 @@ async fn an_issuer_that_repeats_the_refused_token_leaves_nothing_to_try() {
 }
 
 #[tokio::test]
-async fn whoever_slept_while_it_waited_for_another_token_does_not_get_a_dead_one() {
+async fn caller_polled_late_gets_no_expired_replacement() {
     let (source, manager) = with_a_token().await;
     source.clock.advance(5 * SECOND);
     let mut refused = task::spawn(renewed(&manager, generation(&manager)));
@@ -137,7 +137,7 @@ async fn whoever_slept_while_it_waited_for_another_token_does_not_get_a_dead_one
 }
 
 #[tokio::test]
-async fn a_refusal_joins_the_refresh_that_is_running_already() {
+async fn rejection_joins_a_running_refresh() {
     let (source, manager) = with_a_token().await;
     source.clock.advance(HOUR - 60 * SECOND);
     source.hold();
@@ -150,7 +150,7 @@ async fn a_refusal_joins_the_refresh_that_is_running_already() {
 }
 
 #[tokio::test]
-async fn what_is_not_kept_is_not_replaced() {
+async fn uncached_token_is_not_replaced() {
     for retention in [Retention::Nothing, Retention::InFlight] {
         let source = ScriptedSource::new();
         let manager = manager_that_retains(&source, retention);

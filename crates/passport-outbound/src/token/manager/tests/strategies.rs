@@ -27,7 +27,7 @@ async fn a_coalesced_burst_is_one_token_and_the_next_burst_another() {
 }
 
 #[tokio::test]
-async fn passport_is_left_alone_after_a_refusal_with_every_strategy() {
+async fn every_retention_pauses_after_a_rejection() {
     for retention in [Retention::Nothing, Retention::InFlight, Retention::Token] {
         let source = ScriptedSource::new();
         let manager = manager_that_retains(&source, retention);
@@ -42,7 +42,7 @@ async fn passport_is_left_alone_after_a_refusal_with_every_strategy() {
 }
 
 #[tokio::test]
-async fn two_engines_on_one_slot_share_the_token_and_the_attempt() {
+async fn managers_of_one_entry_share_token_and_attempt() {
     let source = ScriptedSource::new();
     let entry = Arc::default();
     let engines = [manager_with_entry(&source, &entry), manager_with_entry(&source, &entry)];
@@ -77,7 +77,7 @@ async fn failures_side_by_side_are_one_pause_and_the_longest_counts() {
 
 /// The first identity has seen the clock being set back, the second was not there yet.
 #[tokio::test(start_paused = true)]
-async fn identities_that_share_a_slot_share_its_time() {
+async fn identities_that_share_an_entry_share_its_clock() {
     let source = ScriptedSource::new();
     let entry = Arc::default();
     let before = manager_with_entry(&source, &entry);

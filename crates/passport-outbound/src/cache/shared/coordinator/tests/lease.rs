@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test(start_paused = true)]
-async fn a_holder_that_dies_holds_nobody_for_longer_than_its_lease() {
+async fn dead_holder_delays_others_by_its_lease_at_most() {
     for store in [InMemoryStore::default(), InMemoryStore::with_notifications()] {
         let source = ScriptedSource::new();
         source.hold();
@@ -47,7 +47,7 @@ async fn a_holder_that_takes_long_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_somebody_holds_for_ever_is_no_outage() {
+async fn lease_held_for_ever_is_no_outage() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     assert_eq!(store.try_lease(&key(), "somebody", HOUR).await.unwrap().lease, Lease::Granted);
     let asked = Instant::now();
@@ -59,7 +59,7 @@ async fn a_lease_that_somebody_holds_for_ever_is_no_outage() {
 /// A refresh that is due is somebody's who has the lease. Nobody waits for it, and that it is not
 /// ours is no failure.
 #[tokio::test(start_paused = true)]
-async fn with_a_live_token_nobody_goes_alone_and_no_call_fails_when_it_has_expired() {
+async fn live_token_postpones_the_fetch_and_no_call_fails() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();
@@ -101,7 +101,7 @@ async fn a_holder_that_fails_says_so_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_is_called_off_gives_its_lease_back() {
+async fn canceled_attempt_releases_its_lease() {
     let (store, source) = (InMemoryStore::with_notifications(), ScriptedSource::new());
     source.hold();
     let identity = instance(&store, &source);
@@ -120,7 +120,7 @@ async fn an_attempt_that_is_called_off_gives_its_lease_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_has_run_out_holds_nobody() {
+async fn expired_lease_delays_no_instance() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     store.try_lease(&key(), "gone", SECOND).await.unwrap();
     let asked = Instant::now();
@@ -130,7 +130,7 @@ async fn a_lease_that_has_run_out_holds_nobody() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_published_just_before_the_lease_is_granted_is_taken() {
+async fn token_published_just_before_the_lease_is_used() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let now = source.clock.now();
     let published = AccessToken::new("published", now + HOUR).unwrap();

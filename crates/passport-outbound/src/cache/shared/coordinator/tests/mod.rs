@@ -76,7 +76,7 @@ async fn a_refresh_of_one_instance_is_that_of_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn how_an_instance_came_to_its_token_and_how_the_store_fares_is_counted() {
+async fn fetch_paths_and_store_failures_are_counted() {
     let measured = crate::test_support::measured(async {
         let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
         let fleet = [instance(&store, &source), instance(&store, &source), instance(&store, &source)];

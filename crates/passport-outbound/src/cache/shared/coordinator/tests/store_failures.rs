@@ -34,7 +34,7 @@ async fn a_store_that_hangs_does_not_use_up_the_time_for_passport() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_store_that_is_down_or_hangs_is_a_miss_and_costs_its_limit_once() {
+async fn failing_store_is_a_miss_and_costs_its_limit_once() {
     for hangs in [false, true] {
         let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
         let switch = if hangs { &store.hangs } else { &store.down };
@@ -56,7 +56,7 @@ async fn a_store_that_is_down_or_hangs_is_a_miss_and_costs_its_limit_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_store_is_away_each_instance_makes_one_request_for_all_its_callers() {
+async fn each_instance_makes_one_request_without_the_store() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     store.down.store(true, Ordering::SeqCst);
     let fleet: Vec<_> = (0..8).map(|_| instance(&store, &source)).collect();

@@ -4,7 +4,7 @@ use super::*;
 
 /// Who holds the lease for ever holds up no more than the refresh.
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_refused_while_its_refresh_waits_for_others_is_replaced() {
+async fn token_rejected_during_a_shared_refresh_is_replaced() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();
@@ -17,7 +17,7 @@ async fn a_token_that_is_refused_while_its_refresh_waits_for_others_is_replaced(
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_older_token_that_somebody_puts_back_is_not_taken() {
+async fn older_token_in_the_store_is_not_used() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();
@@ -36,7 +36,7 @@ async fn an_older_token_that_somebody_puts_back_is_not_taken() {
 
 /// What one machine writes is read by another, whose wall clock was not set back.
 #[tokio::test(start_paused = true)]
-async fn a_wall_clock_that_was_set_back_does_not_date_what_the_others_read() {
+async fn wall_clock_set_back_does_not_date_published_tokens() {
     let (store, here, there) = (InMemoryStore::default(), ScriptedSource::new(), ScriptedSource::new());
     let first = instance(&store, &here);
     token(&first).await.unwrap();
@@ -59,7 +59,7 @@ async fn a_wall_clock_that_was_set_back_does_not_date_what_the_others_read() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_from_a_machine_whose_clock_is_ahead_does_not_live_longer_for_it() {
+async fn clock_of_the_writer_does_not_prolong_a_stored_token() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let ahead = source.clock.now() + HOUR;
     let published = AccessToken::new("published", ahead + HOUR).unwrap();
@@ -71,7 +71,7 @@ async fn a_token_from_a_machine_whose_clock_is_ahead_does_not_live_longer_for_it
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_was_refused_is_taken_out_and_not_taken_back() {
+async fn rejected_token_is_removed_and_not_used_again() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let (one, other) = (instance(&store, &source), instance(&store, &source));
     token(&one).await.unwrap();
@@ -84,7 +84,7 @@ async fn a_token_that_was_refused_is_taken_out_and_not_taken_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_token_that_the_store_cannot_take_out_is_not_taken_back() {
+async fn rejected_token_that_stays_in_the_store_is_not_used() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();
@@ -94,7 +94,7 @@ async fn a_refused_token_that_the_store_cannot_take_out_is_not_taken_back() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_refused_token_is_taken_out_even_if_there_is_no_other() {
+async fn rejected_token_is_removed_without_a_successor() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
     let identity = instance(&store, &source);
     token(&identity).await.unwrap();

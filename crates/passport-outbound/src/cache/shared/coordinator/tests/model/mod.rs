@@ -61,7 +61,7 @@ fn missing(_: &AccessToken) -> FetchRequest {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_whatever_order_they_come_one_token_is_minted_for_all() {
+async fn one_fetch_for_all_without_a_token_in_every_order() {
     for (count, at_least) in [(1, 1), (2, 30), (3, 3000)] {
         let (most, orders) = every_order(
             count,
@@ -78,7 +78,7 @@ async fn in_whatever_order_they_come_one_token_is_minted_for_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_whatever_order_they_refresh_one_token_is_minted_for_all() {
+async fn one_fetch_for_all_that_refresh_in_every_order() {
     let current = |first: &AccessToken| FetchRequest {
         current: Some(first.clone()),
         current_valid_until: Some(Instant::now() + HOUR),
@@ -93,7 +93,7 @@ async fn in_whatever_order_they_refresh_one_token_is_minted_for_all() {
 /// Each takes the refused token out of the store first. Were it not compared, the last would take
 /// out its successor.
 #[tokio::test(start_paused = true)]
-async fn in_whatever_order_a_token_is_refused_to_them_one_is_minted_for_all() {
+async fn one_fetch_for_all_after_a_rejection_in_every_order() {
     let refused = |first: &AccessToken| FetchRequest {
         current: Some(first.clone()),
         current_valid_until: Some(Instant::now() + HOUR),
@@ -106,7 +106,7 @@ async fn in_whatever_order_a_token_is_refused_to_them_one_is_minted_for_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whenever_one_is_killed_the_others_have_a_token_for_one_request_more() {
+async fn killed_instance_costs_one_request_in_every_order() {
     for count in [2, 3] {
         let faults = Faults { kills: 1, ..Faults::default() };
         let (most, _) = every_order(count, faults, None, missing, World::default, all_have_one).await;
@@ -115,7 +115,7 @@ async fn whenever_one_is_killed_the_others_have_a_token_for_one_request_more() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whenever_one_is_called_off_the_others_have_a_token_and_the_lease_is_free() {
+async fn canceled_instance_frees_the_lease_in_every_order() {
     let and_the_lease_is_free = |world: &World, instances: &[Instance]| {
         all_have_one(world, instances);
         assert!(!world.is_leased());
@@ -126,7 +126,7 @@ async fn whenever_one_is_called_off_the_others_have_a_token_and_the_lease_is_fre
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lease_that_is_prolonged_is_held_until_its_token_is_published() {
+async fn renewed_lease_lasts_until_its_token_is_published() {
     let faults = Faults { ticks: 2, ..Faults::default() };
     let (most, _) =
         every_order(2, faults, None, missing, World::default, all_have_the_one_that_is_kept).await;
@@ -135,7 +135,7 @@ async fn a_lease_that_is_prolonged_is_held_until_its_token_is_published() {
 
 /// A holder that stood still for longer than its lease does not know that it has lost it.
 #[tokio::test(start_paused = true)]
-async fn whenever_a_lease_is_lost_all_have_a_token_for_one_request_more_and_the_later_one_is_kept() {
+async fn lost_lease_costs_one_request_in_every_order() {
     let later_is_kept = |world: &World, instances: &[Instance]| {
         all_have_one(world, instances);
         let latest = world.fetched.load(Ordering::Relaxed) + 1;

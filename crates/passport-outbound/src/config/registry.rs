@@ -24,26 +24,27 @@ use crate::http_client::ClientPool;
 /// A kind of store that a configuration may name under `cache`, with its settings:
 /// `cache = { redis = { ... } }`.
 ///
-/// That of `passport-redis` is `RedisStores`.
+/// `passport-redis` implements it with `RedisStores`.
 pub trait StoreKind: fmt::Debug + Send + Sync + 'static {
-    /// The keys it knows.
+    /// Returns the keys of its settings.
     fn keys(&self) -> &'static [ConfigKey];
 
-    /// The cache, as `settings` describe it. None if they are wrong, which they have been
-    /// [told](StoreSettings::wrong) then.
+    /// Builds the cache with `settings`. `None` if they are invalid, after the mistakes were
+    /// [reported](StoreSettings::wrong).
     fn cache(&self, settings: &mut StoreSettings<'_>) -> Option<TokenCache>;
 }
 
 /// The name of the sidecar under `cache`: another process has the credentials.
 pub(super) const SIDECAR: &str = "sidecar";
 
-/// What a configuration may name: secret providers, and stores that a fleet shares.
+/// The registry of secret providers, and of stores that a fleet shares, which a configuration may
+/// name.
 ///
-/// `SecretProviders` alone are some, too, wherever these are asked for.
+/// `SecretProviders` convert to it.
 ///
-/// Identities whose `cache` is told the same share one, if they are built with the same providers
-/// or clones of them. So do identities and clients share the TLS clients by which they reach
-/// Passport and services, if their `ca_file` and `user_agent` agree.
+/// Identities with equal `cache` settings share a cache, if they are built with the same registry
+/// or clones of it. Identities and clients share TLS clients in the same way, if their `ca_file`
+/// and `user_agent` are equal.
 #[derive(Clone)]
 pub struct Providers {
     pub(super) secrets: SecretProviders,
@@ -70,22 +71,22 @@ impl Default for Providers {
 }
 
 impl Providers {
-    /// These, with `secrets`.
+    /// Sets the secret providers.
     #[must_use]
     pub fn with_secrets(self, secrets: SecretProviders) -> Self {
         // Existing caches have other providers.
         Self { secrets, caches: Arc::default(), ..self }
     }
 
-    /// These, and a kind of store that a configuration calls `name`.
+    /// Registers a kind of store under `name`.
     #[must_use]
     pub fn with_store(mut self, name: impl Into<String>, kind: impl StoreKind) -> Self {
         self.stores.insert(name.into(), Arc::new(kind));
         Self { caches: Arc::default(), ..self }
     }
 
-    /// The transports of the identities that are built with these providers, for others that call
-    /// Passport as well.
+    /// Returns the transports of the identities that are built with this registry, for other code
+    /// that calls Passport.
     #[must_use]
     pub fn transports(&self) -> &Transports {
         &self.transports
@@ -161,47 +162,47 @@ impl From<&Self> for Providers {
     }
 }
 
-/// What a store is told. Whatever is wrong is noted, so that all mistakes are told at once; what is
-/// asked for is none then, as if it were not there.
+/// The settings of a store. Mistakes are collected, so that all are reported at once; an invalid
+/// value is returned as `None`, like a missing one.
 pub struct StoreSettings<'a> {
     reader: Reader<'a>,
     secrets: &'a SecretProviders,
 }
 
 impl StoreSettings<'_> {
-    /// The text at `key`, if there is one.
+    /// Returns the text at `key`, if there is one.
     pub fn text(&mut self, key: &'static str) -> Option<String> {
         self.reader.read(key, text)
     }
 
-    /// The texts at `key`, if there are any: a list, or one text with spaces.
+    /// Returns the texts at `key`, if there are any: a list, or one text with spaces.
     pub fn words(&mut self, key: &'static str) -> Option<Vec<String>> {
         self.reader.read(key, list)
     }
 
-    /// Whether `key` is true; none if it is not there.
+    /// Returns whether `key` is true; `None` if it is missing.
     pub fn switch(&mut self, key: &'static str) -> Option<bool> {
         self.reader.read(key, switch)
     }
 
-    /// The length of time at `key`, if there is one.
+    /// Returns the duration at `key`, if there is one.
     pub fn duration(&mut self, key: &'static str) -> Option<Duration> {
         self.reader.duration(key)
     }
 
-    /// The secret that `key` refers to, if it is there.
+    /// Returns the secret that `key` refers to, if there is one.
     pub fn secret(&mut self, key: &'static str) -> Option<SecretSource> {
         let reference = self.text(key)?;
         self.source(key, &reference)
     }
 
-    /// The secrets that `key` refers to.
+    /// Returns the secrets that `key` refers to.
     pub fn secrets(&mut self, key: &'static str) -> Vec<SecretSource> {
         let references = self.words(key).unwrap_or_default();
         references.iter().filter_map(|reference| self.source(key, reference)).collect()
     }
 
-    /// Notes that `key` is wrong, with what is to be done.
+    /// Reports a mistake at `key`: what is wrong, and the remedy.
     pub fn wrong(&mut self, key: &'static str, problem: impl fmt::Display) {
         self.reader.wrong(key, problem);
     }

@@ -8,8 +8,8 @@ use super::{
     identity_keys::{CACHE, CLIENT_SECRET_REF, KEYS},
     key::{ConfigKey, ValueKind},
     options,
-    providers::SIDECAR,
     reader::Reader,
+    registry::SIDECAR,
     value::list,
 };
 
