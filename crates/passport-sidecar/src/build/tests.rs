@@ -10,12 +10,12 @@ fn mistakes(text: &str) -> Vec<String> {
 const ERP: &str = "[identities.erp]\nclient_id = \"mi-1\"\nclient_secret_ref = \"env:SECRET\"\n";
 
 #[test]
-fn an_identity_is_enough() {
+fn identity_alone_is_a_valid_configuration() {
     assert_eq!(mistakes(ERP), [""; 0]);
 }
 
 #[test]
-fn configuration_of_the_docs_is_right() {
+fn configuration_of_the_docs_is_valid() {
     let page = include_str!("../../../../docs/sidecar.md");
     let file = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     let told = mistakes(file);
@@ -24,7 +24,7 @@ fn configuration_of_the_docs_is_right() {
 }
 
 #[test]
-fn every_mistake_is_told_at_once() {
+fn every_mistake_is_reported_at_once() {
     let text = r#"
         [listen]
         unix_mode = "rw"
@@ -140,7 +140,7 @@ fn larger_tokens_need_more_memory() {
 }
 
 #[test]
-fn credentials_in_an_upstreams_url_are_refused() {
+fn credentials_in_an_upstreams_url_are_rejected() {
     for url in ["http://user:hidden@127.0.0.1", "http://:hidden@127.0.0.1", "https://hidden@erp"] {
         let told = mistakes(&format!("{ERP}[upstreams.erp]\nurl = \"{url}\"\nidentity = \"erp\"\n"));
         assert!(told.len() == 1 && !told[0].contains("hidden"), "{told:?}");
@@ -148,7 +148,7 @@ fn credentials_in_an_upstreams_url_are_refused() {
 }
 
 #[test]
-fn an_upstream_has_a_name_that_a_path_can_have() {
+fn upstream_name_is_valid_in_a_path() {
     let named = |name: &str| {
         mistakes(&format!("{ERP}[upstreams.\"{name}\"]\nurl = \"https://erp\"\nidentity = \"erp\"\n"))
     };
@@ -159,7 +159,7 @@ fn an_upstream_has_a_name_that_a_path_can_have() {
 }
 
 #[test]
-fn nobody_is_two_callers() {
+fn callers_share_no_user_group_or_token() {
     for (key, who) in [
         ("uids = [7]", "uids: user 7"),
         ("gids = [7]", "gids: group 7"),
@@ -174,7 +174,7 @@ fn nobody_is_two_callers() {
 }
 
 #[test]
-fn identity_named_like_anothers_client_id_is_refused() {
+fn identity_named_like_anothers_client_id_is_rejected() {
     let other = "[identities.mi-1]\nclient_id = \"mi-2\"\nclient_secret_ref = \"env:SECRET\"\n";
     let told = "identities.mi-1: it has the name that is the client id of `erp`; give it another name";
     assert_eq!(mistakes(&format!("{ERP}{other}")), [told]);
@@ -183,7 +183,7 @@ fn identity_named_like_anothers_client_id_is_refused() {
 }
 
 #[test]
-fn credentials_in_any_url_are_refused_and_not_shown() {
+fn credentials_in_any_url_are_rejected_and_not_shown() {
     for text in [
         format!("{ERP}token_url = \"https://:hidden@passport\"\n"),
         format!("{ERP}passport_base_url = \"https://:hidden@passport\"\n"),

@@ -4,7 +4,7 @@ use passport_outbound::Providers;
 use super::*;
 
 #[test]
-fn a_key_that_nobody_knows_is_a_mistake() {
+fn unknown_key_is_rejected() {
     let source = File::from_str("[listen]\nport = 1", config::FileFormat::Toml);
     let read = Config::builder().add_source(source).build().unwrap().try_deserialize::<SidecarConfig>();
     assert!(read.unwrap_err().to_string().contains("port"));

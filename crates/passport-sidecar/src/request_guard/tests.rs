@@ -24,7 +24,7 @@ fn looked_with(setting: ProxyHeaders, uri: &str, headers: &[(&str, &str)]) -> Op
 const MARKED: (&str, &str) = ("passport-sidecar", "true");
 
 #[test]
-fn a_service_on_this_machine_is_let_in() {
+fn local_service_is_accepted() {
     for host in
         ["localhost", "LOCALHOST:7070", "127.0.0.1:7070", "127.9.9.9", "[::1]:7070", "sidecar.internal"]
     {
@@ -39,7 +39,7 @@ fn a_service_on_this_machine_is_let_in() {
 }
 
 #[test]
-fn a_name_that_leads_here_is_not_this_machine() {
+fn foreign_host_is_rejected() {
     for host in
         ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "a@localhost", ""]
     {
@@ -52,7 +52,7 @@ fn a_name_that_leads_here_is_not_this_machine() {
 }
 
 #[test]
-fn who_cannot_send_the_mark_is_not_let_in() {
+fn missing_sidecar_header_is_rejected() {
     assert_eq!(looked("/v1/token", &[("host", "localhost")]), Some(StatusCode::BAD_REQUEST));
     let wrong = [("host", "localhost"), ("passport-sidecar", "1")];
     assert_eq!(looked("/to/erp/x", &wrong), Some(StatusCode::BAD_REQUEST));
@@ -60,7 +60,7 @@ fn who_cannot_send_the_mark_is_not_let_in() {
 }
 
 #[test]
-fn what_a_browser_or_a_proxy_sends_is_not_let_in() {
+fn browser_and_proxy_headers_are_rejected() {
     for header in [
         "origin",
         "referer",
@@ -81,7 +81,7 @@ fn what_a_browser_or_a_proxy_sends_is_not_let_in() {
 }
 
 #[test]
-fn setting_lets_proxy_headers_in_and_no_browser() {
+fn setting_accepts_proxy_headers_and_no_browser() {
     let proxies = ["forwarded", "via", "x-real-ip", "referer", "x-forwarded-for", "x_forwarded.for"];
     let status =
         |setting, uri, header| looked_with(setting, uri, &[("host", "localhost"), MARKED, (header, "x")]);
