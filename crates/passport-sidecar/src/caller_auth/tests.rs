@@ -20,22 +20,22 @@ fn callers() -> Callers {
 
 #[tokio::test]
 async fn unix_caller_is_authenticated_by_uid_or_gid() {
-    for (uid, gid, is_let_in) in [(1000, 9, true), (9, 2000, true), (9, 9, false), (0, 0, false)] {
+    for (uid, gid, is_admitted) in [(1000, 9, true), (9, 2000, true), (9, 9, false), (0, 0, false)] {
         let outcome = callers().authenticate(Peer::Unix { uid, gid }, &["caller-token"]).await;
-        assert_eq!(outcome.is_ok(), is_let_in, "{uid} {gid}");
+        assert_eq!(outcome.is_ok(), is_admitted, "{uid} {gid}");
     }
 }
 
 #[tokio::test]
 async fn tcp_caller_is_authenticated_by_token() {
-    for (shown, is_let_in) in [
+    for (shown, is_admitted) in [
         (&["caller-token"][..], true),
         (&["another", "caller-token"], true),
         (&["caller-toke"], false),
         (&[""], false),
         (&[], false),
     ] {
-        assert_eq!(callers().authenticate(Peer::Tcp, shown).await.is_ok(), is_let_in, "{shown:?}");
+        assert_eq!(callers().authenticate(Peer::Tcp, shown).await.is_ok(), is_admitted, "{shown:?}");
     }
 }
 

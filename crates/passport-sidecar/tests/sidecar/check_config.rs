@@ -19,10 +19,10 @@ fn check(setup: &Setup, config: &str, variables: &[(&str, &str)]) -> (Option<i32
 #[tokio::test]
 async fn check_validates_without_serving() {
     let setup = Setup::new().await;
-    let (code, _, told) = check(&setup, &setup.config(""), &[("NOWHERE", "s3cret")]);
-    assert_eq!(code, Some(0), "{told}");
-    let (code, _, told) = check(&setup, "[identities.erp]\nclient_id = \"mi-1\"", &[]);
-    assert!(code == Some(1) && told.contains("identities.erp.client_secret_ref"), "{told}");
+    let (code, _, message) = check(&setup, &setup.config(""), &[("NOWHERE", "s3cret")]);
+    assert_eq!(code, Some(0), "{message}");
+    let (code, _, message) = check(&setup, "[identities.erp]\nclient_id = \"mi-1\"", &[]);
+    assert!(code == Some(1) && message.contains("identities.erp.client_secret_ref"), "{message}");
 }
 
 #[tokio::test]
@@ -34,8 +34,8 @@ async fn check_names_each_secret_that_cannot_be_read() {
                 [identities.vault]\nclient_id = \"mi-4\"\nclient_secret_ref = \"hashicorp_vault:payroll#s\"\n";
     let variables =
         [("BLANK", " \n"), ("QUOTED", "'hidden'"), ("VAULT_ADDR", "https://vault.example.com:8200")];
-    let (code, said, told) = check(&setup, &setup.config(more), &variables);
-    assert_eq!(code, Some(3), "{told}");
+    let (code, said, message) = check(&setup, &setup.config(more), &variables);
+    assert_eq!(code, Some(3), "{message}");
     assert!(said.contains("the configuration is right"), "{said}");
     assert!(
         said.contains("identities.vault.client_secret_ref: `hashicorp_vault:payroll#s` was not read"),
@@ -47,26 +47,30 @@ async fn check_names_each_secret_that_cannot_be_read() {
         "callers.web.token_ref: the secret behind `file:/no/such/token` could not be read",
         "identities.quoted.client_secret_ref: warning: the secret has quotes around it",
     ] {
-        assert!(told.contains(line), "{line} in {told}");
+        assert!(message.contains(line), "{line} in {message}");
     }
-    assert!(!told.contains("identities.erp") && !told.contains("hidden"), "{told}");
+    assert!(!message.contains("identities.erp") && !message.contains("hidden"), "{message}");
 }
 
 #[tokio::test]
 async fn vault_without_its_address_is_a_mistake_that_names_it() {
     let setup = Setup::new().await;
     let vault = "[identities.erp]\nclient_id = \"mi-1\"\nclient_secret_ref = \"hashicorp_vault:payroll#s\"";
-    let (code, _, told) = check(&setup, vault, &[]);
-    assert_eq!(code, Some(1), "{told}");
-    assert!(told.contains("identities.erp.client_secret_ref: ") && told.contains("set VAULT_ADDR"), "{told}");
+    let (code, _, message) = check(&setup, vault, &[]);
+    assert_eq!(code, Some(1), "{message}");
+    assert!(
+        message.contains("identities.erp.client_secret_ref: ") && message.contains("set VAULT_ADDR"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
 async fn misspelled_table_and_suspicious_time_are_named() {
     let setup = Setup::new().await;
     let identity = "client_id = \"mi-1\"\nclient_secret_ref = \"env:NOWHERE\"\nrefresh_threshold = 60000\n";
-    let (code, _, told) = check(&setup, &format!("[Identities.erp]\n{identity}"), &[]);
-    assert!(code == Some(1) && told.contains("`Identities`; did you mean `identities`?"), "{told}");
-    let (code, _, told) = check(&setup, &format!("[identities.erp]\n{identity}"), &[("NOWHERE", "s3cret")]);
-    assert!(code == Some(0) && told.contains("if milliseconds were meant, write 60s"), "{told}");
+    let (code, _, message) = check(&setup, &format!("[Identities.erp]\n{identity}"), &[]);
+    assert!(code == Some(1) && message.contains("`Identities`; did you mean `identities`?"), "{message}");
+    let (code, _, message) =
+        check(&setup, &format!("[identities.erp]\n{identity}"), &[("NOWHERE", "s3cret")]);
+    assert!(code == Some(0) && message.contains("if milliseconds were meant, write 60s"), "{message}");
 }

@@ -26,8 +26,8 @@ async fn systemd_socket_is_served_and_systemd_notified() {
     let (config, socket, notify) =
         (setup.path("sidecar.toml"), setup.path("activated.sock"), setup.path("notify"));
     std::fs::write(&config, setup.config("")).unwrap();
-    let told = UnixDatagram::bind(&notify).unwrap();
-    told.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let message = UnixDatagram::bind(&notify).unwrap();
+    message.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let mut process = Command::new("python3")
         .args(["-c", ACTIVATES, &socket, env!("CARGO_BIN_EXE_passport-sidecar"), "--config", &config])
         .env("NOTIFY_SOCKET", &notify)
@@ -37,7 +37,7 @@ async fn systemd_socket_is_served_and_systemd_notified() {
         .expect("`cargo xtask test` installs python3");
     let heard = tokio::task::spawn_blocking(move || {
         let mut words = [0; 64];
-        let length = told.recv(&mut words).unwrap();
+        let length = message.recv(&mut words).unwrap();
         String::from_utf8_lossy(&words[..length]).into_owned()
     });
     assert!(heard.await.unwrap().contains("READY=1"));
