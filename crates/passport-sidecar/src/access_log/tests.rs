@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn of_a_path_only_what_we_have_named_is_shown() {
+fn log_shows_only_configured_parts_of_a_path() {
     for (path, expected) in [
         ("/v1/token", "/v1/token"),
         ("/to/erp", "/to/erp"),

@@ -10,21 +10,21 @@ fn mistakes(text: &str) -> Vec<String> {
 const ERP: &str = "[identities.erp]\nclient_id = \"mi-1\"\nclient_secret_ref = \"env:SECRET\"\n";
 
 #[test]
-fn an_identity_is_enough() {
+fn identity_alone_is_a_valid_configuration() {
     assert_eq!(mistakes(ERP), [""; 0]);
 }
 
 #[test]
-fn configuration_of_the_docs_is_right() {
+fn configuration_of_the_docs_is_valid() {
     let page = include_str!("../../../../docs/sidecar.md");
     let file = page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
-    let told = mistakes(file);
-    assert_eq!(told.len(), 3, "{told:#?}");
-    assert!(told.iter().all(|problem| problem.contains("/etc/ssl/corp-ca.pem")), "{told:#?}");
+    let problems = mistakes(file);
+    assert_eq!(problems.len(), 3, "{problems:#?}");
+    assert!(problems.iter().all(|problem| problem.contains("/etc/ssl/corp-ca.pem")), "{problems:#?}");
 }
 
 #[test]
-fn every_mistake_is_told_at_once() {
+fn every_mistake_is_reported_at_once() {
     let text = r#"
         [listen]
         unix_mode = "rw"
@@ -47,7 +47,7 @@ fn every_mistake_is_told_at_once() {
         [validate]
         audience = ""
     "#;
-    let told = mistakes(text).join("\n");
+    let problems = mistakes(text).join("\n");
     for part in [
         "identities.erp.client_secret_ref: it is missing",
         "listen.tcp: it is not a loopback address",
@@ -60,7 +60,7 @@ fn every_mistake_is_told_at_once() {
         "upstreams.other.identity: in whose name?",
         "validate.audience: ",
     ] {
-        assert!(told.contains(part), "{part} in\n{told}");
+        assert!(problems.contains(part), "{part} in\n{problems}");
     }
 }
 
@@ -90,22 +90,22 @@ fn plain_http_needs_its_opt_in_everywhere() {
         )
     };
     assert_eq!(mistakes(&text(true)), [""; 0]);
-    let told = mistakes(&text(false));
-    assert_eq!(told.len(), 3, "{told:#?}");
-    assert!(told.iter().all(|problem| problem.contains("danger_plain_http")), "{told:#?}");
+    let problems = mistakes(&text(false));
+    assert_eq!(problems.len(), 3, "{problems:#?}");
+    assert!(problems.iter().all(|problem| problem.contains("danger_plain_http")), "{problems:#?}");
 }
 
 #[test]
 fn ca_file_that_cannot_be_read_is_named() {
     let ca_file = "ca_file = \"/no/such/ca.pem\"\n";
-    let told = mistakes(&format!(
+    let problems = mistakes(&format!(
         "{ERP}{ca_file}[upstreams.erp]\nurl = \"https://erp\"\nidentity = \"erp\"\n{ca_file}\
          [validate]\naudience = \"api\"\nuser_agent = \"a\\nb\"\n{ca_file}"
     ));
-    let keys: Vec<_> = told.iter().map(|problem| problem.split(':').next().unwrap()).collect();
+    let keys: Vec<_> = problems.iter().map(|problem| problem.split(':').next().unwrap()).collect();
     let ca_files = ["identities.erp.ca_file", "upstreams.erp.ca_file", "validate.ca_file"];
-    assert!(ca_files.iter().all(|key| keys.contains(key)), "{told:#?}");
-    assert!(keys.contains(&"validate.user_agent") && keys.len() == 4, "{told:#?}");
+    assert!(ca_files.iter().all(|key| keys.contains(key)), "{problems:#?}");
+    assert!(keys.contains(&"validate.user_agent") && keys.len() == 4, "{problems:#?}");
 }
 
 #[test]
@@ -130,25 +130,25 @@ fn number_of_validate_out_of_bounds_is_named() {
 
 #[test]
 fn larger_tokens_need_more_memory() {
-    let told = |token: usize| {
+    let problems = |token: usize| {
         let validate = format!("[validate]\naudience = \"api\"\nmax_token_size = {token}\n");
         mistakes(&format!("{ERP}{validate}[limits]\nbuffered_mib = 930\n"))
     };
-    assert_eq!(told(15 * 1024), [""; 0]);
-    let told = told(64 * 1024);
-    assert!(told.len() == 1 && told[0].starts_with("limits.buffered_mib: "), "{told:?}");
+    assert_eq!(problems(15 * 1024), [""; 0]);
+    let problems = problems(64 * 1024);
+    assert!(problems.len() == 1 && problems[0].starts_with("limits.buffered_mib: "), "{problems:?}");
 }
 
 #[test]
-fn credentials_in_an_upstreams_url_are_refused() {
+fn credentials_in_an_upstreams_url_are_rejected() {
     for url in ["http://user:hidden@127.0.0.1", "http://:hidden@127.0.0.1", "https://hidden@erp"] {
-        let told = mistakes(&format!("{ERP}[upstreams.erp]\nurl = \"{url}\"\nidentity = \"erp\"\n"));
-        assert!(told.len() == 1 && !told[0].contains("hidden"), "{told:?}");
+        let problems = mistakes(&format!("{ERP}[upstreams.erp]\nurl = \"{url}\"\nidentity = \"erp\"\n"));
+        assert!(problems.len() == 1 && !problems[0].contains("hidden"), "{problems:?}");
     }
 }
 
 #[test]
-fn an_upstream_has_a_name_that_a_path_can_have() {
+fn upstream_name_is_valid_in_a_path() {
     let named = |name: &str| {
         mistakes(&format!("{ERP}[upstreams.\"{name}\"]\nurl = \"https://erp\"\nidentity = \"erp\"\n"))
     };
@@ -159,31 +159,31 @@ fn an_upstream_has_a_name_that_a_path_can_have() {
 }
 
 #[test]
-fn nobody_is_two_callers() {
+fn callers_share_no_user_group_or_token() {
     for (key, who) in [
         ("uids = [7]", "uids: user 7"),
         ("gids = [7]", "gids: group 7"),
         ("token_ref = \"env:TOKEN\"", "token_ref: whoever has `env:TOKEN`"),
     ] {
         let callers = format!("{ERP}[callers.a]\n{key}\n[callers.b]\n{key}\n");
-        let told = format!("callers.b.{who} is `a` already; which of the two would it be?");
-        assert_eq!(mistakes(&callers), [told]);
+        let problems = format!("callers.b.{who} is `a` already; which of the two would it be?");
+        assert_eq!(mistakes(&callers), [problems]);
     }
     let twice = format!("{ERP}[callers.a]\nuids = [7, 7]\ngids = [7]\n");
     assert!(mistakes(&twice).is_empty(), "it is one all the same");
 }
 
 #[test]
-fn identity_named_like_anothers_client_id_is_refused() {
+fn identity_named_like_anothers_client_id_is_rejected() {
     let other = "[identities.mi-1]\nclient_id = \"mi-2\"\nclient_secret_ref = \"env:SECRET\"\n";
-    let told = "identities.mi-1: it has the name that is the client id of `erp`; give it another name";
-    assert_eq!(mistakes(&format!("{ERP}{other}")), [told]);
+    let problems = "identities.mi-1: it has the name that is the client id of `erp`; give it another name";
+    assert_eq!(mistakes(&format!("{ERP}{other}")), [problems]);
     let own = ERP.replace("identities.erp", "identities.mi-1");
     assert_eq!(mistakes(&own), [""; 0], "its own client id may be its name");
 }
 
 #[test]
-fn credentials_in_any_url_are_refused_and_not_shown() {
+fn credentials_in_any_url_are_rejected_and_not_shown() {
     for text in [
         format!("{ERP}token_url = \"https://:hidden@passport\"\n"),
         format!("{ERP}passport_base_url = \"https://:hidden@passport\"\n"),
@@ -191,7 +191,7 @@ fn credentials_in_any_url_are_refused_and_not_shown() {
         format!("{ERP}[validate]\naudience = \"api\"\njwks_url = \"https://:hidden@passport\"\n"),
         format!("{ERP}[upstreams.erp]\nurl = \"https://:hidden@erp\"\nidentity = \"erp\"\n"),
     ] {
-        let told = mistakes(&text);
-        assert!(!told.is_empty() && !told.join("").contains("hidden"), "{text}: {told:?}");
+        let problems = mistakes(&text);
+        assert!(!problems.is_empty() && !problems.join("").contains("hidden"), "{text}: {problems:?}");
     }
 }

@@ -19,35 +19,35 @@ fn callers() -> Callers {
 }
 
 #[tokio::test]
-async fn on_a_unix_socket_the_kernel_says_who_it_is() {
-    for (uid, gid, is_let_in) in [(1000, 9, true), (9, 2000, true), (9, 9, false), (0, 0, false)] {
+async fn unix_caller_is_authenticated_by_uid_or_gid() {
+    for (uid, gid, is_admitted) in [(1000, 9, true), (9, 2000, true), (9, 9, false), (0, 0, false)] {
         let outcome = callers().authenticate(Peer::Unix { uid, gid }, &["caller-token"]).await;
-        assert_eq!(outcome.is_ok(), is_let_in, "{uid} {gid}");
+        assert_eq!(outcome.is_ok(), is_admitted, "{uid} {gid}");
     }
 }
 
 #[tokio::test]
-async fn on_tcp_it_is_who_has_the_token() {
-    for (shown, is_let_in) in [
+async fn tcp_caller_is_authenticated_by_token() {
+    for (shown, is_admitted) in [
         (&["caller-token"][..], true),
         (&["another", "caller-token"], true),
         (&["caller-toke"], false),
         (&[""], false),
         (&[], false),
     ] {
-        assert_eq!(callers().authenticate(Peer::Tcp, shown).await.is_ok(), is_let_in, "{shown:?}");
+        assert_eq!(callers().authenticate(Peer::Tcp, shown).await.is_ok(), is_admitted, "{shown:?}");
     }
 }
 
 #[tokio::test]
-async fn token_of_two_callers_is_neithers() {
+async fn token_of_two_callers_authenticates_neither() {
     let Callers(mut rules) = callers();
     rules.extend(callers().0);
     assert!(Callers(rules).authenticate(Peer::Tcp, &["caller-token"]).await.is_err());
 }
 
 #[test]
-fn what_is_not_listed_is_not_for_the_caller() {
+fn unlisted_identity_and_scope_are_not_allowed() {
     let usual: Scopes = "openid roles".parse().unwrap();
     let scopes = |text: &str| text.parse::<Scopes>().unwrap();
     let any = caller(None, None);

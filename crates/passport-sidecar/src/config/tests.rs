@@ -4,7 +4,7 @@ use passport_outbound::Providers;
 use super::*;
 
 #[test]
-fn a_key_that_nobody_knows_is_a_mistake() {
+fn unknown_key_is_rejected() {
     let source = File::from_str("[listen]\nport = 1", config::FileFormat::Toml);
     let read = Config::builder().add_source(source).build().unwrap().try_deserialize::<SidecarConfig>();
     assert!(read.unwrap_err().to_string().contains("port"));
@@ -31,8 +31,8 @@ fn misspelled_table_is_named_in_the_environment_too() {
     let variable = ("PASSPORT_SIDECAR__IDENTITY__ERP__CLIENT_ID".to_owned(), "mi-1".to_owned());
     let environment = environment().source(Some([variable].into()));
     let built = Config::builder().add_source(environment).build().unwrap();
-    let told = SidecarConfig::deserialize(built).unwrap_err().to_string();
-    assert!(told.contains("there is no key `identity`; did you mean `identities`?"), "{told}");
+    let message = SidecarConfig::deserialize(built).unwrap_err().to_string();
+    assert!(message.contains("there is no key `identity`; did you mean `identities`?"), "{message}");
 }
 
 /// A vault that must not be asked.

@@ -6,8 +6,8 @@ mod azure {
             let set = move |name: &str| path.filter(|_| name == "AZURE_CA_FILE").map(str::to_owned);
             crate::providers::azure_vault(set).err().unwrap_or_default()
         };
-        let told = set(Some("/no/such.pem"));
-        assert!(told.starts_with("AZURE_CA_FILE: ") && told.contains("/no/such.pem"), "{told}");
+        let message = set(Some("/no/such.pem"));
+        assert!(message.starts_with("AZURE_CA_FILE: ") && message.contains("/no/such.pem"), "{message}");
         assert_eq!(set(None), "");
     }
 }
@@ -44,9 +44,9 @@ mod hashicorp {
     fn mistakes_name_the_variables_of_vault() {
         let variables =
             [("VAULT_ADDR", "http://vault:8200"), ("VAULT_CACERT", "/no/such.pem"), ("VAULT_MOUNT", "/")];
-        let told = problem(&variables);
+        let message = problem(&variables);
         for part in ["VAULT_ADDR: ", "VAULT_DANGER_PLAIN_HTTP=true", "VAULT_CACERT: ", "VAULT_MOUNT: "] {
-            assert!(told.contains(part), "{part} in {told}");
+            assert!(message.contains(part), "{part} in {message}");
         }
     }
 

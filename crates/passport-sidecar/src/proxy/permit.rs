@@ -23,7 +23,7 @@ impl Permit {
     /// or too many files are open.
     pub(super) fn take(admission: &Admission, caller: &Caller) -> Result<Self, ErrorResponse> {
         let share = admission.forwarded.take(Some(&caller.name)).map_err(|exhausted| {
-            let (limit, refusal) = match exhausted {
+            let (limit, error) = match exhausted {
                 Exhausted::Caller => {
                     let text =
                         "this caller has too many requests on their way; see limits.forwarded_per_caller";
@@ -35,7 +35,7 @@ impl Permit {
                 }
             };
             count_rejected(limit);
-            refusal
+            error
         })?;
         let file = admission.files.take(Some(&caller.name)).ok_or_else(|| {
             count_rejected("open_files");

@@ -2,11 +2,11 @@ use http::StatusCode;
 
 use super::*;
 
-fn looked(uri: &str, headers: &[(&str, &str)]) -> Option<StatusCode> {
-    looked_with(ProxyHeaders::Refuse, uri, headers)
+fn checked(uri: &str, headers: &[(&str, &str)]) -> Option<StatusCode> {
+    checked_with(ProxyHeaders::Refuse, uri, headers)
 }
 
-fn looked_with(setting: ProxyHeaders, uri: &str, headers: &[(&str, &str)]) -> Option<StatusCode> {
+fn checked_with(setting: ProxyHeaders, uri: &str, headers: &[(&str, &str)]) -> Option<StatusCode> {
     let mut map = HeaderMap::new();
     for (name, value) in headers {
         map.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
@@ -21,46 +21,46 @@ fn looked_with(setting: ProxyHeaders, uri: &str, headers: &[(&str, &str)]) -> Op
     checked.err().map(|error| error.status)
 }
 
-const MARKED: (&str, &str) = ("passport-sidecar", "true");
+const SIDECAR: (&str, &str) = ("passport-sidecar", "true");
 
 #[test]
-fn a_service_on_this_machine_is_let_in() {
+fn local_service_is_accepted() {
     for host in
         ["localhost", "LOCALHOST:7070", "127.0.0.1:7070", "127.9.9.9", "[::1]:7070", "sidecar.internal"]
     {
-        assert_eq!(looked("/v1/token", &[("host", host), MARKED]), None, "{host}");
+        assert_eq!(checked("/v1/token", &[("host", host), SIDECAR]), None, "{host}");
     }
-    assert_eq!(looked("http://localhost/v1/token", &[MARKED]), None, "as HTTP/2 has it");
-    assert_eq!(looked("/passport/token", &[("host", "localhost")]), None, "a stock client");
-    let of_node = [("host", "localhost"), MARKED, ("sec-fetch-mode", "cors")];
-    assert_eq!(looked("/v1/token", &of_node), None, "fetch as Node has it");
-    let forwarded = [("host", "localhost"), MARKED, ("x-forwarded-for", "1.2.3.4"), ("origin", "https://a")];
-    assert_eq!(looked("/v1/auth/api/orders", &forwarded), None, "it is about a request from elsewhere");
+    assert_eq!(checked("http://localhost/v1/token", &[SIDECAR]), None, "as HTTP/2 has it");
+    assert_eq!(checked("/passport/token", &[("host", "localhost")]), None, "a stock client");
+    let of_node = [("host", "localhost"), SIDECAR, ("sec-fetch-mode", "cors")];
+    assert_eq!(checked("/v1/token", &of_node), None, "fetch as Node has it");
+    let forwarded = [("host", "localhost"), SIDECAR, ("x-forwarded-for", "1.2.3.4"), ("origin", "https://a")];
+    assert_eq!(checked("/v1/auth/api/orders", &forwarded), None, "it is about a request from elsewhere");
 }
 
 #[test]
-fn a_name_that_leads_here_is_not_this_machine() {
+fn foreign_host_is_rejected() {
     for host in
         ["evil.example", "localhost.evil.example", "127.0.0.1.evil.example", "10.0.0.1", "a@localhost", ""]
     {
-        let status = looked("/v1/token", &[("host", host), MARKED]);
+        let status = checked("/v1/token", &[("host", host), SIDECAR]);
         assert!(status.is_some_and(|status| status.is_client_error()), "{host}");
     }
-    assert!(looked("/v1/token", &[MARKED]).is_some(), "none");
-    assert!(looked("/v1/token", &[("host", "localhost"), ("host", "evil"), MARKED]).is_some(), "two");
-    assert!(looked("http://evil/v1/token", &[("host", "localhost"), MARKED]).is_some(), "as to a proxy");
+    assert!(checked("/v1/token", &[SIDECAR]).is_some(), "none");
+    assert!(checked("/v1/token", &[("host", "localhost"), ("host", "evil"), SIDECAR]).is_some(), "two");
+    assert!(checked("http://evil/v1/token", &[("host", "localhost"), SIDECAR]).is_some(), "as to a proxy");
 }
 
 #[test]
-fn who_cannot_send_the_mark_is_not_let_in() {
-    assert_eq!(looked("/v1/token", &[("host", "localhost")]), Some(StatusCode::BAD_REQUEST));
+fn missing_sidecar_header_is_rejected() {
+    assert_eq!(checked("/v1/token", &[("host", "localhost")]), Some(StatusCode::BAD_REQUEST));
     let wrong = [("host", "localhost"), ("passport-sidecar", "1")];
-    assert_eq!(looked("/to/erp/x", &wrong), Some(StatusCode::BAD_REQUEST));
-    assert_eq!(looked("/v1/auth", &[("host", "localhost")]), Some(StatusCode::BAD_REQUEST));
+    assert_eq!(checked("/to/erp/x", &wrong), Some(StatusCode::BAD_REQUEST));
+    assert_eq!(checked("/v1/auth", &[("host", "localhost")]), Some(StatusCode::BAD_REQUEST));
 }
 
 #[test]
-fn what_a_browser_or_a_proxy_sends_is_not_let_in() {
+fn browser_and_proxy_headers_are_rejected() {
     for header in [
         "origin",
         "referer",
@@ -74,17 +74,17 @@ fn what_a_browser_or_a_proxy_sends_is_not_let_in() {
         "x-forwarded-host",
     ] {
         for uri in ["/v1/token", "/passport/token", "/to/erp/x", "/v1/validate"] {
-            let status = looked(uri, &[("host", "localhost"), MARKED, (header, "x")]);
+            let status = checked(uri, &[("host", "localhost"), SIDECAR, (header, "x")]);
             assert_eq!(status, Some(StatusCode::FORBIDDEN), "{uri} {header}");
         }
     }
 }
 
 #[test]
-fn setting_lets_proxy_headers_in_and_no_browser() {
+fn setting_accepts_proxy_headers_and_no_browser() {
     let proxies = ["forwarded", "via", "x-real-ip", "referer", "x-forwarded-for", "x_forwarded.for"];
     let status =
-        |setting, uri, header| looked_with(setting, uri, &[("host", "localhost"), MARKED, (header, "x")]);
+        |setting, uri, header| checked_with(setting, uri, &[("host", "localhost"), SIDECAR, (header, "x")]);
     for setting in [ProxyHeaders::Drop, ProxyHeaders::Forward] {
         for header in proxies {
             assert_eq!(status(setting, "/to/erp/x", header), None, "{header}");

@@ -1,7 +1,7 @@
 use super::Route::{self, *};
 
 #[test]
-fn a_path_is_ours_or_an_upstreams() {
+fn path_selects_an_endpoint_or_an_upstream() {
     for (path, route) in [
         ("/passport/token", DropIn),
         ("/v1/token", Token),

@@ -1,22 +1,23 @@
-//! The sidecar as a process of its own, as it is deployed: its doors, its interfaces, its end.
+//! The sidecar as a process of its own, as it is deployed.
 
 #![expect(clippy::unwrap_used, reason = "these are tests")]
 
-mod ends;
-mod floods;
-mod frames;
+mod ambiguous_messages;
+mod caller_limits;
+mod check_config;
+mod forwarding;
+mod harness;
+mod http2_frames;
+mod lifecycle;
 mod memory;
-mod odd_messages;
 mod open_files;
-mod others;
-mod passed_on;
+mod overload;
 mod private_networks;
-mod refusals;
-mod scene;
-mod shares;
-mod streams;
+mod rejected_requests;
+mod streaming;
 mod systemd;
+mod third_party_clients;
 mod tokens;
 mod upstream_closes;
 mod upstream_connections;
-mod validates;
+mod validate;

@@ -13,8 +13,10 @@ use tokio::{
 };
 
 use crate::{
-    frames::{DATA, END_HEADERS, END_STREAM, HEADERS, SETTINGS, WINDOW_UPDATE, block, frame, read_frame},
-    scene::{Scene, Sidecar, eventually},
+    harness::{Setup, Sidecar, eventually},
+    http2_frames::{
+        DATA, END_HEADERS, END_STREAM, HEADERS, SETTINGS, WINDOW_UPDATE, block, frame, read_frame,
+    },
 };
 
 const MEBIBYTE: u64 = 1024 * 1024;
@@ -61,9 +63,9 @@ async fn resident(sidecar: &Sidecar) -> u64 {
 
 /// Each connection has a hundred forms that do not end, with the largest heads.
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_on_tcp_take_little_memory() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+async fn unknown_tcp_clients_take_little_memory() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let large = "x".repeat(15_000);
     let form = block(&[
         (":method", "POST"),
@@ -101,11 +103,11 @@ async fn strangers_on_tcp_take_little_memory() {
 
 /// Their heads are missing or incomplete.
 #[tokio::test(flavor = "multi_thread")]
-async fn strangers_without_a_request_take_very_little_memory() {
+async fn unknown_clients_without_a_request_take_little_memory() {
     let half = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(8000));
     for begin in ["", &half] {
-        let scene = Scene::new().await;
-        let sidecar = scene.sidecar().await;
+        let setup = Setup::new().await;
+        let sidecar = setup.sidecar().await;
         let before = resident(&sidecar).await;
         let mut held = Vec::new();
         for _ in 0..STRANGERS {
@@ -135,10 +137,10 @@ async fn endless() -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn callers_that_read_nothing_take_little_memory() {
-    let scene = Scene::new().await;
+    let setup = Setup::new().await;
     let url = endless().await;
     let sidecar =
-        scene.sidecar_with(&format!("[upstreams.endless]\nurl = \"{url}\"\nidentity = \"erp\"")).await;
+        setup.sidecar_with(&format!("[upstreams.endless]\nurl = \"{url}\"\nidentity = \"erp\"")).await;
     let head = block(&[
         (":method", "GET"),
         (":scheme", "http"),

@@ -6,30 +6,30 @@ use tokio::{
 };
 
 use crate::{
-    scene::{Scene, Sidecar, eventually, plain},
-    shares::web,
+    caller_limits::web,
+    harness::{Setup, Sidecar, eventually, plain},
 };
 
 /// Less than its connections want, but more than it reserves.
 const OPEN_FILES: u32 = 300;
 
-async fn sidecar() -> (Scene, Sidecar) {
+async fn sidecar() -> (Setup, Sidecar) {
     sidecar_with(|_| String::new()).await
 }
 
-async fn sidecar_with(more: impl Fn(&Scene) -> String) -> (Scene, Sidecar) {
-    let scene = Scene { open_files: Some(OPEN_FILES), ..Scene::new().await };
-    let sidecar = scene.sidecar_with(&format!("{}[limits]\nhead_seconds = 300", more(&scene))).await;
-    (scene, sidecar)
+async fn sidecar_with(more: impl Fn(&Setup) -> String) -> (Setup, Sidecar) {
+    let setup = Setup { open_files: Some(OPEN_FILES), ..Setup::new().await };
+    let sidecar = setup.sidecar_with(&format!("{}[limits]\nhead_seconds = 300", more(&setup))).await;
+    (setup, sidecar)
 }
 
-/// Takes all files of a listener, and sees that one more connection is refused with an answer.
+/// Takes all files of a listener, and checks that one more connection is rejected with a response.
 async fn take_all<S: AsyncRead + Unpin>(connect: impl AsyncFn() -> S) -> Vec<S> {
     let mut held = Vec::new();
     for _ in 0..OPEN_FILES / 2 {
         held.push(connect().await);
     }
-    // Some of those before may be refused at this moment.
+    // Some of the connections before may be rejected at this moment.
     eventually(async || {
         let mut said = [0; 12];
         let read = connect().await.read_exact(&mut said).await;
@@ -50,7 +50,7 @@ async fn connection_beyond_the_open_files_is_answered_429() {
 }
 
 #[tokio::test]
-async fn strangers_on_tcp_leave_files_to_unix_callers() {
+async fn unknown_tcp_clients_leave_files_to_unix_callers() {
     let (_scene, sidecar) = sidecar().await;
     let _held = take_all(async || TcpStream::connect(("127.0.0.1", sidecar.tcp)).await.unwrap()).await;
     for path in ["v1/token?identity=erp", "to/api/orders"] {

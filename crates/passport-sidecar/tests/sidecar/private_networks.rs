@@ -18,7 +18,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use crate::scene::{Scene, Sidecar, json};
+use crate::harness::{Setup, Sidecar, json};
 
 /// Returns the certificate of a new authority, and an acceptor with one of its certificates for
 /// `localhost`.
@@ -66,7 +66,7 @@ async fn service(address: IpAddr) -> SocketAddr {
 }
 
 /// A configuration whose three URLs are trusted by `trust`, a line of it.
-fn config(scene: &Scene, token_url: &str, jwks_url: &str, upstream: &str, trust: &str) -> String {
+fn config(setup: &Setup, token_url: &str, jwks_url: &str, upstream: &str, trust: &str) -> String {
     format!(
         r#"
         [listen]
@@ -90,43 +90,43 @@ fn config(scene: &Scene, token_url: &str, jwks_url: &str, upstream: &str, trust:
         identity = "erp"
         {trust}
         "#,
-        socket = scene.path("sidecar.sock"),
-        id = scene.registered.client_id(),
-        secret = scene.path(crate::scene::SECRET_FILE),
-        issuer = scene.passport.issuer(),
-        audience = scene.passport.audience(),
+        socket = setup.path("sidecar.sock"),
+        id = setup.registered.client_id(),
+        secret = setup.path(crate::harness::SECRET_FILE),
+        issuer = setup.passport.issuer(),
+        audience = setup.passport.audience(),
     )
 }
 
 /// Gets a token for an upstream, and has a token verified.
-async fn works(scene: &Scene, sidecar: &Sidecar) {
+async fn works(setup: &Setup, sidecar: &Sidecar) {
     let passed_on = sidecar.unix().get("http://localhost/to/orders/orders").send().await.unwrap();
     assert_eq!((passed_on.status().as_u16(), &*passed_on.text().await.unwrap()), (200, "Bearer "));
-    let token = scene.registered.token().build();
+    let token = setup.registered.token().build();
     let body = format!("token={token}");
     let request = sidecar.unix().post("http://localhost/v1/validate").body(body);
     let request = request.header("content-type", "application/x-www-form-urlencoded");
     assert_eq!(json(request.send().await.unwrap()).await["active"], true);
 }
 
-async fn scene(builder: DevPassportBuilder) -> Scene {
-    Scene::with(builder.start().await.unwrap()).await
+async fn setup(builder: DevPassportBuilder) -> Setup {
+    Setup::with(builder.start().await.unwrap()).await
 }
 
 #[tokio::test]
 async fn private_ca_is_trusted_without_system_roots() {
     let (pem, acceptor) = authority();
     let ((passport_tcp, issuer), (upstream_tcp, upstream)) = (bound().await, bound().await);
-    let mut scene = scene(DevPassport::builder().issuer(&issuer)).await;
-    scene.variables = &[("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")];
-    std::fs::write(scene.folder.path().join("ca.pem"), pem).unwrap();
-    tokio::spawn(forward(passport_tcp, acceptor.clone(), scene.passport.address()));
+    let mut setup = setup(DevPassport::builder().issuer(&issuer)).await;
+    setup.variables = &[("SSL_CERT_FILE", "/nonexistent"), ("SSL_CERT_DIR", "/nonexistent")];
+    std::fs::write(setup.folder.path().join("ca.pem"), pem).unwrap();
+    tokio::spawn(forward(passport_tcp, acceptor.clone(), setup.passport.address()));
     tokio::spawn(forward(upstream_tcp, acceptor, service([127, 0, 0, 1].into()).await));
     let token_url = format!("{issuer}/passport/token");
     let jwks_url = format!("{issuer}/.well-known/jwks.json");
-    let trust = format!("ca_file = \"{}\"", scene.path("ca.pem"));
-    let sidecar = scene.start(&config(&scene, &token_url, &jwks_url, &upstream, &trust)).serves().await;
-    works(&scene, &sidecar).await;
+    let trust = format!("ca_file = \"{}\"", setup.path("ca.pem"));
+    let sidecar = setup.start(&config(&setup, &token_url, &jwks_url, &upstream, &trust)).serves().await;
+    works(&setup, &sidecar).await;
 }
 
 /// An address of this machine that is not a loopback address, if there is one.
@@ -140,17 +140,17 @@ fn outer_address() -> Option<IpAddr> {
 
 #[tokio::test]
 async fn public_issuer_has_internal_plain_http_urls() {
-    // Without a network there is no address that plain http could be refused for.
+    // Without a network there is no address that plain http could be rejected for.
     let address = outer_address().unwrap_or_else(|| [127, 0, 0, 2].into());
     let builder = DevPassport::builder().address((address, 0).into()).danger_any_address();
-    let mut scene = scene(builder.issuer("https://passport.example.com")).await;
-    // No proxy gets to see a secret or a token: one that is asked does not answer.
-    scene.variables = &[("HTTP_PROXY", "http://127.0.0.1:9"), ("http_proxy", "http://127.0.0.1:9")];
-    let internal = format!("http://{}", scene.passport.address());
+    let mut setup = setup(builder.issuer("https://passport.example.com")).await;
+    // No proxy must see a secret or a token: this one does not respond.
+    setup.variables = &[("HTTP_PROXY", "http://127.0.0.1:9"), ("http_proxy", "http://127.0.0.1:9")];
+    let internal = format!("http://{}", setup.passport.address());
     let token_url = format!("{internal}/passport/token");
     let jwks_url = format!("{internal}/.well-known/jwks.json");
     let upstream = format!("http://{}", service(address).await);
-    let config = config(&scene, &token_url, &jwks_url, &upstream, "danger_plain_http = true");
-    let sidecar = scene.start(&config).serves().await;
-    works(&scene, &sidecar).await;
+    let config = config(&setup, &token_url, &jwks_url, &upstream, "danger_plain_http = true");
+    let sidecar = setup.start(&config).serves().await;
+    works(&setup, &sidecar).await;
 }

@@ -1,10 +1,10 @@
-//! As systemd starts it: with a socket that it has opened, and a place to say that it is ready.
+//! A sidecar under systemd: with an inherited socket, and a socket for notifications.
 
 use std::{os::unix::net::UnixDatagram, process::Stdio, time::Duration};
 
 use tokio::process::Command;
 
-use crate::scene::{Scene, json};
+use crate::harness::{Setup, json};
 
 /// Opens a socket, and becomes the sidecar with it.
 const ACTIVATES: &str = "
@@ -21,13 +21,13 @@ os.execv(program, [program, *arguments])
 ";
 
 #[tokio::test]
-async fn a_socket_that_systemd_has_opened_is_served_and_systemd_is_told() {
-    let scene = Scene::new().await;
+async fn systemd_socket_is_served_and_systemd_notified() {
+    let setup = Setup::new().await;
     let (config, socket, notify) =
-        (scene.path("sidecar.toml"), scene.path("activated.sock"), scene.path("notify"));
-    std::fs::write(&config, scene.config("")).unwrap();
-    let told = UnixDatagram::bind(&notify).unwrap();
-    told.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        (setup.path("sidecar.toml"), setup.path("activated.sock"), setup.path("notify"));
+    std::fs::write(&config, setup.config("")).unwrap();
+    let message = UnixDatagram::bind(&notify).unwrap();
+    message.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     let mut process = Command::new("python3")
         .args(["-c", ACTIVATES, &socket, env!("CARGO_BIN_EXE_passport-sidecar"), "--config", &config])
         .env("NOTIFY_SOCKET", &notify)
@@ -37,13 +37,13 @@ async fn a_socket_that_systemd_has_opened_is_served_and_systemd_is_told() {
         .expect("`cargo xtask test` installs python3");
     let heard = tokio::task::spawn_blocking(move || {
         let mut words = [0; 64];
-        let length = told.recv(&mut words).unwrap();
+        let length = message.recv(&mut words).unwrap();
         String::from_utf8_lossy(&words[..length]).into_owned()
     });
     assert!(heard.await.unwrap().contains("READY=1"));
     let client = reqwest::Client::builder().tls_certs_only([]).unix_socket(socket.as_str()).build().unwrap();
     let asked = client.get("http://localhost/v1/token?identity=erp").header("passport-sidecar", "true");
     assert!(json(asked.send().await.unwrap()).await["access_token"].is_string());
-    assert!(!std::path::Path::new(&scene.path("sidecar.sock")).exists(), "its own door is not opened");
+    assert!(!std::path::Path::new(&setup.path("sidecar.sock")).exists(), "its own door is not opened");
     process.kill().await.unwrap();
 }

@@ -1,4 +1,4 @@
-//! Tokens, for clients of all kinds.
+//! Token requests of several clients, and their caching.
 
 use std::time::Duration;
 
@@ -11,33 +11,33 @@ use tokio::{
 };
 use tower::{Layer, ServiceExt};
 
-use crate::scene::{CALLER_TOKEN, SECRET_FILE, Scene, json, mode, plain};
+use crate::harness::{CALLER_TOKEN, SECRET_FILE, Setup, json, mode, plain};
 
-async fn api_says(scene: &Scene, token: &str) -> Value {
-    json(plain().get(format!("{}/orders", scene.api)).bearer_auth(token).send().await.unwrap()).await
+async fn api_says(setup: &Setup, token: &str) -> Value {
+    json(plain().get(format!("{}/orders", setup.api)).bearer_auth(token).send().await.unwrap()).await
 }
 
 #[tokio::test]
-async fn a_token_is_got_over_the_unix_socket_with_what_is_left_of_its_life() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+async fn token_over_the_unix_socket_has_its_remaining_life() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     assert_eq!(mode(&sidecar.socket), 0o660);
     let response = sidecar.unix().get("http://localhost/v1/token?identity=erp").send().await.unwrap();
     assert_eq!(response.headers()["cache-control"], "no-store");
     let reply = json(response).await;
     assert!((3500..=3600).contains(&reply["expires_in"].as_u64().unwrap()), "{reply}");
     assert_eq!(reply["token_type"], "Bearer");
-    assert_eq!(api_says(&scene, reply["access_token"].as_str().unwrap()).await["caller"], "erp");
-    let by_id = format!("http://localhost/v1/token?identity={}", scene.registered.client_id());
+    assert_eq!(api_says(&setup, reply["access_token"].as_str().unwrap()).await["caller"], "erp");
+    let by_id = format!("http://localhost/v1/token?identity={}", setup.registered.client_id());
     let again = json(sidecar.unix().get(by_id).send().await.unwrap()).await;
     assert_eq!(again["access_token"], reply["access_token"]);
-    assert_eq!(scene.passport.counters().token(), 1);
+    assert_eq!(setup.passport.counters().token(), 1);
 }
 
 #[tokio::test]
-async fn a_token_is_got_over_tcp_by_who_has_the_callers_token() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+async fn token_over_tcp_needs_the_callers_token() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let asked = plain().get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar", "true");
     assert_eq!(asked.try_clone().unwrap().send().await.unwrap().status(), 401);
     let wrong = asked.try_clone().unwrap().header("passport-sidecar-token", "wrong").send().await.unwrap();
@@ -45,7 +45,7 @@ async fn a_token_is_got_over_tcp_by_who_has_the_callers_token() {
     assert_eq!(asked.header("passport-sidecar-token", CALLER_TOKEN).send().await.unwrap().status(), 200);
 }
 
-/// What curl says, which is JSON.
+/// Runs curl, and returns the JSON of its response.
 async fn curl(arguments: &[&str]) -> Value {
     let always = ["--silent", "--show-error", "--fail-with-body", "--noproxy", "*"];
     let done = Command::new("curl").args(always).args(arguments).output().await.unwrap();
@@ -53,26 +53,26 @@ async fn curl(arguments: &[&str]) -> Value {
     serde_json::from_slice(&done.stdout).unwrap()
 }
 
-/// As any client of OAuth2 does it, in whatever language: the token URL is another, and the caller's token is the secret.
+/// As any OAuth2 client: with another token URL, and the caller's token as the secret.
 #[tokio::test]
-async fn curl_gets_a_token_where_passports_own_endpoint_would_be() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
-    let (id, socket) = (scene.registered.client_id(), sidecar.socket.display().to_string());
+async fn curl_gets_a_token_at_passports_path() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
+    let (id, socket) = (setup.registered.client_id(), sidecar.socket.display().to_string());
     let (credentials, client_id) = (format!("{id}:{CALLER_TOKEN}"), format!("client_id={id}"));
     let url = sidecar.url("/passport/token");
     let by_tcp = ["-u", &credentials, &url];
     let by_unix = ["--unix-socket", &socket, "-d", &client_id, "http://localhost/passport/token"];
     for arguments in [&by_tcp[..], &by_unix] {
         let reply = curl(&[arguments, &["-d", "grant_type=client_credentials"]].concat()).await;
-        assert_eq!(api_says(&scene, reply["access_token"].as_str().unwrap()).await["caller"], "erp");
+        assert_eq!(api_says(&setup, reply["access_token"].as_str().unwrap()).await["caller"], "erp");
     }
 }
 
 #[tokio::test]
-async fn curl_gets_a_token_says_that_it_was_refused_and_is_passed_on() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+async fn curl_gets_and_refreshes_a_token_and_is_forwarded() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let token_header = format!("Passport-Sidecar-Token: {CALLER_TOKEN}");
     let socket = sidecar.socket.display().to_string();
     let by_tcp = (sidecar.url(""), vec!["-H", &token_header]);
@@ -83,7 +83,7 @@ async fn curl_gets_a_token_says_that_it_was_refused_and_is_passed_on() {
             curl(&[&door[..], &["-H", "Passport-Sidecar: true"], form, &[&url]].concat()).await
         };
         let token = ask("/v1/token?identity=erp&min_ttl=60", &[]).await;
-        assert_eq!(api_says(&scene, token["access_token"].as_str().unwrap()).await["caller"], "erp");
+        assert_eq!(api_says(&setup, token["access_token"].as_str().unwrap()).await["caller"], "erp");
         let rejected = format!("rejected={}", "0".repeat(64));
         let form = ["-d", "identity=erp", "-d", &rejected];
         let instead = ask("/v1/token/refresh", &form).await;
@@ -94,39 +94,39 @@ async fn curl_gets_a_token_says_that_it_was_refused_and_is_passed_on() {
 
 /// The same client as against Passport itself, with another base URL.
 #[tokio::test]
-async fn our_own_client_of_passport_takes_the_sidecar_for_passport() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
-    let identity = ManagedIdentity::builder(scene.registered.client_id(), SecretSource::fixed(CALLER_TOKEN));
+async fn outbound_client_uses_the_sidecar_as_passport() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
+    let identity = ManagedIdentity::builder(setup.registered.client_id(), SecretSource::fixed(CALLER_TOKEN));
     let identity = identity.token_url(sidecar.url("/passport/token")).build().unwrap();
     identity.token().await.unwrap();
 }
 
 #[tokio::test]
-async fn a_client_of_the_sidecar_needs_no_secret_and_asks_for_no_call() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+async fn sidecar_client_needs_no_secret_and_keeps_its_token() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     for endpoint in [format!("unix://{}", sidecar.socket.display()), sidecar.url("")] {
         let at = passport_outbound::Sidecar::at(&endpoint).unwrap();
-        let at = at.caller_token(SecretSource::file(scene.path("caller.token")));
-        let identity = ManagedIdentity::at_sidecar(scene.registered.client_id(), at).build().unwrap();
-        let layer = AttachTokenLayer::new(identity, AllowedOrigins::new([&scene.api]).unwrap());
+        let at = at.caller_token(SecretSource::file(setup.path("caller.token")));
+        let identity = ManagedIdentity::at_sidecar(setup.registered.client_id(), at).build().unwrap();
+        let layer = AttachTokenLayer::new(identity, AllowedOrigins::new([&setup.api]).unwrap());
         let client = layer.layer(plain());
         for _ in 0..20 {
-            let request = plain().get(format!("{}/orders", scene.api)).build().unwrap();
+            let request = plain().get(format!("{}/orders", setup.api)).build().unwrap();
             assert_eq!(client.clone().oneshot(request).await.unwrap().status(), 200);
         }
     }
     let log = sidecar.logged();
     assert_eq!(log.matches("/v1/token").count(), 2, "one for each client");
-    assert_eq!(scene.passport.counters().token(), 1);
+    assert_eq!(setup.passport.counters().token(), 1);
 }
 
 #[tokio::test]
-async fn a_token_that_a_receiver_has_refused_is_replaced_once_for_all_who_say_so() {
+async fn one_refresh_for_all_reports_of_a_rejected_token() {
     use aws_lc_rs::digest::{SHA256, digest};
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let get = || sidecar.unix().get("http://localhost/v1/token?identity=erp");
     let first = json(get().send().await.unwrap()).await["access_token"].as_str().unwrap().to_owned();
     let hash = digest(&SHA256, first.as_bytes())
@@ -134,7 +134,7 @@ async fn a_token_that_a_receiver_has_refused_is_replaced_once_for_all_who_say_so
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect::<String>();
-    // It is not the token's fault in its first seconds.
+    // A token is not replaced in its first seconds.
     sleep(Duration::from_millis(5200)).await;
     let form = [("identity", "erp"), ("rejected", &hash)];
     let asked = (0..20).map(|_| {
@@ -148,17 +148,17 @@ async fn a_token_that_a_receiver_has_refused_is_replaced_once_for_all_who_say_so
         let token = json(response.unwrap()).await["access_token"].as_str().unwrap().to_owned();
         assert_ne!(token, first);
     }
-    assert_eq!(scene.passport.counters().token(), 2);
+    assert_eq!(setup.passport.counters().token(), 2);
 }
 
 #[tokio::test]
-async fn while_passport_is_down_the_token_there_is_goes_on_until_it_expires() {
-    let scene = Scene::new().await;
-    scene.passport.set_token_lifetime(Duration::from_secs(4));
-    let sidecar = scene.sidecar().await;
+async fn token_is_used_until_expiry_while_passport_is_down() {
+    let setup = Setup::new().await;
+    setup.passport.set_token_lifetime(Duration::from_secs(4));
+    let sidecar = setup.sidecar().await;
     let get = || sidecar.unix().get("http://localhost/v1/token?identity=erp").send();
     assert_eq!(get().await.unwrap().status(), 200);
-    scene.passport.inject(Endpoint::Token, Fault::Status(http::StatusCode::SERVICE_UNAVAILABLE));
+    setup.passport.inject(Endpoint::Token, Fault::Status(http::StatusCode::SERVICE_UNAVAILABLE));
     let begin = Instant::now();
     let refused = loop {
         let response = get().await.unwrap();
@@ -177,10 +177,10 @@ async fn while_passport_is_down_the_token_there_is_goes_on_until_it_expires() {
 }
 
 #[tokio::test]
-async fn a_token_that_takes_too_long_is_still_asked_for_and_may_be_had_later() {
-    let scene = Scene::new().await;
-    scene.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3)));
-    let sidecar = scene.sidecar_with("[limits]\nanswer_seconds = 1").await;
+async fn slow_token_request_goes_on_after_its_timeout() {
+    let setup = Setup::new().await;
+    setup.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3)));
+    let sidecar = setup.sidecar_with("[limits]\nanswer_seconds = 1").await;
     let get = || sidecar.unix().get("http://localhost/v1/token?identity=erp").send();
     let late = get().await.unwrap();
     assert_eq!((late.status().as_u16(), &late.headers()["retry-after"]), (503, &"1".parse().unwrap()));
@@ -188,17 +188,17 @@ async fn a_token_that_takes_too_long_is_still_asked_for_and_may_be_had_later() {
     while get().await.unwrap().status() != 200 {
         assert!(Instant::now() < deadline, "it does not come");
     }
-    assert_eq!(scene.passport.counters().token(), 1);
+    assert_eq!(setup.passport.counters().token(), 1);
 }
 
 #[tokio::test]
-async fn the_secret_is_in_no_reply_no_log_no_environment_and_no_dump() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+async fn secret_is_in_no_response_log_environment_or_dump() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let token =
         json(sidecar.unix().get("http://localhost/v1/token?identity=erp").send().await.unwrap()).await;
     let token = token["access_token"].as_str().unwrap();
-    scene.registered.disable();
+    setup.registered.disable();
     let ask = |path: &str| sidecar.unix().get(format!("http://localhost{path}")).send();
     let mut replies = String::new();
     for path in ["/v1/token?identity=payroll", "/v1/token?identity=erp&scope=openid", "/v1/auth", "/to/api/x"]
@@ -208,7 +208,7 @@ async fn the_secret_is_in_no_reply_no_log_no_environment_and_no_dump() {
     let (_, metrics) = sidecar.admin("/metrics").await.unwrap();
     let (_, ready) = sidecar.admin("/readyz").await.unwrap();
     let pid = sidecar.process.id().unwrap();
-    // What cannot be dumped is root's: whoever else has started it cannot read this.
+    // The files of a process that is not dumpable belong to root, so other users cannot read them.
     let environment = std::fs::read(format!("/proc/{pid}/environ"));
     assert!(environment.is_err() || nix::unistd::geteuid().is_root(), "it can be dumped");
     let environment = environment.unwrap_or_default();
@@ -217,13 +217,13 @@ async fn the_secret_is_in_no_reply_no_log_no_environment_and_no_dump() {
         limits.lines().any(|line| line.starts_with("Max core file size") && line.contains(" 0 ")),
         "{limits}"
     );
-    let secret = std::fs::read_to_string(scene.path(SECRET_FILE)).unwrap();
+    let secret = std::fs::read_to_string(setup.path(SECRET_FILE)).unwrap();
     let all =
         [sidecar.logged(), metrics, ready, String::from_utf8_lossy(&environment).into_owned()].join("\n");
     for hidden in [&*secret, token, CALLER_TOKEN] {
         assert!(!all.contains(hidden), "{hidden}");
     }
-    // Nor where a secret is that cannot be read.
+    // The reference of a secret that cannot be read is not in the response either.
     for hidden in [&*secret, CALLER_TOKEN, "NOWHERE"] {
         assert!(!replies.contains(hidden), "{hidden}");
     }

@@ -12,8 +12,8 @@ use tokio::{
 };
 
 use crate::{
-    frames::{END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS, frame},
-    scene::Scene,
+    harness::Setup,
+    http2_frames::{END_HEADERS, END_STREAM, GOAWAY, HEADERS, RST_STREAM, SETTINGS, frame},
 };
 
 /// `:status: 200` ([RFC 7541, appendix A](https://www.rfc-editor.org/rfc/rfc7541#appendix-A)).
@@ -45,7 +45,7 @@ impl End {
     }
 }
 
-/// Answers that many requests of a connection, and ends each further one.
+/// Responds to that many requests of a connection, and ends each further one.
 async fn answer(mut stream: TcpStream, mut answers: usize, end: End) -> std::io::Result<()> {
     stream.read_exact(&mut [0; 24]).await?;
     stream.write_all(&frame(SETTINGS, 0, 0, &[])).await?;
@@ -101,10 +101,10 @@ async fn request_that_was_not_processed_is_retried_once() {
         (Method::GET, "", NO_ERROR, [1, 0], 502, 2),
         (Method::GET, "", REFUSED_STREAM, [1, 0], 502, 2),
     ] {
-        let scene = Scene::new().await;
+        let setup = Setup::new().await;
         let (url, seen) = upstream(answers, end).await;
         let more = format!("[upstreams.ends]\nurl = \"{url}\"\nidentity = \"erp\"\nhttp2 = true");
-        let sidecar = scene.sidecar_with(&more).await;
+        let sidecar = setup.sidecar_with(&more).await;
         let send = |method: Method, body: &'static str| {
             sidecar.unix().request(method, "http://localhost/to/ends/a").body(body).send()
         };
@@ -118,23 +118,23 @@ async fn request_that_was_not_processed_is_retried_once() {
 #[tokio::test]
 async fn failure_of_a_fresh_connection_is_not_retried() {
     for end in [NO_ERROR, REFUSED_STREAM] {
-        let scene = Scene::new().await;
+        let setup = Setup::new().await;
         let (url, seen) = upstream([0, ALL], end).await;
         let more = format!("[upstreams.ends]\nurl = \"{url}\"\nidentity = \"erp\"\nhttp2 = true");
-        let sidecar = scene.sidecar_with(&more).await;
+        let sidecar = setup.sidecar_with(&more).await;
         let response = sidecar.unix().get("http://localhost/to/ends/a").send().await.unwrap();
         assert_eq!(response.status(), 502, "{end:?}");
         assert_eq!(seen.load(Ordering::SeqCst), 1, "{end:?}");
     }
 }
 
-/// As an upstream that closes each connection without an answer.
+/// An upstream that closes each connection without a response.
 #[tokio::test]
 async fn http1_failure_of_a_fresh_connection_is_not_retried() {
-    let scene = Scene::new().await;
+    let setup = Setup::new().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
-    let sidecar = scene.sidecar_with(&format!("[upstreams.ends]\nurl = \"{url}\"\nidentity = \"erp\"")).await;
+    let sidecar = setup.sidecar_with(&format!("[upstreams.ends]\nurl = \"{url}\"\nidentity = \"erp\"")).await;
     let seen = Arc::<AtomicUsize>::default();
     let counted = Arc::clone(&seen);
     tokio::spawn(async move {
@@ -175,10 +175,10 @@ async fn restarting() -> String {
 
 #[tokio::test]
 async fn restarting_http2_server_fails_no_request() {
-    let scene = Scene::new().await;
+    let setup = Setup::new().await;
     let url = restarting().await;
     let more = format!("[upstreams.ends]\nurl = \"{url}\"\nidentity = \"erp\"\nhttp2 = true");
-    let sidecar = scene.sidecar_with(&more).await;
+    let sidecar = setup.sidecar_with(&more).await;
     for number in 0..40 {
         let method = if number % 3 == 0 { Method::POST } else { Method::GET };
         let response = sidecar.unix().request(method, "http://localhost/to/ends/a").send().await.unwrap();

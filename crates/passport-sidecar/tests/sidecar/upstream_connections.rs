@@ -1,4 +1,4 @@
-//! Connections to upstreams: whose they are, and what happens when they end.
+//! Connections to upstreams: one pool for each caller, and retries when a connection ends.
 
 use std::{
     convert::Infallible,
@@ -19,12 +19,12 @@ use tokio::{
     time::timeout,
 };
 
-use crate::scene::{CALLER_TOKEN, Scene, Sidecar, plain};
+use crate::harness::{CALLER_TOKEN, Setup, Sidecar, plain};
 
 const MEBIBYTE: usize = 1024 * 1024;
 
 /// An upstream that answers one request on each of its first connections, and closes it when it has
-/// the next. Returns how many connections it has had, too.
+/// the next. Also returns how many connections it has had.
 async fn closing(first: usize) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -55,10 +55,10 @@ async fn idempotent_request_on_a_closed_connection_is_retried() {
         (Method::PUT, "content", 502, 1),
         (Method::POST, "", 502, 1),
     ] {
-        let scene = Scene::new().await;
+        let setup = Setup::new().await;
         let (url, seen) = closing(1).await;
         let sidecar =
-            scene.sidecar_with(&format!("[upstreams.closing]\nurl = \"{url}\"\nidentity = \"erp\"")).await;
+            setup.sidecar_with(&format!("[upstreams.closing]\nurl = \"{url}\"\nidentity = \"erp\"")).await;
         let send = |method: Method, body: &'static str| {
             sidecar.unix().request(method, "http://localhost/to/closing/a").body(body).send()
         };
@@ -71,10 +71,10 @@ async fn idempotent_request_on_a_closed_connection_is_retried() {
 /// A request may wait for a connection of its own, and get one that another request has used.
 #[tokio::test(flavor = "multi_thread")]
 async fn concurrent_requests_on_closed_connections_are_retried() {
-    let scene = Scene::new().await;
+    let setup = Setup::new().await;
     let (url, _) = closing(usize::MAX).await;
     let sidecar =
-        scene.sidecar_with(&format!("[upstreams.closing]\nurl = \"{url}\"\nidentity = \"erp\"")).await;
+        setup.sidecar_with(&format!("[upstreams.closing]\nurl = \"{url}\"\nidentity = \"erp\"")).await;
     let client = sidecar.unix();
     for round in 0..10 {
         let get = || client.get("http://localhost/to/closing/a").send();
@@ -110,19 +110,19 @@ async fn stops_reading(sidecar: &Sidecar) -> UnixStream {
     stream
 }
 
-/// The second caller on TCP is another one than that on the Unix socket.
+/// The caller on TCP is another one than that on the Unix socket.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_stop_reading_hold_up_no_other() {
-    let scene = Scene::new().await;
-    std::fs::write(scene.path("web.token"), "token-of-web").unwrap();
+    let setup = Setup::new().await;
+    std::fs::write(setup.path("web.token"), "token-of-web").unwrap();
     let more = format!(
         "[upstreams.h2]\nurl = \"{}\"\nidentity = \"erp\"\nhttp2 = true\n\
          [callers.web]\ntoken_ref = \"file:{}\"\nidentities = [\"erp\"]\n\
          [limits]\nforwarded_per_caller = 40",
         streaming().await,
-        scene.path("web.token"),
+        setup.path("web.token"),
     );
-    let sidecar = scene.sidecar_with(&more).await;
+    let sidecar = setup.sidecar_with(&more).await;
     let mut held = Vec::new();
     for _ in 0..30 {
         held.push(stops_reading(&sidecar).await);

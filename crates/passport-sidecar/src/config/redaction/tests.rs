@@ -35,16 +35,16 @@ fn misplaced_secret_is_in_no_error() {
         "[identities.erp]\nclient_secret = \"hidden",
         "hidden",
     ] {
-        let told = mistake(text);
-        assert!(!told.is_empty(), "{text}");
-        assert!(!told.contains("hidden"), "{text}: {told}");
+        let message = mistake(text);
+        assert!(!message.is_empty(), "{text}");
+        assert!(!message.contains("hidden"), "{text}: {message}");
     }
 }
 
 #[test]
 fn type_error_names_key_and_kinds() {
-    let told = mistake("[limits]\nconnections = \"hidden\"");
-    assert!(told.contains("for key `limits.connections`"), "{told}");
+    let message = mistake("[limits]\nconnections = \"hidden\"");
+    assert!(message.contains("for key `limits.connections`"), "{message}");
     assert!(mistake("[limits]\nconnections = -1").contains("limits.connections"));
     assert!(mistake("[listen]\nport = 1").contains("port"), "unknown keys are named");
     assert!(mistake("[a]\nb = x").contains("line 2"), "{}", mistake("[a]\nb = x"));

@@ -13,8 +13,8 @@ fn key_of_another_case_or_number_is_named() {
         ("validation", "validate"),
         ("limit", "limits"),
     ] {
-        let told = misspelled([key, "listen"].into_iter()).unwrap_or_default();
-        assert_eq!(told, format!("there is no key `{key}`; did you mean `{meant}`?"));
+        let message = misspelled([key, "listen"].into_iter()).unwrap_or_default();
+        assert_eq!(message, format!("there is no key `{key}`; did you mean `{meant}`?"));
     }
     assert_eq!(misspelled(KEYS.into_iter()), None);
     assert_eq!(misspelled(["logging"].into_iter()), None, "serde names the keys there are");

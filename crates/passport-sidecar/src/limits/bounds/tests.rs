@@ -9,7 +9,7 @@ fn mistakes(limits: &Limits) -> Vec<String> {
 #[test]
 fn number_out_of_bounds_is_named_with_its_bounds() {
     let defaults = Limits::DEFAULT;
-    for (limits, told) in [
+    for (limits, message) in [
         (defaults, ""),
         (
             Limits { connections: usize::MAX >> 1, ..defaults },
@@ -32,7 +32,7 @@ fn number_out_of_bounds_is_named_with_its_bounds() {
         let mistakes = mistakes(&limits);
         assert!(mistakes.len() <= 1, "{mistakes:?}");
         assert!(
-            mistakes.join("").starts_with(told) && mistakes.is_empty() == told.is_empty(),
+            mistakes.join("").starts_with(message) && mistakes.is_empty() == message.is_empty(),
             "{mistakes:?}"
         );
     }

@@ -6,7 +6,7 @@ const FIRST_TIME: Duration = Duration::from_secs(30);
 const IDLE: Duration = Duration::from_secs(300);
 
 #[tokio::test(start_paused = true)]
-async fn who_says_too_little_for_too_long_is_left() {
+async fn slow_preface_times_out() {
     let (mut client, server) = duplex(64);
     let (mut server, begin) = (TimeoutStream::new(server, FIRST_TIME, IDLE), Instant::now());
     client.write_all(b"PRI * HTTP/2.0").await.unwrap();
@@ -17,7 +17,7 @@ async fn who_says_too_little_for_too_long_is_left() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_the_first_bytes_something_has_to_move() {
+async fn idle_time_begins_after_the_first_bytes() {
     let (mut client, server) = duplex(64);
     let mut server = TimeoutStream::new(server, FIRST_TIME, IDLE);
     client.write_all(&[b'x'; PREFACE]).await.unwrap();
@@ -33,7 +33,7 @@ async fn after_the_first_bytes_something_has_to_move() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_takes_nothing_is_left() {
+async fn client_that_reads_nothing_times_out() {
     let (mut client, server) = duplex(64);
     let mut server = TimeoutStream::new(server, FIRST_TIME, IDLE);
     client.write_all(&[b'x'; PREFACE]).await.unwrap();

@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test]
-async fn a_socket_has_its_mode_and_goes_with_whoever_made_it() {
+async fn socket_file_has_its_mode_and_is_removed_on_drop() {
     let folder = tempfile::tempdir().unwrap();
     let listen = Listen {
         unix: folder.path().join("sidecar.sock"),
@@ -20,7 +20,7 @@ async fn a_socket_has_its_mode_and_goes_with_whoever_made_it() {
 }
 
 #[tokio::test]
-async fn one_that_goes_late_leaves_its_successors_socket_alone() {
+async fn drop_leaves_the_socket_of_a_successor() {
     let folder = tempfile::tempdir().unwrap();
     let listen = Listen { unix: folder.path().join("sidecar.sock"), ..Listen::default() };
     let (listener, first) = SocketFile::bind(&listen).unwrap();
@@ -31,7 +31,7 @@ async fn one_that_goes_late_leaves_its_successors_socket_alone() {
 }
 
 #[tokio::test]
-async fn a_file_that_is_no_socket_is_not_replaced() {
+async fn regular_file_is_not_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let listen = Listen { unix: folder.path().join("precious"), ..Listen::default() };
     fs::write(&listen.unix, "content").unwrap();

@@ -8,14 +8,14 @@ use super::*;
 const TIME: Duration = Duration::from_secs(300);
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_without_a_request_is_over_after_a_while() {
+async fn connection_without_a_request_is_unused() {
     let (connection, begin) = (ConnectionUsage::new(), Instant::now());
     connection.unused_for(TIME).await;
     assert_eq!(begin.elapsed().as_secs(), TIME.as_secs());
 }
 
 #[tokio::test(start_paused = true)]
-async fn it_is_not_over_while_a_request_waits_however_long_that_takes() {
+async fn connection_with_a_waiting_request_is_used() {
     let connection = ConnectionUsage::new();
     let [first, second] = [connection.begin(), connection.begin()];
     drop(first);
@@ -27,7 +27,7 @@ async fn it_is_not_over_while_a_request_waits_however_long_that_takes() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_request_begins_the_time_anew() {
+async fn each_request_restarts_the_idle_time() {
     let connection = ConnectionUsage::new();
     for _ in 0..5 {
         assert!(timeout(TIME / 2, connection.unused_for(TIME)).await.is_err());
@@ -38,7 +38,7 @@ async fn each_request_begins_the_time_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_with_no_more_to_send_yet_is_waited_for_and_one_that_is_not_taken_is_not() {
+async fn pending_body_uses_a_connection_and_an_unread_one_does_not() {
     let connection = ConnectionUsage::new();
     let silent = Body::from_stream(futures_util::stream::pending::<Result<Bytes, axum::Error>>());
     let mut silent = TrackedBody::new(silent, connection.begin());

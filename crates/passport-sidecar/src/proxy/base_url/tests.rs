@@ -6,7 +6,7 @@ fn at(base: &str, path: &str, query: Option<&str>) -> Option<String> {
 }
 
 #[test]
-fn a_path_is_below_its_upstream_as_it_came() {
+fn path_is_appended_unchanged() {
     for (base, path, query, expected) in [
         ("http://erp:81", "/", None, "http://erp:81/"),
         ("https://erp/", "/orders", None, "https://erp/orders"),
@@ -26,13 +26,13 @@ fn a_path_is_below_its_upstream_as_it_came() {
 }
 
 #[test]
-fn a_path_that_is_encoded_on_and_on_is_refused() {
+fn path_that_is_encoded_too_often_is_rejected() {
     assert!(at("https://erp", &format!("/%{}41", "25".repeat(3)), None).is_some());
     assert_eq!(at("https://erp", &format!("/%{}41", "25".repeat(8000)), None), None);
 }
 
 #[test]
-fn no_path_leads_up() {
+fn path_traversal_is_rejected() {
     for path in [
         "/..",
         "/../admin",

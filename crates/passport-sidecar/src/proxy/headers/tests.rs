@@ -13,7 +13,7 @@ fn left(sent: &[(&str, &str)]) -> Vec<String> {
 }
 
 #[test]
-fn what_is_of_the_connection_or_of_the_sidecar_goes_no_further() {
+fn hop_by_hop_and_sidecar_headers_are_removed() {
     let left = left(&[
         ("accept", "*/*"),
         ("connection", "close, x-of-the-hop"),
@@ -34,19 +34,19 @@ fn what_is_of_the_connection_or_of_the_sidecar_goes_no_further() {
 }
 
 #[test]
-fn of_te_only_the_trailers_are_left() {
+fn only_trailers_is_left_of_te() {
     assert_eq!(left(&[("te", "trailers"), ("connection", "te")]), ["te: trailers"]);
     assert_eq!(left(&[("te", "deflate;q=0.5, Trailers")]), ["te: trailers"]);
     assert_eq!(left(&[("te", "gzip")]), [""; 0]);
 }
 
 #[test]
-fn cookies_are_in_one_field() {
+fn cookies_are_joined_in_one_field() {
     assert_eq!(left(&[("cookie", "a=1"), ("cookie", "b=2")]), ["cookie: a=1; b=2"]);
 }
 
 #[test]
-fn an_upstream_does_not_say_that_we_have_refused() {
+fn upstream_cannot_set_the_refused_header() {
     let mut headers = HeaderMap::new();
     headers.insert(REFUSED_HEADER, HeaderValue::from_static("invalid_client"));
     headers.insert(header::ETAG, HeaderValue::from_static("7"));
@@ -66,7 +66,7 @@ fn map(sent: &[(&str, &str)]) -> HeaderMap {
 }
 
 #[test]
-fn connection_option_does_not_hide_whose_call_it_is() {
+fn connection_option_cannot_remove_authorization() {
     for option in [
         "close, authorization",
         "Authorization",
@@ -86,13 +86,13 @@ fn connection_option_does_not_hide_whose_call_it_is() {
 }
 
 #[test]
-fn request_with_two_tokens_is_refused() {
+fn request_with_two_tokens_is_rejected() {
     assert!(check(&map(&[("authorization", "Bearer a"), ("authorization", "Bearer b")])).is_err());
     assert_eq!(check(&map(&[("authorization", "Bearer a")])), Ok(()));
 }
 
 #[test]
-fn message_with_two_lengths_is_refused() {
+fn message_with_two_lengths_is_rejected() {
     let (length, coding) = (("content-length", "5"), ("transfer-encoding", "chunked"));
     for ambiguous in [
         &[length, length][..],

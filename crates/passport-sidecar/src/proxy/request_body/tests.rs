@@ -15,13 +15,13 @@ async fn late_after(progress: Progress) -> u64 {
 }
 
 #[tokio::test(start_paused = true)]
-async fn without_a_body_the_time_for_an_answer_begins_at_once() {
+async fn response_time_begins_at_once_without_a_body() {
     let (_sent, progress) = RequestBody::watched(Body::empty());
     assert_eq!(late_after(progress).await, ANSWER.as_secs());
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_time_for_an_answer_begins_when_all_is_sent() {
+async fn response_time_begins_after_the_body() {
     let chunks = (0..5).map(|_| Ok::<_, axum::Error>(Bytes::from_static(b"chunk")));
     let (mut body_sent, progress) = RequestBody::watched(Body::from_stream(stream::iter(chunks)));
     let sends = async {
@@ -35,7 +35,7 @@ async fn the_time_for_an_answer_begins_when_all_is_sent() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_says_nothing_for_long_is_waited_for() {
+async fn slow_request_body_does_not_time_out() {
     let (mut body_sent, progress) =
         RequestBody::watched(Body::from_stream(stream::pending::<Result<Bytes, axum::Error>>()));
     assert!(futures_util::poll!(poll_fn(|cx| Pin::new(&mut body_sent).poll_frame(cx))).is_pending());
@@ -43,7 +43,7 @@ async fn a_client_that_says_nothing_for_long_is_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_upstream_that_takes_no_more_is_left() {
+async fn upstream_that_takes_no_more_times_out() {
     let (_sent, progress) = RequestBody::watched(Body::from("not wanted"));
     assert_eq!(late_after(progress).await, ANSWER.as_secs());
     let chunks = (0..5).map(|_| Ok::<_, axum::Error>(Bytes::from_static(b"chunk")));

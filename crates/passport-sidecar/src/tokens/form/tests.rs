@@ -9,7 +9,7 @@ fn read(authorization: Option<&str>, form: &str) -> Result<(String, Vec<String>)
 }
 
 #[test]
-fn a_client_says_who_it_is_as_its_kind_does() {
+fn client_authenticates_by_basic_or_form() {
     let grant = "grant_type=client_credentials";
     let basic = format!("Basic {}", BASE64_STANDARD.encode("mi-1:to%2Bken"));
     let both = ("mi-1".to_owned(), vec!["to+ken".to_owned(), "to%2Bken".to_owned()]);
@@ -24,7 +24,7 @@ fn a_client_says_who_it_is_as_its_kind_does() {
 }
 
 #[test]
-fn what_is_no_such_request_is_told() {
+fn malformed_token_request_is_rejected() {
     let grant = "grant_type=client_credentials&client_id=mi-1";
     assert_eq!(read(None, "client_id=mi-1").unwrap_err(), "unsupported_grant_type");
     assert_eq!(read(None, "grant_type=password&client_id=mi-1").unwrap_err(), "unsupported_grant_type");

@@ -7,7 +7,7 @@ use tokio::{
     net::{TcpListener, UnixStream},
 };
 
-use crate::scene::{Scene, Sidecar, json};
+use crate::harness::{Setup, Sidecar, json};
 
 /// An upstream that answers the first request of each connection with the same bytes, and keeps
 /// what it received.
@@ -69,10 +69,10 @@ fn upstream(name: &str, url: &str) -> String {
 
 #[tokio::test]
 async fn connection_option_does_not_make_a_users_call_the_services() {
-    let scene = Scene::new().await;
-    let both = format!("{}propagate = true", upstream("both", &scene.api));
-    let sidecar = scene.sidecar_with(&both).await;
-    let user = scene.passport.managed_identity("user").create().token().build();
+    let setup = Setup::new().await;
+    let both = format!("{}propagate = true", upstream("both", &setup.api));
+    let sidecar = setup.sidecar_with(&both).await;
+    let user = setup.passport.managed_identity("user").create().token().build();
     let get = || sidecar.unix().get("http://localhost/to/both/orders").bearer_auth(&user);
     let refused = get().header("connection", "close, authorization").send().await.unwrap();
     assert_eq!(refused.status(), 400);
@@ -83,9 +83,9 @@ async fn connection_option_does_not_make_a_users_call_the_services() {
 
 #[tokio::test]
 async fn request_with_two_lengths_is_not_forwarded() {
-    let scene = Scene::new().await;
+    let setup = Setup::new().await;
     let raw = Scripted::start("\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
-    let sidecar = scene.sidecar_with(&upstream("raw", &raw.url)).await;
+    let sidecar = setup.sidecar_with(&upstream("raw", &raw.url)).await;
     for lengths in
         ["Content-Length: 3\r\nContent-Length: 4", "Content-Length: 3, 3", "Transfer-Encoding: gzip, chunked"]
     {
@@ -104,8 +104,8 @@ async fn request_with_two_lengths_is_not_forwarded() {
 
 #[tokio::test]
 async fn upgrade_is_ignored_and_not_forwarded() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     for upgrade in ["TLS/1.2", "h2c", "websocket", "TLS/1.2, HTTP/2.0"] {
         let get = sidecar.unix().get("http://localhost/to/api/orders");
         let get = get.header("upgrade", upgrade).header("connection", "Upgrade, HTTP2-Settings");
@@ -121,7 +121,7 @@ async fn upgrade_is_ignored_and_not_forwarded() {
 
 #[tokio::test]
 async fn ambiguous_response_is_a_502() {
-    let scene = Scene::new().await;
+    let setup = Setup::new().await;
     for response in [
         "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
         "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nContent-Length: 9\r\n\r\nabcdefghi",
@@ -132,7 +132,7 @@ async fn ambiguous_response_is_a_502() {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n9\r\nabcdefghi\r\n0\r\n\r\n",
     ] {
         let odd = Scripted::start("\r\n\r\n", response).await;
-        let sidecar = scene.sidecar_with(&upstream("odd", &odd.url)).await;
+        let sidecar = setup.sidecar_with(&upstream("odd", &odd.url)).await;
         let answer = sidecar.unix().get("http://localhost/to/odd/a").send().await.unwrap();
         assert_eq!(answer.status(), 502, "{response}");
         assert_eq!(answer.headers()["passport-sidecar-refused"], "server_error");
@@ -141,9 +141,9 @@ async fn ambiguous_response_is_a_502() {
 
 #[tokio::test]
 async fn chunked_body_of_a_get_is_forwarded() {
-    let scene = Scene::new().await;
+    let setup = Setup::new().await;
     let raw = Scripted::start("0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
-    let sidecar = scene.sidecar_with(&upstream("raw", &raw.url)).await;
+    let sidecar = setup.sidecar_with(&upstream("raw", &raw.url)).await;
     let head = "GET /to/raw/search HTTP/1.1\r\nTransfer-Encoding: chunked";
     let response = send(&sidecar, head, "5\r\nquery\r\n0\r\n\r\n").await;
     assert!(response.starts_with("HTTP/1.1 200 "), "{response}");
@@ -154,11 +154,11 @@ async fn chunked_body_of_a_get_is_forwarded() {
 
 #[tokio::test]
 async fn trailers_carry_no_identity_in_either_direction() {
-    let scene = Scene::new().await;
+    let setup = Setup::new().await;
     let response = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-passport-roles, checksum\r\n\r\n\
                     1\r\na\r\n0\r\nX-Passport-Roles: admin\r\nChecksum: 7\r\n\r\n";
     let raw = Scripted::start("7\r\n\r\n", response).await;
-    let sidecar = scene.sidecar_with(&upstream("raw", &raw.url)).await;
+    let sidecar = setup.sidecar_with(&upstream("raw", &raw.url)).await;
     let head = "POST /to/raw/a HTTP/1.1\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\
                 Trailer: X-Passport-Roles, Passport-Sidecar-Token, Checksum";
     let trailers = "X-Passport-Roles: admin\r\nPassport-Sidecar-Token: hidden\r\nChecksum: 7\r\n\r\n";

@@ -1,4 +1,4 @@
-//! Those who are not Rust: nginx before a service, and a client of OAuth2 that everybody uses.
+//! Clients in other languages: nginx in front of a service, and an OAuth2 client of Python.
 
 use std::{path::Path, process::Stdio};
 
@@ -8,11 +8,11 @@ use tokio::{
     process::{Child, Command},
 };
 
-use crate::scene::{CALLER_TOKEN, Scene, eventually};
+use crate::harness::{CALLER_TOKEN, Setup, eventually};
 
 const THROUGH_NGINX: &str = "http://localhost/orders";
 
-/// A service that believes what nginx says of who calls.
+/// A service that trusts the headers of nginx.
 async fn service() -> String {
     let router = Router::new().route(
         "/orders",
@@ -28,7 +28,7 @@ async fn service() -> String {
     url
 }
 
-/// The snippet of the docs, filled in.
+/// Starts nginx with the snippet of the docs.
 async fn nginx(folder: &Path, socket: &Path, service: &str) -> (Child, reqwest::Client) {
     let here = folder.display();
     let docs = include_str!("../../../../docs/sidecar.md");
@@ -68,10 +68,10 @@ async fn nginx(folder: &Path, socket: &Path, service: &str) -> (Child, reqwest::
 }
 
 #[tokio::test]
-async fn nginx_asks_who_calls_and_tells_the_service_behind_it() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
-    let (_nginx, client) = nginx(scene.folder.path(), &sidecar.socket, &service().await).await;
+async fn nginx_authenticates_requests_and_forwards_the_caller() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
+    let (_nginx, client) = nginx(setup.folder.path(), &sidecar.socket, &service().await).await;
     let ask = || {
         client
             .get(THROUGH_NGINX)
@@ -80,22 +80,22 @@ async fn nginx_asks_who_calls_and_tells_the_service_behind_it() {
             .header("origin", "https://elsewhere")
     };
     assert_eq!(ask().send().await.unwrap().status(), 401);
-    let good = ask().bearer_auth(scene.registered.token().build()).send().await.unwrap();
+    let good = ask().bearer_auth(setup.registered.token().build()).send().await.unwrap();
     assert_eq!(good.status(), 200);
     let says = good.text().await.unwrap();
     assert!(says.starts_with("erp.read true ") && !says.contains("admin"), "{says}");
     assert_eq!(ask().bearer_auth("x").send().await.unwrap().status(), 401);
 }
 
-/// By `requests-oauthlib`, which knows nothing of us. With its token it goes to the API, and through the sidecar to the same.
+/// `requests-oauthlib` gets a token, and sends it to the API, directly and through the sidecar.
 #[tokio::test]
-async fn a_client_of_python_gets_a_token_when_one_url_is_changed() {
+async fn python_oauthlib_needs_only_another_token_url() {
     let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/judges/bin/python");
     if !has_oauthlib(&python).await {
         return;
     }
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let script = "
 import os, sys
 os.environ['OAUTHLIB_INSECURE_TRANSPORT'] = '1'
@@ -116,8 +116,8 @@ for url, headers in [
     print(response.json()['caller'])
 ";
     let done = Command::new(&python)
-        .args(["-c", script, &sidecar.url(""), &scene.api])
-        .args([scene.registered.client_id(), CALLER_TOKEN])
+        .args(["-c", script, &sidecar.url(""), &setup.api])
+        .args([setup.registered.client_id(), CALLER_TOKEN])
         .env("NO_PROXY", "*")
         .output()
         .await

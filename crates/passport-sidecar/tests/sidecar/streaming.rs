@@ -1,4 +1,4 @@
-//! What does not end soon, or is large, passes through as it comes.
+//! Streams and large bodies are forwarded as they come.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -16,12 +16,12 @@ use tonic_reflection::pb::v1::{
     server_reflection_request::MessageRequest,
 };
 
-use crate::scene::{CALLER_TOKEN, Scene};
+use crate::harness::{CALLER_TOKEN, Setup};
 
 /// A gRPC server with a method that streams both ways, behind the inbound layer.
-async fn grpc(scene: &Scene) -> String {
+async fn grpc(setup: &Setup) -> String {
     let verifier =
-        TokenVerifier::builder(scene.passport.audience()).issuer(scene.passport.issuer()).build().unwrap();
+        TokenVerifier::builder(setup.passport.audience()).issuer(setup.passport.issuer()).build().unwrap();
     let reflection = tonic_reflection::server::Builder::configure().build_v1().unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -31,11 +31,11 @@ async fn grpc(scene: &Scene) -> String {
 }
 
 #[tokio::test]
-async fn a_stream_of_grpc_goes_both_ways() {
-    let scene = Scene::new().await;
+async fn grpc_streams_in_both_directions() {
+    let setup = Setup::new().await;
     let upstream =
-        format!("[upstreams.grpc]\nurl = \"{}\"\nidentity = \"erp\"\nhttp2 = true", grpc(&scene).await);
-    let sidecar = scene.sidecar_with(&upstream).await;
+        format!("[upstreams.grpc]\nurl = \"{}\"\nidentity = \"erp\"\nhttp2 = true", grpc(&setup).await);
+    let sidecar = setup.sidecar_with(&upstream).await;
     let uri: Uri = sidecar.url("").parse().unwrap();
     let channel = Channel::builder(uri).connect().await.unwrap();
     let mut client = ServerReflectionClient::with_interceptor(channel, |mut request: tonic::Request<()>| {
@@ -54,7 +54,7 @@ async fn a_stream_of_grpc_goes_both_ways() {
     let asked = tokio_stream::wrappers::ReceiverStream::new(receive);
     let mut stream = client.server_reflection_info(asked).await.unwrap().into_inner();
     assert!(stream.message().await.unwrap().is_some());
-    // One message at a time: the next is sent when the answer to the one before is there.
+    // One message at a time: the next is sent after the response to the one before.
     for _ in 0..5 {
         send.send(ask()).await.unwrap();
         assert!(stream.message().await.unwrap().is_some());
@@ -71,7 +71,7 @@ fn chunks() -> impl Stream<Item = Result<Bytes, Infallible>> {
     stream::iter(0..GIBIBYTE / CHUNK as u64).map(move |_| Ok(chunk.clone()))
 }
 
-/// Counts what it gets, and gives as much.
+/// Starts an upstream that counts the bytes of a request, and responds with as many.
 async fn large() -> String {
     let router = Router::new().route(
         "/large",
@@ -92,13 +92,13 @@ async fn large() -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_gibibyte_passes_both_ways_in_little_memory() {
-    let scene = Scene::new().await;
+async fn one_gibibyte_is_forwarded_in_little_memory() {
+    let setup = Setup::new().await;
     let upstream = format!(
         "[upstreams.large]\nurl = \"{}\"\nidentity = \"erp\"\n[limits]\nanswer_seconds = 300",
         large().await
     );
-    let sidecar = scene.sidecar_with(&upstream).await;
+    let sidecar = setup.sidecar_with(&upstream).await;
     let request =
         sidecar.unix().post("http://localhost/to/large/large").body(reqwest::Body::wrap_stream(chunks()));
     let mut response = request.timeout(Duration::from_secs(300)).send().await.unwrap();

@@ -1,4 +1,4 @@
-//! What is not for whoever asks.
+//! Requests that are rejected, by their origin, their caller or their form.
 
 use reqwest::RequestBuilder;
 use tokio::{
@@ -6,7 +6,7 @@ use tokio::{
     net::{TcpStream, UnixStream},
 };
 
-use crate::scene::{CALLER_TOKEN, Scene, json, plain};
+use crate::harness::{CALLER_TOKEN, Setup, json, plain};
 
 async fn said(request: RequestBuilder) -> (u16, String) {
     let response = request.send().await.unwrap();
@@ -14,9 +14,9 @@ async fn said(request: RequestBuilder) -> (u16, String) {
 }
 
 #[tokio::test]
-async fn who_is_no_client_on_this_machine_is_refused() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+async fn browser_and_proxy_requests_are_rejected() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let asked =
         || plain().get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar-token", CALLER_TOKEN);
     let marked = || asked().header("passport-sidecar", "true");
@@ -34,9 +34,9 @@ async fn who_is_no_client_on_this_machine_is_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_listed_for_a_caller_is_refused() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+async fn unlisted_identities_and_scopes_are_rejected() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let get = |query: &str| sidecar.unix().get(format!("http://localhost/v1/token?{query}"));
     for (query, expected) in [
         ("identity=payroll", (403, "unauthorized_client")),
@@ -57,17 +57,17 @@ async fn what_is_not_listed_for_a_caller_is_refused() {
     );
 }
 
-/// Also by asking for none, which is what the identity asks for by itself, and by a request that is passed on.
+/// Also without a scope, which means those of the identity, and by a forwarded request.
 #[tokio::test]
-async fn scopes_that_are_not_the_callers_are_had_in_no_way() {
-    let scene = Scene::new().await;
+async fn unlisted_scopes_are_unavailable_on_each_route() {
+    let setup = Setup::new().await;
     let config =
-        scene.config("").replace("identities = [\"erp\"]", "identities = [\"erp\"]\nscopes = [\"openid\"]");
-    let sidecar = scene.start(&config).serves().await;
+        setup.config("").replace("identities = [\"erp\"]", "identities = [\"erp\"]\nscopes = [\"openid\"]");
+    let sidecar = setup.start(&config).serves().await;
     let get = |path: &str| sidecar.unix().get(format!("http://localhost{path}"));
     assert_eq!(said(get("/v1/token?identity=erp")).await, (400, "invalid_scope".to_owned()));
     assert_eq!(get("/v1/token?identity=erp&scope=openid").send().await.unwrap().status(), 200);
-    let form = format!("grant_type=client_credentials&client_id={}", scene.registered.client_id());
+    let form = format!("grant_type=client_credentials&client_id={}", setup.registered.client_id());
     let drop_in = sidecar.unix().post("http://localhost/passport/token").body(form);
     let drop_in = drop_in.header("content-type", "application/x-www-form-urlencoded");
     assert_eq!(said(drop_in).await, (400, "invalid_scope".to_owned()));
@@ -75,39 +75,39 @@ async fn scopes_that_are_not_the_callers_are_had_in_no_way() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_none_of_the_callers_is_refused() {
-    let scene = Scene::new().await;
+async fn unknown_user_is_rejected() {
+    let setup = Setup::new().await;
     let uid = nix::unistd::getuid().as_raw();
-    let config = scene.config("").replace(&format!("uids = [{uid}]"), &format!("uids = [{}]", uid + 1));
-    let sidecar = scene.start(&config).serves().await;
+    let config = setup.config("").replace(&format!("uids = [{uid}]"), &format!("uids = [{}]", uid + 1));
+    let sidecar = setup.start(&config).serves().await;
     let refused = said(sidecar.unix().get("http://localhost/v1/token?identity=erp")).await;
     assert_eq!(refused, (403, "access_denied".to_owned()));
 }
 
 #[tokio::test]
-async fn a_door_that_is_open_to_others_is_not_opened() {
-    let scene = Scene::new().await;
-    let config = scene.config("").replace("tcp = \"127.0.0.1:", "tcp = \"0.0.0.0:");
-    let sidecar = scene.start(&config);
+async fn non_loopback_listener_is_rejected() {
+    let setup = Setup::new().await;
+    let config = setup.config("").replace("tcp = \"127.0.0.1:", "tcp = \"0.0.0.0:");
+    let sidecar = setup.start(&config);
     let mut process = sidecar.process;
     assert!(!process.wait().await.unwrap().success());
     assert!(std::fs::read_to_string(&sidecar.log).unwrap().contains("not a loopback address"));
 }
 
 #[tokio::test]
-async fn a_head_that_is_too_large_is_refused() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+async fn oversized_head_is_rejected() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let response =
         sidecar.unix().get("http://localhost/v1/token").header("x-large", "x".repeat(40_000)).send().await;
     assert_eq!(response.unwrap().status(), 431);
 }
 
-/// On both doors: nothing at all, the beginning of HTTP/2, half a head.
+/// On both listeners: no byte, the beginning of HTTP/2, half a head.
 #[tokio::test]
-async fn who_says_nothing_or_half_of_it_is_left_in_time() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar_with("[limits]\nhead_seconds = 1").await;
+async fn silent_or_slow_client_is_disconnected() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar_with("[limits]\nhead_seconds = 1").await;
     for said in [&b""[..], b"PRI * HT", b"GET /v1/token HTTP/1.1\r\nHost: localhost\r\nx-slow"] {
         let mut tcp = TcpStream::connect(("127.0.0.1", sidecar.tcp)).await.unwrap();
         let mut unix = UnixStream::connect(&sidecar.socket).await.unwrap();
@@ -115,7 +115,7 @@ async fn who_says_nothing_or_half_of_it_is_left_in_time() {
         unix.write_all(said).await.unwrap();
         let (mut rest, begin) = (Vec::new(), tokio::time::Instant::now());
         let left = async {
-            // Either with a word or without.
+            // With or without a response.
             let _ = tcp.read_to_end(&mut rest).await;
             let _ = unix.read_to_end(&mut rest).await;
         };
@@ -124,11 +124,11 @@ async fn who_says_nothing_or_half_of_it_is_left_in_time() {
     }
 }
 
-/// Its pings are answered, so that something moves on its connection all the time.
+/// Its answers to pings are bytes on the connection, but no requests.
 #[tokio::test]
-async fn a_client_that_is_there_and_asks_for_nothing_loses_its_place() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar_with("[limits]\nhead_seconds = 1\nidle_seconds = 2").await;
+async fn client_that_only_answers_pings_is_disconnected() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar_with("[limits]\nhead_seconds = 1\nidle_seconds = 2").await;
     let http2 = reqwest::Client::builder().http2_prior_knowledge().unix_socket(sidecar.socket.as_path());
     let client = http2.build().unwrap();
     let ask =
@@ -141,14 +141,14 @@ async fn a_client_that_is_there_and_asks_for_nothing_loses_its_place() {
 
 #[tokio::test]
 async fn emptied_token_file_revokes_the_caller() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let status = async || {
         let get = plain().get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar", "true");
         get.header("passport-sidecar-token", CALLER_TOKEN).send().await.unwrap().status().as_u16()
     };
     assert_eq!(status().await, 200);
-    std::fs::write(scene.path("caller.token"), "").unwrap();
+    std::fs::write(setup.path("caller.token"), "").unwrap();
     let begin = tokio::time::Instant::now();
     while status().await != 401 {
         assert!(begin.elapsed() < std::time::Duration::from_secs(5), "the token is still valid");

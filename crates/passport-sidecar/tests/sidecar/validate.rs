@@ -1,24 +1,24 @@
-//! Tokens that are judged for others.
+//! Verification of tokens for other services.
 
 use passport_dev::TestJwtBuilder;
 
-use crate::scene::{Scene, json, marked};
+use crate::harness::{Setup, json, marked};
 
 #[tokio::test]
-async fn a_token_is_judged_and_its_claims_are_told() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+async fn validate_returns_the_claims_of_a_token() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let ask = |token: String| {
         let request = sidecar.unix().post("http://localhost/v1/validate").body(format!("token={token}"));
         request.header("content-type", "application/x-www-form-urlencoded").send()
     };
-    let good = scene.registered.token().build();
+    let good = setup.registered.token().build();
     let claims = json(ask(good.clone()).await.unwrap()).await;
     assert_eq!((&claims["active"], &claims["is_service_account"]), (&true.into(), &true.into()));
     for token in [
         "x".to_owned(),
         format!("{good}x"),
-        scene.registered.token().expired_for(std::time::Duration::from_secs(600)).build(),
+        setup.registered.token().expired_for(std::time::Duration::from_secs(600)).build(),
     ] {
         assert_eq!(json(ask(token).await.unwrap()).await, serde_json::json!({ "active": false }));
     }
@@ -26,13 +26,13 @@ async fn a_token_is_judged_and_its_claims_are_told() {
 
 #[tokio::test]
 async fn token_may_be_as_large_as_the_configuration_says() {
-    let scene = Scene::new().await;
+    let setup = Setup::new().await;
     let roles: Vec<_> = (0..1500).map(|number| format!("role-{number:016}")).collect();
-    let token = roles.iter().fold(scene.registered.token(), TestJwtBuilder::role).build();
+    let token = roles.iter().fold(setup.registered.token(), TestJwtBuilder::role).build();
     assert!(token.len() > 32 * 1024, "{}", token.len());
     let lines = "max_token_size = 65536\njwks_fetch_timeout_seconds = 10\njwks_cooldown_seconds = 1\n\n[upstreams.api]";
-    let config = scene.config("[limits]\nbuffered_mib = 2048").replace("[upstreams.api]", lines);
-    let sidecar = scene.start(&config).serves().await;
+    let config = setup.config("[limits]\nbuffered_mib = 2048").replace("[upstreams.api]", lines);
+    let sidecar = setup.start(&config).serves().await;
     let form = format!("token={token}");
     let post = sidecar.unix().post("http://localhost/v1/validate").body(form);
     let response = post.header("content-type", "application/x-www-form-urlencoded").send().await.unwrap();
@@ -40,15 +40,16 @@ async fn token_may_be_as_large_as_the_configuration_says() {
 }
 
 #[tokio::test]
-async fn who_a_token_is_of_is_told_in_headers() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+async fn auth_route_returns_the_caller_in_headers() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let ask = |path: &str| sidecar.unix().get(format!("http://localhost{path}"));
-    // As Envoy asks: with a path behind it, that of the root included. The header leads nowhere from there.
+    // As Envoy does: with the path of the request, also that of the root. Its header of an upstream
+    // has no effect.
     for path in ["/v1/auth", "/v1/auth/", "/v1/auth/orders/7"] {
         let led = ask(path).header("passport-sidecar-upstream", "api").send().await.unwrap();
         assert_eq!(led.status(), 401, "{path}");
-        let response = ask(path).bearer_auth(scene.registered.token().build()).send().await.unwrap();
+        let response = ask(path).bearer_auth(setup.registered.token().build()).send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["x-passport-service-account"], "true");
         assert_eq!(response.headers()["x-passport-roles"], "erp.read");
@@ -58,11 +59,11 @@ async fn who_a_token_is_of_is_told_in_headers() {
     }
 }
 
-/// A refusal in gRPC has the status 200, which a proxy that asks takes for a yes.
+/// A rejection in gRPC has the status 200, which a proxy would read as success.
 #[tokio::test]
-async fn auth_route_refuses_in_http_whatever_is_sent() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+async fn auth_route_rejects_in_http_whatever_is_sent() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let http2 = marked().http2_prior_knowledge().unix_socket(sidecar.socket.as_path()).build().unwrap();
     for client in [sidecar.unix(), http2] {
         for content_type in ["application/grpc", "application/grpc-web", "application/grpc-web-text"] {

@@ -1,4 +1,4 @@
-//! What one caller, and one who is none, cannot take from the others.
+//! Limits on what one caller, or an unknown client, takes from the others.
 
 use std::{convert::Infallible, time::Duration};
 
@@ -12,26 +12,26 @@ use tokio::{
 };
 
 use crate::{
-    frames::{DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, SETTINGS, block, frame, read_frame},
-    scene::{CALLER_TOKEN, Scene, Sidecar, eventually, marked, plain},
+    harness::{CALLER_TOKEN, Setup, Sidecar, eventually, marked, plain},
+    http2_frames::{DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, SETTINGS, block, frame, read_frame},
 };
 
 const TOKEN: &str = "http://localhost/v1/token?identity=erp";
 
-/// A caller beside that of the scene, on TCP.
-pub(crate) fn web(scene: &Scene) -> String {
-    std::fs::write(scene.path("web.token"), "token-of-web").unwrap();
-    format!("[callers.web]\ntoken_ref = \"file:{}\"\nidentities = [\"erp\"]\n", scene.path("web.token"))
+/// A caller beside that of the setup, on TCP.
+pub(crate) fn web(setup: &Setup) -> String {
+    std::fs::write(setup.path("web.token"), "token-of-web").unwrap();
+    format!("[callers.web]\ntoken_ref = \"file:{}\"\nidentities = [\"erp\"]\n", setup.path("web.token"))
 }
 
 #[tokio::test]
-async fn strangers_take_no_places_of_an_open_socket() {
-    let scene = Scene::new().await;
+async fn unknown_users_take_no_connections_of_callers() {
+    let setup = Setup::new().await;
     let uid = nix::unistd::getuid().as_raw();
     let limits = "[limits]\nconnections = 5";
-    let config = scene.config(limits).replace(&format!("uids = [{uid}]"), &format!("uids = [{}]", uid + 1));
+    let config = setup.config(limits).replace(&format!("uids = [{uid}]"), &format!("uids = [{}]", uid + 1));
     let config = config.replace("[listen]", "[listen]\nunix_mode = \"0666\"");
-    let sidecar = scene.start(&config).serves().await;
+    let sidecar = setup.start(&config).serves().await;
     let mut held = Vec::new();
     for _ in 0..20 {
         let mut stream = UnixStream::connect(&sidecar.socket).await.unwrap();
@@ -49,8 +49,8 @@ async fn strangers_take_no_places_of_an_open_socket() {
 
 #[tokio::test]
 async fn one_caller_has_half_of_the_connections() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar_with(&format!("{}[limits]\nconnections = 10", web(&scene))).await;
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar_with(&format!("{}[limits]\nconnections = 10", web(&setup))).await;
     let mut held = Vec::new();
     for _ in 0..5 {
         held.push(UnixStream::connect(&sidecar.socket).await.unwrap());
@@ -61,11 +61,11 @@ async fn one_caller_has_half_of_the_connections() {
     assert_eq!(&said, b"HTTP/1.1 429");
 }
 
-/// Its caller is known when it shows its token.
+/// The caller of a connection on TCP is known from its first request on.
 #[tokio::test]
 async fn one_caller_has_half_of_the_connections_on_tcp() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar_with(&format!("{}[limits]\nconnections = 4", web(&scene))).await;
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar_with(&format!("{}[limits]\nconnections = 4", web(&setup))).await;
     let drop_in = |client: &reqwest::Client, token: &'static str| {
         let post = client.post(sidecar.url("/passport/token")).basic_auth("erp", Some(token));
         let post = post.header("content-type", "application/x-www-form-urlencoded");
@@ -105,8 +105,8 @@ async fn one_caller_has_half_of_the_connections_on_tcp() {
 
 #[tokio::test]
 async fn http2_connection_beyond_a_callers_share_is_closed() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar_with(&format!("{}[limits]\nconnections = 4", web(&scene))).await;
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar_with(&format!("{}[limits]\nconnections = 4", web(&setup))).await;
     let get = |client: &reqwest::Client, token: &'static str| {
         let get = client.get(sidecar.url("/v1/token?identity=erp"));
         get.header("passport-sidecar-token", token).send()
@@ -121,12 +121,12 @@ async fn http2_connection_beyond_a_callers_share_is_closed() {
     assert_eq!(get(&clients[0], CALLER_TOKEN).await.unwrap().status(), 200);
 }
 
-/// Some clients take no response after a GOAWAY.
+/// Some clients ignore a response after a GOAWAY.
 #[tokio::test]
 async fn http2_response_429_is_sent_before_the_goaway() {
-    let scene = Scene::new().await;
-    let sidecar = scene
-        .sidecar_with(&format!("{}[limits]\nconnections = 20\nconnections_per_caller = 1", web(&scene)))
+    let setup = Setup::new().await;
+    let sidecar = setup
+        .sidecar_with(&format!("{}[limits]\nconnections = 20\nconnections_per_caller = 1", web(&setup)))
         .await;
     let client = plain();
     let get = client.get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar", "true");
@@ -152,21 +152,21 @@ async fn http2_response_429_is_sent_before_the_goaway() {
     }
 }
 
-/// Requests to an upstream that takes connections and answers none of them.
-async fn hanging(scene: &Scene, limits: &str) -> (TcpListener, Sidecar) {
+/// An upstream that accepts connections and does not respond, and its sidecar.
+async fn hanging(setup: &Setup, limits: &str) -> (TcpListener, Sidecar) {
     let hangs = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let more = format!(
         "{}[upstreams.hangs]\nurl = \"http://{}\"\nidentity = \"erp\"\n[limits]\n{limits}",
-        web(scene),
+        web(setup),
         hangs.local_addr().unwrap(),
     );
-    (hangs, scene.sidecar_with(&more).await)
+    (hangs, setup.sidecar_with(&more).await)
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_to_a_hanging_upstream_leave_room_for_others() {
-    let scene = Scene::new().await;
-    let (_hangs, sidecar) = hanging(&scene, "forwarded = 4\nforwarded_per_caller = 3").await;
+    let setup = Setup::new().await;
+    let (_hangs, sidecar) = hanging(&setup, "forwarded = 4\nforwarded_per_caller = 3").await;
     let get = |token: &'static str, path: &str| {
         let get = plain().get(sidecar.url(path)).header("passport-sidecar", "true");
         get.header("passport-sidecar-token", token).send()
@@ -195,8 +195,8 @@ async fn requests_to_a_hanging_upstream_leave_room_for_others() {
 /// A response counts until its body has ended or its client is gone.
 #[tokio::test]
 async fn response_that_is_not_read_counts_as_a_forwarded_request() {
-    let scene = Scene::new().await;
-    let (upstream, sidecar) = hanging(&scene, "forwarded_per_caller = 1").await;
+    let setup = Setup::new().await;
+    let (upstream, sidecar) = hanging(&setup, "forwarded_per_caller = 1").await;
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = upstream.accept().await {
             tokio::spawn(async move {
@@ -242,7 +242,7 @@ fn unfinished(client: &reqwest::Client, path: &str) -> Form {
     tokio::spawn(post.header("content-type", "application/x-www-form-urlencoded").send())
 }
 
-/// Sends forms that do not end until two are refused.
+/// Sends forms that do not end, until two are rejected.
 async fn held(client: &reqwest::Client, number: usize, path: &str) -> Vec<Form> {
     let mut forms: Vec<_> = (0..number + 2).map(|_| unfinished(client, path)).collect();
     for _ in 0..2 {
@@ -258,8 +258,8 @@ async fn held(client: &reqwest::Client, number: usize, path: &str) -> Vec<Form> 
 #[tokio::test]
 async fn memory_of_own_endpoints_is_bounded() {
     for path in ["/v1/validate", "/v1/token/refresh", "/passport/token"] {
-        let scene = Scene::new().await;
-        let sidecar = scene.sidecar_with(LITTLE_MEMORY).await;
+        let setup = Setup::new().await;
+        let sidecar = setup.sidecar_with(LITTLE_MEMORY).await;
         let client = http2(&sidecar).await;
         let held = held(&client, 18, path).await;
         let get = async || client.get(TOKEN).send().await.unwrap().status().as_u16();
@@ -276,8 +276,8 @@ async fn memory_of_own_endpoints_is_bounded() {
 
 #[tokio::test]
 async fn one_caller_has_half_of_the_memory_of_own_endpoints() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar_with(&format!("{}{LITTLE_MEMORY}", web(&scene))).await;
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar_with(&format!("{}{LITTLE_MEMORY}", web(&setup))).await;
     let client = http2(&sidecar).await;
     let _held = held(&client, 9, "/v1/validate").await;
     let get = plain().get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar", "true");

@@ -26,13 +26,13 @@ use tokio::{
 pub(crate) const CALLER_TOKEN: &str = "caller-token-of-erp";
 pub(crate) const SECRET_FILE: &str = "erp.secret";
 
-pub(crate) struct Scene {
+pub(crate) struct Setup {
     pub(crate) passport: DevPassport,
     pub(crate) registered: DevIdentity,
     /// The base URL of the guarded API.
     pub(crate) api: String,
     pub(crate) folder: TempDir,
-    /// What the environment of a sidecar has besides that of the tests.
+    /// Environment variables of the sidecar, beside those of the tests.
     pub(crate) variables: &'static [(&'static str, &'static str)],
     /// How many files a sidecar may have open, if not as many as the tests.
     pub(crate) open_files: Option<u32>,
@@ -47,7 +47,7 @@ pub(crate) struct Sidecar {
     pub(crate) log: PathBuf,
 }
 
-impl Scene {
+impl Setup {
     pub(crate) async fn new() -> Self {
         Self::with(DevPassport::start().await.unwrap()).await
     }
@@ -70,7 +70,7 @@ impl Scene {
         self.folder.path().join(name).display().to_string()
     }
 
-    /// One identity, and callers on both doors; `more` is added.
+    /// Returns a configuration with one identity, and a caller on both listeners; `more` is added.
     pub(crate) fn config(&self, more: &str) -> String {
         let uid = nix::unistd::getuid();
         format!(
@@ -123,12 +123,13 @@ impl Scene {
         self.sidecar_with("").await
     }
 
-    /// The same, with more in its configuration.
+    /// Starts a sidecar with `more` in its configuration.
     pub(crate) async fn sidecar_with(&self, more: &str) -> Sidecar {
         self.start(&self.config(more)).serves().await
     }
 
-    /// One that has never had a token, on doors of its own, or in the place of the other.
+    /// Starts a sidecar without a token in its cache: at the socket, or at another one if the socket
+    /// is in use.
     pub(crate) async fn sidecar_again(&self) -> Sidecar {
         let config = self.config("");
         let socket = self.folder.path().join("sidecar.sock");
@@ -142,7 +143,7 @@ impl Scene {
         Sidecar { socket, ..self.start(&config) }.serves().await
     }
 
-    /// Not waited for.
+    /// Starts a sidecar, and does not wait until it serves.
     pub(crate) fn start(&self, config: &str) -> Sidecar {
         let mut logs = (0..).map(|number| self.folder.path().join(format!("sidecar.{number}.log")));
         let log = logs.find(|log| !log.exists()).unwrap();
@@ -174,7 +175,7 @@ impl Scene {
 }
 
 impl Sidecar {
-    /// Waits until it says that it serves, and at which ports.
+    /// Waits until its log says that it serves, and at which ports.
     pub(crate) async fn serves(mut self) -> Self {
         let said = eventually(async || {
             let log = self.logged();
@@ -200,7 +201,7 @@ impl Sidecar {
         fs::read_to_string(&self.log).unwrap()
     }
 
-    /// A request by its Unix socket, with the header that it wants.
+    /// A client of its Unix socket that sends the required header.
     pub(crate) fn unix(&self) -> reqwest::Client {
         marked().unix_socket(self.socket.as_path()).build().unwrap()
     }
@@ -215,21 +216,21 @@ impl Sidecar {
         .await;
     }
 
-    /// Waits until nobody listens at its port any more, and comes on and on until then.
+    /// Connects to its port until no process listens there.
     pub(crate) fn shut(&self) -> impl Future<Output = ()> + use<> {
         let port = self.tcp;
         eventually(async move || match TcpStream::connect(("127.0.0.1", port)).await {
-            Ok(_) => Err("the door is open".to_owned()),
+            Ok(_) => Err("the listener is open".to_owned()),
             Err(_) => Ok(()),
         })
     }
 
-    /// The most memory that it has had, in bytes.
+    /// Returns the most memory that it has had, in bytes.
     pub(crate) fn peak(&self) -> u64 {
         self.memory("VmHWM:")
     }
 
-    /// The memory that it has now, in bytes.
+    /// Returns the memory that it has now, in bytes.
     pub(crate) fn resident(&self) -> u64 {
         self.memory("VmRSS:")
     }
@@ -256,7 +257,7 @@ impl Sidecar {
     }
 }
 
-/// Looks again and again, for 30 s at most: another process tells nobody how far it is. What is seen instead is the error.
+/// Polls the state of another process for 30 s at most. The error is the last state.
 pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {
@@ -268,7 +269,7 @@ pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Result<T, Strin
     }
 }
 
-/// A client that goes to this machine only.
+/// A client without proxies and certificates, for this machine only.
 pub(crate) fn plain() -> reqwest::Client {
     reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
 }
@@ -282,7 +283,7 @@ pub(crate) async fn json(response: reqwest::Response) -> Value {
     response.json().await.unwrap()
 }
 
-/// An API that says who called, and shows what it got.
+/// Starts an API that responds with its caller and the request.
 async fn api(passport: &DevPassport) -> String {
     let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap();
     let echo = any(|request: axum::extract::Request| async move {

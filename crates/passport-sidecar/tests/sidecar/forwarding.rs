@@ -1,13 +1,13 @@
-//! Requests that are passed on.
+//! Forwarded requests: their tokens, headers and errors.
 
 use serde_json::Value;
 
-use crate::scene::{CALLER_TOKEN, Scene, json, plain};
+use crate::harness::{CALLER_TOKEN, Setup, json, plain};
 
 #[tokio::test]
-async fn a_request_is_passed_on_in_the_name_of_the_identity() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+async fn forwarded_request_has_the_identitys_token() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let request = sidecar
         .unix()
         .post("http://localhost/to/api/orders/a%2Fb?since=1&x=%20")
@@ -29,11 +29,11 @@ async fn a_request_is_passed_on_in_the_name_of_the_identity() {
 }
 
 #[tokio::test]
-async fn a_request_is_passed_on_in_the_callers_name_or_not_at_all() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+async fn propagated_request_needs_the_callers_token() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let get = || sidecar.unix().get("http://localhost/to/as_the_caller/orders");
-    let token = scene.passport.managed_identity("somebody").create().token().build();
+    let token = setup.passport.managed_identity("somebody").create().token().build();
     let seen = json(get().bearer_auth(token).send().await.unwrap()).await;
     assert_eq!(seen["caller"], "somebody");
     let refused = get().send().await.unwrap();
@@ -44,31 +44,31 @@ async fn a_request_is_passed_on_in_the_callers_name_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn with_both_it_is_the_callers_name_if_it_brings_a_token_and_else_the_identitys() {
-    let scene = Scene::new().await;
-    let both = format!("[upstreams.both]\nurl = \"{}\"\nidentity = \"erp\"\npropagate = true", scene.api);
-    let sidecar = scene.sidecar_with(&both).await;
+async fn propagation_falls_back_to_the_identity() {
+    let setup = Setup::new().await;
+    let both = format!("[upstreams.both]\nurl = \"{}\"\nidentity = \"erp\"\npropagate = true", setup.api);
+    let sidecar = setup.sidecar_with(&both).await;
     let get = || sidecar.unix().get("http://localhost/to/both/orders");
-    let token = scene.passport.managed_identity("somebody").create().token().build();
+    let token = setup.passport.managed_identity("somebody").create().token().build();
     assert_eq!(json(get().bearer_auth(token).send().await.unwrap()).await["caller"], "somebody");
     assert_eq!(json(get().send().await.unwrap()).await["caller"], "erp");
     assert_eq!(get().bearer_auth("not-one").send().await.unwrap().status(), 401, "it is not replaced");
 }
 
 #[tokio::test]
-async fn an_upstream_that_takes_connections_and_does_not_answer_is_not_waited_for() {
+async fn unresponsive_upstream_times_out() {
     let hangs = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = hangs.local_addr().unwrap();
-    let scene = Scene::new().await;
+    let setup = Setup::new().await;
     let more = format!(
         "[limits]\nhead_seconds = 1\nanswer_seconds = 1\nidle_seconds = 3\n\
          [upstreams.hangs]\nurl = \"http://{address}\"\nidentity = \"erp\"\n\
          [upstreams.of_tls]\nurl = \"https://{address}\"\nidentity = \"erp\""
     );
-    let sidecar = scene.sidecar_with(&more).await;
+    let sidecar = setup.sidecar_with(&more).await;
     for name in ["hangs", "of_tls"] {
         let post = || sidecar.unix().post(format!("http://localhost/to/{name}/orders"));
-        // Nothing, what fits into the buffers on the way, and what does not.
+        // No body, one that fits into the buffers on the way, and one that does not.
         for body in [0, 1000, 50_000_000] {
             let late = post().body("x".repeat(body)).send().await.unwrap();
             assert_eq!(late.status(), 504, "{name} {body}");
@@ -78,16 +78,16 @@ async fn an_upstream_that_takes_connections_and_does_not_answer_is_not_waited_fo
 }
 
 #[tokio::test]
-async fn a_head_is_passed_on_and_a_redirect_given_back() {
+async fn head_is_forwarded_and_redirect_returned() {
     let router = axum::Router::new()
         .route("/there", axum::routing::get(async || "body"))
         .route("/here", axum::routing::get(async || axum::response::Redirect::permanent("/there")));
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let scene = Scene::new().await;
+    let setup = Setup::new().await;
     let plain =
         format!("[upstreams.plain]\nurl = \"http://{}\"\nidentity = \"erp\"", listener.local_addr().unwrap());
     tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
-    let sidecar = scene.sidecar_with(&plain).await;
+    let sidecar = setup.sidecar_with(&plain).await;
     let head = sidecar.unix().head("http://localhost/to/plain/there").send().await.unwrap();
     assert_eq!((head.status().as_u16(), &head.headers()["content-length"]), (200, &"4".parse().unwrap()));
     let follows_none = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none());
@@ -101,9 +101,9 @@ async fn a_head_is_passed_on_and_a_redirect_given_back() {
 }
 
 #[tokio::test]
-async fn over_tcp_it_wants_the_callers_token_and_does_not_pass_it_on() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+async fn tcp_needs_the_callers_token_and_does_not_forward_it() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let get = || plain().get(sidecar.url("/to/api/orders")).header("passport-sidecar", "true");
     assert_eq!(get().send().await.unwrap().status(), 401);
     let seen = json(get().header("passport-sidecar-token", CALLER_TOKEN).send().await.unwrap()).await;
@@ -112,11 +112,11 @@ async fn over_tcp_it_wants_the_callers_token_and_does_not_pass_it_on() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_passed_on_is_refused() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar_with(&format!(
+async fn unforwardable_request_is_rejected() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar_with(&format!(
         "[upstreams.nobody]\nurl = \"http://127.0.0.1:9\"\nidentity = \"erp\"\n[upstreams.payroll]\nurl = \"{}\"\nidentity = \"payroll\"",
-        scene.api
+        setup.api
     ))
     .await;
     let get = |path: &str| sidecar.unix().get(format!("http://localhost{path}"));
@@ -135,14 +135,14 @@ async fn what_cannot_be_passed_on_is_refused() {
 
 #[tokio::test]
 async fn gateway_reaches_an_upstream_by_the_unix_socket() {
-    let scene = Scene::new().await;
+    let setup = Setup::new().await;
     let headers = [("x-forwarded-for", "1.2.3.4"), ("via", "1.1 gateway"), ("referer", "https://a/b")];
     for (setting, status, forwarded) in [("drop", 200, false), ("forward", 200, true), ("refuse", 403, false)]
     {
         let listen =
             format!("[listen]\nunix_proxy_headers = \"{setting}\"\ntcp_proxy_headers = \"{setting}\"");
-        let config = scene.config("").replace("[listen]", &listen);
-        let sidecar = scene.start(&config).serves().await;
+        let config = setup.config("").replace("[listen]", &listen);
+        let sidecar = setup.start(&config).serves().await;
         let unix = sidecar.unix().get("http://localhost/to/api/orders");
         let tcp = plain().get(sidecar.url("/to/api/orders")).header("passport-sidecar", "true");
         for get in [unix, tcp.header("passport-sidecar-token", CALLER_TOKEN)] {
@@ -159,8 +159,8 @@ async fn gateway_reaches_an_upstream_by_the_unix_socket() {
 
 #[tokio::test]
 async fn proxy_headers_are_dropped_on_unix_and_refused_on_tcp() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar().await;
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar().await;
     let unix = sidecar.unix().get("http://localhost/to/api/orders").header("via", "1.1 gateway");
     let response = unix.send().await.unwrap();
     assert_eq!(response.status(), 200);

@@ -1,4 +1,4 @@
-//! More than there is room for.
+//! More requests and connections than the limits allow.
 
 use std::time::Duration;
 
@@ -6,15 +6,15 @@ use futures_util::future::join_all;
 use passport_dev::{Endpoint, Fault};
 use tokio::{io::AsyncReadExt, net::UnixStream};
 
-use crate::scene::{Scene, json};
+use crate::harness::{Setup, json};
 
-/// As if 500 processes asked: each with a connection of its own, while the one request is on its way.
+/// As 500 processes would: each has a connection of its own, while the one token request is in flight.
 #[tokio::test(flavor = "multi_thread")]
-async fn on_a_cold_sidecar_any_number_of_clients_are_one_token_request() {
-    let scene = Scene::new().await;
-    scene.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3)));
-    let clients: Vec<_> = (0..500).map(|_| scene.unix()).collect();
-    let sidecar = scene.sidecar().await;
+async fn one_token_request_for_500_clients() {
+    let setup = Setup::new().await;
+    setup.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3)));
+    let clients: Vec<_> = (0..500).map(|_| setup.unix()).collect();
+    let sidecar = setup.sidecar().await;
     let asked = clients.into_iter().map(|client| {
         tokio::spawn(async move {
             json(client.get("http://localhost/v1/token?identity=erp").send().await.unwrap()).await
@@ -26,13 +26,13 @@ async fn on_a_cold_sidecar_any_number_of_clients_are_one_token_request() {
         let reply = reply.unwrap();
         assert!(reply["access_token"].is_string(), "{reply}");
     }
-    assert_eq!(scene.passport.counters().token(), 1);
+    assert_eq!(setup.passport.counters().token(), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn over_the_limit_of_connections_clients_are_turned_away_and_health_answers() {
-    let scene = Scene::new().await;
-    let sidecar = scene.sidecar_with("[limits]\nconnections = 100\nhead_seconds = 300").await;
+async fn connections_beyond_the_limit_get_429_and_health_responds() {
+    let setup = Setup::new().await;
+    let sidecar = setup.sidecar_with("[limits]\nconnections = 100\nhead_seconds = 300").await;
     let mut held = Vec::new();
     for _ in 0..100 {
         held.push(UnixStream::connect(&sidecar.socket).await.unwrap());
