@@ -1,6 +1,6 @@
 /// What is wrong with a token.
 ///
-/// Finer than what a caller is told: the response has only [`RejectionReason::passport_name`].
+/// Finer than the response, which has only [`RejectionReason::passport_name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RejectionReason {

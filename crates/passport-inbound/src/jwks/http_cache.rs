@@ -28,7 +28,7 @@ impl Head {
         Self {
             fresh_for: max_age(headers).map(|max_age| max_age.saturating_sub(age)),
             tag: headers.get(ETAG).filter(|tag| tag.len() <= LONGEST_TAG).cloned(),
-            // A cache on the way hands on the issuer's date, and says how long ago that was.
+            // A cache in between forwards the issuer's date, and states its age.
             time: date.and_then(|date| date.checked_add(age)),
         }
     }

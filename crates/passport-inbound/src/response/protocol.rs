@@ -46,7 +46,7 @@ const TEXT: [&str; 4] = [
 
 impl Protocol {
     /// Returns gRPC and grpc-web only for a `POST` of their media types, whatever the version of
-    /// HTTP (tonic-web hands on HTTP/1.1), unless the layer has a forced protocol.
+    /// HTTP (tonic-web forwards HTTP/1.1), unless the layer has a forced protocol.
     pub(crate) fn of(method: &Method, headers: &HeaderMap, forced: Option<ForcedProtocol>) -> Self {
         match forced {
             Some(ForcedProtocol::Grpc) => match Self::of_content(headers) {
