@@ -21,25 +21,26 @@ impl AuthenticateLayer {
     /// Creates a layer that verifies tokens with `verifier`.
     ///
     /// # Panics
-    /// The response future, as [`TokenVerifier::verify`]: if it has to wait on a tokio runtime whose timer is not enabled.
+    /// The response future, as [`TokenVerifier::verify`]: if it has to wait on a tokio runtime
+    /// whose timer is not enabled.
     pub fn new(verifier: TokenVerifier) -> Self {
         Self { verifier, is_optional: false, config: Config::default() }
     }
 
-    /// Omits the reason of a rejection from responses. By default they have one of the seven names of
-    /// Passport's own SDK. Metrics and log events have the reason either way. The setting also applies to
-    /// layers and arguments of handlers inside of this layer.
+    /// Omits the reason of a rejection from responses. By default they have one of the seven names
+    /// of Passport's own SDK. Metrics and log events have the reason either way. The setting also
+    /// applies to layers and arguments of handlers inside of this layer.
     pub fn opaque(mut self) -> Self {
         self.config.rejections.opaque();
         self
     }
 
     /// Puts the caller's token, once it is verified, into the request's extensions, as a
-    /// [`CallerToken`](crate::CallerToken): for calls to other services in the caller's name. Off by
-    /// default, so that no handler gets it by accident.
+    /// [`CallerToken`](crate::CallerToken): for calls to other services in the caller's name. Off
+    /// by default, so that no handler gets it by accident.
     ///
-    /// `passport-outbound`'s `CallerIdentity` uses it; `docs/propagation.md` in the repository describes
-    /// when to forward it, and when not to.
+    /// `passport-outbound`'s `CallerIdentity` uses it; `docs/propagation.md` in the repository
+    /// describes when to forward it, and when not to.
     pub fn hand_on_token(mut self) -> Self {
         self.config.forwards_token = true;
         self
@@ -58,17 +59,19 @@ impl AuthenticateLayer {
         self
     }
 
-    /// Forwards requests without a token as anonymous: `Option<IdInfo>` is `None`, and `RequireLayer` and
-    /// the `IdInfo` extractor reject with 401. A request with an invalid token is rejected all the same.
+    /// Forwards requests without a token as anonymous: `Option<IdInfo>` is `None`, and
+    /// `RequireLayer` and the `IdInfo` extractor reject with 401. A request with an invalid token
+    /// is rejected all the same.
     pub fn optional(mut self) -> Self {
         self.is_optional = true;
         self
     }
 
-    /// Also reads the token from the cookie `name`, if the `Authorization` header has no Bearer token.
+    /// Also reads the token from the cookie `name`, if the `Authorization` header has no Bearer
+    /// token.
     ///
-    /// Browsers send cookies by themselves, also for pages of other sites: protect requests that change
-    /// something against forgery (`SameSite`, a CSRF layer).
+    /// Browsers send cookies by themselves, also for pages of other sites: protect requests that
+    /// change something against forgery (`SameSite`, a CSRF layer).
     pub fn token_from_cookie(mut self, name: impl Into<String>) -> Self {
         self.token_source().cookie = Some(name.into());
         self
@@ -137,13 +140,13 @@ impl AuthenticateLayer {
         Ok(self)
     }
 
-    /// Forwards a browser's preflight (CORS), which has no credentials, to a CORS layer inside of this one.
-    /// Prefer a CORS layer outside of this one, which does not need this setting.
+    /// Forwards a browser's preflight (CORS), which has no credentials, to a CORS layer inside of
+    /// this one. Prefer a CORS layer outside of this one, which does not need this setting.
     ///
     /// **Mind** that anyone can send such a request (`OPTIONS`, with `Origin` and
-    /// `Access-Control-Request-Method`), and that everything inside sees it without authentication and
-    /// without what this layer [`require`](Self::require)s: a proxy, a fallback, a layer that lets a header
-    /// override the method.
+    /// `Access-Control-Request-Method`), and that everything inside sees it without authentication
+    /// and without what this layer [`require`](Self::require)s: a proxy, a fallback, a layer that
+    /// lets a header override the method.
     pub fn allow_preflight(mut self) -> Self {
         self.token_source().preflight = true;
         self
@@ -156,8 +159,8 @@ impl AuthenticateLayer {
         self
     }
 
-    /// Removes the header `name` from each request: one by which a proxy identifies the caller, and which
-    /// anyone could send. To compare a tenant's header with the token instead, use
+    /// Removes the header `name` from each request: one by which a proxy identifies the caller, and
+    /// which anyone could send. To compare a tenant's header with the token instead, use
     /// [`Requirement::tenant_in_header`].
     pub fn strip_header(mut self, name: HeaderName) -> Self {
         self.token_source().strips.push(name);
@@ -168,8 +171,8 @@ impl AuthenticateLayer {
         Arc::make_mut(self.config.token_source.get_or_insert_default())
     }
 
-    /// Rejects callers that do not meet `requirement`, as a [`RequireLayer`](crate::RequireLayer) inside
-    /// of this layer does. A caller must meet the requirements of all calls.
+    /// Rejects callers that do not meet `requirement`, as a [`RequireLayer`](crate::RequireLayer)
+    /// inside of this layer does. A caller must meet the requirements of all calls.
     pub fn require(mut self, requirement: Requirement) -> Self {
         self.config.requirement = Some(match self.config.requirement {
             Some(before) => before.and(requirement),
@@ -195,12 +198,13 @@ impl AuthenticateLayer {
         self
     }
 
-    /// Lets `respond` change or replace the response to a rejected request, for the reason that it gets.
+    /// Lets `respond` change or replace the response to a rejected request, for the reason that it
+    /// gets.
     ///
     /// Also holds for guards without a `respond_with` of their own, and for arguments of handlers,
-    /// inside of this layer. For HTTP only; gRPC callers get a status in any case. A response
-    /// whose status says yes (1xx, 2xx) gets the status
-    /// of the refusal again, and one with that status gets its challenge or its `Retry-After`, if it has none.
+    /// inside of this layer. For HTTP only; gRPC callers get a status in any case. A response with
+    /// a status of success (1xx, 2xx) gets the status of the rejection again, and one with that
+    /// status gets its challenge or its `Retry-After`, if it has none.
     ///
     /// ```
     /// # use passport_inbound::{AuthenticateLayer, TokenVerifier};

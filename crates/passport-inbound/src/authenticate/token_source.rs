@@ -1,5 +1,5 @@
-//! Reads the token of a request from other places than the `Authorization` header, and strips what the
-//! inner service must not see. Pure.
+//! Reads the token of a request from other places than the `Authorization` header, and strips what
+//! the inner service must not see. Pure.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
@@ -13,8 +13,8 @@ use percent_encoding::percent_decode_str;
 use super::public_paths::PublicPaths;
 use crate::{RejectionReason, authenticate::bearer::bearer, metrics::TARGET, request_path::routed_path};
 
-/// Where a layer looks for a token besides the `Authorization` header, which requests need none, and
-/// what it strips. All of it is off by default.
+/// Where a layer looks for a token besides the `Authorization` header, which requests need none,
+/// and what it strips. All of it is off by default.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TokenSource {
     pub(super) cookie: Option<String>,
@@ -25,12 +25,13 @@ pub(super) struct TokenSource {
     pub(super) strips: Vec<HeaderName>,
 }
 
-/// The name that [RFC 6750, section 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3) gives the parameter.
+/// The name that [RFC 6750, section 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3) gives
+/// the parameter.
 const PARAMETER: &str = "access_token";
 
 impl TokenSource {
-    /// Returns the token of a request. The header takes precedence over a cookie, which browsers send by
-    /// themselves; together with a parameter of the query it is rejected.
+    /// Returns the token of a request. The header takes precedence over a cookie, which browsers
+    /// send by themselves; together with a parameter of the query it is rejected.
     pub(super) fn token<'a, B>(&self, request: &'a Request<B>) -> Result<Option<&'a [u8]>, RejectionReason> {
         let in_header = bearer(request.headers())?;
         let in_query =
@@ -99,8 +100,8 @@ impl TokenSource {
     }
 }
 
-/// Returns whether the request opens a WebSocket or a stream of events: scripts in browsers cannot set
-/// headers there.
+/// Returns whether the request opens a WebSocket or a stream of events: scripts in browsers cannot
+/// set headers there.
 fn cannot_set_headers<B>(request: &Request<B>) -> bool {
     let has = |name: HeaderName, word: &str| {
         let texts = request.headers().get_all(name).into_iter().filter_map(|value| value.to_str().ok());
@@ -151,8 +152,8 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, Re
     only(own.map(|(_, value)| unquoted(value).unwrap_or(value)).filter(|value| !value.is_empty()))
 }
 
-/// Returns whether a session library has split the token over several cookies: `name.0`, `name-0`, or
-/// `nameC1` beside `name=chunks-2`.
+/// Returns whether a session library has split the token over several cookies: `name.0`, `name-0`,
+/// or `nameC1` beside `name=chunks-2`.
 fn is_chunked(headers: &HeaderMap, name: &str, token: Option<&[u8]>) -> bool {
     let is_chunk = |own: &[u8]| match own.strip_prefix(name.as_bytes()) {
         Some([b'.' | b'-' | b'_' | b'C', digits @ ..]) => {

@@ -48,7 +48,8 @@ impl KeyHealth {
         self.keys
     }
 
-    /// When the issuer has last given or confirmed the keys; `None` before that, and for keys that were given by hand.
+    /// When the issuer has last given or confirmed the keys; `None` before that, and for keys that
+    /// were given by hand.
     #[must_use]
     pub fn fetched_at(&self) -> Option<SystemTime> {
         self.fetched_at
@@ -60,14 +61,15 @@ impl KeyHealth {
         self.age
     }
 
-    /// When the issuer is asked next, unless a token with an unknown key comes first. `None` if it is never asked.
+    /// When the issuer is asked next, unless a token with an unknown key comes first. `None` if it
+    /// is never asked.
     #[must_use]
     pub fn next_attempt(&self) -> Option<SystemTime> {
         self.next_attempt
     }
 
-    /// How many attempts in a row have failed. More than none is worth a warning: from there it is as long as the keys have
-    /// to live until tokens are answered with 503.
+    /// How many attempts in a row have failed. More than none is worth a warning: from there it is
+    /// as long as the keys have to live until tokens are answered with 503.
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.failures

@@ -1,5 +1,5 @@
-//! What the head of an answer says of its body: how long it is fresh, which version it is, what time it is there
-//! ([RFC 9111](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)). Pure.
+//! What the head of an answer says of its body: how long it is fresh, which version it is, what
+//! time it is there ([RFC 9111](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)). Pure.
 
 use std::time::{Duration, SystemTime};
 
@@ -34,7 +34,8 @@ impl Head {
     }
 }
 
-/// The lifetime that `Cache-Control` gives: the least, if there are several; none for what is not to be kept.
+/// The lifetime that `Cache-Control` gives: the least, if there are several; none for what is not
+/// to be kept.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).filter_map(lifetime).min()

@@ -12,7 +12,8 @@ pub(crate) enum Protocol {
     Http,
 }
 
-/// A protocol that a layer always responds in, so that the caller cannot choose it by a content type.
+/// A protocol that a layer always responds in, so that the caller cannot choose it by a content
+/// type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ForcedProtocol {
     Http,

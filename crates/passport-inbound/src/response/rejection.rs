@@ -16,8 +16,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// There is no token: no `Authorization` header of the Bearer scheme, and none in the other places
-    /// that the layer is configured for. 401.
+    /// There is no token: no `Authorization` header of the Bearer scheme, and none in the other
+    /// places that the layer is configured for. 401.
     #[error("no credentials")]
     CredentialsMissing,
     /// The caller does not meet the requirement. 403.
@@ -30,7 +30,8 @@ pub enum Rejection {
         retry_after: Duration,
     },
     /// A `RequireLayer`, an extractor or an `EndStreamsLayer` ran without an
-    /// [`AuthenticateLayer`](crate::AuthenticateLayer) before it. 500: the caller cannot correct it.
+    /// [`AuthenticateLayer`](crate::AuthenticateLayer) before it. 500: the caller cannot correct
+    /// it.
     #[error("no AuthenticateLayer ran before what needs to know the caller")]
     Miswired,
     /// A [`PermissionCheck`](crate::PermissionCheck) has no answer. 503.

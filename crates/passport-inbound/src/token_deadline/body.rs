@@ -91,7 +91,8 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
         let has_begun = std::mem::replace(this.has_begun, true);
         match &frame {
             Poll::Pending => ready!(this.timer.poll(deadline, cx)),
-            // Data after the deadline is dropped. The first frame, trailers and the end are forwarded.
+            // Data after the deadline is dropped. The first frame, trailers and the end are
+            // forwarded.
             Poll::Ready(Some(Ok(frame))) if frame.is_data() && has_begun && deadline.is_reached() => {}
             Poll::Ready(_) => return frame,
         }

@@ -41,9 +41,9 @@ pub struct TokenVerifierBuilder {
 }
 
 impl TokenVerifier {
-    /// Creates a builder of a verifier for tokens with this audience, the one option without a default.
-    /// A service that users and managed identities call has several audiences; add them with
-    /// [`TokenVerifierBuilder::accept_audience`].
+    /// Creates a builder of a verifier for tokens with this audience, the one option without a
+    /// default. A service that users and managed identities call has several audiences; add them
+    /// with [`TokenVerifierBuilder::accept_audience`].
     pub fn builder(audience: impl Into<String>) -> TokenVerifierBuilder {
         TokenVerifierBuilder::new(audience.into())
     }
@@ -70,14 +70,15 @@ impl TokenVerifierBuilder {
         }
     }
 
-    /// Adds an audience. The tokens of Passport's managed identities have `bizfirstgo-api`; a user's
-    /// token has the client id of the user's app.
+    /// Adds an audience. The tokens of Passport's managed identities have `bizfirstgo-api`; a
+    /// user's token has the client id of the user's app.
     pub fn accept_audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self
     }
 
-    /// Sets the issuer, exactly as tokens have it in `iss`. Defaults to `https://passport.bizfirst.ai`.
+    /// Sets the issuer, exactly as tokens have it in `iss`. Defaults to
+    /// `https://passport.bizfirst.ai`.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
         self
@@ -99,32 +100,32 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Uses only the signing keys of this JWK set
-    /// ([RFC 7517, section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)): no keys are fetched,
-    /// and the options for that have no effect. For tests, and for machines that cannot reach the
-    /// issuer; a rotation needs a new verifier.
+    /// Uses only the signing keys of this JWK set ([RFC 7517, section
+    /// 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)): no keys are fetched, and the options
+    /// for that have no effect. For tests, and for machines that cannot reach the issuer; a
+    /// rotation needs a new verifier.
     pub fn static_keys(mut self, jwks: impl Into<Vec<u8>>) -> Self {
         self.static_keys = Some(jwks.into());
         self
     }
 
     /// Saves the signing keys in this file, so that a service can start while the issuer is down.
-    /// Defaults to none. The file is read when the first keys are needed, and replaced when the issuer
-    /// has sent or confirmed keys. Saved keys are trusted for as long as if the service had never ended
-    /// ([`max_key_age`](Self::max_key_age)), and refreshed when they are due. Several instances may
-    /// share the file.
+    /// Defaults to none. The file is read when the first keys are needed, and replaced when the
+    /// issuer has sent or confirmed keys. Saved keys are trusted for as long as if the service had
+    /// never ended ([`max_key_age`](Self::max_key_age)), and refreshed when they are due. Several
+    /// instances may share the file.
     ///
-    /// The file decides whose tokens are accepted: only the service may have write access to it and to
-    /// its folder, in which each new version is created before it replaces the old one. A file that
-    /// cannot be used, or takes longer than a second, is a warning, not an error.
+    /// The file decides whose tokens are accepted: only the service may have write access to it and
+    /// to its folder, in which each new version is created before it replaces the old one. A file
+    /// that cannot be used, or takes longer than a second, is a warning, not an error.
     pub fn key_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.key_file = Some(path.into());
         self
     }
 
-    /// Sets the interval at which the signing keys are refreshed. Defaults to 10 min, as in Passport's
-    /// SDK; 1 min to 24 h. A refresh runs in the background after about four fifths of that time, or of
-    /// a shorter one in the issuer's `Cache-Control`, and no request waits for it.
+    /// Sets the interval at which the signing keys are refreshed. Defaults to 10 min, as in
+    /// Passport's SDK; 1 min to 24 h. A refresh runs in the background after about four fifths of
+    /// that time, or of a shorter one in the issuer's `Cache-Control`, and no request waits for it.
     pub fn jwks_refresh_interval(mut self, interval: Duration) -> Self {
         self.keys.lifetime = interval;
         self
@@ -149,58 +150,60 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Sets how long cached keys are trusted while the issuer is unreachable. Defaults to 24 h: longer
-    /// than outages last; 1 min to 30 days. After that, the response is 503. A key that was withdrawn
-    /// during an outage is trusted for as long.
+    /// Sets how long cached keys are trusted while the issuer is unreachable. Defaults to 24 h:
+    /// longer than outages last; 1 min to 30 days. After that, the response is 503. A key that was
+    /// withdrawn during an outage is trusted for as long.
     pub fn max_key_age(mut self, age: Duration) -> Self {
         self.keys.max_age = age;
         self
     }
 
-    /// Sets the accepted signature algorithms
-    /// ([RFC 8725, section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)). Defaults to RS256
-    /// alone, the only one that Passport uses. A published RSA key without an `alg` is used for RS256
-    /// and for PS256, if both are configured; one with an `alg` for that one only.
+    /// Sets the accepted signature algorithms ([RFC 8725, section
+    /// 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)). Defaults to RS256 alone, the only
+    /// one that Passport uses. A published RSA key without an `alg` is used for RS256 and for
+    /// PS256, if both are configured; one with an `alg` for that one only.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.algorithms = AllowedAlgorithms::new(algorithms.into_iter().collect());
         self
     }
 
-    /// Sets whether verified tokens are cached, so that the signature of each is verified once. Defaults
-    /// to yes, as that is most of the work. The cache changes no result: a cached token is rejected, as
-    /// any other, when it expires or its key is withdrawn. Cached tokens stay in memory.
+    /// Sets whether verified tokens are cached, so that the signature of each is verified once.
+    /// Defaults to yes, as that is most of the work. The cache changes no result: a cached token is
+    /// rejected, as any other, when it expires or its key is withdrawn. Cached tokens stay in
+    /// memory.
     pub fn cache_tokens(mut self, yes: bool) -> Self {
         self.keeps_tokens = yes;
         self
     }
 
-    /// Sets the maximum number of cached tokens. Defaults to 10,000: more than most services see in an
-    /// hour. The least used are evicted first.
+    /// Sets the maximum number of cached tokens. Defaults to 10,000: more than most services see in
+    /// an hour. The least used are evicted first.
     pub fn max_cached_tokens(mut self, tokens: u64) -> Self {
         self.cache.tokens = tokens;
         self
     }
 
-    /// Sets the maximum size of the cached tokens and their claims, in bytes. Defaults to 16 MiB; 10,000
-    /// tokens of Passport take half of that. 64 KiB to 4 GiB. The limit that is reached first applies.
+    /// Sets the maximum size of the cached tokens and their claims, in bytes. Defaults to 16 MiB;
+    /// 10,000 tokens of Passport take half of that. 64 KiB to 4 GiB. The limit that is reached
+    /// first applies.
     pub fn max_cached_bytes(mut self, bytes: u64) -> Self {
         self.cache.bytes = bytes;
         self
     }
 
     /// Rejects callers with valid tokens for which `denies` returns `true`: by
-    /// [`token_id`](IdInfo::token_id) or [`user_id`](IdInfo::user_id), for example, as a token does not
-    /// show that it was revoked. Defaults to none. `denies` is called for each request, so it must not
-    /// block. A second call replaces the first. The response says that the token has expired
-    /// (`TokenExpired`), so that the caller gets another one.
+    /// [`token_id`](IdInfo::token_id) or [`user_id`](IdInfo::user_id), for example, as a token does
+    /// not show that it was revoked. Defaults to none. `denies` is called for each request, so it
+    /// must not block. A second call replaces the first. The response says that the token has
+    /// expired (`TokenExpired`), so that the caller gets another one.
     pub fn deny_list(mut self, denies: impl Fn(&IdInfo) -> bool + Send + Sync + 'static) -> Self {
         self.deny_list = Some(DenyList(Arc::new(denies)));
         self
     }
 
-    /// Sets the maximum number of concurrent signature verifications. Defaults to half of the processors
-    /// and at least one, so that a flood of invalid tokens leaves the others to cached ones. A request
-    /// that gets no permit within 2 s is rejected with 503.
+    /// Sets the maximum number of concurrent signature verifications. Defaults to half of the
+    /// processors and at least one, so that a flood of invalid tokens leaves the others to cached
+    /// ones. A request that gets no permit within 2 s is rejected with 503.
     pub fn max_concurrent_verifications(mut self, at_once: NonZeroUsize) -> Self {
         self.at_once = at_once;
         self
@@ -215,8 +218,8 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Sets how far this machine's clock and the issuer's may differ, for `exp`, `nbf` and `iat`. Defaults
-    /// to 60 s, as in Passport's own SDK; 10 min at most.
+    /// Sets how far this machine's clock and the issuer's may differ, for `exp`, `nbf` and `iat`.
+    /// Defaults to 60 s, as in Passport's own SDK; 10 min at most.
     pub fn clock_skew(mut self, skew: Duration) -> Self {
         self.keys.clock_skew = skew;
         self

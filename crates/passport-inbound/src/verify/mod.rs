@@ -31,16 +31,16 @@ const SOON: Duration = Duration::from_secs(1);
 /// another attempt has fetched keys.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a request waits for keys: for those of the key file, for those that the issuer may have
-/// sent before it published the token's key, and for newer ones.
+/// How often a request waits for keys: for those of the key file, for those that the issuer may
+/// have sent before it published the token's key, and for newer ones.
 const MAX_WAITS: u32 = 3;
 
 /// Verifies tokens, without an HTTP framework.
 ///
-/// Cheap to clone; clones share the keys and the cached tokens. Building one does no I/O; the keys are
-/// fetched for the first token, or by [`ready`](Self::ready). From then on a task refreshes them, on
-/// that runtime or, when that has ended, on the one of the next request that needs keys; until the last
-/// clone is dropped.
+/// Cheap to clone; clones share the keys and the cached tokens. Building one does no I/O; the keys
+/// are fetched for the first token, or by [`ready`](Self::ready). From then on a task refreshes
+/// them, on that runtime or, when that has ended, on the one of the next request that needs keys;
+/// until the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct TokenVerifier {
     pipeline: Arc<Pipeline>,
@@ -53,8 +53,8 @@ impl TokenVerifier {
 
     /// Verifies a token in the compact form, without the `Bearer` in front of it.
     ///
-    /// Waits, for 2 s at most, only if the token's key is not known (for the one refresh that all callers
-    /// share) or if all verification permits are in use.
+    /// Waits, for 2 s at most, only if the token's key is not known (for the one refresh that all
+    /// callers share) or if all verification permits are in use.
     ///
     /// # Errors
     /// [`VerifyError::Rejected`] when the token is not acceptable, [`VerifyError::KeysUnavailable`]
@@ -75,9 +75,9 @@ impl TokenVerifier {
         }
     }
 
-    /// Verifies a token at once, on this thread. Returns `None` if its key is not known and newer keys are
-    /// being fetched: [`verify`](Self::verify) waits for them. The limit on concurrent verifications does
-    /// not apply.
+    /// Verifies a token at once, on this thread. Returns `None` if its key is not known and newer
+    /// keys are being fetched: [`verify`](Self::verify) waits for them. The limit on concurrent
+    /// verifications does not apply.
     ///
     /// # Errors
     /// As [`verify`](Self::verify).
@@ -129,7 +129,8 @@ impl TokenVerifier {
         }
     }
 
-    /// Returns the health of the signing keys, for readiness probes and status pages. Sends no request.
+    /// Returns the health of the signing keys, for readiness probes and status pages. Sends no
+    /// request.
     #[must_use]
     pub fn health(&self) -> KeyHealth {
         self.pipeline.jwks.health()
@@ -167,7 +168,8 @@ impl TokenVerifier {
             }
             let permit = match wait {
                 Wait::Keys(keys) => {
-                    // A fetch that was dropped with its runtime does not count: this call starts another.
+                    // A fetch that was dropped with its runtime does not count: this call starts
+                    // another.
                     waits += u32::from(keys.outcome().await.is_some());
                     None
                 }

@@ -279,7 +279,8 @@ async fn keys_that_have_moved_are_looked_for_anew_whatever_is_at_the_old_place()
     }
 }
 
-/// Files are read and written on threads of which a paused clock knows nothing, so here it is moved by hand.
+/// Files are read and written on threads of which a paused clock knows nothing, so here it is moved
+/// by hand.
 async fn setup_for_files() -> (Setup, ManualClock, tempfile::TempDir) {
     let setup = setup().await;
     tokio::time::resume();
