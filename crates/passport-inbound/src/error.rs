@@ -1,6 +1,6 @@
 /// What is wrong with a token.
 ///
-/// Finer than what a caller is told: the response has only [`RejectionReason::passport_name`].
+/// Finer than the response, which has only [`RejectionReason::passport_name`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RejectionReason {
@@ -22,7 +22,8 @@ pub enum RejectionReason {
     /// It is good, but on the deny list.
     #[error("the token or its bearer is on the deny list")]
     Denied,
-    /// More than one `Authorization` header, cookie of the name, or parameter; or a token both in the header and in the query.
+    /// More than one `Authorization` header, cookie of the name, or parameter; or a token both in
+    /// the header and in the query.
     #[error("there is more than one token, or more than one Authorization header")]
     DuplicateCredentials,
     /// `exp` is past.
@@ -62,8 +63,8 @@ pub enum RejectionReason {
 }
 
 impl RejectionReason {
-    /// The name under which Passport's own SDK knows the reason (`TokenValidationError`). That is all a caller is
-    /// told.
+    /// The name under which Passport's own SDK knows the reason (`TokenValidationError`). That is
+    /// all a caller is told.
     #[must_use]
     pub fn passport_name(self) -> &'static str {
         match self.coarse() {

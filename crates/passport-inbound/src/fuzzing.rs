@@ -1,4 +1,5 @@
-//! What the fuzz targets do with their input. There is no panic to be had, and what is accepted must be what others read in it.
+//! What the fuzz targets do with their input. There is no panic to be had, and what is accepted
+//! must be what others read in it.
 
 use std::{
     collections::{HashMap, hash_map::RandomState},

@@ -10,8 +10,9 @@ pub(crate) struct Anonymous;
 
 /// Who calls: a user or a service account, verified.
 ///
-/// Immutable and cheap to clone. It can only come from a verified token, so whoever holds one may trust it. In axum it
-/// is an extractor (feature `axum`); everywhere else it is in the request's extensions.
+/// Immutable and cheap to clone. It can only come from a verified token, so its values can be
+/// trusted. In axum it is an extractor (feature `axum`); everywhere else it is in the request's
+/// extensions.
 #[derive(Clone)]
 pub struct IdInfo(Arc<VerifiedToken>);
 

@@ -1,10 +1,11 @@
-//! Who calls: verify Passport tokens, hand on who it is, and let only those through who may pass.
+//! Tower middleware that verifies Passport access tokens, exposes the caller as [`IdInfo`], and
+//! authorizes requests.
 //!
-//! # Start here
+//! # Getting started
 //!
-//! A [`TokenVerifier`] checks a token against the issuer's published keys and a fixed list of rules. An
-//! [`AuthenticateLayer`] does that for each request of an axum router, a tonic server or any other Tower service, and
-//! puts an [`IdInfo`] into the request.
+//! A [`TokenVerifier`] verifies tokens with the issuer's published keys and a fixed list of rules.
+//! An [`AuthenticateLayer`] verifies the token of each request to an axum router, a tonic server or
+//! any other Tower service, and adds an [`IdInfo`] to the request.
 //!
 //! ```
 //! # #[cfg(feature = "axum")] {
@@ -24,14 +25,15 @@
 //! # let _ = api; Ok(()) } main().unwrap(); }
 //! ```
 //!
-//! Building does no I/O. The keys are fetched when the first token comes, or by [`ready`](TokenVerifier::ready).
+//! Building does no I/O. The keys are fetched for the first token, or by
+//! [`ready`](TokenVerifier::ready).
 //!
-//! # Who may pass
+//! # Authorization
 //!
-//! A [`Requirement`] says it: roles, permissions, scopes, a tenant, a second factor, a check of your own, somebody who is asked
-//! ([`PermissionCheck`]), and any of these with `and`, `or` and `!`. Demand it with a [`RequireLayer`], with an argument of an axum
-//! handler (`ServiceAccount`, `User`, `Guarded`), or in one with the layer that authenticates, where the order cannot be
-//! got wrong:
+//! A [`Requirement`] combines roles, permissions, scopes, a tenant, a second factor, checks of your
+//! own and remote checks ([`PermissionCheck`]) with `and`, `or` and `!`. Apply it with a
+//! [`RequireLayer`], with an argument of an axum handler (`ServiceAccount`, `User`, `Guarded`), or
+//! with the authenticating layer, where the order cannot be wrong:
 //!
 //! ```
 //! # fn example(verifier: passport_inbound::TokenVerifier) {
@@ -42,30 +44,33 @@
 //! # let _ = layer; }
 //! ```
 //!
-//! A guard that finds nobody authenticated lets nobody through, and tells the operator.
+//! Without an [`AuthenticateLayer`] outside of it, a [`RequireLayer`] rejects every request and
+//! logs an error.
 //!
-//! # In a handler
+//! # Handlers
 //!
 //! With the feature `axum`, `IdInfo` is an argument, `Option<IdInfo>` where the layer is
-//! [`optional`](AuthenticateLayer::optional), and `Verified<T>` has your own claims. With the feature `tonic`,
-//! `request.caller()?` gives it (`RequestExt`). Everywhere else it is in the request's extensions.
+//! [`optional`](AuthenticateLayer::optional), and `Verified<T>` has your own claims. With the
+//! feature `tonic`, `request.caller()?` gives it (`RequestExt`). Everywhere else it is in the
+//! request's extensions.
 //!
-//! # What else a layer does
+//! # Other features
 //!
 //! | | |
 //! |---|---|
-//! | a token from a cookie, or from a WebSocket's query; the token taken off; preflights | [`AuthenticateLayer`] |
+//! | a token from a cookie, or from a WebSocket's query; removal of the token; preflights | [`AuthenticateLayer`] |
 //! | streams that end when the token does | [`EndStreamsLayer`], [`IdInfo::until_expiry`] |
-//! | an audit of calls and refusals | [`AuditLayer`], [`AuditSink`] |
+//! | an audit of calls and rejections | [`AuditLayer`], [`AuditSink`] |
 //! | calls to the next service in the caller's name | [`AuthenticateLayer::hand_on_token`], [`CallerToken`] |
 //! | paths that need no token; everything else does | [`AuthenticateLayer::public_paths`], [`AuthenticateLayer::public_grpc_services`] |
-//! | refusals in HTTP or gRPC alone | [`AuthenticateLayer::http_only`], [`AuthenticateLayer::grpc_only`] |
+//! | rejections in HTTP or gRPC alone | [`AuthenticateLayer::http_only`], [`AuthenticateLayer::grpc_only`] |
 //! | the caller on the request's span | [`AuthenticateLayer::record_caller`] |
-//! | answers in your own words | [`AuthenticateLayer::respond_with`], [`AuthenticateLayer::opaque`] |
+//! | custom responses | [`AuthenticateLayer::respond_with`], [`AuthenticateLayer::opaque`] |
 //!
-//! # In a test
+//! # Tests
 //!
-//! `passport-dev` has identities that sign requests without an issuer and without a network; the verifier is the real one:
+//! `passport-dev` signs requests for test identities without an issuer and without a network; the
+//! verifier is that of production:
 //!
 //! ```
 //! # #[cfg(feature = "axum")] { #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -85,35 +90,39 @@
 //! # Ok(()) } main().unwrap(); }
 //! ```
 //!
-//! # What is checked
+//! # Verification rules
 //!
-//! 1. Exactly one `Authorization` header with the Bearer scheme, unless the layer is told where
-//!    else to look; a token of at most 8 KiB
+//! 1. Exactly one `Authorization` header with the Bearer scheme, unless the layer is configured for
+//!    other places; a token of at most 8 KiB
 //!    ([`max_token_size`](TokenVerifierBuilder::max_token_size)) in the compact form.
-//! 2. `alg` is exactly `RS256`, or one of the [`algorithms`](TokenVerifierBuilder::algorithms) that are configured; `typ` is
-//!    absent, `JWT` or `at+jwt`; any `crit` is refused; keys in the header are never looked at.
-//! 3. The signature, with a key that the issuer publishes: the one that `kid` names, or, without a `kid`, one of at
-//!    most four. An unknown `kid` never falls back to another key.
-//! 4. `iss` equals the configured issuer byte for byte; `aud` holds one of the configured audiences; `exp`, `nbf` and
-//!    `iat` within 60 s of skew; `sub` and `tenant_id` are there. A wrong JSON type, or one of
-//!    these members twice, is a refusal, never an absence.
-//! 5. What is marked as an ID token or a logout token (`nonce`, `at_hash`, `c_hash`, `events`, another `typ`) and what
-//!    is bound to a client key (`cnf`) is refused. `is_service_account` counts only as the boolean `true`.
+//! 2. `alg` is exactly `RS256`, or one of the [`algorithms`](TokenVerifierBuilder::algorithms) that
+//!    are configured; `typ` is absent, `JWT` or `at+jwt`; any `crit` is refused; keys in the header
+//!    are never looked at.
+//! 3. The signature, with a key that the issuer publishes: the one that `kid` names, or, without a
+//!    `kid`, one of at most four. An unknown `kid` never falls back to another key.
+//! 4. `iss` equals the configured issuer byte for byte; `aud` holds one of the configured
+//!    audiences; `exp`, `nbf` and `iat` within 60 s of skew; `sub` and `tenant_id` are there. A
+//!    wrong JSON type, or one of these members twice, is a refusal, never an absence.
+//! 5. What is marked as an ID token or a logout token (`nonce`, `at_hash`, `c_hash`, `events`,
+//!    another `typ`) and what is bound to a client key (`cnf`) is refused. `is_service_account`
+//!    counts only as the boolean `true`.
 //!
-//! # What is kept, and what goes on in the background
+//! # Token cache and background refresh
 //!
-//! A token that was verified is known from then on, until it expires or its key is withdrawn
-//! ([`cache_tokens`](TokenVerifierBuilder::cache_tokens)). The issuer's keys are fetched when they are first needed, or by
-//! [`ready`](TokenVerifier::ready); from then on a task refreshes them before they are old, and an outage of the issuer goes
-//! unnoticed for a day ([`max_key_age`](TokenVerifierBuilder::max_key_age)), with a
-//! [`key_file`](TokenVerifierBuilder::key_file) across restarts. [`health`](TokenVerifier::health) tells how it stands.
+//! A verified token is cached until it expires or its key is withdrawn
+//! ([`cache_tokens`](TokenVerifierBuilder::cache_tokens)). The issuer's keys are fetched when the
+//! first request needs them, or by [`ready`](TokenVerifier::ready); from then on a task refreshes
+//! them before they expire, and an outage of the issuer affects no request for a day
+//! ([`max_key_age`](TokenVerifierBuilder::max_key_age)), with a
+//! [`key_file`](TokenVerifierBuilder::key_file) across restarts. [`health`](TokenVerifier::health)
+//! reports their state.
 //!
-//! # What a caller gets
+//! # Responses
 //!
-//! A refusal is 401 with an [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3) challenge and a coarse
-//! reason, or UNAUTHENTICATED on gRPC; who may not pass gets 403, or `PERMISSION_DENIED`, and is told what is required. Keys that
-//! cannot be had are 503, or UNAVAILABLE: not the caller's fault. From each reason to its remedy: `docs/errors.md` in the
-//! repository.
+//! A rejected token is 401 with an [RFC 6750](https://www.rfc-editor.org/rfc/rfc6750#section-3)
+//! challenge and a coarse reason, or `UNAUTHENTICATED` on gRPC; an unmet requirement is 403, or
+//! `PERMISSION_DENIED`, with the requirement. Missing keys are 503, or `UNAVAILABLE`: not the
+//! caller's fault. `docs/errors.md` in the repository has a remedy for each reason.
 
 pub mod audit;
 pub mod authenticate;

@@ -139,7 +139,8 @@ impl HttpExchange for ScriptedIssuer {
     }
 }
 
-/// A Passport to mint tokens, an issuer in its place that is asked for keys, and a verifier on paused time.
+/// A Passport to mint tokens, an issuer in its place that is asked for keys, and a verifier on
+/// paused time.
 pub(crate) struct Setup {
     pub(crate) passport: DevPassport,
     pub(crate) issuer: ScriptedIssuer,
@@ -198,8 +199,8 @@ impl Setup {
 
 /// What was logged on this thread, as text.
 ///
-/// One subscriber for all tests, which hands each line to whoever listens on its thread: subscribers that come and go change
-/// what the tests beside them log.
+/// One subscriber for all tests, which hands each line to whoever listens on its thread:
+/// subscribers that come and go change what the tests beside them log.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
 
@@ -253,7 +254,8 @@ impl<'a> MakeWriter<'a> for Log {
     }
 }
 
-/// What `work` measures, by name and labels other than the issuer: the count of a counter, the last value of others.
+/// What `work` measures, by name and labels other than the issuer: the count of a counter, the last
+/// value of others.
 pub(crate) async fn measured(work: impl Future<Output = ()>) -> BTreeMap<String, f64> {
     let recorder = DebuggingRecorder::new();
     {

@@ -1,5 +1,5 @@
-//! Formats text of a request or of a token for a log. Such text is escaped and short, and what looks
-//! like a token is omitted.
+//! Formats text of a request or of a token for a log. Such text is escaped and short, and what
+//! looks like a token is omitted.
 
 use std::fmt;
 

@@ -25,37 +25,37 @@ impl AuditedCaller {
     }
 }
 
-/// What became of a request, as far as it is known when the response begins.
+/// The outcome of a request, as far as it is known when the response begins.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct AuditEvent<'a> {
-    /// Who called, if a token was good.
+    /// The caller, if a token was valid.
     pub caller: Option<&'a IdInfo>,
-    /// Why the request was not let through, if it was not.
+    /// The reason why the request was rejected, if it was.
     pub rejection: Option<&'a Rejection>,
     /// The method.
     pub method: &'a Method,
-    /// The path, without the query, which may hold what nobody should write down. As it came, and escaped by nobody; below a
-    /// `nest` of axum, without its prefix.
+    /// The path as the client sent it, not escaped; below a `nest` of axum, without its prefix.
+    /// Without the query, which may hold secrets.
     pub path: &'a str,
-    /// The status of the response; none if the caller hung up before there was one, or the service
-    /// failed or panicked. On gRPC it is 200;
-    /// see [`grpc_status`](Self::grpc_status).
+    /// The status of the response; none if the caller disconnected before there was one, or the
+    /// service failed or panicked. On gRPC it is 200; see [`grpc_status`](Self::grpc_status).
     pub status: Option<StatusCode>,
     /// The gRPC status, if it stands in the headers, as that of a refusal does.
     pub grpc_status: Option<u8>,
-    /// How long it took until the response began.
+    /// The time until the response began.
     pub duration: Duration,
 }
 
-/// Takes what an [`AuditLayer`](super::AuditLayer) has seen: to a log, a queue, a table.
+/// Receives the events of an [`AuditLayer`](super::AuditLayer): for a log, a queue, a table.
 ///
-/// It is called within the request, so it must not wait; hand the event on, to a task with a bounded queue for example.
+/// It is called within the request, so it must not block: send the event to a task with a bounded
+/// queue, for example.
 pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
-    /// Takes one event. It may be called outside of a runtime, when a request is dropped.
+    /// Receives an event. It may be called outside of a runtime, when a request is dropped.
     ///
     /// # Panics
-    /// It is not to; if it does, the event is lost, an error event says so, and the request goes on.
+    /// If it panics, the event is lost, an error is logged, and the request goes on.
     fn record(&self, event: &AuditEvent<'_>);
 }
 

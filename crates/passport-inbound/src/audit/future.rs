@@ -66,7 +66,7 @@ pin_project! {
     /// The response future of [`Audit`](super::Audit).
     ///
     /// # Cancel safety
-    /// Dropping it ends the request, and writes down that there was no response.
+    /// Dropping it ends the request, and records an event without a status.
     pub struct AuditFuture<F> {
         #[pin]
         response: F,

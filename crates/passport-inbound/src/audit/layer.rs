@@ -4,12 +4,14 @@ use tower_layer::Layer;
 
 use super::{Audit, AuditSink, event::TracingSink};
 
-/// Writes down who did what: each call of a managed identity, and each request that was refused.
+/// A layer that records an audit event for each call of a managed identity, and for each rejected
+/// request.
 ///
-/// Put it outside of the [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, apply it after that one. By default the events go
-/// to `tracing`, target `passport::audit`, in the shape of Passport's `mi.api.call` (`docs/telemetry.md` in the repository lists the
-/// fields). It only looks, and cannot turn a refusal into anything else. A refusal by
-/// `request.caller()?` in a tonic service is an answer of that service, and no refusal here.
+/// Put it outside of the [`AuthenticateLayer`](crate::AuthenticateLayer): in axum, apply it after
+/// that one. By default the events go to `tracing`, target `passport::audit`, in the shape of
+/// Passport's `mi.api.call` (`docs/telemetry.md` in the repository lists the fields). It changes no
+/// response. A rejection by `request.caller()?` in a tonic service is a response of that service,
+/// and is not recorded as a rejection.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -31,12 +33,12 @@ pub struct AuditLayer {
 }
 
 impl AuditLayer {
-    /// To `tracing`.
+    /// Creates a layer that records with `tracing`.
     pub fn new() -> Self {
         Self::with_sink(TracingSink)
     }
 
-    /// To a sink of your own, which gets calls of users, too.
+    /// Creates a layer that records with a sink of your own, which also receives calls of users.
     pub fn with_sink(sink: impl AuditSink) -> Self {
         Self { sink: Arc::new(sink) }
     }

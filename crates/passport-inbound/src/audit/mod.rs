@@ -1,4 +1,5 @@
-//! Middleware that records an audit event for each call of a managed identity and for each rejection.
+//! Middleware that records an audit event for each call of a managed identity and for each
+//! rejection.
 //!
 //! 1. The layer is outside of the [`AuthenticateLayer`](crate::AuthenticateLayer), so that it sees
 //!    rejections.

@@ -1,5 +1,6 @@
-//! The credentials in a request's header ([RFC 6750, section 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)). Where
-//! else they may be is for `authenticate/sources`. Allocates nothing.
+//! Reads the bearer token of a request's `Authorization` header ([RFC 6750, section
+//! 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)). Other places are up to
+//! `token_source`. Allocates nothing.
 
 use http::{HeaderMap, header::AUTHORIZATION};
 
@@ -7,7 +8,7 @@ use crate::RejectionReason;
 
 const BEARER: &[u8] = b"bearer";
 
-/// The bearer token of a request; `None` when there are no credentials or they are of another scheme.
+/// Returns the bearer token of a request; `None` if there are no credentials, or of another scheme.
 pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, RejectionReason> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let Some(value) = values.next() else { return Ok(None) };
@@ -18,7 +19,7 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&[u8]>, RejectionReas
     if !scheme.eq_ignore_ascii_case(BEARER) || !matches!(rest, [] | [b' ', ..]) {
         return Ok(None);
     }
-    // What a token may look like is for `jws` to say.
+    // The form of a token is checked by `jwt/compact`.
     Ok(Some(&rest[rest.iter().take_while(|byte| **byte == b' ').count()..]))
 }
 

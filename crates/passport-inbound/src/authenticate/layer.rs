@@ -7,7 +7,8 @@ use tower_layer::Layer;
 use super::{Authenticate, config::Config, token_source::TokenSource};
 use crate::{ConfigError, Rejection, Requirement, TokenVerifier};
 
-/// Lets only requests with a good token through and tells them who calls. See the [crate's front page](crate).
+/// A layer that rejects requests without a valid token, and adds the caller to the others. See the
+/// [module](crate::authenticate).
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AuthenticateLayer {
@@ -17,28 +18,29 @@ pub struct AuthenticateLayer {
 }
 
 impl AuthenticateLayer {
-    /// Verifies tokens with `verifier`.
+    /// Creates a layer that verifies tokens with `verifier`.
     ///
     /// # Panics
-    /// The response future, as [`TokenVerifier::verify`]: if it has to wait on a tokio runtime whose timer is not enabled.
+    /// The response future, as [`TokenVerifier::verify`]: if it has to wait on a tokio runtime
+    /// whose timer is not enabled.
     pub fn new(verifier: TokenVerifier) -> Self {
         Self { verifier, is_optional: false, config: Config::default() }
     }
 
-    /// Does not tell callers what is wrong with their token, only that something is. By default they get one of the seven
-    /// names of Passport's own SDK. Operators learn the reason either way, from metrics and events.
-    /// The setting also holds for guards and arguments of handlers inside of this layer.
+    /// Omits the reason of a rejection from responses. By default they have one of the seven names
+    /// of Passport's own SDK. Metrics and log events have the reason either way. The setting also
+    /// applies to layers and arguments of handlers inside of this layer.
     pub fn opaque(mut self) -> Self {
         self.config.rejections.opaque();
         self
     }
 
     /// Puts the caller's token, once it is verified, into the request's extensions, as a
-    /// [`CallerToken`](crate::CallerToken): for calls to other services in the caller's name. Off by default, so that no
-    /// handler has it that was not meant to.
+    /// [`CallerToken`](crate::CallerToken): for calls to other services in the caller's name. Off
+    /// by default, so that no handler gets it by accident.
     ///
-    /// What is done with it is up to `passport-outbound`'s `CallerIdentity`; `docs/propagation.md` in the repository tells
-    /// when to hand it on, and when not to.
+    /// `passport-outbound`'s `CallerIdentity` uses it; `docs/propagation.md` in the repository
+    /// describes when to forward it, and when not to.
     pub fn hand_on_token(mut self) -> Self {
         self.config.forwards_token = true;
         self
@@ -57,17 +59,19 @@ impl AuthenticateLayer {
         self
     }
 
-    /// Lets requests without a token through, too: nobody is known then, `Option<IdInfo>` is `None`, and guards and the `IdInfo`
-    /// extractor answer 401. A token that is there has to be good all the same: a wrong one is 401, never nobody.
+    /// Forwards requests without a token as anonymous: `Option<IdInfo>` is `None`, and
+    /// `RequireLayer` and the `IdInfo` extractor reject with 401. A request with an invalid token
+    /// is rejected all the same.
     pub fn optional(mut self) -> Self {
         self.is_optional = true;
         self
     }
 
-    /// Takes the token of a request without a Bearer token in its `Authorization` header from the cookie called `name`, too.
+    /// Also reads the token from the cookie `name`, if the `Authorization` header has no Bearer
+    /// token.
     ///
-    /// Browsers send cookies by themselves, also for pages of others: protect what changes something against forged requests
-    /// (`SameSite`, a CSRF layer).
+    /// Browsers send cookies by themselves, also for pages of other sites: protect requests that
+    /// change something against forgery (`SameSite`, a CSRF layer).
     pub fn token_from_cookie(mut self, name: impl Into<String>) -> Self {
         self.token_source().cookie = Some(name.into());
         self
@@ -136,26 +140,28 @@ impl AuthenticateLayer {
         Ok(self)
     }
 
-    /// Lets a browser's preflight (CORS) through, which has no credentials: to a CORS layer inside of this one. Better is one
-    /// outside of it, which needs nothing of this.
+    /// Forwards a browser's preflight (CORS), which has no credentials, to a CORS layer inside of
+    /// this one. Prefer a CORS layer outside of this one, which does not need this setting.
     ///
-    /// **Mind** that anybody can send such a request (`OPTIONS`, with `Origin` and `Access-Control-Request-Method`), and that
-    /// whatever is inside sees it without authentication and without what this layer [`require`](Self::require)s: a proxy, a
-    /// fallback, a layer that lets a header say another method.
+    /// **Mind** that anyone can send such a request (`OPTIONS`, with `Origin` and
+    /// `Access-Control-Request-Method`), and that everything inside sees it without authentication
+    /// and without what this layer [`require`](Self::require)s: a proxy, a fallback, a layer that
+    /// lets a header override the method.
     pub fn allow_preflight(mut self) -> Self {
         self.token_source().preflight = true;
         self
     }
 
-    /// Takes the token off the request once it is verified, so that nobody inside has it by chance: the header, and the cookie
-    /// of [`token_from_cookie`](Self::token_from_cookie).
+    /// Removes the token from the request once it is verified: the header, and the cookie of
+    /// [`token_from_cookie`](Self::token_from_cookie).
     pub fn strip_token(mut self) -> Self {
         self.token_source().strips_token = true;
         self
     }
 
-    /// Takes the header `name` off each request: one with which a proxy says who calls, and with which anybody else could. To
-    /// hold a tenant's header against the token instead: [`Requirement::tenant_in_header`].
+    /// Removes the header `name` from each request: one by which a proxy identifies the caller, and
+    /// which anyone could send. To compare a tenant's header with the token instead, use
+    /// [`Requirement::tenant_in_header`].
     pub fn strip_header(mut self, name: HeaderName) -> Self {
         self.token_source().strips.push(name);
         self
@@ -165,8 +171,8 @@ impl AuthenticateLayer {
         Arc::make_mut(self.config.token_source.get_or_insert_default())
     }
 
-    /// Lets only callers through that satisfy `requirement`: the layer and a [`RequireLayer`](crate::RequireLayer) in one, so
-    /// that their order cannot be got wrong. More than once adds up.
+    /// Rejects callers that do not meet `requirement`, as a [`RequireLayer`](crate::RequireLayer)
+    /// inside of this layer does. A caller must meet the requirements of all calls.
     pub fn require(mut self, requirement: Requirement) -> Self {
         self.config.requirement = Some(match self.config.requirement {
             Some(before) => before.and(requirement),
@@ -192,12 +198,13 @@ impl AuthenticateLayer {
         self
     }
 
-    /// Answers in your own words: `respond` gets the reason and the standard response, to change it or to make another.
+    /// Lets `respond` change or replace the response to a rejected request, for the reason that it
+    /// gets.
     ///
     /// Also holds for guards without a `respond_with` of their own, and for arguments of handlers,
-    /// inside of this layer. For HTTP only; gRPC callers get a status in any case. A response
-    /// whose status says yes (1xx, 2xx) gets the status
-    /// of the refusal again, and one with that status gets its challenge or its `Retry-After`, if it has none.
+    /// inside of this layer. For HTTP only; gRPC callers get a status in any case. A response with
+    /// a status of success (1xx, 2xx) gets the status of the rejection again, and one with that
+    /// status gets its challenge or its `Retry-After`, if it has none.
     ///
     /// ```
     /// # use passport_inbound::{AuthenticateLayer, TokenVerifier};

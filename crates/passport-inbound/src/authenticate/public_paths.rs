@@ -1,4 +1,4 @@
-//! Which paths need no token. Pure.
+//! The paths that need no token. Pure.
 
 use std::fmt;
 

@@ -157,7 +157,8 @@ async fn not_ready_inside_is_not_ready_outside() {
     assert!(poll.is_pending());
 }
 
-/// The token that the inner service may hand on, for a request that came with `left` in its extensions.
+/// The token that the inner service may hand on, for a request that came with `left` in its
+/// extensions.
 async fn handed_on(
     passport: &DevPassport,
     layer: AuthenticateLayer,

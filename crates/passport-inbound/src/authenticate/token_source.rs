@@ -1,4 +1,5 @@
-//! Where a token may be, beside the `Authorization` header, and what is taken off a request before others see it. Pure.
+//! Reads the token of a request from other places than the `Authorization` header, and strips what
+//! the inner service must not see. Pure.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
@@ -12,8 +13,8 @@ use percent_encoding::percent_decode_str;
 use super::public_paths::PublicPaths;
 use crate::{RejectionReason, authenticate::bearer::bearer, metrics::TARGET, request_path::routed_path};
 
-/// Where a layer looks for a token besides the `Authorization` header, which requests need none, and
-/// what it strips. All of it is off by default.
+/// Where a layer looks for a token besides the `Authorization` header, which requests need none,
+/// and what it strips. All of it is off by default.
 #[derive(Clone, Debug, Default)]
 pub(super) struct TokenSource {
     pub(super) cookie: Option<String>,
@@ -24,12 +25,13 @@ pub(super) struct TokenSource {
     pub(super) strips: Vec<HeaderName>,
 }
 
-/// The name that [RFC 6750, section 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3) gives the parameter.
+/// The name that [RFC 6750, section 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3) gives
+/// the parameter.
 const PARAMETER: &str = "access_token";
 
 impl TokenSource {
-    /// The token of a request. The header counts before a cookie, which browsers send by themselves; beside a parameter of the
-    /// query it is one too many.
+    /// Returns the token of a request. The header takes precedence over a cookie, which browsers
+    /// send by themselves; together with a parameter of the query it is rejected.
     pub(super) fn token<'a, B>(&self, request: &'a Request<B>) -> Result<Option<&'a [u8]>, RejectionReason> {
         let in_header = bearer(request.headers())?;
         let in_query =
@@ -61,7 +63,7 @@ impl TokenSource {
         self.is_preflight(request) || self.public.as_ref().is_some_and(is_public)
     }
 
-    /// Whether a browser asks what it may do before it does it. It sends no credentials with that.
+    /// Returns whether the request is a CORS preflight, which has no credentials.
     fn is_preflight<B>(&self, request: &Request<B>) -> bool {
         let has = |name: HeaderName| request.headers().contains_key(name);
         self.preflight
@@ -90,7 +92,7 @@ impl TokenSource {
             strip_header(request.headers_mut(), name);
         }
         if self.cookie.is_some() {
-            // Whatever is still there is not for a log.
+            // The other cookies must not be logged either.
             if let Entry::Occupied(mut cookies) = request.headers_mut().entry(COOKIE) {
                 cookies.iter_mut().for_each(|cookie| cookie.set_sensitive(true));
             }
@@ -98,7 +100,8 @@ impl TokenSource {
     }
 }
 
-/// A WebSocket or a stream of events: browsers give scripts no way to set a header there.
+/// Returns whether the request opens a WebSocket or a stream of events: scripts in browsers cannot
+/// set headers there.
 fn cannot_set_headers<B>(request: &Request<B>) -> bool {
     let has = |name: HeaderName, word: &str| {
         let texts = request.headers().get_all(name).into_iter().filter_map(|value| value.to_str().ok());
@@ -112,7 +115,7 @@ fn cannot_set_headers<B>(request: &Request<B>) -> bool {
         || (request.method() == Method::GET && (upgrades() || has(ACCEPT, "text/event-stream")))
 }
 
-/// However it is written: another reader decodes it.
+/// Compares the decoded name, as another reader decodes it too.
 fn is_parameter(pair: &str) -> bool {
     let name = pair.split('=').next().unwrap_or_default();
     percent_decode_str(name).eq(PARAMETER.bytes())
@@ -128,7 +131,7 @@ fn parameter(uri: &Uri) -> Result<Option<&[u8]>, RejectionReason> {
     )
 }
 
-/// Name and value of a cookie; what other cookies hold may be no text.
+/// Splits a cookie into name and value. Other cookies may hold bytes that are not text.
 fn name_and_value(pair: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = pair.iter().position(|byte| *byte == b'=')?;
     Some((pair[..at].trim_ascii(), pair[at + 1..].trim_ascii()))
@@ -145,13 +148,12 @@ fn is_cookie(pair: &[u8], name: &str) -> bool {
 fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a [u8]>, RejectionReason> {
     let own = cookies(headers).filter_map(name_and_value).filter(|(own, _)| *own == name.as_bytes());
     let unquoted = |value: &'a [u8]| value.strip_prefix(b"\"").and_then(|value| value.strip_suffix(b"\""));
-    // An empty one is what signing out leaves behind.
+    // Signing out leaves an empty cookie.
     only(own.map(|(_, value)| unquoted(value).unwrap_or(value)).filter(|value| !value.is_empty()))
 }
 
-/// Whether a session library has split the token over several cookies: `name.0`, `name-0`, or
-/// `nameC1` beside
-/// `name=chunks-2`.
+/// Returns whether a session library has split the token over several cookies: `name.0`, `name-0`,
+/// or `nameC1` beside `name=chunks-2`.
 fn is_chunked(headers: &HeaderMap, name: &str, token: Option<&[u8]>) -> bool {
     let is_chunk = |own: &[u8]| match own.strip_prefix(name.as_bytes()) {
         Some([b'.' | b'-' | b'_' | b'C', digits @ ..]) => {
@@ -163,7 +165,7 @@ fn is_chunked(headers: &HeaderMap, name: &str, token: Option<&[u8]>) -> bool {
         && cookies(headers).filter_map(name_and_value).any(|(own, _)| is_chunk(own))
 }
 
-/// Two are as bad as two headers: somebody else might believe the other one.
+/// Rejects two tokens, as another reader might use the other one.
 fn only<'a>(mut tokens: impl Iterator<Item = &'a [u8]>) -> Result<Option<&'a [u8]>, RejectionReason> {
     match (tokens.next(), tokens.next()) {
         (_, Some(_)) => Err(RejectionReason::DuplicateCredentials),
@@ -177,7 +179,7 @@ fn strip_parameter(uri: &mut Uri) {
     let rest = rest.join("&");
     let path = if rest.is_empty() { uri.path().to_owned() } else { format!("{}?{rest}", uri.path()) };
     let mut parts = uri.clone().into_parts();
-    // A part of what was a URI is one; should it not be, the token goes with the rest of the query.
+    // If the rest is not a valid URI, the whole query is removed.
     parts.path_and_query = path.parse().or_else(|_| uri.path().parse()).ok();
     *uri = Uri::from_parts(parts).unwrap_or_default();
 }
@@ -194,7 +196,7 @@ fn strip_cookie(headers: &mut HeaderMap, name: &str) {
     }
 }
 
-/// In whatever way it is written: behind a gateway, `x_user_id` and `x-user-id` may be one.
+/// Removes all spellings of the name: a gateway may treat `x_user_id` and `x-user-id` alike.
 fn strip_header(headers: &mut HeaderMap, name: &HeaderName) {
     let plain = |name: &HeaderName| name.as_str().replace('_', "-");
     let alike: Vec<_> = headers.keys().filter(|own| plain(own) == plain(name)).cloned().collect();

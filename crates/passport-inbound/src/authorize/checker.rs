@@ -2,8 +2,8 @@ use std::{error::Error, fmt, future::Future, pin::Pin};
 
 use crate::{IdInfo, metrics::TARGET};
 
-/// Checks remotely whether a caller has a permission: by Passport's permission check, a policy engine
-/// or a database.
+/// Checks remotely whether a caller has a permission: by Passport's permission check, a policy
+/// engine or a database.
 ///
 /// It is only called where the answer matters: not if another part of the requirement decides by
 /// itself. Put a time limit on it: the request waits for the answer.

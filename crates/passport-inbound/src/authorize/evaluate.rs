@@ -1,5 +1,5 @@
-//! What is left of a requirement when the token and the request are evaluated: a result, or a formula
-//! of permission checks.
+//! What is left of a requirement when the token and the request are evaluated: a result, or a
+//! formula of permission checks.
 
 use std::{future::Future, ops::Not, pin::Pin, sync::Arc};
 
@@ -47,8 +47,9 @@ impl Evaluation {
         }
     }
 
-    /// Runs the checks one after the other, but none whose answer would change nothing. Returns `None`
-    /// if one that matters has no answer: below a `not`, taking that for a "no" would grant access.
+    /// Runs the checks one after the other, but none whose answer would change nothing. Returns
+    /// `None` if one that matters has no answer: below a `not`, taking that for a "no" would grant
+    /// access.
     pub(super) fn ask<'a>(&'a self, caller: &'a IdInfo) -> Answer<'a> {
         Box::pin(async move {
             match self {

@@ -22,7 +22,8 @@ pin_project! {
     /// The response future of [`Require`](super::Require).
     ///
     /// # Cancel safety
-    /// Dropping it ends this request, and a [`PermissionCheck`](super::PermissionCheck) that was asked for it.
+    /// Dropping it ends this request, and a [`PermissionCheck`](super::PermissionCheck) that was
+    /// asked for it.
     pub struct RequireFuture<S, B>
     where
         S: Service<Request<B>>,

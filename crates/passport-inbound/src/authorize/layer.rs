@@ -44,7 +44,8 @@ impl RequireLayer {
         self
     }
 
-    /// Answers in your own words. See [`AuthenticateLayer::respond_with`](crate::AuthenticateLayer::respond_with).
+    /// Answers in your own words. See
+    /// [`AuthenticateLayer::respond_with`](crate::AuthenticateLayer::respond_with).
     pub fn respond_with(
         mut self,
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,

@@ -1,9 +1,10 @@
 //! Middleware that authorizes requests.
 //!
 //! 1. The caller is the [`IdInfo`](crate::IdInfo) that an
-//!    [`AuthenticateLayer`](crate::AuthenticateLayer) outside of this layer has left. Without such a
-//!    layer every request is rejected with 500, and an error event names the missing layer. Without a
-//!    caller, behind an [`optional`](crate::AuthenticateLayer::optional) layer, it is 401.
+//!    [`AuthenticateLayer`](crate::AuthenticateLayer) outside of this layer has left. Without such
+//!    a layer every request is rejected with 500, and an error event names the missing layer.
+//!    Without a caller, behind an [`optional`](crate::AuthenticateLayer::optional) layer, it is
+//!    401.
 //! 2. If the requirement reads the path, a path that programs read differently is rejected.
 //! 3. The requirement is evaluated with the token and the request; nothing waits for that.
 //! 4. Only if that leaves the result open, the future waits for a [`PermissionCheck`]. If the check

@@ -2,15 +2,15 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-/// Returns whether `granted` covers `wanted`: both are equal, or `granted` ends in `.*` and `wanted`
-/// starts with it. Nothing else is a wildcard; comparisons are case-sensitive.
+/// Returns whether `granted` covers `wanted`: both are equal, or `granted` ends in `.*` and
+/// `wanted` starts with it. Nothing else is a wildcard; comparisons are case-sensitive.
 pub(super) fn covers(granted: &str, wanted: &str) -> bool {
     let below = granted.strip_suffix('*').filter(|prefix| prefix.len() > 1 && prefix.ends_with('.'));
     granted == wanted || below.is_some_and(|prefix| wanted.len() > prefix.len() && wanted.starts_with(prefix))
 }
 
-/// The permissions that this service grants to roles: for tokens that have roles and no permissions,
-/// such as those of managed identities.
+/// The permissions that this service grants to roles: for tokens that have roles and no
+/// permissions, such as those of managed identities.
 ///
 /// ```
 /// use passport_inbound::RolePermissions;
@@ -31,8 +31,8 @@ impl RolePermissions {
         Self::default()
     }
 
-    /// Grants `permissions` to callers with `role`. Can be called more than once for a role. A trailing
-    /// `.*` stands for all permissions that start with what is before it.
+    /// Grants `permissions` to callers with `role`. Can be called more than once for a role. A
+    /// trailing `.*` stands for all permissions that start with what is before it.
     #[must_use]
     pub fn grant<P: Into<String>>(
         mut self,

@@ -24,8 +24,8 @@ use crate::{IdInfo, response::unmet_requirement::UnmetRequirement};
 /// # let _ = layer;
 /// ```
 ///
-/// Two requirements are equal if `Display` shows the same text. Checks, and permissions of roles, are
-/// not compared.
+/// Two requirements are equal if `Display` shows the same text. Checks, and permissions of roles,
+/// are not compared.
 #[derive(Clone)]
 pub struct Requirement(Arc<Rule>);
 
@@ -80,7 +80,8 @@ impl Requirement {
     }
 
     /// Requires all of these scopes, which are separated by spaces. The rejection says
-    /// `insufficient_scope` ([RFC 6750, section 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)). Passport's own tokens name none.
+    /// `insufficient_scope` ([RFC 6750, section
+    /// 3.1](https://www.rfc-editor.org/rfc/rfc6750#section-3.1)). Passport's own tokens name none.
     ///
     /// # Errors
     /// When `scopes` are not valid.
@@ -116,14 +117,15 @@ impl Requirement {
         Ok(Self::of(Rule::TenantInPath { pattern: parsed, shown: pattern.to_owned() }))
     }
 
-    /// Requires that the header `name` (`X-Tenant-Id`), if the request has it, names the caller's own
-    /// tenant. The tenant is always that of the token.
+    /// Requires that the header `name` (`X-Tenant-Id`), if the request has it, names the caller's
+    /// own tenant. The tenant is always that of the token.
     #[must_use]
     pub fn tenant_in_header(name: HeaderName) -> Self {
         Self::of(Rule::TenantInHeader(name))
     }
 
-    /// Requires a second factor: an `acr` of Passport's `urn:passport:authn:mfa`, or an `amr` with `mfa`, `otp`, `fido` or `hwk`.
+    /// Requires a second factor: an `acr` of Passport's `urn:passport:authn:mfa`, or an `amr` with
+    /// `mfa`, `otp`, `fido` or `hwk`.
     #[must_use]
     pub fn multi_factor() -> Self {
         Self::of(Rule::MultiFactor)

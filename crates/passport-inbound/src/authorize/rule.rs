@@ -1,5 +1,5 @@
-//! The single rules of requirements, and their evaluation for a caller and a request. Pure; what only
-//! a [`PermissionCheck`](super::PermissionCheck) can answer is left to `evaluate`.
+//! The single rules of requirements, and their evaluation for a caller and a request. Pure; what
+//! only a [`PermissionCheck`](super::PermissionCheck) can answer is left to `evaluate`.
 
 use std::sync::Arc;
 
@@ -55,7 +55,8 @@ impl RareClaims {
         scopes.iter().all(|scope| granted.split(' ').any(|granted| granted == scope))
     }
 
-    /// Looks for Passport's own mark, or one of [RFC 8176](https://www.rfc-editor.org/rfc/rfc8176#section-2)'s for a second factor.
+    /// Looks for Passport's own mark, or one of [RFC
+    /// 8176](https://www.rfc-editor.org/rfc/rfc8176#section-2)'s for a second factor.
     fn is_multi_factor(&self) -> bool {
         const SECOND: [&str; 4] = ["fido", "hwk", "mfa", "otp"];
         let methods = self.amr.as_array().into_iter().flatten().filter_map(serde_json::Value::as_str);
@@ -71,8 +72,8 @@ const PASSPORT_MFA: &str = "urn:passport:authn:mfa";
 impl Rule {
     /// Evaluates the rule as far as possible without a permission check.
     ///
-    /// `is_negated` is whether this rule is below an odd number of negations. A path without a tenant
-    /// is then taken for the caller's own: in either case it cannot grant access.
+    /// `is_negated` is whether this rule is below an odd number of negations. A path without a
+    /// tenant is then taken for the caller's own: in either case it cannot grant access.
     pub(super) fn evaluate(&self, caller: &IdInfo, request: RequestHead<'_>, is_negated: bool) -> Evaluation {
         let evaluated = |rule: &Self| rule.evaluate(caller, request, is_negated);
         Evaluation::Settled(match self {

@@ -1,4 +1,4 @@
-//! Who calls, as an argument of an axum handler.
+//! Extractors for axum: the caller as an argument of a handler.
 
 use std::{convert::Infallible, fmt, marker::PhantomData, sync::LazyLock};
 
@@ -18,10 +18,10 @@ use crate::{
     },
 };
 
-/// Takes who calls from the request.
+/// Extracts the caller.
 ///
-/// Without an [`AuthenticateLayer`](crate::AuthenticateLayer) on the route the answer is 500 and an error event: an
-/// unprotected route must not look like a caller's mistake.
+/// Without an [`AuthenticateLayer`](crate::AuthenticateLayer) on the route, the request is rejected
+/// with 500 and an error event: an unprotected route must not look like a caller's mistake.
 impl<S: Sync> FromRequestParts<S> for IdInfo {
     type Rejection = CallerRejection;
 
@@ -30,7 +30,7 @@ impl<S: Sync> FromRequestParts<S> for IdInfo {
     }
 }
 
-/// Takes who calls from the request, if anybody is known: `None` on a route without an
+/// Extracts the caller, if there is one: `None` on a route without an
 /// [`AuthenticateLayer`](crate::AuthenticateLayer).
 impl<S: Sync> OptionalFromRequestParts<S> for IdInfo {
     type Rejection = Infallible;
@@ -40,15 +40,17 @@ impl<S: Sync> OptionalFromRequestParts<S> for IdInfo {
     }
 }
 
-/// A managed identity that calls: 403 for everybody else. Passport's `[RequireServiceAccount]`, as an argument.
+/// Extracts the caller if it is a managed identity, and rejects others with 403. Passport's
+/// `[RequireServiceAccount]`, as an argument.
 #[derive(Clone, Debug)]
 pub struct ServiceAccount(pub IdInfo);
 
-/// A user who calls: 403 for managed identities.
+/// Extracts the caller if it is a user, and rejects managed identities with 403.
 #[derive(Clone, Debug)]
 pub struct User(pub IdInfo);
 
-/// Who calls, with all claims of the token as a type of your own. 403 for a token that lacks what the type has.
+/// Extracts the caller, and all claims of the token as a type of your own. A token without these
+/// claims is rejected with 403.
 ///
 /// ```
 /// use passport_inbound::Verified;
@@ -65,19 +67,20 @@ pub struct User(pub IdInfo);
 /// ```
 #[derive(Clone, Debug)]
 pub struct Verified<T> {
-    /// Who calls.
+    /// The caller.
     pub caller: IdInfo,
     /// The claims.
     pub claims: T,
 }
 
-/// A demand that a handler makes by an argument: [`Guarded`].
+/// A requirement of a handler, by its argument [`Guarded`].
 pub trait Guard {
-    /// What it demands. Called for each request; keep one that is large in a `LazyLock`, and clone it.
+    /// Returns the requirement. Called for each request; keep a large one in a `LazyLock`, and
+    /// clone it.
     fn requirement() -> Requirement;
 }
 
-/// Who calls, if it satisfies the demand of `G`; 403 otherwise.
+/// Extracts the caller if it meets the requirement of `G`, and rejects others with 403.
 ///
 /// ```
 /// use passport_inbound::{Guard, Guarded, Requirement};
@@ -97,17 +100,17 @@ pub trait Guard {
 /// ```
 pub struct Guarded<G> {
     caller: IdInfo,
-    demand: PhantomData<fn() -> G>,
+    requirement: PhantomData<fn() -> G>,
 }
 
 impl<G> Guarded<G> {
-    /// Who calls.
+    /// Returns the caller.
     #[must_use]
     pub fn caller(&self) -> &IdInfo {
         &self.caller
     }
 
-    /// Who calls.
+    /// Returns the caller.
     #[must_use]
     pub fn into_caller(self) -> IdInfo {
         self.caller
@@ -120,7 +123,8 @@ impl<G> fmt::Debug for Guarded<G> {
     }
 }
 
-/// Why an argument of a handler refused the request, and how the layers around it answer.
+/// The rejection of a request by an argument of a handler, with the settings of the layers around
+/// it.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{rejection}")]
 pub struct CallerRejection {
@@ -130,8 +134,8 @@ pub struct CallerRejection {
 }
 
 impl CallerRejection {
-    /// Creates the refusal of the request that `parts` are of, for handlers and extractors of your
-    /// own. [`Parts`] are an argument of a handler, too.
+    /// Creates a rejection of the request with these parts, for handlers and extractors of your
+    /// own. [`Parts`] can be an argument of a handler.
     #[must_use]
     pub fn new(rejection: Rejection, parts: &Parts) -> Self {
         let config = RejectionConfig::default().within(&parts.extensions);
@@ -146,7 +150,7 @@ impl CallerRejection {
     }
 }
 
-/// The response in the form in which the layer that authenticates refuses this request, by its
+/// Renders the response as the authenticating layer would, by its
 /// [`opaque`](crate::AuthenticateLayer::opaque) and
 /// [`respond_with`](crate::AuthenticateLayer::respond_with). [`Rejection`] by itself has no
 /// response, as it knows of neither.
@@ -160,7 +164,7 @@ fn required(parts: &Parts) -> Result<&IdInfo, CallerRejection> {
     required_identity(&parts.extensions).map_err(|rejection| CallerRejection::new(rejection, parts))
 }
 
-/// Who calls, if it satisfies `requirement`.
+/// Returns the caller if it meets `requirement`.
 async fn satisfying(parts: &Parts, requirement: Requirement) -> Result<IdInfo, CallerRejection> {
     let refused = |rejection| CallerRejection::new(rejection, parts);
     match requirement.decide(RequestHead::of_parts(parts)) {
@@ -175,8 +179,8 @@ impl<S: Sync> FromRequestParts<S> for ServiceAccount {
     type Rejection = CallerRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        static DEMAND: LazyLock<Requirement> = LazyLock::new(Requirement::service_account);
-        satisfying(parts, DEMAND.clone()).await.map(Self)
+        static REQUIREMENT: LazyLock<Requirement> = LazyLock::new(Requirement::service_account);
+        satisfying(parts, REQUIREMENT.clone()).await.map(Self)
     }
 }
 
@@ -184,8 +188,8 @@ impl<S: Sync> FromRequestParts<S> for User {
     type Rejection = CallerRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        static DEMAND: LazyLock<Requirement> = LazyLock::new(Requirement::user);
-        satisfying(parts, DEMAND.clone()).await.map(Self)
+        static REQUIREMENT: LazyLock<Requirement> = LazyLock::new(Requirement::user);
+        satisfying(parts, REQUIREMENT.clone()).await.map(Self)
     }
 }
 
@@ -194,7 +198,7 @@ impl<S: Sync, G: Guard> FromRequestParts<S> for Guarded<G> {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         let caller = satisfying(parts, G::requirement()).await?;
-        Ok(Self { caller, demand: PhantomData })
+        Ok(Self { caller, requirement: PhantomData })
     }
 }
 
@@ -203,10 +207,10 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Verified<T> {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
         let caller = required(parts)?.clone();
-        let demand = || Requirement::check("the claims that this route reads", |_, _| false);
+        let requirement = || Requirement::check("the claims that this route reads", |_, _| false);
         let claims = caller
             .claims()
-            .map_err(|_| CallerRejection::new(Rejection::Forbidden(demand().unmet()), parts))?;
+            .map_err(|_| CallerRejection::new(Rejection::Forbidden(requirement().unmet()), parts))?;
         Ok(Self { caller, claims })
     }
 }

@@ -23,8 +23,8 @@ pub trait RequestExt: sealed::Sealed {
     ///
     /// # Errors
     /// `UNAUTHENTICATED` for a request without a token, which an
-    /// [`optional`](crate::AuthenticateLayer::optional) layer forwards; and `INTERNAL`, with an error
-    /// event, if no [`AuthenticateLayer`](crate::AuthenticateLayer) has run.
+    /// [`optional`](crate::AuthenticateLayer::optional) layer forwards; and `INTERNAL`, with an
+    /// error event, if no [`AuthenticateLayer`](crate::AuthenticateLayer) has run.
     fn caller(&self) -> Result<&IdInfo, Status>;
 }
 

@@ -227,8 +227,8 @@ impl JwksCache {
         let refresh = Refresh::new(Arc::clone(self), inner.attempt, cause, lead);
         self.publish_next_attempt(&inner, now);
         drop(inner);
-        // Not under the lock: a runtime that shuts down drops a new task at once, and a refresh that
-        // is dropped takes the lock.
+        // Not under the lock: a runtime that shuts down drops a new task at once, and a refresh
+        // that is dropped takes the lock.
         runtime.spawn(refresh.run());
         if trigger == Trigger::Request {
             self.ensure_refresh_task(&runtime);
@@ -236,8 +236,8 @@ impl JwksCache {
         RefreshStatus::Running(flight)
     }
 
-    /// Starts the refresh task with the first attempt. Replaces one that has ended with its runtime,
-    /// or is on a stalled runtime.
+    /// Starts the refresh task with the first attempt. Replaces one that has ended with its
+    /// runtime, or is on a stalled runtime.
     fn ensure_refresh_task(self: &Arc<Self>, runtime: &Handle) {
         let uptime = self.clock.uptime();
         let is_running = self.inner().refresh_task.as_ref().is_some_and(|task| task.is_running(uptime));

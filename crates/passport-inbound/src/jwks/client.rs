@@ -123,8 +123,8 @@ impl JwksClient {
         Ok((Fetched { document, head, version }, url))
     }
 
-    /// Passport's documentation names two locations of the keys. If the response of one is not a key
-    /// set, the other one is tried, once.
+    /// Passport's documentation names two locations of the keys. If the response of one is not a
+    /// key set, the other one is tried, once.
     async fn get_either(
         &self,
         url: Url,

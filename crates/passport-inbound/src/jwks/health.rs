@@ -3,7 +3,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-/// How it stands with the signing keys of an issuer, for probes and dashboards. A snapshot.
+/// Health of an issuer's signing keys, for readiness probes and dashboards. A snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyHealth {
     pub(super) state: KeyState,
@@ -15,22 +15,22 @@ pub struct KeyHealth {
     pub(super) last_error: Option<String>,
 }
 
-/// What the keys at hand are good for.
+/// Whether the signing keys can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum KeyState {
-    /// Good, and not old.
+    /// The keys are fresh.
     Fresh,
-    /// Good, though it is time for new ones. Nobody notices, unless it goes on until they expire.
+    /// The keys are used, but a refresh is due. Requests are not affected until the keys expire.
     Due,
-    /// Too old to be believed: tokens are answered with 503.
+    /// The keys are too old to be trusted: requests are rejected with 503.
     Expired,
-    /// None have come yet: tokens wait for them, or are answered with 503.
+    /// No keys were fetched yet: requests wait for them, or are rejected with 503.
     Missing,
 }
 
 impl KeyHealth {
-    /// What the keys at hand are good for.
+    /// Returns whether the keys can be used, and are fresh.
     #[must_use]
     pub fn state(&self) -> KeyState {
         self.state
@@ -48,7 +48,8 @@ impl KeyHealth {
         self.keys
     }
 
-    /// When the issuer has last given or confirmed the keys; `None` before that, and for keys that were given by hand.
+    /// When the issuer has last given or confirmed the keys; `None` before that, and for keys that
+    /// were given by hand.
     #[must_use]
     pub fn fetched_at(&self) -> Option<SystemTime> {
         self.fetched_at
@@ -60,14 +61,15 @@ impl KeyHealth {
         self.age
     }
 
-    /// When the issuer is asked next, unless a token with an unknown key comes first. `None` if it is never asked.
+    /// When the issuer is asked next, unless a token with an unknown key comes first. `None` if it
+    /// is never asked.
     #[must_use]
     pub fn next_attempt(&self) -> Option<SystemTime> {
         self.next_attempt
     }
 
-    /// How many attempts in a row have failed. More than none is worth a warning: from there it is as long as the keys have
-    /// to live until tokens are answered with 503.
+    /// How many attempts in a row have failed. More than none is worth a warning: from there it is
+    /// as long as the keys have to live until tokens are answered with 503.
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.failures

@@ -1,5 +1,5 @@
-//! What the head of an answer says of its body: how long it is fresh, which version it is, what time it is there
-//! ([RFC 9111](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)). Pure.
+//! What the head of an answer says of its body: how long it is fresh, which version it is, what
+//! time it is there ([RFC 9111](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)). Pure.
 
 use std::time::{Duration, SystemTime};
 
@@ -28,13 +28,14 @@ impl Head {
         Self {
             fresh_for: max_age(headers).map(|max_age| max_age.saturating_sub(age)),
             tag: headers.get(ETAG).filter(|tag| tag.len() <= LONGEST_TAG).cloned(),
-            // A cache on the way hands on the issuer's date, and says how long ago that was.
+            // A cache in between forwards the issuer's date, and states its age.
             time: date.and_then(|date| date.checked_add(age)),
         }
     }
 }
 
-/// The lifetime that `Cache-Control` gives: the least, if there are several; none for what is not to be kept.
+/// The lifetime that `Cache-Control` gives: the least, if there are several; none for what is not
+/// to be kept.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).filter_map(lifetime).min()

@@ -34,8 +34,8 @@ pub(super) enum Freshness {
 }
 
 impl KeyLife {
-    /// Returns the life of keys that were fetched at `fetched_at`. `max_age` is the lifetime that the
-    /// issuer's response states; `random` is in 0..1.
+    /// Returns the life of keys that were fetched at `fetched_at`. `max_age` is the lifetime that
+    /// the issuer's response states; `random` is in 0..1.
     pub(super) fn new(
         settings: &KeySettings,
         fetched_at: SystemTime,

@@ -12,8 +12,9 @@ use crate::jwt::{algorithm::AllowedAlgorithms, header::Header, header_json::Text
 /// More entries than this are not looked at.
 const MAX_KEYS: usize = 100;
 
-/// How many keys a token without a `kid` is tried with: the newest. A bound on work, as anyone may send such
-/// a token; Passport publishes two keys during a rotation and one otherwise. As many may share a name.
+/// How many keys a token without a `kid` is tried with: the newest. A bound on work, as anyone may
+/// send such a token; Passport publishes two keys during a rotation and one otherwise. As many may
+/// share a name.
 const MAX_TRIES: usize = 4;
 
 /// The usable keys of an issuer.
@@ -33,9 +34,9 @@ pub(crate) enum KeyMatch {
 }
 
 impl KeySet {
-    /// Reads a JWK set ([RFC 7517, section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)) that comes after
-    /// `previous`, whose keys are not parsed again. An entry that is of no use is skipped; a set without a usable entry is an
-    /// error, so that it can never replace a good one.
+    /// Reads a JWK set ([RFC 7517, section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5))
+    /// that comes after `previous`, whose keys are not parsed again. An entry that is of no use is
+    /// skipped; a set without a usable entry is an error, so that it can never replace a good one.
     pub(crate) fn parse(
         body: &[u8],
         allowed: &AllowedAlgorithms,

@@ -4,8 +4,8 @@ use std::time::{Duration, SystemTime};
 
 use super::span::Span;
 
-/// For the cooldown after a refresh, tokens with an unknown key or an invalid signature are rejected
-/// without another request to the issuer: such tokens cost anyone nothing to make.
+/// For the cooldown after a refresh, tokens with an unknown key or an invalid signature are
+/// rejected without another request to the issuer: such tokens cost anyone nothing to make.
 #[derive(Debug, Default)]
 pub(super) struct NegativeCache(Option<Span>);
 

@@ -77,8 +77,8 @@ impl KeyFile {
     }
 }
 
-/// Reads a regular file, up to the size that can have been saved: opening a pipe waits for its other
-/// end.
+/// Reads a regular file, up to the size that can have been saved: opening a pipe waits for its
+/// other end.
 fn read(path: &Path) -> io::Result<Vec<u8>> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("it is not a regular file"));
@@ -88,8 +88,8 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
     Ok(content)
 }
 
-/// Writes a new file beside the old one, syncs it, and renames it. Processes that share the path each
-/// have a new file of their own.
+/// Writes a new file beside the old one, syncs it, and renames it. Processes that share the path
+/// each have a new file of their own.
 fn replace(path: &Path, content: &[u8]) -> io::Result<()> {
     let own = path.with_extension(format!("{:016x}.tmp", fastrand::u64(..)));
     let written = OpenOptions::new()

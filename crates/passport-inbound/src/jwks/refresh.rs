@@ -59,7 +59,8 @@ impl Refresh {
         }
     }
 
-    /// Installs the keys, and returns those to be saved: the latest ones, if the issuer has sent them.
+    /// Installs the keys, and returns those to be saved: the latest ones, if the issuer has sent
+    /// them.
     fn install(&self, new_keys: NewKeys) -> Option<SavedKeys> {
         let cache = &self.cache;
         let NewKeys { snapshot, origin } = new_keys;

@@ -62,8 +62,8 @@ pub(super) struct RefreshPolicy {
     negative_cache: NegativeCache,
     /// In a row.
     failures: u32,
-    /// Whether the last attempt that ended has fetched keys from the issuer. Otherwise the issuer may
-    /// have newer ones.
+    /// Whether the last attempt that ended has fetched keys from the issuer. Otherwise the issuer
+    /// may have newer ones.
     is_current: bool,
 }
 
@@ -112,8 +112,8 @@ impl RefreshPolicy {
     }
 
     /// Records that the attempt was dropped with its runtime. The next may begin immediately while
-    /// there are no keys, and in a second while there are: tokens that nothing has verified must not
-    /// start one each.
+    /// there are no keys, and in a second while there are: tokens that nothing has verified must
+    /// not start one each.
     pub(super) fn dropped(&mut self, now: SystemTime) {
         self.is_current = false;
         self.pause = if self.has_trusted_keys(now) { Span::new(now, FIRST_BACKOFF) } else { None };

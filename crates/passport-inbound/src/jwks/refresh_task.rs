@@ -13,8 +13,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-/// The wall clock may advance by more than this task has slept: while the machine was suspended, for
-/// example.
+/// The wall clock may advance by more than this task has slept: while the machine was suspended,
+/// for example.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
 /// The pause between two ticks while an attempt is due but does not begin, as another one runs.
@@ -23,8 +23,8 @@ const SHORTEST_SLEEP: Duration = Duration::from_millis(50);
 /// A task without a tick for this long is on a stalled runtime.
 const STALLED_AFTER: Duration = Duration::from_secs(90);
 
-/// A task that refreshes keys when they are due, whether requests come or not. It ends with the cache
-/// or with its runtime; the next request that causes an attempt then starts another task.
+/// A task that refreshes keys when they are due, whether requests come or not. It ends with the
+/// cache or with its runtime; the next request that causes an attempt then starts another task.
 #[derive(Debug)]
 pub(super) struct RefreshTask {
     task: AbortHandle,
@@ -40,8 +40,8 @@ pub(super) struct Tick {
 }
 
 impl RefreshTask {
-    /// Spawns a task that calls `tick` until it returns `None`. A tick comes early when the plan has
-    /// `changed`.
+    /// Spawns a task that calls `tick` until it returns `None`. A tick comes early when the plan
+    /// has `changed`.
     pub(super) fn spawn(
         runtime: &Handle,
         uptime: Duration,

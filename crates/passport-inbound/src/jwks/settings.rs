@@ -42,8 +42,8 @@ impl Default for KeySettings {
 }
 
 impl KeySettings {
-    /// Returns the longest pause between two attempts, for a caller that has read the clock a little
-    /// earlier.
+    /// Returns the longest pause between two attempts, for a caller that has read the clock a
+    /// little earlier.
     pub(super) fn longest_pause(&self) -> Duration {
         self.cooldown.max(self.longest_attempt()).mul_f64(1.0 + JITTER) + CLOCK_TOLERANCE
     }

@@ -5,6 +5,7 @@ use passport_core::ManualClock;
 use passport_dev::{DevPassport, Endpoint, Fault, TestJwtBuilder};
 
 mod concurrency;
+mod key_file;
 mod lifetime;
 mod requests;
 mod rotation;

@@ -1,11 +1,12 @@
 use std::{fmt, str::FromStr};
 
-/// A signature algorithm ([RFC 7518, section 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1),
-/// [RFC 8037](https://www.rfc-editor.org/rfc/rfc8037#section-3.1)).
+/// A signature algorithm ([RFC 7518, section
+/// 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1), [RFC
+/// 8037](https://www.rfc-editor.org/rfc/rfc8037#section-3.1)).
 ///
 /// Passport signs with RS256, the only one that is accepted unless
-/// [`algorithms`](crate::TokenVerifierBuilder::algorithms) says otherwise. There is no `none` here and nothing with a shared
-/// secret, so neither can be configured.
+/// [`algorithms`](crate::TokenVerifierBuilder::algorithms) says otherwise. There is no `none` here
+/// and nothing with a shared secret, so neither can be configured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Algorithm {

@@ -32,10 +32,11 @@ pub(crate) struct Claims {
     pub(crate) permissions: Vec<String>,
     pub(crate) is_service_account: bool,
 
-    /// Whether a claim marks an ID token or a logout token: Passport gives them the issuer, the key and
-    /// the audience of an access token.
+    /// Whether a claim marks an ID token or a logout token: Passport gives them the issuer, the key
+    /// and the audience of an access token.
     pub(crate) is_of_another_kind: bool,
-    /// Whether the token is bound to a key of the client ([RFC 7800](https://www.rfc-editor.org/rfc/rfc7800#section-3)).
+    /// Whether the token is bound to a key of the client ([RFC
+    /// 7800](https://www.rfc-editor.org/rfc/rfc7800#section-3)).
     pub(crate) is_bound: bool,
 }
 
@@ -43,8 +44,8 @@ pub(crate) struct Claims {
 type TextRange = Option<Range<usize>>;
 
 impl Claims {
-    /// Reads a JSON object. A duplicate member, known or not, is an error: another reader might use the
-    /// other one.
+    /// Reads a JSON object. A duplicate member, known or not, is an error: another reader might use
+    /// the other one.
     pub(crate) fn parse(payload: &[u8]) -> Result<Self, serde_json::Error> {
         json::object(payload)
     }

@@ -15,8 +15,8 @@ pub(crate) struct Header<'a> {
     pub(crate) kid: Option<Text<'a>>,
 }
 
-/// The members of a header that are read, not validated yet. Keys in the header (`jwk`, `jku`, `x5u`,
-/// `x5c`) are ignored.
+/// The members of a header that are read, not validated yet. Keys in the header (`jwk`, `jku`,
+/// `x5u`, `x5c`) are ignored.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct HeaderMembers<'a> {
     pub(crate) alg: Option<Text<'a>>,
@@ -53,8 +53,8 @@ impl<'a> HeaderMembers<'a> {
         if is_text { Ok(members) } else { Err(RejectionReason::Malformed) }
     }
 
-    /// `crit` requires extensions, of which none is supported; `b64` needs it
-    /// ([RFC 7797, section 6](https://www.rfc-editor.org/rfc/rfc7797#section-6)); `enc` and `zip` belong to encryption.
+    /// `crit` requires extensions, of which none is supported; `b64` needs it ([RFC 7797, section
+    /// 6](https://www.rfc-editor.org/rfc/rfc7797#section-6)); `enc` and `zip` belong to encryption.
     pub(crate) fn validate(self, allowed: &AllowedAlgorithms) -> Result<Header<'a>, RejectionReason> {
         let alg = self.alg.ok_or(RejectionReason::Malformed)?;
         let algorithm = allowed.named(|name| alg.says(name)).ok_or(RejectionReason::AlgorithmNotAllowed)?;
@@ -74,8 +74,9 @@ impl<'a> HeaderMembers<'a> {
 /// The media types of access tokens.
 pub(crate) const ACCESS_TOKEN_TYPES: [&str; 4] = ["jwt", "at+jwt", "application/jwt", "application/at+jwt"];
 
-/// Passport says `JWT` or nothing; [RFC 9068, section 2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1) says
-/// `at+jwt`. Both may be spelled as a whole media type, in any case.
+/// Passport says `JWT` or nothing; [RFC 9068, section
+/// 2.1](https://www.rfc-editor.org/rfc/rfc9068#section-2.1) says `at+jwt`. Both may be spelled as a
+/// whole media type, in any case.
 fn is_access_token_type(typ: Text<'_>) -> bool {
     ACCESS_TOKEN_TYPES
         .iter()

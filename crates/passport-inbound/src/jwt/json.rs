@@ -70,8 +70,8 @@ impl<'de> Deserialize<'de> for ExactlyTrue {
     }
 }
 
-/// A value that is not read. Unlike `IgnoredAny` it is checked as if it were read, the limit on depth
-/// included.
+/// A value that is not read. Unlike `IgnoredAny` it is checked as if it were read, the limit on
+/// depth included.
 #[derive(Debug)]
 pub(crate) struct Skipped;
 
@@ -123,9 +123,9 @@ impl<'de> Visitor<'de> for Skipped {
     }
 }
 
-/// Seconds since 1970 as a JSON number, fractions allowed
-/// ([RFC 7519, section 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)). A time before 1970, or
-/// beyond the range of the clock, is an error.
+/// Seconds since 1970 as a JSON number, fractions allowed ([RFC 7519, section
+/// 2](https://www.rfc-editor.org/rfc/rfc7519#section-2)). A time before 1970, or beyond the range
+/// of the clock, is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct NumericDate(pub(crate) SystemTime);
 

@@ -11,8 +11,8 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use crate::jwt::algorithm::Algorithm;
 
-/// The sizes of RSA keys that are used, in bits
-/// ([RFC 7518, section 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3) demands the lower bound; the upper one
+/// The sizes of RSA keys that are used, in bits ([RFC 7518, section
+/// 3.3](https://www.rfc-editor.org/rfc/rfc7518#section-3.3) demands the lower bound; the upper one
 /// keeps a hostile key from burning the CPU).
 const MODULUS_BITS: std::ops::RangeInclusive<usize> = 2048..=8192;
 

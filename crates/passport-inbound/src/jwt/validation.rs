@@ -17,8 +17,8 @@ pub(crate) struct Policy {
     pub(crate) clock_skew: Duration,
 }
 
-/// The time in which a token is accepted, the clock skew included. A cached token is accepted in the
-/// same time, so that it is rejected when another verification would reject it.
+/// The time in which a token is accepted, the clock skew included. A cached token is accepted in
+/// the same time, so that it is rejected when another verification would reject it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Validity {
     pub(crate) from: SystemTime,
@@ -81,8 +81,8 @@ impl Policy {
         Ok(Validity { from: from.max(plausible), until })
     }
 
-    /// Returns whether the issuer of a token differs from the configured one only by a trailing slash,
-    /// which is a frequent mistake.
+    /// Returns whether the issuer of a token differs from the configured one only by a trailing
+    /// slash, which is a frequent mistake.
     pub(crate) fn differs_by_a_slash(&self, issuer: &str) -> bool {
         issuer != self.issuer && issuer.trim_end_matches('/') == self.issuer.trim_end_matches('/')
     }

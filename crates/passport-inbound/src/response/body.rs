@@ -36,7 +36,7 @@ impl<B> ResponseBody<B> {
     }
 }
 
-/// An empty body of the inner kind; some layers of tower-http ask for one.
+/// An empty body of the inner service; some layers of tower-http need one.
 impl<B: Default> Default for ResponseBody<B> {
     fn default() -> Self {
         Self::inner(B::default())

@@ -65,8 +65,9 @@ impl<S: Service<Request<B>>, B, C> CheckedFuture<S, B, C> {
         Self { state: State::Decided { future: DecidedFuture::rejected(response, drain) } }
     }
 
-    /// Moves the service that was polled ready into the future, and leaves a clone of it in its place. See
-    /// "Be careful when cloning inner services" in the documentation of `tower::Service`.
+    /// Moves the service that was polled ready into the future, and leaves a clone of it in its
+    /// place. See "Be careful when cloning inner services" in the documentation of
+    /// `tower::Service`.
     pub(crate) fn checking(check: C, service: &mut S, request: Request<B>) -> Self
     where
         S: Clone,

@@ -12,7 +12,8 @@ pub(crate) enum Protocol {
     Http,
 }
 
-/// A protocol that a layer always responds in, so that the caller cannot choose it by a content type.
+/// A protocol that a layer always responds in, so that the caller cannot choose it by a content
+/// type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ForcedProtocol {
     Http,
@@ -46,7 +47,7 @@ const TEXT: [&str; 4] = [
 
 impl Protocol {
     /// Returns gRPC and grpc-web only for a `POST` of their media types, whatever the version of
-    /// HTTP (tonic-web hands on HTTP/1.1), unless the layer has a forced protocol.
+    /// HTTP (tonic-web forwards HTTP/1.1), unless the layer has a forced protocol.
     pub(crate) fn of(method: &Method, headers: &HeaderMap, forced: Option<ForcedProtocol>) -> Self {
         match forced {
             Some(ForcedProtocol::Grpc) => match Self::of_content(headers) {

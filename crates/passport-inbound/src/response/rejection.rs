@@ -9,26 +9,29 @@ use crate::{
     response::unmet_requirement::UnmetRequirement,
 };
 
-/// Why a request was not let through.
+/// The reason why a request was rejected.
 ///
-/// The response says little of it; the whole is in the response's extensions, for layers outside that log or count.
+/// The response contains little of it; its extensions hold the whole value, for layers outside that
+/// log or count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Rejection {
-    /// There is no token: no `Authorization` header of the Bearer scheme, nor wherever else the layer was told to look. 401.
+    /// There is no token: no `Authorization` header of the Bearer scheme, and none in the other
+    /// places that the layer is configured for. 401.
     #[error("no credentials")]
     CredentialsMissing,
-    /// The caller does not satisfy what the route demands. 403.
+    /// The caller does not meet the requirement. 403.
     #[error("the caller is or has not: {0}")]
     Forbidden(UnmetRequirement),
-    /// No signing keys can be had. 503.
+    /// There are no signing keys. 503.
     #[error("the signing keys are unavailable")]
     KeysUnavailable {
-        /// When it is worth while to ask again.
+        /// When the caller should try again.
         retry_after: Duration,
     },
-    /// A guard, an extractor or an `EndStreamsLayer` ran without an [`AuthenticateLayer`](crate::AuthenticateLayer) before it. 500: the
-    /// caller can do nothing about it, and nobody is let through.
+    /// A `RequireLayer`, an extractor or an `EndStreamsLayer` ran without an
+    /// [`AuthenticateLayer`](crate::AuthenticateLayer) before it. 500: the caller cannot correct
+    /// it.
     #[error("no AuthenticateLayer ran before what needs to know the caller")]
     Miswired,
     /// A [`PermissionCheck`](crate::PermissionCheck) has no answer. 503.
@@ -37,7 +40,7 @@ pub enum Rejection {
     /// Too many tokens are being verified at once. 503.
     #[error("too many tokens are being verified at once")]
     Overloaded {
-        /// When it is worth while to ask again.
+        /// When the caller should try again.
         retry_after: Duration,
     },
     /// The token is not acceptable. 401.

@@ -1,9 +1,9 @@
 //! Renders the response to a rejected request: RFC 6750 and Passport's error body on HTTP, a
 //! trailers-only response on gRPC.
 //!
-//! No response contains anything of the request, so nothing can be injected. Of a token it states no
-//! more than one of the seven names of Passport's own SDK; of an unmet requirement, the text that the
-//! service has chosen.
+//! No response contains anything of the request, so nothing can be injected. Of a token it states
+//! no more than one of the seven names of Passport's own SDK; of an unmet requirement, the text
+//! that the service has chosen.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -26,7 +26,8 @@ use crate::{
     },
 };
 
-/// Renders the response to a rejected request, by the settings of a layer and of those outside of it.
+/// Renders the response to a rejected request, by the settings of a layer and of those outside of
+/// it.
 pub(crate) fn refuse<B>(
     rejection: Rejection,
     request: &Request<B>,

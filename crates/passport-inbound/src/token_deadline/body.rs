@@ -26,7 +26,7 @@ pin_project! {
     pub struct ExpiringBody<B> {
         #[pin]
         inner: B,
-        // None for a caller whom nobody knows, and for a body that is there as a whole.
+        // None for an anonymous request, and for a body of known length.
         deadline: Option<Deadline>,
         timer: DeadlineTimer,
         kind: Kind,
@@ -35,7 +35,7 @@ pin_project! {
     }
 }
 
-/// How a body of its kind ends.
+/// How a body ends.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) enum Kind {
     Grpc,
@@ -59,10 +59,10 @@ impl Kind {
 
 const EVENTS: &[u8] = b"text/event-stream";
 const EXPIRED: &str = "the token has expired";
-/// The status of gRPC.
+/// A status of gRPC.
 const UNAUTHENTICATED: u8 = 16;
 
-/// A body was ended, as the token of its caller had expired. Half a file is not to pass for a whole one.
+/// The error of a body that was ended at the deadline, so that a part does not pass for the whole.
 #[derive(Debug, thiserror::Error)]
 #[error("the token has expired")]
 struct TokenExpired;
@@ -91,7 +91,8 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
         let has_begun = std::mem::replace(this.has_begun, true);
         match &frame {
             Poll::Pending => ready!(this.timer.poll(deadline, cx)),
-            // What is more is passed on for as long as there is time; what was there in time, and how it ended, in any case.
+            // Data after the deadline is dropped. The first frame, trailers and the end are
+            // forwarded.
             Poll::Ready(Some(Ok(frame))) if frame.is_data() && has_begun && deadline.is_reached() => {}
             Poll::Ready(_) => return frame,
         }
@@ -99,7 +100,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
         counter!(ENDED_STREAMS).increment(1);
         Poll::Ready(match this.kind {
             Kind::Grpc => Some(Ok(Frame::trailers(unauthenticated()))),
-            // Between two messages: tonic-web hands on whole ones.
+            // Between two messages: tonic-web forwards whole ones.
             Kind::GrpcWeb(format) => Some(Ok(Frame::data(format.trailers(UNAUTHENTICATED, EXPIRED)))),
             Kind::Events => None,
             Kind::Other => Some(Err(TokenExpired.into())),
@@ -115,7 +116,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
     }
 }
 
-/// An empty body without an end; some layers of tower-http ask for one.
+/// An empty body without a deadline; some layers of tower-http need one.
 impl<B: Body + Default> Default for ExpiringBody<B> {
     fn default() -> Self {
         Self::new(B::default(), None, Kind::default())

@@ -66,8 +66,9 @@ impl DeadlineTimer {
 
 /// Here and not beside the other methods, so that the identity does not depend on timers.
 impl IdInfo {
-    /// Waits until the verifier takes the token no more, by default 60 s after its `exp`: for what is no body, a WebSocket for
-    /// example. By the operating system's clock, and by the token's times alone: a deny list does not end it. Elsewhere there is
+    /// Waits until the verifier does not accept the token any more, by default 60 s after its
+    /// `exp`: for a WebSocket, for example. By the operating system's clock, and by the token's
+    /// times alone: a deny list does not end it. For response bodies, use
     /// [`EndStreamsLayer`](crate::EndStreamsLayer).
     ///
     /// # Panics

@@ -6,16 +6,18 @@ use tower_layer::Layer;
 use super::EndStreams;
 use crate::response::rejection_config::RejectionConfig;
 
-/// Ends what is still being sent when the caller's token has expired, with what the verifier grants clocks (by default 60 s after its
-/// `exp`): a gRPC stream with `UNAUTHENTICATED`, a stream of server-sent events by its end, any other body by an error, as half of
-/// it is not to pass for the whole. The client comes again, with a token that is good.
+/// A layer that ends response bodies when the caller's token has expired, the tolerated clock skew
+/// included (by default 60 s after its `exp`): a gRPC stream with `UNAUTHENTICATED`, a stream of
+/// server-sent events by its end, any other body by an error, so that a part does not pass for the
+/// whole. The client reconnects with a new token.
 ///
-/// Put it inside of an [`AuthenticateLayer`](crate::AuthenticateLayer), around routes that stream; others it costs a few
-/// nanoseconds. Outside of it, it would know no caller: each request is answered with 500 then, as by a guard. A body of which the
-/// caller is not known ([`optional`](crate::AuthenticateLayer::optional)) is left alone; so is what a caller still sends, a call
-/// whose response has not begun, and a body that is there as a whole. A caller who comes onto the deny list meanwhile, or whose key
-/// is withdrawn, goes on until the token expires. A WebSocket is no body any more once it stands: there, select on
-/// [`IdInfo::until_expiry`](crate::IdInfo::until_expiry).
+/// Put it inside of an [`AuthenticateLayer`](crate::AuthenticateLayer), around routes that stream;
+/// other routes cost a few nanoseconds. Outside of it, each request is rejected with 500, as there
+/// is no caller. The body of a response to an anonymous request
+/// ([`optional`](crate::AuthenticateLayer::optional)) does not end; nor does a request body, a call
+/// whose response has not begun, or a body of known length. A caller that is added to the deny
+/// list, or whose key is withdrawn, goes on until the token expires. An open WebSocket has no
+/// response body: select on [`IdInfo::until_expiry`](crate::IdInfo::until_expiry) there.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -38,12 +40,13 @@ pub struct EndStreamsLayer {
 }
 
 impl EndStreamsLayer {
-    /// The layer.
+    /// Creates the layer.
     pub fn new() -> Self {
         Self { clock: Arc::new(SystemClock), rejections: RejectionConfig::default() }
     }
 
-    /// Reads the time from `clock`, which is to be the verifier's. Defaults to the operating system's.
+    /// Reads the time from `clock`, which must be the verifier's. Defaults to the operating
+    /// system's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
         self

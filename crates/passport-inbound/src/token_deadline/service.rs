@@ -49,7 +49,7 @@ where
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let deadline = match required_identity(request.extensions()) {
             Ok(caller) => Some(Deadline::of(caller, Arc::clone(&self.clock))),
-            // Nobody is known, and nobody's token ends.
+            // An anonymous request has no token that could expire.
             Err(Rejection::CredentialsMissing) => None,
             Err(miswired) => {
                 return EndStreamsFuture::rejected(refuse(miswired, &request, &self.rejections));

@@ -41,8 +41,9 @@ pub struct TokenVerifierBuilder {
 }
 
 impl TokenVerifier {
-    /// A verifier of tokens for `audience`, the one thing that has no default. A service that users and managed
-    /// identities call has several; add them with [`TokenVerifierBuilder::accept_audience`].
+    /// Creates a builder of a verifier for tokens with this audience, the one option without a
+    /// default. A service that users and managed identities call has several audiences; add them
+    /// with [`TokenVerifierBuilder::accept_audience`].
     pub fn builder(audience: impl Into<String>) -> TokenVerifierBuilder {
         TokenVerifierBuilder::new(audience.into())
     }
@@ -69,26 +70,27 @@ impl TokenVerifierBuilder {
         }
     }
 
-    /// Accepts tokens for another audience, too. Passport's managed identities have `bizfirstgo-api`, a user's token has the
-    /// client id of the user's app.
+    /// Adds an audience. The tokens of Passport's managed identities have `bizfirstgo-api`; a
+    /// user's token has the client id of the user's app.
     pub fn accept_audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self
     }
 
-    /// The Passport whose tokens are accepted, as it stands in `iss`. Defaults to `https://passport.bizfirst.ai`.
+    /// Sets the issuer, exactly as tokens have it in `iss`. Defaults to
+    /// `https://passport.bizfirst.ai`.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
         self
     }
 
-    /// Where the signing keys are. Defaults to what the issuer's discovery document says.
+    /// Sets the URL of the signing keys. Defaults to that of the issuer's discovery document.
     pub fn jwks_url(mut self, url: impl Into<String>) -> Self {
         self.jwks_url = Some(url.into());
         self
     }
 
-    /// Lets the issuer and the JWKS URL be plain `http`.
+    /// Allows plain `http` for the issuer and the JWKS URL.
     ///
     /// **Danger:** anyone on the network path can replace the signing keys, and then issue
     /// tokens that are accepted. For a private network that is trusted or encrypted: docker
@@ -98,38 +100,40 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Takes the signing keys from this JWK set ([RFC 7517, section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)) and
-    /// from nowhere else: the issuer is never asked, and whatever says how is of no effect. For tests, and for machines without
-    /// a way to the issuer; a rotation needs a new verifier.
+    /// Uses only the signing keys of this JWK set ([RFC 7517, section
+    /// 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)): no keys are fetched, and the options
+    /// for that have no effect. For tests, and for machines that cannot reach the issuer; a
+    /// rotation needs a new verifier.
     pub fn static_keys(mut self, jwks: impl Into<Vec<u8>>) -> Self {
         self.static_keys = Some(jwks.into());
         self
     }
 
-    /// Keeps the signing keys in this file, too, so that a service can start while the issuer is down. Defaults to none. It is read
-    /// when the first keys are needed, and replaced whenever the issuer has given or confirmed keys. Keys from it are believed
-    /// for as long as if the service had never ended ([`max_key_age`](Self::max_key_age)), and refreshed when they are due.
-    /// Several instances may share it.
+    /// Saves the signing keys in this file, so that a service can start while the issuer is down.
+    /// Defaults to none. The file is read when the first keys are needed, and replaced when the
+    /// issuer has sent or confirmed keys. Saved keys are trusted for as long as if the service had
+    /// never ended ([`max_key_age`](Self::max_key_age)), and refreshed when they are due. Several
+    /// instances may share the file.
     ///
-    /// The file decides whose tokens are accepted: nobody but the service may be able to write to it or to its folder, in
-    /// which each new version is made before it takes the place of the old one. A file that cannot be used, or takes longer
-    /// than a second, is a warning, not an error.
+    /// The file decides whose tokens are accepted: only the service may have write access to it and
+    /// to its folder, in which each new version is created before it replaces the old one. A file
+    /// that cannot be used, or takes longer than a second, is a warning, not an error.
     pub fn key_file(mut self, path: impl Into<PathBuf>) -> Self {
         self.key_file = Some(path.into());
         self
     }
 
-    /// How often the signing keys are refreshed. Defaults to 10 min, as Passport's SDK has it; 1 min to 24 h. It happens
-    /// in the background after about four fifths of that time, or of a shorter one that the issuer gives in `Cache-Control`, and no
-    /// request waits for it.
+    /// Sets the interval at which the signing keys are refreshed. Defaults to 10 min, as in
+    /// Passport's SDK; 1 min to 24 h. A refresh runs in the background after about four fifths of
+    /// that time, or of a shorter one in the issuer's `Cache-Control`, and no request waits for it.
     pub fn jwks_refresh_interval(mut self, interval: Duration) -> Self {
         self.keys.lifetime = interval;
         self
     }
 
     /// Sets the timeout of each HTTP request for the discovery document and for the key set.
-    /// Defaults to 5 s; 1 s to 60 s. A request that waits for its key waits 2 s at most, whatever
-    /// this says.
+    /// Defaults to 5 s; 1 s to 60 s. A request waits for its key for 2 s at most,
+    /// whatever the timeout.
     pub fn jwks_fetch_timeout(mut self, timeout: Duration) -> Self {
         self.keys.fetch_timeout = timeout;
         self
@@ -146,56 +150,60 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// For how long keys are believed when the issuer cannot be asked. Defaults to 24 h: longer than outages last. After that,
-    /// tokens are answered with 503. Less means that a key which was withdrawn during an outage is trusted for less
-    /// long; 1 min at least, 30 days at most.
+    /// Sets how long cached keys are trusted while the issuer is unreachable. Defaults to 24 h:
+    /// longer than outages last; 1 min to 30 days. After that, the response is 503. A key that was
+    /// withdrawn during an outage is trusted for as long.
     pub fn max_key_age(mut self, age: Duration) -> Self {
         self.keys.max_age = age;
         self
     }
 
-    /// The signature algorithms that are accepted
-    /// ([RFC 8725, section 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)). Defaults to RS256 alone, the only one that
-    /// Passport uses. A published RSA key without an `alg` serves RS256 and PS256 alike, if both are configured; one with an
-    /// `alg` serves that one only.
+    /// Sets the accepted signature algorithms ([RFC 8725, section
+    /// 3.1](https://www.rfc-editor.org/rfc/rfc8725#section-3.1)). Defaults to RS256 alone, the only
+    /// one that Passport uses. A published RSA key without an `alg` is used for RS256 and for
+    /// PS256, if both are configured; one with an `alg` for that one only.
     pub fn algorithms(mut self, algorithms: impl IntoIterator<Item = Algorithm>) -> Self {
         self.algorithms = AllowedAlgorithms::new(algorithms.into_iter().collect());
         self
     }
 
-    /// Whether tokens that were verified are kept, so that the signature of each is verified once. Defaults to yes, as that is
-    /// most of the work. What is kept changes no verdict: a token is refused when it expires or its key is withdrawn, kept or
-    /// not. Tokens stay in memory for that.
+    /// Sets whether verified tokens are cached, so that the signature of each is verified once.
+    /// Defaults to yes, as that is most of the work. The cache changes no result: a cached token is
+    /// rejected, as any other, when it expires or its key is withdrawn. Cached tokens stay in
+    /// memory.
     pub fn cache_tokens(mut self, yes: bool) -> Self {
         self.keeps_tokens = yes;
         self
     }
 
-    /// How many verified tokens are kept at most. Defaults to 10,000: more than most services see in an hour. The least used
-    /// are forgotten first.
+    /// Sets the maximum number of cached tokens. Defaults to 10,000: more than most services see in
+    /// an hour. The least used are evicted first.
     pub fn max_cached_tokens(mut self, tokens: u64) -> Self {
         self.cache.tokens = tokens;
         self
     }
 
-    /// How many bytes verified tokens and their claims take at most. Defaults to 16 MiB, which is 10,000 tokens of the size
-    /// of Passport's for the half of them; 64 KiB to 4 GiB. Whichever limit is met first holds.
+    /// Sets the maximum size of the cached tokens and their claims, in bytes. Defaults to 16 MiB;
+    /// 10,000 tokens of Passport take half of that. 64 KiB to 4 GiB. The limit that is reached
+    /// first applies.
     pub fn max_cached_bytes(mut self, bytes: u64) -> Self {
         self.cache.bytes = bytes;
         self
     }
 
-    /// Refuses callers with good tokens for whom `denies` says `true`: by [`token_id`](IdInfo::token_id) or
-    /// [`user_id`](IdInfo::user_id), for example, as it is not to be seen in a token that it was revoked. Defaults to nobody. It
-    /// is asked at each request, so it must not block; another takes the place of this one. The caller is told that the token has
-    /// expired (`TokenExpired`), so that it gets another.
+    /// Rejects callers with valid tokens for which `denies` returns `true`: by
+    /// [`token_id`](IdInfo::token_id) or [`user_id`](IdInfo::user_id), for example, as a token does
+    /// not show that it was revoked. Defaults to none. `denies` is called for each request, so it
+    /// must not block. A second call replaces the first. The response says that the token has
+    /// expired (`TokenExpired`), so that the caller gets another one.
     pub fn deny_list(mut self, denies: impl Fn(&IdInfo) -> bool + Send + Sync + 'static) -> Self {
         self.deny_list = Some(DenyList(Arc::new(denies)));
         self
     }
 
-    /// How many signatures are verified at once. Defaults to half of the processors and one at least, so that a flood of junk
-    /// leaves the others to tokens that are known. A request whose turn does not come within 2 s gets 503.
+    /// Sets the maximum number of concurrent signature verifications. Defaults to half of the
+    /// processors and at least one, so that a flood of invalid tokens leaves the others to cached
+    /// ones. A request that gets no permit within 2 s is rejected with 503.
     pub fn max_concurrent_verifications(mut self, at_once: NonZeroUsize) -> Self {
         self.at_once = at_once;
         self
@@ -210,8 +218,8 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// How far our clock and the issuer's may differ, for `exp`, `nbf` and `iat`. Defaults to 60 s, as Passport's own
-    /// SDK has it; 10 min at most.
+    /// Sets how far this machine's clock and the issuer's may differ, for `exp`, `nbf` and `iat`.
+    /// Defaults to 60 s, as in Passport's own SDK; 10 min at most.
     pub fn clock_skew(mut self, skew: Duration) -> Self {
         self.keys.clock_skew = skew;
         self
@@ -239,7 +247,7 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// Takes chance out of the times of refreshes, so that two verifiers do the same at the same time.
+    /// Removes the jitter of refreshes, so that two verifiers refresh at the same time.
     #[cfg(test)]
     pub(crate) fn without_jitter(mut self) -> Self {
         self.keys.chance = || 0.5;
@@ -252,7 +260,7 @@ impl TokenVerifierBuilder {
         self
     }
 
-    /// The verifier. Does no I/O and starts nothing.
+    /// Builds the verifier. Does no I/O and spawns no task.
     ///
     /// # Errors
     /// A [`ConfigError`] that lists every option that is wrong.

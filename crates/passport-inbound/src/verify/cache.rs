@@ -64,8 +64,8 @@ struct OverflowEntry {
 }
 
 /// A cache of two levels. The front is a small table, in which each token has exactly one slot. A
-/// token that loses its slot to another one goes to the overflow, a moka cache, which evicts by use;
-/// an access to it costs more than all else about a cached token.
+/// token that loses its slot to another one goes to the overflow, a moka cache, which evicts by
+/// use; an access to it costs more than all else about a cached token.
 pub(crate) struct TokenCache {
     front: Box<[ArcSwapOption<CachedToken>]>,
     overflow: Cache<Arc<[u8]>, OverflowEntry, SignatureHashing>,
@@ -158,7 +158,8 @@ impl fmt::Debug for TokenCache {
 }
 
 impl CachedToken {
-    /// Compares in constant time, so that the time does not tell how much of a cached token was guessed.
+    /// Compares in constant time, so that the time does not tell how much of a cached token was
+    /// guessed.
     fn is_of(&self, token: &[u8]) -> bool {
         verify_slices_are_equal(&self.token, token).is_ok()
     }
@@ -190,7 +191,8 @@ impl Expiry<Arc<[u8]>, OverflowEntry> for TokenExpiry {
 }
 
 /// Hashes a token by the end of its signature, which is as good as random: only the issuer can make
-/// another token with the same one. The multiplier keeps the order of the table from being predicted.
+/// another token with the same one. The multiplier keeps the order of the table from being
+/// predicted.
 #[derive(Clone)]
 struct SignatureHashing {
     multiplier: u64,

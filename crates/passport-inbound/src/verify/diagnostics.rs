@@ -1,6 +1,6 @@
 //! Logs for operators why a token was rejected: what was expected, and what the token has instead.
-//! The texts go to the log at level debug, never into a response, and are only made if that level is
-//! enabled.
+//! The texts go to the log at level debug, never into a response, and are only made if that level
+//! is enabled.
 //!
 //! Claims are logged only of tokens with a valid signature; anyone can write a header. Either is
 //! shortened, and omitted if it looks like a token.

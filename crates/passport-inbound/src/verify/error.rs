@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use crate::RejectionReason;
 
-/// Why a token did not verify.
+/// The reason why a token was not verified.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VerifyError {
@@ -10,14 +10,13 @@ pub enum VerifyError {
     /// refreshed. The token may be good.
     #[error("the issuer's signing keys are unavailable")]
     KeysUnavailable {
-        /// When it is worth while to ask again.
+        /// When the caller should try again.
         retry_after: Duration,
     },
-    /// As many tokens are being verified as may be at once, and none of them was done in time. Tokens that were verified before
-    /// are not concerned.
+    /// All verification permits were in use for too long. Cached tokens need none.
     #[error("too many tokens are being verified at once")]
     Overloaded {
-        /// When it is worth while to ask again.
+        /// When the caller should try again.
         retry_after: Duration,
     },
     /// The token is not acceptable.
@@ -25,7 +24,7 @@ pub enum VerifyError {
     Rejected(#[from] RejectionReason),
 }
 
-/// Why waiting for signing keys is not likely to help. The text says what to look at.
+/// The reason why waiting for signing keys is unlikely to help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there are no signing keys, and waiting will not bring any: {why}")]
 pub struct NotReady {

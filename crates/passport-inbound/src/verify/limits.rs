@@ -55,8 +55,8 @@ impl Permits {
     }
 }
 
-/// The queues of waiting requests. Requests that wait for keys have a queue of their own: a flood of
-/// them, for as long as a slow fetch takes, leaves the other to tokens that only need a permit.
+/// The queues of waiting requests. Requests that wait for keys have a queue of their own: a flood
+/// of them, for as long as a slow fetch takes, leaves the other to tokens that only need a permit.
 #[derive(Debug)]
 pub(crate) struct WaitQueues {
     pub(crate) for_keys: Permits,
@@ -75,8 +75,8 @@ impl WaitQueues {
     }
 
     /// Returns a queue slot, if one is free, for a request that has `held`. A request that has
-    /// waited for keys keeps its slot while it waits for a permit, so that the requests that a fetch
-    /// releases do not fill the other queue.
+    /// waited for keys keeps its slot while it waits for a permit, so that the requests that a
+    /// fetch releases do not fill the other queue.
     pub(crate) fn slot(&self, held: Option<QueueSlot>, waits_for_keys: bool) -> Option<QueueSlot> {
         match held {
             Some(held) if held.is_for_keys || !waits_for_keys => Some(held),

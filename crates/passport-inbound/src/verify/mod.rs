@@ -31,15 +31,16 @@ const SOON: Duration = Duration::from_secs(1);
 /// another attempt has fetched keys.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often a request waits for keys: for those of the key file, for those that the issuer may have
-/// sent before it published the token's key, and for newer ones.
+/// How often a request waits for keys: for those of the key file, for those that the issuer may
+/// have sent before it published the token's key, and for newer ones.
 const MAX_WAITS: u32 = 3;
 
-/// Turns a token into an [`IdInfo`], or says why not. Knows no HTTP framework.
+/// Verifies tokens, without an HTTP framework.
 ///
-/// Cheap to clone; clones share the keys and the verified tokens. Building one does no I/O; the keys are fetched when the
-/// first token comes, or by [`ready`](Self::ready). From then on a task keeps them fresh, on that runtime or, when that has
-/// ended, on the one of the next request that needs keys; until the last clone is dropped.
+/// Cheap to clone; clones share the keys and the cached tokens. Building one does no I/O; the keys
+/// are fetched for the first token, or by [`ready`](Self::ready). From then on a task refreshes
+/// them, on that runtime or, when that has ended, on the one of the next request that needs keys;
+/// until the last clone is dropped.
 #[derive(Clone, Debug)]
 pub struct TokenVerifier {
     pipeline: Arc<Pipeline>,
@@ -52,14 +53,14 @@ impl TokenVerifier {
 
     /// Verifies a token in the compact form, without the `Bearer` in front of it.
     ///
-    /// Waits, for 2 s at most, only if the token's key is not known (for the one refresh that all callers share) or if as many
-    /// signatures as may be are being verified.
+    /// Waits, for 2 s at most, only if the token's key is not known (for the one refresh that all
+    /// callers share) or if all verification permits are in use.
     ///
     /// # Errors
     /// [`VerifyError::Rejected`] when the token is not acceptable, [`VerifyError::KeysUnavailable`]
     /// when there are no keys, or none that verifies the token while a refresh has failed or is
     /// still running (keys cannot be fetched without a tokio runtime), [`VerifyError::Overloaded`]
-    /// when its turn did not come.
+    /// when there was no verification permit in time.
     ///
     /// # Panics
     /// On a tokio runtime whose timer is not enabled, if it has to wait.
@@ -74,8 +75,9 @@ impl TokenVerifier {
         }
     }
 
-    /// Verifies a token at once, on this thread, which needs no more than its key. `None` if that is not known and newer keys are
-    /// being fetched: then it is for [`verify`](Self::verify) to wait. The limit on concurrent verifications does not apply.
+    /// Verifies a token at once, on this thread. Returns `None` if its key is not known and newer
+    /// keys are being fetched: [`verify`](Self::verify) waits for them. The limit on concurrent
+    /// verifications does not apply.
     ///
     /// # Errors
     /// As [`verify`](Self::verify).
@@ -87,10 +89,10 @@ impl TokenVerifier {
         }
     }
 
-    /// Warms up: waits until there are keys. A service that calls it before it takes traffic has no first caller who waits.
+    /// Waits until there are keys, so that the first request does not wait for them.
     ///
-    /// What may pass by itself is sat out, however long it takes; wrap it in `tokio::time::timeout` if the service is to start
-    /// anyway.
+    /// Retries temporary failures without a limit; wrap it in `tokio::time::timeout` if the service
+    /// should start anyway.
     ///
     /// # Errors
     /// When waiting is not likely to help: the issuer's discovery document contradicts the
@@ -127,7 +129,8 @@ impl TokenVerifier {
         }
     }
 
-    /// How it stands with the signing keys. For readiness probes and status pages; asks nobody.
+    /// Returns the health of the signing keys, for readiness probes and status pages. Sends no
+    /// request.
     #[must_use]
     pub fn health(&self) -> KeyHealth {
         self.pipeline.jwks.health()
@@ -165,7 +168,8 @@ impl TokenVerifier {
             }
             let permit = match wait {
                 Wait::Keys(keys) => {
-                    // A fetch that was dropped with its runtime does not count: this call starts another.
+                    // A fetch that was dropped with its runtime does not count: this call starts
+                    // another.
                     waits += u32::from(keys.outcome().await.is_some());
                     None
                 }

@@ -131,8 +131,8 @@ impl Pipeline {
         }
     }
 
-    /// Not inlined, so that the caller has no room on its stack for both sizes of buffers: that room
-    /// is cleared.
+    /// Not inlined, so that the caller has no room on its stack for both sizes of buffers: that
+    /// room is cleared.
     #[inline(never)]
     fn verify_with_buffers<const HEADER: usize, const SIGNATURE: usize>(
         &self,

@@ -1,5 +1,5 @@
-//! Against an issuer that answers from memory, at once: herds on many threads, for the narrow windows between look and
-//! lock, and what a real issuer does not do.
+//! Against an issuer that answers from memory, at once: herds on many threads, for the narrow
+//! windows between look and lock, and what a real issuer does not do.
 
 use std::{
     sync::{

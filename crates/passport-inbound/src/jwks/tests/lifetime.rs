@@ -1,16 +1,16 @@
 //! The cache on paused time, against an issuer that does as it is told.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use http::{StatusCode, header};
-use passport_core::{ManualClock, Transport};
+use passport_core::Transport;
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 use tracing::Level;
 
 use crate::{
     KeyState, RejectionReason, TokenVerifier, VerifyError,
-    test_support::{Answer, Log, START, ScriptedIssuer, Setup, setup},
+    test_support::{Answer, Log, ScriptedIssuer, Setup, setup},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -277,91 +277,6 @@ async fn keys_that_have_moved_are_looked_for_anew_whatever_is_at_the_old_place()
         sleep(HOUR).await;
         assert_eq!(verifier.health().state(), KeyState::Fresh, "{}", verifier.health());
     }
-}
-
-/// Files are read and written on threads of which a paused clock knows nothing, so here it is moved by hand.
-async fn setup_for_files() -> (Setup, ManualClock, tempfile::TempDir) {
-    let setup = setup().await;
-    tokio::time::resume();
-    (setup, ManualClock::at_unix_seconds(START), tempfile::tempdir().unwrap())
-}
-
-#[tokio::test]
-async fn a_service_with_a_key_file_starts_while_the_issuer_is_down() {
-    let (setup, clock, folder) = setup_for_files().await;
-    let file = folder.path().join("keys.json");
-    let verifier = || setup.builder().clock(clock.clone()).key_file(&file).build().unwrap();
-    let token = setup.token().build();
-    let first = verifier();
-    first.verify(&token).await.unwrap();
-    while !file.exists() {
-        tokio::task::yield_now().await;
-    }
-    drop(first);
-
-    setup.issuer.answers(Answer::Status(StatusCode::BAD_GATEWAY));
-    clock.advance(HOUR);
-    let (second, asked) = (verifier(), setup.issuer.asked());
-    second.verify(&token).await.unwrap();
-    let health = second.health();
-    assert_eq!((health.state(), health.age()), (KeyState::Due, Some(HOUR)));
-    setup.issuer.asked_for_the(asked + 1).await; // newer ones are asked for at once
-    drop(second);
-
-    clock.advance(23 * HOUR);
-    let outcome = verifier().verify(&token).await;
-    assert!(matches!(outcome, Err(VerifyError::KeysUnavailable { .. })), "a day is a day: {outcome:?}");
-}
-
-#[tokio::test]
-async fn a_key_file_that_cannot_be_used_is_a_warning_and_no_more() {
-    let (setup, clock, folder) = setup_for_files().await;
-    let log = Log::listen(Level::WARN);
-    let (issuer, now) = (setup.passport.issuer(), u64::from(START));
-    let saved = |fetched_at: u64, jwks: &str| {
-        format!(r#"{{"issuer":"{issuer}","fetched_at":{fetched_at},"jwks":{jwks}}}"#)
-    };
-    for (number, content) in [
-        "<html>".to_owned(),
-        saved(now - 24 * 60 * 60, &setup.passport.jwks()),
-        saved(now + 60, &setup.passport.jwks()),
-        saved(now, r#"{"keys":[]}"#),
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let file = folder.path().join(format!("keys-{number}.json"));
-        std::fs::write(&file, &content).unwrap();
-        let asked = setup.issuer.asked();
-        let verifier = setup.builder().clock(clock.clone()).key_file(&file).build().unwrap();
-        verifier.verify(&setup.token().build()).await.unwrap();
-        assert_eq!(setup.issuer.asked(), asked + 1, "{content}");
-        assert_eq!(log.lines_with("going on without the key file").len(), number + 1, "{content}");
-    }
-}
-
-#[tokio::test]
-async fn keys_that_came_from_the_file_are_not_saved_again() {
-    let (setup, clock, folder) = setup_for_files().await;
-    let file = folder.path().join("keys.json");
-    let content = format!(
-        r#"{{"issuer":"{}","fetched_at":{START},"jwks":{}}}"#,
-        setup.passport.issuer(),
-        setup.passport.jwks()
-    );
-    std::fs::write(&file, &content).unwrap();
-    let verifier = setup.builder().clock(clock).key_file(&file).build().unwrap();
-    verifier.verify(&setup.token().build()).await.unwrap();
-    let other = content.replace(&START.to_string(), &(START + 1).to_string());
-    std::fs::write(&file, &other).unwrap();
-    // An attempt holds the cache for as long as it saves.
-    let cache = Arc::downgrade(&verifier.pipeline().jwks);
-    drop(verifier);
-    while cache.strong_count() > 0 {
-        tokio::task::yield_now().await;
-    }
-    assert_eq!(std::fs::read_to_string(&file).unwrap(), other);
-    assert_eq!(setup.issuer.asked(), 0);
 }
 
 #[tokio::test]

@@ -26,7 +26,8 @@ use crate::{
     verify::{Verdict, pipeline::Wait},
 };
 
-/// Six keys, and tokens of each that differ in when they are good and in whether they name their key.
+/// Six keys, and tokens of each that differ in when they are good and in whether they name their
+/// key.
 struct World {
     issuer: String,
     audience: String,
