@@ -66,18 +66,17 @@ impl Dispatcher {
     }
 
     async fn authenticate(&self, request: Request) -> Result<Response, ErrorResponse> {
-        let route = Route::of(request.uri().path());
-        self.state.guard.check(route, Peer::of(&request), request.uri(), request.headers())?;
+        let (route, peer) = (Route::of(request.uri().path()), Peer::of(&request));
+        self.state.guard.check(route, peer, request.uri(), request.headers())?;
         if route == Route::DropIn {
             // The endpoint authenticates the caller itself: the token is where a client's secret is.
             return Ok(self.call_own_endpoint(request).await);
         }
         let token = request.headers().get(TOKEN_HEADER).and_then(|token| token.to_str().ok());
         let connection = request.extensions().get().cloned();
-        let peer = Peer::of(&request);
         let caller = self.state.admission.authenticate(peer, connection, token.as_slice()).await?;
         let logged = RequestCaller(Arc::clone(&caller));
-        let response = self.dispatch(caller, route, request).await;
+        let response = self.dispatch(caller, route, peer, request).await;
         let mut response = response.unwrap_or_else(IntoResponse::into_response);
         response.extensions_mut().insert(logged);
         Ok(response)
@@ -87,12 +86,12 @@ impl Dispatcher {
         &self,
         caller: Arc<Caller>,
         route: Route,
+        peer: Peer,
         mut request: Request,
     ) -> Result<Response, ErrorResponse> {
         match route {
             Route::ProxyByPath | Route::ProxyByHeader => {
-                let proxy_headers = self.state.guard.proxy_headers(Peer::of(&request));
-                let drops_proxy_headers = proxy_headers == ProxyHeaders::Drop;
+                let drops_proxy_headers = self.state.guard.proxy_headers(peer) == ProxyHeaders::Drop;
                 self.state.proxy.forward(&caller, route, request, drops_proxy_headers).await
             }
             Route::Unknown => Err(ErrorResponse::not_found()),
