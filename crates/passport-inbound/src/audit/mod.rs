@@ -20,3 +20,6 @@ pub use self::{
     layer::AuditLayer,
     service::Audit,
 };
+
+#[cfg(test)]
+mod tests;
