@@ -5,6 +5,7 @@
 mod bench;
 mod fuzz;
 mod judges;
+mod mutants;
 mod prerequisites;
 mod run;
 
@@ -19,6 +20,8 @@ const USAGE: &str = "usage: cargo xtask <task>
 
   test             bring what the tests need, then run all of them, doctests included
   fuzz [seconds]   fuzz each target of the inbound side for so long, 60 by default
+  mutants [...]    change the code that decides, and see that a unit test notices; --shard k/n runs a part of it (k from 0),
+                   -- <part of a path>... only those files
   bench [...]      measure against everybody, and write docs/benchmarks.md; --quick looks less long and leaves the page beside
                    its figures, --only <part> writes no file
   instructions     count the instructions of the hot paths: no more than 5 % above what was accepted; --accept accepts them
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         ["test"] => test(),
         ["fuzz"] => fuzz::run(60),
         ["fuzz", seconds] => seconds.parse().map_err(|_| USAGE.to_owned()).and_then(fuzz::run),
+        ["mutants", options @ ..] => mutants::run(options),
         ["bench", ..] => bench::run_all(&arguments[1..]),
         ["instructions"] => bench::instructions(false),
         ["instructions", "--accept"] => bench::instructions(true),

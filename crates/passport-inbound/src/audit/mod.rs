@@ -21,3 +21,6 @@ pub use self::{
     layer::AuditLayer,
     service::Audit,
 };
+
+#[cfg(test)]
+mod tests;

@@ -247,3 +247,17 @@ async fn http3_refusal_follows_content_type_and_method() {
         }
     }
 }
+
+#[tokio::test]
+async fn rejection_after_a_key_fetch_has_the_layers_settings() {
+    let passport = DevPassport::start().await.unwrap();
+    let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(done()) });
+    let mut service = layer(&passport).opaque().layer(inner);
+    let expired = passport.user_token("u").expired_for(Duration::from_secs(120)).build();
+    let mut waiting = task::spawn(service.call(with_token(&expired)));
+    assert_pending!(waiting.poll(), "there are no keys yet");
+    let response = waiting.await.unwrap();
+    assert_eq!(response.extensions().get(), Some(&Rejection::Token(RejectionReason::Expired)));
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    assert_eq!(body, r#"{"error":"invalid_token"}"#);
+}

@@ -1,14 +1,21 @@
 //! What requirements say of callers, and that they obey the laws of logic.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    convert::Infallible,
+    future::ready,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
+use bytes::Bytes;
 use futures_util::FutureExt;
-use http::Request;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
 use proptest::prelude::*;
 use serde_json::{Value, json};
+use tower::{Layer, Service, service_fn};
 
 use super::*;
 use crate::{IdInfo, Rejection, identity::Anonymous, jwt::claims::Claims};
@@ -343,4 +350,24 @@ fn with_answers(formula: &Formula, facts: [bool; 4], answer: bool) -> bool {
         Formula::And(one, other) => with_answers(one, facts, answer) && with_answers(other, facts, answer),
         Formula::Or(one, other) => with_answers(one, facts, answer) || with_answers(other, facts, answer),
     }
+}
+
+#[test]
+fn requirements_are_equal_if_their_texts_are() {
+    let clerk = || Requirement::role("clerk").and(Requirement::multi_factor());
+    assert_eq!(clerk(), clerk());
+    assert_ne!(clerk(), Requirement::role("clerk"));
+    let check = |result: bool| Requirement::check("is ada", move |_, _| result);
+    assert_eq!(check(true), check(false), "checks are not compared");
+}
+
+#[test]
+fn rejection_by_a_permission_check_has_the_layers_settings() {
+    let inner =
+        service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))));
+    let mut service = RequireLayer::new(oracle(Some(false)).0).opaque().layer(inner);
+    let response = service.call(request(&json!({}), "/")).now_or_never().unwrap().unwrap();
+    assert_eq!(response.status(), 403);
+    let body = response.into_body().collect().now_or_never().unwrap().unwrap().to_bytes();
+    assert_eq!(body, r#"{"error":"forbidden"}"#);
 }

@@ -74,3 +74,6 @@ impl KeyLife {
         now.duration_since(self.fetched_at).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -47,3 +47,6 @@ impl fmt::Debug for UnmetRequirement {
         write!(f, "UnmetRequirement({self})")
     }
 }
+
+#[cfg(test)]
+mod tests;

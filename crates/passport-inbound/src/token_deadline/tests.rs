@@ -136,3 +136,18 @@ async fn a_body_that_is_there_is_passed_on_as_it_is_and_needs_no_timer() {
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "done");
     assert!(body.frame().await.is_none());
 }
+
+#[test]
+fn content_type_decides_how_a_body_ends() {
+    let kind =
+        |content_type: &str| Kind::of(&HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().unwrap())]));
+    assert!(matches!(kind("application/grpc+proto"), Kind::Grpc));
+    assert!(matches!(kind("application/grpc-web"), Kind::GrpcWeb(_)));
+    for events in ["text/event-stream", "Text/Event-Stream;charset=utf-8"] {
+        assert!(matches!(kind(events), Kind::Events), "{events}");
+    }
+    for other in ["text/plain", "application/octet-stream"] {
+        assert!(matches!(kind(other), Kind::Other), "{other}");
+    }
+    assert!(matches!(Kind::of(&HeaderMap::new()), Kind::Other));
+}

@@ -22,3 +22,9 @@ fn what_is_not_configured_is_not_allowed() {
     assert_eq!(default.named(|name| name == "ES256"), None);
     assert!(AllowedAlgorithms::new(Vec::new()).is_none());
 }
+
+#[test]
+fn algorithm_is_shown_by_its_name_in_tokens() {
+    let shown = Algorithm::ALL.map(|algorithm| algorithm.to_string());
+    assert_eq!(shown, ["ES256", "EdDSA", "PS256", "RS256"]);
+}

@@ -1,0 +1,124 @@
+//! Mutation tests of the code that decides, by cargo-mutants. A mutant that survives is a change of
+//! the code that no unit test notices: write the test, or add the mutant to [`EQUIVALENT`].
+
+use std::fs;
+
+use crate::{
+    USAGE,
+    run::{Outcome, answers, cargo, cargo_with},
+};
+
+/// The version that was tried.
+const CARGO_MUTANTS: &str = "cargo-mutants@27.1.0";
+
+/// Where the results are written: `mutants.out/missed.txt` names the survivors.
+const OUTPUT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/mutants");
+
+/// Shared by all runs, so that dependencies are not built again for each copy of the repository.
+const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/mutants/build");
+
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// The code that decides: files, and folders of files, below `crates`.
+const DECISIONS: [&str; 34] = [
+    // Token parsing and verification.
+    "passport-inbound/src/authenticate/bearer.rs",
+    "passport-inbound/src/authenticate/token_source.rs",
+    "passport-inbound/src/jwks/key.rs",
+    "passport-inbound/src/jwks/key_life.rs",
+    "passport-inbound/src/jwks/key_set.rs",
+    "passport-inbound/src/jwks/negative_cache.rs",
+    "passport-inbound/src/jwks/refresh_policy.rs",
+    "passport-inbound/src/jwt",
+    "passport-inbound/src/verify/cache.rs",
+    "passport-inbound/src/verify/limits.rs",
+    "passport-inbound/src/verify/mod.rs",
+    "passport-inbound/src/verify/pipeline.rs",
+    // Authorization.
+    "passport-inbound/src/authorize",
+    "passport-inbound/src/request_path.rs",
+    // Token cache, entry and schedule.
+    "passport-outbound/src/cache/key.rs",
+    "passport-outbound/src/cache/mod.rs",
+    "passport-outbound/src/token/backoff.rs",
+    "passport-outbound/src/token/cached_token.rs",
+    "passport-outbound/src/token/entry.rs",
+    "passport-outbound/src/token/monotonic_clock.rs",
+    "passport-outbound/src/token/schedule.rs",
+    "passport-outbound/src/token/snapshot.rs",
+    "passport-outbound/src/token/step.rs",
+    // Allowed origins.
+    "passport-outbound/src/attach/allowed_origins.rs",
+    "passport-outbound/src/attach/destination.rs",
+    "passport-outbound/src/attach/host_header.rs",
+    // Fleet protocol and envelope.
+    "passport-outbound/src/cache/shared",
+    "passport-outbound/src/cache/store/circuit_breaker.rs",
+    "passport-outbound/src/cache/store/session.rs",
+    "passport-outbound/src/cache/store/stored_token.rs",
+    "passport-redis/src/envelope.rs",
+    "passport-redis/src/keyring.rs",
+    "passport-redis/src/keys.rs",
+    "passport-redis/src/scripts.rs",
+];
+
+/// The mutants that no test can tell from the code, as regular expressions on their names.
+const EQUIVALENT: [&str; 1] = [
+    // `Debug` is for people. A test of the whole workspace makes sure that it shows no secret.
+    "impl (fmt::)?Debug for",
+];
+
+/// The time after which a mutant that hangs is ended. The tests of a crate take about ten seconds.
+const TIMEOUT_SECONDS: &str = "120";
+
+/// Holds mutants against the unit tests of their crate: those of one shard (`0/8` is the first of
+/// eight), or all; and after `--`, only those of files whose path contains one of the texts.
+pub(crate) fn run(arguments: &[&str]) -> Outcome {
+    let (shard, filters) = match arguments {
+        ["--shard", shard, rest @ ..] => (Some(*shard), rest),
+        rest => (None, rest),
+    };
+    let files = match filters {
+        [] => files(&[""])?,
+        ["--", parts @ ..] => files(parts)?,
+        _ => return Err(USAGE.to_owned()),
+    };
+    if !answers("cargo", &["mutants", "--version"]) {
+        cargo(&["install", CARGO_MUTANTS, "--locked"])?;
+    }
+    // The build of a mutant takes the arguments of cargo, and not those of its tests.
+    let mut command = vec!["mutants", "--workspace", "--all-features", "--cargo-arg=--lib"];
+    // Each shard is a sample of all.
+    command.extend(["--timeout", TIMEOUT_SECONDS, "--output", OUTPUT, "--sharding", "round-robin"]);
+    command.extend(files.iter().flat_map(|file| ["--file", file]));
+    command.extend(EQUIVALENT.iter().flat_map(|mutants| ["--exclude-re", mutants]));
+    command.extend(shard.iter().flat_map(|shard| ["--shard", shard]));
+    fs::create_dir_all(OUTPUT).map_err(|error| format!("{OUTPUT} cannot be made: {error}"))?;
+    cargo_with(&[("CARGO_TARGET_DIR", BUILD)], &command)
+}
+
+/// The files to mutate whose path contains one of `parts`.
+fn files(parts: &[&str]) -> Result<Vec<String>, String> {
+    let mut files = Vec::new();
+    for decisions in DECISIONS {
+        let decisions = format!("crates/{decisions}");
+        if decisions.ends_with(".rs") {
+            files.push(decisions);
+        } else {
+            files.extend(files_in(&decisions)?);
+        }
+    }
+    files.retain(|file| parts.iter().any(|part| file.contains(part)));
+    if files.is_empty() { Err(format!("none of the files has {parts:?} in its path")) } else { Ok(files) }
+}
+
+/// The files of a folder, but not of the folders in it, which are tests.
+fn files_in(folder: &str) -> Result<Vec<String>, String> {
+    let entries = fs::read_dir(format!("{ROOT}/{folder}"));
+    let entries = entries.map_err(|error| format!("{folder} cannot be listed: {error}"))?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut files: Vec<_> =
+        names.filter(|name| name.ends_with(".rs")).map(|name| format!("{folder}/{name}")).collect();
+    files.sort();
+    Ok(files)
+}
