@@ -475,7 +475,7 @@ async fn no_hook_makes_a_yes_of_a_no() {
     assert_eq!(response.text().await.unwrap(), "welcome");
 }
 
-/// 28. (`telemetry_tests` of the inbound crate reads the log for it.)
+/// 28. (The tests of `verify/diagnostics` in the inbound crate read the log for it.)
 #[tokio::test]
 async fn what_nobody_signed_is_nobodys_identity() {
     let passport = DevPassport::start().await.unwrap();

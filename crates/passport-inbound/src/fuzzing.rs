@@ -151,6 +151,5 @@ pub fn key_set(input: &[u8]) {
 }
 
 fn all_algorithms() -> AllowedAlgorithms {
-    let all = vec![Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::EdDsa];
-    AllowedAlgorithms::new(all).expect("there are four")
+    AllowedAlgorithms::new(Algorithm::ALL.to_vec()).expect("there are some")
 }

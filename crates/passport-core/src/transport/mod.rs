@@ -8,14 +8,14 @@ mod proxy;
 mod reqwest_error;
 mod response;
 mod settings;
-mod tls;
+mod tls_failure;
 
 pub use self::{
     error::{TransportError, TransportErrorKind},
     exchange::{HttpExchange, Limits, Repeatable, Transport, request_to},
     http::{HttpTransport, USER_AGENT},
     settings::{TransportSettings, Transports},
-    tls::TlsFailure,
+    tls_failure::TlsFailure,
 };
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use super::{
     dns::UnknownHost,
     error::{TransportError, TransportErrorKind},
-    tls::TlsFailure,
+    tls_failure::TlsFailure,
 };
 use crate::error_chain::chain;
 

@@ -18,9 +18,9 @@ mod evaluate;
 mod future;
 mod layer;
 mod path_pattern;
-mod permissions;
 mod request_head;
 mod requirement;
+mod role_permissions;
 mod rule;
 mod service;
 
@@ -29,9 +29,9 @@ pub use self::{
     checker::{PermissionCheck, PermissionUnknown},
     future::RequireFuture,
     layer::{RequireLayer, RequireServiceAccountLayer},
-    permissions::RolePermissions,
     request_head::RequestHead,
     requirement::Requirement,
+    role_permissions::RolePermissions,
     service::Require,
 };
 

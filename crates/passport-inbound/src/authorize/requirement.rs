@@ -7,8 +7,8 @@ use super::{
     checker::PermissionCheck,
     evaluate::{Evaluation, RemotePermission},
     path_pattern::PathPattern,
-    permissions::RolePermissions,
     request_head::RequestHead,
+    role_permissions::RolePermissions,
     rule::Rule,
 };
 use crate::{IdInfo, response::unmet_requirement::UnmetRequirement};

@@ -9,8 +9,8 @@ use serde::Deserialize;
 use super::{
     evaluate::{Evaluation, RemotePermission},
     path_pattern::PathPattern,
-    permissions::{RolePermissions, covers},
     request_head::RequestHead,
+    role_permissions::{RolePermissions, covers},
 };
 use crate::{IdInfo, metrics::TARGET};
 

@@ -36,7 +36,7 @@ impl Algorithm {
 }
 
 impl Algorithm {
-    const ALL: [Self; 4] = [Self::Es256, Self::EdDsa, Self::Ps256, Self::Rs256];
+    pub(crate) const ALL: [Self; 4] = [Self::Es256, Self::EdDsa, Self::Ps256, Self::Rs256];
 
     /// Whether one of the algorithm's names passes `same_as`.
     pub(crate) fn has_name(self, mut same_as: impl FnMut(&str) -> bool) -> bool {

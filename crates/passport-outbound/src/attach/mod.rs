@@ -26,8 +26,8 @@ mod policy;
 mod request;
 mod response;
 mod response_watch;
-mod retry;
 mod retry_body;
+mod retry_mode;
 mod send;
 mod service;
 mod unauthorized;
@@ -42,8 +42,8 @@ pub use self::{
     request::OutboundRequest,
     response::OutboundResponse,
     response_watch::WatchedBody,
-    retry::{BufferBody, CloneRequest, NoReplay, Replay},
     retry_body::BufferedBody,
+    retry_mode::{BufferBody, CloneRequest, NoReplay, Replay},
     service::AttachToken,
 };
 #[cfg(feature = "reqwest")]

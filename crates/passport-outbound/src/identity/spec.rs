@@ -80,7 +80,7 @@ impl IdentitySpec {
 /// Without the URL, whose query may contain a secret.
 impl fmt::Debug for IdentitySpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Recipe")
+        f.debug_struct("IdentitySpec")
             .field("client_id", &self.client_id)
             .field("secret", &self.secret)
             .finish_non_exhaustive()

@@ -8,8 +8,8 @@ use crate::attach::{
     request::sealed::RequestParts,
     response::sealed::ResponseHead,
     response_watch::ResponseWatch,
-    retry::sealed::SaveRequest,
     retry_body::Recording,
+    retry_mode::sealed::SaveRequest,
 };
 
 impl OutboundRequest for reqwest::Request {}

@@ -6,7 +6,7 @@ use http::HeaderMap;
 use http_body::{Body as _, Frame};
 use http_body_util::{BodyExt, StreamBody, combinators::UnsyncBoxBody};
 
-use super::{retry::sealed::SaveRequest, *};
+use super::{retry_mode::sealed::SaveRequest, *};
 
 type BoxBody = UnsyncBoxBody<Bytes, BoxError>;
 

@@ -121,7 +121,7 @@ fn an_identity_survives_the_runtime_that_it_was_first_used_on() {
     assert_eq!(ready(&manager).as_deref(), Some("token-2"), "no runtime is needed to hand it out");
 }
 
-/// The one lock of the slot is held meanwhile; a call that took it would never come back.
+/// The only lock of the entry is held here: a call that takes it never returns.
 #[tokio::test]
 async fn call_takes_no_lock_with_a_live_token_or_in_a_pause() {
     let (source, manager) = with_a_token().await;

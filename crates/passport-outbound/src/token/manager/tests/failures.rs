@@ -247,7 +247,7 @@ async fn callers_of_an_abandoned_attempt_start_one_on_another_runtime() {
     let manager = manager(&source);
     let stalled = manager.entry.begin(source.clock.now(), SECOND);
     source.clock.advance(SECOND);
-    let FetchStart::Leading(ticket, flight) = stalled else { panic!("the slot is empty") };
+    let FetchStart::Leading(ticket, flight) = stalled else { panic!("the entry is empty") };
     assert!(!ticket.detached);
     let waiting = (0..10).map(|_| manager.wait_for(PendingFetch::Running(flight.clone(), None)));
     assert!(futures_util::future::join_all(waiting).await.iter().all(Option::is_none));

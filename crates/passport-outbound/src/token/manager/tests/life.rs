@@ -94,7 +94,7 @@ async fn with_the_last_handle_everything_ends() {
     assert_eq!(Arc::strong_count(&source), 2, "the clone and its attempt go on");
     drop(clone);
     tokio::task::yield_now().await;
-    assert_eq!(Arc::strong_count(&source), 1, "the attempt is gone, and the engine with it");
+    assert_eq!(Arc::strong_count(&source), 1, "the attempt and the manager are dropped");
 }
 
 #[tokio::test]
