@@ -48,7 +48,7 @@ fn passes_at(requirement: &Requirement, claims: &Value, path: &str) -> bool {
 }
 
 #[test]
-fn each_demand_is_met_by_those_who_meet_it_and_by_nobody_else() {
+fn requirement_is_met_only_by_matching_callers() {
     let roles = RolePermissions::new().grant("clerk", ["payroll.records.*"]);
     let service = json!({ "is_service_account": true });
     for (requirement, meets, does_not) in [
@@ -175,7 +175,7 @@ fn a_check_sees_the_request() {
 }
 
 #[test]
-fn without_an_identity_nobody_passes_not_even_by_a_not() {
+fn request_without_identity_never_passes() {
     for requirement in [Requirement::service_account(), !Requirement::service_account()] {
         let mut request = Request::new(());
         assert_eq!(verdict(&requirement, &request), Err(Rejection::Miswired));
@@ -185,7 +185,7 @@ fn without_an_identity_nobody_passes_not_even_by_a_not() {
 }
 
 #[test]
-fn a_requirement_says_what_it_is() {
+fn requirement_is_displayed_as_text() {
     let requirement = Requirement::role("a").and(!Requirement::user()).or(Requirement::multi_factor());
     assert_eq!(requirement.to_string(), "((the role a and not a user) or a second factor)");
     assert_eq!(requirement, requirement.clone());
@@ -212,7 +212,7 @@ fn oracle(answer: Option<bool>) -> (Requirement, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn whoever_is_asked_decides_and_silence_lets_nobody_in() {
+fn permission_check_decides_and_an_error_rejects() {
     let judged = |answer, not: bool| {
         let requirement = oracle(answer).0;
         let requirement = if not { !requirement } else { requirement };
@@ -224,7 +224,7 @@ fn whoever_is_asked_decides_and_silence_lets_nobody_in() {
 }
 
 #[test]
-fn nobody_is_asked_whose_answer_changes_nothing() {
+fn check_is_skipped_if_its_answer_changes_nothing() {
     let (met, unmet) = (Requirement::user(), Requirement::service_account());
     for (combine, asks) in [
         (unmet.clone().and(oracle(None).0), false),

@@ -83,7 +83,7 @@ async fn a_stream_that_never_pauses_ends_as_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_is_woken_without_being_asked() {
+async fn deadline_wakes_a_pending_body() {
     let clock = ManualClock::at_unix_seconds(NOW);
     let (_feed, mut body) = stream(&clock, Kind::Events);
     let waiting = tokio::spawn(async move { body.frame().await.is_none() });
@@ -106,7 +106,7 @@ async fn a_clock_that_was_set_back_does_not_end_it_early() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_is_cut_short_does_not_pass_for_a_whole_one() {
+async fn truncated_body_ends_with_an_error() {
     let clock = ManualClock::at_unix_seconds(NOW);
     let (feed, mut body) = stream(&clock, Kind::Other);
     feed.send("half".into()).unwrap();
@@ -117,7 +117,7 @@ async fn a_file_that_is_cut_short_does_not_pass_for_a_whole_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_was_on_its_way_arrives_with_its_own_end() {
+async fn body_that_ended_before_the_deadline_keeps_its_own_end() {
     let clock = ManualClock::at_unix_seconds(NOW);
     let (feed, mut body) = stream(&clock, Kind::Grpc);
     feed.send("done".into()).unwrap();
@@ -128,7 +128,7 @@ async fn an_answer_that_was_on_its_way_arrives_with_its_own_end() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_there_is_passed_on_as_it_is_and_needs_no_timer() {
+async fn body_of_known_length_is_forwarded_without_a_timer() {
     let at = std::time::UNIX_EPOCH + Duration::from_secs(u64::from(NOW));
     let end = Deadline::new(at, Arc::new(ManualClock::at_unix_seconds(NOW + 1)));
     let mut body = ExpiringBody::new(Full::new(Bytes::from("done")), Some(end), Kind::Other);

@@ -6,7 +6,7 @@ fn refusal(rejection: Rejection, protocol: Protocol) -> Response<Bytes> {
 }
 
 #[test]
-fn an_opaque_refusal_says_no_reason() {
+fn opaque_rejection_has_no_reason() {
     let mut opaque = RejectionConfig::default();
     opaque.opaque();
     let token = super::refusal(RejectionReason::Expired.into(), Protocol::Http, &opaque);
@@ -25,7 +25,7 @@ fn an_opaque_refusal_says_no_reason() {
 }
 
 #[test]
-fn a_responder_of_ones_own_may_say_anything_but_yes() {
+fn custom_response_keeps_status_and_challenge() {
     let mut responder = RejectionConfig::default();
     responder.respond_with(|rejection, standard| {
         assert_eq!(rejection.status(), standard.status());
@@ -60,7 +60,7 @@ fn missing_credentials_get_a_bare_challenge() {
 }
 
 #[test]
-fn missing_keys_are_not_the_callers_fault() {
+fn missing_keys_are_503_with_retry_after() {
     let rejection = Rejection::KeysUnavailable { retry_after: Duration::from_millis(2500) };
     let response = refusal(rejection.clone(), Protocol::Http);
     assert_eq!((response.status().as_u16(), &response.headers()[RETRY_AFTER]), (503, &"3".parse().unwrap()));
@@ -69,7 +69,7 @@ fn missing_keys_are_not_the_callers_fault() {
 }
 
 #[test]
-fn every_passport_name_has_its_own_words() {
+fn each_passport_name_has_its_own_body() {
     for reason in [
         RejectionReason::AlgorithmNotAllowed,
         RejectionReason::AudienceMismatch,

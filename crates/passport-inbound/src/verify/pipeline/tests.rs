@@ -158,7 +158,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn a_flood_that_takes_all_turns_does_not_stop_known_tokens() {
+async fn cached_tokens_need_no_permit() {
     let setup = setup().await;
     let verifier = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).build().unwrap();
     let known = setup.token().build();
@@ -185,7 +185,7 @@ async fn a_flood_that_takes_all_turns_does_not_stop_known_tokens() {
 }
 
 #[tokio::test]
-async fn tokens_that_wait_for_keys_take_no_turn_seats() {
+async fn waiting_for_keys_takes_no_slot_of_the_permit_queue() {
     let setup = setup().await;
     let builder = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN);
     let verifier = builder.jwks_fetch_timeout(Duration::from_secs(1)).build().unwrap();
@@ -217,7 +217,7 @@ async fn tokens_that_wait_for_keys_take_no_turn_seats() {
 }
 
 #[tokio::test]
-async fn a_turn_that_does_not_come_in_two_seconds_is_not_the_callers_fault() {
+async fn missing_permit_is_503_after_two_seconds() {
     let setup = setup().await;
     let verifier = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).build().unwrap();
     verifier.ready().await.unwrap();
@@ -231,7 +231,7 @@ async fn a_turn_that_does_not_come_in_two_seconds_is_not_the_callers_fault() {
 }
 
 #[tokio::test]
-async fn a_turn_ends_with_the_verification() {
+async fn permit_is_released_after_the_verification() {
     let setup = setup().await;
     let verifier =
         setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).cache_tokens(false).build().unwrap();
@@ -245,7 +245,7 @@ async fn a_turn_ends_with_the_verification() {
 }
 
 #[tokio::test]
-async fn who_is_on_the_deny_list_is_refused_known_or_not() {
+async fn deny_list_rejects_cached_and_uncached_tokens() {
     let setup = setup().await;
     let revoked = Arc::new(AtomicBool::new(false));
     let list = Arc::clone(&revoked);
@@ -269,7 +269,7 @@ async fn who_is_on_the_deny_list_is_refused_known_or_not() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_known_is_verified_once() {
+async fn cached_token_is_verified_once() {
     let setup = setup().await;
     for (keeps, same) in [(true, true), (false, false)] {
         let verifier = setup.builder().cache_tokens(keeps).build().unwrap();
