@@ -331,9 +331,9 @@ async fn full_queue_for_keys_is_rejected_at_once() {
     let setup = setup().await;
     setup.verify(&setup.token().build()).await.unwrap();
     setup.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_secs(60)));
-    let seats: Vec<_> =
+    let slots: Vec<_> =
         std::iter::from_fn(|| setup.verifier.pipeline().queues.for_keys.try_acquire()).collect();
-    assert_eq!(seats.len(), 4096);
+    assert_eq!(slots.len(), 4096);
     let junk = setup.token().header("kid", "junk").build();
     let mut caller = tokio_test::task::spawn(setup.verify(&junk));
     match caller.poll() {

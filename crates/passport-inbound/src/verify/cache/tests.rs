@@ -81,20 +81,20 @@ fn overflow_hit_moves_the_token_back_to_the_front() {
 #[test]
 fn token_enters_the_overflow_when_it_loses_its_slot() {
     let (cache, key) = (TokenCache::new(CacheLimits { tokens: 100, bytes: 256 * 1024 }), test_key());
-    let behind = || {
+    let overflow = || {
         cache.overflow.run_pending_tasks();
         cache.overflow.entry_count()
     };
     let known = token(1);
     cache.insert(verified(&known, &key), at(150));
-    assert_eq!(behind(), 0);
+    assert_eq!(overflow(), 0);
     let slot: *const _ = cache.slot(known.as_bytes());
     let rival = (2..).map(token).find(|other| std::ptr::eq(cache.slot(other.as_bytes()), slot)).unwrap();
     cache.insert(verified(&rival, &key), at(150));
-    assert_eq!(behind(), 1, "the one that was there first");
+    assert_eq!(overflow(), 1, "the one that was there first");
     for _ in 0..3 {
         assert!(cache.get(known.as_bytes(), at(150)).is_some());
-        assert_eq!(behind(), 2, "both have lost it once");
+        assert_eq!(overflow(), 2, "both have lost it once");
         assert!(cache.get(rival.as_bytes(), at(150)).is_some());
     }
 }
@@ -103,18 +103,18 @@ fn token_enters_the_overflow_when_it_loses_its_slot() {
 fn expired_or_repeated_token_is_not_put_into_the_overflow() {
     let (cache, key) = (TokenCache::new(CacheLimits { tokens: 2, bytes: 256 * 1024 }), test_key());
     assert_eq!(cache.front.len(), 1);
-    let behind = || {
+    let overflow = || {
         cache.overflow.run_pending_tasks();
         cache.overflow.entry_count()
     };
     cache.insert(verified(&token(1), &key), at(150));
     cache.insert(verified(&token(1), &key), at(150));
-    assert_eq!(behind(), 0, "the same one");
+    assert_eq!(overflow(), 0, "the same one");
     cache.insert(
         CachedToken { validity: Validity { from: at(100), until: at(300) }, ..verified(&token(2), &key) },
         at(250),
     );
-    assert_eq!(behind(), 0, "expired");
+    assert_eq!(overflow(), 0, "expired");
 }
 
 #[test]

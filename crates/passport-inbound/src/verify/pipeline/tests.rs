@@ -1,4 +1,4 @@
-//! What is kept of a token and what is read in it say the same; whose turn it is; who is denied.
+//! Cached and uncached tokens have the same result; permits; the deny list.
 
 use std::{
     num::NonZeroUsize,
@@ -174,7 +174,7 @@ async fn cached_tokens_need_no_permit() {
     verifier.verify(&unnamed).await.unwrap_err();
     assert!(
         matches!(verifier.verify_now(unnamed.as_bytes()), Verdict::Settled(_)),
-        "what needs no signature needs no turn"
+        "a token without a signature to verify needs no permit"
     );
 
     let mut waiting = task::spawn(verifier.verify(&new));
@@ -199,16 +199,19 @@ async fn waiting_for_keys_takes_no_slot_of_the_permit_queue() {
     let mut waiting: Vec<_> = (0..4096).map(|_| verify(&forged)).collect();
     waiting.iter_mut().for_each(|forged| assert_pending!(forged.poll()));
     let unavailable = verifier.verify(&forged).await;
-    assert!(matches!(unavailable, Err(VerifyError::KeysUnavailable { .. })), "no seat: {unavailable:?}");
+    assert!(
+        matches!(unavailable, Err(VerifyError::KeysUnavailable { .. })),
+        "no queue slot: {unavailable:?}"
+    );
 
-    let turn = verifier.pipeline().permits.try_acquire().unwrap();
+    let permit = verifier.pipeline().permits.try_acquire().unwrap();
     let mut during_the_fetch = verify(&good);
     assert_pending!(during_the_fetch.poll());
     sleep(Duration::from_millis(1500)).await;
     waiting.iter_mut().for_each(|forged| assert_pending!(forged.poll()));
     let mut after_the_fetch = verify(&other);
     assert_pending!(after_the_fetch.poll());
-    drop(turn);
+    drop(permit);
     assert_ready_ok!(during_the_fetch.poll());
     for forged in &mut waiting {
         assert_ready_err!(forged.poll());
