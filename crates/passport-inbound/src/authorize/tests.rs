@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{IdInfo, Rejection, identity::Anonymous, jwt::claims::Claims};
+use crate::{IdInfo, Rejection, UnmetRequirement, identity::Anonymous, jwt::claims::Claims};
 
 fn caller(claims: &Value) -> IdInfo {
     let payload = claims.to_string().into_bytes();
@@ -343,4 +343,20 @@ fn with_answers(formula: &Formula, facts: [bool; 4], answer: bool) -> bool {
         Formula::And(one, other) => with_answers(one, facts, answer) && with_answers(other, facts, answer),
         Formula::Or(one, other) => with_answers(one, facts, answer) || with_answers(other, facts, answer),
     }
+}
+
+#[test]
+fn unmet_requirement_has_text_and_reason() {
+    let scopes = Requirement::scopes("a b").unwrap();
+    for (requirement, required, reason) in [
+        (Requirement::role("clerk"), "the role clerk", "RoleRequired"),
+        (scopes, "the scopes a b", "ScopeRequired"),
+        (!Requirement::user(), "not a user", "RequirementNotMet"),
+    ] {
+        let unmet = UnmetRequirement::from(requirement);
+        assert_eq!((unmet.required(), unmet.reason()), (required, reason));
+        assert_eq!(unmet.to_string(), required);
+    }
+    let unmet = |role| UnmetRequirement::from(Requirement::role(role));
+    assert!(unmet("a") == unmet("a") && unmet("a") != unmet("b"));
 }
