@@ -11,7 +11,7 @@ use super::{
 use crate::{
     IdInfo, Rejection, ResponseBody, TokenVerifier,
     authorize::Decision,
-    response::{drain::Drain, future::CheckedFuture, render::refuse},
+    response::{drain::Drain, future::CheckedFuture, render::reject},
     verify::{Verdict, counters},
 };
 
@@ -105,7 +105,7 @@ where
                 AuthenticateFuture { checked: CheckedFuture::forwarded(self.inner.call(request)) }
             }
             Decision::Reject(rejection) => {
-                let response = refuse(rejection, &request, &self.config.rejections);
+                let response = reject(rejection, &request, &self.config.rejections);
                 AuthenticateFuture { checked: CheckedFuture::rejected(response, Drain::of(request)) }
             }
             Decision::Ask(permission) => self.pending(Step::Permission(permission), request),

@@ -67,7 +67,7 @@ async fn a_good_token_brings_its_identity_to_the_inner_service() {
 }
 
 #[tokio::test]
-async fn a_refused_request_never_reaches_the_inner_service() {
+async fn rejected_request_never_reaches_the_inner_service() {
     let Setup { passport, mut service, mut handle } = setup().await;
     let expired = passport.user_token("u").expired_for(Duration::from_secs(120)).build();
     for (request, rejection) in [
@@ -83,7 +83,7 @@ async fn a_refused_request_never_reaches_the_inner_service() {
 }
 
 #[tokio::test]
-async fn an_identity_that_was_smuggled_in_is_replaced() {
+async fn identity_from_outside_is_replaced() {
     let Setup { passport, mut service, mut handle } = setup().await;
     let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap();
     let smuggled = verifier.verify(&passport.user_token("smuggled").build()).await.unwrap();
@@ -136,7 +136,7 @@ async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
 }
 
 #[tokio::test]
-async fn a_refused_request_leaves_the_ready_service_in_place() {
+async fn rejected_request_keeps_the_ready_service() {
     let passport = DevPassport::start().await.unwrap();
     let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(done()) });
     let mut service = layer(&passport).layer(ConcurrencyLimit::new(inner, 1));
@@ -183,7 +183,7 @@ async fn handed_on(
 }
 
 #[tokio::test]
-async fn a_token_is_handed_on_if_that_was_asked_for_and_never_that_of_another() {
+async fn only_the_callers_own_token_is_forwarded() {
     let passport = DevPassport::start().await.unwrap();
     let (own, other) = (passport.user_token("u").build(), passport.user_token("v").build());
     for (hands_on, left, seen) in [

@@ -38,13 +38,13 @@ impl PermissionUnknown {
 
 /// An object-safe [`PermissionCheck`].
 pub(super) trait DynPermissionCheck: fmt::Debug + Send + Sync {
-    fn check_dyn<'a>(&'a self, caller: &'a IdInfo, permission: &'a str) -> Checking<'a>;
+    fn check_dyn<'a>(&'a self, caller: &'a IdInfo, permission: &'a str) -> CheckFuture<'a>;
 }
 
-pub(super) type Checking<'a> = Pin<Box<dyn Future<Output = Result<bool, PermissionUnknown>> + Send + 'a>>;
+pub(super) type CheckFuture<'a> = Pin<Box<dyn Future<Output = Result<bool, PermissionUnknown>> + Send + 'a>>;
 
 impl<C: PermissionCheck> DynPermissionCheck for C {
-    fn check_dyn<'a>(&'a self, caller: &'a IdInfo, permission: &'a str) -> Checking<'a> {
+    fn check_dyn<'a>(&'a self, caller: &'a IdInfo, permission: &'a str) -> CheckFuture<'a> {
         Box::pin(self.check(caller, permission))
     }
 }

@@ -20,7 +20,7 @@ pub(super) enum Evaluation {
     Either(Box<[Self; 2]>),
 }
 
-type Answer<'a> = Pin<Box<dyn Future<Output = Option<bool>> + Send + 'a>>;
+type EvaluationFuture<'a> = Pin<Box<dyn Future<Output = Option<bool>> + Send + 'a>>;
 
 impl Evaluation {
     pub(super) fn and(self, other: impl FnOnce() -> Self) -> Self {
@@ -50,7 +50,7 @@ impl Evaluation {
     /// Runs the checks one after the other, but none whose answer would change nothing. Returns
     /// `None` if one that matters has no answer: below a `not`, taking that for a "no" would grant
     /// access.
-    pub(super) fn ask<'a>(&'a self, caller: &'a IdInfo) -> Answer<'a> {
+    pub(super) fn ask<'a>(&'a self, caller: &'a IdInfo) -> EvaluationFuture<'a> {
         Box::pin(async move {
             match self {
                 Self::Settled(is_met) => Some(*is_met),

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     ResponseBody,
-    response::{drain::Drain, future::CheckedFuture, rejection_config::RejectionConfig, render::refuse},
+    response::{drain::Drain, future::CheckedFuture, rejection_config::RejectionConfig, render::reject},
 };
 
 /// The service that [`RequireLayer`](super::RequireLayer) makes.
@@ -48,7 +48,7 @@ where
         let checked = match self.requirement.decide(RequestHead::of(&request)) {
             Decision::Allow => CheckedFuture::forwarded(self.inner.call(request)),
             Decision::Reject(rejection) => {
-                let response = refuse(rejection, &request, &self.rejections);
+                let response = reject(rejection, &request, &self.rejections);
                 CheckedFuture::rejected(response, Drain::of(request))
             }
             Decision::Ask(permission) => {

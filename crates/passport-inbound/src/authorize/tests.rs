@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use tower::{Layer, Service, service_fn};
 
 use super::*;
-use crate::{IdInfo, Rejection, identity::Anonymous, jwt::claims::Claims};
+use crate::{IdInfo, Rejection, UnmetRequirement, identity::Anonymous, jwt::claims::Claims};
 
 fn caller(claims: &Value) -> IdInfo {
     let payload = claims.to_string().into_bytes();
@@ -55,7 +55,7 @@ fn passes_at(requirement: &Requirement, claims: &Value, path: &str) -> bool {
 }
 
 #[test]
-fn each_demand_is_met_by_those_who_meet_it_and_by_nobody_else() {
+fn requirement_is_met_only_by_matching_callers() {
     let roles = RolePermissions::new().grant("clerk", ["payroll.records.*"]);
     let service = json!({ "is_service_account": true });
     for (requirement, meets, does_not) in [
@@ -182,7 +182,7 @@ fn a_check_sees_the_request() {
 }
 
 #[test]
-fn without_an_identity_nobody_passes_not_even_by_a_not() {
+fn request_without_identity_never_passes() {
     for requirement in [Requirement::service_account(), !Requirement::service_account()] {
         let mut request = Request::new(());
         assert_eq!(verdict(&requirement, &request), Err(Rejection::Miswired));
@@ -192,7 +192,7 @@ fn without_an_identity_nobody_passes_not_even_by_a_not() {
 }
 
 #[test]
-fn a_requirement_says_what_it_is() {
+fn requirement_is_displayed_as_text() {
     let requirement = Requirement::role("a").and(!Requirement::user()).or(Requirement::multi_factor());
     assert_eq!(requirement.to_string(), "((the role a and not a user) or a second factor)");
     assert_eq!(requirement, requirement.clone());
@@ -219,7 +219,7 @@ fn oracle(answer: Option<bool>) -> (Requirement, Arc<AtomicUsize>) {
 }
 
 #[test]
-fn whoever_is_asked_decides_and_silence_lets_nobody_in() {
+fn permission_check_decides_and_an_error_rejects() {
     let judged = |answer, not: bool| {
         let requirement = oracle(answer).0;
         let requirement = if not { !requirement } else { requirement };
@@ -231,7 +231,7 @@ fn whoever_is_asked_decides_and_silence_lets_nobody_in() {
 }
 
 #[test]
-fn nobody_is_asked_whose_answer_changes_nothing() {
+fn check_is_skipped_if_its_answer_changes_nothing() {
     let (met, unmet) = (Requirement::user(), Requirement::service_account());
     for (combine, asks) in [
         (unmet.clone().and(oracle(None).0), false),
@@ -370,4 +370,20 @@ fn rejection_by_a_permission_check_has_the_layers_settings() {
     assert_eq!(response.status(), 403);
     let body = response.into_body().collect().now_or_never().unwrap().unwrap().to_bytes();
     assert_eq!(body, r#"{"error":"forbidden"}"#);
+}
+
+#[test]
+fn unmet_requirement_has_text_and_reason() {
+    let scopes = Requirement::scopes("a b").unwrap();
+    for (requirement, required, reason) in [
+        (Requirement::role("clerk"), "the role clerk", "RoleRequired"),
+        (scopes, "the scopes a b", "ScopeRequired"),
+        (!Requirement::user(), "not a user", "RequirementNotMet"),
+    ] {
+        let unmet = UnmetRequirement::from(requirement);
+        assert_eq!((unmet.required(), unmet.reason()), (required, reason));
+        assert_eq!(unmet.to_string(), required);
+    }
+    let unmet = |role| UnmetRequirement::from(Requirement::role(role));
+    assert!(unmet("a") == unmet("a") && unmet("a") != unmet("b"));
 }

@@ -14,7 +14,8 @@ use crate::{
     IdInfo, Rejection, RequestHead, Requirement,
     authorize::Decision,
     response::{
-        protocol::Protocol, rejection::required_identity, rejection_config::RejectionConfig, render::refusal,
+        protocol::Protocol, rejection::required_identity, rejection_config::RejectionConfig,
+        render::rejection_response,
     },
 };
 
@@ -156,7 +157,7 @@ impl CallerRejection {
 /// response, as it knows of neither.
 impl IntoResponse for CallerRejection {
     fn into_response(self) -> Response {
-        refusal(self.rejection, self.protocol, &self.config).map(Body::from)
+        rejection_response(self.rejection, self.protocol, &self.config).map(Body::from)
     }
 }
 

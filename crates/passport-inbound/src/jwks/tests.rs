@@ -93,7 +93,7 @@ async fn a_rotation_without_kid_costs_one_fetch_and_no_call() {
 }
 
 #[tokio::test]
-async fn unknown_keys_cause_one_fetch_in_a_cooldown_and_are_answered_at_once() {
+async fn unknown_keys_cause_one_fetch_per_cooldown() {
     let setup = setup().await;
     setup.verify(&setup.token().build()).await.unwrap();
     for round in 1..=2 {
@@ -145,7 +145,7 @@ async fn old_keys_are_refreshed_in_the_background_while_calls_go_on() {
 }
 
 #[tokio::test]
-async fn no_fault_of_the_issuer_takes_good_keys_away() {
+async fn faults_of_the_issuer_do_not_replace_good_keys() {
     let setup = setup().await;
     let token = setup.token().build();
     setup.verify(&token).await.unwrap();
@@ -169,7 +169,7 @@ async fn no_fault_of_the_issuer_takes_good_keys_away() {
 }
 
 #[tokio::test]
-async fn a_redirect_to_somebody_elses_keys_is_not_followed() {
+async fn redirect_of_the_jwks_url_is_not_followed() {
     let (setup, other) = (setup().await, DevPassport::start().await.unwrap());
     let elsewhere = format!("{}/.well-known/jwks.json", other.issuer());
     setup.passport.inject(Endpoint::Jwks, Fault::Redirect(elsewhere));
@@ -178,7 +178,7 @@ async fn a_redirect_to_somebody_elses_keys_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_key_that_was_published_while_the_keys_were_on_their_way_is_waited_for() {
+async fn key_published_during_a_fetch_is_waited_for() {
     let setup = setup().await;
     setup.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_millis(200)));
     let old = setup.token().build();
@@ -193,7 +193,7 @@ async fn a_key_that_was_published_while_the_keys_were_on_their_way_is_waited_for
 }
 
 #[tokio::test]
-async fn keys_are_believed_for_a_day_of_outage_and_then_no_more() {
+async fn keys_are_trusted_for_a_day_of_outage() {
     let setup = setup().await;
     let token = setup.token().build();
     setup.verify(&token).await.unwrap();
@@ -209,7 +209,7 @@ async fn keys_are_believed_for_a_day_of_outage_and_then_no_more() {
 }
 
 #[tokio::test]
-async fn without_keys_the_issuer_is_blamed_and_asked_again_soon() {
+async fn without_keys_it_is_503_and_fetched_again_soon() {
     let setup = setup().await;
     let token = setup.token().build();
     setup.passport.inject(Endpoint::Discovery, Fault::Down);
@@ -233,7 +233,7 @@ async fn an_issuer_that_hangs_holds_a_caller_for_two_seconds_at_most() {
 }
 
 #[test]
-fn a_fetch_on_a_runtime_that_nobody_drives_is_given_up_after_the_cooldown() {
+fn fetch_on_a_stalled_runtime_is_replaced_after_the_cooldown() {
     let frozen = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let driven = tokio::runtime::Runtime::new().unwrap();
     let setup = driven.block_on(setup());
@@ -247,7 +247,7 @@ fn a_fetch_on_a_runtime_that_nobody_drives_is_given_up_after_the_cooldown() {
 }
 
 #[tokio::test]
-async fn a_place_that_was_set_by_hand_needs_no_discovery() {
+async fn configured_jwks_url_needs_no_discovery() {
     let setup = setup().await;
     let verifier = TokenVerifier::builder(setup.passport.audience())
         .issuer(setup.passport.issuer())
@@ -270,7 +270,7 @@ fn without_a_runtime_the_caller_gets_an_error_and_no_panic() {
 }
 
 #[tokio::test]
-async fn keys_that_have_moved_are_discovered_again() {
+async fn keys_gone_from_their_url_are_discovered_again() {
     let setup = setup().await;
     setup.verify(&setup.token().build()).await.unwrap();
     setup.passport.rotate_keys().await;
@@ -302,7 +302,7 @@ fn attempt_that_is_lost_with_its_runtime_starts_no_pause() {
 }
 
 #[test]
-fn an_attempt_that_comes_after_a_later_one_changes_nothing() {
+fn superseded_attempt_changes_nothing() {
     let frozen = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let driven = tokio::runtime::Runtime::new().unwrap();
     let setup = driven.block_on(setup());
@@ -327,13 +327,13 @@ fn an_attempt_that_comes_after_a_later_one_changes_nothing() {
 }
 
 #[tokio::test]
-async fn when_too_many_wait_for_a_key_the_next_is_answered_at_once() {
+async fn full_queue_for_keys_is_rejected_at_once() {
     let setup = setup().await;
     setup.verify(&setup.token().build()).await.unwrap();
     setup.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_secs(60)));
-    let seats: Vec<_> =
+    let slots: Vec<_> =
         std::iter::from_fn(|| setup.verifier.pipeline().queues.for_keys.try_acquire()).collect();
-    assert_eq!(seats.len(), 4096);
+    assert_eq!(slots.len(), 4096);
     let junk = setup.token().header("kid", "junk").build();
     let mut caller = tokio_test::task::spawn(setup.verify(&junk));
     match caller.poll() {

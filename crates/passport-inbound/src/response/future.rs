@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use super::{
-    body::ResponseBody, drain::Drain, rejection::Rejection, rejection_config::RejectionConfig, render::refuse,
+    body::ResponseBody, drain::Drain, rejection::Rejection, rejection_config::RejectionConfig, render::reject,
 };
 
 /// A check that a request has to pass before the inner service is called.
@@ -84,7 +84,7 @@ impl<S: Service<Request<B>>, B: 'static, C: Check<B>> Pending<S, B, C> {
         match outcome {
             Ok(()) => DecidedFuture::Forwarded { response: self.ready.call(self.request) },
             Err(rejection) => {
-                let response = refuse(rejection, &self.request, self.check.rejection_config());
+                let response = reject(rejection, &self.request, self.check.rejection_config());
                 DecidedFuture::rejected(response, Drain::of(self.request))
             }
         }

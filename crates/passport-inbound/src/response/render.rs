@@ -28,18 +28,22 @@ use crate::{
 
 /// Renders the response to a rejected request, by the settings of a layer and of those outside of
 /// it.
-pub(crate) fn refuse<B>(
+pub(crate) fn reject<B>(
     rejection: Rejection,
     request: &Request<B>,
     own: &RejectionConfig,
 ) -> Response<Bytes> {
     let config = own.within(request.extensions());
     let protocol = config.protocol(request.method(), request.headers());
-    refusal(rejection, protocol, &config)
+    rejection_response(rejection, protocol, &config)
 }
 
 /// Renders the response to a rejected request, with the whole reason in its extensions.
-pub(crate) fn refusal(rejection: Rejection, protocol: Protocol, config: &RejectionConfig) -> Response<Bytes> {
+pub(crate) fn rejection_response(
+    rejection: Rejection,
+    protocol: Protocol,
+    config: &RejectionConfig,
+) -> Response<Bytes> {
     rejection.record();
     let texts = if config.is_opaque { Texts::opaque(&rejection) } else { Texts::of(&rejection) };
     let mut response = match protocol {

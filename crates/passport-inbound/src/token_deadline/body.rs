@@ -29,7 +29,7 @@ pin_project! {
         // None for an anonymous request, and for a body of known length.
         deadline: Option<Deadline>,
         timer: DeadlineTimer,
-        kind: Kind,
+        kind: StreamKind,
         has_begun: bool,
         is_over: bool,
     }
@@ -37,7 +37,7 @@ pin_project! {
 
 /// How a body ends.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) enum Kind {
+pub(super) enum StreamKind {
     Grpc,
     GrpcWeb(WebFormat),
     Events,
@@ -45,7 +45,7 @@ pub(super) enum Kind {
     Other,
 }
 
-impl Kind {
+impl StreamKind {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let content_type = headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
         match (Protocol::of_content(headers), content_type.get(..EVENTS.len())) {
@@ -68,7 +68,7 @@ const UNAUTHENTICATED: u8 = 16;
 struct TokenExpired;
 
 impl<B: Body> ExpiringBody<B> {
-    pub(super) fn new(inner: B, deadline: Option<Deadline>, kind: Kind) -> Self {
+    pub(super) fn new(inner: B, deadline: Option<Deadline>, kind: StreamKind) -> Self {
         let deadline = deadline.filter(|_| inner.size_hint().exact().is_none());
         Self { inner, deadline, timer: DeadlineTimer::default(), kind, has_begun: false, is_over: false }
     }
@@ -99,11 +99,11 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
         *this.is_over = true;
         counter!(ENDED_STREAMS).increment(1);
         Poll::Ready(match this.kind {
-            Kind::Grpc => Some(Ok(Frame::trailers(unauthenticated()))),
+            StreamKind::Grpc => Some(Ok(Frame::trailers(unauthenticated()))),
             // Between two messages: tonic-web forwards whole ones.
-            Kind::GrpcWeb(format) => Some(Ok(Frame::data(format.trailers(UNAUTHENTICATED, EXPIRED)))),
-            Kind::Events => None,
-            Kind::Other => Some(Err(TokenExpired.into())),
+            StreamKind::GrpcWeb(format) => Some(Ok(Frame::data(format.trailers(UNAUTHENTICATED, EXPIRED)))),
+            StreamKind::Events => None,
+            StreamKind::Other => Some(Err(TokenExpired.into())),
         })
     }
 
@@ -119,7 +119,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
 /// An empty body without a deadline; some layers of tower-http need one.
 impl<B: Body + Default> Default for ExpiringBody<B> {
     fn default() -> Self {
-        Self::new(B::default(), None, Kind::default())
+        Self::new(B::default(), None, StreamKind::default())
     }
 }
 

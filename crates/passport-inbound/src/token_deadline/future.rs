@@ -10,7 +10,7 @@ use http::Response;
 use http_body::Body;
 use pin_project_lite::pin_project;
 
-use super::{ExpiringBody, body::Kind, deadline::Deadline};
+use super::{ExpiringBody, body::StreamKind, deadline::Deadline};
 use crate::{ResponseBody, response::future::DecidedFuture};
 
 pin_project! {
@@ -20,13 +20,13 @@ pin_project! {
     /// Dropping it ends the request.
     pub struct EndStreamsFuture<F> {
         #[pin]
-        decided: DecidedFuture<Ending<F>>,
+        decided: DecidedFuture<WithDeadline<F>>,
     }
 }
 
 pin_project! {
     // The inner service's future; the body of its response gets the deadline.
-    struct Ending<F> {
+    struct WithDeadline<F> {
         #[pin]
         response: F,
         deadline: Option<Deadline>,
@@ -35,7 +35,7 @@ pin_project! {
 
 impl<F> EndStreamsFuture<F> {
     pub(super) fn forwarded(response: F, deadline: Option<Deadline>) -> Self {
-        Self { decided: DecidedFuture::Forwarded { response: Ending { response, deadline } } }
+        Self { decided: DecidedFuture::Forwarded { response: WithDeadline { response, deadline } } }
     }
 
     pub(super) fn rejected(response: Response<Bytes>) -> Self {
@@ -43,7 +43,7 @@ impl<F> EndStreamsFuture<F> {
     }
 }
 
-impl<F, B, E> Future for Ending<F>
+impl<F, B, E> Future for WithDeadline<F>
 where
     F: Future<Output = Result<Response<B>, E>>,
     B: Body,
@@ -53,7 +53,7 @@ where
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
         let response = ready!(this.response.poll(cx))?;
-        let (deadline, kind) = (this.deadline.take(), Kind::of(response.headers()));
+        let (deadline, kind) = (this.deadline.take(), StreamKind::of(response.headers()));
         Poll::Ready(Ok(response.map(|body| ExpiringBody::new(body, deadline, kind))))
     }
 }

@@ -11,7 +11,7 @@ use tower_service::Service;
 use super::{EndStreamsFuture, ExpiringBody, deadline::Deadline};
 use crate::{
     Rejection, ResponseBody,
-    response::{rejection::required_identity, rejection_config::RejectionConfig, render::refuse},
+    response::{rejection::required_identity, rejection_config::RejectionConfig, render::reject},
 };
 
 /// The service that [`EndStreamsLayer`](super::EndStreamsLayer) makes.
@@ -52,7 +52,7 @@ where
             // An anonymous request has no token that could expire.
             Err(Rejection::CredentialsMissing) => None,
             Err(miswired) => {
-                return EndStreamsFuture::rejected(refuse(miswired, &request, &self.rejections));
+                return EndStreamsFuture::rejected(reject(miswired, &request, &self.rejections));
             }
         };
         EndStreamsFuture::forwarded(self.inner.call(request), deadline)

@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use passport_core::ManualClock;
 use tokio::{sync::mpsc, time::advance};
 
-use super::{body::Kind, deadline::Deadline, *};
+use super::{body::StreamKind, deadline::Deadline, *};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -18,7 +18,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// A stream of a caller whose token lives for another minute, and what feeds it.
 fn stream(
     clock: &ManualClock,
-    kind: Kind,
+    kind: StreamKind,
 ) -> (mpsc::UnboundedSender<Bytes>, impl Body<Data = Bytes, Error = BoxError> + Unpin + use<>) {
     let (feed, mut frames) = mpsc::unbounded_channel();
     let frames = futures_util::stream::poll_fn(move |cx| frames.poll_recv(cx));
@@ -35,7 +35,7 @@ async fn later(clock: &ManualClock, by: Duration) {
 #[tokio::test(start_paused = true)]
 async fn a_stream_goes_on_until_the_token_expires_and_then_ends() {
     let clock = ManualClock::at_unix_seconds(NOW);
-    let (feed, mut body) = stream(&clock, Kind::Events);
+    let (feed, mut body) = stream(&clock, StreamKind::Events);
     feed.send("one".into()).unwrap();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "one");
     later(&clock, Duration::from_secs(59)).await;
@@ -51,7 +51,7 @@ async fn a_stream_goes_on_until_the_token_expires_and_then_ends() {
 async fn grpc_web_stream_ends_with_a_frame_of_trailers() {
     let clock = ManualClock::at_unix_seconds(NOW);
     let headers = HeaderMap::from_iter([(CONTENT_TYPE, "application/grpc-web+proto".parse().unwrap())]);
-    let (_feed, mut body) = stream(&clock, Kind::of(&headers));
+    let (_feed, mut body) = stream(&clock, StreamKind::of(&headers));
     assert!(body.frame().now_or_never().is_none());
     later(&clock, MINUTE).await;
     let trailers = body.frame().await.unwrap().unwrap().into_data().unwrap();
@@ -62,7 +62,7 @@ async fn grpc_web_stream_ends_with_a_frame_of_trailers() {
 #[tokio::test(start_paused = true)]
 async fn a_grpc_stream_ends_with_unauthenticated() {
     let clock = ManualClock::at_unix_seconds(NOW);
-    let (_feed, mut body) = stream(&clock, Kind::Grpc);
+    let (_feed, mut body) = stream(&clock, StreamKind::Grpc);
     assert!(body.frame().now_or_never().is_none());
     later(&clock, MINUTE).await;
     let trailers = body.frame().await.unwrap().unwrap().into_trailers().unwrap();
@@ -73,7 +73,7 @@ async fn a_grpc_stream_ends_with_unauthenticated() {
 #[tokio::test(start_paused = true)]
 async fn a_stream_that_never_pauses_ends_as_well() {
     let clock = ManualClock::at_unix_seconds(NOW);
-    let (feed, mut body) = stream(&clock, Kind::Events);
+    let (feed, mut body) = stream(&clock, StreamKind::Events);
     for _ in 0..3 {
         feed.send("more".into()).unwrap();
     }
@@ -83,9 +83,9 @@ async fn a_stream_that_never_pauses_ends_as_well() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_waits_is_woken_without_being_asked() {
+async fn deadline_wakes_a_pending_body() {
     let clock = ManualClock::at_unix_seconds(NOW);
-    let (_feed, mut body) = stream(&clock, Kind::Events);
+    let (_feed, mut body) = stream(&clock, StreamKind::Events);
     let waiting = tokio::spawn(async move { body.frame().await.is_none() });
     for _ in 0..6 {
         tokio::task::yield_now().await;
@@ -97,7 +97,7 @@ async fn whoever_waits_is_woken_without_being_asked() {
 #[tokio::test(start_paused = true)]
 async fn a_clock_that_was_set_back_does_not_end_it_early() {
     let clock = ManualClock::at_unix_seconds(NOW);
-    let (_feed, mut body) = stream(&clock, Kind::Events);
+    let (_feed, mut body) = stream(&clock, StreamKind::Events);
     assert!(body.frame().now_or_never().is_none());
     advance(MINUTE).await; // and the wall clock stands still
     assert!(body.frame().now_or_never().is_none());
@@ -106,9 +106,9 @@ async fn a_clock_that_was_set_back_does_not_end_it_early() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_is_cut_short_does_not_pass_for_a_whole_one() {
+async fn truncated_body_ends_with_an_error() {
     let clock = ManualClock::at_unix_seconds(NOW);
-    let (feed, mut body) = stream(&clock, Kind::Other);
+    let (feed, mut body) = stream(&clock, StreamKind::Other);
     feed.send("half".into()).unwrap();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "half");
     later(&clock, MINUTE).await;
@@ -117,9 +117,9 @@ async fn a_file_that_is_cut_short_does_not_pass_for_a_whole_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_was_on_its_way_arrives_with_its_own_end() {
+async fn body_that_ended_before_the_deadline_keeps_its_own_end() {
     let clock = ManualClock::at_unix_seconds(NOW);
-    let (feed, mut body) = stream(&clock, Kind::Grpc);
+    let (feed, mut body) = stream(&clock, StreamKind::Grpc);
     feed.send("done".into()).unwrap();
     drop(feed);
     clock.advance(MINUTE);
@@ -128,10 +128,10 @@ async fn an_answer_that_was_on_its_way_arrives_with_its_own_end() {
 }
 
 #[tokio::test]
-async fn a_body_that_is_there_is_passed_on_as_it_is_and_needs_no_timer() {
+async fn body_of_known_length_is_forwarded_without_a_timer() {
     let at = std::time::UNIX_EPOCH + Duration::from_secs(u64::from(NOW));
     let end = Deadline::new(at, Arc::new(ManualClock::at_unix_seconds(NOW + 1)));
-    let mut body = ExpiringBody::new(Full::new(Bytes::from("done")), Some(end), Kind::Other);
+    let mut body = ExpiringBody::new(Full::new(Bytes::from("done")), Some(end), StreamKind::Other);
     assert_eq!(body.size_hint().exact(), Some(4));
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "done");
     assert!(body.frame().await.is_none());

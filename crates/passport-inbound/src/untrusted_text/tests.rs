@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn foreign_text_is_shown_escaped_short_and_never_as_a_token() {
+fn quoted_text_is_escaped_and_never_a_token() {
     assert_eq!(format!("{:?}", Quoted("a\r\n\u{1b}[0m")), r#""a\r\n\u{1b}[0m""#);
     for text in ["eyJhbGciOiJSUzI1NiJ9", "Bearer eyJx", &"x".repeat(101)] {
         assert!(!format!("{:?}", Quoted(text)).contains(text), "{text}");
@@ -10,7 +10,7 @@ fn foreign_text_is_shown_escaped_short_and_never_as_a_token() {
 }
 
 #[test]
-fn what_has_to_be_told_is_told_as_far_as_it_goes() {
+fn printable_text_is_shortened_and_escaped() {
     let long = format!("/tenants/{}/records", "7".repeat(400));
     let told = Printable(&long).to_string();
     assert!(told.starts_with("/tenants/777") && told.ends_with("...") && told.len() < 320, "{told}");

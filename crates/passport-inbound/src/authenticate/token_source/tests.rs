@@ -21,7 +21,7 @@ fn request(uri: &str, headers: &[(&str, &str)]) -> Request<()> {
 const EVENTS: (&str, &str) = ("accept", "text/event-stream; q=1, */*");
 
 #[test]
-fn a_token_is_found_where_it_was_said_that_it_may_be() {
+fn token_is_read_from_configured_places() {
     let upgrade = [("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")];
     for (uri, headers, found) in [
         ("/", &[("authorization", "Bearer h")][..], Some("h")),
@@ -81,7 +81,7 @@ fn chunked_cookies_are_recognized() {
 }
 
 #[test]
-fn nothing_of_the_token_stays_behind() {
+fn stripping_removes_all_of_the_token() {
     for (uri, cookies, tidied, rest) in [
         ("/x?access_token=q", "session=c", "/x", None),
         ("/x?a=b&access_token=q&c=%20d", "a=b; session=c; d=e", "/x?a=b&c=%20d", Some("a=b; d=e")),

@@ -132,7 +132,7 @@ fn the_newest_keys_come_first() {
 }
 
 #[test]
-fn a_key_that_stays_is_not_parsed_again_and_one_that_goes_is_retired() {
+fn kept_key_is_shared_and_removed_key_is_retired() {
     let first = set(&[named("a", 0xc1), named("b", 0xc3)]);
     first.activate();
     let (second, _) = parsed(&[named("b", 0xc3), named("a", 0xc5)], &first).unwrap();
@@ -191,7 +191,7 @@ fn a_name_that_is_not_in_the_set_never_falls_back() {
 }
 
 #[test]
-fn a_key_without_alg_serves_each_allowed_algorithm_of_its_type_and_no_other() {
+fn key_without_alg_is_used_for_all_allowed_of_its_type() {
     let allowed = AllowedAlgorithms::new(vec![Algorithm::Rs256, Algorithm::Ps256]).unwrap();
     let body = json!({ "keys": [without("alg")] }).to_string();
     let (set, _) = KeySet::parse(body.as_bytes(), &allowed, &KeySet::default(), &RandomState::new()).unwrap();

@@ -52,7 +52,7 @@ async fn a_pipe_is_not_waited_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_file_that_hangs_costs_a_second_and_a_thread_until_it_answers() {
+async fn hanging_key_file_costs_one_second_and_one_thread() {
     let file = KeyFile::new(PathBuf::from("keys.json"));
     let (go_on, waits) = std::sync::mpsc::channel::<()>();
     let (ended, has_ended) = std::sync::mpsc::channel::<()>();

@@ -41,7 +41,7 @@ fn keys_age_from_fresh_over_due_to_expired() {
 }
 
 #[test]
-fn what_the_issuer_says_of_the_lifetime_counts_between_one_minute_and_the_setting() {
+fn max_age_counts_between_one_minute_and_the_setting() {
     for (said, due_in) in [(None, 480), (Some(0), 48), (Some(59), 48), (Some(300), 240), (Some(86_400), 480)]
     {
         let life = KeyLife::new(&SETTINGS, at(0), said.map(secs), 0.5);
@@ -72,7 +72,7 @@ fn an_attempt_claims_the_cooldown_when_it_begins() {
 }
 
 #[test]
-fn success_leaves_the_cooldown_whatever_asked_for_it() {
+fn success_starts_the_cooldown_whatever_its_cause() {
     let mut policy = RefreshPolicy::new(SETTINGS);
     policy.begin(at(0));
     policy.fetched(life(0), at(1));
@@ -114,7 +114,7 @@ fn keys_are_current_after_a_fetch_that_succeeded() {
 }
 
 #[test]
-fn after_a_failure_with_keys_the_next_attempt_waits_for_the_cooldown_or_a_tenth_more() {
+fn failure_with_keys_pauses_for_the_cooldown_with_jitter() {
     for (random, pause) in [(0.0, 30), (1.0, 33)] {
         let mut policy = RefreshPolicy::new(SETTINGS);
         policy.fetched(life(0), at(0));
@@ -126,7 +126,7 @@ fn after_a_failure_with_keys_the_next_attempt_waits_for_the_cooldown_or_a_tenth_
 }
 
 #[test]
-fn failures_without_keys_back_off_from_one_second_to_the_cooldown() {
+fn failures_without_keys_back_off_up_to_the_cooldown() {
     let mut policy = RefreshPolicy::new(SETTINGS);
     for pause in [1, 2, 4, 8, 16, 30, 30] {
         policy.begin(at(0));

@@ -73,7 +73,7 @@ async fn herd(verifier: &TokenVerifier, token: &Arc<str>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn a_cold_herd_on_many_threads_makes_exactly_one_fetch() {
+async fn first_calls_on_many_threads_make_one_fetch() {
     let (passport, issuer) = (DevPassport::start().await.unwrap(), InMemory::default());
     issuer.load_from(&passport).await;
     let token: Arc<str> = passport.user_token("u").build().into();
@@ -84,7 +84,7 @@ async fn a_cold_herd_on_many_threads_makes_exactly_one_fetch() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 8)]
-async fn a_rotation_under_a_herd_on_many_threads_makes_one_fetch_and_refuses_nobody() {
+async fn rotation_under_load_makes_one_fetch_and_rejects_no_call() {
     let (passport, issuer) = (DevPassport::start().await.unwrap(), InMemory::default());
     issuer.load_from(&passport).await;
     let before = issuer.keys.lock().unwrap().clone();
@@ -104,7 +104,7 @@ async fn a_rotation_under_a_herd_on_many_threads_makes_one_fetch_and_refuses_nob
 }
 
 #[tokio::test]
-async fn an_exchange_that_panics_is_a_failure_like_any_other() {
+async fn panic_in_the_transport_is_a_failed_attempt() {
     let passport = DevPassport::start().await.unwrap();
     let issuer = InMemory { panics: true, ..InMemory::default() };
     let verifier = issuer.verifier(&passport);
@@ -118,7 +118,7 @@ async fn an_exchange_that_panics_is_a_failure_like_any_other() {
 }
 
 #[tokio::test]
-async fn an_exchange_that_ignores_the_limit_on_size_is_not_believed() {
+async fn response_over_the_size_limit_is_rejected() {
     let passport = DevPassport::start().await.unwrap();
     let issuer = InMemory::default();
     *issuer.keys.lock().unwrap() = Bytes::from(vec![b' '; 300 * 1024]);
@@ -129,7 +129,7 @@ async fn an_exchange_that_ignores_the_limit_on_size_is_not_believed() {
 }
 
 #[tokio::test]
-async fn the_other_place_of_the_keys_is_tried_once_when_one_has_none() {
+async fn other_location_is_tried_once_if_one_has_no_keys() {
     let passport = DevPassport::start().await.unwrap();
     let token = passport.user_token("u").build();
     for (only_at, found) in [("/.well-known/jwks.json", true), ("/elsewhere", false)] {
@@ -141,7 +141,7 @@ async fn the_other_place_of_the_keys_is_tried_once_when_one_has_none() {
 }
 
 #[test]
-fn a_timer_on_a_runtime_that_nobody_drives_is_replaced_by_the_next_request_that_finds_keys_due() {
+fn refresh_task_on_a_stalled_runtime_is_replaced() {
     let current_thread = || tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let (frozen, driven) = (current_thread(), current_thread());
     let clock = ManualClock::at_unix_seconds(1_750_000_000);

@@ -41,7 +41,7 @@ async fn an_idle_service_has_fresh_keys() {
 }
 
 #[tokio::test]
-async fn nothing_is_fetched_before_the_first_use_nor_after_the_last_handle() {
+async fn keys_are_fetched_only_while_a_verifier_is_in_use() {
     let setup = setup().await;
     let verifier = setup.verifier();
     sleep(HOUR).await;
@@ -57,7 +57,7 @@ async fn nothing_is_fetched_before_the_first_use_nor_after_the_last_handle() {
 }
 
 #[tokio::test]
-async fn what_the_issuer_says_of_the_lifetime_counts_within_bounds() {
+async fn max_age_of_the_response_counts_within_bounds() {
     let setup = setup().await;
     for (cache_control, least, most) in [
         ("max-age=200", 19, 26),  // due after 160 s, more or less
@@ -95,7 +95,7 @@ async fn keys_that_have_not_changed_are_confirmed_and_not_sent_again() {
 }
 
 #[tokio::test]
-async fn not_modified_is_no_answer_to_who_has_nothing() {
+async fn not_modified_without_installed_keys_is_an_error() {
     let setup = setup().await;
     setup.issuer.answers(Answer::Status(StatusCode::NOT_MODIFIED));
     let verifier = setup.verifier();
@@ -105,7 +105,7 @@ async fn not_modified_is_no_answer_to_who_has_nothing() {
 }
 
 #[tokio::test]
-async fn an_outage_shows_in_the_health_at_once_and_to_callers_after_a_day() {
+async fn outage_shows_in_health_at_once_and_to_callers_in_a_day() {
     let setup = setup().await;
     let log = Log::listen(Level::WARN);
     let verifier = setup.verifier();
@@ -136,7 +136,7 @@ async fn an_outage_shows_in_the_health_at_once_and_to_callers_after_a_day() {
 }
 
 #[tokio::test]
-async fn in_an_outage_the_issuer_is_asked_every_thirty_seconds_at_most() {
+async fn outage_causes_one_fetch_per_thirty_seconds() {
     let setup = setup().await;
     let verifier = setup.verifier();
     let token = setup.token().build();
@@ -168,7 +168,7 @@ async fn an_issuer_that_hangs_delays_no_request_with_a_known_key() {
 }
 
 #[tokio::test]
-async fn nothing_that_is_no_key_set_takes_good_keys_away() {
+async fn invalid_key_set_does_not_replace_good_keys() {
     let setup = setup().await;
     let verifier = setup.verifier();
     let token = setup.token().build();
@@ -194,7 +194,7 @@ async fn nothing_that_is_no_key_set_takes_good_keys_away() {
 }
 
 #[tokio::test]
-async fn an_odd_key_is_named_once() {
+async fn skipped_key_is_logged_once() {
     let setup = setup().await;
     let log = Log::listen(Level::INFO);
     let mut jwks: Value = serde_json::from_str(&setup.passport.jwks()).unwrap();
@@ -229,7 +229,7 @@ async fn a_clock_that_is_far_from_the_issuers_is_warned_of() {
 }
 
 #[tokio::test]
-async fn what_a_confirmation_does_not_say_again_still_holds() {
+async fn max_age_holds_if_not_modified_omits_it() {
     let setup = setup().await;
     let tag = (header::ETAG, "\"1\"");
     setup.issuer.answers(with_headers(&setup, &[tag.clone(), (header::CACHE_CONTROL, "max-age=100")]));
@@ -241,7 +241,7 @@ async fn what_a_confirmation_does_not_say_again_still_holds() {
 }
 
 #[tokio::test]
-async fn who_looks_for_a_new_key_has_no_use_for_what_a_cache_has_kept() {
+async fn fetch_for_an_unknown_key_bypasses_caches() {
     let setup = setup().await;
     let verifier = setup.verifier();
     verifier.ready().await.unwrap();
@@ -251,7 +251,7 @@ async fn who_looks_for_a_new_key_has_no_use_for_what_a_cache_has_kept() {
 }
 
 #[tokio::test]
-async fn keys_that_have_moved_are_looked_for_anew_whatever_is_at_the_old_place() {
+async fn moved_keys_are_discovered_again() {
     let setup = setup().await;
     let here = setup.passport.issuer().to_owned();
     let discovery =
@@ -280,7 +280,7 @@ async fn keys_that_have_moved_are_looked_for_anew_whatever_is_at_the_old_place()
 }
 
 #[tokio::test]
-async fn static_keys_ask_nobody() {
+async fn static_keys_send_no_request() {
     let setup = setup().await;
     let verifier = TokenVerifier::builder(setup.passport.audience())
         .issuer(setup.passport.issuer())
@@ -299,7 +299,7 @@ async fn static_keys_ask_nobody() {
 }
 
 #[tokio::test]
-async fn ready_sits_out_an_outage() {
+async fn ready_waits_for_the_end_of_an_outage() {
     let setup = setup().await;
     setup.issuer.answers(Answer::Status(StatusCode::BAD_GATEWAY));
     let verifier = setup.verifier();
@@ -313,7 +313,7 @@ async fn ready_sits_out_an_outage() {
 }
 
 #[tokio::test]
-async fn ready_does_not_wait_for_what_contradicts_the_configuration() {
+async fn ready_fails_if_discovery_contradicts_the_configuration() {
     let setup = setup().await;
     setup.issuer.answers(Answer::body(
         r#"{"issuer":"https://other.example","jwks_uri":"https://other.example/keys"}"#,

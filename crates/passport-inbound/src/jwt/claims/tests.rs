@@ -38,7 +38,7 @@ fn a_member_that_stands_twice_is_refused_however_it_is_spelled() {
 }
 
 #[test]
-fn what_nobody_looks_at_must_be_well_formed_too() {
+fn unread_members_must_be_well_formed() {
     let nested = |depth: usize| format!("{{\"x\":{}{}}}", "[".repeat(depth), "]".repeat(depth));
     assert!(Claims::parse(nested(100).as_bytes()).is_ok());
     for payload in [nested(10_000), nested(200), r#"{"x":1e999}"#.to_owned()] {
@@ -62,7 +62,7 @@ fn only_the_boolean_true_makes_a_service_account() {
 }
 
 #[test]
-fn null_for_what_nothing_depends_on_is_as_good_as_nothing() {
+fn null_for_an_optional_claim_is_an_absence() {
     for name in ["email", "name", "jti", "managed_identity_id", "roles", "permissions", "is_service_account"]
     {
         assert!(Claims::parse(format!(r#"{{"{name}":null}}"#).as_bytes()).is_ok(), "{name}");

@@ -85,12 +85,12 @@ fn a_long_token_is_refused_before_it_is_decoded() {
 }
 
 #[test]
-fn members_that_nobody_looks_at_may_be_anything() {
+fn unread_members_may_have_any_value() {
     assert!(parse(r#"{"alg":"RS256","jwk":{"kty":"oct"},"x":[1,{"y":null}],"jku":5}"#).is_ok());
 }
 
 #[test]
-fn the_compact_form_has_exactly_three_segments_of_strict_base64url() {
+fn compact_form_is_three_segments_of_strict_base64url() {
     for token in [
         "",
         "a",

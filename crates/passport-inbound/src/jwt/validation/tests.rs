@@ -31,7 +31,7 @@ fn judged(changes: &Value) -> Result<(), RejectionReason> {
 }
 
 #[test]
-fn a_token_is_good_from_the_later_of_iat_and_nbf_until_exp_with_skew_on_both_sides() {
+fn validity_is_from_iat_or_nbf_to_exp_with_skew() {
     let at = |seconds| UNIX_EPOCH + Duration::from_secs(NOW + seconds);
     let policy = Policy {
         issuer: "i".to_owned(),

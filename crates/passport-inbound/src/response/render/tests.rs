@@ -1,15 +1,15 @@
 use super::*;
 use crate::RejectionReason;
 
-fn refusal(rejection: Rejection, protocol: Protocol) -> Response<Bytes> {
-    super::refusal(rejection, protocol, &RejectionConfig::default())
+fn rejection_response(rejection: Rejection, protocol: Protocol) -> Response<Bytes> {
+    super::rejection_response(rejection, protocol, &RejectionConfig::default())
 }
 
 #[test]
-fn an_opaque_refusal_says_no_reason() {
+fn opaque_rejection_has_no_reason() {
     let mut opaque = RejectionConfig::default();
     opaque.opaque();
-    let token = super::refusal(RejectionReason::Expired.into(), Protocol::Http, &opaque);
+    let token = super::rejection_response(RejectionReason::Expired.into(), Protocol::Http, &opaque);
     assert_eq!(token.body(), r#"{"error":"invalid_token"}"#);
     assert_eq!(token.headers()[WWW_AUTHENTICATE], r#"Bearer realm="passport", error="invalid_token""#);
     assert_eq!(token.extensions().get(), Some(&Rejection::Token(RejectionReason::Expired)));
@@ -18,30 +18,36 @@ fn an_opaque_refusal_says_no_reason() {
         "ServiceAccountRequired",
         None,
     ));
-    assert_eq!(super::refusal(forbidden.clone(), Protocol::Http, &opaque).body(), r#"{"error":"forbidden"}"#);
-    assert_eq!(super::refusal(forbidden, Protocol::Grpc, &opaque).headers()["grpc-message"], "forbidden");
-    let grpc = super::refusal(RejectionReason::Expired.into(), Protocol::Grpc, &opaque);
+    assert_eq!(
+        super::rejection_response(forbidden.clone(), Protocol::Http, &opaque).body(),
+        r#"{"error":"forbidden"}"#
+    );
+    assert_eq!(
+        super::rejection_response(forbidden, Protocol::Grpc, &opaque).headers()["grpc-message"],
+        "forbidden"
+    );
+    let grpc = super::rejection_response(RejectionReason::Expired.into(), Protocol::Grpc, &opaque);
     assert_eq!(grpc.headers()["grpc-message"], "invalid token");
 }
 
 #[test]
-fn a_responder_of_ones_own_may_say_anything_but_yes() {
+fn custom_response_keeps_status_and_challenge() {
     let mut responder = RejectionConfig::default();
     responder.respond_with(|rejection, standard| {
         assert_eq!(rejection.status(), standard.status());
         Response::new(Bytes::from("<html>"))
     });
-    let response = super::refusal(RejectionReason::Expired.into(), Protocol::Http, &responder);
+    let response = super::rejection_response(RejectionReason::Expired.into(), Protocol::Http, &responder);
     assert_eq!((response.status().as_u16(), &response.body()[..]), (401, &b"<html>"[..]));
     assert!(response.headers().contains_key(WWW_AUTHENTICATE), "a 401 has a challenge");
     assert!(response.extensions().get::<Rejection>().is_some());
-    let grpc = super::refusal(RejectionReason::Expired.into(), Protocol::Grpc, &responder);
+    let grpc = super::rejection_response(RejectionReason::Expired.into(), Protocol::Grpc, &responder);
     assert_eq!(grpc.headers()["grpc-status"], "16");
 }
 
 #[test]
 fn a_rejected_token_gets_a_challenge_and_passports_body() {
-    let response = refusal(RejectionReason::Expired.into(), Protocol::Http);
+    let response = rejection_response(RejectionReason::Expired.into(), Protocol::Http);
     assert_eq!(response.status(), 401);
     assert_eq!(
         response.headers()[WWW_AUTHENTICATE],
@@ -53,23 +59,23 @@ fn a_rejected_token_gets_a_challenge_and_passports_body() {
 
 #[test]
 fn missing_credentials_get_a_bare_challenge() {
-    let response = refusal(Rejection::CredentialsMissing, Protocol::Http);
+    let response = rejection_response(Rejection::CredentialsMissing, Protocol::Http);
     assert_eq!(response.status(), 401);
     assert_eq!(response.headers()[WWW_AUTHENTICATE], r#"Bearer realm="passport""#);
     assert!(!response.body().windows(13).any(|part| part == b"invalid_token"));
 }
 
 #[test]
-fn missing_keys_are_not_the_callers_fault() {
+fn missing_keys_are_503_with_retry_after() {
     let rejection = Rejection::KeysUnavailable { retry_after: Duration::from_millis(2500) };
-    let response = refusal(rejection.clone(), Protocol::Http);
+    let response = rejection_response(rejection.clone(), Protocol::Http);
     assert_eq!((response.status().as_u16(), &response.headers()[RETRY_AFTER]), (503, &"3".parse().unwrap()));
     assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
-    assert_eq!(refusal(rejection, Protocol::Grpc).headers()["grpc-status"], "14");
+    assert_eq!(rejection_response(rejection, Protocol::Grpc).headers()["grpc-status"], "14");
 }
 
 #[test]
-fn every_passport_name_has_its_own_words() {
+fn each_passport_name_has_its_own_body() {
     for reason in [
         RejectionReason::AlgorithmNotAllowed,
         RejectionReason::AudienceMismatch,
@@ -79,7 +85,7 @@ fn every_passport_name_has_its_own_words() {
         RejectionReason::KeyNotFound,
         RejectionReason::TooLong,
     ] {
-        let response = refusal(reason.into(), Protocol::Http);
+        let response = rejection_response(reason.into(), Protocol::Http);
         let body = format!(r#"{{"error":"invalid_token","reason":"{}"}}"#, reason.passport_name());
         assert_eq!(response.body(), body.as_bytes());
     }
@@ -100,7 +106,7 @@ fn grpc_gets_its_status_in_the_headers_and_no_body() {
         ),
         (Rejection::Miswired, "13"),
     ] {
-        let response = refusal(rejection, Protocol::Grpc);
+        let response = rejection_response(rejection, Protocol::Grpc);
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["grpc-status"], status);
         assert_eq!(response.headers()[CONTENT_TYPE], "application/grpc");
@@ -115,7 +121,7 @@ fn grpc_web_gets_its_status_in_the_body() {
         ("application/grpc-web-text", b"gAAAADhncnBjLXN0YXR1czogMTYNCmdycGMtbWVzc2FnZTog"),
     ] {
         let request = Request::post("/").header(CONTENT_TYPE, content_type).body(()).unwrap();
-        let response = refuse(Rejection::CredentialsMissing, &request, &RejectionConfig::default());
+        let response = reject(Rejection::CredentialsMissing, &request, &RejectionConfig::default());
         assert_eq!((response.status().as_u16(), response.headers().len()), (200, 1));
         assert_eq!(response.headers()[CONTENT_TYPE], content_type);
         assert!(response.body().starts_with(body), "{:?}", response.body());
@@ -129,7 +135,7 @@ fn fixed_form_of_a_layer_holds_for_those_inside() {
     http_only.http_only();
     let mut request = Request::post("/").header(CONTENT_TYPE, "application/grpc").body(()).unwrap();
     let status = |request: &Request<()>, responder: &RejectionConfig| {
-        refuse(Rejection::CredentialsMissing, request, responder).status().as_u16()
+        reject(Rejection::CredentialsMissing, request, responder).status().as_u16()
     };
     assert_eq!(status(&request, &RejectionConfig::default()), 200);
     assert_eq!(status(&request, &http_only), 401);

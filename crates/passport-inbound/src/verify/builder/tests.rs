@@ -43,7 +43,7 @@ fn ca_file_contradicts_a_transport() {
 }
 
 #[test]
-fn what_is_out_of_range_is_said_to_be() {
+fn options_out_of_range_are_reported() {
     let minute = Duration::from_secs(60);
     let error = TokenVerifier::builder("api")
         .jwks_refresh_interval(minute - Duration::from_nanos(1))

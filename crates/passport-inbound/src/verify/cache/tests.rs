@@ -25,7 +25,7 @@ fn token(number: u64) -> String {
 }
 
 #[test]
-fn a_token_is_known_from_its_first_moment_to_its_last() {
+fn cached_token_is_accepted_within_its_validity() {
     let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
     cache.insert(verified(&token(1), &key), at(150));
     for (now, known) in [(99, false), (100, true), (199, true), (200, false), (150, true)] {
@@ -34,7 +34,7 @@ fn a_token_is_known_from_its_first_moment_to_its_last() {
 }
 
 #[test]
-fn a_token_is_known_for_as_long_as_its_key_counts() {
+fn cached_token_is_accepted_while_its_key_is_in_scope() {
     let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
     cache.insert(verified(&token(1), &key), at(150));
     cache.insert(CachedToken { scope: KeyScope::AnyToken, ..verified(&token(2), &key) }, at(150));
@@ -65,7 +65,7 @@ fn only_the_whole_token_is_the_token() {
 }
 
 #[test]
-fn a_token_that_has_lost_its_slot_in_front_is_found_behind_and_gets_it_back() {
+fn overflow_hit_moves_the_token_back_to_the_front() {
     let (cache, key) = (TokenCache::new(CacheLimits { tokens: 100, bytes: 256 * 1024 }), test_key());
     assert_eq!(cache.front.len(), 16);
     for number in 0..40 {
@@ -79,46 +79,46 @@ fn a_token_that_has_lost_its_slot_in_front_is_found_behind_and_gets_it_back() {
 }
 
 #[test]
-fn a_token_goes_behind_when_it_loses_its_slot_and_no_sooner() {
+fn token_enters_the_overflow_when_it_loses_its_slot() {
     let (cache, key) = (TokenCache::new(CacheLimits { tokens: 100, bytes: 256 * 1024 }), test_key());
-    let behind = || {
+    let overflow = || {
         cache.overflow.run_pending_tasks();
         cache.overflow.entry_count()
     };
     let known = token(1);
     cache.insert(verified(&known, &key), at(150));
-    assert_eq!(behind(), 0);
+    assert_eq!(overflow(), 0);
     let slot: *const _ = cache.slot(known.as_bytes());
     let rival = (2..).map(token).find(|other| std::ptr::eq(cache.slot(other.as_bytes()), slot)).unwrap();
     cache.insert(verified(&rival, &key), at(150));
-    assert_eq!(behind(), 1, "the one that was there first");
+    assert_eq!(overflow(), 1, "the one that was there first");
     for _ in 0..3 {
         assert!(cache.get(known.as_bytes(), at(150)).is_some());
-        assert_eq!(behind(), 2, "both have lost it once");
+        assert_eq!(overflow(), 2, "both have lost it once");
         assert!(cache.get(rival.as_bytes(), at(150)).is_some());
     }
 }
 
 #[test]
-fn what_is_verified_again_or_has_expired_is_not_put_behind() {
+fn expired_or_repeated_token_is_not_put_into_the_overflow() {
     let (cache, key) = (TokenCache::new(CacheLimits { tokens: 2, bytes: 256 * 1024 }), test_key());
     assert_eq!(cache.front.len(), 1);
-    let behind = || {
+    let overflow = || {
         cache.overflow.run_pending_tasks();
         cache.overflow.entry_count()
     };
     cache.insert(verified(&token(1), &key), at(150));
     cache.insert(verified(&token(1), &key), at(150));
-    assert_eq!(behind(), 0, "the same one");
+    assert_eq!(overflow(), 0, "the same one");
     cache.insert(
         CachedToken { validity: Validity { from: at(100), until: at(300) }, ..verified(&token(2), &key) },
         at(250),
     );
-    assert_eq!(behind(), 0, "expired");
+    assert_eq!(overflow(), 0, "expired");
 }
 
 #[test]
-fn a_long_token_is_kept_behind_only() {
+fn large_token_is_cached_in_the_overflow_only() {
     let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
     let long = token(1).repeat(4);
     cache.insert(verified(&long, &key), at(150));

@@ -17,7 +17,7 @@ use crate::{
 };
 
 #[tokio::test]
-async fn what_happens_is_counted() {
+async fn tokens_and_key_fetches_are_counted() {
     let setup = setup().await;
     let date = (header::DATE, "Sun, 15 Jun 2025 15:08:40 GMT"); // two minutes ahead
     setup.issuer.answers(Answer::Keys(setup.passport.jwks(), vec![date]));
@@ -55,7 +55,7 @@ async fn what_happens_is_counted() {
 }
 
 #[tokio::test]
-async fn an_operator_learns_what_was_expected_and_what_came_instead() {
+async fn rejections_are_logged_with_expected_and_actual_values() {
     let setup = setup().await;
     let log = Log::listen(Level::DEBUG);
     let verifier = setup.verifier();
@@ -115,7 +115,7 @@ async fn chunked_token_cookie_is_logged_by_its_name() {
 }
 
 #[tokio::test]
-async fn what_is_not_signed_is_never_logged_as_an_identity() {
+async fn unsigned_claims_are_never_logged() {
     let setup = setup().await;
     let log = Log::listen(Level::TRACE);
     let verifier = setup.verifier();
@@ -133,7 +133,7 @@ async fn what_is_not_signed_is_never_logged_as_an_identity() {
 }
 
 #[tokio::test]
-async fn a_slash_that_alone_parts_two_issuers_is_named_once() {
+async fn trailing_slash_of_the_issuer_is_logged_once() {
     let setup = setup().await;
     let log = Log::listen(Level::WARN);
     let verifier = setup.verifier();
@@ -147,7 +147,7 @@ async fn a_slash_that_alone_parts_two_issuers_is_named_once() {
 }
 
 #[tokio::test]
-async fn a_recorder_that_comes_late_is_found_with_the_next_keys() {
+async fn late_recorder_is_used_from_the_next_keys_on() {
     let setup = setup().await;
     let verifier = setup.verifier();
     let good = setup.token().build();

@@ -1,4 +1,4 @@
-//! What is kept of a token and what is read in it say the same; whose turn it is; who is denied.
+//! Cached and uncached tokens have the same result; permits; the deny list.
 
 use std::{
     num::NonZeroUsize,
@@ -158,7 +158,7 @@ proptest! {
 }
 
 #[tokio::test]
-async fn a_flood_that_takes_all_turns_does_not_stop_known_tokens() {
+async fn cached_tokens_need_no_permit() {
     let setup = setup().await;
     let verifier = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).build().unwrap();
     let known = setup.token().build();
@@ -174,7 +174,7 @@ async fn a_flood_that_takes_all_turns_does_not_stop_known_tokens() {
     verifier.verify(&unnamed).await.unwrap_err();
     assert!(
         matches!(verifier.verify_now(unnamed.as_bytes()), Verdict::Settled(_)),
-        "what needs no signature needs no turn"
+        "a token without a signature to verify needs no permit"
     );
 
     let mut waiting = task::spawn(verifier.verify(&new));
@@ -185,7 +185,7 @@ async fn a_flood_that_takes_all_turns_does_not_stop_known_tokens() {
 }
 
 #[tokio::test]
-async fn tokens_that_wait_for_keys_take_no_turn_seats() {
+async fn waiting_for_keys_takes_no_slot_of_the_permit_queue() {
     let setup = setup().await;
     let builder = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN);
     let verifier = builder.jwks_fetch_timeout(Duration::from_secs(1)).build().unwrap();
@@ -199,16 +199,19 @@ async fn tokens_that_wait_for_keys_take_no_turn_seats() {
     let mut waiting: Vec<_> = (0..4096).map(|_| verify(&forged)).collect();
     waiting.iter_mut().for_each(|forged| assert_pending!(forged.poll()));
     let unavailable = verifier.verify(&forged).await;
-    assert!(matches!(unavailable, Err(VerifyError::KeysUnavailable { .. })), "no seat: {unavailable:?}");
+    assert!(
+        matches!(unavailable, Err(VerifyError::KeysUnavailable { .. })),
+        "no queue slot: {unavailable:?}"
+    );
 
-    let turn = verifier.pipeline().permits.try_acquire().unwrap();
+    let permit = verifier.pipeline().permits.try_acquire().unwrap();
     let mut during_the_fetch = verify(&good);
     assert_pending!(during_the_fetch.poll());
     sleep(Duration::from_millis(1500)).await;
     waiting.iter_mut().for_each(|forged| assert_pending!(forged.poll()));
     let mut after_the_fetch = verify(&other);
     assert_pending!(after_the_fetch.poll());
-    drop(turn);
+    drop(permit);
     assert_ready_ok!(during_the_fetch.poll());
     for forged in &mut waiting {
         assert_ready_err!(forged.poll());
@@ -217,7 +220,7 @@ async fn tokens_that_wait_for_keys_take_no_turn_seats() {
 }
 
 #[tokio::test]
-async fn a_turn_that_does_not_come_in_two_seconds_is_not_the_callers_fault() {
+async fn missing_permit_is_503_after_two_seconds() {
     let setup = setup().await;
     let verifier = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).build().unwrap();
     verifier.ready().await.unwrap();
@@ -231,7 +234,7 @@ async fn a_turn_that_does_not_come_in_two_seconds_is_not_the_callers_fault() {
 }
 
 #[tokio::test]
-async fn a_turn_ends_with_the_verification() {
+async fn permit_is_released_after_the_verification() {
     let setup = setup().await;
     let verifier =
         setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).cache_tokens(false).build().unwrap();
@@ -245,7 +248,7 @@ async fn a_turn_ends_with_the_verification() {
 }
 
 #[tokio::test]
-async fn who_is_on_the_deny_list_is_refused_known_or_not() {
+async fn deny_list_rejects_cached_and_uncached_tokens() {
     let setup = setup().await;
     let revoked = Arc::new(AtomicBool::new(false));
     let list = Arc::clone(&revoked);
@@ -269,7 +272,7 @@ async fn who_is_on_the_deny_list_is_refused_known_or_not() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_known_is_verified_once() {
+async fn cached_token_is_verified_once() {
     let setup = setup().await;
     for (keeps, same) in [(true, true), (false, false)] {
         let verifier = setup.builder().cache_tokens(keeps).build().unwrap();
