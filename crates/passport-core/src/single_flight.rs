@@ -1,5 +1,5 @@
 //! One attempt for any number of callers: the predecessor of the shared task, without a deadline, a
-//! task and numbers. Only the caches of tokens and of signing keys still use it.
+//! task and numbers. Only the cache of tokens still uses it.
 //!
 //! The first caller becomes the lead and runs the attempt wherever it likes (usually in a task of its own, so that
 //! no caller's cancellation ends it); everybody, the lead's caller included, waits on a [`Flight`]. Nothing is

@@ -8,7 +8,7 @@ use std::{
 
 use arc_swap::{ArcSwapOption, Guard};
 use bytes::Bytes;
-use passport_core::{Clock, Flight, SingleFlight, with_causes};
+use passport_core::{Clock, SharedTask, TaskLimits, Waiter, with_causes};
 use tokio::{runtime::Handle, sync::watch};
 
 use super::{
@@ -19,7 +19,7 @@ use super::{
     key_life::{Freshness, KeyLife},
     key_set::KeySet,
     persistence::KeyFile,
-    refresh::{Origin, Refresh},
+    refresh::{self, Origin},
     refresh_policy::{Cause, Pause, RefreshPolicy},
     refresh_task::{RefreshTask, Tick},
     settings::KeySettings,
@@ -42,7 +42,7 @@ pub(crate) struct JwksCache {
     /// Notifies the refresh task that the time of the next attempt has changed.
     changed: watch::Sender<()>,
     installed: ArcSwapOption<Snapshot>,
-    flights: SingleFlight<()>,
+    refreshes: SharedTask<()>,
     inner: Mutex<Inner>,
     /// In milliseconds since 1970, so that callers that find the keys due need no lock to see that
     /// the next attempt may not begin yet.
@@ -53,8 +53,6 @@ pub(crate) struct JwksCache {
 #[derive(Debug)]
 struct Inner {
     policy: RefreshPolicy,
-    /// The number of the last attempt that began. Older ones must not change anything.
-    attempt: u64,
     refresh_task: Option<RefreshTask>,
     last_error: Option<LastError>,
 }
@@ -82,7 +80,7 @@ impl Cause {
 /// The result of a request for newer keys.
 pub(crate) enum RefreshStatus {
     /// They are being fetched.
-    Running(Flight<()>),
+    Running(Waiter<()>),
     /// Newer ones were installed since the caller has read them.
     Newer,
     /// An attempt may not begin yet.
@@ -126,8 +124,8 @@ impl JwksCache {
             skipped_keys: SkippedKeyLog::default(),
             changed: watch::Sender::new(()),
             installed: ArcSwapOption::empty(),
-            flights: SingleFlight::new(),
-            inner: Mutex::new(Inner { policy, attempt: 0, refresh_task: None, last_error: None }),
+            refreshes: SharedTask::new(),
+            inner: Mutex::new(Inner { policy, refresh_task: None, last_error: None }),
             next_attempt: AtomicU64::new(0),
         }
     }
@@ -181,7 +179,7 @@ impl JwksCache {
             return Pause::without_attempt(true);
         }
         let inner = self.inner();
-        match self.flights.running() {
+        match self.refreshes.running() {
             Some(_) => Pause::without_attempt(false),
             None => inner.policy.pause(Cause::of_request(seen), now),
         }
@@ -206,10 +204,10 @@ impl JwksCache {
         }
         let mut inner = self.inner();
         let pause = inner.policy.pause_left(cause, now);
-        match self.flights.running() {
+        match self.refreshes.running() {
             // An attempt claims the cooldown and takes less. One that still runs after it is on a
             // stalled runtime, and another one replaces it.
-            Some(flight) if !pause.is_zero() => return RefreshStatus::Running(flight),
+            Some(waiter) if !pause.is_zero() => return RefreshStatus::Running(waiter),
             _ if self.has_newer_than(seen, now) => return RefreshStatus::Newer,
             _ => {}
         }
@@ -221,19 +219,18 @@ impl JwksCache {
             self.next_attempt.store(millis(now).saturating_add(1000), Ordering::Relaxed);
             return RefreshStatus::NotYet(Pause::without_attempt(false));
         };
-        let (lead, flight) = self.flights.lead();
+        // No limits: the policy's pause decides when an attempt has stalled.
+        let (attempt, waiter) = self.refreshes.begin(TaskLimits::UNLIMITED);
         inner.policy.begin(now);
-        inner.attempt += 1;
-        let refresh = Refresh::new(Arc::clone(self), inner.attempt, cause, lead);
         self.publish_next_attempt(&inner, now);
         drop(inner);
         // Not under the lock: a runtime that shuts down drops a new task at once, and a refresh
         // that is dropped takes the lock.
-        runtime.spawn(refresh.run());
+        runtime.spawn(refresh::run(Arc::clone(self), attempt, cause));
         if trigger == Trigger::Request {
             self.ensure_refresh_task(&runtime);
         }
-        RefreshStatus::Running(flight)
+        RefreshStatus::Running(waiter)
     }
 
     /// Starts the refresh task with the first attempt. Replaces one that has ended with its
@@ -264,14 +261,14 @@ impl JwksCache {
 
     /// Returns whether no later attempt has begun.
     pub(super) fn is_latest(&self, attempt: u64) -> bool {
-        self.inner().attempt == attempt
+        self.refreshes.is_current(attempt)
     }
 
     /// Installs `snapshot`, unless a later attempt has begun.
     pub(super) fn install(&self, snapshot: Snapshot, attempt: u64, origin: &Origin) -> bool {
         let now = self.clock.now();
         let mut inner = self.inner();
-        if inner.attempt != attempt {
+        if !self.refreshes.is_current(attempt) {
             return false;
         }
         match origin {
@@ -293,7 +290,7 @@ impl JwksCache {
     pub(super) fn note_dropped(&self, attempt: u64) {
         let now = self.clock.now();
         let mut inner = self.inner();
-        if inner.attempt == attempt {
+        if self.refreshes.is_current(attempt) {
             inner.policy.dropped(now);
             self.publish_next_attempt(&inner, now);
         }
@@ -303,7 +300,7 @@ impl JwksCache {
     pub(super) fn note_failure(&self, error: &FetchError, attempt: u64) {
         let now = self.clock.now();
         let mut inner = self.inner();
-        if inner.attempt != attempt {
+        if !self.refreshes.is_current(attempt) {
             return;
         }
         inner.policy.failed(now, (self.settings.chance)());

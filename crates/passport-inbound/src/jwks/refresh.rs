@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use passport_core::Lead;
+use passport_core::{Attempt, TaskFailure};
 
 use super::{
     cache::JwksCache,
@@ -14,14 +14,11 @@ use super::{
     snapshot::Snapshot,
 };
 
-/// A running attempt to get newer keys. One that panics counts as failed. One that is dropped with
-/// its runtime says nothing of the issuer: another may start immediately.
-pub(super) struct Refresh {
+/// A running attempt to get newer keys.
+struct Refresh {
     cache: Arc<JwksCache>,
     number: u64,
     cause: Cause,
-    /// Taken when there is an outcome.
-    lead: Option<Lead<()>>,
 }
 
 /// The keys that an attempt has read.
@@ -36,26 +33,44 @@ pub(super) enum Origin {
     Issuer { is_new: bool },
 }
 
-impl Refresh {
-    pub(super) fn new(cache: Arc<JwksCache>, number: u64, cause: Cause, lead: Lead<()>) -> Self {
-        Self { cache, number, cause, lead: Some(lead) }
-    }
+/// Runs an attempt. One that panics counts as failed. One that is dropped with its runtime says
+/// nothing of the issuer: another may start immediately.
+pub(super) fn run(cache: Arc<JwksCache>, attempt: Attempt<()>, cause: Cause) -> impl Future<Output = ()> {
+    let refresh = Arc::new(Refresh { cache, number: attempt.generation(), cause });
+    let reading = Arc::clone(&refresh);
+    attempt.run(async move { reading.new_keys().await }, move |result| refresh.complete(result))
+}
 
-    pub(super) async fn run(mut self) {
-        let cache = Arc::clone(&self.cache);
-        let outcome = self.new_keys().await;
-        let Some(lead) = self.lead.take() else { return };
-        let to_save = match outcome {
-            Ok(new_keys) => self.install(new_keys),
-            Err(error) => {
-                cache.note_failure(&error, self.number);
+/// Saves keys in a task of its own, as the attempt has an outcome before they are saved.
+async fn save(cache: Arc<JwksCache>, keys: SavedKeys) {
+    if let Some(file) = &cache.file {
+        let saved = file.save(cache.issuer(), keys).await;
+        let _ = saved.inspect_err(|error| events::key_file_failed(file.path(), error));
+    }
+}
+
+impl Refresh {
+    /// Records what the attempt has brought. Waiters get no outcome of one that was interrupted.
+    fn complete(&self, result: Result<Result<NewKeys, FetchError>, TaskFailure>) -> Option<()> {
+        match result {
+            Ok(Ok(new_keys)) => {
+                if let Some(keys) = self.install(new_keys) {
+                    tokio::spawn(save(Arc::clone(&self.cache), keys));
+                }
+                Some(())
+            }
+            Ok(Err(error)) => {
+                self.cache.note_failure(&error, self.number);
+                Some(())
+            }
+            Err(TaskFailure::Lost) => {
+                self.cache.note_dropped(self.number);
                 None
             }
-        };
-        lead.land(());
-        if let (Some(keys), Some(file)) = (to_save, &cache.file) {
-            let saved = file.save(cache.issuer(), keys).await;
-            let _ = saved.inspect_err(|error| events::key_file_failed(file.path(), error));
+            Err(TaskFailure::Panicked | TaskFailure::DeadlineExceeded) => {
+                self.cache.note_failure(&FetchError::Lost, self.number);
+                None
+            }
         }
     }
 
@@ -163,17 +178,5 @@ impl Refresh {
         let version = fetched.version;
         let snapshot = Snapshot { version, fresh_for, ..Snapshot::new(keys, life, document) };
         Ok(NewKeys { snapshot, origin: Origin::Issuer { is_new } })
-    }
-}
-
-impl Drop for Refresh {
-    fn drop(&mut self) {
-        if self.lead.is_some() {
-            if std::thread::panicking() {
-                self.cache.note_failure(&FetchError::Lost, self.number);
-            } else {
-                self.cache.note_dropped(self.number);
-            }
-        }
     }
 }

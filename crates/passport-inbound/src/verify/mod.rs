@@ -170,7 +170,7 @@ impl TokenVerifier {
                 Wait::Keys(keys) => {
                     // A fetch that was dropped with its runtime does not count: this call starts
                     // another.
-                    waits += u32::from(keys.outcome().await.is_some());
+                    waits += u32::from(keys.outcome().await.is_ok());
                     None
                 }
                 Wait::Permit => self.pipeline.permits.acquire().await,

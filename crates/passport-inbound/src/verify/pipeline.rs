@@ -14,7 +14,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use passport_core::{Clock, Flight};
+use passport_core::{Clock, Waiter};
 use tokio::time::Instant;
 
 use super::{
@@ -65,7 +65,7 @@ pub(crate) enum Verdict {
 #[derive(Debug)]
 pub(crate) enum Wait {
     /// No key verifies the token; newer keys are being fetched.
-    Keys(Flight<()>),
+    Keys(Waiter<()>),
     /// All permits are in use.
     Permit,
 }
