@@ -139,15 +139,16 @@ async fn body_of_known_length_is_forwarded_without_a_timer() {
 
 #[test]
 fn content_type_decides_how_a_body_ends() {
-    let kind =
-        |content_type: &str| Kind::of(&HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().unwrap())]));
-    assert!(matches!(kind("application/grpc+proto"), Kind::Grpc));
-    assert!(matches!(kind("application/grpc-web"), Kind::GrpcWeb(_)));
+    let kind = |content_type: &str| {
+        StreamKind::of(&HeaderMap::from_iter([(CONTENT_TYPE, content_type.parse().unwrap())]))
+    };
+    assert!(matches!(kind("application/grpc+proto"), StreamKind::Grpc));
+    assert!(matches!(kind("application/grpc-web"), StreamKind::GrpcWeb(_)));
     for events in ["text/event-stream", "Text/Event-Stream;charset=utf-8"] {
-        assert!(matches!(kind(events), Kind::Events), "{events}");
+        assert!(matches!(kind(events), StreamKind::Events), "{events}");
     }
     for other in ["text/plain", "application/octet-stream"] {
-        assert!(matches!(kind(other), Kind::Other), "{other}");
+        assert!(matches!(kind(other), StreamKind::Other), "{other}");
     }
-    assert!(matches!(Kind::of(&HeaderMap::new()), Kind::Other));
+    assert!(matches!(StreamKind::of(&HeaderMap::new()), StreamKind::Other));
 }
