@@ -16,6 +16,8 @@
 
 use std::time::{Duration, SystemTime};
 
+use passport_core::Backoff;
+
 use super::{
     key_life::{Freshness, KeyLife},
     negative_cache::NegativeCache,
@@ -119,15 +121,15 @@ impl RefreshPolicy {
         self.pause = if self.has_trusted_keys(now) { Span::new(now, FIRST_BACKOFF) } else { None };
     }
 
-    /// Records that the attempt has failed. `random` is in 0..1.
+    /// Records that the attempt has failed. `random` is in 0..1: without keys, the pause is the
+    /// longest for 0.
     pub(super) fn failed(&mut self, now: SystemTime, random: f64) {
         let cooldown = self.settings.cooldown;
         // Without keys no token is accepted, so the next attempt comes soon.
         let pause = if self.has_trusted_keys(now) {
             cooldown.mul_f64(1.0 + JITTER * random)
         } else {
-            let backoff = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(16)).min(cooldown);
-            backoff.mul_f64(1.0 - random / 2.0)
+            Backoff::new(FIRST_BACKOFF, cooldown).pause(self.failures, 1.0 - random)
         };
         self.failures = self.failures.saturating_add(1);
         self.is_current = false;

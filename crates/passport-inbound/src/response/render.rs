@@ -13,6 +13,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
+use passport_core::retry_after_seconds;
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde_json::json;
 
@@ -68,7 +69,7 @@ fn http(rejection: &Rejection, texts: Texts) -> Response<Bytes> {
         headers.insert(WWW_AUTHENTICATE, challenge);
     }
     if let Some(retry_after) = retry_after(rejection) {
-        headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(retry_after)));
+        headers.insert(RETRY_AFTER, HeaderValue::from(retry_after_seconds(retry_after).max(1)));
     }
     response
 }
@@ -90,11 +91,6 @@ fn header(text: Cow<'static, str>) -> Option<HeaderValue> {
         Cow::Borrowed(text) => Some(HeaderValue::from_static(text)),
         Cow::Owned(text) => HeaderValue::try_from(text).ok(),
     }
-}
-
-/// Rounds up, so that a caller does not retry too early.
-fn whole_seconds(time: Duration) -> u64 {
-    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
 /// Renders a trailers-only response: the status is in the headers, and there is no body
