@@ -10,9 +10,11 @@ use tower::{Layer, Service, service_fn};
 
 use super::*;
 
-/// Records the path and the status of each event.
+/// The path and the status of an event.
+type Recorded = (String, Option<StatusCode>);
+
 #[derive(Clone, Debug, Default)]
-struct RecordingSink(Arc<Mutex<Vec<(String, Option<StatusCode>)>>>);
+struct RecordingSink(Arc<Mutex<Vec<Recorded>>>);
 
 impl AuditSink for RecordingSink {
     fn record(&self, event: &AuditEvent<'_>) {

@@ -1,24 +1,19 @@
 //! What requirements say of callers, and that they obey the laws of logic.
 
-use std::{
-    convert::Infallible,
-    future::ready,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
-use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
+use http::Request;
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use tower::{Layer, Service, service_fn};
 
 use super::*;
-use crate::{IdInfo, Rejection, UnmetRequirement, identity::Anonymous, jwt::claims::Claims};
+use crate::{IdInfo, Rejection, identity::Anonymous, jwt::claims::Claims};
+
+mod descriptions;
 
 fn caller(claims: &Value) -> IdInfo {
     let payload = claims.to_string().into_bytes();
@@ -350,40 +345,4 @@ fn with_answers(formula: &Formula, facts: [bool; 4], answer: bool) -> bool {
         Formula::And(one, other) => with_answers(one, facts, answer) && with_answers(other, facts, answer),
         Formula::Or(one, other) => with_answers(one, facts, answer) || with_answers(other, facts, answer),
     }
-}
-
-#[test]
-fn requirements_are_equal_if_their_texts_are() {
-    let clerk = || Requirement::role("clerk").and(Requirement::multi_factor());
-    assert_eq!(clerk(), clerk());
-    assert_ne!(clerk(), Requirement::role("clerk"));
-    let check = |result: bool| Requirement::check("is ada", move |_, _| result);
-    assert_eq!(check(true), check(false), "checks are not compared");
-}
-
-#[test]
-fn rejection_by_a_permission_check_has_the_layers_settings() {
-    let inner =
-        service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(Full::<Bytes>::default()))));
-    let mut service = RequireLayer::new(oracle(Some(false)).0).opaque().layer(inner);
-    let response = service.call(request(&json!({}), "/")).now_or_never().unwrap().unwrap();
-    assert_eq!(response.status(), 403);
-    let body = response.into_body().collect().now_or_never().unwrap().unwrap().to_bytes();
-    assert_eq!(body, r#"{"error":"forbidden"}"#);
-}
-
-#[test]
-fn unmet_requirement_has_text_and_reason() {
-    let scopes = Requirement::scopes("a b").unwrap();
-    for (requirement, required, reason) in [
-        (Requirement::role("clerk"), "the role clerk", "RoleRequired"),
-        (scopes, "the scopes a b", "ScopeRequired"),
-        (!Requirement::user(), "not a user", "RequirementNotMet"),
-    ] {
-        let unmet = UnmetRequirement::from(requirement);
-        assert_eq!((unmet.required(), unmet.reason()), (required, reason));
-        assert_eq!(unmet.to_string(), required);
-    }
-    let unmet = |role| UnmetRequirement::from(Requirement::role(role));
-    assert!(unmet("a") == unmet("a") && unmet("a") != unmet("b"));
 }

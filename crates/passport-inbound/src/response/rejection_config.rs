@@ -26,11 +26,17 @@ type Respond = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + S
 
 impl RejectionConfig {
     /// Leaves the settings in a request's extensions, for the layers and extractors inside.
+    #[inline] // most layers have none, and need no call to see it
     pub(crate) fn insert_into(&self, extensions: &mut Extensions) {
         if self.is_opaque || self.custom.is_some() || self.forced.is_some() {
-            let config = self.within(extensions);
-            extensions.insert(config);
+            self.insert_within(extensions);
         }
+    }
+
+    #[cold]
+    fn insert_within(&self, extensions: &mut Extensions) {
+        let config = self.within(extensions);
+        extensions.insert(config);
     }
 
     /// Completes these settings by those that an authenticating layer outside has left in the

@@ -74,3 +74,26 @@ fn one_audience_or_role_may_stand_without_a_list() {
     let claims = Claims::parse(br#"{"aud":"a","roles":"r"}"#).unwrap();
     assert_eq!((claims.aud, claims.roles), (vec!["a".to_owned()], vec!["r".to_owned()]));
 }
+
+#[test]
+fn each_text_claim_is_returned_by_its_name() {
+    let texts = |payload: &str| {
+        let claims = Claims::parse(payload.as_bytes()).unwrap();
+        let texts = [claims.iss(), claims.sub(), claims.tenant_id(), claims.email(), claims.name()];
+        let ids = [claims.jti(), claims.managed_identity_id()];
+        [&texts[..], &ids[..]].concat().into_iter().map(|text| text.map(str::to_owned)).collect::<Vec<_>>()
+    };
+    let all =
+        r#"{"iss":"i","sub":"s","tenant_id":"t","email":"e","name":"n","jti":"j","managed_identity_id":"m"}"#;
+    assert_eq!(texts(all), ["i", "s", "t", "e", "n", "j", "m"].map(|text| Some(text.to_owned())));
+    assert_eq!(texts("{}"), [const { None }; 7]);
+}
+
+#[test]
+fn size_counts_texts_and_lists() {
+    let payload = br#"{"aud":"payroll","roles":["a","clerk of the payroll department"]}"#;
+    let claims = Claims::parse(payload).unwrap();
+    let places = (claims.aud.capacity() + claims.roles.capacity()) * size_of::<String>();
+    let longest = "clerk of the payroll department".len();
+    assert_eq!(claims.size(), claims.texts.capacity() + places + 16 + 16 + longest);
+}
