@@ -1,10 +1,10 @@
 //! The threads that meet at a token entry, in every order that takes at most three preemptions,
 //! tried by loom. (Without the bound a model does not end; races rarely need more than two.)
 //!
-//! Compiled here once more from their own files: the token entry, the single flight and the shared
-//! task, with loom's locks instead of the standard library's (`sync.rs`). Taken on trust: tokio's
-//! `watch` channel, and that a load and a store of `ArcSwap` are one step each. The models are in
-//! `models.rs` and `shared_task_models.rs`.
+//! Compiled here once more from their own files: the token entry and the shared task, with loom's
+//! locks instead of the standard library's (`sync.rs`). Taken on trust: tokio's `watch` channel,
+//! and that a load and a store of `ArcSwap` are one step each. The models are in `models.rs` and
+//! `shared_task_models.rs`.
 //!
 //! Run alone: `cargo test -p passport-tests --test model [name]`. There is no harness, as the unit
 //! tests in those files are not for loom.
@@ -30,8 +30,6 @@ mod schedule;
 #[path = "../../crates/passport-core/src/shared_task/mod.rs"]
 mod shared_task;
 mod shared_task_models;
-#[path = "../../crates/passport-core/src/single_flight.rs"]
-mod single_flight;
 #[path = "../../crates/passport-outbound/src/token/snapshot.rs"]
 mod snapshot;
 #[path = "../../crates/passport-outbound/src/token/step.rs"]

@@ -22,7 +22,7 @@ use crate::{
     failure::Failure,
     schedule::{DEFAULT_THRESHOLD, Phase, RefreshPolicy},
     step::Step,
-    sync::Flight,
+    sync::{Attempt, TaskLimits, Waiter},
 };
 
 pub(crate) const ALL: [(&str, fn()); 7] = [
@@ -41,7 +41,7 @@ fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_750_000_000 + seconds)
 }
 
-const PATIENCE: Duration = Duration::from_secs(11);
+const PATIENCE: TaskLimits = TaskLimits { deadline: Duration::from_secs(11), grace: Duration::ZERO };
 
 /// Returns the token of this generation, issued at `now`.
 fn cached(generation: u64, now: u64) -> CachedToken {
@@ -63,7 +63,7 @@ fn error(kind: TokenErrorKind) -> TokenError {
 /// The state of a caller: a result, or a running attempt whose result it would wait for.
 enum Held {
     FetchResult(FetchResult),
-    Waiting(Flight<FetchResult>),
+    Waiting(Waiter<FetchResult>),
 }
 
 impl Held {
@@ -71,32 +71,38 @@ impl Held {
     fn outcome(self) -> Option<FetchResult> {
         match self {
             Self::FetchResult(outcome) => Some(outcome),
-            Self::Waiting(flight) => flight.outcome().now_or_never().expect("no caller is left waiting"),
+            Self::Waiting(waiter) => waiter.outcome().now_or_never().expect("no caller is left waiting").ok(),
         }
     }
 }
 
 /// Runs a caller: joins an attempt, or runs one.
-fn call(entry: &TokenEntry, now: u64, run: impl FnOnce(FetchTicket)) -> Held {
+fn call(entry: &TokenEntry, now: u64, run: impl FnOnce(FetchTicket) -> Option<FetchResult>) -> Held {
     match entry.begin(at(now), PATIENCE) {
         FetchStart::Settled(outcome) => Held::FetchResult(outcome),
-        FetchStart::Following(flight, _) => Held::Waiting(flight),
-        FetchStart::Leading(ticket, flight) => {
-            run(ticket);
-            Held::Waiting(flight)
+        FetchStart::Following(waiter, _) => Held::Waiting(waiter),
+        FetchStart::Leading(attempt, ticket, waiter) => {
+            complete(attempt, run(ticket));
+            Held::Waiting(waiter)
         }
     }
 }
 
-fn succeed(entry: &TokenEntry, ticket: FetchTicket, now: u64) {
-    let number = ticket.number;
-    entry.succeed(ticket, cached(number, now));
+/// Ends the attempt as its task does: after the entry has the result.
+fn complete(attempt: Attempt<FetchResult>, result: Option<FetchResult>) {
+    if let Some(result) = result {
+        attempt.finish(result);
+    }
+}
+
+fn succeed(entry: &TokenEntry, ticket: &FetchTicket, now: u64) -> Option<FetchResult> {
+    entry.succeed(ticket, cached(ticket.number, now))
 }
 
 /// Returns an entry with the token of generation 1, issued at 0.
 fn with_a_token() -> Arc<TokenEntry> {
     let entry = Arc::new(TokenEntry::default());
-    call(&entry, 0, |ticket| succeed(&entry, ticket, 0));
+    call(&entry, 0, |ticket| succeed(&entry, &ticket, 0));
     entry
 }
 
@@ -114,7 +120,7 @@ fn callers_of_an_empty_entry_share_one_attempt() {
         move || {
             call(&entry, 0, |ticket| {
                 attempts.fetch_add(1, Ordering::SeqCst);
-                succeed(&entry, ticket, 0);
+                succeed(&entry, &ticket, 0)
             })
         }
     });
@@ -131,7 +137,7 @@ fn callers_of_a_failed_attempt_share_its_error() {
         move || {
             call(&entry, 0, |ticket| {
                 attempts.fetch_add(1, Ordering::SeqCst);
-                entry.fail(ticket, error(TokenErrorKind::Refused), at(0), 0.0);
+                Some(entry.fail(&ticket, error(TokenErrorKind::Refused), at(0), 0.0))
             })
         }
     });
@@ -147,21 +153,24 @@ fn a_dropped_attempt_is_replaced_by_one() {
     let run = {
         let (entry, attempts) = (Arc::clone(&entry), Arc::clone(&attempts));
         move |ticket: FetchTicket| match attempts.fetch_add(1, Ordering::SeqCst) {
-            0 => entry.dropped(ticket),
-            _ => succeed(&entry, ticket, 0),
+            0 => {
+                entry.dropped(&ticket);
+                None
+            }
+            _ => succeed(&entry, &ticket, 0),
         }
     };
     let held = three({
         let entry = Arc::clone(&entry);
         move || {
-            // Whoever led the lost one knows at once; it asks again, as those do who waited for it.
+            // The caller that ran the lost one knows at once. It asks again, as those that waited.
             let held = call(&entry, 0, run.clone());
-            let lost = matches!(&held, Held::Waiting(flight) if matches!(flight.clone().outcome().now_or_never(), Some(None)));
+            let lost = matches!(&held, Held::Waiting(waiter) if matches!(waiter.clone().outcome().now_or_never(), Some(Err(_))));
             if lost { call(&entry, 0, run.clone()) } else { held }
         }
     });
     for held in held {
-        // A follower may still sit in the lost one; its next call has the token.
+        // A caller may still wait for the lost one; its next call has the token.
         let outcome = held
             .outcome()
             .unwrap_or_else(|| call(&entry, 0, |_| panic!("there is a token")).outcome().unwrap());
@@ -179,7 +188,7 @@ fn a_rejected_token_is_replaced_once() {
             RejectionEffect::TooYoung | RejectionEffect::NotCached => panic!("it is cached, and old enough"),
             RejectionEffect::ReplacementDue => Some(call(&entry, 60, |ticket| {
                 attempts.fetch_add(1, Ordering::SeqCst);
-                succeed(&entry, ticket, 60);
+                succeed(&entry, &ticket, 60)
             })),
         }
     });
@@ -194,7 +203,7 @@ fn rejecting_an_old_token_leaves_the_new_one() {
     let entry = with_a_token();
     let refresher = thread::spawn({
         let entry = Arc::clone(&entry);
-        move || drop(call(&entry, 3550, |ticket| succeed(&entry, ticket, 3550)))
+        move || drop(call(&entry, 3550, |ticket| succeed(&entry, &ticket, 3550)))
     });
     let receiver = thread::spawn({
         let entry = Arc::clone(&entry);
@@ -219,7 +228,7 @@ fn an_invalidated_token_does_not_come_back() {
             call(&entry, 0, |ticket| {
                 begun.store(1, Ordering::SeqCst);
                 thread::yield_now();
-                succeed(&entry, ticket, 0);
+                succeed(&entry, &ticket, 0)
             })
         }
     });
@@ -244,18 +253,18 @@ pub(crate) fn assert_that_a_token_was_forgotten_on_its_way() {
 
 fn an_abandoned_attempt_does_not_undo_the_next() {
     let entry = Arc::new(TokenEntry::default());
-    let FetchStart::Leading(silent, flight) = entry.begin(at(0), PATIENCE) else {
+    let FetchStart::Leading(attempt, silent, waiter) = entry.begin(at(0), PATIENCE) else {
         panic!("the entry is empty")
     };
     let late = thread::spawn({
         let entry = Arc::clone(&entry);
-        move || succeed(&entry, silent, 0)
+        move || complete(attempt, succeed(&entry, &silent, 0))
     });
     let next = thread::spawn({
         let entry = Arc::clone(&entry);
         move || {
-            entry.abandon(&flight, at(60));
-            call(&entry, 60, |ticket| succeed(&entry, ticket, 60)).outcome()
+            entry.abandon(&waiter, at(60));
+            call(&entry, 60, |ticket| succeed(&entry, &ticket, 60)).outcome()
         }
     });
     late.join().unwrap();

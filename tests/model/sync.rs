@@ -4,7 +4,7 @@ use std::{ops::Deref, sync::Arc};
 
 pub(crate) use loom::sync::{Mutex, MutexGuard};
 
-pub(crate) use crate::single_flight::{Flight, Lead, SingleFlight};
+pub(crate) use crate::shared_task::{Attempt, SharedTask, TaskLimits, Waiter};
 
 /// As the one of the crate of this name: each load and store is one step.
 #[derive(Debug, Default)]

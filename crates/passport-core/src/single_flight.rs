@@ -45,23 +45,6 @@ impl<T: Clone> SingleFlight<T> {
         (Lead { outcome: sender }, Flight { outcome: receiver })
     }
 
-    /// Makes room for another attempt although `flight` has not ended: its lead sits on a runtime that nobody drives, for
-    /// example. What the lead may say later reaches those who still wait for it.
-    pub fn give_up(&self, flight: &Flight<T>) {
-        let mut running = self.lock();
-        if running.as_ref().is_some_and(|running| running.same_channel(&flight.outcome)) {
-            *running = None;
-        }
-    }
-
-    /// Whether `flight` is the running attempt.
-    #[must_use]
-    pub fn is_running(&self, flight: &Flight<T>) -> bool {
-        let running = self.lock();
-        running.as_ref().is_some_and(|running| running.same_channel(&flight.outcome))
-            && seat(&running).is_some()
-    }
-
     /// The running attempt, if there is one.
     #[must_use]
     pub fn running(&self) -> Option<Flight<T>> {
@@ -133,19 +116,6 @@ mod tests {
         drop(lost);
         assert_eq!((first.outcome().await, second.outcome().await), (None, None));
         assert!(flights.running().is_none());
-    }
-
-    #[tokio::test]
-    async fn an_attempt_that_is_given_up_makes_room_and_only_it_does() {
-        let flights = SingleFlight::new();
-        let (frozen, first) = flights.lead();
-        flights.give_up(&first);
-        let (_next, second) = flights.lead();
-        flights.give_up(&first);
-        assert!(flights.running().is_some());
-        frozen.land(1);
-        assert_eq!(first.outcome().await, Some(1));
-        drop(second);
     }
 
     #[tokio::test]

@@ -14,7 +14,6 @@ use super::{Progress, TaskLimits};
 #[derive(Debug)]
 pub struct Attempt<T> {
     generation: u64,
-    replaces_stalled: bool,
     limits: TaskLimits,
     progress: watch::Sender<Progress<T>>,
 }
@@ -34,25 +33,14 @@ pub enum TaskFailure {
 }
 
 impl<T> Attempt<T> {
-    pub(super) fn new(
-        generation: u64,
-        replaces_stalled: bool,
-        limits: TaskLimits,
-        progress: watch::Sender<Progress<T>>,
-    ) -> Self {
-        Self { generation, replaces_stalled, limits, progress }
+    pub(super) fn new(generation: u64, limits: TaskLimits, progress: watch::Sender<Progress<T>>) -> Self {
+        Self { generation, limits, progress }
     }
 
     /// Returns the number of the attempt: 1 for the first, and higher for each later one.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.generation
-    }
-
-    /// Returns whether the attempt before this one has stalled and was abandoned for it.
-    #[must_use]
-    pub fn replaces_stalled(&self) -> bool {
-        self.replaces_stalled
     }
 
     /// Says that the attempt is still going on, so that it counts as stalled only after another

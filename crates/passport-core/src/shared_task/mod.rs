@@ -193,14 +193,10 @@ impl<T> State<T> {
     }
 
     fn begin(&mut self, limits: TaskLimits) -> (Attempt<T>, Waiter<T>) {
-        let replaces_stalled = self
-            .current
-            .as_ref()
-            .is_some_and(|progress| progress.has_changed().is_ok() && progress.borrow().has_stalled());
         let (sender, progress) = watch::channel(Progress::Running { stalled_at: limits.stalled_at() });
         self.generation += 1;
         self.current = Some(progress.clone());
-        let attempt = Attempt::new(self.generation, replaces_stalled, limits, sender);
+        let attempt = Attempt::new(self.generation, limits, sender);
         (attempt, Waiter { generation: self.generation, progress })
     }
 }

@@ -2,11 +2,14 @@
 
 use std::time::{Duration, SystemTime};
 
-const FIRST_BACKOFF: Duration = Duration::from_millis(500);
-const MAX_BACKOFF: Duration = Duration::from_secs(30);
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+
+/// The ceiling of a pause while a token is live.
+const WITH_TOKEN: passport_core::Backoff = passport_core::Backoff::new(FIRST_PAUSE, Duration::from_secs(30));
 
 /// The same while no token is live. Calls fail until the next attempt, so it is made sooner.
-const MAX_BACKOFF_WITHOUT_TOKEN: Duration = Duration::from_secs(8);
+const WITHOUT_TOKEN: passport_core::Backoff =
+    passport_core::Backoff::new(FIRST_PAUSE, Duration::from_secs(8));
 
 /// The number of failures in a row after which callers wait for the next attempt.
 const RETRIED_FAILURES: u32 = 2;
@@ -99,16 +102,15 @@ impl Backoff {
         if self.ended.and_then(|ended| now.duration_since(ended).ok()).is_some_and(|quiet| quiet > QUIET) {
             self.failures = 0;
         }
-        let step = FIRST_BACKOFF.saturating_mul(1 << self.failures.min(6));
-        self.failures = self.failures.saturating_add(1);
-        let part = |ceiling| {
-            let ceiling = step.min(ceiling);
+        let earlier = self.failures;
+        self.failures = earlier.saturating_add(1);
+        let part = |backoff: passport_core::Backoff| {
+            let ceiling = backoff.ceiling(earlier);
             let ceiling = ceiling.saturating_sub(took).max(ceiling / 3);
             ceiling.mul_f64(random.clamp(LEAST_PART, 1.0))
         };
-        let without_token = part(MAX_BACKOFF_WITHOUT_TOKEN);
-        let own =
-            left.map_or(without_token, |left| part(MAX_BACKOFF).min(left.saturating_add(without_token)));
+        let without_token = part(WITHOUT_TOKEN);
+        let own = left.map_or(without_token, |left| part(WITH_TOKEN).min(left.saturating_add(without_token)));
         let length = at_least(own, retry_after);
         let waited_for = self.failures <= RETRIED_FAILURES && length <= MAX_RETRY_PAUSE;
         let pause = Pause { waited_for, ..Pause::starting(now, length) };

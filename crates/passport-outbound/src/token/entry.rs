@@ -19,7 +19,7 @@ use super::{
     monotonic_clock::MonotonicClock,
     snapshot::Snapshot,
     step::{Activity, Step},
-    sync::{ArcSwap, Flight, Guard, Lead, Mutex, MutexGuard, SingleFlight},
+    sync::{ArcSwap, Attempt, Guard, Mutex, MutexGuard, SharedTask, TaskLimits, Waiter},
 };
 
 /// A younger token is not replaced when a receiver rejects it: the token is unlikely to be the
@@ -48,7 +48,7 @@ pub(crate) struct TokenEntry {
     /// The clock of all times in this entry.
     pub(crate) clock: MonotonicClock,
     snapshot: ArcSwap<Snapshot>,
-    flights: SingleFlight<FetchResult>,
+    task: SharedTask<FetchResult>,
     writer_state: Mutex<WriterState>,
 }
 
@@ -80,12 +80,12 @@ pub(crate) enum FetchStart {
     /// No attempt is needed, or the pause after a failure is not over.
     Settled(FetchResult),
     /// An attempt is running, in this span.
-    Following(Flight<FetchResult>, Option<Span>),
+    Following(Waiter<FetchResult>, Option<Span>),
     /// The caller runs the attempt.
-    Leading(FetchTicket, Flight<FetchResult>),
+    Leading(Attempt<FetchResult>, FetchTicket, Waiter<FetchResult>),
 }
 
-/// An attempt that has to be run, and whose result has to be reported to the entry.
+/// What an attempt has to know, and to report to the entry with its result.
 #[derive(Debug)]
 pub(crate) struct FetchTicket {
     /// Also the generation of the fetched token.
@@ -101,7 +101,6 @@ pub(crate) struct FetchTicket {
     started: SystemTime,
     /// Set when the attempt starts. Calls that wait for the attempt are linked to it.
     pub(crate) span: Arc<OnceLock<Span>>,
-    lead: Lead<FetchResult>,
 }
 
 /// What happens to a token that a receiver rejected.
@@ -128,20 +127,20 @@ impl TokenEntry {
     }
 
     /// Joins the running attempt or starts one, if one is needed. An attempt that does not report
-    /// within `time_limit` is abandoned.
-    pub(crate) fn begin(&self, now: SystemTime, time_limit: Duration) -> FetchStart {
+    /// within `limits` is abandoned.
+    pub(crate) fn begin(&self, now: SystemTime, limits: TaskLimits) -> FetchStart {
         let mut state = self.writer_state();
         let snapshot = self.snapshot.load_full();
         if self.retention != Retention::Nothing
-            && let Some(flight) = self.flights.running()
+            && let Some(waiter) = self.task.running()
         {
             if snapshot.activity(now) == Activity::Running {
                 return FetchStart::Following(
-                    flight,
+                    waiter,
                     state.span.upgrade().and_then(|span| span.get().cloned()),
                 );
             }
-            self.flights.give_up(&flight);
+            self.task.abandon(waiter.generation());
             state.detached = true;
         }
         match (snapshot.step(now), snapshot.activity(now), &snapshot.cached, &snapshot.last_error) {
@@ -151,10 +150,11 @@ impl TokenEntry {
             }
             _ => {}
         }
-        let (lead, flight) = self.flights.lead();
-        state.last_ticket += 1;
+        // The entry decides by its own clock whether an attempt has stalled.
+        let (attempt, waiter) = self.task.begin(TaskLimits { grace: Duration::MAX, ..limits });
+        state.last_ticket = attempt.generation();
         if self.retention != Retention::Nothing {
-            let running = Some(Pause::starting(now, time_limit));
+            let running = Some(Pause::starting(now, limits.deadline.saturating_add(limits.grace)));
             self.publish(Snapshot { running, pausing: None, ..Snapshot::clone(&snapshot) });
         }
         let current = snapshot.cached.as_ref().map(|cached| cached.token.clone());
@@ -164,16 +164,16 @@ impl TokenEntry {
         let span = Arc::new(OnceLock::new());
         state.span = Arc::downgrade(&span);
         let (number, detached) = (state.last_ticket, state.detached);
-        let ticket = FetchTicket { number, current, excluded, stop, detached, started: now, span, lead };
-        FetchStart::Leading(ticket, flight)
+        let ticket = FetchTicket { number, current, excluded, stop, detached, started: now, span };
+        FetchStart::Leading(attempt, ticket, waiter)
     }
 
-    /// Caches the token of a successful attempt. A token that was invalidated is discarded,
-    /// and its callers try again.
-    pub(crate) fn succeed(&self, ticket: FetchTicket, cached: CachedToken) {
+    /// Caches the token of a successful attempt, and returns what its callers get. A token that was
+    /// invalidated is discarded, and its callers try again.
+    pub(crate) fn succeed(&self, ticket: &FetchTicket, cached: CachedToken) -> Option<FetchResult> {
         let mut state = self.writer_state();
         if ticket.number < state.oldest_wanted {
-            return;
+            return None;
         }
         let cached = Arc::new(cached);
         let before = self.snapshot.load_full();
@@ -188,55 +188,58 @@ impl TokenEntry {
                 replaced: if state.rejected { state.replaced.saturating_add(1) } else { 0 },
                 ..WriterState::default()
             };
-            let running = before.running.filter(|_| !self.is_current(&state, &ticket));
+            let running = before.running.filter(|_| !self.is_current(&state, ticket));
             let cached = (self.retention == Retention::Token).then(|| Arc::clone(&cached));
             self.publish(Snapshot { cached, running, pausing: None, last_error: None });
         }
-        drop(state);
-        ticket.lead.land(Ok(cached));
+        Some(Ok(cached))
     }
 
-    /// Starts the pause after a failed attempt. `random` is in 0..1.
-    pub(crate) fn fail(&self, ticket: FetchTicket, error: TokenError, now: SystemTime, random: f64) {
+    /// Starts the pause after a failed attempt, and returns what its callers get. `random` is in
+    /// 0..1.
+    pub(crate) fn fail(
+        &self,
+        ticket: &FetchTicket,
+        error: TokenError,
+        now: SystemTime,
+        random: f64,
+    ) -> FetchResult {
         let mut state = self.writer_state();
-        if self.is_current(&state, &ticket) {
+        if self.is_current(&state, ticket) {
             let took = now.duration_since(ticket.started).unwrap_or_default();
             self.pause(&mut state, &error, now, took, random);
         }
-        drop(state);
-        ticket.lead.land(Err(error));
+        Err(error)
     }
 
     /// Records that the attempt was dropped with its runtime. That says nothing of Passport, so
     /// another attempt may start immediately; it does not depend on a caller's runtime.
-    pub(crate) fn dropped(&self, ticket: FetchTicket) {
+    pub(crate) fn dropped(&self, ticket: &FetchTicket) {
         self.writer_state().detached = true;
         self.cancel(ticket);
     }
 
     /// Records that the attempt was canceled: its identity was shut down, or its result would be
     /// discarded.
-    pub(crate) fn cancel(&self, ticket: FetchTicket) {
+    pub(crate) fn cancel(&self, ticket: &FetchTicket) {
         let state = self.writer_state();
-        if self.is_current(&state, &ticket) {
+        if self.is_current(&state, ticket) {
             self.publish(Snapshot { running: None, ..self.copied() });
         }
-        drop(state);
-        drop(ticket);
     }
 
     /// Abandons an attempt that has not reported within its time limit, so that another may start.
     /// Returns false if the limit, which its starter has set, is not over.
-    pub(crate) fn abandon(&self, silent: &Flight<FetchResult>, now: SystemTime) -> bool {
+    pub(crate) fn abandon(&self, silent: &Waiter<FetchResult>, now: SystemTime) -> bool {
         let mut state = self.writer_state();
-        if !self.flights.is_running(silent) {
+        if self.task.running().is_none_or(|running| running.generation() != silent.generation()) {
             return true;
         }
         let snapshot = self.copied();
         if snapshot.activity(now) == Activity::Running {
             return false;
         }
-        self.flights.give_up(silent);
+        self.task.abandon(silent.generation());
         state.detached = true;
         self.publish(Snapshot { running: None, ..snapshot });
         true
@@ -286,9 +289,7 @@ impl TokenEntry {
         state.oldest_wanted = state.last_ticket + 1;
         state.stop.cancel();
         state.rejected = false;
-        if let Some(flight) = self.flights.running() {
-            self.flights.give_up(&flight);
-        }
+        self.task.abandon(state.last_ticket);
         let snapshot = self.copied();
         if let Some(cached) = &snapshot.cached {
             state.invalidated = Some(cached.token.clone());
@@ -304,8 +305,8 @@ impl TokenEntry {
 
     /// Returns the running attempt, if there is one.
     #[cfg(test)]
-    pub(crate) fn running(&self) -> Option<Flight<FetchResult>> {
-        self.flights.running()
+    pub(crate) fn running(&self) -> Option<Waiter<FetchResult>> {
+        self.task.running()
     }
 
     /// Publishes the pause after a failure. A pause that exists already (without a cache, attempts

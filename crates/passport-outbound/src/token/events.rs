@@ -59,18 +59,18 @@ pub(super) fn cached_error(client_id: &ClientId) {
 }
 
 /// Measures a fetch.
-pub(super) struct FetchTimer<'a> {
-    client_id: &'a ClientId,
+pub(super) struct FetchTimer {
+    client_id: ClientId,
     started: Instant,
 }
 
-impl<'a> FetchTimer<'a> {
-    pub(super) fn start(client_id: &'a ClientId) -> Self {
-        Self { client_id, started: Instant::now() }
+impl FetchTimer {
+    pub(super) fn start(client_id: &ClientId) -> Self {
+        Self { client_id: client_id.clone(), started: Instant::now() }
     }
 
     pub(super) fn end(self, failed: Option<TokenErrorKind>) {
-        let labels = fetch_labels(self.client_id, failed);
+        let labels = fetch_labels(&self.client_id, failed);
         counter!(ATTEMPTS, &labels).increment(1);
         histogram!(ATTEMPT_SECONDS, &labels).record(self.started.elapsed());
     }

@@ -1,19 +1,17 @@
 //! An attempt to fetch a token, in a task of its own, which the cancellation of a caller does not
 //! end.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::sync::Arc;
 
-use futures_util::FutureExt;
-use passport_core::AccessToken;
-use tokio::time::{Instant, timeout};
+use passport_core::{AccessToken, Attempt, TaskFailure};
+use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{
     CachedToken, Failure, FetchError, FetchRequest, FetchedToken, LEAST_LIFE, Phase, TokenErrorKind,
     TokenManager,
-    entry::FetchTicket,
+    entry::{FetchResult, FetchTicket},
     events::{self, FetchTimer},
-    manager::GRACE,
 };
 
 /// A token without any lifetime left. It is not sent, and the pause after a failure prevents a
@@ -28,9 +26,16 @@ struct ExpiredOnArrival;
 #[error("the secret provider or the transport panicked")]
 struct Panicked;
 
+/// What the work of an attempt has brought.
+type Fetched = Result<CachedToken, FetchError>;
+
 /// Returns the attempt of `ticket`. If the future is dropped, even before its first poll, the entry
 /// records that.
-pub(super) fn run(manager: Arc<TokenManager>, ticket: FetchTicket) -> impl Future<Output = ()> + Send {
+pub(super) fn run(
+    manager: Arc<TokenManager>,
+    attempt: Attempt<FetchResult>,
+    ticket: FetchTicket,
+) -> impl Future<Output = ()> + Send {
     let current_valid_until = manager.current_valid_until();
     let request = FetchRequest {
         current: ticket.current.clone(),
@@ -40,34 +45,64 @@ pub(super) fn run(manager: Arc<TokenManager>, ticket: FetchTicket) -> impl Futur
     let (number, stop) = (ticket.number, ticket.stop.clone());
     let span = events::fetch_span(&manager.client_id, &request);
     let _ = ticket.span.set(span.clone());
-    let attempt = Attempt { manager: Arc::clone(&manager), ticket: Some(ticket) };
+    let timer = FetchTimer::start(&manager.client_id);
+    let fetching = Arc::clone(&manager);
     let work = async move {
         tokio::select! {
             biased;
-            () = manager.life.cancelled() => attempt.cancel(),
-            () = stop.cancelled() => attempt.cancel(),
-            result = manager.fetch(request, number) => attempt.finish(result),
+            () = fetching.life.cancelled() => None,
+            () = stop.cancelled() => None,
+            fetched = fetching.fetch(request, number) => Some(fetched),
         }
     };
-    work.instrument(span)
+    attempt.run(work, move |result| manager.complete(&ticket, timer, result)).instrument(span)
 }
 
 impl TokenManager {
-    async fn fetch(&self, request: FetchRequest, number: u64) -> Result<CachedToken, FetchError> {
-        let timer = FetchTimer::start(&self.client_id);
-        // The source has its own time limit and reports what took so long; this one is a fallback.
-        let fetched = AssertUnwindSafe(self.source.fetch(request.clone())).catch_unwind();
-        let fetched = match timeout(self.attempt_timeout + GRACE / 2, fetched).await {
-            Ok(Ok(fetched)) => fetched.and_then(|fetched| Ok(self.checked(fetched, &request, number)?)),
-            Ok(Err(_panic)) => Err(Failure::of(TokenErrorKind::Aborted).caused_by(Panicked).into()),
-            Err(late) => Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late).into()),
+    async fn fetch(&self, request: FetchRequest, number: u64) -> Fetched {
+        let fetched = self.source.fetch(request.clone()).await?;
+        Ok(self.checked(fetched, &request, number)?)
+    }
+
+    /// Reports the end of an attempt to the entry, and returns what its callers get. `result` is
+    /// `None` if it was canceled; without a return value, callers try again.
+    fn complete(
+        &self,
+        ticket: &FetchTicket,
+        timer: FetchTimer,
+        result: Result<Option<Fetched>, TaskFailure>,
+    ) -> Option<FetchResult> {
+        let fetched = match result {
+            Ok(fetched) => fetched.unwrap_or(Err(FetchError::Postponed)),
+            Err(TaskFailure::Lost) => {
+                events::fetch_dropped(&self.client_id);
+                self.entry.dropped(ticket);
+                return None;
+            }
+            Err(TaskFailure::Panicked) => {
+                Err(Failure::of(TokenErrorKind::Aborted).caused_by(Panicked).into())
+            }
+            Err(late @ TaskFailure::DeadlineExceeded) => {
+                Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late).into())
+            }
         };
-        match &fetched {
-            Ok(_) => timer.end(None),
-            Err(FetchError::Failed(failure)) => timer.end(Some(failure.kind())),
-            Err(FetchError::Postponed) => {}
+        match fetched {
+            Ok(cached) => {
+                timer.end(None);
+                events::token_fetched(&self.client_id, &cached);
+                self.entry.succeed(ticket, cached)
+            }
+            Err(FetchError::Postponed) => {
+                self.entry.cancel(ticket);
+                None
+            }
+            Err(FetchError::Failed(failure)) => {
+                timer.end(Some(failure.kind()));
+                let error = self.error(failure);
+                events::fetch_failed(&self.client_id, &error);
+                Some(self.entry.fail(ticket, error, self.now(), fastrand::f64()))
+            }
         }
-        fetched
     }
 
     /// Returns the end of the time in which the current token may be sent, and records its
@@ -107,45 +142,5 @@ impl TokenManager {
             missing_scopes: fetched.missing_scopes.into(),
             hits: events::hit_counter(&self.client_id),
         })
-    }
-}
-
-/// A running attempt. It reports to the entry when it is dropped with its runtime.
-struct Attempt {
-    manager: Arc<TokenManager>,
-    /// Taken when the attempt has reported.
-    ticket: Option<FetchTicket>,
-}
-
-impl Attempt {
-    fn finish(mut self, result: Result<CachedToken, FetchError>) {
-        let (manager, Some(ticket)) = (Arc::clone(&self.manager), self.ticket.take()) else { return };
-        match result {
-            Ok(cached) => {
-                events::token_fetched(&manager.client_id, &cached);
-                manager.entry.succeed(ticket, cached);
-            }
-            Err(FetchError::Postponed) => manager.entry.cancel(ticket),
-            Err(FetchError::Failed(failure)) => {
-                let error = manager.error(failure);
-                events::fetch_failed(&manager.client_id, &error);
-                manager.entry.fail(ticket, error, manager.now(), fastrand::f64());
-            }
-        }
-    }
-
-    fn cancel(mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            self.manager.entry.cancel(ticket);
-        }
-    }
-}
-
-impl Drop for Attempt {
-    fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take() {
-            events::fetch_dropped(&self.manager.client_id);
-            self.manager.entry.dropped(ticket);
-        }
     }
 }

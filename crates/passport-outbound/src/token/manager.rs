@@ -5,7 +5,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use passport_core::{AccessToken, ClientId, Clock, Flight};
+use passport_core::{AccessToken, ClientId, Clock, TaskLimits, Waiter};
 use tokio::{
     runtime::Handle,
     time::{Instant, sleep, timeout, timeout_at},
@@ -22,7 +22,7 @@ use super::{
 };
 
 /// The time that callers wait for the result of an attempt beyond the attempt's own limit.
-pub(super) const GRACE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_secs(1);
 
 /// The number of attempts that a caller waits for. An attempt may be dropped with its runtime,
 /// canceled with the identity that started it, or discarded because the token was invalidated.
@@ -194,18 +194,18 @@ impl TokenManager {
     /// Joins the running attempt, or starts one. `None` without a runtime or after a shutdown.
     fn attempt(self: &Arc<Self>) -> Option<PendingFetch> {
         let runtime = Handle::try_current().ok().filter(|_| !self.life.is_cancelled())?;
-        match self.entry.begin(self.now(), self.attempt_timeout + GRACE) {
+        match self.entry.begin(self.now(), self.limits()) {
             FetchStart::Settled(result) => Some(PendingFetch::Done(result)),
-            FetchStart::Following(flight, span) => Some(PendingFetch::Running(flight, span)),
-            FetchStart::Leading(ticket, flight) => {
+            FetchStart::Following(waiter, span) => Some(PendingFetch::Running(waiter, span)),
+            FetchStart::Leading(attempt, ticket, waiter) => {
                 let (detached, span) = (ticket.detached, Arc::clone(&ticket.span));
-                let attempt = self.attempts.track_future(fetch_task::run(Arc::clone(self), ticket));
+                let attempt = self.attempts.track_future(fetch_task::run(Arc::clone(self), attempt, ticket));
                 if detached {
                     background_runtime::spawn(attempt, &runtime);
                 } else {
                     drop(runtime.spawn(attempt));
                 }
-                Some(PendingFetch::Running(flight, span.get().cloned()))
+                Some(PendingFetch::Running(waiter, span.get().cloned()))
             }
         }
     }
@@ -215,22 +215,27 @@ impl TokenManager {
     /// An attempt has a time limit. One that does not report within it is on a stalled runtime, and
     /// is abandoned, unless the identity that started it allows it more time than this one.
     async fn wait_for(&self, attempt: PendingFetch) -> Option<FetchResult> {
-        let flight = match attempt {
+        let waiter = match attempt {
             PendingFetch::Done(result) => return Some(result),
-            PendingFetch::Running(flight, span) => {
+            PendingFetch::Running(waiter, span) => {
                 events::link_to_fetch(span.as_ref());
-                flight
+                waiter
             }
         };
         tokio::select! {
             biased;
-            result = timeout(self.attempt_timeout + GRACE, flight.clone().outcome()) => match result {
-                Ok(result) => result,
-                Err(_late) if self.entry.abandon(&flight, self.now()) => None,
+            result = timeout(self.attempt_timeout + GRACE, waiter.clone().outcome()) => match result {
+                Ok(result) => result.ok(),
+                Err(_late) if self.entry.abandon(&waiter, self.now()) => None,
                 Err(_late) => Some(Err(self.aborted())),
             },
             () = self.life.cancelled() => None,
         }
+    }
+
+    /// A source has its own time limit and reports what took so long; the deadline is a fallback.
+    fn limits(&self) -> TaskLimits {
+        TaskLimits { deadline: self.attempt_timeout + GRACE / 2, grace: GRACE / 2 }
     }
 
     fn is_expired(&self, cached: &CachedToken) -> bool {
@@ -262,7 +267,7 @@ enum Lookup<'a> {
 /// An attempt that a caller waits for, or a result without one.
 enum PendingFetch {
     Done(FetchResult),
-    Running(Flight<FetchResult>, Option<Span>),
+    Running(Waiter<FetchResult>, Option<Span>),
 }
 
 /// The time that a caller waits for retries.

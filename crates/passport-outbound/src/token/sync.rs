@@ -4,4 +4,4 @@
 pub(crate) use std::sync::{Mutex, MutexGuard};
 
 pub(crate) use arc_swap::{ArcSwap, Guard};
-pub(crate) use passport_core::{Flight, Lead, SingleFlight};
+pub(crate) use passport_core::{Attempt, SharedTask, TaskLimits, Waiter};

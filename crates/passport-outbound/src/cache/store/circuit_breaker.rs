@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use passport_core::Backoff;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
@@ -22,6 +23,7 @@ use crate::cache::TokenKey;
 /// The average time from a failure to the first probe; the time doubles.
 const PROBE_AFTER: Duration = Duration::from_millis(250);
 const MAX_PROBE_AFTER: Duration = Duration::from_secs(4);
+const PROBE_PAUSES: Backoff = Backoff::new(PROBE_AFTER, MAX_PROBE_AFTER).with_jitter(0.5..=1.5);
 
 /// The longest time limit that a store may have.
 const MAX_LIMIT: Duration = Duration::from_secs(5);
@@ -135,9 +137,9 @@ struct ProbeTask {
 
 impl ProbeTask {
     async fn run(&self, key: &TokenKey) {
-        let mut pause = PROBE_AFTER;
+        let mut failures = 0_u32;
         loop {
-            sleep(pause.mul_f64(0.5 + fastrand::f64())).await;
+            sleep(PROBE_PAUSES.pause(failures, fastrand::f64())).await;
             let Some(breaker) = self.breaker.upgrade() else { return };
             match within(breaker.limit(), breaker.store.probe_dyn(key)).await {
                 Ok(()) => return breaker.close(self.number),
@@ -148,7 +150,7 @@ impl ProbeTask {
                 // Another task has taken over.
                 _ => return,
             }
-            pause = (2 * pause).min(MAX_PROBE_AFTER);
+            failures = failures.saturating_add(1);
         }
     }
 }

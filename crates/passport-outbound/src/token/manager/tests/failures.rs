@@ -223,7 +223,7 @@ async fn a_success_resets_the_backoff() {
 async fn dropped_attempt_is_replaced_by_the_next() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
-    drop(manager.entry.begin(source.clock.now(), HOUR));
+    drop(manager.entry.begin(source.clock.now(), within(HOUR)));
     let mut caller = task::spawn(fetch(&manager));
     assert_pending!(caller.poll());
     tokio::task::yield_now().await;
@@ -234,7 +234,7 @@ async fn dropped_attempt_is_replaced_by_the_next() {
 async fn attempt_on_a_stalled_runtime_is_abandoned() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
-    let stalled = manager.entry.begin(source.clock.now(), SECOND);
+    let stalled = manager.entry.begin(source.clock.now(), within(SECOND));
     source.clock.advance(SECOND);
     assert_eq!(fetch(&manager).await.unwrap(), "token-1");
     assert_eq!(source.calls(), 1);
@@ -245,23 +245,23 @@ async fn attempt_on_a_stalled_runtime_is_abandoned() {
 async fn callers_of_an_abandoned_attempt_start_one_on_another_runtime() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
-    let stalled = manager.entry.begin(source.clock.now(), SECOND);
+    let stalled = manager.entry.begin(source.clock.now(), within(SECOND));
     source.clock.advance(SECOND);
-    let FetchStart::Leading(ticket, flight) = stalled else { panic!("the entry is empty") };
+    let FetchStart::Leading(_attempt, ticket, waiter) = stalled else { panic!("the entry is empty") };
     assert!(!ticket.detached);
-    let waiting = (0..10).map(|_| manager.wait_for(PendingFetch::Running(flight.clone(), None)));
+    let waiting = (0..10).map(|_| manager.wait_for(PendingFetch::Running(waiter.clone(), None)));
     assert!(futures_util::future::join_all(waiting).await.iter().all(Option::is_none));
-    let next = manager.entry.begin(source.clock.now(), SECOND);
-    let FetchStart::Leading(next, _) = next else { panic!("the stalled one was abandoned") };
+    let next = manager.entry.begin(source.clock.now(), within(SECOND));
+    let FetchStart::Leading(_, next, _) = next else { panic!("the stalled one was abandoned") };
     assert!(next.detached);
 }
 
-/// Two identities share a slot, and one of them gives its attempts more time.
+/// Two identities share an entry, and one of them gives its attempts more time.
 #[tokio::test(start_paused = true)]
 async fn attempt_with_a_longer_limit_is_not_abandoned() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
-    let slow = manager.entry.begin(source.clock.now(), HOUR);
+    let slow = manager.entry.begin(source.clock.now(), within(HOUR));
     assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Aborted));
     assert_eq!(source.calls(), 0);
     drop(slow);

@@ -37,7 +37,7 @@ async fn fetch(manager: &Arc<TokenManager>) -> Result<String, TokenErrorKind> {
     manager.token().await.map(|token| token.expose().to_owned()).map_err(|error| error.kind())
 }
 
-/// An engine that holds `token-1`.
+/// Returns a manager whose entry has `token-1`.
 async fn with_a_token() -> (Arc<ScriptedSource>, Arc<TokenManager>) {
     let source = ScriptedSource::new();
     let manager = manager(&source);
@@ -70,14 +70,19 @@ async fn lasting_outage(source: &ScriptedSource, manager: &Arc<TokenManager>) {
 
 /// Waits for the attempt that runs in the background, if one does.
 async fn settle(manager: &Arc<TokenManager>) {
-    if let Some(flight) = manager.entry.running() {
-        flight.outcome().await;
+    if let Some(waiter) = manager.entry.running() {
+        let _ = waiter.outcome().await;
     }
 }
 
 /// Moves the clock past whatever pause there is: the longest of a transient failure is 30 s.
 fn pass_the_backoff(clock: &ManualClock) {
     clock.advance(30 * SECOND);
+}
+
+/// Returns limits after which an attempt that has not reported is abandoned.
+fn within(deadline: Duration) -> TaskLimits {
+    TaskLimits { deadline, grace: Duration::ZERO }
 }
 
 fn generation(manager: &Arc<TokenManager>) -> u64 {
