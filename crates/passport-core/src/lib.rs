@@ -5,7 +5,8 @@
 //! talk to Passport through a [`Transport`] with fixed [`Limits`] and read the time from a [`Clock`].
 //!
 //! This crate chooses no runtime: a [`SharedTask`] spawns on the one that it is given. Its only global
-//! state is the table of files that are being read, each on a thread of its own ([`on_file_thread`]). You rarely depend on it directly:
+//! state is the table of files that are being read, each on a thread of its own
+//! ([`on_file_thread`]). You rarely depend on it directly:
 //! `passport-outbound` and `passport-inbound` re-export what their users need.
 
 mod backoff;
@@ -28,7 +29,6 @@ mod retry_after;
 mod scope;
 mod secret;
 mod shared_task;
-mod single_flight;
 mod sync;
 mod token;
 mod transport;
@@ -56,7 +56,6 @@ pub use crate::{
         SecretErrorKind, SecretProvider, SecretProviders, SecretRef, SecretSource, SystemdCredentials,
     },
     shared_task::{Attempt, Interrupted, Joined, SharedTask, TaskFailure, TaskLimits, Waiter},
-    single_flight::{Flight, Lead, SingleFlight},
     token::{AccessToken, InvalidAccessToken},
     transport::{
         HttpExchange, HttpTransport, Limits, Repeatable, TlsFailure, Transport, TransportError,
