@@ -80,12 +80,7 @@ fn test() -> Outcome {
     prerequisites::bring(&prerequisites::REDIS)?;
     prerequisites::bring(&prerequisites::NGINX)?;
     judges::bring()?;
-    let all = ["test", "--workspace", "--all-features"];
-    let fleet = ["--test", "fleet"];
-    // Built first, so that neither of the two waits for a build of the other.
-    cargo(&[&all[..], &fleet, &["--no-run"]].concat())?;
-    cargo(&[&all[..], &["--no-run"]].concat())?;
-    run::side_by_side(&[&all[..], &fleet].concat(), &all)
+    cargo(&["test", "--workspace", "--all-features"])
 }
 
 fn ci() -> Outcome {

@@ -4,7 +4,6 @@ use std::{
     ffi::OsString,
     io::Write,
     process::{Command, Stdio},
-    thread,
 };
 
 /// The problem as text, ready to be shown.
@@ -15,32 +14,9 @@ pub(crate) fn cargo(arguments: &[&str]) -> Outcome {
 }
 
 pub(crate) fn cargo_with(environment: &[(&str, &str)], arguments: &[&str]) -> Outcome {
-    run(Command::new(program()).args(arguments).envs(environment.iter().copied()))
-}
-
-/// Runs cargo twice at the same time. The output of `quiet` is shown when both have ended.
-pub(crate) fn side_by_side(quiet: &[&str], shown: &[&str]) -> Outcome {
-    let mut command = Command::new(program());
-    command.args(quiet).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let line = self::shown(&command);
-    println!("\n$ {line} &");
-    let child = command.spawn().map_err(|error| format!("`{line}` could not be started: {error}"))?;
-    let waiting = thread::spawn(|| child.wait_with_output());
-    let outcome = cargo(shown);
-    let output = waiting.join().map_err(|_| format!("`{line}` could not be waited for"))?;
-    let output = output.map_err(|error| format!("`{line}` could not be waited for: {error}"))?;
-    for text in [&output.stderr, &output.stdout] {
-        println!("{}", String::from_utf8_lossy(text));
-    }
-    if !output.status.success() {
-        return outcome.and(Err(format!("`{line}` failed: {}", output.status)));
-    }
-    outcome
-}
-
-/// The cargo that runs this program, or the one on the path.
-fn program() -> OsString {
-    std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"))
+    // The cargo that runs us, or the one on the path.
+    let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    run(Command::new(program).args(arguments).envs(environment.iter().copied()))
 }
 
 pub(crate) fn run(command: &mut Command) -> Outcome {
