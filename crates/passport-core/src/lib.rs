@@ -12,7 +12,6 @@
 mod backoff;
 mod ca;
 mod caller;
-
 mod client_id;
 mod clock;
 mod config_error;

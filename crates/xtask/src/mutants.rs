@@ -20,7 +20,7 @@ const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/mutants/b
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// The code that decides: files, and folders of files, below `crates`.
-const DECISIONS: [&str; 34] = [
+const DECISIONS: [&str; 36] = [
     // Token parsing and verification.
     "passport-inbound/src/authenticate/bearer.rs",
     "passport-inbound/src/authenticate/token_source.rs",
@@ -47,6 +47,8 @@ const DECISIONS: [&str; 34] = [
     "passport-outbound/src/token/schedule.rs",
     "passport-outbound/src/token/snapshot.rs",
     "passport-outbound/src/token/step.rs",
+    "passport-core/src/backoff.rs",
+    "passport-core/src/shared_task",
     // Allowed origins.
     "passport-outbound/src/attach/allowed_origins.rs",
     "passport-outbound/src/attach/destination.rs",

@@ -27,7 +27,9 @@ use crate::sync::{Mutex, MutexGuard};
 /// - Of two callers that find no attempt running, one begins one and the other joins it.
 /// - [Generations](Attempt::generation) count from 1, and no two attempts have the same.
 /// - What an attempt's `complete` does (see [`Attempt::run`]) is done before any waiter has the
-///   outcome, and before a caller can find the attempt ended and begin another.
+///   outcome, and before a caller can find the attempt ended and begin another. Between the two,
+///   the attempt still counts as running: a caller that sees the new state must not take that for
+///   a stall.
 /// - A waiter gets the outcome; or [`Interrupted::Lost`] as soon as the attempt is dropped without
 ///   one, by a panic or with its runtime; or [`Interrupted::Stalled`] when it has said nothing for
 ///   its [deadline and grace](TaskLimits). No waiter waits for longer.

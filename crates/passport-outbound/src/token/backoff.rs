@@ -11,7 +11,7 @@ const WITH_TOKEN: passport_core::Backoff = passport_core::Backoff::new(FIRST_PAU
 const WITHOUT_TOKEN: passport_core::Backoff =
     passport_core::Backoff::new(FIRST_PAUSE, Duration::from_secs(8));
 
-/// The number of failures in a row after which callers wait for the next attempt.
+/// After each of the first so many failures in a row, callers wait for the next attempt.
 const RETRIED_FAILURES: u32 = 2;
 
 /// The longest pause that callers without a token wait for.

@@ -141,7 +141,8 @@ impl TokenEntry {
                 );
             }
             self.task.abandon(waiter.generation());
-            state.detached = true;
+            // An attempt without a published limit has reported, and is about to end.
+            state.detached |= snapshot.running.is_some();
         }
         match (snapshot.step(now), snapshot.activity(now), &snapshot.cached, &snapshot.last_error) {
             (Step::Send, _, Some(cached), _) => return FetchStart::Settled(Ok(Arc::clone(cached))),
@@ -240,7 +241,7 @@ impl TokenEntry {
             return false;
         }
         self.task.abandon(silent.generation());
-        state.detached = true;
+        state.detached |= snapshot.running.is_some();
         self.publish(Snapshot { running: None, ..snapshot });
         true
     }

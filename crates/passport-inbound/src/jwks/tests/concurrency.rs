@@ -115,6 +115,7 @@ async fn panic_in_the_transport_is_a_failed_attempt() {
         }
         other => panic!("{other:?}"),
     }
+    assert_eq!(verifier.health().failures(), 1);
 }
 
 #[tokio::test]

@@ -256,6 +256,19 @@ async fn callers_of_an_abandoned_attempt_start_one_on_another_runtime() {
     assert!(next.detached);
 }
 
+/// It has published its end, and its task is about to end.
+#[tokio::test]
+async fn attempt_that_has_reported_does_not_count_as_stalled() {
+    let source = ScriptedSource::new();
+    let manager = manager(&source);
+    let begun = manager.entry.begin(source.clock.now(), within(SECOND));
+    let FetchStart::Leading(_attempt, ticket, _) = begun else { panic!("the entry is empty") };
+    manager.entry.cancel(&ticket);
+    let next = manager.entry.begin(source.clock.now(), within(SECOND));
+    let FetchStart::Leading(_, next, _) = next else { panic!("the first one has reported") };
+    assert!(!next.detached);
+}
+
 /// Two identities share an entry, and one of them gives its attempts more time.
 #[tokio::test(start_paused = true)]
 async fn attempt_with_a_longer_limit_is_not_abandoned() {
