@@ -43,13 +43,6 @@ impl<T> Attempt<T> {
         self.generation
     }
 
-    /// Says that the attempt is still going on, so that it counts as stalled only after another
-    /// [deadline and grace](TaskLimits). For attempts without an end, such as a probe that is
-    /// repeated until it succeeds; [`run`](Self::run) ends at the first deadline.
-    pub fn renew(&self) {
-        self.progress.send_replace(Progress::Running { stalled_at: self.limits.stalled_at() });
-    }
-
     /// Ends the attempt with `outcome`, which all waiters get.
     pub fn finish(self, outcome: T) {
         self.progress.send_replace(Progress::Finished(outcome));

@@ -249,7 +249,7 @@ impl<T: Clone> Waiter<T> {
             match stalled_at {
                 None => drop(changed.await),
                 Some(stalled_at) => match timeout_at(stalled_at, changed).await {
-                    Ok(_finished_lost_or_renewed) => {}
+                    Ok(_finished_or_lost) => {}
                     Err(_silent) => return Err(Interrupted::Stalled),
                 },
             }

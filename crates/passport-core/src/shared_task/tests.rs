@@ -199,20 +199,6 @@ async fn attempt_may_begin_beside_a_running_one() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn renewed_attempt_does_not_stall() {
-    let task = SharedTask::<Outcome>::new();
-    let (attempt, waiter) = begun(&task);
-    let outcome = tokio::spawn(waiter.outcome());
-    for _ in 0..3 {
-        sleep(LIMITS.deadline).await;
-        attempt.renew();
-    }
-    assert!(task.running().is_some() && !outcome.is_finished());
-    attempt.finish(Ok(3));
-    assert_eq!(outcome.await.unwrap(), Ok(Ok(3)));
-}
-
-#[tokio::test(start_paused = true)]
 async fn attempt_without_limits_never_stalls() {
     let task = SharedTask::<u8>::new();
     let (attempt, waiter) = task.begin(TaskLimits::UNLIMITED);

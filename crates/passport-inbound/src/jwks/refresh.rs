@@ -54,7 +54,7 @@ impl Refresh {
     fn complete(&self, result: Result<Result<NewKeys, FetchError>, TaskFailure>) -> Option<()> {
         match result {
             Ok(Ok(new_keys)) => {
-                if let Some(keys) = self.install(new_keys) {
+                if let Some(keys) = self.install(new_keys).filter(|_| self.cache.file.is_some()) {
                     tokio::spawn(save(Arc::clone(&self.cache), keys));
                 }
                 Some(())
