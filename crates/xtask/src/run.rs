@@ -6,6 +6,8 @@ use std::{
     process::{Command, Stdio},
 };
 
+use crate::stopwatch::Stopwatch;
+
 /// The problem as text, ready to be shown.
 pub(crate) type Outcome = Result<(), String>;
 
@@ -22,7 +24,10 @@ pub(crate) fn cargo_with(environment: &[(&str, &str)], arguments: &[&str]) -> Ou
 pub(crate) fn run(command: &mut Command) -> Outcome {
     let line = shown(command);
     println!("\n$ {line}");
-    match command.status() {
+    let stopwatch = Stopwatch::start();
+    let status = command.status();
+    println!("# {}", stopwatch.elapsed());
+    match status {
         Ok(status) if status.success() => Ok(()),
         Ok(status) => Err(format!("`{line}` failed: {status}")),
         Err(error) => Err(format!("`{line}` could not be started: {error}")),

@@ -1,0 +1,156 @@
+//! Everything that a commit must pass, in steps. The last lines of a run say where its time went.
+
+use std::{fmt::Write as _, fs};
+
+use crate::{
+    bench, fuzz, judges,
+    prerequisites::{self, C_COMPILER},
+    run::{self, Outcome, cargo, cargo_with},
+    stopwatch::{Elapsed, Stopwatch},
+};
+
+/// Long enough to see that each fuzz target runs and accepts its seeds.
+const FUZZ_SECONDS: u32 = 10;
+
+/// The libraries, each of which must build on its own, without features that others enable.
+const LIBRARIES: [&str; 7] = [
+    "passport-core",
+    "passport-outbound",
+    "passport-redis",
+    "passport-secrets",
+    "passport-inbound",
+    "passport-dev",
+    "passport-sidecar",
+];
+
+/// Features of `passport-secrets`, each of which must build without the others.
+const VAULTS: [&str; 3] = ["aws-secrets-manager", "azure-key-vault", "hashicorp-vault"];
+
+/// A proxy that does not answer, and no root certificates: the examples must not depend on either,
+/// because they use loopback only.
+const UNFRIENDLY: [(&str, &str); 4] = [
+    ("HTTP_PROXY", "http://127.0.0.1:9"),
+    ("http_proxy", "http://127.0.0.1:9"),
+    ("SSL_CERT_FILE", "/nonexistent"),
+    ("SSL_CERT_DIR", "/nonexistent"),
+];
+
+type Step = (&'static str, fn() -> Outcome);
+
+const STEPS: [Step; 10] = [
+    ("format", format),
+    ("lints", lints),
+    ("each library alone", libraries_alone),
+    ("tests", tests),
+    ("documentation", documentation),
+    ("examples", examples),
+    ("lints and tests of the benchmarks", benchmarks),
+    ("instruction counts", instructions),
+    ("fuzzing", fuzzing),
+    ("dependencies", dependencies),
+];
+
+/// Runs the steps until one fails, and prints how long each took.
+pub(crate) fn run() -> Outcome {
+    prerequisites::bring(&C_COMPILER)?;
+    let mut times = Vec::new();
+    let outcome = STEPS.iter().try_for_each(|(name, step)| {
+        let stopwatch = Stopwatch::start();
+        let outcome = step();
+        times.push((*name, stopwatch.elapsed()));
+        outcome
+    });
+    println!("\n{}", table(&times));
+    outcome
+}
+
+fn table(times: &[(&str, Elapsed)]) -> String {
+    let mut table = format!("{:36}{:>10}{:>16}\n", "step", "seconds", "processor time");
+    for (name, elapsed) in times {
+        let _ = writeln!(table, "{name:36}{:>10.0}{:>16.0}", elapsed.wall, elapsed.processor);
+    }
+    let total = times.iter().fold((0.0, 0.0), |sum, (_, one)| (sum.0 + one.wall, sum.1 + one.processor));
+    let _ = writeln!(table, "{:36}{:>10.0}{:>16.0}", "total", total.0, total.1);
+    table
+}
+
+fn format() -> Outcome {
+    cargo(&["fmt", "--all", "--check"])?;
+    for manifest in [fuzz::MANIFEST, bench::MANIFEST] {
+        cargo(&["fmt", "--manifest-path", manifest, "--check"])?;
+    }
+    Ok(())
+}
+
+/// Locked, so that the tests run with the lock file of the commit; later commands use the same one.
+fn lints() -> Outcome {
+    cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])
+}
+
+fn libraries_alone() -> Outcome {
+    for library in LIBRARIES {
+        cargo(&["clippy", "--package", library, "--no-default-features", "--", "-D", "warnings"])?;
+    }
+    for vault in VAULTS {
+        cargo(&["clippy", "--package", "passport-secrets", "--features", vault, "--", "-D", "warnings"])?;
+    }
+    Ok(())
+}
+
+/// With the command of the README.
+fn tests() -> Outcome {
+    cargo_with(&[(judges::NEVER_SKIP, "1")], &["xtask", "test"])
+}
+
+fn documentation() -> Outcome {
+    cargo_with(&[("RUSTDOCFLAGS", "-D warnings")], &["doc", "--workspace", "--all-features", "--no-deps"])
+}
+
+fn examples() -> Outcome {
+    for example in names_of_examples()? {
+        cargo_with(&UNFRIENDLY, &["run", "--quiet", "--example", &example])?;
+    }
+    Ok(())
+}
+
+fn names_of_examples() -> Result<Vec<String>, String> {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples");
+    let entries = fs::read_dir(folder).map_err(|error| format!("cannot list {folder}: {error}"))?;
+    let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let mut examples: Vec<_> = names
+        .filter_map(|name| name.strip_suffix(".rs").map(str::to_owned))
+        .filter(|name| name != "support")
+        .collect();
+    examples.sort();
+    Ok(examples)
+}
+
+fn benchmarks() -> Outcome {
+    on_linux(bench::lint)
+}
+
+fn instructions() -> Outcome {
+    on_linux(|| bench::instructions(false))
+}
+
+fn on_linux(step: impl FnOnce() -> Outcome) -> Outcome {
+    if cfg!(target_os = "linux") {
+        return step();
+    }
+    println!("\nskipped: the benchmarks run on Linux only");
+    Ok(())
+}
+
+fn fuzzing() -> Outcome {
+    fuzz::run(FUZZ_SECONDS)
+}
+
+/// Licences, sources and versions. cargo-deny takes minutes to build, so it is not installed here.
+fn dependencies() -> Outcome {
+    if run::answers("cargo", &["deny", "--version"]) {
+        cargo(&["deny", "--config", ".deny.toml", "check", "bans", "licenses", "sources"])
+    } else {
+        println!("\nskipped: cargo-deny is not installed (cargo install cargo-deny)");
+        Ok(())
+    }
+}
