@@ -130,6 +130,9 @@ fn show(section: &Section) {
 }
 
 fn write_figures(path: &Path, sections: &[Section]) -> Result<(), Box<dyn Error>> {
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
     let mut file = fs::File::create(path)?;
     for figure in sections.iter().flat_map(|section| &section.figures) {
         writeln!(file, "{}", serde_json::to_string(figure)?)?;

@@ -8,13 +8,11 @@ use crate::{
 };
 
 pub(crate) const MANIFEST: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-bench/Cargo.toml");
-const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/bench");
+/// Of the workspace, so that what both depend on is built once.
+const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
 
-/// The sidecar is measured as it is deployed, so it is built as a part of the workspace, with its profile.
-const WORKSPACE_TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
-
-/// Built without the peers, in a place of its own, so that neither is built anew because of the other.
-const OWN_TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/instructions");
+/// Builds only what this project owns.
+const WITHOUT_PEERS: &str = "--no-default-features";
 
 /// What was accepted the last time.
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-bench/instructions.tsv");
@@ -30,48 +28,37 @@ pub(crate) fn run_all(arguments: &[String]) -> Outcome {
     for need in [&C_COMPILER, &VALGRIND, &WRK, &H2LOAD, &TASKSET, &OPENSSL, &REDIS, &NGINX] {
         prerequisites::bring(need)?;
     }
-    cargo(&[
-        "build",
-        "--release",
-        "--locked",
-        "--package",
-        "passport-sidecar",
-        "--target-dir",
-        WORKSPACE_TARGET,
-    ])?;
-    cargo(&["build", "--release", "--locked", "--manifest-path", MANIFEST, "--target-dir", TARGET])?;
+    let sidecar = ["--package", "passport-sidecar", "--target-dir", TARGET];
+    cargo(&[&["build", "--release", "--locked"], &sidecar[..]].concat())?;
+    in_benchmarks(&["build", "--release"], &[])?;
     run(Command::new(format!("{TARGET}/release/bench"))
         .args(arguments)
-        .env("BENCH_SIDECAR", format!("{WORKSPACE_TARGET}/release/passport-sidecar")))
+        .env("BENCH_SIDECAR", format!("{TARGET}/release/passport-sidecar")))
 }
 
-/// The peers are built only by who measures; that what is written for them still compiles is seen here. The house's own tests
-/// do without them.
+/// Checks that the code for the peers still compiles, which only a run of the benchmarks builds, and
+/// runs the tests of the benchmarks themselves. Those are in the release profile, which the counts
+/// of instructions need, too: a second profile would build all dependencies again.
 pub(crate) fn lint() -> Outcome {
     prerequisites::bring(&OPENSSL)?;
-    let house = ["--locked", "--manifest-path", MANIFEST, "--target-dir"];
     let strictly = ["--all-targets", "--", "-D", "warnings"];
-    cargo(&[&["clippy"], &house[..], &[TARGET], &strictly].concat())?;
-    cargo(&[&["clippy"], &house[..], &[OWN_TARGET, "--no-default-features"], &strictly].concat())?;
-    cargo(&[&["test"], &house[..], &[OWN_TARGET, "--no-default-features", "--lib"]].concat())
+    in_benchmarks(&["clippy"], &strictly)?;
+    in_benchmarks(&["clippy", WITHOUT_PEERS], &strictly)?;
+    in_benchmarks(&["test", "--release", WITHOUT_PEERS, "--lib"], &[])
+}
+
+/// Runs cargo in the benchmarks, which are a workspace of their own.
+fn in_benchmarks(command: &[&str], last: &[&str]) -> Outcome {
+    let workspace = ["--locked", "--manifest-path", MANIFEST, "--target-dir", TARGET];
+    cargo(&[command, &workspace, last].concat())
 }
 
 /// Counts the instructions of the paths that are watched and holds them against what was accepted; or accepts them.
 pub(crate) fn instructions(accept: bool) -> Outcome {
     prerequisites::bring(&C_COMPILER)?;
     prerequisites::bring(&VALGRIND)?;
-    let build = [
-        "build",
-        "--release",
-        "--locked",
-        "--no-default-features",
-        "--bin",
-        "paths",
-        "--manifest-path",
-        MANIFEST,
-    ];
-    cargo(&[&build[..], &["--target-dir", OWN_TARGET]].concat())?;
-    let counted = output(&mut Command::new(format!("{OWN_TARGET}/release/paths")))?;
+    in_benchmarks(&["build", "--release", WITHOUT_PEERS, "--bin", "paths"], &[])?;
+    let counted = output(&mut Command::new(format!("{TARGET}/release/paths")))?;
     let counts = table(&counted)?;
     let tools = tools()?;
     if accept {

@@ -1,11 +1,11 @@
 //! Everything that a commit must pass, in steps. The last lines of a run say where its time went.
 
-use std::{fmt::Write as _, fs};
+use std::{env, fmt::Write as _, fs, process::Command};
 
 use crate::{
     bench, fuzz, judges,
     prerequisites::{self, C_COMPILER},
-    run::{self, Outcome, cargo, cargo_with},
+    run::{Outcome, answers, cargo, cargo_with, run},
     stopwatch::{Elapsed, Stopwatch},
 };
 
@@ -51,7 +51,7 @@ const STEPS: [Step; 10] = [
 ];
 
 /// Runs the steps until one fails, and prints how long each took.
-pub(crate) fn run() -> Outcome {
+pub(crate) fn run_steps() -> Outcome {
     prerequisites::bring(&C_COMPILER)?;
     let mut times = Vec::new();
     let outcome = STEPS.iter().try_for_each(|(name, step)| {
@@ -106,9 +106,12 @@ fn documentation() -> Outcome {
     cargo_with(&[("RUSTDOCFLAGS", "-D warnings")], &["doc", "--workspace", "--all-features", "--no-deps"])
 }
 
+/// Runs each example that the tests have built. The programs of a workspace are in one folder, and
+/// this program is one of them.
 fn examples() -> Outcome {
+    let this = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
     for example in names_of_examples()? {
-        cargo_with(&UNFRIENDLY, &["run", "--quiet", "--example", &example])?;
+        run(Command::new(this.with_file_name("examples").join(example)).envs(UNFRIENDLY))?;
     }
     Ok(())
 }
@@ -147,7 +150,7 @@ fn fuzzing() -> Outcome {
 
 /// Licences, sources and versions. cargo-deny takes minutes to build, so it is not installed here.
 fn dependencies() -> Outcome {
-    if run::answers("cargo", &["deny", "--version"]) {
+    if answers("cargo", &["deny", "--version"]) {
         cargo(&["deny", "--config", ".deny.toml", "check", "bans", "licenses", "sources"])
     } else {
         println!("\nskipped: cargo-deny is not installed (cargo install cargo-deny)");

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
         ["bench", ..] => bench::run_all(&arguments[1..]),
         ["instructions"] => bench::instructions(false),
         ["instructions", "--accept"] => bench::instructions(true),
-        ["ci"] => ci::run(),
+        ["ci"] => ci::run_steps(),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
