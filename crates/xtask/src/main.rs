@@ -4,10 +4,10 @@
 
 mod bench;
 mod fuzz;
-mod judges;
 mod mutants;
 mod prerequisites;
 mod run;
+mod third_party_clients;
 
 use std::{fs, process::ExitCode};
 
@@ -79,7 +79,7 @@ fn test() -> Outcome {
     prerequisites::bring(&prerequisites::CURL)?;
     prerequisites::bring(&prerequisites::REDIS)?;
     prerequisites::bring(&prerequisites::NGINX)?;
-    judges::bring()?;
+    third_party_clients::bring()?;
     cargo(&["test", "--workspace", "--all-features"])
 }
 
@@ -98,7 +98,7 @@ fn ci() -> Outcome {
         cargo(&["clippy", "--package", "passport-secrets", "--features", vault, "--", "-D", "warnings"])?;
     }
     // As the README says it, word for word.
-    cargo_with(&[(judges::NEVER_SKIP, "1")], &["xtask", "test"])?;
+    cargo_with(&[(third_party_clients::NEVER_SKIP, "1")], &["xtask", "test"])?;
     cargo_with(&[("RUSTDOCFLAGS", "-D warnings")], &["doc", "--workspace", "--all-features", "--no-deps"])?;
     for example in examples()? {
         cargo_with(&UNFRIENDLY, &["run", "--quiet", "--example", &example])?;

@@ -77,10 +77,10 @@ async fn curl_gets_and_refreshes_a_token_and_is_forwarded() {
     let socket = sidecar.socket.display().to_string();
     let by_tcp = (sidecar.url(""), vec!["-H", &token_header]);
     let by_unix = ("http://localhost".to_owned(), vec!["--unix-socket", &socket]);
-    for (base, door) in [by_tcp, by_unix] {
+    for (base, listener) in [by_tcp, by_unix] {
         let ask = async |path: &str, form: &[&str]| {
             let url = format!("{base}{path}");
-            curl(&[&door[..], &["-H", "Passport-Sidecar: true"], form, &[&url]].concat()).await
+            curl(&[&listener[..], &["-H", "Passport-Sidecar: true"], form, &[&url]].concat()).await
         };
         let token = ask("/v1/token?identity=erp&min_ttl=60", &[]).await;
         assert_eq!(api_says(&setup, token["access_token"].as_str().unwrap()).await["caller"], "erp");
