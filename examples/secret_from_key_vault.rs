@@ -10,23 +10,17 @@
 
 #![expect(clippy::print_stdout, reason = "an example tells what it does")]
 
-// The tests' stand-in, which speaks the vault's protocol.
-#[path = "../tests/vaults/key_vault.rs"]
-#[allow(dead_code, reason = "the tests use all of it")]
-mod key_vault;
-#[path = "../tests/vaults/tls.rs"]
-mod tls;
-
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use azure_core::{
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     time::OffsetDateTime,
 };
-use key_vault::{KeyVault, VAULT_HOST};
 use passport_dev::DevPassport;
 use passport_outbound::{HttpTransport, ManagedIdentityConfig, ManualClock, SecretProviders, Transport};
 use passport_secrets::{AzureKeyVault, CachedSecrets};
+// A stand-in that speaks the protocol of the vault.
+use passport_test_support::key_vault::{KeyVault, VAULT_HOST};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -34,7 +28,7 @@ type BoxError = Box<dyn std::error::Error + Send + Sync>;
 async fn main() -> Result<(), BoxError> {
     let passport = DevPassport::start().await?;
     let registered = passport.managed_identity("payroll").create();
-    let azure = KeyVault::start().await?;
+    let azure = KeyVault::start().await;
     let version = azure.put("payroll", registered.secret());
 
     // In a file: what a service is told of its identity.

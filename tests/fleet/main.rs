@@ -1,14 +1,14 @@
-//! A fleet that shares its tokens: real Redis servers, and instances that are processes of their own. The tests start and end
-//! both. They take turns, and as long as the faults take that they wait for.
+//! A fleet that shares its tokens: real Redis servers, and instances as processes of their own. The
+//! tests run one at a time, because they measure times.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
-mod cold;
-mod doors;
-mod hostile;
-mod many_servers;
+mod cached_token;
+mod cluster_and_sentinel;
+mod compromised_redis;
+mod harness;
 mod outages;
-mod scene;
-mod server;
-mod warm;
+mod redis_connections;
+mod redis_server;
+mod token_requests;
 mod workers;

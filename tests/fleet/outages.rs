@@ -7,8 +7,8 @@ use nix::sys::signal::Signal;
 use tokio::time::{Instant, sleep};
 
 use crate::{
-    scene::{Scene, figure},
-    server::Server,
+    harness::{Setup, figure},
+    redis_server::RedisServer,
     workers::{Fleet, Report},
 };
 
@@ -19,25 +19,25 @@ const INSTANCES: usize = 8;
 /// Eight instances under load for `whole`, to which `happening` happens after a second. No call fails, there are `at_most` token
 /// requests, and in the end, when all is well again, there is one for each lifetime again.
 async fn under_load(
-    scene: &Scene,
+    setup: &Setup,
     fleet: &mut Fleet,
     what: &str,
     whole: Duration,
     at_most: u64,
     happening: impl Future<Output = ()>,
 ) -> Report {
-    let (began, before) = (Instant::now(), scene.token_requests());
+    let (began, before) = (Instant::now(), setup.token_requests());
     fleet.begin_load(whole + IN_THE_END, Duration::from_millis(25)).await;
     sleep(SECOND).await;
     happening.await;
     sleep(whole.saturating_sub(began.elapsed())).await;
-    let requests = scene.token_requests() - before;
+    let requests = setup.token_requests() - before;
     let report = fleet.report().await;
     figure(what, whole, &report, requests);
     assert_eq!(report.failed, 0, "{report:?}");
     assert!(requests <= at_most, "{requests} token requests");
     // Eight that do not share make 16 or more.
-    let in_the_end = scene.token_requests() - before - requests;
+    let in_the_end = setup.token_requests() - before - requests;
     assert!(in_the_end <= 4, "{in_the_end} token requests in the end");
     report
 }
@@ -51,29 +51,29 @@ fn requests_in(seconds: u64, alone: Duration) -> u64 {
     each(Duration::from_secs(seconds)) + INSTANCES as u64 * each(alone)
 }
 
-async fn scene() -> (Scene, Server, Fleet) {
-    let scene = Scene::with_tokens_for(LIFETIME).await;
-    let redis = Server::start(&[]).await;
-    let mut fleet = Fleet::start(INSTANCES, &scene.setup("one", &[redis.url()])).await;
+async fn setup() -> (Setup, RedisServer, Fleet) {
+    let setup = Setup::with_tokens_for(LIFETIME).await;
+    let redis = RedisServer::start(&[]).await;
+    let mut fleet = Fleet::start(INSTANCES, &setup.worker_config("one", &[redis.url()])).await;
     assert_eq!(fleet.calls(1).await.failed, 0);
-    (scene, redis, fleet)
+    (setup, redis, fleet)
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_is_killed_and_comes_back_fails_no_call() {
-    let (scene, mut redis, mut fleet) = scene().await;
+async fn restart_of_redis_fails_no_call() {
+    let (setup, mut redis, mut fleet) = setup().await;
     let happening = async {
         redis.kill();
         sleep(4 * SECOND).await;
         redis.restart().await;
     };
     let most = requests_in(12, 10 * SECOND);
-    under_load(&scene, &mut fleet, "Redis killed, 4 s away", 12 * SECOND, most, happening).await;
+    under_load(&setup, &mut fleet, "Redis killed, 4 s away", 12 * SECOND, most, happening).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn after_an_outage_of_redis_the_fleet_shares_again() {
-    let (scene, mut redis, mut fleet) = scene().await;
+async fn fleet_shares_again_after_an_outage_of_redis() {
+    let (setup, mut redis, mut fleet) = setup().await;
     redis.kill();
     // Each sees it, and is on its own.
     fleet.begin_load(4 * SECOND, Duration::from_millis(25)).await;
@@ -83,50 +83,50 @@ async fn after_an_outage_of_redis_the_fleet_shares_again() {
     sleep(6 * SECOND).await;
     assert_eq!(fleet.calls(1).await.failed, 0);
     sleep(LIFETIME).await;
-    let before = scene.token_requests();
+    let before = setup.token_requests();
     assert_eq!(fleet.calls(10).await.failed, 0);
-    assert_eq!(scene.token_requests() - before, 1);
+    assert_eq!(setup.token_requests() - before, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_is_not_there_at_the_start_fails_no_call() {
-    let scene = Scene::with_tokens_for(LIFETIME).await;
-    let mut redis = Server::start(&[]).await;
+async fn missing_redis_at_the_start_fails_no_call() {
+    let setup = Setup::with_tokens_for(LIFETIME).await;
+    let mut redis = RedisServer::start(&[]).await;
     redis.kill();
-    let mut fleet = Fleet::start(INSTANCES, &scene.setup("one", &[redis.url()])).await;
+    let mut fleet = Fleet::start(INSTANCES, &setup.worker_config("one", &[redis.url()])).await;
     let began = Instant::now();
     let report = fleet.calls(100).await;
-    figure("Redis is not there at the start", began.elapsed(), &report, scene.token_requests());
-    assert_eq!((report.failed, scene.token_requests()), (0, INSTANCES as u64), "{report:?}");
+    figure("Redis is not there at the start", began.elapsed(), &report, setup.token_requests());
+    assert_eq!((report.failed, setup.token_requests()), (0, INSTANCES as u64), "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_is_frozen_for_ten_seconds_fails_no_call() {
-    let (scene, redis, mut fleet) = scene().await;
+async fn redis_stopped_for_10_s_fails_no_call() {
+    let (setup, redis, mut fleet) = setup().await;
     let happening = async {
         redis.signal(Signal::SIGSTOP);
         sleep(10 * SECOND).await;
         redis.signal(Signal::SIGCONT);
     };
     let most = requests_in(18, 16 * SECOND);
-    let report = under_load(&scene, &mut fleet, "Redis frozen for 10 s", 18 * SECOND, most, happening).await;
+    let report = under_load(&setup, &mut fleet, "Redis frozen for 10 s", 18 * SECOND, most, happening).await;
     // The limit is 0.5 s; the rest is the machine's.
     assert!(report.longest_ms < 3000.0, "{report:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_pause_fails_no_call() {
-    let (scene, redis, mut fleet) = scene().await;
+async fn client_pause_fails_no_call() {
+    let (setup, redis, mut fleet) = setup().await;
     let happening = async {
         assert_eq!(redis.cli(&["CLIENT", "PAUSE", "3000", "ALL"]), "OK");
     };
     let most = requests_in(10, 9 * SECOND);
-    under_load(&scene, &mut fleet, "CLIENT PAUSE for 3 s", 10 * SECOND, most, happening).await;
+    under_load(&setup, &mut fleet, "CLIENT PAUSE for 3 s", 10 * SECOND, most, happening).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_redis_ends_are_made_again_and_nothing_is_asked_twice() {
-    let (scene, redis, mut fleet) = scene().await;
+async fn closed_connections_cause_no_additional_token_request() {
+    let (setup, redis, mut fleet) = setup().await;
     let happening = async {
         for _ in 0..10 {
             redis.cli(&["CLIENT", "KILL", "TYPE", "normal"]);
@@ -135,12 +135,12 @@ async fn connections_that_redis_ends_are_made_again_and_nothing_is_asked_twice()
         }
     };
     let most = requests_in(8, Duration::ZERO);
-    under_load(&scene, &mut fleet, "connections ended 10 times", 8 * SECOND, most, happening).await;
+    under_load(&setup, &mut fleet, "connections ended 10 times", 8 * SECOND, most, happening).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flush_fails_no_call_and_asks_for_nothing_that_is_still_in_memory() {
-    let (scene, redis, mut fleet) = scene().await;
+async fn flush_fails_no_call_and_refetches_no_cached_token() {
+    let (setup, redis, mut fleet) = setup().await;
     let happening = async {
         for _ in 0..20 {
             assert_eq!(redis.cli(&["FLUSHALL"]), "OK");
@@ -148,43 +148,43 @@ async fn a_flush_fails_no_call_and_asks_for_nothing_that_is_still_in_memory() {
         }
     };
     let most = requests_in(8, Duration::ZERO) + 20;
-    under_load(&scene, &mut fleet, "FLUSHALL 20 times in 5 s", 8 * SECOND, most, happening).await;
+    under_load(&setup, &mut fleet, "FLUSHALL 20 times in 5 s", 8 * SECOND, most, happening).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_becomes_a_read_only_replica_fails_no_call() {
-    let (scene, redis, mut fleet) = scene().await;
-    let primary = Server::start(&[]).await;
+async fn redis_that_becomes_a_replica_fails_no_call() {
+    let (setup, redis, mut fleet) = setup().await;
+    let primary = RedisServer::start(&[]).await;
     let happening = async {
         assert_eq!(redis.cli(&["REPLICAOF", "127.0.0.1", &primary.port.to_string()]), "OK");
         sleep(4 * SECOND).await;
         assert_eq!(redis.cli(&["REPLICAOF", "NO", "ONE"]), "OK");
     };
     let most = requests_in(12, 10 * SECOND);
-    under_load(&scene, &mut fleet, "a read-only replica for 4 s", 12 * SECOND, most, happening).await;
+    under_load(&setup, &mut fleet, "a read-only replica for 4 s", 12 * SECOND, most, happening).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_redis_that_is_full_fails_no_call() {
-    let (scene, redis, mut fleet) = scene().await;
+async fn full_redis_fails_no_call() {
+    let (setup, redis, mut fleet) = setup().await;
     let happening = async {
         assert_eq!(redis.cli(&["CONFIG", "SET", "maxmemory", "1"]), "OK");
         sleep(4 * SECOND).await;
         assert_eq!(redis.cli(&["CONFIG", "SET", "maxmemory", "0"]), "OK");
     };
     let most = requests_in(12, 10 * SECOND);
-    under_load(&scene, &mut fleet, "Redis is full for 4 s", 12 * SECOND, most, happening).await;
+    under_load(&setup, &mut fleet, "Redis is full for 4 s", 12 * SECOND, most, happening).await;
 }
 
 /// While there is neither Redis nor Passport, what is in memory serves.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_in_memory_needs_neither_redis_nor_passport() {
-    let scene = Scene::with_tokens_for(60 * SECOND).await;
-    let mut redis = Server::start(&[]).await;
-    let mut fleet = Fleet::start(INSTANCES, &scene.setup("one", &[redis.url()])).await;
+async fn cached_token_needs_neither_redis_nor_passport() {
+    let setup = Setup::with_tokens_for(60 * SECOND).await;
+    let mut redis = RedisServer::start(&[]).await;
+    let mut fleet = Fleet::start(INSTANCES, &setup.worker_config("one", &[redis.url()])).await;
     assert_eq!(fleet.calls(1).await.failed, 0);
     redis.kill();
-    scene.passport.inject(passport_dev::Endpoint::Token, passport_dev::Fault::Down);
+    setup.passport.inject(passport_dev::Endpoint::Token, passport_dev::Fault::Down);
     assert_eq!(fleet.calls(100).await.failed, 0);
-    assert_eq!(scene.token_requests(), 1);
+    assert_eq!(setup.token_requests(), 1);
 }

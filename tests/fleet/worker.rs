@@ -1,7 +1,7 @@
-//! One instance of a service, as a process of its own: it calls an API when it is told to, and says how it went. Told by
-//! `workers.rs`, on standard input; says it on standard output.
+//! One instance of a service, as a process of its own. It reads commands from standard input, calls
+//! an API, and writes reports to standard output. `workers.rs` is the other end.
 
-#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "it talks to a test, which sees its panics")]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a test reads its output and sees its panics")]
 
 use std::time::Duration;
 
@@ -20,18 +20,18 @@ use tower::{Layer, ServiceExt};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() {
-    let mut orders = BufReader::new(stdin()).lines();
-    let setup: Value = serde_json::from_str(&orders.next_line().await.unwrap().unwrap()).unwrap();
-    let instance = Instance::new(&setup);
+    let mut commands = BufReader::new(stdin()).lines();
+    let config: Value = serde_json::from_str(&commands.next_line().await.unwrap().unwrap()).unwrap();
+    let instance = Instance::new(&config);
     println!("ready");
-    while let Some(order) = orders.next_line().await.unwrap() {
-        let numbers: Vec<u64> = order.split(' ').filter_map(|word| word.parse().ok()).collect();
-        let report = match (order.split(' ').next(), &*numbers) {
+    while let Some(command) = commands.next_line().await.unwrap() {
+        let numbers: Vec<u64> = command.split(' ').filter_map(|word| word.parse().ok()).collect();
+        let report = match (command.split(' ').next(), &*numbers) {
             (Some("calls"), [count]) => instance.calls(*count).await,
             (Some("load"), [whole, each]) => {
                 instance.load(Duration::from_millis(*whole), Duration::from_millis(*each)).await
             }
-            _ => unreachable!("{order}"),
+            _ => unreachable!("{command}"),
         };
         println!("{}", report.to_json());
     }
@@ -44,11 +44,11 @@ struct Instance {
 }
 
 impl Instance {
-    fn new(setup: &Value) -> Self {
-        let text = |name: &str| setup[name].as_str().unwrap().to_owned();
+    fn new(config: &Value) -> Self {
+        let text = |name: &str| config[name].as_str().unwrap().to_owned();
         let identity = ManagedIdentity::builder(text("client_id"), SecretSource::fixed(text("secret")))
             .issuer(text("issuer"));
-        let identity = match setup["urls"].as_array() {
+        let identity = match config["urls"].as_array() {
             Some(urls) => {
                 let urls: Vec<_> = urls.iter().map(|url| url.as_str().unwrap().to_owned()).collect();
                 let keys = EncryptionKeys::new(SecretSource::fixed(text("key")));
@@ -68,7 +68,7 @@ impl Instance {
         Self { client: layer.layer(http), api }
     }
 
-    /// `count` at once.
+    /// Makes `count` concurrent calls.
     async fn calls(&self, count: u64) -> Report {
         let mut calls = JoinSet::new();
         for _ in 0..count {
@@ -82,7 +82,7 @@ impl Instance {
         report
     }
 
-    /// One each `each`, whether or not those before are back.
+    /// Starts a call every `each`, whether or not earlier calls have ended.
     async fn load(&self, whole: Duration, each: Duration) -> Report {
         let (mut calls, mut report, began) = (JoinSet::new(), Report::default(), Instant::now());
         let mut ticks = tokio::time::interval(each);

@@ -1,21 +1,14 @@
-//! Instances of a service as processes of their own, which end with the test.
+//! Instances of a service as child processes (`worker.rs`), which end with the test.
 
-use std::process::Stdio;
 use std::time::Duration;
 
+use passport_test_support::processes::LineProcess;
 use serde_json::Value;
-use tokio::{
-    io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines},
-    process::{Child, ChildStdin, ChildStdout, Command},
-};
+use tokio::process::Command;
 
-pub(crate) struct Worker {
-    process: Child,
-    orders: ChildStdin,
-    reports: Lines<BufReader<ChildStdout>>,
-}
+pub(crate) struct Worker(LineProcess);
 
-/// How some calls went.
+/// The results of some calls.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 pub(crate) struct Report {
     pub(crate) succeeded: u64,
@@ -25,54 +18,39 @@ pub(crate) struct Report {
 }
 
 impl Worker {
-    pub(crate) async fn start(setup: &Value) -> Self {
-        let mut process = Command::new(env!("CARGO_BIN_EXE_fleet_worker"))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let (orders, reports) = (process.stdin.take().unwrap(), process.stdout.take().unwrap());
-        let mut worker = Self { process, orders, reports: BufReader::new(reports).lines() };
-        worker.say(&setup.to_string()).await;
-        assert_eq!(worker.hear().await, "ready");
-        worker
+    pub(crate) async fn start(config: &Value) -> Self {
+        let mut process = LineProcess::spawn(&mut Command::new(env!("CARGO_BIN_EXE_fleet_worker")));
+        process.send(&config.to_string()).await;
+        assert_eq!(process.receive().await, "ready");
+        Self(process)
     }
 
-    async fn say(&mut self, line: &str) {
-        self.orders.write_all(format!("{line}\n").as_bytes()).await.unwrap();
-    }
-
-    async fn hear(&mut self) -> String {
-        self.reports.next_line().await.unwrap().expect("the worker is there")
-    }
-
-    /// Tells it to make `count` calls at once; [`Worker::report`] waits for them.
+    /// Starts `count` concurrent calls. [`Worker::report`] waits for them.
     pub(crate) async fn begin_calls(&mut self, count: u64) {
-        self.say(&format!("calls {count}")).await;
+        self.0.send(&format!("calls {count}")).await;
     }
 
-    /// Tells it to make a call every `each` for as long as `whole`.
+    /// Starts a call every `each`, for `whole`.
     pub(crate) async fn begin_load(&mut self, whole: Duration, each: Duration) {
-        self.say(&format!("load {} {}", whole.as_millis(), each.as_millis())).await;
+        self.0.send(&format!("load {} {}", whole.as_millis(), each.as_millis())).await;
     }
 
     pub(crate) async fn report(&mut self) -> Report {
-        serde_json::from_str(&self.hear().await).unwrap()
+        serde_json::from_str(&self.0.receive().await).unwrap()
     }
 
-    /// As the kernel does when memory is short: without a word.
-    pub(crate) async fn kill(mut self) {
-        self.process.kill().await.unwrap();
+    /// Kills the process, as the kernel does when memory is short.
+    pub(crate) async fn kill(self) {
+        self.0.kill().await;
     }
 }
 
-/// Several of them.
+/// Several workers.
 pub(crate) struct Fleet(pub(crate) Vec<Worker>);
 
 impl Fleet {
-    pub(crate) async fn start(size: usize, setup: &Value) -> Self {
-        let workers = (0..size).map(|_| Worker::start(setup));
+    pub(crate) async fn start(size: usize, config: &Value) -> Self {
+        let workers = (0..size).map(|_| Worker::start(config));
         Self(futures_util::future::join_all(workers).await)
     }
 
@@ -89,7 +67,7 @@ impl Fleet {
         }
     }
 
-    /// How it went for all.
+    /// Waits for the calls of all workers, and returns the sum of their reports.
     pub(crate) async fn report(&mut self) -> Report {
         let mut all = Report::default();
         for worker in &mut self.0 {

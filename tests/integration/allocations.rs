@@ -14,7 +14,7 @@ use passport_inbound::{AuthenticateLayer, TokenVerifier};
 use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManualClock};
 use tower::{Layer, Service};
 
-use crate::support::{AtOnce, identity, identity_builder, verifier};
+use crate::harness::{EmptyResponse, identity, identity_builder, verifier};
 
 /// Calls a service whose future is ready at the first poll, and counts.
 fn allocations_of<R, S: Service<R>>(service: &mut S, request: R) -> u64 {
@@ -42,16 +42,16 @@ async fn a_warm_outbound_call_allocates_nothing() {
     let identity = identity(&passport, &registered);
     identity.token().await.unwrap();
     let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
-    let mut client = AttachTokenLayer::new(identity, origins).layer(AtOnce);
+    let mut client = AttachTokenLayer::new(identity, origins).layer(EmptyResponse);
     allocations_of(&mut client, outbound_request());
     assert_eq!(allocations_of(&mut client, outbound_request()), 0);
 }
 
 /// The same for reqwest's requests and responses, which cannot be made without allocations.
 #[derive(Clone)]
-struct AtOnceForReqwest;
+struct EmptyReqwestResponse;
 
-impl Service<reqwest::Request> for AtOnceForReqwest {
+impl Service<reqwest::Request> for EmptyReqwestResponse {
     type Response = reqwest::Response;
     type Error = Infallible;
     type Future = Ready<Result<reqwest::Response, Infallible>>;
@@ -66,12 +66,12 @@ impl Service<reqwest::Request> for AtOnceForReqwest {
 }
 
 #[tokio::test]
-async fn a_warm_outbound_call_of_reqwest_allocates_nothing_more_than_the_client_does() {
+async fn outbound_call_of_reqwest_allocates_no_more_than_reqwest() {
     let passport = DevPassport::start().await.unwrap();
     let identity = identity(&passport, &passport.managed_identity("payroll").create());
     identity.token().await.unwrap();
     let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
-    let mut client = AttachTokenLayer::new(identity, origins).layer(AtOnceForReqwest);
+    let mut client = AttachTokenLayer::new(identity, origins).layer(EmptyReqwestResponse);
     let request = || {
         let url = "https://api.bizfirst.ai/x".parse().unwrap();
         let mut request = reqwest::Request::new(reqwest::Method::GET, url);
@@ -79,7 +79,7 @@ async fn a_warm_outbound_call_of_reqwest_allocates_nothing_more_than_the_client_
         request
     };
     allocations_of(&mut client, request());
-    let bare = allocations_of(&mut AtOnceForReqwest, request());
+    let bare = allocations_of(&mut EmptyReqwestResponse, request());
     assert_eq!(allocations_of(&mut client, request()), bare);
 }
 
@@ -94,21 +94,21 @@ async fn an_outbound_call_during_a_refresh_allocates_nothing() {
     passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3600)));
     identity.token().await.unwrap(); // starts the refresh, which never ends
     let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
-    let mut client = AttachTokenLayer::new(identity.clone(), origins).layer(AtOnce);
+    let mut client = AttachTokenLayer::new(identity.clone(), origins).layer(EmptyResponse);
     allocations_of(&mut client, outbound_request());
     assert_eq!(allocations_of(&mut client, outbound_request()), 0);
     assert!(identity.status().is_fetching());
 }
 
 #[tokio::test]
-async fn a_warm_inbound_call_allocates_the_box_of_the_identity_and_nothing_else() {
+async fn inbound_call_allocates_only_the_box_of_the_identity() {
     let passport = DevPassport::start().await.unwrap();
     let verifier = verifier(&passport);
     let token = passport.managed_identity("payroll").role("a").create().token().build();
     verifier.verify(&token).await.unwrap();
     assert_eq!(allocations_of_verify(&verifier, &token), 0);
 
-    let mut service = AuthenticateLayer::new(verifier).layer(AtOnce);
+    let mut service = AuthenticateLayer::new(verifier).layer(EmptyResponse);
     let authorization = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
     let request = || Request::get("/").header(AUTHORIZATION, &authorization).body(()).unwrap();
     // As axum and tonic hand it on: something is among the extensions already.
@@ -136,7 +136,7 @@ async fn a_token_that_is_not_kept_costs_what_its_claims_take() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_refused_before_its_signature_allocates_nothing() {
+async fn token_rejected_before_its_signature_allocates_nothing() {
     let passport = DevPassport::start().await.unwrap();
     let verifier = verifier(&passport);
     let good = passport.user_token("u");
@@ -187,7 +187,7 @@ fn allocations_of_verify(verifier: &TokenVerifier, token: &str) -> u64 {
 #[tokio::test]
 async fn a_request_without_a_token_is_refused_almost_for_free() {
     let passport = DevPassport::start().await.unwrap();
-    let mut service = AuthenticateLayer::new(verifier(&passport)).layer(AtOnce);
+    let mut service = AuthenticateLayer::new(verifier(&passport)).layer(EmptyResponse);
     allocations_of(&mut service, Request::new(()));
     let counted = allocations_of(&mut service, Request::new(()));
     println!("a refusal without credentials: {counted} allocations");

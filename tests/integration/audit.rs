@@ -11,18 +11,15 @@ use passport_dev::DevPassport;
 use passport_inbound::{AuditEvent, AuditLayer, AuditSink, AuthenticateLayer, Requirement};
 use tower::{ServiceBuilder, ServiceExt, service_fn};
 
-use crate::{
-    leaks::traced,
-    support::{serve, status_with, verifier},
-};
+use crate::harness::{serve, status_with, traced, verifier};
 
-/// Who called, why it was refused, where, and with which status.
-type Line = (Option<String>, Option<String>, String, Option<u16>);
+/// Caller, reason of a rejection, method and path, and status.
+type Record = (Option<String>, Option<String>, String, Option<u16>);
 
 #[derive(Clone, Debug, Default)]
-struct Book(Arc<Mutex<Vec<Line>>>);
+struct RecordingSink(Arc<Mutex<Vec<Record>>>);
 
-impl AuditSink for Book {
+impl AuditSink for RecordingSink {
     fn record(&self, event: &AuditEvent<'_>) {
         let caller = event.caller.map(|caller| caller.user_id().to_owned());
         let reason = event.rejection.map(ToString::to_string);
@@ -44,8 +41,8 @@ async fn api(passport: &DevPassport, audit: AuditLayer) -> String {
 #[tokio::test]
 async fn a_sink_sees_who_called_and_who_was_refused_and_no_query() {
     let passport = DevPassport::start().await.unwrap();
-    let book = Book::default();
-    let api = api(&passport, AuditLayer::with_sink(book.clone())).await;
+    let sink = RecordingSink::default();
+    let api = api(&passport, AuditLayer::with_sink(sink.clone())).await;
     let service = passport.managed_identity("payroll").create().token().build();
     let stranger = passport.user_token("eve").tenant("tenant-2").build();
     assert_eq!(status_with(&format!("{api}/ok?access_token=passw0rd"), Some(&service)).await, 200);
@@ -56,7 +53,7 @@ async fn a_sink_sees_who_called_and_who_was_refused_and_no_query() {
         (caller.map(str::to_owned), reason.map(str::to_owned), place.to_owned(), Some(status))
     };
     assert_eq!(
-        *book.0.lock().unwrap(),
+        *sink.0.lock().unwrap(),
         [
             line(Some("mi-payroll-clientid"), None, "GET /ok", 200),
             line(Some("ada"), None, "GET /gone", 410),
@@ -67,7 +64,7 @@ async fn a_sink_sees_who_called_and_who_was_refused_and_no_query() {
 }
 
 #[tokio::test]
-async fn the_trace_has_calls_of_managed_identities_and_refusals_and_no_calls_of_users() {
+async fn trace_has_managed_identities_and_rejections_but_no_users() {
     let passport = DevPassport::start().await.unwrap();
     let output = traced(async {
         let api = api(&passport, AuditLayer::new()).await;
@@ -92,11 +89,11 @@ async fn the_trace_has_calls_of_managed_identities_and_refusals_and_no_calls_of_
 #[tokio::test]
 async fn whoever_hangs_up_has_called_all_the_same() {
     let passport = DevPassport::start().await.unwrap();
-    let (book, outer) = (Book::default(), Book::default());
+    let (sink, outer) = (RecordingSink::default(), RecordingSink::default());
     let never = service_fn(|_: Request<()>| std::future::pending::<Result<Response<String>, Infallible>>());
     let service = ServiceBuilder::new()
         .layer(AuditLayer::with_sink(outer.clone()))
-        .layer(AuditLayer::with_sink(book.clone()))
+        .layer(AuditLayer::with_sink(sink.clone()))
         .layer(AuthenticateLayer::new(verifier(&passport)))
         .service(never);
     let token = format!("Bearer {}", passport.managed_identity("payroll").create().token().build());
@@ -106,9 +103,9 @@ async fn whoever_hangs_up_has_called_all_the_same() {
     let calling =
         tokio::time::timeout(std::time::Duration::from_millis(500), service.oneshot(request(&long)));
     assert!(calling.await.is_err());
-    for book in [book, outer] {
+    for sink in [sink, outer] {
         let expected = (Some("mi-payroll-clientid".to_owned()), None, format!("POST {long}"), None);
-        assert_eq!(*book.0.lock().unwrap(), [expected], "each layer has seen it");
+        assert_eq!(*sink.0.lock().unwrap(), [expected], "each layer has seen it");
     }
 }
 
@@ -127,7 +124,7 @@ async fn audit_knows_the_grpc_web_status_of_a_refusal() {
     let statuses = Statuses::default();
     let api = api(&passport, AuditLayer::with_sink(statuses.clone())).await;
     for content_type in ["application/grpc", "application/grpc-web-text", "application/json"] {
-        let request = crate::support::http().post(format!("{api}/ok")).header("content-type", content_type);
+        let request = crate::harness::http().post(format!("{api}/ok")).header("content-type", content_type);
         request.send().await.unwrap();
     }
     assert_eq!(*statuses.0.lock().unwrap(), [Some(16), Some(16), None]);

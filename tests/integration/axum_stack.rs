@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tower::{ServiceBuilder, ServiceExt};
 use tower_http::{cors::CorsLayer, timeout::TimeoutLayer};
 
-use crate::support::{http, serve, status_with, verifier};
+use crate::harness::{http, serve, status_with, verifier};
 
 #[tokio::test]
 async fn authentication_and_guard_compose_in_a_service_builder() {
@@ -47,7 +47,7 @@ async fn cors_and_timeout_stand_outside_as_in_most_stacks() {
 }
 
 #[tokio::test]
-async fn a_route_layer_protects_its_routes_and_leaves_the_fallback_alone() {
+async fn route_layer_protects_its_routes_but_not_the_fallback() {
     let passport = DevPassport::start().await.unwrap();
     let router = Router::new()
         .route("/mine", get(|caller: IdInfo| async move { caller.user_id().to_owned() }))
@@ -61,7 +61,7 @@ async fn a_route_layer_protects_its_routes_and_leaves_the_fallback_alone() {
 }
 
 #[tokio::test]
-async fn a_guard_or_an_extractor_without_authentication_lets_nobody_through() {
+async fn authorization_without_authentication_rejects_everyone() {
     let passport = DevPassport::start().await.unwrap();
     let token = passport.managed_identity("payroll").create().token().build();
     let router = Router::new()
@@ -135,7 +135,7 @@ async fn caller_is_recorded_on_the_span_of_the_request() {
             .route("/", handler.clone())
             .layer(layer)
             .layer(tower_http::trace::TraceLayer::new_for_http().make_span_with(spans));
-        let output = crate::leaks::traced(async {
+        let output = crate::harness::traced(async {
             let request = http::Request::get("/").header("authorization", format!("Bearer {token}"));
             // Once while the keys are fetched, and once when they are known.
             for request in

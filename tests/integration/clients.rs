@@ -12,7 +12,7 @@ use passport_outbound::{AllowedOrigins, AttachError, AttachTokenLayer, ConfigErr
 use tower::{Service, ServiceBuilder, ServiceExt};
 use tower_http::follow_redirect::FollowRedirectLayer;
 
-use crate::support::{api, http, identity, serve};
+use crate::harness::{api, http, identity, serve};
 
 fn layer(passport: &DevPassport, origin: &str) -> AttachTokenLayer {
     let registered = passport.managed_identity("payroll").create();
@@ -72,7 +72,7 @@ async fn redirecting_to(target: String) -> String {
 }
 
 #[tokio::test]
-async fn a_redirect_that_is_followed_outside_of_the_layer_does_not_take_the_token_along() {
+async fn redirect_followed_outside_the_layer_has_no_token() {
     let passport = DevPassport::start().await.unwrap();
     let api = redirecting_to(foreign_host().await).await;
     let mut client = ServiceBuilder::new()
@@ -85,7 +85,7 @@ async fn a_redirect_that_is_followed_outside_of_the_layer_does_not_take_the_toke
 }
 
 #[tokio::test]
-async fn a_redirect_that_is_followed_inside_of_the_layer_does_not_take_the_token_along() {
+async fn redirect_followed_inside_the_layer_has_no_token() {
     let passport = DevPassport::start().await.unwrap();
     let api = redirecting_to(foreign_host().await).await;
     let mut client = ServiceBuilder::new().layer(layer(&passport, &api)).service(http());
@@ -95,7 +95,7 @@ async fn a_redirect_that_is_followed_inside_of_the_layer_does_not_take_the_token
 }
 
 #[tokio::test]
-async fn a_redirect_that_tower_http_follows_inside_of_the_layer_does_not_take_the_token_along() {
+async fn redirect_followed_by_tower_http_in_the_layer_has_no_token() {
     let passport = DevPassport::start().await.unwrap();
     let api = redirecting_to(foreign_host().await).await;
     let mut client = ServiceBuilder::new()
@@ -108,7 +108,7 @@ async fn a_redirect_that_tower_http_follows_inside_of_the_layer_does_not_take_th
 }
 
 #[test]
-fn a_plain_http_origin_off_this_machine_is_refused_before_anything_is_sent() {
+fn plain_http_origin_outside_loopback_is_rejected_at_build() {
     let error: ConfigError =
         AllowedOrigins::channel(&http::Uri::from_static("http://payroll.bizfirst.ai")).unwrap_err();
     assert!(error.to_string().contains("https"), "{error}");

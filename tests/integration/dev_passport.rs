@@ -7,7 +7,7 @@ use passport_dev::{DevIdentity, DevPassport, Endpoint, Fault};
 use reqwest::Response;
 use serde_json::{Value, json};
 
-use crate::support::{http, verifier};
+use crate::harness::{http, verifier};
 
 async fn post(
     passport: &DevPassport,

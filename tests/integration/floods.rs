@@ -13,8 +13,8 @@ use tonic::{Code, Request, transport};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 use crate::{
-    forge::base64,
-    support::{api_behind, grpc_server_behind, http, on_one_clock},
+    harness::{api_behind, grpc_server_behind, http, on_one_clock},
+    token_factory::base64,
 };
 
 struct Setup {
@@ -50,7 +50,7 @@ async fn a_thousand_first_requests_make_one_fetch_and_all_are_served() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_first_request_with_a_new_key_is_served_and_all_of_them_make_one_fetch() {
+async fn one_fetch_for_all_requests_with_a_new_key() {
     let setup = setup().await;
     let url = format!("{}/whoami", api_behind(setup.verifier.clone()).await);
     let client = http();
@@ -99,7 +99,7 @@ async fn a_hundred_thousand_unknown_keys_make_one_fetch_in_a_cooldown() {
 }
 
 /// What it takes to verify a known token, which is decided in the call whatever goes on beside it: the median and the 99th
-/// percentile, over some thousand rounds and for as long as `go_on` says. They are printed, not judged.
+/// percentile, over some thousand rounds and for as long as `go_on` says. They are printed, not asserted.
 #[expect(clippy::disallowed_methods, reason = "a measurement")]
 async fn latencies(verifier: &TokenVerifier, token: &str, go_on: impl Fn() -> bool) -> (Duration, Duration) {
     let mut taken = Vec::new();
@@ -115,7 +115,7 @@ async fn latencies(verifier: &TokenVerifier, token: &str, go_on: impl Fn() -> bo
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn forged_signatures_under_a_known_name_delay_no_known_token_and_refuse_no_new_one() {
+async fn forged_signatures_delay_no_cached_and_reject_no_new_token() {
     let setup = Arc::new(setup().await);
     let good = setup.token();
     setup.verifier.verify(&good).await.unwrap();

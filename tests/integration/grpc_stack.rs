@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use passport_dev::{DevPassport, Endpoint as Door, Fault};
+use passport_dev::{DevPassport, Endpoint as PassportEndpoint, Fault};
 use passport_inbound::{AuthenticateLayer, IdInfo, RequireServiceAccountLayer};
 use passport_outbound::{AllowedOrigins, AttachError, AttachTokenLayer, TokenError, TokenErrorKind};
 use tokio::net::TcpListener;
@@ -14,7 +14,7 @@ use tonic::{
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tower::ServiceBuilder;
 
-use crate::support::{grpc_server, http, identity, serve, verifier};
+use crate::harness::{grpc_server, http, identity, serve, verifier};
 
 /// What a call with `token` ends with.
 async fn code_with(client: &mut HealthClient<Channel>, token: &str) -> Code {
@@ -71,7 +71,7 @@ async fn two_authorization_entries_are_unauthenticated() {
 #[tokio::test]
 async fn keys_that_cannot_be_had_are_unavailable() {
     let passport = DevPassport::start().await.unwrap();
-    passport.inject(Door::Jwks, Fault::Down);
+    passport.inject(PassportEndpoint::Jwks, Fault::Down);
     let channel = Endpoint::from_shared(grpc_server(&passport).await).unwrap().connect_lazy();
     let mut request = Request::new(HealthCheckRequest::default());
     let token = format!("Bearer {}", passport.user_token("u").build());
@@ -137,7 +137,7 @@ async fn a_refusal_on_grpc_is_trailers_only() {
 }
 
 #[tokio::test]
-async fn a_single_service_of_a_server_can_be_guarded_and_keeps_its_name() {
+async fn single_service_of_a_server_is_authorized_and_keeps_its_name() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let (_, health) = tonic_health::server::health_reporter();

@@ -31,7 +31,7 @@ async fn a_handler_is_called_by_whom_the_test_says() {
 }
 
 #[tokio::test]
-async fn a_verifier_that_was_not_given_the_keys_believes_no_test_identity() {
+async fn verifier_without_the_test_keys_rejects_a_test_identity() {
     let passport = passport_dev::DevPassport::start().await.unwrap();
     let verifier =
         TokenVerifier::builder(TestIdentity::AUDIENCE).static_keys(passport.jwks()).build().unwrap();

@@ -1,7 +1,7 @@
 //! No secret and no token in any log, error or `Debug`, whatever goes wrong.
 
 use std::{
-    io, panic,
+    panic,
     sync::{
         Arc, Mutex,
         atomic::{AtomicBool, Ordering},
@@ -24,43 +24,12 @@ use passport_outbound::{
 };
 use tower::{Layer, Service, ServiceExt};
 
-use crate::support::{AtOnce, api, client, get_with, http, identity, identity_builder, serve, verifier};
-
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Everything that is traced, at every level and by every crate, while `work` runs.
-pub(crate) async fn traced(work: impl Future<Output = String>) -> String {
-    let captured = Captured::default();
-    let writer = captured.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    // With one subscriber only, tracing asks the thread that meets an event first whether it wants it; that may be the
-    // thread of another test, which does not. With two, it asks the subscribers.
-    let _second = tracing::Dispatch::new(tracing_subscriber::registry());
-    // The runtime of a test has one thread, so this covers the tasks that are spawned, too.
-    let _guard = tracing::subscriber::set_default(subscriber);
-    let printed = work.await;
-    let traced = String::from_utf8_lossy(&captured.0.lock().unwrap()).into_owned();
-    format!("{traced}\n{printed}")
-}
+use crate::harness::{
+    EmptyResponse, api, client, get_with, http, identity, identity_builder, serve, traced, verifier,
+};
 
 #[tokio::test]
-async fn neither_traces_nor_errors_nor_debug_output_hold_a_secret_or_a_token() {
+async fn no_trace_error_or_debug_output_has_a_secret_or_a_token() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").signs_with(ClientKeyKind::P256).create();
     let hostile: Vec<_> = Hostile::ALL.iter().map(|hostile| passport.hostile_token(*hostile)).collect();
@@ -131,7 +100,7 @@ async fn verify_and_show_everything(passport: &DevPassport) -> String {
     ] {
         printed.push(format!("{:?}", verifier.verify(&token).await));
     }
-    let mut service = AuthenticateLayer::new(verifier.clone()).layer(AtOnce);
+    let mut service = AuthenticateLayer::new(verifier.clone()).layer(EmptyResponse);
     let request = http::Request::get("/").header("authorization", format!("Bearer {good}")).body(()).unwrap();
     let future = service.call(request);
     printed.push(format!(
@@ -238,7 +207,7 @@ struct BrokenStore(Arc<Mutex<Vec<String>>>);
 
 impl BrokenStore {
     fn fails<T>(&self, key: &TokenKey, seen: &dyn std::fmt::Debug) -> Result<T, StoreError> {
-        let error = StoreError::new("broken").caused_by(io::Error::other("disk"));
+        let error = StoreError::new("broken").caused_by(std::io::Error::other("disk"));
         self.0.lock().unwrap().push(format!("{key} {key:?} {seen:?} {error} {error:?}"));
         Err(error)
     }

@@ -4,7 +4,7 @@
 use passport_inbound::{Algorithm, RejectionReason as R, TokenVerifier, VerifyError};
 use serde_json::{Value, json};
 
-use crate::forge::{base64, with_signature};
+use crate::token_factory::{base64, with_signature};
 
 const JOE: &str =
     "eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ";
@@ -46,7 +46,7 @@ fn the_rs256_example_has_a_good_signature_and_another_issuer() {
 
 /// RFC 7515, appendix A.3.
 #[test]
-fn the_es256_example_has_a_good_signature_where_es256_is_configured() {
+fn es256_example_is_valid_if_es256_is_configured() {
     let key = json!({ "kty": "EC", "crv": "P-256", "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
         "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0" });
     let token = format!(
@@ -59,7 +59,7 @@ fn the_es256_example_has_a_good_signature_where_es256_is_configured() {
 
 /// RFC 8037, appendix A.4. What is signed there is a sentence, not claims.
 #[test]
-fn the_eddsa_example_has_a_good_signature_where_eddsa_is_configured() {
+fn eddsa_example_is_valid_if_eddsa_is_configured() {
     let key = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
     let token = concat!(
         "eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc.",
@@ -71,7 +71,7 @@ fn the_eddsa_example_has_a_good_signature_where_eddsa_is_configured() {
 
 /// RFC 7515, appendix A.5, and RFC 7519, section 6.1; RFC 7519, section 3.1; RFC 7516, appendix A.1.
 #[test]
-fn the_unsecured_the_hs256_and_the_encrypted_example_are_refused() {
+fn unsecured_hs256_and_encrypted_examples_are_rejected() {
     let unsecured = format!("eyJhbGciOiJub25lIn0.{JOE}.");
     assert_eq!(says(&rsa(), Algorithm::Rs256, &unsecured), R::AlgorithmNotAllowed);
     let hs256 =

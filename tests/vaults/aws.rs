@@ -1,29 +1,30 @@
-//! AWS Secrets Manager: Amazon's client of Rust, in a process of its own, against moto, which computes signatures again and looks
-//! at policies as AWS does.
+//! AWS Secrets Manager: Amazon's Rust client, in a process of its own, against moto, which verifies
+//! signatures and policies as AWS does.
 
-use std::{net::TcpListener, process::Stdio, time::Duration};
+use std::{net::TcpListener, process::Stdio};
 
+use passport_test_support::{
+    processes::{eventually, free_port},
+    servers::client,
+};
 use serde_json::Value;
 use tempfile::NamedTempFile;
-use tokio::{
-    process::Child,
-    time::{Instant, sleep},
-};
+use tokio::{process::Child, time::Instant};
 
-use crate::{python, reader::Reader};
+use crate::{python, reader_process::ReaderProcess};
 
-struct Aws {
+struct Moto {
     endpoint: String,
-    /// What the operator has made: users, and the ARN of a secret elsewhere.
+    /// What the operator has created: users, and the ARN of a secret in another region.
     made: Value,
     _server: Child,
 }
 
-impl Aws {
-    /// None if there is no moto.
+impl Moto {
+    /// Returns `None` if moto is not installed.
     async fn start() -> Option<Self> {
         let log = NamedTempFile::new().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = free_port();
         let mut server = python::program("moto_server")?
             .args(["-H", "127.0.0.1", "-p", &port.to_string()])
             // Until the operator ends it.
@@ -33,14 +34,15 @@ impl Aws {
             .spawn()
             .unwrap();
         let endpoint = format!("http://127.0.0.1:{port}");
-        let http = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !http.get(format!("{endpoint}/moto-api/")).send().await.is_ok_and(|page| page.status() == 200) {
-            let has_ended = server.try_wait().unwrap().is_some();
-            let said = || std::fs::read_to_string(log.path()).unwrap();
-            assert!(!has_ended && Instant::now() < deadline, "moto does not start: {}", said());
-            sleep(Duration::from_millis(100)).await;
-        }
+        let http = client();
+        eventually(async || {
+            let log = || std::fs::read_to_string(log.path()).unwrap();
+            assert!(server.try_wait().unwrap().is_none(), "moto does not start: {}", log());
+            let page = http.get(format!("{endpoint}/moto-api/")).send().await;
+            let serves = page.is_ok_and(|page| page.status() == 200);
+            serves.then_some(()).ok_or_else(|| format!("moto does not start: {}", log()))
+        })
+        .await;
         let made = operator(&endpoint, &["setup"]).await;
         Some(Self { endpoint, made, _server: server })
     }
@@ -50,34 +52,34 @@ impl Aws {
     }
 
     /// A service that is `user`.
-    fn reader(&self, user: &str) -> Reader {
+    fn reader(&self, user: &str) -> ReaderProcess {
         let [id, secret] = self.key(user);
         self.reader_with(&[("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)])
     }
 
-    fn reader_with(&self, who: &[(&str, &str)]) -> Reader {
+    fn reader_with(&self, who: &[(&str, &str)]) -> ReaderProcess {
         let mut environment = vec![
             ("AWS_REGION", "eu-central-1"),
             ("AWS_ENDPOINT_URL", &*self.endpoint),
             ("AWS_EC2_METADATA_DISABLED", "true"),
-            // Nobody on this machine is asked through it.
+            // No request to this machine uses it.
             ("HTTP_PROXY", "http://127.0.0.1:9"),
         ];
         environment.extend(who);
-        Reader::start("aws", &environment)
+        ReaderProcess::start("aws", &environment)
     }
 }
 
 async fn operator(endpoint: &str, what: &[&str]) -> Value {
     let mut python = python::program("python").unwrap();
-    let done = python.arg(python::judge("aws.py")).arg(endpoint).args(what).output().await.unwrap();
+    let done = python.arg(python::script("aws.py")).arg(endpoint).args(what).output().await.unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     serde_json::from_slice(&done.stdout).unwrap()
 }
 
 #[tokio::test]
-async fn secrets_are_read_as_their_current_version_as_a_whole_or_by_a_key_and_where_their_arn_is() {
-    let Some(aws) = Aws::start().await else { return };
+async fn secrets_are_read_whole_by_json_key_and_by_arn() {
+    let Some(aws) = Moto::start().await else { return };
     let mut reader = aws.reader("reader");
     assert_eq!(reader.secret("payroll").await, "a-secret-of-payroll");
     assert_eq!(reader.secret("team/erp#client_secret").await, "of-erp");
@@ -108,8 +110,8 @@ async fn secrets_are_read_as_their_current_version_as_a_whole_or_by_a_key_and_wh
 }
 
 #[tokio::test]
-async fn who_asks_is_known_by_the_signature() {
-    let Some(aws) = Aws::start().await else { return };
+async fn invalid_signature_is_unauthenticated() {
+    let Some(aws) = Moto::start().await else { return };
     let [id, secret] = aws.key("reader");
     assert_eq!(aws.reader("reader").secret("payroll").await, "a-secret-of-payroll");
     for (id, secret) in [(id, "wrong-and-hidden"), ("AKIAUNKNOWNUNKNOWN00", secret), ("", "")] {
@@ -129,20 +131,20 @@ const ALONE: [(&str, &str); 4] = [
 #[tokio::test]
 async fn a_secrets_manager_that_cannot_be_reached_is_unavailable() {
     let environment = [&[("AWS_REGION", "eu-central-1")][..], &ALONE].concat();
-    let (kind, text) = Reader::start("aws", &environment).error("payroll").await;
+    let (kind, text) = ReaderProcess::start("aws", &environment).error("payroll").await;
     assert!(kind == "Unavailable" && text.contains("no connection"), "{kind} {text}");
 }
 
 #[tokio::test]
 async fn without_a_region_it_is_told_what_to_set() {
-    let (kind, text) = Reader::start("aws", &ALONE).error("payroll").await;
+    let (kind, text) = ReaderProcess::start("aws", &ALONE).error("payroll").await;
     assert!(kind == "Unreadable" && text.contains("AWS_REGION"), "{kind} {text}");
 }
 
 /// It is found anew when nobody knew it.
 #[tokio::test]
 async fn credentials_that_are_mounted_late_are_seen() {
-    let Some(aws) = Aws::start().await else { return };
+    let Some(aws) = Moto::start().await else { return };
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("credentials");
     let mut reader = aws.reader_with(&[("AWS_SHARED_CREDENTIALS_FILE", file.to_str().unwrap())]);
@@ -160,7 +162,7 @@ async fn silent_token_service_is_named_within_the_deadline() {
     let endpoint = format!("http://{}", silent.local_addr().unwrap());
     let token = NamedTempFile::new().unwrap();
     std::fs::write(token.path(), "token-of-the-pod").unwrap();
-    let mut reader = Reader::start(
+    let mut reader = ReaderProcess::start(
         "aws",
         &[
             ("AWS_REGION", "eu-central-1"),

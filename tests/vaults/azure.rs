@@ -1,5 +1,5 @@
-//! Azure Key Vault: Microsoft's client of Rust, in a process of its own, against the stand-in; and Microsoft's client of Python
-//! as its judge.
+//! Azure Key Vault: Microsoft's Rust client, in a process of its own, against the stand-in;
+//! Microsoft's Python client checks the stand-in.
 
 use std::sync::Arc;
 
@@ -9,32 +9,29 @@ use azure_core::{
 };
 use passport_core::{HttpTransport, SecretSource, Transport};
 use passport_secrets::AzureKeyVault;
+use passport_test_support::key_vault::{
+    APPLICATION, APPLICATION_SECRET, ENTRA_HOST, Fault, IDENTITY_HEADER, KeyVault, TENANT, VAULT_HOST,
+    WORKLOAD_ASSERTION,
+};
 use tempfile::{NamedTempFile, TempDir};
 use tokio::time::Instant;
 
-use crate::{
-    key_vault::{
-        APPLICATION, APPLICATION_SECRET, ENTRA_HOST, Fault, IDENTITY_HEADER, KeyVault, TENANT, VAULT_HOST,
-        WORKLOAD_ASSERTION,
-    },
-    python,
-    reader::Reader,
-};
+use crate::{python, reader_process::ReaderProcess};
 
-struct Scene {
+struct Setup {
     vault: KeyVault,
     folder: TempDir,
 }
 
-impl Scene {
+impl Setup {
     async fn new() -> Self {
-        let (vault, folder) = (KeyVault::start().await.unwrap(), tempfile::tempdir().unwrap());
+        let (vault, folder) = (KeyVault::start().await, tempfile::tempdir().unwrap());
         std::fs::write(folder.path().join("ca.pem"), &vault.ca_pem).unwrap();
         Self { vault, folder }
     }
 
     /// A service that trusts the stand-in, and whose environment says besides who it is.
-    fn reader(&self, who: &[(&str, &str)]) -> Reader {
+    fn reader(&self, who: &[(&str, &str)]) -> ReaderProcess {
         let ca = self.folder.path().join("ca.pem").display().to_string();
         let (hosts, authority) = (format!("{VAULT_HOST} {ENTRA_HOST}"), self.vault.authority());
         let mut environment = vec![
@@ -45,10 +42,10 @@ impl Scene {
             ("HTTP_PROXY", "http://127.0.0.1:9"),
         ];
         environment.extend(who);
-        Reader::start("azure", &environment)
+        ReaderProcess::start("azure", &environment)
     }
 
-    fn application(&self) -> Reader {
+    fn application(&self) -> ReaderProcess {
         self.reader(&[
             ("AZURE_TENANT_ID", TENANT),
             ("AZURE_CLIENT_ID", APPLICATION),
@@ -63,15 +60,15 @@ impl Scene {
 
 #[tokio::test]
 async fn the_current_version_is_read_or_the_one_that_is_named() {
-    let scene = Scene::new().await;
-    let (first, second) = (scene.vault.put("payroll", "one"), scene.vault.put("payroll", "two"));
-    scene.vault.let_end("payroll", 1_900_000_000);
-    let mut reader = scene.application();
-    let read = reader.read(&scene.payroll()).await;
+    let setup = Setup::new().await;
+    let (first, second) = (setup.vault.put("payroll", "one"), setup.vault.put("payroll", "two"));
+    setup.vault.expire_at("payroll", 1_900_000_000);
+    let mut reader = setup.application();
+    let read = reader.read(&setup.payroll()).await;
     assert_eq!((&read["secret"], &read["version"]), (&"two".into(), &second.into()));
     assert_eq!(read["expires"], 1_900_000_000);
-    assert_eq!(reader.secret(&format!("{}/{first}", scene.payroll())).await, "one");
-    assert_eq!(scene.vault.counts(), (1, 2), "one token for both");
+    assert_eq!(reader.secret(&format!("{}/{first}", setup.payroll())).await, "one");
+    assert_eq!(setup.vault.counts(), (1, 2), "one token for both");
 }
 
 /// A file with the token of a pod.
@@ -82,11 +79,11 @@ fn assertion() -> NamedTempFile {
 }
 
 #[tokio::test]
-async fn who_asks_is_found_in_the_environment() {
-    let scene = Scene::new().await;
-    scene.vault.put("payroll", "one");
+async fn credentials_are_found_in_the_environment() {
+    let setup = Setup::new().await;
+    setup.vault.put("payroll", "one");
     let file = assertion();
-    let base = scene.vault.serve_managed_identities().await.unwrap();
+    let base = setup.vault.serve_managed_identities().await;
     let endpoint = format!("{base}/msi/token");
     let tenant = [("AZURE_TENANT_ID", TENANT), ("AZURE_CLIENT_ID", APPLICATION)];
     let pod = [("AZURE_FEDERATED_TOKEN_FILE", file.path().to_str().unwrap())];
@@ -101,21 +98,21 @@ async fn who_asks_is_found_in_the_environment() {
         machine.to_vec(),
         [&machine[..], &[("AZURE_CLIENT_ID", "mine")]].concat(),
     ] {
-        let mut reader = scene.reader(&who);
-        assert_eq!(reader.secret(&scene.payroll()).await, "one", "{who:?}");
+        let mut reader = setup.reader(&who);
+        assert_eq!(reader.secret(&setup.payroll()).await, "one", "{who:?}");
         let (log, hidden) = (reader.log().await, [WORKLOAD_ASSERTION, APPLICATION_SECRET, "token-of-entra"]);
         assert!(hidden.iter().all(|hidden| !log.contains(hidden)), "{who:?}");
     }
     let mine = Some("mine".to_owned());
-    assert_eq!(scene.vault.identities(), [None, mine.clone(), None, mine], "the others asked Entra");
-    assert_eq!(scene.vault.api_versions(), ["7.4"]);
+    assert_eq!(setup.vault.identities(), [None, mine.clone(), None, mine], "the others asked Entra");
+    assert_eq!(setup.vault.api_versions(), ["7.4"]);
 }
 
 #[tokio::test]
-async fn what_the_vault_says_is_told_as_it_is() {
-    let scene = Scene::new().await;
-    scene.vault.put("payroll", "one");
-    let mut reader = scene.application();
+async fn errors_of_the_vault_are_reported_with_kind_and_message() {
+    let setup = Setup::new().await;
+    setup.vault.put("payroll", "one");
+    let mut reader = setup.application();
     for (status, code, inner_code, kind, told) in [
         (
             403,
@@ -136,46 +133,46 @@ async fn what_the_vault_says_is_told_as_it_is() {
         (500, "InternalServerError", None, "Unavailable", "500 InternalServerError: on purpose"),
         (503, "ServiceUnavailable", None, "Unavailable", "503 ServiceUnavailable: on purpose"),
     ] {
-        scene.vault.fails(Some(Fault { status, code, inner_code, retry_after: None }));
-        let (seen, text) = reader.error(&scene.payroll()).await;
+        setup.vault.inject(Some(Fault { status, code, inner_code, retry_after: None }));
+        let (seen, text) = reader.error(&setup.payroll()).await;
         assert_eq!(seen, kind, "{text}");
-        assert!(text.contains(told) && text.contains(&scene.payroll()), "{text}");
+        assert!(text.contains(told) && text.contains(&setup.payroll()), "{text}");
     }
-    scene.vault.fails(None);
-    let (kind, text) = reader.error(&scene.vault.identifier("missing")).await;
+    setup.vault.inject(None);
+    let (kind, text) = reader.error(&setup.vault.identifier("missing")).await;
     assert!(kind == "NotFound" && text.contains("404 SecretNotFound: A secret with"), "{kind} {text}");
-    scene.vault.disable("payroll");
-    let (kind, text) = reader.error(&scene.payroll()).await;
+    setup.vault.disable("payroll");
+    let (kind, text) = reader.error(&setup.payroll()).await;
     assert!(kind == "Disabled" && text.contains("403 Forbidden, SecretDisabled: "), "{kind} {text}");
 }
 
 #[tokio::test]
-async fn a_vault_that_is_asked_too_often_is_asked_once_and_its_time_is_told() {
-    let scene = Scene::new().await;
+async fn throttled_read_is_not_repeated_and_reports_retry_after() {
+    let setup = Setup::new().await;
     let throttled = Fault { status: 429, code: "Throttled", inner_code: None, retry_after: Some(17) };
-    scene.vault.fails(Some(throttled));
-    let read = scene.application().read(&scene.payroll()).await;
+    setup.vault.inject(Some(throttled));
+    let read = setup.application().read(&setup.payroll()).await;
     assert_eq!((&read["kind"], &read["retry_after"]), (&"Throttled".into(), &17.into()));
-    assert_eq!(scene.vault.counts().1, 1, "the client does not try again by itself");
+    assert_eq!(setup.vault.counts().1, 1, "the client does not try again by itself");
 }
 
 #[tokio::test]
-async fn a_token_that_was_revoked_is_got_anew() {
-    let scene = Scene::new().await;
-    scene.vault.put("payroll", "one");
-    let mut reader = scene.application();
-    reader.secret(&scene.payroll()).await;
-    scene.vault.revoke_tokens();
-    assert_eq!(reader.secret(&scene.payroll()).await, "one");
-    assert_eq!(scene.vault.counts(), (2, 2));
+async fn revoked_token_is_replaced() {
+    let setup = Setup::new().await;
+    setup.vault.put("payroll", "one");
+    let mut reader = setup.application();
+    reader.secret(&setup.payroll()).await;
+    setup.vault.revoke_tokens();
+    assert_eq!(reader.secret(&setup.payroll()).await, "one");
+    assert_eq!(setup.vault.counts(), (2, 2));
 }
 
-/// Any credential, asked for what the vault wants.
+/// A credential that issues valid tokens.
 #[derive(Debug)]
-struct Own(KeyVault);
+struct OwnCredential(KeyVault);
 
 #[async_trait::async_trait]
-impl TokenCredential for Own {
+impl TokenCredential for OwnCredential {
     async fn get_token(
         &self,
         scopes: &[&str],
@@ -187,73 +184,73 @@ impl TokenCredential for Own {
 }
 
 #[tokio::test]
-async fn a_credential_of_ones_own_is_asked_and_names_are_looked_for_in_the_vault_that_was_told() {
-    let scene = Scene::new().await;
-    scene.vault.put("payroll", "one");
-    let (root, address) = (scene.vault.ca_pem.clone(), scene.vault.address);
+async fn own_credential_and_configured_vault_are_used() {
+    let setup = Setup::new().await;
+    setup.vault.put("payroll", "one");
+    let (root, address) = (setup.vault.ca_pem.clone(), setup.vault.address);
     let transport = HttpTransport::configured(move |settings| {
         let root = reqwest::Certificate::from_pem(root.as_bytes()).unwrap();
         settings.tls_certs_only([root]).resolve(VAULT_HOST, address)
     });
     let vault = AzureKeyVault::builder()
         .vault(format!("https://{VAULT_HOST}:{}", address.port()))
-        .credential(Arc::new(Own(scene.vault.clone())))
+        .credential(Arc::new(OwnCredential(setup.vault.clone())))
         .api_version("2025-07-01")
         .transport(Transport::new(transport))
         .build()
         .unwrap();
     let read = SecretSource::new(vault, "azure_key_vault:payroll".parse().unwrap()).resolve().await;
     assert_eq!(read.unwrap().secret().expose(), "one");
-    assert_eq!(scene.vault.api_versions(), ["2025-07-01"]);
+    assert_eq!(setup.vault.api_versions(), ["2025-07-01"]);
 }
 
 #[tokio::test]
-async fn a_vault_may_name_its_scope_and_another_tenant_which_is_not_believed() {
-    let scene = Scene::new().await;
-    scene.vault.put("payroll", "one");
-    scene.vault.challenges_with(
+async fn tenant_in_the_challenge_of_a_vault_is_not_trusted() {
+    let setup = Setup::new().await;
+    setup.vault.put("payroll", "one");
+    setup.vault.challenge_with(
         r#"authorization="https://login.windows.net/another-tenant", scope="https://vault.azure.net/.default""#,
     );
-    assert_eq!(scene.application().secret(&scene.payroll()).await, "one");
+    assert_eq!(setup.application().secret(&setup.payroll()).await, "one");
 }
 
 /// A vault that is none would ask for tokens that are good elsewhere.
 #[tokio::test]
-async fn no_token_is_sent_to_a_vault_that_wants_one_for_somebody_else() {
-    let scene = Scene::new().await;
-    scene.vault.put("payroll", "one");
+async fn no_token_for_another_resource_is_sent_to_a_vault() {
+    let setup = Setup::new().await;
+    setup.vault.put("payroll", "one");
     for challenge in [
         r#"resource="https://graph.microsoft.com""#,
         r#"resource="https://vault.azure.net.""#,
         r#"resource="https://oso.vault.azure.net""#,
         r#"scope="https://graph.microsoft.com/.default""#,
     ] {
-        scene.vault.challenges_with(challenge);
-        let (kind, text) = scene.application().error(&scene.payroll()).await;
+        setup.vault.challenge_with(challenge);
+        let (kind, text) = setup.application().error(&setup.payroll()).await;
         assert!(kind == "Unauthenticated" && text.contains("challenge resource"), "{kind} {text}");
     }
-    assert_eq!(scene.vault.counts(), (0, 0));
+    assert_eq!(setup.vault.counts(), (0, 0));
 }
 
 #[tokio::test]
-async fn a_refusal_of_who_asks_is_not_a_word_about_the_secret() {
-    let scene = Scene::new().await;
+async fn invalid_credentials_are_unauthenticated() {
+    let setup = Setup::new().await;
     let wrong = [
         ("AZURE_TENANT_ID", TENANT),
         ("AZURE_CLIENT_ID", APPLICATION),
         ("AZURE_CLIENT_SECRET", "wrong-and-hidden"),
     ];
-    let (kind, text) = scene.reader(&wrong).error(&scene.payroll()).await;
+    let (kind, text) = setup.reader(&wrong).error(&setup.payroll()).await;
     assert!(kind == "Unauthenticated" && text.contains("AADSTS7000215"), "{kind} {text}");
     assert!(!text.contains("hidden"), "{text}");
-    let (kind, text) = scene.reader(&wrong[1..]).error(&scene.payroll()).await;
+    let (kind, text) = setup.reader(&wrong[1..]).error(&setup.payroll()).await;
     assert!(kind == "Unauthenticated" && text.contains("AZURE_TENANT_ID is not set"), "{kind} {text}");
 }
 
 #[tokio::test]
 async fn unreachable_or_untrusted_entra_is_named_within_the_deadline() {
-    let (scene, untrusted) = (Scene::new().await, KeyVault::start().await.unwrap());
-    scene.vault.put("payroll", "one");
+    let (setup, untrusted) = (Setup::new().await, KeyVault::start().await);
+    setup.vault.put("payroll", "one");
     for (authority, expected, cause) in [
         (
             format!("https://{ENTRA_HOST}:9"),
@@ -266,14 +263,14 @@ async fn unreachable_or_untrusted_entra_is_named_within_the_deadline() {
             "login.microsoftonline.com: the server's certificate is not trusted",
         ),
     ] {
-        let mut reader = scene.reader(&[
+        let mut reader = setup.reader(&[
             ("AZURE_TENANT_ID", TENANT),
             ("AZURE_CLIENT_ID", APPLICATION),
             ("AZURE_CLIENT_SECRET", APPLICATION_SECRET),
             ("AZURE_AUTHORITY_HOST", &authority),
         ]);
         let start = Instant::now();
-        let (kind, text) = reader.error(&scene.payroll()).await;
+        let (kind, text) = reader.error(&setup.payroll()).await;
         assert!(start.elapsed().as_secs() < 10, "{:?}", start.elapsed());
         assert!(kind == expected && text.contains(cause), "{kind} {text}");
     }
@@ -281,14 +278,14 @@ async fn unreachable_or_untrusted_entra_is_named_within_the_deadline() {
 
 #[tokio::test]
 async fn authority_without_a_scheme_is_named() {
-    let scene = Scene::new().await;
-    let mut reader = scene.reader(&[
+    let setup = Setup::new().await;
+    let mut reader = setup.reader(&[
         ("AZURE_TENANT_ID", TENANT),
         ("AZURE_CLIENT_ID", APPLICATION),
         ("AZURE_CLIENT_SECRET", APPLICATION_SECRET),
         ("AZURE_AUTHORITY_HOST", "login.microsoftonline.us"),
     ]);
-    let (kind, text) = reader.error(&scene.payroll()).await;
+    let (kind, text) = reader.error(&setup.payroll()).await;
     assert!(
         kind == "Unauthenticated" && text.contains("AZURE_AUTHORITY_HOST has no scheme"),
         "{kind} {text}"
@@ -297,38 +294,38 @@ async fn authority_without_a_scheme_is_named() {
 
 #[tokio::test]
 async fn line_breaks_behind_secret_and_credential_are_ignored() {
-    let scene = Scene::new().await;
-    scene.vault.put("payroll", "one\r\n");
+    let setup = Setup::new().await;
+    setup.vault.put("payroll", "one\r\n");
     let credential = format!("{APPLICATION_SECRET}\n");
-    let mut reader = scene.reader(&[
+    let mut reader = setup.reader(&[
         ("AZURE_TENANT_ID", TENANT),
         ("AZURE_CLIENT_ID", APPLICATION),
         ("AZURE_CLIENT_SECRET", &credential),
     ]);
-    assert_eq!(reader.secret(&scene.payroll()).await, "one");
+    assert_eq!(reader.secret(&setup.payroll()).await, "one");
 }
 
 #[tokio::test]
 async fn an_untrusted_vault_is_told_from_an_unreachable_one() {
-    let scene = Scene::new().await;
-    let mut reader = scene.application();
+    let setup = Setup::new().await;
+    let mut reader = setup.application();
     let elsewhere = format!("https://{VAULT_HOST}:9/secrets/payroll");
     assert_eq!(reader.error(&elsewhere).await.0, "Unavailable");
-    std::fs::write(scene.folder.path().join("ca.pem"), KeyVault::start().await.unwrap().ca_pem).unwrap();
-    let (kind, text) = scene.application().error(&scene.payroll()).await;
+    std::fs::write(setup.folder.path().join("ca.pem"), KeyVault::start().await.ca_pem).unwrap();
+    let (kind, text) = setup.application().error(&setup.payroll()).await;
     assert!(kind == "Tls(UnknownIssuer)" && text.contains("certificate"), "{kind} {text}");
 }
 
 #[tokio::test]
 async fn nothing_that_is_logged_shows_a_secret_or_a_token() {
-    let scene = Scene::new().await;
-    scene.vault.put("payroll", "a-secret-of-payroll");
-    let mut reader = scene.application();
-    reader.secret(&scene.payroll()).await;
-    scene.vault.revoke_tokens();
-    reader.secret(&scene.payroll()).await;
-    scene.vault.disable("payroll");
-    let failed = reader.read(&scene.payroll()).await.to_string();
+    let setup = Setup::new().await;
+    setup.vault.put("payroll", "a-secret-of-payroll");
+    let mut reader = setup.application();
+    reader.secret(&setup.payroll()).await;
+    setup.vault.revoke_tokens();
+    reader.secret(&setup.payroll()).await;
+    setup.vault.disable("payroll");
+    let failed = reader.read(&setup.payroll()).await.to_string();
     let log = reader.log().await;
     assert!(log.contains("sending request 'https://contoso"), "it is the log of everything");
     for hidden in ["a-secret-of-payroll", APPLICATION_SECRET, "token-of-entra"] {
@@ -337,12 +334,12 @@ async fn nothing_that_is_logged_shows_a_secret_or_a_token() {
 }
 
 #[tokio::test]
-async fn the_stand_in_is_what_microsofts_client_of_python_expects() {
-    let scene = Scene::new().await;
-    let (file, base) = (assertion(), scene.vault.serve_managed_identities().await.unwrap());
-    let port = scene.vault.address.port().to_string();
+async fn stand_in_satisfies_the_python_client_of_microsoft() {
+    let setup = Setup::new().await;
+    let (file, base) = (assertion(), setup.vault.serve_managed_identities().await);
+    let port = setup.vault.address.port().to_string();
     let identities = format!("{base}/msi/token");
-    let said = python::judged(
+    let said = python::run(
         "key_vault.py",
         &[
             &port,
@@ -355,7 +352,7 @@ async fn the_stand_in_is_what_microsofts_client_of_python_expects() {
             &identities,
             IDENTITY_HEADER,
         ],
-        &scene.folder.path().join("ca.pem"),
+        &setup.folder.path().join("ca.pem"),
     )
     .await;
     assert!(said.is_none_or(|said| said == "content"));

@@ -1,4 +1,5 @@
-//! HashiCorp Vault: ours against the stand-in, over TLS; and hvac as the stand-in's judge.
+//! HashiCorp Vault: the client of this workspace against the stand-in, over TLS; hvac checks the
+//! stand-in.
 
 use std::net::SocketAddr;
 
@@ -86,7 +87,7 @@ async fn who_asks_is_an_app_role_a_pod_or_whoever_has_a_token() {
 
 /// An Agent writes another token into its sink when the one before has ended.
 #[tokio::test]
-async fn a_token_that_was_replaced_where_it_lies_is_seen_when_the_old_one_is_refused() {
+async fn replaced_token_file_is_read_after_a_rejection() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one" }));
     let sink = NamedTempFile::new().unwrap();
@@ -104,7 +105,7 @@ async fn a_token_that_was_replaced_where_it_lies_is_seen_when_the_old_one_is_ref
 }
 
 #[tokio::test]
-async fn a_token_that_was_revoked_is_got_anew() {
+async fn revoked_token_is_replaced() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one" }));
     let vault = builder(&server, app_role()).build().unwrap();
@@ -144,7 +145,7 @@ async fn what_vault_says_is_told_as_it_is() {
 }
 
 #[tokio::test]
-async fn a_refusal_of_who_asks_is_not_a_word_about_the_secret() {
+async fn invalid_credentials_are_unauthenticated() {
     let server = VaultServer::start().await;
     let wrong = || SecretSource::fixed("wrong-and-hidden");
     for auth in [
@@ -160,7 +161,7 @@ async fn a_refusal_of_who_asks_is_not_a_word_about_the_secret() {
 }
 
 #[tokio::test]
-async fn auth_methods_are_found_where_they_are_mounted_and_namespaces_are_kept() {
+async fn mounts_of_auth_methods_and_namespaces_are_used() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one" }));
     server.mount("approle-eu", "approle");
@@ -177,7 +178,7 @@ async fn auth_methods_are_found_where_they_are_mounted_and_namespaces_are_kept()
 }
 
 #[tokio::test]
-async fn the_engine_of_another_version_is_told_and_is_no_end_of_the_secret() {
+async fn wrong_kv_version_is_named_and_is_not_definitive() {
     let server = VaultServer::start().await;
     server.put("payroll", &json!({ "client_secret": "one" }));
     let vault = builder(&server, app_role()).kv_version(KvVersion::V1).build().unwrap();
@@ -193,6 +194,6 @@ async fn the_stand_in_is_what_hvac_expects() {
     let ca = NamedTempFile::new().unwrap();
     std::fs::write(ca.path(), &server.ca_pem).unwrap();
     let port = server.address.port().to_string();
-    let said = python::judged("vault.py", &[&port, HOST, ROLE_ID, SECRET_ID, POD], ca.path()).await;
+    let said = python::run("vault.py", &[&port, HOST, ROLE_ID, SECRET_ID, POD], ca.path()).await;
     assert!(said.is_none_or(|said| said == "content"));
 }

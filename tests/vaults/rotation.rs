@@ -8,6 +8,7 @@ use passport_core::{ManualClock, SecretSource};
 use passport_dev::{DevIdentity, DevPassport, Endpoint};
 use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity};
 use passport_secrets::CachedSecrets;
+use passport_test_support::servers::{client, serve};
 use serde_json::json;
 use tokio::time::{MissedTickBehavior, interval};
 use tower::{Layer, ServiceExt};
@@ -18,12 +19,7 @@ const MINUTE: Duration = Duration::from_secs(60);
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A client that never leaves this machine.
-fn http() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
-}
-
-struct Scene {
+struct Setup {
     passport: DevPassport,
     vault: VaultServer,
     registered: DevIdentity,
@@ -31,7 +27,7 @@ struct Scene {
     identity: ManagedIdentity,
 }
 
-impl Scene {
+impl Setup {
     async fn new() -> Self {
         let (passport, vault) = (DevPassport::start().await.unwrap(), VaultServer::start().await);
         let registered = passport.managed_identity("payroll").create();
@@ -57,12 +53,9 @@ fn put(vault: &VaultServer, secret: &str) {
 async fn introspecting_api(passport: &DevPassport) -> String {
     let asks = passport.managed_identity("api").create();
     let introspection = format!("{}/passport/token/introspect", passport.issuer());
-    let state = (http(), introspection, asks.client_id().to_owned(), asks.secret().to_owned());
+    let state = (client(), introspection, asks.client_id().to_owned(), asks.secret().to_owned());
     let router = axum::Router::new().route("/sync", axum::routing::get(introspected)).with_state(state);
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async { axum::serve(listener, router).await });
-    base
+    serve(router).await
 }
 
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -105,11 +98,11 @@ async fn load(client: impl AsyncFn() -> Result<reqwest::Response, BoxError>, cal
 
 /// A secret that is revoked takes its tokens along.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn calls_do_not_notice_that_the_secret_is_rotated_and_the_old_one_revoked() {
-    let Scene { passport, vault, registered, clock, identity } = Scene::new().await;
+async fn rotation_and_revocation_of_a_secret_fail_no_call() {
+    let Setup { passport, vault, registered, clock, identity } = Setup::new().await;
     let api = introspecting_api(&passport).await;
     let layer = AttachTokenLayer::new(identity, AllowedOrigins::new([&api]).unwrap()).replay_clones();
-    let client = layer.layer(http());
+    let client = layer.layer(client());
     let url = format!("{api}/sync");
     let call = async || {
         let request = reqwest::Request::new(reqwest::Method::GET, url.parse().unwrap());
@@ -143,8 +136,8 @@ async fn calls_do_not_notice_that_the_secret_is_rotated_and_the_old_one_revoked(
 
 /// It is in the vault before Passport, or one of its nodes, knows it; or somebody has mistyped it.
 #[tokio::test]
-async fn a_new_secret_that_passport_does_not_know_stops_no_call_while_the_one_before_is_good() {
-    let Scene { passport, vault, registered, clock, identity } = Scene::new().await;
+async fn unknown_new_secret_fails_no_call_while_the_old_is_valid() {
+    let Setup { passport, vault, registered, clock, identity } = Setup::new().await;
     identity.token().await.unwrap();
     put(&vault, "mics_sk_mistyped");
     clock.advance(60 * MINUTE);
@@ -160,7 +153,7 @@ async fn a_new_secret_that_passport_does_not_know_stops_no_call_while_the_one_be
 /// For as long as it lasts.
 #[tokio::test]
 async fn a_vault_that_is_down_stops_no_call_once_it_was_read() {
-    let Scene { passport, vault, clock, identity, .. } = Scene::new().await;
+    let Setup { passport, vault, clock, identity, .. } = Setup::new().await;
     identity.token().await.unwrap();
     for status in [503, 500, 429] {
         vault.fails(Some(status));

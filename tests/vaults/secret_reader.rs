@@ -1,7 +1,8 @@
-//! A service that reads secrets, as it is deployed: who it is, where its vault is and whom it trusts are in its environment. It
-//! reads references, a line each, and says what came of each. What it logs goes to stderr, all of it.
+//! A service that reads secrets, as it is deployed: its credentials, vault and trusted certificates
+//! come from its environment. It reads a reference from each line of standard input, and writes a
+//! report for each. It logs to standard error, at every level.
 
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "it belongs to tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "only tests run it")]
 
 use std::{env, io::stderr, net::SocketAddr, time::UNIX_EPOCH};
 
@@ -24,32 +25,36 @@ async fn main() {
         }
         settings
     }));
-    let transport = Transport::new(InACloud(transport));
+    let transport = Transport::new(LocalMetadata(transport));
     let source: Box<dyn Fn(&str) -> SecretSource> = match &*kind {
         "azure" => {
             let vault = AzureKeyVault::builder().transport(transport).build().unwrap();
-            Box::new(move |place| SecretSource::new(vault.clone(), format!("azure:{place}").parse().unwrap()))
+            Box::new(move |reference| {
+                SecretSource::new(vault.clone(), format!("azure:{reference}").parse().unwrap())
+            })
         }
         "aws" => {
             let secrets = AwsSecretsManager::builder()
                 .transport(transport)
                 .build()
                 .expect("the transport has its trust");
-            Box::new(move |place| SecretSource::new(secrets.clone(), format!("aws:{place}").parse().unwrap()))
+            Box::new(move |reference| {
+                SecretSource::new(secrets.clone(), format!("aws:{reference}").parse().unwrap())
+            })
         }
         _ => panic!("there is no such provider"),
     };
-    let mut places = BufReader::new(tokio::io::stdin()).lines();
-    while let Some(place) = places.next_line().await.unwrap() {
-        println!("{}", told(source(&place).resolve().await));
+    let mut references = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(reference) = references.next_line().await.unwrap() {
+        println!("{}", report(source(&reference).resolve().await));
     }
 }
 
-/// Asks the address at which a cloud tells a machine who it is where the tests have put it.
+/// Redirects requests for the metadata of a cloud machine to the server of the tests.
 #[derive(Debug)]
-struct InACloud(Transport);
+struct LocalMetadata(Transport);
 
-impl HttpExchange for InACloud {
+impl HttpExchange for LocalMetadata {
     async fn exchange(
         &self,
         mut request: Request<Bytes>,
@@ -57,14 +62,14 @@ impl HttpExchange for InACloud {
     ) -> Result<Response<Bytes>, TransportError> {
         if request.uri().host() == Some("169.254.169.254") {
             let path = request.uri().path_and_query().unwrap();
-            let elsewhere = format!("{}{path}", env::var("MACHINE_METADATA").unwrap());
-            *request.uri_mut() = elsewhere.parse().unwrap();
+            let redirected = format!("{}{path}", env::var("MACHINE_METADATA").unwrap());
+            *request.uri_mut() = redirected.parse().unwrap();
         }
         self.0.exchange(request, limits).await
     }
 }
 
-fn told(read: Result<ResolvedSecret, SecretError>) -> Value {
+fn report(read: Result<ResolvedSecret, SecretError>) -> Value {
     match read {
         Ok(read) => json!({
             "secret": read.secret().expose(),

@@ -1,5 +1,6 @@
-//! A stand-in for HashiCorp Vault, which has no package here: the part of its HTTP API that a service needs, and the part that an
-//! operator needs to prepare it. hvac judges it (`hashicorp.rs`). <https://developer.hashicorp.com/vault/api-docs>
+//! A stand-in for HashiCorp Vault, which Debian does not package: the part of its HTTP API that a
+//! service and its operator need (<https://developer.hashicorp.com/vault/api-docs>). The client hvac
+//! checks it (`hashicorp.rs`).
 
 use std::{
     collections::BTreeMap,
@@ -15,9 +16,8 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
+use passport_test_support::{certificates::Authority, servers::serve_tls};
 use serde_json::{Value, json};
-
-use crate::tls::Authority;
 
 pub(crate) const HOST: &str = "vault.example.com";
 pub(crate) const ROLE_ID: &str = "675a50e7-cfe0-be76-e35f-49ec009731ea";
@@ -27,13 +27,13 @@ pub(crate) const POD: &str = "eyJhbGciOiJSUzI1NiJ9.of-the-pod.signature";
 /// Clones are one.
 #[derive(Clone)]
 pub(crate) struct VaultServer {
-    shared: Arc<Mutex<World>>,
+    shared: Arc<Mutex<VaultState>>,
     pub(crate) address: SocketAddr,
     pub(crate) ca_pem: String,
 }
 
 #[derive(Default)]
-struct World {
+struct VaultState {
     /// Of the engine of the second version, by path; a version that was deleted is none.
     versioned: BTreeMap<String, Vec<Option<Value>>>,
     /// Of the engine of the first version.
@@ -50,15 +50,15 @@ struct World {
     seen: Vec<HeaderMap>,
 }
 
-type Shared = State<Arc<Mutex<World>>>;
+type Shared = State<Arc<Mutex<VaultState>>>;
 
 impl VaultServer {
     pub(crate) async fn start() -> Self {
-        let authority = Authority::new();
-        let shared = Arc::new(Mutex::new(World {
+        let authority = Authority::default();
+        let shared = Arc::new(Mutex::new(VaultState {
             may_read: true,
             mounts: BTreeMap::from(["approle", "kubernetes"].map(|method| (method.to_owned(), method))),
-            ..World::default()
+            ..VaultState::default()
         }));
         let router = Router::new()
             .route("/v1/auth/{mount}/login", post(login))
@@ -69,7 +69,7 @@ impl VaultServer {
             .route("/v1/plain/{*path}", get(read_plain))
             .layer(middleware::from_fn_with_state(Arc::clone(&shared), faults))
             .with_state(Arc::clone(&shared));
-        let address = authority.serve(&[HOST, "localhost"], router).await.unwrap();
+        let address = serve_tls(authority.acceptor(&[HOST, "localhost"]), router).await;
         Self { shared, address, ca_pem: authority.pem }
     }
 
@@ -129,12 +129,12 @@ impl VaultServer {
         self.world().seen.iter().map(|headers| text(headers).unwrap_or_default()).collect()
     }
 
-    fn world(&self) -> MutexGuard<'_, World> {
+    fn world(&self) -> MutexGuard<'_, VaultState> {
         locked(&self.shared)
     }
 }
 
-impl World {
+impl VaultState {
     fn grant(&mut self) -> String {
         self.granted += 1;
         let token = format!("hvs.token-of-vault-{}", self.granted);
@@ -143,7 +143,7 @@ impl World {
     }
 }
 
-fn locked(shared: &Mutex<World>) -> MutexGuard<'_, World> {
+fn locked(shared: &Mutex<VaultState>) -> MutexGuard<'_, VaultState> {
     shared.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -234,7 +234,10 @@ async fn renew(State(shared): Shared, headers: HeaderMap) -> Response {
 }
 
 #[expect(clippy::result_large_err, reason = "it is the response")]
-fn admit<'a>(shared: &'a Mutex<World>, headers: &HeaderMap) -> Result<MutexGuard<'a, World>, Response> {
+fn admit<'a>(
+    shared: &'a Mutex<VaultState>,
+    headers: &HeaderMap,
+) -> Result<MutexGuard<'a, VaultState>, Response> {
     let world = locked(shared);
     let is_good = world.may_read && world.tokens.contains_key(shown(headers));
     if is_good { Ok(world) } else { Err(denied()) }

@@ -1,4 +1,4 @@
-//! The program `passport-dev`, run as people run it.
+//! The program `passport-dev` as a child process.
 
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests, helpers included")]
@@ -8,6 +8,7 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use passport_test_support::{servers::client, tokens::claims_of};
 use serde_json::Value;
 
 fn start(arguments: &[&str]) -> (Child, BufReader<std::process::ChildStdout>) {
@@ -23,7 +24,7 @@ fn start(arguments: &[&str]) -> (Child, BufReader<std::process::ChildStdout>) {
     (child, output)
 }
 
-/// What the program prints under `name`.
+/// Returns what the program prints after `name`.
 fn field(lines: &[String], name: &str) -> String {
     let line = lines.iter().find_map(|line| line.trim().strip_prefix(name));
     line.unwrap_or_else(|| panic!("no {name} in {lines:#?}")).trim().to_owned()
@@ -33,7 +34,7 @@ fn introduction(output: &mut impl BufRead) -> Vec<String> {
     let lines = output.lines().map(Result::unwrap);
     let mut seen = Vec::new();
     for line in lines {
-        // The curl line is the last of the introduction; it stands on two lines.
+        // The introduction ends with the curl command, which has two lines.
         let last = line.trim_start().starts_with("http");
         seen.push(line);
         if last {
@@ -44,7 +45,7 @@ fn introduction(output: &mut impl BufRead) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn it_prints_what_one_needs_to_get_a_token() {
+async fn output_contains_all_that_a_token_request_needs() {
     let (mut child, mut output) = start(&["--secret", "s3cret", "--role", "a", "--token-lifetime", "120"]);
     let lines = introduction(&mut output);
     let curl = lines[lines.len() - 2..].join("");
@@ -52,7 +53,7 @@ async fn it_prints_what_one_needs_to_get_a_token() {
     assert_eq!(field(&lines, "client secret"), "s3cret");
     assert!(curl.contains(&format!("'{client_id}:s3cret'")) && curl.ends_with(&token_url), "{curl}");
 
-    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+    let client = client();
     let request = client
         .post(token_url)
         .basic_auth(client_id, Some("s3cret"))
@@ -67,7 +68,7 @@ async fn it_prints_what_one_needs_to_get_a_token() {
 
 #[test]
 #[cfg(unix)]
-fn a_signal_ends_it_in_good_order() {
+fn sigterm_stops_the_program_with_success() {
     let (mut child, mut output) = start(&[]);
     introduction(&mut output);
     let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
@@ -79,7 +80,7 @@ fn a_signal_ends_it_in_good_order() {
 }
 
 #[test]
-fn its_console_obeys() {
+fn console_runs_commands_and_rejects_unknown_faults() {
     let (mut child, mut output) = start(&["--console"]);
     introduction(&mut output);
     child.stdin.take().unwrap().write_all(b"rotate\nfault token sideways\nstop\n").unwrap();
@@ -90,7 +91,7 @@ fn its_console_obeys() {
 }
 
 #[test]
-fn an_address_off_this_machine_is_refused_in_words() {
+fn address_outside_loopback_is_rejected_with_a_remedy() {
     let output =
         Command::new(env!("CARGO_BIN_EXE_passport-dev")).args(["--address", "0.0.0.0:0"]).output().unwrap();
     assert!(!output.status.success());
@@ -100,15 +101,8 @@ fn an_address_off_this_machine_is_refused_in_words() {
 }
 
 fn get(url: &str) -> impl Future<Output = Value> + use<> {
-    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
-    let request = client.get(url);
+    let request = client().get(url);
     async move { serde_json::from_str(&request.send().await.unwrap().text().await.unwrap()).unwrap() }
-}
-
-fn claims(token: &str) -> Value {
-    use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-    let claims = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&BASE64_URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap()
 }
 
 const FILE: &str = r#"
@@ -126,7 +120,7 @@ const FILE: &str = r#"
 "#;
 
 #[tokio::test]
-async fn it_serves_other_machines_under_its_issuer() {
+async fn other_machines_are_served_under_the_issuer() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("identities.toml");
     std::fs::write(&file, FILE).unwrap();
@@ -146,7 +140,7 @@ async fn it_serves_other_machines_under_its_issuer() {
     assert_eq!(discovery["token_endpoint"], "http://passport:8090/passport/token");
     assert_eq!(field(&lines, "token  "), "http://passport:8090/passport/token");
 
-    let client = reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap();
+    let client = client();
     let token = |name: &str, secret: &str| {
         client
             .post(format!("{base}/passport/token"))
@@ -157,13 +151,13 @@ async fn it_serves_other_machines_under_its_issuer() {
     };
     let reply = token("erp-sync", "erp-secret").await.unwrap().text().await.unwrap();
     let reply: Value = serde_json::from_str(&reply).unwrap();
-    let erp = claims(reply["access_token"].as_str().unwrap());
+    let erp = claims_of(reply["access_token"].as_str().unwrap());
     assert_eq!((&erp["iss"], &erp["tenant_id"]), (&"http://passport:8090/".into(), &"tenant-7".into()));
     assert_eq!(erp["roles"], Value::from(vec!["erp.read"]));
     assert_eq!(token("payroll", "payroll-secret").await.unwrap().status(), 200);
     assert_eq!(token("dev-service", "x").await.unwrap().status(), 401, "the file has all identities");
 
-    let alice = claims(&field(&lines, "token of alice"));
+    let alice = claims_of(&field(&lines, "token of alice"));
     assert_eq!((&alice["sub"], &alice["roles"]), (&"alice".into(), &Value::from(vec!["clerk"])));
     child.kill().unwrap();
     child.wait().unwrap();

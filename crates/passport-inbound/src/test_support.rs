@@ -1,23 +1,20 @@
-//! An issuer that does as it is told, a clock that goes with tokio's, ears for events and metrics.
+//! An issuer with scripted responses, and a clock that advances with that of tokio.
 
 use std::{
-    cell::RefCell,
     collections::BTreeMap,
-    io,
-    sync::{Arc, Mutex, Once},
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
-use metrics_util::debugging::{DebugValue, DebuggingRecorder};
 use passport_core::{
     Clock, HttpExchange, Limits, ManualClock, Transport, TransportError, TransportErrorKind,
 };
 use passport_dev::{DevPassport, TestJwtBuilder};
+pub(crate) use passport_test_support::{logs::Log, metrics::measured};
 use serde_json::Value;
 use tokio::{sync::watch, time::Instant};
-use tracing_subscriber::fmt::MakeWriter;
 
 use crate::{TokenVerifier, TokenVerifierBuilder};
 
@@ -195,85 +192,4 @@ impl Setup {
     pub(crate) fn token(&self) -> TestJwtBuilder {
         self.passport.user_token("u").expires_in(Duration::from_secs(30 * 24 * 60 * 60))
     }
-}
-
-/// What was logged on this thread, as text.
-///
-/// One subscriber for all tests, which hands each line to whoever listens on its thread:
-/// subscribers that come and go change what the tests beside them log.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Log(Arc<Mutex<Vec<u8>>>);
-
-thread_local! {
-    static LISTENING: RefCell<Option<(tracing::Level, Log)>> = const { RefCell::new(None) };
-}
-
-impl Log {
-    /// Listens on this thread from now on, for the rest of the test.
-    pub(crate) fn listen(level: tracing::Level) -> Self {
-        static SUBSCRIBER: Once = Once::new();
-        SUBSCRIBER.call_once(|| {
-            let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
-            let subscriber = subscriber.with_ansi(false).with_writer(Self::default()).finish();
-            tracing::subscriber::set_global_default(subscriber).unwrap();
-        });
-        let log = Self::default();
-        LISTENING.set(Some((level, log.clone())));
-        log
-    }
-
-    /// The lines that hold `part`.
-    pub(crate) fn lines_with(&self, part: &str) -> Vec<String> {
-        let log = self.0.lock().unwrap();
-        str::from_utf8(&log).unwrap().lines().filter(|line| line.contains(part)).map(str::to_owned).collect()
-    }
-}
-
-impl io::Write for Log {
-    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(text);
-        Ok(text.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<'a> MakeWriter<'a> for Log {
-    type Writer = Self;
-
-    /// A log that nobody reads.
-    fn make_writer(&'a self) -> Self {
-        Self::default()
-    }
-
-    fn make_writer_for(&'a self, event: &tracing::Metadata<'_>) -> Self {
-        let listening = LISTENING.with_borrow(Clone::clone);
-        listening.filter(|(level, _)| event.level() <= level).map(|(_, log)| log).unwrap_or_default()
-    }
-}
-
-/// What `work` measures, by name and labels other than the issuer: the count of a counter, the last
-/// value of others.
-pub(crate) async fn measured(work: impl Future<Output = ()>) -> BTreeMap<String, f64> {
-    let recorder = DebuggingRecorder::new();
-    {
-        let _guard = metrics::set_default_local_recorder(&recorder);
-        work.await;
-    }
-    let metrics = recorder.snapshotter().snapshot().into_vec().into_iter();
-    metrics
-        .map(|(key, _, _, value)| {
-            let labels = key.key().labels().filter(|label| label.key() != "issuer");
-            let words = [key.key().name()].into_iter().chain(labels.map(metrics::Label::value));
-            let value = match value {
-                #[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
-                DebugValue::Counter(count) => count as f64,
-                DebugValue::Gauge(value) => *value,
-                DebugValue::Histogram(values) => values.last().map_or(f64::NAN, |value| **value),
-            };
-            (words.collect::<Vec<_>>().join(" "), value)
-        })
-        .collect()
 }

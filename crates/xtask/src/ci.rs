@@ -3,10 +3,11 @@
 use std::{env, fmt::Write as _, fs, process::Command};
 
 use crate::{
-    bench, fuzz, judges,
+    bench, fuzz,
     prerequisites::{self, C_COMPILER},
     run::{Outcome, answers, cargo, cargo_with, run},
     stopwatch::{Elapsed, Stopwatch},
+    third_party_clients,
 };
 
 /// Long enough to see that each fuzz target runs and accepts its seeds.
@@ -99,7 +100,7 @@ fn libraries_alone() -> Outcome {
 
 /// With the command of the README.
 fn tests() -> Outcome {
-    cargo_with(&[(judges::NEVER_SKIP, "1")], &["xtask", "test"])
+    cargo_with(&[(third_party_clients::NEVER_SKIP, "1")], &["xtask", "test"])
 }
 
 fn documentation() -> Outcome {

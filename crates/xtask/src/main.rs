@@ -5,11 +5,11 @@
 mod bench;
 mod ci;
 mod fuzz;
-mod judges;
 mod mutants;
 mod prerequisites;
 mod run;
 mod stopwatch;
+mod third_party_clients;
 
 use std::process::ExitCode;
 
@@ -55,6 +55,6 @@ fn test() -> Outcome {
     prerequisites::bring(&prerequisites::CURL)?;
     prerequisites::bring(&prerequisites::REDIS)?;
     prerequisites::bring(&prerequisites::NGINX)?;
-    judges::bring()?;
+    third_party_clients::bring()?;
     cargo(&["test", "--workspace", "--all-features"])
 }

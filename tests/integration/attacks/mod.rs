@@ -1,6 +1,6 @@
 //! The ways in which verifiers of tokens were broken: each is refused, for its own reason, in the verifier, on HTTP and on gRPC.
 
-mod forms;
+mod encodings;
 mod padding;
 mod tokens;
 
@@ -10,56 +10,56 @@ use tonic::transport::Endpoint;
 
 use self::tokens::{Attack, attacks};
 use crate::{
-    forge::{AUDIENCE, Forge},
-    support::{api_behind, assert_refused_on_grpc, assert_refused_on_http, grpc_server_behind, http},
+    harness::{api_behind, assert_rejected_on_grpc, assert_rejected_on_http, grpc_server_behind, http},
+    token_factory::{AUDIENCE, TokenFactory},
 };
 
 #[tokio::test]
 async fn every_attack_is_refused_for_its_own_reason() {
-    let forge = Forge::new();
-    let verifier = forge.verifier();
-    let attacks = attacks(&forge);
+    let factory = TokenFactory::new();
+    let verifier = factory.verifier();
+    let attacks = attacks(&factory);
     assert_eq!(attacks.len(), 283, "the figure stands in the changelog");
-    verifier.verify(&forge.good()).await.expect("a good token passes before");
+    verifier.verify(&factory.good()).await.expect("a good token passes before");
     for Attack { name, token, reason } in attacks {
         let outcome = verifier.verify(&token).await;
         assert_eq!(outcome.map(|caller| format!("{caller:?}")), Err(VerifyError::Rejected(reason)), "{name}");
     }
-    verifier.verify(&forge.good()).await.expect("and after");
+    verifier.verify(&factory.good()).await.expect("and after");
 }
 
 #[tokio::test]
 async fn on_http_every_attack_is_401_with_a_fixed_challenge() {
-    let forge = Forge::new();
-    let url = format!("{}/whoami", api_behind(forge.verifier()).await);
+    let factory = TokenFactory::new();
+    let url = format!("{}/whoami", api_behind(factory.verifier()).await);
     let client = http();
-    for Attack { name, token, reason } in attacks(&forge) {
-        assert_refused_on_http(client.get(&url), &token, reason, &name).await;
+    for Attack { name, token, reason } in attacks(&factory) {
+        assert_rejected_on_http(client.get(&url), &token, reason, &name).await;
     }
 }
 
 #[tokio::test]
 async fn on_grpc_every_attack_is_unauthenticated() {
-    let forge = Forge::new();
-    let channel = Endpoint::from_shared(grpc_server_behind(forge.verifier()).await).unwrap().connect_lazy();
-    for Attack { name, token, reason } in attacks(&forge) {
-        assert_refused_on_grpc(channel.clone(), &token, reason, &name).await;
+    let factory = TokenFactory::new();
+    let channel = Endpoint::from_shared(grpc_server_behind(factory.verifier()).await).unwrap().connect_lazy();
+    for Attack { name, token, reason } in attacks(&factory) {
+        assert_rejected_on_grpc(channel.clone(), &token, reason, &name).await;
     }
 }
 
 /// What strictness must not cost: RFC 7515 section 4, RFC 7519 section 4.1.3, and the header of Passport's own sample.
 #[tokio::test]
 async fn what_the_standards_allow_is_accepted() {
-    let forge = Forge::new();
-    let verifier = forge.verifier();
-    let claims = forge.claims().to_string();
+    let factory = TokenFactory::new();
+    let verifier = factory.verifier();
+    let claims = factory.claims().to_string();
     let mut good = vec![
-        forge.sign(r#"{"alg":"RS256"}"#, &claims),
-        forge.sign(" {\n\t\"alg\" : \"RS256\" } \r\n", format!(" {claims}\n")),
-        forge.sign(r#"{"\u0061lg":"RS\u003256","kid":"forge\u002d1"}"#, &claims),
+        factory.sign(r#"{"alg":"RS256"}"#, &claims),
+        factory.sign(" {\n\t\"alg\" : \"RS256\" } \r\n", format!(" {claims}\n")),
+        factory.sign(r#"{"\u0061lg":"RS\u003256","kid":"factory\u002d1"}"#, &claims),
     ];
     for typ in ["JWT", "jwt", "at+jwt", "AT+JWT", "application/at+jwt", "application/jwt"] {
-        good.push(forge.with_header("typ", &json!(typ)));
+        good.push(factory.with_header("typ", &json!(typ)));
     }
     for (name, value) in [
         ("private", json!({ "a": [1, null, "x"] })),
@@ -69,24 +69,24 @@ async fn what_the_standards_allow_is_accepted() {
         ("x5c", json!(["MIIB"])),
         ("jwk", json!({ "kty": "oct" })),
     ] {
-        good.push(forge.with_header(name, &value));
+        good.push(factory.with_header(name, &value));
     }
     for (name, value) in [
         ("aud", json!([AUDIENCE])),
         ("aud", json!(["other", AUDIENCE])),
         ("sub", json!("\u{1F600}\r\n\0é")),
-        ("exp", json!(forge.now as f64 + 60.5)),
+        ("exp", json!(factory.now as f64 + 60.5)),
         ("exp", json!(4e9)),
         ("nbf", json!(0)),
-        ("nbf", json!(forge.now + 59)),
-        ("iat", json!(forge.now + 59)),
-        ("exp", json!(forge.now - 30)),
+        ("nbf", json!(factory.now + 59)),
+        ("iat", json!(factory.now + 59)),
+        ("exp", json!(factory.now - 30)),
         ("email", json!(null)),
         ("roles", json!("one")),
         ("private", json!({ "sub": { "exp": [1e9, -5] } })),
         ("jti", json!(null)),
     ] {
-        good.push(forge.with_claim(name, &value));
+        good.push(factory.with_claim(name, &value));
     }
     for token in good {
         verifier.verify(&token).await.unwrap_or_else(|error| panic!("{error}: {token}"));

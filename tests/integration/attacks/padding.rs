@@ -5,7 +5,7 @@ use num_bigint::BigUint;
 use passport_inbound::{RejectionReason as R, TokenVerifier, VerifyError};
 use serde_json::json;
 
-use crate::forge::{Forge, base64, with_signature};
+use crate::token_factory::{TokenFactory, base64, with_signature};
 
 const SIZE: usize = 256;
 
@@ -66,17 +66,17 @@ fn malformed(digest: &[u8]) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn a_signature_with_a_malformed_padding_is_refused_though_the_issuers_key_made_it() {
-    let forge = Forge::new();
-    let verifier = forge.verifier();
-    let token = forge.good();
+fn malformed_padding_by_the_issuers_key_is_rejected() {
+    let factory = TokenFactory::new();
+    let verifier = factory.verifier();
+    let token = factory.good();
     let (message, _) = token.rsplit_once('.').unwrap();
     let digest = digest(&SHA256, message.as_bytes());
     let control = block(1, 0xff, &[&SHA256_INFO[..], digest.as_ref()].concat());
-    let control = with_signature(&token, forge.raw_signature(&control));
+    let control = with_signature(&token, factory.raw_signature(&control));
     assert_eq!(control, token, "it is made as the others are");
     for (name, block) in malformed(digest.as_ref()) {
-        let token = with_signature(&token, forge.raw_signature(&block));
+        let token = with_signature(&token, factory.raw_signature(&block));
         let outcome = verifier.try_verify(&token).unwrap();
         assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(R::SignatureInvalid), "{name}");
     }
@@ -85,13 +85,13 @@ fn a_signature_with_a_malformed_padding_is_refused_though_the_issuers_key_made_i
 /// With an exponent of 3, a cube root makes a block that begins as it should, without any private key.
 #[test]
 fn a_cube_root_is_no_signature() {
-    let forge = Forge::new();
-    let key = json!({ "kty": "RSA", "kid": "forge-1", "n": base64(forge.modulus()), "e": base64([3]) });
+    let factory = TokenFactory::new();
+    let key = json!({ "kty": "RSA", "kid": "factory-1", "n": base64(factory.modulus()), "e": base64([3]) });
     let verifier = TokenVerifier::builder("bizfirstgo-api")
         .static_keys(json!({ "keys": [key] }).to_string())
         .build()
         .unwrap();
-    let token = forge.good();
+    let token = factory.good();
     let (message, _) = token.rsplit_once('.').unwrap();
     let digest = digest(&SHA256, message.as_bytes());
     let wanted = short(8, &[&SHA256_INFO[..], digest.as_ref()].concat());

@@ -3,8 +3,8 @@
 use passport_inbound::RejectionReason as R;
 use serde_json::{Value, json};
 
-use super::forms::{forms, signatures, standards};
-use crate::forge::{AUDIENCE, Forge, ISSUER, KID, Scheme, with_signature};
+use super::encodings::{forms, signatures, standards};
+use crate::token_factory::{AUDIENCE, ISSUER, KID, Scheme, TokenFactory, with_signature};
 
 pub(super) struct Attack {
     pub(super) name: String,
@@ -16,17 +16,17 @@ pub(super) fn attack(name: impl Into<String>, token: String, reason: R) -> Attac
     Attack { name: name.into(), token, reason }
 }
 
-pub(super) fn attacks(forge: &Forge) -> Vec<Attack> {
+pub(super) fn attacks(factory: &TokenFactory) -> Vec<Attack> {
     [
-        algorithms(forge),
-        headers(forge),
-        keys(forge),
-        signatures(forge),
-        forms(forge),
-        times(forge),
-        parties(forge),
-        kinds(forge),
-        shapes_of_claims(forge),
+        algorithms(factory),
+        headers(factory),
+        keys(factory),
+        signatures(factory),
+        forms(factory),
+        times(factory),
+        parties(factory),
+        kinds(factory),
+        shapes_of_claims(factory),
         standards(),
     ]
     .into_iter()
@@ -35,7 +35,7 @@ pub(super) fn attacks(forge: &Forge) -> Vec<Attack> {
 }
 
 /// CVE-2015-2951, CVE-2016-10555, CVE-2022-21449, RFC 8725 sections 2.1, 3.1 and 3.2.
-fn algorithms(forge: &Forge) -> Vec<Attack> {
+fn algorithms(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     for alg in [
         "none",
@@ -52,17 +52,17 @@ fn algorithms(forge: &Forge) -> Vec<Attack> {
     ] {
         attacks.push(attack(
             format!("alg {alg:?}"),
-            forge.with_header("alg", &json!(alg)),
+            factory.with_header("alg", &json!(alg)),
             R::AlgorithmNotAllowed,
         ));
-        let unsigned = with_signature(&forge.with_header("alg", &json!(alg)), "");
+        let unsigned = with_signature(&factory.with_header("alg", &json!(alg)), "");
         attacks.push(attack(format!("alg {alg:?} and no signature"), unsigned, R::AlgorithmNotAllowed));
     }
     for alg in [json!(["RS256"]), json!(1), json!(true), json!({ "alg": "RS256" })] {
-        attacks.push(attack(format!("alg {alg}"), forge.with_header("alg", &alg), R::Malformed));
+        attacks.push(attack(format!("alg {alg}"), factory.with_header("alg", &alg), R::Malformed));
     }
-    attacks.push(attack("no alg", forge.with_header("alg", &Value::Null), R::Malformed));
-    for token in forge.with_public_key_as_secret() {
+    attacks.push(attack("no alg", factory.with_header("alg", &Value::Null), R::Malformed));
+    for token in factory.with_public_key_as_secret() {
         attacks.push(attack("the public key as a secret", token, R::AlgorithmNotAllowed));
     }
     for (says, signed, reason) in [
@@ -75,23 +75,23 @@ fn algorithms(forge: &Forge) -> Vec<Attack> {
         ("RS256", Scheme::Rs512, R::SignatureInvalid),
         ("RS256", Scheme::Ps256, R::SignatureInvalid),
     ] {
-        let token = forge.of_algorithm(says, signed);
+        let token = factory.of_algorithm(says, signed);
         attacks.push(attack(format!("{says}, signed with {signed:?}"), token, reason));
     }
     attacks
 }
 
 /// RFC 7515 section 4.1.11, RFC 7797, RFC 8725 sections 3.11 and 3.12, CVE-2025-59420, CVE-2023-51774.
-fn headers(forge: &Forge) -> Vec<Attack> {
+fn headers(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     for crit in [json!(["exp"]), json!(["b64"]), json!(["x"]), json!([]), json!("exp"), json!(1), json!({})] {
-        attacks.push(attack(format!("crit {crit}"), forge.with_header("crit", &crit), R::CriticalHeader));
+        attacks.push(attack(format!("crit {crit}"), factory.with_header("crit", &crit), R::CriticalHeader));
     }
     let null =
-        forge.sign(format!(r#"{{"alg":"RS256","kid":"{KID}","crit":null}}"#), forge.claims().to_string());
+        factory.sign(format!(r#"{{"alg":"RS256","kid":"{KID}","crit":null}}"#), factory.claims().to_string());
     attacks.push(attack("crit null", null, R::CriticalHeader));
     for (name, value) in [("b64", json!(false)), ("enc", json!("A128GCM")), ("zip", json!("DEF"))] {
-        attacks.push(attack(name, forge.with_header(name, &value), R::Malformed));
+        attacks.push(attack(name, factory.with_header(name, &value), R::Malformed));
     }
     for typ in [
         "logout+jwt",
@@ -112,19 +112,19 @@ fn headers(forge: &Forge) -> Vec<Attack> {
     ] {
         attacks.push(attack(
             format!("typ {typ:?}"),
-            forge.with_header("typ", &json!(typ)),
+            factory.with_header("typ", &json!(typ)),
             R::NotAnAccessToken,
         ));
     }
-    attacks.extend(odd_headers(forge));
+    attacks.extend(odd_headers(factory));
     attacks
 }
 
 /// RFC 7515 section 4, RFC 8259, CVE-2025-53864.
-fn odd_headers(forge: &Forge) -> Vec<Attack> {
+fn odd_headers(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
-    let claims = forge.claims().to_string();
-    let raw = |header: &[u8]| forge.sign(header, &claims);
+    let claims = factory.claims().to_string();
+    let raw = |header: &[u8]| factory.sign(header, &claims);
     for header in [
         &br#"{"alg":"RS256","alg":"RS256"}"#[..],
         br#"{"alg":"RS256","\u0061lg":"none"}"#,
@@ -160,13 +160,13 @@ fn odd_headers(forge: &Forge) -> Vec<Attack> {
 }
 
 /// CVE-2018-0114, CVE-2026-27962, RFC 8725 sections 3.8 and 3.10.
-fn keys(forge: &Forge) -> Vec<Attack> {
+fn keys(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
-    let stranger = Forge::new();
+    let stranger = TokenFactory::new();
     let own_key = |kid: &str| {
         stranger.sign(
             json!({ "alg": "RS256", "kid": kid, "jwk": stranger.jwk() }).to_string(),
-            forge.claims().to_string(),
+            factory.claims().to_string(),
         )
     };
     attacks.push(attack("its own key, under the issuer's name", own_key(KID), R::SignatureInvalid));
@@ -178,10 +178,10 @@ fn keys(forge: &Forge) -> Vec<Attack> {
         ("x5t", json!("AAAA")),
     ] {
         let header = json!({ "alg": "RS256", "kid": "mine", name: value });
-        let token = stranger.sign(header.to_string(), forge.claims().to_string());
+        let token = stranger.sign(header.to_string(), factory.claims().to_string());
         attacks.push(attack(name, token, R::KeyNotFound));
     }
-    let nameless = stranger.sign(r#"{"alg":"RS256"}"#, forge.claims().to_string());
+    let nameless = stranger.sign(r#"{"alg":"RS256"}"#, factory.claims().to_string());
     attacks.push(attack("a stranger's key without a name", nameless, R::SignatureInvalid));
     for kid in [
         "../../dev/null",
@@ -192,51 +192,51 @@ fn keys(forge: &Forge) -> Vec<Attack> {
         "{{7*7}}",
         "\r\nx: y",
         "\0",
-        "Forge-1",
-        "forge-1 ",
-        " forge-1",
-        "forge-1\0",
-        "forge",
-        "forge-11",
+        "TokenFactory-1",
+        "factory-1 ",
+        " factory-1",
+        "factory-1\0",
+        "factory",
+        "factory-11",
         "http://127.0.0.1:9/key",
-        "\u{feff}forge-1",
+        "\u{feff}factory-1",
         "",
     ] {
-        attacks.push(attack(format!("kid {kid:?}"), forge.with_header("kid", &json!(kid)), R::KeyNotFound));
+        attacks.push(attack(format!("kid {kid:?}"), factory.with_header("kid", &json!(kid)), R::KeyNotFound));
     }
-    let long = forge.with_header("kid", &json!("k".repeat(4_000)));
+    let long = factory.with_header("kid", &json!("k".repeat(4_000)));
     attacks.push(attack("a long kid", long, R::KeyNotFound));
     attacks
 }
 
 /// CVE-2026-25537, RFC 7519 section 4.1, RFC 8725 section 3.12.
-fn times(forge: &Forge) -> Vec<Attack> {
+fn times(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     for name in ["exp", "nbf", "iat"] {
         for value in [
-            json!(forge.now.to_string()),
+            json!(factory.now.to_string()),
             json!(true),
             json!(null),
-            json!([forge.now]),
+            json!([factory.now]),
             json!({}),
             json!(-1),
             json!(1e19),
             json!(1e300),
             json!(""),
         ] {
-            attacks.push(attack(format!("{name}: {value}"), forge.with_claim(name, &value), R::Malformed));
+            attacks.push(attack(format!("{name}: {value}"), factory.with_claim(name, &value), R::Malformed));
         }
     }
     let raw = |times: &str| {
-        let claims = forge.claims().to_string();
-        forge.sign(Forge::header().to_string(), format!("{{{times},{}", &claims[1..]))
+        let claims = factory.claims().to_string();
+        factory.sign(TokenFactory::header().to_string(), format!("{{{times},{}", &claims[1..]))
     };
     attacks.push(attack("nbf of 400 digits", raw(&format!("\"nbf\":{}", "9".repeat(400))), R::Malformed));
     attacks.push(attack("nbf: 1e400", raw("\"nbf\":1e400"), R::Malformed));
     attacks.push(attack("exp twice", raw("\"exp\":4102444800"), R::Malformed));
     attacks.push(attack("exp twice, spelled differently", raw(r#""\u0065xp":4102444800"#), R::Malformed));
-    attacks.push(attack("no exp", forge.without_claim("exp"), R::MissingClaim("exp")));
-    attacks.push(attack("no iat", forge.without_claim("iat"), R::MissingClaim("iat")));
+    attacks.push(attack("no exp", factory.without_claim("exp"), R::MissingClaim("exp")));
+    attacks.push(attack("no iat", factory.without_claim("iat"), R::MissingClaim("iat")));
     for (name, seconds, reason) in [
         ("exp", -61, R::Expired),
         ("exp", -1_000_000_000, R::Expired),
@@ -244,10 +244,10 @@ fn times(forge: &Forge) -> Vec<Attack> {
         ("nbf", 100_000_000_000, R::ImplausibleTime("nbf")),
         ("iat", 120, R::IssuedInFuture),
     ] {
-        let value = i64::try_from(forge.now).unwrap() + seconds;
+        let value = i64::try_from(factory.now).unwrap() + seconds;
         attacks.push(attack(
             format!("{name} {seconds} s from now"),
-            forge.with_claim(name, &json!(value)),
+            factory.with_claim(name, &json!(value)),
             reason,
         ));
     }
@@ -255,10 +255,10 @@ fn times(forge: &Forge) -> Vec<Attack> {
 }
 
 /// CVE-2024-53861, CVE-2025-30144, CVE-2020-26160, RFC 7519 section 4.1.3, RFC 8725 sections 3.8 and 3.9.
-fn parties(forge: &Forge) -> Vec<Attack> {
+fn parties(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = vec![
-        attack("no iss", forge.without_claim("iss"), R::IssuerMismatch),
-        attack("no aud", forge.without_claim("aud"), R::AudienceMismatch),
+        attack("no iss", factory.without_claim("iss"), R::IssuerMismatch),
+        attack("no aud", factory.without_claim("aud"), R::AudienceMismatch),
     ];
     for issuer in [
         format!("{ISSUER}/"),
@@ -274,7 +274,7 @@ fn parties(forge: &Forge) -> Vec<Attack> {
     ] {
         attacks.push(attack(
             format!("iss {issuer:?}"),
-            forge.with_claim("iss", &json!(issuer)),
+            factory.with_claim("iss", &json!(issuer)),
             R::IssuerMismatch,
         ));
     }
@@ -292,15 +292,15 @@ fn parties(forge: &Forge) -> Vec<Attack> {
     ] {
         attacks.push(attack(
             format!("aud {audience}"),
-            forge.with_claim("aud", &audience),
+            factory.with_claim("aud", &audience),
             R::AudienceMismatch,
         ));
     }
-    attacks.extend(parties_of_a_wrong_type(forge));
+    attacks.extend(parties_of_a_wrong_type(factory));
     attacks
 }
 
-fn parties_of_a_wrong_type(forge: &Forge) -> Vec<Attack> {
+fn parties_of_a_wrong_type(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     for (name, value) in [
         ("iss", json!([ISSUER])),
@@ -312,48 +312,48 @@ fn parties_of_a_wrong_type(forge: &Forge) -> Vec<Attack> {
         ("aud", json!([AUDIENCE, 5])),
         ("aud", json!({ "0": AUDIENCE })),
     ] {
-        attacks.push(attack(format!("{name} {value}"), forge.with_claim(name, &value), R::Malformed));
+        attacks.push(attack(format!("{name} {value}"), factory.with_claim(name, &value), R::Malformed));
     }
     attacks
 }
 
 /// RFC 8725 section 2.8, RFC 9449 section 7.1, RFC 8705 section 3.
-fn kinds(forge: &Forge) -> Vec<Attack> {
+fn kinds(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     for name in ["nonce", "at_hash", "c_hash", "events"] {
         for value in [json!("x"), json!({}), json!(null)] {
-            let token = forge.with_claim(name, &value);
+            let token = factory.with_claim(name, &value);
             attacks.push(attack(format!("{name}: {value}"), token, R::NotAnAccessToken));
         }
     }
     for cnf in [json!({ "jkt": "x" }), json!({ "x5t#S256": "x" }), json!({}), json!(null)] {
-        attacks.push(attack(format!("cnf {cnf}"), forge.with_claim("cnf", &cnf), R::BoundToken));
+        attacks.push(attack(format!("cnf {cnf}"), factory.with_claim("cnf", &cnf), R::BoundToken));
     }
     attacks
 }
 
 /// RFC 7519 section 4, RFC 8259, CVE-2025-53864.
-fn shapes_of_claims(forge: &Forge) -> Vec<Attack> {
+fn shapes_of_claims(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     for name in ["sub", "tenant_id"] {
-        attacks.push(attack(format!("no {name}"), forge.without_claim(name), R::MissingClaim(name)));
+        attacks.push(attack(format!("no {name}"), factory.without_claim(name), R::MissingClaim(name)));
         attacks.push(attack(
             format!("empty {name}"),
-            forge.with_claim(name, &json!(" ")),
+            factory.with_claim(name, &json!(" ")),
             R::MissingClaim(name),
         ));
         for value in [json!(null), json!(7), json!(["x"])] {
-            attacks.push(attack(format!("{name} {value}"), forge.with_claim(name, &value), R::Malformed));
+            attacks.push(attack(format!("{name} {value}"), factory.with_claim(name, &value), R::Malformed));
         }
     }
     let sub_elsewhere = {
-        let claims = json!({ "iss": ISSUER, "aud": AUDIENCE, "tenant_id": "t", "iat": forge.now, "exp": forge.now + 60,
+        let claims = json!({ "iss": ISSUER, "aud": AUDIENCE, "tenant_id": "t", "iat": factory.now, "exp": factory.now + 60,
             "SUB": "u", "Sub": "u", "x": { "sub": "u" }, "\u{ff53}ub": "u" });
-        forge.sign(Forge::header().to_string(), claims.to_string())
+        factory.sign(TokenFactory::header().to_string(), claims.to_string())
     };
     attacks.push(attack("sub under other names", sub_elsewhere, R::MissingClaim("sub")));
-    let header = Forge::header().to_string();
-    let claims = forge.claims().to_string();
+    let header = TokenFactory::header().to_string();
+    let claims = factory.claims().to_string();
     let deep = format!(r#"{{"x":{}{},{}"#, "[".repeat(2_000), "]".repeat(2_000), &claims[1..]);
     for payload in [
         b"[]".to_vec(),
@@ -368,10 +368,10 @@ fn shapes_of_claims(forge: &Forge) -> Vec<Attack> {
         [&claims.as_bytes()[..claims.len() - 1], b",\"x\":NaN}"].concat(),
         [&claims.as_bytes()[..claims.len() - 1], b",\"x\":1,\"x\":1}"].concat(),
         deep.into_bytes(),
-        forge.good().into_bytes(), // a token within a token
+        factory.good().into_bytes(), // a token within a token
     ] {
         let name = format!("payload {}", payload[..payload.len().min(40)].escape_ascii());
-        attacks.push(attack(name, forge.sign(&header, payload), R::Malformed));
+        attacks.push(attack(name, factory.sign(&header, payload), R::Malformed));
     }
     attacks
 }

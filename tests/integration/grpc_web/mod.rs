@@ -16,24 +16,24 @@ use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 use tonic_web::{GrpcWebCall, GrpcWebClientLayer, GrpcWebClientService, GrpcWebLayer};
 use tower::{Layer, ServiceBuilder};
 
-use crate::support::{http, serve, verifier};
+use crate::harness::{http, serve, verifier};
 
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum GrpcWebLayerPosition {
     Outside,
     Inside,
 }
 
 /// The standard health service, for service accounts, as grpc-web.
-async fn server(passport: &DevPassport, place: Place) -> String {
+async fn server(passport: &DevPassport, position: GrpcWebLayerPosition) -> String {
     let (_, health) = tonic_health::server::health_reporter();
     let routes = Routes::new(health).into_axum_router();
     let (authenticates, guards) =
         (AuthenticateLayer::new(verifier(passport)), RequireServiceAccountLayer::new());
     let web = GrpcWebLayer::new();
-    serve(match place {
-        Place::Outside => routes.layer(web).layer(guards).layer(authenticates),
-        Place::Inside => routes.layer(guards).layer(authenticates).layer(web),
+    serve(match position {
+        GrpcWebLayerPosition::Outside => routes.layer(web).layer(guards).layer(authenticates),
+        GrpcWebLayerPosition::Inside => routes.layer(guards).layer(authenticates).layer(web),
     })
     .await
 }
@@ -56,24 +56,24 @@ async fn code(client: &mut HealthClient<Web>, token: Option<&str>) -> Code {
 
 #[tokio::test]
 async fn tonics_grpc_web_client_reads_each_status() {
-    for place in [Place::Outside, Place::Inside] {
+    for position in [GrpcWebLayerPosition::Outside, GrpcWebLayerPosition::Inside] {
         for is_http2 in [false, true] {
             let passport = DevPassport::start().await.unwrap();
             let service = passport.managed_identity("payroll").create().token().build();
             let user = passport.user_token("ada").build();
-            let mut client = web_client(&server(&passport, place).await, is_http2);
+            let mut client = web_client(&server(&passport, position).await, is_http2);
             passport.inject(Endpoint::Jwks, Fault::Down);
-            assert_eq!(code(&mut client, Some(&service)).await, Code::Unavailable, "{place:?} {is_http2}");
+            assert_eq!(code(&mut client, Some(&service)).await, Code::Unavailable, "{position:?} {is_http2}");
             passport.heal(Endpoint::Jwks);
 
-            let mut client = web_client(&server(&passport, place).await, is_http2);
+            let mut client = web_client(&server(&passport, position).await, is_http2);
             for (token, expected) in [
                 (None, Code::Unauthenticated),
                 (Some("junk"), Code::Unauthenticated),
                 (Some(user.as_str()), Code::PermissionDenied),
                 (Some(service.as_str()), Code::Ok),
             ] {
-                assert_eq!(code(&mut client, token).await, expected, "{place:?} {is_http2} {token:?}");
+                assert_eq!(code(&mut client, token).await, expected, "{position:?} {is_http2} {token:?}");
             }
         }
     }
@@ -91,7 +91,8 @@ async fn refused(client: &reqwest::Client, url: &str, content_type: &str) -> (St
 #[tokio::test]
 async fn grpc_web_refusal_is_a_frame_of_trailers() {
     let passport = DevPassport::start().await.unwrap();
-    let url = format!("{}/grpc.health.v1.Health/Check", server(&passport, Place::Outside).await);
+    let url =
+        format!("{}/grpc.health.v1.Health/Check", server(&passport, GrpcWebLayerPosition::Outside).await);
     let frame = b"\x80\0\0\0\x38grpc-status: 16\r\ngrpc-message: authentication required\r\n";
     let http1 = reqwest::Client::builder().no_proxy().tls_certs_only([]).http1_only().build().unwrap();
     for client in [http1, http()] {

@@ -5,6 +5,7 @@ use http::StatusCode;
 use passport_core::CaCertificates;
 use passport_dev::{Endpoint, Fault};
 use passport_outbound::{ClientAuthentication, HttpTransport, TokenCache, Transport};
+use passport_test_support::certificates::{Authority, acceptor};
 use tokio::{
     net::{TcpSocket, TcpStream},
     time::timeout,
@@ -12,12 +13,11 @@ use tokio::{
 use tokio_rustls::TlsAcceptor;
 
 use super::*;
-use crate::tls::Authority;
 
 const BASIC: ClientAuthentication = ClientAuthentication::ClientSecretBasic;
 
-fn first_hangs(connection: usize) -> Treatment {
-    if connection == 0 { Treatment::Hang } else { Treatment::Forward }
+fn first_hangs(connection: usize) -> Behavior {
+    if connection == 0 { Behavior::Hang } else { Behavior::Forward }
 }
 
 #[tokio::test]
@@ -25,8 +25,8 @@ async fn first_connection_that_hangs_costs_less_than_6_s() {
     let passport = DevPassport::start().await.unwrap();
     // The first connection is for the token; then, for discovery.
     for authentication in [Some(BASIC), None] {
-        let front = Front::start(address_of(&passport), None, first_hangs).await;
-        let builder = through(&front, &passport);
+        let balancer = LoadBalancer::start(address_of(&passport), None, first_hangs).await;
+        let builder = through(&balancer, &passport);
         let builder = match authentication {
             Some(authentication) => builder.client_authentication(authentication),
             None => builder,
@@ -37,11 +37,11 @@ async fn first_connection_that_hangs_costs_less_than_6_s() {
 
 /// What speaks TLS as `localhost` and `passport.test`, and its CA.
 fn authority(alpn: &[&str]) -> (TlsAcceptor, CaCertificates) {
-    let authority = Authority::new();
+    let authority = Authority::default();
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(authority.pem.as_bytes()).unwrap();
     let ca = CaCertificates::from_pem_file(file.path()).unwrap();
-    (authority.acceptor(&["localhost", "passport.test"], alpn), ca)
+    (acceptor(&authority.issue(&["localhost", "passport.test"]), alpn), ca)
 }
 
 #[tokio::test]
@@ -49,10 +49,10 @@ async fn first_tls_connection_that_hangs_costs_less_than_6_s() {
     let passport = DevPassport::start().await.unwrap();
     for alpn in [&["h2", "http/1.1"][..], &["http/1.1"]] {
         let (tls, ca) = authority(alpn);
-        let front = Front::start(address_of(&passport), Some(tls), first_hangs).await;
+        let balancer = LoadBalancer::start(address_of(&passport), Some(tls), first_hangs).await;
         let transport = Transport::new(HttpTransport::new().with_ca(ca));
-        let builder = through(&front, &passport).client_authentication(BASIC).transport(transport);
-        let issuer = format!("https://localhost:{}", front.address.port());
+        let builder = through(&balancer, &passport).client_authentication(BASIC).transport(transport);
+        let issuer = format!("https://localhost:{}", balancer.address.port());
         token_within_6_s(&builder.issuer(issuer).build().unwrap()).await;
     }
 }
@@ -61,13 +61,13 @@ async fn first_tls_connection_that_hangs_costs_less_than_6_s() {
 async fn first_address_that_is_silent_costs_less_than_6_s() {
     let passport = DevPassport::start().await.unwrap();
     let (tls, ca) = authority(&["http/1.1"]);
-    let front = Front::start(address_of(&passport), Some(tls), |_| Treatment::Forward).await;
+    let balancer = LoadBalancer::start(address_of(&passport), Some(tls), |_| Behavior::Forward).await;
     let (silent, _queue) = silent_address().await;
-    let addresses = [silent, front.address];
+    let addresses = [silent, balancer.address];
     let transport = HttpTransport::configured(move |settings| {
         settings.no_proxy().resolve_to_addrs("passport.test", &addresses)
     });
-    let builder = through(&front, &passport).client_authentication(BASIC);
+    let builder = through(&balancer, &passport).client_authentication(BASIC);
     let builder = builder.issuer("https://passport.test").transport(Transport::new(transport.with_ca(ca)));
     token_within_6_s(&builder.build().unwrap()).await;
 }
@@ -91,15 +91,15 @@ async fn silent_address() -> (SocketAddr, Vec<TcpStream>) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn issuer_that_closes_used_connections_fails_none_of_1000_calls() {
     let passport = DevPassport::start().await.unwrap();
-    for treatment in [Treatment::CloseOnSecondRequest, Treatment::ResetOnSecondRequest] {
+    for behavior in [Behavior::CloseOnSecondRequest, Behavior::ResetOnSecondRequest] {
         for cache in [TokenCache::memory(), TokenCache::coalescing(), TokenCache::disabled()] {
-            let front = Front::start(address_of(&passport), None, move |_| treatment).await;
-            let identity = through(&front, &passport).token_cache(cache.clone()).build().unwrap();
+            let balancer = LoadBalancer::start(address_of(&passport), None, move |_| behavior).await;
+            let identity = through(&balancer, &passport).token_cache(cache.clone()).build().unwrap();
             for call in 0..1000 {
                 identity.token().await.unwrap_or_else(|error| panic!("{cache:?} {call}: {error:?}"));
                 identity.invalidate();
             }
-            assert!(front.connections() > 1000, "{}", front.connections());
+            assert!(balancer.connections() > 1000, "{}", balancer.connections());
         }
     }
 }
@@ -108,13 +108,13 @@ async fn issuer_that_closes_used_connections_fails_none_of_1000_calls() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_broken_connection_before_the_first_token_fails_no_caller() {
     let passport = DevPassport::start().await.unwrap();
-    for treatment in [Treatment::CloseOnFirstRequest, Treatment::ResetOnFirstRequest] {
+    for behavior in [Behavior::CloseOnFirstRequest, Behavior::ResetOnFirstRequest] {
         for (cache, connections) in [(TokenCache::memory(), 2..=2), (TokenCache::coalescing(), 2..=20)] {
-            let first = move |connection| if connection == 0 { treatment } else { Treatment::Forward };
-            let front = Front::start(address_of(&passport), None, first).await;
-            let builder = through(&front, &passport).client_authentication(BASIC).token_cache(cache);
+            let first = move |connection| if connection == 0 { behavior } else { Behavior::Forward };
+            let balancer = LoadBalancer::start(address_of(&passport), None, first).await;
+            let builder = through(&balancer, &passport).client_authentication(BASIC).token_cache(cache);
             no_caller_fails(&builder.build().unwrap()).await;
-            assert!(connections.contains(&front.connections()), "{}", front.connections());
+            assert!(connections.contains(&balancer.connections()), "{}", balancer.connections());
         }
     }
 }
@@ -133,7 +133,7 @@ async fn one_status_503_before_the_first_token_fails_no_caller() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn one_refused_connection_before_the_first_token_fails_no_caller() {
+async fn one_refused_connection_before_the_first_token_fails_no_call() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
     let socket = TcpSocket::new_v4().unwrap();

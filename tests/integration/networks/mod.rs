@@ -1,8 +1,8 @@
 //! Tokens on real networks: connections that break, hang or are refused, and short-lived runtimes.
 
-mod broken_setups;
 mod connections;
-mod front;
+mod load_balancer;
+mod misconfigurations;
 mod runtimes;
 mod spans;
 
@@ -11,8 +11,8 @@ use std::{net::SocketAddr, time::Duration};
 use passport_dev::DevPassport;
 use passport_outbound::{ManagedIdentity, ManagedIdentityBuilder};
 
-use crate::support::identity_builder;
-use front::{Front, Treatment};
+use crate::harness::identity_builder;
+use load_balancer::{Behavior, LoadBalancer};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -20,10 +20,10 @@ fn address_of(passport: &DevPassport) -> SocketAddr {
     passport.issuer().strip_prefix("http://").unwrap().parse().unwrap()
 }
 
-/// A builder of an identity that reaches `passport` through `front`.
-fn through(front: &Front, passport: &DevPassport) -> ManagedIdentityBuilder {
+/// A builder of an identity that reaches `passport` through `balancer`.
+fn through(balancer: &LoadBalancer, passport: &DevPassport) -> ManagedIdentityBuilder {
     let registered = passport.managed_identity("payroll").create();
-    identity_builder(passport, &registered).issuer(format!("http://{}", front.address))
+    identity_builder(passport, &registered).issuer(format!("http://{}", balancer.address))
 }
 
 /// Asserts that there is a token within 6 s, and returns how long it took.

@@ -13,7 +13,7 @@ use tokio::{
 };
 
 use super::*;
-use crate::support::api;
+use crate::harness::api;
 
 fn runtime() -> Runtime {
     Builder::new_current_thread().enable_all().build().unwrap()
@@ -86,7 +86,7 @@ async fn static_client_serves_400_tests_with_one_runtime_each() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn static_verifier_serves_400_tests_with_one_runtime_each() {
     let passport = DevPassport::start().await.unwrap();
-    let verifier = crate::support::verifier(&passport);
+    let verifier = crate::harness::verifier(&passport);
     let token = passport.user_token("33").build();
     passport.inject(passport_dev::Endpoint::Jwks, passport_dev::Fault::Slow(SECOND / 10));
     let failures = tokio::task::spawn_blocking(move || {

@@ -14,7 +14,7 @@ use passport_outbound::{
 use serde_json::{Value, json};
 
 use super::builder;
-use crate::support::{START, http};
+use crate::harness::{START, http};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -34,29 +34,29 @@ fn signed(
         .client_authentication(method.into())
 }
 
-/// Sends what it is given, and keeps a copy.
+/// Sends requests, and records their forms.
 #[derive(Clone, Debug, Default)]
-struct Overhearing {
+struct RecordingTransport {
     network: Arc<HttpTransport>,
-    heard: Arc<Mutex<Vec<Bytes>>>,
+    forms: Arc<Mutex<Vec<Bytes>>>,
 }
 
-impl HttpExchange for Overhearing {
+impl HttpExchange for RecordingTransport {
     async fn exchange(
         &self,
         request: Request<Bytes>,
         limits: Limits,
     ) -> Result<Response<Bytes>, TransportError> {
         if request.method() == http::Method::POST {
-            self.heard.lock().unwrap().push(request.body().clone());
+            self.forms.lock().unwrap().push(request.body().clone());
         }
         self.network.exchange(request, limits).await
     }
 }
 
-impl Overhearing {
+impl RecordingTransport {
     fn last_form(&self) -> Bytes {
-        self.heard.lock().unwrap().last().unwrap().clone()
+        self.forms.lock().unwrap().last().unwrap().clone()
     }
 
     fn transport(&self) -> Transport {
@@ -113,7 +113,7 @@ async fn the_issuer_is_asked_which_way_it_wants_and_only_once() {
     ] {
         passport.advertise_client_authentication(says.clone());
         let asked_before = passport.counters().discovery();
-        let ear = Overhearing::default();
+        let ear = RecordingTransport::default();
         let identity = builder(&passport, &registered).transport(ear.transport()).build().unwrap();
         for _ in 0..2 {
             identity.token().await.unwrap();
@@ -138,7 +138,7 @@ async fn an_issuer_that_cannot_be_asked_gets_basic() {
 async fn an_assertion_that_was_overheard_is_worth_nothing() {
     let passport = DevPassport::start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);
-    let ear = Overhearing::default();
+    let ear = RecordingTransport::default();
     let method = PrivateKeyJwt::new(SigningAlgorithm::Es256);
     let identity = signed(&passport, &registered, method).transport(ear.transport()).build().unwrap();
     identity.token().await.unwrap();
@@ -228,7 +228,7 @@ fn form(assertion: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_dev_passport_takes_a_good_assertion_of_another_implementation_and_no_bad_one() {
+async fn dev_passport_accepts_only_valid_third_party_assertions() {
     let clock = ManualClock::at_unix_seconds(START);
     let passport = DevPassport::builder().clock(clock).start().await.unwrap();
     let registered = signing(&passport, "payroll", ClientKeyKind::P256);

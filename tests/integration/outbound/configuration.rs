@@ -23,7 +23,7 @@ use passport_redis::RedisStores;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::support::{START, http};
+use crate::harness::{START, http};
 
 /// The same settings from each of the places that they may be in.
 fn from_everywhere(settings: &Value) -> Vec<(&'static str, ManagedIdentityConfig)> {

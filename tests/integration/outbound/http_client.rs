@@ -31,7 +31,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::{HOUR, builder, clock};
-use crate::support::{http, serve, verifier};
+use crate::harness::{http, serve, verifier};
 
 /// Tells what it was asked.
 async fn echo(method: Method, uri: Uri, headers: HeaderMap, body: String) -> Json<Value> {
@@ -217,7 +217,7 @@ async fn a_redirect_that_is_not_followed_is_no_success() {
 
 /// Where the default client goes, and where it does not.
 #[tokio::test]
-async fn a_redirect_out_of_the_origin_is_handed_on_with_nothing_sent_there() {
+async fn redirect_to_another_origin_is_returned_and_not_followed() {
     let passport = DevPassport::start().await.unwrap();
     let asked = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&asked);
@@ -247,7 +247,7 @@ async fn a_redirect_out_of_the_origin_is_handed_on_with_nothing_sent_there() {
 }
 
 #[tokio::test]
-async fn a_caller_that_would_be_looked_for_in_extensions_is_not_taken_for_none() {
+async fn caller_from_extensions_without_extensions_is_an_error() {
     let (passport, client) = client().await;
     let own = builder(&passport, &passport.managed_identity("own").create()).build().unwrap();
     for identity in [CallerIdentity::of_request().into(), CallerIdentity::of_request().or(own.clone())] {

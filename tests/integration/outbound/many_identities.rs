@@ -25,23 +25,23 @@ use passport_outbound::{
     Secret, SecretError, SecretProvider, SecretRef, SecretSource, TokenCache,
 };
 
-use crate::support::{START, http, serve};
+use crate::harness::{START, http, serve};
 
 const IDENTITIES: usize = 100;
 const ROUNDS: usize = 40;
 
-/// What the API has counted.
+/// The counts of the API.
 #[derive(Debug, Default)]
 struct Counts {
     right: AtomicUsize,
-    /// Whose token came, and whose was expected.
+    /// The caller of the token, and the expected caller.
     wrong: Mutex<BTreeSet<(String, String)>>,
     refused: AtomicUsize,
     callers: Mutex<BTreeSet<String>>,
 }
 
-/// Refuses each seventh request that comes with the right token.
-async fn look(
+/// Rejects every seventh request with the right token.
+async fn check_token(
     State(counts): State<Arc<Counts>>,
     Path(expected): Path<String>,
     caller: IdInfo,
@@ -60,51 +60,51 @@ async fn look(
     StatusCode::OK.into_response()
 }
 
-/// What each identity's secret is at the moment.
+/// The current secret of each identity.
 #[derive(Clone, Debug, Default)]
-struct Vault(Arc<Mutex<BTreeMap<String, Secret>>>);
+struct InMemorySecrets(Arc<Mutex<BTreeMap<String, Secret>>>);
 
-impl Vault {
+impl InMemorySecrets {
     fn put(&self, registered: &DevIdentity, secret: &str) {
         self.0.lock().unwrap().insert(registered.client_id().to_owned(), Secret::new(secret));
     }
 }
 
-impl SecretProvider for Vault {
+impl SecretProvider for InMemorySecrets {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
         Ok(ResolvedSecret::new(self.0.lock().unwrap()[reference.place()].clone()))
     }
 }
 
-struct Scene {
+struct Setup {
     passport: DevPassport,
     clock: ManualClock,
-    vault: Vault,
+    secrets: InMemorySecrets,
     identities: Vec<(DevIdentity, ManagedIdentity)>,
     client: ManagedIdentityHttpClient,
     counts: Arc<Counts>,
 }
 
-impl Scene {
-    async fn set() -> Self {
+impl Setup {
+    async fn new() -> Self {
         let clock = ManualClock::at_unix_seconds(START);
         let passport = DevPassport::builder().clock(clock.clone()).start().await.unwrap();
         let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer());
         let verifier = verifier.clock(clock.clone()).build().unwrap();
         let counts = Arc::<Counts>::default();
         let router = Router::new()
-            .route("/of/{name}", get(look))
+            .route("/of/{name}", get(check_token))
             .layer(AuthenticateLayer::new(verifier))
             .with_state(Arc::clone(&counts));
         let api = serve(router).await;
 
-        let (vault, cache) = (Vault::default(), TokenCache::memory());
+        let (secrets, cache) = (InMemorySecrets::default(), TokenCache::memory());
         let identities: Vec<_> = (0..IDENTITIES)
             .map(|number| {
                 let registered = passport.managed_identity(&format!("service-{number}")).create();
-                vault.put(&registered, registered.secret());
+                secrets.put(&registered, registered.secret());
                 let place = format!("vault:{}", registered.client_id()).parse().unwrap();
-                let secret = SecretSource::new(vault.clone(), place);
+                let secret = SecretSource::new(secrets.clone(), place);
                 let identity = ManagedIdentity::builder(registered.client_id(), secret)
                     .issuer(passport.issuer())
                     .token_cache(cache.clone())
@@ -114,7 +114,7 @@ impl Scene {
             .collect();
         let client = ManagedIdentityHttpClient::builder(identities[0].1.clone(), &api);
         let client = client.client(http()).replay_refused().build().unwrap();
-        Self { passport, clock, vault, identities, client, counts }
+        Self { passport, clock, secrets, identities, client, counts }
     }
 
     /// One call: mostly of a service, sometimes in the name of a user, sometimes for other scopes.
@@ -139,11 +139,11 @@ impl Scene {
     }
 
     /// Between two rounds: time passes, secrets change and their tokens go with them, sometimes the keys change.
-    async fn turn(&self, round: usize) {
+    async fn rotate_secrets(&self, round: usize) {
         self.clock.advance(Duration::from_secs(120));
         for (registered, identity) in self.identities.iter().skip(round % 10).step_by(10) {
             let next = registered.generate_secret();
-            self.vault.put(registered, next.value());
+            self.secrets.put(registered, next.value());
             registered.revoke_secret(registered.secret_id());
             identity.invalidate();
         }
@@ -154,14 +154,14 @@ impl Scene {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_request_carries_the_token_of_the_one_in_whose_name_it_goes_out() {
-    let scene = Scene::set().await;
+async fn each_request_carries_the_token_of_its_own_identity() {
+    let setup = Setup::new().await;
     for round in 0..ROUNDS {
-        let calls = (0..IDENTITIES).map(|call| scene.call(round * IDENTITIES + call));
+        let calls = (0..IDENTITIES).map(|call| setup.call(round * IDENTITIES + call));
         let calls = stream::iter(calls).buffer_unordered(32).collect::<()>();
-        tokio::join!(calls, scene.turn(round));
+        tokio::join!(calls, setup.rotate_secrets(round));
     }
-    let counts = &scene.counts;
+    let counts = &setup.counts;
     assert_eq!(*counts.wrong.lock().unwrap(), BTreeSet::new(), "(came with the token of, expected)");
     assert!(counts.right.load(Ordering::SeqCst) >= IDENTITIES * ROUNDS, "{counts:?}");
     assert!(counts.refused.load(Ordering::SeqCst) > 500, "{counts:?}");

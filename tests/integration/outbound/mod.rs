@@ -1,21 +1,21 @@
 //! The outbound engine against a Passport over real sockets: herds, outages, refused secrets, refused tokens.
 
+mod cache_strategies;
 mod client_authentication;
+mod concurrent_callers;
 mod configuration;
-mod herds;
 mod http_client;
 mod kubernetes;
 mod many_identities;
-mod middleware;
+mod middleware_recipes;
 mod outages;
 mod private_networks;
 mod propagation;
-mod recipes;
-mod refused_secrets;
-mod refused_tokens;
+mod rejected_secrets;
+mod rejected_tokens;
+mod reqwest_middleware;
 mod rotation;
-mod strategies;
-mod trust;
+mod tls_errors;
 
 use std::time::Duration;
 
@@ -27,7 +27,7 @@ use passport_outbound::{
 };
 use tower::{Layer, Service};
 
-use crate::support::{AtOnce, identity_builder as builder};
+use crate::harness::{EmptyResponse, identity_builder as builder};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -41,13 +41,13 @@ fn clock() -> ManualClock {
 }
 
 /// A client whose answers are there at once: what is awaited through it is the token.
-fn instant_client(identity: &ManagedIdentity) -> AttachToken<AtOnce> {
+fn instant_client(identity: &ManagedIdentity) -> AttachToken<EmptyResponse> {
     let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
-    AttachTokenLayer::new(identity.clone(), origins).layer(AtOnce)
+    AttachTokenLayer::new(identity.clone(), origins).layer(EmptyResponse)
 }
 
 /// Whether a call through `client` is answered at the first poll: it neither failed nor waited.
-fn is_served_at_once(client: &mut AttachToken<AtOnce>) -> bool {
+fn is_served_at_once(client: &mut AttachToken<EmptyResponse>) -> bool {
     let request = Request::get("https://api.bizfirst.ai/x").body(()).unwrap();
     matches!(client.call(request).now_or_never(), Some(Ok(_)))
 }

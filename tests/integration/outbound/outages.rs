@@ -5,19 +5,19 @@ use passport_outbound::{Clock, TokenError, TokenErrorKind};
 
 use super::*;
 
-struct Scene {
+struct Setup {
     passport: DevPassport,
     identity: ManagedIdentity,
     clock: ManualClock,
 }
 
-/// How long an attempt may take: one that hangs is to be over soon, any other should not depend on how busy the machine is.
+/// Returns the timeout of an attempt: short if it hangs, and otherwise long enough for a loaded machine.
 fn patience(fault: &Fault) -> Duration {
     if matches!(fault, Fault::Slow(_)) { SECOND / 5 } else { 10 * SECOND }
 }
 
 /// A service with a token whose refresh is due.
-async fn service_in_its_soft_window(patience: Duration) -> Scene {
+async fn service_in_its_soft_window(patience: Duration) -> Setup {
     let passport = DevPassport::start().await.unwrap();
     let clock = clock();
     let registered = passport.managed_identity("payroll").create();
@@ -25,7 +25,7 @@ async fn service_in_its_soft_window(patience: Duration) -> Scene {
     let identity = builder.build().unwrap();
     while identity.ready().await.is_err() {}
     clock.advance(SOFT);
-    Scene { passport, identity, clock }
+    Setup { passport, identity, clock }
 }
 
 /// Waits until no attempt is running.
@@ -38,7 +38,7 @@ async fn settle(identity: &ManagedIdentity) {
 #[tokio::test]
 async fn an_outage_within_the_tokens_life_is_not_seen() {
     for fault in [Fault::Status(StatusCode::SERVICE_UNAVAILABLE), Fault::Slow(HOUR)] {
-        let Scene { passport, identity, clock } = service_in_its_soft_window(patience(&fault)).await;
+        let Setup { passport, identity, clock } = service_in_its_soft_window(patience(&fault)).await;
         passport.inject(Endpoint::Token, fault.clone());
         let mut client = instant_client(&identity);
         for _ in 0..490 {
@@ -70,9 +70,9 @@ async fn recovers(passport: &DevPassport, identity: &ManagedIdentity, clock: &Ma
 }
 
 #[tokio::test]
-async fn an_outage_past_the_tokens_life_is_one_typed_error_for_each_attempt() {
+async fn outage_after_expiry_is_one_typed_error_per_attempt() {
     for fault in [Fault::Status(StatusCode::SERVICE_UNAVAILABLE), Fault::Slow(HOUR), Fault::Down] {
-        let Scene { passport, identity, clock } = service_in_its_soft_window(patience(&fault)).await;
+        let Setup { passport, identity, clock } = service_in_its_soft_window(patience(&fault)).await;
         passport.inject(Endpoint::Token, fault.clone());
         clock.advance(60 * SECOND);
         let mut attempts = 0;
@@ -97,7 +97,7 @@ async fn an_outage_past_the_tokens_life_is_one_typed_error_for_each_attempt() {
 #[tokio::test]
 async fn retry_after_is_obeyed_as_seconds_and_as_a_date() {
     for retry_after in ["120", "Sun, 15 Jun 2025 16:08:40 GMT"] {
-        let Scene { passport, identity, clock } = service_in_its_soft_window(10 * SECOND).await;
+        let Setup { passport, identity, clock } = service_in_its_soft_window(10 * SECOND).await;
         passport.inject(Endpoint::Token, Fault::Throttled(retry_after.to_owned()));
         clock.advance(55 * SECOND); // 2025-06-15 16:06:40 GMT: the token is dead
         let error = identity.token().await.unwrap_err();
@@ -115,8 +115,8 @@ async fn retry_after_is_obeyed_as_seconds_and_as_a_date() {
 }
 
 #[tokio::test]
-async fn a_request_without_a_token_fails_through_the_layer_with_the_typed_error() {
-    let Scene { passport, identity, clock } = service_in_its_soft_window(10 * SECOND).await;
+async fn request_without_a_token_fails_with_the_typed_error() {
+    let Setup { passport, identity, clock } = service_in_its_soft_window(10 * SECOND).await;
     passport.inject(Endpoint::Token, Fault::Down);
     clock.advance(60 * SECOND);
     let mut client = instant_client(&identity);

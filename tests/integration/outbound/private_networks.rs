@@ -1,26 +1,23 @@
 //! Private certificate authorities, and plain http inside private networks.
 
-use std::{
-    net::SocketAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use axum::{Router, http::HeaderMap, routing::get};
 use passport_dev::DevPassport;
 use passport_inbound::TokenVerifier;
 use passport_outbound::{ManagedIdentitiesConfig, ManagedIdentity, ManagedIdentityConfig, SecretSource};
-use rustls::HandshakeKind;
+use passport_test_support::{
+    certificates::Authority,
+    servers::{outer_address, serve_tls, terminate_tls},
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::{
-    io::copy_bidirectional,
-    net::{TcpListener, TcpStream},
-};
+use tokio::net::TcpListener;
 
-use crate::{support::serve, tls::Authority};
+use crate::harness::serve;
 
 /// A Passport behind TLS of a private authority, and how many full TLS handshakes it has seen.
 struct PrivatePassport {
@@ -35,11 +32,9 @@ impl PrivatePassport {
         let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let issuer = format!("https://localhost:{}", tcp.local_addr().unwrap().port());
         let passport = DevPassport::builder().issuer(issuer).start().await.unwrap();
-        let (authority, folder) = (Authority::new(), tempfile::tempdir().unwrap());
+        let (authority, folder) = (Authority::default(), tempfile::tempdir().unwrap());
         std::fs::write(folder.path().join("ca.pem"), &authority.pem).unwrap();
-        let full_handshakes = Arc::new(AtomicUsize::new(0));
-        let forwarded = forward(tcp, &authority, passport.address(), Arc::clone(&full_handshakes));
-        tokio::spawn(forwarded);
+        let full_handshakes = terminate_tls(tcp, authority.acceptor(&["localhost"]), passport.address());
         Self { passport, authority, folder, full_handshakes }
     }
 
@@ -57,32 +52,6 @@ impl PrivatePassport {
             "passport_base_url": self.passport.issuer(),
             "ca_file": self.ca_file(),
         })
-    }
-}
-
-/// Terminates TLS on `tcp`, for the server at `target`.
-fn forward(
-    tcp: TcpListener,
-    authority: &Authority,
-    target: SocketAddr,
-    full_handshakes: Arc<AtomicUsize>,
-) -> impl Future<Output = ()> + use<> {
-    let acceptor = authority.acceptor(&["localhost"], &[]);
-    async move {
-        while let Ok((stream, _)) = tcp.accept().await {
-            let (acceptor, full_handshakes) = (acceptor.clone(), Arc::clone(&full_handshakes));
-            // Small answers must not wait for the peer's delayed acknowledgement.
-            let _ = stream.set_nodelay(true);
-            tokio::spawn(async move {
-                let Ok(mut stream) = acceptor.accept(stream).await else { return };
-                if stream.get_ref().1.handshake_kind() != Some(HandshakeKind::Resumed) {
-                    full_handshakes.fetch_add(1, Ordering::SeqCst);
-                }
-                let mut target = TcpStream::connect(target).await.unwrap();
-                let _ = target.set_nodelay(true);
-                let _ = copy_bidirectional(&mut stream, &mut target).await;
-            });
-        }
     }
 }
 
@@ -109,8 +78,8 @@ async fn identities_of_a_configuration_share_one_tls_client() {
 async fn ca_file_covers_passport_and_the_called_service() {
     let private = PrivatePassport::start().await;
     let agent = get(async |headers: HeaderMap| headers["user-agent"].to_str().unwrap().to_owned());
-    let service =
-        private.authority.serve(&["localhost"], Router::new().route("/agent", agent)).await.unwrap();
+    let acceptor = private.authority.acceptor(&["localhost"]);
+    let service = serve_tls(acceptor, Router::new().route("/agent", agent)).await;
     let mut config = private.identity("erp");
     config["base_url"] = format!("https://localhost:{}", service.port()).into();
     config["user_agent"] = "erp-sync/1.4".into();
@@ -142,19 +111,9 @@ async fn builders_trust_a_ca_file() {
     verifier().build().unwrap().verify(token.expose()).await.unwrap_err();
 }
 
-/// An address of this machine that is not a loopback address, if there is one.
-fn outer_address() -> Option<std::net::IpAddr> {
-    // Connecting a UDP socket sends nothing; it only chooses the local address.
-    let socket = std::net::UdpSocket::bind("0.0.0.0:0").ok()?;
-    socket.connect("192.0.2.1:9").ok()?;
-    let address = socket.local_addr().ok()?.ip();
-    (!address.is_loopback() && !address.is_unspecified()).then_some(address)
-}
-
 #[tokio::test]
 async fn public_issuer_has_internal_plain_http_endpoints() {
-    // Without a network there is no address that plain http could be refused for.
-    let address = outer_address().unwrap_or_else(|| [127, 0, 0, 2].into());
+    let address = outer_address();
     let issuer = "https://passport.example.com";
     let passport = DevPassport::builder().address((address, 0).into()).issuer(issuer);
     let passport = passport.danger_any_address().start().await.unwrap();
@@ -178,7 +137,7 @@ async fn public_issuer_has_internal_plain_http_endpoints() {
 
 #[tokio::test]
 async fn internal_issuer_over_plain_http_is_discovered() {
-    let address = outer_address().unwrap_or_else(|| [127, 0, 0, 2].into());
+    let address = outer_address();
     let tcp = std::net::TcpListener::bind((address, 0)).unwrap();
     let address = tcp.local_addr().unwrap();
     drop(tcp);

@@ -12,7 +12,6 @@ use axum::{
     routing::get,
 };
 use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
-use metrics_util::debugging::DebuggingRecorder;
 use passport_dev::DevPassport;
 use passport_inbound::{AuthenticateLayer, IdInfo};
 use passport_outbound::{
@@ -20,6 +19,7 @@ use passport_outbound::{
     HttpClientError, Identity, Lease, Leased, ManagedIdentityHttpClient, StoreError, StoredToken,
     SystemClock, TokenCache, TokenKey, TokenStore,
 };
+use passport_test_support::metrics::recorded;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{
@@ -34,10 +34,7 @@ use tonic_health::pb::{
 use tower::Layer;
 
 use super::builder;
-use crate::{
-    leaks::traced,
-    support::{http, serve, verifier},
-};
+use crate::harness::{http, serve, traced, verifier};
 
 type Client = ManagedIdentityHttpClient;
 
@@ -46,15 +43,15 @@ fn client_of(identity: impl Into<Identity>, base: &str) -> Client {
 }
 
 /// What the `Authorization` headers were that a service has seen.
-type Seen = Arc<Mutex<Vec<String>>>;
+type SeenAuthorizations = Arc<Mutex<Vec<String>>>;
 
-fn note(seen: &Seen, headers: &HeaderMap) {
+fn note(seen: &SeenAuthorizations, headers: &HeaderMap) {
     let shown = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
     seen.lock().unwrap().push(shown.unwrap_or_default());
 }
 
 /// The last service: says who calls.
-async fn last(passport: &DevPassport, seen: Seen) -> String {
+async fn last(passport: &DevPassport, seen: SeenAuthorizations) -> String {
     let whoami = get(|caller: IdInfo, headers: HeaderMap| async move {
         note(&seen, &headers);
         caller.user_id().to_owned()
@@ -96,9 +93,9 @@ async fn ask(url: &str, token: &str) -> (u16, String) {
 
 /// A store of tokens that writes down everything that it is given.
 #[derive(Clone, Debug, Default)]
-struct Spied(Arc<Mutex<Vec<String>>>);
+struct RecordingStore(Arc<Mutex<Vec<String>>>);
 
-impl TokenStore for Spied {
+impl TokenStore for RecordingStore {
     async fn get(&self, _: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
         Ok(None)
     }
@@ -123,14 +120,13 @@ impl TokenStore for Spied {
 }
 
 #[tokio::test]
-async fn a_users_token_goes_through_two_services_byte_for_byte_and_nowhere_else() {
+async fn user_token_passes_two_services_unchanged_and_leaks_nowhere() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("between").create();
-    let (at_the_last, elsewhere, store) = (Seen::default(), Seen::default(), Spied::default());
+    let (at_the_last, elsewhere, store) =
+        (SeenAuthorizations::default(), SeenAuthorizations::default(), RecordingStore::default());
     let token = passport.user_token("ada").build();
-    let recorder = DebuggingRecorder::new();
-    let _measured = metrics::set_default_local_recorder(&recorder);
-    let printed = traced(async {
+    let work = traced(async {
         let identity = builder(&passport, &registered).token_cache(TokenCache::shared(store.clone()));
         let identity = identity.build().unwrap();
         let c = last(&passport, Arc::clone(&at_the_last)).await;
@@ -152,8 +148,8 @@ async fn a_users_token_goes_through_two_services_byte_for_byte_and_nowhere_else(
             "{error}"
         );
         format!("{printed} {error:?}")
-    })
-    .await;
+    });
+    let (printed, measured) = recorded(work).await;
 
     let at_the_last = at_the_last.lock().unwrap();
     assert_eq!(at_the_last[0], format!("Bearer {token}"), "byte for byte");
@@ -164,17 +160,17 @@ async fn a_users_token_goes_through_two_services_byte_for_byte_and_nowhere_else(
     let kept = store.0.lock().unwrap().join("\n");
     assert!(!kept.is_empty() && !kept.contains(signature), "in a cache");
     assert!(printed.contains("token fetched") && !printed.contains(signature), "in a log");
-    let measured = format!("{:?}", recorder.snapshotter().snapshot().into_vec());
+    let measured = format!("{measured:?}");
     assert!(measured.contains("mi-between-clientid") && !measured.contains(signature), "in a metric's label");
     assert!(!measured.contains("ada"), "the user's name in a metric's label");
 }
 
 #[tokio::test]
-async fn a_scheduler_is_seen_by_the_next_service_only_if_it_is_propagated() {
+async fn next_service_sees_a_scheduler_only_if_it_is_propagated() {
     let passport = DevPassport::start().await.unwrap();
     let identity =
         |name: &str| builder(&passport, &passport.managed_identity(name).create()).build().unwrap();
-    let b = last(&passport, Seen::default()).await;
+    let b = last(&passport, SeenAuthorizations::default()).await;
     let a = between(&passport, client_of(identity("a"), &b)).await;
     let scheduler = client_of(identity("scheduler"), &a);
     for (path, seen) in [("/own", "mi-a-clientid"), ("/", "mi-scheduler-clientid")] {
@@ -196,7 +192,7 @@ async fn a_caller_that_the_next_service_refuses_stays_refused() {
 #[tokio::test]
 async fn a_handler_may_leave_the_caller_to_its_task() {
     let passport = DevPassport::start().await.unwrap();
-    let b = last(&passport, Seen::default()).await;
+    let b = last(&passport, SeenAuthorizations::default()).await;
     let next = client_of(CallerIdentity::of_task(), &b);
     let handler = get(|State(next): State<Client>| async move { answer(next.get("/").send().await).await });
     let within_the_caller =
@@ -215,10 +211,10 @@ async fn a_handler_may_leave_the_caller_to_its_task() {
 }
 
 /// A gRPC service that asks the next one as whoever asks it; the last one lets only `ada` in.
-struct Hop(Option<Channel>);
+struct ForwardingService(Option<Channel>);
 
 #[tonic::async_trait]
-impl Health for Hop {
+impl Health for ForwardingService {
     async fn check(
         &self,
         request: tonic::Request<HealthCheckRequest>,
@@ -249,7 +245,7 @@ impl Health for Hop {
     }
 }
 
-async fn grpc(hop: Hop, layer: AuthenticateLayer) -> Channel {
+async fn grpc(hop: ForwardingService, layer: AuthenticateLayer) -> Channel {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = Endpoint::from_shared(format!("http://{}", listener.local_addr().unwrap())).unwrap();
     let server = Server::builder().layer(layer).add_service(HealthServer::new(hop));
@@ -260,9 +256,11 @@ async fn grpc(hop: Hop, layer: AuthenticateLayer) -> Channel {
 #[tokio::test]
 async fn grpc_services_hand_a_caller_on_in_the_extensions() {
     let passport = DevPassport::start().await.unwrap();
-    let b = grpc(Hop(None), AuthenticateLayer::new(verifier(&passport))).await;
-    let a = grpc(Hop(Some(b.clone())), AuthenticateLayer::new(verifier(&passport)).hand_on_token()).await;
-    let forgets = grpc(Hop(Some(b)), AuthenticateLayer::new(verifier(&passport))).await;
+    let b = grpc(ForwardingService(None), AuthenticateLayer::new(verifier(&passport))).await;
+    let a =
+        grpc(ForwardingService(Some(b.clone())), AuthenticateLayer::new(verifier(&passport)).hand_on_token())
+            .await;
+    let forgets = grpc(ForwardingService(Some(b)), AuthenticateLayer::new(verifier(&passport))).await;
     for (channel, user, expected) in [
         (&a, "ada", Ok(())),
         (&a, "grace", Err(Code::PermissionDenied)),

@@ -6,7 +6,7 @@ use passport_outbound::SecretSource;
 
 /// As Kubernetes does it: a new folder, and a symbolic link that is renamed over the old one.
 #[tokio::test]
-async fn of_a_hundred_swaps_of_a_mounted_secret_each_is_seen_and_none_in_part() {
+async fn each_of_100_swaps_of_a_mounted_secret_is_read_as_a_whole() {
     let mount = tempfile::tempdir().unwrap();
     let put = |version: usize| {
         let folder = mount.path().join(format!("..version_{version}"));

@@ -3,15 +3,15 @@
 
 pub(crate) mod in_memory_passport;
 pub(crate) mod in_memory_store;
-mod metrics;
 mod scripted_source;
 
 use std::{sync::Arc, time::Duration};
 
 use passport_core::SecretSource;
+pub(crate) use passport_test_support::metrics::measured;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-pub(crate) use self::{metrics::measured, scripted_source::ScriptedSource};
+pub(crate) use self::scripted_source::ScriptedSource;
 use crate::{
     ManagedIdentity,
     identity::IdentitySpec,

@@ -4,8 +4,8 @@ use std::{
 };
 
 use futures_util::future::join_all;
-use metrics_util::debugging::DebugValue;
 use passport_core::{ManualClock, SecretSource};
+use passport_test_support::metrics::measured;
 use tokio::time::{Instant, sleep};
 
 use super::*;
@@ -221,42 +221,26 @@ async fn a_new_secret_that_is_refused_has_the_one_before_tried() {
 
 #[tokio::test(start_paused = true)]
 async fn reads_rotations_and_what_goes_on_are_counted() {
-    let recorder = metrics_util::debugging::DebuggingRecorder::new();
-    let _guard = metrics::set_default_local_recorder(&recorder);
-    let (vault, clock, source) = cached();
-    secret(&source).await.unwrap();
-    vault.rotate();
-    *vault.0.ends_at.lock().unwrap() = Some(UNIX_EPOCH + Duration::from_secs(1_750_086_400));
-    clock.advance(TIME_TO_LIVE);
-    secret(&source).await.unwrap();
-    vault.fails(Some(SecretErrorKind::Unavailable));
-    clock.advance(TIME_TO_LIVE);
-    secret(&source).await.unwrap();
-    let mut seen: Vec<_> = recorder
-        .snapshotter()
-        .snapshot()
-        .into_vec()
-        .into_iter()
-        .map(|(key, _, _, value)| {
-            let labels = key.key().labels().map(metrics::Label::value).collect::<Vec<_>>().join(" ");
-            match value {
-                DebugValue::Counter(count) => format!("{} {labels} {count}", key.key().name()),
-                DebugValue::Gauge(value) => format!("{} {labels} {value}", key.key().name()),
-                DebugValue::Histogram(_) => panic!("there is none"),
-            }
-        })
-        .collect();
-    seen.sort();
-    assert_eq!(
-        seen,
-        [
-            "passport_secrets_expiry_timestamp_seconds vault vault:payroll 1750086400",
-            "passport_secrets_reads_total vault failed 1",
-            "passport_secrets_reads_total vault read 2",
-            "passport_secrets_rotations_total vault 1",
-            "passport_secrets_stale_total vault failed 1",
-        ]
-    );
+    let measured = measured(async {
+        let (vault, clock, source) = cached();
+        secret(&source).await.unwrap();
+        vault.rotate();
+        *vault.0.ends_at.lock().unwrap() = Some(UNIX_EPOCH + Duration::from_secs(1_750_086_400));
+        clock.advance(TIME_TO_LIVE);
+        secret(&source).await.unwrap();
+        vault.fails(Some(SecretErrorKind::Unavailable));
+        clock.advance(TIME_TO_LIVE);
+        secret(&source).await.unwrap();
+    })
+    .await;
+    let expected = [
+        ("passport_secrets_expiry_timestamp_seconds vault vault:payroll", 1_750_086_400.0),
+        ("passport_secrets_reads_total vault failed", 1.0),
+        ("passport_secrets_reads_total vault read", 2.0),
+        ("passport_secrets_rotations_total vault", 1.0),
+        ("passport_secrets_stale_total vault failed", 1.0),
+    ];
+    assert_eq!(measured, expected.map(|(name, value)| (name.to_owned(), value)).into());
 }
 
 /// As a vault does that answers late what it then is told to be wrong.

@@ -7,16 +7,16 @@ use tokio::{
     net::{TcpListener, UnixStream},
 };
 
-use crate::harness::{Setup, Sidecar, json};
+use crate::harness::{Setup, SidecarProcess, json};
 
 /// An upstream that answers the first request of each connection with the same bytes, and keeps
 /// what it received.
-pub(crate) struct Scripted {
+pub(crate) struct ScriptedUpstream {
     pub(crate) url: String,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
-impl Scripted {
+impl ScriptedUpstream {
     /// Reads until the request contains `end`.
     pub(crate) async fn start(end: &'static str, response: &'static str) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -53,7 +53,7 @@ async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str) -> String 
 }
 
 /// Sends `head`, which needs no headers of the sidecar, and `body`; returns the whole response.
-async fn send(sidecar: &Sidecar, head: &str, body: &str) -> String {
+async fn send(sidecar: &SidecarProcess, head: &str, body: &str) -> String {
     let mut stream = UnixStream::connect(&sidecar.socket).await.unwrap();
     let request =
         format!("{head}\r\nHost: localhost\r\nPassport-Sidecar: true\r\nConnection: close\r\n\r\n{body}");
@@ -84,7 +84,7 @@ async fn connection_option_does_not_make_a_users_call_the_services() {
 #[tokio::test]
 async fn request_with_two_lengths_is_not_forwarded() {
     let setup = Setup::new().await;
-    let raw = Scripted::start("\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+    let raw = ScriptedUpstream::start("\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
     let sidecar = setup.sidecar_with(&upstream("raw", &raw.url)).await;
     for lengths in
         ["Content-Length: 3\r\nContent-Length: 4", "Content-Length: 3, 3", "Transfer-Encoding: gzip, chunked"]
@@ -131,7 +131,7 @@ async fn ambiguous_response_is_a_502() {
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n9\r\nabcdefghi\r\n0\r\n\r\n",
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n\r\n9\r\nabcdefghi\r\n0\r\n\r\n",
     ] {
-        let odd = Scripted::start("\r\n\r\n", response).await;
+        let odd = ScriptedUpstream::start("\r\n\r\n", response).await;
         let sidecar = setup.sidecar_with(&upstream("odd", &odd.url)).await;
         let answer = sidecar.unix().get("http://localhost/to/odd/a").send().await.unwrap();
         assert_eq!(answer.status(), 502, "{response}");
@@ -142,7 +142,7 @@ async fn ambiguous_response_is_a_502() {
 #[tokio::test]
 async fn chunked_body_of_a_get_is_forwarded() {
     let setup = Setup::new().await;
-    let raw = Scripted::start("0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+    let raw = ScriptedUpstream::start("0\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
     let sidecar = setup.sidecar_with(&upstream("raw", &raw.url)).await;
     let head = "GET /to/raw/search HTTP/1.1\r\nTransfer-Encoding: chunked";
     let response = send(&sidecar, head, "5\r\nquery\r\n0\r\n\r\n").await;
@@ -157,7 +157,7 @@ async fn trailers_carry_no_identity_in_either_direction() {
     let setup = Setup::new().await;
     let response = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: x-passport-roles, checksum\r\n\r\n\
                     1\r\na\r\n0\r\nX-Passport-Roles: admin\r\nChecksum: 7\r\n\r\n";
-    let raw = Scripted::start("7\r\n\r\n", response).await;
+    let raw = ScriptedUpstream::start("7\r\n\r\n", response).await;
     let sidecar = setup.sidecar_with(&upstream("raw", &raw.url)).await;
     let head = "POST /to/raw/a HTTP/1.1\r\nTE: trailers\r\nTransfer-Encoding: chunked\r\n\
                 Trailer: X-Passport-Roles, Passport-Sidecar-Token, Checksum";

@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use crate::{
-    harness::{CALLER_TOKEN, Setup, Sidecar, eventually, marked, plain},
+    harness::{CALLER_TOKEN, Setup, SidecarProcess, eventually, marked, plain},
     http2_frames::{DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, SETTINGS, block, frame, read_frame},
 };
 
@@ -153,7 +153,7 @@ async fn http2_response_429_is_sent_before_the_goaway() {
 }
 
 /// An upstream that accepts connections and does not respond, and its sidecar.
-async fn hanging(setup: &Setup, limits: &str) -> (TcpListener, Sidecar) {
+async fn hanging(setup: &Setup, limits: &str) -> (TcpListener, SidecarProcess) {
     let hangs = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let more = format!(
         "{}[upstreams.hangs]\nurl = \"http://{}\"\nidentity = \"erp\"\n[limits]\n{limits}",
@@ -227,7 +227,7 @@ const LITTLE_MEMORY: &str = "[limits]\nconnections = 1\nforwarded = 1\nhead = 81
                              connection_kib = 64\nbuffered_mib = 1";
 
 /// A client with one connection of HTTP/2.
-async fn http2(sidecar: &Sidecar) -> reqwest::Client {
+async fn http2(sidecar: &SidecarProcess) -> reqwest::Client {
     let client = marked().http2_prior_knowledge().unix_socket(sidecar.socket.as_path()).build().unwrap();
     assert_eq!(client.get(TOKEN).send().await.unwrap().status(), 200);
     client

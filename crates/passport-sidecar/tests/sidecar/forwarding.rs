@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use passport_test_support::servers::serve;
+
 use crate::harness::{CALLER_TOKEN, Setup, json, plain};
 
 #[tokio::test]
@@ -82,11 +84,8 @@ async fn head_is_forwarded_and_redirect_returned() {
     let router = axum::Router::new()
         .route("/there", axum::routing::get(async || "body"))
         .route("/here", axum::routing::get(async || axum::response::Redirect::permanent("/there")));
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let setup = Setup::new().await;
-    let plain =
-        format!("[upstreams.plain]\nurl = \"http://{}\"\nidentity = \"erp\"", listener.local_addr().unwrap());
-    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    let plain = format!("[upstreams.plain]\nurl = \"{}\"\nidentity = \"erp\"", serve(router).await);
     let sidecar = setup.sidecar_with(&plain).await;
     let head = sidecar.unix().head("http://localhost/to/plain/there").send().await.unwrap();
     assert_eq!((head.status().as_u16(), &head.headers()["content-length"]), (200, &"4".parse().unwrap()));

@@ -1,4 +1,4 @@
-//! A Passport, an API that it guards, and a sidecar on this machine.
+//! A dev Passport, an API that authenticates requests, and a sidecar as a child process.
 
 use std::{
     fs,
@@ -14,13 +14,17 @@ use nix::{
     unistd::Pid,
 };
 use passport_dev::{DevIdentity, DevPassport};
-use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier};
+use passport_inbound::{AuthenticateLayer, IdInfo};
+use passport_test_support::{
+    harness::verifier,
+    servers::{client_builder, serve},
+};
+pub(crate) use passport_test_support::{processes::eventually, servers::client as plain};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::{
     net::TcpStream,
     process::{Child, Command},
-    time::{Instant, sleep},
 };
 
 pub(crate) const CALLER_TOKEN: &str = "caller-token-of-erp";
@@ -39,7 +43,7 @@ pub(crate) struct Setup {
 }
 
 /// A running sidecar.
-pub(crate) struct Sidecar {
+pub(crate) struct SidecarProcess {
     pub(crate) process: Child,
     pub(crate) socket: PathBuf,
     pub(crate) tcp: u16,
@@ -119,18 +123,18 @@ impl Setup {
         )
     }
 
-    pub(crate) async fn sidecar(&self) -> Sidecar {
+    pub(crate) async fn sidecar(&self) -> SidecarProcess {
         self.sidecar_with("").await
     }
 
     /// Starts a sidecar with `more` in its configuration.
-    pub(crate) async fn sidecar_with(&self, more: &str) -> Sidecar {
+    pub(crate) async fn sidecar_with(&self, more: &str) -> SidecarProcess {
         self.start(&self.config(more)).serves().await
     }
 
     /// Starts a sidecar without a token in its cache: at the socket, or at another one if the socket
     /// is in use.
-    pub(crate) async fn sidecar_again(&self) -> Sidecar {
+    pub(crate) async fn sidecar_again(&self) -> SidecarProcess {
         let config = self.config("");
         let socket = self.folder.path().join("sidecar.sock");
         let taken = std::os::unix::net::UnixStream::connect(&socket).is_ok();
@@ -140,18 +144,18 @@ impl Setup {
         } else {
             (config, socket)
         };
-        Sidecar { socket, ..self.start(&config) }.serves().await
+        SidecarProcess { socket, ..self.start(&config) }.serves().await
     }
 
     /// Starts a sidecar, and does not wait until it serves.
-    pub(crate) fn start(&self, config: &str) -> Sidecar {
+    pub(crate) fn start(&self, config: &str) -> SidecarProcess {
         let mut logs = (0..).map(|number| self.folder.path().join(format!("sidecar.{number}.log")));
         let log = logs.find(|log| !log.exists()).unwrap();
         let file = Stdio::from(fs::File::create(&log).unwrap());
-        Sidecar { log, ..self.start_logging_to(config, file) }
+        SidecarProcess { log, ..self.start_logging_to(config, file) }
     }
 
-    pub(crate) fn start_logging_to(&self, config: &str, log: Stdio) -> Sidecar {
+    pub(crate) fn start_logging_to(&self, config: &str, log: Stdio) -> SidecarProcess {
         let path = self.folder.path().join("sidecar.toml");
         fs::write(&path, config).unwrap();
         let mut command = self.command();
@@ -162,7 +166,7 @@ impl Setup {
             .envs(self.variables.iter().copied());
         let process = command.stderr(log).kill_on_drop(true).spawn().unwrap();
         let socket = self.folder.path().join("sidecar.sock");
-        Sidecar { process, socket, tcp: 0, admin: 0, log: PathBuf::new() }
+        SidecarProcess { process, socket, tcp: 0, admin: 0, log: PathBuf::new() }
     }
 
     fn command(&self) -> Command {
@@ -174,7 +178,7 @@ impl Setup {
     }
 }
 
-impl Sidecar {
+impl SidecarProcess {
     /// Waits until its log says that it serves, and at which ports.
     pub(crate) async fn serves(mut self) -> Self {
         let said = eventually(async || {
@@ -257,26 +261,9 @@ impl Sidecar {
     }
 }
 
-/// Polls the state of another process for 30 s at most. The error is the last state.
-pub(crate) async fn eventually<T>(mut look: impl AsyncFnMut() -> Result<T, String>) -> T {
-    let deadline = Instant::now() + Duration::from_secs(30);
-    loop {
-        match look().await {
-            Ok(found) => return found,
-            Err(seen) => assert!(Instant::now() < deadline, "{seen}"),
-        }
-        sleep(Duration::from_millis(10)).await;
-    }
-}
-
-/// A client without proxies and certificates, for this machine only.
-pub(crate) fn plain() -> reqwest::Client {
-    reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
-}
-
 pub(crate) fn marked() -> reqwest::ClientBuilder {
     let headers = HeaderMap::from_iter([("passport-sidecar".parse().unwrap(), "true".parse().unwrap())]);
-    reqwest::Client::builder().no_proxy().tls_certs_only([]).default_headers(headers)
+    client_builder().default_headers(headers)
 }
 
 pub(crate) async fn json(response: reqwest::Response) -> Value {
@@ -285,7 +272,6 @@ pub(crate) async fn json(response: reqwest::Response) -> Value {
 
 /// Starts an API that responds with its caller and the request.
 async fn api(passport: &DevPassport) -> String {
-    let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap();
     let echo = any(|request: axum::extract::Request| async move {
         let caller = request.extensions().get::<IdInfo>().unwrap().display_name().to_owned();
         let (parts, body) = request.into_parts();
@@ -296,12 +282,8 @@ async fn api(passport: &DevPassport) -> String {
             "headers": headers, "bytes": body.len(),
         }))
     });
-    let router = Router::new().route("/{*path}", echo).layer(AuthenticateLayer::new(verifier));
-    let router = router.layer(axum::extract::DefaultBodyLimit::disable());
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
-    base
+    let router = Router::new().route("/{*path}", echo).layer(AuthenticateLayer::new(verifier(passport)));
+    serve(router.layer(axum::extract::DefaultBodyLimit::disable())).await
 }
 
 pub(crate) fn mode(path: &Path) -> u32 {

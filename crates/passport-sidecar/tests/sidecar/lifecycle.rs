@@ -15,10 +15,10 @@ use tokio::{
     task::JoinHandle,
 };
 
-use crate::harness::{Setup, Sidecar, eventually};
+use crate::harness::{Setup, SidecarProcess, eventually};
 
 /// Sends so many requests: half for a token, half to be forwarded.
-fn send(sidecar: &Sidecar, number: usize) -> Vec<JoinHandle<reqwest::Result<reqwest::Response>>> {
+fn send(sidecar: &SidecarProcess, number: usize) -> Vec<JoinHandle<reqwest::Result<reqwest::Response>>> {
     let client = sidecar.unix();
     let paths = ["/v1/token?identity=erp", "/to/api/orders"].into_iter().cycle().take(number);
     paths.map(|path| tokio::spawn(client.get(format!("http://localhost{path}")).send())).collect()
@@ -38,7 +38,7 @@ async fn shutdown_waits_for_requests_in_flight() {
         let response = answer.unwrap().unwrap();
         assert_eq!(response.status(), 200);
     }
-    others.await.expect("the door is shut");
+    others.await.expect("the listener is closed");
     let socket = sidecar.socket.clone();
     let log = sidecar.ended().await;
     assert!(log.contains("the sidecar ends") && !socket.exists());
@@ -107,7 +107,7 @@ async fn sidecar_in_shutdown_is_live_and_not_ready() {
     assert_eq!(sidecar.admin("/livez").await.unwrap().0, 200);
     assert!(sidecar.admin("/readyz").await.unwrap().1.contains("\"ends\":true"));
     let shut = tokio::time::timeout(Duration::from_secs(4), sidecar.shut()).await;
-    shut.expect("the door is shut long before the end");
+    shut.expect("the listener is closed long before the end");
     assert!(!asked.is_finished(), "it is still on its way");
     assert_eq!(asked.await.unwrap().unwrap().status(), 200);
     sidecar.ended().await;

@@ -6,14 +6,15 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use axum::{Router, body::Body, routing::get};
 use bytes::Bytes;
 use futures_util::stream;
+use passport_test_support::servers::serve;
 use tokio::{
     io::{AsyncWrite, AsyncWriteExt},
-    net::{TcpListener, TcpStream, UnixStream},
+    net::{TcpStream, UnixStream},
     time::sleep,
 };
 
 use crate::{
-    harness::{Setup, Sidecar, eventually},
+    harness::{Setup, SidecarProcess, eventually},
     http2_frames::{
         DATA, END_HEADERS, END_STREAM, HEADERS, SETTINGS, WINDOW_UPDATE, block, frame, read_frame,
     },
@@ -22,7 +23,7 @@ use crate::{
 const MEBIBYTE: u64 = 1024 * 1024;
 
 /// Each has a file here, and one in the sidecar.
-const STRANGERS: usize = 200;
+const UNKNOWN_CLIENTS: usize = 200;
 
 /// As many as the sidecar takes on one connection.
 const STREAMS: u32 = 100;
@@ -49,7 +50,7 @@ async fn widened(stream: &mut TcpStream) {
     while read_frame(stream).await != WINDOW_UPDATE {}
 }
 
-async fn resident(sidecar: &Sidecar) -> u64 {
+async fn resident(sidecar: &SidecarProcess) -> u64 {
     // What is on its way has arrived when the memory changes no more.
     let mut before = 0;
     eventually(async || {
@@ -82,7 +83,7 @@ async fn unknown_tcp_clients_take_little_memory() {
     }
     let attack = Arc::new(attack);
     let before = resident(&sidecar).await;
-    let connections = (0..STRANGERS).map(|_| {
+    let connections = (0..UNKNOWN_CLIENTS).map(|_| {
         let attack = Arc::clone(&attack);
         let port = sidecar.tcp;
         tokio::spawn(async move {
@@ -94,8 +95,8 @@ async fn unknown_tcp_clients_take_little_memory() {
         })
     });
     let held = futures_util::future::join_all(connections.collect::<Vec<_>>()).await;
-    sidecar.has(&format!("passport_sidecar_connections{{door=\"tcp\"}} {STRANGERS}")).await;
-    let each = (resident(&sidecar).await - before) / STRANGERS as u64;
+    sidecar.has(&format!("passport_sidecar_connections{{door=\"tcp\"}} {UNKNOWN_CLIENTS}")).await;
+    let each = (resident(&sidecar).await - before) / UNKNOWN_CLIENTS as u64;
     // Measured: 0.62 MB to 0.79 MB, in a debug build.
     assert!(each < MEBIBYTE, "{each} bytes for each connection");
     drop(held);
@@ -110,13 +111,13 @@ async fn unknown_clients_without_a_request_take_little_memory() {
         let sidecar = setup.sidecar().await;
         let before = resident(&sidecar).await;
         let mut held = Vec::new();
-        for _ in 0..STRANGERS {
+        for _ in 0..UNKNOWN_CLIENTS {
             let mut stream = TcpStream::connect(("127.0.0.1", sidecar.tcp)).await.unwrap();
             write(&mut stream, begin.as_bytes()).await;
             held.push(stream);
         }
-        sidecar.has(&format!("passport_sidecar_connections{{door=\"tcp\"}} {STRANGERS}")).await;
-        let each = (resident(&sidecar).await - before) / STRANGERS as u64;
+        sidecar.has(&format!("passport_sidecar_connections{{door=\"tcp\"}} {UNKNOWN_CLIENTS}")).await;
+        let each = (resident(&sidecar).await - before) / UNKNOWN_CLIENTS as u64;
         // Measured: 13 KiB and 31 KiB, in a debug build.
         assert!(each < 100 * 1024, "{each} bytes for each connection");
     }
@@ -129,10 +130,7 @@ async fn endless() -> String {
         Body::from_stream(stream::repeat_with(move || Ok::<_, Infallible>(chunk.clone())))
     };
     let router = Router::new().route("/endless", get(async move || body()));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
-    url
+    serve(router).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,17 +7,17 @@ use tokio::{
 
 use crate::{
     caller_limits::web,
-    harness::{Setup, Sidecar, eventually, plain},
+    harness::{Setup, SidecarProcess, eventually, plain},
 };
 
 /// Less than its connections want, but more than it reserves.
 const OPEN_FILES: u32 = 300;
 
-async fn sidecar() -> (Setup, Sidecar) {
+async fn sidecar() -> (Setup, SidecarProcess) {
     sidecar_with(|_| String::new()).await
 }
 
-async fn sidecar_with(more: impl Fn(&Setup) -> String) -> (Setup, Sidecar) {
+async fn sidecar_with(more: impl Fn(&Setup) -> String) -> (Setup, SidecarProcess) {
     let setup = Setup { open_files: Some(OPEN_FILES), ..Setup::new().await };
     let sidecar = setup.sidecar_with(&format!("{}[limits]\nhead_seconds = 300", more(&setup))).await;
     (setup, sidecar)
@@ -43,7 +43,7 @@ async fn take_all<S: AsyncRead + Unpin>(connect: impl AsyncFn() -> S) -> Vec<S> 
 
 #[tokio::test]
 async fn connection_beyond_the_open_files_is_answered_429() {
-    let (_scene, sidecar) = sidecar().await;
+    let (_setup, sidecar) = sidecar().await;
     assert!(sidecar.logged().contains("open file limit is lower than"), "{}", sidecar.logged());
     let _held = take_all(async || UnixStream::connect(&sidecar.socket).await.unwrap()).await;
     assert_eq!(sidecar.admin("/livez").await.unwrap().0, 200);
@@ -51,7 +51,7 @@ async fn connection_beyond_the_open_files_is_answered_429() {
 
 #[tokio::test]
 async fn unknown_tcp_clients_leave_files_to_unix_callers() {
-    let (_scene, sidecar) = sidecar().await;
+    let (_setup, sidecar) = sidecar().await;
     let _held = take_all(async || TcpStream::connect(("127.0.0.1", sidecar.tcp)).await.unwrap()).await;
     for path in ["v1/token?identity=erp", "to/api/orders"] {
         let response = sidecar.unix().get(format!("http://localhost/{path}")).send().await.unwrap();
@@ -61,7 +61,7 @@ async fn unknown_tcp_clients_leave_files_to_unix_callers() {
 
 #[tokio::test]
 async fn one_caller_leaves_files_to_another() {
-    let (_scene, sidecar) = sidecar_with(web).await;
+    let (_setup, sidecar) = sidecar_with(web).await;
     let _held = take_all(async || UnixStream::connect(&sidecar.socket).await.unwrap()).await;
     for path in ["/v1/token?identity=erp", "/to/api/orders"] {
         let get = plain().get(sidecar.url(path)).header("passport-sidecar", "true");

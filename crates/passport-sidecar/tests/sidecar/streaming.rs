@@ -8,6 +8,7 @@ use futures_util::{Stream, StreamExt, stream};
 use http::Uri;
 use http_body_util::BodyExt;
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
+use passport_test_support::servers::serve;
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Channel, Server};
@@ -85,10 +86,7 @@ async fn large() -> String {
             Body::from_stream(chunks())
         }),
     );
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
-    url
+    serve(router).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -44,6 +44,9 @@ async fn systemd_socket_is_served_and_systemd_notified() {
     let client = reqwest::Client::builder().tls_certs_only([]).unix_socket(socket.as_str()).build().unwrap();
     let asked = client.get("http://localhost/v1/token?identity=erp").header("passport-sidecar", "true");
     assert!(json(asked.send().await.unwrap()).await["access_token"].is_string());
-    assert!(!std::path::Path::new(&setup.path("sidecar.sock")).exists(), "its own door is not opened");
+    assert!(
+        !std::path::Path::new(&setup.path("sidecar.sock")).exists(),
+        "the configured listener is not opened"
+    );
     process.kill().await.unwrap();
 }

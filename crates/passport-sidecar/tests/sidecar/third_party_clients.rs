@@ -3,10 +3,8 @@
 use std::{path::Path, process::Stdio};
 
 use axum::{Router, http::HeaderMap, routing::get};
-use tokio::{
-    net::TcpListener,
-    process::{Child, Command},
-};
+use passport_test_support::{servers::serve, skip::skip_without};
+use tokio::process::{Child, Command};
 
 use crate::harness::{CALLER_TOKEN, Setup, eventually};
 
@@ -22,10 +20,7 @@ async fn service() -> String {
             format!("{roles} {} {subject}", said("x-passport-service-account"))
         }),
     );
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = listener.local_addr().unwrap().to_string();
-    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
-    url
+    serve(router).await.replace("http://", "")
 }
 
 /// Starts nginx with the snippet of the docs.
@@ -90,7 +85,7 @@ async fn nginx_authenticates_requests_and_forwards_the_caller() {
 /// `requests-oauthlib` gets a token, and sends it to the API, directly and through the sidecar.
 #[tokio::test]
 async fn python_oauthlib_needs_only_another_token_url() {
-    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/judges/bin/python");
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/third-party-clients/bin/python");
     if !has_oauthlib(&python).await {
         return;
     }
@@ -131,9 +126,6 @@ async fn has_oauthlib(python: &Path) -> bool {
     if found.is_ok_and(|done| done.status.success()) {
         return true;
     }
-    let never = std::env::var("PASSPORT_TESTS_NEVER_SKIP").is_ok_and(|never| never == "1");
-    assert!(!never, "requests-oauthlib is not there; `cargo xtask test` installs it");
-    let said = b"\n!!! SKIPPED: requests-oauthlib is not installed\n";
-    let _ = std::io::Write::write_all(&mut std::io::stderr(), said);
+    skip_without("requests-oauthlib");
     false
 }

@@ -11,7 +11,7 @@ use tokio::{
 };
 use tower::{Layer, ServiceExt};
 
-use crate::harness::{CALLER_TOKEN, SECRET_FILE, Setup, json, mode, plain};
+use crate::harness::{CALLER_TOKEN, SECRET_FILE, Setup, eventually, json, mode, plain};
 
 async fn api_says(setup: &Setup, token: &str) -> Value {
     json(plain().get(format!("{}/orders", setup.api)).bearer_auth(token).send().await.unwrap()).await
@@ -77,10 +77,10 @@ async fn curl_gets_and_refreshes_a_token_and_is_forwarded() {
     let socket = sidecar.socket.display().to_string();
     let by_tcp = (sidecar.url(""), vec!["-H", &token_header]);
     let by_unix = ("http://localhost".to_owned(), vec!["--unix-socket", &socket]);
-    for (base, door) in [by_tcp, by_unix] {
+    for (base, listener) in [by_tcp, by_unix] {
         let ask = async |path: &str, form: &[&str]| {
             let url = format!("{base}{path}");
-            curl(&[&door[..], &["-H", "Passport-Sidecar: true"], form, &[&url]].concat()).await
+            curl(&[&listener[..], &["-H", "Passport-Sidecar: true"], form, &[&url]].concat()).await
         };
         let token = ask("/v1/token?identity=erp&min_ttl=60", &[]).await;
         assert_eq!(api_says(&setup, token["access_token"].as_str().unwrap()).await["caller"], "erp");
@@ -160,18 +160,16 @@ async fn token_is_used_until_expiry_while_passport_is_down() {
     assert_eq!(get().await.unwrap().status(), 200);
     setup.passport.inject(Endpoint::Token, Fault::Status(http::StatusCode::SERVICE_UNAVAILABLE));
     let begin = Instant::now();
-    let refused = loop {
+    let rejected = eventually(async || {
+        assert!(begin.elapsed() < Duration::from_secs(10), "the token does not expire");
         let response = get().await.unwrap();
-        if response.status() != 200 {
-            break response;
-        }
-        assert!(begin.elapsed() < Duration::from_secs(10), "it goes on for ever");
-        sleep(Duration::from_millis(50)).await;
-    };
+        if response.status() == 200 { Err("the token is valid".to_owned()) } else { Ok(response) }
+    })
+    .await;
     assert!(begin.elapsed() > Duration::from_secs(1), "it lived for a while");
-    assert_eq!(refused.status(), 503);
-    assert!(refused.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
-    assert_eq!(json(refused).await["error"], "temporarily_unavailable");
+    assert_eq!(rejected.status(), 503);
+    assert!(rejected.headers()["retry-after"].to_str().unwrap().parse::<u64>().unwrap() >= 1);
+    assert_eq!(json(rejected).await["error"], "temporarily_unavailable");
     let (status, ready) = sidecar.admin("/readyz").await.unwrap();
     assert_eq!(status, 503, "{ready}");
 }

@@ -22,18 +22,18 @@ const OK: u8 = 0x88;
 /// How an upstream ends a request, and the code of it ([RFC 9113, section
 /// 7](https://www.rfc-editor.org/rfc/rfc9113#section-7)).
 #[derive(Clone, Copy, Debug)]
-enum End {
+enum StreamEnd {
     /// The request is above the last stream.
     GoAway(u32),
     Reset(u32),
 }
 
-const NO_ERROR: End = End::GoAway(0);
-const ENHANCE_YOUR_CALM: End = End::GoAway(11);
-const INTERNAL_ERROR: End = End::Reset(2);
-const REFUSED_STREAM: End = End::Reset(7);
+const NO_ERROR: StreamEnd = StreamEnd::GoAway(0);
+const ENHANCE_YOUR_CALM: StreamEnd = StreamEnd::GoAway(11);
+const INTERNAL_ERROR: StreamEnd = StreamEnd::Reset(2);
+const REFUSED_STREAM: StreamEnd = StreamEnd::Reset(7);
 
-impl End {
+impl StreamEnd {
     fn of(self, stream: u32) -> Vec<u8> {
         match self {
             Self::GoAway(code) => {
@@ -46,7 +46,7 @@ impl End {
 }
 
 /// Responds to that many requests of a connection, and ends each further one.
-async fn answer(mut stream: TcpStream, mut answers: usize, end: End) -> std::io::Result<()> {
+async fn answer(mut stream: TcpStream, mut answers: usize, end: StreamEnd) -> std::io::Result<()> {
     stream.read_exact(&mut [0; 24]).await?;
     stream.write_all(&frame(SETTINGS, 0, 0, &[])).await?;
     loop {
@@ -70,7 +70,7 @@ async fn answer(mut stream: TcpStream, mut answers: usize, end: End) -> std::io:
 
 /// Returns the URL of an upstream whose connections answer that many requests each, and how many
 /// connections it has had.
-async fn upstream(answers: [usize; 2], end: End) -> (String, Arc<AtomicUsize>) {
+async fn upstream(answers: [usize; 2], end: StreamEnd) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let connections = Arc::<AtomicUsize>::default();

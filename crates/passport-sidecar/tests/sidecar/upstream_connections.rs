@@ -13,13 +13,14 @@ use axum::{Router, body::Body, routing::get};
 use bytes::Bytes;
 use futures_util::{future::join_all, stream};
 use http::Method;
+use passport_test_support::servers::serve;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, UnixStream},
     time::timeout,
 };
 
-use crate::harness::{CALLER_TOKEN, Setup, Sidecar, plain};
+use crate::harness::{CALLER_TOKEN, Setup, SidecarProcess, plain};
 
 const MEBIBYTE: usize = 1024 * 1024;
 
@@ -93,14 +94,11 @@ async fn streaming() -> String {
     let router = Router::new()
         .route("/endless", get(async move || endless()))
         .route("/mebibyte", get(async || vec![7; MEBIBYTE]));
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
-    url
+    serve(router).await
 }
 
 /// A client that reads the beginning of a response that does not end, and no more.
-async fn stops_reading(sidecar: &Sidecar) -> UnixStream {
+async fn stops_reading(sidecar: &SidecarProcess) -> UnixStream {
     let mut stream = UnixStream::connect(&sidecar.socket).await.unwrap();
     let request = b"GET /to/h2/endless HTTP/1.1\r\nHost: localhost\r\nPassport-Sidecar: true\r\n\r\n";
     stream.write_all(request).await.unwrap();

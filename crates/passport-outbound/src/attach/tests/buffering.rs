@@ -186,6 +186,7 @@ async fn a_first_body_is_left_alone_if_the_request_is_not_sent_again() {
     assert_eq!(text(sent).await, "two");
 }
 
+#[cfg(feature = "reqwest")]
 #[tokio::test]
 async fn a_reqwest_stream_can_be_sent_again() {
     let mode =

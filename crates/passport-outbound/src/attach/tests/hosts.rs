@@ -118,8 +118,11 @@ async fn a_request_with_its_own_credential_is_bound_too() {
     assert_pending!(handle.poll_request());
 }
 
+#[cfg(feature = "reqwest")]
 #[tokio::test]
 async fn a_reqwest_request_is_bound_by_the_same_rule() {
+    use crate::attach::{allowed_origins, host_header, request::sealed::RequestParts};
+
     let rules = |host: &str| {
         let mut request = reqwest::Request::new(reqwest::Method::GET, API.parse().unwrap());
         request.headers_mut().insert(HOST, host.parse().unwrap());

@@ -8,7 +8,7 @@ use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit};
 use tower_test::mock;
 
-use super::{allowed_origins, error::BoxError, host_header, request::sealed::RequestParts, *};
+use super::{error::BoxError, *};
 use crate::{
     AllowedOrigins, TokenError, TokenErrorKind,
     test_support::{ScriptedSource, identity, measured},

@@ -1,0 +1,71 @@
+//! TLS certificates of authorities that only the test knows.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedKey, DnType, IsCa, Issuer, KeyPair};
+use rustls::{
+    ServerConfig,
+    pki_types::{CertificateDer, PrivateKeyDer},
+};
+use tokio_rustls::TlsAcceptor;
+
+/// A certificate authority.
+#[derive(Debug)]
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    /// The authority's own certificate.
+    pub pem: String,
+}
+
+impl Default for Authority {
+    fn default() -> Self {
+        Self::named("authority")
+    }
+}
+
+impl Authority {
+    /// Creates an authority with this common name.
+    pub fn named(name: &str) -> Self {
+        let (key, mut params) = (KeyPair::generate().unwrap(), CertificateParams::default());
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let certificate = params.self_signed(&key).unwrap();
+        Self { pem: certificate.pem(), issuer: Issuer::new(params, key) }
+    }
+
+    /// Issues a certificate for `names`, and a new key.
+    pub fn issue(&self, names: &[&str]) -> CertifiedKey<KeyPair> {
+        self.issue_with(names, |_| {})
+    }
+
+    /// Issues a certificate for `names` that `change` was applied to, and a new key.
+    pub fn issue_with(
+        &self,
+        names: &[&str],
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> CertifiedKey<KeyPair> {
+        let names = names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+        let (signing_key, mut params) =
+            (KeyPair::generate().unwrap(), CertificateParams::new(names).unwrap());
+        // Python requires it.
+        params.use_authority_key_identifier_extension = true;
+        change(&mut params);
+        CertifiedKey { cert: params.signed_by(&signing_key, &self.issuer).unwrap(), signing_key }
+    }
+
+    /// Returns an acceptor of TLS connections to `names`.
+    pub fn acceptor(&self, names: &[&str]) -> TlsAcceptor {
+        acceptor(&self.issue(names), &[])
+    }
+}
+
+/// Returns an acceptor of TLS connections with this certificate and these protocols of ALPN.
+pub fn acceptor(certificate: &CertifiedKey<KeyPair>, alpn: &[&str]) -> TlsAcceptor {
+    let chain = vec![CertificateDer::from(certificate.cert.der().to_vec())];
+    let key = PrivateKeyDer::try_from(certificate.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let mut config = config.unwrap().with_no_client_auth().with_single_cert(chain, key).unwrap();
+    config.alpn_protocols = alpn.iter().map(|protocol| protocol.as_bytes().to_vec()).collect();
+    TlsAcceptor::from(Arc::new(config))
+}

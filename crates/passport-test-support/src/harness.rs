@@ -1,0 +1,42 @@
+//! Both sides of a call, configured for a dev Passport.
+
+use std::{
+    convert::Infallible,
+    future::{Ready, ready},
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use passport_dev::{DevIdentity, DevPassport};
+use passport_inbound::TokenVerifier;
+use passport_outbound::{ManagedIdentity, ManagedIdentityBuilder, SecretSource};
+use tower::Service;
+
+/// Returns a verifier of tokens for the audience of `passport`.
+pub fn verifier(passport: &DevPassport) -> TokenVerifier {
+    TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap()
+}
+
+/// Returns a builder of the identity that is registered at `passport`.
+pub fn identity_builder(passport: &DevPassport, registered: &DevIdentity) -> ManagedIdentityBuilder {
+    ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
+        .issuer(passport.issuer())
+}
+
+/// A service that returns an empty response at once and allocates nothing.
+#[derive(Clone, Debug)]
+pub struct EmptyResponse;
+
+impl Service<Request<()>> for EmptyResponse {
+    type Response = Response<String>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<()>) -> Self::Future {
+        ready(Ok(Response::new(String::new())))
+    }
+}

@@ -1,0 +1,48 @@
+//! Captures the metrics that a piece of work records.
+
+use std::collections::BTreeMap;
+
+use metrics::Label;
+use metrics_util::debugging::{DebugValue, DebuggingRecorder};
+
+/// Labels whose values differ from test to test.
+const OMITTED_LABELS: [&str; 2] = ["client_id", "issuer"];
+
+/// Runs `work` and returns the metrics that it recorded on this thread. The key consists of the
+/// name and the label values, without client id and issuer; the value is the count of a counter, or
+/// the last value of a gauge or histogram.
+pub async fn measured(work: impl Future<Output = ()>) -> BTreeMap<String, f64> {
+    let ((), recorded) = recorded(work).await;
+    let values = recorded.into_iter().map(|(name, labels, value)| {
+        let labels = labels.into_iter().filter(|label| !OMITTED_LABELS.contains(&label.key()));
+        let labels = labels.map(|label| label.value().to_owned());
+        let key = [name].into_iter().chain(labels).collect::<Vec<_>>().join(" ");
+        (key, last_value(&value))
+    });
+    values.collect()
+}
+
+/// Runs `work` and returns its output and the metrics that it recorded on this thread: name, labels
+/// and value of each.
+pub async fn recorded<T>(work: impl Future<Output = T>) -> (T, Vec<(String, Vec<Label>, DebugValue)>) {
+    let recorder = DebuggingRecorder::new();
+    let output = {
+        let _guard = metrics::set_default_local_recorder(&recorder);
+        work.await
+    };
+    let metrics = recorder.snapshotter().snapshot().into_vec().into_iter();
+    let metrics = metrics.map(|(key, _, _, value)| {
+        let key = key.key();
+        (key.name().to_owned(), key.labels().cloned().collect(), value)
+    });
+    (output, metrics.collect())
+}
+
+fn last_value(value: &DebugValue) -> f64 {
+    match value {
+        #[expect(clippy::cast_precision_loss, reason = "the numbers are small")]
+        DebugValue::Counter(count) => *count as f64,
+        DebugValue::Gauge(value) => **value,
+        DebugValue::Histogram(values) => values.last().map_or(f64::NAN, |value| **value),
+    }
+}

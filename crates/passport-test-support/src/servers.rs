@@ -1,0 +1,131 @@
+//! Servers on free loopback ports, and clients for them.
+
+use std::{
+    io,
+    net::{IpAddr, SocketAddr, UdpSocket},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use axum::{Router, serve::Listener};
+use rustls::HandshakeKind;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
+use tokio_rustls::{TlsAcceptor, server::TlsStream};
+
+/// Returns a builder of clients that use no proxy and no certificates of the machine.
+pub fn client_builder() -> reqwest::ClientBuilder {
+    reqwest::Client::builder().no_proxy().tls_certs_only([])
+}
+
+/// Returns a client for HTTP/1.1 on loopback.
+pub fn client() -> reqwest::Client {
+    client_builder().build().unwrap()
+}
+
+/// Returns a client for HTTP/2 on loopback, whose requests share a connection.
+pub fn http2_client() -> reqwest::Client {
+    client_builder().http2_prior_knowledge().build().unwrap()
+}
+
+/// Serves `router` on a free loopback port, and returns the base URL.
+pub async fn serve(router: Router) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}", serve_on(listener, router))
+}
+
+/// Serves `router` on `listener`, and returns the address.
+pub fn serve_on(listener: TcpListener, router: Router) -> SocketAddr {
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async { axum::serve(listener, router).await.unwrap() });
+    address
+}
+
+/// Serves `router` over TLS on a free loopback port, and returns the address.
+pub async fn serve_tls(acceptor: TlsAcceptor, router: Router) -> SocketAddr {
+    let tcp = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = tcp.local_addr().unwrap();
+    let (sender, handshakes) = mpsc::channel(16);
+    tokio::spawn(accept(tcp, acceptor, sender));
+    tokio::spawn(async move { axum::serve(TlsListener { handshakes, address }, router).await });
+    address
+}
+
+/// Shakes hands with each client in a task of its own, so that a slow client delays no other.
+async fn accept(
+    tcp: TcpListener,
+    acceptor: TlsAcceptor,
+    sender: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
+) {
+    while let Ok((stream, address)) = tcp.accept().await {
+        let (acceptor, sender) = (acceptor.clone(), sender.clone());
+        tokio::spawn(async move {
+            if let Ok(stream) = acceptor.accept(stream).await {
+                // The receiver is gone if the server has ended.
+                let _ = sender.send((stream, address)).await;
+            }
+        });
+    }
+}
+
+struct TlsListener {
+    handshakes: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
+    address: SocketAddr,
+}
+
+impl Listener for TlsListener {
+    type Io = TlsStream<TcpStream>;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        match self.handshakes.recv().await {
+            Some(connection) => connection,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        Ok(self.address)
+    }
+}
+
+/// Terminates TLS on `tcp` for the server at `target`, and returns the number of full handshakes.
+pub fn terminate_tls(tcp: TcpListener, acceptor: TlsAcceptor, target: SocketAddr) -> Arc<AtomicUsize> {
+    let full_handshakes = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&full_handshakes);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = tcp.accept().await {
+            let (acceptor, counter) = (acceptor.clone(), Arc::clone(&counter));
+            // Small responses must not wait for the peer's delayed acknowledgement.
+            let _ = stream.set_nodelay(true);
+            tokio::spawn(async move {
+                let Ok(mut stream) = acceptor.accept(stream).await else { return };
+                if stream.get_ref().1.handshake_kind() != Some(HandshakeKind::Resumed) {
+                    counter.fetch_add(1, Ordering::SeqCst);
+                }
+                let mut target = TcpStream::connect(target).await.unwrap();
+                let _ = target.set_nodelay(true);
+                let _ = copy_bidirectional(&mut stream, &mut target).await;
+            });
+        }
+    });
+    full_handshakes
+}
+
+/// Returns an address of this machine that is not a loopback address, or 127.0.0.2 on a machine
+/// without a network.
+pub fn outer_address() -> IpAddr {
+    let address = || {
+        // Connecting a UDP socket sends nothing; it only chooses the local address.
+        let socket = UdpSocket::bind("0.0.0.0:0")?;
+        socket.connect("192.0.2.1:9")?;
+        Ok::<_, io::Error>(socket.local_addr()?.ip())
+    };
+    let address = address().ok().filter(|address| !address.is_loopback() && !address.is_unspecified());
+    address.unwrap_or_else(|| [127, 0, 0, 2].into())
+}

@@ -1,0 +1,118 @@
+//! Invalid tokens over HTTP and gRPC: rejected for the right reason, never with a 5xx.
+
+use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
+use passport_dev::{DevPassport, Hostile};
+use passport_inbound::{RejectionReason, VerifyError};
+use tonic::transport::Endpoint;
+
+use crate::harness::{api, assert_rejected_on_grpc, assert_rejected_on_http, grpc_server, http, verifier};
+
+/// Returns the reason for which an invalid token is rejected.
+fn expected(hostile: Hostile) -> RejectionReason {
+    match hostile {
+        Hostile::AlgorithmNone | Hostile::AlgorithmNotAllowed | Hostile::HmacWithPublicKey => {
+            RejectionReason::AlgorithmNotAllowed
+        }
+        Hostile::AudienceMissing | Hostile::AudienceWrong => RejectionReason::AudienceMismatch,
+        Hostile::BoundToken => RejectionReason::BoundToken,
+        Hostile::CriticalHeader => RejectionReason::CriticalHeader,
+        Hostile::EmbeddedKey | Hostile::UnknownKey => RejectionReason::KeyNotFound,
+        Hostile::Expired => RejectionReason::Expired,
+        Hostile::ExpiryMissing => RejectionReason::MissingClaim("exp"),
+        Hostile::IdToken | Hostile::LogoutToken => RejectionReason::NotAnAccessToken,
+        Hostile::IssuedInFuture => RejectionReason::IssuedInFuture,
+        Hostile::IssuerWithSlash | Hostile::IssuerWrong => RejectionReason::IssuerMismatch,
+        Hostile::NotYetValid => RejectionReason::NotYetValid,
+        Hostile::SignatureWrong | Hostile::Tampered => RejectionReason::SignatureInvalid,
+        Hostile::SubjectMissing => RejectionReason::MissingClaim("sub"),
+        Hostile::TenantMissing => RejectionReason::MissingClaim("tenant_id"),
+        Hostile::Oversized => RejectionReason::TooLong,
+        Hostile::DuplicateClaim
+        | Hostile::ExpiryAsText
+        | Hostile::SignatureMissing
+        | Hostile::SignatureRespelled
+        | Hostile::TwoSegments => RejectionReason::Malformed,
+        other => panic!("a new hostile token without an expectation: {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn every_hostile_token_is_refused_for_the_right_reason() {
+    let passport = DevPassport::start().await.unwrap();
+    let verifier = verifier(&passport);
+    for hostile in Hostile::ALL {
+        let outcome = verifier.verify(&passport.hostile_token(hostile)).await;
+        assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(expected(hostile)), "{hostile:?}");
+    }
+    verifier.verify(&passport.user_token("good").build()).await.expect("a good token still passes");
+}
+
+#[tokio::test]
+async fn each_invalid_token_is_401_with_a_challenge_on_http() {
+    let passport = DevPassport::start().await.unwrap();
+    let (url, client) = (format!("{}/whoami", api(&passport).await), http());
+    for hostile in Hostile::ALL {
+        let (token, reason) = (passport.hostile_token(hostile), expected(hostile));
+        assert_rejected_on_http(client.get(&url), &token, reason, &format!("{hostile:?}")).await;
+    }
+}
+
+#[tokio::test]
+async fn on_grpc_every_hostile_token_is_unauthenticated() {
+    let passport = DevPassport::start().await.unwrap();
+    let channel = Endpoint::from_shared(grpc_server(&passport).await).unwrap().connect_lazy();
+    for hostile in Hostile::ALL {
+        let (token, reason) = (passport.hostile_token(hostile), expected(hostile));
+        assert_rejected_on_grpc(channel.clone(), &token, reason, &format!("{hostile:?}")).await;
+    }
+}
+
+#[tokio::test]
+async fn odd_authorization_headers_are_refused_or_count_as_none() {
+    let passport = DevPassport::start().await.unwrap();
+    let url = format!("{}/whoami", api(&passport).await);
+    let good = passport.user_token("u").build();
+    let invalid = r#"Bearer realm="passport", error="invalid_token", error_description="MalformedToken""#;
+    let bare = r#"Bearer realm="passport""#;
+    for (headers, challenge) in [
+        (vec![], bare),
+        (vec!["Basic dXNlcjpwYXNz".to_owned()], bare),
+        (vec![format!("Bearer {good}"), format!("Bearer {good}")], invalid),
+        (vec!["Basic dXNlcjpwYXNz".to_owned(), format!("Bearer {good}")], invalid),
+        (vec!["Bearer".to_owned()], invalid),
+        (vec![format!("Bearer \"{good}\"")], invalid),
+        (vec![format!("Bearer {good}, Bearer {good}")], invalid),
+        (vec![format!("Bearer {good} {good}")], invalid),
+        (vec!["Bearer not-a-token".to_owned()], invalid),
+    ] {
+        let mut map = HeaderMap::new();
+        for header in &headers {
+            map.append(AUTHORIZATION, header.parse().unwrap());
+        }
+        let response = http().get(&url).headers(map).send().await.unwrap();
+        assert_eq!(response.status(), 401, "{headers:?}");
+        assert_eq!(response.headers()["www-authenticate"], challenge, "{headers:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_header_that_is_not_text_is_refused_without_a_panic() {
+    let passport = DevPassport::start().await.unwrap();
+    let url = format!("{}/whoami", api(&passport).await);
+    let header = HeaderValue::from_bytes(b"Bearer \xff\xfe.\x80.\x81").unwrap();
+    let response = http().get(&url).header(AUTHORIZATION, header).send().await.unwrap();
+    assert_eq!(response.status(), 401);
+}
+
+#[tokio::test]
+async fn a_token_anywhere_but_in_the_header_counts_for_nothing() {
+    let passport = DevPassport::start().await.unwrap();
+    let good = passport.user_token("u").build();
+    let url = format!("{}/whoami?access_token={good}", api(&passport).await);
+    let request = http()
+        .get(&url)
+        .header("cookie", format!("access_token={good}"))
+        .header("proxy-authorization", format!("Bearer {good}"))
+        .header("x-forwarded-authorization", format!("Bearer {good}"));
+    assert_eq!(request.send().await.unwrap().status(), 401);
+}

@@ -1,0 +1,87 @@
+use futures_util::future::join_all;
+use passport_dev::{Endpoint, Fault};
+
+use super::*;
+
+const HERD: usize = 10_000;
+
+async fn herd(identity: &ManagedIdentity) {
+    let callers = (0..HERD).map(|_| {
+        let identity = identity.clone();
+        tokio::spawn(async move { identity.token().await.map(drop) })
+    });
+    for caller in join_all(callers).await {
+        caller.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn one_token_request_for_10000_callers_at_expiry() {
+    let passport = DevPassport::start().await.unwrap();
+    let clock = clock();
+    let registered = passport.managed_identity("payroll").create();
+    let identity = builder(&passport, &registered).clock(clock.clone()).build().unwrap();
+    identity.ready().await.unwrap();
+    clock.advance(HOUR);
+    herd(&identity).await;
+    assert_eq!(passport.counters().token(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn ten_thousand_cold_callers_make_one_token_request() {
+    let passport = DevPassport::start().await.unwrap();
+    let registered = passport.managed_identity("payroll").create();
+    herd(&builder(&passport, &registered).build().unwrap()).await;
+    assert_eq!(passport.counters().token(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 8)]
+async fn canceled_first_caller_affects_no_other_caller() {
+    let passport = DevPassport::start().await.unwrap();
+    let registered = passport.managed_identity("payroll").create();
+    let identity = builder(&passport, &registered).build().unwrap();
+    passport.inject(Endpoint::Token, Fault::Slow(2 * SECOND));
+    let first = tokio::spawn({
+        let identity = identity.clone();
+        async move { identity.token().await.map(drop) }
+    });
+    passport.counters().reached(Endpoint::Token, 1).await;
+    let others = tokio::spawn(async move { herd(&identity).await });
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    others.await.unwrap();
+    assert_eq!(passport.counters().token(), 1);
+}
+
+/// Ten services, ten refreshes each, while a load runs on each of them without a pause. Each refresh takes half a second.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn across_a_hundred_refreshes_no_call_fails_and_none_waits() {
+    let passport = DevPassport::start().await.unwrap();
+    let services = (0..10).map(|service| {
+        let registered = passport.managed_identity(&format!("service-{service}")).create();
+        let clock = clock();
+        let identity = builder(&passport, &registered).clock(clock.clone()).build().unwrap();
+        tokio::spawn(async move {
+            identity.ready().await.unwrap();
+            let mut client = instant_client(&identity);
+            let mut served = 0_u64;
+            for _ in 0..10 {
+                let before = identity.status().expires_at();
+                clock.advance(SOFT);
+                while identity.status().expires_at() == before {
+                    for _ in 0..100 {
+                        assert!(is_served_at_once(&mut client), "after {served} calls");
+                        served += 1;
+                    }
+                    tokio::task::yield_now().await;
+                }
+            }
+            served
+        })
+    });
+    passport.inject(Endpoint::Token, Fault::Slow(SECOND / 2));
+    let services: Vec<_> = services.collect();
+    let served = join_all(services).await.into_iter().map(Result::unwrap).sum::<u64>();
+    assert_eq!(passport.counters().token(), 110);
+    assert!(served > 10_000, "{served} calls are no load");
+}
