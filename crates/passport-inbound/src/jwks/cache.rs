@@ -107,7 +107,6 @@ impl JwksCache {
     ) -> Result<Self, FetchError> {
         let cache = Self::empty(allowed, KeySettings::default(), clock);
         let keys = cache.parsed(document, &KeySet::default())?;
-        keys.activate();
         let snapshot = Snapshot::new(keys, KeyLife::endless(cache.clock.now()), Bytes::new());
         cache.installed.store(Some(Arc::new(snapshot)));
         Ok(cache)
@@ -276,12 +275,7 @@ impl JwksCache {
             Origin::Issuer { .. } => inner.policy.fetched(snapshot.life, now),
         }
         inner.last_error = None;
-        snapshot.keys.activate();
-        let keys = Arc::clone(&snapshot.keys);
-        let before = self.installed.swap(Some(Arc::new(snapshot)));
-        if let Some(before) = before {
-            before.keys.retire_except(&keys);
-        }
+        self.installed.store(Some(Arc::new(snapshot)));
         self.publish_next_attempt(&inner, now);
         true
     }

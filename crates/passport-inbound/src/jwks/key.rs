@@ -1,9 +1,6 @@
 //! One entry of a key set.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
-};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -19,7 +16,6 @@ use crate::jwt::{
 pub(crate) struct Key {
     pub(super) identity: Identity,
     verifying: VerifyingKey,
-    scope: AtomicU8,
 }
 
 /// What makes a key the same key in the next set.
@@ -28,18 +24,6 @@ pub(super) struct Identity {
     pub(super) kid: Option<String>,
     pub(super) algorithm: Algorithm,
     material: Material,
-}
-
-/// The tokens that a key may verify. Each level includes the ones before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub(crate) enum KeyScope {
-    /// None: the key is not published any more.
-    Retired,
-    /// Tokens with the key's `kid`.
-    WithKid,
-    /// Also tokens without a `kid`.
-    AnyToken,
 }
 
 /// The reason why an entry of a key set is not used.
@@ -83,20 +67,11 @@ impl Key {
 
     fn parsed(identity: Identity) -> Option<Arc<Self>> {
         let verifying = VerifyingKey::new(&identity.material, identity.algorithm)?;
-        Some(Arc::new(Self { identity, verifying, scope: AtomicU8::new(KeyScope::WithKid as u8) }))
+        Some(Arc::new(Self { identity, verifying }))
     }
 
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.verifying.verifies(message, signature)
-    }
-
-    pub(crate) fn set_scope(&self, scope: KeyScope) {
-        self.scope.store(scope as u8, Ordering::Relaxed);
-    }
-
-    /// Returns whether the key may still verify a token that needs `scope`.
-    pub(crate) fn covers(&self, scope: KeyScope) -> bool {
-        self.scope.load(Ordering::Relaxed) >= scope as u8
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 use super::{
     error::{FetchError, SkippedKey, SkippedKeys},
-    key::{Identity, Key, KeyScope, Unusable},
+    key::{Identity, Key, Unusable},
 };
 use crate::jwt::{algorithm::AllowedAlgorithms, header::Header, header_json::Text, json};
 
@@ -98,25 +98,6 @@ impl KeySet {
         self.position(identity).map(|position| Arc::clone(&self.keys[position]))
     }
 
-    /// Lets the keys verify tokens. Called before the set is published.
-    pub(crate) fn activate(&self) {
-        for (position, key) in self.keys.iter().enumerate() {
-            let algorithm = key.identity.algorithm;
-            let before = self.keys[..position].iter().filter(|other| other.identity.algorithm == algorithm);
-            key.set_scope(if before.count() < MAX_TRIES { KeyScope::AnyToken } else { KeyScope::WithKid });
-        }
-    }
-
-    /// Retires the keys that are not in `successor`. Called after that was published.
-    pub(crate) fn retire_except(&self, successor: &Self) {
-        for key in &self.keys {
-            // The very same, not an equal one: two attempts may have read the same new key.
-            if !successor.keys.iter().any(|kept| Arc::ptr_eq(kept, key)) {
-                key.set_scope(KeyScope::Retired);
-            }
-        }
-    }
-
     /// Returns the `kid` of each key that has one.
     pub(crate) fn kids(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().filter_map(|key| key.identity.kid.as_deref())
@@ -144,18 +125,20 @@ impl KeySet {
         }
     }
 
-    /// Returns the key that verifies `signature`, and the scope that it needs for this token. Of a
-    /// token with a `kid`, only keys with that `kid` are tried.
-    pub(crate) fn verify(
-        &self,
-        header: &Header<'_>,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Option<(&Arc<Key>, KeyScope)> {
+    /// Returns the key that verifies `signature`. Of a token with a `kid`, only keys with that `kid`
+    /// are tried.
+    pub(crate) fn verify(&self, header: &Header<'_>, message: &[u8], signature: &[u8]) -> Option<&Arc<Key>> {
         let fits = |key: &&Arc<Key>| key.identity.algorithm == header.algorithm && is_named(key, header.kid);
-        let key =
-            self.keys.iter().filter(fits).take(MAX_TRIES).find(|key| key.verifies(message, signature))?;
-        Some((key, if header.kid.is_some() { KeyScope::WithKid } else { KeyScope::AnyToken }))
+        self.keys.iter().filter(fits).take(MAX_TRIES).find(|key| key.verifies(message, signature))
+    }
+
+    /// Returns whether [`verify`](Self::verify) would try `key`, which has verified a token with or
+    /// without a `kid`, with that token again.
+    pub(crate) fn still_tries(&self, key: &Arc<Key>, has_kid: bool) -> bool {
+        // No more than this share a `kid`.
+        let tries = if has_kid { usize::MAX } else { MAX_TRIES };
+        let same_algorithm = |other: &&Arc<Key>| other.identity.algorithm == key.identity.algorithm;
+        self.keys.iter().filter(same_algorithm).take(tries).any(|other| Arc::ptr_eq(other, key))
     }
 }
 

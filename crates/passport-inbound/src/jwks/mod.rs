@@ -26,8 +26,8 @@ pub use self::health::{KeyHealth, KeyState};
 pub(crate) use self::{
     cache::{JwksCache, RefreshStatus},
     client::JwksClient,
-    key::{Key, KeyScope},
-    key_set::KeyMatch,
+    key::Key,
+    key_set::{KeyMatch, KeySet},
     meters::Meters,
     persistence::KeyFile,
     settings::KeySettings,
@@ -35,10 +35,10 @@ pub(crate) use self::{
 };
 
 #[cfg(fuzzing)]
-pub(crate) use self::{http_cache::Head, key_set::KeySet};
+pub(crate) use self::http_cache::Head;
 
 #[cfg(test)]
-pub(crate) use self::key_set::tests::test_key;
+pub(crate) use self::key_set::tests::{key_set, test_keys};
 
 #[cfg(test)]
 mod tests;

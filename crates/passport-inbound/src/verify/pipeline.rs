@@ -18,7 +18,7 @@ use passport_core::{Clock, Waiter};
 use tokio::time::Instant;
 
 use super::{
-    cache::{CachedToken, TokenCache},
+    cache::{TokenCache, VerifiedToken},
     counters,
     diagnostics::{self, IssuerSlashWarning, TokenSizeWarning},
     error::VerifyError,
@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     IdInfo, RejectionReason,
-    jwks::{CurrentKeys, JwksCache, Key, KeyMatch, KeyScope, Meters, RefreshStatus},
+    jwks::{CurrentKeys, JwksCache, Key, KeyMatch, Meters, RefreshStatus},
     jwt::{
         claims::Claims,
         compact::{Jws, MAX_HEADER, MAX_SIGNATURE, SMALL_BUFFER},
@@ -104,7 +104,7 @@ impl Pipeline {
         let installed = self.jwks.current(now);
         if let (Some(cache), Some(snapshot)) = (&self.cache, &*installed) {
             let started = started_if_timed();
-            if let Some(caller) = cache.get(token, now) {
+            if let Some(caller) = cache.get(token, &snapshot.keys, now) {
                 let outcome = self.check_deny_list(caller);
                 if let Some(started) = started {
                     snapshot.meters.hit(started);
@@ -220,7 +220,7 @@ impl Pipeline {
         }
         let started = Instant::now();
         let verified = snapshot.keys.verify(header, jws.message, signature);
-        let outcome = verified.map(|(key, scope)| self.accept(candidate, key, scope, now));
+        let outcome = verified.map(|key| self.accept(candidate, key, now));
         snapshot.meters.cold(started);
         match outcome {
             Some(outcome) => {
@@ -236,7 +236,6 @@ impl Pipeline {
         &self,
         candidate: &Candidate<'_>,
         key: &Arc<Key>,
-        scope: KeyScope,
         now: SystemTime,
     ) -> Result<IdInfo, RejectionReason> {
         let payload = candidate.jws.payload()?;
@@ -247,12 +246,12 @@ impl Pipeline {
         })?;
         let caller = IdInfo::new(claims, payload, validity.until);
         if let Some(cache) = &self.cache {
-            let verified = CachedToken {
+            let verified = VerifiedToken {
                 token: candidate.token.into(),
                 caller: caller.clone(),
                 validity,
                 key: Arc::clone(key),
-                scope,
+                has_kid: candidate.header.kid.is_some(),
                 is_in_overflow: AtomicBool::new(false),
             };
             cache.insert(verified, now);

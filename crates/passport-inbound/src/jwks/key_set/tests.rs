@@ -46,11 +46,14 @@ fn skipped(keys: &[Value]) -> Vec<Unusable> {
     parsed(keys, &KeySet::default()).unwrap().1.iter().map(|entry| entry.why).collect()
 }
 
-/// A key that counts for every token.
-pub(crate) fn test_key() -> Arc<Key> {
-    let set = set(&[good()]);
-    set.activate();
-    Arc::clone(&set.keys[0])
+/// Keys of one algorithm, the newest first.
+pub(crate) fn test_keys(number: u8) -> Vec<Arc<Key>> {
+    let keys: Vec<_> = (0..number).map(|number| named(&number.to_string(), 0xc1 + 2 * number)).collect();
+    set(&keys).keys
+}
+
+pub(crate) fn key_set(keys: &[Arc<Key>]) -> KeySet {
+    KeySet { keys: keys.to_vec() }
 }
 
 fn match_key(set: &KeySet, header: &Value) -> KeyMatch {
@@ -132,34 +135,29 @@ fn the_newest_keys_come_first() {
 }
 
 #[test]
-fn kept_key_is_shared_and_removed_key_is_retired() {
+fn kept_key_is_shared_and_removed_key_is_not_tried() {
     let first = set(&[named("a", 0xc1), named("b", 0xc3)]);
-    first.activate();
     let (second, _) = parsed(&[named("b", 0xc3), named("a", 0xc5)], &first).unwrap();
-    second.activate();
-    first.retire_except(&second);
-    let scope = |set: &KeySet| -> Vec<_> {
-        set.keys
-            .iter()
-            .map(|key| (key.identity.kid.clone().unwrap(), key.covers(KeyScope::WithKid)))
-            .collect()
-    };
-    assert_eq!(scope(&first), [("b".to_owned(), true), ("a".to_owned(), false)], "a is another key now");
+    let tried: Vec<_> = first
+        .keys
+        .iter()
+        .map(|key| (key.identity.kid.clone().unwrap(), second.still_tries(key, true)))
+        .collect();
+    assert_eq!(tried, [("b".to_owned(), true), ("a".to_owned(), false)], "a is another key now");
     assert!(Arc::ptr_eq(&first.keys[0], &second.keys[1]), "b is the same");
-    assert!(second.keys.iter().all(|key| key.covers(KeyScope::AnyToken)));
+    assert!(second.keys.iter().all(|key| second.still_tries(key, false)));
 }
 
 #[test]
 fn only_the_four_newest_keys_are_for_tokens_without_a_name() {
     let keys: Vec<_> = (0..6).map(|number| named(&number.to_string(), 0xc1 + 2 * number)).collect();
     let set = set(&keys);
-    set.activate();
-    let tried: Vec<_> = set.keys.iter().filter(|key| key.covers(KeyScope::AnyToken)).collect();
+    let tried: Vec<_> = set.keys.iter().filter(|key| set.still_tries(key, false)).collect();
     assert_eq!(
         tried.iter().filter_map(|key| key.identity.kid.as_deref()).collect::<Vec<_>>(),
         ["5", "4", "3", "2"]
     );
-    assert!(set.keys.iter().all(|key| key.covers(KeyScope::WithKid)));
+    assert!(set.keys.iter().all(|key| set.still_tries(key, true)));
 }
 
 #[test]

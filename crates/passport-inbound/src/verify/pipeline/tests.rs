@@ -185,6 +185,29 @@ async fn cached_tokens_need_no_permit() {
 }
 
 #[tokio::test]
+async fn cached_tokens_need_no_permit_after_a_rotation() {
+    let setup = setup().await;
+    let verifier = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).build().unwrap();
+    let known = [setup.token().build(), setup.token().without_header("kid").build()];
+    for token in &known {
+        verifier.verify(token).await.unwrap();
+    }
+    for _ in 0..2 {
+        setup.passport.rotate_keys().await;
+        let keys = setup.jwks()["keys"].as_array().unwrap().clone();
+        // The new key replaces any other but that of the known tokens.
+        let published = json!({ "keys": [keys.first(), keys.last()] });
+        setup.issuer.answers(Answer::body(&published.to_string()));
+        sleep(Duration::from_secs(60)).await;
+        verifier.verify(&setup.token().build()).await.unwrap();
+        let _flood = verifier.pipeline().permits.try_acquire().unwrap();
+        for token in &known {
+            assert!(matches!(verifier.verify_now(token.as_bytes()), Verdict::Settled(Ok(_))));
+        }
+    }
+}
+
+#[tokio::test]
 async fn waiting_for_keys_takes_no_slot_of_the_permit_queue() {
     let setup = setup().await;
     let builder = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN);
