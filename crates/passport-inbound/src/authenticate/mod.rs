@@ -31,13 +31,14 @@
 pub(crate) mod bearer;
 mod config;
 mod extensions;
-mod future;
 mod layer;
+mod pending_caller;
 mod public_paths;
 mod service;
 mod token_source;
 
-pub use self::{future::AuthenticateFuture, layer::AuthenticateLayer, service::Authenticate};
+pub use self::{layer::AuthenticateLayer, service::Authenticate};
+pub use crate::response::future::CheckedFuture as AuthenticateFuture;
 
 #[cfg(test)]
 mod tests;

@@ -15,7 +15,6 @@
 mod checker;
 mod decision;
 mod evaluate;
-mod future;
 mod layer;
 mod path_pattern;
 mod request_head;
@@ -27,13 +26,13 @@ mod service;
 pub(crate) use self::decision::{Decision, PermissionFuture};
 pub use self::{
     checker::{PermissionCheck, PermissionUnknown},
-    future::RequireFuture,
     layer::{RequireLayer, RequireServiceAccountLayer},
     request_head::RequestHead,
     requirement::Requirement,
     role_permissions::RolePermissions,
     service::Require,
 };
+pub use crate::response::future::CheckedFuture as RequireFuture;
 
 #[cfg(test)]
 mod tests;
