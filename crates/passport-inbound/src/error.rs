@@ -64,7 +64,7 @@ pub enum RejectionReason {
 
 impl RejectionReason {
     /// The name under which Passport's own SDK knows the reason (`TokenValidationError`). That is
-    /// all a caller is told.
+    /// all that a caller gets.
     #[must_use]
     pub fn passport_name(self) -> &'static str {
         match self.coarse() {

@@ -76,7 +76,7 @@ pub(crate) fn is_plain(path: &str) -> bool {
 
 fn is_plain_segment(segment: &str) -> bool {
     decoded(segment).is_some_and(|decoded| {
-        // Some servers cut off `;parameters` or spaces before they look for dot segments.
+        // Some servers cut off `;parameters` or spaces before they handle dot segments.
         let name = decoded.split(';').next().unwrap_or_default().trim();
         let is_dots = (1..=2).contains(&name.chars().count()) && name.chars().all(is_dot);
         !decoded.is_empty()

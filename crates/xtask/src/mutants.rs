@@ -23,7 +23,7 @@ const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const DECISIONS: [&str; 36] = [
     // Token parsing and verification.
     "passport-inbound/src/authenticate/bearer.rs",
-    "passport-inbound/src/authenticate/token_source.rs",
+    "passport-inbound/src/authenticate/credential_rules.rs",
     "passport-inbound/src/jwks/key.rs",
     "passport-inbound/src/jwks/key_life.rs",
     "passport-inbound/src/jwks/key_set.rs",

@@ -43,7 +43,7 @@ fn dropped_request_is_recorded_without_a_status() {
 }
 
 #[test]
-fn answered_request_is_recorded_once() {
+fn completed_request_is_recorded_once() {
     let sink = RecordingSink::default();
     let inner = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(()))));
     AuditLayer::with_sink(sink.clone()).layer(inner).call(request()).now_or_never().unwrap().unwrap();

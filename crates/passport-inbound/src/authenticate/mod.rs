@@ -30,12 +30,12 @@
 
 pub(crate) mod bearer;
 mod config;
+mod credential_rules;
 mod extensions;
 mod layer;
 mod pending_caller;
 mod public_paths;
 mod service;
-mod token_source;
 
 pub use self::{layer::AuthenticateLayer, service::Authenticate};
 pub use crate::response::future::CheckedFuture as AuthenticateFuture;

@@ -38,7 +38,7 @@ impl PendingCaller {
                     match config.authorize(request) {
                         Decision::Allow => return Poll::Ready(Ok(())),
                         Decision::Reject(rejection) => return Poll::Ready(Err(rejection)),
-                        Decision::Ask(permission) => *self = Self::Permission(permission),
+                        Decision::Pending(permission) => *self = Self::Permission(permission),
                     }
                 }
             }

@@ -47,7 +47,7 @@ impl<S> Authenticate<S> {
     }
 
     fn authenticate<B>(&self, request: &Request<B>) -> Authentication {
-        if self.config.token_source.as_ref().is_some_and(|source| source.needs_no_token(request)) {
+        if self.config.credential_rules.as_ref().is_some_and(|rules| rules.needs_no_token(request)) {
             return Authentication::Public;
         }
         let token = match self.config.token(request) {
@@ -107,7 +107,7 @@ where
                 let response = reject(rejection, &request, &self.config.rejections);
                 AuthenticateFuture::rejected(response, Drain::of(request))
             }
-            Decision::Ask(permission) => self.pending(PendingCaller::Permission(permission), request),
+            Decision::Pending(permission) => self.pending(PendingCaller::Permission(permission), request),
         }
     }
 }

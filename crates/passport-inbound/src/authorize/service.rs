@@ -48,7 +48,7 @@ where
                 let response = reject(rejection, &request, &self.rejections);
                 RequireFuture::rejected(response, Drain::of(request))
             }
-            Decision::Ask(mut permission) => {
+            Decision::Pending(mut permission) => {
                 let check = Box::new(move |_: &mut _, cx: &mut Context<'_>| permission.as_mut().poll(cx));
                 RequireFuture::checking(check, self.rejections.clone(), &mut self.inner, request)
             }

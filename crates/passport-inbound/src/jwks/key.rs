@@ -14,13 +14,13 @@ use crate::jwt::{
 /// that contain it.
 #[derive(Debug)]
 pub(crate) struct Key {
-    pub(super) identity: Identity,
+    pub(super) identity: KeyIdentity,
     verifying: VerifyingKey,
 }
 
 /// What makes a key the same key in the next set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(super) struct KeyIdentity {
     pub(super) kid: Option<String>,
     pub(super) algorithm: Algorithm,
     material: Material,
@@ -28,7 +28,7 @@ pub(super) struct Identity {
 
 /// The reason why an entry of a key set is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub(crate) enum Unusable {
+pub(crate) enum UnusableKey {
     #[error("no allowed algorithm fits its kty, crv and alg; see `algorithms`")]
     Algorithm,
     #[error("there are more than four of this name")]
@@ -44,28 +44,29 @@ pub(crate) enum Unusable {
 }
 
 impl Key {
-    /// Parses an entry: returns a key for each allowed algorithm that it fits.
+    /// Parses an entry: returns a key for each allowed algorithm that it fits. `reuse` returns a key
+    /// that is parsed already.
     pub(super) fn of(
         entry: &str,
         allowed: &AllowedAlgorithms,
-        known: impl Fn(&Identity) -> Option<Arc<Self>>,
-    ) -> Result<Vec<Arc<Self>>, Unusable> {
-        let jwk: Jwk = serde_json::from_str(entry).map_err(|_| Unusable::Shape)?;
+        reuse: impl Fn(&KeyIdentity) -> Option<Arc<Self>>,
+    ) -> Result<Vec<Arc<Self>>, UnusableKey> {
+        let jwk: Jwk = serde_json::from_str(entry).map_err(|_| UnusableKey::Shape)?;
         if !jwk.is_for_verifying() {
-            return Err(Unusable::Purpose);
+            return Err(UnusableKey::Purpose);
         }
         let fitting: Vec<_> = jwk.fitting().filter(|algorithm| allowed.contains(*algorithm)).collect();
         if fitting.is_empty() {
-            return Err(Unusable::Algorithm);
+            return Err(UnusableKey::Algorithm);
         }
         let key = |algorithm| {
-            let identity = Identity { kid: jwk.kid.clone(), algorithm, material: jwk.material()? };
-            known(&identity).or_else(|| Self::parsed(identity))
+            let identity = KeyIdentity { kid: jwk.kid.clone(), algorithm, material: jwk.material()? };
+            reuse(&identity).or_else(|| Self::parsed(identity))
         };
-        fitting.into_iter().map(key).collect::<Option<_>>().ok_or(Unusable::Key)
+        fitting.into_iter().map(key).collect::<Option<_>>().ok_or(UnusableKey::Key)
     }
 
-    fn parsed(identity: Identity) -> Option<Arc<Self>> {
+    fn parsed(identity: KeyIdentity) -> Option<Arc<Self>> {
         let verifying = VerifyingKey::new(&identity.material, identity.algorithm)?;
         Some(Arc::new(Self { identity, verifying }))
     }

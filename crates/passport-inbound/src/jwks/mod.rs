@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod health;
 mod http_cache;
+mod installed_keys;
 mod key;
 mod key_life;
 mod key_set;
@@ -19,19 +20,18 @@ mod refresh_policy;
 mod refresh_task;
 mod settings;
 mod skipped_keys;
-mod snapshot;
 mod span;
 
 pub use self::health::{KeyHealth, KeyState};
 pub(crate) use self::{
     cache::{JwksCache, RefreshStatus},
     client::JwksClient,
+    installed_keys::CurrentKeys,
     key::Key,
     key_set::{KeyMatch, KeySet},
     meters::Meters,
     persistence::KeyFile,
     settings::KeySettings,
-    snapshot::CurrentKeys,
 };
 
 #[cfg(fuzzing)]

@@ -44,7 +44,7 @@ impl Default for CacheLimits {
 }
 
 /// A verified token, and all that its result depends on. Not `Debug`, so that no token is logged.
-pub(crate) struct VerifiedToken {
+pub(crate) struct CacheEntry {
     pub(crate) token: Arc<[u8]>,
     pub(crate) caller: IdInfo,
     pub(crate) validity: Validity,
@@ -58,7 +58,7 @@ pub(crate) struct VerifiedToken {
 /// A token in the overflow.
 #[derive(Clone)]
 struct OverflowEntry {
-    known: Arc<VerifiedToken>,
+    entry: Arc<CacheEntry>,
     /// The time that the token had left when it was put there.
     lives_for: Duration,
 }
@@ -66,15 +66,15 @@ struct OverflowEntry {
 /// A cache of two levels. The front is a small table, in which each token has exactly one slot. A
 /// token that loses its slot to another one goes to the overflow, a moka cache, which evicts by
 /// use; an access to it costs more than all else about a cached token.
-pub(crate) struct TokenCache {
-    front: Box<[ArcSwapOption<VerifiedToken>]>,
+pub(crate) struct VerifiedTokenCache {
+    front: Box<[ArcSwapOption<CacheEntry>]>,
     overflow: Cache<Arc<[u8]>, OverflowEntry, SignatureHashing>,
     hashing: SignatureHashing,
     /// Whether the overflow has tokens that are too large for the front.
     has_heavy: AtomicBool,
 }
 
-impl TokenCache {
+impl VerifiedTokenCache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
         let hashing = SignatureHashing::default();
         // A quarter is for the front.
@@ -86,7 +86,7 @@ impl TokenCache {
         let least = u32::try_from(least).unwrap_or(u32::MAX);
         let cache = Cache::builder()
             .max_capacity(overflow)
-            .weigher(move |_: &Arc<[u8]>, overflow: &OverflowEntry| overflow.known.weight().max(least))
+            .weigher(move |_: &Arc<[u8]>, overflow: &OverflowEntry| overflow.entry.weight().max(least))
             .expire_after(TokenExpiry)
             .build_with_hasher(hashing.clone());
         let front = (0..slots).map(|_| ArcSwapOption::empty()).collect();
@@ -108,57 +108,57 @@ impl TokenCache {
 
     #[cold]
     fn get_from_overflow(&self, token: &[u8], keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
-        let OverflowEntry { known, .. } = self.overflow.get(token)?;
-        let caller = known.caller_at(keys, now)?;
-        if known.is_light() {
-            self.put(known, now);
+        let OverflowEntry { entry, .. } = self.overflow.get(token)?;
+        let caller = entry.caller_at(keys, now)?;
+        if entry.is_light() {
+            self.put(entry, now);
         }
         Some(caller)
     }
 
     /// Inserts a verified token.
-    pub(crate) fn insert(&self, verified: VerifiedToken, now: SystemTime) {
+    pub(crate) fn insert(&self, verified: CacheEntry, now: SystemTime) {
         self.put(Arc::new(verified), now);
     }
 
     /// Puts a token into the front, if it is small enough. The token that had the slot goes to the
     /// overflow.
-    fn put(&self, known: Arc<VerifiedToken>, now: SystemTime) {
-        if !known.is_light() {
+    fn put(&self, entry: Arc<CacheEntry>, now: SystemTime) {
+        if !entry.is_light() {
             self.has_heavy.store(true, Ordering::Relaxed);
-            self.put_in_overflow(known, now);
-        } else if let Some(before) = self.slot(&known.token).swap(Some(Arc::clone(&known)))
+            self.put_in_overflow(entry, now);
+        } else if let Some(before) = self.slot(&entry.token).swap(Some(Arc::clone(&entry)))
             // Another request has verified the same token.
-            && before.token != known.token
+            && before.token != entry.token
         {
             self.put_in_overflow(before, now);
         }
     }
 
     /// Puts a token into the overflow, unless it is there already or has expired.
-    fn put_in_overflow(&self, known: Arc<VerifiedToken>, now: SystemTime) {
-        let lives_for = known.validity.until.duration_since(now).unwrap_or_default();
-        if known.validity.includes(now) && !known.is_in_overflow.swap(true, Ordering::Relaxed) {
-            self.overflow.insert(Arc::clone(&known.token), OverflowEntry { known, lives_for });
+    fn put_in_overflow(&self, entry: Arc<CacheEntry>, now: SystemTime) {
+        let lives_for = entry.validity.until.duration_since(now).unwrap_or_default();
+        if entry.validity.includes(now) && !entry.is_in_overflow.swap(true, Ordering::Relaxed) {
+            self.overflow.insert(Arc::clone(&entry.token), OverflowEntry { entry, lives_for });
         }
     }
 
-    fn slot(&self, token: &[u8]) -> &ArcSwapOption<VerifiedToken> {
+    fn slot(&self, token: &[u8]) -> &ArcSwapOption<CacheEntry> {
         #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is a hash")]
         let hash = self.hashing.hash_one(token) as usize;
         &self.front[hash & (self.front.len() - 1)]
     }
 }
 
-impl fmt::Debug for TokenCache {
+impl fmt::Debug for VerifiedTokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenCache")
+        f.debug_struct("VerifiedTokenCache")
             .field("tokens_behind", &self.overflow.entry_count())
             .finish_non_exhaustive()
     }
 }
 
-impl VerifiedToken {
+impl CacheEntry {
     /// Compares in constant time, so that the time does not tell how much of a cached token was
     /// guessed.
     fn is_of(&self, token: &[u8]) -> bool {

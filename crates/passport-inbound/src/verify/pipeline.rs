@@ -6,7 +6,7 @@
 //! 3. A key that the token may be signed with is looked up, and the signature is verified under a
 //!    permit.
 //! 4. The claims are read and checked, and the token is cached.
-//! 5. The deny list is asked, of the caller of a cached token too.
+//! 5. The deny list is checked, for cached tokens as well.
 
 use std::{
     fmt,
@@ -18,11 +18,11 @@ use passport_core::{Clock, Waiter};
 use tokio::time::Instant;
 
 use super::{
-    cache::{TokenCache, VerifiedToken},
+    cache::{CacheEntry, VerifiedTokenCache},
     counters,
     diagnostics::{self, IssuerSlashWarning, TokenSizeWarning},
     error::VerifyError,
-    limits::{Permit, Permits, WaitQueues},
+    limits::{VerificationPermit, VerificationPermits, WaitQueues},
 };
 use crate::{
     IdInfo, RejectionReason,
@@ -41,9 +41,9 @@ pub(crate) struct Pipeline {
     pub(crate) policy: Policy,
     pub(crate) jwks: Arc<JwksCache>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) cache: Option<TokenCache>,
+    pub(crate) cache: Option<VerifiedTokenCache>,
     pub(crate) deny_list: Option<DenyList>,
-    pub(crate) permits: Permits,
+    pub(crate) permits: VerificationPermits,
     pub(crate) queues: WaitQueues,
     pub(crate) max_token_size: usize,
     pub(crate) slash_warning: IssuerSlashWarning,
@@ -81,7 +81,7 @@ struct Candidate<'a> {
 /// The circumstances of a verification.
 struct Context {
     installed: CurrentKeys,
-    permit: Option<Permit>,
+    permit: Option<VerificationPermit>,
     may_refresh: bool,
     now: SystemTime,
 }
@@ -99,7 +99,12 @@ enum Finding {
 
 impl Pipeline {
     /// Verifies a token. `may_refresh` is whether newer keys may be fetched for it.
-    pub(super) fn verify(&self, token: &[u8], permit: Option<Permit>, may_refresh: bool) -> Verdict {
+    pub(super) fn verify(
+        &self,
+        token: &[u8],
+        permit: Option<VerificationPermit>,
+        may_refresh: bool,
+    ) -> Verdict {
         let now = self.clock.now();
         let installed = self.jwks.current(now);
         if let (Some(cache), Some(snapshot)) = (&self.cache, &*installed) {
@@ -131,8 +136,8 @@ impl Pipeline {
         }
     }
 
-    /// Not inlined, so that the caller has no room on its stack for both sizes of buffers: that
-    /// room is cleared.
+    /// Not inlined, so that the caller has no room on its stack for both sizes of buffers: clearing
+    /// the large ones costs more than all else about an invalid token.
     #[inline(never)]
     fn verify_with_buffers<const HEADER: usize, const SIGNATURE: usize>(
         &self,
@@ -204,7 +209,7 @@ impl Pipeline {
         &self,
         candidate: &Candidate<'_>,
         installed: &CurrentKeys,
-        permit: &mut Option<Permit>,
+        permit: &mut Option<VerificationPermit>,
         now: SystemTime,
     ) -> Finding {
         let Candidate { jws, header, signature, .. } = candidate;
@@ -246,7 +251,7 @@ impl Pipeline {
         })?;
         let caller = IdInfo::new(claims, payload, validity.until);
         if let Some(cache) = &self.cache {
-            let verified = VerifiedToken {
+            let verified = CacheEntry {
                 token: candidate.token.into(),
                 caller: caller.clone(),
                 validity,
@@ -259,7 +264,7 @@ impl Pipeline {
         self.check_deny_list(caller)
     }
 
-    /// Asks the deny list, whose answers are not cached.
+    /// Calls the deny list, whose results are not cached.
     fn check_deny_list(&self, caller: IdInfo) -> Result<IdInfo, RejectionReason> {
         match &self.deny_list {
             Some(DenyList(denies)) if denies(&caller) => {

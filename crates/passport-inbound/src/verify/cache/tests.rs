@@ -10,9 +10,9 @@ fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
 }
 
-fn verified(token: &str, key: &Arc<Key>) -> VerifiedToken {
+fn verified(token: &str, key: &Arc<Key>) -> CacheEntry {
     let payload = format!(r#"{{"sub":"{}"}}"#, &token[..8]).into_bytes();
-    VerifiedToken {
+    CacheEntry {
         token: token.as_bytes().into(),
         caller: IdInfo::new(Claims::parse(&payload).unwrap(), payload, UNIX_EPOCH),
         validity: Validity { from: at(100), until: at(200) },
@@ -23,9 +23,9 @@ fn verified(token: &str, key: &Arc<Key>) -> VerifiedToken {
 }
 
 /// An empty cache, a key, and the key set of that key.
-fn setup(limits: CacheLimits) -> (TokenCache, Arc<Key>, KeySet) {
+fn setup(limits: CacheLimits) -> (VerifiedTokenCache, Arc<Key>, KeySet) {
     let keys = test_keys(1);
-    (TokenCache::new(limits), Arc::clone(&keys[0]), key_set(&keys))
+    (VerifiedTokenCache::new(limits), Arc::clone(&keys[0]), key_set(&keys))
 }
 
 /// Tokens of one length that end differently, as signatures do.
@@ -44,10 +44,10 @@ fn cached_token_is_accepted_within_its_validity() {
 
 #[test]
 fn cached_token_is_accepted_while_its_key_is_tried() {
-    let (cache, keys) = (TokenCache::new(CacheLimits::default()), test_keys(6));
+    let (cache, keys) = (VerifiedTokenCache::new(CacheLimits::default()), test_keys(6));
     let (newer, oldest) = keys.split_at(5);
     cache.insert(verified(&token(1), &oldest[0]), at(150));
-    cache.insert(VerifiedToken { has_kid: false, ..verified(&token(2), &oldest[0]) }, at(150));
+    cache.insert(CacheEntry { has_kid: false, ..verified(&token(2), &oldest[0]) }, at(150));
     for (installed, with_kid, without_kid) in
         [(oldest, true, true), (&*keys, true, false), (newer, false, false), (&[], false, false)]
     {
@@ -60,7 +60,7 @@ fn cached_token_is_accepted_while_its_key_is_tried() {
 /// Its verification began before the key was removed.
 #[test]
 fn token_cached_after_its_key_was_removed_is_not_accepted() {
-    let (cache, keys) = (TokenCache::new(CacheLimits::default()), test_keys(2));
+    let (cache, keys) = (VerifiedTokenCache::new(CacheLimits::default()), test_keys(2));
     let installed = key_set(&keys[..1]);
     for (number, key) in keys.iter().enumerate() {
         let token = token(number as u64);
@@ -131,7 +131,7 @@ fn expired_or_repeated_token_is_not_put_into_the_overflow() {
     cache.insert(verified(&token(1), &key), at(150));
     assert_eq!(overflow(), 0, "the same one");
     cache.insert(
-        VerifiedToken { validity: Validity { from: at(100), until: at(300) }, ..verified(&token(2), &key) },
+        CacheEntry { validity: Validity { from: at(100), until: at(300) }, ..verified(&token(2), &key) },
         at(250),
     );
     assert_eq!(overflow(), 0, "expired");
@@ -149,8 +149,8 @@ fn large_token_is_cached_in_the_overflow_only() {
 #[test]
 fn tokens_and_bytes_are_bounded() {
     let key = &test_keys(1)[0];
-    let kept = |limits: CacheLimits| {
-        let cache = TokenCache::new(limits);
+    let filled = |limits: CacheLimits| {
+        let cache = VerifiedTokenCache::new(limits);
         for number in 0..2_000 {
             cache.insert(verified(&token(number), key), at(150));
         }
@@ -160,11 +160,11 @@ fn tokens_and_bytes_are_bounded() {
         (cache.overflow.entry_count() + in_front.len() as u64, cache.overflow.weighted_size() + bytes)
     };
     for most in [2, 50, 777] {
-        let (tokens, _) = kept(CacheLimits { tokens: most, bytes: 16 * 1024 * 1024 });
+        let (tokens, _) = filled(CacheLimits { tokens: most, bytes: 16 * 1024 * 1024 });
         assert!((most / 2..=most).contains(&tokens), "{tokens} of {most}");
     }
     for bytes in [64, 100, 256, 3_000] {
-        let (tokens, taken) = kept(CacheLimits { tokens: 10_000, bytes: bytes * 1024 });
+        let (tokens, taken) = filled(CacheLimits { tokens: 10_000, bytes: bytes * 1024 });
         assert!(taken <= bytes * 1024 && tokens >= bytes / 4, "{tokens} in {taken} of {bytes} KiB");
     }
 }
