@@ -1,3 +1,5 @@
+//! Reasons to reject a token, and the coarser ones of Passport's SDK.
+
 /// What is wrong with a token.
 ///
 /// Finer than the response, which has only [`RejectionReason::passport_name`].

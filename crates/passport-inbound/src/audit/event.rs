@@ -1,3 +1,5 @@
+//! Audit events, and the sink that logs them.
+
 use std::{
     fmt,
     sync::{Arc, OnceLock},

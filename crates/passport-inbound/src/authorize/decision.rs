@@ -1,3 +1,5 @@
+//! Decides whether a request may pass, and prepares the permission checks that remain.
+
 use std::{future::Future, pin::Pin};
 
 use super::{evaluate::Evaluation, request_head::RequestHead, requirement::Requirement};

@@ -1,3 +1,5 @@
+//! Requests an issuer's keys over HTTP, at the location that the issuer publishes.
+
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,

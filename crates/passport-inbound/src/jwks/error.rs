@@ -1,3 +1,5 @@
+//! Errors of fetching keys and of the key file, and the keys of a set that are not used.
+
 use std::{fmt, io};
 
 use http::StatusCode;

@@ -1,3 +1,5 @@
+//! Runs one refresh: reads the keys from the file or the issuer, installs them, and saves them.
+
 use std::{sync::Arc, time::Duration};
 
 use passport_core::{Attempt, TaskFailure};

@@ -107,3 +107,6 @@ impl fmt::Debug for RejectionConfig {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;
