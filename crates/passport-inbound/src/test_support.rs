@@ -139,7 +139,8 @@ impl HttpExchange for ScriptedIssuer {
     }
 }
 
-/// A Passport that issues tokens, a scripted issuer that serves keys instead of it, and paused time.
+/// A Passport that issues tokens, a scripted issuer that serves keys instead of it, and paused
+/// time.
 pub(crate) struct Setup {
     pub(crate) passport: DevPassport,
     pub(crate) issuer: ScriptedIssuer,

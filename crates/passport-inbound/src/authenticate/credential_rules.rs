@@ -13,8 +13,8 @@ use percent_encoding::percent_decode_str;
 use super::public_paths::PublicPaths;
 use crate::{RejectionReason, authenticate::bearer::bearer, metrics::TARGET, request_path::routed_path};
 
-/// Locations of a token besides the `Authorization` header, requests that need no token, and what is
-/// removed from a request. All of it is off by default.
+/// Locations of a token besides the `Authorization` header, requests that need no token, and what
+/// is removed from a request. All of it is off by default.
 #[derive(Clone, Debug, Default)]
 pub(super) struct CredentialRules {
     pub(super) cookie: Option<String>,

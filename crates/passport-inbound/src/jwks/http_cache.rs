@@ -1,4 +1,5 @@
-//! Reads the headers of a response: how long it is fresh, its version, and the issuer's time ([RFC 9111](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)). Pure.
+//! Reads the headers of a response: how long it is fresh, its version, and the issuer's time
+//! ([RFC 9111](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)). Pure.
 
 use std::time::{Duration, SystemTime};
 

@@ -44,8 +44,8 @@ pub(crate) enum UnusableKey {
 }
 
 impl Key {
-    /// Parses an entry: returns a key for each allowed algorithm that it fits. `reuse` returns a key
-    /// that is parsed already.
+    /// Parses an entry: returns a key for each allowed algorithm that it fits. `reuse` returns a
+    /// key that is parsed already.
     pub(super) fn of(
         entry: &str,
         allowed: &AllowedAlgorithms,

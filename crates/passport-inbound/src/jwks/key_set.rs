@@ -125,8 +125,8 @@ impl KeySet {
         }
     }
 
-    /// Returns the key that verifies `signature`. Of a token with a `kid`, only keys with that `kid`
-    /// are tried.
+    /// Returns the key that verifies `signature`. Of a token with a `kid`, only keys with that
+    /// `kid` are tried.
     pub(crate) fn verify(&self, header: &Header<'_>, message: &[u8], signature: &[u8]) -> Option<&Arc<Key>> {
         let fits = |key: &&Arc<Key>| key.identity.algorithm == header.algorithm && is_named(key, header.kid);
         self.keys.iter().filter(fits).take(MAX_TRIES).find(|key| key.verifies(message, signature))
@@ -135,7 +135,7 @@ impl KeySet {
     /// Returns whether [`verify`](Self::verify) would try `key`, which has verified a token with or
     /// without a `kid`, with that token again.
     pub(crate) fn still_tries(&self, key: &Arc<Key>, has_kid: bool) -> bool {
-        // No more than this share a `kid`.
+        // With a `kid`, all keys of that name are tried: there are no more than `MAX_TRIES`.
         let tries = if has_kid { usize::MAX } else { MAX_TRIES };
         let same_algorithm = |other: &&Arc<Key>| other.identity.algorithm == key.identity.algorithm;
         self.keys.iter().filter(same_algorithm).take(tries).any(|other| Arc::ptr_eq(other, key))

@@ -22,7 +22,8 @@ pub(crate) type Check<B> =
     Box<dyn FnMut(&mut Request<B>, &mut Context<'_>) -> Poll<Result<(), Rejection>> + Send>;
 
 pin_project! {
-    /// The response future of [`Authenticate`](crate::Authenticate) and [`Require`](crate::Require).
+    /// The response future of [`Authenticate`](crate::Authenticate) and
+    /// [`Require`](crate::Require).
     ///
     /// # Cancel safety
     /// Dropping it ends this request, and a [`PermissionCheck`](crate::PermissionCheck) that was
