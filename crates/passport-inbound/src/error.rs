@@ -1,3 +1,5 @@
+//! Reasons to reject a token, and the coarser ones of Passport's SDK.
+
 /// What is wrong with a token.
 ///
 /// Finer than the response, which has only [`RejectionReason::passport_name`].
@@ -64,7 +66,7 @@ pub enum RejectionReason {
 
 impl RejectionReason {
     /// The name under which Passport's own SDK knows the reason (`TokenValidationError`). That is
-    /// all a caller is told.
+    /// all that a caller gets.
     #[must_use]
     pub fn passport_name(self) -> &'static str {
         match self.coarse() {

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 #[cfg(feature = "axum")]
 use std::{
+    cell::LazyCell,
     pin::pin,
     task::{Context, Poll, Waker},
 };
@@ -22,7 +23,12 @@ pub(crate) fn routed_path<'a>(uri: &'a Uri, extensions: &'a Extensions) -> &'a s
     let path = uri.path();
     let Some(prefix) = extensions.get::<NestedPath>() else { return path };
     let original = extensions.get::<OriginalUri>().map_or("", |original| original.0.path());
-    let is_captured = |name: &str, segment: &str| has_captured(extensions, name, segment);
+    let params = LazyCell::new(|| captured_params(extensions));
+    // axum has not captured the segment if a middleware between two routers has exchanged it.
+    let is_captured = |name: &str, segment: &str| {
+        let (Some(params), Some(segment)) = (&*params, decoded(segment)) else { return false };
+        params.iter().any(|captured| captured == (name, &*segment))
+    };
     if is_nested(prefix.as_str(), path, original, is_captured) { original } else { "" }
 }
 
@@ -48,18 +54,17 @@ fn is_nested(prefix: &str, path: &str, original: &str, is_captured: impl Fn(&str
         })
 }
 
-/// Returns whether axum has captured `segment` as the parameter `name`. It has not if a middleware
-/// between two routers has exchanged the segment.
+/// Returns the parameters that axum has captured. Only axum can read them, of extensions of their
+/// own; that does not wait.
 #[cfg(feature = "axum")]
-fn has_captured(extensions: &Extensions, name: &str, segment: &str) -> bool {
-    // Only axum can read its parameters; that does not wait.
+fn captured_params(extensions: &Extensions) -> Option<RawPathParams> {
     let (mut parts, ()) = http::Request::new(()).into_parts();
     parts.extensions = extensions.clone();
     let params = pin!(RawPathParams::from_request_parts(&mut parts, &()));
-    let Poll::Ready(Ok(params)) = params.poll(&mut Context::from_waker(Waker::noop())) else {
-        return false;
-    };
-    decoded(segment).is_some_and(|segment| params.iter().any(|captured| captured == (name, &*segment)))
+    match params.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(params) => params.ok(),
+        Poll::Pending => None,
+    }
 }
 
 /// Returns whether every program reads `path` alike: it is absolute, and has no empty segment (a
@@ -71,7 +76,7 @@ pub(crate) fn is_plain(path: &str) -> bool {
 
 fn is_plain_segment(segment: &str) -> bool {
     decoded(segment).is_some_and(|decoded| {
-        // Some servers cut off `;parameters` or spaces before they look for dot segments.
+        // Some servers cut off `;parameters` or spaces before they handle dot segments.
         let name = decoded.split(';').next().unwrap_or_default().trim();
         let is_dots = (1..=2).contains(&name.chars().count()) && name.chars().all(is_dot);
         !decoded.is_empty()

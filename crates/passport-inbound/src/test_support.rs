@@ -40,85 +40,85 @@ impl Clock for TokioClock {
     }
 }
 
-/// How the issuer answers questions for its keys.
+/// How the issuer responds to requests for its keys.
 #[derive(Clone, Debug)]
-pub(crate) enum Answer {
-    /// With this body and these headers; with 304 if it is asked for newer ones than its `ETag`.
+pub(crate) enum ScriptedResponse {
+    /// With this body and these headers; with 304 if the request has its `ETag`.
     Keys(String, Vec<(HeaderName, &'static str)>),
     Status(StatusCode),
     Fails(TransportErrorKind),
     Never,
 }
 
-impl Answer {
+impl ScriptedResponse {
     pub(crate) fn body(body: &str) -> Self {
         Self::Keys(body.to_owned(), Vec::new())
     }
 }
 
-/// Answers from memory.
+/// Responds from memory.
 #[derive(Clone, Debug)]
 pub(crate) struct ScriptedIssuer(Arc<Script>);
 
 #[derive(Debug)]
 struct Script {
-    answer: Mutex<Answer>,
+    response: Mutex<ScriptedResponse>,
     /// By the end of the path.
-    elsewhere: Mutex<BTreeMap<&'static str, Answer>>,
-    asked: Mutex<Vec<HeaderMap>>,
+    elsewhere: Mutex<BTreeMap<&'static str, ScriptedResponse>>,
+    requests: Mutex<Vec<HeaderMap>>,
     count: watch::Sender<usize>,
 }
 
 impl ScriptedIssuer {
-    pub(crate) fn new(answer: Answer) -> Self {
+    pub(crate) fn new(response: ScriptedResponse) -> Self {
         let script = Script {
-            answer: Mutex::new(answer),
+            response: Mutex::new(response),
             elsewhere: Mutex::default(),
-            asked: Mutex::default(),
+            requests: Mutex::default(),
             count: watch::Sender::new(0),
         };
         Self(Arc::new(script))
     }
 
-    pub(crate) fn answers(&self, answer: Answer) {
-        *self.0.answer.lock().unwrap() = answer;
+    pub(crate) fn respond_with(&self, response: ScriptedResponse) {
+        *self.0.response.lock().unwrap() = response;
     }
 
-    /// At the place whose path ends so.
-    pub(crate) fn answers_at(&self, end_of_path: &'static str, answer: Answer) {
-        self.0.elsewhere.lock().unwrap().insert(end_of_path, answer);
+    /// For paths that end so.
+    pub(crate) fn respond_at(&self, end_of_path: &'static str, response: ScriptedResponse) {
+        self.0.elsewhere.lock().unwrap().insert(end_of_path, response);
     }
 
-    /// How often it was asked.
-    pub(crate) fn asked(&self) -> usize {
+    /// The number of requests so far.
+    pub(crate) fn requests(&self) -> usize {
         *self.0.count.borrow()
     }
 
-    /// Waits until it was asked so often.
-    pub(crate) async fn asked_for_the(&self, count: usize) {
-        self.0.count.subscribe().wait_for(|asked| *asked >= count).await.unwrap();
+    /// Waits for this number of requests.
+    pub(crate) async fn wait_for_requests(&self, count: usize) {
+        self.0.count.subscribe().wait_for(|sent| *sent >= count).await.unwrap();
     }
 
-    pub(crate) fn last_asked(&self) -> HeaderMap {
-        self.0.asked.lock().unwrap().last().unwrap().clone()
+    pub(crate) fn last_request(&self) -> HeaderMap {
+        self.0.requests.lock().unwrap().last().unwrap().clone()
     }
 }
 
 impl HttpExchange for ScriptedIssuer {
     async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
-        let asked = request.headers().clone();
-        self.0.asked.lock().unwrap().push(asked.clone());
+        let headers_sent = request.headers().clone();
+        self.0.requests.lock().unwrap().push(headers_sent.clone());
         self.0.count.send_modify(|count| *count += 1);
         let elsewhere = self.0.elsewhere.lock().unwrap().clone();
         let path = request.uri().path();
         let there = elsewhere.into_iter().filter(|(end, _)| path.ends_with(end));
-        let there = there.max_by_key(|(end, _)| end.len()).map(|(_, answer)| answer);
-        let answer = there.unwrap_or_else(|| self.0.answer.lock().unwrap().clone());
-        let (status, body, headers) = match answer {
-            Answer::Keys(body, headers) => (StatusCode::OK, body, headers),
-            Answer::Status(status) => (status, String::new(), Vec::new()),
-            Answer::Fails(kind) => return Err(TransportError::new(kind)),
-            Answer::Never => std::future::pending().await,
+        let there = there.max_by_key(|(end, _)| end.len()).map(|(_, response)| response);
+        let scripted = there.unwrap_or_else(|| self.0.response.lock().unwrap().clone());
+        let (status, body, headers) = match scripted {
+            ScriptedResponse::Keys(body, headers) => (StatusCode::OK, body, headers),
+            ScriptedResponse::Status(status) => (status, String::new(), Vec::new()),
+            ScriptedResponse::Fails(kind) => return Err(TransportError::new(kind)),
+            ScriptedResponse::Never => std::future::pending().await,
         };
         let mut response = Response::new(Bytes::from(body));
         *response.status_mut() = status;
@@ -126,7 +126,7 @@ impl HttpExchange for ScriptedIssuer {
             response.headers_mut().append(name, HeaderValue::from_static(value));
         }
         if let (Some(tag), Some(known)) =
-            (response.headers().get(header::ETAG), asked.get(header::IF_NONE_MATCH))
+            (response.headers().get(header::ETAG), headers_sent.get(header::IF_NONE_MATCH))
             && tag == known
         {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -136,8 +136,8 @@ impl HttpExchange for ScriptedIssuer {
     }
 }
 
-/// A Passport to mint tokens, an issuer in its place that is asked for keys, and a verifier on
-/// paused time.
+/// A Passport that issues tokens, a scripted issuer that serves keys instead of it, and paused
+/// time.
 pub(crate) struct Setup {
     pub(crate) passport: DevPassport,
     pub(crate) issuer: ScriptedIssuer,
@@ -149,7 +149,7 @@ pub(crate) async fn setup() -> Setup {
     let minted_at = ManualClock::at_unix_seconds(START);
     let passport = DevPassport::builder().clock(minted_at).start().await.unwrap();
     tokio::time::pause();
-    let issuer = ScriptedIssuer::new(Answer::body(&passport.jwks()));
+    let issuer = ScriptedIssuer::new(ScriptedResponse::body(&passport.jwks()));
     Setup { passport, issuer, clock: TokioClock::start() }
 }
 

@@ -20,10 +20,10 @@ const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/mutants/b
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// The code that decides: files, and folders of files, below `crates`.
-const DECISIONS: [&str; 36] = [
+const DECISIONS: [&str; 46] = [
     // Token parsing and verification.
     "passport-inbound/src/authenticate/bearer.rs",
-    "passport-inbound/src/authenticate/token_source.rs",
+    "passport-inbound/src/authenticate/credential_rules.rs",
     "passport-inbound/src/jwks/key.rs",
     "passport-inbound/src/jwks/key_life.rs",
     "passport-inbound/src/jwks/key_set.rs",
@@ -37,6 +37,17 @@ const DECISIONS: [&str; 36] = [
     // Authorization.
     "passport-inbound/src/authorize",
     "passport-inbound/src/request_path.rs",
+    // Responses to rejected requests, audit, and the end of streams.
+    "passport-inbound/src/audit/event.rs",
+    "passport-inbound/src/audit/future.rs",
+    "passport-inbound/src/response/drain.rs",
+    "passport-inbound/src/response/protocol.rs",
+    "passport-inbound/src/response/rejection.rs",
+    "passport-inbound/src/response/rejection_config.rs",
+    "passport-inbound/src/response/render.rs",
+    "passport-inbound/src/token_deadline/body.rs",
+    "passport-inbound/src/token_deadline/deadline.rs",
+    "passport-inbound/src/token_deadline/service.rs",
     // Token cache, entry and schedule.
     "passport-outbound/src/cache/key.rs",
     "passport-outbound/src/cache/mod.rs",

@@ -1,3 +1,5 @@
+//! Audit events, and the sink that logs them.
+
 use std::{
     fmt,
     sync::{Arc, OnceLock},
@@ -41,7 +43,7 @@ pub struct AuditEvent<'a> {
     /// The status of the response; none if the caller disconnected before there was one, or the
     /// service failed or panicked. On gRPC it is 200; see [`grpc_status`](Self::grpc_status).
     pub status: Option<StatusCode>,
-    /// The gRPC status, if it stands in the headers, as that of a refusal does.
+    /// The gRPC status, if it is in the headers, as that of a rejection is.
     pub grpc_status: Option<u8>,
     /// The time until the response began.
     pub duration: Duration,

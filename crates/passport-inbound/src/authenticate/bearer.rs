@@ -1,6 +1,6 @@
 //! Reads the bearer token of a request's `Authorization` header ([RFC 6750, section
-//! 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)). Other places are up to
-//! `token_source`. Allocates nothing.
+//! 2.1](https://www.rfc-editor.org/rfc/rfc6750#section-2.1)). Other locations are up to
+//! `credential_rules`. Allocates nothing.
 
 use http::{HeaderMap, header::AUTHORIZATION};
 

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use http::Request;
 
-use super::{bearer::bearer, token_source::TokenSource};
+use super::{bearer::bearer, credential_rules::CredentialRules};
 use crate::{
     RejectionReason, Requirement,
     authorize::{Decision, RequestHead},
@@ -18,7 +18,7 @@ pub(super) struct Config {
     /// Whether the caller is recorded on the current span.
     pub(super) records_caller: bool,
     /// Settings that few layers have, which therefore cost the others nothing.
-    pub(super) token_source: Option<Arc<TokenSource>>,
+    pub(super) credential_rules: Option<Arc<CredentialRules>>,
     /// What the caller must meet once it is verified.
     pub(super) requirement: Option<Requirement>,
 }
@@ -26,9 +26,9 @@ pub(super) struct Config {
 impl Config {
     /// Returns the token of a request.
     pub(super) fn token<'a, B>(&self, request: &'a Request<B>) -> Result<Option<&'a [u8]>, RejectionReason> {
-        match &self.token_source {
+        match &self.credential_rules {
             None => bearer(request.headers()),
-            Some(source) => source.token(request),
+            Some(rules) => rules.token(request),
         }
     }
 

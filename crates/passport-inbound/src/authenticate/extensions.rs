@@ -18,8 +18,8 @@ pub(super) fn set_caller<B>(request: &mut Request<B>, caller: IdInfo, config: &C
     } else if has_token_of_another(request, config) {
         request.extensions_mut().remove::<CallerToken>();
     }
-    if let Some(source) = &config.token_source {
-        source.strip(request, true);
+    if let Some(rules) = &config.credential_rules {
+        rules.strip(request, true);
     }
     if let Some(authorization) = request.headers_mut().get_mut(AUTHORIZATION) {
         authorization.set_sensitive(true);
@@ -37,8 +37,8 @@ pub(super) fn set_caller<B>(request: &mut Request<B>, caller: IdInfo, config: &C
 
 /// Marks the request as one without a caller, for the inner service and the layers before it.
 pub(super) fn set_anonymous<B>(request: &mut Request<B>, config: &Config) {
-    if let Some(source) = &config.token_source {
-        source.strip(request, false);
+    if let Some(rules) = &config.credential_rules {
+        rules.strip(request, false);
     }
     // A request for a public path may have a token, which is not verified.
     if let Entry::Occupied(mut tokens) = request.headers_mut().entry(AUTHORIZATION) {

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::{HeaderName, Response};
 use tower_layer::Layer;
 
-use super::{Authenticate, config::Config, token_source::TokenSource};
+use super::{Authenticate, config::Config, credential_rules::CredentialRules};
 use crate::{ConfigError, Rejection, Requirement, TokenVerifier};
 
 /// A layer that rejects requests without a valid token, and adds the caller to the others. See the
@@ -73,7 +73,7 @@ impl AuthenticateLayer {
     /// Browsers send cookies by themselves, also for pages of other sites: protect requests that
     /// change something against forgery (`SameSite`, a CSRF layer).
     pub fn token_from_cookie(mut self, name: impl Into<String>) -> Self {
-        self.token_source().cookie = Some(name.into());
+        self.credential_rules().cookie = Some(name.into());
         self
     }
 
@@ -82,22 +82,22 @@ impl AuthenticateLayer {
     /// ([RFC 6750, section 2.3](https://www.rfc-editor.org/rfc/rfc6750#section-2.3)).
     ///
     /// The layer removes the parameter from the URI of every request, and from axum's `OriginalUri`
-    /// (feature `axum`), before the inner service sees either; so it may stand anywhere in a
+    /// (feature `axum`), before the inner service sees either; so it may be anywhere in a
     /// router. What is outside of the layer still sees the token: put a `TraceLayer` inside of it,
     /// and mind that proxies log URIs.
     pub fn token_from_query(mut self) -> Self {
-        self.token_source().query = true;
+        self.credential_rules().query = true;
         self
     }
 
     /// Lets requests for these paths through without a token; every other path needs one. More
-    /// than once adds up. A token that comes with such a request is not looked at:
-    /// `Option<IdInfo>` is `None`, and guards and the `IdInfo` extractor answer 401. What this
+    /// than once adds up. A token that comes with such a request is not read:
+    /// `Option<IdInfo>` is `None`, and guards and the `IdInfo` extractor reject with 401. What this
     /// layer [`require`](Self::require)s is not asked for.
     ///
     /// A path is written as axum writes routes (`/health`, `/status/{id}`, `/assets/{*file}`) and
     /// matched exactly, case and trailing slash included; in axum, below a `nest`, the prefix is
-    /// part of it. A parameter stands for any segment: `/status/{id}` makes a route
+    /// part of it. A parameter matches any segment: `/status/{id}` makes a route
     /// `/status/secret` public as well. A path that programs read differently (dot segments, empty
     /// segments, encoded separators) is never public.
     ///
@@ -120,7 +120,7 @@ impl AuthenticateLayer {
         mut self,
         paths: impl IntoIterator<Item = P>,
     ) -> Result<Self, ConfigError> {
-        let public = self.token_source().public.get_or_insert_default();
+        let public = self.credential_rules().public.get_or_insert_default();
         paths.into_iter().try_for_each(|path| public.add(path.as_ref()))?;
         Ok(self)
     }
@@ -135,7 +135,7 @@ impl AuthenticateLayer {
         mut self,
         services: impl IntoIterator<Item = S>,
     ) -> Result<Self, ConfigError> {
-        let public = self.token_source().public.get_or_insert_default();
+        let public = self.credential_rules().public.get_or_insert_default();
         services.into_iter().try_for_each(|service| public.add_grpc_service(service.as_ref()))?;
         Ok(self)
     }
@@ -148,14 +148,14 @@ impl AuthenticateLayer {
     /// and without what this layer [`require`](Self::require)s: a proxy, a fallback, a layer that
     /// lets a header override the method.
     pub fn allow_preflight(mut self) -> Self {
-        self.token_source().preflight = true;
+        self.credential_rules().preflight = true;
         self
     }
 
     /// Removes the token from the request once it is verified: the header, and the cookie of
     /// [`token_from_cookie`](Self::token_from_cookie).
     pub fn strip_token(mut self) -> Self {
-        self.token_source().strips_token = true;
+        self.credential_rules().strips_token = true;
         self
     }
 
@@ -163,12 +163,12 @@ impl AuthenticateLayer {
     /// which anyone could send. To compare a tenant's header with the token instead, use
     /// [`Requirement::tenant_in_header`].
     pub fn strip_header(mut self, name: HeaderName) -> Self {
-        self.token_source().strips.push(name);
+        self.credential_rules().strips.push(name);
         self
     }
 
-    fn token_source(&mut self) -> &mut TokenSource {
-        Arc::make_mut(self.config.token_source.get_or_insert_default())
+    fn credential_rules(&mut self) -> &mut CredentialRules {
+        Arc::make_mut(self.config.credential_rules.get_or_insert_default())
     }
 
     /// Rejects callers that do not meet `requirement`, as a [`RequireLayer`](crate::RequireLayer)
@@ -181,17 +181,17 @@ impl AuthenticateLayer {
         self
     }
 
-    /// Refuses in HTTP, whatever the caller's content type: for services that only speak HTTP,
-    /// above all one that a proxy asks whether to let a request through, as a refusal in gRPC has
+    /// Rejects in HTTP, whatever the caller's content type: for services that only speak HTTP,
+    /// above all one that a proxy asks whether to let a request through, as a rejection in gRPC has
     /// the status 200. By default a `POST` of `application/grpc` or `application/grpc-web` is
-    /// refused in gRPC. The setting also holds for guards and arguments of handlers inside of this
+    /// rejected in gRPC. The setting also holds for guards and arguments of handlers inside of this
     /// layer.
     pub fn http_only(mut self) -> Self {
         self.config.rejections.http_only();
         self
     }
 
-    /// Refuses in gRPC, whatever the caller's content type and method; in grpc-web those that send
+    /// Rejects in gRPC, whatever the caller's content type and method; in grpc-web those that send
     /// it. The setting also holds for guards and arguments of handlers inside of this layer.
     pub fn grpc_only(mut self) -> Self {
         self.config.rejections.grpc_only();

@@ -30,14 +30,15 @@
 
 pub(crate) mod bearer;
 mod config;
+mod credential_rules;
 mod extensions;
-mod future;
 mod layer;
+mod pending_caller;
 mod public_paths;
 mod service;
-mod token_source;
 
-pub use self::{future::AuthenticateFuture, layer::AuthenticateLayer, service::Authenticate};
+pub use self::{layer::AuthenticateLayer, service::Authenticate};
+pub use crate::response::future::CheckedFuture as AuthenticateFuture;
 
 #[cfg(test)]
 mod tests;

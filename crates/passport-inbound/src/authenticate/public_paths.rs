@@ -13,17 +13,17 @@ pub(super) struct PublicPaths(Router<()>);
 
 impl PublicPaths {
     pub(super) fn add(&mut self, path: &str) -> Result<(), ConfigError> {
-        let told = |wrong: &dyn fmt::Display| {
+        let problem = |wrong: &dyn fmt::Display| {
             let problem =
                 format_args!("`{path}`: {wrong}; write it as a route: /health, or /assets/{{*file}}");
             ConfigError::new(vec![ConfigProblem::new("public_paths", problem)])
         };
         if !is_plain(&path.replace(['{', '}'], "")) {
-            return Err(told(
+            return Err(problem(
                 &"it is not absolute, or has an empty segment, a dot segment or a slash at its end",
             ));
         }
-        self.0.insert(path, ()).map_err(|error| told(&error))
+        self.0.insert(path, ()).map_err(|error| problem(&error))
     }
 
     /// Every method of a gRPC service, by its full name.

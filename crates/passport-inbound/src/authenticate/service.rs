@@ -4,14 +4,15 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::{
+    AuthenticateFuture,
     config::Config,
     extensions::{set_anonymous, set_caller},
-    future::{AuthenticateFuture, PendingCaller, Step},
+    pending_caller::PendingCaller,
 };
 use crate::{
     IdInfo, Rejection, ResponseBody, TokenVerifier,
     authorize::Decision,
-    response::{drain::Drain, future::CheckedFuture, render::reject},
+    response::{drain::Drain, render::reject},
     verify::{Verdict, counters},
 };
 
@@ -32,7 +33,7 @@ enum Authentication {
     /// The path is public, or the request a preflight: it needs no authorization either.
     Public,
     Rejected(Rejection),
-    Pending(Step),
+    Pending(PendingCaller),
 }
 
 impl<S> Authenticate<S> {
@@ -46,7 +47,7 @@ impl<S> Authenticate<S> {
     }
 
     fn authenticate<B>(&self, request: &Request<B>) -> Authentication {
-        if self.config.token_source.as_ref().is_some_and(|source| source.needs_no_token(request)) {
+        if self.config.credential_rules.as_ref().is_some_and(|rules| rules.needs_no_token(request)) {
             return Authentication::Public;
         }
         let token = match self.config.token(request) {
@@ -64,7 +65,7 @@ impl<S> Authenticate<S> {
             Verdict::Waits(wait) => {
                 let (verifier, token) = (self.verifier.clone(), token.to_owned());
                 let verification = async move { verifier.verify_after(wait, &token).await };
-                Authentication::Pending(Step::Verification(Box::pin(verification)))
+                Authentication::Pending(PendingCaller::Verification(Box::pin(verification)))
             }
         }
     }
@@ -98,27 +99,26 @@ where
                 Decision::Allow
             }
             Authentication::Rejected(rejection) => Decision::Reject(rejection),
-            Authentication::Pending(step) => return self.pending(step, request),
+            Authentication::Pending(caller) => return self.pending(caller, request),
         };
         match decision {
-            Decision::Allow => {
-                AuthenticateFuture { checked: CheckedFuture::forwarded(self.inner.call(request)) }
-            }
+            Decision::Allow => AuthenticateFuture::forwarded(self.inner.call(request)),
             Decision::Reject(rejection) => {
                 let response = reject(rejection, &request, &self.config.rejections);
-                AuthenticateFuture { checked: CheckedFuture::rejected(response, Drain::of(request)) }
+                AuthenticateFuture::rejected(response, Drain::of(request))
             }
-            Decision::Ask(permission) => self.pending(Step::Permission(permission), request),
+            Decision::Pending(permission) => self.pending(PendingCaller::Permission(permission), request),
         }
     }
 }
 
 impl<S: Clone> Authenticate<S> {
-    fn pending<B>(&mut self, step: Step, request: Request<B>) -> AuthenticateFuture<S, B>
+    fn pending<B>(&mut self, mut caller: PendingCaller, request: Request<B>) -> AuthenticateFuture<S, B>
     where
         S: Service<Request<B>>,
     {
-        let check = PendingCaller { step, config: self.config.clone() };
-        AuthenticateFuture { checked: CheckedFuture::checking(check, &mut self.inner, request) }
+        let (config, rejections) = (self.config.clone(), self.config.rejections.clone());
+        let check = Box::new(move |request: &mut _, cx: &mut Context<'_>| caller.poll(request, &config, cx));
+        AuthenticateFuture::checking(check, rejections, &mut self.inner, request)
     }
 }

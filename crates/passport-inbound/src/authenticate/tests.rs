@@ -202,7 +202,7 @@ async fn only_the_callers_own_token_is_forwarded() {
 }
 
 #[tokio::test]
-async fn http3_refusal_follows_content_type_and_method() {
+async fn http3_rejection_follows_content_type_and_method() {
     let passport = DevPassport::start().await.unwrap();
     let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap();
     let layer = AuthenticateLayer::new(verifier.clone()).require(Requirement::service_account());

@@ -5,13 +5,13 @@ use crate::{IdInfo, metrics::TARGET};
 /// Checks remotely whether a caller has a permission: by Passport's permission check, a policy
 /// engine or a database.
 ///
-/// It is only called where the answer matters: not if another part of the requirement decides by
-/// itself. Put a time limit on it: the request waits for the answer.
+/// It is only called where the result matters: not if another part of the requirement decides by
+/// itself. Put a time limit on it: the request waits for the result.
 pub trait PermissionCheck: fmt::Debug + Send + Sync + 'static {
     /// Returns whether `caller` has `permission`.
     ///
     /// # Errors
-    /// When there is no answer. The request is rejected then, with 503 or `UNAVAILABLE` on gRPC.
+    /// When there is no result. The request is rejected then, with 503 or `UNAVAILABLE` on gRPC.
     fn check(
         &self,
         caller: &IdInfo,
@@ -19,7 +19,7 @@ pub trait PermissionCheck: fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<bool, PermissionUnknown>> + Send;
 }
 
-/// The error of a [`PermissionCheck`] that has no answer.
+/// The error of a [`PermissionCheck`] that has no result.
 #[derive(Debug, thiserror::Error)]
 #[error("it could not be found out whether the caller has the permission")]
 pub struct PermissionUnknown(#[source] Box<dyn Error + Send + Sync>);

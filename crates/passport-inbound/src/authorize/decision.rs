@@ -1,3 +1,5 @@
+//! Decides whether a request may pass, and prepares the permission checks that remain.
+
 use std::{future::Future, pin::Pin};
 
 use super::{evaluate::Evaluation, request_head::RequestHead, requirement::Requirement};
@@ -8,10 +10,10 @@ pub(crate) enum Decision {
     Allow,
     Reject(Rejection),
     /// It depends on a [`PermissionCheck`](super::PermissionCheck).
-    Ask(PermissionFuture),
+    Pending(PermissionFuture),
 }
 
-/// Asks the permission checks of a requirement.
+/// Runs the permission checks of a requirement.
 pub(crate) type PermissionFuture = Pin<Box<dyn Future<Output = Result<(), Rejection>> + Send>>;
 
 impl Requirement {
@@ -36,8 +38,8 @@ impl Requirement {
             outcome => outcome,
         };
         let (caller, requirement) = (caller.clone(), self.clone());
-        Decision::Ask(Box::pin(async move {
-            match outcome.ask(&caller).await {
+        Decision::Pending(Box::pin(async move {
+            match outcome.resolve(&caller).await {
                 Some(true) => Ok(()),
                 Some(false) => Err(Rejection::Forbidden(requirement.unmet())),
                 None => Err(Rejection::PermissionUnknown),

@@ -14,7 +14,7 @@ pub(super) struct RemotePermission {
 
 pub(super) enum Evaluation {
     Settled(bool),
-    Ask(Arc<RemotePermission>),
+    Remote(Arc<RemotePermission>),
     Not(Box<Self>),
     Both(Box<[Self; 2]>),
     Either(Box<[Self; 2]>),
@@ -27,10 +27,10 @@ impl Evaluation {
         match self {
             Self::Settled(false) => self,
             Self::Settled(true) => other(),
-            asks => match other() {
-                Self::Settled(true) => asks,
+            open => match other() {
+                Self::Settled(true) => open,
                 Self::Settled(false) => Self::Settled(false),
-                also_asks => Self::Both(Box::new([asks, also_asks])),
+                also_open => Self::Both(Box::new([open, also_open])),
             },
         }
     }
@@ -39,25 +39,25 @@ impl Evaluation {
         match self {
             Self::Settled(true) => self,
             Self::Settled(false) => other(),
-            asks => match other() {
-                Self::Settled(false) => asks,
+            open => match other() {
+                Self::Settled(false) => open,
                 Self::Settled(true) => Self::Settled(true),
-                also_asks => Self::Either(Box::new([asks, also_asks])),
+                also_open => Self::Either(Box::new([open, also_open])),
             },
         }
     }
 
-    /// Runs the checks one after the other, but none whose answer would change nothing. Returns
-    /// `None` if one that matters has no answer: below a `not`, taking that for a "no" would grant
+    /// Runs the checks one after the other, but none whose result would change nothing. Returns
+    /// `None` if a check that matters fails: below a `not`, counting that as "no" would grant
     /// access.
-    pub(super) fn ask<'a>(&'a self, caller: &'a IdInfo) -> EvaluationFuture<'a> {
+    pub(super) fn resolve<'a>(&'a self, caller: &'a IdInfo) -> EvaluationFuture<'a> {
         Box::pin(async move {
             match self {
                 Self::Settled(is_met) => Some(*is_met),
-                Self::Not(outcome) => outcome.ask(caller).await.map(Not::not),
-                Self::Ask(remote) => {
-                    let answer = remote.check.check_dyn(caller, &remote.permission).await;
-                    answer.inspect_err(PermissionUnknown::log).ok()
+                Self::Not(outcome) => outcome.resolve(caller).await.map(Not::not),
+                Self::Remote(remote) => {
+                    let result = remote.check.check_dyn(caller, &remote.permission).await;
+                    result.inspect_err(PermissionUnknown::log).ok()
                 }
                 Self::Both(outcomes) => decided(outcomes, caller, false).await,
                 Self::Either(outcomes) => decided(outcomes, caller, true).await,
@@ -68,11 +68,11 @@ impl Evaluation {
 
 /// Returns `decisive` if one of the two is, and the other value if both are.
 async fn decided([one, other]: &[Evaluation; 2], caller: &IdInfo, decisive: bool) -> Option<bool> {
-    let first = one.ask(caller).await;
+    let first = one.resolve(caller).await;
     if first == Some(decisive) {
         return first;
     }
-    match other.ask(caller).await {
+    match other.resolve(caller).await {
         Some(second) if second == decisive => Some(decisive),
         second => first.and(second),
     }
@@ -84,7 +84,7 @@ impl Not for Evaluation {
     fn not(self) -> Self {
         match self {
             Self::Settled(is_met) => Self::Settled(!is_met),
-            asks => Self::Not(Box::new(asks)),
+            open => Self::Not(Box::new(open)),
         }
     }
 }

@@ -8,14 +8,13 @@
 //! 2. If the requirement reads the path, a path that programs read differently is rejected.
 //! 3. The requirement is evaluated with the token and the request; nothing waits for that.
 //! 4. Only if that leaves the result open, the future waits for a [`PermissionCheck`]. If the check
-//!    has no answer, the request is rejected with 503.
+//!    has no result, the request is rejected with 503.
 //! 5. A request that does not meet the requirement is rejected with 403, or `PERMISSION_DENIED` on
 //!    gRPC.
 
 mod checker;
 mod decision;
 mod evaluate;
-mod future;
 mod layer;
 mod path_pattern;
 mod request_head;
@@ -27,13 +26,13 @@ mod service;
 pub(crate) use self::decision::{Decision, PermissionFuture};
 pub use self::{
     checker::{PermissionCheck, PermissionUnknown},
-    future::RequireFuture,
     layer::{RequireLayer, RequireServiceAccountLayer},
     request_head::RequestHead,
     requirement::Requirement,
     role_permissions::RolePermissions,
     service::Require,
 };
+pub use crate::response::future::CheckedFuture as RequireFuture;
 
 #[cfg(test)]
 mod tests;

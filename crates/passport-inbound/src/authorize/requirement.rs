@@ -102,7 +102,7 @@ impl Requirement {
     /// A path that does not match never grants access: it meets neither this requirement nor its
     /// negation. In `a.or(b)`, only the other one can still let the caller through.
     ///
-    /// A path that programs read differently is refused before it is matched, whatever else the
+    /// A path that programs read differently is rejected before it is matched, whatever else the
     /// requirement says: one with a dot segment, an empty segment (a slash at its end included), an
     /// encoded slash, a backslash, invalid UTF-8, or a byte that is encoded twice.
     ///

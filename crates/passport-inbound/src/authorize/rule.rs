@@ -1,5 +1,5 @@
 //! The single rules of requirements, and their evaluation for a caller and a request. Pure; what
-//! only a [`PermissionCheck`](super::PermissionCheck) can answer is left to `evaluate`.
+//! only a [`PermissionCheck`](super::PermissionCheck) can decide is left to `evaluate`.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ impl RareClaims {
         scopes.iter().all(|scope| granted.split(' ').any(|granted| granted == scope))
     }
 
-    /// Looks for Passport's own mark, or one of [RFC
+    /// Finds Passport's own mark, or one of [RFC
     /// 8176](https://www.rfc-editor.org/rfc/rfc8176#section-2)'s for a second factor.
     fn is_multi_factor(&self) -> bool {
         const SECOND: [&str; 4] = ["fido", "hwk", "mfa", "otp"];
@@ -77,7 +77,7 @@ impl Rule {
     pub(super) fn evaluate(&self, caller: &IdInfo, request: RequestHead<'_>, is_negated: bool) -> Evaluation {
         let evaluated = |rule: &Self| rule.evaluate(caller, request, is_negated);
         Evaluation::Settled(match self {
-            Self::Remote(remote) => return Evaluation::Ask(Arc::clone(remote)),
+            Self::Remote(remote) => return Evaluation::Remote(Arc::clone(remote)),
             Self::Not(rule) => return !rule.evaluate(caller, request, !is_negated),
             Self::Both(one, other) => return evaluated(one).and(|| evaluated(other)),
             Self::Either(one, other) => return evaluated(one).or(|| evaluated(other)),

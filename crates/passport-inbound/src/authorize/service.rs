@@ -3,13 +3,10 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{
-    Decision, RequestHead, Requirement,
-    future::{PendingPermission, RequireFuture},
-};
+use super::{Decision, RequestHead, RequireFuture, Requirement};
 use crate::{
     ResponseBody,
-    response::{drain::Drain, future::CheckedFuture, rejection_config::RejectionConfig, render::reject},
+    response::{drain::Drain, rejection_config::RejectionConfig, render::reject},
 };
 
 /// The service that [`RequireLayer`](super::RequireLayer) makes.
@@ -45,17 +42,16 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let checked = match self.requirement.decide(RequestHead::of(&request)) {
-            Decision::Allow => CheckedFuture::forwarded(self.inner.call(request)),
+        match self.requirement.decide(RequestHead::of(&request)) {
+            Decision::Allow => RequireFuture::forwarded(self.inner.call(request)),
             Decision::Reject(rejection) => {
                 let response = reject(rejection, &request, &self.rejections);
-                CheckedFuture::rejected(response, Drain::of(request))
+                RequireFuture::rejected(response, Drain::of(request))
             }
-            Decision::Ask(permission) => {
-                let check = PendingPermission { permission, rejections: self.rejections.clone() };
-                CheckedFuture::checking(check, &mut self.inner, request)
+            Decision::Pending(mut permission) => {
+                let check = Box::new(move |_: &mut _, cx: &mut Context<'_>| permission.as_mut().poll(cx));
+                RequireFuture::checking(check, self.rejections.clone(), &mut self.inner, request)
             }
-        };
-        RequireFuture { checked }
+        }
     }
 }

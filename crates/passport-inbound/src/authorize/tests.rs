@@ -1,4 +1,4 @@
-//! What requirements say of callers, and that they obey the laws of logic.
+//! Decisions of requirements, and the laws of logic that they obey.
 
 use std::sync::{
     Arc,
@@ -26,12 +26,12 @@ fn request(claims: &Value, path: &str) -> Request<()> {
     request
 }
 
-/// What the guard says in the end, with whoever is asked.
+/// The decision after all permission checks.
 fn verdict(requirement: &Requirement, request: &Request<()>) -> Result<(), Rejection> {
     match requirement.decide(RequestHead::of(request)) {
         Decision::Allow => Ok(()),
         Decision::Reject(rejection) => Err(rejection),
-        Decision::Ask(asking) => asking.now_or_never().expect("these answer at once"),
+        Decision::Pending(asking) => asking.now_or_never().expect("these answer at once"),
     }
 }
 
@@ -108,9 +108,9 @@ fn requirement_is_met_only_by_matching_callers() {
 }
 
 #[test]
-fn a_list_of_no_roles_is_no_licence() {
-    let nobody: [&str; 0] = [];
-    for requirement in [Requirement::any_role(nobody), Requirement::all_roles(nobody)] {
+fn empty_list_of_roles_is_never_met() {
+    let none: [&str; 0] = [];
+    for requirement in [Requirement::any_role(none), Requirement::all_roles(none)] {
         assert!(!passes(&requirement, &json!({ "roles": ["admin"] })));
     }
 }
@@ -127,8 +127,8 @@ fn the_tenant_of_the_path_is_the_callers_own() {
             assert!(!passes_at(&requirement, &claims, ambiguous), "{requirement} {ambiguous}");
         }
     }
-    let told = Requirement::tenant_in_path("/tenants", "tenant").unwrap_err().to_string();
-    assert!(told.contains("`/tenants`") && told.contains("/tenants/{tenant}/{*rest}"), "{told}");
+    let message = Requirement::tenant_in_path("/tenants", "tenant").unwrap_err().to_string();
+    assert!(message.contains("`/tenants`") && message.contains("/tenants/{tenant}/{*rest}"), "{message}");
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn path_without_a_tenant_never_grants_access() {
     let records = Requirement::tenant_in_path("/tenants/{tenant}/records", "tenant").unwrap();
     let (met, unmet) = (Requirement::user, Requirement::service_account);
     let claims = json!({ "tenant_id": "t-1" });
-    for refuses in [
+    for requirement in [
         own(),
         !own(),
         !!own(),
@@ -156,7 +156,7 @@ fn path_without_a_tenant_never_grants_access() {
         oracle(Some(false)).0.or(!own()),
     ] {
         for path in ["/elsewhere", "/", "/tenants", "/tenants/t-1/x/y"] {
-            assert!(!passes_at(&refuses, &claims, path), "{refuses} {path}");
+            assert!(!passes_at(&requirement, &claims, path), "{requirement} {path}");
         }
     }
     // What another part grants does not depend on the path.
@@ -169,7 +169,7 @@ fn path_without_a_tenant_never_grants_access() {
 }
 
 #[test]
-fn a_check_sees_the_request() {
+fn check_sees_the_request() {
     let get =
         Requirement::check("a look", |_, request| request.method == "GET" && request.uri.path() == "/x");
     assert!(passes_at(&get, &json!({}), "/x"));
@@ -215,18 +215,18 @@ fn oracle(answer: Option<bool>) -> (Requirement, Arc<AtomicUsize>) {
 
 #[test]
 fn permission_check_decides_and_an_error_rejects() {
-    let judged = |answer, not: bool| {
+    let decide = |answer, not: bool| {
         let requirement = oracle(answer).0;
         let requirement = if not { !requirement } else { requirement };
         verdict(&requirement, &request(&json!({}), "/")).map_err(|rejection| rejection.status().as_u16())
     };
-    assert_eq!([judged(Some(true), false), judged(Some(false), false)], [Ok(()), Err(403)]);
-    assert_eq!([judged(Some(true), true), judged(Some(false), true)], [Err(403), Ok(())]);
-    assert_eq!([judged(None, false), judged(None, true)], [Err(503), Err(503)]);
+    assert_eq!([decide(Some(true), false), decide(Some(false), false)], [Ok(()), Err(403)]);
+    assert_eq!([decide(Some(true), true), decide(Some(false), true)], [Err(403), Ok(())]);
+    assert_eq!([decide(None, false), decide(None, true)], [Err(503), Err(503)]);
 }
 
 #[test]
-fn check_is_skipped_if_its_answer_changes_nothing() {
+fn check_is_skipped_if_its_result_changes_nothing() {
     let (met, unmet) = (Requirement::user(), Requirement::service_account());
     for (combine, asks) in [
         (unmet.clone().and(oracle(None).0), false),
@@ -238,7 +238,7 @@ fn check_is_skipped_if_its_answer_changes_nothing() {
     ] {
         let request = request(&json!({}), "/");
         let looked = combine.decide(RequestHead::of(&request));
-        assert_eq!(matches!(looked, Decision::Ask(_)), asks, "{combine}");
+        assert_eq!(matches!(looked, Decision::Pending(_)), asks, "{combine}");
     }
     let ((no, _), (other, asked)) = (oracle(Some(false)), oracle(Some(true)));
     assert!(!passes(&no.and(other), &json!({})));
@@ -314,7 +314,7 @@ proptest! {
 
     /// Whatever stands around it, a silent oracle is worth neither yes nor no.
     #[test]
-    fn silence_never_lets_in_whom_an_answer_would_keep_out(formula in formula(), facts in any::<[bool; 4]>()) {
+    fn unanswered_check_never_grants_access(formula in formula(), facts in any::<[bool; 4]>()) {
         let outcome = verdict(&silenced(&formula), &request(&claims_of(facts), "/"));
         let (yes, no) = (with_answers(&formula, facts, true), with_answers(&formula, facts, false));
         match outcome {

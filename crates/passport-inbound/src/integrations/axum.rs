@@ -167,11 +167,11 @@ fn required(parts: &Parts) -> Result<&IdInfo, CallerRejection> {
 
 /// Returns the caller if it meets `requirement`.
 async fn satisfying(parts: &Parts, requirement: Requirement) -> Result<IdInfo, CallerRejection> {
-    let refused = |rejection| CallerRejection::new(rejection, parts);
+    let rejected = |rejection| CallerRejection::new(rejection, parts);
     match requirement.decide(RequestHead::of_parts(parts)) {
         Decision::Allow => {}
-        Decision::Reject(rejection) => return Err(refused(rejection)),
-        Decision::Ask(asking) => asking.await.map_err(refused)?,
+        Decision::Reject(rejection) => return Err(rejected(rejection)),
+        Decision::Pending(checks) => checks.await.map_err(rejected)?,
     }
     required(parts).cloned()
 }

@@ -13,18 +13,18 @@ use tokio::{runtime::Handle, sync::watch};
 
 use super::{
     client::JwksClient,
-    error::{FetchError, SkippedKeys},
+    error::{KeyFetchError, SkippedKeys},
     events,
     health::{KeyHealth, KeyState},
+    installed_keys::{CurrentKeys, InstalledKeys},
     key_life::{Freshness, KeyLife},
     key_set::KeySet,
     persistence::KeyFile,
-    refresh::{self, Origin},
-    refresh_policy::{Cause, Pause, RefreshPolicy},
+    refresh::{self, KeySource},
+    refresh_policy::{KeyRefreshPolicy, RefreshCause, RefreshPause},
     refresh_task::{RefreshTask, Tick},
     settings::KeySettings,
     skipped_keys::SkippedKeyLog,
-    snapshot::{CurrentKeys, Snapshot},
 };
 use crate::jwt::algorithm::AllowedAlgorithms;
 
@@ -41,9 +41,9 @@ pub(crate) struct JwksCache {
     skipped_keys: SkippedKeyLog,
     /// Notifies the refresh task that the time of the next attempt has changed.
     changed: watch::Sender<()>,
-    installed: ArcSwapOption<Snapshot>,
+    installed: ArcSwapOption<InstalledKeys>,
     refreshes: SharedTask<()>,
-    inner: Mutex<Inner>,
+    state: Mutex<RefreshState>,
     /// In milliseconds since 1970, so that callers that find the keys due need no lock to see that
     /// the next attempt may not begin yet.
     next_attempt: AtomicU64,
@@ -51,8 +51,8 @@ pub(crate) struct JwksCache {
 
 /// The state behind the one lock.
 #[derive(Debug)]
-struct Inner {
-    policy: RefreshPolicy,
+struct RefreshState {
+    policy: KeyRefreshPolicy,
     refresh_task: Option<RefreshTask>,
     last_error: Option<LastError>,
 }
@@ -70,9 +70,9 @@ enum Trigger {
     RefreshTask,
 }
 
-impl Cause {
+impl RefreshCause {
     /// Returns why a request needs newer keys than `seen`, of which none verifies its token.
-    fn of_request(seen: Option<&Arc<Snapshot>>) -> Self {
+    fn of_request(seen: Option<&Arc<InstalledKeys>>) -> Self {
         if seen.is_some() { Self::UnknownKey } else { Self::Schedule }
     }
 }
@@ -84,7 +84,7 @@ pub(crate) enum RefreshStatus {
     /// Newer ones were installed since the caller has read them.
     Newer,
     /// An attempt may not begin yet.
-    NotYet(Pause),
+    NotYet(RefreshPause),
 }
 
 impl JwksCache {
@@ -104,17 +104,16 @@ impl JwksCache {
         document: &[u8],
         allowed: AllowedAlgorithms,
         clock: Arc<dyn Clock>,
-    ) -> Result<Self, FetchError> {
+    ) -> Result<Self, KeyFetchError> {
         let cache = Self::empty(allowed, KeySettings::default(), clock);
         let keys = cache.parsed(document, &KeySet::default())?;
-        keys.activate();
-        let snapshot = Snapshot::new(keys, KeyLife::endless(cache.clock.now()), Bytes::new());
+        let snapshot = InstalledKeys::new(keys, KeyLife::endless(cache.clock.now()), Bytes::new());
         cache.installed.store(Some(Arc::new(snapshot)));
         Ok(cache)
     }
 
     fn empty(allowed: AllowedAlgorithms, settings: KeySettings, clock: Arc<dyn Clock>) -> Self {
-        let policy = RefreshPolicy::new(settings);
+        let policy = KeyRefreshPolicy::new(settings);
         Self {
             client: None,
             file: None,
@@ -125,7 +124,7 @@ impl JwksCache {
             changed: watch::Sender::new(()),
             installed: ArcSwapOption::empty(),
             refreshes: SharedTask::new(),
-            inner: Mutex::new(Inner { policy, refresh_task: None, last_error: None }),
+            state: Mutex::new(RefreshState { policy, refresh_task: None, last_error: None }),
             next_attempt: AtomicU64::new(0),
         }
     }
@@ -141,7 +140,7 @@ impl JwksCache {
                 // No pause is so long: the clock was set back, and the policy handles that.
                 let is_too_long = Duration::from_millis(left) > self.settings.longest_pause();
                 if left == 0 || is_too_long {
-                    drop(self.refresh_because(Cause::Schedule, Trigger::Request, Some(snapshot), now));
+                    drop(self.refresh_because(RefreshCause::Schedule, Trigger::Request, Some(snapshot), now));
                 }
                 installed
             }
@@ -150,8 +149,12 @@ impl JwksCache {
     }
 
     /// Requests keys that are newer than `seen`, of which none verifies the caller's token.
-    pub(crate) fn refresh(self: &Arc<Self>, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> RefreshStatus {
-        self.refresh_because(Cause::of_request(seen), Trigger::Request, seen, now)
+    pub(crate) fn refresh(
+        self: &Arc<Self>,
+        seen: Option<&Arc<InstalledKeys>>,
+        now: SystemTime,
+    ) -> RefreshStatus {
+        self.refresh_because(RefreshCause::of_request(seen), Trigger::Request, seen, now)
     }
 
     /// Starts a refresh if the keys are due, for the refresh task.
@@ -161,9 +164,9 @@ impl JwksCache {
         let installed = self.installed.load_full();
         let due = installed.as_ref().is_none_or(|held| held.life.freshness(now) != Freshness::Fresh);
         if due {
-            drop(self.refresh_because(Cause::Schedule, Trigger::RefreshTask, installed.as_ref(), now));
+            drop(self.refresh_because(RefreshCause::Schedule, Trigger::RefreshTask, installed.as_ref(), now));
         }
-        let next = self.inner().policy.next_attempt(now);
+        let next = self.state().policy.next_attempt(now);
         Tick { uptime, wait: next.duration_since(now).unwrap_or_default() }
     }
 
@@ -174,36 +177,36 @@ impl JwksCache {
 
     /// Returns the pause for a caller that does not wait any more, and whose token no key of `seen`
     /// verifies.
-    pub(crate) fn pause(&self, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> Pause {
+    pub(crate) fn pause(&self, seen: Option<&Arc<InstalledKeys>>, now: SystemTime) -> RefreshPause {
         if self.client.is_none() {
-            return Pause::without_attempt(true);
+            return RefreshPause::without_attempt(true);
         }
-        let inner = self.inner();
+        let state = self.state();
         match self.refreshes.running() {
-            Some(_) => Pause::without_attempt(false),
-            None => inner.policy.pause(Cause::of_request(seen), now),
+            Some(_) => RefreshPause::without_attempt(false),
+            None => state.policy.pause(RefreshCause::of_request(seen), now),
         }
     }
 
     /// Returns why the last attempt failed, if a later one is unlikely to succeed.
     pub(crate) fn lasting_failure(&self) -> Option<String> {
-        self.inner().last_error.as_ref().filter(|error| !error.is_transient).map(|error| error.text.clone())
+        self.state().last_error.as_ref().filter(|error| !error.is_transient).map(|error| error.text.clone())
     }
 
     /// Everything is decided under the lock. An attempt installs its keys before it ends, so that a
     /// caller that finds none running sees the keys of the last one.
     fn refresh_because(
         self: &Arc<Self>,
-        cause: Cause,
+        cause: RefreshCause,
         trigger: Trigger,
-        seen: Option<&Arc<Snapshot>>,
+        seen: Option<&Arc<InstalledKeys>>,
         now: SystemTime,
     ) -> RefreshStatus {
         if self.client.is_none() {
-            return RefreshStatus::NotYet(Pause::without_attempt(true));
+            return RefreshStatus::NotYet(RefreshPause::without_attempt(true));
         }
-        let mut inner = self.inner();
-        let pause = inner.policy.pause_left(cause, now);
+        let mut state = self.state();
+        let pause = state.policy.pause_left(cause, now);
         match self.refreshes.running() {
             // An attempt claims the cooldown and takes less. One that still runs after it is on a
             // stalled runtime, and another one replaces it.
@@ -212,18 +215,18 @@ impl JwksCache {
             _ => {}
         }
         if !pause.is_zero() {
-            return RefreshStatus::NotYet(inner.policy.pause(cause, now));
+            return RefreshStatus::NotYet(state.policy.pause(cause, now));
         }
         let Ok(runtime) = Handle::try_current() else {
             // Nothing can be fetched, so the next caller need not try at once.
             self.next_attempt.store(millis(now).saturating_add(1000), Ordering::Relaxed);
-            return RefreshStatus::NotYet(Pause::without_attempt(false));
+            return RefreshStatus::NotYet(RefreshPause::without_attempt(false));
         };
         // No limits: the policy's pause decides when an attempt has stalled.
         let (attempt, waiter) = self.refreshes.begin(TaskLimits::UNLIMITED);
-        inner.policy.begin(now);
-        self.publish_next_attempt(&inner, now);
-        drop(inner);
+        state.policy.begin(now);
+        self.publish_next_attempt(&state, now);
+        drop(state);
         // Not under the lock: a runtime that shuts down drops a new task at once, and a refresh
         // that is dropped takes the lock.
         runtime.spawn(refresh::run(Arc::clone(self), attempt, cause));
@@ -237,17 +240,17 @@ impl JwksCache {
     /// runtime, or is on a stalled runtime.
     fn ensure_refresh_task(self: &Arc<Self>, runtime: &Handle) {
         let uptime = self.clock.uptime();
-        let is_running = self.inner().refresh_task.as_ref().is_some_and(|task| task.is_running(uptime));
+        let is_running = self.state().refresh_task.as_ref().is_some_and(|task| task.is_running(uptime));
         if !is_running {
             let weak = Arc::downgrade(self);
             let tick = move || weak.upgrade().map(|cache| cache.tick());
             let task = RefreshTask::spawn(runtime, uptime, tick, self.changed.subscribe());
-            let replaced = self.inner().refresh_task.replace(task);
+            let replaced = self.state().refresh_task.replace(task);
             drop(replaced);
         }
     }
 
-    fn has_newer_than(&self, seen: Option<&Arc<Snapshot>>, now: SystemTime) -> bool {
+    fn has_newer_than(&self, seen: Option<&Arc<InstalledKeys>>, now: SystemTime) -> bool {
         let installed = self.installed.load();
         let Some(installed) = installed.as_ref() else { return false };
         let is_other = seen.is_none_or(|seen| !Arc::ptr_eq(seen, installed));
@@ -255,7 +258,7 @@ impl JwksCache {
     }
 
     /// Returns the installed keys, trusted or not.
-    pub(super) fn installed(&self) -> Option<Arc<Snapshot>> {
+    pub(super) fn installed(&self) -> Option<Arc<InstalledKeys>> {
         self.installed.load_full()
     }
 
@@ -265,62 +268,57 @@ impl JwksCache {
     }
 
     /// Installs `snapshot`, unless a later attempt has begun.
-    pub(super) fn install(&self, snapshot: Snapshot, attempt: u64, origin: &Origin) -> bool {
+    pub(super) fn install(&self, snapshot: InstalledKeys, attempt: u64, source: &KeySource) -> bool {
         let now = self.clock.now();
-        let mut inner = self.inner();
+        let mut state = self.state();
         if !self.refreshes.is_current(attempt) {
             return false;
         }
-        match origin {
-            Origin::File { .. } => inner.policy.loaded(snapshot.life),
-            Origin::Issuer { .. } => inner.policy.fetched(snapshot.life, now),
+        match source {
+            KeySource::File { .. } => state.policy.loaded(snapshot.life),
+            KeySource::Issuer { .. } => state.policy.fetched(snapshot.life, now),
         }
-        inner.last_error = None;
-        snapshot.keys.activate();
-        let keys = Arc::clone(&snapshot.keys);
-        let before = self.installed.swap(Some(Arc::new(snapshot)));
-        if let Some(before) = before {
-            before.keys.retire_except(&keys);
-        }
-        self.publish_next_attempt(&inner, now);
+        state.last_error = None;
+        self.installed.store(Some(Arc::new(snapshot)));
+        self.publish_next_attempt(&state, now);
         true
     }
 
     /// Records that an attempt was dropped with its runtime.
     pub(super) fn note_dropped(&self, attempt: u64) {
         let now = self.clock.now();
-        let mut inner = self.inner();
+        let mut state = self.state();
         if self.refreshes.is_current(attempt) {
-            inner.policy.dropped(now);
-            self.publish_next_attempt(&inner, now);
+            state.policy.dropped(now);
+            self.publish_next_attempt(&state, now);
         }
     }
 
     /// Records that an attempt has failed.
-    pub(super) fn note_failure(&self, error: &FetchError, attempt: u64) {
+    pub(super) fn note_failure(&self, error: &KeyFetchError, attempt: u64) {
         let now = self.clock.now();
-        let mut inner = self.inner();
+        let mut state = self.state();
         if !self.refreshes.is_current(attempt) {
             return;
         }
-        inner.policy.failed(now, (self.settings.chance)());
-        inner.last_error = Some(LastError { text: with_causes(error), is_transient: error.is_transient() });
-        let failures = inner.policy.failures();
-        self.publish_next_attempt(&inner, now);
-        drop(inner);
+        state.policy.failed(now, (self.settings.chance)());
+        state.last_error = Some(LastError { text: with_causes(error), is_transient: error.is_transient() });
+        let failures = state.policy.failures();
+        self.publish_next_attempt(&state, now);
+        drop(state);
         let age = self.installed.load().as_ref().map(|held| held.life.age(now));
         events::keys_not_installed(self.issuer(), error, failures, age);
     }
 
     /// Parses a key set that replaces `before`, and logs the keys that are not used.
-    pub(super) fn parsed(&self, document: &[u8], before: &KeySet) -> Result<Arc<KeySet>, FetchError> {
+    pub(super) fn parsed(&self, document: &[u8], before: &KeySet) -> Result<Arc<KeySet>, KeyFetchError> {
         match KeySet::parse(document, &self.allowed, before, &self.skipped_keys.hasher) {
             Ok((keys, skipped)) => {
                 self.skipped_keys.log(self.issuer(), &skipped, true);
                 Ok(Arc::new(keys))
             }
             Err(error) => {
-                if let FetchError::NoUsableKey(SkippedKeys(skipped)) = &error {
+                if let KeyFetchError::NoUsableKey(SkippedKeys(skipped)) = &error {
                     self.skipped_keys.log(self.issuer(), skipped, false);
                 }
                 Err(error)
@@ -332,8 +330,8 @@ impl JwksCache {
         self.client.as_ref().map_or("", JwksClient::issuer)
     }
 
-    fn publish_next_attempt(&self, inner: &Inner, now: SystemTime) {
-        self.next_attempt.store(millis(inner.policy.next_attempt(now)), Ordering::Relaxed);
+    fn publish_next_attempt(&self, state: &RefreshState, now: SystemTime) {
+        self.next_attempt.store(millis(state.policy.next_attempt(now)), Ordering::Relaxed);
         self.changed.send_replace(());
     }
 
@@ -344,7 +342,7 @@ impl JwksCache {
 
     pub(crate) fn health(&self) -> KeyHealth {
         let now = self.clock.now();
-        let inner = self.inner();
+        let state = self.state();
         let installed = self.installed.load();
         let held = installed.as_ref();
         // Static keys were not fetched.
@@ -359,14 +357,14 @@ impl JwksCache {
             keys: held.map_or(0, |held| held.keys.len()),
             fetched_at: fetched.map(|held| held.life.fetched_at),
             age: fetched.map(|held| held.life.age(now)),
-            next_attempt: self.client.is_some().then(|| inner.policy.next_attempt(now)),
-            failures: inner.policy.failures(),
-            last_error: inner.last_error.as_ref().map(|error| error.text.clone()),
+            next_attempt: self.client.is_some().then(|| state.policy.next_attempt(now)),
+            failures: state.policy.failures(),
+            last_error: state.last_error.as_ref().map(|error| error.text.clone()),
         }
     }
 
-    fn inner(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, RefreshState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -1,3 +1,5 @@
+//! Requests an issuer's keys over HTTP, at the location that the issuer publishes.
+
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -8,7 +10,7 @@ use http::{HeaderValue, Request, Response, StatusCode, header};
 use passport_core::{Issuer, Limits, Transport, TransportError, discover, request_to};
 use url::Url;
 
-use super::{error::FetchError, events, http_cache::Head, key_set::entries};
+use super::{error::KeyFetchError, events, http_cache::Head, key_set::entries};
 
 /// The media type that is registered for key sets, and what servers send instead
 /// ([RFC 7517, section 8.5](https://www.rfc-editor.org/rfc/rfc7517#section-8.5)).
@@ -40,7 +42,7 @@ struct Locations {
 
 /// The issuer's response.
 #[derive(Debug)]
-pub(crate) struct Fetched {
+pub(crate) struct KeyResponse {
     /// `None` if the installed version is still the current one.
     pub(crate) document: Option<Bytes>,
     pub(crate) head: Head,
@@ -73,9 +75,9 @@ impl JwksClient {
         self.issuer.id()
     }
 
-    pub(crate) async fn fetch(&self, options: FetchOptions<'_>) -> Result<Fetched, FetchError> {
-        let known = self.locations().current.clone().or_else(|| self.issuer.jwks_url().cloned());
-        let (url, discovery_url) = if let Some(url) = known {
+    pub(crate) async fn fetch(&self, options: FetchOptions<'_>) -> Result<KeyResponse, KeyFetchError> {
+        let location = self.locations().current.clone().or_else(|| self.issuer.jwks_url().cloned());
+        let (url, discovery_url) = if let Some(url) = location {
             (url, None)
         } else {
             let document = discover(&self.transport, &self.issuer, self.timeout).await?;
@@ -110,7 +112,11 @@ impl JwksClient {
     }
 
     /// Returns the keys and their location.
-    async fn fetch_from(&self, url: Url, options: FetchOptions<'_>) -> Result<(Fetched, Url), FetchError> {
+    async fn fetch_from(
+        &self,
+        url: Url,
+        options: FetchOptions<'_>,
+    ) -> Result<(KeyResponse, Url), KeyFetchError> {
         let (url, response) = self.get_either(url, options).await?;
         let head = Head::read(response.headers());
         let unchanged = response.status() == StatusCode::NOT_MODIFIED;
@@ -120,7 +126,7 @@ impl JwksClient {
             (None, false) => None,
         };
         let document = (!unchanged).then(|| response.into_body());
-        Ok((Fetched { document, head, version }, url))
+        Ok((KeyResponse { document, head, version }, url))
     }
 
     /// Passport's documentation names two locations of the keys. If the response of one is not a
@@ -129,7 +135,7 @@ impl JwksClient {
         &self,
         url: Url,
         options: FetchOptions<'_>,
-    ) -> Result<(Url, Response<Bytes>), FetchError> {
+    ) -> Result<(Url, Response<Bytes>), KeyFetchError> {
         let error = match self.get(&url, options).await {
             Ok(response) => return Ok((url, response)),
             Err(error) => error,
@@ -139,22 +145,22 @@ impl JwksClient {
         };
         match self.get(&other, options).await {
             Ok(response) => Ok((other, response)),
-            Err(second) if matches!(error, FetchError::Status(StatusCode::NOT_FOUND)) => Err(second),
+            Err(second) if matches!(error, KeyFetchError::Status(StatusCode::NOT_FOUND)) => Err(second),
             Err(_) => Err(error),
         }
     }
 
     /// Accepts only 200 with a key set, and 304 to a conditional request.
-    async fn get(&self, url: &Url, options: FetchOptions<'_>) -> Result<Response<Bytes>, FetchError> {
+    async fn get(&self, url: &Url, options: FetchOptions<'_>) -> Result<Response<Bytes>, KeyFetchError> {
         let options = FetchOptions { held: options.held.filter(|held| held.url == *url), ..options };
         let limits = Limits { timeout: self.timeout, max_body: MAX_BODY };
         let response = self.transport.exchange(options.to(url)?, limits).await?;
         match response.status() {
-            // Read here as well as where its keys are used: a sign-in page is answered with 200,
-            // too.
+            // Read here as well as where its keys are used: a sign-in page has status 200 as
+            // well.
             StatusCode::OK => entries(response.body()).map(|_| response),
             StatusCode::NOT_MODIFIED if options.held.is_some() => Ok(response),
-            status => Err(FetchError::Status(status)),
+            status => Err(KeyFetchError::Status(status)),
         }
     }
 

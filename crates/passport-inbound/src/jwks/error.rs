@@ -1,9 +1,11 @@
+//! Errors of fetching keys and of the key file, and the keys of a set that are not used.
+
 use std::{fmt, io};
 
 use http::StatusCode;
 use passport_core::{DiscoveryError, TlsFailure, TransportError};
 
-use super::key::Unusable;
+use super::key::UnusableKey;
 use crate::untrusted_text::Quoted;
 
 /// The number of skipped keys that an error names.
@@ -11,7 +13,7 @@ const MAX_NAMED: usize = 8;
 
 /// The reason why a fetch brought no keys.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum FetchError {
+pub(crate) enum KeyFetchError {
     #[error("the JWKS URL could not be discovered: {0}")]
     Discovery(#[from] DiscoveryError),
     #[error("the task that fetched the key set ended without a result")]
@@ -28,7 +30,7 @@ pub(crate) enum FetchError {
     Transport(#[from] TransportError),
 }
 
-impl FetchError {
+impl KeyFetchError {
     /// Returns the value of the metric label `outcome`.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
@@ -93,7 +95,7 @@ pub(crate) struct SkippedKey {
     pub(crate) position: usize,
     /// The entry's own `kid`.
     pub(crate) kid: Option<String>,
-    pub(crate) why: Unusable,
+    pub(crate) why: UnusableKey,
     /// A hash of the entry, so that it is logged once.
     pub(crate) hash: u64,
 }

@@ -11,8 +11,8 @@ use metrics::{counter, gauge};
 use url::Url;
 
 use super::{
-    error::{FetchError, KeyFileError, SkippedKey},
-    key::Unusable,
+    error::{KeyFetchError, KeyFileError, SkippedKey},
+    key::UnusableKey,
 };
 use crate::{
     metrics::{CLOCK_DIFFERENCE, ISSUER, KEY_FETCHES, KEYS, KEYS_FETCHED_AT, TARGET},
@@ -50,7 +50,7 @@ pub(super) fn key_file_failed(path: &Path, error: &KeyFileError) {
 }
 
 /// Records that a refresh failed; the installed keys stay.
-pub(super) fn keys_not_installed(issuer: &str, error: &FetchError, failures: u32, age: Option<Duration>) {
+pub(super) fn keys_not_installed(issuer: &str, error: &KeyFetchError, failures: u32, age: Option<Duration>) {
     counter!(KEY_FETCHES, ISSUER => issuer.to_owned(), "outcome" => error.kind()).increment(1);
     let age_s = age.map(|age| age.as_secs());
     tracing::warn!(
@@ -68,7 +68,7 @@ pub(super) fn keys_not_installed(issuer: &str, error: &FetchError, failures: u32
 pub(super) fn key_skipped(issuer: &str, key: &SkippedKey, are_others_left: bool) {
     let SkippedKey { position, why, .. } = key;
     let kid = key.kid.as_deref().map(Quoted);
-    if *why == Unusable::TooMany || !are_others_left {
+    if *why == UnusableKey::TooMany || !are_others_left {
         tracing::warn!(target: TARGET, issuer, position, ?kid, "an entry of the key set is not used: {why}");
     } else {
         tracing::info!(target: TARGET, issuer, position, ?kid, "an entry of the key set is not used: {why}");

@@ -36,7 +36,7 @@ impl KeyHealth {
         self.state
     }
 
-    /// Whether tokens can be verified. What a readiness probe asks for.
+    /// Whether tokens can be verified. For readiness probes.
     #[must_use]
     pub fn is_usable(&self) -> bool {
         matches!(self.state, KeyState::Fresh | KeyState::Due)
@@ -61,15 +61,15 @@ impl KeyHealth {
         self.age
     }
 
-    /// When the issuer is asked next, unless a token with an unknown key comes first. `None` if it
-    /// is never asked.
+    /// When the next request is sent to the issuer, unless a token with an unknown key comes first.
+    /// `None` for static keys.
     #[must_use]
     pub fn next_attempt(&self) -> Option<SystemTime> {
         self.next_attempt
     }
 
     /// How many attempts in a row have failed. More than none is worth a warning: from there it is
-    /// as long as the keys have to live until tokens are answered with 503.
+    /// as long as the keys have to live until requests are rejected with 503.
     #[must_use]
     pub fn failures(&self) -> u32 {
         self.failures

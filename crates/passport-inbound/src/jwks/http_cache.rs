@@ -1,5 +1,5 @@
-//! What the head of an answer says of its body: how long it is fresh, which version it is, what
-//! time it is there ([RFC 9111](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)). Pure.
+//! Reads the headers of a response: how long it is fresh, its version, and the issuer's time
+//! ([RFC 9111](https://www.rfc-editor.org/rfc/rfc9111#section-4.2)). Pure.
 
 use std::time::{Duration, SystemTime};
 
@@ -11,13 +11,13 @@ use http::{
 /// The longest `ETag` that is sent back.
 const LONGEST_TAG: usize = 256;
 
-/// What an answer says of itself.
+/// The freshness, the version and the time of a response.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Head {
     /// How much longer it is fresh; `None` if it does not say.
     pub(crate) fresh_for: Option<Duration>,
     pub(crate) tag: Option<HeaderValue>,
-    /// The time at the issuer when the answer arrives.
+    /// The time at the issuer when the response arrives.
     pub(crate) time: Option<SystemTime>,
 }
 
@@ -35,7 +35,7 @@ impl Head {
 }
 
 /// The lifetime that `Cache-Control` gives: the least, if there are several; none for what is not
-/// to be kept.
+/// to be cached.
 fn max_age(headers: &HeaderMap) -> Option<Duration> {
     let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).filter_map(lifetime).min()

@@ -1,9 +1,6 @@
 //! One entry of a key set.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU8, Ordering},
-};
+use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -17,34 +14,21 @@ use crate::jwt::{
 /// that contain it.
 #[derive(Debug)]
 pub(crate) struct Key {
-    pub(super) identity: Identity,
+    pub(super) identity: KeyIdentity,
     verifying: VerifyingKey,
-    scope: AtomicU8,
 }
 
 /// What makes a key the same key in the next set.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Identity {
+pub(super) struct KeyIdentity {
     pub(super) kid: Option<String>,
     pub(super) algorithm: Algorithm,
     material: Material,
 }
 
-/// The tokens that a key may verify. Each level includes the ones before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub(crate) enum KeyScope {
-    /// None: the key is not published any more.
-    Retired,
-    /// Tokens with the key's `kid`.
-    WithKid,
-    /// Also tokens without a `kid`.
-    AnyToken,
-}
-
 /// The reason why an entry of a key set is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
-pub(crate) enum Unusable {
+pub(crate) enum UnusableKey {
     #[error("no allowed algorithm fits its kty, crv and alg; see `algorithms`")]
     Algorithm,
     #[error("there are more than four of this name")]
@@ -60,43 +44,35 @@ pub(crate) enum Unusable {
 }
 
 impl Key {
-    /// Parses an entry: returns a key for each allowed algorithm that it fits.
+    /// Parses an entry: returns a key for each allowed algorithm that it fits. `reuse` returns a
+    /// key that is parsed already.
     pub(super) fn of(
         entry: &str,
         allowed: &AllowedAlgorithms,
-        known: impl Fn(&Identity) -> Option<Arc<Self>>,
-    ) -> Result<Vec<Arc<Self>>, Unusable> {
-        let jwk: Jwk = serde_json::from_str(entry).map_err(|_| Unusable::Shape)?;
+        reuse: impl Fn(&KeyIdentity) -> Option<Arc<Self>>,
+    ) -> Result<Vec<Arc<Self>>, UnusableKey> {
+        let jwk: Jwk = serde_json::from_str(entry).map_err(|_| UnusableKey::Shape)?;
         if !jwk.is_for_verifying() {
-            return Err(Unusable::Purpose);
+            return Err(UnusableKey::Purpose);
         }
         let fitting: Vec<_> = jwk.fitting().filter(|algorithm| allowed.contains(*algorithm)).collect();
         if fitting.is_empty() {
-            return Err(Unusable::Algorithm);
+            return Err(UnusableKey::Algorithm);
         }
         let key = |algorithm| {
-            let identity = Identity { kid: jwk.kid.clone(), algorithm, material: jwk.material()? };
-            known(&identity).or_else(|| Self::parsed(identity))
+            let identity = KeyIdentity { kid: jwk.kid.clone(), algorithm, material: jwk.material()? };
+            reuse(&identity).or_else(|| Self::parsed(identity))
         };
-        fitting.into_iter().map(key).collect::<Option<_>>().ok_or(Unusable::Key)
+        fitting.into_iter().map(key).collect::<Option<_>>().ok_or(UnusableKey::Key)
     }
 
-    fn parsed(identity: Identity) -> Option<Arc<Self>> {
+    fn parsed(identity: KeyIdentity) -> Option<Arc<Self>> {
         let verifying = VerifyingKey::new(&identity.material, identity.algorithm)?;
-        Some(Arc::new(Self { identity, verifying, scope: AtomicU8::new(KeyScope::WithKid as u8) }))
+        Some(Arc::new(Self { identity, verifying }))
     }
 
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         self.verifying.verifies(message, signature)
-    }
-
-    pub(crate) fn set_scope(&self, scope: KeyScope) {
-        self.scope.store(scope as u8, Ordering::Relaxed);
-    }
-
-    /// Returns whether the key may still verify a token that needs `scope`.
-    pub(crate) fn covers(&self, scope: KeyScope) -> bool {
-        self.scope.load(Ordering::Relaxed) >= scope as u8
     }
 }
 

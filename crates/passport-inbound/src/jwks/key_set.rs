@@ -4,12 +4,12 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{
-    error::{FetchError, SkippedKey, SkippedKeys},
-    key::{Identity, Key, KeyScope, Unusable},
+    error::{KeyFetchError, SkippedKey, SkippedKeys},
+    key::{Key, KeyIdentity, UnusableKey},
 };
 use crate::jwt::{algorithm::AllowedAlgorithms, header::Header, header_json::Text, json};
 
-/// More entries than this are not looked at.
+/// No more entries than this are read.
 const MAX_KEYS: usize = 100;
 
 /// How many keys a token without a `kid` is tried with: the newest. A bound on work, as anyone may
@@ -20,7 +20,7 @@ const MAX_TRIES: usize = 4;
 /// The usable keys of an issuer.
 #[derive(Debug, Default)]
 pub(crate) struct KeySet {
-    /// Newest first, as far as can be told.
+    /// Newest first, as far as the order of the sets shows it.
     keys: Vec<Arc<Key>>,
 }
 
@@ -42,11 +42,11 @@ impl KeySet {
         allowed: &AllowedAlgorithms,
         previous: &Self,
         hasher: &impl BuildHasher,
-    ) -> Result<(Self, Vec<SkippedKey>), FetchError> {
+    ) -> Result<(Self, Vec<SkippedKey>), KeyFetchError> {
         let entries = entries(body)?;
         let (mut set, mut skipped) = (Self::default(), Vec::new());
         if let Some(entry) = entries.get(MAX_KEYS) {
-            let why = Unusable::TooMany;
+            let why = UnusableKey::TooMany;
             // Whichever entry it is, it is said once.
             skipped.push(SkippedKey {
                 position: MAX_KEYS,
@@ -56,7 +56,7 @@ impl KeySet {
             });
         }
         for (position, entry) in entries.iter().take(MAX_KEYS).enumerate() {
-            let keys = Key::of(entry.get(), allowed, |identity| previous.known(identity));
+            let keys = Key::of(entry.get(), allowed, |identity| previous.find(identity));
             if let Err(why) = keys.and_then(|keys| set.add(keys)) {
                 skipped.push(SkippedKey {
                     position,
@@ -67,54 +67,35 @@ impl KeySet {
             }
         }
         if set.keys.is_empty() {
-            return Err(FetchError::NoUsableKey(SkippedKeys(skipped)));
+            return Err(KeyFetchError::NoUsableKey(SkippedKeys(skipped)));
         }
         set.keys.reverse();
         set.keys.sort_by_key(|key| previous.position(&key.identity)); // unknown ones, `None`, sort first
         Ok((set, skipped))
     }
 
-    fn add(&mut self, keys: Vec<Arc<Key>>) -> Result<(), Unusable> {
+    fn add(&mut self, keys: Vec<Arc<Key>>) -> Result<(), UnusableKey> {
         for key in keys {
-            let Identity { kid, algorithm, .. } = &key.identity;
+            let KeyIdentity { kid, algorithm, .. } = &key.identity;
             let same_name = |other: &&Arc<Key>| {
                 kid.is_some() && other.identity.kid == *kid && other.identity.algorithm == *algorithm
             };
             if self.keys.iter().filter(same_name).count() == MAX_TRIES {
-                return Err(Unusable::NameTaken);
+                return Err(UnusableKey::NameTaken);
             }
-            if self.known(&key.identity).is_none() {
+            if self.find(&key.identity).is_none() {
                 self.keys.push(key);
             }
         }
         Ok(())
     }
 
-    fn position(&self, identity: &Identity) -> Option<usize> {
+    fn position(&self, identity: &KeyIdentity) -> Option<usize> {
         self.keys.iter().position(|key| key.identity == *identity)
     }
 
-    fn known(&self, identity: &Identity) -> Option<Arc<Key>> {
+    fn find(&self, identity: &KeyIdentity) -> Option<Arc<Key>> {
         self.position(identity).map(|position| Arc::clone(&self.keys[position]))
-    }
-
-    /// Lets the keys verify tokens. Called before the set is published.
-    pub(crate) fn activate(&self) {
-        for (position, key) in self.keys.iter().enumerate() {
-            let algorithm = key.identity.algorithm;
-            let before = self.keys[..position].iter().filter(|other| other.identity.algorithm == algorithm);
-            key.set_scope(if before.count() < MAX_TRIES { KeyScope::AnyToken } else { KeyScope::WithKid });
-        }
-    }
-
-    /// Retires the keys that are not in `successor`. Called after that was published.
-    pub(crate) fn retire_except(&self, successor: &Self) {
-        for key in &self.keys {
-            // The very same, not an equal one: two attempts may have read the same new key.
-            if !successor.keys.iter().any(|kept| Arc::ptr_eq(kept, key)) {
-                key.set_scope(KeyScope::Retired);
-            }
-        }
     }
 
     /// Returns the `kid` of each key that has one.
@@ -132,7 +113,7 @@ impl KeySet {
         self.keys.len()
     }
 
-    /// Looks for keys for a token with this header.
+    /// Returns whether there is a key for a token with this header.
     pub(crate) fn match_key(&self, header: &Header<'_>) -> KeyMatch {
         let mut of_name = self.keys.iter().filter(|key| is_named(key, header.kid)).peekable();
         if of_name.peek().is_none() {
@@ -144,37 +125,39 @@ impl KeySet {
         }
     }
 
-    /// Returns the key that verifies `signature`, and the scope that it needs for this token. Of a
-    /// token with a `kid`, only keys with that `kid` are tried.
-    pub(crate) fn verify(
-        &self,
-        header: &Header<'_>,
-        message: &[u8],
-        signature: &[u8],
-    ) -> Option<(&Arc<Key>, KeyScope)> {
+    /// Returns the key that verifies `signature`. Of a token with a `kid`, only keys with that
+    /// `kid` are tried.
+    pub(crate) fn verify(&self, header: &Header<'_>, message: &[u8], signature: &[u8]) -> Option<&Arc<Key>> {
         let fits = |key: &&Arc<Key>| key.identity.algorithm == header.algorithm && is_named(key, header.kid);
-        let key =
-            self.keys.iter().filter(fits).take(MAX_TRIES).find(|key| key.verifies(message, signature))?;
-        Some((key, if header.kid.is_some() { KeyScope::WithKid } else { KeyScope::AnyToken }))
+        self.keys.iter().filter(fits).take(MAX_TRIES).find(|key| key.verifies(message, signature))
+    }
+
+    /// Returns whether [`verify`](Self::verify) would try `key`, which has verified a token with or
+    /// without a `kid`, with that token again.
+    pub(crate) fn still_tries(&self, key: &Arc<Key>, has_kid: bool) -> bool {
+        // With a `kid`, all keys of that name are tried: there are no more than `MAX_TRIES`.
+        let tries = if has_kid { usize::MAX } else { MAX_TRIES };
+        let same_algorithm = |other: &&Arc<Key>| other.identity.algorithm == key.identity.algorithm;
+        self.keys.iter().filter(same_algorithm).take(tries).any(|other| Arc::ptr_eq(other, key))
     }
 }
 
 /// Splits a key set into its entries, which are not parsed yet.
-pub(super) fn entries(body: &[u8]) -> Result<Vec<Box<RawValue>>, FetchError> {
+pub(super) fn entries(body: &[u8]) -> Result<Vec<Box<RawValue>>, KeyFetchError> {
     #[derive(Deserialize)]
-    struct Document {
+    struct JwkSet {
         keys: Vec<Box<RawValue>>,
     }
-    let document: Document = json::object(body).map_err(|_| FetchError::NotAKeySet)?;
+    let document: JwkSet = json::object(body).map_err(|_| KeyFetchError::NotAKeySet)?;
     Ok(document.keys)
 }
 
 fn kid_of(entry: &RawValue) -> Option<String> {
     #[derive(Deserialize)]
-    struct Named {
+    struct KidOnly {
         kid: Option<String>,
     }
-    serde_json::from_str::<Named>(entry.get()).ok()?.kid
+    serde_json::from_str::<KidOnly>(entry.get()).ok()?.kid
 }
 
 /// Returns whether a token with this `kid`, or without one, may be signed with the key.

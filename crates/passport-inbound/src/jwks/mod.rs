@@ -8,6 +8,7 @@ mod error;
 mod events;
 mod health;
 mod http_cache;
+mod installed_keys;
 mod key;
 mod key_life;
 mod key_set;
@@ -19,26 +20,25 @@ mod refresh_policy;
 mod refresh_task;
 mod settings;
 mod skipped_keys;
-mod snapshot;
 mod span;
 
 pub use self::health::{KeyHealth, KeyState};
 pub(crate) use self::{
     cache::{JwksCache, RefreshStatus},
     client::JwksClient,
-    key::{Key, KeyScope},
-    key_set::KeyMatch,
+    installed_keys::CurrentKeys,
+    key::Key,
+    key_set::{KeyMatch, KeySet},
     meters::Meters,
     persistence::KeyFile,
     settings::KeySettings,
-    snapshot::CurrentKeys,
 };
 
 #[cfg(fuzzing)]
-pub(crate) use self::{http_cache::Head, key_set::KeySet};
+pub(crate) use self::http_cache::Head;
 
 #[cfg(test)]
-pub(crate) use self::key_set::tests::test_key;
+pub(crate) use self::key_set::tests::{key_set, test_keys};
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,4 @@
-//! Remembers that the issuer has just been asked for new keys. Pure.
+//! Rejects tokens with unknown keys without a refresh, for a while after a refresh. Pure.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,3 +1,5 @@
+//! Runs one refresh: reads the keys from the file or the issuer, installs them, and saves them.
+
 use std::{sync::Arc, time::Duration};
 
 use passport_core::{Attempt, TaskFailure};
@@ -5,37 +7,41 @@ use passport_core::{Attempt, TaskFailure};
 use super::{
     cache::JwksCache,
     client::{FetchOptions, JwksClient},
-    error::{FetchError, KeyFileError},
+    error::{KeyFetchError, KeyFileError},
     events,
+    installed_keys::InstalledKeys,
     key_life::{Freshness, KeyLife},
     key_set::KeySet,
     persistence::SavedKeys,
-    refresh_policy::Cause,
-    snapshot::Snapshot,
+    refresh_policy::RefreshCause,
 };
 
 /// A running attempt to get newer keys.
 struct Refresh {
     cache: Arc<JwksCache>,
     number: u64,
-    cause: Cause,
+    cause: RefreshCause,
 }
 
 /// The keys that an attempt has read.
 struct NewKeys {
-    snapshot: Snapshot,
-    origin: Origin,
+    snapshot: InstalledKeys,
+    source: KeySource,
 }
 
 /// Where keys were read from.
-pub(super) enum Origin {
+pub(super) enum KeySource {
     File { age: Duration },
     Issuer { is_new: bool },
 }
 
 /// Runs an attempt. One that panics counts as failed. One that is dropped with its runtime says
 /// nothing of the issuer: another may start immediately.
-pub(super) fn run(cache: Arc<JwksCache>, attempt: Attempt<()>, cause: Cause) -> impl Future<Output = ()> {
+pub(super) fn run(
+    cache: Arc<JwksCache>,
+    attempt: Attempt<()>,
+    cause: RefreshCause,
+) -> impl Future<Output = ()> {
     let refresh = Arc::new(Refresh { cache, number: attempt.generation(), cause });
     let reading = Arc::clone(&refresh);
     attempt.run(async move { reading.new_keys().await }, move |result| refresh.complete(result))
@@ -51,7 +57,7 @@ async fn save(cache: Arc<JwksCache>, keys: SavedKeys) {
 
 impl Refresh {
     /// Records what the attempt has brought. Waiters get no outcome of one that was interrupted.
-    fn complete(&self, result: Result<Result<NewKeys, FetchError>, TaskFailure>) -> Option<()> {
+    fn complete(&self, result: Result<Result<NewKeys, KeyFetchError>, TaskFailure>) -> Option<()> {
         match result {
             Ok(Ok(new_keys)) => {
                 if let Some(keys) = self.install(new_keys).filter(|_| self.cache.file.is_some()) {
@@ -68,7 +74,7 @@ impl Refresh {
                 None
             }
             Err(TaskFailure::Panicked | TaskFailure::DeadlineExceeded) => {
-                self.cache.note_failure(&FetchError::Lost, self.number);
+                self.cache.note_failure(&KeyFetchError::Lost, self.number);
                 None
             }
         }
@@ -78,18 +84,18 @@ impl Refresh {
     /// them.
     fn install(&self, new_keys: NewKeys) -> Option<SavedKeys> {
         let cache = &self.cache;
-        let NewKeys { snapshot, origin } = new_keys;
+        let NewKeys { snapshot, source } = new_keys;
         let (usable, fetched_at) = (snapshot.keys.len(), snapshot.life.fetched_at);
         let document = snapshot.document.clone();
-        if !cache.install(snapshot, self.number, &origin) {
+        if !cache.install(snapshot, self.number, &source) {
             return None;
         }
-        match origin {
-            Origin::File { age } => {
+        match source {
+            KeySource::File { age } => {
                 events::keys_loaded(cache.issuer(), usable, fetched_at, age);
                 None
             }
-            Origin::Issuer { is_new } => {
+            KeySource::Issuer { is_new } => {
                 events::keys_installed(cache.issuer(), usable, fetched_at, is_new);
                 Some(SavedKeys { fetched_at, document })
             }
@@ -98,14 +104,14 @@ impl Refresh {
 
     /// Reads keys from the file, or else fetches them from the issuer. An attempt that is not the
     /// latest any more, as it was on a stalled runtime, fetches nothing.
-    async fn new_keys(&self) -> Result<NewKeys, FetchError> {
+    async fn new_keys(&self) -> Result<NewKeys, KeyFetchError> {
         let Some(client) = self.cache.client.as_ref().filter(|_| self.is_latest()) else {
-            return Err(FetchError::Lost);
+            return Err(KeyFetchError::Lost);
         };
         if let Some(saved) = self.saved().await {
             return Ok(saved);
         }
-        if self.is_latest() { self.fetched(client).await } else { Err(FetchError::Lost) }
+        if self.is_latest() { self.fetched(client).await } else { Err(KeyFetchError::Lost) }
     }
 
     fn is_latest(&self) -> bool {
@@ -135,15 +141,15 @@ impl Refresh {
         }
         let keys = cache.parsed(&saved.document, &KeySet::default());
         let keys = keys.map_err(|_| KeyFileError::NoUsableKey)?;
-        let snapshot = Snapshot::new(keys, life, saved.document);
-        Ok(NewKeys { snapshot, origin: Origin::File { age: life.age(now) } })
+        let snapshot = InstalledKeys::new(keys, life, saved.document);
+        Ok(NewKeys { snapshot, source: KeySource::File { age: life.age(now) } })
     }
 
-    async fn fetched(&self, client: &JwksClient) -> Result<NewKeys, FetchError> {
+    async fn fetched(&self, client: &JwksClient) -> Result<NewKeys, KeyFetchError> {
         let cache = &self.cache;
         let asked_at = cache.clock.now();
         let held = cache.installed();
-        let is_scheduled = self.cause == Cause::Schedule;
+        let is_scheduled = self.cause == RefreshCause::Schedule;
         let options = FetchOptions {
             // A new key may have an old `kid`, which not every issuer's `ETag` reflects; and a copy
             // of a cache in between is of no use then.
@@ -172,11 +178,11 @@ impl Refresh {
                 (Arc::clone(&held.keys), held.document.clone(), fresh_for, false)
             }
             // Without installed keys the request was not conditional.
-            (None, None) => return Err(FetchError::NotAKeySet),
+            (None, None) => return Err(KeyFetchError::NotAKeySet),
         };
         let life = KeyLife::new(&cache.settings, asked_at, fresh_for, (cache.settings.chance)());
         let version = fetched.version;
-        let snapshot = Snapshot { version, fresh_for, ..Snapshot::new(keys, life, document) };
-        Ok(NewKeys { snapshot, origin: Origin::Issuer { is_new } })
+        let snapshot = InstalledKeys { version, fresh_for, ..InstalledKeys::new(keys, life, document) };
+        Ok(NewKeys { snapshot, source: KeySource::Issuer { is_new } })
     }
 }

@@ -30,7 +30,7 @@ const FIRST_BACKOFF: Duration = Duration::from_secs(1);
 
 /// Why keys are fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
+pub(super) enum RefreshCause {
     /// There are none, or they are due.
     Schedule,
     /// No key verifies a token: its key is new, or its signature is forged.
@@ -39,14 +39,14 @@ pub(super) enum Cause {
 
 /// The time until the next attempt may begin.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pause {
+pub(crate) struct RefreshPause {
     pub(crate) left: Duration,
     /// Whether the issuer's latest keys are known: the last attempt succeeded and no other one is
     /// running. Only then is an unknown key or an invalid signature the fault of the caller.
     pub(crate) is_current: bool,
 }
 
-impl Pause {
+impl RefreshPause {
     /// The pause while keys are being fetched, or cannot be fetched at all.
     pub(super) fn without_attempt(is_current: bool) -> Self {
         Self { left: Duration::from_secs(1), is_current }
@@ -55,7 +55,7 @@ impl Pause {
 
 /// The state of the past attempts, which decides when the next may begin.
 #[derive(Debug)]
-pub(super) struct RefreshPolicy {
+pub(super) struct KeyRefreshPolicy {
     settings: KeySettings,
     /// Of the keys that are installed.
     life: Option<KeyLife>,
@@ -69,23 +69,23 @@ pub(super) struct RefreshPolicy {
     is_current: bool,
 }
 
-impl RefreshPolicy {
+impl KeyRefreshPolicy {
     pub(super) fn new(settings: KeySettings) -> Self {
         let negative_cache = NegativeCache::default();
         Self { settings, life: None, pause: None, negative_cache, failures: 0, is_current: false }
     }
 
     /// Returns the time until an attempt may begin that has this cause; zero if it may begin now.
-    pub(super) fn pause_left(&self, cause: Cause, now: SystemTime) -> Duration {
+    pub(super) fn pause_left(&self, cause: RefreshCause, now: SystemTime) -> Duration {
         let pause = self.pause.map_or(Duration::ZERO, |pause| pause.left(now));
         match cause {
-            Cause::Schedule => pause,
-            Cause::UnknownKey => pause.max(self.negative_cache.left(now)),
+            RefreshCause::Schedule => pause,
+            RefreshCause::UnknownKey => pause.max(self.negative_cache.left(now)),
         }
     }
 
-    pub(super) fn pause(&self, cause: Cause, now: SystemTime) -> Pause {
-        Pause { left: self.pause_left(cause, now), is_current: self.is_current }
+    pub(super) fn pause(&self, cause: RefreshCause, now: SystemTime) -> RefreshPause {
+        RefreshPause { left: self.pause_left(cause, now), is_current: self.is_current }
     }
 
     /// Records that an attempt begins. The pause is claimed at once, so that it holds whatever the
@@ -151,7 +151,8 @@ impl RefreshPolicy {
             Some(life) if life.freshness(now) == Freshness::Fresh => life.due_at,
             _ => now,
         };
-        now.checked_add(self.pause_left(Cause::Schedule, now)).map_or(due, |after_pause| due.max(after_pause))
+        now.checked_add(self.pause_left(RefreshCause::Schedule, now))
+            .map_or(due, |after_pause| due.max(after_pause))
     }
 }
 

@@ -1,3 +1,5 @@
+//! Settings of the JWKS cache, and the longest times that follow from them.
+
 use std::time::Duration;
 
 use super::span::CLOCK_TOLERANCE;

@@ -120,7 +120,7 @@ async fn a_key_that_is_published_late_is_accepted_after_the_cooldown() {
 }
 
 #[tokio::test]
-async fn a_retired_key_is_refused_after_the_next_refresh() {
+async fn removed_key_is_rejected_after_the_next_refresh() {
     let setup = setup().await;
     let old = setup.token().build();
     setup.verify(&old).await.unwrap();
@@ -157,7 +157,7 @@ async fn faults_of_the_issuer_do_not_replace_good_keys() {
         Fault::Truncated,
         Fault::Oversize(300 * 1024),
     ] {
-        // So that a question for newer keys is not answered with a 304.
+        // So that a conditional request does not get a 304.
         setup.passport.publish_next_key().await;
         setup.passport.inject(Endpoint::Jwks, fault.clone());
         setup.clock.advance(Duration::from_secs(600));
@@ -265,7 +265,7 @@ fn without_a_runtime_the_caller_gets_an_error_and_no_panic() {
     let mut caller = tokio_test::task::spawn(verifier.verify("eyJhbGciOiJSUzI1NiJ9.e30.c2ln"));
     match caller.poll() {
         Poll::Ready(outcome) => assert!(is_unavailable(&outcome)),
-        Poll::Pending => panic!("nobody could ever wake this caller"),
+        Poll::Pending => panic!("this caller is never woken"),
     }
 }
 
@@ -307,7 +307,7 @@ fn superseded_attempt_changes_nothing() {
     let driven = tokio::runtime::Runtime::new().unwrap();
     let setup = driven.block_on(setup());
     let old = setup.token().build();
-    // The first attempt has its answer, but nobody looks at it.
+    // The first attempt has its response, but its runtime does not read it.
     let mut first = tokio_test::task::spawn(setup.verify(&old));
     frozen.block_on(async {
         assert!(first.poll().is_pending());
@@ -331,8 +331,7 @@ async fn full_queue_for_keys_is_rejected_at_once() {
     let setup = setup().await;
     setup.verify(&setup.token().build()).await.unwrap();
     setup.passport.inject(Endpoint::Jwks, Fault::Slow(Duration::from_secs(60)));
-    let slots: Vec<_> =
-        std::iter::from_fn(|| setup.verifier.pipeline().queues.for_keys.try_acquire()).collect();
+    let slots: Vec<_> = std::iter::from_fn(|| setup.verifier.pipeline().queues.slot(None, true)).collect();
     assert_eq!(slots.len(), 4096);
     let junk = setup.token().header("kid", "junk").build();
     let mut caller = tokio_test::task::spawn(setup.verify(&junk));

@@ -33,9 +33,7 @@ impl Algorithm {
             Self::Rs256 => "RS256",
         }
     }
-}
 
-impl Algorithm {
     pub(crate) const ALL: [Self; 4] = [Self::Es256, Self::EdDsa, Self::Ps256, Self::Rs256];
 
     /// Whether one of the algorithm's names passes `same_as`.

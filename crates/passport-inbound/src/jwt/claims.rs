@@ -78,11 +78,11 @@ impl Claims {
         self.text(&self.managed_identity_id)
     }
 
-    fn text(&self, place: &TextRange) -> Option<&str> {
-        self.texts.get(place.clone()?)
+    fn text(&self, range: &TextRange) -> Option<&str> {
+        self.texts.get(range.clone()?)
     }
 
-    fn push(&mut self, Text(text): Text<'_>) -> TextRange {
+    fn push(&mut self, TextClaim(text): TextClaim<'_>) -> TextRange {
         let start = self.texts.len();
         self.texts.push_str(&text);
         Some(start..self.texts.len())
@@ -92,9 +92,9 @@ impl Claims {
     pub(crate) fn size(&self) -> usize {
         let lists = [&self.aud, &self.roles, &self.permissions];
         let each = lists.iter().flat_map(|list| list.iter());
-        let places = lists.iter().map(|list| list.capacity() * size_of::<String>()).sum::<usize>();
+        let elements = lists.iter().map(|list| list.capacity() * size_of::<String>()).sum::<usize>();
         // No allocation is smaller than this, whatever it is for.
-        self.texts.capacity() + places + each.map(|text| text.capacity().max(16)).sum::<usize>()
+        self.texts.capacity() + elements + each.map(|text| text.capacity().max(16)).sum::<usize>()
     }
 
     /// Reads the value of the member `name`.
@@ -149,7 +149,7 @@ impl<'de> Deserialize<'de> for Claims {
                 let mut claims =
                     Claims { texts: String::with_capacity(INITIAL_CAPACITY), ..Claims::default() };
                 let mut names = Vec::with_capacity(16);
-                while let Some(Text(name)) = map.next_key()? {
+                while let Some(TextClaim(name)) = map.next_key()? {
                     claims
                         .read(&name, &mut map)
                         .map_err(|error| A::Error::custom(format_args!("{name}: {error}")))?;
@@ -157,7 +157,7 @@ impl<'de> Deserialize<'de> for Claims {
                 }
                 names.sort_unstable();
                 if names.windows(2).any(|pair| pair[0] == pair[1]) {
-                    return Err(A::Error::custom("a member stands twice"));
+                    return Err(A::Error::custom("duplicate member"));
                 }
                 Ok(claims)
             }
@@ -169,7 +169,7 @@ impl<'de> Deserialize<'de> for Claims {
 
 /// A name or a text; borrowed from the payload unless it has escapes.
 #[derive(Deserialize)]
-struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+struct TextClaim<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests;

@@ -80,5 +80,5 @@ pub(crate) const ACCESS_TOKEN_TYPES: [&str; 4] = ["jwt", "at+jwt", "application/
 fn is_access_token_type(typ: Text<'_>) -> bool {
     ACCESS_TOKEN_TYPES
         .iter()
-        .any(|known| typ.chars().map(|character| character.to_ascii_lowercase()).eq(known.chars()))
+        .any(|accepted| typ.chars().map(|character| character.to_ascii_lowercase()).eq(accepted.chars()))
 }

@@ -94,13 +94,13 @@ const SMALL_ORDER: [[u8; 32]; 5] = [
 
 /// Whether a signature for the point can be made without a private key: its order is small.
 /// Encodings of a y of p and more ([RFC 8032, section
-/// 5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)) are refused with it, since they
+/// 5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)) are rejected with it, since they
 /// are a second spelling of such points.
 fn is_worthless(point: &[u8]) -> bool {
     let Some((top, rest)) = point.split_last() else { return true };
     let top = top & 0x7f;
     let is_beyond_p = top == 0x7f && rest[0] >= 0xed && rest[1..].iter().all(|byte| *byte == 0xff);
-    is_beyond_p || SMALL_ORDER.iter().any(|known| known[31] == top && known[..31] == *rest)
+    is_beyond_p || SMALL_ORDER.iter().any(|point| point[31] == top && point[..31] == *rest)
 }
 
 /// A big-endian number; zeros in front, which some servers send, are taken off.

@@ -1,7 +1,7 @@
-//! Reads what is left of the body of a refused request.
+//! Reads what is left of the body of a rejected request.
 //!
 //! Over HTTP/1.1 a server closes the connection after a response when it has not read the request's
-//! body, and a client that is still sending it sees a broken connection instead of the refusal.
+//! body, and a client that is still sending it sees a broken connection instead of the response.
 
 use std::{
     any::Any,
@@ -19,7 +19,7 @@ use tokio::{
     time::{Sleep, sleep},
 };
 
-/// A refused caller is worth no more than a small body and a moment.
+/// The limits for a rejected caller: a small body and a short time.
 const MOST_BYTES: u64 = 64 * 1024;
 const MOST_TIME: Duration = Duration::from_secs(1);
 

@@ -1,6 +1,7 @@
 //! The response futures that the middleware shares.
 
 use std::{
+    fmt,
     future::Future,
     mem,
     pin::Pin,
@@ -16,102 +17,114 @@ use super::{
     body::ResponseBody, drain::Drain, rejection::Rejection, rejection_config::RejectionConfig, render::reject,
 };
 
-/// A check that a request has to pass before the inner service is called.
-pub(crate) trait Check<B> {
-    /// Checks the request, and prepares it for the inner service.
-    fn poll(&mut self, request: &mut Request<B>, cx: &mut Context<'_>) -> Poll<Result<(), Rejection>>;
-
-    fn rejection_config(&self) -> &RejectionConfig;
-}
+/// Checks a request, and prepares it for the inner service.
+pub(crate) type Check<B> =
+    Box<dyn FnMut(&mut Request<B>, &mut Context<'_>) -> Poll<Result<(), Rejection>> + Send>;
 
 pin_project! {
-    /// The future of a request that is forwarded, rejected, or waits for a check `C`.
-    pub(crate) struct CheckedFuture<S, B, C>
+    /// The response future of [`Authenticate`](crate::Authenticate) and
+    /// [`Require`](crate::Require).
+    ///
+    /// # Cancel safety
+    /// Dropping it ends this request, and a [`PermissionCheck`](crate::PermissionCheck) that was
+    /// asked for it. A fetch of keys goes on, for other requests.
+    pub struct CheckedFuture<S, B>
     where
         S: Service<Request<B>>,
     {
         #[pin]
-        state: State<S, B, C>,
+        stage: Stage<S, B>,
     }
 }
 
 pin_project! {
-    #[project = StateProjection]
-    enum State<S, B, C>
+    #[project = StageProjection]
+    enum Stage<S, B>
     where
         S: Service<Request<B>>,
     {
         /// The hot path starts here.
         Decided { #[pin] future: DecidedFuture<S::Future> },
         /// Boxed, as a future is moved more than once before it is polled.
-        Checking { pending: Option<Box<Pending<S, B, C>>> },
+        Checking { pending: Option<Box<Pending<S, B>>> },
     }
 }
 
-struct Pending<S, B, C> {
-    check: C,
+struct Pending<S, B> {
+    check: Check<B>,
+    rejections: RejectionConfig,
     /// The service that was polled ready. It holds whatever permit that reserved.
     ready: S,
     request: Request<B>,
 }
 
-impl<S: Service<Request<B>>, B, C> CheckedFuture<S, B, C> {
+impl<S: Service<Request<B>>, B> CheckedFuture<S, B> {
     #[inline(always)] // each call of it would move the response's future once more
     pub(crate) fn forwarded(response: S::Future) -> Self {
-        Self { state: State::Decided { future: DecidedFuture::Forwarded { response } } }
+        Self { stage: Stage::Decided { future: DecidedFuture::Forwarded { response } } }
     }
 
     pub(crate) fn rejected(response: Response<Bytes>, drain: Option<Box<Drain>>) -> Self {
-        Self { state: State::Decided { future: DecidedFuture::rejected(response, drain) } }
+        Self { stage: Stage::Decided { future: DecidedFuture::rejected(response, drain) } }
     }
 
     /// Moves the service that was polled ready into the future, and leaves a clone of it in its
     /// place. See "Be careful when cloning inner services" in the documentation of
     /// `tower::Service`.
-    pub(crate) fn checking(check: C, service: &mut S, request: Request<B>) -> Self
+    pub(crate) fn checking(
+        check: Check<B>,
+        rejections: RejectionConfig,
+        service: &mut S,
+        request: Request<B>,
+    ) -> Self
     where
         S: Clone,
     {
         let not_ready = service.clone();
         let ready = mem::replace(service, not_ready);
-        let pending = Box::new(Pending { check, ready, request });
-        Self { state: State::Checking { pending: Some(pending) } }
+        let pending = Box::new(Pending { check, rejections, ready, request });
+        Self { stage: Stage::Checking { pending: Some(pending) } }
     }
 }
 
-impl<S: Service<Request<B>>, B: 'static, C: Check<B>> Pending<S, B, C> {
+impl<S: Service<Request<B>>, B: 'static> Pending<S, B> {
     fn decided(mut self, outcome: Result<(), Rejection>) -> DecidedFuture<S::Future> {
         match outcome {
             Ok(()) => DecidedFuture::Forwarded { response: self.ready.call(self.request) },
             Err(rejection) => {
-                let response = reject(rejection, &self.request, self.check.rejection_config());
+                let response = reject(rejection, &self.request, &self.rejections);
                 DecidedFuture::rejected(response, Drain::of(self.request))
             }
         }
     }
 }
 
-impl<S, B, C, R> Future for CheckedFuture<S, B, C>
+impl<S, B, R> Future for CheckedFuture<S, B>
 where
     B: 'static,
-    C: Check<B>,
     S: Service<Request<B>, Response = Response<R>>,
 {
     type Output = Result<Response<ResponseBody<R>>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut state = self.project().state;
+        let mut stage = self.project().stage;
         loop {
-            match state.as_mut().project() {
-                StateProjection::Decided { future } => return future.poll(cx),
-                StateProjection::Checking { pending: slot } => {
-                    let pending = slot.as_mut().expect("the state changes when the check is done");
-                    let outcome = ready!(pending.check.poll(&mut pending.request, cx));
-                    let pending = slot.take().expect("it was there a moment ago");
-                    state.set(State::Decided { future: pending.decided(outcome) });
+            match stage.as_mut().project() {
+                StageProjection::Decided { future } => return future.poll(cx),
+                StageProjection::Checking { pending: checking } => {
+                    let pending = checking.as_mut().expect("the stage changes when the check is done");
+                    let outcome = ready!((pending.check)(&mut pending.request, cx));
+                    let pending = checking.take().expect("it was there a moment ago");
+                    stage.set(Stage::Decided { future: pending.decided(outcome) });
                 }
             }
         }
+    }
+}
+
+impl<S: Service<Request<B>>, B> fmt::Debug for CheckedFuture<S, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CheckedFuture").finish_non_exhaustive()
     }
 }
 

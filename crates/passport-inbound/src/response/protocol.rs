@@ -21,7 +21,7 @@ pub(crate) enum ForcedProtocol {
 }
 
 /// A media type of
-/// [grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md), as it is answered.
+/// [grpc-web](https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md), as responses use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct WebFormat {
     pub(crate) content_type: &'static str,
@@ -30,8 +30,8 @@ pub(crate) struct WebFormat {
 
 const GRPC: &[u8] = b"application/grpc";
 
-/// The media types that clients send, to be answered by the same. Those with another message format
-/// are answered by the first of their kind: nothing of a request comes back.
+/// The media types that clients send and responses repeat. For other message formats, the response
+/// has the first of their kind: nothing of a request comes back.
 const BINARY: [&str; 4] = [
     "application/grpc-web",
     "application/grpc-web+proto",

@@ -72,9 +72,7 @@ impl Rejection {
             Self::Forbidden(_) => 7,
         }
     }
-}
 
-impl Rejection {
     /// Counts and logs the rejection of a request.
     pub(crate) fn record(&self) {
         count!(REFUSED_REQUESTS, "reason",

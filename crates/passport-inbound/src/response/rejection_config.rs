@@ -76,7 +76,7 @@ impl RejectionConfig {
     }
 
     /// Lets the custom function change the response. The response stays a rejection: a proxy that
-    /// asks whether to let a request through goes by the status. A 401 keeps its challenge and a
+    /// delegates authentication goes by the status. A 401 keeps its challenge and a
     /// 503 its `Retry-After`, which HTTP requires ([RFC 9110, section
     /// 15.5.2](https://www.rfc-editor.org/rfc/rfc9110#section-15.5.2)).
     pub(crate) fn finish(&self, rejection: &Rejection, standard: Response<Bytes>) -> Response<Bytes> {
@@ -107,3 +107,6 @@ impl fmt::Debug for RejectionConfig {
             .finish()
     }
 }
+
+#[cfg(test)]
+mod tests;

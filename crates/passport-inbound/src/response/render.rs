@@ -165,7 +165,7 @@ macro_rules! token_texts {
 }
 
 impl Texts {
-    /// The least that RFC 6750 asks for.
+    /// The minimum that RFC 6750 demands.
     fn opaque(rejection: &Rejection) -> Self {
         match rejection {
             Rejection::Token(_) => Self::fixed(

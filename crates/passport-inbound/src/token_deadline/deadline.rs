@@ -13,7 +13,7 @@ use tokio::time::{Sleep, sleep};
 
 use crate::IdInfo;
 
-/// The timer looks at the wall clock this often: it may be set, and a machine may be suspended.
+/// The timer reads the wall clock this often: it may be set, and a machine may be suspended.
 const LONGEST_SLEEP: Duration = Duration::from_secs(30);
 
 /// The moment from which on a token is not accepted any more, by the wall clock.

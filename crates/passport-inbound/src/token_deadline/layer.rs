@@ -52,14 +52,14 @@ impl EndStreamsLayer {
         self
     }
 
-    /// Refuses in HTTP, whatever the caller's content type. See
+    /// Rejects in HTTP, whatever the caller's content type. See
     /// [`AuthenticateLayer::http_only`](crate::AuthenticateLayer::http_only).
     pub fn http_only(mut self) -> Self {
         self.rejections.http_only();
         self
     }
 
-    /// Refuses in gRPC. See [`AuthenticateLayer::grpc_only`](crate::AuthenticateLayer::grpc_only).
+    /// Rejects in gRPC. See [`AuthenticateLayer::grpc_only`](crate::AuthenticateLayer::grpc_only).
     pub fn grpc_only(mut self) -> Self {
         self.rejections.grpc_only();
         self

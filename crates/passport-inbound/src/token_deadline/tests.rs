@@ -1,14 +1,21 @@
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{
+    convert::Infallible,
+    future::ready,
+    sync::Arc,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
-use http::{HeaderMap, header::CONTENT_TYPE};
+use http::{HeaderMap, Request, Response, header::CONTENT_TYPE};
 use http_body::{Body, Frame};
 use http_body_util::{BodyExt, Full, StreamBody};
 use passport_core::ManualClock;
 use tokio::{sync::mpsc, time::advance};
+use tower::{Layer, Service, service_fn};
 
 use super::{body::StreamKind, deadline::Deadline, *};
+use crate::{IdInfo, Rejection, identity::Anonymous, jwt::claims::Claims};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -23,7 +30,7 @@ fn stream(
     let (feed, mut frames) = mpsc::unbounded_channel();
     let frames = futures_util::stream::poll_fn(move |cx| frames.poll_recv(cx));
     let body = StreamBody::new(frames.map(|bytes| Ok::<_, Infallible>(Frame::data(bytes))));
-    let at = std::time::UNIX_EPOCH + Duration::from_secs(u64::from(NOW)) + MINUTE;
+    let at = UNIX_EPOCH + Duration::from_secs(u64::from(NOW)) + MINUTE;
     (feed, Box::pin(ExpiringBody::new(body, Some(Deadline::new(at, Arc::new(clock.clone()))), kind)))
 }
 
@@ -42,6 +49,7 @@ async fn a_stream_goes_on_until_the_token_expires_and_then_ends() {
     assert!(body.frame().now_or_never().is_none(), "it is not over yet");
     feed.send("two".into()).unwrap();
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "two");
+    assert!(!body.is_end_stream());
     later(&clock, Duration::from_secs(1)).await;
     assert!(body.frame().await.is_none());
     assert!(body.is_end_stream());
@@ -129,7 +137,7 @@ async fn body_that_ended_before_the_deadline_keeps_its_own_end() {
 
 #[tokio::test]
 async fn body_of_known_length_is_forwarded_without_a_timer() {
-    let at = std::time::UNIX_EPOCH + Duration::from_secs(u64::from(NOW));
+    let at = UNIX_EPOCH + Duration::from_secs(u64::from(NOW));
     let end = Deadline::new(at, Arc::new(ManualClock::at_unix_seconds(NOW + 1)));
     let mut body = ExpiringBody::new(Full::new(Bytes::from("done")), Some(end), StreamKind::Other);
     assert_eq!(body.size_hint().exact(), Some(4));
@@ -151,4 +159,66 @@ fn content_type_decides_how_a_body_ends() {
         assert!(matches!(kind(other), StreamKind::Other), "{other}");
     }
     assert!(matches!(StreamKind::of(&HeaderMap::new()), StreamKind::Other));
+}
+
+fn caller_until(until: SystemTime) -> IdInfo {
+    IdInfo::new(Claims::parse(b"{}").unwrap(), b"{}".to_vec(), until)
+}
+
+#[tokio::test(start_paused = true)]
+async fn expiry_is_waited_for_only_while_it_is_ahead() {
+    let valid = caller_until(UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX)));
+    assert!(valid.until_expiry().now_or_never().is_none());
+    assert!(caller_until(UNIX_EPOCH).until_expiry().now_or_never().is_some());
+}
+
+type Stream = Box<dyn Body<Data = Bytes, Error = BoxError> + Send + Unpin>;
+
+/// Calls the layer's service around a stream without frames.
+fn response_of(
+    layer: &EndStreamsLayer,
+    request: Request<()>,
+) -> Response<crate::ResponseBody<ExpiringBody<Stream>>> {
+    let inner = service_fn(|_: Request<()>| {
+        let never = futures_util::stream::pending::<Result<Frame<Bytes>, BoxError>>();
+        ready(Ok::<_, Infallible>(Response::new(Box::new(StreamBody::new(never)) as Stream)))
+    });
+    layer.layer(inner).call(request).now_or_never().unwrap().unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn layer_reads_the_time_from_its_clock() {
+    let layer = EndStreamsLayer::new().clock(ManualClock::at_unix_seconds(NOW));
+    for (seconds, has_expired) in [(NOW + 1, false), (NOW, true)] {
+        let mut request = Request::new(());
+        let until = UNIX_EPOCH + Duration::from_secs(seconds.into());
+        request.extensions_mut().insert(caller_until(until));
+        let mut response = response_of(&layer, request);
+        assert_eq!(response.body_mut().frame().now_or_never().is_some(), has_expired, "{seconds}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn stream_of_an_anonymous_request_does_not_end() {
+    let mut request = Request::new(());
+    request.extensions_mut().insert(Anonymous);
+    let mut response = response_of(&EndStreamsLayer::new(), request);
+    assert!(response.extensions().get::<Rejection>().is_none());
+    assert!(response.body_mut().frame().now_or_never().is_none());
+}
+
+#[test]
+fn fixed_protocol_of_the_layer_holds_for_its_rejections() {
+    let grpc = || Request::post("/").header(CONTENT_TYPE, "application/grpc").body(()).unwrap();
+    for (layer, request, status, is_grpc) in [
+        (EndStreamsLayer::new(), grpc(), 200, true),
+        (EndStreamsLayer::new().http_only(), grpc(), 500, false),
+        (EndStreamsLayer::new(), Request::new(()), 500, false),
+        (EndStreamsLayer::new().grpc_only(), Request::new(()), 200, true),
+    ] {
+        let response = response_of(&layer, request);
+        assert_eq!(response.extensions().get(), Some(&Rejection::Miswired));
+        assert_eq!(response.status(), status);
+        assert_eq!(response.headers().contains_key("grpc-status"), is_grpc);
+    }
 }

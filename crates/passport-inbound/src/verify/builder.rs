@@ -8,9 +8,9 @@ use passport_core::{Clock, ConfigError, ConfigProblem, Issuer, SystemClock, Tran
 use self::ranges::check_ranges;
 use super::{
     TokenVerifier,
-    cache::{CacheLimits, TokenCache},
+    cache::{CacheLimits, VerifiedTokenCache},
     diagnostics::{IssuerSlashWarning, TokenSizeWarning},
-    limits::{Permits, WaitQueues},
+    limits::{VerificationPermits, WaitQueues},
     pipeline::{DenyList, Pipeline},
 };
 use crate::{
@@ -63,7 +63,7 @@ impl TokenVerifierBuilder {
             keeps_tokens: true,
             cache: CacheLimits::default(),
             deny_list: None,
-            at_once: Permits::default_number(),
+            at_once: VerificationPermits::default_number(),
             max_token_size: DEFAULT_MAX_LEN,
             transport: TransportSettings::default(),
             clock: Arc::new(SystemClock),
@@ -292,9 +292,9 @@ impl TokenVerifierBuilder {
             },
             jwks: Arc::new(jwks),
             clock: self.clock,
-            cache: self.keeps_tokens.then(|| TokenCache::new(self.cache)),
+            cache: self.keeps_tokens.then(|| VerifiedTokenCache::new(self.cache)),
             deny_list: self.deny_list,
-            permits: Permits::new(self.at_once),
+            permits: VerificationPermits::new(self.at_once),
             queues: WaitQueues::new(),
             max_token_size: self.max_token_size,
             slash_warning: IssuerSlashWarning::default(),
@@ -306,7 +306,7 @@ impl TokenVerifierBuilder {
         let new = if self.plain_http { Issuer::danger_plain_http } else { Issuer::new };
         let given = self.issuer.as_deref().unwrap_or(Issuer::PASSPORT);
         let issuer = ConfigProblem::collect(problems, "issuer", new(given));
-        // A stand-in for a wrong issuer, so that the JWKS URL is checked all the same.
+        // Replaces a wrong issuer, so that the JWKS URL is checked all the same.
         let issuer = issuer.or_else(|| new(Issuer::PASSPORT).ok())?;
         match &self.jwks_url {
             Some(url) => ConfigProblem::collect(problems, "jwks_url", issuer.with_jwks_url(url)),

@@ -17,7 +17,7 @@ use moka::{Expiry, sync::Cache};
 
 use crate::{
     IdInfo,
-    jwks::{Key, KeyScope},
+    jwks::{Key, KeySet},
     jwt::validation::Validity,
 };
 
@@ -44,13 +44,13 @@ impl Default for CacheLimits {
 }
 
 /// A verified token, and all that its result depends on. Not `Debug`, so that no token is logged.
-pub(crate) struct CachedToken {
+pub(crate) struct CacheEntry {
     pub(crate) token: Arc<[u8]>,
     pub(crate) caller: IdInfo,
     pub(crate) validity: Validity,
-    /// The key that verified the token, and the scope that it must keep.
+    /// The key that verified the token.
     pub(crate) key: Arc<Key>,
-    pub(crate) scope: KeyScope,
+    pub(crate) has_kid: bool,
     /// Whether the token has been put into the overflow.
     pub(crate) is_in_overflow: AtomicBool,
 }
@@ -58,7 +58,7 @@ pub(crate) struct CachedToken {
 /// A token in the overflow.
 #[derive(Clone)]
 struct OverflowEntry {
-    known: Arc<CachedToken>,
+    entry: Arc<CacheEntry>,
     /// The time that the token had left when it was put there.
     lives_for: Duration,
 }
@@ -66,15 +66,15 @@ struct OverflowEntry {
 /// A cache of two levels. The front is a small table, in which each token has exactly one slot. A
 /// token that loses its slot to another one goes to the overflow, a moka cache, which evicts by
 /// use; an access to it costs more than all else about a cached token.
-pub(crate) struct TokenCache {
-    front: Box<[ArcSwapOption<CachedToken>]>,
+pub(crate) struct VerifiedTokenCache {
+    front: Box<[ArcSwapOption<CacheEntry>]>,
     overflow: Cache<Arc<[u8]>, OverflowEntry, SignatureHashing>,
     hashing: SignatureHashing,
     /// Whether the overflow has tokens that are too large for the front.
     has_heavy: AtomicBool,
 }
 
-impl TokenCache {
+impl VerifiedTokenCache {
     pub(crate) fn new(limits: CacheLimits) -> Self {
         let hashing = SignatureHashing::default();
         // A quarter is for the front.
@@ -86,87 +86,88 @@ impl TokenCache {
         let least = u32::try_from(least).unwrap_or(u32::MAX);
         let cache = Cache::builder()
             .max_capacity(overflow)
-            .weigher(move |_: &Arc<[u8]>, overflow: &OverflowEntry| overflow.known.weight().max(least))
+            .weigher(move |_: &Arc<[u8]>, overflow: &OverflowEntry| overflow.entry.weight().max(least))
             .expire_after(TokenExpiry)
             .build_with_hasher(hashing.clone());
         let front = (0..slots).map(|_| ArcSwapOption::empty()).collect();
         Self { front, overflow: cache, hashing, has_heavy: AtomicBool::new(false) }
     }
 
-    /// Returns the caller of `token`, if it was verified before and would be verified again `now`.
+    /// Returns the caller of `token`, if it was verified before and would be verified again `now`
+    /// with `keys`.
     #[inline] // small, as the usual hit ends in the front
-    pub(crate) fn get(&self, token: &[u8], now: SystemTime) -> Option<IdInfo> {
+    pub(crate) fn get(&self, token: &[u8], keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
         match self.slot(token).load().as_deref() {
-            Some(verified) if verified.is_of(token) => return verified.caller_at(now),
+            Some(verified) if verified.is_of(token) => return verified.caller_at(keys, now),
             // The slot was never used, so the token has not lost it. Heavy tokens have no slot.
             None if !self.has_heavy.load(Ordering::Relaxed) => return None,
             _ => {}
         }
-        self.get_from_overflow(token, now)
+        self.get_from_overflow(token, keys, now)
     }
 
     #[cold]
-    fn get_from_overflow(&self, token: &[u8], now: SystemTime) -> Option<IdInfo> {
-        let OverflowEntry { known, .. } = self.overflow.get(token)?;
-        let caller = known.caller_at(now)?;
-        if known.is_light() {
-            self.put(known, now);
+    fn get_from_overflow(&self, token: &[u8], keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
+        let OverflowEntry { entry, .. } = self.overflow.get(token)?;
+        let caller = entry.caller_at(keys, now)?;
+        if entry.is_light() {
+            self.put(entry, now);
         }
         Some(caller)
     }
 
     /// Inserts a verified token.
-    pub(crate) fn insert(&self, verified: CachedToken, now: SystemTime) {
+    pub(crate) fn insert(&self, verified: CacheEntry, now: SystemTime) {
         self.put(Arc::new(verified), now);
     }
 
     /// Puts a token into the front, if it is small enough. The token that had the slot goes to the
     /// overflow.
-    fn put(&self, known: Arc<CachedToken>, now: SystemTime) {
-        if !known.is_light() {
+    fn put(&self, entry: Arc<CacheEntry>, now: SystemTime) {
+        if !entry.is_light() {
             self.has_heavy.store(true, Ordering::Relaxed);
-            self.put_in_overflow(known, now);
-        } else if let Some(before) = self.slot(&known.token).swap(Some(Arc::clone(&known)))
+            self.put_in_overflow(entry, now);
+        } else if let Some(before) = self.slot(&entry.token).swap(Some(Arc::clone(&entry)))
             // Another request has verified the same token.
-            && before.token != known.token
+            && before.token != entry.token
         {
             self.put_in_overflow(before, now);
         }
     }
 
     /// Puts a token into the overflow, unless it is there already or has expired.
-    fn put_in_overflow(&self, known: Arc<CachedToken>, now: SystemTime) {
-        let lives_for = known.validity.until.duration_since(now).unwrap_or_default();
-        if known.caller_at(now).is_some() && !known.is_in_overflow.swap(true, Ordering::Relaxed) {
-            self.overflow.insert(Arc::clone(&known.token), OverflowEntry { known, lives_for });
+    fn put_in_overflow(&self, entry: Arc<CacheEntry>, now: SystemTime) {
+        let lives_for = entry.validity.until.duration_since(now).unwrap_or_default();
+        if entry.validity.includes(now) && !entry.is_in_overflow.swap(true, Ordering::Relaxed) {
+            self.overflow.insert(Arc::clone(&entry.token), OverflowEntry { entry, lives_for });
         }
     }
 
-    fn slot(&self, token: &[u8]) -> &ArcSwapOption<CachedToken> {
+    fn slot(&self, token: &[u8]) -> &ArcSwapOption<CacheEntry> {
         #[expect(clippy::cast_possible_truncation, reason = "a part of a hash is a hash")]
         let hash = self.hashing.hash_one(token) as usize;
         &self.front[hash & (self.front.len() - 1)]
     }
 }
 
-impl fmt::Debug for TokenCache {
+impl fmt::Debug for VerifiedTokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TokenCache")
+        f.debug_struct("VerifiedTokenCache")
             .field("tokens_behind", &self.overflow.entry_count())
             .finish_non_exhaustive()
     }
 }
 
-impl CachedToken {
+impl CacheEntry {
     /// Compares in constant time, so that the time does not tell how much of a cached token was
     /// guessed.
     fn is_of(&self, token: &[u8]) -> bool {
         verify_slices_are_equal(&self.token, token).is_ok()
     }
 
-    fn caller_at(&self, now: SystemTime) -> Option<IdInfo> {
-        let still_good = self.validity.includes(now) && self.key.covers(self.scope);
-        still_good.then(|| self.caller.clone())
+    fn caller_at(&self, keys: &KeySet, now: SystemTime) -> Option<IdInfo> {
+        let is_valid = self.validity.includes(now) && keys.still_tries(&self.key, self.has_kid);
+        is_valid.then(|| self.caller.clone())
     }
 
     /// Returns whether the token is small enough for the front.

@@ -1,3 +1,5 @@
+//! Errors of a verification.
+
 use std::time::Duration;
 
 use crate::RejectionReason;

@@ -11,11 +11,11 @@ const MAX_WAITING: usize = 4096;
 
 /// A permit to verify a signature, until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Permit {
+pub(crate) struct VerificationPermit {
     _permit: Option<OwnedSemaphorePermit>,
 }
 
-impl Permit {
+impl VerificationPermit {
     /// Returns a permit that does not count: for a caller that blocks its own thread.
     pub(crate) fn unlimited() -> Self {
         Self { _permit: None }
@@ -24,11 +24,11 @@ impl Permit {
 
 /// The permits to verify signatures.
 #[derive(Clone, Debug)]
-pub(crate) struct Permits(Arc<Semaphore>);
+pub(crate) struct VerificationPermits(Arc<Semaphore>);
 
-impl Permits {
+impl VerificationPermits {
     pub(crate) fn new(at_once: NonZeroUsize) -> Self {
-        Self::of(at_once.get())
+        Self(Arc::new(Semaphore::new(at_once.get().min(Semaphore::MAX_PERMITS))))
     }
 
     /// Returns the default number of permits: half of the processors, and at least one.
@@ -37,21 +37,17 @@ impl Permits {
         NonZeroUsize::new(processors.get() / 2).unwrap_or(NonZeroUsize::MIN)
     }
 
-    fn of(number: usize) -> Self {
-        Self(Arc::new(Semaphore::new(number.min(Semaphore::MAX_PERMITS))))
-    }
-
     /// Returns a permit if one is free.
-    pub(crate) fn try_acquire(&self) -> Option<Permit> {
+    pub(crate) fn try_acquire(&self) -> Option<VerificationPermit> {
         let permit = Arc::clone(&self.0).try_acquire_owned().ok()?;
-        Some(Permit { _permit: Some(permit) })
+        Some(VerificationPermit { _permit: Some(permit) })
     }
 
     /// Waits for a permit, in the order of arrival.
-    pub(crate) async fn acquire(&self) -> Option<Permit> {
+    pub(crate) async fn acquire(&self) -> Option<VerificationPermit> {
         // The semaphore is never closed.
         let permit = Arc::clone(&self.0).acquire_owned().await.ok()?;
-        Some(Permit { _permit: Some(permit) })
+        Some(VerificationPermit { _permit: Some(permit) })
     }
 }
 
@@ -59,19 +55,20 @@ impl Permits {
 /// of them, for as long as a slow fetch takes, leaves the other to tokens that only need a permit.
 #[derive(Debug)]
 pub(crate) struct WaitQueues {
-    pub(crate) for_keys: Permits,
-    pub(crate) for_permits: Permits,
+    for_keys: Arc<Semaphore>,
+    for_permits: Arc<Semaphore>,
 }
 
 /// The slot of a request in a queue, until it is dropped.
 pub(crate) struct QueueSlot {
-    _permit: Permit,
+    _slot: OwnedSemaphorePermit,
     is_for_keys: bool,
 }
 
 impl WaitQueues {
     pub(crate) fn new() -> Self {
-        Self { for_keys: Permits::of(MAX_WAITING), for_permits: Permits::of(MAX_WAITING) }
+        let queue = || Arc::new(Semaphore::new(MAX_WAITING));
+        Self { for_keys: queue(), for_permits: queue() }
     }
 
     /// Returns a queue slot, if one is free, for a request that has `held`. A request that has
@@ -82,7 +79,8 @@ impl WaitQueues {
             Some(held) if held.is_for_keys || !waits_for_keys => Some(held),
             _ => {
                 let queue = if waits_for_keys { &self.for_keys } else { &self.for_permits };
-                queue.try_acquire().map(|permit| QueueSlot { _permit: permit, is_for_keys: waits_for_keys })
+                let slot = Arc::clone(queue).try_acquire_owned().ok()?;
+                Some(QueueSlot { _slot: slot, is_for_keys: waits_for_keys })
             }
         }
     }

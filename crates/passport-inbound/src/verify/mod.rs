@@ -16,7 +16,7 @@ pub use self::{
     error::{NotReady, VerifyError},
 };
 use self::{
-    limits::Permit,
+    limits::VerificationPermit,
     pipeline::{Pipeline, Wait},
 };
 use crate::{
@@ -83,7 +83,7 @@ impl TokenVerifier {
     /// As [`verify`](Self::verify).
     #[must_use]
     pub fn try_verify(&self, token: &str) -> Option<Result<IdInfo, VerifyError>> {
-        match self.pipeline.verify(token.as_bytes(), Some(Permit::unlimited()), true) {
+        match self.pipeline.verify(token.as_bytes(), Some(VerificationPermit::unlimited()), true) {
             Verdict::Settled(outcome) => Some(outcome),
             Verdict::Waits(_) => None,
         }
@@ -150,7 +150,7 @@ impl TokenVerifier {
     pub(crate) async fn verify_after(&self, wait: Wait, token: &[u8]) -> Result<IdInfo, VerifyError> {
         // Without a runtime nothing is fetched, and there is no timer to end the wait.
         if tokio::runtime::Handle::try_current().is_err() {
-            return self.verify_last(token, Some(Permit::unlimited()));
+            return self.verify_last(token, Some(VerificationPermit::unlimited()));
         }
         let max_wait = self.pipeline.jwks.max_wait();
         match tokio::time::timeout(max_wait, self.wait_and_verify(wait, token)).await {
@@ -183,7 +183,7 @@ impl TokenVerifier {
     }
 
     /// Verifies a token without waiting any more.
-    fn verify_last(&self, token: &[u8], permit: Option<Permit>) -> Result<IdInfo, VerifyError> {
+    fn verify_last(&self, token: &[u8], permit: Option<VerificationPermit>) -> Result<IdInfo, VerifyError> {
         match self.pipeline.verify(token, permit, false) {
             Verdict::Settled(outcome) => outcome,
             Verdict::Waits(_) => {

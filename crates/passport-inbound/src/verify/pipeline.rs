@@ -6,7 +6,7 @@
 //! 3. A key that the token may be signed with is looked up, and the signature is verified under a
 //!    permit.
 //! 4. The claims are read and checked, and the token is cached.
-//! 5. The deny list is asked, of the caller of a cached token too.
+//! 5. The deny list is checked, for cached tokens as well.
 
 use std::{
     fmt,
@@ -18,15 +18,15 @@ use passport_core::{Clock, Waiter};
 use tokio::time::Instant;
 
 use super::{
-    cache::{CachedToken, TokenCache},
+    cache::{CacheEntry, VerifiedTokenCache},
     counters,
     diagnostics::{self, IssuerSlashWarning, TokenSizeWarning},
     error::VerifyError,
-    limits::{Permit, Permits, WaitQueues},
+    limits::{VerificationPermit, VerificationPermits, WaitQueues},
 };
 use crate::{
     IdInfo, RejectionReason,
-    jwks::{CurrentKeys, JwksCache, Key, KeyMatch, KeyScope, Meters, RefreshStatus},
+    jwks::{CurrentKeys, JwksCache, Key, KeyMatch, Meters, RefreshStatus},
     jwt::{
         claims::Claims,
         compact::{Jws, MAX_HEADER, MAX_SIGNATURE, SMALL_BUFFER},
@@ -41,9 +41,9 @@ pub(crate) struct Pipeline {
     pub(crate) policy: Policy,
     pub(crate) jwks: Arc<JwksCache>,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) cache: Option<TokenCache>,
+    pub(crate) cache: Option<VerifiedTokenCache>,
     pub(crate) deny_list: Option<DenyList>,
-    pub(crate) permits: Permits,
+    pub(crate) permits: VerificationPermits,
     pub(crate) queues: WaitQueues,
     pub(crate) max_token_size: usize,
     pub(crate) slash_warning: IssuerSlashWarning,
@@ -81,7 +81,7 @@ struct Candidate<'a> {
 /// The circumstances of a verification.
 struct Context {
     installed: CurrentKeys,
-    permit: Option<Permit>,
+    permit: Option<VerificationPermit>,
     may_refresh: bool,
     now: SystemTime,
 }
@@ -99,12 +99,17 @@ enum Finding {
 
 impl Pipeline {
     /// Verifies a token. `may_refresh` is whether newer keys may be fetched for it.
-    pub(super) fn verify(&self, token: &[u8], permit: Option<Permit>, may_refresh: bool) -> Verdict {
+    pub(super) fn verify(
+        &self,
+        token: &[u8],
+        permit: Option<VerificationPermit>,
+        may_refresh: bool,
+    ) -> Verdict {
         let now = self.clock.now();
         let installed = self.jwks.current(now);
         if let (Some(cache), Some(snapshot)) = (&self.cache, &*installed) {
             let started = started_if_timed();
-            if let Some(caller) = cache.get(token, now) {
+            if let Some(caller) = cache.get(token, &snapshot.keys, now) {
                 let outcome = self.check_deny_list(caller);
                 if let Some(started) = started {
                     snapshot.meters.hit(started);
@@ -131,8 +136,8 @@ impl Pipeline {
         }
     }
 
-    /// Not inlined, so that the caller has no room on its stack for both sizes of buffers: that
-    /// room is cleared.
+    /// Not inlined, so that the caller has no room on its stack for both sizes of buffers: clearing
+    /// the large ones costs more than all else about an invalid token.
     #[inline(never)]
     fn verify_with_buffers<const HEADER: usize, const SIGNATURE: usize>(
         &self,
@@ -204,7 +209,7 @@ impl Pipeline {
         &self,
         candidate: &Candidate<'_>,
         installed: &CurrentKeys,
-        permit: &mut Option<Permit>,
+        permit: &mut Option<VerificationPermit>,
         now: SystemTime,
     ) -> Finding {
         let Candidate { jws, header, signature, .. } = candidate;
@@ -220,7 +225,7 @@ impl Pipeline {
         }
         let started = Instant::now();
         let verified = snapshot.keys.verify(header, jws.message, signature);
-        let outcome = verified.map(|(key, scope)| self.accept(candidate, key, scope, now));
+        let outcome = verified.map(|key| self.accept(candidate, key, now));
         snapshot.meters.cold(started);
         match outcome {
             Some(outcome) => {
@@ -236,7 +241,6 @@ impl Pipeline {
         &self,
         candidate: &Candidate<'_>,
         key: &Arc<Key>,
-        scope: KeyScope,
         now: SystemTime,
     ) -> Result<IdInfo, RejectionReason> {
         let payload = candidate.jws.payload()?;
@@ -247,12 +251,12 @@ impl Pipeline {
         })?;
         let caller = IdInfo::new(claims, payload, validity.until);
         if let Some(cache) = &self.cache {
-            let verified = CachedToken {
+            let verified = CacheEntry {
                 token: candidate.token.into(),
                 caller: caller.clone(),
                 validity,
                 key: Arc::clone(key),
-                scope,
+                has_kid: candidate.header.kid.is_some(),
                 is_in_overflow: AtomicBool::new(false),
             };
             cache.insert(verified, now);
@@ -260,7 +264,7 @@ impl Pipeline {
         self.check_deny_list(caller)
     }
 
-    /// Asks the deny list, whose answers are not cached.
+    /// Calls the deny list, whose results are not cached.
     fn check_deny_list(&self, caller: IdInfo) -> Result<IdInfo, RejectionReason> {
         match &self.deny_list {
             Some(DenyList(denies)) if denies(&caller) => {

@@ -26,14 +26,14 @@ fn no_header_or_another_scheme_is_no_credential() {
 }
 
 #[test]
-fn two_headers_are_refused_even_if_they_are_equal() {
+fn two_headers_are_rejected_even_if_equal() {
     let two: [&[u8]; 2] = [b"Bearer a.b.c", b"Bearer a.b.c"];
     assert_eq!(read(&two), Err(RejectionReason::DuplicateCredentials));
     assert_eq!(read(&[b"Basic YTpi", b"Bearer a.b.c"]), Err(RejectionReason::DuplicateCredentials));
 }
 
 #[test]
-fn only_blanks_part_the_scheme_from_the_token() {
+fn only_spaces_separate_scheme_and_token() {
     assert_eq!(read(&[b"Bearer\ta.b.c"]), Ok(None), "a tab makes it another scheme");
     assert_eq!(read(&[b"Bearer"]), Ok(Some(String::new())));
 }

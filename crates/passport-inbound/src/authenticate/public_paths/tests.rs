@@ -24,7 +24,7 @@ fn listed_path_is_public() {
 }
 
 #[test]
-fn path_in_doubt_is_not_public() {
+fn ambiguous_path_is_not_public() {
     for path in [
         "/",
         "*",

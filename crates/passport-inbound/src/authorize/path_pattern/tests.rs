@@ -26,7 +26,7 @@ fn a_path_names_a_tenant_where_the_pattern_says_so() {
 }
 
 #[test]
-fn an_ambiguous_path_names_no_tenant() {
+fn ambiguous_path_names_no_tenant() {
     for path in [
         "/tenants/mine/../other/records",
         "/tenants/mine/%2e%2e/other/records",

@@ -22,7 +22,7 @@ fn a_permission_is_covered_by_itself_and_by_a_star_behind_a_dot() {
 }
 
 #[test]
-fn what_is_granted_to_a_role_adds_up() {
+fn grants_of_a_role_add_up() {
     let roles = RolePermissions::new().grant("clerk", ["a.read"]).grant("clerk", ["b.*"]);
     let of = |roles: &[&str]| roles.iter().map(|role| (*role).to_owned()).collect::<Vec<_>>();
     assert!(roles.grants(&of(&["other", "clerk"]), "a.read"));

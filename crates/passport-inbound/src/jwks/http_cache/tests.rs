@@ -15,7 +15,7 @@ fn fresh_for(cache_control: &'static str) -> Option<u64> {
 }
 
 #[test]
-fn max_age_is_read_in_any_company() {
+fn max_age_is_read_among_other_directives() {
     for (value, seconds) in [
         ("max-age=300", Some(300)),
         ("public, max-age=300, must-revalidate", Some(300)),
@@ -47,13 +47,13 @@ fn the_time_in_a_cache_on_the_way_counts() {
 }
 
 #[test]
-fn nothing_said_is_nothing_known() {
+fn absent_headers_say_nothing() {
     assert_eq!(head(&[]), Head::default());
     assert_eq!(head(&[("date", "yesterday"), ("age", "old")]), Head::default());
 }
 
 #[test]
-fn a_tag_is_kept_unless_it_is_huge() {
+fn etag_is_kept_unless_it_is_huge() {
     assert_eq!(head(&[("etag", "W/\"1\"")]).tag, Some(HeaderValue::from_static("W/\"1\"")));
     let mut headers = HeaderMap::new();
     headers.insert(ETAG, HeaderValue::from_str(&"x".repeat(LONGEST_TAG + 1)).unwrap());

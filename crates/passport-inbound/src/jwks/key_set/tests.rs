@@ -33,7 +33,7 @@ fn named(kid: &str, filler: u8) -> Value {
     key
 }
 
-fn parsed(keys: &[Value], previous: &KeySet) -> Result<(KeySet, Vec<SkippedKey>), FetchError> {
+fn parsed(keys: &[Value], previous: &KeySet) -> Result<(KeySet, Vec<SkippedKey>), KeyFetchError> {
     let body = json!({ "keys": keys }).to_string();
     KeySet::parse(body.as_bytes(), &AllowedAlgorithms::default(), previous, &RandomState::new())
 }
@@ -42,15 +42,18 @@ fn set(keys: &[Value]) -> KeySet {
     parsed(keys, &KeySet::default()).unwrap().0
 }
 
-fn skipped(keys: &[Value]) -> Vec<Unusable> {
+fn skipped(keys: &[Value]) -> Vec<UnusableKey> {
     parsed(keys, &KeySet::default()).unwrap().1.iter().map(|entry| entry.why).collect()
 }
 
-/// A key that counts for every token.
-pub(crate) fn test_key() -> Arc<Key> {
-    let set = set(&[good()]);
-    set.activate();
-    Arc::clone(&set.keys[0])
+/// Keys of one algorithm, the newest first.
+pub(crate) fn test_keys(number: u8) -> Vec<Arc<Key>> {
+    let keys: Vec<_> = (0..number).map(|number| named(&number.to_string(), 0xc1 + 2 * number)).collect();
+    set(&keys).keys
+}
+
+pub(crate) fn key_set(keys: &[Arc<Key>]) -> KeySet {
+    KeySet { keys: keys.to_vec() }
 }
 
 fn match_key(set: &KeySet, header: &Value) -> KeyMatch {
@@ -67,23 +70,23 @@ fn a_key_may_leave_its_purpose_open() {
 }
 
 #[test]
-fn an_odd_entry_is_skipped_for_its_reason_and_the_others_stay() {
+fn invalid_entry_is_skipped_with_its_reason() {
     for (odd, why) in [
-        (changed("use", json!("enc")), Unusable::Purpose),
-        (changed("key_ops", json!(["encrypt"])), Unusable::Purpose),
-        (changed("alg", json!("RS512")), Unusable::Algorithm),
-        (changed("alg", json!("RSA-OAEP")), Unusable::Algorithm),
-        (changed("alg", json!("ML-DSA-65")), Unusable::Algorithm),
-        (changed("kty", json!("AKP")), Unusable::Algorithm),
-        (changed("n", json!("not base64!")), Unusable::Key),
-        (changed("n", json!(modulus(128, 0xc7))), Unusable::Key),
-        (changed("n", json!(modulus(2048, 0xc7))), Unusable::Key),
-        (changed("e", json!("AQ")), Unusable::Key),
-        (changed("kid", json!(5)), Unusable::Shape),
-        (json!({ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA" }), Unusable::Algorithm),
-        (json!({ "kty": "oct", "k": "AAAA" }), Unusable::Algorithm),
-        (json!(null), Unusable::Shape),
-        (json!("key"), Unusable::Shape),
+        (changed("use", json!("enc")), UnusableKey::Purpose),
+        (changed("key_ops", json!(["encrypt"])), UnusableKey::Purpose),
+        (changed("alg", json!("RS512")), UnusableKey::Algorithm),
+        (changed("alg", json!("RSA-OAEP")), UnusableKey::Algorithm),
+        (changed("alg", json!("ML-DSA-65")), UnusableKey::Algorithm),
+        (changed("kty", json!("AKP")), UnusableKey::Algorithm),
+        (changed("n", json!("not base64!")), UnusableKey::Key),
+        (changed("n", json!(modulus(128, 0xc7))), UnusableKey::Key),
+        (changed("n", json!(modulus(2048, 0xc7))), UnusableKey::Key),
+        (changed("e", json!("AQ")), UnusableKey::Key),
+        (changed("kid", json!(5)), UnusableKey::Shape),
+        (json!({ "kty": "EC", "crv": "P-256", "x": "AA", "y": "AA" }), UnusableKey::Algorithm),
+        (json!({ "kty": "oct", "k": "AAAA" }), UnusableKey::Algorithm),
+        (json!(null), UnusableKey::Shape),
+        (json!("key"), UnusableKey::Shape),
     ] {
         assert_eq!(skipped(&[odd.clone(), good()]), [why], "{odd}");
     }
@@ -92,12 +95,12 @@ fn an_odd_entry_is_skipped_for_its_reason_and_the_others_stay() {
 #[test]
 fn a_set_without_a_usable_key_is_an_error() {
     let none = KeySet::default();
-    assert!(matches!(parsed(&[], &none), Err(FetchError::NoUsableKey(_))));
-    assert!(matches!(parsed(&[changed("use", json!("enc"))], &none), Err(FetchError::NoUsableKey(_))));
+    assert!(matches!(parsed(&[], &none), Err(KeyFetchError::NoUsableKey(_))));
+    assert!(matches!(parsed(&[changed("use", json!("enc"))], &none), Err(KeyFetchError::NoUsableKey(_))));
 }
 
 #[test]
-fn what_is_no_set_is_an_error() {
+fn document_that_is_no_key_set_is_an_error() {
     for body in ["", "<html>", "[]", "{}", r#"{"keys":{}}"#, r#"{"keys":null}"#, r#"{"keys":[}"#] {
         let outcome = KeySet::parse(
             body.as_bytes(),
@@ -105,12 +108,12 @@ fn what_is_no_set_is_an_error() {
             &KeySet::default(),
             &RandomState::new(),
         );
-        assert!(matches!(outcome, Err(FetchError::NotAKeySet)), "{body}");
+        assert!(matches!(outcome, Err(KeyFetchError::NotAKeySet)), "{body}");
     }
 }
 
 #[test]
-fn no_more_than_a_hundred_entries_are_looked_at() {
+fn at_most_a_hundred_entries_are_read() {
     let mut keys = vec![json!(null); 100];
     keys.push(good());
     assert!(parsed(&keys, &KeySet::default()).is_err());
@@ -118,7 +121,7 @@ fn no_more_than_a_hundred_entries_are_looked_at() {
     let why = |keys: &[Value]| {
         parsed(keys, &KeySet::default()).unwrap().1.first().map(|entry| (entry.position, entry.why))
     };
-    assert_eq!(why(&vec![good(); 101]), Some((100, Unusable::TooMany)));
+    assert_eq!(why(&vec![good(); 101]), Some((100, UnusableKey::TooMany)));
     assert_eq!(why(&vec![good(); 4]), None);
 }
 
@@ -132,45 +135,40 @@ fn the_newest_keys_come_first() {
 }
 
 #[test]
-fn kept_key_is_shared_and_removed_key_is_retired() {
+fn kept_key_is_shared_and_removed_key_is_not_tried() {
     let first = set(&[named("a", 0xc1), named("b", 0xc3)]);
-    first.activate();
     let (second, _) = parsed(&[named("b", 0xc3), named("a", 0xc5)], &first).unwrap();
-    second.activate();
-    first.retire_except(&second);
-    let scope = |set: &KeySet| -> Vec<_> {
-        set.keys
-            .iter()
-            .map(|key| (key.identity.kid.clone().unwrap(), key.covers(KeyScope::WithKid)))
-            .collect()
-    };
-    assert_eq!(scope(&first), [("b".to_owned(), true), ("a".to_owned(), false)], "a is another key now");
+    let tried: Vec<_> = first
+        .keys
+        .iter()
+        .map(|key| (key.identity.kid.clone().unwrap(), second.still_tries(key, true)))
+        .collect();
+    assert_eq!(tried, [("b".to_owned(), true), ("a".to_owned(), false)], "a is another key now");
     assert!(Arc::ptr_eq(&first.keys[0], &second.keys[1]), "b is the same");
-    assert!(second.keys.iter().all(|key| key.covers(KeyScope::AnyToken)));
+    assert!(second.keys.iter().all(|key| second.still_tries(key, false)));
 }
 
 #[test]
-fn only_the_four_newest_keys_are_for_tokens_without_a_name() {
+fn only_the_four_newest_keys_are_tried_without_a_kid() {
     let keys: Vec<_> = (0..6).map(|number| named(&number.to_string(), 0xc1 + 2 * number)).collect();
     let set = set(&keys);
-    set.activate();
-    let tried: Vec<_> = set.keys.iter().filter(|key| key.covers(KeyScope::AnyToken)).collect();
+    let tried: Vec<_> = set.keys.iter().filter(|key| set.still_tries(key, false)).collect();
     assert_eq!(
         tried.iter().filter_map(|key| key.identity.kid.as_deref()).collect::<Vec<_>>(),
         ["5", "4", "3", "2"]
     );
-    assert!(set.keys.iter().all(|key| key.covers(KeyScope::WithKid)));
+    assert!(set.keys.iter().all(|key| set.still_tries(key, true)));
 }
 
 #[test]
-fn four_keys_may_share_a_name() {
+fn four_keys_may_share_a_kid() {
     let keys: Vec<_> = (0..5).map(|number| named("a", 0xc1 + 2 * number)).collect();
     let (set, skipped) = parsed(&keys, &KeySet::default()).unwrap();
-    assert_eq!((set.len(), skipped[0].why, skipped[0].position), (4, Unusable::NameTaken, 4));
+    assert_eq!((set.len(), skipped[0].why, skipped[0].position), (4, UnusableKey::NameTaken, 4));
 }
 
 #[test]
-fn a_name_that_is_not_in_the_set_never_falls_back() {
+fn unknown_kid_never_falls_back_to_another_key() {
     let set = set(&[good()]);
     for (header, known) in [
         (json!({ "alg": "RS256", "kid": "a" }), KeyMatch::Found),
@@ -226,13 +224,13 @@ fn odd_members_that_are_not_read_do_not_discard_a_key() {
 #[test]
 fn odd_members_that_are_read_discard_the_key() {
     for (name, value, why) in [
-        ("kty", json!(["RSA"]), Unusable::Shape),
-        ("kid", json!(["a"]), Unusable::Shape),
-        ("use", json!(["sig"]), Unusable::Purpose),
-        ("key_ops", json!({}), Unusable::Purpose),
-        ("alg", json!(["RS256"]), Unusable::Algorithm),
-        ("n", json!(5), Unusable::Key),
-        ("e", json!(65537), Unusable::Key),
+        ("kty", json!(["RSA"]), UnusableKey::Shape),
+        ("kid", json!(["a"]), UnusableKey::Shape),
+        ("use", json!(["sig"]), UnusableKey::Purpose),
+        ("key_ops", json!({}), UnusableKey::Purpose),
+        ("alg", json!(["RS256"]), UnusableKey::Algorithm),
+        ("n", json!(5), UnusableKey::Key),
+        ("e", json!(65537), UnusableKey::Key),
     ] {
         assert_eq!(skipped(&[changed(name, value.clone()), good()]), [why], "{name}: {value}");
     }
@@ -259,7 +257,7 @@ fn worthless_keys_are_skipped() {
     let (set, odd) =
         KeySet::parse(body.as_bytes(), &all_algorithms(), &KeySet::default(), &RandomState::new()).unwrap();
     assert_eq!(set.len(), 1);
-    assert_eq!(odd.iter().map(|entry| entry.why).collect::<Vec<_>>(), [Unusable::Key, Unusable::Key]);
+    assert_eq!(odd.iter().map(|entry| entry.why).collect::<Vec<_>>(), [UnusableKey::Key, UnusableKey::Key]);
 }
 
 #[test]

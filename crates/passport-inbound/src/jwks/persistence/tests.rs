@@ -6,7 +6,7 @@ fn keys(document: &'static str) -> SavedKeys {
 }
 
 #[tokio::test]
-async fn what_was_saved_is_read_again() {
+async fn saved_keys_are_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let file = KeyFile::new(folder.path().join("keys.json"));
     assert!(file.load("i").await.unwrap().is_none());
@@ -19,7 +19,7 @@ async fn what_was_saved_is_read_again() {
 }
 
 #[tokio::test]
-async fn keys_of_another_issuer_are_not_taken() {
+async fn keys_of_another_issuer_are_not_used() {
     let folder = tempfile::tempdir().unwrap();
     let file = KeyFile::new(folder.path().join("keys.json"));
     file.save("https://a", keys("{}")).await.unwrap();
@@ -27,7 +27,7 @@ async fn keys_of_another_issuer_are_not_taken() {
 }
 
 #[tokio::test]
-async fn what_is_no_key_file_is_said_to_be_none() {
+async fn invalid_key_file_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys.json");
     for content in ["", "{}", r#"{"keys":[]}"#, r#"{"issuer":"i","fetched_at":-1,"jwks":{}}"#] {
@@ -70,7 +70,7 @@ async fn hanging_key_file_costs_one_second_and_one_thread() {
 }
 
 #[tokio::test]
-async fn a_place_that_cannot_be_written_to_is_an_error_and_no_panic() {
+async fn unwritable_key_file_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let file = KeyFile::new(folder.path().join("missing").join("keys.json"));
     assert!(matches!(file.save("i", keys("{}")).await, Err(KeyFileError::Io(_))));

@@ -64,46 +64,46 @@ fn keys_that_expire_soon_are_refreshed_before() {
 
 #[test]
 fn an_attempt_claims_the_cooldown_when_it_begins() {
-    let mut policy = RefreshPolicy::new(SETTINGS);
-    assert_eq!(policy.pause_left(Cause::UnknownKey, at(0)), secs(0));
+    let mut policy = KeyRefreshPolicy::new(SETTINGS);
+    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(0)), secs(0));
     policy.begin(at(0));
-    assert_eq!(policy.pause_left(Cause::UnknownKey, at(0)), secs(30));
-    assert_eq!(policy.pause_left(Cause::UnknownKey, at(30)), secs(0));
+    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(0)), secs(30));
+    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(30)), secs(0));
 }
 
 #[test]
 fn success_starts_the_cooldown_whatever_its_cause() {
-    let mut policy = RefreshPolicy::new(SETTINGS);
+    let mut policy = KeyRefreshPolicy::new(SETTINGS);
     policy.begin(at(0));
     policy.fetched(life(0), at(1));
-    assert_eq!(policy.pause_left(Cause::UnknownKey, at(1)), secs(0), "the first keys");
+    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(1)), secs(0), "the first keys");
     for began in [10, 480] {
         policy.begin(at(began));
         policy.fetched(life(began), at(began + 1));
-        assert_eq!(policy.pause_left(Cause::UnknownKey, at(began + 1)), secs(29));
-        assert_eq!(policy.pause_left(Cause::Schedule, at(began + 1)), secs(0));
+        assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(began + 1)), secs(29));
+        assert_eq!(policy.pause_left(RefreshCause::Schedule, at(began + 1)), secs(0));
         assert_eq!(policy.next_attempt(at(began + 1)), at(began + 480));
     }
 }
 
 #[test]
 fn cooldown_outlives_an_attempt_that_was_lost() {
-    let mut policy = RefreshPolicy::new(SETTINGS);
+    let mut policy = KeyRefreshPolicy::new(SETTINGS);
     policy.fetched(life(0), at(0));
     policy.begin(at(100));
     policy.fetched(life(100), at(100));
     policy.begin(at(110));
     policy.dropped(at(110));
-    assert_eq!(policy.pause_left(Cause::Schedule, at(110)), secs(1));
-    assert_eq!(policy.pause_left(Cause::UnknownKey, at(110)), secs(20));
+    assert_eq!(policy.pause_left(RefreshCause::Schedule, at(110)), secs(1));
+    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(110)), secs(20));
 }
 
 #[test]
 fn keys_are_current_after_a_fetch_that_succeeded() {
-    let mut policy = RefreshPolicy::new(SETTINGS);
+    let mut policy = KeyRefreshPolicy::new(SETTINGS);
     policy.loaded(life(0));
     assert!(!policy.is_current, "those of the file");
-    assert_eq!(policy.pause_left(Cause::UnknownKey, at(0)), secs(0));
+    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(0)), secs(0));
     policy.fetched(life(0), at(0));
     assert!(policy.is_current);
     policy.dropped(at(1));
@@ -116,44 +116,48 @@ fn keys_are_current_after_a_fetch_that_succeeded() {
 #[test]
 fn failure_with_keys_pauses_for_the_cooldown_with_jitter() {
     for (random, pause) in [(0.0, 30), (1.0, 33)] {
-        let mut policy = RefreshPolicy::new(SETTINGS);
+        let mut policy = KeyRefreshPolicy::new(SETTINGS);
         policy.fetched(life(0), at(0));
         policy.begin(at(480));
         policy.failed(at(485), random);
-        assert_eq!(policy.pause_left(Cause::UnknownKey, at(485)), secs(pause));
+        assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(485)), secs(pause));
         assert_eq!(policy.next_attempt(at(485)), at(485 + pause));
     }
 }
 
 #[test]
 fn failures_without_keys_back_off_up_to_the_cooldown() {
-    let mut policy = RefreshPolicy::new(SETTINGS);
+    let mut policy = KeyRefreshPolicy::new(SETTINGS);
     for pause in [1, 2, 4, 8, 16, 30, 30] {
         policy.begin(at(0));
         policy.failed(at(0), 0.0);
-        assert_eq!(policy.pause_left(Cause::UnknownKey, at(0)), secs(pause));
+        assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(0)), secs(pause));
     }
     assert_eq!(policy.failures(), 7);
     policy.failed(at(0), 1.0);
-    assert_eq!(policy.pause_left(Cause::UnknownKey, at(0)), secs(15), "half of it at least, by chance");
+    assert_eq!(
+        policy.pause_left(RefreshCause::UnknownKey, at(0)),
+        secs(15),
+        "half of it at least, by chance"
+    );
 }
 
 #[test]
 fn expired_keys_are_fetched_as_urgently_as_none() {
-    let mut policy = RefreshPolicy::new(SETTINGS);
+    let mut policy = KeyRefreshPolicy::new(SETTINGS);
     policy.fetched(life(0), at(0));
     policy.failed(at(24 * 60 * 60), 0.0);
-    assert_eq!(policy.pause_left(Cause::UnknownKey, at(24 * 60 * 60)), secs(1));
+    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(24 * 60 * 60)), secs(1));
 }
 
 #[test]
 fn a_clock_that_was_set_back_does_not_prolong_the_cooldown() {
-    let mut policy = RefreshPolicy::new(SETTINGS);
+    let mut policy = KeyRefreshPolicy::new(SETTINGS);
     policy.begin(at(1000));
-    assert_eq!(policy.pause_left(Cause::UnknownKey, at(1001)), secs(29));
-    assert_eq!(policy.pause_left(Cause::UnknownKey, at(994)), secs(0));
+    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(1001)), secs(29));
+    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(994)), secs(0));
     assert_eq!(
-        policy.pause_left(Cause::UnknownKey, at(999)),
+        policy.pause_left(RefreshCause::UnknownKey, at(999)),
         secs(31),
         "read just before the cooldown began"
     );
@@ -162,12 +166,16 @@ fn a_clock_that_was_set_back_does_not_prolong_the_cooldown() {
 #[test]
 fn slow_attempt_is_not_joined_by_another() {
     let settings = KeySettings { fetch_timeout: secs(60), cooldown: secs(1), ..SETTINGS };
-    let mut policy = RefreshPolicy::new(settings);
+    let mut policy = KeyRefreshPolicy::new(settings);
     policy.fetched(life(0), at(0));
     policy.begin(at(0));
-    assert_eq!(policy.pause_left(Cause::UnknownKey, at(240)), secs(2));
+    assert_eq!(policy.pause_left(RefreshCause::UnknownKey, at(240)), secs(2));
     policy.fetched(life(240), at(240));
-    assert_eq!(policy.pause_left(Cause::UnknownKey, at(240)), secs(0), "the cooldown began with the attempt");
+    assert_eq!(
+        policy.pause_left(RefreshCause::UnknownKey, at(240)),
+        secs(0),
+        "the cooldown began with the attempt"
+    );
 }
 
 impl KeyLife {

@@ -1,5 +1,5 @@
-//! Against an issuer that answers from memory, at once: herds on many threads, for the narrow
-//! windows between look and lock, and what a real issuer does not do.
+//! Many callers on several threads against an issuer in memory, for races between reading a
+//! snapshot and taking the lock; and responses that a real issuer does not send.
 
 use std::{
     sync::{
@@ -19,9 +19,9 @@ use url::Url;
 use crate::{KeyState, TokenVerifier, TokenVerifierBuilder};
 
 const ROUNDS: usize = 150;
-const HERD: usize = 64;
+const CALLERS: usize = 64;
 
-/// Answers every request for keys with the current set, at once.
+/// Responds to every request with the current key set.
 #[derive(Clone, Debug, Default)]
 struct InMemory {
     keys: Arc<Mutex<Bytes>>,
@@ -35,7 +35,7 @@ impl HttpExchange for InMemory {
     async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
         assert!(!self.panics, "this exchange panics on purpose");
         self.fetches.fetch_add(1, Ordering::SeqCst);
-        if self.only_at.is_some_and(|place| place != request.uri().path()) {
+        if self.only_at.is_some_and(|path| path != request.uri().path()) {
             return Ok(Response::builder().status(404).body(Bytes::new()).expect("a status and no body"));
         }
         Ok(Response::new(self.keys.lock().unwrap().clone()))
@@ -62,13 +62,13 @@ impl InMemory {
     }
 }
 
-async fn herd(verifier: &TokenVerifier, token: &Arc<str>) {
-    let callers = (0..HERD).map(|_| {
+async fn verify_concurrently(verifier: &TokenVerifier, token: &Arc<str>) {
+    let callers = (0..CALLERS).map(|_| {
         let (verifier, token) = (verifier.clone(), Arc::clone(token));
         tokio::spawn(async move { verifier.verify(&token).await })
     });
     for outcome in join_all(callers).await {
-        outcome.unwrap().expect("a good token is never refused");
+        outcome.unwrap().expect("a good token is never rejected");
     }
 }
 
@@ -78,7 +78,7 @@ async fn first_calls_on_many_threads_make_one_fetch() {
     issuer.load_from(&passport).await;
     let token: Arc<str> = passport.user_token("u").build().into();
     for round in 1..=ROUNDS {
-        herd(&issuer.verifier(&passport), &token).await;
+        verify_concurrently(&issuer.verifier(&passport), &token).await;
         assert_eq!(issuer.fetches.load(Ordering::SeqCst), round);
     }
 }
@@ -98,7 +98,7 @@ async fn rotation_under_load_makes_one_fetch_and_rejects_no_call() {
         let verifier = issuer.verifier(&passport);
         verifier.verify(&old).await.unwrap();
         *issuer.keys.lock().unwrap() = after.clone();
-        herd(&verifier, &new).await;
+        verify_concurrently(&verifier, &new).await;
         assert_eq!(issuer.fetches.load(Ordering::SeqCst), 2 * round);
     }
 }
@@ -158,7 +158,7 @@ fn refresh_task_on_a_stalled_runtime_is_replaced() {
         while verifier.health().state() != KeyState::Fresh {
             tokio::task::yield_now().await;
         }
-        // Nobody asks any more, and yet the keys are refreshed.
+        // There are no more requests, and yet the keys are refreshed.
         clock.advance(Duration::from_secs(600));
         verifier.pipeline().jwks.wake_refresh_task();
         while issuer.fetches.load(Ordering::SeqCst) < 3 {

@@ -8,7 +8,7 @@ use tracing::Level;
 
 use crate::{
     KeyState, VerifyError,
-    test_support::{Answer, Log, START, Setup, setup},
+    test_support::{Log, START, ScriptedResponse, Setup, setup},
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -34,13 +34,13 @@ async fn a_service_with_a_key_file_starts_while_the_issuer_is_down() {
     }
     drop(first);
 
-    setup.issuer.answers(Answer::Status(StatusCode::BAD_GATEWAY));
+    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
     clock.advance(HOUR);
-    let (second, asked) = (verifier(), setup.issuer.asked());
+    let (second, asked) = (verifier(), setup.issuer.requests());
     second.verify(&token).await.unwrap();
     let health = second.health();
     assert_eq!((health.state(), health.age()), (KeyState::Due, Some(HOUR)));
-    setup.issuer.asked_for_the(asked + 1).await; // newer ones are asked for at once
+    setup.issuer.wait_for_requests(asked + 1).await; // newer ones are asked for at once
     drop(second);
 
     clock.advance(23 * HOUR);
@@ -49,7 +49,7 @@ async fn a_service_with_a_key_file_starts_while_the_issuer_is_down() {
 }
 
 #[tokio::test]
-async fn a_key_file_that_cannot_be_used_is_a_warning_and_no_more() {
+async fn unusable_key_file_is_only_a_warning() {
     let (setup, clock, folder) = setup_for_files().await;
     let log = Log::listen(Level::WARN);
     let (issuer, now) = (setup.passport.issuer(), u64::from(START));
@@ -67,10 +67,10 @@ async fn a_key_file_that_cannot_be_used_is_a_warning_and_no_more() {
     {
         let file = folder.path().join(format!("keys-{number}.json"));
         std::fs::write(&file, &content).unwrap();
-        let asked = setup.issuer.asked();
+        let asked = setup.issuer.requests();
         let verifier = setup.builder().clock(clock.clone()).key_file(&file).build().unwrap();
         verifier.verify(&setup.token().build()).await.unwrap();
-        assert_eq!(setup.issuer.asked(), asked + 1, "{content}");
+        assert_eq!(setup.issuer.requests(), asked + 1, "{content}");
         assert_eq!(log.lines_with("going on without the key file").len(), number + 1, "{content}");
     }
 }
@@ -96,5 +96,5 @@ async fn keys_that_came_from_the_file_are_not_saved_again() {
         tokio::task::yield_now().await;
     }
     assert_eq!(std::fs::read_to_string(&file).unwrap(), other);
-    assert_eq!(setup.issuer.asked(), 0);
+    assert_eq!(setup.issuer.requests(), 0);
 }

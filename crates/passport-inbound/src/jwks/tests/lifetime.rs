@@ -1,4 +1,4 @@
-//! The cache on paused time, against an issuer that does as it is told.
+//! The cache on paused time, against a scripted issuer.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use tracing::Level;
 
 use crate::{
     KeyState, RejectionReason, TokenVerifier, VerifyError,
-    test_support::{Answer, Log, ScriptedIssuer, Setup, setup},
+    test_support::{Log, ScriptedIssuer, ScriptedResponse, Setup, setup},
 };
 
 const MINUTE: Duration = Duration::from_secs(60);
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn with_headers(setup: &Setup, headers: &[(http::HeaderName, &'static str)]) -> Answer {
-    Answer::Keys(setup.passport.jwks(), headers.to_vec())
+fn with_headers(setup: &Setup, headers: &[(http::HeaderName, &'static str)]) -> ScriptedResponse {
+    ScriptedResponse::Keys(setup.passport.jwks(), headers.to_vec())
 }
 
 fn accepts_at_once(verifier: &TokenVerifier, token: &str) -> bool {
@@ -32,10 +32,10 @@ async fn an_idle_service_has_fresh_keys() {
     sleep(HOUR).await;
     assert_eq!(verifier.health().state(), KeyState::Fresh);
     // Every 432 s to 528 s.
-    assert!((7..=9).contains(&setup.issuer.asked()), "{}", setup.issuer.asked());
+    assert!((7..=9).contains(&setup.issuer.requests()), "{}", setup.issuer.requests());
 
     setup.passport.rotate_keys().await;
-    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     sleep(10 * MINUTE).await;
     assert!(accepts_at_once(&verifier, &setup.token().build()), "the first request finds the new key");
 }
@@ -45,15 +45,15 @@ async fn keys_are_fetched_only_while_a_verifier_is_in_use() {
     let setup = setup().await;
     let verifier = setup.verifier();
     sleep(HOUR).await;
-    assert_eq!(setup.issuer.asked(), 0);
+    assert_eq!(setup.issuer.requests(), 0);
     let clone = verifier.clone();
     clone.verify(&setup.token().build()).await.unwrap();
     drop(verifier);
     sleep(10 * MINUTE).await;
-    assert_eq!(setup.issuer.asked(), 2);
+    assert_eq!(setup.issuer.requests(), 2);
     drop(clone);
     sleep(HOUR).await;
-    assert_eq!(setup.issuer.asked(), 2);
+    assert_eq!(setup.issuer.requests(), 2);
 }
 
 #[tokio::test]
@@ -69,35 +69,35 @@ async fn max_age_of_the_response_counts_within_bounds() {
         let verifier = setup.builder().transport(Transport::new(issuer.clone())).build().unwrap();
         verifier.ready().await.unwrap();
         sleep(HOUR).await;
-        assert!((least..=most).contains(&issuer.asked()), "{cache_control}: {}", issuer.asked());
+        assert!((least..=most).contains(&issuer.requests()), "{cache_control}: {}", issuer.requests());
     }
 }
 
 #[tokio::test]
 async fn keys_that_have_not_changed_are_confirmed_and_not_sent_again() {
     let setup = setup().await;
-    setup.issuer.answers(with_headers(&setup, &[(header::ETAG, "\"1\"")]));
+    setup.issuer.respond_with(with_headers(&setup, &[(header::ETAG, "\"1\"")]));
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
-    assert!(!setup.issuer.last_asked().contains_key(header::IF_NONE_MATCH));
+    assert!(!setup.issuer.last_request().contains_key(header::IF_NONE_MATCH));
     sleep(10 * MINUTE).await;
-    assert_eq!(setup.issuer.last_asked()[header::IF_NONE_MATCH], "\"1\"");
+    assert_eq!(setup.issuer.last_request()[header::IF_NONE_MATCH], "\"1\"");
     let health = verifier.health();
     assert_eq!((health.state(), health.keys(), health.failures()), (KeyState::Fresh, 1, 0));
     assert!(health.age().unwrap() < 5 * MINUTE);
 
     setup.passport.rotate_keys().await;
-    setup.issuer.answers(with_headers(&setup, &[(header::ETAG, "\"2\"")]));
+    setup.issuer.respond_with(with_headers(&setup, &[(header::ETAG, "\"2\"")]));
     sleep(10 * MINUTE).await;
     assert!(accepts_at_once(&verifier, &setup.token().build()));
     sleep(10 * MINUTE).await;
-    assert_eq!(setup.issuer.last_asked()[header::IF_NONE_MATCH], "\"2\"");
+    assert_eq!(setup.issuer.last_request()[header::IF_NONE_MATCH], "\"2\"");
 }
 
 #[tokio::test]
 async fn not_modified_without_installed_keys_is_an_error() {
     let setup = setup().await;
-    setup.issuer.answers(Answer::Status(StatusCode::NOT_MODIFIED));
+    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::NOT_MODIFIED));
     let verifier = setup.verifier();
     let outcome = verifier.verify(&setup.token().build()).await;
     assert!(matches!(outcome, Err(VerifyError::KeysUnavailable { .. })), "{outcome:?}");
@@ -113,7 +113,7 @@ async fn outage_shows_in_health_at_once_and_to_callers_in_a_day() {
     verifier.verify(&token).await.unwrap();
     assert!(verifier.health().last_error().is_none());
 
-    setup.issuer.answers(Answer::Status(StatusCode::BAD_GATEWAY));
+    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
     sleep(10 * MINUTE).await;
     let health = verifier.health();
     assert_eq!(health.state(), KeyState::Due);
@@ -129,7 +129,7 @@ async fn outage_shows_in_health_at_once_and_to_callers_in_a_day() {
     let outcome = verifier.verify(&token).await;
     assert!(matches!(outcome, Err(VerifyError::KeysUnavailable { .. })), "{outcome:?}");
 
-    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     sleep(Duration::from_secs(31)).await;
     assert!(accepts_at_once(&verifier, &token), "nobody had to ask for it");
     assert_eq!(verifier.health().failures(), 0);
@@ -141,16 +141,16 @@ async fn outage_causes_one_fetch_per_thirty_seconds() {
     let verifier = setup.verifier();
     let token = setup.token().build();
     verifier.verify(&token).await.unwrap();
-    setup.issuer.answers(Answer::Status(StatusCode::SERVICE_UNAVAILABLE));
+    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::SERVICE_UNAVAILABLE));
     sleep(HOUR).await;
     // From the eighth minute on.
-    let (asked, before) = (setup.issuer.asked(), Instant::now());
+    let (asked, before) = (setup.issuer.requests(), Instant::now());
     for _ in 0..1000 {
         assert!(accepts_at_once(&verifier, &token));
         sleep(Duration::from_millis(300)).await;
     }
     let most = usize::try_from(before.elapsed().as_secs() / 30).unwrap() + 1;
-    assert!((5..=most).contains(&(setup.issuer.asked() - asked)), "{}", setup.issuer.asked() - asked);
+    assert!((5..=most).contains(&(setup.issuer.requests() - asked)), "{}", setup.issuer.requests() - asked);
 }
 
 #[tokio::test]
@@ -159,7 +159,7 @@ async fn an_issuer_that_hangs_delays_no_request_with_a_known_key() {
     let verifier = setup.builder().cache_tokens(false).build().unwrap();
     let token = setup.token().build();
     verifier.verify(&token).await.unwrap();
-    setup.issuer.answers(Answer::Never);
+    setup.issuer.respond_with(ScriptedResponse::Never);
     for _ in 0..600 {
         assert!(accepts_at_once(&verifier, &token));
         sleep(Duration::from_secs(2)).await;
@@ -175,17 +175,17 @@ async fn invalid_key_set_does_not_replace_good_keys() {
     verifier.verify(&token).await.unwrap();
     let weak = json!({ "keys": [{ "kty": "RSA", "n": "AQAB", "e": "AQAB" }] }).to_string();
     for (answer, why) in [
-        (Answer::body(r#"{"keys":[]}"#), "no usable key"),
-        (Answer::body(&weak), "no usable key"),
-        (Answer::body("[]"), "not a key set"),
-        (Answer::body("<html>Please log in</html>"), "not a key set"),
-        (Answer::body(&setup.passport.jwks()[..200]), "not a key set"),
-        (Answer::body(&" ".repeat(300 * 1024)), "larger"),
-        (Answer::Status(StatusCode::FOUND), "302"),
-        (Answer::Status(StatusCode::NO_CONTENT), "204"),
-        (Answer::Status(StatusCode::PARTIAL_CONTENT), "206"),
+        (ScriptedResponse::body(r#"{"keys":[]}"#), "no usable key"),
+        (ScriptedResponse::body(&weak), "no usable key"),
+        (ScriptedResponse::body("[]"), "not a key set"),
+        (ScriptedResponse::body("<html>Please log in</html>"), "not a key set"),
+        (ScriptedResponse::body(&setup.passport.jwks()[..200]), "not a key set"),
+        (ScriptedResponse::body(&" ".repeat(300 * 1024)), "larger"),
+        (ScriptedResponse::Status(StatusCode::FOUND), "302"),
+        (ScriptedResponse::Status(StatusCode::NO_CONTENT), "204"),
+        (ScriptedResponse::Status(StatusCode::PARTIAL_CONTENT), "206"),
     ] {
-        setup.issuer.answers(answer);
+        setup.issuer.respond_with(answer);
         sleep(10 * MINUTE).await;
         assert!(accepts_at_once(&verifier, &token), "{why}");
         let health = verifier.health();
@@ -199,7 +199,7 @@ async fn skipped_key_is_logged_once() {
     let log = Log::listen(Level::INFO);
     let mut jwks: Value = serde_json::from_str(&setup.passport.jwks()).unwrap();
     jwks["keys"].as_array_mut().unwrap().push(json!({ "kty": "AKP", "alg": "ML-DSA-65", "pub": "AA" }));
-    setup.issuer.answers(Answer::body(&jwks.to_string()));
+    setup.issuer.respond_with(ScriptedResponse::body(&jwks.to_string()));
     let verifier = setup.verifier();
     verifier.verify(&setup.token().build()).await.unwrap();
     sleep(HOUR).await;
@@ -232,12 +232,12 @@ async fn a_clock_that_is_far_from_the_issuers_is_warned_of() {
 async fn max_age_holds_if_not_modified_omits_it() {
     let setup = setup().await;
     let tag = (header::ETAG, "\"1\"");
-    setup.issuer.answers(with_headers(&setup, &[tag.clone(), (header::CACHE_CONTROL, "max-age=100")]));
+    setup.issuer.respond_with(with_headers(&setup, &[tag.clone(), (header::CACHE_CONTROL, "max-age=100")]));
     let verifier = setup.verifier();
     verifier.ready().await.unwrap();
-    setup.issuer.answers(with_headers(&setup, &[tag]));
+    setup.issuer.respond_with(with_headers(&setup, &[tag]));
     sleep(HOUR).await;
-    assert!(setup.issuer.asked() > 38, "{}", setup.issuer.asked());
+    assert!(setup.issuer.requests() > 38, "{}", setup.issuer.requests());
 }
 
 #[tokio::test]
@@ -245,9 +245,9 @@ async fn fetch_for_an_unknown_key_bypasses_caches() {
     let setup = setup().await;
     let verifier = setup.verifier();
     verifier.ready().await.unwrap();
-    assert!(!setup.issuer.last_asked().contains_key(header::CACHE_CONTROL));
+    assert!(!setup.issuer.last_request().contains_key(header::CACHE_CONTROL));
     verifier.verify(&setup.token().header("kid", "new").build()).await.unwrap_err();
-    assert_eq!(setup.issuer.last_asked()[header::CACHE_CONTROL], "no-cache");
+    assert_eq!(setup.issuer.last_request()[header::CACHE_CONTROL], "no-cache");
 }
 
 #[tokio::test]
@@ -255,15 +255,15 @@ async fn moved_keys_are_discovered_again() {
     let setup = setup().await;
     let here = setup.passport.issuer().to_owned();
     let discovery =
-        |place: &str| Answer::body(&format!(r#"{{"issuer":"{here}","jwks_uri":"{here}{place}"}}"#));
+        |place: &str| ScriptedResponse::body(&format!(r#"{{"issuer":"{here}","jwks_uri":"{here}{place}"}}"#));
     for odd in [
-        Answer::Status(StatusCode::MOVED_PERMANENTLY),
-        Answer::Status(StatusCode::FORBIDDEN),
-        Answer::body("<html>"),
+        ScriptedResponse::Status(StatusCode::MOVED_PERMANENTLY),
+        ScriptedResponse::Status(StatusCode::FORBIDDEN),
+        ScriptedResponse::body("<html>"),
     ] {
-        let issuer = ScriptedIssuer::new(Answer::Status(StatusCode::NOT_FOUND));
-        issuer.answers_at("openid-configuration", discovery("/old"));
-        issuer.answers_at("/old", Answer::body(&setup.passport.jwks()));
+        let issuer = ScriptedIssuer::new(ScriptedResponse::Status(StatusCode::NOT_FOUND));
+        issuer.respond_at("openid-configuration", discovery("/old"));
+        issuer.respond_at("/old", ScriptedResponse::body(&setup.passport.jwks()));
         let verifier = TokenVerifier::builder(setup.passport.audience())
             .issuer(&here)
             .transport(Transport::new(issuer.clone()))
@@ -271,9 +271,9 @@ async fn moved_keys_are_discovered_again() {
             .build()
             .unwrap();
         verifier.ready().await.unwrap();
-        issuer.answers_at("openid-configuration", discovery("/new"));
-        issuer.answers_at("/old", odd);
-        issuer.answers_at("/new", Answer::body(&setup.passport.jwks()));
+        issuer.respond_at("openid-configuration", discovery("/new"));
+        issuer.respond_at("/old", odd);
+        issuer.respond_at("/new", ScriptedResponse::body(&setup.passport.jwks()));
         sleep(HOUR).await;
         assert_eq!(verifier.health().state(), KeyState::Fresh, "{}", verifier.health());
     }
@@ -295,19 +295,19 @@ async fn static_keys_send_no_request() {
     assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::KeyNotFound));
     sleep(HOUR).await;
     verifier.ready().await.unwrap();
-    assert_eq!((setup.issuer.asked(), verifier.health().next_attempt()), (0, None));
+    assert_eq!((setup.issuer.requests(), verifier.health().next_attempt()), (0, None));
 }
 
 #[tokio::test]
 async fn ready_waits_for_the_end_of_an_outage() {
     let setup = setup().await;
-    setup.issuer.answers(Answer::Status(StatusCode::BAD_GATEWAY));
+    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
     let verifier = setup.verifier();
     let mut ready = tokio_test::task::spawn(verifier.ready());
     assert!(ready.poll().is_pending());
-    setup.issuer.asked_for_the(3).await;
+    setup.issuer.wait_for_requests(3).await;
     assert!(!verifier.health().is_usable());
-    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     ready.await.unwrap();
     assert!(verifier.health().is_usable());
 }
@@ -315,7 +315,7 @@ async fn ready_waits_for_the_end_of_an_outage() {
 #[tokio::test]
 async fn ready_fails_if_discovery_contradicts_the_configuration() {
     let setup = setup().await;
-    setup.issuer.answers(Answer::body(
+    setup.issuer.respond_with(ScriptedResponse::body(
         r#"{"issuer":"https://other.example","jwks_uri":"https://other.example/keys"}"#,
     ));
     let verifier = TokenVerifier::builder("api")

@@ -9,15 +9,16 @@ use tracing::Level;
 
 use crate::{
     TokenVerifier,
-    test_support::{Answer, Log, ScriptedIssuer, Setup, setup},
+    test_support::{Log, ScriptedIssuer, ScriptedResponse, Setup, setup},
 };
 
 /// What a server says instead of the document.
-fn other_answers() -> Vec<Answer> {
+fn other_answers() -> Vec<ScriptedResponse> {
     let statuses = [204, 301, 400, 401, 403, 404, 405, 410, 429, 500, 503].into_iter();
-    let statuses = statuses.map(|status| Answer::Status(StatusCode::from_u16(status).unwrap()));
-    let bodies = ["<html>Please log in</html>", "", "[]", "{}"].into_iter().map(Answer::body);
-    let large = [TransportErrorKind::TooLarge, TransportErrorKind::Encoded("gzip")].map(Answer::Fails);
+    let statuses = statuses.map(|status| ScriptedResponse::Status(StatusCode::from_u16(status).unwrap()));
+    let bodies = ["<html>Please log in</html>", "", "[]", "{}"].into_iter().map(ScriptedResponse::body);
+    let large =
+        [TransportErrorKind::TooLarge, TransportErrorKind::Encoded("gzip")].map(ScriptedResponse::Fails);
     statuses.chain(bodies).chain(large).collect()
 }
 
@@ -25,24 +26,28 @@ const BELOW: &str = "/passport/.well-known/";
 const ROOT: &str = "/.well-known/";
 
 /// An issuer that has the keys and the discovery document at one of the two locations.
-fn issuer_with(setup: &Setup, instead: &Answer, (good, odd): (&'static str, &'static str)) -> ScriptedIssuer {
+fn issuer_with(
+    setup: &Setup,
+    instead: &ScriptedResponse,
+    (good, odd): (&'static str, &'static str),
+) -> ScriptedIssuer {
     let (keys, document) = ("jwks.json", "openid-configuration");
     let at = |location: &str, name: &str| &*[location, name].concat().leak();
-    let issuer = ScriptedIssuer::new(Answer::Status(StatusCode::NOT_FOUND));
+    let issuer = ScriptedIssuer::new(ScriptedResponse::Status(StatusCode::NOT_FOUND));
     let here = setup.passport.issuer();
     let jwks_uri = format!("{here}{}", at(odd, keys));
-    issuer.answers_at(at(good, keys), Answer::body(&setup.passport.jwks()));
-    issuer.answers_at(
+    issuer.respond_at(at(good, keys), ScriptedResponse::body(&setup.passport.jwks()));
+    issuer.respond_at(
         at(good, document),
-        Answer::body(&json!({ "issuer": here, "jwks_uri": jwks_uri }).to_string()),
+        ScriptedResponse::body(&json!({ "issuer": here, "jwks_uri": jwks_uri }).to_string()),
     );
-    issuer.answers_at(at(odd, keys), instead.clone());
-    issuer.answers_at(at(odd, document), instead.clone());
+    issuer.respond_at(at(odd, keys), instead.clone());
+    issuer.respond_at(at(odd, document), instead.clone());
     issuer
 }
 
 #[tokio::test]
-async fn second_location_is_tried_on_every_other_answer() {
+async fn second_location_is_tried_on_every_other_response() {
     let setup = setup().await;
     let log = Log::listen(Level::INFO);
     for locations in [(ROOT, BELOW), (BELOW, ROOT)] {
@@ -64,13 +69,13 @@ async fn second_location_is_tried_on_every_other_answer() {
 }
 
 #[tokio::test]
-async fn second_location_is_not_tried_without_an_answer() {
+async fn second_location_is_not_tried_without_a_response() {
     let setup = setup().await;
     for kind in [TransportErrorKind::Timeout, TransportErrorKind::Connect, TransportErrorKind::Broken] {
-        let issuer = issuer_with(&setup, &Answer::Fails(kind), (ROOT, BELOW));
+        let issuer = issuer_with(&setup, &ScriptedResponse::Fails(kind), (ROOT, BELOW));
         let verifier = setup.builder_at(&issuer).build().unwrap();
         assert!(verifier.verify(&setup.token().build()).await.is_err());
-        assert_eq!(issuer.asked(), 1, "{kind:?}");
+        assert_eq!(issuer.requests(), 1, "{kind:?}");
     }
 }
 
@@ -78,9 +83,9 @@ async fn second_location_is_not_tried_without_an_answer() {
 async fn error_of_both_locations_is_the_more_telling_one() {
     let setup = setup().await;
     for (below, root, named) in [(403, 404, "403"), (404, 403, "403"), (401, 403, "401")] {
-        let status = |status| Answer::Status(StatusCode::from_u16(status).unwrap());
+        let status = |status| ScriptedResponse::Status(StatusCode::from_u16(status).unwrap());
         let issuer = ScriptedIssuer::new(status(root));
-        issuer.answers_at("/passport/.well-known/openid-configuration", status(below));
+        issuer.respond_at("/passport/.well-known/openid-configuration", status(below));
         let verifier = setup.builder_at(&issuer).build().unwrap();
         verifier.verify(&setup.token().build()).await.unwrap_err();
         let health = verifier.health();
@@ -93,7 +98,7 @@ async fn ready_names_the_keys_that_are_not_usable() {
     let setup = setup().await;
     let log = Log::listen(Level::WARN);
     let jwks = json!({ "keys": [{ "kty": "RSA", "kid": "weak", "n": "AQAB", "e": "AQAB" }] }).to_string();
-    setup.issuer.answers(Answer::body(&jwks));
+    setup.issuer.respond_with(ScriptedResponse::body(&jwks));
     let verifier = setup.verifier();
     let ready = tokio::time::timeout(Duration::from_secs(600), verifier.ready()).await;
     let error = ready.expect("it does not wait").unwrap_err().to_string();
@@ -107,12 +112,12 @@ async fn ready_names_the_keys_that_are_not_usable() {
 #[tokio::test]
 async fn ready_waits_for_an_issuer_that_has_no_keys_yet() {
     let setup = setup().await;
-    setup.issuer.answers(Answer::body(r#"{"keys":[]}"#));
+    setup.issuer.respond_with(ScriptedResponse::body(r#"{"keys":[]}"#));
     let verifier = setup.verifier();
     let mut ready = tokio_test::task::spawn(verifier.ready());
     assert!(ready.poll().is_pending());
-    setup.issuer.asked_for_the(3).await;
-    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    setup.issuer.wait_for_requests(3).await;
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     ready.await.unwrap();
 }
 
@@ -125,7 +130,7 @@ async fn ready_returns_a_failure_that_does_not_pass() {
         (TransportErrorKind::NotHttp, "check the scheme and the port"),
         (TransportErrorKind::Setup, "check the URL"),
     ] {
-        setup.issuer.answers(Answer::Fails(kind));
+        setup.issuer.respond_with(ScriptedResponse::Fails(kind));
         for verifier in [setup.verifier(), setup.discovering()] {
             let ready = tokio::time::timeout(Duration::from_secs(600), verifier.ready()).await;
             let error = ready.expect("it does not wait").unwrap_err().to_string();
@@ -138,22 +143,22 @@ async fn ready_returns_a_failure_that_does_not_pass() {
 #[tokio::test]
 async fn ready_waits_for_an_issuer_that_is_unreachable() {
     let setup = setup().await;
-    setup.issuer.answers(Answer::Fails(TransportErrorKind::Dns));
+    setup.issuer.respond_with(ScriptedResponse::Fails(TransportErrorKind::Dns));
     let verifier = setup.verifier();
     let ready = tokio::spawn({
         let verifier = verifier.clone();
         async move { verifier.ready().await }
     });
-    setup.issuer.asked_for_the(3).await;
+    setup.issuer.wait_for_requests(3).await;
     assert!(verifier.health().last_error().unwrap().contains("could not be resolved"));
-    setup.issuer.answers(Answer::body(&setup.passport.jwks()));
+    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
     ready.await.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn a_compressed_key_set_is_named_in_the_health() {
     let setup = setup().await;
-    setup.issuer.answers(Answer::Fails(TransportErrorKind::Encoded("gzip")));
+    setup.issuer.respond_with(ScriptedResponse::Fails(TransportErrorKind::Encoded("gzip")));
     let verifier = setup.verifier();
     assert!(verifier.verify(&setup.token().build()).await.is_err());
     let health = verifier.health().to_string();
@@ -161,13 +166,13 @@ async fn a_compressed_key_set_is_named_in_the_health() {
 }
 
 #[tokio::test]
-async fn key_sets_are_asked_for_by_their_media_type() {
+async fn key_sets_are_requested_by_media_type() {
     let setup = setup().await;
     setup.verifier().ready().await.unwrap();
     let accepted = "application/jwk-set+json, application/json, */*;q=0.1";
-    assert_eq!(setup.issuer.last_asked()["accept"], accepted);
-    setup.issuer.answers(Answer::Status(StatusCode::NOT_FOUND));
+    assert_eq!(setup.issuer.last_request()["accept"], accepted);
+    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::NOT_FOUND));
     let discovering = setup.discovering();
     assert!(discovering.verify(&setup.token().build()).await.is_err());
-    assert_eq!(setup.issuer.last_asked()["accept"], "application/json", "of a discovery document");
+    assert_eq!(setup.issuer.last_request()["accept"], "application/json", "of a discovery document");
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn a_wrong_type_is_never_taken_for_an_absence() {
+fn claim_of_a_wrong_type_is_not_absent() {
     for payload in [
         r#"{"exp":"1"}"#,
         r#"{"exp":null}"#,
@@ -25,7 +25,7 @@ fn a_wrong_type_is_never_taken_for_an_absence() {
 }
 
 #[test]
-fn a_member_that_stands_twice_is_refused_however_it_is_spelled() {
+fn duplicate_member_is_rejected_in_any_spelling() {
     for payload in [
         r#"{"exp":1,"exp":2}"#,
         r#"{"exp":1,"\u0065xp":2}"#,
@@ -93,7 +93,7 @@ fn each_text_claim_is_returned_by_its_name() {
 fn size_counts_texts_and_lists() {
     let payload = br#"{"aud":"payroll","roles":["a","clerk of the payroll department"]}"#;
     let claims = Claims::parse(payload).unwrap();
-    let places = (claims.aud.capacity() + claims.roles.capacity()) * size_of::<String>();
+    let lists = (claims.aud.capacity() + claims.roles.capacity()) * size_of::<String>();
     let longest = "clerk of the payroll department".len();
-    assert_eq!(claims.size(), claims.texts.capacity() + places + 16 + 16 + longest);
+    assert_eq!(claims.size(), claims.texts.capacity() + lists + 16 + 16 + longest);
 }

@@ -3,10 +3,10 @@ use crate::jwt::algorithm::AllowedAlgorithms;
 
 fn parse(header: &str) -> Result<Option<String>, RejectionReason> {
     let token = format!("{}.e30.c2ln", BASE64_URL_SAFE_NO_PAD.encode(header));
-    judged(&token)
+    validate(&token)
 }
 
-fn judged(token: &str) -> Result<Option<String>, RejectionReason> {
+fn validate(token: &str) -> Result<Option<String>, RejectionReason> {
     let mut buffer = [0; MAX_HEADER];
     let jws = Jws::parse(token.as_bytes(), DEFAULT_MAX_LEN)?;
     let kid = jws.header(&mut buffer)?.validate(&AllowedAlgorithms::default())?.kid;
@@ -76,7 +76,7 @@ fn odd_headers_are_malformed() {
 }
 
 #[test]
-fn a_long_token_is_refused_before_it_is_decoded() {
+fn long_token_is_rejected_before_decoding() {
     for max_len in [DEFAULT_MAX_LEN, 64 * 1024] {
         let parse = |length| Jws::parse(".".repeat(length).as_bytes(), max_len).err();
         assert_eq!(parse(max_len + 1), Some(RejectionReason::TooLong));
@@ -110,6 +110,6 @@ fn compact_form_is_three_segments_of_strict_base64url() {
         "eyJhbGciOiJSUzI1NiJ9%2Ee30%2Ec2ln",
         "{\"payload\":\"e30\"}",
     ] {
-        assert_eq!(judged(token), Err(RejectionReason::Malformed), "{token}");
+        assert_eq!(validate(token), Err(RejectionReason::Malformed), "{token}");
     }
 }

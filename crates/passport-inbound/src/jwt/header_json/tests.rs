@@ -25,19 +25,19 @@ fn members_are_shown_in_their_order() {
 }
 
 #[test]
-fn escapes_say_what_they_stand_for() {
+fn escapes_are_decoded() {
     assert_eq!(one(r#"{"a":"\"\\\/\b\f\n\r\t\u00e9\ud83d\ude00"}"#).unwrap(), "\"\\/\u{8}\u{c}\n\r\té😀");
 }
 
 #[test]
-fn a_name_that_stands_twice_is_refused_however_it_is_spelled() {
+fn duplicate_name_is_rejected_in_any_spelling() {
     for json in [r#"{"a":1,"a":2}"#, r#"{"a":1,"b":2,"\u0061":3}"#, r#"{"\u0061":1,"a":2}"#] {
         assert_eq!(members(json), Err(NotJson), "{json}");
     }
 }
 
 #[test]
-fn what_is_no_object_is_refused() {
+fn header_that_is_no_object_is_rejected() {
     for json in [
         "",
         " ",

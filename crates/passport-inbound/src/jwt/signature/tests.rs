@@ -40,13 +40,13 @@ fn small_huge_and_odd_rsa_keys_are_not_used() {
 }
 
 #[test]
-fn even_rsa_modulus_is_refused() {
+fn even_rsa_modulus_is_rejected() {
     let even = Material::Rsa { n: text(&[0xc4; 256]), e: text(&[1, 0, 1]) };
     assert!(VerifyingKey::new(&even, Algorithm::Rs256).is_none());
 }
 
 #[test]
-fn ed25519_points_of_small_order_are_refused() {
+fn ed25519_points_of_small_order_are_rejected() {
     let mut worthless: Vec<[u8; 32]> = SMALL_ORDER.to_vec();
     // The second spellings of 0 and 1, and the largest y that fits.
     for first in [0xed, 0xee, 0xff] {

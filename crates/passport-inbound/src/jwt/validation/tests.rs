@@ -9,7 +9,7 @@ const NOW: u64 = 1_750_000_000;
 const YEAR: u64 = 365 * 24 * 60 * 60;
 
 /// What the policy says to a good token with `changes` made to it; `null` takes a claim away.
-fn judged(changes: &Value) -> Result<(), RejectionReason> {
+fn validate(changes: &Value) -> Result<(), RejectionReason> {
     let mut token = json!({
         "iss": "https://passport.bizfirst.ai", "aud": "bizfirstgo-api", "sub": "u", "tenant_id": "t",
         "iat": NOW, "exp": NOW + 3600,
@@ -66,8 +66,8 @@ fn only_a_slash_at_the_end_is_a_slash_at_the_end() {
 
 #[test]
 fn a_good_token_passes() {
-    assert_eq!(judged(&json!({})), Ok(()));
-    assert_eq!(judged(&json!({ "aud": ["x", "payroll"], "nbf": NOW })), Ok(()));
+    assert_eq!(validate(&json!({})), Ok(()));
+    assert_eq!(validate(&json!({ "aud": ["x", "payroll"], "nbf": NOW })), Ok(()));
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn the_issuer_must_be_the_same_byte_for_byte() {
         json!("https://passport.bizfirst.ai.evil.example"),
         json!(" https://passport.bizfirst.ai"),
     ] {
-        assert_eq!(judged(&json!({ "iss": issuer })), Err(RejectionReason::IssuerMismatch), "{issuer}");
+        assert_eq!(validate(&json!({ "iss": issuer })), Err(RejectionReason::IssuerMismatch), "{issuer}");
     }
 }
 
@@ -98,7 +98,11 @@ fn one_of_the_audiences_must_be_named_exactly() {
         json!("bizfirstgo-api,payroll"),
         json!(["other"]),
     ] {
-        assert_eq!(judged(&json!({ "aud": audience })), Err(RejectionReason::AudienceMismatch), "{audience}");
+        assert_eq!(
+            validate(&json!({ "aud": audience })),
+            Err(RejectionReason::AudienceMismatch),
+            "{audience}"
+        );
     }
 }
 
@@ -116,12 +120,12 @@ fn times_count_with_sixty_seconds_of_skew() {
         (json!({ "nbf": NOW + 61 }), Err(RejectionReason::NotYetValid)),
         (json!({ "exp": NOW + 99 * YEAR }), Ok(())),
     ] {
-        assert_eq!(judged(&changes), verdict, "{changes}");
+        assert_eq!(validate(&changes), verdict, "{changes}");
     }
 }
 
 #[test]
-fn kept_verdict_holds_only_while_the_expiry_is_plausible() {
+fn cached_result_holds_only_while_exp_is_plausible() {
     let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
     let policy = Policy {
         issuer: "i".to_owned(),
@@ -145,7 +149,7 @@ fn dates_in_milliseconds_are_rejected_by_name() {
         for value in
             [json!((NOW + 3600) * 1000), json!(NOW + 101 * YEAR), json!(253_402_300_799_u64), json!(1e18)]
         {
-            let reason = judged(&json!({ name: value })).unwrap_err();
+            let reason = validate(&json!({ name: value })).unwrap_err();
             assert_eq!(reason, RejectionReason::ImplausibleTime(name), "{value}");
             assert!(reason.to_string().contains(name) && reason.to_string().contains("milliseconds"));
         }
@@ -156,15 +160,15 @@ fn dates_in_milliseconds_are_rejected_by_name() {
 fn subject_and_tenant_must_be_there_and_not_blank() {
     for name in ["sub", "tenant_id"] {
         for value in [json!(null), json!(""), json!("  ")] {
-            assert_eq!(judged(&json!({ name: value })), Err(RejectionReason::MissingClaim(name)), "{name}");
+            assert_eq!(validate(&json!({ name: value })), Err(RejectionReason::MissingClaim(name)), "{name}");
         }
     }
 }
 
 #[test]
-fn tokens_of_another_kind_and_bound_tokens_are_refused() {
+fn tokens_of_another_kind_and_bound_tokens_are_rejected() {
     for mark in ["nonce", "at_hash", "c_hash", "events"] {
-        assert_eq!(judged(&json!({ mark: "x" })), Err(RejectionReason::NotAnAccessToken), "{mark}");
+        assert_eq!(validate(&json!({ mark: "x" })), Err(RejectionReason::NotAnAccessToken), "{mark}");
     }
-    assert_eq!(judged(&json!({ "cnf": {} })), Err(RejectionReason::BoundToken));
+    assert_eq!(validate(&json!({ "cnf": {} })), Err(RejectionReason::BoundToken));
 }

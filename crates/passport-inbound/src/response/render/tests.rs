@@ -1,5 +1,8 @@
 use super::*;
-use crate::RejectionReason;
+use crate::{
+    RejectionReason,
+    test_support::{Log, measured},
+};
 
 fn rejection_response(rejection: Rejection, protocol: Protocol) -> Response<Bytes> {
     super::rejection_response(rejection, protocol, &RejectionConfig::default())
@@ -72,6 +75,28 @@ fn missing_keys_are_503_with_retry_after() {
     assert_eq!((response.status().as_u16(), &response.headers()[RETRY_AFTER]), (503, &"3".parse().unwrap()));
     assert!(!response.headers().contains_key(WWW_AUTHENTICATE));
     assert_eq!(rejection_response(rejection, Protocol::Grpc).headers()["grpc-status"], "14");
+}
+
+#[test]
+fn unknown_permission_is_503_with_retry_after() {
+    let response = rejection_response(Rejection::PermissionUnknown, Protocol::Http);
+    assert_eq!((response.status().as_u16(), &response.headers()[RETRY_AFTER]), (503, &"1".parse().unwrap()));
+}
+
+#[tokio::test]
+async fn rejections_are_counted_and_a_missing_layer_is_an_error() {
+    let log = Log::listen(tracing::Level::ERROR);
+    let measured = measured(async {
+        for rejection in [Rejection::Miswired, Rejection::CredentialsMissing, Rejection::CredentialsMissing] {
+            rejection_response(rejection, Protocol::Http);
+        }
+    })
+    .await;
+    for (reason, count) in [("miswired", 1.0), ("credentials_missing", 2.0)] {
+        let name = format!("passport_inbound_refused_requests_total {reason}");
+        assert_eq!(measured.get(&name), Some(&count), "{measured:#?}");
+    }
+    assert_eq!(log.lines_with("no AuthenticateLayer ran").len(), 1);
 }
 
 #[test]

@@ -1,22 +1,31 @@
 use std::time::UNIX_EPOCH;
 
 use super::*;
-use crate::{jwks::test_key, jwt::claims::Claims};
+use crate::{
+    jwks::{key_set, test_keys},
+    jwt::claims::Claims,
+};
 
 fn at(seconds: u64) -> SystemTime {
     UNIX_EPOCH + Duration::from_secs(1_000_000 + seconds)
 }
 
-fn verified(token: &str, key: &Arc<Key>) -> CachedToken {
+fn verified(token: &str, key: &Arc<Key>) -> CacheEntry {
     let payload = format!(r#"{{"sub":"{}"}}"#, &token[..8]).into_bytes();
-    CachedToken {
+    CacheEntry {
         token: token.as_bytes().into(),
         caller: IdInfo::new(Claims::parse(&payload).unwrap(), payload, UNIX_EPOCH),
         validity: Validity { from: at(100), until: at(200) },
         key: Arc::clone(key),
-        scope: KeyScope::WithKid,
+        has_kid: true,
         is_in_overflow: AtomicBool::new(false),
     }
+}
+
+/// An empty cache, a key, and the key set of that key.
+fn setup(limits: CacheLimits) -> (VerifiedTokenCache, Arc<Key>, KeySet) {
+    let keys = test_keys(1);
+    (VerifiedTokenCache::new(limits), Arc::clone(&keys[0]), key_set(&keys))
 }
 
 /// Tokens of one length that end differently, as signatures do.
@@ -26,53 +35,64 @@ fn token(number: u64) -> String {
 
 #[test]
 fn cached_token_is_accepted_within_its_validity() {
-    let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
+    let (cache, key, keys) = setup(CacheLimits::default());
     cache.insert(verified(&token(1), &key), at(150));
     for (now, known) in [(99, false), (100, true), (199, true), (200, false), (150, true)] {
-        assert_eq!(cache.get(token(1).as_bytes(), at(now)).is_some(), known, "{now}");
+        assert_eq!(cache.get(token(1).as_bytes(), &keys, at(now)).is_some(), known, "{now}");
     }
 }
 
 #[test]
-fn cached_token_is_accepted_while_its_key_is_in_scope() {
-    let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
-    cache.insert(verified(&token(1), &key), at(150));
-    cache.insert(CachedToken { scope: KeyScope::AnyToken, ..verified(&token(2), &key) }, at(150));
-    for (scope, named, tried) in [
-        (KeyScope::AnyToken, true, true),
-        (KeyScope::WithKid, true, false),
-        (KeyScope::Retired, false, false),
-    ] {
-        key.set_scope(scope);
-        assert_eq!(cache.get(token(1).as_bytes(), at(150)).is_some(), named);
-        assert_eq!(cache.get(token(2).as_bytes(), at(150)).is_some(), tried);
+fn cached_token_is_accepted_while_its_key_is_tried() {
+    let (cache, keys) = (VerifiedTokenCache::new(CacheLimits::default()), test_keys(6));
+    let (newer, oldest) = keys.split_at(5);
+    cache.insert(verified(&token(1), &oldest[0]), at(150));
+    cache.insert(CacheEntry { has_kid: false, ..verified(&token(2), &oldest[0]) }, at(150));
+    for (installed, with_kid, without_kid) in
+        [(oldest, true, true), (&*keys, true, false), (newer, false, false), (&[], false, false)]
+    {
+        let installed = key_set(installed);
+        assert_eq!(cache.get(token(1).as_bytes(), &installed, at(150)).is_some(), with_kid);
+        assert_eq!(cache.get(token(2).as_bytes(), &installed, at(150)).is_some(), without_kid);
+    }
+}
+
+/// Its verification began before the key was removed.
+#[test]
+fn token_cached_after_its_key_was_removed_is_not_accepted() {
+    let (cache, keys) = (VerifiedTokenCache::new(CacheLimits::default()), test_keys(2));
+    let installed = key_set(&keys[..1]);
+    for (number, key) in keys.iter().enumerate() {
+        let token = token(number as u64);
+        cache.insert(verified(&token, key), at(150));
+        assert_eq!(cache.get(token.as_bytes(), &installed, at(150)).is_some(), number == 0);
     }
 }
 
 #[test]
 fn only_the_whole_token_is_the_token() {
-    let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
+    let (cache, key, keys) = setup(CacheLimits::default());
     let known = token(1);
     cache.insert(verified(&known, &key), at(150));
     for position in 0..known.len() {
         let mut other = known.clone().into_bytes();
         other[position] ^= 1;
-        assert!(cache.get(&other, at(150)).is_none(), "{position}");
+        assert!(cache.get(&other, &keys, at(150)).is_none(), "{position}");
     }
     for other in [&known[1..], &known[..899], "", &format!("0{known}")] {
-        assert!(cache.get(other.as_bytes(), at(150)).is_none(), "{other}");
+        assert!(cache.get(other.as_bytes(), &keys, at(150)).is_none(), "{other}");
     }
 }
 
 #[test]
 fn overflow_hit_moves_the_token_back_to_the_front() {
-    let (cache, key) = (TokenCache::new(CacheLimits { tokens: 100, bytes: 256 * 1024 }), test_key());
+    let (cache, key, keys) = setup(CacheLimits { tokens: 100, bytes: 256 * 1024 });
     assert_eq!(cache.front.len(), 16);
     for number in 0..40 {
         cache.insert(verified(&token(number), &key), at(150));
     }
     for number in 0..40 {
-        assert!(cache.get(token(number).as_bytes(), at(150)).is_some(), "{number}");
+        assert!(cache.get(token(number).as_bytes(), &keys, at(150)).is_some(), "{number}");
         let in_front = cache.slot(token(number).as_bytes()).load_full().unwrap();
         assert_eq!(*in_front.token, *token(number).as_bytes());
     }
@@ -80,7 +100,7 @@ fn overflow_hit_moves_the_token_back_to_the_front() {
 
 #[test]
 fn token_enters_the_overflow_when_it_loses_its_slot() {
-    let (cache, key) = (TokenCache::new(CacheLimits { tokens: 100, bytes: 256 * 1024 }), test_key());
+    let (cache, key, keys) = setup(CacheLimits { tokens: 100, bytes: 256 * 1024 });
     let overflow = || {
         cache.overflow.run_pending_tasks();
         cache.overflow.entry_count()
@@ -93,15 +113,15 @@ fn token_enters_the_overflow_when_it_loses_its_slot() {
     cache.insert(verified(&rival, &key), at(150));
     assert_eq!(overflow(), 1, "the one that was there first");
     for _ in 0..3 {
-        assert!(cache.get(known.as_bytes(), at(150)).is_some());
+        assert!(cache.get(known.as_bytes(), &keys, at(150)).is_some());
         assert_eq!(overflow(), 2, "both have lost it once");
-        assert!(cache.get(rival.as_bytes(), at(150)).is_some());
+        assert!(cache.get(rival.as_bytes(), &keys, at(150)).is_some());
     }
 }
 
 #[test]
 fn expired_or_repeated_token_is_not_put_into_the_overflow() {
-    let (cache, key) = (TokenCache::new(CacheLimits { tokens: 2, bytes: 256 * 1024 }), test_key());
+    let (cache, key, _) = setup(CacheLimits { tokens: 2, bytes: 256 * 1024 });
     assert_eq!(cache.front.len(), 1);
     let overflow = || {
         cache.overflow.run_pending_tasks();
@@ -111,7 +131,7 @@ fn expired_or_repeated_token_is_not_put_into_the_overflow() {
     cache.insert(verified(&token(1), &key), at(150));
     assert_eq!(overflow(), 0, "the same one");
     cache.insert(
-        CachedToken { validity: Validity { from: at(100), until: at(300) }, ..verified(&token(2), &key) },
+        CacheEntry { validity: Validity { from: at(100), until: at(300) }, ..verified(&token(2), &key) },
         at(250),
     );
     assert_eq!(overflow(), 0, "expired");
@@ -119,20 +139,20 @@ fn expired_or_repeated_token_is_not_put_into_the_overflow() {
 
 #[test]
 fn large_token_is_cached_in_the_overflow_only() {
-    let (cache, key) = (TokenCache::new(CacheLimits::default()), test_key());
+    let (cache, key, keys) = setup(CacheLimits::default());
     let long = token(1).repeat(4);
     cache.insert(verified(&long, &key), at(150));
-    assert!(cache.get(long.as_bytes(), at(150)).is_some());
+    assert!(cache.get(long.as_bytes(), &keys, at(150)).is_some());
     assert!(cache.slot(long.as_bytes()).load().is_none());
 }
 
 #[test]
 fn tokens_and_bytes_are_bounded() {
-    let key = test_key();
-    let kept = |limits: CacheLimits| {
-        let cache = TokenCache::new(limits);
+    let key = &test_keys(1)[0];
+    let filled = |limits: CacheLimits| {
+        let cache = VerifiedTokenCache::new(limits);
         for number in 0..2_000 {
-            cache.insert(verified(&token(number), &key), at(150));
+            cache.insert(verified(&token(number), key), at(150));
         }
         cache.overflow.run_pending_tasks();
         let in_front: Vec<_> = cache.front.iter().filter_map(ArcSwapOption::load_full).collect();
@@ -140,11 +160,11 @@ fn tokens_and_bytes_are_bounded() {
         (cache.overflow.entry_count() + in_front.len() as u64, cache.overflow.weighted_size() + bytes)
     };
     for most in [2, 50, 777] {
-        let (tokens, _) = kept(CacheLimits { tokens: most, bytes: 16 * 1024 * 1024 });
+        let (tokens, _) = filled(CacheLimits { tokens: most, bytes: 16 * 1024 * 1024 });
         assert!((most / 2..=most).contains(&tokens), "{tokens} of {most}");
     }
     for bytes in [64, 100, 256, 3_000] {
-        let (tokens, taken) = kept(CacheLimits { tokens: 10_000, bytes: bytes * 1024 });
+        let (tokens, taken) = filled(CacheLimits { tokens: 10_000, bytes: bytes * 1024 });
         assert!(taken <= bytes * 1024 && tokens >= bytes / 4, "{tokens} in {taken} of {bytes} KiB");
     }
 }

@@ -12,7 +12,7 @@ use tracing::Level;
 
 use crate::{
     AuthenticateLayer, RejectionReason, VerifyError,
-    test_support::{Answer, Log, START, measured, setup},
+    test_support::{Log, START, ScriptedResponse, measured, setup},
     verify::Verdict,
 };
 
@@ -20,7 +20,7 @@ use crate::{
 async fn tokens_and_key_fetches_are_counted() {
     let setup = setup().await;
     let date = (header::DATE, "Sun, 15 Jun 2025 15:08:40 GMT"); // two minutes ahead
-    setup.issuer.answers(Answer::Keys(setup.passport.jwks(), vec![date]));
+    setup.issuer.respond_with(ScriptedResponse::Keys(setup.passport.jwks(), vec![date]));
     let measured = measured(async {
         let verifier = setup.verifier();
         let good = setup.token().build();
@@ -30,7 +30,7 @@ async fn tokens_and_key_fetches_are_counted() {
         verifier.verify(&setup.token().audience("other").build()).await.unwrap_err();
         verifier.verify("junk").await.unwrap_err();
         sleep(Duration::from_secs(600)).await;
-        setup.issuer.answers(Answer::body("[]"));
+        setup.issuer.respond_with(ScriptedResponse::body("[]"));
         sleep(Duration::from_secs(600)).await;
         drop(verifier);
     })
@@ -106,8 +106,8 @@ async fn chunked_token_cookie_is_logged_by_its_name() {
     for (cookies, logged) in [("session.0=a; session.1=b", 1), ("other.0=a", 0)] {
         let before = log.lines_with("chunks").len();
         let request = Request::builder().header(COOKIE, cookies).body(()).unwrap();
-        let refused = layer.layer(never).oneshot(request).await.unwrap();
-        assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+        let rejected = layer.layer(never).oneshot(request).await.unwrap();
+        assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
         let lines = log.lines_with("chunks");
         assert_eq!(lines.len() - before, logged, "{cookies}: {lines:?}");
         assert!(lines.iter().all(|line| line.contains("session")), "{lines:?}");

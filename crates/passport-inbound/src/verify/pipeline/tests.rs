@@ -22,20 +22,20 @@ use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 
 use crate::{
     RejectionReason, TokenVerifier, VerifyError,
-    test_support::{Answer, START, ScriptedIssuer, setup},
+    test_support::{START, ScriptedIssuer, ScriptedResponse, setup},
     verify::{Verdict, pipeline::Wait},
 };
 
 /// Six keys, and tokens of each that differ in when they are good and in whether they name their
 /// key.
-struct World {
+struct Fixture {
     issuer: String,
     audience: String,
     keys: Vec<Value>,
     tokens: Vec<String>,
 }
 
-static WORLD: LazyLock<World> = LazyLock::new(|| {
+static FIXTURE: LazyLock<Fixture> = LazyLock::new(|| {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     runtime.block_on(async {
         let clock = ManualClock::at_unix_seconds(START);
@@ -53,7 +53,7 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
             passport.rotate_keys().await;
         }
         let jwks: Value = serde_json::from_str(&passport.jwks()).unwrap();
-        World {
+        Fixture {
             issuer: passport.issuer().to_owned(),
             audience: passport.audience().to_owned(),
             keys: jwks["keys"].as_array().unwrap()[..6].to_vec(),
@@ -63,21 +63,21 @@ static WORLD: LazyLock<World> = LazyLock::new(|| {
 });
 
 /// A verifier whose keys a test changes by hand.
-struct Subject {
+struct TestVerifier {
     issuer: ScriptedIssuer,
     verifier: TokenVerifier,
     runtime: tokio::runtime::Runtime,
 }
 
-impl Subject {
-    fn new(clock: &ManualClock, keeps_tokens: bool) -> Self {
-        let issuer = ScriptedIssuer::new(Answer::body(""));
-        let verifier = TokenVerifier::builder(&WORLD.audience)
-            .issuer(&WORLD.issuer)
-            .jwks_url(format!("{}/keys", WORLD.issuer))
+impl TestVerifier {
+    fn new(clock: &ManualClock, caches_tokens: bool) -> Self {
+        let issuer = ScriptedIssuer::new(ScriptedResponse::body(""));
+        let verifier = TokenVerifier::builder(&FIXTURE.audience)
+            .issuer(&FIXTURE.issuer)
+            .jwks_url(format!("{}/keys", FIXTURE.issuer))
             .transport(Transport::new(issuer.clone()))
             .clock(clock.clone())
-            .cache_tokens(keeps_tokens)
+            .cache_tokens(caches_tokens)
             .without_jitter()
             .build()
             .unwrap();
@@ -85,32 +85,32 @@ impl Subject {
         Self { issuer, verifier, runtime }
     }
 
-    fn publishes(&self, chosen: u8) {
-        let keys: Vec<_> = WORLD.keys.iter().enumerate().filter(|(n, _)| chosen >> n & 1 == 1).collect();
+    fn publish(&self, chosen: u8) {
+        let keys: Vec<_> = FIXTURE.keys.iter().enumerate().filter(|(n, _)| chosen >> n & 1 == 1).collect();
         let keys: Vec<_> = keys.into_iter().map(|(_, key)| key).collect();
-        self.issuer.answers(Answer::body(&json!({ "keys": keys }).to_string()));
+        self.issuer.respond_with(ScriptedResponse::body(&json!({ "keys": keys }).to_string()));
     }
 
-    fn says(&self, token: &str) -> Result<String, VerifyError> {
+    fn verify(&self, token: &str) -> Result<String, VerifyError> {
         self.runtime.block_on(self.verifier.verify(token)).map(|caller| caller.user_id().to_owned())
     }
 }
 
 #[derive(Clone, Debug)]
-enum Step {
+enum Action {
     Wait(u32),
     Publish(u8),
     GoDown,
     Verify(usize),
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
-        4 => (1_u32..120).prop_map(Step::Wait),
-        1 => (1_u32..90_000).prop_map(Step::Wait),
-        1 => Just(Step::GoDown),
-        2 => (0_u8..64).prop_map(Step::Publish),
-        8 => any::<prop::sample::Index>().prop_map(|index| Step::Verify(index.index(WORLD.tokens.len()))),
+        4 => (1_u32..120).prop_map(Action::Wait),
+        1 => (1_u32..90_000).prop_map(Action::Wait),
+        1 => Just(Action::GoDown),
+        2 => (0_u8..64).prop_map(Action::Publish),
+        8 => any::<prop::sample::Index>().prop_map(|index| Action::Verify(index.index(FIXTURE.tokens.len()))),
     ]
 }
 
@@ -119,34 +119,34 @@ proptest! {
 
     /// Whatever the order of rotations, outages, requests and the time between them.
     #[test]
-    fn a_hit_and_a_miss_agree(steps in prop::collection::vec(step(), 1..60)) {
+    fn cached_and_uncached_results_agree(steps in prop::collection::vec(action(), 1..60)) {
         let clock = ManualClock::at_unix_seconds(START);
-        let (kept, read) = (Subject::new(&clock, true), Subject::new(&clock, false));
+        let (cached, uncached) = (TestVerifier::new(&clock, true), TestVerifier::new(&clock, false));
         for step in steps {
             match step {
-                Step::Wait(seconds) => clock.advance(Duration::from_secs(seconds.into())),
-                Step::Publish(chosen) => {
-                    kept.publishes(chosen);
-                    read.publishes(chosen);
+                Action::Wait(seconds) => clock.advance(Duration::from_secs(seconds.into())),
+                Action::Publish(chosen) => {
+                    cached.publish(chosen);
+                    uncached.publish(chosen);
                 }
-                Step::GoDown => {
-                    for subject in [&kept, &read] {
-                        subject.issuer.answers(Answer::Status(StatusCode::BAD_GATEWAY));
+                Action::GoDown => {
+                    for subject in [&cached, &uncached] {
+                        subject.issuer.respond_with(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
                     }
                 }
-                Step::Verify(number) => {
-                    let token = &WORLD.tokens[number];
-                    prop_assert_eq!(kept.says(token), read.says(token));
+                Action::Verify(number) => {
+                    let token = &FIXTURE.tokens[number];
+                    prop_assert_eq!(cached.verify(token), uncached.verify(token));
                 }
             }
         }
     }
 
     #[test]
-    fn nothing_that_anyone_may_send_makes_a_panic_or_a_caller(token in ".{0,200}", tail in "[A-Za-z0-9_.-]{0,400}") {
+    fn arbitrary_input_never_panics_and_is_never_accepted(token in ".{0,200}", tail in "[A-Za-z0-9_.-]{0,400}") {
         let clock = ManualClock::at_unix_seconds(START);
         let verifier = TokenVerifier::builder("api")
-            .static_keys(json!({ "keys": WORLD.keys }).to_string())
+            .static_keys(json!({ "keys": FIXTURE.keys }).to_string())
             .clock(clock)
             .build()
             .unwrap();
@@ -169,7 +169,10 @@ async fn cached_tokens_need_no_permit() {
     let new = setup.token().role("x").build();
     assert!(matches!(verifier.verify_now(new.as_bytes()), Verdict::Waits(Wait::Permit)));
     let other = setup.token().role("y").build();
-    assert!(matches!(verifier.try_verify(&other), Some(Ok(_))), "who blocks its own thread waits for nobody");
+    assert!(
+        matches!(verifier.try_verify(&other), Some(Ok(_))),
+        "a caller that blocks its own thread does not wait"
+    );
     let unnamed = setup.token().header("kid", "junk").build();
     verifier.verify(&unnamed).await.unwrap_err();
     assert!(
@@ -185,13 +188,36 @@ async fn cached_tokens_need_no_permit() {
 }
 
 #[tokio::test]
+async fn cached_tokens_need_no_permit_after_a_rotation() {
+    let setup = setup().await;
+    let verifier = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN).build().unwrap();
+    let known = [setup.token().build(), setup.token().without_header("kid").build()];
+    for token in &known {
+        verifier.verify(token).await.unwrap();
+    }
+    for _ in 0..2 {
+        setup.passport.rotate_keys().await;
+        let keys = setup.jwks()["keys"].as_array().unwrap().clone();
+        // The new key replaces any other but that of the known tokens.
+        let published = json!({ "keys": [keys.first(), keys.last()] });
+        setup.issuer.respond_with(ScriptedResponse::body(&published.to_string()));
+        sleep(Duration::from_secs(60)).await;
+        verifier.verify(&setup.token().build()).await.unwrap();
+        let _flood = verifier.pipeline().permits.try_acquire().unwrap();
+        for token in &known {
+            assert!(matches!(verifier.verify_now(token.as_bytes()), Verdict::Settled(Ok(_))));
+        }
+    }
+}
+
+#[tokio::test]
 async fn waiting_for_keys_takes_no_slot_of_the_permit_queue() {
     let setup = setup().await;
     let builder = setup.builder().max_concurrent_verifications(NonZeroUsize::MIN);
     let verifier = builder.jwks_fetch_timeout(Duration::from_secs(1)).build().unwrap();
     verifier.ready().await.unwrap();
     sleep(Duration::from_secs(60)).await;
-    setup.issuer.answers(Answer::Never);
+    setup.issuer.respond_with(ScriptedResponse::Never);
     let (good, other) = (setup.token().build(), setup.token().role("x").build());
     let forged = format!("{}.{}", good.rsplit_once('.').unwrap().0, other.rsplit_once('.').unwrap().1);
     // This test polls more often than tokio lets one task go on.

@@ -1,5 +1,5 @@
-//! Reads the token of a request from other places than the `Authorization` header, and strips what
-//! the inner service must not see. Pure.
+//! Reads the token of a request also from a cookie or the query, and strips what the inner service
+//! must not see. Pure.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Uri,
@@ -13,10 +13,10 @@ use percent_encoding::percent_decode_str;
 use super::public_paths::PublicPaths;
 use crate::{RejectionReason, authenticate::bearer::bearer, metrics::TARGET, request_path::routed_path};
 
-/// Where a layer looks for a token besides the `Authorization` header, which requests need none,
-/// and what it strips. All of it is off by default.
+/// Locations of a token besides the `Authorization` header, requests that need no token, and what
+/// is removed from a request. All of it is off by default.
 #[derive(Clone, Debug, Default)]
-pub(super) struct TokenSource {
+pub(super) struct CredentialRules {
     pub(super) cookie: Option<String>,
     pub(super) query: bool,
     pub(super) preflight: bool,
@@ -29,7 +29,7 @@ pub(super) struct TokenSource {
 /// the parameter.
 const PARAMETER: &str = "access_token";
 
-impl TokenSource {
+impl CredentialRules {
     /// Returns the token of a request. The header takes precedence over a cookie, which browsers
     /// send by themselves; together with a parameter of the query it is rejected.
     pub(super) fn token<'a, B>(&self, request: &'a Request<B>) -> Result<Option<&'a [u8]>, RejectionReason> {

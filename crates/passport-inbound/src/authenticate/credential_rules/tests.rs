@@ -1,11 +1,11 @@
 use super::*;
 
-fn sources() -> TokenSource {
-    TokenSource {
+fn sources() -> CredentialRules {
+    CredentialRules {
         cookie: Some("session".to_owned()),
         query: true,
         strips_token: true,
-        ..TokenSource::default()
+        ..CredentialRules::default()
     }
 }
 
@@ -21,7 +21,7 @@ fn request(uri: &str, headers: &[(&str, &str)]) -> Request<()> {
 const EVENTS: (&str, &str) = ("accept", "text/event-stream; q=1, */*");
 
 #[test]
-fn token_is_read_from_configured_places() {
+fn token_is_read_from_configured_locations() {
     let upgrade = [("connection", "keep-alive, Upgrade"), ("upgrade", "websocket")];
     for (uri, headers, found) in [
         ("/", &[("authorization", "Bearer h")][..], Some("h")),
@@ -41,13 +41,13 @@ fn token_is_read_from_configured_places() {
         let request = request(uri, headers);
         let token = sources().token(&request).unwrap().map(String::from_utf8_lossy);
         assert_eq!(token.as_deref(), found, "{uri} {headers:?}");
-        let token = TokenSource::default().token(&request).unwrap().map(String::from_utf8_lossy);
+        let token = CredentialRules::default().token(&request).unwrap().map(String::from_utf8_lossy);
         assert_eq!(token.as_deref(), found.filter(|token| *token == "h"), "by default from the header alone");
     }
 }
 
 #[test]
-fn two_tokens_are_one_too_many() {
+fn two_tokens_are_rejected() {
     for (uri, headers) in [
         ("/?access_token=q", &[EVENTS, ("authorization", "Bearer h")][..]),
         ("/?access_token=q&access_token=q", &[EVENTS]),
@@ -94,7 +94,7 @@ fn stripping_removes_all_of_the_token() {
             uri,
             &[("cookie", cookies), ("authorization", "Bearer h"), ("x-tenant-id", "t"), ("x_tenant_id", "t")],
         );
-        let sources = TokenSource { strips: vec![HeaderName::from_static("x-tenant-id")], ..sources() };
+        let sources = CredentialRules { strips: vec![HeaderName::from_static("x-tenant-id")], ..sources() };
         sources.strip(&mut request, true);
         assert_eq!(request.uri().to_string(), tidied);
         assert!(!request.headers().contains_key("x_tenant_id"));
@@ -122,7 +122,7 @@ fn original_uri_of_axum_has_no_token() {
 
 #[test]
 fn a_preflight_is_what_a_browser_sends_as_one() {
-    let sources = TokenSource { preflight: true, ..TokenSource::default() };
+    let sources = CredentialRules { preflight: true, ..CredentialRules::default() };
     let asks = [("origin", "https://app.example"), ("access-control-request-method", "PUT")];
     let options = |headers: &[(&str, &str)]| {
         let mut request = request("/", headers);
@@ -130,7 +130,7 @@ fn a_preflight_is_what_a_browser_sends_as_one() {
         request
     };
     assert!(sources.needs_no_token(&options(&asks)));
-    assert!(!TokenSource::default().needs_no_token(&options(&asks)));
+    assert!(!CredentialRules::default().needs_no_token(&options(&asks)));
     assert!(!sources.needs_no_token(&options(&asks[..1])));
     assert!(!sources.needs_no_token(&request("/", &asks)), "not an OPTIONS");
     assert!(!sources.needs_no_token(&options(&[asks[0], asks[1], ("authorization", "Bearer x")])));

@@ -7,7 +7,7 @@ use super::{client::Version, key_life::KeyLife, key_set::KeySet, meters::Meters}
 
 /// An installed key set.
 #[derive(Debug)]
-pub(crate) struct Snapshot {
+pub(crate) struct InstalledKeys {
     pub(crate) keys: Arc<KeySet>,
     pub(crate) meters: Meters,
     pub(super) life: KeyLife,
@@ -19,9 +19,9 @@ pub(crate) struct Snapshot {
 }
 
 /// The installed key set, without a reference count: for immediate use.
-pub(crate) type CurrentKeys = Guard<Option<Arc<Snapshot>>>;
+pub(crate) type CurrentKeys = Guard<Option<Arc<InstalledKeys>>>;
 
-impl Snapshot {
+impl InstalledKeys {
     /// Creates a snapshot without a version and without a lifetime that the issuer has stated.
     pub(super) fn new(keys: Arc<KeySet>, life: KeyLife, document: Bytes) -> Self {
         Self { keys, meters: Meters::new(), life, version: None, fresh_for: None, document }

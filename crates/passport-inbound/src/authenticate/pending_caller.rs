@@ -1,0 +1,47 @@
+//! A request whose caller is not known yet, or not authorized yet.
+
+use std::{
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll, ready},
+};
+
+use http::Request;
+
+use super::{config::Config, extensions::set_caller};
+use crate::{
+    IdInfo, Rejection, VerifyError,
+    authorize::{Decision, PermissionFuture},
+};
+
+/// What a request waits for.
+pub(super) enum PendingCaller {
+    /// Keys, or a permit to verify the token.
+    Verification(Pin<Box<dyn Future<Output = Result<IdInfo, VerifyError>> + Send>>),
+    /// A [`PermissionCheck`](crate::PermissionCheck).
+    Permission(PermissionFuture),
+}
+
+impl PendingCaller {
+    pub(super) fn poll<B>(
+        &mut self,
+        request: &mut Request<B>,
+        config: &Config,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Rejection>> {
+        loop {
+            match self {
+                Self::Permission(permission) => return permission.as_mut().poll(cx),
+                Self::Verification(verification) => {
+                    let caller = ready!(verification.as_mut().poll(cx))?;
+                    set_caller(request, caller, config);
+                    match config.authorize(request) {
+                        Decision::Allow => return Poll::Ready(Ok(())),
+                        Decision::Reject(rejection) => return Poll::Ready(Err(rejection)),
+                        Decision::Pending(permission) => *self = Self::Permission(permission),
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,13 @@
+use http_body_util::Empty;
+
+use super::*;
+
+#[test]
+fn size_and_end_are_those_of_the_body() {
+    let full = |text: &'static str| ResponseBody::inner(Full::new(Bytes::from(text)));
+    let rejection = ResponseBody::<Full<Bytes>>::rejection(Bytes::from("no"));
+    for (body, size) in [(full("four"), 4), (rejection, 2)] {
+        assert_eq!((body.size_hint().exact(), body.is_end_stream()), (Some(size), false));
+    }
+    assert!(ResponseBody::inner(Empty::<Bytes>::new()).is_end_stream());
+}

@@ -1,0 +1,44 @@
+use http::StatusCode;
+
+use super::*;
+use crate::RejectionReason;
+
+#[test]
+fn each_setting_is_inherited_from_the_outer_layer() {
+    let set: [fn(&mut RejectionConfig); 3] = [
+        RejectionConfig::opaque,
+        |config| config.respond_with(|_, standard| standard),
+        RejectionConfig::grpc_only,
+    ];
+    for (number, set) in set.into_iter().enumerate() {
+        let (mut outer, mut extensions) = (RejectionConfig::default(), Extensions::new());
+        set(&mut outer);
+        outer.insert_into(&mut extensions);
+        for within in
+            [RejectionConfig::default().within(&extensions), outer.within(&Extensions::new()), outer]
+        {
+            let settings = [within.is_opaque, within.custom.is_some(), within.forced.is_some()];
+            assert_eq!(settings, [0, 1, 2].map(|setting| setting == number));
+        }
+    }
+    let mut extensions = Extensions::new();
+    RejectionConfig::default().insert_into(&mut extensions);
+    assert!(extensions.is_empty());
+}
+
+#[test]
+fn custom_response_is_never_a_success() {
+    let rejection = Rejection::Token(RejectionReason::Expired);
+    for (custom, status, has_challenge) in
+        [(100, 401, true), (200, 401, true), (204, 401, true), (401, 401, true), (302, 302, false)]
+    {
+        let mut config = RejectionConfig::default();
+        let custom = StatusCode::from_u16(custom).unwrap();
+        config.respond_with(move |_, _| Response::builder().status(custom).body(Bytes::new()).unwrap());
+        let standard =
+            Response::builder().status(401).header(WWW_AUTHENTICATE, "Bearer").body(Bytes::new()).unwrap();
+        let response = config.finish(&rejection, standard);
+        assert_eq!((response.status().as_u16(), custom), (status, custom));
+        assert_eq!(response.headers().contains_key(WWW_AUTHENTICATE), has_challenge, "{custom}");
+    }
+}
