@@ -3,7 +3,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header::ACCEPT};
 use serde::Deserialize;
-use serde_json::Value;
 use url::Url;
 
 use crate::{Issuer, Limits, Origin, Transport, TransportError, request_to};
@@ -11,7 +10,7 @@ use crate::{Issuer, Limits, Origin, Transport, TransportError, request_to};
 /// The largest document that is read, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 
-/// What the discovery document of an [`Issuer`] says, as far as it is used and after it was checked.
+/// The checked members of an issuer's discovery document that are used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProviderMetadata {
@@ -19,8 +18,6 @@ pub struct ProviderMetadata {
     pub discovery_url: Url,
     /// Where the signing keys are; of the issuer's own origin.
     pub jwks_uri: Url,
-    /// How clients may prove to the token endpoint who they are, in the issuer's order; empty if it does not say.
-    pub client_authentication: Vec<String>,
 }
 
 /// Reads the discovery document of `issuer`: below `/passport/` first, and at the root when the
@@ -72,14 +69,6 @@ async fn read(
 struct Document {
     issuer: String,
     jwks_uri: String,
-    #[serde(default)]
-    token_endpoint_auth_methods_supported: Value,
-}
-
-/// The texts of a list. Whoever wants keys is not to do without them for a list that is none.
-fn texts(list: &Value) -> Vec<String> {
-    let list = list.as_array().into_iter().flatten();
-    list.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn check(issuer: &Issuer, discovery_url: Url, body: &[u8]) -> Result<ProviderMetadata, DiscoveryError> {
@@ -91,8 +80,7 @@ fn check(issuer: &Issuer, discovery_url: Url, body: &[u8]) -> Result<ProviderMet
     if Origin::of(&jwks_uri).ok() != Some(issuer.origin()) {
         return Err(DiscoveryError::ForeignKeys);
     }
-    let client_authentication = texts(&document.token_endpoint_auth_methods_supported);
-    Ok(ProviderMetadata { discovery_url, jwks_uri, client_authentication })
+    Ok(ProviderMetadata { discovery_url, jwks_uri })
 }
 
 /// Why [`discover`] gave nothing.

@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{ManagedIdentity, spec::IdentitySpec};
 use crate::{
     TokenCache,
-    sources::{AuthMethodSelection, ClientAuthentication, Sidecar},
+    sources::{ClientAuthentication, Sidecar},
     token::{DEFAULT_THRESHOLD, RefreshPolicy},
 };
 
@@ -28,7 +28,7 @@ pub struct ManagedIdentityBuilder {
     scopes: Option<String>,
     refresh_threshold: Duration,
     request_timeout: Duration,
-    authentication: Option<ClientAuthentication>,
+    authentication: ClientAuthentication,
     cache: Option<TokenCache>,
     transport: TransportSettings,
     clock: Arc<dyn Clock>,
@@ -66,7 +66,7 @@ impl ManagedIdentityBuilder {
             scopes: None,
             refresh_threshold: DEFAULT_THRESHOLD,
             request_timeout: Duration::from_secs(10),
-            authentication: None,
+            authentication: ClientAuthentication::ClientSecretBasic,
             cache: None,
             transport: TransportSettings::default(),
             clock: Arc::new(SystemClock),
@@ -125,12 +125,10 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// Sets the client authentication. By default the secret is used, by the first method that the
-    /// issuer's discovery document names: `client_secret_basic`, which is Passport's, unless only
-    /// `client_secret_post` is named. With a token URL, or without such a document, it is
-    /// `client_secret_basic`.
+    /// Sets the client authentication. Defaults to
+    /// [`ClientSecretBasic`](ClientAuthentication::ClientSecretBasic), as Passport documents it.
     pub fn client_authentication(mut self, authentication: ClientAuthentication) -> Self {
-        self.authentication = Some(authentication);
+        self.authentication = authentication;
         self
     }
 
@@ -192,13 +190,11 @@ impl ManagedIdentityBuilder {
     /// Returns the specification of the identity and its default scopes.
     pub(crate) fn checked(self) -> Result<(IdentitySpec, Scopes), ConfigError> {
         let Parsed { client_id, issuer, scopes, transport } = self.parsed().map_err(ConfigError::new)?;
-        let authentication =
-            AuthMethodSelection::new(self.authentication, self.token_url.is_none().then_some(&issuer));
         let spec = IdentitySpec {
             client_id,
             secret: self.secret,
             token_url: issuer.token_url(),
-            authentication: Arc::new(authentication),
+            authentication: self.authentication,
             transport,
             request_timeout: self.request_timeout,
             policy: RefreshPolicy { threshold: self.refresh_threshold, jitter: fastrand::f64() },
@@ -240,8 +236,7 @@ impl ManagedIdentityBuilder {
 
     fn check_combinations(&self, problems: &mut Vec<ConfigProblem>) {
         let mut problem = |option: &'static str, problem| problems.push(ConfigProblem::new(option, problem));
-        if self.authentication == Some(ClientAuthentication::ClientSecretBasicRaw)
-            && self.client_id.contains(':')
+        if self.authentication == ClientAuthentication::ClientSecretBasicRaw && self.client_id.contains(':')
         {
             problem(
                 "client_authentication",

@@ -152,7 +152,7 @@ impl TokenError {
                 "allow the client credentials grant for this client in Passport"
             }
             (TokenErrorKind::Refused, Some(_)) => {
-                "check the client id, that the secret is active, and that the identity is enabled"
+                "check the client id, that the secret is active, that the issuer accepts the method of client_authentication, and that the identity is enabled"
             }
             (TokenErrorKind::Refused, None) => {
                 "the response has no OAuth error code, so a firewall or proxy in front of Passport may have refused the request: check its rules, and the client id, the secret and that the identity is enabled"

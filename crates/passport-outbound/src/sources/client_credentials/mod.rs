@@ -1,13 +1,11 @@
 //! Fetches tokens from Passport's token endpoint with the client credentials grant.
 
 mod assertion;
-mod auth_discovery;
 mod auth_method;
 mod events;
 mod request;
 mod secret_hint;
 
-pub(crate) use self::auth_discovery::AuthMethodSelection;
 pub use self::auth_method::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm};
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -28,9 +26,6 @@ use super::{
 };
 use crate::token::{Failure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
-/// The longest wait for the discovery of the client authentication, before the default is used.
-const MAX_DISCOVERY: Duration = Duration::from_secs(2);
-
 /// The part of the time left after which a request without a response is sent a second time.
 const HEAD_START: f64 = 0.4;
 
@@ -40,7 +35,7 @@ pub(crate) struct ClientCredentials {
     pub(crate) client_id: ClientId,
     pub(crate) secret: SecretSource,
     pub(crate) token_url: Url,
-    pub(crate) authentication: Arc<AuthMethodSelection>,
+    pub(crate) authentication: ClientAuthentication,
     pub(crate) scopes: Scopes,
     pub(crate) transport: Transport,
     pub(crate) timeout: Duration,
@@ -64,47 +59,25 @@ impl TokenSource for ClientCredentials {
 }
 
 impl ClientCredentials {
-    /// Reads the secret and requests the token within one time limit: a secret provider may hang as
-    /// well as Passport.
+    /// Reads the secret and requests the token, and again if the secret is rejected and has changed
+    /// since. All within one time limit: a secret provider may hang as well as Passport.
     async fn fetch_token(&self, head_start: f64) -> Result<FetchedToken, Failure> {
         let deadline = Instant::now() + self.timeout;
         let time = AttemptTime { deadline, head_start };
-        let discovery_timeout = MAX_DISCOVERY.min(self.timeout / 2);
-        // Both at the same time: a vault may be slow.
-        let selection = self.authentication.select(&self.transport, discovery_timeout);
-        let (secret, selected) = tokio::join!(self.secret(deadline), selection);
-        let result = self.request_with(&selected.method, &secret?, time).await;
-        if result.as_ref().is_err_and(is_client_rejected) {
-            self.authentication.report_rejected(&selected);
-        }
-        result
-    }
-
-    /// Requests the token with `secret`, and again if the secret is rejected and has changed since.
-    async fn request_with(
-        &self,
-        method: &ClientAuthentication,
-        secret: &ResolvedSecret,
-        time: AttemptTime,
-    ) -> Result<FetchedToken, Failure> {
-        let rejection = match self.hedged_request(method, secret.secret(), time).await {
+        let secret = self.read(self.secret.resolve(), deadline).await?;
+        let rejection = match self.hedged_request(secret.secret(), time).await {
             Err(failure) if is_client_rejected(&failure) => failure,
             result => return result,
         };
         // The secret may have been rotated since it was read. The same secret would be rejected
         // again, and each rejection is an entry in Passport's audit.
-        match self.read(self.secret.resolve_anew(secret), time.deadline).await {
-            Ok(current) if !current.is_same(secret) => {
+        match self.read(self.secret.resolve_anew(&secret), deadline).await {
+            Ok(current) if !current.is_same(&secret) => {
                 events::secret_changed(&self.client_id, current.version());
-                self.hedged_request(method, current.secret(), time).await
+                self.hedged_request(current.secret(), time).await
             }
             _ => Err(rejection),
         }
-    }
-
-    /// Reads the secret.
-    async fn secret(&self, deadline: Instant) -> Result<ResolvedSecret, Failure> {
-        self.read(self.secret.resolve(), deadline).await
     }
 
     async fn read(
@@ -128,14 +101,13 @@ impl ClientCredentials {
     /// Each has an assertion of its own, as an assertion is valid for one request.
     async fn hedged_request(
         &self,
-        method: &ClientAuthentication,
         secret: &Secret,
         AttemptTime { deadline, head_start }: AttemptTime,
     ) -> Result<FetchedToken, Failure> {
         let now = Instant::now();
         let head_start = deadline.saturating_duration_since(now).mul_f64(head_start);
-        let first = self.request_and_retry_from(now + head_start, method, secret);
-        let second = self.request_and_retry_from(now, method, secret);
+        let first = self.request_and_retry_from(now + head_start, secret);
+        let second = self.request_and_retry_from(now, secret);
         // A gateway's 504 is not final while the other request is running.
         let is_settled = |result: &Result<_, Failure>| {
             !result.as_ref().is_err_and(|failure| failure.kind() == TokenErrorKind::Unavailable)
@@ -148,27 +120,23 @@ impl ClientCredentials {
 
     /// Sends the token request, and again if its connection breaks after `from`. Before that, the
     /// hedged request takes its place.
-    async fn request_and_retry_from(
-        &self,
-        from: Instant,
-        method: &ClientAuthentication,
-        secret: &Secret,
-    ) -> Result<FetchedToken, Failure> {
-        match self.request_once(method, secret).await {
+    async fn request_and_retry_from(&self, from: Instant, secret: &Secret) -> Result<FetchedToken, Failure> {
+        match self.request_once(secret).await {
             Err(failure) if has_no_response(&failure) && Instant::now() >= from => {
-                self.request_once(method, secret).await
+                self.request_once(secret).await
             }
             result => result,
         }
     }
 
-    async fn request_once(
-        &self,
-        method: &ClientAuthentication,
-        secret: &Secret,
-    ) -> Result<FetchedToken, Failure> {
+    async fn request_once(&self, secret: &Secret) -> Result<FetchedToken, Failure> {
         let requested_at = self.clock.now();
-        let proof = ClientProof { method, client_id: &self.client_id, secret, token_url: &self.token_url };
+        let proof = ClientProof {
+            method: &self.authentication,
+            client_id: &self.client_id,
+            secret,
+            token_url: &self.token_url,
+        };
         let request = request::build(&proof, &self.scopes, requested_at)?;
         events::token_request(&self.client_id);
         let response = self.send(request).await.map_err(no_response)?;
