@@ -37,8 +37,6 @@ pub(crate) enum Retention {
     #[default]
     Token,
     /// Nothing, but callers share a running attempt.
-    InFlight,
-    /// Nothing, and each caller has an attempt of its own.
     Nothing,
 }
 
@@ -72,6 +70,13 @@ struct WriterState {
     replaced: u32,
     /// The token that was removed by [`TokenEntry::invalidate`], until there is another.
     invalidated: Option<AccessToken>,
+}
+
+impl WriterState {
+    /// Returns whether the attempt changes the state of the entry: no other was started since.
+    fn is_current(&self, ticket: &FetchTicket) -> bool {
+        ticket.number == self.last_ticket
+    }
 }
 
 /// The result of [`TokenEntry::begin`].
@@ -131,9 +136,7 @@ impl TokenEntry {
     pub(crate) fn begin(&self, now: SystemTime, limits: TaskLimits) -> FetchStart {
         let mut state = self.writer_state();
         let snapshot = self.snapshot.load_full();
-        if self.retention != Retention::Nothing
-            && let Some(waiter) = self.task.running()
-        {
+        if let Some(waiter) = self.task.running() {
             if snapshot.activity(now) == Activity::Running {
                 return FetchStart::Following(
                     waiter,
@@ -154,10 +157,8 @@ impl TokenEntry {
         // The entry decides by its own clock whether an attempt has stalled.
         let (attempt, waiter) = self.task.begin(TaskLimits { grace: Duration::MAX, ..limits });
         state.last_ticket = attempt.generation();
-        if self.retention != Retention::Nothing {
-            let running = Some(Pause::starting(now, limits.deadline.saturating_add(limits.grace)));
-            self.publish(Snapshot { running, pausing: None, ..Snapshot::clone(&snapshot) });
-        }
+        let running = Some(Pause::starting(now, limits.deadline.saturating_add(limits.grace)));
+        self.publish(Snapshot { running, pausing: None, ..Snapshot::clone(&snapshot) });
         let current = snapshot.cached.as_ref().map(|cached| cached.token.clone());
         let excluded = if state.rejected { current.clone() } else { state.invalidated.clone() };
         let stop = CancellationToken::new();
@@ -189,7 +190,7 @@ impl TokenEntry {
                 replaced: if state.rejected { state.replaced.saturating_add(1) } else { 0 },
                 ..WriterState::default()
             };
-            let running = before.running.filter(|_| !self.is_current(&state, ticket));
+            let running = before.running.filter(|_| !state.is_current(ticket));
             let cached = (self.retention == Retention::Token).then(|| Arc::clone(&cached));
             self.publish(Snapshot { cached, running, pausing: None, last_error: None });
         }
@@ -206,7 +207,7 @@ impl TokenEntry {
         random: f64,
     ) -> FetchResult {
         let mut state = self.writer_state();
-        if self.is_current(&state, ticket) {
+        if state.is_current(ticket) {
             let took = now.duration_since(ticket.started).unwrap_or_default();
             self.pause(&mut state, &error, now, took, random);
         }
@@ -224,7 +225,7 @@ impl TokenEntry {
     /// discarded.
     pub(crate) fn cancel(&self, ticket: &FetchTicket) {
         let state = self.writer_state();
-        if self.is_current(&state, ticket) {
+        if state.is_current(ticket) {
             self.publish(Snapshot { running: None, ..self.copied() });
         }
     }
@@ -310,8 +311,7 @@ impl TokenEntry {
         self.task.running()
     }
 
-    /// Publishes the pause after a failure. A pause that exists already (without a cache, attempts
-    /// run side by side) is not shortened, and counts once.
+    /// Publishes the pause after a failure.
     fn pause(
         &self,
         state: &mut WriterState,
@@ -321,25 +321,15 @@ impl TokenEntry {
         random: f64,
     ) {
         let snapshot = self.copied();
-        let before = snapshot.pausing.filter(|pause| pause.covers(now));
         let left = snapshot.cached.as_ref().map(|cached| cached.schedule.left(now));
         let flat = |length| Pause::starting(now, at_least(length, error.retry_after()));
-        let pause = match (error.kind(), before) {
-            (TokenErrorKind::Refused, _) => flat(Backoff::rejected(random)),
-            (TokenErrorKind::Repeated, _) => flat(repeated(left)),
-            (_, None) => {
-                state.backoff.failed(now, Failed { took, left, retry_after: error.retry_after(), random })
-            }
-            (_, Some(_)) => flat(Duration::ZERO),
+        let pause = match error.kind() {
+            TokenErrorKind::Refused => flat(Backoff::rejected(random)),
+            TokenErrorKind::Repeated => flat(repeated(left)),
+            _ => state.backoff.failed(now, Failed { took, left, retry_after: error.retry_after(), random }),
         };
-        let pause = if error.may_pass_soon() { pause } else { pause.not_waited_for() };
-        let pausing = Some(before.filter(|before| before.until() > pause.until()).unwrap_or(pause));
+        let pausing = Some(if error.may_pass_soon() { pause } else { pause.not_waited_for() });
         self.publish(Snapshot { running: None, pausing, last_error: Some(error.clone()), ..snapshot });
-    }
-
-    /// Returns whether the attempt changes the state of the entry: no other was started since.
-    fn is_current(&self, state: &WriterState, ticket: &FetchTicket) -> bool {
-        self.retention == Retention::Nothing || ticket.number == state.last_ticket
     }
 
     fn copied(&self) -> Snapshot {

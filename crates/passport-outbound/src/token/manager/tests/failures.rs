@@ -73,7 +73,7 @@ async fn callers_that_arrive_in_the_first_pause_wait() {
 /// A caller that is polled late sees the failure when the retry of others has ended.
 #[tokio::test(start_paused = true)]
 async fn late_caller_gets_the_token_of_a_retry_that_has_ended() {
-    for retention in [Retention::Token, Retention::InFlight] {
+    for retention in [Retention::Token, Retention::Nothing] {
         let source = ScriptedSource::new();
         let manager = manager_that_retains(&source, retention);
         source.fail_next(TokenErrorKind::Unavailable);
