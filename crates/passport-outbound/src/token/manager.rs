@@ -31,6 +31,10 @@ const MAX_ATTEMPTS: usize = 10;
 /// The time in all that a caller without a token waits for retries, beside the attempts themselves.
 const RETRY_PAUSES: Duration = Duration::from_secs(2);
 
+/// The step of a coarse wall clock, by which a pause ends. A caller that slept for less would count
+/// an attempt each time it finds that the pause is not over.
+const CLOCK_TICK: Duration = Duration::from_millis(4);
+
 /// Returns the token of an identity for one set of scopes, and refreshes it.
 #[derive(Debug)]
 pub(crate) struct TokenManager {
@@ -183,7 +187,7 @@ impl TokenManager {
                 break;
             };
             tokio::select! {
-                () = sleep(pause) => {}
+                () = sleep(pause.max(CLOCK_TICK)) => {}
                 () = self.life.cancelled() => {}
             }
         }
