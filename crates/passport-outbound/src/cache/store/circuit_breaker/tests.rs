@@ -1,6 +1,7 @@
 use std::sync::atomic::Ordering;
 
 use passport_core::AccessToken;
+use tokio::time::Instant;
 
 use super::{
     super::{Leased, StoreError, StoredToken},
