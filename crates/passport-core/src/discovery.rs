@@ -41,7 +41,7 @@ pub async fn discover(
 ) -> Result<ProviderMetadata, DiscoveryError> {
     let [first, second] = issuer.discovery_urls();
     match read(transport, issuer, first, timeout).await {
-        Err(error) if error.is_answer() => {
+        Err(error) if error.is_response() => {
             let other = read(transport, issuer, second, timeout).await;
             other.map_err(|other| if error.is_not_found() { other } else { error })
         }
@@ -66,13 +66,14 @@ async fn read(
 }
 
 #[derive(Deserialize)]
-struct Document {
+struct DiscoveryDocument {
     issuer: String,
     jwks_uri: String,
 }
 
 fn check(issuer: &Issuer, discovery_url: Url, body: &[u8]) -> Result<ProviderMetadata, DiscoveryError> {
-    let document: Document = serde_json::from_slice(body).map_err(|_| DiscoveryError::NotADocument)?;
+    let document: DiscoveryDocument =
+        serde_json::from_slice(body).map_err(|_| DiscoveryError::NotADocument)?;
     if document.issuer != issuer.id() {
         return Err(DiscoveryError::ForeignIssuer { expected: issuer.id().to_owned() });
     }
@@ -119,7 +120,7 @@ pub enum DiscoveryError {
 
 impl DiscoveryError {
     /// Whether the location answered, with something else than the document.
-    fn is_answer(&self) -> bool {
+    fn is_response(&self) -> bool {
         match self {
             Self::Transport(error) => error.kind().is_answer(),
             _ => true,

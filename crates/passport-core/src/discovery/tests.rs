@@ -15,13 +15,13 @@ fn a_document_of_the_issuer_is_accepted() {
 }
 
 #[test]
-fn another_issuer_is_refused_even_if_only_a_slash_differs() {
+fn issuer_that_differs_by_a_slash_is_rejected() {
     let result = checked("https://passport.bizfirst.ai/", "https://passport.bizfirst.ai/keys");
     assert!(matches!(result, Err(DiscoveryError::ForeignIssuer { .. })));
 }
 
 #[test]
-fn keys_of_another_origin_are_refused() {
+fn keys_of_another_origin_are_rejected() {
     for uri in ["https://evil.example/keys", "http://passport.bizfirst.ai/keys", "file:///keys", "keys"] {
         let result = checked("https://passport.bizfirst.ai", uri);
         assert!(matches!(result, Err(DiscoveryError::ForeignKeys)), "{uri}");

@@ -11,7 +11,7 @@ use super::{ManagedIdentity, spec::IdentitySpec};
 use crate::{
     TokenCache,
     sources::{ClientAuthentication, Sidecar},
-    token::{DEFAULT_THRESHOLD, RefreshPolicy},
+    token::{DEFAULT_THRESHOLD, RefreshSettings},
 };
 
 const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(10 * 60);
@@ -35,7 +35,7 @@ pub struct ManagedIdentityBuilder {
 }
 
 /// The parsed settings.
-struct Parsed {
+struct ParsedSettings {
     client_id: ClientId,
     issuer: Issuer,
     scopes: Scopes,
@@ -189,7 +189,8 @@ impl ManagedIdentityBuilder {
 
     /// Returns the specification of the identity and its default scopes.
     pub(crate) fn checked(self) -> Result<(IdentitySpec, Scopes), ConfigError> {
-        let Parsed { client_id, issuer, scopes, transport } = self.parsed().map_err(ConfigError::new)?;
+        let ParsedSettings { client_id, issuer, scopes, transport } =
+            self.parsed().map_err(ConfigError::new)?;
         let spec = IdentitySpec {
             client_id,
             secret: self.secret,
@@ -197,7 +198,7 @@ impl ManagedIdentityBuilder {
             authentication: self.authentication,
             transport,
             request_timeout: self.request_timeout,
-            policy: RefreshPolicy { threshold: self.refresh_threshold, jitter: fastrand::f64() },
+            policy: RefreshSettings { threshold: self.refresh_threshold, jitter: fastrand::f64() },
             cache: self.cache,
             clock: self.clock,
             life: CancellationToken::new(),
@@ -206,7 +207,7 @@ impl ManagedIdentityBuilder {
         Ok((spec, scopes))
     }
 
-    fn parsed(&self) -> Result<Parsed, Vec<ConfigProblem>> {
+    fn parsed(&self) -> Result<ParsedSettings, Vec<ConfigProblem>> {
         let mut problems = Vec::new();
         let client_id = ConfigProblem::collect(&mut problems, "client_id", self.client_id.parse());
         let issuer = self.parsed_issuer(&mut problems);
@@ -216,7 +217,7 @@ impl ManagedIdentityBuilder {
         self.check_combinations(&mut problems);
         match (client_id, issuer, scopes, transport, &*problems) {
             (Some(client_id), Some(issuer), Some(scopes), Some(transport), []) => {
-                Ok(Parsed { client_id, issuer, scopes, transport })
+                Ok(ParsedSettings { client_id, issuer, scopes, transport })
             }
             _ => Err(problems),
         }
@@ -236,8 +237,7 @@ impl ManagedIdentityBuilder {
 
     fn check_combinations(&self, problems: &mut Vec<ConfigProblem>) {
         let mut problem = |option: &'static str, problem| problems.push(ConfigProblem::new(option, problem));
-        if self.authentication == ClientAuthentication::ClientSecretBasicRaw && self.client_id.contains(':')
-        {
+        if self.authentication == ClientAuthentication::ClientSecretBasicRaw && self.client_id.contains(':') {
             problem(
                 "client_authentication",
                 "a client id with a colon cannot be told from its secret when neither is encoded; use client_secret_basic",

@@ -8,7 +8,7 @@ use crate::{
     TokenCache,
     cache::{Coordinator, TokenKey, store_time_limit},
     sources::{ClientAuthentication, ClientCredentials, SidecarSource},
-    token::{RefreshPolicy, TokenEntry, TokenManager, TokenSource},
+    token::{RefreshSettings, TokenEntry, TokenManager, TokenSource},
 };
 
 /// The checked settings of an identity, which all its scopes share.
@@ -20,7 +20,7 @@ pub(crate) struct IdentitySpec {
     pub(crate) authentication: ClientAuthentication,
     pub(crate) transport: Transport,
     pub(crate) request_timeout: Duration,
-    pub(crate) policy: RefreshPolicy,
+    pub(crate) policy: RefreshSettings,
     pub(crate) cache: Option<TokenCache>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Canceled when the identity is shut down or dropped.

@@ -4,7 +4,7 @@ use azure_core::credentials::TokenCredential;
 use passport_core::{ConfigError, ConfigProblem, Transport, TransportSettings};
 use url::Url;
 
-use super::{AzureKeyVault, Inner, credential::Own, identifier::vault_at};
+use super::{AzureKeyVault, KeyVault, credential::UserCredential, identifier::vault_at};
 
 /// The API's version. All of Azure's clouds have it, and newer ones do not tell more of a secret.
 const API_VERSION: &str = "7.4";
@@ -44,7 +44,7 @@ impl AzureKeyVaultBuilder {
     /// own caches its tokens itself.
     #[must_use]
     pub fn credential(mut self, credential: Arc<dyn TokenCredential>) -> Self {
-        self.credential = Some(Arc::new(Own(credential)));
+        self.credential = Some(Arc::new(UserCredential(credential)));
         self
     }
 
@@ -86,12 +86,12 @@ impl AzureKeyVaultBuilder {
             return Err(ConfigError::new(problems));
         };
         let Self { credential, api_version, .. } = self;
-        Ok(AzureKeyVault(Arc::new(Inner {
+        Ok(AzureKeyVault(Arc::new(KeyVault {
             vault,
             credential,
             api_version,
             transport,
-            made: super::Mutex::default(),
+            created: super::Mutex::default(),
         })))
     }
 }

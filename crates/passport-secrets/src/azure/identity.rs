@@ -19,14 +19,14 @@ use crate::last_failure::LastFailure;
 const MAX_TIME: Duration = Duration::from_secs(7);
 
 /// A credential of the environment.
-pub(super) struct InTime {
+pub(super) struct TimeLimited {
     pub(super) credential: Arc<dyn TokenCredential>,
     /// What the credential's client notes.
     pub(super) last_failure: LastFailure,
 }
 
 #[async_trait::async_trait]
-impl TokenCredential for InTime {
+impl TokenCredential for TimeLimited {
     async fn get_token(
         &self,
         scopes: &[&str],
@@ -40,7 +40,7 @@ impl TokenCredential for InTime {
     }
 }
 
-impl InTime {
+impl TimeLimited {
     /// Names the host of a request that had no response.
     fn named(&self, error: Error) -> Error {
         match self.last_failure.get().filter(|_| TransportError::find(&error).is_some()) {
@@ -59,9 +59,9 @@ impl InTime {
     }
 }
 
-impl fmt::Debug for InTime {
+impl fmt::Debug for TimeLimited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("InTime").field(&self.credential).finish()
+        f.debug_tuple("TimeLimited").field(&self.credential).finish()
     }
 }
 

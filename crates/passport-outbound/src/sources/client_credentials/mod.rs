@@ -24,7 +24,7 @@ use super::{
     token_response::{self, MAX_RESPONSE},
     transport_failure::no_response,
 };
-use crate::token::{Failure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
+use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
 /// The part of the time left after which a request without a response is sent a second time.
 const HEAD_START: f64 = 0.4;
@@ -42,14 +42,6 @@ pub(crate) struct ClientCredentials {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// The time limits of an attempt.
-#[derive(Clone, Copy)]
-struct AttemptTime {
-    deadline: Instant,
-    /// The part of the time left after which the request is sent a second time.
-    head_start: f64,
-}
-
 impl TokenSource for ClientCredentials {
     fn fetch(&self, request: FetchRequest) -> FetchFuture<'_> {
         // While a token is live, a slow issuer does not get a second request.
@@ -61,11 +53,10 @@ impl TokenSource for ClientCredentials {
 impl ClientCredentials {
     /// Reads the secret and requests the token, and again if the secret is rejected and has changed
     /// since. All within one time limit: a secret provider may hang as well as Passport.
-    async fn fetch_token(&self, head_start: f64) -> Result<FetchedToken, Failure> {
+    async fn fetch_token(&self, head_start: f64) -> Result<FetchedToken, FetchFailure> {
         let deadline = Instant::now() + self.timeout;
-        let time = AttemptTime { deadline, head_start };
         let secret = self.read(self.secret.resolve(), deadline).await?;
-        let rejection = match self.hedged_request(secret.secret(), time).await {
+        let rejection = match self.hedged_request(secret.secret(), deadline, head_start).await {
             Err(failure) if is_client_rejected(&failure) => failure,
             result => return result,
         };
@@ -74,7 +65,7 @@ impl ClientCredentials {
         match self.read(self.secret.resolve_anew(&secret), deadline).await {
             Ok(current) if !current.is_same(&secret) => {
                 events::secret_changed(&self.client_id, current.version());
-                self.hedged_request(current.secret(), time).await
+                self.hedged_request(current.secret(), deadline, head_start).await
             }
             _ => Err(rejection),
         }
@@ -84,9 +75,9 @@ impl ClientCredentials {
         &self,
         secret: impl Future<Output = Result<ResolvedSecret, SecretError>>,
         deadline: Instant,
-    ) -> Result<ResolvedSecret, Failure> {
+    ) -> Result<ResolvedSecret, FetchFailure> {
         let resolved = timeout_at(deadline, secret).await.unwrap_or_else(|_| Err(self.late()));
-        let resolved = resolved.map_err(Failure::secret)?;
+        let resolved = resolved.map_err(FetchFailure::secret)?;
         events::secret_read(&self.client_id, resolved.version());
         Ok(resolved)
     }
@@ -97,30 +88,36 @@ impl ClientCredentials {
         SecretError::new(SecretErrorKind::Unavailable, self.secret.reference().clone(), reason)
     }
 
-    /// Sends the token request, and a second one on another connection when the first takes long.
+    /// Sends the token request, and a second one on another connection if there is no response after
+    /// the part `head_start` of the time left.
     /// Each has an assertion of its own, as an assertion is valid for one request.
     async fn hedged_request(
         &self,
         secret: &Secret,
-        AttemptTime { deadline, head_start }: AttemptTime,
-    ) -> Result<FetchedToken, Failure> {
+        deadline: Instant,
+        head_start: f64,
+    ) -> Result<FetchedToken, FetchFailure> {
         let now = Instant::now();
         let head_start = deadline.saturating_duration_since(now).mul_f64(head_start);
         let first = self.request_and_retry_from(now + head_start, secret);
         let second = self.request_and_retry_from(now, secret);
         // A gateway's 504 is not final while the other request is running.
-        let is_settled = |result: &Result<_, Failure>| {
+        let is_settled = |result: &Result<_, FetchFailure>| {
             !result.as_ref().is_err_and(|failure| failure.kind() == TokenErrorKind::Unavailable)
         };
         match timeout_at(deadline, hedged(head_start, first, second, is_settled)).await {
             Ok(Ok(result) | Err((_, result))) => result,
-            Err(late) => Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late)),
+            Err(late) => Err(FetchFailure::of(TokenErrorKind::Unavailable).caused_by(late)),
         }
     }
 
     /// Sends the token request, and again if its connection breaks after `from`. Before that, the
     /// hedged request takes its place.
-    async fn request_and_retry_from(&self, from: Instant, secret: &Secret) -> Result<FetchedToken, Failure> {
+    async fn request_and_retry_from(
+        &self,
+        from: Instant,
+        secret: &Secret,
+    ) -> Result<FetchedToken, FetchFailure> {
         match self.request_once(secret).await {
             Err(failure) if has_no_response(&failure) && Instant::now() >= from => {
                 self.request_once(secret).await
@@ -129,7 +126,7 @@ impl ClientCredentials {
         }
     }
 
-    async fn request_once(&self, secret: &Secret) -> Result<FetchedToken, Failure> {
+    async fn request_once(&self, secret: &Secret) -> Result<FetchedToken, FetchFailure> {
         let requested_at = self.clock.now();
         let proof = ClientProof {
             method: &self.authentication,
@@ -150,12 +147,12 @@ impl ClientCredentials {
 }
 
 /// Returns whether the connection failed, so that Passport has not answered.
-fn has_no_response(failure: &Failure) -> bool {
+fn has_no_response(failure: &FetchFailure) -> bool {
     failure.kind() == TokenErrorKind::Unavailable && failure.has_no_status()
 }
 
 /// Returns whether Passport rejected the client, and not the scopes or the grant.
-fn is_client_rejected(failure: &Failure) -> bool {
+fn is_client_rejected(failure: &FetchFailure) -> bool {
     failure.kind() == TokenErrorKind::Refused && failure.code().is_none_or(|code| code == "invalid_client")
 }
 
