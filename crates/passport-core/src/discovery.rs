@@ -43,7 +43,7 @@ pub async fn discover(
     match read(transport, issuer, first, timeout).await {
         Err(error) if error.is_response() => {
             let other = read(transport, issuer, second, timeout).await;
-            other.map_err(|other| if error.is_not_found() { other } else { error })
+            other.map_err(|other| if matches!(error, DiscoveryError::NotFound) { other } else { error })
         }
         outcome => outcome,
     }
@@ -125,10 +125,6 @@ impl DiscoveryError {
             Self::Transport(error) => error.kind().is_answer(),
             _ => true,
         }
-    }
-
-    fn is_not_found(&self) -> bool {
-        matches!(self, Self::NotFound)
     }
 }
 

@@ -38,15 +38,12 @@ impl LastFailure {
             Ok(_) => None,
             Err(error) => Some(FailureCause::Transport(error.clone())),
         };
-        self.set(cause.map(|cause| FailedRequest { host: host.to_owned(), cause }));
+        let failed = cause.map(|cause| FailedRequest { host: host.to_owned(), cause });
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = failed;
     }
 
     pub(crate) fn get(&self) -> Option<FailedRequest> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, failed: Option<FailedRequest>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = failed;
     }
 }
 

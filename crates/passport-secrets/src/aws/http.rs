@@ -1,6 +1,6 @@
 //! The SDK's requests, over the project's own transport: one set of roots, proxies and limits for all that is requested.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::{
     box_error::BoxError,
@@ -44,16 +44,11 @@ fn http_client(transport: Transport, limits: Limits, last_failure: LastFailure) 
     })
 }
 
+#[derive(Debug)]
 struct TransportClient {
     transport: Transport,
     limits: Limits,
     last_failure: LastFailure,
-}
-
-impl fmt::Debug for TransportClient {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TransportClient")
-    }
 }
 
 impl HttpConnector for TransportClient {

@@ -75,7 +75,7 @@ impl AwsSecretsManager {
         let SdkClient { client, last_failure } = self.client(id.region).await;
         if client.config().region().is_none() {
             self.forget(id.region).await;
-            return Err(SecretError::new(NO_REGION.0, reference.clone(), NO_REGION.1));
+            return Err(SecretError::new(SecretErrorKind::Unreadable, reference.clone(), NO_REGION));
         }
         let read = client.get_secret_value().secret_id(id.id).send().await;
         read.map_err(|error| failure::of(reference, &error, last_failure.get()))
@@ -140,9 +140,8 @@ async fn found(http: SharedHttpClient, region: Option<Region>) -> SdkConfig {
 
 impl SecretProvider for AwsSecretsManager {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        let error = |(kind, reason): ReadProblem| SecretError::new(kind, reference.clone(), reason);
-        let id = SecretId::parse(reference.place())
-            .map_err(|wrong| error((SecretErrorKind::Unreadable, wrong)))?;
+        let error = |reason| SecretError::new(SecretErrorKind::Unreadable, reference.clone(), reason);
+        let id = SecretId::parse(reference.place()).map_err(error)?;
         let read = within_deadline(reference, self.read_with_reload(reference, id)).await?;
         let version = read.version_id().map(crate::sanitize::shown);
         let resolved = ResolvedSecret::new(value(read, id.key).map_err(error)?);
@@ -150,24 +149,21 @@ impl SecretProvider for AwsSecretsManager {
     }
 }
 
-type ReadProblem = (SecretErrorKind, &'static str);
+const NO_REGION: &str = "no region is known; set AWS_REGION, or write the secret's ARN";
 
-const NO_REGION: ReadProblem =
-    (SecretErrorKind::Unreadable, "no region is known; set AWS_REGION, or write the secret's ARN");
-
-/// The secret as a whole, or the text at `key` in its JSON.
-fn value(read: GetSecretValueOutput, key: Option<&str>) -> Result<Secret, ReadProblem> {
-    let text = read.secret_string.ok_or((SecretErrorKind::Unreadable, "it is binary, and not a text"))?;
+/// Returns the secret as a whole, or the text at `key` in its JSON; or why it is unreadable.
+fn value(read: GetSecretValueOutput, key: Option<&str>) -> Result<Secret, &'static str> {
+    let text = read.secret_string.ok_or("it is binary, and not a text")?;
     let Some(key) = key else { return Ok(text.into()) };
     at_key(&zeroize::Zeroizing::new(text), key)
 }
 
-fn at_key(json: &str, key: &str) -> Result<Secret, ReadProblem> {
-    let fields: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(json)
-        .map_err(|_| (SecretErrorKind::Unreadable, "it is no JSON object; leave #key out if it is a text"))?;
-    let field = fields.get(key).ok_or((SecretErrorKind::Unreadable, "its JSON has no such key"))?;
+fn at_key(json: &str, key: &str) -> Result<Secret, &'static str> {
+    let fields: HashMap<Cow<'_, str>, &RawValue> =
+        serde_json::from_str(json).map_err(|_| "it is no JSON object; leave #key out if it is a text")?;
+    let field = fields.get(key).ok_or("its JSON has no such key")?;
     let text: Result<String, _> = serde_json::from_str(field.get());
-    text.map(Secret::from).map_err(|_| (SecretErrorKind::Unreadable, "what is at the key is not a text"))
+    text.map(Secret::from).map_err(|_| "what is at the key is not a text")
 }
 
 impl fmt::Debug for AwsSecretsManager {

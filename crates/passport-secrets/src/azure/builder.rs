@@ -10,23 +10,12 @@ use super::{AzureKeyVault, KeyVault, credential::UserCredential, identifier::vau
 const API_VERSION: &str = "7.4";
 
 /// Builds an [`AzureKeyVault`]. Everything has a default.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct AzureKeyVaultBuilder {
     vault: Option<String>,
     credential: Option<Arc<dyn TokenCredential>>,
-    api_version: String,
+    api_version: Option<String>,
     transport: TransportSettings,
-}
-
-impl Default for AzureKeyVaultBuilder {
-    fn default() -> Self {
-        Self {
-            vault: None,
-            credential: None,
-            api_version: API_VERSION.to_owned(),
-            transport: TransportSettings::default(),
-        }
-    }
 }
 
 impl AzureKeyVaultBuilder {
@@ -51,7 +40,7 @@ impl AzureKeyVaultBuilder {
     /// The version of Key Vault's API. Defaults to 7.4, which all of Azure's clouds have.
     #[must_use]
     pub fn api_version(mut self, version: impl Into<String>) -> Self {
-        self.api_version = version.into();
+        self.api_version = Some(version.into());
         self
     }
 
@@ -89,7 +78,7 @@ impl AzureKeyVaultBuilder {
         Ok(AzureKeyVault(Arc::new(KeyVault {
             vault,
             credential,
-            api_version,
+            api_version: api_version.unwrap_or_else(|| API_VERSION.to_owned()),
             transport,
             created: super::Mutex::default(),
         })))

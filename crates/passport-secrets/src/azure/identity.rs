@@ -1,6 +1,6 @@
 //! A credential whose token requests end in time, with their cause.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use azure_core::{
     Error, Result,
@@ -19,6 +19,7 @@ use crate::last_failure::LastFailure;
 const MAX_TIME: Duration = Duration::from_secs(7);
 
 /// A credential of the environment.
+#[derive(Debug)]
 pub(super) struct TimeLimited {
     pub(super) credential: Arc<dyn TokenCredential>,
     /// What the credential's client notes.
@@ -56,12 +57,6 @@ impl TimeLimited {
             None => Error::with_message(ErrorKind::Connection, "the identity's endpoint is silent"),
         };
         Error::with_error(ErrorKind::Credential, cause, text)
-    }
-}
-
-impl fmt::Debug for TimeLimited {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("TimeLimited").field(&self.credential).finish()
     }
 }
 

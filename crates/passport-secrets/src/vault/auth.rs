@@ -86,7 +86,8 @@ impl VaultAuth {
             | AuthKind::AppRole { secret_id: proof, .. }
             | AuthKind::Kubernetes { jwt: proof, .. } => proof,
         };
-        let read = proof.resolve().await.map_err(|error| unread(&error))?;
+        let unreadable = |error: SecretError| VaultError::new(error.kind(), error.to_string()).of_login();
+        let read = proof.resolve().await.map_err(unreadable)?;
         match self.log_in_with(api, read.secret()).await {
             Err(refused) if refused.kind == SecretErrorKind::Unauthenticated => {
                 match proof.resolve_anew(&read).await {
@@ -124,10 +125,6 @@ struct AppRole<'a> {
 struct Kubernetes<'a> {
     role: &'a str,
     jwt: &'a str,
-}
-
-fn unread(error: &SecretError) -> VaultError {
-    VaultError::new(error.kind(), error.to_string()).of_login()
 }
 
 /// Returns a token that was configured. It may be good without the permission to look itself up.

@@ -117,21 +117,19 @@ fn doubted(failure: VaultError, session: &Session) -> VaultError {
     if is_forbidden(&failure) && !session.is_vouched() { failure.of_login() } else { failure }
 }
 
-/// The text in the field of that name, or in the only one.
+/// Returns the text in the field of that name, or in the only one.
 fn value(fields: &Fields, name: Option<&str>) -> Result<Secret, VaultError> {
-    let wrong = |kind, reason: &str| VaultError::new(kind, reason);
-    let field = match (name, fields.len()) {
-        (Some(name), _) => fields
-            .get(name)
-            .ok_or_else(|| wrong(SecretErrorKind::Unreadable, "the secret is there, but has no such field")),
-        (None, 1) => Ok(fields.values().next().expect("there is one")),
-        (None, _) => Err(wrong(
-            SecretErrorKind::Unreadable,
+    let unreadable = |reason| VaultError::new(SecretErrorKind::Unreadable, reason);
+    let (field, missing) = match name {
+        Some(name) => (fields.get(name), "the secret is there, but has no such field"),
+        None => (
+            fields.values().next().filter(|_| fields.len() == 1),
             "the secret has not just one field; write which one: path#field",
-        )),
-    }?;
+        ),
+    };
+    let field = field.ok_or_else(|| unreadable(missing))?;
     let text: Result<String, _> = serde_json::from_str(field.get());
-    text.map(Secret::from).map_err(|_| wrong(SecretErrorKind::Unreadable, "the field is not a text"))
+    text.map(Secret::from).map_err(|_| unreadable("the field is not a text"))
 }
 
 impl SecretProvider for HashiCorpVault {

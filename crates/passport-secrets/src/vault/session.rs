@@ -179,12 +179,14 @@ impl TokenExpiry {
     }
 
     fn remains(&self, now: Instant) -> bool {
-        let end = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        end.is_none_or(|end| now + REMAINS < end)
+        self.get().is_none_or(|end| now + REMAINS < end)
     }
 
     fn remaining(&self, now: Instant) -> Duration {
-        let end = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        end.map_or(Duration::ZERO, |end| end.saturating_duration_since(now))
+        self.get().map_or(Duration::ZERO, |end| end.saturating_duration_since(now))
+    }
+
+    fn get(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

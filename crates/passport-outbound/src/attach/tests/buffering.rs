@@ -164,7 +164,7 @@ async fn rejected_request_with_a_stream_is_retried() {
     assert_eq!((first.as_str(), second.as_str()), ("onetwo", "onetwo"));
 }
 
-/// The token is too young to be replaced, so the rejection_response stands, and the upload that it came for
+/// The token is too young to be replaced, so the rejection stands, and the upload that it came for
 /// goes on.
 #[tokio::test]
 async fn a_first_body_is_left_alone_if_the_request_is_not_sent_again() {

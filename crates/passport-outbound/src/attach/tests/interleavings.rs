@@ -200,7 +200,7 @@ impl<'a> World<'a> {
                 self.calls.push(tokio::spawn(async { call.await.map(drop) }));
             }
             CallerSource::Absent => {
-                self.call(CallerIdentity::of_task().or(own), &format!("Bearer mi-{caller}/0/"))
+                self.call(CallerIdentity::of_task().or(own), &format!("Bearer mi-{caller}/0/"));
             }
         }
     }
