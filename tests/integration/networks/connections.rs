@@ -89,7 +89,7 @@ async fn issuer_that_closes_used_connections_fails_none_of_1000_calls() {
                 identity.token().await.unwrap_or_else(|error| panic!("{cache:?} {call}: {error:?}"));
                 identity.invalidate();
             }
-            assert!(front.connections() > 1000, "{}", front.connections());
+            assert!(front.connections() >= 1000, "{}", front.connections());
         }
     }
 }
