@@ -11,8 +11,8 @@ pub(super) struct FirstOf {
     pub(super) second: SecretSource,
 }
 
-/// After this time without a result, the second source is read as well. A deadline instead would cut
-/// off a vault that is slow but works, or leave no time for the other source.
+/// After this time without a result, the second source is read as well. A deadline instead would
+/// cut off a vault that is slow but works, or leave no time for the other source.
 const HEAD_START: Duration = Duration::from_secs(2);
 
 type Resolved = Result<ResolvedSecret, SecretError>;

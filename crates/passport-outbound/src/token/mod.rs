@@ -2,7 +2,8 @@
 //!
 //! A [`TokenManager`] returns the cached token of a [`TokenEntry`], or starts an attempt to fetch
 //! one from a [`TokenSource`] in a task of its own (`fetch_task`). Concurrent callers share the
-//! attempt. The decisions are pure: `action`, `schedule` and `backoff` take the time as an argument.
+//! attempt. The decisions are pure: `action`, `schedule` and `backoff` take the time as an
+//! argument.
 
 mod action;
 mod background_runtime;

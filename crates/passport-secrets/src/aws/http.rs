@@ -1,4 +1,4 @@
-//! The SDK's requests, over the project's own transport: one set of roots, proxies and limits for all that is requested.
+//! Sends the SDK's requests by the project's own transport: one set of roots, proxies and limits.
 
 use std::time::Duration;
 

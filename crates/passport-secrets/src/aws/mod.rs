@@ -48,8 +48,8 @@ pub struct AwsSecretsManager(Arc<SecretsManager>);
 struct SecretsManager {
     sdk_config: Option<SdkConfig>,
     transport: Transport,
-    /// By the region that a reference names. Created when first needed, and dropped when its credentials
-    /// are rejected: their files may be mounted late, or replaced.
+    /// By the region that a reference names. Created when first needed, and dropped when its
+    /// credentials are rejected: their files may be mounted late, or replaced.
     clients: Mutex<HashMap<Option<String>, SdkClient>>,
 }
 
@@ -81,7 +81,7 @@ impl AwsSecretsManager {
         read.map_err(|error| failure::of(reference, &error, last_failure.get()))
     }
 
-    /// Reads the secret; after a rejection, with the settings of the environment read again, as they
+    /// Reads the secret; after a rejection, with the settings of the environment loaded again: they
     /// may have been replaced there.
     async fn read_with_reload(
         &self,

@@ -88,9 +88,9 @@ impl ClientCredentials {
         SecretError::new(SecretErrorKind::Unavailable, self.secret.reference().clone(), reason)
     }
 
-    /// Sends the token request, and a second one on another connection if there is no response after
-    /// the part `head_start` of the time left.
-    /// Each has an assertion of its own, as an assertion is valid for one request.
+    /// Sends the token request, and a second one on another connection if there is no response
+    /// after the part `head_start` of the time left. Each has an assertion of its own, as an
+    /// assertion is valid for one request.
     async fn hedged_request(
         &self,
         secret: &Secret,
