@@ -12,16 +12,20 @@
 #![allow(dead_code, unreachable_pub, unused_imports, reason = "the files hold more than the models need")]
 #![expect(clippy::print_stdout, clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 
+#[path = "../../crates/passport-outbound/src/token/action.rs"]
+mod action;
 #[path = "../../crates/passport-outbound/src/token/backoff.rs"]
 mod backoff;
 #[path = "../../crates/passport-outbound/src/token/cached_token.rs"]
 mod cached_token;
 #[path = "../../crates/passport-outbound/src/token/entry.rs"]
 mod entry;
+#[path = "../../crates/passport-outbound/src/token/entry_state.rs"]
+mod entry_state;
 #[path = "../../crates/passport-outbound/src/token/error.rs"]
 mod error;
-#[path = "../../crates/passport-outbound/src/token/failure.rs"]
-mod failure;
+#[path = "../../crates/passport-outbound/src/token/fetch_failure.rs"]
+mod fetch_failure;
 mod models;
 #[path = "../../crates/passport-outbound/src/token/monotonic_clock.rs"]
 mod monotonic_clock;
@@ -30,10 +34,6 @@ mod schedule;
 #[path = "../../crates/passport-core/src/shared_task/mod.rs"]
 mod shared_task;
 mod shared_task_models;
-#[path = "../../crates/passport-outbound/src/token/snapshot.rs"]
-mod snapshot;
-#[path = "../../crates/passport-outbound/src/token/step.rs"]
-mod step;
 mod sync;
 
 fn main() {

@@ -16,12 +16,12 @@ use metrics::Counter;
 use passport_core::AccessToken;
 
 use crate::{
+    action::TokenAction,
     cached_token::CachedToken,
     entry::{FetchStart, FetchTicket, RejectionEffect, TokenEntry},
     error::{TokenError, TokenErrorKind},
-    failure::Failure,
-    schedule::{DEFAULT_THRESHOLD, Phase, RefreshPolicy},
-    step::Step,
+    fetch_failure::FetchFailure,
+    schedule::{DEFAULT_THRESHOLD, Phase, RefreshSettings},
     sync::{Attempt, TaskLimits, Waiter},
 };
 
@@ -46,7 +46,7 @@ const PATIENCE: TaskLimits = TaskLimits { deadline: Duration::from_secs(11), gra
 /// Returns the token of this generation, issued at `now`.
 fn cached(generation: u64, now: u64) -> CachedToken {
     let life = Duration::from_secs(3600);
-    let policy = RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };
+    let policy = RefreshSettings { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };
     CachedToken {
         token: AccessToken::new(&format!("token-{generation}"), at(now) + life).unwrap(),
         schedule: policy.schedule(at(now), life),
@@ -57,7 +57,7 @@ fn cached(generation: u64, now: u64) -> CachedToken {
 }
 
 fn error(kind: TokenErrorKind) -> TokenError {
-    TokenError::new(&"mi-1".parse().unwrap(), Failure::of(kind))
+    TokenError::new(&"mi-1".parse().unwrap(), FetchFailure::of(kind))
 }
 
 /// The state of a caller: a result, or a running attempt whose result it would wait for.
@@ -145,7 +145,7 @@ fn callers_of_a_failed_attempt_share_its_error() {
         assert_eq!(held.outcome().unwrap().unwrap_err().kind(), TokenErrorKind::Refused);
     }
     assert_eq!(attempts.load(Ordering::SeqCst), 1);
-    assert_eq!(entry.snapshot().step(at(0)), Step::Refuse);
+    assert_eq!(entry.snapshot().action(at(0)), TokenAction::ReturnError);
 }
 
 fn a_dropped_attempt_is_replaced_by_one() {
@@ -240,7 +240,7 @@ fn an_invalidated_token_does_not_come_back() {
     if began_before {
         FORGOTTEN_ON_THE_WAY.fetch_add(1, Ordering::SeqCst);
         assert!(snapshot.cached.is_none());
-        assert_eq!(snapshot.step(at(0)), Step::Fetch);
+        assert_eq!(snapshot.action(at(0)), TokenAction::Fetch);
     }
     // Whoever waited for an attempt that is not wanted any more asks again.
     assert!(outcome.is_none_or(|outcome| outcome.is_ok()));
@@ -271,5 +271,5 @@ fn an_abandoned_attempt_does_not_undo_the_next() {
     let outcome = next.join().unwrap().unwrap().unwrap();
     let snapshot = entry.snapshot();
     assert_eq!(snapshot.cached.as_ref().unwrap().generation, outcome.generation, "the last one stays");
-    assert_eq!(snapshot.step(at(60)), Step::Send);
+    assert_eq!(snapshot.action(at(60)), TokenAction::Send);
 }

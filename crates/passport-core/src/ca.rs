@@ -40,22 +40,22 @@ impl CaCertificates {
         Self::from_pem(&content).map_err(invalid)
     }
 
-    fn from_pem(content: &[u8]) -> Result<Self, Problem> {
+    fn from_pem(content: &[u8]) -> Result<Self, CaFileProblem> {
         if content.first() == Some(&DER_SEQUENCE) {
-            return Err(Problem::Der);
+            return Err(CaFileProblem::Der);
         }
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(content).collect();
-        let certificates = certificates.map_err(Problem::of_pem)?;
+        let certificates = certificates.map_err(CaFileProblem::of_pem)?;
         let mut roots = rustls::RootCertStore::empty();
         for certificate in &certificates {
-            roots.add(certificate.clone()).map_err(Problem::not_a_certificate)?;
+            roots.add(certificate.clone()).map_err(CaFileProblem::not_a_certificate)?;
         }
         if certificates.is_empty() {
-            return Err(Problem::NoCertificate);
+            return Err(CaFileProblem::NoCertificate);
         }
         let for_reqwest = certificates.iter().map(|der| reqwest::Certificate::from_der(der));
         let for_reqwest: Arc<[_]> =
-            for_reqwest.collect::<Result<_, _>>().map_err(Problem::not_a_certificate)?;
+            for_reqwest.collect::<Result<_, _>>().map_err(CaFileProblem::not_a_certificate)?;
         Ok(Self { der: certificates.into(), for_reqwest })
     }
 
@@ -71,13 +71,13 @@ impl CaCertificates {
 }
 
 /// Reads a regular file. Opening a FIFO would block until it has a writer.
-fn content(path: &Path) -> Result<Vec<u8>, Problem> {
+fn content(path: &Path) -> Result<Vec<u8>, CaFileProblem> {
     if !fs::metadata(path)?.is_file() {
-        return Err(Problem::NotAFile);
+        return Err(CaFileProblem::NotAFile);
     }
     let mut content = Vec::new();
     File::open(path)?.take(MAX_SIZE + 1).read_to_end(&mut content)?;
-    if content.len() as u64 > MAX_SIZE { Err(Problem::TooLarge) } else { Ok(content) }
+    if content.len() as u64 > MAX_SIZE { Err(CaFileProblem::TooLarge) } else { Ok(content) }
 }
 
 impl fmt::Debug for CaCertificates {
@@ -98,11 +98,11 @@ fn shown(path: &Path) -> String {
 pub struct InvalidCaFile {
     path: String,
     #[source]
-    problem: Problem,
+    problem: CaFileProblem,
 }
 
 #[derive(Clone, Debug, thiserror::Error)]
-enum Problem {
+enum CaFileProblem {
     #[error("{0}")]
     Io(#[source] Arc<io::Error>),
     #[error("it has a section that is not base64; copy the file anew")]
@@ -119,7 +119,7 @@ enum Problem {
     TooLarge,
 }
 
-impl Problem {
+impl CaFileProblem {
     /// Drops an error that quotes a line of the file: the line may be a private key.
     fn of_pem(error: pem::Error) -> Self {
         let is_safe = matches!(error, pem::Error::Base64Decode(_) | pem::Error::SectionTooLarge);
@@ -131,7 +131,7 @@ impl Problem {
     }
 }
 
-impl From<io::Error> for Problem {
+impl From<io::Error> for CaFileProblem {
     fn from(error: io::Error) -> Self {
         Self::Io(error.into())
     }

@@ -3,7 +3,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode, header::ACCEPT};
 use serde::Deserialize;
-use serde_json::Value;
 use url::Url;
 
 use crate::{Issuer, Limits, Origin, Transport, TransportError, request_to};
@@ -11,7 +10,7 @@ use crate::{Issuer, Limits, Origin, Transport, TransportError, request_to};
 /// The largest document that is read, in bytes.
 const MAX_BODY: usize = 64 * 1024;
 
-/// What the discovery document of an [`Issuer`] says, as far as it is used and after it was checked.
+/// The checked members of an issuer's discovery document that are used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProviderMetadata {
@@ -19,8 +18,6 @@ pub struct ProviderMetadata {
     pub discovery_url: Url,
     /// Where the signing keys are; of the issuer's own origin.
     pub jwks_uri: Url,
-    /// How clients may prove to the token endpoint who they are, in the issuer's order; empty if it does not say.
-    pub client_authentication: Vec<String>,
 }
 
 /// Reads the discovery document of `issuer`: below `/passport/` first, and at the root when the
@@ -44,9 +41,9 @@ pub async fn discover(
 ) -> Result<ProviderMetadata, DiscoveryError> {
     let [first, second] = issuer.discovery_urls();
     match read(transport, issuer, first, timeout).await {
-        Err(error) if error.is_answer() => {
+        Err(error) if error.is_response() => {
             let other = read(transport, issuer, second, timeout).await;
-            other.map_err(|other| if error.is_not_found() { other } else { error })
+            other.map_err(|other| if matches!(error, DiscoveryError::NotFound) { other } else { error })
         }
         outcome => outcome,
     }
@@ -69,21 +66,14 @@ async fn read(
 }
 
 #[derive(Deserialize)]
-struct Document {
+struct DiscoveryDocument {
     issuer: String,
     jwks_uri: String,
-    #[serde(default)]
-    token_endpoint_auth_methods_supported: Value,
-}
-
-/// The texts of a list. Whoever wants keys is not to do without them for a list that is none.
-fn texts(list: &Value) -> Vec<String> {
-    let list = list.as_array().into_iter().flatten();
-    list.filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 fn check(issuer: &Issuer, discovery_url: Url, body: &[u8]) -> Result<ProviderMetadata, DiscoveryError> {
-    let document: Document = serde_json::from_slice(body).map_err(|_| DiscoveryError::NotADocument)?;
+    let document: DiscoveryDocument =
+        serde_json::from_slice(body).map_err(|_| DiscoveryError::NotADocument)?;
     if document.issuer != issuer.id() {
         return Err(DiscoveryError::ForeignIssuer { expected: issuer.id().to_owned() });
     }
@@ -91,8 +81,7 @@ fn check(issuer: &Issuer, discovery_url: Url, body: &[u8]) -> Result<ProviderMet
     if Origin::of(&jwks_uri).ok() != Some(issuer.origin()) {
         return Err(DiscoveryError::ForeignKeys);
     }
-    let client_authentication = texts(&document.token_endpoint_auth_methods_supported);
-    Ok(ProviderMetadata { discovery_url, jwks_uri, client_authentication })
+    Ok(ProviderMetadata { discovery_url, jwks_uri })
 }
 
 /// Why [`discover`] gave nothing.
@@ -131,15 +120,11 @@ pub enum DiscoveryError {
 
 impl DiscoveryError {
     /// Whether the location answered, with something else than the document.
-    fn is_answer(&self) -> bool {
+    fn is_response(&self) -> bool {
         match self {
             Self::Transport(error) => error.kind().is_answer(),
             _ => true,
         }
-    }
-
-    fn is_not_found(&self) -> bool {
-        matches!(self, Self::NotFound)
     }
 }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Mutex as Turn, Semaphore, oneshot},
+    sync::{Mutex as AsyncMutex, Semaphore, oneshot},
     time::timeout,
 };
 
@@ -21,7 +21,7 @@ static THREADS: Semaphore = Semaphore::const_new(MAX_THREADS);
 const MAX_WAIT: Duration = Duration::from_millis(50);
 
 /// Who accesses which file. Entries without a user are removed when a new one is added.
-static TURNS: LazyLock<Mutex<HashMap<PathBuf, Weak<Turn<()>>>>> = LazyLock::new(Mutex::default);
+static PATH_LOCKS: LazyLock<Mutex<HashMap<PathBuf, Weak<AsyncMutex<()>>>>> = LazyLock::new(Mutex::default);
 
 /// Runs `work`, which blocks on the file at `path`, on a thread of its own for at most `limit`.
 ///
@@ -47,12 +47,12 @@ pub async fn on_file_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> io::Result<T> {
     let run = async {
-        let turn = turn(path).lock_owned().await;
+        let lock = path_lock(path).lock_owned().await;
         let permit = timeout(MAX_WAIT, THREADS.acquire()).await;
         let (done, outcome) = oneshot::channel();
         thread::Builder::new().name("passport-file".to_owned()).spawn(move || {
             let result = work();
-            drop((turn, permit));
+            drop((lock, permit));
             // The caller may be gone.
             let _ = done.send(result);
         })?;
@@ -61,15 +61,15 @@ pub async fn on_file_thread<T: Send + 'static>(
     timeout(limit, run).await.unwrap_or_else(|_| Err(hangs(limit)))
 }
 
-fn turn(path: &Path) -> Arc<Turn<()>> {
-    let mut turns = TURNS.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(turn) = turns.get(path).and_then(Weak::upgrade) {
-        return turn;
+fn path_lock(path: &Path) -> Arc<AsyncMutex<()>> {
+    let mut locks = PATH_LOCKS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(lock) = locks.get(path).and_then(Weak::upgrade) {
+        return lock;
     }
-    turns.retain(|_, turn| turn.strong_count() > 0);
-    let turn = Arc::default();
-    turns.insert(path.to_owned(), Arc::downgrade(&turn));
-    turn
+    locks.retain(|_, lock| lock.strong_count() > 0);
+    let lock = Arc::default();
+    locks.insert(path.to_owned(), Arc::downgrade(&lock));
+    lock
 }
 
 fn hangs(limit: Duration) -> io::Error {

@@ -108,8 +108,8 @@
 //!    HTTPS or loopback. (A client with a system proxy may send loopback requests to it; see
 //!    [`AllowedOrigins`].)
 //! 3. A request has the token of its own identity, and never that of another one.
-//! 4. Concurrent callers share one token request at a time (except with [`TokenCache::disabled`]).
-//!    A caller that is canceled does not cancel it.
+//! 4. Concurrent callers share one token request at a time. A caller that is canceled does not
+//!    cancel it.
 //! 5. While a token is live, no caller waits for its successor, and no caller notices that Passport
 //!    is down.
 //! 6. A token that a receiver rejects is replaced, once for all callers; no receiver can cause a

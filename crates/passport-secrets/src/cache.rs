@@ -15,7 +15,7 @@ use passport_core::{
 };
 use tokio::time::timeout;
 
-use crate::state::{Lookup, SecretState};
+use crate::state::{SecretLookup, SecretState};
 
 /// How long secrets are trusted.
 const TIME_TO_LIVE: Duration = Duration::from_secs(5 * 60);
@@ -53,7 +53,7 @@ pub struct CachedSecrets<P> {
     provider: Arc<P>,
     time_to_live: Duration,
     clock: Arc<dyn Clock>,
-    entries: Arc<Mutex<HashMap<SecretRef, Arc<Entry>>>>,
+    entries: Arc<Mutex<HashMap<SecretRef, Arc<SecretEntry>>>>,
 }
 
 type ReadResult = Result<ResolvedSecret, SecretError>;
@@ -61,15 +61,15 @@ type ReadResult = Result<ResolvedSecret, SecretError>;
 /// One secret. A read begins, and its outcome is recorded, with the state locked: the outcome of an
 /// abandoned read is not.
 #[derive(Default)]
-struct Entry {
+struct SecretEntry {
     state: Mutex<SecretState>,
     reads: SharedTask<ReadResult>,
 }
 
 /// What a caller does.
-enum Step {
-    /// Uses what is known.
-    Known(ReadResult),
+enum ReadPlan {
+    /// Uses the cached secret or error.
+    Done(ReadResult),
     /// Waits for a read.
     Wait {
         read: Waiter<ReadResult>,
@@ -107,7 +107,7 @@ impl<P: SecretProvider> CachedSecrets<P> {
         self
     }
 
-    fn entry(&self, reference: &SecretRef) -> Arc<Entry> {
+    fn entry(&self, reference: &SecretRef) -> Arc<SecretEntry> {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         // Only the first caller copies the reference.
         match entries.get(reference) {
@@ -120,14 +120,14 @@ impl<P: SecretProvider> CachedSecrets<P> {
     async fn reloaded(
         &self,
         reference: &SecretRef,
-        entry: &Arc<Entry>,
+        entry: &Arc<SecretEntry>,
         rejected: &ResolvedSecret,
     ) -> ReadResult {
         let mut last = Err(lost(reference));
         for _ in 0..TRIES {
-            match self.step(reference, entry, Some(rejected)) {
-                Step::Known(outcome) => return outcome,
-                Step::Wait { read, joined, .. } => {
+            match self.plan(reference, entry, Some(rejected)) {
+                ReadPlan::Done(outcome) => return outcome,
+                ReadPlan::Wait { read, joined, .. } => {
                     let Ok(outcome) = read.outcome().await else { continue };
                     last = outcome;
                     // A read that was running may have begun before the rejection.
@@ -140,21 +140,26 @@ impl<P: SecretProvider> CachedSecrets<P> {
         last
     }
 
-    /// Returns what is known, or joins the running read, or starts one.
-    fn step(&self, reference: &SecretRef, entry: &Arc<Entry>, rejected: Option<&ResolvedSecret>) -> Step {
+    /// Returns the cached secret or error, or joins the running read, or starts one.
+    fn plan(
+        &self,
+        reference: &SecretRef,
+        entry: &Arc<SecretEntry>,
+        rejected: Option<&ResolvedSecret>,
+    ) -> ReadPlan {
         let state = entry.state();
-        let asked_at = self.clock.uptime();
-        let previous = match (rejected, state.lookup(asked_at, self.time_to_live)) {
-            (Some(rejected), _) => match state.after_rejection(rejected, asked_at) {
-                Some(known) => return Step::Known(known),
+        let requested_at = self.clock.uptime();
+        let previous = match (rejected, state.lookup(requested_at, self.time_to_live)) {
+            (Some(rejected), _) => match state.after_rejection(rejected, requested_at) {
+                Some(result) => return ReadPlan::Done(result),
                 None => None,
             },
-            (None, Lookup::Fresh(secret)) => return Step::Known(Ok(secret)),
-            (None, Lookup::Failed(error)) => return Step::Known(Err(error)),
-            (None, Lookup::Due(previous)) => previous,
+            (None, SecretLookup::Fresh(secret)) => return ReadPlan::Done(Ok(secret)),
+            (None, SecretLookup::Failed(error)) => return ReadPlan::Done(Err(error)),
+            (None, SecretLookup::Due(previous)) => previous,
         };
         let (attempt, read) = match entry.reads.join_or_begin(LIMITS) {
-            Joined::Running(read) => return Step::Wait { read, previous, joined: true },
+            Joined::Running(read) => return ReadPlan::Wait { read, previous, joined: true },
             Joined::Begun(attempt, read) => (attempt, read),
         };
         drop(state);
@@ -164,12 +169,12 @@ impl<P: SecretProvider> CachedSecrets<P> {
             move |read| {
                 let outcome = ended(read, &reference)?;
                 let ends_in = outcome.as_ref().ok().and_then(|secret| remaining(secret, &*clock));
-                Some(entry.record(number, &reference, outcome, ends_in, [asked_at, clock.uptime()]))
+                Some(entry.record(number, &reference, outcome, ends_in, [requested_at, clock.uptime()]))
             }
         };
         let work = read_secret(Arc::clone(&self.provider), reference.clone(), rejected.cloned());
         tokio::spawn(attempt.run(work, complete));
-        Step::Wait { read, previous, joined: false }
+        ReadPlan::Wait { read, previous, joined: false }
     }
 }
 
@@ -204,7 +209,7 @@ fn ended(read: Result<ReadResult, TaskFailure>, reference: &SecretRef) -> Option
     }
 }
 
-impl Entry {
+impl SecretEntry {
     /// Records the outcome of a read, and returns the one for its callers. A secret is as old as
     /// the request for it.
     fn record(
@@ -213,7 +218,7 @@ impl Entry {
         reference: &SecretRef,
         read: ReadResult,
         ends_in: Option<Duration>,
-        [asked_at, now]: [Duration; 2],
+        [requested_at, now]: [Duration; 2],
     ) -> ReadResult {
         events::read(reference, &read);
         let mut state = self.state();
@@ -222,7 +227,7 @@ impl Entry {
         }
         match read {
             Ok(secret) => {
-                let is_another = state.record_success(secret.clone(), asked_at, ends_in);
+                let is_another = state.record_success(secret.clone(), requested_at, ends_in);
                 drop(state);
                 events::expires(reference, &secret, ends_in);
                 if is_another {
@@ -250,16 +255,16 @@ impl<P: SecretProvider> SecretProvider for CachedSecrets<P> {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
         let entry = self.entry(reference);
         for _ in 0..TRIES {
-            match self.step(reference, &entry, None) {
-                Step::Known(outcome) => return outcome,
-                Step::Wait { read, previous: Some(previous), .. } => {
+            match self.plan(reference, &entry, None) {
+                ReadPlan::Done(outcome) => return outcome,
+                ReadPlan::Wait { read, previous: Some(previous), .. } => {
                     let read = timeout(PATIENCE, read.outcome()).await;
                     return read.ok().and_then(Result::ok).unwrap_or_else(|| {
                         events::late(reference);
                         Ok(previous)
                     });
                 }
-                Step::Wait { read, previous: None, .. } => {
+                ReadPlan::Wait { read, previous: None, .. } => {
                     if let Ok(outcome) = read.outcome().await {
                         return outcome;
                     }

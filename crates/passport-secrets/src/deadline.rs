@@ -16,16 +16,16 @@ const MAX_TIME: Duration = Duration::from_secs(9);
 const RESERVE: Duration = Duration::from_millis(500);
 
 tokio::task_local! {
-    static READ: Read;
+    static READ: ReadScope;
 }
 
 /// The read that the current task is doing.
-struct Read {
+struct ReadScope {
     requests_end: Instant,
     last_failure: LastFailure,
 }
 
-impl Read {
+impl ReadScope {
     fn remaining(&self) -> Duration {
         self.requests_end.saturating_duration_since(Instant::now())
     }
@@ -37,7 +37,7 @@ pub(crate) async fn within_deadline<T>(
     read: impl Future<Output = Result<T, SecretError>>,
 ) -> Result<T, SecretError> {
     let (end, last_failure) = (Instant::now() + MAX_TIME, LastFailure::default());
-    let scope = Read { requests_end: end - RESERVE, last_failure: last_failure.clone() };
+    let scope = ReadScope { requests_end: end - RESERVE, last_failure: last_failure.clone() };
     let read = timeout_at(end, READ.scope(scope, read)).await;
     read.unwrap_or_else(|_| Err(late(reference, &last_failure)))
 }

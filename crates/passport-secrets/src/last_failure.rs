@@ -19,11 +19,11 @@ pub(crate) struct LastFailure(Arc<Mutex<Option<FailedRequest>>>);
 #[derive(Clone, Debug)]
 pub(crate) struct FailedRequest {
     host: String,
-    cause: Cause,
+    pub(crate) cause: FailureCause,
 }
 
 #[derive(Clone, Debug)]
-enum Cause {
+pub(crate) enum FailureCause {
     Status(u16),
     Transport(TransportError),
 }
@@ -33,47 +33,25 @@ impl LastFailure {
     pub(crate) fn note(&self, host: &str, outcome: &Result<Response<Bytes>, TransportError>) {
         let cause = match outcome {
             Ok(response) if response.status().as_u16() >= 400 => {
-                Some(Cause::Status(response.status().as_u16()))
+                Some(FailureCause::Status(response.status().as_u16()))
             }
             Ok(_) => None,
-            Err(error) => Some(Cause::Transport(error.clone())),
+            Err(error) => Some(FailureCause::Transport(error.clone())),
         };
-        self.set(cause.map(|cause| FailedRequest { host: host.to_owned(), cause }));
+        let failed = cause.map(|cause| FailedRequest { host: host.to_owned(), cause });
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = failed;
     }
 
     pub(crate) fn get(&self) -> Option<FailedRequest> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn set(&self, failed: Option<FailedRequest>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = failed;
-    }
-}
-
-#[cfg(feature = "azure-key-vault")]
-impl FailedRequest {
-    /// Returns the failed request among the causes of `error`.
-    pub(crate) fn find<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Self> {
-        passport_core::chain(error).find_map(|error| error.downcast_ref())
-    }
-}
-
-#[cfg(feature = "aws-secrets-manager")]
-impl FailedRequest {
-    /// Whether it may pass by itself.
-    pub(crate) fn is_transient(&self) -> bool {
-        match &self.cause {
-            Cause::Status(status) => matches!(status, 408 | 429 | 500..),
-            Cause::Transport(error) => error.is_transient(),
-        }
     }
 }
 
 impl fmt::Display for FailedRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
-            Cause::Status(status) => write!(f, "{} answered {status}", self.host),
-            Cause::Transport(error) => write!(f, "{}: {}", self.host, sanitize::causes(error)),
+            FailureCause::Status(status) => write!(f, "{} answered {status}", self.host),
+            FailureCause::Transport(error) => write!(f, "{}: {}", self.host, sanitize::causes(error)),
         }
     }
 }
@@ -81,8 +59,8 @@ impl fmt::Display for FailedRequest {
 impl std::error::Error for FailedRequest {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.cause {
-            Cause::Status(_) => None,
-            Cause::Transport(error) => Some(error),
+            FailureCause::Status(_) => None,
+            FailureCause::Transport(error) => Some(error),
         }
     }
 }

@@ -27,12 +27,12 @@ mod aws;
 #[cfg(feature = "azure-key-vault")]
 mod azure;
 mod cache;
-#[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
+#[cfg(feature = "_client")]
 mod deadline;
-#[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
+#[cfg(feature = "_client")]
 mod last_failure;
 mod metrics;
-#[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
+#[cfg(feature = "_client")]
 mod sanitize;
 mod state;
 #[cfg(test)]

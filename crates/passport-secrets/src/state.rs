@@ -22,7 +22,7 @@ pub(crate) struct SecretState {
     cached: Option<CachedSecret>,
     /// The previous secret, and when it was replaced.
     previous: Option<(ResolvedSecret, Duration)>,
-    failure: Option<Failure>,
+    failure: Option<LastReadFailure>,
 }
 
 #[derive(Debug)]
@@ -35,7 +35,7 @@ struct CachedSecret {
 
 /// The last failure since the last success.
 #[derive(Debug)]
-struct Failure {
+struct LastReadFailure {
     error: SecretError,
     /// How many failures in a row.
     count: u32,
@@ -45,7 +45,7 @@ struct Failure {
 
 /// What a caller may do.
 #[derive(Debug)]
-pub(crate) enum Lookup {
+pub(crate) enum SecretLookup {
     /// Use this secret; there is no need to ask the provider.
     Fresh(ResolvedSecret),
     /// Ask the provider; use this secret if it does not answer.
@@ -62,14 +62,14 @@ impl CachedSecret {
 
 impl SecretState {
     /// Returns what a caller may do at `now`, if secrets are fresh for `time_to_live`.
-    pub(crate) fn lookup(&self, now: Duration, time_to_live: Duration) -> Lookup {
+    pub(crate) fn lookup(&self, now: Duration, time_to_live: Duration) -> SecretLookup {
         match (&self.cached, self.backing_off(now)) {
             (Some(cached), None) if cached.is_due(now, time_to_live) => {
-                Lookup::Due(Some(cached.secret.clone()))
+                SecretLookup::Due(Some(cached.secret.clone()))
             }
-            (Some(cached), _) => Lookup::Fresh(cached.secret.clone()),
-            (None, Some(failure)) => Lookup::Failed(failure.error.clone()),
-            (None, None) => Lookup::Due(None),
+            (Some(cached), _) => SecretLookup::Fresh(cached.secret.clone()),
+            (None, Some(failure)) => SecretLookup::Failed(failure.error.clone()),
+            (None, None) => SecretLookup::Due(None),
         }
     }
 
@@ -131,12 +131,12 @@ impl SecretState {
         let count = self.failure.as_ref().map_or(0, |failure| failure.count);
         let retry_after = error.retry_after().unwrap_or_default().min(MAX_RETRY_AFTER);
         let until = now + BACKOFF.pause(count, chance).max(retry_after);
-        self.failure = Some(Failure { error: error.clone(), count: count.saturating_add(1), until });
+        self.failure = Some(LastReadFailure { error: error.clone(), count: count.saturating_add(1), until });
         self.cached.as_ref().map(|cached| cached.secret.clone()).ok_or(error)
     }
 
     /// Returns the last failure if the provider is not to be asked at `now`.
-    fn backing_off(&self, now: Duration) -> Option<&Failure> {
+    fn backing_off(&self, now: Duration) -> Option<&LastReadFailure> {
         self.failure.as_ref().filter(|failure| now < failure.until)
     }
 }

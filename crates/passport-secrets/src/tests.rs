@@ -72,7 +72,7 @@ fn aws(failing: &Failing) -> SecretSource {
 
 fn azure(failing: &Failing) -> SecretSource {
     let client_options =
-        azure::http::patient(&failing.transport(), &crate::last_failure::LastFailure::default());
+        azure::http::retrying(&failing.transport(), &crate::last_failure::LastFailure::default());
     let options = ClientSecretCredentialOptions { client_options };
     let credential =
         ClientSecretCredential::new(TENANT, "application".into(), "secret".into(), Some(options)).unwrap();

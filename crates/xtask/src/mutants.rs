@@ -56,8 +56,8 @@ const DECISIONS: [&str; 46] = [
     "passport-outbound/src/token/entry.rs",
     "passport-outbound/src/token/monotonic_clock.rs",
     "passport-outbound/src/token/schedule.rs",
-    "passport-outbound/src/token/snapshot.rs",
-    "passport-outbound/src/token/step.rs",
+    "passport-outbound/src/token/entry_state.rs",
+    "passport-outbound/src/token/action.rs",
     "passport-core/src/backoff.rs",
     "passport-core/src/shared_task",
     // Allowed origins.

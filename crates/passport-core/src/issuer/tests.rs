@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn the_id_is_kept_byte_for_byte() {
+fn issuer_id_is_preserved_byte_for_byte() {
     for id in ["https://passport.bizfirst.ai", "https://x.auth0.com/", "https://Host/Realms/x"] {
         assert_eq!(Issuer::new(id).unwrap().id(), id);
     }
@@ -27,7 +27,7 @@ fn an_issuer_with_a_path_keeps_it() {
 }
 
 #[test]
-fn the_two_places_of_the_keys_know_each_other() {
+fn each_jwks_url_has_the_other_as_its_alternative() {
     let issuer = Issuer::passport();
     let documented = Url::parse("https://passport.bizfirst.ai/passport/.well-known/jwks.json").unwrap();
     let specified = issuer.other_jwks_url(&documented).unwrap();
@@ -59,7 +59,7 @@ fn plain_http_is_accepted_by_its_opt_in() {
 }
 
 #[test]
-fn refusal_of_plain_http_names_the_opt_in() {
+fn rejection_of_plain_http_names_the_opt_in() {
     let refusals = [
         Issuer::new("http://passport").unwrap_err(),
         Issuer::passport().with_token_url("http://passport/token").unwrap_err(),
@@ -71,7 +71,7 @@ fn refusal_of_plain_http_names_the_opt_in() {
 }
 
 #[test]
-fn credentials_in_a_url_are_refused_and_not_echoed() {
+fn url_with_credentials_is_rejected_and_not_quoted() {
     let error = Issuer::new("https://user:hunter2@host").unwrap_err();
     assert!(!error.to_string().contains("hunter2"));
 }

@@ -12,7 +12,7 @@ fn case_and_the_default_port_make_no_difference() {
 }
 
 #[test]
-fn what_is_spelled_as_usual_is_known_by_its_text() {
+fn usual_spelling_is_matched_by_text() {
     let (plain, ported) = (origin("https://API.bizfirst.ai:443"), origin("http://[::1]:8080"));
     assert!(plain.is_spelled("https", "api.bizfirst.ai"));
     assert!(ported.is_spelled("http", "[::1]:8080"));
@@ -65,7 +65,7 @@ fn only_tls_or_loopback_is_secure() {
 }
 
 #[test]
-fn user_information_paths_and_odd_schemes_are_refused() {
+fn user_information_paths_and_odd_schemes_are_rejected() {
     for text in ["https://a@b", "https://b/p", "https://b?q", "https://b#f", "ftp://b", "file:///x", "b:443"]
     {
         assert!(text.parse::<Origin>().is_err(), "{text}");

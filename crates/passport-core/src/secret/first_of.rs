@@ -4,14 +4,15 @@ use crate::hedged;
 
 use super::{ResolvedSecret, SecretError, SecretProvider, SecretRef, SecretSource};
 
-/// One source, and another for when it does not answer, or not soon. They know their references themselves.
+/// A source, and another one for when it fails or is slow. Both have references of their own.
 #[derive(Debug)]
 pub(super) struct FirstOf {
     pub(super) first: SecretSource,
     pub(super) second: SecretSource,
 }
 
-/// How long the first source has to itself. A vault answers within it, or is in trouble.
+/// After this time without a result, the second source is read as well. A deadline instead would
+/// cut off a vault that is slow but works, or leave no time for the other source.
 const HEAD_START: Duration = Duration::from_secs(2);
 
 type Resolved = Result<ResolvedSecret, SecretError>;

@@ -45,25 +45,25 @@ impl SecretProviders {
         let reference = match provider {
             None => reference.parse().map_err(InvalidSecretSource::Reference)?,
             Some(_) if reference.is_empty() => return Err(InvalidSecretSource::Reference(InvalidSecretRef)),
-            Some(name) => placed(&canonical(name), reference),
+            Some(name) => with_scheme(&canonical(name), reference),
         };
         let name = canonical(reference.scheme());
         let found = self.by_name.get(&name).ok_or_else(|| match self.missing.get_key_value(&name) {
             Some((name, reason)) => {
                 InvalidSecretSource::MissingProvider { name: name.clone(), reason: reason.clone() }
             }
-            None => InvalidSecretSource::NoSuchProvider { known: self.known() },
+            None => InvalidSecretSource::NoSuchProvider { known: self.names() },
         })?;
         Ok(SecretSource::of(Arc::clone(found), reference))
     }
 
-    fn known(&self) -> String {
+    fn names(&self) -> String {
         self.by_name.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
     }
 }
 
 /// The reference may name the provider once more (`env:NAME` beside `env`).
-fn placed(name: &str, reference: &str) -> SecretRef {
+fn with_scheme(name: &str, reference: &str) -> SecretRef {
     let named = reference.parse::<SecretRef>().ok().filter(|named| canonical(named.scheme()) == name);
     SecretRef::of(
         name,

@@ -8,14 +8,14 @@ use std::{
 
 use tokio::{sync::watch, time::timeout};
 
-use super::{Progress, TaskLimits};
+use super::{AttemptProgress, TaskLimits};
 
 /// The duty to bring an outcome. Dropping it ends the attempt without one.
 #[derive(Debug)]
 pub struct Attempt<T> {
     generation: u64,
     limits: TaskLimits,
-    progress: watch::Sender<Progress<T>>,
+    progress: watch::Sender<AttemptProgress<T>>,
 }
 
 /// Why the work of an attempt has no result.
@@ -33,7 +33,11 @@ pub enum TaskFailure {
 }
 
 impl<T> Attempt<T> {
-    pub(super) fn new(generation: u64, limits: TaskLimits, progress: watch::Sender<Progress<T>>) -> Self {
+    pub(super) fn new(
+        generation: u64,
+        limits: TaskLimits,
+        progress: watch::Sender<AttemptProgress<T>>,
+    ) -> Self {
         Self { generation, limits, progress }
     }
 
@@ -45,7 +49,7 @@ impl<T> Attempt<T> {
 
     /// Ends the attempt with `outcome`, which all waiters get.
     pub fn finish(self, outcome: T) {
-        self.progress.send_replace(Progress::Finished(outcome));
+        self.progress.send_replace(AttemptProgress::Finished(outcome));
     }
 
     /// Returns a future that runs `work` within the deadline and ends the attempt with what

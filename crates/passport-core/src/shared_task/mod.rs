@@ -45,7 +45,7 @@ use crate::sync::{Mutex, MutexGuard};
 /// the task immediately, which calls `complete`.
 #[derive(Debug)]
 pub struct SharedTask<T> {
-    state: Mutex<State<T>>,
+    state: Mutex<TaskState<T>>,
 }
 
 /// How long an attempt may take.
@@ -70,7 +70,7 @@ pub enum Joined<T> {
 #[derive(Clone, Debug)]
 pub struct Waiter<T> {
     generation: u64,
-    progress: watch::Receiver<Progress<T>>,
+    progress: watch::Receiver<AttemptProgress<T>>,
 }
 
 /// Why an attempt has no outcome. It says nothing of the work: the caller may try again.
@@ -85,15 +85,15 @@ pub enum Interrupted {
 }
 
 #[derive(Debug)]
-struct State<T> {
+struct TaskState<T> {
     /// Of the last attempt that began.
     generation: u64,
     /// The last attempt that began, unless it was abandoned.
-    current: Option<watch::Receiver<Progress<T>>>,
+    current: Option<watch::Receiver<AttemptProgress<T>>>,
 }
 
 #[derive(Debug)]
-enum Progress<T> {
+enum AttemptProgress<T> {
     /// `None` if it may be silent for ever.
     Running {
         stalled_at: Option<Instant>,
@@ -116,7 +116,7 @@ impl<T> SharedTask<T> {
     /// Creates one without an attempt.
     #[must_use]
     pub fn new() -> Self {
-        Self { state: Mutex::new(State { generation: 0, current: None }) }
+        Self { state: Mutex::new(TaskState { generation: 0, current: None }) }
     }
 
     /// Joins the running attempt, or begins one. An attempt that has stalled is abandoned.
@@ -181,12 +181,12 @@ impl<T> SharedTask<T> {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State<T>> {
+    fn lock(&self) -> MutexGuard<'_, TaskState<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl<T> State<T> {
+impl<T> TaskState<T> {
     fn running(&self) -> Option<Waiter<T>> {
         let progress = self.current.as_ref()?;
         // A sender that was dropped has ended the attempt, with an outcome or without.
@@ -195,7 +195,7 @@ impl<T> State<T> {
     }
 
     fn begin(&mut self, limits: TaskLimits) -> (Attempt<T>, Waiter<T>) {
-        let (sender, progress) = watch::channel(Progress::Running { stalled_at: limits.stalled_at() });
+        let (sender, progress) = watch::channel(AttemptProgress::Running { stalled_at: limits.stalled_at() });
         self.generation += 1;
         self.current = Some(progress.clone());
         let attempt = Attempt::new(self.generation, limits, sender);
@@ -203,7 +203,7 @@ impl<T> State<T> {
     }
 }
 
-impl<T> Progress<T> {
+impl<T> AttemptProgress<T> {
     fn is_running(&self) -> bool {
         matches!(self, Self::Running { .. }) && !self.has_stalled()
     }
@@ -241,9 +241,9 @@ impl<T: Clone> Waiter<T> {
             // Read before the progress, which a lost attempt does not change any more.
             let is_lost = self.progress.has_changed().is_err();
             let stalled_at = match &*self.progress.borrow_and_update() {
-                Progress::Finished(outcome) => return Ok(outcome.clone()),
-                Progress::Running { .. } if is_lost => return Err(Interrupted::Lost),
-                Progress::Running { stalled_at } => *stalled_at,
+                AttemptProgress::Finished(outcome) => return Ok(outcome.clone()),
+                AttemptProgress::Running { .. } if is_lost => return Err(Interrupted::Lost),
+                AttemptProgress::Running { stalled_at } => *stalled_at,
             };
             let changed = self.progress.changed();
             match stalled_at {

@@ -124,6 +124,17 @@ async fn panic_of_the_work_is_a_failure() {
     assert_eq!(spawned(&task, work).outcome().await, Ok(Err(TaskFailure::Panicked)));
 }
 
+/// The deadline needs a timer: without one, the attempt panics outside of its work.
+#[test]
+fn attempt_on_a_runtime_without_a_timer_frees_its_waiters() {
+    let task = SharedTask::new();
+    let without_timer = Builder::new_current_thread().build().unwrap();
+    let waiter = task.join_or_spawn(without_timer.handle(), LIMITS, || async { 7 }, Some);
+    without_timer.block_on(tokio::task::yield_now());
+    assert!(task.running().is_none());
+    assert_eq!(runtime().block_on(waiter.outcome()), Ok(Err(TaskFailure::Lost)));
+}
+
 #[tokio::test(start_paused = true)]
 async fn completion_without_an_outcome_loses_the_attempt() {
     let task = SharedTask::<u8>::new();

@@ -84,12 +84,12 @@ pub struct Transports(Arc<Mutex<HashMap<HttpSettings, Transport>>>);
 
 impl Transports {
     fn get(&self, settings: &HttpSettings, problems: &mut Vec<ConfigProblem>) -> Option<Transport> {
-        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(transport) = made.get(settings) {
+        let mut transports = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(transport) = transports.get(settings) {
             return Some(transport.clone());
         }
         let transport = Transport::new(settings.http_transport(problems)?);
-        made.insert(settings.clone(), transport.clone());
+        transports.insert(settings.clone(), transport.clone());
         Some(transport)
     }
 }

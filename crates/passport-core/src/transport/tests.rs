@@ -78,7 +78,7 @@ async fn loopback_is_reached_directly_even_if_the_settings_name_a_proxy() {
 }
 
 #[test]
-fn what_a_machine_has_for_itself_is_never_asked_for_through_a_proxy() {
+fn loopback_and_metadata_hosts_bypass_the_proxy() {
     for (url, stays) in [
         ("http://169.254.169.254/metadata/identity/oauth2/token", true),
         ("http://[fe80::1]/", true),
@@ -95,7 +95,7 @@ fn what_a_machine_has_for_itself_is_never_asked_for_through_a_proxy() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_off_or_is_refused_is_told_apart() {
+async fn broken_and_refused_connections_have_kinds_of_their_own() {
     let (cut_off, _) = server("HTTP/1.1 200 OK\r\ncontent-length: 10\r\nconnection: close\r\n\r\nhalf").await;
     assert_eq!(kind(Transport::default().get(&cut_off, LIMITS).await), TransportErrorKind::Broken);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -250,7 +250,7 @@ async fn unsafe_request_is_sent_once() {
 }
 
 #[tokio::test]
-async fn server_of_another_protocol_is_told_apart() {
+async fn server_of_another_protocol_has_its_own_kind() {
     for bytes in ["SSH-2.0-OpenSSH_9\r\n", "\x15\x03\x01\0\x02\x02\x46", "\0\0\x12\x04\0\0\0\0\0"] {
         let (url, _) = server(bytes).await;
         let error = Transport::default().get(&url, LIMITS).await.unwrap_err();
@@ -265,7 +265,7 @@ async fn server_of_another_protocol_is_told_apart() {
 }
 
 #[tokio::test]
-async fn unknown_host_is_told_apart() {
+async fn unknown_host_has_its_own_kind() {
     let url = Url::parse("http://no-such-host.invalid/").unwrap();
     let error = Transport::default().get(&url, LIMITS).await.unwrap_err();
     assert_eq!(error.kind(), TransportErrorKind::Dns, "{error:?}");

@@ -38,15 +38,15 @@ pin_project! {
         P: Replay<R>,
     {
         #[pin]
-        state: State<S, R, P>,
+        state: AttachState<S, R, P>,
     }
 }
 
 pin_project! {
     /// The parts that few requests need are boxed: a future is moved more than once before it is
     /// polled.
-    #[project = StateProjection]
-    enum State<S, R, P>
+    #[project = AttachStateProjection]
+    enum AttachState<S, R, P>
     where
         S: Service<R>,
         P: Replay<R>,
@@ -96,12 +96,12 @@ where
     S::Response: OutboundResponse,
 {
     Done(<S::Response as ResponseHead>::Watched),
-    State(State<S, R, P>),
+    Continue(AttachState<S, R, P>),
 }
 
 impl<S: Service<R>, R, P: Replay<R>> AttachTokenFuture<S, R, P> {
     pub(super) fn failed(error: BoxError) -> Self {
-        Self { state: State::Failed { error: Some(error) } }
+        Self { state: AttachState::Failed { error: Some(error) } }
     }
 
     #[inline(always)] // each call of it would move the response's future once more
@@ -110,11 +110,11 @@ impl<S: Service<R>, R, P: Replay<R>> AttachTokenFuture<S, R, P> {
         watch: Option<ResponseWatch>,
         retry: Option<Retry<S, R, P>>,
     ) -> Self {
-        Self { state: State::Forwarding { response, watch, retry } }
+        Self { state: AttachState::Forwarding { response, watch, retry } }
     }
 
     pub(super) fn waiting(credential: PendingCredential, held: AwaitingToken<S, R, P>) -> Self {
-        Self { state: State::Waiting { credential, held: Some(Box::new(held)) } }
+        Self { state: AttachState::Waiting { credential, held: Some(Box::new(held)) } }
     }
 }
 
@@ -132,41 +132,45 @@ where
         let mut state = self.project().state;
         loop {
             let next = match state.as_mut().project() {
-                StateProjection::Failed { error } => {
+                AttachStateProjection::Failed { error } => {
                     return Poll::Ready(Err(error.take().expect(POLLED_AGAIN)));
                 }
-                StateProjection::Forwarding { response, watch, retry } => {
+                AttachStateProjection::Forwarding { response, watch, retry } => {
                     let response = ready!(response.poll(cx)).map_err(Into::into)?;
                     if !may_concern_token(response.status(), response.headers()) {
                         return Poll::Ready(Ok(response.watched(None)));
                     }
                     match next_step(response, watch.take(), retry.take()) {
                         Next::Done(response) => return Poll::Ready(Ok(response)),
-                        Next::State(next) => next,
+                        Next::Continue(next) => next,
                     }
                 }
-                StateProjection::Waiting { credential, held } => {
+                AttachStateProjection::Waiting { credential, held } => {
                     let token = ready!(Pin::new(credential).poll(cx))?;
                     let held = held.take().expect(POLLED_AGAIN);
                     let AwaitingToken { mut ready, request, origin, policy, mode } = *held;
                     send(&mut ready, request, origin, token, policy, &mode).state
                 }
-                StateProjection::Replacing { credential, rejected } => {
+                AttachStateProjection::Replacing { credential, rejected } => {
                     let token = ready!(Pin::new(credential).poll(cx));
                     let rejected = rejected.take().expect(POLLED_AGAIN);
                     match rejected.retry(token.ok()) {
                         Next::Done(response) => return Poll::Ready(Ok(response)),
-                        Next::State(next) => next,
+                        Next::Continue(next) => next,
                     }
                 }
-                StateProjection::Readying { second } => {
+                AttachStateProjection::Readying { second } => {
                     let service = &mut second.as_mut().expect(POLLED_AGAIN).service;
                     ready!(service.poll_ready(cx)).map_err(Into::into)?;
                     let SecondRequest { watch, mut service, request } = *second.take().expect(POLLED_AGAIN);
                     if let Some(identity) = watch.policy.identity.managed() {
                         record_retry(identity.client_id());
                     }
-                    State::Forwarding { response: service.call(request), watch: Some(watch), retry: None }
+                    AttachState::Forwarding {
+                        response: service.call(request),
+                        watch: Some(watch),
+                        retry: None,
+                    }
                 }
             };
             state.set(next);
@@ -197,12 +201,14 @@ where
         return Next::Done(response.watched(trailers));
     }
     let credential = watch.replace_token();
-    let Some((credential, retry)) = credential.zip(retry) else { return Next::Done(response.watched(None)) };
+    let Some((credential, retry)) = credential.zip(retry) else {
+        return Next::Done(response.watched(None));
+    };
     let rejected = Rejected { response, watch, retry };
     match credential {
         Credential::Ready(token) => rejected.retry(Some(token)),
         Credential::Pending(credential) => {
-            Next::State(State::Replacing { credential, rejected: Some(Box::new(rejected)) })
+            Next::Continue(AttachState::Replacing { credential, rejected: Some(Box::new(rejected)) })
         }
         Credential::Failed(_) => rejected.retry(None),
     }
@@ -223,10 +229,14 @@ where
         let Some(token) = token.filter(|token| token.generation != watch.generation) else {
             return Next::Done(response.watched(None));
         };
-        let Some(mut request) = mode.restore(saved) else { return Next::Done(response.watched(None)) };
+        let Some(mut request) = mode.restore(saved) else {
+            return Next::Done(response.watched(None));
+        };
         let watch = ResponseWatch { generation: token.generation, ..watch };
         attach(&mut request, token);
-        Next::State(State::Readying { second: Some(Box::new(SecondRequest { watch, service, request })) })
+        Next::Continue(AttachState::Readying {
+            second: Some(Box::new(SecondRequest { watch, service, request })),
+        })
     }
 }
 

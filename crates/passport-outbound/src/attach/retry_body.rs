@@ -17,9 +17,9 @@ use super::error::BoxError;
 /// [`AttachTokenLayer::replay_buffered`](super::AttachTokenLayer::replay_buffered).
 ///
 /// Its error is the inner body's, boxed.
-pub struct BufferedBody<B>(State<B>);
+pub struct BufferedBody<B>(RecordingState<B>);
 
-enum State<B> {
+enum RecordingState<B> {
     /// The body itself, while it is sent for the first time.
     First(Arc<Mutex<Recorded<B>>>),
     /// The recorded chunks, and then the rest of the body.
@@ -59,7 +59,7 @@ impl<B: Body<Data = Bytes>> BufferedBody<B> {
             room: Some(max_bytes),
             sender: None,
         }));
-        (Self(State::First(Arc::clone(&recorded))), Recording(recorded))
+        (Self(RecordingState::First(Arc::clone(&recorded))), Recording(recorded))
     }
 }
 
@@ -75,7 +75,7 @@ impl<B> Recording<B> {
         if let Some(sender) = recorded.sender.take() {
             sender.wake();
         }
-        Some(BufferedBody(State::Second {
+        Some(BufferedBody(RecordingState::Second {
             chunks: std::mem::take(&mut recorded.chunks),
             rest: recorded.inner.take(),
             trailers: recorded.trailers.take(),
@@ -141,8 +141,8 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for BufferedBody<B> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         match &mut self.get_mut().0 {
-            State::First(recorded) => locked(recorded).poll_frame(cx),
-            State::Second { chunks, rest, trailers } => {
+            RecordingState::First(recorded) => locked(recorded).poll_frame(cx),
+            RecordingState::Second { chunks, rest, trailers } => {
                 if let Some(chunk) = chunks.pop_front() {
                     return Poll::Ready(Some(Ok(Frame::data(chunk))));
                 }
@@ -159,11 +159,11 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for BufferedBody<B> {
 
     fn is_end_stream(&self) -> bool {
         match &self.0 {
-            State::First(recorded) => {
+            RecordingState::First(recorded) => {
                 let recorded = locked(recorded);
                 recorded.inner.as_ref().map_or(!recorded.taken, Body::is_end_stream)
             }
-            State::Second { chunks, rest, trailers } => {
+            RecordingState::Second { chunks, rest, trailers } => {
                 chunks.is_empty() && trailers.is_none() && rest.as_ref().is_none_or(Body::is_end_stream)
             }
         }
@@ -171,8 +171,8 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for BufferedBody<B> {
 
     fn size_hint(&self) -> SizeHint {
         match &self.0 {
-            State::First(recorded) => hint(locked(recorded).inner.as_ref()),
-            State::Second { chunks, rest, .. } => {
+            RecordingState::First(recorded) => hint(locked(recorded).inner.as_ref()),
+            RecordingState::Second { chunks, rest, .. } => {
                 let recorded = chunks.iter().map(|chunk| chunk.len() as u64).sum::<u64>();
                 let rest = hint(rest.as_ref());
                 let mut sum = SizeHint::new();

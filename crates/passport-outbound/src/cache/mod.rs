@@ -33,7 +33,6 @@ const CAPACITY: u64 = 10_000;
 /// |---|---|
 /// | a service that runs for long | the default, or [`TokenCache::memory`] if the same identity is built in several places |
 /// | a function that lives for one invocation | [`TokenCache::disabled`] |
-/// | one that takes several at a time | [`TokenCache::coalescing`] |
 /// | many instances of one service | [`TokenCache::shared`] |
 /// | many small services on one machine | [`TokenCache::sidecar`] |
 #[derive(Clone)]
@@ -42,7 +41,7 @@ pub struct TokenCache {
     store: Option<StoreHandle>,
     sidecar: Option<Sidecar>,
     /// The shared entries. A manager holds its entry, so that a hit does not look it up here.
-    entries: Option<Cache<TokenKey, Arc<TokenEntry>>>,
+    entries: Cache<TokenKey, Arc<TokenEntry>>,
 }
 
 impl TokenCache {
@@ -52,7 +51,7 @@ impl TokenCache {
     /// to fetch one token.
     #[must_use]
     pub fn memory() -> Self {
-        Self { retention: Retention::Token, store: None, sidecar: None, entries: Some(Cache::new(CAPACITY)) }
+        Self { retention: Retention::Token, store: None, sidecar: None, entries: Cache::new(CAPACITY) }
     }
 
     /// Caches tokens in memory and in a store that a fleet shares: all instances use the token that
@@ -79,25 +78,15 @@ impl TokenCache {
         Self { sidecar: Some(sidecar), ..Self::memory() }
     }
 
-    /// Caches nothing: a token is fetched for each call. For functions that end with their
-    /// invocation.
+    /// Caches nothing: a token is fetched for each call. Only concurrent calls share a fetch. For
+    /// functions that end with their invocation.
     ///
-    /// Concurrent calls are as many token requests, also when they fail; after a failure, later
-    /// calls get its error until the pause is over. A rejected token is not replaced, so no request
-    /// is retried. [`IdentityStatus::has_live_token`](crate::IdentityStatus::has_live_token) is
-    /// always false.
+    /// After a failed fetch, calls get its error until the pause is over. A rejected token is not
+    /// replaced, so no request is retried.
+    /// [`IdentityStatus::has_live_token`](crate::IdentityStatus::has_live_token) is always false.
     #[must_use]
     pub fn disabled() -> Self {
-        Self { retention: Retention::Nothing, entries: None, ..Self::memory() }
-    }
-
-    /// Caches nothing, but concurrent calls share a fetch: a burst of calls is one token request.
-    ///
-    /// As with [`TokenCache::disabled`], a rejected token is not replaced, and no request is
-    /// retried.
-    #[must_use]
-    pub fn coalescing() -> Self {
-        Self { retention: Retention::InFlight, ..Self::memory() }
+        Self { retention: Retention::Nothing, ..Self::memory() }
     }
 
     /// Returns the store that a fleet shares, if there is one.
@@ -112,8 +101,7 @@ impl TokenCache {
 
     /// Returns the entry of the token for `key`.
     pub(crate) fn entry(&self, key: TokenKey) -> Arc<TokenEntry> {
-        let entry = || Arc::new(TokenEntry::new(self.retention));
-        self.entries.as_ref().map_or_else(entry, |entries| entries.get_with(key, entry))
+        self.entries.get_with(key, || Arc::new(TokenEntry::new(self.retention)))
     }
 }
 

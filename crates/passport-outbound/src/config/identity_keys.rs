@@ -85,7 +85,7 @@ pub(super) const KEYS: &[ConfigKey] = &[
     key(
         CLIENT_AUTHENTICATION,
         ValueKind::Choice(METHODS),
-        "How the identity proves who it is. By default with its secret, as the issuer's discovery document says.",
+        "How the identity proves who it is. By default with its secret in a Basic header.",
     ),
     key(
         SIGNING_ALGORITHM,

@@ -40,7 +40,7 @@ impl ClientSettings {
 
 /// The route to a server. Requests to this machine, and plain `http`, bypass the system's proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Route {
+pub(super) enum ClientRoute {
     /// TLS, through the system's proxy if there is one.
     Proxied,
     /// TLS to this machine.
@@ -49,7 +49,7 @@ pub(super) enum Route {
     Plain,
 }
 
-impl Route {
+impl ClientRoute {
     fn to(origin: &Origin) -> Self {
         match (origin.is_https(), origin.is_loopback()) {
             (true, false) => Self::Proxied,
@@ -66,7 +66,7 @@ pub(super) enum Clients {
     /// A client of the user's own, for all requests.
     Own(Client),
     /// The default clients for the routes that tokens may take.
-    Default(Arc<[(Route, Arc<RuntimeClients>)]>),
+    Default(Arc<[(ClientRoute, Arc<RuntimeClients>)]>),
 }
 
 impl Clients {
@@ -88,8 +88,8 @@ impl Clients {
     }
 }
 
-fn by_route<'a>(clients: &'a [(Route, Arc<RuntimeClients>)], url: &Url) -> Option<&'a RuntimeClients> {
-    let route = Route::to(&Origin::of(url).ok()?);
+fn by_route<'a>(clients: &'a [(ClientRoute, Arc<RuntimeClients>)], url: &Url) -> Option<&'a RuntimeClients> {
+    let route = ClientRoute::to(&Origin::of(url).ok()?);
     clients.iter().find(|(other, _)| *other == route).map(|(_, client)| &**client)
 }
 
@@ -98,7 +98,7 @@ fn by_route<'a>(clients: &'a [(Route, Arc<RuntimeClients>)], url: &Url) -> Optio
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ClientPool(Arc<Mutex<BySettings>>);
 
-type BySettings = HashMap<(ClientSettings, Route), Arc<RuntimeClients>>;
+type BySettings = HashMap<(ClientSettings, ClientRoute), Arc<RuntimeClients>>;
 
 impl ClientPool {
     /// Returns the clients that requests to `origins` need, or adds every mistake to `problems`.
@@ -120,12 +120,12 @@ impl ClientPool {
     fn client(
         &self,
         settings: &ClientSettings,
-        route: Route,
+        route: ClientRoute,
         ca: Option<&CaCertificates>,
     ) -> Result<Arc<RuntimeClients>, TransportError> {
-        let mut made = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut clients = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (settings.clone(), route);
-        if let Some(client) = made.get(&key) {
+        if let Some(client) = clients.get(&key) {
             return Ok(Arc::clone(client));
         }
         let (own, ca) = (settings.clone(), ca.cloned());
@@ -134,34 +134,38 @@ impl ClientPool {
             let kind = TlsFailure::find(&error).map_or(TransportErrorKind::Setup, TransportErrorKind::Tls);
             TransportError::new(kind).caused_by(error)
         })?);
-        made.insert(key, Arc::clone(&client));
+        clients.insert(key, Arc::clone(&client));
         Ok(client)
     }
 }
 
 /// Returns the routes to `origins`, each once.
-fn routes(origins: &AllowedOrigins) -> Vec<Route> {
-    let mut routes: Vec<_> = origins.listed_origins().iter().map(Route::to).collect();
+fn routes(origins: &AllowedOrigins) -> Vec<ClientRoute> {
+    let mut routes: Vec<_> = origins.listed_origins().iter().map(ClientRoute::to).collect();
     if origins.allows_any_https() {
-        routes.extend([Route::Proxied, Route::Direct]);
+        routes.extend([ClientRoute::Proxied, ClientRoute::Direct]);
     }
     routes.sort_by_key(|route| *route as u8);
     routes.dedup();
     routes
 }
 
-fn default_client(settings: &ClientSettings, route: Route, ca: Option<&CaCertificates>) -> ClientBuilder {
+fn default_client(
+    settings: &ClientSettings,
+    route: ClientRoute,
+    ca: Option<&CaCertificates>,
+) -> ClientBuilder {
     let user_agent = settings.user_agent.clone();
     let user_agent = user_agent.unwrap_or_else(|| HeaderValue::from_static(USER_AGENT));
     let builder = Client::builder()
         .user_agent(user_agent)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(Policy::custom(within_an_origin));
-    if route == Route::Plain {
+    if route == ClientRoute::Plain {
         return builder.no_proxy().tls_certs_only([]);
     }
     let builder = builder.tls_certs_merge(ca.into_iter().flat_map(CaCertificates::for_reqwest));
-    if route == Route::Direct { builder.no_proxy() } else { builder }
+    if route == ClientRoute::Direct { builder.no_proxy() } else { builder }
 }
 
 /// Follows redirects within an origin. reqwest removes the token where a redirect leads to another

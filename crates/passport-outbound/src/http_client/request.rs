@@ -116,12 +116,12 @@ impl ManagedIdentityRequest {
         let not_allowed = || AttachError::not_allowed(&destination_of(request.url()));
         let sender = client.clients.sender_to(request.url()).ok_or_else(not_allowed)?;
         let layer = AttachTokenLayer::new(identity, client.origins);
-        let answer = if client.retries {
+        let response = if client.retries {
             call(layer.replay_clones().layer(sender), request).await
         } else {
             call(layer.layer(sender), request).await
         };
-        answer.map_err(HttpClientError::of)
+        response.map_err(HttpClientError::of)
     }
 
     /// Sends the request and returns the JSON of the response, which has to be a success.
@@ -133,11 +133,11 @@ impl ManagedIdentityRequest {
     /// # Cancel safety
     /// As [`send`](Self::send).
     pub async fn receive_json<T: DeserializeOwned>(self) -> Result<T, HttpClientError> {
-        let answer = self.send().await?.error_for_status()?;
-        if answer.status().is_success() {
-            Ok(answer.json().await?)
+        let response = self.send().await?.error_for_status()?;
+        if response.status().is_success() {
+            Ok(response.json().await?)
         } else {
-            Err(HttpClientError::Status(answer.status()))
+            Err(HttpClientError::Status(response.status()))
         }
     }
 }

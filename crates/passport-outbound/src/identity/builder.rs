@@ -10,8 +10,8 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{ManagedIdentity, spec::IdentitySpec};
 use crate::{
     TokenCache,
-    sources::{AuthMethodSelection, ClientAuthentication, Sidecar},
-    token::{DEFAULT_THRESHOLD, RefreshPolicy},
+    sources::{ClientAuthentication, Sidecar},
+    token::{DEFAULT_THRESHOLD, RefreshSettings},
 };
 
 const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(10 * 60);
@@ -28,14 +28,14 @@ pub struct ManagedIdentityBuilder {
     scopes: Option<String>,
     refresh_threshold: Duration,
     request_timeout: Duration,
-    authentication: Option<ClientAuthentication>,
+    authentication: ClientAuthentication,
     cache: Option<TokenCache>,
     transport: TransportSettings,
     clock: Arc<dyn Clock>,
 }
 
 /// The parsed settings.
-struct Parsed {
+struct ParsedSettings {
     client_id: ClientId,
     issuer: Issuer,
     scopes: Scopes,
@@ -66,7 +66,7 @@ impl ManagedIdentityBuilder {
             scopes: None,
             refresh_threshold: DEFAULT_THRESHOLD,
             request_timeout: Duration::from_secs(10),
-            authentication: None,
+            authentication: ClientAuthentication::ClientSecretBasic,
             cache: None,
             transport: TransportSettings::default(),
             clock: Arc::new(SystemClock),
@@ -125,12 +125,10 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// Sets the client authentication. By default the secret is used, by the first method that the
-    /// issuer's discovery document names: `client_secret_basic`, which is Passport's, unless only
-    /// `client_secret_post` is named. With a token URL, or without such a document, it is
-    /// `client_secret_basic`.
+    /// Sets the client authentication. Defaults to
+    /// [`ClientSecretBasic`](ClientAuthentication::ClientSecretBasic), as Passport documents it.
     pub fn client_authentication(mut self, authentication: ClientAuthentication) -> Self {
-        self.authentication = Some(authentication);
+        self.authentication = authentication;
         self
     }
 
@@ -191,17 +189,16 @@ impl ManagedIdentityBuilder {
 
     /// Returns the specification of the identity and its default scopes.
     pub(crate) fn checked(self) -> Result<(IdentitySpec, Scopes), ConfigError> {
-        let Parsed { client_id, issuer, scopes, transport } = self.parsed().map_err(ConfigError::new)?;
-        let authentication =
-            AuthMethodSelection::new(self.authentication, self.token_url.is_none().then_some(&issuer));
+        let ParsedSettings { client_id, issuer, scopes, transport } =
+            self.parsed().map_err(ConfigError::new)?;
         let spec = IdentitySpec {
             client_id,
             secret: self.secret,
             token_url: issuer.token_url(),
-            authentication: Arc::new(authentication),
+            authentication: self.authentication,
             transport,
             request_timeout: self.request_timeout,
-            policy: RefreshPolicy { threshold: self.refresh_threshold, jitter: fastrand::f64() },
+            policy: RefreshSettings { threshold: self.refresh_threshold, jitter: fastrand::f64() },
             cache: self.cache,
             clock: self.clock,
             life: CancellationToken::new(),
@@ -210,7 +207,7 @@ impl ManagedIdentityBuilder {
         Ok((spec, scopes))
     }
 
-    fn parsed(&self) -> Result<Parsed, Vec<ConfigProblem>> {
+    fn parsed(&self) -> Result<ParsedSettings, Vec<ConfigProblem>> {
         let mut problems = Vec::new();
         let client_id = ConfigProblem::collect(&mut problems, "client_id", self.client_id.parse());
         let issuer = self.parsed_issuer(&mut problems);
@@ -220,7 +217,7 @@ impl ManagedIdentityBuilder {
         self.check_combinations(&mut problems);
         match (client_id, issuer, scopes, transport, &*problems) {
             (Some(client_id), Some(issuer), Some(scopes), Some(transport), []) => {
-                Ok(Parsed { client_id, issuer, scopes, transport })
+                Ok(ParsedSettings { client_id, issuer, scopes, transport })
             }
             _ => Err(problems),
         }
@@ -240,9 +237,7 @@ impl ManagedIdentityBuilder {
 
     fn check_combinations(&self, problems: &mut Vec<ConfigProblem>) {
         let mut problem = |option: &'static str, problem| problems.push(ConfigProblem::new(option, problem));
-        if self.authentication == Some(ClientAuthentication::ClientSecretBasicRaw)
-            && self.client_id.contains(':')
-        {
+        if self.authentication == ClientAuthentication::ClientSecretBasicRaw && self.client_id.contains(':') {
             problem(
                 "client_authentication",
                 "a client id with a colon cannot be told from its secret when neither is encoded; use client_secret_basic",

@@ -7,8 +7,8 @@ use url::Url;
 use crate::{
     TokenCache,
     cache::{Coordinator, TokenKey, store_time_limit},
-    sources::{AuthMethodSelection, ClientCredentials, SidecarSource},
-    token::{RefreshPolicy, TokenEntry, TokenManager, TokenSource},
+    sources::{ClientAuthentication, ClientCredentials, SidecarSource},
+    token::{RefreshSettings, TokenEntry, TokenManager, TokenSource},
 };
 
 /// The checked settings of an identity, which all its scopes share.
@@ -17,10 +17,10 @@ pub(crate) struct IdentitySpec {
     /// `None` if the sidecar has it.
     pub(crate) secret: Option<SecretSource>,
     pub(crate) token_url: Url,
-    pub(crate) authentication: Arc<AuthMethodSelection>,
+    pub(crate) authentication: ClientAuthentication,
     pub(crate) transport: Transport,
     pub(crate) request_timeout: Duration,
-    pub(crate) policy: RefreshPolicy,
+    pub(crate) policy: RefreshSettings,
     pub(crate) cache: Option<TokenCache>,
     pub(crate) clock: Arc<dyn Clock>,
     /// Canceled when the identity is shut down or dropped.
@@ -31,7 +31,7 @@ pub(crate) struct IdentitySpec {
 impl IdentitySpec {
     /// Creates the manager of the token for `scopes`.
     pub(crate) fn manager(&self, scopes: Scopes) -> TokenManager {
-        let key = TokenKey::new(&self.client_id, &self.token_url, self.authentication.name(), &scopes);
+        let key = TokenKey::new(&self.client_id, &self.token_url, self.authentication.credential(), &scopes);
         let store = self.cache.as_ref().and_then(TokenCache::store);
         let entry: Arc<TokenEntry> =
             self.cache.as_ref().map_or_else(Arc::default, |cache| cache.entry(key.clone()));
@@ -63,7 +63,7 @@ impl IdentitySpec {
                 client_id,
                 secret,
                 token_url: self.token_url.clone(),
-                authentication: Arc::clone(&self.authentication),
+                authentication: self.authentication.clone(),
                 scopes,
                 transport: self.transport.clone(),
                 timeout,

@@ -1,6 +1,6 @@
 use std::time::SystemTime;
 
-use crate::token::{Activity, CachedToken, MonotonicClock, Phase, Snapshot, TokenError};
+use crate::token::{Activity, CachedToken, EntryState, MonotonicClock, Phase, TokenError};
 
 /// The status of an identity at one moment, for health probes.
 ///
@@ -29,7 +29,7 @@ pub struct IdentityStatus {
 impl IdentityStatus {
     /// `now` is a time of `clock`; the status has times of the wall clock.
     pub(crate) fn new(
-        snapshot: &Snapshot,
+        snapshot: &EntryState,
         clock: &MonotonicClock,
         now: SystemTime,
         is_shut_down: bool,

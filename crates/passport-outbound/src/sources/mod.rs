@@ -5,10 +5,7 @@ mod sidecar;
 mod token_response;
 mod transport_failure;
 
-pub(crate) use self::{
-    client_credentials::{AuthMethodSelection, ClientCredentials},
-    sidecar::SidecarSource,
-};
+pub(crate) use self::{client_credentials::ClientCredentials, sidecar::SidecarSource};
 pub use self::{
     client_credentials::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm},
     sidecar::{InvalidSidecar, Sidecar},

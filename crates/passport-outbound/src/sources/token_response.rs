@@ -13,7 +13,7 @@ use passport_core::{AccessToken, Scopes, retry_after};
 use serde::Deserialize;
 use serde_json::{Number, Value};
 
-use crate::token::{Failure, FetchedToken, LEAST_LIFE, TokenErrorKind};
+use crate::token::{FetchFailure, FetchedToken, LEAST_LIFE, TokenErrorKind};
 
 /// The largest token response that is read. A token is 1 to 8 KiB.
 pub(super) const MAX_RESPONSE: usize = 64 * 1024;
@@ -27,7 +27,7 @@ const UNKNOWN_LIFETIME: Duration = Duration::from_secs(5 * 60);
 /// The members of a token response and of an error response. Each may be of any type until it is
 /// checked.
 #[derive(Default, Deserialize)]
-struct Members {
+struct ResponseMembers {
     access_token: Option<Value>,
     token_type: Option<Value>,
     expires_in: Option<Value>,
@@ -44,7 +44,7 @@ pub(super) fn read(
     response: &Response<Bytes>,
     scopes: &Scopes,
     requested_at: SystemTime,
-) -> Result<FetchedToken, Failure> {
+) -> Result<FetchedToken, FetchFailure> {
     let members = members(response.body());
     let code = members.as_ref().ok().and_then(error_code);
     let is_success = matches!(response.status().as_u16(), 200 | 201 | 203);
@@ -56,22 +56,27 @@ pub(super) fn read(
 }
 
 /// Returns the failure of an unusable response.
-fn unusable(problem: Unusable) -> Failure {
-    Failure::of(TokenErrorKind::UnusableResponse).permanent(problem.is_permanent()).caused_by(problem)
+fn unusable(problem: UnusableReason) -> FetchFailure {
+    FetchFailure::of(TokenErrorKind::UnusableResponse).permanent(problem.is_permanent()).caused_by(problem)
 }
 
 /// Reads a successful response.
-fn token(members: &Members, scopes: &Scopes, requested_at: SystemTime) -> Result<FetchedToken, Unusable> {
-    let access_token = members.access_token.as_ref().ok_or(Unusable::NoToken)?;
-    let access_token = access_token.as_str().filter(|token| !token.is_empty()).ok_or(Unusable::NoToken)?;
-    let token_type = members.token_type.as_ref().ok_or(Unusable::NoTokenType)?;
+fn token(
+    members: &ResponseMembers,
+    scopes: &Scopes,
+    requested_at: SystemTime,
+) -> Result<FetchedToken, UnusableReason> {
+    let access_token = members.access_token.as_ref().ok_or(UnusableReason::NoToken)?;
+    let access_token =
+        access_token.as_str().filter(|token| !token.is_empty()).ok_or(UnusableReason::NoToken)?;
+    let token_type = members.token_type.as_ref().ok_or(UnusableReason::NoTokenType)?;
     if !token_type.as_str().is_some_and(|name| name.eq_ignore_ascii_case("bearer")) {
-        return Err(Unusable::TokenType(known_type(token_type)));
+        return Err(UnusableReason::TokenType(registered_type(token_type)));
     }
     let lifetime =
-        lifetime(access_token, members.expires_in.as_ref(), requested_at).ok_or(Unusable::NoLife)?;
-    let token =
-        AccessToken::new(access_token, requested_at + lifetime).map_err(|_| Unusable::TokenCharacters)?;
+        lifetime(access_token, members.expires_in.as_ref(), requested_at).ok_or(UnusableReason::NoLife)?;
+    let token = AccessToken::new(access_token, requested_at + lifetime)
+        .map_err(|_| UnusableReason::TokenCharacters)?;
     Ok(FetchedToken {
         token,
         issued_at: requested_at,
@@ -83,7 +88,7 @@ fn token(members: &Members, scopes: &Scopes, requested_at: SystemTime) -> Result
 /// The reason why a response is not usable, with the remedy. Fixed texts: nothing of the response
 /// is quoted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-enum Unusable {
+enum UnusableReason {
     #[error("the body begins with a byte order mark (BOM); have the server send JSON in UTF-8 without it")]
     ByteOrderMark,
     #[error("the body is empty; check the token URL, and whether a proxy answers instead of Passport")]
@@ -112,7 +117,7 @@ enum Unusable {
     TokenType(&'static str),
 }
 
-impl Unusable {
+impl UnusableReason {
     fn of_status(status: StatusCode) -> Self {
         match status.as_u16() {
             300..=399 => Self::Redirect,
@@ -138,31 +143,31 @@ impl Unusable {
 }
 
 /// Parses the body, which has to be a JSON object.
-fn members(body: &[u8]) -> Result<Members, Unusable> {
+fn members(body: &[u8]) -> Result<ResponseMembers, UnusableReason> {
     const MARKS: [&[u8]; 3] = [b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"];
     if MARKS.iter().any(|mark| body.starts_with(mark)) {
-        return Err(Unusable::ByteOrderMark);
+        return Err(UnusableReason::ByteOrderMark);
     }
     match body.trim_ascii_start().first() {
-        None => Err(Unusable::Empty),
-        Some(b'<') => Err(Unusable::Markup),
+        None => Err(UnusableReason::Empty),
+        Some(b'<') => Err(UnusableReason::Markup),
         // serde would accept an array of the members in their order.
-        Some(b'{') => serde_json::from_slice(body).map_err(|_| Unusable::NotAnObject),
-        Some(_) => Err(Unusable::NotAnObject),
+        Some(b'{') => serde_json::from_slice(body).map_err(|_| UnusableReason::NotAnObject),
+        Some(_) => Err(UnusableReason::NotAnObject),
     }
 }
 
 /// Returns a token type that is registered or common. Another text could be a secret.
-fn known_type(token_type: &Value) -> &'static str {
+fn registered_type(token_type: &Value) -> &'static str {
     const KNOWN: [&str; 6] = ["DPoP", "PoP", "MAC", "N_A", "Basic", "JWT"];
-    let known =
+    let registered =
         token_type.as_str().and_then(|name| KNOWN.into_iter().find(|known| name.eq_ignore_ascii_case(known)));
-    known.unwrap_or("an unknown type")
+    registered.unwrap_or("an unknown type")
 }
 
 /// Returns the OAuth error code of a response without a token, if it is well-formed: registered
 /// codes are lower-case words, and another text could be a secret.
-fn error_code(members: &Members) -> Option<String> {
+fn error_code(members: &ResponseMembers) -> Option<String> {
     let text = |member: &Option<Value>| member.as_ref().and_then(Value::as_str).map(str::to_owned);
     let code = text(&members.error)?;
     let is_well_formed =
@@ -184,7 +189,7 @@ const REGISTERED: [&str; 6] = [
 
 /// Returns the failure of an error response. A registered error code is accepted with any status,
 /// as some servers send errors with 200. A gateway's own code with its own status is no rejection.
-fn error_response(response: &Response<Bytes>, code: Option<String>, now: SystemTime) -> Failure {
+fn error_response(response: &Response<Bytes>, code: Option<String>, now: SystemTime) -> FetchFailure {
     let status = response.status();
     let kind = match (status.as_u16(), code.as_deref()) {
         (_, Some("temporarily_unavailable" | "server_error")) | (408 | 429 | 500.., _) => {
@@ -196,10 +201,10 @@ fn error_response(response: &Response<Bytes>, code: Option<String>, now: SystemT
     };
     let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let wait = wait.and_then(|value| retry_after(value, now));
-    let failure = Failure::of(kind).status(status).oauth_error(code).retry_after(wait);
+    let failure = FetchFailure::of(kind).status(status).oauth_error(code).retry_after(wait);
     match kind {
         TokenErrorKind::UnusableResponse => {
-            let problem = Unusable::of_status(status);
+            let problem = UnusableReason::of_status(status);
             failure.permanent(problem.is_permanent()).caused_by(problem)
         }
         _ => failure,
@@ -234,17 +239,17 @@ fn seconds(value: &Value) -> Option<Duration> {
 /// The claims of a token about its lifetime. They are not verified: the token is our own, and they
 /// decide only when to refresh it.
 #[derive(Deserialize)]
-struct Claims {
+struct LifetimeClaims {
     exp: f64,
     iat: Option<f64>,
 }
 
-fn claims(token: &str) -> Option<Claims> {
+fn claims(token: &str) -> Option<LifetimeClaims> {
     let payload = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     serde_json::from_slice(&payload).ok()
 }
 
-impl Claims {
+impl LifetimeClaims {
     /// Returns the time from issue to expiry, both by Passport's clock.
     fn whole_life(&self) -> Option<Duration> {
         Duration::try_from_secs_f64(self.exp - self.iat?).ok().filter(|life| !life.is_zero())

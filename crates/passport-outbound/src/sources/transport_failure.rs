@@ -1,16 +1,16 @@
 use passport_core::{TransportError, TransportErrorKind};
 
-use crate::token::{Failure, TokenErrorKind};
+use crate::token::{FetchFailure, TokenErrorKind};
 
 /// Returns the failure of a request without a response.
-pub(super) fn no_response(error: TransportError) -> Failure {
+pub(super) fn no_response(error: TransportError) -> FetchFailure {
     let kind = match error.kind() {
         TransportErrorKind::Tls(failure) => TokenErrorKind::Tls(failure),
         TransportErrorKind::Encoded(_) | TransportErrorKind::TooLarge => TokenErrorKind::UnusableResponse,
         _ if !error.is_transient() => TokenErrorKind::Misconfigured,
         _ => TokenErrorKind::Unavailable,
     };
-    Failure::of(kind).permanent(!error.is_transient()).caused_by(error)
+    FetchFailure::of(kind).permanent(!error.is_transient()).caused_by(error)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub(crate) use self::scripted_source::ScriptedSource;
 use crate::{
     ManagedIdentity,
     identity::IdentitySpec,
-    token::{DEFAULT_THRESHOLD, RefreshPolicy, Retention, TokenEntry, TokenManager, TokenSource},
+    token::{DEFAULT_THRESHOLD, RefreshSettings, Retention, TokenEntry, TokenManager, TokenSource},
 };
 
 pub(crate) fn manager(source: &Arc<ScriptedSource>) -> Arc<TokenManager> {
@@ -42,7 +42,7 @@ pub(crate) fn identity_around(manager: TokenManager) -> ManagedIdentity {
     ManagedIdentity::with_manager(manager, spec, scopes)
 }
 
-pub(crate) const POLICY: RefreshPolicy = RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };
+pub(crate) const POLICY: RefreshSettings = RefreshSettings { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };
 
 fn manager_value(source: &Arc<ScriptedSource>, entry: Arc<TokenEntry>) -> TokenManager {
     manager_over(Box::new(Arc::clone(source)), source, entry)

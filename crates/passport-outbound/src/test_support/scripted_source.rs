@@ -12,14 +12,14 @@ use std::{
 use passport_core::{AccessToken, Clock, ManualClock};
 use tokio::sync::Semaphore;
 
-use crate::token::{Failure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
+use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
 /// Issues `token-1`, `token-2`, ... for an hour each. Fails, waits or panics on request.
 #[derive(Debug)]
 pub(crate) struct ScriptedSource {
     prefix: &'static str,
     calls: AtomicUsize,
-    failures: Mutex<VecDeque<Failure>>,
+    failures: Mutex<VecDeque<FetchFailure>>,
     lifetime: Duration,
     permits: Semaphore,
     panics: AtomicBool,
@@ -72,10 +72,10 @@ impl ScriptedSource {
     }
 
     pub(crate) fn fail_next(&self, kind: TokenErrorKind) {
-        self.fail_next_with(Failure::of(kind));
+        self.fail_next_with(FetchFailure::of(kind));
     }
 
-    pub(crate) fn fail_next_with(&self, failure: Failure) {
+    pub(crate) fn fail_next_with(&self, failure: FetchFailure) {
         self.failures.lock().unwrap().push_back(failure);
     }
 

@@ -40,13 +40,13 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
 /// A span of time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Pause {
+pub(crate) struct TimeWindow {
     until: SystemTime,
     /// Whether callers without a token wait for the end.
     waited_for: bool,
 }
 
-impl Pause {
+impl TimeWindow {
     /// Returns a pause of `length` from `now` on.
     pub(crate) fn starting(now: SystemTime, length: Duration) -> Self {
         Self { until: now.checked_add(length).unwrap_or(now), waited_for: false }
@@ -71,7 +71,7 @@ impl Pause {
 
 /// Computes the pauses after failures in a row.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Backoff {
+pub(crate) struct RetryBackoff {
     failures: u32,
     /// When the last pause ended.
     ended: Option<SystemTime>,
@@ -79,7 +79,7 @@ pub(crate) struct Backoff {
 
 /// A failed attempt.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Failed {
+pub(crate) struct FailedAttempt {
     /// The duration of the attempt.
     pub(crate) took: Duration,
     /// How long the current token may still be sent.
@@ -90,15 +90,15 @@ pub(crate) struct Failed {
     pub(crate) random: f64,
 }
 
-impl Backoff {
+impl RetryBackoff {
     /// Returns the pause after a transient failure.
     ///
     /// Full jitter below a ceiling that doubles from 0.5 s to 30 s, to 8 s only while no token is
     /// live; at least a tenth of the ceiling. The time of the attempt counts for up to two thirds
     /// of the ceiling, as an attempt that hangs has been a pause itself; the rest keeps instances
     /// apart. Callers without a token wait for the first two pauses, if they are short.
-    pub(crate) fn failed(&mut self, now: SystemTime, attempt: Failed) -> Pause {
-        let Failed { took, left, retry_after, random } = attempt;
+    pub(crate) fn failed(&mut self, now: SystemTime, attempt: FailedAttempt) -> TimeWindow {
+        let FailedAttempt { took, left, retry_after, random } = attempt;
         if self.ended.and_then(|ended| now.duration_since(ended).ok()).is_some_and(|quiet| quiet > QUIET) {
             self.failures = 0;
         }
@@ -113,7 +113,7 @@ impl Backoff {
         let own = left.map_or(without_token, |left| part(WITH_TOKEN).min(left.saturating_add(without_token)));
         let length = at_least(own, retry_after);
         let waited_for = self.failures <= RETRIED_FAILURES && length <= MAX_RETRY_PAUSE;
-        let pause = Pause { waited_for, ..Pause::starting(now, length) };
+        let pause = TimeWindow { waited_for, ..TimeWindow::starting(now, length) };
         self.ended = Some(pause.until);
         pause
     }

@@ -13,12 +13,12 @@ use tokio_util::sync::CancellationToken;
 use tracing::Span;
 
 use super::{
-    backoff::{Backoff, Failed, Pause, at_least, repeated},
+    action::{Activity, TokenAction},
+    backoff::{FailedAttempt, RetryBackoff, TimeWindow, at_least, repeated},
     cached_token::CachedToken,
+    entry_state::EntryState,
     error::{TokenError, TokenErrorKind},
     monotonic_clock::MonotonicClock,
-    snapshot::Snapshot,
-    step::{Activity, Step},
     sync::{ArcSwap, Attempt, Guard, Mutex, MutexGuard, SharedTask, TaskLimits, Waiter},
 };
 
@@ -37,8 +37,6 @@ pub(crate) enum Retention {
     #[default]
     Token,
     /// Nothing, but callers share a running attempt.
-    InFlight,
-    /// Nothing, and each caller has an attempt of its own.
     Nothing,
 }
 
@@ -47,7 +45,7 @@ pub(crate) struct TokenEntry {
     retention: Retention,
     /// The clock of all times in this entry.
     pub(crate) clock: MonotonicClock,
-    snapshot: ArcSwap<Snapshot>,
+    snapshot: ArcSwap<EntryState>,
     task: SharedTask<FetchResult>,
     writer_state: Mutex<WriterState>,
 }
@@ -62,7 +60,7 @@ struct WriterState {
     span: Weak<OnceLock<Span>>,
     /// The results of attempts before this one are discarded.
     oldest_wanted: u64,
-    backoff: Backoff,
+    backoff: RetryBackoff,
     /// Whether an attempt was dropped with its runtime, or was on a stalled one. Later attempts do
     /// not depend on a caller's runtime.
     detached: bool,
@@ -72,6 +70,13 @@ struct WriterState {
     replaced: u32,
     /// The token that was removed by [`TokenEntry::invalidate`], until there is another.
     invalidated: Option<AccessToken>,
+}
+
+impl WriterState {
+    /// Returns whether the attempt changes the state of the entry: no other was started since.
+    fn is_current(&self, ticket: &FetchTicket) -> bool {
+        ticket.number == self.last_ticket
+    }
 }
 
 /// The result of [`TokenEntry::begin`].
@@ -122,7 +127,7 @@ impl TokenEntry {
     }
 
     /// Returns the current snapshot, without a lock or a reference count.
-    pub(crate) fn snapshot(&self) -> Guard<Arc<Snapshot>> {
+    pub(crate) fn snapshot(&self) -> Guard<Arc<EntryState>> {
         self.snapshot.load()
     }
 
@@ -131,9 +136,7 @@ impl TokenEntry {
     pub(crate) fn begin(&self, now: SystemTime, limits: TaskLimits) -> FetchStart {
         let mut state = self.writer_state();
         let snapshot = self.snapshot.load_full();
-        if self.retention != Retention::Nothing
-            && let Some(waiter) = self.task.running()
-        {
+        if let Some(waiter) = self.task.running() {
             if snapshot.activity(now) == Activity::Running {
                 return FetchStart::Following(
                     waiter,
@@ -144,9 +147,10 @@ impl TokenEntry {
             // An attempt without a published limit has reported, and is about to end.
             state.detached |= snapshot.running.is_some();
         }
-        match (snapshot.step(now), snapshot.activity(now), &snapshot.cached, &snapshot.last_error) {
-            (Step::Send, _, Some(cached), _) => return FetchStart::Settled(Ok(Arc::clone(cached))),
-            (Step::Refuse, _, _, Some(error)) | (Step::Fetch, Activity::Retrying, _, Some(error)) => {
+        match (snapshot.action(now), snapshot.activity(now), &snapshot.cached, &snapshot.last_error) {
+            (TokenAction::Send, _, Some(cached), _) => return FetchStart::Settled(Ok(Arc::clone(cached))),
+            (TokenAction::ReturnError, _, _, Some(error))
+            | (TokenAction::Fetch, Activity::Retrying, _, Some(error)) => {
                 return FetchStart::Settled(Err(error.clone()));
             }
             _ => {}
@@ -154,10 +158,8 @@ impl TokenEntry {
         // The entry decides by its own clock whether an attempt has stalled.
         let (attempt, waiter) = self.task.begin(TaskLimits { grace: Duration::MAX, ..limits });
         state.last_ticket = attempt.generation();
-        if self.retention != Retention::Nothing {
-            let running = Some(Pause::starting(now, limits.deadline.saturating_add(limits.grace)));
-            self.publish(Snapshot { running, pausing: None, ..Snapshot::clone(&snapshot) });
-        }
+        let running = Some(TimeWindow::starting(now, limits.deadline.saturating_add(limits.grace)));
+        self.publish(EntryState { running, pausing: None, ..EntryState::clone(&snapshot) });
         let current = snapshot.cached.as_ref().map(|cached| cached.token.clone());
         let excluded = if state.rejected { current.clone() } else { state.invalidated.clone() };
         let stop = CancellationToken::new();
@@ -189,9 +191,9 @@ impl TokenEntry {
                 replaced: if state.rejected { state.replaced.saturating_add(1) } else { 0 },
                 ..WriterState::default()
             };
-            let running = before.running.filter(|_| !self.is_current(&state, ticket));
+            let running = before.running.filter(|_| !state.is_current(ticket));
             let cached = (self.retention == Retention::Token).then(|| Arc::clone(&cached));
-            self.publish(Snapshot { cached, running, pausing: None, last_error: None });
+            self.publish(EntryState { cached, running, pausing: None, last_error: None });
         }
         Some(Ok(cached))
     }
@@ -206,7 +208,7 @@ impl TokenEntry {
         random: f64,
     ) -> FetchResult {
         let mut state = self.writer_state();
-        if self.is_current(&state, ticket) {
+        if state.is_current(ticket) {
             let took = now.duration_since(ticket.started).unwrap_or_default();
             self.pause(&mut state, &error, now, took, random);
         }
@@ -224,8 +226,8 @@ impl TokenEntry {
     /// discarded.
     pub(crate) fn cancel(&self, ticket: &FetchTicket) {
         let state = self.writer_state();
-        if self.is_current(&state, ticket) {
-            self.publish(Snapshot { running: None, ..self.copied() });
+        if state.is_current(ticket) {
+            self.publish(EntryState { running: None, ..self.copied() });
         }
     }
 
@@ -242,7 +244,7 @@ impl TokenEntry {
         }
         self.task.abandon(silent.generation());
         state.detached |= snapshot.running.is_some();
-        self.publish(Snapshot { running: None, ..snapshot });
+        self.publish(EntryState { running: None, ..snapshot });
         true
     }
 
@@ -262,7 +264,7 @@ impl TokenEntry {
         }
         state.rejected = true;
         let cached = CachedToken { schedule: cached.schedule.due(now), ..CachedToken::clone(cached) };
-        self.publish(Snapshot { cached: Some(Arc::new(cached)), ..Snapshot::clone(&snapshot) });
+        self.publish(EntryState { cached: Some(Arc::new(cached)), ..EntryState::clone(&snapshot) });
         RejectionEffect::ReplacementDue
     }
 
@@ -280,7 +282,7 @@ impl TokenEntry {
             return false;
         }
         let cached = CachedToken { schedule: cached.schedule.due(now), ..CachedToken::clone(cached) };
-        self.publish(Snapshot { cached: Some(Arc::new(cached)), ..Snapshot::clone(&snapshot) });
+        self.publish(EntryState { cached: Some(Arc::new(cached)), ..EntryState::clone(&snapshot) });
         true
     }
 
@@ -295,7 +297,7 @@ impl TokenEntry {
         if let Some(cached) = &snapshot.cached {
             state.invalidated = Some(cached.token.clone());
         }
-        self.publish(Snapshot { cached: None, running: None, ..snapshot });
+        self.publish(EntryState { cached: None, running: None, ..snapshot });
     }
 
     /// Locks the entry for writers.
@@ -310,8 +312,7 @@ impl TokenEntry {
         self.task.running()
     }
 
-    /// Publishes the pause after a failure. A pause that exists already (without a cache, attempts
-    /// run side by side) is not shortened, and counts once.
+    /// Publishes the pause after a failure.
     fn pause(
         &self,
         state: &mut WriterState,
@@ -321,33 +322,25 @@ impl TokenEntry {
         random: f64,
     ) {
         let snapshot = self.copied();
-        let before = snapshot.pausing.filter(|pause| pause.covers(now));
         let left = snapshot.cached.as_ref().map(|cached| cached.schedule.left(now));
-        let flat = |length| Pause::starting(now, at_least(length, error.retry_after()));
-        let pause = match (error.kind(), before) {
-            (TokenErrorKind::Refused, _) => flat(Backoff::rejected(random)),
-            (TokenErrorKind::Repeated, _) => flat(repeated(left)),
-            (_, None) => {
-                state.backoff.failed(now, Failed { took, left, retry_after: error.retry_after(), random })
-            }
-            (_, Some(_)) => flat(Duration::ZERO),
+        let flat = |length| TimeWindow::starting(now, at_least(length, error.retry_after()));
+        let pause = match error.kind() {
+            TokenErrorKind::Refused => flat(RetryBackoff::rejected(random)),
+            TokenErrorKind::Repeated => flat(repeated(left)),
+            _ => state
+                .backoff
+                .failed(now, FailedAttempt { took, left, retry_after: error.retry_after(), random }),
         };
-        let pause = if error.may_pass_soon() { pause } else { pause.not_waited_for() };
-        let pausing = Some(before.filter(|before| before.until() > pause.until()).unwrap_or(pause));
-        self.publish(Snapshot { running: None, pausing, last_error: Some(error.clone()), ..snapshot });
+        let pausing = Some(if error.may_pass_soon() { pause } else { pause.not_waited_for() });
+        self.publish(EntryState { running: None, pausing, last_error: Some(error.clone()), ..snapshot });
     }
 
-    /// Returns whether the attempt changes the state of the entry: no other was started since.
-    fn is_current(&self, state: &WriterState, ticket: &FetchTicket) -> bool {
-        self.retention == Retention::Nothing || ticket.number == state.last_ticket
-    }
-
-    fn copied(&self) -> Snapshot {
-        Snapshot::clone(&self.snapshot.load_full())
+    fn copied(&self) -> EntryState {
+        EntryState::clone(&self.snapshot.load_full())
     }
 
     /// The caller holds the lock.
-    fn publish(&self, snapshot: Snapshot) {
+    fn publish(&self, snapshot: EntryState) {
         self.snapshot.store(Arc::new(snapshot));
     }
 

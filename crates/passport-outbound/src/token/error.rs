@@ -4,7 +4,7 @@ use http::StatusCode;
 use passport_core::{ClientId, SecretError, TlsFailure, with_causes};
 use tokio::time::error::Elapsed;
 
-use super::failure::Failure;
+use super::fetch_failure::FetchFailure;
 
 /// The reason why there is no token.
 ///
@@ -13,17 +13,11 @@ use super::failure::Failure;
 /// contains the client id and the remedy, and neither the secret nor anything of the response's
 /// body.
 #[derive(Clone)]
-pub struct TokenError(Arc<Inner>);
+pub struct TokenError(Arc<TokenErrorDetails>);
 
-struct Inner {
+struct TokenErrorDetails {
     client_id: ClientId,
-    kind: TokenErrorKind,
-    status: Option<StatusCode>,
-    oauth_error: Option<String>,
-    retry_after: Option<Duration>,
-    hint: Option<String>,
-    is_permanent: bool,
-    source: Option<Box<dyn Error + Send + Sync>>,
+    failure: FetchFailure,
 }
 
 /// The kind of a [`TokenError`].
@@ -58,36 +52,27 @@ pub enum TokenErrorKind {
 }
 
 impl TokenError {
-    pub(crate) fn new(client_id: &ClientId, failure: Failure) -> Self {
-        Self(Arc::new(Inner {
-            client_id: client_id.clone(),
-            kind: failure.kind,
-            status: failure.status,
-            oauth_error: failure.oauth_error,
-            retry_after: failure.retry_after,
-            hint: failure.hint,
-            is_permanent: failure.is_permanent,
-            source: failure.source,
-        }))
+    pub(crate) fn new(client_id: &ClientId, failure: FetchFailure) -> Self {
+        Self(Arc::new(TokenErrorDetails { client_id: client_id.clone(), failure }))
     }
 
     /// Returns the kind.
     #[must_use]
     pub fn kind(&self) -> TokenErrorKind {
-        self.0.kind
+        self.0.failure.kind
     }
 
     /// Returns the status of Passport's response, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<StatusCode> {
-        self.0.status
+        self.0.failure.status
     }
 
     /// Returns the OAuth2 error code of Passport's response, such as `invalid_client` ([RFC 6749,
     /// section 5.2](https://www.rfc-editor.org/rfc/rfc6749#section-5.2)).
     #[must_use]
     pub fn oauth_error(&self) -> Option<&str> {
-        self.0.oauth_error.as_deref()
+        self.0.failure.oauth_error.as_deref()
     }
 
     /// Returns the `Retry-After` of the response ([RFC 9110, section
@@ -95,7 +80,7 @@ impl TokenError {
     /// most.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
-        self.0.retry_after
+        self.0.failure.retry_after
     }
 
     /// Returns what else operators should check: the reference of a secret, and why it could not be
@@ -103,7 +88,7 @@ impl TokenError {
     /// message to its clients leaves it out.
     #[must_use]
     pub fn hint(&self) -> Option<&str> {
-        self.0.hint.as_deref()
+        self.0.failure.hint.as_deref()
     }
 
     /// Returns whether the failure is transient: Passport is down, a proxy answers instead, an
@@ -115,7 +100,7 @@ impl TokenError {
     pub fn is_transient(&self) -> bool {
         match self.kind() {
             TokenErrorKind::Aborted | TokenErrorKind::Repeated | TokenErrorKind::Unavailable => true,
-            TokenErrorKind::UnusableResponse => !self.0.is_permanent,
+            TokenErrorKind::UnusableResponse => !self.0.failure.is_permanent,
             TokenErrorKind::Misconfigured
             | TokenErrorKind::Refused
             | TokenErrorKind::Secret
@@ -129,7 +114,7 @@ impl TokenError {
         match self.kind() {
             TokenErrorKind::Unavailable => true,
             TokenErrorKind::Secret => {
-                let cause = self.0.source.as_deref();
+                let cause = self.0.failure.source.as_deref();
                 cause.and_then(|cause| cause.downcast_ref()).is_some_and(SecretError::is_transient)
             }
             _ => false,
@@ -152,7 +137,7 @@ impl TokenError {
                 "allow the client credentials grant for this client in Passport"
             }
             (TokenErrorKind::Refused, Some(_)) => {
-                "check the client id, that the secret is active, and that the identity is enabled"
+                "check the client id, that the secret is active, that the issuer accepts the method of client_authentication, and that the identity is enabled"
             }
             (TokenErrorKind::Refused, None) => {
                 "the response has no OAuth error code, so a firewall or proxy in front of Passport may have refused the request: check its rules, and the client id, the secret and that the identity is enabled"
@@ -165,7 +150,7 @@ impl TokenError {
             (TokenErrorKind::Unavailable, _) => {
                 "it will be asked again; check that Passport is up and reachable"
             }
-            (TokenErrorKind::UnusableResponse, _) if self.0.source.is_none() => {
+            (TokenErrorKind::UnusableResponse, _) if self.0.failure.source.is_none() => {
                 "check that the issuer's URL is a Passport"
             }
             (
@@ -214,7 +199,7 @@ impl TokenError {
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no token for `{}`", self.0.client_id)?;
-        if let (TokenErrorKind::Secret, Some(hint)) = (self.kind(), &self.0.hint) {
+        if let (TokenErrorKind::Secret, Some(hint)) = (self.kind(), &self.0.failure.hint) {
             return write!(f, ": {hint}");
         }
         self.problem().map_or(Ok(()), |problem| write!(f, ": {problem}"))?;
@@ -225,7 +210,7 @@ impl fmt::Display for TokenError {
         }
         self.cause().map_or(Ok(()), |cause| write!(f, ": {cause}"))?;
         self.remedy().map_or(Ok(()), |remedy| write!(f, "; {remedy}"))?;
-        match &self.0.hint {
+        match &self.0.failure.hint {
             Some(hint) => write!(f, "; {hint}"),
             None => Ok(()),
         }
@@ -236,17 +221,17 @@ impl fmt::Debug for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenError")
             .field("client_id", &self.0.client_id)
-            .field("kind", &self.0.kind)
-            .field("status", &self.0.status)
-            .field("oauth_error", &self.0.oauth_error)
-            .field("retry_after", &self.0.retry_after)
-            .field("source", &self.0.source)
+            .field("kind", &self.0.failure.kind)
+            .field("status", &self.0.failure.status)
+            .field("oauth_error", &self.0.failure.oauth_error)
+            .field("retry_after", &self.0.failure.retry_after)
+            .field("source", &self.0.failure.source)
             .finish()
     }
 }
 
 impl Error for TokenError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source.as_deref().map(|source| source as _)
+        self.0.failure.source.as_deref().map(|source| source as _)
     }
 }

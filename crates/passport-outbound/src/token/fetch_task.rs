@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::{
-    CachedToken, Failure, FetchError, FetchRequest, FetchedToken, LEAST_LIFE, Phase, TokenErrorKind,
+    CachedToken, FetchFailure, FetchRequest, FetchedToken, LEAST_LIFE, Phase, SourceError, TokenErrorKind,
     TokenManager,
     entry::{FetchResult, FetchTicket},
     events::{self, FetchTimer},
@@ -27,7 +27,7 @@ struct ExpiredOnArrival;
 struct Panicked;
 
 /// What the work of an attempt has brought.
-type Fetched = Result<CachedToken, FetchError>;
+type Fetched = Result<CachedToken, SourceError>;
 
 /// Returns the attempt of `ticket`. If the future is dropped, even before its first poll, the entry
 /// records that.
@@ -73,17 +73,17 @@ impl TokenManager {
         result: Result<Option<Fetched>, TaskFailure>,
     ) -> Option<FetchResult> {
         let fetched = match result {
-            Ok(fetched) => fetched.unwrap_or(Err(FetchError::Postponed)),
+            Ok(fetched) => fetched.unwrap_or(Err(SourceError::Postponed)),
             Err(TaskFailure::Lost) => {
                 events::fetch_dropped(&self.client_id);
                 self.entry.dropped(ticket);
                 return None;
             }
             Err(TaskFailure::Panicked) => {
-                Err(Failure::of(TokenErrorKind::Aborted).caused_by(Panicked).into())
+                Err(FetchFailure::of(TokenErrorKind::Aborted).caused_by(Panicked).into())
             }
             Err(late @ TaskFailure::DeadlineExceeded) => {
-                Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late).into())
+                Err(FetchFailure::of(TokenErrorKind::Unavailable).caused_by(late).into())
             }
         };
         match fetched {
@@ -92,11 +92,11 @@ impl TokenManager {
                 events::token_fetched(&self.client_id, &cached);
                 self.entry.succeed(ticket, cached)
             }
-            Err(FetchError::Postponed) => {
+            Err(SourceError::Postponed) => {
                 self.entry.cancel(ticket);
                 None
             }
-            Err(FetchError::Failed(failure)) => {
+            Err(SourceError::Failed(failure)) => {
                 timer.end(Some(failure.kind()));
                 let error = self.error(failure);
                 events::fetch_failed(&self.client_id, &error);
@@ -122,10 +122,10 @@ impl TokenManager {
         fetched: FetchedToken,
         request: &FetchRequest,
         number: u64,
-    ) -> Result<CachedToken, Failure> {
+    ) -> Result<CachedToken, FetchFailure> {
         let is_same = |other: &AccessToken| other.authorization() == fetched.token.authorization();
         if request.current.as_ref().is_some_and(is_same) || request.excluded.as_ref().is_some_and(is_same) {
-            return Err(Failure::of(TokenErrorKind::Repeated));
+            return Err(FetchFailure::of(TokenErrorKind::Repeated));
         }
         // Sources use the wall clock, which may have been set back; but no token was issued in the
         // future.
@@ -133,7 +133,7 @@ impl TokenManager {
         let issued_at = self.entry.clock.at_wall(fetched.issued_at).min(now);
         let schedule = self.policy.schedule(issued_at, fetched.lifetime);
         if fetched.lifetime < LEAST_LIFE || schedule.phase(now) == Phase::Hard {
-            return Err(Failure::of(TokenErrorKind::UnusableResponse).caused_by(ExpiredOnArrival));
+            return Err(FetchFailure::of(TokenErrorKind::UnusableResponse).caused_by(ExpiredOnArrival));
         }
         Ok(CachedToken {
             token: fetched.token,

@@ -14,11 +14,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Span;
 
 use super::{
-    CachedToken, Credential, Failure, PendingCredential, Phase, RefreshPolicy, RejectionEffect,
-    SendableToken, Snapshot, TokenEntry, TokenError, TokenErrorKind, TokenSource, background_runtime,
+    CachedToken, Credential, EntryState, FetchFailure, PendingCredential, Phase, RefreshSettings,
+    RejectionEffect, SendableToken, TokenEntry, TokenError, TokenErrorKind, TokenSource,
+    action::TokenAction,
+    background_runtime,
     entry::{FetchResult, FetchStart},
     events, fetch_task,
-    step::Step,
 };
 
 /// The time that callers wait for the result of an attempt beyond the attempt's own limit.
@@ -37,7 +38,7 @@ pub(crate) struct TokenManager {
     pub(crate) client_id: ClientId,
     pub(crate) source: Box<dyn TokenSource>,
     pub(crate) entry: Arc<TokenEntry>,
-    pub(crate) policy: RefreshPolicy,
+    pub(crate) policy: RefreshSettings,
     /// The time limit of an attempt.
     pub(crate) attempt_timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
@@ -51,18 +52,18 @@ impl TokenManager {
     pub(crate) fn credential(self: &Arc<Self>) -> Credential {
         let snapshot = self.entry.snapshot();
         match self.lookup(&snapshot) {
-            Lookup::Token(cached) => Credential::Ready(SendableToken::from(&**cached)),
-            Lookup::Error(error) => Credential::Failed(error.clone()),
-            Lookup::Miss => self.pending(),
+            CacheLookup::Token(cached) => Credential::Ready(SendableToken::from(&**cached)),
+            CacheLookup::Error(error) => Credential::Failed(error.clone()),
+            CacheLookup::Miss => self.pending(),
         }
     }
 
     /// Returns the token, and waits for it if there is none.
     pub(crate) async fn token(self: &Arc<Self>) -> Result<AccessToken, TokenError> {
         match self.lookup(&self.entry.snapshot()) {
-            Lookup::Token(cached) => return Ok(cached.token.clone()),
-            Lookup::Error(error) => return Err(error.clone()),
-            Lookup::Miss => {}
+            CacheLookup::Token(cached) => return Ok(cached.token.clone()),
+            CacheLookup::Error(error) => return Err(error.clone()),
+            CacheLookup::Miss => {}
         }
         self.fetched().await.map(|cached| cached.token.clone())
     }
@@ -101,21 +102,21 @@ impl TokenManager {
     }
 
     /// Looks up the cached token or error. Starts a refresh when it is due, without waiting for it.
-    fn lookup<'a>(self: &Arc<Self>, snapshot: &'a Snapshot) -> Lookup<'a> {
-        let step = snapshot.step(self.now());
-        match (step, &snapshot.cached, &snapshot.last_error) {
-            (Step::Send | Step::SendAndRefresh, Some(cached), _) => {
+    fn lookup<'a>(self: &Arc<Self>, snapshot: &'a EntryState) -> CacheLookup<'a> {
+        let action = snapshot.action(self.now());
+        match (action, &snapshot.cached, &snapshot.last_error) {
+            (TokenAction::Send | TokenAction::SendAndRefresh, Some(cached), _) => {
                 cached.hits.increment(1);
-                if step == Step::SendAndRefresh {
+                if action == TokenAction::SendAndRefresh {
                     drop(self.attempt());
                 }
-                Lookup::Token(cached)
+                CacheLookup::Token(cached)
             }
-            (Step::Refuse, _, Some(error)) => {
+            (TokenAction::ReturnError, _, Some(error)) => {
                 events::cached_error(&self.client_id);
-                Lookup::Error(error)
+                CacheLookup::Error(error)
             }
-            _ => Lookup::Miss,
+            _ => CacheLookup::Miss,
         }
     }
 
@@ -249,16 +250,16 @@ impl TokenManager {
 
     fn aborted(&self) -> TokenError {
         let kind = if self.life.is_cancelled() { TokenErrorKind::ShutDown } else { TokenErrorKind::Aborted };
-        self.error(Failure::of(kind))
+        self.error(FetchFailure::of(kind))
     }
 
-    pub(super) fn error(&self, failure: Failure) -> TokenError {
+    pub(super) fn error(&self, failure: FetchFailure) -> TokenError {
         TokenError::new(&self.client_id, failure)
     }
 }
 
 /// The result of a lookup.
-enum Lookup<'a> {
+enum CacheLookup<'a> {
     Token(&'a Arc<CachedToken>),
     Error(&'a TokenError),
     Miss,

@@ -2,35 +2,36 @@
 //!
 //! A [`TokenManager`] returns the cached token of a [`TokenEntry`], or starts an attempt to fetch
 //! one from a [`TokenSource`] in a task of its own (`fetch_task`). Concurrent callers share the
-//! attempt. The decisions are pure: `step`, `schedule` and `backoff` take the time as an argument.
+//! attempt. The decisions are pure: `action`, `schedule` and `backoff` take the time as an
+//! argument.
 
+mod action;
 mod background_runtime;
 mod backoff;
 mod cached_token;
 mod credential;
 mod entry;
+mod entry_state;
 mod error;
 mod events;
-mod failure;
+mod fetch_failure;
 mod fetch_task;
 mod manager;
 mod monotonic_clock;
 mod schedule;
-mod snapshot;
 mod source;
-mod step;
 mod sync;
 
 pub use self::error::{TokenError, TokenErrorKind};
 pub(crate) use self::{
+    action::Activity,
     cached_token::CachedToken,
     credential::{Credential, PendingCredential, SendableToken},
     entry::{RejectionEffect, Retention, TokenEntry},
-    failure::Failure,
+    entry_state::EntryState,
+    fetch_failure::FetchFailure,
     manager::TokenManager,
     monotonic_clock::MonotonicClock,
-    schedule::{DEFAULT_THRESHOLD, LEAST_LIFE, Phase, RefreshPolicy},
-    snapshot::Snapshot,
-    source::{FetchError, FetchFuture, FetchRequest, FetchedToken, TokenSource},
-    step::Activity,
+    schedule::{DEFAULT_THRESHOLD, LEAST_LIFE, Phase, RefreshSettings},
+    source::{FetchFuture, FetchRequest, FetchedToken, SourceError, TokenSource},
 };

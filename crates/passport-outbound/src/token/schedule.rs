@@ -16,7 +16,7 @@ const MAX_JITTER: Duration = Duration::from_secs(30);
 
 /// The settings of the refresh.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct RefreshPolicy {
+pub(crate) struct RefreshSettings {
     /// The time before the expiry at which a refresh starts.
     pub(crate) threshold: Duration,
     /// The part of the jitter that this instance uses, in 0..1. It never changes, so that instances
@@ -43,7 +43,7 @@ pub(crate) enum Phase {
     Hard,
 }
 
-impl RefreshPolicy {
+impl RefreshSettings {
     /// Returns the schedule of a token.
     ///
     /// The threshold is at most half of the lifetime, so that a short-lived token is not refreshed

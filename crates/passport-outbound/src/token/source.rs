@@ -8,25 +8,26 @@ use std::{
 use passport_core::AccessToken;
 use tokio::time::Instant;
 
-use super::failure::Failure;
+use super::fetch_failure::FetchFailure;
 
 /// Fetches tokens. Called in a task of its own; one call at a time for an entry that caches tokens.
 pub(crate) trait TokenSource: fmt::Debug + Send + Sync + 'static {
     fn fetch(&self, request: FetchRequest) -> FetchFuture<'_>;
 }
 
-pub(crate) type FetchFuture<'a> = Pin<Box<dyn Future<Output = Result<FetchedToken, FetchError>> + Send + 'a>>;
+pub(crate) type FetchFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<FetchedToken, SourceError>> + Send + 'a>>;
 
 /// The reason why a source returned no token.
 #[derive(Debug)]
-pub(crate) enum FetchError {
-    Failed(Failure),
+pub(crate) enum SourceError {
+    Failed(FetchFailure),
     /// Another instance fetches, and the current token is live. The next call may try again.
     Postponed,
 }
 
-impl From<Failure> for FetchError {
-    fn from(failure: Failure) -> Self {
+impl From<FetchFailure> for SourceError {
+    fn from(failure: FetchFailure) -> Self {
         Self::Failed(failure)
     }
 }

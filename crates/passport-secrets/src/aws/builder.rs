@@ -4,7 +4,7 @@ use aws_config::SdkConfig;
 use passport_core::{ConfigError, ConfigProblem, Transport, TransportSettings};
 use tokio::sync::Mutex;
 
-use super::{AwsSecretsManager, Inner};
+use super::{AwsSecretsManager, SecretsManager};
 
 /// Builds an [`AwsSecretsManager`]. Everything has a default.
 #[derive(Clone, Default)]
@@ -52,9 +52,11 @@ impl AwsSecretsManagerBuilder {
             problems.push(ConfigProblem::new("ca_file", remedy));
         }
         match transport.build(&mut problems) {
-            Some(transport) if problems.is_empty() => {
-                Ok(AwsSecretsManager(Arc::new(Inner { sdk_config, transport, clients: Mutex::default() })))
-            }
+            Some(transport) if problems.is_empty() => Ok(AwsSecretsManager(Arc::new(SecretsManager {
+                sdk_config,
+                transport,
+                clients: Mutex::default(),
+            }))),
             _ => Err(ConfigError::new(problems)),
         }
     }

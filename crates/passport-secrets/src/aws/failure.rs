@@ -9,7 +9,10 @@ use aws_sdk_secretsmanager::{
 };
 use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError, chain};
 
-use crate::{last_failure::FailedRequest, sanitize};
+use crate::{
+    last_failure::{FailedRequest, FailureCause},
+    sanitize,
+};
 
 const NO_CREDENTIALS: &str = "; set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or AWS_ACCESS_KEY_ID and \
                               AWS_SECRET_ACCESS_KEY, or give the machine a role";
@@ -68,8 +71,15 @@ fn kind_of_credentials(
         Some(CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_)) => {
             SecretErrorKind::Unavailable
         }
-        None if of_identity.is_some_and(FailedRequest::is_transient) => SecretErrorKind::Unavailable,
+        None if of_identity.is_some_and(is_transient) => SecretErrorKind::Unavailable,
         _ => SecretErrorKind::Unauthenticated,
+    }
+}
+
+pub(super) fn is_transient(failed: &FailedRequest) -> bool {
+    match &failed.cause {
+        FailureCause::Status(status) => matches!(status, 408 | 429 | 500..),
+        FailureCause::Transport(error) => error.is_transient(),
     }
 }
 

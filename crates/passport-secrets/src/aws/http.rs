@@ -1,6 +1,6 @@
-//! The SDK's requests, over the project's own transport: one set of roots, proxies and limits for all that is asked.
+//! Sends the SDK's requests by the project's own transport: one set of roots, proxies and limits.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use aws_smithy_runtime_api::{
     box_error::BoxError,
@@ -19,24 +19,24 @@ use crate::{deadline::exchange, last_failure::LastFailure, sanitize::LIMITS};
 
 /// For Secrets Manager.
 pub(super) fn client(transport: &Transport) -> SharedHttpClient {
-    over(transport.clone(), LIMITS, LastFailure::default())
+    http_client(transport.clone(), LIMITS, LastFailure::default())
 }
 
 /// For the services that say who this program is. Notes their last failure, before the SDK's limit
 /// of 5 s for credentials ends without a cause.
 pub(super) fn identity_client(transport: &Transport, last_failure: &LastFailure) -> SharedHttpClient {
-    over(transport.clone(), Limits { timeout: MAX_IDENTITY_REQUEST, ..LIMITS }, last_failure.clone())
+    http_client(transport.clone(), Limits { timeout: MAX_IDENTITY_REQUEST, ..LIMITS }, last_failure.clone())
 }
 
 const MAX_IDENTITY_REQUEST: Duration = Duration::from_secs(4);
 
-fn over(transport: Transport, limits: Limits, last_failure: LastFailure) -> SharedHttpClient {
+fn http_client(transport: Transport, limits: Limits, last_failure: LastFailure) -> SharedHttpClient {
     http_client_fn(move |settings, _| {
         // A metadata service answers within a second, or does not exist.
         let wanted = settings.connect_timeout().zip(settings.read_timeout());
         let timeout = wanted.map_or(limits.timeout, |(connect, read)| limits.timeout.min(connect + read));
         let limits = Limits { timeout, ..limits };
-        SharedHttpConnector::new(Over {
+        SharedHttpConnector::new(TransportClient {
             transport: transport.clone(),
             limits,
             last_failure: last_failure.clone(),
@@ -44,19 +44,14 @@ fn over(transport: Transport, limits: Limits, last_failure: LastFailure) -> Shar
     })
 }
 
-struct Over {
+#[derive(Debug)]
+struct TransportClient {
     transport: Transport,
     limits: Limits,
     last_failure: LastFailure,
 }
 
-impl fmt::Debug for Over {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Over")
-    }
-}
-
-impl HttpConnector for Over {
+impl HttpConnector for TransportClient {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (transport, limits) = (self.transport.clone(), self.limits);
         let last_failure = self.last_failure.clone();

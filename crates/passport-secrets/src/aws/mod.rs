@@ -43,18 +43,18 @@ use crate::{deadline::within_deadline, last_failure::LastFailure};
 /// # Ok::<(), passport_core::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct AwsSecretsManager(Arc<Inner>);
+pub struct AwsSecretsManager(Arc<SecretsManager>);
 
-struct Inner {
+struct SecretsManager {
     sdk_config: Option<SdkConfig>,
     transport: Transport,
-    /// By the region that a reference names. Made when first needed, and dropped when its credentials
-    /// are rejected: their files may be mounted late, or replaced.
-    clients: Mutex<HashMap<Option<String>, Made>>,
+    /// By the region that a reference names. Created when first needed, and dropped when its
+    /// credentials are rejected: their files may be mounted late, or replaced.
+    clients: Mutex<HashMap<Option<String>, SdkClient>>,
 }
 
 #[derive(Clone)]
-struct Made {
+struct SdkClient {
     client: Client,
     /// Of the requests for credentials.
     last_failure: LastFailure,
@@ -70,50 +70,51 @@ impl AwsSecretsManager {
     async fn read(
         &self,
         reference: &SecretRef,
-        place: SecretId<'_>,
+        id: SecretId<'_>,
     ) -> Result<GetSecretValueOutput, SecretError> {
-        let Made { client, last_failure } = self.client(place.region).await;
+        let SdkClient { client, last_failure } = self.client(id.region).await;
         if client.config().region().is_none() {
-            self.forget(place.region).await;
-            return Err(SecretError::new(NO_REGION.0, reference.clone(), NO_REGION.1));
+            self.forget(id.region).await;
+            return Err(SecretError::new(SecretErrorKind::Unreadable, reference.clone(), NO_REGION));
         }
-        let read = client.get_secret_value().secret_id(place.id).send().await;
+        let read = client.get_secret_value().secret_id(id.id).send().await;
         read.map_err(|error| failure::of(reference, &error, last_failure.get()))
     }
 
-    /// What was found of the environment is kept, and may have been replaced there since.
-    async fn read_or_look_again(
+    /// Reads the secret; after a rejection, with the settings of the environment loaded again: they
+    /// may have been replaced there.
+    async fn read_with_reload(
         &self,
         reference: &SecretRef,
-        place: SecretId<'_>,
+        id: SecretId<'_>,
     ) -> Result<GetSecretValueOutput, SecretError> {
-        let read = self.read(reference, place).await;
+        let read = self.read(reference, id).await;
         let is_refused = |error: &SecretError| error.kind() == SecretErrorKind::Unauthenticated;
         if !read.as_ref().is_err_and(is_refused) || self.0.sdk_config.is_some() {
             return read;
         }
-        self.forget(place.region).await;
-        self.read(reference, place).await
+        self.forget(id.region).await;
+        self.read(reference, id).await
     }
 
     /// # Cancel safety
     /// Dropping the future ends the search for credentials; the next call begins another.
-    async fn client(&self, region: Option<&str>) -> Made {
+    async fn client(&self, region: Option<&str>) -> SdkClient {
         let mut clients = self.0.clients.lock().await;
         let key = region.map(str::to_owned);
-        if let Some(made) = clients.get(&key) {
-            return made.clone();
+        if let Some(client) = clients.get(&key) {
+            return client.clone();
         }
-        let made = self.made(key.clone()).await;
-        clients.insert(key, made.clone());
-        made
+        let created = self.new_client(key.clone()).await;
+        clients.insert(key, created.clone());
+        created
     }
 
     async fn forget(&self, region: Option<&str>) {
         self.0.clients.lock().await.remove(&region.map(str::to_owned));
     }
 
-    async fn made(&self, region: Option<String>) -> Made {
+    async fn new_client(&self, region: Option<String>) -> SdkClient {
         let (region, last_failure) = (region.map(Region::new), LastFailure::default());
         let transport = &self.0.transport;
         let found = match &self.0.sdk_config {
@@ -126,11 +127,12 @@ impl AwsSecretsManager {
             config = config.http_client(http::client(transport));
         }
         let client = Client::from_conf(region.into_iter().fold(config, Builder::region).build());
-        Made { client, last_failure }
+        SdkClient { client, last_failure }
     }
 }
 
-/// What the environment says. Who knows the region is not made to wait for a look.
+/// Loads the settings of the environment. With a known `region`, no metadata service is requested
+/// for one.
 async fn found(http: SharedHttpClient, region: Option<Region>) -> SdkConfig {
     let found = aws_config::defaults(BehaviorVersion::latest()).http_client(http);
     region.into_iter().fold(found, ConfigLoader::region).load().await
@@ -138,34 +140,30 @@ async fn found(http: SharedHttpClient, region: Option<Region>) -> SdkConfig {
 
 impl SecretProvider for AwsSecretsManager {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        let error = |(kind, reason): Wrong| SecretError::new(kind, reference.clone(), reason);
-        let place = SecretId::parse(reference.place())
-            .map_err(|wrong| error((SecretErrorKind::Unreadable, wrong)))?;
-        let read = within_deadline(reference, self.read_or_look_again(reference, place)).await?;
+        let error = |reason| SecretError::new(SecretErrorKind::Unreadable, reference.clone(), reason);
+        let id = SecretId::parse(reference.place()).map_err(error)?;
+        let read = within_deadline(reference, self.read_with_reload(reference, id)).await?;
         let version = read.version_id().map(crate::sanitize::shown);
-        let resolved = ResolvedSecret::new(value(read, place.key).map_err(error)?);
+        let resolved = ResolvedSecret::new(value(read, id.key).map_err(error)?);
         Ok(version.into_iter().fold(resolved, ResolvedSecret::with_version))
     }
 }
 
-type Wrong = (SecretErrorKind, &'static str);
+const NO_REGION: &str = "no region is known; set AWS_REGION, or write the secret's ARN";
 
-const NO_REGION: Wrong =
-    (SecretErrorKind::Unreadable, "no region is known; set AWS_REGION, or write the secret's ARN");
-
-/// The secret as a whole, or the text at `key` in its JSON.
-fn value(read: GetSecretValueOutput, key: Option<&str>) -> Result<Secret, Wrong> {
-    let text = read.secret_string.ok_or((SecretErrorKind::Unreadable, "it is binary, and not a text"))?;
+/// Returns the secret as a whole, or the text at `key` in its JSON; or why it is unreadable.
+fn value(read: GetSecretValueOutput, key: Option<&str>) -> Result<Secret, &'static str> {
+    let text = read.secret_string.ok_or("it is binary, and not a text")?;
     let Some(key) = key else { return Ok(text.into()) };
     at_key(&zeroize::Zeroizing::new(text), key)
 }
 
-fn at_key(json: &str, key: &str) -> Result<Secret, Wrong> {
-    let fields: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(json)
-        .map_err(|_| (SecretErrorKind::Unreadable, "it is no JSON object; leave #key out if it is a text"))?;
-    let field = fields.get(key).ok_or((SecretErrorKind::Unreadable, "its JSON has no such key"))?;
+fn at_key(json: &str, key: &str) -> Result<Secret, &'static str> {
+    let fields: HashMap<Cow<'_, str>, &RawValue> =
+        serde_json::from_str(json).map_err(|_| "it is no JSON object; leave #key out if it is a text")?;
+    let field = fields.get(key).ok_or("its JSON has no such key")?;
     let text: Result<String, _> = serde_json::from_str(field.get());
-    text.map(Secret::from).map_err(|_| (SecretErrorKind::Unreadable, "what is at the key is not a text"))
+    text.map(Secret::from).map_err(|_| "what is at the key is not a text")
 }
 
 impl fmt::Debug for AwsSecretsManager {

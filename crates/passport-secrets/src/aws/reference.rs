@@ -1,7 +1,7 @@
 //! Parses references to a secret. Pure.
 
 /// Why a text names no secret. The text is not quoted: some paste the secret instead of its name.
-pub(super) type Wrong = &'static str;
+pub(super) type InvalidReference = &'static str;
 
 /// A secret, or one key of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,8 +16,8 @@ pub(super) struct SecretId<'a> {
 
 impl<'a> SecretId<'a> {
     /// Parses `name[#key]` or `arn:aws:secretsmanager:region:account:secret:name[#key]`
-    pub(super) fn parse(place: &'a str) -> Result<Self, Wrong> {
-        let (id, key) = place.split_once('#').map_or((place, None), |(id, key)| (id, Some(key)));
+    pub(super) fn parse(text: &'a str) -> Result<Self, InvalidReference> {
+        let (id, key) = text.split_once('#').map_or((text, None), |(id, key)| (id, Some(key)));
         if id.is_empty() || key.is_some_and(str::is_empty) {
             return Err("it names no secret: write its name or ARN, and for a key of its JSON name#key");
         }

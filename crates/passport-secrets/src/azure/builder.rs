@@ -4,29 +4,18 @@ use azure_core::credentials::TokenCredential;
 use passport_core::{ConfigError, ConfigProblem, Transport, TransportSettings};
 use url::Url;
 
-use super::{AzureKeyVault, Inner, credential::Own, identifier::vault_at};
+use super::{AzureKeyVault, KeyVault, credential::UserCredential, identifier::vault_at};
 
 /// The API's version. All of Azure's clouds have it, and newer ones do not tell more of a secret.
 const API_VERSION: &str = "7.4";
 
 /// Builds an [`AzureKeyVault`]. Everything has a default.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct AzureKeyVaultBuilder {
     vault: Option<String>,
     credential: Option<Arc<dyn TokenCredential>>,
-    api_version: String,
+    api_version: Option<String>,
     transport: TransportSettings,
-}
-
-impl Default for AzureKeyVaultBuilder {
-    fn default() -> Self {
-        Self {
-            vault: None,
-            credential: None,
-            api_version: API_VERSION.to_owned(),
-            transport: TransportSettings::default(),
-        }
-    }
 }
 
 impl AzureKeyVaultBuilder {
@@ -44,14 +33,14 @@ impl AzureKeyVaultBuilder {
     /// own caches its tokens itself.
     #[must_use]
     pub fn credential(mut self, credential: Arc<dyn TokenCredential>) -> Self {
-        self.credential = Some(Arc::new(Own(credential)));
+        self.credential = Some(Arc::new(UserCredential(credential)));
         self
     }
 
     /// The version of Key Vault's API. Defaults to 7.4, which all of Azure's clouds have.
     #[must_use]
     pub fn api_version(mut self, version: impl Into<String>) -> Self {
-        self.api_version = version.into();
+        self.api_version = Some(version.into());
         self
     }
 
@@ -86,12 +75,12 @@ impl AzureKeyVaultBuilder {
             return Err(ConfigError::new(problems));
         };
         let Self { credential, api_version, .. } = self;
-        Ok(AzureKeyVault(Arc::new(Inner {
+        Ok(AzureKeyVault(Arc::new(KeyVault {
             vault,
             credential,
-            api_version,
+            api_version: api_version.unwrap_or_else(|| API_VERSION.to_owned()),
             transport,
-            made: super::Mutex::default(),
+            created: super::Mutex::default(),
         })))
     }
 }

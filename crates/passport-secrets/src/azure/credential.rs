@@ -17,7 +17,7 @@ use passport_core::{SecretSource, Transport};
 
 use super::{
     http,
-    identity::{FederatedToken, InTime},
+    identity::{FederatedToken, TimeLimited},
 };
 use crate::last_failure::LastFailure;
 
@@ -73,9 +73,9 @@ pub(super) fn of_the_environment(transport: &Transport) -> Result<Arc<dyn TokenC
         Some(value.trim_end_matches(['\r', '\n']).to_owned()).filter(|value| !value.is_empty())
     };
     let last_failure = LastFailure::default();
-    let client_options = http::patient(transport, &last_failure);
+    let client_options = http::retrying(transport, &last_failure);
     let credential = credential(&set, client_options)?;
-    Ok(Arc::new(InTime { credential, last_failure }))
+    Ok(Arc::new(TimeLimited { credential, last_failure }))
 }
 
 fn credential(
@@ -126,10 +126,10 @@ fn authority_problem(host: &str) -> Option<&'static str> {
 
 /// A credential of the user's, whose errors are told apart from the vault's.
 #[derive(Debug)]
-pub(super) struct Own(pub(super) Arc<dyn TokenCredential>);
+pub(super) struct UserCredential(pub(super) Arc<dyn TokenCredential>);
 
 #[async_trait::async_trait]
-impl TokenCredential for Own {
+impl TokenCredential for UserCredential {
     async fn get_token(
         &self,
         scopes: &[&str],

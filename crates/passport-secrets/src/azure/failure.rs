@@ -22,17 +22,17 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
     let new = |kind, reason: String| SecretError::new(kind, reference.clone(), reason);
     match (error.kind(), TransportError::find(error)) {
         (ErrorKind::HttpResponse { status, raw_response, .. }, _) => {
-            let answer = raw_response.as_deref().map(ErrorBody::read).unwrap_or_default();
+            let body = raw_response.as_deref().map(ErrorBody::read).unwrap_or_default();
             let status = u16::from(*status);
-            let said = new(kind(status, &answer), format!("the vault answered {status}{answer}"));
-            answer.retry_after.into_iter().fold(said, SecretError::with_retry_after)
+            let said = new(kind(status, &body), format!("the vault answered {status}{body}"));
+            body.retry_after.into_iter().fold(said, SecretError::with_retry_after)
         }
         (sdk, Some(transport)) => {
             let failed = match sdk {
                 ErrorKind::Credential => "no token for the vault",
                 _ => "the vault was not reached",
             };
-            let cause = FailedRequest::find(error);
+            let cause = chain(error).find_map(|error| error.downcast_ref::<FailedRequest>());
             let cause = cause.map_or_else(|| sanitize::causes(transport), ToString::to_string);
             let reason = format!("{failed}: {cause}");
             new(sanitize::kind_of(transport), reason).caused_by(transport.clone())
@@ -57,8 +57,8 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
 }
 
 /// Only what the vault says itself ends a secret: a proxy, or the network that we are in, says nothing of it.
-fn kind(status: u16, answer: &ErrorBody) -> SecretErrorKind {
-    match (status, &*answer.code, &*answer.inner_code) {
+fn kind(status: u16, body: &ErrorBody) -> SecretErrorKind {
+    match (status, &*body.code, &*body.inner_code) {
         (401, ..) => SecretErrorKind::Unauthenticated,
         (403, _, "SecretDisabled") => SecretErrorKind::Disabled,
         (403, _, "ForbiddenByPolicy" | "ForbiddenByRbac" | "AccessDenied") => SecretErrorKind::Forbidden,
@@ -80,7 +80,7 @@ fn transient_kind(error: &(dyn StdError + 'static)) -> Option<SecretErrorKind> {
         return error.is_transient().then_some(error.kind());
     }
     let is_transient = match error.downcast_ref::<Error>()?.kind() {
-        // The last is of an answer that is no answer of Entra's.
+        // The last is of an body that is no body of Entra's.
         ErrorKind::Connection | ErrorKind::Io | ErrorKind::DataConversion => true,
         ErrorKind::HttpResponse { status, .. } => matches!(u16::from(*status), 408 | 410 | 429 | 500..),
         _ => false,

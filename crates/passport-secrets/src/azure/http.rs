@@ -1,4 +1,4 @@
-//! The SDK's requests, over the project's own transport: one set of roots, proxies and limits for all that is asked.
+//! Sends the SDK's requests by the project's own transport: one set of roots, proxies and limits.
 
 use std::time::Duration;
 
@@ -16,29 +16,33 @@ use crate::{deadline::exchange, last_failure::LastFailure, sanitize::LIMITS};
 
 /// Returns options for a client of the SDK that does not retry: the caller has a deadline, and the
 /// cache around the provider decides when to retry.
-pub(super) fn once(transport: &passport_core::Transport) -> ClientOptions {
-    let over = Over { transport: transport.clone(), limits: LIMITS, last_failure: LastFailure::default() };
-    ClientOptions { retry: RetryOptions::none(), ..over.options() }
+pub(super) fn without_retry(transport: &passport_core::Transport) -> ClientOptions {
+    let client = TransportClient {
+        transport: transport.clone(),
+        limits: LIMITS,
+        last_failure: LastFailure::default(),
+    };
+    ClientOptions { retry: RetryOptions::none(), ..client.options() }
 }
 
 /// Options for a client of the SDK that repeats failed requests, as its service wants it, and notes
 /// the last failure.
-pub(crate) fn patient(transport: &passport_core::Transport, last_failure: &LastFailure) -> ClientOptions {
+pub(crate) fn retrying(transport: &passport_core::Transport, last_failure: &LastFailure) -> ClientOptions {
     let limits = Limits { timeout: MAX_TOKEN_REQUEST, ..LIMITS };
-    Over { transport: transport.clone(), limits, last_failure: last_failure.clone() }.options()
+    TransportClient { transport: transport.clone(), limits, last_failure: last_failure.clone() }.options()
 }
 
 /// Less than a token may take in all, so that the failure is noted before that time ends.
 const MAX_TOKEN_REQUEST: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
-struct Over {
+struct TransportClient {
     transport: passport_core::Transport,
     limits: Limits,
     last_failure: LastFailure,
 }
 
-impl Over {
+impl TransportClient {
     fn options(self) -> ClientOptions {
         let transport = Some(Transport::new(std::sync::Arc::new(self)));
         ClientOptions { transport, ..ClientOptions::default() }
@@ -46,7 +50,7 @@ impl Over {
 }
 
 #[async_trait::async_trait]
-impl HttpClient for Over {
+impl HttpClient for TransportClient {
     async fn execute_request(&self, request: &Request) -> Result<AsyncRawResponse> {
         let Body::Bytes(body) = request.body() else {
             return Err(Error::with_message(ErrorKind::Other, "streams are not sent"));

@@ -3,7 +3,7 @@
 use url::Url;
 
 /// Why a text names no secret of a vault. It is not quoted: people paste the secret itself where its name belongs.
-pub(super) type Wrong = &'static str;
+pub(super) type InvalidReference = &'static str;
 
 /// A secret of a vault.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,18 +17,18 @@ pub(super) struct Identifier {
 
 impl Identifier {
     /// A whole identifier (`https://contoso.vault.azure.net/secrets/payroll`), or `name[/version]` in `vault`.
-    pub(super) fn parse(place: &str, vault: Option<&Url>) -> Result<Self, Wrong> {
-        if !place.contains("://") {
+    pub(super) fn parse(text: &str, vault: Option<&Url>) -> Result<Self, InvalidReference> {
+        if !text.contains("://") {
             let vault = vault.ok_or("no vault is known; give AzureKeyVaultBuilder::vault one, or write the whole identifier: https://contoso.vault.azure.net/secrets/name")?;
-            return Self::within(vault.clone(), place.split('/'));
+            return Self::within(vault.clone(), text.split('/'));
         }
-        let url = Url::parse(place).map_err(|_| "its identifier is not a URL")?;
+        let url = Url::parse(text).map_err(|_| "its identifier is not a URL")?;
         let path = url.path().strip_prefix("/secrets/");
         let path = path.ok_or("its identifier has no /secrets/ in it; copy it from the vault: https://contoso.vault.azure.net/secrets/name")?;
         Self::within(vault_at(&url)?, path.split('/'))
     }
 
-    fn within<'a>(vault: Url, mut path: impl Iterator<Item = &'a str>) -> Result<Self, Wrong> {
+    fn within<'a>(vault: Url, mut path: impl Iterator<Item = &'a str>) -> Result<Self, InvalidReference> {
         let name = path.next().unwrap_or_default();
         // The identifier of the current one may end with a slash.
         let version = path.next().filter(|version| !version.is_empty());
@@ -42,7 +42,7 @@ impl Identifier {
 }
 
 /// The vault of `url`: its scheme, host and port.
-pub(super) fn vault_at(url: &Url) -> Result<Url, Wrong> {
+pub(super) fn vault_at(url: &Url) -> Result<Url, InvalidReference> {
     if url.scheme() != "https" {
         return Err("a vault is asked over https only");
     }

@@ -1,6 +1,6 @@
 //! A credential whose token requests end in time, with their cause.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use azure_core::{
     Error, Result,
@@ -19,14 +19,15 @@ use crate::last_failure::LastFailure;
 const MAX_TIME: Duration = Duration::from_secs(7);
 
 /// A credential of the environment.
-pub(super) struct InTime {
+#[derive(Debug)]
+pub(super) struct TimeLimited {
     pub(super) credential: Arc<dyn TokenCredential>,
     /// What the credential's client notes.
     pub(super) last_failure: LastFailure,
 }
 
 #[async_trait::async_trait]
-impl TokenCredential for InTime {
+impl TokenCredential for TimeLimited {
     async fn get_token(
         &self,
         scopes: &[&str],
@@ -40,7 +41,7 @@ impl TokenCredential for InTime {
     }
 }
 
-impl InTime {
+impl TimeLimited {
     /// Names the host of a request that had no response.
     fn named(&self, error: Error) -> Error {
         match self.last_failure.get().filter(|_| TransportError::find(&error).is_some()) {
@@ -56,12 +57,6 @@ impl InTime {
             None => Error::with_message(ErrorKind::Connection, "the identity's endpoint is silent"),
         };
         Error::with_error(ErrorKind::Credential, cause, text)
-    }
-}
-
-impl fmt::Debug for InTime {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("InTime").field(&self.credential).finish()
     }
 }
 

@@ -47,20 +47,20 @@ use crate::deadline::within_deadline;
 /// # Ok::<(), passport_core::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct AzureKeyVault(Arc<Inner>);
+pub struct AzureKeyVault(Arc<KeyVault>);
 
-struct Inner {
+struct KeyVault {
     /// Where names are, that name no vault.
     vault: Option<Url>,
     credential: Option<Arc<dyn TokenCredential>>,
     api_version: String,
     transport: Transport,
-    made: Mutex<Made>,
+    created: Mutex<SdkClients>,
 }
 
-/// Made when first needed: the files of a credential may be mounted late.
+/// Created when first needed: the files of a credential may be mounted late.
 #[derive(Default)]
-struct Made {
+struct SdkClients {
     credential: Option<Arc<dyn TokenCredential>>,
     /// A vault's client knows what its vault wants to be shown.
     clients: HashMap<Url, Arc<SecretClient>>,
@@ -86,37 +86,37 @@ impl AzureKeyVault {
     }
 
     fn client(&self, vault: &Url) -> azure_core::Result<Arc<SecretClient>> {
-        let mut made = self.made();
-        if let Some(client) = made.clients.get(vault) {
+        let mut created = self.created();
+        if let Some(client) = created.clients.get(vault) {
             return Ok(Arc::clone(client));
         }
-        let credential = match self.0.credential.as_ref().or(made.credential.as_ref()) {
+        let credential = match self.0.credential.as_ref().or(created.credential.as_ref()) {
             Some(credential) => Arc::clone(credential),
-            None => Arc::clone(made.credential.insert(credential::of_the_environment(&self.0.transport)?)),
+            None => Arc::clone(created.credential.insert(credential::of_the_environment(&self.0.transport)?)),
         };
         let options = SecretClientOptions {
             api_version: self.0.api_version.clone(),
-            client_options: http::once(&self.0.transport),
+            client_options: http::without_retry(&self.0.transport),
             // A vault that is none may not ask for tokens of others.
             verify_challenge_resource: Some(true),
         };
         let client = Arc::new(SecretClient::new(vault.as_str(), credential, Some(options))?);
-        made.clients.insert(vault.clone(), Arc::clone(&client));
+        created.clients.insert(vault.clone(), Arc::clone(&client));
         Ok(client)
     }
 
     /// Drops the vault's client and the credential, unless they were replaced since. Clients of other
     /// vaults are kept.
     fn forget(&self, vault: &Url, client: &Arc<SecretClient>) {
-        let mut made = self.made();
-        if made.clients.get(vault).is_some_and(|current| Arc::ptr_eq(current, client)) {
-            made.clients.remove(vault);
-            made.credential = None;
+        let mut created = self.created();
+        if created.clients.get(vault).is_some_and(|current| Arc::ptr_eq(current, client)) {
+            created.clients.remove(vault);
+            created.credential = None;
         }
     }
 
-    fn made(&self) -> MutexGuard<'_, Made> {
-        self.0.made.lock().unwrap_or_else(PoisonError::into_inner)
+    fn created(&self) -> MutexGuard<'_, SdkClients> {
+        self.0.created.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

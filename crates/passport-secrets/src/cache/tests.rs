@@ -12,10 +12,10 @@ use super::*;
 
 /// A vault that gives `secret-<version>`, or fails as it is told.
 #[derive(Clone, Debug, Default)]
-struct Vault(Arc<State>);
+struct Vault(Arc<VaultState>);
 
 #[derive(Debug, Default)]
-struct State {
+struct VaultState {
     version: AtomicUsize,
     asked: AtomicUsize,
     fails: Mutex<Option<SecretErrorKind>>,
@@ -93,7 +93,7 @@ async fn a_rotated_secret_is_seen_after_its_time_to_live() {
 
 /// It was rotated between its being read and its being judged.
 #[tokio::test(start_paused = true)]
-async fn a_secret_that_was_refused_is_read_at_once_and_once_for_all() {
+async fn rejected_secret_is_read_again_once_for_all_callers() {
     let (vault, _, source) = cached();
     let old = source.resolve().await.unwrap();
     vault.rotate();
@@ -106,7 +106,7 @@ async fn a_secret_that_was_refused_is_read_at_once_and_once_for_all() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_read_that_had_begun_before_the_refusal_does_not_count() {
+async fn read_begun_before_the_rejection_is_ignored() {
     let (vault, clock, source) = cached();
     let old = source.resolve().await.unwrap();
     *vault.0.takes.lock().unwrap() = Duration::from_secs(1);
@@ -137,7 +137,7 @@ async fn while_the_vault_is_down_the_secret_goes_on() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vault_that_hangs_holds_nobody_up_who_has_a_secret() {
+async fn hanging_vault_does_not_delay_a_cached_secret() {
     let (vault, clock, source) = cached();
     secret(&source).await.unwrap();
     vault.0.hangs.store(true, Ordering::SeqCst);
@@ -204,7 +204,7 @@ async fn a_secret_that_ends_is_read_again_at_that_moment() {
 
 /// A node of Passport may not know the new one yet.
 #[tokio::test(start_paused = true)]
-async fn a_new_secret_that_is_refused_has_the_one_before_tried() {
+async fn rejected_new_secret_falls_back_to_the_previous_one() {
     let (vault, clock, source) = cached();
     secret(&source).await.unwrap();
     vault.rotate();
@@ -245,7 +245,7 @@ async fn reads_rotations_and_what_goes_on_are_counted() {
 
 /// As a vault does that answers late what it then is told to be wrong.
 #[tokio::test(start_paused = true)]
-async fn a_refusal_while_a_read_fails_leaves_the_vault_alone() {
+async fn rejection_during_backoff_does_not_read_the_vault() {
     let (vault, clock, source) = cached();
     let old = source.resolve().await.unwrap();
     *vault.0.takes.lock().unwrap() = Duration::from_secs(1);
@@ -277,7 +277,7 @@ fn a_read_that_is_lost_with_its_runtime_is_made_again() {
 }
 
 #[test]
-fn a_read_on_a_runtime_that_nobody_drives_is_given_up_and_what_it_brings_later_is_not_kept() {
+fn late_result_of_a_stalled_read_is_discarded() {
     let (vault, clock, source) = cached();
     let runtime =
         || tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
@@ -292,7 +292,7 @@ fn a_read_on_a_runtime_that_nobody_drives_is_given_up_and_what_it_brings_later_i
 }
 
 #[tokio::test(start_paused = true)]
-async fn whoever_reads_for_others_may_be_dropped() {
+async fn dropping_the_first_caller_does_not_end_the_read() {
     let (vault, _, source) = cached();
     *vault.0.takes.lock().unwrap() = Duration::from_secs(2);
     let first = tokio::spawn({
@@ -318,7 +318,7 @@ async fn a_vault_that_hangs_from_the_beginning_is_an_error_that_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_vault_that_has_never_answered_is_left_alone_for_a_while() {
+async fn vault_without_any_result_is_backed_off() {
     let (vault, clock, source) = cached();
     vault.fails(Some(SecretErrorKind::Unavailable));
     for _ in 0..100 {
@@ -331,7 +331,7 @@ async fn a_vault_that_has_never_answered_is_left_alone_for_a_while() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_secret_is_kept_for_itself() {
+async fn each_secret_has_its_own_entry() {
     let vault = Vault::default();
     let secrets = Arc::new(CachedSecrets::new(vault.clone()));
     for place in ["vault:a", "vault:b", "vault:a"] {
@@ -341,7 +341,7 @@ async fn each_secret_is_kept_for_itself() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn debug_shows_the_provider_and_nothing_that_is_kept() {
+async fn debug_shows_the_provider_and_no_cached_secret() {
     let secrets = CachedSecrets::new(Vault::default());
     secrets.resolve(&"vault:payroll".parse().unwrap()).await.unwrap();
     let shown = format!("{secrets:?}");

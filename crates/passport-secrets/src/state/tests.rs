@@ -14,13 +14,13 @@ fn error(kind: SecretErrorKind) -> SecretError {
     SecretError::new(kind, reference, "on purpose")
 }
 
-fn shown(lookup: Lookup) -> String {
+fn shown(lookup: SecretLookup) -> String {
     match lookup {
-        Lookup::Fresh(secret) => format!("fresh {}", secret.secret().expose()),
-        Lookup::Due(secret) => {
+        SecretLookup::Fresh(secret) => format!("fresh {}", secret.secret().expose()),
+        SecretLookup::Due(secret) => {
             format!("due {}", secret.map_or("-".into(), |secret| secret.secret().expose().to_owned()))
         }
-        Lookup::Failed(error) => format!("failed {:?}", error.kind()),
+        SecretLookup::Failed(error) => format!("failed {:?}", error.kind()),
     }
 }
 
@@ -64,7 +64,7 @@ fn whatever_else_goes_wrong_what_was_read_goes_on() {
 }
 
 #[test]
-fn whose_secret_was_refused_gets_another_one_or_has_the_provider_asked() {
+fn rejected_secret_is_replaced_or_read_again() {
     let mut state = SecretState::default();
     let known = |state: &SecretState, refused: &str, now| {
         state.after_rejection(&secret(refused), now).map(|known| known.unwrap().secret().expose().to_owned())
@@ -89,7 +89,7 @@ fn a_secret_is_read_again_when_it_ends() {
 }
 
 #[test]
-fn while_both_live_the_secret_before_is_there_for_when_the_new_one_is_refused() {
+fn previous_secret_is_available_during_the_overlap() {
     let mut state = SecretState::default();
     state.record_success(secret("one"), Duration::ZERO, None);
     let before = |state: &SecretState, refused: &str, now| {

@@ -13,7 +13,7 @@ use serde_json::{Value, value::RawValue};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::failure::{ErrorResponse, Failure};
+use super::failure::{ErrorResponse, VaultError};
 use crate::{
     deadline::exchange,
     sanitize::{self, LIMITS},
@@ -28,9 +28,9 @@ pub(super) struct Api {
 }
 
 /// What is sent, and wiped afterwards.
-struct Body(Zeroizing<String>);
+struct WipedBody(Zeroizing<String>);
 
-impl AsRef<[u8]> for Body {
+impl AsRef<[u8]> for WipedBody {
     fn as_ref(&self) -> &[u8] {
         self.0.as_bytes()
     }
@@ -38,16 +38,16 @@ impl AsRef<[u8]> for Body {
 
 /// A token.
 #[derive(Debug)]
-pub(super) struct Granted {
+pub(super) struct GrantedToken {
     pub(super) token: Secret,
-    pub(super) lease: Lease,
+    pub(super) lease: TokenLease,
     /// Whether Vault has confirmed the token.
     pub(super) is_vouched: bool,
 }
 
 /// How long a token lives without a renewal; zero is for ever.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Lease {
+pub(super) struct TokenLease {
     pub(super) time: Duration,
     pub(super) is_renewable: bool,
 }
@@ -55,7 +55,7 @@ pub(super) struct Lease {
 /// A longer time counts as this one.
 const LONG: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-impl Lease {
+impl TokenLease {
     fn of(seconds: u64, is_renewable: bool) -> Self {
         Self { time: Duration::from_secs(seconds).min(LONG), is_renewable }
     }
@@ -112,30 +112,34 @@ pub(super) struct Metadata {
 
 impl Api {
     /// `POST /v1/auth/<mount>/login`
-    pub(super) async fn login(&self, mount: &str, proof: Zeroizing<String>) -> Result<Granted, Failure> {
+    pub(super) async fn login(
+        &self,
+        mount: &str,
+        proof: Zeroizing<String>,
+    ) -> Result<GrantedToken, VaultError> {
         let path = ["auth"].into_iter().chain(mount.split('/')).chain(["login"]);
-        let granted: WithAuth = self.ask(Method::POST, path, None, Some(Body(proof))).await?;
+        let granted: WithAuth = self.ask(Method::POST, path, None, Some(WipedBody(proof))).await?;
         let lease = granted.auth.lease();
         if granted.auth.client_token.is_empty() {
             let reason = "the login wants more: is MFA enforced for it?";
-            return Err(Failure::new(SecretErrorKind::Unauthenticated, reason));
+            return Err(VaultError::new(SecretErrorKind::Unauthenticated, reason));
         }
-        Ok(Granted { token: granted.auth.client_token.into(), lease, is_vouched: true })
+        Ok(GrantedToken { token: granted.auth.client_token.into(), lease, is_vouched: true })
     }
 
     /// `POST /v1/auth/token/renew-self`
-    pub(super) async fn renew(&self, token: &Secret) -> Result<Lease, Failure> {
+    pub(super) async fn renew(&self, token: &Secret) -> Result<TokenLease, VaultError> {
         let path = ["auth", "token", "renew-self"];
         let granted: WithAuth =
-            self.ask(Method::POST, path, Some(token), Some(Body("{}".to_owned().into()))).await?;
+            self.ask(Method::POST, path, Some(token), Some(WipedBody("{}".to_owned().into()))).await?;
         Ok(granted.auth.lease())
     }
 
     /// `GET /v1/auth/token/lookup-self`
-    pub(super) async fn look_up(&self, token: &Secret) -> Result<Lease, Failure> {
+    pub(super) async fn look_up(&self, token: &Secret) -> Result<TokenLease, VaultError> {
         let path = ["auth", "token", "lookup-self"];
-        let known: WithData<TokenLookup> = self.ask(Method::GET, path, Some(token), None).await?;
-        Ok(Lease::of(known.data.ttl, known.data.renewable))
+        let found: WithData<TokenLookup> = self.ask(Method::GET, path, Some(token), None).await?;
+        Ok(TokenLease::of(found.data.ttl, found.data.renewable))
     }
 
     /// `GET /v1/<path>`, whose answer has its `data`.
@@ -143,7 +147,7 @@ impl Api {
         &self,
         path: impl IntoIterator<Item = &str>,
         token: Option<&Secret>,
-    ) -> Result<T, Failure> {
+    ) -> Result<T, VaultError> {
         let read: WithData<T> = self.ask(Method::GET, path, token, None).await?;
         Ok(read.data)
     }
@@ -153,16 +157,16 @@ impl Api {
         method: Method,
         path: impl IntoIterator<Item = &str>,
         token: Option<&Secret>,
-        body: Option<Body>,
-    ) -> Result<T, Failure> {
+        body: Option<WipedBody>,
+    ) -> Result<T, VaultError> {
         let request = self.request(method, path, token, body)?;
-        let response = exchange(&self.transport, request, LIMITS).await.map_err(Failure::not_reached)?;
+        let response = exchange(&self.transport, request, LIMITS).await.map_err(VaultError::not_reached)?;
         if !response.status().is_success() {
             return Err(failure_of(&response));
         }
         // The error would quote what it found.
         serde_json::from_slice(response.body()).map_err(|_| {
-            Failure::new(
+            VaultError::new(
                 SecretErrorKind::Unreadable,
                 "Vault's answer is not of the form that was expected; is it the engine's version, and its mount?",
             )
@@ -174,14 +178,14 @@ impl Api {
         method: Method,
         path: impl IntoIterator<Item = &'a str>,
         token: Option<&Secret>,
-        body: Option<Body>,
-    ) -> Result<Request<Bytes>, Failure> {
-        let broken = || Failure::new(SecretErrorKind::Unreadable, "no request can be made of it");
+        body: Option<WipedBody>,
+    ) -> Result<Request<Bytes>, VaultError> {
+        let broken = || VaultError::new(SecretErrorKind::Unreadable, "no request can be made of it");
         let mut url = self.address.clone();
         url.path_segments_mut().map_err(|()| broken())?.pop_if_empty().push("v1").extend(path);
         let has_body = body.is_some();
         let mut request = request_to(&url, body.map(Bytes::from_owner).unwrap_or_default())
-            .map_err(Failure::not_reached)?;
+            .map_err(VaultError::not_reached)?;
         *request.method_mut() = method;
         let headers = request.headers_mut();
         if has_body {
@@ -197,8 +201,9 @@ impl Api {
                 token.set_sensitive(true);
                 token
             });
-            let wrong =
-                |_| Failure::new(SecretErrorKind::Unauthenticated, "the token has characters that none has");
+            let wrong = |_| {
+                VaultError::new(SecretErrorKind::Unauthenticated, "the token has characters that none has")
+            };
             headers.insert("x-vault-token", token.map_err(wrong)?);
         }
         Ok(request)
@@ -206,15 +211,15 @@ impl Api {
 }
 
 impl Auth {
-    fn lease(&self) -> Lease {
-        Lease::of(self.lease_duration, self.renewable)
+    fn lease(&self) -> TokenLease {
+        TokenLease::of(self.lease_duration, self.renewable)
     }
 }
 
-fn failure_of(response: &Response<Bytes>) -> Failure {
+fn failure_of(response: &Response<Bytes>) -> VaultError {
     let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let wait = wait.and_then(sanitize::retry_after);
-    Failure::answered(response.status(), &error_response(response.body()), wait)
+    VaultError::response(response.status(), &error_response(response.body()), wait)
 }
 
 fn error_response(body: &[u8]) -> ErrorResponse {

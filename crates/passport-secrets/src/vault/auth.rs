@@ -3,8 +3,8 @@ use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::{
-    api::{Api, Granted, Lease},
-    failure::Failure,
+    api::{Api, GrantedToken, TokenLease},
+    failure::VaultError,
 };
 
 /// Where Kubernetes mounts a pod's service account.
@@ -12,10 +12,10 @@ const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/tok
 
 /// An auth method of Vault, and its credentials.
 #[derive(Clone, Debug)]
-pub struct VaultAuth(Method);
+pub struct VaultAuth(AuthKind);
 
 #[derive(Clone, Debug)]
-enum Method {
+enum AuthKind {
     Agent,
     Token(SecretSource),
     AppRole { mount: String, role_id: String, secret_id: SecretSource },
@@ -27,14 +27,14 @@ impl VaultAuth {
     /// it can be renewed.
     #[must_use]
     pub fn token(token: SecretSource) -> Self {
-        Self(Method::Token(token))
+        Self(AuthKind::Token(token))
     }
 
     /// An [`AppRole`](https://developer.hashicorp.com/vault/docs/auth/approle). The secret id is read at each login: about once in the
     /// longest life of a token, because tokens are renewed.
     #[must_use]
     pub fn app_role(role_id: impl Into<String>, secret_id: SecretSource) -> Self {
-        Self(Method::AppRole { mount: "approle".to_owned(), role_id: role_id.into(), secret_id })
+        Self(AuthKind::AppRole { mount: "approle".to_owned(), role_id: role_id.into(), secret_id })
     }
 
     /// The [service account](https://developer.hashicorp.com/vault/docs/auth/kubernetes) of the pod, in `role`. Its token is read at
@@ -42,19 +42,19 @@ impl VaultAuth {
     #[must_use]
     pub fn kubernetes(role: impl Into<String>) -> Self {
         let jwt = SecretSource::file(SERVICE_ACCOUNT);
-        Self(Method::Kubernetes { mount: "kubernetes".to_owned(), role: role.into(), jwt })
+        Self(AuthKind::Kubernetes { mount: "kubernetes".to_owned(), role: role.into(), jwt })
     }
 
     /// Sends no token: a Vault Agent or Proxy in front of Vault adds one of its own.
     #[must_use]
     pub fn agent() -> Self {
-        Self(Method::Agent)
+        Self(AuthKind::Agent)
     }
 
     /// Where the auth method is mounted, under `auth/`. Defaults to its name; a token has none.
     #[must_use]
     pub fn mounted_at(mut self, path: impl Into<String>) -> Self {
-        if let Method::AppRole { mount, .. } | Method::Kubernetes { mount, .. } = &mut self.0 {
+        if let AuthKind::AppRole { mount, .. } | AuthKind::Kubernetes { mount, .. } = &mut self.0 {
             *mount = path.into();
         }
         self
@@ -64,7 +64,7 @@ impl VaultAuth {
     /// [`kubernetes`](Self::kubernetes) only.
     #[must_use]
     pub fn service_account(mut self, token: SecretSource) -> Self {
-        if let Method::Kubernetes { jwt, .. } = &mut self.0 {
+        if let AuthKind::Kubernetes { jwt, .. } = &mut self.0 {
             *jwt = token;
         }
         self
@@ -73,20 +73,21 @@ impl VaultAuth {
     /// Where there is a login; none if there is none.
     pub(super) fn mount(&self) -> Option<&str> {
         match &self.0 {
-            Method::AppRole { mount, .. } | Method::Kubernetes { mount, .. } => Some(mount),
-            Method::Agent | Method::Token(_) => None,
+            AuthKind::AppRole { mount, .. } | AuthKind::Kubernetes { mount, .. } => Some(mount),
+            AuthKind::Agent | AuthKind::Token(_) => None,
         }
     }
 
     /// A token, if one is needed. What it proves itself by is read at this moment, and once more if it is refused.
-    pub(super) async fn log_in(&self, api: &Api) -> Result<Option<Granted>, Failure> {
+    pub(super) async fn log_in(&self, api: &Api) -> Result<Option<GrantedToken>, VaultError> {
         let proof = match &self.0 {
-            Method::Agent => return Ok(None),
-            Method::Token(proof)
-            | Method::AppRole { secret_id: proof, .. }
-            | Method::Kubernetes { jwt: proof, .. } => proof,
+            AuthKind::Agent => return Ok(None),
+            AuthKind::Token(proof)
+            | AuthKind::AppRole { secret_id: proof, .. }
+            | AuthKind::Kubernetes { jwt: proof, .. } => proof,
         };
-        let read = proof.resolve().await.map_err(|error| unread(&error))?;
+        let unreadable = |error: SecretError| VaultError::new(error.kind(), error.to_string()).of_login();
+        let read = proof.resolve().await.map_err(unreadable)?;
         match self.log_in_with(api, read.secret()).await {
             Err(refused) if refused.kind == SecretErrorKind::Unauthenticated => {
                 match proof.resolve_anew(&read).await {
@@ -99,18 +100,18 @@ impl VaultAuth {
         .map(Some)
     }
 
-    async fn log_in_with(&self, api: &Api, proof: &Secret) -> Result<Granted, Failure> {
+    async fn log_in_with(&self, api: &Api, proof: &Secret) -> Result<GrantedToken, VaultError> {
         let (mount, body) = match &self.0 {
-            Method::Agent | Method::Token(_) => return known(api, proof.clone()).await,
-            Method::AppRole { mount, role_id, .. } => {
+            AuthKind::Agent | AuthKind::Token(_) => return configured_token(api, proof.clone()).await,
+            AuthKind::AppRole { mount, role_id, .. } => {
                 (mount, serde_json::to_string(&AppRole { role_id, secret_id: proof.expose() }))
             }
-            Method::Kubernetes { mount, role, .. } => {
+            AuthKind::Kubernetes { mount, role, .. } => {
                 (mount, serde_json::to_string(&Kubernetes { role, jwt: proof.expose() }))
             }
         };
-        let wrong = |_| Failure::new(SecretErrorKind::Unreadable, "no request can be made of it");
-        api.login(mount, Zeroizing::new(body.map_err(wrong)?)).await.map_err(Failure::of_login)
+        let wrong = |_| VaultError::new(SecretErrorKind::Unreadable, "no request can be made of it");
+        api.login(mount, Zeroizing::new(body.map_err(wrong)?)).await.map_err(VaultError::of_login)
     }
 }
 
@@ -126,15 +127,11 @@ struct Kubernetes<'a> {
     jwt: &'a str,
 }
 
-fn unread(error: &SecretError) -> Failure {
-    Failure::new(error.kind(), error.to_string()).of_login()
-}
-
 /// Returns a token that was configured. It may be good without the permission to look itself up.
-async fn known(api: &Api, token: Secret) -> Result<Granted, Failure> {
+async fn configured_token(api: &Api, token: Secret) -> Result<GrantedToken, VaultError> {
     match api.look_up(&token).await {
-        Ok(lease) => Ok(Granted { token, lease, is_vouched: true }),
+        Ok(lease) => Ok(GrantedToken { token, lease, is_vouched: true }),
         Err(failure) if failure.is_transient() => Err(failure.of_login()),
-        Err(_) => Ok(Granted { token, lease: Lease::default(), is_vouched: false }),
+        Err(_) => Ok(GrantedToken { token, lease: TokenLease::default(), is_vouched: false }),
     }
 }

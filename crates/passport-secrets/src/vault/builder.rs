@@ -4,7 +4,7 @@ use http::HeaderValue;
 use passport_core::{ConfigError, ConfigProblem, Origin, Transport, TransportSettings};
 use url::Url;
 
-use super::{Api, HashiCorpVault, Inner, Sessions, VaultAuth, reference::is_path};
+use super::{Api, HashiCorpVault, KvEngine, Sessions, VaultAuth, reference::is_path};
 
 /// The version of a key-value engine.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -115,7 +115,7 @@ impl HashiCorpVaultBuilder {
                 let api = Api { address, namespace, transport };
                 let sessions = Sessions::new(api.clone(), self.auth);
                 let (mount, version) = (self.mount, self.version);
-                Ok(HashiCorpVault(Arc::new(Inner { api, mount, version, sessions })))
+                Ok(HashiCorpVault(Arc::new(KvEngine { api, mount, version, sessions })))
             }
             _ => Err(ConfigError::new(problems)),
         }

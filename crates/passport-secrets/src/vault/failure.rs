@@ -20,14 +20,14 @@ pub(super) enum ErrorResponse {
 
 /// A request that brought nothing.
 #[derive(Debug)]
-pub(super) struct Failure {
+pub(super) struct VaultError {
     pub(super) kind: SecretErrorKind,
     reason: String,
     retry_after: Option<Duration>,
     source: Option<TransportError>,
 }
 
-impl Failure {
+impl VaultError {
     pub(super) fn new(kind: SecretErrorKind, reason: impl Into<String>) -> Self {
         Self { kind, reason: reason.into(), retry_after: None, source: None }
     }
@@ -40,8 +40,12 @@ impl Failure {
     }
 
     /// Creates the failure of a response without a secret.
-    pub(super) fn answered(status: StatusCode, said: &ErrorResponse, retry_after: Option<Duration>) -> Self {
-        let kind = match (said, status.as_u16()) {
+    pub(super) fn response(
+        status: StatusCode,
+        content: &ErrorResponse,
+        retry_after: Option<Duration>,
+    ) -> Self {
+        let kind = match (content, status.as_u16()) {
             (_, 429) => SecretErrorKind::Throttled,
             // A proxy on the way knows no secrets. The statuses are of a node that lags behind another
             // one, is on standby, or is sealed.
@@ -52,7 +56,7 @@ impl Failure {
             _ => SecretErrorKind::Unreadable,
         };
         let status = status.as_u16();
-        let reason = match said {
+        let reason = match content {
             ErrorResponse::NotVault => {
                 format!("what answered {status} is not Vault, or sends elsewhere, which is not followed")
             }
@@ -87,7 +91,7 @@ impl Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for VaultError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.reason)
     }

@@ -13,7 +13,7 @@ use passport_core::{ResolvedSecret, Secret, SecretError, SecretErrorKind, Secret
 
 use self::{
     api::{Api, Fields, Versioned},
-    failure::Failure,
+    failure::VaultError,
     reference::SecretPath,
     session::{Session, Sessions},
 };
@@ -43,9 +43,9 @@ use crate::deadline::within_deadline;
 /// # Ok::<(), passport_core::ConfigError>(())
 /// ```
 #[derive(Clone)]
-pub struct HashiCorpVault(Arc<Inner>);
+pub struct HashiCorpVault(Arc<KvEngine>);
 
-struct Inner {
+struct KvEngine {
     api: Api,
     mount: String,
     version: KvVersion,
@@ -53,7 +53,7 @@ struct Inner {
 }
 
 /// What the engine has at a path, whatever its version.
-struct Read {
+struct SecretData {
     fields: Fields,
     version: Option<String>,
     deletion_time: Option<std::time::SystemTime>,
@@ -68,33 +68,37 @@ impl HashiCorpVault {
         HashiCorpVaultBuilder::new(address.into(), auth)
     }
 
-    /// What is at `place`; with another token, if the one there was is not good any more.
-    async fn read(&self, place: &SecretPath<'_>) -> Result<Read, Failure> {
+    /// What is at `path`; with another token, if the one there was is not good any more.
+    async fn read(&self, path: &SecretPath<'_>) -> Result<SecretData, VaultError> {
         let sessions = &self.0.sessions;
         let mut session = sessions.current().await?;
-        let mut read = self.read_with(place, session.token()).await;
+        let mut read = self.read_with(path, session.token()).await;
         if read.as_ref().is_err_and(is_forbidden)
             && let Some(another) = sessions.replaced(&session).await?
         {
-            read = self.read_with(place, another.token()).await;
+            read = self.read_with(path, another.token()).await;
             session = another;
         }
         read.map_err(|failure| doubted(failure, &session))
     }
 
-    async fn read_with(&self, place: &SecretPath<'_>, token: Option<&Secret>) -> Result<Read, Failure> {
+    async fn read_with(
+        &self,
+        path: &SecretPath<'_>,
+        token: Option<&Secret>,
+    ) -> Result<SecretData, VaultError> {
         let path = |middle: Option<&'static str>| {
-            self.0.mount.split('/').chain(middle).chain(place.path.iter().copied())
+            self.0.mount.split('/').chain(middle).chain(path.path.iter().copied())
         };
         match self.0.version {
             KvVersion::V1 => {
                 let fields = self.0.api.read(path(None), token).await?;
-                Ok(Read { fields, version: None, deletion_time: None })
+                Ok(SecretData { fields, version: None, deletion_time: None })
             }
             KvVersion::V2 => {
                 let read: Versioned = self.0.api.read(path(Some("data")), token).await?;
                 let deletion_time = humantime::parse_rfc3339(&read.metadata.deletion_time).ok();
-                Ok(Read {
+                Ok(SecretData {
                     fields: read.data,
                     version: Some(read.metadata.version.to_string()),
                     deletion_time,
@@ -104,39 +108,37 @@ impl HashiCorpVault {
     }
 }
 
-fn is_forbidden(failure: &Failure) -> bool {
+fn is_forbidden(failure: &VaultError) -> bool {
     failure.kind == SecretErrorKind::Forbidden
 }
 
 /// It may be the token that is not good, and not the secret that is not for us.
-fn doubted(failure: Failure, session: &Session) -> Failure {
+fn doubted(failure: VaultError, session: &Session) -> VaultError {
     if is_forbidden(&failure) && !session.is_vouched() { failure.of_login() } else { failure }
 }
 
-/// The text in the field of that name, or in the only one.
-fn value(fields: &Fields, name: Option<&str>) -> Result<Secret, Failure> {
-    let wrong = |kind, reason: &str| Failure::new(kind, reason);
-    let field = match (name, fields.len()) {
-        (Some(name), _) => fields
-            .get(name)
-            .ok_or_else(|| wrong(SecretErrorKind::Unreadable, "the secret is there, but has no such field")),
-        (None, 1) => Ok(fields.values().next().expect("there is one")),
-        (None, _) => Err(wrong(
-            SecretErrorKind::Unreadable,
+/// Returns the text in the field of that name, or in the only one.
+fn value(fields: &Fields, name: Option<&str>) -> Result<Secret, VaultError> {
+    let unreadable = |reason| VaultError::new(SecretErrorKind::Unreadable, reason);
+    let (field, missing) = match name {
+        Some(name) => (fields.get(name), "the secret is there, but has no such field"),
+        None => (
+            fields.values().next().filter(|_| fields.len() == 1),
             "the secret has not just one field; write which one: path#field",
-        )),
-    }?;
+        ),
+    };
+    let field = field.ok_or_else(|| unreadable(missing))?;
     let text: Result<String, _> = serde_json::from_str(field.get());
-    text.map(Secret::from).map_err(|_| wrong(SecretErrorKind::Unreadable, "the field is not a text"))
+    text.map(Secret::from).map_err(|_| unreadable("the field is not a text"))
 }
 
 impl SecretProvider for HashiCorpVault {
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        let place = SecretPath::parse(reference.place())
-            .map_err(|wrong| Failure::new(SecretErrorKind::Unreadable, wrong).concerning(reference))?;
-        let read = async { self.read(&place).await.map_err(|failure| failure.concerning(reference)) };
+        let path = SecretPath::parse(reference.place())
+            .map_err(|wrong| VaultError::new(SecretErrorKind::Unreadable, wrong).concerning(reference))?;
+        let read = async { self.read(&path).await.map_err(|failure| failure.concerning(reference)) };
         let read = within_deadline(reference, read).await?;
-        let secret = value(&read.fields, place.field).map_err(|failure| failure.concerning(reference))?;
+        let secret = value(&read.fields, path.field).map_err(|failure| failure.concerning(reference))?;
         let resolved =
             read.version.into_iter().fold(ResolvedSecret::new(secret), ResolvedSecret::with_version);
         Ok(read.deletion_time.into_iter().fold(resolved, ResolvedSecret::with_expiry))

@@ -1,7 +1,7 @@
 //! Parses references to a field of a secret. Pure.
 
 /// Why a text names no secret. The text is not quoted: some paste the secret instead of its path.
-pub(super) type Wrong = &'static str;
+pub(super) type InvalidReference = &'static str;
 
 /// The path of a secret within the engine's mount, and a field of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,8 +13,8 @@ pub(super) struct SecretPath<'a> {
 
 impl<'a> SecretPath<'a> {
     /// Parses `path[#field]`.
-    pub(super) fn parse(place: &'a str) -> Result<Self, Wrong> {
-        let (path, field) = place.split_once('#').map_or((place, None), |(path, field)| (path, Some(field)));
+    pub(super) fn parse(text: &'a str) -> Result<Self, InvalidReference> {
+        let (path, field) = text.split_once('#').map_or((text, None), |(path, field)| (path, Some(field)));
         let path = path.split('/').collect::<Vec<_>>();
         if !is_path(&path) || field.is_some_and(str::is_empty) {
             return Err(

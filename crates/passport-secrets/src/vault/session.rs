@@ -13,9 +13,9 @@ use tokio::{
 };
 
 use super::{
-    api::{Api, Granted, Lease},
+    api::{Api, GrantedToken, TokenLease},
     auth::VaultAuth,
-    failure::Failure,
+    failure::VaultError,
 };
 use crate::metrics::TARGET;
 
@@ -33,25 +33,25 @@ pub(super) struct Sessions {
     api: Api,
     auth: VaultAuth,
     /// Locked during a login: concurrent callers wait for its token.
-    current: tokio::sync::Mutex<Current>,
+    current: tokio::sync::Mutex<CurrentSession>,
 }
 
 #[derive(Debug, Default)]
-struct Current {
+struct CurrentSession {
     session: Option<Arc<Session>>,
     replaced_at: Option<Instant>,
 }
 
 #[derive(Debug)]
 pub(super) struct Session {
-    granted: Option<Granted>,
-    end: Arc<End>,
+    granted: Option<GrantedToken>,
+    end: Arc<TokenExpiry>,
     renewal: Option<AbortHandle>,
 }
 
 /// When a token ends. `None` for never.
 #[derive(Debug)]
-struct End(Mutex<Option<Instant>>);
+struct TokenExpiry(Mutex<Option<Instant>>);
 
 impl Sessions {
     pub(super) fn new(api: Api, auth: VaultAuth) -> Self {
@@ -62,7 +62,7 @@ impl Sessions {
     ///
     /// # Cancel safety
     /// Dropping the future ends its login; the next caller begins another.
-    pub(super) async fn current(&self) -> Result<Arc<Session>, Failure> {
+    pub(super) async fn current(&self) -> Result<Arc<Session>, VaultError> {
         let mut current = self.current.lock().await;
         if let Some(session) = current.session.as_ref().filter(|session| session.end.remains(Instant::now()))
         {
@@ -73,7 +73,7 @@ impl Sessions {
 
     /// Returns the successor of a rejected token. `None` if Vault says that the token is good: it
     /// lacks the permission to read the secret then.
-    pub(super) async fn replaced(&self, refused: &Arc<Session>) -> Result<Option<Arc<Session>>, Failure> {
+    pub(super) async fn replaced(&self, refused: &Arc<Session>) -> Result<Option<Arc<Session>>, VaultError> {
         let mut current = self.current.lock().await;
         if let Some(other) = current.session.as_ref().filter(|current| !Arc::ptr_eq(current, refused)) {
             return Ok(Some(Arc::clone(other)));
@@ -88,14 +88,14 @@ impl Sessions {
             && current.replaced_at.is_some_and(|at| at.elapsed() < REPLACE_INTERVAL)
         {
             let reason = "it was got a moment ago, and is refused";
-            return Err(Failure::new(SecretErrorKind::Unauthenticated, reason).of_login());
+            return Err(VaultError::new(SecretErrorKind::Unauthenticated, reason).of_login());
         }
         current.replaced_at = Some(Instant::now());
         self.begin(&mut current).await.map(Some)
     }
 
     /// Logs in. The previous token is kept if the login fails.
-    async fn begin(&self, current: &mut Current) -> Result<Arc<Session>, Failure> {
+    async fn begin(&self, current: &mut CurrentSession) -> Result<Arc<Session>, VaultError> {
         let session = Arc::new(Session::begin(&self.api, &self.auth).await?);
         current.session = Some(Arc::clone(&session));
         Ok(session)
@@ -103,7 +103,7 @@ impl Sessions {
 }
 
 impl Session {
-    async fn begin(api: &Api, auth: &VaultAuth) -> Result<Self, Failure> {
+    async fn begin(api: &Api, auth: &VaultAuth) -> Result<Self, VaultError> {
         let granted = auth.log_in(api).await?;
         let lease = granted.as_ref().map(|granted| granted.lease).unwrap_or_default();
         if granted.is_some() {
@@ -115,7 +115,7 @@ impl Session {
                 "there is a new token to read secrets with"
             );
         }
-        let end = Arc::new(End::of(lease));
+        let end = Arc::new(TokenExpiry::of(lease));
         let renewal = granted.as_ref().filter(|_| lease.is_renewable && !lease.time.is_zero());
         let renewal = renewal.map(|granted| {
             let renewed = renewed(api.clone(), granted.token.clone(), lease, Arc::clone(&end));
@@ -147,7 +147,7 @@ impl Drop for Session {
 ///
 /// The next caller cannot do it: it may come after hours, and a login may need a credential that is
 /// good for one login only.
-async fn renewed(api: Api, token: Secret, mut lease: Lease, end: Arc<End>) {
+async fn renewed(api: Api, token: Secret, mut lease: TokenLease, end: Arc<TokenExpiry>) {
     while lease.is_renewable && lease.time > REMAINS {
         sleep(lease.time * 2 / 3).await;
         match api.renew(&token).await {
@@ -158,7 +158,7 @@ async fn renewed(api: Api, token: Secret, mut lease: Lease, end: Arc<End>) {
             Err(failure) => {
                 tracing::warn!(target: TARGET, "the token to read secrets with was not renewed: {failure}");
                 if failure.kind == SecretErrorKind::Forbidden {
-                    return end.set(Lease { time: Duration::from_nanos(1), is_renewable: false });
+                    return end.set(TokenLease { time: Duration::from_nanos(1), is_renewable: false });
                 }
                 lease.time = end.remaining(Instant::now());
             }
@@ -166,25 +166,27 @@ async fn renewed(api: Api, token: Secret, mut lease: Lease, end: Arc<End>) {
     }
 }
 
-impl End {
-    fn of(lease: Lease) -> Self {
+impl TokenExpiry {
+    fn of(lease: TokenLease) -> Self {
         let end = Self(Mutex::default());
         end.set(lease);
         end
     }
 
-    fn set(&self, lease: Lease) {
+    fn set(&self, lease: TokenLease) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) =
             Some(lease.time).filter(|time| !time.is_zero()).map(|time| Instant::now() + time);
     }
 
     fn remains(&self, now: Instant) -> bool {
-        let end = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        end.is_none_or(|end| now + REMAINS < end)
+        self.get().is_none_or(|end| now + REMAINS < end)
     }
 
     fn remaining(&self, now: Instant) -> Duration {
-        let end = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        end.map_or(Duration::ZERO, |end| end.saturating_duration_since(now))
+        self.get().map_or(Duration::ZERO, |end| end.saturating_duration_since(now))
+    }
+
+    fn get(&self) -> Option<Instant> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -123,7 +123,7 @@ async fn many_who_need_a_token_at_a_time_log_in_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_is_renewed_though_nobody_asks_and_got_anew_when_it_has_ended() {
+async fn idle_token_is_renewed_and_replaced_at_its_end() {
     let vault = Scripted::default()
         .answers("login", 200, granted("t1", 900))
         .answers("login", 200, granted("t2", 900))
@@ -150,7 +150,7 @@ async fn a_token_is_renewed_though_nobody_asks_and_got_anew_when_it_has_ended() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn near_the_end_of_its_longest_life_a_token_is_got_anew() {
+async fn token_near_its_maximum_lifetime_is_replaced() {
     let vault = Scripted::default()
         .answers("login", 200, granted("t1", 90))
         .answers("login", 200, granted("t2", 90))
@@ -164,7 +164,7 @@ async fn near_the_end_of_its_longest_life_a_token_is_got_anew() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn when_the_provider_is_gone_nobody_renews_its_token() {
+async fn dropped_provider_does_not_renew_its_token() {
     let vault =
         Scripted::default().answers("login", 200, granted("t1", 90)).answers("payroll", 200, secret("s"));
     vault.secrets(app_role()).resolve().await.unwrap();
@@ -174,7 +174,7 @@ async fn when_the_provider_is_gone_nobody_renews_its_token() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_was_revoked_is_got_anew_and_the_secret_asked_for_again() {
+async fn revoked_token_is_replaced_and_the_secret_read_again() {
     let vault = Scripted::default()
         .answers("login", 200, granted("t1", 0))
         .answers("login", 200, granted("t2", 0))
@@ -192,7 +192,7 @@ async fn a_token_that_was_revoked_is_got_anew_and_the_secret_asked_for_again() {
 
 /// The others that are read with it go on, and no login is spent.
 #[tokio::test(start_paused = true)]
-async fn a_token_that_is_good_is_kept_when_one_secret_is_not_for_it() {
+async fn forbidden_secret_does_not_replace_a_valid_token() {
     let vault = Scripted::default()
         .answers("login", 200, granted("t1", 0))
         .answers("lookup-self", 200, json!({ "data": { "ttl": 90 } }).to_string())
@@ -206,7 +206,7 @@ async fn a_token_that_is_good_is_kept_when_one_secret_is_not_for_it() {
 
 /// One that may not look itself up, for example.
 #[tokio::test(start_paused = true)]
-async fn a_token_of_which_nothing_is_known_is_replaced_once_a_minute_at_most() {
+async fn unconfirmed_token_is_replaced_at_most_once_a_minute() {
     let vault = Scripted::default()
         .answers("login", 200, granted("t1", 0))
         .answers("lookup-self", 403, denied())
@@ -254,7 +254,7 @@ impl SecretProvider for Kept {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_secret_id_that_is_refused_is_read_anew() {
+async fn rejected_secret_id_is_read_again() {
     let vault = Scripted::default()
         .answers("login", 400, json!({ "errors": ["invalid role or secret ID"] }).to_string())
         .answers("login", 200, granted("t1", 0))
@@ -266,7 +266,7 @@ async fn a_secret_id_that_is_refused_is_read_anew() {
 
 /// A secret goes on while Vault does not know us: that says nothing of it.
 #[tokio::test(start_paused = true)]
-async fn a_login_or_a_token_that_is_refused_does_not_end_a_secret() {
+async fn rejected_login_or_token_does_not_end_a_secret() {
     let refused = Scripted::default().answers(
         "login",
         400,
@@ -286,7 +286,7 @@ async fn a_login_or_a_token_that_is_refused_does_not_end_a_secret() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_of_somebody_else_is_looked_up_and_renewed() {
+async fn configured_token_is_looked_up_and_renewed() {
     let vault = Scripted::default()
         .answers("lookup-self", 200, json!({ "data": { "ttl": 90, "renewable": true } }).to_string())
         .answers("renew-self", 200, granted("t", 90))
@@ -303,7 +303,7 @@ async fn a_token_of_somebody_else_is_looked_up_and_renewed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_answer_that_holds_no_secret_is_told_without_what_it_holds() {
+async fn response_without_a_secret_is_not_quoted() {
     for (status, body, kind, told) in [
         (
             200,

@@ -25,7 +25,7 @@ async fn a_url_with_three_slashes_is_a_path() {
 }
 
 #[tokio::test]
-async fn a_url_with_two_slashes_names_a_host_and_is_refused() {
+async fn url_with_a_host_is_rejected() {
     let source = SecretSource::from_reference("file://etc/secret".parse().unwrap()).unwrap();
     assert_eq!(source.resolve().await.unwrap_err().kind(), SecretErrorKind::Unreadable);
 }

@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test]
-async fn the_first_that_answers_is_taken() {
+async fn first_readable_source_is_used() {
     let (none, some) = (SecretSource::env("PASSPORT_NO_SUCH_VARIABLE"), SecretSource::fixed("right"));
     for source in [
         some.clone().or(SecretSource::fixed("other")),
@@ -15,7 +15,7 @@ async fn the_first_that_answers_is_taken() {
 }
 
 #[tokio::test]
-async fn if_what_the_first_says_was_refused_the_other_is_asked() {
+async fn rejected_secret_of_the_first_source_reads_the_second() {
     let source = SecretSource::fixed("old").or(SecretSource::fixed("new"));
     let old = source.resolve().await.unwrap();
     assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "new");
@@ -42,7 +42,7 @@ fn slow(seconds: Option<u64>, secret: &str) -> SecretSource {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_source_that_hangs_is_not_waited_for_if_another_answers() {
+async fn hanging_source_does_not_delay_a_working_one() {
     let none = SecretSource::env("PASSPORT_NO_SUCH_VARIABLE");
     for (source, seconds) in [
         (slow(None, "hangs").or(SecretSource::fixed("right")), 2),
@@ -58,7 +58,7 @@ async fn a_source_that_hangs_is_not_waited_for_if_another_answers() {
 }
 
 #[tokio::test]
-async fn if_none_answers_all_reasons_are_told() {
+async fn failure_of_all_sources_names_every_reason() {
     let none = SecretSource::env("PASSPORT_NO_SUCH_VARIABLE").or(SecretSource::file("/no/such/secret"));
     let error = none.resolve().await.unwrap_err();
     let told = error.to_string();

@@ -1,6 +1,6 @@
 use super::*;
 
-fn place(provider: Option<&str>, reference: &str) -> Result<String, InvalidSecretSource> {
+fn path_of(provider: Option<&str>, reference: &str) -> Result<String, InvalidSecretSource> {
     SecretProviders::default()
         .with("azure_key_vault", EnvSecrets)
         .source(provider, reference)
@@ -18,7 +18,7 @@ fn a_provider_is_found_by_its_name_or_by_the_scheme() {
         (Some("file"), "/run/secrets/a", "file:/run/secrets/a"),
         (Some("file"), "file:///run/secrets/a", "file:///run/secrets/a"),
     ] {
-        assert_eq!(place(provider, reference).as_deref(), Ok(found));
+        assert_eq!(path_of(provider, reference).as_deref(), Ok(found));
     }
 }
 
@@ -27,7 +27,7 @@ fn what_is_not_found_is_not_quoted() {
     for (provider, reference) in
         [(None, "mics_sk_hidden"), (None, "hidden:mics"), (Some("vault"), "hidden"), (Some("env"), "")]
     {
-        assert!(!place(provider, reference).unwrap_err().to_string().contains("hidden"));
+        assert!(!path_of(provider, reference).unwrap_err().to_string().contains("hidden"));
     }
 }
 

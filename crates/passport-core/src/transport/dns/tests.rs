@@ -1,7 +1,7 @@
 use super::*;
 
 #[test]
-fn addresses_of_the_preferred_family_take_turns() {
+fn addresses_of_the_preferred_family_rotate() {
     let addresses =
         |text: &str| -> Vec<SocketAddr> { text.split(' ').map(|address| address.parse().unwrap()).collect() };
     let found = addresses("1.1.1.1:0 2.2.2.2:0 [::1]:0 [::2]:0");

@@ -56,7 +56,7 @@ async fn without_a_token_the_request_fails_and_does_not_leave() {
 }
 
 #[tokio::test]
-async fn a_token_failure_never_makes_the_service_look_broken() {
+async fn token_failure_does_not_fail_poll_ready() {
     let source = ScriptedSource::new();
     source.fail_next(TokenErrorKind::Unavailable);
     let (mut client, mut handle) = client(&source);
@@ -106,7 +106,7 @@ async fn existing_authorization_header_is_rejected() {
 #[tokio::test]
 async fn the_service_that_was_polled_ready_is_the_one_that_is_called() {
     let source = ScriptedSource::new();
-    let (mock, mut handle) = mock::pair::<Request<()>, Answer>();
+    let (mock, mut handle) = mock::pair::<Request<()>, MockResponse>();
     let mut client = layer(&source).layer(ConcurrencyLimit::new(mock, 1));
     handle.allow(2);
 
@@ -180,14 +180,14 @@ async fn what_becomes_of_an_authorization_header_is_a_choice() {
         let mut with_header = request(API);
         with_header.headers_mut().insert(AUTHORIZATION, "Basic abc".parse().unwrap());
         let response = client.ready().await.unwrap().call(with_header);
-        let (_, seen) = tokio::join!(response, answer(&mut handle, Response::new("done")));
+        let (_, seen) = tokio::join!(response, respond(&mut handle, Response::new("done")));
         assert_eq!(seen.headers().get_all(AUTHORIZATION).iter().collect::<Vec<_>>(), [sent]);
         assert_eq!(source.calls(), usize::from(policy == Replace));
     }
 }
 
 #[tokio::test]
-async fn kept_header_is_sent_to_allowed_origins_only() {
+async fn existing_header_is_sent_to_allowed_origins_only() {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair();
     let mut client =
@@ -200,7 +200,7 @@ async fn kept_header_is_sent_to_allowed_origins_only() {
     };
     client.ready().await.unwrap().call(with_header("https://evil.example/")).await.unwrap_err();
     let response = client.ready().await.unwrap().call(with_header(API));
-    let (response, _) = tokio::join!(response, answer(&mut handle, refusal()));
+    let (response, _) = tokio::join!(response, respond(&mut handle, rejection_response()));
     assert_eq!(response.unwrap().status(), 401);
     assert_eq!(source.calls(), 0);
 }
@@ -235,9 +235,9 @@ async fn a_retry_outside_of_the_layer_has_the_token_of_the_moment() {
     let (response, ()) = tokio::join!(response, async {
         let mut busy = Response::new("busy");
         *busy.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        assert_eq!(token_of(&answer(&mut handle, busy).await), "Bearer token-1");
+        assert_eq!(token_of(&respond(&mut handle, busy).await), "Bearer token-1");
         source.clock.advance(std::time::Duration::from_secs(3600));
-        assert_eq!(token_of(&answer(&mut handle, Response::new("done")).await), "Bearer token-2");
+        assert_eq!(token_of(&respond(&mut handle, Response::new("done")).await), "Bearer token-2");
     });
     assert_eq!(body(response.unwrap()), "done");
 }
@@ -246,14 +246,14 @@ async fn a_retry_outside_of_the_layer_has_the_token_of_the_moment() {
 async fn a_call_that_does_not_go_out_gives_its_permit_back() {
     let source = ScriptedSource::new();
     source.fail_next(TokenErrorKind::Refused);
-    let (mock, mut handle) = mock::pair::<Request<()>, Answer>();
-    let refused = layer(&source).layer(ConcurrencyLimit::new(mock, 1));
+    let (mock, mut handle) = mock::pair::<Request<()>, MockResponse>();
+    let limited = layer(&source).layer(ConcurrencyLimit::new(mock, 1));
     handle.allow(10);
-    let mut idle = refused.clone();
+    let mut idle = limited.clone();
     // Not allowed, waited for in vain, and within the pause.
     for uri in ["https://evil.example/", API, API] {
         idle.ready().await.unwrap().call(request(uri)).await.unwrap_err();
-        let mut other = refused.clone();
+        let mut other = limited.clone();
         assert_ready_ok!(task::spawn(other.ready()).poll(), "{uri}");
     }
 }

@@ -67,7 +67,7 @@ async fn body_read_beyond_the_limit_is_not_retried() {
 }
 
 #[tokio::test]
-async fn the_length_that_is_known_stays_known() {
+async fn known_body_length_is_preserved() {
     let mode = buffering(100);
     let full = boxed(http_body_util::Full::new(Bytes::from_static(b"whole")));
     let (request, saved) = mode.save(Request::new(full));
@@ -142,21 +142,21 @@ async fn what_is_sent_is_what_would_have_been_sent() {
 #[tokio::test]
 async fn rejected_request_with_a_stream_is_retried() {
     let source = ScriptedSource::new();
-    let (mock, mut handle) = mock::pair::<Request<BoxBody>, Answer>();
+    let (mock, mut handle) = mock::pair::<Request<BoxBody>, MockResponse>();
     let mut client =
         layer(&source).replay_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync()).layer(mock);
     handle.allow(3);
     let request = || Request::post(API).body(chunks(&["one", "two"])).unwrap();
     let first = client.ready().await.unwrap().call(request());
-    tokio::join!(first, answer(&mut handle, Response::new("first"))).0.unwrap();
+    tokio::join!(first, respond(&mut handle, Response::new("first"))).0.unwrap();
     source.clock.advance(std::time::Duration::from_secs(5));
 
     let response = client.ready().await.unwrap().call(request());
     let (response, (first, second)) = tokio::join!(response, async {
-        let (seen, respond) = handle.next_request().await.unwrap();
+        let (seen, sender) = handle.next_request().await.unwrap();
         let first = text(seen.into_body()).await;
-        respond.send_response(refusal());
-        let second = answer(&mut handle, Response::new("done")).await;
+        sender.send_response(rejection_response());
+        let second = respond(&mut handle, Response::new("done")).await;
         assert_eq!(token_of(&second), "Bearer token-2");
         (first, text(second.into_body()).await)
     });
@@ -164,12 +164,12 @@ async fn rejected_request_with_a_stream_is_retried() {
     assert_eq!((first.as_str(), second.as_str()), ("onetwo", "onetwo"));
 }
 
-/// The token is too young to be replaced, so the refusal stands, and the upload that it came for
+/// The token is too young to be replaced, so the rejection stands, and the upload that it came for
 /// goes on.
 #[tokio::test]
 async fn a_first_body_is_left_alone_if_the_request_is_not_sent_again() {
     let source = ScriptedSource::new();
-    let (mock, mut handle) = mock::pair::<Request<BoxBody>, Answer>();
+    let (mock, mut handle) = mock::pair::<Request<BoxBody>, MockResponse>();
     let mut client =
         layer(&source).replay_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync()).layer(mock);
     handle.allow(1);
@@ -179,7 +179,7 @@ async fn a_first_body_is_left_alone_if_the_request_is_not_sent_again() {
         let (seen, respond) = handle.next_request().await.unwrap();
         let mut sent = seen.into_body();
         sent.frame().await.unwrap().unwrap();
-        respond.send_response(refusal());
+        respond.send_response(rejection_response());
         sent
     });
     assert_eq!(response.unwrap().status(), 401);

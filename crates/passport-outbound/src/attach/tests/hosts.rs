@@ -19,7 +19,7 @@ async fn outcome(origins: AllowedOrigins, uri: &str, hosts: &[&str]) -> Result<(
         assert_eq!(source.calls(), 0, "no token is fetched for a request that may not have it");
         return Err(*outcome.unwrap_err().downcast::<AttachError>().unwrap());
     }
-    let (response, sent) = tokio::join!(response, answer(&mut handle, Response::new("done")));
+    let (response, sent) = tokio::join!(response, respond(&mut handle, Response::new("done")));
     assert_eq!(token_of(&sent), "Bearer token-1");
     assert_eq!(body(response.unwrap()), "done");
     Ok(())
@@ -85,8 +85,8 @@ async fn any_https_origin_still_binds_the_host_header() {
     let any = AllowedOrigins::danger_any_https;
     assert_eq!(outcome(any(), "https://a.example/x", &["A.example:443"]).await, Ok(()));
     for host in ["b.example", "a.example:8443"] {
-        let refused = outcome(any(), "https://a.example/x", &[host]).await;
-        assert_eq!(refused, Err(AttachError::HostMismatch), "{host}");
+        let result = outcome(any(), "https://a.example/x", &[host]).await;
+        assert_eq!(result, Err(AttachError::HostMismatch), "{host}");
     }
 }
 
@@ -98,15 +98,15 @@ async fn above_a_channel_the_host_header_is_the_channels() {
         assert_eq!(outcome(origins(), "/payroll.Payroll/Run", &[]).await, Ok(()));
         assert_eq!(outcome(origins(), "/payroll.Payroll/Run", &["grpc.bizfirst.ai:443"]).await, Ok(()));
         for host in ["api.bizfirst.ai", "somebody-else.example", "grpc.bizfirst.ai:50051"] {
-            let refused = outcome(origins(), "/payroll.Payroll/Run", &[host]).await;
-            assert_eq!(refused, Err(AttachError::HostMismatch), "{host}");
+            let result = outcome(origins(), "/payroll.Payroll/Run", &[host]).await;
+            assert_eq!(result, Err(AttachError::HostMismatch), "{host}");
         }
     }
 }
 
 #[tokio::test]
 async fn a_request_with_its_own_credential_is_bound_too() {
-    let (mock, mut handle) = mock::pair::<Request<()>, Answer>();
+    let (mock, mut handle) = mock::pair::<Request<()>, MockResponse>();
     let existing = layer(&ScriptedSource::new()).existing_authorization(ExistingAuthorization::Respect);
     let mut client = existing.layer(mock);
     handle.allow(1);

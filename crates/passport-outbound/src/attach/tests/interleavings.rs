@@ -31,21 +31,21 @@ const CALLERS: usize = 3;
 const WHOSE: &str = "x-whose";
 
 #[derive(Clone, Debug)]
-enum Step {
+enum Action {
     CallAsService {
         identity: usize,
         scopes: usize,
     },
     CallAsCaller {
         caller: usize,
-        way: Way,
+        source: CallerSource,
     },
     /// Passport answers who has waited longest.
     Mint,
     /// The receiver answers one of those who wait.
-    Answer {
+    Respond {
         which: usize,
-        refuses: bool,
+        rejects: bool,
     },
     Forget {
         identity: usize,
@@ -57,7 +57,7 @@ enum Step {
 
 /// Where a caller is to be found.
 #[derive(Clone, Copy, Debug)]
-enum Way {
+enum CallerSource {
     Given,
     OfRequest,
     OfTask,
@@ -65,19 +65,24 @@ enum Way {
     Absent,
 }
 
-fn way() -> impl Strategy<Value = Way> {
-    prop_oneof![Just(Way::Given), Just(Way::OfRequest), Just(Way::OfTask), Just(Way::Absent)]
+fn caller_source() -> impl Strategy<Value = CallerSource> {
+    prop_oneof![
+        Just(CallerSource::Given),
+        Just(CallerSource::OfRequest),
+        Just(CallerSource::OfTask),
+        Just(CallerSource::Absent)
+    ]
 }
 
-fn step() -> impl Strategy<Value = Step> {
+fn step() -> impl Strategy<Value = Action> {
     prop_oneof![
         5 => (0..IDENTITIES, 0..SCOPES.len())
-            .prop_map(|(identity, scopes)| Step::CallAsService { identity, scopes }),
-        3 => (0..CALLERS, way()).prop_map(|(caller, way)| Step::CallAsCaller { caller, way }),
-        4 => Just(Step::Mint),
-        5 => (0..8_usize, any::<bool>()).prop_map(|(which, refuses)| Step::Answer { which, refuses }),
-        1 => (0..IDENTITIES).prop_map(|identity| Step::Forget { identity }),
-        2 => (1..1_000_u64).prop_map(|seconds| Step::Later { seconds }),
+            .prop_map(|(identity, scopes)| Action::CallAsService { identity, scopes }),
+        3 => (0..CALLERS, caller_source()).prop_map(|(caller, source)| Action::CallAsCaller { caller, source }),
+        4 => Just(Action::Mint),
+        5 => (0..8_usize, any::<bool>()).prop_map(|(which, rejects)| Action::Respond { which, rejects }),
+        1 => (0..IDENTITIES).prop_map(|identity| Action::Forget { identity }),
+        2 => (1..1_000_u64).prop_map(|seconds| Action::Later { seconds }),
     ]
 }
 
@@ -97,8 +102,8 @@ impl HttpExchange for SlowPassport {
         let scopes = if request.body().ends_with(b"tenant") { 1 } else { 0 };
         let number = self.minted.fetch_add(1, Ordering::SeqCst);
         let token = format!("{client_id}/{scopes}/{number}");
-        let answer = json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600 });
-        Ok(Response::new(Bytes::from(answer.to_string())))
+        let response = json!({ "access_token": token, "token_type": "Bearer", "expires_in": 3600 });
+        Ok(Response::new(Bytes::from(response.to_string())))
     }
 }
 
@@ -116,11 +121,11 @@ struct World<'a> {
     identities: Vec<ManagedIdentity>,
     client: AttachToken<Mock, CloneRequest>,
     receiver: Handle,
-    waiting: Vec<mock::SendResponse<Answer>>,
+    waiting: Vec<mock::SendResponse<MockResponse>>,
     calls: Vec<tokio::task::JoinHandle<Result<(), BoxError>>>,
     seen: &'a Seen,
-    /// Which of the calls have been seen already, so that a replay is known for one.
-    known: std::collections::BTreeSet<String>,
+    /// Which of the calls have been seen already, so that a retry is recognised.
+    seen_calls: std::collections::BTreeSet<String>,
 }
 
 impl<'a> World<'a> {
@@ -143,48 +148,60 @@ impl<'a> World<'a> {
         receiver.allow(u64::MAX);
         let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
         let layer = AttachTokenLayer::new(identities[0].clone(), origins).replay_clones();
-        let (waiting, calls, known) = Default::default();
-        Self { clock, passport, identities, client: layer.layer(mock), receiver, waiting, calls, seen, known }
+        let (waiting, calls, seen_calls) = Default::default();
+        Self {
+            clock,
+            passport,
+            identities,
+            client: layer.layer(mock),
+            receiver,
+            waiting,
+            calls,
+            seen,
+            seen_calls,
+        }
     }
 
-    async fn take(&mut self, step: Step) {
+    async fn take(&mut self, step: Action) {
         match step {
-            Step::CallAsService { identity, scopes } => {
+            Action::CallAsService { identity, scopes } => {
                 let named = self.identities[identity].with_scopes(SCOPES[scopes]).unwrap();
                 self.call(named.into(), &format!("Bearer mi-{identity}/{scopes}/"));
             }
-            Step::CallAsCaller { caller, way } => self.call_as(caller, way),
-            Step::Mint => self.passport.may_answer.add_permits(1),
-            Step::Answer { which, refuses } if !self.waiting.is_empty() => {
-                let answer = if refuses { refusal() } else { Response::new("") };
+            Action::CallAsCaller { caller, source } => self.call_as(caller, source),
+            Action::Mint => self.passport.may_answer.add_permits(1),
+            Action::Respond { which, rejects } if !self.waiting.is_empty() => {
+                let response = if rejects { rejection_response() } else { Response::new("") };
                 let which = which % self.waiting.len();
-                self.waiting.swap_remove(which).send_response(answer);
+                self.waiting.swap_remove(which).send_response(response);
             }
-            Step::Answer { .. } => {}
-            Step::Forget { identity } => self.identities[identity].invalidate(),
-            Step::Later { seconds } => self.clock.advance(Duration::from_secs(seconds)),
+            Action::Respond { .. } => {}
+            Action::Forget { identity } => self.identities[identity].invalidate(),
+            Action::Later { seconds } => self.clock.advance(Duration::from_secs(seconds)),
         }
-        self.look().await;
+        self.check_requests().await;
     }
 
-    fn call_as(&mut self, caller: usize, way: Way) {
+    fn call_as(&mut self, caller: usize, caller_source: CallerSource) {
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1 << 40);
         let token = CallerToken::new(AccessToken::new(&format!("caller-{caller}/"), at).unwrap());
         let own = self.identities[caller].clone();
         let whose = format!("Bearer caller-{caller}/");
-        match way {
-            Way::Given => self.call(CallerIdentity::given(token).or(own), &whose),
-            Way::OfRequest => {
+        match caller_source {
+            CallerSource::Given => self.call(CallerIdentity::given(token).or(own), &whose),
+            CallerSource::OfRequest => {
                 let mut request = self.request(CallerIdentity::of_request().or(own), &whose);
                 request.extensions_mut().insert(token);
                 self.send(request);
             }
-            Way::OfTask => {
+            CallerSource::OfTask => {
                 let request = self.request(CallerIdentity::of_task().or(own), &whose);
                 let call = token.scope(self.client.clone().oneshot(request));
                 self.calls.push(tokio::spawn(async { call.await.map(drop) }));
             }
-            Way::Absent => self.call(CallerIdentity::of_task().or(own), &format!("Bearer mi-{caller}/0/")),
+            CallerSource::Absent => {
+                self.call(CallerIdentity::of_task().or(own), &format!("Bearer mi-{caller}/0/"));
+            }
         }
     }
 
@@ -206,8 +223,8 @@ impl<'a> World<'a> {
         self.calls.push(tokio::spawn(async move { client.oneshot(request).await.map(drop) }));
     }
 
-    /// Lets everybody go on as far as they can, and looks at what arrives.
-    async fn look(&mut self) {
+    /// Runs all tasks as far as they can, and checks the requests that arrive.
+    async fn check_requests(&mut self) {
         for _ in 0..8 {
             tokio::task::yield_now().await;
             while let Some(Some((request, respond))) = self.receiver.next_request().now_or_never() {
@@ -217,7 +234,7 @@ impl<'a> World<'a> {
                 if token.starts_with("Bearer caller") {
                     self.seen.as_callers.fetch_add(1, Ordering::Relaxed);
                 }
-                if !self.known.insert(format!("{:?}", request.headers()["x-call"])) {
+                if !self.seen_calls.insert(format!("{:?}", request.headers()["x-call"])) {
                     self.seen.replays.fetch_add(1, Ordering::Relaxed);
                 }
                 self.waiting.push(respond);
@@ -225,12 +242,12 @@ impl<'a> World<'a> {
         }
     }
 
-    /// Everybody gets an answer in the end; or an error, as where a token took longer than it
+    /// Each call gets a response in the end; or an error, as where a token took longer than it
     /// lives.
     async fn end(mut self) {
         self.passport.may_answer.add_permits(1_000);
         while self.calls.iter().any(|call| !call.is_finished()) {
-            self.look().await;
+            self.check_requests().await;
             for respond in self.waiting.drain(..) {
                 respond.send_response(Response::new(""));
             }

@@ -21,9 +21,9 @@ mod interleavings;
 mod naming;
 mod replaying;
 
-type Answer = Response<&'static str>;
-type Mock = mock::Mock<Request<()>, Answer>;
-type Handle = mock::Handle<Request<()>, Answer>;
+type MockResponse = Response<&'static str>;
+type Mock = mock::Mock<Request<()>, MockResponse>;
+type Handle = mock::Handle<Request<()>, MockResponse>;
 
 const API: &str = "https://api.bizfirst.ai/payroll";
 
@@ -45,17 +45,20 @@ fn body<B>(response: Response<WatchedBody<B>>) -> B {
 }
 
 /// A 401 as RFC 6750 has it.
-fn refusal() -> Answer {
-    let mut refusal = Response::new("refused");
-    *refusal.status_mut() = StatusCode::UNAUTHORIZED;
-    refusal.headers_mut().insert(WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"".parse().unwrap());
-    refusal
+fn rejection_response() -> MockResponse {
+    let mut response = Response::new("refused");
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    response.headers_mut().insert(WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"".parse().unwrap());
+    response
 }
 
-/// Answers the next request that comes through, and shows it.
-async fn answer<B>(handle: &mut mock::Handle<Request<B>, Answer>, answer: Answer) -> Request<B> {
-    let (request, respond) = handle.next_request().await.unwrap();
-    respond.send_response(answer);
+/// Responds to the next request, and returns it.
+async fn respond<B>(
+    handle: &mut mock::Handle<Request<B>, MockResponse>,
+    response: MockResponse,
+) -> Request<B> {
+    let (request, sender) = handle.next_request().await.unwrap();
+    sender.send_response(response);
     request
 }
 

@@ -35,7 +35,7 @@ fn from(caller: CallerToken) -> Request<()> {
     request
 }
 
-/// What goes out for `request`, and what comes back for an answer of `status`.
+/// What goes out for `request`, and what comes back for an response of `status`.
 async fn sent(
     (client, handle): &mut (AttachToken<Mock>, Handle),
     request: Request<()>,
@@ -44,11 +44,14 @@ async fn sent(
     let mut reply = Response::new("");
     *reply.status_mut() = status;
     let response = client.ready().await.unwrap().call(request);
-    let (response, sent) = tokio::join!(response, answer(handle, reply));
+    let (response, sent) = tokio::join!(response, respond(handle, reply));
     (token_of(&sent).to_owned(), response.unwrap().status())
 }
 
-async fn refused((client, handle): &mut (AttachToken<Mock>, Handle), request: Request<()>) -> AttachError {
+async fn attach_error(
+    (client, handle): &mut (AttachToken<Mock>, Handle),
+    request: Request<()>,
+) -> AttachError {
     let error = client.ready().await.unwrap().call(request).await.unwrap_err();
     assert_pending!(handle.poll_request(), "nothing leaves");
     *error.downcast().unwrap()
@@ -72,16 +75,16 @@ async fn callers_token_is_forwarded_unchanged() {
 }
 
 #[tokio::test]
-async fn a_task_is_looked_at_only_if_that_was_asked_for() {
+async fn task_local_is_read_only_if_configured() {
     let mut client = client_of(on_time(CallerIdentity::of_request()));
-    let error = caller("of-task").scope(refused(&mut client, request(API))).await;
+    let error = caller("of-task").scope(attach_error(&mut client, request(API))).await;
     assert_eq!(error, AttachError::CallerMissing);
 }
 
 #[tokio::test]
 async fn request_without_a_caller_fails_unless_or_names_another() {
     let mut client = client_of(on_time(CallerIdentity::of_request()));
-    assert_eq!(refused(&mut client, request(API)).await, AttachError::CallerMissing);
+    assert_eq!(attach_error(&mut client, request(API)).await, AttachError::CallerMissing);
 
     let source = ScriptedSource::new();
     let mut client = client_of(on_time(CallerIdentity::of_request()).or(identity(&source)));
@@ -98,7 +101,7 @@ async fn expired_caller_does_not_become_the_service() {
     ] {
         let mut client = client_of(identity);
         let expired = from(expiring("old", u64::from(NOW)));
-        assert_eq!(refused(&mut client, expired).await, AttachError::CallerExpired);
+        assert_eq!(attach_error(&mut client, expired).await, AttachError::CallerExpired);
         let alive = from(expiring("young", u64::from(NOW) + 1));
         assert_eq!(sent(&mut client, alive, StatusCode::OK).await.0, "Bearer young");
     }
@@ -119,7 +122,7 @@ async fn rejection_of_the_callers_token_is_the_response() {
 #[tokio::test]
 async fn a_caller_is_not_shown_to_a_foreign_origin() {
     let mut client = client_of(on_time(CallerIdentity::given(caller("user"))));
-    let error = refused(&mut client, request("https://evil.example/")).await;
+    let error = attach_error(&mut client, request("https://evil.example/")).await;
     assert!(matches!(error, AttachError::DestinationNotAllowed { .. }), "{error}");
 }
 

@@ -13,7 +13,7 @@ async fn replaying(source: &Arc<ScriptedSource>) -> (AttachToken<Mock, CloneRequ
     let mut client = layer.layer(mock);
     handle.allow(1);
     let first = client.ready().await.unwrap().call(request(API));
-    let (first, _) = tokio::join!(first, answer(&mut handle, Response::new("first")));
+    let (first, _) = tokio::join!(first, respond(&mut handle, Response::new("first")));
     assert_eq!(body(first.unwrap()), "first");
     source.clock.advance(OLD_ENOUGH);
     (client, handle)
@@ -29,8 +29,8 @@ async fn rejected_request_is_retried_with_a_new_token() {
     sent.extensions_mut().insert(7_u8);
     let response = client.ready().await.unwrap().call(sent);
     let (response, again) = tokio::join!(response, async {
-        assert_eq!(token_of(&answer(&mut handle, refusal()).await), "Bearer token-1");
-        answer(&mut handle, Response::new("done")).await
+        assert_eq!(token_of(&respond(&mut handle, rejection_response()).await), "Bearer token-1");
+        respond(&mut handle, Response::new("done")).await
     });
     assert_eq!(body(response.unwrap()), "done");
     assert_eq!(again.headers().get_all(AUTHORIZATION).iter().collect::<Vec<_>>(), ["Bearer token-2"]);
@@ -50,8 +50,8 @@ async fn a_replay_is_counted() {
         handle.allow(2);
         let response = client.ready().await.unwrap().call(request(API));
         let (response, _) = tokio::join!(response, async {
-            answer(&mut handle, refusal()).await;
-            answer(&mut handle, Response::new("done")).await
+            respond(&mut handle, rejection_response()).await;
+            respond(&mut handle, Response::new("done")).await
         });
         response.unwrap();
     });
@@ -71,12 +71,12 @@ async fn a_header_that_replaced_another_is_replaced_in_its_turn() {
         request
     };
     let first = client.ready().await.unwrap().call(with_header());
-    tokio::join!(first, answer(&mut handle, Response::new("first"))).0.unwrap();
+    tokio::join!(first, respond(&mut handle, Response::new("first"))).0.unwrap();
     source.clock.advance(OLD_ENOUGH);
     let response = client.ready().await.unwrap().call(with_header());
     let (response, again) = tokio::join!(response, async {
-        answer(&mut handle, refusal()).await;
-        answer(&mut handle, Response::new("done")).await
+        respond(&mut handle, rejection_response()).await;
+        respond(&mut handle, Response::new("done")).await
     });
     assert_eq!(body(response.unwrap()), "done");
     assert_eq!(again.headers().get_all(AUTHORIZATION).iter().collect::<Vec<_>>(), ["Bearer token-2"]);
@@ -90,13 +90,13 @@ async fn dropped_caller_does_not_cancel_the_replacement() {
     source.hold();
     let mut response = task::spawn(client.ready().await.unwrap().call(request(API)));
     assert_pending!(response.poll());
-    answer(&mut handle, refusal()).await;
+    respond(&mut handle, rejection_response()).await;
     assert_pending!(response.poll());
     drop(response);
     source.release();
     tokio::task::yield_now().await;
     let next = client.ready().await.unwrap().call(request(API));
-    let (_, seen) = tokio::join!(next, answer(&mut handle, Response::new("done")));
+    let (_, seen) = tokio::join!(next, respond(&mut handle, Response::new("done")));
     assert_eq!(token_of(&seen), "Bearer token-2");
 }
 
@@ -107,8 +107,8 @@ async fn second_rejection_is_the_response() {
     handle.allow(10);
     let response = client.ready().await.unwrap().call(request(API));
     let (response, ()) = tokio::join!(response, async {
-        answer(&mut handle, refusal()).await;
-        answer(&mut handle, refusal()).await;
+        respond(&mut handle, rejection_response()).await;
+        respond(&mut handle, rejection_response()).await;
     });
     assert_eq!(response.unwrap().status(), 401);
     assert_pending!(handle.poll_request());
@@ -120,15 +120,17 @@ async fn without_retry_the_rejection_is_the_response() {
     let source = ScriptedSource::new();
     let (mut client, mut handle) = client(&source);
     handle.allow(10);
-    for (token, response) in [("Bearer token-1", Response::new("done")), ("Bearer token-1", refusal())] {
+    for (token, response) in
+        [("Bearer token-1", Response::new("done")), ("Bearer token-1", rejection_response())]
+    {
         let sent = client.ready().await.unwrap().call(request(API));
-        let (_, seen) = tokio::join!(sent, answer(&mut handle, response));
+        let (_, seen) = tokio::join!(sent, respond(&mut handle, response));
         assert_eq!(token_of(&seen), token);
         source.clock.advance(OLD_ENOUGH);
     }
     tokio::task::yield_now().await;
     let sent = client.ready().await.unwrap().call(request(API));
-    let (_, seen) = tokio::join!(sent, answer(&mut handle, Response::new("done")));
+    let (_, seen) = tokio::join!(sent, respond(&mut handle, Response::new("done")));
     assert_eq!(token_of(&seen), "Bearer token-2");
 }
 
@@ -137,11 +139,11 @@ async fn insufficient_scope_passes_through_untouched() {
     let source = ScriptedSource::new();
     let (mut client, mut handle) = replaying(&source).await;
     handle.allow(10);
-    let mut insufficient = refusal();
+    let mut insufficient = rejection_response();
     let challenge = "Bearer error=\"insufficient_scope\", scope=\"payroll.write\"";
     insufficient.headers_mut().insert(WWW_AUTHENTICATE, challenge.parse().unwrap());
     let response = client.ready().await.unwrap().call(request(API));
-    let (response, _) = tokio::join!(response, answer(&mut handle, insufficient));
+    let (response, _) = tokio::join!(response, respond(&mut handle, insufficient));
     let response = response.unwrap();
     assert_eq!(
         (response.status().as_u16(), &response.headers()[WWW_AUTHENTICATE]),
@@ -157,7 +159,7 @@ async fn rejection_is_the_response_without_another_token() {
     handle.allow(10);
     source.fail_next(TokenErrorKind::Unavailable);
     let response = client.ready().await.unwrap().call(request(API));
-    let (response, _) = tokio::join!(response, answer(&mut handle, refusal()));
+    let (response, _) = tokio::join!(response, respond(&mut handle, rejection_response()));
     let response = response.unwrap();
     assert_eq!(response.status(), 401);
     assert_eq!(body(response), "refused");
@@ -171,7 +173,7 @@ async fn request_is_not_retried_with_the_same_token() {
     source.fail_next(TokenErrorKind::Unavailable);
     for _ in 0..2 {
         let response = client.ready().await.unwrap().call(request(API));
-        let (response, _) = tokio::join!(response, answer(&mut handle, refusal()));
+        let (response, _) = tokio::join!(response, respond(&mut handle, rejection_response()));
         assert_eq!(response.unwrap().status(), 401);
         assert_pending!(handle.poll_request());
     }
@@ -181,24 +183,24 @@ async fn request_is_not_retried_with_the_same_token() {
 #[tokio::test]
 async fn the_replay_waits_for_the_service_to_be_ready() {
     let source = ScriptedSource::new();
-    let (mock, mut handle) = mock::pair::<Request<()>, Answer>();
+    let (mock, mut handle) = mock::pair::<Request<()>, MockResponse>();
     let mut client = layer(&source).replay_clones().layer(ConcurrencyLimit::new(mock, 1));
     handle.allow(1);
     let first = client.ready().await.unwrap().call(request(API));
-    tokio::join!(first, answer(&mut handle, Response::new("first"))).0.unwrap();
+    tokio::join!(first, respond(&mut handle, Response::new("first"))).0.unwrap();
     source.clock.advance(OLD_ENOUGH);
 
     handle.allow(1);
     let mut response = task::spawn(client.ready().await.unwrap().call(request(API)));
     assert_pending!(response.poll());
-    answer(&mut handle, refusal()).await;
+    respond(&mut handle, rejection_response()).await;
     assert_pending!(response.poll());
     tokio::task::yield_now().await;
     assert_pending!(response.poll(), "the service below lets nobody in");
     assert_pending!(handle.poll_request());
     handle.allow(1);
     assert_pending!(response.poll());
-    assert_eq!(token_of(&answer(&mut handle, Response::new("done")).await), "Bearer token-2");
+    assert_eq!(token_of(&respond(&mut handle, Response::new("done")).await), "Bearer token-2");
     assert_eq!(body(assert_ready_ok!(response.poll())), "done");
 }
 
@@ -209,13 +211,13 @@ async fn a_service_that_breaks_before_the_replay_is_an_error() {
     handle.allow(1);
     let response = client.ready().await.unwrap().call(request(API));
     let (response, ()) = tokio::join!(response, async {
-        answer(&mut handle, refusal()).await;
+        respond(&mut handle, rejection_response()).await;
         handle.send_error("broken");
     });
     assert!(response.unwrap_err().to_string().contains("broken"));
 }
 
-fn grpc(status: Option<&'static str>) -> Answer {
+fn grpc(status: Option<&'static str>) -> MockResponse {
     let mut response = Response::new("");
     response.headers_mut().insert("content-type", "application/grpc".parse().unwrap());
     if let Some(status) = status {
@@ -231,8 +233,8 @@ async fn a_grpc_status_in_the_headers_has_the_call_sent_once_more() {
     handle.allow(2);
     let response = client.ready().await.unwrap().call(request(API));
     let (response, again) = tokio::join!(response, async {
-        answer(&mut handle, grpc(Some("16"))).await;
-        answer(&mut handle, grpc(None)).await
+        respond(&mut handle, grpc(Some("16"))).await;
+        respond(&mut handle, grpc(None)).await
     });
     assert!(response.is_ok());
     assert_eq!(token_of(&again), "Bearer token-2");
@@ -279,10 +281,10 @@ async fn requests_that_wait_for_the_same_renewal_share_it() {
     }
     let (responses, ()) = tokio::join!(futures_util::future::join_all(calls), async {
         for _ in 0..20 {
-            assert_eq!(token_of(&answer(&mut handle, refusal()).await), "Bearer token-1");
+            assert_eq!(token_of(&respond(&mut handle, rejection_response()).await), "Bearer token-1");
         }
         for _ in 0..20 {
-            assert_eq!(token_of(&answer(&mut handle, Response::new("done")).await), "Bearer token-2");
+            assert_eq!(token_of(&respond(&mut handle, Response::new("done")).await), "Bearer token-2");
         }
     });
     assert!(responses.into_iter().all(|response| response.unwrap().status() == 200));

@@ -8,13 +8,13 @@ fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
     headers
 }
 
-fn refuses(status: u16, pairs: &[(&'static str, &'static str)]) -> bool {
+fn rejects(status: u16, pairs: &[(&'static str, &'static str)]) -> bool {
     rejects_token(StatusCode::from_u16(status).unwrap(), &headers(pairs))
 }
 
 #[test]
 fn bare_401_and_invalid_token_reject_the_token() {
-    assert!(refuses(401, &[]));
+    assert!(rejects(401, &[]));
     for challenge in [
         "Bearer",
         "Bearer error=\"invalid_token\"",
@@ -25,7 +25,7 @@ fn bare_401_and_invalid_token_reject_the_token() {
         "\"",
         "",
     ] {
-        assert!(refuses(401, &[("www-authenticate", challenge)]), "{challenge}");
+        assert!(rejects(401, &[("www-authenticate", challenge)]), "{challenge}");
     }
 }
 
@@ -37,10 +37,10 @@ fn another_error_of_the_challenge_is_not_about_the_token() {
         "Bearer error=\"invalid_request\"",
         "Basic realm=\"x\", Bearer error=\"insufficient_scope\"",
     ] {
-        assert!(!refuses(401, &[("www-authenticate", challenge)]), "{challenge}");
+        assert!(!rejects(401, &[("www-authenticate", challenge)]), "{challenge}");
     }
     let two = [("www-authenticate", "Basic"), ("www-authenticate", "Bearer error=\"insufficient_scope\"")];
-    assert!(!refuses(401, &two));
+    assert!(!rejects(401, &two));
 }
 
 #[test]
@@ -54,17 +54,17 @@ fn a_description_in_any_language_does_not_hide_the_error() {
 #[test]
 fn other_statuses_are_not_about_the_token() {
     for status in [200, 204, 302, 307, 400, 403, 407, 429, 500, 503] {
-        assert!(!refuses(status, &[("www-authenticate", "Bearer error=\"invalid_token\"")]), "{status}");
+        assert!(!rejects(status, &[("www-authenticate", "Bearer error=\"invalid_token\"")]), "{status}");
     }
 }
 
 #[test]
 fn grpc_status_unauthenticated_rejects_the_token() {
     let grpc = ("content-type", "application/grpc+proto");
-    assert!(refuses(200, &[grpc, ("grpc-status", "16")]));
-    assert!(!refuses(200, &[grpc]));
-    assert!(!refuses(200, &[grpc, ("grpc-status", "7")]));
-    assert!(!refuses(200, &[grpc, ("grpc-status", "0")]));
-    assert!(!refuses(200, &[("content-type", "text/plain"), ("grpc-status", "16")]));
-    assert!(refuses(401, &[grpc]), "a proxy in between speaks HTTP");
+    assert!(rejects(200, &[grpc, ("grpc-status", "16")]));
+    assert!(!rejects(200, &[grpc]));
+    assert!(!rejects(200, &[grpc, ("grpc-status", "7")]));
+    assert!(!rejects(200, &[grpc, ("grpc-status", "0")]));
+    assert!(!rejects(200, &[("content-type", "text/plain"), ("grpc-status", "16")]));
+    assert!(rejects(401, &[grpc]), "a proxy in between speaks HTTP");
 }

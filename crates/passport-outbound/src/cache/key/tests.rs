@@ -28,7 +28,7 @@ fn every_part_counts_and_no_two_run_together() {
 }
 
 #[test]
-fn who_proves_itself_in_another_way_has_another_key() {
+fn other_credential_kind_has_another_key() {
     let (client_id, token_url) = ("mi-1".parse().unwrap(), "https://p/t".parse().unwrap());
     let key = |method| TokenKey::new(&client_id, &token_url, method, &Scopes::default());
     assert_eq!(key("client_secret"), key("client_secret"));

@@ -21,7 +21,7 @@ use crate::{
         TokenKey,
         store::{Lease, Notifications, StoreHandle, StoredToken},
     },
-    token::{FetchError, FetchFuture, FetchRequest, FetchedToken, Phase, RefreshPolicy, TokenSource},
+    token::{FetchFuture, FetchRequest, FetchedToken, Phase, RefreshSettings, SourceError, TokenSource},
 };
 
 /// The average poll interval of an instance that waits. It doubles up to a second. With
@@ -47,7 +47,7 @@ pub(crate) struct Coordinator {
     pub(crate) store: StoreHandle,
     pub(crate) key: TokenKey,
     pub(crate) source: Box<dyn TokenSource>,
-    pub(crate) policy: RefreshPolicy,
+    pub(crate) policy: RefreshSettings,
     /// The longest wait for other instances: the time limit of the source.
     pub(crate) wait_limit: Duration,
     pub(crate) clock: Arc<dyn Clock>,
@@ -65,7 +65,7 @@ impl TokenSource for Coordinator {
 }
 
 /// A result and the path by which it was obtained.
-type SharedFetch = (FetchPath, Result<FetchedToken, FetchError>);
+type SharedFetch = (FetchPath, Result<FetchedToken, SourceError>);
 
 impl Coordinator {
     async fn stored_or_fetched(&self, request: FetchRequest) -> SharedFetch {
@@ -98,7 +98,7 @@ impl Coordinator {
                     holder.restart_limit();
                 }
                 (None, Lease::Held { .. }) if request.is_live() && request.excluded.is_none() => {
-                    return (FetchPath::Postponed, Err(FetchError::Postponed));
+                    return (FetchPath::Postponed, Err(SourceError::Postponed));
                 }
                 (None, Lease::Held { .. }) => break,
             }
@@ -112,7 +112,7 @@ impl Coordinator {
         &self,
         request: FetchRequest,
         mut holder: LeaseHolder,
-    ) -> Result<FetchedToken, FetchError> {
+    ) -> Result<FetchedToken, SourceError> {
         let mut fetch = pin!(self.source.fetch(request));
         let fetched = loop {
             tokio::select! {
@@ -145,7 +145,7 @@ impl Coordinator {
         &self,
         request: FetchRequest,
         mut holder: LeaseHolder,
-    ) -> Result<FetchedToken, FetchError> {
+    ) -> Result<FetchedToken, SourceError> {
         let fetched = self.source.fetch(request).await?;
         holder.restart_limit();
         holder.publish(&stored(&fetched)).await;

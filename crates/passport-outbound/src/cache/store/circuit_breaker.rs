@@ -3,13 +3,13 @@
 use std::{
     sync::{
         Arc, Mutex, MutexGuard, PoisonError, Weak,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicBool, Ordering},
     },
     time::Duration,
 };
 
-use passport_core::Backoff;
-use tokio::time::{Instant, sleep};
+use passport_core::{Attempt, Backoff, Joined, SharedTask, TaskLimits};
+use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
@@ -28,6 +28,9 @@ const PROBE_PAUSES: Backoff = Backoff::new(PROBE_AFTER, MAX_PROBE_AFTER).with_ji
 /// The longest time limit that a store may have.
 const MAX_LIMIT: Duration = Duration::from_secs(5);
 
+/// A probe and the pause before it take 11 s at most, unless the runtime has stalled.
+const PROBE_LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(13), grace: Duration::ZERO };
+
 /// A handle to a [`TokenStore`]. Cheap to clone; clones share.
 ///
 /// The first call that fails opens the circuit. While it is open, calls return nothing at once, and
@@ -39,19 +42,13 @@ pub(crate) struct StoreHandle(pub(super) Arc<CircuitBreaker>);
 pub(super) struct CircuitBreaker {
     pub(super) store: Box<dyn DynTokenStore>,
     pub(super) is_open: AtomicBool,
-    /// The running probe, if the circuit is open.
-    prober: Mutex<Option<Prober>>,
-    probers: AtomicU64,
-    /// Ends the probe with the last handle.
+    /// Locked when the circuit opens or closes and when a probe begins.
+    transition: Mutex<()>,
+    /// The pause before a probe and the probe itself are one attempt.
+    probes: SharedTask<()>,
+    /// Ends the probes with the last handle.
     life: CancellationToken,
     _ends_life: DropGuard,
-}
-
-/// A task that probes the store.
-#[derive(Debug)]
-struct Prober {
-    number: u64,
-    last_probe: Instant,
 }
 
 impl StoreHandle {
@@ -60,8 +57,8 @@ impl StoreHandle {
         Self(Arc::new(CircuitBreaker {
             store: Box::new(store),
             is_open: AtomicBool::new(false),
-            prober: Mutex::default(),
-            probers: AtomicU64::new(0),
+            transition: Mutex::default(),
+            probes: SharedTask::new(),
             _ends_life: life.clone().drop_guard(),
             life,
         }))
@@ -85,20 +82,13 @@ impl StoreHandle {
     /// Starts to probe the store, unless that is running. The probe uses the key of the failed
     /// call, as only a part of the store may fail.
     pub(super) fn probe(&self, key: &TokenKey) {
-        let now = Instant::now();
-        let mut prober = self.0.prober();
-        // A task that is silent for longer is on a stalled runtime.
-        if prober.as_ref().is_some_and(|prober| now < prober.last_probe + 2 * MAX_PROBE_AFTER + MAX_LIMIT) {
-            return;
-        }
-        let number = self.0.probers.fetch_add(1, Ordering::Relaxed);
-        *prober = Some(Prober { number, last_probe: now });
-        drop(prober);
-        let task = ProbeTask { breaker: Arc::downgrade(&self.0), number };
-        let (life, key) = (self.0.life.clone(), key.clone());
-        tokio::spawn(async move {
-            let _ = life.run_until_cancelled(task.run(&key)).await;
-        });
+        let joined = {
+            let _transition = self.0.transition();
+            self.0.probes.join_or_begin(PROBE_LIMITS)
+        };
+        let Joined::Begun(attempt, _) = joined else { return };
+        let probes = probe_until_success(Arc::downgrade(&self.0), attempt, key.clone());
+        drop(tokio::spawn(self.0.life.clone().run_until_cancelled_owned(probes)));
     }
 }
 
@@ -107,59 +97,46 @@ impl CircuitBreaker {
         self.store.limit_dyn().min(MAX_LIMIT)
     }
 
-    /// Opens the circuit, under the lock of the prober: the last report is the current state.
+    /// Opens the circuit. The lock makes the last event the current state.
     pub(super) fn open(&self) {
-        let _prober = self.prober();
+        let _transition = self.transition();
         if !self.is_open.swap(true, Ordering::AcqRel) {
             events::store_works(false);
         }
     }
 
-    /// Closes the circuit, after the probe `number` has succeeded.
-    fn close(&self, number: u64) {
-        let mut prober = self.prober();
-        if prober.take_if(|prober| prober.number == number).is_some() {
+    /// Closes the circuit after the probe `attempt` has succeeded, unless a later one has begun.
+    fn close(&self, attempt: Attempt<()>) {
+        let _transition = self.transition();
+        if self.probes.is_current(attempt.generation()) {
+            attempt.finish(());
             self.is_open.store(false, Ordering::Release);
             events::store_works(true);
         }
     }
 
-    fn prober(&self) -> MutexGuard<'_, Option<Prober>> {
-        self.prober.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Begins the next probe after `failed`, unless another task has begun one.
+    fn next_probe(&self, failed: &Attempt<()>) -> Option<Attempt<()>> {
+        let _transition = self.transition();
+        self.probes.is_current(failed.generation()).then(|| self.probes.begin(PROBE_LIMITS).0)
+    }
+
+    fn transition(&self) -> MutexGuard<'_, ()> {
+        self.transition.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Probes the store until it works. When it is dropped, another task may start.
-struct ProbeTask {
-    breaker: Weak<CircuitBreaker>,
-    number: u64,
-}
-
-impl ProbeTask {
-    async fn run(&self, key: &TokenKey) {
-        let mut failures = 0_u32;
-        loop {
-            sleep(PROBE_PAUSES.pause(failures, fastrand::f64())).await;
-            let Some(breaker) = self.breaker.upgrade() else { return };
-            match within(breaker.limit(), breaker.store.probe_dyn(key)).await {
-                Ok(()) => return breaker.close(self.number),
-                Err(error) => events::store_still_fails(&error),
-            }
-            match &mut *breaker.prober() {
-                Some(prober) if prober.number == self.number => prober.last_probe = Instant::now(),
-                // Another task has taken over.
-                _ => return,
-            }
-            failures = failures.saturating_add(1);
+/// Probes the store until it works. When the future is dropped, another task may start.
+async fn probe_until_success(breaker: Weak<CircuitBreaker>, mut attempt: Attempt<()>, key: TokenKey) {
+    for failures in 0.. {
+        sleep(PROBE_PAUSES.pause(failures, fastrand::f64())).await;
+        let Some(breaker) = breaker.upgrade() else { return };
+        match within(breaker.limit(), breaker.store.probe_dyn(&key)).await {
+            Ok(()) => return breaker.close(attempt),
+            Err(error) => events::store_still_fails(&error),
         }
-    }
-}
-
-impl Drop for ProbeTask {
-    fn drop(&mut self) {
-        if let Some(breaker) = self.breaker.upgrade() {
-            breaker.prober().take_if(|prober| prober.number == self.number);
-        }
+        let Some(next) = breaker.next_probe(&attempt) else { return };
+        attempt = next;
     }
 }
 

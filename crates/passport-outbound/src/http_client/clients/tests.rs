@@ -7,13 +7,16 @@ fn origins(urls: &[&str]) -> AllowedOrigins {
 #[test]
 fn only_tls_off_this_machine_uses_the_proxy() {
     for (urls, expected) in [
-        (&["https://erp"][..], &[Route::Proxied][..]),
-        (&["http://erp", "http://127.0.0.1:1"], &[Route::Plain]),
-        (&["https://localhost", "https://erp", "http://erp"], &[Route::Proxied, Route::Direct, Route::Plain]),
+        (&["https://erp"][..], &[ClientRoute::Proxied][..]),
+        (&["http://erp", "http://127.0.0.1:1"], &[ClientRoute::Plain]),
+        (
+            &["https://localhost", "https://erp", "http://erp"],
+            &[ClientRoute::Proxied, ClientRoute::Direct, ClientRoute::Plain],
+        ),
     ] {
         assert_eq!(routes(&origins(urls)), expected, "{urls:?}");
     }
-    assert_eq!(routes(&AllowedOrigins::danger_any_https()), [Route::Proxied, Route::Direct]);
+    assert_eq!(routes(&AllowedOrigins::danger_any_https()), [ClientRoute::Proxied, ClientRoute::Direct]);
 }
 
 #[test]

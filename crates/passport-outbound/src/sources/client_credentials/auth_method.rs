@@ -19,6 +19,17 @@ pub enum ClientAuthentication {
     PrivateKeyJwt(PrivateKeyJwt),
 }
 
+impl ClientAuthentication {
+    /// Returns whether the client authenticates with a key or with a secret. In the key of a token,
+    /// it is the same for all instances of a service.
+    pub(crate) fn credential(&self) -> &'static str {
+        match self {
+            Self::PrivateKeyJwt(_) => "private_key_jwt",
+            Self::ClientSecretBasic | Self::ClientSecretBasicRaw | Self::ClientSecretPost => "client_secret",
+        }
+    }
+}
+
 /// The settings of [`ClientAuthentication::PrivateKeyJwt`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrivateKeyJwt {

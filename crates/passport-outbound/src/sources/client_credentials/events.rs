@@ -1,9 +1,7 @@
 //! Logs and metrics of token requests.
 
-use std::error::Error;
-
 use metrics::counter;
-use passport_core::{ClientId, Issuer, with_causes};
+use passport_core::ClientId;
 
 use crate::metrics::{CLIENT_ID, REQUESTS, TARGET};
 
@@ -24,16 +22,5 @@ pub(super) fn secret_changed(client_id: &ClientId, version: &str) {
         %client_id,
         secret_version = version,
         "the client secret was refused and has changed since; asking with the new one"
-    );
-}
-
-/// Records that the issuer's discovery document could not be read.
-pub(super) fn auth_methods_unknown(issuer: &Issuer, error: &(dyn Error + 'static)) {
-    tracing::debug!(
-        target: TARGET,
-        %issuer,
-        %error,
-        cause = error.source().map(with_causes).map(display),
-        "the issuer does not say how clients authenticate; it is done as before, at first by client_secret_basic"
     );
 }

@@ -1,13 +1,11 @@
 //! Fetches tokens from Passport's token endpoint with the client credentials grant.
 
 mod assertion;
-mod auth_discovery;
 mod auth_method;
 mod events;
 mod request;
 mod secret_hint;
 
-pub(crate) use self::auth_discovery::AuthMethodSelection;
 pub use self::auth_method::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm};
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -26,10 +24,7 @@ use super::{
     token_response::{self, MAX_RESPONSE},
     transport_failure::no_response,
 };
-use crate::token::{Failure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
-
-/// The longest wait for the discovery of the client authentication, before the default is used.
-const MAX_DISCOVERY: Duration = Duration::from_secs(2);
+use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
 /// The part of the time left after which a request without a response is sent a second time.
 const HEAD_START: f64 = 0.4;
@@ -40,19 +35,11 @@ pub(crate) struct ClientCredentials {
     pub(crate) client_id: ClientId,
     pub(crate) secret: SecretSource,
     pub(crate) token_url: Url,
-    pub(crate) authentication: Arc<AuthMethodSelection>,
+    pub(crate) authentication: ClientAuthentication,
     pub(crate) scopes: Scopes,
     pub(crate) transport: Transport,
     pub(crate) timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
-}
-
-/// The time limits of an attempt.
-#[derive(Clone, Copy)]
-struct AttemptTime {
-    deadline: Instant,
-    /// The part of the time left after which the request is sent a second time.
-    head_start: f64,
 }
 
 impl TokenSource for ClientCredentials {
@@ -64,56 +51,33 @@ impl TokenSource for ClientCredentials {
 }
 
 impl ClientCredentials {
-    /// Reads the secret and requests the token within one time limit: a secret provider may hang as
-    /// well as Passport.
-    async fn fetch_token(&self, head_start: f64) -> Result<FetchedToken, Failure> {
+    /// Reads the secret and requests the token, and again if the secret is rejected and has changed
+    /// since. All within one time limit: a secret provider may hang as well as Passport.
+    async fn fetch_token(&self, head_start: f64) -> Result<FetchedToken, FetchFailure> {
         let deadline = Instant::now() + self.timeout;
-        let time = AttemptTime { deadline, head_start };
-        let discovery_timeout = MAX_DISCOVERY.min(self.timeout / 2);
-        // Both at the same time: a vault may be slow.
-        let selection = self.authentication.select(&self.transport, discovery_timeout);
-        let (secret, selected) = tokio::join!(self.secret(deadline), selection);
-        let result = self.request_with(&selected.method, &secret?, time).await;
-        if result.as_ref().is_err_and(is_client_rejected) {
-            self.authentication.report_rejected(&selected);
-        }
-        result
-    }
-
-    /// Requests the token with `secret`, and again if the secret is rejected and has changed since.
-    async fn request_with(
-        &self,
-        method: &ClientAuthentication,
-        secret: &ResolvedSecret,
-        time: AttemptTime,
-    ) -> Result<FetchedToken, Failure> {
-        let rejection = match self.hedged_request(method, secret.secret(), time).await {
+        let secret = self.read(self.secret.resolve(), deadline).await?;
+        let rejection = match self.hedged_request(secret.secret(), deadline, head_start).await {
             Err(failure) if is_client_rejected(&failure) => failure,
             result => return result,
         };
         // The secret may have been rotated since it was read. The same secret would be rejected
         // again, and each rejection is an entry in Passport's audit.
-        match self.read(self.secret.resolve_anew(secret), time.deadline).await {
-            Ok(current) if !current.is_same(secret) => {
+        match self.read(self.secret.resolve_anew(&secret), deadline).await {
+            Ok(current) if !current.is_same(&secret) => {
                 events::secret_changed(&self.client_id, current.version());
-                self.hedged_request(method, current.secret(), time).await
+                self.hedged_request(current.secret(), deadline, head_start).await
             }
             _ => Err(rejection),
         }
-    }
-
-    /// Reads the secret.
-    async fn secret(&self, deadline: Instant) -> Result<ResolvedSecret, Failure> {
-        self.read(self.secret.resolve(), deadline).await
     }
 
     async fn read(
         &self,
         secret: impl Future<Output = Result<ResolvedSecret, SecretError>>,
         deadline: Instant,
-    ) -> Result<ResolvedSecret, Failure> {
+    ) -> Result<ResolvedSecret, FetchFailure> {
         let resolved = timeout_at(deadline, secret).await.unwrap_or_else(|_| Err(self.late()));
-        let resolved = resolved.map_err(Failure::secret)?;
+        let resolved = resolved.map_err(FetchFailure::secret)?;
         events::secret_read(&self.client_id, resolved.version());
         Ok(resolved)
     }
@@ -124,25 +88,26 @@ impl ClientCredentials {
         SecretError::new(SecretErrorKind::Unavailable, self.secret.reference().clone(), reason)
     }
 
-    /// Sends the token request, and a second one on another connection when the first takes long.
-    /// Each has an assertion of its own, as an assertion is valid for one request.
+    /// Sends the token request, and a second one on another connection if there is no response
+    /// after the part `head_start` of the time left. Each has an assertion of its own, as an
+    /// assertion is valid for one request.
     async fn hedged_request(
         &self,
-        method: &ClientAuthentication,
         secret: &Secret,
-        AttemptTime { deadline, head_start }: AttemptTime,
-    ) -> Result<FetchedToken, Failure> {
+        deadline: Instant,
+        head_start: f64,
+    ) -> Result<FetchedToken, FetchFailure> {
         let now = Instant::now();
         let head_start = deadline.saturating_duration_since(now).mul_f64(head_start);
-        let first = self.request_and_retry_from(now + head_start, method, secret);
-        let second = self.request_and_retry_from(now, method, secret);
+        let first = self.request_and_retry_from(now + head_start, secret);
+        let second = self.request_and_retry_from(now, secret);
         // A gateway's 504 is not final while the other request is running.
-        let is_settled = |result: &Result<_, Failure>| {
+        let is_settled = |result: &Result<_, FetchFailure>| {
             !result.as_ref().is_err_and(|failure| failure.kind() == TokenErrorKind::Unavailable)
         };
         match timeout_at(deadline, hedged(head_start, first, second, is_settled)).await {
             Ok(Ok(result) | Err((_, result))) => result,
-            Err(late) => Err(Failure::of(TokenErrorKind::Unavailable).caused_by(late)),
+            Err(late) => Err(FetchFailure::of(TokenErrorKind::Unavailable).caused_by(late)),
         }
     }
 
@@ -151,24 +116,24 @@ impl ClientCredentials {
     async fn request_and_retry_from(
         &self,
         from: Instant,
-        method: &ClientAuthentication,
         secret: &Secret,
-    ) -> Result<FetchedToken, Failure> {
-        match self.request_once(method, secret).await {
+    ) -> Result<FetchedToken, FetchFailure> {
+        match self.request_once(secret).await {
             Err(failure) if has_no_response(&failure) && Instant::now() >= from => {
-                self.request_once(method, secret).await
+                self.request_once(secret).await
             }
             result => result,
         }
     }
 
-    async fn request_once(
-        &self,
-        method: &ClientAuthentication,
-        secret: &Secret,
-    ) -> Result<FetchedToken, Failure> {
+    async fn request_once(&self, secret: &Secret) -> Result<FetchedToken, FetchFailure> {
         let requested_at = self.clock.now();
-        let proof = ClientProof { method, client_id: &self.client_id, secret, token_url: &self.token_url };
+        let proof = ClientProof {
+            method: &self.authentication,
+            client_id: &self.client_id,
+            secret,
+            token_url: &self.token_url,
+        };
         let request = request::build(&proof, &self.scopes, requested_at)?;
         events::token_request(&self.client_id);
         let response = self.send(request).await.map_err(no_response)?;
@@ -182,12 +147,12 @@ impl ClientCredentials {
 }
 
 /// Returns whether the connection failed, so that Passport has not answered.
-fn has_no_response(failure: &Failure) -> bool {
+fn has_no_response(failure: &FetchFailure) -> bool {
     failure.kind() == TokenErrorKind::Unavailable && failure.has_no_status()
 }
 
 /// Returns whether Passport rejected the client, and not the scopes or the grant.
-fn is_client_rejected(failure: &Failure) -> bool {
+fn is_client_rejected(failure: &FetchFailure) -> bool {
     failure.kind() == TokenErrorKind::Refused && failure.code().is_none_or(|code| code == "invalid_client")
 }
 

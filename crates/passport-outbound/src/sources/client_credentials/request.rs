@@ -12,7 +12,7 @@ use url::Url;
 use zeroize::Zeroizing;
 
 use super::{super::transport_failure::no_response, ClientAuthentication, assertion};
-use crate::token::{Failure, TokenErrorKind};
+use crate::token::{FetchFailure, TokenErrorKind};
 
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
@@ -32,7 +32,7 @@ pub(super) fn build(
     proof: &ClientProof<'_>,
     scopes: &Scopes,
     now: SystemTime,
-) -> Result<Request<Bytes>, Failure> {
+) -> Result<Request<Bytes>, FetchFailure> {
     let mut body = Zeroizing::new("grant_type=client_credentials".to_owned());
     push(&mut body, "scope", &scopes.to_string());
     let (id, secret) = (proof.client_id.as_str(), proof.secret.expose());
@@ -49,14 +49,14 @@ pub(super) fn build(
         ClientAuthentication::PrivateKeyJwt(signed) => {
             let token_url = proof.token_url.as_str();
             let assertion = assertion::signed(signed, proof.client_id, token_url, proof.secret, now)
-                .map_err(|error| Failure::of(TokenErrorKind::Secret).caused_by(error))?;
+                .map_err(|error| FetchFailure::of(TokenErrorKind::Secret).caused_by(error))?;
             push(&mut body, "client_id", id);
             push(&mut body, "client_assertion_type", ASSERTION_TYPE);
             push(&mut body, "client_assertion", &assertion);
         }
     }
     // Our copy is wiped when the request is dropped.
-    let mut request = request_to(proof.token_url, Bytes::from_owner(Body(body))).map_err(no_response)?;
+    let mut request = request_to(proof.token_url, Bytes::from_owner(WipedForm(body))).map_err(no_response)?;
     *request.method_mut() = Method::POST;
     let headers = request.headers_mut();
     if let Some(authorization) = authorization {
@@ -67,9 +67,9 @@ pub(super) fn build(
     Ok(request)
 }
 
-struct Body(Zeroizing<String>);
+struct WipedForm(Zeroizing<String>);
 
-impl AsRef<[u8]> for Body {
+impl AsRef<[u8]> for WipedForm {
     fn as_ref(&self) -> &[u8] {
         self.0.as_bytes()
     }
@@ -78,12 +78,12 @@ impl AsRef<[u8]> for Body {
 /// Returns the header of `client_secret_basic`. By [RFC 6749, section
 /// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1) id and secret are form-encoded
 /// first.
-fn basic(id: &str, secret: &str) -> Result<HeaderValue, Failure> {
+fn basic(id: &str, secret: &str) -> Result<HeaderValue, FetchFailure> {
     let pair = Zeroizing::new([id, secret].join(":"));
     let pair = Zeroizing::new(BASE64_STANDARD.encode(pair.as_str()));
     let header = Zeroizing::new(["Basic ", pair.as_str()].concat());
     let mut value = HeaderValue::from_str(&header)
-        .map_err(|error| Failure::of(TokenErrorKind::Secret).caused_by(error))?;
+        .map_err(|error| FetchFailure::of(TokenErrorKind::Secret).caused_by(error))?;
     value.set_sensitive(true);
     Ok(value)
 }

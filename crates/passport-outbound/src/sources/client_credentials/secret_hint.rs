@@ -1,10 +1,10 @@
 use passport_core::{Secret, SecretRef};
 
 use super::is_client_rejected;
-use crate::token::Failure;
+use crate::token::FetchFailure;
 
 /// Adds what is unusual about a rejected secret to the failure, such as a space or a quote.
-pub(super) fn add_secret_hint(failure: Failure, reference: &SecretRef, secret: &Secret) -> Failure {
+pub(super) fn add_secret_hint(failure: FetchFailure, reference: &SecretRef, secret: &Secret) -> FetchFailure {
     let suspicions = secret.suspicions();
     if suspicions.is_empty() || !is_client_rejected(&failure) {
         return failure;

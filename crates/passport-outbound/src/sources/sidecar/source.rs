@@ -12,7 +12,7 @@ use super::{
     },
     Sidecar,
 };
-use crate::token::{Failure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
+use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
@@ -33,7 +33,7 @@ impl TokenSource for SidecarSource {
 }
 
 impl SidecarSource {
-    async fn fetch_token(&self, fetch: FetchRequest) -> Result<FetchedToken, Failure> {
+    async fn fetch_token(&self, fetch: FetchRequest) -> Result<FetchedToken, FetchFailure> {
         let requested_at = self.clock.now();
         let request = match &fetch.excluded {
             Some(excluded) => self.refresh_request(excluded),
@@ -47,9 +47,10 @@ impl SidecarSource {
         let limits = Limits { timeout: self.timeout, max_body: MAX_RESPONSE };
         request.headers_mut().insert("passport-sidecar", HeaderValue::from_static("true"));
         if let Some(token) = &self.sidecar.caller_token {
-            let token = token.resolve().await.map_err(Failure::secret)?;
+            let token = token.resolve().await.map_err(FetchFailure::secret)?;
             let value = HeaderValue::from_str(token.secret().expose());
-            let mut value = value.map_err(|error| Failure::of(TokenErrorKind::Secret).caused_by(error))?;
+            let mut value =
+                value.map_err(|error| FetchFailure::of(TokenErrorKind::Secret).caused_by(error))?;
             value.set_sensitive(true);
             request.headers_mut().insert("passport-sidecar-token", value);
         }

@@ -15,11 +15,11 @@ fn response(status: u16, body: &impl ToString) -> Response<Bytes> {
     response
 }
 
-fn answer(body: &Value) -> Result<FetchedToken, Failure> {
+fn read_token(body: &Value) -> Result<FetchedToken, FetchFailure> {
     read(&response(200, body), &Scopes::default(), at(NOW))
 }
 
-fn failure(status: u16, body: &impl ToString) -> Failure {
+fn failure(status: u16, body: &impl ToString) -> FetchFailure {
     read(&response(status, body), &Scopes::default(), at(NOW)).err().unwrap()
 }
 
@@ -34,7 +34,7 @@ fn lifetime_of(expires_in: Option<&Value>, token: &str) -> Option<u64> {
     if let Some(expires_in) = expires_in {
         body["expires_in"] = expires_in.clone();
     }
-    answer(&body).ok().map(|minted| minted.lifetime.as_secs())
+    read_token(&body).ok().map(|minted| minted.lifetime.as_secs())
 }
 
 #[test]
@@ -111,19 +111,19 @@ fn a_payload_that_is_no_payload_says_nothing() {
 fn token_type_is_bearer_in_any_case() {
     let body = |token_type: &str| json!({ "access_token": "t", "token_type": token_type, "expires_in": 60 });
     for token_type in ["Bearer", "bearer", "BEARER"] {
-        assert!(answer(&body(token_type)).is_ok(), "{token_type}");
+        assert!(read_token(&body(token_type)).is_ok(), "{token_type}");
     }
     for token_type in ["DPoP", "mac", "N_A", "", "Bearer ", "BearerX"] {
-        assert!(answer(&body(token_type)).is_err(), "{token_type}");
+        assert!(read_token(&body(token_type)).is_err(), "{token_type}");
     }
-    assert!(answer(&json!({ "access_token": "t", "expires_in": 60 })).is_err(), "it is required");
+    assert!(read_token(&json!({ "access_token": "t", "expires_in": 60 })).is_err(), "it is required");
 }
 
 #[test]
 fn token_with_header_breaking_characters_is_rejected() {
     for token in ["", " ", "a b", "a\r\nX-Evil: 1", "a\0", "tökén", "a\"b", "a,b"] {
         let body = json!({ "access_token": token, "token_type": "Bearer", "expires_in": 60 });
-        let failure = answer(&body).err().unwrap();
+        let failure = read_token(&body).err().unwrap();
         assert_eq!(failure.kind(), TokenErrorKind::UnusableResponse, "{token:?}");
     }
 }
@@ -132,7 +132,7 @@ fn token_with_header_breaking_characters_is_rejected() {
 fn a_narrower_scope_is_reported_and_only_that() {
     let missing = |scope: Value| {
         let body = json!({ "access_token": "t", "token_type": "Bearer", "expires_in": 60, "scope": scope });
-        answer(&body).unwrap().missing_scopes
+        read_token(&body).unwrap().missing_scopes
     };
     assert_eq!(missing(json!("openid")), ["roles"]);
     assert_eq!(missing(json!("other")), ["openid", "roles"]);
@@ -227,7 +227,7 @@ fn a_token_is_read_from_200_201_and_203() {
 }
 
 #[test]
-fn an_oauth_error_counts_whatever_the_status_is() {
+fn oauth_error_decides_whatever_the_status() {
     use TokenErrorKind::{Refused, Unavailable, UnusableResponse};
     let error = |code: &str| json!({ "error": code });
     for (status, body, kind, code) in [
@@ -254,10 +254,18 @@ fn an_oauth_error_counts_whatever_the_status_is() {
 }
 
 #[test]
+fn rejected_client_is_pointed_to_its_authentication_method() {
+    for code in ["invalid_client", "invalid_request"] {
+        let text = message(400, &json!({ "error": code }));
+        assert!(text.contains("the issuer accepts the method of client_authentication"), "{text}");
+    }
+}
+
+#[test]
 fn a_token_beside_an_error_member_is_a_token() {
     for error in [json!(null), json!(""), json!("none"), json!(0)] {
         let body = json!({ "access_token": "t", "token_type": "Bearer", "error": error });
-        assert!(answer(&body).is_ok(), "{body}");
+        assert!(read_token(&body).is_ok(), "{body}");
     }
 }
 

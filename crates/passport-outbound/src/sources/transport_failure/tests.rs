@@ -49,7 +49,7 @@ fn a_transport_failure_is_named_in_the_first_line() {
 #[tokio::test]
 async fn an_attempt_out_of_time_is_named_in_the_first_line() {
     let late = tokio::time::timeout(Duration::ZERO, std::future::pending::<()>()).await.unwrap_err();
-    let failure = Failure::of(TokenErrorKind::Unavailable).caused_by(late);
+    let failure = FetchFailure::of(TokenErrorKind::Unavailable).caused_by(late);
     let text = TokenError::new(&"mi".parse().unwrap(), failure).to_string();
     assert!(text.contains("Passport is unavailable: no result within the time limit; "), "{text}");
 }

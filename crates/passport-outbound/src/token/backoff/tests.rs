@@ -5,12 +5,12 @@ use super::*;
 const START: SystemTime = UNIX_EPOCH;
 const LONG: Option<Duration> = Some(Duration::from_secs(600));
 
-fn failed(left: Option<Duration>, random: f64) -> Failed {
-    Failed { took: Duration::ZERO, left, retry_after: None, random }
+fn failed(left: Option<Duration>, random: f64) -> FailedAttempt {
+    FailedAttempt { took: Duration::ZERO, left, retry_after: None, random }
 }
 
 /// The length of the pause after one more failure, and whether callers wait for it.
-fn pause(backoff: &mut Backoff, left: Option<Duration>, random: f64) -> (f64, bool) {
+fn pause(backoff: &mut RetryBackoff, left: Option<Duration>, random: f64) -> (f64, bool) {
     let pause = backoff.failed(START, failed(left, random));
     (pause.until().duration_since(START).unwrap().as_secs_f64(), pause.is_waited_for())
 }
@@ -21,33 +21,34 @@ fn backoff_doubles_up_to_its_ceiling() {
         (LONG, [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]),
         (None, [0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0, 8.0]),
     ] {
-        let mut backoff = Backoff::default();
+        let mut backoff = RetryBackoff::default();
         assert_eq!(ceilings.map(|_| pause(&mut backoff, left, 1.0).0), ceilings);
     }
 }
 
 #[test]
 fn pause_ends_8_s_after_the_held_token_at_most() {
-    let mut backoff = Backoff { failures: 20, ended: None };
+    let mut backoff = RetryBackoff { failures: 20, ended: None };
     assert_eq!(pause(&mut backoff, Some(Duration::from_secs(3)), 1.0).0, 11.0);
     assert_eq!(pause(&mut backoff, Some(Duration::from_secs(25)), 1.0).0, 30.0);
 }
 
 #[test]
 fn callers_wait_for_two_short_pauses() {
-    let mut backoff = Backoff::default();
+    let mut backoff = RetryBackoff::default();
     let waited_for = [1.0; 4].map(|random| pause(&mut backoff, None, random).1);
     assert_eq!(waited_for, [true, true, false, false]);
     for (asked, waited_for) in [(1, true), (2, false)] {
         let asked = Some(Duration::from_secs(asked));
-        let pause = Backoff::default().failed(START, Failed { retry_after: asked, ..failed(None, 0.5) });
+        let pause =
+            RetryBackoff::default().failed(START, FailedAttempt { retry_after: asked, ..failed(None, 0.5) });
         assert_eq!(pause.is_waited_for(), waited_for, "{asked:?}");
     }
 }
 
 #[test]
 fn failure_after_a_quiet_minute_starts_a_new_count() {
-    let mut backoff = Backoff::default();
+    let mut backoff = RetryBackoff::default();
     for _ in 0..10 {
         pause(&mut backoff, None, 1.0);
     }
@@ -59,9 +60,9 @@ fn failure_after_a_quiet_minute_starts_a_new_count() {
 #[test]
 fn time_of_the_attempt_counts_for_two_thirds_of_the_pause() {
     for (took, length) in [(0, 8.0), (3, 5.0), (6, 8.0 / 3.0), (10, 8.0 / 3.0)] {
-        let mut backoff = Backoff { failures: 20, ended: None };
+        let mut backoff = RetryBackoff { failures: 20, ended: None };
         let took = Duration::from_secs(took);
-        let pause = backoff.failed(START, Failed { took, ..failed(None, 1.0) });
+        let pause = backoff.failed(START, FailedAttempt { took, ..failed(None, 1.0) });
         let waited = pause.until().duration_since(START).unwrap().as_secs_f64();
         assert!((waited - length).abs() < 1e-6, "{took:?}: {waited}");
     }
@@ -69,16 +70,16 @@ fn time_of_the_attempt_counts_for_two_thirds_of_the_pause() {
 
 #[test]
 fn bad_luck_is_no_storm() {
-    let mut backoff = Backoff { failures: 100, ended: None };
-    assert_eq!(pause(&mut Backoff::default(), LONG, 0.0).0, 0.05);
+    let mut backoff = RetryBackoff { failures: 100, ended: None };
+    assert_eq!(pause(&mut RetryBackoff::default(), LONG, 0.0).0, 0.05);
     assert_eq!(pause(&mut backoff, LONG, 0.0).0, 3.0);
     assert_eq!(pause(&mut backoff, LONG, f64::INFINITY).0, 30.0);
 }
 
 #[test]
 fn pause_after_a_rejection_is_10_to_15_s() {
-    assert_eq!(Backoff::rejected(0.0), Duration::from_secs(10));
-    assert_eq!(Backoff::rejected(1.0), Duration::from_secs(15));
+    assert_eq!(RetryBackoff::rejected(0.0), Duration::from_secs(10));
+    assert_eq!(RetryBackoff::rejected(1.0), Duration::from_secs(15));
 }
 
 #[test]
@@ -93,16 +94,16 @@ fn retry_after_prolongs_a_pause_and_is_capped() {
 #[test]
 fn a_pause_ends() {
     let start = UNIX_EPOCH + Duration::from_secs(1_000_000);
-    let pause = Pause::starting(start, Duration::from_secs(10));
+    let pause = TimeWindow::starting(start, Duration::from_secs(10));
     let after = |seconds| start + Duration::from_secs(seconds);
     assert!(pause.covers(start) && pause.covers(after(9)) && !pause.covers(after(10)));
-    assert!(!Pause::starting(start, Duration::ZERO).covers(start));
+    assert!(!TimeWindow::starting(start, Duration::ZERO).covers(start));
 }
 
 #[test]
 fn pause_covers_a_time_just_before_its_start() {
     let start = UNIX_EPOCH + Duration::from_secs(1_000_000);
-    let pause = Pause::starting(start, Duration::from_secs(10));
+    let pause = TimeWindow::starting(start, Duration::from_secs(10));
     assert!(pause.covers(start - Duration::from_micros(1)));
 }
 

@@ -67,7 +67,7 @@ fn a_nudge_is_let_pass() {
 }
 
 #[test]
-fn what_was_before_the_first_look_does_not_count() {
+fn time_before_the_first_reading_is_ignored() {
     let clock = ManualClock::at_unix_seconds(0);
     clock.advance(60 * MINUTE);
     clock.set_back(30 * MINUTE);

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 
-const NO_JITTER: RefreshPolicy = RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };
-const FULL_JITTER: RefreshPolicy = RefreshPolicy { threshold: DEFAULT_THRESHOLD, jitter: 1.0 };
+const NO_JITTER: RefreshSettings = RefreshSettings { threshold: DEFAULT_THRESHOLD, jitter: 0.0 };
+const FULL_JITTER: RefreshSettings = RefreshSettings { threshold: DEFAULT_THRESHOLD, jitter: 1.0 };
 
 fn at(seconds: f64) -> SystemTime {
     let start = UNIX_EPOCH + Duration::from_secs(1_000_000);
@@ -63,7 +63,7 @@ fn a_token_that_is_due_is_sent_as_long_as_before() {
 
 #[test]
 fn a_threshold_of_zero_leaves_no_gap_behind_the_hard_moment() {
-    let policy = RefreshPolicy { threshold: Duration::ZERO, jitter: 0.0 };
+    let policy = RefreshSettings { threshold: Duration::ZERO, jitter: 0.0 };
     let schedule = policy.schedule(at(0.0), Duration::from_secs(3600));
     assert_eq!(schedule.phase(at(3594.0)), Phase::Fresh);
     assert_eq!(schedule.phase(at(3595.0)), Phase::Hard);
@@ -80,9 +80,9 @@ fn lifetime() -> impl Strategy<Value = Duration> {
     (0.0..11.5_f64).prop_map(|digits| Duration::from_secs_f64(10_f64.powf(digits) / 1000.0))
 }
 
-fn policy() -> impl Strategy<Value = RefreshPolicy> {
+fn policy() -> impl Strategy<Value = RefreshSettings> {
     (0_u64..100_000, 0.0..=1.0_f64)
-        .prop_map(|(threshold, jitter)| RefreshPolicy { threshold: Duration::from_secs(threshold), jitter })
+        .prop_map(|(threshold, jitter)| RefreshSettings { threshold: Duration::from_secs(threshold), jitter })
 }
 
 proptest! {
@@ -111,7 +111,7 @@ proptest! {
         policy in policy(),
         life in lifetime(),
     ) {
-        let without = RefreshPolicy { jitter: 0.0, ..policy }.schedule(at(0.0), life).soft_at;
+        let without = RefreshSettings { jitter: 0.0, ..policy }.schedule(at(0.0), life).soft_at;
         let earlier = without.duration_since(policy.schedule(at(0.0), life).soft_at).unwrap();
         prop_assert!(earlier <= MAX_JITTER && earlier <= life / 10);
     }

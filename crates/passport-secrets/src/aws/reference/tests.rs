@@ -14,7 +14,7 @@ fn a_secret_is_named_by_its_name_or_its_arn_and_a_key() {
 }
 
 #[test]
-fn what_names_no_secret_is_refused() {
+fn reference_without_a_secret_is_rejected() {
     for place in ["", "#key", "payroll#", "arn:aws:iam::1:role/x", "arn:aws:secretsmanager::1:secret:x"] {
         assert!(SecretId::parse(place).is_err(), "{place}");
     }

@@ -11,7 +11,7 @@ fn every_mistake_is_reported() {
 }
 
 #[test]
-fn what_is_no_vault_is_told_when_it_is_built() {
+fn invalid_vault_url_is_a_build_error() {
     for vault in ["contoso", "http://contoso.vault.azure.net", "https://contoso.vault.azure.net/secrets/a"] {
         let error = AzureKeyVault::builder().vault(vault).build().unwrap_err();
         assert!(error.to_string().contains("vault: "), "{error}");

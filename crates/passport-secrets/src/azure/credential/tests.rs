@@ -12,12 +12,12 @@ fn the_environment_says_who_asks() {
     }
 }
 
-fn told(variables: &[(&str, &str)]) -> String {
+fn credential_error(variables: &[(&str, &str)]) -> String {
     let set = |name: &str| {
         let found = variables.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    let options = http::patient(&Transport::default(), &LastFailure::default());
+    let options = http::retrying(&Transport::default(), &LastFailure::default());
     credential(&set, options).err().map(|error| error.to_string()).unwrap_or_default()
 }
 
@@ -39,9 +39,12 @@ fn variable_that_is_missing_or_wrong_is_named() {
         (&[file, tenant, client, authority("http://login.example")], "AZURE_AUTHORITY_HOST is no https URL"),
         (&[file, tenant, client, authority("https://")], "AZURE_AUTHORITY_HOST is no URL"),
     ] {
-        let told = told(variables);
-        assert!(told.contains(expected), "{told}");
+        let credential_error = credential_error(variables);
+        assert!(credential_error.contains(expected), "{credential_error}");
     }
-    assert_eq!(told(&[secret, tenant, client, authority("https://login.microsoftonline.us")]), "");
-    assert_eq!(told(&[file, tenant, client]), "", "the file may be mounted later");
+    assert_eq!(
+        credential_error(&[secret, tenant, client, authority("https://login.microsoftonline.us")]),
+        ""
+    );
+    assert_eq!(credential_error(&[file, tenant, client]), "", "the file may be mounted later");
 }

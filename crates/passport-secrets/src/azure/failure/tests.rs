@@ -6,25 +6,25 @@ fn kind_of(error: &Error) -> SecretErrorKind {
     of(&"azure:payroll".parse().unwrap(), error).kind()
 }
 
-fn answered(status: StatusCode, body: &'static str) -> Error {
+fn response(status: StatusCode, body: &'static str) -> Error {
     let raw_response = Some(Box::new(RawResponse::from_bytes(status, Headers::new(), body)));
     ErrorKind::HttpResponse { status, error_code: None, raw_response }.into_error()
 }
 
 #[test]
-fn a_token_that_cannot_be_had_now_is_not_one_that_is_refused() {
+fn unavailable_token_is_not_a_rejected_one() {
     for (behind, kind) in [
-        (answered(StatusCode::ServiceUnavailable, ""), SecretErrorKind::Unavailable),
-        (answered(StatusCode::Gone, ""), SecretErrorKind::Unavailable),
+        (response(StatusCode::ServiceUnavailable, ""), SecretErrorKind::Unavailable),
+        (response(StatusCode::Gone, ""), SecretErrorKind::Unavailable),
         (ErrorKind::Connection.into_error(), SecretErrorKind::Unavailable),
-        (answered(StatusCode::Unauthorized, "{}"), SecretErrorKind::Unauthenticated),
+        (response(StatusCode::Unauthorized, "{}"), SecretErrorKind::Unauthenticated),
     ] {
         assert_eq!(kind_of(&Error::with_error(ErrorKind::Credential, behind, "no token")), kind);
     }
 }
 
 #[test]
-fn federated_token_that_does_not_answer_is_unavailable() {
+fn unreadable_federated_token_is_unavailable() {
     for (kind, expected) in [
         (SecretErrorKind::Unavailable, SecretErrorKind::Unavailable),
         (SecretErrorKind::Throttled, SecretErrorKind::Throttled),
@@ -50,19 +50,19 @@ fn only_the_vault_itself_ends_a_secret() {
         (StatusCode::NotFound, r#"{"error":{"code":"NoSuchRoute"}}"#, Unavailable),
         (StatusCode::NotFound, r#"{"error":{"code":"SecretNotFound"}}"#, NotFound),
     ] {
-        assert_eq!(kind_of(&answered(status, body)), kind, "{body}");
+        assert_eq!(kind_of(&response(status, body)), kind, "{body}");
     }
 }
 
 #[test]
 fn a_credentials_own_not_found_is_not_the_vaults() {
-    let behind = answered(StatusCode::NotFound, r#"{"error":{"code":"SecretNotFound"}}"#);
+    let behind = response(StatusCode::NotFound, r#"{"error":{"code":"SecretNotFound"}}"#);
     let error = Error::with_error(ErrorKind::Credential, behind, "the credential gave none");
     assert_eq!(kind_of(&error), SecretErrorKind::Unauthenticated);
 }
 
 #[test]
-fn what_was_answered_is_not_quoted_when_it_is_no_answer() {
+fn foreign_response_is_not_quoted() {
     let error = Error::with_message(ErrorKind::DataConversion, "invalid type: string hidden");
     let error = of(&"azure:payroll".parse().unwrap(), &error);
     assert!(!format!("{error} {error:?}").contains("hidden"));

@@ -1,6 +1,6 @@
 use super::*;
 
-fn parsed(place: &str, vault: Option<&str>) -> Result<[String; 3], Wrong> {
+fn parsed(place: &str, vault: Option<&str>) -> Result<[String; 3], InvalidReference> {
     let vault = vault.map(|url| Url::parse(url).unwrap());
     Identifier::parse(place, vault.as_ref())
         .map(|found| [found.vault.to_string(), found.name, found.version.unwrap_or_default()])
@@ -22,7 +22,7 @@ fn a_secret_is_named_by_its_identifier_or_within_a_vault() {
 }
 
 #[test]
-fn what_names_no_secret_is_refused_before_anybody_is_asked() {
+fn reference_without_a_secret_is_rejected_before_any_request() {
     for place in [
         "http://contoso.vault.azure.net/secrets/payroll",
         "https://contoso.vault.azure.net/keys/payroll",

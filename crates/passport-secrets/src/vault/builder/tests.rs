@@ -3,7 +3,7 @@ use passport_core::SecretSource;
 use super::*;
 
 #[test]
-fn every_mistake_is_told_at_once() {
+fn every_mistake_is_reported_at_once() {
     let auth = VaultAuth::app_role("payroll", SecretSource::fixed("hidden")).mounted_at("/approle");
     let error = HashiCorpVault::builder("http://vault.example.com:8200", auth)
         .mount("../sys")
@@ -36,7 +36,7 @@ fn ca_file_is_read_and_contradicts_a_transport() {
 }
 
 #[test]
-fn vault_is_asked_over_tls_or_on_this_machine() {
+fn vault_address_is_tls_or_loopback() {
     for (address, is_right) in [
         ("https://vault.example.com:8200", true),
         ("https://vault.example.com/", true),

@@ -1,7 +1,7 @@
 use super::*;
 
-fn kind(status: u16, said: &ErrorResponse) -> SecretErrorKind {
-    Failure::answered(StatusCode::from_u16(status).unwrap(), said, None).kind
+fn kind(status: u16, content: &ErrorResponse) -> SecretErrorKind {
+    VaultError::response(StatusCode::from_u16(status).unwrap(), content, None).kind
 }
 
 fn errors() -> ErrorResponse {
@@ -27,16 +27,16 @@ fn only_vault_itself_ends_a_secret() {
         );
     }
     assert_eq!(kind(404, &ErrorResponse::NoSecret), SecretErrorKind::NotFound);
-    for said in [ErrorResponse::NotVault, errors()] {
-        assert_eq!(kind(429, &said), SecretErrorKind::Throttled);
+    for content in [ErrorResponse::NotVault, errors()] {
+        assert_eq!(kind(429, &content), SecretErrorKind::Throttled);
     }
 }
 
 #[test]
 fn what_is_said_of_a_login_is_not_said_of_the_secret() {
-    let refused = Failure::answered(StatusCode::FORBIDDEN, &errors(), None).of_login();
+    let refused = VaultError::response(StatusCode::FORBIDDEN, &errors(), None).of_login();
     assert_eq!(refused.kind, SecretErrorKind::Unauthenticated);
-    let sealed = Failure::answered(StatusCode::SERVICE_UNAVAILABLE, &errors(), None).of_login();
+    let sealed = VaultError::response(StatusCode::SERVICE_UNAVAILABLE, &errors(), None).of_login();
     assert_eq!(sealed.kind, SecretErrorKind::Unavailable);
 }
 
@@ -49,7 +49,7 @@ fn login_without_a_response_keeps_its_kind() {
         (Kind::Connect, SecretErrorKind::Unavailable),
         (Kind::Tls(TlsFailure::UnknownIssuer), SecretErrorKind::Tls(TlsFailure::UnknownIssuer)),
     ] {
-        let failure = Failure::not_reached(TransportError::new(transport)).of_login();
+        let failure = VaultError::not_reached(TransportError::new(transport)).of_login();
         assert_eq!(failure.kind, kind, "{failure}");
     }
 }

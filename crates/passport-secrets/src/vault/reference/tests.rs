@@ -2,14 +2,14 @@ use super::*;
 
 #[test]
 fn a_secret_is_named_by_path_and_field() {
-    let place = |path: &[&'static str], field| SecretPath { path: path.to_vec(), field };
-    assert_eq!(SecretPath::parse("payroll"), Ok(place(&["payroll"], None)));
-    assert_eq!(SecretPath::parse("team/payroll#id"), Ok(place(&["team", "payroll"], Some("id"))));
-    assert_eq!(SecretPath::parse("payroll#a#b"), Ok(place(&["payroll"], Some("a#b"))));
+    let secret_path = |path: &[&'static str], field| SecretPath { path: path.to_vec(), field };
+    assert_eq!(SecretPath::parse("payroll"), Ok(secret_path(&["payroll"], None)));
+    assert_eq!(SecretPath::parse("team/payroll#id"), Ok(secret_path(&["team", "payroll"], Some("id"))));
+    assert_eq!(SecretPath::parse("payroll#a#b"), Ok(secret_path(&["payroll"], Some("a#b"))));
 }
 
 #[test]
-fn what_leads_elsewhere_is_refused() {
+fn path_outside_the_mount_is_rejected() {
     for text in
         ["", "#field", "payroll#", "/payroll", "payroll/", "a//b", "a/../../sys/seal", "./a", ".\t./a"]
     {

@@ -1,6 +1,7 @@
 use std::sync::atomic::Ordering;
 
 use passport_core::AccessToken;
+use tokio::time::Instant;
 
 use super::{
     super::{Leased, StoreError, StoredToken},
@@ -93,7 +94,7 @@ impl TokenStore for Slow {
 }
 
 #[tokio::test(start_paused = true)]
-async fn all_that_is_asked_for_a_call_takes_no_longer_than_the_limit() {
+async fn store_calls_of_a_session_share_one_limit() {
     let store = StoreHandle::new(Slow(Duration::from_millis(300)));
     let mut session = store.session(&key());
     let began = Instant::now();

@@ -73,7 +73,7 @@ async fn callers_that_arrive_in_the_first_pause_wait() {
 /// A caller that is polled late sees the failure when the retry of others has ended.
 #[tokio::test(start_paused = true)]
 async fn late_caller_gets_the_token_of_a_retry_that_has_ended() {
-    for retention in [Retention::Token, Retention::InFlight] {
+    for retention in [Retention::Token, Retention::Nothing] {
         let source = ScriptedSource::new();
         let manager = manager_that_retains(&source, retention);
         source.fail_next(TokenErrorKind::Unavailable);
@@ -100,7 +100,8 @@ async fn cold_callers_wait_for_a_retry_after_of_one_second() {
     for (asked, waits) in [(1, true), (2, false)] {
         let source = ScriptedSource::new();
         let manager = manager(&source);
-        source.fail_next_with(Failure::of(TokenErrorKind::Unavailable).retry_after(Some(asked * SECOND)));
+        source
+            .fail_next_with(FetchFailure::of(TokenErrorKind::Unavailable).retry_after(Some(asked * SECOND)));
         let outcome = in_step(&source.clock, fetch(&manager)).await;
         assert_eq!(outcome.is_ok(), waits, "{asked}: {outcome:?}");
     }
@@ -111,13 +112,13 @@ async fn callers_wait_for_a_vault_but_not_for_a_wrong_secret() {
     use passport_core::{SecretError, SecretErrorKind};
     let secret = |kind| {
         let error = SecretError::new(kind, "vault:erp".parse().unwrap(), "scripted");
-        Failure::of(TokenErrorKind::Secret).caused_by(error)
+        FetchFailure::of(TokenErrorKind::Secret).caused_by(error)
     };
     for (failure, waits) in [
         (secret(SecretErrorKind::Unavailable), true),
         (secret(SecretErrorKind::NotFound), false),
-        (Failure::of(TokenErrorKind::Refused), false),
-        (Failure::of(TokenErrorKind::UnusableResponse), false),
+        (FetchFailure::of(TokenErrorKind::Refused), false),
+        (FetchFailure::of(TokenErrorKind::UnusableResponse), false),
     ] {
         let source = ScriptedSource::new();
         let manager = manager(&source);
@@ -158,7 +159,7 @@ async fn rejected_client_pauses_ten_seconds_before_one_attempt() {
 async fn passport_is_left_alone_for_as_long_as_it_asks() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
-    let failure = Failure::of(TokenErrorKind::Unavailable).retry_after(Some(120 * SECOND));
+    let failure = FetchFailure::of(TokenErrorKind::Unavailable).retry_after(Some(120 * SECOND));
     source.fail_next_with(failure);
     assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Unavailable));
     source.clock.advance(119 * SECOND);

@@ -251,7 +251,7 @@ async fn ready_does_not_wait_for_what_will_not_pass() {
         assert_eq!(identity(&source).ready().await.unwrap_err().kind(), kind);
     }
     let source = ScriptedSource::new();
-    source.fail_next_with(Failure::of(TokenErrorKind::UnusableResponse).permanent(true));
+    source.fail_next_with(FetchFailure::of(TokenErrorKind::UnusableResponse).permanent(true));
     let error = identity(&source).ready().await.unwrap_err();
     assert_eq!(error.kind(), TokenErrorKind::UnusableResponse);
 }

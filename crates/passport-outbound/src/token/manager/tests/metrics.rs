@@ -1,7 +1,7 @@
 use super::*;
 use crate::{ManagedIdentity, test_support::measured};
 
-async fn refused(identity: &ManagedIdentity, generation: u64) {
+async fn reject(identity: &ManagedIdentity, generation: u64) {
     if let Some(Credential::Pending(pending)) = identity.replace_rejected(generation) {
         let _ = pending.await;
     }
@@ -14,13 +14,13 @@ async fn a_life(identity: &ManagedIdentity, source: &Arc<ScriptedSource>) {
     source.clock.advance(Duration::from_secs(1));
     identity.token().await.unwrap(); // waits
     identity.token().await.unwrap(); // hit
-    refused(identity, 2).await; // too young
+    reject(identity, 2).await; // too young
     source.clock.advance(HOUR - Duration::from_secs(60));
     identity.token().await.unwrap(); // hit, and starts a refresh
     tokio::task::yield_now().await;
     source.clock.advance(Duration::from_secs(5));
-    refused(identity, 3).await; // replaced
-    refused(identity, 3).await; // superseded
+    reject(identity, 3).await; // replaced
+    reject(identity, 3).await; // superseded
 }
 
 #[tokio::test]

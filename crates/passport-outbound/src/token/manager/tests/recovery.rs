@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::token::backoff::{Backoff, Failed};
+use crate::token::backoff::{FailedAttempt, RetryBackoff};
 
 const OUTAGE: Duration = Duration::from_secs(30);
 
@@ -39,7 +39,7 @@ impl Fleet {
     fn run(&mut self, outage: Outage, random: &mut fastrand::Rng) {
         let back = UNIX_EPOCH + OUTAGE;
         let (mut backoff, mut now) =
-            (Backoff::default(), UNIX_EPOCH + Duration::from_secs(1).mul_f64(random.f64()));
+            (RetryBackoff::default(), UNIX_EPOCH + Duration::from_secs(1).mul_f64(random.f64()));
         loop {
             let sent: &[Duration] = match outage {
                 Outage::Refused => &[Duration::ZERO],
@@ -56,7 +56,7 @@ impl Fleet {
                 Outage::Refused => Duration::ZERO,
                 Outage::Hanging => Duration::from_secs(10),
             };
-            let failed = Failed { took, left: None, retry_after: None, random: random.f64() };
+            let failed = FailedAttempt { took, left: None, retry_after: None, random: random.f64() };
             now = backoff.failed(now + took, failed).until();
         }
     }

@@ -76,7 +76,7 @@ async fn token_without_lifetime_is_not_sent_and_starts_a_pause() {
 }
 
 #[tokio::test]
-async fn a_token_that_dies_on_the_way_is_not_sent() {
+async fn token_that_expires_while_waiting_is_not_sent() {
     let source = ScriptedSource::with_lifetime(Duration::from_secs(3));
     let clock = source.clock.clone();
     let manager = manager(&source);
@@ -187,7 +187,7 @@ async fn late_result_does_not_hide_the_running_attempt() {
 
 /// The issuer is well; a backoff would make the gap after the expiry longer than it need be.
 #[tokio::test]
-async fn an_issuer_that_repeats_a_token_is_asked_at_a_flat_interval() {
+async fn repeated_token_is_requested_at_a_flat_interval() {
     let (source, manager) = with_a_token().await;
     source.repeat_the_token();
     source.clock.advance(HOUR - 60 * SECOND);

@@ -9,18 +9,9 @@ async fn burst(manager: &Arc<TokenManager>) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn without_a_cache_each_call_has_a_token_of_its_own() {
+async fn without_a_cache_each_burst_of_calls_has_a_token_of_its_own() {
     let source = ScriptedSource::new();
     let manager = manager_that_retains(&source, Retention::Nothing);
-    assert_eq!(burst(&manager).await.len(), 10);
-    assert_eq!(source.calls(), 10);
-    assert!(manager.entry.snapshot().cached.is_none());
-}
-
-#[tokio::test]
-async fn a_coalesced_burst_is_one_token_and_the_next_burst_another() {
-    let source = ScriptedSource::new();
-    let manager = manager_that_retains(&source, Retention::InFlight);
     assert_eq!(burst(&manager).await, ["token-1"]);
     assert_eq!(burst(&manager).await, ["token-2"]);
     assert!(manager.entry.snapshot().cached.is_none());
@@ -28,7 +19,7 @@ async fn a_coalesced_burst_is_one_token_and_the_next_burst_another() {
 
 #[tokio::test]
 async fn every_retention_pauses_after_a_rejection() {
-    for retention in [Retention::Nothing, Retention::InFlight, Retention::Token] {
+    for retention in [Retention::Nothing, Retention::Token] {
         let source = ScriptedSource::new();
         let manager = manager_that_retains(&source, retention);
         source.fail_next(TokenErrorKind::Refused);
@@ -49,30 +40,6 @@ async fn managers_of_one_entry_share_token_and_attempt() {
     let tokens = futures_util::future::join_all(engines.iter().map(fetch)).await;
     assert_eq!(tokens, [Ok("token-1".to_owned()), Ok("token-1".to_owned())]);
     assert_eq!(source.calls(), 1);
-}
-
-#[tokio::test(start_paused = true)]
-async fn failures_side_by_side_are_one_pause_and_the_longest_counts() {
-    let source = ScriptedSource::new();
-    let manager = manager_that_retains(&source, Retention::Nothing);
-    for _ in 0..7 {
-        source.fail_next(TokenErrorKind::Unavailable);
-    }
-    let callers = futures_util::future::join_all((0..7).map(|_| fetch(&manager))).await;
-    assert!(callers.iter().all(Result::is_err));
-    assert_eq!(source.calls(), 7);
-    source.clock.advance(SECOND / 2);
-    assert!(fetch(&manager).await.is_ok(), "the first pause is half a second at most");
-
-    let throttled = Failure::of(TokenErrorKind::Unavailable).retry_after(Some(60 * SECOND));
-    source.fail_next_with(throttled);
-    source.fail_next(TokenErrorKind::Refused);
-    source.fail_next(TokenErrorKind::Unavailable);
-    futures_util::future::join_all((0..3).map(|_| fetch(&manager))).await;
-    source.clock.advance(59 * SECOND);
-    assert!(fetch(&manager).await.is_err());
-    source.clock.advance(SECOND);
-    assert!(fetch(&manager).await.is_ok());
 }
 
 /// The first identity has seen the clock being set back, the second was not there yet.

@@ -44,10 +44,10 @@ struct Faults {
     ticks: usize,
 }
 
-/// Whoever was not killed has the token that is kept, and the lease is free.
-fn all_have_the_one_that_is_kept(world: &World, instances: &[Instance]) {
-    let kept = world.token_number();
-    assert!(instances.iter().all(|instance| instance.got == kept && kept.is_some()));
+/// Whoever was not killed has the token that is stored, and the lease is free.
+fn all_have_the_stored_token(world: &World, instances: &[Instance]) {
+    let stored = world.token_number();
+    assert!(instances.iter().all(|instance| instance.got == stored && stored.is_some()));
     assert!(!world.is_leased());
 }
 
@@ -63,15 +63,9 @@ fn missing(_: &AccessToken) -> FetchRequest {
 #[tokio::test(start_paused = true)]
 async fn one_fetch_for_all_without_a_token_in_every_order() {
     for (count, at_least) in [(1, 1), (2, 30), (3, 3000)] {
-        let (most, orders) = every_order(
-            count,
-            Faults::default(),
-            None,
-            missing,
-            World::default,
-            all_have_the_one_that_is_kept,
-        )
-        .await;
+        let (most, orders) =
+            every_order(count, Faults::default(), None, missing, World::default, all_have_the_stored_token)
+                .await;
         assert_eq!(most, 1, "{count} instances");
         assert!(orders >= at_least, "{orders} orders of {count} instances");
     }
@@ -85,8 +79,7 @@ async fn one_fetch_for_all_that_refresh_in_every_order() {
         excluded: None,
     };
     let (most, _) =
-        every_order(3, Faults::default(), Some(1), current, World::default, all_have_the_one_that_is_kept)
-            .await;
+        every_order(3, Faults::default(), Some(1), current, World::default, all_have_the_stored_token).await;
     assert_eq!(most, 1);
 }
 
@@ -100,8 +93,7 @@ async fn one_fetch_for_all_after_a_rejection_in_every_order() {
         excluded: Some(first.clone()),
     };
     let (most, _) =
-        every_order(2, Faults::default(), Some(1), refused, World::default, all_have_the_one_that_is_kept)
-            .await;
+        every_order(2, Faults::default(), Some(1), refused, World::default, all_have_the_stored_token).await;
     assert_eq!(most, 1);
 }
 
@@ -128,8 +120,7 @@ async fn canceled_instance_frees_the_lease_in_every_order() {
 #[tokio::test(start_paused = true)]
 async fn renewed_lease_lasts_until_its_token_is_published() {
     let faults = Faults { ticks: 2, ..Faults::default() };
-    let (most, _) =
-        every_order(2, faults, None, missing, World::default, all_have_the_one_that_is_kept).await;
+    let (most, _) = every_order(2, faults, None, missing, World::default, all_have_the_stored_token).await;
     assert_eq!(most, 1);
 }
 

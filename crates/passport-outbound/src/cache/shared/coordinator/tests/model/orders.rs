@@ -5,8 +5,8 @@ use super::*;
 /// What may happen next.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Move {
-    /// Through which gate.
-    Step(usize, usize),
+    /// Through which checkpoint.
+    TokenAction(usize, usize),
     Kill(usize),
     CallOff(usize),
     LoseTheLease,
@@ -47,10 +47,10 @@ impl Orders {
 
 /// Everything that may happen next. Nothing, if nobody can take a step.
 pub(super) fn moves(instances: &[Instance], faults: Faults) -> Vec<Move> {
-    let on_their_way = || (0..instances.len()).filter(|&number| instances[number].is_on_its_way());
-    let steps = on_their_way().flat_map(|number| (0..2).map(move |gate| (number, gate)));
-    let steps = steps.filter(|&(number, gate)| instances[number].gates[gate].waits());
-    let mut moves: Vec<_> = steps.map(|(number, gate)| Move::Step(number, gate)).collect();
+    let on_their_way = || (0..instances.len()).filter(|&number| instances[number].is_in_flight());
+    let steps = on_their_way().flat_map(|number| (0..2).map(move |checkpoint| (number, checkpoint)));
+    let steps = steps.filter(|&(number, checkpoint)| instances[number].checkpoints[checkpoint].waits());
+    let mut moves: Vec<_> = steps.map(|(number, checkpoint)| Move::TokenAction(number, checkpoint)).collect();
     if moves.is_empty() {
         return moves;
     }
@@ -75,7 +75,7 @@ pub(super) async fn run(world: &World, instances: &mut [Instance], orders: &mut 
     fastrand::seed(7);
     loop {
         instances.iter_mut().for_each(Instance::poll);
-        if !instances.iter().any(Instance::is_on_its_way) {
+        if !instances.iter().any(Instance::is_in_flight) {
             return;
         }
         let moves = moves(instances, faults);
@@ -85,7 +85,7 @@ pub(super) async fn run(world: &World, instances: &mut [Instance], orders: &mut 
             continue;
         }
         match orders.choose(&moves) {
-            Move::Step(number, gate) => instances[number].gates[gate].open(),
+            Move::TokenAction(number, checkpoint) => instances[number].checkpoints[checkpoint].open(),
             Move::Kill(number) => {
                 faults.kills -= 1;
                 instances[number].kill();
@@ -107,11 +107,11 @@ pub(super) async fn run(world: &World, instances: &mut [Instance], orders: &mut 
 }
 
 /// Every order in which `count` instances can ask for a token, as `ask` says, of a store that has
-/// `kept`. How often a token was minted at most, and how many orders there are.
+/// `stored`. How often a token was minted at most, and how many orders there are.
 pub(super) async fn every_order(
     count: usize,
     faults: Faults,
-    kept: Option<usize>,
+    in_store: Option<usize>,
     request: impl Fn(&AccessToken) -> FetchRequest,
     world: impl Fn() -> World,
     check: impl Fn(&World, &[Instance]),
@@ -121,7 +121,7 @@ pub(super) async fn every_order(
     let (mut most, mut tried) = (0, 0);
     loop {
         let world = Arc::new(world());
-        *world.token.lock().unwrap() = kept.map(|number| stored(&fetched(number, &clock)));
+        *world.token.lock().unwrap() = in_store.map(|number| stored(&fetched(number, &clock)));
         let mut instances: Vec<_> =
             (0..count).map(|_| Instance::new(&world, &clock, request(&first.token))).collect();
         run(&world, &mut instances, &mut orders, faults).await;

@@ -5,16 +5,16 @@ use super::*;
 /// Where an instance waits until it may take its next step: one before the store, one before
 /// Passport.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Gate(Arc<State>);
+pub(super) struct Checkpoint(Arc<CheckpointState>);
 
 #[derive(Debug, Default)]
-pub(super) struct State {
+pub(super) struct CheckpointState {
     pub(super) waits: AtomicBool,
     pub(super) may_pass: AtomicBool,
     pub(super) stands_open: AtomicBool,
 }
 
-impl Gate {
+impl Checkpoint {
     pub(super) async fn step(&self) {
         poll_fn(|_| {
             let passes =
@@ -64,8 +64,8 @@ impl World {
 #[derive(Clone, Debug)]
 pub(super) struct View {
     pub(super) world: Arc<World>,
-    pub(super) store: Gate,
-    pub(super) passport: Gate,
+    pub(super) store: Checkpoint,
+    pub(super) passport: Checkpoint,
     pub(super) clock: ManualClock,
 }
 
@@ -100,9 +100,9 @@ impl TokenStore for View {
 
     async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
         self.store.step().await;
-        let mut kept = self.world.token.lock().unwrap();
-        if kept.as_ref().is_none_or(|kept| kept.token().expires_at() < token.token().expires_at()) {
-            *kept = Some(token.clone());
+        let mut stored = self.world.token.lock().unwrap();
+        if stored.as_ref().is_none_or(|stored| stored.token().expires_at() < token.token().expires_at()) {
+            *stored = Some(token.clone());
         }
         self.end_lease(key, holder);
         Ok(())
@@ -116,7 +116,7 @@ impl TokenStore for View {
 
     async fn remove(&self, _: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
         self.store.step().await;
-        self.world.token.lock().unwrap().take_if(|kept| kept.token().expose() == token.expose());
+        self.world.token.lock().unwrap().take_if(|stored| stored.token().expose() == token.expose());
         Ok(())
     }
 
@@ -159,7 +159,7 @@ pub(super) fn fetched(number: usize, clock: &ManualClock) -> FetchedToken {
 pub(super) struct Instance {
     pub(super) attempt: Option<Spawn<FetchFuture<'static>>>,
     /// Before the store and before Passport.
-    pub(super) gates: [Gate; 2],
+    pub(super) checkpoints: [Checkpoint; 2],
     pub(super) got: Option<String>,
     pub(super) is_gone: bool,
 }
@@ -167,8 +167,8 @@ pub(super) struct Instance {
 impl Instance {
     /// Asks for a token, as `ask` says.
     pub(super) fn new(world: &Arc<World>, clock: &ManualClock, request: FetchRequest) -> Self {
-        let gates: [Gate; 2] = Default::default();
-        let [store, passport] = gates.clone();
+        let checkpoints: [Checkpoint; 2] = Default::default();
+        let [store, passport] = checkpoints.clone();
         let view = View { world: Arc::clone(world), store, passport, clock: clock.clone() };
         let url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
         let shared = Coordinator {
@@ -182,7 +182,7 @@ impl Instance {
         // All run in one task, which has no budget to share out.
         let attempt: FetchFuture<'static> =
             Box::pin(unconstrained(async move { shared.fetch(request).await }));
-        Self { attempt: Some(spawn(attempt)), gates, got: None, is_gone: false }
+        Self { attempt: Some(spawn(attempt)), checkpoints, got: None, is_gone: false }
     }
 
     /// Lets it go as far as it can without a step.
@@ -203,13 +203,13 @@ impl Instance {
 
     /// Because its identity is shut down, for example. What it then does, it does.
     pub(super) async fn call_off(&mut self) {
-        self.gates[0].open_for_good();
+        self.checkpoints[0].open_for_good();
         self.attempt = None;
         self.is_gone = true;
         yield_now().await;
     }
 
-    pub(super) fn is_on_its_way(&self) -> bool {
+    pub(super) fn is_in_flight(&self) -> bool {
         self.attempt.is_some()
     }
 }

@@ -17,7 +17,7 @@ pub(crate) enum Activity {
 
 /// What a caller does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Step {
+pub(crate) enum TokenAction {
     /// Sends the cached token.
     Send,
     /// Sends the cached token, and starts an attempt to replace it.
@@ -25,19 +25,21 @@ pub(crate) enum Step {
     /// Waits for an attempt, or for the retry after a failed one; starts it if none is running.
     Fetch,
     /// Gets the last error.
-    Refuse,
+    ReturnError,
 }
 
-/// Returns the step of a caller. A missing token is treated like one that may not be sent.
-pub(crate) fn step(phase: Option<Phase>, activity: Activity) -> Step {
+/// Returns the action of a caller. A missing token is treated like one that may not be sent.
+pub(crate) fn action(phase: Option<Phase>, activity: Activity) -> TokenAction {
     match (phase, activity) {
-        (Some(Phase::Soft), Activity::Idle) => Step::SendAndRefresh,
-        (Some(Phase::Fresh | Phase::Soft), _) => Step::Send,
-        (Some(Phase::Hard) | None, Activity::Idle | Activity::Running | Activity::Retrying) => Step::Fetch,
-        (Some(Phase::Hard) | None, Activity::Pausing) => Step::Refuse,
+        (Some(Phase::Soft), Activity::Idle) => TokenAction::SendAndRefresh,
+        (Some(Phase::Fresh | Phase::Soft), _) => TokenAction::Send,
+        (Some(Phase::Hard) | None, Activity::Idle | Activity::Running | Activity::Retrying) => {
+            TokenAction::Fetch
+        }
+        (Some(Phase::Hard) | None, Activity::Pausing) => TokenAction::ReturnError,
     }
 }
 
 #[cfg(test)]
-#[path = "step/tests.rs"]
+#[path = "action/tests.rs"]
 mod tests;

@@ -4,38 +4,42 @@ use std::{
 };
 
 use super::{
-    backoff::Pause,
+    action::{Activity, TokenAction, action},
+    backoff::TimeWindow,
     cached_token::CachedToken,
     error::TokenError,
     schedule::Phase,
-    step::{Activity, Step, step},
 };
+
+/// The step of a coarse wall clock, by which a pause ends. A caller that slept for less would count
+/// an attempt each time it finds that the pause is not over.
+const CLOCK_TICK: Duration = Duration::from_millis(4);
 
 /// The state of an entry at one moment. Readers share it without a lock.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Snapshot {
+pub(crate) struct EntryState {
     pub(crate) cached: Option<Arc<CachedToken>>,
     /// The time within which the running attempt has to report.
-    pub(super) running: Option<Pause>,
+    pub(super) running: Option<TimeWindow>,
     /// The time within which no attempt is made.
-    pub(super) pausing: Option<Pause>,
+    pub(super) pausing: Option<TimeWindow>,
     /// The error of the last attempt, until one succeeds.
     pub(crate) last_error: Option<TokenError>,
 }
 
-impl Snapshot {
+impl EntryState {
     /// Returns what a caller does at `now`.
-    pub(crate) fn step(&self, now: SystemTime) -> Step {
+    pub(crate) fn action(&self, now: SystemTime) -> TokenAction {
         match self.cached.as_ref().map(|cached| cached.schedule.phase(now)) {
             // The usual case, in which the activity does not matter.
-            Some(Phase::Fresh) => Step::Send,
-            phase => step(phase, self.activity(now)),
+            Some(Phase::Fresh) => TokenAction::Send,
+            phase => action(phase, self.activity(now)),
         }
     }
 
     /// Returns the activity at `now`.
     pub(crate) fn activity(&self, now: SystemTime) -> Activity {
-        let covers = |pause: Option<Pause>| pause.is_some_and(|pause| pause.covers(now));
+        let covers = |pause: Option<TimeWindow>| pause.is_some_and(|pause| pause.covers(now));
         match (covers(self.running), covers(self.pausing)) {
             (true, _) => Activity::Running,
             (false, true) if self.pausing.is_some_and(|pause| pause.is_waited_for()) => Activity::Retrying,
@@ -51,8 +55,9 @@ impl Snapshot {
         if self.last_error.is_none() || self.activity(now) == Activity::Running {
             return Some(Duration::ZERO);
         }
-        let pause = self.pausing.filter(Pause::is_waited_for)?;
-        Some(pause.until().duration_since(now).unwrap_or_default())
+        let pause = self.pausing.filter(TimeWindow::is_waited_for)?;
+        let left = pause.until().duration_since(now).unwrap_or_default();
+        Some(if left.is_zero() { left } else { left.max(CLOCK_TICK) })
     }
 
     /// Returns when the pause ends, if there is one.

@@ -7,7 +7,7 @@ use super::error::TokenErrorKind;
 
 /// A failed attempt, before the client id is added to it.
 #[derive(Debug)]
-pub(crate) struct Failure {
+pub(crate) struct FetchFailure {
     pub(super) kind: TokenErrorKind,
     pub(super) status: Option<StatusCode>,
     pub(super) oauth_error: Option<String>,
@@ -17,7 +17,7 @@ pub(crate) struct Failure {
     pub(super) source: Option<Box<dyn Error + Send + Sync>>,
 }
 
-impl Failure {
+impl FetchFailure {
     pub(crate) fn of(kind: TokenErrorKind) -> Self {
         Self {
             kind,
