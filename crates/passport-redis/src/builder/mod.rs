@@ -1,24 +1,24 @@
-use std::{fmt, ops::RangeInclusive, path::PathBuf, sync::Arc, time::Duration};
+//! The settings of a store.
+
+mod checks;
+
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use passport_core::{CaCertificates, Clock, ConfigProblem, SystemClock};
 use passport_outbound::{ConfigError, SecretSource};
-use redis::{ConnectionAddr, IntoConnectionInfo};
 
 #[cfg(feature = "sentinel")]
 use crate::endpoint::Sentinels;
 use crate::{
     EncryptionKeys, RedisTokenStore,
-    endpoint::{Endpoint, Topology},
+    endpoint::{RedisEndpoint, Topology},
     tls::Tls,
 };
 
 const LIMIT: Duration = Duration::from_millis(500);
-const LIMITS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(5);
 
 const NAMESPACE: &str = "passport";
-const MAX_NAMESPACE: usize = 64;
 
-const URL: &str = "url";
 const CA_FILE: &str = "ca_file";
 
 /// Settings of a [`RedisTokenStore`]. [`build`](Self::build) reports every mistake at once.
@@ -64,33 +64,33 @@ impl RedisTokenStoreBuilder {
         }
     }
 
-    /// What every name in Redis begins with: keys are `<namespace>:{...}:...`, the channel is `<namespace>:news`. Instances share
-    /// tokens if they have the same. Defaults to `passport`.
+    /// Sets the prefix of all names in Redis: keys are `<namespace>:{...}:...`, and the channel is
+    /// `<namespace>:news`. Instances with the same namespace share tokens. Defaults to `passport`.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
         self.namespace = namespace.into();
         self
     }
 
-    /// The ACL user. By default Redis' own, `default`.
+    /// Sets the ACL user. Defaults to Redis' own, `default`.
     pub fn username(mut self, username: impl Into<String>) -> Self {
         self.username = Some(username.into());
         self
     }
 
-    /// Where the password is; read for each connection. None by default. It does not belong into the URL, which is logged here
-    /// and there.
+    /// Sets the source of the password, which is read for each connection. None by default. A password
+    /// in the URL is rejected, as URLs are logged.
     pub fn password(mut self, password: SecretSource) -> Self {
         self.password = Some(password);
         self
     }
 
-    /// The ACL user at the Sentinels, who have users of their own.
+    /// Sets the ACL user of the Sentinels, which have users of their own.
     pub fn sentinel_username(mut self, name: impl Into<String>) -> Self {
         self.sentinel_username = Some(name.into());
         self
     }
 
-    /// Where the password for the Sentinels is.
+    /// Sets the source of the password for the Sentinels.
     pub fn sentinel_password(mut self, password: SecretSource) -> Self {
         self.sentinel_password = Some(password);
         self
@@ -106,8 +106,8 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// Where our own certificate and its key (PEM) are, for a Redis that asks for one. None by default. Read for each
-    /// connection.
+    /// Sets the sources of a client certificate and its key (PEM), for a Redis that requires one. None
+    /// by default. They are read for each connection.
     pub fn tls_identity(mut self, certificate: SecretSource, key: SecretSource) -> Self {
         self.tls.identity = Some((certificate, key));
         self
@@ -128,17 +128,17 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// The store. Does no I/O beyond a look at the CA file, and starts nothing.
+    /// Builds the store. Does no I/O except for reading the CA file, and spawns nothing.
     ///
-    /// TLS is rustls'. If the process has not chosen a crypto provider (`CryptoProvider::install_default`) when the first
-    /// connection is made, that of aws-lc-rs is chosen for it.
+    /// TLS is rustls'. If the process has no crypto provider (`CryptoProvider::install_default`) when
+    /// the first connection is made, that of aws-lc-rs is installed.
     ///
     /// # Errors
     /// A [`ConfigError`] that lists every option that is wrong.
     pub fn build(self) -> Result<RedisTokenStore, ConfigError> {
         let mut problems = Vec::new();
         let (mut addresses, database) = self.addresses(&mut problems);
-        self.check_the_rest(&addresses, &mut problems);
+        self.check_options(&addresses, &mut problems);
         let ca = self.tls.ca_file.as_ref().map(CaCertificates::from_pem_file).transpose();
         ConfigProblem::collect(&mut problems, CA_FILE, ca);
         let topology = match self.kind {
@@ -156,7 +156,7 @@ impl RedisTokenStoreBuilder {
         let Some(topology) = topology.filter(|_| problems.is_empty()) else {
             return Err(ConfigError::new(problems));
         };
-        let endpoint = Endpoint {
+        let endpoint = RedisEndpoint {
             topology,
             username: self.username,
             password: self.password,
@@ -166,77 +166,6 @@ impl RedisTokenStoreBuilder {
             limit: self.limit,
         };
         Ok(RedisTokenStore::new(endpoint, self.keys, self.clock))
-    }
-
-    fn addresses(&self, problems: &mut Vec<ConfigProblem>) -> (Vec<ConnectionAddr>, i64) {
-        let mut problem = |problem| problems.push(ConfigProblem::new(URL, problem));
-        let (mut addresses, mut databases) = (Vec::new(), Vec::new());
-        for url in &self.urls {
-            // The client's own words may quote a password.
-            let Ok(info) = url.as_str().into_connection_info() else {
-                problem(
-                    "it is not that of a Redis; write redis://host:6379, rediss://host:6379 or unix:///path",
-                );
-                continue;
-            };
-            let settings = info.redis_settings();
-            if settings.password().is_some() || settings.username().is_some() {
-                problem("user and password do not belong into it; write username, and where the password is");
-            }
-            databases.push(settings.db());
-            addresses.push(info.addr().clone());
-        }
-        if self.urls.is_empty() {
-            problem("there is none; name at least one node");
-        }
-        let database = databases.first().copied().unwrap_or_default();
-        if databases.iter().any(|other| *other != database) {
-            problem("they name different databases; all have to name the same");
-        }
-        if database != 0 && self.kind.is_cluster() {
-            problem("a Cluster has no databases; leave the number out");
-        }
-        (addresses, database)
-    }
-
-    fn check_the_rest(&self, addresses: &[ConnectionAddr], problems: &mut Vec<ConfigProblem>) {
-        let mut problem = |option: &'static str, problem| problems.push(ConfigProblem::new(option, problem));
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
-        if self.namespace.is_empty()
-            || self.namespace.len() > MAX_NAMESPACE
-            || !self.namespace.bytes().all(is_name)
-        {
-            problem("namespace", "it has to be 1 to 64 letters, digits or any of -._:");
-        }
-        if !LIMITS.contains(&self.limit) {
-            problem("limit", "it has to be 10 ms to 5 s");
-        }
-        if self.username.is_some() && self.password.is_none() {
-            problem("password", "it is missing; a username without one is not shown to Redis at all");
-        }
-        if self.sentinel_username.is_some() && self.sentinel_password.is_none() {
-            problem(
-                "sentinel_password",
-                "it is missing; a username without one is not shown to a Sentinel at all",
-            );
-        }
-        if self.sentinel_password.is_some() && !self.kind.is_sentinel() {
-            problem("sentinel_password", "there are no Sentinels");
-        }
-        let is_tls = |address: &ConnectionAddr| matches!(address, ConnectionAddr::TcpTls { .. });
-        if self.tls.is_set() && !addresses.iter().any(is_tls) {
-            problem("tls", "there are certificates, but no URL says rediss://");
-        }
-        if addresses.iter().any(is_tls) && !addresses.iter().all(is_tls) {
-            problem(URL, "some say rediss:// and some do not; with TLS all have to");
-        }
-        let is_unix = |address: &ConnectionAddr| matches!(address, ConnectionAddr::Unix(_));
-        if addresses.iter().any(is_unix) && !matches!(self.kind, TopologyKind::Single) {
-            problem(URL, "a Unix socket leads to one server only");
-        }
-        if addresses.iter().any(|address| matches!(address, ConnectionAddr::TcpTls { insecure: true, .. })) {
-            problem(URL, "#insecure would let anybody pass for Redis; give its CA by ca_file");
-        }
     }
 }
 
