@@ -58,7 +58,7 @@ impl SharedConnection {
         command: &Cmd,
     ) -> Result<RedisResult<T>, StoreError> {
         let connection = self.get().await?;
-        let mut query = Query { shared: self, connection: &connection, has_reply: false };
+        let mut query = PendingQuery { shared: self, connection: &connection, has_reply: false };
         let reply = connection.query(command).await;
         query.has_reply = reply.as_ref().err().is_none_or(is_server_error);
         Ok(reply)
@@ -96,13 +96,13 @@ impl SharedConnection {
 
 /// A query on its way. Its connection is discarded unless Redis has replied: after an error, or
 /// when the caller has stopped waiting.
-struct Query<'a> {
+struct PendingQuery<'a> {
     shared: &'a SharedConnection,
     connection: &'a Arc<RedisConnection>,
     has_reply: bool,
 }
 
-impl Drop for Query<'_> {
+impl Drop for PendingQuery<'_> {
     fn drop(&mut self) {
         if !self.has_reply {
             self.shared.discard(self.connection);

@@ -68,11 +68,8 @@ impl EncryptionKeys {
 
 fn decoded(text: &str) -> Option<Zeroizing<[u8; SealingKey::LENGTH]>> {
     let mut bytes = Zeroizing::new([0; SealingKey::LENGTH]);
-    // The decoder wants room for a rest that it then does not use.
-    let mut room = Zeroizing::new([0; SealingKey::LENGTH + 1]);
-    let length = STANDARD.decode_slice(text.trim(), &mut *room).ok()?;
-    bytes.copy_from_slice(room.get(..length).filter(|read| read.len() == SealingKey::LENGTH)?);
-    Some(bytes)
+    let length = STANDARD.decode_slice(text.trim(), &mut *bytes).ok()?;
+    (length == SealingKey::LENGTH).then_some(bytes)
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -10,13 +10,13 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs};
 /// Where the certificates and keys are. By default the root certificates are those of the operating
 /// system, and there is no client certificate.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tls {
+pub(crate) struct TlsSettings {
     pub(crate) ca_file: Option<PathBuf>,
     /// Certificate and key.
     pub(crate) identity: Option<(SecretSource, SecretSource)>,
 }
 
-impl Tls {
+impl TlsSettings {
     pub(crate) fn is_set(&self) -> bool {
         self.ca_file.is_some() || self.identity.is_some()
     }

@@ -7,12 +7,10 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 use passport_core::{CaCertificates, Clock, ConfigProblem, SystemClock};
 use passport_outbound::{ConfigError, SecretSource};
 
-#[cfg(feature = "sentinel")]
-use crate::endpoint::Sentinels;
 use crate::{
     EncryptionKeys, RedisTokenStore,
     endpoint::{RedisEndpoint, Topology},
-    tls::Tls,
+    tls::TlsSettings,
 };
 
 const LIMIT: Duration = Duration::from_millis(500);
@@ -25,74 +23,58 @@ const CA_FILE: &str = "ca_file";
 #[must_use]
 pub struct RedisTokenStoreBuilder {
     urls: Vec<String>,
-    kind: TopologyKind,
+    /// Without addresses and database, which are in the URLs.
+    endpoint: RedisEndpoint,
     keys: EncryptionKeys,
-    namespace: String,
-    username: Option<String>,
-    password: Option<SecretSource>,
-    sentinel_username: Option<String>,
-    sentinel_password: Option<SecretSource>,
-    tls: Tls,
-    limit: Duration,
     clock: Arc<dyn Clock>,
 }
 
-/// The kind of servers that the URLs lead to.
-pub(crate) enum TopologyKind {
-    Single,
-    #[cfg(feature = "cluster")]
-    Cluster,
-    #[cfg(feature = "sentinel")]
-    /// The name of the master.
-    Sentinel(String),
-}
-
 impl RedisTokenStoreBuilder {
-    pub(crate) fn new(urls: Vec<String>, kind: TopologyKind, keys: EncryptionKeys) -> Self {
-        Self {
-            urls,
-            kind,
-            keys,
-            namespace: NAMESPACE.to_owned(),
+    pub(crate) fn new(urls: Vec<String>, topology: Topology, keys: EncryptionKeys) -> Self {
+        let endpoint = RedisEndpoint {
+            topology,
+            addresses: Vec::new(),
+            database: 0,
             username: None,
             password: None,
             sentinel_username: None,
             sentinel_password: None,
-            tls: Tls::default(),
+            tls: TlsSettings::default(),
+            namespace: NAMESPACE.to_owned(),
             limit: LIMIT,
-            clock: Arc::new(SystemClock),
-        }
+        };
+        Self { urls, endpoint, keys, clock: Arc::new(SystemClock) }
     }
 
     /// Sets the prefix of all names in Redis: keys are `<namespace>:{...}:...`, and the channel is
     /// `<namespace>:news`. Instances with the same namespace share tokens. Defaults to `passport`.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
-        self.namespace = namespace.into();
+        self.endpoint.namespace = namespace.into();
         self
     }
 
     /// Sets the ACL user. Defaults to Redis' own, `default`.
     pub fn username(mut self, username: impl Into<String>) -> Self {
-        self.username = Some(username.into());
+        self.endpoint.username = Some(username.into());
         self
     }
 
     /// Sets the source of the password, which is read for each connection. None by default. A password
     /// in the URL is rejected, as URLs are logged.
     pub fn password(mut self, password: SecretSource) -> Self {
-        self.password = Some(password);
+        self.endpoint.password = Some(password);
         self
     }
 
     /// Sets the ACL user of the Sentinels, which have users of their own.
     pub fn sentinel_username(mut self, name: impl Into<String>) -> Self {
-        self.sentinel_username = Some(name.into());
+        self.endpoint.sentinel_username = Some(name.into());
         self
     }
 
     /// Sets the source of the password for the Sentinels.
     pub fn sentinel_password(mut self, password: SecretSource) -> Self {
-        self.sentinel_password = Some(password);
+        self.endpoint.sentinel_password = Some(password);
         self
     }
 
@@ -102,14 +84,14 @@ impl RedisTokenStoreBuilder {
     /// Redis has to name the host of the URL; on a Cluster and behind Sentinels, also the hosts
     /// that they report.
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.tls.ca_file = Some(path.into());
+        self.endpoint.tls.ca_file = Some(path.into());
         self
     }
 
     /// Sets the sources of a client certificate and its key (PEM), for a Redis that requires one. None
     /// by default. They are read for each connection.
     pub fn tls_identity(mut self, certificate: SecretSource, key: SecretSource) -> Self {
-        self.tls.identity = Some((certificate, key));
+        self.endpoint.tls.identity = Some((certificate, key));
         self
     }
 
@@ -118,7 +100,7 @@ impl RedisTokenStoreBuilder {
     /// again for everything after that. Only the first call to a silent Redis waits for it: then the
     /// circuit is open until Redis replies to a probe.
     pub fn limit(mut self, limit: Duration) -> Self {
-        self.limit = limit;
+        self.endpoint.limit = limit;
         self
     }
 
@@ -135,55 +117,16 @@ impl RedisTokenStoreBuilder {
     ///
     /// # Errors
     /// A [`ConfigError`] that lists every option that is wrong.
-    pub fn build(self) -> Result<RedisTokenStore, ConfigError> {
+    pub fn build(mut self) -> Result<RedisTokenStore, ConfigError> {
         let mut problems = Vec::new();
-        let (mut addresses, database) = self.addresses(&mut problems);
-        self.check_options(&addresses, &mut problems);
-        let ca = self.tls.ca_file.as_ref().map(CaCertificates::from_pem_file).transpose();
+        (self.endpoint.addresses, self.endpoint.database) = self.addresses(&mut problems);
+        self.check_options(&mut problems);
+        let ca = self.endpoint.tls.ca_file.as_ref().map(CaCertificates::from_pem_file).transpose();
         ConfigProblem::collect(&mut problems, CA_FILE, ca);
-        let topology = match self.kind {
-            TopologyKind::Single => addresses.pop().map(Topology::Single),
-            #[cfg(feature = "cluster")]
-            TopologyKind::Cluster => Some(Topology::Cluster(addresses)),
-            #[cfg(feature = "sentinel")]
-            TopologyKind::Sentinel(service) => Some(Topology::Sentinels(Sentinels {
-                sentinels: addresses,
-                service,
-                username: self.sentinel_username,
-                password: self.sentinel_password,
-            })),
-        };
-        let Some(topology) = topology.filter(|_| problems.is_empty()) else {
+        if !problems.is_empty() {
             return Err(ConfigError::new(problems));
-        };
-        let endpoint = RedisEndpoint {
-            topology,
-            username: self.username,
-            password: self.password,
-            tls: self.tls,
-            database,
-            namespace: self.namespace,
-            limit: self.limit,
-        };
-        Ok(RedisTokenStore::new(endpoint, self.keys, self.clock))
-    }
-}
-
-impl TopologyKind {
-    fn is_cluster(&self) -> bool {
-        match self {
-            #[cfg(feature = "cluster")]
-            Self::Cluster => true,
-            _ => false,
         }
-    }
-
-    fn is_sentinel(&self) -> bool {
-        match self {
-            #[cfg(feature = "sentinel")]
-            Self::Sentinel(_) => true,
-            _ => false,
-        }
+        Ok(RedisTokenStore::new(self.endpoint, self.keys, self.clock))
     }
 }
 
@@ -191,9 +134,9 @@ impl TopologyKind {
 impl fmt::Debug for RedisTokenStoreBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisTokenStoreBuilder")
-            .field("namespace", &self.namespace)
-            .field("username", &self.username)
-            .field("limit", &self.limit)
+            .field("namespace", &self.endpoint.namespace)
+            .field("username", &self.endpoint.username)
+            .field("limit", &self.endpoint.limit)
             .finish_non_exhaustive()
     }
 }

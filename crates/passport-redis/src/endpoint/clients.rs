@@ -2,19 +2,16 @@
 
 use std::time::Duration;
 
-use passport_outbound::{Secret, WakeUps};
+use passport_outbound::WakeUps;
 use redis::{
-    AsyncConnectionConfig, Client, ConnectionAddr, IntoConnectionInfo, ProtocolVersion, RedisResult,
-    TlsCertificates,
+    AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisResult,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
 
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
 use redis::TlsMode;
 
-#[cfg(feature = "sentinel")]
-use super::Sentinels;
-use super::{RedisEndpoint, notifications::push_sender};
+use super::{Credentials, RedisEndpoint, notifications::push_sender};
 
 const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
 const KEEPALIVE_EACH: Duration = Duration::from_secs(10);
@@ -28,13 +25,10 @@ pub(super) fn config(wake_ups: &WakeUps) -> AsyncConnectionConfig {
 }
 
 impl RedisEndpoint {
-    pub(super) fn client(
-        &self,
-        address: &ConnectionAddr,
-        password: Option<&Secret>,
-        certificates: Option<TlsCertificates>,
-    ) -> RedisResult<Client> {
-        let info = address.clone().into_connection_info()?;
+    pub(super) fn client(&self, credentials: &Credentials) -> RedisResult<Client> {
+        let address = self.addresses.first().cloned();
+        let address = address.ok_or((ErrorKind::InvalidClientConfig, "there is no address"))?;
+        let info = address.into_connection_info()?;
         let mut settings = info
             .redis_settings()
             .clone()
@@ -44,12 +38,12 @@ impl RedisEndpoint {
         if let Some(username) = &self.username {
             settings = settings.set_username(username);
         }
-        if let Some(password) = password {
+        if let Some(password) = &credentials.password {
             settings = settings.set_password(password.expose());
         }
         let info = info.set_redis_settings(settings).set_tcp_settings(tcp());
-        match certificates {
-            Some(certificates) => Client::build_with_tls(info, certificates),
+        match &credentials.certificates {
+            Some(certificates) => Client::build_with_tls(info, certificates.clone()),
             None => Client::open(info),
         }
     }
@@ -57,12 +51,10 @@ impl RedisEndpoint {
     #[cfg(feature = "cluster")]
     pub(super) fn cluster(
         &self,
-        nodes: &[ConnectionAddr],
-        password: Option<&Secret>,
-        certificates: Option<TlsCertificates>,
+        credentials: &Credentials,
         wake_ups: &WakeUps,
     ) -> RedisResult<redis::cluster::ClusterClient> {
-        let mut builder = redis::cluster::ClusterClientBuilder::new(nodes.iter().cloned())
+        let mut builder = redis::cluster::ClusterClientBuilder::new(self.addresses.iter().cloned())
             .use_protocol(ProtocolVersion::RESP3)
             .tcp_settings(tcp())
             .connection_timeout(self.limit)
@@ -76,11 +68,11 @@ impl RedisEndpoint {
         if let Some(username) = &self.username {
             builder = builder.username(username);
         }
-        if let Some(password) = password {
+        if let Some(password) = &credentials.password {
             builder = builder.password(password.expose());
         }
-        if let Some(certificates) = certificates {
-            builder = builder.tls(TlsMode::Secure).certs(certificates);
+        if let Some(certificates) = &credentials.certificates {
+            builder = builder.tls(TlsMode::Secure).certs(certificates.clone());
         }
         builder.build()
     }
@@ -88,13 +80,11 @@ impl RedisEndpoint {
     #[cfg(feature = "sentinel")]
     pub(super) fn sentinels(
         &self,
-        sentinels: &Sentinels,
-        sentinel_password: Option<&Secret>,
-        password: Option<&Secret>,
-        certificates: Option<TlsCertificates>,
+        service: &str,
+        credentials: &Credentials,
     ) -> RedisResult<redis::sentinel::SentinelClient> {
         use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
-        let (addresses, service) = (sentinels.sentinels.clone(), &sentinels.service);
+        let addresses = self.addresses.iter().cloned();
         let mut builder = SentinelClientBuilder::new(addresses, service, SentinelServerType::Master)?
             .set_client_to_redis_protocol(ProtocolVersion::RESP3)
             .set_client_to_redis_db(self.database)
@@ -103,20 +93,20 @@ impl RedisEndpoint {
         if let Some(username) = &self.username {
             builder = builder.set_client_to_redis_username(username);
         }
-        if let Some(password) = password {
+        if let Some(password) = &credentials.password {
             builder = builder.set_client_to_redis_password(password.expose());
         }
-        if let Some(username) = &sentinels.username {
+        if let Some(username) = &self.sentinel_username {
             builder = builder.set_client_to_sentinel_username(username);
         }
-        if let Some(password) = sentinel_password {
+        if let Some(password) = &credentials.sentinel_password {
             builder = builder.set_client_to_sentinel_password(password.expose());
         }
-        if let Some(certificates) = certificates {
+        if let Some(certificates) = &credentials.certificates {
             builder = builder
                 .set_client_to_redis_tls_mode(TlsMode::Secure)
                 .set_client_to_redis_certificates(certificates.clone())
-                .set_client_to_sentinel_certificates(certificates);
+                .set_client_to_sentinel_certificates(certificates.clone());
         }
         builder.build()
     }

@@ -11,9 +11,8 @@ use redis::{Cmd, cmd};
 use self::stored_value::{StoredValue, duration, record_invalid};
 use crate::{
     EncryptionKeys, RedisTokenStoreBuilder,
-    builder::TopologyKind,
     connection::SharedConnection,
-    endpoint::RedisEndpoint,
+    endpoint::{RedisEndpoint, Topology},
     envelope::{self, InvalidValue, MARK_IN_LUA},
     keyring::Keyring,
     keys::{TokenKeys, channel},
@@ -45,7 +44,7 @@ impl RedisTokenStore {
     /// with TLS, or `unix:///run/redis.sock`. A number at the end (`/2`, of a socket `?db=2`) is the
     /// database.
     pub fn builder(url: impl Into<String>, keys: EncryptionKeys) -> RedisTokenStoreBuilder {
-        RedisTokenStoreBuilder::new(vec![url.into()], TopologyKind::Single, keys)
+        RedisTokenStoreBuilder::new(vec![url.into()], Topology::Single, keys)
     }
 
     /// Returns the builder of a store on a Redis Cluster. `nodes` are the URLs of some of its nodes, one
@@ -55,7 +54,7 @@ impl RedisTokenStore {
         nodes: I,
         keys: EncryptionKeys,
     ) -> RedisTokenStoreBuilder {
-        RedisTokenStoreBuilder::new(nodes.into_iter().map(Into::into).collect(), TopologyKind::Cluster, keys)
+        RedisTokenStoreBuilder::new(nodes.into_iter().map(Into::into).collect(), Topology::Cluster, keys)
     }
 
     /// Returns the builder of a store on the Redis that Sentinels call the master of `service`.
@@ -66,8 +65,8 @@ impl RedisTokenStore {
         service: impl Into<String>,
         keys: EncryptionKeys,
     ) -> RedisTokenStoreBuilder {
-        let kind = TopologyKind::Sentinel(service.into());
-        RedisTokenStoreBuilder::new(sentinels.into_iter().map(Into::into).collect(), kind, keys)
+        let topology = Topology::Sentinels { service: service.into() };
+        RedisTokenStoreBuilder::new(sentinels.into_iter().map(Into::into).collect(), topology, keys)
     }
 
     /// Reads the keys and connects, for a service that does so before it takes traffic. Otherwise the

@@ -15,7 +15,7 @@ fn outcome_of_a_task_is_passed_on() {
 fn late_task_is_an_error_for_all_callers() {
     let error = outcome_of::<()>(Err(TaskFailure::DeadlineExceeded), LATE).unwrap().unwrap_err();
     assert!(with_causes(&error).contains(LATE), "{error}");
-    assert!(chain(&error).any(|cause| cause.is::<TaskFailure>()), "{error:?}");
+    assert!(chain(&error).any(<dyn std::error::Error>::is::<TaskFailure>), "{error:?}");
 }
 
 #[test]
@@ -29,5 +29,5 @@ fn lost_or_panicked_task_has_no_outcome() {
 fn caller_of_a_task_without_outcome_gets_an_error() {
     let error = interrupted::<()>(Interrupted::Lost).unwrap_err();
     assert!(with_causes(&error).contains("has no outcome"), "{error}");
-    assert!(chain(&error).any(|cause| cause.is::<Interrupted>()), "{error:?}");
+    assert!(chain(&error).any(<dyn std::error::Error>::is::<Interrupted>), "{error:?}");
 }
