@@ -24,11 +24,11 @@ const READ_TIME: Duration = Duration::from_millis(500);
 pub(crate) struct CallerToken {
     source: SecretSource,
     /// Held during a read, so that all requests wait for one.
-    last: Mutex<Option<Read>>,
+    last: Mutex<Option<TokenRead>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Read {
+struct TokenRead {
     at: Instant,
     /// Its hash, or `None` if it could not be read.
     token: Option<Digest>,
@@ -59,7 +59,7 @@ impl CallerToken {
             _ => {}
         }
         let token = token.ok();
-        *last = Some(Read { at: Instant::now(), token });
+        *last = Some(TokenRead { at: Instant::now(), token });
         token
     }
 

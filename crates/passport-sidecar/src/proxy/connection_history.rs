@@ -1,3 +1,7 @@
+//! Tells reused connections from fresh ones. It is for upstreams that close idle connections sooner
+//! than the pool does, as Node does after five seconds: a request that meets such an end is sent
+//! again, and one that fails on a fresh connection is not.
+
 use std::{
     io,
     pin::Pin,

@@ -15,7 +15,7 @@ pub(crate) struct TokenEndpoints {
     pub(crate) admission: Arc<Admission>,
     pub(crate) identities: BTreeMap<String, ManagedIdentity>,
     /// How long a request waits for a token.
-    pub(crate) answer_time: Duration,
+    pub(crate) response_time: Duration,
 }
 
 /// A request for a token that its caller may have.
@@ -51,7 +51,7 @@ impl TokenEndpoints {
         }
         let identity =
             identity.with_scopes(&scopes.to_string()).map_err(|_| invalid("these are no scopes"))?;
-        Ok(TokenRequest { identity, scopes, timeout: self.answer_time })
+        Ok(TokenRequest { identity, scopes, timeout: self.response_time })
     }
 
     /// Returns the identity of that name or client id, if `caller` may use it.
