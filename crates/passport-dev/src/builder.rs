@@ -8,7 +8,7 @@ use std::{
 use passport_core::{Clock, InvalidIssuer, Issuer, SystemClock};
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{DevPassport, keys::KeyRing, serve::serve, server_state::ServerState};
+use crate::{DevPassport, keys::SigningKeys, serve::serve, server_state::ServerState};
 
 /// Settings of a [`DevPassport`].
 #[derive(Debug)]
@@ -83,7 +83,7 @@ impl DevPassportBuilder {
             self.audience,
             self.clock,
             self.token_lifetime,
-            KeyRing::generate().await,
+            SigningKeys::generate().await,
         ));
         let (stop, stopped) = watch::channel(());
         let server = tokio::spawn(serve(listener, Arc::clone(&state), stopped));

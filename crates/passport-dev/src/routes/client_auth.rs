@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{assertion, form::Form, oauth_error::OAuthError};
 use crate::{
-    registry::{Client, Registry},
+    registry::{AuthenticatedClient, Registry},
     server_state::ServerState,
 };
 
@@ -17,7 +17,7 @@ pub(super) fn authenticate(
     registry: &mut Registry,
     headers: &HeaderMap,
     form: &Form,
-) -> Result<Client, OAuthError> {
+) -> Result<AuthenticatedClient, OAuthError> {
     let basic = headers.get(header::AUTHORIZATION).map(|value| value.to_str().ok().and_then(decode_basic));
     let (secret, assertion) = (form.get("client_secret"), form.get("client_assertion"));
     match (basic, secret, assertion) {

@@ -24,13 +24,13 @@ pub(super) async fn introspect(
     headers: HeaderMap,
     form: Option<Form>,
 ) -> Response {
-    let asked = || {
+    let introspected = || {
         let form = form.ok_or(OAuthError::invalid_request("send a form body"))?;
         client_auth::authenticate(&state, &mut state.registry(), &headers, &form)?;
         let token = form.get("token").ok_or(OAuthError::invalid_request("token is missing"))?;
         Ok::<_, OAuthError>(active_claims(&state, token))
     };
-    match asked() {
+    match introspected() {
         Err(error) => error.into_response(),
         Ok(None) => Json(json!({ "active": false })).into_response(),
         Ok(Some(claims)) => Json(reply(&claims)).into_response(),
