@@ -46,13 +46,15 @@ impl DevPassportBuilder {
         self
     }
 
-    /// The audience of the tokens. `bizfirstgo-api` by default, as Passport's managed identities have it.
+    /// The audience of the tokens. `bizfirstgo-api` by default, as Passport's managed identities
+    /// have it.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = audience.into();
         self
     }
 
-    /// How long tokens last, in whole seconds. 3600 s by default, as Passport's managed identities have it.
+    /// How long tokens last, in whole seconds. 3600 s by default, as Passport's managed identities
+    /// have it.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
         self.token_lifetime = lifetime;
         self

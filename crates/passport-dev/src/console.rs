@@ -45,8 +45,8 @@ enum Command {
     User(String, Vec<String>),
 }
 
-/// Executes commands until `stop`. Never completes if the input ends before. Runs only on demand: the
-/// system stops a program in the background that reads from its terminal.
+/// Executes commands until `stop`. Never completes if the input ends before. Runs only on demand:
+/// the system stops a program in the background that reads from its terminal.
 pub(crate) async fn run(
     passport: &DevPassport,
     identities: &[DevIdentity],
@@ -74,8 +74,8 @@ pub(crate) async fn run(
     pending::<()>().await;
 }
 
-/// Reads lines in a thread of its own: a read from the terminal cannot be canceled, and on a thread of
-/// the runtime it would delay the shutdown until a key is pressed.
+/// Reads lines in a thread of its own: a read from the terminal cannot be canceled, and on a thread
+/// of the runtime it would delay the shutdown until a key is pressed.
 fn read_lines() -> mpsc::UnboundedReceiver<String> {
     let (sender, receiver) = mpsc::unbounded_channel();
     thread::spawn(move || {

@@ -10,8 +10,8 @@ use crate::{
 
 /// A token that a resource server must refuse.
 ///
-/// Each is a complete, genuine token but for one thing. Run your service against [`Hostile::ALL`]: every one of them
-/// must get 401 (UNAUTHENTICATED on gRPC), and none a 5xx.
+/// Each is a complete, genuine token but for one thing. Run your service against [`Hostile::ALL`]:
+/// every one of them must get 401 (UNAUTHENTICATED on gRPC), and none a 5xx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Hostile {

@@ -49,7 +49,8 @@ impl DevIdentityBuilder {
         self
     }
 
-    /// Adds a key that it signs assertions with (`private_key_jwt`), besides its secret. None by default.
+    /// Adds a key that it signs assertions with (`private_key_jwt`), besides its secret. None by
+    /// default.
     pub fn signs_with(mut self, kind: ClientKeyKind) -> Self {
         let (key, private) = ClientKey::generate(kind);
         self.identity.key = Some(key);
@@ -96,7 +97,8 @@ impl fmt::Debug for DevIdentity {
 }
 
 impl DevIdentity {
-    /// Returns the client id, for example `mi-payroll-scheduler-clientid`. It is also the `sub` of its tokens.
+    /// Returns the client id, for example `mi-payroll-scheduler-clientid`. It is also the `sub` of
+    /// its tokens.
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.client_id
@@ -136,8 +138,8 @@ impl DevIdentity {
         secret.expect("identities are replaced but never removed")
     }
 
-    /// Rejects the secret from now on, and revokes the tokens that it was used for, which introspection
-    /// shows.
+    /// Rejects the secret from now on, and revokes the tokens that it was used for, which
+    /// introspection shows.
     pub fn revoke_secret(&self, secret_id: &str) {
         self.state.registry().revoke_secret(&self.client_id, secret_id);
     }
@@ -158,8 +160,8 @@ impl DevIdentity {
         self.state.registry().set_roles(&self.client_id, roles);
     }
 
-    /// Returns a token as the token endpoint issues it for the first secret, for tests that change it or
-    /// send it themselves.
+    /// Returns a token as the token endpoint issues it for the first secret, for tests that change
+    /// it or send it themselves.
     ///
     /// # Panics
     /// As [`DevIdentity::generate_secret`].

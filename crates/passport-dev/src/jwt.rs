@@ -18,7 +18,8 @@ use crate::{
 /// removed.
 ///
 /// Start from [`DevPassport::user_token`](crate::DevPassport::user_token) or
-/// [`DevIdentity::token`](crate::DevIdentity::token); both are complete and valid until you change them.
+/// [`DevIdentity::token`](crate::DevIdentity::token); both are complete and valid until you change
+/// them.
 #[derive(Clone)]
 #[must_use]
 pub struct TestJwtBuilder {
@@ -139,7 +140,8 @@ impl TestJwtBuilder {
         self.build_raw(&self.header_json(), &self.claims_json())
     }
 
-    /// Signs the header and the claims as given: for duplicate members, odd numbers and trailing text.
+    /// Signs the header and the claims as given: for duplicate members, odd numbers and trailing
+    /// text.
     #[must_use]
     pub fn build_raw(&self, header: &str, claims: &str) -> String {
         signed(header, claims, |message| self.key.sign_rs256(message))

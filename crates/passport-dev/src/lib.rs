@@ -1,10 +1,10 @@
 //! A Passport for your laptop and your tests.
 //!
 //! [`DevPassport::start`] runs an HTTP server on a free loopback port, in your process: token
-//! endpoint, discovery and JWKS at both documented paths, and introspection. It has managed identities
-//! with secrets and roles, rotates its signing keys on demand, issues tokens of users
-//! ([`TestJwtBuilder`]) and invalid tokens ([`Hostile`]), counts requests ([`Counters`]), and fails in
-//! the ways of an identity provider ([`Fault`]).
+//! endpoint, discovery and JWKS at both documented paths, and introspection. It has managed
+//! identities with secrets and roles, rotates its signing keys on demand, issues tokens of users
+//! ([`TestJwtBuilder`]) and invalid tokens ([`Hostile`]), counts requests ([`Counters`]), and fails
+//! in the ways of an identity provider ([`Fault`]).
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -23,8 +23,9 @@
 //! Tests of handlers need no server: a [`TestIdentity`] signs requests for a verifier that has its
 //! keys.
 //!
-//! It is for development and tests only: nothing is persisted, and there is no admin API on HTTP. The
-//! library is controlled by its Rust API, and the program by its console (`passport-dev --console`).
+//! It is for development and tests only: nothing is persisted, and there is no admin API on HTTP.
+//! The library is controlled by its Rust API, and the program by its console (`passport-dev
+//! --console`).
 
 mod builder;
 mod client_key;

@@ -143,8 +143,8 @@ fn introduce(passport: &DevPassport, identities: &[DevIdentity], registrations: 
     );
 }
 
-/// Ctrl-C, or the signal of service managers and containers. It listens from the start, so that none is
-/// lost during the startup.
+/// Ctrl-C, or the signal of service managers and containers. It listens from the start, so that
+/// none is lost during the startup.
 struct StopSignal {
     #[cfg(unix)]
     terminated: tokio::signal::unix::Signal,

@@ -11,9 +11,9 @@ use crate::{TestJwtBuilder, keys::SigningKeys, server_state::ServerState};
 
 /// A caller for tests of handlers, without an issuer and without a network.
 ///
-/// A test uses the verifier of production, with the keys of this process's test identities instead of
-/// Passport's. So the program needs no switch that turns verification off: the keys are generated in
-/// each process, and are trusted only by a verifier that has them.
+/// A test uses the verifier of production, with the keys of this process's test identities instead
+/// of Passport's. So the program needs no switch that turns verification off: the keys are
+/// generated in each process, and are trusted only by a verifier that has them.
 ///
 /// ```
 /// use http::Request;
@@ -27,8 +27,8 @@ use crate::{TestJwtBuilder, keys::SigningKeys, server_state::ServerState};
 #[must_use]
 pub struct TestIdentity(TestJwtBuilder);
 
-/// The issuer of all test identities of a process. Its key is generated on first use, in about a tenth
-/// of a second.
+/// The issuer of all test identities of a process. Its key is generated on first use, in about a
+/// tenth of a second.
 static ISSUER: LazyLock<ServerState> = LazyLock::new(|| {
     let keys = SigningKeys::generate_now();
     let (issuer, audience) = (TestIdentity::ISSUER.to_owned(), TestIdentity::AUDIENCE.to_owned());

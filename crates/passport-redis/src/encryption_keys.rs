@@ -14,8 +14,8 @@ use crate::sealing_key::{Ring, SealingKey};
 /// have and Redis has not. A key is 32 random bytes in base64: `openssl rand -base64 32`.
 ///
 /// Keys are read when the first token is shared. They are read again in the background when a token
-/// is shared and they are older than 5 minutes, or than one minute if a value has an unknown key. So
-/// a key may be replaced in its source: values of the previous key are opened until the process
+/// is shared and they are older than 5 minutes, or than one minute if a value has an unknown key.
+/// So a key may be replaced in its source: values of the previous key are opened until the process
 /// ends, or until the next replacement. To have no value rejected, rotate in two steps: first give
 /// every instance the new key as one it [also accepts](Self::also_accepting), then swap the two.
 #[derive(Clone, Debug)]
@@ -31,8 +31,8 @@ impl EncryptionKeys {
         Self { sources: Some(vec![current]) }
     }
 
-    /// Also opens values that were sealed with the key at `other`: the next one, or the previous one.
-    /// Has no effect without encryption.
+    /// Also opens values that were sealed with the key at `other`: the next one, or the previous
+    /// one. Has no effect without encryption.
     pub fn also_accepting(mut self, other: SecretSource) -> Self {
         if let Some(sources) = &mut self.sources {
             sources.push(other);
@@ -40,8 +40,8 @@ impl EncryptionKeys {
         self
     }
 
-    /// Stores tokens in clear text: a reader of the Redis can act as every service that shares tokens
-    /// there. For a Redis that only the fleet can reach, if it can have no keys.
+    /// Stores tokens in clear text: a reader of the Redis can act as every service that shares
+    /// tokens there. For a Redis that only the fleet can reach, if it can have no keys.
     pub fn danger_unencrypted() -> Self {
         Self { sources: None }
     }

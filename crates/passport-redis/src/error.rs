@@ -34,7 +34,8 @@ impl From<&RedisError> for RedactedError {
         Self {
             kind: error.kind(),
             code: error.code().filter(is_code).map(str::to_owned),
-            // With a detail it is not the operating system's: the client puts texts of servers there.
+            // With a detail it is not the operating system's: the client puts texts of servers
+            // there.
             io: (error.is_io_error() && error.detail().is_none()).then(|| error.clone()),
         }
     }

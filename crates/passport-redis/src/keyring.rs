@@ -85,7 +85,8 @@ impl Keyring {
         self.reading.join_or_spawn(&Handle::current(), LIMITS, read, |read| outcome_of(read, LATE))
     }
 
-    /// Reads the keys. If that fails, the known ones are kept, for as long as if they had been read.
+    /// Reads the keys. If that fails, the known ones are kept, for as long as if they had been
+    /// read.
     async fn read(self: Arc<Self>) -> Result<Arc<Ring>, StoreError> {
         let at = self.clock.uptime();
         let read = timeout(MAX_READING, self.keys.read())

@@ -22,8 +22,8 @@
 //! ```
 //!
 //! Redis is never needed for a token. While it does not work, each instance fetches tokens itself,
-//! once for all its callers, and probes Redis in the background. `docs/caching.md` in the repository
-//! describes the protocol, and how it behaves when Redis fails.
+//! once for all its callers, and probes Redis in the background. `docs/caching.md` in the
+//! repository describes the protocol, and how it behaves when Redis fails.
 
 mod builder;
 mod config;

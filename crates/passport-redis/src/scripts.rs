@@ -40,9 +40,10 @@ pub(crate) const LEASE: &str = concat!(
      return {granted, redis.call('PTTL', KEYS[2]), value, redis.call('PTTL', KEYS[1])}"
 );
 
-/// Ends the lease of `ARGV[1]`; stores `ARGV[2]` for `ARGV[3]` milliseconds, unless the present value
-/// is kept for longer; publishes `ARGV[5]` on the channel `ARGV[4]`. The notification is sent even if
-/// the value cannot be stored, and the value is stored even if the notification cannot be sent.
+/// Ends the lease of `ARGV[1]`; stores `ARGV[2]` for `ARGV[3]` milliseconds, unless the present
+/// value is kept for longer; publishes `ARGV[5]` on the channel `ARGV[4]`. The notification is sent
+/// even if the value cannot be stored, and the value is stored even if the notification cannot be
+/// sent.
 pub(crate) const PUBLISH: &str = concat!(
     owner!(),
     "if owner == ARGV[1] then redis.call('UNLINK', KEYS[2]) end

@@ -70,7 +70,8 @@ impl Dispatcher {
         let (route, peer) = (Route::of(request.uri().path()), Peer::of(&request));
         self.state.guard.check(route, peer, request.uri(), request.headers())?;
         if route == Route::DropIn {
-            // The endpoint authenticates the caller itself: the token is where a client's secret is.
+            // The endpoint authenticates the caller itself: the token is where a client's secret
+            // is.
             return Ok(self.call_own_endpoint(request).await);
         }
         let token = request.headers().get(TOKEN_HEADER).and_then(|token| token.to_str().ok());

@@ -19,7 +19,8 @@ pub(crate) struct ErrorResponse {
     challenge: Option<&'static str>,
 }
 
-/// The header that tells an error response of the sidecar from an upstream's. Its value is the code.
+/// The header that tells an error response of the sidecar from an upstream's. Its value is the
+/// code.
 pub(crate) const REFUSED_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-refused");
 
 impl ErrorResponse {

@@ -59,8 +59,9 @@ impl Sidecar {
         self
     }
 
-    /// Returns the service of its listeners, for a server of your own. Each request has to come from
-    /// this machine, and to show a caller's token. Limits on connections are those of your server.
+    /// Returns the service of its listeners, for a server of your own. Each request has to come
+    /// from this machine, and to show a caller's token. Limits on connections are those of your
+    /// server.
     pub fn router(&self) -> Router {
         Router::new().fallback_service(dispatcher::service(&self.state))
     }

@@ -49,7 +49,8 @@ fn active_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Va
     active.then_some(claims)
 }
 
-/// A managed identity's client is itself (`sub`); a user's is the app that the token is for (`aud`).
+/// A managed identity's client is itself (`sub`); a user's is the app that the token is for
+/// (`aud`).
 fn reply(claims: &Map<String, Value>) -> Value {
     let client = if claims.contains_key("managed_identity_id") { "sub" } else { "aud" };
     let mut reply = Map::new();

@@ -59,8 +59,8 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// Sets the source of the password, which is read for each connection. None by default. A password
-    /// in the URL is rejected, as URLs are logged.
+    /// Sets the source of the password, which is read for each connection. None by default. A
+    /// password in the URL is rejected, as URLs are logged.
     pub fn password(mut self, password: SecretSource) -> Self {
         self.endpoint.password = Some(password);
         self
@@ -88,17 +88,17 @@ impl RedisTokenStoreBuilder {
         self
     }
 
-    /// Sets the sources of a client certificate and its key (PEM), for a Redis that requires one. None
-    /// by default. They are read for each connection.
+    /// Sets the sources of a client certificate and its key (PEM), for a Redis that requires one.
+    /// None by default. They are read for each connection.
     pub fn tls_identity(mut self, certificate: SecretSource, key: SecretSource) -> Self {
         self.endpoint.tls.identity = Some((certificate, key));
         self
     }
 
     /// Sets the time limit of the store, 10 ms to 5 s. Defaults to 500 ms. It holds for everything
-    /// before a call waits for another instance's token or fetches its own, connecting included, and
-    /// again for everything after that. Only the first call to a silent Redis waits for it: then the
-    /// circuit is open until Redis replies to a probe.
+    /// before a call waits for another instance's token or fetches its own, connecting included,
+    /// and again for everything after that. Only the first call to a silent Redis waits for it:
+    /// then the circuit is open until Redis replies to a probe.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.endpoint.limit = limit;
         self
@@ -112,8 +112,8 @@ impl RedisTokenStoreBuilder {
 
     /// Builds the store. Does no I/O except for reading the CA file, and spawns nothing.
     ///
-    /// TLS is rustls'. If the process has no crypto provider (`CryptoProvider::install_default`) when
-    /// the first connection is made, that of aws-lc-rs is installed.
+    /// TLS is rustls'. If the process has no crypto provider (`CryptoProvider::install_default`)
+    /// when the first connection is made, that of aws-lc-rs is installed.
     ///
     /// # Errors
     /// A [`ConfigError`] that lists every option that is wrong.

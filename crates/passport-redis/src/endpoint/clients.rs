@@ -112,8 +112,8 @@ impl RedisEndpoint {
     }
 }
 
-/// With keepalives: a connection is used once in a token's life, and a firewall may forget it without
-/// closing it.
+/// With keepalives: a connection is used once in a token's life, and a firewall may forget it
+/// without closing it.
 fn tcp() -> TcpSettings {
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EACH);
     let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);

@@ -20,8 +20,8 @@ use crate::{
     sealing_key::Ring,
 };
 
-/// A token store on Redis, shared by all instances of a fleet that have the same Redis, namespace and
-/// keys. For [`TokenCache::shared`](passport_outbound::TokenCache::shared).
+/// A token store on Redis, shared by all instances of a fleet that have the same Redis, namespace
+/// and keys. For [`TokenCache::shared`](passport_outbound::TokenCache::shared).
 ///
 /// Cheap to clone; clones share the connection. Building a store does no I/O: it connects for the
 /// first token, so that a service starts while Redis is down. It runs on the tokio runtime of its
@@ -40,15 +40,15 @@ struct SharedStore {
 }
 
 impl RedisTokenStore {
-    /// Returns the builder of a store on the Redis at `url`: `redis://host:6379`, `rediss://host:6379`
-    /// with TLS, or `unix:///run/redis.sock`. A number at the end (`/2`, of a socket `?db=2`) is the
-    /// database.
+    /// Returns the builder of a store on the Redis at `url`: `redis://host:6379`,
+    /// `rediss://host:6379` with TLS, or `unix:///run/redis.sock`. A number at the end (`/2`, of a
+    /// socket `?db=2`) is the database.
     pub fn builder(url: impl Into<String>, keys: EncryptionKeys) -> RedisTokenStoreBuilder {
         RedisTokenStoreBuilder::new(vec![url.into()], Topology::Single, keys)
     }
 
-    /// Returns the builder of a store on a Redis Cluster. `nodes` are the URLs of some of its nodes, one
-    /// of which has to be reachable.
+    /// Returns the builder of a store on a Redis Cluster. `nodes` are the URLs of some of its
+    /// nodes, one of which has to be reachable.
     #[cfg(feature = "cluster")]
     pub fn cluster<I: IntoIterator<Item: Into<String>>>(
         nodes: I,
@@ -69,9 +69,9 @@ impl RedisTokenStore {
         RedisTokenStoreBuilder::new(sentinels.into_iter().map(Into::into).collect(), topology, keys)
     }
 
-    /// Reads the keys and connects, for a service that does so before it takes traffic. Otherwise the
-    /// first call that needs a token does, within the [limit](RedisTokenStoreBuilder::limit); a read
-    /// that takes longer, of a vault for example, goes on for the next call.
+    /// Reads the keys and connects, for a service that does so before it takes traffic. Otherwise
+    /// the first call that needs a token does, within the [limit](RedisTokenStoreBuilder::limit); a
+    /// read that takes longer, of a vault for example, goes on for the next call.
     ///
     /// # Errors
     /// When Redis or a secret is unavailable. The service may start all the same.
@@ -148,8 +148,8 @@ impl TokenStore for RedisTokenStore {
         self.0.connection.query(command).await
     }
 
-    /// Runs the scripts of a token with keys of its own: a full Redis or a replica can still be read,
-    /// and a user may lack a permission.
+    /// Runs the scripts of a token with keys of its own: a full Redis or a replica can still be
+    /// read, and a user may lack a permission.
     async fn probe(&self, key: &TokenKey) -> Result<(), StoreError> {
         self.0.keyring.ring().await?;
         let [token, lease] = &self.keys(key).probes;

@@ -18,8 +18,8 @@ const FRESH: Duration = Duration::from_secs(1);
 const READ_TIME: Duration = Duration::from_millis(500);
 
 /// A token that authenticates a caller. It fails closed: while it cannot be read, is empty or
-/// malformed, no request is authenticated by it. A secret that authenticates the sidecar itself stays
-/// in use in such a case; with this one a revoked caller would be admitted.
+/// malformed, no request is authenticated by it. A secret that authenticates the sidecar itself
+/// stays in use in such a case; with this one a revoked caller would be admitted.
 #[derive(Debug)]
 pub(crate) struct CallerToken {
     source: SecretSource,

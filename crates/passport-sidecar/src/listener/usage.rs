@@ -1,6 +1,6 @@
-//! How long a connection has had no request. A client of HTTP/2, such as a channel of gRPC, keeps an
-//! idle connection for as long as its process lives, and answers pings. Without a limit on the idle
-//! time, clients that are no longer needed would use up `limits.connections`.
+//! How long a connection has had no request. A client of HTTP/2, such as a channel of gRPC, keeps
+//! an idle connection for as long as its process lives, and answers pings. Without a limit on the
+//! idle time, clients that are no longer needed would use up `limits.connections`.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

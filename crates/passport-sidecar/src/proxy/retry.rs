@@ -33,8 +33,8 @@ impl RetryableRequest {
         Some(Self { request: again, is_idempotent: is_idempotent(request.method()), begin: Instant::now() })
     }
 
-    /// Returns the request if it may be retried after `error`: a reused connection has ended, and the
-    /// request is idempotent or was not processed. A failure of a fresh connection is the
+    /// Returns the request if it may be retried after `error`: a reused connection has ended, and
+    /// the request is idempotent or was not processed. A failure of a fresh connection is the
     /// upstream's, and could go on for ever.
     pub(super) fn after(self, error: &legacy::Error) -> Option<Request<RequestBody>> {
         let was_reused = history(error).is_some_and(|history| history.is_reused(self.begin));

@@ -113,8 +113,8 @@ impl Upstream {
         let mut request = http::Request::from_parts(parts, body.holding(permit.clone()));
         *request.version_mut() = self.version;
         request.extensions_mut().insert(CallerName(Arc::clone(&caller.name)));
-        // The time for a response begins when the body is sent, so that a large body or a stream may
-        // take any time.
+        // The time for a response begins when the body is sent, so that a large body or a stream
+        // may take any time.
         tokio::select! {
             outcome = self.send(request) => outcome.map(|response| hold_until_end(permit, response)),
             () = progress.timed_out(self.idle_time, self.response_time) => Err(self.timed_out()),

@@ -29,7 +29,8 @@ impl TokenEndpoints {
     /// Returns the request of `caller` for a token of an identity, by its name or client id.
     ///
     /// # Errors
-    /// When the caller may not have that token. The error does not tell whether the identity exists.
+    /// When the caller may not have that token. The error does not tell whether the identity
+    /// exists.
     pub(super) fn request(
         &self,
         caller: &Caller,
