@@ -24,8 +24,8 @@
 //! keys.
 //!
 //! It is for development and tests only: nothing is persisted, and there is no admin API on HTTP.
-//! The library is controlled by its Rust API, and the program by its console (`passport-dev
-//! --console`).
+//! The library is controlled by its Rust API, and the program by its console
+//! (`passport-dev --console`).
 
 mod builder;
 mod client_key;
