@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// The age at which the keys are read again.
-const RELOAD_INTERVAL: Duration = Duration::from_secs(5 * 60);
+const RELOAD_INTERVAL: Duration = Duration::from_secs(300);
 
 /// The age from which they are read again because a value has an unknown key.
 const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(60);
