@@ -47,8 +47,8 @@ async fn of_tenant(caller: IdInfo, Path(tenant): Path<String>) -> String {
     format!("the payslips of {tenant}, for {}", caller.display_name())
 }
 
-async fn sync(ServiceAccount(machine): ServiceAccount) -> String {
-    format!("synced by {}", machine.display_name())
+async fn sync(ServiceAccount(caller): ServiceAccount) -> String {
+    format!("synced by {}", caller.display_name())
 }
 
 #[tokio::main]
@@ -64,8 +64,8 @@ async fn main() -> Result<(), BoxError> {
     let alice = user("alice").build();
     let bob = user("bob").role("payroll.admin").build();
     let carol = user("carol").role("payroll.admin").claim("amr", vec!["pwd", "otp"]).build();
-    let machine = passport.managed_identity("scheduler").create().token().build();
-    for (who, token, path, expected) in [
+    let scheduler = passport.managed_identity("scheduler").create().token().build();
+    for (caller, token, path, expected) in [
         ("nobody", None, "/health", 200),
         ("nobody", None, "/payslips/mine", 401),
         ("alice", Some(&alice), "/payslips/mine", 200),
@@ -74,13 +74,13 @@ async fn main() -> Result<(), BoxError> {
         ("bob, by password alone", Some(&bob), "/payslips/all", 403),
         ("carol", Some(&carol), "/payslips/all", 200),
         ("carol", Some(&carol), "/internal/sync", 403),
-        ("the scheduler", Some(&machine), "/internal/sync", 200),
+        ("the scheduler", Some(&scheduler), "/internal/sync", 200),
     ] {
         let request = local_client()?.get(format!("{api}{path}"));
         let request = token.into_iter().fold(request, reqwest::RequestBuilder::bearer_auth);
         let response = request.send().await?;
         let status = response.status().as_u16();
-        println!("{who:>22}  {path:26} {status}  {}", response.text().await?);
+        println!("{caller:>22}  {path:26} {status}  {}", response.text().await?);
         if status != expected {
             return Err(format!("expected {expected}").into());
         }

@@ -23,8 +23,8 @@ async fn main() -> Result<(), BoxError> {
     let a = service_a(&passport, to_b).await?;
 
     let user = passport.user_token("ada").build();
-    let answer = local_client()?.get(format!("{a}/my-payslips")).bearer_auth(user).send().await?;
-    let seen = answer.error_for_status()?.text().await?;
+    let response = local_client()?.get(format!("{a}/my-payslips")).bearer_auth(user).send().await?;
+    let seen = response.error_for_status()?.text().await?;
     println!("a user calls A, and B sees {seen}");
     assert_eq!(seen, "user ada");
 
@@ -58,16 +58,16 @@ async fn my_payslips(
     State(b): State<ManagedIdentityHttpClient>,
     Extension(caller): Extension<CallerToken>,
 ) -> Result<String, StatusCode> {
-    answer(b.get("/whoami").caller(caller).send().await).await
+    forwarded(b.get("/whoami").caller(caller).send().await).await
 }
 
 /// There is no user. B sees A, whose rights are those of the job; what B has against A is not the scheduler's fault.
 async fn nightly_run(State(b): State<ManagedIdentityHttpClient>) -> Result<String, StatusCode> {
-    answer(b.get("/whoami").send().await).await.map_err(|_| StatusCode::BAD_GATEWAY)
+    forwarded(b.get("/whoami").send().await).await.map_err(|_| StatusCode::BAD_GATEWAY)
 }
 
-/// What B says to the user is the answer, its refusals included.
-async fn answer(outcome: Result<Response, HttpClientError>) -> Result<String, StatusCode> {
+/// Returns the response of B, which may be a rejection of the user.
+async fn forwarded(outcome: Result<Response, HttpClientError>) -> Result<String, StatusCode> {
     let response = outcome.map_err(|error| match error {
         HttpClientError::Attach(AttachError::CallerExpired) => StatusCode::UNAUTHORIZED,
         HttpClientError::Token(_) => StatusCode::SERVICE_UNAVAILABLE,

@@ -85,20 +85,20 @@ async fn service_accounts_only(passport: &DevPassport, client: &Client, api: &st
     let as_user =
         without_token.try_clone().ok_or("no body to clone")?.bearer_auth(passport.user_token("u").build());
     let as_user = as_user.send().await?.status().as_u16();
-    let as_nobody = without_token.send().await?.status().as_u16();
-    println!("The service-only route: a service {as_service}, a user {as_user}, nobody {as_nobody}");
-    ensure((as_service, as_user, as_nobody) == (200, 403, 401))
+    let as_anonymous = without_token.send().await?.status().as_u16();
+    println!("The service-only route: a service {as_service}, a user {as_user}, nobody {as_anonymous}");
+    ensure((as_service, as_user, as_anonymous) == (200, 403, 401))
 }
 
 async fn refresh_under_load(
     passport: &DevPassport,
-    who: &DevIdentity,
+    identity: &DevIdentity,
     api: &str,
 ) -> Result<Client, BoxError> {
     let slow = Duration::from_secs(1);
     passport.set_token_lifetime(Duration::from_secs(4));
     passport.inject(Endpoint::Token, Fault::Slow(slow));
-    let client = client(passport, who, api)?;
+    let client = client(passport, identity, api)?;
     call(&client, api, "/whoami").await?;
     let before = passport.counters().token();
     let load = load(&client, api, || passport.counters().token() >= before + 3).await?;

@@ -40,8 +40,8 @@ async fn main() -> Result<(), BoxError> {
 
     // An API that has heard that the first token was revoked.
     let revoked = identity.token().await?.authorization().clone();
-    let refusals = Arc::new(AtomicUsize::new(0));
-    let count = Arc::clone(&refusals);
+    let rejections = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&rejections);
     let import = post(move |headers: HeaderMap| async move {
         if headers.get(AUTHORIZATION) != Some(&revoked) {
             return StatusCode::OK;
@@ -57,6 +57,6 @@ async fn main() -> Result<(), BoxError> {
     clock.advance(Duration::from_secs(60));
     let request = local_client()?.post(format!("{api}/import")).body("a document").build()?;
     let status = client.oneshot(request).await?.status();
-    println!("the API has refused {} call, and the call: {status}", refusals.load(Ordering::SeqCst));
+    println!("the API has refused {} call, and the call: {status}", rejections.load(Ordering::SeqCst));
     Ok(())
 }

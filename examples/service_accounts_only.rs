@@ -28,7 +28,7 @@ async fn main() -> Result<(), BoxError> {
     let alice = passport.user_token("alice").build();
     let claims_to_be_one = passport.user_token("mallory").claim("is_service_account", "true").build();
     let client = local_client()?;
-    for (who, token, expected) in [
+    for (caller, token, expected) in [
         ("the scheduler", Some(&scheduler), 200),
         ("alice", Some(&alice), 403),
         ("mallory, with text for a boolean", Some(&claims_to_be_one), 403),
@@ -37,7 +37,7 @@ async fn main() -> Result<(), BoxError> {
         let request = token.into_iter().fold(client.post(&url), reqwest::RequestBuilder::bearer_auth);
         let response = request.send().await?;
         let status = response.status().as_u16();
-        println!("{who:>32}  {status}  {}", response.text().await?);
+        println!("{caller:>32}  {status}  {}", response.text().await?);
         if status != expected {
             return Err(format!("expected {expected}").into());
         }

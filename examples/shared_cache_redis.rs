@@ -46,10 +46,10 @@ async fn main() -> Result<(), BoxError> {
     let fleet = (0..4).map(|_| instance()).collect::<Result<Vec<_>, _>>()?;
     // A hundred calls of each, all at once.
     let calls = async || try_join_all(fleet.iter().flat_map(|one| (0..100).map(|_| one.token()))).await;
-    let asked = || passport.counters().token();
+    let token_requests = || passport.counters().token();
 
     let tokens = calls().await?;
-    println!("4 instances, {} calls: {} token request", tokens.len(), asked());
+    println!("4 instances, {} calls: {} token request", tokens.len(), token_requests());
 
     if let Some(server) = &mut server {
         let name = redis_cli(&url, &["KEYS", "example:*:token"])?;
@@ -64,16 +64,19 @@ async fn main() -> Result<(), BoxError> {
 
         // Redis goes. What an instance has, it has.
         server.0.kill()?;
-        let before = asked();
+        let before = token_requests();
         calls().await?;
-        println!("after Redis has gone: 4 instances, 400 calls: {} token requests more", asked() - before);
+        println!(
+            "after Redis has gone: 4 instances, 400 calls: {} token requests more",
+            token_requests() - before
+        );
 
         // And what it has not, each fetches for itself: once for all its calls.
         fleet.iter().for_each(ManagedIdentity::invalidate);
         calls().await?;
         println!(
             "and after the tokens were forgotten: 4 instances, 400 calls: {} token requests more",
-            asked() - before
+            token_requests() - before
         );
     }
     Ok(())

@@ -34,13 +34,13 @@ async fn status_for(caller: Option<TestIdentity>) -> Result<StatusCode, BoxError
 
 #[tokio::main]
 async fn main() -> Result<(), BoxError> {
-    for (who, caller, expected) in [
+    for (name, identity, expected) in [
         ("nobody", None, StatusCode::UNAUTHORIZED),
         ("a scheduler", Some(TestIdentity::service("scheduler").role("payroll.run")), StatusCode::OK),
         ("a user without the role", Some(TestIdentity::user("ada")), StatusCode::FORBIDDEN),
     ] {
-        let status = status_for(caller).await?;
-        println!("{who}: {status}");
+        let status = status_for(identity).await?;
+        println!("{name}: {status}");
         assert_eq!(status, expected);
     }
     Ok(())

@@ -64,8 +64,8 @@ async fn main() -> Result<(), BoxError> {
     let reply = HealthClient::new(with_token).check(HealthCheckRequest::default()).await?;
     println!("with a token: {:?}", reply.into_inner());
 
-    let refused = HealthClient::new(channel).check(HealthCheckRequest::default()).await;
-    let status = refused.err().ok_or("a call without a token should have been refused")?;
+    let rejected = HealthClient::new(channel).check(HealthCheckRequest::default()).await;
+    let status = rejected.err().ok_or("a call without a token should have been refused")?;
     println!("without a token: {:?}, {}", status.code(), status.message());
     if status.code() == Code::Unauthenticated { Ok(()) } else { Err(status.into()) }
 }

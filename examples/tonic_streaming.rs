@@ -82,9 +82,9 @@ async fn both_tell(channel: WithToken) -> Result<(), BoxError> {
     ]
     .map(|question| ServerReflectionRequest { host: String::new(), message_request: Some(question) });
     let mut client = ServerReflectionClient::new(channel);
-    let mut answers = client.server_reflection_info(tokio_stream::iter(questions)).await?.into_inner();
-    while let Some(answer) = answers.message().await? {
-        match answer.message_response {
+    let mut responses = client.server_reflection_info(tokio_stream::iter(questions)).await?.into_inner();
+    while let Some(response) = responses.message().await? {
+        match response.message_response {
             Some(MessageResponse::ListServicesResponse(services)) => {
                 let names = services.service.iter().map(|service| &service.name);
                 println!("its services: {:?}", names.collect::<Vec<_>>());

@@ -68,10 +68,10 @@ async fn main() -> Result<(), BoxError> {
 
     // Keys that nobody has confirmed for so long are not believed any more. It is not the callers' fault, so it is no 401.
     clock.advance(HOUR * 24);
-    let refused = call(&url).await?;
-    let retry_after = refused.headers()["retry-after"].to_str()?;
-    println!("after a day of it: {}, Retry-After: {retry_after}", refused.status());
-    if refused.status() != 503 {
+    let rejected = call(&url).await?;
+    let retry_after = rejected.headers()["retry-after"].to_str()?;
+    println!("after a day of it: {}, Retry-After: {retry_after}", rejected.status());
+    if rejected.status() != 503 {
         return Err("it should have been refused".into());
     }
 

@@ -33,14 +33,15 @@ pub fn of(side: &str, name: &str) -> f64 {
         .args([side, name, &CALLS.to_string()])
         .output();
     let _ = fs::remove_file(counts);
-    let said = output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).unwrap_or_default();
-    let count = collected(&said).filter(|count| *count > 0.0);
-    count.unwrap_or_else(|| panic!("callgrind counted nothing of {name}: {said}")) / f64::from(CALLS)
+    let stderr =
+        output.map(|output| String::from_utf8_lossy(&output.stderr).into_owned()).unwrap_or_default();
+    let count = collected(&stderr).filter(|count| *count > 0.0);
+    count.unwrap_or_else(|| panic!("callgrind counted nothing of {name}: {stderr}")) / f64::from(CALLS)
 }
 
 /// What callgrind says at its end: `==1== Collected : 39911830`.
-fn collected(said: &str) -> Option<f64> {
-    said.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok())
+fn collected(stderr: &str) -> Option<f64> {
+    stderr.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok())
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use passport_bench::{
     },
     choose_signatures,
     fleet::worker,
-    report::{Section, charts, machine, markdown},
+    report::{Section, charts, environment, markdown},
     serve,
 };
 
@@ -85,7 +85,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if let (Some(name), Some(endpoint)) = (&arguments.fleet, arguments.endpoint) {
         return worker::work(name, endpoint);
     }
-    for (name, value) in machine::described() {
+    for (name, value) in environment::described() {
         println!("{name}: {value}");
     }
     let world = World::new(arguments.quick);

@@ -34,12 +34,12 @@ impl<'a> Case<'a> {
 pub struct Effort {
     pub rounds: usize,
     /// What one case takes in one round.
-    pub turn: Duration,
+    pub sample_time: Duration,
 }
 
 impl Effort {
-    pub const QUICK: Self = Self { rounds: 11, turn: Duration::from_millis(4) };
-    pub const FULL: Self = Self { rounds: 51, turn: Duration::from_millis(8) };
+    pub const QUICK: Self = Self { rounds: 11, sample_time: Duration::from_millis(4) };
+    pub const FULL: Self = Self { rounds: 51, sample_time: Duration::from_millis(8) };
 }
 
 /// What was measured, nanoseconds for one call mostly, one figure for each round.
@@ -71,13 +71,13 @@ impl Samples {
 }
 
 /// Times all cases in turns.
-pub fn take_turns(cases: &mut [Case<'_>], effort: Effort) -> Vec<Samples> {
-    let calls: Vec<usize> = cases.iter_mut().map(|case| case.calls_in(effort.turn)).collect();
+pub fn measure_interleaved(cases: &mut [Case<'_>], effort: Effort) -> Vec<Samples> {
+    let calls: Vec<usize> = cases.iter_mut().map(|case| case.calls_in(effort.sample_time)).collect();
     let mut samples: Vec<_> =
         cases.iter().map(|case| Samples { name: case.name.clone(), rounds: Vec::new() }).collect();
     for _ in 0..effort.rounds {
         for ((case, calls), samples) in cases.iter_mut().zip(&calls).zip(&mut samples) {
-            samples.rounds.push(case.take_a_turn(*calls) / *calls as f64);
+            samples.rounds.push(case.measure_once(*calls) / *calls as f64);
         }
     }
     samples
@@ -85,12 +85,12 @@ pub fn take_turns(cases: &mut [Case<'_>], effort: Effort) -> Vec<Samples> {
 
 impl Case<'_> {
     /// Warms up on the way.
-    fn calls_in(&mut self, turn: Duration) -> usize {
+    fn calls_in(&mut self, sample_time: Duration) -> usize {
         let mut calls = 1;
         loop {
-            let took = self.take_a_turn(calls);
-            if took * 4.0 > turn.as_nanos() as f64 {
-                let fitting = calls as f64 * turn.as_nanos() as f64 / took;
+            let took = self.measure_once(calls);
+            if took * 4.0 > sample_time.as_nanos() as f64 {
+                let fitting = calls as f64 * sample_time.as_nanos() as f64 / took;
                 return (fitting as usize).clamp(1, self.most_calls);
             }
             if calls >= self.most_calls {
@@ -101,7 +101,7 @@ impl Case<'_> {
     }
 
     /// The processor time of this thread, in nanoseconds, so that what other processes take is not in it.
-    fn take_a_turn(&mut self, calls: usize) -> f64 {
+    fn measure_once(&mut self, calls: usize) -> f64 {
         if let Some(prepare) = &mut self.prepare {
             prepare();
         }
@@ -139,8 +139,8 @@ pub fn scaling(all: &[(String, &Subject, Batch)], effort: Effort) -> Vec<Samples
         all.iter().map(|(name, _, _)| Samples { name: name.clone(), rounds: Vec::new() }).collect();
     for _ in 0..effort.rounds {
         for ((_, subject, batch), samples) in all.iter().zip(&mut samples) {
-            let one = calls_by(1, subject, batch, effort.turn);
-            samples.rounds.push(calls_by(2, subject, batch, effort.turn) / one);
+            let one = calls_by(1, subject, batch, effort.sample_time);
+            samples.rounds.push(calls_by(2, subject, batch, effort.sample_time) / one);
         }
     }
     samples

@@ -21,7 +21,7 @@ pub struct Batch {
 pub struct Tally {
     pub accepted: usize,
     /// Status 401 or 403.
-    pub refused: usize,
+    pub rejected: usize,
     /// Any other status, or an error of the service.
     pub failed: usize,
 }
@@ -94,18 +94,18 @@ where
     B: Default,
 {
     let mut tally = Tally::default();
-    let mut turns = batch.authorizations.iter().cycle().skip(batch.first);
+    let mut authorizations = batch.authorizations.iter().cycle().skip(batch.first);
     for _ in 0..batch.calls {
         let mut request = Request::new(B::default());
         *request.uri_mut() = batch.uri.clone();
-        if let Some(authorization) = turns.next() {
+        if let Some(authorization) = authorizations.next() {
             request.headers_mut().insert(AUTHORIZATION, authorization.clone());
         }
-        let answer = match service.ready().await {
+        let response = match service.ready().await {
             Ok(service) => service.call(request).await,
             Err(error) => Err(error),
         };
-        tally.count(answer.map(|response| response.status()).ok());
+        tally.count(response.map(|response| response.status()).ok());
     }
     tally
 }
@@ -114,7 +114,7 @@ impl Tally {
     fn count(&mut self, status: Option<StatusCode>) {
         match status {
             Some(StatusCode::OK) => self.accepted += 1,
-            Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => self.refused += 1,
+            Some(StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => self.rejected += 1,
             _ => self.failed += 1,
         }
     }

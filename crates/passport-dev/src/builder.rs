@@ -8,7 +8,7 @@ use std::{
 use passport_core::{Clock, InvalidIssuer, Issuer, SystemClock};
 use tokio::{net::TcpListener, sync::watch};
 
-use crate::{DevPassport, keys::KeyRing, serve::serve, server_state::ServerState};
+use crate::{DevPassport, keys::SigningKeys, serve::serve, server_state::ServerState};
 
 /// Settings of a [`DevPassport`].
 #[derive(Debug)]
@@ -46,13 +46,15 @@ impl DevPassportBuilder {
         self
     }
 
-    /// The audience of the tokens. `bizfirstgo-api` by default, as Passport's managed identities have it.
+    /// The audience of the tokens. `bizfirstgo-api` by default, as Passport's managed identities
+    /// have it.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = audience.into();
         self
     }
 
-    /// How long tokens last, in whole seconds. 3600 s by default, as Passport's managed identities have it.
+    /// How long tokens last, in whole seconds. 3600 s by default, as Passport's managed identities
+    /// have it.
     pub fn token_lifetime(mut self, lifetime: Duration) -> Self {
         self.token_lifetime = lifetime;
         self
@@ -83,7 +85,7 @@ impl DevPassportBuilder {
             self.audience,
             self.clock,
             self.token_lifetime,
-            KeyRing::generate().await,
+            SigningKeys::generate().await,
         ));
         let (stop, stopped) = watch::channel(());
         let server = tokio::spawn(serve(listener, Arc::clone(&state), stopped));

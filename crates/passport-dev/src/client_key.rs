@@ -1,4 +1,4 @@
-//! The key pair that an identity signs its assertions with, in place of a secret.
+//! The key pair that an identity signs its assertions with, instead of a secret.
 
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
@@ -20,7 +20,7 @@ pub enum ClientKeyKind {
     P256,
 }
 
-/// What the dev Passport knows of it.
+/// The public key.
 #[derive(Clone, Debug)]
 pub(crate) struct ClientKey {
     kind: ClientKeyKind,
@@ -28,27 +28,21 @@ pub(crate) struct ClientKey {
 }
 
 impl ClientKey {
-    /// A new key, and its private half as PEM (PKCS#8), which only its holder has.
+    /// Generates a key, and returns its private half as PEM (PKCS#8).
     pub(crate) fn generate(kind: ClientKeyKind) -> (Self, String) {
         let (private, public) = match kind {
             ClientKeyKind::Rsa => {
                 let pair = RsaKeyPair::generate(KeySize::Rsa2048).expect(RANDOMNESS);
                 let private = AsDer::<Pkcs8V1Der<'_>>::as_der(&pair).expect(ENCODING).as_ref().to_vec();
-                (
-                    private,
-                    AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).map(|der| der.as_ref().to_vec()),
-                )
+                (private, pair.public_key().as_der())
             }
             ClientKeyKind::P256 => {
                 let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).expect(RANDOMNESS);
-                let private = pair.to_pkcs8v1().expect(ENCODING).as_ref().to_vec();
-                (
-                    private,
-                    AsDer::<PublicKeyX509Der<'_>>::as_der(pair.public_key()).map(|der| der.as_ref().to_vec()),
-                )
+                (pair.to_pkcs8v1().expect(ENCODING).as_ref().to_vec(), pair.public_key().as_der())
             }
         };
-        (Self { kind, public: public.expect(ENCODING) }, pem(&private))
+        let public: PublicKeyX509Der<'_> = public.expect(ENCODING);
+        (Self { kind, public: public.as_ref().to_vec() }, pem(&private))
     }
 
     /// Whether this key has signed `message` with `algorithm`, as a JOSE header names it.

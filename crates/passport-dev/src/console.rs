@@ -1,4 +1,4 @@
-//! What can be typed while the program runs: an outage, a rotation, a revoked secret, at the moment you want it.
+//! Commands that the program reads while it runs: outages, rotations and revoked secrets.
 
 use std::{collections::BTreeMap, future::pending, io::stdin, str::FromStr, thread, time::Duration};
 
@@ -6,7 +6,7 @@ use http::StatusCode;
 use passport_dev::{DevIdentity, DevPassport, Endpoint, Fault};
 use tokio::sync::mpsc;
 
-use crate::registrations::User;
+use crate::registrations::UserRegistration;
 
 const HELP: &str = "\
   counters                     how often each endpoint was asked
@@ -45,10 +45,14 @@ enum Command {
     User(String, Vec<String>),
 }
 
-/// Does what is typed, until `stop`. When the input has ended, it does nothing for ever. Only on demand: a program in the
-/// background that reads from its terminal is stopped by the system.
-pub(crate) async fn run(passport: &DevPassport, identities: &[DevIdentity], users: &BTreeMap<String, User>) {
-    let (mut lines, mut chosen) = (typed(), identities.first());
+/// Executes commands until `stop`. Never completes if the input ends before. Runs only on demand:
+/// the system stops a program in the background that reads from its terminal.
+pub(crate) async fn run(
+    passport: &DevPassport,
+    identities: &[DevIdentity],
+    users: &BTreeMap<String, UserRegistration>,
+) {
+    let (mut lines, mut selected) = (read_lines(), identities.first());
     while let Some(line) = lines.recv().await {
         if line.trim().is_empty() {
             continue;
@@ -56,11 +60,11 @@ pub(crate) async fn run(passport: &DevPassport, identities: &[DevIdentity], user
         match line.parse() {
             Ok(Command::Stop) => return,
             Ok(Command::Identity(id)) => match identities.iter().find(|other| other.client_id() == id) {
-                Some(identity) => chosen = Some(identity),
+                Some(identity) => selected = Some(identity),
                 None => println!("there is no identity `{id}`"),
             },
             Ok(command) => {
-                if let Some(identity) = chosen {
+                if let Some(identity) = selected {
                     println!("{}", execute(command, passport, identity, users).await);
                 }
             }
@@ -70,9 +74,9 @@ pub(crate) async fn run(passport: &DevPassport, identities: &[DevIdentity], user
     pending::<()>().await;
 }
 
-/// Lines from a thread of its own: a read from the terminal cannot be cancelled, and one on the runtime's threads
-/// would hold its end up until somebody presses a key.
-fn typed() -> mpsc::UnboundedReceiver<String> {
+/// Reads lines in a thread of its own: a read from the terminal cannot be canceled, and on a thread
+/// of the runtime it would delay the shutdown until a key is pressed.
+fn read_lines() -> mpsc::UnboundedReceiver<String> {
     let (sender, receiver) = mpsc::unbounded_channel();
     thread::spawn(move || {
         for line in stdin().lines().map_while(Result::ok) {
@@ -88,7 +92,7 @@ async fn execute(
     command: Command,
     passport: &DevPassport,
     identity: &DevIdentity,
-    users: &BTreeMap<String, User>,
+    users: &BTreeMap<String, UserRegistration>,
 ) -> String {
     match command {
         Command::Counters => {
@@ -118,8 +122,8 @@ async fn execute(
             return format!("{} {} (the first one is {})", secret.id(), secret.value(), identity.secret_id());
         }
         Command::User(id, roles) => {
-            let known = users.get(&id).filter(|_| roles.is_empty()).cloned();
-            return known.unwrap_or_else(|| User::with_roles(roles)).token(passport, &id);
+            let user = users.get(&id).filter(|_| roles.is_empty()).cloned();
+            return user.unwrap_or_else(|| UserRegistration::with_roles(roles)).token(passport, &id);
         }
     }
     "done".to_owned()

@@ -2,7 +2,7 @@ use tokio::sync::watch;
 
 use crate::Endpoint;
 
-/// How often each endpoint was asked, faulty answers included.
+/// Counts the requests to each endpoint, including those with a faulty response.
 #[derive(Debug, Default)]
 pub struct Counters {
     discovery: watch::Sender<u64>,
@@ -12,41 +12,41 @@ pub struct Counters {
 }
 
 impl Counters {
-    /// Requests for the discovery document, at either place.
+    /// Returns the number of requests for the discovery document, at either path.
     #[must_use]
     pub fn discovery(&self) -> u64 {
         *self.discovery.borrow()
     }
 
-    /// Requests to the introspection endpoint.
+    /// Returns the number of requests to the introspection endpoint.
     #[must_use]
     pub fn introspection(&self) -> u64 {
         *self.introspection.borrow()
     }
 
-    /// Requests for the signing keys, at either place.
+    /// Returns the number of requests for the signing keys, at either path.
     #[must_use]
     pub fn jwks(&self) -> u64 {
         *self.jwks.borrow()
     }
 
-    /// Requests to the token endpoint.
+    /// Returns the number of requests to the token endpoint.
     #[must_use]
     pub fn token(&self) -> u64 {
         *self.token.borrow()
     }
 
-    /// Waits until `endpoint` has been asked `count` times, so that a test need not sleep.
+    /// Waits until `endpoint` has had `count` requests, so that a test need not sleep.
     ///
     /// # Cancel safety
     /// Dropping the future changes nothing.
     pub async fn reached(&self, endpoint: Endpoint, count: u64) {
         // The sender is borrowed here, so the channel cannot close.
-        let _ = self.of(endpoint).subscribe().wait_for(|asked| *asked >= count).await;
+        let _ = self.of(endpoint).subscribe().wait_for(|requests| *requests >= count).await;
     }
 
     pub(crate) fn count(&self, endpoint: Endpoint) {
-        self.of(endpoint).send_modify(|asked| *asked += 1);
+        self.of(endpoint).send_modify(|requests| *requests += 1);
     }
 
     fn of(&self, endpoint: Endpoint) -> &watch::Sender<u64> {

@@ -1,15 +1,11 @@
-use std::{
-    net::SocketAddr,
-    sync::{Arc, PoisonError, atomic::Ordering},
-    time::Duration,
-};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use http::{HeaderValue, header::InvalidHeaderValue};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
     Counters, DevIdentityBuilder, DevPassportBuilder, Endpoint, Fault, Hostile, StartError, TestJwtBuilder,
-    keys::SigningKey, server_state::ServerState,
+    keys::RsaSigningKey, server_state::ServerState,
 };
 
 /// A running dev Passport. It stops when this is dropped, or at [`DevPassport::shutdown`].
@@ -30,7 +26,7 @@ impl DevPassport {
         Self::builder().start().await
     }
 
-    /// Settings before the start.
+    /// Returns the settings of a Passport that is not started yet.
     pub fn builder() -> DevPassportBuilder {
         DevPassportBuilder::default()
     }
@@ -41,13 +37,13 @@ impl DevPassport {
         self.address
     }
 
-    /// The issuer, for example `http://127.0.0.1:40123`: what its tokens say and where its endpoints are.
+    /// Returns the issuer in its tokens, which its endpoints are below: `http://127.0.0.1:40123`.
     #[must_use]
     pub fn issuer(&self) -> &str {
         self.state.issuer()
     }
 
-    /// The audience of its tokens.
+    /// Returns the audience of its tokens.
     #[must_use]
     pub fn audience(&self) -> &str {
         &self.state.audience
@@ -58,12 +54,12 @@ impl DevPassport {
         DevIdentityBuilder::new(Arc::clone(&self.state), name)
     }
 
-    /// A user's access token, complete and valid: `sub` is `user_id`, the rest can be changed.
+    /// Returns a complete and valid access token of a user, whose `sub` is `user_id`.
     pub fn user_token(&self, user_id: &str) -> TestJwtBuilder {
         TestJwtBuilder::for_user(&self.state, user_id)
     }
 
-    /// A token that a resource server must refuse.
+    /// Returns a token that a resource server must reject.
     #[must_use]
     pub fn hostile_token(&self, hostile: Hostile) -> String {
         hostile.mint(self.user_token("user-1"), self.issuer())
@@ -78,45 +74,48 @@ impl DevPassport {
     /// Publishes a new signing key without signing with it yet.
     pub async fn publish_next_key(&self) {
         let kid = self.state.keys().next_kid();
-        let key = SigningKey::generate(kid).await;
+        let key = RsaSigningKey::generate(kid).await;
         self.state.keys().publish(key);
     }
 
-    /// Takes all keys but the signing one out of the JWKS.
+    /// Removes all keys except the signing one from the JWKS.
     pub fn retire_old_keys(&self) {
         self.state.keys().retire_all_but_signing();
     }
 
-    /// The key set, as it is published at the moment: for a verifier that takes its keys from a text.
+    /// Returns the published key set, for a verifier with static keys.
     #[must_use]
     pub fn jwks(&self) -> String {
         self.state.keys().jwks().to_string()
     }
 
-    /// What the key set's `Cache-Control` says. Nothing by default, as nothing is documented of Passport's.
+    /// Sets the `Cache-Control` of the key set. There is none by default, as none is documented for
+    /// Passport.
     ///
     /// # Errors
-    /// When a header cannot have that value.
+    /// When `value` is not a header value.
     pub fn set_jwks_cache_control(&self, value: &str) -> Result<(), InvalidHeaderValue> {
         let value = HeaderValue::from_str(value)?;
-        *self.state.jwks_cache_control.lock().unwrap_or_else(PoisonError::into_inner) = Some(value);
+        self.state.settings().jwks_cache_control = Some(value);
         Ok(())
     }
 
-    /// What discovery says from now on of how clients prove who they are. All three ways are taken, whatever it says.
+    /// Sets the methods of client authentication in the discovery document. All three are accepted
+    /// in any case.
     pub fn advertise_client_authentication<M: Into<String>>(&self, methods: impl IntoIterator<Item = M>) {
         let methods = methods.into_iter().map(Into::into).collect();
-        *self.state.client_authentication.lock().unwrap_or_else(PoisonError::into_inner) = methods;
+        self.state.settings().client_authentication = methods;
     }
 
-    /// Whether new tokens name their key in the header (`kid`). They do by default; Passport's own samples do not.
+    /// Sets whether new tokens have a `kid` in their header. They do by default; Passport's own
+    /// samples do not.
     pub fn set_kid_in_tokens(&self, kid: bool) {
-        self.state.kid_in_tokens.store(kid, Ordering::SeqCst);
+        self.state.settings().kid_in_tokens = kid;
     }
 
-    /// How long new tokens last, in whole seconds. 3600 s by default.
+    /// Sets the lifetime of new tokens, in whole seconds. Defaults to 3600 s.
     pub fn set_token_lifetime(&self, lifetime: Duration) {
-        self.state.token_lifetime_s.store(lifetime.as_secs(), Ordering::SeqCst);
+        self.state.settings().token_lifetime = lifetime;
     }
 
     /// Makes `endpoint` fail until [`DevPassport::heal`].
@@ -129,13 +128,13 @@ impl DevPassport {
         self.state.faults.heal(endpoint);
     }
 
-    /// How often each endpoint was asked.
+    /// Returns the number of requests to each endpoint.
     #[must_use]
     pub fn counters(&self) -> &Counters {
         &self.state.counters
     }
 
-    /// Stops listening, lets running requests finish (5 s at most) and ends.
+    /// Stops listening, and waits for running requests for 5 s at most.
     pub async fn shutdown(mut self) {
         let _ = self.stop.send(());
         let _ = (&mut self.server).await;

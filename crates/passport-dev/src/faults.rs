@@ -1,4 +1,4 @@
-//! The ways in which an identity provider fails, and the switchboard that turns them on.
+//! The ways in which an endpoint can be made to fail, and which of them are active.
 
 use std::{
     collections::HashMap,
@@ -43,9 +43,9 @@ impl Endpoint {
 /// A way to fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// The connection is closed without an answer.
+    /// The connection is closed without a response.
     Down,
-    /// The answer is right but comes this much later.
+    /// The response is valid and comes this much later.
     Slow(Duration),
     /// This status, with an empty body.
     Status(StatusCode),
@@ -84,19 +84,19 @@ impl Faults {
     }
 }
 
-/// The body of every answer: a broken one must be able to fail.
-pub(crate) type AnswerBody = UnsyncBoxBody<Bytes, io::Error>;
+/// The body of each response. That of a faulty one can fail.
+pub(crate) type ResponseBody = UnsyncBoxBody<Bytes, io::Error>;
 
-pub(crate) fn intact(response: Response<Body>) -> Response<AnswerBody> {
+pub(crate) fn intact(response: Response<Body>) -> Response<ResponseBody> {
     response.map(|body| body.map_err(io::Error::other).boxed_unsync())
 }
 
 impl Fault {
-    /// What becomes of `response` under this fault.
+    /// Turns `response` into that of an endpoint with this fault.
     ///
     /// # Errors
     /// When the connection is to be closed instead.
-    pub(crate) async fn distort(self, response: Response<Body>) -> Result<Response<AnswerBody>, io::Error> {
+    pub(crate) async fn distort(self, response: Response<Body>) -> Result<Response<ResponseBody>, io::Error> {
         match self {
             Self::Down => Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the endpoint is down")),
             Self::Slow(delay) => {
@@ -105,22 +105,22 @@ impl Fault {
             }
             Self::Status(status) => Ok(with_body(status, "text/plain", Vec::new())),
             Self::Throttled(retry_after) => {
-                let answer = with_body(StatusCode::TOO_MANY_REQUESTS, "text/plain", Vec::new());
-                Ok(with_header(answer, header::RETRY_AFTER, &retry_after))
+                let response = with_body(StatusCode::TOO_MANY_REQUESTS, "text/plain", Vec::new());
+                Ok(with_header(response, header::RETRY_AFTER, &retry_after))
             }
             Self::Body(body) => Ok(with_body(StatusCode::OK, "application/json", body.into_bytes())),
             Self::Html => Ok(with_body(StatusCode::OK, "text/html", b"<html>Please log in</html>".to_vec())),
             Self::Truncated => truncated(response).await,
             Self::Oversize(size) => Ok(with_body(response.status(), "application/json", vec![b' '; size])),
             Self::Redirect(location) => {
-                let answer = with_body(StatusCode::TEMPORARY_REDIRECT, "text/plain", Vec::new());
-                Ok(with_header(answer, header::LOCATION, &location))
+                let response = with_body(StatusCode::TEMPORARY_REDIRECT, "text/plain", Vec::new());
+                Ok(with_header(response, header::LOCATION, &location))
             }
         }
     }
 }
 
-fn with_body(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<AnswerBody> {
+fn with_body(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> Response<ResponseBody> {
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -128,14 +128,18 @@ fn with_body(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> R
 }
 
 /// The same with one header more, if `value` can be one.
-fn with_header(mut answer: Response<AnswerBody>, name: HeaderName, value: &str) -> Response<AnswerBody> {
+fn with_header(
+    mut response: Response<ResponseBody>,
+    name: HeaderName,
+    value: &str,
+) -> Response<ResponseBody> {
     if let Ok(value) = HeaderValue::from_str(value) {
-        answer.headers_mut().insert(name, value);
+        response.headers_mut().insert(name, value);
     }
-    answer
+    response
 }
 
-async fn truncated(response: Response<Body>) -> Result<Response<AnswerBody>, io::Error> {
+async fn truncated(response: Response<Body>) -> Result<Response<ResponseBody>, io::Error> {
     let (mut parts, body) = response.into_parts();
     let whole = body.collect().await.map_err(io::Error::other)?.to_bytes();
     parts.headers.insert(header::CONTENT_LENGTH, HeaderValue::from(whole.len()));

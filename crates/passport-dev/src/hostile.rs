@@ -5,13 +5,13 @@ use serde_json::json;
 
 use crate::{
     jwt::{TestJwtBuilder, base64, signed},
-    keys::SigningKey,
+    keys::RsaSigningKey,
 };
 
 /// A token that a resource server must refuse.
 ///
-/// Each is a complete, genuine token but for one thing. Run your service against [`Hostile::ALL`]: every one of them
-/// must get 401 (UNAUTHENTICATED on gRPC), and none a 5xx.
+/// Each is a complete, genuine token but for one thing. Run your service against [`Hostile::ALL`]:
+/// every one of them must get 401 (UNAUTHENTICATED on gRPC), and none a 5xx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Hostile {
@@ -152,7 +152,7 @@ fn signed_rs512(token: &TestJwtBuilder) -> String {
 }
 
 fn signed_by_another(token: &TestJwtBuilder) -> String {
-    let other = SigningKey::generate_now("another".to_owned());
+    let other = RsaSigningKey::generate_now("another".to_owned());
     signed(&token.header_json(), &token.claims_json(), |message| other.sign_rs256(message))
 }
 
@@ -162,7 +162,7 @@ fn hmac_with_public_key(token: &TestJwtBuilder) -> String {
 }
 
 fn embedded_key(token: TestJwtBuilder) -> String {
-    let own = SigningKey::generate_now("attacker".to_owned());
+    let own = RsaSigningKey::generate_now("attacker".to_owned());
     let token = token.header("jwk", own.jwk()).header("kid", own.kid.as_str());
     signed(&token.header_json(), &token.claims_json(), |message| own.sign_rs256(message))
 }

@@ -1,9 +1,9 @@
 use std::{fmt, sync::Arc};
 
 use crate::{
-    TestJwtBuilder,
+    DevSecret, TestJwtBuilder,
     client_key::{ClientKey, ClientKeyKind},
-    registry::{Identity, random_id, random_secret},
+    registry::{StoredIdentity, random_id, random_secret},
     server_state::ServerState,
 };
 
@@ -11,14 +11,14 @@ use crate::{
 #[must_use]
 pub struct DevIdentityBuilder {
     state: Arc<ServerState>,
-    identity: Identity,
+    identity: StoredIdentity,
     secret: String,
     private_key: Option<String>,
 }
 
 impl DevIdentityBuilder {
     pub(crate) fn new(state: Arc<ServerState>, name: &str) -> Self {
-        let identity = Identity {
+        let identity = StoredIdentity {
             managed_identity_id: random_id("mi-guid-"),
             client_id: format!("mi-{name}-clientid"),
             name: name.to_owned(),
@@ -37,19 +37,20 @@ impl DevIdentityBuilder {
         self
     }
 
-    /// The tenant it belongs to. `tenant-1` by default.
+    /// Sets its tenant. Defaults to `tenant-1`.
     pub fn tenant(mut self, tenant_id: impl Into<String>) -> Self {
         self.identity.tenant_id = tenant_id.into();
         self
     }
 
-    /// The first secret. A random one by default.
+    /// Sets its first secret. Defaults to a random one.
     pub fn secret(mut self, secret: impl Into<String>) -> Self {
         self.secret = secret.into();
         self
     }
 
-    /// Gives it a key of its own to sign with (`private_key_jwt`), beside its secret. None by default.
+    /// Adds a key that it signs assertions with (`private_key_jwt`), besides its secret. None by
+    /// default.
     pub fn signs_with(mut self, kind: ClientKeyKind) -> Self {
         let (key, private) = ClientKey::generate(kind);
         self.identity.key = Some(key);
@@ -64,7 +65,7 @@ impl DevIdentityBuilder {
     pub fn create(self) -> DevIdentity {
         let client_id = self.identity.client_id.clone();
         let managed_identity_id = self.identity.managed_identity_id.clone();
-        let first_secret = self.state.registry().add(self.identity, self.secret).into();
+        let first_secret = self.state.registry().add(self.identity, self.secret);
         let private_key = self.private_key.map(Into::into);
         DevIdentity { state: self.state, client_id, managed_identity_id, first_secret, private_key }
     }
@@ -76,7 +77,7 @@ impl fmt::Debug for DevIdentityBuilder {
     }
 }
 
-/// A managed identity of the dev Passport, and what an administrator can do to it.
+/// A managed identity of the dev Passport, with the operations of an administrator.
 #[derive(Clone)]
 pub struct DevIdentity {
     state: Arc<ServerState>,
@@ -96,52 +97,54 @@ impl fmt::Debug for DevIdentity {
 }
 
 impl DevIdentity {
-    /// The client id, for example `mi-payroll-scheduler-clientid`. It is also the `sub` of its tokens.
+    /// Returns the client id, for example `mi-payroll-scheduler-clientid`. It is also the `sub` of
+    /// its tokens.
     #[must_use]
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// The id under which audit logs know it.
+    /// Returns its id in audit logs.
     #[must_use]
     pub fn managed_identity_id(&self) -> &str {
         &self.managed_identity_id
     }
 
-    /// The secret it was created with.
+    /// Returns the secret that it was created with.
     #[must_use]
     pub fn secret(&self) -> &str {
         self.first_secret.value()
     }
 
-    /// The private key that it was created with, as PEM (PKCS#8), if it was created with one.
+    /// Returns the private key that it was created with, if any, as PEM (PKCS#8).
     #[must_use]
     pub fn private_key(&self) -> Option<&str> {
         self.private_key.as_deref()
     }
 
-    /// The id of the secret it was created with.
+    /// Returns the id of the secret that it was created with.
     #[must_use]
     pub fn secret_id(&self) -> &str {
         self.first_secret.id()
     }
 
-    /// Another active secret; the ones before it stay active.
+    /// Adds an active secret. The others stay active.
     ///
     /// # Panics
     /// Never: identities are replaced but not removed.
     #[must_use]
     pub fn generate_secret(&self) -> DevSecret {
         let secret = self.state.registry().generate_secret(&self.client_id);
-        secret.expect("identities are replaced but never removed").into()
+        secret.expect("identities are replaced but never removed")
     }
 
-    /// Refuses the secret from now on and revokes the tokens that were got with it (introspection shows it).
+    /// Rejects the secret from now on, and revokes the tokens that it was used for, which
+    /// introspection shows.
     pub fn revoke_secret(&self, secret_id: &str) {
         self.state.registry().revoke_secret(&self.client_id, secret_id);
     }
 
-    /// Refuses all secrets and revokes all tokens.
+    /// Rejects all secrets and revokes all tokens.
     pub fn disable(&self) {
         self.state.registry().set_enabled(&self.client_id, false);
     }
@@ -151,13 +154,14 @@ impl DevIdentity {
         self.state.registry().set_enabled(&self.client_id, true);
     }
 
-    /// Replaces the roles. The next token has them; tokens that are out keep the old ones.
+    /// Replaces the roles of tokens that are issued from now on.
     pub fn set_roles<R: Into<String>>(&self, roles: impl IntoIterator<Item = R>) {
         let roles = roles.into_iter().map(Into::into).collect();
         self.state.registry().set_roles(&self.client_id, roles);
     }
 
-    /// A token as the token endpoint would give it for the first secret, for tests that need one to change or to send by hand.
+    /// Returns a token as the token endpoint issues it for the first secret, for tests that change
+    /// it or send it themselves.
     ///
     /// # Panics
     /// As [`DevIdentity::generate_secret`].
@@ -167,38 +171,5 @@ impl DevIdentity {
         let token = TestJwtBuilder::for_managed_identity(&self.state, identity);
         registry.note_issued(&self.client_id, self.first_secret.id(), token.jti());
         token
-    }
-}
-
-/// A client secret, with the id under which it is revoked. `Debug` does not show the secret.
-#[derive(Clone)]
-pub struct DevSecret {
-    id: String,
-    value: String,
-}
-
-impl DevSecret {
-    /// What to revoke it by.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The secret.
-    #[must_use]
-    pub fn value(&self) -> &str {
-        &self.value
-    }
-}
-
-impl From<(String, String)> for DevSecret {
-    fn from((id, value): (String, String)) -> Self {
-        Self { id, value }
-    }
-}
-
-impl fmt::Debug for DevSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DevSecret").field("id", &self.id).finish_non_exhaustive()
     }
 }

@@ -1,28 +1,31 @@
 use std::{
     fmt,
     sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
+use passport_core::unix_millis;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    keys::SigningKey,
-    registry::{Identity, random_id},
+    keys::RsaSigningKey,
+    registry::{StoredIdentity, random_id},
     server_state::ServerState,
 };
 
-/// Builds tokens for tests, signed by the dev Passport: any claim and any header can be set or taken away.
+/// Builds tokens for tests, signed by the dev Passport. Any claim and any header can be set or
+/// removed.
 ///
 /// Start from [`DevPassport::user_token`](crate::DevPassport::user_token) or
-/// [`DevIdentity::token`](crate::DevIdentity::token); both are complete and valid until you change them.
+/// [`DevIdentity::token`](crate::DevIdentity::token); both are complete and valid until you change
+/// them.
 #[derive(Clone)]
 #[must_use]
 pub struct TestJwtBuilder {
     header: Map<String, Value>,
     claims: Map<String, Value>,
-    key: SigningKey,
+    key: RsaSigningKey,
     now: SystemTime,
 }
 
@@ -30,10 +33,11 @@ impl TestJwtBuilder {
     fn new(state: &ServerState, subject: &str, tenant_id: &str) -> Self {
         let key = state.keys().signing().clone();
         let now = state.clock.now();
+        let token_lifetime = state.settings().token_lifetime;
         let mut header = Map::new();
         header.insert("alg".to_owned(), json!("RS256"));
         header.insert("typ".to_owned(), json!("JWT"));
-        if state.kid_in_tokens() {
+        if state.settings().kid_in_tokens {
             header.insert("kid".to_owned(), json!(key.kid));
         }
         let builder = Self { header, claims: Map::new(), key, now };
@@ -44,7 +48,7 @@ impl TestJwtBuilder {
             .claim("tenant_id", tenant_id)
             .claim("jti", random_id("tok-"))
             .claim("iat", unix_seconds(now))
-            .expires_in(state.token_lifetime())
+            .expires_in(token_lifetime)
     }
 
     pub(crate) fn for_user(state: &ServerState, user_id: &str) -> Self {
@@ -54,7 +58,7 @@ impl TestJwtBuilder {
             .claim("roles", json!([]))
     }
 
-    /// A managed identity that nobody has registered.
+    /// Returns a token of a managed identity that is not registered.
     pub(crate) fn for_service(state: &ServerState, name: &str) -> Self {
         Self::new(state, &format!("mi-{name}-clientid"), "tenant-1")
             .claim("managed_identity_id", format!("mi-guid-{name}"))
@@ -63,7 +67,7 @@ impl TestJwtBuilder {
             .claim("roles", json!([]))
     }
 
-    pub(crate) fn for_managed_identity(state: &ServerState, identity: &Identity) -> Self {
+    pub(crate) fn for_managed_identity(state: &ServerState, identity: &StoredIdentity) -> Self {
         Self::new(state, &identity.client_id, &identity.tenant_id)
             .claim("managed_identity_id", identity.managed_identity_id.as_str())
             .claim("is_service_account", true)
@@ -83,23 +87,23 @@ impl TestJwtBuilder {
         self
     }
 
-    /// Whose data it may see. `tenant-1` by default.
+    /// Sets the tenant. Defaults to `tenant-1`.
     pub fn tenant(self, tenant_id: &str) -> Self {
         self.claim("tenant_id", tenant_id)
     }
 
-    /// Whom it is for. Defaults to the dev Passport's audience.
+    /// Sets the audience. Defaults to that of the dev Passport.
     pub fn audience(self, audience: &str) -> Self {
         self.claim("aud", audience)
     }
 
-    /// How long it lasts from now on.
+    /// Sets the lifetime from now on.
     pub fn expires_in(self, lifetime: Duration) -> Self {
         let exp = self.now_unix().saturating_add(lifetime.as_secs());
         self.claim("exp", exp)
     }
 
-    /// One that ended that long ago.
+    /// Lets the token have expired that long ago.
     pub fn expired_for(self, ago: Duration) -> Self {
         let exp = self.now_unix().saturating_sub(ago.as_secs());
         let iat = exp.saturating_sub(3600);
@@ -112,7 +116,7 @@ impl TestJwtBuilder {
         self
     }
 
-    /// Takes a claim away.
+    /// Removes a claim.
     pub fn without_claim(mut self, name: &str) -> Self {
         self.claims.remove(name);
         self
@@ -124,19 +128,20 @@ impl TestJwtBuilder {
         self
     }
 
-    /// Takes a member of the JOSE header away.
+    /// Removes a member of the JOSE header.
     pub fn without_header(mut self, name: &str) -> Self {
         self.header.remove(name);
         self
     }
 
-    /// The token: signed with RS256 by the dev Passport's key, whatever the header says.
+    /// Returns the token, signed with RS256 by the dev Passport's key, whatever the header says.
     #[must_use]
     pub fn build(&self) -> String {
         self.build_raw(&self.header_json(), &self.claims_json())
     }
 
-    /// The header and the claims as given, signed: for members that stand twice, odd numbers, trailing text.
+    /// Signs the header and the claims as given: for duplicate members, odd numbers and trailing
+    /// text.
     #[must_use]
     pub fn build_raw(&self, header: &str, claims: &str) -> String {
         signed(header, claims, |message| self.key.sign_rs256(message))
@@ -154,7 +159,7 @@ impl TestJwtBuilder {
         unix_seconds(self.now)
     }
 
-    pub(crate) fn key(&self) -> &SigningKey {
+    pub(crate) fn key(&self) -> &RsaSigningKey {
         &self.key
     }
 
@@ -172,7 +177,7 @@ impl fmt::Debug for TestJwtBuilder {
     }
 }
 
-/// Header and claims as given, with whatever `sign` makes of them.
+/// Returns a token with this header and these claims, and the signature that `sign` returns.
 pub(crate) fn signed(header: &str, claims: &str, sign: impl FnOnce(&[u8]) -> Vec<u8>) -> String {
     let message = [base64(header.as_bytes()), base64(claims.as_bytes())].join(".");
     let signature = base64(&sign(message.as_bytes()));
@@ -184,7 +189,7 @@ pub(crate) fn base64(bytes: &[u8]) -> String {
 }
 
 pub(crate) fn unix_seconds(time: SystemTime) -> u64 {
-    time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    unix_millis(time) / 1000
 }
 
 fn push(claims: &mut Map<String, Value>, name: &str, value: String) {
@@ -194,7 +199,7 @@ fn push(claims: &mut Map<String, Value>, name: &str, value: String) {
     }
 }
 
-/// Checks a token that this Passport issued, for introspection: its claims when the signature is ours.
+/// Returns the claims of a token that this Passport has signed, for introspection.
 pub(crate) fn own_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Value>> {
     let (message, signature) = token.rsplit_once('.')?;
     let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).ok()?;

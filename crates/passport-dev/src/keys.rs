@@ -1,4 +1,4 @@
-//! The signing keys: several at once, with and without a `kid`, rotated on demand.
+//! The signing keys, which are rotated on demand.
 
 use std::sync::Arc;
 
@@ -16,13 +16,13 @@ use crate::registry::random_id;
 
 /// An RSA 2048 key pair with its name.
 #[derive(Clone, Debug)]
-pub(crate) struct SigningKey {
+pub(crate) struct RsaSigningKey {
     pub(crate) kid: String,
     pair: Arc<KeyPair>,
 }
 
-impl SigningKey {
-    /// A new key pair, made off the async threads: it takes about a tenth of a second of pure arithmetic.
+impl RsaSigningKey {
+    /// Generates a key pair on a blocking thread, as it takes about a tenth of a second.
     pub(crate) async fn generate(kid: String) -> Self {
         let made = spawn_blocking(|| Self::generate_now(kid)).await;
         made.expect("generating a key does not panic")
@@ -37,7 +37,7 @@ impl SigningKey {
         self.sign(&RSA_PKCS1_SHA256, message)
     }
 
-    /// A genuine signature of the wrong algorithm.
+    /// Returns a valid signature of an algorithm that is not allowed.
     pub(crate) fn sign_rs512(&self, message: &[u8]) -> Vec<u8> {
         self.sign(&RSA_PKCS1_SHA512, message)
     }
@@ -59,7 +59,7 @@ impl SigningKey {
         components.verify(&RSA_PKCS1_2048_8192_SHA256, message, signature).is_ok()
     }
 
-    /// The public key in the shape that Passport publishes.
+    /// Returns the public key as Passport publishes it.
     pub(crate) fn jwk(&self) -> Value {
         let public = self.pair.public_key();
         let text = |bytes: &[u8]| BASE64_URL_SAFE_NO_PAD.encode(bytes);
@@ -73,7 +73,7 @@ impl SigningKey {
         })
     }
 
-    /// The public key as an attacker would feed it to an HMAC verifier.
+    /// Returns the public key as an attacker uses it as an HMAC secret.
     pub(crate) fn public_der(&self) -> Vec<u8> {
         self.pair
             .public_key()
@@ -83,11 +83,11 @@ impl SigningKey {
     }
 }
 
-/// What is published and which key signs.
+/// The published keys, one of which signs.
 #[derive(Debug)]
-pub(crate) struct KeyRing {
+pub(crate) struct SigningKeys {
     /// Newest last. All are published.
-    published: Vec<SigningKey>,
+    published: Vec<RsaSigningKey>,
     /// Of `published`, the one that signs.
     signing: usize,
     generated: u32,
@@ -96,7 +96,7 @@ pub(crate) struct KeyRing {
     prefix: String,
 }
 
-impl KeyRing {
+impl SigningKeys {
     pub(crate) async fn generate() -> Self {
         spawn_blocking(Self::generate_now).await.expect("generating a key does not panic")
     }
@@ -104,7 +104,7 @@ impl KeyRing {
     pub(crate) fn generate_now() -> Self {
         let mut ring =
             Self { published: Vec::new(), signing: 0, generated: 0, prefix: random_id("signing-key-") };
-        let first = SigningKey::generate_now(ring.next_kid());
+        let first = RsaSigningKey::generate_now(ring.next_kid());
         ring.publish(first);
         ring
     }
@@ -114,7 +114,7 @@ impl KeyRing {
         format!("{}-{}", self.prefix, self.generated)
     }
 
-    pub(crate) fn publish(&mut self, key: SigningKey) {
+    pub(crate) fn publish(&mut self, key: RsaSigningKey) {
         self.published.push(key);
     }
 
@@ -128,12 +128,12 @@ impl KeyRing {
         self.signing = 0;
     }
 
-    pub(crate) fn signing(&self) -> &SigningKey {
+    pub(crate) fn signing(&self) -> &RsaSigningKey {
         &self.published[self.signing]
     }
 
     pub(crate) fn jwks(&self) -> Value {
-        json!({ "keys": self.published.iter().map(SigningKey::jwk).collect::<Vec<_>>() })
+        json!({ "keys": self.published.iter().map(RsaSigningKey::jwk).collect::<Vec<_>>() })
     }
 
     pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {

@@ -1,9 +1,10 @@
 //! A Passport for your laptop and your tests.
 //!
-//! [`DevPassport::start`] runs a real HTTP server on a free loopback port, in your process: token endpoint,
-//! discovery and JWKS at both documented places, introspection. It knows managed identities with secrets and roles,
-//! rotates its signing keys when told, mints tokens for users ([`TestJwtBuilder`]) and for attackers ([`Hostile`]),
-//! counts what it is asked ([`Counters`]), and fails in the ways a real identity provider fails ([`Fault`]).
+//! [`DevPassport::start`] runs an HTTP server on a free loopback port, in your process: token
+//! endpoint, discovery and JWKS at both documented paths, and introspection. It has managed
+//! identities with secrets and roles, rotates its signing keys on demand, issues tokens of users
+//! ([`TestJwtBuilder`]) and invalid tokens ([`Hostile`]), counts requests ([`Counters`]), and fails
+//! in the ways of an identity provider ([`Fault`]).
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,10 +20,12 @@
 //! # Ok(()) }
 //! ```
 //!
-//! Tests of handlers need not even that: a [`TestIdentity`] signs requests for a verifier that has its keys.
+//! Tests of handlers need no server: a [`TestIdentity`] signs requests for a verifier that has its
+//! keys.
 //!
-//! It is for development and tests only: nothing is persisted, and there is no admin API on HTTP. The library is steered
-//! by the Rust API you hold, the program by its console (`passport-dev --console`).
+//! It is for development and tests only: nothing is persisted, and there is no admin API on HTTP.
+//! The library is controlled by its Rust API, and the program by its console
+//! (`passport-dev --console`).
 
 mod builder;
 mod client_key;
@@ -48,7 +51,8 @@ pub use crate::{
     dev_passport::DevPassport,
     faults::{Endpoint, Fault},
     hostile::Hostile,
-    identity::{DevIdentity, DevIdentityBuilder, DevSecret},
+    identity::{DevIdentity, DevIdentityBuilder},
     jwt::TestJwtBuilder,
+    registry::DevSecret,
     test_identity::TestIdentity,
 };

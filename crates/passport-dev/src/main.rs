@@ -14,7 +14,7 @@ use std::{error::Error, mem, net::SocketAddr, path::PathBuf, process::ExitCode, 
 use clap::Parser;
 use passport_dev::{DevIdentity, DevPassport, StartError};
 
-use crate::registrations::{Identity, Registrations};
+use crate::registrations::{IdentityRegistration, Registrations};
 
 /// A Passport for your laptop: issues and publishes real tokens, keeps nothing, serves this machine
 /// only unless it is given an issuer.
@@ -65,8 +65,11 @@ impl Options {
         if let Some(path) = &self.identities {
             return Ok(Registrations::read(path)?);
         }
-        let identity =
-            Identity { secret: self.secret.take(), roles: mem::take(&mut self.roles), tenant: None };
+        let identity = IdentityRegistration {
+            secret: self.secret.take(),
+            roles: mem::take(&mut self.roles),
+            tenant: None,
+        };
         let identities = [(mem::take(&mut self.identity), identity)].into();
         Ok(Registrations { identities, ..Registrations::default() })
     }
@@ -84,13 +87,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run(mut options: Options) -> Result<(), Box<dyn Error>> {
-    let stop = Stop::listen()?;
+    let stop = StopSignal::listen()?;
     let registrations = options.registrations()?;
     let passport = start(&options).await?;
     let identities = registrations.register(&passport);
     introduce(&passport, &identities, &registrations);
     tokio::select! {
-        () = stop.told() => {}
+        () = stop.received() => {}
         () = console::run(&passport, &identities, &registrations.users), if options.console => {}
     }
     println!("stopping");
@@ -140,14 +143,14 @@ fn introduce(passport: &DevPassport, identities: &[DevIdentity], registrations: 
     );
 }
 
-/// Ctrl-C, or the signal that service managers and containers send. Listened to from the start, so that neither is
-/// lost while the program comes up.
-struct Stop {
+/// Ctrl-C, or the signal of service managers and containers. It listens from the start, so that
+/// none is lost during the startup.
+struct StopSignal {
     #[cfg(unix)]
     terminated: tokio::signal::unix::Signal,
 }
 
-impl Stop {
+impl StopSignal {
     fn listen() -> std::io::Result<Self> {
         Ok(Self {
             #[cfg(unix)]
@@ -156,7 +159,7 @@ impl Stop {
     }
 
     #[cfg(unix)]
-    async fn told(mut self) {
+    async fn received(mut self) {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
             _ = self.terminated.recv() => {}
@@ -164,7 +167,7 @@ impl Stop {
     }
 
     #[cfg(not(unix))]
-    async fn told(self) {
+    async fn received(self) {
         let _ = tokio::signal::ctrl_c().await;
     }
 }

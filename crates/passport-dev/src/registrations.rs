@@ -10,14 +10,14 @@ use serde::Deserialize;
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Registrations {
-    pub(crate) identities: BTreeMap<String, Identity>,
-    pub(crate) users: BTreeMap<String, User>,
+    pub(crate) identities: BTreeMap<String, IdentityRegistration>,
+    pub(crate) users: BTreeMap<String, UserRegistration>,
 }
 
 /// A managed identity, by its name.
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct Identity {
+pub(crate) struct IdentityRegistration {
     /// The client secret; random if none is given.
     pub(crate) secret: Option<String>,
     pub(crate) roles: Vec<String>,
@@ -27,7 +27,7 @@ pub(crate) struct Identity {
 /// A user, by the `sub` of its tokens.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub(crate) struct User {
+pub(crate) struct UserRegistration {
     roles: Vec<String>,
     permissions: Vec<String>,
     tenant: Option<String>,
@@ -45,12 +45,12 @@ impl Registrations {
 
     /// Creates the identities, in the order of their names.
     pub(crate) fn register(&self, passport: &DevPassport) -> Vec<DevIdentity> {
-        let register = |(name, identity): (&String, &Identity)| identity.register(passport, name);
+        let register = |(name, identity): (&String, &IdentityRegistration)| identity.register(passport, name);
         self.identities.iter().map(register).collect()
     }
 }
 
-impl Identity {
+impl IdentityRegistration {
     fn register(&self, passport: &DevPassport, name: &str) -> DevIdentity {
         let new = self.roles.iter().fold(passport.managed_identity(name), DevIdentityBuilder::role);
         let new = self.secret.iter().fold(new, DevIdentityBuilder::secret);
@@ -58,13 +58,13 @@ impl Identity {
     }
 }
 
-impl std::fmt::Debug for Identity {
+impl std::fmt::Debug for IdentityRegistration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Identity").field("roles", &self.roles).finish_non_exhaustive()
+        f.debug_struct("IdentityRegistration").field("roles", &self.roles).finish_non_exhaustive()
     }
 }
 
-impl User {
+impl UserRegistration {
     pub(crate) fn with_roles(roles: Vec<String>) -> Self {
         Self { roles, ..Self::default() }
     }

@@ -1,6 +1,9 @@
-//! What this Passport knows: identities, their secrets, and the tokens it has revoked. Plain data, no I/O.
+//! The identities of this Passport, their secrets, and the tokens that are revoked. No I/O.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    fmt,
+};
 
 use aws_lc_rs::{constant_time, rand};
 use passport_core::Hex;
@@ -9,7 +12,7 @@ use crate::client_key::ClientKey;
 
 /// A managed identity as the registry keeps it.
 #[derive(Clone, Debug)]
-pub(crate) struct Identity {
+pub(crate) struct StoredIdentity {
     pub(crate) managed_identity_id: String,
     pub(crate) client_id: String,
     pub(crate) name: String,
@@ -17,100 +20,118 @@ pub(crate) struct Identity {
     pub(crate) roles: Vec<String>,
     pub(crate) enabled: bool,
     pub(crate) secrets: Vec<StoredSecret>,
-    /// What it may sign assertions with, in place of a secret.
+    /// The key that it may sign assertions with, instead of a secret.
     pub(crate) key: Option<ClientKey>,
 }
 
-/// An authenticated client, and which of its secrets it has shown.
-pub(crate) struct Client {
+impl StoredIdentity {
+    fn add_secret(&mut self, value: String) -> DevSecret {
+        let secret = DevSecret { id: random_id("sec-"), value };
+        self.secrets.push(StoredSecret { secret: secret.clone(), issued: Vec::new() });
+        secret
+    }
+}
+
+/// An authenticated client, and the secret that it has sent.
+pub(crate) struct AuthenticatedClient {
     pub(crate) client_id: String,
     pub(crate) secret_id: String,
 }
 
+/// A client secret, with the id under which it is revoked. `Debug` does not show the secret.
 #[derive(Clone)]
-pub(crate) struct StoredSecret {
-    pub(crate) secret_id: String,
+pub struct DevSecret {
+    id: String,
     value: String,
-    /// The `jti` of each token that was got with it, so that revoking the secret revokes them.
+}
+
+impl DevSecret {
+    /// Returns the id to revoke it by.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Returns the secret.
+    #[must_use]
+    pub fn value(&self) -> &str {
+        &self.value
+    }
+}
+
+impl fmt::Debug for DevSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DevSecret").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct StoredSecret {
+    secret: DevSecret,
+    /// The `jti` of each token that was issued for it. They are revoked with the secret.
     issued: Vec<String>,
-}
-
-impl StoredSecret {
-    /// A new secret, and what is shown of it once.
-    fn new(value: String) -> (Self, (String, String)) {
-        let secret = Self { secret_id: random_id("sec-"), value, issued: Vec::new() };
-        let shown = (secret.secret_id.clone(), secret.value.clone());
-        (secret, shown)
-    }
-}
-
-impl std::fmt::Debug for StoredSecret {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("StoredSecret").field("secret_id", &self.secret_id).finish_non_exhaustive()
-    }
 }
 
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
     /// By client id.
-    identities: HashMap<String, Identity>,
+    identities: HashMap<String, StoredIdentity>,
     revoked_tokens: HashSet<String>,
     /// Client id and `jti` of each assertion that was accepted.
     used_assertions: HashSet<(String, String)>,
 }
 
 impl Registry {
-    /// Adds an identity with one secret: the secret's id and its value.
-    pub(crate) fn add(&mut self, mut identity: Identity, secret: String) -> (String, String) {
-        let (secret, shown) = StoredSecret::new(secret);
-        identity.secrets.push(secret);
+    /// Adds an identity with one secret, which it returns.
+    pub(crate) fn add(&mut self, mut identity: StoredIdentity, secret: String) -> DevSecret {
+        let secret = identity.add_secret(secret);
         self.identities.insert(identity.client_id.clone(), identity);
-        shown
+        secret
     }
 
-    pub(crate) fn get(&self, client_id: &str) -> Option<&Identity> {
+    pub(crate) fn get(&self, client_id: &str) -> Option<&StoredIdentity> {
         self.identities.get(client_id)
     }
 
     /// Returns the client of the enabled identity that `secret` belongs to.
-    pub(crate) fn authenticate(&self, client_id: &str, secret: &str) -> Option<Client> {
+    pub(crate) fn authenticate(&self, client_id: &str, secret: &str) -> Option<AuthenticatedClient> {
         let identity = self.identities.get(client_id).filter(|identity| identity.enabled)?;
         let stored = identity.secrets.iter().find(|stored| {
-            constant_time::verify_slices_are_equal(stored.value.as_bytes(), secret.as_bytes()).is_ok()
+            constant_time::verify_slices_are_equal(stored.secret.value.as_bytes(), secret.as_bytes()).is_ok()
         })?;
-        Some(Client { client_id: identity.client_id.clone(), secret_id: stored.secret_id.clone() })
+        Some(AuthenticatedClient {
+            client_id: identity.client_id.clone(),
+            secret_id: stored.secret.id.clone(),
+        })
     }
 
-    /// Whether this assertion was not used before; it is by now.
+    /// Notes the use of an assertion, and returns whether it is the first.
     pub(crate) fn is_first_use(&mut self, client_id: &str, jti: &str) -> bool {
         self.used_assertions.insert((client_id.to_owned(), jti.to_owned()))
     }
 
     pub(crate) fn note_issued(&mut self, client_id: &str, secret_id: &str, jti: &str) {
         let secrets = self.identities.get_mut(client_id).map(|identity| &mut identity.secrets);
-        if let Some(secret) = secrets.into_iter().flatten().find(|secret| secret.secret_id == secret_id) {
+        if let Some(secret) = secrets.into_iter().flatten().find(|stored| stored.secret.id == secret_id) {
             secret.issued.push(jti.to_owned());
         }
     }
 
-    /// Another active secret for `client_id`: its id and its value.
-    pub(crate) fn generate_secret(&mut self, client_id: &str) -> Option<(String, String)> {
-        let identity = self.identities.get_mut(client_id)?;
-        let (secret, shown) = StoredSecret::new(random_secret());
-        identity.secrets.push(secret);
-        Some(shown)
+    /// Adds another active secret to an identity.
+    pub(crate) fn generate_secret(&mut self, client_id: &str) -> Option<DevSecret> {
+        self.identities.get_mut(client_id).map(|identity| identity.add_secret(random_secret()))
     }
 
-    /// Forgets a secret and revokes every token that was got with it.
+    /// Removes a secret and revokes each token that was issued for it.
     pub(crate) fn revoke_secret(&mut self, client_id: &str, secret_id: &str) {
         let Some(identity) = self.identities.get_mut(client_id) else {
             return;
         };
-        let revoked = identity.secrets.extract_if(.., |secret| secret.secret_id == secret_id);
+        let revoked = identity.secrets.extract_if(.., |stored| stored.secret.id == secret_id);
         self.revoked_tokens.extend(revoked.flat_map(|secret| secret.issued));
     }
 
-    /// Disabling revokes every token of the identity; enabling brings none of them back.
+    /// Enables or disables an identity. Disabling it revokes its tokens for good.
     pub(crate) fn set_enabled(&mut self, client_id: &str, enabled: bool) {
         let Some(identity) = self.identities.get_mut(client_id) else {
             return;
@@ -137,7 +158,7 @@ pub(crate) fn random_secret() -> String {
     random_id("mics_sk_")
 }
 
-/// `prefix` and 24 random hexadecimal digits, the length Passport's own samples have.
+/// Returns `prefix` and 24 random hexadecimal digits, as many as in Passport's own samples.
 pub(crate) fn random_id(prefix: &str) -> String {
     let mut random = [0; 12];
     rand::fill(&mut random).expect("the operating system gives randomness");

@@ -1,4 +1,4 @@
-//! The accept loop: real sockets, HTTP/1 and HTTP/2, faults applied last.
+//! The HTTP server, which applies faults to responses.
 
 use std::{io, sync::Arc, time::Duration};
 
@@ -17,15 +17,15 @@ use tower::ServiceExt;
 
 use crate::{
     Endpoint,
-    faults::{AnswerBody, intact},
+    faults::{ResponseBody, intact},
     routes,
     server_state::ServerState,
 };
 
-/// What running requests get before they are ended.
+/// How long running requests have to end.
 const GRACE: Duration = Duration::from_secs(5);
 
-/// Serves until `stopped` speaks or its sender is gone, then gives running requests a grace period and ends all.
+/// Serves until `stopped` changes or its sender is dropped, and then waits for running requests.
 pub(crate) async fn serve(listener: TcpListener, state: Arc<ServerState>, mut stopped: watch::Receiver<()>) {
     let router = routes::router(Arc::clone(&state));
     let graceful = GracefulShutdown::new();
@@ -36,7 +36,7 @@ pub(crate) async fn serve(listener: TcpListener, state: Arc<ServerState>, mut st
                 Ok((stream, _)) => {
                     connections.spawn(connection(stream, &graceful, &state, &router));
                 }
-                // Out of file descriptors, most likely: some will be free again.
+                // Most likely there are no file descriptors.
                 Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
             },
             Some(_) = connections.join_next() => {}
@@ -54,11 +54,11 @@ fn connection(
     state: &Arc<ServerState>,
     router: &axum::Router,
 ) -> impl Future<Output = ()> + Send + 'static {
-    // Small answers must not wait for the peer's delayed acknowledgement.
+    // Small responses must not wait for the peer's delayed acknowledgement.
     let _ = stream.set_nodelay(true);
     let (state, router) = (Arc::clone(state), router.clone());
     let service = TowerToHyperService::new(tower::service_fn(move |request| {
-        answer(Arc::clone(&state), router.clone(), request)
+        respond(Arc::clone(&state), router.clone(), request)
     }));
     let connection =
         auto::Builder::new(TokioExecutor::new()).serve_connection(TokioIo::new(stream), service).into_owned();
@@ -69,11 +69,11 @@ fn connection(
     }
 }
 
-async fn answer(
+async fn respond(
     state: Arc<ServerState>,
     router: axum::Router,
     request: http::Request<hyper::body::Incoming>,
-) -> Result<http::Response<AnswerBody>, io::Error> {
+) -> Result<http::Response<ResponseBody>, io::Error> {
     let endpoint = Endpoint::of_path(request.uri().path());
     let fault = endpoint.and_then(|endpoint| {
         state.counters.count(endpoint);

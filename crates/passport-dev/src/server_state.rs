@@ -1,19 +1,16 @@
 //! The state that the server and all handles share.
 
 use std::{
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use http::HeaderValue;
 use passport_core::Clock;
 
-use crate::{Counters, faults::Faults, keys::KeyRing, registry::Registry};
+use crate::{Counters, faults::Faults, keys::SigningKeys, registry::Registry};
 
-/// The ways to prove who one is, as Passport advertises them.
+/// The methods of client authentication that Passport advertises.
 const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
 
 #[derive(Debug)]
@@ -21,14 +18,20 @@ pub(crate) struct ServerState {
     issuer: String,
     pub(crate) audience: String,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) token_lifetime_s: AtomicU64,
-    pub(crate) kid_in_tokens: AtomicBool,
-    pub(crate) jwks_cache_control: Mutex<Option<HeaderValue>>,
-    pub(crate) client_authentication: Mutex<Vec<String>>,
-    keys: Mutex<KeyRing>,
+    settings: Mutex<ServerSettings>,
+    keys: Mutex<SigningKeys>,
     registry: Mutex<Registry>,
     pub(crate) counters: Counters,
     pub(crate) faults: Faults,
+}
+
+/// Settings that can be changed while the server runs.
+#[derive(Debug)]
+pub(crate) struct ServerSettings {
+    pub(crate) token_lifetime: Duration,
+    pub(crate) kid_in_tokens: bool,
+    pub(crate) jwks_cache_control: Option<HeaderValue>,
+    pub(crate) client_authentication: Vec<String>,
 }
 
 impl ServerState {
@@ -37,26 +40,23 @@ impl ServerState {
         audience: String,
         clock: Arc<dyn Clock>,
         token_lifetime: Duration,
-        keys: KeyRing,
+        keys: SigningKeys,
     ) -> Self {
         Self {
             issuer,
             audience,
             clock,
-            token_lifetime_s: AtomicU64::new(token_lifetime.as_secs()),
-            kid_in_tokens: AtomicBool::new(true),
-            jwks_cache_control: Mutex::default(),
-            client_authentication: Mutex::new(METHODS.map(str::to_owned).into()),
+            settings: Mutex::new(ServerSettings {
+                token_lifetime,
+                kid_in_tokens: true,
+                jwks_cache_control: None,
+                client_authentication: METHODS.map(str::to_owned).into(),
+            }),
             keys: Mutex::new(keys),
             registry: Mutex::default(),
             counters: Counters::default(),
             faults: Faults::default(),
         }
-    }
-
-    /// What discovery says of how clients prove who they are.
-    pub(crate) fn client_authentication(&self) -> Vec<String> {
-        self.client_authentication.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(crate) fn issuer(&self) -> &str {
@@ -68,7 +68,7 @@ impl ServerState {
         self.issuer.trim_end_matches('/')
     }
 
-    pub(crate) fn keys(&self) -> MutexGuard<'_, KeyRing> {
+    pub(crate) fn keys(&self) -> MutexGuard<'_, SigningKeys> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -76,11 +76,7 @@ impl ServerState {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn token_lifetime(&self) -> Duration {
-        Duration::from_secs(self.token_lifetime_s.load(Ordering::SeqCst))
-    }
-
-    pub(crate) fn kid_in_tokens(&self) -> bool {
-        self.kid_in_tokens.load(Ordering::SeqCst)
+    pub(crate) fn settings(&self) -> MutexGuard<'_, ServerSettings> {
+        self.settings.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -7,13 +7,13 @@ use http::{HeaderValue, Request, header::AUTHORIZATION};
 use passport_core::SystemClock;
 use serde_json::Value;
 
-use crate::{TestJwtBuilder, keys::KeyRing, server_state::ServerState};
+use crate::{TestJwtBuilder, keys::SigningKeys, server_state::ServerState};
 
-/// Somebody who calls, for a test of a handler: without an issuer, without a network.
+/// A caller for tests of handlers, without an issuer and without a network.
 ///
-/// The verifier of the test is the one of production, with the keys of this process's test identities in the place of Passport's.
-/// So there is no switch in what ships that would let anybody in: these keys are made anew in each process, and count only for
-/// a verifier that was given them.
+/// A test uses the verifier of production, with the keys of this process's test identities instead
+/// of Passport's. So the program needs no switch that turns verification off: the keys are
+/// generated in each process, and are trusted only by a verifier that has them.
 ///
 /// ```
 /// use http::Request;
@@ -27,32 +27,34 @@ use crate::{TestJwtBuilder, keys::KeyRing, server_state::ServerState};
 #[must_use]
 pub struct TestIdentity(TestJwtBuilder);
 
-/// What all of a process have in common. Its key is made when the first is asked for, in about a tenth of a second.
+/// The issuer of all test identities of a process. Its key is generated on first use, in about a
+/// tenth of a second.
 static ISSUER: LazyLock<ServerState> = LazyLock::new(|| {
-    let keys = KeyRing::generate_now();
+    let keys = SigningKeys::generate_now();
     let (issuer, audience) = (TestIdentity::ISSUER.to_owned(), TestIdentity::AUDIENCE.to_owned());
     ServerState::new(issuer, audience, Arc::new(SystemClock), Duration::from_secs(3600), keys)
 });
 
 impl TestIdentity {
-    /// The issuer of their tokens: Passport, which a verifier expects unless told otherwise.
+    /// The issuer of their tokens: Passport, the default of verifiers.
     pub const ISSUER: &str = "https://passport.bizfirst.ai";
 
     /// The audience of their tokens.
     pub const AUDIENCE: &str = "bizfirstgo-api";
 
-    /// The keys that verify them, for `TokenVerifierBuilder::static_keys`.
+    /// Returns the keys that verify them, for `TokenVerifierBuilder::static_keys`.
     #[must_use]
     pub fn jwks() -> String {
         ISSUER.keys().jwks().to_string()
     }
 
-    /// A user of `tenant-1`, without a role.
+    /// Creates a user of `tenant-1` without a role.
     pub fn user(user_id: &str) -> Self {
         Self(TestJwtBuilder::for_user(&ISSUER, user_id))
     }
 
-    /// A managed identity of `tenant-1` called `name`, without a role. Its client id is `mi-<name>-clientid`.
+    /// Creates a managed identity of `tenant-1` called `name`, without a role. Its client id is
+    /// `mi-<name>-clientid`.
     pub fn service(name: &str) -> Self {
         Self(TestJwtBuilder::for_service(&ISSUER, name))
     }
@@ -67,7 +69,7 @@ impl TestIdentity {
         Self(self.0.permission(permission))
     }
 
-    /// Another tenant.
+    /// Sets the tenant.
     pub fn tenant(self, tenant_id: &str) -> Self {
         Self(self.0.tenant(tenant_id))
     }
@@ -77,18 +79,18 @@ impl TestIdentity {
         Self(self.0.claim(name, value))
     }
 
-    /// One whose token has expired.
+    /// Lets its token have expired.
     pub fn expired(self) -> Self {
         Self(self.0.expired_for(Duration::from_secs(3600)))
     }
 
-    /// The token.
+    /// Returns its token.
     #[must_use]
     pub fn token(&self) -> String {
         self.0.build()
     }
 
-    /// The `Authorization` header's value.
+    /// Returns the value of an `Authorization` header.
     ///
     /// # Panics
     /// Never: a token is text.
@@ -97,7 +99,7 @@ impl TestIdentity {
         HeaderValue::from_str(&format!("Bearer {}", self.token())).expect("a token is text")
     }
 
-    /// `request`, as this one sends it.
+    /// Adds its token to `request`.
     pub fn sign<B>(&self, mut request: Request<B>) -> Request<B> {
         request.headers_mut().insert(AUTHORIZATION, self.bearer());
         request

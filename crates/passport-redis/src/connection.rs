@@ -11,8 +11,10 @@ use redis::{Cmd, FromRedisValue, RedisResult};
 use tokio::runtime::Handle;
 
 use crate::{
-    endpoint::{Connection, Endpoint},
-    error::{completed, concerns_the_connection, interrupted, is_an_answer, store_error},
+    endpoint::RedisEndpoint,
+    error::{concerns_the_connection, is_server_error, store_error},
+    redis_connection::RedisConnection,
+    task_outcome::{interrupted, outcome_of},
 };
 
 /// For a connection, including the read of its password and certificates. No call waits for longer
@@ -24,14 +26,14 @@ const LATE: &str = "no connection to Redis could be made in time";
 /// Connects when there is something to ask. A connection that has failed is discarded, and the next
 /// call makes another. There is no backoff here: while the store does not work, only probes ask it.
 pub(crate) struct SharedConnection {
-    endpoint: Endpoint,
+    endpoint: RedisEndpoint,
     wake_ups: WakeUps,
-    current: Mutex<Option<Arc<Connection>>>,
-    connecting: SharedTask<Result<Arc<Connection>, StoreError>>,
+    current: Mutex<Option<Arc<RedisConnection>>>,
+    connecting: SharedTask<Result<Arc<RedisConnection>, StoreError>>,
 }
 
 impl SharedConnection {
-    pub(crate) fn new(endpoint: Endpoint, wake_ups: WakeUps) -> Self {
+    pub(crate) fn new(endpoint: RedisEndpoint, wake_ups: WakeUps) -> Self {
         Self { endpoint, wake_ups, current: Mutex::default(), connecting: SharedTask::new() }
     }
 
@@ -56,51 +58,51 @@ impl SharedConnection {
         command: &Cmd,
     ) -> Result<RedisResult<T>, StoreError> {
         let connection = self.get().await?;
-        let mut query = Query { shared: self, connection: &connection, has_reply: false };
+        let mut query = PendingQuery { shared: self, connection: &connection, has_reply: false };
         let reply = connection.query(command).await;
-        query.has_reply = reply.as_ref().err().is_none_or(is_an_answer);
+        query.has_reply = reply.as_ref().err().is_none_or(is_server_error);
         Ok(reply)
     }
 
     /// Returns the current connection, or makes one.
-    pub(crate) async fn get(self: &Arc<Self>) -> Result<Arc<Connection>, StoreError> {
+    pub(crate) async fn get(self: &Arc<Self>) -> Result<Arc<RedisConnection>, StoreError> {
         let current = self.current().clone();
         if let Some(current) = current {
             return Ok(current);
         }
         let connect = || Arc::clone(self).connect();
         let waiter =
-            self.connecting.join_or_spawn(&Handle::current(), LIMITS, connect, |made| completed(made, LATE));
+            self.connecting.join_or_spawn(&Handle::current(), LIMITS, connect, |made| outcome_of(made, LATE));
         waiter.outcome().await.unwrap_or_else(interrupted)
     }
 
-    async fn connect(self: Arc<Self>) -> Result<Arc<Connection>, StoreError> {
+    async fn connect(self: Arc<Self>) -> Result<Arc<RedisConnection>, StoreError> {
         let connection = Arc::new(self.endpoint.connect(&self.wake_ups).await?);
         *self.current() = Some(Arc::clone(&connection));
         Ok(connection)
     }
 
-    fn discard(&self, failed: &Arc<Connection>) {
+    fn discard(&self, failed: &Arc<RedisConnection>) {
         let mut current = self.current();
         if current.as_ref().is_some_and(|current| Arc::ptr_eq(current, failed)) {
             *current = None;
         }
     }
 
-    fn current(&self) -> MutexGuard<'_, Option<Arc<Connection>>> {
+    fn current(&self) -> MutexGuard<'_, Option<Arc<RedisConnection>>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A query on its way. Its connection is discarded unless Redis has replied: after an error, or
 /// when the caller has stopped waiting.
-struct Query<'a> {
+struct PendingQuery<'a> {
     shared: &'a SharedConnection,
-    connection: &'a Arc<Connection>,
+    connection: &'a Arc<RedisConnection>,
     has_reply: bool,
 }
 
-impl Drop for Query<'_> {
+impl Drop for PendingQuery<'_> {
     fn drop(&mut self) {
         if !self.has_reply {
             self.shared.discard(self.connection);

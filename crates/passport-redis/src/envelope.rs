@@ -1,51 +1,34 @@
 //! How a token is stored in Redis. Pure: keys and the name in Redis are arguments.
 //!
 //! ```text
-//! version  key id  mark      nonce     sealed: minted at, expires at (ms since 1970, big-endian), token    tag
+//! version  key id  mark      nonce     sealed: issued at, expires at (ms since 1970, big-endian), token    tag
 //! 1        4       16        12        8 + 8 + ...                                                         16
 //! ```
-//! Everything before the nonce, and the Redis key, is authenticated with what is sealed (AES-256-GCM-SIV, RFC
-//! 8452), so that no value passes for another's. The mark is a hash of the token: a script can tell which token a value holds.
+//! The head before the nonce and the Redis key are authenticated with the sealed part
+//! (AES-256-GCM-SIV, [RFC 8452](https://www.rfc-editor.org/rfc/rfc8452)), so that a value cannot be
+//! moved to another key. The mark is a hash of the token, by which scripts recognize it.
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::{
-    aead::{AES_256_GCM_SIV, Aad, NONCE_LEN, Nonce, RandomizedNonceKey},
+    aead::{Aad, NONCE_LEN, Nonce},
     digest::{self, SHA256},
 };
 use passport_core::unix_millis;
 use passport_outbound::{AccessToken, StoredToken};
 use zeroize::Zeroizing;
 
+use crate::sealing_key::{KEY_ID, Ring};
+
 const SEALED: u8 = 1;
 /// Without encryption, if configured: the same without nonce and tag.
 const PLAIN: u8 = 0;
 
-const KEY_ID: usize = 4;
 const MARK: usize = 16;
 /// The position of the mark, as Lua counts.
 pub(crate) const MARK_IN_LUA: (usize, usize) = (1 + KEY_ID + 1, 1 + KEY_ID + MARK);
 const HEAD: usize = 1 + KEY_ID + MARK;
 const TIMES: usize = 16;
-
-/// A key that values are sealed and opened with.
-pub(crate) struct SealingKey {
-    id: [u8; KEY_ID],
-    key: RandomizedNonceKey,
-}
-
-/// The keys that values are sealed and opened with.
-#[derive(Debug)]
-pub(crate) enum Ring {
-    /// Sealed with the first, opened with any.
-    Keys(Vec<Arc<SealingKey>>),
-    /// Not sealed at all.
-    Plain,
-}
 
 /// Why a stored value is not used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,40 +48,6 @@ impl InvalidValue {
             Self::UnknownKey => "unknown_key",
             Self::Tampered => "tampered",
         }
-    }
-}
-
-impl SealingKey {
-    pub(crate) const LENGTH: usize = 32;
-
-    pub(crate) fn new(bytes: &[u8; Self::LENGTH]) -> Option<Self> {
-        let mut named = Zeroizing::new(b"passport token cache key".to_vec());
-        named.extend_from_slice(bytes);
-        let (mut id, digest) = ([0; KEY_ID], digest::digest(&SHA256, &named));
-        id.copy_from_slice(&digest.as_ref()[..KEY_ID]);
-        Some(Self { id, key: RandomizedNonceKey::new(&AES_256_GCM_SIV, bytes).ok()? })
-    }
-}
-
-impl Ring {
-    /// Returns these keys, and the first key of `before` that is not among them: values that were
-    /// sealed with it may still be stored.
-    pub(crate) fn with_previous(self, before: Option<&Self>) -> Self {
-        match (self, before) {
-            (Self::Keys(mut keys), Some(Self::Keys(before))) => {
-                let lacks = |old: &&Arc<SealingKey>| keys.iter().all(|key| key.id != old.id);
-                keys.extend(before.iter().find(lacks).cloned());
-                Self::Keys(keys)
-            }
-            (ring, _) => ring,
-        }
-    }
-}
-
-/// Shows the key's id, which every value has.
-impl fmt::Debug for SealingKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SealingKey({:08x})", u32::from_be_bytes(self.id))
     }
 }
 
@@ -179,4 +128,4 @@ fn time(bytes: &[u8]) -> Result<SystemTime, InvalidValue> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -1,14 +1,13 @@
-//! What Redis said, in words of ours. Its own may quote what it was sent, a password or a token among it.
+//! Errors of Redis, without its texts: they may quote what was sent, such as a password or a token.
 
 use std::fmt;
 
-use passport_core::{Interrupted, TaskFailure};
 use passport_outbound::{StoreError, TlsFailure};
 use redis::{ErrorKind, RedisError, ServerErrorKind};
 
-/// What can be told of an error of the client's: its kind and code, never a text from the server.
+/// The kind and the code of an error of the client, without a text from the server.
 #[derive(Clone, Debug)]
-pub(crate) struct Problem {
+struct RedactedError {
     kind: ErrorKind,
     code: Option<String>,
     /// An error of the operating system or of TLS.
@@ -27,7 +26,7 @@ struct NoTlsSession {
 /// The longest code that is shown. Redis has short ones.
 const MAX_CODE: usize = 24;
 
-impl From<&RedisError> for Problem {
+impl From<&RedisError> for RedactedError {
     fn from(error: &RedisError) -> Self {
         let is_code = |code: &&str| {
             code.len() <= MAX_CODE && code.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
@@ -35,13 +34,14 @@ impl From<&RedisError> for Problem {
         Self {
             kind: error.kind(),
             code: error.code().filter(is_code).map(str::to_owned),
-            // With a detail it is not the operating system's: the client puts what a server said there.
+            // With a detail it is not the operating system's: the client puts texts of servers
+            // there.
             io: (error.is_io_error() && error.detail().is_none()).then(|| error.clone()),
         }
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for RedactedError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.io, &self.code) {
             (Some(io), _) => write!(f, "{io}"),
@@ -51,7 +51,7 @@ impl fmt::Display for Problem {
     }
 }
 
-impl std::error::Error for Problem {
+impl std::error::Error for RedactedError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.io.as_ref().map(|error| error as _)
     }
@@ -63,26 +63,8 @@ pub(crate) fn store_error(error: &RedisError) -> StoreError {
             "no TLS session with Redis, and waiting does not bring one; the cause says what to change",
         )
         .caused_by(NoTlsSession { failure, source: error.clone() }),
-        None => StoreError::new(advice(error)).caused_by(Problem::from(error)),
+        None => StoreError::new(advice(error)).caused_by(RedactedError::from(error)),
     }
-}
-
-/// Returns what all callers of a shared task get, if its work has ended; `late` is the error of
-/// work that took too long.
-pub(crate) fn completed<T>(
-    result: Result<Result<T, StoreError>, TaskFailure>,
-    late: &'static str,
-) -> Option<Result<T, StoreError>> {
-    match result {
-        Ok(result) => Some(result),
-        Err(failure @ TaskFailure::DeadlineExceeded) => Some(Err(StoreError::new(late).caused_by(failure))),
-        Err(TaskFailure::Panicked | TaskFailure::Lost) => None,
-    }
-}
-
-/// Returns the error of a caller whose shared task had no outcome.
-pub(crate) fn interrupted<T>(interrupted: Interrupted) -> Result<T, StoreError> {
-    Err(StoreError::new("the task that reads or connects has no outcome").caused_by(interrupted))
 }
 
 fn advice(error: &RedisError) -> &'static str {
@@ -124,8 +106,8 @@ pub(crate) fn concerns_the_connection(error: &RedisError) -> bool {
         || matches!(error.kind(), ErrorKind::Server(ServerErrorKind::ReadOnly))
 }
 
-/// Whether it is Redis that says no: the connection is as good as before.
-pub(crate) fn is_an_answer(error: &RedisError) -> bool {
+/// Whether Redis has replied with an error, and the connection can be used.
+pub(crate) fn is_server_error(error: &RedisError) -> bool {
     matches!(error.kind(), ErrorKind::Server(_) | ErrorKind::Extension) && !concerns_the_connection(error)
 }
 

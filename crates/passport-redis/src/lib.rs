@@ -1,8 +1,10 @@
-//! One token for a fleet: what one instance of a service fetches from Passport, all of them use.
+//! A token cache on Redis that the instances of a service share: a token that one of them fetches
+//! from Passport is used by all.
 //!
-//! [`RedisTokenStore`] is a [`TokenStore`](passport_outbound::TokenStore) on Redis 6.2 or later, or Valkey: on one server, on a
-//! Cluster (feature `cluster`) or found by Sentinels (feature `sentinel`); by TCP, TLS, mutual TLS or a Unix socket. What it
-//! keeps is encrypted ([`EncryptionKeys`]).
+//! [`RedisTokenStore`] is a [`TokenStore`](passport_outbound::TokenStore) on Redis 6.2 or later, or
+//! Valkey: on one server, on a Cluster (feature `cluster`) or found by Sentinels (feature
+//! `sentinel`); by TCP, TLS, mutual TLS or a Unix socket. Values are encrypted
+//! ([`EncryptionKeys`]).
 //!
 //! ```
 //! use passport_outbound::{ManagedIdentity, SecretSource, TokenCache};
@@ -19,23 +21,28 @@
 //! # Ok::<(), passport_outbound::ConfigError>(())
 //! ```
 //!
-//! Redis is never needed for a token. While it does not work, each instance fetches for itself, once for all its callers;
-//! a background probe finds out when it works again. `docs/caching.md` in the repository draws the protocol, and lists what
-//! Redis can do to it.
+//! Redis is never needed for a token. While it does not work, each instance fetches tokens itself,
+//! once for all its callers, and probes Redis in the background. `docs/caching.md` in the
+//! repository describes the protocol, and how it behaves when Redis fails.
 
 mod builder;
 mod config;
 mod connection;
+mod encryption_keys;
 mod endpoint;
 mod envelope;
 mod error;
 mod keyring;
 mod keys;
 mod metrics;
+mod redis_connection;
 mod scripts;
+mod sealing_key;
 mod store;
+mod task_outcome;
 mod tls;
 
 pub use crate::{
-    builder::RedisTokenStoreBuilder, config::RedisStores, keyring::EncryptionKeys, store::RedisTokenStore,
+    builder::RedisTokenStoreBuilder, config::RedisStores, encryption_keys::EncryptionKeys,
+    store::RedisTokenStore,
 };

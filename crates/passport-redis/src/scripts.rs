@@ -1,13 +1,13 @@
-//! The atomic steps in Redis. Each script is sent in full: it is shorter than a token, and needs no
-//! cache of scripts that a restart could empty.
+//! The Lua scripts that run in Redis, each of which is atomic. A script is sent in full: it is
+//! shorter than a token, and needs no cache of scripts that a restart could empty.
 //!
 //! `KEYS[1]` is the key of the token, `KEYS[2]` that of its lease. Other programs may have written
-//! there: a value of another type is junk, not an error.
+//! there, so a value of another type is replaced and is no error.
 
-/// No value of ours is longer.
+/// The longest value that the store writes.
 pub(crate) const MAX_VALUE: usize = 64 * 1024;
 
-/// How much of a value is read, as the last index: one more than there may be, so that a longer one is seen to be.
+/// Reads a value up to one byte more than the longest valid one, so that a longer value is noticed.
 macro_rules! value {
     () => {
         "local value = redis.pcall('GETRANGE', KEYS[1], 0, 65536)
@@ -24,11 +24,12 @@ macro_rules! owner {
     };
 }
 
-/// The value, and how many milliseconds it will be kept.
-pub(crate) const LOOK: &str = concat!(value!(), "return {value, redis.call('PTTL', KEYS[1])}");
+/// Returns the value, and how many milliseconds it will be kept.
+pub(crate) const READ: &str = concat!(value!(), "return {value, redis.call('PTTL', KEYS[1])}");
 
-/// Takes the lease for `ARGV[1]`, or prolongs it, to `ARGV[2]` milliseconds from now. Whether it did, how long the lease
-/// lasts, and what [`LOOK`] says. No lease of ours lasts longer; one that does is cut.
+/// Takes or extends the lease of `ARGV[1]`, to `ARGV[2]` milliseconds from now. Returns whether it
+/// did, how long the lease lasts, and what [`READ`] returns. A lease that another program has made
+/// longer is shortened.
 pub(crate) const LEASE: &str = concat!(
     owner!(),
     value!(),
@@ -39,8 +40,10 @@ pub(crate) const LEASE: &str = concat!(
      return {granted, redis.call('PTTL', KEYS[2]), value, redis.call('PTTL', KEYS[1])}"
 );
 
-/// Ends the lease of `ARGV[1]`; keeps `ARGV[2]` for `ARGV[3]` milliseconds, unless something is kept for longer; says `ARGV[5]`
-/// on the channel `ARGV[4]`. News is no condition for the rest, and a token that cannot be kept none for news.
+/// Ends the lease of `ARGV[1]`; stores `ARGV[2]` for `ARGV[3]` milliseconds, unless the present
+/// value is kept for longer; publishes `ARGV[5]` on the channel `ARGV[4]`. The notification is sent
+/// even if the value cannot be stored, and the value is stored even if the notification cannot be
+/// sent.
 pub(crate) const PUBLISH: &str = concat!(
     owner!(),
     "if owner == ARGV[1] then redis.call('UNLINK', KEYS[2]) end
@@ -50,7 +53,7 @@ pub(crate) const PUBLISH: &str = concat!(
      return kept"
 );
 
-/// Ends the lease of `ARGV[1]`, and says `ARGV[3]` on the channel `ARGV[2]`, if it had one.
+/// Ends the lease of `ARGV[1]`, if it has one, and publishes `ARGV[3]` on the channel `ARGV[2]`.
 pub(crate) const RELEASE: &str = concat!(
     owner!(),
     "if owner ~= ARGV[1] then return 0 end

@@ -1,4 +1,5 @@
-//! What a TLS connection to Redis is made with. Read for each connection, so that a certificate may be replaced where it lies.
+//! Certificates of TLS connections to Redis. They are read for each connection, so that they can be
+//! replaced in their source.
 
 use std::path::PathBuf;
 
@@ -6,15 +7,16 @@ use passport_outbound::{SecretSource, StoreError};
 use redis::{ClientTlsConfig, TlsCertificates};
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 
-/// Where certificates and keys are. By default the roots are those of the operating system, and we show none of ours.
+/// Where the certificates and keys are. By default the root certificates are those of the operating
+/// system, and there is no client certificate.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Tls {
+pub(crate) struct TlsSettings {
     pub(crate) ca_file: Option<PathBuf>,
     /// Certificate and key.
     pub(crate) identity: Option<(SecretSource, SecretSource)>,
 }
 
-impl Tls {
+impl TlsSettings {
     pub(crate) fn is_set(&self) -> bool {
         self.ca_file.is_some() || self.identity.is_some()
     }
@@ -48,7 +50,7 @@ async fn pem(source: &SecretSource) -> Result<Vec<u8>, StoreError> {
 }
 
 /// Installs a crypto provider of rustls for the process, unless there is one.
-pub(crate) fn choose_a_provider() {
+pub(crate) fn install_crypto_provider() {
     if CryptoProvider::get_default().is_none() {
         // Another thread may have installed one since.
         let _ = aws_lc_rs::default_provider().install_default();

@@ -19,7 +19,7 @@ use crate::{
 pub(crate) struct RequestCaller(pub(crate) Arc<Caller>);
 
 /// The log entry of a request in flight. It is logged when it is finished or dropped.
-pub(crate) struct Entry {
+pub(crate) struct AccessLogEntry {
     route: Route,
     method: Method,
     path: String,
@@ -32,7 +32,7 @@ pub(crate) struct Entry {
 /// response. nginx logs the same.
 const GIVEN_UP: u16 = 499;
 
-impl Entry {
+impl AccessLogEntry {
     pub(crate) fn of(request: &Request) -> Self {
         let path = request.uri().path();
         let route = Route::of(path);
@@ -77,7 +77,7 @@ impl Entry {
     }
 }
 
-impl Drop for Entry {
+impl Drop for AccessLogEntry {
     fn drop(&mut self) {
         if !self.is_finished {
             self.log("", GIVEN_UP, "given_up");

@@ -16,10 +16,11 @@ use tower_http::{
 };
 
 use crate::{
-    access_log::{Entry, RequestCaller},
+    access_log::{AccessLogEntry, RequestCaller},
     caller_auth::{Caller, TOKEN_HEADER},
     config::ProxyHeaders,
     error::ErrorResponse,
+    limits::hold_until_end,
     peer::Peer,
     request_id::{RandomRequestId, remove_unsafe_id},
     route::Route,
@@ -56,7 +57,7 @@ struct Dispatcher {
 impl Dispatcher {
     /// Responds to a request, and logs it.
     async fn respond(&self, request: Request) -> Response {
-        let entry = Entry::of(&request);
+        let entry = AccessLogEntry::of(&request);
         let response = match self.authenticate(request).await {
             Ok(response) => response,
             Err(error) => error.into_response(),
@@ -69,7 +70,8 @@ impl Dispatcher {
         let (route, peer) = (Route::of(request.uri().path()), Peer::of(&request));
         self.state.guard.check(route, peer, request.uri(), request.headers())?;
         if route == Route::DropIn {
-            // The endpoint authenticates the caller itself: the token is where a client's secret is.
+            // The endpoint authenticates the caller itself: the token is where a client's secret
+            // is.
             return Ok(self.call_own_endpoint(request).await);
         }
         let token = request.headers().get(TOKEN_HEADER).and_then(|token| token.to_str().ok());
@@ -98,7 +100,7 @@ impl Dispatcher {
             Route::DropIn | Route::Token | Route::Refresh | Route::Validate | Route::Auth => {
                 let share = self.state.admission.own_request(&caller)?;
                 request.extensions_mut().insert(caller);
-                Ok(share.held_by(self.call_own_endpoint(request).await))
+                Ok(hold_until_end(share, self.call_own_endpoint(request).await))
             }
         }
     }

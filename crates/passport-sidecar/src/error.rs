@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use passport_core::{Clock, SystemClock, retry_after_seconds};
 use passport_outbound::{ManagedIdentity, TokenError, TokenErrorKind};
 use serde_json::{Value, json};
 
@@ -18,7 +19,8 @@ pub(crate) struct ErrorResponse {
     challenge: Option<&'static str>,
 }
 
-/// The header that tells an error response of the sidecar from an upstream's. Its value is the code.
+/// The header that tells an error response of the sidecar from an upstream's. Its value is the
+/// code.
 pub(crate) const REFUSED_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-refused");
 
 impl ErrorResponse {
@@ -70,7 +72,10 @@ impl ErrorResponse {
     /// Creates the response to a failed token request of `identity`.
     pub(crate) fn token_unavailable(identity: &ManagedIdentity, error: &TokenError) -> Self {
         let status = identity.status();
-        let wait = status.next_attempt_at().and_then(|at| at.duration_since(now()).ok()).unwrap_or_default();
+        let wait = status
+            .next_attempt_at()
+            .and_then(|at| at.duration_since(SystemClock.now()).ok())
+            .unwrap_or_default();
         if error.is_transient() {
             return Self::unavailable(description(error), wait);
         }
@@ -88,10 +93,6 @@ fn description(error: &TokenError) -> String {
         }
         (Some(_), _) => "Passport refused this identity; the sidecar's log says what to check".to_owned(),
     }
-}
-
-fn now() -> std::time::SystemTime {
-    passport_core::Clock::now(&passport_core::SystemClock)
 }
 
 impl ErrorResponse {
@@ -122,10 +123,7 @@ impl IntoResponse for ErrorResponse {
             headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
         }
         if let Some(wait) = self.retry_after {
-            headers.insert(
-                header::RETRY_AFTER,
-                HeaderValue::from(wait.as_secs() + u64::from(wait.subsec_nanos() > 0)),
-            );
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(retry_after_seconds(wait)));
         }
         response
     }

@@ -22,6 +22,7 @@ mod caller_auth;
 mod config;
 mod dispatcher;
 mod error;
+mod gauge;
 mod hardening;
 mod limits;
 mod listener;

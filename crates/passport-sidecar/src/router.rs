@@ -12,6 +12,6 @@ pub(crate) fn own_endpoints(state: &AppState) -> Router {
         .merge(validate::routes(state.verifier.clone(), state.max_form))
         .layer(DefaultBodyLimit::max(MAX_FORM))
         // It limits the time of a request's body. A token request has a limit of its own.
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, 2 * state.tokens.answer_time))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, 2 * state.tokens.response_time))
         .with_state(Arc::clone(&state.tokens))
 }

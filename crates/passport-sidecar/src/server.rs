@@ -18,7 +18,7 @@ use tracing::field::display;
 use crate::{
     SidecarConfig, admin, build, dispatcher,
     limits::Limits,
-    listener::{self, Listener, Server},
+    listener::{self, HttpServer, Listener},
     metrics::TARGET,
     state::AppState,
 };
@@ -59,8 +59,9 @@ impl Sidecar {
         self
     }
 
-    /// Returns the service of its listeners, for a server of your own. Each request has to come from
-    /// this machine, and to show a caller's token. Limits on connections are those of your server.
+    /// Returns the service of its listeners, for a server of your own. Each request has to come
+    /// from this machine, and to show a caller's token. Limits on connections are those of your
+    /// server.
     pub fn router(&self) -> Router {
         Router::new().fallback_service(dispatcher::service(&self.state))
     }
@@ -78,7 +79,7 @@ impl Sidecar {
         if let Some(listener) = admin {
             let admin =
                 admin::router(Arc::clone(&self.state), self.metrics.clone(), callers.shutdown.clone());
-            let server = Server::new("admin", admin, Limits::ADMIN, None, operators.shutdown.clone());
+            let server = HttpServer::new("admin", admin, Limits::ADMIN, None, operators.shutdown.clone());
             operators.spawn(server.serve(listener));
         }
         self.warn_of_few_files(listeners.len());
@@ -109,7 +110,7 @@ impl Sidecar {
         for listener in listeners {
             let (limits, admission) = (self.config.limits, Some(Arc::clone(&self.state.admission)));
             let shutdown = tasks.shutdown.clone();
-            let server = Server::new(listener.name(), service.clone(), limits, admission, shutdown);
+            let server = HttpServer::new(listener.name(), service.clone(), limits, admission, shutdown);
             tasks.spawn(server.serve(listener));
         }
     }

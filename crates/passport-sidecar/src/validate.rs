@@ -7,6 +7,7 @@ use axum::{
     routing::{any, post},
 };
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use passport_core::unix_millis;
 use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier, VerifyError};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Deserialize;
@@ -75,9 +76,7 @@ async fn validate(
 }
 
 fn claims(caller: &IdInfo) -> Value {
-    let seconds = |time: std::time::SystemTime| {
-        time.duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs()
-    };
+    let seconds = |time| unix_millis(time) / 1000;
     json!({
         "active": true,
         "sub": caller.user_id(),

@@ -188,7 +188,7 @@ fn scratch(name: &str) -> PathBuf {
 }
 
 /// What a command on the second core says.
-fn said(command: &mut Command) -> String {
+fn output_of(command: &mut Command) -> String {
     let output = command.output().expect("the load can be had");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -203,7 +203,7 @@ fn on_the_other_core(program: &str) -> Command {
 pub(super) fn wrk(server: &Server, path: &str, time: Duration) -> Run {
     let script = scratch("wrk.lua");
     fs::write(&script, SCRIPT).expect("there is room for a script");
-    let said = said(
+    let output = output_of(
         on_the_other_core("wrk")
             .args([
                 "--threads",
@@ -220,7 +220,7 @@ pub(super) fn wrk(server: &Server, path: &str, time: Duration) -> Run {
             .env("CALLER_TOKEN", CALLER_TOKEN),
     );
     let _ = fs::remove_file(script);
-    let line = said.lines().find_map(|line| line.strip_prefix("RESULT ")).expect("the script says it");
+    let line = output.lines().find_map(|line| line.strip_prefix("RESULT ")).expect("the script says it");
     let values: Vec<f64> = line.split_whitespace().filter_map(|value| value.parse().ok()).collect();
     let [requests, micros, p50, p99, p999, errors] = values[..] else { panic!("{line}") };
     assert!(errors == 0.0, "{errors} of {requests} requests failed");
@@ -234,7 +234,7 @@ fn h2load(server: &Server, time: Duration) -> Run {
     let (body, log) = (scratch("message"), scratch("h2load.log"));
     let _ = fs::remove_file(&log);
     fs::write(&body, EMPTY_MESSAGE).expect("there is room for a message");
-    let said = said(
+    let output = output_of(
         on_the_other_core("h2load")
             .args(["--clients=8", "--max-concurrent-streams=8", "--requests"])
             .arg((time.as_secs() * 20_000).to_string())
@@ -246,8 +246,8 @@ fn h2load(server: &Server, time: Duration) -> Run {
     );
     let times = latencies(&fs::read_to_string(&log).unwrap_or_default());
     let _ = (fs::remove_file(body), fs::remove_file(log));
-    assert!(said.contains(" 0 failed, 0 errored"), "{said}");
-    let rate = said.lines().find_map(|line| {
+    assert!(output.contains(" 0 failed, 0 errored"), "{output}");
+    let rate = output.lines().find_map(|line| {
         line.strip_prefix("finished in ")?.split(", ").nth(1)?.strip_suffix(" req/s")?.parse().ok()
     });
     let at = |part| percentile(&times, part).as_secs_f64() * 1e6;

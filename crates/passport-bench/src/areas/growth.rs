@@ -9,7 +9,7 @@ use crate::{
     inbound::OURS_WITH_ROOM,
     outbound::{DESTINATION, TokenEndpoint, many_identities},
     report::{Chart, Figure, Line, Section, Table, shown},
-    rig::{Case, Samples, runtime_here, take_turns},
+    rig::{Case, Samples, measure_interleaved, runtime_here},
     site::Site,
     subject::{Batch, Subject},
 };
@@ -41,7 +41,7 @@ fn keys(world: &World) -> Section {
             }));
         }
     }
-    let samples = take_turns(&mut cases, world.effort);
+    let samples = measure_interleaved(&mut cases, world.effort);
     let mut table = Table::new(["keys in the set", "known token, ns", "new token, ns"]);
     let (mut figures, mut lines) =
         (Vec::new(), ["known", "new"].map(|kind| Line { name: format!("{kind} token"), points: Vec::new() }));
@@ -111,7 +111,7 @@ fn tokens(world: &World) -> Section {
             })
         })
         .collect();
-    let samples = take_turns(&mut cases, world.effort);
+    let samples = measure_interleaved(&mut cases, world.effort);
     let grown: Vec<_> = stages.iter().map(|(size, _, _, bytes)| (*size, *bytes)).collect();
     let (table, figures, points) = listed(KNOWN_TOKENS, &samples, &grown);
     let chart = Chart::Growth {
@@ -198,16 +198,16 @@ fn identities(world: &World) -> Section {
     let mut cases: Vec<_> = stages
         .iter()
         .map(|(size, subjects, _)| {
-            let (here, mut turns) = (&here, subjects.iter().cycle());
+            let (here, mut next_subjects) = (&here, subjects.iter().cycle());
             Case::new(size.to_string(), move |calls| {
-                for subject in turns.by_ref().take(calls) {
+                for subject in next_subjects.by_ref().take(calls) {
                     let tally = here.block_on(subject.run(Batch::to(DESTINATION, 1)));
                     assert_eq!(tally.accepted, 1, "{tally:?}");
                 }
             })
         })
         .collect();
-    let samples = take_turns(&mut cases, world.effort);
+    let samples = measure_interleaved(&mut cases, world.effort);
     let grown: Vec<_> = stages.iter().map(|(size, _, bytes)| (*size, *bytes)).collect();
     let (table, figures, points) = listed(IDENTITIES, &samples, &grown);
     let chart = Chart::Growth {

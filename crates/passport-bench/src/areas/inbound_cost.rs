@@ -10,7 +10,7 @@ use crate::{
     allocations::Allocations,
     inbound::{Entry, ON_A_SERVICE, ON_AXUM, PEERS_ON_AXUM, raw::RawVerification},
     report::{Chart, Figure, Section, Table, shown, times},
-    rig::{Case, Effort, Samples, runtime_here, scaling, take_turns},
+    rig::{Case, Effort, Samples, measure_interleaved, runtime_here, scaling},
     site::Site,
     subject::{Batch, Subject, Tally},
 };
@@ -59,7 +59,7 @@ pub fn sections(world: &World, allocations: &Allocations) -> Vec<Section> {
         warm_on_a_service(world, &stage),
         on_axum(world, &stage, allocations),
         cold(world, &stage),
-        refusals(world, &stage),
+        rejections(world, &stage),
         threads(world, &stage),
         mixes(world, &stage),
     ]
@@ -97,7 +97,7 @@ fn repeated<'a>(stage: &'a Stage, ready: &Ready, tokens: Arc<[HeaderValue]>) -> 
 }
 
 fn warm_on_a_service(world: &World, stage: &Stage) -> Section {
-    let samples = take_turns(&mut warm_cases(stage, &stage.on_a_service), world.effort);
+    let samples = measure_interleaved(&mut warm_cases(stage, &stage.on_a_service), world.effort);
     let (bare, floor) = (
         Samples::named(&samples, BARE),
         Samples::named(&samples, FLOOR).over(Samples::named(&samples, BARE)),
@@ -124,7 +124,7 @@ fn warm_on_a_service(world: &World, stage: &Stage) -> Section {
 }
 
 fn on_axum(world: &World, stage: &Stage, allocations: &Allocations) -> Section {
-    let samples = take_turns(&mut warm_cases(stage, &stage.on_axum), world.effort);
+    let samples = measure_interleaved(&mut warm_cases(stage, &stage.on_axum), world.effort);
     let bare = Samples::named(&samples, BARE_AXUM);
     let ours = Samples::named(&samples, OURS).over(bare);
     let bare_allocations = allocations.of("inbound", BARE_AXUM);
@@ -202,7 +202,7 @@ fn cold(world: &World, stage: &Stage) -> Section {
     let peers = stage.on_axum.iter().filter(|ready| is_peer(ready.entry.name));
     let others = forgetting.chain(bare).chain(peers);
     cases.extend(others.map(|ready| repeated(stage, ready, Arc::clone(&ready.good))));
-    let samples = take_turns(&mut cases, world.effort);
+    let samples = measure_interleaved(&mut cases, world.effort);
     drop(cases);
     let (bare, bare_axum) = (Samples::named(&samples, BARE), Samples::named(&samples, BARE_AXUM));
     let (raw, ours) = (Samples::named(&samples, RAW), Samples::named(&samples, NEW_ON_AXUM).over(bare_axum));
@@ -244,9 +244,9 @@ pub fn fastest_peers(world: &World) -> [&'static str; 2] {
         .filter(served)
         .map(|ready| repeated(&stage, ready, Arc::clone(&ready.good)))
         .collect();
-    let mut samples = take_turns(&mut cases, Effort::QUICK);
+    let mut samples = measure_interleaved(&mut cases, Effort::QUICK);
     samples.sort_by(|one, other| one.median().total_cmp(&other.median()));
-    [0, 1].map(|place| named(&stage.on_axum, &samples[place].name).entry.name)
+    [0, 1].map(|index| named(&stage.on_axum, &samples[index].name).entry.name)
 }
 
 /// Whether it is one of the others.
@@ -258,12 +258,12 @@ fn named<'a>(all: &'a [Ready], name: &str) -> &'a Ready {
     all.iter().find(|ready| ready.entry.name == name).expect("there is such a contender")
 }
 
-fn refusals(world: &World, stage: &Stage) -> Section {
+fn rejections(world: &World, stage: &Stage) -> Section {
     let mut table =
         Table::new(["", "malformed, ns a call", "badly signed, ns a call", "badly signed, of a good one"]);
     let mut figures = Vec::new();
-    let on_a_service = refused(world, stage, &stage.on_a_service, BARE);
-    let on_axum = refused(world, stage, &stage.on_axum, BARE_AXUM);
+    let on_a_service = measured_rejections(world, stage, &stage.on_a_service, BARE);
+    let on_axum = measured_rejections(world, stage, &stage.on_axum, BARE_AXUM);
     for (suffix, samples) in [(" (bare service)", on_a_service), ("", on_axum)] {
         for three in samples.chunks(3) {
             let [malformed, forged, good] = three else { continue };
@@ -295,22 +295,22 @@ fn refusals(world: &World, stage: &Stage) -> Section {
 }
 
 /// Three samples for each: a malformed token, a forged one, and a good one.
-fn refused(world: &World, stage: &Stage, ready: &[Ready], bare: &str) -> Vec<Samples> {
+fn measured_rejections(world: &World, stage: &Stage, ready: &[Ready], bare: &str) -> Vec<Samples> {
     let malformed: Arc<[HeaderValue]> = Arc::new([HeaderValue::from_static("Bearer not-a-token")]);
-    let turned_away = |tally: &Tally| tally.refused + tally.failed;
+    let not_accepted = |tally: &Tally| tally.rejected + tally.failed;
     let cases = |Ready { entry, subject, good }: &Ready| {
         let forged = Arc::new([forged(&good[0])]);
         let case = |what: &str, tokens, fate| {
             Case::new(format!("{}{what}", entry.name), calls(&stage.here, subject, tokens, fate))
         };
         [
-            case("", Arc::clone(&malformed), turned_away),
-            case(" forged", forged, turned_away),
+            case("", Arc::clone(&malformed), not_accepted),
+            case(" forged", forged, not_accepted),
             case(" good", first(good), accepted),
         ]
     };
-    let judging = ready.iter().filter(|ready| !["no-op layer", FLOOR, bare].contains(&ready.entry.name));
-    take_turns(&mut judging.flat_map(cases).collect::<Vec<_>>(), world.effort)
+    let verifying = ready.iter().filter(|ready| !["no-op layer", FLOOR, bare].contains(&ready.entry.name));
+    measure_interleaved(&mut verifying.flat_map(cases).collect::<Vec<_>>(), world.effort)
 }
 
 /// With one letter of the signature changed.
@@ -372,7 +372,7 @@ fn mixes(world: &World, stage: &Stage) -> Section {
     let mut cases: Vec<_> =
         mixed.iter().zip(&names).map(|(ready, name)| forgetful(world, stage, name, ready)).collect();
     cases.extend(warm_cases(stage, &stage.on_axum).into_iter().filter(|case| is_peer(&case.name)));
-    let samples = take_turns(&mut cases, world.effort);
+    let samples = measure_interleaved(&mut cases, world.effort);
     let (own, others) = samples.split_at(shares.len());
     let fastest = others.iter().map(Samples::median).fold(f64::MAX, f64::min);
     for samples in own {

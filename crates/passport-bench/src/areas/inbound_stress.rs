@@ -84,8 +84,8 @@ pub fn sections(world: &World) -> Vec<Section> {
     }]
 }
 
-fn not_all(answered: usize, of: usize) -> String {
-    if answered == of { String::new() } else { format!(" ({answered} answered)") }
+fn not_all(completed: usize, of: usize) -> String {
+    if completed == of { String::new() } else { format!(" ({completed} answered)") }
 }
 
 struct Stress {
@@ -117,16 +117,16 @@ async fn cold(entry: &Entry) -> (u64, usize) {
     let site = site().await;
     let subject = (entry.protect)(&site).await;
     let tokens = entry.authorizations(&site, 1);
-    let answered = crowd(&subject, std::iter::repeat_n(tokens[0].clone(), CROWD)).await;
-    (site.passport.counters().jwks(), answered)
+    let completed = crowd(&subject, std::iter::repeat_n(tokens[0].clone(), CROWD)).await;
+    (site.passport.counters().jwks(), completed)
 }
 
 async fn random_kids(entry: &Entry) -> (u64, usize) {
     let site = site().await;
     let subject = entry.warmed(&site).await;
     let before = site.passport.counters().jwks();
-    let answered = crowd(&subject, (0..RANDOM_KIDS).map(|number| junk(&site, number))).await;
-    (site.passport.counters().jwks() - before, answered)
+    let completed = crowd(&subject, (0..RANDOM_KIDS).map(|number| junk(&site, number))).await;
+    (site.passport.counters().jwks() - before, completed)
 }
 
 /// A token of the usual form, signed by nobody with a key that nobody has.
@@ -146,14 +146,14 @@ async fn crowd(subject: &Subject, tokens: impl Iterator<Item = HeaderValue>) -> 
         let subject = subject.clone();
         calls.spawn(async move { subject.run(Batch::of(Arc::new([token]), 1)).await });
     }
-    let mut answered = 0;
+    let mut completed = 0;
     let all = async {
         while let Some(outcome) = calls.join_next().await {
-            answered += usize::from(outcome.is_ok());
+            completed += usize::from(outcome.is_ok());
         }
     };
     let _ = tokio::time::timeout(PATIENCE, all).await;
-    answered
+    completed
 }
 
 async fn flood(entry: &Entry, watch: Duration) -> Fate {

@@ -8,7 +8,7 @@ use crate::{
     instructions,
     outbound::{DESTINATION, Entry, OURS, PEERS, TokenEndpoint},
     report::{Chart, Figure, Section, Table, shown, times},
-    rig::{Case, Samples, runtime_here, take_turns},
+    rig::{Case, Samples, measure_interleaved, runtime_here},
     subject::{Batch, Subject},
 };
 
@@ -97,7 +97,7 @@ fn timed(world: &World, entries: &[Entry]) -> Vec<Samples> {
         })
     };
     let mut cases: Vec<_> = entries.iter().zip(&subjects).map(case).collect();
-    take_turns(&mut cases, world.effort)
+    measure_interleaved(&mut cases, world.effort)
 }
 
 async fn warmed(entry: &Entry) -> (TokenEndpoint, Subject) {

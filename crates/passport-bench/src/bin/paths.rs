@@ -49,7 +49,7 @@ fn inbound_calls(background: &Runtime, name: &str, calls: usize) {
     let token = if is_good { bearer(&site.token) } else { bearer("not-a-token") };
     let batch = Batch::of(Arc::new([token]), calls);
     let tally = after_a_few(&subject, batch);
-    assert_eq!(if is_good { tally.accepted } else { tally.refused }, calls);
+    assert_eq!(if is_good { tally.accepted } else { tally.rejected }, calls);
 }
 
 fn outbound_calls(background: &Runtime, name: &str, calls: usize) {

@@ -68,19 +68,19 @@ pub fn run(setting: Setting) -> Outcome {
 }
 
 async fn simulated(setting: Setting) -> Outcome {
-    let world = World(Arc::new(Inner {
+    let simulation = Simulation(Arc::new(SimulationState {
         latency: setting.latency,
         began: Instant::now(),
         seen: Mutex::default(),
         wake_ups: WakeUps::new(),
     }));
-    let instances: Vec<_> = (0..setting.instances).map(|_| world.instance()).collect();
+    let instances: Vec<_> = (0..setting.instances).map(|_| simulation.instance()).collect();
     let cold = instances.iter().map(|instance| async {
         sleep(setting.spread.mul_f64(fastrand::f64())).await;
         called(instance).await
     });
     let cold = join_all(cold).await;
-    let at_the_start = world.phase(&cold);
+    let at_the_start = simulation.phase(&cold);
     let until = Instant::now() + LIFETIMES * LIFETIME;
     let warm = instances.iter().map(|instance| async {
         let mut longest = called(instance).await;
@@ -94,7 +94,7 @@ async fn simulated(setting: Setting) -> Outcome {
     });
     let warm = join_all(warm).await;
     let failed = cold.iter().chain(&warm).filter(|wait| wait.is_none()).count();
-    Outcome { phases: [at_the_start, world.phase(&warm)], failed }
+    Outcome { phases: [at_the_start, simulation.phase(&warm)], failed }
 }
 
 /// How long a call waited for its token. None if there was none.
@@ -105,10 +105,10 @@ async fn called(instance: &ManagedIdentity) -> Option<Duration> {
 
 /// What all instances share: a store, an issuer, and the time.
 #[derive(Clone, Debug)]
-struct World(Arc<Inner>);
+struct Simulation(Arc<SimulationState>);
 
 #[derive(Debug)]
-struct Inner {
+struct SimulationState {
     latency: Duration,
     began: Instant,
     seen: Mutex<Seen>,
@@ -124,7 +124,7 @@ struct Seen {
     leases: HashMap<TokenKey, (String, Instant)>,
 }
 
-impl World {
+impl Simulation {
     fn instance(&self) -> ManagedIdentity {
         ManagedIdentity::builder("mi-fleet", SecretSource::fixed("secret"))
             .client_authentication(ClientAuthentication::ClientSecretBasic)
@@ -182,7 +182,7 @@ impl Seen {
     }
 }
 
-impl TokenStore for World {
+impl TokenStore for Simulation {
     async fn get(&self, key: &TokenKey) -> Result<Option<StoredToken>, StoreError> {
         self.command(|seen, now| seen.token(key, now)).await
     }
@@ -223,7 +223,7 @@ impl TokenStore for World {
 
     async fn remove(&self, key: &TokenKey, token: &AccessToken) -> Result<(), StoreError> {
         self.command(|seen, _| {
-            if seen.tokens.get(key).is_some_and(|(kept, _)| kept.token().expose() == token.expose()) {
+            if seen.tokens.get(key).is_some_and(|(stored, _)| stored.token().expose() == token.expose()) {
                 seen.tokens.remove(key);
             }
         })
@@ -235,7 +235,7 @@ impl TokenStore for World {
     }
 }
 
-impl HttpExchange for World {
+impl HttpExchange for Simulation {
     async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
         let number = {
             let mut seen = self.seen();
@@ -253,7 +253,7 @@ impl HttpExchange for World {
     }
 }
 
-impl Clock for World {
+impl Clock for Simulation {
     fn now(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(1_750_000_000) + self.uptime()
     }

@@ -19,7 +19,7 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use http::{HeaderMap, Request, Response, StatusCode, header::AUTHORIZATION};
 use passport_core::{Clock, SystemClock};
 
-use super::{Contender, bare::Handler, on_axum::answer, raw::only_key};
+use super::{Contender, bare::Handler, on_axum::respond, raw::only_key};
 use crate::{claims::PassportClaims, site::Site, subject::Subject};
 
 const SLOTS: usize = 1024;
@@ -127,9 +127,9 @@ where
                 futures_util::future::Either::Left(self.inner.call(request))
             }
             None => {
-                let mut refusal = Response::new(R::default());
-                *refusal.status_mut() = StatusCode::UNAUTHORIZED;
-                futures_util::future::Either::Right(std::future::ready(Ok(refusal)))
+                let mut rejection = Response::new(R::default());
+                *rejection.status_mut() = StatusCode::UNAUTHORIZED;
+                futures_util::future::Either::Right(std::future::ready(Ok(rejection)))
             }
         }
     }
@@ -149,7 +149,7 @@ impl Contender for FloorOnAService {
 }
 
 async fn handler(Extension(Caller(claims)): Extension<Caller>) -> StatusCode {
-    answer(&claims.sub)
+    respond(&claims.sub)
 }
 
 /// Around an axum router.

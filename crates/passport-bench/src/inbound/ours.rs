@@ -5,7 +5,7 @@ use http::{Extensions, StatusCode};
 use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier, TokenVerifierBuilder};
 use tower::Layer;
 
-use super::{Contender, bare::Handler, on_axum::answer};
+use super::{Contender, bare::Handler, on_axum::respond};
 use crate::{
     site::{AUDIENCE, Site},
     subject::Subject,
@@ -17,7 +17,7 @@ fn layer(site: &Site, with: fn(TokenVerifierBuilder) -> TokenVerifierBuilder) ->
 }
 
 async fn handler(caller: IdInfo) -> StatusCode {
-    answer(caller.user_id())
+    respond(caller.user_id())
 }
 
 fn knows_its_caller(extensions: &Extensions) -> bool {

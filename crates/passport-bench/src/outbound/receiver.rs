@@ -14,7 +14,7 @@ use tower::Service;
 pub struct Receiver;
 
 impl Receiver {
-    pub fn answer(headers: &HeaderMap) -> Response<()> {
+    pub fn respond(headers: &HeaderMap) -> Response<()> {
         let mut response = Response::new(());
         let has_token =
             headers.get(AUTHORIZATION).is_some_and(|value| value.as_bytes().starts_with(b"Bearer "));
@@ -35,6 +35,6 @@ impl<B> Service<Request<B>> for Receiver {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        ready(Ok(Self::answer(request.headers())))
+        ready(Ok(Self::respond(request.headers())))
     }
 }

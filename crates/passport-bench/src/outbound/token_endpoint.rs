@@ -42,7 +42,7 @@ impl TokenEndpoint {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("there is a free port");
         let address = listener.local_addr().expect("it is bound");
         let state = Arc::new(Conduct { lifetime, ..Conduct::default() });
-        let router = Router::new().fallback(answer).with_state(Arc::clone(&state));
+        let router = Router::new().fallback(respond).with_state(Arc::clone(&state));
         let server = tokio::spawn(async move { drop(axum::serve(listener, router).await) });
         Self { address, state, server: Some(server.abort_handle()) }
     }
@@ -88,7 +88,7 @@ impl Drop for TokenEndpoint {
     }
 }
 
-async fn answer(State(conduct): State<Arc<Conduct>>) -> Response {
+async fn respond(State(conduct): State<Arc<Conduct>>) -> Response {
     let number = conduct.requests.fetch_add(1, Ordering::Relaxed);
     tokio::time::sleep(Duration::from_millis(conduct.takes_ms.load(Ordering::Relaxed))).await;
     if conduct.is_down.load(Ordering::Relaxed) {

@@ -51,16 +51,16 @@ fn bars_on(
     let (low, high) = (least / 2.0, most * 3.0);
     let title_style = ("sans-serif", 18).into_font().color(&BLACK);
     area.draw(&Text::new(format!("{title} ({unit}, logarithmic)"), (10, 12), title_style))?;
-    let place = |value: f64| 290 + (600.0 * (value.max(low) / low).ln() / (high / low).ln()) as i32;
+    let x_of = |value: f64| 290 + (600.0 * (value.max(low) / low).ln() / (high / low).ln()) as i32;
     for (row, (name, value)) in bars.iter().enumerate() {
         let top = 50 + 30 * i32::try_from(row)?;
         let color = if name.starts_with("passport") { OURS } else { OTHERS };
-        area.draw(&Rectangle::new([(290, top), (place(*value), top + 20)], color.filled()))?;
+        area.draw(&Rectangle::new([(290, top), (x_of(*value), top + 20)], color.filled()))?;
         let label = ("sans-serif", 14).into_font().color(&BLACK).pos(Pos::new(HPos::Right, VPos::Center));
         area.draw(&Text::new(name.clone(), (282, top + 10), label))?;
         let value_style =
             ("sans-serif", 14).into_font().color(&BLACK).pos(Pos::new(HPos::Left, VPos::Center));
-        area.draw(&Text::new(shown(*value), (place(*value) + 6, top + 10), value_style))?;
+        area.draw(&Text::new(shown(*value), (x_of(*value) + 6, top + 10), value_style))?;
     }
     area.present()?;
     Ok(())

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Chart, Section, Table, machine, targets};
+use super::{Chart, Section, Table, environment, targets};
 
 const HEAD: &str = "# Benchmarks
 
@@ -54,11 +54,11 @@ signature, a malformed token that is refused without a challenge.";
 pub fn page(sections: &[Section], peers: &[&str], is_quick: bool) -> String {
     let mut page = HEAD.to_owned();
     page.push_str("\n| | |\n|---|---|\n");
-    for (name, value) in machine::described() {
+    for (name, value) in environment::described() {
         let _ = writeln!(page, "| {name} | {value} |");
     }
     let _ = writeln!(page, "| Run | {} |", if is_quick { "quick" } else { "full" });
-    let _ = writeln!(page, "| Measured | {} |", machine::versions(peers).join(", "));
+    let _ = writeln!(page, "| Measured | {} |", environment::versions(peers).join(", "));
     let figures: Vec<_> = sections.iter().flat_map(|section| section.figures.clone()).collect();
     let targets = table(&targets::table(&figures));
     let _ = write!(page, "\n## What was asked, and what came out\n\n{WHY}\n\n{targets}");

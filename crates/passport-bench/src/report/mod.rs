@@ -1,7 +1,7 @@
 //! What was measured, before it is written down in one way or another.
 
 pub mod charts;
-pub mod machine;
+pub mod environment;
 pub mod markdown;
 pub mod targets;
 

@@ -1,7 +1,7 @@
 use super::*;
 
 #[tokio::test]
-async fn other_machines_are_served_only_on_request() {
+async fn non_loopback_address_needs_an_opt_in() {
     let any = || DevPassport::builder().address(([0, 0, 0, 0], 0).into());
     let not_loopback =
         |started: Result<DevPassport, StartError>| matches!(started, Err(StartError::NotLoopback(_)));

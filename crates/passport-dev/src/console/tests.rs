@@ -22,7 +22,7 @@ fn commands_are_read() {
 }
 
 #[test]
-fn what_is_not_understood_is_named() {
+fn unknown_command_is_named() {
     for (line, named) in [
         ("rotat", "`rotat`"),
         ("fault tokens down", "`tokens`"),

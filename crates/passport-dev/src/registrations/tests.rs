@@ -8,7 +8,7 @@ fn read(extension: &str, content: &str) -> Result<Registrations, ConfigError> {
 }
 
 #[test]
-fn a_file_is_toml_json_or_yaml() {
+fn file_is_toml_json_or_yaml() {
     for (extension, content) in [
         ("toml", "[identities.Erp-Sync]\nroles = [\"erp.read\"]\n[users.Alice]\nroles = [\"clerk\"]\n"),
         (
@@ -24,14 +24,14 @@ fn a_file_is_toml_json_or_yaml() {
 }
 
 #[test]
-fn unusable_file_is_refused() {
-    for (content, told) in [
+fn unusable_file_is_rejected() {
+    for (content, expected) in [
         ("[identities.erp]\nrole = \"a\"\n", "role"),
         ("[users.alice]\n", "names no identity"),
         ("identities", "identities.toml"),
     ] {
         let error = read("toml", content).unwrap_err().to_string();
-        assert!(error.contains(told), "{error}");
+        assert!(error.contains(expected), "{error}");
     }
     assert!(Registrations::read(Path::new("/no/such.toml")).unwrap_err().to_string().contains("such.toml"));
 }

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::{form::Form, oauth_error::OAuthError};
 use crate::{
     jwt::unix_seconds,
-    registry::{Client, Registry},
+    registry::{AuthenticatedClient, Registry},
     server_state::ServerState,
 };
 
@@ -20,7 +20,7 @@ const LONGEST: u64 = 300;
 const KEY: &str = "private-key";
 
 #[derive(Deserialize)]
-struct Header {
+struct AssertionHeader {
     alg: String,
 }
 
@@ -42,7 +42,7 @@ impl Audiences {
 }
 
 #[derive(Deserialize)]
-struct Claims {
+struct AssertionClaims {
     iss: String,
     sub: String,
     aud: Audiences,
@@ -56,7 +56,7 @@ pub(super) fn authenticate(
     registry: &mut Registry,
     form: &Form,
     assertion: &str,
-) -> Result<Client, OAuthError> {
+) -> Result<AuthenticatedClient, OAuthError> {
     if form.get("client_assertion_type") != Some(TYPE) {
         return Err(OAuthError::invalid_request("client_assertion_type is missing or another one"));
     }
@@ -70,16 +70,16 @@ pub(super) fn authenticate(
     {
         return Err(OAuthError::INVALID_CLIENT);
     }
-    Ok(Client { client_id: claims.sub, secret_id: KEY.to_owned() })
+    Ok(AuthenticatedClient { client_id: claims.sub, secret_id: KEY.to_owned() })
 }
 
 /// Returns whether the client that an assertion names has signed it, and its claims.
-fn signed_by(registry: &Registry, assertion: &str) -> Option<(bool, Claims)> {
+fn signed_by(registry: &Registry, assertion: &str) -> Option<(bool, AssertionClaims)> {
     let (message, signature) = assertion.rsplit_once('.')?;
     let (header, claims) = message.split_once('.')?;
     let decoded = |part: &str| BASE64_URL_SAFE_NO_PAD.decode(part).ok();
-    let header: Header = serde_json::from_slice(&decoded(header)?).ok()?;
-    let claims: Claims = serde_json::from_slice(&decoded(claims)?).ok()?;
+    let header: AssertionHeader = serde_json::from_slice(&decoded(header)?).ok()?;
+    let claims: AssertionClaims = serde_json::from_slice(&decoded(claims)?).ok()?;
     let identity = registry.get(&claims.sub).filter(|identity| identity.enabled)?;
     let key = identity.key.as_ref()?;
     Some((key.verifies(&header.alg, message.as_bytes(), &decoded(signature)?), claims))

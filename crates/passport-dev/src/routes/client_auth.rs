@@ -7,7 +7,7 @@ use percent_encoding::percent_decode_str;
 
 use super::{assertion, form::Form, oauth_error::OAuthError};
 use crate::{
-    registry::{Client, Registry},
+    registry::{AuthenticatedClient, Registry},
     server_state::ServerState,
 };
 
@@ -17,12 +17,13 @@ pub(super) fn authenticate(
     registry: &mut Registry,
     headers: &HeaderMap,
     form: &Form,
-) -> Result<Client, OAuthError> {
+) -> Result<AuthenticatedClient, OAuthError> {
     let basic = headers.get(header::AUTHORIZATION).map(|value| value.to_str().ok().and_then(decode_basic));
     let (secret, assertion) = (form.get("client_secret"), form.get("client_assertion"));
     match (basic, secret, assertion) {
-        // RFC 6749 wants id and secret form-encoded before base64; Passport's own .NET sample sends them raw. For
-        // the documented alphabets the two are the same; for others, either is accepted.
+        // RFC 6749 wants id and secret form-encoded before base64; Passport's own .NET sample sends
+        // them raw. For the documented alphabets the two are the same; for others, either is
+        // accepted.
         (Some(Some((id, secret))), None, None) => {
             let decoded = registry.authenticate(&form_decoded(&id), &form_decoded(&secret));
             let client = decoded.or_else(|| registry.authenticate(&id, &secret));

@@ -24,13 +24,13 @@ pub(super) async fn introspect(
     headers: HeaderMap,
     form: Option<Form>,
 ) -> Response {
-    let asked = || {
+    let introspected = || {
         let form = form.ok_or(OAuthError::invalid_request("send a form body"))?;
         client_auth::authenticate(&state, &mut state.registry(), &headers, &form)?;
         let token = form.get("token").ok_or(OAuthError::invalid_request("token is missing"))?;
         Ok::<_, OAuthError>(active_claims(&state, token))
     };
-    match asked() {
+    match introspected() {
         Err(error) => error.into_response(),
         Ok(None) => Json(json!({ "active": false })).into_response(),
         Ok(Some(claims)) => Json(reply(&claims)).into_response(),
@@ -49,7 +49,8 @@ fn active_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Va
     active.then_some(claims)
 }
 
-/// A managed identity's client is itself (`sub`); a user's is the app that the token is for (`aud`).
+/// A managed identity's client is itself (`sub`); a user's is the app that the token is for
+/// (`aud`).
 fn reply(claims: &Map<String, Value>) -> Value {
     let client = if claims.contains_key("managed_identity_id") { "sub" } else { "aud" };
     let mut reply = Map::new();

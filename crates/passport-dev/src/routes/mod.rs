@@ -7,7 +7,7 @@ mod introspect;
 mod oauth_error;
 mod token;
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use axum::{
     Json, Router,
@@ -49,24 +49,24 @@ async fn discovery(State(state): State<Arc<ServerState>>) -> Json<Value> {
             "sub", "iss", "aud", "exp", "iat", "email", "name", "given_name", "family_name", "roles", "tenant_id",
             "permissions",
         ],
-        "token_endpoint_auth_methods_supported": state.client_authentication(),
+        "token_endpoint_auth_methods_supported": state.settings().client_authentication,
         "code_challenge_methods_supported": ["S256"],
     }))
 }
 
-/// With a version that can be asked for, and the time by the dev Passport's own clock.
-async fn jwks(State(state): State<Arc<ServerState>>, asked: HeaderMap) -> Response {
+/// Returns the keys with an entity tag, and the time by the dev Passport's own clock.
+async fn jwks(State(state): State<Arc<ServerState>>, headers: HeaderMap) -> Response {
     let body = state.keys().jwks().to_string();
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, body.as_bytes());
     let tag = format!("\"{}\"", jwt::base64(&digest.as_ref()[..12]));
-    let is_known = asked.get(header::IF_NONE_MATCH).is_some_and(|known| *known == *tag);
-    let mut response = if is_known {
+    let is_unchanged = headers.get(header::IF_NONE_MATCH).is_some_and(|sent| *sent == *tag);
+    let mut response = if is_unchanged {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         ([(header::CONTENT_TYPE, "application/json")], body).into_response()
     };
     let date = httpdate::fmt_http_date(state.clock.now());
-    let cache_control = state.jwks_cache_control.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let cache_control = state.settings().jwks_cache_control.clone();
     let values =
         [(header::ETAG, HeaderValue::try_from(tag).ok()), (header::DATE, HeaderValue::try_from(date).ok())];
     for (name, value) in values.into_iter().chain([(header::CACHE_CONTROL, cache_control)]) {

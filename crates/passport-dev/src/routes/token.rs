@@ -59,5 +59,5 @@ fn granted(
     let token = TestJwtBuilder::for_managed_identity(state, identity);
     registry.note_issued(&client.client_id, &client.secret_id, token.jti());
     drop(registry);
-    Ok((token.build(), state.token_lifetime()))
+    Ok((token.build(), state.settings().token_lifetime))
 }

@@ -1,4 +1,4 @@
-use super::*;
+use super::{checks::URL, *};
 
 fn builder(url: &str) -> RedisTokenStoreBuilder {
     RedisTokenStore::builder(url, EncryptionKeys::danger_unencrypted())
@@ -10,7 +10,7 @@ fn options(builder: RedisTokenStoreBuilder) -> Vec<String> {
 }
 
 #[test]
-fn the_urls_that_people_write_are_taken() {
+fn valid_urls_are_accepted() {
     for url in [
         "redis://localhost",
         "redis://[::1]:6380/3",
@@ -22,7 +22,7 @@ fn the_urls_that_people_write_are_taken() {
 }
 
 #[test]
-fn every_mistake_is_told_at_once() {
+fn every_mistake_is_reported_at_once() {
     let source = || SecretSource::fixed("x");
     let wrong = builder("redis://host")
         .namespace("a{b")
@@ -37,16 +37,16 @@ fn every_mistake_is_told_at_once() {
 }
 
 #[test]
-fn a_password_in_a_url_is_not_shown() {
+fn password_in_a_url_is_not_shown() {
     for url in ["redis://:hidden@host", "redis://user:hidden@host:port"] {
-        let told = format!("{:?} {}", builder(url), builder(url).build().unwrap_err());
-        assert!(!told.contains("hidden"), "{told}");
+        let message = format!("{:?} {}", builder(url), builder(url).build().unwrap_err());
+        assert!(!message.contains("hidden"), "{message}");
     }
 }
 
 #[cfg(all(feature = "cluster", feature = "sentinel"))]
 #[test]
-fn a_fleet_of_servers_has_urls_of_one_kind() {
+fn urls_of_one_store_are_of_one_kind() {
     let keys = EncryptionKeys::danger_unencrypted;
     assert_eq!(options(RedisTokenStore::cluster(Vec::<String>::new(), keys())), [URL]);
     assert_eq!(options(RedisTokenStore::cluster(["redis://a", "rediss://b"], keys())), [URL]);

@@ -12,7 +12,7 @@ fn problems(redis: &Value) -> Vec<String> {
 }
 
 #[test]
-fn what_people_write_is_taken() {
+fn valid_configurations_are_accepted() {
     for redis in [
         json!({ "url": "redis://host", "encryption_keys": "env:A" }),
         json!({ "url": "redis://host/1", "encryption_keys": ["env:A", "file:/b"], "namespace": "eu", "limit": "250ms" }),
@@ -27,7 +27,7 @@ fn what_people_write_is_taken() {
 }
 
 #[test]
-fn what_is_wrong_is_told_with_its_place_and_all_at_once() {
+fn every_mistake_is_reported_with_its_key() {
     let wrong = json!({
         "url": "http://host", "namespace": "a b", "limit": "1h", "username": "me", "tls_key_ref": "file:/k.pem",
         "encryption_key": "x", "ca_file": "/no/such/ca.pem",
@@ -51,7 +51,7 @@ fn what_is_wrong_is_told_with_its_place_and_all_at_once() {
 }
 
 #[test]
-fn of_what_contradicts_itself_one_is_to_go() {
+fn contradicting_keys_are_rejected() {
     for (redis, place) in [
         (json!({ "encryption_keys": "env:A" }), "url"),
         (json!({ "url": "redis://a", "cluster": "redis://b", "encryption_keys": "env:A" }), "url"),
@@ -75,7 +75,7 @@ fn of_what_contradicts_itself_one_is_to_go() {
 }
 
 #[test]
-fn each_mistake_is_told_once() {
+fn each_mistake_is_reported_once() {
     for wrong in [json!({ "cluster": 7 }), json!({ "url": "rediss://a", "ca_file": true })] {
         let mut told = problems(&wrong);
         let all = told.len();
@@ -86,7 +86,7 @@ fn each_mistake_is_told_once() {
 }
 
 #[test]
-fn a_cluster_and_sentinels_are_features() {
+fn clusters_and_sentinels_need_features() {
     let wrong = problems(&json!({ "cluster": "http://a", "encryption_keys": "env:A" }));
     assert!(wrong.iter().all(|problem| problem.starts_with("cache.redis.cluster: ")), "{wrong:?}");
     let nodes = json!({ "cluster": "redis://a redis://b", "encryption_keys": "env:A" });

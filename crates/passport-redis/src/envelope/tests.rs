@@ -1,31 +1,24 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::sealing_key::tests::ring;
 
 const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtaS0xIn0.c2lnbmF0dXJl";
-const PLACE: &str = "passport:{mi-1:0a}:token";
+pub(crate) const REDIS_KEY: &str = "passport:{mi-1:0a}:token";
 
-fn key(byte: u8) -> Arc<SealingKey> {
-    Arc::new(SealingKey::new(&[byte; SealingKey::LENGTH]).unwrap())
-}
-
-fn ring(bytes: &[u8]) -> Ring {
-    Ring::Keys(bytes.iter().copied().map(key).collect())
-}
-
-fn stored() -> StoredToken {
+pub(crate) fn stored() -> StoredToken {
     let minted_at = UNIX_EPOCH + Duration::from_millis(1_750_000_000_123);
     StoredToken::new(AccessToken::new(JWT, minted_at + Duration::from_secs(3600)).unwrap(), minted_at)
 }
 
 fn sealed() -> Vec<u8> {
-    seal(&ring(&[1]), PLACE, &stored()).unwrap()
+    seal(&ring(&[1]), REDIS_KEY, &stored()).unwrap()
 }
 
 #[test]
-fn what_is_sealed_is_opened() {
+fn sealed_token_is_opened() {
     for ring in [ring(&[1]), Ring::Plain] {
-        let opened = open(&ring, PLACE, &seal(&ring, PLACE, &stored()).unwrap()).unwrap();
+        let opened = open(&ring, REDIS_KEY, &seal(&ring, REDIS_KEY, &stored()).unwrap()).unwrap();
         assert_eq!(opened.token().expose(), JWT);
         assert_eq!(
             (opened.minted_at(), opened.token().expires_at()),
@@ -35,63 +28,103 @@ fn what_is_sealed_is_opened() {
 }
 
 #[test]
-fn of_a_sealed_token_nothing_is_to_be_seen() {
+fn unencrypted_value_has_the_documented_layout() {
+    let value = seal(&Ring::Plain, REDIS_KEY, &stored()).unwrap();
+    let times = [1_750_000_000_123_u64, 1_750_003_600_123].map(u64::to_be_bytes).concat();
+    assert_eq!(value, [&[0; 5][..], &mark(stored().token()), &times, JWT.as_bytes()].concat());
+}
+
+#[test]
+fn sealed_value_has_the_documented_layout() {
+    let value = sealed();
+    assert_eq!(value.len(), 1 + 4 + 16 + 12 + 16 + JWT.len() + 16);
+    assert_eq!(value[0], 1);
+    assert_eq!(value[1..5], 0x3151_9f45_u32.to_be_bytes());
+    assert_eq!(value[5..21], mark(stored().token()));
+}
+
+#[test]
+fn mark_is_the_beginning_of_a_sha256() {
+    let token = AccessToken::new("abc", UNIX_EPOCH).unwrap();
+    assert_eq!(mark(&token)[..4], [0xba, 0x78, 0x16, 0xbf]);
+}
+
+#[test]
+fn nothing_is_sealed_without_a_key() {
+    assert_eq!(seal(&ring(&[]), REDIS_KEY, &stored()), None);
+}
+
+#[test]
+fn mark_of_another_token_is_rejected() {
+    let mut value = seal(&Ring::Plain, REDIS_KEY, &stored()).unwrap();
+    value[5] ^= 1;
+    assert_eq!(open(&Ring::Plain, REDIS_KEY, &value).err(), Some(InvalidValue::Tampered));
+}
+
+#[test]
+fn invalid_values_have_labels() {
+    let values = [InvalidValue::Malformed, InvalidValue::UnknownKey, InvalidValue::Tampered];
+    assert_eq!(values.map(InvalidValue::as_str), ["malformed", "unknown_key", "tampered"]);
+}
+
+#[test]
+fn sealed_token_is_not_readable() {
     let value = String::from_utf8_lossy(&sealed()).into_owned();
     assert!(JWT.split('.').all(|part| !value.contains(part)) && !value.contains("eyJ"));
 }
 
 #[test]
-fn the_same_token_is_never_sealed_to_the_same_bytes() {
+fn each_sealed_value_differs() {
     assert_ne!(sealed(), sealed());
 }
 
 #[test]
-fn a_value_with_any_bit_flipped_is_refused() {
+fn value_with_a_flipped_bit_is_rejected() {
     let (ring, value) = (ring(&[1]), sealed());
     for position in 0..value.len() {
         for bit in 0..8 {
             let mut changed = value.clone();
             changed[position] ^= 1 << bit;
-            assert!(open(&ring, PLACE, &changed).is_err(), "bit {bit} of byte {position}");
+            assert!(open(&ring, REDIS_KEY, &changed).is_err(), "bit {bit} of byte {position}");
         }
     }
 }
 
 #[test]
-fn a_value_that_is_cut_off_or_goes_on_is_refused() {
+fn truncated_or_extended_value_is_rejected() {
     let (ring, mut value) = (ring(&[1]), sealed());
     for length in 0..value.len() {
-        assert!(open(&ring, PLACE, &value[..length]).is_err(), "{length}");
+        assert!(open(&ring, REDIS_KEY, &value[..length]).is_err(), "{length}");
     }
     value.push(0);
-    assert_eq!(open(&ring, PLACE, &value).err(), Some(InvalidValue::Tampered));
+    assert_eq!(open(&ring, REDIS_KEY, &value).err(), Some(InvalidValue::Tampered));
 }
 
 #[test]
-fn a_value_of_another_place_is_refused() {
-    for place in ["passport:{mi-2:0a}:token", "other:{mi-1:0a}:token", ""] {
-        assert_eq!(open(&ring(&[1]), place, &sealed()).err(), Some(InvalidValue::Tampered), "{place}");
+fn value_of_another_redis_key_is_rejected() {
+    for other in ["passport:{mi-2:0a}:token", "other:{mi-1:0a}:token", ""] {
+        assert_eq!(open(&ring(&[1]), other, &sealed()).err(), Some(InvalidValue::Tampered), "{other}");
     }
 }
 
 #[test]
-fn while_keys_are_rotated_both_open_and_the_first_seals() {
+fn first_key_seals_and_all_keys_open() {
     let (old, both, new) = (ring(&[1]), ring(&[2, 1]), ring(&[2]));
-    assert!(open(&both, PLACE, &seal(&old, PLACE, &stored()).unwrap()).is_ok());
-    let value = seal(&both, PLACE, &stored()).unwrap();
-    assert!(open(&new, PLACE, &value).is_ok());
-    assert_eq!(open(&old, PLACE, &value).err(), Some(InvalidValue::UnknownKey));
+    assert!(open(&both, REDIS_KEY, &seal(&old, REDIS_KEY, &stored()).unwrap()).is_ok());
+    let value = seal(&both, REDIS_KEY, &stored()).unwrap();
+    assert!(open(&new, REDIS_KEY, &value).is_ok());
+    assert_eq!(open(&old, REDIS_KEY, &value).err(), Some(InvalidValue::UnknownKey));
 }
 
 #[test]
-fn who_encrypts_takes_nothing_that_is_not() {
-    let plain = seal(&Ring::Plain, PLACE, &stored()).unwrap();
-    assert_eq!(open(&ring(&[1]), PLACE, &plain).err(), Some(InvalidValue::Malformed));
-    assert_eq!(open(&Ring::Plain, PLACE, &sealed()).err(), Some(InvalidValue::Malformed));
+fn unencrypted_value_is_rejected_if_there_are_keys() {
+    let plain = seal(&Ring::Plain, REDIS_KEY, &stored()).unwrap();
+    assert_eq!(open(&ring(&[1]), REDIS_KEY, &plain).err(), Some(InvalidValue::Malformed));
+    assert_eq!(open(&Ring::Plain, REDIS_KEY, &sealed()).err(), Some(InvalidValue::Malformed));
 }
 
 #[test]
-fn the_mark_stands_where_the_scripts_look_for_it() {
+fn mark_is_where_the_scripts_read_it() {
     let (first, last) = MARK_IN_LUA;
     assert_eq!(sealed()[first - 1..last], mark(stored().token()));
 }
@@ -100,15 +133,15 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(2000) })]
 
     #[test]
-    fn junk_is_refused_and_nothing_panics(value in prop::collection::vec(any::<u8>(), 0..200)) {
-        prop_assert!(open(&ring(&[1, 2]), PLACE, &value).is_err());
-        let _ = open(&Ring::Plain, PLACE, &value);
+    fn junk_is_rejected_without_a_panic(value in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(open(&ring(&[1, 2]), REDIS_KEY, &value).is_err());
+        let _ = open(&Ring::Plain, REDIS_KEY, &value);
     }
 
     #[test]
-    fn junk_behind_a_good_head_is_refused(value in prop::collection::vec(any::<u8>(), 0..200), kept in 0_usize..60) {
+    fn junk_after_a_valid_head_is_rejected(value in prop::collection::vec(any::<u8>(), 0..200), kept in 0_usize..60) {
         let good = sealed();
         let value = [&good[..kept.min(good.len())], &value].concat();
-        prop_assert!(open(&ring(&[1]), PLACE, &value).is_err());
+        prop_assert!(open(&ring(&[1]), REDIS_KEY, &value).is_err());
     }
 }

@@ -1,20 +1,20 @@
 use super::*;
 
 #[test]
-fn what_the_server_says_is_not_repeated() {
-    let said = "unknown command 'HELLO', with args beginning with: 'AUTH' 'user' 'hidden'".to_owned();
+fn text_from_the_server_is_not_repeated() {
+    let text = "unknown command 'HELLO', with args beginning with: 'AUTH' 'user' 'hidden'".to_owned();
     for error in [
-        RedisError::from((ErrorKind::Extension, "An error was signalled by the server", said.clone())),
-        RedisError::from((ErrorKind::Io, "Failed to create initial connections", said)),
+        RedisError::from((ErrorKind::Extension, "An error was signalled by the server", text.clone())),
+        RedisError::from((ErrorKind::Io, "Failed to create initial connections", text)),
     ] {
         let error = store_error(&error);
-        let told = passport_core::with_causes(&error);
-        assert!(!format!("{error:?} {told}").contains("hidden"), "{told}");
+        let message = passport_core::with_causes(&error);
+        assert!(!format!("{error:?} {message}").contains("hidden"), "{message}");
     }
 }
 
 #[test]
-fn what_the_operating_system_says_is() {
+fn text_from_the_operating_system_is_repeated() {
     let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
     let error = store_error(&refused.into());
     let cause = std::error::Error::source(&error).unwrap();
@@ -23,7 +23,7 @@ fn what_the_operating_system_says_is() {
 }
 
 #[test]
-fn an_untrusted_certificate_is_told_from_an_outage() {
+fn untrusted_certificate_is_no_outage() {
     let untrusted = rustls::Error::InvalidCertificate(rustls::CertificateError::UnknownIssuer);
     let error = store_error(&std::io::Error::new(std::io::ErrorKind::InvalidData, untrusted).into());
     assert!(error.to_string().contains("no TLS session with Redis"), "{error}");

@@ -47,7 +47,7 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<App
                 tokens: Arc::new(TokenEndpoints {
                     admission: Arc::clone(&admission),
                     identities: by_name(&names, &identities),
-                    answer_time: config.limits.answer_time(),
+                    response_time: config.limits.response_time(),
                 }),
                 proxy: Proxy { admission: Arc::clone(&admission), upstreams },
                 admission,

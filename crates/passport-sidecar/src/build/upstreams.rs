@@ -10,9 +10,6 @@ use crate::{
     route::is_valid_name,
 };
 
-/// A key of an upstream, and what is wrong with its value.
-type Problem = (&'static str, String);
-
 /// Returns the upstreams of a configuration. Each keeps so many idle connections for each caller.
 pub(super) fn upstreams(
     config: &SidecarConfig,
@@ -22,22 +19,23 @@ pub(super) fn upstreams(
 ) -> BTreeMap<String, Upstream> {
     let (mut upstreams, mut tls) = (BTreeMap::new(), TlsConfigs::default());
     for (name, upstream) in &config.upstreams {
-        let mut note = |(key, text): Problem| {
-            problems.push(ConfigProblem::new(format!("upstreams.{name}.{key}"), text));
+        let mut note = |problem: ConfigProblem| {
+            let key = format!("upstreams.{name}.{}", problem.option);
+            problems.push(problem.renamed(key));
         };
         if !is_valid_name(name) {
             let text = "an upstream is called by letters, digits, `-`, `_` and `.`, 60 at most";
-            note(("url", text.to_owned()));
+            note(ConfigProblem::new("url", text));
         }
         let identity = upstream.identity.as_ref();
         if let Some(unknown) = identity.filter(|name| !config.identities.contains_key(*name)) {
-            note(("identity", format!("there is no identity `{unknown}`")));
+            note(ConfigProblem::new("identity", format!("there is no identity `{unknown}`")));
             continue;
         }
         let settings = parts(upstream, identities, &mut tls);
         let built = settings.and_then(|(url, owner, tls)| {
             Upstream::new(name, &url, tls, upstream.http2, owner, &config.limits, idle_connections)
-                .map_err(|error| ("url", with_causes(&*error)))
+                .map_err(|error| ConfigProblem::new("url", with_causes(&*error)))
         });
         match built {
             Ok(built) => drop(upstreams.insert(name.clone(), built)),
@@ -52,15 +50,15 @@ fn parts(
     config: &UpstreamConfig,
     identities: Option<&ManagedIdentities>,
     tls: &mut TlsConfigs,
-) -> Result<(Url, TokenOwner, rustls::ClientConfig), Problem> {
+) -> Result<(Url, TokenOwner, rustls::ClientConfig), ConfigProblem> {
     let url = base_url(&config.url, config.danger_plain_http);
-    let url = url.map_err(|problem| ("url", problem.to_owned()))?;
+    let url = url.map_err(|problem| ConfigProblem::new("url", problem))?;
     let owner = token_owner(config, identities);
-    let owner =
-        owner.ok_or_else(|| ("identity", "in whose name? name an identity, or set propagate".to_owned()))?;
+    let owner = owner
+        .ok_or_else(|| ConfigProblem::new("identity", "in whose name? name an identity, or set propagate"))?;
     let key = if config.ca_file.is_some() { "ca_file" } else { "url" };
-    let tls = tls.get(&url, config.ca_file.as_deref()).map_err(|error| (key, error.to_string()))?;
-    Ok((url, owner, tls))
+    let tls = tls.get(&url, config.ca_file.as_deref());
+    Ok((url, owner, tls.map_err(|error| ConfigProblem::new(key, error))?))
 }
 
 fn base_url(text: &str, plain_http: bool) -> Result<Url, &'static str> {

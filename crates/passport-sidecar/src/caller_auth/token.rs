@@ -18,17 +18,17 @@ const FRESH: Duration = Duration::from_secs(1);
 const READ_TIME: Duration = Duration::from_millis(500);
 
 /// A token that authenticates a caller. It fails closed: while it cannot be read, is empty or
-/// malformed, no request is authenticated by it. A secret that authenticates the sidecar itself stays
-/// in use in such a case; with this one a revoked caller would be admitted.
+/// malformed, no request is authenticated by it. A secret that authenticates the sidecar itself
+/// stays in use in such a case; with this one a revoked caller would be admitted.
 #[derive(Debug)]
 pub(crate) struct CallerToken {
     source: SecretSource,
     /// Held during a read, so that all requests wait for one.
-    last: Mutex<Option<Read>>,
+    last: Mutex<Option<TokenRead>>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Read {
+struct TokenRead {
     at: Instant,
     /// Its hash, or `None` if it could not be read.
     token: Option<Digest>,
@@ -59,7 +59,7 @@ impl CallerToken {
             _ => {}
         }
         let token = token.ok();
-        *last = Some(Read { at: Instant::now(), token });
+        *last = Some(TokenRead { at: Instant::now(), token });
         token
     }
 

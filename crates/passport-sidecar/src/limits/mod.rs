@@ -2,6 +2,7 @@
 
 pub(crate) mod bounds;
 mod forms;
+mod held_body;
 mod open_files;
 mod settings;
 mod shares;
@@ -9,8 +10,9 @@ mod tcp_connection;
 
 pub(crate) use self::{
     forms::{MAX_FORM, UnknownForms},
+    held_body::{HeldBody, hold_until_end},
     open_files::{OpenFile, OpenFiles, idle_connections},
     settings::Limits,
-    shares::{Exhausted, Share, Shares, default_share, hold_until_end},
+    shares::{Exhausted, Share, Shares, default_share},
     tcp_connection::TcpConnection,
 };

@@ -5,8 +5,6 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use axum::{body::Body, response::Response};
-use http_body_util::BodyExt;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// A number of permits, of which each caller may have a part.
@@ -22,23 +20,6 @@ pub(crate) struct Shares {
 pub(crate) struct Share {
     _of_all: OwnedSemaphorePermit,
     _of_the_caller: Option<OwnedSemaphorePermit>,
-}
-
-impl Share {
-    /// Holds the permit until the body of `response` has ended or is dropped.
-    pub(crate) fn held_by(self, response: Response) -> Response {
-        hold_until_end(self, response)
-    }
-}
-
-/// Holds a value until the body of `response` has ended or is dropped.
-pub(crate) fn hold_until_end<T: Send + 'static>(held: T, response: Response) -> Response {
-    response.map(|body| {
-        Body::new(body.map_frame(move |frame| {
-            let _held = &held;
-            frame
-        }))
-    })
 }
 
 /// Which limit was reached.

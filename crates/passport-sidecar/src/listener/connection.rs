@@ -19,10 +19,10 @@ use tower::{Service, ServiceExt};
 
 use super::{
     io_timeout::TimeoutStream,
-    usage::{ConnectionUsage, TrackedBody},
+    usage::{ActiveRequest, ConnectionUsage},
 };
 use crate::{
-    limits::{Limits, TcpConnection, UnknownForms},
+    limits::{HeldBody, Limits, TcpConnection, UnknownForms},
     metrics::TARGET,
     peer::Peer,
 };
@@ -34,7 +34,7 @@ const MAX_STREAMS: u32 = 100;
 pub(super) const GRACE: Duration = Duration::from_millis(200);
 
 /// An accepted connection, and when it ends.
-pub(super) struct Connection {
+pub(super) struct AcceptedConnection {
     pub(super) peer: Peer,
     /// On TCP, the callers that use it.
     pub(super) tcp: Option<TcpConnection>,
@@ -45,7 +45,7 @@ pub(super) struct Connection {
     pub(super) last_request: CancellationToken,
 }
 
-impl Connection {
+impl AcceptedConnection {
     /// Serves HTTP/1 or HTTP/2 until the client closes the connection, it is unused, its caller has
     /// too many, or the listener ends.
     pub(super) fn serve<S>(
@@ -76,11 +76,7 @@ impl Connection {
                 outcome = connection.as_mut() => outcome,
                 () = ends => {
                     connection.as_mut().graceful_shutdown();
-                    tokio::select! {
-                        outcome = connection => outcome,
-                        // hyper waits without a limit for a client that takes no more of a response.
-                        () = async { sleep(GRACE).await; usage.unused_for(idle).await } => Ok(()),
-                    }
+                    connection.await
                 }
             };
             // Mostly a fault of the client, so it is no warning.
@@ -111,7 +107,7 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// Adds to each request what is known of its connection, and tracks whether the connection is used.
+/// Adds to each request what is known of its connection, and counts it until its response is sent.
 fn http_service<S>(
     service: S,
     peer: Peer,
@@ -120,7 +116,7 @@ fn http_service<S>(
     stop: CancellationToken,
 ) -> impl HyperService<
     http::Request<Incoming>,
-    Response = http::Response<TrackedBody>,
+    Response = http::Response<HeldBody<ActiveRequest>>,
     Error = Infallible,
     Future: Send,
 >
@@ -145,7 +141,7 @@ where
                 // Otherwise the next request could be on its way when the connection is closed.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok(response.map(|body| TrackedBody::new(body, active)))
+            Ok(response.map(|body| HeldBody::new(body, active)))
         }
     })
 }

@@ -10,5 +10,5 @@ mod usage;
 
 pub(crate) use self::{
     bind::{Listener, bind},
-    server::Server,
+    server::HttpServer,
 };

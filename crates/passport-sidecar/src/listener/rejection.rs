@@ -25,7 +25,7 @@ const FIRST_BYTE_TIME: Duration = Duration::from_millis(200);
 const RESPONSE_TIME: Duration = Duration::from_secs(1);
 
 /// What a rejected connection holds while it is open.
-type Permits = (OwnedSemaphorePermit, Option<OpenFile>);
+type RejectionPermits = (OwnedSemaphorePermit, Option<OpenFile>);
 
 /// Sends responses to connections that are not served. Connections beyond the limits of this type
 /// are closed without a response.
@@ -75,7 +75,11 @@ impl Rejections {
 }
 
 /// Sends a whole response instead of serving the connection.
-async fn respond(mut stream: impl AsyncRead + AsyncWrite + Unpin, response: Vec<u8>, _permits: Permits) {
+async fn respond(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    response: Vec<u8>,
+    _permits: RejectionPermits,
+) {
     let sent = async {
         stream.write_all(&response).await?;
         stream.shutdown().await?;

@@ -1,7 +1,7 @@
 use std::{convert::Infallible, io, sync::Arc, time::Duration};
 
 use axum::{extract::Request, response::Response};
-use metrics::{Gauge, counter, gauge};
+use metrics::{counter, gauge};
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     time::{Instant, sleep, timeout},
@@ -14,11 +14,12 @@ use tower::Service;
 
 use super::{
     bind::Listener,
-    connection::{Connection, GRACE},
+    connection::{AcceptedConnection, GRACE},
     rejection::Rejections,
 };
 use crate::{
     admission::Admission,
+    gauge::GaugeGuard,
     limits::{Limits, OpenFile, Share, Shares, TcpConnection, default_share},
     metrics::{CONNECTIONS, CONNECTIONS_FORBIDDEN, CONNECTIONS_REJECTED, TARGET},
     peer::Peer,
@@ -26,7 +27,7 @@ use crate::{
 
 /// The pause after a connection could not be accepted, as there are no file descriptors or there is
 /// no memory.
-const PAUSE: Duration = Duration::from_millis(100);
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// How long connections that a client has opened already are accepted at the end. It is limited, as
 /// other clients could connect again and again.
@@ -36,11 +37,11 @@ const LAST_ACCEPTS: Duration = Duration::from_millis(200);
 const LAST_ACCEPT: Duration = Duration::from_millis(20);
 
 /// What an accepted connection holds: a permit of its listener, and a file.
-type Permits = (Share, Option<OpenFile>);
+type ConnectionPermits = (Share, Option<OpenFile>);
 
 /// Accepts connections at one listener, and serves them. Each listener has limits of its own, so
 /// that a flood at one does not affect another.
-pub(crate) struct Server<S> {
+pub(crate) struct HttpServer<S> {
     name: &'static str,
     service: S,
     limits: Limits,
@@ -58,7 +59,7 @@ pub(crate) struct Server<S> {
     _abort_on_drop: DropGuard,
 }
 
-impl<S> Server<S>
+impl<S> HttpServer<S>
 where
     S: Service<Request, Response = Response, Error = Infallible, Future: Send> + Clone + Send + 'static,
 {
@@ -93,7 +94,7 @@ where
         while let Some(outcome) = self.stop.run_until_cancelled(self.accept(&listener)).await {
             if let Err(error) = outcome {
                 tracing::warn!(target: TARGET, %error, "a connection could not be taken in");
-                sleep(PAUSE).await;
+                sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
         let end = Instant::now() + LAST_ACCEPTS;
@@ -138,7 +139,7 @@ where
             },
             _ => None,
         };
-        if let Some(permits) = self.permits(peer, caller) {
+        if let Some(permits) = self.take_permits(peer, caller) {
             self.spawn(stream, peer, permits);
         } else {
             counter!(CONNECTIONS_REJECTED, "door" => self.name).increment(1);
@@ -146,7 +147,7 @@ where
         }
     }
 
-    fn permits(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<Permits> {
+    fn take_permits(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<ConnectionPermits> {
         let file = match &self.admission {
             Some(admission) => Some(admission.files.for_connection(peer, caller)?),
             None => None,
@@ -173,9 +174,9 @@ where
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
         peer: Peer,
-        permits: Permits,
+        permits: ConnectionPermits,
     ) {
-        let connection = Connection {
+        let connection = AcceptedConnection {
             peer,
             tcp: (peer == Peer::Tcp).then(|| TcpConnection::new(Arc::clone(&self.shares))),
             limits: self.limits,
@@ -183,7 +184,7 @@ where
             last_request: self.last_request.clone(),
         };
         let served = connection.serve(self.service.clone(), stream);
-        let open = OpenConnection::at(self.name);
+        let open = GaugeGuard::new(gauge!(CONNECTIONS, "door" => self.name));
         let abort = self.abort.clone();
         self.connections.spawn(async move {
             abort.run_until_cancelled(served).await;
@@ -206,21 +207,4 @@ where
 fn per_caller(limits: &Limits, admission: Option<&Admission>) -> usize {
     let callers = admission.map_or(1, |admission| admission.callers.0.len());
     limits.connections_per_caller.unwrap_or_else(|| default_share(limits.connections, callers))
-}
-
-/// An open connection in the gauge, until it is dropped.
-struct OpenConnection(Gauge);
-
-impl OpenConnection {
-    fn at(listener: &'static str) -> Self {
-        let open = gauge!(CONNECTIONS, "door" => listener);
-        open.increment(1);
-        Self(open)
-    }
-}
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.0.decrement(1);
-    }
 }

@@ -1,42 +1,37 @@
+//! How long a connection has had no request. A client of HTTP/2, such as a channel of gRPC, keeps
+//! an idle connection for as long as its process lives, and answers pings. Without a limit on the
+//! idle time, clients that are no longer needed would use up `limits.connections`.
+
 use std::{
-    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
     time::Duration,
 };
 
-use axum::body::Body;
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, sleep_until};
 
-/// Tells how long no request of a connection has waited for the sidecar. A client that only answers
-/// pings, or that does not take its response, moves bytes but does not use its connection, and is
-/// disconnected so that others can connect.
+/// The requests in flight on a connection.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionUsage(Arc<Mutex<Usage>>);
 
 #[derive(Debug)]
 struct Usage {
-    /// Requests that wait for a response, or for more of it.
-    waiting: usize,
-    /// When that number last changed, or more of a response was taken.
-    since: Instant,
+    in_flight: usize,
+    /// When that number last changed.
+    changed_at: Instant,
 }
 
 impl ConnectionUsage {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Usage { waiting: 0, since: Instant::now() })))
+        Self(Arc::new(Mutex::new(Usage { in_flight: 0, changed_at: Instant::now() })))
     }
 
-    /// Counts a request, until its response has been sent.
+    /// Counts a request until the returned value is dropped.
     pub(super) fn begin(&self) -> ActiveRequest {
-        let mut request = ActiveRequest { connection: self.clone(), waits: false };
-        request.set_waiting(true);
-        request
+        self.change(|in_flight| in_flight + 1);
+        ActiveRequest(self.clone())
     }
 
-    /// Completes when no request has waited, and no response was taken, for `time`.
+    /// Completes when no request has been in flight for `time`.
     pub(super) async fn unused_for(&self, time: Duration) {
         loop {
             let now = Instant::now();
@@ -50,7 +45,12 @@ impl ConnectionUsage {
 
     fn unused_since(&self) -> Option<Instant> {
         let usage = self.usage();
-        Some(usage.since).filter(|_| usage.waiting == 0)
+        (usage.in_flight == 0).then_some(usage.changed_at)
+    }
+
+    fn change(&self, in_flight: impl FnOnce(usize) -> usize) {
+        let mut usage = self.usage();
+        *usage = Usage { in_flight: in_flight(usage.in_flight), changed_at: Instant::now() };
     }
 
     fn usage(&self) -> MutexGuard<'_, Usage> {
@@ -60,64 +60,11 @@ impl ConnectionUsage {
 
 /// A request in flight, until it is dropped.
 #[derive(Debug)]
-pub(super) struct ActiveRequest {
-    connection: ConnectionUsage,
-    waits: bool,
-}
-
-impl ActiveRequest {
-    /// Notes whether the request waits for the sidecar, or its client has something to take.
-    fn set_waiting(&mut self, waits: bool) {
-        let mut usage = self.connection.usage();
-        match (self.waits, waits) {
-            (false, true) => usage.waiting += 1,
-            (true, false) => usage.waiting -= 1,
-            _ => {}
-        }
-        usage.since = Instant::now();
-        self.waits = waits;
-    }
-}
+pub(super) struct ActiveRequest(ConnectionUsage);
 
 impl Drop for ActiveRequest {
     fn drop(&mut self) {
-        self.set_waiting(false);
-    }
-}
-
-/// The body of a response. Its connection is used while the client waits for more of it.
-pub(super) struct TrackedBody {
-    body: Body,
-    request: ActiveRequest,
-}
-
-impl TrackedBody {
-    pub(super) fn new(body: Body, mut request: ActiveRequest) -> Self {
-        request.set_waiting(false);
-        Self { body, request }
-    }
-}
-
-impl http_body::Body for TrackedBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        // A poll means that the last frame was taken; HTTP/2 may poll one frame ahead.
-        self.request.set_waiting(polled.is_pending());
-        polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
+        self.0.change(|in_flight| in_flight - 1);
     }
 }
 

@@ -1,3 +1,7 @@
+//! Tells reused connections from fresh ones. It is for upstreams that close idle connections sooner
+//! than the pool does, as Node does after five seconds: a request that meets such an end is sent
+//! again, and one that fails on a fresh connection is not.
+
 use std::{
     io,
     pin::Pin,
@@ -25,8 +29,8 @@ impl ConnectionHistory {
         self.had_response.store(true, Ordering::Relaxed);
     }
 
-    /// Whether a request that began at `begin` reuses the connection: it was there before, or became
-    /// free after another request while this one waited for a connection of its own.
+    /// Whether a request that began at `begin` reuses the connection: it was there before, or
+    /// became free after another request while this one waited for a connection of its own.
     pub(super) fn is_reused(&self, begin: Instant) -> bool {
         self.established < begin || self.had_response.load(Ordering::Relaxed)
     }

@@ -16,7 +16,7 @@ use axum::{extract::Request, response::Response};
 use http::{HeaderName, Method, StatusCode, Uri};
 use passport_outbound::ManagedIdentity;
 
-use self::permit::Permit;
+use self::permit::ForwardPermit;
 pub(crate) use self::{
     tls::TlsConfigs,
     upstream::{TokenOwner, Upstream},
@@ -34,7 +34,7 @@ pub(crate) struct Proxy {
 }
 
 /// An upstream, and the URL of a request there.
-type Target<'a> = (&'a Upstream, Uri);
+type ForwardTarget<'a> = (&'a Upstream, Uri);
 
 impl Proxy {
     /// Forwards `request` to the upstream that its path names (`/to/<upstream>/...`), or else its
@@ -52,11 +52,11 @@ impl Proxy {
         } else {
             self.target_by_header(caller, &request)?
         };
-        let permit = Permit::take(&self.admission, caller)?;
+        let permit = ForwardPermit::take(&self.admission, caller)?;
         upstream.call(caller, permit, prepared(request, uri, drops_proxy_headers)).await
     }
 
-    fn target_by_path(&self, caller: &Caller, request: &Request) -> Result<Target<'_>, ErrorResponse> {
+    fn target_by_path(&self, caller: &Caller, request: &Request) -> Result<ForwardTarget<'_>, ErrorResponse> {
         // The path as it was sent, not decoded.
         let path = request.uri().path().strip_prefix("/to/").unwrap_or_default();
         let (name, path) = path.split_at(path.find('/').unwrap_or(path.len()));
@@ -65,7 +65,11 @@ impl Proxy {
         Ok((upstream, uri))
     }
 
-    fn target_by_header(&self, caller: &Caller, request: &Request) -> Result<Target<'_>, ErrorResponse> {
+    fn target_by_header(
+        &self,
+        caller: &Caller,
+        request: &Request,
+    ) -> Result<ForwardTarget<'_>, ErrorResponse> {
         let name = request.headers().get(UPSTREAM_HEADER);
         let name = name.and_then(|name| name.to_str().ok()).unwrap_or_default();
         let upstream = self.upstream(caller, name)?;

@@ -1,23 +1,23 @@
 use std::{sync::Arc, time::Duration};
 
-use axum::response::Response;
 use metrics::{counter, gauge};
 
 use crate::{
     admission::Admission,
     caller_auth::Caller,
     error::ErrorResponse,
-    limits::{Exhausted, OpenFile, Share, hold_until_end},
+    gauge::GaugeGuard,
+    limits::{Exhausted, OpenFile, Share},
     metrics::{FORWARDED, FORWARDED_REJECTED},
 };
 
 /// The permit of a forwarded request, held until its body and the body of its response have ended.
 #[derive(Clone, Debug)]
-pub(super) struct Permit {
-    _held: Arc<(Share, OpenFile, Forwarded)>,
+pub(super) struct ForwardPermit {
+    _held: Arc<(Share, OpenFile, GaugeGuard)>,
 }
 
-impl Permit {
+impl ForwardPermit {
     /// # Errors
     /// 429 when the caller has too many requests in flight, and 503 when all callers together have,
     /// or too many files are open.
@@ -41,29 +41,7 @@ impl Permit {
             count_rejected("open_files");
             ErrorResponse::unavailable("too many files are open; see LimitNOFILE", Duration::ZERO)
         })?;
-        Ok(Self { _held: Arc::new((share, file, Forwarded::begin())) })
-    }
-
-    /// Holds the permit until the body of `response` has ended.
-    pub(super) fn held_by(self, response: Response) -> Response {
-        hold_until_end(self, response)
-    }
-}
-
-/// A forwarded request in the gauge, until it is dropped.
-#[derive(Debug)]
-struct Forwarded(());
-
-impl Forwarded {
-    fn begin() -> Self {
-        gauge!(FORWARDED).increment(1);
-        Self(())
-    }
-}
-
-impl Drop for Forwarded {
-    fn drop(&mut self) {
-        gauge!(FORWARDED).decrement(1);
+        Ok(Self { _held: Arc::new((share, file, GaugeGuard::new(gauge!(FORWARDED)))) })
     }
 }
 

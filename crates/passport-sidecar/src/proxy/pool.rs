@@ -20,14 +20,15 @@ use tower::{Service, ServiceExt, util::MapResponse};
 use super::{
     connection_history::{ConnectionHistory, TrackedConnection},
     request_body::RequestBody,
-    retry::Retry,
+    retry::RetryableRequest,
 };
 use crate::limits::Limits;
 
 pub(super) const CONNECT_TIME: Duration = Duration::from_secs(10);
 
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
-type Connector = MapResponse<HttpsConnector<HttpConnector>, fn(Stream) -> TrackedConnection<Stream>>;
+type UpstreamStream = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Connector =
+    MapResponse<HttpsConnector<HttpConnector>, fn(UpstreamStream) -> TrackedConnection<UpstreamStream>>;
 type Http = Client<Connector, RequestBody>;
 
 /// The caller of a request, in its extensions.
@@ -39,10 +40,10 @@ pub(super) struct CallerName(pub(super) Arc<str>);
 #[derive(Clone)]
 pub(super) struct CallerPools {
     pools: Arc<Mutex<HashMap<Arc<str>, Http>>>,
-    settings: Arc<Settings>,
+    settings: Arc<PoolSettings>,
 }
 
-struct Settings {
+struct PoolSettings {
     tls: ClientConfig,
     http2: bool,
     limits: Limits,
@@ -52,7 +53,7 @@ struct Settings {
 impl CallerPools {
     /// Creates pools that keep so many idle connections for each caller.
     pub(super) fn new(tls: ClientConfig, http2: bool, limits: Limits, idle_connections: usize) -> Self {
-        let settings = Settings { tls, http2, limits, idle_connections };
+        let settings = PoolSettings { tls, http2, limits, idle_connections };
         Self { pools: Arc::default(), settings: Arc::new(settings) }
     }
 
@@ -63,7 +64,7 @@ impl CallerPools {
     }
 }
 
-impl Settings {
+impl PoolSettings {
     fn client(&self, idle_connections: usize) -> Http {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
@@ -86,7 +87,7 @@ impl Settings {
             .http2_initial_stream_window_size(self.limits.stream_window())
             // Room for all of a caller's streams, so that one that is not read delays none of them.
             .http2_initial_connection_window_size(self.limits.upstream_window());
-        let tracked: fn(Stream) -> TrackedConnection<Stream> = TrackedConnection::new;
+        let tracked: fn(UpstreamStream) -> TrackedConnection<UpstreamStream> = TrackedConnection::new;
         builder.build(connector.map_response(tracked))
     }
 }
@@ -105,7 +106,7 @@ impl Service<Request<RequestBody>> for CallerPools {
     fn call(&mut self, request: Request<RequestBody>) -> ResponseFuture {
         let caller =
             request.extensions().get().map_or_else(|| Arc::from(""), |CallerName(name)| Arc::clone(name));
-        let (retry, settings) = (Retry::of(&request), Arc::clone(&self.settings));
+        let (retry, settings) = (RetryableRequest::of(&request), Arc::clone(&self.settings));
         let sent = self.pool(caller).request(request);
         Box::pin(async move {
             let error = match sent.await {

@@ -1,3 +1,7 @@
+//! Tells a slow upstream from a slow client. It is for large uploads and for client streams of
+//! gRPC, which may take any time: a fixed limit from the beginning of a request would cut them off,
+//! and without a limit an upstream that hangs would keep the permits of its callers.
+
 use std::{
     pin::Pin,
     task::{Context, Poll},
@@ -12,31 +16,31 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use super::{headers, permit::Permit};
+use super::{headers, permit::ForwardPermit};
 
 /// A request body that reports its progress, and holds the permit of its request.
 pub(super) struct RequestBody {
     body: Body,
     awaited: Option<watch::Sender<bool>>,
-    _permit: Option<Permit>,
+    _permit: Option<ForwardPermit>,
 }
 
 /// The progress of a body: whether the upstream waits for more of it from the client.
-pub(super) struct Progress(Option<watch::Receiver<bool>>);
+pub(super) struct UploadProgress(Option<watch::Receiver<bool>>);
 
 impl RequestBody {
-    pub(super) fn watched(body: Body) -> (Self, Progress) {
+    pub(super) fn watched(body: Body) -> (Self, UploadProgress) {
         let (awaited, progress) = (!body.is_end_stream()).then(|| watch::channel(false)).unzip();
-        (Self { body, awaited, _permit: None }, Progress(progress))
+        (Self { body, awaited, _permit: None }, UploadProgress(progress))
     }
 
     /// Holds `permit` until this body is dropped.
-    pub(super) fn holding(self, permit: Permit) -> Self {
+    pub(super) fn holding(self, permit: ForwardPermit) -> Self {
         Self { _permit: Some(permit), ..self }
     }
 }
 
-impl Progress {
+impl UploadProgress {
     /// Completes when the upstream is too slow: it has taken nothing of what the client sent for
     /// `idle`, or has not begun within `response`, or has taken all and not responded within
     /// `response`.

@@ -7,18 +7,19 @@ use h2::Reason;
 use http::{Extensions, Method, Request};
 use http_body::Body as _;
 use hyper_util::client::legacy;
+use passport_core::chain;
 use tokio::time::Instant;
 
 use super::{connection_history::ConnectionHistory, request_body::RequestBody};
 
 /// A request that can be retried.
-pub(super) struct Retry {
+pub(super) struct RetryableRequest {
     request: Request<RequestBody>,
     is_idempotent: bool,
     begin: Instant,
 }
 
-impl Retry {
+impl RetryableRequest {
     /// Copies `request`, unless it has a body, which could be sent in part.
     pub(super) fn of(request: &Request<RequestBody>) -> Option<Self> {
         if !request.body().is_end_stream() {
@@ -32,8 +33,8 @@ impl Retry {
         Some(Self { request: again, is_idempotent: is_idempotent(request.method()), begin: Instant::now() })
     }
 
-    /// Returns the request if it may be retried after `error`: a reused connection has ended, and the
-    /// request is idempotent or was not processed. A failure of a fresh connection is the
+    /// Returns the request if it may be retried after `error`: a reused connection has ended, and
+    /// the request is idempotent or was not processed. A failure of a fresh connection is the
     /// upstream's, and could go on for ever.
     pub(super) fn after(self, error: &legacy::Error) -> Option<Request<RequestBody>> {
         let was_reused = history(error).is_some_and(|history| history.is_reused(self.begin));
@@ -57,7 +58,7 @@ fn history(error: &legacy::Error) -> Option<ConnectionHistory> {
 /// Whether the upstream says that it has not processed the request
 /// ([RFC 9113, section 8.7](https://www.rfc-editor.org/rfc/rfc9113#section-8.7)).
 fn is_refused(error: &legacy::Error) -> bool {
-    causes(error)
+    chain(error)
         .filter_map(|cause| cause.downcast_ref::<h2::Error>())
         .any(|error| error.is_reset() && error.is_remote() && error.reason() == Some(Reason::REFUSED_STREAM))
 }
@@ -65,7 +66,7 @@ fn is_refused(error: &legacy::Error) -> bool {
 /// Whether a connection ended without a response: an upstream closes idle connections, and a
 /// request may be on its way at that moment.
 fn was_closed(error: &legacy::Error) -> bool {
-    !error.is_connect() && causes(error).any(is_of_a_closed_connection)
+    !error.is_connect() && chain(error).any(is_of_a_closed_connection)
 }
 
 fn is_of_a_closed_connection(error: &(dyn Error + 'static)) -> bool {
@@ -83,8 +84,4 @@ fn is_of_a_closed_connection(error: &(dyn Error + 'static)) -> bool {
 /// has seen goes on ([RFC 9113, section 6.8](https://www.rfc-editor.org/rfc/rfc9113#section-6.8)).
 fn is_graceful_end(error: &h2::Error) -> bool {
     error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR)
-}
-
-fn causes<'a>(error: &'a legacy::Error) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
-    std::iter::successors(error.source(), |&cause| cause.source())
 }

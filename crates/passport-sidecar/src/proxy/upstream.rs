@@ -13,11 +13,15 @@ use url::Url;
 use super::{
     base_url::BaseUrl,
     headers,
-    permit::Permit,
+    permit::ForwardPermit,
     pool::{CallerName, CallerPools},
     request_body::RequestBody,
 };
-use crate::{caller_auth::Caller, error::ErrorResponse, limits::Limits};
+use crate::{
+    caller_auth::Caller,
+    error::ErrorResponse,
+    limits::{Limits, hold_until_end},
+};
 
 /// Whose token the requests to an upstream have.
 #[derive(Debug)]
@@ -38,7 +42,7 @@ pub(crate) struct Upstream {
     plain: CallerPools,
     with_token: Option<AttachToken<CallerPools>>,
     idle_time: Duration,
-    answer_time: Duration,
+    response_time: Duration,
 }
 
 impl Upstream {
@@ -63,7 +67,7 @@ impl Upstream {
         };
         let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
         let base_url = BaseUrl::new(base)?;
-        let (idle_time, answer_time) = (limits.idle_time(), limits.answer_time());
+        let (idle_time, response_time) = (limits.idle_time(), limits.response_time());
         Ok(Self {
             name: name.to_owned(),
             base_url,
@@ -72,7 +76,7 @@ impl Upstream {
             plain,
             with_token,
             idle_time,
-            answer_time,
+            response_time,
         })
     }
 
@@ -98,7 +102,7 @@ impl Upstream {
     pub(super) async fn call(
         &self,
         caller: &Caller,
-        permit: Permit,
+        permit: ForwardPermit,
         request: Request,
     ) -> Result<Response, ErrorResponse> {
         let (mut parts, body) = request.into_parts();
@@ -109,11 +113,11 @@ impl Upstream {
         let mut request = http::Request::from_parts(parts, body.holding(permit.clone()));
         *request.version_mut() = self.version;
         request.extensions_mut().insert(CallerName(Arc::clone(&caller.name)));
-        // The time for a response begins when the body is sent, so that a large body or a stream may
-        // take any time.
+        // The time for a response begins when the body is sent, so that a large body or a stream
+        // may take any time.
         tokio::select! {
-            outcome = self.send(request) => outcome.map(|response| permit.held_by(response)),
-            () = progress.timed_out(self.idle_time, self.answer_time) => Err(self.timed_out()),
+            outcome = self.send(request) => outcome.map(|response| hold_until_end(permit, response)),
+            () = progress.timed_out(self.idle_time, self.response_time) => Err(self.timed_out()),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     access_log::RequestCaller,
     caller_auth::Caller,
     error::ErrorResponse,
-    limits::{MAX_FORM, Share, TcpConnection, UnknownForms},
+    limits::{MAX_FORM, Share, TcpConnection, UnknownForms, hold_until_end},
     peer::Peer,
 };
 
@@ -25,33 +25,28 @@ use crate::{
 /// works when one URL is changed.
 pub(super) async fn token(State(endpoints): State<Arc<TokenEndpoints>>, request: Request) -> Response {
     match admit(&endpoints, request).await {
-        Ok((form, Admitted { caller, share })) => {
+        Ok((form, (caller, share))) => {
             let token = issue(&endpoints, &caller, &form).await;
             let mut response = token.unwrap_or_else(IntoResponse::into_response);
             response.extensions_mut().insert(RequestCaller(caller));
-            share.held_by(response)
+            hold_until_end(share, response)
         }
         Err(error) => error.challenge("Basic realm=\"passport-sidecar\"").into_response(),
     }
 }
 
 /// A caller, and the memory of its request.
-struct Admitted {
-    caller: Arc<Caller>,
-    share: Share,
-}
+type Admitted = (Arc<Caller>, Share);
 
-impl Admitted {
-    async fn new(
-        endpoints: &TokenEndpoints,
-        peer: Peer,
-        connection: Option<TcpConnection>,
-        tokens: &[&str],
-    ) -> Result<Self, ErrorResponse> {
-        let caller = endpoints.admission.authenticate(peer, connection, tokens).await?;
-        let share = endpoints.admission.own_request(&caller)?;
-        Ok(Self { caller, share })
-    }
+async fn admit_caller(
+    endpoints: &TokenEndpoints,
+    peer: Peer,
+    connection: Option<TcpConnection>,
+    tokens: &[&str],
+) -> Result<Admitted, ErrorResponse> {
+    let caller = endpoints.admission.authenticate(peer, connection, tokens).await?;
+    let share = endpoints.admission.own_request(&caller)?;
+    Ok((caller, share))
 }
 
 /// Authenticates the caller before the form is read, unless its token is in the form.
@@ -68,7 +63,7 @@ async fn admit(endpoints: &TokenEndpoints, request: Request) -> Result<(TokenFor
     let unknown: UnknownForms = parts.extensions.get().cloned().unwrap_or_default();
     // The head may be larger than the form, and reading the form takes time.
     drop(parts);
-    let admit = async |tokens: &[&str]| Admitted::new(endpoints, peer, connection.clone(), tokens).await;
+    let admit = async |tokens: &[&str]| admit_caller(endpoints, peer, connection.clone(), tokens).await;
     let early = if is_known { Some(admit(&tokens).await?) } else { None };
     let _permit = if is_known { None } else { Some(unknown.take()?) };
     let form = to_bytes(body, MAX_FORM).await;

@@ -29,7 +29,7 @@ pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ErrorRespons
 
 /// Parses a form. Client id and secret are in a Basic header or in the form
 /// ([RFC 6749, section 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1)).
-pub(super) fn parse(basic: Option<Basic>, body: &[u8]) -> Result<TokenForm, ErrorResponse> {
+pub(super) fn parse(basic: Option<BasicCredentials>, body: &[u8]) -> Result<TokenForm, ErrorResponse> {
     let mut form = BTreeMap::new();
     for (key, value) in form_urlencoded::parse(body) {
         // Another recipient could read the other value.
@@ -58,9 +58,9 @@ pub(super) fn parse(basic: Option<Basic>, body: &[u8]) -> Result<TokenForm, Erro
 }
 
 /// The client id, and both readings of its secret.
-pub(super) type Basic = (String, [String; 2]);
+pub(super) type BasicCredentials = (String, [String; 2]);
 
-pub(super) fn basic_credentials(value: &[u8]) -> Result<Basic, ErrorResponse> {
+pub(super) fn basic_credentials(value: &[u8]) -> Result<BasicCredentials, ErrorResponse> {
     let wrong = || ErrorResponse::invalid("the Authorization header is not Basic with id and secret");
     let text = std::str::from_utf8(value).map_err(|_| wrong())?;
     let (scheme, encoded) = text.split_once(' ').ok_or_else(wrong)?;

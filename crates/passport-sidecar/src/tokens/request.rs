@@ -15,7 +15,7 @@ pub(crate) struct TokenEndpoints {
     pub(crate) admission: Arc<Admission>,
     pub(crate) identities: BTreeMap<String, ManagedIdentity>,
     /// How long a request waits for a token.
-    pub(crate) answer_time: Duration,
+    pub(crate) response_time: Duration,
 }
 
 /// A request for a token that its caller may have.
@@ -29,7 +29,8 @@ impl TokenEndpoints {
     /// Returns the request of `caller` for a token of an identity, by its name or client id.
     ///
     /// # Errors
-    /// When the caller may not have that token. The error does not tell whether the identity exists.
+    /// When the caller may not have that token. The error does not tell whether the identity
+    /// exists.
     pub(super) fn request(
         &self,
         caller: &Caller,
@@ -51,7 +52,7 @@ impl TokenEndpoints {
         }
         let identity =
             identity.with_scopes(&scopes.to_string()).map_err(|_| invalid("these are no scopes"))?;
-        Ok(TokenRequest { identity, scopes, timeout: self.answer_time })
+        Ok(TokenRequest { identity, scopes, timeout: self.response_time })
     }
 
     /// Returns the identity of that name or client id, if `caller` may use it.

@@ -1,11 +1,9 @@
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use axum::{
     Json,
     response::{IntoResponse, Response},
 };
 use http::{HeaderValue, header};
-use passport_core::{Clock, SystemClock};
+use passport_core::{Clock, SystemClock, unix_millis};
 use passport_outbound::AccessToken;
 use serde_json::json;
 
@@ -14,12 +12,12 @@ use serde_json::json;
 /// and the absolute time of its expiry.
 pub(super) fn token(token: &AccessToken, granted: &str) -> Response {
     let end = token.expires_at();
-    let seconds = |time: SystemTime| end.duration_since(time).unwrap_or_default().as_secs();
+    let left = end.duration_since(SystemClock.now()).unwrap_or_default();
     let body = json!({
         "access_token": token.expose(),
         "token_type": "Bearer",
-        "expires_in": seconds(SystemClock.now()),
-        "expires_on": seconds(UNIX_EPOCH),
+        "expires_in": left.as_secs(),
+        "expires_on": unix_millis(end) / 1000,
         "scope": granted,
     });
     let mut response = Json(body).into_response();

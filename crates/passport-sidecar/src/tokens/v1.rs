@@ -12,6 +12,7 @@ use axum::{
     },
     response::Response,
 };
+use passport_core::Hex;
 use passport_outbound::AccessToken;
 use serde::Deserialize;
 
@@ -66,27 +67,22 @@ pub(super) async fn refresh(
         )
     })?;
     let request = endpoints.request(&caller, &parameters.identity, parameters.scope.as_deref())?;
-    let rejected = decode_hex(&parameters.rejected)
-        .ok_or_else(|| ErrorResponse::invalid("rejected= is 64 hexadecimal digits: the token's SHA-256"))?;
-    let replaced = request.identity.token_after_refusal(|kept| has_hash(kept, &rejected));
+    if !is_hash(&parameters.rejected) {
+        return Err(ErrorResponse::invalid("rejected= is 64 hexadecimal digits: the token's SHA-256"));
+    }
+    let rejected = parameters.rejected.to_ascii_lowercase();
+    let replaced = request.identity.token_after_refusal(|cached| has_hash(cached, &rejected));
     let token = request.wait_for(replaced).await?;
     Ok(response::token(&token, &request.granted()))
 }
 
-fn has_hash(kept: &AccessToken, hash: &[u8]) -> bool {
-    verify_slices_are_equal(digest(&SHA256, kept.expose().as_bytes()).as_ref(), hash).is_ok()
+fn has_hash(token: &AccessToken, hash: &str) -> bool {
+    let digest = digest(&SHA256, token.expose().as_bytes());
+    verify_slices_are_equal(Hex(digest.as_ref()).to_string().as_bytes(), hash.as_bytes()).is_ok()
 }
 
-fn decode_hex(hex: &str) -> Option<[u8; 32]> {
-    let mut bytes = [0; 32];
-    if hex.len() != 64 || !hex.is_ascii() {
-        return None;
-    }
-    for (byte, at) in bytes.iter_mut().zip((0..64).step_by(2)) {
-        *byte =
-            u8::from_str_radix(hex.get(at..at + 2).filter(|digits| !digits.starts_with('+'))?, 16).ok()?;
-    }
-    Some(bytes)
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 #[cfg(test)]

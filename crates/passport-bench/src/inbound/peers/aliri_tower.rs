@@ -16,7 +16,7 @@ use axum::{Extension, Router, body::Body, routing::get};
 use http::StatusCode;
 use serde::Deserialize;
 
-use crate::inbound::{Contender, on_axum::answer};
+use crate::inbound::{Contender, on_axum::respond};
 use crate::{
     site::{AUDIENCE, Site},
     subject::Subject,
@@ -73,7 +73,7 @@ impl HasScope for Claims {
 }
 
 async fn handler(Extension(claims): Extension<Claims>) -> StatusCode {
-    answer(claims.sub.as_str())
+    respond(claims.sub.as_str())
 }
 
 pub struct AliriTower;

@@ -10,14 +10,14 @@ use passport_dev::TestJwtBuilder;
 use serde_json::Value;
 use url::Url;
 
-use crate::inbound::{Contender, on_axum::answer};
+use crate::inbound::{Contender, on_axum::respond};
 use crate::{
     site::{AUDIENCE, Site},
     subject::Subject,
 };
 
 async fn handler(Extension(Claims(claims)): Extension<Claims>) -> StatusCode {
-    answer(claims.get("sub").and_then(Value::as_str).unwrap_or_default())
+    respond(claims.get("sub").and_then(Value::as_str).unwrap_or_default())
 }
 
 pub struct AxumJose;

@@ -8,7 +8,7 @@ use axum_jwt_auth::{Claims, Decoder, RemoteJwksDecoder};
 use http::StatusCode;
 use jsonwebtoken10::{Algorithm, Validation};
 
-use crate::inbound::{Contender, on_axum::answer};
+use crate::inbound::{Contender, on_axum::respond};
 use crate::{
     claims::PassportClaims,
     site::{AUDIENCE, Site},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 async fn handler(caller: Claims<PassportClaims>) -> StatusCode {
-    answer(&caller.claims.sub)
+    respond(&caller.claims.sub)
 }
 
 pub struct AxumJwtAuth;

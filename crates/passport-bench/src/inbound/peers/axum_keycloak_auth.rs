@@ -15,7 +15,7 @@ use passport_dev::TestJwtBuilder;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::inbound::{Contender, on_axum::answer};
+use crate::inbound::{Contender, on_axum::respond};
 use crate::{
     claims::PrivateClaims,
     site::{AUDIENCE, Site},
@@ -44,7 +44,7 @@ async fn keycloak(site: &Site) -> Url {
 }
 
 async fn handler(Extension(token): Extension<KeycloakToken<String, PrivateClaims>>) -> StatusCode {
-    answer(&token.subject)
+    respond(&token.subject)
 }
 
 pub struct AxumKeycloakAuth;

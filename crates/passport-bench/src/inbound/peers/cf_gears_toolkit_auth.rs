@@ -14,33 +14,33 @@ use http::{StatusCode, header::AUTHORIZATION};
 use serde_json::Value;
 use toolkit_auth::{AuthConfig, JwksKeyProvider, KeyProvider, ValidationConfig, validate_claims};
 
-use crate::inbound::{Contender, on_axum::answer};
+use crate::inbound::{Contender, on_axum::respond};
 use crate::{
     site::{AUDIENCE, Site},
     subject::Subject,
 };
 
-struct Gate {
+struct AuthState {
     keys: JwksKeyProvider,
     rules: ValidationConfig,
 }
 
 async fn pass(
-    State(gate): State<Arc<Gate>>,
+    State(state): State<Arc<AuthState>>,
     mut request: Request,
     next: Next,
 ) -> Result<Response, StatusCode> {
     let header = request.headers().get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = header.and_then(|value| value.strip_prefix("Bearer ")).ok_or(StatusCode::UNAUTHORIZED)?;
-    let verified = gate.keys.validate_and_decode(token).await;
+    let verified = state.keys.validate_and_decode(token).await;
     let (_, claims) = verified.map_err(|_| StatusCode::UNAUTHORIZED)?;
-    validate_claims(&claims, &gate.rules).map_err(|_| StatusCode::UNAUTHORIZED)?;
+    validate_claims(&claims, &state.rules).map_err(|_| StatusCode::UNAUTHORIZED)?;
     request.extensions_mut().insert(Arc::new(claims));
     Ok(next.run(request).await)
 }
 
 async fn handler(Extension(claims): Extension<Arc<Value>>) -> StatusCode {
-    answer(claims.get("sub").and_then(Value::as_str).unwrap_or_default())
+    respond(claims.get("sub").and_then(Value::as_str).unwrap_or_default())
 }
 
 pub struct CfGearsToolkitAuth;
@@ -56,9 +56,9 @@ impl Contender for CfGearsToolkitAuth {
             audiences: vec![AUDIENCE.to_owned()],
             ..AuthConfig::default()
         };
-        let gate = Arc::new(Gate { keys, rules: ValidationConfig::from(&config) });
+        let state = Arc::new(AuthState { keys, rules: ValidationConfig::from(&config) });
         let router: Router =
-            Router::new().route("/", get(handler)).layer(middleware::from_fn_with_state(gate, pass));
+            Router::new().route("/", get(handler)).layer(middleware::from_fn_with_state(state, pass));
         Subject::axum(router)
     }
 }

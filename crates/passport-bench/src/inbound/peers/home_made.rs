@@ -13,7 +13,7 @@ use axum::{
 use http::{HeaderMap, StatusCode, header::AUTHORIZATION};
 use jsonwebtoken::{Algorithm, DecodingKey, TokenData, Validation, decode, decode_header, jwk::JwkSet};
 
-use crate::inbound::{Contender, on_axum::answer};
+use crate::inbound::{Contender, on_axum::respond};
 use crate::{
     claims::PassportClaims,
     site::{AUDIENCE, Site},
@@ -60,7 +60,7 @@ async fn authenticate(State(verifier): State<Arc<Verifier>>, mut request: Reques
 }
 
 async fn handler(Extension(claims): Extension<PassportClaims>) -> StatusCode {
-    answer(&claims.sub)
+    respond(&claims.sub)
 }
 
 pub struct HomeMade;

@@ -8,7 +8,7 @@ use huskarl_core::server_metadata::AuthorizationServerMetadata;
 use huskarl_reqwest::ReqwestClient;
 use huskarl_resource_server::validator::custom::CustomValidator;
 
-use crate::inbound::{Contender, on_axum::answer};
+use crate::inbound::{Contender, on_axum::respond};
 use crate::{
     claims::PrivateClaims,
     site::{AUDIENCE, Site},
@@ -16,7 +16,7 @@ use crate::{
 };
 
 async fn handler(caller: ValidatedToken<PrivateClaims>) -> StatusCode {
-    answer(caller.sub.as_deref().unwrap_or_default())
+    respond(caller.sub.as_deref().unwrap_or_default())
 }
 
 pub struct HuskarlAxum;

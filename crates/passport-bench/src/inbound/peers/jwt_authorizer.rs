@@ -5,7 +5,7 @@ use axum07::{Router, body::Body, routing::get};
 use http::StatusCode;
 use jwt_authorizer::{IntoLayer, JwtAuthorizer, JwtClaims, Validation};
 
-use crate::inbound::{Contender, on_axum::answer};
+use crate::inbound::{Contender, on_axum::respond};
 use crate::{
     claims::PassportClaims,
     site::{AUDIENCE, Site},
@@ -13,7 +13,7 @@ use crate::{
 };
 
 async fn handler(JwtClaims(claims): JwtClaims<PassportClaims>) -> StatusCode {
-    answer(&claims.sub)
+    respond(&claims.sub)
 }
 
 pub struct JwtAuthorizerOnAxum07;

@@ -5,7 +5,7 @@ use axum::{Extension, Router, body::Body, routing::get};
 use http::StatusCode;
 use tower_oauth2_resource_server::{server::OAuth2ResourceServer, tenant::TenantConfiguration};
 
-use crate::inbound::{Contender, on_axum::answer};
+use crate::inbound::{Contender, on_axum::respond};
 use crate::{
     claims::PassportClaims,
     site::{AUDIENCE, Site},
@@ -13,7 +13,7 @@ use crate::{
 };
 
 async fn handler(Extension(claims): Extension<PassportClaims>) -> StatusCode {
-    answer(&claims.sub)
+    respond(&claims.sub)
 }
 
 pub struct TowerOauth2ResourceServer;

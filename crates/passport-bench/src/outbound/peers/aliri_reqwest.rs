@@ -47,11 +47,11 @@ impl Middleware for Network {
             Ok(response) => response.status(),
             Err(never) => match never {},
         };
-        let mut answer = Response::new("");
+        let mut converted = Response::new("");
         if status != self.expected {
-            *answer.status_mut() = status;
+            *converted.status_mut() = status;
         }
-        Ok(answer.into())
+        Ok(converted.into())
     }
 }
 
@@ -62,9 +62,9 @@ fn caller(chain: ClientBuilder, expected: StatusCode) -> Subject {
         let (client, url) = (client.clone(), url.clone());
         async move {
             let response = client.execute(reqwest012::Request::new(Method::GET, url)).await?;
-            let mut answer = Response::new(());
-            *answer.status_mut() = response.status();
-            Ok::<_, reqwest_middleware::Error>(answer)
+            let mut converted = Response::new(());
+            *converted.status_mut() = response.status();
+            Ok::<_, reqwest_middleware::Error>(converted)
         }
     }))
 }

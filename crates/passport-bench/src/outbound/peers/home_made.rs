@@ -26,30 +26,30 @@ struct Tokens {
     http: reqwest::Client,
     url: String,
     /// The token, and when to get the next.
-    kept: Mutex<Option<(String, Instant)>>,
+    cached: Mutex<Option<(String, Instant)>>,
 }
 
 #[derive(Deserialize)]
-struct Answer {
+struct TokenResponse {
     access_token: String,
     expires_in: u64,
 }
 
 impl Tokens {
     async fn token(&self) -> Result<String, BoxError> {
-        let mut kept = self.kept.lock().await;
-        if let Some((token, renew_at)) = &*kept
+        let mut cached = self.cached.lock().await;
+        if let Some((token, renew_at)) = &*cached
             && Instant::now() < *renew_at
         {
             return Ok(token.clone());
         }
-        let answer = self.fetch().await?;
-        let life = Duration::from_secs(answer.expires_in);
-        *kept = Some((answer.access_token.clone(), Instant::now() + life.saturating_sub(MARGIN)));
-        Ok(answer.access_token)
+        let response = self.fetch().await?;
+        let life = Duration::from_secs(response.expires_in);
+        *cached = Some((response.access_token.clone(), Instant::now() + life.saturating_sub(MARGIN)));
+        Ok(response.access_token)
     }
 
-    async fn fetch(&self) -> Result<Answer, BoxError> {
+    async fn fetch(&self) -> Result<TokenResponse, BoxError> {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("grant_type", "client_credentials")
             .append_pair("scope", &SCOPES.join(" "))
@@ -75,7 +75,7 @@ impl Contender for HomeMade {
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
         let tokens =
-            Arc::new(Tokens { http: reqwest::Client::new(), url: endpoint.url(), kept: Mutex::new(None) });
+            Arc::new(Tokens { http: reqwest::Client::new(), url: endpoint.url(), cached: Mutex::new(None) });
         Subject::new(service_fn(move |mut request: Request<Bytes>| {
             let tokens = tokens.clone();
             async move {

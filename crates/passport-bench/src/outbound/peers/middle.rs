@@ -32,7 +32,7 @@ impl Contender for Middle {
             let header = authorizer.authorization_header().map(Arc::unwrap_or_clone);
             ready(header.map(|header| {
                 request.headers_mut().insert(AUTHORIZATION, header);
-                Receiver::answer(request.headers())
+                Receiver::respond(request.headers())
             }))
         }))
     }

@@ -29,7 +29,7 @@ fn tcp_leaves_files_to_unix_callers_and_upstreams() {
 }
 
 #[test]
-fn each_listener_can_refuse_when_no_file_is_left() {
+fn each_listener_can_reject_when_no_file_is_left() {
     let files = OpenFiles::new(0, 0, 1, &LIMITS);
     let _last = files.take(None).unwrap();
     for peer in [UNIX, Peer::Tcp] {

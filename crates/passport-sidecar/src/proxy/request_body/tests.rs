@@ -8,7 +8,7 @@ use super::*;
 const STILL: Duration = Duration::from_secs(300);
 const ANSWER: Duration = Duration::from_secs(30);
 
-async fn late_after(progress: Progress) -> u64 {
+async fn late_after(progress: UploadProgress) -> u64 {
     let begin = Instant::now();
     progress.timed_out(STILL, ANSWER).await;
     begin.elapsed().as_secs()

@@ -8,7 +8,7 @@ pub fn described() -> Vec<(&'static str, String)> {
         ("Processor", format!("{}, {} cores seen", processor(), cores())),
         ("Memory", memory()),
         ("Kernel", fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default().trim().to_owned()),
-        ("Compiler", answer("rustc", &["--version"])),
+        ("Compiler", output_of("rustc", &["--version"])),
         ("Commit", commit()),
     ]
 }
@@ -51,12 +51,12 @@ fn memory() -> String {
 
 fn commit() -> String {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    let commit = answer("git", &["-C", root, "rev-parse", "--short=12", "HEAD"]);
-    let changes = answer("git", &["-C", root, "status", "--porcelain", "--", "crates", "Cargo.toml"]);
+    let commit = output_of("git", &["-C", root, "rev-parse", "--short=12", "HEAD"]);
+    let changes = output_of("git", &["-C", root, "status", "--porcelain", "--", "crates", "Cargo.toml"]);
     if changes.is_empty() { commit } else { format!("{commit}, with changes") }
 }
 
-fn answer(program: &str, arguments: &[&str]) -> String {
+fn output_of(program: &str, arguments: &[&str]) -> String {
     let output = Command::new(program).args(arguments).output();
     output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned()).unwrap_or_default()
 }

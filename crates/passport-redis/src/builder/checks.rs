@@ -1,0 +1,107 @@
+//! What is wrong with the settings of a store.
+
+use std::{ops::RangeInclusive, time::Duration};
+
+use passport_core::ConfigProblem;
+use redis::{ConnectionAddr, IntoConnectionInfo};
+
+use super::RedisTokenStoreBuilder;
+use crate::endpoint::Topology;
+
+const LIMITS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(5);
+
+const MAX_NAMESPACE: usize = 64;
+
+pub(super) const URL: &str = "url";
+
+impl RedisTokenStoreBuilder {
+    pub(super) fn addresses(&self, problems: &mut Vec<ConfigProblem>) -> (Vec<ConnectionAddr>, i64) {
+        let mut problem = |problem| problems.push(ConfigProblem::new(URL, problem));
+        let (mut addresses, mut databases) = (Vec::new(), Vec::new());
+        for url in &self.urls {
+            // The text of the client's error may quote a password.
+            let Ok(info) = url.as_str().into_connection_info() else {
+                problem(
+                    "it is not that of a Redis; write redis://host:6379, rediss://host:6379 or unix:///path",
+                );
+                continue;
+            };
+            let settings = info.redis_settings();
+            if settings.password().is_some() || settings.username().is_some() {
+                problem("user and password do not belong into it; write username, and where the password is");
+            }
+            databases.push(settings.db());
+            addresses.push(info.addr().clone());
+        }
+        if self.urls.is_empty() {
+            problem("there is none; name at least one node");
+        }
+        let database = databases.first().copied().unwrap_or_default();
+        if databases.iter().any(|other| *other != database) {
+            problem("they name different databases; all have to name the same");
+        }
+        if database != 0 && self.endpoint.topology.is_cluster() {
+            problem("a Cluster has no databases; leave the number out");
+        }
+        (addresses, database)
+    }
+
+    pub(super) fn check_options(&self, problems: &mut Vec<ConfigProblem>) {
+        let (endpoint, addresses) = (&self.endpoint, &self.endpoint.addresses);
+        let mut problem = |option: &'static str, problem| problems.push(ConfigProblem::new(option, problem));
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
+        if endpoint.namespace.is_empty()
+            || endpoint.namespace.len() > MAX_NAMESPACE
+            || !endpoint.namespace.bytes().all(is_name)
+        {
+            problem("namespace", "it has to be 1 to 64 letters, digits or any of -._:");
+        }
+        if !LIMITS.contains(&endpoint.limit) {
+            problem("limit", "it has to be 10 ms to 5 s");
+        }
+        if endpoint.username.is_some() && endpoint.password.is_none() {
+            problem("password", "it is missing; a username without one is not shown to Redis at all");
+        }
+        if endpoint.sentinel_username.is_some() && endpoint.sentinel_password.is_none() {
+            problem(
+                "sentinel_password",
+                "it is missing; a username without one is not shown to a Sentinel at all",
+            );
+        }
+        if endpoint.sentinel_password.is_some() && !endpoint.topology.is_sentinel() {
+            problem("sentinel_password", "there are no Sentinels");
+        }
+        let is_tls = |address: &ConnectionAddr| matches!(address, ConnectionAddr::TcpTls { .. });
+        if endpoint.tls.is_set() && !addresses.iter().any(is_tls) {
+            problem("tls", "there are certificates, but no URL says rediss://");
+        }
+        if addresses.iter().any(is_tls) && !addresses.iter().all(is_tls) {
+            problem(URL, "some say rediss:// and some do not; with TLS all have to");
+        }
+        let is_unix = |address: &ConnectionAddr| matches!(address, ConnectionAddr::Unix(_));
+        if addresses.iter().any(is_unix) && !matches!(endpoint.topology, Topology::Single) {
+            problem(URL, "a Unix socket leads to one server only");
+        }
+        if addresses.iter().any(|address| matches!(address, ConnectionAddr::TcpTls { insecure: true, .. })) {
+            problem(URL, "#insecure would let anybody pass for Redis; give its CA by ca_file");
+        }
+    }
+}
+
+impl Topology {
+    fn is_cluster(&self) -> bool {
+        match self {
+            #[cfg(feature = "cluster")]
+            Self::Cluster => true,
+            _ => false,
+        }
+    }
+
+    fn is_sentinel(&self) -> bool {
+        match self {
+            #[cfg(feature = "sentinel")]
+            Self::Sentinels { .. } => true,
+            _ => false,
+        }
+    }
+}

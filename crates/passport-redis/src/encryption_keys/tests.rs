@@ -1,0 +1,30 @@
+use super::*;
+use crate::sealing_key::tests::{id, ids};
+
+/// Returns a key of equal bytes as a source has it.
+pub(crate) fn encoded(byte: u8) -> String {
+    STANDARD.encode([byte; SealingKey::LENGTH])
+}
+
+#[tokio::test]
+async fn unencrypted_store_accepts_no_keys() {
+    let keys = EncryptionKeys::danger_unencrypted().also_accepting(SecretSource::fixed(encoded(1)));
+    assert!(matches!(keys.read().await.unwrap(), Ring::Plain));
+}
+
+#[tokio::test]
+async fn malformed_key_is_rejected_and_not_shown() {
+    for wrong in ["hidden", "aGlkZGVu", &STANDARD.encode([1; 31]), &STANDARD.encode([1; 33]), &"a".repeat(44)]
+    {
+        let keys = EncryptionKeys::new(SecretSource::fixed(wrong));
+        let error = keys.read().await.err().unwrap();
+        let message = format!("{error} {error:?}");
+        assert!(message.contains("openssl rand -base64 32") && !message.contains(wrong), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn line_break_after_a_key_is_ignored() {
+    let keys = EncryptionKeys::new(SecretSource::fixed(format!("{}\n", encoded(1))));
+    assert_eq!(ids(&keys.read().await.unwrap()), [id(1)]);
+}

@@ -1,0 +1,123 @@
+//! The clients of the crate `redis` that make a connection.
+
+use std::time::Duration;
+
+use passport_outbound::WakeUps;
+use redis::{
+    AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisResult,
+    io::tcp::{TcpSettings, socket2::TcpKeepalive},
+};
+
+#[cfg(any(feature = "cluster", feature = "sentinel"))]
+use redis::TlsMode;
+
+use super::{Credentials, RedisEndpoint, notifications::push_sender};
+
+const KEEPALIVE_AFTER: Duration = Duration::from_secs(30);
+const KEEPALIVE_EACH: Duration = Duration::from_secs(10);
+
+pub(super) fn config(wake_ups: &WakeUps) -> AsyncConnectionConfig {
+    AsyncConnectionConfig::new()
+        // Callers have limits of their own.
+        .set_connection_timeout(None)
+        .set_response_timeout(None)
+        .set_push_sender(push_sender(wake_ups.clone()))
+}
+
+impl RedisEndpoint {
+    pub(super) fn client(&self, credentials: &Credentials) -> RedisResult<Client> {
+        let address = self.addresses.first().cloned();
+        let address = address.ok_or((ErrorKind::InvalidClientConfig, "there is no address"))?;
+        let info = address.into_connection_info()?;
+        let mut settings = info
+            .redis_settings()
+            .clone()
+            .set_protocol(ProtocolVersion::RESP3)
+            .set_db(self.database)
+            .set_skip_set_lib_name();
+        if let Some(username) = &self.username {
+            settings = settings.set_username(username);
+        }
+        if let Some(password) = &credentials.password {
+            settings = settings.set_password(password.expose());
+        }
+        let info = info.set_redis_settings(settings).set_tcp_settings(tcp());
+        match &credentials.certificates {
+            Some(certificates) => Client::build_with_tls(info, certificates.clone()),
+            None => Client::open(info),
+        }
+    }
+
+    #[cfg(feature = "cluster")]
+    pub(super) fn cluster(
+        &self,
+        credentials: &Credentials,
+        wake_ups: &WakeUps,
+    ) -> RedisResult<redis::cluster::ClusterClient> {
+        let mut builder = redis::cluster::ClusterClientBuilder::new(self.addresses.iter().cloned())
+            .use_protocol(ProtocolVersion::RESP3)
+            .tcp_settings(tcp())
+            .connection_timeout(self.limit)
+            .response_timeout(self.limit)
+            .overall_response_timeout(Some(self.limit))
+            // Slots move. What takes longer opens the circuit. Every script may run twice.
+            .retries(3)
+            .min_retry_wait(5)
+            .max_retry_wait(50)
+            .push_sender(push_sender(wake_ups.clone()));
+        if let Some(username) = &self.username {
+            builder = builder.username(username);
+        }
+        if let Some(password) = &credentials.password {
+            builder = builder.password(password.expose());
+        }
+        if let Some(certificates) = &credentials.certificates {
+            builder = builder.tls(TlsMode::Secure).certs(certificates.clone());
+        }
+        builder.build()
+    }
+
+    #[cfg(feature = "sentinel")]
+    pub(super) fn sentinels(
+        &self,
+        service: &str,
+        credentials: &Credentials,
+    ) -> RedisResult<redis::sentinel::SentinelClient> {
+        use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
+        let addresses = self.addresses.iter().cloned();
+        let mut builder = SentinelClientBuilder::new(addresses, service, SentinelServerType::Master)?
+            .set_client_to_redis_protocol(ProtocolVersion::RESP3)
+            .set_client_to_redis_db(self.database)
+            .set_client_to_redis_tcp_settings(tcp())
+            .set_client_to_sentinel_tcp_settings(tcp());
+        if let Some(username) = &self.username {
+            builder = builder.set_client_to_redis_username(username);
+        }
+        if let Some(password) = &credentials.password {
+            builder = builder.set_client_to_redis_password(password.expose());
+        }
+        if let Some(username) = &self.sentinel_username {
+            builder = builder.set_client_to_sentinel_username(username);
+        }
+        if let Some(password) = &credentials.sentinel_password {
+            builder = builder.set_client_to_sentinel_password(password.expose());
+        }
+        if let Some(certificates) = &credentials.certificates {
+            builder = builder
+                .set_client_to_redis_tls_mode(TlsMode::Secure)
+                .set_client_to_redis_certificates(certificates.clone())
+                .set_client_to_sentinel_certificates(certificates.clone());
+        }
+        builder.build()
+    }
+}
+
+/// With keepalives: a connection is used once in a token's life, and a firewall may forget it
+/// without closing it.
+fn tcp() -> TcpSettings {
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EACH);
+    let settings = TcpSettings::default().set_nodelay(true).set_keepalive(keepalive);
+    #[cfg(target_os = "linux")]
+    let settings = settings.set_user_timeout(KEEPALIVE_AFTER);
+    settings
+}

@@ -1,0 +1,125 @@
+//! The Redis server, Cluster or Sentinels, and how a connection is made.
+
+mod clients;
+mod notifications;
+
+use std::time::Duration;
+
+use metrics::counter;
+use passport_outbound::{Secret, SecretSource, StoreError, WakeUps};
+use redis::{ConnectionAddr, RedisResult, TlsCertificates};
+
+use crate::{
+    error::store_error,
+    keys,
+    metrics::{CONNECTIONS, TARGET},
+    redis_connection::RedisConnection,
+    tls::{self, TlsSettings},
+};
+
+/// The settings of a connection.
+#[derive(Clone, Debug)]
+pub(crate) struct RedisEndpoint {
+    pub(crate) topology: Topology,
+    /// The address of the server, or those of some nodes of a Cluster, or of Sentinels.
+    pub(crate) addresses: Vec<ConnectionAddr>,
+    pub(crate) database: i64,
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<SecretSource>,
+    pub(crate) sentinel_username: Option<String>,
+    pub(crate) sentinel_password: Option<SecretSource>,
+    pub(crate) tls: TlsSettings,
+    pub(crate) namespace: String,
+    /// How long a command may take.
+    pub(crate) limit: Duration,
+}
+
+/// Which servers the addresses lead to.
+#[derive(Clone, Debug)]
+pub(crate) enum Topology {
+    Single,
+    #[cfg(feature = "cluster")]
+    Cluster,
+    /// Sentinels, which know the address of the master.
+    #[cfg(feature = "sentinel")]
+    Sentinels {
+        service: String,
+    },
+}
+
+/// The secrets of a connection, which are read for each.
+struct Credentials {
+    password: Option<Secret>,
+    #[cfg(feature = "sentinel")]
+    sentinel_password: Option<Secret>,
+    certificates: Option<TlsCertificates>,
+}
+
+impl RedisEndpoint {
+    /// Returns a new connection, which forwards notifications to `wake_ups`.
+    pub(crate) async fn connect(&self, wake_ups: &WakeUps) -> Result<RedisConnection, StoreError> {
+        let credentials = self.credentials().await?;
+        let connection = self.open(&credentials, wake_ups).await.map_err(|error| store_error(&error))?;
+        // Without notifications the store works, as waiting instances look again from time to time.
+        let is_subscribed = connection.subscribe(&keys::channel(&self.namespace)).await.is_ok();
+        record_connection(is_subscribed);
+        Ok(connection)
+    }
+
+    async fn credentials(&self) -> Result<Credentials, StoreError> {
+        let password = secret(self.password.as_ref()).await?;
+        let certificates = if matches!(self.addresses.first(), Some(ConnectionAddr::TcpTls { .. })) {
+            tls::install_crypto_provider();
+            Some(self.tls.read().await?)
+        } else {
+            None
+        };
+        Ok(Credentials {
+            password,
+            #[cfg(feature = "sentinel")]
+            sentinel_password: secret(self.sentinel_password.as_ref()).await?,
+            certificates,
+        })
+    }
+
+    async fn open(&self, credentials: &Credentials, wake_ups: &WakeUps) -> RedisResult<RedisConnection> {
+        match &self.topology {
+            Topology::Single => {
+                let (client, config) = (self.client(credentials)?, clients::config(wake_ups));
+                let connection = client.get_multiplexed_async_connection_with_config(&config);
+                connection.await.map(RedisConnection::One)
+            }
+            #[cfg(feature = "cluster")]
+            Topology::Cluster => {
+                let client = self.cluster(credentials, wake_ups)?;
+                client.get_async_connection().await.map(RedisConnection::Cluster)
+            }
+            #[cfg(feature = "sentinel")]
+            Topology::Sentinels { service } => {
+                let (mut client, config) = (self.sentinels(service, credentials)?, clients::config(wake_ups));
+                client.get_async_connection_with_config(&config).await.map(RedisConnection::One)
+            }
+        }
+    }
+}
+
+async fn secret(source: Option<&SecretSource>) -> Result<Option<Secret>, StoreError> {
+    let Some(source) = source else { return Ok(None) };
+    let read = source.resolve().await.map_err(|error| {
+        StoreError::new("the password for Redis could not be read; see where it lies").caused_by(error)
+    })?;
+    Ok(Some(read.secret().clone()))
+}
+
+fn record_connection(is_subscribed: bool) {
+    counter!(CONNECTIONS).increment(1);
+    if is_subscribed {
+        tracing::debug!(target: TARGET, "connected to Redis");
+    } else {
+        tracing::warn!(
+            target: TARGET,
+            "connected to Redis, but it does not let us subscribe to news; instances that wait look instead. Allow the \
+             channels of the namespace to the user (&passport:*)"
+        );
+    }
+}
