@@ -24,8 +24,9 @@ use azure_core::{
     time::OffsetDateTime,
 };
 use key_vault::{KeyVault, VAULT_HOST};
+use passport_config::ManagedIdentityConfig;
 use passport_dev::DevPassport;
-use passport_outbound::{HttpTransport, ManagedIdentityConfig, ManualClock, SecretProviders, Transport};
+use passport_outbound::{HttpTransport, ManualClock, SecretProviders, Transport};
 use passport_secrets::{AzureKeyVault, CachedSecrets};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;

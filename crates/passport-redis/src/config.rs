@@ -1,6 +1,7 @@
 //! A store as a configuration describes it.
 
-use passport_outbound::{ConfigKey, StoreKind, StoreSettings, TokenCache};
+use passport_config::{ConfigKey, StoreKind, StoreSettings};
+use passport_outbound::TokenCache;
 
 use crate::{EncryptionKeys, RedisTokenStore, RedisTokenStoreBuilder};
 
@@ -21,7 +22,8 @@ use crate::{EncryptionKeys, RedisTokenStore, RedisTokenStoreBuilder};
 /// | `limit` | the most that Redis may take in one go |
 ///
 /// ```
-/// use passport_outbound::{ConfigError, ManagedIdentityConfig, Providers};
+/// use passport_config::{ManagedIdentityConfig, Providers};
+/// use passport_outbound::ConfigError;
 /// use passport_redis::RedisStores;
 ///
 /// let config: ManagedIdentityConfig = serde_json::from_str(r#"{

@@ -24,6 +24,7 @@
 //! Redis can do to it.
 
 mod builder;
+#[cfg(feature = "config")]
 mod config;
 mod connection;
 mod endpoint;
@@ -36,6 +37,6 @@ mod scripts;
 mod store;
 mod tls;
 
-pub use crate::{
-    builder::RedisTokenStoreBuilder, config::RedisStores, keyring::EncryptionKeys, store::RedisTokenStore,
-};
+#[cfg(feature = "config")]
+pub use crate::config::RedisStores;
+pub use crate::{builder::RedisTokenStoreBuilder, keyring::EncryptionKeys, store::RedisTokenStore};

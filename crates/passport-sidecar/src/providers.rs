@@ -1,7 +1,7 @@
+use passport_config::Providers;
 use passport_core::SecretProviders;
 #[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 use passport_core::{ConfigError, ConfigProblem};
-use passport_outbound::Providers;
 
 /// Returns the vaults and stores that this program was built with (by its features), for
 /// configurations to name.

@@ -29,9 +29,10 @@ const USAGE: &str = "usage: cargo xtask <task>
                    the benchmarks' lints and tests, the count of instructions, a short run of each fuzz target";
 
 /// The libraries, each of which must build on its own: features of the others must not be what holds it together.
-const LIBRARIES: [&str; 7] = [
+const LIBRARIES: [&str; 8] = [
     "passport-core",
     "passport-outbound",
+    "passport-config",
     "passport-redis",
     "passport-secrets",
     "passport-inbound",

@@ -9,9 +9,10 @@ use std::{
 };
 
 use axum::{Router, http::HeaderMap, routing::get};
+use passport_config::{ManagedIdentitiesConfig, ManagedIdentityConfig};
 use passport_dev::DevPassport;
 use passport_inbound::TokenVerifier;
-use passport_outbound::{ManagedIdentitiesConfig, ManagedIdentity, ManagedIdentityConfig, SecretSource};
+use passport_outbound::{ManagedIdentity, SecretSource};
 use rustls::HandshakeKind;
 use serde_json::{Value, json};
 use tempfile::TempDir;

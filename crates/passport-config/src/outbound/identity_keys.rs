@@ -1,6 +1,6 @@
 //! The keys of one identity, from which advice and the JSON Schema are made.
 
-use super::key::{ConfigKey, ValueKind};
+use crate::key::{ConfigKey, ValueKind};
 
 const fn key(name: &'static str, kind: ValueKind, about: &'static str) -> ConfigKey {
     ConfigKey::of(name, kind, about)

@@ -7,10 +7,10 @@ use http::HeaderValue;
 use serde_json::{Map, Value};
 
 /// What is wrong with a value, and what to do. The caller decides whether the value is shown.
-pub(super) type InvalidValue = &'static str;
+pub(crate) type InvalidValue = &'static str;
 
 /// Parses a text.
-pub(super) fn text(value: &Value) -> Result<String, InvalidValue> {
+pub(crate) fn text(value: &Value) -> Result<String, InvalidValue> {
     let text = match value {
         Value::String(text) => text.trim().to_owned(),
         // A client id may consist of digits.
@@ -21,13 +21,13 @@ pub(super) fn text(value: &Value) -> Result<String, InvalidValue> {
 }
 
 /// Parses the value of a header.
-pub(super) fn header(value: &Value) -> Result<HeaderValue, InvalidValue> {
+pub(crate) fn header(value: &Value) -> Result<HeaderValue, InvalidValue> {
     HeaderValue::try_from(text(value)?)
         .map_err(|_| "it is not the value of a header; write product/version, such as erp-sync/1.4")
 }
 
 /// Parses true or false.
-pub(super) fn switch(value: &Value) -> Result<bool, InvalidValue> {
+pub(crate) fn switch(value: &Value) -> Result<bool, InvalidValue> {
     match value {
         Value::Bool(switch) => Some(*switch),
         Value::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
@@ -37,7 +37,7 @@ pub(super) fn switch(value: &Value) -> Result<bool, InvalidValue> {
 }
 
 /// Parses seconds, `90s` and `1m 30s`, or a `TimeSpan` of .NET (`00:01:30`, `1.00:00:00`).
-pub(super) fn duration(value: &Value) -> Result<Duration, InvalidValue> {
+pub(crate) fn duration(value: &Value) -> Result<Duration, InvalidValue> {
     const WRONG: InvalidValue =
         "it is not a duration; write seconds (60), \"60s\", \"1m 30s\" or \"00:01:00\"";
     let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).map_err(|_| WRONG);
@@ -59,7 +59,7 @@ pub(super) fn duration(value: &Value) -> Result<Duration, InvalidValue> {
 /// The options of .NET count milliseconds in some places. A number of seconds is suspected when it
 /// is at least 1,000 and a multiple of 500, as milliseconds are (3600 is not), or longer than a
 /// day.
-pub(super) fn milliseconds_suspected(value: &Value) -> Option<String> {
+pub(crate) fn milliseconds_suspected(value: &Value) -> Option<String> {
     let number = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse().ok()?,
@@ -94,7 +94,7 @@ fn time_span(text: &str) -> Option<Duration> {
 }
 
 /// Parses a list of texts, or one text with spaces or commas between them.
-pub(super) fn list(value: &Value) -> Result<Vec<String>, InvalidValue> {
+pub(crate) fn list(value: &Value) -> Result<Vec<String>, InvalidValue> {
     const WRONG: InvalidValue = "it has to be a list of texts, or one text with spaces in between";
     let list: Vec<String> = match value {
         Value::String(text) => {
@@ -111,7 +111,7 @@ pub(super) fn list(value: &Value) -> Result<Vec<String>, InvalidValue> {
 }
 
 /// Parses one text as it is, or a list of texts.
-pub(super) fn texts(value: &Value) -> Result<Vec<String>, InvalidValue> {
+pub(crate) fn texts(value: &Value) -> Result<Vec<String>, InvalidValue> {
     match value {
         Value::Array(values) if values.is_empty() => Err("it is empty; name at least one"),
         Value::Array(values) => values.iter().map(text).collect(),
@@ -120,7 +120,7 @@ pub(super) fn texts(value: &Value) -> Result<Vec<String>, InvalidValue> {
 }
 
 /// Parses a table.
-pub(super) fn table(value: &Value) -> Result<Map<String, Value>, InvalidValue> {
+pub(crate) fn table(value: &Value) -> Result<Map<String, Value>, InvalidValue> {
     match value {
         Value::Object(table) => Ok(table.clone()),
         _ => Err("it is not a table; name a store in it: { redis = { ... } }"),

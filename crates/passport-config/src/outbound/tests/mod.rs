@@ -1,8 +1,9 @@
 //! Mistakes in configurations.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
+use crate::ConfigKey;
 
 /// What is said about `config`; one line for each mistake.
 fn mistakes(config: Value) -> Vec<String> {

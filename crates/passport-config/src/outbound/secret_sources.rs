@@ -6,10 +6,12 @@ use serde_json::Value;
 use super::{
     ManagedIdentitiesConfig, ManagedIdentityConfig, Providers,
     identity_keys::{CACHE, CLIENT_SECRET_REF, KEYS},
-    key::{ConfigKey, ValueKind},
     options,
-    reader::Reader,
     registry::SIDECAR,
+};
+use crate::{
+    key::{ConfigKey, ValueKind},
+    reader::Reader,
     value::list,
 };
 

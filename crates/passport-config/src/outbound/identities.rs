@@ -4,21 +4,21 @@ use std::{
 };
 
 use passport_core::{ConfigError, ConfigProblem};
+#[cfg(feature = "reqwest")]
+use passport_outbound::{ClientPool, ManagedIdentityHttpClient};
+use passport_outbound::{ManagedIdentity, ManagedIdentityBuilder};
 use serde::{
     Deserialize, Deserializer,
     de::{self, IgnoredAny},
 };
 use serde_json::Value;
 
-use super::{ManagedIdentityConfig, Providers, schema, within};
-use crate::{ManagedIdentity, ManagedIdentityBuilder};
-#[cfg(feature = "reqwest")]
-use crate::{ManagedIdentityHttpClient, http_client::ClientPool};
+use super::{ManagedIdentityConfig, Providers, problems::within, schema};
 
 /// Several managed identities by name: one for each service that calls under its own identity.
 ///
 /// ```
-/// use passport_outbound::ManagedIdentitiesConfig;
+/// use passport_config::ManagedIdentitiesConfig;
 ///
 /// let config: ManagedIdentitiesConfig = serde_json::from_str(r#"{ "identities": {
 ///     "erp":     { "client_id": "mi-erp-sync-clientid", "client_secret_ref": "env:ERP_SYNC_SECRET" },
@@ -83,7 +83,9 @@ impl ManagedIdentitiesConfig {
         for (name, config) in &self.identities {
             match config.builder(&providers).and_then(|builder| settings(name, builder).build()) {
                 Ok(identity) => {
-                    if let Some(other) = names.insert(identity.client_at(), name) {
+                    if let Some(other) =
+                        names.insert((identity.client_id().clone(), identity.token_url().clone()), name)
+                    {
                         problems.push(shared(name, other));
                     }
                     by_name.insert(name.clone(), Named { identity, config: config.clone() });

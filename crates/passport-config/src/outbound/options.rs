@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use http::HeaderValue;
-use passport_core::{
-    ConfigError, InvalidSecretSource, SecretProviders, SecretSource, TransportSettings, Transports,
+use passport_core::{ConfigError, InvalidSecretSource, SecretProviders, SecretSource};
+use passport_outbound::{
+    AllowedOrigins, ClientAuthentication, ManagedIdentity, ManagedIdentityBuilder, PrivateKeyJwt,
+    SigningAlgorithm, TokenCache,
 };
 
 use super::{
@@ -14,14 +16,12 @@ use super::{
         PASSPORT_BASE_URL, REFRESH_THRESHOLD, REQUEST_TIMEOUT, SCOPES, SECRET_PROVIDER, SIGNING_ALGORITHM,
         TOKEN_URL, USER_AGENT,
     },
-    reader::Reader,
+    problems::within,
     registry::{Providers, SIDECAR},
-    value::{header, list, switch, table, text, texts},
-    within,
 };
 use crate::{
-    AllowedOrigins, ClientAuthentication, ManagedIdentityBuilder, PrivateKeyJwt, SigningAlgorithm,
-    TokenCache, attach::base_url as base_url_of,
+    reader::Reader,
+    value::{header, list, switch, table, text, texts},
 };
 
 /// The settings of connections to Passport and to the service.
@@ -40,12 +40,6 @@ impl Network {
             user_agent: reader.read(USER_AGENT, header),
         }
     }
-
-    fn transport_settings(&self, transports: &Transports) -> TransportSettings {
-        let settings = TransportSettings::sharing(transports.clone());
-        let settings = self.ca_file.iter().fold(settings, TransportSettings::ca_file);
-        self.user_agent.iter().cloned().fold(settings, TransportSettings::user_agent)
-    }
 }
 
 /// Returns the settings of the identity. Mistakes are reported to `reader`.
@@ -57,11 +51,16 @@ pub(super) fn builder(reader: &mut Reader<'_>, providers: &Providers) -> Option<
     let is_at_sidecar = reader.names(CACHE, SIDECAR);
     let secret = secret(reader, &providers.secrets, is_at_sidecar);
     // Missing values are replaced, so that all other mistakes are found as well.
-    let unused = || Some(SecretSource::fixed("unused"));
-    let secret_or_unused = if is_at_sidecar { None } else { secret.clone().or_else(unused) };
     let id = client_id.clone().unwrap_or_else(|| "unused".to_owned());
-    let mut builder = ManagedIdentityBuilder::new(id, secret_or_unused)
-        .transport_settings(network.transport_settings(&providers.transports));
+    let cache = cache(reader, providers);
+    let has_cache = cache.is_some();
+    let mut builder = match cache.as_ref().and_then(TokenCache::sidecar_endpoint) {
+        Some(sidecar) => ManagedIdentity::at_sidecar(id, sidecar.clone()),
+        None => ManagedIdentity::builder(id, secret.clone().unwrap_or_else(|| SecretSource::fixed("unused"))),
+    };
+    builder = builder.sharing(providers.transports.clone());
+    builder = network.ca_file.iter().fold(builder, ManagedIdentityBuilder::ca_file);
+    builder = network.user_agent.iter().cloned().fold(builder, ManagedIdentityBuilder::user_agent);
     if network.plain_http {
         builder = builder.danger_plain_http();
     }
@@ -74,8 +73,6 @@ pub(super) fn builder(reader: &mut Reader<'_>, providers: &Providers) -> Option<
     if let Some(scopes) = reader.read(SCOPES, list) {
         builder = builder.scopes(scopes.join(" "));
     }
-    let cache = cache(reader, providers);
-    let has_cache = cache.is_some();
     if let Some(cache) = cache {
         builder = builder.token_cache(cache);
     }
@@ -226,17 +223,22 @@ pub(super) fn target(
     } else {
         reader.read(BASE_URL, text)
     };
-    let others = reader.read(ALSO_ALLOW, list).and_then(|origins| {
-        let new = if network.plain_http { AllowedOrigins::danger_plain_http } else { AllowedOrigins::new };
-        let others = new(origins);
-        for problem in others.as_ref().err().map(ConfigError::problems).unwrap_or_default() {
-            reader.wrong(ALSO_ALLOW, &problem.problem);
-        }
-        others.ok()
-    });
-    let base_url = base_url.and_then(|url| {
-        let checked = base_url_of(&url, network.plain_http).map(|_| url);
-        reader.collect(BASE_URL, checked)
-    });
+    let allow = if network.plain_http { AllowedOrigins::danger_plain_http } else { AllowedOrigins::new };
+    let others = reader.read(ALSO_ALLOW, list);
+    let others = others.and_then(|origins| reported(reader, ALSO_ALLOW, allow(origins)));
+    let check = if network.plain_http {
+        AllowedOrigins::danger_plain_http_base_url
+    } else {
+        AllowedOrigins::base_url
+    };
+    let base_url = base_url.and_then(|url| reported(reader, BASE_URL, check(&url)).map(|_| url));
     base_url.map(|base_url| (base_url, others))
+}
+
+/// Returns the value of `result`, or reports each of its problems for `key`.
+fn reported<T>(reader: &mut Reader<'_>, key: &'static str, result: Result<T, ConfigError>) -> Option<T> {
+    for problem in result.as_ref().err().map(ConfigError::problems).unwrap_or_default() {
+        reader.wrong(key, &problem.problem);
+    }
+    result.ok()
 }

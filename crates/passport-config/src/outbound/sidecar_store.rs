@@ -1,5 +1,7 @@
-use super::{ConfigKey, StoreKind, StoreSettings};
-use crate::{Sidecar, TokenCache};
+use passport_outbound::{Sidecar, TokenCache};
+
+use super::{StoreKind, StoreSettings};
+use crate::ConfigKey;
 
 const ENDPOINT: &str = "endpoint";
 const CALLER_TOKEN_REF: &str = "caller_token_ref";

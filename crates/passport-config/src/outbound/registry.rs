@@ -10,16 +10,16 @@ use std::{
 use passport_core::{ConfigError, ConfigProblem, SecretProviders, SecretSource, Transports};
 use serde_json::Value;
 
-use super::{
-    WHOLE,
+#[cfg(feature = "reqwest")]
+use passport_outbound::ClientPool;
+use passport_outbound::TokenCache;
+
+use super::{problems::WHOLE, sidecar_store::SidecarStoreKind};
+use crate::{
     key::ConfigKey,
     reader::Reader,
-    sidecar_store::SidecarStoreKind,
     value::{list, switch, text},
 };
-use crate::TokenCache;
-#[cfg(feature = "reqwest")]
-use crate::http_client::ClientPool;
 
 /// A kind of store that a configuration may name under `cache`, with its settings:
 /// `cache = { redis = { ... } }`.

@@ -5,13 +5,15 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 use passport_core::ConfigProblem;
 use serde_json::Value;
 
-use super::{
+use crate::{
     key::{ConfigKey, ValueKind},
     kubernetes::is_service_variable,
     secret_detection::may_contain_secret,
     value::{InvalidValue, duration, milliseconds_suspected},
 };
-use crate::metrics::TARGET;
+
+/// The log target, that of the outbound side.
+const TARGET: &str = "passport::outbound";
 
 /// The length of the longest value that a message shows.
 const MAX_SHOWN: usize = 80;
@@ -19,7 +21,7 @@ const MAX_SHOWN: usize = 80;
 /// The key by which a JSON file names its schema.
 const SCHEMA_KEY: &str = "$schema";
 
-pub(super) struct Reader<'a> {
+pub(crate) struct Reader<'a> {
     /// The known keys.
     keys: &'static [ConfigKey],
     values: &'a BTreeMap<String, Value>,
@@ -27,7 +29,7 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(
+    pub(crate) fn new(
         keys: &'static [ConfigKey],
         values: &'a BTreeMap<String, Value>,
         problems: &'a mut Vec<ConfigProblem>,
@@ -36,7 +38,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the value at `key`, if it is there and valid. Null is no value.
-    pub(super) fn read<T>(
+    pub(crate) fn read<T>(
         &mut self,
         key: &'static str,
         read: fn(&Value) -> Result<T, InvalidValue>,
@@ -46,7 +48,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads a duration. Warns when it looks like a number of milliseconds.
-    pub(super) fn duration(&mut self, key: &'static str) -> Option<Duration> {
+    pub(crate) fn duration(&mut self, key: &'static str) -> Option<Duration> {
         let time = self.read(key, duration)?;
         if let Some(advice) = self.values.get(key).and_then(milliseconds_suspected) {
             tracing::warn!(target: TARGET, key, "a configured time is suspiciously long: {advice}");
@@ -55,12 +57,12 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns whether there is a table at `key` with the key `name`. Its value is not checked.
-    pub(super) fn names(&self, key: &str, name: &str) -> bool {
+    pub(crate) fn names(&self, key: &str, name: &str) -> bool {
         self.values.get(key).and_then(|table| table.get(name)).is_some()
     }
 
     /// Reads the value at `key`, which is required.
-    pub(super) fn require<T>(
+    pub(crate) fn require<T>(
         &mut self,
         key: &'static str,
         read: fn(&Value) -> Result<T, InvalidValue>,
@@ -73,7 +75,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns the value of `result`, or reports its error for `key`.
-    pub(super) fn collect<T, E: fmt::Display>(
+    pub(crate) fn collect<T, E: fmt::Display>(
         &mut self,
         key: &'static str,
         result: Result<T, E>,
@@ -82,7 +84,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Reports a mistake at `key`, with the value if it may be shown.
-    pub(super) fn wrong(&mut self, key: &'static str, wrong: impl fmt::Display) {
+    pub(crate) fn wrong(&mut self, key: &'static str, wrong: impl fmt::Display) {
         let problem = match self.values.get(key).and_then(|value| self.shown(key, value)) {
             Some(value) => format!("{value}: {wrong}"),
             None => wrong.to_string(),
@@ -92,7 +94,7 @@ impl<'a> Reader<'a> {
 
     /// Reports each unknown key, with the key that may be meant, except for those that Kubernetes
     /// sets. The value is not shown: it could be a secret.
-    pub(super) fn refuse_unknown_keys(&mut self) {
+    pub(crate) fn refuse_unknown_keys(&mut self) {
         let is_known = |key: &str| key == SCHEMA_KEY || self.keys.iter().any(|known| known.name == key);
         for (key, value) in self.values.iter().filter(|(key, _)| !is_known(key)) {
             if is_service_variable(key, value) {
@@ -103,7 +105,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Adds mistakes that were found elsewhere.
-    pub(super) fn extend(&mut self, problems: impl Iterator<Item = ConfigProblem>) {
+    pub(crate) fn extend(&mut self, problems: impl Iterator<Item = ConfigProblem>) {
         self.problems.extend(problems);
     }
 

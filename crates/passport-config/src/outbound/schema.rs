@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::{
     identity_keys::{KEYS, REQUIRED, REQUIRED_ONE_OF},
-    key::{ConfigKey, ValueKind},
     registry::Providers,
 };
+use crate::key::{ConfigKey, ValueKind};
 
 pub(super) fn of_identity(providers: &Providers) -> Value {
     let mut properties = properties(KEYS, providers);

@@ -1,41 +1,18 @@
-//! Identities from a file or from the environment.
-//!
-//! Values are stored as they were read. They are checked when an identity is built, all of them, so
-//! that one run reports every mistake.
-
-mod identities;
-mod identity_keys;
-mod key;
-mod kubernetes;
-mod options;
-mod reader;
-mod registry;
-mod schema;
-mod secret_detection;
-mod secret_sources;
-mod sidecar_store;
-mod value;
-
 use std::{collections::BTreeMap, fmt};
 
 use passport_core::{ConfigError, ConfigProblem};
+#[cfg(feature = "reqwest")]
+use passport_outbound::{
+    AllowedOrigins, Identity, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder,
+};
+use passport_outbound::{ManagedIdentity, ManagedIdentityBuilder};
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::{Providers, identity_keys::KEYS, options, problems::WHOLE, schema};
 #[cfg(feature = "reqwest")]
-use self::options::Network;
-pub use self::{
-    identities::{ManagedIdentities, ManagedIdentitiesConfig},
-    key::ConfigKey,
-    registry::{Providers, StoreKind, StoreSettings},
-};
-use self::{identity_keys::KEYS, reader::Reader};
-#[cfg(feature = "reqwest")]
-use crate::{
-    AllowedOrigins, Identity, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder,
-    http_client::ClientSettings,
-};
-use crate::{ManagedIdentity, ManagedIdentityBuilder};
+use super::{options::Network, problems::both};
+use crate::reader::Reader;
 
 /// The configuration of a managed identity in a file or the environment, with the names of the .NET
 /// options.
@@ -68,7 +45,7 @@ use crate::{ManagedIdentity, ManagedIdentityBuilder};
 /// repository is for editors.
 ///
 /// ```
-/// use passport_outbound::ManagedIdentityConfig;
+/// use passport_config::ManagedIdentityConfig;
 ///
 /// let config: ManagedIdentityConfig = serde_json::from_str(
 ///     r#"{ "client_id": "mi-erp-sync-clientid", "client_secret_ref": "env:ERP_SYNC_SECRET", "refresh_threshold": "60s" }"#,
@@ -84,7 +61,7 @@ use crate::{ManagedIdentity, ManagedIdentityBuilder};
 #[serde(from = "Value")]
 pub struct ManagedIdentityConfig {
     /// `None` if the configuration is not a table.
-    values: Option<BTreeMap<String, Value>>,
+    pub(super) values: Option<BTreeMap<String, Value>>,
 }
 
 /// Never fails: an error of serde would show the value.
@@ -162,7 +139,7 @@ impl ManagedIdentityConfig {
     }
 
     /// Returns the settings of a client of the service at `base_url` with another `identity`: this
-    /// one, built with settings of its own, or a [`CallerIdentity`](crate::CallerIdentity).
+    /// one, built with settings of its own, or a [`CallerIdentity`](passport_outbound::CallerIdentity).
     ///
     /// # Errors
     /// A [`ConfigError`] when `base_url` or `also_allow` is missing or wrong.
@@ -220,36 +197,9 @@ struct Target {
 #[cfg(feature = "reqwest")]
 fn client_of(identity: Identity, target: Target) -> ManagedIdentityHttpClientBuilder {
     let Network { ca_file, plain_http, user_agent } = target.network;
-    let builder = ManagedIdentityHttpClient::builder(identity, &target.base_url)
-        .client_settings(ClientSettings { ca_file, user_agent });
+    let builder = ManagedIdentityHttpClient::builder(identity, &target.base_url);
     let builder = if plain_http { builder.danger_plain_http() } else { builder };
+    let builder = ca_file.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::ca_file);
+    let builder = user_agent.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::user_agent);
     target.others.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::also_allow)
 }
-
-/// Returns the problems of both, each once.
-#[cfg(feature = "reqwest")]
-fn both(one: Option<ConfigError>, other: Option<ConfigError>) -> ConfigError {
-    let mut problems: Vec<ConfigProblem> = Vec::new();
-    for problem in [one, other].iter().flatten().flat_map(ConfigError::problems) {
-        if !problems.contains(problem) {
-            problems.push(problem.clone());
-        }
-    }
-    ConfigError::new(problems)
-}
-
-/// The option of a problem with the configuration as a whole.
-const WHOLE: &str = "configuration";
-
-/// Returns the problems of a part, each with the path of the part.
-fn within<'a>(path: &str, error: &'a ConfigError) -> impl Iterator<Item = ConfigProblem> + use<'a> {
-    let path = path.to_owned();
-    error.problems().iter().map(move |problem| {
-        let option =
-            if problem.option == WHOLE { path.clone() } else { format!("{path}.{}", problem.option) };
-        problem.clone().renamed(option)
-    })
-}
-
-#[cfg(test)]
-mod tests;

@@ -2,13 +2,13 @@
 /// [`StoreKind`](crate::StoreKind) has a table of them.
 #[derive(Clone, Copy, Debug)]
 pub struct ConfigKey {
-    pub(super) name: &'static str,
-    pub(super) kind: ValueKind,
-    pub(super) about: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) kind: ValueKind,
+    pub(crate) about: &'static str,
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum ValueKind {
+pub(crate) enum ValueKind {
     Text,
     Url,
     SecretReference,
@@ -22,7 +22,7 @@ pub(super) enum ValueKind {
 }
 
 impl ConfigKey {
-    pub(super) const fn of(name: &'static str, kind: ValueKind, about: &'static str) -> Self {
+    pub(crate) const fn of(name: &'static str, kind: ValueKind, about: &'static str) -> Self {
         Self { name, kind, about }
     }
 

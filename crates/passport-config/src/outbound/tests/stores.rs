@@ -1,5 +1,15 @@
 //! Stores that a configuration names.
 
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use passport_core::{HttpExchange, Limits, SecretProviders, Transport, TransportError};
+use passport_outbound::TokenCache;
+
 use super::*;
 
 /// A store that takes a name, and does nothing.
@@ -13,12 +23,12 @@ impl StoreKind for Named {
         KEYS
     }
 
-    fn cache(&self, settings: &mut StoreSettings<'_>) -> Option<crate::TokenCache> {
+    fn cache(&self, settings: &mut StoreSettings<'_>) -> Option<TokenCache> {
         if settings.text("name").is_none() {
             settings.wrong("name", "it is missing");
         }
         settings.secret("key_ref");
-        Some(crate::TokenCache::memory())
+        Some(TokenCache::memory())
     }
 }
 
@@ -48,22 +58,41 @@ fn mistakes_of_a_store_are_reported_under_its_name() {
     assert!(of_a_store(&json!({ "name": "x" })).build_with(&providers).is_ok());
 }
 
-#[test]
-fn identities_that_say_the_same_of_their_cache_share_it() {
+/// Grants every request a token, and counts the requests.
+#[derive(Clone, Debug, Default)]
+struct CountingPassport(Arc<AtomicUsize>);
+
+impl HttpExchange for CountingPassport {
+    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        let body = json!({ "access_token": "token", "token_type": "Bearer", "expires_in": 3600 });
+        Ok(Response::new(Bytes::from(body.to_string())))
+    }
+}
+
+#[tokio::test]
+async fn identities_that_say_the_same_of_their_cache_share_it() {
     let providers = Providers::default().with_store("named", Named);
-    let entry = |name: &str, providers: &Providers| {
-        let identity = of_a_store(&json!({ "name": name })).build_with(providers).unwrap();
-        std::sync::Arc::clone(&identity.manager.entry)
+    let (passport, secret) = (CountingPassport::default(), tempfile::NamedTempFile::new().unwrap());
+    std::fs::write(secret.path(), "s3cret").unwrap();
+    let fetches = async |name: &str, providers: &Providers| {
+        let mut config = of_a_store(&json!({ "name": name }));
+        let reference = format!("file:{}", secret.path().display());
+        config.values.as_mut().unwrap().insert("client_secret_ref".to_owned(), reference.into());
+        let builder = config.builder(providers).unwrap();
+        let before = passport.0.load(Ordering::Relaxed);
+        builder.transport(Transport::new(passport.clone())).build().unwrap().token().await.unwrap();
+        passport.0.load(Ordering::Relaxed) > before
     };
-    let shares = |one, other| std::sync::Arc::ptr_eq(&one, &other);
-    assert!(shares(entry("x", &providers), entry("x", &providers.clone())));
-    assert!(!shares(entry("x", &providers), entry("y", &providers)));
+    assert!(fetches("x", &providers).await);
+    assert!(!fetches("x", &providers.clone()).await);
+    assert!(fetches("y", &providers).await);
     for others in [
         Providers::default().with_store("named", Named),
-        providers.clone().with_secrets(passport_core::SecretProviders::default()),
+        providers.clone().with_secrets(SecretProviders::default()),
         providers.clone().with_store("named", Named),
     ] {
-        assert!(!shares(entry("x", &providers), entry("x", &others)), "other keys, other passwords");
+        assert!(fetches("x", &others).await, "other keys, other passwords");
     }
 }
 
