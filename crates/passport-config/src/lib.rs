@@ -26,7 +26,7 @@
 //! | one identity | [`ManagedIdentityConfig`] | `docs/configuration.md` |
 //! | several identities by name | [`ManagedIdentitiesConfig`], [`ManagedIdentities`] | `docs/configuration.md` |
 //! | secret providers and stores that a configuration may name | [`Providers`] | `docs/secrets.md`, `docs/caching.md` |
-//! | a store of one's own | [`StoreKind`] | `docs/caching.md` |
+//! | a store of one's own | [`StoreKind`], [`Setting`], [`Reader`] | `docs/caching.md` |
 //!
 //! # Features
 //!
@@ -34,17 +34,20 @@
 //! |---|---|
 //! | `reqwest` (default) | typed clients: `ManagedIdentityHttpClient` of `passport-outbound` |
 
-mod key;
 mod kubernetes;
 mod outbound;
+mod problems;
 mod reader;
 mod secret_detection;
+mod setting;
+mod suggestions;
+mod table;
 mod value;
 
 pub use crate::{
-    key::ConfigKey,
-    outbound::{
-        ManagedIdentities, ManagedIdentitiesConfig, ManagedIdentityConfig, Providers, StoreKind,
-        StoreSettings,
-    },
+    outbound::{ManagedIdentities, ManagedIdentitiesConfig, ManagedIdentityConfig, Providers, StoreKind},
+    reader::Reader,
+    setting::{AnySetting, Setting},
+    suggestions::suggestion,
+    value::{ConfigValue, InvalidValue, SecretReference, SecretReferences, Words},
 };

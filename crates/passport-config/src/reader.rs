@@ -1,139 +1,118 @@
-//! Reads the values of a table by their keys, and collects all mistakes.
+use std::fmt;
 
-use std::{collections::BTreeMap, fmt, time::Duration};
-
-use passport_core::ConfigProblem;
-use serde_json::Value;
+use passport_core::{ConfigError, ConfigProblem, SecretProviders, SecretSource};
 
 use crate::{
-    key::{ConfigKey, ValueKind},
-    kubernetes::is_service_variable,
-    secret_detection::may_contain_secret,
-    value::{InvalidValue, duration, milliseconds_suspected},
+    problems::WHOLE,
+    setting::{AnySetting, Setting},
+    value::{ConfigValue, SecretReference, SecretReferences},
 };
 
 /// The log target, that of the outbound side.
 const TARGET: &str = "passport::outbound";
 
-/// The length of the longest value that a message shows.
-const MAX_SHOWN: usize = 80;
-
-/// The key by which a JSON file names its schema.
-const SCHEMA_KEY: &str = "$schema";
-
-pub(crate) struct Reader<'a> {
-    /// The known keys.
-    keys: &'static [ConfigKey],
-    values: &'a BTreeMap<String, Value>,
-    problems: &'a mut Vec<ConfigProblem>,
+/// Parses settings, and collects all mistakes, so that all are reported at once. An invalid value
+/// is returned as `None`, like a missing one.
+///
+/// Each setting is to be read once, as each read reports its mistakes.
+pub struct Reader<'a> {
+    secrets: &'a SecretProviders,
+    problems: Vec<ConfigProblem>,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) fn new(
-        keys: &'static [ConfigKey],
-        values: &'a BTreeMap<String, Value>,
-        problems: &'a mut Vec<ConfigProblem>,
-    ) -> Self {
-        Self { keys, values, problems }
+    pub(crate) fn new(secrets: &'a SecretProviders) -> Self {
+        Self { secrets, problems: Vec::new() }
     }
 
-    /// Reads the value at `key`, if it is there and valid. Null is no value.
-    pub(crate) fn read<T>(
-        &mut self,
-        key: &'static str,
-        read: fn(&Value) -> Result<T, InvalidValue>,
-    ) -> Option<T> {
-        let value = self.values.get(key).filter(|value| !value.is_null())?;
-        read(value).map_err(|wrong| self.wrong(key, wrong)).ok()
-    }
-
-    /// Reads a duration. Warns when it looks like a number of milliseconds.
-    pub(crate) fn duration(&mut self, key: &'static str) -> Option<Duration> {
-        let time = self.read(key, duration)?;
-        if let Some(advice) = self.values.get(key).and_then(milliseconds_suspected) {
-            tracing::warn!(target: TARGET, key, "a configured time is suspiciously long: {advice}");
+    /// Returns the value of `setting`, if there is one.
+    pub fn read<T: ConfigValue>(&mut self, setting: &Setting<T>) -> Option<T::Output> {
+        let value = setting.raw()?;
+        let parsed = T::parse(value);
+        let parsed = self.collect(setting, parsed)?;
+        if let Some(advice) = T::suspicion(value) {
+            tracing::warn!(target: TARGET, key = setting.key(), "a configured time is suspiciously long: {advice}");
         }
-        Some(time)
+        Some(parsed)
     }
 
-    /// Returns whether there is a table at `key` with the key `name`. Its value is not checked.
-    pub(crate) fn names(&self, key: &str, name: &str) -> bool {
-        self.values.get(key).and_then(|table| table.get(name)).is_some()
-    }
-
-    /// Reads the value at `key`, which is required.
-    pub(crate) fn require<T>(
-        &mut self,
-        key: &'static str,
-        read: fn(&Value) -> Result<T, InvalidValue>,
-        remedy: &'static str,
-    ) -> Option<T> {
-        if self.values.get(key).is_none_or(Value::is_null) {
-            self.problems.push(ConfigProblem::new(key, format_args!("it is missing; {remedy}")));
+    /// Returns the value of `setting`. Reports that it is missing, with the `remedy`.
+    pub fn require<T: ConfigValue>(&mut self, setting: &Setting<T>, remedy: &str) -> Option<T::Output> {
+        if setting.raw().is_none() {
+            self.wrong(setting, format_args!("it is missing; {remedy}"));
         }
-        self.read(key, read)
+        self.read(setting)
     }
 
-    /// Returns the value of `result`, or reports its error for `key`.
-    pub(crate) fn collect<T, E: fmt::Display>(
+    /// Returns `builder` with the value of `setting`, if there is one.
+    pub fn set<B, T: ConfigValue>(
         &mut self,
-        key: &'static str,
+        builder: B,
+        setting: &Setting<T>,
+        set: impl FnOnce(B, T::Output) -> B,
+    ) -> B {
+        match self.read(setting) {
+            Some(value) => set(builder, value),
+            None => builder,
+        }
+    }
+
+    /// Returns the secret that `setting` refers to, if there is one.
+    pub fn secret(&mut self, setting: &Setting<SecretReference>) -> Option<SecretSource> {
+        let reference = self.read(setting)?;
+        let source = self.secrets.source(None, &reference);
+        self.collect(setting, source)
+    }
+
+    /// Returns the secrets that `setting` refers to.
+    pub fn secrets(&mut self, setting: &Setting<SecretReferences>) -> Vec<SecretSource> {
+        let (references, secrets) = (self.read(setting).unwrap_or_default(), self.secrets);
+        let source = |reference: String| self.collect(setting, secrets.source(None, &reference));
+        references.into_iter().filter_map(source).collect()
+    }
+
+    /// Reports a mistake of `setting`: what is wrong, and the remedy.
+    pub fn wrong(&mut self, setting: &dyn AnySetting, wrong: impl fmt::Display) {
+        self.problems.push(setting.problem(&wrong));
+    }
+
+    /// Returns the value of `result`, or reports its error for `setting`.
+    pub fn collect<T, E: fmt::Display>(
+        &mut self,
+        setting: &dyn AnySetting,
         result: Result<T, E>,
     ) -> Option<T> {
-        result.map_err(|wrong| self.wrong(key, wrong)).ok()
+        result.map_err(|wrong| self.wrong(setting, wrong)).ok()
     }
 
-    /// Reports a mistake at `key`, with the value if it may be shown.
-    pub(crate) fn wrong(&mut self, key: &'static str, wrong: impl fmt::Display) {
-        let problem = match self.values.get(key).and_then(|value| self.shown(key, value)) {
-            Some(value) => format!("{value}: {wrong}"),
-            None => wrong.to_string(),
-        };
-        self.problems.push(ConfigProblem::new(key, problem));
-    }
-
-    /// Reports each unknown key, with the key that may be meant, except for those that Kubernetes
-    /// sets. The value is not shown: it could be a secret.
-    pub(crate) fn refuse_unknown_keys(&mut self) {
-        let is_known = |key: &str| key == SCHEMA_KEY || self.keys.iter().any(|known| known.name == key);
-        for (key, value) in self.values.iter().filter(|(key, _)| !is_known(key)) {
-            if is_service_variable(key, value) {
-                continue;
-            }
-            self.problems.push(ConfigProblem::new(key.clone(), advice(self.keys, key)));
+    /// Returns the value of `result`, or reports each of its problems for `setting`.
+    pub fn collect_all<T>(&mut self, setting: &dyn AnySetting, result: Result<T, ConfigError>) -> Option<T> {
+        for problem in result.as_ref().err().map(ConfigError::problems).unwrap_or_default() {
+            self.wrong(setting, &problem.problem);
         }
+        result.ok()
     }
 
     /// Adds mistakes that were found elsewhere.
-    pub(crate) fn extend(&mut self, problems: impl Iterator<Item = ConfigProblem>) {
+    pub(crate) fn extend(&mut self, problems: impl IntoIterator<Item = ConfigProblem>) {
         self.problems.extend(problems);
     }
 
-    /// Returns the value as text, unless it may contain a secret.
-    fn shown(&self, key: &str, value: &Value) -> Option<String> {
-        let kind = self.keys.iter().find(|known| known.name == key).map(|known| known.kind)?;
-        let text = value.to_string();
-        let is_of_a_secret =
-            matches!(kind, ValueKind::SecretReference | ValueKind::SecretReferences | ValueKind::Store);
-        let may_hold_a_secret = is_of_a_secret || may_contain_secret(&text);
-        (!may_hold_a_secret && text.chars().count() <= MAX_SHOWN).then_some(text)
+    /// Returns `built`, unless there are mistakes.
+    pub(crate) fn finish<T>(mut self, built: Option<T>) -> Result<T, ConfigError> {
+        match (built, self.problems.is_empty()) {
+            (Some(built), true) => return Ok(built),
+            (None, true) => self
+                .problems
+                .push(ConfigProblem::new(WHOLE, "it could not be built, and no reason was reported")),
+            (_, false) => {}
+        }
+        Err(ConfigError::new(self.problems))
     }
 }
 
-/// Returns what to do about an unknown key.
-fn advice(keys: &[ConfigKey], key: &str) -> String {
-    let plain = |text: &str| text.replace(['_', '-'], "").to_ascii_lowercase();
-    if ["clientsecret", "secret", "password", "clientkey", "privatekey"].contains(&plain(key).as_str()) {
-        return "a secret does not belong here; put it where a reference points (env:NAME, file:/path). If it is an \
-                environment variable that a common prefix has brought here, call it something else"
-            .to_owned();
+impl fmt::Debug for Reader<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("problems", &self.problems).finish_non_exhaustive()
     }
-    let likeness = |known: &str| strsim::jaro_winkler(&plain(key), &plain(known));
-    let most_alike =
-        keys.iter().map(|known| known.name).max_by(|one, other| likeness(one).total_cmp(&likeness(other)));
-    if let Some(known) = most_alike.filter(|known| likeness(known) > 0.85) {
-        return format!("there is no such key; did you mean `{known}`?");
-    }
-    let known: Vec<_> = keys.iter().map(|known| known.name).collect();
-    format!("there is no such key; there are {}", known.join(", "))
 }

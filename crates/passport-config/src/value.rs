@@ -1,130 +1,196 @@
-//! Parses the values of a configuration. Pure. Each may be a text, as the environment has no other
-//! type.
+//! The types that the value of a setting may have.
 
-use std::time::Duration;
+mod duration;
+
+use std::borrow::Cow;
 
 use http::HeaderValue;
-use serde_json::{Map, Value};
+use schemars::{Schema, json_schema};
+use serde_json::Value;
 
-/// What is wrong with a value, and what to do. The caller decides whether the value is shown.
-pub(crate) type InvalidValue = &'static str;
+/// What is wrong with a value, and what to do. It does not quote the value.
+pub type InvalidValue = Cow<'static, str>;
 
-/// Parses a text.
-pub(crate) fn text(value: &Value) -> Result<String, InvalidValue> {
-    let text = match value {
-        Value::String(text) => text.trim().to_owned(),
-        // A client id may consist of digits.
-        Value::Number(number) => number.to_string(),
-        _ => return Err("it has to be a text; write one, in quotes"),
-    };
-    if text.is_empty() { Err("it is empty; give it a value or leave the key out") } else { Ok(text) }
-}
+/// A type that the value of a [`Setting`](crate::Setting) may have. Each value may be a text, as
+/// the environment has no other type.
+pub trait ConfigValue {
+    /// The type of the parsed value.
+    type Output;
 
-/// Parses the value of a header.
-pub(crate) fn header(value: &Value) -> Result<HeaderValue, InvalidValue> {
-    HeaderValue::try_from(text(value)?)
-        .map_err(|_| "it is not the value of a header; write product/version, such as erp-sync/1.4")
-}
+    /// Whether the value may be a secret, or contain one, so that no message shows it. Defaults to
+    /// false.
+    const IS_SECRET: bool = false;
 
-/// Parses true or false.
-pub(crate) fn switch(value: &Value) -> Result<bool, InvalidValue> {
-    match value {
-        Value::Bool(switch) => Some(*switch),
-        Value::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
-        _ => None,
+    /// Parses a value, which is not null.
+    ///
+    /// # Errors
+    /// What is wrong with the value, and what to do.
+    fn parse(value: &Value) -> Result<Self::Output, InvalidValue>;
+
+    /// Returns the JSON Schema of a value.
+    #[must_use]
+    fn schema() -> Schema;
+
+    /// Returns what was probably meant instead, for a value that is valid but suspicious.
+    #[must_use]
+    fn suspicion(value: &Value) -> Option<String> {
+        let _ = value;
+        None
     }
-    .ok_or("it is neither true nor false")
 }
 
-/// Parses seconds, `90s` and `1m 30s`, or a `TimeSpan` of .NET (`00:01:30`, `1.00:00:00`).
-pub(crate) fn duration(value: &Value) -> Result<Duration, InvalidValue> {
-    const WRONG: InvalidValue =
-        "it is not a duration; write seconds (60), \"60s\", \"1m 30s\" or \"00:01:00\"";
-    let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).map_err(|_| WRONG);
-    match value {
-        Value::Number(number) => number.as_f64().ok_or(WRONG).and_then(seconds),
-        Value::String(text) => {
-            let text = text.trim();
-            if let Ok(number) = text.parse() {
-                return seconds(number);
+/// A text that is not empty, or a number: a client id may consist of digits.
+impl ConfigValue for String {
+    type Output = Self;
+
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        let text = match value {
+            Value::String(text) => text.trim().to_owned(),
+            Value::Number(number) => number.to_string(),
+            _ => return Err("it has to be a text; write one, in quotes".into()),
+        };
+        if text.is_empty() {
+            return Err("it is empty; give it a value or leave the key out".into());
+        }
+        Ok(text)
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "type": "string", "minLength": 1 })
+    }
+}
+
+/// True or false.
+impl ConfigValue for bool {
+    type Output = Self;
+
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        let parsed = match value {
+            Value::Bool(switch) => Some(*switch),
+            Value::String(text) => text.trim().to_ascii_lowercase().parse().ok(),
+            _ => None,
+        };
+        parsed.ok_or("it is neither true nor false".into())
+    }
+
+    fn schema() -> Schema {
+        json_schema!({ "enum": [true, false, "true", "false"] })
+    }
+}
+
+/// The value of a header.
+impl ConfigValue for HeaderValue {
+    type Output = Self;
+
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        let wrong = "it is not the value of a header; write product/version, such as erp-sync/1.4";
+        Self::try_from(String::parse(value)?).map_err(|_| wrong.into())
+    }
+
+    fn schema() -> Schema {
+        String::schema()
+    }
+}
+
+/// A list of texts, or one text with spaces or commas in between.
+#[derive(Debug)]
+pub enum Words {}
+
+impl ConfigValue for Words {
+    type Output = Vec<String>;
+
+    fn parse(value: &Value) -> Result<Vec<String>, InvalidValue> {
+        let words = match value {
+            Value::String(text) => {
+                let words = text.split([' ', ',']).filter(|word| !word.is_empty());
+                Some(words.map(str::to_owned).collect())
             }
-            humantime::parse_duration(text).ok().or_else(|| time_span(text)).ok_or(WRONG)
+            Value::Array(values) => {
+                values.iter().map(|value| value.as_str().map(|text| text.trim().to_owned())).collect()
+            }
+            _ => None,
+        };
+        let words: Vec<_> =
+            words.ok_or("it has to be a list of texts, or one text with spaces in between")?;
+        if words.is_empty() {
+            return Err("it is empty; name at least one or leave the key out".into());
         }
-        _ => Err(WRONG),
+        Ok(words)
+    }
+
+    fn schema() -> Schema {
+        let list = json_schema!({ "type": "array", "items": { "type": "string" }, "minItems": 1 });
+        json_schema!({ "anyOf": [String::schema(), list] })
     }
 }
 
-/// Returns advice if `value` is a number without a unit that is probably in milliseconds.
-///
-/// The options of .NET count milliseconds in some places. A number of seconds is suspected when it
-/// is at least 1,000 and a multiple of 500, as milliseconds are (3600 is not), or longer than a
-/// day.
-pub(crate) fn milliseconds_suspected(value: &Value) -> Option<String> {
-    let number = match value {
-        Value::Number(number) => number.as_f64()?,
-        Value::String(text) => text.trim().parse().ok()?,
-        _ => return None,
-    };
-    let is_suspected = number >= 1000.0 && (number % 500.0 == 0.0 || number > 86_400.0);
-    let time = Duration::try_from_secs_f64(number).ok().filter(|_| is_suspected)?;
-    let meant = Duration::try_from_secs_f64(number / 1000.0).ok()?;
-    Some(format!("{number} s is {}; if milliseconds were meant, write {meant:?}", rounded(time)))
-}
+/// The reference of a secret: `env:NAME`, `file:/path`. No message shows it.
+#[derive(Debug)]
+pub enum SecretReference {}
 
-/// Formats a time in the largest unit that is not zero.
-fn rounded(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..3600 => format!("{} min", seconds / 60),
-        3600..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} days", seconds / 86_400),
+impl ConfigValue for SecretReference {
+    type Output = String;
+
+    const IS_SECRET: bool = true;
+
+    fn parse(value: &Value) -> Result<String, InvalidValue> {
+        String::parse(value)
+    }
+
+    fn schema() -> Schema {
+        secret(String::schema())
     }
 }
 
-/// Parses `[d.]hh:mm:ss[.fffffff]`.
-fn time_span(text: &str) -> Option<Duration> {
-    let [hours, minutes, seconds] = text.split(':').collect::<Vec<_>>().try_into().ok()?;
-    let (days, hours) = hours.split_once('.').map_or(("0", hours), |(days, hours)| (days, hours));
-    let below = |text: &str, limit: u64| text.parse().ok().filter(|number| *number < limit);
-    let (days, hours, minutes) = (days.parse::<u64>().ok()?, below(hours, 24)?, below(minutes, 60)?);
-    let seconds: f64 = seconds.parse().ok().filter(|seconds| (0.0..60.0).contains(seconds))?;
-    let whole =
-        days.checked_mul(24)?.checked_add(hours)?.checked_mul(60)?.checked_add(minutes)?.checked_mul(60)?;
-    Duration::from_secs(whole).checked_add(Duration::try_from_secs_f64(seconds).ok()?)
-}
+/// References of secrets: a list, or one text with spaces in between. No message shows them.
+#[derive(Debug)]
+pub enum SecretReferences {}
 
-/// Parses a list of texts, or one text with spaces or commas between them.
-pub(crate) fn list(value: &Value) -> Result<Vec<String>, InvalidValue> {
-    const WRONG: InvalidValue = "it has to be a list of texts, or one text with spaces in between";
-    let list: Vec<String> = match value {
-        Value::String(text) => {
-            let words = text.split([' ', ',']).filter(|word| !word.is_empty());
-            words.map(str::to_owned).collect()
-        }
-        Value::Array(values) => {
-            let texts = values.iter().map(|value| value.as_str().map(|text| text.trim().to_owned()));
-            texts.collect::<Option<_>>().ok_or(WRONG)?
-        }
-        _ => return Err(WRONG),
-    };
-    if list.is_empty() { Err("it is empty; name at least one or leave the key out") } else { Ok(list) }
-}
+impl ConfigValue for SecretReferences {
+    type Output = Vec<String>;
 
-/// Parses one text as it is, or a list of texts.
-pub(crate) fn texts(value: &Value) -> Result<Vec<String>, InvalidValue> {
-    match value {
-        Value::Array(values) if values.is_empty() => Err("it is empty; name at least one"),
-        Value::Array(values) => values.iter().map(text).collect(),
-        _ => text(value).map(|text| vec![text]),
+    const IS_SECRET: bool = true;
+
+    fn parse(value: &Value) -> Result<Vec<String>, InvalidValue> {
+        Words::parse(value)
+    }
+
+    fn schema() -> Schema {
+        secret(Words::schema())
     }
 }
 
-/// Parses a table.
-pub(crate) fn table(value: &Value) -> Result<Map<String, Value>, InvalidValue> {
-    match value {
-        Value::Object(table) => Ok(table.clone()),
-        _ => Err("it is not a table; name a store in it: { redis = { ... } }"),
+/// The format of secret references in a schema.
+pub(crate) const SECRET_FORMAT: &str = "secret-reference";
+
+fn secret(mut schema: Schema) -> Schema {
+    schema.insert("format".to_owned(), SECRET_FORMAT.into());
+    schema
+}
+
+/// A value that is one of a few words, in any case.
+pub(crate) trait Choice: Copy + 'static {
+    const WORDS: &'static [(&'static str, Self)];
+}
+
+impl<T: Choice> ConfigValue for T {
+    type Output = Self;
+
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        let text = String::parse(value)?;
+        let found = T::WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(&text));
+        found
+            .map(|(_, choice)| *choice)
+            .ok_or_else(|| format!("it is not one of {}", words::<T>().join(", ")).into())
     }
+
+    fn schema() -> Schema {
+        json_schema!({ "enum": words::<T>() })
+    }
+}
+
+fn words<T: Choice>() -> Vec<&'static str> {
+    T::WORDS.iter().map(|(word, _)| *word).collect()
 }
 
 #[cfg(test)]

@@ -38,5 +38,5 @@ mod store;
 mod tls;
 
 #[cfg(feature = "config")]
-pub use crate::config::RedisStores;
+pub use crate::config::{RedisSettings, RedisStores};
 pub use crate::{builder::RedisTokenStoreBuilder, keyring::EncryptionKeys, store::RedisTokenStore};

@@ -13,7 +13,8 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::{ManagedIdentityConfig, Providers, problems::within, schema};
+use super::{ManagedIdentityConfig, Providers, schema};
+use crate::{problems::within, suggestions::suggestion};
 
 /// Several managed identities by name: one for each service that calls under its own identity.
 ///
@@ -107,8 +108,8 @@ impl ManagedIdentitiesConfig {
     /// own, as long as there are identities.
     fn misspelled(&self) -> impl Iterator<Item = ConfigProblem> {
         let is_meant = |key: &&String| {
-            let key = key.to_ascii_lowercase();
-            key == IDENTITIES || (self.identities.is_empty() && strsim::jaro_winkler(&key, IDENTITIES) > 0.85)
+            let is_likely = self.identities.is_empty() || key.eq_ignore_ascii_case(IDENTITIES);
+            is_likely && suggestion(&[IDENTITIES], key).is_some()
         };
         let problem = format!("there is no such key; did you mean `{IDENTITIES}`?");
         self.others.keys().filter(is_meant).map(move |key| ConfigProblem::new(key.clone(), &problem))

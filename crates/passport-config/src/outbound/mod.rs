@@ -5,18 +5,19 @@
 
 mod identities;
 mod identity;
-mod identity_keys;
 mod options;
-mod problems;
 mod registry;
 mod schema;
 mod secret_sources;
+mod settings;
 mod sidecar_store;
+mod store;
 
 pub use self::{
     identities::{ManagedIdentities, ManagedIdentitiesConfig},
     identity::ManagedIdentityConfig,
-    registry::{Providers, StoreKind, StoreSettings},
+    registry::Providers,
+    store::StoreKind,
 };
 
 #[cfg(test)]

@@ -1,25 +1,19 @@
-//! The JSON Schema of the configuration, from the table of its keys.
+//! The JSON Schema of the configuration.
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
-use super::{
-    identity_keys::{KEYS, REQUIRED, REQUIRED_ONE_OF},
-    registry::Providers,
-};
-use crate::key::{ConfigKey, ValueKind};
+use super::{registry::Providers, settings::IdentitySettings};
+use crate::table;
 
 pub(super) fn of_identity(providers: &Providers) -> Value {
-    let mut properties = properties(KEYS, providers);
-    properties.insert("$schema".to_owned(), json!({ "type": "string" }));
-    json!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "A managed identity",
-        "type": "object",
-        "properties": properties,
-        "required": REQUIRED,
-        "anyOf": REQUIRED_ONE_OF.map(|key| json!({ "required": [key] })),
-        "additionalProperties": false,
-    })
+    let mut schema = table::schema::<IdentitySettings>();
+    schema["properties"]["cache"]["properties"] = providers.schemas().into();
+    schema["properties"]["$schema"] = json!({ "type": "string" });
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
+    schema["title"] = "A managed identity".into();
+    schema["required"] = json!(["client_id"]);
+    schema["anyOf"] = json!([{ "required": ["client_secret_ref"] }, { "required": ["cache"] }]);
+    schema
 }
 
 pub(super) fn of_identities(providers: &Providers) -> Value {
@@ -33,43 +27,4 @@ pub(super) fn of_identities(providers: &Providers) -> Value {
         "required": ["identities"],
         "$defs": { "identity": identity },
     })
-}
-
-fn properties(keys: &[ConfigKey], providers: &Providers) -> Map<String, Value> {
-    keys.iter().map(|key| (key.name.to_owned(), property(key.kind, key.about, providers))).collect()
-}
-
-/// Returns the schema of the value of `cache`: a table with one registered store.
-fn store(providers: &Providers) -> Value {
-    let stores: Map<_, _> = providers
-        .stores()
-        .map(|(name, keys)| {
-            let settings = json!({ "type": "object", "properties": properties(keys, providers), "additionalProperties": false });
-            (name.to_owned(), settings)
-        })
-        .collect();
-    json!({
-        "type": "object",
-        "properties": stores,
-        "additionalProperties": false,
-        "minProperties": 1,
-        "maxProperties": 1,
-    })
-}
-
-fn property(kind: ValueKind, about: &str, providers: &Providers) -> Value {
-    let words = json!([{ "type": "string", "minLength": 1 }, { "type": "array", "items": { "type": "string" }, "minItems": 1 }]);
-    let mut property = match kind {
-        ValueKind::Text | ValueKind::SecretReference => json!({ "type": "string", "minLength": 1 }),
-        ValueKind::Url => json!({ "type": "string", "format": "uri" }),
-        ValueKind::Switch => json!({ "enum": [true, false, "true", "false"] }),
-        ValueKind::Duration => {
-            json!({ "anyOf": [{ "type": "number", "minimum": 0 }, { "type": "string", "minLength": 1 }] })
-        }
-        ValueKind::Store => store(providers),
-        ValueKind::Words | ValueKind::Origins | ValueKind::SecretReferences => json!({ "anyOf": words }),
-        ValueKind::Choice(choices) => json!({ "enum": choices }),
-    };
-    property["description"] = about.into();
-    property
 }

@@ -1,18 +1,13 @@
 //! The secrets that a configuration refers to, without building anything.
 
-use passport_core::{SecretProviders, SecretSource};
+use passport_core::SecretSource;
 use serde_json::Value;
 
-use super::{
-    ManagedIdentitiesConfig, ManagedIdentityConfig, Providers,
-    identity_keys::{CACHE, CLIENT_SECRET_REF, KEYS},
-    options,
-    registry::SIDECAR,
-};
+use super::{ManagedIdentitiesConfig, ManagedIdentityConfig, Providers, options};
 use crate::{
-    key::{ConfigKey, ValueKind},
     reader::Reader,
-    value::list,
+    table,
+    value::{ConfigValue, SECRET_FORMAT, SecretReferences},
 };
 
 impl ManagedIdentityConfig {
@@ -23,13 +18,13 @@ impl ManagedIdentityConfig {
     /// For a program that checks before it starts whether its secrets can be read.
     #[must_use]
     pub fn secret_sources(&self, providers: impl Into<Providers>) -> Vec<(String, SecretSource)> {
-        let (providers, mut reported_by_build) = (providers.into(), Vec::new());
-        let Some(values) = &self.values else { return Vec::new() };
-        let mut reader = Reader::new(KEYS, values, &mut reported_by_build);
-        let is_at_sidecar = reader.names(CACHE, SIDECAR);
-        let own = options::sources(&mut reader, &providers.secrets, is_at_sidecar);
-        let own = own.into_iter().flatten().map(|source| (CLIENT_SECRET_REF.to_owned(), source));
-        let stores = values.get(CACHE).and_then(Value::as_object).into_iter().flatten();
+        let (providers, values) = (providers.into(), self.values.iter());
+        let own = values.clone().filter_map(|values| {
+            let reported_by_build = &mut Reader::new(&providers.secrets);
+            options::sources(&table::read(values).ok()?.settings, reported_by_build, &providers.secrets)
+        });
+        let own = own.flatten().map(|source| ("client_secret_ref".to_owned(), source));
+        let stores = values.filter_map(|values| values.get("cache")?.as_object()).flatten();
         let stores = stores.flat_map(|(name, settings)| of_store(name, settings, &providers));
         own.chain(stores).collect()
     }
@@ -51,19 +46,16 @@ impl ManagedIdentitiesConfig {
     }
 }
 
-fn of_store(name: &str, settings: &Value, providers: &Providers) -> Vec<(String, SecretSource)> {
-    let keys = providers.stores().find(|(known, _)| *known == name).map_or(&[][..], |(_, keys)| keys);
-    keys.iter().flat_map(|key| of_key(name, key, settings, &providers.secrets)).collect()
-}
-
-fn of_key(
-    store: &str,
-    key: &ConfigKey,
-    settings: &Value,
-    secrets: &SecretProviders,
-) -> Vec<(String, SecretSource)> {
-    let is_secret = matches!(key.kind, ValueKind::SecretReference | ValueKind::SecretReferences);
-    let references = settings.get(key.name).filter(|_| is_secret).and_then(|value| list(value).ok());
-    let sources = references.into_iter().flatten().filter_map(|text| secrets.source(None, &text).ok());
-    sources.map(|source| (format!("{CACHE}.{store}.{}", key.name), source)).collect()
+/// Returns the secrets at the keys that the schema of the store calls secret references.
+fn of_store(store: &str, settings: &Value, providers: &Providers) -> Vec<(String, SecretSource)> {
+    let schema = providers.schemas().remove(store).unwrap_or_default();
+    let is_secret = |key: &str| schema["properties"][key]["format"] == SECRET_FORMAT;
+    let secrets = settings.as_object().into_iter().flatten().filter(|(key, _)| is_secret(key));
+    let references = secrets.filter_map(|(key, value)| Some((key, SecretReferences::parse(value).ok()?)));
+    let references =
+        references.flat_map(|(key, references)| references.into_iter().map(move |text| (key, text)));
+    let source = |(key, text): (&String, String)| {
+        Some((format!("cache.{store}.{key}"), providers.secrets.source(None, &text).ok()?))
+    };
+    references.filter_map(source).collect()
 }

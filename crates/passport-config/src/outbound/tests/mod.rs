@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::ConfigKey;
 
 /// What is said about `config`; one line for each mistake.
 fn mistakes(config: Value) -> Vec<String> {

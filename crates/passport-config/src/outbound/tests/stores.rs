@@ -10,24 +10,30 @@ use http::{Request, Response};
 use passport_core::{HttpExchange, Limits, SecretProviders, Transport, TransportError};
 use passport_outbound::TokenCache;
 
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use super::*;
+use crate::{Reader, SecretReference, Setting};
 
 /// A store that takes a name, and does nothing.
 #[derive(Debug)]
 struct Named;
 
-impl StoreKind for Named {
-    fn keys(&self) -> &'static [ConfigKey] {
-        static KEYS: &[ConfigKey] =
-            &[ConfigKey::text("name", "Its name."), ConfigKey::secret_reference("key_ref", "Its key.")];
-        KEYS
-    }
+#[derive(Deserialize, JsonSchema)]
+struct NamedSettings {
+    /// Its name.
+    name: Setting<String>,
+    /// Its key.
+    key_ref: Setting<SecretReference>,
+}
 
-    fn cache(&self, settings: &mut StoreSettings<'_>) -> Option<TokenCache> {
-        if settings.text("name").is_none() {
-            settings.wrong("name", "it is missing");
-        }
-        settings.secret("key_ref");
+impl StoreKind for Named {
+    type Settings = NamedSettings;
+
+    fn cache(&self, settings: &NamedSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
+        reader.require(&settings.name, "name it");
+        reader.secret(&settings.key_ref);
         Some(TokenCache::memory())
     }
 }
