@@ -19,6 +19,8 @@
 //! # Ok::<(), passport_outbound::ConfigError>(())
 //! ```
 //!
+//! A configuration of `passport-config` names it by `RedisStores` (feature `config`, on by default).
+//!
 //! Redis is never needed for a token. While it does not work, each instance fetches for itself, once for all its callers;
 //! a background probe finds out when it works again. `docs/caching.md` in the repository draws the protocol, and lists what
 //! Redis can do to it.

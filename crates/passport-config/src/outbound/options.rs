@@ -1,5 +1,6 @@
 //! Builds an identity, and the target of a client, from the settings of a configuration.
 
+#[cfg(feature = "reqwest")]
 use http::HeaderValue;
 use passport_core::{InvalidSecretSource, SecretProviders, SecretSource};
 use passport_outbound::{
@@ -15,19 +16,14 @@ use super::{
 };
 use crate::{problems::within, reader::Reader, setting::AnySetting};
 
-/// The settings of connections to Passport and to the service.
-struct Network {
-    ca_file: Option<String>,
-    plain_http: bool,
-    user_agent: Option<HeaderValue>,
-}
-
 /// The service that is called, and the other origins that may receive the token.
 #[cfg(feature = "reqwest")]
 pub(super) struct Target {
     base_url: String,
     others: Option<AllowedOrigins>,
-    network: Network,
+    plain_http: bool,
+    ca_file: Option<String>,
+    user_agent: Option<HeaderValue>,
 }
 
 /// Returns the builder of the identity. Mistakes are reported to `reader`.
@@ -36,9 +32,9 @@ pub(super) fn builder(
     reader: &mut Reader<'_>,
     providers: &Providers,
 ) -> Option<ManagedIdentityBuilder> {
-    let network = Network::read(settings, reader);
+    let plain_http = reader.read(&settings.danger_plain_http).unwrap_or_default();
     let base_url = reader.read(&settings.base_url);
-    origins(settings, reader, &network, base_url.as_deref());
+    origins(settings, reader, plain_http, base_url.as_deref());
     let client_id = reader.require(&settings.client_id, "name the managed identity of this service");
     let secret = sources(settings, reader, &providers.secrets);
     let secret = secret.and_then(|sources| sources.into_iter().reduce(SecretSource::or));
@@ -51,9 +47,7 @@ pub(super) fn builder(
         None => ManagedIdentity::builder(id, secret.unwrap_or_else(|| SecretSource::fixed("unused"))),
     };
     let builder = builder.sharing(providers.transports.clone());
-    let builder = network.ca_file.iter().fold(builder, ManagedIdentityBuilder::ca_file);
-    let builder = network.user_agent.into_iter().fold(builder, ManagedIdentityBuilder::user_agent);
-    let builder = if network.plain_http { builder.danger_plain_http() } else { builder };
+    let builder = if plain_http { builder.danger_plain_http() } else { builder };
     let builder = cache.into_iter().fold(builder, ManagedIdentityBuilder::token_cache);
     let builder = with_options(settings, reader, builder);
     report_builder_problems(settings, reader, &builder);
@@ -65,6 +59,8 @@ fn with_options(
     reader: &mut Reader<'_>,
     builder: ManagedIdentityBuilder,
 ) -> ManagedIdentityBuilder {
+    let builder = reader.set(builder, &settings.ca_file, ManagedIdentityBuilder::ca_file);
+    let builder = reader.set(builder, &settings.user_agent, ManagedIdentityBuilder::user_agent);
     let builder = reader.set(builder, &settings.passport_base_url, ManagedIdentityBuilder::issuer);
     let builder = reader.set(builder, &settings.token_url, ManagedIdentityBuilder::token_url);
     let builder = reader.set(builder, &settings.scopes, |builder, scopes| builder.scopes(scopes.join(" ")));
@@ -127,12 +123,13 @@ pub(super) fn sources(
     let name = name.as_deref().filter(|_| !several);
     let source = |text: &String| {
         let source = secrets.source(name, text);
-        let is_of_the_provider = name.is_some()
-            && matches!(
-                source,
-                Err(InvalidSecretSource::NoSuchProvider { .. } | InvalidSecretSource::MissingProvider { .. })
-            );
-        let setting: &dyn AnySetting = if is_of_the_provider { provider } else { reference };
+        let setting: &dyn AnySetting =
+            match &source {
+                Err(
+                    InvalidSecretSource::NoSuchProvider { .. } | InvalidSecretSource::MissingProvider { .. },
+                ) if name.is_some() => provider,
+                _ => reference,
+            };
         reader.collect(setting, source)
     };
     let sources: Vec<_> = references.iter().map(source).collect();
@@ -185,48 +182,36 @@ fn authentication(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Optio
 fn origins(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
-    network: &Network,
+    plain_http: bool,
     base_url: Option<&str>,
 ) -> Option<AllowedOrigins> {
-    let listed = if network.plain_http { AllowedOrigins::danger_plain_http } else { AllowedOrigins::new };
-    let of_url = if network.plain_http {
-        AllowedOrigins::danger_plain_http_base_url
-    } else {
-        AllowedOrigins::base_url
-    };
+    let listed = if plain_http { AllowedOrigins::danger_plain_http } else { AllowedOrigins::new };
+    let of_url =
+        if plain_http { AllowedOrigins::danger_plain_http_base_url } else { AllowedOrigins::base_url };
     let others = reader.read(&settings.also_allow);
     let others = others.and_then(|origins| reader.collect_all(&settings.also_allow, listed(origins)));
     base_url.and_then(|url| reader.collect_all(&settings.base_url, of_url(url)));
     others
 }
 
-impl Network {
-    fn read(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Self {
-        Self {
-            ca_file: reader.read(&settings.ca_file),
-            plain_http: reader.read(&settings.danger_plain_http).unwrap_or_default(),
-            user_agent: reader.read(&settings.user_agent),
-        }
-    }
-}
-
 #[cfg(feature = "reqwest")]
 impl Target {
     /// Reads the service that is called, which is required here.
     pub(super) fn read(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Option<Self> {
-        let network = Network::read(settings, reader);
+        let plain_http = reader.read(&settings.danger_plain_http).unwrap_or_default();
         let base_url = reader.require(&settings.base_url, "name the service that is called: https://host");
-        let others = origins(settings, reader, &network, base_url.as_deref());
-        base_url.map(|base_url| Self { base_url, others, network })
+        let others = origins(settings, reader, plain_http, base_url.as_deref());
+        let (ca_file, user_agent) = (reader.read(&settings.ca_file), reader.read(&settings.user_agent));
+        base_url.map(|base_url| Self { base_url, others, plain_http, ca_file, user_agent })
     }
 
     /// Returns the builder of a client with this `identity`.
     pub(super) fn client_builder(self, identity: Identity) -> ManagedIdentityHttpClientBuilder {
-        let Network { ca_file, plain_http, user_agent } = self.network;
-        let builder = ManagedIdentityHttpClient::builder(identity, &self.base_url);
+        let Self { base_url, others, plain_http, ca_file, user_agent } = self;
+        let builder = ManagedIdentityHttpClient::builder(identity, &base_url);
         let builder = ca_file.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::ca_file);
         let builder = user_agent.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::user_agent);
         let builder = if plain_http { builder.danger_plain_http() } else { builder };
-        self.others.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::also_allow)
+        others.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::also_allow)
     }
 }
