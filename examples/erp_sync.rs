@@ -7,10 +7,11 @@ use std::{fs, sync::Arc};
 
 use axum::{Json, Router, extract::Query, routing::get};
 use config::{Config, Environment, File, FileFormat};
+use passport_config::ManagedIdentityConfig;
 use passport_dev::DevPassport;
 use passport_examples::serve;
 use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier};
-use passport_outbound::{HttpClientError, ManagedIdentityConfig, ManagedIdentityHttpClient};
+use passport_outbound::{HttpClientError, ManagedIdentityHttpClient};
 use serde::{Deserialize, Serialize};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;

@@ -16,8 +16,9 @@ use azure_core::{
     credentials::{AccessToken, TokenCredential, TokenRequestOptions},
     time::OffsetDateTime,
 };
+use passport_config::ManagedIdentityConfig;
 use passport_dev::DevPassport;
-use passport_outbound::{HttpTransport, ManagedIdentityConfig, ManualClock, SecretProviders, Transport};
+use passport_outbound::{HttpTransport, ManualClock, SecretProviders, Transport};
 use passport_secrets::{AzureKeyVault, CachedSecrets};
 // A stand-in that speaks the protocol of the vault.
 use passport_test_support::key_vault::{KeyVault, VAULT_HOST};

@@ -33,7 +33,7 @@ async fn main() -> Result<(), BoxError> {
 
     // The sidecar's part.
     let config = configuration(folder.path(), &passport, &registered, &api)?;
-    let sidecar = Sidecar::new(SidecarConfig::read(Some(&config))?, passport_outbound::Providers::default())?;
+    let sidecar = Sidecar::new(SidecarConfig::read(Some(&config))?, passport_config::Providers::default())?;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(sidecar.serve(async { drop(stopped.await) }));
     while !socket.exists() && !serving.is_finished() {

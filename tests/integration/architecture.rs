@@ -10,13 +10,21 @@ fn allowed() -> BTreeMap<&'static str, &'static [&'static str]> {
         ("passport-core", &[][..]),
         ("passport-outbound", &["passport-core"]),
         ("passport-inbound", &["passport-core"]),
-        // It is a store for the outbound side.
-        ("passport-redis", &["passport-core", "passport-outbound"]),
+        ("passport-config", &["passport-core", "passport-outbound"]),
+        // It is a store for the outbound side, which a configuration may name.
+        ("passport-redis", &["passport-config", "passport-core", "passport-outbound"]),
         ("passport-secrets", &["passport-core"]),
         ("passport-dev", &["passport-core"]),
         (
             "passport-sidecar",
-            &["passport-core", "passport-inbound", "passport-outbound", "passport-redis", "passport-secrets"],
+            &[
+                "passport-config",
+                "passport-core",
+                "passport-inbound",
+                "passport-outbound",
+                "passport-redis",
+                "passport-secrets",
+            ],
         ),
     ])
 }

@@ -14,13 +14,14 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use passport_config::ManagedIdentityConfig;
 use passport_dev::{ClientKeyKind, DevPassport, Endpoint, Fault, Hostile};
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
 use passport_outbound::{
     AccessToken, AllowedOrigins, AttachTokenLayer, BufferedBody, CallerToken, Clock, Lease, Leased,
-    ManagedIdentity, ManagedIdentityConfig, ManagedIdentityHttpClient, ManualClock, PrivateKeyJwt,
-    ResolvedSecret, Secret, SecretError, SecretProvider, SecretRef, SecretSource, SigningAlgorithm,
-    StoreError, StoredToken, SystemClock, TokenCache, TokenKey, TokenStore, Transport,
+    ManagedIdentity, ManagedIdentityHttpClient, ManualClock, PrivateKeyJwt, ResolvedSecret, Secret,
+    SecretError, SecretProvider, SecretRef, SecretSource, SigningAlgorithm, StoreError, StoredToken,
+    SystemClock, TokenCache, TokenKey, TokenStore, Transport,
 };
 use tower::{Layer, Service, ServiceExt};
 

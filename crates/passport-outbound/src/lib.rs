@@ -45,24 +45,8 @@
 //!
 //! # From a configuration
 //!
-//! serde reads a [`ManagedIdentityConfig`] from a file or from the environment, with the names of
-//! the .NET options. Every mistake is reported at once. A [`ManagedIdentitiesConfig`] contains
-//! several identities by name.
-//!
-//! ```
-//! use passport_outbound::ManagedIdentityConfig;
-//!
-//! let config: ManagedIdentityConfig = serde_json::from_str(
-//!     r#"{
-//!         "client_id": "mi-erp-sync-clientid",
-//!         "client_secret_ref": "env:ERP_SYNC_SECRET",
-//!         "base_url": "https://erp.bizfirst.ai"
-//!     }"#,
-//! )?;
-//! let erp = config.http_client()?;
-//! # let _ = erp;
-//! # Ok::<(), Box<dyn std::error::Error>>(())
-//! ```
+//! The crate `passport-config` builds identities and clients from a file or from the environment,
+//! with the names of the .NET options. It reports every mistake at once.
 //!
 //! # The identity of a request
 //!
@@ -139,7 +123,6 @@
 
 mod attach;
 mod cache;
-mod config;
 #[cfg(feature = "reqwest")]
 mod http_client;
 mod identity;
@@ -160,7 +143,7 @@ pub use passport_core::{
 
 #[cfg(feature = "reqwest")]
 pub use crate::http_client::{
-    HttpClientError, InvalidPath, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder,
+    ClientPool, HttpClientError, InvalidPath, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder,
     ManagedIdentityRequest,
 };
 pub use crate::{
@@ -170,10 +153,6 @@ pub use crate::{
         Replay, WatchedBody,
     },
     cache::{Lease, Leased, StoreError, StoredToken, TokenCache, TokenKey, TokenStore, WakeUps},
-    config::{
-        ConfigKey, ManagedIdentities, ManagedIdentitiesConfig, ManagedIdentityConfig, Providers, StoreKind,
-        StoreSettings,
-    },
     identity::{
         CallerIdentity, Identity, IdentityStatus, InTheNameOf, ManagedIdentity, ManagedIdentityBuilder,
     },

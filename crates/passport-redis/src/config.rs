@@ -1,27 +1,22 @@
 //! A store as a configuration describes it.
 
-use passport_outbound::{ConfigKey, StoreKind, StoreSettings, TokenCache};
+use std::time::Duration;
+
+use passport_config::{AnySetting, Reader, SecretReference, SecretReferences, Setting, StoreKind, Words};
+use passport_outbound::TokenCache;
+use schemars::JsonSchema;
+use serde::Deserialize;
 
 use crate::{EncryptionKeys, RedisTokenStore, RedisTokenStoreBuilder};
 
 /// Lets a configuration say `cache = { redis = { .. } }`.
 ///
-/// | key | |
-/// |---|---|
-/// | `url` | `redis://host:6379`, `rediss://host:6379` with TLS, `unix:///path`; `/2` behind it, of a socket `?db=2`, is the database |
-/// | `cluster` | URLs of some nodes of a Cluster, instead of `url` (feature `cluster`) |
-/// | `sentinels`, `sentinel_service` | URLs of Sentinels, and what they call the master, instead of `url` (feature `sentinel`) |
-/// | `encryption_keys` | where the keys are: the first seals, all open; required |
-/// | `danger_unencrypted` | true for no encryption, instead of keys |
-/// | `namespace` | what every name in Redis begins with |
-/// | `username`, `password_ref` | the ACL user, and where its password is |
-/// | `sentinel_username`, `sentinel_password_ref` | the same at the Sentinels |
-/// | `ca_file` | a PEM file with a private CA, for Redis instead of the operating system's |
-/// | `tls_certificate_ref`, `tls_key_ref` | where our own certificate and its key are |
-/// | `limit` | the most that Redis may take in one go |
+/// [`RedisSettings`] has the keys. `url` may name a database: `/2` behind it, of a socket `?db=2`.
+/// `cluster` and `sentinels` need the features of these names.
 ///
 /// ```
-/// use passport_outbound::{ConfigError, ManagedIdentityConfig, Providers};
+/// use passport_config::{ManagedIdentityConfig, Providers};
+/// use passport_outbound::ConfigError;
 /// use passport_redis::RedisStores;
 ///
 /// let config: ManagedIdentityConfig = serde_json::from_str(r#"{
@@ -35,207 +30,169 @@ use crate::{EncryptionKeys, RedisTokenStore, RedisTokenStoreBuilder};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct RedisStores;
 
-const URL: &str = "url";
-const CLUSTER: &str = "cluster";
-const SENTINELS: &str = "sentinels";
-const SENTINEL_SERVICE: &str = "sentinel_service";
-const ENCRYPTION_KEYS: &str = "encryption_keys";
-const DANGER_UNENCRYPTED: &str = "danger_unencrypted";
-const NAMESPACE: &str = "namespace";
-const USERNAME: &str = "username";
-const PASSWORD_REF: &str = "password_ref";
-const SENTINEL_USERNAME: &str = "sentinel_username";
-const SENTINEL_PASSWORD_REF: &str = "sentinel_password_ref";
-const CA_FILE: &str = "ca_file";
-const TLS_CERTIFICATE_REF: &str = "tls_certificate_ref";
-const TLS_KEY_REF: &str = "tls_key_ref";
-const LIMIT: &str = "limit";
-
-static KEYS: &[ConfigKey] = &[
-    ConfigKey::url(URL, "The Redis: redis://host:6379, rediss://host:6379 with TLS, or unix:///path."),
-    ConfigKey::words(CLUSTER, "URLs of some nodes of a Redis Cluster, in the place of url."),
-    ConfigKey::words(SENTINELS, "URLs of Sentinels, in the place of url."),
-    ConfigKey::text(SENTINEL_SERVICE, "What the Sentinels call the master."),
-    ConfigKey::secret_references(
-        ENCRYPTION_KEYS,
-        "Where the keys are that tokens are encrypted with: 32 bytes in base64 each. The first seals, all open.",
-    ),
-    ConfigKey::switch(DANGER_UNENCRYPTED, "True for no encryption, in the place of encryption_keys."),
-    ConfigKey::text(NAMESPACE, "What every name in Redis begins with. passport by default."),
-    ConfigKey::text(USERNAME, "The ACL user. Redis' own, default, by default."),
-    ConfigKey::secret_reference(PASSWORD_REF, "Where the password is. None by default."),
-    ConfigKey::text(SENTINEL_USERNAME, "The ACL user at the Sentinels."),
-    ConfigKey::secret_reference(SENTINEL_PASSWORD_REF, "Where the password for the Sentinels is."),
-    ConfigKey::text(
-        CA_FILE,
-        "A PEM file with the certificates of a private CA, trusted for Redis instead of the operating system's.",
-    ),
-    ConfigKey::secret_reference(
-        TLS_CERTIFICATE_REF,
-        "Where our own certificate is, for a Redis that asks for one.",
-    ),
-    ConfigKey::secret_reference(TLS_KEY_REF, "Where the key of our certificate is."),
-    ConfigKey::duration(
-        LIMIT,
-        "The most that Redis may take for what it is asked in one go, before a token is fetched and after it. 500 ms by default.",
-    ),
-];
+/// The keys of `cache = { redis = { .. } }`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[non_exhaustive]
+pub struct RedisSettings {
+    /// The Redis: `redis://host:6379`, `rediss://host:6379` with TLS, or `unix:///path`.
+    #[schemars(extend("format" = "uri"))]
+    pub url: Setting<String>,
+    /// URLs of some nodes of a Redis Cluster, in the place of url.
+    pub cluster: Setting<Words>,
+    /// URLs of Sentinels, in the place of url.
+    pub sentinels: Setting<Words>,
+    /// What the Sentinels call the master.
+    pub sentinel_service: Setting<String>,
+    /// Where the keys are that tokens are encrypted with: 32 bytes in base64 each. The first seals,
+    /// all open.
+    pub encryption_keys: Setting<SecretReferences>,
+    /// True for no encryption, in the place of `encryption_keys`.
+    pub danger_unencrypted: Setting<bool>,
+    /// What every name in Redis begins with. passport by default.
+    pub namespace: Setting<String>,
+    /// The ACL user. Redis' own, default, by default.
+    pub username: Setting<String>,
+    /// Where the password is. None by default.
+    pub password_ref: Setting<SecretReference>,
+    /// The ACL user at the Sentinels.
+    pub sentinel_username: Setting<String>,
+    /// Where the password for the Sentinels is.
+    pub sentinel_password_ref: Setting<SecretReference>,
+    /// A PEM file with the certificates of a private CA, trusted for Redis instead of the operating
+    /// system's.
+    pub ca_file: Setting<String>,
+    /// Where our own certificate is, for a Redis that asks for one.
+    pub tls_certificate_ref: Setting<SecretReference>,
+    /// Where the key of our certificate is.
+    pub tls_key_ref: Setting<SecretReference>,
+    /// The most that Redis may take for what it is asked in one go, before a token is fetched and
+    /// after it. 500 ms by default.
+    pub limit: Setting<Duration>,
+}
 
 impl StoreKind for RedisStores {
-    fn keys(&self) -> &'static [ConfigKey] {
-        KEYS
-    }
+    type Settings = RedisSettings;
 
-    fn cache(&self, settings: &mut StoreSettings<'_>) -> Option<TokenCache> {
-        let keys = keys(settings);
+    fn cache(&self, settings: &RedisSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
+        let keys = keys(settings, reader);
         // With a placeholder, so that other mistakes are reported as well.
-        let (url, servers) = servers(settings, keys.clone());
+        let (url, servers) = servers(settings, reader, keys.clone());
         let is_missing = servers.is_none();
-        let mut builder = servers.unwrap_or_else(|| RedisTokenStore::builder("redis://unused", keys));
-        if let Some(namespace) = settings.text(NAMESPACE) {
-            builder = builder.namespace(namespace);
-        }
-        if let Some(username) = settings.text(USERNAME) {
-            builder = builder.username(username);
-        }
-        if let Some(password) = settings.secret(PASSWORD_REF) {
-            builder = builder.password(password);
-        }
-        if let Some(username) = settings.text(SENTINEL_USERNAME) {
-            builder = builder.sentinel_username(username);
-        }
-        if let Some(password) = settings.secret(SENTINEL_PASSWORD_REF) {
-            builder = builder.sentinel_password(password);
-        }
-        if let Some(limit) = settings.duration(LIMIT) {
-            builder = builder.limit(limit);
-        }
-        let (tls, builder) = with_tls(settings, builder);
+        let builder = servers.unwrap_or_else(|| RedisTokenStore::builder("redis://unused", keys));
+        let builder = reader.set(builder, &settings.namespace, RedisTokenStoreBuilder::namespace);
+        let builder = reader.set(builder, &settings.username, RedisTokenStoreBuilder::username);
+        let password = reader.secret(&settings.password_ref);
+        let builder = password.into_iter().fold(builder, RedisTokenStoreBuilder::password);
+        let builder =
+            reader.set(builder, &settings.sentinel_username, RedisTokenStoreBuilder::sentinel_username);
+        let password = reader.secret(&settings.sentinel_password_ref);
+        let builder = password.into_iter().fold(builder, RedisTokenStoreBuilder::sentinel_password);
+        let builder = reader.set(builder, &settings.limit, RedisTokenStoreBuilder::limit);
+        let (tls, builder) = with_tls(settings, reader, builder);
         let built = builder.build();
         for problem in built.as_ref().err().iter().flat_map(|error| error.problems()) {
-            settings.wrong(key_of(&problem.option, url, tls), &problem.problem);
+            let setting: &dyn AnySetting = match &*problem.option {
+                "ca_file" => &settings.ca_file,
+                "namespace" => &settings.namespace,
+                "limit" => &settings.limit,
+                "password" => &settings.password_ref,
+                "sentinel_password" => &settings.sentinel_password_ref,
+                "tls" => tls,
+                _ => url,
+            };
+            reader.wrong(setting, &problem.problem);
         }
         built.ok().filter(|_| !is_missing).map(TokenCache::shared)
     }
 }
 
-fn keys(settings: &mut StoreSettings<'_>) -> EncryptionKeys {
-    let unencrypted = settings.switch(DANGER_UNENCRYPTED) == Some(true);
-    let mut sources = settings.secrets(ENCRYPTION_KEYS).into_iter();
+fn keys(settings: &RedisSettings, reader: &mut Reader<'_>) -> EncryptionKeys {
+    let unencrypted = reader.read(&settings.danger_unencrypted) == Some(true);
+    let mut sources = reader.secrets(&settings.encryption_keys).into_iter();
     let first = sources.next();
     if unencrypted && first.is_some() {
-        settings.wrong(DANGER_UNENCRYPTED, "it contradicts encryption_keys; leave one of them out");
+        let wrong = "it contradicts encryption_keys; leave one of them out";
+        reader.wrong(&settings.danger_unencrypted, wrong);
     }
     if !unencrypted && first.is_none() {
-        settings.wrong(
-            ENCRYPTION_KEYS,
-            "say where the key is: env:NAME or file:/path, made with `openssl rand -base64 32`",
-        );
+        let wrong = "say where the key is: env:NAME or file:/path, made with `openssl rand -base64 32`";
+        reader.wrong(&settings.encryption_keys, wrong);
     }
     let keys = first.map_or_else(EncryptionKeys::danger_unencrypted, EncryptionKeys::new);
     sources.fold(keys, EncryptionKeys::also_accepting)
 }
 
-/// Returns a builder for the server, Cluster or Sentinels, and the key that names them. Each key is
-/// read once, as each read reports its mistakes.
-fn servers(
-    settings: &mut StoreSettings<'_>,
+/// Returns a builder for the server, Cluster or Sentinels, and the setting that names them.
+fn servers<'a>(
+    settings: &'a RedisSettings,
+    reader: &mut Reader<'_>,
     keys: EncryptionKeys,
-) -> (&'static str, Option<RedisTokenStoreBuilder>) {
-    let (url, cluster) = (settings.text(URL), settings.words(CLUSTER));
-    let (sentinels, service) = (settings.words(SENTINELS), settings.text(SENTINEL_SERVICE));
+) -> (&'a dyn AnySetting, Option<RedisTokenStoreBuilder>) {
+    let (url, cluster) = (reader.read(&settings.url), reader.read(&settings.cluster));
+    let (sentinels, service) = (reader.read(&settings.sentinels), reader.read(&settings.sentinel_service));
     if service.is_some() != sentinels.is_some() {
-        settings.wrong(SENTINEL_SERVICE, "sentinels and sentinel_service go together");
+        reader.wrong(&settings.sentinel_service, "sentinels and sentinel_service go together");
     }
     match (url, cluster, sentinels) {
-        (Some(url), None, None) => (URL, Some(RedisTokenStore::builder(url, keys))),
-        (None, Some(nodes), None) => (CLUSTER, cluster_of(settings, nodes, keys)),
+        (Some(url), None, None) => (&settings.url, Some(RedisTokenStore::builder(url, keys))),
+        (None, Some(nodes), None) => {
+            #[cfg(feature = "cluster")]
+            let servers = Some(RedisTokenStore::cluster(nodes, keys));
+            #[cfg(not(feature = "cluster"))]
+            let servers = without_feature(reader, &settings.cluster, "cluster", nodes);
+            (&settings.cluster, servers)
+        }
         (None, None, Some(sentinels)) => {
-            (SENTINELS, sentinel_of(settings, sentinels, service.unwrap_or_default(), keys))
+            #[cfg(feature = "sentinel")]
+            let servers = Some(RedisTokenStore::sentinel(sentinels, service.unwrap_or_default(), keys));
+            #[cfg(not(feature = "sentinel"))]
+            let servers = without_feature(reader, &settings.sentinels, "sentinel", sentinels);
+            (&settings.sentinels, servers)
         }
         (None, None, None) => {
-            settings.wrong(URL, "it is missing; write redis://host:6379, rediss://host:6379 or unix:///path");
-            (URL, None)
+            let wrong = "it is missing; write redis://host:6379, rediss://host:6379 or unix:///path";
+            reader.wrong(&settings.url, wrong);
+            (&settings.url, None)
         }
         _ => {
-            settings.wrong(URL, "of url, cluster and sentinels there may be one");
-            (URL, None)
+            reader.wrong(&settings.url, "of url, cluster and sentinels there may be one");
+            (&settings.url, None)
         }
     }
 }
 
-#[cfg(feature = "cluster")]
-#[expect(clippy::unnecessary_wraps, reason = "without the feature there is none")]
-fn cluster_of(
-    _: &mut StoreSettings<'_>,
-    nodes: Vec<String>,
-    keys: EncryptionKeys,
-) -> Option<RedisTokenStoreBuilder> {
-    Some(RedisTokenStore::cluster(nodes, keys))
-}
-
-#[cfg(not(feature = "cluster"))]
-fn cluster_of(
-    settings: &mut StoreSettings<'_>,
+/// Reports that `setting` needs a feature.
+#[cfg(not(all(feature = "cluster", feature = "sentinel")))]
+fn without_feature(
+    reader: &mut Reader<'_>,
+    setting: &Setting<Words>,
+    feature: &str,
     _: Vec<String>,
-    _: EncryptionKeys,
 ) -> Option<RedisTokenStoreBuilder> {
-    settings.wrong(CLUSTER, "passport-redis was built without its feature `cluster`");
+    reader.wrong(setting, format_args!("passport-redis was built without its feature `{feature}`"));
     None
 }
 
-#[cfg(feature = "sentinel")]
-#[expect(clippy::unnecessary_wraps, reason = "without the feature there is none")]
-fn sentinel_of(
-    _: &mut StoreSettings<'_>,
-    sentinels: Vec<String>,
-    service: String,
-    keys: EncryptionKeys,
-) -> Option<RedisTokenStoreBuilder> {
-    Some(RedisTokenStore::sentinel(sentinels, service, keys))
-}
-
-#[cfg(not(feature = "sentinel"))]
-fn sentinel_of(
-    settings: &mut StoreSettings<'_>,
-    _: Vec<String>,
-    _: String,
-    _: EncryptionKeys,
-) -> Option<RedisTokenStoreBuilder> {
-    settings.wrong(SENTINELS, "passport-redis was built without its feature `sentinel`");
-    None
-}
-
-/// Returns the key that asks for TLS, and the builder with it.
-fn with_tls(
-    settings: &mut StoreSettings<'_>,
+/// Returns the setting that asks for TLS, and the builder with it.
+fn with_tls<'a>(
+    settings: &'a RedisSettings,
+    reader: &mut Reader<'_>,
     builder: RedisTokenStoreBuilder,
-) -> (&'static str, RedisTokenStoreBuilder) {
-    let ca_file = settings.text(CA_FILE);
-    let key = if ca_file.is_some() { CA_FILE } else { TLS_CERTIFICATE_REF };
+) -> (&'a dyn AnySetting, RedisTokenStoreBuilder) {
+    let ca_file = reader.read(&settings.ca_file);
+    let asking: &dyn AnySetting =
+        if ca_file.is_some() { &settings.ca_file } else { &settings.tls_certificate_ref };
     let builder = ca_file.into_iter().fold(builder, RedisTokenStoreBuilder::ca_file);
-    let builder = match (settings.secret(TLS_CERTIFICATE_REF), settings.secret(TLS_KEY_REF)) {
+    let identity = (reader.secret(&settings.tls_certificate_ref), reader.secret(&settings.tls_key_ref));
+    let builder = match identity {
         (Some(certificate), Some(key)) => builder.tls_identity(certificate, key),
         (None, None) => builder,
         _ => {
-            settings.wrong(TLS_KEY_REF, "tls_certificate_ref and tls_key_ref go together");
+            reader.wrong(&settings.tls_key_ref, "tls_certificate_ref and tls_key_ref go together");
             builder
         }
     };
-    (key, builder)
-}
-
-/// Returns the configuration key of a builder's option.
-fn key_of(option: &str, url: &'static str, tls: &'static str) -> &'static str {
-    match option {
-        "ca_file" => CA_FILE,
-        "namespace" => NAMESPACE,
-        "limit" => LIMIT,
-        "password" => PASSWORD_REF,
-        "sentinel_password" => SENTINEL_PASSWORD_REF,
-        "tls" => tls,
-        _ => url,
-    }
+    (asking, builder)
 }
 
 #[cfg(test)]

@@ -21,11 +21,15 @@
 //! # Ok::<(), passport_outbound::ConfigError>(())
 //! ```
 //!
+//! A configuration of `passport-config` names the store by `RedisStores` (feature `config`, on by
+//! default).
+//!
 //! Redis is never needed for a token. While it does not work, each instance fetches tokens itself,
 //! once for all its callers, and probes Redis in the background. `docs/caching.md` in the
 //! repository describes the protocol, and how it behaves when Redis fails.
 
 mod builder;
+#[cfg(feature = "config")]
 mod config;
 mod connection;
 mod encryption_keys;
@@ -42,7 +46,6 @@ mod store;
 mod task_outcome;
 mod tls;
 
-pub use crate::{
-    builder::RedisTokenStoreBuilder, config::RedisStores, encryption_keys::EncryptionKeys,
-    store::RedisTokenStore,
-};
+#[cfg(feature = "config")]
+pub use crate::config::{RedisSettings, RedisStores};
+pub use crate::{builder::RedisTokenStoreBuilder, encryption_keys::EncryptionKeys, store::RedisTokenStore};

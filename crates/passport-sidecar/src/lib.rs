@@ -9,7 +9,7 @@
 //! use passport_sidecar::{Sidecar, SidecarConfig};
 //!
 //! let config = SidecarConfig::read(Some("sidecar.toml".as_ref()))?;
-//! let sidecar = Sidecar::new(config, passport_outbound::Providers::default())?;
+//! let sidecar = Sidecar::new(config, passport_config::Providers::default())?;
 //! sidecar.serve(std::future::pending()).await?;
 //! # Ok(()) }
 //! ```

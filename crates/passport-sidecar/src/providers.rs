@@ -1,7 +1,7 @@
+use passport_config::Providers;
 use passport_core::SecretProviders;
 #[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 use passport_core::{ConfigError, ConfigProblem};
-use passport_outbound::Providers;
 
 /// Returns the vaults and stores that this program was built with (by its features), for
 /// configurations to name.
@@ -15,7 +15,19 @@ use passport_outbound::Providers;
 /// names what is missing; a vault without a reference is not used.
 #[must_use]
 pub fn providers() -> Providers {
-    let secrets = hashicorp(aws(azure(SecretProviders::default())));
+    let secrets = SecretProviders::default();
+    #[cfg(feature = "azure-key-vault")]
+    let secrets = with_vault(secrets, AZURE, azure_vault(set));
+    #[cfg(not(feature = "azure-key-vault"))]
+    let secrets = secrets.without(AZURE, "build the sidecar with its feature `azure-key-vault`");
+    #[cfg(feature = "aws-secrets-manager")]
+    let secrets = with_vault(secrets, AWS, aws_vault(set));
+    #[cfg(not(feature = "aws-secrets-manager"))]
+    let secrets = secrets.without(AWS, "build the sidecar with its feature `aws-secrets-manager`");
+    #[cfg(feature = "hashicorp-vault")]
+    let secrets = with_vault(secrets, HASHICORP, vault(set));
+    #[cfg(not(feature = "hashicorp-vault"))]
+    let secrets = secrets.without(HASHICORP, "build the sidecar with its feature `hashicorp-vault`");
     let providers = Providers::default().with_secrets(secrets);
     #[cfg(feature = "redis")]
     let providers = providers.with_store("redis", passport_redis::RedisStores);
@@ -26,11 +38,16 @@ const AZURE: &str = "azure_key_vault";
 const AWS: &str = "aws_secrets_manager";
 const HASHICORP: &str = "hashicorp_vault";
 
-#[cfg(feature = "azure-key-vault")]
-fn azure(secrets: SecretProviders) -> SecretProviders {
-    match azure_vault(set) {
-        Ok(vault) => secrets.with(AZURE, passport_secrets::CachedSecrets::new(vault)),
-        Err(reason) => secrets.without(AZURE, reason),
+/// Adds a vault with a cache, or the reason why there is none.
+#[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
+fn with_vault(
+    secrets: SecretProviders,
+    name: &str,
+    vault: Result<impl passport_core::SecretProvider, String>,
+) -> SecretProviders {
+    match vault {
+        Ok(vault) => secrets.with(name, passport_secrets::CachedSecrets::new(vault)),
+        Err(reason) => secrets.without(name, reason),
     }
 }
 
@@ -43,39 +60,13 @@ fn azure_vault(set: impl Fn(&str) -> Option<String>) -> Result<passport_secrets:
     builder.build().map_err(|error| in_variables(&error, &[("ca_file", "AZURE_CA_FILE")]))
 }
 
-#[cfg(not(feature = "azure-key-vault"))]
-fn azure(secrets: SecretProviders) -> SecretProviders {
-    secrets.without(AZURE, "build the sidecar with its feature `azure-key-vault`")
-}
-
 #[cfg(feature = "aws-secrets-manager")]
-fn aws(secrets: SecretProviders) -> SecretProviders {
-    use passport_secrets::{AwsSecretsManager, AwsSecretsManagerBuilder, CachedSecrets};
+fn aws_vault(set: impl Fn(&str) -> Option<String>) -> Result<passport_secrets::AwsSecretsManager, String> {
+    use passport_secrets::{AwsSecretsManager, AwsSecretsManagerBuilder};
 
     let ca_file = set("AWS_CA_BUNDLE").into_iter();
-    let vault = ca_file.fold(AwsSecretsManager::builder(), AwsSecretsManagerBuilder::ca_file).build();
-    match vault {
-        Ok(vault) => secrets.with(AWS, CachedSecrets::new(vault)),
-        Err(error) => secrets.without(AWS, in_variables(&error, &[("ca_file", "AWS_CA_BUNDLE")])),
-    }
-}
-
-#[cfg(not(feature = "aws-secrets-manager"))]
-fn aws(secrets: SecretProviders) -> SecretProviders {
-    secrets.without(AWS, "build the sidecar with its feature `aws-secrets-manager`")
-}
-
-#[cfg(feature = "hashicorp-vault")]
-fn hashicorp(secrets: SecretProviders) -> SecretProviders {
-    match vault(set) {
-        Ok(vault) => secrets.with(HASHICORP, passport_secrets::CachedSecrets::new(vault)),
-        Err(reason) => secrets.without(HASHICORP, reason),
-    }
-}
-
-#[cfg(not(feature = "hashicorp-vault"))]
-fn hashicorp(secrets: SecretProviders) -> SecretProviders {
-    secrets.without(HASHICORP, "build the sidecar with its feature `hashicorp-vault`")
+    let builder = ca_file.fold(AwsSecretsManager::builder(), AwsSecretsManagerBuilder::ca_file);
+    builder.build().map_err(|error| in_variables(&error, &[("ca_file", "AWS_CA_BUNDLE")]))
 }
 
 #[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]

@@ -2,8 +2,8 @@ use std::{fmt, future::Future, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
 use metrics_exporter_prometheus::PrometheusHandle;
+use passport_config::Providers;
 use passport_core::ConfigError;
-use passport_outbound::Providers;
 use sd_notify::NotifyState;
 use tokio::{
     net::TcpListener,

@@ -14,9 +14,10 @@ use crate::{
 const FUZZ_SECONDS: u32 = 10;
 
 /// The libraries, each of which must build on its own, without features that others enable.
-const LIBRARIES: [&str; 7] = [
+const LIBRARIES: [&str; 8] = [
     "passport-core",
     "passport-outbound",
+    "passport-config",
     "passport-redis",
     "passport-secrets",
     "passport-inbound",

@@ -3,10 +3,10 @@
 
 use std::{fs, time::Duration};
 
+use passport_config::ManagedIdentityConfig;
 use passport_inbound::TokenVerifier;
 use passport_outbound::{
-    AllowedOrigins, ClientAuthentication, ConfigError, ManagedIdentityConfig, ManagedIdentityHttpClient,
-    SecretSource, TokenError,
+    AllowedOrigins, ClientAuthentication, ConfigError, ManagedIdentityHttpClient, SecretSource, TokenError,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;

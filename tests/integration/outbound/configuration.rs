@@ -13,11 +13,11 @@ use base64::{
 use bytes::Bytes;
 use config::{Config, Environment, File, FileFormat};
 use http::{Request, Response};
+use passport_config::{ManagedIdentitiesConfig, ManagedIdentityConfig, Providers};
 use passport_dev::{ClientKeyKind, DevPassport};
 use passport_outbound::{
-    HttpClientError, HttpExchange, Limits, ManagedIdentitiesConfig, ManagedIdentity, ManagedIdentityConfig,
-    ManualClock, Providers, ResolvedSecret, Secret, SecretError, SecretProvider, SecretProviders, SecretRef,
-    Transport, TransportError,
+    HttpClientError, HttpExchange, Limits, ManagedIdentity, ManualClock, ResolvedSecret, Secret, SecretError,
+    SecretProvider, SecretProviders, SecretRef, Transport, TransportError,
 };
 use passport_redis::RedisStores;
 use serde_json::{Value, json};

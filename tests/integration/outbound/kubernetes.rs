@@ -1,7 +1,7 @@
 //! A configuration from the environment of a pod, which has the variables of Services.
 
 use config::{Config, Environment};
-use passport_outbound::{ManagedIdentitiesConfig, ManagedIdentityConfig};
+use passport_config::{ManagedIdentitiesConfig, ManagedIdentityConfig};
 
 use super::configuration::config_of;
 

@@ -6,9 +6,10 @@ use std::sync::{
 };
 
 use axum::{Router, http::HeaderMap, routing::get};
+use passport_config::{ManagedIdentitiesConfig, ManagedIdentityConfig};
 use passport_dev::DevPassport;
 use passport_inbound::TokenVerifier;
-use passport_outbound::{ManagedIdentitiesConfig, ManagedIdentity, ManagedIdentityConfig, SecretSource};
+use passport_outbound::{ManagedIdentity, SecretSource};
 use passport_test_support::{
     certificates::Authority,
     servers::{outer_address, serve_tls, terminate_tls},

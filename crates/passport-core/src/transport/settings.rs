@@ -28,10 +28,10 @@ struct HttpSettings {
 }
 
 impl TransportSettings {
-    /// Creates settings whose [`HttpTransport`] is one of `transports`.
+    /// Takes the [`HttpTransport`] from `transports`.
     #[must_use]
-    pub fn sharing(transports: Transports) -> Self {
-        Self { transports, ..Self::default() }
+    pub fn sharing(self, transports: Transports) -> Self {
+        Self { transports, ..self }
     }
 
     /// Sets the transport. The other settings contradict it.

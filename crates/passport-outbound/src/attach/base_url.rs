@@ -1,9 +1,35 @@
 //! The base URL of a service that is called.
 
-use passport_core::Origin;
+use passport_core::{ConfigError, ConfigProblem, Origin};
 use url::Url;
 
 use super::allowed_origins::{AllowedOrigins, NotAllowable, PLAIN_HTTP, secure};
+
+impl AllowedOrigins {
+    /// Allows the origin of a service's base URL, which may have a path: `https://host[:port]/path`.
+    ///
+    /// # Errors
+    /// A [`ConfigError`] when it is not an absolute `https` URL (or one of a loopback host), or has
+    /// user information, a query or a fragment.
+    pub fn base_url(url: &str) -> Result<Self, ConfigError> {
+        of_base_url(url, false)
+    }
+
+    /// Allows a base URL like [`AllowedOrigins::base_url`], and plain `http` as well.
+    ///
+    /// **Danger:** as [`AllowedOrigins::danger_plain_http`].
+    ///
+    /// # Errors
+    /// When it is not an absolute URL, or has user information, a query or a fragment.
+    pub fn danger_plain_http_base_url(url: &str) -> Result<Self, ConfigError> {
+        of_base_url(url, true)
+    }
+}
+
+fn of_base_url(url: &str, allow_plain: bool) -> Result<AllowedOrigins, ConfigError> {
+    let problem = |wrong: NotAllowable| ConfigError::new(vec![ConfigProblem::caused_by("base_url", wrong)]);
+    base_url(url, allow_plain).map(|(_, origins)| origins).map_err(problem)
+}
 
 /// Returns the base URL of a service and the list of its origin. The path of the URL ends in a
 /// slash, so that relative paths are resolved below it.

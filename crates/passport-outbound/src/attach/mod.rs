@@ -32,7 +32,6 @@ mod send;
 mod service;
 mod unauthorized;
 
-pub(crate) use self::base_url::base_url;
 pub use self::{
     allowed_origins::AllowedOrigins,
     error::AttachError,
@@ -48,6 +47,7 @@ pub use self::{
 };
 #[cfg(feature = "reqwest")]
 pub(crate) use self::{
+    base_url::base_url,
     destination::{Destination, destination_of},
     error::{BoxError, CallError},
 };

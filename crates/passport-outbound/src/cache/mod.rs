@@ -95,7 +95,8 @@ impl TokenCache {
     }
 
     /// Returns the sidecar, if it has the credentials.
-    pub(crate) fn sidecar_endpoint(&self) -> Option<&Sidecar> {
+    #[must_use]
+    pub fn sidecar_endpoint(&self) -> Option<&Sidecar> {
         self.sidecar.as_ref()
     }
 

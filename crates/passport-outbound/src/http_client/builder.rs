@@ -87,14 +87,9 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
-    /// Sets the settings of the default client.
-    pub(crate) fn client_settings(mut self, settings: ClientSettings) -> Self {
-        self.settings = settings;
-        self
-    }
-
-    /// Takes the default client from `pool`.
-    pub(crate) fn sharing(mut self, pool: ClientPool) -> Self {
+    /// Takes the default client from `pool`: clients with equal settings share connections and root
+    /// certificates. By default each client has its own. No effect with [`client`](Self::client).
+    pub fn sharing(mut self, pool: ClientPool) -> Self {
         self.pool = pool;
         self
     }

@@ -25,9 +25,9 @@ const MAX_REDIRECTS: usize = 10;
 
 /// The settings of a default client.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub(crate) struct ClientSettings {
-    pub(crate) ca_file: Option<PathBuf>,
-    pub(crate) user_agent: Option<HeaderValue>,
+pub(super) struct ClientSettings {
+    pub(super) ca_file: Option<PathBuf>,
+    pub(super) user_agent: Option<HeaderValue>,
 }
 
 impl ClientSettings {
@@ -94,9 +94,11 @@ fn by_route<'a>(clients: &'a [(ClientRoute, Arc<RuntimeClients>)], url: &Url) ->
 }
 
 /// Default clients by their settings, so that typed clients with equal settings share connections
-/// and root certificates. Cheap to clone; clones share.
+/// and root certificates. See [`sharing`](crate::ManagedIdentityHttpClientBuilder::sharing).
+///
+/// Cheap to clone; clones share.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct ClientPool(Arc<Mutex<BySettings>>);
+pub struct ClientPool(Arc<Mutex<BySettings>>);
 
 type BySettings = HashMap<(ClientSettings, ClientRoute), Arc<RuntimeClients>>;
 

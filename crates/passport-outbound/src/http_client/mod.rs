@@ -14,10 +14,9 @@ use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 
 use self::clients::Clients;
-pub(crate) use self::clients::{ClientPool, ClientSettings};
 pub use self::{
-    builder::ManagedIdentityHttpClientBuilder, error::HttpClientError, path::InvalidPath,
-    request::ManagedIdentityRequest,
+    builder::ManagedIdentityHttpClientBuilder, clients::ClientPool, error::HttpClientError,
+    path::InvalidPath, request::ManagedIdentityRequest,
 };
 use crate::{
     AllowedOrigins, AttachError, ConfigError, Identity, TokenError,

@@ -3,7 +3,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 use http::HeaderValue;
 use passport_core::{
     ClientId, Clock, ConfigError, ConfigProblem, Issuer, Scopes, SecretSource, SystemClock, Transport,
-    TransportSettings,
+    TransportSettings, Transports,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -56,7 +56,7 @@ impl ManagedIdentity {
 }
 
 impl ManagedIdentityBuilder {
-    pub(crate) fn new(client_id: String, secret: Option<SecretSource>) -> Self {
+    fn new(client_id: String, secret: Option<SecretSource>) -> Self {
         Self {
             client_id,
             secret,
@@ -112,9 +112,10 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// Sets the settings of the transport.
-    pub(crate) fn transport_settings(mut self, settings: TransportSettings) -> Self {
-        self.transport = settings;
+    /// Takes the default transport from `transports`: identities with equal settings share a TLS
+    /// client with its root certificates. By default each identity has its own.
+    pub fn sharing(mut self, transports: Transports) -> Self {
+        self.transport = self.transport.sharing(transports);
         self
     }
 
@@ -182,8 +183,10 @@ impl ManagedIdentityBuilder {
         self.checked().map(|(spec, scopes)| ManagedIdentity::new(spec, scopes))
     }
 
-    /// Returns every mistake.
-    pub(crate) fn problems(&self) -> Vec<ConfigProblem> {
+    /// Returns every mistake that [`build`](Self::build) would report, for code that has more to
+    /// check and reports all mistakes at once. Reads the [`ca_file`](Self::ca_file).
+    #[must_use]
+    pub fn problems(&self) -> Vec<ConfigProblem> {
         self.parsed().err().unwrap_or_default()
     }
 

@@ -64,6 +64,12 @@ impl ManagedIdentity {
         &self.manager.client_id
     }
 
+    /// Returns the URL of token requests. Together with the client id it tells identities apart.
+    #[must_use]
+    pub fn token_url(&self) -> &Url {
+        self.scoped.token_url()
+    }
+
     /// Returns the default scopes.
     #[must_use]
     pub fn scopes(&self) -> &Scopes {
@@ -190,11 +196,6 @@ impl ManagedIdentity {
             Ok(_) => drop(tokio::time::timeout(self.manager.attempt_timeout, ended).await),
             Err(_) => ended.await,
         }
-    }
-
-    /// Returns the client id and the token URL, which tell identities apart.
-    pub(crate) fn client_at(&self) -> (ClientId, Url) {
-        (self.manager.client_id.clone(), self.scoped.token_url().clone())
     }
 
     /// Returns the token, without waiting for it.

@@ -1,4 +1,5 @@
-use passport_outbound::{ConfigError, ManagedIdentityConfig, Providers};
+use passport_config::{ManagedIdentityConfig, Providers};
+use passport_outbound::ConfigError;
 use serde_json::{Value, json};
 
 use super::*;

@@ -6,8 +6,9 @@ mod verifier;
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use passport_config::{ManagedIdentities, Providers};
 use passport_core::{ConfigError, ConfigProblem};
-use passport_outbound::{ManagedIdentities, ManagedIdentity, Providers};
+use passport_outbound::ManagedIdentity;
 
 use self::{callers::callers, upstreams::upstreams, verifier::verifier};
 use crate::{

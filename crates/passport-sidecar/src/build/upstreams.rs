@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
+use passport_config::ManagedIdentities;
 use passport_core::{ConfigProblem, Origin, with_causes};
-use passport_outbound::ManagedIdentities;
 use url::Url;
 
 use crate::{

@@ -1,9 +1,9 @@
 use std::time::Duration;
 
 use http::{HeaderValue, header::InvalidHeaderValue};
+use passport_config::Providers;
 use passport_core::{ConfigError, ConfigProblem, Transport, TransportSettings};
 use passport_inbound::{TokenVerifier, TokenVerifierBuilder};
-use passport_outbound::Providers;
 
 use crate::config::{SidecarConfig, ValidateConfig};
 
@@ -52,7 +52,7 @@ fn transport(
     let user_agent = validate.user_agent.as_deref().map(HeaderValue::from_str).transpose();
     let user_agent = user_agent.map_err(InvalidUserAgent);
     let user_agent = ConfigProblem::collect(problems, "user_agent", user_agent).flatten();
-    let settings = TransportSettings::sharing(providers.transports().clone());
+    let settings = TransportSettings::default().sharing(providers.transports().clone());
     let settings = validate.ca_file.iter().fold(settings, TransportSettings::ca_file);
     user_agent.into_iter().fold(settings, TransportSettings::user_agent).build(problems)
 }

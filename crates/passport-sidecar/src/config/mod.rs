@@ -8,7 +8,7 @@ mod tables;
 use std::{collections::BTreeMap, path::Path};
 
 use config::{Config, Environment, File};
-use passport_outbound::{ManagedIdentitiesConfig, ManagedIdentityConfig};
+use passport_config::{ManagedIdentitiesConfig, ManagedIdentityConfig};
 use serde::Deserialize;
 
 pub use self::secret_check::{CheckedSecret, SecretCheck};

@@ -2,8 +2,8 @@
 
 use std::{collections::HashSet, time::Duration};
 
+use passport_config::Providers;
 use passport_core::{SecretError, SecretErrorKind, SecretProviders, SecretSource};
-use passport_outbound::Providers;
 use tokio::time::timeout;
 
 use super::SidecarConfig;

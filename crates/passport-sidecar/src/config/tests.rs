@@ -1,5 +1,5 @@
+use passport_config::Providers;
 use passport_core::{ResolvedSecret, SecretError, SecretProvider, SecretProviders, SecretRef};
-use passport_outbound::Providers;
 
 use super::*;
 

@@ -1,4 +1,4 @@
-use passport_outbound::Providers;
+use passport_config::Providers;
 
 use crate::{build::build, config::SidecarConfig};
 

@@ -4,21 +4,22 @@ use std::{
 };
 
 use passport_core::{ConfigError, ConfigProblem};
+#[cfg(feature = "reqwest")]
+use passport_outbound::{ClientPool, ManagedIdentityHttpClient};
+use passport_outbound::{ManagedIdentity, ManagedIdentityBuilder};
 use serde::{
     Deserialize, Deserializer,
     de::{self, IgnoredAny},
 };
 use serde_json::Value;
 
-use super::{ManagedIdentityConfig, Providers, schema, within};
-use crate::{ManagedIdentity, ManagedIdentityBuilder};
-#[cfg(feature = "reqwest")]
-use crate::{ManagedIdentityHttpClient, http_client::ClientPool};
+use super::{ManagedIdentityConfig, Providers, schema};
+use crate::{problems::within, suggestions::suggestion};
 
 /// Several managed identities by name: one for each service that calls under its own identity.
 ///
 /// ```
-/// use passport_outbound::ManagedIdentitiesConfig;
+/// use passport_config::ManagedIdentitiesConfig;
 ///
 /// let config: ManagedIdentitiesConfig = serde_json::from_str(r#"{ "identities": {
 ///     "erp":     { "client_id": "mi-erp-sync-clientid", "client_secret_ref": "env:ERP_SYNC_SECRET" },
@@ -83,7 +84,9 @@ impl ManagedIdentitiesConfig {
         for (name, config) in &self.identities {
             match config.builder(&providers).and_then(|builder| settings(name, builder).build()) {
                 Ok(identity) => {
-                    if let Some(other) = names.insert(identity.client_at(), name) {
+                    if let Some(other) =
+                        names.insert((identity.client_id().clone(), identity.token_url().clone()), name)
+                    {
                         problems.push(shared(name, other));
                     }
                     by_name.insert(name.clone(), Named { identity, config: config.clone() });
@@ -105,8 +108,8 @@ impl ManagedIdentitiesConfig {
     /// own, as long as there are identities.
     fn misspelled(&self) -> impl Iterator<Item = ConfigProblem> {
         let is_meant = |key: &&String| {
-            let key = key.to_ascii_lowercase();
-            key == IDENTITIES || (self.identities.is_empty() && strsim::jaro_winkler(&key, IDENTITIES) > 0.85)
+            let is_likely = self.identities.is_empty() || key.eq_ignore_ascii_case(IDENTITIES);
+            is_likely && suggestion(&[IDENTITIES], key).is_some()
         };
         let problem = format!("there is no such key; did you mean `{IDENTITIES}`?");
         self.others.keys().filter(is_meant).map(move |key| ConfigProblem::new(key.clone(), &problem))

@@ -3,7 +3,7 @@
 const MIN_SECRET_LENGTH: usize = 16;
 
 /// Returns whether a value must not be shown, as it may contain a secret.
-pub(super) fn may_contain_secret(text: &str) -> bool {
+pub(crate) fn may_contain_secret(text: &str) -> bool {
     has_credentials(text) || has_generated_secret(text)
 }
 

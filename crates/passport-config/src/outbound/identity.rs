@@ -1,41 +1,22 @@
-//! Identities from a file or from the environment.
-//!
-//! Values are stored as they were read. They are checked when an identity is built, all of them, so
-//! that one run reports every mistake.
+use std::fmt;
 
-mod identities;
-mod identity_keys;
-mod key;
-mod kubernetes;
-mod options;
-mod reader;
-mod registry;
-mod schema;
-mod secret_detection;
-mod secret_sources;
-mod sidecar_store;
-mod value;
-
-use std::{collections::BTreeMap, fmt};
-
+#[cfg(feature = "reqwest")]
+use passport_core::SecretProviders;
 use passport_core::{ConfigError, ConfigProblem};
+#[cfg(feature = "reqwest")]
+use passport_outbound::{Identity, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder};
+use passport_outbound::{ManagedIdentity, ManagedIdentityBuilder};
 use serde::Deserialize;
 use serde_json::Value;
 
 #[cfg(feature = "reqwest")]
-use self::options::Network;
-pub use self::{
-    identities::{ManagedIdentities, ManagedIdentitiesConfig},
-    key::ConfigKey,
-    registry::{Providers, StoreKind, StoreSettings},
-};
-use self::{identity_keys::KEYS, reader::Reader};
-#[cfg(feature = "reqwest")]
+use super::options::Target;
+use super::{Providers, options, schema};
 use crate::{
-    AllowedOrigins, Identity, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder,
-    http_client::ClientSettings,
+    problems::WHOLE,
+    reader::Reader,
+    table::{self, Values},
 };
-use crate::{ManagedIdentity, ManagedIdentityBuilder};
 
 /// The configuration of a managed identity in a file or the environment, with the names of the .NET
 /// options.
@@ -68,7 +49,7 @@ use crate::{ManagedIdentity, ManagedIdentityBuilder};
 /// repository is for editors.
 ///
 /// ```
-/// use passport_outbound::ManagedIdentityConfig;
+/// use passport_config::ManagedIdentityConfig;
 ///
 /// let config: ManagedIdentityConfig = serde_json::from_str(
 ///     r#"{ "client_id": "mi-erp-sync-clientid", "client_secret_ref": "env:ERP_SYNC_SECRET", "refresh_threshold": "60s" }"#,
@@ -84,16 +65,14 @@ use crate::{ManagedIdentity, ManagedIdentityBuilder};
 #[serde(from = "Value")]
 pub struct ManagedIdentityConfig {
     /// `None` if the configuration is not a table.
-    values: Option<BTreeMap<String, Value>>,
+    pub(super) values: Option<Values>,
 }
 
 /// Never fails: an error of serde would show the value.
 impl From<Value> for ManagedIdentityConfig {
     fn from(value: Value) -> Self {
-        match value {
-            Value::Object(values) => Self { values: Some(values.into_iter().collect()) },
-            _ => Self { values: None },
-        }
+        let values = if let Value::Object(values) = value { Some(values) } else { None };
+        Self { values }
     }
 }
 
@@ -123,13 +102,11 @@ impl ManagedIdentityConfig {
     /// A [`ConfigError`] with every mistake. What is set afterwards, the builder's `build`
     /// checks.
     pub fn builder(&self, providers: impl Into<Providers>) -> Result<ManagedIdentityBuilder, ConfigError> {
-        let mut problems = Vec::new();
-        let builder =
-            options::builder(&mut Reader::new(KEYS, self.values()?, &mut problems), &providers.into());
-        match builder {
-            Some(builder) if problems.is_empty() => Ok(builder),
-            _ => Err(ConfigError::new(problems)),
-        }
+        let (providers, values) = (providers.into(), self.values()?);
+        let (mut reader, table) = (Reader::new(&providers.secrets), table::read(values)?);
+        reader.extend(table.unknown);
+        let builder = options::builder(&table.settings, &mut reader, &providers);
+        reader.finish(builder)
     }
 
     /// Builds a client of the service at `base_url` with this identity, and with a secret from the
@@ -155,14 +132,14 @@ impl ManagedIdentityConfig {
         let providers = providers.into();
         match (self.build_with(&providers), self.target()) {
             (Ok(identity), Ok(target)) => {
-                client_of(identity.into(), target).sharing(providers.clients.clone()).build()
+                target.client_builder(identity.into()).sharing(providers.clients.clone()).build()
             }
             (identity, target) => Err(both(identity.err(), target.err())),
         }
     }
 
     /// Returns the settings of a client of the service at `base_url` with another `identity`: this
-    /// one, built with settings of its own, or a [`CallerIdentity`](crate::CallerIdentity).
+    /// one, built with settings of its own, or a [`CallerIdentity`](passport_outbound::CallerIdentity).
     ///
     /// # Errors
     /// A [`ConfigError`] when `base_url` or `also_allow` is missing or wrong.
@@ -171,22 +148,18 @@ impl ManagedIdentityConfig {
         &self,
         identity: impl Into<Identity>,
     ) -> Result<ManagedIdentityHttpClientBuilder, ConfigError> {
-        Ok(client_of(identity.into(), self.target()?))
+        Ok(self.target()?.client_builder(identity.into()))
     }
 
     #[cfg(feature = "reqwest")]
     fn target(&self) -> Result<Target, ConfigError> {
-        let mut problems = Vec::new();
-        let mut reader = Reader::new(KEYS, self.values()?, &mut problems);
-        let network = Network::read(&mut reader);
-        let target = options::target(&mut reader, &network, true);
-        match target {
-            Some((base_url, others)) if problems.is_empty() => Ok(Target { base_url, others, network }),
-            _ => Err(ConfigError::new(problems)),
-        }
+        let (secrets, table) = (SecretProviders::default(), table::read(self.values()?)?);
+        let mut reader = Reader::new(&secrets);
+        let target = Target::read(&table.settings, &mut reader);
+        reader.finish(target)
     }
 
-    fn values(&self) -> Result<&BTreeMap<String, Value>, ConfigError> {
+    fn values(&self) -> Result<&Values, ConfigError> {
         let problem =
             || ConfigProblem::new(WHOLE, "it is not a table; write client_id, client_secret_ref, ... in it");
         self.values.as_ref().ok_or_else(|| ConfigError::new(vec![problem()]))
@@ -204,26 +177,9 @@ impl ManagedIdentityConfig {
 impl fmt::Debug for ManagedIdentityConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ManagedIdentityConfig")
-            .field("keys", &self.values.iter().flat_map(BTreeMap::keys).collect::<Vec<_>>())
+            .field("keys", &self.values.iter().flat_map(Values::keys).collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
-}
-
-/// The service that is called, and the other origins that may receive the token.
-#[cfg(feature = "reqwest")]
-struct Target {
-    base_url: String,
-    others: Option<AllowedOrigins>,
-    network: Network,
-}
-
-#[cfg(feature = "reqwest")]
-fn client_of(identity: Identity, target: Target) -> ManagedIdentityHttpClientBuilder {
-    let Network { ca_file, plain_http, user_agent } = target.network;
-    let builder = ManagedIdentityHttpClient::builder(identity, &target.base_url)
-        .client_settings(ClientSettings { ca_file, user_agent });
-    let builder = if plain_http { builder.danger_plain_http() } else { builder };
-    target.others.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::also_allow)
 }
 
 /// Returns the problems of both, each once.
@@ -237,19 +193,3 @@ fn both(one: Option<ConfigError>, other: Option<ConfigError>) -> ConfigError {
     }
     ConfigError::new(problems)
 }
-
-/// The option of a problem with the configuration as a whole.
-const WHOLE: &str = "configuration";
-
-/// Returns the problems of a part, each with the path of the part.
-fn within<'a>(path: &str, error: &'a ConfigError) -> impl Iterator<Item = ConfigProblem> + use<'a> {
-    let path = path.to_owned();
-    error.problems().iter().map(move |problem| {
-        let option =
-            if problem.option == WHOLE { path.clone() } else { format!("{path}.{}", problem.option) };
-        problem.clone().renamed(option)
-    })
-}
-
-#[cfg(test)]
-mod tests;

@@ -15,7 +15,7 @@ const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 /// Both have to be of the form that Kubernetes writes, so that no misspelled key is taken for one.
 /// In front there may be more of a service's name: `ERP_SYNC_DB_SERVICE_HOST` with the prefix
 /// `ERP_SYNC`.
-pub(super) fn is_service_variable(key: &str, value: &Value) -> bool {
+pub(crate) fn is_service_variable(key: &str, value: &Value) -> bool {
     let key = key.to_ascii_lowercase();
     let words: Vec<&str> = key.split('_').collect();
     let value = match value {

@@ -4,35 +4,19 @@ use std::{
     collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, PoisonError},
-    time::Duration,
 };
 
-use passport_core::{ConfigError, ConfigProblem, SecretProviders, SecretSource, Transports};
-use serde_json::Value;
+use passport_core::{ConfigError, ConfigProblem, SecretProviders, Transports};
+#[cfg(feature = "reqwest")]
+use passport_outbound::ClientPool;
+use passport_outbound::TokenCache;
+use serde_json::{Map, Value};
 
 use super::{
-    WHOLE,
-    key::ConfigKey,
-    reader::Reader,
     sidecar_store::SidecarStoreKind,
-    value::{list, switch, text},
+    store::{DynStoreKind, StoreKind},
 };
-use crate::TokenCache;
-#[cfg(feature = "reqwest")]
-use crate::http_client::ClientPool;
-
-/// A kind of store that a configuration may name under `cache`, with its settings:
-/// `cache = { redis = { ... } }`.
-///
-/// `passport-redis` implements it with `RedisStores`.
-pub trait StoreKind: fmt::Debug + Send + Sync + 'static {
-    /// Returns the keys of its settings.
-    fn keys(&self) -> &'static [ConfigKey];
-
-    /// Builds the cache with `settings`. `None` if they are invalid, after the mistakes were
-    /// [reported](StoreSettings::wrong).
-    fn cache(&self, settings: &mut StoreSettings<'_>) -> Option<TokenCache>;
-}
+use crate::problems::WHOLE;
 
 /// The name of the sidecar under `cache`: another process has the credentials.
 pub(super) const SIDECAR: &str = "sidecar";
@@ -48,7 +32,7 @@ pub(super) const SIDECAR: &str = "sidecar";
 #[derive(Clone)]
 pub struct Providers {
     pub(super) secrets: SecretProviders,
-    stores: BTreeMap<String, Arc<dyn StoreKind>>,
+    stores: BTreeMap<String, Arc<dyn DynStoreKind>>,
     /// The caches by their settings.
     caches: Arc<Mutex<BTreeMap<String, TokenCache>>>,
     pub(super) transports: Transports,
@@ -98,27 +82,18 @@ impl Providers {
         let Value::Object(values) = settings else {
             return Err(problem("it is not a table; write its settings in it".to_owned()));
         };
-        let values: BTreeMap<_, _> = values.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
         let cache_key = format!("{name} {settings}");
         if let Some(cache) = self.caches().get(&cache_key) {
             return Ok(cache.clone());
         }
-        let mut problems = Vec::new();
-        let mut settings = StoreSettings {
-            reader: Reader::new(kind.keys(), &values, &mut problems),
-            secrets: &self.secrets,
-        };
-        settings.reader.refuse_unknown_keys();
-        match kind.cache(&mut settings) {
-            // Another thread may have been faster.
-            Some(cache) if problems.is_empty() => Ok(self.caches().entry(cache_key).or_insert(cache).clone()),
-            None if problems.is_empty() => Err(problem("the store gave no cache, and no reason".to_owned())),
-            _ => Err(ConfigError::new(problems)),
-        }
+        let cache = kind.build(values, &self.secrets)?;
+        // Another thread may have been faster.
+        Ok(self.caches().entry(cache_key).or_insert(cache).clone())
     }
 
-    pub(super) fn stores(&self) -> impl Iterator<Item = (&str, &'static [ConfigKey])> {
-        self.stores.iter().map(|(name, kind)| (name.as_str(), kind.keys()))
+    /// Returns the schema of each store's settings.
+    pub(super) fn schemas(&self) -> Map<String, Value> {
+        self.stores.iter().map(|(name, kind)| (name.clone(), kind.schema())).collect()
     }
 
     fn unknown(&self) -> String {
@@ -159,62 +134,5 @@ impl From<&SecretProviders> for Providers {
 impl From<&Self> for Providers {
     fn from(providers: &Self) -> Self {
         providers.clone()
-    }
-}
-
-/// The settings of a store. Mistakes are collected, so that all are reported at once; an invalid
-/// value is returned as `None`, like a missing one.
-pub struct StoreSettings<'a> {
-    reader: Reader<'a>,
-    secrets: &'a SecretProviders,
-}
-
-impl StoreSettings<'_> {
-    /// Returns the text at `key`, if there is one.
-    pub fn text(&mut self, key: &'static str) -> Option<String> {
-        self.reader.read(key, text)
-    }
-
-    /// Returns the texts at `key`, if there are any: a list, or one text with spaces.
-    pub fn words(&mut self, key: &'static str) -> Option<Vec<String>> {
-        self.reader.read(key, list)
-    }
-
-    /// Returns whether `key` is true; `None` if it is missing.
-    pub fn switch(&mut self, key: &'static str) -> Option<bool> {
-        self.reader.read(key, switch)
-    }
-
-    /// Returns the duration at `key`, if there is one.
-    pub fn duration(&mut self, key: &'static str) -> Option<Duration> {
-        self.reader.duration(key)
-    }
-
-    /// Returns the secret that `key` refers to, if there is one.
-    pub fn secret(&mut self, key: &'static str) -> Option<SecretSource> {
-        let reference = self.text(key)?;
-        self.source(key, &reference)
-    }
-
-    /// Returns the secrets that `key` refers to.
-    pub fn secrets(&mut self, key: &'static str) -> Vec<SecretSource> {
-        let references = self.words(key).unwrap_or_default();
-        references.iter().filter_map(|reference| self.source(key, reference)).collect()
-    }
-
-    /// Reports a mistake at `key`: what is wrong, and the remedy.
-    pub fn wrong(&mut self, key: &'static str, problem: impl fmt::Display) {
-        self.reader.wrong(key, problem);
-    }
-
-    fn source(&mut self, key: &'static str, reference: &str) -> Option<SecretSource> {
-        let source = self.secrets.source(None, reference);
-        self.reader.collect(key, source)
-    }
-}
-
-impl fmt::Debug for StoreSettings<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StoreSettings").finish_non_exhaustive()
     }
 }

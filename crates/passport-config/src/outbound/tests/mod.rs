@@ -1,6 +1,6 @@
 //! Mistakes in configurations.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 

@@ -1,0 +1,217 @@
+//! Builds an identity, and the target of a client, from the settings of a configuration.
+
+#[cfg(feature = "reqwest")]
+use http::HeaderValue;
+use passport_core::{InvalidSecretSource, SecretProviders, SecretSource};
+use passport_outbound::{
+    AllowedOrigins, ClientAuthentication, ManagedIdentity, ManagedIdentityBuilder, PrivateKeyJwt,
+    SigningAlgorithm, TokenCache,
+};
+#[cfg(feature = "reqwest")]
+use passport_outbound::{Identity, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder};
+
+use super::{
+    registry::{Providers, SIDECAR},
+    settings::{AuthMethod, IdentitySettings},
+};
+use crate::{problems::within, reader::Reader, setting::AnySetting};
+
+/// The service that is called, and the other origins that may receive the token.
+#[cfg(feature = "reqwest")]
+pub(super) struct Target {
+    base_url: String,
+    others: Option<AllowedOrigins>,
+    plain_http: bool,
+    ca_file: Option<String>,
+    user_agent: Option<HeaderValue>,
+}
+
+/// Returns the builder of the identity. Mistakes are reported to `reader`.
+pub(super) fn builder(
+    settings: &IdentitySettings,
+    reader: &mut Reader<'_>,
+    providers: &Providers,
+) -> Option<ManagedIdentityBuilder> {
+    let plain_http = reader.read(&settings.danger_plain_http).unwrap_or_default();
+    let base_url = reader.read(&settings.base_url);
+    origins(settings, reader, plain_http, base_url.as_deref());
+    let client_id = reader.require(&settings.client_id, "name the managed identity of this service");
+    let secret = sources(settings, reader, &providers.secrets);
+    let secret = secret.and_then(|sources| sources.into_iter().reduce(SecretSource::or));
+    let cache = cache(settings, reader, providers);
+    let is_whole = if is_at_sidecar(settings) { cache.is_some() } else { secret.is_some() };
+    // Missing values are replaced, so that all other mistakes are found as well.
+    let id = client_id.clone().unwrap_or_else(|| "unused".to_owned());
+    let builder = match cache.as_ref().and_then(TokenCache::sidecar_endpoint) {
+        Some(sidecar) => ManagedIdentity::at_sidecar(id, sidecar.clone()),
+        None => ManagedIdentity::builder(id, secret.unwrap_or_else(|| SecretSource::fixed("unused"))),
+    };
+    let builder = builder.sharing(providers.transports.clone());
+    let builder = if plain_http { builder.danger_plain_http() } else { builder };
+    let builder = cache.into_iter().fold(builder, ManagedIdentityBuilder::token_cache);
+    let builder = with_options(settings, reader, builder);
+    report_builder_problems(settings, reader, &builder);
+    client_id.filter(|_| is_whole).map(|_| builder)
+}
+
+fn with_options(
+    settings: &IdentitySettings,
+    reader: &mut Reader<'_>,
+    builder: ManagedIdentityBuilder,
+) -> ManagedIdentityBuilder {
+    let builder = reader.set(builder, &settings.ca_file, ManagedIdentityBuilder::ca_file);
+    let builder = reader.set(builder, &settings.user_agent, ManagedIdentityBuilder::user_agent);
+    let builder = reader.set(builder, &settings.passport_base_url, ManagedIdentityBuilder::issuer);
+    let builder = reader.set(builder, &settings.token_url, ManagedIdentityBuilder::token_url);
+    let builder = reader.set(builder, &settings.scopes, |builder, scopes| builder.scopes(scopes.join(" ")));
+    let builder = reader.set(builder, &settings.refresh_threshold, ManagedIdentityBuilder::refresh_threshold);
+    let builder = reader.set(builder, &settings.request_timeout, ManagedIdentityBuilder::request_timeout);
+    let authentication = authentication(settings, reader);
+    authentication.into_iter().fold(builder, ManagedIdentityBuilder::client_authentication)
+}
+
+/// Reports the mistakes that the builder finds. Its `issuer` is `passport_base_url` here.
+fn report_builder_problems(
+    settings: &IdentitySettings,
+    reader: &mut Reader<'_>,
+    builder: &ManagedIdentityBuilder,
+) {
+    for problem in builder.problems() {
+        let setting: &dyn AnySetting = match &*problem.option {
+            "client_id" => &settings.client_id,
+            "issuer" => &settings.passport_base_url,
+            "token_url" => &settings.token_url,
+            "scopes" => &settings.scopes,
+            "ca_file" => &settings.ca_file,
+            "client_authentication" => &settings.client_authentication,
+            "request_timeout" => &settings.request_timeout,
+            // A missing value was replaced.
+            _ => continue,
+        };
+        reader.wrong(setting, &problem.problem);
+    }
+}
+
+fn is_at_sidecar(settings: &IdentitySettings) -> bool {
+    settings.cache.raw().is_some_and(|stores| stores.get(SIDECAR).is_some())
+}
+
+/// Returns one source for each reference of the client secret.
+pub(super) fn sources(
+    settings: &IdentitySettings,
+    reader: &mut Reader<'_>,
+    secrets: &SecretProviders,
+) -> Option<Vec<SecretSource>> {
+    let (reference, provider) = (&settings.client_secret_ref, &settings.secret_provider);
+    if is_at_sidecar(settings) {
+        let wrong = "the sidecar has the secret; leave it out here";
+        if reader.read(reference).is_some() {
+            reader.wrong(reference, wrong);
+        }
+        if reader.read(provider).is_some() {
+            reader.wrong(provider, wrong);
+        }
+        return None;
+    }
+    let references = reader.require(reference, "say where the secret is: env:NAME or file:/path");
+    let name = reader.read(provider);
+    let references = references?;
+    let several = references.len() > 1;
+    if several && name.is_some() {
+        reader.wrong(provider, "of several references each names its provider (env:NAME); leave this out");
+    }
+    let name = name.as_deref().filter(|_| !several);
+    let source = |text: &String| {
+        let source = secrets.source(name, text);
+        let setting: &dyn AnySetting =
+            match &source {
+                Err(
+                    InvalidSecretSource::NoSuchProvider { .. } | InvalidSecretSource::MissingProvider { .. },
+                ) if name.is_some() => provider,
+                _ => reference,
+            };
+        reader.collect(setting, source)
+    };
+    let sources: Vec<_> = references.iter().map(source).collect();
+    sources.into_iter().collect()
+}
+
+fn cache(settings: &IdentitySettings, reader: &mut Reader<'_>, providers: &Providers) -> Option<TokenCache> {
+    let keeps_nothing = reader.read(&settings.cache_tokens) == Some(false);
+    let Some(stores) = reader.read(&settings.cache) else {
+        return keeps_nothing.then(TokenCache::disabled);
+    };
+    if keeps_nothing {
+        reader.wrong(&settings.cache_tokens, "it contradicts `cache`; leave one of them out");
+    }
+    let mut stores = stores.into_iter();
+    let (Some((name, values)), None) = (stores.next(), stores.next()) else {
+        reader.wrong(&settings.cache, "it names no store, or several; name one: { redis = { ... } }");
+        return None;
+    };
+    let made = providers.store(&name, &values);
+    made.map_err(|error| reader.extend(within(&format!("{}.{name}", settings.cache.key()), &error))).ok()
+}
+
+fn authentication(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Option<ClientAuthentication> {
+    let method = reader.read(&settings.client_authentication);
+    let algorithm = reader.read(&settings.signing_algorithm);
+    let (key_id, audience) = (reader.read(&settings.key_id), reader.read(&settings.assertion_audience));
+    if method == Some(AuthMethod::PrivateKeyJwt) {
+        let signed = PrivateKeyJwt::new(algorithm.unwrap_or(SigningAlgorithm::Rs256));
+        let signed = key_id.into_iter().fold(signed, PrivateKeyJwt::key_id);
+        return Some(audience.into_iter().fold(signed, PrivateKeyJwt::audience).into());
+    }
+    let signs: [(&dyn AnySetting, bool); 3] = [
+        (&settings.signing_algorithm, algorithm.is_some()),
+        (&settings.key_id, key_id.is_some()),
+        (&settings.assertion_audience, audience.is_some()),
+    ];
+    for (setting, _) in signs.into_iter().filter(|(_, is_there)| *is_there) {
+        let wrong = "it is for client_authentication = \"private_key_jwt\" only; set that, or leave this out";
+        reader.wrong(setting, wrong);
+    }
+    match method? {
+        AuthMethod::ClientSecretBasicRaw => Some(ClientAuthentication::ClientSecretBasicRaw),
+        AuthMethod::ClientSecretPost => Some(ClientAuthentication::ClientSecretPost),
+        _ => Some(ClientAuthentication::ClientSecretBasic),
+    }
+}
+
+/// Returns the other origins that may receive the token, and checks the base URL.
+fn origins(
+    settings: &IdentitySettings,
+    reader: &mut Reader<'_>,
+    plain_http: bool,
+    base_url: Option<&str>,
+) -> Option<AllowedOrigins> {
+    let listed = if plain_http { AllowedOrigins::danger_plain_http } else { AllowedOrigins::new };
+    let of_url =
+        if plain_http { AllowedOrigins::danger_plain_http_base_url } else { AllowedOrigins::base_url };
+    let others = reader.read(&settings.also_allow);
+    let others = others.and_then(|origins| reader.collect_all(&settings.also_allow, listed(origins)));
+    base_url.and_then(|url| reader.collect_all(&settings.base_url, of_url(url)));
+    others
+}
+
+#[cfg(feature = "reqwest")]
+impl Target {
+    /// Reads the service that is called, which is required here.
+    pub(super) fn read(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Option<Self> {
+        let plain_http = reader.read(&settings.danger_plain_http).unwrap_or_default();
+        let base_url = reader.require(&settings.base_url, "name the service that is called: https://host");
+        let others = origins(settings, reader, plain_http, base_url.as_deref());
+        let (ca_file, user_agent) = (reader.read(&settings.ca_file), reader.read(&settings.user_agent));
+        base_url.map(|base_url| Self { base_url, others, plain_http, ca_file, user_agent })
+    }
+
+    /// Returns the builder of a client with this `identity`.
+    pub(super) fn client_builder(self, identity: Identity) -> ManagedIdentityHttpClientBuilder {
+        let Self { base_url, others, plain_http, ca_file, user_agent } = self;
+        let builder = ManagedIdentityHttpClient::builder(identity, &base_url);
+        let builder = ca_file.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::ca_file);
+        let builder = user_agent.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::user_agent);
+        let builder = if plain_http { builder.danger_plain_http() } else { builder };
+        others.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::also_allow)
+    }
+}

@@ -1,0 +1,30 @@
+use passport_outbound::{Sidecar, TokenCache};
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::store::StoreKind;
+use crate::{reader::Reader, setting::Setting, value::SecretReference};
+
+/// Lets a configuration say `cache = { sidecar = { endpoint = ".." } }`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SidecarStoreKind;
+
+#[derive(Deserialize, JsonSchema)]
+pub(super) struct SidecarSettings {
+    /// The sidecar: `unix:///run/passport/sidecar.sock`, or `http://127.0.0.1:port`.
+    endpoint: Setting<String>,
+    /// Where the token is that it wants of this service, on TCP.
+    caller_token_ref: Setting<SecretReference>,
+}
+
+impl StoreKind for SidecarStoreKind {
+    type Settings = SidecarSettings;
+
+    fn cache(&self, settings: &SidecarSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
+        let token = reader.secret(&settings.caller_token_ref);
+        let remedy = "say where the sidecar is: unix:///run/passport/sidecar.sock";
+        let endpoint = reader.require(&settings.endpoint, remedy)?;
+        let sidecar = reader.collect(&settings.endpoint, Sidecar::at(&endpoint))?;
+        Some(TokenCache::sidecar(token.into_iter().fold(sidecar, Sidecar::caller_token)))
+    }
+}

@@ -1,0 +1,73 @@
+//! Kinds of stores that a configuration may name.
+
+use std::fmt;
+
+use passport_core::{ConfigError, SecretProviders};
+use passport_outbound::TokenCache;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use crate::{
+    reader::Reader,
+    table::{self, Values},
+};
+
+/// A kind of store that a configuration may name under `cache`, with its settings:
+/// `cache = { redis = { ... } }`.
+///
+/// `passport-redis` implements it with `RedisStores`.
+///
+/// ```
+/// use passport_config::{Reader, Setting, StoreKind};
+/// use passport_outbound::TokenCache;
+/// use schemars::JsonSchema;
+/// use serde::Deserialize;
+///
+/// #[derive(Debug)]
+/// struct InMemory;
+///
+/// #[derive(Debug, Deserialize, JsonSchema)]
+/// struct Settings {
+///     /// Its name, for people.
+///     name: Setting<String>,
+/// }
+///
+/// impl StoreKind for InMemory {
+///     type Settings = Settings;
+///
+///     fn cache(&self, settings: &Settings, reader: &mut Reader<'_>) -> Option<TokenCache> {
+///         reader.require(&settings.name, "call it something").map(|_| TokenCache::memory())
+///     }
+/// }
+/// ```
+pub trait StoreKind: fmt::Debug + Send + Sync + 'static {
+    /// The keys of its settings: a struct of [`Setting`](crate::Setting)s.
+    type Settings: DeserializeOwned + JsonSchema;
+
+    /// Builds the cache with `settings`. `None` if they are invalid, after the mistakes were
+    /// reported to `reader`.
+    fn cache(&self, settings: &Self::Settings, reader: &mut Reader<'_>) -> Option<TokenCache>;
+}
+
+/// A [`StoreKind`] without the type of its settings.
+pub(super) trait DynStoreKind: fmt::Debug + Send + Sync {
+    /// Returns the schema of the settings.
+    fn schema(&self) -> Value;
+
+    /// Builds the cache with the settings in `values`.
+    fn build(&self, values: &Values, secrets: &SecretProviders) -> Result<TokenCache, ConfigError>;
+}
+
+impl<K: StoreKind> DynStoreKind for K {
+    fn schema(&self) -> Value {
+        table::schema::<K::Settings>()
+    }
+
+    fn build(&self, values: &Values, secrets: &SecretProviders) -> Result<TokenCache, ConfigError> {
+        let (mut reader, table) = (Reader::new(secrets), table::read(values)?);
+        reader.extend(table.unknown);
+        let cache = self.cache(&table.settings, &mut reader);
+        reader.finish(cache)
+    }
+}

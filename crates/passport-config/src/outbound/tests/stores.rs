@@ -1,0 +1,111 @@
+//! Stores that a configuration names.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use passport_core::{HttpExchange, Limits, SecretProviders, Transport, TransportError};
+use passport_outbound::TokenCache;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::*;
+use crate::{Reader, SecretReference, Setting};
+
+/// A store that takes a name, and does nothing.
+#[derive(Debug)]
+struct Named;
+
+#[derive(Deserialize, JsonSchema)]
+struct NamedSettings {
+    /// Its name.
+    name: Setting<String>,
+    /// Its key.
+    key_ref: Setting<SecretReference>,
+}
+
+impl StoreKind for Named {
+    type Settings = NamedSettings;
+
+    fn cache(&self, settings: &NamedSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
+        reader.require(&settings.name, "name it");
+        reader.secret(&settings.key_ref);
+        Some(TokenCache::memory())
+    }
+}
+
+fn of_a_store(settings: &Value) -> ManagedIdentityConfig {
+    serde_json::from_value(json!({
+        "client_id": "mi-1", "client_secret_ref": "env:SECRET", "cache": { "named": settings },
+    }))
+    .unwrap()
+}
+
+#[test]
+fn unregistered_store_is_named_without_its_settings() {
+    let told = mistakes_with(&json!({ "cache": { "redis": { "url": "hidden" } } }));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(told[0].starts_with("cache.redis: ") && told[0].contains("Providers::with_store"), "{told:?}");
+    assert!(!told[0].contains("hidden"));
+}
+
+#[test]
+fn mistakes_of_a_store_are_reported_under_its_name() {
+    let providers = Providers::default().with_store("named", Named);
+    let built = of_a_store(&json!({ "nam": "x", "key_ref": "hidden" })).build_with(&providers);
+    let told: Vec<_> =
+        built.unwrap_err().problems().iter().map(|problem| problem.option.to_string()).collect();
+    assert_eq!(told, ["cache.named.nam", "cache.named.name", "cache.named.key_ref"]);
+    assert!(of_a_store(&json!("x")).build_with(&providers).is_err());
+    assert!(of_a_store(&json!({ "name": "x" })).build_with(&providers).is_ok());
+}
+
+/// Grants every request a token, and counts the requests.
+#[derive(Clone, Debug, Default)]
+struct CountingPassport(Arc<AtomicUsize>);
+
+impl HttpExchange for CountingPassport {
+    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        let body = json!({ "access_token": "token", "token_type": "Bearer", "expires_in": 3600 });
+        Ok(Response::new(Bytes::from(body.to_string())))
+    }
+}
+
+#[tokio::test]
+async fn identities_that_say_the_same_of_their_cache_share_it() {
+    let providers = Providers::default().with_store("named", Named);
+    let (passport, secret) = (CountingPassport::default(), tempfile::NamedTempFile::new().unwrap());
+    std::fs::write(secret.path(), "s3cret").unwrap();
+    let fetches = async |name: &str, providers: &Providers| {
+        let mut config = of_a_store(&json!({ "name": name }));
+        let reference = format!("file:{}", secret.path().display());
+        config.values.as_mut().unwrap().insert("client_secret_ref".to_owned(), reference.into());
+        let builder = config.builder(providers).unwrap();
+        let before = passport.0.load(Ordering::Relaxed);
+        builder.transport(Transport::new(passport.clone())).build().unwrap().token().await.unwrap();
+        passport.0.load(Ordering::Relaxed) > before
+    };
+    assert!(fetches("x", &providers).await);
+    assert!(!fetches("x", &providers.clone()).await);
+    assert!(fetches("y", &providers).await);
+    for others in [
+        Providers::default().with_store("named", Named),
+        providers.clone().with_secrets(SecretProviders::default()),
+        providers.clone().with_store("named", Named),
+    ] {
+        assert!(fetches("x", &others).await, "other keys, other passwords");
+    }
+}
+
+#[test]
+fn a_cache_and_none_contradict_each_other() {
+    let mut config = of_a_store(&json!({ "name": "x" }));
+    config.values.as_mut().unwrap().insert("cache_tokens".to_owned(), json!(false));
+    let built = config.build_with(Providers::default().with_store("named", Named));
+    assert_eq!(built.unwrap_err().problems()[0].option, "cache_tokens");
+}

@@ -1,0 +1,80 @@
+use std::{borrow::Cow, fmt, marker::PhantomData};
+
+use passport_core::ConfigProblem;
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::{secret_detection::may_contain_secret, value::ConfigValue};
+
+/// The length of the longest value that a message shows.
+const MAX_SHOWN: usize = 80;
+
+/// A key of a table and its value, which has to be a `T`.
+///
+/// A table is a struct of settings: the name of a field is the key, its type says what the value
+/// may be, and its documentation is shown by editors. A [`Reader`](crate::Reader) parses the value.
+#[derive(Deserialize)]
+#[serde(from = "(String, Value)")]
+pub struct Setting<T> {
+    key: String,
+    /// Null if there is none.
+    value: Value,
+    kind: PhantomData<fn() -> T>,
+}
+
+/// A [`Setting`] of any type.
+pub trait AnySetting {
+    /// Returns a problem of the setting: its key, its value if it may be shown, and what is wrong.
+    fn problem(&self, wrong: &dyn fmt::Display) -> ConfigProblem;
+}
+
+impl<T> From<(String, Value)> for Setting<T> {
+    fn from((key, value): (String, Value)) -> Self {
+        Self { key, value, kind: PhantomData }
+    }
+}
+
+impl<T> Setting<T> {
+    pub(crate) fn key(&self) -> &str {
+        &self.key
+    }
+
+    /// Returns the value as it was read, if there is one. Null is no value.
+    pub(crate) fn raw(&self) -> Option<&Value> {
+        Some(&self.value).filter(|value| !value.is_null())
+    }
+}
+
+impl<T: ConfigValue> AnySetting for Setting<T> {
+    fn problem(&self, wrong: &dyn fmt::Display) -> ConfigProblem {
+        let text = self.value.to_string();
+        let is_shown = self.raw().is_some()
+            && !T::IS_SECRET
+            && !may_contain_secret(&text)
+            && text.chars().count() <= MAX_SHOWN;
+        let problem = if is_shown { format!("{text}: {wrong}") } else { wrong.to_string() };
+        ConfigProblem::new(self.key.clone(), problem)
+    }
+}
+
+impl<T: ConfigValue> JsonSchema for Setting<T> {
+    fn schema_name() -> Cow<'static, str> {
+        "Setting".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        T::schema()
+    }
+}
+
+/// Without the value, which may be a secret in the wrong place.
+impl<T> fmt::Debug for Setting<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Setting").field("key", &self.key).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,96 @@
+//! Reads tables into structs of [`Setting`](crate::Setting)s, and describes them by a schema.
+
+use passport_core::{ConfigError, ConfigProblem};
+use schemars::{JsonSchema, generate::SchemaSettings};
+use serde::{
+    Deserializer,
+    de::{DeserializeOwned, Error, Visitor, value::MapDeserializer},
+    forward_to_deserialize_any,
+};
+use serde_json::{Map, Value, json};
+
+use crate::{kubernetes::is_service_variable, problems::WHOLE, suggestions::advice};
+
+/// The key by which a JSON file names its schema.
+const SCHEMA_KEY: &str = "$schema";
+
+/// The values of a table by their keys.
+pub(crate) type Values = Map<String, Value>;
+
+/// A struct of settings, and what is wrong with the keys of its table.
+pub(crate) struct Table<T> {
+    pub(crate) settings: T,
+    /// A problem for each unknown key, with the key that may be meant. Its value is not shown: it
+    /// could be a secret.
+    pub(crate) unknown: Vec<ConfigProblem>,
+}
+
+/// Reads the settings of a table. No value is parsed. Keys that Kubernetes sets are not unknown.
+///
+/// # Errors
+/// When `T` is not a struct of settings.
+pub(crate) fn read<T: DeserializeOwned>(values: &Values) -> Result<Table<T>, ConfigError> {
+    let mut keys: &[&str] = &[];
+    let settings = T::deserialize(Fields { values, keys: &mut keys });
+    // Without serde's error, which could show a value.
+    let problem = |_| ConfigProblem::new(WHOLE, "its settings are not a struct whose fields are `Setting`s");
+    let settings = settings.map_err(|error| ConfigError::new(vec![problem(error)]))?;
+    let is_known = |key: &str| key == SCHEMA_KEY || keys.contains(&key);
+    let unknown = values.iter().filter(|(key, value)| !is_known(key) && !is_service_variable(key, value));
+    let unknown = unknown.map(|(key, _)| ConfigProblem::new(key.clone(), advice(keys, key))).collect();
+    Ok(Table { settings, unknown })
+}
+
+/// Returns the schema of a struct of settings. No key is required in it.
+pub(crate) fn schema<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    for generated in ["title", "description", "required"] {
+        schema.remove(generated);
+    }
+    schema.insert("additionalProperties".to_owned(), false.into());
+    let mut schema = schema.to_value();
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
+    // The lines and the code marks of a comment.
+    for description in properties.into_iter().flatten().filter_map(|(_, key)| key.get_mut("description")) {
+        *description = description.as_str().map(|text| text.replace('\n', " ").replace('`', "")).into();
+    }
+    schema
+}
+
+/// Gives each field of a struct its key and its value, null if there is none.
+struct Fields<'a> {
+    values: &'a Values,
+    /// Receives the keys.
+    keys: &'a mut &'static [&'static str],
+}
+
+impl<'de> Deserializer<'de> for Fields<'_> {
+    type Error = serde_json::Error;
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.keys = fields;
+        let settings = fields.iter().map(|key| (*key, json!([key, self.values.get(*key)])));
+        visitor.visit_map(MapDeserializer::new(settings))
+    }
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(Error::custom("not a struct"))
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 u8 u16 u32 u64 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map enum identifier ignored_any
+    }
+}
+
+#[cfg(test)]
+mod tests;

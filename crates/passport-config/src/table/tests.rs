@@ -1,0 +1,89 @@
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::*;
+use crate::{Reader, SecretReference, Setting};
+
+#[derive(Debug, Deserialize, JsonSchema)]
+struct Settings {
+    /// What it is called,
+    /// by `people`.
+    name: Setting<String>,
+    limit: Setting<Duration>,
+    key_ref: Setting<SecretReference>,
+}
+
+fn read_settings(values: &Value) -> Table<Settings> {
+    read(values.as_object().unwrap()).unwrap()
+}
+
+#[test]
+fn fields_of_a_struct_are_the_keys_of_its_table() {
+    let table = read_settings(&json!({ "limit": "60s", "Name": "x", "colour": "hidden", "$schema": "x" }));
+    let problems: Vec<_> = table.unknown.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        [
+            "Name: there is no such key; did you mean `name`?",
+            "colour: there is no such key; there are name, limit, key_ref",
+        ]
+    );
+    let secrets = passport_core::SecretProviders::default();
+    let mut reader = Reader::new(&secrets);
+    assert_eq!(reader.read(&table.settings.limit), Some(Duration::from_secs(60)));
+    assert_eq!(reader.require(&table.settings.name, "name it"), None);
+    assert!(reader.secret(&table.settings.key_ref).is_none());
+    let error = reader.finish(Some(())).unwrap_err();
+    assert_eq!(error.to_string(), "the configuration has a problem: name: it is missing; name it");
+}
+
+#[test]
+fn debug_of_settings_shows_no_values() {
+    let table = read_settings(&json!({ "name": "hidden" }));
+    let shown = format!("{:?}", table.settings);
+    assert!(shown.contains("key_ref") && !shown.contains("hidden"), "{shown}");
+}
+
+#[test]
+fn schema_has_types_and_comments_and_requires_nothing() {
+    assert_eq!(
+        schema::<Settings>(),
+        json!({
+            "type": "object",
+            "properties": {
+                "name": { "type": "string", "minLength": 1, "description": "What it is called, by people." },
+                "limit": {
+                    "anyOf": [{ "type": "number", "minimum": 0 }, { "type": "string", "minLength": 1 }],
+                },
+                "key_ref": { "type": "string", "minLength": 1, "format": "secret-reference" },
+            },
+            "additionalProperties": false,
+        })
+    );
+}
+
+#[test]
+fn type_that_is_no_struct_of_settings_is_reported() {
+    #[derive(Debug, Deserialize)]
+    struct Plain {
+        #[expect(dead_code, reason = "it cannot be read")]
+        name: String,
+    }
+    let values = json!({ "name": "hidden" });
+    let values = values.as_object().unwrap();
+    for error in [read::<Plain>(values).err(), read::<Vec<String>>(values).err()] {
+        let problem = error.unwrap().to_string();
+        assert!(
+            problem.contains("configuration: its settings are not a struct") && !problem.contains("hidden"),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
+fn table_that_fails_without_a_reason_is_reported() {
+    let secrets = passport_core::SecretProviders::default();
+    let error = Reader::new(&secrets).finish(None::<()>).unwrap_err();
+    assert!(error.to_string().contains("no reason was reported"), "{error}");
+}
