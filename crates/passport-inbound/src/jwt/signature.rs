@@ -41,7 +41,7 @@ impl VerifyingKey {
                 parsed(&ECDSA_P256_SHA256_FIXED, &[&[4][..], &x, &y].concat())
             }
             (Algorithm::EdDsa, Material::Ed25519 { x }) => {
-                let point = coordinate(x).filter(|point| !is_worthless(point))?;
+                let point = coordinate(x).filter(|point| !has_small_order(point))?;
                 parsed(&ED25519, &point)
             }
             _ => None,
@@ -96,7 +96,7 @@ const SMALL_ORDER: [[u8; 32]; 5] = [
 /// Encodings of a y of p and more ([RFC 8032, section
 /// 5.1.3](https://www.rfc-editor.org/rfc/rfc8032#section-5.1.3)) are rejected with it, since they
 /// are a second spelling of such points.
-fn is_worthless(point: &[u8]) -> bool {
+fn has_small_order(point: &[u8]) -> bool {
     let Some((top, rest)) = point.split_last() else { return true };
     let top = top & 0x7f;
     let is_beyond_p = top == 0x7f && rest[0] >= 0xed && rest[1..].iter().all(|byte| *byte == 0xff);

@@ -88,3 +88,51 @@ fn path_outside_of_a_nest_counts_as_it_is() {
     extensions.insert(OriginalUri(Uri::from_static("/public/a")));
     assert_eq!(routed_path(&Uri::from_static("/a"), &extensions), "/a");
 }
+
+#[cfg(feature = "axum")]
+mod routed {
+    use axum::{Router, body::Body, extract::Request, middleware, routing::get};
+    use tower::ServiceExt;
+
+    use super::*;
+
+    /// Responds with the path that the router has routed.
+    async fn respond(request: Request) -> String {
+        routed_path(request.uri(), request.extensions()).to_owned()
+    }
+
+    /// Removes the first segment, as a middleware that rewrites paths does.
+    async fn rewrite(mut request: Request, next: middleware::Next) -> axum::response::Response {
+        *request.uri_mut() = "/orders".parse().unwrap();
+        next.run(request).await
+    }
+
+    async fn routed(router: Router, path: &str) -> String {
+        let response = router.oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(response.status(), 200, "{path}");
+        let body = axum::body::to_bytes(response.into_body(), 1024).await.unwrap();
+        String::from_utf8(body.to_vec()).unwrap()
+    }
+
+    #[tokio::test]
+    async fn path_without_a_nest_is_that_of_the_uri() {
+        let router = Router::new().route("/orders", get(respond));
+        assert_eq!(routed(router, "/orders?page=2").await, "/orders");
+    }
+
+    #[tokio::test]
+    async fn path_below_a_nest_has_its_prefix() {
+        let orders = Router::new().route("/orders", get(respond));
+        let router = Router::new().nest("/api", orders.clone()).nest("/tenants/{tenant}", orders);
+        assert_eq!(routed(router.clone(), "/api/orders").await, "/api/orders");
+        assert_eq!(routed(router.clone(), "/tenants/acme/orders").await, "/tenants/acme/orders");
+        assert_eq!(routed(router, "/tenants/a%20b/orders").await, "/tenants/a%20b/orders");
+    }
+
+    #[tokio::test]
+    async fn path_that_was_rewritten_below_a_nest_is_empty() {
+        let orders = Router::new().fallback(respond).layer(middleware::from_fn(rewrite));
+        let router = Router::new().nest("/tenants/{tenant}", orders);
+        assert_eq!(routed(router, "/tenants/acme/invoices").await, "");
+    }
+}

@@ -113,3 +113,36 @@ fn compact_form_is_three_segments_of_strict_base64url() {
         assert_eq!(validate(token), Err(RejectionReason::Malformed), "{token}");
     }
 }
+
+#[test]
+fn alphabet_is_that_of_base64url() {
+    for byte in 0..=u8::MAX {
+        let expected = byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+        assert_eq!(is_base64url(&[byte]), expected, "{byte}");
+        assert_eq!(is_base64url(&[byte, b'a']), expected, "{byte}");
+    }
+}
+
+#[test]
+fn payload_is_the_decoded_second_segment() {
+    let payload = |token| Jws::parse(token, DEFAULT_MAX_LEN)?.payload();
+    assert_eq!(payload(b"e30.eyJhIjoxfQ.c2ln"), Ok(br#"{"a":1}"#.to_vec()));
+    assert_eq!(payload(b"e30.eyJhIjoxfR.c2ln"), Err(RejectionReason::Malformed), "unused bits are set");
+}
+
+#[test]
+fn small_buffers_hold_512_bytes_of_header_and_signature() {
+    let fits = |header: usize, signature: usize| {
+        let segment = |length| BASE64_URL_SAFE_NO_PAD.encode(vec![b'x'; length]);
+        let token = format!("{}.e30.{}", segment(header), segment(signature));
+        Jws::parse(token.as_bytes(), DEFAULT_MAX_LEN).unwrap().fits_small_buffers()
+    };
+    assert!(fits(512, 512));
+    assert!(!fits(513, 512));
+    assert!(!fits(512, 513));
+}
+
+#[test]
+fn header_holds_6144_bytes_and_signature_1024() {
+    assert_eq!((MAX_HEADER, MAX_SIGNATURE), (6144, 1024));
+}

@@ -96,3 +96,30 @@ fn depth_and_number_of_members_are_bounded() {
     assert!(members(&many(32)).is_ok());
     assert!(members(&many(33)).is_err());
 }
+
+#[test]
+fn values_that_are_skipped_may_be_of_any_type() {
+    let shown = members(r#"{"a":true,"b":false,"c":null,"d":[true,false,null,"x",1],"e":"y"}"#).unwrap();
+    assert_eq!(shown.len(), 5);
+    assert_eq!(shown[4], ("e".to_owned(), Some("y".to_owned())));
+}
+
+#[test]
+fn nested_arrays_and_objects_are_skipped_to_their_end() {
+    for json in [
+        r#"{"a":{"b":[],"c":1},"z":"z"}"#,
+        r#"{"a":{"b":[1],"c":1},"z":"z"}"#,
+        r#"{"a":{"b":{},"c":[{}]},"z":"z"}"#,
+        r#"{"a":[{"b":[1,{"c":2}],"d":[]},[]],"z":"z"}"#,
+        r#"{"a":[[{"b":[{"c":[]}]}],{"d":{"e":1}}],"z":"z"}"#,
+    ] {
+        assert_eq!(one(json).as_deref(), Some("z"), "{json}");
+    }
+}
+
+#[test]
+fn closing_bracket_without_an_opening_one_is_rejected() {
+    for json in [r#"{"a":1]}"#, r#"{"a":1]"#, r#"{"a":[1]]}"#, r#"{"a":{"b":1}]}"#] {
+        assert_eq!(members(json), Err(NotJson), "{json}");
+    }
+}

@@ -119,3 +119,22 @@ fn a_key_verifies_signatures_of_its_own_algorithm_only() {
         assert!(!VerifyingKey::new(&jwk, other).unwrap().verifies(b"message", &signature));
     }
 }
+
+#[test]
+fn modulus_of_2047_bits_is_rejected() {
+    let mut modulus = vec![0xc5; 256];
+    modulus[0] = 0x45;
+    let key = Material::Rsa { n: text(&modulus), e: text(&[1, 0, 1]) };
+    assert!(VerifyingKey::new(&key, Algorithm::Rs256).is_none());
+}
+
+#[test]
+fn ed25519_points_near_those_of_small_order_are_not_rejected() {
+    // p - 2 and 2, little-endian.
+    let mut below = [0xff; 32];
+    (below[0], below[31]) = (0xeb, 0x7f);
+    let mut above = [0; 32];
+    above[0] = 2;
+    assert!(!has_small_order(&below));
+    assert!(!has_small_order(&above));
+}
