@@ -86,7 +86,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns the value of `result`, or reports each of its problems for `setting`.
-    pub fn collect_all<T>(&mut self, setting: &dyn AnySetting, result: Result<T, ConfigError>) -> Option<T> {
+    pub(crate) fn collect_all<T>(
+        &mut self,
+        setting: &dyn AnySetting,
+        result: Result<T, ConfigError>,
+    ) -> Option<T> {
         for problem in result.as_ref().err().map(ConfigError::problems).unwrap_or_default() {
             self.wrong(setting, &problem.problem);
         }

@@ -7,12 +7,16 @@ use serde::{
     de::{DeserializeOwned, Error, Visitor, value::MapDeserializer},
     forward_to_deserialize_any,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::{kubernetes::is_service_variable, problems::WHOLE, suggestions::advice};
+use crate::{kubernetes::is_service_variable, problems::WHOLE, setting::serialized, suggestions::advice};
 
 /// The key by which a JSON file names its schema.
 const SCHEMA_KEY: &str = "$schema";
+
+/// What is wrong with a type that cannot be read.
+const NOT_SETTINGS: &str = "its settings are not a struct whose fields are `Setting`s alone; use no flatten, no alias \
+                            and no nested table in the code of this store";
 
 /// The values of a table by their keys.
 pub(crate) type Values = Map<String, Value>;
@@ -28,13 +32,13 @@ pub(crate) struct Table<T> {
 /// Reads the settings of a table. No value is parsed. Keys that Kubernetes sets are not unknown.
 ///
 /// # Errors
-/// When `T` is not a struct of settings.
+/// When `T` is not a struct of settings only.
 pub(crate) fn read<T: DeserializeOwned>(values: &Values) -> Result<Table<T>, ConfigError> {
-    let mut keys: &[&str] = &[];
-    let settings = T::deserialize(Fields { values, keys: &mut keys });
+    let mut fields = Fields { values, keys: &[] };
     // Without serde's error, which could show a value.
-    let problem = |_| ConfigProblem::new(WHOLE, "its settings are not a struct whose fields are `Setting`s");
-    let settings = settings.map_err(|error| ConfigError::new(vec![problem(error)]))?;
+    let settings = T::deserialize(&mut fields)
+        .map_err(|_| ConfigError::new(vec![ConfigProblem::new(WHOLE, NOT_SETTINGS)]))?;
+    let keys = fields.keys;
     let is_known = |key: &str| key == SCHEMA_KEY || keys.contains(&key);
     let unknown = values.iter().filter(|(key, value)| !is_known(key) && !is_service_variable(key, value));
     let unknown = unknown.map(|(key, _)| ConfigProblem::new(key.clone(), advice(keys, key))).collect();
@@ -64,11 +68,11 @@ pub(crate) fn schema<T: JsonSchema>() -> Value {
 /// Gives each field of a struct its key and its value, null if there is none.
 struct Fields<'a> {
     values: &'a Values,
-    /// Receives the keys.
-    keys: &'a mut &'static [&'static str],
+    /// The fields of the struct that was read.
+    keys: &'static [&'static str],
 }
 
-impl<'de> Deserializer<'de> for Fields<'_> {
+impl<'de> Deserializer<'de> for &mut Fields<'_> {
     type Error = serde_json::Error;
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -77,8 +81,8 @@ impl<'de> Deserializer<'de> for Fields<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
-        *self.keys = fields;
-        let settings = fields.iter().map(|key| (*key, json!([key, self.values.get(*key)])));
+        self.keys = fields;
+        let settings = fields.iter().map(|key| (*key, serialized(key, self.values.get(*key))));
         visitor.visit_map(MapDeserializer::new(settings))
     }
 
