@@ -18,9 +18,6 @@ use super::{
 };
 use crate::problems::WHOLE;
 
-/// The name of the sidecar under `cache`: another process has the credentials.
-pub(super) const SIDECAR: &str = "sidecar";
-
 /// The registry of secret providers, and of stores that a fleet shares, which a configuration may
 /// name.
 ///
@@ -50,7 +47,7 @@ impl Default for Providers {
             #[cfg(feature = "reqwest")]
             clients: ClientPool::default(),
         };
-        none.with_store(SIDECAR, SidecarStoreKind)
+        none.with_store("sidecar", SidecarStoreKind)
     }
 }
 
@@ -89,6 +86,11 @@ impl Providers {
         let cache = kind.build(values, &self.secrets)?;
         // Another thread may have been faster.
         Ok(self.caches().entry(cache_key).or_insert(cache).clone())
+    }
+
+    /// Returns whether the store is the sidecar, which has the client secret.
+    pub(super) fn is_sidecar(&self, store: &str) -> bool {
+        self.stores.get(store).is_some_and(|kind| kind.is_sidecar())
     }
 
     /// Returns the schema of each store's settings.

@@ -21,7 +21,9 @@ impl ManagedIdentityConfig {
         let (providers, values) = (providers.into(), self.values.iter());
         let own = values.clone().filter_map(|values| {
             let reported_by_build = &mut Reader::new(&providers.secrets);
-            options::sources(&table::read(values).ok()?.settings, reported_by_build, &providers.secrets)
+            let settings = table::read(values).ok()?.settings;
+            let at_sidecar = options::is_at_sidecar(&settings, &providers);
+            options::sources(&settings, reported_by_build, &providers.secrets, at_sidecar)
         });
         let own = own.flatten().map(|source| ("client_secret_ref".to_owned(), source));
         let stores = values.filter_map(|values| values.get("cache")?.as_object()).flatten();

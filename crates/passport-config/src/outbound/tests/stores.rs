@@ -109,3 +109,17 @@ fn a_cache_and_none_contradict_each_other() {
     let built = config.build_with(Providers::default().with_store("named", Named));
     assert_eq!(built.unwrap_err().problems()[0].option, "cache_tokens");
 }
+
+#[test]
+fn store_that_replaces_the_sidecar_needs_the_secret() {
+    let providers = Providers::default().with_store("sidecar", Named);
+    let config = |with_secret: Value| -> ManagedIdentityConfig {
+        let mut config = json!({ "client_id": "mi-1", "cache": { "sidecar": { "name": "x" } } });
+        config["client_secret_ref"] = with_secret;
+        serde_json::from_value(config).unwrap()
+    };
+    let error = config(json!(null)).build_with(&providers).unwrap_err();
+    assert!(error.to_string().contains("client_secret_ref: it is missing"), "{error}");
+    config(json!("env:SECRET")).build_with(&providers).unwrap();
+    assert_eq!(config(json!("env:SECRET")).secret_sources(&providers).len(), 1);
+}
