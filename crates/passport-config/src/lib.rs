@@ -49,5 +49,5 @@ pub use crate::{
     reader::Reader,
     setting::{AnySetting, Setting},
     suggestions::suggestion,
-    value::{ConfigValue, InvalidValue, SecretReference, SecretReferences, Words},
+    value::{ConfigValue, InvalidValue, SecretReference, SecretReferences},
 };

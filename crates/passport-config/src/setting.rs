@@ -10,6 +10,9 @@ use crate::{secret_detection::may_contain_secret, value::ConfigValue};
 /// The length of the longest value that a message shows.
 const MAX_SHOWN: usize = 80;
 
+/// The mark of a secret reference in the schema of a setting. [`table`](crate::table) removes it.
+pub(crate) const SECRET_MARK: &str = "secret-reference";
+
 /// A key of a table and its value, which has to be a `T`.
 ///
 /// A table is a struct of settings: the name of a field is the key, its type says what the value
@@ -93,7 +96,11 @@ impl<T: ConfigValue> JsonSchema for Setting<T> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        T::schema()
+        let mut schema = T::schema();
+        if T::IS_SECRET_REFERENCE {
+            schema.insert(SECRET_MARK.to_owned(), true.into());
+        }
+        schema
     }
 }
 

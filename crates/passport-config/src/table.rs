@@ -1,7 +1,7 @@
 //! Reads tables into structs of [`Setting`](crate::Setting)s, and describes them by a schema.
 
 use passport_core::{ConfigError, ConfigProblem};
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::{
     Deserializer,
     de::{DeserializeOwned, Error, Visitor, value::MapDeserializer},
@@ -9,7 +9,12 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-use crate::{kubernetes::is_service_variable, problems::WHOLE, setting::serialized, suggestions::advice};
+use crate::{
+    kubernetes::is_service_variable,
+    problems::WHOLE,
+    setting::{SECRET_MARK, serialized},
+    suggestions::advice,
+};
 
 /// The key by which a JSON file names its schema.
 const SCHEMA_KEY: &str = "$schema";
@@ -45,24 +50,38 @@ pub(crate) fn read<T: DeserializeOwned>(values: &Values) -> Result<Table<T>, Con
     Ok(Table { settings, unknown })
 }
 
+/// Returns the keys of a struct of settings whose values are secret references.
+pub(crate) fn secret_keys<T: JsonSchema>() -> Vec<String> {
+    let schema = generated_schema::<T>();
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    properties.filter(|(_, key)| key.get(SECRET_MARK).is_some()).map(|(name, _)| name.clone()).collect()
+}
+
 /// Returns the schema of a struct of settings. No key is required in it.
 pub(crate) fn schema<T: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
-        settings.inline_subschemas = true;
-        settings.meta_schema = None;
-    });
-    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    let mut schema = generated_schema::<T>();
     for generated in ["title", "description", "required"] {
         schema.remove(generated);
     }
     schema.insert("additionalProperties".to_owned(), false.into());
     let mut schema = schema.to_value();
-    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
-    // The lines and the code marks of a comment.
-    for description in properties.into_iter().flatten().filter_map(|(_, key)| key.get_mut("description")) {
-        *description = description.as_str().map(|text| text.replace('\n', " ").replace('`', "")).into();
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten();
+    for key in properties.filter_map(|(_, key)| key.as_object_mut()) {
+        key.remove(SECRET_MARK);
+        // The lines and the code marks of a comment.
+        if let Some(Value::String(text)) = key.get_mut("description") {
+            *text = text.replace('\n', " ").replace('`', "");
+        }
     }
     schema
+}
+
+fn generated_schema<T: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    settings.into_generator().into_root_schema_for::<T>()
 }
 
 /// Gives each field of a struct its key and its value, null if there is none.

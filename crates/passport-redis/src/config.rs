@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use passport_config::{AnySetting, Reader, SecretReference, SecretReferences, Setting, StoreKind, Words};
+use passport_config::{AnySetting, Reader, SecretReference, SecretReferences, Setting, StoreKind};
 use passport_outbound::TokenCache;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -38,9 +38,9 @@ pub struct RedisSettings {
     #[schemars(extend("format" = "uri"))]
     pub url: Setting<String>,
     /// URLs of some nodes of a Redis Cluster, in the place of url.
-    pub cluster: Setting<Words>,
+    pub cluster: Setting<Vec<String>>,
     /// URLs of Sentinels, in the place of url.
-    pub sentinels: Setting<Words>,
+    pub sentinels: Setting<Vec<String>>,
     /// What the Sentinels call the master.
     pub sentinel_service: Setting<String>,
     /// Where the keys are that tokens are encrypted with: 32 bytes in base64 each. The first seals,
@@ -165,7 +165,7 @@ fn servers<'a>(
 #[cfg(not(all(feature = "cluster", feature = "sentinel")))]
 fn without_feature(
     reader: &mut Reader<'_>,
-    setting: &Setting<Words>,
+    setting: &Setting<Vec<String>>,
     feature: &str,
     _: Vec<String>,
 ) -> Option<RedisTokenStoreBuilder> {

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::{
     registry::Providers,
-    settings::{AuthMethod, IdentitySettings},
+    settings::{AuthMethod, ClientSecretReferences, IdentitySettings, Store},
 };
 use crate::{problems::within, reader::Reader, setting::AnySetting};
 
@@ -124,7 +124,7 @@ pub(super) fn sources(
     }
     let references = reader.require(reference, "say where the secret is: env:NAME or file:/path");
     let name = reader.read(provider);
-    let references = references?;
+    let ClientSecretReferences(references) = references?;
     let several = references.len() > 1;
     if several && name.is_some() {
         reader.wrong(provider, "of several references each names its provider (env:NAME); leave this out");
@@ -147,7 +147,7 @@ pub(super) fn sources(
 
 fn cache(settings: &IdentitySettings, reader: &mut Reader<'_>, providers: &Providers) -> Option<TokenCache> {
     let keeps_nothing = reader.read(&settings.cache_tokens) == Some(false);
-    let Some(stores) = reader.read(&settings.cache) else {
+    let Some(Store(stores)) = reader.read(&settings.cache) else {
         return keeps_nothing.then(TokenCache::disabled);
     };
     if keeps_nothing {

@@ -93,6 +93,11 @@ impl Providers {
         self.stores.get(store).is_some_and(|kind| kind.is_sidecar())
     }
 
+    /// Returns the keys of the store's settings that are secret references.
+    pub(super) fn secret_keys(&self, store: &str) -> Vec<String> {
+        self.stores.get(store).map(|kind| kind.secret_keys()).unwrap_or_default()
+    }
+
     /// Returns the schema of each store's settings.
     pub(super) fn schemas(&self) -> Map<String, Value> {
         self.stores.iter().map(|(name, kind)| (name.clone(), kind.schema())).collect()

@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     setting::Setting,
-    value::{Choice, ConfigValue, InvalidValue, SecretReferences, Words},
+    value::{Choice, ConfigValue, InvalidValue, SecretReferences},
 };
 
 #[derive(Deserialize, JsonSchema)]
@@ -30,7 +30,7 @@ pub(super) struct IdentitySettings {
     #[schemars(extend("format" = "uri"))]
     pub(super) token_url: Setting<String>,
     /// What is asked for. openid and roles by default.
-    pub(super) scopes: Setting<Words>,
+    pub(super) scopes: Setting<Vec<String>>,
     /// Whether tokens are kept. True by default; false is for functions that end with their
     /// invocation.
     pub(super) cache_tokens: Setting<bool>,
@@ -54,7 +54,7 @@ pub(super) struct IdentitySettings {
     #[schemars(extend("format" = "uri"))]
     pub(super) base_url: Setting<String>,
     /// Other origins that may see the token. None by default.
-    pub(super) also_allow: Setting<Words>,
+    pub(super) also_allow: Setting<Vec<String>>,
     /// A PEM file with the certificates of a private CA, trusted beside the system's, for Passport
     /// and for the service that is called. None by default.
     pub(super) ca_file: Setting<String>,
@@ -90,19 +90,18 @@ impl Choice for SigningAlgorithm {
 }
 
 /// References of the client secret. One text is one reference, which may contain spaces.
-pub(super) enum ClientSecretReferences {}
+pub(super) struct ClientSecretReferences(pub(super) Vec<String>);
 
 impl ConfigValue for ClientSecretReferences {
-    type Output = Vec<String>;
+    const IS_SECRET_REFERENCE: bool = true;
 
-    const IS_SECRET: bool = true;
-
-    fn parse(value: &Value) -> Result<Vec<String>, InvalidValue> {
-        match value {
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        let references = match value {
             Value::Array(values) if values.is_empty() => Err("it is empty; name at least one".into()),
             Value::Array(values) => values.iter().map(String::parse).collect(),
             _ => String::parse(value).map(|text| vec![text]),
-        }
+        };
+        references.map(Self)
     }
 
     fn schema() -> Schema {
@@ -111,15 +110,13 @@ impl ConfigValue for ClientSecretReferences {
 }
 
 /// A table with one store, whose keys its kind knows.
-pub(super) enum Store {}
+pub(super) struct Store(pub(super) Map<String, Value>);
 
 impl ConfigValue for Store {
-    type Output = Map<String, Value>;
-
     const IS_SECRET: bool = true;
 
-    fn parse(value: &Value) -> Result<Map<String, Value>, InvalidValue> {
-        let table = value.as_object().cloned();
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        let table = value.as_object().cloned().map(Self);
         table.ok_or("it is not a table; name a store in it: { redis = { ... } }".into())
     }
 

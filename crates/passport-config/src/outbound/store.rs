@@ -61,6 +61,9 @@ pub(super) trait DynStoreKind: fmt::Debug + Send + Sync {
     /// Returns the schema of the settings.
     fn schema(&self) -> Value;
 
+    /// Returns the keys of the settings that are secret references.
+    fn secret_keys(&self) -> Vec<String>;
+
     /// Builds the cache with the settings in `values`.
     fn build(&self, values: &Values, secrets: &SecretProviders) -> Result<TokenCache, ConfigError>;
 }
@@ -72,6 +75,10 @@ impl<K: StoreKind> DynStoreKind for K {
 
     fn schema(&self) -> Value {
         table::schema::<K::Settings>()
+    }
+
+    fn secret_keys(&self) -> Vec<String> {
+        table::secret_keys::<K::Settings>()
     }
 
     fn build(&self, values: &Values, secrets: &SecretProviders) -> Result<TokenCache, ConfigError> {

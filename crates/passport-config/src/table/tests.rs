@@ -57,7 +57,7 @@ fn schema_has_types_and_comments_and_requires_nothing() {
                 "limit": {
                     "anyOf": [{ "type": "number", "minimum": 0 }, { "type": "string", "minLength": 1 }],
                 },
-                "key_ref": { "type": "string", "minLength": 1, "format": "secret-reference" },
+                "key_ref": { "type": "string", "minLength": 1 },
             },
             "additionalProperties": false,
         })
