@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::{
     registry::Providers,
     settings::{AuthMethod, ClientSecretReferences, IdentitySettings, Store},
+    store::DynStoreKind,
 };
 use crate::{problems::within, reader::Reader, setting::AnySetting};
 
@@ -100,8 +101,8 @@ pub(super) fn report_builder_problems(
 
 /// Returns whether the sidecar has the client secret.
 pub(super) fn is_at_sidecar(settings: &IdentitySettings, providers: &Providers) -> bool {
-    let stores = settings.cache.raw().and_then(Value::as_object);
-    stores.is_some_and(|stores| stores.keys().any(|name| providers.is_sidecar(name)))
+    let mut stores = settings.cache.raw().and_then(Value::as_object).into_iter().flatten();
+    stores.any(|(name, _)| providers.kind(name).is_some_and(DynStoreKind::is_sidecar))
 }
 
 /// Returns one source for each reference of the client secret.

@@ -75,7 +75,7 @@ impl Providers {
 
     pub(super) fn store(&self, name: &str, settings: &Value) -> Result<TokenCache, ConfigError> {
         let problem = |problem: String| ConfigError::new(vec![ConfigProblem::new(WHOLE, problem)]);
-        let kind = self.stores.get(name).ok_or_else(|| problem(self.unknown()))?;
+        let kind = self.kind(name).ok_or_else(|| problem(self.unknown()))?;
         let Value::Object(values) = settings else {
             return Err(problem("it is not a table; write its settings in it".to_owned()));
         };
@@ -88,14 +88,9 @@ impl Providers {
         Ok(self.caches().entry(cache_key).or_insert(cache).clone())
     }
 
-    /// Returns whether the store is the sidecar, which has the client secret.
-    pub(super) fn is_sidecar(&self, store: &str) -> bool {
-        self.stores.get(store).is_some_and(|kind| kind.is_sidecar())
-    }
-
-    /// Returns the keys of the store's settings that are secret references.
-    pub(super) fn secret_keys(&self, store: &str) -> Vec<String> {
-        self.stores.get(store).map(|kind| kind.secret_keys()).unwrap_or_default()
+    /// Returns the kind of store that is registered under `name`.
+    pub(super) fn kind(&self, name: &str) -> Option<&dyn DynStoreKind> {
+        self.stores.get(name).map(|kind| &**kind)
     }
 
     /// Returns the schema of each store's settings.

@@ -3,7 +3,10 @@
 use passport_core::SecretSource;
 use serde_json::Value;
 
-use super::{ManagedIdentitiesConfig, ManagedIdentityConfig, Providers, options, settings::IdentitySettings};
+use super::{
+    ManagedIdentitiesConfig, ManagedIdentityConfig, Providers, options, settings::IdentitySettings,
+    store::DynStoreKind,
+};
 use crate::{
     reader::Reader,
     table,
@@ -56,7 +59,8 @@ fn of_identity(settings: &IdentitySettings, providers: &Providers) -> Vec<(Strin
 
 /// Returns the secrets of a store, each with its key.
 fn of_store(store: &str, values: &Value, providers: &Providers) -> Vec<(String, SecretSource)> {
-    let references = providers.secret_keys(store).into_iter().filter_map(|key| {
+    let keys = providers.kind(store).map(DynStoreKind::secret_keys).unwrap_or_default();
+    let references = keys.into_iter().filter_map(|key| {
         let SecretReferences(references) = SecretReferences::parse(values.get(&key)?).ok()?;
         Some(references.into_iter().map(move |text| (key.clone(), text)))
     });
