@@ -26,7 +26,7 @@
 //! | one identity | [`ManagedIdentityConfig`] | `docs/configuration.md` |
 //! | several identities by name | [`ManagedIdentitiesConfig`], [`ManagedIdentities`] | `docs/configuration.md` |
 //! | secret providers and stores that a configuration may name | [`Providers`] | `docs/secrets.md`, `docs/caching.md` |
-//! | a store of one's own | [`StoreKind`], [`Setting`], [`Reader`] | `docs/caching.md` |
+//! | a third-party store | [`StoreKind`], [`Setting`], [`Reader`] | `docs/caching.md` |
 //!
 //! # Features
 //!
@@ -49,5 +49,5 @@ pub use crate::{
     reader::Reader,
     setting::{AnySetting, Setting},
     suggestions::suggestion,
-    value::{ConfigValue, InvalidValue, SecretReference, SecretReferences, Words},
+    value::{ConfigValue, InvalidValue, SecretReference, SecretReferences},
 };

@@ -26,18 +26,18 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns the value of `setting`, if there is one.
-    pub fn read<T: ConfigValue>(&mut self, setting: &Setting<T>) -> Option<T::Output> {
+    pub fn read<T: ConfigValue>(&mut self, setting: &Setting<T>) -> Option<T> {
         let value = setting.raw()?;
         let parsed = T::parse(value);
         let parsed = self.collect(setting, parsed)?;
-        if let Some(advice) = T::suspicion(value) {
-            tracing::warn!(target: TARGET, key = setting.key(), "a configured time is suspiciously long: {advice}");
+        if let Some(warning) = T::warning(value) {
+            tracing::warn!(target: TARGET, key = setting.key(), "{warning}");
         }
         Some(parsed)
     }
 
     /// Returns the value of `setting`. Reports that it is missing, with the `remedy`.
-    pub fn require<T: ConfigValue>(&mut self, setting: &Setting<T>, remedy: &str) -> Option<T::Output> {
+    pub fn require<T: ConfigValue>(&mut self, setting: &Setting<T>, remedy: &str) -> Option<T> {
         if setting.raw().is_none() {
             self.wrong(setting, format_args!("it is missing; {remedy}"));
         }
@@ -49,7 +49,7 @@ impl<'a> Reader<'a> {
         &mut self,
         builder: B,
         setting: &Setting<T>,
-        set: impl FnOnce(B, T::Output) -> B,
+        set: impl FnOnce(B, T) -> B,
     ) -> B {
         match self.read(setting) {
             Some(value) => set(builder, value),
@@ -59,14 +59,15 @@ impl<'a> Reader<'a> {
 
     /// Returns the secret that `setting` refers to, if there is one.
     pub fn secret(&mut self, setting: &Setting<SecretReference>) -> Option<SecretSource> {
-        let reference = self.read(setting)?;
+        let SecretReference(reference) = self.read(setting)?;
         let source = self.secrets.source(None, &reference);
         self.collect(setting, source)
     }
 
     /// Returns the secrets that `setting` refers to.
     pub fn secrets(&mut self, setting: &Setting<SecretReferences>) -> Vec<SecretSource> {
-        let (references, secrets) = (self.read(setting).unwrap_or_default(), self.secrets);
+        let (references, secrets) = (self.read(setting), self.secrets);
+        let references = references.map_or_else(Vec::new, |SecretReferences(references)| references);
         let source = |reference: String| self.collect(setting, secrets.source(None, &reference));
         references.into_iter().filter_map(source).collect()
     }
@@ -86,7 +87,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Returns the value of `result`, or reports each of its problems for `setting`.
-    pub fn collect_all<T>(&mut self, setting: &dyn AnySetting, result: Result<T, ConfigError>) -> Option<T> {
+    pub(crate) fn collect_all<T>(
+        &mut self,
+        setting: &dyn AnySetting,
+        result: Result<T, ConfigError>,
+    ) -> Option<T> {
         for problem in result.as_ref().err().map(ConfigError::problems).unwrap_or_default() {
             self.wrong(setting, &problem.problem);
         }

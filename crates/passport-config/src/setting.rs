@@ -2,20 +2,21 @@ use std::{borrow::Cow, fmt, marker::PhantomData};
 
 use passport_core::ConfigProblem;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Deserializer, de::Error};
+use serde_json::{Value, json};
 
 use crate::{secret_detection::may_contain_secret, value::ConfigValue};
 
 /// The length of the longest value that a message shows.
 const MAX_SHOWN: usize = 80;
 
+/// The mark of a secret reference in the schema of a setting. [`table`](crate::table) removes it.
+pub(crate) const SECRET_MARK: &str = "secret-reference";
+
 /// A key of a table and its value, which has to be a `T`.
 ///
 /// A table is a struct of settings: the name of a field is the key, its type says what the value
 /// may be, and its documentation is shown by editors. A [`Reader`](crate::Reader) parses the value.
-#[derive(Deserialize)]
-#[serde(from = "(String, Value)")]
 pub struct Setting<T> {
     key: String,
     /// Null if there is none.
@@ -23,15 +24,40 @@ pub struct Setting<T> {
     kind: PhantomData<fn() -> T>,
 }
 
-/// A [`Setting`] of any type.
-pub trait AnySetting {
-    /// Returns a problem of the setting: its key, its value if it may be shown, and what is wrong.
-    fn problem(&self, wrong: &dyn fmt::Display) -> ConfigProblem;
+/// A [`Setting`] of any type. Only settings implement it.
+pub trait AnySetting: sealed::Sealed {}
+
+mod sealed {
+    use std::fmt;
+
+    use passport_core::ConfigProblem;
+
+    #[expect(unnameable_types, reason = "that is what seals the trait above it")]
+    pub trait Sealed {
+        /// Returns a problem of the setting: its key, its value if it may be shown, and what is
+        /// wrong.
+        fn problem(&self, wrong: &dyn fmt::Display) -> ConfigProblem;
+    }
 }
 
-impl<T> From<(String, Value)> for Setting<T> {
-    fn from((key, value): (String, Value)) -> Self {
-        Self { key, value, kind: PhantomData }
+/// The first part of what a table passes to a setting, so that no other list is read as one.
+const MARK: &str = "a setting of passport-config";
+
+/// Returns what a [`Setting`] is deserialized from.
+pub(crate) fn serialized(key: &str, value: Option<&Value>) -> Value {
+    json!([MARK, key, value])
+}
+
+/// Reads what a table passes. A deserializer of a file or of the environment fails: it cannot pass
+/// the key. The error shows no value, as serde's would.
+impl<'de, T> Deserialize<'de> for Setting<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match <(String, String, Value)>::deserialize(deserializer) {
+            Ok((mark, key, value)) if mark == MARK => Ok(Self { key, value, kind: PhantomData }),
+            _ => {
+                Err(D::Error::custom("settings are read by passport-config, which builds the configuration"))
+            }
+        }
     }
 }
 
@@ -46,7 +72,9 @@ impl<T> Setting<T> {
     }
 }
 
-impl<T: ConfigValue> AnySetting for Setting<T> {
+impl<T: ConfigValue> AnySetting for Setting<T> {}
+
+impl<T: ConfigValue> sealed::Sealed for Setting<T> {
     fn problem(&self, wrong: &dyn fmt::Display) -> ConfigProblem {
         let text = self.value.to_string();
         let is_shown = self.raw().is_some()
@@ -68,7 +96,11 @@ impl<T: ConfigValue> JsonSchema for Setting<T> {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        T::schema()
+        let mut schema = T::schema();
+        if T::IS_SECRET_REFERENCE {
+            schema.insert(SECRET_MARK.to_owned(), true.into());
+        }
+        schema
     }
 }
 

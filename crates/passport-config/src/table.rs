@@ -1,18 +1,27 @@
 //! Reads tables into structs of [`Setting`](crate::Setting)s, and describes them by a schema.
 
 use passport_core::{ConfigError, ConfigProblem};
-use schemars::{JsonSchema, generate::SchemaSettings};
+use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::{
     Deserializer,
     de::{DeserializeOwned, Error, Visitor, value::MapDeserializer},
     forward_to_deserialize_any,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
-use crate::{kubernetes::is_service_variable, problems::WHOLE, suggestions::advice};
+use crate::{
+    kubernetes::is_service_variable,
+    problems::WHOLE,
+    setting::{SECRET_MARK, serialized},
+    suggestions::advice,
+};
 
 /// The key by which a JSON file names its schema.
 const SCHEMA_KEY: &str = "$schema";
+
+/// What is wrong with a type that cannot be read.
+const NOT_SETTINGS: &str = "its settings are not a struct whose fields are `Setting`s alone; use no flatten, no alias \
+                            and no nested table in the code of this store";
 
 /// The values of a table by their keys.
 pub(crate) type Values = Map<String, Value>;
@@ -28,47 +37,61 @@ pub(crate) struct Table<T> {
 /// Reads the settings of a table. No value is parsed. Keys that Kubernetes sets are not unknown.
 ///
 /// # Errors
-/// When `T` is not a struct of settings.
+/// When `T` is not a struct of settings only.
 pub(crate) fn read<T: DeserializeOwned>(values: &Values) -> Result<Table<T>, ConfigError> {
-    let mut keys: &[&str] = &[];
-    let settings = T::deserialize(Fields { values, keys: &mut keys });
+    let mut fields = Fields { values, keys: &[] };
     // Without serde's error, which could show a value.
-    let problem = |_| ConfigProblem::new(WHOLE, "its settings are not a struct whose fields are `Setting`s");
-    let settings = settings.map_err(|error| ConfigError::new(vec![problem(error)]))?;
+    let settings = T::deserialize(&mut fields)
+        .map_err(|_| ConfigError::new(vec![ConfigProblem::new(WHOLE, NOT_SETTINGS)]))?;
+    let keys = fields.keys;
     let is_known = |key: &str| key == SCHEMA_KEY || keys.contains(&key);
     let unknown = values.iter().filter(|(key, value)| !is_known(key) && !is_service_variable(key, value));
     let unknown = unknown.map(|(key, _)| ConfigProblem::new(key.clone(), advice(keys, key))).collect();
     Ok(Table { settings, unknown })
 }
 
+/// Returns the keys of a struct of settings whose values are secret references.
+pub(crate) fn secret_keys<T: JsonSchema>() -> Vec<String> {
+    let schema = generated_schema::<T>();
+    let properties = schema.get("properties").and_then(Value::as_object).into_iter().flatten();
+    properties.filter(|(_, key)| key.get(SECRET_MARK).is_some()).map(|(name, _)| name.clone()).collect()
+}
+
 /// Returns the schema of a struct of settings. No key is required in it.
 pub(crate) fn schema<T: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with(|settings| {
-        settings.inline_subschemas = true;
-        settings.meta_schema = None;
-    });
-    let mut schema = settings.into_generator().into_root_schema_for::<T>();
+    let mut schema = generated_schema::<T>();
     for generated in ["title", "description", "required"] {
         schema.remove(generated);
     }
     schema.insert("additionalProperties".to_owned(), false.into());
     let mut schema = schema.to_value();
-    let properties = schema.get_mut("properties").and_then(Value::as_object_mut);
-    // The lines and the code marks of a comment.
-    for description in properties.into_iter().flatten().filter_map(|(_, key)| key.get_mut("description")) {
-        *description = description.as_str().map(|text| text.replace('\n', " ").replace('`', "")).into();
+    let properties = schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flatten();
+    for key in properties.filter_map(|(_, key)| key.as_object_mut()) {
+        key.remove(SECRET_MARK);
+        // The lines and the code marks of a comment.
+        if let Some(Value::String(text)) = key.get_mut("description") {
+            *text = text.replace('\n', " ").replace('`', "");
+        }
     }
     schema
+}
+
+fn generated_schema<T: JsonSchema>() -> Schema {
+    let settings = SchemaSettings::draft2020_12().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    settings.into_generator().into_root_schema_for::<T>()
 }
 
 /// Gives each field of a struct its key and its value, null if there is none.
 struct Fields<'a> {
     values: &'a Values,
-    /// Receives the keys.
-    keys: &'a mut &'static [&'static str],
+    /// The fields of the struct that was read.
+    keys: &'static [&'static str],
 }
 
-impl<'de> Deserializer<'de> for Fields<'_> {
+impl<'de> Deserializer<'de> for &mut Fields<'_> {
     type Error = serde_json::Error;
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -77,8 +100,8 @@ impl<'de> Deserializer<'de> for Fields<'_> {
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Self::Error> {
-        *self.keys = fields;
-        let settings = fields.iter().map(|key| (*key, json!([key, self.values.get(*key)])));
+        self.keys = fields;
+        let settings = fields.iter().map(|key| (*key, serialized(key, self.values.get(*key))));
         visitor.visit_map(MapDeserializer::new(settings))
     }
 

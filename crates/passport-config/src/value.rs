@@ -2,7 +2,7 @@
 
 mod duration;
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
 
 use http::HeaderValue;
 use schemars::{Schema, json_schema};
@@ -13,27 +13,51 @@ pub type InvalidValue = Cow<'static, str>;
 
 /// A type that the value of a [`Setting`](crate::Setting) may have. Each value may be a text, as
 /// the environment has no other type.
-pub trait ConfigValue {
-    /// The type of the parsed value.
-    type Output;
-
+///
+/// ```
+/// use std::net::IpAddr;
+///
+/// use passport_config::{ConfigValue, InvalidValue};
+/// use schemars::{Schema, json_schema};
+/// use serde_json::Value;
+///
+/// struct Address(IpAddr);
+///
+/// impl ConfigValue for Address {
+///     fn parse(value: &Value) -> Result<Self, InvalidValue> {
+///         let address = String::parse(value)?.parse().map(Self);
+///         address.map_err(|_| "it is not an IP address; write one, such as 10.0.0.1".into())
+///     }
+///
+///     fn schema() -> Schema {
+///         json_schema!({ "type": "string" })
+///     }
+/// }
+/// ```
+pub trait ConfigValue: Sized {
     /// Whether the value may be a secret, or contain one, so that no message shows it. Defaults to
+    /// whether it is a reference of secrets.
+    const IS_SECRET: bool = Self::IS_SECRET_REFERENCE;
+
+    /// Whether the value is a reference of a secret such as `env:NAME`, or a list of references.
+    /// `secret_sources` of a configuration returns those of a store by this constant. Defaults to
     /// false.
-    const IS_SECRET: bool = false;
+    const IS_SECRET_REFERENCE: bool = false;
 
     /// Parses a value, which is not null.
     ///
     /// # Errors
     /// What is wrong with the value, and what to do.
-    fn parse(value: &Value) -> Result<Self::Output, InvalidValue>;
+    fn parse(value: &Value) -> Result<Self, InvalidValue>;
 
     /// Returns the JSON Schema of a value.
     #[must_use]
     fn schema() -> Schema;
 
-    /// Returns what was probably meant instead, for a value that is valid but suspicious.
+    /// Returns a warning for the log about a value that is valid but probably a mistake: what is
+    /// suspicious, and what to do. The value must not be a secret. Returns none by default.
     #[must_use]
-    fn suspicion(value: &Value) -> Option<String> {
+    fn warning(value: &Value) -> Option<String> {
         let _ = value;
         None
     }
@@ -41,8 +65,6 @@ pub trait ConfigValue {
 
 /// A text that is not empty, or a number: a client id may consist of digits.
 impl ConfigValue for String {
-    type Output = Self;
-
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let text = match value {
             Value::String(text) => text.trim().to_owned(),
@@ -62,8 +84,6 @@ impl ConfigValue for String {
 
 /// True or false.
 impl ConfigValue for bool {
-    type Output = Self;
-
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let parsed = match value {
             Value::Bool(switch) => Some(*switch),
@@ -80,8 +100,6 @@ impl ConfigValue for bool {
 
 /// The value of a header.
 impl ConfigValue for HeaderValue {
-    type Output = Self;
-
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let wrong = "it is not the value of a header; write product/version, such as erp-sync/1.4";
         Self::try_from(String::parse(value)?).map_err(|_| wrong.into())
@@ -93,13 +111,8 @@ impl ConfigValue for HeaderValue {
 }
 
 /// A list of texts, or one text with spaces or commas in between.
-#[derive(Debug)]
-pub enum Words {}
-
-impl ConfigValue for Words {
-    type Output = Vec<String>;
-
-    fn parse(value: &Value) -> Result<Vec<String>, InvalidValue> {
+impl ConfigValue for Vec<String> {
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let words = match value {
             Value::String(text) => {
                 let words = text.split([' ', ',']).filter(|word| !word.is_empty());
@@ -110,8 +123,7 @@ impl ConfigValue for Words {
             }
             _ => None,
         };
-        let words: Vec<_> =
-            words.ok_or("it has to be a list of texts, or one text with spaces in between")?;
+        let words: Self = words.ok_or("it has to be a list of texts, or one text with spaces in between")?;
         if words.is_empty() {
             return Err("it is empty; name at least one or leave the key out".into());
         }
@@ -125,47 +137,47 @@ impl ConfigValue for Words {
 }
 
 /// The reference of a secret: `env:NAME`, `file:/path`. No message shows it.
-#[derive(Debug)]
-pub enum SecretReference {}
+pub struct SecretReference(pub(crate) String);
 
 impl ConfigValue for SecretReference {
-    type Output = String;
+    const IS_SECRET_REFERENCE: bool = true;
 
-    const IS_SECRET: bool = true;
-
-    fn parse(value: &Value) -> Result<String, InvalidValue> {
-        String::parse(value)
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        String::parse(value).map(Self)
     }
 
     fn schema() -> Schema {
-        secret(String::schema())
+        String::schema()
     }
 }
 
 /// References of secrets: a list, or one text with spaces in between. No message shows them.
-#[derive(Debug)]
-pub enum SecretReferences {}
+pub struct SecretReferences(pub(crate) Vec<String>);
 
 impl ConfigValue for SecretReferences {
-    type Output = Vec<String>;
+    const IS_SECRET_REFERENCE: bool = true;
 
-    const IS_SECRET: bool = true;
-
-    fn parse(value: &Value) -> Result<Vec<String>, InvalidValue> {
-        Words::parse(value)
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        Vec::parse(value).map(Self)
     }
 
     fn schema() -> Schema {
-        secret(Words::schema())
+        Vec::schema()
     }
 }
 
-/// The format of secret references in a schema.
-pub(crate) const SECRET_FORMAT: &str = "secret-reference";
+/// Without the reference, which may be a secret in the wrong place.
+impl fmt::Debug for SecretReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretReference").finish_non_exhaustive()
+    }
+}
 
-fn secret(mut schema: Schema) -> Schema {
-    schema.insert("format".to_owned(), SECRET_FORMAT.into());
-    schema
+/// Without the references, which may be secrets in the wrong place.
+impl fmt::Debug for SecretReferences {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SecretReferences").finish_non_exhaustive()
+    }
 }
 
 /// A value that is one of a few words, in any case.
@@ -174,8 +186,6 @@ pub(crate) trait Choice: Copy + 'static {
 }
 
 impl<T: Choice> ConfigValue for T {
-    type Output = Self;
-
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let text = String::parse(value)?;
         let found = T::WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(&text));

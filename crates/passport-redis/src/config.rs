@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use passport_config::{AnySetting, Reader, SecretReference, SecretReferences, Setting, StoreKind, Words};
+use passport_config::{AnySetting, Reader, SecretReference, SecretReferences, Setting, StoreKind};
 use passport_outbound::TokenCache;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -32,41 +32,42 @@ pub struct RedisStores;
 
 /// The keys of `cache = { redis = { .. } }`.
 #[derive(Debug, Deserialize, JsonSchema)]
+#[schemars(extend("anyOf" = [{ "required": ["encryption_keys"] }, { "required": ["danger_unencrypted"] }]))]
 #[non_exhaustive]
 pub struct RedisSettings {
-    /// The Redis: `redis://host:6379`, `rediss://host:6379` with TLS, or `unix:///path`.
+    /// The URL of Redis: `redis://host:6379`, `rediss://host:6379` with TLS, or `unix:///path`.
     #[schemars(extend("format" = "uri"))]
     pub url: Setting<String>,
-    /// URLs of some nodes of a Redis Cluster, in the place of url.
-    pub cluster: Setting<Words>,
-    /// URLs of Sentinels, in the place of url.
-    pub sentinels: Setting<Words>,
-    /// What the Sentinels call the master.
+    /// URLs of some nodes of a Redis Cluster, instead of `url`.
+    pub cluster: Setting<Vec<String>>,
+    /// URLs of Sentinels, instead of `url`.
+    pub sentinels: Setting<Vec<String>>,
+    /// The name of the master at the Sentinels.
     pub sentinel_service: Setting<String>,
-    /// Where the keys are that tokens are encrypted with: 32 bytes in base64 each. The first seals,
-    /// all open.
+    /// The references of the keys that encrypt tokens: 32 bytes in base64 each. The first key
+    /// encrypts, all decrypt. Required without `danger_unencrypted`.
     pub encryption_keys: Setting<SecretReferences>,
-    /// True for no encryption, in the place of `encryption_keys`.
+    /// True for no encryption, instead of `encryption_keys`.
     pub danger_unencrypted: Setting<bool>,
-    /// What every name in Redis begins with. passport by default.
+    /// The prefix of every name in Redis. Defaults to passport.
     pub namespace: Setting<String>,
-    /// The ACL user. Redis' own, default, by default.
+    /// The ACL user. Defaults to the user `default` of Redis.
     pub username: Setting<String>,
-    /// Where the password is. None by default.
+    /// The reference of the password. Defaults to none.
     pub password_ref: Setting<SecretReference>,
     /// The ACL user at the Sentinels.
     pub sentinel_username: Setting<String>,
-    /// Where the password for the Sentinels is.
+    /// The reference of the password at the Sentinels.
     pub sentinel_password_ref: Setting<SecretReference>,
     /// A PEM file with the certificates of a private CA, trusted for Redis instead of the operating
     /// system's.
     pub ca_file: Setting<String>,
-    /// Where our own certificate is, for a Redis that asks for one.
+    /// The reference of the client certificate, for a Redis that requires one.
     pub tls_certificate_ref: Setting<SecretReference>,
-    /// Where the key of our certificate is.
+    /// The reference of the private key of the client certificate.
     pub tls_key_ref: Setting<SecretReference>,
-    /// The most that Redis may take for what it is asked in one go, before a token is fetched and
-    /// after it. 500 ms by default.
+    /// The time limit of the Redis commands before a token is fetched, and of those after it.
+    /// Defaults to 500 ms.
     pub limit: Setting<Duration>,
 }
 
@@ -165,7 +166,7 @@ fn servers<'a>(
 #[cfg(not(all(feature = "cluster", feature = "sentinel")))]
 fn without_feature(
     reader: &mut Reader<'_>,
-    setting: &Setting<Words>,
+    setting: &Setting<Vec<String>>,
     feature: &str,
     _: Vec<String>,
 ) -> Option<RedisTokenStoreBuilder> {

@@ -433,6 +433,28 @@ fn the_schema_in_the_docs_is_that_of_the_code() {
 }
 
 #[test]
+fn tables_in_the_docs_have_the_keys_of_the_schema() {
+    let schema = ManagedIdentityConfig::json_schema(&all_there_is());
+    let (identity, caching) = (&schema["properties"], include_str!("../../../docs/caching.md"));
+    let rustdoc = include_str!("../../../crates/passport-config/src/outbound/identity.rs");
+    for (page, header, schema) in [
+        (include_str!("../../../docs/configuration.md"), "| key | |", identity),
+        (rustdoc, "| key | |", identity),
+        (caching, "| key | builder |", &identity["cache"]["properties"]["redis"]["properties"]),
+    ] {
+        let mut keys: Vec<_> = fields(schema).map(|(key, _)| key.as_str()).collect();
+        keys.retain(|key| *key != "$schema");
+        keys.sort_unstable();
+        let table = page.split(header).nth(1).unwrap().lines().skip(2);
+        let rows = table.map_while(|line| line.trim_start_matches("/// ").strip_prefix("| "));
+        let cells = rows.map(|row| row.split(" | ").next().unwrap());
+        let mut named: Vec<_> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+        named.sort_unstable();
+        assert_eq!(named, keys);
+    }
+}
+
+#[test]
 fn the_schema_lets_pass_what_is_right_and_no_key_that_nobody_knows() {
     let one = jsonschema::validator_for(&ManagedIdentityConfig::json_schema(&all_there_is())).unwrap();
     let several = jsonschema::validator_for(&ManagedIdentitiesConfig::json_schema(&all_there_is())).unwrap();
@@ -447,6 +469,8 @@ fn the_schema_lets_pass_what_is_right_and_no_key_that_nobody_knows() {
             true,
         ),
         (json!({ "cache": { "redis": { "uri": "redis://host" } } }), false),
+        (json!({ "cache": { "redis": { "url": "redis://host" } } }), false),
+        (json!({ "cache": { "redis": { "url": "redis://host", "danger_unencrypted": true } } }), true),
         (json!({ "cache": { "memcached": {} } }), false),
         (json!({ "cache": "redis" }), false),
         (json!({ "client_id": 7 }), false),

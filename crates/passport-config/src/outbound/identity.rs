@@ -27,21 +27,21 @@ use crate::{
 ///
 /// | key | |
 /// |---|---|
-/// | `client_id` | who the service is; required |
-/// | `client_secret_ref` | where its secret is (`env:NAME`, `file:/path`), never the secret itself; required |
-/// | `secret_provider` | who finds the secret, if the reference does not say |
-/// | `passport_base_url` | Passport, and the issuer of its tokens |
-/// | `token_url` | where tokens are requested, if not below the base URL |
-/// | `scopes` | what is asked for: a list, or a text with spaces |
-/// | `cache_tokens` | whether tokens are kept |
-/// | `cache` | where a fleet shares them: `{ redis = { .. } }`, if the program has such a store |
-/// | `refresh_threshold` | how long before its expiry a token is refreshed: `60`, `"60s"`, `"00:01:00"` |
-/// | `request_timeout` | the most that one attempt to get a token takes |
+/// | `client_id` | the client id of the service; required |
+/// | `client_secret_ref` | the reference of its secret (`env:NAME`, `file:/path`), never the secret itself; required |
+/// | `secret_provider` | the provider of the secret, if the reference does not name one |
+/// | `passport_base_url` | the URL of Passport, the issuer of the tokens |
+/// | `token_url` | the URL of token requests, if not below the base URL |
+/// | `scopes` | the requested scopes: a list, or a text with spaces |
+/// | `cache_tokens` | whether tokens are cached |
+/// | `cache` | the store in which a fleet shares them: `{ redis = { .. } }`, if the program registers it |
+/// | `refresh_threshold` | the time before its expiry at which a token is refreshed: `60`, `"60s"`, `"00:01:00"` |
+/// | `request_timeout` | the time limit of one attempt to get a token |
 /// | `client_authentication` | `client_secret_basic`, `client_secret_basic_raw`, `client_secret_post`, `private_key_jwt` |
 /// | `signing_algorithm`, `key_id`, `assertion_audience` | for `private_key_jwt` |
-/// | `base_url` | the service that is called, for a `ManagedIdentityHttpClient` |
-/// | `also_allow` | other origins that may see the token |
-/// | `ca_file` | a PEM file with a private CA, for Passport and the service that is called |
+/// | `base_url` | the URL of the called service, for a `ManagedIdentityHttpClient` |
+/// | `also_allow` | other origins that may receive the token |
+/// | `ca_file` | a PEM file with a private CA, for Passport and the called service |
 /// | `danger_plain_http` | whether their URLs may be plain `http` |
 /// | `user_agent` | the `User-Agent` of requests to both |
 ///

@@ -9,10 +9,12 @@ use passport_outbound::{
 };
 #[cfg(feature = "reqwest")]
 use passport_outbound::{Identity, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder};
+use serde_json::Value;
 
 use super::{
-    registry::{Providers, SIDECAR},
-    settings::{AuthMethod, IdentitySettings},
+    registry::Providers,
+    settings::{AuthMethod, ClientSecretReferences, IdentitySettings, Store},
+    store::DynStoreKind,
 };
 use crate::{problems::within, reader::Reader, setting::AnySetting};
 
@@ -36,13 +38,15 @@ pub(super) fn builder(
     let base_url = reader.read(&settings.base_url);
     origins(settings, reader, plain_http, base_url.as_deref());
     let client_id = reader.require(&settings.client_id, "name the managed identity of this service");
-    let secret = sources(settings, reader, &providers.secrets);
+    let at_sidecar = is_at_sidecar(settings, providers);
+    let secret = sources(settings, reader, &providers.secrets, at_sidecar);
     let secret = secret.and_then(|sources| sources.into_iter().reduce(SecretSource::or));
     let cache = cache(settings, reader, providers);
-    let is_whole = if is_at_sidecar(settings) { cache.is_some() } else { secret.is_some() };
+    let sidecar = cache.as_ref().filter(|_| at_sidecar).and_then(TokenCache::sidecar_endpoint);
+    let is_whole = secret.is_some() || sidecar.is_some();
     // Missing values are replaced, so that all other mistakes are found as well.
     let id = client_id.clone().unwrap_or_else(|| "unused".to_owned());
-    let builder = match cache.as_ref().and_then(TokenCache::sidecar_endpoint) {
+    let builder = match sidecar {
         Some(sidecar) => ManagedIdentity::at_sidecar(id, sidecar.clone()),
         None => ManagedIdentity::builder(id, secret.unwrap_or_else(|| SecretSource::fixed("unused"))),
     };
@@ -71,7 +75,7 @@ fn with_options(
 }
 
 /// Reports the mistakes that the builder finds. Its `issuer` is `passport_base_url` here.
-fn report_builder_problems(
+pub(super) fn report_builder_problems(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
     builder: &ManagedIdentityBuilder,
@@ -85,15 +89,20 @@ fn report_builder_problems(
             "ca_file" => &settings.ca_file,
             "client_authentication" => &settings.client_authentication,
             "request_timeout" => &settings.request_timeout,
-            // A missing value was replaced.
-            _ => continue,
+            _ => {
+                // It belongs to no key of this table, so its own name is shown.
+                reader.extend([problem]);
+                continue;
+            }
         };
         reader.wrong(setting, &problem.problem);
     }
 }
 
-fn is_at_sidecar(settings: &IdentitySettings) -> bool {
-    settings.cache.raw().is_some_and(|stores| stores.get(SIDECAR).is_some())
+/// Returns whether the sidecar has the client secret.
+pub(super) fn is_at_sidecar(settings: &IdentitySettings, providers: &Providers) -> bool {
+    let mut stores = settings.cache.raw().and_then(Value::as_object).into_iter().flatten();
+    stores.any(|(name, _)| providers.kind(name).is_some_and(DynStoreKind::is_sidecar))
 }
 
 /// Returns one source for each reference of the client secret.
@@ -101,9 +110,10 @@ pub(super) fn sources(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
     secrets: &SecretProviders,
+    at_sidecar: bool,
 ) -> Option<Vec<SecretSource>> {
     let (reference, provider) = (&settings.client_secret_ref, &settings.secret_provider);
-    if is_at_sidecar(settings) {
+    if at_sidecar {
         let wrong = "the sidecar has the secret; leave it out here";
         if reader.read(reference).is_some() {
             reader.wrong(reference, wrong);
@@ -115,7 +125,7 @@ pub(super) fn sources(
     }
     let references = reader.require(reference, "say where the secret is: env:NAME or file:/path");
     let name = reader.read(provider);
-    let references = references?;
+    let ClientSecretReferences(references) = references?;
     let several = references.len() > 1;
     if several && name.is_some() {
         reader.wrong(provider, "of several references each names its provider (env:NAME); leave this out");
@@ -138,7 +148,7 @@ pub(super) fn sources(
 
 fn cache(settings: &IdentitySettings, reader: &mut Reader<'_>, providers: &Providers) -> Option<TokenCache> {
     let keeps_nothing = reader.read(&settings.cache_tokens) == Some(false);
-    let Some(stores) = reader.read(&settings.cache) else {
+    let Some(Store(stores)) = reader.read(&settings.cache) else {
         return keeps_nothing.then(TokenCache::disabled);
     };
     if keeps_nothing {
@@ -157,25 +167,26 @@ fn authentication(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Optio
     let method = reader.read(&settings.client_authentication);
     let algorithm = reader.read(&settings.signing_algorithm);
     let (key_id, audience) = (reader.read(&settings.key_id), reader.read(&settings.assertion_audience));
-    if method == Some(AuthMethod::PrivateKeyJwt) {
-        let signed = PrivateKeyJwt::new(algorithm.unwrap_or(SigningAlgorithm::Rs256));
-        let signed = key_id.into_iter().fold(signed, PrivateKeyJwt::key_id);
-        return Some(audience.into_iter().fold(signed, PrivateKeyJwt::audience).into());
-    }
     let signs: [(&dyn AnySetting, bool); 3] = [
         (&settings.signing_algorithm, algorithm.is_some()),
         (&settings.key_id, key_id.is_some()),
         (&settings.assertion_audience, audience.is_some()),
     ];
-    for (setting, _) in signs.into_iter().filter(|(_, is_there)| *is_there) {
+    let is_signed = method == Some(AuthMethod::PrivateKeyJwt);
+    for (setting, _) in signs.into_iter().filter(|(_, is_there)| *is_there && !is_signed) {
         let wrong = "it is for client_authentication = \"private_key_jwt\" only; set that, or leave this out";
         reader.wrong(setting, wrong);
     }
-    match method? {
-        AuthMethod::ClientSecretBasicRaw => Some(ClientAuthentication::ClientSecretBasicRaw),
-        AuthMethod::ClientSecretPost => Some(ClientAuthentication::ClientSecretPost),
-        _ => Some(ClientAuthentication::ClientSecretBasic),
-    }
+    Some(match method? {
+        AuthMethod::ClientSecretBasic => ClientAuthentication::ClientSecretBasic,
+        AuthMethod::ClientSecretBasicRaw => ClientAuthentication::ClientSecretBasicRaw,
+        AuthMethod::ClientSecretPost => ClientAuthentication::ClientSecretPost,
+        AuthMethod::PrivateKeyJwt => {
+            let signed = PrivateKeyJwt::new(algorithm.unwrap_or(SigningAlgorithm::Rs256));
+            let signed = key_id.into_iter().fold(signed, PrivateKeyJwt::key_id);
+            audience.into_iter().fold(signed, PrivateKeyJwt::audience).into()
+        }
+    })
 }
 
 /// Returns the other origins that may receive the token, and checks the base URL.

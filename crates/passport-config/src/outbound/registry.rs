@@ -18,9 +18,6 @@ use super::{
 };
 use crate::problems::WHOLE;
 
-/// The name of the sidecar under `cache`: another process has the credentials.
-pub(super) const SIDECAR: &str = "sidecar";
-
 /// The registry of secret providers, and of stores that a fleet shares, which a configuration may
 /// name.
 ///
@@ -50,7 +47,7 @@ impl Default for Providers {
             #[cfg(feature = "reqwest")]
             clients: ClientPool::default(),
         };
-        none.with_store(SIDECAR, SidecarStoreKind)
+        none.with_store("sidecar", SidecarStoreKind)
     }
 }
 
@@ -78,7 +75,7 @@ impl Providers {
 
     pub(super) fn store(&self, name: &str, settings: &Value) -> Result<TokenCache, ConfigError> {
         let problem = |problem: String| ConfigError::new(vec![ConfigProblem::new(WHOLE, problem)]);
-        let kind = self.stores.get(name).ok_or_else(|| problem(self.unknown()))?;
+        let kind = self.kind(name).ok_or_else(|| problem(self.unknown()))?;
         let Value::Object(values) = settings else {
             return Err(problem("it is not a table; write its settings in it".to_owned()));
         };
@@ -89,6 +86,11 @@ impl Providers {
         let cache = kind.build(values, &self.secrets)?;
         // Another thread may have been faster.
         Ok(self.caches().entry(cache_key).or_insert(cache).clone())
+    }
+
+    /// Returns the kind of store that is registered under `name`.
+    pub(super) fn kind(&self, name: &str) -> Option<&dyn DynStoreKind> {
+        self.stores.get(name).map(|kind| &**kind)
     }
 
     /// Returns the schema of each store's settings.

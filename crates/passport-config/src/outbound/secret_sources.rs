@@ -3,11 +3,14 @@
 use passport_core::SecretSource;
 use serde_json::Value;
 
-use super::{ManagedIdentitiesConfig, ManagedIdentityConfig, Providers, options};
+use super::{
+    ManagedIdentitiesConfig, ManagedIdentityConfig, Providers, options, settings::IdentitySettings,
+    store::DynStoreKind,
+};
 use crate::{
     reader::Reader,
     table,
-    value::{ConfigValue, SECRET_FORMAT, SecretReferences},
+    value::{ConfigValue, SecretReferences},
 };
 
 impl ManagedIdentityConfig {
@@ -18,15 +21,9 @@ impl ManagedIdentityConfig {
     /// For a program that checks before it starts whether its secrets can be read.
     #[must_use]
     pub fn secret_sources(&self, providers: impl Into<Providers>) -> Vec<(String, SecretSource)> {
-        let (providers, values) = (providers.into(), self.values.iter());
-        let own = values.clone().filter_map(|values| {
-            let reported_by_build = &mut Reader::new(&providers.secrets);
-            options::sources(&table::read(values).ok()?.settings, reported_by_build, &providers.secrets)
-        });
-        let own = own.flatten().map(|source| ("client_secret_ref".to_owned(), source));
-        let stores = values.filter_map(|values| values.get("cache")?.as_object()).flatten();
-        let stores = stores.flat_map(|(name, settings)| of_store(name, settings, &providers));
-        own.chain(stores).collect()
+        let providers = providers.into();
+        let table = self.values.as_ref().and_then(|values| table::read::<IdentitySettings>(values).ok());
+        table.map_or_else(Vec::new, |table| of_identity(&table.settings, &providers))
     }
 }
 
@@ -46,16 +43,27 @@ impl ManagedIdentitiesConfig {
     }
 }
 
-/// Returns the secrets at the keys that the schema of the store calls secret references.
-fn of_store(store: &str, settings: &Value, providers: &Providers) -> Vec<(String, SecretSource)> {
-    let schema = providers.schemas().remove(store).unwrap_or_default();
-    let is_secret = |key: &str| schema["properties"][key]["format"] == SECRET_FORMAT;
-    let secrets = settings.as_object().into_iter().flatten().filter(|(key, _)| is_secret(key));
-    let references = secrets.filter_map(|(key, value)| Some((key, SecretReferences::parse(value).ok()?)));
-    let references =
-        references.flat_map(|(key, references)| references.into_iter().map(move |text| (key, text)));
-    let source = |(key, text): (&String, String)| {
-        Some((format!("cache.{store}.{key}"), providers.secrets.source(None, &text).ok()?))
-    };
-    references.filter_map(source).collect()
+fn of_identity(settings: &IdentitySettings, providers: &Providers) -> Vec<(String, SecretSource)> {
+    let reported_by_build = &mut Reader::new(&providers.secrets);
+    let at_sidecar = options::is_at_sidecar(settings, providers);
+    let own = options::sources(settings, reported_by_build, &providers.secrets, at_sidecar);
+    let own = own.into_iter().flatten();
+    let own = own.map(|source| (settings.client_secret_ref.key().to_owned(), source));
+    let stores = settings.cache.raw().and_then(Value::as_object).into_iter().flatten();
+    let stores = stores.flat_map(|(name, values)| {
+        let sources = of_store(name, values, providers).into_iter();
+        sources.map(move |(key, source)| (format!("{}.{name}.{key}", settings.cache.key()), source))
+    });
+    own.chain(stores).collect()
+}
+
+/// Returns the secrets of a store, each with its key.
+fn of_store(store: &str, values: &Value, providers: &Providers) -> Vec<(String, SecretSource)> {
+    let keys = providers.kind(store).map(DynStoreKind::secret_keys).unwrap_or_default();
+    let references = keys.into_iter().filter_map(|key| {
+        let SecretReferences(references) = SecretReferences::parse(values.get(&key)?).ok()?;
+        Some(references.into_iter().map(move |text| (key.clone(), text)))
+    });
+    let source = |(key, text): (String, String)| Some((key, providers.secrets.source(None, &text).ok()?));
+    references.flatten().filter_map(source).collect()
 }

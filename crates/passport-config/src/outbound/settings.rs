@@ -10,59 +10,60 @@ use serde_json::{Map, Value};
 
 use crate::{
     setting::Setting,
-    value::{Choice, ConfigValue, InvalidValue, SecretReferences, Words},
+    value::{Choice, ConfigValue, InvalidValue, SecretReferences},
 };
 
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct IdentitySettings {
-    /// The client id of the managed identity: one of its own for each service.
+    /// The client id of the managed identity. Each service has its own identity.
     pub(super) client_id: Setting<String>,
-    /// Where the client secret is (`env:NAME`, `file:/path`), or what `secret_provider` finds it
-    /// by; of several the first that answers. Never the secret itself.
+    /// The reference of the client secret: `env:NAME`, `file:/path`, or a name that
+    /// `secret_provider` knows. Of a list, the first reference that resolves is used. Never the
+    /// secret itself.
     pub(super) client_secret_ref: Setting<ClientSecretReferences>,
-    /// Who finds the secret, if `client_secret_ref` does not say: env, file, or one that the program
-    /// registers.
+    /// The provider of the secret, if `client_secret_ref` does not name one: env, file, or one that
+    /// the program registers.
     pub(super) secret_provider: Setting<String>,
-    /// Passport, which is the issuer of its tokens. `https://passport.bizfirst.ai` by default.
+    /// The URL of Passport, which is the issuer of the tokens. Defaults to
+    /// `https://passport.bizfirst.ai`.
     #[schemars(extend("format" = "uri"))]
     pub(super) passport_base_url: Setting<String>,
-    /// Where tokens are requested. `/passport/token` below the base URL by default.
+    /// The URL of token requests. Defaults to `/passport/token` below `passport_base_url`.
     #[schemars(extend("format" = "uri"))]
     pub(super) token_url: Setting<String>,
-    /// What is asked for. openid and roles by default.
-    pub(super) scopes: Setting<Words>,
-    /// Whether tokens are kept. True by default; false is for functions that end with their
+    /// The requested scopes: a list, or one text with spaces. Defaults to openid and roles.
+    pub(super) scopes: Setting<Vec<String>>,
+    /// Whether tokens are cached. Defaults to true; false is for functions that end with their
     /// invocation.
     pub(super) cache_tokens: Setting<bool>,
-    /// Where a fleet shares its tokens, or the sidecar that has them: a table with one key, its
-    /// name, and settings. In memory by default.
+    /// The store in which a fleet shares its tokens, or the sidecar that issues them: a table with
+    /// the name of the store and its settings. Defaults to a cache in memory.
     pub(super) cache: Setting<Store>,
-    /// How long before its expiry a token is refreshed. 60 s by default.
+    /// The time before its expiry at which a token is refreshed. Defaults to 60 s.
     pub(super) refresh_threshold: Setting<Duration>,
-    /// The most that one attempt to get a token takes. 10 s by default.
+    /// The time limit of one attempt to get a token. Defaults to 10 s.
     pub(super) request_timeout: Setting<Duration>,
-    /// How the identity proves who it is. By default with its secret in a Basic
-    /// header.
+    /// The method of client authentication. Defaults to `client_secret_basic`.
     pub(super) client_authentication: Setting<AuthMethod>,
-    /// For `private_key_jwt`: what the key signs with. RS256 by default.
+    /// For `private_key_jwt`: the signature algorithm. Defaults to RS256.
     pub(super) signing_algorithm: Setting<SigningAlgorithm>,
-    /// For `private_key_jwt`: the name of the key (kid). None by default.
+    /// For `private_key_jwt`: the id of the key (kid). Defaults to none.
     pub(super) key_id: Setting<String>,
-    /// For `private_key_jwt`: whom the assertion is for. The token URL by default.
+    /// For `private_key_jwt`: the audience of the assertion. Defaults to the token URL.
     pub(super) assertion_audience: Setting<String>,
-    /// The service that is called, for a `ManagedIdentityHttpClient`.
+    /// The URL of the called service, for a `ManagedIdentityHttpClient`.
     #[schemars(extend("format" = "uri"))]
     pub(super) base_url: Setting<String>,
-    /// Other origins that may see the token. None by default.
-    pub(super) also_allow: Setting<Words>,
+    /// Other origins that may receive the token. Defaults to none.
+    pub(super) also_allow: Setting<Vec<String>>,
     /// A PEM file with the certificates of a private CA, trusted beside the system's, for Passport
-    /// and for the service that is called. None by default.
+    /// and for the called service. Defaults to none.
     pub(super) ca_file: Setting<String>,
-    /// True lets Passport and the services that are called have plain http URLs, for a private
-    /// network that is trusted or encrypted. False by default.
+    /// Whether the URLs of Passport and of the called services may be plain http, for a private
+    /// network that is trusted or encrypted. Defaults to false.
     pub(super) danger_plain_http: Setting<bool>,
-    /// The User-Agent of requests to Passport and to the service that is called.
-    /// `tower-passport/<version>` by default.
+    /// The User-Agent of requests to Passport and to the called service. Defaults to
+    /// `tower-passport/<version>`.
     pub(super) user_agent: Setting<HeaderValue>,
 }
 
@@ -90,19 +91,18 @@ impl Choice for SigningAlgorithm {
 }
 
 /// References of the client secret. One text is one reference, which may contain spaces.
-pub(super) enum ClientSecretReferences {}
+pub(super) struct ClientSecretReferences(pub(super) Vec<String>);
 
 impl ConfigValue for ClientSecretReferences {
-    type Output = Vec<String>;
+    const IS_SECRET_REFERENCE: bool = true;
 
-    const IS_SECRET: bool = true;
-
-    fn parse(value: &Value) -> Result<Vec<String>, InvalidValue> {
-        match value {
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        let references = match value {
             Value::Array(values) if values.is_empty() => Err("it is empty; name at least one".into()),
             Value::Array(values) => values.iter().map(String::parse).collect(),
             _ => String::parse(value).map(|text| vec![text]),
-        }
+        };
+        references.map(Self)
     }
 
     fn schema() -> Schema {
@@ -111,15 +111,13 @@ impl ConfigValue for ClientSecretReferences {
 }
 
 /// A table with one store, whose keys its kind knows.
-pub(super) enum Store {}
+pub(super) struct Store(pub(super) Map<String, Value>);
 
 impl ConfigValue for Store {
-    type Output = Map<String, Value>;
-
     const IS_SECRET: bool = true;
 
-    fn parse(value: &Value) -> Result<Map<String, Value>, InvalidValue> {
-        let table = value.as_object().cloned();
+    fn parse(value: &Value) -> Result<Self, InvalidValue> {
+        let table = value.as_object().cloned().map(Self);
         table.ok_or("it is not a table; name a store in it: { redis = { ... } }".into())
     }
 

@@ -11,9 +11,9 @@ pub(super) struct SidecarStoreKind;
 
 #[derive(Deserialize, JsonSchema)]
 pub(super) struct SidecarSettings {
-    /// The sidecar: `unix:///run/passport/sidecar.sock`, or `http://127.0.0.1:port`.
+    /// The URL of the sidecar: `unix:///run/passport/sidecar.sock`, or `http://127.0.0.1:port`.
     endpoint: Setting<String>,
-    /// Where the token is that it wants of this service, on TCP.
+    /// The reference of the token by which the sidecar authenticates this service on TCP.
     caller_token_ref: Setting<SecretReference>,
 }
 

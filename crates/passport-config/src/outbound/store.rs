@@ -1,6 +1,6 @@
 //! Kinds of stores that a configuration may name.
 
-use std::fmt;
+use std::{any::TypeId, fmt};
 
 use passport_core::{ConfigError, SecretProviders};
 use passport_outbound::TokenCache;
@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::sidecar_store::SidecarStoreKind;
 use crate::{
     reader::Reader,
     table::{self, Values},
@@ -42,7 +43,10 @@ use crate::{
 /// }
 /// ```
 pub trait StoreKind: fmt::Debug + Send + Sync + 'static {
-    /// The keys of its settings: a struct of [`Setting`](crate::Setting)s.
+    /// The keys of its settings: a struct whose fields are all [`Setting`](crate::Setting)s.
+    ///
+    /// `#[serde(flatten)]`, `#[serde(alias)]` and nested tables are not supported: building fails
+    /// with each configuration that names the store, so a test that builds one finds them.
     type Settings: DeserializeOwned + JsonSchema;
 
     /// Builds the cache with `settings`. `None` if they are invalid, after the mistakes were
@@ -52,16 +56,29 @@ pub trait StoreKind: fmt::Debug + Send + Sync + 'static {
 
 /// A [`StoreKind`] without the type of its settings.
 pub(super) trait DynStoreKind: fmt::Debug + Send + Sync {
+    fn is_sidecar(&self) -> bool;
+
     /// Returns the schema of the settings.
     fn schema(&self) -> Value;
+
+    /// Returns the keys of the settings that are secret references.
+    fn secret_keys(&self) -> Vec<String>;
 
     /// Builds the cache with the settings in `values`.
     fn build(&self, values: &Values, secrets: &SecretProviders) -> Result<TokenCache, ConfigError>;
 }
 
 impl<K: StoreKind> DynStoreKind for K {
+    fn is_sidecar(&self) -> bool {
+        TypeId::of::<K>() == TypeId::of::<SidecarStoreKind>()
+    }
+
     fn schema(&self) -> Value {
         table::schema::<K::Settings>()
+    }
+
+    fn secret_keys(&self) -> Vec<String> {
+        table::secret_keys::<K::Settings>()
     }
 
     fn build(&self, values: &Values, secrets: &SecretProviders) -> Result<TokenCache, ConfigError> {

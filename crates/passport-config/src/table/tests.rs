@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde_json::json;
 
 use super::*;
 use crate::{Reader, SecretReference, Setting};
@@ -56,7 +57,7 @@ fn schema_has_types_and_comments_and_requires_nothing() {
                 "limit": {
                     "anyOf": [{ "type": "number", "minimum": 0 }, { "type": "string", "minLength": 1 }],
                 },
-                "key_ref": { "type": "string", "minLength": 1, "format": "secret-reference" },
+                "key_ref": { "type": "string", "minLength": 1 },
             },
             "additionalProperties": false,
         })
@@ -78,6 +79,52 @@ fn type_that_is_no_struct_of_settings_is_reported() {
             problem.contains("configuration: its settings are not a struct") && !problem.contains("hidden"),
             "{problem}"
         );
+    }
+}
+
+#[test]
+fn flatten_and_alias_are_reported() {
+    #[derive(Debug, Deserialize)]
+    struct Aliased {
+        #[serde(alias = "label")]
+        name: Setting<String>,
+    }
+    #[derive(Debug, Deserialize)]
+    struct Flattened {
+        #[serde(flatten)]
+        inner: Aliased,
+    }
+    #[derive(Debug, Deserialize)]
+    struct Nested {
+        inner: Aliased,
+    }
+    let values = json!({ "name": "hidden", "label": "hidden", "inner": { "name": "hidden" } });
+    let values = values.as_object().unwrap();
+    let errors = [
+        read::<Aliased>(values).map(|table| table.settings.name).err(),
+        read::<Flattened>(values).map(|table| table.settings.inner.name).err(),
+        read::<Nested>(values).map(|table| table.settings.inner.name).err(),
+    ];
+    for error in errors {
+        let problem = error.unwrap().to_string();
+        assert!(problem.contains("use no flatten, no alias and no nested table"), "{problem}");
+        assert!(!problem.contains("hidden"), "{problem}");
+    }
+}
+
+#[test]
+fn settings_from_another_deserializer_fail_and_show_no_value() {
+    for value in [
+        json!("redis://:hidden@host"),
+        json!(["redis://:hidden@host", "hidden"]),
+        json!(["hidden"]),
+        json!({ "hidden": "hidden" }),
+        json!(null),
+    ] {
+        let settings = json!({ "name": value, "limit": value, "key_ref": value });
+        let error = serde_json::from_value::<Settings>(settings).unwrap_err().to_string();
+        assert!(error.contains("settings are read by passport-config"), "{error}");
+        assert!(!error.contains("hidden"), "{error}");
     }
 }
 

@@ -9,8 +9,6 @@ use super::{ConfigValue, InvalidValue};
 
 /// Seconds (`60`), `"60s"` and `"1m 30s"`, or a `TimeSpan` of .NET: `"00:01:30"`, `"1.00:00:00"`.
 impl ConfigValue for Duration {
-    type Output = Self;
-
     fn parse(value: &Value) -> Result<Self, InvalidValue> {
         let parsed = match value {
             Value::Number(number) => number.as_f64().and_then(seconds),
@@ -27,20 +25,23 @@ impl ConfigValue for Duration {
         json_schema!({ "anyOf": [{ "type": "number", "minimum": 0 }, { "type": "string", "minLength": 1 }] })
     }
 
-    /// Suspects a number without a unit of being in milliseconds, which some options of .NET count:
-    /// it is at least 1,000 and a multiple of 500, as milliseconds are (3600 is not), or longer
-    /// than a day.
-    fn suspicion(value: &Value) -> Option<String> {
-        let number = match value {
-            Value::Number(number) => number.as_f64()?,
-            Value::String(text) => text.trim().parse().ok()?,
-            _ => return None,
-        };
-        let is_suspected = number >= 1000.0 && (number % 500.0 == 0.0 || number > 86_400.0);
-        let time = seconds(number).filter(|_| is_suspected)?;
-        let meant = seconds(number / 1000.0)?;
-        Some(format!("{number} s is {}; if milliseconds were meant, write {meant:?}", rounded(time)))
+    fn warning(value: &Value) -> Option<String> {
+        suspicion(value).map(|advice| format!("a configured time is suspiciously long: {advice}"))
     }
+}
+
+/// Suspects a number without a unit of being in milliseconds, which some options of .NET count: it
+/// is at least 1,000 and a multiple of 500, as milliseconds are (3600 is not), or longer than a day.
+fn suspicion(value: &Value) -> Option<String> {
+    let number = match value {
+        Value::Number(number) => number.as_f64()?,
+        Value::String(text) => text.trim().parse().ok()?,
+        _ => return None,
+    };
+    let is_suspected = number >= 1000.0 && (number % 500.0 == 0.0 || number > 86_400.0);
+    let time = seconds(number).filter(|_| is_suspected)?;
+    let meant = seconds(number / 1000.0)?;
+    Some(format!("{number} s is {}; if milliseconds were meant, write {meant:?}", rounded(time)))
 }
 
 fn seconds(seconds: f64) -> Option<Duration> {

@@ -20,9 +20,9 @@ fn a_list_may_be_one_text() {
     for value in
         [json!(["openid", "roles"]), json!("openid roles"), json!("openid,roles"), json!("openid, roles")]
     {
-        assert_eq!(Words::parse(&value).unwrap(), ["openid", "roles"]);
+        assert_eq!(Vec::parse(&value).unwrap(), ["openid", "roles"]);
     }
     for value in [json!([]), json!(""), json!([1]), json!({}), json!(null)] {
-        assert!(Words::parse(&value).is_err(), "{value}");
+        assert!(Vec::parse(&value).is_err(), "{value}");
     }
 }

@@ -1,6 +1,13 @@
 //! The message of each mistake.
 
+use passport_core::SecretProviders;
+use passport_outbound::{ManagedIdentity, Sidecar, TokenCache};
+
 use super::*;
+use crate::{
+    reader::Reader,
+    table::{self, Values},
+};
 
 /// Key, value as a configuration has it, whether the message may show it, and what it advises.
 type Mistake = (&'static str, Value, Shown, &'static str);
@@ -164,6 +171,18 @@ fn sidecar_cache_needs_no_secret_and_a_local_address() {
             "cache.sidecar.endpoint: \"http://sidecar:7070\": not the address of a sidecar: a sidecar is at unix:///path or http://127.0.0.1:port, on this machine"
         ]
     );
+}
+
+#[test]
+fn unknown_problem_of_the_builder_is_reported() {
+    let sidecar = Sidecar::at("unix:///run/passport/sidecar.sock").unwrap();
+    let builder = ManagedIdentity::at_sidecar("mi-1", sidecar).token_cache(TokenCache::memory());
+    let (secrets, table) = (SecretProviders::default(), table::read(&Values::new()).unwrap());
+    let mut reader = Reader::new(&secrets);
+    options::report_builder_problems(&table.settings, &mut reader, &builder);
+    let error = reader.finish(Some(())).unwrap_err();
+    assert_eq!(error.problems(), builder.problems());
+    assert_eq!(error.problems()[0].option, "token_cache");
 }
 
 #[test]

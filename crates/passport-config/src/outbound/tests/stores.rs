@@ -10,11 +10,11 @@ use http::{Request, Response};
 use passport_core::{HttpExchange, Limits, SecretProviders, Transport, TransportError};
 use passport_outbound::TokenCache;
 
-use schemars::JsonSchema;
+use schemars::{JsonSchema, Schema};
 use serde::Deserialize;
 
 use super::*;
-use crate::{Reader, SecretReference, Setting};
+use crate::{ConfigValue, InvalidValue, Reader, SecretReference, Setting};
 
 /// A store that takes a name, and does nothing.
 #[derive(Debug)]
@@ -108,4 +108,64 @@ fn a_cache_and_none_contradict_each_other() {
     config.values.as_mut().unwrap().insert("cache_tokens".to_owned(), json!(false));
     let built = config.build_with(Providers::default().with_store("named", Named));
     assert_eq!(built.unwrap_err().problems()[0].option, "cache_tokens");
+}
+
+/// A value of a third party.
+struct Vault;
+
+impl ConfigValue for Vault {
+    const IS_SECRET_REFERENCE: bool = true;
+
+    fn parse(_: &Value) -> Result<Self, InvalidValue> {
+        Err("it is wrong".into())
+    }
+
+    fn schema() -> Schema {
+        String::schema()
+    }
+}
+
+#[derive(Debug)]
+struct ThirdParty;
+
+#[derive(Deserialize, JsonSchema)]
+struct ThirdPartySettings {
+    vault: Setting<Vault>,
+    url: Setting<String>,
+}
+
+impl StoreKind for ThirdParty {
+    type Settings = ThirdPartySettings;
+
+    fn cache(&self, settings: &ThirdPartySettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
+        reader.read(&settings.url);
+        reader.read(&settings.vault).map(|_| TokenCache::memory())
+    }
+}
+
+#[test]
+fn secret_references_of_third_party_types_are_listed() {
+    let providers = Providers::default().with_store("named", ThirdParty);
+    let config = of_a_store(&json!({ "vault": "env:hidden", "url": "env:URL" }));
+    let sources = config.secret_sources(&providers);
+    let keys: Vec<_> = sources.iter().map(|(key, _)| key.as_str()).collect();
+    assert_eq!(keys, ["client_secret_ref", "cache.named.vault"]);
+    let error = config.build_with(&providers).unwrap_err().to_string();
+    assert!(error.contains("cache.named.vault: it is wrong") && !error.contains("hidden"), "{error}");
+    let schema = ManagedIdentityConfig::json_schema(&providers).to_string();
+    assert!(!schema.contains("secret-reference"), "{schema}");
+}
+
+#[test]
+fn store_that_replaces_the_sidecar_needs_the_secret() {
+    let providers = Providers::default().with_store("sidecar", Named);
+    let config = |with_secret: Value| -> ManagedIdentityConfig {
+        let mut config = json!({ "client_id": "mi-1", "cache": { "sidecar": { "name": "x" } } });
+        config["client_secret_ref"] = with_secret;
+        serde_json::from_value(config).unwrap()
+    };
+    let error = config(json!(null)).build_with(&providers).unwrap_err();
+    assert!(error.to_string().contains("client_secret_ref: it is missing"), "{error}");
+    config(json!("env:SECRET")).build_with(&providers).unwrap();
+    assert_eq!(config(json!("env:SECRET")).secret_sources(&providers).len(), 1);
 }

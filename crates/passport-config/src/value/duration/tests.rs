@@ -48,6 +48,6 @@ fn number_that_looks_like_milliseconds_is_suspected() {
         (json!(1e300), None),
         (json!(true), None),
     ] {
-        assert_eq!(Duration::suspicion(&value).as_deref(), advice, "{value}");
+        assert_eq!(suspicion(&value).as_deref(), advice, "{value}");
     }
 }
