@@ -78,8 +78,8 @@ impl TokenCache {
         Self { sidecar: Some(sidecar), ..Self::memory() }
     }
 
-    /// Caches nothing: a token is fetched for each call. Only concurrent calls share a fetch. For
-    /// functions that end with their invocation.
+    /// Caches nothing: each call fetches a token; calls that overlap share one fetch. For functions
+    /// that end with their invocation.
     ///
     /// After a failed fetch, calls get its error until the pause is over. A rejected token is not
     /// replaced, so no request is retried.
@@ -94,7 +94,8 @@ impl TokenCache {
         self.store.clone()
     }
 
-    /// Returns the sidecar, if it has the credentials.
+    /// Returns the sidecar of [`TokenCache::sidecar`], which has the credentials. `None` for the
+    /// other caches, whose identities have a secret of their own.
     #[must_use]
     pub fn sidecar_endpoint(&self) -> Option<&Sidecar> {
         self.sidecar.as_ref()
