@@ -14,11 +14,11 @@ use tracing::Span;
 
 use super::{
     action::{Activity, TokenAction},
-    backoff::{FailedAttempt, RetryBackoff, TimeWindow, at_least, repeated},
     cached_token::CachedToken,
     entry_state::EntryState,
     error::{TokenError, TokenErrorKind},
     monotonic_clock::MonotonicClock,
+    retry_backoff::{FailedAttempt, RetryBackoff, TimeWindow, at_least, repeated},
     sync::{ArcSwap, Attempt, Guard, Mutex, MutexGuard, SharedTask, TaskLimits, Waiter},
 };
 

@@ -5,9 +5,9 @@ use std::{
 
 use super::{
     action::{Activity, TokenAction, action},
-    backoff::TimeWindow,
     cached_token::CachedToken,
     error::TokenError,
+    retry_backoff::TimeWindow,
     schedule::Phase,
 };
 

@@ -1,12 +1,12 @@
 //! Fetches tokens from Passport's token endpoint with the client credentials grant.
 
 mod assertion;
-mod auth_method;
+mod client_authentication;
 mod events;
 mod request;
 mod secret_hint;
 
-pub use self::auth_method::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm};
+pub use self::client_authentication::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm};
 
 use std::{fmt, sync::Arc, time::Duration};
 

@@ -4,9 +4,9 @@ use passport_core::ClientId;
 
 use super::{
     super::{
-        backoff::{FailedAttempt, RetryBackoff},
         error::TokenErrorKind,
         fetch_failure::FetchFailure,
+        retry_backoff::{FailedAttempt, RetryBackoff},
     },
     *,
 };
