@@ -9,8 +9,8 @@ impl AllowedOrigins {
     /// Allows the origin of a service's base URL, which may have a path: `https://host[:port]/path`.
     /// The path does not restrict requests.
     ///
-    /// For a base URL that a configuration gives and a client takes as well. [`AllowedOrigins::new`]
-    /// takes several origins, without a path.
+    /// For a base URL that a configuration gives and a client takes as well.
+    /// [`AllowedOrigins::new`] takes several origins, without a path.
     ///
     /// # Errors
     /// A [`ConfigError`] when it is not an absolute `https` URL (or one of a loopback host), or has
@@ -19,8 +19,8 @@ impl AllowedOrigins {
         of_base_url(url, false)
     }
 
-    /// Allows a base URL like [`AllowedOrigins::base_url`], and plain `http` as well. For a base URL
-    /// with a path, which [`AllowedOrigins::danger_plain_http`] rejects.
+    /// Allows a base URL like [`AllowedOrigins::base_url`], and plain `http` as well. For a base
+    /// URL with a path, which [`AllowedOrigins::danger_plain_http`] rejects.
     ///
     /// **Danger:** as [`AllowedOrigins::danger_plain_http`].
     ///
