@@ -14,8 +14,6 @@
 
 #[path = "../../crates/passport-outbound/src/token/action.rs"]
 mod action;
-#[path = "../../crates/passport-outbound/src/token/backoff.rs"]
-mod backoff;
 #[path = "../../crates/passport-outbound/src/token/cached_token.rs"]
 mod cached_token;
 #[path = "../../crates/passport-outbound/src/token/entry.rs"]
@@ -29,6 +27,8 @@ mod fetch_failure;
 mod models;
 #[path = "../../crates/passport-outbound/src/token/monotonic_clock.rs"]
 mod monotonic_clock;
+#[path = "../../crates/passport-outbound/src/token/retry_backoff.rs"]
+mod retry_backoff;
 #[path = "../../crates/passport-outbound/src/token/schedule.rs"]
 mod schedule;
 #[path = "../../crates/passport-core/src/shared_task/mod.rs"]

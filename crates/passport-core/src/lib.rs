@@ -10,7 +10,7 @@
 //! `passport-outbound` and `passport-inbound` re-export what their users need.
 
 mod backoff;
-mod ca;
+mod ca_certificates;
 mod caller;
 mod client_id;
 mod clock;
@@ -34,7 +34,7 @@ mod transport;
 
 pub use crate::{
     backoff::Backoff,
-    ca::{CaCertificates, InvalidCaFile},
+    ca_certificates::{CaCertificates, InvalidCaFile},
     caller::CallerToken,
     client_id::{ClientId, InvalidClientId},
     clock::{Clock, ManualClock, SystemClock},

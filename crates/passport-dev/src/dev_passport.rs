@@ -100,13 +100,6 @@ impl DevPassport {
         Ok(())
     }
 
-    /// Sets the methods of client authentication in the discovery document. All three are accepted
-    /// in any case.
-    pub fn advertise_client_authentication<M: Into<String>>(&self, methods: impl IntoIterator<Item = M>) {
-        let methods = methods.into_iter().map(Into::into).collect();
-        self.state.settings().client_authentication = methods;
-    }
-
     /// Sets whether new tokens have a `kid` in their header. They do by default; Passport's own
     /// samples do not.
     pub fn set_kid_in_tokens(&self, kid: bool) {

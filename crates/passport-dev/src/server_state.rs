@@ -10,9 +10,6 @@ use passport_core::Clock;
 
 use crate::{Counters, faults::Faults, keys::SigningKeys, registry::Registry};
 
-/// The methods of client authentication that Passport advertises.
-const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
-
 #[derive(Debug)]
 pub(crate) struct ServerState {
     issuer: String,
@@ -31,7 +28,6 @@ pub(crate) struct ServerSettings {
     pub(crate) token_lifetime: Duration,
     pub(crate) kid_in_tokens: bool,
     pub(crate) jwks_cache_control: Option<HeaderValue>,
-    pub(crate) client_authentication: Vec<String>,
 }
 
 impl ServerState {
@@ -50,7 +46,6 @@ impl ServerState {
                 token_lifetime,
                 kid_in_tokens: true,
                 jwks_cache_control: None,
-                client_authentication: METHODS.map(str::to_owned).into(),
             }),
             keys: Mutex::new(keys),
             registry: Mutex::default(),

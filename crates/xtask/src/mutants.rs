@@ -50,8 +50,8 @@ const DECISIONS: [&str; 50] = [
     "passport-inbound/src/token_deadline/service.rs",
     // Token cache, entry and schedule.
     "passport-outbound/src/cache/key.rs",
-    "passport-outbound/src/cache/mod.rs",
-    "passport-outbound/src/token/backoff.rs",
+    "passport-outbound/src/cache/token_cache.rs",
+    "passport-outbound/src/token/retry_backoff.rs",
     "passport-outbound/src/token/cached_token.rs",
     "passport-outbound/src/token/entry.rs",
     "passport-outbound/src/token/monotonic_clock.rs",

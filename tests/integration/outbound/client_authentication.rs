@@ -106,7 +106,6 @@ async fn an_assertion_is_signed_in_each_of_three_ways() {
 async fn secret_is_in_a_basic_header_by_default() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").create();
-    passport.advertise_client_authentication(["client_secret_post"]);
     let ear = RecordingTransport::default();
     let identity = builder(&passport, &registered).transport(ear.transport()).build().unwrap();
     identity.token().await.unwrap();

@@ -13,7 +13,7 @@ use tokio::{
 pub use self::attempt::{Attempt, TaskFailure};
 use crate::sync::{Mutex, MutexGuard};
 
-/// Runs one attempt at a time and gives its outcome to every caller.
+/// Runs one attempt at a time and gives its outcome to every caller (single flight).
 ///
 /// A caller joins the running attempt or begins another. The attempt runs in a task of its own, so
 /// that it ends neither with the caller that began it nor with those that wait for it.

@@ -15,6 +15,7 @@ use super::{
     proxy::is_never_proxied,
     reqwest_error::{classified, from_reqwest},
     response::{encoding, read, without_body},
+    tls,
 };
 use crate::{CaCertificates, hedged};
 
@@ -86,8 +87,7 @@ impl HttpTransport {
         match (url.scheme(), is_never_proxied(url)) {
             ("https", false) => built(&self.remote, || self.configure()),
             ("https", true) => built(&self.local, || self.configure().no_proxy()),
-            // No roots are loaded: the machine may have none.
-            _ => built(&self.plain, || self.configure().no_proxy().tls_certs_only([])),
+            _ => built(&self.plain, || tls::without_roots(self.configure().no_proxy())),
         }
     }
 
@@ -97,11 +97,7 @@ impl HttpTransport {
             .user_agent(USER_AGENT)
             .connect_timeout(CONNECT_TIMEOUT)
             .dns_resolver(Arc::new(RotatingResolver::default()));
-        let certificates: Vec<_> = self.ca.iter().flat_map(CaCertificates::for_reqwest).collect();
-        let configured = (self.settings)(defaults);
-        let trusting =
-            if certificates.is_empty() { configured } else { configured.tls_certs_merge(certificates) };
-        trusting
+        tls::trusting(self.ca.as_ref(), (self.settings)(defaults))
             .http1_only()
             .pool_max_idle_per_host(0)
             .redirect(reqwest::redirect::Policy::none())

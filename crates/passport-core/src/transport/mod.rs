@@ -8,6 +8,7 @@ mod proxy;
 mod reqwest_error;
 mod response;
 mod settings;
+mod tls;
 mod tls_failure;
 
 pub use self::{

@@ -28,7 +28,8 @@ struct HttpSettings {
 }
 
 impl TransportSettings {
-    /// Takes the [`HttpTransport`] from `transports`.
+    /// Takes the [`HttpTransport`] from `transports`. No effect with
+    /// [`transport`](Self::transport).
     #[must_use]
     pub fn sharing(self, transports: Transports) -> Self {
         Self { transports, ..self }

@@ -11,6 +11,9 @@ use crate::{
     server_state::ServerState,
 };
 
+/// The methods in the discovery document.
+pub(super) const METHODS: [&str; 3] = ["client_secret_basic", "client_secret_post", "private_key_jwt"];
+
 /// Returns the client that a request authenticates.
 pub(super) fn authenticate(
     state: &ServerState,

@@ -49,7 +49,7 @@ async fn discovery(State(state): State<Arc<ServerState>>) -> Json<Value> {
             "sub", "iss", "aud", "exp", "iat", "email", "name", "given_name", "family_name", "roles", "tenant_id",
             "permissions",
         ],
-        "token_endpoint_auth_methods_supported": state.settings().client_authentication,
+        "token_endpoint_auth_methods_supported": client_auth::METHODS,
         "code_challenge_methods_supported": ["S256"],
     }))
 }

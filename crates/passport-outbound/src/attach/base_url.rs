@@ -7,6 +7,10 @@ use super::allowed_origins::{AllowedOrigins, NotAllowable, PLAIN_HTTP, secure};
 
 impl AllowedOrigins {
     /// Allows the origin of a service's base URL, which may have a path: `https://host[:port]/path`.
+    /// The path does not restrict requests.
+    ///
+    /// For a base URL that a configuration gives and a client takes as well.
+    /// [`AllowedOrigins::new`] takes several origins, without a path.
     ///
     /// # Errors
     /// A [`ConfigError`] when it is not an absolute `https` URL (or one of a loopback host), or has
@@ -15,7 +19,8 @@ impl AllowedOrigins {
         of_base_url(url, false)
     }
 
-    /// Allows a base URL like [`AllowedOrigins::base_url`], and plain `http` as well.
+    /// Allows a base URL like [`AllowedOrigins::base_url`], and plain `http` as well. For a base
+    /// URL with a path, which [`AllowedOrigins::danger_plain_http`] rejects.
     ///
     /// **Danger:** as [`AllowedOrigins::danger_plain_http`].
     ///
@@ -26,8 +31,17 @@ impl AllowedOrigins {
     }
 }
 
+/// The opt-in to plain `http`. Configurations use this function for their key as well.
+const PLAIN_HTTP_BASE_URL: &str = "danger_plain_http (in code danger_plain_http_base_url)";
+
 fn of_base_url(url: &str, allow_plain: bool) -> Result<AllowedOrigins, ConfigError> {
-    let problem = |wrong: NotAllowable| ConfigError::new(vec![ConfigProblem::caused_by("base_url", wrong)]);
+    let problem = |wrong| {
+        let wrong = match wrong {
+            NotAllowable::Plain { origin, .. } => NotAllowable::Plain { origin, opt_in: PLAIN_HTTP_BASE_URL },
+            other => other,
+        };
+        ConfigError::new(vec![ConfigProblem::caused_by("base_url", wrong)])
+    };
     base_url(url, allow_plain).map(|(_, origins)| origins).map_err(problem)
 }
 

@@ -18,12 +18,13 @@ use super::{
     policy::AttachPolicy,
     response::sealed::ResponseHead,
     response_watch::ResponseWatch,
-    send::{Retry, attach, send},
+    retry::{Rejected, Retry, SecondRequest},
+    send::send,
     unauthorized::{is_grpc, may_concern_token, rejects_token},
 };
 use crate::{
     metrics::{CLIENT_ID, REPLAYS, TARGET},
-    token::{Credential, PendingCredential, SendableToken},
+    token::{Credential, PendingCredential},
 };
 
 pin_project! {
@@ -73,21 +74,6 @@ pub(super) struct AwaitingToken<S, R, P> {
     pub(super) origin: MatchedOrigin,
     pub(super) policy: Arc<AttachPolicy>,
     pub(super) mode: P,
-}
-
-/// A response that rejects the token. The request is restored only when there is another token:
-/// until then, its first body is not touched.
-struct Rejected<S: Service<R>, R, P: Replay<R>> {
-    response: S::Response,
-    watch: ResponseWatch,
-    retry: Retry<S, R, P>,
-}
-
-/// A request to be sent for the second time.
-struct SecondRequest<S, R> {
-    watch: ResponseWatch,
-    service: S,
-    request: R,
 }
 
 /// What follows from a response.
@@ -154,7 +140,7 @@ where
                 AttachStateProjection::Replacing { credential, rejected } => {
                     let token = ready!(Pin::new(credential).poll(cx));
                     let rejected = rejected.take().expect(POLLED_AGAIN);
-                    match rejected.retry(token.ok()) {
+                    match readied(rejected.retry(token.ok())) {
                         Next::Done(response) => return Poll::Ready(Ok(response)),
                         Next::Continue(next) => next,
                     }
@@ -206,37 +192,26 @@ where
     };
     let rejected = Rejected { response, watch, retry };
     match credential {
-        Credential::Ready(token) => rejected.retry(Some(token)),
+        Credential::Ready(token) => readied(rejected.retry(Some(token))),
         Credential::Pending(credential) => {
             Next::Continue(AttachState::Replacing { credential, rejected: Some(Box::new(rejected)) })
         }
-        Credential::Failed(_) => rejected.retry(None),
+        Credential::Failed(_) => readied(rejected.retry(None)),
     }
 }
 
-impl<S, R, P> Rejected<S, R, P>
+/// Sends the second request when its service is ready, if there is one.
+fn readied<S, R, P>(
+    second: Result<Box<SecondRequest<S, R>>, <S::Response as ResponseHead>::Watched>,
+) -> Next<S, R, P>
 where
     S: Service<R>,
     S::Response: OutboundResponse,
-    R: OutboundRequest,
     P: Replay<R>,
 {
-    /// Returns the same request with `token`, if it is another token and the request can be
-    /// restored; otherwise the response. A response that is not returned is dropped: if much of its
-    /// body is outstanding, its connection is closed.
-    fn retry(self, token: Option<SendableToken>) -> Next<S, R, P> {
-        let Self { response, watch, retry: Retry { saved, mode, service } } = self;
-        let Some(token) = token.filter(|token| token.generation != watch.generation) else {
-            return Next::Done(response.watched(None));
-        };
-        let Some(mut request) = mode.restore(saved) else {
-            return Next::Done(response.watched(None));
-        };
-        let watch = ResponseWatch { generation: token.generation, ..watch };
-        attach(&mut request, token);
-        Next::Continue(AttachState::Readying {
-            second: Some(Box::new(SecondRequest { watch, service, request })),
-        })
+    match second {
+        Ok(second) => Next::Continue(AttachState::Readying { second: Some(second) }),
+        Err(response) => Next::Done(response),
     }
 }
 

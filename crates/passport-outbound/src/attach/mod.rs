@@ -26,6 +26,7 @@ mod policy;
 mod request;
 mod response;
 mod response_watch;
+mod retry;
 mod retry_body;
 mod retry_mode;
 mod send;

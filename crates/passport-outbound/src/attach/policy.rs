@@ -34,7 +34,7 @@ pub(super) struct AttachPolicy {
 
 /// How a request that passes is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Admission {
+pub(super) enum AttachDecision {
     /// With a token, to this origin.
     WithToken(MatchedOrigin),
     /// As it is.
@@ -59,7 +59,7 @@ impl AttachPolicy {
 
     /// Checks the origin and the headers of `request`.
     #[inline(always)] // the compiler does not see that it has one caller
-    pub(super) fn admit(&self, request: &impl OutboundRequest) -> Result<Admission, AttachError> {
+    pub(super) fn admit(&self, request: &impl OutboundRequest) -> Result<AttachDecision, AttachError> {
         let exact = request
             .scheme_and_authority()
             .and_then(|(scheme, authority)| self.origins.find_exact(scheme, authority));
@@ -68,12 +68,12 @@ impl AttachPolicy {
             None => self.origins.check(&request.destination())?,
         };
         if request.headers().is_empty() {
-            return Ok(Admission::WithToken(origin));
+            return Ok(AttachDecision::WithToken(origin));
         }
         host_header::check(request.headers(), &self.origins, origin)?;
         match (request.headers().contains_key(AUTHORIZATION), self.existing) {
-            (false, _) | (true, ExistingAuthorization::Replace) => Ok(Admission::WithToken(origin)),
-            (true, ExistingAuthorization::Respect) => Ok(Admission::Unchanged),
+            (false, _) | (true, ExistingAuthorization::Replace) => Ok(AttachDecision::WithToken(origin)),
+            (true, ExistingAuthorization::Respect) => Ok(AttachDecision::Unchanged),
             (true, ExistingAuthorization::Refuse) => Err(AttachError::AuthorizationPresent),
         }
     }

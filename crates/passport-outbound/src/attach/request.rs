@@ -1,3 +1,7 @@
+use http::header::AUTHORIZATION;
+
+use crate::token::SendableToken;
+
 /// A request that a token can be attached to: `http::Request<B>` (hyper, tonic, tower-http) and
 /// `reqwest::Request`.
 ///
@@ -7,6 +11,11 @@
     note = "only to `http::Request<_>` and `reqwest::Request`"
 )]
 pub trait OutboundRequest: sealed::RequestParts {}
+
+/// Sets the `Authorization` header.
+pub(super) fn attach(request: &mut impl OutboundRequest, token: SendableToken) {
+    request.headers_mut().insert(AUTHORIZATION, token.authorization);
+}
 
 pub(crate) mod sealed {
     use http::{Extensions, HeaderMap};

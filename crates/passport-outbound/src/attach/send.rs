@@ -2,21 +2,13 @@
 
 use std::sync::Arc;
 
-use http::header::AUTHORIZATION;
 use tower_service::Service;
 
 use super::{
     AttachTokenFuture, OutboundRequest, Replay, allowed_origins::MatchedOrigin, policy::AttachPolicy,
-    response_watch::ResponseWatch,
+    request::attach, response_watch::ResponseWatch, retry::Retry,
 };
 use crate::token::SendableToken;
-
-/// What it takes to send a request a second time. The service has not been polled ready.
-pub(super) struct Retry<S, R, P: Replay<R>> {
-    pub(super) saved: P::Saved,
-    pub(super) mode: P,
-    pub(super) service: S,
-}
 
 /// Sends `request` with `token` through a service that is ready.
 #[inline(always)] // each call of it would move the request once more
@@ -43,9 +35,4 @@ where
     let retry = saved.map(|saved| Retry { saved, mode: mode.clone(), service: ready.clone() });
     attach(&mut request, token);
     AttachTokenFuture::forwarding(ready.call(request), Some(watch), retry)
-}
-
-/// Sets the `Authorization` header.
-pub(super) fn attach(request: &mut impl OutboundRequest, token: SendableToken) {
-    request.headers_mut().insert(AUTHORIZATION, token.authorization);
 }

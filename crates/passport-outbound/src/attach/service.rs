@@ -11,7 +11,7 @@ use super::{
     AttachError, AttachTokenFuture, NoReplay, OutboundRequest, OutboundResponse, Replay,
     error::BoxError,
     future::AwaitingToken,
-    policy::{Admission, AttachPolicy},
+    policy::{AttachDecision, AttachPolicy},
     response::sealed::ResponseHead,
     send::send,
 };
@@ -64,10 +64,10 @@ where
     fn call(&mut self, mut request: R) -> Self::Future {
         let origin = match self.policy.admit(&request) {
             Err(error) => return self.reject(error.into()),
-            Ok(Admission::Unchanged) => {
+            Ok(AttachDecision::Unchanged) => {
                 return AttachTokenFuture::forwarding(self.inner.call(request), None, None);
             }
-            Ok(Admission::WithToken(origin)) => origin,
+            Ok(AttachDecision::WithToken(origin)) => origin,
         };
         let policy = self.policy.for_request(&request);
         let credential = match policy.identity.select(request.extensions()) {

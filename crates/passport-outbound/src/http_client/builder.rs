@@ -87,8 +87,9 @@ impl ManagedIdentityHttpClientBuilder {
         self
     }
 
-    /// Takes the default client from `pool`: clients with equal settings share connections and root
-    /// certificates. By default each client has its own. No effect with [`client`](Self::client).
+    /// Takes the default client from `pool`: clients with equal [`ca_file`](Self::ca_file) and
+    /// [`user_agent`](Self::user_agent) share connections and root certificates, but no tokens. By
+    /// default each client has its own. No effect with [`client`](Self::client).
     pub fn sharing(mut self, pool: ClientPool) -> Self {
         self.pool = pool;
         self

@@ -112,8 +112,10 @@ impl ManagedIdentityBuilder {
         self
     }
 
-    /// Takes the default transport from `transports`: identities with equal settings share a TLS
-    /// client with its root certificates. By default each identity has its own.
+    /// Takes the default transport from `transports`: identities with equal
+    /// [`ca_file`](Self::ca_file) and [`user_agent`](Self::user_agent) share a TLS client with its
+    /// root certificates, but no connections and no tokens. By default each identity has its own.
+    /// No effect with [`transport`](Self::transport).
     pub fn sharing(mut self, transports: Transports) -> Self {
         self.transport = self.transport.sharing(transports);
         self

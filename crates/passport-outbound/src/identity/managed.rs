@@ -65,6 +65,9 @@ impl ManagedIdentity {
     }
 
     /// Returns the URL of token requests. Together with the client id it tells identities apart.
+    ///
+    /// An identity [at a sidecar](Self::at_sidecar) sends no request to it: the sidecar requests
+    /// the tokens, from the issuer of its own configuration.
     #[must_use]
     pub fn token_url(&self) -> &Url {
         self.scoped.token_url()

@@ -14,11 +14,11 @@ use tracing::Span;
 
 use super::{
     action::{Activity, TokenAction},
-    backoff::{FailedAttempt, RetryBackoff, TimeWindow, at_least, repeated},
     cached_token::CachedToken,
     entry_state::EntryState,
     error::{TokenError, TokenErrorKind},
     monotonic_clock::MonotonicClock,
+    retry_backoff::{FailedAttempt, RetryBackoff, TimeWindow, at_least, repeated},
     sync::{ArcSwap, Attempt, Guard, Mutex, MutexGuard, SharedTask, TaskLimits, Waiter},
 };
 
@@ -126,6 +126,11 @@ impl TokenEntry {
         Self { retention, ..Self::default() }
     }
 
+    /// Returns whether a fetched token is cached.
+    pub(crate) fn retains_token(&self) -> bool {
+        self.retention == Retention::Token
+    }
+
     /// Returns the current snapshot, without a lock or a reference count.
     pub(crate) fn snapshot(&self) -> Guard<Arc<EntryState>> {
         self.snapshot.load()
@@ -192,7 +197,7 @@ impl TokenEntry {
                 ..WriterState::default()
             };
             let running = before.running.filter(|_| !state.is_current(ticket));
-            let cached = (self.retention == Retention::Token).then(|| Arc::clone(&cached));
+            let cached = self.retains_token().then(|| Arc::clone(&cached));
             self.publish(EntryState { cached, running, pausing: None, last_error: None });
         }
         Some(Ok(cached))
@@ -251,7 +256,7 @@ impl TokenEntry {
     /// Records that a receiver rejected the token of `generation`, which is then due for a refresh.
     pub(crate) fn reject(&self, generation: u64, now: SystemTime) -> RejectionEffect {
         let mut state = self.writer_state();
-        if self.retention != Retention::Token {
+        if !self.retains_token() {
             return RejectionEffect::NotCached;
         }
         let snapshot = self.snapshot.load_full();
@@ -274,7 +279,7 @@ impl TokenEntry {
     pub(crate) fn refresh_if_shorter(&self, min_ttl: Duration, now: SystemTime) -> bool {
         let _state = self.writer_state();
         let snapshot = self.snapshot.load_full();
-        let Some(cached) = snapshot.cached.as_ref().filter(|_| self.retention == Retention::Token) else {
+        let Some(cached) = snapshot.cached.as_ref() else {
             return false;
         };
         let (age, left) = (cached.schedule.age(now), cached.schedule.left(now));

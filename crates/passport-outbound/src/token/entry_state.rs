@@ -5,14 +5,14 @@ use std::{
 
 use super::{
     action::{Activity, TokenAction, action},
-    backoff::TimeWindow,
     cached_token::CachedToken,
     error::TokenError,
+    retry_backoff::TimeWindow,
     schedule::Phase,
 };
 
-/// The step of a coarse wall clock, by which a pause ends. A caller that slept for less would count
-/// an attempt each time it finds that the pause is not over.
+/// The step of a coarse wall clock, by which a pause ends. A caller that slept for less would find
+/// more often than needed that the pause is not over.
 const CLOCK_TICK: Duration = Duration::from_millis(4);
 
 /// The state of an entry at one moment. Readers share it without a lock.
@@ -65,3 +65,7 @@ impl EntryState {
         self.pausing.filter(|pause| pause.covers(now)).map(|pause| pause.until())
     }
 }
+
+#[cfg(test)]
+#[path = "entry_state/tests.rs"]
+mod tests;

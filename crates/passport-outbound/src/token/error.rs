@@ -1,4 +1,4 @@
-use std::{error::Error, fmt, sync::Arc, time::Duration};
+use std::{borrow::Cow, error::Error, fmt, sync::Arc, time::Duration};
 
 use http::StatusCode;
 use passport_core::{ClientId, SecretError, TlsFailure, with_causes};
@@ -128,7 +128,7 @@ impl TokenError {
     }
 
     /// Returns what to do, unless the cause says so.
-    fn remedy(&self) -> Option<&'static str> {
+    fn remedy(&self) -> Option<Cow<'static, str>> {
         let remedy = match (self.kind(), self.oauth_error()) {
             (TokenErrorKind::Refused, Some("invalid_scope")) => {
                 "check the scopes that are asked for, and that the identity may have them"
@@ -136,12 +136,7 @@ impl TokenError {
             (TokenErrorKind::Refused, Some("unauthorized_client" | "unsupported_grant_type")) => {
                 "allow the client credentials grant for this client in Passport"
             }
-            (TokenErrorKind::Refused, Some(_)) => {
-                "check the client id, that the secret is active, that the issuer accepts the method of client_authentication, and that the identity is enabled"
-            }
-            (TokenErrorKind::Refused, None) => {
-                "the response has no OAuth error code, so a firewall or proxy in front of Passport may have refused the request: check its rules, and the client id, the secret and that the identity is enabled"
-            }
+            (TokenErrorKind::Refused, code) => return Some(self.client_remedy(code.is_none()).into()),
             (TokenErrorKind::Repeated, _) => {
                 "it will be asked again; an issuer that repeats its tokens until they expire leaves a gap between them"
             }
@@ -163,7 +158,17 @@ impl TokenError {
                 "the tokio runtime is shutting down or missing, the secret provider has panicked, or the machine has slept"
             }
         };
-        Some(remedy)
+        Some(remedy.into())
+    }
+
+    /// Returns what to do about a client that was rejected.
+    fn client_remedy(&self, is_without_code: bool) -> String {
+        let firewall = "the response has no OAuth error code, so a firewall or proxy in front of Passport may have \
+             refused the request: check its rules, the client id, ";
+        let first = if is_without_code { firewall } else { "check the client id, " };
+        let authentication =
+            self.0.failure.authentication_remedy.map_or_else(String::new, |remedy| format!("{remedy}, "));
+        format!("{first}that the secret is active, {authentication}and that the identity is enabled")
     }
 
     /// Returns what failed, unless the cause says so.

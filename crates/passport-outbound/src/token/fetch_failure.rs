@@ -13,6 +13,8 @@ pub(crate) struct FetchFailure {
     pub(super) oauth_error: Option<String>,
     pub(super) retry_after: Option<Duration>,
     pub(super) hint: Option<String>,
+    /// What to check about the client authentication in use.
+    pub(super) authentication_remedy: Option<&'static str>,
     pub(super) is_permanent: bool,
     pub(super) source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -25,6 +27,7 @@ impl FetchFailure {
             oauth_error: None,
             retry_after: None,
             hint: None,
+            authentication_remedy: None,
             is_permanent: false,
             source: None,
         }
@@ -59,6 +62,12 @@ impl FetchFailure {
     /// Adds what else to check. It is a part of the message, so it must not hold a secret.
     pub(crate) fn hint(mut self, hint: String) -> Self {
         self.hint = Some(hint);
+        self
+    }
+
+    /// Adds what to check about the client authentication, which the message of a rejection names.
+    pub(crate) fn authentication_remedy(mut self, remedy: &'static str) -> Self {
+        self.authentication_remedy = Some(remedy);
         self
     }
 

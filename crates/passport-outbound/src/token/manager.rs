@@ -71,6 +71,9 @@ impl TokenManager {
     /// Returns a token with at least `min_ttl` left, if one can be fetched.
     pub(crate) async fn token_for(self: &Arc<Self>, min_ttl: Duration) -> Result<AccessToken, TokenError> {
         let token = self.token().await?;
+        if !self.entry.retains_token() {
+            return Ok(token);
+        }
         if !self.entry.refresh_if_shorter(min_ttl, self.now()) {
             // Another call may have replaced it.
             return self.token().await;
@@ -161,9 +164,11 @@ impl TokenManager {
         is_wanted: impl Fn(&CachedToken) -> bool,
     ) -> FetchResult {
         let mut budget = RetryBudget::new(self.attempt_timeout);
-        let mut last_error = None;
-        for _ in 0..MAX_ATTEMPTS {
+        let (mut last_error, mut attempts) = (None, 0);
+        while attempts < MAX_ATTEMPTS {
             let Some(attempt) = first.take().or_else(|| self.attempt()) else { break };
+            // Waits without an attempt have their limit in the budget.
+            attempts += usize::from(matches!(attempt, PendingFetch::Running(..)));
             // A retry that hangs does not delay the caller for longer than one attempt.
             let waiting = self.wait_for(attempt);
             let result = match last_error {

@@ -2,12 +2,11 @@
 //!
 //! A [`TokenManager`] returns the cached token of a [`TokenEntry`], or starts an attempt to fetch
 //! one from a [`TokenSource`] in a task of its own (`fetch_task`). Concurrent callers share the
-//! attempt. The decisions are pure: `action`, `schedule` and `backoff` take the time as an
+//! attempt. The decisions are pure: `action`, `schedule` and `retry_backoff` take the time as an
 //! argument.
 
 mod action;
 mod background_runtime;
-mod backoff;
 mod cached_token;
 mod credential;
 mod entry;
@@ -18,6 +17,7 @@ mod fetch_failure;
 mod fetch_task;
 mod manager;
 mod monotonic_clock;
+mod retry_backoff;
 mod schedule;
 mod source;
 mod sync;

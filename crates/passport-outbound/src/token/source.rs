@@ -10,7 +10,8 @@ use tokio::time::Instant;
 
 use super::fetch_failure::FetchFailure;
 
-/// Fetches tokens. Called in a task of its own; one call at a time for an entry that caches tokens.
+/// Fetches tokens. Called in a task of its own. An entry has one call running, unless the task of
+/// an earlier one has stalled or its result is no longer wanted.
 pub(crate) trait TokenSource: fmt::Debug + Send + Sync + 'static {
     fn fetch(&self, request: FetchRequest) -> FetchFuture<'_>;
 }

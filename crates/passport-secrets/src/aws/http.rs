@@ -36,7 +36,7 @@ fn http_client(transport: Transport, limits: Limits, last_failure: LastFailure) 
         let wanted = settings.connect_timeout().zip(settings.read_timeout());
         let timeout = wanted.map_or(limits.timeout, |(connect, read)| limits.timeout.min(connect + read));
         let limits = Limits { timeout, ..limits };
-        SharedHttpConnector::new(TransportClient {
+        SharedHttpConnector::new(TransportConnector {
             transport: transport.clone(),
             limits,
             last_failure: last_failure.clone(),
@@ -45,13 +45,13 @@ fn http_client(transport: Transport, limits: Limits, last_failure: LastFailure) 
 }
 
 #[derive(Debug)]
-struct TransportClient {
+struct TransportConnector {
     transport: Transport,
     limits: Limits,
     last_failure: LastFailure,
 }
 
-impl HttpConnector for TransportClient {
+impl HttpConnector for TransportConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let (transport, limits) = (self.transport.clone(), self.limits);
         let last_failure = self.last_failure.clone();

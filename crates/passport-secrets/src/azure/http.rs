@@ -17,7 +17,7 @@ use crate::{deadline::exchange, last_failure::LastFailure, sanitize::LIMITS};
 /// Returns options for a client of the SDK that does not retry: the caller has a deadline, and the
 /// cache around the provider decides when to retry.
 pub(super) fn without_retry(transport: &passport_core::Transport) -> ClientOptions {
-    let client = TransportClient {
+    let client = AzureHttpClient {
         transport: transport.clone(),
         limits: LIMITS,
         last_failure: LastFailure::default(),
@@ -29,20 +29,20 @@ pub(super) fn without_retry(transport: &passport_core::Transport) -> ClientOptio
 /// the last failure.
 pub(crate) fn retrying(transport: &passport_core::Transport, last_failure: &LastFailure) -> ClientOptions {
     let limits = Limits { timeout: MAX_TOKEN_REQUEST, ..LIMITS };
-    TransportClient { transport: transport.clone(), limits, last_failure: last_failure.clone() }.options()
+    AzureHttpClient { transport: transport.clone(), limits, last_failure: last_failure.clone() }.options()
 }
 
 /// Less than a token may take in all, so that the failure is noted before that time ends.
 const MAX_TOKEN_REQUEST: Duration = Duration::from_secs(5);
 
 #[derive(Debug)]
-struct TransportClient {
+struct AzureHttpClient {
     transport: passport_core::Transport,
     limits: Limits,
     last_failure: LastFailure,
 }
 
-impl TransportClient {
+impl AzureHttpClient {
     fn options(self) -> ClientOptions {
         let transport = Some(Transport::new(std::sync::Arc::new(self)));
         ClientOptions { transport, ..ClientOptions::default() }
@@ -50,7 +50,7 @@ impl TransportClient {
 }
 
 #[async_trait::async_trait]
-impl HttpClient for TransportClient {
+impl HttpClient for AzureHttpClient {
     async fn execute_request(&self, request: &Request) -> Result<AsyncRawResponse> {
         let Body::Bytes(body) = request.body() else {
             return Err(Error::with_message(ErrorKind::Other, "streams are not sent"));

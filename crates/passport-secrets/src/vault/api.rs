@@ -13,7 +13,7 @@ use serde_json::{Value, value::RawValue};
 use url::Url;
 use zeroize::Zeroizing;
 
-use super::failure::{ErrorResponse, VaultError};
+use super::failure::{VaultError, VaultErrorResponse};
 use crate::{
     deadline::exchange,
     sanitize::{self, LIMITS},
@@ -222,18 +222,18 @@ fn failure_of(response: &Response<Bytes>) -> VaultError {
     VaultError::response(response.status(), &error_response(response.body()), wait)
 }
 
-fn error_response(body: &[u8]) -> ErrorResponse {
+fn error_response(body: &[u8]) -> VaultErrorResponse {
     match serde_json::from_slice(body) {
-        Ok(ErrorBody { errors: Some(errors), .. }) if errors.is_empty() => ErrorResponse::NoSecret,
-        Ok(ErrorBody { errors: Some(errors), .. }) => ErrorResponse::Errors(errors),
+        Ok(ErrorBody { errors: Some(errors), .. }) if errors.is_empty() => VaultErrorResponse::NoSecret,
+        Ok(ErrorBody { errors: Some(errors), .. }) => VaultErrorResponse::Errors(errors),
         // Of the engine's second version, for a request of the first version.
         Ok(ErrorBody { warnings: Some(warnings), .. }) if !warnings.is_empty() => {
-            ErrorResponse::Errors(warnings)
+            VaultErrorResponse::Errors(warnings)
         }
         // A deleted version has the form of a secret, without its data.
         Ok(ErrorBody { data: Some(data), .. }) if data.pointer("/metadata/destroyed").is_some() => {
-            ErrorResponse::NoSecret
+            VaultErrorResponse::NoSecret
         }
-        _ => ErrorResponse::NotVault,
+        _ => VaultErrorResponse::NotVault,
     }
 }

@@ -9,7 +9,7 @@ use crate::sanitize;
 
 /// The content of a response without a secret.
 #[derive(Debug)]
-pub(super) enum ErrorResponse {
+pub(super) enum VaultErrorResponse {
     /// There is no secret, or its current version was deleted.
     NoSecret,
     /// Errors of Vault, or warnings.
@@ -42,30 +42,30 @@ impl VaultError {
     /// Creates the failure of a response without a secret.
     pub(super) fn response(
         status: StatusCode,
-        content: &ErrorResponse,
+        content: &VaultErrorResponse,
         retry_after: Option<Duration>,
     ) -> Self {
         let kind = match (content, status.as_u16()) {
             (_, 429) => SecretErrorKind::Throttled,
             // A proxy on the way knows no secrets. The statuses are of a node that lags behind another
             // one, is on standby, or is sealed.
-            (ErrorResponse::NotVault, _) | (_, 412 | 472 | 473 | 500..) => SecretErrorKind::Unavailable,
-            (ErrorResponse::NoSecret, 404) => SecretErrorKind::NotFound,
-            (ErrorResponse::Errors(_), 403) => SecretErrorKind::Forbidden,
+            (VaultErrorResponse::NotVault, _) | (_, 412 | 472 | 473 | 500..) => SecretErrorKind::Unavailable,
+            (VaultErrorResponse::NoSecret, 404) => SecretErrorKind::NotFound,
+            (VaultErrorResponse::Errors(_), 403) => SecretErrorKind::Forbidden,
             // For example an unknown mount, which says nothing of the secret either.
             _ => SecretErrorKind::Unreadable,
         };
         let status = status.as_u16();
         let reason = match content {
-            ErrorResponse::NotVault => {
+            VaultErrorResponse::NotVault => {
                 format!("what answered {status} is not Vault, or sends elsewhere, which is not followed")
             }
-            ErrorResponse::NoSecret => {
+            VaultErrorResponse::NoSecret => {
                 format!(
                     "Vault answered {status}: nothing is there, or no more; are path, mount and version of the engine right?"
                 )
             }
-            ErrorResponse::Errors(errors) => {
+            VaultErrorResponse::Errors(errors) => {
                 format!("Vault answered {status}: {}", sanitize::shown(&errors.join("; ")))
             }
         };

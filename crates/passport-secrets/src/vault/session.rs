@@ -45,13 +45,13 @@ struct CurrentSession {
 #[derive(Debug)]
 pub(super) struct Session {
     granted: Option<GrantedToken>,
-    end: Arc<TokenExpiry>,
+    end: Arc<SessionExpiry>,
     renewal: Option<AbortHandle>,
 }
 
 /// When a token ends. `None` for never.
 #[derive(Debug)]
-struct TokenExpiry(Mutex<Option<Instant>>);
+struct SessionExpiry(Mutex<Option<Instant>>);
 
 impl Sessions {
     pub(super) fn new(api: Api, auth: VaultAuth) -> Self {
@@ -115,7 +115,7 @@ impl Session {
                 "there is a new token to read secrets with"
             );
         }
-        let end = Arc::new(TokenExpiry::of(lease));
+        let end = Arc::new(SessionExpiry::of(lease));
         let renewal = granted.as_ref().filter(|_| lease.is_renewable && !lease.time.is_zero());
         let renewal = renewal.map(|granted| {
             let renewed = renewed(api.clone(), granted.token.clone(), lease, Arc::clone(&end));
@@ -147,7 +147,7 @@ impl Drop for Session {
 ///
 /// The next caller cannot do it: it may come after hours, and a login may need a credential that is
 /// good for one login only.
-async fn renewed(api: Api, token: Secret, mut lease: TokenLease, end: Arc<TokenExpiry>) {
+async fn renewed(api: Api, token: Secret, mut lease: TokenLease, end: Arc<SessionExpiry>) {
     while lease.is_renewable && lease.time > REMAINS {
         sleep(lease.time * 2 / 3).await;
         match api.renew(&token).await {
@@ -166,7 +166,7 @@ async fn renewed(api: Api, token: Secret, mut lease: TokenLease, end: Arc<TokenE
     }
 }
 
-impl TokenExpiry {
+impl SessionExpiry {
     fn of(lease: TokenLease) -> Self {
         let end = Self(Mutex::default());
         end.set(lease);

@@ -28,8 +28,13 @@ const PROBE_PAUSES: Backoff = Backoff::new(PROBE_AFTER, MAX_PROBE_AFTER).with_ji
 /// The longest time limit that a store may have.
 const MAX_LIMIT: Duration = Duration::from_secs(5);
 
-/// A probe and the pause before it take 11 s at most, unless the runtime has stalled.
-const PROBE_LIMITS: TaskLimits = TaskLimits { deadline: Duration::from_secs(13), grace: Duration::ZERO };
+/// When another task may probe, because the runtime of this one has stalled. Nothing ends a probe
+/// at the deadline: the pause before it is at most half longer than [`MAX_PROBE_AFTER`], and the
+/// probe itself ends within [`MAX_LIMIT`].
+const PROBE_LIMITS: TaskLimits = TaskLimits {
+    deadline: MAX_PROBE_AFTER.saturating_mul(2).saturating_add(MAX_LIMIT),
+    grace: Duration::ZERO,
+};
 
 /// A handle to a [`TokenStore`]. Cheap to clone; clones share.
 ///

@@ -1,12 +1,12 @@
 //! Fetches tokens from Passport's token endpoint with the client credentials grant.
 
 mod assertion;
-mod auth_method;
+mod client_authentication;
 mod events;
 mod request;
 mod secret_hint;
 
-pub use self::auth_method::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm};
+pub use self::client_authentication::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm};
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -138,7 +138,10 @@ impl ClientCredentials {
         events::token_request(&self.client_id);
         let response = self.send(request).await.map_err(no_response)?;
         let read = token_response::read(&response, &self.scopes, requested_at);
-        read.map_err(|failure| secret_hint::add_secret_hint(failure, self.secret.reference(), secret))
+        read.map_err(|failure| {
+            let failure = failure.authentication_remedy(self.authentication.remedy());
+            secret_hint::add_secret_hint(failure, self.secret.reference(), secret)
+        })
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {

@@ -260,3 +260,41 @@ async fn rejection_of_a_usual_secret_has_no_hint() {
     let told = identity.token().await.unwrap_err().to_string();
     assert!(told.ends_with("and that the identity is enabled"), "{told}");
 }
+
+/// Rejects each request with this body.
+#[derive(Clone, Debug)]
+struct Rejecting(&'static str);
+
+impl HttpExchange for Rejecting {
+    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        let response = Response::builder().status(401).body(Bytes::from_static(self.0.as_bytes()));
+        Ok(response.unwrap())
+    }
+}
+
+#[tokio::test]
+async fn rejection_names_authentication_method_and_alternative() {
+    use ClientAuthentication::{ClientSecretBasic, ClientSecretBasicRaw, ClientSecretPost};
+    for (method, named) in [
+        (ClientSecretBasic, "client_secret_basic (else set client_authentication = client_secret_post)"),
+        (
+            ClientSecretBasicRaw,
+            "client_secret_basic_raw (else set client_authentication = client_secret_basic)",
+        ),
+        (ClientSecretPost, "client_secret_post (else set client_authentication = client_secret_basic)"),
+    ] {
+        for body in [r#"{"error":"invalid_client"}"#, r#"{"error":"invalid_request"}"#, "<html>", ""] {
+            let identity = ManagedIdentity::builder("mi-1", SecretSource::fixed("wrong"))
+                .transport(Transport::new(Rejecting(body)))
+                .client_authentication(method.clone());
+            let told = identity.build().unwrap().token().await.unwrap_err().to_string();
+            assert!(told.contains(&format!("that the issuer accepts {named}")), "{body}: {told}");
+        }
+    }
+}
+
+#[test]
+fn rejected_key_is_not_replaced_by_a_secret() {
+    let method = ClientAuthentication::from(PrivateKeyJwt::new(SigningAlgorithm::Es256));
+    assert_eq!(method.remedy(), "that the issuer accepts private_key_jwt and has this public key");
+}

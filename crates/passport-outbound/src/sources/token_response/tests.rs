@@ -254,14 +254,6 @@ fn oauth_error_decides_whatever_the_status() {
 }
 
 #[test]
-fn rejected_client_is_pointed_to_its_authentication_method() {
-    for code in ["invalid_client", "invalid_request"] {
-        let text = message(400, &json!({ "error": code }));
-        assert!(text.contains("the issuer accepts the method of client_authentication"), "{text}");
-    }
-}
-
-#[test]
 fn a_token_beside_an_error_member_is_a_token() {
     for error in [json!(null), json!(""), json!("none"), json!(0)] {
         let body = json!({ "access_token": "t", "token_type": "Bearer", "error": error });

@@ -1,11 +1,11 @@
 use super::*;
 
-fn kind(status: u16, content: &ErrorResponse) -> SecretErrorKind {
+fn kind(status: u16, content: &VaultErrorResponse) -> SecretErrorKind {
     VaultError::response(StatusCode::from_u16(status).unwrap(), content, None).kind
 }
 
-fn errors() -> ErrorResponse {
-    ErrorResponse::Errors(vec!["on purpose".to_owned()])
+fn errors() -> VaultErrorResponse {
+    VaultErrorResponse::Errors(vec!["on purpose".to_owned()])
 }
 
 #[test]
@@ -21,13 +21,13 @@ fn only_vault_itself_ends_a_secret() {
     ] {
         assert_eq!(kind(status, &errors()), by_vault, "{status}");
         assert_eq!(
-            kind(status, &ErrorResponse::NotVault),
+            kind(status, &VaultErrorResponse::NotVault),
             SecretErrorKind::Unavailable,
             "{status} of a proxy"
         );
     }
-    assert_eq!(kind(404, &ErrorResponse::NoSecret), SecretErrorKind::NotFound);
-    for content in [ErrorResponse::NotVault, errors()] {
+    assert_eq!(kind(404, &VaultErrorResponse::NoSecret), SecretErrorKind::NotFound);
+    for content in [VaultErrorResponse::NotVault, errors()] {
         assert_eq!(kind(429, &content), SecretErrorKind::Throttled);
     }
 }

@@ -65,6 +65,20 @@ fn a_probe_whose_runtime_is_gone_is_replaced() {
     });
 }
 
+/// The runtime of the first probe has stalled, and goes on when another has begun.
+#[tokio::test]
+async fn late_probe_does_not_close_the_circuit() {
+    let breaker = StoreHandle::new(InMemoryStore::default()).0;
+    let begin = || breaker.probes.begin(PROBE_LIMITS).0;
+    let (late, failed, current) = (begin(), begin(), begin());
+    breaker.open();
+    breaker.close(late);
+    assert!(breaker.is_open.load(Ordering::SeqCst));
+    assert!(breaker.next_probe(&failed).is_none());
+    breaker.close(current);
+    assert!(!breaker.is_open.load(Ordering::SeqCst));
+}
+
 /// A store that takes a while for everything.
 #[derive(Debug)]
 struct Slow(Duration);

@@ -56,6 +56,19 @@ async fn one_or_two_failures_cost_cold_callers_delay_only() {
     }
 }
 
+/// A pause ends by the wall clock, which may be behind when a caller has slept for it.
+#[tokio::test(start_paused = true)]
+async fn waits_for_a_coarse_clock_are_not_attempts() {
+    for seed in 0..20 {
+        fastrand::seed(seed);
+        let source = ScriptedSource::new();
+        let manager = manager(&source);
+        (0..2).for_each(|_| source.fail_next(TokenErrorKind::Unavailable));
+        let token = in_steps_of(Duration::from_millis(100), &source.clock, fetch(&manager)).await;
+        assert_eq!(token.as_deref(), Ok("token-3"), "seed {seed}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn callers_that_arrive_in_the_first_pause_wait() {
     let source = ScriptedSource::new();

@@ -47,7 +47,11 @@ async fn with_a_token() -> (Arc<ScriptedSource>, Arc<TokenManager>) {
 
 /// Runs `work` while the wall clock and tokio's paused clock go on together.
 async fn in_step<T>(clock: &ManualClock, work: impl Future<Output = T>) -> T {
-    let step = Duration::from_millis(5);
+    in_steps_of(Duration::from_millis(5), clock, work).await
+}
+
+/// Runs `work` while the wall clock follows tokio's paused clock in steps.
+async fn in_steps_of<T>(step: Duration, clock: &ManualClock, work: impl Future<Output = T>) -> T {
     let passing = async {
         loop {
             sleep(step).await;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::token::backoff::{FailedAttempt, RetryBackoff};
+use crate::token::retry_backoff::{FailedAttempt, RetryBackoff};
 
 const OUTAGE: Duration = Duration::from_secs(30);
 

@@ -18,6 +18,14 @@ async fn without_a_cache_each_burst_of_calls_has_a_token_of_its_own() {
 }
 
 #[tokio::test]
+async fn least_lifetime_without_a_cache_takes_one_fetch() {
+    let source = ScriptedSource::new();
+    let manager = manager_that_retains(&source, Retention::Nothing);
+    assert_eq!(manager.token_for(2 * HOUR).await.unwrap().expose(), "token-1");
+    assert_eq!(source.calls(), 1);
+}
+
+#[tokio::test]
 async fn every_retention_pauses_after_a_rejection() {
     for retention in [Retention::Nothing, Retention::Token] {
         let source = ScriptedSource::new();

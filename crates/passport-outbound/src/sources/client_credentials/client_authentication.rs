@@ -28,6 +28,25 @@ impl ClientAuthentication {
             Self::ClientSecretBasic | Self::ClientSecretBasicRaw | Self::ClientSecretPost => "client_secret",
         }
     }
+
+    /// Returns what to check when the issuer rejects a client that authenticates in this way.
+    pub(super) fn remedy(&self) -> &'static str {
+        match self {
+            Self::ClientSecretBasic => {
+                "that the issuer accepts client_secret_basic (else set client_authentication = \
+                 client_secret_post)"
+            }
+            Self::ClientSecretBasicRaw => {
+                "that the issuer accepts client_secret_basic_raw (else set client_authentication = \
+                 client_secret_basic)"
+            }
+            Self::ClientSecretPost => {
+                "that the issuer accepts client_secret_post (else set client_authentication = \
+                 client_secret_basic)"
+            }
+            Self::PrivateKeyJwt(_) => "that the issuer accepts private_key_jwt and has this public key",
+        }
+    }
 }
 
 /// The settings of [`ClientAuthentication::PrivateKeyJwt`].

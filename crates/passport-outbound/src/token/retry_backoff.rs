@@ -138,5 +138,5 @@ pub(crate) fn at_least(pause: Duration, retry_after: Option<Duration>) -> Durati
 }
 
 #[cfg(test)]
-#[path = "backoff/tests.rs"]
+#[path = "retry_backoff/tests.rs"]
 mod tests;
