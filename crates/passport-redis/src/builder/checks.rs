@@ -40,46 +40,46 @@ impl RedisTokenStoreBuilder {
         if databases.iter().any(|other| *other != database) {
             problem("they name different databases; all have to name the same");
         }
-        if database != 0 && self.endpoint.topology.is_cluster() {
+        if database != 0 && self.topology.is_cluster() {
             problem("a Cluster has no databases; leave the number out");
         }
         (addresses, database)
     }
 
-    pub(super) fn check_options(&self, problems: &mut Vec<ConfigProblem>) {
-        let (endpoint, addresses) = (&self.endpoint, &self.endpoint.addresses);
+    pub(super) fn check_options(&self, addresses: &[ConnectionAddr], problems: &mut Vec<ConfigProblem>) {
+        let settings = &self.settings;
         let mut problem = |option: &'static str, problem| problems.push(ConfigProblem::new(option, problem));
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
-        if endpoint.namespace.is_empty()
-            || endpoint.namespace.len() > MAX_NAMESPACE
-            || !endpoint.namespace.bytes().all(is_name)
+        if settings.namespace.is_empty()
+            || settings.namespace.len() > MAX_NAMESPACE
+            || !settings.namespace.bytes().all(is_name)
         {
             problem("namespace", "it has to be 1 to 64 letters, digits or any of -._:");
         }
-        if !LIMITS.contains(&endpoint.limit) {
+        if !LIMITS.contains(&settings.limit) {
             problem("limit", "it has to be 10 ms to 5 s");
         }
-        if endpoint.username.is_some() && endpoint.password.is_none() {
+        if settings.username.is_some() && settings.password.is_none() {
             problem("password", "it is missing; a username without one is not shown to Redis at all");
         }
-        if endpoint.sentinel_username.is_some() && endpoint.sentinel_password.is_none() {
+        if settings.sentinel_username.is_some() && settings.sentinel_password.is_none() {
             problem(
                 "sentinel_password",
                 "it is missing; a username without one is not shown to a Sentinel at all",
             );
         }
-        if endpoint.sentinel_password.is_some() && !endpoint.topology.is_sentinel() {
+        if settings.sentinel_password.is_some() && !self.topology.is_sentinel() {
             problem("sentinel_password", "there are no Sentinels");
         }
         let is_tls = |address: &ConnectionAddr| matches!(address, ConnectionAddr::TcpTls { .. });
-        if endpoint.tls.is_set() && !addresses.iter().any(is_tls) {
+        if settings.tls.is_set() && !addresses.iter().any(is_tls) {
             problem("tls", "there are certificates, but no URL says rediss://");
         }
         if addresses.iter().any(is_tls) && !addresses.iter().all(is_tls) {
             problem(URL, "some say rediss:// and some do not; with TLS all have to");
         }
         let is_unix = |address: &ConnectionAddr| matches!(address, ConnectionAddr::Unix(_));
-        if addresses.iter().any(is_unix) && !matches!(endpoint.topology, Topology::Single) {
+        if addresses.iter().any(is_unix) && !matches!(self.topology, Topology::Single) {
             problem(URL, "a Unix socket leads to one server only");
         }
         if addresses.iter().any(|address| matches!(address, ConnectionAddr::TcpTls { insecure: true, .. })) {

@@ -9,7 +9,7 @@ use passport_outbound::{ConfigError, SecretSource};
 
 use crate::{
     EncryptionKeys, RedisTokenStore,
-    endpoint::{RedisEndpoint, Topology},
+    endpoint::{ConnectionSettings, RedisEndpoint, Topology},
     tls::TlsSettings,
 };
 
@@ -23,18 +23,15 @@ const CA_FILE: &str = "ca_file";
 #[must_use]
 pub struct RedisTokenStoreBuilder {
     urls: Vec<String>,
-    /// Without addresses and database, which are in the URLs.
-    endpoint: RedisEndpoint,
+    topology: Topology,
+    settings: ConnectionSettings,
     keys: EncryptionKeys,
     clock: Arc<dyn Clock>,
 }
 
 impl RedisTokenStoreBuilder {
     pub(crate) fn new(urls: Vec<String>, topology: Topology, keys: EncryptionKeys) -> Self {
-        let endpoint = RedisEndpoint {
-            topology,
-            addresses: Vec::new(),
-            database: 0,
+        let settings = ConnectionSettings {
             username: None,
             password: None,
             sentinel_username: None,
@@ -43,38 +40,38 @@ impl RedisTokenStoreBuilder {
             namespace: NAMESPACE.to_owned(),
             limit: LIMIT,
         };
-        Self { urls, endpoint, keys, clock: Arc::new(SystemClock) }
+        Self { urls, topology, settings, keys, clock: Arc::new(SystemClock) }
     }
 
     /// Sets the prefix of all names in Redis: keys are `<namespace>:{...}:...`, and the channel is
     /// `<namespace>:news`. Instances with the same namespace share tokens. Defaults to `passport`.
     pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
-        self.endpoint.namespace = namespace.into();
+        self.settings.namespace = namespace.into();
         self
     }
 
     /// Sets the ACL user. Defaults to Redis' own, `default`.
     pub fn username(mut self, username: impl Into<String>) -> Self {
-        self.endpoint.username = Some(username.into());
+        self.settings.username = Some(username.into());
         self
     }
 
     /// Sets the source of the password, which is read for each connection. None by default. A
     /// password in the URL is rejected, as URLs are logged.
     pub fn password(mut self, password: SecretSource) -> Self {
-        self.endpoint.password = Some(password);
+        self.settings.password = Some(password);
         self
     }
 
     /// Sets the ACL user of the Sentinels, which have users of their own.
     pub fn sentinel_username(mut self, name: impl Into<String>) -> Self {
-        self.endpoint.sentinel_username = Some(name.into());
+        self.settings.sentinel_username = Some(name.into());
         self
     }
 
     /// Sets the source of the password for the Sentinels.
     pub fn sentinel_password(mut self, password: SecretSource) -> Self {
-        self.endpoint.sentinel_password = Some(password);
+        self.settings.sentinel_password = Some(password);
         self
     }
 
@@ -84,14 +81,14 @@ impl RedisTokenStoreBuilder {
     /// Redis has to name the host of the URL; on a Cluster and behind Sentinels, also the hosts
     /// that they report.
     pub fn ca_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.endpoint.tls.ca_file = Some(path.into());
+        self.settings.tls.ca_file = Some(path.into());
         self
     }
 
     /// Sets the sources of a client certificate and its key (PEM), for a Redis that requires one.
     /// None by default. They are read for each connection.
     pub fn tls_identity(mut self, certificate: SecretSource, key: SecretSource) -> Self {
-        self.endpoint.tls.identity = Some((certificate, key));
+        self.settings.tls.identity = Some((certificate, key));
         self
     }
 
@@ -100,7 +97,7 @@ impl RedisTokenStoreBuilder {
     /// and again for everything after that. Only the first call to a silent Redis waits for it:
     /// then the circuit is open until Redis replies to a probe.
     pub fn limit(mut self, limit: Duration) -> Self {
-        self.endpoint.limit = limit;
+        self.settings.limit = limit;
         self
     }
 
@@ -117,16 +114,22 @@ impl RedisTokenStoreBuilder {
     ///
     /// # Errors
     /// A [`ConfigError`] that lists every option that is wrong.
-    pub fn build(mut self) -> Result<RedisTokenStore, ConfigError> {
+    pub fn build(self) -> Result<RedisTokenStore, ConfigError> {
         let mut problems = Vec::new();
-        (self.endpoint.addresses, self.endpoint.database) = self.addresses(&mut problems);
-        self.check_options(&mut problems);
-        let ca = self.endpoint.tls.ca_file.as_ref().map(CaCertificates::from_pem_file).transpose();
+        let (addresses, database) = self.addresses(&mut problems);
+        self.check_options(&addresses, &mut problems);
+        let ca = self.settings.tls.ca_file.as_ref().map(CaCertificates::from_pem_file).transpose();
         ConfigProblem::collect(&mut problems, CA_FILE, ca);
-        if !problems.is_empty() {
-            return Err(ConfigError::new(problems));
+        let mut addresses = addresses.into_iter();
+        match addresses.next() {
+            Some(address) if problems.is_empty() => {
+                let (topology, settings, other_addresses) =
+                    (self.topology, self.settings, addresses.collect());
+                let endpoint = RedisEndpoint { topology, address, other_addresses, database, settings };
+                Ok(RedisTokenStore::new(endpoint, self.keys, self.clock))
+            }
+            _ => Err(ConfigError::new(problems)),
         }
-        Ok(RedisTokenStore::new(self.endpoint, self.keys, self.clock))
     }
 }
 
@@ -134,9 +137,9 @@ impl RedisTokenStoreBuilder {
 impl fmt::Debug for RedisTokenStoreBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisTokenStoreBuilder")
-            .field("namespace", &self.endpoint.namespace)
-            .field("username", &self.endpoint.username)
-            .field("limit", &self.endpoint.limit)
+            .field("namespace", &self.settings.namespace)
+            .field("username", &self.settings.username)
+            .field("limit", &self.settings.limit)
             .finish_non_exhaustive()
     }
 }

@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use passport_outbound::WakeUps;
 use redis::{
-    AsyncConnectionConfig, Client, ErrorKind, IntoConnectionInfo, ProtocolVersion, RedisResult,
+    AsyncConnectionConfig, Client, IntoConnectionInfo, ProtocolVersion, RedisResult,
     io::tcp::{TcpSettings, socket2::TcpKeepalive},
 };
 
 #[cfg(any(feature = "cluster", feature = "sentinel"))]
-use redis::TlsMode;
+use redis::{ConnectionAddr, TlsMode};
 
 use super::{Credentials, RedisEndpoint, notifications::push_sender};
 
@@ -26,16 +26,14 @@ pub(super) fn config(wake_ups: &WakeUps) -> AsyncConnectionConfig {
 
 impl RedisEndpoint {
     pub(super) fn client(&self, credentials: &Credentials) -> RedisResult<Client> {
-        let address = self.addresses.first().cloned();
-        let address = address.ok_or((ErrorKind::InvalidClientConfig, "there is no address"))?;
-        let info = address.into_connection_info()?;
+        let info = self.address.clone().into_connection_info()?;
         let mut settings = info
             .redis_settings()
             .clone()
             .set_protocol(ProtocolVersion::RESP3)
             .set_db(self.database)
             .set_skip_set_lib_name();
-        if let Some(username) = &self.username {
+        if let Some(username) = &self.settings.username {
             settings = settings.set_username(username);
         }
         if let Some(password) = &credentials.password {
@@ -54,18 +52,18 @@ impl RedisEndpoint {
         credentials: &Credentials,
         wake_ups: &WakeUps,
     ) -> RedisResult<redis::cluster::ClusterClient> {
-        let mut builder = redis::cluster::ClusterClientBuilder::new(self.addresses.iter().cloned())
+        let mut builder = redis::cluster::ClusterClientBuilder::new(self.addresses())
             .use_protocol(ProtocolVersion::RESP3)
             .tcp_settings(tcp())
-            .connection_timeout(self.limit)
-            .response_timeout(self.limit)
-            .overall_response_timeout(Some(self.limit))
+            .connection_timeout(self.settings.limit)
+            .response_timeout(self.settings.limit)
+            .overall_response_timeout(Some(self.settings.limit))
             // Slots move. What takes longer opens the circuit. Every script may run twice.
             .retries(3)
             .min_retry_wait(5)
             .max_retry_wait(50)
             .push_sender(push_sender(wake_ups.clone()));
-        if let Some(username) = &self.username {
+        if let Some(username) = &self.settings.username {
             builder = builder.username(username);
         }
         if let Some(password) = &credentials.password {
@@ -84,19 +82,18 @@ impl RedisEndpoint {
         credentials: &Credentials,
     ) -> RedisResult<redis::sentinel::SentinelClient> {
         use redis::sentinel::{SentinelClientBuilder, SentinelServerType};
-        let addresses = self.addresses.iter().cloned();
-        let mut builder = SentinelClientBuilder::new(addresses, service, SentinelServerType::Master)?
+        let mut builder = SentinelClientBuilder::new(self.addresses(), service, SentinelServerType::Master)?
             .set_client_to_redis_protocol(ProtocolVersion::RESP3)
             .set_client_to_redis_db(self.database)
             .set_client_to_redis_tcp_settings(tcp())
             .set_client_to_sentinel_tcp_settings(tcp());
-        if let Some(username) = &self.username {
+        if let Some(username) = &self.settings.username {
             builder = builder.set_client_to_redis_username(username);
         }
         if let Some(password) = &credentials.password {
             builder = builder.set_client_to_redis_password(password.expose());
         }
-        if let Some(username) = &self.sentinel_username {
+        if let Some(username) = &self.settings.sentinel_username {
             builder = builder.set_client_to_sentinel_username(username);
         }
         if let Some(password) = &credentials.sentinel_password {
@@ -109,6 +106,11 @@ impl RedisEndpoint {
                 .set_client_to_sentinel_certificates(certificates.clone());
         }
         builder.build()
+    }
+
+    #[cfg(any(feature = "cluster", feature = "sentinel"))]
+    fn addresses(&self) -> impl Iterator<Item = ConnectionAddr> {
+        std::iter::once(&self.address).chain(&self.other_addresses).cloned()
     }
 }
 

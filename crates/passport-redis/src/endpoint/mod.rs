@@ -17,13 +17,25 @@ use crate::{
     tls::{self, TlsSettings},
 };
 
-/// The settings of a connection.
+/// The servers, and the settings of a connection to them.
 #[derive(Clone, Debug)]
 pub(crate) struct RedisEndpoint {
     pub(crate) topology: Topology,
-    /// The address of the server, or those of some nodes of a Cluster, or of Sentinels.
-    pub(crate) addresses: Vec<ConnectionAddr>,
+    /// The address of the server, of a node of a Cluster, or of a Sentinel.
+    pub(crate) address: ConnectionAddr,
+    /// Addresses of other nodes or Sentinels.
+    #[cfg_attr(
+        not(any(feature = "cluster", feature = "sentinel")),
+        expect(dead_code, reason = "one server has one address")
+    )]
+    pub(crate) other_addresses: Vec<ConnectionAddr>,
     pub(crate) database: i64,
+    pub(crate) settings: ConnectionSettings,
+}
+
+/// The settings of a connection that do not depend on the servers.
+#[derive(Clone, Debug)]
+pub(crate) struct ConnectionSettings {
     pub(crate) username: Option<String>,
     pub(crate) password: Option<SecretSource>,
     pub(crate) sentinel_username: Option<String>,
@@ -61,23 +73,23 @@ impl RedisEndpoint {
         let credentials = self.credentials().await?;
         let connection = self.open(&credentials, wake_ups).await.map_err(|error| store_error(&error))?;
         // Without notifications the store works, as waiting instances look again from time to time.
-        let is_subscribed = connection.subscribe(&keys::channel(&self.namespace)).await.is_ok();
+        let is_subscribed = connection.subscribe(&keys::channel(&self.settings.namespace)).await.is_ok();
         record_connection(is_subscribed);
         Ok(connection)
     }
 
     async fn credentials(&self) -> Result<Credentials, StoreError> {
-        let password = secret(self.password.as_ref()).await?;
-        let certificates = if matches!(self.addresses.first(), Some(ConnectionAddr::TcpTls { .. })) {
+        let password = secret(self.settings.password.as_ref()).await?;
+        let certificates = if matches!(self.address, ConnectionAddr::TcpTls { .. }) {
             tls::install_crypto_provider();
-            Some(self.tls.read().await?)
+            Some(self.settings.tls.read().await?)
         } else {
             None
         };
         Ok(Credentials {
             password,
             #[cfg(feature = "sentinel")]
-            sentinel_password: secret(self.sentinel_password.as_ref()).await?,
+            sentinel_password: secret(self.settings.sentinel_password.as_ref()).await?,
             certificates,
         })
     }

@@ -86,8 +86,8 @@ impl RedisTokenStore {
     pub(crate) fn new(endpoint: RedisEndpoint, keys: EncryptionKeys, clock: Arc<dyn Clock>) -> Self {
         let wake_ups = WakeUps::new();
         Self(Arc::new(SharedStore {
-            namespace: endpoint.namespace.clone(),
-            limit: endpoint.limit,
+            namespace: endpoint.settings.namespace.clone(),
+            limit: endpoint.settings.limit,
             connection: Arc::new(SharedConnection::new(endpoint, wake_ups.clone())),
             keyring: Arc::new(Keyring::new(keys, Arc::clone(&clock))),
             wake_ups,

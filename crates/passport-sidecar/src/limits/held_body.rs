@@ -9,20 +9,14 @@ use http_body::{Frame, SizeHint};
 
 /// The body of a response, with a value that is held until the body is dropped: the permit of its
 /// request, for example.
-pub(crate) struct HeldBody<T> {
+struct HeldBody<T> {
     body: Body,
     _held: T,
 }
 
-impl<T> HeldBody<T> {
-    pub(crate) fn new(body: Body, held: T) -> Self {
-        Self { body, _held: held }
-    }
-}
-
 /// Holds a value until the body of `response` has ended or is dropped.
 pub(crate) fn hold_until_end<T: Unpin + Send + 'static>(held: T, response: Response) -> Response {
-    response.map(|body| Body::new(HeldBody::new(body, held)))
+    response.map(|body| Body::new(HeldBody { body, _held: held }))
 }
 
 impl<T: Unpin> http_body::Body for HeldBody<T> {

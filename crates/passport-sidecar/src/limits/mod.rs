@@ -10,7 +10,7 @@ mod tcp_connection;
 
 pub(crate) use self::{
     forms::{MAX_FORM, UnknownForms},
-    held_body::{HeldBody, hold_until_end},
+    held_body::hold_until_end,
     open_files::{OpenFile, OpenFiles, idle_connections},
     settings::Limits,
     shares::{Exhausted, Share, Shares, default_share},

@@ -15,8 +15,8 @@ pub(crate) struct Limits {
     pub(crate) head: usize,
     /// Seconds for a request's head, and for which a connection may wait for its next request.
     pub(crate) head_seconds: u64,
-    /// Seconds for which a connection may move no byte, or have no request; and for which an
-    /// upstream may take nothing of a request's body.
+    /// Seconds for which a connection may move no byte, have no request, or not read its responses;
+    /// and for which an upstream may take nothing of a request's body.
     pub(crate) idle_seconds: u64,
     /// Seconds for a token, or for the head of an upstream's response.
     pub(crate) answer_seconds: u64,

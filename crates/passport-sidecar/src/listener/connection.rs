@@ -19,10 +19,10 @@ use tower::{Service, ServiceExt};
 
 use super::{
     io_timeout::TimeoutStream,
-    usage::{ActiveRequest, ConnectionUsage},
+    usage::{ConnectionUsage, TrackedBody},
 };
 use crate::{
-    limits::{HeldBody, Limits, TcpConnection, UnknownForms},
+    limits::{Limits, TcpConnection, UnknownForms},
     metrics::TARGET,
     peer::Peer,
 };
@@ -76,7 +76,11 @@ impl AcceptedConnection {
                 outcome = connection.as_mut() => outcome,
                 () = ends => {
                     connection.as_mut().graceful_shutdown();
-                    connection.await
+                    tokio::select! {
+                        outcome = connection => outcome,
+                        // hyper waits without a limit for an HTTP/2 client that stops reading.
+                        () = async { sleep(GRACE).await; usage.unused_for(idle).await } => Ok(()),
+                    }
                 }
             };
             // Mostly a fault of the client, so it is no warning.
@@ -107,7 +111,7 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
     builder
 }
 
-/// Adds to each request what is known of its connection, and counts it until its response is sent.
+/// Adds to each request what is known of its connection, and tracks whether the connection is used.
 fn http_service<S>(
     service: S,
     peer: Peer,
@@ -116,7 +120,7 @@ fn http_service<S>(
     stop: CancellationToken,
 ) -> impl HyperService<
     http::Request<Incoming>,
-    Response = http::Response<HeldBody<ActiveRequest>>,
+    Response = http::Response<TrackedBody>,
     Error = Infallible,
     Future: Send,
 >
@@ -125,7 +129,8 @@ where
 {
     let forms = UnknownForms::default();
     service_fn(move |request: http::Request<Incoming>| {
-        let (active, stop, tcp) = (usage.begin(), stop.clone(), tcp.clone());
+        let (usage, stop, tcp) = (usage.clone(), stop.clone(), tcp.clone());
+        let active = usage.begin();
         let is_http1 = request.version() < Version::HTTP_2;
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(peer);
@@ -141,7 +146,8 @@ where
                 // Otherwise the next request could be on its way when the connection is closed.
                 response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok(response.map(|body| HeldBody::new(body, active)))
+            drop(active);
+            Ok(response.map(|body| TrackedBody::new(body, usage)))
         }
     })
 }

@@ -1,6 +1,7 @@
 //! Limits the time in which a client sends its first bytes, and then the time without a byte. It is
 //! for a hung client of HTTP/1, such as a deadlocked worker of a service, which would keep its
-//! permits until it is restarted. HTTP/2 has pings for that.
+//! permits until it is restarted. A hung client of HTTP/2 may answer pings, which are bytes: see
+//! [`super::usage`].
 
 use std::{
     io::{self, ErrorKind},

@@ -1,37 +1,43 @@
-//! How long a connection has had no request. A client of HTTP/2, such as a channel of gRPC, keeps
-//! an idle connection for as long as its process lives, and answers pings. Without a limit on the
-//! idle time, clients that are no longer needed would use up `limits.connections`.
+//! How long no request of a connection has waited for the sidecar. A client of HTTP/2, such as a
+//! channel of gRPC, keeps an idle connection for as long as its process lives, and answers pings.
+//! One that hangs does so as well, and does not read its response. Without a limit on that time,
+//! such clients would use up `limits.connections`.
 
 use std::{
+    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    task::{Context, Poll},
     time::Duration,
 };
 
+use axum::body::Body;
+use bytes::Bytes;
+use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, sleep_until};
 
-/// The requests in flight on a connection.
+/// The requests of a connection that wait for the sidecar: for a response, or for more of its body.
 #[derive(Clone, Debug)]
 pub(super) struct ConnectionUsage(Arc<Mutex<Usage>>);
 
 #[derive(Debug)]
 struct Usage {
-    in_flight: usize,
+    waiting: usize,
     /// When that number last changed.
     changed_at: Instant,
 }
 
 impl ConnectionUsage {
     pub(super) fn new() -> Self {
-        Self(Arc::new(Mutex::new(Usage { in_flight: 0, changed_at: Instant::now() })))
+        Self(Arc::new(Mutex::new(Usage { waiting: 0, changed_at: Instant::now() })))
     }
 
     /// Counts a request until the returned value is dropped.
-    pub(super) fn begin(&self) -> ActiveRequest {
-        self.change(|in_flight| in_flight + 1);
-        ActiveRequest(self.clone())
+    pub(super) fn begin(&self) -> WaitingRequest {
+        self.change(|waiting| waiting + 1);
+        WaitingRequest(self.clone())
     }
 
-    /// Completes when no request has been in flight for `time`.
+    /// Completes when no request has waited for `time`, and no part of a response was taken.
     pub(super) async fn unused_for(&self, time: Duration) {
         loop {
             let now = Instant::now();
@@ -45,12 +51,12 @@ impl ConnectionUsage {
 
     fn unused_since(&self) -> Option<Instant> {
         let usage = self.usage();
-        (usage.in_flight == 0).then_some(usage.changed_at)
+        (usage.waiting == 0).then_some(usage.changed_at)
     }
 
-    fn change(&self, in_flight: impl FnOnce(usize) -> usize) {
+    fn change(&self, waiting: impl FnOnce(usize) -> usize) {
         let mut usage = self.usage();
-        *usage = Usage { in_flight: in_flight(usage.in_flight), changed_at: Instant::now() };
+        *usage = Usage { waiting: waiting(usage.waiting), changed_at: Instant::now() };
     }
 
     fn usage(&self) -> MutexGuard<'_, Usage> {
@@ -58,13 +64,51 @@ impl ConnectionUsage {
     }
 }
 
-/// A request in flight, until it is dropped.
+/// A request that waits for the sidecar, until it is dropped.
 #[derive(Debug)]
-pub(super) struct ActiveRequest(ConnectionUsage);
+pub(super) struct WaitingRequest(ConnectionUsage);
 
-impl Drop for ActiveRequest {
+impl Drop for WaitingRequest {
     fn drop(&mut self) {
-        self.0.change(|in_flight| in_flight - 1);
+        self.0.change(|waiting| waiting - 1);
+    }
+}
+
+/// The body of a response. Its request waits while the body has no next part; a part that the
+/// client does not read does not count.
+pub(super) struct TrackedBody {
+    body: Body,
+    usage: ConnectionUsage,
+    waiting: Option<WaitingRequest>,
+}
+
+impl TrackedBody {
+    pub(super) fn new(body: Body, usage: ConnectionUsage) -> Self {
+        Self { body, usage, waiting: None }
+    }
+}
+
+impl http_body::Body for TrackedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        // A poll means that the last part was taken, which restarts the idle time.
+        let waiting = self.usage.begin();
+        let polled = Pin::new(&mut self.body).poll_frame(cx);
+        self.waiting = polled.is_pending().then_some(waiting);
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
     }
 }
 

@@ -153,7 +153,7 @@ async fn http2_response_429_is_sent_before_the_goaway() {
 }
 
 /// An upstream that accepts connections and does not respond, and its sidecar.
-async fn hanging(setup: &Setup, limits: &str) -> (TcpListener, SidecarProcess) {
+pub(crate) async fn hanging(setup: &Setup, limits: &str) -> (TcpListener, SidecarProcess) {
     let hangs = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let more = format!(
         "{}[upstreams.hangs]\nurl = \"http://{}\"\nidentity = \"erp\"\n[limits]\n{limits}",

@@ -1,15 +1,22 @@
 //! Frames of HTTP/2, written by hand: peers that do what no library does.
 
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use std::io;
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
 
 pub(crate) const DATA: u8 = 0;
 pub(crate) const HEADERS: u8 = 1;
 pub(crate) const RST_STREAM: u8 = 3;
 pub(crate) const SETTINGS: u8 = 4;
+pub(crate) const PING: u8 = 6;
 pub(crate) const GOAWAY: u8 = 7;
 pub(crate) const WINDOW_UPDATE: u8 = 8;
 pub(crate) const END_HEADERS: u8 = 4;
 pub(crate) const END_STREAM: u8 = 1;
+const ACK: u8 = 1;
 
 /// A frame ([RFC 9113, section 4.1](https://www.rfc-editor.org/rfc/rfc9113#section-4.1)).
 pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
@@ -19,12 +26,27 @@ pub(crate) fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8>
 
 /// Reads a frame, and returns its kind.
 pub(crate) async fn read_frame(stream: &mut TcpStream) -> u8 {
+    receive(stream).await.unwrap().0
+}
+
+/// Answers pings until the server closes the connection.
+pub(crate) async fn answer_pings(stream: &mut TcpStream) {
+    while let Ok((kind, flags, payload)) = receive(stream).await {
+        if kind == PING && flags & ACK == 0 {
+            // The server may have closed the connection since.
+            let _ = stream.write_all(&frame(PING, ACK, 0, &payload)).await;
+        }
+    }
+}
+
+/// Reads a frame, and returns its kind, its flags and its payload.
+async fn receive(stream: &mut TcpStream) -> io::Result<(u8, u8, Vec<u8>)> {
     let mut head = [0; 9];
-    stream.read_exact(&mut head).await.unwrap();
-    let [a, b, c, kind, ..] = head;
-    let length = u32::from_be_bytes([0, a, b, c]);
-    stream.read_exact(&mut vec![0; usize::try_from(length).unwrap()]).await.unwrap();
-    kind
+    stream.read_exact(&mut head).await?;
+    let [a, b, c, kind, flags, ..] = head;
+    let mut payload = vec![0; usize::try_from(u32::from_be_bytes([0, a, b, c])).unwrap()];
+    stream.read_exact(&mut payload).await?;
+    Ok((kind, flags, payload))
 }
 
 /// An integer with a prefix of 7 bits ([RFC 7541, section

@@ -18,6 +18,7 @@ mod streaming;
 mod systemd;
 mod third_party_clients;
 mod tokens;
+mod unread_responses;
 mod upstream_closes;
 mod upstream_connections;
 mod validate;

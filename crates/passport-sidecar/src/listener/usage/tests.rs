@@ -1,8 +1,10 @@
-use axum::body::Body;
+use std::{convert::Infallible, future::poll_fn};
+
+use futures_util::{poll, stream};
+use http_body::Body as _;
 use tokio::time::{advance, timeout};
 
 use super::*;
-use crate::limits::HeldBody;
 
 const TIME: Duration = Duration::from_secs(300);
 
@@ -37,11 +39,28 @@ async fn each_request_restarts_the_idle_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn response_in_flight_uses_a_connection() {
+async fn pending_body_uses_a_connection_and_an_unread_one_does_not() {
     let connection = ConnectionUsage::new();
-    let response = HeldBody::new(Body::from("answer"), connection.begin());
+    let silent = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
+    let mut silent = TrackedBody::new(silent, connection.clone());
+    assert!(poll!(poll_fn(|cx| Pin::new(&mut silent).poll_frame(cx))).is_pending());
     assert!(timeout(10 * TIME, connection.unused_for(TIME)).await.is_err());
-    drop(response);
+    drop(silent);
+    let _unread = TrackedBody::new(Body::from("answer"), connection.clone());
+    let begin = Instant::now();
+    connection.unused_for(TIME).await;
+    assert_eq!(begin.elapsed().as_secs(), TIME.as_secs());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_part_that_is_taken_restarts_the_idle_time() {
+    let connection = ConnectionUsage::new();
+    let endless = stream::repeat_with(|| Ok::<_, Infallible>(Bytes::from_static(b"x")));
+    let mut body = TrackedBody::new(Body::from_stream(endless), connection.clone());
+    for _ in 0..5 {
+        assert!(timeout(TIME / 2, connection.unused_for(TIME)).await.is_err());
+        assert!(poll!(poll_fn(|cx| Pin::new(&mut body).poll_frame(cx))).is_ready());
+    }
     let begin = Instant::now();
     connection.unused_for(TIME).await;
     assert_eq!(begin.elapsed().as_secs(), TIME.as_secs());
