@@ -25,8 +25,8 @@ const LIBRARIES: [&str; 8] = [
     "passport-sidecar",
 ];
 
-/// Features of `passport-secrets`, each of which must build without the others.
-const VAULTS: [&str; 3] = ["aws-secrets-manager", "azure-key-vault", "hashicorp-vault"];
+/// The manifest whose features name the clients of vaults.
+const SECRETS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-secrets/Cargo.toml");
 
 /// A proxy that does not answer, and no root certificates: the examples must not depend on either,
 /// because they use loopback only.
@@ -89,14 +89,22 @@ fn lints() -> Outcome {
     cargo(&["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"])
 }
 
+/// Each library, each client of a vault, and the examples with the features that users have.
 fn libraries_alone() -> Outcome {
     for library in LIBRARIES {
         cargo(&["clippy", "--package", library, "--no-default-features", "--", "-D", "warnings"])?;
     }
-    for vault in VAULTS {
+    let manifest = fs::read_to_string(SECRETS).map_err(|error| format!("cannot read {SECRETS}: {error}"))?;
+    for vault in vaults(&manifest) {
         cargo(&["clippy", "--package", "passport-secrets", "--features", vault, "--", "-D", "warnings"])?;
     }
-    Ok(())
+    cargo(&["check", "--examples"])
+}
+
+/// The features that enable `_client`, which is for the clients of vaults.
+fn vaults(manifest: &str) -> impl Iterator<Item = &str> {
+    let features = manifest.lines().filter_map(|line| line.split_once(" = "));
+    features.filter(|(_, enabled)| enabled.contains("\"_client\"")).map(|(name, _)| name)
 }
 
 /// With the command of the README.
@@ -108,9 +116,10 @@ fn documentation() -> Outcome {
     cargo_with(&[("RUSTDOCFLAGS", "-D warnings")], &["doc", "--workspace", "--all-features", "--no-deps"])
 }
 
-/// Runs each example that the tests have built. The programs of a workspace are in one folder, and
-/// this program is one of them.
+/// Builds what the tests have not built of the examples, and runs each. The programs of a profile
+/// are in one folder, and this program is one of them.
 fn examples() -> Outcome {
+    cargo(&["build", "--workspace", "--all-features", "--all-targets"])?;
     let this = env::current_exe().map_err(|error| format!("cannot find this program: {error}"))?;
     for example in names_of_examples()? {
         run(Command::new(this.with_file_name("examples").join(example)).envs(UNFRIENDLY))?;
@@ -157,5 +166,17 @@ fn dependencies() -> Outcome {
     } else {
         println!("\nskipped: cargo-deny is not installed (cargo install cargo-deny)");
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn vaults_are_the_features_with_a_client() {
+        let manifest = "[features]\naws = [\"_client\", \"dep:a\"]\n_client = [\"dep:http\"]\nother = []\n";
+        assert_eq!(vaults(manifest).collect::<Vec<_>>(), ["aws"]);
+        assert_eq!(vaults(&fs::read_to_string(SECRETS).unwrap()).count(), 3);
     }
 }

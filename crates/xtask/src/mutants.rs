@@ -1,7 +1,7 @@
 //! Mutation tests of the code that decides, by cargo-mutants. A mutant that survives is a change of
 //! the code that no unit test notices: write the test, or add the mutant to [`EQUIVALENT`].
 
-use std::fs;
+use std::{fs, path::Path};
 
 use crate::{
     USAGE,
@@ -121,6 +121,9 @@ fn files(parts: &[&str]) -> Result<Vec<String>, String> {
     for decisions in DECISIONS {
         let decisions = format!("crates/{decisions}");
         if decisions.ends_with(".rs") {
+            if !Path::new(ROOT).join(&decisions).exists() {
+                return Err(format!("{decisions} does not exist: correct the list of decisions"));
+            }
             files.push(decisions);
         } else {
             files.extend(files_in(&decisions)?);
