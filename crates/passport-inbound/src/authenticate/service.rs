@@ -117,8 +117,11 @@ impl<S: Clone> Authenticate<S> {
     where
         S: Service<Request<B>>,
     {
-        let (config, rejections) = (self.config.clone(), self.config.rejections.clone());
-        let check = Box::new(move |request: &mut _, cx: &mut Context<'_>| caller.poll(request, &config, cx));
-        AuthenticateFuture::checking(check, rejections, &mut self.inner, request)
+        let config = self.config.clone();
+        let check = Box::new(move |request: &mut _, cx: &mut Context<'_>| {
+            let result = caller.poll(request, &config, cx);
+            result.map_err(|rejection| reject(rejection, request, &config.rejections))
+        });
+        AuthenticateFuture::checking(check, &mut self.inner, request)
     }
 }
