@@ -193,3 +193,6 @@ impl TokenVerifier {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

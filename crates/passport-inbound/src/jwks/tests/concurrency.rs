@@ -1,4 +1,4 @@
-//! Many callers on several threads against an issuer in memory, for races between reading a
+//! Many callers on several threads against an issuer in memory, for races between reading the
 //! installed keys and taking the lock; and responses that a real issuer does not send.
 
 use std::{
