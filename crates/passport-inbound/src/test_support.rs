@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
+use http_body_util::Full;
 use passport_core::{
     Clock, HttpExchange, Limits, ManualClock, Transport, TransportError, TransportErrorKind,
 };
@@ -15,6 +16,8 @@ use passport_dev::{DevPassport, TestJwtBuilder};
 pub(crate) use passport_test_support::{logs::Log, metrics::measured};
 use serde_json::Value;
 use tokio::{sync::watch, time::Instant};
+use tower::{Layer, Service};
+use tower_test::mock;
 
 use crate::{TokenVerifier, TokenVerifierBuilder};
 
@@ -192,4 +195,18 @@ impl Setup {
     pub(crate) fn token(&self) -> TestJwtBuilder {
         self.passport.user_token("u").expires_in(Duration::from_secs(30 * 24 * 60 * 60))
     }
+}
+
+/// Asserts that the service of `layer` is ready exactly when its inner service is.
+pub(crate) fn assert_ready_with_inner_service<L>(layer: &L)
+where
+    L: Layer<mock::Mock<Request<()>, Response<Full<Bytes>>>>,
+    L::Service: Service<Request<()>>,
+{
+    let (inner, mut handle) = mock::pair();
+    let mut service = mock::Spawn::new(layer.layer(inner));
+    handle.allow(0);
+    assert!(service.poll_ready().is_pending());
+    handle.allow(1);
+    assert!(service.poll_ready().is_ready());
 }

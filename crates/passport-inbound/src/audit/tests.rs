@@ -11,7 +11,11 @@ use serde_json::{Value, json};
 use tower::{Layer, Service, service_fn};
 
 use super::{event::TracingSink, *};
-use crate::{IdInfo, Rejection, jwt::claims::Claims, test_support::Log};
+use crate::{
+    IdInfo, Rejection,
+    jwt::claims::Claims,
+    test_support::{Log, assert_ready_with_inner_service},
+};
 
 /// The path and the status of an event.
 type Recorded = (String, Option<StatusCode>);
@@ -137,4 +141,9 @@ fn calls_of_managed_identities_and_rejections_are_logged() {
     ]) {
         assert!(line.contains(kind) && line.contains(who), "{kind} {who}: {line}");
     }
+}
+
+#[test]
+fn audit_service_is_ready_when_its_inner_service_is() {
+    assert_ready_with_inner_service(&AuditLayer::new());
 }

@@ -13,7 +13,7 @@ use crate::{
     IdInfo, Rejection, ResponseBody, TokenVerifier,
     authorize::Decision,
     response::{drain::Drain, render::reject},
-    verify::{Verdict, counters},
+    verify::{VerifyProgress, counters},
 };
 
 /// The service that [`AuthenticateLayer`](super::AuthenticateLayer) makes.
@@ -60,9 +60,9 @@ impl<S> Authenticate<S> {
             }
         };
         match self.verifier.verify_now(token) {
-            Verdict::Settled(Ok(caller)) => Authentication::Caller(caller),
-            Verdict::Settled(Err(error)) => Authentication::Rejected(error.into()),
-            Verdict::Waits(wait) => {
+            VerifyProgress::Done(Ok(caller)) => Authentication::Caller(caller),
+            VerifyProgress::Done(Err(error)) => Authentication::Rejected(error.into()),
+            VerifyProgress::Waiting(wait) => {
                 let (verifier, token) = (self.verifier.clone(), token.to_owned());
                 let verification = async move { verifier.verify_after(wait, &token).await };
                 Authentication::Pending(PendingCaller::Verification(Box::pin(verification)))
@@ -117,8 +117,11 @@ impl<S: Clone> Authenticate<S> {
     where
         S: Service<Request<B>>,
     {
-        let (config, rejections) = (self.config.clone(), self.config.rejections.clone());
-        let check = Box::new(move |request: &mut _, cx: &mut Context<'_>| caller.poll(request, &config, cx));
-        AuthenticateFuture::checking(check, rejections, &mut self.inner, request)
+        let config = self.config.clone();
+        let check = Box::new(move |request: &mut _, cx: &mut Context<'_>| {
+            let result = caller.poll(request, &config, cx);
+            result.map_err(|rejection| reject(rejection, request, &config.rejections))
+        });
+        AuthenticateFuture::checking(check, &mut self.inner, request)
     }
 }

@@ -16,7 +16,10 @@ use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_test::mock;
 
 use super::*;
-use crate::{AccessToken, CallerToken, IdInfo, Rejection, RejectionReason, Requirement, TokenVerifier};
+use crate::{
+    AccessToken, CallerToken, IdInfo, Rejection, RejectionReason, Requirement, TokenVerifier,
+    test_support::assert_ready_with_inner_service,
+};
 
 type Reply = Response<Full<Bytes>>;
 type FrameOfBody = Result<Frame<Bytes>, Infallible>;
@@ -260,4 +263,10 @@ async fn rejection_after_a_key_fetch_has_the_layers_settings() {
     assert_eq!(response.extensions().get(), Some(&Rejection::Token(RejectionReason::Expired)));
     let body = response.into_body().collect().await.unwrap().to_bytes();
     assert_eq!(body, r#"{"error":"invalid_token"}"#);
+}
+
+#[tokio::test]
+async fn authenticate_service_is_ready_when_its_inner_service_is() {
+    let passport = DevPassport::start().await.unwrap();
+    assert_ready_with_inner_service(&layer(&passport));
 }

@@ -122,7 +122,19 @@ impl Rule {
             Self::TenantInPath { .. } => true,
             Self::Not(rule) => rule.reads_path(),
             Self::Both(one, other) | Self::Either(one, other) => one.reads_path() || other.reads_path(),
-            _ => false,
+            Self::ServiceAccount
+            | Self::User
+            | Self::AnyRole(_)
+            | Self::AllRoles(_)
+            | Self::Permission { .. }
+            | Self::Scopes(_)
+            | Self::Tenant(_)
+            | Self::TenantInHeader(_)
+            | Self::MultiFactor
+            | Self::Acr(_)
+            | Self::Remote(_)
+            // What a check reads of the request is up to the application.
+            | Self::Check { .. } => false,
         }
     }
 }

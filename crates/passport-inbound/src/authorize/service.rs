@@ -49,8 +49,12 @@ where
                 RequireFuture::rejected(response, Drain::of(request))
             }
             Decision::Pending(mut permission) => {
-                let check = Box::new(move |_: &mut _, cx: &mut Context<'_>| permission.as_mut().poll(cx));
-                RequireFuture::checking(check, self.rejections.clone(), &mut self.inner, request)
+                let rejections = self.rejections.clone();
+                let check = Box::new(move |request: &mut _, cx: &mut Context<'_>| {
+                    let result = permission.as_mut().poll(cx);
+                    result.map_err(|rejection| reject(rejection, request, &rejections))
+                });
+                RequireFuture::checking(check, &mut self.inner, request)
             }
         }
     }

@@ -11,7 +11,10 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::{IdInfo, Rejection, identity::Anonymous, jwt::claims::Claims};
+use crate::{
+    IdInfo, Rejection, identity::Anonymous, jwt::claims::Claims,
+    test_support::assert_ready_with_inner_service,
+};
 
 mod descriptions;
 
@@ -123,9 +126,11 @@ fn the_tenant_of_the_path_is_the_callers_own() {
     assert!(!passes_at(&own, &claims, "/tenants/t-2/records"));
     assert!(!passes_at(&own, &claims, "/elsewhere"));
     for ambiguous in ["/tenants/t-1/../t-2/x", "/tenants/t-1/%2e%2e/t-2/x", "/tenants/t-1/..%2ft-2/x"] {
-        for requirement in [own.clone(), !own.clone(), Requirement::user().or(own.clone())] {
+        let user = Requirement::user;
+        for requirement in [own.clone(), !own.clone(), user().or(own.clone()), user().or(!own.clone())] {
             assert!(!passes_at(&requirement, &claims, ambiguous), "{requirement} {ambiguous}");
         }
+        assert!(passes_at(&user(), &claims, ambiguous), "it does not read the path");
     }
     let message = Requirement::tenant_in_path("/tenants", "tenant").unwrap_err().to_string();
     assert!(message.contains("`/tenants`") && message.contains("/tenants/{tenant}/{*rest}"), "{message}");
@@ -223,6 +228,18 @@ fn permission_check_decides_and_an_error_rejects() {
     assert_eq!([decide(Some(true), false), decide(Some(false), false)], [Ok(()), Err(403)]);
     assert_eq!([decide(Some(true), true), decide(Some(false), true)], [Err(403), Ok(())]);
     assert_eq!([decide(None, false), decide(None, true)], [Err(503), Err(503)]);
+}
+
+#[test]
+fn failed_check_is_ignored_if_the_other_part_decides() {
+    let failed = || oracle(None).0;
+    assert!(passes(&failed().or(oracle(Some(true)).0), &json!({})));
+    assert!(!passes(&failed().and(oracle(Some(false)).0), &json!({})));
+}
+
+#[test]
+fn require_service_is_ready_when_its_inner_service_is() {
+    assert_ready_with_inner_service(&RequireLayer::new(Requirement::user()));
 }
 
 #[test]

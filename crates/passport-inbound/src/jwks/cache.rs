@@ -3,12 +3,12 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime},
 };
 
 use arc_swap::{ArcSwapOption, Guard};
 use bytes::Bytes;
-use passport_core::{Clock, SharedTask, TaskLimits, Waiter, with_causes};
+use passport_core::{Clock, SharedTask, TaskLimits, Waiter, unix_millis, with_causes};
 use tokio::{runtime::Handle, sync::watch};
 
 use super::{
@@ -107,8 +107,8 @@ impl JwksCache {
     ) -> Result<Self, KeyFetchError> {
         let cache = Self::empty(allowed, KeySettings::default(), clock);
         let keys = cache.parsed(document, &KeySet::default())?;
-        let snapshot = InstalledKeys::new(keys, KeyLife::endless(cache.clock.now()), Bytes::new());
-        cache.installed.store(Some(Arc::new(snapshot)));
+        let installed = InstalledKeys::new(keys, KeyLife::endless(cache.clock.now()), Bytes::new());
+        cache.installed.store(Some(Arc::new(installed)));
         Ok(cache)
     }
 
@@ -132,15 +132,15 @@ impl JwksCache {
     /// Returns the keys, if there are any that are trusted. Starts a refresh if they are due.
     pub(crate) fn current(self: &Arc<Self>, now: SystemTime) -> CurrentKeys {
         let installed = self.installed.load();
-        let Some(snapshot) = installed.as_ref() else { return installed };
-        match snapshot.life.freshness(now) {
+        let Some(keys) = installed.as_ref() else { return installed };
+        match keys.life.freshness(now) {
             Freshness::Fresh => installed,
             Freshness::Due => {
-                let left = self.next_attempt.load(Ordering::Relaxed).saturating_sub(millis(now));
+                let left = self.next_attempt.load(Ordering::Relaxed).saturating_sub(unix_millis(now));
                 // No pause is so long: the clock was set back, and the policy handles that.
                 let is_too_long = Duration::from_millis(left) > self.settings.longest_pause();
                 if left == 0 || is_too_long {
-                    drop(self.refresh_because(RefreshCause::Schedule, Trigger::Request, Some(snapshot), now));
+                    drop(self.refresh_because(RefreshCause::Schedule, Trigger::Request, Some(keys), now));
                 }
                 installed
             }
@@ -219,7 +219,7 @@ impl JwksCache {
         }
         let Ok(runtime) = Handle::try_current() else {
             // Nothing can be fetched, so the next caller need not try at once.
-            self.next_attempt.store(millis(now).saturating_add(1000), Ordering::Relaxed);
+            self.next_attempt.store(unix_millis(now).saturating_add(1000), Ordering::Relaxed);
             return RefreshStatus::NotYet(RefreshPause::without_attempt(false));
         };
         // No limits: the policy's pause decides when an attempt has stalled.
@@ -267,19 +267,19 @@ impl JwksCache {
         self.refreshes.is_current(attempt)
     }
 
-    /// Installs `snapshot`, unless a later attempt has begun.
-    pub(super) fn install(&self, snapshot: InstalledKeys, attempt: u64, source: &KeySource) -> bool {
+    /// Installs `keys`, unless a later attempt has begun.
+    pub(super) fn install(&self, keys: InstalledKeys, attempt: u64, source: &KeySource) -> bool {
         let now = self.clock.now();
         let mut state = self.state();
         if !self.refreshes.is_current(attempt) {
             return false;
         }
         match source {
-            KeySource::File { .. } => state.policy.loaded(snapshot.life),
-            KeySource::Issuer { .. } => state.policy.fetched(snapshot.life, now),
+            KeySource::File { .. } => state.policy.loaded(keys.life),
+            KeySource::Issuer { .. } => state.policy.fetched(keys.life, now),
         }
         state.last_error = None;
-        self.installed.store(Some(Arc::new(snapshot)));
+        self.installed.store(Some(Arc::new(keys)));
         self.publish_next_attempt(&state, now);
         true
     }
@@ -331,7 +331,7 @@ impl JwksCache {
     }
 
     fn publish_next_attempt(&self, state: &RefreshState, now: SystemTime) {
-        self.next_attempt.store(millis(state.policy.next_attempt(now)), Ordering::Relaxed);
+        self.next_attempt.store(unix_millis(state.policy.next_attempt(now)), Ordering::Relaxed);
         self.changed.send_replace(());
     }
 
@@ -366,9 +366,4 @@ impl JwksCache {
     fn state(&self) -> MutexGuard<'_, RefreshState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn millis(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -22,7 +22,7 @@ pub(crate) struct InstalledKeys {
 pub(crate) type CurrentKeys = Guard<Option<Arc<InstalledKeys>>>;
 
 impl InstalledKeys {
-    /// Creates a snapshot without a version and without a lifetime that the issuer has stated.
+    /// Creates installed keys without a version and without a lifetime that the issuer has stated.
     pub(super) fn new(keys: Arc<KeySet>, life: KeyLife, document: Bytes) -> Self {
         Self { keys, meters: Meters::new(), life, version: None, fresh_for: None, document }
     }

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use super::{
+    clock_tolerance::was_set_back,
     settings::{JITTER, KeySettings},
-    span::CLOCK_TOLERANCE,
 };
 
 /// The part of the lifetime after which keys are refreshed, so that no request meets its end.
@@ -60,14 +60,11 @@ impl KeyLife {
             return Freshness::Expired;
         }
         // A clock that was set back does not tell how old the keys are.
-        if self.is_ahead_of(now) || now >= self.due_at { Freshness::Due } else { Freshness::Fresh }
-    }
-
-    /// Returns whether the clock was set back since the keys were fetched.
-    fn is_ahead_of(&self, now: SystemTime) -> bool {
-        // The comparison is nearly always enough, and takes a tenth of the difference.
-        now < self.fetched_at
-            && self.fetched_at.duration_since(now).is_ok_and(|ahead| ahead > CLOCK_TOLERANCE)
+        if was_set_back(self.fetched_at, now) || now >= self.due_at {
+            Freshness::Due
+        } else {
+            Freshness::Fresh
+        }
     }
 
     pub(super) fn age(&self, now: SystemTime) -> Duration {

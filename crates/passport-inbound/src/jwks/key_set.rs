@@ -135,10 +135,14 @@ impl KeySet {
     /// Returns whether [`verify`](Self::verify) would try `key`, which has verified a token with or
     /// without a `kid`, with that token again.
     pub(crate) fn still_tries(&self, key: &Arc<Key>, has_kid: bool) -> bool {
-        // With a `kid`, all keys of that name are tried: there are no more than `MAX_TRIES`.
-        let tries = if has_kid { usize::MAX } else { MAX_TRIES };
+        let is_key = |other: &Arc<Key>| Arc::ptr_eq(other, key);
+        if has_kid {
+            // All keys of that name are tried: there are no more than `MAX_TRIES`. This compares
+            // pointers only, so it does not load the other keys into the CPU's cache.
+            return self.keys.iter().any(is_key);
+        }
         let same_algorithm = |other: &&Arc<Key>| other.identity.algorithm == key.identity.algorithm;
-        self.keys.iter().filter(same_algorithm).take(tries).any(|other| Arc::ptr_eq(other, key))
+        self.keys.iter().filter(same_algorithm).take(MAX_TRIES).any(is_key)
     }
 }
 

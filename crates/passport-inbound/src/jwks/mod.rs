@@ -4,6 +4,7 @@
 
 mod cache;
 mod client;
+mod clock_tolerance;
 mod error;
 mod events;
 mod health;
@@ -20,7 +21,6 @@ mod refresh_policy;
 mod refresh_task;
 mod settings;
 mod skipped_keys;
-mod span;
 
 pub use self::health::{KeyHealth, KeyState};
 pub(crate) use self::{

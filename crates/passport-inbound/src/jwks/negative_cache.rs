@@ -2,17 +2,17 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::span::Span;
+use super::clock_tolerance::TimeWindow;
 
 /// For the cooldown after a refresh, tokens with an unknown key or an invalid signature are
 /// rejected without another request to the issuer: such tokens cost anyone nothing to make.
 #[derive(Debug, Default)]
-pub(super) struct NegativeCache(Option<Span>);
+pub(super) struct NegativeCache(Option<TimeWindow>);
 
 impl NegativeCache {
     /// Starts the cooldown of a refresh that began at `began`.
     pub(super) fn start(&mut self, began: SystemTime, cooldown: Duration) {
-        self.0 = Span::new(began, cooldown);
+        self.0 = TimeWindow::new(began, cooldown);
     }
 
     /// Returns how long it holds; zero if an unknown key may cause a refresh.

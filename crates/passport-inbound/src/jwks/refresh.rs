@@ -25,7 +25,7 @@ struct Refresh {
 
 /// The keys that an attempt has read.
 struct NewKeys {
-    snapshot: InstalledKeys,
+    keys: InstalledKeys,
     source: KeySource,
 }
 
@@ -84,10 +84,10 @@ impl Refresh {
     /// them.
     fn install(&self, new_keys: NewKeys) -> Option<SavedKeys> {
         let cache = &self.cache;
-        let NewKeys { snapshot, source } = new_keys;
-        let (usable, fetched_at) = (snapshot.keys.len(), snapshot.life.fetched_at);
-        let document = snapshot.document.clone();
-        if !cache.install(snapshot, self.number, &source) {
+        let NewKeys { keys: installed, source } = new_keys;
+        let (usable, fetched_at) = (installed.keys.len(), installed.life.fetched_at);
+        let document = installed.document.clone();
+        if !cache.install(installed, self.number, &source) {
             return None;
         }
         match source {
@@ -141,8 +141,8 @@ impl Refresh {
         }
         let keys = cache.parsed(&saved.document, &KeySet::default());
         let keys = keys.map_err(|_| KeyFileError::NoUsableKey)?;
-        let snapshot = InstalledKeys::new(keys, life, saved.document);
-        Ok(NewKeys { snapshot, source: KeySource::File { age: life.age(now) } })
+        let installed = InstalledKeys::new(keys, life, saved.document);
+        Ok(NewKeys { keys: installed, source: KeySource::File { age: life.age(now) } })
     }
 
     async fn fetched(&self, client: &JwksClient) -> Result<NewKeys, KeyFetchError> {
@@ -182,7 +182,7 @@ impl Refresh {
         };
         let life = KeyLife::new(&cache.settings, asked_at, fresh_for, (cache.settings.chance)());
         let version = fetched.version;
-        let snapshot = InstalledKeys { version, fresh_for, ..InstalledKeys::new(keys, life, document) };
-        Ok(NewKeys { snapshot, source: KeySource::Issuer { is_new } })
+        let installed = InstalledKeys { version, fresh_for, ..InstalledKeys::new(keys, life, document) };
+        Ok(NewKeys { keys: installed, source: KeySource::Issuer { is_new } })
     }
 }

@@ -19,10 +19,10 @@ use std::time::{Duration, SystemTime};
 use passport_core::Backoff;
 
 use super::{
+    clock_tolerance::TimeWindow,
     key_life::{Freshness, KeyLife},
     negative_cache::NegativeCache,
     settings::{JITTER, KeySettings},
-    span::Span,
 };
 
 /// The first pause after a failure while there are no keys at all; it doubles up to the cooldown.
@@ -60,7 +60,7 @@ pub(super) struct KeyRefreshPolicy {
     /// Of the keys that are installed.
     life: Option<KeyLife>,
     /// When no attempt begins.
-    pause: Option<Span>,
+    pause: Option<TimeWindow>,
     negative_cache: NegativeCache,
     /// In a row.
     failures: u32,
@@ -91,7 +91,7 @@ impl KeyRefreshPolicy {
     /// Records that an attempt begins. The pause is claimed at once, so that it holds whatever the
     /// outcome is.
     pub(super) fn begin(&mut self, now: SystemTime) {
-        self.pause = Span::new(now, self.settings.cooldown.max(self.settings.longest_attempt()));
+        self.pause = TimeWindow::new(now, self.settings.cooldown.max(self.settings.longest_attempt()));
     }
 
     /// Records that the issuer has returned keys, or confirmed the installed ones.
@@ -118,7 +118,7 @@ impl KeyRefreshPolicy {
     /// not start one each.
     pub(super) fn dropped(&mut self, now: SystemTime) {
         self.is_current = false;
-        self.pause = if self.has_trusted_keys(now) { Span::new(now, FIRST_BACKOFF) } else { None };
+        self.pause = if self.has_trusted_keys(now) { TimeWindow::new(now, FIRST_BACKOFF) } else { None };
     }
 
     /// Records that the attempt has failed. `random` is in 0..1: without keys, the pause is the
@@ -133,7 +133,7 @@ impl KeyRefreshPolicy {
         };
         self.failures = self.failures.saturating_add(1);
         self.is_current = false;
-        self.pause = Span::new(now, pause);
+        self.pause = TimeWindow::new(now, pause);
     }
 
     fn has_trusted_keys(&self, now: SystemTime) -> bool {

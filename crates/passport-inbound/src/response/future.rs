@@ -13,13 +13,11 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use super::{
-    body::ResponseBody, drain::Drain, rejection::Rejection, rejection_config::RejectionConfig, render::reject,
-};
+use super::{body::ResponseBody, drain::Drain};
 
-/// Checks a request, and prepares it for the inner service.
-pub(crate) type Check<B> =
-    Box<dyn FnMut(&mut Request<B>, &mut Context<'_>) -> Poll<Result<(), Rejection>> + Send>;
+/// Checks a request, and prepares it for the inner service or returns the response that rejects it.
+pub(crate) type RequestCheck<B> =
+    Box<dyn FnMut(&mut Request<B>, &mut Context<'_>) -> Poll<Result<(), Response<Bytes>>> + Send>;
 
 pin_project! {
     /// The response future of [`Authenticate`](crate::Authenticate) and
@@ -51,8 +49,7 @@ pin_project! {
 }
 
 struct Pending<S, B> {
-    check: Check<B>,
-    rejections: RejectionConfig,
+    check: RequestCheck<B>,
     /// The service that was polled ready. It holds whatever permit that reserved.
     ready: S,
     request: Request<B>,
@@ -71,30 +68,22 @@ impl<S: Service<Request<B>>, B> CheckedFuture<S, B> {
     /// Moves the service that was polled ready into the future, and leaves a clone of it in its
     /// place. See "Be careful when cloning inner services" in the documentation of
     /// `tower::Service`.
-    pub(crate) fn checking(
-        check: Check<B>,
-        rejections: RejectionConfig,
-        service: &mut S,
-        request: Request<B>,
-    ) -> Self
+    pub(crate) fn checking(check: RequestCheck<B>, service: &mut S, request: Request<B>) -> Self
     where
         S: Clone,
     {
         let not_ready = service.clone();
         let ready = mem::replace(service, not_ready);
-        let pending = Box::new(Pending { check, rejections, ready, request });
+        let pending = Box::new(Pending { check, ready, request });
         Self { stage: Stage::Checking { pending: Some(pending) } }
     }
 }
 
 impl<S: Service<Request<B>>, B: 'static> Pending<S, B> {
-    fn decided(mut self, outcome: Result<(), Rejection>) -> DecidedFuture<S::Future> {
-        match outcome {
+    fn decided(mut self, result: Result<(), Response<Bytes>>) -> DecidedFuture<S::Future> {
+        match result {
             Ok(()) => DecidedFuture::Forwarded { response: self.ready.call(self.request) },
-            Err(rejection) => {
-                let response = reject(rejection, &self.request, &self.rejections);
-                DecidedFuture::rejected(response, Drain::of(self.request))
-            }
+            Err(response) => DecidedFuture::rejected(response, Drain::of(self.request)),
         }
     }
 }
@@ -113,9 +102,9 @@ where
                 StageProjection::Decided { future } => return future.poll(cx),
                 StageProjection::Checking { pending: checking } => {
                     let pending = checking.as_mut().expect("the stage changes when the check is done");
-                    let outcome = ready!((pending.check)(&mut pending.request, cx));
+                    let result = ready!((pending.check)(&mut pending.request, cx));
                     let pending = checking.take().expect("it was there a moment ago");
-                    stage.set(Stage::Decided { future: pending.decided(outcome) });
+                    stage.set(Stage::Decided { future: pending.decided(result) });
                 }
             }
         }

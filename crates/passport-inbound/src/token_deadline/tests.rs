@@ -15,7 +15,10 @@ use tokio::{sync::mpsc, time::advance};
 use tower::{Layer, Service, service_fn};
 
 use super::{body::StreamKind, deadline::Deadline, *};
-use crate::{IdInfo, Rejection, identity::Anonymous, jwt::claims::Claims};
+use crate::{
+    IdInfo, Rejection, identity::Anonymous, jwt::claims::Claims,
+    test_support::assert_ready_with_inner_service,
+};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -221,4 +224,9 @@ fn fixed_protocol_of_the_layer_holds_for_its_rejections() {
         assert_eq!(response.status(), status);
         assert_eq!(response.headers().contains_key("grpc-status"), is_grpc);
     }
+}
+
+#[test]
+fn deadline_service_is_ready_when_its_inner_service_is() {
+    assert_ready_with_inner_service(&EndStreamsLayer::new());
 }

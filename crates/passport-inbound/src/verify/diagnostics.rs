@@ -147,7 +147,7 @@ fn with_keys(
     write: impl FnOnce(&dyn fmt::Debug, &dyn fmt::Debug),
 ) {
     if is_enabled() {
-        let kids: Vec<_> = installed.iter().flat_map(|snapshot| snapshot.keys.kids()).collect();
+        let kids: Vec<_> = installed.iter().flat_map(|current| current.keys.kids()).collect();
         write(&kids, &(header.algorithm.name(), start_of(header.kid).as_deref().map(Quoted)));
     }
 }

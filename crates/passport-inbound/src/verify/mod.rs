@@ -10,7 +10,7 @@ mod pipeline;
 
 use std::{sync::Arc, time::Duration};
 
-pub(crate) use self::pipeline::Verdict;
+pub(crate) use self::pipeline::VerifyProgress;
 pub use self::{
     builder::TokenVerifierBuilder,
     error::{NotReady, VerifyError},
@@ -70,8 +70,8 @@ impl TokenVerifier {
     pub async fn verify(&self, token: &str) -> Result<IdInfo, VerifyError> {
         let token = token.as_bytes();
         match self.verify_now(token) {
-            Verdict::Settled(outcome) => outcome,
-            Verdict::Waits(wait) => self.verify_after(wait, token).await,
+            VerifyProgress::Done(outcome) => outcome,
+            VerifyProgress::Waiting(wait) => self.verify_after(wait, token).await,
         }
     }
 
@@ -84,8 +84,8 @@ impl TokenVerifier {
     #[must_use]
     pub fn try_verify(&self, token: &str) -> Option<Result<IdInfo, VerifyError>> {
         match self.pipeline.verify(token.as_bytes(), Some(VerificationPermit::unlimited()), true) {
-            Verdict::Settled(outcome) => Some(outcome),
-            Verdict::Waits(_) => None,
+            VerifyProgress::Done(outcome) => Some(outcome),
+            VerifyProgress::Waiting(_) => None,
         }
     }
 
@@ -142,7 +142,7 @@ impl TokenVerifier {
     }
 
     /// The hot path: synchronous.
-    pub(crate) fn verify_now(&self, token: &[u8]) -> Verdict {
+    pub(crate) fn verify_now(&self, token: &[u8]) -> VerifyProgress {
         self.pipeline.verify(token, None, true)
     }
 
@@ -176,8 +176,8 @@ impl TokenVerifier {
                 Wait::Permit => self.pipeline.permits.acquire().await,
             };
             match self.pipeline.verify(token, permit, waits < MAX_WAITS) {
-                Verdict::Settled(outcome) => return outcome,
-                Verdict::Waits(next) => wait = next,
+                VerifyProgress::Done(outcome) => return outcome,
+                VerifyProgress::Waiting(next) => wait = next,
             }
         }
     }
@@ -185,11 +185,14 @@ impl TokenVerifier {
     /// Verifies a token without waiting any more.
     fn verify_last(&self, token: &[u8], permit: Option<VerificationPermit>) -> Result<IdInfo, VerifyError> {
         match self.pipeline.verify(token, permit, false) {
-            Verdict::Settled(outcome) => outcome,
-            Verdict::Waits(_) => {
+            VerifyProgress::Done(outcome) => outcome,
+            VerifyProgress::Waiting(_) => {
                 counters::overloaded();
                 Err(VerifyError::Overloaded { retry_after: SOON })
             }
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,9 +56,9 @@ pub(crate) struct DenyList(pub(crate) Arc<dyn Fn(&IdInfo) -> bool + Send + Sync>
 
 /// The result of a verification that does not wait.
 #[derive(Debug)]
-pub(crate) enum Verdict {
-    Settled(Result<IdInfo, VerifyError>),
-    Waits(Wait),
+pub(crate) enum VerifyProgress {
+    Done(Result<IdInfo, VerifyError>),
+    Waiting(Wait),
 }
 
 /// What a verification waits for.
@@ -71,7 +71,7 @@ pub(crate) enum Wait {
 }
 
 /// A token whose form and header are acceptable.
-struct Candidate<'a> {
+struct ParsedToken<'a> {
     token: &'a [u8],
     jws: Jws<'a>,
     header: Header<'a>,
@@ -79,7 +79,7 @@ struct Candidate<'a> {
 }
 
 /// The circumstances of a verification.
-struct Context {
+struct VerifyContext {
     installed: CurrentKeys,
     permit: Option<VerificationPermit>,
     may_refresh: bool,
@@ -87,8 +87,8 @@ struct Context {
 }
 
 /// The result of a verification with the installed keys.
-enum Finding {
-    Settled(Result<IdInfo, RejectionReason>),
+enum KeyVerification {
+    Done(Result<IdInfo, RejectionReason>),
     /// There are no keys.
     NoKeys,
     /// No key verifies the token. If there are no newer keys, this is the reason.
@@ -104,24 +104,24 @@ impl Pipeline {
         token: &[u8],
         permit: Option<VerificationPermit>,
         may_refresh: bool,
-    ) -> Verdict {
+    ) -> VerifyProgress {
         let now = self.clock.now();
         let installed = self.jwks.current(now);
-        if let (Some(cache), Some(snapshot)) = (&self.cache, &*installed) {
+        if let (Some(cache), Some(current)) = (&self.cache, &*installed) {
             let started = started_if_timed();
-            if let Some(caller) = cache.get(token, &snapshot.keys, now) {
+            if let Some(caller) = cache.get(token, &current.keys, now) {
                 let outcome = self.check_deny_list(caller);
                 if let Some(started) = started {
-                    snapshot.meters.hit(started);
+                    current.meters.hit(started);
                 }
-                count(&snapshot.meters, &outcome);
-                return Verdict::Settled(outcome.map_err(Into::into));
+                count(&current.meters, &outcome);
+                return VerifyProgress::Done(outcome.map_err(Into::into));
             }
         }
-        self.verify_uncached(token, Context { installed, permit, may_refresh, now })
+        self.verify_uncached(token, VerifyContext { installed, permit, may_refresh, now })
     }
 
-    fn verify_uncached(&self, token: &[u8], context: Context) -> Verdict {
+    fn verify_uncached(&self, token: &[u8], context: VerifyContext) -> VerifyProgress {
         match Jws::parse(token, self.max_token_size) {
             Ok(jws) if jws.fits_small_buffers() => {
                 self.verify_with_buffers::<SMALL_BUFFER, SMALL_BUFFER>(token, jws, context)
@@ -143,45 +143,45 @@ impl Pipeline {
         &self,
         token: &[u8],
         jws: Jws<'_>,
-        context: Context,
-    ) -> Verdict {
+        context: VerifyContext,
+    ) -> VerifyProgress {
         let (mut header, mut signature) = ([0; HEADER], [0; SIGNATURE]);
-        match self.candidate(token, jws, &mut header, &mut signature) {
-            Ok(candidate) => self.verify_or_refresh(&candidate, context),
+        match self.parse(token, jws, &mut header, &mut signature) {
+            Ok(parsed) => self.verify_or_refresh(&parsed, context),
             Err(reason) => rejected_for_its_form(reason, token),
         }
     }
 
-    fn candidate<'a>(
+    fn parse<'a>(
         &self,
         token: &'a [u8],
         jws: Jws<'a>,
         header: &'a mut [u8],
         signature: &'a mut [u8],
-    ) -> Result<Candidate<'a>, RejectionReason> {
+    ) -> Result<ParsedToken<'a>, RejectionReason> {
         let allowed = &self.jwks.allowed;
         let members = jws.header(header)?;
         let header = members
             .validate(allowed)
             .inspect_err(|reason| diagnostics::header(*reason, &members, allowed))?;
         let signature = jws.signature(signature)?;
-        Ok(Candidate { token, jws, header, signature })
+        Ok(ParsedToken { token, jws, header, signature })
     }
 
     /// Verifies a token with the installed keys, and requests newer ones if that decides nothing.
-    fn verify_or_refresh(&self, candidate: &Candidate<'_>, context: Context) -> Verdict {
-        let Context { mut installed, mut permit, may_refresh, now } = context;
+    fn verify_or_refresh(&self, parsed: &ParsedToken<'_>, context: VerifyContext) -> VerifyProgress {
+        let VerifyContext { mut installed, mut permit, may_refresh, now } = context;
         let jwks = &self.jwks;
         loop {
-            let reason = match self.verify_with_keys(candidate, &installed, &mut permit, now) {
-                Finding::Settled(outcome) => return Verdict::Settled(outcome.map_err(Into::into)),
-                Finding::NoPermit => return Verdict::Waits(Wait::Permit),
-                Finding::NoKey(reason) => Some(reason),
-                Finding::NoKeys => None,
+            let reason = match self.verify_with_keys(parsed, &installed, &mut permit, now) {
+                KeyVerification::Done(outcome) => return VerifyProgress::Done(outcome.map_err(Into::into)),
+                KeyVerification::NoPermit => return VerifyProgress::Waiting(Wait::Permit),
+                KeyVerification::NoKey(reason) => Some(reason),
+                KeyVerification::NoKeys => None,
             };
             let pause = if may_refresh {
                 match jwks.refresh(installed.as_ref(), now) {
-                    RefreshStatus::Running(keys) => return Verdict::Waits(Wait::Keys(keys)),
+                    RefreshStatus::Running(keys) => return VerifyProgress::Waiting(Wait::Keys(keys)),
                     RefreshStatus::NotYet(pause) => pause,
                     RefreshStatus::Newer => {
                         installed = jwks.current(now);
@@ -191,13 +191,11 @@ impl Pipeline {
             } else {
                 jwks.pause(installed.as_ref(), now)
             };
-            return Verdict::Settled(Err(match reason {
-                Some(reason) if pause.is_current => {
-                    rejected_for_its_key(reason, candidate, &installed).into()
-                }
+            return VerifyProgress::Done(Err(match reason {
+                Some(reason) if pause.is_current => rejected_for_its_key(reason, parsed, &installed).into(),
                 // The key may be new, also under an old `kid`.
                 Some(reason) => {
-                    diagnostics::not_verified(reason, &candidate.header, &installed);
+                    diagnostics::not_verified(reason, &parsed.header, &installed);
                     keys_unavailable(pause.left)
                 }
                 None => keys_unavailable(pause.left),
@@ -207,43 +205,43 @@ impl Pipeline {
 
     fn verify_with_keys(
         &self,
-        candidate: &Candidate<'_>,
+        parsed: &ParsedToken<'_>,
         installed: &CurrentKeys,
         permit: &mut Option<VerificationPermit>,
         now: SystemTime,
-    ) -> Finding {
-        let Candidate { jws, header, signature, .. } = candidate;
-        let Some(snapshot) = &**installed else { return Finding::NoKeys };
-        match snapshot.keys.match_key(header) {
+    ) -> KeyVerification {
+        let ParsedToken { jws, header, signature, .. } = parsed;
+        let Some(installed) = &**installed else { return KeyVerification::NoKeys };
+        match installed.keys.match_key(header) {
             KeyMatch::Found => {}
-            KeyMatch::OtherAlgorithm => return Finding::NoKey(RejectionReason::AlgorithmMismatch),
-            KeyMatch::NotFound => return Finding::NoKey(RejectionReason::KeyNotFound),
+            KeyMatch::OtherAlgorithm => return KeyVerification::NoKey(RejectionReason::AlgorithmMismatch),
+            KeyMatch::NotFound => return KeyVerification::NoKey(RejectionReason::KeyNotFound),
         }
         *permit = permit.take().or_else(|| self.permits.try_acquire());
         if permit.is_none() {
-            return Finding::NoPermit;
+            return KeyVerification::NoPermit;
         }
         let started = Instant::now();
-        let verified = snapshot.keys.verify(header, jws.message, signature);
-        let outcome = verified.map(|key| self.accept(candidate, key, now));
-        snapshot.meters.cold(started);
+        let verified = installed.keys.verify(header, jws.message, signature);
+        let outcome = verified.map(|key| self.accept(parsed, key, now));
+        installed.meters.cold(started);
         match outcome {
             Some(outcome) => {
-                count(&snapshot.meters, &outcome);
-                Finding::Settled(outcome)
+                count(&installed.meters, &outcome);
+                KeyVerification::Done(outcome)
             }
-            None => Finding::NoKey(RejectionReason::SignatureInvalid),
+            None => KeyVerification::NoKey(RejectionReason::SignatureInvalid),
         }
     }
 
     /// Checks the claims of a token with a valid signature.
     fn accept(
         &self,
-        candidate: &Candidate<'_>,
+        parsed: &ParsedToken<'_>,
         key: &Arc<Key>,
         now: SystemTime,
     ) -> Result<IdInfo, RejectionReason> {
-        let payload = candidate.jws.payload()?;
+        let payload = parsed.jws.payload()?;
         let claims = Claims::parse(&payload).map_err(|error| diagnostics::payload(&error))?;
         let validity = self.policy.check(&claims, now).inspect_err(|reason| {
             self.slash_warning.check(*reason, &claims, &self.policy);
@@ -252,11 +250,11 @@ impl Pipeline {
         let caller = IdInfo::new(claims, payload, validity.until);
         if let Some(cache) = &self.cache {
             let verified = CacheEntry {
-                token: candidate.token.into(),
+                token: parsed.token.into(),
                 caller: caller.clone(),
                 validity,
                 key: Arc::clone(key),
-                has_kid: candidate.header.kid.is_some(),
+                has_kid: parsed.header.kid.is_some(),
                 is_in_overflow: AtomicBool::new(false),
             };
             cache.insert(verified, now);
@@ -289,19 +287,19 @@ fn count(meters: &Meters, outcome: &Result<IdInfo, RejectionReason>) {
     }
 }
 
-fn rejected_for_its_form(reason: RejectionReason, token: &[u8]) -> Verdict {
+fn rejected_for_its_form(reason: RejectionReason, token: &[u8]) -> VerifyProgress {
     counters::rejected(reason);
     diagnostics::form(reason, token.len());
-    Verdict::Settled(Err(reason.into()))
+    VerifyProgress::Done(Err(reason.into()))
 }
 
 fn rejected_for_its_key(
     reason: RejectionReason,
-    candidate: &Candidate<'_>,
+    parsed: &ParsedToken<'_>,
     installed: &CurrentKeys,
 ) -> RejectionReason {
     counters::rejected(reason);
-    diagnostics::key(reason, &candidate.header, installed);
+    diagnostics::key(reason, &parsed.header, installed);
     reason
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::test_support::Log;
 
 fn sources() -> CredentialRules {
     CredentialRules {
@@ -28,6 +29,8 @@ fn token_is_read_from_configured_locations() {
         ("/?access_token=q", &[EVENTS], Some("q")),
         ("/?a=b&access_token=q&c=d", &upgrade, Some("q")),
         ("/?access_token=q", &[], None),
+        ("/?access_token=q", &upgrade[..1], None),
+        ("/?access_token=q", &upgrade[1..], None),
         ("/?xaccess_token=q", &[EVENTS], None),
         ("/", &[("cookie", "a=b; session=c; d=e")], Some("c")),
         ("/", &[("cookie", "session=\"c\"")], Some("c")),
@@ -77,6 +80,29 @@ fn chunked_cookies_are_recognized() {
     }
     for cookies in ["session=a; session.0=b", "session.x=a", "session.=a", "sessions=a", "other.0=a"] {
         assert!(!chunked(cookies), "{cookies}");
+    }
+}
+
+#[test]
+fn only_a_chunked_cookie_is_logged_as_chunked() {
+    for (cookies, lines) in [("session.0=a", 1), ("other.0=a", 0)] {
+        let log = Log::listen(tracing::Level::DEBUG);
+        let request = request("/", &[("cookie", cookies)]);
+        assert_eq!(sources().token(&request), Ok(None));
+        assert_eq!(log.lines_with("split into chunks").len(), lines, "{cookies}");
+    }
+}
+
+#[test]
+fn credentials_are_stripped_only_if_configured_and_verified() {
+    for (strips_token, is_verified, stays) in
+        [(true, true, false), (true, false, true), (false, true, true), (false, false, true)]
+    {
+        let mut request = request("/", &[("authorization", "Bearer h"), ("cookie", "session=c")]);
+        CredentialRules { strips_token, ..sources() }.strip(&mut request, is_verified);
+        for name in [AUTHORIZATION, COOKIE] {
+            assert_eq!(request.headers().contains_key(name), stays, "{strips_token} {is_verified}");
+        }
     }
 }
 

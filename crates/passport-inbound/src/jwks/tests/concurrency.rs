@@ -1,5 +1,5 @@
-//! Many callers on several threads against an issuer in memory, for races between reading a
-//! snapshot and taking the lock; and responses that a real issuer does not send.
+//! Many callers on several threads against an issuer in memory, for races between reading the
+//! installed keys and taking the lock; and responses that a real issuer does not send.
 
 use std::{
     sync::{

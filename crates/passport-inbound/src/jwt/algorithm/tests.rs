@@ -28,3 +28,10 @@ fn algorithm_is_shown_by_its_name_in_tokens() {
     let shown = Algorithm::ALL.map(|algorithm| algorithm.to_string());
     assert_eq!(shown, ["ES256", "EdDSA", "PS256", "RS256"]);
 }
+
+#[test]
+fn allowed_algorithms_contain_only_configured_ones() {
+    let allowed = AllowedAlgorithms::new(vec![Algorithm::Rs256, Algorithm::EdDsa]).unwrap();
+    let contained = Algorithm::ALL.map(|algorithm| allowed.contains(algorithm));
+    assert_eq!(contained, [false, true, false, true]);
+}

@@ -76,6 +76,26 @@ fn one_audience_or_role_may_stand_without_a_list() {
 }
 
 #[test]
+fn each_list_claim_is_returned_by_its_name() {
+    let claims = Claims::parse(br#"{"aud":["a","b"],"roles":["r"],"permissions":["p","q"]}"#).unwrap();
+    assert_eq!(
+        (claims.aud, claims.roles, claims.permissions),
+        (owned(&["a", "b"]), owned(&["r"]), owned(&["p", "q"]))
+    );
+}
+
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(|text| (*text).to_owned()).collect()
+}
+
+#[test]
+fn error_says_which_type_a_claim_must_have() {
+    let error = |payload: &str| Claims::parse(payload.as_bytes()).unwrap_err().to_string();
+    let aud = error(r#"{"aud":5}"#);
+    assert!(aud.contains("aud: invalid type: integer `5`, expected a string or a list of strings"), "{aud}");
+}
+
+#[test]
 fn each_text_claim_is_returned_by_its_name() {
     let texts = |payload: &str| {
         let claims = Claims::parse(payload.as_bytes()).unwrap();

@@ -143,6 +143,6 @@ fn small_buffers_hold_512_bytes_of_header_and_signature() {
 }
 
 #[test]
-fn header_holds_6144_bytes_and_signature_1024() {
-    assert_eq!((MAX_HEADER, MAX_SIGNATURE), (6144, 1024));
+fn token_holds_8192_bytes_header_6144_and_signature_1024() {
+    assert_eq!((DEFAULT_MAX_LEN, MAX_HEADER, MAX_SIGNATURE), (8192, 6144, 1024));
 }

@@ -172,3 +172,9 @@ fn tokens_of_another_kind_and_bound_tokens_are_rejected() {
     }
     assert_eq!(validate(&json!({ "cnf": {} })), Err(RejectionReason::BoundToken));
 }
+
+#[test]
+fn time_claims_may_be_100_years_ahead() {
+    assert_eq!(FARTHEST, Duration::from_secs(100 * YEAR));
+    assert_eq!(FARTHEST.as_secs(), 3_153_600_000);
+}

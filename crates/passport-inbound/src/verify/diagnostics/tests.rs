@@ -13,7 +13,7 @@ use tracing::Level;
 use crate::{
     AuthenticateLayer, RejectionReason, VerifyError,
     test_support::{Log, START, ScriptedResponse, measured, setup},
-    verify::Verdict,
+    verify::VerifyProgress,
 };
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn late_recorder_is_used_from_the_next_keys_on() {
     verifier.verify(&good).await.unwrap();
     let measured = measured(async {
         sleep(Duration::from_secs(600)).await;
-        assert!(matches!(verifier.verify_now(good.as_bytes()), Verdict::Settled(Ok(_))));
+        assert!(matches!(verifier.verify_now(good.as_bytes()), VerifyProgress::Done(Ok(_))));
     })
     .await;
     assert_eq!(measured.get("passport_inbound_tokens_total accepted"), Some(&1.0), "{measured:#?}");

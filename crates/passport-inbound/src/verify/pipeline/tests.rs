@@ -23,7 +23,7 @@ use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 use crate::{
     RejectionReason, TokenVerifier, VerifyError,
     test_support::{START, ScriptedIssuer, ScriptedResponse, setup},
-    verify::{Verdict, pipeline::Wait},
+    verify::{VerifyProgress, pipeline::Wait},
 };
 
 /// Six keys, and tokens of each that differ in when they are good and in whether they name their
@@ -167,7 +167,7 @@ async fn cached_tokens_need_no_permit() {
 
     assert!(matches!(verifier.try_verify(&known), Some(Ok(_))));
     let new = setup.token().role("x").build();
-    assert!(matches!(verifier.verify_now(new.as_bytes()), Verdict::Waits(Wait::Permit)));
+    assert!(matches!(verifier.verify_now(new.as_bytes()), VerifyProgress::Waiting(Wait::Permit)));
     let other = setup.token().role("y").build();
     assert!(
         matches!(verifier.try_verify(&other), Some(Ok(_))),
@@ -176,7 +176,7 @@ async fn cached_tokens_need_no_permit() {
     let unnamed = setup.token().header("kid", "junk").build();
     verifier.verify(&unnamed).await.unwrap_err();
     assert!(
-        matches!(verifier.verify_now(unnamed.as_bytes()), Verdict::Settled(_)),
+        matches!(verifier.verify_now(unnamed.as_bytes()), VerifyProgress::Done(_)),
         "a token without a signature to verify needs no permit"
     );
 
@@ -205,7 +205,7 @@ async fn cached_tokens_need_no_permit_after_a_rotation() {
         verifier.verify(&setup.token().build()).await.unwrap();
         let _flood = verifier.pipeline().permits.try_acquire().unwrap();
         for token in &known {
-            assert!(matches!(verifier.verify_now(token.as_bytes()), Verdict::Settled(Ok(_))));
+            assert!(matches!(verifier.verify_now(token.as_bytes()), VerifyProgress::Done(Ok(_))));
         }
     }
 }
@@ -267,9 +267,9 @@ async fn permit_is_released_after_the_verification() {
     verifier.ready().await.unwrap();
     let forged = setup.token().build_raw(&setup.header(), "{}");
     for _ in 0..3 {
-        assert!(matches!(verifier.verify_now(setup.token().build().as_bytes()), Verdict::Settled(Ok(_))));
+        assert!(matches!(verifier.verify_now(setup.token().build().as_bytes()), VerifyProgress::Done(Ok(_))));
         assert!(verifier.verify(&forged).await.is_err());
-        assert!(matches!(verifier.verify_now(b"junk"), Verdict::Settled(Err(_))));
+        assert!(matches!(verifier.verify_now(b"junk"), VerifyProgress::Done(Err(_))));
     }
 }
 

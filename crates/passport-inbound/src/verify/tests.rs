@@ -1,0 +1,45 @@
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use passport_core::{HttpExchange, Limits, ManualClock, Transport, TransportError};
+
+use crate::{
+    RejectionReason, TokenVerifier, VerifyError,
+    test_support::{START, ScriptedIssuer, ScriptedResponse, setup},
+};
+
+/// An issuer that takes longer than the cooldown for each response, by the clock of the verifier.
+#[derive(Clone, Debug)]
+struct SlowIssuer {
+    issuer: ScriptedIssuer,
+    clock: ManualClock,
+}
+
+impl HttpExchange for SlowIssuer {
+    async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> Result<Response<Bytes>, TransportError> {
+        self.clock.advance(Duration::from_secs(60));
+        self.issuer.exchange(request, limits).await
+    }
+}
+
+#[tokio::test]
+async fn request_waits_for_keys_three_times_at_most() {
+    let setup = setup().await;
+    let clock = ManualClock::at_unix_seconds(START);
+    let issuer = ScriptedIssuer::new(ScriptedResponse::body(&setup.passport.jwks()));
+    let verifier = TokenVerifier::builder(setup.passport.audience())
+        .issuer(setup.passport.issuer())
+        .jwks_url(format!("{}/keys", setup.passport.issuer()))
+        .transport(Transport::new(SlowIssuer { issuer: issuer.clone(), clock: clock.clone() }))
+        .clock(clock)
+        .build()
+        .unwrap();
+    let error = verifier.verify(&setup.token().header("kid", "unknown").build()).await.unwrap_err();
+    assert_eq!(error, VerifyError::Rejected(RejectionReason::KeyNotFound));
+    assert_eq!(issuer.requests(), 3);
+}
