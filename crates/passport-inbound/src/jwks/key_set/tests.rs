@@ -272,3 +272,42 @@ fn error_names_each_skipped_key_with_its_reason() {
     let many = parsed(&vec![json!(null); 30], &KeySet::default()).unwrap_err().to_string();
     assert!(many.ends_with("; and 22 more"), "{many}");
 }
+
+#[test]
+fn p256_keys_are_read() {
+    // The generator of the curve.
+    let key = json!({
+        "kty": "EC", "crv": "P-256",
+        "x": "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY",
+        "y": "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU",
+    });
+    let body = json!({ "keys": [key] }).to_string();
+    let (set, skipped) =
+        KeySet::parse(body.as_bytes(), &all_algorithms(), &KeySet::default(), &RandomState::new()).unwrap();
+    assert_eq!((set.len(), skipped.len()), (1, 0));
+    assert_eq!(set.keys[0].identity.algorithm, Algorithm::Es256);
+}
+
+#[test]
+fn key_verifies_no_signature_of_another_algorithm() {
+    use aws_lc_rs::{
+        rand::SystemRandom,
+        rsa::KeySize,
+        signature::{KeyPair, RSA_PKCS1_SHA256, RsaKeyPair},
+    };
+    let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+    let mut key = good();
+    key["n"] =
+        json!(BASE64_URL_SAFE_NO_PAD.encode(pair.public_key().modulus().big_endian_without_leading_zero()));
+    let set = set(&[key]);
+    let mut signature = vec![0; 256];
+    pair.sign(&RSA_PKCS1_SHA256, &SystemRandom::new(), b"message", &mut signature).unwrap();
+    let verifies = |header: Value| {
+        let header = header.to_string();
+        let header = HeaderMembers::read(header.as_bytes()).unwrap().validate(&all_algorithms()).unwrap();
+        set.verify(&header, b"message", &signature).is_some()
+    };
+    assert!(verifies(json!({ "alg": "RS256", "kid": "a" })));
+    assert!(!verifies(json!({ "alg": "PS256", "kid": "a" })));
+    assert!(!verifies(json!({ "alg": "RS256", "kid": "b" })));
+}

@@ -183,3 +183,20 @@ impl KeyLife {
         self.due_at.duration_since(self.fetched_at).unwrap()
     }
 }
+
+#[test]
+fn keys_of_a_file_end_the_pause_and_the_failures() {
+    let mut policy = KeyRefreshPolicy::new(SETTINGS);
+    policy.failed(at(0), 0.0);
+    assert_eq!(policy.failures(), 1);
+    policy.loaded(life(0));
+    assert_eq!((policy.failures(), policy.next_attempt(at(1))), (0, at(480)));
+}
+
+#[test]
+fn attempt_is_due_at_once_after_the_clock_was_set_back() {
+    let mut policy = KeyRefreshPolicy::new(SETTINGS);
+    policy.loaded(life(500));
+    assert_eq!(policy.next_attempt(at(500)), at(980));
+    assert_eq!(policy.next_attempt(at(0)), at(0));
+}
