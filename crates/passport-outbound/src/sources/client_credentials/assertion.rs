@@ -16,7 +16,50 @@ use rustls_pki_types::{PrivatePkcs8KeyDer, pem::PemObject};
 use serde_json::json;
 use zeroize::Zeroizing;
 
-use super::{PrivateKeyJwt, SigningAlgorithm};
+/// The settings of [`ClientAuthentication::PrivateKeyJwt`](super::ClientAuthentication::PrivateKeyJwt).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivateKeyJwt {
+    algorithm: SigningAlgorithm,
+    key_id: Option<String>,
+    audience: Option<String>,
+}
+
+/// The algorithm of a signature ([RFC 7518, section
+/// 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SigningAlgorithm {
+    /// RSA, PKCS#1 v1.5, SHA-256. For a key of 2048 bits or more.
+    Rs256,
+    /// RSA, PSS, SHA-256. For a key of 2048 bits or more.
+    Ps256,
+    /// ECDSA on P-256, SHA-256.
+    Es256,
+}
+
+impl PrivateKeyJwt {
+    /// Signs assertions with `algorithm`, for the token endpoint.
+    #[must_use]
+    pub fn new(algorithm: SigningAlgorithm) -> Self {
+        Self { algorithm, key_id: None, audience: None }
+    }
+
+    /// Sets the key id (`kid`), so that Passport does not have to try all keys of the client.
+    /// Defaults to none.
+    #[must_use]
+    pub fn key_id(mut self, key_id: impl Into<String>) -> Self {
+        self.key_id = Some(key_id.into());
+        self
+    }
+
+    /// Sets the audience of the assertion (`aud`). Defaults to the token URL; some servers require
+    /// their issuer.
+    #[must_use]
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = Some(audience.into());
+        self
+    }
+}
 
 /// The lifetime of an assertion. It covers a slow request and different clocks.
 const LIFE: Duration = Duration::from_secs(60);

@@ -1,4 +1,20 @@
-//! The methods of client authentication.
+//! The methods of client authentication, and what each adds to a token request.
+
+use std::time::SystemTime;
+
+use base64::{Engine, prelude::BASE64_STANDARD};
+use http::HeaderValue;
+use passport_core::{ClientId, Secret};
+use url::Url;
+use zeroize::Zeroizing;
+
+use super::{
+    assertion::{self, PrivateKeyJwt},
+    form::{Form, form_encoded},
+};
+use crate::token::{FetchFailure, TokenErrorKind};
+
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 
 /// The client authentication at the token endpoint ([RFC 6749, section
 /// 2.3](https://www.rfc-editor.org/rfc/rfc6749#section-2.3)).
@@ -49,53 +65,62 @@ impl ClientAuthentication {
     }
 }
 
-/// The settings of [`ClientAuthentication::PrivateKeyJwt`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PrivateKeyJwt {
-    pub(super) algorithm: SigningAlgorithm,
-    pub(super) key_id: Option<String>,
-    pub(super) audience: Option<String>,
-}
-
-/// The algorithm of a signature ([RFC 7518, section
-/// 3.1](https://www.rfc-editor.org/rfc/rfc7518#section-3.1)).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SigningAlgorithm {
-    /// RSA, PKCS#1 v1.5, SHA-256. For a key of 2048 bits or more.
-    Rs256,
-    /// RSA, PSS, SHA-256. For a key of 2048 bits or more.
-    Ps256,
-    /// ECDSA on P-256, SHA-256.
-    Es256,
-}
-
-impl PrivateKeyJwt {
-    /// Signs assertions with `algorithm`, for the token endpoint.
-    #[must_use]
-    pub fn new(algorithm: SigningAlgorithm) -> Self {
-        Self { algorithm, key_id: None, audience: None }
-    }
-
-    /// Sets the key id (`kid`), so that Passport does not have to try all keys of the client.
-    /// Defaults to none.
-    #[must_use]
-    pub fn key_id(mut self, key_id: impl Into<String>) -> Self {
-        self.key_id = Some(key_id.into());
-        self
-    }
-
-    /// Sets the audience of the assertion (`aud`). Defaults to the token URL; some servers require
-    /// their issuer.
-    #[must_use]
-    pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.audience = Some(audience.into());
-        self
-    }
-}
-
 impl From<PrivateKeyJwt> for ClientAuthentication {
     fn from(signed: PrivateKeyJwt) -> Self {
         Self::PrivateKeyJwt(signed)
     }
+}
+
+/// The client, and how it authenticates.
+#[derive(Clone, Copy)]
+pub(super) struct ClientProof<'a> {
+    pub(super) method: &'a ClientAuthentication,
+    pub(super) client_id: &'a ClientId,
+    /// The secret, or the private key.
+    pub(super) secret: &'a Secret,
+    pub(super) token_url: &'a Url,
+}
+
+impl ClientProof<'_> {
+    /// Adds the fields of the method to `form`. Returns the `Authorization` header, if the method
+    /// has one.
+    pub(super) fn add_to(
+        &self,
+        form: &mut Form,
+        now: SystemTime,
+    ) -> Result<Option<HeaderValue>, FetchFailure> {
+        let (id, secret) = (self.client_id.as_str(), self.secret.expose());
+        match self.method {
+            ClientAuthentication::ClientSecretBasic => {
+                return basic(&form_encoded(id), &form_encoded(secret)).map(Some);
+            }
+            ClientAuthentication::ClientSecretBasicRaw => return basic(id, secret).map(Some),
+            ClientAuthentication::ClientSecretPost => {
+                form.push("client_id", id);
+                form.push("client_secret", secret);
+            }
+            ClientAuthentication::PrivateKeyJwt(signed) => {
+                let token_url = self.token_url.as_str();
+                let assertion = assertion::signed(signed, self.client_id, token_url, self.secret, now)
+                    .map_err(|error| FetchFailure::of(TokenErrorKind::Secret).caused_by(error))?;
+                form.push("client_id", id);
+                form.push("client_assertion_type", ASSERTION_TYPE);
+                form.push("client_assertion", &assertion);
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Returns the header of `client_secret_basic`. By [RFC 6749, section
+/// 2.3.1](https://www.rfc-editor.org/rfc/rfc6749#section-2.3.1) id and secret are form-encoded
+/// first.
+fn basic(id: &str, secret: &str) -> Result<HeaderValue, FetchFailure> {
+    let pair = Zeroizing::new([id, secret].join(":"));
+    let pair = Zeroizing::new(BASE64_STANDARD.encode(pair.as_str()));
+    let header = Zeroizing::new(["Basic ", pair.as_str()].concat());
+    let mut value = HeaderValue::from_str(&header)
+        .map_err(|error| FetchFailure::of(TokenErrorKind::Secret).caused_by(error))?;
+    value.set_sensitive(true);
+    Ok(value)
 }

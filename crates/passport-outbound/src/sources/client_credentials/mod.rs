@@ -3,10 +3,14 @@
 mod assertion;
 mod client_authentication;
 mod events;
+mod form;
 mod request;
 mod secret_hint;
 
-pub use self::client_authentication::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm};
+pub use self::{
+    assertion::{PrivateKeyJwt, SigningAlgorithm},
+    client_authentication::ClientAuthentication,
+};
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -19,7 +23,7 @@ use passport_core::{
 use tokio::time::{Instant, timeout_at};
 use url::Url;
 
-use self::request::ClientProof;
+use self::client_authentication::ClientProof;
 use super::{
     token_response::{self, MAX_RESPONSE},
     transport_failure::no_response,

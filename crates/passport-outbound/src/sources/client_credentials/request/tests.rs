@@ -1,6 +1,10 @@
 use std::time::UNIX_EPOCH;
 
+use base64::{Engine, prelude::BASE64_STANDARD};
+use passport_core::Secret;
+
 use super::*;
+use crate::ClientAuthentication;
 
 fn built_by(method: &ClientAuthentication, id: &str, secret: &str) -> Request<Bytes> {
     let token_url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
