@@ -18,7 +18,7 @@ use super::{
     entry_state::EntryState,
     error::{TokenError, TokenErrorKind},
     monotonic_clock::MonotonicClock,
-    retry_backoff::{FailedAttempt, RetryBackoff, TimeWindow, at_least, repeated},
+    retry_backoff::{AttemptWindow, FailedAttempt, RetryBackoff, at_least, repeated},
     sync::{ArcSwap, Attempt, Guard, Mutex, MutexGuard, SharedTask, TaskLimits, Waiter},
 };
 
@@ -163,7 +163,7 @@ impl TokenEntry {
         // The entry decides by its own clock whether an attempt has stalled.
         let (attempt, waiter) = self.task.begin(TaskLimits { grace: Duration::MAX, ..limits });
         state.last_ticket = attempt.generation();
-        let running = Some(TimeWindow::starting(now, limits.deadline.saturating_add(limits.grace)));
+        let running = Some(AttemptWindow::starting(now, limits.deadline.saturating_add(limits.grace)));
         self.publish(EntryState { running, pausing: None, ..EntryState::clone(&snapshot) });
         let current = snapshot.cached.as_ref().map(|cached| cached.token.clone());
         let excluded = if state.rejected { current.clone() } else { state.invalidated.clone() };
@@ -328,7 +328,7 @@ impl TokenEntry {
     ) {
         let snapshot = self.copied();
         let left = snapshot.cached.as_ref().map(|cached| cached.schedule.left(now));
-        let flat = |length| TimeWindow::starting(now, at_least(length, error.retry_after()));
+        let flat = |length| AttemptWindow::starting(now, at_least(length, error.retry_after()));
         let pause = match error.kind() {
             TokenErrorKind::Refused => flat(RetryBackoff::rejected(random)),
             TokenErrorKind::Repeated => flat(repeated(left)),

@@ -7,7 +7,7 @@ use super::{
     action::{Activity, TokenAction, action},
     cached_token::CachedToken,
     error::TokenError,
-    retry_backoff::TimeWindow,
+    retry_backoff::AttemptWindow,
     schedule::Phase,
 };
 
@@ -20,9 +20,9 @@ const CLOCK_TICK: Duration = Duration::from_millis(4);
 pub(crate) struct EntryState {
     pub(crate) cached: Option<Arc<CachedToken>>,
     /// The time within which the running attempt has to report.
-    pub(super) running: Option<TimeWindow>,
+    pub(super) running: Option<AttemptWindow>,
     /// The time within which no attempt is made.
-    pub(super) pausing: Option<TimeWindow>,
+    pub(super) pausing: Option<AttemptWindow>,
     /// The error of the last attempt, until one succeeds.
     pub(crate) last_error: Option<TokenError>,
 }
@@ -39,7 +39,7 @@ impl EntryState {
 
     /// Returns the activity at `now`.
     pub(crate) fn activity(&self, now: SystemTime) -> Activity {
-        let covers = |pause: Option<TimeWindow>| pause.is_some_and(|pause| pause.covers(now));
+        let covers = |pause: Option<AttemptWindow>| pause.is_some_and(|pause| pause.covers(now));
         match (covers(self.running), covers(self.pausing)) {
             (true, _) => Activity::Running,
             (false, true) if self.pausing.is_some_and(|pause| pause.is_waited_for()) => Activity::Retrying,
@@ -55,7 +55,7 @@ impl EntryState {
         if self.last_error.is_none() || self.activity(now) == Activity::Running {
             return Some(Duration::ZERO);
         }
-        let pause = self.pausing.filter(TimeWindow::is_waited_for)?;
+        let pause = self.pausing.filter(AttemptWindow::is_waited_for)?;
         let left = pause.until().duration_since(now).unwrap_or_default();
         Some(if left.is_zero() { left } else { left.max(CLOCK_TICK) })
     }

@@ -167,8 +167,8 @@ impl TokenManager {
         let (mut last_error, mut attempts) = (None, 0);
         while attempts < MAX_ATTEMPTS {
             let Some(attempt) = first.take().or_else(|| self.attempt()) else { break };
-            // Waits without an attempt have their limit in the budget.
-            attempts += usize::from(matches!(attempt, PendingFetch::Running(..)));
+            let is_attempt = matches!(attempt, PendingFetch::Running(..));
+            attempts += usize::from(is_attempt);
             // A retry that hangs does not delay the caller for longer than one attempt.
             let waiting = self.wait_for(attempt);
             let result = match last_error {
@@ -188,6 +188,8 @@ impl TokenManager {
                 last_error = last_error.or_else(|| snapshot.last_error.clone());
                 break;
             };
+            // The budget limits the waits for pauses. Nothing else limits a round without one.
+            attempts += usize::from(!is_attempt && pause.is_zero());
             tokio::select! {
                 () = sleep(pause) => {}
                 () = self.life.cancelled() => {}

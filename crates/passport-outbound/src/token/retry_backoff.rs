@@ -2,14 +2,15 @@
 
 use std::time::{Duration, SystemTime};
 
+use passport_core::Backoff;
+
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 
 /// The ceiling of a pause while a token is live.
-const WITH_TOKEN: passport_core::Backoff = passport_core::Backoff::new(FIRST_PAUSE, Duration::from_secs(30));
+const WITH_TOKEN: Backoff = Backoff::new(FIRST_PAUSE, Duration::from_secs(30));
 
 /// The same while no token is live. Calls fail until the next attempt, so it is made sooner.
-const WITHOUT_TOKEN: passport_core::Backoff =
-    passport_core::Backoff::new(FIRST_PAUSE, Duration::from_secs(8));
+const WITHOUT_TOKEN: Backoff = Backoff::new(FIRST_PAUSE, Duration::from_secs(8));
 
 /// After each of the first so many failures in a row, callers wait for the next attempt.
 const RETRIED_FAILURES: u32 = 2;
@@ -38,15 +39,15 @@ const REPEATED_LEAST: Duration = Duration::from_secs(1);
 /// The longest `Retry-After` that is obeyed.
 const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 
-/// A span of time.
+/// A time in which an attempt runs, or in which none is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct TimeWindow {
+pub(crate) struct AttemptWindow {
     until: SystemTime,
     /// Whether callers without a token wait for the end.
     waited_for: bool,
 }
 
-impl TimeWindow {
+impl AttemptWindow {
     /// Returns a pause of `length` from `now` on.
     pub(crate) fn starting(now: SystemTime, length: Duration) -> Self {
         Self { until: now.checked_add(length).unwrap_or(now), waited_for: false }
@@ -97,14 +98,14 @@ impl RetryBackoff {
     /// live; at least a tenth of the ceiling. The time of the attempt counts for up to two thirds
     /// of the ceiling, as an attempt that hangs has been a pause itself; the rest keeps instances
     /// apart. Callers without a token wait for the first two pauses, if they are short.
-    pub(crate) fn failed(&mut self, now: SystemTime, attempt: FailedAttempt) -> TimeWindow {
+    pub(crate) fn failed(&mut self, now: SystemTime, attempt: FailedAttempt) -> AttemptWindow {
         let FailedAttempt { took, left, retry_after, random } = attempt;
         if self.ended.and_then(|ended| now.duration_since(ended).ok()).is_some_and(|quiet| quiet > QUIET) {
             self.failures = 0;
         }
         let earlier = self.failures;
         self.failures = earlier.saturating_add(1);
-        let part = |backoff: passport_core::Backoff| {
+        let part = |backoff: Backoff| {
             let ceiling = backoff.ceiling(earlier);
             let ceiling = ceiling.saturating_sub(took).max(ceiling / 3);
             ceiling.mul_f64(random.clamp(LEAST_PART, 1.0))
@@ -113,7 +114,7 @@ impl RetryBackoff {
         let own = left.map_or(without_token, |left| part(WITH_TOKEN).min(left.saturating_add(without_token)));
         let length = at_least(own, retry_after);
         let waited_for = self.failures <= RETRIED_FAILURES && length <= MAX_RETRY_PAUSE;
-        let pause = TimeWindow { waited_for, ..TimeWindow::starting(now, length) };
+        let pause = AttemptWindow { waited_for, ..AttemptWindow::starting(now, length) };
         self.ended = Some(pause.until);
         pause
     }

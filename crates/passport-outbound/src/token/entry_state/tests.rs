@@ -21,7 +21,7 @@ fn failure() -> TokenError {
 }
 
 /// Returns a pause of `length` that callers wait for.
-fn waited_for(length: Duration) -> TimeWindow {
+fn waited_for(length: Duration) -> AttemptWindow {
     let attempt = FailedAttempt { took: Duration::ZERO, left: None, retry_after: Some(length), random: 0.0 };
     let pause = RetryBackoff::default().failed(NOW, attempt);
     assert!(pause.is_waited_for() && pause.until() == NOW + length);
@@ -31,7 +31,7 @@ fn waited_for(length: Duration) -> TimeWindow {
 #[test]
 fn retry_comes_with_the_end_of_the_pause() {
     let long = waited_for(SECOND);
-    let running = TimeWindow::starting(NOW, SECOND);
+    let running = AttemptWindow::starting(NOW, SECOND);
     let failed = || Some(failure());
     for (name, after, pausing, running, last_error, expected) in [
         ("no error", 0, None, None, None, Some(Duration::ZERO)),

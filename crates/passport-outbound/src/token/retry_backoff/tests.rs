@@ -94,16 +94,16 @@ fn retry_after_prolongs_a_pause_and_is_capped() {
 #[test]
 fn a_pause_ends() {
     let start = UNIX_EPOCH + Duration::from_secs(1_000_000);
-    let pause = TimeWindow::starting(start, Duration::from_secs(10));
+    let pause = AttemptWindow::starting(start, Duration::from_secs(10));
     let after = |seconds| start + Duration::from_secs(seconds);
     assert!(pause.covers(start) && pause.covers(after(9)) && !pause.covers(after(10)));
-    assert!(!TimeWindow::starting(start, Duration::ZERO).covers(start));
+    assert!(!AttemptWindow::starting(start, Duration::ZERO).covers(start));
 }
 
 #[test]
 fn pause_covers_a_time_just_before_its_start() {
     let start = UNIX_EPOCH + Duration::from_secs(1_000_000);
-    let pause = TimeWindow::starting(start, Duration::from_secs(10));
+    let pause = AttemptWindow::starting(start, Duration::from_secs(10));
     assert!(pause.covers(start - Duration::from_micros(1)));
 }
 
