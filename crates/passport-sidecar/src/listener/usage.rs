@@ -96,10 +96,13 @@ impl http_body::Body for TrackedBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        // A poll means that the last part was taken, which restarts the idle time.
-        let waiting = self.usage.begin();
         let polled = Pin::new(&mut self.body).poll_frame(cx);
-        self.waiting = polled.is_pending().then_some(waiting);
+        match (polled.is_pending(), self.waiting.take()) {
+            (true, waiting) => self.waiting = Some(waiting.unwrap_or_else(|| self.usage.begin())),
+            (false, Some(waiting)) => drop(waiting),
+            // A poll means that the last part was taken, which restarts the idle time.
+            (false, None) => self.usage.change(|waiting| waiting),
+        }
         polled
     }
 
