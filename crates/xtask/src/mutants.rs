@@ -27,7 +27,7 @@ const DECISIONS: [&str; 57] = [
     "passport-inbound/src/authenticate/extensions.rs",
     "passport-inbound/src/authenticate/pending_caller.rs",
     "passport-inbound/src/authenticate/public_paths.rs",
-    "passport-inbound/src/jwks/clock_tolerance.rs",
+    "passport-inbound/src/jwks/clock_set_back.rs",
     "passport-inbound/src/jwks/key.rs",
     "passport-inbound/src/jwks/key_life.rs",
     "passport-inbound/src/jwks/key_set.rs",

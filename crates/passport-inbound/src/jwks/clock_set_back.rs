@@ -1,3 +1,5 @@
+//! Times by a wall clock that may be set back. Pure.
+
 use std::time::{Duration, SystemTime};
 
 /// How far the clock may be behind an earlier time before it counts as set back: a caller may have

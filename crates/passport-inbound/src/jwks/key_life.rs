@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use super::{
-    clock_tolerance::was_set_back,
+    clock_set_back::was_set_back,
     settings::{JITTER, KeySettings},
 };
 

@@ -4,7 +4,7 @@
 
 mod cache;
 mod client;
-mod clock_tolerance;
+mod clock_set_back;
 mod error;
 mod events;
 mod health;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::clock_tolerance::TimeWindow;
+use super::clock_set_back::TimeWindow;
 
 /// For the cooldown after a refresh, tokens with an unknown key or an invalid signature are
 /// rejected without another request to the issuer: such tokens cost anyone nothing to make.

@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 use passport_core::Backoff;
 
 use super::{
-    clock_tolerance::TimeWindow,
+    clock_set_back::TimeWindow,
     key_life::{Freshness, KeyLife},
     negative_cache::NegativeCache,
     settings::{JITTER, KeySettings},

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::clock_tolerance::CLOCK_TOLERANCE;
+use super::clock_set_back::CLOCK_TOLERANCE;
 
 /// The longest that reading the key file takes, with a reserve.
 const LONGEST_LOAD: Duration = Duration::from_secs(2);
