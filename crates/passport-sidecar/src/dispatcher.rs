@@ -17,10 +17,10 @@ use tower_http::{
 
 use crate::{
     access_log::{AccessLogEntry, RequestCaller},
+    body::hold_until_end,
     caller_auth::{Caller, TOKEN_HEADER},
     config::ProxyHeaders,
     error::ErrorResponse,
-    limits::hold_until_end,
     peer::Peer,
     request_id::{RandomRequestId, remove_unsafe_id},
     route::Route,

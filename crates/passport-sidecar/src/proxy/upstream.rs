@@ -17,11 +17,7 @@ use super::{
     pool::{CallerName, CallerPools},
     request_body::RequestBody,
 };
-use crate::{
-    caller_auth::Caller,
-    error::ErrorResponse,
-    limits::{Limits, hold_until_end},
-};
+use crate::{body::hold_until_end, caller_auth::Caller, error::ErrorResponse, limits::Limits};
 
 /// Whose token the requests to an upstream have.
 #[derive(Debug)]

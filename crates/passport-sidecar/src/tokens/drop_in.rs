@@ -14,9 +14,10 @@ use super::{
 };
 use crate::{
     access_log::RequestCaller,
+    body::hold_until_end,
     caller_auth::Caller,
     error::ErrorResponse,
-    limits::{MAX_FORM, Share, TcpConnection, UnknownForms, hold_until_end},
+    limits::{MAX_FORM, Share, TcpConnection, UnknownForms},
     peer::Peer,
 };
 
