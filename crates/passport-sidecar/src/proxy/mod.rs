@@ -14,20 +14,15 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{extract::Request, response::Response};
 use http::{HeaderName, Method, StatusCode, Uri};
-use passport_outbound::ManagedIdentity;
 
 use self::permit::ForwardPermit;
-pub(crate) use self::{
-    tls::TlsConfigs,
-    upstream::{TokenOwner, Upstream},
-};
+pub(crate) use self::{tls::TlsConfigs, upstream::Upstream};
 use crate::{admission::Admission, caller_auth::Caller, error::ErrorResponse, route::Route};
 
 /// Names the upstream, for clients that cannot have it in the path, as those of gRPC.
 const UPSTREAM_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-upstream");
 
 /// Forwards requests to the upstreams of the configuration.
-#[derive(Debug)]
 pub(crate) struct Proxy {
     pub(crate) admission: Arc<Admission>,
     pub(crate) upstreams: BTreeMap<String, Upstream>,
@@ -79,13 +74,8 @@ impl Proxy {
 
     /// Returns the upstream called `name`, if `caller` may use it.
     fn upstream(&self, caller: &Caller, name: &str) -> Result<&Upstream, ErrorResponse> {
-        let is_allowed = |(name, identity): (&str, &ManagedIdentity)| {
-            caller.may_use(name) && caller.may_request(identity.scopes(), identity.scopes())
-        };
-        let upstream = self.upstreams.get(name);
-        upstream
-            .filter(|upstream| upstream.identity().is_none_or(is_allowed))
-            .ok_or_else(ErrorResponse::not_found)
+        let upstream = self.upstreams.get(name).filter(|upstream| upstream.is_for(caller));
+        upstream.ok_or_else(ErrorResponse::not_found)
     }
 }
 
