@@ -58,10 +58,7 @@ impl Dispatcher {
     /// Responds to a request, and logs it.
     async fn respond(&self, request: Request) -> Response {
         let entry = AccessLogEntry::of(&request);
-        let response = match self.authenticate(request).await {
-            Ok(response) => response,
-            Err(error) => error.into_response(),
-        };
+        let response = self.authenticate(request).await.unwrap_or_else(IntoResponse::into_response);
         entry.finish(&response);
         response
     }

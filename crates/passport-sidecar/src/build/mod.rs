@@ -31,8 +31,7 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<App
     let identities = identities.map_err(|error| problems.extend(error.problems().iter().cloned())).ok();
     check_listen(config, &mut problems);
     check_names(config, identities.as_ref(), &mut problems);
-    let names: Vec<&str> = config.identities.keys().map(String::as_str).collect();
-    let callers = callers(config, &names, &mut problems);
+    let callers = callers(config, &mut problems);
     let idle = idle_connections(max_open_files(), pools(config));
     let upstreams = upstreams(config, identities.as_ref(), idle, &mut problems);
     let verifier = verifier(config, providers, &mut problems);
@@ -40,14 +39,10 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<App
         Some(identities) if problems.is_empty() => {
             let admission = Arc::new(admission(config, callers));
             Ok(AppState {
-                guard: RequestGuard {
-                    hosts: config.listen.hosts.clone(),
-                    unix_proxy_headers: config.listen.unix_proxy_headers,
-                    tcp_proxy_headers: config.listen.tcp_proxy_headers,
-                },
+                guard: RequestGuard(config.listen.clone()),
                 tokens: Arc::new(TokenEndpoints {
                     admission: Arc::clone(&admission),
-                    identities: by_name(&names, &identities),
+                    identities: by_name(config, &identities),
                     response_time: config.limits.response_time(),
                 }),
                 proxy: Proxy { admission: Arc::clone(&admission), upstreams },
@@ -60,9 +55,9 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<App
     }
 }
 
-fn by_name(names: &[&str], identities: &ManagedIdentities) -> BTreeMap<String, ManagedIdentity> {
-    let named = |name: &&str| Some(((*name).to_owned(), identities.get(name).ok()?.clone()));
-    names.iter().filter_map(named).collect()
+fn by_name(config: &SidecarConfig, identities: &ManagedIdentities) -> BTreeMap<String, ManagedIdentity> {
+    let named = |name: &String| Some((name.clone(), identities.get(name).ok()?.clone()));
+    config.identities.keys().filter_map(named).collect()
 }
 
 /// A sole caller may use all the memory for requests of own endpoints, and each of several callers
