@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use passport_config::ManagedIdentities;
 use passport_core::{ConfigProblem, Origin, with_causes};
+use passport_outbound::ManagedIdentity;
 use url::Url;
 
 use crate::{
@@ -13,7 +13,7 @@ use crate::{
 /// Returns the upstreams of a configuration. Each keeps so many idle connections for each caller.
 pub(super) fn upstreams(
     config: &SidecarConfig,
-    identities: Option<&ManagedIdentities>,
+    identities: &BTreeMap<String, ManagedIdentity>,
     idle_connections: usize,
     problems: &mut Vec<ConfigProblem>,
 ) -> BTreeMap<String, Upstream> {
@@ -39,7 +39,7 @@ fn upstream(
     name: &str,
     settings: &UpstreamConfig,
     config: &SidecarConfig,
-    identities: Option<&ManagedIdentities>,
+    identities: &BTreeMap<String, ManagedIdentity>,
     idle_connections: usize,
     tls: &mut TlsConfigs,
 ) -> Result<Upstream, ConfigProblem> {
@@ -47,7 +47,7 @@ fn upstream(
         Some(unknown) if !config.identities.contains_key(unknown) => {
             return Err(ConfigProblem::new("identity", format!("there is no identity `{unknown}`")));
         }
-        Some(name) => identities.and_then(|known| Some((name.clone(), known.get(name).ok()?.clone()))),
+        Some(name) => identities.get(name).map(|identity| (name.clone(), identity.clone())),
         None if settings.propagate => None,
         None => {
             let text = "in whose name? name an identity, or set propagate";
