@@ -28,8 +28,8 @@ struct Reserved {
     tcp: Arc<Semaphore>,
 }
 
-/// A permit to have one file open, until it is dropped.
-#[derive(Debug)]
+/// A permit to have one file open, until it is dropped. The default is one of no limit.
+#[derive(Debug, Default)]
 pub(crate) struct OpenFile {
     _of_all: Option<Share>,
     /// A permit of files on TCP, or of reserved ones.
