@@ -107,7 +107,7 @@ impl ClientCredentials {
         let second = self.request_and_retry_from(now, secret);
         // A gateway's 504 is not final while the other request is running.
         let is_settled = |result: &Result<_, FetchFailure>| {
-            !result.as_ref().is_err_and(|failure| failure.kind() == TokenErrorKind::Unavailable)
+            !result.as_ref().is_err_and(|failure| failure.kind == TokenErrorKind::Unavailable)
         };
         match timeout_at(deadline, hedged(head_start, first, second, is_settled)).await {
             Ok(Ok(result) | Err((_, result))) => result,
@@ -143,7 +143,8 @@ impl ClientCredentials {
         let response = self.send(request).await.map_err(no_response)?;
         let read = token_response::read(&response, &self.scopes, requested_at);
         read.map_err(|failure| {
-            let failure = failure.authentication_remedy(self.authentication.remedy());
+            let failure =
+                FetchFailure { authentication_remedy: Some(self.authentication.remedy()), ..failure };
             secret_hint::add_secret_hint(failure, self.secret.reference(), secret)
         })
     }
@@ -155,12 +156,12 @@ impl ClientCredentials {
 
 /// Returns whether the connection failed, so that Passport has not answered.
 fn has_no_response(failure: &FetchFailure) -> bool {
-    failure.kind() == TokenErrorKind::Unavailable && failure.has_no_status()
+    failure.kind == TokenErrorKind::Unavailable && failure.status.is_none()
 }
 
 /// Returns whether Passport rejected the client, and not the scopes or the grant.
 fn is_client_rejected(failure: &FetchFailure) -> bool {
-    failure.kind() == TokenErrorKind::Refused && failure.code().is_none_or(|code| code == "invalid_client")
+    failure.kind == TokenErrorKind::Refused && failure.oauth_error.as_ref().is_none_or(|code| code == "invalid_client")
 }
 
 /// Without the URL, whose query may contain a secret.

@@ -9,5 +9,6 @@ pub(super) fn add_secret_hint(failure: FetchFailure, reference: &SecretRef, secr
     if suspicions.is_empty() || !is_client_rejected(&failure) {
         return failure;
     }
-    failure.hint(format!("the secret behind `{reference}` {}", suspicions.join(" and ")))
+    let hint = format!("the secret behind `{reference}` {}", suspicions.join(" and "));
+    FetchFailure { hint: Some(hint), ..failure }
 }
