@@ -33,7 +33,6 @@ const MAX_ATTEMPTS: usize = 10;
 const RETRY_PAUSES: Duration = Duration::from_secs(2);
 
 /// Returns the token of an identity for one set of scopes, and refreshes it.
-#[derive(Debug)]
 pub(crate) struct TokenManager {
     pub(crate) client_id: ClientId,
     pub(crate) source: Box<dyn TokenSource>,

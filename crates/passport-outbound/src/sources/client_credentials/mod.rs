@@ -12,7 +12,7 @@ pub use self::{
     client_authentication::ClientAuthentication,
 };
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -162,17 +162,6 @@ fn has_no_response(failure: &FetchFailure) -> bool {
 /// Returns whether Passport rejected the client, and not the scopes or the grant.
 fn is_client_rejected(failure: &FetchFailure) -> bool {
     failure.kind == TokenErrorKind::Refused && failure.oauth_error.as_ref().is_none_or(|code| code == "invalid_client")
-}
-
-/// Without the URL, whose query may contain a secret.
-impl fmt::Debug for ClientCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientCredentials")
-            .field("client_id", &self.client_id)
-            .field("secret", &self.secret)
-            .field("scopes", &self.scopes)
-            .finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenE
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// Fetches the tokens of an identity from the sidecar.
-#[derive(Debug)]
 pub(crate) struct SidecarSource {
     pub(crate) sidecar: Sidecar,
     pub(crate) client_id: ClientId,
