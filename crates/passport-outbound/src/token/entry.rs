@@ -187,15 +187,10 @@ impl TokenEntry {
         let before = self.snapshot.load_full();
         let newest = before.cached.as_ref().is_none_or(|before| before.generation < cached.generation);
         if newest {
-            *state = WriterState {
-                last_ticket: state.last_ticket,
-                stop: state.stop.clone(),
-                span: Weak::clone(&state.span),
-                oldest_wanted: state.oldest_wanted,
-                detached: state.detached,
-                replaced: if state.rejected { state.replaced.saturating_add(1) } else { 0 },
-                ..WriterState::default()
-            };
+            state.replaced = if state.rejected { state.replaced.saturating_add(1) } else { 0 };
+            state.rejected = false;
+            state.invalidated = None;
+            state.backoff = RetryBackoff::default();
             let running = before.running.filter(|_| !state.is_current(ticket));
             let cached = self.retains_token().then(|| Arc::clone(&cached));
             self.publish(EntryState { cached, running, pausing: None, last_error: None });
