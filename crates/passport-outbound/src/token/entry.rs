@@ -331,7 +331,8 @@ impl TokenEntry {
                 .backoff
                 .failed(now, FailedAttempt { took, left, retry_after: error.retry_after(), random }),
         };
-        let pausing = Some(if error.may_pass_soon() { pause } else { pause.not_waited_for() });
+        let waited_for = pause.waited_for && error.may_pass_soon();
+        let pausing = Some(AttemptWindow { waited_for, ..pause });
         self.publish(EntryState { running: None, pausing, last_error: Some(error.clone()), ..snapshot });
     }
 
