@@ -2,8 +2,7 @@
 
 use passport_core::{InvalidSecretSource, SecretProviders, SecretSource};
 use passport_outbound::{
-    AllowedOrigins, ClientAuthentication, ManagedIdentity, ManagedIdentityBuilder, PrivateKeyJwt,
-    SigningAlgorithm, TokenCache,
+    AllowedOrigins, ClientAuthentication, ManagedIdentity, ManagedIdentityBuilder, PrivateKeyJwt, TokenCache,
 };
 #[cfg(feature = "reqwest")]
 use passport_outbound::{Identity, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder};
@@ -11,7 +10,7 @@ use serde_json::Value;
 
 use super::{
     registry::Providers,
-    settings::{AuthMethod, ClientSecretReferences, IdentitySettings, Store},
+    settings::{ClientSecretReferences, IdentitySettings, Store},
     store::DynStoreKind,
 };
 use crate::{problems::within, reader::Reader, setting::AnySetting};
@@ -160,20 +159,18 @@ fn authentication(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Optio
         (&settings.key_id, key_id.is_some()),
         (&settings.assertion_audience, audience.is_some()),
     ];
-    let is_signed = method == Some(AuthMethod::PrivateKeyJwt);
+    let is_signed = matches!(method, Some(ClientAuthentication::PrivateKeyJwt(_)));
     for (setting, _) in signs.into_iter().filter(|(_, is_there)| *is_there && !is_signed) {
         let wrong = "it is for client_authentication = \"private_key_jwt\" only; set that, or leave this out";
         reader.wrong(setting, wrong);
     }
     Some(match method? {
-        AuthMethod::ClientSecretBasic => ClientAuthentication::ClientSecretBasic,
-        AuthMethod::ClientSecretBasicRaw => ClientAuthentication::ClientSecretBasicRaw,
-        AuthMethod::ClientSecretPost => ClientAuthentication::ClientSecretPost,
-        AuthMethod::PrivateKeyJwt => {
-            let signed = PrivateKeyJwt::new(algorithm.unwrap_or(SigningAlgorithm::Rs256));
+        ClientAuthentication::PrivateKeyJwt(signed) => {
+            let signed = algorithm.map_or(signed, PrivateKeyJwt::new);
             let signed = key_id.into_iter().fold(signed, PrivateKeyJwt::key_id);
             audience.into_iter().fold(signed, PrivateKeyJwt::audience).into()
         }
+        method => method,
     })
 }
 
