@@ -5,7 +5,6 @@ mod client_authentication;
 mod events;
 mod form;
 mod request;
-mod secret_hint;
 
 pub use self::{
     assertion::{PrivateKeyJwt, SigningAlgorithm},
@@ -141,12 +140,18 @@ impl ClientCredentials {
         let request = request::build(&proof, &self.scopes, requested_at)?;
         events::token_request(&self.client_id);
         let response = self.send(request).await.map_err(no_response)?;
-        let read = token_response::read(&response, &self.scopes, requested_at);
-        read.map_err(|failure| {
-            let failure =
-                FetchFailure { authentication_remedy: Some(self.authentication.remedy()), ..failure };
-            secret_hint::add_secret_hint(failure, self.secret.reference(), secret)
+        token_response::read(&response, &self.scopes, requested_at).map_err(|failure| {
+            let authentication_remedy = Some(self.authentication.remedy());
+            let hint = if is_client_rejected(&failure) { self.secret_hint(secret) } else { None };
+            FetchFailure { authentication_remedy, hint, ..failure }
         })
+    }
+
+    /// Returns what is unusual about a rejected secret, such as a space or a quote.
+    fn secret_hint(&self, secret: &Secret) -> Option<String> {
+        let suspicions = secret.suspicions();
+        let text = format!("the secret behind `{}` {}", self.secret.reference(), suspicions.join(" and "));
+        (!suspicions.is_empty()).then_some(text)
     }
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
@@ -161,7 +166,8 @@ fn has_no_response(failure: &FetchFailure) -> bool {
 
 /// Returns whether Passport rejected the client, and not the scopes or the grant.
 fn is_client_rejected(failure: &FetchFailure) -> bool {
-    failure.kind == TokenErrorKind::Refused && failure.oauth_error.as_ref().is_none_or(|code| code == "invalid_client")
+    failure.kind == TokenErrorKind::Refused
+        && failure.oauth_error.as_ref().is_none_or(|code| code == "invalid_client")
 }
 
 #[cfg(test)]
