@@ -13,11 +13,9 @@ pub use self::{
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use http::{Request, Response};
 use passport_core::{
     ClientId, Clock, Limits, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind, SecretSource,
-    Transport, TransportError, hedged,
+    Transport, hedged,
 };
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -139,7 +137,8 @@ impl ClientCredentials {
         };
         let request = request::build(&proof, &self.scopes, requested_at)?;
         events::token_request(&self.client_id);
-        let response = self.send(request).await.map_err(no_response)?;
+        let limits = Limits { timeout: self.timeout, max_body: MAX_RESPONSE };
+        let response = self.transport.exchange(request, limits).await.map_err(no_response)?;
         token_response::read(&response, &self.scopes, requested_at).map_err(|failure| {
             let authentication_remedy = Some(self.authentication.remedy());
             let hint = if is_client_rejected(&failure) { self.secret_hint(secret) } else { None };
@@ -152,10 +151,6 @@ impl ClientCredentials {
         let suspicions = secret.suspicions();
         let text = format!("the secret behind `{}` {}", self.secret.reference(), suspicions.join(" and "));
         (!suspicions.is_empty()).then_some(text)
-    }
-
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        self.transport.exchange(request, Limits { timeout: self.timeout, max_body: MAX_RESPONSE }).await
     }
 }
 
