@@ -48,6 +48,7 @@ pub use self::{
 };
 #[cfg(feature = "reqwest")]
 pub(crate) use self::{
+    allowed_origins::PLAIN_HTTP,
     base_url::base_url,
     destination::{Destination, destination_of},
     error::{BoxError, CallError},

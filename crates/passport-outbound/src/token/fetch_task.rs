@@ -97,7 +97,7 @@ impl TokenManager {
                 None
             }
             Err(SourceError::Failed(failure)) => {
-                timer.end(Some(failure.kind()));
+                timer.end(Some(failure.kind));
                 let error = self.error(failure);
                 events::fetch_failed(&self.client_id, &error);
                 Some(self.entry.fail(ticket, error, self.now(), fastrand::f64()))

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Notifications, TokenStore,
+    Notifications, TokenStore, WakeUps,
     erased::DynTokenStore,
     events,
     session::{StoreSession, within},
@@ -46,6 +46,9 @@ pub(crate) struct StoreHandle(pub(super) Arc<CircuitBreaker>);
 #[derive(Debug)]
 pub(super) struct CircuitBreaker {
     pub(super) store: Box<dyn DynTokenStore>,
+    /// The time limit of all calls of one session.
+    limit: Duration,
+    wake_ups: Option<WakeUps>,
     pub(super) is_open: AtomicBool,
     /// Locked when the circuit opens or closes and when a probe begins.
     transition: Mutex<()>,
@@ -60,6 +63,8 @@ impl StoreHandle {
     pub(crate) fn new(store: impl TokenStore) -> Self {
         let life = CancellationToken::new();
         Self(Arc::new(CircuitBreaker {
+            limit: store.limit().min(MAX_LIMIT),
+            wake_ups: store.wake_ups(),
             store: Box::new(store),
             is_open: AtomicBool::new(false),
             transition: Mutex::default(),
@@ -71,12 +76,12 @@ impl StoreHandle {
 
     /// Returns the time limit of all calls of one session.
     pub(in crate::cache) fn limit(&self) -> Duration {
-        self.0.limit()
+        self.0.limit
     }
 
     /// Subscribes to the notifications for `key`, if the store sends any.
     pub(in crate::cache) fn listen(&self, key: &TokenKey) -> Option<Notifications> {
-        self.0.store.wake_ups_dyn().map(|wake_ups| wake_ups.listen(key))
+        self.0.wake_ups.as_ref().map(|wake_ups| wake_ups.listen(key))
     }
 
     /// Begins the calls for one token.
@@ -98,10 +103,6 @@ impl StoreHandle {
 }
 
 impl CircuitBreaker {
-    fn limit(&self) -> Duration {
-        self.store.limit_dyn().min(MAX_LIMIT)
-    }
-
     /// Opens the circuit. The lock makes the last event the current state.
     pub(super) fn open(&self) {
         let _transition = self.transition();
@@ -136,7 +137,7 @@ async fn probe_until_success(breaker: Weak<CircuitBreaker>, mut attempt: Attempt
     for failures in 0.. {
         sleep(PROBE_PAUSES.pause(failures, fastrand::f64())).await;
         let Some(breaker) = breaker.upgrade() else { return };
-        match within(breaker.limit(), breaker.store.probe_dyn(&key)).await {
+        match within(breaker.limit, breaker.store.probe_dyn(&key)).await {
             Ok(()) => return breaker.close(attempt),
             Err(error) => events::store_still_fails(&error),
         }
