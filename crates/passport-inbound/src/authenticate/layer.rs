@@ -12,9 +12,9 @@ use crate::{ConfigError, Rejection, Requirement, TokenVerifier};
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AuthenticateLayer {
-    verifier: TokenVerifier,
-    is_optional: bool,
-    config: Config,
+    pub(super) verifier: TokenVerifier,
+    pub(super) is_optional: bool,
+    pub(super) config: Config,
 }
 
 impl AuthenticateLayer {
@@ -227,6 +227,6 @@ impl<S> Layer<S> for AuthenticateLayer {
     type Service = Authenticate<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Authenticate::new(inner, self.verifier.clone(), self.is_optional, self.config.clone())
+        Authenticate { inner, layer: self.clone() }
     }
 }

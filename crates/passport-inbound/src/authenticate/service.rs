@@ -4,25 +4,22 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::{
-    AuthenticateFuture,
-    config::Config,
+    AuthenticateFuture, AuthenticateLayer,
     extensions::{set_anonymous, set_caller},
     pending_caller::PendingCaller,
 };
 use crate::{
-    IdInfo, Rejection, ResponseBody, TokenVerifier,
+    IdInfo, Rejection, ResponseBody,
     authorize::Decision,
     response::{drain::Drain, render::reject},
     verify::{VerifyProgress, counters},
 };
 
-/// The service that [`AuthenticateLayer`](super::AuthenticateLayer) makes.
+/// The service that [`AuthenticateLayer`] makes.
 #[derive(Clone, Debug)]
 pub struct Authenticate<S> {
-    inner: S,
-    verifier: TokenVerifier,
-    is_optional: bool,
-    config: Config,
+    pub(super) inner: S,
+    pub(super) layer: AuthenticateLayer,
 }
 
 /// The result of authentication, as far as it is known at once.
@@ -37,33 +34,24 @@ enum Authentication {
 }
 
 impl<S> Authenticate<S> {
-    pub(super) fn new(inner: S, verifier: TokenVerifier, is_optional: bool, config: Config) -> Self {
-        Self { inner, verifier, is_optional, config }
-    }
-
-    /// Returns the inner service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
     fn authenticate<B>(&self, request: &Request<B>) -> Authentication {
-        if self.config.credential_rules.as_ref().is_some_and(|rules| rules.needs_no_token(request)) {
+        if self.layer.config.credential_rules.as_ref().is_some_and(|rules| rules.needs_no_token(request)) {
             return Authentication::Public;
         }
-        let token = match self.config.token(request) {
+        let token = match self.layer.config.token(request) {
             Ok(Some(token)) => token,
-            Ok(None) if self.is_optional => return Authentication::Anonymous,
+            Ok(None) if self.layer.is_optional => return Authentication::Anonymous,
             Ok(None) => return Authentication::Rejected(Rejection::CredentialsMissing),
             Err(reason) => {
                 counters::rejected(reason);
                 return Authentication::Rejected(reason.into());
             }
         };
-        match self.verifier.verify_now(token) {
+        match self.layer.verifier.verify_now(token) {
             VerifyProgress::Done(Ok(caller)) => Authentication::Caller(caller),
             VerifyProgress::Done(Err(error)) => Authentication::Rejected(error.into()),
             VerifyProgress::Waiting(wait) => {
-                let (verifier, token) = (self.verifier.clone(), token.to_owned());
+                let (verifier, token) = (self.layer.verifier.clone(), token.to_owned());
                 let verification = async move { verifier.verify_after(wait, &token).await };
                 Authentication::Pending(PendingCaller::Verification(Box::pin(verification)))
             }
@@ -87,15 +75,15 @@ where
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let decision = match self.authenticate(&request) {
             Authentication::Caller(caller) => {
-                set_caller(&mut request, caller, &self.config);
-                self.config.authorize(&request)
+                set_caller(&mut request, caller, &self.layer.config);
+                self.layer.config.authorize(&request)
             }
             Authentication::Anonymous => {
-                set_anonymous(&mut request, &self.config);
-                self.config.authorize(&request)
+                set_anonymous(&mut request, &self.layer.config);
+                self.layer.config.authorize(&request)
             }
             Authentication::Public => {
-                set_anonymous(&mut request, &self.config);
+                set_anonymous(&mut request, &self.layer.config);
                 Decision::Allow
             }
             Authentication::Rejected(rejection) => Decision::Reject(rejection),
@@ -104,7 +92,7 @@ where
         match decision {
             Decision::Allow => AuthenticateFuture::forwarded(self.inner.call(request)),
             Decision::Reject(rejection) => {
-                let response = reject(rejection, &request, &self.config.rejections);
+                let response = reject(rejection, &request, &self.layer.config.rejections);
                 AuthenticateFuture::rejected(response, Drain::of(request))
             }
             Decision::Pending(permission) => self.pending(PendingCaller::Permission(permission), request),
@@ -117,7 +105,7 @@ impl<S: Clone> Authenticate<S> {
     where
         S: Service<Request<B>>,
     {
-        let config = self.config.clone();
+        let config = self.layer.config.clone();
         let check = Box::new(move |request: &mut _, cx: &mut Context<'_>| {
             let result = caller.poll(request, &config, cx);
             result.map_err(|rejection| reject(rejection, request, &config.rejections))

@@ -26,8 +26,8 @@ use crate::{Rejection, response::rejection_config::RejectionConfig};
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct RequireLayer {
-    requirement: Requirement,
-    rejections: RejectionConfig,
+    pub(super) requirement: Requirement,
+    pub(super) rejections: RejectionConfig,
 }
 
 impl RequireLayer {
@@ -72,7 +72,7 @@ impl<S> Layer<S> for RequireLayer {
     type Service = Require<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Require::new(inner, self.requirement.clone(), self.rejections.clone())
+        Require { inner, layer: self.clone() }
     }
 }
 

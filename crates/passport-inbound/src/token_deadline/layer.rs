@@ -35,8 +35,8 @@ use crate::response::rejection_config::RejectionConfig;
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct EndStreamsLayer {
-    clock: Arc<dyn Clock>,
-    rejections: RejectionConfig,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) rejections: RejectionConfig,
 }
 
 impl EndStreamsLayer {
@@ -76,6 +76,6 @@ impl<S> Layer<S> for EndStreamsLayer {
     type Service = EndStreams<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        EndStreams::new(inner, Arc::clone(&self.clock), self.rejections.clone())
+        EndStreams { inner, layer: self.clone() }
     }
 }
