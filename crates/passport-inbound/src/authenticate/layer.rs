@@ -5,7 +5,7 @@ use http::{HeaderName, Response};
 use tower_layer::Layer;
 
 use super::{Authenticate, config::Config, credential_rules::CredentialRules};
-use crate::{ConfigError, Rejection, Requirement, TokenVerifier};
+use crate::{ConfigError, Rejection, Requirement, TokenVerifier, response::protocol::ForcedProtocol};
 
 /// A layer that rejects requests without a valid token, and adds the caller to the others. See the
 /// [module](crate::authenticate).
@@ -31,7 +31,7 @@ impl AuthenticateLayer {
     /// of Passport's own SDK. Metrics and log events have the reason either way. The setting also
     /// applies to layers and arguments of handlers inside of this layer.
     pub fn opaque(mut self) -> Self {
-        self.config.rejections.opaque();
+        self.config.rejections.is_opaque = true;
         self
     }
 
@@ -187,14 +187,14 @@ impl AuthenticateLayer {
     /// rejected in gRPC. The setting also holds for guards and arguments of handlers inside of this
     /// layer.
     pub fn http_only(mut self) -> Self {
-        self.config.rejections.http_only();
+        self.config.rejections.forced = Some(ForcedProtocol::Http);
         self
     }
 
     /// Rejects in gRPC, whatever the caller's content type and method; in grpc-web those that send
     /// it. The setting also holds for guards and arguments of handlers inside of this layer.
     pub fn grpc_only(mut self) -> Self {
-        self.config.rejections.grpc_only();
+        self.config.rejections.forced = Some(ForcedProtocol::Grpc);
         self
     }
 
@@ -218,7 +218,7 @@ impl AuthenticateLayer {
         mut self,
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
-        self.config.rejections.respond_with(respond);
+        self.config.rejections.custom = Some(Arc::new(respond));
         self
     }
 }

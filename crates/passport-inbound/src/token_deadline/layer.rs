@@ -4,7 +4,6 @@ use passport_core::{Clock, SystemClock};
 use tower_layer::Layer;
 
 use super::EndStreams;
-use crate::response::rejection_config::RejectionConfig;
 
 /// A layer that ends response bodies when the caller's token has expired, the tolerated clock skew
 /// included (by default 60 s after its `exp`): a gRPC stream with `UNAUTHENTICATED`, a stream of
@@ -36,32 +35,18 @@ use crate::response::rejection_config::RejectionConfig;
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct EndStreamsLayer {
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) rejections: RejectionConfig,
 }
 
 impl EndStreamsLayer {
     /// Creates the layer.
     pub fn new() -> Self {
-        Self { clock: Arc::new(SystemClock), rejections: RejectionConfig::default() }
+        Self { clock: Arc::new(SystemClock) }
     }
 
     /// Reads the time from `clock`, which must be the verifier's. Defaults to the operating
     /// system's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
-        self
-    }
-
-    /// Rejects in HTTP, whatever the caller's content type. See
-    /// [`AuthenticateLayer::http_only`](crate::AuthenticateLayer::http_only).
-    pub fn http_only(mut self) -> Self {
-        self.rejections.http_only();
-        self
-    }
-
-    /// Rejects in gRPC. See [`AuthenticateLayer::grpc_only`](crate::AuthenticateLayer::grpc_only).
-    pub fn grpc_only(mut self) -> Self {
-        self.rejections.grpc_only();
         self
     }
 }

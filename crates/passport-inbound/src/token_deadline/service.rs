@@ -10,7 +10,7 @@ use tower_service::Service;
 use super::{EndStreamsFuture, EndStreamsLayer, ExpiringBody, deadline::Deadline};
 use crate::{
     Rejection, ResponseBody,
-    response::{rejection::required_identity, render::reject},
+    response::{rejection::required_identity, rejection_config::RejectionConfig, render::reject},
 };
 
 /// The service that [`EndStreamsLayer`] makes.
@@ -39,7 +39,7 @@ where
             // An anonymous request has no token that could expire.
             Err(Rejection::CredentialsMissing) => None,
             Err(miswired) => {
-                return EndStreamsFuture::rejected(reject(miswired, &request, &self.layer.rejections));
+                return EndStreamsFuture::rejected(reject(miswired, &request, &RejectionConfig::default()));
             }
         };
         EndStreamsFuture::forwarded(self.inner.call(request), deadline)
