@@ -39,6 +39,6 @@ where
             sink: Arc::clone(&self.layer.sink),
             is_recorded: false,
         };
-        AuditFuture::new(self.inner.call(request), guard)
+        AuditFuture { response: self.inner.call(request), guard }
     }
 }
