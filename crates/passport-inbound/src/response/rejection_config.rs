@@ -2,14 +2,11 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{
-    Extensions, HeaderMap, Method, Response,
+    Extensions, Response,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::{
-    Rejection,
-    response::protocol::{ForcedProtocol, Protocol},
-};
+use crate::{Rejection, response::protocol::ForcedProtocol};
 
 /// How a layer responds to rejected requests. Layers and extractors inside inherit what they do not
 /// set themselves.
@@ -49,11 +46,6 @@ impl RejectionConfig {
             custom: self.custom.as_ref().or(outer.custom.as_ref()).map(Arc::clone),
             forced: self.forced.or(outer.forced),
         }
-    }
-
-    /// Returns the protocol of a response to this request.
-    pub(crate) fn protocol(&self, method: &Method, headers: &HeaderMap) -> Protocol {
-        Protocol::of(method, headers, self.forced)
     }
 
     /// Lets the custom function change the response. The response stays a rejection: a proxy that

@@ -320,7 +320,7 @@ impl TokenVerifierBuilder {
         let clock = Arc::clone(&self.clock);
         let Some(jwks) = &self.static_keys else {
             let source = JwksClient::new(issuer, transport, self.keys.fetch_timeout);
-            let file = self.key_file.clone().map(KeyFile::new);
+            let file = self.key_file.clone().map(|path| KeyFile { path });
             return Some(JwksCache::new(source, file, algorithms, self.keys, clock));
         };
         if self.jwks_url.is_some() || self.key_file.is_some() || self.transport.has_ca_file() {
