@@ -42,7 +42,7 @@ pub(crate) struct JwksCache {
     /// Notifies the refresh task that the time of the next attempt has changed.
     changed: watch::Sender<()>,
     installed: ArcSwapOption<InstalledKeys>,
-    refreshes: SharedTask<()>,
+    pub(super) refreshes: SharedTask<()>,
     state: Mutex<RefreshState>,
     /// In milliseconds since 1970, so that callers that find the keys due need no lock to see that
     /// the next attempt may not begin yet.
@@ -61,13 +61,6 @@ struct RefreshState {
 struct LastError {
     text: String,
     is_transient: bool,
-}
-
-/// What starts an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trigger {
-    Request,
-    RefreshTask,
 }
 
 impl RefreshCause {
@@ -140,7 +133,7 @@ impl JwksCache {
                 // No pause is so long: the clock was set back, and the policy handles that.
                 let is_too_long = Duration::from_millis(left) > self.settings.longest_pause();
                 if left == 0 || is_too_long {
-                    drop(self.refresh_because(RefreshCause::Schedule, Trigger::Request, Some(keys), now));
+                    drop(self.refresh_because(RefreshCause::Schedule, Some(keys), now));
                 }
                 installed
             }
@@ -154,7 +147,7 @@ impl JwksCache {
         seen: Option<&Arc<InstalledKeys>>,
         now: SystemTime,
     ) -> RefreshStatus {
-        self.refresh_because(RefreshCause::of_request(seen), Trigger::Request, seen, now)
+        self.refresh_because(RefreshCause::of_request(seen), seen, now)
     }
 
     /// Starts a refresh if the keys are due, for the refresh task.
@@ -164,7 +157,7 @@ impl JwksCache {
         let installed = self.installed.load_full();
         let due = installed.as_ref().is_none_or(|held| held.life.freshness(now) != Freshness::Fresh);
         if due {
-            drop(self.refresh_because(RefreshCause::Schedule, Trigger::RefreshTask, installed.as_ref(), now));
+            drop(self.refresh_because(RefreshCause::Schedule, installed.as_ref(), now));
         }
         let next = self.state().policy.next_attempt(now);
         Tick { uptime, wait: next.duration_since(now).unwrap_or_default() }
@@ -198,7 +191,6 @@ impl JwksCache {
     fn refresh_because(
         self: &Arc<Self>,
         cause: RefreshCause,
-        trigger: Trigger,
         seen: Option<&Arc<InstalledKeys>>,
         now: SystemTime,
     ) -> RefreshStatus {
@@ -230,9 +222,7 @@ impl JwksCache {
         // Not under the lock: a runtime that shuts down drops a new task at once, and a refresh
         // that is dropped takes the lock.
         runtime.spawn(refresh::run(Arc::clone(self), attempt, cause));
-        if trigger == Trigger::Request {
-            self.ensure_refresh_task(&runtime);
-        }
+        self.ensure_refresh_task(&runtime);
         RefreshStatus::Running(waiter)
     }
 
@@ -260,11 +250,6 @@ impl JwksCache {
     /// Returns the installed keys, trusted or not.
     pub(super) fn installed(&self) -> Option<Arc<InstalledKeys>> {
         self.installed.load_full()
-    }
-
-    /// Returns whether no later attempt has begun.
-    pub(super) fn is_latest(&self, attempt: u64) -> bool {
-        self.refreshes.is_current(attempt)
     }
 
     /// Installs `keys`, unless a later attempt has begun.
@@ -312,18 +297,15 @@ impl JwksCache {
 
     /// Parses a key set that replaces `before`, and logs the keys that are not used.
     pub(super) fn parsed(&self, document: &[u8], before: &KeySet) -> Result<Arc<KeySet>, KeyFetchError> {
-        match KeySet::parse(document, &self.allowed, before, &self.skipped_keys.hasher) {
-            Ok((keys, skipped)) => {
-                self.skipped_keys.log(self.issuer(), &skipped, true);
-                Ok(Arc::new(keys))
+        let parsed = KeySet::parse(document, &self.allowed, before, &self.skipped_keys.hasher);
+        match &parsed {
+            Ok((_, skipped)) => self.skipped_keys.log(self.issuer(), skipped, true),
+            Err(KeyFetchError::NoUsableKey(SkippedKeys(skipped))) => {
+                self.skipped_keys.log(self.issuer(), skipped, false);
             }
-            Err(error) => {
-                if let KeyFetchError::NoUsableKey(SkippedKeys(skipped)) = &error {
-                    self.skipped_keys.log(self.issuer(), skipped, false);
-                }
-                Err(error)
-            }
+            Err(_) => {}
         }
+        parsed.map(|(keys, _)| Arc::new(keys))
     }
 
     pub(super) fn issuer(&self) -> &str {
