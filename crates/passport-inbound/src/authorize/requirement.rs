@@ -8,7 +8,7 @@ use super::{
     evaluate::{Evaluation, RemotePermission},
     path_pattern::PathPattern,
     request_head::RequestHead,
-    role_permissions::RolePermissions,
+    roles::RolePermissions,
     rule::Rule,
 };
 use crate::{IdInfo, response::unmet_requirement::UnmetRequirement};
