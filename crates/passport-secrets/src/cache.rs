@@ -15,7 +15,7 @@ use passport_core::{
 };
 use tokio::time::timeout;
 
-use crate::state::{SecretLookup, SecretState};
+use crate::secret_state::{SecretLookup, SecretState};
 
 /// How long secrets are trusted.
 const TIME_TO_LIVE: Duration = Duration::from_secs(5 * 60);

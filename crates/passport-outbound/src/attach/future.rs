@@ -21,7 +21,7 @@ use super::{
     response_watch::ResponseWatch,
     retry::{Rejected, Retry, SecondRequest},
     send::send,
-    unauthorized::{is_grpc, may_concern_token, rejects_token},
+    token_rejection::{is_grpc, may_concern_token, rejects_token},
 };
 use crate::{
     metrics::{CLIENT_ID, REPLAYS, TARGET},

@@ -31,7 +31,7 @@ mod retry_body;
 mod retry_mode;
 mod send;
 mod service;
-mod unauthorized;
+mod token_rejection;
 
 pub use self::{
     allowed_origins::AllowedOrigins,

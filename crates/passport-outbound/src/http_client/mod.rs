@@ -6,6 +6,7 @@ mod error;
 mod path;
 mod request;
 mod runtime_clients;
+mod tls;
 
 use std::time::Duration;
 

@@ -10,7 +10,7 @@ use tracing::Instrument;
 use super::{
     CachedToken, FetchFailure, FetchRequest, FetchedToken, LEAST_LIFE, Phase, SourceError, TokenErrorKind,
     TokenManager,
-    entry::{FetchResult, FetchTicket},
+    cache_entry::{FetchResult, FetchTicket},
     events::{self, FetchTimer},
 };
 

@@ -18,7 +18,7 @@ use super::{
     SendableToken, TokenEntry, TokenError, TokenErrorKind, TokenSource,
     action::TokenAction,
     background_runtime,
-    entry::{FetchResult, FetchStart},
+    cache_entry::{FetchResult, FetchStart},
     events, fetch_task,
 };
 

@@ -6,7 +6,7 @@ use passport_core::ConfigProblem;
 use redis::{ConnectionAddr, IntoConnectionInfo};
 
 use super::RedisTokenStoreBuilder;
-use crate::endpoint::Topology;
+use crate::connection::Topology;
 
 const LIMITS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(5);
 

@@ -2,11 +2,11 @@
 
 mod base_url;
 mod connection_history;
+mod connection_retry;
 mod headers;
 mod permit;
 mod pool;
 mod request_body;
-mod retry;
 mod tls;
 mod upstream;
 

@@ -9,14 +9,14 @@ use std::{
 };
 
 use passport_core::{Attempt, Backoff, Joined, SharedTask, TaskLimits};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Notifications, TokenStore, WakeUps,
-    erased::DynTokenStore,
+    Notifications, StoreError, TokenStore, WakeUps,
+    erased::{DynTokenStore, StoreFuture},
     events,
-    session::{StoreSession, within},
+    session::StoreSession,
 };
 use crate::cache::TokenKey;
 
@@ -45,11 +45,11 @@ pub(crate) struct StoreHandle(pub(super) Arc<CircuitBreaker>);
 
 #[derive(Debug)]
 pub(super) struct CircuitBreaker {
-    pub(super) store: Box<dyn DynTokenStore>,
+    store: Box<dyn DynTokenStore>,
     /// The time limit of all calls of one session.
     limit: Duration,
     wake_ups: Option<WakeUps>,
-    pub(super) is_open: AtomicBool,
+    is_open: AtomicBool,
     /// Locked when the circuit opens or closes and when a probe begins.
     transition: Mutex<()>,
     /// The pause before a probe and the probe itself are one attempt.
@@ -89,9 +89,33 @@ impl StoreHandle {
         StoreSession::new(self.clone(), key.clone())
     }
 
+    /// Calls the store within `limit`. `None` if the circuit is open, or if the call fails, which
+    /// opens it.
+    pub(super) async fn call<'a, T>(
+        &'a self,
+        limit: Duration,
+        key: &'a TokenKey,
+        operation: impl FnOnce(&'a dyn DynTokenStore, &'a TokenKey) -> StoreFuture<'a, T>,
+    ) -> Option<T> {
+        let breaker = &self.0;
+        if breaker.is_open.load(Ordering::Acquire) {
+            // The task that probes the store may have ended with its runtime.
+            self.probe(key);
+            return None;
+        }
+        let error = match within(limit, operation(&*breaker.store, key)).await {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        events::store_failed(key.client_id(), &error);
+        breaker.open();
+        self.probe(key);
+        None
+    }
+
     /// Starts to probe the store, unless that is running. The probe uses the key of the failed
     /// call, as only a part of the store may fail.
-    pub(super) fn probe(&self, key: &TokenKey) {
+    fn probe(&self, key: &TokenKey) {
         let joined = {
             let _transition = self.0.transition();
             self.0.probes.join_or_begin(PROBE_LIMITS)
@@ -104,7 +128,7 @@ impl StoreHandle {
 
 impl CircuitBreaker {
     /// Opens the circuit. The lock makes the last event the current state.
-    pub(super) fn open(&self) {
+    fn open(&self) {
         let _transition = self.transition();
         if !self.is_open.swap(true, Ordering::AcqRel) {
             events::store_works(false);
@@ -144,6 +168,13 @@ async fn probe_until_success(breaker: Weak<CircuitBreaker>, mut attempt: Attempt
         let Some(next) = breaker.next_probe(&attempt) else { return };
         attempt = next;
     }
+}
+
+/// Awaits the result of a call for `limit` at most.
+async fn within<T>(limit: Duration, call: StoreFuture<'_, T>) -> Result<T, StoreError> {
+    timeout(limit, call)
+        .await
+        .unwrap_or_else(|late| Err(StoreError::new("it did not answer in time").caused_by(late)))
 }
 
 #[cfg(test)]

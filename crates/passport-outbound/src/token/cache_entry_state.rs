@@ -67,5 +67,5 @@ impl EntryState {
 }
 
 #[cfg(test)]
-#[path = "entry_state/tests.rs"]
+#[path = "cache_entry_state/tests.rs"]
 mod tests;

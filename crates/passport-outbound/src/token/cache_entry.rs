@@ -14,8 +14,8 @@ use tracing::Span;
 
 use super::{
     action::{Activity, TokenAction},
+    cache_entry_state::EntryState,
     cached_token::CachedToken,
-    entry_state::EntryState,
     error::{TokenError, TokenErrorKind},
     monotonic_clock::MonotonicClock,
     retry_backoff::{AttemptWindow, FailedAttempt, RetryBackoff, at_least, repeated},
