@@ -45,7 +45,7 @@ impl<O: BodyObserver> http_body::Body for ObservedBody<O> {
     }
 }
 
-/// The permit of a request, for example.
+/// An observer that only holds a value until the body is dropped.
 struct Held<T> {
     _value: T,
 }

@@ -20,7 +20,9 @@ pub(crate) const SIDECAR_HEADER: HeaderName = HeaderName::from_static("passport-
 
 /// Checks requests by the settings of the listeners.
 #[derive(Debug)]
-pub(crate) struct RequestGuard(pub(crate) Listen);
+pub(crate) struct RequestGuard {
+    pub(crate) listen: Listen,
+}
 
 impl RequestGuard {
     /// # Errors
@@ -59,8 +61,8 @@ impl RequestGuard {
     /// Returns what is done with proxy headers of forwarded requests from `peer`.
     pub(crate) fn proxy_headers(&self, peer: Peer) -> ProxyHeaders {
         match peer {
-            Peer::Unix { .. } => self.0.unix_proxy_headers,
-            Peer::Tcp => self.0.tcp_proxy_headers,
+            Peer::Unix { .. } => self.listen.unix_proxy_headers,
+            Peer::Tcp => self.listen.tcp_proxy_headers,
         }
     }
 
@@ -73,7 +75,7 @@ impl RequestGuard {
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         host.eq_ignore_ascii_case("localhost")
             || address.is_ok_and(|address| address.is_loopback())
-            || self.0.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
+            || self.listen.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
     }
 }
 

@@ -55,9 +55,19 @@ async fn unknown_command_is_named() {
 async fn commands_act_on_the_running_passport() {
     let console = Console::start().await;
     let before = console.passport.user_token("u").build();
-    for line in
-        ["kid off", "rotate", "retire", "lifetime 5", "disable", "enable", "fault token down", "heal token"]
-    {
+    for line in ["kid off", "rotate", "retire", "lifetime 5", "disable", "enable"] {
+        assert_eq!(console.execute(line).await.unwrap(), "done", "{line}");
+    }
+    for line in [
+        "fault jwks status 503",
+        "fault discovery down",
+        "fault introspection html",
+        "fault token slow 500",
+        "heal jwks",
+        "heal discovery",
+        "heal introspection",
+        "heal token",
+    ] {
         assert_eq!(console.execute(line).await.unwrap(), "done", "{line}");
     }
     let after = console.execute("user u").await.unwrap();

@@ -22,7 +22,7 @@ pub struct Authenticate<S> {
     pub(super) layer: AuthenticateLayer,
 }
 
-/// What is known of a request at once.
+/// The result of authentication and authorization, or what they wait for.
 enum Authentication {
     Done(Decision),
     Pending(PendingCaller),
@@ -30,6 +30,7 @@ enum Authentication {
 
 impl AuthenticateLayer {
     /// Authenticates and authorizes a request, as far as that needs no wait.
+    #[inline(always)] // each call of it would copy the decision
     fn authenticate<B>(&self, request: &mut Request<B>) -> Authentication {
         let config = &self.config;
         if config.credential_rules.as_ref().is_some_and(|rules| rules.needs_no_token(request)) {

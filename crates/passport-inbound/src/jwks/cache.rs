@@ -22,7 +22,7 @@ use super::{
     persistence::KeyFile,
     refresh::{self, KeySource},
     refresh_policy::{KeyRefreshPolicy, RefreshCause, RefreshPause},
-    refresh_task::{RefreshTask, Tick},
+    refresh_task::RefreshTask,
     settings::KeySettings,
     skipped_keys::SkippedKeyLog,
 };
@@ -42,7 +42,7 @@ pub(crate) struct JwksCache {
     /// Notifies the refresh task that the time of the next attempt has changed.
     changed: watch::Sender<()>,
     installed: ArcSwapOption<InstalledKeys>,
-    pub(super) refreshes: SharedTask<()>,
+    refreshes: SharedTask<()>,
     state: Mutex<RefreshState>,
     /// In milliseconds since 1970, so that callers that find the keys due need no lock to see that
     /// the next attempt may not begin yet.
@@ -150,9 +150,8 @@ impl JwksCache {
         self.refresh_because(RefreshCause::of_request(seen), seen, now)
     }
 
-    /// Starts a refresh if the keys are due, for the refresh task.
-    fn tick(self: &Arc<Self>) -> Tick {
-        let uptime = self.clock.uptime();
+    /// Starts a refresh if the keys are due, for the refresh task. Returns the time until the next.
+    fn tick(self: &Arc<Self>) -> Duration {
         let now = self.clock.now();
         let installed = self.installed.load_full();
         let due = installed.as_ref().is_none_or(|held| held.life.freshness(now) != Freshness::Fresh);
@@ -160,7 +159,7 @@ impl JwksCache {
             drop(self.refresh_because(RefreshCause::Schedule, installed.as_ref(), now));
         }
         let next = self.state().policy.next_attempt(now);
-        Tick { uptime, wait: next.duration_since(now).unwrap_or_default() }
+        next.duration_since(now).unwrap_or_default()
     }
 
     /// Returns the longest time that a request waits for a refresh.
@@ -229,12 +228,12 @@ impl JwksCache {
     /// Starts the refresh task with the first attempt. Replaces one that has ended with its
     /// runtime, or is on a stalled runtime.
     fn ensure_refresh_task(self: &Arc<Self>, runtime: &Handle) {
-        let uptime = self.clock.uptime();
-        let is_running = self.state().refresh_task.as_ref().is_some_and(|task| task.is_running(uptime));
+        let is_running = self.state().refresh_task.as_ref().is_some_and(RefreshTask::is_running);
         if !is_running {
             let weak = Arc::downgrade(self);
             let tick = move || weak.upgrade().map(|cache| cache.tick());
-            let task = RefreshTask::spawn(runtime, uptime, tick, self.changed.subscribe());
+            let clock = Arc::clone(&self.clock);
+            let task = RefreshTask::spawn(runtime, clock, tick, self.changed.subscribe());
             let replaced = self.state().refresh_task.replace(task);
             drop(replaced);
         }
@@ -250,6 +249,11 @@ impl JwksCache {
     /// Returns the installed keys, trusted or not.
     pub(super) fn installed(&self) -> Option<Arc<InstalledKeys>> {
         self.installed.load_full()
+    }
+
+    /// Returns whether no later attempt has begun.
+    pub(super) fn is_latest(&self, attempt: u64) -> bool {
+        self.refreshes.is_current(attempt)
     }
 
     /// Installs `keys`, unless a later attempt has begun.

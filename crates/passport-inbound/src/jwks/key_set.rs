@@ -39,17 +39,17 @@ impl KeySet {
     ) -> Result<(Self, Vec<SkippedKey>), KeyFetchError> {
         let entries = entries(body)?;
         let (mut set, mut skipped) = (Self::default(), Vec::new());
-        let unused =
+        let skipped_key =
             |position, entry: &RawValue, why, hash| SkippedKey { position, kid: kid_of(entry), why, hash };
         if let Some(entry) = entries.get(MAX_KEYS) {
             let why = UnusableKey::TooMany;
             // Whichever entry it is, it is said once.
-            skipped.push(unused(MAX_KEYS, entry, why, hasher.hash_one(why)));
+            skipped.push(skipped_key(MAX_KEYS, entry, why, hasher.hash_one(why)));
         }
         for (position, entry) in entries.iter().take(MAX_KEYS).enumerate() {
             let keys = Key::of(entry.get(), allowed, |identity| previous.find(identity));
             if let Err(why) = keys.and_then(|keys| set.add(keys)) {
-                skipped.push(unused(position, entry, why, hasher.hash_one(entry.get())));
+                skipped.push(skipped_key(position, entry, why, hasher.hash_one(entry.get())));
             }
         }
         if set.keys.is_empty() {

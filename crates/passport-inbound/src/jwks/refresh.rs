@@ -115,7 +115,7 @@ impl Refresh {
     }
 
     fn is_latest(&self) -> bool {
-        self.cache.refreshes.is_current(self.number)
+        self.cache.is_latest(self.number)
     }
 
     /// Reads keys from the file, if none are installed yet. They are trusted for as long as if the

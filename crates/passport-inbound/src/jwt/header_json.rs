@@ -60,7 +60,7 @@ impl<'a> Scanner<'a> {
 
     fn skip_while(&mut self, belongs: impl Fn(u8) -> bool) -> usize {
         let start = self.at;
-        // In a register, and not in the scanner.
+        // A local position stays in a register; the field would be written for each byte.
         let mut at = start;
         while self.text.as_bytes().get(at).is_some_and(|byte| belongs(*byte)) {
             at += 1;

@@ -131,9 +131,11 @@ impl ManagedIdentityHttpClient {
         path::check(path)?;
         let url = self.base.join(path).map_err(|error| HttpClientError::InvalidRequest(error.into()))?;
         let destination = destination_of(&url);
-        // reqwest would make an `Authorization` header of user information.
-        let client = self.clients.to(&url).filter(|_| destination != Destination::WithUserInfo);
-        let client = client.ok_or_else(|| AttachError::not_allowed(&destination))?;
+        if destination == Destination::WithUserInfo {
+            // reqwest would make an `Authorization` header of it.
+            return Err(AttachError::UserInfoPresent.into());
+        }
+        let client = self.clients.to(&url).ok_or_else(|| AttachError::not_allowed(&destination))?;
         Ok(client.request(method, url))
     }
 

@@ -130,7 +130,16 @@ impl UnusableReason {
     /// Returns whether it lasts until a URL or a server is changed. A web page or an empty body may
     /// be from a proxy during a deployment.
     fn is_permanent(self) -> bool {
-        !matches!(self, Self::Empty | Self::Markup | Self::NoLife | Self::NotAnObject | Self::TokenCharacters)
+        match self {
+            Self::Empty | Self::Markup | Self::NoLife | Self::NotAnObject | Self::TokenCharacters => false,
+            Self::ByteOrderMark
+            | Self::NoToken
+            | Self::NoTokenType
+            | Self::ProxyAuthentication
+            | Self::Redirect
+            | Self::Status
+            | Self::TokenType(_) => true,
+        }
     }
 }
 

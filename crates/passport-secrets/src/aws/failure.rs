@@ -47,13 +47,14 @@ pub(super) fn of(
             SecretErrorKind::Unavailable,
             "what answered does not speak as Secrets Manager does".to_owned(),
         ),
-        _ => {
-            let (kind, failed) = match error {
-                SdkError::ConstructionFailure(_) => (SecretErrorKind::Unreadable, "asked"),
-                _ => (SecretErrorKind::Unavailable, "reached"),
-            };
-            new(kind, format!("Secrets Manager was not {failed}: {}", sanitize::causes(error)))
-        }
+        SdkError::ConstructionFailure(_) => new(
+            SecretErrorKind::Unreadable,
+            format!("Secrets Manager was not asked: {}", sanitize::causes(error)),
+        ),
+        _ => new(
+            SecretErrorKind::Unavailable,
+            format!("Secrets Manager was not reached: {}", sanitize::causes(error)),
+        ),
     }
 }
 

@@ -41,17 +41,18 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
         (ErrorKind::DataConversion, None) => {
             new(SecretErrorKind::Unreadable, "what answered does not speak as a vault does".to_owned())
         }
-        (sdk, None) => {
-            let (kind, failed) = match sdk {
-                ErrorKind::Connection | ErrorKind::Io => {
-                    (SecretErrorKind::Unavailable, "the vault was not reached")
-                }
-                // Behind it is what came of asking for a token.
-                ErrorKind::Credential => (kind_of_credential(error), "no token for the vault"),
-                _ => (SecretErrorKind::Unauthenticated, "the vault was not asked"),
-            };
-            new(kind, format!("{failed}: {}", sanitize::causes(error)))
+        (ErrorKind::Connection | ErrorKind::Io, None) => new(
+            SecretErrorKind::Unavailable,
+            format!("the vault was not reached: {}", sanitize::causes(error)),
+        ),
+        // Behind it is what came of asking for a token.
+        (ErrorKind::Credential, None) => {
+            new(kind_of_credential(error), format!("no token for the vault: {}", sanitize::causes(error)))
         }
+        (ErrorKind::Other, None) => new(
+            SecretErrorKind::Unauthenticated,
+            format!("the vault was not asked: {}", sanitize::causes(error)),
+        ),
     }
 }
 

@@ -46,27 +46,30 @@ pub(super) struct TokenLease {
 /// A longer time counts as this one.
 const LONG: Duration = Duration::from_secs(10 * 365 * 24 * 60 * 60);
 
-/// What Vault says of a token: when it grants or renews it, or when it looks it up.
-#[derive(Deserialize)]
-struct TokenState {
-    #[serde(default)]
-    client_token: String,
-    #[serde(alias = "ttl")]
-    lease_duration: u64,
-    #[serde(default)]
-    renewable: bool,
+impl TokenLease {
+    fn of(seconds: u64, is_renewable: bool) -> Self {
+        Self { time: Duration::from_secs(seconds).min(LONG), is_renewable }
+    }
 }
 
-impl TokenState {
-    fn lease(&self) -> TokenLease {
-        let time = Duration::from_secs(self.lease_duration).min(LONG);
-        TokenLease { time, is_renewable: self.renewable }
-    }
+/// A token that Vault grants or renews.
+#[derive(Deserialize)]
+struct Auth {
+    client_token: String,
+    lease_duration: u64,
+    renewable: bool,
 }
 
 #[derive(Deserialize)]
 struct WithAuth {
-    auth: TokenState,
+    auth: Auth,
+}
+
+#[derive(Deserialize)]
+struct TokenLookup {
+    ttl: u64,
+    #[serde(default)]
+    renewable: bool,
 }
 
 #[derive(Deserialize)]
@@ -108,7 +111,7 @@ impl Api {
     ) -> Result<GrantedToken, VaultError> {
         let path = ["auth"].into_iter().chain(mount.split('/')).chain(["login"]);
         let granted: WithAuth = self.ask(path, None, Some(proof)).await?;
-        let lease = granted.auth.lease();
+        let lease = TokenLease::of(granted.auth.lease_duration, granted.auth.renewable);
         if granted.auth.client_token.is_empty() {
             let reason = "the login wants more: is MFA enforced for it?";
             return Err(VaultError::new(SecretErrorKind::Unauthenticated, reason));
@@ -120,14 +123,14 @@ impl Api {
     pub(super) async fn renew(&self, token: &Secret) -> Result<TokenLease, VaultError> {
         let path = ["auth", "token", "renew-self"];
         let granted: WithAuth = self.ask(path, Some(token), Some("{}".to_owned().into())).await?;
-        Ok(granted.auth.lease())
+        Ok(TokenLease::of(granted.auth.lease_duration, granted.auth.renewable))
     }
 
     /// `GET /v1/auth/token/lookup-self`
     pub(super) async fn look_up(&self, token: &Secret) -> Result<TokenLease, VaultError> {
         let path = ["auth", "token", "lookup-self"];
-        let found: WithData<TokenState> = self.ask(path, Some(token), None).await?;
-        Ok(found.data.lease())
+        let found: WithData<TokenLookup> = self.ask(path, Some(token), None).await?;
+        Ok(TokenLease::of(found.data.ttl, found.data.renewable))
     }
 
     /// `GET /v1/<path>`, whose answer has its `data`.

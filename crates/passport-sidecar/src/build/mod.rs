@@ -42,7 +42,7 @@ pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<App
     let admission = Arc::new(admission(config, callers));
     let response_time = config.limits.response_time();
     Ok(AppState {
-        guard: RequestGuard(config.listen.clone()),
+        guard: RequestGuard { listen: config.listen.clone() },
         tokens: Arc::new(TokenEndpoints { admission: Arc::clone(&admission), identities, response_time }),
         proxy: Proxy { admission: Arc::clone(&admission), upstreams },
         admission,

@@ -28,13 +28,15 @@ pub(super) fn upstreams(
             note(ConfigProblem::new("url", text));
         }
         match upstream(name, settings, config, identities, idle_connections, &mut tls) {
-            Ok(built) => drop(upstreams.insert(name.clone(), built)),
+            Ok(built) => upstreams.extend(built.map(|built| (name.clone(), built))),
             Err(problem) => note(problem),
         }
     }
     upstreams
 }
 
+/// Returns the upstream, or `None` if its identity is there but could not be built, which is a
+/// problem of the identity.
 fn upstream(
     name: &str,
     settings: &UpstreamConfig,
@@ -42,12 +44,15 @@ fn upstream(
     identities: &BTreeMap<String, ManagedIdentity>,
     idle_connections: usize,
     tls: &mut TlsConfigs,
-) -> Result<Upstream, ConfigProblem> {
+) -> Result<Option<Upstream>, ConfigProblem> {
     let identity = match &settings.identity {
         Some(unknown) if !config.identities.contains_key(unknown) => {
             return Err(ConfigProblem::new("identity", format!("there is no identity `{unknown}`")));
         }
-        Some(name) => identities.get(name).map(|identity| (name.clone(), identity.clone())),
+        Some(name) => match identities.get(name) {
+            Some(identity) => Some((name.clone(), identity.clone())),
+            None => return Ok(None),
+        },
         None if settings.propagate => None,
         None => {
             let text = "in whose name? name an identity, or set propagate";
@@ -59,6 +64,7 @@ fn upstream(
     let key = if settings.ca_file.is_some() { "ca_file" } else { "url" };
     let tls = tls.get(&url, settings.ca_file.as_deref()).map_err(|error| ConfigProblem::new(key, error))?;
     Upstream::new(name, settings, &url, tls, identity, config.limits, idle_connections)
+        .map(Some)
         .map_err(|error| ConfigProblem::new("url", with_causes(&*error)))
 }
 

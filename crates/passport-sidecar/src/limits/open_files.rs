@@ -28,12 +28,19 @@ struct Reserved {
     tcp: Arc<Semaphore>,
 }
 
-/// A permit to have one file open, until it is dropped. The default is one of no limit.
-#[derive(Debug, Default)]
+/// A permit to have one file open, until it is dropped.
+#[derive(Debug)]
 pub(crate) struct OpenFile {
     _of_all: Option<Share>,
     /// A permit of files on TCP, or of reserved ones.
     _of_part: Option<OwnedSemaphorePermit>,
+}
+
+impl OpenFile {
+    /// Returns a permit of a listener whose files are not counted.
+    pub(crate) const fn uncounted() -> Self {
+        Self { _of_all: None, _of_part: None }
+    }
 }
 
 impl OpenFiles {

@@ -156,7 +156,9 @@ where
 
     /// Takes a file of those for callers, if this listener is for them.
     fn file(&self, take: impl FnOnce(&OpenFiles) -> Option<OpenFile>) -> Option<OpenFile> {
-        self.admission.as_ref().map_or_else(|| Some(OpenFile::default()), |admission| take(&admission.files))
+        self.admission
+            .as_ref()
+            .map_or_else(|| Some(OpenFile::uncounted()), |admission| take(&admission.files))
     }
 
     fn spawn(

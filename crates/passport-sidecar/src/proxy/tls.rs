@@ -29,7 +29,7 @@ impl TlsConfigs {
         }
         match self.0.entry(ca_file.map(Path::to_owned)) {
             Entry::Occupied(known) => Ok(known.get().clone()),
-            Entry::Vacant(unknown) => Ok(unknown.insert(config(ca_file)?).clone()),
+            Entry::Vacant(entry) => Ok(entry.insert(config(ca_file)?).clone()),
         }
     }
 }

@@ -113,7 +113,7 @@ impl Upstream {
                 let response = with_token.clone().oneshot(request).await;
                 self.accept(response.map_err(|error| self.token_error(&error))?)
             }
-            None if has_token => {
+            None if self.propagate && has_token => {
                 let response = self.plain.clone().oneshot(request).await;
                 self.accept(response.map_err(|error| self.bad_gateway(&with_causes(&error)))?)
             }

@@ -141,7 +141,7 @@ impl ClientCredentials {
         let response = self.transport.exchange(request, limits).await.map_err(no_response)?;
         token_response::read(&response, &self.scopes, requested_at).map_err(|failure| {
             let authentication_remedy = Some(self.authentication.remedy());
-            let hint = if is_client_rejected(&failure) { self.secret_hint(secret) } else { None };
+            let hint = if is_client_rejected(&failure) { self.secret_hint(secret) } else { failure.hint };
             FetchFailure { authentication_remedy, hint, ..failure }
         })
     }
