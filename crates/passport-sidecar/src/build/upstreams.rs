@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::{
     config::{SidecarConfig, UpstreamConfig},
+    limits::Limits,
     proxy::{TlsConfigs, Upstream},
     route::is_valid_name,
 };
@@ -27,7 +28,12 @@ pub(super) fn upstreams(
             let text = "an upstream is called by letters, digits, `-`, `_` and `.`, 60 at most";
             note(ConfigProblem::new("url", text));
         }
-        match upstream(name, settings, config, identities, idle_connections, &mut tls) {
+        if let Some(unknown) =
+            settings.identity.as_ref().filter(|name| !config.identities.contains_key(*name))
+        {
+            note(ConfigProblem::new("identity", format!("there is no identity `{unknown}`")));
+        }
+        match upstream(name, settings, config.limits, identities, idle_connections, &mut tls) {
             Ok(built) => upstreams.extend(built.map(|built| (name.clone(), built))),
             Err(problem) => note(problem),
         }
@@ -35,20 +41,21 @@ pub(super) fn upstreams(
     upstreams
 }
 
-/// Returns the upstream, or `None` if its identity is there but could not be built, which is a
-/// problem of the identity.
+/// Returns the upstream, or `None` if its identity is missing or was not built, which is a problem
+/// that is known.
 fn upstream(
     name: &str,
     settings: &UpstreamConfig,
-    config: &SidecarConfig,
+    limits: Limits,
     identities: &BTreeMap<String, ManagedIdentity>,
     idle_connections: usize,
     tls: &mut TlsConfigs,
 ) -> Result<Option<Upstream>, ConfigProblem> {
+    let url = base_url(&settings.url, settings.danger_plain_http);
+    let url = url.map_err(|problem| ConfigProblem::new("url", problem))?;
+    let key = if settings.ca_file.is_some() { "ca_file" } else { "url" };
+    let tls = tls.get(&url, settings.ca_file.as_deref()).map_err(|error| ConfigProblem::new(key, error))?;
     let identity = match &settings.identity {
-        Some(unknown) if !config.identities.contains_key(unknown) => {
-            return Err(ConfigProblem::new("identity", format!("there is no identity `{unknown}`")));
-        }
         Some(name) => match identities.get(name) {
             Some(identity) => Some((name.clone(), identity.clone())),
             None => return Ok(None),
@@ -59,11 +66,7 @@ fn upstream(
             return Err(ConfigProblem::new("identity", text));
         }
     };
-    let url = base_url(&settings.url, settings.danger_plain_http);
-    let url = url.map_err(|problem| ConfigProblem::new("url", problem))?;
-    let key = if settings.ca_file.is_some() { "ca_file" } else { "url" };
-    let tls = tls.get(&url, settings.ca_file.as_deref()).map_err(|error| ConfigProblem::new(key, error))?;
-    Upstream::new(name, settings, &url, tls, identity, config.limits, idle_connections)
+    Upstream::new(name, settings, &url, tls, identity, limits, idle_connections)
         .map(Some)
         .map_err(|error| ConfigProblem::new("url", with_causes(&*error)))
 }
