@@ -14,6 +14,9 @@ const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
 /// Builds only what this project owns.
 const WITHOUT_PEERS: &str = "--no-default-features";
 
+/// The profile that instructions are counted in: it optimizes what a counted call runs.
+const COUNTS: &str = "counts";
+
 /// What was accepted the last time.
 const BASELINE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-bench/instructions.tsv");
 
@@ -37,14 +40,14 @@ pub(crate) fn run_all(arguments: &[String]) -> Outcome {
 }
 
 /// Checks that the code for the peers still compiles, which only a run of the benchmarks builds, and
-/// runs the tests of the benchmarks themselves. Those are in the release profile, which the counts
-/// of instructions need, too: a second profile would build all dependencies again.
+/// runs the tests of the benchmarks themselves. Those are in the profile of the counts of
+/// instructions: a second profile would build all dependencies again.
 pub(crate) fn lint() -> Outcome {
     prerequisites::bring(&OPENSSL)?;
     let strictly = ["--all-targets", "--", "-D", "warnings"];
     in_benchmarks(&["clippy"], &strictly)?;
     in_benchmarks(&["clippy", WITHOUT_PEERS], &strictly)?;
-    in_benchmarks(&["test", "--release", WITHOUT_PEERS, "--lib"], &[])
+    in_benchmarks(&["test", "--profile", COUNTS, WITHOUT_PEERS, "--lib"], &[])
 }
 
 /// Runs cargo in the benchmarks, which are a workspace of their own.
@@ -57,8 +60,8 @@ fn in_benchmarks(command: &[&str], last: &[&str]) -> Outcome {
 pub(crate) fn instructions(accept: bool) -> Outcome {
     prerequisites::bring(&C_COMPILER)?;
     prerequisites::bring(&VALGRIND)?;
-    in_benchmarks(&["build", "--release", WITHOUT_PEERS, "--bin", "paths"], &[])?;
-    let counted = output(&mut Command::new(format!("{TARGET}/release/paths")))?;
+    in_benchmarks(&["build", "--profile", COUNTS, WITHOUT_PEERS, "--bin", "paths"], &[])?;
+    let counted = output(&mut Command::new(format!("{TARGET}/{COUNTS}/paths")))?;
     let counts = table(&counted)?;
     let tools = tools()?;
     if accept {

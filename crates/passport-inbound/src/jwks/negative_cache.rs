@@ -1,4 +1,6 @@
-//! Rejects tokens with unknown keys without a refresh, for a while after a refresh. Pure.
+//! Rejects tokens with unknown keys without a refresh, for a while after a refresh. Pure. It is
+//! started and asked by [`refresh_policy`](super::refresh_policy); it holds for
+//! `KeySettings::cooldown`.
 
 use std::time::{Duration, SystemTime};
 

@@ -1,4 +1,8 @@
-//! The retry of a request after its token was rejected (401, or UNAUTHENTICATED of gRPC).
+//! The retry of a request after its token was rejected (401, or UNAUTHENTICATED of gRPC). Which
+//! responses reject a token, `token_rejection` decides; whether to retry, [`next_step`] in `future`,
+//! and `TokenEntry::reject` replaces the token.
+//!
+//! [`next_step`]: super::future
 
 use std::ops::ControlFlow;
 

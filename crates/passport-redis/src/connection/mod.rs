@@ -1,7 +1,7 @@
 //! The connection to Redis: how it is made (`endpoint`), and the one that all calls share.
 
 mod endpoint;
-mod redis_connection;
+mod server_or_cluster;
 mod shared_connection;
 mod tls;
 

@@ -10,7 +10,7 @@ use passport_outbound::{StoreError, WakeUps};
 use redis::{Cmd, FromRedisValue, RedisResult};
 use tokio::runtime::Handle;
 
-use super::{endpoint::RedisEndpoint, redis_connection::RedisConnection};
+use super::{endpoint::RedisEndpoint, server_or_cluster::RedisConnection};
 use crate::{
     error::{concerns_the_connection, is_server_error, store_error},
     task_outcome::{interrupted, outcome_of},

@@ -10,7 +10,7 @@ use passport_outbound::{Secret, SecretSource, StoreError, WakeUps};
 use redis::{ConnectionAddr, RedisResult, TlsCertificates};
 
 use super::{
-    redis_connection::RedisConnection,
+    server_or_cluster::RedisConnection,
     tls::{self, TlsSettings},
 };
 use crate::{
