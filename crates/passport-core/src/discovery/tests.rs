@@ -1,4 +1,12 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use http::{Request, Response};
+
 use super::*;
+use crate::transport::{HttpExchange, TransportErrorKind};
 
 fn url() -> Url {
     Url::parse("https://passport.bizfirst.ai/passport/.well-known/openid-configuration").unwrap()
@@ -25,5 +33,34 @@ fn keys_of_another_origin_are_rejected() {
     for uri in ["https://evil.example/keys", "http://passport.bizfirst.ai/keys", "file:///keys", "keys"] {
         let result = checked("https://passport.bizfirst.ai", uri);
         assert!(matches!(result, Err(DiscoveryError::ForeignKeys)), "{uri}");
+    }
+}
+
+/// A server whose first location fails with an error of this kind, and whose second has no
+/// document.
+#[derive(Clone, Debug)]
+struct Failing(TransportErrorKind, Arc<AtomicUsize>);
+
+impl HttpExchange for Failing {
+    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        match self.1.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(TransportError::new(self.0)),
+            _ => Ok(Response::new(Bytes::new())),
+        }
+    }
+}
+
+#[tokio::test]
+async fn second_location_is_tried_only_after_a_response() {
+    for (kind, requests) in [
+        (TransportErrorKind::Connect, 1),
+        (TransportErrorKind::TooLarge, 2),
+        (TransportErrorKind::Timeout, 1),
+    ] {
+        let server = Failing(kind, Arc::default());
+        let transport = Transport::new(server.clone());
+        let error = discover(&transport, &Issuer::passport(), Duration::from_secs(1)).await.unwrap_err();
+        assert!(matches!(error, DiscoveryError::Transport(error) if error.kind() == kind), "{kind:?}");
+        assert_eq!(server.1.load(Ordering::SeqCst), requests, "{kind:?}");
     }
 }

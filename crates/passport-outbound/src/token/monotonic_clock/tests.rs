@@ -128,8 +128,7 @@ impl Clock for Slow {
 
 #[test]
 fn set_back_is_detected_despite_an_interruption_of_100_ms() {
-    let (clock, monotonic) =
-        (Slow(ManualClock::at_unix_seconds(1_750_000_000)), MonotonicClock::default());
+    let (clock, monotonic) = (Slow(ManualClock::at_unix_seconds(1_750_000_000)), MonotonicClock::default());
     monotonic.now(&clock);
     clock.0.set_back(60 * MINUTE);
     monotonic.now(&clock);
