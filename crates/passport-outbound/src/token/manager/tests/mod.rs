@@ -11,6 +11,7 @@ use crate::{
 
 mod callers;
 mod failures;
+mod late_attempts;
 mod life;
 mod metrics;
 mod recovery;
