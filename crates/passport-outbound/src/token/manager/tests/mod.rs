@@ -10,8 +10,8 @@ use crate::{
 };
 
 mod callers;
+mod entry;
 mod failures;
-mod late_attempts;
 mod life;
 mod metrics;
 mod recovery;

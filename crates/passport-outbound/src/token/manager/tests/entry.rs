@@ -1,4 +1,4 @@
-//! Attempts that report late, or never.
+//! The entry by itself: attempts that report late or never, and tokens that become due.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -77,6 +77,15 @@ fn invalidated_attempt_is_discarded_after_a_later_success() {
 }
 
 #[test]
+fn invalidated_attempt_no_longer_runs() {
+    let entry = TokenEntry::default();
+    let _invalidated = started(&entry, Duration::ZERO);
+    entry.invalidate();
+    assert!(entry.running().is_none());
+    assert_eq!(entry.snapshot().activity(START), Activity::Idle);
+}
+
+#[test]
 fn second_result_of_an_attempt_is_not_cached() {
     let entry = TokenEntry::default();
     let (_attempt, ticket) = started(&entry, Duration::ZERO);
@@ -119,4 +128,18 @@ fn canceled_retry_is_not_waited_for() {
     let (_canceled, retry) = started(&entry, SECOND);
     entry.cancel(&retry);
     assert_eq!(entry.snapshot().retry_in(START + SECOND), None);
+}
+
+#[test]
+fn token_is_refreshed_for_a_longer_life_from_its_half() {
+    let entry = TokenEntry::default();
+    let (attempt, ticket) = started(&entry, Duration::ZERO);
+    assert!(entry.succeed(&ticket, issued("token-1", 1)).is_some());
+    drop(attempt);
+    // It is sent until 5 s before its expiry.
+    let half = (HOUR - 5 * SECOND) / 2;
+    assert!(!entry.refresh_if_shorter(HOUR, START + half - SECOND));
+    assert!(entry.refresh_if_shorter(HOUR, START + half));
+    started(&entry, half);
+    assert_eq!(cached(&entry), "token-1");
 }
