@@ -11,9 +11,11 @@ use http::{
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
 use passport_dev::{DevPassport, Endpoint, Fault};
+use passport_test_support::logs::Log;
 use tokio_test::{assert_pending, assert_ready_ok, task};
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_test::mock;
+use tracing::{Instrument, field::Empty};
 
 use super::*;
 use crate::{
@@ -269,4 +271,24 @@ async fn rejection_after_a_key_fetch_has_the_layers_settings() {
 async fn authenticate_service_is_ready_when_its_inner_service_is() {
     let passport = DevPassport::start().await.unwrap();
     assert_ready_with_inner_service(&layer(&passport));
+}
+
+#[tokio::test]
+async fn caller_is_recorded_on_the_current_span() {
+    let log = Log::listen(tracing::Level::INFO);
+    let passport = DevPassport::start().await.unwrap();
+    let (mock, mut handle) = mock::pair::<Request<()>, Reply>();
+    let mut service = layer(&passport).record_caller().layer(mock);
+    let token = passport.user_token("user-7").build();
+    let response = async {
+        let response = service.ready().await.unwrap().call(with_token(&token)).await;
+        tracing::info!("response sent");
+        response.unwrap()
+    };
+    let span = tracing::info_span!("request", enduser.id = Empty, passport.tenant_id = Empty);
+    tokio::join!(response.instrument(span), async {
+        handle.next_request().await.unwrap().1.send_response(done());
+    });
+    let lines = log.lines_with("response sent");
+    assert!(lines[0].contains("enduser.id=\"user-7\" passport.tenant_id=\"tenant-1\""), "{lines:?}");
 }
