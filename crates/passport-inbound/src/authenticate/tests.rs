@@ -20,7 +20,7 @@ use tracing::{Instrument, field::Empty};
 use super::*;
 use crate::{
     AccessToken, CallerToken, IdInfo, Rejection, RejectionReason, Requirement, TokenVerifier,
-    test_support::assert_ready_with_inner_service,
+    identity::Anonymous, test_support::assert_ready_with_inner_service,
 };
 
 type Reply = Response<Full<Bytes>>;
@@ -291,4 +291,32 @@ async fn caller_is_recorded_on_the_current_span() {
     });
     let lines = log.lines_with("response sent");
     assert!(lines[0].contains("enduser.id=\"user-7\" passport.tenant_id=\"tenant-1\""), "{lines:?}");
+}
+
+#[tokio::test]
+async fn request_without_a_verified_token_is_anonymous() {
+    let passport = DevPassport::start().await.unwrap();
+    let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap();
+    let token = passport.user_token("smuggled").build();
+    let smuggled = verifier.verify(&token).await.unwrap();
+    let public = layer(&passport).public_paths(["/"]).unwrap();
+    for (layer, mut request) in
+        [(layer(&passport).optional(), Request::new(())), (public, with_token("unverified"))]
+    {
+        let left = CallerToken::new(AccessToken::new(&token, smuggled.expires_at()).unwrap());
+        request.extensions_mut().insert(left);
+        request.extensions_mut().insert(smuggled.clone());
+        let (mock, mut handle) = mock::pair::<Request<()>, Reply>();
+        let mut service = layer.layer(mock);
+        let response = service.ready().await.unwrap().call(request);
+        let (_, seen) = tokio::join!(response, async {
+            let (request, respond) = handle.next_request().await.unwrap();
+            respond.send_response(done());
+            request
+        });
+        let extensions = seen.extensions();
+        assert!(extensions.get::<IdInfo>().is_none() && extensions.get::<CallerToken>().is_none());
+        assert!(extensions.get::<Anonymous>().is_some());
+        assert!(seen.headers().values().all(http::HeaderValue::is_sensitive));
+    }
 }
