@@ -64,3 +64,27 @@ async fn second_location_is_tried_only_after_a_response() {
         assert_eq!(server.1.load(Ordering::SeqCst), requests, "{kind:?}");
     }
 }
+
+/// A server that returns this document.
+#[derive(Debug)]
+struct Serving(String);
+
+impl HttpExchange for Serving {
+    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        Ok(Response::new(self.0.clone().into()))
+    }
+}
+
+#[tokio::test]
+async fn document_of_64_kib_is_read_and_a_longer_one_is_not() {
+    let issuer = Issuer::passport();
+    let document =
+        serde_json::json!({ "issuer": issuer.id(), "jwks_uri": "https://passport.bizfirst.ai/keys" });
+    let document = document.to_string();
+    for (length, is_read) in [(64 * 1024, true), (64 * 1024 + 1, false)] {
+        let padding = " ".repeat(length - document.len());
+        let transport = Transport::new(Serving(format!("{document}{padding}")));
+        let metadata = discover(&transport, &issuer, Duration::from_secs(1)).await;
+        assert_eq!(metadata.is_ok(), is_read, "{length}");
+    }
+}
