@@ -6,7 +6,9 @@ use std::fs;
 
 use passport_dev::DevPassport;
 use passport_inbound::TokenVerifier;
-use passport_outbound::{AccessToken, ConfigError, ManagedIdentity, SecretRef, SecretSource, TokenError};
+use passport_outbound::{
+    AccessToken, ConfigError, ManagedIdentity, SecretProviders, SecretSource, TokenError,
+};
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -38,8 +40,8 @@ async fn main() -> Result<(), BoxError> {
     let file = folder.path().join("client-secret");
     fs::write(&file, registered.secret())?;
 
-    let reference: SecretRef = format!("file:{}", file.display()).parse()?; // or env:PASSPORT_CLIENT_SECRET
-    let secret = SecretSource::from_reference(reference)?;
+    let reference = format!("file:{}", file.display()); // or env:PASSPORT_CLIENT_SECRET
+    let secret = SecretProviders::default().source(None, &reference)?;
     let tokens = ManualTokenService::new(passport.issuer(), registered.client_id(), secret)?;
     let token = tokens.token().await?;
     // `token.authorization()` is a header's value, marked as sensitive; `token.expose()` the bare text; `Debug` shows neither.

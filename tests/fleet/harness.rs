@@ -1,6 +1,9 @@
 //! A dev Passport, an API that authenticates requests, and the configuration of workers.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use axum::{Router, routing::get};
 use passport_dev::{DevIdentity, DevPassport, DevPassportBuilder, Endpoint, Fault};
@@ -12,17 +15,21 @@ use passport_test_support::{
     servers::serve,
 };
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// 32 bytes in base64, as `openssl rand -base64 32` makes them.
 pub(crate) const KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 
-/// A Passport and an API. One test at a time has them, because the tests measure times.
+/// How many tests run at a time. They measure times, but wait for most of them: two fleets of eight
+/// instances leave half of two processors free.
+const TESTS_AT_A_TIME: u32 = 2;
+
+/// A Passport and an API.
 pub(crate) struct Setup {
     pub(crate) passport: DevPassport,
     pub(crate) registered: DevIdentity,
     pub(crate) api: String,
-    _lock: OwnedMutexGuard<()>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Setup {
@@ -33,8 +40,19 @@ impl Setup {
 
     /// Starts `passport`, which takes 50 ms for each token, as long as a password hash.
     pub(crate) async fn with(passport: DevPassportBuilder) -> Self {
-        static LOCK: std::sync::LazyLock<Arc<Mutex<()>>> = std::sync::LazyLock::new(Arc::default);
-        let lock = Arc::clone(&LOCK).lock_owned().await;
+        Self::beside_others(passport, 1).await
+    }
+
+    /// Starts a Passport whose tokens live for `lifetime`, while no other test runs: for as many
+    /// processes as a machine carries.
+    pub(crate) async fn alone(lifetime: Duration) -> Self {
+        Self::beside_others(DevPassport::builder().token_lifetime(lifetime), TESTS_AT_A_TIME).await
+    }
+
+    async fn beside_others(passport: DevPassportBuilder, permits: u32) -> Self {
+        static PERMITS: LazyLock<Arc<Semaphore>> =
+            LazyLock::new(|| Arc::new(Semaphore::new(TESTS_AT_A_TIME as usize)));
+        let permit = Arc::clone(&PERMITS).acquire_many_owned(permits).await.unwrap();
         let passport = passport.start().await.unwrap();
         passport.inject(Endpoint::Token, Fault::Slow(Duration::from_millis(50)));
         let verifier = verifier(&passport);
@@ -44,7 +62,7 @@ impl Setup {
             Router::new().route("/sync", get(|| async { "synced" })).layer(AuthenticateLayer::new(verifier));
         let api = serve(router).await;
         let registered = passport.managed_identity("payroll").create();
-        Self { passport, registered, api, _lock: lock }
+        Self { passport, registered, api, _permit: permit }
     }
 
     /// Returns the configuration of a worker that shares tokens on the Redis at `urls`.

@@ -1,5 +1,5 @@
-//! A fleet that shares its tokens: real Redis servers, and instances as processes of their own. The
-//! tests run one at a time, because they measure times.
+//! A fleet that shares its tokens: real Redis servers, and instances as processes of their own. Two
+//! tests run at a time: they wait for most of it. More would disturb the times that they measure.
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "these are tests")]
 

@@ -17,7 +17,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test(flavor = "multi_thread")]
 async fn one_token_request_for_64_processes_with_100_callers() {
-    let (setup, redis) = (Setup::with_tokens_for(HOUR).await, RedisServer::start(&[]).await);
+    let (setup, redis) = (Setup::alone(HOUR).await, RedisServer::start(&[]).await);
     let mut fleet = Fleet::start(64, &setup.worker_config("one", &[redis.url()])).await;
     let began = Instant::now();
     let report = fleet.calls(100).await;

@@ -14,12 +14,12 @@
 
 #[path = "../../crates/passport-outbound/src/token/action.rs"]
 mod action;
+#[path = "../../crates/passport-outbound/src/token/cache_entry.rs"]
+mod cache_entry;
+#[path = "../../crates/passport-outbound/src/token/cache_entry_state.rs"]
+mod cache_entry_state;
 #[path = "../../crates/passport-outbound/src/token/cached_token.rs"]
 mod cached_token;
-#[path = "../../crates/passport-outbound/src/token/entry.rs"]
-mod entry;
-#[path = "../../crates/passport-outbound/src/token/entry_state.rs"]
-mod entry_state;
 #[path = "../../crates/passport-outbound/src/token/error.rs"]
 mod error;
 #[path = "../../crates/passport-outbound/src/token/fetch_failure.rs"]

@@ -17,8 +17,8 @@ use passport_core::AccessToken;
 
 use crate::{
     action::TokenAction,
+    cache_entry::{FetchStart, FetchTicket, RejectionEffect, TokenEntry},
     cached_token::CachedToken,
-    entry::{FetchStart, FetchTicket, RejectionEffect, TokenEntry},
     error::{TokenError, TokenErrorKind},
     fetch_failure::FetchFailure,
     schedule::{DEFAULT_THRESHOLD, Phase, RefreshSettings},

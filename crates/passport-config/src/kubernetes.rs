@@ -8,6 +8,8 @@ use std::net::IpAddr;
 use serde_json::Value;
 use url::Url;
 
+use crate::value::ConfigValue;
+
 const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 
 /// Returns whether Kubernetes has set the variable that brought `key` and `value`.
@@ -18,12 +20,7 @@ const PROTOCOLS: [&str; 3] = ["tcp", "udp", "sctp"];
 pub(crate) fn is_service_variable(key: &str, value: &Value) -> bool {
     let key = key.to_ascii_lowercase();
     let words: Vec<&str> = key.split('_').collect();
-    let value = match value {
-        Value::String(text) => text.clone(),
-        // A source that parses numbers.
-        Value::Number(number) => number.to_string(),
-        _ => return false,
-    };
+    let Ok(value) = String::parse(value) else { return false };
     (0..words.len()).any(|start| is_of_a_service(&words[start..], &value))
 }
 

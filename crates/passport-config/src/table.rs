@@ -1,6 +1,6 @@
 //! Reads tables into structs of [`Setting`](crate::Setting)s, and describes them by a schema.
 
-use passport_core::{ConfigError, ConfigProblem};
+use passport_core::{ConfigError, ConfigProblem, SecretProviders};
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::{
     Deserializer,
@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use crate::{
     kubernetes::is_service_variable,
     problems::WHOLE,
+    reader::Reader,
     setting::{SECRET_MARK, serialized},
     suggestions::advice,
 };
@@ -48,6 +49,21 @@ pub(crate) fn read<T: DeserializeOwned>(values: &Values) -> Result<Table<T>, Con
     let unknown = values.iter().filter(|(key, value)| !is_known(key) && !is_service_variable(key, value));
     let unknown = unknown.map(|(key, _)| ConfigProblem::new(key.clone(), advice(keys, key))).collect();
     Ok(Table { settings, unknown })
+}
+
+/// Reads the settings of a table, and builds something with them. Unknown keys are mistakes.
+///
+/// # Errors
+/// Every mistake.
+pub(crate) fn build<S: DeserializeOwned, T>(
+    values: &Values,
+    secrets: &SecretProviders,
+    build: impl FnOnce(&S, &mut Reader<'_>) -> Option<T>,
+) -> Result<T, ConfigError> {
+    let (mut reader, table) = (Reader::new(secrets), read(values)?);
+    reader.extend(table.unknown);
+    let built = build(&table.settings, &mut reader);
+    reader.finish(built)
 }
 
 /// Returns the keys of a struct of settings whose values are secret references.

@@ -181,7 +181,7 @@ impl fmt::Debug for SecretReferences {
 }
 
 /// A value that is one of a few words, in any case.
-pub(crate) trait Choice: Copy + 'static {
+pub(crate) trait Choice: Clone + 'static {
     const WORDS: &'static [(&'static str, Self)];
 }
 
@@ -190,7 +190,7 @@ impl<T: Choice> ConfigValue for T {
         let text = String::parse(value)?;
         let found = T::WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(&text));
         found
-            .map(|(_, choice)| *choice)
+            .map(|(_, choice)| choice.clone())
             .ok_or_else(|| format!("it is not one of {}", words::<T>().join(", ")).into())
     }
 

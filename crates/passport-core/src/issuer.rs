@@ -52,18 +52,9 @@ impl Issuer {
     fn of(id: &str, plain_http: bool) -> Result<Self, InvalidIssuer> {
         let base = endpoint(id, plain_http)?;
         if base.query().is_some() {
-            return Err(InvalidIssuer::new("it has a query"));
+            return Err(InvalidIssuer("it has a query"));
         }
         Ok(Self { id: id.to_owned(), base, plain_http, token_url: None, jwks_url: None })
-    }
-
-    /// BizFirst's Passport, `https://passport.bizfirst.ai`.
-    ///
-    /// # Panics
-    /// Never: the URL is a constant and well-formed.
-    #[must_use]
-    pub fn passport() -> Self {
-        Self::new(Self::PASSPORT).expect("the constant is a valid issuer")
     }
 
     /// Sends token requests to `url`. Defaults to `/passport/token` below the issuer.
@@ -146,28 +137,22 @@ impl fmt::Debug for Issuer {
     }
 }
 
-impl Default for Issuer {
-    fn default() -> Self {
-        Self::passport()
-    }
-}
-
 fn endpoint(text: &str, plain_http: bool) -> Result<Url, InvalidIssuer> {
-    let url = Url::parse(text).map_err(|error| InvalidIssuer::new(unparsed(error)))?;
-    let origin = Origin::of(&url).map_err(|_| InvalidIssuer::new("it is not an https URL"))?;
+    let url = Url::parse(text).map_err(|error| InvalidIssuer(unparsed(error)))?;
+    let origin = Origin::of(&url).map_err(|_| InvalidIssuer("it is not an https URL"))?;
     if !origin.is_secure() && !plain_http {
-        return Err(InvalidIssuer::new(
+        return Err(InvalidIssuer(
             "plain http is for loopback hosts only; use https, or danger_plain_http in a private network",
         ));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(InvalidIssuer::new("it carries user information"));
+        return Err(InvalidIssuer("it carries user information"));
     }
     if url.fragment().is_some() {
-        return Err(InvalidIssuer::new("it has a fragment"));
+        return Err(InvalidIssuer("it has a fragment"));
     }
     if url.as_str().parse::<Uri>().is_err() {
-        return Err(InvalidIssuer::new("HTTP cannot carry it"));
+        return Err(InvalidIssuer("HTTP cannot carry it"));
     }
     Ok(url)
 }
@@ -180,16 +165,8 @@ impl fmt::Display for Issuer {
 
 /// A URL that cannot be an [`Issuer`] or one of its endpoints. It is not quoted, as it may hold credentials.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("not a URL that Passport can have (expected https://host): {reason}")]
-pub struct InvalidIssuer {
-    reason: &'static str,
-}
-
-impl InvalidIssuer {
-    fn new(reason: &'static str) -> Self {
-        Self { reason }
-    }
-}
+#[error("not a URL that Passport can have (expected https://host): {0}")]
+pub struct InvalidIssuer(&'static str);
 
 #[cfg(test)]
 mod tests;

@@ -53,10 +53,7 @@ fn is_scope_byte(byte: u8) -> bool {
 
 impl fmt::Display for Scopes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (position, scope) in self.iter().enumerate() {
-            write!(f, "{}{scope}", if position == 0 { "" } else { " " })?;
-        }
-        Ok(())
+        f.write_str(&self.iter().collect::<Vec<_>>().join(" "))
     }
 }
 

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, future::pending, io::stdin, str::FromStr, thread, time::Duration};
 
 use http::StatusCode;
-use passport_dev::{DevIdentity, DevPassport, Endpoint, Fault};
+use passport_dev::{Counters, DevIdentity, DevPassport, Endpoint, Fault};
 use tokio::sync::mpsc;
 
 use crate::registrations::UserRegistration;
@@ -24,27 +24,6 @@ const HELP: &str = "\
   user ID ROLE...              a user's token; without roles that of the user in the file
   stop";
 
-#[derive(Debug, PartialEq)]
-enum Command {
-    Counters,
-    Disable,
-    Enable,
-    Fault(Endpoint, Fault),
-    Heal(Endpoint),
-    Help,
-    Identity(String),
-    Kid(bool),
-    Lifetime(Duration),
-    Publish,
-    Retire,
-    Revoke(String),
-    Roles(Vec<String>),
-    Rotate,
-    Secret,
-    Stop,
-    User(String, Vec<String>),
-}
-
 /// Executes commands until `stop`. Never completes if the input ends before. Runs only on demand:
 /// the system stops a program in the background that reads from its terminal.
 pub(crate) async fn run(
@@ -54,21 +33,20 @@ pub(crate) async fn run(
 ) {
     let (mut lines, mut selected) = (read_lines(), identities.first());
     while let Some(line) = lines.recv().await {
-        if line.trim().is_empty() {
-            continue;
-        }
-        match line.parse() {
-            Ok(Command::Stop) => return,
-            Ok(Command::Identity(id)) => match identities.iter().find(|other| other.client_id() == id) {
+        match *line.split_whitespace().collect::<Vec<_>>() {
+            [] => {}
+            ["stop"] => return,
+            ["identity", client_id] => match identities.iter().find(|other| other.client_id() == client_id) {
                 Some(identity) => selected = Some(identity),
-                None => println!("there is no identity `{id}`"),
+                None => println!("there is no identity `{client_id}`"),
             },
-            Ok(command) => {
-                if let Some(identity) = selected {
-                    println!("{}", execute(command, passport, identity, users).await);
+            ref words => {
+                let Some(identity) = selected else { continue };
+                match execute(words, passport, identity, users).await {
+                    Ok(text) => println!("{text}"),
+                    Err(problem) => println!("{problem}; `help` lists what can be typed"),
                 }
             }
-            Err(problem) => println!("{problem}; `help` lists what can be typed"),
         }
     }
     pending::<()>().await;
@@ -88,75 +66,51 @@ fn read_lines() -> mpsc::UnboundedReceiver<String> {
     receiver
 }
 
+/// Executes the command of these words, and returns what is printed.
 async fn execute(
-    command: Command,
+    words: &[&str],
     passport: &DevPassport,
     identity: &DevIdentity,
     users: &BTreeMap<String, UserRegistration>,
-) -> String {
-    match command {
-        Command::Counters => {
-            let counters = passport.counters();
-            return format!(
-                "discovery {}, introspection {}, jwks {}, token {}",
-                counters.discovery(),
-                counters.introspection(),
-                counters.jwks(),
-                counters.token()
-            );
-        }
-        Command::Disable => identity.disable(),
-        Command::Enable => identity.enable(),
-        Command::Fault(endpoint, fault) => passport.inject(endpoint, fault),
-        Command::Heal(endpoint) => passport.heal(endpoint),
-        Command::Help | Command::Identity(_) | Command::Stop => return HELP.to_owned(),
-        Command::Kid(kid) => passport.set_kid_in_tokens(kid),
-        Command::Lifetime(lifetime) => passport.set_token_lifetime(lifetime),
-        Command::Publish => passport.publish_next_key().await,
-        Command::Retire => passport.retire_old_keys(),
-        Command::Revoke(secret_id) => identity.revoke_secret(&secret_id),
-        Command::Roles(roles) => identity.set_roles(roles),
-        Command::Rotate => passport.rotate_keys().await,
-        Command::Secret => {
+) -> Result<String, String> {
+    match *words {
+        ["counters"] => return Ok(counts(passport.counters())),
+        ["disable"] => identity.disable(),
+        ["enable"] => identity.enable(),
+        ["fault", name, ref fault @ ..] => passport.inject(endpoint(name)?, self::fault(fault)?),
+        ["heal", name] => passport.heal(endpoint(name)?),
+        ["help"] => return Ok(HELP.to_owned()),
+        ["kid", "on"] => passport.set_kid_in_tokens(true),
+        ["kid", "off"] => passport.set_kid_in_tokens(false),
+        ["lifetime", seconds] => passport.set_token_lifetime(Duration::from_secs(number(seconds)?)),
+        ["publish"] => passport.publish_next_key().await,
+        ["retire"] => passport.retire_old_keys(),
+        ["revoke", secret_id] => identity.revoke_secret(secret_id),
+        ["roles", ref roles @ ..] => identity.set_roles(roles.iter().copied()),
+        ["rotate"] => passport.rotate_keys().await,
+        ["secret"] => {
             let secret = identity.generate_secret();
-            return format!("{} {} (the first one is {})", secret.id(), secret.value(), identity.secret_id());
+            let first = identity.secret_id();
+            return Ok(format!("{} {} (the first one is {first})", secret.id(), secret.value()));
         }
-        Command::User(id, roles) => {
-            let user = users.get(&id).filter(|_| roles.is_empty()).cloned();
-            return user.unwrap_or_else(|| UserRegistration::with_roles(roles)).token(passport, &id);
+        ["user", id, ref roles @ ..] => {
+            let given = UserRegistration::with_roles(roles);
+            let user = users.get(id).filter(|_| roles.is_empty()).unwrap_or(&given);
+            return Ok(user.token(passport, id));
         }
+        _ => return Err(format!("`{}` is not a command", words.join(" "))),
     }
-    "done".to_owned()
+    Ok("done".to_owned())
 }
 
-impl FromStr for Command {
-    type Err = String;
-
-    fn from_str(line: &str) -> Result<Self, Self::Err> {
-        let words: Vec<_> = line.split_whitespace().collect();
-        let owned = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-        Ok(match *words {
-            ["counters"] => Self::Counters,
-            ["disable"] => Self::Disable,
-            ["enable"] => Self::Enable,
-            ["fault", name, ref fault @ ..] => Self::Fault(endpoint(name)?, self::fault(fault)?),
-            ["heal", name] => Self::Heal(endpoint(name)?),
-            ["help"] => Self::Help,
-            ["identity", client_id] => Self::Identity(client_id.to_owned()),
-            ["kid", "on"] => Self::Kid(true),
-            ["kid", "off"] => Self::Kid(false),
-            ["lifetime", seconds] => Self::Lifetime(Duration::from_secs(number(seconds)?)),
-            ["publish"] => Self::Publish,
-            ["retire"] => Self::Retire,
-            ["revoke", secret_id] => Self::Revoke(secret_id.to_owned()),
-            ["roles", ref roles @ ..] => Self::Roles(owned(roles)),
-            ["rotate"] => Self::Rotate,
-            ["secret"] => Self::Secret,
-            ["stop"] => Self::Stop,
-            ["user", id, ref roles @ ..] => Self::User(id.to_owned(), owned(roles)),
-            _ => return Err(format!("`{line}` is not a command")),
-        })
-    }
+fn counts(counters: &Counters) -> String {
+    format!(
+        "discovery {}, introspection {}, jwks {}, token {}",
+        counters.discovery(),
+        counters.introspection(),
+        counters.jwks(),
+        counters.token()
+    )
 }
 
 fn endpoint(name: &str) -> Result<Endpoint, String> {

@@ -113,12 +113,12 @@ impl DevPassport {
 
     /// Makes `endpoint` fail until [`DevPassport::heal`].
     pub fn inject(&self, endpoint: Endpoint, fault: Fault) {
-        self.state.faults.inject(endpoint, fault);
+        self.state.faults().insert(endpoint, fault);
     }
 
     /// Ends the fault of `endpoint`.
     pub fn heal(&self, endpoint: Endpoint) {
-        self.state.faults.heal(endpoint);
+        self.state.faults().remove(&endpoint);
     }
 
     /// Returns the number of requests to each endpoint.

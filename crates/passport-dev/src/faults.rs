@@ -1,11 +1,6 @@
-//! The ways in which an endpoint can be made to fail, and which of them are active.
+//! The ways in which an endpoint can be made to fail.
 
-use std::{
-    collections::HashMap,
-    io,
-    sync::{Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io, time::Duration};
 
 use axum::body::Body;
 use bytes::Bytes;
@@ -61,27 +56,6 @@ pub enum Fault {
     Oversize(usize),
     /// A redirect to this address.
     Redirect(String),
-}
-
-#[derive(Debug, Default)]
-pub(crate) struct Faults(Mutex<HashMap<Endpoint, Fault>>);
-
-impl Faults {
-    pub(crate) fn inject(&self, endpoint: Endpoint, fault: Fault) {
-        self.table().insert(endpoint, fault);
-    }
-
-    pub(crate) fn heal(&self, endpoint: Endpoint) {
-        self.table().remove(&endpoint);
-    }
-
-    pub(crate) fn current(&self, endpoint: Endpoint) -> Option<Fault> {
-        self.table().get(&endpoint).cloned()
-    }
-
-    fn table(&self) -> std::sync::MutexGuard<'_, HashMap<Endpoint, Fault>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// The body of each response. That of a faulty one can fail.

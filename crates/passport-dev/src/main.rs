@@ -87,13 +87,13 @@ async fn main() -> ExitCode {
 }
 
 async fn run(mut options: Options) -> Result<(), Box<dyn Error>> {
-    let stop = StopSignal::listen()?;
+    let stopped = stop_signal()?;
     let registrations = options.registrations()?;
     let passport = start(&options).await?;
     let identities = registrations.register(&passport);
     introduce(&passport, &identities, &registrations);
     tokio::select! {
-        () = stop.received() => {}
+        () = stopped => {}
         () = console::run(&passport, &identities, &registrations.users), if options.console => {}
     }
     println!("stopping");
@@ -143,31 +143,21 @@ fn introduce(passport: &DevPassport, identities: &[DevIdentity], registrations: 
     );
 }
 
-/// Ctrl-C, or the signal of service managers and containers. It listens from the start, so that
-/// none is lost during the startup.
-struct StopSignal {
-    #[cfg(unix)]
-    terminated: tokio::signal::unix::Signal,
-}
-
-impl StopSignal {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            #[cfg(unix)]
-            terminated: tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?,
-        })
-    }
-
-    #[cfg(unix)]
-    async fn received(mut self) {
+/// Waits for Ctrl-C, or for the signal of service managers and containers. Listens from this call
+/// on, so that none is lost during the startup.
+#[cfg(unix)]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    Ok(async move {
         tokio::select! {
             _ = tokio::signal::ctrl_c() => {}
-            _ = self.terminated.recv() => {}
+            _ = terminated.recv() => {}
         }
-    }
+    })
+}
 
-    #[cfg(not(unix))]
-    async fn received(self) {
-        let _ = tokio::signal::ctrl_c().await;
-    }
+/// Waits for Ctrl-C.
+#[cfg(not(unix))]
+fn stop_signal() -> std::io::Result<impl Future<Output = ()>> {
+    Ok(async { drop(tokio::signal::ctrl_c().await) })
 }

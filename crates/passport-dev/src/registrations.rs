@@ -25,7 +25,7 @@ pub(crate) struct IdentityRegistration {
 }
 
 /// A user, by the `sub` of its tokens.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct UserRegistration {
     roles: Vec<String>,
@@ -65,8 +65,8 @@ impl std::fmt::Debug for IdentityRegistration {
 }
 
 impl UserRegistration {
-    pub(crate) fn with_roles(roles: Vec<String>) -> Self {
-        Self { roles, ..Self::default() }
+    pub(crate) fn with_roles(roles: &[&str]) -> Self {
+        Self { roles: roles.iter().map(|&role| role.to_owned()).collect(), ..Self::default() }
     }
 
     pub(crate) fn token(&self, passport: &DevPassport, id: &str) -> String {

@@ -77,7 +77,7 @@ async fn respond(
     let endpoint = Endpoint::of_path(request.uri().path());
     let fault = endpoint.and_then(|endpoint| {
         state.counters.count(endpoint);
-        state.faults.current(endpoint)
+        state.faults().get(&endpoint).cloned()
     });
     let response = router.oneshot(request.map(Body::new)).await.unwrap_or_else(|never| match never {});
     match fault {

@@ -1,6 +1,7 @@
 //! The state that the server and all handles share.
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -8,7 +9,7 @@ use std::{
 use http::HeaderValue;
 use passport_core::Clock;
 
-use crate::{Counters, faults::Faults, keys::SigningKeys, registry::Registry};
+use crate::{Counters, Endpoint, Fault, keys::SigningKeys, registry::Registry};
 
 #[derive(Debug)]
 pub(crate) struct ServerState {
@@ -18,8 +19,8 @@ pub(crate) struct ServerState {
     settings: Mutex<ServerSettings>,
     keys: Mutex<SigningKeys>,
     registry: Mutex<Registry>,
+    faults: Mutex<HashMap<Endpoint, Fault>>,
     pub(crate) counters: Counters,
-    pub(crate) faults: Faults,
 }
 
 /// Settings that can be changed while the server runs.
@@ -49,8 +50,8 @@ impl ServerState {
             }),
             keys: Mutex::new(keys),
             registry: Mutex::default(),
+            faults: Mutex::default(),
             counters: Counters::default(),
-            faults: Faults::default(),
         }
     }
 
@@ -69,6 +70,11 @@ impl ServerState {
 
     pub(crate) fn registry(&self) -> MutexGuard<'_, Registry> {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the active faults.
+    pub(crate) fn faults(&self) -> MutexGuard<'_, HashMap<Endpoint, Fault>> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(crate) fn settings(&self) -> MutexGuard<'_, ServerSettings> {

@@ -91,6 +91,18 @@ fn console_runs_commands_and_rejects_unknown_faults() {
 }
 
 #[test]
+fn console_selects_an_identity() {
+    let (mut child, mut output) = start(&["--console"]);
+    introduction(&mut output);
+    let lines = b"identity mi-x\nidentity mi-dev-service-clientid\nroles erp.read\nstop\n";
+    child.stdin.take().unwrap().write_all(lines).unwrap();
+    let mut rest = String::new();
+    output.read_to_string(&mut rest).unwrap();
+    assert!(rest.starts_with("there is no identity `mi-x`\ndone\n"), "{rest}");
+    assert!(child.wait().unwrap().success());
+}
+
+#[test]
 fn address_outside_loopback_is_rejected_with_a_remedy() {
     let output =
         Command::new(env!("CARGO_BIN_EXE_passport-dev")).args(["--address", "0.0.0.0:0"]).output().unwrap();

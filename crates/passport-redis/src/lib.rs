@@ -33,18 +33,15 @@ mod builder;
 mod config;
 mod connection;
 mod encryption_keys;
-mod endpoint;
 mod envelope;
 mod error;
+mod key_names;
 mod keyring;
-mod keys;
 mod metrics;
-mod redis_connection;
 mod scripts;
 mod sealing_key;
 mod store;
 mod task_outcome;
-mod tls;
 
 #[cfg(feature = "config")]
 pub use crate::config::{RedisSettings, RedisStores};

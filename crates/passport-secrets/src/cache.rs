@@ -15,7 +15,7 @@ use passport_core::{
 };
 use tokio::time::timeout;
 
-use crate::state::{SecretLookup, SecretState};
+use crate::secret_state::{SecretLookup, SecretState};
 
 /// How long secrets are trusted.
 const TIME_TO_LIVE: Duration = Duration::from_secs(5 * 60);
@@ -73,7 +73,7 @@ enum ReadPlan {
     /// Waits for a read.
     Wait {
         read: Waiter<ReadResult>,
-        /// The secret to use if the read takes long.
+        /// The secret to use if the read takes long. None after a rejection.
         previous: Option<ResolvedSecret>,
         /// Whether the read was running already.
         joined: bool,
@@ -116,22 +116,29 @@ impl<P: SecretProvider> CachedSecrets<P> {
         }
     }
 
-    /// Returns the secret that the provider has after `rejected`.
-    async fn reloaded(
+    /// Returns the secret, or the one that the provider has after `rejected`.
+    async fn read(
         &self,
         reference: &SecretRef,
         entry: &Arc<SecretEntry>,
-        rejected: &ResolvedSecret,
+        rejected: Option<&ResolvedSecret>,
     ) -> ReadResult {
         let mut last = Err(lost(reference));
         for _ in 0..TRIES {
-            match self.plan(reference, entry, Some(rejected)) {
+            match self.plan(reference, entry, rejected) {
                 ReadPlan::Done(outcome) => return outcome,
+                ReadPlan::Wait { read, previous: Some(previous), .. } => {
+                    let read = timeout(PATIENCE, read.outcome()).await;
+                    return read.ok().and_then(Result::ok).unwrap_or_else(|| {
+                        events::late(reference);
+                        Ok(previous)
+                    });
+                }
                 ReadPlan::Wait { read, joined, .. } => {
                     let Ok(outcome) = read.outcome().await else { continue };
                     last = outcome;
                     // A read that was running may have begun before the rejection.
-                    if !joined {
+                    if rejected.is_none() || !joined {
                         break;
                     }
                 }
@@ -253,25 +260,7 @@ impl<P: SecretProvider> SecretProvider for CachedSecrets<P> {
     /// # Cancel safety
     /// Dropping the future does not end the read.
     async fn resolve(&self, reference: &SecretRef) -> Result<ResolvedSecret, SecretError> {
-        let entry = self.entry(reference);
-        for _ in 0..TRIES {
-            match self.plan(reference, &entry, None) {
-                ReadPlan::Done(outcome) => return outcome,
-                ReadPlan::Wait { read, previous: Some(previous), .. } => {
-                    let read = timeout(PATIENCE, read.outcome()).await;
-                    return read.ok().and_then(Result::ok).unwrap_or_else(|| {
-                        events::late(reference);
-                        Ok(previous)
-                    });
-                }
-                ReadPlan::Wait { read, previous: None, .. } => {
-                    if let Ok(outcome) = read.outcome().await {
-                        return outcome;
-                    }
-                }
-            }
-        }
-        Err(lost(reference))
+        self.read(reference, &self.entry(reference), None).await
     }
 
     async fn resolve_anew(
@@ -280,7 +269,7 @@ impl<P: SecretProvider> SecretProvider for CachedSecrets<P> {
         refused: &ResolvedSecret,
     ) -> Result<ResolvedSecret, SecretError> {
         let entry = self.entry(reference);
-        let current = self.reloaded(reference, &entry, refused).await?;
+        let current = self.read(reference, &entry, Some(refused)).await?;
         let previous = entry.state().previous(refused, self.clock.uptime());
         Ok(previous.filter(|_| current.is_same(refused)).unwrap_or(current))
     }

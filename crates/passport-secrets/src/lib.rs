@@ -32,9 +32,10 @@ mod deadline;
 #[cfg(feature = "_client")]
 mod last_failure;
 mod metrics;
+mod read_backoff;
 #[cfg(feature = "_client")]
 mod sanitize;
-mod state;
+mod secret_state;
 #[cfg(test)]
 #[cfg(all(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 mod tests;

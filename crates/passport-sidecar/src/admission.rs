@@ -1,9 +1,9 @@
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use crate::{
     caller_auth::{Caller, Callers},
     error::ErrorResponse,
-    limits::{Exhausted, OpenFiles, Share, Shares, TcpConnection},
+    limits::{OpenFiles, Share, Shares, TcpConnection},
     peer::Peer,
 };
 
@@ -41,14 +41,7 @@ impl Admission {
     /// # Errors
     /// 429 when the caller has too many requests in flight, and 503 when all callers together have.
     pub(crate) fn own_request(&self, caller: &Caller) -> Result<Share, ErrorResponse> {
-        self.own_requests.take(Some(&caller.name)).map_err(|exhausted| match exhausted {
-            Exhausted::Caller => ErrorResponse::too_many_requests(
-                "this caller has too many requests on their way; see limits.buffered_mib",
-            ),
-            Exhausted::All => ErrorResponse::unavailable(
-                "too many requests are on their way; see limits.buffered_mib",
-                Duration::ZERO,
-            ),
-        })
+        let share = self.own_requests.take(Some(&caller.name));
+        share.map_err(|exhausted| exhausted.response("buffered_mib"))
     }
 }

@@ -17,10 +17,10 @@ use tower_http::{
 
 use crate::{
     access_log::{AccessLogEntry, RequestCaller},
+    body::hold_until_end,
     caller_auth::{Caller, TOKEN_HEADER},
     config::ProxyHeaders,
     error::ErrorResponse,
-    limits::hold_until_end,
     peer::Peer,
     request_id::{RandomRequestId, remove_unsafe_id},
     route::Route,
@@ -58,10 +58,7 @@ impl Dispatcher {
     /// Responds to a request, and logs it.
     async fn respond(&self, request: Request) -> Response {
         let entry = AccessLogEntry::of(&request);
-        let response = match self.authenticate(request).await {
-            Ok(response) => response,
-            Err(error) => error.into_response(),
-        };
+        let response = self.authenticate(request).await.unwrap_or_else(IntoResponse::into_response);
         entry.finish(&response);
         response
     }

@@ -17,6 +17,7 @@
 mod access_log;
 mod admin;
 mod admission;
+mod body;
 mod build;
 mod caller_auth;
 mod config;

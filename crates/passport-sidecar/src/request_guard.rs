@@ -8,17 +8,20 @@ use std::net::IpAddr;
 
 use http::{HeaderMap, HeaderName, Uri, header};
 
-use crate::{config::ProxyHeaders, error::ErrorResponse, peer::Peer, route::Route};
+use crate::{
+    config::{Listen, ProxyHeaders},
+    error::ErrorResponse,
+    peer::Peer,
+    route::Route,
+};
 
 /// The header that each request needs, except for those of stock OAuth2 clients.
 pub(crate) const SIDECAR_HEADER: HeaderName = HeaderName::from_static("passport-sidecar");
 
+/// Checks requests by the settings of the listeners.
 #[derive(Debug)]
 pub(crate) struct RequestGuard {
-    /// Names of this sidecar beside those of the loopback interface.
-    pub(crate) hosts: Vec<String>,
-    pub(crate) unix_proxy_headers: ProxyHeaders,
-    pub(crate) tcp_proxy_headers: ProxyHeaders,
+    pub(crate) listen: Listen,
 }
 
 impl RequestGuard {
@@ -58,8 +61,8 @@ impl RequestGuard {
     /// Returns what is done with proxy headers of forwarded requests from `peer`.
     pub(crate) fn proxy_headers(&self, peer: Peer) -> ProxyHeaders {
         match peer {
-            Peer::Unix { .. } => self.unix_proxy_headers,
-            Peer::Tcp => self.tcp_proxy_headers,
+            Peer::Unix { .. } => self.listen.unix_proxy_headers,
+            Peer::Tcp => self.listen.tcp_proxy_headers,
         }
     }
 
@@ -72,7 +75,7 @@ impl RequestGuard {
         let address = host.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
         host.eq_ignore_ascii_case("localhost")
             || address.is_ok_and(|address| address.is_loopback())
-            || self.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
+            || self.listen.hosts.iter().any(|known| known.eq_ignore_ascii_case(host))
     }
 }
 

@@ -7,12 +7,10 @@ use passport_core::ConfigError;
 use sd_notify::NotifyState;
 use tokio::{
     net::TcpListener,
+    task::JoinSet,
     time::{sleep, timeout},
 };
-use tokio_util::{
-    sync::{CancellationToken, DropGuard},
-    task::TaskTracker,
-};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::field::display;
 
 use crate::{
@@ -75,17 +73,16 @@ impl Sidecar {
         let admin = self.bind_admin().await?;
         let addresses =
             (listeners.iter().find_map(Listener::address), admin.as_ref().and_then(Listener::address));
-        let (callers, operators) = (Tasks::new(), Tasks::new());
+        let (callers, operators) = (Servers::default(), Servers::default());
         if let Some(listener) = admin {
             let admin =
                 admin::router(Arc::clone(&self.state), self.metrics.clone(), callers.shutdown.clone());
             let server = HttpServer::new("admin", admin, Limits::ADMIN, None, operators.shutdown.clone());
-            operators.spawn(server.serve(listener));
+            operators.tasks.spawn(server.serve(listener));
         }
         self.warn_of_few_files(listeners.len());
         self.spawn_servers(listeners, &callers);
-        self.warm_up(&callers.shutdown);
-        self.spawn_upkeep(&callers.shutdown);
+        let background = self.spawn_background_tasks();
         notify_systemd(&[NotifyState::Ready]);
         self.log_start(socket.as_ref().map(|socket| socket.path()), addresses);
         stop.await;
@@ -93,6 +90,7 @@ impl Sidecar {
         tracing::info!(target: TARGET, "the sidecar ends");
         // Its file is removed, so that new clients find no sidecar, or its successor.
         drop(socket);
+        drop(background);
         callers.shut_down().await;
         // Operators see the shutdown until its end.
         operators.shut_down().await;
@@ -105,13 +103,13 @@ impl Sidecar {
         Ok(Some(Listener::Tcp(TcpListener::bind(address).await?)))
     }
 
-    fn spawn_servers(&self, listeners: Vec<Listener>, tasks: &Tasks) {
+    fn spawn_servers(&self, listeners: Vec<Listener>, servers: &Servers) {
         let service = dispatcher::service(&self.state);
         for listener in listeners {
             let (limits, admission) = (self.config.limits, Some(Arc::clone(&self.state.admission)));
-            let shutdown = tasks.shutdown.clone();
+            let shutdown = servers.shutdown.clone();
             let server = HttpServer::new(listener.name(), service.clone(), limits, admission, shutdown);
-            tasks.spawn(server.serve(listener));
+            servers.tasks.spawn(server.serve(listener));
         }
     }
 
@@ -139,37 +137,33 @@ impl Sidecar {
         }
     }
 
-    /// Fetches tokens and keys before a request needs them.
-    fn warm_up(&self, shutdown: &CancellationToken) {
-        for (name, identity) in &self.state.tokens.identities {
-            let (name, identity, shutdown) = (name.clone(), identity.clone(), shutdown.clone());
-            tokio::spawn(async move {
-                if let Some(Err(error)) = shutdown.run_until_cancelled(identity.ready()).await {
+    /// Fetches tokens and keys before a request needs them, and sums up recorded values, which take
+    /// memory until then.
+    fn spawn_background_tasks(&self) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        for (name, identity) in self.state.tokens.identities.clone() {
+            tasks.spawn(async move {
+                if let Err(error) = identity.ready().await {
                     tracing::warn!(target: TARGET, identity = name, %error, "there is no token yet");
                 }
             });
         }
         if let Some(verifier) = self.state.verifier.clone() {
-            let shutdown = shutdown.clone();
-            tokio::spawn(async move {
-                if let Some(Err(error)) = shutdown.run_until_cancelled(verifier.ready()).await {
+            tasks.spawn(async move {
+                if let Err(error) = verifier.ready().await {
                     tracing::warn!(target: TARGET, %error, "there are no keys yet");
                 }
             });
         }
-    }
-
-    /// Sums up recorded values, which take memory until then.
-    fn spawn_upkeep(&self, shutdown: &CancellationToken) {
-        let Some(metrics) = self.metrics.clone() else { return };
-        let shutdown = shutdown.clone();
-        let upkeep = async move {
-            loop {
-                sleep(UPKEEP_INTERVAL).await;
-                metrics.run_upkeep();
-            }
-        };
-        tokio::spawn(async move { shutdown.run_until_cancelled(upkeep).await });
+        if let Some(metrics) = self.metrics.clone() {
+            tasks.spawn(async move {
+                loop {
+                    sleep(UPKEEP_INTERVAL).await;
+                    metrics.run_upkeep();
+                }
+            });
+        }
+        tasks
     }
 
     async fn shut_down_identities(&self) {
@@ -183,28 +177,24 @@ impl Sidecar {
     }
 }
 
-/// Tasks that run until they are shut down, or until this value is dropped.
-struct Tasks {
+/// Servers that run until they are shut down, or until this value is dropped.
+#[derive(Default)]
+struct Servers {
     shutdown: CancellationToken,
-    tracker: TaskTracker,
-    _shutdown_on_drop: DropGuard,
+    tasks: TaskTracker,
 }
 
-impl Tasks {
-    fn new() -> Self {
-        let shutdown = CancellationToken::new();
-        let _shutdown_on_drop = shutdown.clone().drop_guard();
-        Self { shutdown, tracker: TaskTracker::new(), _shutdown_on_drop }
-    }
-
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.tracker.spawn(task);
-    }
-
+impl Servers {
     async fn shut_down(&self) {
         self.shutdown.cancel();
-        self.tracker.close();
-        self.tracker.wait().await;
+        self.tasks.close();
+        self.tasks.wait().await;
+    }
+}
+
+impl Drop for Servers {
+    fn drop(&mut self) {
+        self.shutdown.cancel();
     }
 }
 

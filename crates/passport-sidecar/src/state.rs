@@ -5,7 +5,6 @@ use passport_inbound::TokenVerifier;
 use crate::{admission::Admission, proxy::Proxy, request_guard::RequestGuard, tokens::TokenEndpoints};
 
 /// The running parts of a sidecar, which all listeners share.
-#[derive(Debug)]
 pub(crate) struct AppState {
     pub(crate) guard: RequestGuard,
     pub(crate) admission: Arc<Admission>,

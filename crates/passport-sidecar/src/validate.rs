@@ -3,10 +3,10 @@
 use axum::{
     Extension, Form, Json, Router,
     extract::{DefaultBodyLimit, rejection::FormRejection},
-    response::{IntoResponse, Response},
-    routing::{any, post},
+    response::IntoResponse,
+    routing::{MethodRouter, any, post},
 };
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use http::{StatusCode, header};
 use passport_core::unix_millis;
 use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier, VerifyError};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -29,21 +29,22 @@ pub(crate) fn routes<S: Clone + Send + Sync + 'static>(
     max_form: usize,
 ) -> Router<S> {
     let Some(verifier) = verifier else {
-        return Router::new()
-            .route("/v1/validate", any(not_configured))
-            .route("/v1/auth", any(not_configured))
-            .route("/v1/auth/", any(not_configured))
-            .route("/v1/auth/{*path}", any(not_configured));
+        return auth_routes(&any(not_configured)).route("/v1/validate", any(not_configured));
     };
-    let auth = Router::new()
-        // Envoy sends the method and the path of the request that it authorizes.
-        .route("/v1/auth", any(caller_headers))
-        .route("/v1/auth/", any(caller_headers))
-        .route("/v1/auth/{*path}", any(caller_headers))
-        // A rejection in gRPC has the status 200, which a proxy would read as success.
-        .layer(AuthenticateLayer::new(verifier.clone()).http_only());
+    // A rejection in gRPC has the status 200, which a proxy would read as success.
+    let authenticate = AuthenticateLayer::new(verifier.clone()).http_only();
     let validate = post(validate).layer(DefaultBodyLimit::max(max_form));
-    Router::new().route("/v1/validate", validate).layer(Extension(verifier)).merge(auth)
+    Router::new()
+        .route("/v1/validate", validate)
+        .layer(Extension(verifier))
+        .merge(auth_routes(&any(caller_headers)).layer(authenticate))
+}
+
+/// Envoy sends the method and the path of the request that it authorizes.
+fn auth_routes<S: Clone + Send + Sync + 'static>(respond: &MethodRouter<S>) -> Router<S> {
+    ["/v1/auth", "/v1/auth/", "/v1/auth/{*path}"]
+        .into_iter()
+        .fold(Router::new(), |router, path| router.route(path, respond.clone()))
 }
 
 async fn not_configured() -> ErrorResponse {
@@ -56,23 +57,17 @@ async fn not_configured() -> ErrorResponse {
 async fn validate(
     Extension(verifier): Extension<TokenVerifier>,
     shown: Result<Form<ValidateForm>, FormRejection>,
-) -> Response {
-    let Ok(Form(ValidateForm { token })) = shown else {
-        return ErrorResponse::invalid("send a form with token=").into_response();
-    };
-    let mut response = match verifier.verify(&token).await {
-        Ok(caller) => Json(claims(&caller)).into_response(),
+) -> Result<impl IntoResponse, ErrorResponse> {
+    let Form(form) = shown.map_err(|_| ErrorResponse::invalid("send a form with token="))?;
+    let body = match verifier.verify(&form.token).await {
+        Ok(caller) => claims(&caller),
         Err(VerifyError::KeysUnavailable { retry_after } | VerifyError::Overloaded { retry_after }) => {
-            return ErrorResponse::unavailable(
-                "the issuer's keys are not there yet, or too much is asked",
-                retry_after,
-            )
-            .into_response();
+            let description = "the issuer's keys are not there yet, or too much is asked";
+            return Err(ErrorResponse::unavailable(description, retry_after));
         }
-        Err(_) => Json(json!({ "active": false })).into_response(),
+        Err(_) => json!({ "active": false }),
     };
-    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response
+    Ok(([(header::CACHE_CONTROL, "no-store")], Json(body)))
 }
 
 fn claims(caller: &IdInfo) -> Value {
@@ -96,30 +91,19 @@ fn claims(caller: &IdInfo) -> Value {
 
 /// `/v1/auth` with a token in `Authorization`: responds 200 with the caller in headers. The inbound
 /// layer rejects other requests.
-async fn caller_headers(Extension(caller): Extension<IdInfo>) -> (StatusCode, HeaderMap) {
-    let mut headers = HeaderMap::new();
-    let mut set = |name: &'static str, value: &str| {
-        let encoded = utf8_percent_encode(value, ENCODED).to_string();
-        if let Ok(value) = HeaderValue::try_from(encoded) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    };
-    set("x-passport-subject", caller.user_id());
-    set("x-passport-name", caller.display_name());
-    set("x-passport-tenant", caller.tenant_id());
-    set("x-passport-service-account", if caller.is_service_account() { "true" } else { "false" });
-    // Also without a value, as it overwrites a header that the client has sent.
-    set("x-passport-email", caller.email().unwrap_or_default());
-    set("x-passport-managed-identity", caller.managed_identity_id().unwrap_or_default());
-    for (name, values) in
-        [("x-passport-roles", caller.roles()), ("x-passport-permissions", caller.permissions())]
-    {
-        let list: Vec<_> =
-            values.iter().map(|value| utf8_percent_encode(value, ENCODED).to_string()).collect();
-        if let Ok(value) = HeaderValue::try_from(list.join(",")) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    }
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    (StatusCode::OK, headers)
+async fn caller_headers(Extension(caller): Extension<IdInfo>) -> [(&'static str, String); 9] {
+    let encoded = |value: &str| utf8_percent_encode(value, ENCODED).to_string();
+    let list = |values: &[String]| values.iter().map(|value| encoded(value)).collect::<Vec<_>>().join(",");
+    [
+        ("x-passport-subject", encoded(caller.user_id())),
+        ("x-passport-name", encoded(caller.display_name())),
+        ("x-passport-tenant", encoded(caller.tenant_id())),
+        ("x-passport-service-account", caller.is_service_account().to_string()),
+        // Also without a value, as it overwrites a header that the client has sent.
+        ("x-passport-email", encoded(caller.email().unwrap_or_default())),
+        ("x-passport-managed-identity", encoded(caller.managed_identity_id().unwrap_or_default())),
+        ("x-passport-roles", list(caller.roles())),
+        ("x-passport-permissions", list(caller.permissions())),
+        ("cache-control", "no-store".to_owned()),
+    ]
 }

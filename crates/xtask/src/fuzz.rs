@@ -1,11 +1,11 @@
 //! The fuzz targets of the inbound side, by cargo-fuzz on the stable toolchain: without a sanitizer, which would need another
 //! one. There is no unsafe code of ours for it to watch.
 
-use std::fs;
+use std::{fs, thread};
 
 use crate::{
     prerequisites::{self, CPP_COMPILER},
-    run::{Outcome, answers, cargo},
+    run::{Outcome, answers, cargo, processors},
 };
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-inbound/fuzz");
@@ -17,21 +17,33 @@ const TARGET: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target");
 /// The one that was tried.
 const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
 
-/// Fuzzes each target for that long. What it finds is kept in `artifacts`, what it learns in `corpus`; the seeds stay.
+const OPTIONS: [&str; 6] = ["--fuzz-dir", FOLDER, "--target-dir", TARGET, "--sanitizer", "none"];
+
+/// Fuzzes each target for that long, as many at a time as there are processors. What it finds is kept in `artifacts`, what it
+/// learns in `corpus`; the seeds stay.
 pub(crate) fn run(seconds: u32) -> Outcome {
     prerequisites::bring(&CPP_COMPILER)?;
     if !answers("cargo", &["fuzz", "--version"]) {
         // It only starts other programs: without optimization it builds in half the time.
         cargo(&["install", CARGO_FUZZ, "--locked", "--debug"])?;
     }
-    for target in targets()? {
-        let (corpus, seeds) = (format!("{FOLDER}/corpus/{target}"), format!("{FOLDER}/seeds/{target}"));
-        fs::create_dir_all(&corpus).map_err(|error| format!("{corpus} cannot be made: {error}"))?;
-        let time = format!("-max_total_time={seconds}");
-        let fuzz = ["fuzz", "run", "--fuzz-dir", FOLDER, "--target-dir", TARGET, "--sanitizer", "none"];
-        cargo(&[&fuzz[..], &[&target, &corpus, &seeds, "--", &time, "-verbosity=0"]].concat())?;
+    cargo(&[&["fuzz", "build"], &OPTIONS[..]].concat())?;
+    for targets in targets()?.chunks(processors()) {
+        let runs = thread::scope(|scope| {
+            let runs: Vec<_> = targets.iter().map(|target| scope.spawn(|| fuzz(target, seconds))).collect();
+            runs.into_iter().map(|run| run.join().expect("it does not panic")).collect::<Vec<_>>()
+        });
+        runs.into_iter().collect::<Outcome>()?;
     }
     Ok(())
+}
+
+fn fuzz(target: &str, seconds: u32) -> Outcome {
+    let (corpus, seeds) = (format!("{FOLDER}/corpus/{target}"), format!("{FOLDER}/seeds/{target}"));
+    fs::create_dir_all(&corpus).map_err(|error| format!("{corpus} cannot be made: {error}"))?;
+    let time = format!("-max_total_time={seconds}");
+    let last = [target, &corpus, &seeds, "--", &time, "-verbosity=0"];
+    cargo(&[&["fuzz", "run"], &OPTIONS[..], &last].concat())
 }
 
 /// By their files.

@@ -3,7 +3,9 @@
 use std::{
     ffi::OsString,
     io::Write,
+    num::NonZero,
     process::{Command, Stdio},
+    thread,
 };
 
 use crate::stopwatch::Stopwatch;
@@ -32,6 +34,11 @@ pub(crate) fn run(command: &mut Command) -> Outcome {
         Ok(status) => Err(format!("`{line}` failed: {status}")),
         Err(error) => Err(format!("`{line}` could not be started: {error}")),
     }
+}
+
+/// The processors of this machine.
+pub(crate) fn processors() -> usize {
+    thread::available_parallelism().map_or(1, NonZero::get)
 }
 
 /// What a command prints, which is not shown.

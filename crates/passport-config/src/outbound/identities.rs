@@ -89,7 +89,7 @@ impl ManagedIdentitiesConfig {
                     {
                         problems.push(shared(name, other));
                     }
-                    by_name.insert(name.clone(), Named { identity, config: config.clone() });
+                    by_name.insert(name.clone(), identity);
                 }
                 Err(error) => problems.extend(within(&format!("identities.{name}"), &error)),
             }
@@ -99,6 +99,8 @@ impl ManagedIdentitiesConfig {
         }
         Ok(ManagedIdentities {
             by_name,
+            #[cfg(feature = "reqwest")]
+            configs: self.identities.clone(),
             #[cfg(feature = "reqwest")]
             clients: providers.clients,
         })
@@ -147,16 +149,12 @@ fn shared(name: &str, other: &str) -> ConfigProblem {
 /// Managed identities by name. Each is cheap to clone.
 #[derive(Clone)]
 pub struct ManagedIdentities {
-    by_name: BTreeMap<String, Named>,
+    by_name: BTreeMap<String, ManagedIdentity>,
+    /// The configurations of the same names, for clients.
+    #[cfg(feature = "reqwest")]
+    configs: BTreeMap<String, ManagedIdentityConfig>,
     #[cfg(feature = "reqwest")]
     clients: ClientPool,
-}
-
-#[derive(Clone)]
-struct Named {
-    identity: ManagedIdentity,
-    #[cfg_attr(not(feature = "reqwest"), expect(dead_code, reason = "it is for clients"))]
-    config: ManagedIdentityConfig,
 }
 
 impl ManagedIdentities {
@@ -165,7 +163,11 @@ impl ManagedIdentities {
     /// # Errors
     /// A [`ConfigError`] with the names there are, if none is called so.
     pub fn get(&self, name: &str) -> Result<&ManagedIdentity, ConfigError> {
-        self.named(name).map(|named| &named.identity)
+        self.by_name.get(name).ok_or_else(|| {
+            let known: Vec<_> = self.by_name.keys().map(String::as_str).collect();
+            let problem = format_args!("there is none of that name; there are {}", known.join(", "));
+            ConfigError::new(vec![ConfigProblem::new(format!("identities.{name}"), problem)])
+        })
     }
 
     /// Builds a client with the identity `name`, of the service at its `base_url`.
@@ -174,23 +176,15 @@ impl ManagedIdentities {
     /// A [`ConfigError`] if none is called so, or it has no `base_url`.
     #[cfg(feature = "reqwest")]
     pub fn http_client(&self, name: &str) -> Result<ManagedIdentityHttpClient, ConfigError> {
-        let Named { identity, config } = self.named(name)?;
-        let builder = config.http_client_builder(identity.clone());
+        let identity = self.get(name)?.clone();
+        let builder = self.configs[name].http_client_builder(identity);
         let client = builder.and_then(|builder| builder.sharing(self.clients.clone()).build());
         client.map_err(|error| ConfigError::new(within(&format!("identities.{name}"), &error).collect()))
     }
 
-    fn named(&self, name: &str) -> Result<&Named, ConfigError> {
-        self.by_name.get(name).ok_or_else(|| {
-            let known: Vec<_> = self.by_name.keys().map(String::as_str).collect();
-            let problem = format_args!("there is none of that name; there are {}", known.join(", "));
-            ConfigError::new(vec![ConfigProblem::new(format!("identities.{name}"), problem)])
-        })
-    }
-
     /// Returns all identities, ordered by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &ManagedIdentity)> {
-        self.by_name.iter().map(|(name, named)| (name.as_str(), &named.identity))
+        self.by_name.iter().map(|(name, identity)| (name.as_str(), identity))
     }
 }
 

@@ -9,12 +9,11 @@ use passport_outbound::{ManagedIdentity, ManagedIdentityBuilder};
 use serde::Deserialize;
 use serde_json::Value;
 
-#[cfg(feature = "reqwest")]
-use super::options::Target;
 use super::{Providers, options, schema};
+#[cfg(feature = "reqwest")]
+use crate::reader::Reader;
 use crate::{
     problems::WHOLE,
-    reader::Reader,
     table::{self, Values},
 };
 
@@ -102,11 +101,10 @@ impl ManagedIdentityConfig {
     /// A [`ConfigError`] with every mistake. What is set afterwards, the builder's `build`
     /// checks.
     pub fn builder(&self, providers: impl Into<Providers>) -> Result<ManagedIdentityBuilder, ConfigError> {
-        let (providers, values) = (providers.into(), self.values()?);
-        let (mut reader, table) = (Reader::new(&providers.secrets), table::read(values)?);
-        reader.extend(table.unknown);
-        let builder = options::builder(&table.settings, &mut reader, &providers);
-        reader.finish(builder)
+        let providers = providers.into();
+        table::build(self.values()?, &providers.secrets, |settings, reader| {
+            options::builder(settings, reader, &providers)
+        })
     }
 
     /// Builds a client of the service at `base_url` with this identity, and with a secret from the
@@ -130,12 +128,12 @@ impl ManagedIdentityConfig {
         providers: impl Into<Providers>,
     ) -> Result<ManagedIdentityHttpClient, ConfigError> {
         let providers = providers.into();
-        match (self.build_with(&providers), self.target()) {
-            (Ok(identity), Ok(target)) => {
-                target.client_builder(identity.into()).sharing(providers.clients.clone()).build()
-            }
-            (identity, target) => Err(both(identity.err(), target.err())),
-        }
+        let identity = table::build(self.values()?, &providers.secrets, |settings, reader| {
+            let builder = options::builder(settings, reader, &providers);
+            options::require_base_url(settings, reader);
+            builder
+        })?;
+        self.http_client_builder(identity.build()?)?.sharing(providers.clients.clone()).build()
     }
 
     /// Returns the settings of a client of the service at `base_url` with another `identity`: this
@@ -148,15 +146,10 @@ impl ManagedIdentityConfig {
         &self,
         identity: impl Into<Identity>,
     ) -> Result<ManagedIdentityHttpClientBuilder, ConfigError> {
-        Ok(self.target()?.client_builder(identity.into()))
-    }
-
-    #[cfg(feature = "reqwest")]
-    fn target(&self) -> Result<Target, ConfigError> {
         let (secrets, table) = (SecretProviders::default(), table::read(self.values()?)?);
         let mut reader = Reader::new(&secrets);
-        let target = Target::read(&table.settings, &mut reader);
-        reader.finish(target)
+        let builder = options::client_builder(&table.settings, &mut reader, identity.into());
+        reader.finish(builder)
     }
 
     fn values(&self) -> Result<&Values, ConfigError> {
@@ -180,16 +173,4 @@ impl fmt::Debug for ManagedIdentityConfig {
             .field("keys", &self.values.iter().flat_map(Values::keys).collect::<Vec<_>>())
             .finish_non_exhaustive()
     }
-}
-
-/// Returns the problems of both, each once.
-#[cfg(feature = "reqwest")]
-fn both(one: Option<ConfigError>, other: Option<ConfigError>) -> ConfigError {
-    let mut problems: Vec<ConfigProblem> = Vec::new();
-    for problem in [one, other].iter().flatten().flat_map(ConfigError::problems) {
-        if !problems.contains(problem) {
-            problems.push(problem.clone());
-        }
-    }
-    ConfigError::new(problems)
 }

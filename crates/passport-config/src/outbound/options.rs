@@ -1,11 +1,8 @@
-//! Builds an identity, and the target of a client, from the settings of a configuration.
+//! Builds an identity, and a client, from the settings of a configuration.
 
-#[cfg(feature = "reqwest")]
-use http::HeaderValue;
 use passport_core::{InvalidSecretSource, SecretProviders, SecretSource};
 use passport_outbound::{
-    AllowedOrigins, ClientAuthentication, ManagedIdentity, ManagedIdentityBuilder, PrivateKeyJwt,
-    SigningAlgorithm, TokenCache,
+    AllowedOrigins, ClientAuthentication, ManagedIdentity, ManagedIdentityBuilder, PrivateKeyJwt, TokenCache,
 };
 #[cfg(feature = "reqwest")]
 use passport_outbound::{Identity, ManagedIdentityHttpClient, ManagedIdentityHttpClientBuilder};
@@ -13,20 +10,10 @@ use serde_json::Value;
 
 use super::{
     registry::Providers,
-    settings::{AuthMethod, ClientSecretReferences, IdentitySettings, Store},
+    settings::{ClientSecretReferences, IdentitySettings, Store},
     store::DynStoreKind,
 };
 use crate::{problems::within, reader::Reader, setting::AnySetting};
-
-/// The service that is called, and the other origins that may receive the token.
-#[cfg(feature = "reqwest")]
-pub(super) struct Target {
-    base_url: String,
-    others: Option<AllowedOrigins>,
-    plain_http: bool,
-    ca_file: Option<String>,
-    user_agent: Option<HeaderValue>,
-}
 
 /// Returns the builder of the identity. Mistakes are reported to `reader`.
 pub(super) fn builder(
@@ -172,20 +159,18 @@ fn authentication(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Optio
         (&settings.key_id, key_id.is_some()),
         (&settings.assertion_audience, audience.is_some()),
     ];
-    let is_signed = method == Some(AuthMethod::PrivateKeyJwt);
+    let is_signed = matches!(method, Some(ClientAuthentication::PrivateKeyJwt(_)));
     for (setting, _) in signs.into_iter().filter(|(_, is_there)| *is_there && !is_signed) {
         let wrong = "it is for client_authentication = \"private_key_jwt\" only; set that, or leave this out";
         reader.wrong(setting, wrong);
     }
     Some(match method? {
-        AuthMethod::ClientSecretBasic => ClientAuthentication::ClientSecretBasic,
-        AuthMethod::ClientSecretBasicRaw => ClientAuthentication::ClientSecretBasicRaw,
-        AuthMethod::ClientSecretPost => ClientAuthentication::ClientSecretPost,
-        AuthMethod::PrivateKeyJwt => {
-            let signed = PrivateKeyJwt::new(algorithm.unwrap_or(SigningAlgorithm::Rs256));
+        ClientAuthentication::PrivateKeyJwt(signed) => {
+            let signed = algorithm.map_or(signed, PrivateKeyJwt::new);
             let signed = key_id.into_iter().fold(signed, PrivateKeyJwt::key_id);
             audience.into_iter().fold(signed, PrivateKeyJwt::audience).into()
         }
+        method => method,
     })
 }
 
@@ -205,24 +190,33 @@ fn origins(
     others
 }
 
+/// What to do about a client without a `base_url`.
 #[cfg(feature = "reqwest")]
-impl Target {
-    /// Reads the service that is called, which is required here.
-    pub(super) fn read(settings: &IdentitySettings, reader: &mut Reader<'_>) -> Option<Self> {
-        let plain_http = reader.read(&settings.danger_plain_http).unwrap_or_default();
-        let base_url = reader.require(&settings.base_url, "name the service that is called: https://host");
-        let others = origins(settings, reader, plain_http, base_url.as_deref());
-        let (ca_file, user_agent) = (reader.read(&settings.ca_file), reader.read(&settings.user_agent));
-        base_url.map(|base_url| Self { base_url, others, plain_http, ca_file, user_agent })
-    }
+const BASE_URL_REMEDY: &str = "name the service that is called: https://host";
 
-    /// Returns the builder of a client with this `identity`.
-    pub(super) fn client_builder(self, identity: Identity) -> ManagedIdentityHttpClientBuilder {
-        let Self { base_url, others, plain_http, ca_file, user_agent } = self;
-        let builder = ManagedIdentityHttpClient::builder(identity, &base_url);
-        let builder = ca_file.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::ca_file);
-        let builder = user_agent.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::user_agent);
-        let builder = if plain_http { builder.danger_plain_http() } else { builder };
-        others.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::also_allow)
+/// Reports that there is no `base_url`, which a client needs. If there is one, [`builder`] has
+/// checked it.
+#[cfg(feature = "reqwest")]
+pub(super) fn require_base_url(settings: &IdentitySettings, reader: &mut Reader<'_>) {
+    if settings.base_url.raw().is_none() {
+        reader.require(&settings.base_url, BASE_URL_REMEDY);
     }
+}
+
+/// Returns the builder of a client of the service at `base_url`, with this `identity`.
+#[cfg(feature = "reqwest")]
+pub(super) fn client_builder(
+    settings: &IdentitySettings,
+    reader: &mut Reader<'_>,
+    identity: Identity,
+) -> Option<ManagedIdentityHttpClientBuilder> {
+    let plain_http = reader.read(&settings.danger_plain_http).unwrap_or_default();
+    let base_url = reader.require(&settings.base_url, BASE_URL_REMEDY);
+    let others = origins(settings, reader, plain_http, base_url.as_deref());
+    let builder = ManagedIdentityHttpClient::builder(identity, base_url.as_deref().unwrap_or_default());
+    let builder = reader.set(builder, &settings.ca_file, ManagedIdentityHttpClientBuilder::ca_file);
+    let builder = reader.set(builder, &settings.user_agent, ManagedIdentityHttpClientBuilder::user_agent);
+    let builder = if plain_http { builder.danger_plain_http() } else { builder };
+    let builder = others.into_iter().fold(builder, ManagedIdentityHttpClientBuilder::also_allow);
+    base_url.map(|_| builder)
 }

@@ -100,9 +100,9 @@ impl Providers {
 
     fn unknown(&self) -> String {
         let known: Vec<_> = self.stores.keys().map(String::as_str).collect();
-        let known = if known.is_empty() { "none yet".to_owned() } else { known.join(", ") };
         format!(
-            "there is no such kind of store; there is {known}; others are added with Providers::with_store, and handed to build_with"
+            "there is no such kind of store; there is {}; others are added with Providers::with_store, and handed to build_with",
+            known.join(", ")
         )
     }
 

@@ -3,19 +3,16 @@
 use serde_json::{Value, json};
 
 use super::{registry::Providers, settings::IdentitySettings};
-use crate::table::{self, Values};
+use crate::table;
 
 pub(super) fn of_identity(providers: &Providers) -> Value {
     let mut schema = table::schema::<IdentitySettings>();
-    let table = table::read::<IdentitySettings>(&Values::new());
-    let settings = table.expect("`IdentitySettings` is a struct of settings").settings;
-    let cache = settings.cache.key();
-    schema["properties"][cache]["properties"] = providers.schemas().into();
+    schema["properties"]["cache"]["properties"] = providers.schemas().into();
     schema["properties"]["$schema"] = json!({ "type": "string" });
     schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();
     schema["title"] = "A managed identity".into();
-    schema["required"] = json!([settings.client_id.key()]);
-    schema["anyOf"] = json!([{ "required": [settings.client_secret_ref.key()] }, { "required": [cache] }]);
+    schema["required"] = json!(["client_id"]);
+    schema["anyOf"] = json!([{ "required": ["client_secret_ref"] }, { "required": ["cache"] }]);
     schema
 }
 

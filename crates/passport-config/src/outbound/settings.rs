@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderValue;
-use passport_outbound::SigningAlgorithm;
+use passport_outbound::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm};
 use schemars::{JsonSchema, Schema, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -44,7 +44,7 @@ pub(super) struct IdentitySettings {
     /// The time limit of one attempt to get a token. Defaults to 10 s.
     pub(super) request_timeout: Setting<Duration>,
     /// The method of client authentication. Defaults to `client_secret_basic`.
-    pub(super) client_authentication: Setting<AuthMethod>,
+    pub(super) client_authentication: Setting<ClientAuthentication>,
     /// For `private_key_jwt`: the signature algorithm. Defaults to RS256.
     pub(super) signing_algorithm: Setting<SigningAlgorithm>,
     /// For `private_key_jwt`: the id of the key (kid). Defaults to none.
@@ -67,21 +67,12 @@ pub(super) struct IdentitySettings {
     pub(super) user_agent: Setting<HeaderValue>,
 }
 
-/// The words for client authentication.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum AuthMethod {
-    ClientSecretBasic,
-    ClientSecretBasicRaw,
-    ClientSecretPost,
-    PrivateKeyJwt,
-}
-
-impl Choice for AuthMethod {
+impl Choice for ClientAuthentication {
     const WORDS: &'static [(&'static str, Self)] = &[
         ("client_secret_basic", Self::ClientSecretBasic),
         ("client_secret_basic_raw", Self::ClientSecretBasicRaw),
         ("client_secret_post", Self::ClientSecretPost),
-        ("private_key_jwt", Self::PrivateKeyJwt),
+        ("private_key_jwt", Self::PrivateKeyJwt(PrivateKeyJwt::new(SigningAlgorithm::Rs256))),
     ];
 }
 

@@ -82,9 +82,6 @@ impl<K: StoreKind> DynStoreKind for K {
     }
 
     fn build(&self, values: &Values, secrets: &SecretProviders) -> Result<TokenCache, ConfigError> {
-        let (mut reader, table) = (Reader::new(secrets), table::read(values)?);
-        reader.extend(table.unknown);
-        let cache = self.cache(&table.settings, &mut reader);
-        reader.finish(cache)
+        table::build(values, secrets, |settings, reader| self.cache(settings, reader))
     }
 }

@@ -30,7 +30,7 @@ fn fields_of_a_struct_are_the_keys_of_its_table() {
             "colour: there is no such key; there are name, limit, key_ref",
         ]
     );
-    let secrets = passport_core::SecretProviders::default();
+    let secrets = SecretProviders::default();
     let mut reader = Reader::new(&secrets);
     assert_eq!(reader.read(&table.settings.limit), Some(Duration::from_secs(60)));
     assert_eq!(reader.require(&table.settings.name, "name it"), None);
@@ -130,7 +130,7 @@ fn settings_from_another_deserializer_fail_and_show_no_value() {
 
 #[test]
 fn table_that_fails_without_a_reason_is_reported() {
-    let secrets = passport_core::SecretProviders::default();
+    let secrets = SecretProviders::default();
     let error = Reader::new(&secrets).finish(None::<()>).unwrap_err();
     assert!(error.to_string().contains("no reason was reported"), "{error}");
 }

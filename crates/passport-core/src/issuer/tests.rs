@@ -1,5 +1,9 @@
 use super::*;
 
+fn passport() -> Issuer {
+    Issuer::new(Issuer::PASSPORT).unwrap()
+}
+
 #[test]
 fn issuer_id_is_preserved_byte_for_byte() {
     for id in ["https://passport.bizfirst.ai", "https://x.auth0.com/", "https://Host/Realms/x"] {
@@ -9,7 +13,7 @@ fn issuer_id_is_preserved_byte_for_byte() {
 
 #[test]
 fn endpoints_are_where_passport_documents_them() {
-    let issuer = Issuer::passport();
+    let issuer = passport();
     assert_eq!(issuer.token_url().as_str(), "https://passport.bizfirst.ai/passport/token");
     assert_eq!(
         issuer.discovery_urls().map(String::from),
@@ -28,7 +32,7 @@ fn an_issuer_with_a_path_keeps_it() {
 
 #[test]
 fn each_jwks_url_has_the_other_as_its_alternative() {
-    let issuer = Issuer::passport();
+    let issuer = passport();
     let documented = Url::parse("https://passport.bizfirst.ai/passport/.well-known/jwks.json").unwrap();
     let specified = issuer.other_jwks_url(&documented).unwrap();
     assert_eq!(specified.as_str(), "https://passport.bizfirst.ai/.well-known/jwks.json");
@@ -40,7 +44,7 @@ fn each_jwks_url_has_the_other_as_its_alternative() {
 fn plain_http_is_for_loopback_only() {
     assert!(Issuer::new("http://127.0.0.1:8080").is_ok());
     assert!(Issuer::new("http://passport.bizfirst.ai").is_err());
-    assert!(Issuer::passport().with_token_url("http://elsewhere/token").is_err());
+    assert!(passport().with_token_url("http://elsewhere/token").is_err());
 }
 
 #[test]
@@ -62,8 +66,8 @@ fn plain_http_is_accepted_by_its_opt_in() {
 fn rejection_of_plain_http_names_the_opt_in() {
     let refusals = [
         Issuer::new("http://passport").unwrap_err(),
-        Issuer::passport().with_token_url("http://passport/token").unwrap_err(),
-        Issuer::passport().with_jwks_url("http://passport/keys").unwrap_err(),
+        passport().with_token_url("http://passport/token").unwrap_err(),
+        passport().with_jwks_url("http://passport/keys").unwrap_err(),
     ];
     for refusal in refusals {
         assert!(refusal.to_string().contains("danger_plain_http"), "{refusal}");

@@ -37,8 +37,6 @@ pub enum SecretErrorKind {
     Unauthenticated,
     /// The provider cannot be reached, or has failed.
     Unavailable,
-    /// No provider for the reference's scheme.
-    UnknownScheme,
     /// The place is there but cannot be read.
     Unreadable,
 }

@@ -76,7 +76,7 @@ impl Default for SecretProviders {
         Self { by_name: BTreeMap::new(), missing: BTreeMap::new() }
             .with(env::SCHEME, EnvSecrets)
             .with(file::SCHEME, FileSecrets)
-            .with(systemd::SCHEME, SystemdCredentials::default())
+            .with(systemd::SCHEME, SystemdCredentials)
     }
 }
 

@@ -1,8 +1,8 @@
 use std::sync::Arc;
 
 use super::{
-    EnvSecrets, FileSecrets, ResolvedSecret, Secret, SecretError, SecretErrorKind, SecretProvider, SecretRef,
-    SystemdCredentials, env, file, first_of::FirstOf, provider::DynSecretProvider, systemd,
+    EnvSecrets, FileSecrets, ResolvedSecret, Secret, SecretError, SecretProvider, SecretRef, env, file,
+    first_of::FirstOf, provider::DynSecretProvider,
 };
 
 /// A secret's place together with the provider that reads it. Cheap to clone.
@@ -55,28 +55,11 @@ impl SecretSource {
         Self::new(FirstOf { first: self, second: other }, reference)
     }
 
-    /// Picks the provider by the reference's scheme: `env:`, `file:` or `systemd:`.
-    ///
-    /// # Errors
-    /// When no built-in provider has that scheme; use [`SecretSource::new`] with a provider of your own then.
-    pub fn from_reference(reference: SecretRef) -> Result<Self, SecretError> {
-        match reference.scheme() {
-            env::SCHEME => Ok(Self::new(EnvSecrets, reference)),
-            file::SCHEME => Ok(Self::new(FileSecrets, reference)),
-            systemd::SCHEME => Ok(Self::new(SystemdCredentials::default(), reference)),
-            _ => Err(SecretError::new(
-                SecretErrorKind::UnknownScheme,
-                reference,
-                "the built-in schemes are env:, file: and systemd:; bring a SecretProvider for others",
-            )),
-        }
-    }
-
     /// Reads the secret as it is now, without line breaks at its end.
     ///
     /// # Errors
-    /// The provider's error; [`SecretErrorKind::Empty`] when the secret is empty or holds only
-    /// blanks.
+    /// The provider's error; [`SecretErrorKind::Empty`](super::SecretErrorKind::Empty) when the
+    /// secret is empty or holds only blanks.
     pub async fn resolve(&self) -> Result<ResolvedSecret, SecretError> {
         self.provider.resolve_dyn(&self.reference).await?.non_blank(&self.reference)
     }

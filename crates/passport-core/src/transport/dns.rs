@@ -1,5 +1,4 @@
 use std::{
-    error::Error,
     net::SocketAddr,
     sync::{
         Arc,
@@ -8,8 +7,6 @@ use std::{
 };
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
-
-use crate::error_chain::chain;
 
 /// The system's resolver, which starts with another address of a host each time.
 ///
@@ -24,13 +21,6 @@ pub(super) struct RotatingResolver {
 #[derive(Debug, thiserror::Error)]
 #[error("the host name could not be resolved")]
 pub(super) struct UnknownHost(#[source] std::io::Error);
-
-impl UnknownHost {
-    /// Whether it is among the causes of `error`.
-    pub(super) fn is_in(error: &(dyn Error + 'static)) -> bool {
-        chain(error).any(<dyn Error>::is::<Self>)
-    }
-}
 
 impl Resolve for RotatingResolver {
     fn resolve(&self, name: Name) -> Resolving {

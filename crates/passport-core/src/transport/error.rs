@@ -85,16 +85,6 @@ impl TransportError {
         chain(error).find_map(|error| error.downcast_ref())
     }
 
-    /// Returns the TLS failure in this error or in its causes, if there is one. See
-    /// [`find`](Self::find).
-    #[must_use]
-    pub fn tls_failure_in(error: &(dyn Error + 'static)) -> Option<TlsFailure> {
-        match Self::find(error)?.kind {
-            TransportErrorKind::Tls(failure) => Some(failure),
-            _ => None,
-        }
-    }
-
     /// Whether the failure may pass by itself.
     ///
     /// TLS failures, a server that does not speak HTTP/1.1 and a client that cannot be set up do

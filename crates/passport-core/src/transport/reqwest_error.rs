@@ -1,5 +1,7 @@
 //! What an error of reqwest means.
 
+use std::error::Error;
+
 use super::{
     dns::UnknownHost,
     error::{TransportError, TransportErrorKind},
@@ -34,7 +36,7 @@ pub(super) fn from_reqwest(kind: TransportErrorKind, error: reqwest::Error) -> T
         TransportErrorKind::Tls(failure)
     } else if chain(&error).any(|cause| cause.to_string().ends_with(PROXY_AUTHENTICATION)) {
         TransportErrorKind::ProxyAuthentication
-    } else if UnknownHost::is_in(&error) {
+    } else if chain(&error).any(<dyn Error>::is::<UnknownHost>) {
         TransportErrorKind::Dns
     } else if let Some(unparsed) = unparsed {
         let is_too_large = unparsed.to_string().contains(HEAD_TOO_LARGE);

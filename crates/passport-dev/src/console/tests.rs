@@ -1,28 +1,45 @@
+use passport_test_support::tokens::claims_of;
+
 use super::*;
 
-#[test]
-fn commands_are_read() {
-    for (line, command) in [
-        (" rotate ", Command::Rotate),
-        ("fault token slow 500", Command::Fault(Endpoint::Token, Fault::Slow(Duration::from_millis(500)))),
-        (
-            "fault jwks body {\"keys\": []}",
-            Command::Fault(Endpoint::Jwks, Fault::Body("{\"keys\": []}".to_owned())),
-        ),
-        (
-            "fault jwks status 503",
-            Command::Fault(Endpoint::Jwks, Fault::Status(StatusCode::SERVICE_UNAVAILABLE)),
-        ),
-        ("user alice clerk", Command::User("alice".to_owned(), vec!["clerk".to_owned()])),
-        ("roles", Command::Roles(vec![])),
-        ("identity mi-erp-clientid", Command::Identity("mi-erp-clientid".to_owned())),
-    ] {
-        assert_eq!(line.parse(), Ok(command), "{line}");
+struct Console {
+    passport: DevPassport,
+    identity: DevIdentity,
+}
+
+impl Console {
+    async fn start() -> Self {
+        let passport = DevPassport::start().await.unwrap();
+        let identity = passport.managed_identity("payroll").role("clerk").create();
+        Self { passport, identity }
+    }
+
+    async fn execute(&self, line: &str) -> Result<String, String> {
+        let words: Vec<_> = line.split_whitespace().collect();
+        execute(&words, &self.passport, &self.identity, &BTreeMap::new()).await
     }
 }
 
-#[test]
-fn unknown_command_is_named() {
+#[tokio::test]
+async fn commands_are_read() {
+    for (words, expected) in [
+        ("slow 500", Fault::Slow(Duration::from_millis(500))),
+        ("body {\"keys\": []}", Fault::Body("{\"keys\": []}".to_owned())),
+        ("status 503", Fault::Status(StatusCode::SERVICE_UNAVAILABLE)),
+    ] {
+        let words: Vec<_> = words.split(' ').collect();
+        assert_eq!(fault(&words), Ok(expected), "{words:?}");
+    }
+    let console = Console::start().await;
+    let user = claims_of(&console.execute("user alice clerk").await.unwrap());
+    assert_eq!((&user["sub"], &user["roles"]), (&"alice".into(), &vec!["clerk"].into()));
+    assert_eq!(console.execute(" roles ").await.unwrap(), "done");
+    assert_eq!(claims_of(&console.identity.token().build())["roles"].as_array().unwrap().len(), 0);
+}
+
+#[tokio::test]
+async fn unknown_command_is_named() {
+    let console = Console::start().await;
     for (line, named) in [
         ("rotat", "`rotat`"),
         ("fault tokens down", "`tokens`"),
@@ -30,26 +47,31 @@ fn unknown_command_is_named() {
         ("fault token slow soon", "`soon`"),
         ("fault token status 9", "`9`"),
     ] {
-        assert!(line.parse::<Command>().unwrap_err().contains(named), "{line}");
+        assert!(console.execute(line).await.unwrap_err().contains(named), "{line}");
     }
 }
 
 #[tokio::test]
 async fn commands_act_on_the_running_passport() {
-    let passport = DevPassport::start().await.unwrap();
-    let identity = passport.managed_identity("payroll").create();
-    let before = passport.user_token("u").build();
-    for line in
-        ["kid off", "rotate", "retire", "lifetime 5", "disable", "enable", "fault token down", "heal token"]
-    {
-        assert_eq!(
-            execute(line.parse().unwrap(), &passport, &identity, &BTreeMap::new()).await,
-            "done",
-            "{line}"
-        );
+    let console = Console::start().await;
+    let before = console.passport.user_token("u").build();
+    for line in ["kid off", "rotate", "retire", "lifetime 5", "disable", "enable"] {
+        assert_eq!(console.execute(line).await.unwrap(), "done", "{line}");
     }
-    let after = execute("user u".parse().unwrap(), &passport, &identity, &BTreeMap::new()).await;
+    for line in [
+        "fault jwks status 503",
+        "fault discovery down",
+        "fault introspection html",
+        "fault token slow 500",
+        "heal jwks",
+        "heal discovery",
+        "heal introspection",
+        "heal token",
+    ] {
+        assert_eq!(console.execute(line).await.unwrap(), "done", "{line}");
+    }
+    let after = console.execute("user u").await.unwrap();
     assert_ne!(before.split('.').next(), after.split('.').next(), "the header has lost its kid");
-    let counters = execute(Command::Counters, &passport, &identity, &BTreeMap::new()).await;
+    let counters = console.execute("counters").await.unwrap();
     assert_eq!(counters, "discovery 0, introspection 0, jwks 0, token 0");
 }

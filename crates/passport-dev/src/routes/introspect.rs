@@ -53,11 +53,9 @@ fn active_claims(state: &Arc<ServerState>, token: &str) -> Option<Map<String, Va
 /// (`aud`).
 fn reply(claims: &Map<String, Value>) -> Value {
     let client = if claims.contains_key("managed_identity_id") { "sub" } else { "aud" };
-    let mut reply = Map::new();
-    reply.insert("active".to_owned(), json!(true));
-    reply.insert("client_id".to_owned(), claims.get(client).cloned().unwrap_or_default());
-    reply.insert("scope".to_owned(), json!(DEFAULT_SCOPE));
-    let repeated = REPEATED.iter().filter_map(|name| Some(((*name).to_owned(), claims.get(*name)?.clone())));
-    reply.extend(repeated);
-    Value::Object(reply)
+    let mut reply = json!({ "active": true, "client_id": claims.get(client), "scope": DEFAULT_SCOPE });
+    for name in REPEATED.into_iter().filter(|name| claims.contains_key(*name)) {
+        reply[name] = claims[name].clone();
+    }
+    reply
 }

@@ -69,14 +69,8 @@ pin_project! {
     /// Dropping it ends the request, and records an event without a status.
     pub struct AuditFuture<F> {
         #[pin]
-        response: F,
-        guard: AuditGuard,
-    }
-}
-
-impl<F> AuditFuture<F> {
-    pub(super) fn new(response: F, guard: AuditGuard) -> Self {
-        Self { response, guard }
+        pub(super) response: F,
+        pub(super) guard: AuditGuard,
     }
 }
 

@@ -29,7 +29,7 @@ use super::{Audit, AuditSink, event::TracingSink};
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AuditLayer {
-    sink: Arc<dyn AuditSink>,
+    pub(super) sink: Arc<dyn AuditSink>,
 }
 
 impl AuditLayer {
@@ -54,6 +54,6 @@ impl<S> Layer<S> for AuditLayer {
     type Service = Audit<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Audit::new(inner, Arc::clone(&self.sink))
+        Audit { inner, layer: self.clone() }
     }
 }

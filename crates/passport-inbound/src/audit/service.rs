@@ -7,24 +7,13 @@ use http::{Request, Response};
 use tokio::time::Instant;
 use tower_service::Service;
 
-use super::{AuditFuture, AuditSink, AuditedCaller, future::AuditGuard};
+use super::{AuditFuture, AuditLayer, AuditedCaller, future::AuditGuard};
 
-/// The service that [`AuditLayer`](super::AuditLayer) makes.
+/// The service that [`AuditLayer`] makes.
 #[derive(Clone, Debug)]
 pub struct Audit<S> {
-    inner: S,
-    sink: Arc<dyn AuditSink>,
-}
-
-impl<S> Audit<S> {
-    pub(super) fn new(inner: S, sink: Arc<dyn AuditSink>) -> Self {
-        Self { inner, sink }
-    }
-
-    /// Returns the inner service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
+    pub(super) inner: S,
+    pub(super) layer: AuditLayer,
 }
 
 impl<S, B, R> Service<Request<B>> for Audit<S>
@@ -47,9 +36,9 @@ where
             method: request.method().clone(),
             uri: request.uri().clone(),
             began: Instant::now(),
-            sink: Arc::clone(&self.sink),
+            sink: Arc::clone(&self.layer.sink),
             is_recorded: false,
         };
-        AuditFuture::new(self.inner.call(request), guard)
+        AuditFuture { response: self.inner.call(request), guard }
     }
 }

@@ -5,16 +5,16 @@ use http::{HeaderName, Response};
 use tower_layer::Layer;
 
 use super::{Authenticate, config::Config, credential_rules::CredentialRules};
-use crate::{ConfigError, Rejection, Requirement, TokenVerifier};
+use crate::{ConfigError, Rejection, Requirement, TokenVerifier, response::protocol::ForcedProtocol};
 
 /// A layer that rejects requests without a valid token, and adds the caller to the others. See the
 /// [module](crate::authenticate).
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct AuthenticateLayer {
-    verifier: TokenVerifier,
-    is_optional: bool,
-    config: Config,
+    pub(super) verifier: TokenVerifier,
+    pub(super) is_optional: bool,
+    pub(super) config: Config,
 }
 
 impl AuthenticateLayer {
@@ -31,7 +31,7 @@ impl AuthenticateLayer {
     /// of Passport's own SDK. Metrics and log events have the reason either way. The setting also
     /// applies to layers and arguments of handlers inside of this layer.
     pub fn opaque(mut self) -> Self {
-        self.config.rejections.opaque();
+        self.config.rejections.is_opaque = true;
         self
     }
 
@@ -187,14 +187,14 @@ impl AuthenticateLayer {
     /// rejected in gRPC. The setting also holds for guards and arguments of handlers inside of this
     /// layer.
     pub fn http_only(mut self) -> Self {
-        self.config.rejections.http_only();
+        self.config.rejections.forced = Some(ForcedProtocol::Http);
         self
     }
 
     /// Rejects in gRPC, whatever the caller's content type and method; in grpc-web those that send
     /// it. The setting also holds for guards and arguments of handlers inside of this layer.
     pub fn grpc_only(mut self) -> Self {
-        self.config.rejections.grpc_only();
+        self.config.rejections.forced = Some(ForcedProtocol::Grpc);
         self
     }
 
@@ -218,7 +218,7 @@ impl AuthenticateLayer {
         mut self,
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
-        self.config.rejections.respond_with(respond);
+        self.config.rejections.custom = Some(Arc::new(respond));
         self
     }
 }
@@ -227,6 +227,6 @@ impl<S> Layer<S> for AuthenticateLayer {
     type Service = Authenticate<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Authenticate::new(inner, self.verifier.clone(), self.is_optional, self.config.clone())
+        Authenticate { inner, layer: self.clone() }
     }
 }

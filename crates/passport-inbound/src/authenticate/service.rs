@@ -4,64 +4,58 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use super::{
-    AuthenticateFuture,
-    config::Config,
+    AuthenticateFuture, AuthenticateLayer,
     extensions::{set_anonymous, set_caller},
     pending_caller::PendingCaller,
 };
 use crate::{
-    IdInfo, Rejection, ResponseBody, TokenVerifier,
+    Rejection, ResponseBody,
     authorize::Decision,
     response::{drain::Drain, render::reject},
     verify::{VerifyProgress, counters},
 };
 
-/// The service that [`AuthenticateLayer`](super::AuthenticateLayer) makes.
+/// The service that [`AuthenticateLayer`] makes.
 #[derive(Clone, Debug)]
 pub struct Authenticate<S> {
-    inner: S,
-    verifier: TokenVerifier,
-    is_optional: bool,
-    config: Config,
+    pub(super) inner: S,
+    pub(super) layer: AuthenticateLayer,
 }
 
-/// The result of authentication, as far as it is known at once.
+/// The result of authentication and authorization, or what they wait for.
 enum Authentication {
-    Caller(IdInfo),
-    /// There is no token, and none is required.
-    Anonymous,
-    /// The path is public, or the request a preflight: it needs no authorization either.
-    Public,
-    Rejected(Rejection),
+    Done(Decision),
     Pending(PendingCaller),
 }
 
-impl<S> Authenticate<S> {
-    pub(super) fn new(inner: S, verifier: TokenVerifier, is_optional: bool, config: Config) -> Self {
-        Self { inner, verifier, is_optional, config }
-    }
-
-    /// Returns the inner service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
-
-    fn authenticate<B>(&self, request: &Request<B>) -> Authentication {
-        if self.config.credential_rules.as_ref().is_some_and(|rules| rules.needs_no_token(request)) {
-            return Authentication::Public;
+impl AuthenticateLayer {
+    /// Authenticates and authorizes a request, as far as that needs no wait.
+    #[inline(always)] // each call of it would copy the decision
+    fn authenticate<B>(&self, request: &mut Request<B>) -> Authentication {
+        let config = &self.config;
+        if config.credential_rules.as_ref().is_some_and(|rules| rules.needs_no_token(request)) {
+            set_anonymous(request, config);
+            // No authorization either.
+            return Authentication::Done(Decision::Allow);
         }
-        let token = match self.config.token(request) {
+        let token = match config.token(request) {
             Ok(Some(token)) => token,
-            Ok(None) if self.is_optional => return Authentication::Anonymous,
-            Ok(None) => return Authentication::Rejected(Rejection::CredentialsMissing),
+            Ok(None) if self.is_optional => {
+                set_anonymous(request, config);
+                return Authentication::Done(config.authorize(request));
+            }
+            Ok(None) => return Authentication::Done(Decision::Reject(Rejection::CredentialsMissing)),
             Err(reason) => {
                 counters::rejected(reason);
-                return Authentication::Rejected(reason.into());
+                return Authentication::Done(Decision::Reject(reason.into()));
             }
         };
         match self.verifier.verify_now(token) {
-            VerifyProgress::Done(Ok(caller)) => Authentication::Caller(caller),
-            VerifyProgress::Done(Err(error)) => Authentication::Rejected(error.into()),
+            VerifyProgress::Done(Ok(caller)) => {
+                set_caller(request, caller, config);
+                Authentication::Done(config.authorize(request))
+            }
+            VerifyProgress::Done(Err(error)) => Authentication::Done(Decision::Reject(error.into())),
             VerifyProgress::Waiting(wait) => {
                 let (verifier, token) = (self.verifier.clone(), token.to_owned());
                 let verification = async move { verifier.verify_after(wait, &token).await };
@@ -85,29 +79,16 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        let decision = match self.authenticate(&request) {
-            Authentication::Caller(caller) => {
-                set_caller(&mut request, caller, &self.config);
-                self.config.authorize(&request)
-            }
-            Authentication::Anonymous => {
-                set_anonymous(&mut request, &self.config);
-                self.config.authorize(&request)
-            }
-            Authentication::Public => {
-                set_anonymous(&mut request, &self.config);
-                Decision::Allow
-            }
-            Authentication::Rejected(rejection) => Decision::Reject(rejection),
-            Authentication::Pending(caller) => return self.pending(caller, request),
-        };
-        match decision {
-            Decision::Allow => AuthenticateFuture::forwarded(self.inner.call(request)),
-            Decision::Reject(rejection) => {
-                let response = reject(rejection, &request, &self.config.rejections);
+        match self.layer.authenticate(&mut request) {
+            Authentication::Done(Decision::Allow) => AuthenticateFuture::forwarded(self.inner.call(request)),
+            Authentication::Done(Decision::Reject(rejection)) => {
+                let response = reject(rejection, &request, &self.layer.config.rejections);
                 AuthenticateFuture::rejected(response, Drain::of(request))
             }
-            Decision::Pending(permission) => self.pending(PendingCaller::Permission(permission), request),
+            Authentication::Done(Decision::Pending(permission)) => {
+                self.pending(PendingCaller::Permission(permission), request)
+            }
+            Authentication::Pending(caller) => self.pending(caller, request),
         }
     }
 }
@@ -117,7 +98,7 @@ impl<S: Clone> Authenticate<S> {
     where
         S: Service<Request<B>>,
     {
-        let config = self.config.clone();
+        let config = self.layer.config.clone();
         let check = Box::new(move |request: &mut _, cx: &mut Context<'_>| {
             let result = caller.poll(request, &config, cx);
             result.map_err(|rejection| reject(rejection, request, &config.rejections))

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::Response;
 use tower_layer::Layer;
@@ -26,8 +28,8 @@ use crate::{Rejection, response::rejection_config::RejectionConfig};
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct RequireLayer {
-    requirement: Requirement,
-    rejections: RejectionConfig,
+    pub(super) requirement: Requirement,
+    pub(super) rejections: RejectionConfig,
 }
 
 impl RequireLayer {
@@ -40,7 +42,7 @@ impl RequireLayer {
     /// [`AuthenticateLayer::opaque`](crate::AuthenticateLayer::opaque), whose settings hold here
     /// where this layer has none.
     pub fn opaque(mut self) -> Self {
-        self.rejections.opaque();
+        self.rejections.is_opaque = true;
         self
     }
 
@@ -50,20 +52,7 @@ impl RequireLayer {
         mut self,
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {
-        self.rejections.respond_with(respond);
-        self
-    }
-
-    /// Rejects in HTTP, whatever the caller's content type. See
-    /// [`AuthenticateLayer::http_only`](crate::AuthenticateLayer::http_only).
-    pub fn http_only(mut self) -> Self {
-        self.rejections.http_only();
-        self
-    }
-
-    /// Rejects in gRPC. See [`AuthenticateLayer::grpc_only`](crate::AuthenticateLayer::grpc_only).
-    pub fn grpc_only(mut self) -> Self {
-        self.rejections.grpc_only();
+        self.rejections.custom = Some(Arc::new(respond));
         self
     }
 }
@@ -72,7 +61,7 @@ impl<S> Layer<S> for RequireLayer {
     type Service = Require<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        Require::new(inner, self.requirement.clone(), self.rejections.clone())
+        Require { inner, layer: self.clone() }
     }
 }
 

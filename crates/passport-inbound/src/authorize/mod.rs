@@ -19,7 +19,7 @@ mod layer;
 mod path_pattern;
 mod request_head;
 mod requirement;
-mod role_permissions;
+mod roles;
 mod rule;
 mod service;
 
@@ -29,7 +29,7 @@ pub use self::{
     layer::{RequireLayer, RequireServiceAccountLayer},
     request_head::RequestHead,
     requirement::Requirement,
-    role_permissions::RolePermissions,
+    roles::RolePermissions,
     service::Require,
 };
 pub use crate::response::future::CheckedFuture as RequireFuture;

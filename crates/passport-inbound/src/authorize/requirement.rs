@@ -8,7 +8,7 @@ use super::{
     evaluate::{Evaluation, RemotePermission},
     path_pattern::PathPattern,
     request_head::RequestHead,
-    role_permissions::RolePermissions,
+    roles::RolePermissions,
     rule::Rule,
 };
 use crate::{IdInfo, response::unmet_requirement::UnmetRequirement};
@@ -87,7 +87,7 @@ impl Requirement {
     /// When `scopes` are not valid.
     pub fn scopes(scopes: &str) -> Result<Self, InvalidScope> {
         let scopes: Scopes = scopes.parse()?;
-        Ok(Self::of(Rule::Scopes(scopes.to_string().split(' ').map(str::to_owned).collect())))
+        Ok(Self::of(Rule::Scopes(scopes.iter().map(str::to_owned).collect())))
     }
 
     /// Requires this tenant.

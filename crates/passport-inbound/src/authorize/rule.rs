@@ -10,7 +10,7 @@ use super::{
     evaluate::{Evaluation, RemotePermission},
     path_pattern::PathPattern,
     request_head::RequestHead,
-    role_permissions::{RolePermissions, covers},
+    roles::{self, RolePermissions},
 };
 use crate::{IdInfo, metrics::TARGET};
 
@@ -84,13 +84,9 @@ impl Rule {
             Self::ServiceAccount => caller.is_service_account(),
             // A token with a contradiction is neither.
             Self::User => !caller.is_service_account() && caller.managed_identity_id().is_none(),
-            Self::AnyRole(roles) => roles.iter().any(|role| caller.has_role(role)),
-            // An empty list grants nothing.
-            Self::AllRoles(roles) => !roles.is_empty() && roles.iter().all(|role| caller.has_role(role)),
-            Self::Permission { permission, by } => {
-                caller.permissions().iter().any(|granted| covers(granted, permission))
-                    || by.grants(caller.roles(), permission)
-            }
+            Self::AnyRole(roles) => roles::has_any(caller, roles),
+            Self::AllRoles(roles) => roles::has_all(caller, roles),
+            Self::Permission { permission, by } => by.permit(caller, permission),
             Self::Scopes(scopes) => RareClaims::of(caller).has_scopes(scopes),
             Self::Tenant(tenant) => caller.tenant_id() == tenant,
             Self::TenantInPath { pattern, shown } => {

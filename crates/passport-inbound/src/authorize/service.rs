@@ -3,29 +3,17 @@ use std::task::{Context, Poll};
 use http::{Request, Response};
 use tower_service::Service;
 
-use super::{Decision, RequestHead, RequireFuture, Requirement};
+use super::{Decision, RequestHead, RequireFuture, RequireLayer};
 use crate::{
     ResponseBody,
-    response::{drain::Drain, rejection_config::RejectionConfig, render::reject},
+    response::{drain::Drain, render::reject},
 };
 
-/// The service that [`RequireLayer`](super::RequireLayer) makes.
+/// The service that [`RequireLayer`] makes.
 #[derive(Clone, Debug)]
 pub struct Require<S> {
-    inner: S,
-    requirement: Requirement,
-    rejections: RejectionConfig,
-}
-
-impl<S> Require<S> {
-    pub(super) fn new(inner: S, requirement: Requirement, rejections: RejectionConfig) -> Self {
-        Self { inner, requirement, rejections }
-    }
-
-    /// Returns the inner service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
+    pub(super) inner: S,
+    pub(super) layer: RequireLayer,
 }
 
 impl<S, B, R> Service<Request<B>> for Require<S>
@@ -42,14 +30,14 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        match self.requirement.decide(RequestHead::of(&request)) {
+        match self.layer.requirement.decide(RequestHead::of(&request)) {
             Decision::Allow => RequireFuture::forwarded(self.inner.call(request)),
             Decision::Reject(rejection) => {
-                let response = reject(rejection, &request, &self.rejections);
+                let response = reject(rejection, &request, &self.layer.rejections);
                 RequireFuture::rejected(response, Drain::of(request))
             }
             Decision::Pending(mut permission) => {
-                let rejections = self.rejections.clone();
+                let rejections = self.layer.rejections.clone();
                 let check = Box::new(move |request: &mut _, cx: &mut Context<'_>| {
                     let result = permission.as_mut().poll(cx);
                     result.map_err(|rejection| reject(rejection, request, &rejections))

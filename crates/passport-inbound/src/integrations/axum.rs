@@ -140,7 +140,7 @@ impl CallerRejection {
     #[must_use]
     pub fn new(rejection: Rejection, parts: &Parts) -> Self {
         let config = RejectionConfig::default().within(&parts.extensions);
-        let protocol = config.protocol(&parts.method, &parts.headers);
+        let protocol = Protocol::of(&parts.method, &parts.headers, config.forced);
         Self { rejection, protocol, config }
     }
 

@@ -22,7 +22,7 @@ use super::{
     persistence::KeyFile,
     refresh::{self, KeySource},
     refresh_policy::{KeyRefreshPolicy, RefreshCause, RefreshPause},
-    refresh_task::{RefreshTask, Tick},
+    refresh_task::RefreshTask,
     settings::KeySettings,
     skipped_keys::SkippedKeyLog,
 };
@@ -61,13 +61,6 @@ struct RefreshState {
 struct LastError {
     text: String,
     is_transient: bool,
-}
-
-/// What starts an attempt.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trigger {
-    Request,
-    RefreshTask,
 }
 
 impl RefreshCause {
@@ -140,7 +133,7 @@ impl JwksCache {
                 // No pause is so long: the clock was set back, and the policy handles that.
                 let is_too_long = Duration::from_millis(left) > self.settings.longest_pause();
                 if left == 0 || is_too_long {
-                    drop(self.refresh_because(RefreshCause::Schedule, Trigger::Request, Some(keys), now));
+                    drop(self.refresh_because(RefreshCause::Schedule, Some(keys), now));
                 }
                 installed
             }
@@ -154,20 +147,19 @@ impl JwksCache {
         seen: Option<&Arc<InstalledKeys>>,
         now: SystemTime,
     ) -> RefreshStatus {
-        self.refresh_because(RefreshCause::of_request(seen), Trigger::Request, seen, now)
+        self.refresh_because(RefreshCause::of_request(seen), seen, now)
     }
 
-    /// Starts a refresh if the keys are due, for the refresh task.
-    fn tick(self: &Arc<Self>) -> Tick {
-        let uptime = self.clock.uptime();
+    /// Starts a refresh if the keys are due, for the refresh task. Returns the time until the next.
+    fn tick(self: &Arc<Self>) -> Duration {
         let now = self.clock.now();
         let installed = self.installed.load_full();
         let due = installed.as_ref().is_none_or(|held| held.life.freshness(now) != Freshness::Fresh);
         if due {
-            drop(self.refresh_because(RefreshCause::Schedule, Trigger::RefreshTask, installed.as_ref(), now));
+            drop(self.refresh_because(RefreshCause::Schedule, installed.as_ref(), now));
         }
         let next = self.state().policy.next_attempt(now);
-        Tick { uptime, wait: next.duration_since(now).unwrap_or_default() }
+        next.duration_since(now).unwrap_or_default()
     }
 
     /// Returns the longest time that a request waits for a refresh.
@@ -198,7 +190,6 @@ impl JwksCache {
     fn refresh_because(
         self: &Arc<Self>,
         cause: RefreshCause,
-        trigger: Trigger,
         seen: Option<&Arc<InstalledKeys>>,
         now: SystemTime,
     ) -> RefreshStatus {
@@ -230,21 +221,19 @@ impl JwksCache {
         // Not under the lock: a runtime that shuts down drops a new task at once, and a refresh
         // that is dropped takes the lock.
         runtime.spawn(refresh::run(Arc::clone(self), attempt, cause));
-        if trigger == Trigger::Request {
-            self.ensure_refresh_task(&runtime);
-        }
+        self.ensure_refresh_task(&runtime);
         RefreshStatus::Running(waiter)
     }
 
     /// Starts the refresh task with the first attempt. Replaces one that has ended with its
     /// runtime, or is on a stalled runtime.
     fn ensure_refresh_task(self: &Arc<Self>, runtime: &Handle) {
-        let uptime = self.clock.uptime();
-        let is_running = self.state().refresh_task.as_ref().is_some_and(|task| task.is_running(uptime));
+        let is_running = self.state().refresh_task.as_ref().is_some_and(RefreshTask::is_running);
         if !is_running {
             let weak = Arc::downgrade(self);
             let tick = move || weak.upgrade().map(|cache| cache.tick());
-            let task = RefreshTask::spawn(runtime, uptime, tick, self.changed.subscribe());
+            let clock = Arc::clone(&self.clock);
+            let task = RefreshTask::spawn(runtime, clock, tick, self.changed.subscribe());
             let replaced = self.state().refresh_task.replace(task);
             drop(replaced);
         }
@@ -312,18 +301,15 @@ impl JwksCache {
 
     /// Parses a key set that replaces `before`, and logs the keys that are not used.
     pub(super) fn parsed(&self, document: &[u8], before: &KeySet) -> Result<Arc<KeySet>, KeyFetchError> {
-        match KeySet::parse(document, &self.allowed, before, &self.skipped_keys.hasher) {
-            Ok((keys, skipped)) => {
-                self.skipped_keys.log(self.issuer(), &skipped, true);
-                Ok(Arc::new(keys))
+        let parsed = KeySet::parse(document, &self.allowed, before, &self.skipped_keys.hasher);
+        match &parsed {
+            Ok((_, skipped)) => self.skipped_keys.log(self.issuer(), skipped, true),
+            Err(KeyFetchError::NoUsableKey(SkippedKeys(skipped))) => {
+                self.skipped_keys.log(self.issuer(), skipped, false);
             }
-            Err(error) => {
-                if let KeyFetchError::NoUsableKey(SkippedKeys(skipped)) = &error {
-                    self.skipped_keys.log(self.issuer(), skipped, false);
-                }
-                Err(error)
-            }
+            Err(_) => {}
         }
+        parsed.map(|(keys, _)| Arc::new(keys))
     }
 
     pub(super) fn issuer(&self) -> &str {

@@ -83,18 +83,13 @@ impl JwksClient {
             let document = discover(&self.transport, &self.issuer, self.timeout).await?;
             (document.jwks_uri, Some(document.discovery_url))
         };
-        match self.fetch_from(url, options).await {
-            Ok((fetched, url)) => {
-                self.found_at(url, discovery_url.as_ref());
-                Ok(fetched)
+        let (fetched, url) = self.fetch_from(url, options).await.inspect_err(|error| {
+            if error.is_about_the_location() {
+                self.forget();
             }
-            Err(error) => {
-                if error.is_about_the_location() {
-                    self.forget();
-                }
-                Err(error)
-            }
-        }
+        })?;
+        self.found_at(url, discovery_url.as_ref());
+        Ok(fetched)
     }
 
     fn found_at(&self, url: Url, discovery_url: Option<&Url>) {

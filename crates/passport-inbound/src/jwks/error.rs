@@ -3,7 +3,7 @@
 use std::{fmt, io};
 
 use http::StatusCode;
-use passport_core::{DiscoveryError, TlsFailure, TransportError};
+use passport_core::{DiscoveryError, TransportError, TransportErrorKind};
 
 use super::key::UnusableKey;
 use crate::untrusted_text::Quoted;
@@ -34,7 +34,9 @@ impl KeyFetchError {
     /// Returns the value of the metric label `outcome`.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            _ if self.tls_failure().is_some() => "tls",
+            _ if matches!(self.transport().map(TransportError::kind), Some(TransportErrorKind::Tls(_))) => {
+                "tls"
+            }
             Self::Discovery(_) => "discovery",
             Self::Lost => "lost",
             Self::NoUsableKey(_) => "no_usable_key",
@@ -70,10 +72,6 @@ impl KeyFetchError {
             Self::Status(status) => !is_outage(*status),
             error => error.is_response(),
         }
-    }
-
-    fn tls_failure(&self) -> Option<TlsFailure> {
-        TransportError::tls_failure_in(self.transport()?)
     }
 
     fn transport(&self) -> Option<&TransportError> {

@@ -7,7 +7,10 @@ use super::{
     error::{KeyFetchError, SkippedKey, SkippedKeys},
     key::{Key, KeyIdentity, UnusableKey},
 };
-use crate::jwt::{algorithm::AllowedAlgorithms, header::Header, header_json::Text, json};
+use crate::{
+    RejectionReason,
+    jwt::{algorithm::AllowedAlgorithms, header::Header, header_json::Text, json},
+};
 
 /// No more entries than this are read.
 const MAX_KEYS: usize = 100;
@@ -24,15 +27,6 @@ pub(crate) struct KeySet {
     keys: Vec<Arc<Key>>,
 }
 
-/// Whether a key set has a key for a token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KeyMatch {
-    Found,
-    /// Keys with the token's `kid` are for another algorithm.
-    OtherAlgorithm,
-    NotFound,
-}
-
 impl KeySet {
     /// Reads a JWK set ([RFC 7517, section 5](https://www.rfc-editor.org/rfc/rfc7517#section-5))
     /// that comes after `previous`, whose keys are not parsed again. An entry that is of no use is
@@ -45,25 +39,17 @@ impl KeySet {
     ) -> Result<(Self, Vec<SkippedKey>), KeyFetchError> {
         let entries = entries(body)?;
         let (mut set, mut skipped) = (Self::default(), Vec::new());
+        let skipped_key =
+            |position, entry: &RawValue, why, hash| SkippedKey { position, kid: kid_of(entry), why, hash };
         if let Some(entry) = entries.get(MAX_KEYS) {
             let why = UnusableKey::TooMany;
             // Whichever entry it is, it is said once.
-            skipped.push(SkippedKey {
-                position: MAX_KEYS,
-                kid: kid_of(entry),
-                why,
-                hash: hasher.hash_one(why),
-            });
+            skipped.push(skipped_key(MAX_KEYS, entry, why, hasher.hash_one(why)));
         }
         for (position, entry) in entries.iter().take(MAX_KEYS).enumerate() {
             let keys = Key::of(entry.get(), allowed, |identity| previous.find(identity));
             if let Err(why) = keys.and_then(|keys| set.add(keys)) {
-                skipped.push(SkippedKey {
-                    position,
-                    kid: kid_of(entry),
-                    why,
-                    hash: hasher.hash_one(entry.get()),
-                });
+                skipped.push(skipped_key(position, entry, why, hasher.hash_one(entry.get())));
             }
         }
         if set.keys.is_empty() {
@@ -113,15 +99,15 @@ impl KeySet {
         self.keys.len()
     }
 
-    /// Returns whether there is a key for a token with this header.
-    pub(crate) fn match_key(&self, header: &Header<'_>) -> KeyMatch {
+    /// Returns why no key can verify a token with this header, if none can.
+    pub(crate) fn check_header(&self, header: &Header<'_>) -> Result<(), RejectionReason> {
         let mut of_name = self.keys.iter().filter(|key| is_named(key, header.kid)).peekable();
         if of_name.peek().is_none() {
-            KeyMatch::NotFound
+            Err(RejectionReason::KeyNotFound)
         } else if of_name.any(|key| key.identity.algorithm == header.algorithm) {
-            KeyMatch::Found
+            Ok(())
         } else {
-            KeyMatch::OtherAlgorithm
+            Err(RejectionReason::AlgorithmMismatch)
         }
     }
 

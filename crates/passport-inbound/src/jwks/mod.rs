@@ -28,7 +28,7 @@ pub(crate) use self::{
     client::JwksClient,
     installed_keys::CurrentKeys,
     key::Key,
-    key_set::{KeyMatch, KeySet},
+    key_set::KeySet,
     meters::Meters,
     persistence::KeyFile,
     settings::KeySettings,

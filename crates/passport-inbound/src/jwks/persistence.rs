@@ -20,7 +20,7 @@ const TIMEOUT: Duration = Duration::from_secs(1);
 /// The file that holds an issuer's keys between runs.
 #[derive(Clone, Debug)]
 pub(crate) struct KeyFile {
-    path: PathBuf,
+    pub(crate) path: PathBuf,
 }
 
 /// What the file holds.
@@ -40,14 +40,6 @@ struct Content<'a> {
 }
 
 impl KeyFile {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path }
-    }
-
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     /// Reads the keys of `issuer`. Returns `None` if there is no file yet.
     pub(crate) async fn load(&self, issuer: &str) -> Result<Option<SavedKeys>, KeyFileError> {
         let (path, issuer) = (self.path.clone(), issuer.to_owned());

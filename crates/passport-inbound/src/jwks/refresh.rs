@@ -51,7 +51,7 @@ pub(super) fn run(
 async fn save(cache: Arc<JwksCache>, keys: SavedKeys) {
     if let Some(file) = &cache.file {
         let saved = file.save(cache.issuer(), keys).await;
-        let _ = saved.inspect_err(|error| events::key_file_failed(file.path(), error));
+        let _ = saved.inspect_err(|error| events::key_file_failed(&file.path, error));
     }
 }
 
@@ -128,7 +128,7 @@ impl Refresh {
             Ok(Some(saved)) => self.trusted(saved),
             Err(error) => Err(error),
         };
-        loaded.inspect_err(|error| events::key_file_failed(file.path(), error)).ok()
+        loaded.inspect_err(|error| events::key_file_failed(&file.path, error)).ok()
     }
 
     fn trusted(&self, saved: SavedKeys) -> Result<NewKeys, KeyFileError> {

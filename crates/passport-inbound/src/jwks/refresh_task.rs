@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use passport_core::Clock;
 use tokio::{
     runtime::Handle,
     sync::watch,
@@ -28,34 +29,42 @@ const STALLED_AFTER: Duration = Duration::from_secs(90);
 #[derive(Debug)]
 pub(super) struct RefreshTask {
     task: AbortHandle,
-    /// The clock's uptime at the last tick, in seconds.
-    last_tick: Arc<AtomicU64>,
+    last_tick: Arc<LastTick>,
 }
 
-/// What a tick reports to the task.
-pub(super) struct Tick {
-    pub(super) uptime: Duration,
-    /// The time until the next tick.
-    pub(super) wait: Duration,
+#[derive(Debug)]
+struct LastTick {
+    clock: Arc<dyn Clock>,
+    /// The clock's uptime at the last tick, in seconds.
+    uptime: AtomicU64,
 }
 
 impl RefreshTask {
-    /// Spawns a task that calls `tick` until it returns `None`. A tick comes early when the plan
-    /// has `changed`.
+    /// Spawns a task that calls `tick` until it returns `None` instead of the time until the next
+    /// tick. A tick comes early when the plan has `changed`.
     pub(super) fn spawn(
         runtime: &Handle,
-        uptime: Duration,
-        tick: impl Fn() -> Option<Tick> + Send + 'static,
+        clock: Arc<dyn Clock>,
+        tick: impl Fn() -> Option<Duration> + Send + 'static,
         changed: watch::Receiver<()>,
     ) -> Self {
-        let last_tick = Arc::new(AtomicU64::new(uptime.as_secs()));
+        let last_tick = Arc::new(LastTick { uptime: clock.uptime().as_secs().into(), clock });
         let task = run(tick, changed, Arc::clone(&last_tick));
         Self { task: runtime.spawn(task).abort_handle(), last_tick }
     }
 
-    pub(super) fn is_running(&self, uptime: Duration) -> bool {
-        let last_tick = Duration::from_secs(self.last_tick.load(Ordering::Relaxed));
-        !self.task.is_finished() && uptime.saturating_sub(last_tick) < STALLED_AFTER
+    pub(super) fn is_running(&self) -> bool {
+        !self.task.is_finished() && self.last_tick.age() < STALLED_AFTER
+    }
+}
+
+impl LastTick {
+    fn record(&self) {
+        self.uptime.store(self.clock.uptime().as_secs(), Ordering::Relaxed);
+    }
+
+    fn age(&self) -> Duration {
+        self.clock.uptime().saturating_sub(Duration::from_secs(self.uptime.load(Ordering::Relaxed)))
     }
 }
 
@@ -65,13 +74,21 @@ impl Drop for RefreshTask {
     }
 }
 
-async fn run(tick: impl Fn() -> Option<Tick>, mut changed: watch::Receiver<()>, last_tick: Arc<AtomicU64>) {
+async fn run(
+    tick: impl Fn() -> Option<Duration>,
+    mut changed: watch::Receiver<()>,
+    last_tick: Arc<LastTick>,
+) {
     loop {
         sleep(SHORTEST_SLEEP).await;
         changed.mark_unchanged();
-        let Some(Tick { uptime, wait }) = tick() else { return };
-        last_tick.store(uptime.as_secs(), Ordering::Relaxed);
+        // Before the tick: a task that resumes after a freeze of the process has not stalled.
+        last_tick.record();
+        let Some(wait) = tick() else { return };
         // Time has passed, the plan has changed, or the cache was dropped.
         let _ = timeout(wait.min(LONGEST_SLEEP), changed.changed()).await;
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use serde::{
     de::{Error, MapAccess, Visitor},
 };
 
-use crate::jwt::json::{self, ExactlyTrue, NumericDate, OneOrMany, Skipped};
+use crate::jwt::json::{self, Flag, NumericDate, OneOrMany, Skipped};
 
 /// The size of the text claims of most tokens, in bytes.
 const INITIAL_CAPACITY: usize = 256;
@@ -82,7 +82,8 @@ impl Claims {
         self.texts.get(range.clone()?)
     }
 
-    fn push(&mut self, TextClaim(text): TextClaim<'_>) -> TextRange {
+    fn push(&mut self, claim: Option<TextClaim<'_>>) -> TextRange {
+        let TextClaim(text) = claim?;
         let start = self.texts.len();
         self.texts.push_str(&text);
         Some(start..self.texts.len())
@@ -101,32 +102,25 @@ impl Claims {
     fn read<'de, A: MapAccess<'de>>(&mut self, name: &str, map: &mut A) -> Result<(), A::Error> {
         match name {
             // Claims that are validated: `null` is a value of the wrong type, not an absence.
-            "iss" => self.iss = self.push(map.next_value()?),
+            "iss" => self.iss = self.push(Some(map.next_value()?)),
             "aud" => self.aud = map.next_value::<OneOrMany>()?.0,
             "exp" => self.exp = Some(map.next_value()?),
             "nbf" => self.nbf = Some(map.next_value()?),
             "iat" => self.iat = Some(map.next_value()?),
-            "sub" => self.sub = self.push(map.next_value()?),
-            "tenant_id" => self.tenant_id = self.push(map.next_value()?),
+            "sub" => self.sub = self.push(Some(map.next_value()?)),
+            "tenant_id" => self.tenant_id = self.push(Some(map.next_value()?)),
             // Optional claims: `null` counts as an absence.
-            "email" => self.email = map.next_value::<Option<_>>()?.and_then(|text| self.push(text)),
-            "name" => self.name = map.next_value::<Option<_>>()?.and_then(|text| self.push(text)),
-            "jti" => self.jti = map.next_value::<Option<_>>()?.and_then(|text| self.push(text)),
-            "managed_identity_id" => {
-                self.managed_identity_id = map.next_value::<Option<_>>()?.and_then(|text| self.push(text));
-            }
+            "email" => self.email = self.push(map.next_value()?),
+            "name" => self.name = self.push(map.next_value()?),
+            "jti" => self.jti = self.push(map.next_value()?),
+            "managed_identity_id" => self.managed_identity_id = self.push(map.next_value()?),
             "roles" => self.roles = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
             "permissions" => self.permissions = map.next_value::<Option<OneOrMany>>()?.unwrap_or_default().0,
-            "is_service_account" => self.is_service_account = map.next_value::<ExactlyTrue>()?.0,
-            "nonce" | "at_hash" | "c_hash" | "events" => {
-                self.is_of_another_kind = true;
-                map.next_value::<Skipped>()?;
-            }
-            "cnf" => {
-                self.is_bound = true;
-                map.next_value::<Skipped>()?;
-            }
+            "is_service_account" => self.is_service_account = matches!(map.next_value()?, Flag::Bool(true)),
+            // What counts of the others is that they are there.
             _ => {
+                self.is_of_another_kind |= matches!(name, "nonce" | "at_hash" | "c_hash" | "events");
+                self.is_bound |= name == "cnf";
                 map.next_value::<Skipped>()?;
             }
         }

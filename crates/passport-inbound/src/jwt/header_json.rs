@@ -6,7 +6,7 @@
 
 use std::iter;
 
-/// The deepest nesting of arrays and objects. Each takes one bit of a `u32`.
+/// The deepest nesting of arrays and objects in a member.
 const MAX_DEPTH: u32 = 32;
 
 /// The maximum number of members. Limits the work of finding duplicate names.
@@ -35,22 +35,17 @@ pub(crate) fn object<'a>(json: &'a [u8], mut see: impl FnMut(Text<'a>, Value<'a>
     let mut names = [Text(""); MAX_MEMBERS];
     let mut seen = 0;
     scanner.expect(b'{')?;
-    if !scanner.accept(b'}') {
-        loop {
-            let name = scanner.name()?;
-            if names[..seen].contains(&name) {
-                return Err(NotJson);
-            }
-            *names.get_mut(seen).ok_or(NotJson)? = name;
-            seen += 1;
-            see(name, scanner.value()?);
-            if !scanner.accept(b',') {
-                break;
-            }
+    while scanner.has_item(seen == 0, b'}')? {
+        let name = scanner.name()?;
+        if names[..seen].contains(&name) {
+            return Err(NotJson);
         }
-        scanner.expect(b'}')?;
+        *names.get_mut(seen).ok_or(NotJson)? = name;
+        seen += 1;
+        see(name, scanner.value()?);
     }
-    scanner.end()
+    scanner.skip_blanks();
+    if scanner.at == text.len() { Ok(()) } else { Err(NotJson) }
 }
 
 struct Scanner<'a> {
@@ -65,31 +60,46 @@ impl<'a> Scanner<'a> {
 
     fn skip_while(&mut self, belongs: impl Fn(u8) -> bool) -> usize {
         let start = self.at;
-        while self.peek().is_some_and(&belongs) {
-            self.at += 1;
+        // A local position stays in a register; the field would be written for each byte.
+        let mut at = start;
+        while self.text.as_bytes().get(at).is_some_and(|byte| belongs(*byte)) {
+            at += 1;
         }
-        self.at - start
+        self.at = at;
+        at - start
     }
 
     fn skip_blanks(&mut self) {
         self.skip_while(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
     }
 
+    /// Consumes the next byte if it is one of `bytes`.
+    fn take(&mut self, bytes: &[u8]) -> bool {
+        let is_there = self.peek().is_some_and(|next| bytes.contains(&next));
+        self.at += usize::from(is_there);
+        is_there
+    }
+
     /// Consumes `byte` if it is the next byte that is not whitespace.
     fn accept(&mut self, byte: u8) -> bool {
         self.skip_blanks();
-        let there = self.peek() == Some(byte);
-        self.at += usize::from(there);
-        there
+        self.take(&[byte])
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), NotJson> {
         if self.accept(byte) { Ok(()) } else { Err(NotJson) }
     }
 
-    fn end(&mut self) -> Result<(), NotJson> {
-        self.skip_blanks();
-        if self.at == self.text.len() { Ok(()) } else { Err(NotJson) }
+    /// Consumes what is before an item of an object or array, or else its end. Returns whether there
+    /// is an item.
+    fn has_item(&mut self, is_first: bool, closing: u8) -> Result<bool, NotJson> {
+        if is_first {
+            Ok(!self.accept(closing))
+        } else if self.accept(b',') {
+            Ok(true)
+        } else {
+            self.expect(closing).map(|()| false)
+        }
     }
 
     /// Reads the name of a member and the colon behind it.
@@ -107,7 +117,7 @@ impl<'a> Scanner<'a> {
             self.skip_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1f));
             match self.peek() {
                 Some(b'"') => break,
-                Some(b'\\') => self.escape()?,
+                Some(b'\\') => self.at += unescaped(&self.text[self.at..]).ok_or(NotJson)?.1,
                 _ => return Err(NotJson),
             }
         }
@@ -116,63 +126,20 @@ impl<'a> Scanner<'a> {
         Ok(text)
     }
 
-    fn escape(&mut self) -> Result<(), NotJson> {
-        let (_, length) = unescaped(&self.text[self.at..]).ok_or(NotJson)?;
-        self.at += length;
-        Ok(())
-    }
-
     fn value(&mut self) -> Result<Value<'a>, NotJson> {
-        self.skip_blanks();
         if self.accept(b'"') {
             return self.text().map(Value::Text);
         }
-        self.skip_value().map(|()| Value::Other)
+        self.skip_value(0).map(|()| Value::Other)
     }
 
-    /// Skips any value. Not recursive: each open array or object is a bit, set for an object.
-    fn skip_value(&mut self) -> Result<(), NotJson> {
-        let (mut open, mut depth) = (0_u32, 0_u32);
-        loop {
-            match self.opened()? {
-                Some(_) if depth == MAX_DEPTH => return Err(NotJson),
-                Some(is_object) => {
-                    (open, depth) = (open << 1 | u32::from(is_object), depth + 1);
-                    if !self.accept(closing(open)) {
-                        self.name_within(open)?;
-                        continue;
-                    }
-                    (open, depth) = (open >> 1, depth - 1);
-                }
-                None => self.scalar()?,
-            }
-            // A value has ended, and with it perhaps the arrays and objects around it.
-            while depth > 0 && self.accept(closing(open)) {
-                (open, depth) = (open >> 1, depth - 1);
-            }
-            if depth == 0 {
-                return Ok(());
-            }
-            self.expect(b',')?;
-            self.name_within(open)?;
-        }
-    }
-
-    /// Consumes the opening of an object (`true`) or an array.
-    fn opened(&mut self) -> Result<Option<bool>, NotJson> {
-        if self.accept(b'{') {
-            return Ok(Some(true));
-        }
-        Ok(self.accept(b'[').then_some(false))
-    }
-
-    /// Reads the name of the next value, in an object.
-    fn name_within(&mut self, open: u32) -> Result<(), NotJson> {
-        if open & 1 == 1 { self.name().map(drop) } else { Ok(()) }
-    }
-
-    fn scalar(&mut self) -> Result<(), NotJson> {
+    /// Skips a value that is within `depth` arrays and objects.
+    fn skip_value(&mut self, depth: u32) -> Result<(), NotJson> {
+        self.skip_blanks();
         match self.peek().ok_or(NotJson)? {
+            b'{' | b'[' if depth == MAX_DEPTH => Err(NotJson),
+            b'{' => self.skip_items(depth, b'}'),
+            b'[' => self.skip_items(depth, b']'),
             b'"' => {
                 self.at += 1;
                 self.text().map(drop)
@@ -184,6 +151,20 @@ impl<'a> Scanner<'a> {
         }
     }
 
+    /// Skips an object or an array, whose first byte is the next one.
+    fn skip_items(&mut self, depth: u32, closing: u8) -> Result<(), NotJson> {
+        self.at += 1;
+        let mut is_first = true;
+        while self.has_item(is_first, closing)? {
+            is_first = false;
+            if closing == b'}' {
+                self.name()?;
+            }
+            self.skip_value(depth + 1)?;
+        }
+        Ok(())
+    }
+
     fn word(&mut self, word: &str) -> Result<(), NotJson> {
         let there = self.text.as_bytes()[self.at..].starts_with(word.as_bytes());
         self.at += word.len();
@@ -191,19 +172,15 @@ impl<'a> Scanner<'a> {
     }
 
     fn number(&mut self) -> Result<(), NotJson> {
-        self.at += usize::from(self.peek() == Some(b'-'));
-        if self.peek() == Some(b'0') {
-            self.at += 1;
-        } else {
+        self.take(b"-");
+        if !self.take(b"0") {
             self.digits()?;
         }
-        if self.peek() == Some(b'.') {
-            self.at += 1;
+        if self.take(b".") {
             self.digits()?;
         }
-        if matches!(self.peek(), Some(b'e' | b'E')) {
-            self.at += 1;
-            self.at += usize::from(matches!(self.peek(), Some(b'+' | b'-')));
+        if self.take(b"eE") {
+            self.take(b"+-");
             self.digits()?;
         }
         Ok(())
@@ -212,10 +189,6 @@ impl<'a> Scanner<'a> {
     fn digits(&mut self) -> Result<(), NotJson> {
         if self.skip_while(|byte| byte.is_ascii_digit()) == 0 { Err(NotJson) } else { Ok(()) }
     }
-}
-
-fn closing(open: u32) -> u8 {
-    if open & 1 == 1 { b'}' } else { b']' }
 }
 
 /// Returns the character of the escape at the start of `text`, and the length of the escape. `None`

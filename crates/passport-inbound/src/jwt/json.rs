@@ -7,7 +7,7 @@ use std::{
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeOwned, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeOwned, Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::SeqAccessDeserializer},
 };
 use serde_json::Number;
 
@@ -41,12 +41,8 @@ impl<'de> Deserialize<'de> for OneOrMany {
                 Ok(OneOrMany(vec![one.to_owned()]))
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut many: A) -> Result<OneOrMany, A::Error> {
-                let mut strings = Vec::new();
-                while let Some(string) = many.next_element()? {
-                    strings.push(string);
-                }
-                Ok(OneOrMany(strings))
+            fn visit_seq<A: SeqAccess<'de>>(self, many: A) -> Result<OneOrMany, A::Error> {
+                Vec::deserialize(SeqAccessDeserializer::new(many)).map(OneOrMany)
             }
         }
 
@@ -54,20 +50,12 @@ impl<'de> Deserialize<'de> for OneOrMany {
     }
 }
 
-/// `true` for the boolean `true` only; no type is an error.
-#[derive(Debug)]
-pub(crate) struct ExactlyTrue(pub(crate) bool);
-
-impl<'de> Deserialize<'de> for ExactlyTrue {
-    fn deserialize<D: Deserializer<'de>>(value: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged)]
-        enum Flag {
-            Bool(bool),
-            Other(Skipped),
-        }
-        Ok(Self(matches!(Flag::deserialize(value)?, Flag::Bool(true))))
-    }
+/// A claim that counts only as the boolean `true`; no type is an error.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub(crate) enum Flag {
+    Bool(bool),
+    Other(Skipped),
 }
 
 /// A value that is not read. Unlike `IgnoredAny` it is checked as if it were read, the limit on

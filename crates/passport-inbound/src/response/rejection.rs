@@ -84,20 +84,14 @@ impl Rejection {
             Self::PermissionUnknown => "permission_unknown",
             Self::Token(_) => "token",
             ; self);
-        match self {
-            Self::Miswired => tracing::error!(
+        if matches!(self, Self::Miswired) {
+            tracing::error!(
                 target: TARGET,
                 "a guard, an extractor or a layer that ends streams found no identity: no AuthenticateLayer ran before it; add one outside of it"
-            ),
+            );
+        } else {
             // Anyone can cause these; their own causes are logged as warnings where they happen.
-            Self::KeysUnavailable { .. }
-            | Self::Overloaded { .. }
-            | Self::PermissionUnknown
-            | Self::CredentialsMissing
-            | Self::Forbidden(_)
-            | Self::Token(_) => {
-                tracing::debug!(target: TARGET, reason = ?self, "request refused: {self}");
-            }
+            tracing::debug!(target: TARGET, reason = ?self, "request refused: {self}");
         }
     }
 }

@@ -2,27 +2,25 @@ use std::{fmt, sync::Arc};
 
 use bytes::Bytes;
 use http::{
-    Extensions, HeaderMap, Method, Response,
+    Extensions, Response,
     header::{RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-use crate::{
-    Rejection,
-    response::protocol::{ForcedProtocol, Protocol},
-};
+use crate::{Rejection, response::protocol::ForcedProtocol};
 
 /// How a layer responds to rejected requests. Layers and extractors inside inherit what they do not
 /// set themselves.
 #[derive(Clone, Default)]
 pub(crate) struct RejectionConfig {
     /// Whether the response omits the reason.
-    pub(super) is_opaque: bool,
-    custom: Option<Arc<Respond>>,
+    pub(crate) is_opaque: bool,
+    /// Changes or replaces a response in HTTP.
+    pub(crate) custom: Option<Arc<Respond>>,
     /// The protocol of all responses, whatever the request's content type.
-    forced: Option<ForcedProtocol>,
+    pub(crate) forced: Option<ForcedProtocol>,
 }
 
-type Respond = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
+pub(crate) type Respond = dyn Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync;
 
 impl RejectionConfig {
     /// Leaves the settings in a request's extensions, for the layers and extractors inside.
@@ -48,31 +46,6 @@ impl RejectionConfig {
             custom: self.custom.as_ref().or(outer.custom.as_ref()).map(Arc::clone),
             forced: self.forced.or(outer.forced),
         }
-    }
-
-    /// Omits the reason from responses.
-    pub(crate) fn opaque(&mut self) {
-        self.is_opaque = true;
-    }
-
-    pub(crate) fn respond_with(
-        &mut self,
-        respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
-    ) {
-        self.custom = Some(Arc::new(respond));
-    }
-
-    pub(crate) fn http_only(&mut self) {
-        self.forced = Some(ForcedProtocol::Http);
-    }
-
-    pub(crate) fn grpc_only(&mut self) {
-        self.forced = Some(ForcedProtocol::Grpc);
-    }
-
-    /// Returns the protocol of a response to this request.
-    pub(crate) fn protocol(&self, method: &Method, headers: &HeaderMap) -> Protocol {
-        Protocol::of(method, headers, self.forced)
     }
 
     /// Lets the custom function change the response. The response stays a rejection: a proxy that

@@ -35,7 +35,7 @@ pub(crate) fn reject<B>(
     own: &RejectionConfig,
 ) -> Response<Bytes> {
     let config = own.within(request.extensions());
-    let protocol = config.protocol(request.method(), request.headers());
+    let protocol = Protocol::of(request.method(), request.headers(), config.forced);
     rejection_response(rejection, protocol, &config)
 }
 

@@ -62,11 +62,6 @@ const EXPIRED: &str = "the token has expired";
 /// A status of gRPC.
 const UNAUTHENTICATED: u8 = 16;
 
-/// The error of a body that was ended at the deadline, so that a part does not pass for the whole.
-#[derive(Debug, thiserror::Error)]
-#[error("the token has expired")]
-struct TokenExpired;
-
 impl<B: Body> ExpiringBody<B> {
     pub(super) fn new(inner: B, deadline: Option<Deadline>, kind: StreamKind) -> Self {
         let deadline = deadline.filter(|_| inner.size_hint().exact().is_none());
@@ -103,7 +98,8 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
             // Between two messages: tonic-web forwards whole ones.
             StreamKind::GrpcWeb(format) => Some(Ok(Frame::data(format.trailers(UNAUTHENTICATED, EXPIRED)))),
             StreamKind::Events => None,
-            StreamKind::Other => Some(Err(TokenExpired.into())),
+            // So that a part does not pass for the whole.
+            StreamKind::Other => Some(Err(EXPIRED.into())),
         })
     }
 

@@ -4,7 +4,6 @@ use passport_core::{Clock, SystemClock};
 use tower_layer::Layer;
 
 use super::EndStreams;
-use crate::response::rejection_config::RejectionConfig;
 
 /// A layer that ends response bodies when the caller's token has expired, the tolerated clock skew
 /// included (by default 60 s after its `exp`): a gRPC stream with `UNAUTHENTICATED`, a stream of
@@ -35,33 +34,19 @@ use crate::response::rejection_config::RejectionConfig;
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
 pub struct EndStreamsLayer {
-    clock: Arc<dyn Clock>,
-    rejections: RejectionConfig,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl EndStreamsLayer {
     /// Creates the layer.
     pub fn new() -> Self {
-        Self { clock: Arc::new(SystemClock), rejections: RejectionConfig::default() }
+        Self { clock: Arc::new(SystemClock) }
     }
 
     /// Reads the time from `clock`, which must be the verifier's. Defaults to the operating
     /// system's.
     pub fn clock(mut self, clock: impl Clock) -> Self {
         self.clock = Arc::new(clock);
-        self
-    }
-
-    /// Rejects in HTTP, whatever the caller's content type. See
-    /// [`AuthenticateLayer::http_only`](crate::AuthenticateLayer::http_only).
-    pub fn http_only(mut self) -> Self {
-        self.rejections.http_only();
-        self
-    }
-
-    /// Rejects in gRPC. See [`AuthenticateLayer::grpc_only`](crate::AuthenticateLayer::grpc_only).
-    pub fn grpc_only(mut self) -> Self {
-        self.rejections.grpc_only();
         self
     }
 }
@@ -76,6 +61,6 @@ impl<S> Layer<S> for EndStreamsLayer {
     type Service = EndStreams<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        EndStreams::new(inner, Arc::clone(&self.clock), self.rejections.clone())
+        EndStreams { inner, layer: self.clone() }
     }
 }

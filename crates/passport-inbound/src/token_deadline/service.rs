@@ -5,32 +5,19 @@ use std::{
 
 use http::{Request, Response};
 use http_body::Body;
-use passport_core::Clock;
 use tower_service::Service;
 
-use super::{EndStreamsFuture, ExpiringBody, deadline::Deadline};
+use super::{EndStreamsFuture, EndStreamsLayer, ExpiringBody, deadline::Deadline};
 use crate::{
     Rejection, ResponseBody,
     response::{rejection::required_identity, rejection_config::RejectionConfig, render::reject},
 };
 
-/// The service that [`EndStreamsLayer`](super::EndStreamsLayer) makes.
+/// The service that [`EndStreamsLayer`] makes.
 #[derive(Clone, Debug)]
 pub struct EndStreams<S> {
-    inner: S,
-    clock: Arc<dyn Clock>,
-    rejections: RejectionConfig,
-}
-
-impl<S> EndStreams<S> {
-    pub(super) fn new(inner: S, clock: Arc<dyn Clock>, rejections: RejectionConfig) -> Self {
-        Self { inner, clock, rejections }
-    }
-
-    /// Returns the inner service.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
+    pub(super) inner: S,
+    pub(super) layer: EndStreamsLayer,
 }
 
 impl<S, B, R> Service<Request<B>> for EndStreams<S>
@@ -48,11 +35,11 @@ where
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let deadline = match required_identity(request.extensions()) {
-            Ok(caller) => Some(Deadline::of(caller, Arc::clone(&self.clock))),
+            Ok(caller) => Some(Deadline::of(caller, Arc::clone(&self.layer.clock))),
             // An anonymous request has no token that could expire.
             Err(Rejection::CredentialsMissing) => None,
             Err(miswired) => {
-                return EndStreamsFuture::rejected(reject(miswired, &request, &self.rejections));
+                return EndStreamsFuture::rejected(reject(miswired, &request, &RejectionConfig::default()));
             }
         };
         EndStreamsFuture::forwarded(self.inner.call(request), deadline)

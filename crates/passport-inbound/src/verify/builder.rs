@@ -45,14 +45,8 @@ impl TokenVerifier {
     /// default. A service that users and managed identities call has several audiences; add them
     /// with [`TokenVerifierBuilder::accept_audience`].
     pub fn builder(audience: impl Into<String>) -> TokenVerifierBuilder {
-        TokenVerifierBuilder::new(audience.into())
-    }
-}
-
-impl TokenVerifierBuilder {
-    fn new(audience: String) -> Self {
-        Self {
-            audiences: vec![audience],
+        TokenVerifierBuilder {
+            audiences: vec![audience.into()],
             issuer: None,
             jwks_url: None,
             plain_http: false,
@@ -69,7 +63,9 @@ impl TokenVerifierBuilder {
             clock: Arc::new(SystemClock),
         }
     }
+}
 
+impl TokenVerifierBuilder {
     /// Adds an audience. The tokens of Passport's managed identities have `bizfirstgo-api`; a
     /// user's token has the client id of the user's app.
     pub fn accept_audience(mut self, audience: impl Into<String>) -> Self {
@@ -324,7 +320,7 @@ impl TokenVerifierBuilder {
         let clock = Arc::clone(&self.clock);
         let Some(jwks) = &self.static_keys else {
             let source = JwksClient::new(issuer, transport, self.keys.fetch_timeout);
-            let file = self.key_file.clone().map(KeyFile::new);
+            let file = self.key_file.clone().map(|path| KeyFile { path });
             return Some(JwksCache::new(source, file, algorithms, self.keys, clock));
         };
         if self.jwks_url.is_some() || self.key_file.is_some() || self.transport.has_ca_file() {

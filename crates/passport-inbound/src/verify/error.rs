@@ -28,13 +28,5 @@ pub enum VerifyError {
 
 /// The reason why waiting for signing keys is unlikely to help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there are no signing keys, and waiting will not bring any: {why}")]
-pub struct NotReady {
-    why: String,
-}
-
-impl NotReady {
-    pub(crate) fn new(why: String) -> Self {
-        Self { why }
-    }
-}
+#[error("there are no signing keys, and waiting will not bring any: {0}")]
+pub struct NotReady(pub(super) String);

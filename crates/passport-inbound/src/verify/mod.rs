@@ -112,16 +112,14 @@ impl TokenVerifier {
                 return Ok(());
             }
             if tokio::runtime::Handle::try_current().is_err() {
-                return Err(NotReady::new(
-                    "there is no tokio runtime to fetch the signing keys on".to_owned(),
-                ));
+                return Err(NotReady("there is no tokio runtime to fetch the signing keys on".to_owned()));
             }
             match jwks.refresh(None, now) {
                 RefreshStatus::Running(keys) => {
                     drop(tokio::time::timeout(ATTEMPT_TIMEOUT, keys.outcome()).await);
                 }
                 RefreshStatus::NotYet(pause) => match jwks.lasting_failure() {
-                    Some(why) => return Err(NotReady::new(why)),
+                    Some(why) => return Err(NotReady(why)),
                     None => tokio::time::sleep(pause.left).await,
                 },
                 RefreshStatus::Newer => {}

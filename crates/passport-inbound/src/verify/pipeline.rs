@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     IdInfo, RejectionReason,
-    jwks::{CurrentKeys, JwksCache, Key, KeyMatch, Meters, RefreshStatus},
+    jwks::{CurrentKeys, JwksCache, Key, Meters, RefreshStatus},
     jwt::{
         claims::Claims,
         compact::{Jws, MAX_HEADER, MAX_SIGNATURE, SMALL_BUFFER},
@@ -192,7 +192,11 @@ impl Pipeline {
                 jwks.pause(installed.as_ref(), now)
             };
             return VerifyProgress::Done(Err(match reason {
-                Some(reason) if pause.is_current => rejected_for_its_key(reason, parsed, &installed).into(),
+                Some(reason) if pause.is_current => {
+                    counters::rejected(reason);
+                    diagnostics::key(reason, &parsed.header, &installed);
+                    reason.into()
+                }
                 // The key may be new, also under an old `kid`.
                 Some(reason) => {
                     diagnostics::not_verified(reason, &parsed.header, &installed);
@@ -212,10 +216,8 @@ impl Pipeline {
     ) -> KeyVerification {
         let ParsedToken { jws, header, signature, .. } = parsed;
         let Some(installed) = &**installed else { return KeyVerification::NoKeys };
-        match installed.keys.match_key(header) {
-            KeyMatch::Found => {}
-            KeyMatch::OtherAlgorithm => return KeyVerification::NoKey(RejectionReason::AlgorithmMismatch),
-            KeyMatch::NotFound => return KeyVerification::NoKey(RejectionReason::KeyNotFound),
+        if let Err(reason) = installed.keys.check_header(header) {
+            return KeyVerification::NoKey(reason);
         }
         *permit = permit.take().or_else(|| self.permits.try_acquire());
         if permit.is_none() {
@@ -291,16 +293,6 @@ fn rejected_for_its_form(reason: RejectionReason, token: &[u8]) -> VerifyProgres
     counters::rejected(reason);
     diagnostics::form(reason, token.len());
     VerifyProgress::Done(Err(reason.into()))
-}
-
-fn rejected_for_its_key(
-    reason: RejectionReason,
-    parsed: &ParsedToken<'_>,
-    installed: &CurrentKeys,
-) -> RejectionReason {
-    counters::rejected(reason);
-    diagnostics::key(reason, &parsed.header, installed);
-    reason
 }
 
 fn keys_unavailable(retry_after: Duration) -> VerifyError {

@@ -151,20 +151,14 @@ impl AllowedOrigins {
         uri: &Uri,
         allowable: fn(Origin) -> Result<Origin, NotAllowable>,
     ) -> Result<Self, ConfigError> {
-        let mut problems = Vec::new();
-        let url = ConfigProblem::collect(&mut problems, OPTION, Url::parse(&uri.to_string()));
         let origin = |url: Url| match destination_of(&url) {
             Destination::WithUserInfo => Err(NotAllowable::UserInfo),
             _ => allowable(Origin::of(&url)?),
         };
-        let origin = url.and_then(|url| ConfigProblem::collect(&mut problems, OPTION, origin(url)));
-        origin
-            .map(|origin| Self {
-                origins: Arc::new([origin.clone()]),
-                channels: Arc::new([origin]),
-                any_https: false,
-            })
-            .ok_or_else(|| ConfigError::new(problems))
+        match Url::parse(&uri.to_string()).map_err(NotAllowable::NotAbsolute).and_then(origin) {
+            Ok(origin) => Ok(Self { channels: Arc::new([origin.clone()]), ..Self::single(origin) }),
+            Err(wrong) => Err(ConfigError::new(vec![ConfigProblem::caused_by(OPTION, wrong)])),
+        }
     }
 
     /// Finds the origin that the list spells exactly like this. `None` says nothing: another
@@ -226,7 +220,7 @@ impl MatchedOrigin {
 const OPTION: &str = "allowed_origins";
 
 /// The opt-in to plain `http`, by its name in code and in a configuration.
-pub(super) const PLAIN_HTTP: &str = "danger_plain_http";
+pub(crate) const PLAIN_HTTP: &str = "danger_plain_http";
 
 /// Returns `origin` if it is `https` or a loopback host.
 pub(super) fn secure(origin: Origin, opt_in: &'static str) -> Result<Origin, NotAllowable> {

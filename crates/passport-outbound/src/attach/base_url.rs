@@ -3,7 +3,7 @@
 use passport_core::{ConfigError, ConfigProblem, Origin};
 use url::Url;
 
-use super::allowed_origins::{AllowedOrigins, NotAllowable, PLAIN_HTTP, secure};
+use super::allowed_origins::{AllowedOrigins, NotAllowable, secure};
 
 impl AllowedOrigins {
     /// Allows the origin of a service's base URL, which may have a path: `https://host[:port]/path`.
@@ -35,19 +35,20 @@ impl AllowedOrigins {
 const PLAIN_HTTP_BASE_URL: &str = "danger_plain_http (in code danger_plain_http_base_url)";
 
 fn of_base_url(url: &str, allow_plain: bool) -> Result<AllowedOrigins, ConfigError> {
-    let problem = |wrong| {
-        let wrong = match wrong {
-            NotAllowable::Plain { origin, .. } => NotAllowable::Plain { origin, opt_in: PLAIN_HTTP_BASE_URL },
-            other => other,
-        };
-        ConfigError::new(vec![ConfigProblem::caused_by("base_url", wrong)])
-    };
-    base_url(url, allow_plain).map(|(_, origins)| origins).map_err(problem)
+    match base_url(url, allow_plain, PLAIN_HTTP_BASE_URL) {
+        Ok((_, origins)) => Ok(origins),
+        Err(wrong) => Err(ConfigError::new(vec![ConfigProblem::caused_by("base_url", wrong)])),
+    }
 }
 
 /// Returns the base URL of a service and the list of its origin. The path of the URL ends in a
-/// slash, so that relative paths are resolved below it.
-pub(crate) fn base_url(text: &str, allow_plain: bool) -> Result<(Url, AllowedOrigins), NotAllowable> {
+/// slash, so that relative paths are resolved below it. The error of a plain `http` URL names
+/// `opt_in`.
+pub(crate) fn base_url(
+    text: &str,
+    allow_plain: bool,
+    opt_in: &'static str,
+) -> Result<(Url, AllowedOrigins), NotAllowable> {
     let mut url = Url::parse(text).map_err(NotAllowable::NotAbsolute)?;
     if !url.username().is_empty() || url.password().is_some() {
         return Err(NotAllowable::UserInfo);
@@ -56,7 +57,7 @@ pub(crate) fn base_url(text: &str, allow_plain: bool) -> Result<(Url, AllowedOri
         return Err(NotAllowable::MoreThanPath);
     }
     let origin = Origin::of(&url)?;
-    let origin = if allow_plain { origin } else { secure(origin, PLAIN_HTTP)? };
+    let origin = if allow_plain { origin } else { secure(origin, opt_in)? };
     if !url.path().ends_with('/') {
         let path = [url.path(), "/"].concat();
         url.set_path(&path);

@@ -59,11 +59,9 @@ impl AttachError {
     /// Returns the error of a request to a `destination` that is not allowed.
     pub(crate) fn not_allowed(destination: &Destination<'_>) -> Self {
         match *destination {
-            Destination::Absolute { scheme, host, port: Some(port) } => {
-                Self::DestinationNotAllowed { origin: format!("{scheme}://{host}:{port}") }
-            }
-            Destination::Absolute { scheme, host, port: None } => {
-                Self::DestinationNotAllowed { origin: format!("{scheme}://{host}") }
+            Destination::Absolute { scheme, host, port } => {
+                let port = port.map(|port| format!(":{port}")).unwrap_or_default();
+                Self::DestinationNotAllowed { origin: format!("{scheme}://{host}{port}") }
             }
             Destination::WithUserInfo => Self::UserInfoPresent,
             Destination::PathOnly | Destination::Unclear => Self::DestinationUnknown,

@@ -1,6 +1,7 @@
 use std::{
     fmt,
     future::Future,
+    ops::ControlFlow,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, ready},
@@ -20,7 +21,7 @@ use super::{
     response_watch::ResponseWatch,
     retry::{Rejected, Retry, SecondRequest},
     send::send,
-    unauthorized::{is_grpc, may_concern_token, rejects_token},
+    token_rejection::{is_grpc, may_concern_token, rejects_token},
 };
 use crate::{
     metrics::{CLIENT_ID, REPLAYS, TARGET},
@@ -76,15 +77,6 @@ pub(super) struct AwaitingToken<S, R, P> {
     pub(super) mode: P,
 }
 
-/// What follows from a response.
-enum Next<S: Service<R>, R, P: Replay<R>>
-where
-    S::Response: OutboundResponse,
-{
-    Done(<S::Response as ResponseHead>::Watched),
-    Continue(AttachState<S, R, P>),
-}
-
 impl<S: Service<R>, R, P: Replay<R>> AttachTokenFuture<S, R, P> {
     pub(super) fn failed(error: BoxError) -> Self {
         Self { state: AttachState::Failed { error: Some(error) } }
@@ -127,8 +119,8 @@ where
                         return Poll::Ready(Ok(response.watched(None)));
                     }
                     match next_step(response, watch.take(), retry.take()) {
-                        Next::Done(response) => return Poll::Ready(Ok(response)),
-                        Next::Continue(next) => next,
+                        ControlFlow::Break(response) => return Poll::Ready(Ok(response)),
+                        ControlFlow::Continue(next) => next,
                     }
                 }
                 AttachStateProjection::Waiting { credential, held } => {
@@ -140,9 +132,9 @@ where
                 AttachStateProjection::Replacing { credential, rejected } => {
                     let token = ready!(Pin::new(credential).poll(cx));
                     let rejected = rejected.take().expect(POLLED_AGAIN);
-                    match readied(rejected.retry(token.ok())) {
-                        Next::Done(response) => return Poll::Ready(Ok(response)),
-                        Next::Continue(next) => next,
+                    match rejected.retry(token.ok()) {
+                        ControlFlow::Break(response) => return Poll::Ready(Ok(response)),
+                        ControlFlow::Continue(second) => AttachState::Readying { second: Some(second) },
                     }
                 }
                 AttachStateProjection::Readying { second } => {
@@ -172,47 +164,34 @@ fn next_step<S, R, P>(
     response: S::Response,
     watch: Option<ResponseWatch>,
     retry: Option<Retry<S, R, P>>,
-) -> Next<S, R, P>
+) -> ControlFlow<<S::Response as ResponseHead>::Watched, AttachState<S, R, P>>
 where
     S: Service<R>,
     S::Response: OutboundResponse,
     R: OutboundRequest,
     P: Replay<R>,
 {
-    let Some(watch) = watch else { return Next::Done(response.watched(None)) };
+    let Some(watch) = watch else { return ControlFlow::Break(response.watched(None)) };
     if !(rejects_token(response.status(), response.headers())
         && watch.token_was_sent_to(response.final_destination()))
     {
         let trailers = is_grpc(response.headers()).then_some(watch);
-        return Next::Done(response.watched(trailers));
+        return ControlFlow::Break(response.watched(trailers));
     }
     let credential = watch.replace_token();
     let Some((credential, retry)) = credential.zip(retry) else {
-        return Next::Done(response.watched(None));
+        return ControlFlow::Break(response.watched(None));
     };
     let rejected = Rejected { response, watch, retry };
-    match credential {
-        Credential::Ready(token) => readied(rejected.retry(Some(token))),
+    let token = match credential {
+        Credential::Ready(token) => Some(token),
+        Credential::Failed(_) => None,
         Credential::Pending(credential) => {
-            Next::Continue(AttachState::Replacing { credential, rejected: Some(Box::new(rejected)) })
+            let rejected = Some(Box::new(rejected));
+            return ControlFlow::Continue(AttachState::Replacing { credential, rejected });
         }
-        Credential::Failed(_) => readied(rejected.retry(None)),
-    }
-}
-
-/// Sends the second request when its service is ready, if there is one.
-fn readied<S, R, P>(
-    second: Result<Box<SecondRequest<S, R>>, <S::Response as ResponseHead>::Watched>,
-) -> Next<S, R, P>
-where
-    S: Service<R>,
-    S::Response: OutboundResponse,
-    P: Replay<R>,
-{
-    match second {
-        Ok(second) => Next::Continue(AttachState::Readying { second: Some(second) }),
-        Err(response) => Next::Done(response),
-    }
+    };
+    rejected.retry(token).map_continue(|second| AttachState::Readying { second: Some(second) })
 }
 
 fn record_retry(client_id: &ClientId) {

@@ -31,7 +31,7 @@ mod retry_body;
 mod retry_mode;
 mod send;
 mod service;
-mod unauthorized;
+mod token_rejection;
 
 pub use self::{
     allowed_origins::AllowedOrigins,
@@ -48,6 +48,7 @@ pub use self::{
 };
 #[cfg(feature = "reqwest")]
 pub(crate) use self::{
+    allowed_origins::PLAIN_HTTP,
     base_url::base_url,
     destination::{Destination, destination_of},
     error::{BoxError, CallError},

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::{
     allowed_origins::MatchedOrigin, destination::Destination, policy::AttachPolicy,
-    unauthorized::is_unauthenticated,
+    token_rejection::is_unauthenticated,
 };
 use crate::token::Credential;
 

@@ -1,5 +1,7 @@
 //! The retry of a request after its token was rejected (401, or UNAUTHENTICATED of gRPC).
 
+use std::ops::ControlFlow;
+
 use tower_service::Service;
 
 use super::{
@@ -43,16 +45,16 @@ where
     pub(super) fn retry(
         self,
         token: Option<SendableToken>,
-    ) -> Result<Box<SecondRequest<S, R>>, <S::Response as ResponseHead>::Watched> {
+    ) -> ControlFlow<<S::Response as ResponseHead>::Watched, Box<SecondRequest<S, R>>> {
         let Self { response, watch, retry: Retry { saved, mode, service } } = self;
         let Some(token) = token.filter(|token| token.generation != watch.generation) else {
-            return Err(response.watched(None));
+            return ControlFlow::Break(response.watched(None));
         };
         let Some(mut request) = mode.restore(saved) else {
-            return Err(response.watched(None));
+            return ControlFlow::Break(response.watched(None));
         };
         let watch = ResponseWatch { generation: token.generation, ..watch };
         attach(&mut request, token);
-        Ok(Box::new(SecondRequest { watch, service, request }))
+        ControlFlow::Continue(Box::new(SecondRequest { watch, service, request }))
     }
 }

@@ -38,11 +38,6 @@ impl<S, P> AttachToken<S, P> {
     pub(super) fn new(inner: S, policy: Arc<AttachPolicy>, mode: P) -> Self {
         Self { inner, policy, mode }
     }
-
-    /// Returns the inner client.
-    pub fn get_ref(&self) -> &S {
-        &self.inner
-    }
 }
 
 impl<S, R, P> Service<R> for AttachToken<S, P>

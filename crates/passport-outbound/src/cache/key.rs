@@ -1,7 +1,7 @@
 use std::fmt;
 
 use aws_lc_rs::digest::{Context, SHA256};
-use passport_core::{ClientId, Scopes};
+use passport_core::{ClientId, Hex, Scopes};
 use url::Url;
 
 /// What a token was asked for with: the client id first, then a digest of the rest.
@@ -36,8 +36,7 @@ impl TokenKey {
 
 impl fmt::Display for TokenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:", self.client_id)?;
-        self.parameters.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        write!(f, "{}:{}", self.client_id, Hex(&self.parameters))
     }
 }
 

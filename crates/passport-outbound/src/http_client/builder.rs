@@ -8,7 +8,10 @@ use super::{
     ManagedIdentityHttpClient,
     clients::{ClientPool, ClientSettings, Clients},
 };
-use crate::{AllowedOrigins, Identity, attach::base_url};
+use crate::{
+    AllowedOrigins, Identity,
+    attach::{PLAIN_HTTP, base_url},
+};
 
 /// Settings of a [`ManagedIdentityHttpClient`].
 #[must_use]
@@ -102,9 +105,8 @@ impl ManagedIdentityHttpClientBuilder {
     /// host), or the machine lacks what TLS needs.
     pub fn build(self) -> Result<ManagedIdentityHttpClient, ConfigError> {
         let mut problems = Vec::new();
-        let base =
-            ConfigProblem::collect(&mut problems, "base_url", base_url(&self.base_url, self.plain_http));
-        let (base, origins) = base.unzip();
+        let base = base_url(&self.base_url, self.plain_http, PLAIN_HTTP);
+        let (base, origins) = ConfigProblem::collect(&mut problems, "base_url", base).unzip();
         // Without a base URL, the client is built as well, so that every mistake is reported.
         let allowed = origins.into_iter().chain(self.others.clone()).reduce(|one, other| one.and(&other));
         let clients = self.clients(allowed.as_ref(), &mut problems);

@@ -17,7 +17,7 @@ use reqwest::{
 };
 use url::Url;
 
-use super::runtime_clients::RuntimeClients;
+use super::{runtime_clients::RuntimeClients, tls};
 use crate::AllowedOrigins;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -163,11 +163,11 @@ fn default_client(
         .user_agent(user_agent)
         .connect_timeout(CONNECT_TIMEOUT)
         .redirect(Policy::custom(within_an_origin));
-    if route == ClientRoute::Plain {
-        return builder.no_proxy().tls_certs_only([]);
+    match route {
+        ClientRoute::Proxied => tls::trusting(ca, builder),
+        ClientRoute::Direct => tls::trusting(ca, builder).no_proxy(),
+        ClientRoute::Plain => tls::without_roots(builder).no_proxy(),
     }
-    let builder = builder.tls_certs_merge(ca.into_iter().flat_map(CaCertificates::for_reqwest));
-    if route == ClientRoute::Direct { builder.no_proxy() } else { builder }
 }
 
 /// Follows redirects within an origin. reqwest removes the token where a redirect leads to another

@@ -6,10 +6,12 @@ mod error;
 mod path;
 mod request;
 mod runtime_clients;
+mod tls;
 
 use std::time::Duration;
 
 use http::Method;
+use reqwest::RequestBuilder;
 use serde::{Serialize, de::DeserializeOwned};
 use url::Url;
 
@@ -122,20 +124,19 @@ impl ManagedIdentityHttpClient {
     /// [`send`](ManagedIdentityRequest::send) fails, and also with a path that a URL would change
     /// ([`InvalidPath`]): the request would go to another path than the one that was checked.
     pub fn request(&self, method: Method, path: &str) -> ManagedIdentityRequest {
-        let url = path::check(path).map_err(HttpClientError::from);
-        let url = url.and_then(|()| {
-            self.base.join(path).map_err(|error| HttpClientError::InvalidRequest(error.into()))
-        });
-        // reqwest would make an `Authorization` header of them.
-        let url = url.and_then(|url| match destination_of(&url) {
-            Destination::WithUserInfo => Err(AttachError::UserInfoPresent.into()),
-            _ => Ok(url),
-        });
-        let request = url.and_then(|url| match self.clients.to(&url) {
-            Some(client) => Ok(client.request(method, url)),
-            None => Err(AttachError::not_allowed(&destination_of(&url)).into()),
-        });
-        ManagedIdentityRequest::new(self.clone(), request)
+        ManagedIdentityRequest::new(self.clone(), self.checked_request(method, path))
+    }
+
+    fn checked_request(&self, method: Method, path: &str) -> Result<RequestBuilder, HttpClientError> {
+        path::check(path)?;
+        let url = self.base.join(path).map_err(|error| HttpClientError::InvalidRequest(error.into()))?;
+        let destination = destination_of(&url);
+        if destination == Destination::WithUserInfo {
+            // reqwest would make an `Authorization` header of it.
+            return Err(AttachError::UserInfoPresent.into());
+        }
+        let client = self.clients.to(&url).ok_or_else(|| AttachError::not_allowed(&destination))?;
+        Ok(client.request(method, url))
     }
 
     /// Gets the JSON at `path`. The response has to be a success.

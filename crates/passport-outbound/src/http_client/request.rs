@@ -157,19 +157,14 @@ where
 }
 
 /// Returns the same identity with these scopes. The scopes of a caller's token cannot be changed.
-fn with_scopes(identity: Identity, scopes: &str) -> Result<Identity, ConfigError> {
+fn with_scopes(mut identity: Identity, scopes: &str) -> Result<Identity, ConfigError> {
     let problem = |problem: &dyn fmt::Display| ConfigError::new(vec![ConfigProblem::new("scopes", problem)]);
-    let scoped =
-        |identity: &crate::ManagedIdentity| identity.with_scopes(scopes).map_err(|error| problem(&error));
-    match identity {
-        Identity::Managed(identity) => scoped(&identity).map(Identity::Managed),
-        Identity::CallerOr(caller, identity) => {
-            scoped(&identity).map(|identity| Identity::CallerOr(caller, identity))
-        }
-        Identity::Caller(_) => Err(problem(
-            &"a caller's token has the scopes it has; only a managed identity's can be asked for",
-        )),
-    }
+    let (Identity::Managed(managed) | Identity::CallerOr(_, managed)) = &mut identity else {
+        let wrong = "a caller's token has the scopes it has; only a managed identity's can be asked for";
+        return Err(problem(&wrong));
+    };
+    *managed = managed.with_scopes(scopes).map_err(|error| problem(&error))?;
+    Ok(identity)
 }
 
 impl fmt::Debug for ManagedIdentityRequest {

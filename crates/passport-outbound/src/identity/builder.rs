@@ -2,7 +2,7 @@ use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use passport_core::{
-    ClientId, Clock, ConfigError, ConfigProblem, Issuer, Scopes, SecretSource, SystemClock, Transport,
+    Clock, ConfigError, ConfigProblem, Issuer, Scopes, SecretSource, SystemClock, Transport,
     TransportSettings, Transports,
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -32,14 +32,6 @@ pub struct ManagedIdentityBuilder {
     cache: Option<TokenCache>,
     transport: TransportSettings,
     clock: Arc<dyn Clock>,
-}
-
-/// The parsed settings.
-struct ParsedSettings {
-    client_id: ClientId,
-    issuer: Issuer,
-    scopes: Scopes,
-    transport: Transport,
 }
 
 impl ManagedIdentity {
@@ -182,7 +174,8 @@ impl ManagedIdentityBuilder {
     /// # Errors
     /// A [`ConfigError`] that lists every option that is wrong.
     pub fn build(self) -> Result<ManagedIdentity, ConfigError> {
-        self.checked().map(|(spec, scopes)| ManagedIdentity::new(spec, scopes))
+        let (spec, scopes) = self.parsed().map_err(ConfigError::new)?;
+        Ok(ManagedIdentity::new(spec, scopes))
     }
 
     /// Returns every mistake that [`build`](Self::build) would report, for code that has more to
@@ -192,27 +185,8 @@ impl ManagedIdentityBuilder {
         self.parsed().err().unwrap_or_default()
     }
 
-    /// Returns the specification of the identity and its default scopes.
-    pub(crate) fn checked(self) -> Result<(IdentitySpec, Scopes), ConfigError> {
-        let ParsedSettings { client_id, issuer, scopes, transport } =
-            self.parsed().map_err(ConfigError::new)?;
-        let spec = IdentitySpec {
-            client_id,
-            secret: self.secret,
-            token_url: issuer.token_url(),
-            authentication: self.authentication,
-            transport,
-            request_timeout: self.request_timeout,
-            policy: RefreshSettings { threshold: self.refresh_threshold, jitter: fastrand::f64() },
-            cache: self.cache,
-            clock: self.clock,
-            life: CancellationToken::new(),
-            attempts: TaskTracker::new(),
-        };
-        Ok((spec, scopes))
-    }
-
-    fn parsed(&self) -> Result<ParsedSettings, Vec<ConfigProblem>> {
+    /// Returns the specification of the identity and its default scopes, or every mistake.
+    pub(crate) fn parsed(&self) -> Result<(IdentitySpec, Scopes), Vec<ConfigProblem>> {
         let mut problems = Vec::new();
         let client_id = ConfigProblem::collect(&mut problems, "client_id", self.client_id.parse());
         let issuer = self.parsed_issuer(&mut problems);
@@ -220,12 +194,25 @@ impl ManagedIdentityBuilder {
         let scopes = ConfigProblem::collect(&mut problems, "scopes", scopes);
         let transport = self.transport.build(&mut problems);
         self.check_combinations(&mut problems);
-        match (client_id, issuer, scopes, transport, &*problems) {
-            (Some(client_id), Some(issuer), Some(scopes), Some(transport), []) => {
-                Ok(ParsedSettings { client_id, issuer, scopes, transport })
-            }
-            _ => Err(problems),
-        }
+        let (Some(client_id), Some(issuer), Some(scopes), Some(transport), []) =
+            (client_id, issuer, scopes, transport, &*problems)
+        else {
+            return Err(problems);
+        };
+        let spec = IdentitySpec {
+            client_id,
+            secret: self.secret.clone(),
+            token_url: issuer.token_url(),
+            authentication: self.authentication.clone(),
+            transport,
+            request_timeout: self.request_timeout,
+            policy: RefreshSettings { threshold: self.refresh_threshold, jitter: fastrand::f64() },
+            cache: self.cache.clone(),
+            clock: Arc::clone(&self.clock),
+            life: CancellationToken::new(),
+            attempts: TaskTracker::new(),
+        };
+        Ok((spec, scopes))
     }
 
     fn parsed_issuer(&self, problems: &mut Vec<ConfigProblem>) -> Option<Issuer> {

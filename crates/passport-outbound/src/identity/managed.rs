@@ -1,4 +1,4 @@
-use std::{ops::RangeInclusive, sync::Arc, time::Duration};
+use std::{fmt, ops::RangeInclusive, sync::Arc, time::Duration};
 
 use passport_core::{AccessToken, ClientId, InvalidScope, Scopes};
 use tokio::runtime::Handle;
@@ -20,7 +20,7 @@ use crate::token::{Credential, TokenError, TokenManager};
 ///
 /// The tasks of an identity end when its last clone and the last request that waits for its token
 /// are dropped.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ManagedIdentity {
     /// The manager of its scopes.
     pub(crate) manager: Arc<TokenManager>,
@@ -210,6 +210,12 @@ impl ManagedIdentity {
     /// is useful.
     pub(crate) fn replace_rejected(&self, generation: u64) -> Option<Credential> {
         self.manager.replace_rejected(generation)
+    }
+}
+
+impl fmt::Debug for ManagedIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ManagedIdentity").field("client_id", self.client_id()).finish_non_exhaustive()
     }
 }
 

@@ -15,7 +15,6 @@ use crate::token::TokenManager;
 pub(super) const MAX_SCOPE_SETS: u64 = 1_000;
 
 /// The token managers of an identity. Dropping it shuts the identity down.
-#[derive(Debug)]
 pub(super) struct ScopedManagers {
     spec: IdentitySpec,
     default: (Scopes, Arc<TokenManager>),

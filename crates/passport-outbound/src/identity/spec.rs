@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use passport_core::{ClientId, Clock, Scopes, SecretSource, Transport};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -74,15 +74,5 @@ impl IdentitySpec {
                 Box::new(SidecarSource { sidecar, client_id, scopes, timeout, clock })
             }
         }
-    }
-}
-
-/// Without the URL, whose query may contain a secret.
-impl fmt::Debug for IdentitySpec {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IdentitySpec")
-            .field("client_id", &self.client_id)
-            .field("secret", &self.secret)
-            .finish_non_exhaustive()
     }
 }

@@ -52,12 +52,13 @@ pub(super) fn read(
         return Err(error_response(response, code, requested_at));
     }
     let token = members.and_then(|members| token(&members, scopes, requested_at));
-    token.map_err(|problem| unusable(problem).status(response.status()))
+    token.map_err(|reason| FetchFailure { status: Some(response.status()), ..unusable(reason) })
 }
 
 /// Returns the failure of an unusable response.
-fn unusable(problem: UnusableReason) -> FetchFailure {
-    FetchFailure::of(TokenErrorKind::UnusableResponse).permanent(problem.is_permanent()).caused_by(problem)
+fn unusable(reason: UnusableReason) -> FetchFailure {
+    let failure = FetchFailure::of(TokenErrorKind::UnusableResponse).caused_by(reason);
+    FetchFailure { is_permanent: reason.is_permanent(), ..failure }
 }
 
 /// Reads a successful response.
@@ -201,14 +202,11 @@ fn error_response(response: &Response<Bytes>, code: Option<String>, now: SystemT
     };
     let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let wait = wait.and_then(|value| retry_after(value, now));
-    let failure = FetchFailure::of(kind).status(status).oauth_error(code).retry_after(wait);
-    match kind {
-        TokenErrorKind::UnusableResponse => {
-            let problem = UnusableReason::of_status(status);
-            failure.permanent(problem.is_permanent()).caused_by(problem)
-        }
-        _ => failure,
-    }
+    let failure = match kind {
+        TokenErrorKind::UnusableResponse => unusable(UnusableReason::of_status(status)),
+        _ => FetchFailure::of(kind),
+    };
+    FetchFailure { status: Some(status), oauth_error: code, retry_after: wait, ..failure }
 }
 
 /// Returns the lifetime of a token: `expires_in`, limited by the token's own claims, or the claims

@@ -10,7 +10,7 @@ pub(super) fn no_response(error: TransportError) -> FetchFailure {
         _ if !error.is_transient() => TokenErrorKind::Misconfigured,
         _ => TokenErrorKind::Unavailable,
     };
-    FetchFailure::of(kind).permanent(!error.is_transient()).caused_by(error)
+    FetchFailure { is_permanent: !error.is_transient(), ..FetchFailure::of(kind) }.caused_by(error)
 }
 
 #[cfg(test)]

@@ -1,9 +1,4 @@
-use std::{
-    fmt,
-    future::Future,
-    pin::Pin,
-    task::{Context, Poll},
-};
+use std::pin::Pin;
 
 use http::HeaderValue;
 
@@ -23,7 +18,6 @@ impl From<&CachedToken> for SendableToken {
 }
 
 /// The token of an identity, at the moment of a call.
-#[derive(Debug)]
 pub(crate) enum Credential {
     /// The cached token. The hot path: nothing was awaited, allocated or locked.
     Ready(SendableToken),
@@ -34,26 +28,4 @@ pub(crate) enum Credential {
 }
 
 /// A token that is being fetched. Boxed: it exists only before a network round trip.
-pub(crate) struct PendingCredential(Pin<Box<dyn Future<Output = Result<SendableToken, TokenError>> + Send>>);
-
-impl PendingCredential {
-    pub(crate) fn new(
-        fetch: impl Future<Output = Result<SendableToken, TokenError>> + Send + 'static,
-    ) -> Self {
-        Self(Box::pin(fetch))
-    }
-}
-
-impl Future for PendingCredential {
-    type Output = Result<SendableToken, TokenError>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.0.as_mut().poll(cx)
-    }
-}
-
-impl fmt::Debug for PendingCredential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PendingCredential").finish_non_exhaustive()
-    }
-}
+pub(crate) type PendingCredential = Pin<Box<dyn Future<Output = Result<SendableToken, TokenError>> + Send>>;

@@ -11,8 +11,8 @@ use tokio::time::Instant;
 use tracing::Span;
 
 use super::{
+    cache_entry::RejectionEffect,
     cached_token::CachedToken,
-    entry::RejectionEffect,
     error::{TokenError, TokenErrorKind},
     source::FetchRequest,
 };

@@ -10,7 +10,7 @@ use tracing::Instrument;
 use super::{
     CachedToken, FetchFailure, FetchRequest, FetchedToken, LEAST_LIFE, Phase, SourceError, TokenErrorKind,
     TokenManager,
-    entry::{FetchResult, FetchTicket},
+    cache_entry::{FetchResult, FetchTicket},
     events::{self, FetchTimer},
 };
 
@@ -97,7 +97,7 @@ impl TokenManager {
                 None
             }
             Err(SourceError::Failed(failure)) => {
-                timer.end(Some(failure.kind()));
+                timer.end(Some(failure.kind));
                 let error = self.error(failure);
                 events::fetch_failed(&self.client_id, &error);
                 Some(self.entry.fail(ticket, error, self.now(), fastrand::f64()))

@@ -14,11 +14,11 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::Span;
 
 use super::{
-    CachedToken, Credential, EntryState, FetchFailure, PendingCredential, Phase, RefreshSettings,
-    RejectionEffect, SendableToken, TokenEntry, TokenError, TokenErrorKind, TokenSource,
+    CachedToken, Credential, EntryState, FetchFailure, Phase, RefreshSettings, RejectionEffect,
+    SendableToken, TokenEntry, TokenError, TokenErrorKind, TokenSource,
     action::TokenAction,
     background_runtime,
-    entry::{FetchResult, FetchStart},
+    cache_entry::{FetchResult, FetchStart},
     events, fetch_task,
 };
 
@@ -33,7 +33,6 @@ const MAX_ATTEMPTS: usize = 10;
 const RETRY_PAUSES: Duration = Duration::from_secs(2);
 
 /// Returns the token of an identity for one set of scopes, and refreshes it.
-#[derive(Debug)]
 pub(crate) struct TokenManager {
     pub(crate) client_id: ClientId,
     pub(crate) source: Box<dyn TokenSource>,
@@ -134,12 +133,10 @@ impl TokenManager {
             RejectionEffect::ReplacementDue => {
                 let attempt = self.attempt()?;
                 let manager = Arc::clone(self);
-                Some(Credential::Pending(PendingCredential::new(async move {
+                Some(Credential::Pending(Box::pin(async move {
                     let is_newer = |cached: &CachedToken| cached.generation > generation;
-                    manager
-                        .result_of(Some(attempt), is_newer)
-                        .await
-                        .map(|cached| SendableToken::from(&*cached))
+                    let cached = manager.result_of(Some(attempt), is_newer).await?;
+                    Ok(SendableToken::from(&*cached))
                 })))
             }
         }
@@ -147,7 +144,7 @@ impl TokenManager {
 
     fn pending(self: &Arc<Self>) -> Credential {
         let manager = Arc::clone(self);
-        Credential::Pending(PendingCredential::new(async move {
+        Credential::Pending(Box::pin(async move {
             manager.fetched().await.map(|cached| SendableToken::from(&*cached))
         }))
     }

@@ -7,10 +7,10 @@
 
 mod action;
 mod background_runtime;
+mod cache_entry;
+mod cache_entry_state;
 mod cached_token;
 mod credential;
-mod entry;
-mod entry_state;
 mod error;
 mod events;
 mod fetch_failure;
@@ -25,10 +25,10 @@ mod sync;
 pub use self::error::{TokenError, TokenErrorKind};
 pub(crate) use self::{
     action::Activity,
+    cache_entry::{RejectionEffect, Retention, TokenEntry},
+    cache_entry_state::EntryState,
     cached_token::CachedToken,
     credential::{Credential, PendingCredential, SendableToken},
-    entry::{RejectionEffect, Retention, TokenEntry},
-    entry_state::EntryState,
     fetch_failure::FetchFailure,
     manager::TokenManager,
     monotonic_clock::MonotonicClock,

@@ -42,9 +42,9 @@ const MAX_RETRY_AFTER: Duration = Duration::from_secs(60 * 60);
 /// A time in which an attempt runs, or in which none is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AttemptWindow {
-    until: SystemTime,
+    pub(crate) until: SystemTime,
     /// Whether callers without a token wait for the end.
-    waited_for: bool,
+    pub(crate) waited_for: bool,
 }
 
 impl AttemptWindow {
@@ -53,20 +53,8 @@ impl AttemptWindow {
         Self { until: now.checked_add(length).unwrap_or(now), waited_for: false }
     }
 
-    pub(crate) fn is_waited_for(&self) -> bool {
-        self.waited_for
-    }
-
-    pub(crate) fn not_waited_for(self) -> Self {
-        Self { waited_for: false, ..self }
-    }
-
     pub(crate) fn covers(&self, now: SystemTime) -> bool {
         now < self.until
-    }
-
-    pub(crate) fn until(&self) -> SystemTime {
-        self.until
     }
 }
 

@@ -1,6 +1,4 @@
 use std::{
-    fmt,
-    future::Future,
     pin::Pin,
     time::{Duration, SystemTime},
 };
@@ -12,7 +10,7 @@ use super::fetch_failure::FetchFailure;
 
 /// Fetches tokens. Called in a task of its own. An entry has one call running, unless the task of
 /// an earlier one has stalled or its result is no longer wanted.
-pub(crate) trait TokenSource: fmt::Debug + Send + Sync + 'static {
+pub(crate) trait TokenSource: Send + Sync + 'static {
     fn fetch(&self, request: FetchRequest) -> FetchFuture<'_>;
 }
 

@@ -6,7 +6,7 @@ use passport_core::ConfigProblem;
 use redis::{ConnectionAddr, IntoConnectionInfo};
 
 use super::RedisTokenStoreBuilder;
-use crate::endpoint::Topology;
+use crate::connection::Topology;
 
 const LIMITS: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_secs(5);
 
@@ -40,7 +40,8 @@ impl RedisTokenStoreBuilder {
         if databases.iter().any(|other| *other != database) {
             problem("they name different databases; all have to name the same");
         }
-        if database != 0 && self.topology.is_cluster() {
+        #[cfg(feature = "cluster")]
+        if database != 0 && matches!(self.topology, Topology::Cluster) {
             problem("a Cluster has no databases; leave the number out");
         }
         (addresses, database)
@@ -68,7 +69,12 @@ impl RedisTokenStoreBuilder {
                 "it is missing; a username without one is not shown to a Sentinel at all",
             );
         }
-        if settings.sentinel_password.is_some() && !self.topology.is_sentinel() {
+        let has_sentinels = match self.topology {
+            #[cfg(feature = "sentinel")]
+            Topology::Sentinels { .. } => true,
+            _ => false,
+        };
+        if settings.sentinel_password.is_some() && !has_sentinels {
             problem("sentinel_password", "there are no Sentinels");
         }
         let is_tls = |address: &ConnectionAddr| matches!(address, ConnectionAddr::TcpTls { .. });
@@ -84,24 +90,6 @@ impl RedisTokenStoreBuilder {
         }
         if addresses.iter().any(|address| matches!(address, ConnectionAddr::TcpTls { insecure: true, .. })) {
             problem(URL, "#insecure would let anybody pass for Redis; give its CA by ca_file");
-        }
-    }
-}
-
-impl Topology {
-    fn is_cluster(&self) -> bool {
-        match self {
-            #[cfg(feature = "cluster")]
-            Self::Cluster => true,
-            _ => false,
-        }
-    }
-
-    fn is_sentinel(&self) -> bool {
-        match self {
-            #[cfg(feature = "sentinel")]
-            Self::Sentinels { .. } => true,
-            _ => false,
         }
     }
 }

@@ -9,8 +9,7 @@ use passport_outbound::{ConfigError, SecretSource};
 
 use crate::{
     EncryptionKeys, RedisTokenStore,
-    endpoint::{ConnectionSettings, RedisEndpoint, Topology},
-    tls::TlsSettings,
+    connection::{ConnectionSettings, RedisEndpoint, TlsSettings, Topology},
 };
 
 const LIMIT: Duration = Duration::from_millis(500);

@@ -11,11 +11,10 @@ use redis::{Cmd, cmd};
 use self::stored_value::{StoredValue, duration, record_invalid};
 use crate::{
     EncryptionKeys, RedisTokenStoreBuilder,
-    connection::SharedConnection,
-    endpoint::{RedisEndpoint, Topology},
+    connection::{RedisEndpoint, SharedConnection, Topology},
     envelope::{self, InvalidValue, MARK_IN_LUA},
+    key_names::{TokenKeys, channel},
     keyring::Keyring,
-    keys::{TokenKeys, channel},
     scripts::{self, MAX_VALUE},
     sealing_key::Ring,
 };

@@ -9,10 +9,7 @@ use aws_sdk_secretsmanager::{
 };
 use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError, chain};
 
-use crate::{
-    last_failure::{FailedRequest, FailureCause},
-    sanitize,
-};
+use crate::{last_failure::FailedRequest, sanitize};
 
 const NO_CREDENTIALS: &str = "; set AWS_ROLE_ARN and AWS_WEB_IDENTITY_TOKEN_FILE, or AWS_ACCESS_KEY_ID and \
                               AWS_SECRET_ACCESS_KEY, or give the machine a role";
@@ -45,14 +42,14 @@ pub(super) fn of(
             let last = of_identity.map(|failed| format!("; last failure: {failed}")).unwrap_or_default();
             new(kind, format!("Secrets Manager was not asked: {}{last}{hint}", sanitize::causes(error)))
         }
-        SdkError::ConstructionFailure(_) => new(
-            SecretErrorKind::Unreadable,
-            format!("Secrets Manager was not asked: {}", sanitize::causes(error)),
-        ),
         // Its text would quote what was answered.
         SdkError::ResponseError(_) => new(
             SecretErrorKind::Unavailable,
             "what answered does not speak as Secrets Manager does".to_owned(),
+        ),
+        SdkError::ConstructionFailure(_) => new(
+            SecretErrorKind::Unreadable,
+            format!("Secrets Manager was not asked: {}", sanitize::causes(error)),
         ),
         _ => new(
             SecretErrorKind::Unavailable,
@@ -77,9 +74,9 @@ fn kind_of_credentials(
 }
 
 pub(super) fn is_transient(failed: &FailedRequest) -> bool {
-    match &failed.cause {
-        FailureCause::Status(status) => matches!(status, 408 | 429 | 500..),
-        FailureCause::Transport(error) => error.is_transient(),
+    match failed {
+        FailedRequest::Status { status, .. } => matches!(status, 408 | 429 | 500..),
+        FailedRequest::Transport { source, .. } => source.is_transient(),
     }
 }
 

@@ -37,6 +37,10 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
             let reason = format!("{failed}: {cause}");
             new(sanitize::kind_of(transport), reason).caused_by(transport.clone())
         }
+        // Its text would quote what was answered.
+        (ErrorKind::DataConversion, None) => {
+            new(SecretErrorKind::Unreadable, "what answered does not speak as a vault does".to_owned())
+        }
         (ErrorKind::Connection | ErrorKind::Io, None) => new(
             SecretErrorKind::Unavailable,
             format!("the vault was not reached: {}", sanitize::causes(error)),
@@ -44,10 +48,6 @@ pub(super) fn of(reference: &SecretRef, error: &Error) -> SecretError {
         // Behind it is what came of asking for a token.
         (ErrorKind::Credential, None) => {
             new(kind_of_credential(error), format!("no token for the vault: {}", sanitize::causes(error)))
-        }
-        // Its text would quote what was answered.
-        (ErrorKind::DataConversion, None) => {
-            new(SecretErrorKind::Unreadable, "what answered does not speak as a vault does".to_owned())
         }
         (ErrorKind::Other, None) => new(
             SecretErrorKind::Unauthenticated,

@@ -27,15 +27,6 @@ pub(super) struct Api {
     pub(super) transport: Transport,
 }
 
-/// What is sent, and wiped afterwards.
-struct WipedBody(Zeroizing<String>);
-
-impl AsRef<[u8]> for WipedBody {
-    fn as_ref(&self) -> &[u8] {
-        self.0.as_bytes()
-    }
-}
-
 /// A token.
 #[derive(Debug)]
 pub(super) struct GrantedToken {
@@ -61,6 +52,7 @@ impl TokenLease {
     }
 }
 
+/// A token that Vault grants or renews.
 #[derive(Deserialize)]
 struct Auth {
     client_token: String,
@@ -74,15 +66,15 @@ struct WithAuth {
 }
 
 #[derive(Deserialize)]
-struct WithData<T> {
-    data: T,
-}
-
-#[derive(Deserialize)]
 struct TokenLookup {
     ttl: u64,
     #[serde(default)]
     renewable: bool,
+}
+
+#[derive(Deserialize)]
+struct WithData<T> {
+    data: T,
 }
 
 #[derive(Deserialize)]
@@ -118,8 +110,8 @@ impl Api {
         proof: Zeroizing<String>,
     ) -> Result<GrantedToken, VaultError> {
         let path = ["auth"].into_iter().chain(mount.split('/')).chain(["login"]);
-        let granted: WithAuth = self.ask(Method::POST, path, None, Some(WipedBody(proof))).await?;
-        let lease = granted.auth.lease();
+        let granted: WithAuth = self.ask(path, None, Some(proof)).await?;
+        let lease = TokenLease::of(granted.auth.lease_duration, granted.auth.renewable);
         if granted.auth.client_token.is_empty() {
             let reason = "the login wants more: is MFA enforced for it?";
             return Err(VaultError::new(SecretErrorKind::Unauthenticated, reason));
@@ -130,15 +122,14 @@ impl Api {
     /// `POST /v1/auth/token/renew-self`
     pub(super) async fn renew(&self, token: &Secret) -> Result<TokenLease, VaultError> {
         let path = ["auth", "token", "renew-self"];
-        let granted: WithAuth =
-            self.ask(Method::POST, path, Some(token), Some(WipedBody("{}".to_owned().into()))).await?;
-        Ok(granted.auth.lease())
+        let granted: WithAuth = self.ask(path, Some(token), Some("{}".to_owned().into())).await?;
+        Ok(TokenLease::of(granted.auth.lease_duration, granted.auth.renewable))
     }
 
     /// `GET /v1/auth/token/lookup-self`
     pub(super) async fn look_up(&self, token: &Secret) -> Result<TokenLease, VaultError> {
         let path = ["auth", "token", "lookup-self"];
-        let found: WithData<TokenLookup> = self.ask(Method::GET, path, Some(token), None).await?;
+        let found: WithData<TokenLookup> = self.ask(path, Some(token), None).await?;
         Ok(TokenLease::of(found.data.ttl, found.data.renewable))
     }
 
@@ -148,18 +139,18 @@ impl Api {
         path: impl IntoIterator<Item = &str>,
         token: Option<&Secret>,
     ) -> Result<T, VaultError> {
-        let read: WithData<T> = self.ask(Method::GET, path, token, None).await?;
+        let read: WithData<T> = self.ask(path, token, None).await?;
         Ok(read.data)
     }
 
+    /// Sends a `GET`, or a `POST` with a body.
     async fn ask<T: DeserializeOwned>(
         &self,
-        method: Method,
         path: impl IntoIterator<Item = &str>,
         token: Option<&Secret>,
-        body: Option<WipedBody>,
+        body: Option<Zeroizing<String>>,
     ) -> Result<T, VaultError> {
-        let request = self.request(method, path, token, body)?;
+        let request = self.request(path, token, body)?;
         let response = exchange(&self.transport, request, LIMITS).await.map_err(VaultError::not_reached)?;
         if !response.status().is_success() {
             return Err(failure_of(&response));
@@ -175,10 +166,9 @@ impl Api {
 
     fn request<'a>(
         &self,
-        method: Method,
         path: impl IntoIterator<Item = &'a str>,
         token: Option<&Secret>,
-        body: Option<WipedBody>,
+        body: Option<Zeroizing<String>>,
     ) -> Result<Request<Bytes>, VaultError> {
         let broken = || VaultError::new(SecretErrorKind::Unreadable, "no request can be made of it");
         let mut url = self.address.clone();
@@ -186,33 +176,25 @@ impl Api {
         let has_body = body.is_some();
         let mut request = request_to(&url, body.map(Bytes::from_owner).unwrap_or_default())
             .map_err(VaultError::not_reached)?;
-        *request.method_mut() = method;
-        let headers = request.headers_mut();
         if has_body {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            *request.method_mut() = Method::POST;
+            request.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
+        let headers = request.headers_mut();
         // Agents may be told to want it: no browser can be made to send it.
         headers.insert("x-vault-request", HeaderValue::from_static("true"));
         if let Some(namespace) = &self.namespace {
             headers.insert("x-vault-namespace", namespace.clone());
         }
         if let Some(token) = token {
-            let token = HeaderValue::from_str(token.expose()).map(|mut token| {
-                token.set_sensitive(true);
-                token
-            });
             let wrong = |_| {
                 VaultError::new(SecretErrorKind::Unauthenticated, "the token has characters that none has")
             };
-            headers.insert("x-vault-token", token.map_err(wrong)?);
+            let mut token = HeaderValue::from_str(token.expose()).map_err(wrong)?;
+            token.set_sensitive(true);
+            headers.insert("x-vault-token", token);
         }
         Ok(request)
-    }
-}
-
-impl Auth {
-    fn lease(&self) -> TokenLease {
-        TokenLease::of(self.lease_duration, self.renewable)
     }
 }
 

@@ -101,30 +101,25 @@ impl VaultAuth {
     }
 
     async fn log_in_with(&self, api: &Api, proof: &Secret) -> Result<GrantedToken, VaultError> {
+        let secret = proof.expose();
         let (mount, body) = match &self.0 {
             AuthKind::Agent | AuthKind::Token(_) => return configured_token(api, proof.clone()).await,
             AuthKind::AppRole { mount, role_id, .. } => {
-                (mount, serde_json::to_string(&AppRole { role_id, secret_id: proof.expose() }))
+                (mount, LoginBody::AppRole { role_id, secret_id: secret })
             }
-            AuthKind::Kubernetes { mount, role, .. } => {
-                (mount, serde_json::to_string(&Kubernetes { role, jwt: proof.expose() }))
-            }
+            AuthKind::Kubernetes { mount, role, .. } => (mount, LoginBody::Kubernetes { role, jwt: secret }),
         };
         let wrong = |_| VaultError::new(SecretErrorKind::Unreadable, "no request can be made of it");
-        api.login(mount, Zeroizing::new(body.map_err(wrong)?)).await.map_err(VaultError::of_login)
+        let body = Zeroizing::new(serde_json::to_string(&body).map_err(wrong)?);
+        api.login(mount, body).await.map_err(VaultError::of_login)
     }
 }
 
 #[derive(Serialize)]
-struct AppRole<'a> {
-    role_id: &'a str,
-    secret_id: &'a str,
-}
-
-#[derive(Serialize)]
-struct Kubernetes<'a> {
-    role: &'a str,
-    jwt: &'a str,
+#[serde(untagged)]
+enum LoginBody<'a> {
+    AppRole { role_id: &'a str, secret_id: &'a str },
+    Kubernetes { role: &'a str, jwt: &'a str },
 }
 
 /// Returns a token that was configured. It may be good without the permission to look itself up.

@@ -1,6 +1,6 @@
 //! What a response of Vault means that holds no secret. Pure.
 
-use std::{fmt, time::Duration};
+use std::time::Duration;
 
 use http::StatusCode;
 use passport_core::{SecretError, SecretErrorKind, SecretRef, TransportError};
@@ -19,7 +19,8 @@ pub(super) enum VaultErrorResponse {
 }
 
 /// A request that brought nothing.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{reason}")]
 pub(super) struct VaultError {
     pub(super) kind: SecretErrorKind,
     reason: String,
@@ -88,12 +89,6 @@ impl VaultError {
         let error = SecretError::new(self.kind, reference.clone(), self.reason);
         let error = self.retry_after.into_iter().fold(error, SecretError::with_retry_after);
         self.source.into_iter().fold(error, SecretError::caused_by)
-    }
-}
-
-impl fmt::Display for VaultError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
     }
 }
 

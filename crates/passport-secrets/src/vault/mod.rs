@@ -52,13 +52,6 @@ struct KvEngine {
     sessions: Sessions,
 }
 
-/// What the engine has at a path, whatever its version.
-struct SecretData {
-    fields: Fields,
-    version: Option<String>,
-    deletion_time: Option<std::time::SystemTime>,
-}
-
 impl HashiCorpVault {
     /// Creates a builder for the Vault at `address` (`https://vault.example.com:8200`; `http` for an
     /// Agent on this machine only, unless
@@ -69,7 +62,7 @@ impl HashiCorpVault {
     }
 
     /// What is at `path`; with another token, if the one there was is not good any more.
-    async fn read(&self, path: &SecretPath<'_>) -> Result<SecretData, VaultError> {
+    async fn read(&self, path: &SecretPath<'_>) -> Result<ResolvedSecret, VaultError> {
         let sessions = &self.0.sessions;
         let mut session = sessions.current().await?;
         let mut read = self.read_with(path, session.token()).await;
@@ -86,23 +79,21 @@ impl HashiCorpVault {
         &self,
         path: &SecretPath<'_>,
         token: Option<&Secret>,
-    ) -> Result<SecretData, VaultError> {
-        let path = |middle: Option<&'static str>| {
+    ) -> Result<ResolvedSecret, VaultError> {
+        let segments = |middle: Option<&'static str>| {
             self.0.mount.split('/').chain(middle).chain(path.path.iter().copied())
         };
         match self.0.version {
             KvVersion::V1 => {
-                let fields = self.0.api.read(path(None), token).await?;
-                Ok(SecretData { fields, version: None, deletion_time: None })
+                let fields = self.0.api.read(segments(None), token).await?;
+                Ok(ResolvedSecret::new(value(&fields, path.field)?))
             }
             KvVersion::V2 => {
-                let read: Versioned = self.0.api.read(path(Some("data")), token).await?;
-                let deletion_time = humantime::parse_rfc3339(&read.metadata.deletion_time).ok();
-                Ok(SecretData {
-                    fields: read.data,
-                    version: Some(read.metadata.version.to_string()),
-                    deletion_time,
-                })
+                let Versioned { data, metadata } = self.0.api.read(segments(Some("data")), token).await?;
+                let secret = ResolvedSecret::new(value(&data, path.field)?);
+                let secret = secret.with_version(metadata.version.to_string());
+                let deletion_time = humantime::parse_rfc3339(&metadata.deletion_time).ok();
+                Ok(deletion_time.into_iter().fold(secret, ResolvedSecret::with_expiry))
             }
         }
     }
@@ -137,11 +128,7 @@ impl SecretProvider for HashiCorpVault {
         let path = SecretPath::parse(reference.place())
             .map_err(|wrong| VaultError::new(SecretErrorKind::Unreadable, wrong).concerning(reference))?;
         let read = async { self.read(&path).await.map_err(|failure| failure.concerning(reference)) };
-        let read = within_deadline(reference, read).await?;
-        let secret = value(&read.fields, path.field).map_err(|failure| failure.concerning(reference))?;
-        let resolved =
-            read.version.into_iter().fold(ResolvedSecret::new(secret), ResolvedSecret::with_version);
-        Ok(read.deletion_time.into_iter().fold(resolved, ResolvedSecret::with_expiry))
+        within_deadline(reference, read).await
     }
 }
 

@@ -1,5 +1,6 @@
 use std::{collections::BTreeMap, sync::Arc};
 
+use passport_config::ManagedIdentityConfig;
 use passport_core::{ConfigProblem, SecretProviders};
 
 use crate::{
@@ -8,16 +9,13 @@ use crate::{
 };
 
 /// Returns the callers of a configuration. Without any, the user of the process is the caller.
-pub(super) fn callers(
-    config: &SidecarConfig,
-    identities: &[&str],
-    problems: &mut Vec<ConfigProblem>,
-) -> Callers {
+pub(super) fn callers(config: &SidecarConfig, problems: &mut Vec<ConfigProblem>) -> Callers {
     if config.callers.is_empty() {
         return Callers(vec![own_user()]);
     }
     check_distinct(config, problems);
-    let rules = config.callers.iter().map(|(name, caller)| caller_rule(name, caller, identities, problems));
+    let known = &config.identities;
+    let rules = config.callers.iter().map(|(name, caller)| caller_rule(name, caller, known, problems));
     Callers(rules.collect())
 }
 
@@ -51,7 +49,7 @@ fn own_user() -> CallerRule {
 fn caller_rule(
     name: &str,
     config: &CallerConfig,
-    known: &[&str],
+    known: &BTreeMap<String, ManagedIdentityConfig>,
     problems: &mut Vec<ConfigProblem>,
 ) -> CallerRule {
     let mut problem =
@@ -59,18 +57,16 @@ fn caller_rule(
     if config.uids.is_empty() && config.gids.is_empty() && config.token_ref.is_none() {
         problem("uids", "nobody is it: give it uids, gids or a token_ref".to_owned());
     }
-    for identity in config.identities.iter().filter(|identity| !known.contains(&identity.as_str())) {
+    for identity in config.identities.iter().filter(|identity| !known.contains_key(*identity)) {
         problem("identities", format!("there is no identity `{identity}`"));
     }
     let token = config.token_ref.as_deref().map(|text| SecretProviders::default().source(None, text));
     let token = token.and_then(|token| token.map_err(|error| problem("token_ref", error.to_string())).ok());
     let token = token.map(CallerToken::new);
-    let set = |names: &Vec<String>| names.iter().cloned().collect();
     let caller = Caller {
         name: name.into(),
-        identities: Some(set(&config.identities)),
-        scopes: config.scopes.as_ref().map(set),
+        identities: Some(config.identities.clone()),
+        scopes: config.scopes.clone(),
     };
-    let (uids, gids) = (config.uids.iter().copied().collect(), config.gids.iter().copied().collect());
-    CallerRule { caller: Arc::new(caller), uids, gids, token }
+    CallerRule { caller: Arc::new(caller), uids: config.uids.clone(), gids: config.gids.clone(), token }
 }

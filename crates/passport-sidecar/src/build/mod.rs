@@ -28,41 +28,32 @@ use crate::{
 pub(crate) fn build(config: &SidecarConfig, providers: &Providers) -> Result<AppState, ConfigError> {
     let mut problems = Vec::new();
     let identities = config.identities().build_with(providers.clone());
-    let identities = identities.map_err(|error| problems.extend(error.problems().iter().cloned())).ok();
+    let identities = identities.map_err(|error| problems.extend(error.problems().iter().cloned()));
+    let identities = identities.map(|identities| by_name(config, &identities)).unwrap_or_default();
     check_listen(config, &mut problems);
-    check_names(config, identities.as_ref(), &mut problems);
-    let names: Vec<&str> = config.identities.keys().map(String::as_str).collect();
-    let callers = callers(config, &names, &mut problems);
+    check_names(&identities, &mut problems);
+    let callers = callers(config, &mut problems);
     let idle = idle_connections(max_open_files(), pools(config));
-    let upstreams = upstreams(config, identities.as_ref(), idle, &mut problems);
+    let upstreams = upstreams(config, &identities, idle, &mut problems);
     let verifier = verifier(config, providers, &mut problems);
-    match identities {
-        Some(identities) if problems.is_empty() => {
-            let admission = Arc::new(admission(config, callers));
-            Ok(AppState {
-                guard: RequestGuard {
-                    hosts: config.listen.hosts.clone(),
-                    unix_proxy_headers: config.listen.unix_proxy_headers,
-                    tcp_proxy_headers: config.listen.tcp_proxy_headers,
-                },
-                tokens: Arc::new(TokenEndpoints {
-                    admission: Arc::clone(&admission),
-                    identities: by_name(&names, &identities),
-                    response_time: config.limits.response_time(),
-                }),
-                proxy: Proxy { admission: Arc::clone(&admission), upstreams },
-                admission,
-                verifier,
-                max_form: config.max_form(),
-            })
-        }
-        _ => Err(ConfigError::new(problems)),
+    if !problems.is_empty() {
+        return Err(ConfigError::new(problems));
     }
+    let admission = Arc::new(admission(config, callers));
+    let response_time = config.limits.response_time();
+    Ok(AppState {
+        guard: RequestGuard { listen: config.listen.clone() },
+        tokens: Arc::new(TokenEndpoints { admission: Arc::clone(&admission), identities, response_time }),
+        proxy: Proxy { admission: Arc::clone(&admission), upstreams },
+        admission,
+        verifier,
+        max_form: config.max_form(),
+    })
 }
 
-fn by_name(names: &[&str], identities: &ManagedIdentities) -> BTreeMap<String, ManagedIdentity> {
-    let named = |name: &&str| Some(((*name).to_owned(), identities.get(name).ok()?.clone()));
-    names.iter().filter_map(named).collect()
+fn by_name(config: &SidecarConfig, identities: &ManagedIdentities) -> BTreeMap<String, ManagedIdentity> {
+    let named = |name: &String| Some((name.clone(), identities.get(name).ok()?.clone()));
+    config.identities.keys().filter_map(named).collect()
 }
 
 /// A sole caller may use all the memory for requests of own endpoints, and each of several callers
@@ -79,17 +70,10 @@ fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
 }
 
 /// Notes each identity whose name is the client id of another: callers use either.
-fn check_names(
-    config: &SidecarConfig,
-    identities: Option<&ManagedIdentities>,
-    problems: &mut Vec<ConfigProblem>,
-) {
-    let Some(identities) = identities else { return };
-    for (name, other) in config.identities.keys().flat_map(|name| {
-        let others = config.identities.keys().filter(move |other| *other != name);
-        others.map(move |other| (name, other))
-    }) {
-        if identities.get(other).is_ok_and(|identity| identity.client_id().as_str() == name) {
+fn check_names(identities: &BTreeMap<String, ManagedIdentity>, problems: &mut Vec<ConfigProblem>) {
+    for (other, identity) in identities {
+        let name = identity.client_id().as_str();
+        if name != other && identities.contains_key(name) {
             let text = format!("it has the name that is the client id of `{other}`; give it another name");
             problems.push(ConfigProblem::new(format!("identities.{name}"), text));
         }

@@ -109,6 +109,15 @@ fn ca_file_that_cannot_be_read_is_named() {
 }
 
 #[test]
+fn unknown_identity_hides_no_other_mistake_of_an_upstream() {
+    let problems = mistakes("[upstreams.erp]\nurl = \"erp\"\nidentity = \"payroll\"\n");
+    let keys = ["upstreams.erp.identity", "upstreams.erp.url"];
+    for key in keys {
+        assert!(problems.iter().any(|problem| problem.starts_with(key)), "{key} {problems:#?}");
+    }
+}
+
+#[test]
 fn number_of_validate_out_of_bounds_is_named() {
     for (key, bounds, good, wrong) in [
         ("max_token_size", "1 KiB and 64 KiB", [1024, 65_536], [1023, 65_537]),

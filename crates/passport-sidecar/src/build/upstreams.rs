@@ -1,24 +1,25 @@
 use std::collections::BTreeMap;
 
-use passport_config::ManagedIdentities;
 use passport_core::{ConfigProblem, Origin, with_causes};
+use passport_outbound::ManagedIdentity;
 use url::Url;
 
 use crate::{
     config::{SidecarConfig, UpstreamConfig},
-    proxy::{TlsConfigs, TokenOwner, Upstream},
+    limits::Limits,
+    proxy::{TlsConfigs, Upstream},
     route::is_valid_name,
 };
 
 /// Returns the upstreams of a configuration. Each keeps so many idle connections for each caller.
 pub(super) fn upstreams(
     config: &SidecarConfig,
-    identities: Option<&ManagedIdentities>,
+    identities: &BTreeMap<String, ManagedIdentity>,
     idle_connections: usize,
     problems: &mut Vec<ConfigProblem>,
 ) -> BTreeMap<String, Upstream> {
     let (mut upstreams, mut tls) = (BTreeMap::new(), TlsConfigs::default());
-    for (name, upstream) in &config.upstreams {
+    for (name, settings) in &config.upstreams {
         let mut note = |problem: ConfigProblem| {
             let key = format!("upstreams.{name}.{}", problem.option);
             problems.push(problem.renamed(key));
@@ -27,38 +28,47 @@ pub(super) fn upstreams(
             let text = "an upstream is called by letters, digits, `-`, `_` and `.`, 60 at most";
             note(ConfigProblem::new("url", text));
         }
-        let identity = upstream.identity.as_ref();
-        if let Some(unknown) = identity.filter(|name| !config.identities.contains_key(*name)) {
+        if let Some(unknown) =
+            settings.identity.as_ref().filter(|name| !config.identities.contains_key(*name))
+        {
             note(ConfigProblem::new("identity", format!("there is no identity `{unknown}`")));
-            continue;
         }
-        let settings = parts(upstream, identities, &mut tls);
-        let built = settings.and_then(|(url, owner, tls)| {
-            Upstream::new(name, &url, tls, upstream.http2, owner, &config.limits, idle_connections)
-                .map_err(|error| ConfigProblem::new("url", with_causes(&*error)))
-        });
-        match built {
-            Ok(built) => drop(upstreams.insert(name.clone(), built)),
+        match upstream(name, settings, config.limits, identities, idle_connections, &mut tls) {
+            Ok(built) => upstreams.extend(built.map(|built| (name.clone(), built))),
             Err(problem) => note(problem),
         }
     }
     upstreams
 }
 
-/// Returns the URL of an upstream, whose token its requests have, and its TLS settings.
-fn parts(
-    config: &UpstreamConfig,
-    identities: Option<&ManagedIdentities>,
+/// Returns the upstream, or `None` if its identity is missing or was not built, which is a problem
+/// that is known.
+fn upstream(
+    name: &str,
+    settings: &UpstreamConfig,
+    limits: Limits,
+    identities: &BTreeMap<String, ManagedIdentity>,
+    idle_connections: usize,
     tls: &mut TlsConfigs,
-) -> Result<(Url, TokenOwner, rustls::ClientConfig), ConfigProblem> {
-    let url = base_url(&config.url, config.danger_plain_http);
+) -> Result<Option<Upstream>, ConfigProblem> {
+    let url = base_url(&settings.url, settings.danger_plain_http);
     let url = url.map_err(|problem| ConfigProblem::new("url", problem))?;
-    let owner = token_owner(config, identities);
-    let owner = owner
-        .ok_or_else(|| ConfigProblem::new("identity", "in whose name? name an identity, or set propagate"))?;
-    let key = if config.ca_file.is_some() { "ca_file" } else { "url" };
-    let tls = tls.get(&url, config.ca_file.as_deref());
-    Ok((url, owner, tls.map_err(|error| ConfigProblem::new(key, error))?))
+    let key = if settings.ca_file.is_some() { "ca_file" } else { "url" };
+    let tls = tls.get(&url, settings.ca_file.as_deref()).map_err(|error| ConfigProblem::new(key, error))?;
+    let identity = match &settings.identity {
+        Some(name) => match identities.get(name) {
+            Some(identity) => Some((name.clone(), identity.clone())),
+            None => return Ok(None),
+        },
+        None if settings.propagate => None,
+        None => {
+            let text = "in whose name? name an identity, or set propagate";
+            return Err(ConfigProblem::new("identity", text));
+        }
+    };
+    Upstream::new(name, settings, &url, tls, identity, limits, idle_connections)
+        .map(Some)
+        .map_err(|error| ConfigProblem::new("url", with_causes(&*error)))
 }
 
 fn base_url(text: &str, plain_http: bool) -> Result<Url, &'static str> {
@@ -73,18 +83,4 @@ fn base_url(text: &str, plain_http: bool) -> Result<Url, &'static str> {
         return Err("tokens go over https, or to this machine; in a private network set danger_plain_http");
     }
     Ok(url)
-}
-
-fn token_owner(config: &UpstreamConfig, identities: Option<&ManagedIdentities>) -> Option<TokenOwner> {
-    let identity = config.identity.as_ref().and_then(|name| {
-        let identity = identities?.get(name).ok()?;
-        Some((name.clone(), identity.clone()))
-    });
-    match (identity, config.propagate) {
-        (Some((name, identity)), false) => Some(TokenOwner::Identity(name, identity)),
-        (Some((name, identity)), true) => Some(TokenOwner::CallerOrIdentity(name, identity)),
-        (None, true) => Some(TokenOwner::Caller),
-        // The identity is missing because of a problem that is noted already.
-        (None, false) => config.identity.as_ref().map(|_| TokenOwner::Caller),
-    }
 }

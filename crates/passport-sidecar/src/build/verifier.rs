@@ -1,15 +1,11 @@
 use std::time::Duration;
 
-use http::{HeaderValue, header::InvalidHeaderValue};
+use http::HeaderValue;
 use passport_config::Providers;
 use passport_core::{ConfigError, ConfigProblem, Transport, TransportSettings};
 use passport_inbound::{TokenVerifier, TokenVerifierBuilder};
 
 use crate::config::{SidecarConfig, ValidateConfig};
-
-#[derive(Debug, thiserror::Error)]
-#[error("it is not the value of a header; write product/version")]
-struct InvalidUserAgent(#[source] InvalidHeaderValue);
 
 /// Returns the verifier of `validate`, if that is configured.
 pub(super) fn verifier(
@@ -50,7 +46,7 @@ fn transport(
     problems: &mut Vec<ConfigProblem>,
 ) -> Option<Transport> {
     let user_agent = validate.user_agent.as_deref().map(HeaderValue::from_str).transpose();
-    let user_agent = user_agent.map_err(InvalidUserAgent);
+    let user_agent = user_agent.map_err(|_| "it is not the value of a header; write product/version");
     let user_agent = ConfigProblem::collect(problems, "user_agent", user_agent).flatten();
     let settings = TransportSettings::default().sharing(providers.transports().clone());
     let settings = validate.ca_file.iter().fold(settings, TransportSettings::ca_file);

@@ -45,20 +45,19 @@ impl Callers {
         tokens: &[&str],
     ) -> Result<Arc<Caller>, ErrorResponse> {
         let rule = match peer {
-            Peer::Unix { uid, gid } => self.find_by_user(uid, gid),
+            Peer::Unix { uid, gid } => self.find_by_user(uid, gid)?,
             Peer::Tcp if tokens.is_empty() => {
                 return Err(unauthorized(
                     "this listener wants a caller's token: in `Passport-Sidecar-Token`, or at /passport/token in the place of \
                      the client's secret",
                 ));
             }
-            Peer::Tcp => self.find_by_token(tokens).await,
+            Peer::Tcp => {
+                let rule = self.find_by_token(tokens).await;
+                rule.ok_or_else(|| unauthorized("the caller's token is not known"))?
+            }
         };
-        match (rule, peer) {
-            (Some(rule), _) => Ok(Arc::clone(&rule.caller)),
-            (None, Peer::Unix { uid, .. }) => Err(unknown_user(uid)),
-            (None, Peer::Tcp) => Err(unauthorized("the caller's token is not known")),
-        }
+        Ok(Arc::clone(&rule.caller))
     }
 
     /// Returns the name of the caller with that user, or else with that group.
@@ -66,12 +65,15 @@ impl Callers {
     /// # Errors
     /// 403 when there is no such caller.
     pub(crate) fn name_of_user(&self, uid: u32, gid: u32) -> Result<&Arc<str>, ErrorResponse> {
-        self.find_by_user(uid, gid).map(|rule| &rule.caller.name).ok_or_else(|| unknown_user(uid))
+        self.find_by_user(uid, gid).map(|rule| &rule.caller.name)
     }
 
-    fn find_by_user(&self, uid: u32, gid: u32) -> Option<&CallerRule> {
+    fn find_by_user(&self, uid: u32, gid: u32) -> Result<&CallerRule, ErrorResponse> {
         let user = self.0.iter().find(|rule| rule.uids.contains(&uid));
-        user.or_else(|| self.0.iter().find(|rule| rule.gids.contains(&gid)))
+        let rule = user.or_else(|| self.0.iter().find(|rule| rule.gids.contains(&gid)));
+        rule.ok_or_else(|| {
+            ErrorResponse::forbidden(format!("user {uid} is none of the callers; list it under callers"))
+        })
     }
 
     /// Compares with the token of each caller, in a time that does not depend on `tokens`. A token
@@ -88,10 +90,6 @@ impl Callers {
             _ => None,
         }
     }
-}
-
-fn unknown_user(uid: u32) -> ErrorResponse {
-    ErrorResponse::forbidden(format!("user {uid} is none of the callers; list it under callers"))
 }
 
 fn is_one_of(token: Digest, sent: &[Digest]) -> bool {

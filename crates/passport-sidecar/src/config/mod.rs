@@ -22,19 +22,14 @@ const MAX_TOKEN: usize = 64 * 1024;
 /// every mistake at once.
 ///
 /// `docs/sidecar.md` has its keys.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct SidecarConfig {
-    #[serde(default)]
     pub(crate) listen: Listen,
-    #[serde(default)]
     pub(crate) identities: BTreeMap<String, ManagedIdentityConfig>,
-    #[serde(default)]
     pub(crate) callers: BTreeMap<String, CallerConfig>,
-    #[serde(default)]
     pub(crate) upstreams: BTreeMap<String, UpstreamConfig>,
     pub(crate) validate: Option<ValidateConfig>,
-    #[serde(default)]
     pub(crate) limits: Limits,
 }
 

@@ -1,4 +1,4 @@
-use std::{net::SocketAddr, path::PathBuf};
+use std::{collections::BTreeSet, net::SocketAddr, path::PathBuf};
 
 use serde::Deserialize;
 
@@ -58,11 +58,11 @@ impl Default for Listen {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct CallerConfig {
-    pub(crate) uids: Vec<u32>,
-    pub(crate) gids: Vec<u32>,
+    pub(crate) uids: BTreeSet<u32>,
+    pub(crate) gids: BTreeSet<u32>,
     pub(crate) token_ref: Option<String>,
-    pub(crate) identities: Vec<String>,
-    pub(crate) scopes: Option<Vec<String>>,
+    pub(crate) identities: BTreeSet<String>,
+    pub(crate) scopes: Option<BTreeSet<String>>,
 }
 
 /// A table of `upstreams`.

@@ -2,7 +2,6 @@
 
 pub(crate) mod bounds;
 mod forms;
-mod held_body;
 mod open_files;
 mod settings;
 mod shares;
@@ -10,7 +9,6 @@ mod tcp_connection;
 
 pub(crate) use self::{
     forms::{MAX_FORM, UnknownForms},
-    held_body::hold_until_end,
     open_files::{OpenFile, OpenFiles, idle_connections},
     settings::Limits,
     shares::{Exhausted, Share, Shares, default_share},

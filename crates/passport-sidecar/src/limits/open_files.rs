@@ -36,6 +36,13 @@ pub(crate) struct OpenFile {
     _of_part: Option<OwnedSemaphorePermit>,
 }
 
+impl OpenFile {
+    /// Returns a permit of a listener whose files are not counted.
+    pub(crate) const fn uncounted() -> Self {
+        Self { _of_all: None, _of_part: None }
+    }
+}
+
 impl OpenFiles {
     /// Takes the needs of the sidecar itself, and of `pools` of idle connections to upstreams, from
     /// `limit` files. One of several `callers` may have half of the rest, and a sole caller all.

@@ -3,9 +3,12 @@
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::ErrorResponse;
 
 /// A number of permits, of which each caller may have a part.
 #[derive(Debug)]
@@ -27,6 +30,22 @@ pub(crate) struct Share {
 pub(crate) enum Exhausted {
     All,
     Caller,
+}
+
+impl Exhausted {
+    /// Returns the response to a request for which there is no permit. `limit` is the key of the
+    /// limit in the configuration.
+    pub(crate) fn response(self, limit: &str) -> ErrorResponse {
+        match self {
+            Self::All => ErrorResponse::unavailable(
+                format!("too many requests are on their way; see limits.{limit}"),
+                Duration::ZERO,
+            ),
+            Self::Caller => ErrorResponse::too_many_requests(format!(
+                "this caller has too many requests on their way; see limits.{limit}"
+            )),
+        }
+    }
 }
 
 /// Returns how many of `all` permits one of `callers` may have by default.

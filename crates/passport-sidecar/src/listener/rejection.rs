@@ -25,7 +25,7 @@ const FIRST_BYTE_TIME: Duration = Duration::from_millis(200);
 const RESPONSE_TIME: Duration = Duration::from_secs(1);
 
 /// What a rejected connection holds while it is open.
-type RejectionPermits = (OwnedSemaphorePermit, Option<OpenFile>);
+type RejectionPermits = (OwnedSemaphorePermit, OpenFile);
 
 /// Sends responses to connections that are not served. Connections beyond the limits of this type
 /// are closed without a response.
@@ -48,7 +48,7 @@ impl Rejections {
     pub(super) fn too_many(
         &self,
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        file: Option<OpenFile>,
+        file: OpenFile,
     ) {
         if let Ok(permit) = Arc::clone(&self.too_many).try_acquire_owned() {
             tokio::spawn(respond(stream, TOO_MANY.to_vec(), (permit, file)));
@@ -67,7 +67,7 @@ impl Rejections {
         if let Ok(permit) = Arc::clone(&self.unknown_users).try_acquire_owned() {
             tokio::spawn(async move {
                 if let Ok(Ok(_first)) = timeout(FIRST_BYTE_TIME, stream.read_u8()).await {
-                    respond(stream, response, (permit, Some(file))).await;
+                    respond(stream, response, (permit, file)).await;
                 }
             });
         }

@@ -20,7 +20,7 @@ use super::{
 use crate::{
     admission::Admission,
     gauge::GaugeGuard,
-    limits::{Limits, OpenFile, Share, Shares, TcpConnection, default_share},
+    limits::{Limits, OpenFile, OpenFiles, Share, Shares, TcpConnection, default_share},
     metrics::{CONNECTIONS, CONNECTIONS_FORBIDDEN, CONNECTIONS_REJECTED, TARGET},
     peer::Peer,
 };
@@ -37,7 +37,7 @@ const LAST_ACCEPTS: Duration = Duration::from_millis(200);
 const LAST_ACCEPT: Duration = Duration::from_millis(20);
 
 /// What an accepted connection holds: a permit of its listener, and a file.
-type ConnectionPermits = (Share, Option<OpenFile>);
+type ConnectionPermits = (Share, OpenFile);
 
 /// Accepts connections at one listener, and serves them. Each listener has limits of its own, so
 /// that a flood at one does not affect another.
@@ -143,31 +143,22 @@ where
             self.spawn(stream, peer, permits);
         } else {
             counter!(CONNECTIONS_REJECTED, "door" => self.name).increment(1);
-            self.reject(stream, peer, caller);
+            if let Some(file) = self.file(|files| files.for_rejection(peer, caller)) {
+                self.rejections.too_many(stream, file);
+            }
         }
     }
 
     fn take_permits(&self, peer: Peer, caller: Option<&Arc<str>>) -> Option<ConnectionPermits> {
-        let file = match &self.admission {
-            Some(admission) => Some(admission.files.for_connection(peer, caller)?),
-            None => None,
-        };
+        let file = self.file(|files| files.for_connection(peer, caller))?;
         Some((self.shares.take(caller).ok()?, file))
     }
 
-    fn reject(
-        &self,
-        stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-        peer: Peer,
-        caller: Option<&Arc<str>>,
-    ) {
-        let file = match &self.admission {
-            Some(admission) => admission.files.for_rejection(peer, caller).map(Some),
-            None => Some(None),
-        };
-        if let Some(file) = file {
-            self.rejections.too_many(stream, file);
-        }
+    /// Takes a file of those for callers, if this listener is for them.
+    fn file(&self, take: impl FnOnce(&OpenFiles) -> Option<OpenFile>) -> Option<OpenFile> {
+        self.admission
+            .as_ref()
+            .map_or_else(|| Some(OpenFile::uncounted()), |admission| take(&admission.files))
     }
 
     fn spawn(

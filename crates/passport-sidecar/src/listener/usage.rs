@@ -4,16 +4,14 @@
 //! such clients would use up `limits.connections`.
 
 use std::{
-    pin::Pin,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    task::{Context, Poll},
     time::Duration,
 };
 
 use axum::body::Body;
-use bytes::Bytes;
-use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, sleep_until};
+
+use crate::body::{BodyObserver, ObservedBody, PolledFrame};
 
 /// The requests of a connection that wait for the sidecar: for a response, or for more of its body.
 #[derive(Clone, Debug)]
@@ -76,27 +74,21 @@ impl Drop for WaitingRequest {
 
 /// The body of a response. Its request waits while the body has no next part; a part that the
 /// client does not read does not count.
-pub(super) struct TrackedBody {
-    body: Body,
+pub(super) type TrackedBody = ObservedBody<ResponseUsage>;
+
+pub(super) struct ResponseUsage {
     usage: ConnectionUsage,
     waiting: Option<WaitingRequest>,
 }
 
 impl TrackedBody {
     pub(super) fn new(body: Body, usage: ConnectionUsage) -> Self {
-        Self { body, usage, waiting: None }
+        Self { body, observer: ResponseUsage { usage, waiting: None } }
     }
 }
 
-impl http_body::Body for TrackedBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
+impl BodyObserver for ResponseUsage {
+    fn observe(&mut self, _: &Body, polled: PolledFrame) -> PolledFrame {
         match (polled.is_pending(), self.waiting.take()) {
             (true, waiting) => self.waiting = Some(waiting.unwrap_or_else(|| self.usage.begin())),
             (false, Some(waiting)) => drop(waiting),
@@ -104,14 +96,6 @@ impl http_body::Body for TrackedBody {
             (false, None) => self.usage.change(|waiting| waiting),
         }
         polled
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -2,39 +2,31 @@
 
 mod base_url;
 mod connection_history;
+mod connection_retry;
 mod headers;
 mod permit;
 mod pool;
 mod request_body;
-mod retry;
 mod tls;
 mod upstream;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{extract::Request, response::Response};
-use http::{HeaderName, Method, StatusCode, Uri};
-use passport_outbound::ManagedIdentity;
+use http::{HeaderName, Method, StatusCode};
 
 use self::permit::ForwardPermit;
-pub(crate) use self::{
-    tls::TlsConfigs,
-    upstream::{TokenOwner, Upstream},
-};
+pub(crate) use self::{tls::TlsConfigs, upstream::Upstream};
 use crate::{admission::Admission, caller_auth::Caller, error::ErrorResponse, route::Route};
 
 /// Names the upstream, for clients that cannot have it in the path, as those of gRPC.
 const UPSTREAM_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-upstream");
 
 /// Forwards requests to the upstreams of the configuration.
-#[derive(Debug)]
 pub(crate) struct Proxy {
     pub(crate) admission: Arc<Admission>,
     pub(crate) upstreams: BTreeMap<String, Upstream>,
 }
-
-/// An upstream, and the URL of a request there.
-type ForwardTarget<'a> = (&'a Upstream, Uri);
 
 impl Proxy {
     /// Forwards `request` to the upstream that its path names (`/to/<upstream>/...`), or else its
@@ -43,49 +35,18 @@ impl Proxy {
         &self,
         caller: &Caller,
         route: Route,
-        request: Request,
+        mut request: Request,
         drops_proxy_headers: bool,
     ) -> Result<Response, ErrorResponse> {
         check(&request)?;
-        let (upstream, uri) = if route == Route::ProxyByPath {
-            self.target_by_path(caller, &request)?
-        } else {
-            self.target_by_header(caller, &request)?
-        };
+        let (name, path) = target(route, &request);
+        let upstream = self.upstreams.get(name).filter(|upstream| upstream.is_for(caller));
+        let upstream = upstream.ok_or_else(ErrorResponse::not_found)?;
+        let uri = upstream.uri(path, request.uri().query())?;
         let permit = ForwardPermit::take(&self.admission, caller)?;
-        upstream.call(caller, permit, prepared(request, uri, drops_proxy_headers)).await
-    }
-
-    fn target_by_path(&self, caller: &Caller, request: &Request) -> Result<ForwardTarget<'_>, ErrorResponse> {
-        // The path as it was sent, not decoded.
-        let path = request.uri().path().strip_prefix("/to/").unwrap_or_default();
-        let (name, path) = path.split_at(path.find('/').unwrap_or(path.len()));
-        let upstream = self.upstream(caller, name)?;
-        let uri = upstream.uri(if path.is_empty() { "/" } else { path }, request.uri().query())?;
-        Ok((upstream, uri))
-    }
-
-    fn target_by_header(
-        &self,
-        caller: &Caller,
-        request: &Request,
-    ) -> Result<ForwardTarget<'_>, ErrorResponse> {
-        let name = request.headers().get(UPSTREAM_HEADER);
-        let name = name.and_then(|name| name.to_str().ok()).unwrap_or_default();
-        let upstream = self.upstream(caller, name)?;
-        let uri = upstream.uri(request.uri().path(), request.uri().query())?;
-        Ok((upstream, uri))
-    }
-
-    /// Returns the upstream called `name`, if `caller` may use it.
-    fn upstream(&self, caller: &Caller, name: &str) -> Result<&Upstream, ErrorResponse> {
-        let is_allowed = |(name, identity): (&str, &ManagedIdentity)| {
-            caller.may_use(name) && caller.may_request(identity.scopes(), identity.scopes())
-        };
-        let upstream = self.upstreams.get(name);
-        upstream
-            .filter(|upstream| upstream.identity().is_none_or(is_allowed))
-            .ok_or_else(ErrorResponse::not_found)
+        *request.uri_mut() = uri;
+        headers::prepare_request(request.headers_mut(), drops_proxy_headers);
+        upstream.call(caller, permit, request).await
     }
 }
 
@@ -99,9 +60,14 @@ fn check(request: &Request) -> Result<(), ErrorResponse> {
     headers::check(request.headers()).map_err(ErrorResponse::invalid)
 }
 
-/// Returns the request to `uri`, without a token.
-fn prepared(mut request: Request, uri: Uri, drops_proxy_headers: bool) -> Request {
-    *request.uri_mut() = uri;
-    headers::prepare_request(request.headers_mut(), drops_proxy_headers);
-    request
+/// Returns the name of the upstream of `request`, and the path there, as it was sent: not decoded.
+fn target(route: Route, request: &Request) -> (&str, &str) {
+    let path = request.uri().path();
+    if route == Route::ProxyByPath {
+        let below = path.strip_prefix("/to/").unwrap_or_default();
+        let (name, path) = below.split_at(below.find('/').unwrap_or(below.len()));
+        return (name, if path.is_empty() { "/" } else { path });
+    }
+    let name = request.headers().get(UPSTREAM_HEADER).and_then(|name| name.to_str().ok());
+    (name.unwrap_or_default(), path)
 }

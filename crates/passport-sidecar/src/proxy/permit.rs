@@ -23,19 +23,12 @@ impl ForwardPermit {
     /// or too many files are open.
     pub(super) fn take(admission: &Admission, caller: &Caller) -> Result<Self, ErrorResponse> {
         let share = admission.forwarded.take(Some(&caller.name)).map_err(|exhausted| {
-            let (limit, error) = match exhausted {
-                Exhausted::Caller => {
-                    let text =
-                        "this caller has too many requests on their way; see limits.forwarded_per_caller";
-                    ("forwarded_per_caller", ErrorResponse::too_many_requests(text))
-                }
-                Exhausted::All => {
-                    let text = "too many requests are on their way; see limits.forwarded";
-                    ("forwarded", ErrorResponse::unavailable(text, Duration::ZERO))
-                }
+            let limit = match exhausted {
+                Exhausted::Caller => "forwarded_per_caller",
+                Exhausted::All => "forwarded",
             };
             count_rejected(limit);
-            error
+            exhausted.response(limit)
         })?;
         let file = admission.files.take(Some(&caller.name)).ok_or_else(|| {
             count_rejected("open_files");

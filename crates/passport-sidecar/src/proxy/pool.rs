@@ -19,8 +19,8 @@ use tower::{Service, ServiceExt, util::MapResponse};
 
 use super::{
     connection_history::{ConnectionHistory, TrackedConnection},
+    connection_retry::RetryableRequest,
     request_body::RequestBody,
-    retry::RetryableRequest,
 };
 use crate::limits::Limits;
 

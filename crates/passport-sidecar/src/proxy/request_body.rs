@@ -2,25 +2,22 @@
 //! gRPC, which may take any time: a fixed limit from the beginning of a request would cut them off,
 //! and without a limit an upstream that hangs would keep the permits of its callers.
 
-use std::{
-    pin::Pin,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{task::Poll, time::Duration};
 
 use axum::body::Body;
-use bytes::Bytes;
-use http_body::{Body as _, Frame, SizeHint};
+use http_body::Body as _;
 use tokio::{
     sync::watch,
     time::{sleep, timeout},
 };
 
 use super::{headers, permit::ForwardPermit};
+use crate::body::{BodyObserver, ObservedBody, PolledFrame};
 
 /// A request body that reports its progress, and holds the permit of its request.
-pub(super) struct RequestBody {
-    body: Body,
+pub(super) type RequestBody = ObservedBody<UploadObserver>;
+
+pub(super) struct UploadObserver {
     awaited: Option<watch::Sender<bool>>,
     _permit: Option<ForwardPermit>,
 }
@@ -31,12 +28,13 @@ pub(super) struct UploadProgress(Option<watch::Receiver<bool>>);
 impl RequestBody {
     pub(super) fn watched(body: Body) -> (Self, UploadProgress) {
         let (awaited, progress) = (!body.is_end_stream()).then(|| watch::channel(false)).unzip();
-        (Self { body, awaited, _permit: None }, UploadProgress(progress))
+        let observer = UploadObserver { awaited, _permit: None };
+        (Self { body, observer }, UploadProgress(progress))
     }
 
     /// Holds `permit` until this body is dropped.
     pub(super) fn holding(self, permit: ForwardPermit) -> Self {
-        Self { _permit: Some(permit), ..self }
+        Self { observer: UploadObserver { _permit: Some(permit), ..self.observer }, ..self }
     }
 }
 
@@ -63,29 +61,14 @@ impl UploadProgress {
     }
 }
 
-impl http_body::Body for RequestBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let polled = Pin::new(&mut self.body).poll_frame(cx);
-        if self.body.is_end_stream() || matches!(polled, Poll::Ready(None | Some(Err(_)))) {
+impl BodyObserver for UploadObserver {
+    fn observe(&mut self, body: &Body, polled: PolledFrame) -> PolledFrame {
+        if body.is_end_stream() || matches!(polled, Poll::Ready(None | Some(Err(_)))) {
             self.awaited = None;
         } else if let Some(awaited) = &self.awaited {
             awaited.send_replace(polled.is_pending());
         }
         polled.map_ok(headers::filter_trailers)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

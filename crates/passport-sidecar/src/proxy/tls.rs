@@ -1,11 +1,13 @@
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::Entry},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
 use passport_core::CaCertificates;
-use rustls::{ClientConfig, RootCertStore, crypto::aws_lc_rs::default_provider};
+use rustls::{
+    ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier, crypto::aws_lc_rs::default_provider,
+};
 use rustls_platform_verifier::Verifier;
 use tower::BoxError;
 use url::Url;
@@ -13,16 +15,7 @@ use url::Url;
 /// The TLS settings of upstreams. Upstreams with the same CA file share one set of root
 /// certificates.
 #[derive(Default)]
-pub(crate) struct TlsConfigs(HashMap<Trust, ClientConfig>);
-
-#[derive(Clone, PartialEq, Eq, Hash)]
-enum Trust {
-    /// No TLS, and so no root certificates, which the machine may not have.
-    Nothing,
-    System,
-    /// The certificates in this file, beside the system's.
-    SystemAnd(PathBuf),
-}
+pub(crate) struct TlsConfigs(HashMap<Option<PathBuf>, ClientConfig>);
 
 impl TlsConfigs {
     /// Returns the settings for the upstream at `base`.
@@ -30,36 +23,25 @@ impl TlsConfigs {
     /// # Errors
     /// When the CA file cannot be read, or there are no root certificates at all.
     pub(crate) fn get(&mut self, base: &Url, ca_file: Option<&Path>) -> Result<ClientConfig, BoxError> {
-        let trust = match ca_file {
-            Some(path) => Trust::SystemAnd(path.to_owned()),
-            None if base.scheme() == "https" => Trust::System,
-            None => Trust::Nothing,
-        };
-        if let Some(config) = self.0.get(&trust) {
-            return Ok(config.clone());
+        if ca_file.is_none() && base.scheme() != "https" {
+            // No TLS, and so no root certificates, which the machine may not have.
+            return Ok(builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
         }
-        let config = trust.config()?;
-        self.0.insert(trust, config.clone());
-        Ok(config)
+        match self.0.entry(ca_file.map(Path::to_owned)) {
+            Entry::Occupied(known) => Ok(known.get().clone()),
+            Entry::Vacant(entry) => Ok(entry.insert(config(ca_file)?).clone()),
+        }
     }
 }
 
-impl Trust {
-    fn config(&self) -> Result<ClientConfig, BoxError> {
-        let provider = Arc::new(default_provider());
-        let builder = ClientConfig::builder_with_provider(Arc::clone(&provider));
-        let builder = builder.with_safe_default_protocol_versions()?;
-        let verifier = match self {
-            Self::Nothing => {
-                return Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth());
-            }
-            Self::System => Verifier::new(provider)?,
-            Self::SystemAnd(path) => {
-                let ca = CaCertificates::from_pem_file(path)?;
-                Verifier::new_with_extra_roots(ca.iter().cloned(), provider)?
-            }
-        };
-        let builder = builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier));
-        Ok(builder.with_no_client_auth())
-    }
+/// Returns settings that trust the system's root certificates, and those in `ca_file`.
+fn config(ca_file: Option<&Path>) -> Result<ClientConfig, BoxError> {
+    let ca = ca_file.map(CaCertificates::from_pem_file).transpose()?;
+    let roots = ca.iter().flat_map(CaCertificates::iter).cloned();
+    let verifier = Arc::new(Verifier::new_with_extra_roots(roots, Arc::new(default_provider()))?);
+    Ok(builder()?.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
+}
+
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, rustls::Error> {
+    ClientConfig::builder_with_provider(Arc::new(default_provider())).with_safe_default_protocol_versions()
 }

@@ -1,4 +1,4 @@
-use std::{fmt, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{body::Body, extract::Request, response::Response};
 use bytes::Bytes;
@@ -18,76 +18,58 @@ use super::{
     request_body::RequestBody,
 };
 use crate::{
-    caller_auth::Caller,
-    error::ErrorResponse,
-    limits::{Limits, hold_until_end},
+    body::hold_until_end, caller_auth::Caller, config::UpstreamConfig, error::ErrorResponse, limits::Limits,
 };
-
-/// Whose token the requests to an upstream have.
-#[derive(Debug)]
-pub(crate) enum TokenOwner {
-    Identity(String, ManagedIdentity),
-    /// The token that each request brings.
-    Caller,
-    /// The token that a request brings, or else that of an identity.
-    CallerOrIdentity(String, ManagedIdentity),
-}
 
 /// A service that requests are forwarded to.
 pub(crate) struct Upstream {
     name: String,
     base_url: BaseUrl,
     version: Version,
-    owner: TokenOwner,
+    /// The identity whose token requests have, by its name.
+    identity: Option<(String, ManagedIdentity)>,
+    /// Whether a request keeps the token that it brings.
+    propagate: bool,
     plain: CallerPools,
+    /// Attaches the identity's token.
     with_token: Option<AttachToken<CallerPools>>,
-    idle_time: Duration,
-    response_time: Duration,
+    limits: Limits,
 }
 
 impl Upstream {
-    /// Creates the upstream at `base`. With `http2` it is sent HTTP/2 without TLS.
+    /// Creates the upstream at `base`.
     pub(crate) fn new(
         name: &str,
+        config: &UpstreamConfig,
         base: &Url,
         tls: ClientConfig,
-        http2: bool,
-        owner: TokenOwner,
-        limits: &Limits,
+        identity: Option<(String, ManagedIdentity)>,
+        limits: Limits,
         idle_connections: usize,
     ) -> Result<Self, BoxError> {
-        let plain = CallerPools::new(tls, http2, *limits, idle_connections);
-        let with_token = match &owner {
-            TokenOwner::Identity(_, identity) | TokenOwner::CallerOrIdentity(_, identity) => {
-                // The configuration has been checked for plain http.
-                let origins = AllowedOrigins::danger_plain_http([Origin::of(base)?.to_string()])?;
-                Some(AttachTokenLayer::new(identity.clone(), origins).layer(plain.clone()))
-            }
-            TokenOwner::Caller => None,
+        let plain = CallerPools::new(tls, config.http2, limits, idle_connections);
+        // The configuration has been checked for plain http.
+        let origins = AllowedOrigins::danger_plain_http([Origin::of(base)?.to_string()])?;
+        let attach = |(_, identity): &(_, ManagedIdentity)| {
+            AttachTokenLayer::new(identity.clone(), origins).layer(plain.clone())
         };
-        let version = if http2 { Version::HTTP_2 } else { Version::HTTP_11 };
-        let base_url = BaseUrl::new(base)?;
-        let (idle_time, response_time) = (limits.idle_time(), limits.response_time());
         Ok(Self {
             name: name.to_owned(),
-            base_url,
-            version,
-            owner,
+            base_url: BaseUrl::new(base)?,
+            version: if config.http2 { Version::HTTP_2 } else { Version::HTTP_11 },
+            with_token: identity.as_ref().map(attach),
+            identity,
+            propagate: config.propagate,
             plain,
-            with_token,
-            idle_time,
-            response_time,
+            limits,
         })
     }
 
-    /// Returns the identity that callers have to be allowed to use.
-    pub(crate) fn identity(&self) -> Option<(&str, &ManagedIdentity)> {
-        match &self.owner {
-            TokenOwner::Identity(name, identity) | TokenOwner::CallerOrIdentity(name, identity) => {
-                Some((name, identity))
-            }
-            TokenOwner::Caller => None,
-        }
+    /// Whether `caller` may use the identity of this upstream, if it has one.
+    pub(super) fn is_for(&self, caller: &Caller) -> bool {
+        self.identity.as_ref().is_none_or(|(name, identity)| {
+            caller.may_use(name) && caller.may_request(identity.scopes(), identity.scopes())
+        })
     }
 
     /// Returns the URL of a request, which stays below the base URL.
@@ -113,33 +95,34 @@ impl Upstream {
         let mut request = http::Request::from_parts(parts, body.holding(permit.clone()));
         *request.version_mut() = self.version;
         request.extensions_mut().insert(CallerName(Arc::clone(&caller.name)));
+        let limits = &self.limits;
         // The time for a response begins when the body is sent, so that a large body or a stream
         // may take any time.
         tokio::select! {
             outcome = self.send(request) => outcome.map(|response| hold_until_end(permit, response)),
-            () = progress.timed_out(self.idle_time, self.response_time) => Err(self.timed_out()),
+            () = progress.timed_out(limits.idle_time(), limits.response_time()) => Err(self.timed_out()),
         }
     }
 
     async fn send(&self, mut request: http::Request<RequestBody>) -> Result<Response, ErrorResponse> {
         let has_token = request.headers().contains_key(header::AUTHORIZATION);
-        let with_token = match (&self.with_token, &self.owner) {
-            (Some(with_token), TokenOwner::Identity(..)) => with_token,
-            (Some(with_token), _) if !has_token => with_token,
-            (None, _) if !has_token => {
+        match self.with_token.as_ref().filter(|_| !(self.propagate && has_token)) {
+            Some(with_token) => {
+                // Credentials of the client are for the sidecar, not for the upstream.
+                request.headers_mut().remove(header::AUTHORIZATION);
+                let response = with_token.clone().oneshot(request).await;
+                self.accept(response.map_err(|error| self.token_error(&error))?)
+            }
+            None if self.propagate && has_token => {
+                let response = self.plain.clone().oneshot(request).await;
+                self.accept(response.map_err(|error| self.bad_gateway(&with_causes(&error)))?)
+            }
+            None => {
                 let description =
                     "this upstream is called in the caller's name; send its token in Authorization";
-                return Err(ErrorResponse::unauthorized("Bearer", "invalid_token", description));
+                Err(ErrorResponse::unauthorized("Bearer", "invalid_token", description))
             }
-            _ => {
-                let response = self.plain.clone().oneshot(request).await;
-                return self.accept(response.map_err(|error| self.bad_gateway(&with_causes(&error)))?);
-            }
-        };
-        // Credentials of the client are for the sidecar, not for the upstream.
-        request.headers_mut().remove(header::AUTHORIZATION);
-        let response = with_token.clone().oneshot(request).await;
-        self.accept(response.map_err(|error| self.token_error(&error))?)
+        }
     }
 
     /// Turns an upstream's response into a response of the sidecar.
@@ -159,9 +142,8 @@ impl Upstream {
     }
 
     fn token_error(&self, error: &BoxError) -> ErrorResponse {
-        let identity = self.identity().map(|(_, identity)| identity);
-        match (error.downcast_ref::<TokenError>(), identity) {
-            (Some(error), Some(identity)) => ErrorResponse::token_unavailable(identity, error),
+        match (error.downcast_ref::<TokenError>(), &self.identity) {
+            (Some(error), Some((_, identity))) => ErrorResponse::token_unavailable(identity, error),
             _ => self.bad_gateway(&with_causes(&**error)),
         }
     }
@@ -184,14 +166,5 @@ impl Upstream {
         let description =
             format!("the upstream `{}` did not answer in time, or there was no token in time", self.name);
         ErrorResponse::new(StatusCode::GATEWAY_TIMEOUT, "server_error", description)
-    }
-}
-
-impl fmt::Debug for Upstream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Upstream")
-            .field("name", &self.name)
-            .field("base_url", &self.base_url)
-            .finish_non_exhaustive()
     }
 }

@@ -12,11 +12,13 @@ fn checked_with(setting: ProxyHeaders, uri: &str, headers: &[(&str, &str)]) -> O
         map.append(name.parse::<HeaderName>().unwrap(), value.parse().unwrap());
     }
     let uri: Uri = uri.parse().unwrap();
-    let guard = RequestGuard {
+    let listen = Listen {
         hosts: vec!["sidecar.internal".to_owned()],
         unix_proxy_headers: ProxyHeaders::Refuse,
         tcp_proxy_headers: setting,
+        ..Listen::default()
     };
+    let guard = RequestGuard { listen };
     let checked = guard.check(Route::of(uri.path()), Peer::Tcp, &uri, &map);
     checked.err().map(|error| error.status)
 }

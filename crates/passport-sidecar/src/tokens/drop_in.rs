@@ -10,13 +10,13 @@ use http::header;
 use super::{
     form::{self, TokenForm},
     request::TokenEndpoints,
-    response,
 };
 use crate::{
     access_log::RequestCaller,
+    body::hold_until_end,
     caller_auth::Caller,
     error::ErrorResponse,
-    limits::{MAX_FORM, Share, TcpConnection, UnknownForms, hold_until_end},
+    limits::{MAX_FORM, Share, TcpConnection, UnknownForms},
     peer::Peer,
 };
 
@@ -25,8 +25,9 @@ use crate::{
 /// works when one URL is changed.
 pub(super) async fn token(State(endpoints): State<Arc<TokenEndpoints>>, request: Request) -> Response {
     match admit(&endpoints, request).await {
-        Ok((form, (caller, share))) => {
-            let token = issue(&endpoints, &caller, &form).await;
+        Ok((form, caller, share)) => {
+            let scope = form.scope.as_deref();
+            let token = endpoints.token(&caller, &form.client_id, scope, Duration::ZERO).await;
             let mut response = token.unwrap_or_else(IntoResponse::into_response);
             response.extensions_mut().insert(RequestCaller(caller));
             hold_until_end(share, response)
@@ -35,22 +36,13 @@ pub(super) async fn token(State(endpoints): State<Arc<TokenEndpoints>>, request:
     }
 }
 
-/// A caller, and the memory of its request.
-type Admitted = (Arc<Caller>, Share);
-
-async fn admit_caller(
-    endpoints: &TokenEndpoints,
-    peer: Peer,
-    connection: Option<TcpConnection>,
-    tokens: &[&str],
-) -> Result<Admitted, ErrorResponse> {
-    let caller = endpoints.admission.authenticate(peer, connection, tokens).await?;
-    let share = endpoints.admission.own_request(&caller)?;
-    Ok((caller, share))
-}
-
 /// Authenticates the caller before the form is read, unless its token is in the form.
-async fn admit(endpoints: &TokenEndpoints, request: Request) -> Result<(TokenForm, Admitted), ErrorResponse> {
+///
+/// Returns the form, the caller, and the memory of its request.
+async fn admit(
+    endpoints: &TokenEndpoints,
+    request: Request,
+) -> Result<(TokenForm, Arc<Caller>, Share), ErrorResponse> {
     let peer = Peer::of(&request);
     let (parts, body) = request.into_parts();
     form::check_content_type(&parts.headers)?;
@@ -63,25 +55,19 @@ async fn admit(endpoints: &TokenEndpoints, request: Request) -> Result<(TokenFor
     let unknown: UnknownForms = parts.extensions.get().cloned().unwrap_or_default();
     // The head may be larger than the form, and reading the form takes time.
     drop(parts);
-    let admit = async |tokens: &[&str]| admit_caller(endpoints, peer, connection.clone(), tokens).await;
+    let admit = async |tokens: &[&str]| {
+        let caller = endpoints.admission.authenticate(peer, connection.clone(), tokens).await?;
+        let share = endpoints.admission.own_request(&caller)?;
+        Ok::<_, ErrorResponse>((caller, share))
+    };
     let early = if is_known { Some(admit(&tokens).await?) } else { None };
     let _permit = if is_known { None } else { Some(unknown.take()?) };
     let form = to_bytes(body, MAX_FORM).await;
     let form = form::parse(basic, &form.map_err(|_| ErrorResponse::invalid("the form is too large"))?)?;
     let tokens: Vec<&str> = form.caller_tokens.iter().map(String::as_str).collect();
-    let admitted = match early {
+    let (caller, share) = match early {
         Some(admitted) => admitted,
         None => admit(&tokens).await?,
     };
-    Ok((form, admitted))
-}
-
-async fn issue(
-    endpoints: &TokenEndpoints,
-    caller: &Caller,
-    form: &TokenForm,
-) -> Result<Response, ErrorResponse> {
-    let request = endpoints.request(caller, &form.client_id, form.scope.as_deref())?;
-    let token = request.token(Duration::ZERO).await?;
-    Ok(response::token(&token, &request.granted()))
+    Ok((form, caller, share))
 }

@@ -1,9 +1,11 @@
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
+use axum::response::Response;
 use http::StatusCode;
 use passport_outbound::{AccessToken, ManagedIdentity, Scopes, TokenError};
 use tokio::time::timeout;
 
+use super::response;
 use crate::{admission::Admission, caller_auth::Caller, error::ErrorResponse};
 
 /// The longest time to live that a token is requested with.
@@ -55,6 +57,19 @@ impl TokenEndpoints {
         Ok(TokenRequest { identity, scopes, timeout: self.response_time })
     }
 
+    /// Responds with a token that lives for at least `min_ttl`, as far as Passport issues such
+    /// tokens.
+    pub(super) async fn token(
+        &self,
+        caller: &Caller,
+        identity: &str,
+        scopes: Option<&str>,
+        min_ttl: Duration,
+    ) -> Result<Response, ErrorResponse> {
+        let request = self.request(caller, identity, scopes)?;
+        request.respond(request.identity.token_for(min_ttl.min(MAX_TTL))).await
+    }
+
     /// Returns the identity of that name or client id, if `caller` may use it.
     fn identity(&self, name: &str, caller: &Caller) -> Option<&ManagedIdentity> {
         let mut allowed = self.identities.iter().filter(|(known, _)| caller.may_use(known));
@@ -65,25 +80,22 @@ impl TokenEndpoints {
 }
 
 impl TokenRequest {
-    /// Returns a token that lives for at least `min_ttl`, as far as Passport issues such tokens.
-    pub(super) async fn token(&self, min_ttl: Duration) -> Result<AccessToken, ErrorResponse> {
-        self.wait_for(self.identity.token_for(min_ttl.min(MAX_TTL))).await
-    }
-
-    /// Waits for a token as long as the request may. The attempt goes on after that.
-    pub(super) async fn wait_for(
+    /// Responds with `token`, and waits for it as long as the request may. The attempt goes on
+    /// after that.
+    pub(super) async fn respond(
         &self,
         token: impl Future<Output = Result<AccessToken, TokenError>>,
-    ) -> Result<AccessToken, ErrorResponse> {
+    ) -> Result<Response, ErrorResponse> {
         let late = || {
             ErrorResponse::unavailable("there was no token in time; it is still asked for", Duration::ZERO)
         };
         let token = timeout(self.timeout, token).await.map_err(|_| late())?;
-        token.map_err(|error| ErrorResponse::token_unavailable(&self.identity, &error))
+        let token = token.map_err(|error| ErrorResponse::token_unavailable(&self.identity, &error))?;
+        Ok(response::token(&token, &self.granted()))
     }
 
     /// Returns the requested scopes that were granted.
-    pub(super) fn granted(&self) -> String {
+    fn granted(&self) -> String {
         let missing = self.identity.status().missing_scopes().to_vec();
         let scopes = self.scopes.to_string();
         let granted = scopes.split(' ').filter(|scope| !missing.iter().any(|missing| missing == scope));

@@ -2,7 +2,7 @@ use axum::{
     Json,
     response::{IntoResponse, Response},
 };
-use http::{HeaderValue, header};
+use http::header;
 use passport_core::{Clock, SystemClock, unix_millis};
 use passport_outbound::AccessToken;
 use serde_json::json;
@@ -20,9 +20,5 @@ pub(super) fn token(token: &AccessToken, granted: &str) -> Response {
         "expires_on": unix_millis(end) / 1000,
         "scope": granted,
     });
-    let mut response = Json(body).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    headers.insert(header::PRAGMA, HeaderValue::from_static("no-cache"));
-    response
+    ([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], Json(body)).into_response()
 }

@@ -16,7 +16,7 @@ use passport_core::Hex;
 use passport_outbound::AccessToken;
 use serde::Deserialize;
 
-use super::{request::TokenEndpoints, response};
+use super::request::TokenEndpoints;
 use crate::{caller_auth::Caller, error::ErrorResponse};
 
 #[derive(Deserialize)]
@@ -48,10 +48,8 @@ pub(super) async fn token(
             "write identity=, and scope= and min_ttl= (whole seconds) if need be, and nothing else",
         )
     })?;
-    let request = endpoints.request(&caller, &parameters.identity, parameters.scope.as_deref())?;
-    let life = Duration::from_secs(parameters.min_ttl.unwrap_or_default().into());
-    let token = request.token(life).await?;
-    Ok(response::token(&token, &request.granted()))
+    let min_ttl = Duration::from_secs(parameters.min_ttl.unwrap_or_default().into());
+    endpoints.token(&caller, &parameters.identity, parameters.scope.as_deref(), min_ttl).await
 }
 
 /// `POST /v1/token/refresh` with a form: returns another token than the rejected one. All callers
@@ -71,9 +69,7 @@ pub(super) async fn refresh(
         return Err(ErrorResponse::invalid("rejected= is 64 hexadecimal digits: the token's SHA-256"));
     }
     let rejected = parameters.rejected.to_ascii_lowercase();
-    let replaced = request.identity.token_after_refusal(|cached| has_hash(cached, &rejected));
-    let token = request.wait_for(replaced).await?;
-    Ok(response::token(&token, &request.granted()))
+    request.respond(request.identity.token_after_refusal(|cached| has_hash(cached, &rejected))).await
 }
 
 fn has_hash(token: &AccessToken, hash: &str) -> bool {

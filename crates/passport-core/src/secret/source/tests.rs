@@ -1,4 +1,5 @@
 use super::*;
+use crate::SecretErrorKind;
 
 #[tokio::test]
 async fn an_empty_secret_is_an_error() {
@@ -28,12 +29,4 @@ async fn custom_provider_needs_no_code_for_line_breaks() {
     let read = source.resolve().await.unwrap();
     assert_eq!(read.secret().expose(), "s3cret");
     assert!(source.resolve_anew(&read).await.unwrap().is_same(&read));
-}
-
-#[test]
-fn a_scheme_without_a_provider_is_named() {
-    let reference = "vault:kv/payroll".parse().unwrap();
-    let error = SecretSource::from_reference(reference).unwrap_err();
-    assert_eq!(error.kind(), SecretErrorKind::UnknownScheme);
-    assert!(error.to_string().contains("`vault:kv/payroll`"));
 }

@@ -3,8 +3,7 @@ use std::fs;
 use super::*;
 
 async fn read(directory: &std::path::Path, reference: &str) -> Result<String, SecretErrorKind> {
-    let credentials = SystemdCredentials::in_directory(directory);
-    let read = credentials.resolve(&reference.parse().unwrap()).await;
+    let read = read_in(Some(directory.to_owned()), &reference.parse().unwrap()).await;
     read.map(|read| read.secret().expose().to_owned()).map_err(|error| error.kind())
 }
 
@@ -29,6 +28,6 @@ async fn outside_of_a_service_it_is_said_what_is_missing() {
     if env::var_os(DIRECTORY).is_some() {
         return; // the tests are a service themselves
     }
-    let error = SystemdCredentials::default().resolve(&"systemd:a".parse().unwrap()).await.unwrap_err();
+    let error = SystemdCredentials.resolve(&"systemd:a".parse().unwrap()).await.unwrap_err();
     assert!(error.to_string().contains("LoadCredential="), "{error}");
 }

@@ -6,9 +6,9 @@ use crate::RejectionReason;
 #[test]
 fn each_setting_is_inherited_from_the_outer_layer() {
     let set: [fn(&mut RejectionConfig); 3] = [
-        RejectionConfig::opaque,
-        |config| config.respond_with(|_, standard| standard),
-        RejectionConfig::grpc_only,
+        |config| config.is_opaque = true,
+        |config| config.custom = Some(Arc::new(|_, standard| standard)),
+        |config| config.forced = Some(ForcedProtocol::Grpc),
     ];
     for (number, set) in set.into_iter().enumerate() {
         let (mut outer, mut extensions) = (RejectionConfig::default(), Extensions::new());
@@ -32,9 +32,9 @@ fn custom_response_is_never_a_success() {
     for (custom, status, has_challenge) in
         [(100, 401, true), (200, 401, true), (204, 401, true), (401, 401, true), (302, 302, false)]
     {
-        let mut config = RejectionConfig::default();
         let custom = StatusCode::from_u16(custom).unwrap();
-        config.respond_with(move |_, _| Response::builder().status(custom).body(Bytes::new()).unwrap());
+        let respond = move |_: &_, _| Response::builder().status(custom).body(Bytes::new()).unwrap();
+        let config = RejectionConfig { custom: Some(Arc::new(respond)), ..RejectionConfig::default() };
         let standard =
             Response::builder().status(401).header(WWW_AUTHENTICATE, "Bearer").body(Bytes::new()).unwrap();
         let response = config.finish(&rejection, standard);

@@ -1,6 +1,9 @@
+use std::sync::Arc;
+
 use super::*;
 use crate::{
     RejectionReason,
+    response::protocol::ForcedProtocol,
     test_support::{Log, measured},
 };
 
@@ -10,8 +13,7 @@ fn rejection_response(rejection: Rejection, protocol: Protocol) -> Response<Byte
 
 #[test]
 fn opaque_rejection_has_no_reason() {
-    let mut opaque = RejectionConfig::default();
-    opaque.opaque();
+    let opaque = RejectionConfig { is_opaque: true, ..RejectionConfig::default() };
     let token = super::rejection_response(RejectionReason::Expired.into(), Protocol::Http, &opaque);
     assert_eq!(token.body(), r#"{"error":"invalid_token"}"#);
     assert_eq!(token.headers()[WWW_AUTHENTICATE], r#"Bearer realm="passport", error="invalid_token""#);
@@ -35,11 +37,11 @@ fn opaque_rejection_has_no_reason() {
 
 #[test]
 fn custom_response_keeps_status_and_challenge() {
-    let mut responder = RejectionConfig::default();
-    responder.respond_with(|rejection, standard| {
+    let respond = |rejection: &Rejection, standard: Response<Bytes>| {
         assert_eq!(rejection.status(), standard.status());
         Response::new(Bytes::from("<html>"))
-    });
+    };
+    let responder = RejectionConfig { custom: Some(Arc::new(respond)), ..RejectionConfig::default() };
     let response = super::rejection_response(RejectionReason::Expired.into(), Protocol::Http, &responder);
     assert_eq!((response.status().as_u16(), &response.body()[..]), (401, &b"<html>"[..]));
     assert!(response.headers().contains_key(WWW_AUTHENTICATE), "a 401 has a challenge");
@@ -156,8 +158,8 @@ fn grpc_web_gets_its_status_in_the_body() {
 
 #[test]
 fn fixed_form_of_a_layer_holds_for_those_inside() {
-    let mut http_only = RejectionConfig::default();
-    http_only.http_only();
+    let forced = |protocol| RejectionConfig { forced: Some(protocol), ..RejectionConfig::default() };
+    let http_only = forced(ForcedProtocol::Http);
     let mut request = Request::post("/").header(CONTENT_TYPE, "application/grpc").body(()).unwrap();
     let status = |request: &Request<()>, responder: &RejectionConfig| {
         reject(Rejection::CredentialsMissing, request, responder).status().as_u16()
@@ -166,7 +168,5 @@ fn fixed_form_of_a_layer_holds_for_those_inside() {
     assert_eq!(status(&request, &http_only), 401);
     request.extensions_mut().insert(http_only);
     assert_eq!(status(&request, &RejectionConfig::default()), 401);
-    let mut grpc_only = RejectionConfig::default();
-    grpc_only.grpc_only();
-    assert_eq!(status(&request, &grpc_only), 200);
+    assert_eq!(status(&request, &forced(ForcedProtocol::Grpc)), 200);
 }

@@ -1,8 +1,8 @@
-use super::*;
+use super::{super::allowed_origins::PLAIN_HTTP, *};
 
 #[test]
 fn plain_http_base_url_is_rejected_with_its_opt_in() {
-    let base = base_url("http://erp", false).unwrap_err().to_string();
+    let base = base_url("http://erp", false, PLAIN_HTTP).unwrap_err().to_string();
     assert!(base.contains("with danger_plain_http in"), "{base}");
 }
 

@@ -1,7 +1,6 @@
 //! The layer as a middleware of the crate `reqwest-middleware`.
 
 use std::{
-    fmt,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -74,12 +73,6 @@ impl<'a> Service<Request> for Chain<'a> {
             let mut extensions = extensions.lock().await;
             next.run(request, &mut extensions).await
         })
-    }
-}
-
-impl fmt::Debug for Chain<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Chain").finish_non_exhaustive()
     }
 }
 

@@ -42,7 +42,6 @@ pub(crate) fn store_time_limit(store: &StoreHandle, request_timeout: Duration) -
 
 /// A source of tokens that reads a shared store first. Of the instances that find no token there,
 /// one at a time fetches from `source`.
-#[derive(Debug)]
 pub(crate) struct Coordinator {
     pub(crate) store: StoreHandle,
     pub(crate) key: TokenKey,

@@ -9,14 +9,14 @@ use std::{
 };
 
 use passport_core::{Attempt, Backoff, Joined, SharedTask, TaskLimits};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Notifications, TokenStore,
-    erased::DynTokenStore,
+    Notifications, StoreError, TokenStore, WakeUps,
+    erased::{DynTokenStore, StoreFuture},
     events,
-    session::{StoreSession, within},
+    session::StoreSession,
 };
 use crate::cache::TokenKey;
 
@@ -45,8 +45,11 @@ pub(crate) struct StoreHandle(pub(super) Arc<CircuitBreaker>);
 
 #[derive(Debug)]
 pub(super) struct CircuitBreaker {
-    pub(super) store: Box<dyn DynTokenStore>,
-    pub(super) is_open: AtomicBool,
+    store: Box<dyn DynTokenStore>,
+    /// The time limit of all calls of one session.
+    limit: Duration,
+    wake_ups: Option<WakeUps>,
+    is_open: AtomicBool,
     /// Locked when the circuit opens or closes and when a probe begins.
     transition: Mutex<()>,
     /// The pause before a probe and the probe itself are one attempt.
@@ -60,6 +63,8 @@ impl StoreHandle {
     pub(crate) fn new(store: impl TokenStore) -> Self {
         let life = CancellationToken::new();
         Self(Arc::new(CircuitBreaker {
+            limit: store.limit().min(MAX_LIMIT),
+            wake_ups: store.wake_ups(),
             store: Box::new(store),
             is_open: AtomicBool::new(false),
             transition: Mutex::default(),
@@ -71,12 +76,12 @@ impl StoreHandle {
 
     /// Returns the time limit of all calls of one session.
     pub(in crate::cache) fn limit(&self) -> Duration {
-        self.0.limit()
+        self.0.limit
     }
 
     /// Subscribes to the notifications for `key`, if the store sends any.
     pub(in crate::cache) fn listen(&self, key: &TokenKey) -> Option<Notifications> {
-        self.0.store.wake_ups_dyn().map(|wake_ups| wake_ups.listen(key))
+        self.0.wake_ups.as_ref().map(|wake_ups| wake_ups.listen(key))
     }
 
     /// Begins the calls for one token.
@@ -84,9 +89,33 @@ impl StoreHandle {
         StoreSession::new(self.clone(), key.clone())
     }
 
+    /// Calls the store within `limit`. `None` if the circuit is open, or if the call fails, which
+    /// opens it.
+    pub(super) async fn call<'a, T>(
+        &'a self,
+        limit: Duration,
+        key: &'a TokenKey,
+        operation: impl FnOnce(&'a dyn DynTokenStore, &'a TokenKey) -> StoreFuture<'a, T>,
+    ) -> Option<T> {
+        let breaker = &self.0;
+        if breaker.is_open.load(Ordering::Acquire) {
+            // The task that probes the store may have ended with its runtime.
+            self.probe(key);
+            return None;
+        }
+        let error = match within(limit, operation(&*breaker.store, key)).await {
+            Ok(value) => return Some(value),
+            Err(error) => error,
+        };
+        events::store_failed(key.client_id(), &error);
+        breaker.open();
+        self.probe(key);
+        None
+    }
+
     /// Starts to probe the store, unless that is running. The probe uses the key of the failed
     /// call, as only a part of the store may fail.
-    pub(super) fn probe(&self, key: &TokenKey) {
+    fn probe(&self, key: &TokenKey) {
         let joined = {
             let _transition = self.0.transition();
             self.0.probes.join_or_begin(PROBE_LIMITS)
@@ -98,12 +127,8 @@ impl StoreHandle {
 }
 
 impl CircuitBreaker {
-    fn limit(&self) -> Duration {
-        self.store.limit_dyn().min(MAX_LIMIT)
-    }
-
     /// Opens the circuit. The lock makes the last event the current state.
-    pub(super) fn open(&self) {
+    fn open(&self) {
         let _transition = self.transition();
         if !self.is_open.swap(true, Ordering::AcqRel) {
             events::store_works(false);
@@ -136,13 +161,20 @@ async fn probe_until_success(breaker: Weak<CircuitBreaker>, mut attempt: Attempt
     for failures in 0.. {
         sleep(PROBE_PAUSES.pause(failures, fastrand::f64())).await;
         let Some(breaker) = breaker.upgrade() else { return };
-        match within(breaker.limit(), breaker.store.probe_dyn(&key)).await {
+        match within(breaker.limit, breaker.store.probe_dyn(&key)).await {
             Ok(()) => return breaker.close(attempt),
             Err(error) => events::store_still_fails(&error),
         }
         let Some(next) = breaker.next_probe(&attempt) else { return };
         attempt = next;
     }
+}
+
+/// Awaits the result of a call for `limit` at most.
+async fn within<T>(limit: Duration, call: StoreFuture<'_, T>) -> Result<T, StoreError> {
+    timeout(limit, call)
+        .await
+        .unwrap_or_else(|late| Err(StoreError::new("it did not answer in time").caused_by(late)))
 }
 
 #[cfg(test)]

@@ -4,12 +4,12 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use passport_core::AccessToken;
 
-use super::{Leased, StoreError, StoredToken, TokenStore, WakeUps};
+use super::{Leased, StoreError, StoredToken, TokenStore};
 use crate::cache::TokenKey;
 
 pub(super) type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// [`TokenStore`] for trait objects.
+/// The calls of a [`TokenStore`] for trait objects.
 pub(super) trait DynTokenStore: fmt::Debug + Send + Sync {
     fn get_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, Option<StoredToken>>;
     fn try_lease_dyn<'a>(
@@ -27,8 +27,6 @@ pub(super) trait DynTokenStore: fmt::Debug + Send + Sync {
     fn release_dyn<'a>(&'a self, key: &'a TokenKey, holder: &'a str) -> StoreFuture<'a, ()>;
     fn remove_dyn<'a>(&'a self, key: &'a TokenKey, token: &'a AccessToken) -> StoreFuture<'a, ()>;
     fn probe_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, ()>;
-    fn limit_dyn(&self) -> Duration;
-    fn wake_ups_dyn(&self) -> Option<WakeUps>;
 }
 
 impl<S: TokenStore> DynTokenStore for S {
@@ -64,13 +62,5 @@ impl<S: TokenStore> DynTokenStore for S {
 
     fn probe_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, ()> {
         Box::pin(self.probe(key))
-    }
-
-    fn limit_dyn(&self) -> Duration {
-        self.limit()
-    }
-
-    fn wake_ups_dyn(&self) -> Option<WakeUps> {
-        self.wake_ups()
     }
 }

@@ -133,12 +133,13 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     }
 
     /// Returns the time limit of the calls for one token: once before it is waited for or fetched,
-    /// and once after that. 5 s at most; defaults to 500 ms.
+    /// and once after that. 5 s at most; defaults to 500 ms. It is called once for each cache.
     fn limit(&self) -> Duration {
         Duration::from_millis(500)
     }
 
-    /// Returns the notifications of the store. Without them, waiting instances poll more often.
+    /// Returns the notifications of the store. Without them, waiting instances poll more often. It
+    /// is called once for each cache.
     fn wake_ups(&self) -> Option<WakeUps> {
         None
     }

@@ -1,15 +1,14 @@
 //! Calls to a store within its time limit.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
 use passport_core::AccessToken;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::{
-    Leased, StoreError, StoredToken,
+    Leased, StoredToken,
     circuit_breaker::StoreHandle,
     erased::{DynTokenStore, StoreFuture},
-    events,
 };
 use crate::cache::TokenKey;
 
@@ -53,35 +52,14 @@ impl StoreSession {
         self.call(|store, key| store.remove_dyn(key, token)).await;
     }
 
-    /// Calls the store. `None` if the circuit is open or the call fails.
+    /// Calls the store in the time that is left.
     async fn call<'a, T>(
         &'a mut self,
         operation: impl FnOnce(&'a dyn DynTokenStore, &'a TokenKey) -> StoreFuture<'a, T>,
     ) -> Option<T> {
-        let (breaker, key) = (&self.store.0, &self.key);
-        if breaker.is_open.load(Ordering::Acquire) {
-            // The task that probes the store may have ended with its runtime.
-            self.store.probe(key);
-            return None;
-        }
         let started = Instant::now();
-        let result = within(self.left, operation(&*breaker.store, key)).await;
+        let result = self.store.call(self.left, &self.key, operation).await;
         self.left = self.left.saturating_sub(started.elapsed());
-        match result {
-            Ok(value) => Some(value),
-            Err(error) => {
-                events::store_failed(key.client_id(), &error);
-                breaker.open();
-                self.store.probe(key);
-                None
-            }
-        }
+        result
     }
-}
-
-/// Awaits the result of a call for `limit` at most.
-pub(super) async fn within<T>(limit: Duration, call: StoreFuture<'_, T>) -> Result<T, StoreError> {
-    timeout(limit, call)
-        .await
-        .unwrap_or_else(|late| Err(StoreError::new("it did not answer in time").caused_by(late)))
 }

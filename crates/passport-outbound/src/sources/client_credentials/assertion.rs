@@ -40,7 +40,7 @@ pub enum SigningAlgorithm {
 impl PrivateKeyJwt {
     /// Signs assertions with `algorithm`, for the token endpoint.
     #[must_use]
-    pub fn new(algorithm: SigningAlgorithm) -> Self {
+    pub const fn new(algorithm: SigningAlgorithm) -> Self {
         Self { algorithm, key_id: None, audience: None }
     }
 

@@ -5,20 +5,17 @@ mod client_authentication;
 mod events;
 mod form;
 mod request;
-mod secret_hint;
 
 pub use self::{
     assertion::{PrivateKeyJwt, SigningAlgorithm},
     client_authentication::ClientAuthentication,
 };
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use bytes::Bytes;
-use http::{Request, Response};
 use passport_core::{
     ClientId, Clock, Limits, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind, SecretSource,
-    Transport, TransportError, hedged,
+    Transport, hedged,
 };
 use tokio::time::{Instant, timeout_at};
 use url::Url;
@@ -107,7 +104,7 @@ impl ClientCredentials {
         let second = self.request_and_retry_from(now, secret);
         // A gateway's 504 is not final while the other request is running.
         let is_settled = |result: &Result<_, FetchFailure>| {
-            !result.as_ref().is_err_and(|failure| failure.kind() == TokenErrorKind::Unavailable)
+            !result.as_ref().is_err_and(|failure| failure.kind == TokenErrorKind::Unavailable)
         };
         match timeout_at(deadline, hedged(head_start, first, second, is_settled)).await {
             Ok(Ok(result) | Err((_, result))) => result,
@@ -140,38 +137,32 @@ impl ClientCredentials {
         };
         let request = request::build(&proof, &self.scopes, requested_at)?;
         events::token_request(&self.client_id);
-        let response = self.send(request).await.map_err(no_response)?;
-        let read = token_response::read(&response, &self.scopes, requested_at);
-        read.map_err(|failure| {
-            let failure = failure.authentication_remedy(self.authentication.remedy());
-            secret_hint::add_secret_hint(failure, self.secret.reference(), secret)
+        let limits = Limits { timeout: self.timeout, max_body: MAX_RESPONSE };
+        let response = self.transport.exchange(request, limits).await.map_err(no_response)?;
+        token_response::read(&response, &self.scopes, requested_at).map_err(|failure| {
+            let authentication_remedy = Some(self.authentication.remedy());
+            let hint = if is_client_rejected(&failure) { self.secret_hint(secret) } else { failure.hint };
+            FetchFailure { authentication_remedy, hint, ..failure }
         })
     }
 
-    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-        self.transport.exchange(request, Limits { timeout: self.timeout, max_body: MAX_RESPONSE }).await
+    /// Returns what is unusual about a rejected secret, such as a space or a quote.
+    fn secret_hint(&self, secret: &Secret) -> Option<String> {
+        let suspicions = secret.suspicions();
+        let text = format!("the secret behind `{}` {}", self.secret.reference(), suspicions.join(" and "));
+        (!suspicions.is_empty()).then_some(text)
     }
 }
 
 /// Returns whether the connection failed, so that Passport has not answered.
 fn has_no_response(failure: &FetchFailure) -> bool {
-    failure.kind() == TokenErrorKind::Unavailable && failure.has_no_status()
+    failure.kind == TokenErrorKind::Unavailable && failure.status.is_none()
 }
 
 /// Returns whether Passport rejected the client, and not the scopes or the grant.
 fn is_client_rejected(failure: &FetchFailure) -> bool {
-    failure.kind() == TokenErrorKind::Refused && failure.code().is_none_or(|code| code == "invalid_client")
-}
-
-/// Without the URL, whose query may contain a secret.
-impl fmt::Debug for ClientCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClientCredentials")
-            .field("client_id", &self.client_id)
-            .field("secret", &self.secret)
-            .field("scopes", &self.scopes)
-            .finish_non_exhaustive()
-    }
+    failure.kind == TokenErrorKind::Refused
+        && failure.oauth_error.as_ref().is_none_or(|code| code == "invalid_client")
 }
 
 #[cfg(test)]

@@ -2,8 +2,10 @@
 
 use std::{collections::VecDeque, sync::Mutex};
 
+use bytes::Bytes;
+use http::{Request, Response};
 use passport_core::{
-    Clock, HttpExchange, ManualClock, SecretError, SecretErrorKind, SecretProvider, SecretRef,
+    Clock, HttpExchange, ManualClock, SecretError, SecretErrorKind, SecretProvider, SecretRef, TransportError,
 };
 
 use super::*;

@@ -3,7 +3,7 @@ use std::{sync::Arc, time::Duration};
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header::CONTENT_TYPE};
-use passport_core::{AccessToken, ClientId, Clock, Limits, Scopes, TransportError, request_to};
+use passport_core::{AccessToken, ClientId, Clock, Hex, Limits, Scopes, TransportError, request_to};
 
 use super::{
     super::{
@@ -17,7 +17,6 @@ use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenE
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// Fetches the tokens of an identity from the sidecar.
-#[derive(Debug)]
 pub(crate) struct SidecarSource {
     pub(crate) sidecar: Sidecar,
     pub(crate) client_id: ClientId,
@@ -75,19 +74,15 @@ impl SidecarSource {
     fn refresh_request(&self, rejected: &AccessToken) -> Result<Request<Bytes>, TransportError> {
         let mut url = self.sidecar.base.clone();
         url.set_path("/v1/token/refresh");
+        let digest = digest(&SHA256, rejected.expose().as_bytes());
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("identity", self.client_id.as_str())
             .append_pair("scope", &self.scopes.to_string())
-            .append_pair("rejected", &hex_digest(rejected))
+            .append_pair("rejected", &Hex(digest.as_ref()).to_string())
             .finish();
         let mut request = request_to(&url, form.into())?;
         *request.method_mut() = Method::POST;
         request.headers_mut().insert(CONTENT_TYPE, FORM);
         Ok(request)
     }
-}
-
-/// Returns the SHA-256 digest in hexadecimal digits.
-fn hex_digest(token: &AccessToken) -> String {
-    digest(&SHA256, token.expose().as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -75,6 +75,6 @@ async fn ready_returns_a_failure_that_does_not_pass() {
             .build()
             .unwrap();
         let ready = tokio::time::timeout(Duration::from_secs(600), identity.ready()).await;
-        assert_eq!(ready.unwrap().unwrap_err().kind(), no_response(TransportError::new(kind)).kind());
+        assert_eq!(ready.unwrap().unwrap_err().kind(), no_response(TransportError::new(kind)).kind);
     }
 }

@@ -12,7 +12,7 @@ fn failed(left: Option<Duration>, random: f64) -> FailedAttempt {
 /// The length of the pause after one more failure, and whether callers wait for it.
 fn pause(backoff: &mut RetryBackoff, left: Option<Duration>, random: f64) -> (f64, bool) {
     let pause = backoff.failed(START, failed(left, random));
-    (pause.until().duration_since(START).unwrap().as_secs_f64(), pause.is_waited_for())
+    (pause.until.duration_since(START).unwrap().as_secs_f64(), pause.waited_for)
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn callers_wait_for_two_short_pauses() {
         let asked = Some(Duration::from_secs(asked));
         let pause =
             RetryBackoff::default().failed(START, FailedAttempt { retry_after: asked, ..failed(None, 0.5) });
-        assert_eq!(pause.is_waited_for(), waited_for, "{asked:?}");
+        assert_eq!(pause.waited_for, waited_for, "{asked:?}");
     }
 }
 
@@ -53,8 +53,8 @@ fn failure_after_a_quiet_minute_starts_a_new_count() {
         pause(&mut backoff, None, 1.0);
     }
     let after = |seconds: u64| START + Duration::from_secs(8 + seconds);
-    assert!(!backoff.failed(after(60), failed(None, 1.0)).is_waited_for());
-    assert!(backoff.failed(after(60 + 8 + 61), failed(None, 1.0)).is_waited_for());
+    assert!(!backoff.failed(after(60), failed(None, 1.0)).waited_for);
+    assert!(backoff.failed(after(60 + 8 + 61), failed(None, 1.0)).waited_for);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn time_of_the_attempt_counts_for_two_thirds_of_the_pause() {
         let mut backoff = RetryBackoff { failures: 20, ended: None };
         let took = Duration::from_secs(took);
         let pause = backoff.failed(START, FailedAttempt { took, ..failed(None, 1.0) });
-        let waited = pause.until().duration_since(START).unwrap().as_secs_f64();
+        let waited = pause.until.duration_since(START).unwrap().as_secs_f64();
         assert!((waited - length).abs() < 1e-6, "{took:?}: {waited}");
     }
 }

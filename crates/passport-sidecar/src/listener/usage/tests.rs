@@ -1,5 +1,6 @@
-use std::{convert::Infallible, future::poll_fn};
+use std::{convert::Infallible, future::poll_fn, pin::Pin};
 
+use bytes::Bytes;
 use futures_util::{poll, stream};
 use http_body::Body as _;
 use tokio::time::{advance, timeout};

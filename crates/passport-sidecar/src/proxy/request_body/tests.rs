@@ -1,5 +1,6 @@
-use std::future::poll_fn;
+use std::{future::poll_fn, pin::Pin};
 
+use bytes::Bytes;
 use futures_util::stream;
 use tokio::time::Instant;
 

@@ -108,13 +108,17 @@ async fn third_failure_in_a_row_is_an_error() {
     assert!(start.elapsed() <= Duration::from_millis(1510), "{:?}", start.elapsed());
 }
 
+/// A response with this `Retry-After`.
+fn unavailable_for(retry_after: Duration) -> FetchFailure {
+    FetchFailure { retry_after: Some(retry_after), ..FetchFailure::of(TokenErrorKind::Unavailable) }
+}
+
 #[tokio::test(start_paused = true)]
 async fn cold_callers_wait_for_a_retry_after_of_one_second() {
     for (asked, waits) in [(1, true), (2, false)] {
         let source = ScriptedSource::new();
         let manager = manager(&source);
-        source
-            .fail_next_with(FetchFailure::of(TokenErrorKind::Unavailable).retry_after(Some(asked * SECOND)));
+        source.fail_next_with(unavailable_for(asked * SECOND));
         let outcome = in_step(&source.clock, fetch(&manager)).await;
         assert_eq!(outcome.is_ok(), waits, "{asked}: {outcome:?}");
     }
@@ -172,8 +176,7 @@ async fn rejected_client_pauses_ten_seconds_before_one_attempt() {
 async fn passport_is_left_alone_for_as_long_as_it_asks() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
-    let failure = FetchFailure::of(TokenErrorKind::Unavailable).retry_after(Some(120 * SECOND));
-    source.fail_next_with(failure);
+    source.fail_next_with(unavailable_for(120 * SECOND));
     assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Unavailable));
     source.clock.advance(119 * SECOND);
     assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Unavailable));

@@ -251,7 +251,8 @@ async fn ready_does_not_wait_for_what_will_not_pass() {
         assert_eq!(identity(&source).ready().await.unwrap_err().kind(), kind);
     }
     let source = ScriptedSource::new();
-    source.fail_next_with(FetchFailure::of(TokenErrorKind::UnusableResponse).permanent(true));
+    let unusable = FetchFailure::of(TokenErrorKind::UnusableResponse);
+    source.fail_next_with(FetchFailure { is_permanent: true, ..unusable });
     let error = identity(&source).ready().await.unwrap_err();
     assert_eq!(error.kind(), TokenErrorKind::UnusableResponse);
 }

@@ -57,7 +57,7 @@ impl Fleet {
                 Outage::Hanging => Duration::from_secs(10),
             };
             let failed = FailedAttempt { took, left: None, retry_after: None, random: random.f64() };
-            now = backoff.failed(now + took, failed).until();
+            now = backoff.failed(now + took, failed).until;
         }
     }
 

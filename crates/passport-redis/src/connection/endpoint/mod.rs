@@ -9,12 +9,14 @@ use metrics::counter;
 use passport_outbound::{Secret, SecretSource, StoreError, WakeUps};
 use redis::{ConnectionAddr, RedisResult, TlsCertificates};
 
-use crate::{
-    error::store_error,
-    keys,
-    metrics::{CONNECTIONS, TARGET},
+use super::{
     redis_connection::RedisConnection,
     tls::{self, TlsSettings},
+};
+use crate::{
+    error::store_error,
+    key_names,
+    metrics::{CONNECTIONS, TARGET},
 };
 
 /// The servers, and the settings of a connection to them.
@@ -73,7 +75,7 @@ impl RedisEndpoint {
         let credentials = self.credentials().await?;
         let connection = self.open(&credentials, wake_ups).await.map_err(|error| store_error(&error))?;
         // Without notifications the store works, as waiting instances look again from time to time.
-        let is_subscribed = connection.subscribe(&keys::channel(&self.settings.namespace)).await.is_ok();
+        let is_subscribed = connection.subscribe(&key_names::channel(&self.settings.namespace)).await.is_ok();
         record_connection(is_subscribed);
         Ok(connection)
     }

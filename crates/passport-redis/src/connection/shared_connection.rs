@@ -10,10 +10,9 @@ use passport_outbound::{StoreError, WakeUps};
 use redis::{Cmd, FromRedisValue, RedisResult};
 use tokio::runtime::Handle;
 
+use super::{endpoint::RedisEndpoint, redis_connection::RedisConnection};
 use crate::{
-    endpoint::RedisEndpoint,
     error::{concerns_the_connection, is_server_error, store_error},
-    redis_connection::RedisConnection,
     task_outcome::{interrupted, outcome_of},
 };
 

@@ -42,7 +42,7 @@ impl EntryState {
         let covers = |pause: Option<AttemptWindow>| pause.is_some_and(|pause| pause.covers(now));
         match (covers(self.running), covers(self.pausing)) {
             (true, _) => Activity::Running,
-            (false, true) if self.pausing.is_some_and(|pause| pause.is_waited_for()) => Activity::Retrying,
+            (false, true) if self.pausing.is_some_and(|pause| pause.waited_for) => Activity::Retrying,
             (false, true) => Activity::Pausing,
             (false, false) => Activity::Idle,
         }
@@ -55,17 +55,17 @@ impl EntryState {
         if self.last_error.is_none() || self.activity(now) == Activity::Running {
             return Some(Duration::ZERO);
         }
-        let pause = self.pausing.filter(AttemptWindow::is_waited_for)?;
-        let left = pause.until().duration_since(now).unwrap_or_default();
+        let pause = self.pausing.filter(|pause| pause.waited_for)?;
+        let left = pause.until.duration_since(now).unwrap_or_default();
         Some(if left.is_zero() { left } else { left.max(CLOCK_TICK) })
     }
 
     /// Returns when the pause ends, if there is one.
     pub(crate) fn paused_until(&self, now: SystemTime) -> Option<SystemTime> {
-        self.pausing.filter(|pause| pause.covers(now)).map(|pause| pause.until())
+        self.pausing.filter(|pause| pause.covers(now)).map(|pause| pause.until)
     }
 }
 
 #[cfg(test)]
-#[path = "entry_state/tests.rs"]
+#[path = "cache_entry_state/tests.rs"]
 mod tests;

@@ -24,7 +24,7 @@ fn failure() -> TokenError {
 fn waited_for(length: Duration) -> AttemptWindow {
     let attempt = FailedAttempt { took: Duration::ZERO, left: None, retry_after: Some(length), random: 0.0 };
     let pause = RetryBackoff::default().failed(NOW, attempt);
-    assert!(pause.is_waited_for() && pause.until() == NOW + length);
+    assert!(pause.waited_for && pause.until == NOW + length);
     pause
 }
 
@@ -32,13 +32,14 @@ fn waited_for(length: Duration) -> AttemptWindow {
 fn retry_comes_with_the_end_of_the_pause() {
     let long = waited_for(SECOND);
     let running = AttemptWindow::starting(NOW, SECOND);
+    let not_waited_for = AttemptWindow { waited_for: false, ..long };
     let failed = || Some(failure());
     for (name, after, pausing, running, last_error, expected) in [
         ("no error", 0, None, None, None, Some(Duration::ZERO)),
         ("an attempt is running", 0, None, Some(running), failed(), Some(Duration::ZERO)),
         ("the attempt has stalled", 1000, None, Some(running), failed(), None),
         ("no pause", 0, None, None, failed(), None),
-        ("a pause that is not waited for", 0, Some(long.not_waited_for()), None, failed(), None),
+        ("a pause that is not waited for", 0, Some(not_waited_for), None, failed(), None),
         ("a pause has begun", 0, Some(long), None, failed(), Some(SECOND)),
         ("a pause is under way", 600, Some(long), None, failed(), Some(400 * MILLISECOND)),
         ("a step of the clock is left", 996, Some(long), None, failed(), Some(CLOCK_TICK)),

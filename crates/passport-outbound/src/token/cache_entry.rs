@@ -14,8 +14,8 @@ use tracing::Span;
 
 use super::{
     action::{Activity, TokenAction},
+    cache_entry_state::EntryState,
     cached_token::CachedToken,
-    entry_state::EntryState,
     error::{TokenError, TokenErrorKind},
     monotonic_clock::MonotonicClock,
     retry_backoff::{AttemptWindow, FailedAttempt, RetryBackoff, at_least, repeated},
@@ -187,15 +187,10 @@ impl TokenEntry {
         let before = self.snapshot.load_full();
         let newest = before.cached.as_ref().is_none_or(|before| before.generation < cached.generation);
         if newest {
-            *state = WriterState {
-                last_ticket: state.last_ticket,
-                stop: state.stop.clone(),
-                span: Weak::clone(&state.span),
-                oldest_wanted: state.oldest_wanted,
-                detached: state.detached,
-                replaced: if state.rejected { state.replaced.saturating_add(1) } else { 0 },
-                ..WriterState::default()
-            };
+            state.replaced = if state.rejected { state.replaced.saturating_add(1) } else { 0 };
+            state.rejected = false;
+            state.invalidated = None;
+            state.backoff = RetryBackoff::default();
             let running = before.running.filter(|_| !state.is_current(ticket));
             let cached = self.retains_token().then(|| Arc::clone(&cached));
             self.publish(EntryState { cached, running, pausing: None, last_error: None });
@@ -213,10 +208,22 @@ impl TokenEntry {
         random: f64,
     ) -> FetchResult {
         let mut state = self.writer_state();
-        if state.is_current(ticket) {
-            let took = now.duration_since(ticket.started).unwrap_or_default();
-            self.pause(&mut state, &error, now, took, random);
+        if !state.is_current(ticket) {
+            return Err(error);
         }
+        let snapshot = self.copied();
+        let left = snapshot.cached.as_ref().map(|cached| cached.schedule.left(now));
+        let took = now.duration_since(ticket.started).unwrap_or_default();
+        let retry_after = error.retry_after();
+        let flat = |length| AttemptWindow::starting(now, at_least(length, retry_after));
+        let pause = match error.kind() {
+            TokenErrorKind::Refused => flat(RetryBackoff::rejected(random)),
+            TokenErrorKind::Repeated => flat(repeated(left)),
+            _ => state.backoff.failed(now, FailedAttempt { took, left, retry_after, random }),
+        };
+        let waited_for = pause.waited_for && error.may_pass_soon();
+        let pausing = Some(AttemptWindow { waited_for, ..pause });
+        self.publish(EntryState { running: None, pausing, last_error: Some(error.clone()), ..snapshot });
         Err(error)
     }
 
@@ -315,29 +322,6 @@ impl TokenEntry {
     #[cfg(test)]
     pub(crate) fn running(&self) -> Option<Waiter<FetchResult>> {
         self.task.running()
-    }
-
-    /// Publishes the pause after a failure.
-    fn pause(
-        &self,
-        state: &mut WriterState,
-        error: &TokenError,
-        now: SystemTime,
-        took: Duration,
-        random: f64,
-    ) {
-        let snapshot = self.copied();
-        let left = snapshot.cached.as_ref().map(|cached| cached.schedule.left(now));
-        let flat = |length| AttemptWindow::starting(now, at_least(length, error.retry_after()));
-        let pause = match error.kind() {
-            TokenErrorKind::Refused => flat(RetryBackoff::rejected(random)),
-            TokenErrorKind::Repeated => flat(repeated(left)),
-            _ => state
-                .backoff
-                .failed(now, FailedAttempt { took, left, retry_after: error.retry_after(), random }),
-        };
-        let pausing = Some(if error.may_pass_soon() { pause } else { pause.not_waited_for() });
-        self.publish(EntryState { running: None, pausing, last_error: Some(error.clone()), ..snapshot });
     }
 
     fn copied(&self) -> EntryState {

@@ -4,7 +4,7 @@ use std::{error::Error, io};
 
 use axum::body::Body;
 use h2::Reason;
-use http::{Extensions, Method, Request};
+use http::{Extensions, Request};
 use http_body::Body as _;
 use hyper_util::client::legacy;
 use passport_core::chain;
@@ -15,7 +15,6 @@ use super::{connection_history::ConnectionHistory, request_body::RequestBody};
 /// A request that can be retried.
 pub(super) struct RetryableRequest {
     request: Request<RequestBody>,
-    is_idempotent: bool,
     begin: Instant,
 }
 
@@ -30,22 +29,19 @@ impl RetryableRequest {
         *again.uri_mut() = request.uri().clone();
         *again.version_mut() = request.version();
         again.headers_mut().clone_from(request.headers());
-        Some(Self { request: again, is_idempotent: is_idempotent(request.method()), begin: Instant::now() })
+        Some(Self { request: again, begin: Instant::now() })
     }
 
     /// Returns the request if it may be retried after `error`: a reused connection has ended, and
-    /// the request is idempotent or was not processed. A failure of a fresh connection is the
-    /// upstream's, and could go on for ever.
+    /// the request was not processed, or is idempotent
+    /// ([RFC 9110, section 9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2)). A failure
+    /// of a fresh connection is the upstream's, and could go on for ever.
     pub(super) fn after(self, error: &legacy::Error) -> Option<Request<RequestBody>> {
         let was_reused = history(error).is_some_and(|history| history.is_reused(self.begin));
-        let may_be_retried = is_refused(error) || (self.is_idempotent && was_closed(error));
+        let may_be_retried =
+            is_refused(error) || (self.request.method().is_idempotent() && was_closed(error));
         (was_reused && may_be_retried).then_some(self.request)
     }
-}
-
-/// [RFC 9110, section 9.2.2](https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2).
-fn is_idempotent(method: &Method) -> bool {
-    [Method::GET, Method::HEAD, Method::OPTIONS, Method::PUT, Method::DELETE, Method::TRACE].contains(method)
 }
 
 /// Returns the history of the connection on which a request failed.

@@ -1,10 +1,22 @@
-//! Permissions of the token, and those that the service grants to roles. Pure.
+//! Roles of a caller, and its permissions: those of the token, and those that the service grants to
+//! roles. Pure.
 
 use std::{collections::BTreeMap, sync::Arc};
 
+use crate::IdInfo;
+
+pub(super) fn has_any(caller: &IdInfo, roles: &[String]) -> bool {
+    roles.iter().any(|role| caller.has_role(role))
+}
+
+/// Returns whether `caller` has all of `roles`. An empty list grants nothing.
+pub(super) fn has_all(caller: &IdInfo, roles: &[String]) -> bool {
+    !roles.is_empty() && roles.iter().all(|role| caller.has_role(role))
+}
+
 /// Returns whether `granted` covers `wanted`: both are equal, or `granted` ends in `.*` and
 /// `wanted` starts with it. Nothing else is a wildcard; comparisons are case-sensitive.
-pub(super) fn covers(granted: &str, wanted: &str) -> bool {
+fn covers(granted: &str, wanted: &str) -> bool {
     let below = granted.strip_suffix('*').filter(|prefix| prefix.len() > 1 && prefix.ends_with('.'));
     granted == wanted || below.is_some_and(|prefix| wanted.len() > prefix.len() && wanted.starts_with(prefix))
 }
@@ -44,7 +56,13 @@ impl RolePermissions {
         self
     }
 
-    pub(super) fn grants(&self, roles: &[String], permission: &str) -> bool {
+    /// Returns whether `caller` has `permission`, by its token or by one of its roles.
+    pub(super) fn permit(&self, caller: &IdInfo, permission: &str) -> bool {
+        caller.permissions().iter().any(|granted| covers(granted, permission))
+            || self.grants(caller.roles(), permission)
+    }
+
+    fn grants(&self, roles: &[String], permission: &str) -> bool {
         let granted = roles.iter().filter_map(|role| self.granted.get(role)).flatten();
         granted.into_iter().any(|granted| covers(granted, permission))
     }

@@ -3,13 +3,9 @@
 
 use std::time::Duration;
 
-use passport_core::{Backoff, ResolvedSecret, SecretError};
+use passport_core::{ResolvedSecret, SecretError};
 
-/// How long a provider is not asked after failures in a row.
-const BACKOFF: Backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60));
-
-/// The longest `Retry-After` of a provider that is honored.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(10 * 60);
+use crate::read_backoff::ReadBackoff;
 
 /// How long the previous secret is kept after a rotation: each of Passport's nodes may take five
 /// minutes to know the new one. Not for much longer, as it is tried only after the new one was
@@ -22,7 +18,7 @@ pub(crate) struct SecretState {
     cached: Option<CachedSecret>,
     /// The previous secret, and when it was replaced.
     previous: Option<(ResolvedSecret, Duration)>,
-    failure: Option<LastReadFailure>,
+    backoff: ReadBackoff,
 }
 
 #[derive(Debug)]
@@ -31,16 +27,6 @@ struct CachedSecret {
     read_at: Duration,
     /// When it ends, if that was in the future when it was read.
     ends_at: Option<Duration>,
-}
-
-/// The last failure since the last success.
-#[derive(Debug)]
-struct LastReadFailure {
-    error: SecretError,
-    /// How many failures in a row.
-    count: u32,
-    /// When the provider may be asked again.
-    until: Duration,
 }
 
 /// What a caller may do.
@@ -63,12 +49,12 @@ impl CachedSecret {
 impl SecretState {
     /// Returns what a caller may do at `now`, if secrets are fresh for `time_to_live`.
     pub(crate) fn lookup(&self, now: Duration, time_to_live: Duration) -> SecretLookup {
-        match (&self.cached, self.backing_off(now)) {
+        match (&self.cached, self.backoff.error(now)) {
             (Some(cached), None) if cached.is_due(now, time_to_live) => {
                 SecretLookup::Due(Some(cached.secret.clone()))
             }
             (Some(cached), _) => SecretLookup::Fresh(cached.secret.clone()),
-            (None, Some(failure)) => SecretLookup::Failed(failure.error.clone()),
+            (None, Some(error)) => SecretLookup::Failed(error.clone()),
             (None, None) => SecretLookup::Due(None),
         }
     }
@@ -80,10 +66,10 @@ impl SecretState {
         rejected: &ResolvedSecret,
         now: Duration,
     ) -> Option<Result<ResolvedSecret, SecretError>> {
-        match (&self.cached, self.backing_off(now)) {
+        match (&self.cached, self.backoff.error(now)) {
             (Some(cached), _) if !cached.secret.is_same(rejected) => Some(Ok(cached.secret.clone())),
             (Some(cached), Some(_)) => Some(Ok(cached.secret.clone())),
-            (None, Some(failure)) => Some(Err(failure.error.clone())),
+            (None, Some(error)) => Some(Err(error.clone())),
             (_, None) => None,
         }
     }
@@ -104,7 +90,7 @@ impl SecretState {
         now: Duration,
         ends_in: Option<Duration>,
     ) -> bool {
-        self.failure = None;
+        self.backoff = ReadBackoff::default();
         let ends_at = ends_in.map(|time| now + time);
         let is_other = |old: &mut CachedSecret| !old.secret.is_same(&secret);
         let replaced = self.cached.take_if(is_other);
@@ -128,16 +114,8 @@ impl SecretState {
         if error.ends_a_secret() {
             (self.cached, self.previous) = (None, None);
         }
-        let count = self.failure.as_ref().map_or(0, |failure| failure.count);
-        let retry_after = error.retry_after().unwrap_or_default().min(MAX_RETRY_AFTER);
-        let until = now + BACKOFF.pause(count, chance).max(retry_after);
-        self.failure = Some(LastReadFailure { error: error.clone(), count: count.saturating_add(1), until });
+        self.backoff.record_failure(error.clone(), now, chance);
         self.cached.as_ref().map(|cached| cached.secret.clone()).ok_or(error)
-    }
-
-    /// Returns the last failure if the provider is not to be asked at `now`.
-    fn backing_off(&self, now: Duration) -> Option<&LastReadFailure> {
-        self.failure.as_ref().filter(|failure| now < failure.until)
     }
 }
 

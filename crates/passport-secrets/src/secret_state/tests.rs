@@ -55,8 +55,8 @@ fn while_a_provider_is_down_what_was_read_goes_on_and_it_is_left_alone_for_longe
 
 #[test]
 fn whatever_else_goes_wrong_what_was_read_goes_on() {
-    use SecretErrorKind::{Empty, Throttled, Unavailable, UnknownScheme, Unreadable};
-    for kind in [Empty, Throttled, Unavailable, UnknownScheme, Unreadable] {
+    use SecretErrorKind::{Empty, Throttled, Unavailable, Unreadable};
+    for kind in [Empty, Throttled, Unavailable, Unreadable] {
         let mut state = SecretState::default();
         state.record_success(secret("one"), Duration::ZERO, None);
         assert_eq!(state.record_failure(error(kind), TTL, 0.0).unwrap().secret().expose(), "one", "{kind:?}");
