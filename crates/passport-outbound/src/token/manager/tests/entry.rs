@@ -11,8 +11,8 @@ use crate::{
     test_support::POLICY,
     token::{
         Activity, TokenEntry,
+        cache_entry::{FetchResult, FetchStart, FetchTicket},
         cached_token::CachedToken,
-        entry::{FetchResult, FetchStart, FetchTicket},
         fetch_failure::FetchFailure,
         sync::Attempt,
     },
