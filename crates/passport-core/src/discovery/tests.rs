@@ -12,9 +12,13 @@ fn url() -> Url {
     Url::parse("https://passport.bizfirst.ai/passport/.well-known/openid-configuration").unwrap()
 }
 
+fn issuer() -> Issuer {
+    Issuer::new("https://passport.bizfirst.ai").unwrap()
+}
+
 fn checked(issuer: &str, jwks_uri: &str) -> Result<ProviderMetadata, DiscoveryError> {
     let body = serde_json::json!({ "issuer": issuer, "jwks_uri": jwks_uri }).to_string();
-    check(&Issuer::new("https://passport.bizfirst.ai").unwrap(), url(), body.as_bytes())
+    check(&self::issuer(), url(), body.as_bytes())
 }
 
 #[test]
@@ -59,7 +63,7 @@ async fn second_location_is_tried_only_after_a_response() {
     ] {
         let server = Failing(kind, Arc::default());
         let transport = Transport::new(server.clone());
-        let error = discover(&transport, &Issuer::passport(), Duration::from_secs(1)).await.unwrap_err();
+        let error = discover(&transport, &issuer(), Duration::from_secs(1)).await.unwrap_err();
         assert!(matches!(error, DiscoveryError::Transport(error) if error.kind() == kind), "{kind:?}");
         assert_eq!(server.1.load(Ordering::SeqCst), requests, "{kind:?}");
     }
@@ -77,7 +81,7 @@ impl HttpExchange for Serving {
 
 #[tokio::test]
 async fn document_of_64_kib_is_read_and_a_longer_one_is_not() {
-    let issuer = Issuer::passport();
+    let issuer = issuer();
     let document =
         serde_json::json!({ "issuer": issuer.id(), "jwks_uri": "https://passport.bizfirst.ai/keys" });
     let document = document.to_string();
