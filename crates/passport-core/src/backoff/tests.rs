@@ -28,3 +28,9 @@ fn chance_out_of_range_is_no_storm_and_no_panic() {
         assert_eq!(BACKOFF.pause(0, chance).as_millis(), millis, "{chance}");
     }
 }
+
+#[test]
+fn jitter_may_begin_below_half_of_the_pause() {
+    let backoff = BACKOFF.with_jitter(0.1..=0.2);
+    assert_eq!([0.0, 1.0].map(|chance| backoff.pause(1, chance).as_millis()), [100, 200]);
+}

@@ -13,3 +13,9 @@ fn empty_padded_long_or_unprintable_id_is_rejected() {
         assert!(id.parse::<ClientId>().is_err(), "{id:?}");
     }
 }
+
+#[test]
+fn id_of_256_bytes_is_accepted_and_shown() {
+    let id = "x".repeat(256);
+    assert_eq!(id.parse::<ClientId>().unwrap().to_string(), id);
+}

@@ -1,12 +1,24 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use http::{Request, Response};
+
 use super::*;
+use crate::transport::{HttpExchange, TransportErrorKind};
 
 fn url() -> Url {
     Url::parse("https://passport.bizfirst.ai/passport/.well-known/openid-configuration").unwrap()
 }
 
+fn issuer() -> Issuer {
+    Issuer::new("https://passport.bizfirst.ai").unwrap()
+}
+
 fn checked(issuer: &str, jwks_uri: &str) -> Result<ProviderMetadata, DiscoveryError> {
     let body = serde_json::json!({ "issuer": issuer, "jwks_uri": jwks_uri }).to_string();
-    check(&Issuer::new("https://passport.bizfirst.ai").unwrap(), url(), body.as_bytes())
+    check(&self::issuer(), url(), body.as_bytes())
 }
 
 #[test]
@@ -25,5 +37,58 @@ fn keys_of_another_origin_are_rejected() {
     for uri in ["https://evil.example/keys", "http://passport.bizfirst.ai/keys", "file:///keys", "keys"] {
         let result = checked("https://passport.bizfirst.ai", uri);
         assert!(matches!(result, Err(DiscoveryError::ForeignKeys)), "{uri}");
+    }
+}
+
+/// A server whose first location fails with an error of this kind, and whose second has no
+/// document.
+#[derive(Clone, Debug)]
+struct Failing(TransportErrorKind, Arc<AtomicUsize>);
+
+impl HttpExchange for Failing {
+    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        match self.1.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(TransportError::new(self.0)),
+            _ => Ok(Response::new(Bytes::new())),
+        }
+    }
+}
+
+#[tokio::test]
+async fn second_location_is_tried_only_after_a_response() {
+    for (kind, requests) in [
+        (TransportErrorKind::Connect, 1),
+        (TransportErrorKind::TooLarge, 2),
+        (TransportErrorKind::Timeout, 1),
+    ] {
+        let server = Failing(kind, Arc::default());
+        let transport = Transport::new(server.clone());
+        let error = discover(&transport, &issuer(), Duration::from_secs(1)).await.unwrap_err();
+        assert!(matches!(error, DiscoveryError::Transport(error) if error.kind() == kind), "{kind:?}");
+        assert_eq!(server.1.load(Ordering::SeqCst), requests, "{kind:?}");
+    }
+}
+
+/// A server that returns this document.
+#[derive(Debug)]
+struct Serving(String);
+
+impl HttpExchange for Serving {
+    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+        Ok(Response::new(self.0.clone().into()))
+    }
+}
+
+#[tokio::test]
+async fn document_of_64_kib_is_read_and_a_longer_one_is_not() {
+    let issuer = issuer();
+    let document =
+        serde_json::json!({ "issuer": issuer.id(), "jwks_uri": "https://passport.bizfirst.ai/keys" });
+    let document = document.to_string();
+    for (length, is_read) in [(64 * 1024, true), (64 * 1024 + 1, false)] {
+        let padding = " ".repeat(length - document.len());
+        let transport = Transport::new(Serving(format!("{document}{padding}")));
+        let metadata = discover(&transport, &issuer, Duration::from_secs(1)).await;
+        assert_eq!(metadata.is_ok(), is_read, "{length}");
     }
 }

@@ -79,3 +79,15 @@ fn url_with_credentials_is_rejected_and_not_quoted() {
     let error = Issuer::new("https://user:hunter2@host").unwrap_err();
     assert!(!error.to_string().contains("hunter2"));
 }
+
+#[test]
+fn user_name_alone_or_password_alone_is_rejected() {
+    for id in ["https://user@host", "https://:hunter2@host"] {
+        assert!(Issuer::new(id).is_err(), "{id}");
+    }
+}
+
+#[test]
+fn issuer_is_shown_as_its_id() {
+    assert_eq!(Issuer::new("https://Host/Realms/x").unwrap().to_string(), "https://Host/Realms/x");
+}

@@ -84,3 +84,19 @@ fn a_text_that_is_not_a_url_names_the_fault() {
         assert!(error.contains(fault), "{text}: {error}");
     }
 }
+
+#[test]
+fn origin_is_shown_with_its_port() {
+    for (text, shown) in [
+        ("https://API.bizfirst.ai", "https://api.bizfirst.ai:443"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ] {
+        assert_eq!(origin(text).to_string(), shown);
+    }
+}
+
+#[test]
+fn https_is_the_scheme_and_not_the_host() {
+    assert!(origin("https://localhost").is_https());
+    assert!(!origin("http://localhost").is_https());
+}

@@ -11,14 +11,16 @@ use http::{
 use http_body::Frame;
 use http_body_util::{BodyExt, Full, StreamBody};
 use passport_dev::{DevPassport, Endpoint, Fault};
+use passport_test_support::logs::Log;
 use tokio_test::{assert_pending, assert_ready_ok, task};
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_test::mock;
+use tracing::{Instrument, field::Empty};
 
 use super::*;
 use crate::{
     AccessToken, CallerToken, IdInfo, Rejection, RejectionReason, Requirement, TokenVerifier,
-    test_support::assert_ready_with_inner_service,
+    identity::Anonymous, test_support::assert_ready_with_inner_service,
 };
 
 type Reply = Response<Full<Bytes>>;
@@ -269,4 +271,52 @@ async fn rejection_after_a_key_fetch_has_the_layers_settings() {
 async fn authenticate_service_is_ready_when_its_inner_service_is() {
     let passport = DevPassport::start().await.unwrap();
     assert_ready_with_inner_service(&layer(&passport));
+}
+
+#[tokio::test]
+async fn caller_is_recorded_on_the_current_span() {
+    let log = Log::listen(tracing::Level::INFO);
+    let passport = DevPassport::start().await.unwrap();
+    let (mock, mut handle) = mock::pair::<Request<()>, Reply>();
+    let mut service = layer(&passport).record_caller().layer(mock);
+    let token = passport.user_token("user-7").build();
+    let response = async {
+        let response = service.ready().await.unwrap().call(with_token(&token)).await;
+        tracing::info!("response sent");
+        response.unwrap()
+    };
+    let span = tracing::info_span!("request", enduser.id = Empty, passport.tenant_id = Empty);
+    tokio::join!(response.instrument(span), async {
+        handle.next_request().await.unwrap().1.send_response(done());
+    });
+    let lines = log.lines_with("response sent");
+    assert!(lines[0].contains("enduser.id=\"user-7\" passport.tenant_id=\"tenant-1\""), "{lines:?}");
+}
+
+#[tokio::test]
+async fn request_without_a_verified_token_is_anonymous() {
+    let passport = DevPassport::start().await.unwrap();
+    let verifier = TokenVerifier::builder(passport.audience()).issuer(passport.issuer()).build().unwrap();
+    let token = passport.user_token("smuggled").build();
+    let smuggled = verifier.verify(&token).await.unwrap();
+    let public = layer(&passport).public_paths(["/"]).unwrap();
+    for (layer, mut request) in
+        [(layer(&passport).optional(), Request::new(())), (public, with_token("unverified"))]
+    {
+        let left = CallerToken::new(AccessToken::new(&token, smuggled.expires_at()).unwrap());
+        request.extensions_mut().insert(left);
+        request.extensions_mut().insert(smuggled.clone());
+        let (mock, mut handle) = mock::pair::<Request<()>, Reply>();
+        let mut service = layer.layer(mock);
+        let response = service.ready().await.unwrap().call(request);
+        let (_, seen) = tokio::join!(response, async {
+            let (request, respond) = handle.next_request().await.unwrap();
+            respond.send_response(done());
+            request
+        });
+        let extensions = seen.extensions();
+        assert!(extensions.get::<IdInfo>().is_none() && extensions.get::<CallerToken>().is_none());
+        assert!(extensions.get::<Anonymous>().is_some());
+        assert!(seen.headers().values().all(http::HeaderValue::is_sensitive));
+    }
 }

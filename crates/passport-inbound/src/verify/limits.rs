@@ -85,3 +85,6 @@ impl WaitQueues {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

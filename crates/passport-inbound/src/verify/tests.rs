@@ -7,6 +7,7 @@ use passport_core::{HttpExchange, Limits, ManualClock, Transport, TransportError
 use crate::{
     RejectionReason, TokenVerifier, VerifyError,
     test_support::{START, ScriptedIssuer, ScriptedResponse, setup},
+    verify::limits::VerificationPermits,
 };
 
 /// An issuer that takes longer than the cooldown for each response, by the clock of the verifier.
@@ -42,4 +43,10 @@ async fn request_waits_for_keys_three_times_at_most() {
     let error = verifier.verify(&setup.token().header("kid", "unknown").build()).await.unwrap_err();
     assert_eq!(error, VerifyError::Rejected(RejectionReason::KeyNotFound));
     assert_eq!(issuer.requests(), 3);
+}
+
+#[test]
+fn half_of_the_processors_verify_by_default() {
+    let processors = std::thread::available_parallelism().unwrap().get();
+    assert_eq!(VerificationPermits::default_number().get(), (processors / 2).max(1));
 }

@@ -10,7 +10,7 @@ use std::{
 };
 
 use passport_core::AccessToken;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use crate::{Lease, Leased, StoreError, StoredToken, TokenKey, TokenStore, WakeUps};
 
@@ -21,6 +21,8 @@ pub(crate) struct InMemoryStore {
     pub(crate) leases: Arc<Mutex<HashMap<String, (String, Instant)>>>,
     pub(crate) down: Arc<AtomicBool>,
     pub(crate) hangs: Arc<AtomicBool>,
+    /// How long each call takes.
+    pub(crate) delay: Arc<Mutex<Duration>>,
     pub(crate) forgets_to_remove: Arc<AtomicBool>,
     /// The number of calls.
     pub(crate) asked: Arc<AtomicUsize>,
@@ -38,6 +40,10 @@ impl InMemoryStore {
 
     async fn works(&self) -> Result<(), StoreError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
+        let delay = *self.delay.lock().unwrap();
+        if !delay.is_zero() {
+            sleep(delay).await;
+        }
         if self.hangs.load(Ordering::SeqCst) {
             std::future::pending::<()>().await;
         }

@@ -200,3 +200,9 @@ fn attempt_is_due_at_once_after_the_clock_was_set_back() {
     assert_eq!(policy.next_attempt(at(500)), at(980));
     assert_eq!(policy.next_attempt(at(0)), at(0));
 }
+
+#[test]
+fn clock_behind_by_5_s_is_not_set_back() {
+    let window = TimeWindow::new(at(100), secs(10)).unwrap();
+    assert_eq!((window.left(at(95)), window.left(at(94))), (secs(15), Duration::ZERO));
+}

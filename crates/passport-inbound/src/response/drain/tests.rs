@@ -38,3 +38,10 @@ async fn body_that_need_not_be_read_is_not() {
     assert!(Drain::of(over_http2).is_none());
     assert!(Drain::of(Request::new(())).is_none());
 }
+
+#[tokio::test]
+async fn body_of_64_kib_is_read_and_a_larger_one_is_not() {
+    for (length, is_read) in [(64 * 1024, true), (64 * 1024 + 1, false)] {
+        assert_eq!(Drain::of(request(AxumBody::from(vec![0; length]))).is_some(), is_read, "{length}");
+    }
+}

@@ -185,3 +185,36 @@ fn tokens_spread_over_all_slots() {
     }
     assert!(used.len() > 1000, "{}", used.len());
 }
+
+#[test]
+fn entry_weighs_its_token_twice_its_caller_and_the_overhead() {
+    let (_, key, _) = setup(CacheLimits::default());
+    let entry = verified(&token(1), &key);
+    let weight = 2 * token(1).len() + entry.caller.size() + OVERHEAD;
+    assert_eq!(usize::try_from(entry.weight()), Ok(weight));
+}
+
+#[test]
+#[expect(clippy::disallowed_methods, reason = "moka has a clock of its own")]
+fn overflow_evicts_a_token_when_it_expires() {
+    let (_, key, _) = setup(CacheLimits::default());
+    let entry = Arc::new(verified(&token(1), &key));
+    let (token, lives_for) = (Arc::clone(&entry.token), Duration::from_secs(50));
+    let overflow = OverflowEntry { entry, lives_for };
+    assert_eq!(TokenExpiry.expire_after_create(&token, &overflow, Instant::now()), Some(lives_for));
+}
+
+fn hash(text: &[u8]) -> u64 {
+    let mut hasher = SignatureHasher { multiplier: 1, hash: 0 };
+    hasher.write(text);
+    hasher.finish()
+}
+
+#[test]
+fn hash_depends_on_the_last_16_bytes() {
+    assert_eq!(hash(b"aSixteen bytes!!"), hash(b"aSixteen bytes!!"));
+    assert_eq!(hash(b"aAnd sixteen more"), hash(b"bAnd sixteen more"));
+    assert_ne!(hash(b"aNd eight"), hash(b"bNd eight"));
+    let words = |first: u64, last: u64| hash(&[first.to_le_bytes(), last.to_le_bytes()].concat());
+    assert_ne!(words(0, 1), words(1, 1));
+}

@@ -23,7 +23,10 @@ use tokio_test::{assert_pending, assert_ready_err, assert_ready_ok, task};
 use crate::{
     RejectionReason, TokenVerifier, VerifyError,
     test_support::{START, ScriptedIssuer, ScriptedResponse, setup},
-    verify::{VerifyProgress, pipeline::Wait},
+    verify::{
+        VerifyProgress,
+        pipeline::{Wait, started_if_timed},
+    },
 };
 
 /// Six keys, and tokens of each that differ in when they are good and in whether they name their
@@ -317,4 +320,11 @@ async fn a_header_of_any_length_is_read() {
         let token = setup.token().header("x5c", "x".repeat(padding)).build();
         assert!(verifier.verify(&token).await.is_ok(), "{padding}");
     }
+}
+
+#[test]
+fn one_cache_hit_in_128_is_timed() {
+    fastrand::seed(7);
+    let timed = (0..12_800).filter(|_| started_if_timed().is_some()).count();
+    assert!((70..130).contains(&timed), "{timed}");
 }

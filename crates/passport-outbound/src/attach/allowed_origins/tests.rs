@@ -112,3 +112,12 @@ fn every_wrong_origin_is_reported_at_once() {
 fn an_empty_list_is_a_mistake() {
     assert!(AllowedOrigins::new([""; 0]).is_err());
 }
+
+#[test]
+fn any_https_origin_is_allowed_by_either_of_two_lists() {
+    let listed = AllowedOrigins::new(["https://a"]).unwrap();
+    let any = AllowedOrigins::danger_any_https();
+    for both in [listed.clone().and(&any), any.and(&listed)] {
+        assert!(both.check(&absolute("https", "anywhere.example", None)).is_ok());
+    }
+}

@@ -68,3 +68,16 @@ fn grpc_status_unauthenticated_rejects_the_token() {
     assert!(!rejects(200, &[("content-type", "text/plain"), ("grpc-status", "16")]));
     assert!(rejects(401, &[grpc]), "a proxy in between speaks HTTP");
 }
+
+#[test]
+fn only_401_and_grpc_responses_are_examined() {
+    let grpc = headers(&[("content-type", "application/grpc")]);
+    for (status, headers, expected) in [
+        (StatusCode::OK, &HeaderMap::new(), false),
+        (StatusCode::FORBIDDEN, &HeaderMap::new(), false),
+        (StatusCode::UNAUTHORIZED, &HeaderMap::new(), true),
+        (StatusCode::OK, &grpc, true),
+    ] {
+        assert_eq!(may_concern_token(status, headers), expected, "{status}");
+    }
+}

@@ -1,4 +1,5 @@
 use super::*;
+use crate::test_support::in_memory_store::InMemoryStore;
 
 fn key(scopes: &str) -> TokenKey {
     let url = "https://passport.bizfirst.ai/passport/token".parse().unwrap();
@@ -22,4 +23,20 @@ fn a_cache_is_bounded() {
     }
     cache.entries.run_pending_tasks();
     assert!(cache.entries.entry_count() <= CAPACITY, "{}", cache.entries.entry_count());
+}
+
+#[test]
+fn each_cache_has_its_store_its_sidecar_and_its_retention() {
+    let shared = TokenCache::shared(InMemoryStore::default());
+    let sidecar = TokenCache::sidecar(Sidecar::at("unix:///run/passport.sock").unwrap());
+    for (cache, has_store, has_sidecar, retains) in [
+        (TokenCache::memory(), false, false, true),
+        (shared, true, false, true),
+        (sidecar, false, true, true),
+        (TokenCache::disabled(), false, false, false),
+    ] {
+        let parts = (cache.store().is_some(), cache.sidecar_endpoint().is_some());
+        assert_eq!(parts, (has_store, has_sidecar), "{cache:?}");
+        assert_eq!(cache.entry(key("openid")).retains_token(), retains, "{cache:?}");
+    }
 }

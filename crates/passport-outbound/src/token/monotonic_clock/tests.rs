@@ -67,6 +67,14 @@ fn a_nudge_is_let_pass() {
 }
 
 #[test]
+fn set_back_by_5_s_is_ignored() {
+    let watched = Watched::begin();
+    watched.clock.advance(MINUTE);
+    watched.clock.set_back(IGNORED_STEP);
+    assert_eq!(watched.passed(), MINUTE - IGNORED_STEP);
+}
+
+#[test]
 fn time_before_the_first_reading_is_ignored() {
     let clock = ManualClock::at_unix_seconds(0);
     clock.advance(60 * MINUTE);
@@ -100,6 +108,31 @@ fn an_interruption_between_the_two_clocks_is_no_set_back() {
         monotonic.now(&clock);
     }
     assert_eq!(monotonic.offset(), Duration::ZERO);
+}
+
+/// A clock that advances by the longest tolerated interruption with each reading of the uptime.
+#[derive(Debug)]
+struct Slow(ManualClock);
+
+impl Clock for Slow {
+    fn now(&self) -> SystemTime {
+        self.0.now()
+    }
+
+    fn uptime(&self) -> Duration {
+        let uptime = self.0.uptime();
+        self.0.advance(MAX_INTERRUPTION);
+        uptime
+    }
+}
+
+#[test]
+fn set_back_is_detected_despite_an_interruption_of_100_ms() {
+    let (clock, monotonic) = (Slow(ManualClock::at_unix_seconds(1_750_000_000)), MonotonicClock::default());
+    monotonic.now(&clock);
+    clock.0.set_back(60 * MINUTE);
+    monotonic.now(&clock);
+    assert_eq!(monotonic.offset(), 60 * MINUTE);
 }
 
 #[test]

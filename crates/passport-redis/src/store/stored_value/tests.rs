@@ -65,3 +65,17 @@ fn reply_in_milliseconds_is_a_time() {
         assert_eq!(duration(reply), Duration::from_millis(expected));
     }
 }
+
+#[tokio::test]
+async fn invalid_value_is_counted_by_its_reason() {
+    let client_id = "mi-1".parse().unwrap();
+    for (why, reason) in [
+        (InvalidValue::Malformed, "malformed"),
+        (InvalidValue::UnknownKey, "unknown_key"),
+        (InvalidValue::Tampered, "tampered"),
+    ] {
+        let measured =
+            passport_test_support::metrics::measured(async { record_invalid(&client_id, why) }).await;
+        assert_eq!(measured, [(format!("{REFUSED} {reason}"), 1.0)].into());
+    }
+}

@@ -10,6 +10,7 @@ use crate::{
 };
 
 mod callers;
+mod entry;
 mod failures;
 mod life;
 mod metrics;

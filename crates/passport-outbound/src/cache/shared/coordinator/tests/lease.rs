@@ -147,3 +147,51 @@ async fn a_failed_holder_frees_the_lease_and_keeps_nothing() {
     assert_eq!(token(&instance(&store, &source)).await, Err(TokenErrorKind::Refused));
     assert!(store.tokens.lock().unwrap().is_empty() && store.leases.lock().unwrap().is_empty());
 }
+
+#[tokio::test(start_paused = true)]
+async fn token_under_anothers_lease_costs_two_store_calls() {
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
+    store.try_lease(&key(), "somebody", HOUR).await.unwrap();
+    let now = source.clock.now();
+    let published = AccessToken::new("published", now + HOUR).unwrap();
+    *store.published_before_lease.lock().unwrap() = Some(StoredToken::new(published, now));
+    let before = store.asked();
+    assert_eq!(token(&instance(&store, &source)).await.unwrap(), "published");
+    assert_eq!(store.asked() - before, 2, "one to read, one to request the lease");
+}
+
+#[tokio::test(start_paused = true)]
+async fn wait_limit_of_zero_allows_no_wait() {
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
+    store.try_lease(&key(), "somebody", HOUR).await.unwrap();
+    let coordinator = Coordinator { wait_limit: Duration::ZERO, ..coordinator(&store, &source) };
+    let asked = Instant::now();
+    assert!(coordinator.fetch(FetchRequest::default()).await.is_ok());
+    assert!(asked.elapsed().is_zero());
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_wait_for_a_holder_restarts_the_store_limit() {
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
+    store.try_lease(&key(), "somebody", HOUR).await.unwrap();
+    *store.delay.lock().unwrap() = store.limit() * 2 / 5;
+    let identity = instance(&store, &source);
+    let publish = async {
+        sleep(2 * SECOND).await;
+        let now = source.clock.now();
+        let published = AccessToken::new("published", now + HOUR).unwrap();
+        *store.published_before_lease.lock().unwrap() = Some(StoredToken::new(published, now));
+    };
+    assert_eq!(futures_util::future::join(token(&identity), publish).await.0.unwrap(), "published");
+    assert_eq!(source.calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn lease_is_released_before_its_holder_goes_on() {
+    let store = InMemoryStore::default();
+    let mut holder = LeaseHolder::new(StoreHandle::new(store.clone()).session(&key()));
+    assert_eq!(holder.try_lease().await.unwrap().lease, Lease::Granted);
+    assert!(store.is_leased());
+    holder.release().await;
+    assert!(!store.is_leased());
+}

@@ -19,17 +19,21 @@ mod model;
 mod store_failures;
 mod usable;
 
-/// An instance of the service, with a memory of its own.
-fn instance(store: &InMemoryStore, source: &Arc<ScriptedSource>) -> ManagedIdentity {
-    let shared = Coordinator {
+fn coordinator(store: &InMemoryStore, source: &Arc<ScriptedSource>) -> Coordinator {
+    Coordinator {
         store: StoreHandle::new(store.clone()),
         key: key(),
         source: Box::new(Arc::clone(source)),
         policy: crate::test_support::POLICY,
         wait_limit: PATIENCE,
         clock: Arc::new(source.clock.clone()),
-    };
-    let manager = manager_over(Box::new(shared), source, Arc::new(TokenEntry::default()));
+    }
+}
+
+/// An instance of the service, with a memory of its own.
+fn instance(store: &InMemoryStore, source: &Arc<ScriptedSource>) -> ManagedIdentity {
+    let shared = Box::new(coordinator(store, source));
+    let manager = manager_over(shared, source, Arc::new(TokenEntry::default()));
     let attempt_timeout = PATIENCE + store_time_limit(&StoreHandle::new(store.clone()), PATIENCE);
     identity_around(TokenManager { attempt_timeout, ..manager })
 }
@@ -96,4 +100,24 @@ async fn fetch_paths_and_store_failures_are_counted() {
     }
     assert_eq!(measured["passport_outbound_store_failures_total"], 1.0);
     assert_eq!(measured["passport_outbound_store_works"], 0.0);
+}
+
+#[test]
+fn time_limit_covers_another_instance_and_four_store_calls() {
+    let store = StoreHandle::new(InMemoryStore::default());
+    let limit = store.limit();
+    assert_eq!(store_time_limit(&store, PATIENCE), PATIENCE + 2 * SECOND + 4 * limit);
+}
+
+#[tokio::test(start_paused = true)]
+async fn poll_interval_varies_by_half_and_doubles() {
+    for _ in 0..100 {
+        let mut poll = PollTimer::new(None);
+        for interval in [POLL_INTERVAL, 2 * POLL_INTERVAL] {
+            let began = Instant::now();
+            poll.next(HOUR).await;
+            let tick = Duration::from_millis(1);
+            assert!((interval / 2..=interval * 3 / 2 + tick).contains(&began.elapsed()), "{interval:?}");
+        }
+    }
 }

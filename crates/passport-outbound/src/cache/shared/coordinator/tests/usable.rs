@@ -136,3 +136,33 @@ async fn live_token_needs_no_store_call() {
     assert_eq!(token(&identity).await.unwrap(), "token-1");
     assert!(started.elapsed().is_zero());
 }
+
+#[tokio::test(start_paused = true)]
+async fn stored_token_that_is_due_does_not_replace_a_live_one() {
+    let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
+    let now = source.clock.now();
+    let (current, due) = (now + HOUR / 4, AccessToken::new("due", now + HOUR / 2).unwrap());
+    store.publish(&key(), "somebody", &StoredToken::new(due, now)).await.unwrap();
+    source.clock.advance(HOUR / 2 - 30 * SECOND);
+    for (is_live, expected) in [(false, "due"), (true, "token-1")] {
+        let request = FetchRequest {
+            current: Some(AccessToken::new("current", current).unwrap()),
+            current_valid_until: is_live.then(|| Instant::now() + SECOND),
+            excluded: None,
+        };
+        let fetched = coordinator(&store, &source).fetch(request).await.unwrap();
+        assert_eq!(fetched.token.expose(), expected);
+    }
+}
+
+#[test]
+fn clocks_that_differ_by_over_a_minute_are_logged() {
+    let log = passport_test_support::logs::Log::listen(tracing::Level::WARN);
+    let (client_id, now) = ("mi-1".parse().unwrap(), ScriptedSource::new().clock.now());
+    for (ahead, lines) in [(60, 0), (61, 2)] {
+        let ahead = Duration::from_secs(ahead);
+        events::clocks_differ(&client_id, now, now + ahead);
+        events::clocks_differ(&client_id, now + ahead, now);
+        assert_eq!(log.lines_with("the clocks of two instances differ").len(), lines, "{ahead:?}");
+    }
+}
