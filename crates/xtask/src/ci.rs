@@ -5,7 +5,7 @@ use std::{env, fmt::Write as _, fs, process::Command};
 use crate::{
     bench, fuzz,
     prerequisites::{self, C_COMPILER},
-    run::{Outcome, answers, cargo, cargo_with, processors, run},
+    run::{Outcome, answers, cargo, cargo_with, run},
     stopwatch::{Elapsed, Stopwatch},
     third_party_clients,
 };
@@ -107,12 +107,9 @@ fn vaults(manifest: &str) -> impl Iterator<Item = &str> {
     features.filter(|(_, enabled)| enabled.contains("\"_client\"")).map(|(name, _)| name)
 }
 
-/// With the command of the README. Many tests wait for a peer or a clock, so that two of them run
-/// for each processor.
+/// With the command of the README.
 fn tests() -> Outcome {
-    let threads = (2 * processors()).to_string();
-    let environment = [(third_party_clients::NEVER_SKIP, "1"), ("RUST_TEST_THREADS", &threads)];
-    cargo_with(&environment, &["xtask", "test"])
+    cargo_with(&[(third_party_clients::NEVER_SKIP, "1")], &["xtask", "test"])
 }
 
 fn documentation() -> Outcome {
