@@ -11,7 +11,7 @@ mod run;
 mod stopwatch;
 mod third_party_clients;
 
-use std::process::ExitCode;
+use std::{process::ExitCode, thread};
 
 use crate::run::{Outcome, cargo};
 
@@ -55,6 +55,12 @@ fn test() -> Outcome {
     prerequisites::bring(&prerequisites::CURL)?;
     prerequisites::bring(&prerequisites::REDIS)?;
     prerequisites::bring(&prerequisites::NGINX)?;
-    third_party_clients::bring()?;
+    // Their downloads wait for the network, while the compiler has the processors.
+    let (clients, built) = thread::scope(|scope| {
+        let clients = scope.spawn(third_party_clients::bring);
+        let built = cargo(&["test", "--workspace", "--all-features", "--no-run"]);
+        (clients.join().expect("it does not panic"), built)
+    });
+    clients.and(built)?;
     cargo(&["test", "--workspace", "--all-features"])
 }
