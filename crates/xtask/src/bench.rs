@@ -44,9 +44,7 @@ pub(crate) fn run_all(arguments: &[String]) -> Outcome {
 /// instructions: a second profile would build all dependencies again.
 pub(crate) fn lint() -> Outcome {
     prerequisites::bring(&OPENSSL)?;
-    let strictly = ["--all-targets", "--", "-D", "warnings"];
-    in_benchmarks(&["clippy"], &strictly)?;
-    in_benchmarks(&["clippy", WITHOUT_PEERS], &strictly)?;
+    in_benchmarks(&["clippy"], &["--all-targets", "--", "-D", "warnings"])?;
     in_benchmarks(&["test", "--profile", COUNTS, WITHOUT_PEERS, "--lib"], &[])
 }
 

@@ -4,8 +4,8 @@ use std::{env, fmt::Write as _, fs, process::Command};
 
 use crate::{
     bench, fuzz,
-    prerequisites::{self, C_COMPILER},
-    run::{Outcome, answers, cargo, cargo_with, run},
+    prerequisites::{self, C_COMPILER, CPP_COMPILER},
+    run::{Outcome, answers, both, cargo, cargo_with, run},
     stopwatch::{Elapsed, Stopwatch},
     third_party_clients,
 };
@@ -107,9 +107,13 @@ fn vaults(manifest: &str) -> impl Iterator<Item = &str> {
     features.filter(|(_, enabled)| enabled.contains("\"_client\"")).map(|(name, _)| name)
 }
 
-/// With the command of the README.
+/// Runs the tests with the command of the README. They leave half of the processor time, in which the
+/// fuzz targets are built.
 fn tests() -> Outcome {
-    cargo_with(&[(third_party_clients::NEVER_SKIP, "1")], &["xtask", "test"])
+    prerequisites::bring(&CPP_COMPILER)?;
+    both(fuzz::build_in_background, || {
+        cargo_with(&[(third_party_clients::NEVER_SKIP, "1")], &["xtask", "test"])
+    })
 }
 
 fn documentation() -> Outcome {

@@ -1,11 +1,11 @@
-//! The fuzz targets of the inbound side, by cargo-fuzz on the stable toolchain: without a sanitizer, which would need another
-//! one. There is no unsafe code of ours for it to watch.
+//! Builds and runs the fuzz targets of the inbound side with cargo-fuzz on the stable toolchain.
+//! A sanitizer would need a nightly toolchain, and the project has no unsafe code for it to check.
 
 use std::{fs, thread};
 
 use crate::{
     prerequisites::{self, CPP_COMPILER},
-    run::{Outcome, answers, cargo, processors},
+    run::{Outcome, answers, cargo, cargo_in_background, processors},
 };
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../passport-inbound/fuzz");
@@ -19,15 +19,11 @@ const CARGO_FUZZ: &str = "cargo-fuzz@0.13.2";
 
 const OPTIONS: [&str; 6] = ["--fuzz-dir", FOLDER, "--target-dir", TARGET, "--sanitizer", "none"];
 
-/// Fuzzes each target for that long, as many at a time as there are processors. What it finds is kept in `artifacts`, what it
-/// learns in `corpus`; the seeds stay.
+/// Fuzzes each target for that long, as many at a time as there are processors. Findings are kept in
+/// `artifacts`, and new inputs in `corpus`; the seeds stay.
 pub(crate) fn run(seconds: u32) -> Outcome {
     prerequisites::bring(&CPP_COMPILER)?;
-    if !answers("cargo", &["fuzz", "--version"]) {
-        // It only starts other programs: without optimization it builds in half the time.
-        cargo(&["install", CARGO_FUZZ, "--locked", "--debug"])?;
-    }
-    cargo(&[&["fuzz", "build"], &OPTIONS[..]].concat())?;
+    build(cargo)?;
     for targets in targets()?.chunks(processors()) {
         let runs = thread::scope(|scope| {
             let runs: Vec<_> = targets.iter().map(|target| scope.spawn(|| fuzz(target, seconds))).collect();
@@ -36,6 +32,19 @@ pub(crate) fn run(seconds: u32) -> Outcome {
         runs.into_iter().collect::<Outcome>()?;
     }
     Ok(())
+}
+
+/// Builds all targets in the background.
+pub(crate) fn build_in_background() -> Outcome {
+    build(cargo_in_background)
+}
+
+fn build(cargo: fn(&[&str]) -> Outcome) -> Outcome {
+    if !answers("cargo", &["fuzz", "--version"]) {
+        // It only starts other programs: without optimization it builds in half the time.
+        cargo(&["install", CARGO_FUZZ, "--locked", "--debug"])?;
+    }
+    cargo(&[&["fuzz", "build"], &OPTIONS[..]].concat())
 }
 
 fn fuzz(target: &str, seconds: u32) -> Outcome {

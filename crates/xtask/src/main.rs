@@ -11,9 +11,9 @@ mod run;
 mod stopwatch;
 mod third_party_clients;
 
-use std::{process::ExitCode, thread};
+use std::process::ExitCode;
 
-use crate::run::{Outcome, cargo};
+use crate::run::{Outcome, both, cargo};
 
 const USAGE: &str = "usage: cargo xtask <task>
 
@@ -55,12 +55,7 @@ fn test() -> Outcome {
     prerequisites::bring(&prerequisites::CURL)?;
     prerequisites::bring(&prerequisites::REDIS)?;
     prerequisites::bring(&prerequisites::NGINX)?;
-    // Their downloads wait for the network, while the compiler has the processors.
-    let (clients, built) = thread::scope(|scope| {
-        let clients = scope.spawn(third_party_clients::bring);
-        let built = cargo(&["test", "--workspace", "--all-features", "--no-run"]);
-        (clients.join().expect("it does not panic"), built)
-    });
-    clients.and(built)?;
+    // Downloads wait for the network, while the compiler has the processors.
+    both(third_party_clients::bring, || cargo(&["test", "--workspace", "--all-features", "--no-run"]))?;
     cargo(&["test", "--workspace", "--all-features"])
 }

@@ -18,9 +18,36 @@ pub(crate) fn cargo(arguments: &[&str]) -> Outcome {
 }
 
 pub(crate) fn cargo_with(environment: &[(&str, &str)], arguments: &[&str]) -> Outcome {
-    // The cargo that runs us, or the one on the path.
-    let program = std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
-    run(Command::new(program).args(arguments).envs(environment.iter().copied()))
+    run(Command::new(cargo_program()).args(arguments).envs(environment.iter().copied()))
+}
+
+/// The cargo that runs this program, or the one on the path.
+fn cargo_program() -> OsString {
+    std::env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"))
+}
+
+/// Runs cargo at the lowest priority, in the time that other commands leave. Its output is shown only
+/// when it fails, because it would be mixed with theirs.
+pub(crate) fn cargo_in_background(arguments: &[&str]) -> Outcome {
+    let mut command = Command::new("nice");
+    command.args(["-n", "19"]).arg(cargo_program()).args(arguments);
+    let line = shown(&command);
+    match command.stdin(Stdio::null()).output() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
+            Err(format!("`{line}` failed: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr)))
+        }
+        Err(error) => Err(format!("`{line}` could not be started: {error}")),
+    }
+}
+
+/// Runs two tasks at the same time, and returns the first failure when both have ended.
+pub(crate) fn both(one: impl FnOnce() -> Outcome + Send, other: impl FnOnce() -> Outcome) -> Outcome {
+    thread::scope(|scope| {
+        let one = scope.spawn(one);
+        let other = other();
+        one.join().expect("no task panics").and(other)
+    })
 }
 
 pub(crate) fn run(command: &mut Command) -> Outcome {
