@@ -7,7 +7,7 @@ use axum::{Router, extract::Path, routing::get};
 use passport_dev::DevPassport;
 use passport_examples::{local_client, serve};
 use passport_inbound::{
-    AuditLayer, AuthenticateLayer, ConfigError, Guard, Guarded, IdInfo, RequireLayer, Requirement,
+    AuditLayer, AuthenticateLayer, ConfigError, Policy, Authorized, IdInfo, RequireLayer, Requirement,
     ServiceAccount, TokenVerifier, User,
 };
 
@@ -23,7 +23,7 @@ fn api(verifier: TokenVerifier) -> Result<Router, ConfigError> {
         .route("/internal/sync", get(sync))
         .route("/health", get(|| async { "up" }))
         .layer(AuthenticateLayer::new(verifier).public_paths(["/health"])?) // all else needs a token
-        .layer(AuditLayer::new()); // to `tracing`, target passport::audit
+        .layer(AuditLayer::new()); // to `tracing`, target passport_inbound::audit
     Ok(router)
 }
 
@@ -33,13 +33,13 @@ async fn mine(User(user): User) -> String {
 
 struct Admins;
 
-impl Guard for Admins {
+impl Policy for Admins {
     fn requirement() -> Requirement {
         Requirement::role("payroll.admin").and(Requirement::multi_factor())
     }
 }
 
-async fn all(admin: Guarded<Admins>) -> String {
+async fn all(admin: Authorized<Admins>) -> String {
     format!("all payslips of {}", admin.caller().tenant_id())
 }
 
@@ -55,7 +55,7 @@ async fn sync(ServiceAccount(caller): ServiceAccount) -> String {
 async fn main() -> Result<(), BoxError> {
     let passport = DevPassport::start().await?;
     let verifier = TokenVerifier::builder("bizfirstgo-api") // tokens of managed identities
-        .accept_audience("payroll-web") // tokens of the web app's users
+        .audience("payroll-web") // tokens of the web app's users
         .issuer(passport.issuer())
         .build()?;
     let api = serve(api(verifier)?).await?;

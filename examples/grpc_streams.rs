@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use passport_dev::DevPassport;
-use passport_inbound::{AuthenticateLayer, EndStreamsLayer, TokenVerifier};
+use passport_inbound::{AuthenticateLayer, TokenDeadlineLayer, TokenVerifier};
 use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity, SecretSource};
 use tokio::net::TcpListener;
 use tokio_stream::wrappers::TcpListenerStream;
@@ -33,11 +33,11 @@ async fn main() -> Result<(), BoxError> {
     let (_, health) = tonic_health::server::health_reporter();
     let server = Server::builder()
         .layer(AuthenticateLayer::new(verifier))
-        .layer(EndStreamsLayer::new())
+        .layer(TokenDeadlineLayer::new())
         .add_service(health);
     tokio::spawn(server.serve_with_incoming(TcpListenerStream::new(listener)));
 
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
+    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
         .issuer(passport.issuer())
         .build()?;
     let channel = ServiceBuilder::new()

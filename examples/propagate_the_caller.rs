@@ -34,9 +34,9 @@ async fn main() -> Result<(), BoxError> {
     assert_eq!(seen, "service account mi-service-a-clientid");
 
     // Nobody calls here. Without `.or(identity)` that is an error, and nothing was sent.
-    let as_caller = ManagedIdentityHttpClient::new(CallerIdentity::of_task(), &b)?;
+    let as_caller = ManagedIdentityHttpClient::new(CallerIdentity::from_task_local(), &b)?;
     let outcome = as_caller.get("/whoami").send().await;
-    let Err(HttpClientError::Attach(AttachError::CallerMissing)) = outcome else {
+    let Err(HttpClientError::Attach(AttachError::MissingCallerToken)) = outcome else {
         return Err("a request without a caller should not be sent".into());
     };
     println!("nobody calls, and B sees nothing");
@@ -48,7 +48,7 @@ async fn service_a(passport: &DevPassport, b: ManagedIdentityHttpClient) -> Resu
     let router = Router::new()
         .route("/nightly-run", get(nightly_run).layer(RequireServiceAccountLayer::new()))
         .route("/my-payslips", get(my_payslips))
-        .layer(AuthenticateLayer::new(verifier(passport)?).hand_on_token())
+        .layer(AuthenticateLayer::new(verifier(passport)?).forward_token())
         .with_state(b);
     Ok(serve(router).await?)
 }
@@ -69,7 +69,7 @@ async fn nightly_run(State(b): State<ManagedIdentityHttpClient>) -> Result<Strin
 /// Returns the response of B, which may be a rejection of the user.
 async fn forwarded(outcome: Result<Response, HttpClientError>) -> Result<String, StatusCode> {
     let response = outcome.map_err(|error| match error {
-        HttpClientError::Attach(AttachError::CallerExpired) => StatusCode::UNAUTHORIZED,
+        HttpClientError::Attach(AttachError::CallerTokenExpired) => StatusCode::UNAUTHORIZED,
         HttpClientError::Token(_) => StatusCode::SERVICE_UNAVAILABLE,
         HttpClientError::Http(_) => StatusCode::BAD_GATEWAY,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
@@ -95,6 +95,6 @@ fn verifier(passport: &DevPassport) -> Result<TokenVerifier, BoxError> {
 
 fn identity(passport: &DevPassport, name: &str) -> Result<ManagedIdentity, BoxError> {
     let registered = passport.managed_identity(name).create();
-    let secret = SecretSource::fixed(registered.secret());
+    let secret = SecretSource::from_value(registered.secret());
     Ok(ManagedIdentity::builder(registered.client_id(), secret).issuer(passport.issuer()).build()?)
 }

@@ -33,7 +33,7 @@ async fn main() -> Result<(), BoxError> {
     let passport = DevPassport::start().await?;
     let registered = passport.managed_identity("erp-sync").create();
     let clock = ManualClock::at_unix_seconds(1_750_000_000);
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
+    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
         .issuer(passport.issuer())
         .clock(clock.clone())
         .build()?;
@@ -52,7 +52,7 @@ async fn main() -> Result<(), BoxError> {
     let api = serve(Router::new().route("/import", import)).await?;
 
     let client = AttachTokenLayer::new(identity, AllowedOrigins::new([&api])?)
-        .replay_clones() // without it, the refusal is the answer, and the next call has the new token
+        .retry_unauthorized() // without it, the refusal is the answer, and the next call has the new token
         .layer(local_client()?); // reqwest::Client::new() in a service
     clock.advance(Duration::from_secs(60));
     let request = local_client()?.post(format!("{api}/import")).body("a document").build()?;

@@ -28,7 +28,7 @@ async fn main() -> Result<(), BoxError> {
     let passport = DevPassport::start().await?;
     let registered = passport.managed_identity("payroll-scheduler").create();
     let clock = ManualClock::at_unix_seconds(1_750_000_000);
-    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
+    let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
         .issuer(passport.issuer())
         .clock(clock.clone())
         .build()?;
@@ -38,7 +38,7 @@ async fn main() -> Result<(), BoxError> {
 
     // Before the service takes traffic: wait for the first token, but not for ever.
     tokio::time::timeout(Duration::from_secs(10), identity.ready()).await??;
-    println!("warmed up: a token to send: {}", identity.status().has_live_token());
+    println!("warmed up: a token to send: {}", identity.status().has_valid_token());
 
     // Passport goes down when the token is due for its refresh. Nobody notices.
     passport.inject(Endpoint::Token, Fault::Down);
@@ -49,10 +49,10 @@ async fn main() -> Result<(), BoxError> {
     clock.advance(Duration::from_secs(60));
     let error = call().await.err().ok_or("it should have failed")?;
     println!("a call past the token's life: {error}");
-    println!("past the token's life: a token to send: {}", identity.status().has_live_token());
+    println!("past the token's life: a token to send: {}", identity.status().has_valid_token());
 
     // Passport returns. One step of the backoff later all is well, without a restart.
-    passport.heal(Endpoint::Token);
+    passport.clear_fault(Endpoint::Token);
     clock.advance(Duration::from_secs(30));
     println!("a call after the outage: {}", call().await?.status());
 

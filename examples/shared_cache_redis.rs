@@ -37,9 +37,9 @@ async fn main() -> Result<(), BoxError> {
 
     // What each instance does when it starts. Nothing is connected yet.
     let instance = || -> Result<ManagedIdentity, BoxError> {
-        let keys = EncryptionKeys::new(SecretSource::fixed(KEY));
+        let keys = EncryptionKeys::new(SecretSource::from_value(KEY));
         let store = RedisTokenStore::builder(&url, keys).namespace("example").build()?;
-        let secret = SecretSource::fixed(registered.secret());
+        let secret = SecretSource::from_value(registered.secret());
         let builder = ManagedIdentity::builder(registered.client_id(), secret).issuer(passport.issuer());
         Ok(builder.token_cache(TokenCache::shared(store)).build()?)
     };

@@ -17,8 +17,8 @@ use axum::{Router, routing::get};
 use passport_dev::{DevIdentity, DevPassport};
 use passport_examples::{local_client, serve};
 use passport_inbound::{AuthenticateLayer, IdInfo, TokenVerifier};
-use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity, Sidecar as AtSidecar};
-use passport_sidecar::{Sidecar, SidecarConfig};
+use passport_outbound::{AllowedOrigins, AttachTokenLayer, ManagedIdentity, SidecarEndpoint};
+use passport_sidecar::{SidecarServer, SidecarConfig};
 use tokio::sync::oneshot;
 use tower::{Layer, ServiceExt};
 
@@ -33,7 +33,7 @@ async fn main() -> Result<(), BoxError> {
 
     // The sidecar's part.
     let config = configuration(folder.path(), &passport, &registered, &api)?;
-    let sidecar = Sidecar::new(SidecarConfig::read(Some(&config))?, passport_config::Providers::default())?;
+    let sidecar = SidecarServer::new(SidecarConfig::read(Some(&config))?, passport_config::ConfigRegistry::default())?;
     let (stop, stopped) = oneshot::channel::<()>();
     let serving = tokio::spawn(sidecar.serve(async { drop(stopped.await) }));
     while !socket.exists() && !serving.is_finished() {
@@ -41,8 +41,8 @@ async fn main() -> Result<(), BoxError> {
     }
 
     // A service's part, in Rust: it has no secret.
-    let at = AtSidecar::at(&format!("unix://{}", socket.display()))?;
-    let identity = ManagedIdentity::at_sidecar(registered.client_id(), at).build()?;
+    let at = SidecarEndpoint::at(&format!("unix://{}", socket.display()))?;
+    let identity = ManagedIdentity::via_sidecar(registered.client_id(), at).build()?;
     let client = AttachTokenLayer::new(identity, AllowedOrigins::new([&api])?).layer(local_client()?);
     let response = client.oneshot(local_client()?.get(format!("{api}/whoami")).build()?).await?;
     println!("the service without a secret is {} to the API", response.text().await?);

@@ -23,7 +23,7 @@ fn app(verifier: TokenVerifier) -> Router {
 
 /// The real verifier, with the keys of the test identities in the place of Passport's.
 fn verifier() -> Result<TokenVerifier, ConfigError> {
-    TokenVerifier::builder(TestIdentity::AUDIENCE).static_keys(TestIdentity::jwks()).build()
+    TokenVerifier::builder(TestIdentity::AUDIENCE).static_jwks(TestIdentity::jwks()).build()
 }
 
 async fn status_for(caller: Option<TestIdentity>) -> Result<StatusCode, BoxError> {
@@ -53,7 +53,7 @@ mod tests {
     #[tokio::test]
     async fn a_scheduler_may_run_payroll() {
         let verifier =
-            TokenVerifier::builder(TestIdentity::AUDIENCE).static_keys(TestIdentity::jwks()).build().unwrap();
+            TokenVerifier::builder(TestIdentity::AUDIENCE).static_jwks(TestIdentity::jwks()).build().unwrap();
         let request = Request::post("/payroll/run").body(Body::empty()).unwrap();
         let request = TestIdentity::service("scheduler").role("payroll.run").sign(request);
         assert_eq!(app(verifier).oneshot(request).await.unwrap().status(), StatusCode::OK);

@@ -28,7 +28,7 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 fn verifier(passport: &DevPassport, file: &Path, clock: &ManualClock) -> Result<TokenVerifier, ConfigError> {
     TokenVerifier::builder("bizfirstgo-api")
         .issuer(passport.issuer())
-        .key_file(file) // so that a restart needs no Passport
+        .jwks_cache_file(file) // so that a restart needs no Passport
         .clock(clock.clone())
         .build()
 }
@@ -75,7 +75,7 @@ async fn main() -> Result<(), BoxError> {
         return Err("it should have been refused".into());
     }
 
-    passport.heal(Endpoint::Jwks);
+    passport.clear_fault(Endpoint::Jwks);
     clock.advance(Duration::from_secs(33));
     let status = call(&url).await?.error_for_status()?.status();
     println!("after it: {status}");

@@ -25,7 +25,7 @@ async fn setup() -> (Setup, RedisServer, Connection) {
 
 async fn setup_with(passport: DevPassportBuilder) -> (Setup, RedisServer, Connection) {
     let (setup, redis) = (Setup::with(passport.token_lifetime(HOUR)).await, RedisServer::start(&[]).await);
-    setup.passport.heal(Endpoint::Token);
+    setup.passport.clear_fault(Endpoint::Token);
     let attacker = redis::Client::open(redis.url()).unwrap().get_connection().unwrap();
     (setup, redis, attacker)
 }
@@ -71,7 +71,7 @@ async fn value_moved_from_another_key_is_not_used() {
     let store = store(&redis.url());
     let other = setup.passport.managed_identity("other").create();
     let other = || {
-        ManagedIdentity::builder(other.client_id(), SecretSource::fixed(other.secret()))
+        ManagedIdentity::builder(other.client_id(), SecretSource::from_value(other.secret()))
             .issuer(setup.passport.issuer())
             .token_cache(TokenCache::shared(store.clone()))
             .build()
@@ -241,8 +241,8 @@ async fn other_namespaces_do_not_share() {
 #[tokio::test(flavor = "multi_thread")]
 async fn key_rotation_in_two_steps_makes_no_token_request() {
     let (setup, redis, _) = setup().await;
-    let old = || SecretSource::fixed(KEY);
-    let new = || SecretSource::fixed(OTHER_KEY);
+    let old = || SecretSource::from_value(KEY);
+    let new = || SecretSource::from_value(OTHER_KEY);
     let with =
         |keys: EncryptionKeys| setup.identity(RedisTokenStore::builder(redis.url(), keys).build().unwrap());
     let first = token(&with(EncryptionKeys::new(old()))).await;
@@ -264,8 +264,8 @@ async fn instance_with_another_key_fetches_its_own_token() {
         |keys: EncryptionKeys| setup.identity(RedisTokenStore::builder(redis.url(), keys).build().unwrap());
     let mine = token(&with(keys())).await;
     for other in [
-        EncryptionKeys::new(SecretSource::fixed(OTHER_KEY)),
-        EncryptionKeys::new(SecretSource::fixed("no key")),
+        EncryptionKeys::new(SecretSource::from_value(OTHER_KEY)),
+        EncryptionKeys::new(SecretSource::from_value("no key")),
         EncryptionKeys::new(SecretSource::env("THERE_IS_NO_SUCH_KEY")),
         EncryptionKeys::danger_unencrypted(),
     ] {

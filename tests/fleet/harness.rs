@@ -102,7 +102,7 @@ pub(crate) fn store(url: &str) -> RedisTokenStore {
 }
 
 pub(crate) fn keys() -> EncryptionKeys {
-    EncryptionKeys::new(SecretSource::fixed(KEY))
+    EncryptionKeys::new(SecretSource::from_value(KEY))
 }
 
 pub(crate) async fn token(identity: &ManagedIdentity) -> String {

@@ -50,7 +50,7 @@ async fn documented_acl_allows_exactly_what_the_store_needs() {
     redis.cli(&["ACL", "LOG", "RESET"]);
     let builder = || {
         let builder = RedisTokenStore::builder(redis.url(), keys());
-        builder.username("payroll").password(SecretSource::fixed("mi-password"))
+        builder.username("payroll").password(SecretSource::from_value("mi-password"))
     };
     assert!(shares(&setup, builder).await);
     assert_eq!(redis.cli(&["ACL", "LOG"]), "", "no command was denied");
@@ -68,7 +68,7 @@ async fn store_works_without_access_to_its_channel() {
     assert_eq!(redis.cli(&acl.split_whitespace().collect::<Vec<_>>()), "OK");
     let builder = || {
         let builder = RedisTokenStore::builder(redis.url(), keys());
-        builder.username("payroll").password(SecretSource::fixed("mi-password"))
+        builder.username("payroll").password(SecretSource::from_value("mi-password"))
     };
     assert!(shares(&setup, builder).await);
     assert_eq!(setup.token_requests(), 1);
@@ -100,7 +100,7 @@ async fn wrong_password_is_no_outage() {
     for password in [None, Some("wrong")] {
         let builder = || {
             let builder = RedisTokenStore::builder(redis.url(), keys());
-            password.into_iter().map(SecretSource::fixed).fold(builder, RedisTokenStoreBuilder::password)
+            password.into_iter().map(SecretSource::from_value).fold(builder, RedisTokenStoreBuilder::password)
         };
         assert!(!shares(&setup, builder).await, "each fetches its own token");
     }

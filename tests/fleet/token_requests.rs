@@ -73,7 +73,7 @@ async fn killed_lease_holder_costs_one_request_and_one_lease() {
     let mut fleet = Fleet::start(16, &config).await;
     holder.begin_calls(1).await;
     setup.passport.counters().reached(Endpoint::Token, 1).await;
-    setup.passport.heal(Endpoint::Token);
+    setup.passport.clear_fault(Endpoint::Token);
     for worker in &mut fleet.0 {
         worker.begin_calls(10).await;
     }

@@ -46,12 +46,12 @@ struct Instance {
 impl Instance {
     fn new(config: &Value) -> Self {
         let text = |name: &str| config[name].as_str().unwrap().to_owned();
-        let identity = ManagedIdentity::builder(text("client_id"), SecretSource::fixed(text("secret")))
+        let identity = ManagedIdentity::builder(text("client_id"), SecretSource::from_value(text("secret")))
             .issuer(text("issuer"));
         let identity = match config["urls"].as_array() {
             Some(urls) => {
                 let urls: Vec<_> = urls.iter().map(|url| url.as_str().unwrap().to_owned()).collect();
-                let keys = EncryptionKeys::new(SecretSource::fixed(text("key")));
+                let keys = EncryptionKeys::new(SecretSource::from_value(text("key")));
                 let store = match &*text("kind") {
                     "cluster" => RedisTokenStore::cluster(urls, keys),
                     "sentinel" => RedisTokenStore::sentinel(urls, "tokens", keys),

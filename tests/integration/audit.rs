@@ -75,7 +75,7 @@ async fn trace_has_managed_identities_and_rejections_but_no_users() {
         String::new()
     })
     .await;
-    let audit: Vec<_> = output.lines().filter(|line| line.contains("passport::audit")).collect();
+    let audit: Vec<_> = output.lines().filter(|line| line.contains("passport_inbound::audit")).collect();
     assert_eq!(audit.len(), 2, "{audit:#?}");
     for part in
         ["event_type=\"mi.api.call\"", "managed_identity_id=mi-guid-", "api_path=/ok", "http_status=200"]

@@ -12,8 +12,8 @@ use axum::{
 use http::{Method, Request, StatusCode, Version, request::Parts};
 use passport_dev::DevPassport;
 use passport_inbound::{
-    AuthenticateLayer, CallerRejection, Guard, Guarded, IdInfo, PermissionCheck, PermissionUnknown,
-    Rejection, RequireLayer, Requirement, RolePermissions, ServiceAccount, User, Verified,
+    AuthenticateLayer, CallerRejection, Policy, Authorized, IdInfo, PermissionChecker, PermissionUnknown,
+    Rejection, RequireLayer, Requirement, RolePermissions, ServiceAccount, User, Claims,
 };
 use tower::{Layer, ServiceExt};
 
@@ -29,7 +29,7 @@ type Passes = [bool; 3];
 #[derive(Debug)]
 struct PermissionDirectory;
 
-impl PermissionCheck for PermissionDirectory {
+impl PermissionChecker for PermissionDirectory {
     async fn check(&self, caller: &IdInfo, permission: &str) -> Result<bool, PermissionUnknown> {
         tokio::task::yield_now().await;
         Ok(permission == "payroll.read" && caller.tenant_id() == "tenant-1")
@@ -153,9 +153,9 @@ async fn guards_in_the_wrong_order_fail_closed() {
 async fn a_refused_caller_is_told_what_was_required() {
     let passport = DevPassport::start().await.unwrap();
     let token = passport.user_token("ada").build();
-    let told = async |requirement: Requirement, is_opaque: bool| {
+    let told = async |requirement: Requirement, hides_details: bool| {
         let guard = RequireLayer::new(requirement);
-        let guard = if is_opaque { guard.opaque() } else { guard };
+        let guard = if hides_details { guard.without_error_details() } else { guard };
         let router = Router::new().route("/", get(|| async {})).route_layer(guard);
         let api = serve(router.layer(AuthenticateLayer::new(verifier(&passport)))).await;
         let response = http().get(&api).bearer_auth(&token).send().await.unwrap();
@@ -182,7 +182,7 @@ async fn a_refused_caller_is_told_what_was_required() {
 
 struct Clerks;
 
-impl Guard for Clerks {
+impl Policy for Clerks {
     fn requirement() -> Requirement {
         Requirement::role("clerk").and(Requirement::remote_permission(PermissionDirectory, "payroll.read"))
     }
@@ -201,9 +201,9 @@ async fn an_argument_of_a_handler_guards_as_a_layer_does() {
         .route("/user", get(|User(user): User| async move { user.user_id().to_owned() }))
         .route(
             "/clerks",
-            get(|clerk: Guarded<Clerks>| async move { clerk.into_caller().user_id().to_owned() }),
+            get(|clerk: Authorized<Clerks>| async move { clerk.into_caller().user_id().to_owned() }),
         )
-        .route("/strong", get(|strong: Verified<Strong>| async move { strong.claims.acr }))
+        .route("/strong", get(|strong: Claims<Strong>| async move { strong.claims.acr }))
         .route("/anybody", get(|caller: Option<IdInfo>| async move { format!("{}", caller.is_some()) }));
     let api = serve(router.clone().layer(AuthenticateLayer::new(verifier(&passport)).optional())).await;
     let unguarded = serve(router).await;
@@ -234,13 +234,13 @@ async fn settings_of_the_layer_hold_for_handler_arguments() {
         Router::new()
             .route("/caller", get(|_: IdInfo| async {}))
             .route("/service", get(|_: ServiceAccount| async {}))
-            .route("/clerks", get(|_: Guarded<Clerks>| async {}))
-            .route("/strong", get(|_: Verified<Strong>| async {}))
+            .route("/clerks", get(|_: Authorized<Clerks>| async {}))
+            .route("/strong", get(|_: Claims<Strong>| async {}))
             .route("/layer", get(|| async {}).layer(RequireLayer::new(Requirement::role("clerk"))))
     };
     let layer = || AuthenticateLayer::new(verifier(&passport)).optional();
-    let opaque = serve(router().layer(layer().opaque())).await;
-    let own = layer().respond_with(|rejection, response| {
+    let opaque = serve(router().layer(layer().without_error_details())).await;
+    let own = layer().with_rejection_response(|rejection, response| {
         let words = format!("own {}", rejection.status().as_u16());
         response.map(|_| words.into())
     });
@@ -276,8 +276,8 @@ async fn extractors_refuse_in_the_form_of_the_layer() {
     let handlers: [fn() -> MethodRouter; 4] = [
         || any(|_: IdInfo| async {}),
         || any(|_: ServiceAccount| async {}),
-        || any(|_: Guarded<Clerks>| async {}),
-        || any(|_: Verified<Strong>| async {}),
+        || any(|_: Authorized<Clerks>| async {}),
+        || any(|_: Claims<Strong>| async {}),
     ];
     let http = |body: &str| (401, None, body.to_owned());
     let grpc = || (200, Some("16".to_owned()), String::new());
@@ -334,8 +334,8 @@ async fn settings_of_the_layer_survive_conversions() {
             }),
         );
     let layer = || AuthenticateLayer::new(verifier(&passport));
-    let opaque = serve(router.clone().layer(layer().opaque())).await;
-    let own = serve(router.layer(layer().respond_with(|_, response| response.map(|_| "own".into())))).await;
+    let opaque = serve(router.clone().layer(layer().without_error_details())).await;
+    let own = serve(router.layer(layer().with_rejection_response(|_, response| response.map(|_| "own".into())))).await;
     for path in ["argument", "handler"] {
         for (api, expected) in [(&opaque, r#"{"error":"forbidden"}"#), (&own, "own")] {
             let response = http().get(format!("{api}/{path}")).bearer_auth(&token).send().await.unwrap();

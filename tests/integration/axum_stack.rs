@@ -118,7 +118,7 @@ async fn the_whole_reason_is_there_for_layers_outside() {
         Router::new().route("/", get(|| async {})).layer(AuthenticateLayer::new(verifier(&passport)));
     let request = http::Request::get("/").body(axum::body::Body::empty()).unwrap();
     let response = router.oneshot(request).await.unwrap();
-    assert_eq!(response.extensions().get(), Some(&Rejection::CredentialsMissing));
+    assert_eq!(response.extensions().get(), Some(&Rejection::MissingCredentials));
 }
 
 #[tokio::test]

@@ -245,7 +245,7 @@ async fn each_fault_does_what_it_says_and_heals() {
     assert_eq!(asked().await.unwrap().bytes().await.unwrap().len(), 1_000_000);
     passport.inject(Endpoint::Jwks, Fault::Redirect("http://127.0.0.1:9/".to_owned()));
     assert_eq!(asked().await.unwrap().headers()["location"], "http://127.0.0.1:9/");
-    passport.heal(Endpoint::Jwks);
+    passport.clear_fault(Endpoint::Jwks);
     assert!(asked().await.unwrap().json::<Value>().await.is_ok());
     assert_eq!(passport.counters().jwks(), 7);
 }

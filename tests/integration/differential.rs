@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, jwk::JwkSet};
-use passport_dev::{DevPassport, Hostile, TestJwtBuilder};
+use passport_dev::{DevPassport, InvalidToken, TestJwtBuilder};
 use passport_inbound::{RejectionReason, TokenVerifier, VerifyError};
 use proptest::{
     prelude::*,
@@ -77,8 +77,8 @@ async fn nothing_that_jsonwebtoken_rejects_is_accepted() {
     let good = passport.user_token("u");
     assert!(reference.accepts(&good.build()) && ours_accepts(&verifier, &good.build()).await);
 
-    for hostile in Hostile::ALL {
-        let token = passport.hostile_token(hostile);
+    for hostile in InvalidToken::ALL {
+        let token = passport.invalid_token(hostile);
         assert!(!ours_accepts(&verifier, &token).await, "{hostile:?}");
     }
     let mut stricter = 0;

@@ -177,7 +177,7 @@ async fn good_callers_notice_an_outage_only_when_it_outlasts_the_keys() {
     let refused = HealthClient::new(channel).check(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable);
 
-    setup.passport.heal(Endpoint::Jwks);
+    setup.passport.clear_fault(Endpoint::Jwks);
     setup.clock.advance(Duration::from_secs(33));
     assert_eq!(status(&client, &url, &token).await, 200);
 }
@@ -206,7 +206,7 @@ async fn new_key_is_503_while_jwks_is_down_and_then_200() {
     let refused = HealthClient::new(channel).check(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable);
 
-    setup.passport.heal(Endpoint::Jwks);
+    setup.passport.clear_fault(Endpoint::Jwks);
     setup.clock.advance(Duration::from_secs(33));
     assert_eq!(status(&client, &url, &new).await, 200);
 }

@@ -171,7 +171,7 @@ async fn why_there_is_no_token_can_be_found_behind_the_status() {
         .service(endpoint.connect_lazy());
     let status = HealthClient::new(channel).check(HealthCheckRequest::default()).await.unwrap_err();
     let source = std::error::Error::source(&status).and_then(|source| source.downcast_ref::<TokenError>());
-    assert_eq!(source.unwrap().kind(), TokenErrorKind::Refused, "{status:?}");
+    assert_eq!(source.unwrap().kind(), TokenErrorKind::Rejected, "{status:?}");
 }
 
 #[tokio::test]

@@ -15,7 +15,7 @@ fn app(verifier: TokenVerifier) -> Router {
 
 async fn status(identity: Option<TestIdentity>) -> u16 {
     let verifier =
-        TokenVerifier::builder(TestIdentity::AUDIENCE).static_keys(TestIdentity::jwks()).build().unwrap();
+        TokenVerifier::builder(TestIdentity::AUDIENCE).static_jwks(TestIdentity::jwks()).build().unwrap();
     let request = Request::post("/run").body(Body::empty()).unwrap();
     let request = identity.into_iter().fold(request, |request, identity| identity.sign(request));
     app(verifier).oneshot(request).await.unwrap().status().as_u16()
@@ -34,7 +34,7 @@ async fn a_handler_is_called_by_whom_the_test_says() {
 async fn verifier_without_the_test_keys_rejects_a_test_identity() {
     let passport = passport_dev::DevPassport::start().await.unwrap();
     let verifier =
-        TokenVerifier::builder(TestIdentity::AUDIENCE).static_keys(passport.jwks()).build().unwrap();
+        TokenVerifier::builder(TestIdentity::AUDIENCE).static_jwks(passport.jwks()).build().unwrap();
     let request = TestIdentity::service("payroll")
         .role("payroll.run")
         .sign(Request::post("/run").body(Body::empty()).unwrap());

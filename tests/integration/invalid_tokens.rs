@@ -1,37 +1,37 @@
 //! Invalid tokens over HTTP and gRPC: rejected for the right reason, never with a 5xx.
 
 use http::{HeaderMap, HeaderValue, header::AUTHORIZATION};
-use passport_dev::{DevPassport, Hostile};
+use passport_dev::{DevPassport, InvalidToken};
 use passport_inbound::{RejectionReason, VerifyError};
 use tonic::transport::Endpoint;
 
 use crate::harness::{api, assert_rejected_on_grpc, assert_rejected_on_http, grpc_server, http, verifier};
 
 /// Returns the reason for which an invalid token is rejected.
-fn expected(hostile: Hostile) -> RejectionReason {
+fn expected(hostile: InvalidToken) -> RejectionReason {
     match hostile {
-        Hostile::AlgorithmNone | Hostile::AlgorithmNotAllowed | Hostile::HmacWithPublicKey => {
+        InvalidToken::AlgorithmNone | InvalidToken::AlgorithmNotAllowed | InvalidToken::HmacWithPublicKey => {
             RejectionReason::AlgorithmNotAllowed
         }
-        Hostile::AudienceMissing | Hostile::AudienceWrong => RejectionReason::AudienceMismatch,
-        Hostile::BoundToken => RejectionReason::BoundToken,
-        Hostile::CriticalHeader => RejectionReason::CriticalHeader,
-        Hostile::EmbeddedKey | Hostile::UnknownKey => RejectionReason::KeyNotFound,
-        Hostile::Expired => RejectionReason::Expired,
-        Hostile::ExpiryMissing => RejectionReason::MissingClaim("exp"),
-        Hostile::IdToken | Hostile::LogoutToken => RejectionReason::NotAnAccessToken,
-        Hostile::IssuedInFuture => RejectionReason::IssuedInFuture,
-        Hostile::IssuerWithSlash | Hostile::IssuerWrong => RejectionReason::IssuerMismatch,
-        Hostile::NotYetValid => RejectionReason::NotYetValid,
-        Hostile::SignatureWrong | Hostile::Tampered => RejectionReason::SignatureInvalid,
-        Hostile::SubjectMissing => RejectionReason::MissingClaim("sub"),
-        Hostile::TenantMissing => RejectionReason::MissingClaim("tenant_id"),
-        Hostile::Oversized => RejectionReason::TooLong,
-        Hostile::DuplicateClaim
-        | Hostile::ExpiryAsText
-        | Hostile::SignatureMissing
-        | Hostile::SignatureRespelled
-        | Hostile::TwoSegments => RejectionReason::Malformed,
+        InvalidToken::AudienceMissing | InvalidToken::AudienceWrong => RejectionReason::AudienceMismatch,
+        InvalidToken::SenderConstrained => RejectionReason::SenderConstrained,
+        InvalidToken::UnsupportedCritical => RejectionReason::UnsupportedCritical,
+        InvalidToken::EmbeddedKey | InvalidToken::UnknownKey => RejectionReason::KeyNotFound,
+        InvalidToken::Expired => RejectionReason::Expired,
+        InvalidToken::ExpiryMissing => RejectionReason::MissingClaim("exp"),
+        InvalidToken::IdToken | InvalidToken::LogoutToken => RejectionReason::WrongTokenType,
+        InvalidToken::IssuedInFuture => RejectionReason::IssuedInFuture,
+        InvalidToken::IssuerWithSlash | InvalidToken::IssuerWrong => RejectionReason::IssuerMismatch,
+        InvalidToken::NotYetValid => RejectionReason::NotYetValid,
+        InvalidToken::SignatureWrong | InvalidToken::Tampered => RejectionReason::SignatureInvalid,
+        InvalidToken::SubjectMissing => RejectionReason::MissingClaim("sub"),
+        InvalidToken::TenantMissing => RejectionReason::MissingClaim("tenant_id"),
+        InvalidToken::Oversized => RejectionReason::TooLarge,
+        InvalidToken::DuplicateClaim
+        | InvalidToken::ExpiryAsText
+        | InvalidToken::SignatureMissing
+        | InvalidToken::SignatureRespelled
+        | InvalidToken::TwoSegments => RejectionReason::Malformed,
         other => panic!("a new hostile token without an expectation: {other:?}"),
     }
 }
@@ -40,8 +40,8 @@ fn expected(hostile: Hostile) -> RejectionReason {
 async fn every_hostile_token_is_refused_for_the_right_reason() {
     let passport = DevPassport::start().await.unwrap();
     let verifier = verifier(&passport);
-    for hostile in Hostile::ALL {
-        let outcome = verifier.verify(&passport.hostile_token(hostile)).await;
+    for hostile in InvalidToken::ALL {
+        let outcome = verifier.verify(&passport.invalid_token(hostile)).await;
         assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(expected(hostile)), "{hostile:?}");
     }
     verifier.verify(&passport.user_token("good").build()).await.expect("a good token still passes");
@@ -51,8 +51,8 @@ async fn every_hostile_token_is_refused_for_the_right_reason() {
 async fn each_invalid_token_is_401_with_a_challenge_on_http() {
     let passport = DevPassport::start().await.unwrap();
     let (url, client) = (format!("{}/whoami", api(&passport).await), http());
-    for hostile in Hostile::ALL {
-        let (token, reason) = (passport.hostile_token(hostile), expected(hostile));
+    for hostile in InvalidToken::ALL {
+        let (token, reason) = (passport.invalid_token(hostile), expected(hostile));
         assert_rejected_on_http(client.get(&url), &token, reason, &format!("{hostile:?}")).await;
     }
 }
@@ -61,8 +61,8 @@ async fn each_invalid_token_is_401_with_a_challenge_on_http() {
 async fn on_grpc_every_hostile_token_is_unauthenticated() {
     let passport = DevPassport::start().await.unwrap();
     let channel = Endpoint::from_shared(grpc_server(&passport).await).unwrap().connect_lazy();
-    for hostile in Hostile::ALL {
-        let (token, reason) = (passport.hostile_token(hostile), expected(hostile));
+    for hostile in InvalidToken::ALL {
+        let (token, reason) = (passport.invalid_token(hostile), expected(hostile));
         assert_rejected_on_grpc(channel.clone(), &token, reason, &format!("{hostile:?}")).await;
     }
 }

@@ -15,10 +15,10 @@ use futures_util::FutureExt;
 use http_body_util::Full;
 use hyper_util::{client::legacy::Client, rt::TokioExecutor};
 use passport_config::ManagedIdentityConfig;
-use passport_dev::{ClientKeyKind, DevPassport, Endpoint, Fault, Hostile};
+use passport_dev::{ClientKeyKind, DevPassport, Endpoint, Fault, InvalidToken};
 use passport_inbound::{AuthenticateLayer, TokenVerifier};
 use passport_outbound::{
-    AccessToken, AllowedOrigins, AttachTokenLayer, BufferedBody, CallerToken, Clock, Lease, Leased,
+    AccessToken, AllowedOrigins, AttachTokenLayer, BufferedBody, CallerToken, Clock, Lease, LeaseOutcome,
     ManagedIdentity, ManagedIdentityHttpClient, ManualClock, PrivateKeyJwt, ResolvedSecret, Secret,
     SecretError, SecretProvider, SecretRef, SecretSource, SigningAlgorithm, StoreError, StoredToken,
     SystemClock, TokenCache, TokenKey, TokenStore, Transport,
@@ -33,7 +33,7 @@ use crate::harness::{
 async fn no_trace_error_or_debug_output_has_a_secret_or_a_token() {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").signs_with(ClientKeyKind::P256).create();
-    let hostile: Vec<_> = Hostile::ALL.iter().map(|hostile| passport.hostile_token(*hostile)).collect();
+    let hostile: Vec<_> = InvalidToken::ALL.iter().map(|hostile| passport.invalid_token(*hostile)).collect();
     let output = traced(async {
         let mut printed = vec![use_both_sides(&passport, &registered).await];
         printed.push(fail_to_get_tokens(&passport, &registered).await);
@@ -68,7 +68,7 @@ async fn no_trace_error_or_debug_output_has_a_secret_or_a_token() {
 async fn use_both_sides(passport: &DevPassport, registered: &passport_dev::DevIdentity) -> String {
     let api = api(passport).await;
     let identity = identity(passport, registered);
-    let with_query = ManagedIdentity::builder("mi", SecretSource::fixed("x"))
+    let with_query = ManagedIdentity::builder("mi", SecretSource::from_value("x"))
         .token_url("https://host/token?code=passw0rd")
         .build()
         .unwrap();
@@ -84,7 +84,7 @@ async fn verify_and_show_everything(passport: &DevPassport) -> String {
     let mut printed = vec![format!("{with_query:?}"), format!("{:?}", with_query.build().unwrap())];
     let verifier = TokenVerifier::builder(passport.audience())
         .issuer(passport.issuer())
-        .deny_list(|caller| caller.user_id() == "mallory")
+        .reject_if(|caller| caller.user_id() == "mallory")
         .build()
         .unwrap();
     let user = |id: &str| passport.user_token(id);
@@ -109,7 +109,7 @@ async fn verify_and_show_everything(passport: &DevPassport) -> String {
         verifier.health(),
         verifier.health()
     ));
-    let pasted = TokenVerifier::builder("api").static_keys(good.as_str()).issuer(good.as_str()).build();
+    let pasted = TokenVerifier::builder("api").static_jwks(good.as_str()).issuer(good.as_str()).build();
     printed.push(format!("{pasted:?} {}", pasted.as_ref().unwrap_err()));
     printed.join("\n")
 }
@@ -141,7 +141,7 @@ async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::D
         hasty.build().unwrap()
     })
     .await;
-    passport.heal(Endpoint::Token);
+    passport.clear_fault(Endpoint::Token);
     registered.disable();
     fail(&|| identity(passport, registered)).await;
     registered.enable();
@@ -154,7 +154,7 @@ async fn fail_to_get_tokens(passport: &DevPassport, registered: &passport_dev::D
 
     let pasted = registered.secret().parse::<SecretRef>();
     printed.push(format!("{pasted:?}"));
-    let builder = ManagedIdentity::builder("", SecretSource::fixed(registered.secret()))
+    let builder = ManagedIdentity::builder("", SecretSource::from_value(registered.secret()))
         .issuer("http://user:passw0rd@host")
         .token_url("https://host/token?code=passw0rd")
         .scopes("\"");
@@ -171,8 +171,8 @@ async fn live_through_everything(passport: &DevPassport, registered: &passport_d
     clock.advance(Duration::from_secs(60));
     let refusing = serve(Router::new().route("/", any(|| async { http::StatusCode::UNAUTHORIZED }))).await;
     let origins = AllowedOrigins::new([&refusing]).unwrap();
-    let layer = AttachTokenLayer::new(identity.clone(), origins).replay_clones();
-    let buffered = layer.clone().replay_buffered(64, reqwest::Body::wrap::<BufferedBody<reqwest::Body>>);
+    let layer = AttachTokenLayer::new(identity.clone(), origins).retry_unauthorized();
+    let buffered = layer.clone().retry_unauthorized_buffered(64, reqwest::Body::wrap::<BufferedBody<reqwest::Body>>);
     let client = layer.layer(http());
     let mut printed = vec![format!("{layer:?} {buffered:?} {client:?}")];
     let response = client.clone().oneshot(http().post(&refusing).body("passw0rd").build().unwrap()).await;
@@ -219,7 +219,7 @@ impl TokenStore for BrokenStore {
         Ok(None)
     }
 
-    async fn publish(&self, key: &TokenKey, _: &str, token: &StoredToken) -> Result<(), StoreError> {
+    async fn put(&self, key: &TokenKey, _: &str, token: &StoredToken) -> Result<(), StoreError> {
         self.fails(key, token)
     }
 
@@ -227,8 +227,8 @@ impl TokenStore for BrokenStore {
         self.fails(key, token)
     }
 
-    async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<Leased, StoreError> {
-        Ok(Leased { lease: Lease::Granted, token: None })
+    async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<LeaseOutcome, StoreError> {
+        Ok(LeaseOutcome { lease: Lease::Granted, token: None })
     }
 
     async fn release(&self, key: &TokenKey, _: &str) -> Result<(), StoreError> {
@@ -308,7 +308,7 @@ async fn use_clients_and_configurations(
             .push(outcome.map_or_else(|error| format!("{error} {error:?}"), |answer| format!("{answer:?}")));
     }
     for algorithm in [SigningAlgorithm::Es256, SigningAlgorithm::Rs256] {
-        let key = SecretSource::fixed(registered.private_key().unwrap());
+        let key = SecretSource::from_value(registered.private_key().unwrap());
         let builder = ManagedIdentity::builder(registered.client_id(), key).issuer(passport.issuer());
         let builder = builder.client_authentication(PrivateKeyJwt::new(algorithm).into());
         let identity = builder.build().unwrap();

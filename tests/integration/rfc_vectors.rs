@@ -11,7 +11,7 @@ const JOE: &str =
 
 fn says(key: &Value, algorithm: Algorithm, token: &str) -> R {
     let verifier = TokenVerifier::builder("api")
-        .static_keys(json!({ "keys": [key] }).to_string())
+        .static_jwks(json!({ "keys": [key] }).to_string())
         .algorithms([algorithm])
         .build()
         .unwrap();

@@ -15,7 +15,7 @@ use futures_util::{SinkExt, StreamExt};
 use http_body::Frame;
 use http_body_util::StreamBody;
 use passport_dev::DevPassport;
-use passport_inbound::{AuthenticateLayer, EndStreamsLayer, IdInfo};
+use passport_inbound::{AuthenticateLayer, TokenDeadlineLayer, IdInfo};
 use tokio::{net::TcpListener, time::Instant};
 use tokio_stream::wrappers::TcpListenerStream;
 use tokio_tungstenite::tungstenite;
@@ -53,7 +53,7 @@ async fn chat(caller: IdInfo, upgrade: WebSocketUpgrade) -> Response {
 async fn talk(caller: IdInfo, mut socket: WebSocket) {
     loop {
         tokio::select! {
-            () = caller.until_expiry() => break,
+            () = caller.expired() => break,
             message = socket.recv() => match message {
                 Some(Ok(message)) => drop(socket.send(message).await),
                 _ => return,
@@ -67,7 +67,7 @@ async fn talk(caller: IdInfo, mut socket: WebSocket) {
 async fn api(passport: &DevPassport) -> String {
     let router = Router::new()
         .route("/events", get(events))
-        .route_layer(EndStreamsLayer::new())
+        .route_layer(TokenDeadlineLayer::new())
         .route("/chat", get(chat))
         .layer(AuthenticateLayer::new(verifier(passport)).token_from_query());
     serve(router).await
@@ -112,7 +112,7 @@ async fn a_grpc_stream_ends_with_unauthenticated_when_the_token_does() {
     let (_, health) = tonic_health::server::health_reporter();
     let server = Server::builder()
         .layer(AuthenticateLayer::new(verifier(&passport)))
-        .layer(EndStreamsLayer::new())
+        .layer(TokenDeadlineLayer::new())
         .add_service(health);
     tokio::spawn(async { server.serve_with_incoming(TcpListenerStream::new(listener)).await.unwrap() });
 
@@ -132,13 +132,13 @@ async fn a_grpc_stream_ends_with_unauthenticated_when_the_token_does() {
 async fn deadline_layer_outside_authentication_rejects_everyone() {
     let passport = DevPassport::start().await.unwrap();
     let wrong =
-        EndStreamsLayer::new().layer(AuthenticateLayer::new(verifier(&passport)).layer(EmptyResponse));
+        TokenDeadlineLayer::new().layer(AuthenticateLayer::new(verifier(&passport)).layer(EmptyResponse));
     let token = format!("Bearer {}", passport.user_token("ada").build());
     let request = http::Request::get("/").header("authorization", token).body(()).unwrap();
     assert_eq!(wrong.oneshot(request).await.unwrap().status(), 500);
     let anonymous = AuthenticateLayer::new(verifier(&passport))
         .optional()
-        .layer(EndStreamsLayer::new().layer(EmptyResponse));
+        .layer(TokenDeadlineLayer::new().layer(EmptyResponse));
     assert_eq!(anonymous.oneshot(http::Request::new(())).await.unwrap().status(), 200);
 }
 

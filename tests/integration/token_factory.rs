@@ -36,7 +36,7 @@ impl TokenFactory {
     }
 
     pub(crate) fn verifier(&self) -> TokenVerifier {
-        let builder = TokenVerifier::builder(AUDIENCE).static_keys(self.jwks().to_string());
+        let builder = TokenVerifier::builder(AUDIENCE).static_jwks(self.jwks().to_string());
         builder.build().unwrap()
     }
 

@@ -137,12 +137,12 @@ fn callers_of_a_failed_attempt_share_its_error() {
         move || {
             call(&entry, 0, |ticket| {
                 attempts.fetch_add(1, Ordering::SeqCst);
-                Some(entry.fail(&ticket, error(TokenErrorKind::Refused), at(0), 0.0))
+                Some(entry.fail(&ticket, error(TokenErrorKind::Rejected), at(0), 0.0))
             })
         }
     });
     for held in held {
-        assert_eq!(held.outcome().unwrap().unwrap_err().kind(), TokenErrorKind::Refused);
+        assert_eq!(held.outcome().unwrap().unwrap_err().kind(), TokenErrorKind::Rejected);
     }
     assert_eq!(attempts.load(Ordering::SeqCst), 1);
     assert_eq!(entry.snapshot().action(at(0)), TokenAction::ReturnError);

@@ -23,7 +23,7 @@ pub(crate) fn builder(server: &VaultServer, auth: VaultAuth) -> HashiCorpVaultBu
 }
 
 pub(crate) fn app_role() -> VaultAuth {
-    VaultAuth::app_role(ROLE_ID, SecretSource::fixed(SECRET_ID))
+    VaultAuth::app_role(ROLE_ID, SecretSource::from_value(SECRET_ID))
 }
 
 async fn read(vault: &HashiCorpVault, place: &str) -> Result<ResolvedSecret, SecretError> {
@@ -147,7 +147,7 @@ async fn what_vault_says_is_told_as_it_is() {
 #[tokio::test]
 async fn invalid_credentials_are_unauthenticated() {
     let server = VaultServer::start().await;
-    let wrong = || SecretSource::fixed("wrong-and-hidden");
+    let wrong = || SecretSource::from_value("wrong-and-hidden");
     for auth in [
         VaultAuth::app_role(ROLE_ID, wrong()),
         VaultAuth::kubernetes("payroll").service_account(wrong()),

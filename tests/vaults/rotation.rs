@@ -101,7 +101,7 @@ async fn load(client: impl AsyncFn() -> Result<reqwest::Response, BoxError>, cal
 async fn rotation_and_revocation_of_a_secret_fail_no_call() {
     let Setup { passport, vault, registered, clock, identity } = Setup::new().await;
     let api = introspecting_api(&passport).await;
-    let layer = AttachTokenLayer::new(identity, AllowedOrigins::new([&api]).unwrap()).replay_clones();
+    let layer = AttachTokenLayer::new(identity, AllowedOrigins::new([&api]).unwrap()).retry_unauthorized();
     let client = layer.layer(client());
     let url = format!("{api}/sync");
     let call = async || {

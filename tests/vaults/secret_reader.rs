@@ -9,7 +9,7 @@ use std::{env, io::stderr, net::SocketAddr, time::UNIX_EPOCH};
 use bytes::Bytes;
 use http::{Request, Response};
 use passport_core::{
-    HttpExchange, HttpTransport, Limits, ResolvedSecret, SecretError, SecretSource, Transport, TransportError,
+    HttpClient, HttpTransport, ResponseLimits, ResolvedSecret, SecretError, SecretSource, Transport, TransportError,
 };
 use passport_secrets::{AwsSecretsManager, AzureKeyVault};
 use serde_json::{Value, json};
@@ -54,18 +54,18 @@ async fn main() {
 #[derive(Debug)]
 struct LocalMetadata(Transport);
 
-impl HttpExchange for LocalMetadata {
-    async fn exchange(
+impl HttpClient for LocalMetadata {
+    async fn send(
         &self,
         mut request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
         if request.uri().host() == Some("169.254.169.254") {
             let path = request.uri().path_and_query().unwrap();
             let redirected = format!("{}{path}", env::var("MACHINE_METADATA").unwrap());
             *request.uri_mut() = redirected.parse().unwrap();
         }
-        self.0.exchange(request, limits).await
+        self.0.send(request, limits).await
     }
 }
 

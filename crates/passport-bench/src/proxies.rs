@@ -53,7 +53,7 @@ pub fn sidecar(upstream: u16, token_endpoint: u16) -> Server {
     let log = File::create(folder.join("log")).expect("there is room for a file");
     let mut command =
         on_the_first_core(std::env::var_os(SIDECAR).expect("cargo xtask bench says where it is"));
-    command.arg("--config").arg(config).env("RUST_LOG", "info,passport::sidecar::access=off");
+    command.arg("--config").arg(config).env("RUST_LOG", "info,passport_sidecar::access=off");
     Server::started(command.stderr(log), port)
 }
 

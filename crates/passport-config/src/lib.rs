@@ -25,8 +25,8 @@
 //! |---|---|---|
 //! | one identity | [`ManagedIdentityConfig`] | `docs/configuration.md` |
 //! | several identities by name | [`ManagedIdentitiesConfig`], [`ManagedIdentities`] | `docs/configuration.md` |
-//! | secret providers and stores that a configuration may name | [`Providers`] | `docs/secrets.md`, `docs/caching.md` |
-//! | a third-party store | [`StoreKind`], [`Setting`], [`Reader`] | `docs/caching.md` |
+//! | secret providers and stores that a configuration may name | [`ConfigRegistry`] | `docs/secrets.md`, `docs/caching.md` |
+//! | a third-party store | [`StoreFactory`], [`Setting`], [`Reader`] | `docs/caching.md` |
 //!
 //! # Features
 //!
@@ -45,7 +45,7 @@ mod table;
 mod value;
 
 pub use crate::{
-    outbound::{ManagedIdentities, ManagedIdentitiesConfig, ManagedIdentityConfig, Providers, StoreKind},
+    outbound::{ManagedIdentities, ManagedIdentitiesConfig, ManagedIdentityConfig, ConfigRegistry, StoreFactory},
     reader::Reader,
     setting::{AnySetting, Setting},
     suggestions::suggestion,

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The log target, that of the outbound side.
-const TARGET: &str = "passport::outbound";
+const TARGET: &str = "passport_outbound";
 
 /// Parses settings, and collects all mistakes, so that all are reported at once. An invalid value
 /// is returned as `None`, like a missing one.

@@ -15,7 +15,7 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// How much time has passed since some fixed moment, whatever was done to the wall clock. It may stand still while the
     /// machine sleeps. By default the operating system's monotonic clock; a clock that is moved by hand has to move this,
     /// too, or its standing still looks like being set back.
-    fn uptime(&self) -> Duration {
+    fn monotonic(&self) -> Duration {
         monotonic()
     }
 }
@@ -69,7 +69,7 @@ pub struct ManualClock(Arc<Mutex<Shown>>);
 #[derive(Debug)]
 struct Shown {
     wall: SystemTime,
-    uptime: Duration,
+    monotonic: Duration,
 }
 
 impl ManualClock {
@@ -77,14 +77,14 @@ impl ManualClock {
     #[must_use]
     pub fn at_unix_seconds(seconds: u32) -> Self {
         let wall = UNIX_EPOCH + Duration::from_secs(u64::from(seconds));
-        Self(Arc::new(Mutex::new(Shown { wall, uptime: Duration::ZERO })))
+        Self(Arc::new(Mutex::new(Shown { wall, monotonic: Duration::ZERO })))
     }
 
     /// Lets time pass.
     pub fn advance(&self, by: Duration) {
         let mut shown = self.shown();
         shown.wall = shown.wall.checked_add(by).unwrap_or(shown.wall);
-        shown.uptime = shown.uptime.saturating_add(by);
+        shown.monotonic = shown.monotonic.saturating_add(by);
     }
 
     /// Moves the wall clock forward without time passing: the machine has slept, or the clock was set.
@@ -109,8 +109,8 @@ impl Clock for ManualClock {
         self.shown().wall
     }
 
-    fn uptime(&self) -> Duration {
-        self.shown().uptime
+    fn monotonic(&self) -> Duration {
+        self.shown().monotonic
     }
 }
 

@@ -5,7 +5,7 @@ use http::{HeaderValue, StatusCode, header::ACCEPT};
 use serde::Deserialize;
 use url::Url;
 
-use crate::{Issuer, Limits, Origin, Transport, TransportError, request_to};
+use crate::{Issuer, ResponseLimits, Origin, Transport, TransportError, request_to};
 
 /// The largest document that is read, in bytes.
 const MAX_BODY: usize = 64 * 1024;
@@ -57,7 +57,7 @@ async fn read(
 ) -> Result<ProviderMetadata, DiscoveryError> {
     let mut request = request_to(&url, Bytes::new())?;
     request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-    let response = transport.exchange(request, Limits { timeout, max_body: MAX_BODY }).await?;
+    let response = transport.send(request, ResponseLimits { timeout, max_body: MAX_BODY }).await?;
     match response.status() {
         StatusCode::OK => check(issuer, url, response.body()),
         StatusCode::NOT_FOUND => Err(DiscoveryError::NotFound),

@@ -2,7 +2,7 @@
 //!
 //! An [`Issuer`] names a Passport and knows its endpoints. A [`ClientId`] and a [`SecretSource`] are what a
 //! service shows to get a token; [`Scopes`] are what it asks for; an [`AccessToken`] is what it gets. Both sides
-//! talk to Passport through a [`Transport`] with fixed [`Limits`] and read the time from a [`Clock`].
+//! talk to Passport through a [`Transport`] with fixed [`ResponseLimits`] and read the time from a [`Clock`].
 //!
 //! This crate chooses no runtime: a [`SharedTask`] spawns on the one that it is given. Its only global
 //! state is the table of files that are being read, each on a thread of its own
@@ -57,7 +57,7 @@ pub use crate::{
     shared_task::{Attempt, Interrupted, Joined, SharedTask, TaskFailure, TaskLimits, Waiter},
     token::{AccessToken, InvalidAccessToken},
     transport::{
-        HttpExchange, HttpTransport, Limits, Repeatable, TlsFailure, Transport, TransportError,
+        HttpClient, HttpTransport, ResponseLimits, Repeatable, TlsFailure, Transport, TransportError,
         TransportErrorKind, TransportSettings, Transports, USER_AGENT, request_to,
     },
 };

@@ -78,7 +78,7 @@ async fn execute(
         ["disable"] => identity.disable(),
         ["enable"] => identity.enable(),
         ["fault", name, ref fault @ ..] => passport.inject(endpoint(name)?, self::fault(fault)?),
-        ["heal", name] => passport.heal(endpoint(name)?),
+        ["heal", name] => passport.clear_fault(endpoint(name)?),
         ["help"] => return Ok(HELP.to_owned()),
         ["kid", "on"] => passport.set_kid_in_tokens(true),
         ["kid", "off"] => passport.set_kid_in_tokens(false),

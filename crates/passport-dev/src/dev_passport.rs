@@ -4,7 +4,7 @@ use http::{HeaderValue, header::InvalidHeaderValue};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    Counters, DevIdentityBuilder, DevPassportBuilder, Endpoint, Fault, Hostile, StartError, TestJwtBuilder,
+    Counters, DevIdentityBuilder, DevPassportBuilder, Endpoint, Fault, InvalidToken, StartError, TestJwtBuilder,
     keys::RsaSigningKey, server_state::ServerState,
 };
 
@@ -61,7 +61,7 @@ impl DevPassport {
 
     /// Returns a token that a resource server must reject.
     #[must_use]
-    pub fn hostile_token(&self, hostile: Hostile) -> String {
+    pub fn invalid_token(&self, hostile: InvalidToken) -> String {
         hostile.mint(self.user_token("user-1"), self.issuer())
     }
 
@@ -111,13 +111,13 @@ impl DevPassport {
         self.state.settings().token_lifetime = lifetime;
     }
 
-    /// Makes `endpoint` fail until [`DevPassport::heal`].
+    /// Makes `endpoint` fail until [`DevPassport::clear_fault`].
     pub fn inject(&self, endpoint: Endpoint, fault: Fault) {
         self.state.faults().insert(endpoint, fault);
     }
 
     /// Ends the fault of `endpoint`.
-    pub fn heal(&self, endpoint: Endpoint) {
+    pub fn clear_fault(&self, endpoint: Endpoint) {
         self.state.faults().remove(&endpoint);
     }
 

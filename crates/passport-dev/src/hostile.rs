@@ -10,11 +10,11 @@ use crate::{
 
 /// A token that a resource server must refuse.
 ///
-/// Each is a complete, genuine token but for one thing. Run your service against [`Hostile::ALL`]:
+/// Each is a complete, genuine token but for one thing. Run your service against [`InvalidToken::ALL`]:
 /// every one of them must get 401 (UNAUTHENTICATED on gRPC), and none a 5xx.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Hostile {
+pub enum InvalidToken {
     /// `alg: none` and no signature.
     AlgorithmNone,
     /// Signed with RS512, which is not allowed.
@@ -24,9 +24,9 @@ pub enum Hostile {
     /// For another service.
     AudienceWrong,
     /// Bound to a client key (`cnf`), which is not checked.
-    BoundToken,
+    SenderConstrained,
     /// Demands an unknown extension (`crit`).
-    CriticalHeader,
+    UnsupportedCritical,
     /// Has `exp` twice.
     DuplicateClaim,
     /// Brings its own key along in the header and is signed with it.
@@ -71,15 +71,15 @@ pub enum Hostile {
     UnknownKey,
 }
 
-impl Hostile {
+impl InvalidToken {
     /// All of them.
     pub const ALL: [Self; 27] = [
         Self::AlgorithmNone,
         Self::AlgorithmNotAllowed,
         Self::AudienceMissing,
         Self::AudienceWrong,
-        Self::BoundToken,
-        Self::CriticalHeader,
+        Self::SenderConstrained,
+        Self::UnsupportedCritical,
         Self::DuplicateClaim,
         Self::EmbeddedKey,
         Self::Expired,
@@ -112,10 +112,10 @@ impl Hostile {
             Self::AlgorithmNotAllowed => signed_rs512(&good.header("alg", "RS512")),
             Self::AudienceMissing => good.without_claim("aud").build(),
             Self::AudienceWrong => good.audience("another-api").build(),
-            Self::BoundToken => {
+            Self::SenderConstrained => {
                 good.claim("cnf", json!({ "jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I" })).build()
             }
-            Self::CriticalHeader => good.header("crit", json!(["exp"])).build(),
+            Self::UnsupportedCritical => good.header("crit", json!(["exp"])).build(),
             Self::DuplicateClaim => duplicate_expiry(&good),
             Self::EmbeddedKey => embedded_key(good),
             Self::Expired => good.expired_for(hour).build(),

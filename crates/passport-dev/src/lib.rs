@@ -3,7 +3,7 @@
 //! [`DevPassport::start`] runs an HTTP server on a free loopback port, in your process: token
 //! endpoint, discovery and JWKS at both documented paths, and introspection. It has managed
 //! identities with secrets and roles, rotates its signing keys on demand, issues tokens of users
-//! ([`TestJwtBuilder`]) and invalid tokens ([`Hostile`]), counts requests ([`Counters`]), and fails
+//! ([`TestJwtBuilder`]) and invalid tokens ([`InvalidToken`]), counts requests ([`Counters`]), and fails
 //! in the ways of an identity provider ([`Fault`]).
 //!
 //! ```
@@ -15,7 +15,7 @@
 //! println!("{} {} {}", passport.issuer(), payroll.client_id(), payroll.secret());
 //!
 //! passport.inject(Endpoint::Token, Fault::Down);
-//! passport.heal(Endpoint::Token);
+//! passport.clear_fault(Endpoint::Token);
 //! assert_eq!(passport.counters().token(), 0);
 //! # Ok(()) }
 //! ```
@@ -50,7 +50,7 @@ pub use crate::{
     counters::Counters,
     dev_passport::DevPassport,
     faults::{Endpoint, Fault},
-    hostile::Hostile,
+    hostile::InvalidToken,
     identity::{DevIdentity, DevIdentityBuilder},
     jwt::TestJwtBuilder,
     registry::DevSecret,

@@ -19,7 +19,7 @@ use crate::{TestJwtBuilder, keys::SigningKeys, server_state::ServerState};
 /// use http::Request;
 /// use passport_dev::TestIdentity;
 ///
-/// // TokenVerifier::builder(TestIdentity::AUDIENCE).static_keys(TestIdentity::jwks()).build()?
+/// // TokenVerifier::builder(TestIdentity::AUDIENCE).static_jwks(TestIdentity::jwks()).build()?
 /// let request = TestIdentity::service("payroll").role("payroll.run").sign(Request::new(()));
 /// assert!(request.headers().contains_key("authorization"));
 /// ```
@@ -42,7 +42,7 @@ impl TestIdentity {
     /// The audience of their tokens.
     pub const AUDIENCE: &str = "bizfirstgo-api";
 
-    /// Returns the keys that verify them, for `TokenVerifierBuilder::static_keys`.
+    /// Returns the keys that verify them, for `TokenVerifierBuilder::static_jwks`.
     #[must_use]
     pub fn jwks() -> String {
         ISSUER.keys().jwks().to_string()

@@ -17,10 +17,10 @@ pub enum RejectionReason {
     AudienceMismatch,
     /// `cnf` binds it to a client key, which is not checked here.
     #[error("the token is bound to a client key")]
-    BoundToken,
+    SenderConstrained,
     /// `crit` demands an extension.
     #[error("the token demands an extension (crit)")]
-    CriticalHeader,
+    UnsupportedCritical,
     /// It is good, but on the deny list.
     #[error("the token or its bearer is on the deny list")]
     Denied,
@@ -52,7 +52,7 @@ pub enum RejectionReason {
     MissingClaim(&'static str),
     /// It is an ID token, a logout token or another kind of JWT.
     #[error("the token is not an access token")]
-    NotAnAccessToken,
+    WrongTokenType,
     /// `nbf` is ahead.
     #[error("the token is not valid yet")]
     NotYetValid,
@@ -61,7 +61,7 @@ pub enum RejectionReason {
     SignatureInvalid,
     /// It is larger than [`max_token_size`](crate::TokenVerifierBuilder::max_token_size).
     #[error("the token is too long")]
-    TooLong,
+    TooLarge,
 }
 
 impl RejectionReason {
@@ -86,18 +86,18 @@ impl RejectionReason {
                 CoarseReason::SignatureInvalid
             }
             Self::AudienceMismatch => CoarseReason::AudienceMismatch,
-            Self::BoundToken | Self::MissingClaim(_) | Self::NotAnAccessToken => CoarseReason::ClaimsRequired,
+            Self::SenderConstrained | Self::MissingClaim(_) | Self::WrongTokenType => CoarseReason::ClaimsRequired,
             // Ended before its time.
             Self::Denied | Self::Expired => CoarseReason::TokenExpired,
             Self::IssuerMismatch => CoarseReason::IssuerMismatch,
             Self::KeyNotFound => CoarseReason::KeyNotFound,
-            Self::CriticalHeader
+            Self::UnsupportedCritical
             | Self::DuplicateCredentials
             | Self::ImplausibleTime(_)
             | Self::IssuedInFuture
             | Self::Malformed
             | Self::NotYetValid
-            | Self::TooLong => CoarseReason::MalformedToken,
+            | Self::TooLarge => CoarseReason::MalformedToken,
         }
     }
 }

@@ -33,7 +33,7 @@ const KEYS: &[u8] = include_bytes!("../fuzz/fixtures/jwks.json");
 const NOW: u32 = 1_750_000_000;
 
 static VERIFIER: LazyLock<TokenVerifier> = LazyLock::new(|| {
-    let builder = TokenVerifier::builder("bizfirstgo-api").static_keys(KEYS);
+    let builder = TokenVerifier::builder("bizfirstgo-api").static_jwks(KEYS);
     builder.clock(ManualClock::at_unix_seconds(NOW)).build().expect("the fixture is a key set")
 });
 

@@ -31,8 +31,8 @@
 //! # Authorization
 //!
 //! A [`Requirement`] combines roles, permissions, scopes, a tenant, a second factor, checks of your
-//! own and remote checks ([`PermissionCheck`]) with `and`, `or` and `!`. Apply it with a
-//! [`RequireLayer`], with an argument of an axum handler (`ServiceAccount`, `User`, `Guarded`), or
+//! own and remote checks ([`PermissionChecker`]) with `and`, `or` and `!`. Apply it with a
+//! [`RequireLayer`], with an argument of an axum handler (`ServiceAccount`, `User`, `Authorized`), or
 //! with the authenticating layer, where the order cannot be wrong:
 //!
 //! ```
@@ -50,7 +50,7 @@
 //! # Handlers
 //!
 //! With the feature `axum`, `IdInfo` is an argument, `Option<IdInfo>` where the layer is
-//! [`optional`](AuthenticateLayer::optional), and `Verified<T>` has your own claims. With the
+//! [`optional`](AuthenticateLayer::optional), and `Claims<T>` has your own claims. With the
 //! feature `tonic`, `request.caller()?` gives it (`RequestExt`). Everywhere else it is in the
 //! request's extensions.
 //!
@@ -59,13 +59,13 @@
 //! | | |
 //! |---|---|
 //! | a token from a cookie, or from a WebSocket's query; removal of the token; preflights | [`AuthenticateLayer`] |
-//! | streams that end when the token does | [`EndStreamsLayer`], [`IdInfo::until_expiry`] |
+//! | streams that end when the token does | [`TokenDeadlineLayer`], [`IdInfo::expired`] |
 //! | an audit of calls and rejections | [`AuditLayer`], [`AuditSink`] |
-//! | calls to the next service in the caller's name | [`AuthenticateLayer::hand_on_token`], [`CallerToken`] |
+//! | calls to the next service in the caller's name | [`AuthenticateLayer::forward_token`], [`CallerToken`] |
 //! | paths that need no token; everything else does | [`AuthenticateLayer::public_paths`], [`AuthenticateLayer::public_grpc_services`] |
 //! | rejections in HTTP or gRPC alone | [`AuthenticateLayer::http_only`], [`AuthenticateLayer::grpc_only`] |
 //! | the caller on the request's span | [`AuthenticateLayer::record_caller`] |
-//! | custom responses | [`AuthenticateLayer::respond_with`], [`AuthenticateLayer::opaque`] |
+//! | custom responses | [`AuthenticateLayer::with_rejection_response`], [`AuthenticateLayer::without_error_details`] |
 //!
 //! # Tests
 //!
@@ -83,7 +83,7 @@
 //! use passport_dev::TestIdentity;
 //! use tower::ServiceExt;
 //!
-//! let verifier = TokenVerifier::builder(TestIdentity::AUDIENCE).static_keys(TestIdentity::jwks()).build()?;
+//! let verifier = TokenVerifier::builder(TestIdentity::AUDIENCE).static_jwks(TestIdentity::jwks()).build()?;
 //! let request = http::Request::get("/whoami").body(Body::empty())?;
 //! let request = TestIdentity::service("payroll").role("payroll.run").sign(request);
 //! assert_eq!(app(verifier).oneshot(request).await?.status(), 200);
@@ -113,8 +113,8 @@
 //! ([`cache_tokens`](TokenVerifierBuilder::cache_tokens)). The issuer's keys are fetched when the
 //! first request needs them, or by [`ready`](TokenVerifier::ready); from then on a task refreshes
 //! them before they expire, and an outage of the issuer affects no request for a day
-//! ([`max_key_age`](TokenVerifierBuilder::max_key_age)), with a
-//! [`key_file`](TokenVerifierBuilder::key_file) across restarts. [`health`](TokenVerifier::health)
+//! ([`jwks_max_stale`](TokenVerifierBuilder::jwks_max_stale)), with a
+//! [`jwks_cache_file`](TokenVerifierBuilder::jwks_cache_file) across restarts. [`health`](TokenVerifier::health)
 //! reports their state.
 //!
 //! # Responses
@@ -146,12 +146,12 @@ mod untrusted_text;
 mod verify;
 
 pub use passport_core::{
-    AccessToken, CaCertificates, CallerToken, Clock, ConfigError, ConfigProblem, HttpExchange, HttpTransport,
-    InvalidCaFile, Limits, ManualClock, SystemClock, Transport, TransportError, TransportErrorKind,
+    AccessToken, CaCertificates, CallerToken, Clock, ConfigError, ConfigProblem, HttpClient, HttpTransport,
+    InvalidCaFile, ResponseLimits, ManualClock, SystemClock, Transport, TransportError, TransportErrorKind,
 };
 
 #[cfg(feature = "axum")]
-pub use crate::integrations::axum::{CallerRejection, Guard, Guarded, ServiceAccount, User, Verified};
+pub use crate::integrations::axum::{CallerRejection, Policy, Authorized, ServiceAccount, User, Claims};
 #[cfg(feature = "tonic")]
 pub use crate::integrations::tonic::RequestExt;
 #[doc(inline)]
@@ -159,14 +159,14 @@ pub use crate::{
     audit::{Audit, AuditEvent, AuditFuture, AuditLayer, AuditSink},
     authenticate::{Authenticate, AuthenticateFuture, AuthenticateLayer},
     authorize::{
-        PermissionCheck, PermissionUnknown, RequestHead, Require, RequireFuture, RequireLayer,
+        PermissionChecker, PermissionUnknown, RequestHead, Require, RequireFuture, RequireLayer,
         RequireServiceAccountLayer, Requirement, RolePermissions,
     },
     error::RejectionReason,
     identity::IdInfo,
-    jwks::{KeyHealth, KeyState},
+    jwks::{JwksHealth, JwksState},
     jwt::algorithm::{Algorithm, UnknownAlgorithm},
     response::{body::ResponseBody, rejection::Rejection, unmet_requirement::UnmetRequirement},
-    token_deadline::{EndStreams, EndStreamsFuture, EndStreamsLayer, ExpiringBody},
-    verify::{NotReady, TokenVerifier, TokenVerifierBuilder, VerifyError},
+    token_deadline::{TokenDeadline, TokenDeadlineFuture, TokenDeadlineLayer, DeadlineBody},
+    verify::{ReadyError, TokenVerifier, TokenVerifierBuilder, VerifyError},
 };

@@ -4,10 +4,10 @@
 //! a value that a caller can choose.
 
 /// The target of all log events but those of the audit.
-pub(crate) const TARGET: &str = "passport::inbound";
+pub(crate) const TARGET: &str = "passport_inbound";
 
 /// The target of audit events, so that they can be shipped separately.
-pub(crate) const AUDIT_TARGET: &str = "passport::audit";
+pub(crate) const AUDIT_TARGET: &str = "passport_inbound::audit";
 
 pub(crate) const TOKENS: &str = "passport_inbound_tokens_total";
 pub(crate) const REFUSED_REQUESTS: &str = "passport_inbound_refused_requests_total";

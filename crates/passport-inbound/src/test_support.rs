@@ -10,7 +10,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode, header};
 use http_body_util::Full;
 use passport_core::{
-    Clock, HttpExchange, Limits, ManualClock, Transport, TransportError, TransportErrorKind,
+    Clock, HttpClient, ResponseLimits, ManualClock, Transport, TransportError, TransportErrorKind,
 };
 use passport_dev::{DevPassport, TestJwtBuilder};
 pub(crate) use passport_test_support::{logs::Log, metrics::measured};
@@ -35,10 +35,10 @@ impl TokioClock {
 
 impl Clock for TokioClock {
     fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(u64::from(START)) + self.uptime()
+        UNIX_EPOCH + Duration::from_secs(u64::from(START)) + self.monotonic()
     }
 
-    fn uptime(&self) -> Duration {
+    fn monotonic(&self) -> Duration {
         self.0.elapsed()
     }
 }
@@ -83,7 +83,7 @@ impl ScriptedIssuer {
         Self(Arc::new(script))
     }
 
-    pub(crate) fn respond_with(&self, response: ScriptedResponse) {
+    pub(crate) fn with_rejection_response(&self, response: ScriptedResponse) {
         *self.0.response.lock().unwrap() = response;
     }
 
@@ -107,8 +107,8 @@ impl ScriptedIssuer {
     }
 }
 
-impl HttpExchange for ScriptedIssuer {
-    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for ScriptedIssuer {
+    async fn send(&self, request: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         let headers_sent = request.headers().clone();
         self.0.requests.lock().unwrap().push(headers_sent.clone());
         self.0.count.send_modify(|count| *count += 1);
@@ -149,8 +149,8 @@ pub(crate) struct Setup {
 
 /// Pauses time once the Passport is there.
 pub(crate) async fn setup() -> Setup {
-    let minted_at = ManualClock::at_unix_seconds(START);
-    let passport = DevPassport::builder().clock(minted_at).start().await.unwrap();
+    let issued_at = ManualClock::at_unix_seconds(START);
+    let passport = DevPassport::builder().clock(issued_at).start().await.unwrap();
     tokio::time::pause();
     let issuer = ScriptedIssuer::new(ScriptedResponse::body(&passport.jwks()));
     Setup { passport, issuer, clock: TokioClock::start() }

@@ -77,7 +77,7 @@
 //! # use passport_outbound::{ManagedIdentity, SecretSource};
 //! let passport = passport_dev::DevPassport::start().await?;
 //! let registered = passport.managed_identity("erp-sync").role("erp.read").create();
-//! let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
+//! let identity = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
 //!     .issuer(passport.issuer())
 //!     .build()?;
 //! # let _ = identity;
@@ -108,7 +108,7 @@
 //! | where it is cached | [`TokenCache`], [`TokenStore`], [`Sidecar`] | `docs/caching.md`, `docs/sidecar.md` |
 //! | how it is attached, and what a rejection causes | [`AttachTokenLayer`] | `docs/recipes.md` |
 //! | which origins may receive it | [`AllowedOrigins`], [`ExistingAuthorization`] | |
-//! | the identity of a request | [`Identity`], [`CallerIdentity`], [`CallerToken`], [`InTheNameOf`] | `docs/propagation.md` |
+//! | the identity of a request | [`Identity`], [`CallerIdentity`], [`CallerToken`], [`RequestIdentity`] | `docs/propagation.md` |
 //! | client authentication | [`ClientAuthentication`] | `docs/configuration.md` |
 //! | the client secret | [`SecretSource`], [`SecretProvider`], [`SecretProviders`] | |
 //! | metrics and traces | | `docs/telemetry.md` |
@@ -135,8 +135,8 @@ mod test_support;
 
 pub use passport_core::{
     AccessToken, CaCertificates, CallerToken, ClientId, Clock, ConfigError, ConfigProblem, Fingerprint,
-    HttpExchange, HttpTransport, InvalidAccessToken, InvalidCaFile, InvalidScope, InvalidSecretRef,
-    InvalidSecretSource, Limits, ManualClock, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind,
+    HttpClient, HttpTransport, InvalidAccessToken, InvalidCaFile, InvalidScope, InvalidSecretRef,
+    InvalidSecretSource, ResponseLimits, ManualClock, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind,
     SecretProvider, SecretProviders, SecretRef, SecretSource, SystemClock, TlsFailure, Transport,
     TransportError, TransportErrorKind, Transports,
 };
@@ -149,13 +149,13 @@ pub use crate::http_client::{
 pub use crate::{
     attach::{
         AllowedOrigins, AttachError, AttachToken, AttachTokenFuture, AttachTokenLayer, BufferBody,
-        BufferedBody, CloneRequest, ExistingAuthorization, NoReplay, OutboundRequest, OutboundResponse,
+        BufferedBody, CloneRequest, ExistingAuthorization, NoRetry, OutboundRequest, OutboundResponse,
         Replay, WatchedBody,
     },
-    cache::{Lease, Leased, StoreError, StoredToken, TokenCache, TokenKey, TokenStore, WakeUps},
+    cache::{Lease, LeaseOutcome, StoreError, StoredToken, TokenCache, TokenKey, TokenStore, Notifier},
     identity::{
-        CallerIdentity, Identity, IdentityStatus, InTheNameOf, ManagedIdentity, ManagedIdentityBuilder,
+        CallerIdentity, Identity, IdentityStatus, RequestIdentity, ManagedIdentity, ManagedIdentityBuilder,
     },
-    sources::{ClientAuthentication, InvalidSidecar, PrivateKeyJwt, Sidecar, SigningAlgorithm},
+    sources::{ClientAuthentication, InvalidSidecarEndpoint, PrivateKeyJwt, SidecarEndpoint, SigningAlgorithm},
     token::{TokenError, TokenErrorKind},
 };

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use passport_config::{AnySetting, Reader, SecretReference, SecretReferences, Setting, StoreKind};
+use passport_config::{AnySetting, Reader, SecretReference, SecretReferences, Setting, StoreFactory};
 use passport_outbound::TokenCache;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -15,20 +15,20 @@ use crate::{EncryptionKeys, RedisTokenStore, RedisTokenStoreBuilder};
 /// `cluster` and `sentinels` need the features of these names.
 ///
 /// ```
-/// use passport_config::{ManagedIdentityConfig, Providers};
+/// use passport_config::{ManagedIdentityConfig, ConfigRegistry};
 /// use passport_outbound::ConfigError;
-/// use passport_redis::RedisStores;
+/// use passport_redis::RedisStoreFactory;
 ///
 /// let config: ManagedIdentityConfig = serde_json::from_str(r#"{
 ///     "client_id": "mi-payroll-clientid",
 ///     "client_secret_ref": "env:PAYROLL_SECRET",
 ///     "cache": { "redis": { "url": "rediss://cache.internal:6379", "encryption_keys": "env:TOKEN_CACHE_KEY" } }
 /// }"#)?;
-/// let identity = config.build_with(Providers::default().with_store("redis", RedisStores))?;
+/// let identity = config.build_with(ConfigRegistry::default().with_store("redis", RedisStoreFactory))?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct RedisStores;
+pub struct RedisStoreFactory;
 
 /// The keys of `cache = { redis = { .. } }`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -71,7 +71,7 @@ pub struct RedisSettings {
     pub limit: Setting<Duration>,
 }
 
-impl StoreKind for RedisStores {
+impl StoreFactory for RedisStoreFactory {
     type Settings = RedisSettings;
 
     fn cache(&self, settings: &RedisSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {

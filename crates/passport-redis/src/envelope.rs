@@ -55,7 +55,7 @@ impl InvalidValue {
 pub(crate) fn seal(ring: &Ring, redis_key: &str, token: &StoredToken) -> Option<Vec<u8>> {
     let mut value = head(ring, token.token());
     let mut content = Zeroizing::new(Vec::new());
-    for time in [token.minted_at(), token.token().expires_at()] {
+    for time in [token.issued_at(), token.token().expires_at()] {
         content.extend_from_slice(&unix_millis(time).to_be_bytes());
     }
     content.extend_from_slice(token.token().expose().as_bytes());
@@ -112,14 +112,14 @@ fn aad(head: &[u8], redis_key: &str) -> Aad<Vec<u8>> {
 
 fn token(head: &[u8], content: &[u8]) -> Result<StoredToken, InvalidValue> {
     let (times, text) = content.split_at_checked(TIMES).ok_or(InvalidValue::Malformed)?;
-    let (minted_at, expires_at) = times.split_at(TIMES / 2);
-    let (minted_at, expires_at) = (time(minted_at)?, time(expires_at)?);
+    let (issued_at, expires_at) = times.split_at(TIMES / 2);
+    let (issued_at, expires_at) = (time(issued_at)?, time(expires_at)?);
     let text = str::from_utf8(text).map_err(|_| InvalidValue::Malformed)?;
     let token = AccessToken::new(text, expires_at).map_err(|_| InvalidValue::Malformed)?;
     if mark(&token)[..] != head[1 + KEY_ID..] {
         return Err(InvalidValue::Tampered);
     }
-    Ok(StoredToken::new(token, minted_at))
+    Ok(StoredToken::new(token, issued_at))
 }
 
 fn time(bytes: &[u8]) -> Result<SystemTime, InvalidValue> {

@@ -43,7 +43,7 @@ pub(crate) struct Keyring {
 #[derive(Clone, Debug)]
 struct LastRead {
     ring: Arc<Ring>,
-    /// By the clock's uptime.
+    /// By the clock's monotonic.
     at: Duration,
 }
 
@@ -74,7 +74,7 @@ impl Keyring {
     }
 
     fn reload_if_older(self: &Arc<Self>, last: &LastRead, age: Duration) {
-        if self.clock.uptime().saturating_sub(last.at) >= age {
+        if self.clock.monotonic().saturating_sub(last.at) >= age {
             drop(self.reading());
         }
     }
@@ -88,7 +88,7 @@ impl Keyring {
     /// Reads the keys. If that fails, the known ones are kept, for as long as if they had been
     /// read.
     async fn read(self: Arc<Self>) -> Result<Arc<Ring>, StoreError> {
-        let at = self.clock.uptime();
+        let at = self.clock.monotonic();
         let read = timeout(MAX_READING, self.keys.read())
             .await
             .unwrap_or_else(|late| Err(StoreError::new(LATE).caused_by(late)));

@@ -21,7 +21,7 @@
 //! # Ok::<(), passport_outbound::ConfigError>(())
 //! ```
 //!
-//! A configuration of `passport-config` names the store by `RedisStores` (feature `config`, on by
+//! A configuration of `passport-config` names the store by `RedisStoreFactory` (feature `config`, on by
 //! default).
 //!
 //! Redis is never needed for a token. While it does not work, each instance fetches tokens itself,
@@ -44,5 +44,5 @@ mod store;
 mod task_outcome;
 
 #[cfg(feature = "config")]
-pub use crate::config::{RedisSettings, RedisStores};
+pub use crate::config::{RedisSettings, RedisStoreFactory};
 pub use crate::{builder::RedisTokenStoreBuilder, encryption_keys::EncryptionKeys, store::RedisTokenStore};

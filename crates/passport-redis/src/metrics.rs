@@ -1,7 +1,7 @@
 //! The names of what this crate records.
 
 /// The target of log events.
-pub(crate) const TARGET: &str = "passport::redis";
+pub(crate) const TARGET: &str = "passport_redis";
 
 pub(crate) const REFUSED: &str = "passport_redis_refused_values_total";
 pub(crate) const CONNECTIONS: &str = "passport_redis_connections_total";

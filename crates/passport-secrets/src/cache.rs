@@ -40,7 +40,7 @@ const TRIES: usize = 3;
 ///   long as it requests (10 min at most); until then, a caller without a cached secret gets the
 ///   error immediately.
 /// - If the provider says that the secret does not exist, is disabled or may not be read
-///   ([`SecretError::ends_a_secret`]), the cached secret is removed.
+///   ([`SecretError::is_definitive`]), the cached secret is removed.
 /// - A secret that Passport has rejected is read again immediately, whatever its age, unless the
 ///   provider is backed off. If the provider has no other one, the previous secret is tried, for
 ///   10 min: a node of Passport may not know the new one yet.
@@ -155,7 +155,7 @@ impl<P: SecretProvider> CachedSecrets<P> {
         rejected: Option<&ResolvedSecret>,
     ) -> ReadPlan {
         let state = entry.state();
-        let requested_at = self.clock.uptime();
+        let requested_at = self.clock.monotonic();
         let previous = match (rejected, state.lookup(requested_at, self.time_to_live)) {
             (Some(rejected), _) => match state.after_rejection(rejected, requested_at) {
                 Some(result) => return ReadPlan::Done(result),
@@ -176,7 +176,7 @@ impl<P: SecretProvider> CachedSecrets<P> {
             move |read| {
                 let outcome = ended(read, &reference)?;
                 let ends_in = outcome.as_ref().ok().and_then(|secret| remaining(secret, &*clock));
-                Some(entry.record(number, &reference, outcome, ends_in, [requested_at, clock.uptime()]))
+                Some(entry.record(number, &reference, outcome, ends_in, [requested_at, clock.monotonic()]))
             }
         };
         let work = read_secret(Arc::clone(&self.provider), reference.clone(), rejected.cloned());
@@ -198,7 +198,7 @@ async fn read_secret(
 ) -> ReadResult {
     let read = match rejected {
         None => provider.resolve(&reference).await,
-        Some(rejected) => provider.resolve_anew(&reference, &rejected).await,
+        Some(rejected) => provider.refresh(&reference, &rejected).await,
     };
     read.and_then(|secret| secret.non_blank(&reference))
 }
@@ -263,14 +263,14 @@ impl<P: SecretProvider> SecretProvider for CachedSecrets<P> {
         self.read(reference, &self.entry(reference), None).await
     }
 
-    async fn resolve_anew(
+    async fn refresh(
         &self,
         reference: &SecretRef,
         refused: &ResolvedSecret,
     ) -> Result<ResolvedSecret, SecretError> {
         let entry = self.entry(reference);
         let current = self.read(reference, &entry, Some(refused)).await?;
-        let previous = entry.state().previous(refused, self.clock.uptime());
+        let previous = entry.state().previous(refused, self.clock.monotonic());
         Ok(previous.filter(|_| current.is_same(refused)).unwrap_or(current))
     }
 }

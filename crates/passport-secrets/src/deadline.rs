@@ -4,7 +4,7 @@ use std::{future::Future, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use passport_core::{Limits, SecretError, SecretErrorKind, SecretRef, Transport, TransportError};
+use passport_core::{ResponseLimits, SecretError, SecretErrorKind, SecretRef, Transport, TransportError};
 use tokio::time::{Instant, timeout_at};
 
 use crate::last_failure::LastFailure;
@@ -46,14 +46,14 @@ pub(crate) async fn within_deadline<T>(
 pub(crate) async fn exchange(
     transport: &Transport,
     request: Request<Bytes>,
-    limits: Limits,
+    limits: ResponseLimits,
 ) -> Result<Response<Bytes>, TransportError> {
     let within_a_read = READ.try_with(|read| (read.remaining(), read.last_failure.clone()));
     let Ok((remaining, last_failure)) = within_a_read else {
         return transport.exchange(request, limits).await;
     };
     let host = request.uri().host().unwrap_or_default().to_owned();
-    let limits = Limits { timeout: limits.timeout.min(remaining), ..limits };
+    let limits = ResponseLimits { timeout: limits.timeout.min(remaining), ..limits };
     let outcome = transport.exchange(request, limits).await;
     last_failure.note(&host, &outcome);
     outcome

@@ -1,7 +1,7 @@
 //! The names of what this crate records.
 
 /// The target of log events.
-pub(crate) const TARGET: &str = "passport::secrets";
+pub(crate) const TARGET: &str = "passport_secrets";
 
 pub(crate) const READS: &str = "passport_secrets_reads_total";
 pub(crate) const STALE: &str = "passport_secrets_stale_total";

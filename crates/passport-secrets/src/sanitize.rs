@@ -3,12 +3,12 @@
 use std::{error::Error, time::Duration};
 
 use passport_core::{
-    Clock, Limits, SecretErrorKind, SystemClock, TransportError, TransportErrorKind, with_causes,
+    Clock, ResponseLimits, SecretErrorKind, SystemClock, TransportError, TransportErrorKind, with_causes,
 };
 
 /// For one exchange with a provider. Secrets are small, and so is everything on the way to them.
 /// All exchanges for one secret share a deadline as well, see `deadline.rs`.
-pub(crate) const LIMITS: Limits = Limits { timeout: Duration::from_secs(8), max_body: 256 * 1024 };
+pub(crate) const LIMITS: ResponseLimits = ResponseLimits { timeout: Duration::from_secs(8), max_body: 256 * 1024 };
 
 /// The longest that a provider's words are shown.
 const MAX_SHOWN: usize = 300;

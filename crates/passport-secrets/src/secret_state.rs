@@ -111,7 +111,7 @@ impl SecretState {
         now: Duration,
         chance: f64,
     ) -> Result<ResolvedSecret, SecretError> {
-        if error.ends_a_secret() {
+        if error.is_definitive() {
             (self.cached, self.previous) = (None, None);
         }
         self.backoff.record_failure(error.clone(), now, chance);

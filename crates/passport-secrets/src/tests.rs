@@ -10,7 +10,7 @@ use azure_identity::{ClientSecretCredential, ClientSecretCredentialOptions};
 use bytes::Bytes;
 use http::{Request, Response};
 use passport_core::{
-    HttpExchange, Limits, SecretError, SecretErrorKind, SecretSource, TlsFailure, Transport, TransportError,
+    HttpClient, ResponseLimits, SecretError, SecretErrorKind, SecretSource, TlsFailure, Transport, TransportError,
     TransportErrorKind,
 };
 
@@ -37,8 +37,8 @@ impl Failing {
     }
 }
 
-impl HttpExchange for Failing {
-    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Failing {
+    async fn send(&self, request: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         if self.host.is_none_or(|host| request.uri().host() == Some(host)) {
             self.failed.fetch_add(1, Ordering::SeqCst);
             return Err(TransportError::new(self.kind));
@@ -51,7 +51,7 @@ impl HttpExchange for Failing {
 }
 
 fn vault(failing: &Failing) -> SecretSource {
-    let auth = VaultAuth::app_role("role", SecretSource::fixed("secret-id"));
+    let auth = VaultAuth::app_role("role", SecretSource::from_value("secret-id"));
     let vault = HashiCorpVault::builder("https://vault.example.com", auth).transport(failing.transport());
     SecretSource::new(vault.build().unwrap(), "vault:payroll#secret".parse().unwrap())
 }
@@ -94,7 +94,7 @@ async fn an_untrusted_provider_is_a_lasting_failure() {
         let failing = Failing::new(TransportErrorKind::Tls(failure), host);
         let error = error(&provider(&failing)).await;
         assert_eq!(error.kind(), SecretErrorKind::Tls(failure), "{error}");
-        assert!(!error.is_transient() && !error.ends_a_secret(), "{error}");
+        assert!(!error.is_transient() && !error.is_definitive(), "{error}");
         assert!(error.to_string().contains(&failure.to_string()), "{error}");
         let cause = TransportError::find(&error).map(TransportError::kind);
         assert_eq!(cause, Some(TransportErrorKind::Tls(failure)), "{error}");
@@ -115,7 +115,7 @@ async fn an_unreachable_provider_is_a_passing_failure() {
 async fn another_protocol_at_a_provider_is_a_lasting_failure() {
     for provider in [vault as fn(&Failing) -> SecretSource, aws, azure] {
         let error = error(&provider(&Failing::new(TransportErrorKind::NotHttp, None))).await;
-        assert!(!error.is_transient() && !error.ends_a_secret(), "{error}");
+        assert!(!error.is_transient() && !error.is_definitive(), "{error}");
         assert!(error.to_string().contains("check the scheme and the port"), "{error}");
     }
 }

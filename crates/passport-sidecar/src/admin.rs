@@ -52,8 +52,8 @@ async fn readiness(State((state, _, shutdown)): State<AdminState>) -> Response {
         .map(|(name, identity)| {
             let status = identity.status();
             let error = status.last_error().map(ToString::to_string);
-            let ready = status.has_live_token() || error.is_none();
-            (name, json!({ "ready": ready, "has_live_token": status.has_live_token(), "error": error }))
+            let ready = status.has_valid_token() || error.is_none();
+            (name, json!({ "ready": ready, "has_valid_token": status.has_valid_token(), "error": error }))
         })
         .collect();
     let keys = state.verifier.as_ref().map(|verifier| verifier.health().is_usable());

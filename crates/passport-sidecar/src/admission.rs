@@ -42,6 +42,6 @@ impl Admission {
     /// 429 when the caller has too many requests in flight, and 503 when all callers together have.
     pub(crate) fn own_request(&self, caller: &Caller) -> Result<Share, ErrorResponse> {
         let share = self.own_requests.take(Some(&caller.name));
-        share.map_err(|exhausted| exhausted.response("buffered_mib"))
+        share.map_err(|exhausted| exhausted.response("max_buffered_mib"))
     }
 }

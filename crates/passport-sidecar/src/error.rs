@@ -21,7 +21,7 @@ pub(crate) struct ErrorResponse {
 
 /// The header that tells an error response of the sidecar from an upstream's. Its value is the
 /// code.
-pub(crate) const REFUSED_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-refused");
+pub(crate) const REFUSED_HEADER: HeaderName = HeaderName::from_static("passport-sidecar-error");
 
 impl ErrorResponse {
     pub(crate) fn new(status: StatusCode, code: &'static str, description: impl Into<String>) -> Self {
@@ -88,7 +88,7 @@ impl ErrorResponse {
 fn description(error: &TokenError) -> String {
     match (error.hint(), error.kind()) {
         (None, _) => error.to_string(),
-        (Some(_), TokenErrorKind::Secret) => {
+        (Some(_), TokenErrorKind::SecretUnavailable) => {
             "the client secret of this identity cannot be read; the sidecar's log says why".to_owned()
         }
         (Some(_), _) => "Passport refused this identity; the sidecar's log says what to check".to_owned(),

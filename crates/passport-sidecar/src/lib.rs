@@ -6,10 +6,10 @@
 //!
 //! ```no_run
 //! # async fn start() -> Result<(), Box<dyn std::error::Error>> {
-//! use passport_sidecar::{Sidecar, SidecarConfig};
+//! use passport_sidecar::{SidecarServer, SidecarConfig};
 //!
 //! let config = SidecarConfig::read(Some("sidecar.toml".as_ref()))?;
-//! let sidecar = Sidecar::new(config, passport_config::Providers::default())?;
+//! let sidecar = SidecarServer::new(config, passport_config::Providers::default())?;
 //! sidecar.serve(std::future::pending()).await?;
 //! # Ok(()) }
 //! ```
@@ -46,5 +46,5 @@ pub use crate::{
     hardening::harden,
     providers::providers,
     recorder::recorder,
-    server::{ServeError, Sidecar},
+    server::{ServeError, SidecarServer},
 };

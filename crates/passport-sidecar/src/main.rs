@@ -5,7 +5,7 @@
 use std::{io::IsTerminal, path::PathBuf, process::ExitCode, thread::available_parallelism};
 
 use clap::Parser;
-use passport_sidecar::{CheckedSecret, SecretCheck, Sidecar, SidecarConfig, harden, providers, recorder};
+use passport_sidecar::{CheckedSecret, SecretCheck, SidecarServer, SidecarConfig, harden, providers, recorder};
 use tokio::{
     runtime::{Builder, Runtime},
     signal::unix::{SignalKind, signal},
@@ -59,7 +59,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
         return check(&config);
     }
     let has_admin = config.has_admin();
-    let sidecar = Sidecar::new(config, providers())?;
+    let sidecar = SidecarServer::new(config, providers())?;
     let sidecar = if has_admin { sidecar.metrics(recorder()?) } else { sidecar };
     let runtime = runtime()?;
     let served = runtime.block_on(async {
@@ -68,7 +68,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
         let mut hangup = signal(SignalKind::hangup())?;
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
-                tracing::warn!(target: "passport::sidecar", "SIGHUP is ignored: a change of the configuration needs a restart");
+                tracing::warn!(target: "passport_sidecar", "SIGHUP is ignored: a change of the configuration needs a restart");
             }
         });
         let stop = async {
@@ -87,7 +87,7 @@ fn run(arguments: &Arguments) -> Result<ExitCode, BoxError> {
 
 fn check(config: &SidecarConfig) -> Result<ExitCode, BoxError> {
     let providers = providers();
-    drop(Sidecar::new(config.clone(), providers.clone())?);
+    drop(SidecarServer::new(config.clone(), providers.clone())?);
     println!("the configuration is right");
     let runtime = Builder::new_current_thread().enable_all().build()?;
     let secrets = runtime.block_on(config.check_secrets(&providers));
@@ -119,7 +119,7 @@ fn check(config: &SidecarConfig) -> Result<ExitCode, BoxError> {
 fn runtime() -> std::io::Result<Runtime> {
     let has_one_processor = available_parallelism().is_ok_and(|processors| processors.get() == 1);
     if has_one_processor {
-        tracing::debug!(target: "passport::sidecar", "one thread serves, as there is one processor");
+        tracing::debug!(target: "passport_sidecar", "one thread serves, as there is one processor");
         return Builder::new_current_thread().enable_all().build();
     }
     Builder::new_multi_thread().enable_all().build()

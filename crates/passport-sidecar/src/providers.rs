@@ -1,4 +1,4 @@
-use passport_config::Providers;
+use passport_config::ConfigRegistry;
 use passport_core::SecretProviders;
 #[cfg(any(feature = "aws-secrets-manager", feature = "azure-key-vault", feature = "hashicorp-vault"))]
 use passport_core::{ConfigError, ConfigProblem};
@@ -14,7 +14,7 @@ use passport_core::{ConfigError, ConfigProblem};
 /// Amazon's in `AWS_CA_BUNDLE`. A reference to a vault that is not set up there is a mistake that
 /// names what is missing; a vault without a reference is not used.
 #[must_use]
-pub fn providers() -> Providers {
+pub fn providers() -> ConfigRegistry {
     let secrets = SecretProviders::default();
     #[cfg(feature = "azure-key-vault")]
     let secrets = with_vault(secrets, AZURE, azure_vault(set));
@@ -28,9 +28,9 @@ pub fn providers() -> Providers {
     let secrets = with_vault(secrets, HASHICORP, vault(set));
     #[cfg(not(feature = "hashicorp-vault"))]
     let secrets = secrets.without(HASHICORP, "build the sidecar with its feature `hashicorp-vault`");
-    let providers = Providers::default().with_secrets(secrets);
+    let providers = ConfigRegistry::default().with_secrets(secrets);
     #[cfg(feature = "redis")]
-    let providers = providers.with_store("redis", passport_redis::RedisStores);
+    let providers = providers.with_store("redis", passport_redis::RedisStoreFactory);
     providers
 }
 

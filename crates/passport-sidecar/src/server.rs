@@ -28,7 +28,7 @@ const UPKEEP_INTERVAL: Duration = Duration::from_secs(5);
 const IDENTITIES_SHUTDOWN_TIME: Duration = Duration::from_secs(2);
 
 /// A sidecar, ready to serve.
-pub struct Sidecar {
+pub struct SidecarServer {
     config: SidecarConfig,
     state: Arc<AppState>,
     metrics: Option<PrometheusHandle>,
@@ -39,7 +39,7 @@ pub struct Sidecar {
 #[error("the sidecar cannot listen: {0}")]
 pub struct ServeError(#[from] io::Error);
 
-impl Sidecar {
+impl SidecarServer {
     /// Creates a sidecar from a configuration, with the secret providers and stores that it may
     /// name. Sends no request.
     ///
@@ -125,13 +125,13 @@ impl Sidecar {
 
     fn warn_of_few_files(&self, listeners: usize) {
         let (limits, usable) = (&self.config.limits, self.state.admission.files.number());
-        let wanted = listeners * limits.connections + limits.forwarded;
+        let wanted = listeners * limits.max_connections + limits.max_forwarded_requests;
         if usable < wanted {
             tracing::warn!(
                 target: TARGET,
                 usable,
                 wanted,
-                "open file limit is lower than limits.connections and limits.forwarded need: raise \
+                "open file limit is lower than limits.max_connections and limits.max_forwarded_requests need: raise \
                  LimitNOFILE (ulimit -n), or lower them; connections beyond it are answered 429 or closed"
             );
         }
@@ -205,9 +205,9 @@ fn notify_systemd(state: &[NotifyState<'_>]) {
     }
 }
 
-impl fmt::Debug for Sidecar {
+impl fmt::Debug for SidecarServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let identities = self.state.tokens.identities.keys();
-        f.debug_struct("Sidecar").field("identities", &identities).finish_non_exhaustive()
+        f.debug_struct("SidecarServer").field("identities", &identities).finish_non_exhaustive()
     }
 }

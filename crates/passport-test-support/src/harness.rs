@@ -19,7 +19,7 @@ pub fn verifier(passport: &DevPassport) -> TokenVerifier {
 
 /// Returns a builder of the identity that is registered at `passport`.
 pub fn identity_builder(passport: &DevPassport, registered: &DevIdentity) -> ManagedIdentityBuilder {
-    ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
+    ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
         .issuer(passport.issuer())
 }
 

@@ -113,7 +113,7 @@ pub(super) fn forms(factory: &TokenFactory) -> Vec<Attack> {
     .map(|(name, token)| attack(name, token, R::Malformed))
     .collect();
     let huge = factory.with_claim("padding", &json!("x".repeat(9_000)));
-    attacks.push(attack("a huge token", huge, R::TooLong));
+    attacks.push(attack("a huge token", huge, R::TooLarge));
     attacks
 }
 

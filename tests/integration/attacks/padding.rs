@@ -88,7 +88,7 @@ fn a_cube_root_is_no_signature() {
     let factory = TokenFactory::new();
     let key = json!({ "kty": "RSA", "kid": "factory-1", "n": base64(factory.modulus()), "e": base64([3]) });
     let verifier = TokenVerifier::builder("bizfirstgo-api")
-        .static_keys(json!({ "keys": [key] }).to_string())
+        .static_jwks(json!({ "keys": [key] }).to_string())
         .build()
         .unwrap();
     let token = factory.good();

@@ -85,11 +85,11 @@ fn algorithms(factory: &TokenFactory) -> Vec<Attack> {
 fn headers(factory: &TokenFactory) -> Vec<Attack> {
     let mut attacks = Vec::new();
     for crit in [json!(["exp"]), json!(["b64"]), json!(["x"]), json!([]), json!("exp"), json!(1), json!({})] {
-        attacks.push(attack(format!("crit {crit}"), factory.with_header("crit", &crit), R::CriticalHeader));
+        attacks.push(attack(format!("crit {crit}"), factory.with_header("crit", &crit), R::UnsupportedCritical));
     }
     let null =
         factory.sign(format!(r#"{{"alg":"RS256","kid":"{KID}","crit":null}}"#), factory.claims().to_string());
-    attacks.push(attack("crit null", null, R::CriticalHeader));
+    attacks.push(attack("crit null", null, R::UnsupportedCritical));
     for (name, value) in [("b64", json!(false)), ("enc", json!("A128GCM")), ("zip", json!("DEF"))] {
         attacks.push(attack(name, factory.with_header(name, &value), R::Malformed));
     }
@@ -113,7 +113,7 @@ fn headers(factory: &TokenFactory) -> Vec<Attack> {
         attacks.push(attack(
             format!("typ {typ:?}"),
             factory.with_header("typ", &json!(typ)),
-            R::NotAnAccessToken,
+            R::WrongTokenType,
         ));
     }
     attacks.extend(odd_headers(factory));
@@ -323,11 +323,11 @@ fn kinds(factory: &TokenFactory) -> Vec<Attack> {
     for name in ["nonce", "at_hash", "c_hash", "events"] {
         for value in [json!("x"), json!({}), json!(null)] {
             let token = factory.with_claim(name, &value);
-            attacks.push(attack(format!("{name}: {value}"), token, R::NotAnAccessToken));
+            attacks.push(attack(format!("{name}: {value}"), token, R::WrongTokenType));
         }
     }
     for cnf in [json!({ "jkt": "x" }), json!({ "x5t#S256": "x" }), json!({}), json!(null)] {
-        attacks.push(attack(format!("cnf {cnf}"), factory.with_claim("cnf", &cnf), R::BoundToken));
+        attacks.push(attack(format!("cnf {cnf}"), factory.with_claim("cnf", &cnf), R::SenderConstrained));
     }
     attacks
 }

@@ -64,7 +64,7 @@ async fn tonics_grpc_web_client_reads_each_status() {
             let mut client = web_client(&server(&passport, position).await, is_http2);
             passport.inject(Endpoint::Jwks, Fault::Down);
             assert_eq!(code(&mut client, Some(&service)).await, Code::Unavailable, "{position:?} {is_http2}");
-            passport.heal(Endpoint::Jwks);
+            passport.clear_fault(Endpoint::Jwks);
 
             let mut client = web_client(&server(&passport, position).await, is_http2);
             for (token, expected) in [

@@ -36,7 +36,7 @@ async fn npm_clients_of_grpc_web_read_each_status() {
         let without_keys = server(&passport, position).await;
         passport.inject(Endpoint::Jwks, Fault::Down);
         let Some(unavailable) = read_by_clients(&without_keys, &service).await else { return };
-        passport.heal(Endpoint::Jwks);
+        passport.clear_fault(Endpoint::Jwks);
         let server = server(&passport, position).await;
         let unauthenticated = read_by_clients(&server, "junk").await.unwrap();
         let denied = read_by_clients(&server, &user).await.unwrap();

@@ -117,7 +117,7 @@ async fn one_status_503_before_the_first_token_fails_no_caller() {
     passport.inject(Endpoint::Token, Fault::Status(StatusCode::SERVICE_UNAVAILABLE));
     let healing = async {
         passport.counters().reached(Endpoint::Token, 1).await;
-        passport.heal(Endpoint::Token);
+        passport.clear_fault(Endpoint::Token);
     };
     futures_util::future::join(no_caller_fails(&identity), healing).await;
 }

@@ -56,14 +56,14 @@ async fn answered(response: &'static [u8]) -> ReportedFailure {
             let _ = stream.write_all(response).await;
         }
     });
-    asked(plain_builder(SecretSource::fixed(SECRET), &issuer)).await
+    asked(plain_builder(SecretSource::from_value(SECRET), &issuer)).await
 }
 
 /// What an identity says that shows `secret` to a Passport that knows [`SECRET`].
 async fn with_secret(secret: impl Into<String>) -> ReportedFailure {
     let passport = DevPassport::start().await.unwrap();
     let registered = passport.managed_identity("payroll").secret(SECRET).create();
-    let builder = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(secret.into()));
+    let builder = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(secret.into()));
     asked(builder.issuer(passport.issuer())).await
 }
 
@@ -80,14 +80,14 @@ fn configured(key: &str, value: &Value) -> ReportedFailure {
 }
 
 fn http_client(base_url: &str) -> ReportedFailure {
-    let identity = plain_builder(SecretSource::fixed(SECRET), "http://127.0.0.1:9").build().unwrap();
+    let identity = plain_builder(SecretSource::from_value(SECRET), "http://127.0.0.1:9").build().unwrap();
     of_config(ManagedIdentityHttpClient::new(identity, base_url))
 }
 
 fn ca_file(folder: &TempDir, name: &str, content: &[u8]) -> ReportedFailure {
     let path = folder.path().join(name);
     fs::write(&path, content).unwrap();
-    of_config(plain_builder(SecretSource::fixed(SECRET), "https://passport.test").ca_file(path).build())
+    of_config(plain_builder(SecretSource::from_value(SECRET), "https://passport.test").ca_file(path).build())
 }
 
 fn assert_told(setups: Vec<(&str, ReportedFailure, Persistence, &[&str])>) {
@@ -184,7 +184,7 @@ async fn answers_of_something_else_are_named_with_their_remedy() {
 async fn passports_that_cannot_be_reached_are_named_with_their_remedy() {
     let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let silent = format!("http://{}", silent.local_addr().unwrap());
-    let secret = || SecretSource::fixed(SECRET);
+    let secret = || SecretSource::from_value(SECRET);
     assert_told(vec![
         (
             "nothing at the port",
@@ -272,7 +272,7 @@ async fn secrets_as_people_write_them_are_named_with_their_remedy() {
 #[tokio::test]
 async fn wrong_schemes_and_files_are_named_with_their_remedy() {
     let folder = tempfile::tempdir().unwrap();
-    let secret = || SecretSource::fixed(SECRET);
+    let secret = || SecretSource::from_value(SECRET);
     let plain_http = "danger_plain_http";
     assert_told(vec![
         (

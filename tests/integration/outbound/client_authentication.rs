@@ -8,7 +8,7 @@ use http::{Request, Response};
 use jsonwebtoken::{Algorithm, EncodingKey, Header, encode};
 use passport_dev::{ClientKeyKind, DevIdentity, DevPassport};
 use passport_outbound::{
-    ClientAuthentication, HttpExchange, HttpTransport, Limits, ManagedIdentity, ManagedIdentityBuilder,
+    ClientAuthentication, HttpClient, HttpTransport, ResponseLimits, ManagedIdentity, ManagedIdentityBuilder,
     ManualClock, PrivateKeyJwt, SecretSource, SigningAlgorithm, TokenErrorKind, Transport, TransportError,
 };
 use serde_json::{Value, json};
@@ -28,7 +28,7 @@ fn signed(
     registered: &DevIdentity,
     method: impl Into<ClientAuthentication>,
 ) -> ManagedIdentityBuilder {
-    let key = SecretSource::fixed(registered.private_key().unwrap());
+    let key = SecretSource::from_value(registered.private_key().unwrap());
     ManagedIdentity::builder(registered.client_id(), key)
         .issuer(passport.issuer())
         .client_authentication(method.into())
@@ -41,16 +41,16 @@ struct RecordingTransport {
     forms: Arc<Mutex<Vec<Bytes>>>,
 }
 
-impl HttpExchange for RecordingTransport {
-    async fn exchange(
+impl HttpClient for RecordingTransport {
+    async fn send(
         &self,
         request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
         if request.method() == http::Method::POST {
             self.forms.lock().unwrap().push(request.body().clone());
         }
-        self.network.exchange(request, limits).await
+        self.network.send(request, limits).await
     }
 }
 
@@ -81,10 +81,10 @@ async fn a_secret_is_shown_in_each_of_three_ways() {
     ] {
         let identity = builder(&passport, &odd).client_authentication(method.clone()).build().unwrap();
         assert!(identity.token().await.is_ok(), "{method:?}");
-        let wrong = ManagedIdentity::builder(odd.client_id(), SecretSource::fixed("another"));
+        let wrong = ManagedIdentity::builder(odd.client_id(), SecretSource::from_value("another"));
         let wrong = wrong.issuer(passport.issuer()).client_authentication(method.clone()).build().unwrap();
         let error = wrong.token().await.unwrap_err();
-        assert_eq!(error.kind(), TokenErrorKind::Refused, "{method:?}");
+        assert_eq!(error.kind(), TokenErrorKind::Rejected, "{method:?}");
     }
 }
 
@@ -134,7 +134,7 @@ async fn an_assertion_for_somebody_else_is_refused() {
     let method = PrivateKeyJwt::new(SigningAlgorithm::Es256);
     let for_another = method.clone().audience("https://elsewhere.example/token");
     let error = signed(&passport, &registered, for_another).build().unwrap().token().await.unwrap_err();
-    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Refused, Some("invalid_client")));
+    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Rejected, Some("invalid_client")));
     let for_the_issuer = method.audience(passport.issuer());
     assert!(signed(&passport, &registered, for_the_issuer).build().unwrap().token().await.is_ok());
 }
@@ -164,10 +164,10 @@ async fn a_key_that_is_none_is_told_and_not_shown() {
             "not an RSA key of 2048 bits",
         ),
     ] {
-        let builder = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(key.clone()));
+        let builder = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(key.clone()));
         let builder = builder.client_authentication(PrivateKeyJwt::new(algorithm).into());
         let error = builder.issuer(passport.issuer()).build().unwrap().token().await.unwrap_err();
-        assert_eq!(error.kind(), TokenErrorKind::Secret);
+        assert_eq!(error.kind(), TokenErrorKind::SecretUnavailable);
         let chain = format!("{error} {}", std::error::Error::source(&error).unwrap());
         assert!(chain.contains(told), "{chain}");
         assert!(!format!("{chain} {error:?}").contains("hidden"), "{chain}");

@@ -13,13 +13,13 @@ use base64::{
 use bytes::Bytes;
 use config::{Config, Environment, File, FileFormat};
 use http::{Request, Response};
-use passport_config::{ManagedIdentitiesConfig, ManagedIdentityConfig, Providers};
+use passport_config::{ManagedIdentitiesConfig, ManagedIdentityConfig, ConfigRegistry};
 use passport_dev::{ClientKeyKind, DevPassport};
 use passport_outbound::{
-    HttpClientError, HttpExchange, Limits, ManagedIdentity, ManualClock, ResolvedSecret, Secret, SecretError,
+    HttpClientError, HttpClient, ResponseLimits, ManagedIdentity, ManualClock, ResolvedSecret, Secret, SecretError,
     SecretProvider, SecretProviders, SecretRef, Transport, TransportError,
 };
-use passport_redis::RedisStores;
+use passport_redis::RedisStoreFactory;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -70,8 +70,8 @@ fn environment(settings: &Value) -> Environment {
 #[derive(Clone, Debug, Default)]
 struct Recorder(Arc<Mutex<Vec<Request<Bytes>>>>);
 
-impl HttpExchange for Recorder {
-    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Recorder {
+    async fn send(&self, request: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         let answer = match request.method() {
             &http::Method::POST => {
                 json!({ "access_token": "token", "token_type": "Bearer", "expires_in": 3600 })
@@ -138,7 +138,7 @@ fn with_the_least(settings: &Value) -> Value {
 fn built_on(
     config: &ManagedIdentityConfig,
     vault: &Vault,
-    transport: impl HttpExchange,
+    transport: impl HttpClient,
 ) -> (ManagedIdentity, ManualClock) {
     let secrets =
         SecretProviders::default().with("vault", vault.clone()).with("azure_key_vault", vault.clone());
@@ -262,8 +262,8 @@ async fn how_long_before_its_expiry_a_token_is_refreshed() {
 #[derive(Debug)]
 struct Silent;
 
-impl HttpExchange for Silent {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Silent {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         std::future::pending().await
     }
 }
@@ -416,8 +416,8 @@ fn the_files_in_the_docs_are_right() {
     config.http_client_with(SecretProviders::default().with("AzureKeyVault", Vault::default())).unwrap();
 }
 
-fn all_there_is() -> Providers {
-    Providers::default().with_store("redis", RedisStores)
+fn all_there_is() -> ConfigRegistry {
+    ConfigRegistry::default().with_store("redis", RedisStoreFactory)
 }
 
 /// `docs/config.schema.json` is written by this test if it is told to: `UPDATE_SCHEMA=1 cargo test the_schema`.

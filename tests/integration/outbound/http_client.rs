@@ -146,9 +146,9 @@ async fn what_is_wrong_is_told_by_type() {
     assert!(matches!(error, Attach(AttachError::DestinationNotAllowed { .. })), "{error:?}");
     let error = client.get("/").scopes("\u{e9}").send().await.unwrap_err();
     assert!(matches!(error, InvalidScopes(_)), "{error:?}");
-    let error = client.get("/").identity(CallerIdentity::of_task()).send().await.unwrap_err();
-    assert!(matches!(error, Attach(AttachError::CallerMissing)), "{error:?}");
-    let error = client.get("/").identity(CallerIdentity::of_task()).scopes("roles").send().await.unwrap_err();
+    let error = client.get("/").identity(CallerIdentity::from_task_local()).send().await.unwrap_err();
+    assert!(matches!(error, Attach(AttachError::MissingCallerToken)), "{error:?}");
+    let error = client.get("/").identity(CallerIdentity::from_task_local()).scopes("roles").send().await.unwrap_err();
     assert!(error.to_string().contains("a caller's token has the scopes it has"), "{error}");
     assert_eq!(passport.counters().token(), 0, "none of these got as far as a token");
 
@@ -195,7 +195,7 @@ async fn a_host_header_of_another_host_is_not_sent() {
     assert!(matches!(error, HttpClientError::Attach(AttachError::HostMismatch)), "{error:?}");
     let twice = client.get("/").header("host", "a.example").header("host", "a.example");
     let error = twice.send().await.unwrap_err();
-    assert!(matches!(error, HttpClientError::Attach(AttachError::HostRepeated)), "{error:?}");
+    assert!(matches!(error, HttpClientError::Attach(AttachError::DuplicateHost)), "{error:?}");
     assert_eq!(passport.counters().token(), 0);
     let url = client.get("/").send().await.unwrap().url().clone();
     let host = format!("{}:{}", url.host_str().unwrap(), url.port().unwrap());
@@ -250,12 +250,12 @@ async fn redirect_to_another_origin_is_returned_and_not_followed() {
 async fn caller_from_extensions_without_extensions_is_an_error() {
     let (passport, client) = client().await;
     let own = builder(&passport, &passport.managed_identity("own").create()).build().unwrap();
-    for identity in [CallerIdentity::of_request().into(), CallerIdentity::of_request().or(own.clone())] {
+    for identity in [CallerIdentity::from_extensions().into(), CallerIdentity::from_extensions().or(own.clone())] {
         let error = client.get("/").identity(identity).send().await.unwrap_err();
-        assert!(matches!(error, HttpClientError::Attach(AttachError::CallerUnseen)), "{error:?}");
+        assert!(matches!(error, HttpClientError::Attach(AttachError::ExtensionsUnavailable)), "{error:?}");
     }
     assert_eq!(
-        client.get("/").identity(CallerIdentity::of_task().or(own)).send().await.unwrap().status(),
+        client.get("/").identity(CallerIdentity::from_task_local().or(own)).send().await.unwrap().status(),
         200
     );
 }
@@ -268,7 +268,7 @@ async fn without_a_token_there_is_the_identitys_own_error() {
     let identity = builder(&passport, &registered).build().unwrap();
     let client = ManagedIdentityHttpClient::builder(identity, "http://127.0.0.1:9").client(http());
     let error = client.build().unwrap().get("/").send().await.unwrap_err();
-    assert!(matches!(&error, HttpClientError::Token(error) if error.kind() == TokenErrorKind::Refused));
+    assert!(matches!(&error, HttpClientError::Token(error) if error.kind() == TokenErrorKind::Rejected));
 }
 
 #[tokio::test]
@@ -306,7 +306,7 @@ async fn a_refused_request_is_sent_again_if_that_was_asked_for() {
         clock.advance(Duration::from_secs(60));
         let (api, asked) = refusing_once().await;
         let client = ManagedIdentityHttpClient::builder(identity, &api).client(http());
-        let client = if replays { client.replay_refused() } else { client }.build().unwrap();
+        let client = if replays { client.retry_unauthorized() } else { client }.build().unwrap();
         let answer = client.post("/").body("once").send().await.unwrap();
         assert_eq!((answer.status().as_u16(), asked.load(Ordering::SeqCst)), (status, requests));
         if replays {
@@ -327,7 +327,7 @@ async fn another_origin_is_called_only_if_it_was_allowed() {
 
 #[test]
 fn a_mesh_whose_proxies_encrypt_has_to_be_named_as_such() {
-    let client = |base| ManagedIdentityHttpClient::builder(CallerIdentity::of_task(), base);
+    let client = |base| ManagedIdentityHttpClient::builder(CallerIdentity::from_task_local(), base);
     assert!(client("http://erp.mesh").build().is_err());
     assert!(client("http://erp.mesh").danger_plain_http().build().is_ok());
 }
@@ -340,7 +340,7 @@ fn a_base_url_that_is_none_is_told_and_not_shown() {
         "https://user:hidden@api.bizfirst.ai",
         "https://a/?hidden",
     ] {
-        let client = ManagedIdentityHttpClient::new(CallerIdentity::of_request(), base);
+        let client = ManagedIdentityHttpClient::new(CallerIdentity::from_extensions(), base);
         let told = client.unwrap_err().to_string();
         assert!(told.contains("base_url: ") && !told.contains("hidden"), "{told}");
     }

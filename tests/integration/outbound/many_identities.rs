@@ -113,7 +113,7 @@ impl Setup {
             })
             .collect();
         let client = ManagedIdentityHttpClient::builder(identities[0].1.clone(), &api);
-        let client = client.client(http()).replay_refused().build().unwrap();
+        let client = client.client(http()).retry_unauthorized().build().unwrap();
         Self { passport, clock, secrets, identities, client, counts }
     }
 
@@ -126,7 +126,7 @@ impl Setup {
             let token = AccessToken::new(&token, self.clock.now() + super::HOUR).unwrap();
             let caller = CallerToken::new(token);
             let request = self.client.get(&format!("/of/{user}"));
-            let as_caller = passport_outbound::CallerIdentity::given(caller).clock(self.clock.clone());
+            let as_caller = passport_outbound::CallerIdentity::from_token(caller).clock(self.clock.clone());
             request.identity(as_caller.or(identity.clone())).send().await
         } else {
             let request =

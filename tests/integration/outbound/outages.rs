@@ -54,7 +54,7 @@ async fn an_outage_within_the_tokens_life_is_not_seen() {
 /// One step of the backoff after Passport is back, all is well. (Where attempts are given little time, that may be too
 /// little on a busy machine, and is not asserted.)
 async fn recovers(passport: &DevPassport, identity: &ManagedIdentity, clock: &ManualClock, fault: &Fault) {
-    passport.heal(Endpoint::Token);
+    passport.clear_fault(Endpoint::Token);
     for _ in 0..20 {
         let pause = identity.status().next_attempt_at().map(|at| at.duration_since(clock.now()).unwrap());
         assert!(pause.unwrap_or_default() <= 30 * SECOND, "{pause:?}");
@@ -105,7 +105,7 @@ async fn retry_after_is_obeyed_as_seconds_and_as_a_date() {
             (error.kind(), error.status().unwrap()),
             (TokenErrorKind::Unavailable, StatusCode::TOO_MANY_REQUESTS)
         );
-        passport.heal(Endpoint::Token);
+        passport.clear_fault(Endpoint::Token);
         clock.advance(60 * SECOND);
         assert!(identity.token().await.is_err(), "{retry_after}");
         assert_eq!(passport.counters().token(), 2);

@@ -101,7 +101,7 @@ async fn builders_trust_a_ca_file() {
     let private = PrivatePassport::start().await;
     let registered = private.passport.managed_identity("erp").create();
     let builder = || {
-        let secret = SecretSource::fixed(registered.secret());
+        let secret = SecretSource::from_value(registered.secret());
         ManagedIdentity::builder(registered.client_id(), secret).issuer(private.passport.issuer())
     };
     let verifier = || TokenVerifier::builder(private.passport.audience()).issuer(private.passport.issuer());
@@ -120,7 +120,7 @@ async fn public_issuer_has_internal_plain_http_endpoints() {
     let passport = passport.danger_any_address().start().await.unwrap();
     let registered = passport.managed_identity("erp").create();
     let internal = format!("http://{}", passport.address());
-    let token = ManagedIdentity::builder(registered.client_id(), SecretSource::fixed(registered.secret()))
+    let token = ManagedIdentity::builder(registered.client_id(), SecretSource::from_value(registered.secret()))
         .issuer(issuer)
         .token_url(format!("{internal}/passport/token"))
         .danger_plain_http()

@@ -16,7 +16,7 @@ use passport_dev::DevPassport;
 use passport_inbound::{AuthenticateLayer, IdInfo};
 use passport_outbound::{
     AccessToken, AllowedOrigins, AttachError, AttachTokenLayer, CallerIdentity, CallerToken, Clock,
-    HttpClientError, Identity, Lease, Leased, ManagedIdentityHttpClient, StoreError, StoredToken,
+    HttpClientError, Identity, Lease, LeaseOutcome, ManagedIdentityHttpClient, StoreError, StoredToken,
     SystemClock, TokenCache, TokenKey, TokenStore,
 };
 use passport_test_support::metrics::recorded;
@@ -73,7 +73,7 @@ async fn between(passport: &DevPassport, next: Client) -> String {
     let router = Router::new()
         .route("/", get(as_caller))
         .route("/own", get(as_itself))
-        .layer(AuthenticateLayer::new(verifier(passport)).hand_on_token())
+        .layer(AuthenticateLayer::new(verifier(passport)).forward_token())
         .with_state(next);
     serve(router).await
 }
@@ -100,7 +100,7 @@ impl TokenStore for RecordingStore {
         Ok(None)
     }
 
-    async fn publish(&self, key: &TokenKey, _: &str, token: &StoredToken) -> Result<(), StoreError> {
+    async fn put(&self, key: &TokenKey, _: &str, token: &StoredToken) -> Result<(), StoreError> {
         self.0.lock().unwrap().push(format!("{key} {}", token.token().expose()));
         Ok(())
     }
@@ -110,8 +110,8 @@ impl TokenStore for RecordingStore {
         Ok(())
     }
 
-    async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<Leased, StoreError> {
-        Ok(Leased { lease: Lease::Granted, token: None })
+    async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<LeaseOutcome, StoreError> {
+        Ok(LeaseOutcome { lease: Lease::Granted, token: None })
     }
 
     async fn release(&self, _: &TokenKey, _: &str) -> Result<(), StoreError> {
@@ -193,7 +193,7 @@ async fn a_caller_that_the_next_service_refuses_stays_refused() {
 async fn a_handler_may_leave_the_caller_to_its_task() {
     let passport = DevPassport::start().await.unwrap();
     let b = last(&passport, SeenAuthorizations::default()).await;
-    let next = client_of(CallerIdentity::of_task(), &b);
+    let next = client_of(CallerIdentity::from_task_local(), &b);
     let handler = get(|State(next): State<Client>| async move { answer(next.get("/").send().await).await });
     let within_the_caller =
         from_fn(|Extension(caller): Extension<CallerToken>, request: Request, next: Next| async move {
@@ -202,7 +202,7 @@ async fn a_handler_may_leave_the_caller_to_its_task() {
     let router = Router::new()
         .route("/", handler)
         .layer(within_the_caller)
-        .layer(AuthenticateLayer::new(verifier(&passport)).hand_on_token())
+        .layer(AuthenticateLayer::new(verifier(&passport)).forward_token())
         .with_state(next);
     let a = serve(router).await;
     for user in ["ada", "grace"] {
@@ -227,7 +227,7 @@ impl Health for ForwardingService {
             };
         };
         let origins = AllowedOrigins::channel(&"http://127.0.0.1".parse().unwrap()).unwrap();
-        let layer = AttachTokenLayer::new(CallerIdentity::of_request(), origins);
+        let layer = AttachTokenLayer::new(CallerIdentity::from_extensions(), origins);
         let mut on = tonic::Request::new(HealthCheckRequest::default());
         if let Some(caller) = request.extensions().get::<CallerToken>() {
             on.extensions_mut().insert(caller.clone());
@@ -258,7 +258,7 @@ async fn grpc_services_hand_a_caller_on_in_the_extensions() {
     let passport = DevPassport::start().await.unwrap();
     let b = grpc(ForwardingService(None), AuthenticateLayer::new(verifier(&passport))).await;
     let a =
-        grpc(ForwardingService(Some(b.clone())), AuthenticateLayer::new(verifier(&passport)).hand_on_token())
+        grpc(ForwardingService(Some(b.clone())), AuthenticateLayer::new(verifier(&passport)).forward_token())
             .await;
     let forgets = grpc(ForwardingService(Some(b)), AuthenticateLayer::new(verifier(&passport))).await;
     for (channel, user, expected) in [

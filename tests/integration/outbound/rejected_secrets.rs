@@ -12,7 +12,7 @@ async fn storm(identity: &ManagedIdentity) {
         tokio::spawn(async move { identity.token().await.unwrap_err().kind() })
     });
     for caller in join_all(callers).await {
-        assert_eq!(caller.unwrap(), TokenErrorKind::Refused);
+        assert_eq!(caller.unwrap(), TokenErrorKind::Rejected);
     }
 }
 
@@ -66,7 +66,7 @@ async fn scopes_that_the_identity_may_not_have_are_named_as_the_cause() {
     let registered = passport.managed_identity("payroll").create();
     let identity = builder(&passport, &registered).scopes("openid everything").build().unwrap();
     let error = identity.token().await.unwrap_err();
-    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Refused, Some("invalid_scope")));
+    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Rejected, Some("invalid_scope")));
     assert!(!error.is_transient());
     assert!(error.to_string().contains("check the scopes"), "{error}");
 }

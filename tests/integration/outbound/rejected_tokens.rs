@@ -117,7 +117,7 @@ fn stream() -> StreamBody<impl futures_util::Stream<Item = std::io::Result<Frame
 #[tokio::test]
 async fn a_reqwest_call_with_a_revoked_token_succeeds_with_a_new_one() {
     let setup = Setup::new().await;
-    let client = setup.layer().replay_clones().layer(http());
+    let client = setup.layer().retry_unauthorized().layer(http());
     let response = client.oneshot(setup.post("payload")).await.unwrap();
     assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (200, "payload"));
     assert_eq!((setup.passport.counters().token(), setup.receiver.calls()), (2, 3));
@@ -128,14 +128,14 @@ async fn a_reqwest_stream_is_sent_again_if_it_was_buffered() {
     let setup = Setup::new().await;
     let streamed = || setup.post(reqwest::Body::wrap(stream()));
 
-    let plain = setup.layer().replay_clones().layer(http());
+    let plain = setup.layer().retry_unauthorized().layer(http());
     assert_eq!(plain.oneshot(streamed()).await.unwrap().status(), 401, "a stream cannot be cloned");
     setup.settled().await;
     setup.receiver.revoke_all();
     setup.clock.advance(60 * SECOND);
 
     let wrap = |body: BufferedBody<reqwest::Body>| reqwest::Body::wrap(body);
-    let buffered = setup.layer().replay_buffered(1024, wrap).layer(http());
+    let buffered = setup.layer().retry_unauthorized_buffered(1024, wrap).layer(http());
     let response = buffered.oneshot(streamed()).await.unwrap();
     assert_eq!((response.status().as_u16(), response.text().await.unwrap().as_str()), (200, "onetwo"));
 }
@@ -144,7 +144,7 @@ async fn a_reqwest_stream_is_sent_again_if_it_was_buffered() {
 async fn a_hyper_call_with_a_revoked_token_succeeds_with_a_new_one() {
     let setup = Setup::new().await;
     let hyper = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
-    let client = setup.layer().replay_clones().layer(hyper);
+    let client = setup.layer().retry_unauthorized().layer(hyper);
     let request = Request::post(&setup.api).body(Full::from("payload")).unwrap();
     let response = client.oneshot(request).await.unwrap();
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "payload");
@@ -154,7 +154,7 @@ async fn a_hyper_call_with_a_revoked_token_succeeds_with_a_new_one() {
 #[tokio::test]
 async fn one_new_token_for_1000_calls_with_a_revoked_token() {
     let setup = Setup::new().await;
-    let client = setup.layer().replay_clones().layer(http());
+    let client = setup.layer().retry_unauthorized().layer(http());
     let calls = (0..1000).map(|_| client.clone().oneshot(setup.post("payload")));
     for response in futures_util::future::join_all(calls).await {
         assert_eq!(response.unwrap().status(), 200);
@@ -169,7 +169,7 @@ async fn a_wrong_audience_does_not_cause_a_mint_loop() {
     let verifier = TokenVerifier::builder("another-api").issuer(setup.passport.issuer()).build().unwrap();
     let api = serve(Router::new().route("/", any(|| async {})).layer(AuthenticateLayer::new(verifier))).await;
     let layer = AttachTokenLayer::new(setup.identity.clone(), AllowedOrigins::new([&api]).unwrap());
-    let client = layer.replay_clones().layer(http());
+    let client = layer.retry_unauthorized().layer(http());
     for _ in 0..600 {
         let request = http().get(&api).build().unwrap();
         assert_eq!(client.clone().oneshot(request).await.unwrap().status(), 401);
@@ -189,7 +189,7 @@ async fn a_refusal_from_where_a_redirect_led_is_not_about_the_token() {
     let api = serve(Router::new().route("/", redirect)).await;
     for allowed in [vec![&api], vec![&api, &elsewhere]] {
         let origins = AllowedOrigins::new(allowed).unwrap();
-        let layer = AttachTokenLayer::new(setup.identity.clone(), origins).replay_clones();
+        let layer = AttachTokenLayer::new(setup.identity.clone(), origins).retry_unauthorized();
         let response = layer.layer(http()).oneshot(http().get(&api).build().unwrap()).await.unwrap();
         assert_eq!(response.status(), 401);
         setup.settled().await;
@@ -231,7 +231,7 @@ where
     let first = futures_util::stream::iter([Ok(Frame::data(Bytes::from_static(b"one")))]);
     let body = StreamBody::new(first.chain(futures_util::stream::once(second))).boxed_unsync();
     let layer = AttachTokenLayer::new(setup.identity.clone(), AllowedOrigins::new([&api]).unwrap());
-    let client = layer.replay_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync()).layer(http);
+    let client = layer.retry_unauthorized_buffered(1024, |body: BufferedBody<BoxBody>| body.boxed_unsync()).layer(http);
     let response = client.oneshot(Request::post(&api).body(body).unwrap()).await.unwrap();
     assert_eq!(response.status(), 200);
     assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "onetwo");
@@ -292,7 +292,7 @@ async fn a_grpc_call_with_a_revoked_token_succeeds_with_a_new_one() {
     let origins = AllowedOrigins::channel(endpoint.uri()).unwrap();
     let layer = AttachTokenLayer::new(setup.identity.clone(), origins);
     let channel = ServiceBuilder::new()
-        .layer(layer.replay_buffered(64 * 1024, tonic::body::Body::new))
+        .layer(layer.retry_unauthorized_buffered(64 * 1024, tonic::body::Body::new))
         .service(endpoint.connect_lazy());
     let mut client = HealthClient::new(channel);
     assert_eq!(client.check(HealthCheckRequest::default()).await.unwrap().into_inner().status, 1);

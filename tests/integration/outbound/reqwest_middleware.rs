@@ -10,7 +10,7 @@ use http::{Extensions, header::AUTHORIZATION};
 use passport_dev::DevPassport;
 use passport_outbound::{
     AccessToken, AllowedOrigins, AttachError, AttachTokenLayer, CallerIdentity, CallerToken, Clock, Identity,
-    InTheNameOf, SystemClock, TokenError,
+    RequestIdentity, SystemClock, TokenError,
 };
 use reqwest_middleware::{ClientBuilder, Error, Middleware, Next};
 
@@ -71,7 +71,7 @@ async fn a_refused_request_goes_down_the_chain_once_more() {
     let (before, behind) = (RecordingMiddleware::default(), RecordingMiddleware::default());
     let client = ClientBuilder::new(http())
         .with(before.clone())
-        .with(layer(identity, &refusing).replay_clones())
+        .with(layer(identity, &refusing).retry_unauthorized())
         .with(behind.clone())
         .build();
     assert_eq!(client.get(&refusing).send().await.unwrap().status(), 401);
@@ -88,19 +88,19 @@ async fn request_extensions_choose_caller_or_identity() {
     let token = AccessToken::new(&passport.user_token("ada").build(), SystemClock.now() + HOUR).unwrap();
     let caller = CallerToken::new(token);
     let identity = builder(&passport, &passport.managed_identity("payroll").create()).build().unwrap();
-    let client = ClientBuilder::new(http()).with(layer(CallerIdentity::of_request(), &api)).build();
+    let client = ClientBuilder::new(http()).with(layer(CallerIdentity::from_extensions(), &api)).build();
     for (request, seen) in [
         (client.get(&url).with_extension(caller.clone()), "ada"),
-        (client.get(&url).with_extension(InTheNameOf::new(identity.clone())), "mi-payroll-clientid"),
+        (client.get(&url).with_extension(RequestIdentity::new(identity.clone())), "mi-payroll-clientid"),
         (
             client
                 .get(&url)
-                .with_extension(InTheNameOf::new(CallerIdentity::of_request().or(identity.clone())))
+                .with_extension(RequestIdentity::new(CallerIdentity::from_extensions().or(identity.clone())))
                 .with_extension(caller),
             "ada",
         ),
         (
-            client.get(&url).with_extension(InTheNameOf::new(CallerIdentity::of_request().or(identity))),
+            client.get(&url).with_extension(RequestIdentity::new(CallerIdentity::from_extensions().or(identity))),
             "mi-payroll-clientid",
         ),
     ] {
@@ -121,9 +121,9 @@ async fn errors_come_as_what_they_are() {
         Error::Middleware(error) => error,
         Error::Reqwest(error) => panic!("{error}"),
     };
-    let as_caller = client(CallerIdentity::of_request().into());
+    let as_caller = client(CallerIdentity::from_extensions().into());
     let error = ours(as_caller.get("http://127.0.0.1:9").send().await.unwrap_err());
-    assert_eq!(error.downcast_ref::<AttachError>(), Some(&AttachError::CallerMissing));
+    assert_eq!(error.downcast_ref::<AttachError>(), Some(&AttachError::MissingCallerToken));
     let as_service = client(builder(&passport, &registered).build().unwrap().into());
     let error = ours(as_service.get("http://127.0.0.1:9").send().await.unwrap_err());
     assert!(error.downcast_ref::<TokenError>().is_some(), "{error}");

@@ -53,7 +53,7 @@ async fn plain() -> String {
 
 /// Asserts that both sides report `failure` for `issuer` when they wait to become ready.
 async fn assert_not_ready(issuer: &str, transport: Transport, failure: TlsFailure) {
-    let identity = ManagedIdentity::builder("mi", SecretSource::fixed("secret"))
+    let identity = ManagedIdentity::builder("mi", SecretSource::from_value("secret"))
         .issuer(issuer)
         .transport(transport.clone())
         .build()

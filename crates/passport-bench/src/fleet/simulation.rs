@@ -11,9 +11,9 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
 use passport_outbound::{
-    AccessToken, ClientAuthentication, Clock, HttpExchange, Lease, Leased, Limits, ManagedIdentity,
+    AccessToken, ClientAuthentication, Clock, HttpClient, Lease, LeaseOutcome, ResponseLimits, ManagedIdentity,
     SecretSource, StoreError, StoredToken, TokenCache, TokenKey, TokenStore, Transport, TransportError,
-    WakeUps,
+    Notifier,
 };
 use tokio::time::{Instant, sleep};
 
@@ -72,7 +72,7 @@ async fn simulated(setting: Setting) -> Outcome {
         latency: setting.latency,
         began: Instant::now(),
         seen: Mutex::default(),
-        wake_ups: WakeUps::new(),
+        notifications: Notifier::new(),
     }));
     let instances: Vec<_> = (0..setting.instances).map(|_| simulation.instance()).collect();
     let cold = instances.iter().map(|instance| async {
@@ -112,7 +112,7 @@ struct SimulationState {
     latency: Duration,
     began: Instant,
     seen: Mutex<Seen>,
-    wake_ups: WakeUps,
+    notifications: Notifier,
 }
 
 #[derive(Debug, Default)]
@@ -126,7 +126,7 @@ struct Seen {
 
 impl Simulation {
     fn instance(&self) -> ManagedIdentity {
-        ManagedIdentity::builder("mi-fleet", SecretSource::fixed("secret"))
+        ManagedIdentity::builder("mi-fleet", SecretSource::from_value("secret"))
             .client_authentication(ClientAuthentication::ClientSecretBasic)
             .transport(Transport::new(self.clone()))
             .clock(self.clone())
@@ -187,7 +187,7 @@ impl TokenStore for Simulation {
         self.command(|seen, now| seen.token(key, now)).await
     }
 
-    async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<Leased, StoreError> {
+    async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<LeaseOutcome, StoreError> {
         self.command(|seen, now| {
             let lease = seen.leases.entry(key.clone()).or_insert_with(|| (holder.to_owned(), now + time));
             let is_free = lease.1 <= now || lease.0 == holder;
@@ -195,19 +195,19 @@ impl TokenStore for Simulation {
                 *lease = (holder.to_owned(), now + time);
             }
             let lease = if is_free { Lease::Granted } else { Lease::Held { left: lease.1 - now } };
-            Leased { lease, token: seen.token(key, now) }
+            LeaseOutcome { lease, token: seen.token(key, now) }
         })
         .await
     }
 
-    async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
+    async fn put(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
         let left = token.token().expires_at().duration_since(self.now()).unwrap_or_default();
         self.command(|seen, now| {
             if seen.tokens.get(key).is_none_or(|(_, until)| *until < now + left) {
                 seen.tokens.insert(key.clone(), (token.clone(), now + left));
             }
             seen.end_lease(key, holder);
-            self.0.wake_ups.wake(&key.to_string());
+            self.0.notifications.wake(&key.to_string());
         })
         .await
     }
@@ -215,7 +215,7 @@ impl TokenStore for Simulation {
     async fn release(&self, key: &TokenKey, holder: &str) -> Result<(), StoreError> {
         self.command(|seen, _| {
             if seen.end_lease(key, holder) {
-                self.0.wake_ups.wake(&key.to_string());
+                self.0.notifications.wake(&key.to_string());
             }
         })
         .await
@@ -230,13 +230,13 @@ impl TokenStore for Simulation {
         .await
     }
 
-    fn wake_ups(&self) -> Option<WakeUps> {
-        Some(self.0.wake_ups.clone())
+    fn notifications(&self) -> Option<Notifier> {
+        Some(self.0.notifications.clone())
     }
 }
 
-impl HttpExchange for Simulation {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Simulation {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         let number = {
             let mut seen = self.seen();
             seen.token_requests += 1;
@@ -255,10 +255,10 @@ impl HttpExchange for Simulation {
 
 impl Clock for Simulation {
     fn now(&self) -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(1_750_000_000) + self.uptime()
+        UNIX_EPOCH + Duration::from_secs(1_750_000_000) + self.monotonic()
     }
 
-    fn uptime(&self) -> Duration {
+    fn monotonic(&self) -> Duration {
         self.0.began.elapsed()
     }
 }

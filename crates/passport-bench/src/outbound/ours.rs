@@ -41,7 +41,7 @@ impl Contender for OursOnRedis {
     const LIFETIME: Duration = Ours::LIFETIME;
 
     async fn attach(endpoint: &TokenEndpoint) -> Subject {
-        let keys = EncryptionKeys::new(SecretSource::fixed("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="));
+        let keys = EncryptionKeys::new(SecretSource::from_value("MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY="));
         let redis = std::env::var(REDIS).expect("a fleet has a Redis");
         let store = RedisTokenStore::builder(redis, keys).build().expect("it is complete");
         layered(builder(endpoint, CLIENT_ID, Transport::default()).token_cache(TokenCache::shared(store)))
@@ -64,7 +64,7 @@ fn client(endpoint: &TokenEndpoint, client_id: &str, transport: Transport) -> Su
 }
 
 fn builder(endpoint: &TokenEndpoint, client_id: &str, transport: Transport) -> ManagedIdentityBuilder {
-    ManagedIdentity::builder(client_id, SecretSource::fixed(CLIENT_SECRET))
+    ManagedIdentity::builder(client_id, SecretSource::from_value(CLIENT_SECRET))
         .token_url(endpoint.url())
         .transport(transport)
         .scopes(SCOPES.join(" "))

@@ -13,7 +13,7 @@ use serde::{
 };
 use serde_json::Value;
 
-use super::{ManagedIdentityConfig, Providers, schema};
+use super::{ManagedIdentityConfig, ConfigRegistry, schema};
 use crate::{problems::within, suggestions::suggestion};
 
 /// Several managed identities by name: one for each service that calls under its own identity.
@@ -54,14 +54,14 @@ impl ManagedIdentitiesConfig {
     /// `client_id` at one Passport: neither could be revoked without the other, and an audit could
     /// not tell who did what.
     pub fn build(&self) -> Result<ManagedIdentities, ConfigError> {
-        self.build_with(Providers::default())
+        self.build_with(ConfigRegistry::default())
     }
 
     /// Builds the identities with the secret providers and stores of `providers`.
     ///
     /// # Errors
     /// As [`build`](Self::build).
-    pub fn build_with(&self, providers: impl Into<Providers>) -> Result<ManagedIdentities, ConfigError> {
+    pub fn build_with(&self, providers: impl Into<ConfigRegistry>) -> Result<ManagedIdentities, ConfigError> {
         self.build_each(providers, |_, builder| builder)
     }
 
@@ -72,7 +72,7 @@ impl ManagedIdentitiesConfig {
     /// As [`build`](Self::build).
     pub fn build_each(
         &self,
-        providers: impl Into<Providers>,
+        providers: impl Into<ConfigRegistry>,
         mut settings: impl FnMut(&str, ManagedIdentityBuilder) -> ManagedIdentityBuilder,
     ) -> Result<ManagedIdentities, ConfigError> {
         let (providers, mut problems) = (providers.into(), Vec::new());
@@ -120,7 +120,7 @@ impl ManagedIdentitiesConfig {
     /// Returns the [JSON Schema](https://json-schema.org) of the configuration, with the stores of
     /// `providers`.
     #[must_use]
-    pub fn json_schema(providers: &Providers) -> Value {
+    pub fn json_schema(providers: &ConfigRegistry) -> Value {
         schema::of_identities(providers)
     }
 }

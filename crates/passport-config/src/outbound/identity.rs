@@ -9,7 +9,7 @@ use passport_outbound::{ManagedIdentity, ManagedIdentityBuilder};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Providers, options, schema};
+use super::{ConfigRegistry, options, schema};
 #[cfg(feature = "reqwest")]
 use crate::reader::Reader;
 use crate::{
@@ -82,7 +82,7 @@ impl ManagedIdentityConfig {
     /// A [`ConfigError`] with every mistake. Whether the secret is there is seen when it is read:
     /// at the first token, or by [`ManagedIdentity::ready`].
     pub fn build(&self) -> Result<ManagedIdentity, ConfigError> {
-        self.build_with(Providers::default())
+        self.build_with(ConfigRegistry::default())
     }
 
     /// Builds the identity with the secret providers and stores of `providers`, which
@@ -90,7 +90,7 @@ impl ManagedIdentityConfig {
     ///
     /// # Errors
     /// As [`build`](Self::build).
-    pub fn build_with(&self, providers: impl Into<Providers>) -> Result<ManagedIdentity, ConfigError> {
+    pub fn build_with(&self, providers: impl Into<ConfigRegistry>) -> Result<ManagedIdentity, ConfigError> {
         self.builder(providers)?.build()
     }
 
@@ -100,7 +100,7 @@ impl ManagedIdentityConfig {
     /// # Errors
     /// A [`ConfigError`] with every mistake. What is set afterwards, the builder's `build`
     /// checks.
-    pub fn builder(&self, providers: impl Into<Providers>) -> Result<ManagedIdentityBuilder, ConfigError> {
+    pub fn builder(&self, providers: impl Into<ConfigRegistry>) -> Result<ManagedIdentityBuilder, ConfigError> {
         let providers = providers.into();
         table::build(self.values()?, &providers.secrets, |settings, reader| {
             options::builder(settings, reader, &providers)
@@ -114,7 +114,7 @@ impl ManagedIdentityConfig {
     /// A [`ConfigError`] with every mistake; that there is no `base_url` is one here.
     #[cfg(feature = "reqwest")]
     pub fn http_client(&self) -> Result<ManagedIdentityHttpClient, ConfigError> {
-        self.http_client_with(Providers::default())
+        self.http_client_with(ConfigRegistry::default())
     }
 
     /// Builds a client like [`http_client`](Self::http_client), with the secret providers and
@@ -125,7 +125,7 @@ impl ManagedIdentityConfig {
     #[cfg(feature = "reqwest")]
     pub fn http_client_with(
         &self,
-        providers: impl Into<Providers>,
+        providers: impl Into<ConfigRegistry>,
     ) -> Result<ManagedIdentityHttpClient, ConfigError> {
         let providers = providers.into();
         let identity = table::build(self.values()?, &providers.secrets, |settings, reader| {
@@ -161,7 +161,7 @@ impl ManagedIdentityConfig {
     /// Returns the [JSON Schema](https://json-schema.org) of the configuration of one identity,
     /// with the stores of `providers`.
     #[must_use]
-    pub fn json_schema(providers: &Providers) -> Value {
+    pub fn json_schema(providers: &ConfigRegistry) -> Value {
         schema::of_identity(providers)
     }
 }

@@ -16,8 +16,8 @@ mod store;
 pub use self::{
     identities::{ManagedIdentities, ManagedIdentitiesConfig},
     identity::ManagedIdentityConfig,
-    registry::Providers,
-    store::StoreKind,
+    registry::ConfigRegistry,
+    store::StoreFactory,
 };
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use passport_outbound::{Identity, ManagedIdentityHttpClient, ManagedIdentityHttp
 use serde_json::Value;
 
 use super::{
-    registry::Providers,
+    registry::ConfigRegistry,
     settings::{ClientSecretReferences, IdentitySettings, Store},
     store::DynStoreKind,
 };
@@ -19,23 +19,23 @@ use crate::{problems::within, reader::Reader, setting::AnySetting};
 pub(super) fn builder(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
-    providers: &Providers,
+    providers: &ConfigRegistry,
 ) -> Option<ManagedIdentityBuilder> {
     let plain_http = reader.read(&settings.danger_plain_http).unwrap_or_default();
     let base_url = reader.read(&settings.base_url);
     origins(settings, reader, plain_http, base_url.as_deref());
     let client_id = reader.require(&settings.client_id, "name the managed identity of this service");
-    let at_sidecar = is_at_sidecar(settings, providers);
-    let secret = sources(settings, reader, &providers.secrets, at_sidecar);
+    let via_sidecar = is_at_sidecar(settings, providers);
+    let secret = sources(settings, reader, &providers.secrets, via_sidecar);
     let secret = secret.and_then(|sources| sources.into_iter().reduce(SecretSource::or));
     let cache = cache(settings, reader, providers);
-    let sidecar = cache.as_ref().filter(|_| at_sidecar).and_then(TokenCache::sidecar_endpoint);
+    let sidecar = cache.as_ref().filter(|_| via_sidecar).and_then(TokenCache::sidecar_endpoint);
     let is_whole = secret.is_some() || sidecar.is_some();
     // Missing values are replaced, so that all other mistakes are found as well.
     let id = client_id.clone().unwrap_or_else(|| "unused".to_owned());
     let builder = match sidecar {
-        Some(sidecar) => ManagedIdentity::at_sidecar(id, sidecar.clone()),
-        None => ManagedIdentity::builder(id, secret.unwrap_or_else(|| SecretSource::fixed("unused"))),
+        Some(sidecar) => ManagedIdentity::via_sidecar(id, sidecar.clone()),
+        None => ManagedIdentity::builder(id, secret.unwrap_or_else(|| SecretSource::from_value("unused"))),
     };
     let builder = builder.sharing(providers.transports.clone());
     let builder = if plain_http { builder.danger_plain_http() } else { builder };
@@ -87,7 +87,7 @@ pub(super) fn report_builder_problems(
 }
 
 /// Returns whether the sidecar has the client secret.
-pub(super) fn is_at_sidecar(settings: &IdentitySettings, providers: &Providers) -> bool {
+pub(super) fn is_at_sidecar(settings: &IdentitySettings, providers: &ConfigRegistry) -> bool {
     let mut stores = settings.cache.raw().and_then(Value::as_object).into_iter().flatten();
     stores.any(|(name, _)| providers.kind(name).is_some_and(DynStoreKind::is_sidecar))
 }
@@ -97,10 +97,10 @@ pub(super) fn sources(
     settings: &IdentitySettings,
     reader: &mut Reader<'_>,
     secrets: &SecretProviders,
-    at_sidecar: bool,
+    via_sidecar: bool,
 ) -> Option<Vec<SecretSource>> {
     let (reference, provider) = (&settings.client_secret_ref, &settings.secret_provider);
-    if at_sidecar {
+    if via_sidecar {
         let wrong = "the sidecar has the secret; leave it out here";
         if reader.read(reference).is_some() {
             reader.wrong(reference, wrong);
@@ -123,7 +123,7 @@ pub(super) fn sources(
         let setting: &dyn AnySetting =
             match &source {
                 Err(
-                    InvalidSecretSource::NoSuchProvider { .. } | InvalidSecretSource::MissingProvider { .. },
+                    InvalidSecretSource::UnknownProvider { .. } | InvalidSecretSource::MissingProvider { .. },
                 ) if name.is_some() => provider,
                 _ => reference,
             };
@@ -133,7 +133,7 @@ pub(super) fn sources(
     sources.into_iter().collect()
 }
 
-fn cache(settings: &IdentitySettings, reader: &mut Reader<'_>, providers: &Providers) -> Option<TokenCache> {
+fn cache(settings: &IdentitySettings, reader: &mut Reader<'_>, providers: &ConfigRegistry) -> Option<TokenCache> {
     let keeps_nothing = reader.read(&settings.cache_tokens) == Some(false);
     let Some(Store(stores)) = reader.read(&settings.cache) else {
         return keeps_nothing.then(TokenCache::disabled);

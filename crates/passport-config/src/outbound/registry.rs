@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 
 use super::{
     sidecar_store::SidecarStoreKind,
-    store::{DynStoreKind, StoreKind},
+    store::{DynStoreKind, StoreFactory},
 };
 use crate::problems::WHOLE;
 
@@ -27,7 +27,7 @@ use crate::problems::WHOLE;
 /// or clones of it. Identities and clients share TLS clients in the same way, if their `ca_file`
 /// and `user_agent` are equal.
 #[derive(Clone)]
-pub struct Providers {
+pub struct ConfigRegistry {
     pub(super) secrets: SecretProviders,
     stores: BTreeMap<String, Arc<dyn DynStoreKind>>,
     /// The caches by their settings.
@@ -37,7 +37,7 @@ pub struct Providers {
     pub(super) clients: ClientPool,
 }
 
-impl Default for Providers {
+impl Default for ConfigRegistry {
     fn default() -> Self {
         let none = Self {
             secrets: SecretProviders::default(),
@@ -51,7 +51,7 @@ impl Default for Providers {
     }
 }
 
-impl Providers {
+impl ConfigRegistry {
     /// Sets the secret providers.
     #[must_use]
     pub fn with_secrets(self, secrets: SecretProviders) -> Self {
@@ -61,7 +61,7 @@ impl Providers {
 
     /// Registers a kind of store under `name`.
     #[must_use]
-    pub fn with_store(mut self, name: impl Into<String>, kind: impl StoreKind) -> Self {
+    pub fn with_store(mut self, name: impl Into<String>, kind: impl StoreFactory) -> Self {
         self.stores.insert(name.into(), Arc::new(kind));
         Self { caches: Arc::default(), ..self }
     }
@@ -101,7 +101,7 @@ impl Providers {
     fn unknown(&self) -> String {
         let known: Vec<_> = self.stores.keys().map(String::as_str).collect();
         format!(
-            "there is no such kind of store; there is {}; others are added with Providers::with_store, and handed to build_with",
+            "there is no such kind of store; there is {}; others are added with ConfigRegistry::with_store, and handed to build_with",
             known.join(", ")
         )
     }
@@ -112,28 +112,28 @@ impl Providers {
 }
 
 /// Without settings, which may contain secrets.
-impl fmt::Debug for Providers {
+impl fmt::Debug for ConfigRegistry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Providers")
+        f.debug_struct("ConfigRegistry")
             .field("secrets", &self.secrets)
             .field("stores", &self.stores.keys())
             .finish_non_exhaustive()
     }
 }
 
-impl From<SecretProviders> for Providers {
+impl From<SecretProviders> for ConfigRegistry {
     fn from(secrets: SecretProviders) -> Self {
         Self::default().with_secrets(secrets)
     }
 }
 
-impl From<&SecretProviders> for Providers {
+impl From<&SecretProviders> for ConfigRegistry {
     fn from(secrets: &SecretProviders) -> Self {
         secrets.clone().into()
     }
 }
 
-impl From<&Self> for Providers {
+impl From<&Self> for ConfigRegistry {
     fn from(providers: &Self) -> Self {
         providers.clone()
     }

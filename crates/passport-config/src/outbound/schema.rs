@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{registry::Providers, settings::IdentitySettings};
+use super::{registry::ConfigRegistry, settings::IdentitySettings};
 use crate::table;
 
-pub(super) fn of_identity(providers: &Providers) -> Value {
+pub(super) fn of_identity(providers: &ConfigRegistry) -> Value {
     let mut schema = table::schema::<IdentitySettings>();
     schema["properties"]["cache"]["properties"] = providers.schemas().into();
     schema["properties"]["$schema"] = json!({ "type": "string" });
@@ -16,7 +16,7 @@ pub(super) fn of_identity(providers: &Providers) -> Value {
     schema
 }
 
-pub(super) fn of_identities(providers: &Providers) -> Value {
+pub(super) fn of_identities(providers: &ConfigRegistry) -> Value {
     let mut identity = of_identity(providers);
     let draft = identity.as_object_mut().and_then(|schema| schema.remove("$schema"));
     json!({

@@ -4,7 +4,7 @@ use passport_core::SecretSource;
 use serde_json::Value;
 
 use super::{
-    ManagedIdentitiesConfig, ManagedIdentityConfig, Providers, options, settings::IdentitySettings,
+    ManagedIdentitiesConfig, ManagedIdentityConfig, ConfigRegistry, options, settings::IdentitySettings,
     store::DynStoreKind,
 };
 use crate::{
@@ -20,7 +20,7 @@ impl ManagedIdentityConfig {
     ///
     /// For a program that checks before it starts whether its secrets can be read.
     #[must_use]
-    pub fn secret_sources(&self, providers: impl Into<Providers>) -> Vec<(String, SecretSource)> {
+    pub fn secret_sources(&self, providers: impl Into<ConfigRegistry>) -> Vec<(String, SecretSource)> {
         let providers = providers.into();
         let table = self.values.as_ref().and_then(|values| table::read::<IdentitySettings>(values).ok());
         table.map_or_else(Vec::new, |table| of_identity(&table.settings, &providers))
@@ -32,7 +32,7 @@ impl ManagedIdentitiesConfig {
     ///
     /// See [`ManagedIdentityConfig::secret_sources`].
     #[must_use]
-    pub fn secret_sources(&self, providers: impl Into<Providers>) -> Vec<(String, SecretSource)> {
+    pub fn secret_sources(&self, providers: impl Into<ConfigRegistry>) -> Vec<(String, SecretSource)> {
         let providers = providers.into();
         let of_one = |(name, config): (&String, &ManagedIdentityConfig)| {
             let path = format!("identities.{name}");
@@ -43,10 +43,10 @@ impl ManagedIdentitiesConfig {
     }
 }
 
-fn of_identity(settings: &IdentitySettings, providers: &Providers) -> Vec<(String, SecretSource)> {
+fn of_identity(settings: &IdentitySettings, providers: &ConfigRegistry) -> Vec<(String, SecretSource)> {
     let reported_by_build = &mut Reader::new(&providers.secrets);
-    let at_sidecar = options::is_at_sidecar(settings, providers);
-    let own = options::sources(settings, reported_by_build, &providers.secrets, at_sidecar);
+    let via_sidecar = options::is_at_sidecar(settings, providers);
+    let own = options::sources(settings, reported_by_build, &providers.secrets, via_sidecar);
     let own = own.into_iter().flatten();
     let own = own.map(|source| (settings.client_secret_ref.key().to_owned(), source));
     let stores = settings.cache.raw().and_then(Value::as_object).into_iter().flatten();
@@ -58,7 +58,7 @@ fn of_identity(settings: &IdentitySettings, providers: &Providers) -> Vec<(Strin
 }
 
 /// Returns the secrets of a store, each with its key.
-fn of_store(store: &str, values: &Value, providers: &Providers) -> Vec<(String, SecretSource)> {
+fn of_store(store: &str, values: &Value, providers: &ConfigRegistry) -> Vec<(String, SecretSource)> {
     let keys = providers.kind(store).map(DynStoreKind::secret_keys).unwrap_or_default();
     let references = keys.into_iter().filter_map(|key| {
         let SecretReferences(references) = SecretReferences::parse(values.get(&key)?).ok()?;

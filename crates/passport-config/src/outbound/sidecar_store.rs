@@ -1,8 +1,8 @@
-use passport_outbound::{Sidecar, TokenCache};
+use passport_outbound::{SidecarEndpoint, TokenCache};
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::store::StoreKind;
+use super::store::StoreFactory;
 use crate::{reader::Reader, setting::Setting, value::SecretReference};
 
 /// Lets a configuration say `cache = { sidecar = { endpoint = ".." } }`.
@@ -17,14 +17,14 @@ pub(super) struct SidecarSettings {
     caller_token_ref: Setting<SecretReference>,
 }
 
-impl StoreKind for SidecarStoreKind {
+impl StoreFactory for SidecarStoreKind {
     type Settings = SidecarSettings;
 
     fn cache(&self, settings: &SidecarSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
         let token = reader.secret(&settings.caller_token_ref);
         let remedy = "say where the sidecar is: unix:///run/passport/sidecar.sock";
         let endpoint = reader.require(&settings.endpoint, remedy)?;
-        let sidecar = reader.collect(&settings.endpoint, Sidecar::at(&endpoint))?;
-        Some(TokenCache::sidecar(token.into_iter().fold(sidecar, Sidecar::caller_token)))
+        let sidecar = reader.collect(&settings.endpoint, SidecarEndpoint::at(&endpoint))?;
+        Some(TokenCache::sidecar(token.into_iter().fold(sidecar, SidecarEndpoint::caller_token)))
     }
 }

@@ -17,10 +17,10 @@ use crate::{
 /// A kind of store that a configuration may name under `cache`, with its settings:
 /// `cache = { redis = { ... } }`.
 ///
-/// `passport-redis` implements it with `RedisStores`.
+/// `passport-redis` implements it with `RedisStoreFactory`.
 ///
 /// ```
-/// use passport_config::{Reader, Setting, StoreKind};
+/// use passport_config::{Reader, Setting, StoreFactory};
 /// use passport_outbound::TokenCache;
 /// use schemars::JsonSchema;
 /// use serde::Deserialize;
@@ -34,7 +34,7 @@ use crate::{
 ///     name: Setting<String>,
 /// }
 ///
-/// impl StoreKind for InMemory {
+/// impl StoreFactory for InMemory {
 ///     type Settings = Settings;
 ///
 ///     fn cache(&self, settings: &Settings, reader: &mut Reader<'_>) -> Option<TokenCache> {
@@ -42,7 +42,7 @@ use crate::{
 ///     }
 /// }
 /// ```
-pub trait StoreKind: fmt::Debug + Send + Sync + 'static {
+pub trait StoreFactory: fmt::Debug + Send + Sync + 'static {
     /// The keys of its settings: a struct whose fields are all [`Setting`](crate::Setting)s.
     ///
     /// `#[serde(flatten)]`, `#[serde(alias)]` and nested tables are not supported: building fails
@@ -54,7 +54,7 @@ pub trait StoreKind: fmt::Debug + Send + Sync + 'static {
     fn cache(&self, settings: &Self::Settings, reader: &mut Reader<'_>) -> Option<TokenCache>;
 }
 
-/// A [`StoreKind`] without the type of its settings.
+/// A [`StoreFactory`] without the type of its settings.
 pub(super) trait DynStoreKind: fmt::Debug + Send + Sync {
     fn is_sidecar(&self) -> bool;
 
@@ -68,7 +68,7 @@ pub(super) trait DynStoreKind: fmt::Debug + Send + Sync {
     fn build(&self, values: &Values, secrets: &SecretProviders) -> Result<TokenCache, ConfigError>;
 }
 
-impl<K: StoreKind> DynStoreKind for K {
+impl<K: StoreFactory> DynStoreKind for K {
     fn is_sidecar(&self) -> bool {
         TypeId::of::<K>() == TypeId::of::<SidecarStoreKind>()
     }

@@ -6,7 +6,7 @@ use std::sync::{
 use http::{Request, Response};
 
 use super::*;
-use crate::transport::{HttpExchange, TransportErrorKind};
+use crate::transport::{HttpClient, TransportErrorKind};
 
 fn url() -> Url {
     Url::parse("https://passport.bizfirst.ai/passport/.well-known/openid-configuration").unwrap()
@@ -45,8 +45,8 @@ fn keys_of_another_origin_are_rejected() {
 #[derive(Clone, Debug)]
 struct Failing(TransportErrorKind, Arc<AtomicUsize>);
 
-impl HttpExchange for Failing {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Failing {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         match self.1.fetch_add(1, Ordering::SeqCst) {
             0 => Err(TransportError::new(self.0)),
             _ => Ok(Response::new(Bytes::new())),
@@ -73,8 +73,8 @@ async fn second_location_is_tried_only_after_a_response() {
 #[derive(Debug)]
 struct Serving(String);
 
-impl HttpExchange for Serving {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Serving {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         Ok(Response::new(self.0.clone().into()))
     }
 }

@@ -69,7 +69,7 @@ impl SecretError {
     /// This, with the reason why another source had none either.
     pub(super) fn and(self, other: &Self) -> Self {
         // A secret has ended only if both say so.
-        let says_more = other.is_transient() || (self.ends_a_secret() && !other.ends_a_secret());
+        let says_more = other.is_transient() || (self.is_definitive() && !other.is_definitive());
         let kind = if says_more { other.kind } else { self.kind };
         let retry_after = self.retry_after.or(other.retry_after);
         Self { kind, reason: format!("{}; {other}", self.reason), retry_after, ..self }
@@ -78,7 +78,7 @@ impl SecretError {
     /// Whether the provider says that there is no such secret (any more), or not for us: what was read before does not count
     /// then. Of any other failure that cannot be said.
     #[must_use]
-    pub fn ends_a_secret(&self) -> bool {
+    pub fn is_definitive(&self) -> bool {
         matches!(
             self.kind,
             SecretErrorKind::NotFound | SecretErrorKind::Disabled | SecretErrorKind::Forbidden

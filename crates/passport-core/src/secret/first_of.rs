@@ -23,10 +23,10 @@ impl SecretProvider for FirstOf {
     }
 
     /// A source that gives what was refused has not answered.
-    async fn resolve_anew(&self, _: &SecretRef, refused: &ResolvedSecret) -> Resolved {
+    async fn refresh(&self, _: &SecretRef, refused: &ResolvedSecret) -> Resolved {
         let is_another = |read: &Resolved| read.as_ref().is_ok_and(|read| !read.is_same(refused));
-        let second = || self.second.resolve_anew(refused);
-        first_good(self.first.resolve_anew(refused), second, is_another).await
+        let second = || self.second.refresh(refused);
+        first_good(self.first.refresh(refused), second, is_another).await
     }
 }
 

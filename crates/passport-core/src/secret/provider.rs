@@ -8,7 +8,7 @@ pub trait SecretProvider: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// A [`SecretError`] that names the reference and what to do, never the value. Its kind matters to whoever keeps secrets: those
-    /// that [end a secret](SecretError::ends_a_secret) say that what was read before does not count any more.
+    /// that [end a secret](SecretError::is_definitive) say that what was read before does not count any more.
     fn resolve(
         &self,
         reference: &SecretRef,
@@ -19,7 +19,7 @@ pub trait SecretProvider: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`resolve`](Self::resolve).
-    fn resolve_anew(
+    fn refresh(
         &self,
         reference: &SecretRef,
         refused: &ResolvedSecret,
@@ -104,7 +104,7 @@ impl ResolvedSecret {
 /// The object-safe twin of [`SecretProvider`], so that users write an `async fn` and nobody sees a box.
 pub(super) trait DynSecretProvider: fmt::Debug + Send + Sync {
     fn resolve_dyn<'a>(&'a self, reference: &'a SecretRef) -> ResolveFuture<'a>;
-    fn resolve_anew_dyn<'a>(
+    fn refresh_dyn<'a>(
         &'a self,
         reference: &'a SecretRef,
         refused: &'a ResolvedSecret,
@@ -119,12 +119,12 @@ impl<P: SecretProvider> DynSecretProvider for P {
         Box::pin(self.resolve(reference))
     }
 
-    fn resolve_anew_dyn<'a>(
+    fn refresh_dyn<'a>(
         &'a self,
         reference: &'a SecretRef,
         refused: &'a ResolvedSecret,
     ) -> ResolveFuture<'a> {
-        Box::pin(self.resolve_anew(reference, refused))
+        Box::pin(self.refresh(reference, refused))
     }
 }
 

@@ -52,7 +52,7 @@ impl SecretProviders {
             Some((name, reason)) => {
                 InvalidSecretSource::MissingProvider { name: name.clone(), reason: reason.clone() }
             }
-            None => InvalidSecretSource::NoSuchProvider { known: self.names() },
+            None => InvalidSecretSource::UnknownProvider { known: self.names() },
         })?;
         Ok(SecretSource::of(Arc::clone(found), reference))
     }
@@ -95,7 +95,7 @@ pub enum InvalidSecretSource {
     #[error(
         "there is no secret provider of that name; there are {known}; others are added with SecretProviders::with, and handed to build_with"
     )]
-    NoSuchProvider {
+    UnknownProvider {
         /// Those there are.
         known: String,
     },

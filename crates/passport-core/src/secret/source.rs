@@ -43,7 +43,7 @@ impl SecretSource {
 
     /// A secret that never changes. For tests and tools; a deployed service has a reference.
     #[must_use]
-    pub fn fixed(secret: impl Into<Secret>) -> Self {
+    pub fn from_value(secret: impl Into<Secret>) -> Self {
         Self::new(FixedSecret(secret.into()), SecretRef::of("fixed", "value".to_owned()))
     }
 
@@ -68,8 +68,8 @@ impl SecretSource {
     ///
     /// # Errors
     /// What the provider says.
-    pub async fn resolve_anew(&self, refused: &ResolvedSecret) -> Result<ResolvedSecret, SecretError> {
-        let resolved = self.provider.resolve_anew_dyn(&self.reference, refused).await?;
+    pub async fn refresh(&self, refused: &ResolvedSecret) -> Result<ResolvedSecret, SecretError> {
+        let resolved = self.provider.refresh_dyn(&self.reference, refused).await?;
         resolved.non_blank(&self.reference)
     }
 }

@@ -39,13 +39,13 @@ pub enum TransportErrorKind {
     /// The HTTP client could not be built, or it cannot send the request.
     #[error("the HTTP request cannot be made; check the URL, and the proxy and certificate settings")]
     Setup,
-    /// No complete response within [`Limits::timeout`](super::Limits::timeout).
+    /// No complete response within [`ResponseLimits::timeout`](super::ResponseLimits::timeout).
     #[error("no complete response within the time limit")]
     Timeout,
     /// TLS failed: an untrusted certificate, for example.
     #[error("{0}")]
     Tls(TlsFailure),
-    /// The response body is larger than [`Limits::max_body`](super::Limits::max_body).
+    /// The response body is larger than [`ResponseLimits::max_body`](super::ResponseLimits::max_body).
     #[error("the response is larger than allowed; check the URL")]
     TooLarge,
 }

@@ -8,7 +8,7 @@ use super::error::{TransportError, TransportErrorKind};
 
 /// How long an exchange may take and how much it may bring.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
+pub struct ResponseLimits {
     /// From the first byte sent to the last byte read.
     pub timeout: Duration,
     /// The largest response body, in bytes.
@@ -27,28 +27,28 @@ pub struct Repeatable;
 ///
 /// Implement it to bring an HTTP stack of your own; [`HttpTransport`](super::HttpTransport) is the
 /// default. An implementation must not follow redirects, and must fail rather than return more than
-/// [`Limits::max_body`] bytes.
-pub trait HttpExchange: fmt::Debug + Send + Sync + 'static {
+/// [`ResponseLimits::max_body`] bytes.
+pub trait HttpClient: fmt::Debug + Send + Sync + 'static {
     /// Sends `request` and reads its response within `limits`. A status of any kind is a success
     /// here.
     ///
     /// # Errors
     /// When there is no complete response.
-    fn exchange(
+    fn send(
         &self,
         request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> impl Future<Output = Result<Response<Bytes>, TransportError>> + Send;
 }
 
-/// A handle to an [`HttpExchange`]. Cheap to clone.
+/// A handle to an [`HttpClient`]. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Transport(pub(super) Arc<dyn DynHttpExchange>);
 
 impl Transport {
     /// A transport that goes through `exchange`.
     #[must_use]
-    pub fn new(exchange: impl HttpExchange) -> Self {
+    pub fn new(exchange: impl HttpClient) -> Self {
         Self(Arc::new(exchange))
     }
 
@@ -56,21 +56,21 @@ impl Transport {
     ///
     /// # Errors
     /// When there is no complete response within `limits`.
-    pub async fn get(&self, url: &Url, limits: Limits) -> Result<Response<Bytes>, TransportError> {
-        self.exchange(request_to(url, Bytes::new())?, limits).await
+    pub async fn get(&self, url: &Url, limits: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
+        self.send(request_to(url, Bytes::new())?, limits).await
     }
 
-    /// See [`HttpExchange::exchange`]. The limits are kept here too, whatever the implementation
+    /// See [`HttpClient::exchange`]. The limits are kept here too, whatever the implementation
     /// does.
     ///
     /// # Errors
     /// When there is no complete response within `limits`.
-    pub async fn exchange(
+    pub async fn send(
         &self,
         request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
-        let response = tokio::time::timeout(limits.timeout, self.0.exchange_dyn(request, limits))
+        let response = tokio::time::timeout(limits.timeout, self.0.send_dyn(request, limits))
             .await
             .unwrap_or_else(|_| Err(TransportError::new(TransportErrorKind::Timeout)))?;
         if response.body().len() > limits.max_body {
@@ -94,16 +94,16 @@ pub fn request_to(url: &Url, body: Bytes) -> Result<Request<Bytes>, TransportErr
     Ok(request)
 }
 
-/// The object-safe twin of [`HttpExchange`].
+/// The object-safe twin of [`HttpClient`].
 pub(super) trait DynHttpExchange: fmt::Debug + Send + Sync {
-    fn exchange_dyn(&self, request: Request<Bytes>, limits: Limits) -> ExchangeFuture<'_>;
+    fn send_dyn(&self, request: Request<Bytes>, limits: ResponseLimits) -> ExchangeFuture<'_>;
 }
 
 pub(super) type ExchangeFuture<'a> =
     Pin<Box<dyn Future<Output = Result<Response<Bytes>, TransportError>> + Send + 'a>>;
 
-impl<E: HttpExchange> DynHttpExchange for E {
-    fn exchange_dyn(&self, request: Request<Bytes>, limits: Limits) -> ExchangeFuture<'_> {
-        Box::pin(self.exchange(request, limits))
+impl<E: HttpClient> DynHttpExchange for E {
+    fn send_dyn(&self, request: Request<Bytes>, limits: ResponseLimits) -> ExchangeFuture<'_> {
+        Box::pin(self.send(request, limits))
     }
 }

@@ -11,7 +11,7 @@ use url::Url;
 use super::{
     TransportError, TransportErrorKind,
     dns::RotatingResolver,
-    exchange::{HttpExchange, Limits, Repeatable, Transport},
+    exchange::{HttpClient, ResponseLimits, Repeatable, Transport},
     proxy::is_never_proxied,
     reqwest_error::{classified, from_reqwest},
     response::{encoding, read, without_body},
@@ -30,7 +30,7 @@ pub const USER_AGENT: &str = concat!("tower-passport/", env!("CARGO_PKG_VERSION"
 
 type Settings = Box<dyn Fn(reqwest::ClientBuilder) -> reqwest::ClientBuilder + Send + Sync>;
 
-/// The default [`HttpExchange`], on reqwest.
+/// The default [`HttpClient`], on reqwest.
 ///
 /// Each request has a new HTTP/1.1 connection, which is closed after the response: requests to an
 /// issuer are rare, and a pooled connection that has died would cost more than a handshake. A
@@ -111,7 +111,7 @@ impl HttpTransport {
     async fn send(
         &self,
         mut request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
         let decodes_itself = request.headers().contains_key(ACCEPT_ENCODING);
         if !decodes_itself {
@@ -141,11 +141,11 @@ fn built(
     Ok(cell.get_or_init(|| client))
 }
 
-impl HttpExchange for HttpTransport {
-    async fn exchange(
+impl HttpClient for HttpTransport {
+    async fn send(
         &self,
         request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
         if !request.method().is_safe() && request.extensions().get::<Repeatable>().is_none() {
             return self.send(request, limits).await;

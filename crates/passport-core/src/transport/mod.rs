@@ -13,7 +13,7 @@ mod tls_failure;
 
 pub use self::{
     error::{TransportError, TransportErrorKind},
-    exchange::{HttpExchange, Limits, Repeatable, Transport, request_to},
+    exchange::{HttpClient, ResponseLimits, Repeatable, Transport, request_to},
     http::{HttpTransport, USER_AGENT},
     settings::{TransportSettings, Transports},
     tls_failure::TlsFailure,

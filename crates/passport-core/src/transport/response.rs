@@ -3,7 +3,7 @@ use http::{HeaderMap, Response, header::CONTENT_ENCODING};
 
 use super::{
     error::{TransportError, TransportErrorKind},
-    exchange::Limits,
+    exchange::ResponseLimits,
     reqwest_error::classified,
 };
 
@@ -19,10 +19,10 @@ pub(super) fn encoding(headers: &HeaderMap) -> Option<&'static str> {
     Some(known.unwrap_or("an unknown Content-Encoding"))
 }
 
-/// Reads the body, up to [`Limits::max_body`].
+/// Reads the body, up to [`ResponseLimits::max_body`].
 pub(super) async fn read(
     mut response: reqwest::Response,
-    limits: Limits,
+    limits: ResponseLimits,
 ) -> Result<Response<Bytes>, TransportError> {
     let announced = response.content_length().unwrap_or(0);
     if announced > limits.max_body as u64 {

@@ -16,7 +16,7 @@ use url::Url;
 
 use super::{proxy::is_never_proxied, *};
 
-const LIMITS: Limits = Limits { timeout: Duration::from_secs(10), max_body: 100 };
+const LIMITS: ResponseLimits = ResponseLimits { timeout: Duration::from_secs(10), max_body: 100 };
 
 /// Answers every request with `response`, byte for byte, and counts them.
 async fn server(response: impl Into<String>) -> (Url, Arc<AtomicUsize>) {
@@ -130,7 +130,7 @@ async fn head_of(transport: HttpTransport, request: impl FnOnce(&Url) -> Request
         stream.write_all(b"HTTP/1.1 204 X\r\n\r\n").await.unwrap();
         String::from_utf8(head[..read].to_vec()).unwrap()
     });
-    Transport::new(transport).exchange(request(&url), LIMITS).await.unwrap();
+    Transport::new(transport).send(request(&url), LIMITS).await.unwrap();
     head.await.unwrap().to_ascii_lowercase()
 }
 
@@ -158,7 +158,7 @@ async fn client_that_decodes_for_itself_is_left_to_it() {
     let (url, _) = server(HEAD).await;
     let mut request = plain(&url);
     request.headers_mut().insert("accept-encoding", "gzip".parse().unwrap());
-    assert_eq!(Transport::default().exchange(request, LIMITS).await.unwrap().body(), "x");
+    assert_eq!(Transport::default().send(request, LIMITS).await.unwrap().body(), "x");
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn each_request_has_a_connection_of_its_own() {
 async fn silent_connection_of_a_safe_request_is_hedged() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
-    let limits = Limits { timeout: Duration::from_millis(500), ..LIMITS };
+    let limits = ResponseLimits { timeout: Duration::from_millis(500), ..LIMITS };
     let answer = async {
         let (_silent, _) = listener.accept().await.unwrap();
         let (mut second, _) = listener.accept().await.unwrap();
@@ -226,11 +226,11 @@ async fn silent_connection_of_a_safe_request_is_hedged() {
 async fn repeatable_post_is_hedged() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
-    let limits = Limits { timeout: Duration::from_millis(500), ..LIMITS };
+    let limits = ResponseLimits { timeout: Duration::from_millis(500), ..LIMITS };
     let mut request = plain(&url);
     *request.method_mut() = ::http::Method::POST;
     request.extensions_mut().insert(Repeatable);
-    let outcome = tokio::spawn(async move { Transport::default().exchange(request, limits).await });
+    let outcome = tokio::spawn(async move { Transport::default().send(request, limits).await });
     let _both = (listener.accept().await.unwrap(), listener.accept().await.unwrap());
     assert_eq!(kind(outcome.await.unwrap()), TransportErrorKind::Timeout);
 }
@@ -239,10 +239,10 @@ async fn repeatable_post_is_hedged() {
 async fn unsafe_request_is_sent_once() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = Url::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
-    let limits = Limits { timeout: Duration::from_millis(200), ..LIMITS };
+    let limits = ResponseLimits { timeout: Duration::from_millis(200), ..LIMITS };
     let mut request = plain(&url);
     *request.method_mut() = ::http::Method::POST;
-    let outcome = Transport::default().exchange(request, limits).await;
+    let outcome = Transport::default().send(request, limits).await;
     assert_eq!(kind(outcome), TransportErrorKind::Timeout);
     listener.accept().await.unwrap();
     let second = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;

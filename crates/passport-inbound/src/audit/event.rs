@@ -61,7 +61,7 @@ pub trait AuditSink: fmt::Debug + Send + Sync + 'static {
     fn record(&self, event: &AuditEvent<'_>);
 }
 
-/// Logs with `tracing`, target `passport::audit`: calls of managed identities in the shape of
+/// Logs with `tracing`, target `passport_inbound::audit`: calls of managed identities in the shape of
 /// Passport's `mi.api.call`, and rejections.
 #[derive(Debug)]
 pub(super) struct TracingSink;

@@ -109,7 +109,7 @@ fn grpc_status_of_a_grpc_web_rejection_is_recorded() {
         let inner = service_fn(|_: Request<()>| {
             let mut response = Response::builder().header(CONTENT_TYPE, content_type).body(()).unwrap();
             if is_rejected {
-                response.extensions_mut().insert(Rejection::CredentialsMissing);
+                response.extensions_mut().insert(Rejection::MissingCredentials);
             }
             ready(Ok::<_, Infallible>(response))
         });
@@ -123,7 +123,7 @@ fn calls_of_managed_identities_and_rejections_are_logged() {
     let log = Log::listen(tracing::Level::INFO);
     let service = caller(&json!({ "sub": "client-1", "is_service_account": true }));
     let user = caller(&json!({ "sub": "user-1" }));
-    let missing = Rejection::CredentialsMissing;
+    let missing = Rejection::MissingCredentials;
     for (caller, rejection) in
         [(&service, None), (&user, None), (&service, Some(&missing)), (&user, Some(&missing))]
     {

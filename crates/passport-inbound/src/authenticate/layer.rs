@@ -30,8 +30,8 @@ impl AuthenticateLayer {
     /// Omits the reason of a rejection from responses. By default they have one of the seven names
     /// of Passport's own SDK. Metrics and log events have the reason either way. The setting also
     /// applies to layers and arguments of handlers inside of this layer.
-    pub fn opaque(mut self) -> Self {
-        self.config.rejections.is_opaque = true;
+    pub fn without_error_details(mut self) -> Self {
+        self.config.rejections.hides_details = true;
         self
     }
 
@@ -41,7 +41,7 @@ impl AuthenticateLayer {
     ///
     /// `passport-outbound`'s `CallerIdentity` uses it; `docs/propagation.md` in the repository
     /// describes when to forward it, and when not to.
-    pub fn hand_on_token(mut self) -> Self {
+    pub fn forward_token(mut self) -> Self {
         self.config.forwards_token = true;
         self
     }
@@ -201,7 +201,7 @@ impl AuthenticateLayer {
     /// Lets `respond` change or replace the response to a rejected request, for the reason that it
     /// gets.
     ///
-    /// Also holds for guards without a `respond_with` of their own, and for arguments of handlers,
+    /// Also holds for guards without a `with_rejection_response` of their own, and for arguments of handlers,
     /// inside of this layer. For HTTP only; gRPC callers get a status in any case. A response with
     /// a status of success (1xx, 2xx) gets the status of the rejection again, and one with that
     /// status gets its challenge or its `Retry-After`, if it has none.
@@ -209,12 +209,12 @@ impl AuthenticateLayer {
     /// ```
     /// # use passport_inbound::{AuthenticateLayer, TokenVerifier};
     /// # let verifier = TokenVerifier::builder("bizfirstgo-api").build().unwrap();
-    /// let layer = AuthenticateLayer::new(verifier).respond_with(|rejection, response| {
+    /// let layer = AuthenticateLayer::new(verifier).with_rejection_response(|rejection, response| {
     ///     let problem = format!(r#"{{"title":"{}","status":{}}}"#, rejection.status(), rejection.status().as_u16());
     ///     response.map(|_| problem.into())
     /// });
     /// ```
-    pub fn respond_with(
+    pub fn with_rejection_response(
         mut self,
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {

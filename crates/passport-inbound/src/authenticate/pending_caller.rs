@@ -18,7 +18,7 @@ use crate::{
 pub(super) enum PendingCaller {
     /// Keys, or a permit to verify the token.
     Verification(Pin<Box<dyn Future<Output = Result<IdInfo, VerifyError>> + Send>>),
-    /// A [`PermissionCheck`](crate::PermissionCheck).
+    /// A [`PermissionChecker`](crate::PermissionChecker).
     Permission(PermissionFuture),
 }
 

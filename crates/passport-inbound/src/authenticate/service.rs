@@ -44,7 +44,7 @@ impl AuthenticateLayer {
                 set_anonymous(request, config);
                 return Authentication::Done(config.authorize(request));
             }
-            Ok(None) => return Authentication::Done(Decision::Reject(Rejection::CredentialsMissing)),
+            Ok(None) => return Authentication::Done(Decision::Reject(Rejection::MissingCredentials)),
             Err(reason) => {
                 counters::rejected(reason);
                 return Authentication::Done(Decision::Reject(reason.into()));

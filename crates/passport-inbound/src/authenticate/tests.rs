@@ -76,7 +76,7 @@ async fn rejected_request_never_reaches_the_inner_service() {
     let Setup { passport, mut service, mut handle } = setup().await;
     let expired = passport.user_token("u").expired_for(Duration::from_secs(120)).build();
     for (request, rejection) in [
-        (Request::new(()), Rejection::CredentialsMissing),
+        (Request::new(()), Rejection::MissingCredentials),
         (with_token("a.b.c"), RejectionReason::Malformed.into()),
         (with_token(&expired), RejectionReason::Expired.into()),
     ] {
@@ -200,7 +200,7 @@ async fn only_the_callers_own_token_is_forwarded() {
         (false, Some(&own), Some(&own)),
     ] {
         let layer = layer(&passport);
-        let layer = if hands_on { layer.hand_on_token() } else { layer };
+        let layer = if hands_on { layer.forward_token() } else { layer };
         let handed_on = handed_on(&passport, layer, &own, left.map(String::as_str)).await;
         assert_eq!(handed_on.as_ref(), seen, "{hands_on} {left:?}");
     }
@@ -257,7 +257,7 @@ async fn http3_rejection_follows_content_type_and_method() {
 async fn rejection_after_a_key_fetch_has_the_layers_settings() {
     let passport = DevPassport::start().await.unwrap();
     let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(done()) });
-    let mut service = layer(&passport).opaque().layer(inner);
+    let mut service = layer(&passport).without_error_details().layer(inner);
     let expired = passport.user_token("u").expired_for(Duration::from_secs(120)).build();
     let mut waiting = task::spawn(service.call(with_token(&expired)));
     assert_pending!(waiting.poll(), "there are no keys yet");

@@ -7,7 +7,7 @@ use crate::{IdInfo, metrics::TARGET};
 ///
 /// It is only called where the result matters: not if another part of the requirement decides by
 /// itself. Put a time limit on it: the request waits for the result.
-pub trait PermissionCheck: fmt::Debug + Send + Sync + 'static {
+pub trait PermissionChecker: fmt::Debug + Send + Sync + 'static {
     /// Returns whether `caller` has `permission`.
     ///
     /// # Errors
@@ -19,10 +19,10 @@ pub trait PermissionCheck: fmt::Debug + Send + Sync + 'static {
     ) -> impl Future<Output = Result<bool, PermissionUnknown>> + Send;
 }
 
-/// The error of a [`PermissionCheck`] that has no result.
+/// The error of a [`PermissionChecker`] that has no result.
 #[derive(Debug, thiserror::Error)]
 #[error("it could not be found out whether the caller has the permission")]
-pub struct PermissionUnknown(#[source] Box<dyn Error + Send + Sync>);
+pub struct PermissionCheckError(#[source] Box<dyn Error + Send + Sync>);
 
 impl PermissionUnknown {
     /// Creates an error with this cause, which is logged. Callers do not see it.
@@ -36,14 +36,14 @@ impl PermissionUnknown {
     }
 }
 
-/// An object-safe [`PermissionCheck`].
+/// An object-safe [`PermissionChecker`].
 pub(super) trait DynPermissionCheck: fmt::Debug + Send + Sync {
     fn check_dyn<'a>(&'a self, caller: &'a IdInfo, permission: &'a str) -> CheckFuture<'a>;
 }
 
 pub(super) type CheckFuture<'a> = Pin<Box<dyn Future<Output = Result<bool, PermissionUnknown>> + Send + 'a>>;
 
-impl<C: PermissionCheck> DynPermissionCheck for C {
+impl<C: PermissionChecker> DynPermissionCheck for C {
     fn check_dyn<'a>(&'a self, caller: &'a IdInfo, permission: &'a str) -> CheckFuture<'a> {
         Box::pin(self.check(caller, permission))
     }

@@ -9,7 +9,7 @@ use crate::{Rejection, metrics::TARGET, request_path::is_plain, response::reject
 pub(crate) enum Decision {
     Allow,
     Reject(Rejection),
-    /// It depends on a [`PermissionCheck`](super::PermissionCheck).
+    /// It depends on a [`PermissionChecker`](super::PermissionChecker).
     Pending(PermissionFuture),
 }
 
@@ -42,7 +42,7 @@ impl Requirement {
             match outcome.resolve(&caller).await {
                 Some(true) => Ok(()),
                 Some(false) => Err(Rejection::Forbidden(requirement.unmet())),
-                None => Err(Rejection::PermissionUnknown),
+                None => Err(Rejection::PermissionCheckFailed),
             }
         }))
     }

@@ -6,7 +6,7 @@ use std::{future::Future, ops::Not, pin::Pin, sync::Arc};
 use super::checker::{DynPermissionCheck, PermissionUnknown};
 use crate::IdInfo;
 
-/// A permission that a [`PermissionCheck`](super::PermissionCheck) knows of.
+/// A permission that a [`PermissionChecker`](super::PermissionChecker) knows of.
 pub(super) struct RemotePermission {
     pub(super) check: Box<dyn DynPermissionCheck>,
     pub(super) permission: String,

@@ -39,16 +39,16 @@ impl RequireLayer {
     }
 
     /// Omits the requirement from responses. See
-    /// [`AuthenticateLayer::opaque`](crate::AuthenticateLayer::opaque), whose settings hold here
+    /// [`AuthenticateLayer::without_error_details`](crate::AuthenticateLayer::without_error_details), whose settings hold here
     /// where this layer has none.
-    pub fn opaque(mut self) -> Self {
-        self.rejections.is_opaque = true;
+    pub fn without_error_details(mut self) -> Self {
+        self.rejections.hides_details = true;
         self
     }
 
     /// Answers in your own words. See
-    /// [`AuthenticateLayer::respond_with`](crate::AuthenticateLayer::respond_with).
-    pub fn respond_with(
+    /// [`AuthenticateLayer::with_rejection_response`](crate::AuthenticateLayer::with_rejection_response).
+    pub fn with_rejection_response(
         mut self,
         respond: impl Fn(&Rejection, Response<Bytes>) -> Response<Bytes> + Send + Sync + 'static,
     ) -> Self {

@@ -7,7 +7,7 @@
 //!    401.
 //! 2. If the requirement reads the path, a path that programs read differently is rejected.
 //! 3. The requirement is evaluated with the token and the request; nothing waits for that.
-//! 4. Only if that leaves the result open, the future waits for a [`PermissionCheck`]. If the check
+//! 4. Only if that leaves the result open, the future waits for a [`PermissionChecker`]. If the check
 //!    has no result, the request is rejected with 503.
 //! 5. A request that does not meet the requirement is rejected with 403, or `PERMISSION_DENIED` on
 //!    gRPC.
@@ -25,7 +25,7 @@ mod service;
 
 pub(crate) use self::decision::{Decision, PermissionFuture};
 pub use self::{
-    checker::{PermissionCheck, PermissionUnknown},
+    checker::{PermissionChecker, PermissionUnknown},
     layer::{RequireLayer, RequireServiceAccountLayer},
     request_head::RequestHead,
     requirement::Requirement,

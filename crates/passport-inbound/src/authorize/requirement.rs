@@ -4,7 +4,7 @@ use http::HeaderName;
 use passport_core::{ConfigError, ConfigProblem, InvalidScope, Scopes};
 
 use super::{
-    checker::PermissionCheck,
+    checker::PermissionChecker,
     evaluate::{Evaluation, RemotePermission},
     path_pattern::PathPattern,
     request_head::RequestHead,
@@ -72,7 +72,7 @@ impl Requirement {
     }
 
     /// Requires this permission, according to `check`.
-    pub fn remote_permission(check: impl PermissionCheck, permission: impl Into<String>) -> Self {
+    pub fn remote_permission(check: impl PermissionChecker, permission: impl Into<String>) -> Self {
         Self::of(Rule::Remote(Arc::new(RemotePermission {
             check: Box::new(check),
             permission: permission.into(),

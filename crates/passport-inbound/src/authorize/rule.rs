@@ -1,5 +1,5 @@
 //! The single rules of requirements, and their evaluation for a caller and a request. Pure; what
-//! only a [`PermissionCheck`](super::PermissionCheck) can decide is left to `evaluate`.
+//! only a [`PermissionChecker`](super::PermissionChecker) can decide is left to `evaluate`.
 
 use std::sync::Arc;
 

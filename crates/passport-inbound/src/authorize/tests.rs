@@ -185,9 +185,9 @@ fn check_sees_the_request() {
 fn request_without_identity_never_passes() {
     for requirement in [Requirement::service_account(), !Requirement::service_account()] {
         let mut request = Request::new(());
-        assert_eq!(verdict(&requirement, &request), Err(Rejection::Miswired));
+        assert_eq!(verdict(&requirement, &request), Err(Rejection::MissingAuthenticateLayer));
         request.extensions_mut().insert(Anonymous);
-        assert_eq!(verdict(&requirement, &request), Err(Rejection::CredentialsMissing));
+        assert_eq!(verdict(&requirement, &request), Err(Rejection::MissingCredentials));
     }
 }
 
@@ -206,7 +206,7 @@ struct Oracle {
     asked: Arc<AtomicUsize>,
 }
 
-impl PermissionCheck for Oracle {
+impl PermissionChecker for Oracle {
     async fn check(&self, _: &IdInfo, _: &str) -> Result<bool, PermissionUnknown> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         self.answer.ok_or_else(|| PermissionUnknown::new("the oracle is silent"))
@@ -336,7 +336,7 @@ proptest! {
         let (yes, no) = (with_answers(&formula, facts, true), with_answers(&formula, facts, false));
         match outcome {
             Ok(()) => prop_assert!(yes && no),
-            Err(Rejection::PermissionUnknown) => {}
+            Err(Rejection::PermissionCheckFailed) => {}
             Err(_) => prop_assert!(!yes && !no),
         }
     }

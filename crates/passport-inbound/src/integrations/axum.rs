@@ -61,21 +61,21 @@ pub struct User(pub IdInfo);
 ///     cost_center: String,
 /// }
 ///
-/// async fn handler(Verified { caller, claims }: Verified<Payroll>) -> String {
+/// async fn handler(Claims { caller, claims }: Claims<Payroll>) -> String {
 ///     format!("{} of {}", caller.display_name(), claims.cost_center)
 /// }
 /// # let _ = handler;
 /// ```
 #[derive(Clone, Debug)]
-pub struct Verified<T> {
+pub struct Claims<T> {
     /// The caller.
     pub caller: IdInfo,
     /// The claims.
     pub claims: T,
 }
 
-/// A requirement of a handler, by its argument [`Guarded`].
-pub trait Guard {
+/// A requirement of a handler, by its argument [`Authorized`].
+pub trait Policy {
     /// Returns the requirement. Called for each request; keep a large one in a `LazyLock`, and
     /// clone it.
     fn requirement() -> Requirement;
@@ -84,27 +84,27 @@ pub trait Guard {
 /// Extracts the caller if it meets the requirement of `G`, and rejects others with 403.
 ///
 /// ```
-/// use passport_inbound::{Guard, Guarded, Requirement};
+/// use passport_inbound::{Policy, Authorized, Requirement};
 ///
 /// struct Clerks;
 ///
-/// impl Guard for Clerks {
+/// impl Policy for Clerks {
 ///     fn requirement() -> Requirement {
 ///         Requirement::role("payroll.clerk").and(Requirement::user())
 ///     }
 /// }
 ///
-/// async fn handler(clerk: Guarded<Clerks>) -> String {
+/// async fn handler(clerk: Authorized<Clerks>) -> String {
 ///     clerk.caller().display_name().to_owned()
 /// }
 /// # let _ = handler;
 /// ```
-pub struct Guarded<G> {
+pub struct Authorized<G> {
     caller: IdInfo,
     requirement: PhantomData<fn() -> G>,
 }
 
-impl<G> Guarded<G> {
+impl<G> Authorized<G> {
     /// Returns the caller.
     #[must_use]
     pub fn caller(&self) -> &IdInfo {
@@ -118,9 +118,9 @@ impl<G> Guarded<G> {
     }
 }
 
-impl<G> fmt::Debug for Guarded<G> {
+impl<G> fmt::Debug for Authorized<G> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Guarded").field(&self.caller).finish()
+        f.debug_tuple("Authorized").field(&self.caller).finish()
     }
 }
 
@@ -152,8 +152,8 @@ impl CallerRejection {
 }
 
 /// Renders the response as the authenticating layer would, by its
-/// [`opaque`](crate::AuthenticateLayer::opaque) and
-/// [`respond_with`](crate::AuthenticateLayer::respond_with). [`Rejection`] by itself has no
+/// [`without_error_details`](crate::AuthenticateLayer::without_error_details) and
+/// [`with_rejection_response`](crate::AuthenticateLayer::with_rejection_response). [`Rejection`] by itself has no
 /// response, as it knows of neither.
 impl IntoResponse for CallerRejection {
     fn into_response(self) -> Response {
@@ -194,7 +194,7 @@ impl<S: Sync> FromRequestParts<S> for User {
     }
 }
 
-impl<S: Sync, G: Guard> FromRequestParts<S> for Guarded<G> {
+impl<S: Sync, G: Policy> FromRequestParts<S> for Authorized<G> {
     type Rejection = CallerRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
@@ -203,7 +203,7 @@ impl<S: Sync, G: Guard> FromRequestParts<S> for Guarded<G> {
     }
 }
 
-impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Verified<T> {
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Claims<T> {
     type Rejection = CallerRejection;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {

@@ -3,7 +3,7 @@
 use tonic::{Request, Status, server::NamedService};
 
 use crate::{
-    Audit, Authenticate, EndStreams, IdInfo, Rejection, Require, response::rejection::required_identity,
+    Audit, Authenticate, TokenDeadline, IdInfo, Rejection, Require, response::rejection::required_identity,
 };
 
 /// Reads the caller from a `tonic::Request`.
@@ -40,7 +40,7 @@ impl<T> RequestExt for Request<T> {
         required_identity(self.extensions()).map_err(|rejection| {
             rejection.record();
             match rejection {
-                Rejection::CredentialsMissing => Status::unauthenticated("authentication required"),
+                Rejection::MissingCredentials => Status::unauthenticated("authentication required"),
                 _ => Status::internal("server error"),
             }
         })
@@ -57,7 +57,7 @@ impl<S: NamedService> NamedService for Authenticate<S> {
     const NAME: &'static str = S::NAME;
 }
 
-impl<S: NamedService> NamedService for EndStreams<S> {
+impl<S: NamedService> NamedService for TokenDeadline<S> {
     const NAME: &'static str = S::NAME;
 }
 

@@ -15,7 +15,7 @@ use super::{
     client::JwksClient,
     error::{KeyFetchError, SkippedKeys},
     events,
-    health::{KeyHealth, KeyState},
+    health::{JwksHealth, JwksState},
     installed_keys::{CurrentKeys, InstalledKeys},
     key_life::{Freshness, KeyLife},
     key_set::KeySet,
@@ -326,19 +326,19 @@ impl JwksCache {
         self.changed.send_replace(());
     }
 
-    pub(crate) fn health(&self) -> KeyHealth {
+    pub(crate) fn health(&self) -> JwksHealth {
         let now = self.clock.now();
         let state = self.state();
         let installed = self.installed.load();
         let held = installed.as_ref();
         // Static keys were not fetched.
         let fetched = held.filter(|_| self.client.is_some());
-        KeyHealth {
+        JwksHealth {
             state: match held.map(|held| held.life.freshness(now)) {
-                None => KeyState::Missing,
-                Some(Freshness::Fresh) => KeyState::Fresh,
-                Some(Freshness::Due) => KeyState::Due,
-                Some(Freshness::Expired) => KeyState::Expired,
+                None => JwksState::Unavailable,
+                Some(Freshness::Fresh) => JwksState::Fresh,
+                Some(Freshness::Due) => JwksState::Stale,
+                Some(Freshness::Expired) => JwksState::Expired,
             },
             keys: held.map_or(0, |held| held.keys.len()),
             fetched_at: fetched.map(|held| held.life.fetched_at),

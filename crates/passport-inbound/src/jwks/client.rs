@@ -7,7 +7,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode, header};
-use passport_core::{Issuer, Limits, Transport, TransportError, discover, request_to};
+use passport_core::{Issuer, ResponseLimits, Transport, TransportError, discover, request_to};
 use url::Url;
 
 use super::{error::KeyFetchError, events, http_cache::Head, key_set::entries};
@@ -148,8 +148,8 @@ impl JwksClient {
     /// Accepts only 200 with a key set, and 304 to a conditional request.
     async fn get(&self, url: &Url, options: FetchOptions<'_>) -> Result<Response<Bytes>, KeyFetchError> {
         let options = FetchOptions { held: options.held.filter(|held| held.url == *url), ..options };
-        let limits = Limits { timeout: self.timeout, max_body: MAX_BODY };
-        let response = self.transport.exchange(options.to(url)?, limits).await?;
+        let limits = ResponseLimits { timeout: self.timeout, max_body: MAX_BODY };
+        let response = self.transport.send(options.to(url)?, limits).await?;
         match response.status() {
             // Read here as well as where its keys are used: a sign-in page has status 200 as
             // well.

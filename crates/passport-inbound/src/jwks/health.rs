@@ -5,8 +5,8 @@ use std::{
 
 /// Health of an issuer's signing keys, for readiness probes and dashboards. A snapshot.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyHealth {
-    pub(super) state: KeyState,
+pub struct JwksHealth {
+    pub(super) state: JwksState,
     pub(super) keys: usize,
     pub(super) fetched_at: Option<SystemTime>,
     pub(super) age: Option<Duration>,
@@ -18,7 +18,7 @@ pub struct KeyHealth {
 /// Whether the signing keys can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum KeyState {
+pub enum JwksState {
     /// The keys are fresh.
     Fresh,
     /// The keys are used, but a refresh is due. Requests are not affected until the keys expire.
@@ -29,17 +29,17 @@ pub enum KeyState {
     Missing,
 }
 
-impl KeyHealth {
+impl JwksHealth {
     /// Returns whether the keys can be used, and are fresh.
     #[must_use]
-    pub fn state(&self) -> KeyState {
+    pub fn state(&self) -> JwksState {
         self.state
     }
 
     /// Whether tokens can be verified. For readiness probes.
     #[must_use]
     pub fn is_usable(&self) -> bool {
-        matches!(self.state, KeyState::Fresh | KeyState::Due)
+        matches!(self.state, JwksState::Fresh | JwksState::Stale)
     }
 
     /// How many usable keys there are.
@@ -83,7 +83,7 @@ impl KeyHealth {
 }
 
 /// One line for a log or a status page.
-impl fmt::Display for KeyHealth {
+impl fmt::Display for JwksHealth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:?}, usable keys: {}", self.state, self.keys)?;
         if let Some(age) = self.age {

@@ -22,7 +22,7 @@ mod refresh_task;
 mod settings;
 mod skipped_keys;
 
-pub use self::health::{KeyHealth, KeyState};
+pub use self::health::{JwksHealth, JwksState};
 pub(crate) use self::{
     cache::{JwksCache, RefreshStatus},
     client::JwksClient,

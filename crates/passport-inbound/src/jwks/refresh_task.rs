@@ -35,8 +35,8 @@ pub(super) struct RefreshTask {
 #[derive(Debug)]
 struct LastTick {
     clock: Arc<dyn Clock>,
-    /// The clock's uptime at the last tick, in seconds.
-    uptime: AtomicU64,
+    /// The clock's monotonic at the last tick, in seconds.
+    monotonic: AtomicU64,
 }
 
 impl RefreshTask {
@@ -48,7 +48,7 @@ impl RefreshTask {
         tick: impl Fn() -> Option<Duration> + Send + 'static,
         changed: watch::Receiver<()>,
     ) -> Self {
-        let last_tick = Arc::new(LastTick { uptime: clock.uptime().as_secs().into(), clock });
+        let last_tick = Arc::new(LastTick { monotonic: clock.monotonic().as_secs().into(), clock });
         let task = run(tick, changed, Arc::clone(&last_tick));
         Self { task: runtime.spawn(task).abort_handle(), last_tick }
     }
@@ -60,11 +60,11 @@ impl RefreshTask {
 
 impl LastTick {
     fn record(&self) {
-        self.uptime.store(self.clock.uptime().as_secs(), Ordering::Relaxed);
+        self.monotonic.store(self.clock.monotonic().as_secs(), Ordering::Relaxed);
     }
 
     fn age(&self) -> Duration {
-        self.clock.uptime().saturating_sub(Duration::from_secs(self.uptime.load(Ordering::Relaxed)))
+        self.clock.monotonic().saturating_sub(Duration::from_secs(self.monotonic.load(Ordering::Relaxed)))
     }
 }
 

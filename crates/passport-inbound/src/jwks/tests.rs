@@ -5,7 +5,7 @@ use passport_core::ManualClock;
 use passport_dev::{DevPassport, Endpoint, Fault, TestJwtBuilder};
 
 mod concurrency;
-mod key_file;
+mod jwks_cache_file;
 mod lifetime;
 mod requests;
 mod rotation;
@@ -203,7 +203,7 @@ async fn keys_are_trusted_for_a_day_of_outage() {
     setup.passport.counters().reached(Endpoint::Jwks, 2).await;
     setup.clock.advance(Duration::from_secs(31));
     assert!(is_unavailable(&setup.verify(&token).await));
-    setup.passport.heal(Endpoint::Jwks);
+    setup.passport.clear_fault(Endpoint::Jwks);
     setup.clock.advance(Duration::from_secs(30));
     setup.verify(&token).await.unwrap();
 }
@@ -216,7 +216,7 @@ async fn without_keys_it_is_503_and_fetched_again_soon() {
     assert!(is_unavailable(&setup.verify(&token).await));
     assert!(is_unavailable(&setup.verify(&token).await));
     assert_eq!(setup.passport.counters().discovery(), 1, "the second call came too soon");
-    setup.passport.heal(Endpoint::Discovery);
+    setup.passport.clear_fault(Endpoint::Discovery);
     setup.clock.advance(Duration::from_secs(1));
     setup.verify(&token).await.unwrap();
 }
@@ -277,7 +277,7 @@ async fn keys_gone_from_their_url_are_discovered_again() {
     let token = setup.token().build();
     setup.passport.inject(Endpoint::Jwks, Fault::Status(http::StatusCode::GONE));
     assert!(is_unavailable(&setup.verify(&token).await));
-    setup.passport.heal(Endpoint::Jwks);
+    setup.passport.clear_fault(Endpoint::Jwks);
     setup.clock.advance(Duration::from_secs(33)); // the cooldown and a tenth, at most
     setup.verify(&token).await.unwrap();
     assert_eq!(setup.passport.counters().discovery(), 2);

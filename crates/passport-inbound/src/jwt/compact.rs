@@ -31,7 +31,7 @@ pub(crate) struct Jws<'a> {
 impl<'a> Jws<'a> {
     pub(crate) fn parse(token: &'a [u8], max_len: usize) -> Result<Self, RejectionReason> {
         if token.len() > max_len {
-            return Err(RejectionReason::TooLong);
+            return Err(RejectionReason::TooLarge);
         }
         let mut dots = memchr::memchr_iter(b'.', token);
         let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {

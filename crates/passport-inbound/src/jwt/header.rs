@@ -59,13 +59,13 @@ impl<'a> HeaderMembers<'a> {
         let alg = self.alg.ok_or(RejectionReason::Malformed)?;
         let algorithm = allowed.named(|name| alg.says(name)).ok_or(RejectionReason::AlgorithmNotAllowed)?;
         if self.has_crit {
-            return Err(RejectionReason::CriticalHeader);
+            return Err(RejectionReason::UnsupportedCritical);
         }
         if self.has_foreign {
             return Err(RejectionReason::Malformed);
         }
         match self.typ {
-            Some(typ) if !is_access_token_type(typ) => Err(RejectionReason::NotAnAccessToken),
+            Some(typ) if !is_access_token_type(typ) => Err(RejectionReason::WrongTokenType),
             _ => Ok(Header { algorithm, kid: self.kid }),
         }
     }

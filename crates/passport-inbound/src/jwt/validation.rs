@@ -43,10 +43,10 @@ impl Policy {
         }
         let validity = self.check_times(claims, now)?;
         if claims.is_of_another_kind {
-            return Err(RejectionReason::NotAnAccessToken);
+            return Err(RejectionReason::WrongTokenType);
         }
         if claims.is_bound {
-            return Err(RejectionReason::BoundToken);
+            return Err(RejectionReason::SenderConstrained);
         }
         required("sub", claims.sub())?;
         required("tenant_id", claims.tenant_id())?;

@@ -24,7 +24,7 @@ pin_project! {
     /// [`Require`](crate::Require).
     ///
     /// # Cancel safety
-    /// Dropping it ends this request, and a [`PermissionCheck`](crate::PermissionCheck) that was
+    /// Dropping it ends this request, and a [`PermissionChecker`](crate::PermissionChecker) that was
     /// asked for it. A fetch of keys goes on, for other requests.
     pub struct CheckedFuture<S, B>
     where

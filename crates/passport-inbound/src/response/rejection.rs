@@ -19,7 +19,7 @@ pub enum Rejection {
     /// There is no token: no `Authorization` header of the Bearer scheme, and none in the other
     /// places that the layer is configured for. 401.
     #[error("no credentials")]
-    CredentialsMissing,
+    MissingCredentials,
     /// The caller does not meet the requirement. 403.
     #[error("the caller is or has not: {0}")]
     Forbidden(UnmetRequirement),
@@ -29,14 +29,14 @@ pub enum Rejection {
         /// When the caller should try again.
         retry_after: Duration,
     },
-    /// A `RequireLayer`, an extractor or an `EndStreamsLayer` ran without an
+    /// A `RequireLayer`, an extractor or an `TokenDeadlineLayer` ran without an
     /// [`AuthenticateLayer`](crate::AuthenticateLayer) before it. 500: the caller cannot correct
     /// it.
     #[error("no AuthenticateLayer ran before what needs to know the caller")]
-    Miswired,
-    /// A [`PermissionCheck`](crate::PermissionCheck) has no answer. 503.
+    MissingAuthenticateLayer,
+    /// A [`PermissionChecker`](crate::PermissionChecker) has no answer. 503.
     #[error("it could not be found out whether the caller has the permission")]
-    PermissionUnknown,
+    PermissionCheckFailed,
     /// Too many tokens are being verified at once. 503.
     #[error("too many tokens are being verified at once")]
     Overloaded {
@@ -53,11 +53,11 @@ impl Rejection {
     #[must_use]
     pub fn status(&self) -> StatusCode {
         match self {
-            Self::CredentialsMissing | Self::Token(_) => StatusCode::UNAUTHORIZED,
+            Self::MissingCredentials | Self::Token(_) => StatusCode::UNAUTHORIZED,
             Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionUnknown => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            Self::Miswired => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::MissingAuthenticateLayer => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Forbidden(_) => StatusCode::FORBIDDEN,
         }
     }
@@ -66,9 +66,9 @@ impl Rejection {
     #[must_use]
     pub fn grpc_code(&self) -> u8 {
         match self {
-            Self::CredentialsMissing | Self::Token(_) => 16,
+            Self::MissingCredentials | Self::Token(_) => 16,
             Self::KeysUnavailable { .. } | Self::Overloaded { .. } | Self::PermissionUnknown => 14,
-            Self::Miswired => 13,
+            Self::MissingAuthenticateLayer => 13,
             Self::Forbidden(_) => 7,
         }
     }
@@ -76,15 +76,15 @@ impl Rejection {
     /// Counts and logs the rejection of a request.
     pub(crate) fn record(&self) {
         count!(REFUSED_REQUESTS, "reason",
-            Self::CredentialsMissing => "credentials_missing",
+            Self::MissingCredentials => "credentials_missing",
             Self::Forbidden(_) => "forbidden",
             Self::KeysUnavailable { .. } => "keys_unavailable",
-            Self::Miswired => "miswired",
+            Self::MissingAuthenticateLayer => "miswired",
             Self::Overloaded { .. } => "overloaded",
             Self::PermissionUnknown => "permission_unknown",
             Self::Token(_) => "token",
             ; self);
-        if matches!(self, Self::Miswired) {
+        if matches!(self, Self::MissingAuthenticateLayer) {
             tracing::error!(
                 target: TARGET,
                 "a guard, an extractor or a layer that ends streams found no identity: no AuthenticateLayer ran before it; add one outside of it"
@@ -99,8 +99,8 @@ impl Rejection {
 /// Returns the identity that an `AuthenticateLayer` has left in the extensions of a request.
 pub(crate) fn required_identity(extensions: &Extensions) -> Result<&IdInfo, Rejection> {
     let missing = || match extensions.get::<Anonymous>() {
-        Some(Anonymous) => Rejection::CredentialsMissing,
-        None => Rejection::Miswired,
+        Some(Anonymous) => Rejection::MissingCredentials,
+        None => Rejection::MissingAuthenticateLayer,
     };
     extensions.get().ok_or_else(missing)
 }

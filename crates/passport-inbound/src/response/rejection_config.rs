@@ -13,7 +13,7 @@ use crate::{Rejection, response::protocol::ForcedProtocol};
 #[derive(Clone, Default)]
 pub(crate) struct RejectionConfig {
     /// Whether the response omits the reason.
-    pub(crate) is_opaque: bool,
+    pub(crate) hides_details: bool,
     /// Changes or replaces a response in HTTP.
     pub(crate) custom: Option<Arc<Respond>>,
     /// The protocol of all responses, whatever the request's content type.
@@ -26,7 +26,7 @@ impl RejectionConfig {
     /// Leaves the settings in a request's extensions, for the layers and extractors inside.
     #[inline] // most layers have none, and need no call to see it
     pub(crate) fn insert_into(&self, extensions: &mut Extensions) {
-        if self.is_opaque || self.custom.is_some() || self.forced.is_some() {
+        if self.hides_details || self.custom.is_some() || self.forced.is_some() {
             self.insert_within(extensions);
         }
     }
@@ -42,7 +42,7 @@ impl RejectionConfig {
     pub(crate) fn within(&self, extensions: &Extensions) -> Self {
         let Some(outer) = extensions.get::<Self>() else { return self.clone() };
         Self {
-            is_opaque: self.is_opaque || outer.is_opaque,
+            hides_details: self.hides_details || outer.hides_details,
             custom: self.custom.as_ref().or(outer.custom.as_ref()).map(Arc::clone),
             forced: self.forced.or(outer.forced),
         }
@@ -74,7 +74,7 @@ impl RejectionConfig {
 impl fmt::Debug for RejectionConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RejectionConfig")
-            .field("is_opaque", &self.is_opaque)
+            .field("hides_details", &self.hides_details)
             .field("is_custom", &self.custom.is_some())
             .field("forced", &self.forced)
             .finish()

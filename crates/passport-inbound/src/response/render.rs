@@ -46,7 +46,7 @@ pub(crate) fn rejection_response(
     config: &RejectionConfig,
 ) -> Response<Bytes> {
     rejection.record();
-    let texts = if config.is_opaque { Texts::opaque(&rejection) } else { Texts::of(&rejection) };
+    let texts = if config.hides_details { Texts::opaque(&rejection) } else { Texts::of(&rejection) };
     let mut response = match protocol {
         Protocol::Grpc => grpc(&rejection, texts),
         Protocol::GrpcWeb(format) => grpc_web(&rejection, &texts, format),
@@ -80,7 +80,7 @@ fn retry_after(rejection: &Rejection) -> Option<Duration> {
         Rejection::KeysUnavailable { retry_after } | Rejection::Overloaded { retry_after } => {
             Some(*retry_after)
         }
-        Rejection::PermissionUnknown => Some(Duration::from_secs(1)),
+        Rejection::PermissionCheckFailed => Some(Duration::from_secs(1)),
         _ => None,
     }
 }
@@ -181,7 +181,7 @@ impl Texts {
     fn of(rejection: &Rejection) -> Self {
         match rejection {
             // A request without credentials gets no error code (RFC 6750, section 3.1).
-            Rejection::CredentialsMissing => Self::fixed(
+            Rejection::MissingCredentials => Self::fixed(
                 Some("Bearer realm=\"passport\""),
                 "{\"error\":\"authentication_required\"}",
                 "authentication required",
@@ -191,12 +191,12 @@ impl Texts {
                 "{\"error\":\"temporarily_unavailable\"}",
                 "tokens cannot be verified at the moment",
             ),
-            Rejection::PermissionUnknown => Self::fixed(
+            Rejection::PermissionCheckFailed => Self::fixed(
                 None,
                 "{\"error\":\"temporarily_unavailable\"}",
                 "permissions cannot be checked at the moment",
             ),
-            Rejection::Miswired => Self::fixed(None, "{\"error\":\"server_error\"}", "server error"),
+            Rejection::MissingAuthenticateLayer => Self::fixed(None, "{\"error\":\"server_error\"}", "server error"),
             Rejection::Forbidden(requirement) => Self::forbidden(requirement),
             Rejection::Token(reason) => match reason.coarse() {
                 CoarseReason::AudienceMismatch => token_texts!("AudienceMismatch"),

@@ -23,7 +23,7 @@ pin_project! {
     /// # Panics
     /// When it has to wait outside of a tokio runtime with a timer.
     #[derive(Debug)]
-    pub struct ExpiringBody<B> {
+    pub struct DeadlineBody<B> {
         #[pin]
         inner: B,
         // None for an anonymous request, and for a body of known length.
@@ -62,14 +62,14 @@ const EXPIRED: &str = "the token has expired";
 /// A status of gRPC.
 const UNAUTHENTICATED: u8 = 16;
 
-impl<B: Body> ExpiringBody<B> {
+impl<B: Body> DeadlineBody<B> {
     pub(super) fn new(inner: B, deadline: Option<Deadline>, kind: StreamKind) -> Self {
         let deadline = deadline.filter(|_| inner.size_hint().exact().is_none());
         Self { inner, deadline, timer: DeadlineTimer::default(), kind, has_begun: false, is_over: false }
     }
 }
 
-impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
+impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for DeadlineBody<B> {
     type Data = Bytes;
     type Error = BoxError;
 
@@ -113,7 +113,7 @@ impl<B: Body<Data = Bytes, Error: Into<BoxError>>> Body for ExpiringBody<B> {
 }
 
 /// An empty body without a deadline; some layers of tower-http need one.
-impl<B: Body + Default> Default for ExpiringBody<B> {
+impl<B: Body + Default> Default for DeadlineBody<B> {
     fn default() -> Self {
         Self::new(B::default(), None, StreamKind::default())
     }

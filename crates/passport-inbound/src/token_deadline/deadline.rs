@@ -69,14 +69,14 @@ impl IdInfo {
     /// Waits until the verifier does not accept the token any more, by default 60 s after its
     /// `exp`: for a WebSocket, for example. By the operating system's clock, and by the token's
     /// times alone: a deny list does not end it. For response bodies, use
-    /// [`EndStreamsLayer`](crate::EndStreamsLayer).
+    /// [`TokenDeadlineLayer`](crate::TokenDeadlineLayer).
     ///
     /// # Panics
     /// When it is polled outside of a tokio runtime with a timer.
     ///
     /// # Cancel safety
     /// Nothing is lost.
-    pub async fn until_expiry(&self) {
+    pub async fn expired(&self) {
         Deadline::of(self, Arc::new(SystemClock)).reached().await;
     }
 }

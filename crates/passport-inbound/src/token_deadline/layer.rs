@@ -3,7 +3,7 @@ use std::sync::Arc;
 use passport_core::{Clock, SystemClock};
 use tower_layer::Layer;
 
-use super::EndStreams;
+use super::TokenDeadline;
 
 /// A layer that ends response bodies when the caller's token has expired, the tolerated clock skew
 /// included (by default 60 s after its `exp`): a gRPC stream with `UNAUTHENTICATED`, a stream of
@@ -16,16 +16,16 @@ use super::EndStreams;
 /// ([`optional`](crate::AuthenticateLayer::optional)) does not end; nor does a request body, a call
 /// whose response has not begun, or a body of known length. A caller that is added to the deny
 /// list, or whose key is withdrawn, goes on until the token expires. An open WebSocket has no
-/// response body: select on [`IdInfo::until_expiry`](crate::IdInfo::until_expiry) there.
+/// response body: select on [`IdInfo::expired`](crate::IdInfo::expired) there.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
 /// use axum::{Router, routing::get};
-/// use passport_inbound::EndStreamsLayer;
+/// use passport_inbound::TokenDeadlineLayer;
 ///
 /// let events: Router = Router::new()
 ///     .route("/events", get(|| async { "data: hello\n\n" }))
-///     .route_layer(EndStreamsLayer::new()); // and the AuthenticateLayer after it
+///     .route_layer(TokenDeadlineLayer::new()); // and the AuthenticateLayer after it
 /// # let _ = events; }
 /// ```
 ///
@@ -33,11 +33,11 @@ use super::EndStreams;
 /// The body, when it has to wait outside of a tokio runtime with a timer.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
-pub struct EndStreamsLayer {
+pub struct TokenDeadlineLayer {
     pub(super) clock: Arc<dyn Clock>,
 }
 
-impl EndStreamsLayer {
+impl TokenDeadlineLayer {
     /// Creates the layer.
     pub fn new() -> Self {
         Self { clock: Arc::new(SystemClock) }
@@ -51,16 +51,16 @@ impl EndStreamsLayer {
     }
 }
 
-impl Default for EndStreamsLayer {
+impl Default for TokenDeadlineLayer {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<S> Layer<S> for EndStreamsLayer {
-    type Service = EndStreams<S>;
+impl<S> Layer<S> for TokenDeadlineLayer {
+    type Service = TokenDeadline<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        EndStreams { inner, layer: self.clone() }
+        TokenDeadline { inner, layer: self.clone() }
     }
 }

@@ -14,7 +14,7 @@ mod future;
 mod layer;
 mod service;
 
-pub use self::{body::ExpiringBody, future::EndStreamsFuture, layer::EndStreamsLayer, service::EndStreams};
+pub use self::{body::DeadlineBody, future::TokenDeadlineFuture, layer::TokenDeadlineLayer, service::TokenDeadline};
 
 #[cfg(test)]
 mod tests;

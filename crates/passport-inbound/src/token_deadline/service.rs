@@ -7,27 +7,27 @@ use http::{Request, Response};
 use http_body::Body;
 use tower_service::Service;
 
-use super::{EndStreamsFuture, EndStreamsLayer, ExpiringBody, deadline::Deadline};
+use super::{TokenDeadlineFuture, TokenDeadlineLayer, DeadlineBody, deadline::Deadline};
 use crate::{
     Rejection, ResponseBody,
     response::{rejection::required_identity, rejection_config::RejectionConfig, render::reject},
 };
 
-/// The service that [`EndStreamsLayer`] makes.
+/// The service that [`TokenDeadlineLayer`] makes.
 #[derive(Clone, Debug)]
-pub struct EndStreams<S> {
+pub struct TokenDeadline<S> {
     pub(super) inner: S,
-    pub(super) layer: EndStreamsLayer,
+    pub(super) layer: TokenDeadlineLayer,
 }
 
-impl<S, B, R> Service<Request<B>> for EndStreams<S>
+impl<S, B, R> Service<Request<B>> for TokenDeadline<S>
 where
     S: Service<Request<B>, Response = Response<R>>,
     R: Body,
 {
-    type Response = Response<ResponseBody<ExpiringBody<R>>>;
+    type Response = Response<ResponseBody<DeadlineBody<R>>>;
     type Error = S::Error;
-    type Future = EndStreamsFuture<S::Future>;
+    type Future = TokenDeadlineFuture<S::Future>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -37,11 +37,11 @@ where
         let deadline = match required_identity(request.extensions()) {
             Ok(caller) => Some(Deadline::of(caller, Arc::clone(&self.layer.clock))),
             // An anonymous request has no token that could expire.
-            Err(Rejection::CredentialsMissing) => None,
+            Err(Rejection::MissingCredentials) => None,
             Err(miswired) => {
-                return EndStreamsFuture::rejected(reject(miswired, &request, &RejectionConfig::default()));
+                return TokenDeadlineFuture::rejected(reject(miswired, &request, &RejectionConfig::default()));
             }
         };
-        EndStreamsFuture::forwarded(self.inner.call(request), deadline)
+        TokenDeadlineFuture::forwarded(self.inner.call(request), deadline)
     }
 }

@@ -34,7 +34,7 @@ fn stream(
     let frames = futures_util::stream::poll_fn(move |cx| frames.poll_recv(cx));
     let body = StreamBody::new(frames.map(|bytes| Ok::<_, Infallible>(Frame::data(bytes))));
     let at = UNIX_EPOCH + Duration::from_secs(u64::from(NOW)) + MINUTE;
-    (feed, Box::pin(ExpiringBody::new(body, Some(Deadline::new(at, Arc::new(clock.clone()))), kind)))
+    (feed, Box::pin(DeadlineBody::new(body, Some(Deadline::new(at, Arc::new(clock.clone()))), kind)))
 }
 
 async fn later(clock: &ManualClock, by: Duration) {
@@ -142,7 +142,7 @@ async fn body_that_ended_before_the_deadline_keeps_its_own_end() {
 async fn body_of_known_length_is_forwarded_without_a_timer() {
     let at = UNIX_EPOCH + Duration::from_secs(u64::from(NOW));
     let end = Deadline::new(at, Arc::new(ManualClock::at_unix_seconds(NOW + 1)));
-    let mut body = ExpiringBody::new(Full::new(Bytes::from("done")), Some(end), StreamKind::Other);
+    let mut body = DeadlineBody::new(Full::new(Bytes::from("done")), Some(end), StreamKind::Other);
     assert_eq!(body.size_hint().exact(), Some(4));
     assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "done");
     assert!(body.frame().await.is_none());
@@ -171,17 +171,17 @@ fn caller_until(until: SystemTime) -> IdInfo {
 #[tokio::test(start_paused = true)]
 async fn expiry_is_waited_for_only_while_it_is_ahead() {
     let valid = caller_until(UNIX_EPOCH + Duration::from_secs(u64::from(u32::MAX)));
-    assert!(valid.until_expiry().now_or_never().is_none());
-    assert!(caller_until(UNIX_EPOCH).until_expiry().now_or_never().is_some());
+    assert!(valid.expired().now_or_never().is_none());
+    assert!(caller_until(UNIX_EPOCH).expired().now_or_never().is_some());
 }
 
 type Stream = Box<dyn Body<Data = Bytes, Error = BoxError> + Send + Unpin>;
 
 /// Calls the layer's service around a stream without frames.
 fn response_of(
-    layer: &EndStreamsLayer,
+    layer: &TokenDeadlineLayer,
     request: Request<()>,
-) -> Response<crate::ResponseBody<ExpiringBody<Stream>>> {
+) -> Response<crate::ResponseBody<DeadlineBody<Stream>>> {
     let inner = service_fn(|_: Request<()>| {
         let never = futures_util::stream::pending::<Result<Frame<Bytes>, BoxError>>();
         ready(Ok::<_, Infallible>(Response::new(Box::new(StreamBody::new(never)) as Stream)))
@@ -191,7 +191,7 @@ fn response_of(
 
 #[tokio::test(start_paused = true)]
 async fn layer_reads_the_time_from_its_clock() {
-    let layer = EndStreamsLayer::new().clock(ManualClock::at_unix_seconds(NOW));
+    let layer = TokenDeadlineLayer::new().clock(ManualClock::at_unix_seconds(NOW));
     for (seconds, has_expired) in [(NOW + 1, false), (NOW, true)] {
         let mut request = Request::new(());
         let until = UNIX_EPOCH + Duration::from_secs(seconds.into());
@@ -205,7 +205,7 @@ async fn layer_reads_the_time_from_its_clock() {
 async fn stream_of_an_anonymous_request_does_not_end() {
     let mut request = Request::new(());
     request.extensions_mut().insert(Anonymous);
-    let mut response = response_of(&EndStreamsLayer::new(), request);
+    let mut response = response_of(&TokenDeadlineLayer::new(), request);
     assert!(response.extensions().get::<Rejection>().is_none());
     assert!(response.body_mut().frame().now_or_never().is_none());
 }
@@ -214,8 +214,8 @@ async fn stream_of_an_anonymous_request_does_not_end() {
 fn missing_layer_is_rejected_in_the_protocol_of_the_request() {
     let grpc = || Request::post("/").header(CONTENT_TYPE, "application/grpc").body(()).unwrap();
     for (request, status, is_grpc) in [(grpc(), 200, true), (Request::new(()), 500, false)] {
-        let response = response_of(&EndStreamsLayer::new(), request);
-        assert_eq!(response.extensions().get(), Some(&Rejection::Miswired));
+        let response = response_of(&TokenDeadlineLayer::new(), request);
+        assert_eq!(response.extensions().get(), Some(&Rejection::MissingAuthenticateLayer));
         assert_eq!(response.status(), status);
         assert_eq!(response.headers().contains_key("grpc-status"), is_grpc);
     }
@@ -223,5 +223,5 @@ fn missing_layer_is_rejected_in_the_protocol_of_the_request() {
 
 #[test]
 fn deadline_service_is_ready_when_its_inner_service_is() {
-    assert_ready_with_inner_service(&EndStreamsLayer::new());
+    assert_ready_with_inner_service(&TokenDeadlineLayer::new());
 }

@@ -26,14 +26,14 @@ pub struct TokenVerifierBuilder {
     issuer: Option<String>,
     jwks_url: Option<String>,
     plain_http: bool,
-    static_keys: Option<Vec<u8>>,
-    key_file: Option<PathBuf>,
+    static_jwks: Option<Vec<u8>>,
+    jwks_cache_file: Option<PathBuf>,
     /// `None` if there are none.
     algorithms: Option<AllowedAlgorithms>,
     keys: KeySettings,
     keeps_tokens: bool,
     cache: CacheLimits,
-    deny_list: Option<DenyList>,
+    reject_if: Option<DenyList>,
     at_once: NonZeroUsize,
     max_token_size: usize,
     transport: TransportSettings,
@@ -43,20 +43,20 @@ pub struct TokenVerifierBuilder {
 impl TokenVerifier {
     /// Creates a builder of a verifier for tokens with this audience, the one option without a
     /// default. A service that users and managed identities call has several audiences; add them
-    /// with [`TokenVerifierBuilder::accept_audience`].
+    /// with [`TokenVerifierBuilder::audience`].
     pub fn builder(audience: impl Into<String>) -> TokenVerifierBuilder {
         TokenVerifierBuilder {
             audiences: vec![audience.into()],
             issuer: None,
             jwks_url: None,
             plain_http: false,
-            static_keys: None,
-            key_file: None,
+            static_jwks: None,
+            jwks_cache_file: None,
             algorithms: Some(AllowedAlgorithms::default()),
             keys: KeySettings::default(),
             keeps_tokens: true,
             cache: CacheLimits::default(),
-            deny_list: None,
+            reject_if: None,
             at_once: VerificationPermits::default_number(),
             max_token_size: DEFAULT_MAX_LEN,
             transport: TransportSettings::default(),
@@ -68,7 +68,7 @@ impl TokenVerifier {
 impl TokenVerifierBuilder {
     /// Adds an audience. The tokens of Passport's managed identities have `bizfirstgo-api`; a
     /// user's token has the client id of the user's app.
-    pub fn accept_audience(mut self, audience: impl Into<String>) -> Self {
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self
     }
@@ -100,22 +100,22 @@ impl TokenVerifierBuilder {
     /// 5](https://www.rfc-editor.org/rfc/rfc7517#section-5)): no keys are fetched, and the options
     /// for that have no effect. For tests, and for machines that cannot reach the issuer; a
     /// rotation needs a new verifier.
-    pub fn static_keys(mut self, jwks: impl Into<Vec<u8>>) -> Self {
-        self.static_keys = Some(jwks.into());
+    pub fn static_jwks(mut self, jwks: impl Into<Vec<u8>>) -> Self {
+        self.static_jwks = Some(jwks.into());
         self
     }
 
     /// Saves the signing keys in this file, so that a service can start while the issuer is down.
     /// Defaults to none. The file is read when the first keys are needed, and replaced when the
     /// issuer has sent or confirmed keys. Saved keys are trusted for as long as if the service had
-    /// never ended ([`max_key_age`](Self::max_key_age)), and refreshed when they are due. Several
+    /// never ended ([`jwks_max_stale`](Self::jwks_max_stale)), and refreshed when they are due. Several
     /// instances may share the file.
     ///
     /// The file decides whose tokens are accepted: only the service may have write access to it and
     /// to its folder, in which each new version is created before it replaces the old one. A file
     /// that cannot be used, or takes longer than a second, is a warning, not an error.
-    pub fn key_file(mut self, path: impl Into<PathBuf>) -> Self {
-        self.key_file = Some(path.into());
+    pub fn jwks_cache_file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.jwks_cache_file = Some(path.into());
         self
     }
 
@@ -149,7 +149,7 @@ impl TokenVerifierBuilder {
     /// Sets how long cached keys are trusted while the issuer is unreachable. Defaults to 24 h:
     /// longer than outages last; 1 min to 30 days. After that, the response is 503. A key that was
     /// withdrawn during an outage is trusted for as long.
-    pub fn max_key_age(mut self, age: Duration) -> Self {
+    pub fn jwks_max_stale(mut self, age: Duration) -> Self {
         self.keys.max_age = age;
         self
     }
@@ -192,8 +192,8 @@ impl TokenVerifierBuilder {
     /// not show that it was revoked. Defaults to none. `denies` is called for each request, so it
     /// must not block. A second call replaces the first. The response says that the token has
     /// expired (`TokenExpired`), so that the caller gets another one.
-    pub fn deny_list(mut self, denies: impl Fn(&IdInfo) -> bool + Send + Sync + 'static) -> Self {
-        self.deny_list = Some(DenyList(Arc::new(denies)));
+    pub fn reject_if(mut self, denies: impl Fn(&IdInfo) -> bool + Send + Sync + 'static) -> Self {
+        self.reject_if = Some(DenyList(Arc::new(denies)));
         self
     }
 
@@ -289,7 +289,7 @@ impl TokenVerifierBuilder {
             jwks: Arc::new(jwks),
             clock: self.clock,
             cache: self.keeps_tokens.then(|| VerifiedTokenCache::new(self.cache)),
-            deny_list: self.deny_list,
+            reject_if: self.reject_if,
             permits: VerificationPermits::new(self.at_once),
             queues: WaitQueues::new(),
             max_token_size: self.max_token_size,
@@ -318,17 +318,17 @@ impl TokenVerifierBuilder {
         problems: &mut Vec<ConfigProblem>,
     ) -> Option<JwksCache> {
         let clock = Arc::clone(&self.clock);
-        let Some(jwks) = &self.static_keys else {
+        let Some(jwks) = &self.static_jwks else {
             let source = JwksClient::new(issuer, transport, self.keys.fetch_timeout);
-            let file = self.key_file.clone().map(|path| KeyFile { path });
+            let file = self.jwks_cache_file.clone().map(|path| KeyFile { path });
             return Some(JwksCache::new(source, file, algorithms, self.keys, clock));
         };
-        if self.jwks_url.is_some() || self.key_file.is_some() || self.transport.has_ca_file() {
+        if self.jwks_url.is_some() || self.jwks_cache_file.is_some() || self.transport.has_ca_file() {
             let problem =
-                "with static keys the issuer is never asked; drop them, or jwks_url, key_file and ca_file";
-            problems.push(ConfigProblem::new("static_keys", problem));
+                "with static keys the issuer is never asked; drop them, or jwks_url, jwks_cache_file and ca_file";
+            problems.push(ConfigProblem::new("static_jwks", problem));
         }
-        ConfigProblem::collect(problems, "static_keys", JwksCache::fixed(jwks, algorithms, clock))
+        ConfigProblem::collect(problems, "static_jwks", JwksCache::fixed(jwks, algorithms, clock))
     }
 }
 

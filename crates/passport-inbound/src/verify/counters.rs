@@ -14,8 +14,8 @@ pub(crate) fn rejected(reason: RejectionReason) {
         R::AlgorithmMismatch => "algorithm_mismatch",
         R::AlgorithmNotAllowed => "algorithm_not_allowed",
         R::AudienceMismatch => "audience_mismatch",
-        R::BoundToken => "bound_token",
-        R::CriticalHeader => "critical_header",
+        R::SenderConstrained => "bound_token",
+        R::UnsupportedCritical => "critical_header",
         R::Denied => "denied",
         R::DuplicateCredentials => "duplicate_credentials",
         R::Expired => "expired",
@@ -25,10 +25,10 @@ pub(crate) fn rejected(reason: RejectionReason) {
         R::KeyNotFound => "key_not_found",
         R::Malformed => "malformed",
         R::MissingClaim(_) => "missing_claim",
-        R::NotAnAccessToken => "not_an_access_token",
+        R::WrongTokenType => "not_an_access_token",
         R::NotYetValid => "not_yet_valid",
         R::SignatureInvalid => "signature_invalid",
-        R::TooLong => "too_long",
+        R::TooLarge => "too_long",
         ; reason);
 }
 

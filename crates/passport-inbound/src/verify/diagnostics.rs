@@ -71,7 +71,7 @@ pub(crate) fn claims(reason: RejectionReason, claims: &Claims, policy: &Policy, 
         RejectionReason::NotYetValid => log(reason, &"nbf behind", &time(claims.nbf)),
         RejectionReason::IssuedInFuture => log(reason, &"iat behind", &time(claims.iat)),
         RejectionReason::MissingClaim(name) => log(reason, &name, &"nothing, or blanks"),
-        RejectionReason::BoundToken => {
+        RejectionReason::SenderConstrained => {
             log(reason, &"no cnf, as no binding is checked", &"cnf");
         }
         _ => log(
@@ -122,7 +122,7 @@ impl TokenSizeWarning {
 pub(crate) fn denied(caller: &IdInfo) {
     if is_enabled() {
         let id = caller.token_id().map(Quoted);
-        log(RejectionReason::Denied, &"nobody on the deny list", &(Quoted(caller.user_id()), id));
+        log(RejectionReason::Revoked, &"nobody on the deny list", &(Quoted(caller.user_id()), id));
     }
 }
 
@@ -158,8 +158,8 @@ pub(crate) fn header(reason: RejectionReason, members: &HeaderMembers<'_>, allow
         let (alg, typ) = (start_of(members.alg), start_of(members.typ));
         let (alg, typ) = (alg.as_deref().map(Quoted), typ.as_deref().map(Quoted));
         match reason {
-            RejectionReason::NotAnAccessToken => log(reason, &ACCESS_TOKEN_TYPES, &typ),
-            RejectionReason::CriticalHeader => log(reason, &"no crit", &"crit"),
+            RejectionReason::WrongTokenType => log(reason, &ACCESS_TOKEN_TYPES, &typ),
+            RejectionReason::UnsupportedCritical => log(reason, &"no crit", &"crit"),
             _ => log(reason, allowed, &alg),
         }
     }

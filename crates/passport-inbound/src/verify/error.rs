@@ -29,4 +29,4 @@ pub enum VerifyError {
 /// The reason why waiting for signing keys is unlikely to help.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("there are no signing keys, and waiting will not bring any: {0}")]
-pub struct NotReady(pub(super) String);
+pub struct ReadyError(pub(super) String);

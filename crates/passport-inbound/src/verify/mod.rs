@@ -13,7 +13,7 @@ use std::{sync::Arc, time::Duration};
 pub(crate) use self::pipeline::VerifyProgress;
 pub use self::{
     builder::TokenVerifierBuilder,
-    error::{NotReady, VerifyError},
+    error::{ReadyError, VerifyError},
 };
 use self::{
     limits::VerificationPermit,
@@ -21,7 +21,7 @@ use self::{
 };
 use crate::{
     IdInfo,
-    jwks::{KeyHealth, RefreshStatus},
+    jwks::{JwksHealth, RefreshStatus},
 };
 
 /// When a caller that got no permit should try again.
@@ -104,7 +104,7 @@ impl TokenVerifier {
     ///
     /// # Cancel safety
     /// Dropping the future leaves the attempt running for the others.
-    pub async fn ready(&self) -> Result<(), NotReady> {
+    pub async fn ready(&self) -> Result<(), ReadyError> {
         let Pipeline { jwks, clock, .. } = &*self.pipeline;
         loop {
             let now = clock.now();
@@ -112,14 +112,14 @@ impl TokenVerifier {
                 return Ok(());
             }
             if tokio::runtime::Handle::try_current().is_err() {
-                return Err(NotReady("there is no tokio runtime to fetch the signing keys on".to_owned()));
+                return Err(ReadyError("there is no tokio runtime to fetch the signing keys on".to_owned()));
             }
             match jwks.refresh(None, now) {
                 RefreshStatus::Running(keys) => {
                     drop(tokio::time::timeout(ATTEMPT_TIMEOUT, keys.outcome()).await);
                 }
                 RefreshStatus::NotYet(pause) => match jwks.lasting_failure() {
-                    Some(why) => return Err(NotReady(why)),
+                    Some(why) => return Err(ReadyError(why)),
                     None => tokio::time::sleep(pause.left).await,
                 },
                 RefreshStatus::Newer => {}
@@ -130,7 +130,7 @@ impl TokenVerifier {
     /// Returns the health of the signing keys, for readiness probes and status pages. Sends no
     /// request.
     #[must_use]
-    pub fn health(&self) -> KeyHealth {
+    pub fn health(&self) -> JwksHealth {
         self.pipeline.jwks.health()
     }
 

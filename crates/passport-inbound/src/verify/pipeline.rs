@@ -42,7 +42,7 @@ pub(crate) struct Pipeline {
     pub(crate) jwks: Arc<JwksCache>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) cache: Option<VerifiedTokenCache>,
-    pub(crate) deny_list: Option<DenyList>,
+    pub(crate) reject_if: Option<DenyList>,
     pub(crate) permits: VerificationPermits,
     pub(crate) queues: WaitQueues,
     pub(crate) max_token_size: usize,
@@ -128,7 +128,7 @@ impl Pipeline {
             }
             Ok(jws) => self.verify_with_buffers::<MAX_HEADER, MAX_SIGNATURE>(token, jws, context),
             Err(reason) => {
-                if reason == RejectionReason::TooLong {
+                if reason == RejectionReason::TooLarge {
                     self.size_warning.log(token.len(), self.max_token_size, context.now);
                 }
                 rejected_for_its_form(reason, token)
@@ -266,10 +266,10 @@ impl Pipeline {
 
     /// Calls the deny list, whose results are not cached.
     fn check_deny_list(&self, caller: IdInfo) -> Result<IdInfo, RejectionReason> {
-        match &self.deny_list {
+        match &self.reject_if {
             Some(DenyList(denies)) if denies(&caller) => {
                 diagnostics::denied(&caller);
-                Err(RejectionReason::Denied)
+                Err(RejectionReason::Revoked)
             }
             _ => Ok(caller),
         }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{Request, Response};
-use passport_core::{HttpExchange, Limits, ManualClock, Transport, TransportError};
+use passport_core::{HttpClient, ResponseLimits, ManualClock, Transport, TransportError};
 
 use crate::{
     RejectionReason, TokenVerifier, VerifyError,
@@ -17,14 +17,14 @@ struct SlowIssuer {
     clock: ManualClock,
 }
 
-impl HttpExchange for SlowIssuer {
-    async fn exchange(
+impl HttpClient for SlowIssuer {
+    async fn send(
         &self,
         request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
         self.clock.advance(Duration::from_secs(60));
-        self.issuer.exchange(request, limits).await
+        self.issuer.send(request, limits).await
     }
 }
 

@@ -17,18 +17,18 @@ pub enum AttachError {
     AuthorizationPresent,
     /// The token of the caller has expired. The caller has to call again with a new one.
     #[error("the caller's token has expired, so nothing can be done in the caller's name any more")]
-    CallerExpired,
+    CallerTokenExpired,
     /// There is no caller in whose name the request could be sent.
     #[error(
         "there is no caller in whose name the request could go; hand a CallerToken on, or name an identity to use instead (CallerIdentity::or)"
     )]
-    CallerMissing,
+    MissingCallerToken,
     /// The caller was expected in the extensions of a `reqwest::Request`, which reqwest does not
     /// expose.
     #[error(
-        "the caller was to be found in the request's extensions, and reqwest shows nobody those; name the caller (ManagedIdentityRequest::caller, CallerIdentity::given), or take CallerIdentity::of_task"
+        "the caller was to be found in the request's extensions, and reqwest shows nobody those; name the caller (ManagedIdentityRequest::caller, CallerIdentity::from_token), or take CallerIdentity::from_task_local"
     )]
-    CallerUnseen,
+    ExtensionsUnavailable,
     /// Its origin is not among the [`AllowedOrigins`](crate::AllowedOrigins).
     #[error("{origin} is not among the allowed origins, so the token does not go there")]
     DestinationNotAllowed {
@@ -39,7 +39,7 @@ pub enum AttachError {
     #[error(
         "the request's URI names no origin, so it cannot be seen where the token would go; above a tonic Channel, use AllowedOrigins::channel"
     )]
-    DestinationUnknown,
+    NoOrigin,
     /// Its `Host` header names another host or port than the origin that it goes to. Virtual hosts
     /// and proxies choose the receiver by it
     /// ([RFC 9110, section 7.2](https://www.rfc-editor.org/rfc/rfc9110#section-7.2)).
@@ -49,7 +49,7 @@ pub enum AttachError {
     HostMismatch,
     /// It has more than one `Host` header.
     #[error("the request has more than one Host header; remove them: the client derives one from the URI")]
-    HostRepeated,
+    DuplicateHost,
     /// Its URI carries a user name or a password. Beside a token they are one credential too many.
     #[error("the request's URI carries user information (user:password@host); take it out")]
     UserInfoPresent,
@@ -64,7 +64,7 @@ impl AttachError {
                 Self::DestinationNotAllowed { origin: format!("{scheme}://{host}{port}") }
             }
             Destination::WithUserInfo => Self::UserInfoPresent,
-            Destination::PathOnly | Destination::Unclear => Self::DestinationUnknown,
+            Destination::PathOnly | Destination::Unclear => Self::NoOrigin,
         }
     }
 }
@@ -72,9 +72,9 @@ impl AttachError {
 impl From<CallerTokenError> for AttachError {
     fn from(error: CallerTokenError) -> Self {
         match error {
-            CallerTokenError::Missing => Self::CallerMissing,
-            CallerTokenError::Expired => Self::CallerExpired,
-            CallerTokenError::ExtensionsUnavailable => Self::CallerUnseen,
+            CallerTokenError::Missing => Self::MissingCallerToken,
+            CallerTokenError::Expired => Self::CallerTokenExpired,
+            CallerTokenError::ExtensionsUnavailable => Self::ExtensionsUnavailable,
         }
     }
 }

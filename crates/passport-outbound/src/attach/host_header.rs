@@ -25,7 +25,7 @@ fn check_present(
     let mut hosts = headers.get_all(HOST).iter();
     let authority = hosts.next().and_then(|host| Authority::try_from(host.as_bytes()).ok());
     if hosts.next().is_some() {
-        return Err(AttachError::HostRepeated);
+        return Err(AttachError::DuplicateHost);
     }
     let named = authority.as_ref().and_then(host_and_port);
     match named {

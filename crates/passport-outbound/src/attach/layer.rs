@@ -4,7 +4,7 @@ use bytes::Bytes;
 use tower_layer::Layer;
 
 use super::{
-    AllowedOrigins, AttachToken, BufferBody, BufferedBody, CloneRequest, ExistingAuthorization, NoReplay,
+    AllowedOrigins, AttachToken, BufferBody, BufferedBody, CloneRequest, ExistingAuthorization, NoRetry,
     error::BoxError, policy::AttachPolicy,
 };
 use crate::identity::Identity;
@@ -13,15 +13,15 @@ use crate::identity::Identity;
 /// page](crate).
 ///
 /// An `http::Request` may name another identity in its extensions
-/// ([`InTheNameOf`](crate::InTheNameOf)). reqwest does not expose the extensions of its requests;
+/// ([`RequestIdentity`](crate::RequestIdentity)). reqwest does not expose the extensions of its requests;
 /// use a [`ManagedIdentityHttpClient`](crate::ManagedIdentityHttpClient) there.
 ///
 /// When a receiver rejects the token (401, or the gRPC status `UNAUTHENTICATED`), the token is
-/// replaced. With [`replay_clones`](Self::replay_clones) or
-/// [`replay_buffered`](Self::replay_buffered) the request is then retried.
+/// replaced. With [`retry_unauthorized`](Self::retry_unauthorized) or
+/// [`retry_unauthorized_buffered`](Self::retry_unauthorized_buffered) the request is then retried.
 #[derive(Clone, Debug)]
 #[must_use = "a layer does nothing until it is applied to a service"]
-pub struct AttachTokenLayer<P = NoReplay> {
+pub struct AttachTokenLayer<P = NoRetry> {
     policy: Arc<AttachPolicy>,
     mode: P,
 }
@@ -31,7 +31,7 @@ impl AttachTokenLayer {
     pub fn new(identity: impl Into<Identity>, origins: AllowedOrigins) -> Self {
         let existing = ExistingAuthorization::default();
         let policy = AttachPolicy { identity: identity.into(), origins, existing };
-        Self { policy: Arc::new(policy), mode: NoReplay }
+        Self { policy: Arc::new(policy), mode: NoRetry }
     }
 }
 
@@ -58,11 +58,11 @@ impl<P> AttachTokenLayer<P> {
     /// The wait for the new token, and the second request, are not covered by the time limits of
     /// the client below (reqwest's `timeout`, `grpc-timeout`). Put a limit for everything above the
     /// layer (`tower::timeout`).
-    pub fn replay_clones(self) -> AttachTokenLayer<CloneRequest> {
+    pub fn retry_unauthorized(self) -> AttachTokenLayer<CloneRequest> {
         self.with_mode(CloneRequest)
     }
 
-    /// Retries like [`replay_clones`](Self::replay_clones), for bodies that cannot be cloned, such
+    /// Retries like [`retry_unauthorized`](Self::retry_unauthorized), for bodies that cannot be cloned, such
     /// as streams. Up to `max_bytes` that were read from the body are recorded (shared, not
     /// copied), and the rest of it is sent after them. If more had been read when the rejection
     /// arrives, the request is not retried. A first request that is still being sent is aborted.
@@ -70,7 +70,7 @@ impl<P> AttachTokenLayer<P> {
     /// `wrap` converts a [`BufferedBody`] to the client's body type: `tonic::body::Body::new`,
     /// `reqwest::Body::wrap`, `axum::body::Body::new`. It costs a few small allocations for each
     /// request.
-    pub fn replay_buffered<B, F>(self, max_bytes: usize, wrap: F) -> AttachTokenLayer<BufferBody<F>>
+    pub fn retry_unauthorized_buffered<B, F>(self, max_bytes: usize, wrap: F) -> AttachTokenLayer<BufferBody<F>>
     where
         B: http_body::Body<Data = Bytes, Error: Into<BoxError>>,
         F: Fn(BufferedBody<B>) -> B + Clone,

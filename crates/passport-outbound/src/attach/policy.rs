@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::header::AUTHORIZATION;
 
 use super::{AllowedOrigins, AttachError, OutboundRequest, allowed_origins::MatchedOrigin, host_header};
-use crate::identity::{Identity, InTheNameOf};
+use crate::identity::{Identity, RequestIdentity};
 
 /// What happens to a request that has an `Authorization` header already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,10 +45,10 @@ impl AttachPolicy {
     /// Returns the policy for `request`, whose extensions may name another identity.
     #[inline]
     pub(super) fn for_request(self: &Arc<Self>, request: &impl OutboundRequest) -> Arc<Self> {
-        let named = request.extensions().and_then(|extensions| extensions.get::<InTheNameOf>());
+        let named = request.extensions().and_then(|extensions| extensions.get::<RequestIdentity>());
         match named {
             None => Arc::clone(self),
-            Some(InTheNameOf(identity)) => Arc::new(self.with_identity(identity.clone())),
+            Some(RequestIdentity(identity)) => Arc::new(self.with_identity(identity.clone())),
         }
     }
 
@@ -72,9 +72,9 @@ impl AttachPolicy {
         }
         host_header::check(request.headers(), &self.origins, origin)?;
         match (request.headers().contains_key(AUTHORIZATION), self.existing) {
-            (false, _) | (true, ExistingAuthorization::Replace) => Ok(AttachDecision::WithToken(origin)),
-            (true, ExistingAuthorization::Respect) => Ok(AttachDecision::Unchanged),
-            (true, ExistingAuthorization::Refuse) => Err(AttachError::AuthorizationPresent),
+            (false, _) | (true, ExistingAuthorization::Overwrite) => Ok(AttachDecision::WithToken(origin)),
+            (true, ExistingAuthorization::Keep) => Ok(AttachDecision::Unchanged),
+            (true, ExistingAuthorization::Reject) => Err(AttachError::AuthorizationPresent),
         }
     }
 }

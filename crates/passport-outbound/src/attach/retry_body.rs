@@ -14,7 +14,7 @@ use super::error::BoxError;
 
 /// A request body that records what is read from it, so that the request can be retried. The chunks
 /// are shared, not copied. See
-/// [`AttachTokenLayer::replay_buffered`](super::AttachTokenLayer::replay_buffered).
+/// [`AttachTokenLayer::retry_unauthorized_buffered`](super::AttachTokenLayer::retry_unauthorized_buffered).
 ///
 /// Its error is the inner body's, boxed.
 pub struct BufferedBody<B>(RecordingState<B>);

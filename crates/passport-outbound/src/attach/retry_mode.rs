@@ -5,22 +5,22 @@ use std::{convert::Infallible, fmt};
 /// How an [`AttachTokenLayer`](super::AttachTokenLayer) sends a request of type `R` once more after
 /// its token was refused.
 ///
-/// Sealed: [`NoReplay`], [`CloneRequest`] and [`BufferBody`] are all there is.
+/// Sealed: [`NoRetry`], [`CloneRequest`] and [`BufferBody`] are all there is.
 #[diagnostic::on_unimplemented(
     message = "a request of type `{R}` cannot be sent again in this way",
-    note = "`replay_clones` needs a body that is `Clone`; take `replay_buffered` for others"
+    note = "`retry_unauthorized` needs a body that is `Clone`; take `retry_unauthorized_buffered` for others"
 )]
 pub trait Replay<R>: sealed::SaveRequest<R> {}
 
 /// The default: a rejected request is not retried; the next one has another token.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct NoReplay;
+pub struct NoRetry;
 
-/// See [`AttachTokenLayer::replay_clones`](super::AttachTokenLayer::replay_clones).
+/// See [`AttachTokenLayer::retry_unauthorized`](super::AttachTokenLayer::retry_unauthorized).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CloneRequest;
 
-/// See [`AttachTokenLayer::replay_buffered`](super::AttachTokenLayer::replay_buffered).
+/// See [`AttachTokenLayer::retry_unauthorized_buffered`](super::AttachTokenLayer::retry_unauthorized_buffered).
 #[derive(Clone, Copy)]
 pub struct BufferBody<F> {
     pub(super) max_bytes: usize,
@@ -33,7 +33,7 @@ impl<F> fmt::Debug for BufferBody<F> {
     }
 }
 
-impl<R> Replay<R> for NoReplay {}
+impl<R> Replay<R> for NoRetry {}
 
 pub(crate) mod sealed {
     /// Saves what is needed to send a request of type `R` a second time.
@@ -52,7 +52,7 @@ pub(crate) mod sealed {
     }
 }
 
-impl<R> sealed::SaveRequest<R> for NoReplay {
+impl<R> sealed::SaveRequest<R> for NoRetry {
     type Saved = Infallible;
 
     const SAVES: bool = false;

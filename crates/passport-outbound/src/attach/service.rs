@@ -8,7 +8,7 @@ use http::header::AUTHORIZATION;
 use tower_service::Service;
 
 use super::{
-    AttachError, AttachTokenFuture, NoReplay, OutboundRequest, OutboundResponse, Replay,
+    AttachError, AttachTokenFuture, NoRetry, OutboundRequest, OutboundResponse, Replay,
     error::BoxError,
     future::AwaitingToken,
     policy::{AttachDecision, AttachPolicy},
@@ -28,7 +28,7 @@ use crate::{identity::SelectedIdentity, token::Credential};
 /// nothing was sent. Anything else is the client's own. `poll_ready` fails only when the client's
 /// does.
 #[derive(Clone, Debug)]
-pub struct AttachToken<S, P = NoReplay> {
+pub struct AttachToken<S, P = NoRetry> {
     inner: S,
     policy: Arc<AttachPolicy>,
     mode: P,

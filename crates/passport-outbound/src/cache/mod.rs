@@ -9,6 +9,6 @@ pub(crate) use self::shared::{Coordinator, store_time_limit};
 
 pub use self::{
     key::TokenKey,
-    store::{Lease, Leased, StoreError, StoredToken, TokenStore, WakeUps},
+    store::{Lease, LeaseOutcome, StoreError, StoredToken, TokenStore, Notifier},
     token_cache::TokenCache,
 };

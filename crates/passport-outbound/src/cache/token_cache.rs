@@ -7,7 +7,7 @@ use super::{
     store::{StoreHandle, TokenStore},
 };
 use crate::{
-    Sidecar,
+    SidecarEndpoint,
     token::{Retention, TokenEntry},
 };
 
@@ -29,7 +29,7 @@ const CAPACITY: u64 = 10_000;
 pub struct TokenCache {
     retention: Retention,
     store: Option<StoreHandle>,
-    sidecar: Option<Sidecar>,
+    sidecar: Option<SidecarEndpoint>,
     /// The shared entries. A manager holds its entry, so that a hit does not look it up here.
     entries: Cache<TokenKey, Arc<TokenEntry>>,
 }
@@ -62,9 +62,9 @@ impl TokenCache {
     /// Caches tokens in memory in front of a sidecar, which has the credentials and fetches tokens
     /// for all services on the machine. A call with a live token does not use the sidecar.
     ///
-    /// [`ManagedIdentity::at_sidecar`](crate::ManagedIdentity::at_sidecar) is the short form.
+    /// [`ManagedIdentity::via_sidecar`](crate::ManagedIdentity::via_sidecar) is the short form.
     #[must_use]
-    pub fn sidecar(sidecar: Sidecar) -> Self {
+    pub fn sidecar(sidecar: SidecarEndpoint) -> Self {
         Self { sidecar: Some(sidecar), ..Self::memory() }
     }
 
@@ -73,7 +73,7 @@ impl TokenCache {
     ///
     /// After a failed fetch, calls get its error until the pause is over. A rejected token is not
     /// replaced, so no request is retried.
-    /// [`IdentityStatus::has_live_token`](crate::IdentityStatus::has_live_token) is always false.
+    /// [`IdentityStatus::has_valid_token`](crate::IdentityStatus::has_valid_token) is always false.
     #[must_use]
     pub fn disabled() -> Self {
         Self { retention: Retention::Nothing, ..Self::memory() }
@@ -87,7 +87,7 @@ impl TokenCache {
     /// Returns the sidecar of [`TokenCache::sidecar`], which has the credentials. `None` for the
     /// other caches, whose identities have a secret of their own.
     #[must_use]
-    pub fn sidecar_endpoint(&self) -> Option<&Sidecar> {
+    pub fn sidecar_endpoint(&self) -> Option<&SidecarEndpoint> {
         self.sidecar.as_ref()
     }
 

@@ -60,8 +60,8 @@ impl ManagedIdentityHttpClientBuilder {
     }
 
     /// Retries a request with a new token when its receiver rejects the first. Off by default. See
-    /// [`replay_clones`](crate::AttachTokenLayer::replay_clones) for its effects.
-    pub fn replay_refused(mut self) -> Self {
+    /// [`retry_unauthorized`](crate::AttachTokenLayer::retry_unauthorized) for its effects.
+    pub fn retry_unauthorized(mut self) -> Self {
         self.retries = true;
         self
     }

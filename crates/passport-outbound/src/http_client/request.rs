@@ -38,7 +38,7 @@ impl ManagedIdentityRequest {
 
     /// Uses the token of this caller: the receiver sees the caller.
     pub fn caller(self, caller: CallerToken) -> Self {
-        self.identity(CallerIdentity::given(caller))
+        self.identity(CallerIdentity::from_token(caller))
     }
 
     /// Sets the scopes of the managed identity's token, separated by spaces. Each set of scopes has
@@ -117,7 +117,7 @@ impl ManagedIdentityRequest {
         let sender = client.clients.sender_to(request.url()).ok_or_else(not_allowed)?;
         let layer = AttachTokenLayer::new(identity, client.origins);
         let response = if client.retries {
-            call(layer.replay_clones().layer(sender), request).await
+            call(layer.retry_unauthorized().layer(sender), request).await
         } else {
             call(layer.layer(sender), request).await
         };

@@ -10,7 +10,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use super::{ManagedIdentity, spec::IdentitySpec};
 use crate::{
     TokenCache,
-    sources::{ClientAuthentication, Sidecar},
+    sources::{ClientAuthentication, SidecarEndpoint},
     token::{DEFAULT_THRESHOLD, RefreshSettings},
 };
 
@@ -42,7 +42,7 @@ impl ManagedIdentity {
 
     /// Configures the identity `client_id`, whose secret is in the sidecar, which returns its
     /// tokens.
-    pub fn at_sidecar(client_id: impl Into<String>, sidecar: Sidecar) -> ManagedIdentityBuilder {
+    pub fn via_sidecar(client_id: impl Into<String>, sidecar: SidecarEndpoint) -> ManagedIdentityBuilder {
         ManagedIdentityBuilder::new(client_id.into(), None).token_cache(TokenCache::sidecar(sidecar))
     }
 }

@@ -10,7 +10,7 @@ use crate::metrics::{CLIENT_ID, WITHOUT_CALLER};
 /// The identity of the caller of this service. Its token is forwarded unchanged.
 ///
 /// The token is looked up in this order: the [given](Self::given) one, the [`CallerToken`] in the
-/// extensions of the outgoing request, and, with [`of_task`](Self::of_task), the task's
+/// extensions of the outgoing request, and, with [`from_task_local`](Self::from_task_local), the task's
 /// [scope](CallerToken::scope).
 ///
 /// A caller's token is never cached, refreshed or replaced. A receiver's rejection is the response.
@@ -19,7 +19,7 @@ use crate::metrics::{CLIENT_ID, WITHOUT_CALLER};
 ///
 /// ```
 /// # use passport_outbound::{AllowedOrigins, AttachTokenLayer, CallerIdentity};
-/// let layer = AttachTokenLayer::new(CallerIdentity::of_request(), AllowedOrigins::new(["https://api.bizfirst.ai"])?);
+/// let layer = AttachTokenLayer::new(CallerIdentity::from_extensions(), AllowedOrigins::new(["https://api.bizfirst.ai"])?);
 /// # Ok::<(), passport_outbound::ConfigError>(())
 /// ```
 #[derive(Clone)]
@@ -34,11 +34,11 @@ pub struct CallerIdentity {
 impl CallerIdentity {
     /// Takes the caller from the [`CallerToken`] in the extensions of the outgoing request. reqwest
     /// does not expose the extensions of a `reqwest::Request`, so with reqwest such a request fails
-    /// with [`AttachError::CallerUnseen`](crate::AttachError::CallerUnseen): use
+    /// with [`AttachError::ExtensionsUnavailable`](crate::AttachError::ExtensionsUnavailable): use
     /// [`ManagedIdentityRequest::caller`](crate::ManagedIdentityRequest::caller) or
-    /// [`of_task`](Self::of_task).
+    /// [`from_task_local`](Self::from_task_local).
     #[must_use]
-    pub fn of_request() -> Self {
+    pub fn from_extensions() -> Self {
         Self { given: None, extensions_checked: false, uses_task_local: false, clock: Arc::new(SystemClock) }
     }
 
@@ -46,14 +46,14 @@ impl CallerIdentity {
     /// for code that cannot pass the token on. A task that is spawned within the scope is not in
     /// it, nor is a call below a `tower::Buffer`, which calls the service in its own task.
     #[must_use]
-    pub fn of_task() -> Self {
-        Self { uses_task_local: true, ..Self::of_request() }
+    pub fn from_task_local() -> Self {
+        Self { uses_task_local: true, ..Self::from_extensions() }
     }
 
     /// Uses this caller, for one request or for a client that lives no longer than that.
     #[must_use]
-    pub fn given(caller: CallerToken) -> Self {
-        Self { given: Some(caller), ..Self::of_request() }
+    pub fn from_token(caller: CallerToken) -> Self {
+        Self { given: Some(caller), ..Self::from_extensions() }
     }
 
     /// Uses `identity` if there is no caller: for code that serves requests and also runs on a
@@ -99,9 +99,9 @@ impl CallerIdentity {
 
     /// Returns the `Authorization` header of the caller's token, if there is a caller.
     fn authorization(&self, request: Option<&Extensions>) -> Result<Option<HeaderValue>, CallerTokenError> {
-        let of_request = || request.and_then(|extensions| extensions.get::<CallerToken>()).cloned();
-        let of_task = || CallerToken::current().filter(|_| self.uses_task_local);
-        let Some(caller) = self.given.clone().or_else(of_request).or_else(of_task) else { return Ok(None) };
+        let from_extensions = || request.and_then(|extensions| extensions.get::<CallerToken>()).cloned();
+        let from_task_local = || CallerToken::current().filter(|_| self.uses_task_local);
+        let Some(caller) = self.given.clone().or_else(from_extensions).or_else(from_task_local) else { return Ok(None) };
         if caller.token().expires_at() <= self.clock.now() {
             return Err(CallerTokenError::Expired);
         }

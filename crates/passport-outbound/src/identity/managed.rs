@@ -66,7 +66,7 @@ impl ManagedIdentity {
 
     /// Returns the URL of token requests. Together with the client id it tells identities apart.
     ///
-    /// An identity [at a sidecar](Self::at_sidecar) sends no request to it: the sidecar requests
+    /// An identity [at a sidecar](Self::via_sidecar) sends no request to it: the sidecar requests
     /// the tokens, from the issuer of its own configuration.
     #[must_use]
     pub fn token_url(&self) -> &Url {
@@ -105,8 +105,8 @@ impl ManagedIdentity {
     ///
     /// # Cancel safety
     /// Dropping the future leaves the attempt running for the others.
-    pub async fn token_for(&self, life: Duration) -> Result<AccessToken, TokenError> {
-        self.manager.token_for(life).await
+    pub async fn token_with_min_ttl(&self, life: Duration) -> Result<AccessToken, TokenError> {
+        self.manager.token_with_min_ttl(life).await
     }
 
     /// Returns a token to replace one that a receiver rejected. The cached token is replaced if
@@ -119,11 +119,11 @@ impl ManagedIdentity {
     ///
     /// # Cancel safety
     /// Dropping the future leaves the attempt running for the others.
-    pub async fn token_after_refusal(
+    pub async fn replace_rejected_token(
         &self,
         is_refused: impl FnOnce(&AccessToken) -> bool + Send,
     ) -> Result<AccessToken, TokenError> {
-        self.manager.token_after_refusal(is_refused).await
+        self.manager.replace_rejected_token(is_refused).await
     }
 
     /// Waits until there is a token, through failures that are transient

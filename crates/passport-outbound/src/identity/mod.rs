@@ -14,7 +14,7 @@ pub use self::{
     builder::ManagedIdentityBuilder,
     caller::CallerIdentity,
     managed::ManagedIdentity,
-    selection::{Identity, InTheNameOf},
+    selection::{Identity, RequestIdentity},
     status::IdentityStatus,
 };
 pub(crate) use self::{caller::CallerTokenError, selection::SelectedIdentity};

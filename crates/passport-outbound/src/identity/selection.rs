@@ -8,7 +8,7 @@ use super::{CallerIdentity, CallerTokenError, ManagedIdentity};
 
 /// The identity of a request: the service's own, or its caller's.
 ///
-/// A layer has one identity; a request may name another ([`InTheNameOf`]). Neither is replaced by
+/// A layer has one identity; a request may name another ([`RequestIdentity`]). Neither is replaced by
 /// the other implicitly.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -29,15 +29,15 @@ pub enum Identity {
 /// effect here.
 ///
 /// ```
-/// # use passport_outbound::{CallerIdentity, InTheNameOf, ManagedIdentity};
+/// # use passport_outbound::{CallerIdentity, RequestIdentity, ManagedIdentity};
 /// # fn example(mut request: http::Request<()>, nightly: ManagedIdentity) {
-/// request.extensions_mut().insert(InTheNameOf::new(nightly));
+/// request.extensions_mut().insert(RequestIdentity::new(nightly));
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct InTheNameOf(pub(crate) Identity);
+pub struct RequestIdentity(pub(crate) Identity);
 
-impl InTheNameOf {
+impl RequestIdentity {
     /// Selects `identity`.
     #[must_use]
     pub fn new(identity: impl Into<Identity>) -> Self {

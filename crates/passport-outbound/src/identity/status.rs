@@ -10,14 +10,14 @@ use crate::token::{Activity, CachedToken, EntryState, MonotonicClock, Phase, Tok
 /// # fn probe(identity: &passport_outbound::ManagedIdentity) -> u16 {
 /// let status = identity.status();
 /// match status.last_error() {
-///     Some(_) if !status.has_live_token() => 503, // calls fail
+///     Some(_) if !status.has_valid_token() => 503, // calls fail
 ///     _ => 200,                                   // calls work; an error means that the refresh does not, yet
 /// }
 /// # }
 /// ```
 #[derive(Clone, Debug)]
 pub struct IdentityStatus {
-    has_live_token: bool,
+    has_valid_token: bool,
     expires_at: Option<SystemTime>,
     missing_scopes: Vec<String>,
     is_fetching: bool,
@@ -37,7 +37,7 @@ impl IdentityStatus {
         let live = |cached: &&CachedToken| cached.schedule.phase(now) != Phase::Hard;
         let live = snapshot.cached.as_deref().filter(live);
         Self {
-            has_live_token: live.is_some(),
+            has_valid_token: live.is_some(),
             expires_at: live.map(|cached| cached.token.expires_at()),
             missing_scopes: live.map(|cached| cached.missing_scopes.to_vec()).unwrap_or_default(),
             is_fetching: snapshot.activity(now) == Activity::Running,
@@ -49,8 +49,8 @@ impl IdentityStatus {
 
     /// Returns whether there is a token that may be sent.
     #[must_use]
-    pub fn has_live_token(&self) -> bool {
-        self.has_live_token
+    pub fn has_valid_token(&self) -> bool {
+        self.has_valid_token
     }
 
     /// Returns when the token expires, by the local clock. It is not sent in its last seconds (5 s

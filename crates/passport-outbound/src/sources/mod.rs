@@ -8,5 +8,5 @@ mod transport_failure;
 pub(crate) use self::{client_credentials::ClientCredentials, sidecar::SidecarSource};
 pub use self::{
     client_credentials::{ClientAuthentication, PrivateKeyJwt, SigningAlgorithm},
-    sidecar::{InvalidSidecar, Sidecar},
+    sidecar::{InvalidSidecarEndpoint, SidecarEndpoint},
 };

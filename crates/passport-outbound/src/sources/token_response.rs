@@ -57,7 +57,7 @@ pub(super) fn read(
 
 /// Returns the failure of an unusable response.
 fn unusable(reason: UnusableReason) -> FetchFailure {
-    let failure = FetchFailure::of(TokenErrorKind::UnusableResponse).caused_by(reason);
+    let failure = FetchFailure::of(TokenErrorKind::InvalidResponse).caused_by(reason);
     FetchFailure { is_permanent: reason.is_permanent(), ..failure }
 }
 
@@ -196,14 +196,14 @@ fn error_response(response: &Response<Bytes>, code: Option<String>, now: SystemT
         (_, Some("temporarily_unavailable" | "server_error")) | (408 | 429 | 500.., _) => {
             TokenErrorKind::Unavailable
         }
-        (400 | 401 | 403, _) | (200..=299, Some(_)) => TokenErrorKind::Refused,
-        (_, Some(code)) if REGISTERED.contains(&code) => TokenErrorKind::Refused,
-        _ => TokenErrorKind::UnusableResponse,
+        (400 | 401 | 403, _) | (200..=299, Some(_)) => TokenErrorKind::Rejected,
+        (_, Some(code)) if REGISTERED.contains(&code) => TokenErrorKind::Rejected,
+        _ => TokenErrorKind::InvalidResponse,
     };
     let wait = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
     let wait = wait.and_then(|value| retry_after(value, now));
     let failure = match kind {
-        TokenErrorKind::UnusableResponse => unusable(UnusableReason::of_status(status)),
+        TokenErrorKind::InvalidResponse => unusable(UnusableReason::of_status(status)),
         _ => FetchFailure::of(kind),
     };
     FetchFailure { status: Some(status), oauth_error: code, retry_after: wait, ..failure }
@@ -253,7 +253,7 @@ impl LifetimeClaims {
         Duration::try_from_secs_f64(self.exp - self.iat?).ok().filter(|life| !life.is_zero())
     }
 
-    /// Limits a lifetime to the claims. A token that has expired by our clock is an exception: the
+    /// ResponseLimits a lifetime to the claims. A token that has expired by our clock is an exception: the
     /// clock is wrong then, as the token was just issued. A clock that is an hour ahead causes
     /// that.
     fn bound(&self, said: Duration, now: SystemTime) -> Duration {

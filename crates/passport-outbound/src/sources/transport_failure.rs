@@ -6,7 +6,7 @@ use crate::token::{FetchFailure, TokenErrorKind};
 pub(super) fn no_response(error: TransportError) -> FetchFailure {
     let kind = match error.kind() {
         TransportErrorKind::Tls(failure) => TokenErrorKind::Tls(failure),
-        TransportErrorKind::Encoded(_) | TransportErrorKind::TooLarge => TokenErrorKind::UnusableResponse,
+        TransportErrorKind::Encoded(_) | TransportErrorKind::TooLarge => TokenErrorKind::InvalidResponse,
         _ if !error.is_transient() => TokenErrorKind::Misconfigured,
         _ => TokenErrorKind::Unavailable,
     };

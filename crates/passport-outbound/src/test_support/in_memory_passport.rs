@@ -8,7 +8,7 @@ use std::sync::{
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
-use passport_core::{HttpExchange, Limits, TransportError};
+use passport_core::{HttpClient, ResponseLimits, TransportError};
 use serde_json::json;
 
 /// A token endpoint that knows one secret.
@@ -36,8 +36,8 @@ impl InMemoryPassport {
     }
 }
 
-impl HttpExchange for InMemoryPassport {
-    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for InMemoryPassport {
+    async fn send(&self, request: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         let number = self.requests.fetch_add(1, Ordering::SeqCst) + 1;
         let shown = request.headers()[AUTHORIZATION].to_str().unwrap().strip_prefix("Basic ").unwrap();
         let expected = format!("mi-1:{}", self.good_secret.lock().unwrap());

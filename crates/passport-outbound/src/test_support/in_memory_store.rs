@@ -12,7 +12,7 @@ use std::{
 use passport_core::AccessToken;
 use tokio::time::{Instant, sleep};
 
-use crate::{Lease, Leased, StoreError, StoredToken, TokenKey, TokenStore, WakeUps};
+use crate::{Lease, LeaseOutcome, StoreError, StoredToken, TokenKey, TokenStore, Notifier};
 
 /// A store with switches to make it fail. Clones share.
 #[derive(Clone, Debug, Default)]
@@ -27,7 +27,7 @@ pub(crate) struct InMemoryStore {
     /// The number of calls.
     pub(crate) asked: Arc<AtomicUsize>,
     /// `None` if it sends no notifications.
-    pub(crate) wake_ups: Option<WakeUps>,
+    pub(crate) notifications: Option<Notifier>,
     /// Published by another instance just before a lease is granted.
     pub(crate) published_before_lease: Arc<Mutex<Option<StoredToken>>>,
 }
@@ -35,7 +35,7 @@ pub(crate) struct InMemoryStore {
 impl InMemoryStore {
     /// A store that sends notifications.
     pub(crate) fn with_notifications() -> Self {
-        Self { wake_ups: Some(WakeUps::new()), ..Self::default() }
+        Self { notifications: Some(Notifier::new()), ..Self::default() }
     }
 
     async fn works(&self) -> Result<(), StoreError> {
@@ -64,8 +64,8 @@ impl InMemoryStore {
 
     fn end_lease(&self, key: &TokenKey, holder: &str) {
         self.leases.lock().unwrap().retain(|leased, (by, _)| *leased != key.to_string() || by != holder);
-        if let Some(wake_ups) = &self.wake_ups {
-            wake_ups.wake(&key.to_string());
+        if let Some(notifications) = &self.notifications {
+            notifications.wake(&key.to_string());
         }
     }
 }
@@ -76,7 +76,7 @@ impl TokenStore for InMemoryStore {
         Ok(self.tokens.lock().unwrap().get(&key.to_string()).cloned())
     }
 
-    async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<Leased, StoreError> {
+    async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<LeaseOutcome, StoreError> {
         self.works().await?;
         if let Some(token) = self.published_before_lease.lock().unwrap().take() {
             self.tokens.lock().unwrap().insert(key.to_string(), token);
@@ -85,10 +85,10 @@ impl TokenStore for InMemoryStore {
         leases.retain(|_, (by, until)| now < *until && by != holder);
         let lease = leases.entry(key.to_string()).or_insert((holder.to_owned(), now + time));
         let lease = if lease.0 == holder { Lease::Granted } else { Lease::Held { left: lease.1 - now } };
-        Ok(Leased { lease, token: self.tokens.lock().unwrap().get(&key.to_string()).cloned() })
+        Ok(LeaseOutcome { lease, token: self.tokens.lock().unwrap().get(&key.to_string()).cloned() })
     }
 
-    async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
+    async fn put(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
         self.works().await?;
         {
             let mut tokens = self.tokens.lock().unwrap();
@@ -119,8 +119,8 @@ impl TokenStore for InMemoryStore {
         Ok(())
     }
 
-    fn wake_ups(&self) -> Option<WakeUps> {
-        self.wake_ups.clone()
+    fn notifications(&self) -> Option<Notifier> {
+        self.notifications.clone()
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn identity(source: &Arc<ScriptedSource>) -> ManagedIdentity {
 
 /// An identity whose default scopes are those of `manager`.
 pub(crate) fn identity_around(manager: TokenManager) -> ManagedIdentity {
-    let builder = ManagedIdentity::builder("mi-test", SecretSource::fixed("unused"));
+    let builder = ManagedIdentity::builder("mi-test", SecretSource::from_value("unused"));
     let (spec, scopes) = builder.parsed().unwrap();
     let spec = IdentitySpec { life: manager.life.clone(), attempts: manager.attempts.clone(), ..spec };
     ManagedIdentity::with_manager(manager, spec, scopes)

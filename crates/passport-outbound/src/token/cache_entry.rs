@@ -217,8 +217,8 @@ impl TokenEntry {
         let retry_after = error.retry_after();
         let flat = |length| AttemptWindow::starting(now, at_least(length, retry_after));
         let pause = match error.kind() {
-            TokenErrorKind::Refused => flat(RetryBackoff::rejected(random)),
-            TokenErrorKind::Repeated => flat(repeated(left)),
+            TokenErrorKind::Rejected => flat(RetryBackoff::rejected(random)),
+            TokenErrorKind::Unchanged => flat(repeated(left)),
             _ => state.backoff.failed(now, FailedAttempt { took, left, retry_after, random }),
         };
         let waited_for = pause.waited_for && error.may_pass_soon();

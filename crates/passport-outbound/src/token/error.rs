@@ -48,7 +48,7 @@ pub enum TokenErrorKind {
     /// The response is not a usable token response: a redirect, a web page, more than 64 KiB, a
     /// token of another type, with invalid characters, or without any lifetime left. The message
     /// names what is wrong.
-    UnusableResponse,
+    InvalidResponse,
 }
 
 impl TokenError {
@@ -92,18 +92,18 @@ impl TokenError {
     }
 
     /// Returns whether the failure is transient: Passport is down, a proxy answers instead, an
-    /// attempt was dropped. The others ([`Refused`](TokenErrorKind::Refused),
-    /// [`Secret`](TokenErrorKind::Secret), [`Tls`](TokenErrorKind::Tls),
+    /// attempt was dropped. The others ([`Refused`](TokenErrorKind::Rejected),
+    /// [`Secret`](TokenErrorKind::SecretUnavailable), [`Tls`](TokenErrorKind::Tls),
     /// [`Misconfigured`](TokenErrorKind::Misconfigured), [`ShutDown`](TokenErrorKind::ShutDown))
     /// usually need an operator; except after a shutdown, the identity retries.
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self.kind() {
-            TokenErrorKind::Aborted | TokenErrorKind::Repeated | TokenErrorKind::Unavailable => true,
-            TokenErrorKind::UnusableResponse => !self.0.failure.is_permanent,
+            TokenErrorKind::Canceled | TokenErrorKind::Unchanged | TokenErrorKind::Unavailable => true,
+            TokenErrorKind::InvalidResponse => !self.0.failure.is_permanent,
             TokenErrorKind::Misconfigured
-            | TokenErrorKind::Refused
-            | TokenErrorKind::Secret
+            | TokenErrorKind::Rejected
+            | TokenErrorKind::SecretUnavailable
             | TokenErrorKind::ShutDown
             | TokenErrorKind::Tls(_) => false,
         }
@@ -113,7 +113,7 @@ impl TokenError {
     pub(crate) fn may_pass_soon(&self) -> bool {
         match self.kind() {
             TokenErrorKind::Unavailable => true,
-            TokenErrorKind::Secret => {
+            TokenErrorKind::SecretUnavailable => {
                 let cause = self.0.failure.source.as_deref();
                 cause.and_then(|cause| cause.downcast_ref()).is_some_and(SecretError::is_transient)
             }
@@ -130,31 +130,31 @@ impl TokenError {
     /// Returns what to do, unless the cause says so.
     fn remedy(&self) -> Option<Cow<'static, str>> {
         let remedy = match (self.kind(), self.oauth_error()) {
-            (TokenErrorKind::Refused, Some("invalid_scope")) => {
+            (TokenErrorKind::Rejected, Some("invalid_scope")) => {
                 "check the scopes that are asked for, and that the identity may have them"
             }
-            (TokenErrorKind::Refused, Some("unauthorized_client" | "unsupported_grant_type")) => {
+            (TokenErrorKind::Rejected, Some("unauthorized_client" | "unsupported_grant_type")) => {
                 "allow the client credentials grant for this client in Passport"
             }
-            (TokenErrorKind::Refused, code) => return Some(self.client_remedy(code.is_none()).into()),
-            (TokenErrorKind::Repeated, _) => {
+            (TokenErrorKind::Rejected, code) => return Some(self.client_remedy(code.is_none()).into()),
+            (TokenErrorKind::Unchanged, _) => {
                 "it will be asked again; an issuer that repeats its tokens until they expire leaves a gap between them"
             }
-            (TokenErrorKind::Secret, _) => "check the place of the client secret",
+            (TokenErrorKind::SecretUnavailable, _) => "check the place of the client secret",
             (TokenErrorKind::ShutDown, _) => "build another identity to go on",
             (TokenErrorKind::Unavailable, _) => {
                 "it will be asked again; check that Passport is up and reachable"
             }
-            (TokenErrorKind::UnusableResponse, _) if self.0.failure.source.is_none() => {
+            (TokenErrorKind::InvalidResponse, _) if self.0.failure.source.is_none() => {
                 "check that the issuer's URL is a Passport"
             }
             (
-                TokenErrorKind::Misconfigured | TokenErrorKind::Tls(_) | TokenErrorKind::UnusableResponse,
+                TokenErrorKind::Misconfigured | TokenErrorKind::Tls(_) | TokenErrorKind::InvalidResponse,
                 _,
             ) => {
                 return None;
             }
-            (TokenErrorKind::Aborted, _) => {
+            (TokenErrorKind::Canceled, _) => {
                 "the tokio runtime is shutting down or missing, the secret provider has panicked, or the machine has slept"
             }
         };
@@ -174,18 +174,18 @@ impl TokenError {
     /// Returns what failed, unless the cause says so.
     fn problem(&self) -> Option<&'static str> {
         let problem = match self.kind() {
-            TokenErrorKind::Aborted => "the attempt was aborted",
+            TokenErrorKind::Canceled => "the attempt was aborted",
             TokenErrorKind::Misconfigured => "Passport cannot be asked",
-            TokenErrorKind::Refused => "Passport refused",
-            TokenErrorKind::Repeated => "Passport handed out the token that was to be replaced",
-            TokenErrorKind::Secret if self.source().is_some_and(<dyn Error>::is::<SecretError>) => {
+            TokenErrorKind::Rejected => "Passport refused",
+            TokenErrorKind::Unchanged => "Passport handed out the token that was to be replaced",
+            TokenErrorKind::SecretUnavailable if self.source().is_some_and(<dyn Error>::is::<SecretError>) => {
                 return None;
             }
-            TokenErrorKind::Secret => "the client secret could not be read",
+            TokenErrorKind::SecretUnavailable => "the client secret could not be read",
             TokenErrorKind::ShutDown => "the identity was shut down",
             TokenErrorKind::Tls(_) => return None,
             TokenErrorKind::Unavailable => "Passport is unavailable",
-            TokenErrorKind::UnusableResponse => "Passport's answer is not a usable token response",
+            TokenErrorKind::InvalidResponse => "Passport's answer is not a usable token response",
         };
         Some(problem)
     }
@@ -204,7 +204,7 @@ impl TokenError {
 impl fmt::Display for TokenError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "no token for `{}`", self.0.client_id)?;
-        if let (TokenErrorKind::Secret, Some(hint)) = (self.kind(), &self.0.failure.hint) {
+        if let (TokenErrorKind::SecretUnavailable, Some(hint)) = (self.kind(), &self.0.failure.hint) {
             return write!(f, ": {hint}");
         }
         self.problem().map_or(Ok(()), |problem| write!(f, ": {problem}"))?;

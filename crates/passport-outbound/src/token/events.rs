@@ -17,7 +17,7 @@ use super::{
     source::FetchRequest,
 };
 use crate::metrics::{
-    ATTEMPT_SECONDS, ATTEMPTS, CLIENT_ID, EXPIRES_AT, HITS, LIFE_LEFT, NEGATIVE_HITS, SOFT_REFRESHES, TARGET,
+    ATTEMPT_SECONDS, ATTEMPTS, CLIENT_ID, EXPIRES_AT, HITS, LIFE_LEFT, CACHED_ERRORS, BACKGROUND_REFRESHES, TARGET,
     UNAUTHORIZED, WAITS,
 };
 
@@ -55,7 +55,7 @@ pub(super) fn call_waits(client_id: &ClientId) {
 
 /// Counts a call that got the last error, without a fetch.
 pub(super) fn cached_error(client_id: &ClientId) {
-    counter!(NEGATIVE_HITS, CLIENT_ID => client_id.to_string()).increment(1);
+    counter!(CACHED_ERRORS, CLIENT_ID => client_id.to_string()).increment(1);
 }
 
 /// Measures a fetch.
@@ -78,7 +78,7 @@ impl FetchTimer {
 
 /// Records a fetch that was dropped with its runtime.
 pub(super) fn fetch_dropped(client_id: &ClientId) {
-    counter!(ATTEMPTS, &fetch_labels(client_id, Some(TokenErrorKind::Aborted))).increment(1);
+    counter!(ATTEMPTS, &fetch_labels(client_id, Some(TokenErrorKind::Canceled))).increment(1);
     tracing::info!(
         target: TARGET,
         %client_id,
@@ -93,22 +93,22 @@ fn fetch_labels(client_id: &ClientId, failed: Option<TokenErrorKind>) -> [(&'sta
 
 fn outcome(kind: TokenErrorKind) -> &'static str {
     match kind {
-        TokenErrorKind::Aborted => "aborted",
+        TokenErrorKind::Canceled => "aborted",
         TokenErrorKind::Misconfigured => "misconfigured",
-        TokenErrorKind::Refused => "refused",
-        TokenErrorKind::Repeated => "repeated",
-        TokenErrorKind::Secret => "secret",
+        TokenErrorKind::Rejected => "refused",
+        TokenErrorKind::Unchanged => "repeated",
+        TokenErrorKind::SecretUnavailable => "secret",
         TokenErrorKind::ShutDown => "shut_down",
         TokenErrorKind::Tls(_) => "tls",
         TokenErrorKind::Unavailable => "unavailable",
-        TokenErrorKind::UnusableResponse => "unusable_response",
+        TokenErrorKind::InvalidResponse => "unusable_response",
     }
 }
 
 /// Records that a live token is being replaced.
 pub(super) fn replacing(client_id: &ClientId, current: &AccessToken, now: SystemTime) {
     let left = current.expires_at().duration_since(now).unwrap_or_default();
-    counter!(SOFT_REFRESHES, CLIENT_ID => client_id.to_string()).increment(1);
+    counter!(BACKGROUND_REFRESHES, CLIENT_ID => client_id.to_string()).increment(1);
     histogram!(LIFE_LEFT, CLIENT_ID => client_id.to_string()).record(left);
 }
 

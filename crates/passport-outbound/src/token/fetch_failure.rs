@@ -37,7 +37,7 @@ impl FetchFailure {
 
     /// Returns the failure to read a secret. The message names its reference and the cause.
     pub(crate) fn secret(error: SecretError) -> Self {
-        Self { hint: Some(error.to_string()), ..Self::of(TokenErrorKind::Secret) }.caused_by(error)
+        Self { hint: Some(error.to_string()), ..Self::of(TokenErrorKind::SecretUnavailable) }.caused_by(error)
     }
 
     pub(crate) fn caused_by(self, source: impl Error + Send + Sync + 'static) -> Self {

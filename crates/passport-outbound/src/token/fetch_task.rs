@@ -80,7 +80,7 @@ impl TokenManager {
                 return None;
             }
             Err(TaskFailure::Panicked) => {
-                Err(FetchFailure::of(TokenErrorKind::Aborted).caused_by(Panicked).into())
+                Err(FetchFailure::of(TokenErrorKind::Canceled).caused_by(Panicked).into())
             }
             Err(late @ TaskFailure::DeadlineExceeded) => {
                 Err(FetchFailure::of(TokenErrorKind::Unavailable).caused_by(late).into())
@@ -125,7 +125,7 @@ impl TokenManager {
     ) -> Result<CachedToken, FetchFailure> {
         let is_same = |other: &AccessToken| other.authorization() == fetched.token.authorization();
         if request.current.as_ref().is_some_and(is_same) || request.excluded.as_ref().is_some_and(is_same) {
-            return Err(FetchFailure::of(TokenErrorKind::Repeated));
+            return Err(FetchFailure::of(TokenErrorKind::Unchanged));
         }
         // Sources use the wall clock, which may have been set back; but no token was issued in the
         // future.
@@ -133,7 +133,7 @@ impl TokenManager {
         let issued_at = self.entry.clock.at_wall(fetched.issued_at).min(now);
         let schedule = self.policy.schedule(issued_at, fetched.lifetime);
         if fetched.lifetime < LEAST_LIFE || schedule.phase(now) == Phase::Hard {
-            return Err(FetchFailure::of(TokenErrorKind::UnusableResponse).caused_by(ExpiredOnArrival));
+            return Err(FetchFailure::of(TokenErrorKind::InvalidResponse).caused_by(ExpiredOnArrival));
         }
         Ok(CachedToken {
             token: fetched.token,

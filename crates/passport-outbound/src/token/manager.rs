@@ -68,7 +68,7 @@ impl TokenManager {
     }
 
     /// Returns a token with at least `min_ttl` left, if one can be fetched.
-    pub(crate) async fn token_for(self: &Arc<Self>, min_ttl: Duration) -> Result<AccessToken, TokenError> {
+    pub(crate) async fn token_with_min_ttl(self: &Arc<Self>, min_ttl: Duration) -> Result<AccessToken, TokenError> {
         let token = self.token().await?;
         if !self.entry.retains_token() {
             return Ok(token);
@@ -87,7 +87,7 @@ impl TokenManager {
 
     /// Returns the token, and replaces the cached one first if `is_refused` says that it was
     /// rejected.
-    pub(crate) async fn token_after_refusal(
+    pub(crate) async fn replace_rejected_token(
         self: &Arc<Self>,
         is_refused: impl FnOnce(&AccessToken) -> bool,
     ) -> Result<AccessToken, TokenError> {
@@ -253,7 +253,7 @@ impl TokenManager {
     }
 
     fn aborted(&self) -> TokenError {
-        let kind = if self.life.is_cancelled() { TokenErrorKind::ShutDown } else { TokenErrorKind::Aborted };
+        let kind = if self.life.is_cancelled() { TokenErrorKind::ShutDown } else { TokenErrorKind::Canceled };
         self.error(FetchFailure::of(kind))
     }
 

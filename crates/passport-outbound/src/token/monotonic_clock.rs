@@ -67,19 +67,19 @@ impl MonotonicClock {
 
     fn compare(&self, clock: &dyn Clock) {
         let Ok(mut compared) = self.compared.try_lock() else { return };
-        let (uptime, wall) = (clock.uptime(), clock.now());
-        if clock.uptime().saturating_sub(uptime) > MAX_INTERRUPTION {
+        let (monotonic, wall) = (clock.monotonic(), clock.now());
+        if clock.monotonic().saturating_sub(monotonic) > MAX_INTERRUPTION {
             return;
         }
         if let Some((wall_before, uptime_before)) = *compared {
-            let expected = wall_before + uptime.saturating_sub(uptime_before);
+            let expected = wall_before + monotonic.saturating_sub(uptime_before);
             let step_back = expected.duration_since(wall).unwrap_or_default();
             if step_back > IGNORED_STEP {
                 self.offset_ms
                     .fetch_add(u64::try_from(step_back.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
             }
         }
-        *compared = Some((wall, uptime));
+        *compared = Some((wall, monotonic));
         self.compared_at.store(seconds(wall), Ordering::Relaxed);
     }
 }

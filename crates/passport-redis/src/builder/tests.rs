@@ -23,7 +23,7 @@ fn valid_urls_are_accepted() {
 
 #[test]
 fn every_mistake_is_reported_at_once() {
-    let source = || SecretSource::fixed("x");
+    let source = || SecretSource::from_value("x");
     let wrong = builder("redis://host")
         .namespace("a{b")
         .limit(Duration::ZERO)

@@ -1,4 +1,4 @@
-use passport_config::{ManagedIdentityConfig, Providers};
+use passport_config::{ManagedIdentityConfig, ConfigRegistry};
 use passport_outbound::ConfigError;
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use super::*;
 fn problems(redis: &Value) -> Vec<String> {
     let config = json!({ "client_id": "mi-1", "client_secret_ref": "env:A", "cache": { "redis": redis } });
     let config: ManagedIdentityConfig = serde_json::from_value(config).unwrap();
-    let built = config.build_with(Providers::default().with_store("redis", RedisStores));
+    let built = config.build_with(ConfigRegistry::default().with_store("redis", RedisStoreFactory));
     let problems = built.as_ref().err().map(ConfigError::problems).unwrap_or_default();
     problems.iter().map(|problem| format!("{}: {}", problem.option, problem.problem)).collect()
 }

@@ -7,8 +7,8 @@ const JWT: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJtaS0xIn0.c2lnbmF0dXJl";
 pub(crate) const REDIS_KEY: &str = "passport:{mi-1:0a}:token";
 
 pub(crate) fn stored() -> StoredToken {
-    let minted_at = UNIX_EPOCH + Duration::from_millis(1_750_000_000_123);
-    StoredToken::new(AccessToken::new(JWT, minted_at + Duration::from_secs(3600)).unwrap(), minted_at)
+    let issued_at = UNIX_EPOCH + Duration::from_millis(1_750_000_000_123);
+    StoredToken::new(AccessToken::new(JWT, issued_at + Duration::from_secs(3600)).unwrap(), issued_at)
 }
 
 fn sealed() -> Vec<u8> {
@@ -21,8 +21,8 @@ fn sealed_token_is_opened() {
         let opened = open(&ring, REDIS_KEY, &seal(&ring, REDIS_KEY, &stored()).unwrap()).unwrap();
         assert_eq!(opened.token().expose(), JWT);
         assert_eq!(
-            (opened.minted_at(), opened.token().expires_at()),
-            (stored().minted_at(), stored().token().expires_at())
+            (opened.issued_at(), opened.token().expires_at()),
+            (stored().issued_at(), stored().token().expires_at())
         );
     }
 }

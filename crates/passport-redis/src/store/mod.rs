@@ -5,7 +5,7 @@ mod stored_value;
 use std::{fmt, sync::Arc, time::Duration};
 
 use passport_core::{Clock, millis};
-use passport_outbound::{AccessToken, Lease, Leased, StoreError, StoredToken, TokenKey, TokenStore, WakeUps};
+use passport_outbound::{AccessToken, Lease, LeaseOutcome, StoreError, StoredToken, TokenKey, TokenStore, Notifier};
 use redis::{Cmd, cmd};
 
 use self::stored_value::{StoredValue, duration, record_invalid};
@@ -33,7 +33,7 @@ struct SharedStore {
     namespace: String,
     connection: Arc<SharedConnection>,
     keyring: Arc<Keyring>,
-    wake_ups: WakeUps,
+    notifications: Notifier,
     clock: Arc<dyn Clock>,
     limit: Duration,
 }
@@ -83,13 +83,13 @@ impl RedisTokenStore {
     }
 
     pub(crate) fn new(endpoint: RedisEndpoint, keys: EncryptionKeys, clock: Arc<dyn Clock>) -> Self {
-        let wake_ups = WakeUps::new();
+        let notifications = Notifier::new();
         Self(Arc::new(SharedStore {
             namespace: endpoint.settings.namespace.clone(),
             limit: endpoint.settings.limit,
-            connection: Arc::new(SharedConnection::new(endpoint, wake_ups.clone())),
+            connection: Arc::new(SharedConnection::new(endpoint, notifications.clone())),
             keyring: Arc::new(Keyring::new(keys, Arc::clone(&clock))),
-            wake_ups,
+            notifications,
             clock,
         }))
     }
@@ -102,17 +102,17 @@ impl TokenStore for RedisTokenStore {
         Ok(self.opened(key, &keys, &ring, StoredValue { value, left }).await)
     }
 
-    async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<Leased, StoreError> {
+    async fn try_lease(&self, key: &TokenKey, holder: &str, time: Duration) -> Result<LeaseOutcome, StoreError> {
         // An instance without keys could not publish; it must fail before others wait for it.
         let (keys, ring) = (self.keys(key), self.0.keyring.ring().await?);
         let mut command = script(scripts::LEASE, &[&keys.token, &keys.lease]);
         command.arg(holder).arg(at_least_1_ms(time));
         let (granted, lease_left, value, left): (bool, i64, _, _) = self.0.connection.query(command).await?;
         let lease = if granted { Lease::Granted } else { Lease::Held { left: duration(lease_left) } };
-        Ok(Leased { lease, token: self.opened(key, &keys, &ring, StoredValue { value, left }).await })
+        Ok(LeaseOutcome { lease, token: self.opened(key, &keys, &ring, StoredValue { value, left }).await })
     }
 
-    async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
+    async fn put(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
         let keys = self.keys(key);
         // A wall clock may have been set back since.
         let left = token.token().expires_at().duration_since(self.0.clock.now()).unwrap_or_default();
@@ -149,7 +149,7 @@ impl TokenStore for RedisTokenStore {
 
     /// Runs the scripts of a token with keys of its own: a full Redis or a replica can still be
     /// read, and a user may lack a permission.
-    async fn probe(&self, key: &TokenKey) -> Result<(), StoreError> {
+    async fn ping(&self, key: &TokenKey) -> Result<(), StoreError> {
         self.0.keyring.ring().await?;
         let [token, lease] = &self.keys(key).probes;
         let mut command = script(scripts::LEASE, &[token, lease]);
@@ -164,8 +164,8 @@ impl TokenStore for RedisTokenStore {
         self.0.limit
     }
 
-    fn wake_ups(&self) -> Option<WakeUps> {
-        Some(self.0.wake_ups.clone())
+    fn notifications(&self) -> Option<Notifier> {
+        Some(self.0.notifications.clone())
     }
 }
 

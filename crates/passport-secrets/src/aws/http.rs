@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::{
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
 use http_body_util::Full;
-use passport_core::{Limits, Repeatable, Transport, TransportError, TransportErrorKind};
+use passport_core::{ResponseLimits, Repeatable, Transport, TransportError, TransportErrorKind};
 
 use crate::{deadline::exchange, last_failure::LastFailure, sanitize::LIMITS};
 
@@ -25,17 +25,17 @@ pub(super) fn client(transport: &Transport) -> SharedHttpClient {
 /// For the services that say who this program is. Notes their last failure, before the SDK's limit
 /// of 5 s for credentials ends without a cause.
 pub(super) fn identity_client(transport: &Transport, last_failure: &LastFailure) -> SharedHttpClient {
-    http_client(transport.clone(), Limits { timeout: MAX_IDENTITY_REQUEST, ..LIMITS }, last_failure.clone())
+    http_client(transport.clone(), ResponseLimits { timeout: MAX_IDENTITY_REQUEST, ..LIMITS }, last_failure.clone())
 }
 
 const MAX_IDENTITY_REQUEST: Duration = Duration::from_secs(4);
 
-fn http_client(transport: Transport, limits: Limits, last_failure: LastFailure) -> SharedHttpClient {
+fn http_client(transport: Transport, limits: ResponseLimits, last_failure: LastFailure) -> SharedHttpClient {
     http_client_fn(move |settings, _| {
         // A metadata service answers within a second, or does not exist.
         let wanted = settings.connect_timeout().zip(settings.read_timeout());
         let timeout = wanted.map_or(limits.timeout, |(connect, read)| limits.timeout.min(connect + read));
-        let limits = Limits { timeout, ..limits };
+        let limits = ResponseLimits { timeout, ..limits };
         SharedHttpConnector::new(TransportConnector {
             transport: transport.clone(),
             limits,
@@ -47,7 +47,7 @@ fn http_client(transport: Transport, limits: Limits, last_failure: LastFailure) 
 #[derive(Debug)]
 struct TransportConnector {
     transport: Transport,
-    limits: Limits,
+    limits: ResponseLimits,
     last_failure: LastFailure,
 }
 

@@ -6,7 +6,7 @@ use aws_credential_types::{
     provider::{ProvideCredentials, SharedCredentialsProvider, future::ProvideCredentials as ProvideFuture},
 };
 use bytes::Bytes;
-use passport_core::{HttpExchange, Limits, SecretSource, TransportError};
+use passport_core::{HttpClient, ResponseLimits, SecretSource, TransportError};
 
 use super::*;
 
@@ -14,8 +14,8 @@ use super::*;
 #[derive(Clone, Debug)]
 struct Aws(Arc<(u16, &'static str, Mutex<Vec<String>>)>);
 
-impl HttpExchange for Aws {
-    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Aws {
+    async fn send(&self, request: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         let (status, body, asked) = &*self.0;
         asked.lock().unwrap().push(request.uri().host().unwrap_or_default().to_owned());
         let response = Response::builder().status(*status).header("retry-after", "17");
@@ -117,8 +117,8 @@ fn ca_file_is_read_and_contradicts_a_transport() {
 #[derive(Clone, Debug)]
 struct Silent;
 
-impl HttpExchange for Silent {
-    async fn exchange(&self, _: Request<Bytes>, limits: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Silent {
+    async fn send(&self, _: Request<Bytes>, limits: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         tokio::time::sleep(limits.timeout).await;
         Err(TransportError::new(passport_core::TransportErrorKind::Timeout))
     }

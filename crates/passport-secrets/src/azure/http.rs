@@ -10,7 +10,7 @@ use azure_core::{
     },
 };
 use bytes::Bytes;
-use passport_core::{Limits, Repeatable, TransportError, TransportErrorKind, request_to};
+use passport_core::{ResponseLimits, Repeatable, TransportError, TransportErrorKind, request_to};
 
 use crate::{deadline::exchange, last_failure::LastFailure, sanitize::LIMITS};
 
@@ -28,7 +28,7 @@ pub(super) fn without_retry(transport: &passport_core::Transport) -> ClientOptio
 /// Options for a client of the SDK that repeats failed requests, as its service wants it, and notes
 /// the last failure.
 pub(crate) fn retrying(transport: &passport_core::Transport, last_failure: &LastFailure) -> ClientOptions {
-    let limits = Limits { timeout: MAX_TOKEN_REQUEST, ..LIMITS };
+    let limits = ResponseLimits { timeout: MAX_TOKEN_REQUEST, ..LIMITS };
     AzureHttpClient { transport: transport.clone(), limits, last_failure: last_failure.clone() }.options()
 }
 
@@ -38,7 +38,7 @@ const MAX_TOKEN_REQUEST: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 struct AzureHttpClient {
     transport: passport_core::Transport,
-    limits: Limits,
+    limits: ResponseLimits,
     last_failure: LastFailure,
 }
 

@@ -5,7 +5,7 @@ use std::{env, time::Duration};
 
 use ::http::{Request, Response};
 use bytes::Bytes;
-use passport_core::{HttpExchange, Limits, SecretSource, TransportError, TransportErrorKind};
+use passport_core::{HttpClient, ResponseLimits, SecretSource, TransportError, TransportErrorKind};
 use tokio::time::Instant;
 
 use super::*;
@@ -18,11 +18,11 @@ enum Azure {
     Unavailable,
 }
 
-impl HttpExchange for Azure {
-    async fn exchange(
+impl HttpClient for Azure {
+    async fn send(
         &self,
         request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
         let is_vault = request.uri().host().is_some_and(|host| host.ends_with("vault.azure.net"));
         let challenge = "Bearer authorization=\"https://login.microsoftonline.com/t\", resource=\"https://vault.azure.net\"";
@@ -47,11 +47,11 @@ struct Slow {
     silent: &'static str,
 }
 
-impl HttpExchange for Slow {
-    async fn exchange(
+impl HttpClient for Slow {
+    async fn send(
         &self,
         request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
         let host = request.uri().host().unwrap_or_default();
         let is_token = host == "169.254.169.254";

@@ -98,10 +98,10 @@ async fn rejected_secret_is_read_again_once_for_all_callers() {
     let old = source.resolve().await.unwrap();
     vault.rotate();
     *vault.0.takes.lock().unwrap() = Duration::from_secs(1);
-    let anew = join_all((0..10).map(|_| source.resolve_anew(&old))).await;
+    let anew = join_all((0..10).map(|_| source.refresh(&old))).await;
     assert!(anew.iter().all(|read| read.as_ref().unwrap().secret().expose() == "secret-1"));
     assert_eq!(vault.asked(), 2);
-    assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "secret-1");
+    assert_eq!(source.refresh(&old).await.unwrap().secret().expose(), "secret-1");
     assert_eq!(vault.asked(), 2, "it is another one by now");
 }
 
@@ -113,7 +113,7 @@ async fn read_begun_before_the_rejection_is_ignored() {
     clock.advance(TIME_TO_LIVE);
     secret(&source).await.unwrap(); // goes on with the old one, as the vault takes long
     vault.rotate();
-    assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "secret-1");
+    assert_eq!(source.refresh(&old).await.unwrap().secret().expose(), "secret-1");
 }
 
 #[tokio::test(start_paused = true)]
@@ -127,7 +127,7 @@ async fn while_the_vault_is_down_the_secret_goes_on() {
     }
     let asked = vault.asked();
     for _ in 0..10 {
-        assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "secret-0");
+        assert_eq!(source.refresh(&old).await.unwrap().secret().expose(), "secret-0");
     }
     assert_eq!(vault.asked(), asked, "it is left alone, whoever was refused");
     vault.fails(None);
@@ -210,12 +210,12 @@ async fn rejected_new_secret_falls_back_to_the_previous_one() {
     vault.rotate();
     clock.advance(TIME_TO_LIVE);
     let new = source.resolve().await.unwrap();
-    let before = source.resolve_anew(&new).await.unwrap();
+    let before = source.refresh(&new).await.unwrap();
     assert_eq!((new.secret().expose(), before.secret().expose()), ("secret-1", "secret-0"));
-    assert_eq!(source.resolve_anew(&before).await.unwrap().secret().expose(), "secret-1");
+    assert_eq!(source.refresh(&before).await.unwrap().secret().expose(), "secret-1");
     assert_eq!(vault.asked(), 3, "the vault was asked whether it has another one");
     vault.rotate();
-    let newest = source.resolve_anew(&new).await.unwrap();
+    let newest = source.refresh(&new).await.unwrap();
     assert_eq!(newest.secret().expose(), "secret-2", "it has, and that comes first");
 }
 
@@ -252,7 +252,7 @@ async fn rejection_during_backoff_does_not_read_the_vault() {
     vault.fails(Some(SecretErrorKind::Throttled));
     clock.advance(TIME_TO_LIVE);
     secret(&source).await.unwrap();
-    assert_eq!(source.resolve_anew(&old).await.unwrap().secret().expose(), "secret-0");
+    assert_eq!(source.refresh(&old).await.unwrap().secret().expose(), "secret-0");
     assert_eq!(vault.asked(), 2, "the read that was running has failed");
 }
 

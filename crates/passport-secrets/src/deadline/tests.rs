@@ -1,4 +1,4 @@
-use passport_core::{HttpExchange, TransportErrorKind};
+use passport_core::{HttpClient, TransportErrorKind};
 
 use super::*;
 use crate::{last_failure::FailedRequest, sanitize::LIMITS};
@@ -6,8 +6,8 @@ use crate::{last_failure::FailedRequest, sanitize::LIMITS};
 #[derive(Debug)]
 struct Refusing;
 
-impl HttpExchange for Refusing {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Refusing {
+    async fn exchange(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         Err(TransportError::new(TransportErrorKind::Connect))
     }
 }

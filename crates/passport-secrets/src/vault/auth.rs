@@ -90,7 +90,7 @@ impl VaultAuth {
         let read = proof.resolve().await.map_err(unreadable)?;
         match self.log_in_with(api, read.secret()).await {
             Err(refused) if refused.kind == SecretErrorKind::Unauthenticated => {
-                match proof.resolve_anew(&read).await {
+                match proof.refresh(&read).await {
                     Ok(another) if !another.is_same(&read) => self.log_in_with(api, another.secret()).await,
                     _ => Err(refused),
                 }

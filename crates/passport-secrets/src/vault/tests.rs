@@ -7,7 +7,7 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
-use passport_core::{HttpExchange, Limits, SecretSource, Transport, TransportError, TransportErrorKind};
+use passport_core::{HttpClient, ResponseLimits, SecretSource, Transport, TransportError, TransportErrorKind};
 use serde_json::{Value, json};
 use tokio::time::sleep;
 
@@ -41,8 +41,8 @@ impl Scripted {
     }
 }
 
-impl HttpExchange for Scripted {
-    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Scripted {
+    async fn send(&self, request: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         sleep(Duration::from_millis(1)).await;
         let path = request.uri().path().to_owned();
         let header = |name: &str| request.headers().get(name).map_or("-", |value| value.to_str().unwrap());
@@ -92,7 +92,7 @@ fn denied() -> String {
 }
 
 fn app_role() -> VaultAuth {
-    VaultAuth::app_role("role", SecretSource::fixed("secret-id"))
+    VaultAuth::app_role("role", SecretSource::from_value("secret-id"))
 }
 
 const LOGIN: &str = r#"POST /v1/auth/approle/login - {"role_id":"role","secret_id":"secret-id"}"#;
@@ -248,7 +248,7 @@ impl SecretProvider for Kept {
         Ok(ResolvedSecret::new("old-id".into()))
     }
 
-    async fn resolve_anew(&self, _: &SecretRef, _: &ResolvedSecret) -> Result<ResolvedSecret, SecretError> {
+    async fn refresh(&self, _: &SecretRef, _: &ResolvedSecret) -> Result<ResolvedSecret, SecretError> {
         Ok(ResolvedSecret::new("secret-id".into()))
     }
 }
@@ -277,7 +277,7 @@ async fn rejected_login_or_token_does_not_end_a_secret() {
     assert!(error.to_string().contains("400: invalid role or secret ID"), "{error}");
 
     let unknown = Scripted::default().answers("lookup-self", 403, denied()).answers("payroll", 403, denied());
-    let error = unknown.secrets(VaultAuth::token(SecretSource::fixed("t"))).resolve().await.unwrap_err();
+    let error = unknown.secrets(VaultAuth::token(SecretSource::from_value("t"))).resolve().await.unwrap_err();
     assert_eq!(error.kind(), SecretErrorKind::Unauthenticated, "{error}");
 
     let agent = Scripted::default().answers("payroll", 403, denied());
@@ -291,7 +291,7 @@ async fn configured_token_is_looked_up_and_renewed() {
         .answers("lookup-self", 200, json!({ "data": { "ttl": 90, "renewable": true } }).to_string())
         .answers("renew-self", 200, granted("t", 90))
         .answers("payroll", 200, secret("s"));
-    let source = vault.secrets(VaultAuth::token(SecretSource::fixed("t")));
+    let source = vault.secrets(VaultAuth::token(SecretSource::from_value("t")));
     source.resolve().await.unwrap();
     sleep(Duration::from_secs(61)).await;
     source.resolve().await.unwrap();
@@ -351,11 +351,11 @@ fn of_a_secret_with_one_field_that_one_is_taken() {
 #[derive(Debug)]
 struct SlowLogin;
 
-impl HttpExchange for SlowLogin {
-    async fn exchange(
+impl HttpClient for SlowLogin {
+    async fn send(
         &self,
         request: Request<Bytes>,
-        limits: Limits,
+        limits: ResponseLimits,
     ) -> Result<Response<Bytes>, TransportError> {
         if !request.uri().path().ends_with("login") {
             sleep(limits.timeout).await;

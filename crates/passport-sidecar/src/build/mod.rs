@@ -64,7 +64,7 @@ fn admission(config: &SidecarConfig, callers: Callers) -> Admission {
     Admission {
         callers,
         own_requests: Shares::new(own_requests, default_share(own_requests, number)),
-        forwarded: Shares::new(limits.forwarded, limits.forwarded_per_caller),
+        forwarded: Shares::new(limits.max_forwarded_requests, limits.max_forwarded_requests_per_caller),
         files: OpenFiles::new(max_open_files(), pools(config), number, limits),
     }
 }

@@ -126,7 +126,7 @@ fn number_of_validate_out_of_bounds_is_named() {
     ] {
         let with = |number: u64| {
             let validate = format!("[validate]\naudience = \"api\"\n{key} = {number}\n");
-            mistakes(&format!("{ERP}{validate}[limits]\nbuffered_mib = 2048\n"))
+            mistakes(&format!("{ERP}{validate}[limits]\nmax_buffered_mib = 2048\n"))
         };
         for number in good {
             assert_eq!(with(number), [""; 0], "{key} {number}");
@@ -141,11 +141,11 @@ fn number_of_validate_out_of_bounds_is_named() {
 fn larger_tokens_need_more_memory() {
     let problems = |token: usize| {
         let validate = format!("[validate]\naudience = \"api\"\nmax_token_size = {token}\n");
-        mistakes(&format!("{ERP}{validate}[limits]\nbuffered_mib = 930\n"))
+        mistakes(&format!("{ERP}{validate}[limits]\nmax_buffered_mib = 930\n"))
     };
     assert_eq!(problems(15 * 1024), [""; 0]);
     let problems = problems(64 * 1024);
-    assert!(problems.len() == 1 && problems[0].starts_with("limits.buffered_mib: "), "{problems:?}");
+    assert!(problems.len() == 1 && problems[0].starts_with("limits.max_buffered_mib: "), "{problems:?}");
 }
 
 #[test]

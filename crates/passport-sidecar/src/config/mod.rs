@@ -18,7 +18,7 @@ use crate::limits::{Limits, MAX_FORM};
 /// The largest value of `validate.max_token_size`.
 const MAX_TOKEN: usize = 64 * 1024;
 
-/// A configuration as it was read. [`Sidecar::new`](crate::Sidecar::new) validates it, and reports
+/// A configuration as it was read. [`SidecarServer::new`](crate::SidecarServer::new) validates it, and reports
 /// every mistake at once.
 ///
 /// `docs/sidecar.md` has its keys.

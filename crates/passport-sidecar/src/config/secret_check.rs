@@ -44,7 +44,7 @@ impl SidecarConfig {
     /// whose reference is `env:`, `file:` or `systemd:`. Each reference of a list is checked
     /// separately.
     ///
-    /// References that are not valid are left out: [`Sidecar::new`](crate::Sidecar::new) reports them.
+    /// References that are not valid are left out: [`SidecarServer::new`](crate::SidecarServer::new) reports them.
     pub async fn check_secrets(&self, providers: &Providers) -> Vec<CheckedSecret> {
         let mut checked = Vec::new();
         for (key, source) in self.secret_sources(providers) {

@@ -12,25 +12,25 @@ const DAY: u64 = 24 * 60 * 60;
 /// Listeners with [`Limits::connections`]: the Unix socket and TCP.
 const LISTENERS: usize = 2;
 
-/// Notes each number that is out of bounds, and buffers that exceed `buffered_mib` together. `form`
+/// Notes each number that is out of bounds, and buffers that exceed `max_buffered_mib` together. `form`
 /// is the size of the largest form of an own endpoint.
 pub(crate) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProblem>) {
     let number = |value: usize| u64::try_from(value).unwrap_or(u64::MAX);
     let bounds = [
-        ("connections", number(limits.connections), 1, 100_000),
-        ("head", number(limits.head), 8192, 1024 * 1024),
-        ("head_seconds", limits.head_seconds, 1, 3600),
-        ("idle_seconds", limits.idle_seconds, 1, DAY),
-        ("answer_seconds", limits.answer_seconds, 1, 3600),
-        ("drain_seconds", limits.drain_seconds, 0, 3600),
-        ("forwarded", number(limits.forwarded), 1, 100_000),
-        ("forwarded_per_caller", number(limits.forwarded_per_caller), 1, 100_000),
-        ("stream_kib", number(limits.stream_kib), 16, 16 * 1024),
-        ("connection_kib", number(limits.connection_kib), 64, 64 * 1024),
-        ("buffered_mib", number(limits.buffered_mib), 1, 1024 * 1024),
+        ("connections", number(limits.max_connections), 1, 100_000),
+        ("head", number(limits.max_head_bytes), 8192, 1024 * 1024),
+        ("head_timeout_seconds", limits.head_timeout_seconds, 1, 3600),
+        ("idle_timeout_seconds", limits.idle_timeout_seconds, 1, DAY),
+        ("response_timeout_seconds", limits.response_timeout_seconds, 1, 3600),
+        ("shutdown_timeout_seconds", limits.shutdown_timeout_seconds, 0, 3600),
+        ("forwarded", number(limits.max_forwarded_requests), 1, 100_000),
+        ("max_forwarded_requests_per_caller", number(limits.max_forwarded_requests_per_caller), 1, 100_000),
+        ("body_buffer_kib", number(limits.body_buffer_kib), 16, 16 * 1024),
+        ("http2_connection_window_kib", number(limits.http2_connection_window_kib), 64, 64 * 1024),
+        ("max_buffered_mib", number(limits.max_buffered_mib), 1, 1024 * 1024),
     ];
     let share =
-        limits.connections_per_caller.map(|share| ("connections_per_caller", number(share), 1, 100_000));
+        limits.max_connections_per_caller.map(|share| ("max_connections_per_caller", number(share), 1, 100_000));
     let before = problems.len();
     for (key, value, least, most) in bounds.into_iter().chain(share) {
         if !(least..=most).contains(&value) {
@@ -42,25 +42,25 @@ pub(crate) fn check(limits: &Limits, form: usize, problems: &mut Vec<ConfigProbl
         return;
     }
     let needed = needed_mib(limits, form);
-    if needed > limits.buffered_mib {
+    if needed > limits.max_buffered_mib {
         let text = format!(
             "the other limits allow {needed} MiB of buffers; write that here, or lower connections, \
-             forwarded, head, stream_kib or connection_kib"
+             forwarded, head, body_buffer_kib or http2_connection_window_kib"
         );
-        problems.push(ConfigProblem::new("limits.buffered_mib", text));
+        problems.push(ConfigProblem::new("limits.max_buffered_mib", text));
     }
 }
 
 /// Returns how many requests of the sidecar's own endpoints there is memory for, in what
-/// connections and forwarded requests leave of `buffered_mib`.
+/// connections and forwarded requests leave of `max_buffered_mib`.
 pub(crate) fn own_requests(limits: &Limits, form: usize) -> usize {
-    let left = limits.buffered_mib.saturating_mul(1024).saturating_sub(reserved_kib(limits));
+    let left = limits.max_buffered_mib.saturating_mul(1024).saturating_sub(reserved_kib(limits));
     left / own_request_kib(limits, form)
 }
 
-/// The least that `buffered_mib` may be: each connection can have a request of an own endpoint.
+/// The least that `max_buffered_mib` may be: each connection can have a request of an own endpoint.
 fn needed_mib(limits: &Limits, form: usize) -> usize {
-    let own = LISTENERS * limits.connections * own_request_kib(limits, form);
+    let own = LISTENERS * limits.max_connections * own_request_kib(limits, form);
     (reserved_kib(limits) + own).div_ceil(1024)
 }
 
@@ -70,8 +70,8 @@ fn needed_mib(limits: &Limits, form: usize) -> usize {
 /// upstream, and one to the client.
 fn reserved_kib(limits: &Limits) -> usize {
     let connections =
-        LISTENERS * (limits.connection_kib + 2 * head_kib(limits)) + UNKNOWN_FORMS * MAX_FORM / 1024;
-    limits.connections * connections + limits.forwarded * (3 * limits.stream_kib + head_kib(limits))
+        LISTENERS * (limits.http2_connection_window_kib + 2 * head_kib(limits)) + UNKNOWN_FORMS * MAX_FORM / 1024;
+    limits.max_connections * connections + limits.max_forwarded_requests * (3 * limits.body_buffer_kib + head_kib(limits))
 }
 
 /// A head, a form, and a response of that size: tokens and claims take less.
@@ -80,7 +80,7 @@ fn own_request_kib(limits: &Limits, form: usize) -> usize {
 }
 
 fn head_kib(limits: &Limits) -> usize {
-    limits.head.div_ceil(1024)
+    limits.max_head_bytes.div_ceil(1024)
 }
 
 #[cfg(test)]

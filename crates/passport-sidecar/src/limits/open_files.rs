@@ -98,8 +98,8 @@ const OWN_FILES: usize = 2 * Limits::ADMIN.connections + 2 * REJECTIONS;
 /// Returns how many of `number` files are for connections on TCP. If there are too few for all
 /// limits, it is in proportion to the limits.
 fn part_of_tcp(number: usize, limits: &Limits) -> usize {
-    let wanted = 2 * limits.connections + limits.forwarded;
-    (number.min(wanted) * limits.connections / wanted).max(1)
+    let wanted = 2 * limits.max_connections + limits.max_forwarded_requests;
+    (number.min(wanted) * limits.max_connections / wanted).max(1)
 }
 
 /// Returns how many idle connections each of `pools` keeps: one caller's to one upstream. All of

@@ -35,7 +35,7 @@ impl TcpConnection {
         let Some(permit) = self.shares.of_caller(caller) else {
             self.rejected.cancel();
             return Err(ErrorResponse::too_many_requests(
-                "this caller has too many connections; see limits.connections_per_caller",
+                "this caller has too many connections; see limits.max_connections_per_caller",
             ));
         };
         callers.insert(Arc::clone(caller), permit);

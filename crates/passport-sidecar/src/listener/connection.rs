@@ -97,11 +97,11 @@ fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.head_time())
-        .max_buf_size(limits.head);
+        .max_buf_size(limits.max_head_bytes);
     builder
         .http2()
         .timer(TokioTimer::new())
-        .max_header_list_size(u32::try_from(limits.head).unwrap_or(u32::MAX))
+        .max_header_list_size(u32::try_from(limits.max_head_bytes).unwrap_or(u32::MAX))
         .max_concurrent_streams(MAX_STREAMS)
         .initial_stream_window_size(limits.stream_window())
         .initial_connection_window_size(limits.connection_window())

@@ -10,7 +10,7 @@ use crate::{error::ErrorResponse, limits::OpenFile};
 
 /// The response to a connection beyond the limits.
 const TOO_MANY: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nretry-after: 1\r\n\
-    passport-sidecar-refused: temporarily_unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    passport-sidecar-error: temporarily_unavailable\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
 
 /// Responses to connections beyond the limits that are sent at a time.
 const MAX_TOO_MANY: usize = 256;

@@ -77,7 +77,7 @@ where
             name,
             service,
             limits,
-            shares: Arc::new(Shares::new(limits.connections, per_caller(&limits, admission.as_deref()))),
+            shares: Arc::new(Shares::new(limits.max_connections, per_caller(&limits, admission.as_deref()))),
             admission,
             rejections: Rejections::new(),
             connections: TaskTracker::new(),
@@ -142,7 +142,7 @@ where
         if let Some(permits) = self.take_permits(peer, caller) {
             self.spawn(stream, peer, permits);
         } else {
-            counter!(CONNECTIONS_REJECTED, "door" => self.name).increment(1);
+            counter!(CONNECTIONS_REJECTED, "listener" => self.name).increment(1);
             if let Some(file) = self.file(|files| files.for_rejection(peer, caller)) {
                 self.rejections.too_many(stream, file);
             }
@@ -175,7 +175,7 @@ where
             last_request: self.last_request.clone(),
         };
         let served = connection.serve(self.service.clone(), stream);
-        let open = GaugeGuard::new(gauge!(CONNECTIONS, "door" => self.name));
+        let open = GaugeGuard::new(gauge!(CONNECTIONS, "listener" => self.name));
         let abort = self.abort.clone();
         self.connections.spawn(async move {
             abort.run_until_cancelled(served).await;
@@ -197,5 +197,5 @@ where
 /// Returns how many connections one caller may have.
 fn per_caller(limits: &Limits, admission: Option<&Admission>) -> usize {
     let callers = admission.map_or(1, |admission| admission.callers.0.len());
-    limits.connections_per_caller.unwrap_or_else(|| default_share(limits.connections, callers))
+    limits.max_connections_per_caller.unwrap_or_else(|| default_share(limits.max_connections, callers))
 }

@@ -1,7 +1,7 @@
 //! How long no request of a connection has waited for the sidecar. A client of HTTP/2, such as a
 //! channel of gRPC, keeps an idle connection for as long as its process lives, and answers pings.
 //! One that hangs does so as well, and does not read its response. Without a limit on that time,
-//! such clients would use up `limits.connections`.
+//! such clients would use up `limits.max_connections`.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},

@@ -24,7 +24,7 @@ impl ForwardPermit {
     pub(super) fn take(admission: &Admission, caller: &Caller) -> Result<Self, ErrorResponse> {
         let share = admission.forwarded.take(Some(&caller.name)).map_err(|exhausted| {
             let limit = match exhausted {
-                Exhausted::Caller => "forwarded_per_caller",
+                Exhausted::Caller => "max_forwarded_requests_per_caller",
                 Exhausted::All => "forwarded",
             };
             count_rejected(limit);

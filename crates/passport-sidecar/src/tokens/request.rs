@@ -67,7 +67,7 @@ impl TokenEndpoints {
         min_ttl: Duration,
     ) -> Result<Response, ErrorResponse> {
         let request = self.request(caller, identity, scopes)?;
-        request.respond(request.identity.token_for(min_ttl.min(MAX_TTL))).await
+        request.respond(request.identity.token_with_min_ttl(min_ttl.min(MAX_TTL))).await
     }
 
     /// Returns the identity of that name or client id, if `caller` may use it.

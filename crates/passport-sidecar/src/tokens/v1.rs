@@ -69,7 +69,7 @@ pub(super) async fn refresh(
         return Err(ErrorResponse::invalid("rejected= is 64 hexadecimal digits: the token's SHA-256"));
     }
     let rejected = parameters.rejected.to_ascii_lowercase();
-    request.respond(request.identity.token_after_refusal(|cached| has_hash(cached, &rejected))).await
+    request.respond(request.identity.replace_rejected_token(|cached| has_hash(cached, &rejected))).await
 }
 
 fn has_hash(token: &AccessToken, hash: &str) -> bool {

@@ -52,7 +52,7 @@ async fn read_until(stream: &mut (impl AsyncRead + Unpin), end: &str) -> String 
     String::from_utf8_lossy(&read).into_owned()
 }
 
-/// Sends `head`, which needs no headers of the sidecar, and `body`; returns the whole response.
+/// Sends `max_head_bytes`, which needs no headers of the sidecar, and `body`; returns the whole response.
 async fn send(sidecar: &SidecarProcess, head: &str, body: &str) -> String {
     let mut stream = UnixStream::connect(&sidecar.socket).await.unwrap();
     let request =
@@ -76,7 +76,7 @@ async fn connection_option_does_not_make_a_users_call_the_services() {
     let get = || sidecar.unix().get("http://localhost/to/both/orders").bearer_auth(&user);
     let refused = get().header("connection", "close, authorization").send().await.unwrap();
     assert_eq!(refused.status(), 400);
-    assert_eq!(refused.headers()["passport-sidecar-refused"], "invalid_request");
+    assert_eq!(refused.headers()["passport-sidecar-error"], "invalid_request");
     let forwarded = get().header("connection", "close, x-of-the-hop").send().await.unwrap();
     assert_eq!(json(forwarded).await["caller"], "user");
 }
@@ -135,7 +135,7 @@ async fn ambiguous_response_is_a_502() {
         let sidecar = setup.sidecar_with(&upstream("odd", &odd.url)).await;
         let answer = sidecar.unix().get("http://localhost/to/odd/a").send().await.unwrap();
         assert_eq!(answer.status(), 502, "{response}");
-        assert_eq!(answer.headers()["passport-sidecar-refused"], "server_error");
+        assert_eq!(answer.headers()["passport-sidecar-error"], "server_error");
     }
 }
 

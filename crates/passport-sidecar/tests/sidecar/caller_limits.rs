@@ -28,7 +28,7 @@ pub(crate) fn web(setup: &Setup) -> String {
 async fn unknown_users_take_no_connections_of_callers() {
     let setup = Setup::new().await;
     let uid = nix::unistd::getuid().as_raw();
-    let limits = "[limits]\nconnections = 5";
+    let limits = "[limits]\nmax_connections = 5";
     let config = setup.config(limits).replace(&format!("uids = [{uid}]"), &format!("uids = [{}]", uid + 1));
     let config = config.replace("[listen]", "[listen]\nunix_mode = \"0666\"");
     let sidecar = setup.start(&config).serves().await;
@@ -43,14 +43,14 @@ async fn unknown_users_take_no_connections_of_callers() {
     }
     sidecar.has("passport_sidecar_connections_forbidden_total 20").await;
     let (_, metrics) = sidecar.admin("/metrics").await.unwrap();
-    assert!(!metrics.contains("connections{door=\"unix\"}"), "{metrics}");
+    assert!(!metrics.contains("connections{listener=\"unix\"}"), "{metrics}");
     assert!(!metrics.contains("turned_away"), "{metrics}");
 }
 
 #[tokio::test]
 async fn one_caller_has_half_of_the_connections() {
     let setup = Setup::new().await;
-    let sidecar = setup.sidecar_with(&format!("{}[limits]\nconnections = 10", web(&setup))).await;
+    let sidecar = setup.sidecar_with(&format!("{}[limits]\nmax_connections = 10", web(&setup))).await;
     let mut held = Vec::new();
     for _ in 0..5 {
         held.push(UnixStream::connect(&sidecar.socket).await.unwrap());
@@ -65,7 +65,7 @@ async fn one_caller_has_half_of_the_connections() {
 #[tokio::test]
 async fn one_caller_has_half_of_the_connections_on_tcp() {
     let setup = Setup::new().await;
-    let sidecar = setup.sidecar_with(&format!("{}[limits]\nconnections = 4", web(&setup))).await;
+    let sidecar = setup.sidecar_with(&format!("{}[limits]\nmax_connections = 4", web(&setup))).await;
     let drop_in = |client: &reqwest::Client, token: &'static str| {
         let post = client.post(sidecar.url("/passport/token")).basic_auth("erp", Some(token));
         let post = post.header("content-type", "application/x-www-form-urlencoded");
@@ -106,7 +106,7 @@ async fn one_caller_has_half_of_the_connections_on_tcp() {
 #[tokio::test]
 async fn http2_connection_beyond_a_callers_share_is_closed() {
     let setup = Setup::new().await;
-    let sidecar = setup.sidecar_with(&format!("{}[limits]\nconnections = 4", web(&setup))).await;
+    let sidecar = setup.sidecar_with(&format!("{}[limits]\nmax_connections = 4", web(&setup))).await;
     let get = |client: &reqwest::Client, token: &'static str| {
         let get = client.get(sidecar.url("/v1/token?identity=erp"));
         get.header("passport-sidecar-token", token).send()
@@ -116,7 +116,7 @@ async fn http2_connection_beyond_a_callers_share_is_closed() {
     for (client, expected) in clients.iter().zip([200, 200, 429, 429]) {
         assert_eq!(get(client, CALLER_TOKEN).await.unwrap().status(), expected);
     }
-    sidecar.has("passport_sidecar_connections{door=\"tcp\"} 2").await;
+    sidecar.has("passport_sidecar_connections{listener=\"tcp\"} 2").await;
     assert_eq!(get(&clients[2], "token-of-web").await.unwrap().status(), 200);
     assert_eq!(get(&clients[0], CALLER_TOKEN).await.unwrap().status(), 200);
 }
@@ -126,7 +126,7 @@ async fn http2_connection_beyond_a_callers_share_is_closed() {
 async fn http2_response_429_is_sent_before_the_goaway() {
     let setup = Setup::new().await;
     let sidecar = setup
-        .sidecar_with(&format!("{}[limits]\nconnections = 20\nconnections_per_caller = 1", web(&setup)))
+        .sidecar_with(&format!("{}[limits]\nmax_connections = 20\nmax_connections_per_caller = 1", web(&setup)))
         .await;
     let client = plain();
     let get = client.get(sidecar.url("/v1/token?identity=erp")).header("passport-sidecar", "true");
@@ -166,7 +166,7 @@ pub(crate) async fn hanging(setup: &Setup, limits: &str) -> (TcpListener, Sideca
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_to_a_hanging_upstream_leave_room_for_others() {
     let setup = Setup::new().await;
-    let (_hangs, sidecar) = hanging(&setup, "forwarded = 4\nforwarded_per_caller = 3").await;
+    let (_hangs, sidecar) = hanging(&setup, "max_forwarded_requests = 4\nmax_forwarded_requests_per_caller = 3").await;
     let get = |token: &'static str, path: &str| {
         let get = plain().get(sidecar.url(path)).header("passport-sidecar", "true");
         get.header("passport-sidecar-token", token).send()
@@ -196,7 +196,7 @@ async fn requests_to_a_hanging_upstream_leave_room_for_others() {
 #[tokio::test]
 async fn response_that_is_not_read_counts_as_a_forwarded_request() {
     let setup = Setup::new().await;
-    let (upstream, sidecar) = hanging(&setup, "forwarded_per_caller = 1").await;
+    let (upstream, sidecar) = hanging(&setup, "max_forwarded_requests_per_caller = 1").await;
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = upstream.accept().await {
             tokio::spawn(async move {
@@ -223,8 +223,8 @@ async fn response_that_is_not_read_counts_as_a_forwarded_request() {
 }
 
 /// With these limits there is memory for 18 requests of the sidecar's own endpoints.
-const LITTLE_MEMORY: &str = "[limits]\nconnections = 1\nforwarded = 1\nhead = 8192\nstream_kib = 16\n\
-                             connection_kib = 64\nbuffered_mib = 1";
+const LITTLE_MEMORY: &str = "[limits]\nmax_connections = 1\nmax_forwarded_requests = 1\nmax_head_bytes = 8192\nbody_buffer_kib = 16\n\
+                             http2_connection_window_kib = 64\nmax_buffered_mib = 1";
 
 /// A client with one connection of HTTP/2.
 async fn http2(sidecar: &SidecarProcess) -> reqwest::Client {

@@ -63,7 +63,7 @@ async fn unresponsive_upstream_times_out() {
     let address = hangs.local_addr().unwrap();
     let setup = Setup::new().await;
     let more = format!(
-        "[limits]\nhead_seconds = 1\nanswer_seconds = 1\nidle_seconds = 3\n\
+        "[limits]\nhead_timeout_seconds = 1\nresponse_timeout_seconds = 1\nidle_timeout_seconds = 3\n\
          [upstreams.hangs]\nurl = \"http://{address}\"\nidentity = \"erp\"\n\
          [upstreams.of_tls]\nurl = \"https://{address}\"\nidentity = \"erp\""
     );
@@ -74,7 +74,7 @@ async fn unresponsive_upstream_times_out() {
         for body in [0, 1000, 50_000_000] {
             let late = post().body("x".repeat(body)).send().await.unwrap();
             assert_eq!(late.status(), 504, "{name} {body}");
-            assert_eq!(late.headers()["passport-sidecar-refused"], "server_error");
+            assert_eq!(late.headers()["passport-sidecar-error"], "server_error");
         }
     }
 }

@@ -31,7 +31,7 @@ async fn shutdown_waits_for_requests_in_flight() {
     setup.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3)));
     let sidecar = setup.sidecar().await;
     let asked = send(&sidecar, 50);
-    sidecar.has("passport_sidecar_connections{door=\"unix\"} 50").await;
+    sidecar.has("passport_sidecar_connections{listener=\"unix\"} 50").await;
     let others = tokio::spawn(sidecar.shut());
     sidecar.signal(Signal::SIGTERM);
     for answer in join_all(asked).await {
@@ -55,7 +55,7 @@ async fn one_processor_has_one_thread_and_a_graceful_shutdown() {
     setup.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(1)));
     let sidecar = setup.sidecar().await;
     let asked = send(&sidecar, 10);
-    sidecar.has("passport_sidecar_connections{door=\"unix\"} 10").await;
+    sidecar.has("passport_sidecar_connections{listener=\"unix\"} 10").await;
     sidecar.signal(Signal::SIGTERM);
     for answer in join_all(asked).await {
         assert_eq!(answer.unwrap().unwrap().status(), 200);
@@ -83,7 +83,7 @@ async fn shutdown_loses_no_request_of_a_busy_client() {
         })
     });
     let clients: Vec<_> = clients.collect();
-    sidecar.has("passport_sidecar_connections{door=\"unix\"} 6").await;
+    sidecar.has("passport_sidecar_connections{listener=\"unix\"} 6").await;
     sidecar.signal(Signal::SIGHUP);
     sidecar.signal(Signal::SIGTERM);
     for answered in join_all(clients).await {
@@ -99,7 +99,7 @@ async fn sidecar_in_shutdown_is_live_and_not_ready() {
     setup.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(6)));
     let sidecar = setup.sidecar().await;
     let asked = tokio::spawn(sidecar.unix().get("http://localhost/v1/token?identity=erp").send());
-    sidecar.has("passport_sidecar_connections{door=\"unix\"} 1").await;
+    sidecar.has("passport_sidecar_connections{listener=\"unix\"} 1").await;
     assert!(sidecar.admin("/readyz").await.unwrap().1.contains("\"ends\":false"));
     sidecar.signal(Signal::SIGTERM);
     eventually(async || (!sidecar.socket.exists()).then_some(()).ok_or("the socket is there".to_owned()))
@@ -136,9 +136,9 @@ async fn closed_log_does_not_stop_the_sidecar() {
 async fn clients_use_a_restarted_sidecar_within_a_second() {
     let setup = Setup::new().await;
     let mut sidecar = setup.sidecar().await;
-    let at = passport_outbound::Sidecar::at(&format!("unix://{}", sidecar.socket.display())).unwrap();
+    let at = passport_outbound::SidecarEndpoint::at(&format!("unix://{}", sidecar.socket.display())).unwrap();
     let at = at.caller_token(SecretSource::file(setup.path("caller.token")));
-    let identity = ManagedIdentity::at_sidecar(setup.registered.client_id(), at).build().unwrap();
+    let identity = ManagedIdentity::via_sidecar(setup.registered.client_id(), at).build().unwrap();
     identity.token().await.unwrap();
     sidecar.process.kill().await.unwrap();
     identity.token().await.expect("the token there is goes on");

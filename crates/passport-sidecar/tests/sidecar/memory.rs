@@ -95,7 +95,7 @@ async fn unknown_tcp_clients_take_little_memory() {
         })
     });
     let held = futures_util::future::join_all(connections.collect::<Vec<_>>()).await;
-    sidecar.has(&format!("passport_sidecar_connections{{door=\"tcp\"}} {UNKNOWN_CLIENTS}")).await;
+    sidecar.has(&format!("passport_sidecar_connections{{listener=\"tcp\"}} {UNKNOWN_CLIENTS}")).await;
     let each = (resident(&sidecar).await - before) / UNKNOWN_CLIENTS as u64;
     // Measured: 0.62 MB to 0.79 MB, in a debug build.
     assert!(each < MEBIBYTE, "{each} bytes for each connection");
@@ -116,7 +116,7 @@ async fn unknown_clients_without_a_request_take_little_memory() {
             write(&mut stream, begin.as_bytes()).await;
             held.push(stream);
         }
-        sidecar.has(&format!("passport_sidecar_connections{{door=\"tcp\"}} {UNKNOWN_CLIENTS}")).await;
+        sidecar.has(&format!("passport_sidecar_connections{{listener=\"tcp\"}} {UNKNOWN_CLIENTS}")).await;
         let each = (resident(&sidecar).await - before) / UNKNOWN_CLIENTS as u64;
         // Measured: 13 KiB and 31 KiB, in a debug build.
         assert!(each < 100 * 1024, "{each} bytes for each connection");

@@ -19,7 +19,7 @@ async fn sidecar() -> (Setup, SidecarProcess) {
 
 async fn sidecar_with(more: impl Fn(&Setup) -> String) -> (Setup, SidecarProcess) {
     let setup = Setup { open_files: Some(OPEN_FILES), ..Setup::new().await };
-    let sidecar = setup.sidecar_with(&format!("{}[limits]\nhead_seconds = 300", more(&setup))).await;
+    let sidecar = setup.sidecar_with(&format!("{}[limits]\nhead_timeout_seconds = 300", more(&setup))).await;
     (setup, sidecar)
 }
 

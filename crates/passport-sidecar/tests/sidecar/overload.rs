@@ -21,7 +21,7 @@ async fn one_token_request_for_500_clients() {
         })
     });
     let asked: Vec<_> = asked.collect();
-    sidecar.has("passport_sidecar_connections{door=\"unix\"} 500").await;
+    sidecar.has("passport_sidecar_connections{listener=\"unix\"} 500").await;
     for reply in join_all(asked).await {
         let reply = reply.unwrap();
         assert!(reply["access_token"].is_string(), "{reply}");
@@ -32,7 +32,7 @@ async fn one_token_request_for_500_clients() {
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_beyond_the_limit_get_429_and_health_responds() {
     let setup = Setup::new().await;
-    let sidecar = setup.sidecar_with("[limits]\nconnections = 100\nhead_seconds = 300").await;
+    let sidecar = setup.sidecar_with("[limits]\nmax_connections = 100\nhead_timeout_seconds = 300").await;
     let mut held = Vec::new();
     for _ in 0..100 {
         held.push(UnixStream::connect(&sidecar.socket).await.unwrap());
@@ -51,13 +51,13 @@ async fn connections_beyond_the_limit_get_429_and_health_responds() {
     let (status, metrics) = sidecar.admin("/metrics").await.unwrap();
     assert_eq!(status, 200);
     assert!(
-        metrics.contains("passport_sidecar_connections_turned_away_total{door=\"unix\"} 9900"),
+        metrics.contains("passport_sidecar_connections_rejected_total{listener=\"unix\"} 9900"),
         "{metrics}"
     );
     let peak = sidecar.peak();
     assert!(peak < 128 * 1024 * 1024, "{peak} bytes");
     drop(held);
-    sidecar.has("passport_sidecar_connections{door=\"unix\"} 0").await;
+    sidecar.has("passport_sidecar_connections{listener=\"unix\"} 0").await;
     let asked = sidecar.unix().get("http://localhost/v1/token?identity=erp").send().await;
     assert_eq!(asked.unwrap().status(), 200, "there is room again");
 }

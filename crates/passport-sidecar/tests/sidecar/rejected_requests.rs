@@ -107,7 +107,7 @@ async fn oversized_head_is_rejected() {
 #[tokio::test]
 async fn silent_or_slow_client_is_disconnected() {
     let setup = Setup::new().await;
-    let sidecar = setup.sidecar_with("[limits]\nhead_seconds = 1").await;
+    let sidecar = setup.sidecar_with("[limits]\nhead_timeout_seconds = 1").await;
     for said in [&b""[..], b"PRI * HT", b"GET /v1/token HTTP/1.1\r\nHost: localhost\r\nx-slow"] {
         let mut tcp = TcpStream::connect(("127.0.0.1", sidecar.tcp)).await.unwrap();
         let mut unix = UnixStream::connect(&sidecar.socket).await.unwrap();
@@ -128,14 +128,14 @@ async fn silent_or_slow_client_is_disconnected() {
 #[tokio::test]
 async fn client_that_only_answers_pings_is_disconnected() {
     let setup = Setup::new().await;
-    let sidecar = setup.sidecar_with("[limits]\nhead_seconds = 1\nidle_seconds = 2").await;
+    let sidecar = setup.sidecar_with("[limits]\nhead_timeout_seconds = 1\nidle_timeout_seconds = 2").await;
     let http2 = reqwest::Client::builder().http2_prior_knowledge().unix_socket(sidecar.socket.as_path());
     let client = http2.build().unwrap();
     let ask =
         || client.get("http://localhost/v1/token?identity=erp").header("passport-sidecar", "true").send();
     assert_eq!(ask().await.unwrap().status(), 200);
-    sidecar.has("passport_sidecar_connections{door=\"unix\"} 1").await;
-    sidecar.has("passport_sidecar_connections{door=\"unix\"} 0").await;
+    sidecar.has("passport_sidecar_connections{listener=\"unix\"} 1").await;
+    sidecar.has("passport_sidecar_connections{listener=\"unix\"} 0").await;
     assert_eq!(ask().await.unwrap().status(), 200, "it comes again");
 }
 

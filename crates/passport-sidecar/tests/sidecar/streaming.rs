@@ -93,7 +93,7 @@ async fn large() -> String {
 async fn one_gibibyte_is_forwarded_in_little_memory() {
     let setup = Setup::new().await;
     let upstream = format!(
-        "[upstreams.large]\nurl = \"{}\"\nidentity = \"erp\"\n[limits]\nanswer_seconds = 300",
+        "[upstreams.large]\nurl = \"{}\"\nidentity = \"erp\"\n[limits]\nresponse_timeout_seconds = 300",
         large().await
     );
     let sidecar = setup.sidecar_with(&upstream).await;

@@ -97,7 +97,7 @@ async fn curl_gets_and_refreshes_a_token_and_is_forwarded() {
 async fn outbound_client_uses_the_sidecar_as_passport() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar().await;
-    let identity = ManagedIdentity::builder(setup.registered.client_id(), SecretSource::fixed(CALLER_TOKEN));
+    let identity = ManagedIdentity::builder(setup.registered.client_id(), SecretSource::from_value(CALLER_TOKEN));
     let identity = identity.token_url(sidecar.url("/passport/token")).build().unwrap();
     identity.token().await.unwrap();
 }
@@ -107,9 +107,9 @@ async fn sidecar_client_needs_no_secret_and_keeps_its_token() {
     let setup = Setup::new().await;
     let sidecar = setup.sidecar().await;
     for endpoint in [format!("unix://{}", sidecar.socket.display()), sidecar.url("")] {
-        let at = passport_outbound::Sidecar::at(&endpoint).unwrap();
+        let at = passport_outbound::SidecarEndpoint::at(&endpoint).unwrap();
         let at = at.caller_token(SecretSource::file(setup.path("caller.token")));
-        let identity = ManagedIdentity::at_sidecar(setup.registered.client_id(), at).build().unwrap();
+        let identity = ManagedIdentity::via_sidecar(setup.registered.client_id(), at).build().unwrap();
         let layer = AttachTokenLayer::new(identity, AllowedOrigins::new([&setup.api]).unwrap());
         let client = layer.layer(plain());
         for _ in 0..20 {
@@ -178,7 +178,7 @@ async fn token_is_used_until_expiry_while_passport_is_down() {
 async fn slow_token_request_goes_on_after_its_timeout() {
     let setup = Setup::new().await;
     setup.passport.inject(Endpoint::Token, Fault::Slow(Duration::from_secs(3)));
-    let sidecar = setup.sidecar_with("[limits]\nanswer_seconds = 1").await;
+    let sidecar = setup.sidecar_with("[limits]\nresponse_timeout_seconds = 1").await;
     let get = || sidecar.unix().get("http://localhost/v1/token?identity=erp").send();
     let late = get().await.unwrap();
     assert_eq!((late.status().as_u16(), &late.headers()["retry-after"]), (503, &"1".parse().unwrap()));

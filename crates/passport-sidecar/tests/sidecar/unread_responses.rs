@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Pings are more frequent than the idle time, so that each connection moves bytes.
-const LIMITS: &str = "head_seconds = 1\nidle_seconds = 2";
+const LIMITS: &str = "head_timeout_seconds = 1\nidle_timeout_seconds = 2";
 
 /// Requests a token with a window of so many bytes for the response, and reads its head.
 async fn request(sidecar: &SidecarProcess, caller_token: Option<&str>, window: u32) -> TcpStream {
@@ -44,7 +44,7 @@ async fn client_that_stops_reading_is_disconnected() {
     let sidecar = setup.sidecar_with(&format!("[limits]\n{LIMITS}")).await;
     let stream = request(&sidecar, Some(CALLER_TOKEN), 1).await;
     is_closed(stream).await;
-    sidecar.has("passport_sidecar_connections{door=\"tcp\"} 0").await;
+    sidecar.has("passport_sidecar_connections{listener=\"tcp\"} 0").await;
 }
 
 #[tokio::test]
@@ -53,13 +53,13 @@ async fn caller_that_does_not_begin_to_read_is_disconnected() {
     let sidecar = setup.sidecar_with(&format!("[limits]\n{LIMITS}")).await;
     let stream = request(&sidecar, Some(CALLER_TOKEN), 0).await;
     is_closed(stream).await;
-    sidecar.has("passport_sidecar_connections{door=\"tcp\"} 0").await;
+    sidecar.has("passport_sidecar_connections{listener=\"tcp\"} 0").await;
 }
 
 #[tokio::test]
 async fn rejected_caller_that_does_not_read_is_disconnected() {
     let setup = Setup::new().await;
-    let (_hangs, sidecar) = hanging(&setup, &format!("{LIMITS}\nconnections_per_caller = 1")).await;
+    let (_hangs, sidecar) = hanging(&setup, &format!("{LIMITS}\nmax_connections_per_caller = 1")).await;
     let client = marked().http2_prior_knowledge().build().unwrap();
     let get = client.get(sidecar.url("/to/hangs/a")).header("passport-sidecar-token", CALLER_TOKEN);
     let held = tokio::spawn(get.send());
@@ -77,6 +77,6 @@ async fn unknown_client_that_does_not_read_is_disconnected() {
     let sidecar = setup.sidecar_with(&format!("[limits]\n{LIMITS}")).await;
     let stream = request(&sidecar, None, 0).await;
     is_closed(stream).await;
-    sidecar.has("passport_sidecar_connections{door=\"tcp\"} 0").await;
+    sidecar.has("passport_sidecar_connections{listener=\"tcp\"} 0").await;
     assert!(sidecar.logged().contains("status=401"), "{}", sidecar.logged());
 }

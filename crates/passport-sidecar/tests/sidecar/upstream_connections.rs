@@ -116,7 +116,7 @@ async fn clients_that_stop_reading_hold_up_no_other() {
     let more = format!(
         "[upstreams.h2]\nurl = \"{}\"\nidentity = \"erp\"\nhttp2 = true\n\
          [callers.web]\ntoken_ref = \"file:{}\"\nidentities = [\"erp\"]\n\
-         [limits]\nforwarded_per_caller = 40",
+         [limits]\nmax_forwarded_requests_per_caller = 40",
         streaming().await,
         setup.path("web.token"),
     );

@@ -31,7 +31,7 @@ async fn token_may_be_as_large_as_the_configuration_says() {
     let token = roles.iter().fold(setup.registered.token(), TestJwtBuilder::role).build();
     assert!(token.len() > 32 * 1024, "{}", token.len());
     let lines = "max_token_size = 65536\njwks_fetch_timeout_seconds = 10\njwks_cooldown_seconds = 1\n\n[upstreams.api]";
-    let config = setup.config("[limits]\nbuffered_mib = 2048").replace("[upstreams.api]", lines);
+    let config = setup.config("[limits]\nmax_buffered_mib = 2048").replace("[upstreams.api]", lines);
     let sidecar = setup.start(&config).serves().await;
     let form = format!("token={token}");
     let post = sidecar.unix().post("http://localhost/v1/validate").body(form);

@@ -92,7 +92,7 @@ fn secrets_of_a_configuration_are_listed_with_their_keys() {
         "wrong": { "client_secret_ref": "mics_sk_hidden" },
     } }))
     .unwrap();
-    let sources = config.secret_sources(Providers::default());
+    let sources = config.secret_sources(ConfigRegistry::default());
     let told: Vec<_> = sources.iter().map(|(key, source)| format!("{key}: {}", source.reference())).collect();
     assert_eq!(
         told,

@@ -1,7 +1,7 @@
 //! The message of each mistake.
 
 use passport_core::SecretProviders;
-use passport_outbound::{ManagedIdentity, Sidecar, TokenCache};
+use passport_outbound::{ManagedIdentity, SidecarEndpoint, TokenCache};
 
 use super::*;
 use crate::{
@@ -175,8 +175,8 @@ fn sidecar_cache_needs_no_secret_and_a_local_address() {
 
 #[test]
 fn unknown_problem_of_the_builder_is_reported() {
-    let sidecar = Sidecar::at("unix:///run/passport/sidecar.sock").unwrap();
-    let builder = ManagedIdentity::at_sidecar("mi-1", sidecar).token_cache(TokenCache::memory());
+    let sidecar = SidecarEndpoint::at("unix:///run/passport/sidecar.sock").unwrap();
+    let builder = ManagedIdentity::via_sidecar("mi-1", sidecar).token_cache(TokenCache::memory());
     let (secrets, table) = (SecretProviders::default(), table::read(&Values::new()).unwrap());
     let mut reader = Reader::new(&secrets);
     options::report_builder_problems(&table.settings, &mut reader, &builder);

@@ -7,7 +7,7 @@ use super::*;
 /// What is said about `config`; one line for each mistake.
 fn mistakes(config: Value) -> Vec<String> {
     let config: ManagedIdentityConfig = serde_json::from_value(config).unwrap();
-    let outcome = config.builder(Providers::default());
+    let outcome = config.builder(ConfigRegistry::default());
     let Err(error) = outcome else { return Vec::new() };
     error.problems().iter().map(|problem| format!("{}: {}", problem.option, problem.problem)).collect()
 }

@@ -32,7 +32,7 @@ fn transport_contradicts_ca_file_of_the_configuration() {
     let mut config = json!({ "client_id": "mi-1", "client_secret_ref": "env:SECRET" });
     config["ca_file"] = folder.path().join("ca.pem").to_str().unwrap().into();
     let config: ManagedIdentityConfig = serde_json::from_value(config).unwrap();
-    let builder = config.builder(Providers::default()).unwrap();
+    let builder = config.builder(ConfigRegistry::default()).unwrap();
     let error = builder.transport(passport_core::Transport::default()).build().unwrap_err();
     assert_eq!(error.problems()[0].option, "ca_file", "{error}");
 }

@@ -7,7 +7,7 @@ use std::sync::{
 
 use bytes::Bytes;
 use http::{Request, Response};
-use passport_core::{HttpExchange, Limits, SecretProviders, Transport, TransportError};
+use passport_core::{HttpClient, ResponseLimits, SecretProviders, Transport, TransportError};
 use passport_outbound::TokenCache;
 
 use schemars::{JsonSchema, Schema};
@@ -28,7 +28,7 @@ struct NamedSettings {
     key_ref: Setting<SecretReference>,
 }
 
-impl StoreKind for Named {
+impl StoreFactory for Named {
     type Settings = NamedSettings;
 
     fn cache(&self, settings: &NamedSettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
@@ -49,13 +49,13 @@ fn of_a_store(settings: &Value) -> ManagedIdentityConfig {
 fn unregistered_store_is_named_without_its_settings() {
     let told = mistakes_with(&json!({ "cache": { "redis": { "url": "hidden" } } }));
     assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].starts_with("cache.redis: ") && told[0].contains("Providers::with_store"), "{told:?}");
+    assert!(told[0].starts_with("cache.redis: ") && told[0].contains("ConfigRegistry::with_store"), "{told:?}");
     assert!(!told[0].contains("hidden"));
 }
 
 #[test]
 fn mistakes_of_a_store_are_reported_under_its_name() {
-    let providers = Providers::default().with_store("named", Named);
+    let providers = ConfigRegistry::default().with_store("named", Named);
     let built = of_a_store(&json!({ "nam": "x", "key_ref": "hidden" })).build_with(&providers);
     let told: Vec<_> =
         built.unwrap_err().problems().iter().map(|problem| problem.option.to_string()).collect();
@@ -68,8 +68,8 @@ fn mistakes_of_a_store_are_reported_under_its_name() {
 #[derive(Clone, Debug, Default)]
 struct CountingPassport(Arc<AtomicUsize>);
 
-impl HttpExchange for CountingPassport {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for CountingPassport {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         self.0.fetch_add(1, Ordering::Relaxed);
         let body = json!({ "access_token": "token", "token_type": "Bearer", "expires_in": 3600 });
         Ok(Response::new(Bytes::from(body.to_string())))
@@ -78,10 +78,10 @@ impl HttpExchange for CountingPassport {
 
 #[tokio::test]
 async fn identities_that_say_the_same_of_their_cache_share_it() {
-    let providers = Providers::default().with_store("named", Named);
+    let providers = ConfigRegistry::default().with_store("named", Named);
     let (passport, secret) = (CountingPassport::default(), tempfile::NamedTempFile::new().unwrap());
     std::fs::write(secret.path(), "s3cret").unwrap();
-    let fetches = async |name: &str, providers: &Providers| {
+    let fetches = async |name: &str, providers: &ConfigRegistry| {
         let mut config = of_a_store(&json!({ "name": name }));
         let reference = format!("file:{}", secret.path().display());
         config.values.as_mut().unwrap().insert("client_secret_ref".to_owned(), reference.into());
@@ -94,7 +94,7 @@ async fn identities_that_say_the_same_of_their_cache_share_it() {
     assert!(!fetches("x", &providers.clone()).await);
     assert!(fetches("y", &providers).await);
     for others in [
-        Providers::default().with_store("named", Named),
+        ConfigRegistry::default().with_store("named", Named),
         providers.clone().with_secrets(SecretProviders::default()),
         providers.clone().with_store("named", Named),
     ] {
@@ -106,7 +106,7 @@ async fn identities_that_say_the_same_of_their_cache_share_it() {
 fn a_cache_and_none_contradict_each_other() {
     let mut config = of_a_store(&json!({ "name": "x" }));
     config.values.as_mut().unwrap().insert("cache_tokens".to_owned(), json!(false));
-    let built = config.build_with(Providers::default().with_store("named", Named));
+    let built = config.build_with(ConfigRegistry::default().with_store("named", Named));
     assert_eq!(built.unwrap_err().problems()[0].option, "cache_tokens");
 }
 
@@ -134,7 +134,7 @@ struct ThirdPartySettings {
     url: Setting<String>,
 }
 
-impl StoreKind for ThirdParty {
+impl StoreFactory for ThirdParty {
     type Settings = ThirdPartySettings;
 
     fn cache(&self, settings: &ThirdPartySettings, reader: &mut Reader<'_>) -> Option<TokenCache> {
@@ -145,7 +145,7 @@ impl StoreKind for ThirdParty {
 
 #[test]
 fn secret_references_of_third_party_types_are_listed() {
-    let providers = Providers::default().with_store("named", ThirdParty);
+    let providers = ConfigRegistry::default().with_store("named", ThirdParty);
     let config = of_a_store(&json!({ "vault": "env:hidden", "url": "env:URL" }));
     let sources = config.secret_sources(&providers);
     let keys: Vec<_> = sources.iter().map(|(key, _)| key.as_str()).collect();
@@ -158,7 +158,7 @@ fn secret_references_of_third_party_types_are_listed() {
 
 #[test]
 fn store_that_replaces_the_sidecar_needs_the_secret() {
-    let providers = Providers::default().with_store("sidecar", Named);
+    let providers = ConfigRegistry::default().with_store("sidecar", Named);
     let config = |with_secret: Value| -> ManagedIdentityConfig {
         let mut config = json!({ "client_id": "mi-1", "cache": { "sidecar": { "name": "x" } } });
         config["client_secret_ref"] = with_secret;

@@ -4,11 +4,11 @@ use crate::SecretErrorKind;
 #[tokio::test]
 async fn an_empty_secret_is_an_error() {
     for empty in ["", " \t", "\n"] {
-        let source = SecretSource::fixed(empty);
+        let source = SecretSource::from_value(empty);
         let error = source.resolve().await.unwrap_err();
         assert_eq!(error.kind(), SecretErrorKind::Empty);
         let refused = ResolvedSecret::new("other".into());
-        let error = source.resolve_anew(&refused).await.unwrap_err();
+        let error = source.refresh(&refused).await.unwrap_err();
         assert_eq!(error.kind(), SecretErrorKind::Empty);
     }
 }
@@ -28,5 +28,5 @@ async fn custom_provider_needs_no_code_for_line_breaks() {
     let source = SecretSource::new(Custom, "custom:s3cret".parse().unwrap());
     let read = source.resolve().await.unwrap();
     assert_eq!(read.secret().expose(), "s3cret");
-    assert!(source.resolve_anew(&read).await.unwrap().is_same(&read));
+    assert!(source.refresh(&read).await.unwrap().is_same(&read));
 }

@@ -12,11 +12,11 @@ use std::{
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{Request, Response};
-use passport_core::{HttpExchange, Limits, ManualClock, Transport, TransportError, TransportErrorKind};
+use passport_core::{HttpClient, ResponseLimits, ManualClock, Transport, TransportError, TransportErrorKind};
 use passport_dev::DevPassport;
 use url::Url;
 
-use crate::{KeyState, TokenVerifier, TokenVerifierBuilder};
+use crate::{JwksState, TokenVerifier, TokenVerifierBuilder};
 
 const ROUNDS: usize = 150;
 const CALLERS: usize = 64;
@@ -31,8 +31,8 @@ struct InMemory {
     only_at: Option<&'static str>,
 }
 
-impl HttpExchange for InMemory {
-    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for InMemory {
+    async fn send(&self, request: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         assert!(!self.panics, "this exchange panics on purpose");
         self.fetches.fetch_add(1, Ordering::SeqCst);
         if self.only_at.is_some_and(|path| path != request.uri().path()) {
@@ -45,7 +45,7 @@ impl HttpExchange for InMemory {
 impl InMemory {
     async fn load_from(&self, passport: &DevPassport) {
         let url = Url::parse(&format!("{}/.well-known/jwks.json", passport.issuer())).unwrap();
-        let limits = Limits { timeout: Duration::from_secs(5), max_body: 100_000 };
+        let limits = ResponseLimits { timeout: Duration::from_secs(5), max_body: 100_000 };
         let keys = Transport::default().get(&url, limits).await.unwrap().into_body();
         *self.keys.lock().unwrap() = keys;
     }
@@ -123,7 +123,7 @@ async fn response_over_the_size_limit_is_rejected() {
     let passport = DevPassport::start().await.unwrap();
     let issuer = InMemory::default();
     *issuer.keys.lock().unwrap() = Bytes::from(vec![b' '; 300 * 1024]);
-    let limits = Limits { timeout: Duration::from_secs(5), max_body: 256 * 1024 };
+    let limits = ResponseLimits { timeout: Duration::from_secs(5), max_body: 256 * 1024 };
     let url = Url::parse(passport.issuer()).unwrap();
     let error = Transport::new(issuer).get(&url, limits).await.unwrap_err();
     assert_eq!(error.kind(), TransportErrorKind::TooLarge);
@@ -155,7 +155,7 @@ fn refresh_task_on_a_stalled_runtime_is_replaced() {
     driven.block_on(async {
         clock.advance(Duration::from_secs(600));
         verifier.verify(&token).await.unwrap();
-        while verifier.health().state() != KeyState::Fresh {
+        while verifier.health().state() != JwksState::Fresh {
             tokio::task::yield_now().await;
         }
         // There are no more requests, and yet the keys are refreshed.

@@ -7,7 +7,7 @@ use passport_core::ManualClock;
 use tracing::Level;
 
 use crate::{
-    KeyState, VerifyError,
+    JwksState, VerifyError,
     test_support::{Log, START, ScriptedResponse, Setup, setup},
 };
 
@@ -25,7 +25,7 @@ async fn setup_for_files() -> (Setup, ManualClock, tempfile::TempDir) {
 async fn a_service_with_a_key_file_starts_while_the_issuer_is_down() {
     let (setup, clock, folder) = setup_for_files().await;
     let file = folder.path().join("keys.json");
-    let verifier = || setup.builder().clock(clock.clone()).key_file(&file).build().unwrap();
+    let verifier = || setup.builder().clock(clock.clone()).jwks_cache_file(&file).build().unwrap();
     let token = setup.token().build();
     let first = verifier();
     first.verify(&token).await.unwrap();
@@ -34,12 +34,12 @@ async fn a_service_with_a_key_file_starts_while_the_issuer_is_down() {
     }
     drop(first);
 
-    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
+    setup.issuer.with_rejection_response(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
     clock.advance(HOUR);
     let (second, asked) = (verifier(), setup.issuer.requests());
     second.verify(&token).await.unwrap();
     let health = second.health();
-    assert_eq!((health.state(), health.age()), (KeyState::Due, Some(HOUR)));
+    assert_eq!((health.state(), health.age()), (JwksState::Stale, Some(HOUR)));
     setup.issuer.wait_for_requests(asked + 1).await; // newer ones are asked for at once
     drop(second);
 
@@ -68,7 +68,7 @@ async fn unusable_key_file_is_only_a_warning() {
         let file = folder.path().join(format!("keys-{number}.json"));
         std::fs::write(&file, &content).unwrap();
         let asked = setup.issuer.requests();
-        let verifier = setup.builder().clock(clock.clone()).key_file(&file).build().unwrap();
+        let verifier = setup.builder().clock(clock.clone()).jwks_cache_file(&file).build().unwrap();
         verifier.verify(&setup.token().build()).await.unwrap();
         assert_eq!(setup.issuer.requests(), asked + 1, "{content}");
         assert_eq!(log.lines_with("going on without the key file").len(), number + 1, "{content}");
@@ -85,7 +85,7 @@ async fn keys_that_came_from_the_file_are_not_saved_again() {
         setup.passport.jwks()
     );
     std::fs::write(&file, &content).unwrap();
-    let verifier = setup.builder().clock(clock).key_file(&file).build().unwrap();
+    let verifier = setup.builder().clock(clock).jwks_cache_file(&file).build().unwrap();
     verifier.verify(&setup.token().build()).await.unwrap();
     let other = content.replace(&START.to_string(), &(START + 1).to_string());
     std::fs::write(&file, &other).unwrap();

@@ -98,26 +98,26 @@ async fn ready_names_the_keys_that_are_not_usable() {
     let setup = setup().await;
     let log = Log::listen(Level::WARN);
     let jwks = json!({ "keys": [{ "kty": "RSA", "kid": "weak", "n": "AQAB", "e": "AQAB" }] }).to_string();
-    setup.issuer.respond_with(ScriptedResponse::body(&jwks));
+    setup.issuer.with_rejection_response(ScriptedResponse::body(&jwks));
     let verifier = setup.verifier();
     let ready = tokio::time::timeout(Duration::from_secs(600), verifier.ready()).await;
     let error = ready.expect("it does not wait").unwrap_err().to_string();
     assert!(error.contains("\"weak\"") && error.contains("size and strength"), "{error}");
     assert_eq!(log.lines_with("an entry of the key set is not used").len(), 1);
 
-    let given = TokenVerifier::builder("api").static_keys(jwks).build().unwrap_err().to_string();
+    let given = TokenVerifier::builder("api").static_jwks(jwks).build().unwrap_err().to_string();
     assert!(given.contains("\"weak\""), "{given}");
 }
 
 #[tokio::test]
 async fn ready_waits_for_an_issuer_that_has_no_keys_yet() {
     let setup = setup().await;
-    setup.issuer.respond_with(ScriptedResponse::body(r#"{"keys":[]}"#));
+    setup.issuer.with_rejection_response(ScriptedResponse::body(r#"{"keys":[]}"#));
     let verifier = setup.verifier();
     let mut ready = tokio_test::task::spawn(verifier.ready());
     assert!(ready.poll().is_pending());
     setup.issuer.wait_for_requests(3).await;
-    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
     ready.await.unwrap();
 }
 
@@ -130,7 +130,7 @@ async fn ready_returns_a_failure_that_does_not_pass() {
         (TransportErrorKind::NotHttp, "check the scheme and the port"),
         (TransportErrorKind::Setup, "check the URL"),
     ] {
-        setup.issuer.respond_with(ScriptedResponse::Fails(kind));
+        setup.issuer.with_rejection_response(ScriptedResponse::Fails(kind));
         for verifier in [setup.verifier(), setup.discovering()] {
             let ready = tokio::time::timeout(Duration::from_secs(600), verifier.ready()).await;
             let error = ready.expect("it does not wait").unwrap_err().to_string();
@@ -143,7 +143,7 @@ async fn ready_returns_a_failure_that_does_not_pass() {
 #[tokio::test]
 async fn ready_waits_for_an_issuer_that_is_unreachable() {
     let setup = setup().await;
-    setup.issuer.respond_with(ScriptedResponse::Fails(TransportErrorKind::Dns));
+    setup.issuer.with_rejection_response(ScriptedResponse::Fails(TransportErrorKind::Dns));
     let verifier = setup.verifier();
     let ready = tokio::spawn({
         let verifier = verifier.clone();
@@ -151,14 +151,14 @@ async fn ready_waits_for_an_issuer_that_is_unreachable() {
     });
     setup.issuer.wait_for_requests(3).await;
     assert!(verifier.health().last_error().unwrap().contains("could not be resolved"));
-    setup.issuer.respond_with(ScriptedResponse::body(&setup.passport.jwks()));
+    setup.issuer.with_rejection_response(ScriptedResponse::body(&setup.passport.jwks()));
     ready.await.unwrap().unwrap();
 }
 
 #[tokio::test]
 async fn a_compressed_key_set_is_named_in_the_health() {
     let setup = setup().await;
-    setup.issuer.respond_with(ScriptedResponse::Fails(TransportErrorKind::Encoded("gzip")));
+    setup.issuer.with_rejection_response(ScriptedResponse::Fails(TransportErrorKind::Encoded("gzip")));
     let verifier = setup.verifier();
     assert!(verifier.verify(&setup.token().build()).await.is_err());
     let health = verifier.health().to_string();
@@ -171,7 +171,7 @@ async fn key_sets_are_requested_by_media_type() {
     setup.verifier().ready().await.unwrap();
     let accepted = "application/jwk-set+json, application/json, */*;q=0.1";
     assert_eq!(setup.issuer.last_request()["accept"], accepted);
-    setup.issuer.respond_with(ScriptedResponse::Status(StatusCode::NOT_FOUND));
+    setup.issuer.with_rejection_response(ScriptedResponse::Status(StatusCode::NOT_FOUND));
     let discovering = setup.discovering();
     assert!(discovering.verify(&setup.token().build()).await.is_err());
     assert_eq!(setup.issuer.last_request()["accept"], "application/json", "of a discovery document");

@@ -40,7 +40,7 @@ fn only_rs256_spelled_exactly_so_is_allowed() {
 fn any_crit_is_refused() {
     for crit in [r#"["exp"]"#, "[]", "null", r#""exp""#, "1"] {
         let outcome = parse(&format!(r#"{{"alg":"RS256","crit":{crit}}}"#));
-        assert_eq!(outcome, Err(RejectionReason::CriticalHeader), "{crit}");
+        assert_eq!(outcome, Err(RejectionReason::UnsupportedCritical), "{crit}");
     }
 }
 
@@ -51,7 +51,7 @@ fn only_the_types_of_access_tokens_are_accepted() {
     }
     for typ in ["logout+jwt", "secevent+jwt", "dpop+jwt", "id_token", "", "text/jwt", "é"] {
         let outcome = parse(&format!(r#"{{"alg":"RS256","typ":"{typ}"}}"#));
-        assert_eq!(outcome, Err(RejectionReason::NotAnAccessToken), "{typ}");
+        assert_eq!(outcome, Err(RejectionReason::WrongTokenType), "{typ}");
     }
 }
 
@@ -79,7 +79,7 @@ fn odd_headers_are_malformed() {
 fn long_token_is_rejected_before_decoding() {
     for max_len in [DEFAULT_MAX_LEN, 64 * 1024] {
         let parse = |length| Jws::parse(".".repeat(length).as_bytes(), max_len).err();
-        assert_eq!(parse(max_len + 1), Some(RejectionReason::TooLong));
+        assert_eq!(parse(max_len + 1), Some(RejectionReason::TooLarge));
         assert_eq!(parse(max_len), Some(RejectionReason::Malformed));
     }
 }

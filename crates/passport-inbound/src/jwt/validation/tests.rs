@@ -168,9 +168,9 @@ fn subject_and_tenant_must_be_there_and_not_blank() {
 #[test]
 fn tokens_of_another_kind_and_bound_tokens_are_rejected() {
     for mark in ["nonce", "at_hash", "c_hash", "events"] {
-        assert_eq!(validate(&json!({ mark: "x" })), Err(RejectionReason::NotAnAccessToken), "{mark}");
+        assert_eq!(validate(&json!({ mark: "x" })), Err(RejectionReason::WrongTokenType), "{mark}");
     }
-    assert_eq!(validate(&json!({ "cnf": {} })), Err(RejectionReason::BoundToken));
+    assert_eq!(validate(&json!({ "cnf": {} })), Err(RejectionReason::SenderConstrained));
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn rejection_response(rejection: Rejection, protocol: Protocol) -> Response<Byte
 
 #[test]
 fn opaque_rejection_has_no_reason() {
-    let opaque = RejectionConfig { is_opaque: true, ..RejectionConfig::default() };
+    let opaque = RejectionConfig { hides_details: true, ..RejectionConfig::default() };
     let token = super::rejection_response(RejectionReason::Expired.into(), Protocol::Http, &opaque);
     assert_eq!(token.body(), r#"{"error":"invalid_token"}"#);
     assert_eq!(token.headers()[WWW_AUTHENTICATE], r#"Bearer realm="passport", error="invalid_token""#);
@@ -64,7 +64,7 @@ fn a_rejected_token_gets_a_challenge_and_passports_body() {
 
 #[test]
 fn missing_credentials_get_a_bare_challenge() {
-    let response = rejection_response(Rejection::CredentialsMissing, Protocol::Http);
+    let response = rejection_response(Rejection::MissingCredentials, Protocol::Http);
     assert_eq!(response.status(), 401);
     assert_eq!(response.headers()[WWW_AUTHENTICATE], r#"Bearer realm="passport""#);
     assert!(!response.body().windows(13).any(|part| part == b"invalid_token"));
@@ -81,7 +81,7 @@ fn missing_keys_are_503_with_retry_after() {
 
 #[test]
 fn unknown_permission_is_503_with_retry_after() {
-    let response = rejection_response(Rejection::PermissionUnknown, Protocol::Http);
+    let response = rejection_response(Rejection::PermissionCheckFailed, Protocol::Http);
     assert_eq!((response.status().as_u16(), &response.headers()[RETRY_AFTER]), (503, &"1".parse().unwrap()));
 }
 
@@ -89,7 +89,7 @@ fn unknown_permission_is_503_with_retry_after() {
 async fn rejections_are_counted_and_a_missing_layer_is_an_error() {
     let log = Log::listen(tracing::Level::ERROR);
     let measured = measured(async {
-        for rejection in [Rejection::Miswired, Rejection::CredentialsMissing, Rejection::CredentialsMissing] {
+        for rejection in [Rejection::MissingAuthenticateLayer, Rejection::MissingCredentials, Rejection::MissingCredentials] {
             rejection_response(rejection, Protocol::Http);
         }
     })
@@ -106,11 +106,11 @@ fn each_passport_name_has_its_own_body() {
     for reason in [
         RejectionReason::AlgorithmNotAllowed,
         RejectionReason::AudienceMismatch,
-        RejectionReason::BoundToken,
+        RejectionReason::SenderConstrained,
         RejectionReason::Expired,
         RejectionReason::IssuerMismatch,
         RejectionReason::KeyNotFound,
-        RejectionReason::TooLong,
+        RejectionReason::TooLarge,
     ] {
         let response = rejection_response(reason.into(), Protocol::Http);
         let body = format!(r#"{{"error":"invalid_token","reason":"{}"}}"#, reason.passport_name());
@@ -121,7 +121,7 @@ fn each_passport_name_has_its_own_body() {
 #[test]
 fn grpc_gets_its_status_in_the_headers_and_no_body() {
     for (rejection, status) in [
-        (Rejection::CredentialsMissing, "16"),
+        (Rejection::MissingCredentials, "16"),
         (RejectionReason::Expired.into(), "16"),
         (
             Rejection::Forbidden(UnmetRequirement::new(
@@ -131,7 +131,7 @@ fn grpc_gets_its_status_in_the_headers_and_no_body() {
             )),
             "7",
         ),
-        (Rejection::Miswired, "13"),
+        (Rejection::MissingAuthenticateLayer, "13"),
     ] {
         let response = rejection_response(rejection, Protocol::Grpc);
         assert_eq!(response.status(), 200);
@@ -148,11 +148,11 @@ fn grpc_web_gets_its_status_in_the_body() {
         ("application/grpc-web-text", b"gAAAADhncnBjLXN0YXR1czogMTYNCmdycGMtbWVzc2FnZTog"),
     ] {
         let request = Request::post("/").header(CONTENT_TYPE, content_type).body(()).unwrap();
-        let response = reject(Rejection::CredentialsMissing, &request, &RejectionConfig::default());
+        let response = reject(Rejection::MissingCredentials, &request, &RejectionConfig::default());
         assert_eq!((response.status().as_u16(), response.headers().len()), (200, 1));
         assert_eq!(response.headers()[CONTENT_TYPE], content_type);
         assert!(response.body().starts_with(body), "{:?}", response.body());
-        assert_eq!(response.extensions().get(), Some(&Rejection::CredentialsMissing));
+        assert_eq!(response.extensions().get(), Some(&Rejection::MissingCredentials));
     }
 }
 
@@ -162,7 +162,7 @@ fn fixed_form_of_a_layer_holds_for_those_inside() {
     let http_only = forced(ForcedProtocol::Http);
     let mut request = Request::post("/").header(CONTENT_TYPE, "application/grpc").body(()).unwrap();
     let status = |request: &Request<()>, responder: &RejectionConfig| {
-        reject(Rejection::CredentialsMissing, request, responder).status().as_u16()
+        reject(Rejection::MissingCredentials, request, responder).status().as_u16()
     };
     assert_eq!(status(&request, &RejectionConfig::default()), 200);
     assert_eq!(status(&request, &http_only), 401);

@@ -47,7 +47,7 @@ fn options_out_of_range_are_reported() {
     let minute = Duration::from_secs(60);
     let error = TokenVerifier::builder("api")
         .jwks_refresh_interval(minute - Duration::from_nanos(1))
-        .max_key_age(Duration::ZERO)
+        .jwks_max_stale(Duration::ZERO)
         .jwks_fetch_timeout(Duration::ZERO)
         .jwks_cooldown(Duration::from_millis(999))
         .max_token_size(64 * 1024 + 1)
@@ -61,7 +61,7 @@ fn options_out_of_range_are_reported() {
         options,
         [
             "jwks_refresh_interval",
-            "max_key_age",
+            "jwks_max_stale",
             "jwks_fetch_timeout",
             "jwks_cooldown",
             "max_token_size",
@@ -70,13 +70,13 @@ fn options_out_of_range_are_reported() {
             "algorithms",
         ]
     );
-    TokenVerifier::builder("api").jwks_refresh_interval(minute).max_key_age(minute).build().unwrap();
+    TokenVerifier::builder("api").jwks_refresh_interval(minute).jwks_max_stale(minute).build().unwrap();
 }
 
 #[test]
 fn static_keys_must_be_keys_and_the_only_ones() {
     let problem = |builder: TokenVerifierBuilder| builder.build().unwrap_err().to_string();
-    let builder = || TokenVerifier::builder("api").static_keys("{\"keys\":[]}");
+    let builder = || TokenVerifier::builder("api").static_jwks("{\"keys\":[]}");
     assert!(problem(builder()).contains("no usable key"), "{}", problem(builder()));
-    assert!(problem(builder().key_file("keys.json")).contains("never asked"));
+    assert!(problem(builder().jwks_cache_file("keys.json")).contains("never asked"));
 }

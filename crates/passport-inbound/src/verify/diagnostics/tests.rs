@@ -20,7 +20,7 @@ use crate::{
 async fn tokens_and_key_fetches_are_counted() {
     let setup = setup().await;
     let date = (header::DATE, "Sun, 15 Jun 2025 15:08:40 GMT"); // two minutes ahead
-    setup.issuer.respond_with(ScriptedResponse::Keys(setup.passport.jwks(), vec![date]));
+    setup.issuer.with_rejection_response(ScriptedResponse::Keys(setup.passport.jwks(), vec![date]));
     let measured = measured(async {
         let verifier = setup.verifier();
         let good = setup.token().build();
@@ -30,7 +30,7 @@ async fn tokens_and_key_fetches_are_counted() {
         verifier.verify(&setup.token().audience("other").build()).await.unwrap_err();
         verifier.verify("junk").await.unwrap_err();
         sleep(Duration::from_secs(600)).await;
-        setup.issuer.respond_with(ScriptedResponse::body("[]"));
+        setup.issuer.with_rejection_response(ScriptedResponse::body("[]"));
         sleep(Duration::from_secs(600)).await;
         drop(verifier);
     })
@@ -85,7 +85,7 @@ async fn too_large_token_is_logged_with_its_size() {
     let log = Log::listen(Level::WARN);
     let large = setup.token().claim("padding", "x".repeat(12_000)).build();
     let outcome = setup.verifier().verify(&large).await;
-    assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::TooLong));
+    assert_eq!(outcome.unwrap_err(), VerifyError::Rejected(RejectionReason::TooLarge));
     let logged = log.lines_with("max_token_size");
     assert!(logged[0].contains(&format!("size={} max_token_size=8192", large.len())), "{logged:?}");
 

@@ -91,7 +91,7 @@ impl TestVerifier {
     fn publish(&self, chosen: u8) {
         let keys: Vec<_> = FIXTURE.keys.iter().enumerate().filter(|(n, _)| chosen >> n & 1 == 1).collect();
         let keys: Vec<_> = keys.into_iter().map(|(_, key)| key).collect();
-        self.issuer.respond_with(ScriptedResponse::body(&json!({ "keys": keys }).to_string()));
+        self.issuer.with_rejection_response(ScriptedResponse::body(&json!({ "keys": keys }).to_string()));
     }
 
     fn verify(&self, token: &str) -> Result<String, VerifyError> {
@@ -134,7 +134,7 @@ proptest! {
                 }
                 Action::GoDown => {
                     for subject in [&cached, &uncached] {
-                        subject.issuer.respond_with(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
+                        subject.issuer.with_rejection_response(ScriptedResponse::Status(StatusCode::BAD_GATEWAY));
                     }
                 }
                 Action::Verify(number) => {
@@ -149,7 +149,7 @@ proptest! {
     fn arbitrary_input_never_panics_and_is_never_accepted(token in ".{0,200}", tail in "[A-Za-z0-9_.-]{0,400}") {
         let clock = ManualClock::at_unix_seconds(START);
         let verifier = TokenVerifier::builder("api")
-            .static_keys(json!({ "keys": FIXTURE.keys }).to_string())
+            .static_jwks(json!({ "keys": FIXTURE.keys }).to_string())
             .clock(clock)
             .build()
             .unwrap();
@@ -203,7 +203,7 @@ async fn cached_tokens_need_no_permit_after_a_rotation() {
         let keys = setup.jwks()["keys"].as_array().unwrap().clone();
         // The new key replaces any other but that of the known tokens.
         let published = json!({ "keys": [keys.first(), keys.last()] });
-        setup.issuer.respond_with(ScriptedResponse::body(&published.to_string()));
+        setup.issuer.with_rejection_response(ScriptedResponse::body(&published.to_string()));
         sleep(Duration::from_secs(60)).await;
         verifier.verify(&setup.token().build()).await.unwrap();
         let _flood = verifier.pipeline().permits.try_acquire().unwrap();
@@ -220,7 +220,7 @@ async fn waiting_for_keys_takes_no_slot_of_the_permit_queue() {
     let verifier = builder.jwks_fetch_timeout(Duration::from_secs(1)).build().unwrap();
     verifier.ready().await.unwrap();
     sleep(Duration::from_secs(60)).await;
-    setup.issuer.respond_with(ScriptedResponse::Never);
+    setup.issuer.with_rejection_response(ScriptedResponse::Never);
     let (good, other) = (setup.token().build(), setup.token().role("x").build());
     let forged = format!("{}.{}", good.rsplit_once('.').unwrap().0, other.rsplit_once('.').unwrap().1);
     // This test polls more often than tokio lets one task go on.
@@ -283,10 +283,10 @@ async fn deny_list_rejects_cached_and_uncached_tokens() {
     let list = Arc::clone(&revoked);
     let verifier = setup
         .builder()
-        .deny_list(move |caller| caller.user_id() == "mallory" || list.load(Ordering::Relaxed))
+        .reject_if(move |caller| caller.user_id() == "mallory" || list.load(Ordering::Relaxed))
         .build()
         .unwrap();
-    let denied = VerifyError::Rejected(RejectionReason::Denied);
+    let denied = VerifyError::Rejected(RejectionReason::Revoked);
     let mallory = setup.passport.user_token("mallory").build();
     for _ in 0..2 {
         assert_eq!(verifier.verify(&mallory).await.unwrap_err(), denied);
@@ -297,7 +297,7 @@ async fn deny_list_rejects_cached_and_uncached_tokens() {
     assert_eq!(verifier.verify(&known).await.unwrap_err(), denied, "it is asked at each request");
     revoked.store(false, Ordering::Relaxed);
     verifier.verify(&known).await.unwrap();
-    assert_eq!(RejectionReason::Denied.passport_name(), "TokenExpired");
+    assert_eq!(RejectionReason::Revoked.passport_name(), "TokenExpired");
 }
 
 #[tokio::test]

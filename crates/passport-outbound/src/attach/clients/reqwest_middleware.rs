@@ -19,7 +19,7 @@ use crate::{
         AttachToken, AttachTokenLayer, Replay,
         error::{BoxError, CallError},
     },
-    identity::InTheNameOf,
+    identity::RequestIdentity,
 };
 
 /// `ClientBuilder::new(client).with(layer)`.
@@ -27,7 +27,7 @@ use crate::{
 /// What is behind the layer in the chain sees each request with its token, and a second time if it
 /// is retried; what is before it sees one request. So a middleware that tries again
 /// (`reqwest-retry`) belongs before it, and has a token that is alive each time. A request may name
-/// another identity ([`InTheNameOf`]), or its [`CallerToken`](crate::CallerToken), with
+/// another identity ([`RequestIdentity`]), or its [`CallerToken`](crate::CallerToken), with
 /// `with_extension`.
 ///
 /// # Errors
@@ -41,7 +41,7 @@ impl<P: Replay<Request, Saved: Send> + Send + Sync + 'static> Middleware for Att
         extensions: &mut Extensions,
         next: Next<'_>,
     ) -> Result<Response, Error> {
-        let named = extensions.get::<InTheNameOf>().map(|InTheNameOf(identity)| identity);
+        let named = extensions.get::<RequestIdentity>().map(|RequestIdentity(identity)| identity);
         let identity = named.unwrap_or_else(|| self.identity()).with_caller_from(extensions);
         let mut service: AttachToken<_, P> =
             self.with_identity(identity).layer(Chain { next, extensions: Arc::new(Mutex::new(extensions)) });

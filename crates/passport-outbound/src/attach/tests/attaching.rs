@@ -46,12 +46,12 @@ async fn a_request_waits_for_the_first_token_and_is_sent_once() {
 #[tokio::test]
 async fn without_a_token_the_request_fails_and_does_not_leave() {
     let source = ScriptedSource::new();
-    source.fail_next(TokenErrorKind::Refused);
+    source.fail_next(TokenErrorKind::Rejected);
     let (mut client, mut handle) = client(&source);
     handle.allow(1);
     let error = client.ready().await.unwrap().call(request(API)).await.unwrap_err();
     let error = error.downcast::<TokenError>().unwrap();
-    assert_eq!(error.kind(), TokenErrorKind::Refused);
+    assert_eq!(error.kind(), TokenErrorKind::Rejected);
     assert_pending!(handle.poll_request());
 }
 
@@ -85,7 +85,7 @@ async fn a_foreign_origin_gets_no_request_and_no_token() {
     ] {
         let mut response = task::spawn(client.ready().await.unwrap().call(request(uri)));
         let error = assert_ready_err!(response.poll()).downcast::<AttachError>().unwrap();
-        assert_eq!(*error, AttachError::DestinationUnknown, "{uri}");
+        assert_eq!(*error, AttachError::NoOrigin, "{uri}");
     }
     assert_pending!(handle.poll_request());
     assert_eq!(source.calls(), 0, "no token is fetched for a request that may not have it");
@@ -191,7 +191,7 @@ async fn existing_header_is_sent_to_allowed_origins_only() {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair();
     let mut client =
-        layer(&source).existing_authorization(ExistingAuthorization::Respect).replay_clones().layer(mock);
+        layer(&source).existing_authorization(ExistingAuthorization::Keep).retry_unauthorized().layer(mock);
     handle.allow(2);
     let with_header = |uri| {
         let mut request = request(uri);
@@ -245,7 +245,7 @@ async fn a_retry_outside_of_the_layer_has_the_token_of_the_moment() {
 #[tokio::test]
 async fn a_call_that_does_not_go_out_gives_its_permit_back() {
     let source = ScriptedSource::new();
-    source.fail_next(TokenErrorKind::Refused);
+    source.fail_next(TokenErrorKind::Rejected);
     let (mock, mut handle) = mock::pair::<Request<()>, MockResponse>();
     let limited = layer(&source).layer(ConcurrencyLimit::new(mock, 1));
     handle.allow(10);

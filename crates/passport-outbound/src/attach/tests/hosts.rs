@@ -76,7 +76,7 @@ async fn several_host_headers_are_rejected() {
         ["api.bizfirst.ai", "somebody-else.example"],
         ["somebody-else.example", "api.bizfirst.ai"],
     ] {
-        assert_eq!(outcome(listed(), API, &hosts).await, Err(AttachError::HostRepeated), "{hosts:?}");
+        assert_eq!(outcome(listed(), API, &hosts).await, Err(AttachError::DuplicateHost), "{hosts:?}");
     }
 }
 
@@ -107,7 +107,7 @@ async fn above_a_channel_the_host_header_is_the_channels() {
 #[tokio::test]
 async fn a_request_with_its_own_credential_is_bound_too() {
     let (mock, mut handle) = mock::pair::<Request<()>, MockResponse>();
-    let existing = layer(&ScriptedSource::new()).existing_authorization(ExistingAuthorization::Respect);
+    let existing = layer(&ScriptedSource::new()).existing_authorization(ExistingAuthorization::Keep);
     let mut client = existing.layer(mock);
     handle.allow(1);
     let mut request = request(API);

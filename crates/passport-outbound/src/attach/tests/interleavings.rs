@@ -11,7 +11,7 @@ use base64::{Engine as _, prelude::BASE64_STANDARD};
 use bytes::Bytes;
 use futures_util::FutureExt;
 use passport_core::{
-    AccessToken, CallerToken, HttpExchange, Limits, ManualClock, SecretSource, Transport, TransportError,
+    AccessToken, CallerToken, HttpClient, ResponseLimits, ManualClock, SecretSource, Transport, TransportError,
 };
 use proptest::{
     prelude::*,
@@ -21,7 +21,7 @@ use serde_json::json;
 use tokio::sync::Semaphore;
 
 use super::*;
-use crate::{CallerIdentity, Identity, InTheNameOf, ManagedIdentity, TokenCache};
+use crate::{CallerIdentity, Identity, RequestIdentity, ManagedIdentity, TokenCache};
 
 const IDENTITIES: usize = 4;
 const SCOPES: [&str; 2] = ["openid roles", "openid tenant"];
@@ -93,8 +93,8 @@ struct SlowPassport {
     minted: Arc<AtomicUsize>,
 }
 
-impl HttpExchange for SlowPassport {
-    async fn exchange(&self, request: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for SlowPassport {
+    async fn send(&self, request: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         self.may_answer.acquire().await.unwrap().forget();
         let basic = request.headers()[AUTHORIZATION].to_str().unwrap().strip_prefix("Basic ").unwrap();
         let basic = String::from_utf8(BASE64_STANDARD.decode(basic).unwrap()).unwrap();
@@ -135,7 +135,7 @@ impl<'a> World<'a> {
         let cache = TokenCache::memory();
         let identities: Vec<_> = (0..IDENTITIES)
             .map(|number| {
-                ManagedIdentity::builder(format!("mi-{number}"), SecretSource::fixed("secret"))
+                ManagedIdentity::builder(format!("mi-{number}"), SecretSource::from_value("secret"))
                     .token_url("https://passport.bizfirst.ai/passport/token")
                     .transport(Transport::new(passport.clone()))
                     .token_cache(cache.clone())
@@ -147,7 +147,7 @@ impl<'a> World<'a> {
         let (mock, mut receiver) = mock::pair();
         receiver.allow(u64::MAX);
         let origins = AllowedOrigins::new(["https://api.bizfirst.ai"]).unwrap();
-        let layer = AttachTokenLayer::new(identities[0].clone(), origins).replay_clones();
+        let layer = AttachTokenLayer::new(identities[0].clone(), origins).retry_unauthorized();
         let (waiting, calls, seen_calls) = Default::default();
         Self {
             clock,
@@ -188,19 +188,19 @@ impl<'a> World<'a> {
         let own = self.identities[caller].clone();
         let whose = format!("Bearer caller-{caller}/");
         match caller_source {
-            CallerSource::Given => self.call(CallerIdentity::given(token).or(own), &whose),
+            CallerSource::Given => self.call(CallerIdentity::from_token(token).or(own), &whose),
             CallerSource::OfRequest => {
-                let mut request = self.request(CallerIdentity::of_request().or(own), &whose);
+                let mut request = self.request(CallerIdentity::from_extensions().or(own), &whose);
                 request.extensions_mut().insert(token);
                 self.send(request);
             }
             CallerSource::OfTask => {
-                let request = self.request(CallerIdentity::of_task().or(own), &whose);
+                let request = self.request(CallerIdentity::from_task_local().or(own), &whose);
                 let call = token.scope(self.client.clone().oneshot(request));
                 self.calls.push(tokio::spawn(async { call.await.map(drop) }));
             }
             CallerSource::Absent => {
-                self.call(CallerIdentity::of_task().or(own), &format!("Bearer mi-{caller}/0/"));
+                self.call(CallerIdentity::from_task_local().or(own), &format!("Bearer mi-{caller}/0/"));
             }
         }
     }
@@ -214,7 +214,7 @@ impl<'a> World<'a> {
         let mut request = request(API);
         request.headers_mut().insert(WHOSE, whose.parse().unwrap());
         request.headers_mut().insert("x-call", self.calls.len().into());
-        request.extensions_mut().insert(InTheNameOf::new(named));
+        request.extensions_mut().insert(RequestIdentity::new(named));
         request
     }
 

@@ -5,7 +5,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use passport_core::{AccessToken, CallerToken, ManualClock};
 
 use super::*;
-use crate::{CallerIdentity, Identity, InTheNameOf};
+use crate::{CallerIdentity, Identity, RequestIdentity};
 
 const NOW: u32 = 1_750_000_000;
 
@@ -59,15 +59,15 @@ async fn attach_error(
 
 #[tokio::test]
 async fn callers_token_is_forwarded_unchanged() {
-    let given = on_time(CallerIdentity::given(caller("given")));
+    let given = on_time(CallerIdentity::from_token(caller("given")));
     let mut client = client_of(given.clone());
     assert_eq!(sent(&mut client, request(API), StatusCode::OK).await.0, "Bearer given");
     assert_eq!(sent(&mut client, from(caller("of-request")), StatusCode::OK).await.0, "Bearer given");
 
-    let mut client = client_of(on_time(CallerIdentity::of_request()));
+    let mut client = client_of(on_time(CallerIdentity::from_extensions()));
     assert_eq!(sent(&mut client, from(caller("of-request")), StatusCode::OK).await.0, "Bearer of-request");
 
-    let mut client = client_of(on_time(CallerIdentity::of_task()));
+    let mut client = client_of(on_time(CallerIdentity::from_task_local()));
     let within = caller("of-task").scope(sent(&mut client, request(API), StatusCode::OK)).await;
     assert_eq!(within.0, "Bearer of-task");
     let named = caller("of-task").scope(sent(&mut client, from(caller("named")), StatusCode::OK)).await;
@@ -76,18 +76,18 @@ async fn callers_token_is_forwarded_unchanged() {
 
 #[tokio::test]
 async fn task_local_is_read_only_if_configured() {
-    let mut client = client_of(on_time(CallerIdentity::of_request()));
+    let mut client = client_of(on_time(CallerIdentity::from_extensions()));
     let error = caller("of-task").scope(attach_error(&mut client, request(API))).await;
-    assert_eq!(error, AttachError::CallerMissing);
+    assert_eq!(error, AttachError::MissingCallerToken);
 }
 
 #[tokio::test]
 async fn request_without_a_caller_fails_unless_or_names_another() {
-    let mut client = client_of(on_time(CallerIdentity::of_request()));
-    assert_eq!(attach_error(&mut client, request(API)).await, AttachError::CallerMissing);
+    let mut client = client_of(on_time(CallerIdentity::from_extensions()));
+    assert_eq!(attach_error(&mut client, request(API)).await, AttachError::MissingCallerToken);
 
     let source = ScriptedSource::new();
-    let mut client = client_of(on_time(CallerIdentity::of_request()).or(identity(&source)));
+    let mut client = client_of(on_time(CallerIdentity::from_extensions()).or(identity(&source)));
     assert_eq!(sent(&mut client, request(API), StatusCode::OK).await.0, "Bearer token-1");
     assert_eq!(sent(&mut client, from(caller("user")), StatusCode::OK).await.0, "Bearer user");
 }
@@ -96,12 +96,12 @@ async fn request_without_a_caller_fails_unless_or_names_another() {
 async fn expired_caller_does_not_become_the_service() {
     let source = ScriptedSource::new();
     for identity in [
-        on_time(CallerIdentity::of_request()).into(),
-        on_time(CallerIdentity::of_request()).or(identity(&source)),
+        on_time(CallerIdentity::from_extensions()).into(),
+        on_time(CallerIdentity::from_extensions()).or(identity(&source)),
     ] {
         let mut client = client_of(identity);
         let expired = from(expiring("old", u64::from(NOW)));
-        assert_eq!(attach_error(&mut client, expired).await, AttachError::CallerExpired);
+        assert_eq!(attach_error(&mut client, expired).await, AttachError::CallerTokenExpired);
         let alive = from(expiring("young", u64::from(NOW) + 1));
         assert_eq!(sent(&mut client, alive, StatusCode::OK).await.0, "Bearer young");
     }
@@ -111,7 +111,7 @@ async fn expired_caller_does_not_become_the_service() {
 #[tokio::test]
 async fn rejection_of_the_callers_token_is_the_response() {
     let source = ScriptedSource::new();
-    let mut client = client_of(on_time(CallerIdentity::of_request()).or(identity(&source)));
+    let mut client = client_of(on_time(CallerIdentity::from_extensions()).or(identity(&source)));
     for _ in 0..3 {
         let (token, status) = sent(&mut client, from(caller("user")), StatusCode::UNAUTHORIZED).await;
         assert_eq!((token.as_str(), status), ("Bearer user", StatusCode::UNAUTHORIZED));
@@ -121,7 +121,7 @@ async fn rejection_of_the_callers_token_is_the_response() {
 
 #[tokio::test]
 async fn a_caller_is_not_shown_to_a_foreign_origin() {
-    let mut client = client_of(on_time(CallerIdentity::given(caller("user"))));
+    let mut client = client_of(on_time(CallerIdentity::from_token(caller("user"))));
     let error = attach_error(&mut client, request("https://evil.example/")).await;
     assert!(matches!(error, AttachError::DestinationNotAllowed { .. }), "{error}");
 }
@@ -131,16 +131,16 @@ async fn a_caller_is_not_shown_to_a_foreign_origin() {
 fn a_caller_that_cannot_be_seen_is_not_taken_for_none() {
     let source = ScriptedSource::new();
     let unseen = |identity: Identity| identity.select(None).map(drop).map_err(AttachError::from);
-    let of_request = || on_time(CallerIdentity::of_request());
-    assert_eq!(unseen(of_request().into()), Err(AttachError::CallerUnseen));
-    assert_eq!(unseen(of_request().or(identity(&source))), Err(AttachError::CallerUnseen));
-    assert_eq!(unseen(on_time(CallerIdentity::of_task()).into()), Err(AttachError::CallerMissing));
-    assert_eq!(unseen(on_time(CallerIdentity::given(caller("user"))).or(identity(&source))), Ok(()));
+    let from_extensions = || on_time(CallerIdentity::from_extensions());
+    assert_eq!(unseen(from_extensions().into()), Err(AttachError::ExtensionsUnavailable));
+    assert_eq!(unseen(from_extensions().or(identity(&source))), Err(AttachError::ExtensionsUnavailable));
+    assert_eq!(unseen(on_time(CallerIdentity::from_task_local()).into()), Err(AttachError::MissingCallerToken));
+    assert_eq!(unseen(on_time(CallerIdentity::from_token(caller("user"))).or(identity(&source))), Ok(()));
 }
 
 #[tokio::test]
 async fn request_without_a_caller_is_counted() {
-    let mut client = client_of(on_time(CallerIdentity::of_request()).or(identity(&ScriptedSource::new())));
+    let mut client = client_of(on_time(CallerIdentity::from_extensions()).or(identity(&ScriptedSource::new())));
     let measured = measured(async {
         sent(&mut client, request(API), StatusCode::OK).await;
         sent(&mut client, from(caller("user")), StatusCode::OK).await;
@@ -162,12 +162,12 @@ async fn a_request_may_name_another_identity_for_itself_alone() {
     let (default, other) = (ScriptedSource::new(), ScriptedSource::with_tokens_called("other"));
     let mut client = client_of(identity(&default));
     let mut named = request(API);
-    named.extensions_mut().insert(InTheNameOf::new(identity(&other)));
+    named.extensions_mut().insert(RequestIdentity::new(identity(&other)));
     assert_eq!(sent(&mut client, named, StatusCode::OK).await.0, "Bearer other-1");
     assert_eq!(sent(&mut client, request(API), StatusCode::OK).await.0, "Bearer token-1");
 
     let mut as_user = from(caller("user"));
-    as_user.extensions_mut().insert(InTheNameOf::new(on_time(CallerIdentity::of_request())));
+    as_user.extensions_mut().insert(RequestIdentity::new(on_time(CallerIdentity::from_extensions())));
     assert_eq!(sent(&mut client, as_user, StatusCode::OK).await.0, "Bearer user");
 }
 

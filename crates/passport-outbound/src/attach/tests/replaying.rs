@@ -8,7 +8,7 @@ const OLD_ENOUGH: Duration = Duration::from_secs(5);
 
 /// A client that sends requests again, with a token that is old enough to be replaced.
 async fn replaying(source: &Arc<ScriptedSource>) -> (AttachToken<Mock, CloneRequest>, Handle) {
-    let layer = layer(source).replay_clones();
+    let layer = layer(source).retry_unauthorized();
     let (mock, mut handle) = mock::pair();
     let mut client = layer.layer(mock);
     handle.allow(1);
@@ -62,7 +62,7 @@ async fn a_replay_is_counted() {
 async fn a_header_that_replaced_another_is_replaced_in_its_turn() {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair();
-    let layer = layer(&source).existing_authorization(ExistingAuthorization::Replace).replay_clones();
+    let layer = layer(&source).existing_authorization(ExistingAuthorization::Overwrite).retry_unauthorized();
     let mut client = layer.layer(mock);
     handle.allow(10);
     let with_header = || {
@@ -184,7 +184,7 @@ async fn request_is_not_retried_with_the_same_token() {
 async fn the_replay_waits_for_the_service_to_be_ready() {
     let source = ScriptedSource::new();
     let (mock, mut handle) = mock::pair::<Request<()>, MockResponse>();
-    let mut client = layer(&source).replay_clones().layer(ConcurrencyLimit::new(mock, 1));
+    let mut client = layer(&source).retry_unauthorized().layer(ConcurrencyLimit::new(mock, 1));
     handle.allow(1);
     let first = client.ready().await.unwrap().call(request(API));
     tokio::join!(first, respond(&mut handle, Response::new("first"))).0.unwrap();

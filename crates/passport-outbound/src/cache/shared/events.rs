@@ -13,7 +13,7 @@ pub(super) enum FetchPath {
     /// The token was in the store.
     Found,
     /// The instance had the lease at once, and requested the token.
-    Leased,
+    LeaseOutcome,
     /// It waited for another lease holder, which published nothing, and then had the lease.
     LeasedLater,
     /// It waited for the token of another lease holder.
@@ -28,13 +28,13 @@ pub(super) enum FetchPath {
 pub(super) fn fetched(client_id: &ClientId, path: FetchPath, took: Duration) {
     let way = match path {
         FetchPath::Found => "found",
-        FetchPath::Leased => "leased",
+        FetchPath::LeaseOutcome => "leased",
         FetchPath::LeasedLater => "leased_later",
         FetchPath::Waited => "waited",
         FetchPath::Alone => "alone",
         FetchPath::Postponed => "postponed",
     };
-    let labels = [(CLIENT_ID, client_id.to_string()), ("way", way.to_owned())];
+    let labels = [(CLIENT_ID, client_id.to_string()), ("path", path.to_owned())];
     counter!(SHARED, &labels).increment(1);
     histogram!(SHARED_SECONDS, &labels).record(took);
     tracing::debug!(target: TARGET, %client_id, way, "asked the fleet for a token");

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::runtime::Handle;
 
-use crate::cache::store::{Lease, Leased, StoreSession, StoredToken};
+use crate::cache::store::{Lease, LeaseOutcome, StoreSession, StoredToken};
 
 /// The time after which a lease ends unless its holder renews it.
 pub(super) const LEASE: Duration = Duration::from_secs(3);
@@ -28,7 +28,7 @@ impl LeaseHolder {
         Self { session, name: unique_name(), may_have_lease: false }
     }
 
-    pub(super) async fn try_lease(&mut self) -> Option<Leased> {
+    pub(super) async fn try_lease(&mut self) -> Option<LeaseOutcome> {
         self.may_have_lease = true;
         let leased = self.session.try_lease(&self.name, LEASE).await?;
         self.may_have_lease = leased.lease == Lease::Granted;

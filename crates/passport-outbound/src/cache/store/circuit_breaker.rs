@@ -13,7 +13,7 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::{
-    Notifications, StoreError, TokenStore, WakeUps,
+    Notifications, StoreError, TokenStore, Notifier,
     erased::{DynTokenStore, StoreFuture},
     events,
     session::StoreSession,
@@ -48,7 +48,7 @@ pub(super) struct CircuitBreaker {
     store: Box<dyn DynTokenStore>,
     /// The time limit of all calls of one session.
     limit: Duration,
-    wake_ups: Option<WakeUps>,
+    notifications: Option<Notifier>,
     is_open: AtomicBool,
     /// Locked when the circuit opens or closes and when a probe begins.
     transition: Mutex<()>,
@@ -64,7 +64,7 @@ impl StoreHandle {
         let life = CancellationToken::new();
         Self(Arc::new(CircuitBreaker {
             limit: store.limit().min(MAX_LIMIT),
-            wake_ups: store.wake_ups(),
+            notifications: store.notifications(),
             store: Box::new(store),
             is_open: AtomicBool::new(false),
             transition: Mutex::default(),
@@ -81,7 +81,7 @@ impl StoreHandle {
 
     /// Subscribes to the notifications for `key`, if the store sends any.
     pub(in crate::cache) fn listen(&self, key: &TokenKey) -> Option<Notifications> {
-        self.0.wake_ups.as_ref().map(|wake_ups| wake_ups.listen(key))
+        self.0.notifications.as_ref().map(|notifications| notifications.listen(key))
     }
 
     /// Begins the calls for one token.
@@ -131,7 +131,7 @@ impl CircuitBreaker {
     fn open(&self) {
         let _transition = self.transition();
         if !self.is_open.swap(true, Ordering::AcqRel) {
-            events::store_works(false);
+            events::store_up(false);
         }
     }
 
@@ -141,7 +141,7 @@ impl CircuitBreaker {
         if self.probes.is_current(attempt.generation()) {
             attempt.finish(());
             self.is_open.store(false, Ordering::Release);
-            events::store_works(true);
+            events::store_up(true);
         }
     }
 
@@ -161,7 +161,7 @@ async fn probe_until_success(breaker: Weak<CircuitBreaker>, mut attempt: Attempt
     for failures in 0.. {
         sleep(PROBE_PAUSES.pause(failures, fastrand::f64())).await;
         let Some(breaker) = breaker.upgrade() else { return };
-        match within(breaker.limit, breaker.store.probe_dyn(&key)).await {
+        match within(breaker.limit, breaker.store.ping_dyn(&key)).await {
             Ok(()) => return breaker.close(attempt),
             Err(error) => events::store_still_fails(&error),
         }

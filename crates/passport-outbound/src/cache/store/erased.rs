@@ -4,7 +4,7 @@ use std::{fmt, future::Future, pin::Pin, time::Duration};
 
 use passport_core::AccessToken;
 
-use super::{Leased, StoreError, StoredToken, TokenStore};
+use super::{LeaseOutcome, StoreError, StoredToken, TokenStore};
 use crate::cache::TokenKey;
 
 pub(super) type StoreFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -17,8 +17,8 @@ pub(super) trait DynTokenStore: fmt::Debug + Send + Sync {
         key: &'a TokenKey,
         holder: &'a str,
         time: Duration,
-    ) -> StoreFuture<'a, Leased>;
-    fn publish_dyn<'a>(
+    ) -> StoreFuture<'a, LeaseOutcome>;
+    fn put_dyn<'a>(
         &'a self,
         key: &'a TokenKey,
         holder: &'a str,
@@ -26,7 +26,7 @@ pub(super) trait DynTokenStore: fmt::Debug + Send + Sync {
     ) -> StoreFuture<'a, ()>;
     fn release_dyn<'a>(&'a self, key: &'a TokenKey, holder: &'a str) -> StoreFuture<'a, ()>;
     fn remove_dyn<'a>(&'a self, key: &'a TokenKey, token: &'a AccessToken) -> StoreFuture<'a, ()>;
-    fn probe_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, ()>;
+    fn ping_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, ()>;
 }
 
 impl<S: TokenStore> DynTokenStore for S {
@@ -39,11 +39,11 @@ impl<S: TokenStore> DynTokenStore for S {
         key: &'a TokenKey,
         holder: &'a str,
         time: Duration,
-    ) -> StoreFuture<'a, Leased> {
+    ) -> StoreFuture<'a, LeaseOutcome> {
         Box::pin(self.try_lease(key, holder, time))
     }
 
-    fn publish_dyn<'a>(
+    fn put_dyn<'a>(
         &'a self,
         key: &'a TokenKey,
         holder: &'a str,
@@ -60,7 +60,7 @@ impl<S: TokenStore> DynTokenStore for S {
         Box::pin(self.remove(key, token))
     }
 
-    fn probe_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, ()> {
+    fn ping_dyn<'a>(&'a self, key: &'a TokenKey) -> StoreFuture<'a, ()> {
         Box::pin(self.probe(key))
     }
 }

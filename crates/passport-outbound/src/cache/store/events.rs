@@ -6,7 +6,7 @@ use metrics::{counter, gauge};
 use passport_core::{ClientId, with_causes};
 
 use super::StoreError;
-use crate::metrics::{CLIENT_ID, STORE_FAILURES, STORE_WORKS, TARGET};
+use crate::metrics::{CLIENT_ID, STORE_FAILURES, STORE_UP, TARGET};
 
 /// Records that a call to the store failed. The instance continues without the store.
 pub(super) fn store_failed(client_id: &ClientId, error: &StoreError) {
@@ -15,8 +15,8 @@ pub(super) fn store_failed(client_id: &ClientId, error: &StoreError) {
 }
 
 /// Records that the circuit was opened or closed.
-pub(super) fn store_works(works: bool) {
-    gauge!(STORE_WORKS).set(if works { 1.0 } else { 0.0 });
+pub(super) fn store_up(works: bool) {
+    gauge!(STORE_UP).set(if works { 1.0 } else { 0.0 });
     if works {
         tracing::info!(target: TARGET, "the token store works again");
     } else {

@@ -15,7 +15,7 @@ use passport_core::AccessToken;
 use super::TokenKey;
 
 pub(super) use self::{circuit_breaker::StoreHandle, notifier::Notifications, session::StoreSession};
-pub use self::{error::StoreError, notifier::WakeUps, stored_token::StoredToken};
+pub use self::{error::StoreError, notifier::Notifier, stored_token::StoredToken};
 
 /// A store in which a fleet shares tokens, so that all its instances make one token request. See
 /// [`TokenCache::shared`](crate::TokenCache::shared).
@@ -31,7 +31,7 @@ pub use self::{error::StoreError, notifier::WakeUps, stored_token::StoredToken};
 /// ```
 /// use std::{collections::HashMap, sync::Mutex, time::{Duration, SystemTime}};
 ///
-/// use passport_outbound::{AccessToken, Lease, Leased, StoreError, StoredToken, TokenKey, TokenStore};
+/// use passport_outbound::{AccessToken, Lease, LeaseOutcome, StoreError, StoredToken, TokenKey, TokenStore};
 ///
 /// /// A store of a single instance, as an example.
 /// #[derive(Debug, Default)]
@@ -43,12 +43,12 @@ pub use self::{error::StoreError, notifier::WakeUps, stored_token::StoredToken};
 ///         Ok(tokens.get(key).filter(|kept| SystemTime::now() < kept.token().expires_at()).cloned())
 ///     }
 ///
-///     async fn try_lease(&self, key: &TokenKey, _: &str, _: Duration) -> Result<Leased, StoreError> {
+///     async fn try_lease(&self, key: &TokenKey, _: &str, _: Duration) -> Result<LeaseOutcome, StoreError> {
 ///         let token = self.get(key).await?;
-///         Ok(Leased { lease: Lease::Granted, token }) // there is no other instance
+///         Ok(LeaseOutcome { lease: Lease::Granted, token }) // there is no other instance
 ///     }
 ///
-///     async fn publish(&self, key: &TokenKey, _: &str, token: &StoredToken) -> Result<(), StoreError> {
+///     async fn put(&self, key: &TokenKey, _: &str, token: &StoredToken) -> Result<(), StoreError> {
 ///         let mut tokens = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
 ///         let kept = tokens.entry(key.clone()).or_insert_with(|| token.clone());
 ///         if kept.token().expires_at() < token.token().expires_at() {
@@ -92,11 +92,11 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
         key: &TokenKey,
         holder: &str,
         time: Duration,
-    ) -> impl Future<Output = Result<Leased, StoreError>> + Send;
+    ) -> impl Future<Output = Result<LeaseOutcome, StoreError>> + Send;
 
     /// Stores `token` for `key` until it expires, unless a token with a later expiry is stored;
     /// ends the lease of `holder`, if it still has it; and notifies the subscribers
-    /// ([`wake_ups`](Self::wake_ups)). All in one step.
+    /// ([`notifications`](Self::notifications)). All in one step.
     ///
     /// # Errors
     /// When it may not have been kept.
@@ -128,7 +128,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     /// While it does not.
-    fn probe(&self, key: &TokenKey) -> impl Future<Output = Result<(), StoreError>> + Send {
+    fn ping(&self, key: &TokenKey) -> impl Future<Output = Result<(), StoreError>> + Send {
         async { self.get(key).await.map(drop) }
     }
 
@@ -140,7 +140,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
 
     /// Returns the notifications of the store. Without them, waiting instances poll more often. It
     /// is called once for each cache.
-    fn wake_ups(&self) -> Option<WakeUps> {
+    fn notifications(&self) -> Option<Notifier> {
         None
     }
 }
@@ -148,7 +148,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
 /// The result of [`TokenStore::try_lease`].
 #[derive(Clone, Debug)]
 #[expect(clippy::exhaustive_structs, reason = "stores make it")]
-pub struct Leased {
+pub struct LeaseOutcome {
     /// Whether the caller may fetch.
     pub lease: Lease,
     /// The stored token.

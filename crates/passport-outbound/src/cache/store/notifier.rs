@@ -12,9 +12,9 @@ const CAPACITY: usize = 64;
 /// released. They are hints: a subscriber reads the store, and polls it without them as well. Cheap
 /// to clone; clones share.
 #[derive(Clone)]
-pub struct WakeUps(broadcast::Sender<Arc<str>>);
+pub struct Notifier(broadcast::Sender<Arc<str>>);
 
-impl WakeUps {
+impl Notifier {
     /// Creates a notifier without subscribers.
     #[must_use]
     pub fn new() -> Self {
@@ -33,15 +33,15 @@ impl WakeUps {
     }
 }
 
-impl Default for WakeUps {
+impl Default for Notifier {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl fmt::Debug for WakeUps {
+impl fmt::Debug for Notifier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("WakeUps").finish_non_exhaustive()
+        f.debug_struct("Notifier").finish_non_exhaustive()
     }
 }
 

@@ -6,7 +6,7 @@ use passport_core::AccessToken;
 use tokio::time::Instant;
 
 use super::{
-    Leased, StoredToken,
+    LeaseOutcome, StoredToken,
     circuit_breaker::StoreHandle,
     erased::{DynTokenStore, StoreFuture},
 };
@@ -36,12 +36,12 @@ impl StoreSession {
         self.call(|store, key| store.get_dyn(key)).await.flatten()
     }
 
-    pub(in crate::cache) async fn try_lease(&mut self, holder: &str, time: Duration) -> Option<Leased> {
+    pub(in crate::cache) async fn try_lease(&mut self, holder: &str, time: Duration) -> Option<LeaseOutcome> {
         self.call(|store, key| store.try_lease_dyn(key, holder, time)).await
     }
 
     pub(in crate::cache) async fn publish(&mut self, holder: &str, token: &StoredToken) {
-        self.call(|store, key| store.publish_dyn(key, holder, token)).await;
+        self.call(|store, key| store.put_dyn(key, holder, token)).await;
     }
 
     pub(in crate::cache) async fn release(&mut self, holder: &str) {

@@ -6,15 +6,15 @@ use passport_core::AccessToken;
 #[derive(Clone, Debug)]
 pub struct StoredToken {
     token: AccessToken,
-    minted_at: SystemTime,
+    issued_at: SystemTime,
     left: Option<Duration>,
 }
 
 impl StoredToken {
-    /// Creates a token that was issued at `minted_at`. Its expiry is [`AccessToken::expires_at`].
+    /// Creates a token that was issued at `issued_at`. Its expiry is [`AccessToken::expires_at`].
     #[must_use]
-    pub fn new(token: AccessToken, minted_at: SystemTime) -> Self {
-        Self { token, minted_at, left: None }
+    pub fn new(token: AccessToken, issued_at: SystemTime) -> Self {
+        Self { token, issued_at, left: None }
     }
 
     /// Sets the time for which the store keeps the token from now on. It is not used for longer,
@@ -32,14 +32,14 @@ impl StoredToken {
 
     /// Returns when it was issued, by the clock of the instance that fetched it.
     #[must_use]
-    pub fn minted_at(&self) -> SystemTime {
-        self.minted_at
+    pub fn issued_at(&self) -> SystemTime {
+        self.issued_at
     }
 
     /// Returns its whole lifetime.
     #[must_use]
     pub fn lifetime(&self) -> Duration {
-        self.token.expires_at().duration_since(self.minted_at).unwrap_or_default()
+        self.token.expires_at().duration_since(self.issued_at).unwrap_or_default()
     }
 
     /// Returns the expiry by the clock of this instance. Of the two clocks, the one with the

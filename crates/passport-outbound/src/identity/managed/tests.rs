@@ -4,7 +4,7 @@ use super::{super::scopes::MAX_SCOPE_SETS, *};
 use crate::{TokenErrorKind, test_support::in_memory_passport::InMemoryPassport};
 
 fn identity() -> ManagedIdentity {
-    ManagedIdentity::builder("mi-1", SecretSource::fixed("secret"))
+    ManagedIdentity::builder("mi-1", SecretSource::from_value("secret"))
         .transport(Transport::new(InMemoryPassport::knowing("secret")))
         .build()
         .unwrap()

@@ -14,7 +14,7 @@ pub use self::{
 use std::{sync::Arc, time::Duration};
 
 use passport_core::{
-    ClientId, Clock, Limits, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind, SecretSource,
+    ClientId, Clock, ResponseLimits, ResolvedSecret, Scopes, Secret, SecretError, SecretErrorKind, SecretSource,
     Transport, hedged,
 };
 use tokio::time::{Instant, timeout_at};
@@ -63,7 +63,7 @@ impl ClientCredentials {
         };
         // The secret may have been rotated since it was read. The same secret would be rejected
         // again, and each rejection is an entry in Passport's audit.
-        match self.read(self.secret.resolve_anew(&secret), deadline).await {
+        match self.read(self.secret.refresh(&secret), deadline).await {
             Ok(current) if !current.is_same(&secret) => {
                 events::secret_changed(&self.client_id, current.version());
                 self.hedged_request(current.secret(), deadline, head_start).await
@@ -137,8 +137,8 @@ impl ClientCredentials {
         };
         let request = request::build(&proof, &self.scopes, requested_at)?;
         events::token_request(&self.client_id);
-        let limits = Limits { timeout: self.timeout, max_body: MAX_RESPONSE };
-        let response = self.transport.exchange(request, limits).await.map_err(no_response)?;
+        let limits = ResponseLimits { timeout: self.timeout, max_body: MAX_RESPONSE };
+        let response = self.transport.send(request, limits).await.map_err(no_response)?;
         token_response::read(&response, &self.scopes, requested_at).map_err(|failure| {
             let authentication_remedy = Some(self.authentication.remedy());
             let hint = if is_client_rejected(&failure) { self.secret_hint(secret) } else { failure.hint };
@@ -161,7 +161,7 @@ fn has_no_response(failure: &FetchFailure) -> bool {
 
 /// Returns whether Passport rejected the client, and not the scopes or the grant.
 fn is_client_rejected(failure: &FetchFailure) -> bool {
-    failure.kind == TokenErrorKind::Refused
+    failure.kind == TokenErrorKind::Rejected
         && failure.oauth_error.as_ref().is_none_or(|code| code == "invalid_client")
 }
 

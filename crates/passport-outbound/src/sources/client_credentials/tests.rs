@@ -5,7 +5,7 @@ use std::{collections::VecDeque, sync::Mutex};
 use bytes::Bytes;
 use http::{Request, Response};
 use passport_core::{
-    Clock, HttpExchange, ManualClock, SecretError, SecretErrorKind, SecretProvider, SecretRef, TransportError,
+    Clock, HttpClient, ManualClock, SecretError, SecretErrorKind, SecretProvider, SecretRef, TransportError,
 };
 
 use super::*;
@@ -59,7 +59,7 @@ async fn unchanged_rejected_secret_is_not_sent_again() {
     let passport = InMemoryPassport::knowing("right");
     let vault = Vault::giving(&[Some("wrong")]);
     let error = identity(&passport, &vault, clock()).token().await.unwrap_err();
-    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Refused, Some("invalid_client")));
+    assert_eq!((error.kind(), error.oauth_error()), (TokenErrorKind::Rejected, Some("invalid_client")));
     assert_eq!(passport.requests(), 1);
 }
 
@@ -76,7 +76,7 @@ async fn rejection_is_the_error_if_the_vault_fails_on_reread() {
     let passport = InMemoryPassport::knowing("right");
     let vault = Vault::giving(&[Some("wrong"), None]);
     let error = identity(&passport, &vault, clock()).token().await.unwrap_err();
-    assert_eq!(error.kind(), TokenErrorKind::Refused);
+    assert_eq!(error.kind(), TokenErrorKind::Rejected);
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn a_vault_that_is_down_does_not_cost_the_token_that_is_live() {
         assert!(identity.token().await.is_ok());
         tokio::task::yield_now().await;
     }
-    assert_eq!(identity.status().last_error().unwrap().kind(), TokenErrorKind::Secret);
+    assert_eq!(identity.status().last_error().unwrap().kind(), TokenErrorKind::SecretUnavailable);
 }
 
 #[tokio::test]
@@ -153,7 +153,7 @@ async fn jitter_differs_by_identity_and_is_constant() {
 #[tokio::test]
 async fn the_refresh_threshold_is_what_was_set() {
     let (passport, clock) = (InMemoryPassport::knowing("right"), clock());
-    let identity = ManagedIdentity::builder("mi-1", SecretSource::fixed("right"))
+    let identity = ManagedIdentity::builder("mi-1", SecretSource::from_value("right"))
         .refresh_threshold(Duration::from_secs(600))
         .transport(Transport::new(passport.clone()))
         .clock(clock.clone())
@@ -167,7 +167,7 @@ async fn the_refresh_threshold_is_what_was_set() {
 fn a_request_timeout_of_nothing_or_for_ever_is_a_mistake() {
     for timeout in [Duration::ZERO, Duration::MAX, Duration::from_secs(601)] {
         let built =
-            ManagedIdentity::builder("mi-1", SecretSource::fixed("x")).request_timeout(timeout).build();
+            ManagedIdentity::builder("mi-1", SecretSource::from_value("x")).request_timeout(timeout).build();
         assert!(built.unwrap_err().to_string().contains("request_timeout"), "{timeout:?}");
     }
 }
@@ -192,8 +192,8 @@ async fn callers_on_many_threads_share_one_request_in_real_time() {
 #[derive(Debug)]
 struct Hanging;
 
-impl HttpExchange for Hanging {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Hanging {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         std::future::pending().await
     }
 }
@@ -206,9 +206,9 @@ impl SecretProvider for Hanging {
 
 #[tokio::test(start_paused = true)]
 async fn hanging_part_is_named_and_costs_ten_seconds_at_most() {
-    let fixed = || SecretSource::fixed("right");
+    let fixed = || SecretSource::from_value("right");
     let hanging = || SecretSource::new(Hanging, "vault:payroll".parse().unwrap());
-    for (secret, kind) in [(fixed(), TokenErrorKind::Unavailable), (hanging(), TokenErrorKind::Secret)] {
+    for (secret, kind) in [(fixed(), TokenErrorKind::Unavailable), (hanging(), TokenErrorKind::SecretUnavailable)] {
         let asked = Instant::now();
         let identity =
             ManagedIdentity::builder("mi-1", secret).transport(Transport::new(Hanging)).build().unwrap();
@@ -246,7 +246,7 @@ async fn rejection_names_what_is_unusual_about_the_secret() {
         ("\u{feff}hidden\u{a0}", "begins with a byte order mark (BOM) and holds a blank that is not ASCII"),
     ] {
         let passport = InMemoryPassport::knowing("right");
-        let identity = ManagedIdentity::builder("mi-1", SecretSource::fixed(secret));
+        let identity = ManagedIdentity::builder("mi-1", SecretSource::from_value(secret));
         let identity = identity.transport(Transport::new(passport)).build().unwrap();
         let error = identity.token().await.unwrap_err();
         assert!(error.to_string().contains(told), "{error}");
@@ -257,7 +257,7 @@ async fn rejection_names_what_is_unusual_about_the_secret() {
 #[tokio::test]
 async fn rejection_of_a_usual_secret_has_no_hint() {
     let passport = InMemoryPassport::knowing("right");
-    let identity = ManagedIdentity::builder("mi-1", SecretSource::fixed("wrong"));
+    let identity = ManagedIdentity::builder("mi-1", SecretSource::from_value("wrong"));
     let identity = identity.transport(Transport::new(passport)).build().unwrap();
     let told = identity.token().await.unwrap_err().to_string();
     assert!(told.ends_with("and that the identity is enabled"), "{told}");
@@ -267,8 +267,8 @@ async fn rejection_of_a_usual_secret_has_no_hint() {
 #[derive(Clone, Debug)]
 struct Rejecting(&'static str);
 
-impl HttpExchange for Rejecting {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Rejecting {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         let response = Response::builder().status(401).body(Bytes::from_static(self.0.as_bytes()));
         Ok(response.unwrap())
     }
@@ -286,7 +286,7 @@ async fn rejection_names_authentication_method_and_alternative() {
         (ClientSecretPost, "client_secret_post (else set client_authentication = client_secret_basic)"),
     ] {
         for body in [r#"{"error":"invalid_client"}"#, r#"{"error":"invalid_request"}"#, "<html>", ""] {
-            let identity = ManagedIdentity::builder("mi-1", SecretSource::fixed("wrong"))
+            let identity = ManagedIdentity::builder("mi-1", SecretSource::from_value("wrong"))
                 .transport(Transport::new(Rejecting(body)))
                 .client_authentication(method.clone());
             let told = identity.build().unwrap().token().await.unwrap_err().to_string();

@@ -9,25 +9,25 @@ use url::{Host, Url};
 /// other host can take its place.
 ///
 /// ```
-/// use passport_outbound::{ManagedIdentity, Sidecar};
+/// use passport_outbound::{ManagedIdentity, SidecarEndpoint};
 ///
-/// let sidecar = Sidecar::at("unix:///run/passport/sidecar.sock")?;
-/// let identity = ManagedIdentity::at_sidecar("mi-erp-sync-clientid", sidecar).build()?;
+/// let sidecar = SidecarEndpoint::at("unix:///run/passport/sidecar.sock")?;
+/// let identity = ManagedIdentity::via_sidecar("mi-erp-sync-clientid", sidecar).build()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Sidecar {
+pub struct SidecarEndpoint {
     pub(super) base: Url,
     pub(super) transport: Transport,
     pub(super) caller_token: Option<SecretSource>,
 }
 
-impl Sidecar {
+impl SidecarEndpoint {
     /// Connects to the sidecar at `unix:///path/of/its.sock` or `http://127.0.0.1:port`.
     ///
     /// # Errors
     /// When `endpoint` is neither, or not on this machine.
-    pub fn at(endpoint: &str) -> Result<Self, InvalidSidecar> {
+    pub fn at(endpoint: &str) -> Result<Self, InvalidSidecarEndpoint> {
         match endpoint.strip_prefix("unix://") {
             Some(path) => Self::on_unix(path),
             None => Self::on_loopback(endpoint),
@@ -35,26 +35,26 @@ impl Sidecar {
     }
 
     #[cfg(unix)]
-    fn on_unix(path: &str) -> Result<Self, InvalidSidecar> {
+    fn on_unix(path: &str) -> Result<Self, InvalidSidecarEndpoint> {
         if !path.starts_with('/') {
-            return Err(InvalidSidecar(
+            return Err(InvalidSidecarEndpoint(
                 "a Unix socket has three slashes before its path: unix:///run/passport/sidecar.sock",
             ));
         }
         let path = path.to_owned();
         let transport = HttpTransport::configured(move |settings| settings.unix_socket(path.as_str()));
-        let base = Url::parse("http://localhost/").map_err(|_| InvalidSidecar("it is not a URL"))?;
+        let base = Url::parse("http://localhost/").map_err(|_| InvalidSidecarEndpoint("it is not a URL"))?;
         Ok(Self { base, transport: Transport::new(transport), caller_token: None })
     }
 
     #[cfg(not(unix))]
-    fn on_unix(_path: &str) -> Result<Self, InvalidSidecar> {
-        Err(InvalidSidecar("there are no Unix sockets here; use http://127.0.0.1:port"))
+    fn on_unix(_path: &str) -> Result<Self, InvalidSidecarEndpoint> {
+        Err(InvalidSidecarEndpoint("there are no Unix sockets here; use http://127.0.0.1:port"))
     }
 
-    fn on_loopback(endpoint: &str) -> Result<Self, InvalidSidecar> {
-        const WRONG: InvalidSidecar =
-            InvalidSidecar("a sidecar is at unix:///path or http://127.0.0.1:port, on this machine");
+    fn on_loopback(endpoint: &str) -> Result<Self, InvalidSidecarEndpoint> {
+        const WRONG: InvalidSidecarEndpoint =
+            InvalidSidecarEndpoint("a sidecar is at unix:///path or http://127.0.0.1:port, on this machine");
         let base = Url::parse(endpoint).map_err(|_| WRONG)?;
         let is_here = match base.host() {
             Some(Host::Ipv4(address)) => address.is_loopback(),
@@ -85,16 +85,16 @@ impl Sidecar {
     }
 }
 
-impl fmt::Debug for Sidecar {
+impl fmt::Debug for SidecarEndpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Sidecar").field("caller_token", &self.caller_token).finish_non_exhaustive()
+        f.debug_struct("SidecarEndpoint").field("caller_token", &self.caller_token).finish_non_exhaustive()
     }
 }
 
 /// The text is not the address of a sidecar on this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not the address of a sidecar: {0}")]
-pub struct InvalidSidecar(&'static str);
+pub struct InvalidSidecarEndpoint(&'static str);
 
 #[cfg(test)]
 mod tests;

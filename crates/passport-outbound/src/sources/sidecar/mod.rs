@@ -3,5 +3,5 @@
 mod endpoint;
 mod source;
 
-pub use self::endpoint::{InvalidSidecar, Sidecar};
+pub use self::endpoint::{InvalidSidecarEndpoint, SidecarEndpoint};
 pub(crate) use self::source::SidecarSource;

@@ -3,14 +3,14 @@ use std::{sync::Arc, time::Duration};
 use aws_lc_rs::digest::{SHA256, digest};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, header::CONTENT_TYPE};
-use passport_core::{AccessToken, ClientId, Clock, Hex, Limits, Scopes, TransportError, request_to};
+use passport_core::{AccessToken, ClientId, Clock, Hex, ResponseLimits, Scopes, TransportError, request_to};
 
 use super::{
     super::{
         token_response::{self, MAX_RESPONSE},
         transport_failure::no_response,
     },
-    Sidecar,
+    SidecarEndpoint,
 };
 use crate::token::{FetchFailure, FetchFuture, FetchRequest, FetchedToken, TokenErrorKind, TokenSource};
 
@@ -18,7 +18,7 @@ const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlen
 
 /// Fetches the tokens of an identity from the sidecar.
 pub(crate) struct SidecarSource {
-    pub(crate) sidecar: Sidecar,
+    pub(crate) sidecar: SidecarEndpoint,
     pub(crate) client_id: ClientId,
     pub(crate) scopes: Scopes,
     pub(crate) timeout: Duration,
@@ -43,17 +43,17 @@ impl SidecarSource {
             })),
         };
         let mut request = request.map_err(no_response)?;
-        let limits = Limits { timeout: self.timeout, max_body: MAX_RESPONSE };
+        let limits = ResponseLimits { timeout: self.timeout, max_body: MAX_RESPONSE };
         request.headers_mut().insert("passport-sidecar", HeaderValue::from_static("true"));
         if let Some(token) = &self.sidecar.caller_token {
             let token = token.resolve().await.map_err(FetchFailure::secret)?;
             let value = HeaderValue::from_str(token.secret().expose());
             let mut value =
-                value.map_err(|error| FetchFailure::of(TokenErrorKind::Secret).caused_by(error))?;
+                value.map_err(|error| FetchFailure::of(TokenErrorKind::SecretUnavailable).caused_by(error))?;
             value.set_sensitive(true);
             request.headers_mut().insert("passport-sidecar-token", value);
         }
-        let response = self.sidecar.transport.exchange(request, limits).await.map_err(no_response)?;
+        let response = self.sidecar.transport.send(request, limits).await.map_err(no_response)?;
         token_response::read(&response, &self.scopes, requested_at)
     }
 

@@ -124,7 +124,7 @@ fn token_with_header_breaking_characters_is_rejected() {
     for token in ["", " ", "a b", "a\r\nX-Evil: 1", "a\0", "tökén", "a\"b", "a,b"] {
         let body = json!({ "access_token": token, "token_type": "Bearer", "expires_in": 60 });
         let failure = read_token(&body).err().unwrap();
-        assert_eq!(failure.kind, TokenErrorKind::UnusableResponse, "{token:?}");
+        assert_eq!(failure.kind, TokenErrorKind::InvalidResponse, "{token:?}");
     }
 }
 
@@ -143,7 +143,7 @@ fn a_narrower_scope_is_reported_and_only_that() {
 
 #[test]
 fn rejections_outages_and_invalid_responses_differ() {
-    use TokenErrorKind::{Refused, Unavailable, UnusableResponse};
+    use TokenErrorKind::{Refused, Unavailable, InvalidResponse};
     let error = |code: &str| json!({ "error": code, "error_description": "no" }).to_string();
     for (status, body, kind, code) in [
         (401, error("invalid_client"), Refused, Some("invalid_client")),
@@ -158,10 +158,10 @@ fn rejections_outages_and_invalid_responses_differ() {
         (429, String::new(), Unavailable, None),
         (500, String::new(), Unavailable, None),
         (503, "<html>".to_owned(), Unavailable, None),
-        (302, String::new(), UnusableResponse, None),
-        (307, String::new(), UnusableResponse, None),
-        (404, "<html>".to_owned(), UnusableResponse, None),
-        (204, String::new(), UnusableResponse, None),
+        (302, String::new(), InvalidResponse, None),
+        (307, String::new(), InvalidResponse, None),
+        (404, "<html>".to_owned(), InvalidResponse, None),
+        (204, String::new(), InvalidResponse, None),
     ] {
         let failure = failure(status, &body);
         assert_eq!((failure.kind, failure.oauth_error.as_deref()), (kind, code), "{status} {body}");
@@ -180,10 +180,10 @@ fn a_body_that_is_no_token_response_is_unusable() {
         "{\"access_token\":null,\"token_type\":\"Bearer\"}",
         "\u{feff}{}",
     ] {
-        assert_eq!(failure(200, &body).kind, TokenErrorKind::UnusableResponse, "{body}");
+        assert_eq!(failure(200, &body).kind, TokenErrorKind::InvalidResponse, "{body}");
     }
     let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-    assert_eq!(failure(200, &deep).kind, TokenErrorKind::UnusableResponse);
+    assert_eq!(failure(200, &deep).kind, TokenErrorKind::InvalidResponse);
 }
 
 #[test]
@@ -222,13 +222,13 @@ fn a_token_is_read_from_200_201_and_203() {
     }
     for status in [202, 204, 206, 302] {
         let failure = failure(status, &body);
-        assert_eq!(failure.kind, TokenErrorKind::UnusableResponse, "{status}");
+        assert_eq!(failure.kind, TokenErrorKind::InvalidResponse, "{status}");
     }
 }
 
 #[test]
 fn oauth_error_decides_whatever_the_status() {
-    use TokenErrorKind::{Refused, Unavailable, UnusableResponse};
+    use TokenErrorKind::{Refused, Unavailable, InvalidResponse};
     let error = |code: &str| json!({ "error": code });
     for (status, body, kind, code) in [
         (200, error("invalid_client"), Refused, Some("invalid_client")),
@@ -238,11 +238,11 @@ fn oauth_error_decides_whatever_the_status() {
         (200, error("server_error"), Unavailable, Some("server_error")),
         (404, error("invalid_client"), Refused, Some("invalid_client")),
         (422, error("unauthorized_client"), Refused, Some("unauthorized_client")),
-        (404, error("not_found"), UnusableResponse, Some("not_found")),
+        (404, error("not_found"), InvalidResponse, Some("not_found")),
         (503, error("invalid_client"), Unavailable, Some("invalid_client")),
         (200, json!({ "error": "invalid_client", "access_token": "" }), Refused, Some("invalid_client")),
-        (200, error("mics_sk_ECHO"), UnusableResponse, None),
-        (200, json!({ "error": true }), UnusableResponse, None),
+        (200, error("mics_sk_ECHO"), InvalidResponse, None),
+        (200, json!({ "error": true }), InvalidResponse, None),
     ] {
         let failure = failure(status, &body);
         assert_eq!((failure.kind, failure.oauth_error.as_deref()), (kind, code), "{status} {body}");

@@ -4,7 +4,7 @@ use std::{io, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
-use passport_core::{HttpExchange, Limits, SecretSource, TlsFailure, Transport};
+use passport_core::{HttpClient, ResponseLimits, SecretSource, TlsFailure, Transport};
 
 use super::*;
 use crate::{ManagedIdentity, TokenError};
@@ -16,7 +16,7 @@ fn error(kind: TransportErrorKind) -> TokenError {
 
 #[test]
 fn a_transport_failure_is_named_in_the_first_line() {
-    use TokenErrorKind::{Misconfigured, Tls, Unavailable, UnusableResponse};
+    use TokenErrorKind::{Misconfigured, Tls, Unavailable, InvalidResponse};
     for (kind, expected, is_transient, named) in [
         (
             TransportErrorKind::Tls(TlsFailure::UnknownIssuer),
@@ -32,8 +32,8 @@ fn a_transport_failure_is_named_in_the_first_line() {
         ),
         (TransportErrorKind::NotHttp, Misconfigured, false, "check the scheme and the port of the URL"),
         (TransportErrorKind::Setup, Misconfigured, false, "the HTTP request cannot be made"),
-        (TransportErrorKind::Encoded("gzip"), UnusableResponse, false, "compressed (gzip)"),
-        (TransportErrorKind::TooLarge, UnusableResponse, false, "larger than allowed"),
+        (TransportErrorKind::Encoded("gzip"), InvalidResponse, false, "compressed (gzip)"),
+        (TransportErrorKind::TooLarge, InvalidResponse, false, "larger than allowed"),
         (TransportErrorKind::Connect, Unavailable, true, "(connection refused)"),
         (TransportErrorKind::Dns, Unavailable, true, "the host name could not be resolved"),
         (TransportErrorKind::Timeout, Unavailable, true, "no complete response within the time limit"),
@@ -57,8 +57,8 @@ async fn an_attempt_out_of_time_is_named_in_the_first_line() {
 #[derive(Debug)]
 struct Failing(TransportErrorKind);
 
-impl HttpExchange for Failing {
-    async fn exchange(&self, _: Request<Bytes>, _: Limits) -> Result<Response<Bytes>, TransportError> {
+impl HttpClient for Failing {
+    async fn send(&self, _: Request<Bytes>, _: ResponseLimits) -> Result<Response<Bytes>, TransportError> {
         Err(TransportError::new(self.0))
     }
 }
@@ -70,7 +70,7 @@ async fn ready_returns_a_failure_that_does_not_pass() {
         TransportErrorKind::NotHttp,
         TransportErrorKind::Setup,
     ] {
-        let identity = ManagedIdentity::builder("mi", SecretSource::fixed("secret"))
+        let identity = ManagedIdentity::builder("mi", SecretSource::from_value("secret"))
             .transport(Transport::new(Failing(kind)))
             .build()
             .unwrap();

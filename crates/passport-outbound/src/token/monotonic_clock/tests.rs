@@ -88,7 +88,7 @@ fn time_before_the_first_reading_is_ignored() {
 #[derive(Debug, Default)]
 struct Interrupted {
     wall: AtomicU64,
-    uptime: AtomicU64,
+    monotonic: AtomicU64,
 }
 
 impl Clock for Interrupted {
@@ -96,8 +96,8 @@ impl Clock for Interrupted {
         UNIX_EPOCH + 1000 * MINUTE + Duration::from_secs(self.wall.fetch_add(2, Ordering::Relaxed))
     }
 
-    fn uptime(&self) -> Duration {
-        Duration::from_secs(self.uptime.fetch_add(60, Ordering::Relaxed))
+    fn monotonic(&self) -> Duration {
+        Duration::from_secs(self.monotonic.fetch_add(60, Ordering::Relaxed))
     }
 }
 
@@ -110,7 +110,7 @@ fn an_interruption_between_the_two_clocks_is_no_set_back() {
     assert_eq!(monotonic.offset(), Duration::ZERO);
 }
 
-/// A clock that advances by the longest tolerated interruption with each reading of the uptime.
+/// A clock that advances by the longest tolerated interruption with each reading of the monotonic.
 #[derive(Debug)]
 struct Slow(ManualClock);
 
@@ -119,10 +119,10 @@ impl Clock for Slow {
         self.0.now()
     }
 
-    fn uptime(&self) -> Duration {
-        let uptime = self.0.uptime();
+    fn monotonic(&self) -> Duration {
+        let monotonic = self.0.monotonic();
         self.0.advance(MAX_INTERRUPTION);
-        uptime
+        monotonic
     }
 }
 

@@ -1,6 +1,6 @@
 //! Forwards the notifications of other instances.
 
-use passport_outbound::WakeUps;
+use passport_outbound::Notifier;
 use redis::{PushInfo, PushKind, Value, aio::SendError};
 
 /// No key is longer: a client id of 256 bytes, and a digest.
@@ -8,13 +8,13 @@ const MAX_KEY: usize = 512;
 
 /// Returns the handler of Redis' pushes, which forwards notifications. It runs in the task that
 /// reads the connection, so it does no more.
-pub(super) fn push_sender(wake_ups: WakeUps) -> impl Fn(PushInfo) -> Result<(), SendError> {
+pub(super) fn push_sender(notifications: Notifier) -> impl Fn(PushInfo) -> Result<(), SendError> {
     move |push| {
         if let (PushKind::Message, [_channel, Value::BulkString(key)]) = (&push.kind, &*push.data)
             && key.len() <= MAX_KEY
             && let Ok(key) = str::from_utf8(key)
         {
-            wake_ups.wake(key);
+            notifications.wake(key);
         }
         Ok(())
     }

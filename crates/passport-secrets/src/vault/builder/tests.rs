@@ -4,7 +4,7 @@ use super::*;
 
 #[test]
 fn every_mistake_is_reported_at_once() {
-    let auth = VaultAuth::app_role("payroll", SecretSource::fixed("hidden")).mounted_at("/approle");
+    let auth = VaultAuth::app_role("payroll", SecretSource::from_value("hidden")).mounted_at("/approle");
     let error = HashiCorpVault::builder("http://vault.example.com:8200", auth)
         .mount("../sys")
         .namespace("a\nb")

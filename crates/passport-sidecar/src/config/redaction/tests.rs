@@ -17,8 +17,8 @@ fn misplaced_secret_is_in_no_error() {
     for text in [
         "limits = \"hidden\"",
         "listen = \"hidden\"",
-        "[limits]\nconnections = \"hidden\"",
-        "[limits]\nconnections = \"hidden, expected hidden\"",
+        "[limits]\nmax_connections = \"hidden\"",
+        "[limits]\nmax_connections = \"hidden, expected hidden\"",
         "[listen]\ntcp = \"hidden\"",
         "[listen]\nhosts = \"hidden\"",
         "[listen]\nunix_proxy_headers = \"hidden\"",
@@ -43,9 +43,9 @@ fn misplaced_secret_is_in_no_error() {
 
 #[test]
 fn type_error_names_key_and_kinds() {
-    let message = mistake("[limits]\nconnections = \"hidden\"");
-    assert!(message.contains("for key `limits.connections`"), "{message}");
-    assert!(mistake("[limits]\nconnections = -1").contains("limits.connections"));
+    let message = mistake("[limits]\nmax_connections = \"hidden\"");
+    assert!(message.contains("for key `limits.max_connections`"), "{message}");
+    assert!(mistake("[limits]\nmax_connections = -1").contains("limits.max_connections"));
     assert!(mistake("[listen]\nport = 1").contains("port"), "unknown keys are named");
     assert!(mistake("[a]\nb = x").contains("line 2"), "{}", mistake("[a]\nb = x"));
 }

@@ -117,7 +117,7 @@ fn trailers_carry_no_identity_and_no_framing() {
         ("x-passport-roles", "admin"),
         ("x_passport_roles", "admin"),
         ("passport-sidecar-token", "hidden"),
-        ("passport-sidecar-refused", "invalid_client"),
+        ("passport-sidecar-error", "invalid_client"),
         ("authorization", "Bearer x"),
         ("content-length", "5"),
         ("connection", "x-of-the-hop"),

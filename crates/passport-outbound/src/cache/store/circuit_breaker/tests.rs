@@ -4,7 +4,7 @@ use passport_core::AccessToken;
 use tokio::time::Instant;
 
 use super::{
-    super::{Leased, StoreError, StoredToken},
+    super::{LeaseOutcome, StoreError, StoredToken},
     *,
 };
 use crate::test_support::in_memory_store::{InMemoryStore, key};
@@ -89,12 +89,12 @@ impl TokenStore for Slow {
         Ok(None)
     }
 
-    async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<Leased, StoreError> {
+    async fn try_lease(&self, _: &TokenKey, _: &str, _: Duration) -> Result<LeaseOutcome, StoreError> {
         sleep(self.0).await;
-        Ok(Leased { lease: crate::Lease::Granted, token: None })
+        Ok(LeaseOutcome { lease: crate::Lease::Granted, token: None })
     }
 
-    async fn publish(&self, _: &TokenKey, _: &str, _: &StoredToken) -> Result<(), StoreError> {
+    async fn put(&self, _: &TokenKey, _: &str, _: &StoredToken) -> Result<(), StoreError> {
         Ok(())
     }
 

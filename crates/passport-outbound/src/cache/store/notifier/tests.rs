@@ -9,22 +9,22 @@ fn key(scope: &str) -> TokenKey {
 
 #[test]
 fn one_hears_of_the_token_that_one_waits_for_and_of_no_other() {
-    let wake_ups = WakeUps::new();
-    let mut notifications = wake_ups.listen(&key("mine"));
+    let notifications = Notifier::new();
+    let mut notifications = notifications.listen(&key("mine"));
     let mut received = spawn(notifications.received());
     assert_pending!(received.poll());
-    wake_ups.wake(&key("other").to_string());
+    notifications.wake(&key("other").to_string());
     assert_pending!(received.poll());
-    wake_ups.clone().wake(&key("mine").to_string());
+    notifications.clone().wake(&key("mine").to_string());
     assert_ready!(received.poll());
 }
 
 #[test]
 fn lagging_subscriber_is_notified() {
-    let wake_ups = WakeUps::new();
-    let mut notifications = wake_ups.listen(&key("mine"));
+    let notifications = Notifier::new();
+    let mut notifications = notifications.listen(&key("mine"));
     for _ in 0..=CAPACITY {
-        wake_ups.wake("other");
+        notifications.wake("other");
     }
     assert_ready!(spawn(notifications.received()).poll());
 }

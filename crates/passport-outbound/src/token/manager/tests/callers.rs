@@ -51,7 +51,7 @@ async fn a_cancelled_caller_does_not_cancel_the_attempt() {
 async fn callers_of_a_failed_attempt_share_one_error() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
-    source.fail_next(TokenErrorKind::Refused);
+    source.fail_next(TokenErrorKind::Rejected);
     source.hold();
     let mut callers: Vec<_> = (0..10).map(|_| task::spawn(manager.token())).collect();
     for caller in &mut callers {
@@ -84,7 +84,7 @@ fn without_a_runtime_the_caller_gets_an_error_and_no_panic() {
         std::task::Poll::Ready(outcome) => outcome,
         std::task::Poll::Pending => panic!("nobody could ever wake this caller"),
     };
-    assert_eq!(outcome, Err(TokenErrorKind::Aborted));
+    assert_eq!(outcome, Err(TokenErrorKind::Canceled));
 }
 
 #[tokio::test]
@@ -136,7 +136,7 @@ async fn call_takes_no_lock_with_a_live_token_or_in_a_pause() {
         let _locked = manager.entry.locked();
         assert_eq!(ready(&manager).as_deref(), Some("token-1"));
     }
-    source.fail_next(TokenErrorKind::Refused);
+    source.fail_next(TokenErrorKind::Rejected);
     source.release();
     settle(&manager).await;
     let _locked = manager.entry.locked();

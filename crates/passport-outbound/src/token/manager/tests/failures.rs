@@ -5,8 +5,8 @@ async fn a_source_that_panics_is_an_error_with_a_pause() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     source.panic_from_now_on();
-    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Aborted));
-    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Aborted));
+    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Canceled));
+    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Canceled));
     assert_eq!(source.calls(), 1);
 }
 
@@ -129,13 +129,13 @@ async fn callers_wait_for_a_vault_but_not_for_a_wrong_secret() {
     use passport_core::{SecretError, SecretErrorKind};
     let secret = |kind| {
         let error = SecretError::new(kind, "vault:erp".parse().unwrap(), "scripted");
-        FetchFailure::of(TokenErrorKind::Secret).caused_by(error)
+        FetchFailure::of(TokenErrorKind::SecretUnavailable).caused_by(error)
     };
     for (failure, waits) in [
         (secret(SecretErrorKind::Unavailable), true),
         (secret(SecretErrorKind::NotFound), false),
-        (FetchFailure::of(TokenErrorKind::Refused), false),
-        (FetchFailure::of(TokenErrorKind::UnusableResponse), false),
+        (FetchFailure::of(TokenErrorKind::Rejected), false),
+        (FetchFailure::of(TokenErrorKind::InvalidResponse), false),
     ] {
         let source = ScriptedSource::new();
         let manager = manager(&source);
@@ -162,10 +162,10 @@ async fn rejected_client_pauses_ten_seconds_before_one_attempt() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     for period in 1..=5 {
-        source.fail_next(TokenErrorKind::Refused);
-        assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Refused));
+        source.fail_next(TokenErrorKind::Rejected);
+        assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Rejected));
         source.clock.advance(10 * SECOND - Duration::from_millis(1));
-        assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Refused));
+        assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Rejected));
         assert_eq!(source.calls(), period);
         source.clock.advance(5 * SECOND);
     }
@@ -292,7 +292,7 @@ async fn attempt_with_a_longer_limit_is_not_abandoned() {
     let source = ScriptedSource::new();
     let manager = manager(&source);
     let slow = manager.entry.begin(source.clock.now(), within(HOUR));
-    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Aborted));
+    assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Canceled));
     assert_eq!(source.calls(), 0);
     drop(slow);
 }

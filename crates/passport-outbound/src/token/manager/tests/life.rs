@@ -60,7 +60,7 @@ async fn issuer_that_repeats_an_invalidated_token_fails() {
     identity.token().await.unwrap();
     source.repeat_the_token();
     identity.invalidate();
-    assert_eq!(identity.token().await.unwrap_err().kind(), TokenErrorKind::Repeated);
+    assert_eq!(identity.token().await.unwrap_err().kind(), TokenErrorKind::Unchanged);
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn invalidated_token_is_not_sent_from_a_running_attempt() {
     identity.token().await.unwrap(); // starts a refresh
     tokio::task::yield_now().await;
     identity.invalidate();
-    assert!(!identity.status().has_live_token());
+    assert!(!identity.status().has_valid_token());
     let mut caller = task::spawn(identity.token());
     assert_pending!(caller.poll());
     source.release();
@@ -183,7 +183,7 @@ async fn shutdown_does_not_end_the_attempt_of_another_identity() {
 async fn forgetting_does_not_end_a_pause() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
-    source.fail_next(TokenErrorKind::Refused);
+    source.fail_next(TokenErrorKind::Rejected);
     identity.token().await.unwrap_err();
     for _ in 0..10 {
         identity.invalidate();
@@ -197,7 +197,7 @@ async fn the_status_says_how_things_stand() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
     let status = identity.status();
-    assert!(!status.has_live_token() && !status.is_fetching() && status.last_error().is_none());
+    assert!(!status.has_valid_token() && !status.is_fetching() && status.last_error().is_none());
     assert_eq!((status.expires_at(), status.next_attempt_at()), (None, None));
 
     source.fail_next(TokenErrorKind::Unavailable);
@@ -209,15 +209,15 @@ async fn the_status_says_how_things_stand() {
     source.clock.advance(SECOND);
     let token = identity.token().await.unwrap();
     let status = identity.status();
-    assert!(status.has_live_token() && status.last_error().is_none());
+    assert!(status.has_valid_token() && status.last_error().is_none());
     assert_eq!(status.expires_at(), Some(token.expires_at()));
 
     source.clock.advance(HOUR - 60 * SECOND);
     source.hold();
     identity.token().await.unwrap();
-    assert!(identity.status().is_fetching() && identity.status().has_live_token());
+    assert!(identity.status().is_fetching() && identity.status().has_valid_token());
     source.clock.advance(60 * SECOND);
-    assert!(!identity.status().has_live_token(), "it is past its hard limit");
+    assert!(!identity.status().has_valid_token(), "it is past its hard limit");
 }
 
 /// The wall clock and tokio's go on together.
@@ -232,29 +232,29 @@ async fn let_time_pass(source: &ScriptedSource) {
 async fn ready_sits_an_outage_out() {
     let source = ScriptedSource::new();
     let identity = identity(&source);
-    for kind in [TokenErrorKind::Unavailable, TokenErrorKind::UnusableResponse, TokenErrorKind::Aborted] {
+    for kind in [TokenErrorKind::Unavailable, TokenErrorKind::InvalidResponse, TokenErrorKind::Canceled] {
         source.fail_next(kind);
     }
     tokio::select! {
         ready = identity.ready() => ready.unwrap(),
         () = let_time_pass(&source) => {}
     }
-    assert!(identity.status().has_live_token());
+    assert!(identity.status().has_valid_token());
     assert_eq!(source.calls(), 4);
 }
 
 #[tokio::test]
 async fn ready_does_not_wait_for_what_will_not_pass() {
-    for kind in [TokenErrorKind::Refused, TokenErrorKind::Secret] {
+    for kind in [TokenErrorKind::Rejected, TokenErrorKind::SecretUnavailable] {
         let source = ScriptedSource::new();
         source.fail_next(kind);
         assert_eq!(identity(&source).ready().await.unwrap_err().kind(), kind);
     }
     let source = ScriptedSource::new();
-    let unusable = FetchFailure::of(TokenErrorKind::UnusableResponse);
+    let unusable = FetchFailure::of(TokenErrorKind::InvalidResponse);
     source.fail_next_with(FetchFailure { is_permanent: true, ..unusable });
     let error = identity(&source).ready().await.unwrap_err();
-    assert_eq!(error.kind(), TokenErrorKind::UnusableResponse);
+    assert_eq!(error.kind(), TokenErrorKind::InvalidResponse);
 }
 
 /// Runs `work` on a runtime that ends with it, as a blocking caller does.

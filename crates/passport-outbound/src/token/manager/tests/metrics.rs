@@ -8,7 +8,7 @@ async fn reject(identity: &ManagedIdentity, generation: u64) {
 }
 
 async fn a_life(identity: &ManagedIdentity, source: &Arc<ScriptedSource>) {
-    source.fail_next(TokenErrorKind::UnusableResponse);
+    source.fail_next(TokenErrorKind::InvalidResponse);
     identity.token().await.unwrap_err(); // waits, and fails
     identity.token().await.unwrap_err(); // negative
     source.clock.advance(Duration::from_secs(1));
@@ -30,10 +30,10 @@ async fn what_happens_is_counted() {
     for (name, value) in [
         ("passport_outbound_token_hits_total", 3.0),
         ("passport_outbound_token_waits_total", 2.0),
-        ("passport_outbound_negative_hits_total", 1.0),
+        ("passport_outbound_cached_errors_total", 1.0),
         ("passport_outbound_token_attempts_total fetched", 3.0),
         ("passport_outbound_token_attempts_total unusable_response", 1.0),
-        ("passport_outbound_soft_refreshes_total", 2.0),
+        ("passport_outbound_background_refreshes_total", 2.0),
         ("passport_outbound_token_seconds_to_expiry", 3595.0),
         ("passport_outbound_unauthorized_total too_young", 1.0),
         ("passport_outbound_unauthorized_total replaced", 1.0),

@@ -69,7 +69,7 @@ async fn token_without_lifetime_is_not_sent_and_starts_a_pause() {
         let source = ScriptedSource::with_lifetime(life);
         let manager = manager(&source);
         for _ in 0..10 {
-            assert_eq!(fetch(&manager).await, Err(TokenErrorKind::UnusableResponse));
+            assert_eq!(fetch(&manager).await, Err(TokenErrorKind::InvalidResponse));
         }
         assert_eq!(source.calls(), 1);
     }
@@ -86,7 +86,7 @@ async fn token_that_expires_while_waiting_is_not_sent() {
     tokio::task::yield_now().await;
     clock.advance(Duration::from_secs(4));
     source.release();
-    assert_eq!(caller.await, Err(TokenErrorKind::UnusableResponse));
+    assert_eq!(caller.await, Err(TokenErrorKind::InvalidResponse));
 }
 
 #[tokio::test]
@@ -154,11 +154,11 @@ async fn issuer_that_repeats_its_token_gets_few_requests() {
     }
     assert_eq!(source.calls(), 2);
     let error = manager.entry.snapshot().last_error.clone().unwrap();
-    assert_eq!(error.kind(), TokenErrorKind::Repeated);
+    assert_eq!(error.kind(), TokenErrorKind::Unchanged);
     source.clock.advance(56 * SECOND);
     assert_eq!(
         fetch(&manager).await,
-        Err(TokenErrorKind::Repeated),
+        Err(TokenErrorKind::Unchanged),
         "asked again as soon as it may not be sent"
     );
     assert_eq!(source.calls(), 3);

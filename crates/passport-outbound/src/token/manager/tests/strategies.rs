@@ -21,7 +21,7 @@ async fn without_a_cache_each_burst_of_calls_has_a_token_of_its_own() {
 async fn least_lifetime_without_a_cache_takes_one_fetch() {
     let source = ScriptedSource::new();
     let manager = manager_that_retains(&source, Retention::Nothing);
-    assert_eq!(manager.token_for(2 * HOUR).await.unwrap().expose(), "token-1");
+    assert_eq!(manager.token_with_min_ttl(2 * HOUR).await.unwrap().expose(), "token-1");
     assert_eq!(source.calls(), 1);
 }
 
@@ -30,9 +30,9 @@ async fn every_retention_pauses_after_a_rejection() {
     for retention in [Retention::Nothing, Retention::Token] {
         let source = ScriptedSource::new();
         let manager = manager_that_retains(&source, retention);
-        source.fail_next(TokenErrorKind::Refused);
+        source.fail_next(TokenErrorKind::Rejected);
         for _ in 0..10 {
-            assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Refused), "{retention:?}");
+            assert_eq!(fetch(&manager).await, Err(TokenErrorKind::Rejected), "{retention:?}");
         }
         assert_eq!(source.calls(), 1, "{retention:?}");
         source.clock.advance(15 * SECOND);

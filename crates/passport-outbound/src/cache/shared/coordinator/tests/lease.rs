@@ -79,7 +79,7 @@ async fn live_token_postpones_the_fetch_and_no_call_fails() {
 #[tokio::test(start_paused = true)]
 async fn a_holder_that_fails_says_so_at_once() {
     for store in [InMemoryStore::default(), InMemoryStore::with_notifications()] {
-        let has_news = store.wake_ups.is_some();
+        let has_news = store.notifications.is_some();
         let source = ScriptedSource::new();
         source.hold();
         source.fail_next(TokenErrorKind::Unavailable);
@@ -143,8 +143,8 @@ async fn token_published_just_before_the_lease_is_used() {
 #[tokio::test(start_paused = true)]
 async fn a_failed_holder_frees_the_lease_and_keeps_nothing() {
     let (store, source) = (InMemoryStore::default(), ScriptedSource::new());
-    source.fail_next(TokenErrorKind::Refused);
-    assert_eq!(token(&instance(&store, &source)).await, Err(TokenErrorKind::Refused));
+    source.fail_next(TokenErrorKind::Rejected);
+    assert_eq!(token(&instance(&store, &source)).await, Err(TokenErrorKind::Rejected));
     assert!(store.tokens.lock().unwrap().is_empty() && store.leases.lock().unwrap().is_empty());
 }
 

@@ -99,7 +99,7 @@ async fn fetch_paths_and_store_failures_are_counted() {
         assert_eq!(measured[&format!("passport_outbound_shared_attempts_total {way}")], count, "{way}");
     }
     assert_eq!(measured["passport_outbound_store_failures_total"], 1.0);
-    assert_eq!(measured["passport_outbound_store_works"], 0.0);
+    assert_eq!(measured["passport_outbound_store_up"], 0.0);
 }
 
 #[test]

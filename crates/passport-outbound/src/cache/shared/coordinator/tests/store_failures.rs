@@ -24,7 +24,7 @@ async fn what_is_fetched_is_published_to_a_store_that_is_back_by_then() {
 async fn a_store_that_hangs_does_not_use_up_the_time_for_passport() {
     let store = InMemoryStore::default();
     store.hangs.store(true, Ordering::SeqCst);
-    let identity = ManagedIdentity::builder("mi-1", crate::SecretSource::fixed("right"))
+    let identity = ManagedIdentity::builder("mi-1", crate::SecretSource::from_value("right"))
         .transport(crate::Transport::new(InMemoryPassport::knowing("right")))
         .token_cache(crate::TokenCache::shared(store))
         .request_timeout(Duration::from_millis(100))

@@ -26,7 +26,7 @@ async fn older_token_in_the_store_is_not_used() {
     token(&identity).await.unwrap();
     sleep(SECOND).await;
     assert_eq!(token(&identity).await.unwrap(), "token-2");
-    let replayed = StoredToken::new(old.token().clone(), old.minted_at());
+    let replayed = StoredToken::new(old.token().clone(), old.issued_at());
     store.tokens.lock().unwrap().insert(key().to_string(), replayed);
     source.clock.advance(HOUR - 120 * SECOND);
     identity.invalidate();
@@ -49,7 +49,7 @@ async fn wall_clock_set_back_does_not_date_published_tokens() {
     assert_eq!(token(&first).await.unwrap(), "token-3");
     let stored = store.tokens.lock().unwrap()[&key().to_string()].clone();
     assert_eq!(
-        (stored.minted_at(), stored.token().expires_at()),
+        (stored.issued_at(), stored.token().expires_at()),
         (there.clock.now(), there.clock.now() + HOUR)
     );
     let other = instance(&store, &there);

@@ -44,7 +44,7 @@ impl Checkpoint {
 pub(super) struct World {
     pub(super) token: Mutex<Option<StoredToken>>,
     pub(super) lease: Mutex<Option<(String, Instant)>>,
-    pub(super) wake_ups: WakeUps,
+    pub(super) notifications: Notifier,
     pub(super) fetched: AtomicUsize,
     /// Takes a lease in two steps, as somebody may write it.
     pub(super) is_broken: bool,
@@ -75,7 +75,7 @@ impl TokenStore for View {
         Ok(self.world.token.lock().unwrap().clone())
     }
 
-    async fn try_lease(&self, _: &TokenKey, holder: &str, time: Duration) -> Result<Leased, StoreError> {
+    async fn try_lease(&self, _: &TokenKey, holder: &str, time: Duration) -> Result<LeaseOutcome, StoreError> {
         self.store.step().await;
         let is_free = || {
             let lease = self.world.lease.lock().unwrap();
@@ -95,10 +95,10 @@ impl TokenStore for View {
             .as_ref()
             .map_or(Duration::ZERO, |(_, until)| until.saturating_duration_since(Instant::now()));
         let lease = if granted { Lease::Granted } else { Lease::Held { left } };
-        Ok(Leased { lease, token: self.world.token.lock().unwrap().clone() })
+        Ok(LeaseOutcome { lease, token: self.world.token.lock().unwrap().clone() })
     }
 
-    async fn publish(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
+    async fn put(&self, key: &TokenKey, holder: &str, token: &StoredToken) -> Result<(), StoreError> {
         self.store.step().await;
         let mut stored = self.world.token.lock().unwrap();
         if stored.as_ref().is_none_or(|stored| stored.token().expires_at() < token.token().expires_at()) {
@@ -125,15 +125,15 @@ impl TokenStore for View {
         HOUR
     }
 
-    fn wake_ups(&self) -> Option<WakeUps> {
-        Some(self.world.wake_ups.clone())
+    fn notifications(&self) -> Option<Notifier> {
+        Some(self.world.notifications.clone())
     }
 }
 
 impl View {
     pub(super) fn end_lease(&self, key: &TokenKey, holder: &str) {
         self.world.lease.lock().unwrap().take_if(|(by, _)| by == holder);
-        self.world.wake_ups.wake(&key.to_string());
+        self.world.notifications.wake(&key.to_string());
     }
 }
 
